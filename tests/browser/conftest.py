@@ -1,4 +1,4 @@
-"""The whole bot behind a local Slack, and the system's Chromium in front of the page."""
+"""Fixtures: the whole bot with a local Slack, and the installed Chromium."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from playwright.async_api import Browser, async_playwright
 from bot.devtools.demo import servers
 from bot.devtools.demo.advice import ADVICE
 from bot.devtools.demo.story_feed import StoryFeed
-from tests.browser.review_page import Reviewers, reviewers
-from tests.browser.sandbox_page import Desk
+from tests.browser.review_page import ReviewWindows, open_review_windows
+from tests.browser.sandbox_page import SandboxWindows
 
 logging.getLogger("slack_bolt").setLevel(logging.CRITICAL)
 logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
@@ -32,38 +32,38 @@ ARGUMENTS = (
 
 
 def chromium() -> str:
-    """The system's browser. These tests fail without one: a page that nobody looked at is not tested."""
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None:
+    """Return the path of the installed Chromium. Fail without one, because skipped tests would check no page."""
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
         pytest.fail(f"No Chromium is installed (Debian: apt-get install chromium); looked for {', '.join(_NAMES)}.")
-    return found
+    return path
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS, *root])
-        yield running
-        await running.close()
+        chromium_browser = await playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS, *root])
+        yield chromium_browser
+        await chromium_browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def desk(browser: Browser) -> AsyncIterator[Desk]:
-    """A fresh bot with a fresh Slack; every window that a test opens is watched for errors."""
-    async with servers.run_servers() as standing:
-        feed = StoryFeed(standing.app)
-        standing.slack.tell(story=feed.story, completions=feed.completions, advice=ADVICE)
-        made = Desk(stage=standing, browser=browser)
+async def windows(browser: Browser) -> AsyncIterator[SandboxWindows]:
+    """Yield the windows of a new bot with a new Slack, and fail if one of them reported an error."""
+    async with servers.run_servers() as demo:
+        feed = StoryFeed(demo.app)
+        demo.slack.tell(story=feed.story, completions=feed.completions, advice=ADVICE)
+        windows = SandboxWindows(demo=demo, browser=browser)
         try:
-            yield made
+            yield windows
         finally:
-            await made.close()
-        assert not made.complaints
+            await windows.close()
+        assert not windows.complaints
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def reviewing(tmp_path: Path, browser: Browser) -> AsyncIterator[Reviewers]:
-    """Review pages of a house of their own."""
-    async with reviewers(tmp_path / "signoff.db", browser) as made:
-        yield made
+async def review(tmp_path: Path, browser: Browser) -> AsyncIterator[ReviewWindows]:
+    """Yield the windows of a new server with review pages."""
+    async with open_review_windows(tmp_path / "signoff.db", browser) as windows:
+        yield windows

@@ -35,19 +35,19 @@ _EXPENSE: Final[dict[str, Value]] = {
 async def take(folder: Path) -> None:
     """Write the pictures into the folder: those of Slack, and those of a mail and its page."""
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with servers.run_servers() as standing, async_playwright() as playwright:
-        feed = StoryFeed(standing.app)
-        standing.slack.tell(story=feed.story, completions=feed.completions)
-        await _start(standing, "refund", _REFUND)
+    async with servers.run_servers() as demo, async_playwright() as playwright:
+        feed = StoryFeed(demo.app)
+        demo.slack.tell(story=feed.story, completions=feed.completions)
+        await _start(demo, "refund", _REFUND)
         browser = await playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS, *root])
-        await _slack(browser, standing, folder)
-        await _mail(browser, standing, folder)
+        await _slack(browser, demo, folder)
+        await _mail(browser, demo, folder)
         await browser.close()
 
 
-async def _slack(browser: Browser, standing: DemoEnvironment, folder: Path) -> None:
+async def _slack(browser: Browser, demo: DemoEnvironment, folder: Path) -> None:
     """message.png, page.png, edit.png and outcome.png."""
-    ada, ben = await _person(browser, standing, "ada"), await _person(browser, standing, "ben")
+    ada, ben = await _person(browser, demo, "ada"), await _person(browser, demo, "ben")
     await ada.get_by_role("button", name="Pay the refund").wait_for()
     await _asked(ada).screenshot(path=folder / "message.png")
     await ada.screenshot(path=folder / "page.png")
@@ -59,13 +59,13 @@ async def _slack(browser: Browser, standing: DemoEnvironment, folder: Path) -> N
     await _asked(ben).screenshot(path=folder / "outcome.png")
 
 
-async def _mail(browser: Browser, standing: DemoEnvironment, folder: Path) -> None:
+async def _mail(browser: Browser, demo: DemoEnvironment, folder: Path) -> None:
     """mail.png and review.png, the page as a whole; and what fits a phone: of the page, what can be changed."""
-    await _start(standing, "expense", _EXPENSE)
-    (mail,) = await standing.slack.mail.wait_for(to=OUTSIDER)
-    (link,) = emails.links(mail, standing.public_url)
+    await _start(demo, "expense", _EXPENSE)
+    (mail,) = await demo.slack.mail.wait_for(to=OUTSIDER)
+    (link,) = emails.links(mail, demo.public_url)
     for size, name in ((WIDE, ""), (NARROW, "-narrow")):
-        page = await _window(browser, size, f"{standing.slack.page_url}/mail?to={OUTSIDER}#/{mail.id}")
+        page = await _window(browser, size, f"{demo.slack.page_url}/mail?to={OUTSIDER}#/{mail.id}")
         await page.frame_locator(".rendered").get_by_role("link", name="Review").wait_for()
         await page.screenshot(path=folder / f"mail{name}.png")
         page = await _window(browser, size, link)
@@ -75,17 +75,17 @@ async def _mail(browser: Browser, standing: DemoEnvironment, folder: Path) -> No
         await page.screenshot(path=folder / f"review{name}.png", full_page=size is WIDE)
 
 
-async def _start(standing: DemoEnvironment, workflow: str, given: dict[str, Value]) -> None:
+async def _start(demo: DemoEnvironment, workflow: str, given: dict[str, Value]) -> None:
     """Cleo registers the workflow of the demo, and runs it."""
-    cleo = Address("slack", standing.slack.person("cleo").id)
-    origin = Origin(surface="slack", place={"user": cleo.value, "channel": standing.slack.channel("general")})
-    engine, source = standing.app.engine, workflows.WORKFLOWS[workflow](standing.payments.url)
+    cleo = Address("slack", demo.slack.person("cleo").id)
+    origin = Origin(surface="slack", place={"user": cleo.value, "channel": demo.slack.channel("general")})
+    engine, source = demo.app.engine, workflows.WORKFLOWS[workflow](demo.payments.url)
     await engine.register(Register(source=source.encode(), actor=cleo, origin=origin))
     await engine.start(Start(workflow=workflow, inputs=given, actor=cleo, origin=origin))
 
 
-async def _person(browser: Browser, standing: DemoEnvironment, who: str) -> Page:
-    return await _window(browser, WIDE, f"{standing.slack.page_url}?as={who}#/app")
+async def _person(browser: Browser, demo: DemoEnvironment, who: str) -> Page:
+    return await _window(browser, WIDE, f"{demo.slack.page_url}?as={who}#/app")
 
 
 async def _window(browser: Browser, size: dict[str, int], url: str) -> Page:

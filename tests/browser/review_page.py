@@ -1,4 +1,4 @@
-"""Review pages in Chromium: a hall of their own, windows with and without a script, and how to look at a page."""
+"""Review pages in Chromium: windows with and without JavaScript, and accessibility checks of a page."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ steps:
 
 
 @dataclass
-class Reviewers:
-    """`complaints`: what went wrong in any window."""
+class ReviewWindows:
+    """The windows of one test. `complaints`: their console errors and uncaught exceptions."""
 
-    hall: WebEnv
+    web: WebEnv
     browser: Browser
     contexts: list[BrowserContext] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
     async def window(self, *, size: dict[str, int] = WIDE, script: bool = True, zoom: float = 1, **more: Any) -> Page:
-        """A browser of its own."""
+        """Open a window with its own cookies."""
         context = await self.browser.new_context(
             viewport={"width": int(size["width"] / zoom), "height": int(size["height"] / zoom)},
             device_scale_factor=zoom,
@@ -76,78 +76,78 @@ class Reviewers:
         )
         self.contexts.append(context)
         page = await context.new_page()
-        page.on("console", self._heard)
+        page.on("console", self._record_console)
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         return page
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _record_console(self, message: ConsoleMessage) -> None:
         # The browser itself writes a line about every page whose status is an error.
         if message.type in ("error", "warning") and "the server responded with a status of" not in message.text:
             self.complaints.append(f"{message.type}: {message.text} {message.location}")
 
-    async def opened(self, address: str = ADA, *, page: Page | None = None, **window: Any) -> Page:
-        """A window in which the link of the newest mail was opened."""
-        used = page or await self.window(**window)
-        await used.goto(f"{self.hall.url}/r/{self.hall.token(address)}")
-        return used
+    async def open_link(self, address: str = ADA, *, page: Page | None = None, **window: Any) -> Page:
+        """Open the link of the newest email, in this page or a new window."""
+        page = page or await self.window(**window)
+        await page.goto(f"{self.web.url}/r/{self.web.token(address)}")
+        return page
 
     async def code(self, address: str = ADA) -> str:
-        return await self.hall.code(address)
+        return await self.web.code(address)
 
     async def request(self, run: str) -> RequestView:
-        return await self.hall.home.request(run)
+        return await self.web.home.request(run)
 
-    def mails(self, address: str = BEN) -> int:
-        return len(self.hall.home.mail.to(address, DeliveryKind.REQUEST))
+    def count_requests(self, address: str = BEN) -> int:
+        return len(self.web.home.mail.to(address, DeliveryKind.REQUEST))
 
 
 @asynccontextmanager
-async def reviewers(
+async def open_review_windows(
     path: Path, browser: Browser, *, steps: Mapping[str, StepType[Any]] | None = None
-) -> AsyncIterator[Reviewers]:
-    async with open_web(path, steps=steps) as here:
-        made = Reviewers(here, browser)
+) -> AsyncIterator[ReviewWindows]:
+    async with open_web(path, steps=steps) as web:
+        windows = ReviewWindows(web, browser)
         try:
-            yield made
+            yield windows
         finally:
-            for one in made.contexts:
-                await one.close()
-        assert made.complaints == []
+            for context in windows.contexts:
+                await context.close()
+        assert windows.complaints == []
 
 
 async def clean(page: Page) -> None:
-    """Nothing that axe objects to, in both colours, and nothing wider than the window."""
+    """Fail if axe reports a violation in light or dark colours, or if the page is wider than the window."""
     rules: dict[Literal["light", "dark"], dict[str, Any]] = {
         "light": {"type": "tag", "values": TAGS},
         "dark": {"type": "rule", "values": ["color-contrast"]},
     }
     for colours, only in rules.items():
         await page.emulate_media(color_scheme=colours)
-        found = await Axe().run(page, options={"runOnly": only, "resultTypes": ["violations"]})
-        wrong = [
-            (one["id"], [f"{node['target']}: {node['failureSummary']}" for node in one["nodes"]])
-            for one in found.response["violations"]
+        results = await Axe().run(page, options={"runOnly": only, "resultTypes": ["violations"]})
+        violations = [
+            (violation["id"], [f"{node['target']}: {node['failureSummary']}" for node in violation["nodes"]])
+            for violation in results.response["violations"]
         ]
-        assert not wrong, (page.url, colours, wrong)
+        assert not violations, (page.url, colours, violations)
     await page.emulate_media(color_scheme="light")
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
 
 
-async def walk(room: Reviewers, page: Page) -> AsyncIterator[str]:
-    """Every kind of page, one after the other, in this window: its name when it stands there."""
-    here, url = room.hall, room.hall.url
+async def walk(windows: ReviewWindows, page: Page) -> AsyncIterator[str]:
+    """Open each kind of page in this window, and yield its name while it is open."""
+    web, url = windows.web, windows.web.url
     await page.goto(f"{url}/inbox")
     yield "sign-in"
     await page.get_by_label("Email address").fill("nobody")
     await page.get_by_role("button", name="Send me a code").click()
     yield "sign-in-error"
-    asked = await here.asked(
+    request = await web.asked(
         '      confirm: "Really send it to the customer?"\n      expires: 4h\n      reason_required: reject\n',
         body="Dear Kim,\nyour \u200brefund is on its way.\n\nBest wishes",
     )
-    await page.goto(f"{url}/review/{asked.id}")
+    await page.goto(f"{url}/review/{request.id}")
     yield "no-way-in"
-    await room.opened(page=page)
+    await windows.open_link(page=page)
     yield "review"
     await page.get_by_role("button", name="Hold it back").click()
     yield "review-error"
@@ -160,27 +160,27 @@ async def walk(room: Reviewers, page: Page) -> AsyncIterator[str]:
     await page.get_by_label("Code").fill("1")
     await page.get_by_role("button", name="Confirm").click()
     yield "code-error"
-    await page.get_by_label("Code").fill(await room.code())
+    await page.get_by_label("Code").fill(await windows.code())
     await page.get_by_role("button", name="Confirm").click()
-    await here.home.settle()
+    await web.home.settle()
     await page.reload()
     for details in await page.locator("details").all():
         await details.locator("summary").click()
     yield "receipt"
-    await here.asked(BY_LINK)
-    await room.opened(page=page)
+    await web.asked(BY_LINK)
+    await windows.open_link(page=page)
     await page.locator("input[name=digest]").evaluate("(one) => { one.value = '0'.repeat(64) }")
     await page.locator("input[name=seen]").evaluate("(one) => { one.value = one.value.replace('refund', 'bill') }")
     await page.get_by_role("button", name="Send email").click()
     yield "changed"
-    await here.asked(BY_LINK)
-    await room.opened(page=page)
-    other = await room.opened(BEN)
+    await web.asked(BY_LINK)
+    await windows.open_link(page=page)
+    other = await windows.open_link(BEN)
     await other.get_by_role("button", name="Send email").click()
     await page.get_by_text("Nothing can be decided here any more").wait_for()
     yield "decided-elsewhere"
-    await here.asked(source=EVERY_FIELD)
-    await room.opened(page=page)
+    await web.asked(source=EVERY_FIELD)
+    await windows.open_link(page=page)
     yield "form"
     await page.get_by_label("Count").fill("many")
     await page.get_by_role("button", name="Send").click()

@@ -1,4 +1,4 @@
-"""Windows on the page, short ways to act in them, and ways around the page to set things up."""
+"""Browser windows on the page of the sandbox, and commands that set up requests without the page."""
 
 from __future__ import annotations
 
@@ -19,76 +19,76 @@ NARROW = {"width": 360, "height": 740}
 
 
 @dataclass
-class Desk:
-    """`complaints`: what went wrong in any window: console errors, uncaught exceptions, refused resources."""
+class SandboxWindows:
+    """The windows of one test. `complaints`: their console errors, uncaught exceptions and refused resources."""
 
-    stage: DemoEnvironment
+    demo: DemoEnvironment
     browser: Browser
     complaints: list[str] = field(default_factory=list)
     offline: bool = False
-    """The browser itself writes a line about every request that fails."""
+    """Set when requests are expected to fail: the browser writes a console line about each of them."""
     contexts: list[BrowserContext] = field(default_factory=list)
 
     async def window(
-        self, who: str | None, place: str = "app", *, size: dict[str, int] = WIDE, at: RunningSandbox | None = None
+        self, who: str | None, tab: str = "app", *, size: dict[str, int] = WIDE, at: RunningSandbox | None = None
     ) -> Page:
-        """A browser of its own, as if somebody else sat at it. `at`: another sandbox than that of the stage."""
+        """Open a window with its own cookies, as the named person. `at`: a sandbox other than that of the demo."""
         context = await self.browser.new_context(
             viewport={"width": size["width"], "height": size["height"]}, reduced_motion="reduce", color_scheme="light"
         )
         self.contexts.append(context)
-        address = (at or self.stage.slack).page_url
-        return await self.tab(context, address if who is None else f"{address}?as={who}#/{place}")
+        address = (at or self.demo.slack).page_url
+        return await self.tab(context, address if who is None else f"{address}?as={who}#/{tab}")
 
     async def tab(self, context: BrowserContext, address: str) -> Page:
-        """One more window of a browser."""
+        """Open one more window with the cookies of this context."""
         page = await context.new_page()
-        page.on("console", self._heard)
+        page.on("console", self._record_console)
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         await page.goto(address)
         await page.locator("h1").first.wait_for()
         return page
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _record_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not (self.offline and "net::ERR_" in message.text):
             self.complaints.append(f"{message.type}: {message.text}")
 
     async def close(self) -> None:
-        for one in self.contexts:
-            await one.close()
+        for context in self.contexts:
+            await context.close()
 
-    # -- around the page --
+    # -- set up without the page --
 
-    def _of(self, who: str) -> tuple[Address, Origin]:
-        name = self.stage.slack.person(who).id
-        place = {"user": name, "channel": self.stage.slack.channel("general")}
-        return Address("slack", name), Origin(surface="slack", place=place)
+    def _actor_and_origin(self, who: str) -> tuple[Address, Origin]:
+        user_id = self.demo.slack.person(who).id
+        details = {"user": user_id, "channel": self.demo.slack.channel("general")}
+        return Address("slack", user_id), Origin(surface="slack", place=details)
 
-    async def registered(self, source: str | None = None, *, by: str = "cleo") -> None:
-        actor, origin = self._of(by)
-        answer = await self.stage.app.engine.register(
-            Register(source=(source or workflows.refund(self.stage.payments.url)).encode(), actor=actor, origin=origin)
+    async def register(self, source: str | None = None, *, by: str = "cleo") -> None:
+        actor, origin = self._actor_and_origin(by)
+        answer = await self.demo.app.engine.register(
+            Register(source=(source or workflows.refund(self.demo.payments.url)).encode(), actor=actor, origin=origin)
         )
         assert isinstance(answer, Registered), answer
 
-    async def asked(self, order: str, *, amount: str = "120") -> str:
-        """A refund that waits for somebody; the id of its run."""
-        await self.registered()
-        return await self.started_refund(order, amount=amount)
+    async def open_refund_request(self, order: str, *, amount: str = "120") -> str:
+        """Start a refund that waits for an approver, and return the id of its run."""
+        await self.register()
+        return await self.start_refund(order, amount=amount)
 
-    async def started_refund(self, order: str, *, amount: str = "120", reason: str = "Arrived broken") -> str:
+    async def start_refund(self, order: str, *, amount: str = "120", reason: str = "Arrived broken") -> str:
         money = {"amount": amount, "currency": "EUR"}
-        return await self.started("refund", order=order, amount=money, reason=reason)
+        return await self.start("refund", order=order, amount=money, reason=reason)
 
-    async def started(self, workflow: str, *, by: str = "cleo", **inputs: Any) -> str:
-        actor, origin = self._of(by)
-        engine = self.stage.app.engine
+    async def start(self, workflow: str, *, by: str = "cleo", **inputs: Any) -> str:
+        actor, origin = self._actor_and_origin(by)
+        engine = self.demo.app.engine
         answer = await engine.start(Start(workflow=workflow, inputs=inputs, actor=actor, origin=origin))
         assert isinstance(answer, Started), answer
         return answer.run
 
-    async def until(self, true: Callable[[], object]) -> None:
-        await self.stage.slack.until(true)
+    async def until(self, condition: Callable[[], object]) -> None:
+        await self.demo.slack.until(condition)
 
 
 EVERYTHING = """\
@@ -118,5 +118,5 @@ steps:
 
 
 def copy(page: Page, title: str) -> Locator:
-    """The message of a request."""
+    """Return the message of a request."""
     return page.locator("li.message", has=page.get_by_role("heading", name=title))

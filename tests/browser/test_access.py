@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from tests.browser.sandbox_page import EVERYTHING, NARROW, WIDE, Desk, copy
+from tests.browser.sandbox_page import EVERYTHING, NARROW, WIDE, SandboxWindows, copy
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 RULES: Final[dict[Literal["light", "dark"], dict[str, Any]]] = {
@@ -20,11 +20,12 @@ SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 
 
 async def clean(page: Page, size: dict[str, int]) -> None:
-    """Nothing that axe objects to, and nothing wider than the window."""
+    """Fail if axe reports a violation, or if an element is wider than the window."""
     for colours, rules in RULES.items():
         await page.emulate_media(color_scheme=colours)
-        found = await Axe().run(page, options={"runOnly": rules, "resultTypes": ["violations"]})
-        assert not found.response["violations"], [summary(one) for one in found.response["violations"]]
+        results = await Axe().run(page, options={"runOnly": rules, "resultTypes": ["violations"]})
+        violations = results.response["violations"]
+        assert not violations, [summary(violation) for violation in violations]
     assert await page.evaluate(WIDER) == [], size
 
 
@@ -47,12 +48,12 @@ WIDER = """() => {
 
 
 @SIZES
-async def test_every_view_can_be_used_by_everybody(desk: Desk, size: dict[str, int]) -> None:
-    await desk.asked("A-5001")
-    await desk.started_refund("A-" + "5002" * 3, reason="https://example.com/" + "long" * 60)
-    cleo = desk.stage.slack.person("cleo")
+async def test_every_view_can_be_used_by_everybody(windows: SandboxWindows, size: dict[str, int]) -> None:
+    await windows.open_refund_request("A-5001")
+    await windows.start_refund("A-" + "5002" * 3, reason="https://example.com/" + "long" * 60)
+    cleo = windows.demo.slack.person("cleo")
     await cleo.command("/signoff show refund", channel="general")
-    page = await desk.window("ada", size=size)
+    page = await windows.window("ada", size=size)
     message = copy(page, "Refund order A-5001?")
     await expect(message).to_be_visible()
     await clean(page, size)
@@ -100,12 +101,14 @@ async def test_every_view_can_be_used_by_everybody(desk: Desk, size: dict[str, i
 
 
 @SIZES
-async def test_forms_and_the_choice_of_a_person_can_be_used_by_everybody(desk: Desk, size: dict[str, int]) -> None:
-    page = await desk.window(None, size=size)
+async def test_forms_and_the_choice_of_a_person_can_be_used_by_everybody(
+    windows: SandboxWindows, size: dict[str, int]
+) -> None:
+    page = await windows.window(None, size=size)
     await expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
     await clean(page, size)
-    await desk.registered(EVERYTHING)
-    page = await desk.window("cleo", size=size)
+    await windows.register(EVERYTHING)
+    page = await windows.window("cleo", size=size)
     for command in ("/signoff run everything", "/signoff register"):
         await page.get_by_role("combobox", name="Message").fill(command)
         await page.keyboard.press("Enter")
@@ -115,8 +118,8 @@ async def test_forms_and_the_choice_of_a_person_can_be_used_by_everybody(desk: D
         await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-async def test_the_colours_can_be_chosen(desk: Desk) -> None:
-    page = await desk.window("ada")
+async def test_the_colours_can_be_chosen(windows: SandboxWindows) -> None:
+    page = await windows.window("ada")
     shade = "getComputedStyle(document.querySelector('main')).backgroundColor"
     light = await page.evaluate(shade)
     await page.get_by_label("Colours").select_option("dark")

@@ -14,7 +14,7 @@ from playwright.async_api import Error as BrowserError
 from engine.domain import DeliveryKind, RunStatus
 from engine.errors import StepError
 from engine.steps.set import SetStep
-from tests.browser.review_page import TIGHT, WIDE, Reviewers, clean, reviewers
+from tests.browser.review_page import TIGHT, WIDE, ReviewWindows, clean, open_review_windows
 from tests.support.engine_env import Played, PlayedParams
 from tests.support.web_env import PAYS
 
@@ -27,34 +27,34 @@ async def loses(params: PlayedParams, context: Any) -> dict[str, object]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def asking(tmp_path: Path, browser: Browser, blank: bytes) -> AsyncIterator[Reviewers]:
+async def asking(tmp_path: Path, browser: Browser, blank: bytes) -> AsyncIterator[ReviewWindows]:
     path = tmp_path / "signoff.db"
     path.write_bytes(blank)
     path.chmod(0o600)
     played = Played()
     played.play = loses
-    async with reviewers(path, browser, steps={"set": SetStep(), "played": played}) as made:
-        await made.hall.home.register(PAYS)
-        yield made
+    async with open_review_windows(path, browser, steps={"set": SetStep(), "played": played}) as windows:
+        await windows.web.home.register(PAYS)
+        yield windows
 
 
-async def run_of(asking: Reviewers) -> str:
-    run = await asking.hall.home.start("pay")
-    await asking.hall.home.settle()
+async def run_of(asking: ReviewWindows) -> str:
+    run = await asking.web.home.start("pay")
+    await asking.web.home.settle()
     return run
 
 
-def link(asking: Reviewers) -> str:
-    token = asking.hall.home.mail.to(SAM, DeliveryKind.ALERT)[-1].token
-    return f"{asking.hall.url}/r/{token}"
+def link(asking: ReviewWindows) -> str:
+    token = asking.web.home.mail.to(SAM, DeliveryKind.ALERT)[-1].token
+    return f"{asking.web.url}/r/{token}"
 
 
-async def status(asking: Reviewers, run: str) -> RunStatus:
-    return (await asking.hall.home.view(run)).status
+async def status(asking: ReviewWindows, run: str) -> RunStatus:
+    return (await asking.web.home.view(run)).status
 
 
 @pytest.mark.parametrize("size", [WIDE, TIGHT], ids=["wide", "320"])
-async def test_every_page_of_the_question_can_be_used_by_everybody(asking: Reviewers, size: dict[str, int]) -> None:
+async def test_every_page_of_the_question_can_be_used_by_everybody(asking: ReviewWindows, size: dict[str, int]) -> None:
     await run_of(asking)
     page = await asking.window(size=size)
     await page.goto(link(asking))
@@ -71,12 +71,12 @@ async def test_every_page_of_the_question_can_be_used_by_everybody(asking: Revie
     await expect(page.get_by_text("Answered by")).to_be_visible()
     await clean(page)
     await run_of(asking)
-    await page.goto(f"{asking.hall.url}/inbox")
+    await page.goto(f"{asking.web.url}/inbox")
     await expect(page.get_by_role("link", name="Did it happen?")).to_be_visible()
     await clean(page)
 
 
-async def test_the_keyboard_alone_answers_without_any_script(asking: Reviewers) -> None:
+async def test_the_keyboard_alone_answers_without_any_script(asking: ReviewWindows) -> None:
     run = await run_of(asking)
     page = await asking.window(script=False)
     await page.goto(link(asking))
@@ -88,20 +88,20 @@ async def test_the_keyboard_alone_answers_without_any_script(asking: Reviewers) 
     # The Enter key in a field sends nothing.
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("button", name="Send this answer")).to_be_visible()
-    assert await asking.hall.codes(SAM) == 0
+    assert await asking.web.codes(SAM) == 0
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await expect(page.get_by_label("Code")).to_be_visible()
     await page.get_by_label("Code").fill(await asking.code(SAM))
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("It happened: go on. Answered by")).to_be_visible()
-    await asking.hall.home.settle()
+    await asking.web.home.settle()
     assert await status(asking, run) is RunStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
 async def test_a_scanner_that_chooses_and_clicks_everything_answers_nothing_and_keeps_nobody_out(
-    asking: Reviewers, *, script: bool
+    asking: ReviewWindows, *, script: bool
 ) -> None:
     run = await run_of(asking)
     for _ in range(3):
@@ -109,8 +109,8 @@ async def test_a_scanner_that_chooses_and_clicks_everything_answers_nothing_and_
         await page.goto(link(asking))
         await _clicks_all(page, depth=2)
         assert await status(asking, run) is RunStatus.NEEDS_ATTENTION
-    assert "run.resumed" not in await asking.hall.home.kinds(run)
-    sam = await asking.hall.remembered(SAM)
+    assert "run.resumed" not in await asking.web.home.kinds(run)
+    sam = await asking.web.remembered(SAM)
     form = (await sam.get(f"/attention/{run}")).page.form
     answer = await sam.post(form.action, form.with_(answer="stop"), kind=form.kind)
     assert "Answered by" in answer.page.text

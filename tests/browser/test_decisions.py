@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.sandbox_page import Desk, copy
+from tests.browser.sandbox_page import SandboxWindows, copy
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -25,19 +25,19 @@ steps:
 """
 
 
-async def test_a_request_is_approved_by_a_click(desk: Desk) -> None:
-    await desk.asked("A-1001")
-    ada = await desk.window("ada")
+async def test_a_request_is_approved_by_a_click(windows: SandboxWindows) -> None:
+    await windows.open_refund_request("A-1001")
+    ada = await windows.window("ada")
     message = copy(ada, "Refund order A-1001?")
     await message.get_by_role("button", name="Pay the refund").click()
     await expect(message).to_contain_text("Approved by Ada Approver")
     await expect(message.get_by_role("button")).to_have_count(0)
-    await desk.until(lambda: desk.stage.payments.for_order("A-1001"))
+    await windows.until(lambda: windows.demo.payments.for_order("A-1001"))
 
 
-async def test_another_window_changes_by_itself(desk: Desk) -> None:
-    await desk.asked("A-1002")
-    ada, ben = await desk.window("ada"), await desk.window("ben")
+async def test_another_window_changes_by_itself(windows: SandboxWindows) -> None:
+    await windows.open_refund_request("A-1002")
+    ada, ben = await windows.window("ada"), await windows.window("ben")
     theirs = copy(ben, "Refund order A-1002?")
     await expect(theirs.get_by_role("button", name="Pay the refund")).to_be_visible()
     await copy(ada, "Refund order A-1002?").get_by_role("button", name="Pay the refund").click()
@@ -45,9 +45,11 @@ async def test_another_window_changes_by_itself(desk: Desk) -> None:
     await expect(theirs.get_by_role("button")).to_have_count(0)
 
 
-async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_is_what_runs(desk: Desk) -> None:
-    await desk.asked("A-1003", amount="240.50")
-    ada = await desk.window("ada")
+async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_is_what_runs(
+    windows: SandboxWindows,
+) -> None:
+    await windows.open_refund_request("A-1003", amount="240.50")
+    ada = await windows.window("ada")
     message = copy(ada, "Refund order A-1003?")
     await message.get_by_role("button", name="Edit").click()
     modal = ada.get_by_role("dialog", name="Edit, then approve")
@@ -64,12 +66,12 @@ async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_is_what_runs(
     await expect(modal).to_have_count(0)
     await expect(message).to_contain_text("Approved with edits by Ada Approver")
     await expect(message.locator("s")).to_have_text("240.50 EUR")
-    await desk.until(lambda: [one.amount for one in desk.stage.payments.for_order("A-1003")] == ["95 EUR"])
+    await windows.until(lambda: [payment.amount for payment in windows.demo.payments.for_order("A-1003")] == ["95 EUR"])
 
 
-async def test_a_rejection_needs_a_reason_and_shows_it(desk: Desk) -> None:
-    await desk.asked("A-1004")
-    ben = await desk.window("ben")
+async def test_a_rejection_needs_a_reason_and_shows_it(windows: SandboxWindows) -> None:
+    await windows.open_refund_request("A-1004")
+    ben = await windows.window("ben")
     message = copy(ben, "Refund order A-1004?")
     await message.get_by_role("button", name="Do not pay").click()
     modal = ben.get_by_role("dialog", name="Do not pay")
@@ -79,47 +81,47 @@ async def test_a_rejection_needs_a_reason_and_shows_it(desk: Desk) -> None:
     await modal.get_by_role("button", name="Do not pay").click()
     await expect(message).to_contain_text("Rejected by Ben Approver")
     await expect(message).to_contain_text("Reason: <b>Paid</b> & closed on *Monday*")
-    assert not desk.stage.payments.booked
+    assert not windows.demo.payments.booked
 
 
-async def test_of_two_who_click_at_once_one_decides_and_the_other_is_told(desk: Desk) -> None:
-    await desk.asked("A-1005")
-    ada, ben = await desk.window("ada"), await desk.window("ben")
-    messages = [copy(one, "Refund order A-1005?") for one in (ada, ben)]
-    buttons = [one.get_by_role("button", name="Pay the refund") for one in messages]
-    for one in buttons:
-        await expect(one).to_be_visible()
+async def test_of_two_who_click_at_once_one_decides_and_the_other_is_told(windows: SandboxWindows) -> None:
+    await windows.open_refund_request("A-1005")
+    ada, ben = await windows.window("ada"), await windows.window("ben")
+    messages = [copy(page, "Refund order A-1005?") for page in (ada, ben)]
+    buttons = [message.get_by_role("button", name="Pay the refund") for message in messages]
+    for button in buttons:
+        await expect(button).to_be_visible()
     # Pressed by script: a click of the driver waits for things to settle, and a race must not.
-    await asyncio.gather(*(one.evaluate("button => button.click()") for one in buttons))
-    for one in messages:
-        await expect(one.get_by_role("button")).to_have_count(0)
-        await expect(one).to_contain_text("Approved by")
-    await desk.until(lambda: len(desk.stage.slack.world.ephemerals) == 1)
-    (told,) = desk.stage.slack.world.ephemerals
-    loser = ada if told.seen_by == desk.stage.slack.person("ada").id else ben
+    await asyncio.gather(*(button.evaluate("button => button.click()") for button in buttons))
+    for message in messages:
+        await expect(message.get_by_role("button")).to_have_count(0)
+        await expect(message).to_contain_text("Approved by")
+    await windows.until(lambda: len(windows.demo.slack.world.ephemerals) == 1)
+    (told,) = windows.demo.slack.world.ephemerals
+    loser = ada if told.seen_by == windows.demo.slack.person("ada").id else ben
     await expect(loser.locator(".ephemeral")).to_contain_text("Only visible to you")
-    await desk.until(lambda: desk.stage.payments.for_order("A-1005"))
-    assert len(desk.stage.payments.calls) == 1
+    await windows.until(lambda: windows.demo.payments.for_order("A-1005"))
+    assert len(windows.demo.payments.calls) == 1
 
 
-async def test_a_request_is_decided_from_home(desk: Desk) -> None:
-    await desk.asked("A-1006")
-    ada = await desk.window("ada", "home")
+async def test_a_request_is_decided_from_home(windows: SandboxWindows) -> None:
+    await windows.open_refund_request("A-1006")
+    ada = await windows.window("ada", "home")
     await ada.get_by_role("button", name="Review").click()
     modal = ada.get_by_role("dialog", name="Everything in full")
     await expect(modal).to_contain_text("Refund order A-1006?")
     await modal.get_by_role("button", name="Pay the refund").click()
-    await desk.until(lambda: desk.stage.payments.for_order("A-1006"))
+    await windows.until(lambda: windows.demo.payments.for_order("A-1006"))
     await ada.keyboard.press("Escape")
     await expect(modal).to_have_count(0)
     await ada.get_by_role("link", name="Messages").click()
     await expect(copy(ada, "Refund order A-1006?")).to_contain_text("Approved by Ada Approver")
 
 
-async def test_a_button_asks_back_where_the_workflow_says_so(desk: Desk) -> None:
-    await desk.registered(ASKS_BACK)
-    await desk.started("drop")
-    ada = await desk.window("ada")
+async def test_a_button_asks_back_where_the_workflow_says_so(windows: SandboxWindows) -> None:
+    await windows.register(ASKS_BACK)
+    await windows.start("drop")
+    ada = await windows.window("ada")
     message = copy(ada, "Drop the old tables?")
     button = message.get_by_role("button", name="Approve")
     await button.click()
@@ -133,9 +135,9 @@ async def test_a_button_asks_back_where_the_workflow_says_so(desk: Desk) -> None
     await expect(message).to_contain_text("Approved by Ada Approver")
 
 
-async def test_an_approval_needs_no_mouse(desk: Desk) -> None:
-    await desk.asked("A-1007")
-    ada = await desk.window("ada")
+async def test_an_approval_needs_no_mouse(windows: SandboxWindows) -> None:
+    await windows.open_refund_request("A-1007")
+    ada = await windows.window("ada")
     button = copy(ada, "Refund order A-1007?").get_by_role("button", name="Pay the refund")
     await expect(button).to_be_visible()
     for _ in range(40):

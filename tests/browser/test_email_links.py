@@ -9,7 +9,7 @@ from playwright.async_api import ConsoleMessage, FrameLocator, Locator, Page, ex
 
 from bot.devtools.demo import workflows
 from bot.devtools.demo.workflows import OUTSIDER
-from tests.browser.sandbox_page import Desk
+from tests.browser.sandbox_page import SandboxWindows
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 TITLE = "Pay back this expense?"
@@ -38,19 +38,19 @@ async def opens_mail(page: Page, subject: str) -> None:
     await expect(opened).to_contain_text(subject)
 
 
-async def test_mia_decides_by_mail_with_the_keyboard_alone(desk: Desk) -> None:
+async def test_mia_decides_by_mail_with_the_keyboard_alone(windows: SandboxWindows) -> None:
     heard = list[str]()
 
     def hears(said: ConsoleMessage) -> None:
         if said.type in ("error", "warning"):
             heard.append(said.text)
 
-    await desk.registered(workflows.WORKFLOWS["expense"](""))
+    await windows.register(workflows.WORKFLOWS["expense"](""))
     spent = {"amount": "84.50", "currency": "EUR"}
-    run = await desk.started("expense", what="Train to Bonn", amount=spent, spent_on="2026-03-02", category="travel")
-    mailbox = await desk.window(None)
+    run = await windows.start("expense", what="Train to Bonn", amount=spent, spent_on="2026-03-02", category="travel")
+    mailbox = await windows.window(None)
     mailbox.context.on("console", hears)
-    await mailbox.goto(f"{desk.stage.slack.page_url}/mail?to={OUTSIDER}")
+    await mailbox.goto(f"{windows.demo.slack.page_url}/mail?to={OUTSIDER}")
     await opens_mail(mailbox, TITLE)
     async with mailbox.context.expect_page() as opening:
         mail = mailbox.frame_locator(".rendered")
@@ -76,7 +76,7 @@ async def test_mia_decides_by_mail_with_the_keyboard_alone(desk: Desk) -> None:
     await expect(review.get_by_text(f"{OUTSIDER} (you)")).to_be_visible()
     await expect(review.get_by_text("by a code that was sent to your email address")).to_be_visible()
     await expect(review.get_by_text("The run is done").first).to_be_visible()
-    (request,) = await desk.stage.app.engine.requests_of_run(run)
+    (request,) = await windows.demo.app.engine.requests_of_run(run)
     assert request.decision is not None
     assert request.decision.person.email == OUTSIDER
     assert heard == []

@@ -8,7 +8,7 @@ from playwright.async_api import FilePayload, Page, expect
 from bot.devtools.demo import templates, workflows
 from engine.json_values import Value
 from engine.read_models import PageQuery as Rows
-from tests.browser.sandbox_page import EVERYTHING, Desk
+from tests.browser.sandbox_page import EVERYTHING, SandboxWindows
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -18,9 +18,9 @@ async def typed(page: Page, line: str) -> None:
     await page.keyboard.press("Enter")
 
 
-async def test_every_kind_of_input_can_be_filled_in(desk: Desk) -> None:
-    await desk.registered(EVERYTHING)
-    ben = await desk.window("ben", "general")
+async def test_every_kind_of_input_can_be_filled_in(windows: SandboxWindows) -> None:
+    await windows.register(EVERYTHING)
+    ben = await windows.window("ben", "general")
     await typed(ben, "/signoff run everything")
     form = ben.get_by_role("dialog", name="Every kind of input")
     for label, text in (
@@ -52,7 +52,7 @@ async def test_every_kind_of_input_can_be_filled_in(desk: Desk) -> None:
     await form.get_by_label("Mail").fill("ada@example.com")
     await form.get_by_role("button", name="Start").click()
     await expect(form).to_have_count(0)
-    (run,) = await desk.stage.app.engine.runs(Rows())
+    (run,) = await windows.demo.app.engine.runs(Rows())
     assert told(dict(run.inputs)) == {
         "word": "hello",
         "lines": "one\ntwo",
@@ -68,7 +68,7 @@ async def test_every_kind_of_input_can_be_filled_in(desk: Desk) -> None:
         "size": "m",
         "extras": "['salt', 'oil']",
         "towns": "['a', 'k']",
-        "who": desk.stage.slack.person("ada").id,
+        "who": windows.demo.slack.person("ada").id,
     }
 
 
@@ -76,9 +76,9 @@ def told(inputs: dict[str, Value]) -> dict[str, str]:
     return {name: str(value) for name, value in inputs.items()}
 
 
-async def test_a_workflow_is_pasted_with_a_slip_and_then_without(desk: Desk) -> None:
-    right = workflows.refund(desk.stage.payments.url)
-    cleo = await desk.window("cleo")
+async def test_a_workflow_is_pasted_with_a_slip_and_then_without(windows: SandboxWindows) -> None:
+    right = workflows.refund(windows.demo.payments.url)
+    cleo = await windows.window("cleo")
     await typed(cleo, "/signoff register")
     modal = cleo.get_by_role("dialog", name="Register a workflow")
     await modal.get_by_role("button", name="Register").click()
@@ -96,8 +96,8 @@ async def test_a_workflow_is_pasted_with_a_slip_and_then_without(desk: Desk) -> 
     await expect(cleo.get_by_role("dialog")).to_have_count(0)
 
 
-async def test_what_is_pasted_stays_while_the_form_grows(desk: Desk) -> None:
-    cleo = await desk.window("cleo")
+async def test_what_is_pasted_stays_while_the_form_grows(windows: SandboxWindows) -> None:
+    cleo = await windows.window("cleo")
     await typed(cleo, "/signoff register")
     modal = cleo.get_by_role("dialog", name="Register a workflow")
     await modal.get_by_label("Workflow file").fill("name: half")
@@ -106,9 +106,9 @@ async def test_what_is_pasted_stays_while_the_form_grows(desk: Desk) -> None:
     await expect(modal.get_by_label("Workflow file, part 2 of 2 (optional)")).to_have_value("")
 
 
-async def test_a_workflow_is_uploaded_with_a_slip_and_then_without(desk: Desk) -> None:
-    right = workflows.refund(desk.stage.payments.url)
-    cleo = await desk.window("cleo")
+async def test_a_workflow_is_uploaded_with_a_slip_and_then_without(windows: SandboxWindows) -> None:
+    right = workflows.refund(windows.demo.payments.url)
+    cleo = await windows.window("cleo")
     await typed(cleo, "/signoff register")
     modal = cleo.get_by_role("dialog", name="Register a workflow")
     await modal.get_by_role("button", name="Upload it instead").click()
@@ -130,9 +130,9 @@ def yaml(source: str) -> FilePayload:
     return {"name": "refund.yaml", "mimeType": "application/yaml", "buffer": source.encode()}
 
 
-async def test_commands_are_completed_by_keyboard(desk: Desk) -> None:
-    await desk.registered()
-    cleo = await desk.window("cleo", "general")
+async def test_commands_are_completed_by_keyboard(windows: SandboxWindows) -> None:
+    await windows.register()
+    cleo = await windows.window("cleo", "general")
     line = cleo.get_by_role("combobox", name="Message #general")
     await line.press_sequentially("/signoff ru")
     options = cleo.get_by_role("listbox", name="Commands")
@@ -152,12 +152,12 @@ async def test_commands_are_completed_by_keyboard(desk: Desk) -> None:
     await form.get_by_label("Why").fill("Too late")
     await form.get_by_role("button", name="Start").click()
     await expect(form).to_have_count(0)
-    await desk.until(lambda: desk.stage.payments.for_order("A-2001"))
+    await windows.until(lambda: windows.demo.payments.for_order("A-2001"))
     await expect(cleo.locator("li.message", has_text="Refund a customer: done")).to_be_visible()
 
 
-async def test_escape_closes_the_list_and_then_nothing_else(desk: Desk) -> None:
-    cleo = await desk.window("cleo")
+async def test_escape_closes_the_list_and_then_nothing_else(windows: SandboxWindows) -> None:
+    cleo = await windows.window("cleo")
     line = cleo.get_by_role("combobox", name="Message")
     await line.press_sequentially("/signoff r")
     await expect(cleo.get_by_role("listbox")).to_be_visible()
@@ -166,8 +166,8 @@ async def test_escape_closes_the_list_and_then_nothing_else(desk: Desk) -> None:
     await expect(line).to_have_value("/signoff r")
 
 
-async def test_a_guest_may_not_register_and_is_told_so_alone(desk: Desk) -> None:
-    gus, cleo = await desk.window("gus", "general"), await desk.window("cleo", "general")
+async def test_a_guest_may_not_register_and_is_told_so_alone(windows: SandboxWindows) -> None:
+    gus, cleo = await windows.window("gus", "general"), await windows.window("cleo", "general")
     await typed(gus, "/signoff register")
     told = gus.locator("li.ephemeral")
     await expect(told).to_contain_text("Only visible to you")
@@ -176,15 +176,15 @@ async def test_a_guest_may_not_register_and_is_told_so_alone(desk: Desk) -> None
     await expect(cleo.locator("li.message")).to_have_count(0)
 
 
-async def test_what_is_no_command_is_said_at_the_line(desk: Desk) -> None:
-    ada = await desk.window("ada", "general")
+async def test_what_is_no_command_is_said_at_the_line(windows: SandboxWindows) -> None:
+    ada = await windows.window("ada", "general")
     await typed(ada, "/nothing at all")
     await expect(ada.get_by_role("alert")).to_contain_text("/nothing is not a valid command.")
     await expect(ada.get_by_role("combobox", name="Message")).to_have_value("/nothing at all")
 
 
-async def test_what_is_written_in_a_channel_is_read_by_others(desk: Desk) -> None:
-    ada, ben = await desk.window("ada", "general"), await desk.window("ben", "app")
+async def test_what_is_written_in_a_channel_is_read_by_others(windows: SandboxWindows) -> None:
+    ada, ben = await windows.window("ada", "general"), await windows.window("ben", "app")
     await typed(ada, "Look: <script>alert(1)</script> & *bold*")
     await expect(ben.get_by_role("link", name="general unread")).to_be_visible()
     await ben.get_by_role("link", name="general").click()

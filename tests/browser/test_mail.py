@@ -21,41 +21,41 @@ HTML = '<html><body><h1>Refund order A-1007?</h1><p><a href="{url}">Review</a></
 
 
 @dataclass
-class Post:
-    """A sandbox alone, and windows on it. `complaints`: what browsers wrote to their consoles."""
+class MailWindows:
+    """Windows on the mailbox page of a sandbox. `complaints`: their console errors and uncaught exceptions."""
 
     slack: RunningSandbox
     browser: Browser
     complaints: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
 
-    async def window(self, place: str = f"?to={MIA}", *, size: dict[str, int] = WIDE) -> Page:
+    async def window(self, query: str = f"?to={MIA}", *, size: dict[str, int] = WIDE) -> Page:
         context = await self.browser.new_context(
             viewport={"width": size["width"], "height": size["height"]}, reduced_motion="reduce", color_scheme="light"
         )
         self.contexts.append(context)
         page = await context.new_page()
-        page.on("console", self._heard)
+        page.on("console", self._record_console)
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
-        await page.goto(f"{self.slack.page_url}/mail{place}")
+        await page.goto(f"{self.slack.page_url}/mail{query}")
         await page.locator("h1").first.wait_for(state="attached")
         return page
 
-    def _heard(self, said: ConsoleMessage) -> None:
-        if said.type in ("error", "warning"):
-            self.complaints.append(f"{said.type}: {said.text}")
+    def _record_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text}")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def post(browser: Browser) -> AsyncIterator[Post]:
+async def mail_windows(browser: Browser) -> AsyncIterator[MailWindows]:
     async with sandbox() as slack:
-        made = Post(slack=slack, browser=browser)
+        windows = MailWindows(slack=slack, browser=browser)
         try:
-            yield made
+            yield windows
         finally:
-            for one in made.contexts:
-                await one.close()
-        assert not made.complaints
+            for context in windows.contexts:
+                await context.close()
+        assert not windows.complaints
 
 
 async def story(slack: RunningSandbox) -> None:
@@ -74,9 +74,9 @@ def reader(page: Page) -> Locator:
     return page.get_by_role("region", name="The open mail")
 
 
-async def test_mails_are_listed_with_answers_under_what_they_answer(post: Post) -> None:
-    await story(post.slack)
-    page = await post.window()
+async def test_mails_are_listed_with_answers_under_what_they_answer(mail_windows: MailWindows) -> None:
+    await story(mail_windows.slack)
+    page = await mail_windows.window()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Mia Approver")
     await expect(listed(page).locator(".mail-subject")).to_have_text(
         [
@@ -89,9 +89,9 @@ async def test_mails_are_listed_with_answers_under_what_they_answer(post: Post) 
     await expect(listed(page).first).to_contain_text("complaints")
 
 
-async def test_a_mail_is_read_in_all_its_forms(post: Post) -> None:
-    await story(post.slack)
-    page = await post.window()
+async def test_a_mail_is_read_in_all_its_forms(mail_windows: MailWindows) -> None:
+    await story(mail_windows.slack)
+    page = await mail_windows.window()
     await expect(page.locator(".mails .unread")).to_have_count(4)
     await listed(page).get_by_role("link", name="Refund order A-1007?").first.click()
     await expect(reader(page).get_by_role("heading", level=2)).to_be_focused()
@@ -121,23 +121,23 @@ async def opened_by(page: Page, link: Locator) -> Page:
     return await opening.value
 
 
-async def test_a_link_in_a_mail_opens_a_window_of_its_own(post: Post) -> None:
-    await story(post.slack)
-    page = await post.window(f"?to={MIA}#/1")
+async def test_a_link_in_a_mail_opens_a_window_of_its_own(mail_windows: MailWindows) -> None:
+    await story(mail_windows.slack)
+    page = await mail_windows.window(f"?to={MIA}#/1")
     opened = await opened_by(page, page.frame_locator(".rendered").get_by_role("link", name="Review"))
     await expect(opened.get_by_role("heading", name="Whose mail?")).to_be_visible()
     assert await opened.evaluate("window.opener") is None
 
 
-async def test_the_html_of_a_mail_can_do_nothing(post: Post) -> None:
+async def test_the_html_of_a_mail_can_do_nothing(mail_windows: MailWindows) -> None:
     hostile = (
         "<script>document.title = parent.document.title = 'taken over'</script><p onclick='alert(1)'>Harmless?</p>"
-        f'<img src="{post.slack.script_url}state" onerror="alert(1)"><style>@import "https://example.com/x.css";</style>'
+        f'<img src="{mail_windows.slack.script_url}state" onerror="alert(1)"><style>@import "https://example.com/x.css";</style>'
         '<form action="https://example.com/"><button>Send</button></form><iframe src="https://example.com/"></iframe>'
         '<meta http-equiv="refresh" content="0;url=https://example.com/"><base href="https://example.com/">'
     )
-    await send(post.slack, message(html=hostile))
-    page = await post.window(f"?to={MIA}#/1")
+    await send(mail_windows.slack, message(html=hostile))
+    page = await mail_windows.window(f"?to={MIA}#/1")
     loaded: list[str] = []
     page.on("requestfinished", lambda request: loaded.append(request.url))
     await page.reload()
@@ -146,31 +146,31 @@ async def test_the_html_of_a_mail_can_do_nothing(post: Post) -> None:
     await frame.get_by_role("button", name="Send").click()
     await expect(page).to_have_title("Refund order A-1007? – Mia Approver – Signoff sandbox mail")
     assert loaded
-    assert [one for one in loaded if not one.startswith(post.slack.base_url) or one.endswith("/state")] == []
+    assert [one for one in loaded if not one.startswith(mail_windows.slack.base_url) or one.endswith("/state")] == []
     refused = ("Content Security Policy", "sandboxed", "Refused", "Blocked")
-    assert all(any(word in one for word in refused) for one in post.complaints), post.complaints
-    assert post.complaints
-    post.complaints.clear()
+    assert all(any(word in one for word in refused) for one in mail_windows.complaints), mail_windows.complaints
+    assert mail_windows.complaints
+    mail_windows.complaints.clear()
 
 
-async def test_new_mails_appear_by_themselves_and_are_said(post: Post) -> None:
-    page = await post.window()
+async def test_new_mails_appear_by_themselves_and_are_said(mail_windows: MailWindows) -> None:
+    page = await mail_windows.window()
     await expect(page.get_by_text("No mail yet.")).to_be_visible()
-    await send(post.slack, message("First"))
+    await send(mail_windows.slack, message("First"))
     await expect(listed(page)).to_have_count(1)
     await expect(page.locator("#spoken")).to_have_text("New mail: First")
     await listed(page).get_by_role("link").click()
     await expect(reader(page).get_by_role("heading", level=2)).to_be_focused()
-    await send(post.slack, message("Second", to="new@elsewhere.example"))
+    await send(mail_windows.slack, message("Second", to="new@elsewhere.example"))
     box = page.get_by_role("navigation", name="Mailboxes").get_by_role("link", name="new@elsewhere.example")
     await expect(box).to_be_visible()
     await expect(reader(page).get_by_role("heading", level=2)).to_be_focused()
-    post.slack.mail.clear()
+    mail_windows.slack.mail.clear()
     await expect(reader(page)).to_contain_text("This mail is not there (any more).")
 
 
-async def test_the_pages_lead_to_each_other(post: Post) -> None:
-    page = await post.window("")
+async def test_the_pages_lead_to_each_other(mail_windows: MailWindows) -> None:
+    page = await mail_windows.window("")
     await page.get_by_role("main").get_by_role("link", name="Ada Approver").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Ada Approver")
     await page.get_by_role("link", name="Slack", exact=True).click()
@@ -181,35 +181,35 @@ async def test_the_pages_lead_to_each_other(post: Post) -> None:
     await expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
     await page.get_by_role("link", name="Mia Approver").click()
     await expect(page.get_by_text("No mail yet.")).to_be_visible()
-    await page.goto(f"{post.slack.page_url}?as=ben")
+    await page.goto(f"{mail_windows.slack.page_url}?as=ben")
     await page.get_by_role("link", name="Mailbox", exact=True).click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Ben Approver")
 
 
-async def test_how_the_mail_works_can_be_switched(post: Post) -> None:
-    page = await post.window()
+async def test_how_the_mail_works_can_be_switched(mail_windows: MailWindows) -> None:
+    page = await mail_windows.window()
     switch = page.get_by_label("How the mail works")
     await switch.select_option("down")
     await expect(page.locator("#banner")).to_contain_text("down")
     with pytest.raises(aiosmtplib.SMTPConnectError):
-        await send(post.slack)
+        await send(mail_windows.slack)
     await switch.select_option("full")
     await expect(page.locator("#banner")).to_contain_text("full")
     with pytest.raises(aiosmtplib.SMTPRecipientsRefused):
-        await send(post.slack)
+        await send(mail_windows.slack)
     await switch.select_option("lost")
     await expect(page.locator("#banner")).to_contain_text("breaks")
     with pytest.raises(aiosmtplib.SMTPServerDisconnected):
-        await aiosmtplib.send(message(), **options(post.slack.mail))
+        await aiosmtplib.send(message(), **options(mail_windows.slack.mail))
     await expect(listed(page)).to_have_count(1)
     await switch.select_option("works")
     await expect(page.locator("#banner")).to_be_hidden()
-    await send(post.slack)
+    await send(mail_windows.slack)
 
 
-async def test_everything_can_be_done_with_the_keyboard(post: Post) -> None:
-    await story(post.slack)
-    page = await post.window(size=NARROW)
+async def test_everything_can_be_done_with_the_keyboard(mail_windows: MailWindows) -> None:
+    await story(mail_windows.slack)
+    page = await mail_windows.window(size=NARROW)
     await listed(page).get_by_role("link", name="Refund order A-1007?").first.focus()
     await page.keyboard.press("Enter")
     heading = reader(page).get_by_role("heading", level=2)
@@ -233,16 +233,16 @@ async def test_everything_can_be_done_with_the_keyboard(post: Post) -> None:
 
 
 @SIZES
-async def test_every_view_can_be_used_by_everybody(post: Post, size: dict[str, int]) -> None:
-    page = await post.window("", size=size)
+async def test_every_view_can_be_used_by_everybody(mail_windows: MailWindows, size: dict[str, int]) -> None:
+    page = await mail_windows.window("", size=size)
     await clean(page, size)
-    page = await post.window(size=size)
+    page = await mail_windows.window(size=size)
     await clean(page, size)
-    await story(post.slack)
+    await story(mail_windows.slack)
     await expect(listed(page)).to_have_count(4)
     await clean(page, size)
     for number in "1", "2", "4", "9":
-        page = await post.window(f"?to={MIA}#/{number}", size=size)
+        page = await mail_windows.window(f"?to={MIA}#/{number}", size=size)
         await expect(reader(page)).to_be_visible()
         await clean(page, size)
         for name in ("Text", "Headers", "Source") if number in "14" else ():
@@ -252,6 +252,6 @@ async def test_every_view_can_be_used_by_everybody(post: Post, size: dict[str, i
     if size is NARROW:
         await page.get_by_role("button", name="Mailboxes").click()
         await clean(page, size)
-    page = await post.window("", size=size)
+    page = await mail_windows.window("", size=size)
     await expect(page.get_by_role("link", name="n" * 60)).to_be_visible()
     await clean(page, size)

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from tests.browser.review_page import EVERY_FIELD, TIGHT, WIDE, Reviewers, clean, walk
+from tests.browser.review_page import EVERY_FIELD, TIGHT, WIDE, ReviewWindows, clean, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 _OLD: Final = "not supported in all browsers"
@@ -20,39 +20,39 @@ SIZES = pytest.mark.parametrize("size", [WIDE, TIGHT], ids=["wide", "320"])
 
 
 @SIZES
-async def test_every_page_can_be_used_by_everybody(reviewing: Reviewers, size: dict[str, int]) -> None:
-    page = await reviewing.window(size=size)
+async def test_every_page_can_be_used_by_everybody(review: ReviewWindows, size: dict[str, int]) -> None:
+    page = await review.window(size=size)
     names = []
-    async for name in walk(reviewing, page):
+    async for name in walk(review, page):
         await clean(page)
         names.append(name)
     assert len(names) == len(set(names)) == 16
 
 
-async def test_every_page_can_be_read_at_twice_the_size(reviewing: Reviewers) -> None:
-    page = await reviewing.window(size=WIDE, zoom=2)
-    async for name in walk(reviewing, page):
+async def test_every_page_can_be_read_at_twice_the_size(review: ReviewWindows) -> None:
+    page = await review.window(size=WIDE, zoom=2)
+    async for name in walk(review, page):
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
-async def test_the_html_of_every_page_is_right(reviewing: Reviewers, tmp_path: Path) -> None:
-    here, browser = reviewing.hall, reviewing.hall.browser()
+async def test_the_html_of_every_page_is_right(review: ReviewWindows, tmp_path: Path) -> None:
+    web, browser = review.web, review.web.browser()
     for path in ("/inbox", "/nothing", "/r/unknown", "/code/x"):
         await browser.get(path)
-    await here.asked('      confirm: "Really?"\n', body='two\n\u200blines "&<>')
-    _, page = await here.opened(browser=browser)
+    await web.asked('      confirm: "Really?"\n', body='two\n\u200blines "&<>')
+    _, page = await web.opened(browser=browser)
     await browser.send(page.page.form, "reject")
     question = await browser.send(page.page.form, reason="Be\ncause")
     at_code = await browser.send(question.page.form)
     await browser.post(at_code.page.form.action, at_code.page.form.with_(code="1"), kind=at_code.page.form.kind)
-    await here.proven(browser, at_code)
+    await web.proven(browser, at_code)
     await browser.get("/inbox")
     await browser.send(page.page.form, nonce="x")
-    await here.asked()
-    _, page = await here.opened(browser=browser)
+    await web.asked()
+    _, page = await web.opened(browser=browser)
     await browser.send(page.page.form, digest="0", seen='{"text": ["text", "before"], "gone": ["gone", "x"]}')
-    await here.asked(source=EVERY_FIELD)
-    _, page = await here.opened(browser=browser)
+    await web.asked(source=EVERY_FIELD)
+    _, page = await web.opened(browser=browser)
     await browser.send(page.page.form)
     pages = tmp_path / "pages"
     pages.mkdir()

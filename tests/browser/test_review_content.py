@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Locator, Route, expect
 
 from bot.email import message
-from tests.browser.review_page import BY_LINK, EVERY_FIELD, NARROW, WIDE, Reviewers
+from tests.browser.review_page import BY_LINK, EVERY_FIELD, NARROW, WIDE, ReviewWindows
 from tests.support.copies import replace_fields
 from tests.support.email_env import ASKING, envelope, html_of
 from tests.support.web_env import ADA, BEN
@@ -52,9 +52,9 @@ async def side(one: Locator) -> str:
     )
 
 
-async def test_every_text_of_the_data_runs_its_own_way(reviewing: Reviewers) -> None:
-    await reviewing.hall.asked(BY_LINK, customer=HEBREW, body=MIXED)
-    page = await reviewing.opened(ADA)
+async def test_every_text_of_the_data_runs_its_own_way(review: ReviewWindows) -> None:
+    await review.web.asked(BY_LINK, customer=HEBREW, body=MIXED)
+    page = await review.open_link(ADA)
     shown = page.locator("#facts dd", has_text=HEBREW).first
     assert (await direction(shown), await side(shown)) == ("rtl", "right")
     assert await direction(page.locator("#facts dd", has_text="It was written by a machine.")) == "ltr"
@@ -70,17 +70,17 @@ async def test_every_text_of_the_data_runs_its_own_way(reviewing: Reviewers) -> 
     assert await direction(reason) == "rtl"
 
 
-async def test_what_is_typed_into_one_line_runs_its_own_way(reviewing: Reviewers) -> None:
-    await reviewing.hall.asked(source=EVERY_FIELD)
-    page = await reviewing.opened(ADA)
+async def test_what_is_typed_into_one_line_runs_its_own_way(review: ReviewWindows) -> None:
+    await review.web.asked(source=EVERY_FIELD)
+    page = await review.open_link(ADA)
     word = page.get_by_label("Word")
     assert await direction(word) == "ltr"
     await word.fill(HEBREW)
     assert await direction(word) == "rtl"
 
 
-async def test_texts_in_a_mail_run_their_own_way(reviewing: Reviewers) -> None:
-    page = await reviewing.window()
+async def test_texts_in_a_mail_run_their_own_way(review: ReviewWindows) -> None:
+    page = await review.window()
     facts = (("Why", HEBREW), ("Customer", "Kim"))
     await page.set_content(html_of(message.mail(replace_fields(ASKING, title=HEBREW, facts=facts), envelope())))
     shown = page.locator("p", has_text=HEBREW)
@@ -119,8 +119,10 @@ COPIED = """\
 """
 
 
-async def test_each_line_of_a_text_in_a_mail_runs_its_own_way_and_is_copied_as_it_was(reviewing: Reviewers) -> None:
-    page = await reviewing.window()
+async def test_each_line_of_a_text_in_a_mail_runs_its_own_way_and_is_copied_as_it_was(
+    review: ReviewWindows,
+) -> None:
+    page = await review.window()
     facts = (("Why", LETTER),)
     fields = tuple(replace_fields(one, text=f"now {LETTER}", before=LETTER) for one in ASKING.fields[1:])
     card = replace_fields(
@@ -140,12 +142,12 @@ async def test_each_line_of_a_text_in_a_mail_runs_its_own_way_and_is_copied_as_i
         assert (await shown.inner_text()).rstrip("\n") == text.rstrip("\n")
 
 
-async def test_each_line_of_a_reason_runs_its_own_way_on_an_open_page(reviewing: Reviewers) -> None:
-    await reviewing.hall.asked()
-    ada, ben = await reviewing.opened(ADA), await reviewing.opened(BEN)
+async def test_each_line_of_a_reason_runs_its_own_way_on_an_open_page(review: ReviewWindows) -> None:
+    await review.web.asked()
+    ada, ben = await review.open_link(ADA), await review.open_link(BEN)
     await ben.get_by_label("Reason").fill(f"Not today\n{HEBREW}\nSorry")
     await ben.get_by_role("button", name="Hold it back").click()
-    await ben.get_by_label("Code").fill(await reviewing.code(BEN))
+    await ben.get_by_label("Code").fill(await review.code(BEN))
     await ben.get_by_role("button", name="Confirm").click()
     # The sentence of an open page only begins it: further lines could pass for ours.
     told = ada.locator("#live p").first
@@ -161,16 +163,16 @@ async def test_each_line_of_a_reason_runs_its_own_way_on_an_open_page(reviewing:
 @pytest.mark.parametrize("style", [True, False], ids=["style", "script"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "360"])
 async def test_five_thousand_characters_are_there_to_be_read_without_scrolling_in_their_field(
-    reviewing: Reviewers, size: dict[str, int], style: bool
+    review: ReviewWindows, size: dict[str, int], style: bool
 ) -> None:
-    await reviewing.hall.asked(BY_LINK, body="A text of some length. " * 217 + "The end.")
-    page = await reviewing.window(size=size)
+    await review.web.asked(BY_LINK, body="A text of some length. " * 217 + "The end.")
+    page = await review.window(size=size)
     if not style:
         # What a browser does that does not know the property.
         await page.add_init_script("CSS.supports = () => false")
         rule = "textarea { field-sizing: fixed !important }"
         await page.route("**/*.css", lambda route: served(route, rule))
-    await reviewing.opened(ADA, page=page)
+    await review.open_link(ADA, page=page)
     field = page.get_by_label("text")
     await expect(page.get_by_text("It came with 4,999 characters.")).to_be_visible()
     assert await field.evaluate("(one) => one.scrollHeight <= one.clientHeight")
@@ -184,9 +186,9 @@ async def served(route: Route, rule: str) -> None:
     await route.fulfill(response=answer, body=f"{await answer.text()}\n{rule}")
 
 
-async def test_many_hidden_characters_take_little_room(reviewing: Reviewers) -> None:
-    await reviewing.hall.asked(BY_LINK, body="A few words\u200c and more of them. " * 150)
-    page = await reviewing.opened(ADA, size=NARROW)
+async def test_many_hidden_characters_take_little_room(review: ReviewWindows) -> None:
+    await review.web.asked(BY_LINK, body="A few words\u200c and more of them. " * 150)
+    page = await review.open_link(ADA, size=NARROW)
     note = page.locator(".marked")
     box = await note.bounding_box()
     assert box is not None

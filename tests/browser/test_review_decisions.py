@@ -8,15 +8,15 @@ import pytest
 from playwright.async_api import Page, expect
 
 from engine.domain import RequestState
-from tests.browser.review_page import BY_LINK, EVERY_FIELD, Reviewers
+from tests.browser.review_page import BY_LINK, EVERY_FIELD, ReviewWindows
 from tests.support.web_env import ADA, BEN, asking_workflow
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-async def test_from_the_link_to_the_receipt_with_the_keyboard_alone(reviewing: Reviewers) -> None:
-    asked = await reviewing.hall.asked()
-    page = await reviewing.opened()
+async def test_from_the_link_to_the_receipt_with_the_keyboard_alone(review: ReviewWindows) -> None:
+    asked = await review.web.asked()
+    page = await review.open_link()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Send this to Kim?")
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -29,10 +29,10 @@ async def test_from_the_link_to_the_receipt_with_the_keyboard_alone(reviewing: R
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Type the code from your email")
     await _tab_to(page, "#code")
-    await page.keyboard.type(await reviewing.code())
+    await page.keyboard.type(await review.code())
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("Approved with edits").first).to_be_visible()
-    decision = (await reviewing.hall.again(asked)).decision
+    decision = (await review.web.again(asked)).decision
     assert decision is not None
     assert str(decision.edits[0].after).endswith("on its way. Bye.")
 
@@ -49,32 +49,32 @@ async def _tab_to(page: Page, selector: str) -> None:
     assert await target.evaluate("(one) => getComputedStyle(one).outlineStyle !== 'none'")
 
 
-async def test_enter_in_a_field_decides_nothing(reviewing: Reviewers) -> None:
-    asked = await reviewing.hall.asked(source=EVERY_FIELD)
+async def test_enter_in_a_field_decides_nothing(review: ReviewWindows) -> None:
+    asked = await review.web.asked(source=EVERY_FIELD)
     for script in (True, False):
-        page = await reviewing.opened(script=script)
+        page = await review.open_link(script=script)
         await page.get_by_label("Word").press("Enter")
         await page.get_by_label("Must be typed").fill("something")
         await page.get_by_label("Must be typed").press("Enter")
         await expect(page.get_by_label("Must be typed")).to_have_value("something")
-    assert (await reviewing.hall.again(asked)).model.state is RequestState.PENDING
+    assert (await review.web.again(asked)).model.state is RequestState.PENDING
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
 async def test_a_form_that_nobody_touches_changes_nothing_but_what_was_typed(
-    reviewing: Reviewers, script: bool
+    review: ReviewWindows, script: bool
 ) -> None:
-    asked = await reviewing.hall.asked(source=EVERY_FIELD)
-    page = await reviewing.opened(script=script)
+    asked = await review.web.asked(source=EVERY_FIELD)
+    page = await review.open_link(script=script)
     await page.get_by_label("Must be typed").fill("typed")
     await page.get_by_role("button", name="Send", exact=True).click()
     await expect(page.get_by_text("Filled in").first).to_be_visible()
-    decision = (await reviewing.hall.again(asked)).decision
+    decision = (await review.web.again(asked)).decision
     assert decision is not None
     assert [one.path for one in decision.edits] == [("none",)]
 
 
-async def test_values_that_browsers_change_are_no_edits(reviewing: Reviewers) -> None:
+async def test_values_that_browsers_change_are_no_edits(review: ReviewWindows) -> None:
     for body in (
         "\n\n leading",
         "a\r\nb\rc\n",
@@ -83,29 +83,29 @@ async def test_values_that_browsers_change_are_no_edits(reviewing: Reviewers) ->
         "x\x0by",
         "</textarea>&amp;",
     ):
-        asked = await reviewing.hall.asked(BY_LINK, body=body)
-        page = await reviewing.opened()
+        asked = await review.web.asked(BY_LINK, body=body)
+        page = await review.open_link()
         await page.get_by_role("button", name="Send email", exact=True).click()
         await expect(page.get_by_text("Approved").first).to_be_visible()
-        decision = (await reviewing.hall.again(asked)).decision
+        decision = (await review.web.again(asked)).decision
         assert decision is not None
         assert decision.edits == (), repr(body)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
-async def test_a_double_click_decides_once_and_shows_the_receipt(reviewing: Reviewers, script: bool) -> None:
-    asked = await reviewing.hall.asked(BY_LINK)
-    page = await reviewing.opened(script=script)
+async def test_a_double_click_decides_once_and_shows_the_receipt(review: ReviewWindows, script: bool) -> None:
+    asked = await review.web.asked(BY_LINK)
+    page = await review.open_link(script=script)
     await page.get_by_role("button", name="Send email", exact=True).dblclick()
     await expect(page.get_by_text("Approved").first).to_be_visible()
     await expect(page.get_by_text("was not counted")).to_have_count(0)
-    kinds = await reviewing.hall.home.kinds(asked.run)
+    kinds = await review.web.home.kinds(asked.run)
     assert kinds.count("request.approved") == 1
 
 
-async def test_everything_works_without_a_script(reviewing: Reviewers) -> None:
-    asked = await reviewing.hall.asked('      confirm: "Really?"\n')
-    page = await reviewing.opened(script=False)
+async def test_everything_works_without_a_script(review: ReviewWindows) -> None:
+    asked = await review.web.asked('      confirm: "Really?"\n')
+    page = await review.open_link(script=False)
     await page.get_by_role("button", name="Hold it back").click()
     await page.get_by_role("link", name="Give a reason").click()
     await expect(page.get_by_label("Reason")).to_be_focused()
@@ -119,16 +119,16 @@ async def test_everything_works_without_a_script(reviewing: Reviewers) -> None:
     await expect(page.get_by_label("text")).to_have_value("Other")
     await page.get_by_role("button", name="Send email").click()
     await page.get_by_role("button", name="Yes: Send email").click()
-    code = await reviewing.code()
+    code = await review.code()
     await page.get_by_label("Code").fill(f"{code[:4]} {code[4:]}")
     await page.get_by_role("button", name="Confirm").click()
     await expect(page.get_by_text("Approved with edits").first).to_be_visible()
-    assert (await reviewing.hall.again(asked)).model.state is RequestState.APPROVED
+    assert (await review.web.again(asked)).model.state is RequestState.APPROVED
 
 
-async def test_an_open_page_is_told_and_keeps_what_was_typed(reviewing: Reviewers) -> None:
-    await reviewing.hall.asked(BY_LINK)
-    ada, ben = await reviewing.opened(ADA), await reviewing.opened(BEN)
+async def test_an_open_page_is_told_and_keeps_what_was_typed(review: ReviewWindows) -> None:
+    await review.web.asked(BY_LINK)
+    ada, ben = await review.open_link(ADA), await review.open_link(BEN)
     await ada.get_by_label("text").fill("My long answer")
     await ben.get_by_label("Reason").fill("Not today")
     await ben.get_by_role("button", name="Hold it back").click()
@@ -139,26 +139,26 @@ async def test_an_open_page_is_told_and_keeps_what_was_typed(reviewing: Reviewer
     await expect(ada.get_by_text("Rejected").first).to_be_visible()
 
 
-async def test_a_receipt_follows_the_run(reviewing: Reviewers) -> None:
-    await reviewing.hall.asked(BY_LINK)
-    page = await reviewing.opened()
+async def test_a_receipt_follows_the_run(review: ReviewWindows) -> None:
+    await review.web.asked(BY_LINK)
+    page = await review.open_link()
     await page.get_by_role("button", name="Send email", exact=True).click()
     await expect(page.get_by_text("The run is done.")).to_have_count(0)
-    await reviewing.hall.home.settle()
+    await review.web.home.settle()
     await expect(page.get_by_text("The run is done.").first).to_be_visible()
 
 
-async def test_all_of_a_receipt_follows_the_run(reviewing: Reviewers) -> None:
-    await reviewing.hall.asked(source=f"{asking_workflow()}  - id: note\n    uses: set\n    with: {{sent: true}}\n")
-    page = await reviewing.opened()
+async def test_all_of_a_receipt_follows_the_run(review: ReviewWindows) -> None:
+    await review.web.asked(source=f"{asking_workflow()}  - id: note\n    uses: set\n    with: {{sent: true}}\n")
+    page = await review.open_link()
     await page.get_by_role("button", name="Send email", exact=True).click()
-    await page.get_by_label("Code").fill(await reviewing.code())
+    await page.get_by_label("Code").fill(await review.code())
     await page.get_by_role("button", name="Confirm").click()
     story, history = page.locator("#story"), page.locator("#run-history")
     await expect(story.get_by_text("is done")).to_have_count(0)
     await expect(story.get_by_text("note", exact=True)).to_have_count(0)
     await history.locator("summary").click()
-    await reviewing.hall.home.settle()
+    await review.web.home.settle()
     await expect(page.locator("#since")).to_have_text("The run is done.")
     await expect(story).to_contain_text("The run is done.")
     await expect(story.get_by_text("note", exact=True)).to_be_visible()
@@ -168,24 +168,24 @@ async def test_all_of_a_receipt_follows_the_run(reviewing: Reviewers) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["signed-in", "link"])
-async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(reviewing: Reviewers, known: bool) -> None:
+async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(review: ReviewWindows, known: bool) -> None:
     if known:
-        await reviewing.hall.asked()
-        ada = await reviewing.opened(ADA)
+        await review.web.asked()
+        ada = await review.open_link(ADA)
         await ada.get_by_role("button", name="Send email", exact=True).click()
-        await ada.get_by_label("Code").fill(await reviewing.code())
+        await ada.get_by_label("Code").fill(await review.code())
         await ada.get_by_role("button", name="Confirm").click()
         await ada.get_by_text(f"{ADA} (you)").wait_for()
     else:
-        ada = await reviewing.window()
-    await reviewing.hall.asked(f"      expires: 2d\n{BY_LINK}")
-    await reviewing.opened(ADA, page=ada)
+        ada = await review.window()
+    await review.web.asked(f"      expires: 2d\n{BY_LINK}")
+    await review.open_link(ADA, page=ada)
     await expect(ada.get_by_text("Waits for", exact=True)).to_be_visible()
     await expect(ada.locator("#content-title")).to_have_text("What will be done")
-    ben = await reviewing.opened(BEN)
+    ben = await review.open_link(BEN)
     await ben.get_by_label("Reason").fill("Not to Eve")
     await ben.get_by_role("button", name="Hold it back").click()
-    await reviewing.hall.home.settle()
+    await review.web.home.settle()
     await expect(ada.locator("#live p").first).to_have_text(re.compile("Reason: Not to Eve$"))
     await expect(ada.locator("#live p").last).to_have_text("Nothing can be decided here any more.")
     await expect(ada.get_by_text("Waits for", exact=True)).to_have_count(0)
@@ -196,9 +196,9 @@ async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(reviewing: 
     await expect(ada.get_by_text("The run ended with the rejection")).to_have_count(1 if known else 0)
 
 
-async def test_times_are_told_where_the_reader_is(reviewing: Reviewers) -> None:
-    await reviewing.hall.asked("      expires: 4h\n")
-    page = await reviewing.opened(timezone_id="Asia/Tokyo", locale="en-GB")
+async def test_times_are_told_where_the_reader_is(review: ReviewWindows) -> None:
+    await review.web.asked("      expires: 4h\n")
+    page = await review.open_link(timezone_id="Asia/Tokyo", locale="en-GB")
     await expect(page.locator(".state")).to_contain_text(
         "Expires 2026-03-02 13:00 UTC (2 Mar 2026, 22:00 where you are)"
     )
@@ -214,13 +214,15 @@ _SHOW = """() => {
 }"""
 
 
-async def test_pages_that_nobody_sees_leave_the_others_their_connections_and_catch_up(reviewing: Reviewers) -> None:
-    await reviewing.hall.asked(BY_LINK)
-    first = await reviewing.opened()
+async def test_pages_that_nobody_sees_leave_the_others_their_connections_and_catch_up(
+    review: ReviewWindows,
+) -> None:
+    await review.web.asked(BY_LINK)
+    first = await review.open_link()
     pages = [first]
     for _ in range(7):
         await pages[-1].evaluate(_HIDE)
-        pages.append(await reviewing.opened(page=await first.context.new_page()))
+        pages.append(await review.open_link(page=await first.context.new_page()))
     await pages[-1].get_by_label("Reason").fill("Not today")
     await pages[-1].get_by_role("button", name="Hold it back").click()
     await expect(pages[-1].get_by_text("Rejected").first).to_be_visible()

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import expect
 
-from tests.browser.sandbox_page import Desk
+from tests.browser.sandbox_page import SandboxWindows
 from tests.support.sandbox_env import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -25,11 +25,11 @@ def option(text: str) -> dict[str, Any]:
     return {"text": plain(text), "value": text.lower()}
 
 
-async def call(desk: Desk, method: str, **given: Any) -> dict[str, Any]:
-    headers = {"Authorization": f"Bearer {desk.stage.slack.app.bot_token}"}
+async def call(windows: SandboxWindows, method: str, **given: Any) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {windows.demo.slack.app.bot_token}"}
     async with (
         aiohttp.ClientSession(headers=headers) as session,
-        session.post(desk.stage.slack.api_url + method, json=given) as response,
+        session.post(windows.demo.slack.api_url + method, json=given) as response,
     ):
         answer: dict[str, Any] = await response.json()
     assert answer["ok"], answer
@@ -65,7 +65,7 @@ MRKDWN = (
 )
 
 
-async def test_texts_are_shown_as_slack_shows_them_and_are_never_markup(desk: Desk) -> None:
+async def test_texts_are_shown_as_slack_shows_them_and_are_never_markup(windows: SandboxWindows) -> None:
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": plain(HOSTILE)},
         {"type": "section", "text": {"type": "mrkdwn", "text": MRKDWN}},
@@ -75,9 +75,9 @@ async def test_texts_are_shown_as_slack_shows_them_and_are_never_markup(desk: De
         RICH,
         {"type": "table", "rows": [[{"type": "raw_text", "text": "head"}], [{"type": "raw_text", "text": "cell"}]]},
     ]
-    ben = desk.stage.slack.person("ben").id
-    await call(desk, "chat.postMessage", channel=ben, text="x", blocks=blocks)
-    page = await desk.window("ben")
+    ben = windows.demo.slack.person("ben").id
+    await call(windows, "chat.postMessage", channel=ben, text="x", blocks=blocks)
+    page = await windows.window("ben")
     message = page.locator("li.message")
     await expect(message.get_by_role("heading")).to_have_text(HOSTILE.replace("&amp;", "&amp;"))
     assert await page.locator("img:not([src*='/sandbox/page/'])").count() == 0
@@ -98,22 +98,22 @@ async def test_texts_are_shown_as_slack_shows_them_and_are_never_markup(desk: De
     await expect(message.get_by_role("link", name="no link")).to_have_count(0)
 
 
-async def test_menus_pickers_and_overflows_of_a_message_are_sent_to_the_app(desk: Desk) -> None:
-    desk.stage.slack.app.request_url = None  # nobody listens: what counts is what is sent
+async def test_menus_pickers_and_overflows_of_a_message_are_sent_to_the_app(windows: SandboxWindows) -> None:
+    windows.demo.slack.app.request_url = None  # nobody listens: what counts is what is sent
     elements = [
         {"type": "static_select", "action_id": "menu", "placeholder": plain("Pick"), "options": [option("One")]},
         {"type": "datepicker", "action_id": "day", "placeholder": plain("Day")},
         {"type": "overflow", "action_id": "more", "options": [option("Snooze"), option("Drop")]},
     ]
-    ada = desk.stage.slack.person("ada").id
-    await call(desk, "chat.postMessage", channel=ada, text="x", blocks=[{"type": "actions", "elements": elements}])
-    page = await desk.window("ada")
+    ada = windows.demo.slack.person("ada").id
+    await call(windows, "chat.postMessage", channel=ada, text="x", blocks=[{"type": "actions", "elements": elements}])
+    page = await windows.window("ada")
     await page.get_by_label("Pick").select_option("One")
     await page.get_by_label("Day").fill("2026-03-04")
     await page.get_by_label("Day").blur()
     await page.get_by_label("More actions").select_option("Drop")
-    log = desk.stage.slack.deliveries
-    await desk.until(lambda: len(log) == 3)
+    log = windows.demo.slack.deliveries
+    await windows.until(lambda: len(log) == 3)
     sent = [one.payload["actions"][0] for one in log]
     assert sent[0]["selected_option"]["value"] == "one"
     assert sent[1]["selected_date"] == "2026-03-04"
@@ -121,36 +121,36 @@ async def test_menus_pickers_and_overflows_of_a_message_are_sent_to_the_app(desk
     await expect(page.get_by_role("alert")).to_contain_text("dispatch_failed")
 
 
-async def test_modals_stack_and_are_closed_one_by_one_or_together(desk: Desk) -> None:
-    slack = desk.stage.slack
-    page = await desk.window("ada")
+async def test_modals_stack_and_are_closed_one_by_one_or_together(windows: SandboxWindows) -> None:
+    slack = windows.demo.slack
+    page = await windows.window("ada")
 
     def view(title: str) -> dict[str, Any]:
         element = {"type": "timepicker", "action_id": "time", "initial_time": "09:30"}
         block = {"type": "input", "block_id": "when", "label": plain("When"), "element": element}
         return {"type": "modal", "title": plain(title), "submit": plain("Save"), "blocks": [block]}
 
-    await call(desk, "views.open", trigger_id=slack.trigger(slack.person("ada")), view=view("First"))
+    await call(windows, "views.open", trigger_id=slack.trigger(slack.person("ada")), view=view("First"))
     first = page.get_by_role("dialog", name="First")
     await expect(first.get_by_label("When")).to_have_value("09:30")
     await first.get_by_label("When").fill("10:45")
     await first.get_by_label("When").blur()
-    await desk.until(lambda: "10:45" in str((slack.person("ada").modal or {})["state"]))
+    await windows.until(lambda: "10:45" in str((slack.person("ada").modal or {})["state"]))
     for title in ("Second", "Third"):
-        await call(desk, "views.push", trigger_id=slack.trigger(slack.person("ada")), view=view(title))
+        await call(windows, "views.push", trigger_id=slack.trigger(slack.person("ada")), view=view(title))
         await expect(page.get_by_role("dialog", name=title)).to_be_visible()
     await expect(page.get_by_text("3 of 3")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("dialog", name="Second")).to_be_visible()
     await page.get_by_role("button", name="Cancel").click()
     await expect(first.get_by_label("When")).to_have_value("10:45")
-    await call(desk, "views.push", trigger_id=slack.trigger(slack.person("ada")), view=view("Again"))
+    await call(windows, "views.push", trigger_id=slack.trigger(slack.person("ada")), view=view("Again"))
     await page.get_by_role("dialog", name="Again").get_by_role("button", name="Close", exact=True).click()
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-async def test_suggestions_of_the_app_are_chosen_by_keyboard(desk: Desk) -> None:
-    slack = desk.stage.slack
+async def test_suggestions_of_the_app_are_chosen_by_keyboard(windows: SandboxWindows) -> None:
+    slack = windows.demo.slack
     seen: list[Any] = []
 
     async def answers(request: web.Request) -> web.Response:
@@ -163,10 +163,10 @@ async def test_suggestions_of_the_app_are_chosen_by_keyboard(desk: Desk) -> None
     element = {"type": "external_select", "action_id": "fruit", "min_query_length": 1}
     block = {"type": "input", "block_id": "fruit", "label": plain("Fruit"), "element": element}
     view = {"type": "modal", "title": plain("Choose"), "submit": plain("Save"), "blocks": [block]}
-    page = await desk.window("ada")
+    page = await windows.window("ada")
     async with served(answers) as url:
         slack.app.request_url = url
-        await call(desk, "views.open", trigger_id=slack.trigger(slack.person("ada")), view=view)
+        await call(windows, "views.open", trigger_id=slack.trigger(slack.person("ada")), view=view)
         fruit = page.get_by_role("combobox", name="Fruit")
         await fruit.press_sequentially("ap")
         await expect(page.get_by_role("option", name="Apricot")).to_be_visible()
@@ -180,20 +180,20 @@ async def test_suggestions_of_the_app_are_chosen_by_keyboard(desk: Desk) -> None
     assert values["fruit"]["fruit"]["selected_option"]["value"] == "apricot"
 
 
-async def test_who_has_not_said_who_they_are_is_asked(desk: Desk) -> None:
-    page = await desk.window(None)
+async def test_who_has_not_said_who_they_are_is_asked(windows: SandboxWindows) -> None:
+    page = await windows.window(None)
     await expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
     await expect(page.get_by_role("listitem")).to_have_count(6)
     await page.get_by_role("link", name="Ben Approver").click()
-    await expect(page).to_have_url(f"{desk.stage.slack.page_url}?as=ben")
+    await expect(page).to_have_url(f"{windows.demo.slack.page_url}?as=ben")
     await expect(page.get_by_role("heading", name="Signoff", exact=True)).to_be_visible()
     await page.reload()
     await expect(page.get_by_role("link", name="Ben Approver", exact=True)).to_have_attribute("aria-current", "true")
 
 
-async def test_the_story_tells_what_happened_and_why(desk: Desk) -> None:
-    await desk.asked("A-4001")
-    page = await desk.window("ada")
+async def test_the_story_tells_what_happened_and_why(windows: SandboxWindows) -> None:
+    await windows.open_refund_request("A-4001")
+    page = await windows.window("ada")
     story = page.get_by_role("complementary", name="Story")
     await expect(story).to_contain_text("Refund order A-4001?")
     await expect(story.locator(".lines")).to_contain_text("Over 100 EUR: refund policy 4.2")
@@ -202,9 +202,9 @@ async def test_the_story_tells_what_happened_and_why(desk: Desk) -> None:
     await expect(story.locator(".wire")).to_contain_text("chat.postMessage")
 
 
-async def test_without_a_story_there_is_no_panel(desk: Desk) -> None:
-    desk.stage.slack.tell()
-    page = await desk.window("ada")
+async def test_without_a_story_there_is_no_panel(windows: SandboxWindows) -> None:
+    windows.demo.slack.tell()
+    page = await windows.window("ada")
     await expect(page.get_by_role("heading", name="Signoff", exact=True)).to_be_visible()
     await expect(page.get_by_role("complementary")).to_have_count(0)
     await page.get_by_role("combobox", name="Message").fill("/")

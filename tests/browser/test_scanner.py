@@ -45,29 +45,29 @@ SITES: tuple[dict[str, str], ...] = ({}, {"Sec-Fetch-Site": "same-origin"}, {"Or
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def here(tmp_path: Path) -> AsyncIterator[ServerEnv]:
-    async with open_server(tmp_path) as made:
-        yield made
+async def server(tmp_path: Path) -> AsyncIterator[ServerEnv]:
+    async with open_server(tmp_path) as server:
+        yield server
 
 
-async def asked(here: ServerEnv, keys: str = "") -> str:
-    """A run that waits for Mia and Noa; the mail has come."""
-    await here.register(ASKS.replace("KEYS", keys))
-    before = len(here.sandbox.mail.received(to=MIA, subject="Pay"))
-    run = await here.start("pay")
-    await here.sandbox.mail.wait_for(to=MIA, subject="Pay", count=before + 1)
+async def start_run(server: ServerEnv, keys: str = "") -> str:
+    """Start a run that waits for Mia and Noa, wait for the email to Mia, and return the id of the run."""
+    await server.register(ASKS.replace("KEYS", keys))
+    before = len(server.sandbox.mail.received(to=MIA, subject="Pay"))
+    run = await server.start("pay")
+    await server.sandbox.mail.wait_for(to=MIA, subject="Pay", count=before + 1)
     return run
 
 
-def requests(here: ServerEnv) -> list[ReceivedMail]:
-    """The mails that ask Mia."""
-    return [one for one in here.sandbox.mail.received(to=MIA) if one.subject == "Pay 900 EUR?"]
+def request_emails(server: ServerEnv) -> list[ReceivedMail]:
+    """Return the request emails to Mia."""
+    return [mail for mail in server.sandbox.mail.received(to=MIA) if mail.subject == "Pay 900 EUR?"]
 
 
 # -- a scanner without a browser ----------------------------------------------------------------------------
 
 
-async def fetches(here: ServerEnv, mail: ReceivedMail) -> None:
+async def fetch_links(server: ServerEnv, mail: ReceivedMail) -> None:
     """HEAD and GET without cookies; then with them, following and sending everything."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as plain:
         for link in links(mail):
@@ -75,7 +75,7 @@ async def fetches(here: ServerEnv, mail: ReceivedMail) -> None:
                 async with plain.request(method, link) as answer:
                     assert answer.status < 500
     for claims in SITES:
-        headers = {name: value.replace("URL", here.url) for name, value in claims.items()}
+        headers = {name: value.replace("URL", server.url) for name, value in claims.items()}
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), headers=headers) as session:
             for link in links(mail):
                 await _crawls(session, link, depth=4, seen=set())
@@ -113,7 +113,7 @@ async def _sends(
 # -- a scanner with a browser -------------------------------------------------------------------------------
 
 
-async def looks(browser: Browser, mail: ReceivedMail, *, scripts: bool, depth: int) -> None:
+async def open_in_browser(browser: Browser, mail: ReceivedMail, *, scripts: bool, depth: int) -> None:
     """Opens every link in a real browser, waits, and clicks everything that can be clicked, there and `depth` on."""
     context = await browser.new_context(java_script_enabled=scripts)
     try:
@@ -156,69 +156,69 @@ async def _fills(page: Page) -> None:
 # -- what comes of it ---------------------------------------------------------------------------------------
 
 
-async def scans(here: ServerEnv, browser: Browser, run: str) -> None:
-    """Every mail that is there, in rounds: what it has sent to the person it scans too."""
+async def scan_inbox(server: ServerEnv, browser: Browser, run: str) -> None:
+    """Scan every email to Mia in rounds, including those that the scanner itself caused."""
     for number in range(ROUNDS):
-        for mail in here.sandbox.mail.received(to=MIA):
-            await fetches(here, mail)
-            # What comes after a click was seen in the first round; that it comes back is what the others are for.
-            await looks(browser, mail, scripts=True, depth=1 if number else 2)
-            await looks(browser, mail, scripts=False, depth=1 if number else 2)
-        request = await here.request(run)
+        for mail in server.sandbox.mail.received(to=MIA):
+            await fetch_links(server, mail)
+            # The first round follows links one level deeper; the later rounds only check that it comes back.
+            await open_in_browser(browser, mail, scripts=True, depth=1 if number else 2)
+            await open_in_browser(browser, mail, scripts=False, depth=1 if number else 2)
+        request = await server.request(run)
         assert request.model.state is RequestState.PENDING
         assert request.decision is None
 
 
-async def decides(here: ServerEnv, browser: Browser, run: str) -> None:
-    """Mia opens the same mail, and approves; after so many codes that others had sent, she signs in for it first."""
-    (mail,) = requests(here)
+async def approve_as_mia(server: ServerEnv, browser: Browser, run: str) -> None:
+    """Approve as Mia, from the same email. She signs in first, because the scanner had many codes sent."""
+    (mail,) = request_emails(server)
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(links(mail)[0])
-    await presses_pay(page)
+    await press_pay(page)
     await expect(page.get_by_text("Nothing was decided yet")).to_be_visible()
-    await page.get_by_label("Code").fill(await newest_code(here))
+    await page.get_by_label("Code").fill(await newest_code(server))
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_text("Waits for a decision")).to_be_visible()
-    await presses_pay(page)
+    await press_pay(page)
     await expect(page.get_by_text("Approved").first).to_be_visible()
-    decision = (await here.request(run)).decision
+    decision = (await server.request(run)).decision
     assert decision is not None
     assert (decision.person.email, decision.assurance) == (MIA, "code")
     await context.close()
 
 
-async def presses_pay(page: Page) -> None:
+async def press_pay(page: Page) -> None:
     await page.get_by_role("button", name="Pay", exact=True).click()
     confirm = page.get_by_role("button", name="Yes: Pay")
     if await confirm.count():
         await confirm.click()
 
 
-async def newest_code(here: ServerEnv) -> str:
-    """From the newest mail; one that is on its way yet is waited for."""
+async def newest_code(server: ServerEnv) -> str:
+    """Return the code of the newest email, after a second in which it can arrive."""
     await asyncio.sleep(1)
-    return await here.code()
+    return await server.code()
 
 
 @pytest.mark.parametrize("keys", ["", "      confirm: This pays money. Sure?"], ids=["plain", "asks back"])
 async def test_a_hostile_scanner_decides_nothing_and_the_person_still_can(
-    here: ServerEnv, browser: Browser, keys: str
+    server: ServerEnv, browser: Browser, keys: str
 ) -> None:
-    run = await asked(here, keys)
-    await scans(here, browser, run)
-    codes = here.sandbox.mail.received(to=MIA, subject="code")
+    run = await start_run(server, keys)
+    await scan_inbox(server, browser, run)
+    codes = server.sandbox.mail.received(to=MIA, subject="code")
     assert codes, "it came as far as asking for codes"
     assert all(links(one) == [] for one in codes), "and those mails lead nowhere"
     assert len(codes) < 8, "which were not many, whatever it did"
-    await decides(here, browser, run)
+    await approve_as_mia(server, browser, run)
 
 
 async def test_whoever_got_a_forwarded_link_sees_the_request_and_cannot_decide_it(
-    here: ServerEnv, browser: Browser
+    server: ServerEnv, browser: Browser
 ) -> None:
-    run = await asked(here)
-    (mail,) = requests(here)
+    run = await start_run(server)
+    (mail,) = request_emails(server)
     mine, other = await browser.new_context(), await browser.new_context()
     hers, his = await mine.new_page(), await other.new_page()
     for page in (hers, his):
@@ -231,16 +231,16 @@ async def test_whoever_got_a_forwarded_link_sees_the_request_and_cannot_decide_i
     await expect(his.get_by_label("Code")).to_have_count(0)
     await his.goto(hers.url)
     await expect(his.get_by_label("Code")).to_have_count(0)
-    assert (await here.request(run)).decision is None
-    await hers.get_by_label("Code").fill(await newest_code(here))
+    assert (await server.request(run)).decision is None
+    await hers.get_by_label("Code").fill(await newest_code(server))
     await hers.get_by_role("button", name="Confirm").click()
     await expect(hers.get_by_text("Approved").first).to_be_visible()
-    second = await asked(here)
-    await his.goto(links(requests(here)[-1])[0])
+    second = await start_run(server)
+    await his.goto(links(request_emails(server)[-1])[0])
     await his.get_by_role("button", name="Do not pay").click()
     await his.get_by_label("Reason").fill("because I can")
     await his.get_by_role("button", name="Do not pay").click()
     await expect(his.get_by_label("Code")).to_be_visible()
-    assert (await here.request(second)).decision is None
+    assert (await server.request(second)).decision is None
     await mine.close()
     await other.close()
