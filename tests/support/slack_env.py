@@ -62,7 +62,7 @@ steps:
 
 @dataclass(kw_only=True)
 class Bot:
-    """One process of Signoff: killed and started again, only the file stays."""
+    """The parts of one bot process. After a restart only the database file is the same."""
 
     store: SqliteStore
     engine: Engine
@@ -78,11 +78,11 @@ class Bot:
 
 @dataclass
 class SlackEnv:
-    """`slack`: the local Slack; `bot`: the process that runs now."""
+    """A local Slack and a bot on it. `transport`: "http" or "sockets"; `bot`: the process that runs now."""
 
     slack: RunningSandbox
     path: Path
-    over: str
+    transport: str
     clock: FakeClock
     builders: tuple[str, ...]
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -101,7 +101,7 @@ class SlackEnv:
         return self.slack.person(name)
 
     async def start_bot(self, *, listens: bool = True) -> None:
-        """Start a process."""
+        """Start a bot process on the database file."""
         stack = AsyncExitStack()
         store = stack.enter_context(schema.owned(self.path, clock=self.clock, ids=RandomIds()))
         client = await stack.enter_async_context(
@@ -118,7 +118,9 @@ class SlackEnv:
         service = SlackService(engine, kinds, directory, self.clock, self.builders)
         surface = None
         if listens:
-            surface = await stack.enter_async_context(serving(client, service, self._ways(), homes, debounce=0.0))
+            surface = await stack.enter_async_context(
+                serving(client, service, self._credentials(), homes, debounce=0.0)
+            )
         if surface is not None and surface.door is not None:
             served = routes.site("", mounted={PATH: surface.door.events})
             _, port = await stack.enter_async_context(listening(served, host="127.0.0.1", port=0))
@@ -139,20 +141,20 @@ class SlackEnv:
         )
         self._stack = stack
 
-    def _ways(self) -> SlackCredentials:
-        if self.over == "http":
+    def _credentials(self) -> SlackCredentials:
+        if self.transport == "http":
             return SlackCredentials(signing_secret=self.slack.app.signing_secret)
         return SlackCredentials(app_token=self.slack.app.app_token)
 
     async def stop_bot(self) -> None:
-        """End the process."""
+        """End the bot process."""
         await self._stack.aclose()
         self._bot = None
 
     async def restart(self) -> None:
-        """The same file, another process."""
+        """End the bot process, and start another one on the same file."""
         await self.stop_bot()
-        if self.over == "sockets":
+        if self.transport == "sockets":
             await self.slack.until(lambda: not self.slack.sockets.of(self.slack.app.id))
         await self.start_bot()
 
@@ -174,8 +176,8 @@ class SlackEnv:
         assert isinstance(answer, Started)
         return answer.run
 
-    async def asked(self, source: str = ASKS, *, by: str = "cleo", **inputs: Any) -> str:
-        """A run whose copies are posted; its id."""
+    async def request_approval(self, source: str = ASKS, *, by: str = "cleo", **inputs: Any) -> str:
+        """Start a run, post the messages of its request, and return the id of the run."""
         await self.register(source)
         name = source.partition("\n")[0].removeprefix("name: ")
         run = await self.start(name, by=by, **inputs)
@@ -183,22 +185,22 @@ class SlackEnv:
         return run
 
     async def settle(self) -> None:
-        """Whatever is due now, and what goes on after deliveries, until nothing is left."""
+        """Do all work that is due now, and the background work after it, until none is left."""
         units = {
             "advance": self.bot.runner.advance,
             "deliver": self.bot.relay.deliver,
             "process_due": self.engine.process_due,
         }
         while True:
-            await self.afterwards()
+            await self.finish_background_work()
             works = await self.engine.due(self.clock.now())
             if not works:
                 return
             for work in works:
                 await units[work.kind](work.id)
 
-    async def afterwards(self) -> None:
-        """What goes on after acknowledgements is done."""
+    async def finish_background_work(self) -> None:
+        """Wait until the work after acknowledgements is done."""
         surface = self.bot.surface
         if surface is not None:
             async with asyncio.timeout(PATIENCE):
@@ -217,29 +219,29 @@ class SlackEnv:
         return view
 
     def entries(self) -> list[dict[str, Any]]:
-        """The audit log: the content of each entry, with its kind."""
+        """Return the content of each entry of the audit log, with its kind."""
         with schema.reading(self.path) as connection:
             lines = [json.loads(line) for line in audit_log.export(connection, DEFAULT_WORKSPACE)]
-        return [{**json.loads(one["content"]), "kind": json.loads(one["leaf"])["kind"]} for one in lines]
+        return [{**json.loads(line["content"]), "kind": json.loads(line["leaf"])["kind"]} for line in lines]
 
     def pass_(self, **delta: float) -> None:
-        """Time passes for the engine and for Slack."""
+        """Move the clocks of the engine and of Slack forward."""
         self.clock.pass_(timedelta(**delta))
         self.slack.time.advance(timedelta(**delta).total_seconds())
 
 
 def words(whole: Any) -> str:
-    """All texts in a payload."""
+    """Return all texts in a payload, joined by blanks."""
     if isinstance(whole, dict):
-        found: Sequence[Any] = [value for key, value in whole.items() if key not in ("type", "value", "block_id")]
-        return " ".join(filter(None, map(words, found)))
+        values: Sequence[Any] = [value for key, value in whole.items() if key not in ("type", "value", "block_id")]
+        return " ".join(filter(None, map(words, values)))
     if isinstance(whole, list):
         return " ".join(filter(None, map(words, whole)))
     return whole if isinstance(whole, str) else ""
 
 
 def copy_of(person: SimulatedPerson, title: str = "Refund 120 EUR?") -> dict[str, Any]:
-    """The copy of a request that a person sees."""
+    """Return the newest message of a request that a person sees."""
     return next(
         one
         for one in reversed(person.sees())
@@ -256,17 +258,18 @@ def buttons(whole: dict[str, Any]) -> list[str]:
     ]
 
 
-def heard(person: SimulatedPerson, channel: str | None = None) -> str:
-    """The last message that only they, or all, see there."""
+def last_message_of(person: SimulatedPerson, channel: str | None = None) -> str:
+    """Return the text of the last message that a person sees in a channel."""
     return words(person.sees(channel)[-1]["blocks"])
 
 
 def whispered(slack: RunningSandbox, person: SimulatedPerson) -> list[str]:
-    """All sentences that only this person was told, oldest first."""
+    """Return the texts of all ephemeral messages to a person, oldest first."""
     return [words(one.blocks) for one in slack.world.ephemerals if one.seen_by == person.id]
 
 
 def fine(ack: Ack | None) -> Ack:
+    """Return an acknowledgement, and fail unless Slack accepted it."""
     assert ack is not None
     assert ack.ok, ack
     return ack
@@ -274,14 +277,14 @@ def fine(ack: Ack | None) -> Ack:
 
 @asynccontextmanager
 async def open_slack(
-    path: Path, over: str, *, builders: tuple[str, ...] = ("cleo@example.com",)
+    path: Path, transport: str, *, builders: tuple[str, ...] = ("cleo@example.com",)
 ) -> AsyncIterator[SlackEnv]:
     """Open a local Slack and start a bot on it."""
     clock = FakeClock()
     async with sandbox() as slack:
-        here = SlackEnv(slack, path, over, clock, builders)
-        await here.start_bot()
+        env = SlackEnv(slack, path, transport, clock, builders)
+        await env.start_bot()
         try:
-            yield here
+            yield env
         finally:
-            await here.stop_bot()
+            await env.stop_bot()

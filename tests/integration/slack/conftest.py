@@ -1,4 +1,4 @@
-"""A stage, over each of the two ways in which Slack delivers."""
+"""Fixtures: a bot on a local Slack, once for each transport by which Slack delivers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from tests.support.slack_env import SlackEnv, open_slack
 
 
 @pytest.fixture(params=["http", "sockets"])
-def over(request: pytest.FixtureRequest) -> str:
-    found: str = request.param
-    return found
+def transport(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
-async def on(tmp_path: Path, blank: bytes, over: str) -> AsyncIterator[SlackEnv]:
+async def env(tmp_path: Path, blank: bytes, transport: str) -> AsyncIterator[SlackEnv]:
     path = tmp_path / "signoff.db"
     path.write_bytes(blank)
     path.chmod(0o600)
-    async with open_slack(path, over) as here:
-        yield here
+    async with open_slack(path, transport) as env:
+        yield env

@@ -33,8 +33,8 @@ async def by_http(tmp_path: Path, blank: bytes) -> AsyncIterator[SlackEnv]:
         yield here
 
 
-async def deliver(on: SlackEnv, kind: DeliveryKind, payload: dict[str, Any]) -> Ack:
-    return await on.slack.slack.deliveries.send(on.slack.app, kind=kind, payload=payload)
+async def deliver(env: SlackEnv, kind: DeliveryKind, payload: dict[str, Any]) -> Ack:
+    return await env.slack.slack.deliveries.send(env.slack.app, kind=kind, payload=payload)
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -70,29 +70,29 @@ def whole_organisation(payload: dict[str, Any]) -> None:
 async def test_what_is_for_another_team_or_app_does_nothing(
     by_http: SlackEnv, change: Change, caplog: pytest.LogCaptureFixture
 ) -> None:
-    on = by_http
-    run = await on.asked()
-    fine(await on.person("cleo").command("/signoff list", channel="general"))
-    fine(await on.person("ada").click("Edit"))
-    await on.slack.until(lambda: on.person("ada").modal)
-    click, typed = (next(one for one in on.slack.deliveries if one.kind == kind) for kind in KINDS[:2])
+    env = by_http
+    run = await env.request_approval()
+    fine(await env.person("cleo").command("/signoff list", channel="general"))
+    fine(await env.person("ada").click("Edit"))
+    await env.slack.until(lambda: env.person("ada").modal)
+    click, typed = (next(one for one in env.slack.deliveries if one.kind == kind) for kind in KINDS[:2])
     decided = copy.deepcopy(click.payload)
     decided["actions"][0]["action_id"] = "request.approve"
     opened = payloads.event(
-        on.slack.slack,
-        on.slack.app,
-        inner={"type": "app_home_opened", "user": on.person("ada").id, "tab": "home", "channel": "D1"},
+        env.slack.slack,
+        env.slack.app,
+        inner={"type": "app_home_opened", "user": env.person("ada").id, "tab": "home", "channel": "D1"},
     )
-    await on.settle()
-    published = len(on.slack.calls("views.publish"))
+    await env.settle()
+    published = len(env.slack.calls("views.publish"))
     for kind, payload in zip(KINDS, (decided, typed.payload, opened), strict=True):
         changed = copy.deepcopy(payload)
         change(changed)
-        ack = await deliver(on, kind, changed)
+        ack = await deliver(env, kind, changed)
         assert ack.status == 403
-    await on.settle()
-    assert await on.state(run) is RequestState.PENDING
-    assert len(on.slack.calls("views.publish")) == published
+    await env.settle()
+    assert await env.state(run) is RequestState.PENDING
+    assert len(env.slack.calls("views.publish")) == published
     refused = [one for one in lines(caplog) if "was refused" in one]
     assert refused
     assert all("SIGNOFF_SLACK_BOT_TOKEN" in one for one in refused)
@@ -101,44 +101,44 @@ async def test_what_is_for_another_team_or_app_does_nothing(
 KINDS: tuple[DeliveryKind, ...] = ("interactive", "slash_commands", "events_api")
 
 
-async def test_an_event_of_a_shared_channel_is_ours_by_its_authorization(on: SlackEnv) -> None:
-    opened = {"type": "app_home_opened", "user": on.person("ada").id, "tab": "home", "channel": "D1"}
-    event = payloads.event(on.slack.slack, on.slack.app, inner=opened)
+async def test_an_event_of_a_shared_channel_is_ours_by_its_authorization(env: SlackEnv) -> None:
+    opened = {"type": "app_home_opened", "user": env.person("ada").id, "tab": "home", "channel": "D1"}
+    event = payloads.event(env.slack.slack, env.slack.app, inner=opened)
     event["team_id"] = "T0THERS"
-    fine(await deliver(on, "events_api", event))
-    await on.afterwards()
-    assert on.slack.calls("views.publish")
+    fine(await deliver(env, "events_api", event))
+    await env.finish_background_work()
+    assert env.slack.calls("views.publish")
 
 
-async def test_a_socket_acknowledges_nothing_of_another_team(on: SlackEnv) -> None:
-    fine(await on.person("cleo").command("/signoff list", channel="general"))
-    typed = copy.deepcopy(on.slack.deliveries[-1].payload)
+async def test_a_socket_acknowledges_nothing_of_another_team(env: SlackEnv) -> None:
+    fine(await env.person("cleo").command("/signoff list", channel="general"))
+    typed = copy.deepcopy(env.slack.deliveries[-1].payload)
     another_team(typed)
-    assert not (await deliver(on, "slash_commands", typed)).ok
+    assert not (await deliver(env, "slash_commands", typed)).ok
 
 
-async def test_while_slack_does_not_say_who_we_are_a_click_decides_and_nothing_else_is_taken(on: SlackEnv) -> None:
-    run = await on.asked()
-    await on.stop_bot()
-    on.slack.fault("auth.test", "status", times=None)
-    if on.over == "sockets":
-        await on.slack.until(lambda: not on.slack.sockets.of(on.slack.app.id))
-    await on.start_bot()
-    ack = await on.person("gus").command("/signoff list")
+async def test_while_slack_does_not_say_who_we_are_a_click_decides_and_nothing_else_is_taken(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    await env.stop_bot()
+    env.slack.fault("auth.test", "status", times=None)
+    if env.transport == "sockets":
+        await env.slack.until(lambda: not env.slack.sockets.of(env.slack.app.id))
+    await env.start_bot()
+    ack = await env.person("gus").command("/signoff list")
     assert not ack.ok
-    fine(await on.person("ada").click("Approve"))
-    assert await on.state(run) is RequestState.APPROVED
+    fine(await env.person("ada").click("Approve"))
+    assert await env.state(run) is RequestState.APPROVED
 
 
 # -- nobody expects them ------------------------------------------------------------------------------------
 
 
 async def test_events_that_nobody_asked_for_are_acknowledged_in_one_line(
-    on: SlackEnv, caplog: pytest.LogCaptureFixture
+    env: SlackEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(3):
-        event = payloads.event(on.slack.slack, on.slack.app, inner={"type": "reaction_added", "user": "U1"})
-        fine(await deliver(on, "events_api", event))
+        event = payloads.event(env.slack.slack, env.slack.app, inner={"type": "reaction_added", "user": "U1"})
+        fine(await deliver(env, "events_api", event))
     (line,) = lines(caplog)
     assert "reaction_added" in line
     assert "signoff manifest" in line
@@ -147,24 +147,24 @@ async def test_events_that_nobody_asked_for_are_acknowledged_in_one_line(
 async def test_a_shortcut_that_nobody_asked_for_is_refused_in_one_line(
     by_http: SlackEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
-    on, user = by_http, by_http.person("ada").user
+    env, user = by_http, by_http.person("ada").user
     for kind in "shortcut", "message_action":
-        shortcut = payloads.shortcut(on.slack.slack, app=on.slack.app, user=user, callback_id="what", message=None)
-        assert (await deliver(on, "interactive", {**shortcut, "type": kind})).status == 404
+        shortcut = payloads.shortcut(env.slack.slack, app=env.slack.app, user=user, callback_id="what", message=None)
+        assert (await deliver(env, "interactive", {**shortcut, "type": kind})).status == 404
     first, second = lines(caplog)
     assert "shortcut" in first
     assert "message_action" in second
 
 
-async def test_a_limit_of_events_is_one_line(on: SlackEnv, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_limit_of_events_is_one_line(env: SlackEnv, caplog: pytest.LogCaptureFixture) -> None:
     limited = {
         "token": "t",
         "type": "app_rate_limited",
-        "team_id": on.slack.world.team.id,
+        "team_id": env.slack.world.team.id,
         "minute_rate_limited": 1518467820,
-        "api_app_id": on.slack.app.id,
+        "api_app_id": env.slack.app.id,
     }
-    fine(await deliver(on, "events_api", limited))
+    fine(await deliver(env, "events_api", limited))
     (line,) = lines(caplog)
     assert "leaves out events" in line
 
@@ -173,33 +173,33 @@ async def test_a_limit_of_events_is_one_line(on: SlackEnv, caplog: pytest.LogCap
     ("tokens", "alarms"), [({"oauth": ["U1"]}, 0), ({"oauth": ["U1"], "bot": []}, 0), ({"bot": ["U1"]}, 1)]
 )
 async def test_only_a_revoked_token_of_the_bot_is_an_alarm(
-    on: SlackEnv, tokens: dict[str, Any], alarms: int, caplog: pytest.LogCaptureFixture
+    env: SlackEnv, tokens: dict[str, Any], alarms: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    revoked = payloads.event(on.slack.slack, on.slack.app, inner={"type": "tokens_revoked", "tokens": tokens})
-    fine(await deliver(on, "events_api", revoked))
+    revoked = payloads.event(env.slack.slack, env.slack.app, inner={"type": "tokens_revoked", "tokens": tokens})
+    fine(await deliver(env, "events_api", revoked))
     found = lines(caplog)
     assert len(found) == alarms
     assert all("install" in one and "SIGNOFF_SLACK_BOT_TOKEN" in one for one in found)
 
 
 async def test_a_token_that_was_revoked_meanwhile_is_one_line_for_each_method(
-    on: SlackEnv, caplog: pytest.LogCaptureFixture
+    env: SlackEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await on.asked()
-    on.slack.app.token_error = "token_revoked"
-    ada = on.person("ada")
+    await env.request_approval()
+    env.slack.app.token_error = "token_revoked"
+    ada = env.person("ada")
     for _ in range(3):
         fine(await ada.click("Edit"))
-        await on.afterwards()
+        await env.finish_background_work()
         ada.say("hello")
         ada.open_home()
-        await on.afterwards()
-    await on.slack.until(lambda: all(one.ack is not None for one in on.slack.deliveries))
-    await on.afterwards()
+        await env.finish_background_work()
+    await env.slack.until(lambda: all(one.ack is not None for one in env.slack.deliveries))
+    await env.finish_background_work()
     told = [one for one in lines(caplog) if "Slack refused views.open" in one]
     assert len(told) == 1
     assert "signoff doctor" in told[0]
-    said = " ".join(words(one.blocks) for one in on.slack.world.ephemerals)
+    said = " ".join(words(one.blocks) for one in env.slack.world.ephemerals)
     assert "tell the operator" in said
     assert "click again" not in said
 
@@ -254,29 +254,29 @@ def test_reading_says_malformed_and_nothing_else(data: st.DataObject) -> None:
         payload_schema.read(data.draw(broken(whole) | JSON))
 
 
-async def recorded(on: SlackEnv) -> list[tuple[DeliveryKind, dict[str, Any]]]:
+async def recorded(env: SlackEnv) -> list[tuple[DeliveryKind, dict[str, Any]]]:
     """Deliveries of each kind, as a day brings them."""
-    await on.asked()
-    ada, cleo = on.person("ada"), on.person("cleo")
+    await env.request_approval()
+    ada, cleo = env.person("ada"), env.person("cleo")
     for line in "run refund", "register", "pending", "list", "cancel x":
         fine(await cleo.command(f"/signoff {line}", channel="general"))
-    await on.slack.until(lambda: cleo.modal)
+    await env.slack.until(lambda: cleo.modal)
     fine(await cleo.submit({"Workflow file": "name: x"}))
     fine(await ada.click("Edit"))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     fine(await ada.submit({"text": "Pay half"}))
     ada.open_home()
     ada.say("hello")
-    await on.settle()
-    await on.slack.until(lambda: all(one.ack is not None for one in on.slack.deliveries))
-    return [(one.kind, one.payload) for one in on.slack.deliveries]
+    await env.settle()
+    await env.slack.until(lambda: all(one.ack is not None for one in env.slack.deliveries))
+    return [(one.kind, one.payload) for one in env.slack.deliveries]
 
 
 async def test_whatever_is_malformed_is_refused_and_breaks_nothing(
     by_http: SlackEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
-    on, loop = by_http, asyncio.get_running_loop()
-    kept = [one for one in await recorded(on) if one[0] != "slash_commands"]
+    env, loop = by_http, asyncio.get_running_loop()
+    kept = [one for one in await recorded(env) if one[0] != "slash_commands"]
     assert {one["type"] for _, one in kept} >= {"block_actions", "view_submission", "event_callback"}
     seen = set[int]()
 
@@ -284,14 +284,14 @@ async def test_whatever_is_malformed_is_refused_and_breaks_nothing(
     @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def fuzz(one: tuple[DeliveryKind, dict[str, Any]], data: st.DataObject) -> None:
         payload = data.draw(broken(one[1]))
-        sending = asyncio.run_coroutine_threadsafe(deliver(on, one[0], payload), loop)
+        sending = asyncio.run_coroutine_threadsafe(deliver(env, one[0], payload), loop)
         ack = sending.result(timeout=30)
         assert ack.status is not None
         assert ack.status < 500, payload
         seen.add(ack.status)
 
     await asyncio.to_thread(fuzz)
-    await on.settle()
+    await env.settle()
     assert {200, 400} <= seen
     lines(caplog)
-    fine(await on.person("gus").command("/signoff list"))
+    fine(await env.person("gus").command("/signoff list"))

@@ -62,14 +62,14 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture
-def over() -> str:
+def transport() -> str:
     return "http"
 
 
 @pytest.fixture
-def recorded_first(recorder: Recorder, on: SlackEnv) -> SlackEnv:
+def recorded_first(recorder: Recorder, env: SlackEnv) -> SlackEnv:
     """The bot, whose writing thread starts after the recorder is installed."""
-    return on
+    return env
 
 
 def beside(text: str) -> set[str]:
@@ -83,13 +83,13 @@ def beside(text: str) -> set[str]:
 
 
 async def test_the_path_of_the_page_is_the_path_of_a_click(recorder: Recorder, recorded_first: SlackEnv) -> None:
-    on = recorded_first
+    env = recorded_first
     page = Page.of("architecture.md")
     path = [row[0].strip("`") for row in page.table(SECTION)]
     assert len(path) <= MOST
-    await on.asked()
+    await env.request_approval()
     with recorder.recording():
-        fine(await on.person("ada").click("Approve"))
+        fine(await env.person("ada").click("Approve"))
     assert set(path) - recorder.files == set(), "no click goes there"
     known = {*path, *beside(page.text)}
     strangers = {file for file in recorder.files if file not in known and file.rpartition("/")[0] not in known}

@@ -16,12 +16,12 @@ from tests.support.slack_env import ASKS, SlackEnv, buttons, copy_of, fine, whis
 WRONG = ASKS.replace("uses: played", "uses: plaid")
 
 
-async def typed(on: SlackEnv, person: str, line: str) -> str:
+async def typed(env: SlackEnv, person: str, line: str) -> str:
     """What a command is answered."""
-    who = on.person(person)
+    who = env.person(person)
     fine(await who.command(line, channel="general"))
-    await on.afterwards()
-    told = whispered(on.slack, who)
+    await env.finish_background_work()
+    told = whispered(env.slack, who)
     return told[-1] if told else ""
 
 
@@ -36,18 +36,18 @@ def test_values_go_on_until_the_next_name_or_stand_in_quotes() -> None:
     assert pairs("what a=1") == ({}, "what a=1")
 
 
-async def test_help_lists_what_can_be_typed(on: SlackEnv) -> None:
-    told = await typed(on, "gus", "/signoff help")
+async def test_help_lists_what_can_be_typed(env: SlackEnv) -> None:
+    told = await typed(env, "gus", "/signoff help")
     for word in ("register", "run NAME", "list", "show NAME", "pending", "runs", "cancel"):
         assert f"/signoff {word}" in told
-    assert await typed(on, "gus", "/signoff") == told
-    assert "no command 'dance'" in await typed(on, "gus", "/signoff dance")
+    assert await typed(env, "gus", "/signoff") == told
+    assert "no command 'dance'" in await typed(env, "gus", "/signoff dance")
 
 
-async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(on: SlackEnv) -> None:
-    cleo = on.person("cleo")
+async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(env: SlackEnv) -> None:
+    cleo = env.person("cleo")
     fine(await cleo.command("/signoff register"))
-    await on.slack.until(lambda: cleo.modal)
+    await env.slack.until(lambda: cleo.modal)
     fine(await cleo.submit({"Workflow file": WRONG}))
     assert cleo.modal is not None
     (told,) = cleo.modal["errors"].values()
@@ -56,13 +56,13 @@ async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(o
     fine(await cleo.submit({"Workflow file": ASKS}))
     assert "Refund is registered as version 1" in words(cleo.modal)
     assert "ada@example.com (Ada Approver), ben@example.com (Ben Approver)" in words(cleo.modal)
-    assert [one.name for one in await on.engine.workflows()] == ["refund"]
+    assert [one.name for one in await env.engine.workflows()] == ["refund"]
 
 
-async def test_a_condition_that_compares_texts_is_refused_where_it_is_pasted(on: SlackEnv) -> None:
-    cleo = on.person("cleo")
+async def test_a_condition_that_compares_texts_is_refused_where_it_is_pasted(env: SlackEnv) -> None:
+    cleo = env.person("cleo")
     fine(await cleo.command("/signoff register"))
-    await on.slack.until(lambda: cleo.modal)
+    await env.slack.until(lambda: cleo.modal)
     source = "name: a\ninputs: {n: {type: money, currency: EUR}}\nsteps:\n  - id: a\n    uses: set\n    gate:\n"
     for gate, sentence in (
         ("when: \"{{ inputs.n.amount > '200' }}\"", "Write `inputs.n.amount | number > 200`."),
@@ -76,22 +76,22 @@ async def test_a_condition_that_compares_texts_is_refused_where_it_is_pasted(on:
         assert sentence in told
 
 
-async def test_a_channel_without_the_app_is_said_when_a_workflow_is_registered(on: SlackEnv) -> None:
-    cleo = on.person("cleo")
+async def test_a_channel_without_the_app_is_said_when_a_workflow_is_registered(env: SlackEnv) -> None:
+    cleo = env.person("cleo")
     step = "steps:\n  - {id: tell, uses: message, with: {to: '#finance', text: Hello}}\n"
     fine(await cleo.command("/signoff register"))
-    await on.slack.until(lambda: cleo.modal)
+    await env.slack.until(lambda: cleo.modal)
     fine(await cleo.submit({"Workflow file": f"name: tell\ntitle: Tell\n{step}"}))
     assert "Tell is registered as version 1" in words(cleo.modal)
     assert "tell: Signoff is not in #finance. Type /invite @Signoff there" in words(cleo.modal)
 
 
-async def test_a_file_that_is_uploaded_is_registered(on: SlackEnv) -> None:
-    cleo = on.person("cleo")
+async def test_a_file_that_is_uploaded_is_registered(env: SlackEnv) -> None:
+    cleo = env.person("cleo")
     await cleo.command("/signoff register")
-    await on.slack.until(lambda: cleo.modal)
+    await env.slack.until(lambda: cleo.modal)
     fine(await cleo.click("Upload it instead"))
-    await on.slack.until(lambda: "Paste it instead" in words(cleo.modal))
+    await env.slack.until(lambda: "Paste it instead" in words(cleo.modal))
     await cleo.upload("refund.yaml", WRONG.encode(), into="Workflow file")
     fine(await cleo.submit())
     assert cleo.modal is not None
@@ -102,180 +102,180 @@ async def test_a_file_that_is_uploaded_is_registered(on: SlackEnv) -> None:
     assert "registered as version 1" in words(cleo.modal)
 
 
-async def test_a_form_to_register_has_room_for_more_parts(on: SlackEnv) -> None:
-    cleo = on.person("cleo")
+async def test_a_form_to_register_has_room_for_more_parts(env: SlackEnv) -> None:
+    cleo = env.person("cleo")
     await cleo.command("/signoff register")
-    await on.slack.until(lambda: cleo.modal)
+    await env.slack.until(lambda: cleo.modal)
     first, second = ASKS[:200], ASKS[200:]
     await cleo.fill("Workflow file", first)
     fine(await cleo.click("Room for another part"))
-    await on.slack.until(lambda: "part 2 of 2" in words(cleo.modal))
+    await env.slack.until(lambda: "part 2 of 2" in words(cleo.modal))
     fine(await cleo.submit({"Workflow file, part 2 of 2": second}))
     assert "registered as version 1" in words(cleo.modal)
 
 
-async def test_only_builders_register(on: SlackEnv) -> None:
-    assert "Only builders may register" in await typed(on, "ada", "/signoff register")
-    assert on.person("ada").modal is None
+async def test_only_builders_register(env: SlackEnv) -> None:
+    assert "Only builders may register" in await typed(env, "ada", "/signoff register")
+    assert env.person("ada").modal is None
 
 
-async def test_a_form_of_the_inputs_starts_a_run(on: SlackEnv) -> None:
-    await on.register()
-    ben = on.person("ben")
+async def test_a_form_of_the_inputs_starts_a_run(env: SlackEnv) -> None:
+    await env.register()
+    ben = env.person("ben")
     fine(await ben.command("/signoff run refund"))
-    await on.slack.until(lambda: ben.modal)
+    await env.slack.until(lambda: ben.modal)
     fine(await ben.submit({"amount": "75", "note": "as agreed"}))
     assert "Started Refund: run " in words(ben.modal)
-    await on.settle()
-    assert buttons(copy_of(on.person("ada"), "Refund 75 EUR?")) == ["Approve", "Edit", "Reject"]
-    (run,) = await on.engine.runs(PageQuery())
+    await env.settle()
+    assert buttons(copy_of(env.person("ada"), "Refund 75 EUR?")) == ["Approve", "Edit", "Reject"]
+    (run,) = await env.engine.runs(PageQuery())
     assert run.inputs == {"amount": 75, "note": "as agreed"}
     assert run.requester.name == "Ben Approver"
 
 
-async def test_inputs_on_the_line_start_a_run_at_once(on: SlackEnv) -> None:
-    await on.register()
-    told = await typed(on, "ben", "/signoff run refund amount=80 note=for the delay")
+async def test_inputs_on_the_line_start_a_run_at_once(env: SlackEnv) -> None:
+    await env.register()
+    told = await typed(env, "ben", "/signoff run refund amount=80 note=for the delay")
     assert "Started Refund: run " in told
-    (run,) = await on.engine.runs(PageQuery())
+    (run,) = await env.engine.runs(PageQuery())
     assert run.inputs == {"amount": 80, "note": "for the delay"}
 
 
-async def test_inputs_that_are_wrong_are_told_and_nothing_starts(on: SlackEnv) -> None:
-    await on.register()
+async def test_inputs_that_are_wrong_are_told_and_nothing_starts(env: SlackEnv) -> None:
+    await env.register()
     for line, told in (
         ("amount=much", "amount"),
         ("amont=80", "amont"),
         ("nonsense", "'nonsense' is no input"),
     ):
-        assert told in await typed(on, "ben", f"/signoff run refund {line}")
-    assert "There is no workflow refun. Did you mean refund?" in await typed(on, "ben", "/signoff run refun")
-    assert "Which workflow?" in await typed(on, "ben", "/signoff run")
-    assert await on.engine.runs(PageQuery()) == []
+        assert told in await typed(env, "ben", f"/signoff run refund {line}")
+    assert "There is no workflow refun. Did you mean refund?" in await typed(env, "ben", "/signoff run refun")
+    assert "Which workflow?" in await typed(env, "ben", "/signoff run")
+    assert await env.engine.runs(PageQuery()) == []
 
 
-async def test_a_command_that_is_delivered_twice_starts_one_run(on: SlackEnv) -> None:
-    await on.register()
-    on.slack.fault("deliver:slash_commands", "duplicate")
-    fine(await on.person("ben").command("/signoff run refund amount=80"))
-    assert len(await on.engine.runs(PageQuery())) == 1
+async def test_a_command_that_is_delivered_twice_starts_one_run(env: SlackEnv) -> None:
+    await env.register()
+    env.slack.fault("deliver:slash_commands", "duplicate")
+    fine(await env.person("ben").command("/signoff run refund amount=80"))
+    assert len(await env.engine.runs(PageQuery())) == 1
 
 
-async def test_a_form_that_is_delivered_twice_starts_one_run(on: SlackEnv) -> None:
-    await on.register()
-    ben = on.person("ben")
+async def test_a_form_that_is_delivered_twice_starts_one_run(env: SlackEnv) -> None:
+    await env.register()
+    ben = env.person("ben")
     await ben.command("/signoff run refund")
-    await on.slack.until(lambda: ben.modal)
-    on.slack.fault("deliver:interactive", "duplicate")
+    await env.slack.until(lambda: ben.modal)
+    env.slack.fault("deliver:interactive", "duplicate")
     fine(await ben.submit())
-    assert len(await on.engine.runs(PageQuery())) == 1
+    assert len(await env.engine.runs(PageQuery())) == 1
 
 
-async def test_workflows_are_listed_and_shown_with_who_is_asked(on: SlackEnv) -> None:
-    assert "No workflow is registered yet" in await typed(on, "ada", "/signoff list")
-    await on.register()
+async def test_workflows_are_listed_and_shown_with_who_is_asked(env: SlackEnv) -> None:
+    assert "No workflow is registered yet" in await typed(env, "ada", "/signoff list")
+    await env.register()
     assert "refund Refund (version 1, owner Cleo Builder)" in " ".join(
-        (await typed(on, "ada", "/signoff list")).split()
+        (await typed(env, "ada", "/signoff list")).split()
     )
-    shown = await typed(on, "ada", "/signoff show refund")
+    shown = await typed(env, "ada", "/signoff show refund")
     assert "1. pay" in shown
     assert "ada@example.com (Ada Approver)" in shown
-    assert "Which workflow?" in await typed(on, "ada", "/signoff show")
-    assert "There is no workflow refunds" in await typed(on, "ada", "/signoff show refunds")
+    assert "Which workflow?" in await typed(env, "ada", "/signoff show")
+    assert "There is no workflow refunds" in await typed(env, "ada", "/signoff show refunds")
 
 
-async def test_a_mistyped_address_can_be_seen_where_a_workflow_is_shown(on: SlackEnv) -> None:
-    await on.register(ASKS.replace("ada@example.com", "ada@exmaple.com"))
-    shown = " ".join((await typed(on, "cleo", "/signoff show refund")).split())
+async def test_a_mistyped_address_can_be_seen_where_a_workflow_is_shown(env: SlackEnv) -> None:
+    await env.register(ASKS.replace("ada@example.com", "ada@exmaple.com"))
+    shown = " ".join((await typed(env, "cleo", "/signoff show refund")).split())
     assert "ada@exmaple.com (not in Slack)" in shown
 
 
-async def test_what_waits_for_a_person_can_be_decided_from_the_list(on: SlackEnv) -> None:
-    assert "No request waits for you" in await typed(on, "ada", "/signoff pending")
-    run = await on.asked()
-    assert "No request waits for you" in await typed(on, "cleo", "/signoff pending")
-    ada = on.person("ada")
-    assert "Refund 120 EUR?" in await typed(on, "ada", "/signoff pending")
+async def test_what_waits_for_a_person_can_be_decided_from_the_list(env: SlackEnv) -> None:
+    assert "No request waits for you" in await typed(env, "ada", "/signoff pending")
+    run = await env.request_approval()
+    assert "No request waits for you" in await typed(env, "cleo", "/signoff pending")
+    ada = env.person("ada")
+    assert "Refund 120 EUR?" in await typed(env, "ada", "/signoff pending")
     fine(await ada.click("Review", on=ada.sees("general")[-1]))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     fine(await ada.click("Approve"))
-    await on.afterwards()
-    assert await on.state(run) is RequestState.APPROVED
+    await env.finish_background_work()
+    assert await env.state(run) is RequestState.APPROVED
     assert "Approved by Ada Approver" in words(ada.modal)
     # The list is no copy of the request: it stays what it is.
     assert "Waiting for you" in words(ada.sees("general")[-1])
 
 
-async def test_runs_are_those_of_the_person(on: SlackEnv) -> None:
-    await on.register()
-    await on.start(by="ben")
-    assert "Refund: waiting" in await typed(on, "ben", "/signoff runs")
-    assert "Refund: waiting" in await typed(on, "cleo", "/signoff runs")
-    assert "None of the runs is yours" in await typed(on, "gus", "/signoff runs")
+async def test_runs_are_those_of_the_person(env: SlackEnv) -> None:
+    await env.register()
+    await env.start(by="ben")
+    assert "Refund: waiting" in await typed(env, "ben", "/signoff runs")
+    assert "Refund: waiting" in await typed(env, "cleo", "/signoff runs")
+    assert "None of the runs is yours" in await typed(env, "gus", "/signoff runs")
 
 
-async def test_a_run_is_cancelled_by_who_started_it_and_by_nobody_else(on: SlackEnv) -> None:
-    run = await on.asked(by="ben")
-    assert "Only who started a run" in await typed(on, "gus", f"/signoff cancel {run}")
-    assert "There is no run nonsense" in await typed(on, "ben", "/signoff cancel nonsense")
-    assert "Which run?" in await typed(on, "ben", "/signoff cancel")
-    assert f"Run {run} is cancelled" in await typed(on, "ben", f"/signoff cancel {run}")
-    assert "is cancelled already" in await typed(on, "ben", f"/signoff cancel {run}")
-    await on.settle()
-    assert "has ended already" in await typed(on, "ben", f"/signoff cancel {run}")
-    assert (await on.view(run)).status is RunStatus.CANCELLED
-    assert buttons(copy_of(on.person("ada"))) == []
+async def test_a_run_is_cancelled_by_who_started_it_and_by_nobody_else(env: SlackEnv) -> None:
+    run = await env.request_approval(by="ben")
+    assert "Only who started a run" in await typed(env, "gus", f"/signoff cancel {run}")
+    assert "There is no run nonsense" in await typed(env, "ben", "/signoff cancel nonsense")
+    assert "Which run?" in await typed(env, "ben", "/signoff cancel")
+    assert f"Run {run} is cancelled" in await typed(env, "ben", f"/signoff cancel {run}")
+    assert "is cancelled already" in await typed(env, "ben", f"/signoff cancel {run}")
+    await env.settle()
+    assert "has ended already" in await typed(env, "ben", f"/signoff cancel {run}")
+    assert (await env.view(run)).status is RunStatus.CANCELLED
+    assert buttons(copy_of(env.person("ada"))) == []
 
 
-async def test_home_says_how_to_start_a_first_run(on: SlackEnv) -> None:
-    ada = on.person("ada")
+async def test_home_says_how_to_start_a_first_run(env: SlackEnv) -> None:
+    ada = env.person("ada")
     ada.open_home()
-    await on.slack.until(lambda: ada.home)
+    await env.slack.until(lambda: ada.home)
     assert "You have started no run yet" in words(ada.home)
     assert "/signoff list" in words(ada.home)
 
 
-async def test_a_file_is_uploaded_where_one_asks_for_it(on: SlackEnv) -> None:
-    cleo = on.person("cleo")
+async def test_a_file_is_uploaded_where_one_asks_for_it(env: SlackEnv) -> None:
+    cleo = env.person("cleo")
     fine(await cleo.command("/signoff register"))
-    await on.slack.until(lambda: cleo.modal)
+    await env.slack.until(lambda: cleo.modal)
     with pytest.raises(NotSubmitted):
         await cleo.submit()
     fine(await cleo.click("Upload it instead"))
-    await on.slack.until(lambda: "Paste it instead" in words(cleo.modal))
+    await env.slack.until(lambda: "Paste it instead" in words(cleo.modal))
     with pytest.raises(NotSubmitted):
         await cleo.submit()
     fine(await cleo.click("Paste it instead"))
-    await on.slack.until(lambda: "Upload it instead" in words(cleo.modal))
+    await env.slack.until(lambda: "Upload it instead" in words(cleo.modal))
 
 
-async def test_who_sends_a_form_is_told_how_they_hear_of_the_end(on: SlackEnv) -> None:
-    await on.register()
-    cleo = on.person("cleo")
+async def test_who_sends_a_form_is_told_how_they_hear_of_the_end(env: SlackEnv) -> None:
+    await env.register()
+    cleo = env.person("cleo")
     fine(await cleo.command("/signoff run refund", channel="general"))
-    await on.slack.until(lambda: cleo.modal)
+    await env.slack.until(lambda: cleo.modal)
     fine(await cleo.submit())
     assert "You will get a message from Signoff when it is done." in words(cleo.modal)
 
 
-async def test_home_follows_what_waits_though_nobody_opens_it(on: SlackEnv) -> None:
-    await on.asked()
-    ada, ben = on.person("ada"), on.person("ben")
+async def test_home_follows_what_waits_though_nobody_opens_it(env: SlackEnv) -> None:
+    await env.request_approval()
+    ada, ben = env.person("ada"), env.person("ben")
     assert "Refund 120 EUR?" in words(ada.home)
-    other = await on.start(amount=7)
-    await on.settle()
+    other = await env.start(amount=7)
+    await env.settle()
     for person in ada, ben:
         assert "Refund 120 EUR?" in words(person.home)
         assert "Refund 7 EUR?" in words(person.home)
     fine(await ada.click("Approve", on=copy_of(ada)))
-    await on.settle()
+    await env.settle()
     for person in ada, ben:
         assert "Refund 120 EUR?" not in words(person.home)
         assert "Refund 7 EUR?" in words(person.home)
-    fine(await on.person("cleo").command(f"/signoff cancel {other}"))
-    await on.settle()
+    fine(await env.person("cleo").command(f"/signoff cancel {other}"))
+    await env.settle()
     assert "Nothing waits for you" in words(ben.home)
-    assert "Refund: cancelled" in words(on.person("cleo").home)
+    assert "Refund: cancelled" in words(env.person("cleo").home)
 
 
 async def test_many_changes_publish_a_home_once() -> None:
@@ -297,49 +297,49 @@ async def test_many_changes_publish_a_home_once() -> None:
 
 
 async def test_a_home_that_slack_refuses_for_a_while_is_published_later_and_any_other_failure_is_only_staleness(
-    on: SlackEnv,
+    env: SlackEnv,
 ) -> None:
-    on.slack.fault("views.publish", "error", code="internal_error", times=1)
-    await on.asked()
-    homes = [on.person(one).home for one in ("ada", "ben")]
+    env.slack.fault("views.publish", "error", code="internal_error", times=1)
+    await env.request_approval()
+    homes = [env.person(one).home for one in ("ada", "ben")]
     assert homes.count(None) == 1
-    on.slack.fault("views.publish", "ratelimited", seconds=1, times=1)
-    await on.start(amount=7)
-    await on.settle()
-    assert all("Refund 7 EUR?" in words(on.person(one).home) for one in ("ada", "ben"))
+    env.slack.fault("views.publish", "ratelimited", seconds=1, times=1)
+    await env.start(amount=7)
+    await env.settle()
+    assert all("Refund 7 EUR?" in words(env.person(one).home) for one in ("ada", "ben"))
 
 
-async def test_a_home_that_was_read_first_never_replaces_one_that_was_read_later(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
-    on.slack.fault("views.publish", "slow", seconds=60)
+async def test_a_home_that_was_read_first_never_replaces_one_that_was_read_later(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
+    env.slack.fault("views.publish", "slow", seconds=60)
     ada.open_home()
-    await on.slack.until(lambda: not on.slack.faults.queue)
-    fine(await on.person("cleo").command(f"/signoff cancel {run}"))
-    while works := await on.engine.due(on.clock.now()):
+    await env.slack.until(lambda: not env.slack.faults.queue)
+    fine(await env.person("cleo").command(f"/signoff cancel {run}"))
+    while works := await env.engine.due(env.clock.now()):
         for work in works:
-            await (on.bot.relay.deliver if work.kind == "deliver" else on.bot.runner.advance)(work.id)
+            await (env.bot.relay.deliver if work.kind == "deliver" else env.bot.runner.advance)(work.id)
     # Time for the tab of the others, and for hers if it does not wait.
     for _ in range(1_000):
         await asyncio.sleep(0)
-    on.slack.time.advance(60)
-    await on.settle()
+    env.slack.time.advance(60)
+    await env.settle()
     assert "Nothing waits for you" in words(ada.home)
 
 
-async def test_home_shows_what_waits_and_opens_it(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
+async def test_home_shows_what_waits_and_opens_it(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
     ada.open_home()
-    await on.slack.until(lambda: ada.home)
+    await env.slack.until(lambda: ada.home)
     assert "Refund 120 EUR?" in words(ada.home)
     fine(await ada.click("Review", on="home"))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     fine(await ada.click("Reject"))
-    await on.slack.until(lambda: len(ada.stack) == 2)
+    await env.slack.until(lambda: len(ada.stack) == 2)
     fine(await ada.submit({"Reason": "No."}))
-    await on.afterwards()
+    await env.finish_background_work()
     assert "Rejected by Ada Approver" in words(ada.modal)
-    assert await on.state(run) is RequestState.REJECTED
+    assert await env.state(run) is RequestState.REJECTED
     ada.open_home()
-    await on.slack.until(lambda: "Nothing waits for you" in words(ada.home))
+    await env.slack.until(lambda: "Nothing waits for you" in words(ada.home))

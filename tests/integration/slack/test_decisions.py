@@ -24,47 +24,47 @@ LONG = ASKS.replace("Pay {{ inputs.amount }} EUR", "{{ inputs.note }}")
 # -- one click ----------------------------------------------------------------------------------------------
 
 
-async def test_one_click_approves_and_both_copies_change(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada, ben = on.person("ada"), on.person("ben")
+async def test_one_click_approves_and_both_copies_change(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada, ben = env.person("ada"), env.person("ben")
     assert buttons(copy_of(ada)) == ["Approve", "Edit", "Reject"]
     fine(await ada.click("Approve"))
-    assert await on.state(run) is RequestState.APPROVED
-    await on.afterwards()
+    assert await env.state(run) is RequestState.APPROVED
+    await env.finish_background_work()
     assert "Approved by Ada Approver" in words(copy_of(ada))
     assert buttons(copy_of(ben)) == ["Approve", "Edit", "Reject"]
-    await on.settle()
+    await env.settle()
     for person in ada, ben:
         assert buttons(copy_of(person)) == []
         assert "Approved by Ada Approver" in words(copy_of(person))
         assert not person.troubles
-    assert (await on.view(run)).status is RunStatus.SUCCEEDED
-    assert [params.text for params, _ in on.bot.step.calls] == ["Pay 120 EUR"]
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert [params.text for params, _ in env.bot.step.calls] == ["Pay 120 EUR"]
 
 
-async def test_the_blocks_of_an_updated_copy_have_other_ids_as_slack_wants_it(on: SlackEnv) -> None:
-    await on.asked()
-    ada = on.person("ada")
+async def test_the_blocks_of_an_updated_copy_have_other_ids_as_slack_wants_it(env: SlackEnv) -> None:
+    await env.request_approval()
+    ada = env.person("ada")
     before = {block["block_id"] for block in copy_of(ada)["blocks"]}
     fine(await ada.click("Approve"))
-    await on.settle()
+    await env.settle()
     assert before.isdisjoint(block["block_id"] for block in copy_of(ada)["blocks"])
 
 
 @pytest.mark.parametrize("form", [False, True], ids=["click", "form"])
-async def test_nothing_is_acknowledged_before_it_is_on_the_disk(on: SlackEnv, *, form: bool) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
+async def test_nothing_is_acknowledged_before_it_is_on_the_disk(env: SlackEnv, *, form: bool) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
     if form:
         fine(await ada.click("Reject"))
-        await on.slack.until(lambda: ada.modal)
+        await env.slack.until(lambda: ada.modal)
     writing, goes_on = threading.Event(), threading.Event()
 
     def hold_up(tx: Tx) -> None:
         writing.set()
         goes_on.wait()
 
-    holding = asyncio.ensure_future(on.bot.store.transact(hold_up))
+    holding = asyncio.ensure_future(env.bot.store.transact(hold_up))
     try:
         await asyncio.to_thread(writing.wait)
         acting = asyncio.ensure_future(ada.submit({"Reason": "No."}) if form else ada.click("Approve"))
@@ -73,17 +73,17 @@ async def test_nothing_is_acknowledged_before_it_is_on_the_disk(on: SlackEnv, *,
         goes_on.set()
     assert not answered, "it was acknowledged, and is not on the disk"
     fine(await acting)
-    assert await on.state(run) is (RequestState.REJECTED if form else RequestState.APPROVED)
+    assert await env.state(run) is (RequestState.REJECTED if form else RequestState.APPROVED)
     await holding
 
 
-async def test_the_decision_says_who_made_it_and_where(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
+async def test_the_decision_says_who_made_it_and_where(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
     seen = copy_of(ada)
     await ada.click("Approve")
-    await on.settle()
-    entry = next(one for one in await on.engine.story(run) if one.kind == "request.approved")
+    await env.settle()
+    entry = next(one for one in await env.engine.story(run) if one.kind == "request.approved")
     assert entry.content is not None
     place = entry.content["place"]
     assert isinstance(place, dict)
@@ -91,135 +91,135 @@ async def test_the_decision_says_who_made_it_and_where(on: SlackEnv) -> None:
     assert entry.content["assurance"] == "slack"
 
 
-async def test_a_gate_that_asks_back_is_decided_when_the_dialog_is_confirmed(on: SlackEnv) -> None:
-    run = await on.asked(CONFIRMS)
-    ada = on.person("ada")
+async def test_a_gate_that_asks_back_is_decided_when_the_dialog_is_confirmed(env: SlackEnv) -> None:
+    run = await env.request_approval(CONFIRMS)
+    ada = env.person("ada")
     assert await ada.click("Approve", confirm=False) is None
-    assert await on.state(run) is RequestState.PENDING
+    assert await env.state(run) is RequestState.PENDING
     fine(await ada.click("Approve"))
-    assert await on.state(run) is RequestState.APPROVED
+    assert await env.state(run) is RequestState.APPROVED
 
 
-async def test_a_gate_that_asks_back_and_wants_a_reason_asks_back_once(on: SlackEnv) -> None:
-    run = await on.asked(
+async def test_a_gate_that_asks_back_and_wants_a_reason_asks_back_once(env: SlackEnv) -> None:
+    run = await env.request_approval(
         REASONS.replace("reason_required: always", 'reason_required: always\n      confirm: "Really?"')
     )
-    ada = on.person("ada")
+    ada = env.person("ada")
     for way in "Approve", "Edit":
         (button,) = (one for one in copy_of(ada)["blocks"][-1]["elements"] if one["text"]["text"] == way)
         fine(await ada.click(way))
-        await on.slack.until(lambda: ada.modal)
+        await env.slack.until(lambda: ada.modal)
         assert f"{words(button.get('confirm'))} {words(ada.modal)}".count("Really?") == 1
         if way == "Approve":
             await ada.close()
     fine(await ada.submit({"Reason": "They waited long enough."}))
-    assert await on.state(run) is RequestState.APPROVED
+    assert await env.state(run) is RequestState.APPROVED
 
 
-async def test_an_approval_that_needs_a_reason_asks_for_it(on: SlackEnv) -> None:
-    run = await on.asked(REASONS)
-    ada = on.person("ada")
+async def test_an_approval_that_needs_a_reason_asks_for_it(env: SlackEnv) -> None:
+    run = await env.request_approval(REASONS)
+    ada = env.person("ada")
     fine(await ada.click("Approve"))
-    await on.slack.until(lambda: ada.modal)
-    assert await on.state(run) is RequestState.PENDING
+    await env.slack.until(lambda: ada.modal)
+    assert await env.state(run) is RequestState.PENDING
     fine(await ada.submit({"Reason": "They waited long enough."}))
-    await on.settle()
+    await env.settle()
     assert ada.modal is None
     assert "Reason: They waited long enough." in words(copy_of(ada))
-    assert buttons(copy_of(on.person("ben"))) == []
+    assert buttons(copy_of(env.person("ben"))) == []
 
 
 # -- edits --------------------------------------------------------------------------------------------------
 
 
-async def test_an_edit_with_a_wrong_value_is_refused_under_its_field_and_then_taken(on: SlackEnv) -> None:
-    run = await on.asked(TYPED, note="lee@example.com")
-    ada = on.person("ada")
+async def test_an_edit_with_a_wrong_value_is_refused_under_its_field_and_then_taken(env: SlackEnv) -> None:
+    run = await env.request_approval(TYPED, note="lee@example.com")
+    ada = env.person("ada")
     fine(await ada.click("Edit"))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     fine(await ada.submit({"text": "{"}))
     assert ada.modal is not None
     assert list(ada.modal["errors"]) == [ada.modal["blocks"][1]["block_id"]]
-    assert await on.state(run) is RequestState.PENDING
+    assert await env.state(run) is RequestState.PENDING
     fine(await ada.submit({"text": '"sam@example.com"'}))
-    await on.afterwards()
+    await env.finish_background_work()
     assert ada.modal is None
     assert "Approved with edits by Ada Approver" in words(copy_of(ada))
-    await on.settle()
-    for person in ada, on.person("ben"):
+    await env.settle()
+    for person in ada, env.person("ben"):
         shown = words(copy_of(person))
         assert "lee@example.com" in shown
         assert "sam@example.com" in shown
         assert buttons(copy_of(person)) == []
-    assert [params.text for params, _ in on.bot.step.calls] == ["sam@example.com"]
+    assert [params.text for params, _ in env.bot.step.calls] == ["sam@example.com"]
 
 
-async def test_a_form_that_is_sent_unchanged_is_a_plain_approval(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
+async def test_a_form_that_is_sent_unchanged_is_a_plain_approval(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
     await ada.click("Edit")
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     fine(await ada.submit())
-    request = await on.request(run)
+    request = await env.request(run)
     assert request.decision is not None
     assert request.decision.edits == ()
 
 
-async def test_a_form_whose_content_takes_long_opens_at_once_and_fills_later(on: SlackEnv) -> None:
-    await on.asked()
-    ada = on.person("ada")
+async def test_a_form_whose_content_takes_long_opens_at_once_and_fills_later(env: SlackEnv) -> None:
+    await env.request_approval()
+    ada = env.person("ada")
     waits = asyncio.Event()
-    read = on.engine.store.read
+    read = env.engine.store.read
 
     async def slowly(query):  # type: ignore[no-untyped-def]
         await waits.wait()
         return await read(query)
 
-    on.engine.store.read = slowly  # type: ignore[method-assign]
+    env.engine.store.read = slowly  # type: ignore[method-assign]
     fine(await ada.click("Edit"))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     assert "One moment" in words(ada.modal)
     waits.set()
-    await on.slack.until(lambda: "Edit, then approve" in words(ada.modal))
+    await env.slack.until(lambda: "Edit, then approve" in words(ada.modal))
     fine(await ada.submit({"text": "Pay less"}))
-    await on.settle()
-    assert "Pay less" in words(copy_of(on.person("ben")))
+    await env.settle()
+    assert "Pay less" in words(copy_of(env.person("ben")))
 
 
 # -- rejections ---------------------------------------------------------------------------------------------
 
 
-async def test_a_rejection_asks_for_its_reason_and_everybody_reads_it(on: SlackEnv) -> None:
-    run = await on.asked()
-    ben = on.person("ben")
+async def test_a_rejection_asks_for_its_reason_and_everybody_reads_it(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ben = env.person("ben")
     fine(await ben.click("Reject"))
-    await on.slack.until(lambda: ben.modal)
+    await env.slack.until(lambda: ben.modal)
     fine(await ben.submit({"Reason": "Paid last week."}))
-    await on.afterwards()
+    await env.finish_background_work()
     assert "Rejected by Ben Approver" in words(copy_of(ben))
-    await on.settle()
-    assert "Reason: Paid last week." in words(copy_of(on.person("ada")))
-    assert (await on.view(run)).status is RunStatus.REJECTED
-    assert on.bot.step.calls == []
+    await env.settle()
+    assert "Reason: Paid last week." in words(copy_of(env.person("ada")))
+    assert (await env.view(run)).status is RunStatus.REJECTED
+    assert env.bot.step.calls == []
 
 
-async def test_who_started_it_hears_the_outcome_where_they_started_it(on: SlackEnv) -> None:
-    await on.asked()
-    await on.person("ada").click("Approve")
-    await on.settle()
-    heard = words(on.person("cleo").sees("general")[-1])
+async def test_who_started_it_hears_the_outcome_where_they_started_it(env: SlackEnv) -> None:
+    await env.request_approval()
+    await env.person("ada").click("Approve")
+    await env.settle()
+    heard = words(env.person("cleo").sees("general")[-1])
     assert "Refund: done" in heard
     assert "Approved by Ada Approver" in heard
 
 
-async def test_who_started_it_hears_who_rejected_it_and_why(on: SlackEnv) -> None:
-    await on.asked()
-    ben = on.person("ben")
+async def test_who_started_it_hears_who_rejected_it_and_why(env: SlackEnv) -> None:
+    await env.request_approval()
+    ben = env.person("ben")
     await ben.click("Reject")
-    await on.settle()
+    await env.settle()
     await ben.submit({"Reason": "Paid already"})
-    await on.settle()
-    heard = words(on.person("cleo").sees("general")[-1])
+    await env.settle()
+    heard = words(env.person("cleo").sees("general")[-1])
     assert "Refund: rejected" in heard
     assert "Rejected by Ben Approver" in heard
     assert "Reason: Paid already" in heard
@@ -228,12 +228,12 @@ async def test_who_started_it_hears_who_rejected_it_and_why(on: SlackEnv) -> Non
 # -- everything in full -------------------------------------------------------------------------------------
 
 
-async def test_what_does_not_fit_is_shown_in_full_on_pages_that_end_with_the_buttons(on: SlackEnv) -> None:
+async def test_what_does_not_fit_is_shown_in_full_on_pages_that_end_with_the_buttons(env: SlackEnv) -> None:
     text = "\n".join(f"line {number} of the text" for number in range(1500))
-    run = await on.asked(LONG, note=text)
-    ada = on.person("ada")
+    run = await env.request_approval(LONG, note=text)
+    ada = env.person("ada")
     fine(await ada.click("Show everything"))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     shown = ""
     for _ in range(20):
         assert ada.modal is not None
@@ -242,102 +242,102 @@ async def test_what_does_not_fit_is_shown_in_full_on_pages_that_end_with_the_but
             break
         before = ada.modal["hash"]
         fine(await ada.click("Next"))
-        await on.slack.until(lambda before=before: ada.modal["hash"] != before)  # type: ignore[misc]
+        await env.slack.until(lambda before=before: ada.modal["hash"] != before)  # type: ignore[misc]
     assert all(f"line {number} of the text" in shown for number in (0, 700, 1499))
     fine(await ada.click("Approve"))
-    await on.afterwards()
-    assert await on.state(run) is RequestState.APPROVED
+    await env.finish_background_work()
+    assert await env.state(run) is RequestState.APPROVED
     assert "Approved by Ada Approver" in words(ada.modal)
     assert "Approved by Ada Approver" in words(copy_of(ada))
 
 
-async def test_a_form_opened_on_top_of_the_pages_closes_them_all(on: SlackEnv) -> None:
+async def test_a_form_opened_on_top_of_the_pages_closes_them_all(env: SlackEnv) -> None:
     text = "\n".join(f"line {number}" for number in range(1400))
-    run = await on.asked(LONG, note=text)
-    ada = on.person("ada")
+    run = await env.request_approval(LONG, note=text)
+    ada = env.person("ada")
     await ada.click("Show everything")
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     while ada.modal is not None and "Reject" not in buttons(ada.modal):
         before = ada.modal["hash"]
         await ada.click("Next")
-        await on.slack.until(lambda before=before: ada.modal["hash"] != before)  # type: ignore[misc]
+        await env.slack.until(lambda before=before: ada.modal["hash"] != before)  # type: ignore[misc]
     fine(await ada.click("Reject"))
-    await on.slack.until(lambda: len(ada.stack) == 2)
+    await env.slack.until(lambda: len(ada.stack) == 2)
     fine(await ada.submit({"Reason": "Too long."}))
     assert ada.stack == []
-    assert await on.state(run) is RequestState.REJECTED
-    await on.afterwards()
+    assert await env.state(run) is RequestState.REJECTED
+    await env.finish_background_work()
     assert "Rejected by Ada Approver" in words(copy_of(ada))
 
 
 # -- refusals -----------------------------------------------------------------------------------------------
 
 
-async def test_the_loser_of_a_race_is_told_who_was_first_and_sees_the_outcome(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada, ben = on.person("ada"), on.person("ben")
+async def test_the_loser_of_a_race_is_told_who_was_first_and_sees_the_outcome(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada, ben = env.person("ada"), env.person("ben")
     first, second = await asyncio.gather(ada.click("Approve"), ben.click("Approve"))
     fine(first)
     fine(second)
-    await on.afterwards()
-    request = await on.request(run)
+    await env.finish_background_work()
+    request = await env.request(run)
     assert request.decision is not None
     winner, loser = (ada, ben) if request.decision.person.name == "Ada Approver" else (ben, ada)
-    (told,) = whispered(on.slack, loser)
+    (told,) = whispered(env.slack, loser)
     assert f"already approved by {request.decision.person.name}" in told
-    assert whispered(on.slack, winner) == []
+    assert whispered(env.slack, winner) == []
     assert buttons(copy_of(loser)) == []
 
 
-async def test_a_second_click_is_told_that_it_was_the_second(on: SlackEnv) -> None:
-    await on.asked()
-    ada = on.person("ada")
+async def test_a_second_click_is_told_that_it_was_the_second(env: SlackEnv) -> None:
+    await env.request_approval()
+    ada = env.person("ada")
     old = copy_of(ada)
     await ada.click("Approve", on=old)
-    await on.settle()
+    await env.settle()
     fine(await ada.click("Approve", on=old, stale=True))
-    await on.afterwards()
-    (told,) = whispered(on.slack, ada)
+    await env.finish_background_work()
+    (told,) = whispered(env.slack, ada)
     assert "already approved by you" in told
 
 
-async def test_a_delivery_that_comes_twice_is_one_decision_and_one_sentence(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
-    on.slack.fault("deliver:interactive", "duplicate")
+async def test_a_delivery_that_comes_twice_is_one_decision_and_one_sentence(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
+    env.slack.fault("deliver:interactive", "duplicate")
     fine(await ada.click("Approve"))
-    await on.settle()
-    kinds = [one.kind for one in await on.engine.story(run)]
+    await env.settle()
+    kinds = [one.kind for one in await env.engine.story(run)]
     assert kinds.count("request.approved") == 1
     assert "Approved by Ada Approver" in words(copy_of(ada))
 
 
-async def test_a_form_that_others_decided_meanwhile_says_so_and_updates_the_copy(on: SlackEnv) -> None:
-    await on.asked()
-    ada, ben = on.person("ada"), on.person("ben")
+async def test_a_form_that_others_decided_meanwhile_says_so_and_updates_the_copy(env: SlackEnv) -> None:
+    await env.request_approval()
+    ada, ben = env.person("ada"), env.person("ben")
     await ada.click("Edit")
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     await ben.click("Approve")
     fine(await ada.submit({"text": "Pay nothing"}))
-    await on.afterwards()
+    await env.finish_background_work()
     assert "already approved by Ben Approver" in words(ada.modal)
     assert buttons(copy_of(ada)) == []
 
 
-async def test_a_form_of_a_request_that_is_decided_is_not_opened(on: SlackEnv) -> None:
-    await on.asked()
-    ada, ben = on.person("ada"), on.person("ben")
+async def test_a_form_of_a_request_that_is_decided_is_not_opened(env: SlackEnv) -> None:
+    await env.request_approval()
+    ada, ben = env.person("ada"), env.person("ben")
     old = copy_of(ben)
     await ada.click("Approve")
-    await on.settle()
+    await env.settle()
     fine(await ben.click("Edit", on=old, stale=True))
-    await on.slack.until(lambda: ben.modal)
+    await env.slack.until(lambda: ben.modal)
     assert "already approved by Ada Approver" in words(ben.modal)
 
 
-async def test_a_person_who_is_not_an_approver_is_told_whom_it_waits_for(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada, cleo = on.person("ada"), on.person("cleo")
+async def test_a_person_who_is_not_an_approver_is_told_whom_it_waits_for(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada, cleo = env.person("ada"), env.person("cleo")
     copy = copy_of(ada)
     # Nobody can click the copy of another; a request that is forged like this is as far as Slack lets them.
     value = next(
@@ -346,9 +346,9 @@ async def test_a_person_who_is_not_an_approver_is_told_whom_it_waits_for(on: Sla
         for element in block.get("elements", [])
         if element.get("action_id") == "request.approve"
     )
-    await on.bot.client.post(
+    await env.bot.client.post(
         "chat.postMessage",
-        channel=on.slack.channel("general"),
+        channel=env.slack.channel("general"),
         text="Decide",
         blocks=[
             {
@@ -367,40 +367,40 @@ async def test_a_person_who_is_not_an_approver_is_told_whom_it_waits_for(on: Sla
     )
     seen = cleo.sees("general")[-1]
     fine(await cleo.click("Yes", on=seen))
-    await on.afterwards()
-    assert "Cleo Builder is not an approver of this request" in whispered(on.slack, cleo)[-1]
-    assert await on.state(run) is RequestState.PENDING
+    await env.finish_background_work()
+    assert "Cleo Builder is not an approver of this request" in whispered(env.slack, cleo)[-1]
+    assert await env.state(run) is RequestState.PENDING
 
 
-async def test_an_expired_request_can_no_longer_be_decided(on: SlackEnv) -> None:
-    run = await on.asked(EXPIRES)
-    ada = on.person("ada")
-    on.pass_(hours=2, seconds=1)
+async def test_an_expired_request_can_no_longer_be_decided(env: SlackEnv) -> None:
+    run = await env.request_approval(EXPIRES)
+    ada = env.person("ada")
+    env.pass_(hours=2, seconds=1)
     fine(await ada.click("Approve"))
-    await on.afterwards()
-    assert "This request expired at" in whispered(on.slack, ada)[-1]
-    await on.settle()
+    await env.finish_background_work()
+    assert "This request expired at" in whispered(env.slack, ada)[-1]
+    await env.settle()
     assert "without a decision" in words(copy_of(ada))
     assert buttons(copy_of(ada)) == []
-    assert await on.state(run) is RequestState.EXPIRED
+    assert await env.state(run) is RequestState.EXPIRED
 
 
-async def test_a_cancelled_request_says_that_its_run_was_cancelled(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada, cleo = on.person("ada"), on.person("cleo")
+async def test_a_cancelled_request_says_that_its_run_was_cancelled(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada, cleo = env.person("ada"), env.person("cleo")
     old = copy_of(ada)
     fine(await cleo.command(f"/signoff cancel {run}"))
     fine(await ada.click("Approve", on=old))
-    await on.afterwards()
-    assert "was cancelled at" in whispered(on.slack, ada)[-1]
-    await on.settle()
+    await env.finish_background_work()
+    assert "was cancelled at" in whispered(env.slack, ada)[-1]
+    await env.settle()
     assert "the run was cancelled by Cleo Builder" in words(copy_of(ada))
 
 
-async def test_a_button_of_another_version_is_told_where_the_request_is(on: SlackEnv) -> None:
-    await on.bot.client.post(
+async def test_a_button_of_another_version_is_told_where_the_request_is(env: SlackEnv) -> None:
+    await env.bot.client.post(
         "chat.postMessage",
-        channel=on.person("ada").id,
+        channel=env.person("ada").id,
         text="Old",
         blocks=[
             {
@@ -417,39 +417,39 @@ async def test_a_button_of_another_version_is_told_where_the_request_is(on: Slac
             }
         ],
     )
-    ada = on.person("ada")
+    ada = env.person("ada")
     for number, name in enumerate(("Approve", "Edit", "Old"), start=1):
         fine(await ada.click(name))
-        await on.afterwards()
-        told = whispered(on.slack, ada)
+        await env.finish_background_work()
+        told = whispered(env.slack, ada)
         assert len(told) == number
         assert "another version of Signoff" in told[-1]
 
 
-async def test_a_trigger_that_is_too_old_asks_to_click_again(on: SlackEnv) -> None:
-    await on.asked()
-    ada = on.person("ada")
-    on.slack.fault("views.open", "error", code="expired_trigger_id")
+async def test_a_trigger_that_is_too_old_asks_to_click_again(env: SlackEnv) -> None:
+    await env.request_approval()
+    ada = env.person("ada")
+    env.slack.fault("views.open", "error", code="expired_trigger_id")
     fine(await ada.click("Edit"))
-    await on.afterwards()
-    assert "click again" in whispered(on.slack, ada)[-1]
+    await env.finish_background_work()
+    assert "click again" in whispered(env.slack, ada)[-1]
 
 
-async def test_what_breaks_is_answered_with_an_incident_and_nothing_is_decided(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
+async def test_what_breaks_is_answered_with_an_incident_and_nothing_is_decided(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
 
     async def breaks(*_: object, **__: object) -> None:
         raise RuntimeError("broke")
 
-    decide = on.engine.decide
-    on.engine.decide = breaks  # type: ignore[method-assign,assignment]
+    decide = env.engine.decide
+    env.engine.decide = breaks  # type: ignore[method-assign,assignment]
     fine(await ada.click("Approve"))
-    await on.afterwards()
-    assert "(incident " in whispered(on.slack, ada)[-1]
-    on.engine.decide = decide  # type: ignore[method-assign]
+    await env.finish_background_work()
+    assert "(incident " in whispered(env.slack, ada)[-1]
+    env.engine.decide = decide  # type: ignore[method-assign]
     fine(await ada.click("Approve"))
-    assert await on.state(run) is RequestState.APPROVED
+    assert await env.state(run) is RequestState.APPROVED
 
 
 DECLARED = """\
@@ -467,12 +467,12 @@ steps:
 """
 
 
-async def test_an_edit_is_held_to_the_declaration_of_the_input_and_has_its_control(on: SlackEnv) -> None:
-    run = await on.asked(DECLARED, amount={"amount": "400", "currency": "EUR"}, size="small")
-    ada = on.person("ada")
+async def test_an_edit_is_held_to_the_declaration_of_the_input_and_has_its_control(env: SlackEnv) -> None:
+    run = await env.request_approval(DECLARED, amount={"amount": "400", "currency": "EUR"}, size="small")
+    ada = env.person("ada")
     assert "Amount" in words(copy_of(ada, "Pay 400 EUR?"))
     fine(await ada.click("Edit"))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     assert ada.modal is not None
     inputs = {block["label"]["text"]: block["element"] for block in ada.modal["blocks"] if block["type"] == "input"}
     assert inputs["Size"]["type"] == "radio_buttons"
@@ -482,10 +482,10 @@ async def test_an_edit_is_held_to_the_declaration_of_the_input_and_has_its_contr
     assert ada.modal is not None
     (said,) = ada.modal["errors"].values()
     assert said == "Amount must have at most 2 decimals in EUR; write 1234 EUR if you mean that."
-    assert await on.state(run) is RequestState.PENDING
+    assert await env.state(run) is RequestState.PENDING
     fine(await ada.submit({"Amount (EUR)": "12.50", "Size": "large"}))
-    await on.settle()
-    decision = (await on.request(run)).decision
+    await env.settle()
+    decision = (await env.request(run)).decision
     assert decision is not None
     assert {one.path: one.after for one in decision.edits} == {
         ("amount",): {"amount": "12.50", "currency": "EUR"},

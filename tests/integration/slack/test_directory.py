@@ -169,25 +169,25 @@ async def test_where_an_outcome_is_told(directory: SlackDirectory) -> None:
 # -- with the engine ----------------------------------------------------------------------------------------
 
 
-async def test_a_usergroup_is_asked(on: SlackEnv) -> None:
-    run = await on.asked(WHO.replace('"{{ inputs.who }}"', '["group:finance-approvers"]'), who=[])
-    assert [one.person.name for one in (await on.request(run)).approvers] == ["Ada Approver", "Ben Approver"]
-    assert buttons(copy_of(on.person("ben")))
+async def test_a_usergroup_is_asked(env: SlackEnv) -> None:
+    run = await env.request_approval(WHO.replace('"{{ inputs.who }}"', '["group:finance-approvers"]'), who=[])
+    assert [one.person.name for one in (await env.request(run)).approvers] == ["Ada Approver", "Ben Approver"]
+    assert buttons(copy_of(env.person("ben")))
 
 
-async def test_where_nobody_may_be_asked_the_owner_is_and_reads_why(on: SlackEnv) -> None:
-    names = [f"<@{on.person(name).id}>" for name in ("dora", "gus")]
-    await on.asked(WHO, who=[*names, f"<@{on.slack.app.bot_user}>", "nobody@example.com"])
-    shown = words(copy_of(on.person("cleo")))
+async def test_where_nobody_may_be_asked_the_owner_is_and_reads_why(env: SlackEnv) -> None:
+    names = [f"<@{env.person(name).id}>" for name in ("dora", "gus")]
+    await env.request_approval(WHO, who=[*names, f"<@{env.slack.app.bot_user}>", "nobody@example.com"])
+    shown = words(copy_of(env.person("cleo")))
     for why in ("is deactivated", "is a guest", "is a bot", "so they are not asked", "so the owner of the workflow is"):
         assert why in shown
-    assert on.person("gus").sees() == []
+    assert env.person("gus").sees() == []
 
 
-async def test_whoever_is_named_twice_gets_one_copy(on: SlackEnv) -> None:
+async def test_whoever_is_named_twice_gets_one_copy(env: SlackEnv) -> None:
     asks = WHO.replace('"{{ inputs.who }}"', '["{{ inputs.who }}", "group:finance-approvers"]')
-    await on.asked(asks, who=["ada@example.com", f"<@{on.person('ada').id}>"])
-    assert len(on.person("ada").sees()) == 1
+    await env.request_approval(asks, who=["ada@example.com", f"<@{env.person('ada').id}>"])
+    assert len(env.person("ada").sees()) == 1
 
 
 # -- large groups -------------------------------------------------------------------------------------------

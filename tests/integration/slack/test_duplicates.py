@@ -31,14 +31,14 @@ steps:
 
 
 @pytest.fixture
-async def twice(on: SlackEnv) -> SlackEnv:
+async def twice(env: SlackEnv) -> SlackEnv:
     for kind in "interactive", "slash_commands", "events_api":
-        on.slack.fault(f"deliver:{kind}", "duplicate", times=None)
-    return on
+        env.slack.fault(f"deliver:{kind}", "duplicate", times=None)
+    return env
 
 
-def rows(on: SlackEnv, table: str) -> int:
-    with closing(sqlite3.connect(f"file:{on.path}?mode=ro", uri=True)) as connection:
+def rows(env: SlackEnv, table: str) -> int:
+    with closing(sqlite3.connect(f"file:{env.path}?mode=ro", uri=True)) as connection:
         found: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
         return found
 
@@ -62,7 +62,7 @@ async def test_registering_and_running_by_forms(twice: SlackEnv) -> None:
 
 
 async def test_approving(twice: SlackEnv) -> None:
-    run = await twice.asked()
+    run = await twice.request_approval()
     fine(await twice.person("ada").click("Approve"))
     await twice.settle()
     assert await twice.state(run) is RequestState.APPROVED
@@ -71,7 +71,7 @@ async def test_approving(twice: SlackEnv) -> None:
 
 
 async def test_editing_and_approving(twice: SlackEnv) -> None:
-    run = await twice.asked()
+    run = await twice.request_approval()
     ada = twice.person("ada")
     fine(await ada.click("Edit"))
     await twice.settle()
@@ -84,7 +84,7 @@ async def test_editing_and_approving(twice: SlackEnv) -> None:
 
 
 async def test_rejecting(twice: SlackEnv) -> None:
-    run = await twice.asked()
+    run = await twice.request_approval()
     ben = twice.person("ben")
     fine(await ben.click("Reject"))
     await twice.settle()
@@ -96,7 +96,7 @@ async def test_rejecting(twice: SlackEnv) -> None:
 
 
 async def test_filling_in_a_form(twice: SlackEnv) -> None:
-    run = await twice.asked(FORM)
+    run = await twice.request_approval(FORM)
     ada = twice.person("ada")
     fine(await ada.click("Fill in"))
     await twice.settle()
@@ -112,7 +112,7 @@ async def test_answering_what_became_of_a_step(twice: SlackEnv, answer: str) -> 
         raise Surprise("?")
 
     twice.bot.step.play = breaks
-    run = await twice.asked(ACTS)
+    run = await twice.request_approval(ACTS)
     twice.bot.step.play = echo
     assert (await twice.view(run)).status is RunStatus.NEEDS_ATTENTION
     fine(await twice.person("cleo").click(answer))
@@ -122,14 +122,14 @@ async def test_answering_what_became_of_a_step(twice: SlackEnv, answer: str) -> 
 
 
 async def test_cancelling(twice: SlackEnv) -> None:
-    run = await twice.asked()
+    run = await twice.request_approval()
     fine(await twice.person("cleo").command(f"/signoff cancel {run}"))
     await twice.settle()
     assert (await twice.view(run)).status is RunStatus.CANCELLED
 
 
 async def test_opening_home(twice: SlackEnv) -> None:
-    await twice.asked()
+    await twice.request_approval()
     ada = twice.person("ada")
     ada.open_home()
     await twice.slack.until(lambda: ada.home)

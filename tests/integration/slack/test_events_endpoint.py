@@ -21,7 +21,7 @@ from tests.support.slack_env import SlackEnv, copy_of, fine, open_slack
 
 
 @pytest.fixture
-async def on(tmp_path: Path, blank: bytes) -> AsyncIterator[SlackEnv]:
+async def env(tmp_path: Path, blank: bytes) -> AsyncIterator[SlackEnv]:
     path = tmp_path / "signoff.db"
     path.write_bytes(blank)
     path.chmod(0o600)
@@ -29,26 +29,26 @@ async def on(tmp_path: Path, blank: bytes) -> AsyncIterator[SlackEnv]:
         yield here
 
 
-async def status(on: SlackEnv, body: bytes, headers: dict[str, str]) -> int:
+async def status(env: SlackEnv, body: bytes, headers: dict[str, str]) -> int:
     async with aiohttp.ClientSession() as session:
         given = {"Content-Type": "application/x-www-form-urlencoded", **headers}
-        async with session.post(str(on.slack.app.request_url), data=io.BytesIO(body), headers=given) as response:
+        async with session.post(str(env.slack.app.request_url), data=io.BytesIO(body), headers=given) as response:
             return response.status
 
 
-def signed(on: SlackEnv, body: bytes, *, late: int = 0) -> dict[str, str]:
+def signed(env: SlackEnv, body: bytes, *, late: int = 0) -> dict[str, str]:
     now = int(SystemClock().now().timestamp())
-    return sign(body, secret=on.slack.app.signing_secret, timestamp=now - late)
+    return sign(body, secret=env.slack.app.signing_secret, timestamp=now - late)
 
 
-async def test_slack_can_set_the_request_url(on: SlackEnv) -> None:
-    assert await on.slack.verify_request_url()
+async def test_slack_can_set_the_request_url(env: SlackEnv) -> None:
+    assert await env.slack.verify_request_url()
 
 
-async def test_whoever_cannot_sign_gets_nothing(on: SlackEnv) -> None:
+async def test_whoever_cannot_sign_gets_nothing(env: SlackEnv) -> None:
     typed = {"command": "/signoff", "text": "list", "user_id": "U1", "channel_id": "C1"}
-    body, _ = encode_body("slash_commands", {**typed, "team_id": on.slack.world.team.id})
-    good = signed(on, body)
+    body, _ = encode_body("slash_commands", {**typed, "team_id": env.slack.world.team.id})
+    good = signed(env, body)
     stamp, sign = "X-Slack-Request-Timestamp", "X-Slack-Signature"
     for headers in (
         {},
@@ -59,28 +59,28 @@ async def test_whoever_cannot_sign_gets_nothing(on: SlackEnv) -> None:
         {**good, stamp: "9" * 400},
         {**good, stamp: "-1"},
         {**good, sign: "v0=é"},
-        signed(on, body, late=301),
-        signed(on, b"other"),
+        signed(env, body, late=301),
+        signed(env, b"other"),
     ):
-        assert await status(on, body, headers) == 401, headers
-    assert await status(on, body, good) == 200
+        assert await status(env, body, headers) == 401, headers
+    assert await status(env, body, good) == 200
 
 
-async def test_signed_nonsense_is_refused_and_breaks_nothing(on: SlackEnv) -> None:
-    assert await status(on, b"\xff\xfe", signed(on, b"\xff\xfe")) == 401
+async def test_signed_nonsense_is_refused_and_breaks_nothing(env: SlackEnv) -> None:
+    assert await status(env, b"\xff\xfe", signed(env, b"\xff\xfe")) == 401
     for body in b"payload=%7Bnot json", b"payload=[1]", b"":
-        assert await status(on, body, signed(on, body)) in (400, 404), body
+        assert await status(env, body, signed(env, body)) in (400, 404), body
     body = b"a" * (MOST_BYTES + 1)
-    assert await status(on, body, signed(on, body)) == 413
+    assert await status(env, body, signed(env, body)) == 413
 
 
-async def test_a_wrong_signature_decides_nothing(on: SlackEnv) -> None:
-    run = await on.asked()
-    on.slack.fault("deliver:interactive", "signature")
-    ack = await on.person("ada").click("Approve")
+async def test_a_wrong_signature_decides_nothing(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    env.slack.fault("deliver:interactive", "signature")
+    ack = await env.person("ada").click("Approve")
     assert ack is not None
     assert ack.status == 401
-    assert await on.state(run) is RequestState.PENDING
+    assert await env.state(run) is RequestState.PENDING
 
 
 async def test_a_port_that_is_taken_is_an_error_that_names_the_setting() -> None:
@@ -96,24 +96,24 @@ async def test_a_port_that_is_taken_is_an_error_that_names_the_setting() -> None
             pass
 
 
-async def test_a_click_under_way_is_finished_before_the_process_ends(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
-    decide, begun = on.engine.decide, asyncio.Event()
+async def test_a_click_under_way_is_finished_before_the_process_ends(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
+    decide, begun = env.engine.decide, asyncio.Event()
 
     async def slowly(command):  # type: ignore[no-untyped-def]
         begun.set()
         await asyncio.sleep(0.2)
         return await decide(command)
 
-    on.engine.decide = slowly  # type: ignore[method-assign]
+    env.engine.decide = slowly  # type: ignore[method-assign]
     clicking = asyncio.ensure_future(ada.click("Approve"))
     await begun.wait()
-    await on.stop_bot()
+    await env.stop_bot()
     fine(await clicking)
-    await on.start_bot()
-    assert await on.state(run) is RequestState.APPROVED
-    await on.settle()
+    await env.start_bot()
+    assert await env.state(run) is RequestState.APPROVED
+    await env.settle()
     assert copy_of(ada)
 
 
@@ -121,9 +121,9 @@ async def test_a_socket_that_is_refreshed_goes_on(tmp_path: Path, blank: bytes) 
     path = tmp_path / "other.db"
     path.write_bytes(blank)
     path.chmod(0o600)
-    async with open_slack(path, "sockets") as on:
-        run = await on.asked()
-        await on.slack.disconnect("refresh_requested")
-        await on.slack.until(lambda: on.slack.sockets.of(on.slack.app.id))
-        fine(await on.person("ada").click("Approve"))
-        assert await on.state(run) is RequestState.APPROVED
+    async with open_slack(path, "sockets") as env:
+        run = await env.request_approval()
+        await env.slack.disconnect("refresh_requested")
+        await env.slack.until(lambda: env.slack.sockets.of(env.slack.app.id))
+        fine(await env.person("ada").click("Approve"))
+        assert await env.state(run) is RequestState.APPROVED

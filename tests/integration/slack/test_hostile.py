@@ -21,25 +21,25 @@ from tests.support.slack_env import ASKS, SlackEnv, buttons, copy_of, fine, whis
 # -- what became of a step ----------------------------------------------------------------------------------
 
 
-async def test_an_answer_counts_for_the_call_that_was_asked_about_and_for_no_later_one(on: SlackEnv) -> None:
-    run = await parked(on)
-    cleo = on.person("cleo")
+async def test_an_answer_counts_for_the_call_that_was_asked_about_and_for_no_later_one(env: SlackEnv) -> None:
+    run = await parked(env)
+    cleo = env.person("cleo")
     old = cleo.sees()[-1]
     fine(await cleo.click("Repeat", on=old))
-    await on.settle()
-    assert (await on.view(run)).status is RunStatus.NEEDS_ATTENTION
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     for answer in "Repeat", "Done", "Stop":
         fine(await cleo.click(answer, on=old, stale=True))
-        await on.settle()
-        assert "Cleo Builder answered this already at 2026-03-02 09:00 UTC: repeat." in whispered(on.slack, cleo)[-1]
-    assert len(on.bot.step.calls) == 2
-    assert (await on.view(run)).status is RunStatus.NEEDS_ATTENTION
+        await env.settle()
+        assert "Cleo Builder answered this already at 2026-03-02 09:00 UTC: repeat." in whispered(env.slack, cleo)[-1]
+    assert len(env.bot.step.calls) == 2
+    assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     asked, asks = (one for one in cleo.sees() if "did the step happen?" in words(one["blocks"]))
     assert "This was answered" in words(asked)
     assert buttons(asked) == []
     fine(await cleo.click("Done", on=asks))
-    await on.settle()
-    assert (await on.view(run)).status is RunStatus.SUCCEEDED
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
 
 
 # -- what is typed ------------------------------------------------------------------------------------------
@@ -57,26 +57,26 @@ def test_what_could_mean_one_thing_or_another_is_not_taken(line: str, left: str)
     assert pairs(line)[1] == left
 
 
-async def test_an_amount_that_is_typed_twice_starts_nothing(on: SlackEnv) -> None:
-    await on.register()
-    told = await typed(on, "ben", "/signoff run refund amount=80 amount=800")
+async def test_an_amount_that_is_typed_twice_starts_nothing(env: SlackEnv) -> None:
+    await env.register()
+    told = await typed(env, "ben", "/signoff run refund amount=80 amount=800")
     assert "'amount=800' is no input; write name=value, each name once" in told
-    assert await on.engine.runs(PageQuery()) == []
+    assert await env.engine.runs(PageQuery()) == []
 
 
 @pytest.mark.parametrize("gap", ["\n", "\t", "\u00a0", "  "])
-async def test_a_command_may_have_any_white_space_between_its_words(on: SlackEnv, gap: str) -> None:
-    await on.register()
-    assert "Started Refund" in await typed(on, "ben", f"/signoff run{gap}refund{gap}amount=80{gap}note=a b")
-    (run,) = await on.engine.runs(PageQuery())
+async def test_a_command_may_have_any_white_space_between_its_words(env: SlackEnv, gap: str) -> None:
+    await env.register()
+    assert "Started Refund" in await typed(env, "ben", f"/signoff run{gap}refund{gap}amount=80{gap}note=a b")
+    (run,) = await env.engine.runs(PageQuery())
     assert run.inputs == {"amount": 80, "note": "a b"}
 
 
-async def test_what_nobody_understands_is_said_back_as_it_was_typed(on: SlackEnv) -> None:
-    await on.register()
-    assert "no command 'it's'." in await typed(on, "ben", "/signoff it's")
-    assert "no command '⟦U+202E⟧x'." in await typed(on, "ben", "/signoff \u202ex")
-    assert "'it's\nso' is no input" in await typed(on, "ben", "/signoff run refund it's\nso")
+async def test_what_nobody_understands_is_said_back_as_it_was_typed(env: SlackEnv) -> None:
+    await env.register()
+    assert "no command 'it's'." in await typed(env, "ben", "/signoff it's")
+    assert "no command '⟦U+202E⟧x'." in await typed(env, "ben", "/signoff \u202ex")
+    assert "'it's\nso' is no input" in await typed(env, "ben", "/signoff run refund it's\nso")
 
 
 def test_a_long_line_is_read_at_once() -> None:
@@ -92,59 +92,59 @@ async def unreadable(*_: object) -> None:
     raise StoreError("The disk cannot be read.")
 
 
-async def test_what_is_recorded_is_never_said_to_be_lost(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
-    request, on.engine.request = on.engine.request, unreadable  # type: ignore[method-assign,assignment]
+async def test_what_is_recorded_is_never_said_to_be_lost(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
+    request, env.engine.request = env.engine.request, unreadable  # type: ignore[method-assign,assignment]
     fine(await ada.click("Approve"))
-    await on.afterwards()
-    on.engine.request = request  # type: ignore[method-assign]
-    assert await on.state(run) is RequestState.APPROVED
-    assert "What you did is recorded" in whispered(on.slack, ada)[-1]
-    assert "nothing was changed" not in str(whispered(on.slack, ada))
+    await env.finish_background_work()
+    env.engine.request = request  # type: ignore[method-assign]
+    assert await env.state(run) is RequestState.APPROVED
+    assert "What you did is recorded" in whispered(env.slack, ada)[-1]
+    assert "nothing was changed" not in str(whispered(env.slack, ada))
 
 
-async def test_what_is_recorded_in_a_form_is_never_said_to_be_lost(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
+async def test_what_is_recorded_in_a_form_is_never_said_to_be_lost(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
     ada.open_home()
-    await on.slack.until(lambda: ada.home)
+    await env.slack.until(lambda: ada.home)
     fine(await ada.click("Review", on="home"))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     fine(await ada.click("Reject"))
-    await on.slack.until(lambda: len(ada.stack) == 2)
-    request, on.engine.request = on.engine.request, unreadable  # type: ignore[method-assign,assignment]
+    await env.slack.until(lambda: len(ada.stack) == 2)
+    request, env.engine.request = env.engine.request, unreadable  # type: ignore[method-assign,assignment]
     fine(await ada.submit({"Reason": "No"}))
-    on.engine.request = request  # type: ignore[method-assign]
-    assert await on.state(run) is RequestState.REJECTED
+    env.engine.request = request  # type: ignore[method-assign]
+    assert await env.state(run) is RequestState.REJECTED
     assert "What you did is recorded" in words(ada.modal)
 
 
-async def test_what_is_registered_is_never_said_to_be_lost(on: SlackEnv) -> None:
-    cleo = on.person("cleo")
+async def test_what_is_registered_is_never_said_to_be_lost(env: SlackEnv) -> None:
+    cleo = env.person("cleo")
     fine(await cleo.command("/signoff register"))
-    await on.slack.until(lambda: cleo.modal)
-    workflow, on.engine.workflow = on.engine.workflow, unreadable  # type: ignore[method-assign,assignment]
+    await env.slack.until(lambda: cleo.modal)
+    workflow, env.engine.workflow = env.engine.workflow, unreadable  # type: ignore[method-assign,assignment]
     fine(await cleo.submit({"Workflow file": ASKS}))
-    on.engine.workflow = workflow  # type: ignore[method-assign]
-    assert [one.name for one in await on.engine.workflows()] == ["refund"]
+    env.engine.workflow = workflow  # type: ignore[method-assign]
+    assert [one.name for one in await env.engine.workflows()] == ["refund"]
     assert "What you did is recorded" in words(cleo.modal)
 
 
 @pytest.mark.parametrize("how", ["decided here", "cancelled meanwhile"])
-async def test_the_pages_below_a_form_have_no_buttons_once_it_is_over(on: SlackEnv, how: str) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
+async def test_the_pages_below_a_form_have_no_buttons_once_it_is_over(env: SlackEnv, how: str) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
     ada.open_home()
-    await on.slack.until(lambda: ada.home)
+    await env.slack.until(lambda: ada.home)
     fine(await ada.click("Review", on="home"))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     fine(await ada.click("Edit"))
-    await on.slack.until(lambda: len(ada.stack) == 2)
+    await env.slack.until(lambda: len(ada.stack) == 2)
     if how == "cancelled meanwhile":
-        fine(await on.person("cleo").command(f"/signoff cancel {run}"))
+        fine(await env.person("cleo").command(f"/signoff cancel {run}"))
     fine(await ada.submit({"text": "Pay half"}))
-    await on.afterwards()
+    await env.finish_background_work()
     await ada.close()
     assert ada.modal is not None
     assert buttons(ada.modal) == []
@@ -152,126 +152,126 @@ async def test_the_pages_below_a_form_have_no_buttons_once_it_is_over(on: SlackE
 
 
 @pytest.mark.parametrize("fault", ["ratelimited", "reset", "lost", "status"])
-async def test_who_opens_a_form_that_does_not_come_is_told_to_click_again(on: SlackEnv, fault: FaultKind) -> None:
-    await on.asked()
-    ada = on.person("ada")
-    on.slack.fault("views.open", fault, seconds=30)
+async def test_who_opens_a_form_that_does_not_come_is_told_to_click_again(env: SlackEnv, fault: FaultKind) -> None:
+    await env.request_approval()
+    ada = env.person("ada")
+    env.slack.fault("views.open", fault, seconds=30)
     for _ in range(2 if fault == "ratelimited" else 1):
         fine(await ada.click("Edit", on=copy_of(ada)))
-        await on.afterwards()
-        assert "click again in a moment" in whispered(on.slack, ada)[-1]
+        await env.finish_background_work()
+        assert "click again in a moment" in whispered(env.slack, ada)[-1]
 
 
 @pytest.mark.parametrize("code", ["is_archived", "no_permission", "ekm_access_denied", "channel_not_found"])
 async def test_a_copy_that_could_not_be_edited_for_a_while_loses_its_buttons_all_the_same(
-    on: SlackEnv, code: str
+    env: SlackEnv, code: str
 ) -> None:
-    run = await on.asked()
-    on.slack.fault("chat.update", "error", code=code, times=4)
-    on.slack.fault("response_url", "status", status=404, times=None)
-    fine(await on.person("ada").click("Approve"))
+    run = await env.request_approval()
+    env.slack.fault("chat.update", "error", code=code, times=4)
+    env.slack.fault("response_url", "status", status=404, times=None)
+    fine(await env.person("ada").click("Approve"))
     for _ in range(3):
-        await on.settle()
-        on.pass_(minutes=30)
-    await on.settle()
-    assert await on.state(run) is RequestState.APPROVED
+        await env.settle()
+        env.pass_(minutes=30)
+    await env.settle()
+    assert await env.state(run) is RequestState.APPROVED
     for person in "ada", "ben":
-        assert buttons(copy_of(on.person(person))) == []
+        assert buttons(copy_of(env.person(person))) == []
 
 
-async def test_a_copy_that_nobody_may_edit_any_more_is_given_up_some_time(on: SlackEnv) -> None:
-    run = await on.asked()
-    on.slack.fault("chat.update", "error", code="is_archived", times=None)
-    on.bot.client._pace = RateLimiter(multiplier=1000)  # noqa: SLF001
-    fine(await on.person("ada").click("Approve"))
+async def test_a_copy_that_nobody_may_edit_any_more_is_given_up_some_time(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    env.slack.fault("chat.update", "error", code="is_archived", times=None)
+    env.bot.client._pace = RateLimiter(multiplier=1000)  # noqa: SLF001
+    fine(await env.person("ada").click("Approve"))
     for _ in range(14):
-        await on.settle()
-        on.pass_(hours=1)
-    copies = [one for one in await on.engine.deliveries(run=run) if one.kind is DeliveryKind.REQUEST]
+        await env.settle()
+        env.pass_(hours=1)
+    copies = [one for one in await env.engine.deliveries(run=run) if one.kind is DeliveryKind.REQUEST]
     assert {one.state for one in copies} == {DeliveryState.DEAD}
 
 
-async def test_a_form_that_was_slow_and_then_broke_no_longer_says_one_moment(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada = on.person("ada")
+async def test_a_form_that_was_slow_and_then_broke_no_longer_says_one_moment(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
 
     async def breaks(*_: object) -> None:
         await asyncio.sleep(1)
         raise RuntimeError("broke")
 
-    on.engine.request = breaks  # type: ignore[method-assign,assignment]
+    env.engine.request = breaks  # type: ignore[method-assign,assignment]
     fine(await ada.click("Edit"))
-    await on.afterwards()
+    await env.finish_background_work()
     assert "could not be fetched" in words(ada.modal)
-    assert "(incident " in whispered(on.slack, ada)[-1]
-    assert (await on.view(run)).status is RunStatus.WAITING
+    assert "(incident " in whispered(env.slack, ada)[-1]
+    assert (await env.view(run)).status is RunStatus.WAITING
 
 
-async def test_who_started_it_is_told_where_neither_an_approver_nor_the_owner_can_be_reached(on: SlackEnv) -> None:
+async def test_who_started_it_is_told_where_neither_an_approver_nor_the_owner_can_be_reached(env: SlackEnv) -> None:
     asks = OWNED.replace("[ada@example.com, ben@example.com]", "[ada@example.com]")
-    await on.register(asks.replace("steps:", "may_run: [gus@example.com]\nsteps:"))
-    run = await on.start(by="gus")
+    await env.register(asks.replace("steps:", "may_run: [gus@example.com]\nsteps:"))
+    run = await env.start(by="gus")
     for name in "ada", "cleo":
-        on.person(name).user.deleted = True
-    await on.settle()
-    (told,) = [words(one.get("blocks")) for one in on.person("gus").sees()]
+        env.person(name).user.deleted = True
+    await env.settle()
+    (told,) = [words(one.get("blocks")) for one in env.person("gus").sees()]
     assert "nobody can be reached for “Refund 120 EUR?”" in told
     assert "Ada Approver (" in told
-    assert await on.state(run) is RequestState.PENDING
+    assert await env.state(run) is RequestState.PENDING
 
 
 # -- a slow Slack -------------------------------------------------------------------------------------------
 
 
-async def slowly(on: SlackEnv) -> None:
+async def slowly(env: SlackEnv) -> None:
     """Nobody is known yet, and each lookup takes as long as just passes."""
-    await on.restart()
+    await env.restart()
     for method in "users.lookupByEmail", "users.info", "usergroups.users.list":
-        on.slack.fault(method, "slow", seconds=1.0 if method != "usergroups.users.list" else 0.05, times=None)
+        env.slack.fault(method, "slow", seconds=1.0 if method != "usergroups.users.list" else 0.05, times=None)
 
 
-async def test_a_run_whose_people_are_looked_up_slowly_is_answered_in_time(on: SlackEnv) -> None:
+async def test_a_run_whose_people_are_looked_up_slowly_is_answered_in_time(env: SlackEnv) -> None:
     """Else its author would see a failure, type it again, and have two runs."""
-    await on.register(ASKS.replace("steps:", "may_run: [group:finance-approvers]\nsteps:"))
-    await slowly(on)
-    ben = on.person("ben")
+    await env.register(ASKS.replace("steps:", "may_run: [group:finance-approvers]\nsteps:"))
+    await slowly(env)
+    ben = env.person("ben")
     fine(await ben.command("/signoff run refund amount=80"))
-    on.slack.faults.clear()
+    env.slack.faults.clear()
 
 
-async def test_what_is_registered_slowly_is_answered_in_time(on: SlackEnv) -> None:
-    cleo = on.person("cleo")
+async def test_what_is_registered_slowly_is_answered_in_time(env: SlackEnv) -> None:
+    cleo = env.person("cleo")
     fine(await cleo.command("/signoff register"))
-    await on.slack.until(lambda: cleo.modal)
-    await slowly(on)
+    await env.slack.until(lambda: cleo.modal)
+    await slowly(env)
     source = ASKS.replace("title: Refund\n", "title: Refund\nowner: ben@example.com\n")
     fine(await cleo.submit({"Workflow file": source}))
     assert "Refund is registered as version 1" in words(cleo.modal)
-    on.slack.faults.clear()
+    env.slack.faults.clear()
 
 
-async def test_runs_are_found_behind_hundreds_of_others(on: SlackEnv) -> None:
-    await on.register(ASKS.replace("steps:", "may_run: [gus@example.com, ben@example.com]\nsteps:"))
-    run = await on.start(by="gus")
+async def test_runs_are_found_behind_hundreds_of_others(env: SlackEnv) -> None:
+    await env.register(ASKS.replace("steps:", "may_run: [gus@example.com, ben@example.com]\nsteps:"))
+    run = await env.start(by="gus")
     for _ in range(210):
-        await on.start(by="ben")
-    assert run in await typed(on, "gus", "/signoff runs")
+        await env.start(by="ben")
+    assert run in await typed(env, "gus", "/signoff runs")
 
 
 # -- messages -----------------------------------------------------------------------------------------------
 
 
-async def test_a_message_is_posted_whole_or_not_at_all(on: SlackEnv) -> None:
+async def test_a_message_is_posted_whole_or_not_at_all(env: SlackEnv) -> None:
     """Slack cuts a text that is too long, and counts it as it is escaped."""
-    await on.register(message("#general", "{{ inputs.text }}").replace("steps:", "inputs: {text: long_text}\nsteps:"))
-    run = await on.start("tell", text="&" * 39_000)
-    await on.settle()
-    view = await on.view(run)
+    await env.register(message("#general", "{{ inputs.text }}").replace("steps:", "inputs: {text: long_text}\nsteps:"))
+    run = await env.start("tell", text="&" * 39_000)
+    await env.settle()
+    view = await env.view(run)
     assert view.status is RunStatus.FAILED
     assert "longer than the 40,000 characters" in (view.error or "")
-    run = await on.start("tell", text="&" * 7_900)
-    await on.settle()
-    assert any("&amp;" * 7_900 in one.get("text", "") for one in on.person("ada").sees("general"))
+    run = await env.start("tell", text="&" * 7_900)
+    await env.settle()
+    assert any("&amp;" * 7_900 in one.get("text", "") for one in env.person("ada").sees("general"))
 
 
 # -- forms --------------------------------------------------------------------------------------------------
@@ -286,37 +286,39 @@ def test_a_form_with_more_fields_than_a_modal_holds_is_not_registered() -> None:
         workflowfile.load(form("".join(f"      f{n}: text\n" for n in range(101))).encode(), kinds={})
 
 
-async def test_forty_amounts_can_be_filled_in(on: SlackEnv) -> None:
-    run = await on.asked(form("".join(f"      f{n}: money\n" for n in range(40))))
-    ada = on.person("ada")
+async def test_forty_amounts_can_be_filled_in(env: SlackEnv) -> None:
+    run = await env.request_approval(form("".join(f"      f{n}: money\n" for n in range(40))))
+    ada = env.person("ada")
     fine(await ada.click("Fill in"))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     assert ada.modal is not None
     inputs = [one["block_id"] for one in ada.modal["blocks"] if one["type"] == "input"]
     fine(await ada.submit({one: "5" if "amount" in one else "EUR" for one in inputs}))
-    assert await on.state(run) is RequestState.APPROVED
+    assert await env.state(run) is RequestState.APPROVED
 
 
-async def test_a_form_that_slack_has_no_room_for_says_so_before_somebody_fills_it_in(on: SlackEnv) -> None:
+async def test_a_form_that_slack_has_no_room_for_says_so_before_somebody_fills_it_in(env: SlackEnv) -> None:
     options = ", ".join(f"{n:03}{'y' * 140}" for n in range(100))
-    await on.asked(form("".join(f"      f{n}: {{type: choice, options: [{options}]}}\n" for n in range(15))))
-    ada = on.person("ada")
+    await env.request_approval(
+        form("".join(f"      f{n}: {{type: choice, options: [{options}]}}\n" for n in range(15)))
+    )
+    ada = env.person("ada")
     fine(await ada.click("Fill in"))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     assert ada.modal is not None
     assert "too large for Slack" in words(ada.modal)
     assert "f14" in words(ada.modal)
     assert ada.modal["submit"] is None
 
 
-async def test_a_form_of_an_earlier_version_starts_nothing(on: SlackEnv) -> None:
+async def test_a_form_of_an_earlier_version_starts_nothing(env: SlackEnv) -> None:
     """It would be refused for a field that it does not have, or start what its author has not seen."""
-    await on.register()
-    ben = on.person("ben")
+    await env.register()
+    ben = env.person("ben")
     fine(await ben.command("/signoff run refund"))
-    await on.slack.until(lambda: ben.modal)
-    await on.register(ASKS.replace("inputs:\n", "inputs:\n  who: text\n"))
-    await on.restart()
+    await env.slack.until(lambda: ben.modal)
+    await env.register(ASKS.replace("inputs:\n", "inputs:\n  who: text\n"))
+    await env.restart()
     fine(await ben.submit({"amount": "75"}))
     assert "Refund has changed since this form was opened; nothing was started." in words(ben.modal)
-    assert await on.engine.runs(PageQuery()) == []
+    assert await env.engine.runs(PageQuery()) == []

@@ -42,25 +42,25 @@ def users(whole: object) -> list[str]:
     return [one for part in whole for one in users(part)] if isinstance(whole, list) else []
 
 
-async def admitted(on: SlackEnv, who: str, **more: str) -> str:
-    await on.register(ACCESS)
-    run = await on.start("access", by="cleo", who=who, **more)
-    await on.settle()
+async def admitted(env: SlackEnv, who: str, **more: str) -> str:
+    await env.register(ACCESS)
+    run = await env.start("access", by="cleo", who=who, **more)
+    await env.settle()
     return run
 
 
 @pytest.mark.parametrize("who", ["ben", "gus"])
-async def test_a_person_in_a_request_is_shown_by_name_on_every_surface(on: SlackEnv, who: str) -> None:
-    person = on.person(who)
-    run = await admitted(on, person.id, deputy=on.person("ben").id)
+async def test_a_person_in_a_request_is_shown_by_name_on_every_surface(env: SlackEnv, who: str) -> None:
+    person = env.person(who)
+    run = await admitted(env, person.id, deputy=env.person("ben").id)
     name = person.user.real_name
-    seen = copy_of(on.person("ada"), f"May {name} come in?")
-    named = [person.id, on.person("ben").id]
+    seen = copy_of(env.person("ada"), f"May {name} come in?")
+    named = [person.id, env.person("ben").id]
     assert users(seen["blocks"]) == named, "Slack shows people as it always does"
     for text in seen["text"], words([block for block in seen["blocks"] if block["type"] != "actions"]):
         assert name in text
     assert person.id not in seen["text"]
-    request = await on.request(run)
+    request = await env.request(run)
     card = request_card.request_card(request)
     shown = json.dumps([card.title, *card.facts, *[(one.label, one.text) for one in card.fields]])
     assert name in shown
@@ -68,7 +68,7 @@ async def test_a_person_in_a_request_is_shown_by_name_on_every_surface(on: Slack
     assert person.id not in of_card(card)
     opened = details_modal.details(card, metadata=ids.ModalRef())
     assert users(opened["blocks"]) == named
-    page = review_view.review(request, await on.view(run))
+    page = review_view.review(request, await env.view(run))
     read = json.dumps([page.inputs, *[(one.label, one.text, one.hints) for one in page.content]])
     assert name in read
     assert person.id not in read
@@ -76,34 +76,34 @@ async def test_a_person_in_a_request_is_shown_by_name_on_every_surface(on: Slack
     assert (request.model.content.value["for"]) == person.id, "what runs is the account"
 
 
-async def test_a_person_who_is_put_in_by_an_edit_is_shown_by_name(on: SlackEnv) -> None:
-    ben, gus = on.person("ben"), on.person("gus")
-    await admitted(on, ben.id)
-    ada = on.person("ada")
+async def test_a_person_who_is_put_in_by_an_edit_is_shown_by_name(env: SlackEnv) -> None:
+    ben, gus = env.person("ben"), env.person("gus")
+    await admitted(env, ben.id)
+    ada = env.person("ada")
     fine(await ada.click("Edit"))
-    await on.slack.until(lambda: ada.modal)
+    await env.slack.until(lambda: ada.modal)
     fine(await ada.submit({"deputy": gus.id}))
-    await on.settle()
+    await env.settle()
     seen = copy_of(ada, "May Ben Approver come in?")
     assert gus.id in users(seen["blocks"])
     assert gus.user.real_name in seen["text"]
     assert gus.id not in seen["text"]
 
 
-async def test_an_account_that_is_none_is_said_to_be_of_slack(on: SlackEnv) -> None:
-    run = await admitted(on, "U0NOBODY1")
-    assert await on.state(run) is RequestState.PENDING
-    seen = copy_of(on.person("ada"), "May U0NOBODY1 come in?")
+async def test_an_account_that_is_none_is_said_to_be_of_slack(env: SlackEnv) -> None:
+    run = await admitted(env, "U0NOBODY1")
+    assert await env.state(run) is RequestState.PENDING
+    seen = copy_of(env.person("ada"), "May U0NOBODY1 come in?")
     assert "Slack user U0NOBODY1" in seen["text"]
     assert not users(seen["blocks"])
 
 
-async def test_a_guest_who_starts_a_run_is_shown_by_name(on: SlackEnv) -> None:
-    guest = on.person("gus")
+async def test_a_guest_who_starts_a_run_is_shown_by_name(env: SlackEnv) -> None:
+    guest = env.person("gus")
     source = ACCESS.replace("owner:", f"may_run: [{guest.id}]\nowner:")
-    await on.register(source)
+    await env.register(source)
     address = Address("slack", guest.id)
-    started = await on.engine.start(
+    started = await env.engine.start(
         Start(
             workflow="access",
             inputs={"who": "ben@example.com"},
@@ -112,16 +112,16 @@ async def test_a_guest_who_starts_a_run_is_shown_by_name(on: SlackEnv) -> None:
         )
     )
     assert isinstance(started, Started)
-    await on.settle()
-    view = await on.view(started.run)
+    await env.settle()
+    view = await env.view(started.run)
     assert view.requester.label == guest.user.real_name
-    seen = copy_of(on.person("ada"), "May ben@example.com come in?")
+    seen = copy_of(env.person("ada"), "May ben@example.com come in?")
     assert guest.user.real_name in seen["text"]
     assert guest.id not in seen["text"]
 
 
-async def test_whoever_is_known_by_an_account_only_is_a_user_of_slack(on: SlackEnv) -> None:
-    answer = await on.engine.register(
+async def test_whoever_is_known_by_an_account_only_is_a_user_of_slack(env: SlackEnv) -> None:
+    answer = await env.engine.register(
         Register(
             source=ACCESS.replace("owner: cleo@example.com\n", "").encode(),
             actor=Address("slack", "U0NOBODY1"),
@@ -129,5 +129,5 @@ async def test_whoever_is_known_by_an_account_only_is_a_user_of_slack(on: SlackE
         )
     )
     assert answer
-    (workflow,) = await on.engine.workflows()
+    (workflow,) = await env.engine.workflows()
     assert workflow.owner.label == "Slack user U0NOBODY1"

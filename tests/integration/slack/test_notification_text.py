@@ -78,20 +78,20 @@ def test_a_card_without_anything_still_has_a_text() -> None:
     assert notification_text.of_card(Card(kind=DeliveryKind.OUTCOME, title="")) == "–"
 
 
-async def test_every_message_says_in_its_text_what_its_blocks_say(on: SlackEnv) -> None:
-    run = await on.asked()
-    ada, cleo = on.person("ada"), on.person("cleo")
+async def test_every_message_says_in_its_text_what_its_blocks_say(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada, cleo = env.person("ada"), env.person("cleo")
     for line in "help", "list", "show refund", "runs", "pending", "run refund amount=7", "run x", "cancel x", "dance":
         fine(await cleo.command(f"/signoff {line}", channel="general"))
         fine(await ada.command(f"/signoff {line}", channel="general"))
-    await on.settle()
+    await env.settle()
     fine(await ada.click("Approve", on=copy_of(ada)))
-    fine(await on.person("ben").click("Reject", on=copy_of(on.person("ben"), "Refund 7 EUR?")))
-    await on.slack.until(lambda: on.person("ben").modal)
-    fine(await on.person("ben").submit({"Reason": "No"}))
-    await on.settle()
-    assert (await on.view(run)).status.ended
-    world = on.slack.world
+    fine(await env.person("ben").click("Reject", on=copy_of(env.person("ben"), "Refund 7 EUR?")))
+    await env.slack.until(lambda: env.person("ben").modal)
+    fine(await env.person("ben").submit({"Reason": "No"}))
+    await env.settle()
+    assert (await env.view(run)).status.ended
+    world = env.slack.world
     shown = [*world.ephemerals, *(one for many in world.messages.values() for one in many if one.blocks)]
     assert len(shown) > 20
     assert [problem for one in shown for problem in slack_rules.unsaid(one.text, one.blocks)] == []

@@ -9,7 +9,7 @@ import pytest
 from bot.devtools.sandbox.faults import FaultKind
 from bot.presentation import refusals
 from engine.domain import Address, NotAllowed, Origin, Person, Register, Registered, RequestState, Start, Started
-from tests.support.slack_env import ASKS, SlackEnv, buttons, copy_of, fine, heard, whispered, words
+from tests.support.slack_env import ASKS, SlackEnv, buttons, copy_of, fine, last_message_of, whispered, words
 
 ADA_ONLY = ASKS.replace("[ada@example.com, ben@example.com]", "[ada@example.com]")
 OF_GROUP = ASKS.replace("[ada@example.com, ben@example.com]", '["group:finance-approvers"]')
@@ -17,21 +17,21 @@ MINUTE = 61
 """Seconds after which Slack is asked again."""
 
 
-def address(on: SlackEnv, name: str, email: str) -> None:
+def address(env: SlackEnv, name: str, email: str) -> None:
     """Slack names this address for the account now."""
-    on.person(name).user.email = email
+    env.person(name).user.email = email
 
 
-async def person(on: SlackEnv, name: str) -> Person:
+async def person(env: SlackEnv, name: str) -> Person:
     """Who the account of this name is to the engine."""
-    found = await on.engine.person(Address("slack", on.person(name).id))
+    found = await env.engine.person(Address("slack", env.person(name).id))
     assert found is not None
     return found
 
 
-async def decided_by(on: SlackEnv, run: str) -> str:
+async def decided_by(env: SlackEnv, run: str) -> str:
     """The account that the record of the decision names, and no other."""
-    entry = next(one for one in await on.engine.story(run) if one.kind == "request.approved")
+    entry = next(one for one in await env.engine.story(run) if one.kind == "request.approved")
     assert entry.content is not None
     recorded = entry.content["person"]
     assert isinstance(recorded, dict)
@@ -46,209 +46,209 @@ async def decided_by(on: SlackEnv, run: str) -> str:
 # -- addresses that move ------------------------------------------------------------------------------------
 
 
-async def test_an_address_that_moves_asks_the_account_that_has_it_now(on: SlackEnv) -> None:
-    ada, ben = on.person("ada"), on.person("ben")
-    await on.asked(ADA_ONLY)
+async def test_an_address_that_moves_asks_the_account_that_has_it_now(env: SlackEnv) -> None:
+    ada, ben = env.person("ada"), env.person("ben")
+    await env.request_approval(ADA_ONLY)
     fine(await ada.click("Approve"))
-    await on.settle()
-    address(on, "ada", "ada.old@example.com")
-    address(on, "ben", "ada@example.com")
-    on.pass_(seconds=MINUTE)
-    run = await on.start(amount=7)
-    await on.settle()
+    await env.settle()
+    address(env, "ada", "ada.old@example.com")
+    address(env, "ben", "ada@example.com")
+    env.pass_(seconds=MINUTE)
+    run = await env.start(amount=7)
+    await env.settle()
     title = "Refund 7 EUR?"
     assert buttons(copy_of(ben, title)) == ["Approve", "Edit", "Reject"]
     assert not [one for one in ada.sees() if title in words(one.get("blocks"))]
     fine(await ben.click("Approve"))
-    assert await decided_by(on, run) == ben.id
-    assert (await person(on, "ada")).id != (await person(on, "ben")).id
-    assert (await person(on, "ada")).account == Address("slack", ada.id)
+    assert await decided_by(env, run) == ben.id
+    assert (await person(env, "ada")).id != (await person(env, "ben")).id
+    assert (await person(env, "ada")).account == Address("slack", ada.id)
 
 
-async def test_whoever_lost_the_address_while_a_request_waits_cannot_decide_it(on: SlackEnv) -> None:
-    run = await on.asked(ADA_ONLY)
-    address(on, "ada", "ada.old@example.com")
-    address(on, "ben", "ada@example.com")
-    on.pass_(seconds=MINUTE)
-    ada = on.person("ada")
+async def test_whoever_lost_the_address_while_a_request_waits_cannot_decide_it(env: SlackEnv) -> None:
+    run = await env.request_approval(ADA_ONLY)
+    address(env, "ada", "ada.old@example.com")
+    address(env, "ben", "ada@example.com")
+    env.pass_(seconds=MINUTE)
+    ada = env.person("ada")
     fine(await ada.click("Approve"))
-    await on.settle()
-    assert await on.state(run) is RequestState.PENDING
+    await env.settle()
+    assert await env.state(run) is RequestState.PENDING
     told = "ada@example.com is not the email address of this account any more"
-    assert any(told in one for one in whispered(on.slack, ada))
+    assert any(told in one for one in whispered(env.slack, ada))
     assert "can no longer decide" in words(copy_of(ada))
-    owner = words(on.person("cleo").sees()[-1]["blocks"])
+    owner = words(env.person("cleo").sees()[-1]["blocks"])
     assert "an approver of “Refund 120 EUR?” can no longer decide" in owner
     assert "No approver is left" in owner
 
 
-async def test_two_who_swap_their_addresses_stay_two(on: SlackEnv) -> None:
-    ada, ben = on.person("ada"), on.person("ben")
-    await on.asked()
+async def test_two_who_swap_their_addresses_stay_two(env: SlackEnv) -> None:
+    ada, ben = env.person("ada"), env.person("ben")
+    await env.request_approval()
     fine(await ada.click("Approve"))
-    await on.settle()
-    before = (await person(on, "ada")).id, (await person(on, "ben")).id
-    address(on, "ada", "ben@example.com")
-    address(on, "ben", "ada@example.com")
-    on.pass_(seconds=MINUTE)
-    run = await on.asked(ADA_ONLY)
+    await env.settle()
+    before = (await person(env, "ada")).id, (await person(env, "ben")).id
+    address(env, "ada", "ben@example.com")
+    address(env, "ben", "ada@example.com")
+    env.pass_(seconds=MINUTE)
+    run = await env.request_approval(ADA_ONLY)
     fine(await ben.click("Approve"))
-    assert await decided_by(on, run) == ben.id
-    on.pass_(seconds=MINUTE)
-    run = await on.asked(ADA_ONLY.replace("ada@", "ben@"))
+    assert await decided_by(env, run) == ben.id
+    env.pass_(seconds=MINUTE)
+    run = await env.request_approval(ADA_ONLY.replace("ada@", "ben@"))
     fine(await ada.click("Approve"))
-    assert await decided_by(on, run) == ada.id
-    assert ((await person(on, "ada")).id, (await person(on, "ben")).id) == before
+    assert await decided_by(env, run) == ada.id
+    assert ((await person(env, "ada")).id, (await person(env, "ben")).id) == before
     for name, email in ("ada", "ben@example.com"), ("ben", "ada@example.com"):
-        assert (await person(on, name)).email == email
+        assert (await person(env, name)).email == email
 
 
-async def test_whoever_comes_back_with_a_new_account_is_asked_there(on: SlackEnv) -> None:
-    ada = on.person("ada")
-    await on.asked(ADA_ONLY)
+async def test_whoever_comes_back_with_a_new_account_is_asked_there(env: SlackEnv) -> None:
+    ada = env.person("ada")
+    await env.request_approval(ADA_ONLY)
     fine(await ada.click("Approve"))
-    await on.settle()
+    await env.settle()
     ada.user.deleted = True
-    again = dataclasses.replace(ada.user, id=on.slack.world.new_id("U"), deleted=False, name="ada2")
-    on.slack.world.users[again.id] = again
-    on.pass_(seconds=MINUTE)
-    run = await on.start(amount=8)
-    await on.settle()
-    fine(await on.person("ada2").click("Approve"))
-    assert await decided_by(on, run) == again.id
+    again = dataclasses.replace(ada.user, id=env.slack.world.new_id("U"), deleted=False, name="ada2")
+    env.slack.world.users[again.id] = again
+    env.pass_(seconds=MINUTE)
+    run = await env.start(amount=8)
+    await env.settle()
+    fine(await env.person("ada2").click("Approve"))
+    assert await decided_by(env, run) == again.id
 
 
-async def test_the_right_to_cancel_does_not_move_with_an_address(on: SlackEnv) -> None:
-    run = await on.asked(by="ada")
-    address(on, "ada", "ada.old@example.com")
-    address(on, "ben", "ada@example.com")
-    on.pass_(seconds=MINUTE)
-    await on.asked(ADA_ONLY.replace("refund", "other"))
-    fine(await on.person("ben").command(f"/signoff cancel {run}"))
-    assert await on.state(run) is RequestState.PENDING
-    fine(await on.person("ada").command(f"/signoff cancel {run}"))
-    assert await on.state(run) is RequestState.CANCELLED
+async def test_the_right_to_cancel_does_not_move_with_an_address(env: SlackEnv) -> None:
+    run = await env.request_approval(by="ada")
+    address(env, "ada", "ada.old@example.com")
+    address(env, "ben", "ada@example.com")
+    env.pass_(seconds=MINUTE)
+    await env.request_approval(ADA_ONLY.replace("refund", "other"))
+    fine(await env.person("ben").command(f"/signoff cancel {run}"))
+    assert await env.state(run) is RequestState.PENDING
+    fine(await env.person("ada").command(f"/signoff cancel {run}"))
+    assert await env.state(run) is RequestState.CANCELLED
 
 
-async def test_every_address_that_moves_is_on_the_record(on: SlackEnv) -> None:
-    await on.asked(ADA_ONLY)
-    before = await person(on, "ada")
-    address(on, "ada", "")
-    address(on, "ben", "ada@example.com")
-    on.pass_(seconds=MINUTE)
-    await on.asked(ADA_ONLY)
-    now = await person(on, "ben")
-    taken = [one for one in on.entries() if one["kind"] == "person.address_taken"]
+async def test_every_address_that_moves_is_on_the_record(env: SlackEnv) -> None:
+    await env.request_approval(ADA_ONLY)
+    before = await person(env, "ada")
+    address(env, "ada", "")
+    address(env, "ben", "ada@example.com")
+    env.pass_(seconds=MINUTE)
+    await env.request_approval(ADA_ONLY)
+    now = await person(env, "ben")
+    taken = [one for one in env.entries() if one["kind"] == "person.address_taken"]
     assert [(one["person"], one["before"], one["address"]) for one in taken] == [(now.id, before.id, "ada@example.com")]
-    assert f"as an address of the account {on.person('ben').id}" in str(taken[0]["evidence"])
+    assert f"as an address of the account {env.person('ben').id}" in str(taken[0]["evidence"])
 
 
 # -- people who leave ---------------------------------------------------------------------------------------
 
 
-async def test_whoever_left_the_group_while_a_request_waits_cannot_decide_it(on: SlackEnv) -> None:
-    run = await on.asked(OF_GROUP)
-    (group,) = [one for one in on.slack.world.usergroups.values() if one.handle == "finance-approvers"]
-    ada, ben = on.person("ada"), on.person("ben")
+async def test_whoever_left_the_group_while_a_request_waits_cannot_decide_it(env: SlackEnv) -> None:
+    run = await env.request_approval(OF_GROUP)
+    (group,) = [one for one in env.slack.world.usergroups.values() if one.handle == "finance-approvers"]
+    ada, ben = env.person("ada"), env.person("ben")
     group.users.remove(ada.id)
-    on.pass_(seconds=MINUTE)
+    env.pass_(seconds=MINUTE)
     fine(await ada.click("Approve"))
-    await on.settle()
-    assert await on.state(run) is RequestState.PENDING
-    assert any("no longer in @finance-approvers" in one for one in whispered(on.slack, ada))
+    await env.settle()
+    assert await env.state(run) is RequestState.PENDING
+    assert any("no longer in @finance-approvers" in one for one in whispered(env.slack, ada))
     assert "Ada Approver can no longer decide: no longer in @finance-approvers." in words(copy_of(ben))
-    assert "The other approvers can still decide" in words(on.person("cleo").sees()[-1]["blocks"])
+    assert "The other approvers can still decide" in words(env.person("cleo").sees()[-1]["blocks"])
     fine(await ada.click("Approve"))
-    await on.settle()
-    alerts = [one for one in on.person("cleo").sees() if "can no longer decide" in words(one.get("blocks"))]
+    await env.settle()
+    alerts = [one for one in env.person("cleo").sees() if "can no longer decide" in words(one.get("blocks"))]
     assert len(alerts) == 1, "once is enough"
     fine(await ben.click("Approve"))
-    assert await decided_by(on, run) == ben.id
+    assert await decided_by(env, run) == ben.id
 
 
-async def test_whoever_is_back_in_the_group_can_decide_again(on: SlackEnv) -> None:
-    run = await on.asked(OF_GROUP)
-    (group,) = [one for one in on.slack.world.usergroups.values() if one.handle == "finance-approvers"]
-    ada = on.person("ada")
+async def test_whoever_is_back_in_the_group_can_decide_again(env: SlackEnv) -> None:
+    run = await env.request_approval(OF_GROUP)
+    (group,) = [one for one in env.slack.world.usergroups.values() if one.handle == "finance-approvers"]
+    ada = env.person("ada")
     group.users.remove(ada.id)
-    on.pass_(seconds=MINUTE)
+    env.pass_(seconds=MINUTE)
     fine(await ada.click("Approve"))
-    await on.settle()
+    await env.settle()
     group.users.append(ada.id)
-    on.pass_(seconds=MINUTE)
+    env.pass_(seconds=MINUTE)
     fine(await ada.click("Approve"))
-    assert await decided_by(on, run) == ada.id
+    assert await decided_by(env, run) == ada.id
 
 
 @pytest.mark.parametrize("source", [ADA_ONLY, OF_GROUP], ids=["email", "group"])
 @pytest.mark.parametrize("became", ["is_restricted", "is_stranger", "is_bot"])
-async def test_an_account_that_may_not_be_asked_any_more_cannot_decide(on: SlackEnv, source: str, became: str) -> None:
-    run = await on.asked(source)
-    ada = on.person("ada")
+async def test_an_account_that_may_not_be_asked_any_more_cannot_decide(env: SlackEnv, source: str, became: str) -> None:
+    run = await env.request_approval(source)
+    ada = env.person("ada")
     setattr(ada.user, became, True)
-    on.pass_(seconds=MINUTE)
+    env.pass_(seconds=MINUTE)
     fine(await ada.click("Approve"))
-    await on.settle()
-    assert await on.state(run) is RequestState.PENDING
-    assert "an approver of “Refund 120 EUR?” can no longer decide" in words(on.person("cleo").sees()[-1]["blocks"])
+    await env.settle()
+    assert await env.state(run) is RequestState.PENDING
+    assert "an approver of “Refund 120 EUR?” can no longer decide" in words(env.person("cleo").sees()[-1]["blocks"])
 
 
 @pytest.mark.parametrize("fault", ["status", "ratelimited", "reset", "hang"])
-async def test_a_decision_is_taken_while_slack_does_not_answer_and_says_so(on: SlackEnv, fault: FaultKind) -> None:
-    run = await on.asked(OF_GROUP)
-    on.pass_(seconds=MINUTE)
+async def test_a_decision_is_taken_while_slack_does_not_answer_and_says_so(env: SlackEnv, fault: FaultKind) -> None:
+    run = await env.request_approval(OF_GROUP)
+    env.pass_(seconds=MINUTE)
     for method in "usergroups.list", "users.info":
-        on.slack.fault(method, fault, seconds=30.0, times=None)
-    fine(await on.person("ada").click("Approve"))
-    on.slack.faults.clear()
-    assert await decided_by(on, run) == on.person("ada").id
-    entry = next(one for one in await on.engine.story(run) if one.kind == "request.approved")
+        env.slack.fault(method, fault, seconds=30.0, times=None)
+    fine(await env.person("ada").click("Approve"))
+    env.slack.faults.clear()
+    assert await decided_by(env, run) == env.person("ada").id
+    entry = next(one for one in await env.engine.story(run) if one.kind == "request.approved")
     assert entry.content is not None
     assert "could not be looked up" in str(entry.content["unchecked"])
 
 
-async def test_two_decisions_within_a_minute_ask_slack_once(on: SlackEnv) -> None:
-    await on.asked(ADA_ONLY)
-    on.pass_(seconds=MINUTE)
-    await on.start(amount=9)
-    await on.settle()
-    ada = on.person("ada")
-    asked = len(on.slack.calls("users.lookupByEmail"))
+async def test_two_decisions_within_a_minute_ask_slack_once(env: SlackEnv) -> None:
+    await env.request_approval(ADA_ONLY)
+    env.pass_(seconds=MINUTE)
+    await env.start(amount=9)
+    await env.settle()
+    ada = env.person("ada")
+    asked = len(env.slack.calls("users.lookupByEmail"))
     for title in "Refund 9 EUR?", "Refund 120 EUR?":
         fine(await ada.click("Approve", on=copy_of(ada, title)))
-        await on.settle()
-    assert len(on.slack.calls("users.lookupByEmail")) == asked
+        await env.settle()
+    assert len(env.slack.calls("users.lookupByEmail")) == asked
 
 
 # -- guests -------------------------------------------------------------------------------------------------
 
 
-async def started(on: SlackEnv, name: str) -> Started | NotAllowed:
-    actor = Address("slack", on.person(name).id)
+async def started(env: SlackEnv, name: str) -> Started | NotAllowed:
+    actor = Address("slack", env.person(name).id)
     command = Start(workflow="refund", inputs={}, actor=actor, origin=Origin(surface="slack", place={}))
-    answer = await on.engine.start(command)
+    answer = await env.engine.start(command)
     assert isinstance(answer, Started | NotAllowed)
     return answer
 
 
 @pytest.mark.parametrize("guest", ["gus", "una"])
-async def test_guests_start_nothing_unless_they_are_named(on: SlackEnv, guest: str) -> None:
-    await on.register()
-    fine(await on.person(guest).command("/signoff run refund amount=80", channel="general"))
-    await on.settle()
-    assert "Guests may not start refund" in heard(on.person(guest), "general")
-    for may in f"{guest}@example.com", on.person(guest).id:
-        await on.register(ASKS.replace("steps:", f"may_run: [{may}]\nsteps:"))
-        assert isinstance(await started(on, guest), Started)
-    await on.register(ASKS.replace("steps:", "may_run: [ada@example.com]\nsteps:"))
-    assert isinstance(await started(on, guest), NotAllowed)
+async def test_guests_start_nothing_unless_they_are_named(env: SlackEnv, guest: str) -> None:
+    await env.register()
+    fine(await env.person(guest).command("/signoff run refund amount=80", channel="general"))
+    await env.settle()
+    assert "Guests may not start refund" in last_message_of(env.person(guest), "general")
+    for may in f"{guest}@example.com", env.person(guest).id:
+        await env.register(ASKS.replace("steps:", f"may_run: [{may}]\nsteps:"))
+        assert isinstance(await started(env, guest), Started)
+    await env.register(ASKS.replace("steps:", "may_run: [ada@example.com]\nsteps:"))
+    assert isinstance(await started(env, guest), NotAllowed)
 
 
-async def test_strangers_of_a_shared_channel_start_nothing(on: SlackEnv) -> None:
-    await on.register()
-    on.person("ben").user.is_stranger = True
-    on.pass_(seconds=MINUTE)
-    answer = await started(on, "ben")
+async def test_strangers_of_a_shared_channel_start_nothing(env: SlackEnv) -> None:
+    await env.register()
+    env.person("ben").user.is_stranger = True
+    env.pass_(seconds=MINUTE)
+    answer = await started(env, "ben")
     assert isinstance(answer, NotAllowed)
     assert "Guests may not start" in refusals.sentence(answer)
 
@@ -256,10 +256,10 @@ async def test_strangers_of_a_shared_channel_start_nothing(on: SlackEnv) -> None
 # -- who is named in a file ---------------------------------------------------------------------------------
 
 
-async def registering(on: SlackEnv, source: str) -> Registered | NotAllowed:
-    actor = Address("slack", on.person("cleo").id)
+async def registering(env: SlackEnv, source: str) -> Registered | NotAllowed:
+    actor = Address("slack", env.person("cleo").id)
     command = Register(source=source.encode(), actor=actor, origin=Origin(surface="slack", place={}))
-    answer = await on.engine.register(command)
+    answer = await env.engine.register(command)
     assert isinstance(answer, Registered | NotAllowed)
     return answer
 
@@ -274,38 +274,38 @@ async def registering(on: SlackEnv, source: str) -> Registered | NotAllowed:
         ("gus@example.com", "Gus Guest is a guest and is not asked"),
     ],
 )
-async def test_a_file_that_names_who_can_never_be_asked_is_refused(on: SlackEnv, named: str, why: str) -> None:
-    answer = await registering(on, ASKS.replace("ben@example.com", named))
+async def test_a_file_that_names_who_can_never_be_asked_is_refused(env: SlackEnv, named: str, why: str) -> None:
+    answer = await registering(env, ASKS.replace("ben@example.com", named))
     assert isinstance(answer, NotAllowed)
     assert why in refusals.sentence(answer)
 
 
 @pytest.mark.parametrize(("named", "fine"), [("group:nobodies", False), ("gus@example.com", True)])
-async def test_a_file_says_who_may_start_it(on: SlackEnv, named: str, *, fine: bool) -> None:
-    answer = await registering(on, ASKS.replace("steps:", f"may_run: [{named}]\nsteps:"))
+async def test_a_file_says_who_may_start_it(env: SlackEnv, named: str, *, fine: bool) -> None:
+    answer = await registering(env, ASKS.replace("steps:", f"may_run: [{named}]\nsteps:"))
     assert isinstance(answer, Registered if fine else NotAllowed)
 
 
-async def test_an_address_without_an_account_is_a_warning_where_the_file_is_registered(on: SlackEnv) -> None:
-    cleo = on.person("cleo")
-    answer = await registering(on, ASKS.replace("ben@example.com", "nobody@example.com"))
+async def test_an_address_without_an_account_is_a_warning_where_the_file_is_registered(env: SlackEnv) -> None:
+    cleo = env.person("cleo")
+    answer = await registering(env, ASKS.replace("ben@example.com", "nobody@example.com"))
     assert isinstance(answer, Registered)
     told = (
         "The gate of step pay: nobody@example.com has no active account in this Slack workspace, so they are not asked."
     )
     assert answer.warnings == (told,)
     fine(await cleo.command("/signoff register"))
-    await on.slack.until(lambda: cleo.modal)
+    await env.slack.until(lambda: cleo.modal)
     pasted = ASKS.replace("ben@example.com", "noone@example.com")
     fine(await cleo.submit({"Workflow file": pasted}))
-    await on.slack.until(lambda: "noone@example.com has no active account" in words(cleo.modal))
+    await env.slack.until(lambda: "noone@example.com has no active account" in words(cleo.modal))
 
 
-async def test_what_slack_does_not_answer_when_a_file_is_registered_is_a_warning(on: SlackEnv) -> None:
-    await registering(on, ASKS)
-    on.pass_(seconds=MINUTE)
-    on.slack.fault("usergroups.list", "status", times=None)
-    answer = await registering(on, OF_GROUP)
+async def test_what_slack_does_not_answer_when_a_file_is_registered_is_a_warning(env: SlackEnv) -> None:
+    await registering(env, ASKS)
+    env.pass_(seconds=MINUTE)
+    env.slack.fault("usergroups.list", "status", times=None)
+    answer = await registering(env, OF_GROUP)
     assert isinstance(answer, Registered)
     (warning,) = answer.warnings
     assert "group:finance-approvers could not be looked up" in warning

@@ -71,60 +71,60 @@ async def test_only_a_channel_error_leaves_the_client(
 
 
 @pytest.mark.parametrize("body", BODIES)
-async def test_a_post_that_landed_unheard_stays_the_one_copy(on: SlackEnv, body: str) -> None:
-    await on.register()
+async def test_a_post_that_landed_unheard_stays_the_one_copy(env: SlackEnv, body: str) -> None:
+    await env.register()
     for _ in range(2):
-        unreadable(on.slack, "chat.postMessage", body)
-    run = await on.start()
-    await on.settle()
-    on.pass_(minutes=1)
-    await on.settle()
-    fine(await on.person("ada").click("Approve"))
-    await on.settle()
-    assert await on.state(run) is RequestState.APPROVED
+        unreadable(env.slack, "chat.postMessage", body)
+    run = await env.start()
+    await env.settle()
+    env.pass_(minutes=1)
+    await env.settle()
+    fine(await env.person("ada").click("Approve"))
+    await env.settle()
+    assert await env.state(run) is RequestState.APPROVED
     for person in "ada", "ben":
-        seen = [one for one in on.person(person).sees() if "Refund 120 EUR?" in words(one.get("blocks"))]
+        seen = [one for one in env.person(person).sees() if "Refund 120 EUR?" in words(one.get("blocks"))]
         assert [buttons(one) for one in seen] == [[]], "a second copy would keep its buttons for ever"
 
 
 @pytest.mark.parametrize("body", BODIES)
-async def test_a_copy_that_cannot_be_looked_for_is_not_posted_again(on: SlackEnv, body: str) -> None:
-    await on.register()
+async def test_a_copy_that_cannot_be_looked_for_is_not_posted_again(env: SlackEnv, body: str) -> None:
+    await env.register()
     for _ in range(2):
-        unreadable(on.slack, "chat.postMessage", body)
-        unreadable(on.slack, "conversations.history", body)
-        unreadable(on.slack, "conversations.open", body)
-    await on.start()
+        unreadable(env.slack, "chat.postMessage", body)
+        unreadable(env.slack, "conversations.history", body)
+        unreadable(env.slack, "conversations.open", body)
+    await env.start()
     for _ in range(12):
-        await on.settle()
-        on.pass_(minutes=1)
+        await env.settle()
+        env.pass_(minutes=1)
     for person in "ada", "ben":
-        assert sum("Refund 120 EUR?" in words(one.get("blocks")) for one in on.person(person).sees()) == 1
+        assert sum("Refund 120 EUR?" in words(one.get("blocks")) for one in env.person(person).sees()) == 1
 
 
 @pytest.mark.parametrize("body", BODIES)
-async def test_an_update_that_was_answered_so_takes_the_buttons_all_the_same(on: SlackEnv, body: str) -> None:
-    await on.asked()
-    unreadable(on.slack, "chat.update", body, times=2)
-    unreadable(on.slack, "response_url", body)
-    fine(await on.person("ada").click("Approve"))
-    await on.settle()
-    on.pass_(minutes=1)
-    await on.settle()
+async def test_an_update_that_was_answered_so_takes_the_buttons_all_the_same(env: SlackEnv, body: str) -> None:
+    await env.request_approval()
+    unreadable(env.slack, "chat.update", body, times=2)
+    unreadable(env.slack, "response_url", body)
+    fine(await env.person("ada").click("Approve"))
+    await env.settle()
+    env.pass_(minutes=1)
+    await env.settle()
     for person in "ada", "ben":
-        assert buttons(copy_of(on.person(person))) == []
+        assert buttons(copy_of(env.person(person))) == []
 
 
 @pytest.mark.parametrize("body", BODIES)
 async def test_a_modal_that_was_answered_so_leads_to_a_sentence_and_no_error(
-    on: SlackEnv, body: str, caplog: pytest.LogCaptureFixture
+    env: SlackEnv, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run = await on.asked()
-    unreadable(on.slack, "views.open", body)
-    ada = on.person("ada")
+    run = await env.request_approval()
+    unreadable(env.slack, "views.open", body)
+    ada = env.person("ada")
     fine(await ada.click("Edit"))
-    await on.settle()
+    await env.settle()
     assert not [one for one in caplog.records if one.exc_info]
     fine(await ada.submit({"text": "Pay half"}))
-    await on.settle()
-    assert await on.state(run) is RequestState.APPROVED
+    await env.settle()
+    assert await env.state(run) is RequestState.APPROVED
