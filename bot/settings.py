@@ -256,14 +256,17 @@ class Settings(BaseSettings):
 
     def redact(self, text: str) -> str:
         """Return the text without the credentials of these settings, also where they are escaped or encoded."""
-        tokens = (self.slack_bot_token, self.slack_signing_secret, self.slack_app_token)
-        return _redactor(
-            *((token.get_secret_value(), "(a token of Slack)") for token in tokens),
-            *(
-                (password, "(the password of the mail server)")
-                for password in setting_values.passwords_in(self.smtp_url.get_secret_value())
-            ),
-        ).redact(text)
+        return _redactor(*self._credentials()).redact(text)
+
+    def _credentials(self) -> Iterator[tuple[str, str]]:
+        """Yield every secret of the settings, with what replaces it in a text."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if name == "smtp_url":
+                for password in setting_values.passwords_in(value.get_secret_value()):
+                    yield password, "(the password of the mail server)"
+            elif isinstance(value, SecretStr):
+                yield value.get_secret_value(), "(a token of Slack)" if name.startswith("slack_") else "(a secret)"
 
 
 @lru_cache(8)

@@ -17,4 +17,4 @@ def load_step_types(settings: Settings, services: StepServices = _NO_SERVICES) -
 
     Without services, they can check a workflow file, but steps that send messages cannot run.
     """
-    return registry.all_kinds(replace(services, http_allow=settings.http_allow))
+    return registry.all_step_types(replace(services, http_allow=settings.http_allow))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from engine.delivery.routing import MAIL
+from engine.delivery.routing import EMAIL_CHANNEL
 from engine.domain import Origin, Person
 from engine.ports import Directory, DirectoryPerson, Resolution, Route
 from engine.references import EMAIL, Reference
@@ -33,7 +33,7 @@ class DirectoryWithEmail:
         routes = self._directory.reach(person)
         if person.email is None:
             return routes
-        return [*(route for route in routes if route.channel != "terminal"), Route(MAIL, person.email)]
+        return [*(route for route in routes if route.channel != "terminal"), Route(EMAIL_CHANNEL, person.email)]
 
     def back(self, origin: Origin, person: Person) -> Route | None:
         """Return the answer of the other directory."""

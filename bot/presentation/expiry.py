@@ -41,3 +41,13 @@ def after_shown(delta: timedelta) -> str:
 def expired(at: str, on_expiry: OnExpiry) -> str:
     """Return the sentence about a request that expired. `at`: the date, as it is written."""
     return f"Expired at {at} without a decision; {_CONSEQUENCES[on_expiry]}."
+
+
+def too_late(at: str) -> str:
+    """Return the sentence for a person who decides too late. `at`: the date, as it is written."""
+    return f"This request expired at {at} and can no longer be decided."
+
+
+def of_gate(after: timedelta, on_expiry: OnExpiry) -> str:
+    """Return when the requests of a gate expire, and what happens then, in the words of the file."""
+    return f"expires after {durations.show(after)}, then: {on_expiry}"

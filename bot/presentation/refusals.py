@@ -108,7 +108,7 @@ def _no_longer_approver(refusal: NoLongerApprover) -> str:
 
 @sentence.register
 def _expired(refusal: Expired) -> str:
-    return f"This request expired at {dates.moment(refusal.at)} and can no longer be decided."
+    return expiry.too_late(dates.moment(refusal.at))
 
 
 @sentence.register

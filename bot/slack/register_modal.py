@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from bot.presentation import expiry
 from bot.slack import form_blocks, ids, rich_text, text_objects, truncate
 from bot.slack.rich_text import Line
 from bot.slack.text_objects import Block, View
-from engine import durations
 from engine.domain import ReviewPoint
 from engine.errors import Problem
 from engine.workflowfile import Gate, Step, Workflow
@@ -157,5 +157,5 @@ def _gate(gate: Gate, asked: str | None) -> str:
     people = asked or ", ".join(one.source for one in gate.approvers) or "the owner"
     what = "before it runs" if gate.at is ReviewPoint.BEFORE else "on what it produced"
     when = f", if {gate.when.source}" if gate.when is not None else ""
-    expires = f"; expires after {durations.show(gate.expires)}, then: {gate.on_expiry}" if gate.expires else ""
+    expires = f"; {expiry.of_gate(gate.expires, gate.on_expiry)}" if gate.expires else ""
     return f"Asks {people} {what}{when}{expires}"

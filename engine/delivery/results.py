@@ -108,7 +108,7 @@ def _record_shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
             delivery.workspace,
             entry(EntryKind.DELIVERY_SHOWN, run=delivery.run, request=delivery.request, content={**content}),
         )
-        if delivery.channel == routing.MAIL:
+        if delivery.channel == routing.EMAIL_CHANNEL:
             people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=None)
     request = claimed.request
     if is_first and delivery.kind is DeliveryKind.REQUEST and request is not None:

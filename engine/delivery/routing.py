@@ -12,7 +12,7 @@ from engine.store.deliveries import NewDelivery
 from engine.store.port import Tx
 from engine.store.run_rows import RunOwner
 
-MAIL: Final = "email"
+EMAIL_CHANNEL: Final = "email"
 """The name of the email channel, to which the `email` setting of a gate applies."""
 
 
@@ -25,7 +25,7 @@ class Routing:
     def routes(self, person: Person) -> list[Route]:
         """Return every route to this person that the gate allows, the best first."""
         routes = self._directory.reach(person)
-        return [route for route in routes if route.channel != MAIL or self._email is not EmailPolicy.NEVER]
+        return [route for route in routes if route.channel != EMAIL_CHANNEL or self._email is not EmailPolicy.NEVER]
 
     def open_copies(self, run: str, request: str, person: Person) -> tuple[list[NewDelivery], bool]:
         """Return the copies that this approver gets at once, and whether there are routes for a fallback.
@@ -34,7 +34,7 @@ class Routing:
         """
         routes = self.routes(person)
         also = routes[1:] if self._email is EmailPolicy.ALWAYS else []
-        first = [*routes[:1], *(route for route in also if route.channel == MAIL)]
+        first = [*routes[:1], *(route for route in also if route.channel == EMAIL_CHANNEL)]
         copies = [_request_copy(run, request, person, route) for route in first or (None,)]
         return copies, len(routes) > len(first)
 

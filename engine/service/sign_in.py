@@ -15,7 +15,7 @@ import msgspec
 from engine.audit_entries import EntryKind, entry
 from engine.code_derivation import Codes, hashed
 from engine.delivery.recipients import Recipients
-from engine.delivery.routing import MAIL
+from engine.delivery.routing import EMAIL_CHANNEL
 from engine.domain import (
     Address,
     ChallengeView,
@@ -97,7 +97,7 @@ def send(tx: Tx, new: NewChallenge, person: Person, *, run: str | None = None) -
         kind=DeliveryKind.CODE,
         run=run,
         person=person,
-        route=Route(MAIL, new.address),
+        route=Route(EMAIL_CHANNEL, new.address),
         request=new.request,
         topic=new.id,
     )

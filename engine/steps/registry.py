@@ -54,7 +54,7 @@ def discover(services: StepServices = _NO_SERVICES, *, group: str = GROUP) -> di
     return found
 
 
-def all_kinds(services: StepServices = _NO_SERVICES) -> dict[str, StepType[Any]]:
+def all_step_types(services: StepServices = _NO_SERVICES) -> dict[str, StepType[Any]]:
     """Return `builtin` and `discover` together."""
     return builtin(services) | discover(services)
 

@@ -21,8 +21,8 @@ from engine.domain import DeliveryKind, DeliveryState, RequestState, RunStatus
 from engine.domain.people import ACCOUNT
 from engine.store import schema
 from engine.store.connection import Connection
-from engine.store.errors import translated
 from engine.store.sqlite_connection import connect
+from engine.store.sqlite_errors import translated
 from engine.store.tables import (
     AddressRow,
     AuditRow,

@@ -17,9 +17,9 @@ from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE, RequestState
 from engine.store import audit_log, file_marks, log_head
 from engine.store.connection import Connection
-from engine.store.errors import translated
 from engine.store.port import Tx
 from engine.store.sqlite_connection import connect
+from engine.store.sqlite_errors import translated
 from engine.store.tables import RequestRow, RunRow
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]

@@ -18,12 +18,12 @@ from engine.errors import StoreError, StoreFull, StoreOutdated, StoreReadOnly, S
 from engine.ports import Clock, Ids
 from engine.store import file_marks, lock
 from engine.store.connection import Connection
-from engine.store.errors import translate, translated
 from engine.store.files import create_private, free, sync_folder
 from engine.store.lock import make_file, own
 from engine.store.restored_backup import find_suspicion
 from engine.store.sqlite import SqliteStore
 from engine.store.sqlite_connection import BUSY_SECONDS, connect
+from engine.store.sqlite_errors import translate, translated
 from engine.store.tables import WorkspaceRow
 
 ASKED: Final = "`signoff serve` says what may happen twice, and asks before it goes on with it."

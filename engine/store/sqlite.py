@@ -28,12 +28,12 @@ from engine.ports import Clock, Ids
 from engine.retry import CONFLICT_SECONDS
 from engine.store import audit_log, file_marks
 from engine.store.connection import Connection
-from engine.store.errors import translate, translated
 from engine.store.file_watch import FileLoss, FileWatch
 from engine.store.log_head import QUIET_SECONDS, Head, HeadNote
 from engine.store.port import Memory, Tx
 from engine.store.restored_backup import RestoreSuspicion
 from engine.store.sqlite_connection import BUSY_SECONDS, connect
+from engine.store.sqlite_errors import translate, translated
 
 T = TypeVar("T")
 GROUP: Final = 128

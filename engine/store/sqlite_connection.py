@@ -15,7 +15,7 @@ from sqlalchemy import NullPool, create_engine
 
 from engine.errors import StoreReadOnly
 from engine.store.connection import Connection
-from engine.store.errors import translated
+from engine.store.sqlite_errors import translated
 
 PAGE: Final = 8192
 BUSY_SECONDS: Final = 5.0

@@ -11,7 +11,7 @@ from engine.errors import InvalidValue
 from engine.expressions import Template, check_literal_address, iter_strings
 from engine.json_values import Path, Value
 from engine.workflowfile.draft import StepDraft
-from engine.workflowfile.grammar import UNBUILT_KINDS, GateFile, PolicyFile, StepFile
+from engine.workflowfile.grammar import UNBUILT_STEP_TYPES, GateFile, PolicyFile, StepFile
 from engine.workflowfile.phrases import cite, list_names, suggest
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import EXPRESSION, has_expression, person_kind
@@ -83,7 +83,7 @@ def check_address(report: ProblemReport, template: Template, at: Path) -> None:
 
 def report_unbuilt_kind(report: ProblemReport, step: StepDraft) -> bool:
     """Report a step that uses a kind that is not built yet. Return whether it does."""
-    if step.uses not in UNBUILT_KINDS:
+    if step.uses not in UNBUILT_STEP_TYPES:
         return False
     report.add((*step.at, "uses"), f"`uses: {step.uses}` is not available yet.")
     return True
@@ -94,7 +94,7 @@ def report_unknown_kind(report: ProblemReport, step: StepDraft, kinds: Mapping[s
     if step.uses is None:
         return
     names = sorted(kinds)
-    hint = suggest_word(step.uses, names, UNBUILT_KINDS)
+    hint = suggest_word(step.uses, names, UNBUILT_STEP_TYPES)
     message = f"There is no kind of step `{cite(step.uses)}`; there are {list_names(names, 'and')}."
     report.add((*step.at, "uses"), message, hint)
 

@@ -40,7 +40,7 @@ MAX_INPUTS: Final = 100
 """Maximum number of inputs of a workflow."""
 MAX_FIELDS: Final = 40
 """Maximum number of fields in a form. A Slack modal has room for 100 blocks, and an amount of money takes two."""
-UNBUILT_KINDS: Final = ("ai", "run")
+UNBUILT_STEP_TYPES: Final = ("ai", "run")
 """Kinds of steps that the grammar knows and that are not built yet."""
 
 

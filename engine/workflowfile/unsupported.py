@@ -1,7 +1,7 @@
 """Parts of the grammar that the engine does not support yet. They are removed before a part is read, and reported.
 
-Otherwise the errors would teach authors to correct a key that is then refused. To build one of these features, delete
-its line here.
+Otherwise the errors would teach authors to correct a key that is then refused. To build one of these features, add
+its values here, or delete its line if all values are supported.
 """
 
 from __future__ import annotations

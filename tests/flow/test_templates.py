@@ -19,7 +19,7 @@ from bot.cli import main
 from bot.cli.exit_codes import Exit
 from engine import workflowfile
 from engine.expressions import describe_server_source
-from engine.steps.registry import all_kinds
+from engine.steps.registry import all_step_types
 
 FOLDER = Path(__file__).parents[2] / "templates" / "workflows"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -170,7 +170,7 @@ def test_a_template_calls_nobody_real_unless_it_is_told_to(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_no_template_lets_whoever_starts_a_run_choose_what_is_called(file: Path) -> None:
-    workflow = workflowfile.load(file.read_bytes(), kinds=all_kinds())
+    workflow = workflowfile.load(file.read_bytes(), kinds=all_step_types())
     assert [name for name, field in workflow.inputs.items() if field.type == "url"] == []
     calls = [
         template

@@ -39,7 +39,7 @@ from engine.workflowfile.grammar import (
     MAX_FIELDS,
     MAX_INPUTS,
     MAX_STEPS,
-    UNBUILT_KINDS,
+    UNBUILT_STEP_TYPES,
     GateFile,
     StepFile,
     WorkflowFile,
@@ -372,7 +372,7 @@ def not_yet() -> Iterator[str]:
     for part, missing in AVAILABLE_VALUES.items():
         for key, values in missing.items():
             yield missing_row(part, key, [value if isinstance(value, str) else json.dumps(value) for value in values])
-    for kind in UNBUILT_KINDS:
+    for kind in UNBUILT_STEP_TYPES:
         yield missing_row("step", f"uses: {kind}", [])
     for kind in sorted(references.NOT_YET):
         yield missing_row("people", f"{kind}:…", [])

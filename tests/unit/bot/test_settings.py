@@ -13,9 +13,10 @@ from urllib.parse import quote, urljoin, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from bot import setting_values, settings
-from bot.settings import SettingsError
+from bot.settings import Settings, SettingsError
 
 
 def problems_of(**values: str) -> list[str]:
@@ -352,3 +353,13 @@ def test_a_number_of_connections_that_makes_no_sense_is_refused(value: str) -> N
     (sentence,) = problems_of(max_connections=value)
     assert sentence == "SIGNOFF_MAX_CONNECTIONS: must be a whole number from 16 to 20000, like 500."
     assert settings.load({"SIGNOFF_MAX_CONNECTIONS": "64"}).max_connections == 64
+
+
+def test_every_secret_of_the_settings_is_masked_in_texts() -> None:
+    secrets = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
+    assert len(secrets) > 3
+    values = {name: SecretStr(f"{name}-Kx8w2pQz7") for name in secrets}
+    values["smtp_url"] = SecretStr("smtps://user:Kx8w2pQz7rT@mail.example.com")
+    settings = Settings().model_copy(update=values)
+    text = settings.redact(" ".join([*(value.get_secret_value() for value in values.values()), "Kx8w2pQz7rT"]))
+    assert "Kx8w2pQz7" not in text

@@ -47,7 +47,7 @@ def actions(view: View) -> list[str]:
 
 
 def workflow(path: Path) -> Workflow:
-    return workflowfile.load(path.read_bytes(), kinds=registry.all_kinds())
+    return workflowfile.load(path.read_bytes(), kinds=registry.all_step_types())
 
 
 # -- details ------------------------------------------------------------------------------------------------

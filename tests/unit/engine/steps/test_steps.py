@@ -204,7 +204,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("what", ["Shout", "ready"])
 async def test_a_step_type_of_another_distribution_is_found(site: Path, what: str) -> None:
     install(site, f"shout = MODULE:{what}")
-    kind = registry.all_kinds()["shout"]
+    kind = registry.all_step_types()["shout"]
     params = kind.Params.model_validate({"text": "hey"})
     assert await kind.run(params, CONTEXT) == {"text": "HEY"}
 
@@ -221,7 +221,9 @@ async def test_each_step_type_takes_what_it_needs_of_the_services() -> None:
         sent.calls.append(f"look up {host}:{port}")
         return ["10.0.0.1"]
 
-    kinds = registry.all_kinds(StepServices(http_allow=("here.example",), resolve=resolve, sender=sent, mailer=sent))
+    kinds = registry.all_step_types(
+        StepServices(http_allow=("here.example",), resolve=resolve, sender=sent, mailer=sent)
+    )
     message, email, http = (kinds[name] for name in ("message", "email", "http"))
     await message.run(message.Params.model_validate({"to": "#a", "text": "b"}), CONTEXT)
     await email.run(email.Params.model_validate({"to": "a@example.com", "subject": "s", "body": "b"}), CONTEXT)
@@ -236,10 +238,10 @@ async def test_a_step_type_of_another_distribution_takes_what_it_needs_of_the_se
     install(site, "tell = MODULE:Tell")
     sent = Sent()
     services = StepServices(sender=sent, secrets=EnvironmentSecrets({"SIGNOFF_SECRET_TO": "#ops"}))
-    kind = registry.all_kinds(services)["tell"]
+    kind = registry.all_step_types(services)["tell"]
     await kind.run(kind.Params.model_validate({"text": "hey"}), CONTEXT)
     assert sent.calls == ["#ops"]
-    unbound = registry.all_kinds()["tell"]
+    unbound = registry.all_step_types()["tell"]
     with pytest.raises(StepError, match="nothing to tell with"):
         await unbound.run(kind.Params.model_validate({"text": "hey"}), CONTEXT)
 
