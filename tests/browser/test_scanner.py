@@ -179,7 +179,7 @@ async def approve_as_mia(server: ServerEnv, browser: Browser, run: str) -> None:
     await expect(page.get_by_text("Nothing was decided yet")).to_be_visible()
     await page.get_by_label("Code").fill(await newest_code(server))
     await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_text("Waits for a decision")).to_be_visible()
+    await expect(page.locator(".chip.wait", has_text="Waits for a decision")).to_be_visible()
     await press_pay(page)
     await expect(page.get_by_text("Approved").first).to_be_visible()
     decision = (await server.request(run)).decision
