@@ -49,21 +49,21 @@ class SlackChannel:
 
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
         """Post the card, or edit its message."""
-        receipt = await self._shown(address, card, receipt, delivery)
+        receipt = await self._show_card(address, card, receipt, delivery)
         if self._homes is not None:
             self._homes.mark(address.rpartition(",")[2])
         return receipt
 
-    async def _shown(self, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
-        made = await off_loop(lambda: complete_card(card, delivery=delivery), large=is_large(card))
+    async def _show_card(self, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
+        message = await off_loop(lambda: complete_card(card, delivery=delivery), large=is_large(card))
         try:
-            return await self._put(address, made, receipt, delivery=delivery)
+            return await self._post_or_update(address, message, receipt, delivery=delivery)
         except SlackError as error:
             if error.kind is not FailureClass.PAYLOAD:
                 raise
             log.error("copy %s could not be shown in full: %s", delivery, error)
         small = message_view.minimal(card, delivery=delivery)
-        return await self._put(address, small, receipt, delivery=delivery)
+        return await self._post_or_update(address, small, receipt, delivery=delivery)
 
     async def find(self, *, address: str, delivery: str) -> Receipt | None:
         """Return the receipt of the message in the conversation with the person, or None.
@@ -77,55 +77,57 @@ class SlackChannel:
                 return Receipt({"channel": channel, "ts": str(message["ts"])})
         return None
 
-    async def _put(self, address: str, made: SlackMessage, receipt: Receipt | None, *, delivery: str) -> Receipt:
+    async def _post_or_update(
+        self, address: str, message: SlackMessage, receipt: Receipt | None, *, delivery: str
+    ) -> Receipt:
         if receipt is None:
-            return await self._post(address, made, delivery=delivery)
+            return await self._post(address, message, delivery=delivery)
         try:
-            await self._client.post("chat.update", key=delivery, **receipt.data, **made.for_update())
+            await self._client.post("chat.update", key=delivery, **receipt.data, **message.for_update())
         except SlackError as error:
             if error.kind is not FailureClass.MESSAGE:
                 raise
         else:
             return receipt
-        return await self._replace(address, made, receipt, delivery=delivery)
+        return await self._replace(address, message, receipt, delivery=delivery)
 
-    async def _replace(self, address: str, made: SlackMessage, receipt: Receipt, *, delivery: str) -> Receipt:
+    async def _replace(self, address: str, message: SlackMessage, receipt: Receipt, *, delivery: str) -> Receipt:
         """Post a new message for one that is gone or can no longer be edited.
 
         A new one may be there already, from a post of unknown outcome.
         """
         found = await self.find(address=address, delivery=delivery)
         if found is not None and found.data["ts"] != receipt.data.get("ts"):
-            await self._client.post("chat.update", key=delivery, **found.data, **made.for_update())
+            await self._client.post("chat.update", key=delivery, **found.data, **message.for_update())
             return found
-        return await self._post(address, made, delivery=delivery)
+        return await self._post(address, message, delivery=delivery)
 
-    async def _post(self, address: str, made: SlackMessage, *, delivery: str) -> Receipt:
+    async def _post(self, address: str, message: SlackMessage, *, delivery: str) -> Receipt:
         place, _, user = address.rpartition(",")
         if place:
             try:
-                return await self._post_to(place, made, delivery=delivery)
+                return await self._post_to(place, message, delivery=delivery)
             except SlackError as error:
                 if error.kind is not FailureClass.RECIPIENT:
                     raise
         try:
-            return await self._post_to(self._conversations.get(user, user), made, delivery=delivery)
+            return await self._post_to(self._conversations.get(user, user), message, delivery=delivery)
         except SlackError as error:
             if error.code != "channel_not_found":
                 raise
         # Slack does not say why a person cannot be written to; opening the conversation does.
         self._conversations.pop(user, None)
-        return await self._post_to(await self._conversation(user), made, delivery=delivery)
+        return await self._post_to(await self._conversation(user), message, delivery=delivery)
 
-    async def _post_to(self, channel: str, made: SlackMessage, *, delivery: str) -> Receipt:
+    async def _post_to(self, channel: str, message: SlackMessage, *, delivery: str) -> Receipt:
         """Post a message. For a person's id Slack answers with the id of the conversation."""
-        answer = await self._client.post("chat.postMessage", key=delivery, channel=channel, **made.for_post())
-        landed, ts = answer.get("channel"), answer.get("ts")
-        if not isinstance(landed, str) or not isinstance(ts, str):
+        answer = await self._client.post("chat.postMessage", key=delivery, channel=channel, **message.for_post())
+        channel_id, ts = answer.get("channel"), answer.get("ts")
+        if not isinstance(channel_id, str) or not isinstance(ts, str):
             raise ChannelError("Slack did not say where it put a message.", outcome_unknown=True)
         if channel.startswith(SLACK.person_starts):
-            self._conversations[channel] = landed
-        return Receipt({"channel": landed, "ts": ts})
+            self._conversations[channel] = channel_id
+        return Receipt({"channel": channel_id, "ts": ts})
 
     async def _conversation(self, user: str) -> str:
         known = self._conversations.get(user)

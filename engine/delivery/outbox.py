@@ -122,7 +122,7 @@ class Relay:
             return None
         if delivery.kind is DeliveryKind.CODE:
             person = people.load_people(tx.connection, [delivery.person])[delivery.person]
-            content = queries.code_copy(tx.connection, delivery.id, person, delivery.topic or "", tx.now)
+            content = queries.code_delivery(tx.connection, delivery.id, person, delivery.topic or "", tx.now)
             return ClaimedDelivery(delivery, content)
         needs_link = delivery.receipt is None and isinstance(self._channels.get(delivery.channel), CarriesLinks)
         return _Claim(delivery, results.create_link(tx, delivery) if needs_link else None)

@@ -190,7 +190,9 @@ class Engine:
         self, person: str, *, workspace: str = DEFAULT_WORKSPACE, limit: int = 200
     ) -> list[RunView]:
         """Return the runs that wait for this owner to answer for a step of unknown outcome."""
-        return await self.store.read(lambda connection: queries.runs_asking(connection, workspace, person, limit))
+        return await self.store.read(
+            lambda connection: queries.runs_waiting_for_owner(connection, workspace, person, limit)
+        )
 
     async def run(self, run: str) -> RunView | None:
         return await self.store.read(lambda connection: queries.run_view(connection, run))

@@ -56,7 +56,7 @@ _RUNS = select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.title,
     _run.join(_workflow, _workflow.c.id == _run.c.workflow)
 )
 _RUN = Statement(_RUNS.where(_run.c.id == bindparam("id")))
-_ASKING = Statement(
+_NEEDS_ATTENTION = Statement(
     _RUNS.where(
         _run.c.workspace == bindparam("workspace"),
         _run.c.ended_at.is_(None),
@@ -74,16 +74,16 @@ _REQUESTS = request_model.LOAD.add_columns(
     _run.c.status.label("run_status"),
 )
 _REQUEST = Statement(_REQUESTS.where(_request.c.id == bindparam("id")))
-_STANDING = Statement(
+_REVISIONS = Statement(
     select(_request.c.rev, _run.c.rev.label("run_rev"))
     .select_from(_request.join(_run, _run.c.id == _request.c.run))
     .where(_request.c.id == bindparam("id"))
 )
 _RUN_OF = Statement(select(_request.c.run).where(_request.c.id == bindparam("id")))
-_OF_RUN = Statement(_REQUESTS.where(_request.c.run == bindparam("run")).order_by(_request.c.id))
+_REQUESTS_OF_RUN = Statement(_REQUESTS.where(_request.c.run == bindparam("run")).order_by(_request.c.id))
 _other = _delivery.alias("other")
-_LOST = (_delivery.c.state == DeliveryState.DEAD.value) & (_delivery.c.shown_version == 0)
-_BESIDE = ~exists().where(
+_NOT_DELIVERED = (_delivery.c.state == DeliveryState.DEAD.value) & (_delivery.c.shown_version == 0)
+_LAST_FAILURE = ~exists().where(
     # One delivery is enough to be asked; of several that failed, the last says why.
     _other.c.run == _delivery.c.run,
     _other.c.request == _delivery.c.request,
@@ -93,8 +93,8 @@ _BESIDE = ~exists().where(
 )
 
 
-class _Around:
-    """What belongs to a list of requests: approvers, decisions, who could not be reached, and their steps' results."""
+class _RelatedStatements:
+    """Statements that load approvers, decisions, failed deliveries and step results of requests."""
 
     def __init__(self, count: int) -> None:
         ids: list[BindParameter[str]] = [bindparam(f"id{at}") for at in range(count)]
@@ -113,8 +113,8 @@ class _Around:
                 _delivery.c.run.in_(runs),
                 _delivery.c.request.in_(ids),
                 _delivery.c.kind == DeliveryKind.REQUEST.value,
-                _LOST,
-                _BESIDE,
+                _NOT_DELIVERED,
+                _LAST_FAILURE,
             )
             .order_by(_delivery.c.id)
         )
@@ -132,14 +132,14 @@ class _Around:
         )
 
 
-_around = lru_cache(64)(_Around)
+_around = lru_cache(64)(_RelatedStatements)
 _DELIVERIES = Statement(
     select(_delivery)
     .join(_request, (_request.c.run == _delivery.c.run) & (_request.c.id == _delivery.c.request))
     .where(_request.c.id == bindparam("request"))
     .order_by(_delivery.c.id)
 )
-"""Selected by run: an index on the request too would cost every opening more than it saves."""
+"""Selects by run, because an index on the request would slow every opening."""
 _RUN_DELIVERIES = Statement(select(_delivery).where(_delivery.c.run == bindparam("run")).order_by(_delivery.c.id))
 
 
@@ -166,9 +166,9 @@ def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView
     return _run_view(row, known, visits)
 
 
-def runs_asking(connection: Connection, workspace: str, owner: str, limit: int) -> list[RunView]:
+def runs_waiting_for_owner(connection: Connection, workspace: str, owner: str, limit: int) -> list[RunView]:
     """Return the runs that wait for their owner to say what became of a step, the newest first."""
-    rows = _ASKING.all(connection, {"workspace": workspace, "owner": owner, "limit": limit})
+    rows = _NEEDS_ATTENTION.all(connection, {"workspace": workspace, "owner": owner, "limit": limit})
     known = people.load_people(connection, {one for row in rows for one in (row.requester, row.owner)})
     return [_run_view(row, known, ()) for row in rows]
 
@@ -239,12 +239,12 @@ def request_views(
 
 def requests_of_run(connection: Connection, run: str) -> list[RequestView]:
     """Return every request of a run, the oldest first."""
-    return _request_views(connection, _OF_RUN.all(connection, {"run": run}))
+    return _request_views(connection, _REQUESTS_OF_RUN.all(connection, {"run": run}))
 
 
 def revisions(connection: Connection, request: str) -> tuple[int, int] | None:
     """Return the `rev` of the request and of its run, in one read by key."""
-    row = _STANDING.one(connection, {"id": request})
+    row = _REVISIONS.one(connection, {"id": request})
     return None if row is None else (row.rev, row.run_rev)
 
 
@@ -396,7 +396,7 @@ def delivery_views(connection: Connection, *, run: str | None = None, request: s
     ]
 
 
-def code_copy(connection: Connection, delivery: str, person: Person, challenge: str, now: datetime) -> CodeDelivery:
+def code_delivery(connection: Connection, delivery: str, person: Person, challenge: str, now: datetime) -> CodeDelivery:
     """Return the content of the email with the code of this challenge. A deleted challenge expired long ago."""
     held = challenges.load_challenge(connection, challenge)
     if held is None:
