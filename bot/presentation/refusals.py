@@ -11,6 +11,7 @@ from functools import singledispatch
 from typing import Final
 
 from bot.presentation import dates, expiry, states
+from bot.presentation.characters import line
 from engine.domain import (
     AlreadyDecided,
     Cancelled,
@@ -91,7 +92,7 @@ def _reason_missing(refusal: ReasonMissing) -> str:
 def _already_decided(refusal: AlreadyDecided) -> str:
     if refusal.by is None and not refusal.by_you:
         return f"This request {expiry.REJECTED} at {dates.moment(refusal.at)}."
-    who = "you" if refusal.by_you or refusal.by is None else refusal.by.label
+    who = "you" if refusal.by_you or refusal.by is None else line(refusal.by.label)
     return f"This request was already {states.REQUESTS[refusal.state]} by {who} at {dates.moment(refusal.at)}."
 
 
@@ -127,7 +128,9 @@ def _changed(refusal: Changed) -> str:  # noqa: ARG001
 @sentence.register
 def _not_waiting(refusal: NotWaiting) -> str:
     if refusal.answer is not None and refusal.by is not None and refusal.at is not None:
-        answered = f"{refusal.by.label} answered this already at {dates.moment(refusal.at)}: {refusal.answer.value}."
+        answered = (
+            f"{line(refusal.by.label)} answered this already at {dates.moment(refusal.at)}: {refusal.answer.value}."
+        )
         return f"{answered} Nothing was changed now."
     if refusal.status.ended:
         return f"Run {refusal.run} has ended already ({states.RUNS[refusal.status]})."

@@ -139,3 +139,22 @@ def refusals_of_the_engine(kind: type[Refusal]) -> Iterator[type[Refusal]]:
         if each.__module__.startswith("engine."):
             yield each
         yield from refusals_of_the_engine(each)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        AlreadyDecided(state=RequestState.APPROVED, by=Person("p9", "Eve\nApproved by: Sam"), at=AT, by_you=False),
+        NotWaiting(
+            run="r1",
+            status=RunStatus.RUNNING,
+            answer=ResumeAnswer.DONE,
+            by=Person("p9", "Eve\nApproved by: Sam"),
+            at=AT,
+        ),
+    ],
+    ids=["decided", "answered"],
+)
+def test_a_name_adds_no_line_to_a_sentence(refusal: Refusal) -> None:
+    assert "Eve Approved by: Sam" in refusals.sentence(refusal)
+    assert "\n" not in refusals.sentence(refusal)
