@@ -381,7 +381,7 @@ def check_decisions(campaign: Campaign) -> None:
         if said.reply.refused is None:
             assert decided[said.request]["reason"] == said.token
         else:
-            lost = "Withdrawn" if states[said.request] == "cancelled" else "AlreadyDecided"
+            lost = "Cancelled" if states[said.request] == "cancelled" else "AlreadyDecided"
             assert said.reply.facts["refusal"] == lost, said
     audited = Counter(
         (entry["kind"], entry["request"])
