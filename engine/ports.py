@@ -193,7 +193,7 @@ class Directory(Protocol):
     """Knows people, groups and accounts, and how to reach people."""
 
     def asks(self, reference: Reference) -> bool:
-        """Return whether `resolve` is needed to know whom the reference names. Pure."""
+        """Return whether `resolve` is needed to know the people of the reference. Pure."""
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """Return the people that each reference names. Raises `ChannelError` if that cannot be found out now."""

@@ -261,7 +261,7 @@ class AddressPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonView:
-    """A person as operators see them. `split_from`: the person with whom an older version had joined them."""
+    """A person as operators see them. `split_from`: the person that an older version had joined them with."""
 
     person: Person
     split_from: str | None

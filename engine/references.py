@@ -83,7 +83,7 @@ def parse(name: Value, *, rule: str | None = None) -> Reference | None:
 
 
 def parse_resolvable(name: Value, *, rule: str | None = None) -> Reference | None:
-    """Return the reference that a value holds, or None if nobody can be asked by it."""
+    """Return the reference that a value holds, or None if it names no one who can be asked."""
     reference = parse(name, rule=rule)
     return reference if reference is not None and reference.is_resolvable else None
 

@@ -127,7 +127,7 @@ class Log:
 
     @property
     def unexplained(self) -> tuple[str, ...]:
-        """The ranges of entries that were erased so far without an entry that says by whom."""
+        """The ranges of entries that were erased so far without an entry that explains it."""
         return tuple(_numbers(first, last) for first, last in _uncovered(self._erased, sorted(self._explained)))
 
     def _check(self, entry: dict[str, Any]) -> Iterator[str]:

@@ -98,7 +98,7 @@ async def _answer(carry_out: CarryOut, request: Request) -> Response:
         reply = CommandReply("This server did not understand the command; use the same version of signoff.")
     except SignoffError as error:
         return _json(CommandReply(str(error), {"error": type(error).__name__}), status=503)
-    except Exception as error:  # noqa: BLE001 the one boundary: an error that nobody expected becomes an incident
+    except Exception as error:  # noqa: BLE001 the one boundary: an unexpected error becomes an incident
         name = log_incident(error)
         return _json(CommandReply(f"Something broke; the server's log has it under {name}."), status=500)
     return _json(reply, status=200)

@@ -52,7 +52,7 @@ def _open_question(copy: DeliveryContent) -> StepView | None:
 
 
 def _approved_facts(request: RequestView) -> Iterator[tuple[str, str]]:
-    """Yield what was approved by whom, and what became of it."""
+    """Yield the approval and the result of the step."""
     yield line(request.title), request_outcome.outcome(request)
     yield from request_card.effect_facts(request)
 
@@ -97,12 +97,12 @@ def _answers(copy: DeliveryContent, answer: StepAnswer) -> bool:
 
 
 TO_APPROVERS: Final = frozenset({"approved_failed", "approved_unknown"})
-"""Alerts to whoever approved a step."""
+"""Alerts to the approver of a step."""
 _ABOUT_REQUESTS: Final = frozenset({"unseen", "unreachable", "broken", "undelivered", "excluded"})
 
 
 def _to_approver(topic: str, run: RunView) -> tuple[str, str]:
-    """What whoever approved a step is told of it."""
+    """Return the title and the advice of an alert to the approver of a step."""
     name = line(run.workflow_title)
     if topic == "approved_failed":
         return f"{name}: what you approved failed", (

@@ -29,12 +29,12 @@ def due(at: datetime, *, written: Callable[[datetime], str] = dates.moment) -> s
 
 
 def due_after(delta: timedelta) -> str:
-    """Return when a request expires that nobody was shown yet."""
+    """Return when a request expires whose clock has not started."""
     return f"{LABEL} {after_shown(delta)}"
 
 
 def after_shown(delta: timedelta) -> str:
-    """Return the time after which a request expires that nobody was shown yet."""
+    """Return the time after which a request expires whose clock has not started."""
     return f"{durations.in_words(delta)} after somebody was first shown it"
 
 

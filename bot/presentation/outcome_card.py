@@ -11,7 +11,7 @@ from engine.read_models import DeliveryContent, RequestView, RunView
 
 
 def outcome_card(copy: DeliveryContent) -> Card:
-    """What whoever started a run hears at its end."""
+    """Return the card that tells the requester how a run ended."""
     run = copy.run
     decided, changed = decision_facts(copy.request)
     return Card(

@@ -40,7 +40,7 @@ from engine.errors import about
 @singledispatch
 def sentence(refusal: Refusal) -> str:
     """Return the sentence that tells people why a command was not carried out."""
-    raise NotImplementedError(f"{type(refusal).__name__} has no sentence")
+    raise TypeError(f"a refusal of the type {type(refusal).__name__} has no sentence; register one here")
 
 
 # -- any command --------------------------------------------------------------------------------------------

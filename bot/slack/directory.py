@@ -30,11 +30,11 @@ class SlackDirectory:
         self._accounts = Accounts(client, now or (lambda: asyncio.get_running_loop().time()))
 
     def asks(self, reference: Reference) -> bool:
-        """Return whether only Slack knows whom the reference names."""
+        """Return whether only Slack knows the people of the reference."""
         return reference.kind in (EMAIL, SLACK.name, GROUP, MEMBERS)
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        """Return whom each reference names. Raises `ChannelError` if Slack does not answer."""
+        """Return the people of each reference. Raises `ChannelError` if Slack does not answer."""
         found = await asyncio.gather(*(self._one(reference) for reference in references))
         return dict(zip(references, found, strict=True))
 

@@ -38,7 +38,7 @@ _LONG: Final = frozenset({FieldType.LONG_TEXT, FieldType.JSON})
 class InputPart:
     """One input. `name` tells the inputs of one field apart.
 
-    `prefill` is what comes back if nobody touches it: text, a moment in the normal form, or keys of options.
+    `prefill` is what comes back if the input is not touched: text, a moment in the normal form, or keys of options.
     """
 
     element: Element

@@ -82,7 +82,7 @@ _LEFT_OUT_ROOM: Final = 300
 def minimal(card: Card, *, delivery: str) -> SlackMessage:
     """Return a message without data, for a card that Slack refused, with a button for the details.
 
-    It has no Approve: nobody approves what they have not seen. `Review` opens the details with all buttons.
+    It has no Approve, because no one has seen the content. `Review` opens the details with all buttons.
     """
     sentence = card.state if card.state is not None else "Slack could not show this request here. Review it to decide."
     if card.kind is not DeliveryKind.REQUEST and card.state is None:

@@ -93,7 +93,7 @@ class SlackService:
             ruling = requests.decide(request.model, command, kind=kind, person=person, now=self.clock.now())
         except Tampered as error:
             return NotAllowed(why=str(error))
-        # A form that nobody has filled in yet cannot be sent as it is, and that is why it opens.
+        # An empty form cannot be submitted as it is, and that is why it opens.
         return ruling if isinstance(ruling, Refusal) and not isinstance(ruling, InvalidEdits) else None
 
     async def card(self, request: str) -> Card | None:

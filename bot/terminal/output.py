@@ -20,11 +20,11 @@ _PIPE_WIDTH: Final = 110
 
 
 class ServerConsole(Console):
-    """The console of a process that goes on when nobody reads its output any more."""
+    """The console of a process that goes on after the reader of its output has ended."""
 
     def on_broken_pipe(self) -> None:
         """Raise `BrokenPipeError`. A plain console ends the process."""
-        raise BrokenPipeError("nobody reads this output any more")
+        raise BrokenPipeError("the reader of this output has ended")
 
 
 def create_console(*, stderr: bool = False, kind: type[Console] = Console) -> Console:

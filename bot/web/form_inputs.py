@@ -65,7 +65,7 @@ class Input:
 
     @property
     def filled(self) -> tuple[str, ...]:
-        """Return what a browser sends of it if nobody touches it."""
+        """Return what a browser sends of it if it is not touched."""
         return tuple(option.value for option in self.choices if option.chosen) if self.choices else self.values
 
     @property

@@ -26,7 +26,7 @@ _EXCERPT: Final = 100
 _MOST_MARKED: Final = 100
 """Maximum number of excerpts of one text."""
 _COUNTED: Final = 300
-"""Length from which the page says that a text is long, in characters, so that nobody reads only its beginning."""
+"""Length from which the page says that a text is long, in characters, so that people do not read only its beginning."""
 MOST_EDITABLE: Final = 1_200_000
 """Maximum size of the texts in the inputs of a page, in bytes: a larger form could not be submitted."""
 

@@ -62,7 +62,9 @@ async def run_with_directory(
             async with asyncio.timeout_at(until):
                 resolved |= await directory.resolve(wanted)
         except (ChannelError, TimeoutError) as caught:
-            error = caught if isinstance(caught, ChannelError) else ChannelError("Nobody answered in time.")
+            error = (
+                caught if isinstance(caught, ChannelError) else ChannelError("The directory did not answer in time.")
+            )
             if required:
                 raise error from caught
             resolved |= {reference: _unanswered(reference, error) for reference in wanted}
@@ -80,7 +82,7 @@ class Recipients:
         self._tx, self._directory, self._resolved = tx, directory, resolved
 
     def learn(self, workspace: str) -> bool:
-        """Save the people, guests included, about whom the directory has news. Return whether there were any."""
+        """Save the people, guests included, that the directory has news of. Return whether there were any."""
         changed = [
             person
             for resolution in self._resolved.values()

@@ -193,7 +193,7 @@ def _try_fall_back(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> bo
 
 
 def _alert_unreached(tx: Tx, directory: Directory, delivery: LeasedDelivery) -> None:
-    """Show in the other copies who was not reached, and alert the owner: once, and again when nobody is left."""
+    """Show in the other copies who was not reached, and alert the owner: once, and again when no one is left."""
     assert delivery.run is not None
     assert delivery.request is not None
     deliveries.mark_outdated(tx, delivery.run, delivery.request)

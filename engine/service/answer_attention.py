@@ -1,4 +1,4 @@
-"""Answers for a step of unknown outcome by a person whom a link, a remembered browser or a code identifies."""
+"""Answers for a step of unknown outcome by a person identified by a link, a remembered browser or a code."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answer(context: CommandContext, tx: Tx, command: AnswerAttention, resolved: 
 
 
 def answer_as(context: CommandContext, tx: Tx, command: Resume, proof: Proof, resolved: Resolved) -> Done | Refusal:
-    """Answer as the person whom the proof identifies, if they are still allowed to."""
+    """Answer as the person that the proof identifies, if they are still allowed to."""
     assert proof.address is not None
     proven = structs.replace(command, actor=Address("email", proof.address), assurance=proof.assurance)
     return resume.resume(context, tx, proven, resolved, acted_as=proof.acted_as)

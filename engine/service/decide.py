@@ -70,7 +70,7 @@ def decide_as(
     proof: Proof,
     resolved: Resolved,
 ) -> Decided | Refusal:
-    """Decide as the person whom the proof identifies, if the gate still names them."""
+    """Decide as the person that the proof identifies, if the gate still names them."""
     command = assurance.as_proven(command, proof)
     ruling = rule(context, tx, request, command, proof)
     if isinstance(ruling, Refusal):

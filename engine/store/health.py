@@ -240,7 +240,7 @@ def joined_accounts(connection: Connection) -> Summary:
 
 
 def undelivered_requests(connection: Connection, *, before: datetime) -> Summary:
-    """Return requests that were opened before `before` and reached nobody."""
+    """Return requests that were opened before `before` and reached no one."""
     return _some(connection, _UNSEEN, lambda row: str(row.id), {"before": before})
 
 

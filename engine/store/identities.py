@@ -1,4 +1,4 @@
-"""Whom an address belongs to: the account that the directory names for it now. Every change is in the audit log.
+"""The owner of an address: the account that the directory names for it now. Every change is in the audit log.
 
 Two persons who each have an account are never joined. An address that moves takes nothing with it but itself.
 """
@@ -246,7 +246,7 @@ def _revoke(tx: Tx, statement: Statement, person: str, address: Address) -> None
 
 
 def _join(tx: Tx, workspace: str, person: str, *, into: str) -> dict[str, Value]:
-    """Move what waits for a person without an account to the other person; decisions keep whom they name."""
+    """Move what waits for a person without an account to the other person; decisions keep the person that they name."""
     tx.write(_MOVE_LINKS, {"of": person, "into": into})
     moved: dict[str, Value] = {
         "requests": list(_WAITING.scalars(tx.connection, {"of": person})),

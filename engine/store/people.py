@@ -90,7 +90,7 @@ def known_by(persons: Iterable[Person], address: Address) -> Person | None:
 
 
 def find_person(connection: Connection, workspace: str, address: Address) -> Person | None:
-    """Return the person whom the address belongs to, or None."""
+    """Return the person that the address belongs to, or None."""
     rows = _BY_ADDRESS.all(connection, {"workspace": workspace, "kind": address.kind, "value": _key(address)})
     return next(iter(read_people(rows).values()), None)
 
@@ -137,7 +137,7 @@ def give_address(
 
 
 def as_known(tx: Tx, workspace: str, found: DirectoryPerson) -> Person | None:
-    """Return the person whom the directory means, or None if the tables say something else of them."""
+    """Return the person that the directory means, or None if the tables say something else of them."""
     person = known_person(tx, workspace, found.addresses[0])
     if person is None or found.name not in ("", person.name):
         return None

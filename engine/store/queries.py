@@ -282,7 +282,7 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
 
 
 def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[RequestView]:
-    """Return the views with the people whom they name by their account."""
+    """Return the views with the people that they name by their account."""
     named = {view.id: found for view in views if (found := _mentioned(view))}
     if not named:
         return [*views]

@@ -13,7 +13,7 @@ from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.world import InstalledApp, World
 
 Caller: TypeAlias = Literal["bot", "app", "nobody"]
-"""The kind of token that a method needs; "nobody": none."""
+"""The kind of token that a method needs; "nobody": no token."""
 
 
 @dataclass(frozen=True, kw_only=True)

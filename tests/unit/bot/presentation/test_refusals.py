@@ -130,7 +130,7 @@ def test_a_refusal_without_a_sentence_is_named() -> None:
     class Unheard(Refusal, frozen=True):
         pass
 
-    with pytest.raises(NotImplementedError, match="Unheard has no sentence"):
+    with pytest.raises(TypeError, match="Unheard has no sentence"):
         refusals.sentence(Unheard())
 
 
