@@ -88,7 +88,7 @@ def verify(checkpoints: tuple[str, ...]) -> int:
         click.echo(f"{findings} finding{'s' if findings > 1 else ''}: the log or the tables were changed.", err=True)
         return Exit.NO
     if log.unexplained:
-        click.echo("The chain is whole, but contents were erased and no entry says who did it.", err=True)
+        click.echo("The chain is whole, but contents were erased and no entry says by whom.", err=True)
         return Exit.WAITING
     click.echo("The log is whole.")
     return Exit.DONE

@@ -24,7 +24,7 @@ def outcome_card(copy: DeliveryContent) -> Card:
 
 
 def decision_facts(request: RequestView | None) -> tuple[tuple[tuple[str, str], ...], tuple[CardField, ...]]:
-    """What became of a request that is closed: who decided or that nobody did, and the fields that were changed."""
+    """Return the end of a closed request: who decided, if anyone did, and the fields that were changed."""
     if request is None or request.model.state is RequestState.PENDING:
         return (), ()
     changed = tuple(one for one in request_content.content_fields(request) if one.before is not None)

@@ -166,7 +166,7 @@ def _no_link(refusal: NoLink) -> str:
 
 
 def link_state(state: LinkState | None) -> str:
-    """Return why a link lets nobody in, without a full stop. `state`: None if no link is known by this token."""
+    """Return why a link cannot be used, without a full stop. `state`: None if no link is known by this token."""
     return f"This link {_LINKS[state]}"
 
 
