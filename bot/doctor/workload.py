@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from bot.doctor import database
 from bot.doctor.context import CheckContext
@@ -14,10 +14,12 @@ from bot.step_types import load_step_types
 from engine import workflowfile
 from engine.errors import DefinitionError, PluginError, StepError
 from engine.store import health
+from engine.store.connection import Connection
 from engine.store.health import SchemaState, Summary, WorkflowSource
 from engine.system import SECRET_PREFIX, EnvironmentSecrets
 from engine.workflowfile import Workflow
 
+T = TypeVar("T")
 UNSEEN_DAYS: Final = 3
 """Days after which a request that was shown to no one is reported."""
 
@@ -110,64 +112,68 @@ def copies(context: CheckContext) -> Iterator[Finding]:
 
 def addresses(context: CheckContext) -> Iterator[Finding]:
     """Check for addresses that mail servers refused."""
-    refused = _query(context, health.refused_addresses)
-    if refused is None:
-        return
-    if refused.count:
-        yield warning(
-            "work.addresses",
-            f"Addresses whose mail server refused the last email: {_counted(refused)}",
-            "Correct them in the workflows, or have those mailboxes created.",
-        )
-    else:
-        yield ok("work.addresses", "No address was refused by its mail server.")
+    yield from _none(
+        "work.addresses",
+        context,
+        health.refused_addresses,
+        "Addresses whose mail server refused the last email",
+        "Correct them in the workflows, or have those mailboxes created.",
+        good="No address was refused by its mail server.",
+    )
 
 
 def people(context: CheckContext) -> Iterator[Finding]:
     """Check whether an older version took the accounts of two people for one person."""
-    joined = _query(context, health.joined_accounts)
-    if joined is None:
-        return
-    if joined.count:
-        yield warning(
-            "work.people",
-            f"Accounts that an older version of Signoff took for one person: {_counted(joined)}",
-            "A decision recorded for one of them may be the decision of the other. Check `signoff people show "
-            "ACCOUNT`, the owners of their workflows, and the requests that wait for them.",
-        )
-    else:
-        yield ok("work.people", "No two accounts were taken for one person.")
+    yield from _none(
+        "work.people",
+        context,
+        health.joined_accounts,
+        "Accounts that an older version of Signoff took for one person",
+        "A decision recorded for one of them may be the decision of the other. Check `signoff people show "
+        "ACCOUNT`, the owners of their workflows, and the requests that wait for them.",
+        good="No two accounts were taken for one person.",
+    )
 
 
 def attention(context: CheckContext) -> Iterator[Finding]:
     """Check whether a run waits for its owner to say if a step happened."""
-    attention = _query(context, health.runs_needing_attention)
-    if attention is None:
-        return
-    if attention.count:
-        yield warning(
-            "work.attention",
-            f"Runs with a step that may have happened or not: {_counted(attention)}",
-            "Find out whether it happened, then run: signoff resume RUN done, repeat or stop",
-        )
-    else:
-        yield ok("work.attention", "No run needs attention.")
+    yield from _none(
+        "work.attention",
+        context,
+        health.runs_needing_attention,
+        "Runs with a step that may have happened or not",
+        "Find out whether it happened, then run: signoff resume RUN done, repeat or stop",
+        good="No run needs attention.",
+    )
 
 
 def unseen(context: CheckContext) -> Iterator[Finding]:
     """Check for requests that wait and were shown to no one."""
     before = context.clock.now() - timedelta(days=UNSEEN_DAYS)
-    unseen = _query(context, lambda connection: health.undelivered_requests(connection, before=before))
-    if unseen is None:
+    yield from _none(
+        "work.unseen",
+        context,
+        lambda connection: health.undelivered_requests(connection, before=before),
+        f"Requests that have waited for over {UNSEEN_DAYS} days and were shown to no one",
+        "signoff requests REQUEST says why; start the server if none runs.",
+        good=f"No request has waited for over {UNSEEN_DAYS} days without being shown.",
+    )
+
+
+def _none(
+    subject: str,
+    context: CheckContext,
+    query: Callable[[Connection], Summary],
+    what: str,
+    advice: str,
+    *,
+    good: str,
+) -> Iterator[Finding]:
+    """Yield a warning about the rows of the query, or `good` if there are none."""
+    rows = _query(context, query)
+    if rows is None:
         return
-    if unseen.count:
-        yield warning(
-            "work.unseen",
-            f"Requests that have waited for over {UNSEEN_DAYS} days and were shown to no one: {_counted(unseen)}",
-            "signoff requests REQUEST says why; start the server if none runs.",
-        )
-    else:
-        yield ok("work.unseen", f"No request has waited for over {UNSEEN_DAYS} days without being shown.")
+    yield warning(subject, f"{what}: {_counted(rows)}", advice) if rows.count else ok(subject, good)
 
 
 def _counted(rows: Summary) -> str:
@@ -176,7 +182,7 @@ def _counted(rows: Summary) -> str:
     return f"{rows.count}. {first}{more}."
 
 
-def _query(context: CheckContext, query: Callable[[Any], Any]) -> Any:
+def _query(context: CheckContext, query: Callable[[Connection], T]) -> T | None:
     """Return the result of the query, or None if the database cannot be read, which the database checks report."""
     if database.schema_state(context) is not SchemaState.CURRENT:
         return None

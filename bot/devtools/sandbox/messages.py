@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.devtools.sandbox import limits
@@ -99,15 +99,9 @@ def _random_id(world: World) -> str:
     return world.new_id("b")[-5:]
 
 
-def post(world: World, *, app: InstalledApp, channel: Conversation, content: MessageContent, given: Json) -> Message:
-    """Post a message of the app. `given` has further arguments: thread_ts, unfurl flags."""
-    if content.empty:
-        raise ApiError("no_text")
-    thread = given.get("thread_ts") or None
-    if thread is not None and world.message(channel.id, str(thread)) is None:
-        # Undocumented: Slack refuses a thread under a message that does not exist.
-        raise ApiError("thread_not_found")
-    message = Message(
+def _message(world: World, app: InstalledApp, channel: Conversation, content: MessageContent) -> Message:
+    """Return a new message of the app, in no list yet."""
+    return Message(
         channel=channel.id,
         ts=world.new_ts(channel),
         user=app.bot_user,
@@ -116,6 +110,19 @@ def post(world: World, *, app: InstalledApp, channel: Conversation, content: Mes
         text=content.text or "",
         blocks=add_ids(world, content.blocks),
         attachments=content.attachments or [],
+    )
+
+
+def post(world: World, *, app: InstalledApp, channel: Conversation, content: MessageContent, given: Json) -> Message:
+    """Post a message of the app. `given` has further arguments: thread_ts, unfurl flags."""
+    if content.empty:
+        raise ApiError("no_text")
+    thread = given.get("thread_ts") or None
+    if thread is not None and world.message(channel.id, str(thread)) is None:
+        # Undocumented: Slack refuses a thread under a message that does not exist.
+        raise ApiError("thread_not_found")
+    message = replace(
+        _message(world, app, channel, content),
         metadata=content.metadata or None,
         thread_ts=str(thread) if thread else None,
         reply_broadcast=bool(given.get("reply_broadcast")),
@@ -132,17 +139,7 @@ def post_ephemeral(
     """Post a message that only one person sees, until they reload."""
     if content.empty:
         raise ApiError("no_text")
-    message = Message(
-        channel=channel.id,
-        ts=world.new_ts(channel),
-        user=app.bot_user,
-        app_id=app.id,
-        bot_id=app.bot_id,
-        text=content.text or "",
-        blocks=add_ids(world, content.blocks),
-        attachments=content.attachments or [],
-        seen_by=user,
-    )
+    message = replace(_message(world, app, channel, content), seen_by=user)
     world.ephemerals.append(message)
     return message
 
