@@ -12,9 +12,9 @@ from engine.store import links
 from engine.store.connection import Connection
 from engine.store.deliveries import LeasedDelivery
 from engine.store.links import NewLink
+from engine.store.people_tables import AttentionLinkRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import AttentionLinkRow
 
 _link = AttentionLinkRow.__table__  # type: ignore[attr-defined]
 _NEW = Statement(insert(_link))

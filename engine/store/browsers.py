@@ -11,9 +11,9 @@ from engine.code_derivation import hashed
 from engine.domain import Address, Person, RememberedBrowser
 from engine.store import people
 from engine.store.connection import Connection
+from engine.store.people_tables import BrowserRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import BrowserRow
 from engine.store.wrong_clock import CLOCK_SLACK
 
 LIFETIME: Final = timedelta(days=30)

@@ -18,9 +18,9 @@ from engine.code_derivation import DIGITS, LONG_DIGITS, Codes, hashed
 from engine.domain import Address, Assurance, Decide, Origin, Purpose, Resume, ResumeAnswer, Verdict
 from engine.store.browsers import LABEL_LENGTH
 from engine.store.connection import Connection
+from engine.store.people_tables import ChallengeRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import ChallengeRow
 from engine.store.wrong_clock import CLOCK_SLACK
 
 Command: TypeAlias = Decide | Resume

@@ -21,19 +21,10 @@ from engine.domain import DeliveryKind, DeliveryState, RequestState, RunStatus
 from engine.domain.people import ACCOUNT
 from engine.store import schema
 from engine.store.connection import Connection
+from engine.store.people_tables import AddressRow, PersonRow
 from engine.store.sqlite_connection import connect
 from engine.store.sqlite_errors import translated
-from engine.store.tables import (
-    AddressRow,
-    AuditRow,
-    DeliveryRow,
-    PersonRow,
-    RequestRow,
-    RunRow,
-    WorkflowRow,
-    WorkflowVersionRow,
-    WorkspaceRow,
-)
+from engine.store.tables import AuditRow, DeliveryRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow, WorkspaceRow
 
 _address = AddressRow.__table__  # type: ignore[attr-defined]
 _audit = AuditRow.__table__  # type: ignore[attr-defined]

@@ -18,20 +18,10 @@ from engine.domain.statuses import DeliveryKind
 from engine.json_values import Value
 from engine.ports import DirectoryPerson
 from engine.store import people
+from engine.store.people_tables import AddressPeriodRow, AddressRow, BrowserRow, ChallengeRow, LinkRow, PersonRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import (
-    AddressPeriodRow,
-    AddressRow,
-    ApproverRow,
-    BrowserRow,
-    ChallengeRow,
-    DeliveryRow,
-    LinkRow,
-    PersonRow,
-    RunRow,
-    WorkflowRow,
-)
+from engine.store.tables import ApproverRow, DeliveryRow, RunRow, WorkflowRow
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]

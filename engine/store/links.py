@@ -13,9 +13,9 @@ from engine.domain import Address, Link, LinkState
 from engine.store import people
 from engine.store.connection import Connection
 from engine.store.deliveries import LeasedDelivery
+from engine.store.people_tables import LinkRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import LinkRow
 from engine.store.wrong_clock import CLOCK_SLACK
 
 LIFETIME: Final = timedelta(days=30)

@@ -15,9 +15,9 @@ from engine.domain.people import ACCOUNT
 from engine.json_values import Value
 from engine.ports import DirectoryPerson
 from engine.store.connection import Connection
+from engine.store.people_tables import AddressPeriodRow, AddressRow, PersonRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import AddressPeriodRow, AddressRow, PersonRow
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]

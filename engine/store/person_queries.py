@@ -10,8 +10,8 @@ from engine.domain import Address
 from engine.read_models import AddressPeriod, PersonView
 from engine.store import people
 from engine.store.connection import Connection
+from engine.store.people_tables import AddressPeriodRow, PersonRow
 from engine.store.statements import Statement
-from engine.store.tables import AddressPeriodRow, PersonRow
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _period = AddressPeriodRow.__table__  # type: ignore[attr-defined]

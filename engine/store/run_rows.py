@@ -17,11 +17,12 @@ from engine.json_values import Value
 from engine.retry import DIRECTORY_DOWN_WAIT
 from engine.runs import Progress, RunState, Visit
 from engine.store import request_model, workflows
+from engine.store.columns import Utc
 from engine.store.connection import Connection
 from engine.store.dialect import Upsert
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import RunRow, StepRunRow, Utc, WorkflowRow
+from engine.store.tables import RunRow, StepRunRow, WorkflowRow
 
 LEASE: Final = timedelta(seconds=8)
 """Lease of a claimed run; renewed every 2 seconds while its step works."""

@@ -20,9 +20,9 @@ from sqlalchemy import Boolean, Dialect, Executable, Insert, LargeBinary, Select
 from sqlalchemy.types import TypeEngine
 
 from engine import timestamps
+from engine.store.columns import Utc
 from engine.store.connection import Connection
 from engine.store.dialect import Upsert
-from engine.store.tables import Utc
 
 Params = Mapping[str, Any]
 _Convert = Callable[[Any], Any]

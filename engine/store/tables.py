@@ -6,36 +6,12 @@ Ids are text that sorts by time (see `engine.system`). Times are UTC, written wi
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, Index, LargeBinary, Text, TypeDecorator, text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
-
-class Utc(TypeDecorator[datetime]):
-    """A moment in UTC. A naive datetime is refused, because nobody knows what it means."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a time zone reached the store")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
-
-def _utc(*, nullable: bool = True) -> Any:
-    return Field(default=None, sa_column=Column(Utc, nullable=nullable))
-
-
-def _text(*, nullable: bool = True) -> Any:
-    return Field(default=None, sa_column=Column(Text, nullable=nullable))
+from engine.store.columns import text_column, utc
 
 
 class WorkspaceRow(SQLModel, table=True):
@@ -44,56 +20,7 @@ class WorkspaceRow(SQLModel, table=True):
     __tablename__ = "workspace"
     id: str = Field(primary_key=True)
     name: str
-    created_at: datetime = _utc(nullable=False)
-
-
-class PersonRow(SQLModel, table=True):
-    __tablename__ = "person"
-    __table_args__ = (Index("person_workspace", "workspace"),)
-    id: str = Field(primary_key=True)
-    workspace: str = Field(foreign_key="workspace.id")
-    name: str = ""
-    created_at: datetime = _utc(nullable=False)
-    split_from: str | None = Field(default=None, foreign_key="person.id")
-    """The person that an older version took for the same one, until their accounts were separated."""
-
-
-class AddressRow(SQLModel, table=True):
-    """One of a person's addresses; an address belongs to one person of the workspace."""
-
-    __tablename__ = "address"
-    __table_args__ = (Index("address_person", "person"),)
-    workspace: str = Field(primary_key=True, foreign_key="workspace.id")
-    kind: str = Field(primary_key=True)
-    value: str = Field(primary_key=True)
-    person: str = Field(foreign_key="person.id")
-    added_at: datetime = _utc(nullable=False)
-    refused_at: datetime | None = _utc()
-    """When its server last said that it will never take a message."""
-    refused_why: str | None = _text()
-
-
-class AddressPeriodRow(SQLModel, table=True):
-    """From when until when an address belonged to a person, and what said so. `until` null: it still does."""
-
-    __tablename__ = "address_period"
-    __table_args__ = (
-        Index("address_period_address", "workspace", "kind", "value"),
-        Index("address_period_person", "person"),
-    )
-    id: str = Field(primary_key=True)
-    workspace: str = Field(foreign_key="workspace.id")
-    kind: str
-    value: str
-    person: str = Field(foreign_key="person.id")
-    since: datetime = _utc(nullable=False)
-    until: datetime | None = _utc()
-    evidence: str = _text(nullable=False)
-    """A sentence: what said that the address is theirs."""
-    ended: str | None = _text()
-    """A sentence: what said that it is not theirs any more."""
-    moved: str | None = _text()
-    """What came to this person together with the address, as JSON: ids of requests, workflows and runs."""
+    created_at: datetime = utc(nullable=False)
 
 
 class WorkflowRow(SQLModel, table=True):
@@ -105,8 +32,8 @@ class WorkflowRow(SQLModel, table=True):
     title: str
     owner: str = Field(foreign_key="person.id")
     version: int
-    created_at: datetime = _utc(nullable=False)
-    updated_at: datetime = _utc(nullable=False)
+    created_at: datetime = utc(nullable=False)
+    updated_at: datetime = utc(nullable=False)
 
 
 class WorkflowVersionRow(SQLModel, table=True):
@@ -118,7 +45,7 @@ class WorkflowVersionRow(SQLModel, table=True):
     source: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     hash: str
     registered_by: str = Field(foreign_key="person.id")
-    registered_at: datetime = _utc(nullable=False)
+    registered_at: datetime = utc(nullable=False)
 
 
 class RunRow(SQLModel, table=True):
@@ -156,19 +83,19 @@ class RunRow(SQLModel, table=True):
     requester: str = Field(foreign_key="person.id")
     requester_label: str
     """How the requester was printed when the run started: `run.requester` in expressions."""
-    origin: str = _text(nullable=False)
+    origin: str = text_column(nullable=False)
     key: str | None = None
     status: str
     cursor: int
-    inputs: str = _text(nullable=False)
+    inputs: str = text_column(nullable=False)
     rev: int = 1
     wakes: int = 0
-    ready_at: datetime | None = _utc()
-    lease_until: datetime | None = _utc()
-    cancel: str | None = _text()
-    error: str | None = _text()
-    started_at: datetime = _utc(nullable=False)
-    ended_at: datetime | None = _utc()
+    ready_at: datetime | None = utc()
+    lease_until: datetime | None = utc()
+    cancel: str | None = text_column()
+    error: str | None = text_column()
+    started_at: datetime = utc(nullable=False)
+    ended_at: datetime | None = utc()
 
 
 class StepRunRow(SQLModel, table=True):
@@ -181,13 +108,13 @@ class StepRunRow(SQLModel, table=True):
     position: int
     status: str
     attempt: int = 0
-    params: str | None = _text()
+    params: str | None = text_column()
     digest: str | None = None
-    output: str | None = _text()
-    error: str | None = _text()
-    wakes_at: datetime | None = _utc()
-    started_at: datetime | None = _utc()
-    ended_at: datetime | None = _utc()
+    output: str | None = text_column()
+    error: str | None = text_column()
+    wakes_at: datetime | None = utc()
+    started_at: datetime | None = utc()
+    ended_at: datetime | None = utc()
 
 
 class StepAnswerRow(SQLModel, table=True):
@@ -201,7 +128,7 @@ class StepAnswerRow(SQLModel, table=True):
     answer: str
     person: str = Field(foreign_key="person.id")
     assurance: str
-    answered_at: datetime = _utc(nullable=False)
+    answered_at: datetime = utc(nullable=False)
 
 
 class RequestRow(SQLModel, table=True):
@@ -234,23 +161,23 @@ class RequestRow(SQLModel, table=True):
     state: str
     rev: int = 1
     content_version: int = 1
-    title: str = _text(nullable=False)
-    details: str = _text(nullable=False)
+    title: str = text_column(nullable=False)
+    details: str = text_column(nullable=False)
     """What is shown and fixed for this request: reason, context, notes, labels, confirmation, editable fields."""
-    content: str = _text(nullable=False)
+    content: str = text_column(nullable=False)
     digest: str
     policy: str = "any"
     reason_required: str
     expires_after: int | None = Field(default=None, sa_column=Column(BigInteger))
     """Microseconds."""
     on_expiry: str
-    opened_at: datetime = _utc(nullable=False)
-    first_shown_at: datetime | None = _utc()
+    opened_at: datetime = utc(nullable=False)
+    first_shown_at: datetime | None = utc()
     told_unseen: bool = False
-    expires_at: datetime | None = _utc()
-    fall_back_at: datetime | None = _utc()
-    check_at: datetime | None = _utc()
-    closed_at: datetime | None = _utc()
+    expires_at: datetime | None = utc()
+    fall_back_at: datetime | None = utc()
+    check_at: datetime | None = utc()
+    closed_at: datetime | None = utc()
     closed_by: str | None = Field(default=None, foreign_key="person.id")
 
 
@@ -273,9 +200,9 @@ class ApproverRow(SQLModel, table=True):
     position: int
     rule: str
     pending: bool = True
-    named_by: str | None = _text()
+    named_by: str | None = text_column()
     """The references that name this person, as JSON, where `rule` alone does not tell."""
-    excluded: str | None = _text()
+    excluded: str | None = text_column()
     """Why this person can no longer decide, if that was found out when they tried."""
 
 
@@ -290,13 +217,13 @@ class DecisionRow(SQLModel, table=True):
     content_version: int
     person: str = Field(foreign_key="person.id")
     verdict: str
-    reason: str | None = _text()
-    edits: str | None = _text()
+    reason: str | None = text_column()
+    edits: str | None = text_column()
     shown_digest: str
     approved_digest: str | None = None
     assurance: str
-    record: str = _text(nullable=False)
-    decided_at: datetime = _utc(nullable=False)
+    record: str = text_column(nullable=False)
+    decided_at: datetime = utc(nullable=False)
 
 
 class DeliveryRow(SQLModel, table=True):
@@ -316,108 +243,25 @@ class DeliveryRow(SQLModel, table=True):
     workspace: str = Field(foreign_key="workspace.id")
     kind: str
     run: str | None = Field(default=None, foreign_key="run.id")
-    """None: a code for somebody who signs in."""
+    """None: a code for a person who signs in."""
     request: str | None = Field(default=None, foreign_key="request.id")
     topic: str | None = None
     person: str = Field(foreign_key="person.id")
     channel: str
     address: str
     state: str
-    receipt: str | None = _text()
+    receipt: str | None = text_column()
     wanted_version: int = 1
     shown_version: int = 0
     rev: int = 0
-    lease_until: datetime | None = _utc()
+    lease_until: datetime | None = utc()
     attempts: int = 0
     unknown: bool = False
     """The last post may have landed: look for it before posting again."""
-    next_at: datetime | None = _utc()
-    last_error: str | None = _text()
-    created_at: datetime = _utc(nullable=False)
-    shown_at: datetime | None = _utc()
-
-
-class LinkRow(SQLModel, table=True):
-    """A right to look at one request, for the person it was sent to. Only the SHA-256 of its token is kept."""
-
-    __tablename__ = "link"
-    __table_args__ = (Index("link_request", "request"),)
-    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
-    request: str = Field(foreign_key="request.id")
-    person: str = Field(foreign_key="person.id")
-    address: str
-    delivery: str
-    created_at: datetime = _utc(nullable=False)
-    expires_at: datetime = _utc(nullable=False)
-    revoked_at: datetime | None = _utc()
-
-
-class AttentionLinkRow(SQLModel, table=True):
-    """A right to look at one call whose outcome is unknown, for the owner it was sent to. The token is kept hashed."""
-
-    __tablename__ = "attention_link"
-    __table_args__ = (Index("attention_link_run", "run"),)
-    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
-    run: str = Field(foreign_key="run.id")
-    step: str
-    visit: int
-    attempt: int
-    person: str = Field(foreign_key="person.id")
-    address: str
-    delivery: str
-    created_at: datetime = _utc(nullable=False)
-    expires_at: datetime = _utc(nullable=False)
-    revoked_at: datetime | None = _utc()
-
-
-class BrowserRow(SQLModel, table=True):
-    """A browser that is remembered for whoever reads the mail of `address`. Only the SHA-256 of its secret is kept."""
-
-    __tablename__ = "browser"
-    __table_args__ = (Index("browser_hash", "hash"), Index("browser_person", "person"))
-    id: str = Field(primary_key=True)
-    workspace: str = Field(foreign_key="workspace.id")
-    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    person: str = Field(foreign_key="person.id")
-    address: str
-    label: str
-    created_at: datetime = _utc(nullable=False)
-    seen_at: datetime = _utc(nullable=False)
-    expires_at: datetime = _utc(nullable=False)
-    revoked_at: datetime | None = _utc()
-
-
-class ChallengeRow(SQLModel, table=True):
-    """A code that was sent because one browser asked, and the command that waits for it.
-
-    `purpose` None: of an earlier version; its code is of no use any more.
-    """
-
-    __tablename__ = "challenge"
-    __table_args__ = (
-        Index("challenge_address", "workspace", "address", "created_at"),
-        Index("challenge_age", "created_at"),
-        Index("challenge_form", "holder", "form"),
-    )
-    id: str = Field(primary_key=True)
-    workspace: str = Field(foreign_key="workspace.id")
-    holder: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    form: str | None = None
-    person: str | None = Field(default=None, foreign_key="person.id")
-    address: str
-    request: str | None = Field(default=None, foreign_key="request.id")
-    decision: str | None = _text()
-    """The command that waits, as JSON; dropped when the code is used or has run out."""
-    mac: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
-    tries: int = 0
-    created_at: datetime = _utc(nullable=False)
-    expires_at: datetime = _utc(nullable=False)
-    used_at: datetime | None = _utc()
-    purpose: str | None = None
-    label: str | None = None
-    """What the browser that asked calls itself."""
-    run: str | None = Field(default=None, foreign_key="run.id")
-    """Of a code that confirms an answer about a step."""
+    next_at: datetime | None = utc()
+    last_error: str | None = text_column()
+    created_at: datetime = utc(nullable=False)
+    shown_at: datetime | None = utc()
 
 
 class AuditRow(SQLModel, table=True):
@@ -428,10 +272,7 @@ class AuditRow(SQLModel, table=True):
     workspace: str = Field(primary_key=True, foreign_key="workspace.id")
     seq: int = Field(primary_key=True)
     run: str | None = None
-    leaf: str = _text(nullable=False)
+    leaf: str = text_column(nullable=False)
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     salt: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
-    content: str | None = _text()
-
-
-metadata = SQLModel.metadata
+    content: str | None = text_column()

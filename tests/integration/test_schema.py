@@ -34,9 +34,9 @@ from engine.store import (
     request_rows,
     run_rows,
     schema,
-    tables,
     workflows,
 )
+from engine.store.metadata import METADATA
 from engine.store.port import Connection, Tx
 from engine.store.sqlite_connection import connect
 from engine.store.statements import Statement
@@ -47,7 +47,7 @@ from tests.support.fakes import START
 from tests.support.recording_channel import RecordingChannel
 
 ROOT = Path(__file__).parents[2]
-WORKSPACE = tables.metadata.tables["workspace"]
+WORKSPACE = METADATA.tables["workspace"]
 
 GATED = """
 name: flow
@@ -74,7 +74,7 @@ def connection(path: Path) -> Iterator[Connection]:
 
 def test_the_migrations_make_what_the_tables_say(connection: Connection) -> None:
     context = MigrationContext.configure(connection.core, opts={"compare_type": True, "compare_server_default": True})
-    assert compare_metadata(context, tables.metadata) == []
+    assert compare_metadata(context, METADATA) == []
 
 
 def test_every_index_and_column_is_the_same_in_the_migrations_and_in_the_tables(
@@ -82,7 +82,7 @@ def test_every_index_and_column_is_the_same_in_the_migrations_and_in_the_tables(
 ) -> None:
     # Alembic does not compare the conditions of partial indexes.
     engine = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
-    tables.metadata.create_all(engine)
+    METADATA.create_all(engine)
     with engine.connect() as made:
         assert _shape(connection.core) == _shape(made)
     engine.dispose()
@@ -327,7 +327,7 @@ async def test_decisions_and_the_audit_log_are_append_only_and_can_only_be_empti
         ),
     }
     for table, columns in unchangeable.items():
-        assert set(columns) == set(tables.metadata.tables[table].columns.keys())
+        assert set(columns) == set(METADATA.tables[table].columns.keys())
         for column in columns:
             with pytest.raises(exc.IntegrityError, match="append-only"):
                 change(f"UPDATE {table} SET {column} = 'forged'")

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from engine.store import tables
+from engine.store.metadata import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=tables.metadata,
+    target_metadata=METADATA,
     render_as_batch=True,
     compare_type=True,
 )

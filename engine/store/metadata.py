@@ -1,0 +1,14 @@
+"""All tables of the store, for the migrations and for comparing a schema."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import MetaData
+from sqlmodel import SQLModel
+
+from engine.store import people_tables, tables
+
+__all__ = ["METADATA", "people_tables", "tables"]
+
+METADATA: Final[MetaData] = SQLModel.metadata

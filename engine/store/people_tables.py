@@ -1,0 +1,142 @@
+"""The rows of people, and of what identifies them outside of a messenger: links, browsers, codes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Column, Index, LargeBinary
+from sqlmodel import Field, SQLModel
+
+from engine.store.columns import text_column, utc
+
+
+class PersonRow(SQLModel, table=True):
+    __tablename__ = "person"
+    __table_args__ = (Index("person_workspace", "workspace"),)
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    name: str = ""
+    created_at: datetime = utc(nullable=False)
+    split_from: str | None = Field(default=None, foreign_key="person.id")
+    """The person that an older version took for the same one, until their accounts were separated."""
+
+
+class AddressRow(SQLModel, table=True):
+    """One of a person's addresses; an address belongs to one person of the workspace."""
+
+    __tablename__ = "address"
+    __table_args__ = (Index("address_person", "person"),)
+    workspace: str = Field(primary_key=True, foreign_key="workspace.id")
+    kind: str = Field(primary_key=True)
+    value: str = Field(primary_key=True)
+    person: str = Field(foreign_key="person.id")
+    added_at: datetime = utc(nullable=False)
+    refused_at: datetime | None = utc()
+    """When its server last said that it will never take a message."""
+    refused_why: str | None = text_column()
+
+
+class AddressPeriodRow(SQLModel, table=True):
+    """From when until when an address belonged to a person, and what said so. `until` null: it still does."""
+
+    __tablename__ = "address_period"
+    __table_args__ = (
+        Index("address_period_address", "workspace", "kind", "value"),
+        Index("address_period_person", "person"),
+    )
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    kind: str
+    value: str
+    person: str = Field(foreign_key="person.id")
+    since: datetime = utc(nullable=False)
+    until: datetime | None = utc()
+    evidence: str = text_column(nullable=False)
+    """A sentence: what said that the address is theirs."""
+    ended: str | None = text_column()
+    """A sentence: what said that it is not theirs any more."""
+    moved: str | None = text_column()
+    """What came to this person together with the address, as JSON: ids of requests, workflows and runs."""
+
+
+class LinkRow(SQLModel, table=True):
+    """A right to look at one request, for the person it was sent to. Only the SHA-256 of its token is kept."""
+
+    __tablename__ = "link"
+    __table_args__ = (Index("link_request", "request"),)
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    request: str = Field(foreign_key="request.id")
+    person: str = Field(foreign_key="person.id")
+    address: str
+    delivery: str
+    created_at: datetime = utc(nullable=False)
+    expires_at: datetime = utc(nullable=False)
+    revoked_at: datetime | None = utc()
+
+
+class AttentionLinkRow(SQLModel, table=True):
+    """A right to look at one call whose outcome is unknown, for the owner it was sent to. The token is kept hashed."""
+
+    __tablename__ = "attention_link"
+    __table_args__ = (Index("attention_link_run", "run"),)
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    run: str = Field(foreign_key="run.id")
+    step: str
+    visit: int
+    attempt: int
+    person: str = Field(foreign_key="person.id")
+    address: str
+    delivery: str
+    created_at: datetime = utc(nullable=False)
+    expires_at: datetime = utc(nullable=False)
+    revoked_at: datetime | None = utc()
+
+
+class BrowserRow(SQLModel, table=True):
+    """A browser that is remembered for the reader of the mail of `address`. Only the SHA-256 of its secret is kept."""
+
+    __tablename__ = "browser"
+    __table_args__ = (Index("browser_hash", "hash"), Index("browser_person", "person"))
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    person: str = Field(foreign_key="person.id")
+    address: str
+    label: str
+    created_at: datetime = utc(nullable=False)
+    seen_at: datetime = utc(nullable=False)
+    expires_at: datetime = utc(nullable=False)
+    revoked_at: datetime | None = utc()
+
+
+class ChallengeRow(SQLModel, table=True):
+    """A code that was sent because one browser asked, and the command that waits for it.
+
+    `purpose` None: of an earlier version; its code is of no use any more.
+    """
+
+    __tablename__ = "challenge"
+    __table_args__ = (
+        Index("challenge_address", "workspace", "address", "created_at"),
+        Index("challenge_age", "created_at"),
+        Index("challenge_form", "holder", "form"),
+    )
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    holder: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    form: str | None = None
+    person: str | None = Field(default=None, foreign_key="person.id")
+    address: str
+    request: str | None = Field(default=None, foreign_key="request.id")
+    decision: str | None = text_column()
+    """The command that waits, as JSON; dropped when the code is used or has run out."""
+    mac: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    tries: int = 0
+    created_at: datetime = utc(nullable=False)
+    expires_at: datetime = utc(nullable=False)
+    used_at: datetime | None = utc()
+    purpose: str | None = None
+    label: str | None = None
+    """What the browser that asked calls itself."""
+    run: str | None = Field(default=None, foreign_key="run.id")
+    """Of a code that confirms an answer about a step."""
