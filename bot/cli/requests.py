@@ -18,7 +18,7 @@ from bot.terminal.view import render_card
 from engine.domain import DEFAULT_WORKSPACE, RequestState, RunStatus
 from engine.json_values import Value
 from engine.read_models import DeliveryView, PageQuery
-from engine.store import queries
+from engine.store import delivery_queries, request_queries, run_queries
 
 
 @click.command()
@@ -35,8 +35,10 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
         if request_id is not None:
             _show(connection, request_id, as_json=as_json)
             return
-        views = queries.request_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=not everything))
-        open_runs = queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=1000, open_only=True))
+        views = request_queries.request_views(
+            connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=not everything)
+        )
+        open_runs = run_queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=1000, open_only=True))
     if as_json:
         click.echo(render_json([serialize.request(view) for view in views]))
         return
@@ -59,10 +61,10 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
 
 
 def _show(connection: Any, request_id: str, *, as_json: bool) -> None:
-    view = queries.request_view(connection, request_id)
+    view = request_queries.request_view(connection, request_id)
     if view is None:
         client.refuse(f"There is no request {request_id}.")
-    deliveries = queries.delivery_views(connection, request=request_id)
+    deliveries = delivery_queries.delivery_views(connection, request=request_id)
     if as_json:
         details: dict[str, Value] = {
             **serialize.request(view),

@@ -18,7 +18,7 @@ from engine.domain import DEFAULT_WORKSPACE, RunStatus
 from engine.errors import InvalidValue
 from engine.json_values import Value
 from engine.read_models import PageQuery, RunView
-from engine.store import audit_log, queries
+from engine.store import audit_log, delivery_queries, request_queries, run_queries
 
 
 @click.command()
@@ -55,7 +55,7 @@ def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None
         if run_id is not None:
             _show(connection, run_id, as_json=as_json)
             return
-        views = queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=open_only))
+        views = run_queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=open_only))
     if as_json:
         click.echo(render_json([serialize.run(view) for view in views]))
         return
@@ -67,12 +67,12 @@ def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None
 
 
 def _show(connection: Any, run_id: str, *, as_json: bool) -> None:
-    view = queries.run_view(connection, run_id)
+    view = run_queries.run_view(connection, run_id)
     if view is None:
         client.refuse(f"There is no run {run_id}.")
     story = audit_log.story(connection, run_id)
-    requests = queries.requests_of_run(connection, run_id)
-    deliveries = queries.delivery_views(connection, run=run_id)
+    requests = request_queries.requests_of_run(connection, run_id)
+    deliveries = delivery_queries.delivery_views(connection, run=run_id)
     if as_json:
         details: dict[str, Value] = {
             **serialize.run(view),

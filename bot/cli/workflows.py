@@ -13,7 +13,7 @@ from bot.cli.context import json_option, read_workflow_argument
 from bot.terminal.output import create_console, format_time, print_sentence, render_json, render_table
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import Problem
-from engine.store import queries
+from engine.store.workflows import workflow_views
 from engine.workflowfile.yaml_tree import MAX_BYTES
 
 
@@ -51,7 +51,7 @@ def register(file: Path, as_json: bool) -> None:
 def workflows(as_json: bool) -> None:
     """List the registered workflows."""
     with client.open_for_reading() as connection:
-        views = queries.workflow_views(connection, DEFAULT_WORKSPACE)
+        views = workflow_views(connection, DEFAULT_WORKSPACE)
     if as_json:
         click.echo(render_json([serialize.workflow(view) for view in views]))
         return

@@ -22,7 +22,7 @@ from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
 from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, TakesLonger
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
-from engine.store import deliveries, people, queries
+from engine.store import deliveries, delivery_queries, people, request_queries, run_queries
 from engine.store.deliveries import LEASE, LeasedDelivery
 from engine.store.links import NewLink
 from engine.store.port import Connection, Store, Tx
@@ -122,7 +122,7 @@ class Relay:
             return None
         if delivery.kind is DeliveryKind.CODE:
             person = people.load_people(tx.connection, [delivery.person])[delivery.person]
-            content = queries.code_delivery(tx.connection, delivery.id, person, delivery.topic or "", tx.now)
+            content = delivery_queries.code_delivery(tx.connection, delivery.id, person, delivery.topic or "", tx.now)
             return ClaimedDelivery(delivery, content)
         needs_link = delivery.receipt is None and isinstance(self._channels.get(delivery.channel), CarriesLinks)
         return _Claim(delivery, results.create_link(tx, delivery) if needs_link else None)
@@ -221,11 +221,11 @@ def _is_large(content: DeliveryContent | CodeDelivery) -> bool:
 def _load_subject(connection: Connection, key: _Key) -> _Subject:
     """Return the run and the request that a copy is about. At the end of a run, that is its last request."""
     run_id, request_id, kind, is_end = key
-    run = queries.run_view(connection, run_id, steps=kind is DeliveryKind.ALERT)
+    run = run_queries.run_view(connection, run_id, steps=kind is DeliveryKind.ALERT)
     assert run is not None
     if is_end:
-        return run, next(reversed(queries.requests_of_run(connection, run_id)), None)
-    return run, queries.request_view(connection, request_id) if request_id else None
+        return run, next(reversed(request_queries.requests_of_run(connection, run_id)), None)
+    return run, request_queries.request_view(connection, request_id) if request_id else None
 
 
 def _find_person(delivery: LeasedDelivery, run: RunView, request: RequestView | None) -> Person | None:

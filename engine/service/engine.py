@@ -48,7 +48,17 @@ from engine.service import (
     start,
 )
 from engine.service.context import CommandContext
-from engine.store import audit_log, deliveries, people, queries, request_rows, run_rows
+from engine.store import (
+    audit_log,
+    deliveries,
+    delivery_queries,
+    people,
+    request_queries,
+    request_rows,
+    run_queries,
+    run_rows,
+    workflows,
+)
 from engine.store.port import Connection, Store, Tx
 from engine.worker.advance import Advancer
 
@@ -184,42 +194,44 @@ class Engine:
         return await self.store.read(lambda connection: people.find_person(connection, workspace, address))
 
     async def runs(self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
-        return await self.store.read(lambda connection: queries.run_views(connection, workspace, page))
+        return await self.store.read(lambda connection: run_queries.run_views(connection, workspace, page))
 
     async def runs_waiting_for(
         self, person: str, *, workspace: str = DEFAULT_WORKSPACE, limit: int = 200
     ) -> list[RunView]:
         """Return the runs that wait for this owner to answer for a step of unknown outcome."""
         return await self.store.read(
-            lambda connection: queries.runs_waiting_for_owner(connection, workspace, person, limit)
+            lambda connection: run_queries.runs_waiting_for_owner(connection, workspace, person, limit)
         )
 
     async def run(self, run: str) -> RunView | None:
-        return await self.store.read(lambda connection: queries.run_view(connection, run))
+        return await self.store.read(lambda connection: run_queries.run_view(connection, run))
 
     async def requests(
         self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE, person: str | None = None
     ) -> list[RequestView]:
         return await self.store.read(
-            lambda connection: queries.request_views(connection, workspace, page, person=person)
+            lambda connection: request_queries.request_views(connection, workspace, page, person=person)
         )
 
     async def requests_of_run(self, run: str) -> list[RequestView]:
-        return await self.store.read(lambda connection: queries.requests_of_run(connection, run))
+        return await self.store.read(lambda connection: request_queries.requests_of_run(connection, run))
 
     async def request(self, request: str) -> RequestView | None:
-        return await self.store.read(lambda connection: queries.request_view(connection, request))
+        return await self.store.read(lambda connection: request_queries.request_view(connection, request))
 
     async def revisions(self, request: str) -> tuple[int, int] | None:
         """Return the `rev` of the request and of its run: a cheap way to see whether a page is stale."""
-        return await self.store.read(lambda connection: queries.revisions(connection, request))
+        return await self.store.read(lambda connection: request_queries.revisions(connection, request))
 
     async def request_in_run(self, request: str) -> tuple[RequestView, RunView, list[RequestView]] | None:
         """Return a request, its run, and every request of the run, the oldest first."""
-        return await self.store.read(lambda connection: queries.request_in_run(connection, request))
+        return await self.store.read(lambda connection: request_queries.request_in_run(connection, request))
 
     async def deliveries(self, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
-        return await self.store.read(lambda connection: queries.delivery_views(connection, run=run, request=request))
+        return await self.store.read(
+            lambda connection: delivery_queries.delivery_views(connection, run=run, request=request)
+        )
 
     async def workflow(self, name: str, *, workspace: str = DEFAULT_WORKSPACE) -> WorkflowView | NotFound:
         """Return the current version of a workflow, or a refusal with the closest name."""
@@ -230,7 +242,7 @@ class Engine:
         return NotFound(what="workflow", name=name, suggestion=close[0] if close else None)
 
     async def workflows(self, *, workspace: str = DEFAULT_WORKSPACE) -> list[WorkflowView]:
-        return await self.store.read(lambda connection: queries.workflow_views(connection, workspace))
+        return await self.store.read(lambda connection: workflows.workflow_views(connection, workspace))
 
     async def story(self, run: str, *, after: int = 0) -> list[StoryEntry]:
         return await self.store.read(lambda connection: audit_log.story(connection, run, after))

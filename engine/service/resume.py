@@ -26,7 +26,7 @@ from engine.json_values import Value
 from engine.read_models import AttentionView, StepAnswer
 from engine.runs import Visit
 from engine.service.context import CommandContext
-from engine.store import deliveries, queries, run_rows, step_answers
+from engine.store import deliveries, run_queries, run_rows, step_answers
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 from engine.store.step_answers import Call
@@ -92,7 +92,7 @@ def check_answer(context: CommandContext, tx: Tx, run: LoadedRun, command: Resum
 def attention(context: CommandContext, tx: Tx, run_id: str) -> AttentionView | NotWaiting | NotFound:
     """Return what a run asks of its owner: the unit of `Engine.attention`. Nothing is written."""
     run = run_rows.load_run(tx, run_id)
-    view = queries.run_view(tx.connection, run_id)
+    view = run_queries.run_view(tx.connection, run_id)
     if run is None or view is None:
         return NotFound(what="run", name=run_id)
     if not _needs_answer(run):

@@ -8,6 +8,8 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import bindparam, insert, select, update
 
+from engine.read_models import WorkflowView
+from engine.store import people
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -179,3 +181,21 @@ def save_version(tx: Tx, workspace: str, registration: NewVersion, *, replaces: 
         return False
     tx.write(_NEW_VERSION, values)
     return True
+
+
+def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]:
+    """Return all workflows of the workspace, by name."""
+    found = load_workflows(connection, workspace)
+    known = people.load_people(connection, [one.owner for one in found])
+    return [
+        WorkflowView(
+            name=one.name,
+            title=one.title,
+            version=one.version,
+            owner=known[one.owner],
+            source=bytes(one.source),
+            hash=one.hash,
+            updated_at=one.updated_at,
+        )
+        for one in found
+    ]

@@ -16,7 +16,7 @@ from engine.ports import StepContext
 from engine.read_models import PageQuery, RequestView, StepView
 from engine.retry import DIRECTORY_DOWN_WAIT
 from engine.runs import MAX_OUTPUT
-from engine.store import queries
+from engine.store import request_queries
 from engine.store.port import Connection, Tx
 from engine.store.run_rows import LEASE
 from engine.store.takeover import take_over
@@ -149,7 +149,7 @@ async def test_requests_are_listed_with_what_became_of_their_steps_by_as_many_st
     def listed(connection: Connection, limit: int) -> tuple[list[RequestView], int]:
         said: list[str] = []
         connection.driver.set_trace_callback(said.append)
-        found = queries.request_views(connection, "default", PageQuery(limit=limit))
+        found = request_queries.request_views(connection, "default", PageQuery(limit=limit))
         connection.driver.set_trace_callback(None)
         return found, len(said)
 

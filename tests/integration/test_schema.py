@@ -28,10 +28,12 @@ from engine.read_models import PageQuery
 from engine.store import (
     audit_log,
     deliveries,
+    delivery_queries,
     people,
-    queries,
     request_model,
+    request_queries,
     request_rows,
+    run_queries,
     run_rows,
     schema,
     workflows,
@@ -337,7 +339,7 @@ async def test_decisions_and_the_audit_log_are_append_only_and_can_only_be_empti
             change(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
     change("UPDATE audit SET salt = NULL, content = NULL")
     change("UPDATE decision SET reason = NULL, edits = NULL, record = '{}'")
-    decided = queries.requests_of_run(connection, run)[0].decision
+    decided = request_queries.requests_of_run(connection, run)[0].decision
     assert decided is not None
     assert (decided.verdict, decided.reason) == ("approved", None)
     connection.close()
@@ -442,12 +444,12 @@ ALL: dict[str, Query] = {
     "due_runs": lambda c: run_rows.due_runs(c, START, 10),
     "due_requests": lambda c: request_rows.due_requests(c, START, 10),
     "due_deliveries": lambda c: deliveries.due_deliveries(c, START, 10),
-    "runs": lambda c: queries.run_views(c, "default", PageQuery()),
-    "older runs": lambda c: queries.run_views(c, "default", PageQuery(before="x")),
-    "open runs": lambda c: queries.run_views(c, "default", PageQuery(open_only=True)),
-    "requests": lambda c: queries.request_views(c, "default", PageQuery(before="x")),
-    "pending requests": lambda c: queries.request_views(c, "default", PageQuery(open_only=True)),
-    "inbox": lambda c: queries.request_views(c, "default", PageQuery(open_only=True), person="p"),
+    "runs": lambda c: run_queries.run_views(c, "default", PageQuery()),
+    "older runs": lambda c: run_queries.run_views(c, "default", PageQuery(before="x")),
+    "open runs": lambda c: run_queries.run_views(c, "default", PageQuery(open_only=True)),
+    "requests": lambda c: request_queries.request_views(c, "default", PageQuery(before="x")),
+    "pending requests": lambda c: request_queries.request_views(c, "default", PageQuery(open_only=True)),
+    "inbox": lambda c: request_queries.request_views(c, "default", PageQuery(open_only=True), person="p"),
     "by key": lambda c: run_rows.find_run_by_key(c, "default", "k"),
     "export": lambda c: list(audit_log.export(c, "default", after=7)),
     "workflow": lambda c: workflows.load_workflow(c, "default", "flow"),
@@ -461,14 +463,14 @@ def _pinned(connection: Connection) -> None:
 
 
 FEW: dict[str, Query] = {
-    "run": lambda c: queries.run_view(c, "r"),
+    "run": lambda c: run_queries.run_view(c, "r"),
     "loaded run": lambda c: run_rows.load_run(Tx(c, now=START, ids=RandomIds()), "r"),
     "answer": lambda c: request_model.load_answer(c, run="r", step="s", visit=1, at="before"),
     "request": lambda c: request_model.load_request(Tx(c, now=START, ids=RandomIds()), "q"),
     "pinned version": _pinned,
-    "requests of a run": lambda c: queries.requests_of_run(c, "r"),
-    "copies of a run": lambda c: queries.delivery_views(c, run="r"),
-    "copies of a request": lambda c: queries.delivery_views(c, request="q"),
+    "requests of a run": lambda c: request_queries.requests_of_run(c, "r"),
+    "copies of a run": lambda c: delivery_queries.delivery_views(c, run="r"),
+    "copies of a request": lambda c: delivery_queries.delivery_views(c, request="q"),
     "story": lambda c: audit_log.story(c, "r"),
     "person": lambda c: people.find_person(c, "default", Address("email", "a@example.com")),
     "people": lambda c: people.load_people(c, ["p", "q"]),

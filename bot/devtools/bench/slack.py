@@ -26,7 +26,7 @@ from bot.devtools.bench.figures import Figure, Machine, Target, percentile
 from bot.devtools.bench.slack_env import BenchFailed, PostedCopy, SlackBenchEnv, SlackLimits, open_slack_env
 from bot.devtools.sandbox.methods import METHODS
 from bot.slack import ids
-from engine.store import queries, schema
+from engine.store import request_queries, schema
 from engine.store.port import Connection
 
 ASK_ONE: Final = """\
@@ -167,7 +167,7 @@ def _find_undecided(env: SlackBenchEnv, copies: Iterable[PostedCopy]) -> set[str
 
 
 def _is_decided(connection: Connection, copy: PostedCopy) -> bool:
-    view = queries.request_view(connection, copy.request)
+    view = request_queries.request_view(connection, copy.request)
     decision = view.decision if view is not None else None
     return decision is not None and copy.person.id in {address.value for address in decision.person.addresses}
 

@@ -1,46 +1,21 @@
-"""Queries for people: lists and single items, as read models."""
+"""Requests as people see them: with their approvers, the decision, and what failed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Row, Select, bindparam, exists, or_, select
+from sqlalchemy import BindParameter, Row, bindparam, exists, or_, select
 
 from engine import json_values
-from engine.code_derivation import reference
-from engine.domain import (
-    Decide,
-    DeliveryKind,
-    DeliveryState,
-    Params,
-    Person,
-    Purpose,
-    RequestState,
-    Resume,
-    ReviewPoint,
-    RunStatus,
-    StepStatus,
-)
-from engine.json_values import Value
-from engine.read_models import (
-    CodeDelivery,
-    DecisionView,
-    DeliveryView,
-    PageQuery,
-    RequestView,
-    RunView,
-    StepAnswer,
-    StepView,
-    WorkflowView,
-)
+from engine.domain import DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
+from engine.read_models import DecisionView, PageQuery, RequestView, RunView
 from engine.requests import Edit, Request, by_name, is_account, mentioned
-from engine.store import challenges, people, request_model, step_answers, workflows
+from engine.store import people, request_model, run_queries
 from engine.store.connection import Connection
-from engine.store.run_rows import read_origin
+from engine.store.pages import paged
 from engine.store.statements import Statement
 from engine.store.tables import ApproverRow, DecisionRow, DeliveryRow, RequestRow, RunRow, StepRunRow, WorkflowRow
 
@@ -52,21 +27,6 @@ _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 
-_RUNS = select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.title, _workflow.c.owner).select_from(
-    _run.join(_workflow, _workflow.c.id == _run.c.workflow)
-)
-_RUN = Statement(_RUNS.where(_run.c.id == bindparam("id")))
-_NEEDS_ATTENTION = Statement(
-    _RUNS.where(
-        _run.c.workspace == bindparam("workspace"),
-        _run.c.ended_at.is_(None),
-        _run.c.status == RunStatus.NEEDS_ATTENTION.value,
-        _workflow.c.owner == bindparam("owner"),
-    )
-    .order_by(_run.c.id.desc())
-    .limit(bindparam("limit"))
-)
-_VISITS = Statement(select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit))
 _REQUESTS = request_model.LOAD.add_columns(
     _request.c.title,
     _workflow.c.title.label("workflow_title"),
@@ -133,91 +93,6 @@ class _RelatedStatements:
 
 
 _around = lru_cache(64)(_RelatedStatements)
-_DELIVERIES = Statement(
-    select(_delivery)
-    .join(_request, (_request.c.run == _delivery.c.run) & (_request.c.id == _delivery.c.request))
-    .where(_request.c.id == bindparam("request"))
-    .order_by(_delivery.c.id)
-)
-"""Selects by run, because an index on the request would slow every opening."""
-_RUN_DELIVERIES = Statement(select(_delivery).where(_delivery.c.run == bindparam("run")).order_by(_delivery.c.id))
-
-
-def _paged(statement: Select[Any], page: PageQuery, workspace: str, column: Any, open_only: Any) -> Select[Any]:
-    table = column.table
-    statement = statement.where(table.c.workspace == workspace).order_by(column.desc()).limit(page.limit)
-    if page.before is not None:
-        statement = statement.where(column < page.before)
-    return statement.where(open_only) if page.open_only else statement
-
-
-# -- runs ---------------------------------------------------------------------------------------------------
-
-
-def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView | None:
-    """Return one run, or None; with `steps`, with every visit to every step."""
-    row = _RUN.one(connection, {"id": run})
-    if row is None:
-        return None
-    known = people.load_people(connection, [row.requester, row.owner])
-    answers = step_answers.load_answers(connection, run) if steps else {}
-    rows = _VISITS.all(connection, {"run": run}) if steps else ()
-    visits = tuple(_step_view(found, answers.get((found.step, found.visit), ())) for found in rows)
-    return _run_view(row, known, visits)
-
-
-def runs_waiting_for_owner(connection: Connection, workspace: str, owner: str, limit: int) -> list[RunView]:
-    """Return the runs that wait for their owner to say what became of a step, the newest first."""
-    rows = _NEEDS_ATTENTION.all(connection, {"workspace": workspace, "owner": owner, "limit": limit})
-    known = people.load_people(connection, {one for row in rows for one in (row.requester, row.owner)})
-    return [_run_view(row, known, ()) for row in rows]
-
-
-def run_views(connection: Connection, workspace: str, page: PageQuery) -> list[RunView]:
-    """Return runs, the newest first, without their steps."""
-    rows = connection.execute(_paged(_RUNS, page, workspace, _run.c.id, _run.c.ended_at.is_(None))).all()
-    known = people.load_people(connection, [one for row in rows for one in (row.requester, row.owner)])
-    return [_run_view(row, known, ()) for row in rows]
-
-
-def _run_view(row: Row[Any], known: Mapping[str, Person], steps: tuple[StepView, ...]) -> RunView:
-    return RunView(
-        id=row.id,
-        workspace=row.workspace,
-        workflow=row.workflow_name,
-        workflow_title=row.title,
-        version=row.version,
-        status=RunStatus(row.status),
-        requester=known[row.requester],
-        owner=known[row.owner],
-        origin=read_origin(row.origin),
-        inputs=cast("dict[str, Value]", json_values.loads(row.inputs)),
-        error=row.error,
-        ready_at=row.ready_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        cancelled=row.cancel is not None,
-        steps=steps,
-    )
-
-
-def _step_view(row: Row[Any], answers: tuple[StepAnswer, ...]) -> StepView:
-    return StepView(
-        step=row.step,
-        visit=row.visit,
-        status=StepStatus(row.status),
-        attempt=row.attempt,
-        params=Params.from_value(json_values.loads(row.params)) if row.params is not None else None,
-        output=cast("dict[str, Value]", json_values.loads(row.output)) if row.output is not None else None,
-        error=row.error,
-        wakes_at=row.wakes_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        answers=answers,
-    )
-
-
-# -- requests -----------------------------------------------------------------------------------------------
 
 
 def request_view(connection: Connection, request: str) -> RequestView | None:
@@ -230,7 +105,7 @@ def request_views(
 ) -> list[RequestView]:
     """Return requests, the newest first; with `person`, those that wait for that person."""
     pending = _request.c.state == RequestState.PENDING.value
-    statement = _paged(_REQUESTS, page, workspace, _request.c.id, pending)
+    statement = paged(_REQUESTS, page, workspace, _request.c.id, pending)
     if person is not None:
         inbox = select(_approver.c.request).where(_approver.c.person == person, _approver.c.pending)
         statement = statement.where(_request.c.id.in_(inbox))
@@ -253,7 +128,7 @@ def request_in_run(connection: Connection, request: str) -> tuple[RequestView, R
     found = _RUN_OF.one(connection, {"id": request})
     if found is None:
         return None
-    run, together = run_view(connection, found.run), requests_of_run(connection, found.run)
+    run, together = run_queries.run_view(connection, found.run), requests_of_run(connection, found.run)
     assert run is not None
     return next(one for one in together if one.id == request), run, together
 
@@ -363,74 +238,4 @@ def _edits(text: str, asked: Request) -> list[Edit]:
     return [
         Edit(path, labels.get(path) or json_values.show_path(path), json_values.look(asked.content.value, path), after)
         for path, after in request_model.read_edits(text).items()
-    ]
-
-
-# -- deliveries, workflows ----------------------------------------------------------------------------------
-
-
-def delivery_views(connection: Connection, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
-    """Return the deliveries of a request, or all of a run."""
-    if request is not None:
-        rows = _DELIVERIES.all(connection, {"request": request})
-    else:
-        rows = _RUN_DELIVERIES.all(connection, {"run": run})
-    known = people.load_people(connection, [row.person for row in rows])
-    return [
-        DeliveryView(
-            id=row.id,
-            kind=DeliveryKind(row.kind),
-            topic=row.topic,
-            state=DeliveryState(row.state),
-            person=known[row.person],
-            channel=row.channel,
-            address=row.address,
-            attempts=row.attempts,
-            wanted_version=row.wanted_version,
-            shown_version=row.shown_version,
-            last_error=row.last_error,
-            next_at=row.next_at,
-            shown_at=row.shown_at,
-        )
-        for row in rows
-    ]
-
-
-def code_delivery(connection: Connection, delivery: str, person: Person, challenge: str, now: datetime) -> CodeDelivery:
-    """Return the content of the email with the code of this challenge. A deleted challenge expired long ago."""
-    held = challenges.load_challenge(connection, challenge)
-    if held is None:
-        return CodeDelivery(delivery=delivery, person=person, challenge=challenge, until=now, wanted=False, digits=0)
-    return CodeDelivery(
-        delivery=delivery,
-        person=person,
-        challenge=challenge,
-        until=held.expires_at,
-        wanted=held.live(now) and (held.command is None) is (held.purpose is Purpose.SIGN_IN),
-        digits=challenges.digits(held.purpose),
-        reference=reference(held.subject),
-        label=held.label,
-        request=request_view(connection, held.request) if held.request else None,
-        decision=held.command if isinstance(held.command, Decide) else None,
-        run=run_view(connection, held.run) if held.run else None,
-        answer=held.command if isinstance(held.command, Resume) else None,
-        said=held.said,
-    )
-
-
-def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]:
-    """Return all workflows of the workspace, by name."""
-    found = workflows.load_workflows(connection, workspace)
-    known = people.load_people(connection, [one.owner for one in found])
-    return [
-        WorkflowView(
-            name=one.name,
-            title=one.title,
-            version=one.version,
-            owner=known[one.owner],
-            source=bytes(one.source),
-            hash=one.hash,
-            updated_at=one.updated_at,
-        )
-        for one in found
     ]

@@ -1,0 +1,76 @@
+"""Deliveries as people see them, and the content of an email with a code."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+
+from engine.code_derivation import reference
+from engine.domain import Decide, DeliveryKind, DeliveryState, Person, Purpose, Resume
+from engine.read_models import CodeDelivery, DeliveryView
+from engine.store import challenges, people, request_queries, run_queries
+from engine.store.connection import Connection
+from engine.store.statements import Statement
+from engine.store.tables import DeliveryRow, RequestRow
+
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
+
+_DELIVERIES = Statement(
+    select(_delivery)
+    .join(_request, (_request.c.run == _delivery.c.run) & (_request.c.id == _delivery.c.request))
+    .where(_request.c.id == bindparam("request"))
+    .order_by(_delivery.c.id)
+)
+"""Selects by run, because an index on the request would slow every opening."""
+_RUN_DELIVERIES = Statement(select(_delivery).where(_delivery.c.run == bindparam("run")).order_by(_delivery.c.id))
+
+
+def delivery_views(connection: Connection, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
+    """Return the deliveries of a request, or all of a run."""
+    if request is not None:
+        rows = _DELIVERIES.all(connection, {"request": request})
+    else:
+        rows = _RUN_DELIVERIES.all(connection, {"run": run})
+    known = people.load_people(connection, [row.person for row in rows])
+    return [
+        DeliveryView(
+            id=row.id,
+            kind=DeliveryKind(row.kind),
+            topic=row.topic,
+            state=DeliveryState(row.state),
+            person=known[row.person],
+            channel=row.channel,
+            address=row.address,
+            attempts=row.attempts,
+            wanted_version=row.wanted_version,
+            shown_version=row.shown_version,
+            last_error=row.last_error,
+            next_at=row.next_at,
+            shown_at=row.shown_at,
+        )
+        for row in rows
+    ]
+
+
+def code_delivery(connection: Connection, delivery: str, person: Person, challenge: str, now: datetime) -> CodeDelivery:
+    """Return the content of the email with the code of this challenge. A deleted challenge expired long ago."""
+    held = challenges.load_challenge(connection, challenge)
+    if held is None:
+        return CodeDelivery(delivery=delivery, person=person, challenge=challenge, until=now, wanted=False, digits=0)
+    return CodeDelivery(
+        delivery=delivery,
+        person=person,
+        challenge=challenge,
+        until=held.expires_at,
+        wanted=held.live(now) and (held.command is None) is (held.purpose is Purpose.SIGN_IN),
+        digits=challenges.digits(held.purpose),
+        reference=reference(held.subject),
+        label=held.label,
+        request=request_queries.request_view(connection, held.request) if held.request else None,
+        decision=held.command if isinstance(held.command, Decide) else None,
+        run=run_queries.run_view(connection, held.run) if held.run else None,
+        answer=held.command if isinstance(held.command, Resume) else None,
+        said=held.said,
+    )

@@ -1,0 +1,102 @@
+"""Runs as people see them: lists and single ones, with their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from sqlalchemy import Row, bindparam, select
+
+from engine import json_values
+from engine.domain import Params, Person, RunStatus, StepStatus
+from engine.json_values import Value
+from engine.read_models import PageQuery, RunView, StepAnswer, StepView
+from engine.store import people, step_answers
+from engine.store.connection import Connection
+from engine.store.pages import paged
+from engine.store.run_rows import read_origin
+from engine.store.statements import Statement
+from engine.store.tables import RunRow, StepRunRow, WorkflowRow
+
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_visit = StepRunRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+
+_RUNS = select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.title, _workflow.c.owner).select_from(
+    _run.join(_workflow, _workflow.c.id == _run.c.workflow)
+)
+_RUN = Statement(_RUNS.where(_run.c.id == bindparam("id")))
+_NEEDS_ATTENTION = Statement(
+    _RUNS.where(
+        _run.c.workspace == bindparam("workspace"),
+        _run.c.ended_at.is_(None),
+        _run.c.status == RunStatus.NEEDS_ATTENTION.value,
+        _workflow.c.owner == bindparam("owner"),
+    )
+    .order_by(_run.c.id.desc())
+    .limit(bindparam("limit"))
+)
+_VISITS = Statement(select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit))
+
+
+def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView | None:
+    """Return one run, or None; with `steps`, with every visit to every step."""
+    row = _RUN.one(connection, {"id": run})
+    if row is None:
+        return None
+    known = people.load_people(connection, [row.requester, row.owner])
+    answers = step_answers.load_answers(connection, run) if steps else {}
+    rows = _VISITS.all(connection, {"run": run}) if steps else ()
+    visits = tuple(_step_view(found, answers.get((found.step, found.visit), ())) for found in rows)
+    return _run_view(row, known, visits)
+
+
+def runs_waiting_for_owner(connection: Connection, workspace: str, owner: str, limit: int) -> list[RunView]:
+    """Return the runs that wait for their owner to say what became of a step, the newest first."""
+    rows = _NEEDS_ATTENTION.all(connection, {"workspace": workspace, "owner": owner, "limit": limit})
+    known = people.load_people(connection, {one for row in rows for one in (row.requester, row.owner)})
+    return [_run_view(row, known, ()) for row in rows]
+
+
+def run_views(connection: Connection, workspace: str, page: PageQuery) -> list[RunView]:
+    """Return runs, the newest first, without their steps."""
+    rows = connection.execute(paged(_RUNS, page, workspace, _run.c.id, _run.c.ended_at.is_(None))).all()
+    known = people.load_people(connection, [one for row in rows for one in (row.requester, row.owner)])
+    return [_run_view(row, known, ()) for row in rows]
+
+
+def _run_view(row: Row[Any], known: Mapping[str, Person], steps: tuple[StepView, ...]) -> RunView:
+    return RunView(
+        id=row.id,
+        workspace=row.workspace,
+        workflow=row.workflow_name,
+        workflow_title=row.title,
+        version=row.version,
+        status=RunStatus(row.status),
+        requester=known[row.requester],
+        owner=known[row.owner],
+        origin=read_origin(row.origin),
+        inputs=cast("dict[str, Value]", json_values.loads(row.inputs)),
+        error=row.error,
+        ready_at=row.ready_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        cancelled=row.cancel is not None,
+        steps=steps,
+    )
+
+
+def _step_view(row: Row[Any], answers: tuple[StepAnswer, ...]) -> StepView:
+    return StepView(
+        step=row.step,
+        visit=row.visit,
+        status=StepStatus(row.status),
+        attempt=row.attempt,
+        params=Params.from_value(json_values.loads(row.params)) if row.params is not None else None,
+        output=cast("dict[str, Value]", json_values.loads(row.output)) if row.output is not None else None,
+        error=row.error,
+        wakes_at=row.wakes_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        answers=answers,
+    )
