@@ -47,8 +47,8 @@ async def run_with_directory(
 ) -> T:
     """Run the unit, and ask the directory for the references that it needs, within `seconds` in all.
 
-    Raises `ChannelError` if the directory does not answer and is `required`. Otherwise those references name nobody,
-    and the request has a note about it.
+    Raises `ChannelError` if the directory does not answer and is `required`. Otherwise those references name no
+    approver, and the request has a note about it.
     """
     resolved: dict[Reference, Resolution] = {}
     until = None if seconds is None else asyncio.get_running_loop().time() + seconds

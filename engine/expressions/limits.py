@@ -38,7 +38,7 @@ class Budget:
     def __init__(self, scope: Scope, *, is_gate_condition: bool = False) -> None:
         self.scope = scope
         self.is_gate_condition = is_gate_condition
-        """Whether the result decides if people are asked, or whom. Then an ambiguous number is an error."""
+        """Whether the result decides if people are asked, or which ones. Then an ambiguous number is an error."""
         self.remaining = MAX_STEPS
 
     def spend(self, steps: int) -> None:

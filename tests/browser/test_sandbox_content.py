@@ -99,7 +99,7 @@ async def test_texts_are_shown_as_slack_shows_them_and_are_never_markup(windows:
 
 
 async def test_menus_pickers_and_overflows_of_a_message_are_sent_to_the_app(windows: SandboxWindows) -> None:
-    windows.demo.slack.app.request_url = None  # nobody listens: what counts is what is sent
+    windows.demo.slack.app.request_url = None  # no server listens: what counts is what is sent
     elements = [
         {"type": "static_select", "action_id": "menu", "placeholder": plain("Pick"), "options": [option("One")]},
         {"type": "datepicker", "action_id": "day", "placeholder": plain("Day")},

@@ -147,7 +147,7 @@ def _shorten(text: str) -> str:
 
 
 def _name_people(run: RunView, requests: Sequence[RequestView], copies: Iterable[DeliveryView]) -> dict[str, str]:
-    """Return the names of all people whom the entries of a run may refer to, by id."""
+    """Return the names of all people that the entries of a run may refer to, by id."""
     deciders = (request.decision.person for request in requests if request.decision is not None)
     approvers = (approver.person for request in requests for approver in request.approvers)
     recipients = (copy.person for copy in copies)

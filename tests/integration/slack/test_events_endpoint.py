@@ -1,4 +1,4 @@
-"""The HTTP side against whoever is not Slack, and the end of a process."""
+"""The HTTP side against callers other than Slack, and the end of a process."""
 
 from __future__ import annotations
 

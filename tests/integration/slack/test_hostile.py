@@ -224,7 +224,7 @@ async def test_who_started_it_is_told_where_neither_an_approver_nor_the_owner_ca
 
 
 async def slowly(env: SlackEnv) -> None:
-    """Nobody is known yet, and each lookup takes as long as just passes."""
+    """No account is known yet, and each lookup takes as long as just passes."""
     await env.restart()
     for method in "users.lookupByEmail", "users.info", "usergroups.users.list":
         env.slack.fault(method, "slow", seconds=1.0 if method != "usergroups.users.list" else 0.05, times=None)

@@ -122,7 +122,7 @@ async def test_a_click_after_its_time_that_was_answered_slowly_brings_no_buttons
 
 async def test_slack_is_down_for_ten_minutes_while_copies_are_posted(env: SlackEnv) -> None:
     await env.register()
-    # Whom the gate names was asked before.
+    # The approver that the gate names was asked before.
     await env.bot.service.asked((await env.bot.service.workflow("refund"))[1])  # type: ignore[index]
     env.slack.faults.down = True
     run = await env.start()
@@ -350,7 +350,7 @@ async def test_a_failed_run_tells_its_owner(env: SlackEnv) -> None:
     assert "expired without a decision" in words([one["blocks"] for one in env.person("cleo").sees()])
 
 
-# -- an end that somebody has to look into, told to its owner and to whoever started it ---------------------
+# -- an end that its owner has to look into, told to owner and requester ----------------------------------
 
 EXPIRES = ASKS.replace("edit: [text]", "edit: [text]\n      expires: 2h")
 DECIDED = "Expired at 2026-03-02 12:00 UTC without a decision; the run was stopped."
@@ -358,7 +358,7 @@ TO_DO = "Start it again if it is still needed."
 
 
 async def lapsed(env: SlackEnv, *, place: str | None = None, source: str = EXPIRES) -> str:
-    """A run that cleo starts by a command, there or in her conversation with the app, and nobody decides in."""
+    """A run that cleo starts by a command, there or in her conversation with the app, and that stays undecided."""
     await env.register(source)
     fine(await env.person("cleo").command("/signoff run refund amount=120", channel=place))
     await env.settle()
@@ -370,7 +370,7 @@ async def lapsed(env: SlackEnv, *, place: str | None = None, source: str = EXPIR
 
 
 def ends(env: SlackEnv, person: str, place: str | None = None) -> list[str]:
-    """What somebody reads there about the end of a run."""
+    """What a person reads there about the end of a run."""
     seen = [words(one.get("blocks")) for one in env.person(person).sees(place)]
     return [one for one in seen if "Refund: expired without a decision" in one or "Refund failed" in one]
 
@@ -417,7 +417,7 @@ async def test_who_owns_what_they_started_hears_once_that_it_failed_and_what_was
         assert said in told
 
 
-# -- people whom Slack cannot reach -------------------------------------------------------------------------
+# -- people that Slack cannot reach -------------------------------------------------------------------------
 
 OWNED = ASKS.replace("title: Refund\n", "title: Refund\nowner: cleo@example.com\n")
 

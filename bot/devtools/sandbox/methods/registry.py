@@ -13,7 +13,7 @@ from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.world import InstalledApp, World
 
 Caller: TypeAlias = Literal["bot", "app", "nobody"]
-"""The kind of token that a method needs; "nobody": no token."""
+"""The kind of token that a method needs; with "nobody" it needs none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -175,7 +175,7 @@ class Picky(Shout):
 
 
 class Sent:
-    """A sender and a mailer that only remember whom they were asked to send to."""
+    """A sender and a mailer that only remember the addresses that they were asked to send to."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
