@@ -124,12 +124,8 @@ class AttentionHandlers:
         typed = TypedAnswer(raws=draft.raws, answer=answer)
         return await self._open(request, visit, visit.asked, typed=typed, notice=_BACK)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request, form: FormData) -> Response:
         """Answer with the submitted form."""
-        foreign = self._context.refuse_foreign(request)
-        if foreign is not None:
-            return foreign
-        form = await form_data.read_form(request)
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
             return self._barred(visit)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -49,12 +50,8 @@ class CodeHandlers:
             return self._gone(None)
         return await self._used(request, found) or self._page(request, found)
 
-    async def give(self, request: Request) -> Response:
+    async def give(self, request: Request, form: FormData) -> Response:
         """Take the code."""
-        foreign = self._context.refuse_foreign(request)
-        if foreign is not None:
-            return foreign
-        form = await form_data.read_form(request)
         found = await self._challenge(request)
         if found is None:
             return self._gone(None)

@@ -42,12 +42,8 @@ class InboxHandlers:
         browser = await self._browser(request)
         return self._sign_in(request) if browser is None else await self._list(request, browser)
 
-    async def act(self, request: Request) -> Response:
+    async def act(self, request: Request, form: FormData) -> Response:
         """Sign in, sign out, or have a browser forgotten."""
-        foreign = self._context.refuse_foreign(request)
-        if foreign is not None:
-            return foreign
-        form = await form_data.read_form(request)
         salt = self._context.salt(request, form, _ABOUT)
         browser = await self._browser(request)
         if form_data.text(form, "act") == "sign-in":

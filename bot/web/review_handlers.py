@@ -123,12 +123,8 @@ class ReviewHandlers:
         reason = "".join(draft.raws.get("reason", ()))
         return await self._open(request, visit, typed=TypedReview(raws=draft.raws, reason=reason), notice=_BACK)
 
-    async def decide(self, request: Request) -> Response:
+    async def decide(self, request: Request, form: FormData) -> Response:
         """Decide with the submitted form."""
-        foreign = self._context.refuse_foreign(request)
-        if foreign is not None:
-            return foreign
-        form = await form_data.read_form(request)
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
             return self._context.said(status_pages.barred(visit, self._context.at))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -15,8 +16,8 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bot import page_urls
+from bot.web import form_data, static_files, status_pages
 from bot.web import site_urls as places
-from bot.web import static_files, status_pages
 from bot.web.attention_handlers import AttentionHandlers
 from bot.web.code_handlers import CodeHandlers
 from bot.web.context import RequestContext
@@ -29,6 +30,7 @@ from bot.web.service import ReviewService
 from engine.ports import Clock
 
 Handler = Callable[[Request], Awaitable[Response]]
+FormHandler = Callable[[Request, FormData], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     review, inbox = ReviewHandlers(context), InboxHandlers(context)
     attention = AttentionHandlers(context)
     code, live = CodeHandlers(context, review, attention), LiveUpdates(context, review)
-    handlers: dict[str, tuple[Handler, Handler | None]] = {
+    handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
         f"{page_urls.OPEN}/{{token}}": (review.follow, None),
         f"{page_urls.REVIEW}/{{request}}": (review.show, review.decide),
@@ -93,14 +95,20 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     }
     for path, (get, post) in handlers.items():
         methods = ["GET", *(["POST"] if post else [])]
-        yield Route(path, get if post is None else _either(get, post), methods=methods)
+        yield Route(path, get if post is None else _either(context, get, post), methods=methods)
 
 
-def _either(get: Handler, post: Handler) -> Handler:
-    """Return one route for GET and POST, so that `Allow` names both for any other method."""
+def _either(context: RequestContext, get: Handler, post: FormHandler) -> Handler:
+    """Return one route for GET and POST, so that `Allow` names both for any other method.
+
+    A form that another site sent is refused here, before it is read: no page can forget to.
+    """
 
     async def handle(request: Request) -> Response:
-        return await (post if request.method == "POST" else get)(request)
+        if request.method != "POST":
+            return await get(request)
+        foreign = context.refuse_foreign(request)
+        return foreign or await post(request, await form_data.read_form(request))
 
     return handle
 

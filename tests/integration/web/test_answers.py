@@ -194,6 +194,14 @@ async def test_only_our_own_pages_may_send_forms(
     assert ((await here.again(asked)).decision is not None) is (status == 303)
 
 
+@pytest.mark.parametrize("page", [f"/review/{NOBODY}", f"/attention/{NOBODY}", f"/code/{NOBODY}", "/inbox"])
+async def test_every_page_that_takes_a_form_refuses_one_of_another_site(here: WebEnv, page: str) -> None:
+    answer = await Browser(here.session, here.base).post(page, [], Sec_Fetch_Site="cross-site")
+    assert (answer.status, answer.page.headings) == (403, ["This form was sent from somewhere else"])
+    ours = await Browser(here.session, here.base).post(page, [])
+    assert ours.page.headings != answer.page.headings
+
+
 async def test_a_form_is_for_one_request_and_one_browser(here: WebEnv) -> None:
     first = await here.asked(BY_LINK)
     browser, page = await here.opened()
