@@ -18,6 +18,7 @@ from engine.fields import Field, FieldType
 from engine.json_values import Value
 from engine.read_models import DecisionView, DeliveryContent, RequestView, RunView
 from engine.requests import Edit
+from tests.support import samples
 from tests.support.copies import replace_fields
 from tests.support.fakes import START
 from tests.support.run_in_memory import EVE, LEE, asked, opened
@@ -423,23 +424,17 @@ def test_an_edit_that_changes_the_shape_is_shown_as_a_whole() -> None:
 
 
 def run(**changes: Any) -> RunView:
-    made = RunView(
-        id="r1",
-        workspace="default",
-        workflow="demo",
-        workflow_title="Demo",
-        version=1,
-        status=RunStatus.FAILED,
-        requester=EVE,
-        owner=LEE,
-        origin=Origin(surface="api"),
-        inputs={},
-        error=None,
-        ready_at=None,
-        started_at=START,
-        ended_at=None,
-    )
-    return replace_fields(made, **changes)
+    ours = {
+        "id": "r1",
+        "workflow": "demo",
+        "workflow_title": "Demo",
+        "status": RunStatus.FAILED,
+        "requester": EVE,
+        "owner": LEE,
+        "origin": Origin(surface="api"),
+        "started_at": START,
+    }
+    return samples.run(**{**ours, **changes})
 
 
 def alert(topic: str | None, request: RequestView | None = None, **changes: Any) -> Any:
