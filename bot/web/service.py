@@ -60,32 +60,25 @@ class ReviewService:
         found = around[0] if around is not None else None
         known = await self.identity.browser(browser) if browser else None
         link = await self.identity.link(token) if token else None
-        if around is not None and known is not None and _is_asked(around[0], known.person):
-            return ReviewVisit(
-                request=around[0],
-                run=around[1],
-                together=around[2],
-                person=known.person,
-                address=known.address,
-                remembered=True,
-                mark=standing,
-                token=token if link is not None and link.request == request else None,
-                browser=browser,
-            )
-        barred = _barred(found, known, link, token, request)
+        barred = None
+        holder: RememberedBrowser | Link | None = link
+        if found is not None and known is not None and _is_asked(found, known.person):
+            holder = known
+        else:
+            barred = _barred(found, known, link, token, request)
         if barred is not None:
             return barred
         assert around is not None
-        assert link is not None
+        assert holder is not None
         return ReviewVisit(
             request=around[0],
             run=around[1],
             together=around[2],
-            person=link.person,
-            address=link.address,
-            remembered=False,
+            person=holder.person,
+            address=holder.address,
+            remembered=holder is known,
             mark=standing,
-            token=token,
+            token=token if link is not None and link.request == request else None,
             browser=browser,
         )
 
