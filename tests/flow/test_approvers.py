@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.cli import Commands, commands
-from tests.support.processes import OPERATOR, installation
+from tests.support.cli import Commands
+from tests.support.processes import OPERATOR
 
 GATED = """\
 name: gated
@@ -24,15 +22,6 @@ steps:
     gate: {%s}
 """
 FROM_INPUT = 'approvers: ["{{ inputs.who }}"]'
-
-
-@pytest.fixture
-def signoff(
-    tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Commands]:
-    at = installation(tmp_path)
-    at.database.write_bytes(blank)
-    yield from commands(at, capsys, monkeypatch)
 
 
 def asked(signoff: Commands, source: str, who: str) -> dict[str, Any]:

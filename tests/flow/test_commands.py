@@ -8,17 +8,15 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine import json_values, verify_audit
-from tests.support.cli import Commands, commands
-from tests.support.http_service import PATIENCE, HttpService, open_http_service
-from tests.support.processes import HELLO, OPERATOR, SIGNOFF, installation
+from tests.support.cli import Commands
+from tests.support.http_service import PATIENCE, HttpService
+from tests.support.processes import HELLO, OPERATOR, SIGNOFF, Installation
 
 REFUND = """\
 name: refund
@@ -55,20 +53,10 @@ steps:
 
 
 @pytest.fixture
-def signoff(
-    tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Commands]:
-    at = installation(tmp_path)
-    at.database.write_bytes(blank)
+def at(at: Installation) -> Installation:
     at.write("refund.yaml", REFUND)
     at.write("hello.yaml", HELLO)
-    yield from commands(at, capsys, monkeypatch)
-
-
-@pytest.fixture
-def world() -> Iterator[HttpService]:
-    with open_http_service() as counting:
-        yield counting
+    return at
 
 
 @pytest.fixture

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.cli import Commands, commands
-from tests.support.processes import installation
+from tests.support.cli import Commands
+from tests.support.processes import Installation
 
 TEXTS = """\
 name: texts
@@ -49,13 +47,9 @@ steps:
 
 
 @pytest.fixture
-def signoff(
-    tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Commands]:
-    at = installation(tmp_path)
-    at.database.write_bytes(blank)
+def at(at: Installation) -> Installation:
     at.write("texts.yaml", FILE)
-    yield from commands(at, capsys, monkeypatch)
+    return at
 
 
 @pytest.mark.parametrize("command", ["check", "register", "try"])

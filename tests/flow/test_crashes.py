@@ -29,7 +29,7 @@ from bot.local.reply import CommandReply
 from engine import json_values
 from engine.errors import StoreError
 from engine.json_values import Value
-from tests.support.http_service import PATIENCE, HttpService, Post, open_http_service
+from tests.support.http_service import PATIENCE, HttpService, Post
 from tests.support.processes import OPERATOR, Installation, Server, installation, serving
 
 SEED = int(os.environ.get("SIGNOFF_TEST_SEED") or random.SystemRandom().randrange(2**32))
@@ -255,12 +255,6 @@ class Campaign:
 def left_waiting(run: str) -> bool:
     """Whether nobody decides about this run: some still wait when all is over."""
     return run.endswith(("0", "1", "2"))
-
-
-@pytest.fixture
-def world() -> Iterator[HttpService]:
-    with open_http_service() as counting:
-        yield counting
 
 
 def killed_again_and_again(at: Installation, dice: random.Random) -> None:

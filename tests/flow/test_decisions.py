@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +10,8 @@ import pytest
 from engine.expressions import DECISIONS
 from engine.steps.registry import builtin
 from engine.workflowfile import load
-from tests.support.cli import Commands, commands
-from tests.support.processes import OPERATOR, installation
+from tests.support.cli import Commands
+from tests.support.processes import OPERATOR
 
 HEAD = """\
 name: decided
@@ -33,15 +31,6 @@ STEPS = {
     "form": "  - {id: a, uses: form, approvers: [ada@example.com], fields: {x: {type: text, default: hi}}}\n",
 }
 SKIPPED = '  - {id: a, uses: set, with: {x: hi}, gate: {when: "{{ inputs.ask }}", approvers: [ada@example.com]}}\n'
-
-
-@pytest.fixture
-def signoff(
-    tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Commands]:
-    at = installation(tmp_path)
-    at.database.write_bytes(blank)
-    yield from commands(at, capsys, monkeypatch)
 
 
 def outputs(signoff: Commands, run: str) -> dict[str, Any]:

@@ -27,11 +27,11 @@ from bot.doctor import checks, database, database_folder, machine, samples
 from bot.doctor.context import NETWORK_SECONDS, TIMEOUT, CheckContext
 from engine.store import health, lock, schema
 from engine.system import RandomIds, SystemClock
-from tests.support.cli import Commands, commands
+from tests.support.cli import Commands
 from tests.support.documents import Page
 from tests.support.fakes import START, FakeClock
 from tests.support.http_service import open_http_service
-from tests.support.processes import SIGNOFF, installation, serving
+from tests.support.processes import SIGNOFF, Installation, installation, serving
 
 SECRETS = ("xoxb-sandbox-signoff", "xapp-sandbox-signoff", "sandbox-signing-secret", "s3cret-of-the-shop")
 HELLO = """\
@@ -65,16 +65,11 @@ def upgrade():
 
 
 @pytest.fixture
-def signoff(
-    tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Commands]:
-    at = installation(tmp_path)
-    at.database.write_bytes(blank)
-    at.database.chmod(0o600)
+def at(at: Installation, monkeypatch: pytest.MonkeyPatch) -> Installation:
     at.write("hello.yaml", HELLO)
     mounts = at.write("mounts", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n")
     monkeypatch.setattr(database_folder, "MOUNTS", mounts)
-    yield from commands(at, capsys, monkeypatch)
+    return at
 
 
 @pytest.fixture

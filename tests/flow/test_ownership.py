@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.errors import StoreLocked
 from engine.store import lock
-from tests.support.cli import Commands, commands
-from tests.support.http_service import PATIENCE, HttpService, open_http_service
+from tests.support.cli import Commands
+from tests.support.http_service import PATIENCE, HttpService
 from tests.support.processes import HELLO, SIGNOFF, Installation, serving
 
 GATED = HELLO + "    gate: {approvers: [lee@example.com]}\n"
@@ -30,13 +30,6 @@ def at(tmp_path: Path, blank: bytes) -> Installation:
     return here
 
 
-@pytest.fixture
-def signoff(
-    at: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Commands]:
-    yield from commands(at, capsys, monkeypatch)
-
-
 CALL = """\
 name: call
 owner: sam@example.com
@@ -45,12 +38,6 @@ steps:
     uses: http
     with: {method: POST, url: "URL/pay", json: {}}
 """
-
-
-@pytest.fixture
-def world() -> Iterator[HttpService]:
-    with open_http_service() as found:
-        yield found
 
 
 def other_folder(at: Installation) -> Path:

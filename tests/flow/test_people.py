@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine.domain import DeliveryKind
-from tests.support.cli import Commands, commands
-from tests.support.processes import HELLO, installation
+from tests.support.cli import Commands
+from tests.support.processes import HELLO, Installation
 from tests.support.server_env import open_server
 
 ASKS = """
@@ -45,13 +44,9 @@ async def test_a_closed_account_is_not_asked_by_mail_though_nothing_is_known_of_
 
 
 @pytest.fixture
-def signoff(
-    tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Commands]:
-    at = installation(tmp_path)
-    at.database.write_bytes(blank)
+def at(at: Installation) -> Installation:
     at.write("hello.yaml", HELLO.replace("steps:", "owner: sam@example.com\nsteps:"))
-    yield from commands(at, capsys, monkeypatch)
+    return at
 
 
 def make(database: Path, *statements: str) -> None:

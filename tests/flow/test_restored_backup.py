@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine.store import log_head
-from tests.support.cli import Commands, commands
-from tests.support.http_service import HttpService, open_http_service
-from tests.support.processes import Installation, Server, installation, serving
+from tests.support.cli import Commands
+from tests.support.http_service import HttpService
+from tests.support.processes import Installation, Server, serving
 from tests.support.terminals import terminal
 
 PAY = """\
@@ -25,27 +25,6 @@ steps:
     with: {method: POST, url: "URL/pay", json: {}}
     gate: {approvers: [lee@example.com]}
 """
-
-
-@pytest.fixture
-def at(tmp_path: Path, blank: bytes) -> Installation:
-    here = installation(tmp_path)
-    here.database.write_bytes(blank)
-    here.database.chmod(0o600)
-    return here
-
-
-@pytest.fixture
-def signoff(
-    at: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Commands]:
-    yield from commands(at, capsys, monkeypatch)
-
-
-@pytest.fixture
-def world() -> Iterator[HttpService]:
-    with open_http_service() as counting:
-        yield counting
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import signal
 import socket
 import sqlite3
 import stat
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ import pytest
 from bot.local import client
 from bot.local.socket_path import MAX_PATH, socket_path
 from engine import json_values
-from tests.support.cli import Commands, commands
-from tests.support.http_service import HttpService, open_http_service
-from tests.support.processes import Installation, installation, serving
+from tests.support.cli import Commands
+from tests.support.http_service import HttpService
+from tests.support.processes import Installation, serving
 
 HELLO = """\
 name: hello
@@ -48,25 +47,9 @@ steps:
 
 
 @pytest.fixture
-def at(tmp_path: Path, blank: bytes) -> Installation:
-    here = installation(tmp_path)
-    here.database.write_bytes(blank)
-    here.database.chmod(0o600)
-    here.write("hello.yaml", HELLO)
-    return here
-
-
-@pytest.fixture
-def signoff(
-    at: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Commands]:
-    yield from commands(at, capsys, monkeypatch)
-
-
-@pytest.fixture
-def world() -> Iterator[HttpService]:
-    with open_http_service() as counting:
-        yield counting
+def at(at: Installation) -> Installation:
+    at.write("hello.yaml", HELLO)
+    return at
 
 
 def mode(path: Path) -> int:

@@ -14,7 +14,7 @@ import pytest
 
 from engine.store import lock
 from tests.support.cli import Commands, commands
-from tests.support.http_service import HttpService, open_http_service
+from tests.support.http_service import HttpService
 from tests.support.processes import Finished, Installation, installation, serving
 from tests.support.terminals import terminal
 
@@ -90,12 +90,6 @@ def signoff(
     """Commands without a terminal."""
     monkeypatch.setattr(tempfile, "tempdir", at.settings["TMPDIR"])
     yield from commands(at, capsys, monkeypatch)
-
-
-@pytest.fixture
-def world() -> Iterator[HttpService]:
-    with open_http_service() as counting:
-        yield counting
 
 
 def left(at: Installation) -> list[Path]:

@@ -1,0 +1,36 @@
+"""What the tests of the commands and of the server share; a module that needs files in its installation adds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Commands, commands
+from tests.support.http_service import HttpService, open_http_service
+from tests.support.processes import Installation, installation
+
+
+@pytest.fixture
+def at(tmp_path: Path, blank: bytes) -> Installation:
+    """An installation with an empty database."""
+    here = installation(tmp_path)
+    here.database.write_bytes(blank)
+    here.database.chmod(0o600)
+    return here
+
+
+@pytest.fixture
+def signoff(
+    at: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Commands]:
+    """The command `signoff` in that installation."""
+    yield from commands(at, capsys, monkeypatch)
+
+
+@pytest.fixture
+def world() -> Iterator[HttpService]:
+    """A service that workflows call, which counts the calls."""
+    with open_http_service() as counting:
+        yield counting
