@@ -210,7 +210,7 @@ def replace(at: Installation) -> Path:
 
 def remove_all_beside_it(at: Installation) -> Path:
     for one in at.database.parent.iterdir():
-        one.unlink()
+        one.unlink(missing_ok=True)  # the server may be quicker with its socket: it stops while this goes on
     return at.database.with_name("signoff.db.rescued")
 
 
