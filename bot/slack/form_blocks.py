@@ -13,6 +13,7 @@ from bot.slack.text_objects import Block, Element, View
 from engine import fields
 from engine.fields import Field, FieldType
 from engine.json_values import Value
+from engine.name_lists import join_names
 
 _LABEL: Final = 300
 _LISTED: Final = 60
@@ -72,8 +73,8 @@ def _without(too_long: list[str], too_many: list[str]) -> Iterable[str]:
 
 
 def _listed(labels: list[str]) -> str:
-    first = ", ".join(text_objects.clipped(text_objects.line(label), _LISTED) for label in labels[:10])
-    return f"{first} and {len(labels) - 10} more" if len(labels) > 10 else first
+    first = [text_objects.clipped(text_objects.line(label), _LISTED) for label in labels[:10]]
+    return join_names(first, len(labels))
 
 
 def _above(asked: AskedField, *, version: int) -> Iterable[Block]:

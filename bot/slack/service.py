@@ -29,6 +29,7 @@ from engine.domain import (
 )
 from engine.errors import ChannelError, DefinitionError, Tampered
 from engine.json_values import Value
+from engine.name_lists import join_names
 from engine.off_loop import LARGE, off_loop
 from engine.ports import Clock, Directory, Resolution
 from engine.read_models import DeliveryContent, PageQuery, RequestView, RunView, WorkflowView
@@ -265,4 +266,4 @@ def _told(reference: Reference, known: Mapping[Reference, Resolution]) -> str:
     names = [one for one in found if one != reference.rule]
     if not names:
         return reference.rule
-    return f"{reference.rule} ({', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''})"
+    return f"{reference.rule} ({join_names(names[:5], len(names))})"

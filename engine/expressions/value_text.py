@@ -12,6 +12,7 @@ from engine import json_values
 from engine.errors import ExpressionError
 from engine.expressions.limits import MAX_SIZE, Budget, measure
 from engine.json_values import Value
+from engine.name_lists import join_names
 
 Kind: TypeAlias = Literal["null", "boolean", "number", "text", "list", "mapping"]
 
@@ -82,8 +83,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 def list_names(names: Iterable[str]) -> str:
     """Return the names in order, separated by commas, with the number of names left out."""
     ordered = sorted(names)
-    shown = ", ".join(shorten(name) for name in ordered[:_MAX_LISTED_NAMES])
-    return f"{shown} and {len(ordered) - _MAX_LISTED_NAMES} more" if len(ordered) > _MAX_LISTED_NAMES else shown
+    return join_names([shorten(name) for name in ordered[:_MAX_LISTED_NAMES]], len(ordered))
 
 
 def format_value(value: Value) -> str:

@@ -20,6 +20,7 @@ from engine import json_values
 from engine.domain import accounts
 from engine.errors import InvalidValue
 from engine.json_values import Value
+from engine.name_lists import join_names
 
 MAX_EMAIL: Final = 254
 MAX_URL: Final = 3000
@@ -49,8 +50,7 @@ def near(text: str, names: Collection[str]) -> str:
 
 def listed(names: Collection[str]) -> str:
     """Return the names with commas, at most twenty of them."""
-    shown = ", ".join([*names][:20])
-    return f"{shown} and {len(names) - 20} more" if len(names) > 20 else shown
+    return join_names([*names][:20], len(names))
 
 
 # -- text ---------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE, RequestState
+from engine.name_lists import join_names
 from engine.store import audit_log, file_marks, log_head
 from engine.store.connection import Connection
 from engine.store.port import Tx
@@ -82,7 +83,7 @@ def _is_empty(connection: Connection) -> bool:
 def _told(waiting: int, runs: list[str]) -> str:
     if not runs:
         return "No run is open in it, so nothing that it knows can happen twice."
-    named = ", ".join(runs[:_NAMED]) + (f" and {len(runs) - _NAMED:,} more" if len(runs) > _NAMED else "")
+    named = join_names(runs[:_NAMED], len(runs))
     asked = "1 request waits" if waiting == 1 else f"{waiting:,} requests wait"
     return (
         f"{asked} in it, so people may be asked again what they have decided since; and open runs ({named}) may make "
