@@ -23,6 +23,8 @@ from tests.faults.faults import FAULTS, Fault
 ROOT: Final = Path(__file__).parents[2]
 TIMEOUT_SECONDS: Final = 300
 """How long the tests of one fault may take."""
+ALL_TIMEOUT_SECONDS: Final = 1_800
+"""How long the tests of all faults together may take, before the first fault is planted."""
 FAILED: Final = 1
 """pytest's exit code for tests that failed, and for nothing else."""
 
@@ -39,7 +41,7 @@ def main(words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="signoff-faults-") as name:
         tree = _copy_tree(Path(name))
         tests = sorted({path for fault in chosen for path in fault.tests.split()})
-        code, output = _run_pytest(tree, tests)
+        code, output = _run_pytest(tree, tests, timeout=ALL_TIMEOUT_SECONDS)
         if code:
             _print(f"without any fault the tests do not pass:\n{output}")
             return 1
@@ -76,7 +78,7 @@ def _is_noticed(tree: Path, fault: Fault) -> bool:
     return code == FAILED
 
 
-def _run_pytest(tree: Path, tests: Sequence[str]) -> tuple[int, str]:
+def _run_pytest(tree: Path, tests: Sequence[str], *, timeout: int = TIMEOUT_SECONDS) -> tuple[int, str]:
     """Return the exit code of pytest and its last lines. A test that hangs on a fault has noticed it."""
     # The copy comes before the installed packages. Byte code is off because its timestamps are only exact to a second,
     # so that it could hide a planted fault.
@@ -90,7 +92,7 @@ def _run_pytest(tree: Path, tests: Sequence[str]) -> tuple[int, str]:
             check=False,
             capture_output=True,
             encoding="utf-8",
-            timeout=TIMEOUT_SECONDS,
+            timeout=timeout,
         )
     except subprocess.TimeoutExpired:
         return FAILED, "FAILED it hung"
