@@ -23,9 +23,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture(scope="session")
-def blank() -> bytes:
+def empty_database() -> bytes:
     """The bytes of an empty database."""
     # Here, and not above: the process that only hands out the tests needs none of the engine.
     from tests.support import stepwise_units
 
-    return stepwise_units.blank()
+    return stepwise_units.empty_database()

@@ -141,7 +141,7 @@ async def walk(windows: ReviewWindows, page: Page) -> AsyncIterator[str]:
     await page.get_by_label("Email address").fill("nobody")
     await page.get_by_role("button", name="Send me a code").click()
     yield "sign-in-error"
-    request = await web.asked(
+    request = await web.request_approval(
         '      confirm: "Really send it to the customer?"\n      expires: 4h\n      reason_required: reject\n',
         body="Dear Kim,\nyour \u200brefund is on its way.\n\nBest wishes",
     )
@@ -167,19 +167,19 @@ async def walk(windows: ReviewWindows, page: Page) -> AsyncIterator[str]:
     for details in await page.locator("details").all():
         await details.locator("summary").click()
     yield "receipt"
-    await web.asked(BY_LINK)
+    await web.request_approval(BY_LINK)
     await windows.open_link(page=page)
     await page.locator("input[name=digest]").evaluate("(one) => { one.value = '0'.repeat(64) }")
     await page.locator("input[name=seen]").evaluate("(one) => { one.value = one.value.replace('refund', 'bill') }")
     await page.get_by_role("button", name="Send email").click()
     yield "changed"
-    await web.asked(BY_LINK)
+    await web.request_approval(BY_LINK)
     await windows.open_link(page=page)
     other = await windows.open_link(BEN)
     await other.get_by_role("button", name="Send email").click()
     await page.get_by_text("Nothing can be decided here any more").wait_for()
     yield "decided-elsewhere"
-    await web.asked(source=EVERY_FIELD)
+    await web.request_approval(source=EVERY_FIELD)
     await windows.open_link(page=page)
     yield "form"
     await page.get_by_label("Count").fill("many")

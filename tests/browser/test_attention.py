@@ -15,8 +15,8 @@ from engine.domain import DeliveryKind, RunStatus
 from engine.errors import StepError
 from engine.steps.set import SetStep
 from tests.browser.review_page import TIGHT, WIDE, ReviewWindows, clean, open_review_windows
-from tests.support.engine_env import Played, PlayedParams
-from tests.support.web_env import PAYS
+from tests.support.engine_env import PlayedParams, PlayedStep
+from tests.support.web_env import PAY_WORKFLOW
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 SAM: Final = "sam@example.com"
@@ -27,14 +27,14 @@ async def loses(params: PlayedParams, context: Any) -> dict[str, object]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def asking(tmp_path: Path, browser: Browser, blank: bytes) -> AsyncIterator[ReviewWindows]:
+async def asking(tmp_path: Path, browser: Browser, empty_database: bytes) -> AsyncIterator[ReviewWindows]:
     path = tmp_path / "signoff.db"
-    path.write_bytes(blank)
+    path.write_bytes(empty_database)
     path.chmod(0o600)
-    played = Played()
+    played = PlayedStep()
     played.play = loses
     async with open_review_windows(path, browser, steps={"set": SetStep(), "played": played}) as windows:
-        await windows.web.home.register(PAYS)
+        await windows.web.home.register(PAY_WORKFLOW)
         yield windows
 
 
@@ -110,7 +110,7 @@ async def test_a_scanner_that_chooses_and_clicks_everything_answers_nothing_and_
         await _clicks_all(page, depth=2)
         assert await status(asking, run) is RunStatus.NEEDS_ATTENTION
     assert "run.resumed" not in await asking.web.home.kinds(run)
-    sam = await asking.web.remembered(SAM)
+    sam = await asking.web.sign_in(SAM)
     form = (await sam.get(f"/attention/{run}")).page.form
     answer = await sam.post(form.action, form.with_(answer="stop"), kind=form.kind)
     assert "Answered by" in answer.page.text

@@ -8,7 +8,7 @@ from playwright.async_api import Locator, Route, expect
 from bot.email import message
 from tests.browser.review_page import BY_LINK, EVERY_FIELD, NARROW, WIDE, ReviewWindows
 from tests.support.copies import replace_fields
-from tests.support.email_env import ASKING, envelope, html_of
+from tests.support.email_env import REQUEST_CARD, envelope, html_of
 from tests.support.web_env import ADA, BEN
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -53,7 +53,7 @@ async def side(one: Locator) -> str:
 
 
 async def test_every_text_of_the_data_runs_its_own_way(review: ReviewWindows) -> None:
-    await review.web.asked(BY_LINK, customer=HEBREW, body=MIXED)
+    await review.web.request_approval(BY_LINK, customer=HEBREW, body=MIXED)
     page = await review.open_link(ADA)
     shown = page.locator("#facts dd", has_text=HEBREW).first
     assert (await direction(shown), await side(shown)) == ("rtl", "right")
@@ -71,7 +71,7 @@ async def test_every_text_of_the_data_runs_its_own_way(review: ReviewWindows) ->
 
 
 async def test_what_is_typed_into_one_line_runs_its_own_way(review: ReviewWindows) -> None:
-    await review.web.asked(source=EVERY_FIELD)
+    await review.web.request_approval(source=EVERY_FIELD)
     page = await review.open_link(ADA)
     word = page.get_by_label("Word")
     assert await direction(word) == "ltr"
@@ -82,7 +82,7 @@ async def test_what_is_typed_into_one_line_runs_its_own_way(review: ReviewWindow
 async def test_texts_in_a_mail_run_their_own_way(review: ReviewWindows) -> None:
     page = await review.window()
     facts = (("Why", HEBREW), ("Customer", "Kim"))
-    await page.set_content(html_of(message.mail(replace_fields(ASKING, title=HEBREW, facts=facts), envelope())))
+    await page.set_content(html_of(message.mail(replace_fields(REQUEST_CARD, title=HEBREW, facts=facts), envelope())))
     shown = page.locator("p", has_text=HEBREW)
     assert (await direction(shown), await side(shown)) == ("rtl", "right")
     plain = page.locator("p", has_text="Kim")
@@ -124,9 +124,9 @@ async def test_each_line_of_a_text_in_a_mail_runs_its_own_way_and_is_copied_as_i
 ) -> None:
     page = await review.window()
     facts = (("Why", LETTER),)
-    fields = tuple(replace_fields(one, text=f"now {LETTER}", before=LETTER) for one in ASKING.fields[1:])
+    fields = tuple(replace_fields(one, text=f"now {LETTER}", before=LETTER) for one in REQUEST_CARD.fields[1:])
     card = replace_fields(
-        ASKING, facts=facts, fields=fields, state=f"Rejected by Lee. Reason: no\n{LETTER}", actions=()
+        REQUEST_CARD, facts=facts, fields=fields, state=f"Rejected by Lee. Reason: no\n{LETTER}", actions=()
     )
     await page.set_content(html_of(message.mail(replace_fields(card, token=None), envelope())))
     right, left = ["rtl", "right"], ["ltr", "left"]
@@ -143,7 +143,7 @@ async def test_each_line_of_a_text_in_a_mail_runs_its_own_way_and_is_copied_as_i
 
 
 async def test_each_line_of_a_reason_runs_its_own_way_on_an_open_page(review: ReviewWindows) -> None:
-    await review.web.asked()
+    await review.web.request_approval()
     ada, ben = await review.open_link(ADA), await review.open_link(BEN)
     await ben.get_by_label("Reason").fill(f"Not today\n{HEBREW}\nSorry")
     await ben.get_by_role("button", name="Hold it back").click()
@@ -165,7 +165,7 @@ async def test_each_line_of_a_reason_runs_its_own_way_on_an_open_page(review: Re
 async def test_five_thousand_characters_are_there_to_be_read_without_scrolling_in_their_field(
     review: ReviewWindows, size: dict[str, int], style: bool
 ) -> None:
-    await review.web.asked(BY_LINK, body="A text of some length. " * 217 + "The end.")
+    await review.web.request_approval(BY_LINK, body="A text of some length. " * 217 + "The end.")
     page = await review.window(size=size)
     if not style:
         # What a browser does that does not know the property.
@@ -187,7 +187,7 @@ async def served(route: Route, rule: str) -> None:
 
 
 async def test_many_hidden_characters_take_little_room(review: ReviewWindows) -> None:
-    await review.web.asked(BY_LINK, body="A few words\u200c and more of them. " * 150)
+    await review.web.request_approval(BY_LINK, body="A few words\u200c and more of them. " * 150)
     page = await review.open_link(ADA, size=NARROW)
     note = page.locator(".marked")
     box = await note.bounding_box()

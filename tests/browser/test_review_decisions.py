@@ -9,13 +9,13 @@ from playwright.async_api import Page, expect
 
 from engine.domain import RequestState
 from tests.browser.review_page import BY_LINK, EVERY_FIELD, ReviewWindows
-from tests.support.web_env import ADA, BEN, asking_workflow
+from tests.support.web_env import ADA, BEN, email_workflow
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_from_the_link_to_the_receipt_with_the_keyboard_alone(review: ReviewWindows) -> None:
-    asked = await review.web.asked()
+    asked = await review.web.request_approval()
     page = await review.open_link()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Send this to Kim?")
     await page.keyboard.press("Tab")
@@ -32,7 +32,7 @@ async def test_from_the_link_to_the_receipt_with_the_keyboard_alone(review: Revi
     await page.keyboard.type(await review.code())
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("Approved with edits").first).to_be_visible()
-    decision = (await review.web.again(asked)).decision
+    decision = (await review.web.reload(asked)).decision
     assert decision is not None
     assert str(decision.edits[0].after).endswith("on its way. Bye.")
 
@@ -50,26 +50,26 @@ async def _tab_to(page: Page, selector: str) -> None:
 
 
 async def test_enter_in_a_field_decides_nothing(review: ReviewWindows) -> None:
-    asked = await review.web.asked(source=EVERY_FIELD)
+    asked = await review.web.request_approval(source=EVERY_FIELD)
     for script in (True, False):
         page = await review.open_link(script=script)
         await page.get_by_label("Word").press("Enter")
         await page.get_by_label("Must be typed").fill("something")
         await page.get_by_label("Must be typed").press("Enter")
         await expect(page.get_by_label("Must be typed")).to_have_value("something")
-    assert (await review.web.again(asked)).model.state is RequestState.PENDING
+    assert (await review.web.reload(asked)).model.state is RequestState.PENDING
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
 async def test_a_form_that_nobody_touches_changes_nothing_but_what_was_typed(
     review: ReviewWindows, script: bool
 ) -> None:
-    asked = await review.web.asked(source=EVERY_FIELD)
+    asked = await review.web.request_approval(source=EVERY_FIELD)
     page = await review.open_link(script=script)
     await page.get_by_label("Must be typed").fill("typed")
     await page.get_by_role("button", name="Send", exact=True).click()
     await expect(page.get_by_text("Filled in").first).to_be_visible()
-    decision = (await review.web.again(asked)).decision
+    decision = (await review.web.reload(asked)).decision
     assert decision is not None
     assert [one.path for one in decision.edits] == [("none",)]
 
@@ -83,18 +83,18 @@ async def test_values_that_browsers_change_are_no_edits(review: ReviewWindows) -
         "x\x0by",
         "</textarea>&amp;",
     ):
-        asked = await review.web.asked(BY_LINK, body=body)
+        asked = await review.web.request_approval(BY_LINK, body=body)
         page = await review.open_link()
         await page.get_by_role("button", name="Send email", exact=True).click()
         await expect(page.get_by_text("Approved").first).to_be_visible()
-        decision = (await review.web.again(asked)).decision
+        decision = (await review.web.reload(asked)).decision
         assert decision is not None
         assert decision.edits == (), repr(body)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
 async def test_a_double_click_decides_once_and_shows_the_receipt(review: ReviewWindows, script: bool) -> None:
-    asked = await review.web.asked(BY_LINK)
+    asked = await review.web.request_approval(BY_LINK)
     page = await review.open_link(script=script)
     await page.get_by_role("button", name="Send email", exact=True).dblclick()
     await expect(page.get_by_text("Approved").first).to_be_visible()
@@ -104,7 +104,7 @@ async def test_a_double_click_decides_once_and_shows_the_receipt(review: ReviewW
 
 
 async def test_everything_works_without_a_script(review: ReviewWindows) -> None:
-    asked = await review.web.asked('      confirm: "Really?"\n')
+    asked = await review.web.request_approval('      confirm: "Really?"\n')
     page = await review.open_link(script=False)
     await page.get_by_role("button", name="Hold it back").click()
     await page.get_by_role("link", name="Give a reason").click()
@@ -123,11 +123,11 @@ async def test_everything_works_without_a_script(review: ReviewWindows) -> None:
     await page.get_by_label("Code").fill(f"{code[:4]} {code[4:]}")
     await page.get_by_role("button", name="Confirm").click()
     await expect(page.get_by_text("Approved with edits").first).to_be_visible()
-    assert (await review.web.again(asked)).model.state is RequestState.APPROVED
+    assert (await review.web.reload(asked)).model.state is RequestState.APPROVED
 
 
 async def test_an_open_page_is_told_and_keeps_what_was_typed(review: ReviewWindows) -> None:
-    await review.web.asked(BY_LINK)
+    await review.web.request_approval(BY_LINK)
     ada, ben = await review.open_link(ADA), await review.open_link(BEN)
     await ada.get_by_label("text").fill("My long answer")
     await ben.get_by_label("Reason").fill("Not today")
@@ -140,7 +140,7 @@ async def test_an_open_page_is_told_and_keeps_what_was_typed(review: ReviewWindo
 
 
 async def test_a_receipt_follows_the_run(review: ReviewWindows) -> None:
-    await review.web.asked(BY_LINK)
+    await review.web.request_approval(BY_LINK)
     page = await review.open_link()
     await page.get_by_role("button", name="Send email", exact=True).click()
     await expect(page.get_by_text("The run is done.")).to_have_count(0)
@@ -149,7 +149,9 @@ async def test_a_receipt_follows_the_run(review: ReviewWindows) -> None:
 
 
 async def test_all_of_a_receipt_follows_the_run(review: ReviewWindows) -> None:
-    await review.web.asked(source=f"{asking_workflow()}  - id: note\n    uses: set\n    with: {{sent: true}}\n")
+    await review.web.request_approval(
+        source=f"{email_workflow()}  - id: note\n    uses: set\n    with: {{sent: true}}\n"
+    )
     page = await review.open_link()
     await page.get_by_role("button", name="Send email", exact=True).click()
     await page.get_by_label("Code").fill(await review.code())
@@ -170,7 +172,7 @@ async def test_all_of_a_receipt_follows_the_run(review: ReviewWindows) -> None:
 @pytest.mark.parametrize("known", [True, False], ids=["signed-in", "link"])
 async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(review: ReviewWindows, known: bool) -> None:
     if known:
-        await review.web.asked()
+        await review.web.request_approval()
         ada = await review.open_link(ADA)
         await ada.get_by_role("button", name="Send email", exact=True).click()
         await ada.get_by_label("Code").fill(await review.code())
@@ -178,7 +180,7 @@ async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(review: Rev
         await ada.get_by_text(f"{ADA} (you)").wait_for()
     else:
         ada = await review.window()
-    await review.web.asked(f"      expires: 2d\n{BY_LINK}")
+    await review.web.request_approval(f"      expires: 2d\n{BY_LINK}")
     await review.open_link(ADA, page=ada)
     await expect(ada.get_by_text("Waits for", exact=True)).to_be_visible()
     await expect(ada.locator("#content-title")).to_have_text("What will be done")
@@ -197,7 +199,7 @@ async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(review: Rev
 
 
 async def test_times_are_told_where_the_reader_is(review: ReviewWindows) -> None:
-    await review.web.asked("      expires: 4h\n")
+    await review.web.request_approval("      expires: 4h\n")
     page = await review.open_link(timezone_id="Asia/Tokyo", locale="en-GB")
     await expect(page.locator(".state")).to_contain_text(
         "Expires 2026-03-02 13:00 UTC (2 Mar 2026, 22:00 where you are)"
@@ -217,7 +219,7 @@ _SHOW = """() => {
 async def test_pages_that_nobody_sees_leave_the_others_their_connections_and_catch_up(
     review: ReviewWindows,
 ) -> None:
-    await review.web.asked(BY_LINK)
+    await review.web.request_approval(BY_LINK)
     first = await review.open_link()
     pages = [first]
     for _ in range(7):

@@ -55,9 +55,9 @@ async def recording() -> AsyncIterator[Surface]:
     yield Surface(
         channel=channel,
         seen=lambda: str([copy.card for copy in channel.posted.values()]),
-        refuse=lambda: channel.next_calls(Fault(error=ChannelError("Not now."))),
-        lose_answer=lambda: channel.next_calls(Fault(error=lost, landed=True)),
-        fail_look=lambda: channel.next_looks(ChannelError("Not now.")),
+        refuse=lambda: channel.queue_faults(Fault(error=ChannelError("Not now."))),
+        lose_answer=lambda: channel.queue_faults(Fault(error=lost, landed=True)),
+        fail_look=lambda: channel.queue_find_errors(ChannelError("Not now.")),
     )
 
 

@@ -80,7 +80,7 @@ _OPTIONS: Final = ("static_select", "radio_buttons")
 
 def in_slack(request: RequestView, act: Act) -> Result:
     view = request_modals.edit(request, metadata=ids.ModalRef(ref=ids.Ref(request="r", content_version=1, digest="d")))
-    state = slack_rules.sent_back(view)
+    state = slack_rules.untouched_state(view)
     if not isinstance(act, Leave):
         # Money has its amount first.
         block = next(block for block in state if ids.read_field_block(block) is not None)
@@ -403,7 +403,7 @@ def test_every_field_type_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("kind", sorted(samples.FIELDS))
 def test_a_form_that_nobody_touched_changes_nothing_anywhere(kind: str) -> None:
-    field = samples.declared(samples.FIELDS[kind])
+    field = samples.parse_field(samples.FIELDS[kind])
     found = results(field, None, Leave())
     assert found
     assert set(map(str, found.values())) == {str(({}, []))}

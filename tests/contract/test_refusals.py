@@ -43,7 +43,7 @@ async def cancelled(world: WebEnv, request: RequestView) -> None:
 
 
 async def expired(world: WebEnv, request: RequestView) -> None:
-    world.home.pass_(hours=5)
+    world.home.pass_time(hours=5)
 
 
 async def tampered(world: WebEnv, request: RequestView) -> None:
@@ -79,8 +79,8 @@ REFUSED: Final[dict[str, tuple[Prepare, str, str | None, str]]] = {
 async def test_every_surface_says_the_same(tmp_path: Path, why: str) -> None:
     prepare, keys, digest, sentence = REFUSED[why]
     async with open_web(tmp_path / "signoff.db", directory=AccountDirectory(uada=ADA)) as world:
-        request = await world.asked(keys)
-        browser, opened = await world.opened()
+        request = await world.request_approval(keys)
+        browser, opened = await world.open_link()
         await prepare(world, request)
         digest = digest or request.model.digest
 

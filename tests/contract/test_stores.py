@@ -30,9 +30,9 @@ def sqlite_store(store: SqliteStore) -> Store:
 
 
 @pytest.fixture(params=[sqlite_store, RepeatingStore], ids=["sqlite", "repeating"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, blank: bytes) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, tmp_path: Path, empty_database: bytes) -> Iterator[Store]:
     path = tmp_path / "signoff.db"
-    path.write_bytes(blank)
+    path.write_bytes(empty_database)
     inner = SqliteStore(path, clock=SystemClock(), ids=RandomIds())
     try:
         yield request.param(inner)

@@ -13,10 +13,10 @@ from tests.support.processes import Installation, installation
 
 
 @pytest.fixture
-def at(tmp_path: Path, blank: bytes) -> Installation:
+def at(tmp_path: Path, empty_database: bytes) -> Installation:
     """An installation with an empty database."""
     here = installation(tmp_path)
-    here.database.write_bytes(blank)
+    here.database.write_bytes(empty_database)
     here.database.chmod(0o600)
     return here
 

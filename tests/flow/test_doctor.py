@@ -618,11 +618,11 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 @pytest.mark.parametrize("locked", ["file", "folder"])
-def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, blank: bytes) -> None:
+def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, empty_database: bytes) -> None:
     folder = signoff.at.folder / "locked"
     folder.mkdir()
     path = folder / "signoff.db"
-    path.write_bytes(blank)
+    path.write_bytes(empty_database)
     path.chmod(0o400 if locked == "file" else 0o600)
     folder.chmod(0o700 if locked == "file" else 0o500)
     try:
@@ -712,7 +712,7 @@ def test_a_clock_behind_the_audit_log_is_told(signoff: Commands, monkeypatch: py
 def test_a_clock_that_jumps_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     class Jumping(FakeClock):
         def now(self) -> datetime:
-            self.pass_(timedelta(minutes=1))
+            self.pass_time(timedelta(minutes=1))
             return self.at
 
     monkeypatch.setattr(command, "SystemClock", lambda: Jumping(SystemClock().now()))

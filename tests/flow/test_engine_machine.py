@@ -138,13 +138,13 @@ _REQUESTS = "SELECT id FROM request WHERE coalesce(?, state) = state ORDER BY id
 
 
 class EngineMachine(RuleBasedStateMachine):
-    blank: bytes = b""
+    empty_database: bytes = b""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name, "signoff.db")
-        path.write_bytes(self.blank)
+        path.write_bytes(self.empty_database)
         self.loop = asyncio.new_event_loop()
         self.clock, self.world = FakeClock(), World()
         self.store = stepwise_units.DirectStore(path, clock=self.clock, ids=CountingIds())
@@ -373,7 +373,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 3, 9, 31, 600, 900, 1801, 3600, 7200]))
     def time_passes(self, seconds: int) -> None:
-        self.clock.pass_(timedelta(seconds=seconds))
+        self.clock.pass_time(timedelta(seconds=seconds))
 
     @precondition(lambda self: self._next_times())
     @rule()
@@ -525,7 +525,7 @@ class EngineMachine(RuleBasedStateMachine):
         job = draws.draw(st.sampled_from(self.jobs))
         self.jobs.remove(job)
         if lapse:
-            self.clock.pass_(run_rows.LEASE)
+            self.clock.pass_time(run_rows.LEASE)
 
     # -- copies --
 
@@ -767,8 +767,8 @@ def moment(text: str) -> datetime:
 
 
 @pytest.mark.timeout(0)
-def test_no_order_of_events_loses_doubles_or_skips_a_decision(blank: bytes) -> None:
-    machine = type("Machine", (EngineMachine,), {"blank": blank})
+def test_no_order_of_events_loses_doubles_or_skips_a_decision(empty_database: bytes) -> None:
+    machine = type("Machine", (EngineMachine,), {"empty_database": empty_database})
     run_state_machine_as_test(
         machine,
         settings=settings(

@@ -20,11 +20,11 @@ GATED = HELLO + "    gate: {approvers: [lee@example.com]}\n"
 
 
 @pytest.fixture
-def at(tmp_path: Path, blank: bytes) -> Installation:
+def at(tmp_path: Path, empty_database: bytes) -> Installation:
     folder = tmp_path / "data"
     folder.mkdir()
     here = Installation(tmp_path, folder / "signoff.db")
-    here.database.write_bytes(blank)
+    here.database.write_bytes(empty_database)
     here.database.chmod(0o600)
     here.write("hello.yaml", GATED)
     return here

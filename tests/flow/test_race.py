@@ -19,7 +19,7 @@ from engine.store import browsers, people
 from engine.store.port import Tx
 from tests.support import html_forms
 from tests.support.server_env import ServerEnv, open_server
-from tests.support.slack_env import buttons, copy_of, whispered
+from tests.support.slack_env import buttons, copy_of, ephemeral_texts
 
 EACH = 10
 TIMES = 10
@@ -107,10 +107,10 @@ async def test_of_two_hundred_decisions_one_wins_and_all_others_are_answered(tmp
         assert all(f"pproved by {by}" in said for _, said in answers), answers
 
         def told(one: SimulatedPerson) -> int:
-            return len(whispered(here.sandbox, one)) + (one.user.real_name == by)
+            return len(ephemeral_texts(here.sandbox, one)) + (one.user.real_name == by)
 
         await here.sandbox.until(lambda: all(told(one) == TIMES for one in clickers), seconds=30)
-        sentences = [said for one in clickers for said in whispered(here.sandbox, one)]
+        sentences = [said for one in clickers for said in ephemeral_texts(here.sandbox, one)]
         assert all("already approved by" in said for said in sentences), sentences
         await here.sandbox.until(lambda: not any(buttons(copy_of(one, "Pay 900 EUR?")) for one in clickers), seconds=30)
         await here.sandbox.mail.wait_for(subject="Re: Pay 900 EUR?", count=EACH, seconds=30)

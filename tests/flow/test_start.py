@@ -33,9 +33,9 @@ DATA = {"pydantic", "yaml", "rich"}
 
 
 @pytest.fixture
-def at(tmp_path: Path, blank: bytes) -> Installation:
+def at(tmp_path: Path, empty_database: bytes) -> Installation:
     at = installation(tmp_path)
-    at.database.write_bytes(blank)
+    at.database.write_bytes(empty_database)
     at.write("hello.yaml", HELLO)
     return at
 

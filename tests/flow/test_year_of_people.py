@@ -346,7 +346,7 @@ class Year:
     async def read_mail(self, challenge: str | None = None, holder: str = "") -> None:
         """What came to the mailboxes goes to those who read them now."""
         await self.home.settle()
-        letters = [*self.home.mail.box.posted.values()]
+        letters = [*self.home.mail.channel.posted.values()]
         for letter in letters[self.read_letters :]:
             human, card = self.reader(letter.address), letter.cards[0]
             if human is None:
@@ -433,7 +433,7 @@ async def test_in_a_year_no_decision_is_taken_for_somebody_else(tmp_path: Path, 
         while day < DAYS:
             passes = here.dice.choice([0, 0, 1, 1, 2])
             day += passes
-            here.home.pass_(days=passes, minutes=2)
+            here.home.pass_time(days=passes, minutes=2)
             if here.dice.random() < 0.4:
                 here.dice.choice(changes)()
             acts = [*[here.opens] * 3, *[here.tries] * 6, *[here.signs_in] * 2, here.types_codes, here.cancels]

@@ -27,7 +27,7 @@ from engine.domain import (
 )
 from engine.store.takeover import take_over
 from tests.support.engine_env import EngineEnv, open_engine
-from tests.support.fakes import START, by
+from tests.support.fakes import START, people_reached_by
 
 LEE = "lee@example.com"
 GATED = """
@@ -42,7 +42,7 @@ AHEAD = timedelta(days=3_650)
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
     """A house whose clock is ten years ahead."""
-    async with open_engine(tmp_path / "signoff.db", directory=by("email")) as made:
+    async with open_engine(tmp_path / "signoff.db", directory=people_reached_by("email")) as made:
         made.clock.at = START + AHEAD
         yield made
 
@@ -139,17 +139,17 @@ async def test_links_and_browsers_of_a_clock_that_was_ahead_last_as_long_as_othe
     assert browser.until == home.clock.now() + timedelta(days=30)
     run = await asked(home)
     assert isinstance(await home.engine.decide(await command(home, run, "x", browser=known.browser)), Decided)
-    home.pass_(hours=2)
+    home.pass_time(hours=2)
     seen = await home.identity.browser(known.browser)
     assert seen is not None
     again = await home.identity.browser(known.browser)
     assert again is not None
     assert again.seen_at == home.clock.now(), "when it was seen is written down again"
-    home.pass_(days=30)
+    home.pass_time(days=30)
     found = await home.identity.link(token)
     assert found is not None
     assert found.state is LinkState.EXPIRED
-    home.pass_(hours=3)
+    home.pass_time(hours=3)
     assert await home.identity.browser(known.browser) is None
 
 

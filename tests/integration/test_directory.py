@@ -25,7 +25,7 @@ from engine.errors import ChannelError
 from engine.ports import DirectoryPerson, Resolution, Route
 from engine.references import Reference
 from engine.retry import DIRECTORY_DOWN_WAIT
-from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, Surprise, open_engine
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, UnexpectedError, open_engine
 
 LEE_SLACK = Address("slack", "U0LEE")
 KIM_SLACK = Address("slack", "U0KIM")
@@ -151,7 +151,7 @@ async def test_a_run_starts_while_the_directory_is_out_of_reach_and_asks_later(h
     await home.settle()
     assert (await home.view(run)).error == "The directory does not answer."
     book.down = False
-    home.clock.pass_(DIRECTORY_DOWN_WAIT)
+    home.clock.pass_time(DIRECTORY_DOWN_WAIT)
     await home.settle()
     assert (await home.view(run)).error is None
     assert isinstance(await home.decide(run), Decided)
@@ -167,7 +167,7 @@ async def test_an_effect_is_recorded_though_nobody_can_say_who_is_asked_about_it
     assert view is not None
     assert view.steps[0].output is not None, "what the world returned is on the disk"
     book.down = False
-    home.pass_(minutes=2)
+    home.pass_time(minutes=2)
     await home.settle()
     request = await home.request(run)
     assert [one.person.name for one in request.approvers] == ["Lee"]
@@ -195,7 +195,7 @@ async def test_an_answer_about_an_earlier_visit_is_none(home: EngineEnv) -> None
     await home.register(ACTS)
 
     async def breaks(params: PlayedParams, context: object) -> Mapping[str, object]:
-        raise Surprise("broke")
+        raise UnexpectedError("broke")
 
     home.step.play = breaks
     run = await home.start()

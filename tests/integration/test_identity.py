@@ -44,7 +44,7 @@ from engine.domain import (
 from engine.errors import ChannelError
 from engine.store import challenges
 from tests.support.engine_env import EngineEnv, open_engine
-from tests.support.fakes import by
+from tests.support.fakes import people_reached_by
 from tests.support.recording_channel import Fault
 
 LEE, MIA = "lee@example.com", "mia@example.com"
@@ -59,7 +59,7 @@ steps:
 
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
-    async with open_engine(tmp_path / "signoff.db", directory=by("email")) as made:
+    async with open_engine(tmp_path / "signoff.db", directory=people_reached_by("email")) as made:
         yield made
 
 
@@ -145,9 +145,9 @@ async def test_only_the_hash_of_a_token_is_kept_and_nothing_of_a_code(home: Engi
 
 async def test_each_copy_and_each_attempt_has_a_link_of_its_own_and_all_of_them_work(home: EngineEnv) -> None:
     unknown = ChannelError("no answer after the final dot", outcome_unknown=True)
-    home.mail.box.next_calls(Fault(error=unknown), Fault(error=unknown))
+    home.mail.channel.queue_faults(Fault(error=unknown), Fault(error=unknown))
     await asked(home)
-    home.pass_(seconds=3)
+    home.pass_time(seconds=3)
     await home.settle()
     again = home.mail.to(LEE, DeliveryKind.REQUEST)[-1]
     assert again.again, "whoever reads it learns that it may be the second"
@@ -158,11 +158,11 @@ async def test_each_copy_and_each_attempt_has_a_link_of_its_own_and_all_of_them_
 
 async def test_a_link_whose_mail_was_refused_is_forgotten(home: EngineEnv, caplog: pytest.LogCaptureFixture) -> None:
     refused = ChannelError("the mail server mail.example.com:587 cannot be reached")
-    home.mail.box.next_calls(*[Fault(error=refused)] * 4)
+    home.mail.channel.queue_faults(*[Fault(error=refused)] * 4)
     with caplog.at_level(logging.INFO, logger="engine.delivery.concurrency"):
         await asked(home)
         for _ in range(3):
-            home.pass_(seconds=5)
+            home.pass_time(seconds=5)
             await home.settle()
     assert (await home.identity.link(token(home, LEE))) is not None
     with closing(sqlite3.connect(home.path)) as connection:
@@ -220,7 +220,7 @@ async def test_links_run_out_and_can_be_withdrawn(home: EngineEnv) -> None:
     assert await home.engine.decide(await command(home, run)) == NoLink(state=LinkState.REVOKED)
     assert "links.revoked" in await home.kinds(run)
     run = await asked(home, ", assurance: link")
-    home.pass_(days=31)
+    home.pass_time(days=31)
     found = await home.identity.link(token(home))
     assert found is not None
     assert found.state is LinkState.EXPIRED
@@ -322,7 +322,7 @@ async def test_five_wrong_codes_end_one_challenge_and_no_other(home: EngineEnv) 
 async def test_a_code_holds_for_ten_minutes(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
-    home.pass_(minutes=10)
+    home.pass_time(minutes=10)
     assert await give(home, challenge.challenge, code(home)) == CodeExpired()
 
 
@@ -354,7 +354,7 @@ async def test_a_scanner_that_asks_for_codes_does_not_lock_the_person_out(home: 
             challenge = await sent(home, await command(home, run, form=scanner), scanner)
             for _ in range(5):
                 await give(home, challenge.challenge, "12345678", scanner)
-        home.pass_(minutes=1)
+        home.pass_time(minutes=1)
         newest = home.mail.to(LEE, DeliveryKind.CODE)[-1]
         assert newest.until is not None
         assert newest.until >= home.clock.now(), "there is always a mail with a code that holds, or another is sent"
@@ -372,7 +372,7 @@ async def test_an_address_does_not_get_more_than_a_few_codes(home: EngineEnv) ->
     answers = []
     for number in range(60):
         answers.append(await sent(home, await command(home, run, form=f"form-{number}")))
-        home.pass_(minutes=1)
+        home.pass_time(minutes=1)
     confirms = [one.purpose is Purpose.DECIDE for one in answers]
     assert confirms == [*[True] * challenges.UNANSWERED_PER_HOUR, *[False] * 55]
     assert (
@@ -405,7 +405,7 @@ async def test_wrong_codes_for_decisions_are_few_whatever_is_asked_for(home: Eng
             tried += 1
             if isinstance(await give(home, asked_for.challenge, "12345678", f"guesser {number}"), CodeExpired):
                 break
-        home.pass_(minutes=5)
+        home.pass_time(minutes=5)
     assert tried == challenges.UNANSWERED_PER_DAY * challenges.TRIES
     assert (await home.kinds(run)).count("code.exhausted") == challenges.UNANSWERED_PER_DAY
 
@@ -435,7 +435,7 @@ async def test_a_browser_is_remembered_for_thirty_days_or_until_it_is_forgotten(
     assert await home.identity.browser(known.browser) is None
     run = await asked(home)
     assert isinstance(await home.engine.decide(await command(home, run, browser=known.browser)), NeedsCode)
-    home.pass_(days=30)
+    home.pass_time(days=30)
     assert await home.identity.browser(other.browser) is None
 
 
@@ -483,9 +483,9 @@ async def test_a_forwarded_link_is_of_no_use_in_the_browser_of_somebody_who_is_n
 async def test_when_a_browser_was_seen_is_written_down_now_and_then(home: EngineEnv) -> None:
     known = await proven(home, await asked(home))
     began = home.clock.now()
-    home.pass_(minutes=59)
+    home.pass_time(minutes=59)
     first = await home.identity.browser(known.browser)
-    home.pass_(minutes=2)
+    home.pass_time(minutes=2)
     await home.identity.browser(known.browser)
     second = await home.identity.browser(known.browser)
     assert first is not None
@@ -513,7 +513,7 @@ async def test_who_asks_to_sign_in_leaves_nothing_unless_a_code_is_sent(home: En
     for at in range(50):
         await home.identity.sign_in(SignIn(email=LEE, holder=f"browser {at}", form=f"g{at}"))
     assert challenges_of(home) == challenges.SIGN_INS_PER_HOUR
-    home.pass_(hours=25)
+    home.pass_time(hours=25)
     await home.identity.sign_in(SignIn(email="late@example.com", holder="browser", form="g"))
     assert challenges_of(home) == 0
 
@@ -522,7 +522,7 @@ async def test_a_code_that_could_not_be_sent_for_hours_is_not_sent_any_more(home
     await asked(home)
     await home.settle()
     await home.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
-    home.pass_(hours=25)
+    home.pass_time(hours=25)
     await home.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g"))
     assert challenges_of(home) == 0
     await home.settle()

@@ -20,7 +20,7 @@ from engine.errors import ChannelError
 from engine.read_models import DeliveryView
 from engine.store import deliveries
 from engine.store.deliveries import LEASE
-from tests.support.engine_env import SAM, TERMINAL, EngineEnv, Surprise, open_engine, plain, until
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, UnexpectedError, open_engine, plain, until
 from tests.support.recording_channel import Fault, RecordingChannel
 from tests.support.repeating_store import RepeatingStore
 
@@ -111,16 +111,16 @@ async def test_two_hints_at_once_post_one_copy(home: EngineEnv) -> None:
 async def test_the_first_receipt_starts_the_clock_and_the_second_does_not_move_it(home: EngineEnv) -> None:
     run = await opened(home, TWO)
     first, second = await home.engine.deliveries(run=run)
-    home.pass_(minutes=5)
+    home.pass_time(minutes=5)
     await home.relay.deliver(first.id)
     asked = (await home.request(run)).model
     assert asked.deadlines.first_shown_at == home.clock.now()
     assert asked.deadlines.expires_at == home.clock.now() + timedelta(hours=1)
-    home.pass_(minutes=5)
+    home.pass_time(minutes=5)
     await home.relay.deliver(second.id)
     later = (await home.request(run)).model
     assert later.deadlines == asked.deadlines
-    home.pass_(minutes=55)
+    home.pass_time(minutes=55)
     assert isinstance(await home.decide(run), Expired)
     await home.settle()
     assert {str(one.card.state)[:7] for one in home.channel.posted.values() if one.card.request} == {"Expired"}
@@ -137,7 +137,7 @@ async def test_a_request_that_closes_before_its_first_post_is_never_posted(home:
 async def test_a_decision_while_a_post_is_under_way_leaves_no_live_buttons(home: EngineEnv) -> None:
     run = await opened(home)
     gate = asyncio.Event()
-    home.channel.next_calls(Fault(gate=gate))
+    home.channel.queue_faults(Fault(gate=gate))
     posting = asyncio.ensure_future(home.deliver())
     await until(lambda: home.channel.calls == 1)
     assert isinstance(await home.decide(run), Decided)
@@ -156,7 +156,7 @@ async def test_a_decision_while_a_post_is_under_way_leaves_no_live_buttons(home:
 async def test_an_alert_is_told_once(home: EngineEnv) -> None:
     run = await opened(home, FAILING)
     await home.settle()
-    home.pass_(days=2)
+    home.pass_time(days=2)
     await home.settle()
     (told,) = home.channel.of("sam@example.com")
     assert [one.kind for one in told.cards] == [DeliveryKind.ALERT]
@@ -174,7 +174,7 @@ async def test_what_a_copy_shows_is_read_without_the_outputs_of_steps(home: Engi
 
 async def test_a_post_that_fails_is_tried_again_ever_more_rarely(home: EngineEnv) -> None:
     run = await opened(home)
-    home.channel.next_calls(*[Fault(error=REFUSED)] * 8)
+    home.channel.queue_faults(*[Fault(error=REFUSED)] * 8)
     waits = []
     for _ in range(8):
         assert await home.deliver() == 1
@@ -182,9 +182,9 @@ async def test_a_post_that_fails_is_tried_again_ever_more_rarely(home: EngineEnv
         assert view.next_at is not None
         assert view.last_error == "The mailbox is busy."
         waits.append(view.next_at - home.clock.now())
-        home.clock.pass_(waits[-1] - timedelta(microseconds=1))
+        home.clock.pass_time(waits[-1] - timedelta(microseconds=1))
         assert await home.deliver() == 0, "not a moment too early"
-        home.clock.pass_(timedelta(microseconds=1))
+        home.clock.pass_time(timedelta(microseconds=1))
     assert waits == [*retry.DELIVERY_WAITS, timedelta(hours=1)]
     assert await home.deliver() == 1
     view = await copy(home, run)
@@ -195,16 +195,16 @@ async def test_an_edit_that_fails_is_tried_again(home: EngineEnv) -> None:
     run = await opened(home)
     await home.settle()
     await home.decide(run)
-    home.channel.next_calls(Fault(error=REFUSED), Fault(error=LOST))
+    home.channel.queue_faults(Fault(error=REFUSED), Fault(error=LOST))
     await home.settle()
     (posted,) = home.channel.of("lee@example.com")
     assert len(posted.cards) == 1
-    home.pass_(seconds=1)
+    home.pass_time(seconds=1)
     await home.settle()
-    home.pass_(seconds=5)
+    home.pass_time(seconds=5)
     await home.settle()
     assert "Approved" in str(posted.card.state)
-    assert home.channel.looks == 0, "an edit finds its copy by its receipt"
+    assert home.channel.find_calls == 0, "an edit finds its copy by its receipt"
 
 
 @pytest.mark.parametrize(
@@ -219,21 +219,21 @@ async def test_the_vendors_wish_to_wait_is_obeyed_within_reason(
     home: EngineEnv, wish: timedelta, wait: timedelta
 ) -> None:
     run = await opened(home)
-    home.channel.next_calls(Fault(error=ChannelError("Too many.", retry_after=wish)))
+    home.channel.queue_faults(Fault(error=ChannelError("Too many.", retry_after=wish)))
     await home.deliver()
     assert (await copy(home, run)).next_at == home.clock.now() + wait
 
 
 async def test_an_address_that_will_never_take_it_is_given_up_and_written_down(home: EngineEnv) -> None:
     run = await opened(home)
-    home.channel.next_calls(Fault(error=DEAD))
+    home.channel.queue_faults(Fault(error=DEAD))
     await home.settle()
     alert, view = sorted(await home.engine.deliveries(run=run), key=lambda one: one.kind)
     assert (view.state, view.next_at, view.last_error) == (DeliveryState.DEAD, None, "There is no such mailbox.")
     assert (alert.kind, alert.topic, alert.state) == (DeliveryKind.ALERT, "unreachable", DeliveryState.SHOWN)
     dead = [one for one in await home.engine.story(run) if one.kind == "delivery.dead"]
     assert [dict(one.content or {})["error"] for one in dead] == ["There is no such mailbox."]
-    home.pass_(minutes=14)
+    home.pass_time(minutes=14)
     assert isinstance(await home.decide(run), Decided)
     await home.settle()
     assert home.channel.calls == 3, "a dead copy follows nothing; what its owner was told does"
@@ -256,10 +256,10 @@ async def test_a_channel_that_is_not_set_up_is_said_and_waited_for(tmp_path: Pat
 
 async def test_a_post_of_unknown_outcome_that_landed_is_adopted(home: EngineEnv) -> None:
     run = await opened(home)
-    home.channel.next_calls(Fault(error=LOST, landed=True))
+    home.channel.queue_faults(Fault(error=LOST, landed=True))
     await home.deliver()
     assert (await copy(home, run)).next_at == home.clock.now() + retry.UNKNOWN_OUTCOME_WAIT
-    home.clock.pass_(retry.UNKNOWN_OUTCOME_WAIT)
+    home.clock.pass_time(retry.UNKNOWN_OUTCOME_WAIT)
     await home.settle()
     assert len(home.channel.of("lee@example.com")) == 1
     assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -270,23 +270,23 @@ async def test_a_post_of_unknown_outcome_that_landed_is_adopted(home: EngineEnv)
 
 async def test_a_post_of_unknown_outcome_that_did_not_land_is_posted_again(home: EngineEnv) -> None:
     run = await opened(home)
-    home.channel.next_calls(Fault(error=LOST))
+    home.channel.queue_faults(Fault(error=LOST))
     await home.deliver()
-    home.clock.pass_(retry.UNKNOWN_OUTCOME_WAIT)
+    home.clock.pass_time(retry.UNKNOWN_OUTCOME_WAIT)
     await home.settle()
-    assert (home.channel.looks, len(home.channel.of("lee@example.com"))) == (1, 1)
+    assert (home.channel.find_calls, len(home.channel.of("lee@example.com"))) == (1, 1)
     assert (await copy(home, run)).state is DeliveryState.SHOWN
 
 
 async def test_as_long_as_nobody_can_look_nothing_is_posted_again(home: EngineEnv) -> None:
     await opened(home)
-    home.channel.next_calls(Fault(error=LOST, landed=True))
-    home.channel.next_looks(REFUSED, REFUSED)
+    home.channel.queue_faults(Fault(error=LOST, landed=True))
+    home.channel.queue_find_errors(REFUSED, REFUSED)
     for _ in range(4):
         await home.deliver()
-        home.pass_(minutes=1)
+        home.pass_time(minutes=1)
     assert len(home.channel.of("lee@example.com")) == 1
-    assert home.channel.looks == 3
+    assert home.channel.find_calls == 3
 
 
 @pytest.mark.parametrize("landed", [True, False])
@@ -294,7 +294,7 @@ async def test_a_request_that_closes_after_a_post_of_unknown_outcome_leaves_no_l
     home: EngineEnv, landed: bool
 ) -> None:
     run = await opened(home)
-    home.channel.next_calls(Fault(error=LOST, landed=landed))
+    home.channel.queue_faults(Fault(error=LOST, landed=landed))
     await home.deliver()
     await home.decide(run, Verdict.REJECT)
     await home.settle()
@@ -311,16 +311,16 @@ async def test_after_a_crash_between_the_post_and_its_record_one_copy_is_found_o
     async with open_engine(tmp_path / "signoff.db") as before:
         run = await opened(before)
         # The post is cut off with the process that made it; only the other side knows whether it landed.
-        before.channel.next_calls(Fault(error=asyncio.CancelledError(), landed=landed))
+        before.channel.queue_faults(Fault(error=asyncio.CancelledError(), landed=landed))
         with pytest.raises(asyncio.CancelledError):
             await before.deliver()
     async with open_engine(tmp_path / "signoff.db", clock=before.clock, channel=before.channel) as after:
         await after.settle()
         assert after.channel.calls == 1, "its lease still runs"
-        after.clock.pass_(LEASE)
+        after.clock.pass_time(LEASE)
         await after.settle()
         assert len(after.channel.of("lee@example.com")) == 1
-        assert after.channel.looks == 1
+        assert after.channel.find_calls == 1
         assert (await copy(after, run)).state is DeliveryState.SHOWN
         assert (await after.request(run)).model.deadlines.first_shown_at == after.clock.now()
 
@@ -328,10 +328,10 @@ async def test_after_a_crash_between_the_post_and_its_record_one_copy_is_found_o
 async def test_a_relay_that_was_taken_over_records_nothing(home: EngineEnv, tmp_path: Path) -> None:
     run = await opened(home)
     one, gate = (await copy(home, run)).id, asyncio.Event()
-    home.channel.next_calls(Fault(gate=gate, error=DEAD))
+    home.channel.queue_faults(Fault(gate=gate, error=DEAD))
     slow = asyncio.ensure_future(home.relay.deliver(one))
     await until(lambda: home.channel.calls == 1)
-    home.clock.pass_(LEASE)
+    home.clock.pass_time(LEASE)
     channels, directory = {"other": home.channel}, home.advancer.directory
     other = outbox.Relay(
         home.store, channels=channels, directory=directory, render=lambda copy: pytest.fail("rendered")
@@ -348,10 +348,10 @@ async def test_a_relay_that_comes_back_after_its_lease_leaves_no_live_buttons(ho
     await home.settle()
     one, gate = (await copy(home, run)).id, asyncio.Event()
     await home.store.transact(lambda tx: deliveries.mark_to_show_again(tx, one))
-    home.channel.next_calls(Fault(gate=gate))
+    home.channel.queue_faults(Fault(gate=gate))
     slow = asyncio.ensure_future(home.relay.deliver(one))
     await until(lambda: home.channel.calls == 2)
-    home.clock.pass_(LEASE)
+    home.clock.pass_time(LEASE)
     assert isinstance(await home.decide(run), Decided)
     same_place = RecordingChannel()
     same_place.posted = home.channel.posted
@@ -370,29 +370,29 @@ async def test_a_relay_that_comes_back_after_its_lease_leaves_no_live_buttons(ho
 async def test_a_channel_that_hangs_is_cut_off_and_its_copy_looked_for(tmp_path: Path) -> None:
     async with open_engine(tmp_path / "signoff.db", show_seconds=0.01) as home:
         run = await opened(home)
-        home.channel.next_calls(Fault(gate=asyncio.Event()))
+        home.channel.queue_faults(Fault(gate=asyncio.Event()))
         await home.deliver()
         assert "did not answer within 0.01 seconds" in str((await copy(home, run)).last_error)
-        home.clock.pass_(retry.UNKNOWN_OUTCOME_WAIT)
+        home.clock.pass_time(retry.UNKNOWN_OUTCOME_WAIT)
         await home.settle()
-        assert home.channel.looks == 1
+        assert home.channel.find_calls == 1
         assert (await copy(home, run)).state is DeliveryState.SHOWN
 
 
-@pytest.mark.parametrize("error", [Surprise("oh"), KeyError("oh"), TimeoutError(), BrokenPipeError()])
+@pytest.mark.parametrize("error", [UnexpectedError("oh"), KeyError("oh"), TimeoutError(), BrokenPipeError()])
 @pytest.mark.parametrize("landed", [True, False])
 async def test_a_channel_with_a_bug_neither_loses_the_copy_nor_posts_it_twice_nor_spins(
     home: EngineEnv, error: Exception, landed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = await opened(home)
-    home.channel.next_calls(Fault(error=error, landed=landed))
+    home.channel.queue_faults(Fault(error=error, landed=landed))
     with caplog.at_level(logging.ERROR):
         await home.deliver()
     view = await copy(home, run)
     assert view.id in str(view.last_error)
     assert [record.exc_info is not None and view.id in record.getMessage() for record in caplog.records] == [True]
     assert await home.deliver() == 0
-    home.clock.pass_(retry.UNKNOWN_OUTCOME_WAIT)
+    home.clock.pass_time(retry.UNKNOWN_OUTCOME_WAIT)
     await home.settle()
     assert len(home.channel.of("lee@example.com")) == 1
     assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -404,7 +404,7 @@ async def test_a_receipt_that_cannot_be_recorded_is_kept_until_it_can_and_nothin
     async with open_engine(tmp_path / "signoff.db", busy_seconds=0.01) as home:
         run = await opened(home)
         gate = asyncio.Event()
-        home.channel.next_calls(Fault(gate=gate))
+        home.channel.queue_faults(Fault(gate=gate))
         posting = asyncio.ensure_future(home.deliver())
         await until(lambda: home.channel.calls == 1)
         one = (await copy(home, run)).id
@@ -414,12 +414,12 @@ async def test_a_receipt_that_cannot_be_recorded_is_kept_until_it_can_and_nothin
             gate.set()
             await until(lambda: bool(caplog.records))
         assert "locked by another program" in caplog.records[0].getMessage()
-        home.clock.pass_(2 * LEASE)
+        home.clock.pass_time(2 * LEASE)
         await home.relay.deliver(one)
         other.execute("ROLLBACK")
         other.close()
         await posting
-        assert (home.channel.calls, home.channel.looks) == (1, 0)
+        assert (home.channel.calls, home.channel.find_calls) == (1, 0)
         assert (await copy(home, run)).state is DeliveryState.SHOWN
 
 
@@ -455,7 +455,7 @@ async def test_a_copy_that_a_crash_cut_off_is_taken_up_at_once_by_whoever_owns_t
     async with open_engine(path, channel=channel) as after:
         await after.store.transact(deliveries.release_deliveries)
         assert await after.deliver() == 1
-        assert channel.looks == 1, "it may have been posted"
+        assert channel.find_calls == 1, "it may have been posted"
 
 
 class Slow(RecordingChannel):
@@ -467,10 +467,10 @@ async def test_a_channel_that_takes_longer_is_left_alone_for_longer(tmp_path: Pa
         await home.register(GATED)
         run = await home.start()
         gate = asyncio.Event()
-        home.channel.next_calls(Fault(gate=gate))
+        home.channel.queue_faults(Fault(gate=gate))
         showing = asyncio.ensure_future(home.relay.deliver((await copy(home, run)).id))
         await until(lambda: home.channel.calls == 1)
-        home.pass_(seconds=309)
+        home.pass_time(seconds=309)
         assert await home.deliver() == 0
         gate.set()
         await showing
@@ -483,7 +483,7 @@ async def test_a_slow_channel_leaves_places_to_the_others_and_takes_up_what_wait
         await home.register(many)
         run = await home.start()
         gate = asyncio.Event()
-        home.channel.next_calls(*[Fault(gate=gate)] * 40)
+        home.channel.queue_faults(*[Fault(gate=gate)] * 40)
         due = [one.id for one in await home.engine.deliveries(run=run)]
         showing = [asyncio.ensure_future(home.relay.deliver(one)) for one in due]
         await until(

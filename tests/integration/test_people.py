@@ -371,7 +371,7 @@ async def test_people_who_were_joined_are_separated_when_the_server_starts(
 ) -> None:
     await home.register(ASKS)
     run = await home.start()
-    home.pass_(minutes=1)
+    home.pass_time(minutes=1)
     await home.start(who=["kim@example.com"])
     await home.store.transact(_join_as_before)
     assert len((await person(home.engine, account("UKIM"))).addresses) == 3

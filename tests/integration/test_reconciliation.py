@@ -11,7 +11,7 @@ import pytest
 from engine.domain import Cancel, Done, Verdict
 from engine.store import reconciliation
 from engine.store.sqlite_connection import connect
-from tests.support.engine_env import SAM, TERMINAL, EngineEnv, Surprise, open_engine
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, UnexpectedError, open_engine
 
 FLOW = """
 name: flow
@@ -49,7 +49,7 @@ async def lived(home: EngineEnv) -> dict[str, str]:
     home.step.play = _broken
     await home.decide(runs["broken"])
     await home.settle()
-    home.pass_(hours=2)
+    home.pass_time(hours=2)
     await home.settle()
     runs["waiting"] = await home.start()
     await home.settle()
@@ -57,7 +57,7 @@ async def lived(home: EngineEnv) -> dict[str, str]:
 
 
 async def _broken(*_: object) -> dict[str, object]:
-    raise Surprise("it broke")
+    raise UnexpectedError("it broke")
 
 
 async def test_the_log_and_the_tables_say_the_same_of_all_that_happens(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ async def test_a_log_that_begins_anew_is_named_once(path: Path) -> None:
     """The log is emptied, and a server writes a chain of its own, which is whole by itself."""
     empty_the_log(path)
     async with open_engine(path) as home:
-        home.pass_(days=30)
+        home.pass_time(days=30)
         await home.decide(await home.start())
     found = [one for one in differences(path) if "was begun anew" in one]
     assert len(found) == 1

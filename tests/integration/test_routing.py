@@ -70,26 +70,26 @@ async def test_each_is_asked_where_they_are_best_reached(home: EngineEnv) -> Non
 
 async def test_mail_goes_out_where_nobody_acted_for_a_while(home: EngineEnv) -> None:
     run = await asked(home)
-    home.pass_(minutes=14, seconds=59)
+    home.pass_time(minutes=14, seconds=59)
     await home.settle()
     assert ("email", LEE) not in await ways(home, run)
-    home.pass_(seconds=2)
+    home.pass_time(seconds=2)
     await home.settle()
     assert ("email", LEE) in await ways(home, run)
     assert "request.fell_back" in await home.kinds(run)
 
 
 async def test_the_wait_is_what_the_gate_says_and_begins_when_somebody_was_shown_it(home: EngineEnv) -> None:
-    home.channel.next_calls(Fault(error=ChannelError("not now", retry_after=timedelta(hours=2))))
-    mail = home.mail.box
-    mail.next_calls(Fault(error=ChannelError("not now", retry_after=timedelta(minutes=3))))
+    home.channel.queue_faults(Fault(error=ChannelError("not now", retry_after=timedelta(hours=2))))
+    mail = home.mail.channel
+    mail.queue_faults(Fault(error=ChannelError("not now", retry_after=timedelta(minutes=3))))
     run = await asked(home, ", fallback_after: 5m")
-    home.pass_(minutes=3)
+    home.pass_time(minutes=3)
     await home.settle()
-    home.pass_(minutes=4)
+    home.pass_time(minutes=4)
     await home.settle()
     assert ("email", LEE) not in await ways(home, run), "Mia was shown it only four minutes ago"
-    home.pass_(minutes=1)
+    home.pass_time(minutes=1)
     await home.settle()
     assert ("email", LEE) in await ways(home, run)
 
@@ -97,7 +97,7 @@ async def test_the_wait_is_what_the_gate_says_and_begins_when_somebody_was_shown
 async def test_a_decision_comes_before_the_mail(home: EngineEnv) -> None:
     run = await asked(home)
     assert isinstance(await home.decide(run), Decided)
-    home.pass_(hours=1)
+    home.pass_time(hours=1)
     await home.settle()
     assert ("email", LEE) not in await ways(home, run)
 
@@ -105,7 +105,7 @@ async def test_a_decision_comes_before_the_mail(home: EngineEnv) -> None:
 async def test_mail_goes_out_once(home: EngineEnv) -> None:
     run = await asked(home)
     for _ in range(5):
-        home.pass_(minutes=20)
+        home.pass_time(minutes=20)
         await home.settle()
     assert sorted(await ways(home, run)) == sorted({(one.channel, one.address) for one in await copies(home, run)})
     assert len(await copies(home, run)) == 3
@@ -115,11 +115,11 @@ async def test_mail_goes_out_once(home: EngineEnv) -> None:
 async def test_always_is_at_once_and_never_is_never(home: EngineEnv) -> None:
     run = await asked(home, ", email: always")
     assert await ways(home, run) == {("recording", LEE), ("email", LEE), ("email", "mia@example.com")}
-    home.pass_(hours=1)
+    home.pass_time(hours=1)
     await home.settle()
     assert len(await copies(home, run)) == 3
     run = await asked(home, ", email: never")
-    home.pass_(hours=1)
+    home.pass_time(hours=1)
     await home.settle()
     assert {(one.channel, one.state) for one in await copies(home, run)} == {
         ("recording", DeliveryState.SHOWN),
@@ -128,7 +128,7 @@ async def test_always_is_at_once_and_never_is_never(home: EngineEnv) -> None:
 
 
 async def test_whom_one_way_will_never_reach_is_asked_another_way_at_once(home: EngineEnv) -> None:
-    home.channel.next_calls(Fault(error=GONE))
+    home.channel.queue_faults(Fault(error=GONE))
     run = await asked(home)
     assert ("email", LEE) in await ways(home, run)
     assert await alerts(home, run) == []
@@ -136,16 +136,16 @@ async def test_whom_one_way_will_never_reach_is_asked_another_way_at_once(home: 
 
 
 async def test_where_there_is_no_other_way_left_the_owner_is_told(home: EngineEnv) -> None:
-    home.channel.next_calls(Fault(error=GONE))
-    home.mail.box.next_calls(Fault(error=GONE), Fault(error=GONE))
+    home.channel.queue_faults(Fault(error=GONE))
+    home.mail.channel.queue_faults(Fault(error=GONE), Fault(error=GONE))
     run = await asked(home)
     assert {topic for topic, _, _ in await alerts(home, run)} == {"undelivered", "unreachable"}
     assert {person.email for person, _ in (await home.request(run)).unreached} == {LEE, "mia@example.com"}
 
 
 async def test_an_alert_takes_another_way_too_and_then_ends(home: EngineEnv) -> None:
-    home.channel.next_calls(Fault(error=GONE), Fault(error=GONE), Fault(error=GONE))
-    home.mail.box.next_calls(*[Fault(error=GONE)] * 9)
+    home.channel.queue_faults(Fault(error=GONE), Fault(error=GONE), Fault(error=GONE))
+    home.mail.channel.queue_faults(*[Fault(error=GONE)] * 9)
     run = await asked(home)
     told = await alerts(home, run)
     assert ("unreachable", "recording", SAM) in told
@@ -181,50 +181,50 @@ async def test_an_end_is_told_once_to_one_person_in_one_place(
         started = await home.engine.start(command)
         assert isinstance(started, Started)
         await home.settle()
-        home.pass_(hours=1)
+        home.pass_time(hours=1)
         await home.settle()
         found = [one for one in await home.engine.deliveries(run=started.run) if one.kind is not DeliveryKind.REQUEST]
         assert sorted((one.kind.value, one.channel, one.address) for one in found) == told
 
 
 async def test_a_channel_whose_setup_is_broken_rests_and_the_owner_hears_it_on_another(home: EngineEnv) -> None:
-    home.mail.box.next_calls(Fault(error=BROKEN))
+    home.mail.channel.queue_faults(Fault(error=BROKEN))
     run = await asked(home, ", email: always")
     assert await alerts(home, run) == [("broken", "recording", SAM)]
-    calls = home.mail.box.calls
+    calls = home.mail.channel.calls
     assert calls < 2, "the other mail was not even tried"
-    home.pass_(seconds=59)
+    home.pass_time(seconds=59)
     await home.settle()
-    assert home.mail.box.calls == calls
-    home.pass_(seconds=2)
+    assert home.mail.channel.calls == calls
+    home.pass_time(seconds=2)
     await home.settle()
     assert {one.state for one in await copies(home, run)} == {DeliveryState.SHOWN}
     assert all(one.attempts == 0 for one in await copies(home, run))
 
 
 async def test_a_channel_that_stays_broken_is_tried_ever_more_seldom(home: EngineEnv) -> None:
-    home.mail.box.next_calls(*[Fault(error=BROKEN)] * 5)
+    home.mail.channel.queue_faults(*[Fault(error=BROKEN)] * 5)
     run = await asked(home)
     tried = [home.clock.now()]
-    while home.mail.box.calls < 6:
-        home.pass_(seconds=10)
-        calls = home.mail.box.calls
+    while home.mail.channel.calls < 6:
+        home.pass_time(seconds=10)
+        calls = home.mail.channel.calls
         await home.settle()
-        tried += [home.clock.now()] * (home.mail.box.calls - calls)
+        tried += [home.clock.now()] * (home.mail.channel.calls - calls)
     assert [(later - at).total_seconds() for at, later in pairwise(tried[:6])] == [60, 120, 300, 600, 600]
     assert [topic for topic, _, _ in await alerts(home, run)] == ["broken"]
 
 
 async def test_what_is_not_given_up_at_once_is_given_up_when_its_patience_ends(home: EngineEnv) -> None:
     full = ChannelError("the mailbox is full", patience=timedelta(hours=24))
-    home.mail.box.next_calls(*[Fault(error=full)] * 60)
+    home.mail.channel.queue_faults(*[Fault(error=full)] * 60)
     run = await asked(home)
     for _ in range(23):
-        home.pass_(hours=1)
+        home.pass_time(hours=1)
         await home.settle()
     (mia,) = [one for one in await copies(home, run) if one.address == "mia@example.com"]
     assert mia.state is DeliveryState.DUE
-    home.pass_(hours=2)
+    home.pass_time(hours=2)
     await home.settle()
     (mia,) = [one for one in await copies(home, run) if one.address == "mia@example.com"]
     assert mia.state is DeliveryState.DEAD
@@ -233,7 +233,7 @@ async def test_what_is_not_given_up_at_once_is_given_up_when_its_patience_ends(h
 
 async def test_an_address_that_is_refused_is_marked_until_something_arrives(home: EngineEnv) -> None:
     refused = ChannelError("there is no such mailbox", permanent=True, about="address")
-    home.mail.box.next_calls(Fault(error=refused))
+    home.mail.channel.queue_faults(Fault(error=refused))
     await asked(home)
 
     def marked() -> list[tuple[str, str]]:

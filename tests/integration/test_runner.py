@@ -27,7 +27,7 @@ from tests.support.engine_env import (
     TERMINAL,
     EngineEnv,
     PlayedParams,
-    Surprise,
+    UnexpectedError,
     echo,
     open_engine,
     plain,
@@ -187,10 +187,10 @@ async def test_a_failure_that_may_pass_is_retried_under_the_same_key(home: Engin
     for wait in (10, 99):
         await home.settle()
         assert (await step(home, run)).status is StepStatus.RETRYING
-        home.pass_(seconds=wait - 1)
+        home.pass_time(seconds=wait - 1)
         await home.settle()
         assert (await step(home, run)).status is StepStatus.RETRYING
-        home.pass_(seconds=1)
+        home.pass_time(seconds=1)
     await home.settle()
     assert (await home.view(run)).status is RunStatus.SUCCEEDED
     assert [context.attempt for _, context in home.step.calls] == [1, 2, 3]
@@ -220,7 +220,7 @@ async def test_an_unknown_outcome_asks_a_person_and_is_repeated_only_when_they_s
     home.step.play = raising(StepError("The line went dead.", outcome_unknown=True))
     run = await started(home)
     await home.settle()
-    home.pass_(days=1)
+    home.pass_time(days=1)
     await home.settle()
     assert (await home.view(run)).status is RunStatus.NEEDS_ATTENTION
     assert len(home.step.calls) == 1
@@ -241,7 +241,7 @@ async def test_a_step_that_takes_too_long_is_cut_off_with_unknown_outcome(home: 
 
 
 @pytest.mark.parametrize(
-    "error", [Surprise("SECRET"), KeyError("SECRET"), TimeoutError("SECRET"), asyncio.CancelledError("SECRET")]
+    "error", [UnexpectedError("SECRET"), KeyError("SECRET"), TimeoutError("SECRET"), asyncio.CancelledError("SECRET")]
 )
 async def test_a_step_type_with_a_bug_has_an_unknown_outcome_and_its_traceback_is_logged(
     home: EngineEnv, error: BaseException, caplog: pytest.LogCaptureFixture
@@ -361,7 +361,7 @@ async def test_a_lease_is_renewed_while_a_long_step_works(tmp_path: Path) -> Non
         working = asyncio.ensure_future(home.runner.advance(run))
         await held.begun.wait()
         for _ in range(3):
-            home.pass_(seconds=6)
+            home.pass_time(seconds=6)
             wanted = str((home.clock.now() + LEASE).replace(tzinfo=None))
             await _until_lease(home, run, wanted)
             assert [work for work in await home.engine.due(home.clock.now()) if work.id == run] == []
@@ -392,7 +392,7 @@ async def test_the_outcome_of_a_worker_that_lost_its_lease_is_dropped(
     run = await started(home, AGAIN)
     slow = asyncio.ensure_future(home.runner.advance(run))
     await first.begun.wait()
-    home.clock.pass_(LEASE)
+    home.clock.pass_time(LEASE)
     home.step.play = second
     other = Runner(home.store, home.advancer, steps={"played": home.step}, secrets=_NoSecrets())
     fast = asyncio.ensure_future(other.advance(run))
@@ -435,7 +435,7 @@ async def test_a_step_that_was_under_way_in_a_crash_is_repeated_only_if_that_is_
     async with open_engine(tmp_path / "signoff.db", clock=before.clock, channel=before.channel) as after:
         await after.settle()
         assert after.step.calls == []
-        after.clock.pass_(LEASE)
+        after.clock.pass_time(LEASE)
         await after.settle()
         assert (await after.view(run)).status is status
         assert 1 + len(after.step.calls) == calls
@@ -508,7 +508,7 @@ async def test_an_outcome_that_cannot_be_recorded_is_kept_until_there_is_room_an
     assert "Make room on its disk" in caplog.records[0].getMessage()
     with pytest.raises(StoreFull):
         await home.store.transact(lambda tx: tx.connection.execute(text("CREATE TABLE more (a)")).close())
-    home.clock.pass_(10 * LEASE)
+    home.clock.pass_time(10 * LEASE)
     await home.runner.advance(run)
     assert not working.done()
     await home.store.transact(_pages(1_000_000))
@@ -539,7 +539,7 @@ async def test_a_run_of_a_step_type_that_is_gone_is_put_off_and_goes_on_when_it_
         assert "played" in str(view.error)
         assert view.ready_at == without.clock.now() + DIRECTORY_DOWN_WAIT
         assert not view.status.ended
-    before.clock.pass_(DIRECTORY_DOWN_WAIT)
+    before.clock.pass_time(DIRECTORY_DOWN_WAIT)
     async with open_engine(path, clock=before.clock) as after:
         await after.settle()
         view = await after.view(run)
@@ -561,6 +561,6 @@ async def test_a_run_that_trips_over_a_bug_is_put_off_and_the_traceback_is_logge
     mended = "UPDATE run SET inputs = '{}'"
     await home.store.transact(lambda tx: tx.connection.execute(text(mended)).close())
     assert f"under run {run}" in str((await home.view(run)).error)
-    home.clock.pass_(DIRECTORY_DOWN_WAIT)
+    home.clock.pass_time(DIRECTORY_DOWN_WAIT)
     await home.settle()
     assert (await home.view(run)).status is RunStatus.SUCCEEDED

@@ -594,10 +594,10 @@ async def test_a_request_that_moved_since_it_was_loaded_or_is_past_due_is_not_de
             lambda tx: request_rows.try_expire(tx, before_it_was_shown, RequestState.EXPIRED)
         )
         assert not lapsed
-        home.pass_(hours=1)
+        home.pass_time(hours=1)
         assert await home.store.transact(lambda tx: decided(tx, shown)) is None
         assert (await home.request(run)).model == shown
-        home.pass_(microseconds=-1)
+        home.pass_time(microseconds=-1)
         assert await home.store.transact(lambda tx: decided(tx, shown)) is not None
 
 

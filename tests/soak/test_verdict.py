@@ -51,7 +51,7 @@ class Story:
         await self._approved()
         await self._edited()
         await self._ends_otherwise()
-        self.clock.pass_(timedelta(seconds=60))
+        self.clock.pass_time(timedelta(seconds=60))
         await self._until(lambda: not self._unsettled())
 
     async def _approved(self) -> None:

@@ -11,7 +11,7 @@ from bot.devtools.sandbox import MailConfig
 from bot.devtools.sandbox.mail.config import Security
 
 
-def encrypted(folder: Path, security: Security, **more: Any) -> MailConfig:
+def encrypted_mail_config(folder: Path, security: Security, **more: Any) -> MailConfig:
     """A mail server with a certificate for 127.0.0.1 and localhost; clients are to trust the file in `ca`."""
     authority, stranger = trustme.CA(), trustme.CA()
     ca, right, wrong = folder / "ca.pem", folder / "server.pem", folder / "wrong.pem"

@@ -25,7 +25,7 @@ TOKEN = "k3Jx0mPZ8eQ2vYt7uW1sA9bC4dE6fG5hI0jK3lM2nO8"
 LINK = f"{PUBLIC_URL}/r/{TOKEN}"
 MIA = "mia@example.com"
 
-ASKING = Card(
+REQUEST_CARD = Card(
     kind=DeliveryKind.REQUEST,
     title="Refund 120 €?",
     facts=(("Workflow", "Refund a customer"), ("Why", "over 100: refund policy 4.2"), ("Waits for", "Lee, Mia")),
@@ -40,7 +40,7 @@ ASKING = Card(
     token=TOKEN,
     until=datetime(2026, 3, 9, 9, tzinfo=UTC),
 )
-CODE = Card(
+CODE_CARD = Card(
     kind=DeliveryKind.CODE,
     title="Your code to approve",
     facts=(("For", "Refund 120 €?"),),
@@ -48,8 +48,8 @@ CODE = Card(
     code="48151623",
     until=datetime(2026, 3, 2, 9, 10, tzinfo=UTC),
 )
-ALERT = Card(kind=DeliveryKind.ALERT, title="Refund failed", facts=(("What to do", "Mend it"),), run="r1")
-OUTCOME = Card(kind=DeliveryKind.OUTCOME, title="Refund: done", facts=(("Refund?", "Approved by Lee"),), run="r1")
+ALERT_CARD = Card(kind=DeliveryKind.ALERT, title="Refund failed", facts=(("What to do", "Mend it"),), run="r1")
+OUTCOME_CARD = Card(kind=DeliveryKind.OUTCOME, title="Refund: done", facts=(("Refund?", "Approved by Lee"),), run="r1")
 
 
 def envelope(**changed: Any) -> Envelope:
@@ -102,7 +102,7 @@ async def client_to(running: RunningSandbox, *, ca: Path | None = None, **more: 
         await client.aclose()
 
 
-class Reading(HTMLParser):
+class HtmlContent(HTMLParser):
     """What a reader sees of HTML, where its links lead, and everything that would be fetched."""
 
     def __init__(self, html: str) -> None:

@@ -29,8 +29,8 @@ from engine.system import EnvironmentSecrets, RandomIds
 from engine.worker.advance import Advancer
 from engine.worker.runner import Runner
 from tests.support import stepwise_units
-from tests.support.fakes import FakeClock, by
-from tests.support.recording_channel import Mailboxes, RecordingChannel
+from tests.support.fakes import FakeClock, people_reached_by
+from tests.support.recording_channel import RecordingChannel, RecordingEmailChannel
 
 TERMINAL, WEB = Origin(surface="terminal"), Origin(surface="web")
 ANN, LEE, SAM = (Address("email", f"{name}@example.com") for name in ("ann", "lee", "sam"))
@@ -62,7 +62,7 @@ async def echo(params: PlayedParams, context: StepContext) -> Mapping[str, objec
     return {"text": params.text, "attempt": context.attempt}
 
 
-class Played(StepType[PlayedParams]):
+class PlayedStep(StepType[PlayedParams]):
     """An effect that does what the test says. `again: true` makes it harmless to repeat."""
 
     name: ClassVar[str] = "played"
@@ -93,10 +93,10 @@ class EngineEnv:
     relay: Relay
     clock: FakeClock
     channel: RecordingChannel
-    step: Played
+    step: PlayedStep
     advancer: Advancer
     identity: Identity
-    mail: Mailboxes
+    mail: RecordingEmailChannel
     rendered: list[DeliveryContent] = field(default_factory=list)
 
     async def register(self, source: str) -> None:
@@ -159,8 +159,8 @@ class EngineEnv:
             for work in works:
                 await units[work.kind](work.id)
 
-    def pass_(self, **delta: float) -> None:
-        self.clock.pass_(timedelta(**delta))
+    def pass_time(self, **delta: float) -> None:
+        self.clock.pass_time(timedelta(**delta))
 
     async def kinds(self, run: str) -> list[str]:
         """The story of a run, by the kinds of its entries."""
@@ -189,12 +189,12 @@ async def open_engine(
 ) -> AsyncIterator[EngineEnv]:
     """A house on the file at `path`, as its only owner; a file that is not there yet is an empty database."""
     stepwise_units.copy_empty_database(path)
-    clock, channel, played = clock or FakeClock(), channel or RecordingChannel(), Played()
+    clock, channel, played = clock or FakeClock(), channel or RecordingChannel(), PlayedStep()
     kinds: dict[str, StepType[Any]] = dict(steps or {"set": SetStep(), "wait": WaitStep(), "played": played})
     with schema.owned(path, clock=clock, ids=RandomIds(), busy_seconds=busy_seconds) as store:
         environment = {f"SIGNOFF_SECRET_{name}": value for name, value in (secrets or {}).items()}
         known = EnvironmentSecrets(environment)
-        known_people = directory or by(reached_by)
+        known_people = directory or people_reached_by(reached_by)
         advancer = Advancer(kinds=kinds, directory=known_people, secrets=known)
         rendered: list[DeliveryContent] = []
 
@@ -204,7 +204,7 @@ async def open_engine(
             return card.card(copy)
 
         used = wraps(store)
-        engine, codes, mail = Engine(used, advancer), Codes(b"k" * MIN_KEY), Mailboxes()
+        engine, codes, mail = Engine(used, advancer), Codes(b"k" * MIN_KEY), RecordingEmailChannel()
         yield EngineEnv(
             path,
             store,
@@ -235,5 +235,5 @@ async def open_engine(
     assert channel.complaints == []
 
 
-class Surprise(SignoffError):
+class UnexpectedError(SignoffError):
     """An exception that nobody promised."""

@@ -29,7 +29,7 @@ class FakeClock:
     def now(self) -> datetime:
         return self.at
 
-    def pass_(self, delta: timedelta) -> None:
+    def pass_time(self, delta: timedelta) -> None:
         self.at += delta
 
 
@@ -100,7 +100,7 @@ class KnownPeople:
         return self._routes(str(person.email))
 
 
-def by(channel: str) -> KnownPeople:
+def people_reached_by(channel: str) -> KnownPeople:
     """Everybody is reached through this channel alone."""
     return KnownPeople(lambda email: [Route(channel, email)])
 

@@ -36,21 +36,21 @@ class PostedCopy:
         return self.cards[-1]
 
 
-class Mailboxes:
+class RecordingEmailChannel:
     """A channel like mail: its copies carry links, and nobody can look whether one arrived."""
 
     name = "email"
     carries_links: ClassVar[Literal[True]] = True
 
     def __init__(self) -> None:
-        self.box = RecordingChannel()
+        self.channel = RecordingChannel()
 
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
-        return await self.box.show(address=address, card=card, receipt=receipt, delivery=delivery)
+        return await self.channel.show(address=address, card=card, receipt=receipt, delivery=delivery)
 
     def to(self, address: str, kind: DeliveryKind) -> list[Card]:
         """What came to the address, as it was when it came, the oldest first."""
-        return [one.cards[0] for one in self.box.of(address) if one.cards[0].kind is kind]
+        return [one.cards[0] for one in self.channel.of(address) if one.cards[0].kind is kind]
 
 
 class RecordingChannel:
@@ -62,16 +62,16 @@ class RecordingChannel:
         self.posted: dict[str, PostedCopy] = {}
         self.complaints: list[str] = []
         self.calls = 0
-        self.looks = 0
+        self.find_calls = 0
         self._faults: deque[Fault] = deque()
         self._look_errors: deque[ChannelError] = deque()
         self._busy: set[str] = set()
 
-    def next_calls(self, *faults: Fault) -> None:
+    def queue_faults(self, *faults: Fault) -> None:
         """What becomes of the next calls of `show`, one after the other."""
         self._faults.extend(faults)
 
-    def next_looks(self, *errors: ChannelError) -> None:
+    def queue_find_errors(self, *errors: ChannelError) -> None:
         """How the next calls of `find` fail."""
         self._look_errors.extend(errors)
 
@@ -96,7 +96,7 @@ class RecordingChannel:
         return shown
 
     async def find(self, *, address: str, delivery: str) -> Receipt | None:
-        self.looks += 1
+        self.find_calls += 1
         if self._look_errors:
             raise self._look_errors.popleft()
         for key, one in self.posted.items():

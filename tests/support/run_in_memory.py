@@ -66,7 +66,7 @@ class RunInMemory:
     def resume(self, answer: ResumeAnswer, **output: Value) -> Progress:
         return self._moved(runs.resume(self.workflow, self.state, answer, output=output, now=self.now))
 
-    def later(self, **delta: float) -> None:
+    def pass_time(self, **delta: float) -> None:
         self.now += timedelta(**delta)
 
     def cancel(self) -> None:
@@ -111,7 +111,7 @@ class RunInMemory:
         return progress
 
 
-def asked(opening: Opening, **changes: Any) -> Request:
+def request_of(opening: Opening, **changes: Any) -> Request:
     """The request that this opening becomes, read back from its stored form."""
     request = Request(
         id="q1",
@@ -131,7 +131,7 @@ def asked(opening: Opening, **changes: Any) -> Request:
     return replace_fields(request, deadlines=replace_fields(request.deadlines, **clocks), **changes)
 
 
-def opened(step: str, **inputs: Value) -> Opening:
+def opening_of(step: str, **inputs: Value) -> Opening:
     """The opening of a workflow's first and only step."""
     journey = RunInMemory.of(step, **inputs)
     journey.proceed()

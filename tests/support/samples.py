@@ -60,11 +60,11 @@ def card(**changes: Any) -> Card:
     return replace_fields(whole, **changes)
 
 
-def closed(**changes: Any) -> Card:
+def closed_card(**changes: Any) -> Card:
     return card(**{"actions": (), "state": "Approved by Lee at 2026-03-04 09:40 UTC.", "expires_at": None, **changes})
 
 
-def declared(declaration: object) -> Field:
+def parse_field(declaration: object) -> Field:
     return Field.model_validate(declaration)
 
 
@@ -80,7 +80,7 @@ def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: An
         rev=1,
         content_version=1,
         content=Params({name: value for name, (_, value) in fields.items()}),
-        editable=tuple(Editable((name,), declared(one)) for name, (one, _) in fields.items()),
+        editable=tuple(Editable((name,), parse_field(one)) for name, (one, _) in fields.items()),
         digest=DIGEST,
         approvers=(Approver(PERSON, "owner"),),
         reason_required=ReasonRequired.REJECT,

@@ -37,13 +37,13 @@ from engine.store.sqlite import SqliteStore
 from engine.system import EnvironmentSecrets, RandomIds
 from engine.worker.advance import Advancer
 from engine.worker.runner import Runner
-from tests.support.engine_env import Played
+from tests.support.engine_env import PlayedStep
 from tests.support.fakes import FakeClock
 from tests.support.http_service import PATIENCE
 
 logging.getLogger("slack_bolt").setLevel(logging.CRITICAL)
 logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
-ASKS = """\
+REFUND_WORKFLOW = """\
 name: refund
 title: Refund
 inputs:
@@ -71,7 +71,7 @@ class Bot:
     client: SlackClient
     channel: SlackChannel
     directory: SlackDirectory
-    step: Played
+    step: PlayedStep
     surface: SlackApp | None
     service: SlackService
 
@@ -109,7 +109,7 @@ class SlackEnv:
         )
         homes = StaleHomes()
         directory = SlackDirectory(client, now=lambda: self.clock.at.timestamp())
-        channel, played = SlackChannel(client, homes), Played()
+        channel, played = SlackChannel(client, homes), PlayedStep()
         services = StepServices(sender=SlackSender(client))
         kinds: dict[str, StepType[Any]] = {**registry.builtin(services), "played": played}
         secrets = EnvironmentSecrets({})
@@ -160,7 +160,7 @@ class SlackEnv:
 
     # -- the engine's side --
 
-    async def register(self, source: str = ASKS, by: str = "cleo") -> None:
+    async def register(self, source: str = REFUND_WORKFLOW, by: str = "cleo") -> None:
         address = Address("slack", self.person(by).id)
         origin = Origin(surface="slack", place={"user": address.value})
         answer = await self.engine.register(Register(source=source.encode(), actor=address, origin=origin))
@@ -176,7 +176,7 @@ class SlackEnv:
         assert isinstance(answer, Started)
         return answer.run
 
-    async def request_approval(self, source: str = ASKS, *, by: str = "cleo", **inputs: Any) -> str:
+    async def request_approval(self, source: str = REFUND_WORKFLOW, *, by: str = "cleo", **inputs: Any) -> str:
         """Start a run, post the messages of its request, and return the id of the run."""
         await self.register(source)
         name = source.partition("\n")[0].removeprefix("name: ")
@@ -224,9 +224,9 @@ class SlackEnv:
             lines = [json.loads(line) for line in audit_log.export(connection, DEFAULT_WORKSPACE)]
         return [{**json.loads(line["content"]), "kind": json.loads(line["leaf"])["kind"]} for line in lines]
 
-    def pass_(self, **delta: float) -> None:
+    def pass_time(self, **delta: float) -> None:
         """Move the clocks of the engine and of Slack forward."""
-        self.clock.pass_(timedelta(**delta))
+        self.clock.pass_time(timedelta(**delta))
         self.slack.time.advance(timedelta(**delta).total_seconds())
 
 
@@ -263,12 +263,12 @@ def last_message_of(person: SimulatedPerson, channel: str | None = None) -> str:
     return words(person.sees(channel)[-1]["blocks"])
 
 
-def whispered(slack: RunningSandbox, person: SimulatedPerson) -> list[str]:
+def ephemeral_texts(slack: RunningSandbox, person: SimulatedPerson) -> list[str]:
     """Return the texts of all ephemeral messages to a person, oldest first."""
     return [words(one.blocks) for one in slack.world.ephemerals if one.seen_by == person.id]
 
 
-def fine(ack: Ack | None) -> Ack:
+def expect_ok(ack: Ack | None) -> Ack:
     """Return an acknowledgement, and fail unless Slack accepted it."""
     assert ack is not None
     assert ack.ok, ack

@@ -33,7 +33,7 @@ def problems_of_message(text: str, blocks: list[dict[str, Any]], metadata: Any =
     if not text or length(text) > 4_000:
         found.append(f"the fallback text has {length(text)} characters")
     found += _mrkdwn(text)
-    found += unsaid(text, blocks)
+    found += missing_from_text(text, blocks)
     if metadata is not None and not (metadata.keys() == {"event_type", "event_payload"} and metadata["event_type"]):
         found.append("metadata")
     json.dumps([text, blocks], ensure_ascii=False).encode()
@@ -45,7 +45,7 @@ _SAID_TOGETHER = 3_000
 _CUT = re.compile(r"…( \([\d,]+ more characters\))?$")
 
 
-def unsaid(text: str, blocks: list[dict[str, Any]]) -> list[str]:
+def missing_from_text(text: str, blocks: list[dict[str, Any]]) -> list[str]:
     """What the blocks say and the notification does not; what was cut in a block counts up to there."""
     facts = [line for one in _facts(blocks) for line in one.split("\n")]
     is_cut = any(one.startswith("Not everything fits here") for one in facts)
@@ -305,7 +305,7 @@ _INPUTS = {
 }
 
 
-def sent_back(view: dict[str, Any]) -> dict[str, Any]:
+def untouched_state(view: dict[str, Any]) -> dict[str, Any]:
     """The state of a modal that nobody touched, as Slack sends it."""
     values: dict[str, Any] = {}
     for block in view["blocks"]:

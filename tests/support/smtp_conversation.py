@@ -70,7 +70,7 @@ class SmtpConversation:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
-    async def hears(self) -> str:
+    async def read_reply(self) -> str:
         """The next answer, its lines joined; "" if the connection was closed."""
         lines: list[str] = []
         while not lines or lines[-1][3:4] == "-":
@@ -87,7 +87,7 @@ class SmtpConversation:
     async def __call__(self, line: str) -> str:
         """Say a line; what the server answers."""
         self.write(line.encode() + b"\r\n")
-        return await self.hears()
+        return await self.read_reply()
 
     async def codes(self, *lines: str) -> list[int]:
         """The codes of the answers to lines, said one after the other."""
@@ -107,7 +107,7 @@ async def open_conversation(slack: RunningSandbox, *, greeted: bool = True) -> A
     talk = SmtpConversation(reader, writer)
     try:
         if greeted:
-            assert (await talk.hears()).startswith("220 ")
+            assert (await talk.read_reply()).startswith("220 ")
             assert (await talk("EHLO me.example")).startswith("250-")
         yield talk
     finally:

@@ -121,7 +121,7 @@ class DirectStore:
 
 
 @cache
-def blank() -> bytes:
+def empty_database() -> bytes:
     """The bytes of an empty database of this program's schema. To make one takes many waits for the disk."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "signoff.db")
@@ -132,6 +132,6 @@ def blank() -> bytes:
 def copy_empty_database(path: Path) -> Path:
     """Put an empty database there, unless there is a file already."""
     if not path.exists():
-        path.write_bytes(blank())
+        path.write_bytes(empty_database())
         path.chmod(0o600)
     return path

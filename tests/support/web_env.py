@@ -22,13 +22,13 @@ from engine.read_models import RequestView
 from engine.steps.form import FormStep as Form_
 from engine.steps.set import SetStep
 from tests.support import html_forms
-from tests.support.engine_env import EngineEnv, Played, open_engine
-from tests.support.fakes import FakeClock, by
+from tests.support.engine_env import EngineEnv, PlayedStep, open_engine
+from tests.support.fakes import FakeClock, people_reached_by
 from tests.support.html_forms import Form, Page
 
 ADA, BEN = "ada@example.com", "ben@example.com"
 CHROME: Final = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
-ASKS: Final = """\
+EMAIL_WORKFLOW: Final = """\
 name: mail
 title: Answer a customer
 owner: sam@example.com
@@ -54,7 +54,7 @@ KEYS
 """
 
 
-PAYS: Final = """\
+PAY_WORKFLOW: Final = """\
 name: pay
 title: Pay a supplier
 owner: sam@example.com
@@ -71,9 +71,9 @@ steps:
 """A workflow whose first step may lose its answer, which the second one reads."""
 
 
-def asking_workflow(keys: str = "") -> str:
+def email_workflow(keys: str = "") -> str:
     """The workflow, its gate with more keys: lines of six blanks."""
-    return ASKS.replace("KEYS", keys)
+    return EMAIL_WORKFLOW.replace("KEYS", keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +188,9 @@ class WebEnv:
         made.extra.update(extra)
         return made
 
-    async def asked(self, keys: str = "", *, source: str | None = None, **inputs: Any) -> RequestView:
+    async def request_approval(self, keys: str = "", *, source: str | None = None, **inputs: Any) -> RequestView:
         """A request whose mails have come."""
-        text = source or asking_workflow(keys)
+        text = source or email_workflow(keys)
         await self.home.register(text)
         run = await self.home.start(text.partition("\n")[0].removeprefix("name: "), **inputs)
         await self.home.settle()
@@ -213,25 +213,25 @@ class WebEnv:
         await self.home.settle()
         return len(self.home.mail.to(address, DeliveryKind.CODE))
 
-    async def opened(self, address: str = ADA, browser: Browser | None = None) -> tuple[Browser, Answer]:
+    async def open_link(self, address: str = ADA, browser: Browser | None = None) -> tuple[Browser, Answer]:
         """A browser in which the link of the newest mail was opened."""
         used = browser or self.browser()
         return used, await used.get(f"/r/{self.token(address)}")
 
-    async def proven(self, browser: Browser, at_code: Answer, address: str = ADA) -> Answer:
+    async def enter_code(self, browser: Browser, at_code: Answer, address: str = ADA) -> Answer:
         """Type the code."""
         form = at_code.page.form
         return await browser.post(form.action, form.with_(code=await self.code(address)), kind=form.kind)
 
-    async def remembered(self, address: str = ADA) -> Browser:
+    async def sign_in(self, address: str = ADA) -> Browser:
         """A browser that is signed in."""
         browser = self.browser()
         form = (await browser.get("/inbox")).page.form
         at_code = await browser.post(form.action, form.with_(email=address), kind=form.kind)
-        await self.proven(browser, at_code, address)
+        await self.enter_code(browser, at_code, address)
         return browser
 
-    async def again(self, request: RequestView) -> RequestView:
+    async def reload(self, request: RequestView) -> RequestView:
         """The request as it is now."""
         found = await self.home.engine.request(request.id)
         assert found is not None
@@ -250,9 +250,9 @@ async def open_web(
     steps: Mapping[str, StepType[Any]] | None = None,
 ) -> AsyncIterator[WebEnv]:
     """`host`: of the public address, where it is another than where the server really is."""
-    usual: dict[str, StepType[Any]] = {"set": SetStep(), "form": Form_(), "played": Played()}
+    usual: dict[str, StepType[Any]] = {"set": SetStep(), "form": Form_(), "played": PlayedStep()}
     async with (
-        open_engine(path, directory=directory or by("email"), steps=steps or usual) as home,
+        open_engine(path, directory=directory or people_reached_by("email"), steps=steps or usual) as home,
         aiohttp.ClientSession() as session,
     ):
         port = free_port()

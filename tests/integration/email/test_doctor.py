@@ -16,7 +16,7 @@ from bot.doctor import email
 from bot.doctor.checks import NetworkCheck
 from bot.doctor.context import CheckContext, ClockReading
 from bot.doctor.finding import Finding, FindingState
-from tests.support.certificates import encrypted
+from tests.support.certificates import encrypted_mail_config
 from tests.support.email_env import mail_server
 from tests.support.fakes import FakeClock
 
@@ -45,7 +45,7 @@ def of(running: RunningSandbox, config: MailConfig | None = None, **changed: str
 
 @pytest.fixture
 def config(tmp_path: Path) -> MailConfig:
-    return encrypted(tmp_path, "starttls", user="signoff", password="swordfish")
+    return encrypted_mail_config(tmp_path, "starttls", user="signoff", password="swordfish")
 
 
 async def test_a_server_that_works_is_well_and_gets_no_mail(config: MailConfig) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from bot.devtools.sandbox import AppConfig, FrozenClock, RunningSandbox, persistence, sandbox, seed
 from bot.devtools.sandbox.clock import Time
-from tests.support.certificates import encrypted
+from tests.support.certificates import encrypted_mail_config
 from tests.support.smtp_conversation import MIA, SENDER, message, send, send_raw
 
 
@@ -111,7 +111,7 @@ async def test_the_server_says_where_it_is(tmp_path: Path, session: aiohttp.Clie
     async with sandbox() as slack:
         plain = {"url": f"smtp://127.0.0.1:{slack.mail.port}", "security": "plain", "ca": None}
         assert await Script(slack, session)("GET", "mail/server") == plain
-    async with sandbox(host="::1", mail=encrypted(tmp_path, "starttls")) as slack:
+    async with sandbox(host="::1", mail=encrypted_mail_config(tmp_path, "starttls")) as slack:
         found = await Script(slack, session)("GET", "mail/server")
         assert found["url"] == f"smtp+starttls://[::1]:{slack.mail.port}"
         assert found["ca"] == str(tmp_path / "ca.pem")

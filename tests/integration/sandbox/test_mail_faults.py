@@ -12,7 +12,7 @@ import pytest
 
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.mail.faults import STAGES, MailFault, MailFaultKind
-from tests.support.certificates import encrypted
+from tests.support.certificates import encrypted_mail_config
 from tests.support.smtp_conversation import MIA, SENDER, message, open_conversation, options, send
 
 BEN = "ben@example.com"
@@ -87,13 +87,13 @@ async def test_after_421_the_connection_is_closed(slack: RunningSandbox) -> None
     slack.mail.fault("noop", "error", code=421)
     async with open_conversation(slack) as talk:
         assert (await talk("NOOP")).startswith("421 4.3.2")
-        assert await talk.hears() == ""
+        assert await talk.read_reply() == ""
 
 
 async def test_after_a_refusal_instead_of_a_greeting_there_is_no_service(slack: RunningSandbox) -> None:
     slack.mail.fault("connect", "error", code=554)
     async with open_conversation(slack, greeted=False) as talk:
-        assert await talk.hears() == "554 Refused by policy"
+        assert await talk.read_reply() == "554 Refused by policy"
         assert await talk.codes("EHLO me.example", "NOOP", "QUIT") == [503, 503, 221]
 
 
@@ -184,7 +184,7 @@ async def test_every_command_may_be_hit_at_once(slack: RunningSandbox) -> None:
 @pytest.mark.parametrize("kind", ["certificate", "broken", "reset", "hang"])
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_a_handshake_may_fail(tmp_path: Path, security: Any, kind: MailFaultKind) -> None:
-    async with sandbox(mail=encrypted(tmp_path, security)) as slack:
+    async with sandbox(mail=encrypted_mail_config(tmp_path, security)) as slack:
         slack.mail.fault("tls", kind)
         found = await failure(slack, timeout=0.5)
         assert ("CERTIFICATE_VERIFY_FAILED" in str(found)) == (kind == "certificate")
@@ -193,13 +193,13 @@ async def test_a_handshake_may_fail(tmp_path: Path, security: Any, kind: MailFau
 
 
 async def test_a_handshake_may_be_slow(tmp_path: Path) -> None:
-    async with sandbox(mail=encrypted(tmp_path, "tls")) as slack:
+    async with sandbox(mail=encrypted_mail_config(tmp_path, "tls")) as slack:
         slack.mail.fault("tls", "slow", seconds=0.01)
         await send(slack)
 
 
 async def test_starttls_may_be_missing_or_refused(tmp_path: Path) -> None:
-    async with sandbox(mail=encrypted(tmp_path, "starttls")) as slack:
+    async with sandbox(mail=encrypted_mail_config(tmp_path, "starttls")) as slack:
         slack.mail.fault("starttls", "missing")
         assert "not supported" in str(await failure(slack))
         slack.mail.fault("starttls", "missing")
@@ -211,7 +211,7 @@ async def test_starttls_may_be_missing_or_refused(tmp_path: Path) -> None:
 
 
 async def test_authentication_may_be_missing_or_refused(tmp_path: Path) -> None:
-    async with sandbox(mail=encrypted(tmp_path, "tls", user="u", password="p")) as slack:
+    async with sandbox(mail=encrypted_mail_config(tmp_path, "tls", user="u", password="p")) as slack:
         slack.mail.fault("auth", "missing")
         assert "not supported" in str(await failure(slack))
         for code in 454, 535:
@@ -263,7 +263,7 @@ async def test_a_server_may_be_down_and_come_back_at_the_same_port(slack: Runnin
     port = slack.mail.port
     async with open_conversation(slack) as talk:
         await slack.mail.go_down()
-        assert await talk.hears() == ""
+        assert await talk.read_reply() == ""
     for _ in range(2):
         assert isinstance(await failure(slack), aiosmtplib.SMTPConnectError)
     await slack.mail.go_down()

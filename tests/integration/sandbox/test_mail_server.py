@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bot.devtools.sandbox import FrozenClock, MailConfig, RunningSandbox, sandbox
 from bot.devtools.sandbox.mail.config import Security
-from tests.support.certificates import encrypted
+from tests.support.certificates import encrypted_mail_config
 from tests.support.smtp_conversation import (
     MIA,
     SENDER,
@@ -67,7 +67,7 @@ async def test_a_mail_that_comes_later_is_waited_for(slack: RunningSandbox) -> N
 async def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RunningSandbox]:
     """A server that asks for user and password, in each mode."""
     security: Security = request.param
-    config = encrypted(tmp_path, security, user="sign@off", password="pass:word")
+    config = encrypted_mail_config(tmp_path, security, user="sign@off", password="pass:word")
     async with sandbox(clock=FrozenClock(), mail=config) as running:
         yield running
 
@@ -112,7 +112,7 @@ async def test_encryption_needs_a_certificate() -> None:
 
 async def test_nothing_is_taken_before_starttls(tmp_path: Path) -> None:
     async with (
-        sandbox(mail=encrypted(tmp_path, "starttls", user="u", password="p")) as slack,
+        sandbox(mail=encrypted_mail_config(tmp_path, "starttls", user="u", password="p")) as slack,
         open_conversation(slack) as talk,
     ):
         assert "AUTH" not in await talk("EHLO me.example")
@@ -123,7 +123,7 @@ async def test_nothing_is_taken_before_starttls(tmp_path: Path) -> None:
 
 async def test_what_was_said_before_the_handshake_is_forgotten(tmp_path: Path) -> None:
     async with (
-        sandbox(mail=encrypted(tmp_path, "starttls")) as slack,
+        sandbox(mail=encrypted_mail_config(tmp_path, "starttls")) as slack,
         SMTP(**options(slack.mail, start_tls=False)) as client,
     ):
         await client.ehlo()
@@ -134,10 +134,10 @@ async def test_what_was_said_before_the_handshake_is_forgotten(tmp_path: Path) -
 
 
 async def test_a_command_that_was_slipped_in_before_the_handshake_ends_the_connection(tmp_path: Path) -> None:
-    async with sandbox(mail=encrypted(tmp_path, "starttls")) as slack, open_conversation(slack) as talk:
+    async with sandbox(mail=encrypted_mail_config(tmp_path, "starttls")) as slack, open_conversation(slack) as talk:
         talk.write(b"STARTTLS\r\nMAIL FROM:<evil@example.com>\r\n")
-        assert (await talk.hears()).startswith("503 5.5.1 Wait")
-        assert await talk.hears() == ""
+        assert (await talk.read_reply()).startswith("503 5.5.1 Wait")
+        assert await talk.read_reply() == ""
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ async def test_authentication_by_the_book(lines: list[str], code: int) -> None:
 
 async def test_the_extensions_are_announced(slack: RunningSandbox) -> None:
     async with open_conversation(slack, greeted=False) as talk:
-        assert await talk.hears() == "220 mail.sandbox.example ESMTP"
+        assert await talk.read_reply() == "220 mail.sandbox.example ESMTP"
         said = (await talk("EHLO me.example")).splitlines()
         assert said[0] == "250-mail.sandbox.example"
         assert [item[4:] for item in said[1:]] == [
@@ -244,7 +244,7 @@ async def test_commands_are_answered_by_the_book(slack: RunningSandbox, lines: l
 
 async def test_nothing_is_said_before_ehlo(slack: RunningSandbox) -> None:
     async with open_conversation(slack, greeted=False) as talk:
-        await talk.hears()
+        await talk.read_reply()
         assert await talk(FROM) == "503 Say EHLO first"
 
 
@@ -252,7 +252,7 @@ async def test_nothing_is_said_before_ehlo(slack: RunningSandbox) -> None:
 async def test_lines_that_are_not_as_they_should_be_are_refused(slack: RunningSandbox, line: bytes) -> None:
     async with open_conversation(slack) as talk:
         talk.write(line)
-        assert (await talk.hears()).startswith("500 5.5.2")
+        assert (await talk.read_reply()).startswith("500 5.5.2")
 
 
 async def test_no_more_than_a_hundred_recipients(slack: RunningSandbox) -> None:
@@ -263,13 +263,13 @@ async def test_no_more_than_a_hundred_recipients(slack: RunningSandbox) -> None:
 async def test_a_client_that_makes_nothing_but_mistakes_is_sent_away(slack: RunningSandbox) -> None:
     async with open_conversation(slack) as talk:
         assert await talk.codes(*["WHAT"] * 50) == [*[500] * 49, 421]
-        assert await talk.hears() == ""
+        assert await talk.read_reply() == ""
 
 
 async def test_what_may_be_sent_ahead_is_answered_in_order(slack: RunningSandbox) -> None:
     async with open_conversation(slack) as talk:
         talk.write(f"{FROM}\r\n{TO}\r\nRCPT TO:<nonsense>\r\nDATA\r\n".encode())
-        assert [(await talk.hears())[:3] for _ in range(4)] == ["250", "250", "553", "354"]
+        assert [(await talk.read_reply())[:3] for _ in range(4)] == ["250", "250", "553", "354"]
 
 
 @pytest.mark.parametrize("ahead", [f"DATA\r\n{FROM}\r\n", "EHLO a.example\r\nNOOP\r\n"])
@@ -277,14 +277,14 @@ async def test_what_may_not_be_sent_ahead_is_refused(slack: RunningSandbox, ahea
     async with open_conversation(slack) as talk:
         await talk.codes(FROM, TO)
         talk.write(ahead.encode())
-        assert (await talk.hears()).startswith("503 5.5.1 Wait for the answer")
+        assert (await talk.read_reply()).startswith("503 5.5.1 Wait for the answer")
 
 
 async def test_without_pipelining_nothing_may_be_sent_ahead(slack: RunningSandbox) -> None:
     slack.mail.fault("pipelining", "missing")
     async with open_conversation(slack) as talk:
         talk.write(f"{FROM}\r\n{TO}\r\n".encode())
-        assert (await talk.hears()).startswith("503")
+        assert (await talk.read_reply()).startswith("503")
 
 
 # -- contents ------------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ async def dotted(talk: SmtpConversation, content: bytes) -> str:
     """What the server says at the final dot."""
     await talk.up_to_data()
     talk.write(content + b"\r\n.\r\n")
-    return await talk.hears()
+    return await talk.read_reply()
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ async def test_it_does_not_matter_where_the_network_cuts_a_content(
             rest = rest[cut:]
             await asyncio.sleep(0)
         talk.write(rest)
-        assert (await talk.hears()).startswith("250")
+        assert (await talk.read_reply()).startswith("250")
     assert slack.mail.received()[-1].raw == content
 
 

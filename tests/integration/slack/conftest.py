@@ -17,9 +17,9 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def env(tmp_path: Path, blank: bytes, transport: str) -> AsyncIterator[SlackEnv]:
+async def env(tmp_path: Path, empty_database: bytes, transport: str) -> AsyncIterator[SlackEnv]:
     path = tmp_path / "signoff.db"
-    path.write_bytes(blank)
+    path.write_bytes(empty_database)
     path.chmod(0o600)
     async with open_slack(path, transport) as env:
         yield env

@@ -19,15 +19,15 @@ from bot.devtools.sandbox.delivery import Ack, DeliveryKind
 from bot.slack import payload_schema
 from bot.slack.payload_schema import Malformed
 from engine.domain import RequestState
-from tests.support.slack_env import SlackEnv, fine, open_slack, words
+from tests.support.slack_env import SlackEnv, expect_ok, open_slack, words
 
 Change = Callable[[dict[str, Any]], None]
 
 
 @pytest.fixture
-async def by_http(tmp_path: Path, blank: bytes) -> AsyncIterator[SlackEnv]:
+async def by_http(tmp_path: Path, empty_database: bytes) -> AsyncIterator[SlackEnv]:
     path = tmp_path / "signoff.db"
-    path.write_bytes(blank)
+    path.write_bytes(empty_database)
     path.chmod(0o600)
     async with open_slack(path, "http") as here:
         yield here
@@ -72,8 +72,8 @@ async def test_what_is_for_another_team_or_app_does_nothing(
 ) -> None:
     env = by_http
     run = await env.request_approval()
-    fine(await env.person("cleo").command("/signoff list", channel="general"))
-    fine(await env.person("ada").click("Edit"))
+    expect_ok(await env.person("cleo").command("/signoff list", channel="general"))
+    expect_ok(await env.person("ada").click("Edit"))
     await env.slack.until(lambda: env.person("ada").modal)
     click, typed = (next(one for one in env.slack.deliveries if one.kind == kind) for kind in KINDS[:2])
     decided = copy.deepcopy(click.payload)
@@ -105,13 +105,13 @@ async def test_an_event_of_a_shared_channel_is_ours_by_its_authorization(env: Sl
     opened = {"type": "app_home_opened", "user": env.person("ada").id, "tab": "home", "channel": "D1"}
     event = payloads.event(env.slack.slack, env.slack.app, inner=opened)
     event["team_id"] = "T0THERS"
-    fine(await deliver(env, "events_api", event))
+    expect_ok(await deliver(env, "events_api", event))
     await env.finish_background_work()
     assert env.slack.calls("views.publish")
 
 
 async def test_a_socket_acknowledges_nothing_of_another_team(env: SlackEnv) -> None:
-    fine(await env.person("cleo").command("/signoff list", channel="general"))
+    expect_ok(await env.person("cleo").command("/signoff list", channel="general"))
     typed = copy.deepcopy(env.slack.deliveries[-1].payload)
     another_team(typed)
     assert not (await deliver(env, "slash_commands", typed)).ok
@@ -126,7 +126,7 @@ async def test_while_slack_does_not_say_who_we_are_a_click_decides_and_nothing_e
     await env.start_bot()
     ack = await env.person("gus").command("/signoff list")
     assert not ack.ok
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     assert await env.state(run) is RequestState.APPROVED
 
 
@@ -138,7 +138,7 @@ async def test_events_that_nobody_asked_for_are_acknowledged_in_one_line(
 ) -> None:
     for _ in range(3):
         event = payloads.event(env.slack.slack, env.slack.app, inner={"type": "reaction_added", "user": "U1"})
-        fine(await deliver(env, "events_api", event))
+        expect_ok(await deliver(env, "events_api", event))
     (line,) = lines(caplog)
     assert "reaction_added" in line
     assert "signoff manifest" in line
@@ -164,7 +164,7 @@ async def test_a_limit_of_events_is_one_line(env: SlackEnv, caplog: pytest.LogCa
         "minute_rate_limited": 1518467820,
         "api_app_id": env.slack.app.id,
     }
-    fine(await deliver(env, "events_api", limited))
+    expect_ok(await deliver(env, "events_api", limited))
     (line,) = lines(caplog)
     assert "leaves out events" in line
 
@@ -176,7 +176,7 @@ async def test_only_a_revoked_token_of_the_bot_is_an_alarm(
     env: SlackEnv, tokens: dict[str, Any], alarms: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     revoked = payloads.event(env.slack.slack, env.slack.app, inner={"type": "tokens_revoked", "tokens": tokens})
-    fine(await deliver(env, "events_api", revoked))
+    expect_ok(await deliver(env, "events_api", revoked))
     found = lines(caplog)
     assert len(found) == alarms
     assert all("install" in one and "SIGNOFF_SLACK_BOT_TOKEN" in one for one in found)
@@ -189,7 +189,7 @@ async def test_a_token_that_was_revoked_meanwhile_is_one_line_for_each_method(
     env.slack.app.token_error = "token_revoked"
     ada = env.person("ada")
     for _ in range(3):
-        fine(await ada.click("Edit"))
+        expect_ok(await ada.click("Edit"))
         await env.finish_background_work()
         ada.say("hello")
         ada.open_home()
@@ -259,12 +259,12 @@ async def recorded(env: SlackEnv) -> list[tuple[DeliveryKind, dict[str, Any]]]:
     await env.request_approval()
     ada, cleo = env.person("ada"), env.person("cleo")
     for line in "run refund", "register", "pending", "list", "cancel x":
-        fine(await cleo.command(f"/signoff {line}", channel="general"))
+        expect_ok(await cleo.command(f"/signoff {line}", channel="general"))
     await env.slack.until(lambda: cleo.modal)
-    fine(await cleo.submit({"Workflow file": "name: x"}))
-    fine(await ada.click("Edit"))
+    expect_ok(await cleo.submit({"Workflow file": "name: x"}))
+    expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
-    fine(await ada.submit({"text": "Pay half"}))
+    expect_ok(await ada.submit({"text": "Pay half"}))
     ada.open_home()
     ada.say("hello")
     await env.settle()
@@ -294,4 +294,4 @@ async def test_whatever_is_malformed_is_refused_and_breaks_nothing(
     await env.settle()
     assert {200, 400} <= seen
     lines(caplog)
-    fine(await env.person("gus").command("/signoff list"))
+    expect_ok(await env.person("gus").command("/signoff list"))

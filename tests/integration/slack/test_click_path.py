@@ -15,7 +15,7 @@ import pytest
 
 import engine
 from tests.support.documents import Page
-from tests.support.slack_env import SlackEnv, fine
+from tests.support.slack_env import SlackEnv, expect_ok
 
 ROOT: Final = Path(engine.__file__).parents[1]
 SECTION: Final = "One click, file by file"
@@ -89,7 +89,7 @@ async def test_the_path_of_the_page_is_the_path_of_a_click(recorder: Recorder, r
     assert len(path) <= MOST
     await env.request_approval()
     with recorder.recording():
-        fine(await env.person("ada").click("Approve"))
+        expect_ok(await env.person("ada").click("Approve"))
     assert set(path) - recorder.files == set(), "no click goes there"
     known = {*path, *beside(page.text)}
     strangers = {file for file in recorder.files if file not in known and file.rpartition("/")[0] not in known}

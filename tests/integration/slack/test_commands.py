@@ -11,17 +11,17 @@ from bot.slack.command_handlers import pairs
 from bot.slack.home_publisher import HomePublisher, StaleHomes
 from engine.domain import RequestState, RunStatus
 from engine.read_models import PageQuery
-from tests.support.slack_env import ASKS, SlackEnv, buttons, copy_of, fine, whispered, words
+from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, words
 
-WRONG = ASKS.replace("uses: played", "uses: plaid")
+WRONG = REFUND_WORKFLOW.replace("uses: played", "uses: plaid")
 
 
 async def typed(env: SlackEnv, person: str, line: str) -> str:
     """What a command is answered."""
     who = env.person(person)
-    fine(await who.command(line, channel="general"))
+    expect_ok(await who.command(line, channel="general"))
     await env.finish_background_work()
-    told = whispered(env.slack, who)
+    told = ephemeral_texts(env.slack, who)
     return told[-1] if told else ""
 
 
@@ -46,14 +46,14 @@ async def test_help_lists_what_can_be_typed(env: SlackEnv) -> None:
 
 async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(env: SlackEnv) -> None:
     cleo = env.person("cleo")
-    fine(await cleo.command("/signoff register"))
+    expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
-    fine(await cleo.submit({"Workflow file": WRONG}))
+    expect_ok(await cleo.submit({"Workflow file": WRONG}))
     assert cleo.modal is not None
     (told,) = cleo.modal["errors"].values()
     assert told.startswith("line 8, column ")
     assert "plaid" in told
-    fine(await cleo.submit({"Workflow file": ASKS}))
+    expect_ok(await cleo.submit({"Workflow file": REFUND_WORKFLOW}))
     assert "Refund is registered as version 1" in words(cleo.modal)
     assert "ada@example.com (Ada Approver), ben@example.com (Ben Approver)" in words(cleo.modal)
     assert [one.name for one in await env.engine.workflows()] == ["refund"]
@@ -61,7 +61,7 @@ async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(e
 
 async def test_a_condition_that_compares_texts_is_refused_where_it_is_pasted(env: SlackEnv) -> None:
     cleo = env.person("cleo")
-    fine(await cleo.command("/signoff register"))
+    expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
     source = "name: a\ninputs: {n: {type: money, currency: EUR}}\nsteps:\n  - id: a\n    uses: set\n    gate:\n"
     for gate, sentence in (
@@ -69,7 +69,7 @@ async def test_a_condition_that_compares_texts_is_refused_where_it_is_pasted(env
         ("approvers: []", "This list is empty."),
         ("approvers: ['{{ inputs.n }}']", "An approver is a person, but `inputs.n` is money"),
     ):
-        fine(await cleo.submit({"Workflow file": f"{source}      {gate}\n"}))
+        expect_ok(await cleo.submit({"Workflow file": f"{source}      {gate}\n"}))
         assert cleo.modal is not None
         (told,) = cleo.modal["errors"].values()
         assert told.startswith("line 7, column ")
@@ -79,9 +79,9 @@ async def test_a_condition_that_compares_texts_is_refused_where_it_is_pasted(env
 async def test_a_channel_without_the_app_is_said_when_a_workflow_is_registered(env: SlackEnv) -> None:
     cleo = env.person("cleo")
     step = "steps:\n  - {id: tell, uses: message, with: {to: '#finance', text: Hello}}\n"
-    fine(await cleo.command("/signoff register"))
+    expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
-    fine(await cleo.submit({"Workflow file": f"name: tell\ntitle: Tell\n{step}"}))
+    expect_ok(await cleo.submit({"Workflow file": f"name: tell\ntitle: Tell\n{step}"}))
     assert "Tell is registered as version 1" in words(cleo.modal)
     assert "tell: Signoff is not in #finance. Type /invite @Signoff there" in words(cleo.modal)
 
@@ -90,15 +90,15 @@ async def test_a_file_that_is_uploaded_is_registered(env: SlackEnv) -> None:
     cleo = env.person("cleo")
     await cleo.command("/signoff register")
     await env.slack.until(lambda: cleo.modal)
-    fine(await cleo.click("Upload it instead"))
+    expect_ok(await cleo.click("Upload it instead"))
     await env.slack.until(lambda: "Paste it instead" in words(cleo.modal))
     await cleo.upload("refund.yaml", WRONG.encode(), into="Workflow file")
-    fine(await cleo.submit())
+    expect_ok(await cleo.submit())
     assert cleo.modal is not None
     assert list(cleo.modal["errors"]) == ["upload"]
     await cleo.fill("Workflow file", [])
-    await cleo.upload("refund.yaml", ASKS.encode(), into="Workflow file")
-    fine(await cleo.submit())
+    await cleo.upload("refund.yaml", REFUND_WORKFLOW.encode(), into="Workflow file")
+    expect_ok(await cleo.submit())
     assert "registered as version 1" in words(cleo.modal)
 
 
@@ -106,11 +106,11 @@ async def test_a_form_to_register_has_room_for_more_parts(env: SlackEnv) -> None
     cleo = env.person("cleo")
     await cleo.command("/signoff register")
     await env.slack.until(lambda: cleo.modal)
-    first, second = ASKS[:200], ASKS[200:]
+    first, second = REFUND_WORKFLOW[:200], REFUND_WORKFLOW[200:]
     await cleo.fill("Workflow file", first)
-    fine(await cleo.click("Room for another part"))
+    expect_ok(await cleo.click("Room for another part"))
     await env.slack.until(lambda: "part 2 of 2" in words(cleo.modal))
-    fine(await cleo.submit({"Workflow file, part 2 of 2": second}))
+    expect_ok(await cleo.submit({"Workflow file, part 2 of 2": second}))
     assert "registered as version 1" in words(cleo.modal)
 
 
@@ -122,9 +122,9 @@ async def test_only_builders_register(env: SlackEnv) -> None:
 async def test_a_form_of_the_inputs_starts_a_run(env: SlackEnv) -> None:
     await env.register()
     ben = env.person("ben")
-    fine(await ben.command("/signoff run refund"))
+    expect_ok(await ben.command("/signoff run refund"))
     await env.slack.until(lambda: ben.modal)
-    fine(await ben.submit({"amount": "75", "note": "as agreed"}))
+    expect_ok(await ben.submit({"amount": "75", "note": "as agreed"}))
     assert "Started Refund: run " in words(ben.modal)
     await env.settle()
     assert buttons(copy_of(env.person("ada"), "Refund 75 EUR?")) == ["Approve", "Edit", "Reject"]
@@ -157,7 +157,7 @@ async def test_inputs_that_are_wrong_are_told_and_nothing_starts(env: SlackEnv) 
 async def test_a_command_that_is_delivered_twice_starts_one_run(env: SlackEnv) -> None:
     await env.register()
     env.slack.fault("deliver:slash_commands", "duplicate")
-    fine(await env.person("ben").command("/signoff run refund amount=80"))
+    expect_ok(await env.person("ben").command("/signoff run refund amount=80"))
     assert len(await env.engine.runs(PageQuery())) == 1
 
 
@@ -167,7 +167,7 @@ async def test_a_form_that_is_delivered_twice_starts_one_run(env: SlackEnv) -> N
     await ben.command("/signoff run refund")
     await env.slack.until(lambda: ben.modal)
     env.slack.fault("deliver:interactive", "duplicate")
-    fine(await ben.submit())
+    expect_ok(await ben.submit())
     assert len(await env.engine.runs(PageQuery())) == 1
 
 
@@ -185,7 +185,7 @@ async def test_workflows_are_listed_and_shown_with_who_is_asked(env: SlackEnv) -
 
 
 async def test_a_mistyped_address_can_be_seen_where_a_workflow_is_shown(env: SlackEnv) -> None:
-    await env.register(ASKS.replace("ada@example.com", "ada@exmaple.com"))
+    await env.register(REFUND_WORKFLOW.replace("ada@example.com", "ada@exmaple.com"))
     shown = " ".join((await typed(env, "cleo", "/signoff show refund")).split())
     assert "ada@exmaple.com (not in Slack)" in shown
 
@@ -196,9 +196,9 @@ async def test_what_waits_for_a_person_can_be_decided_from_the_list(env: SlackEn
     assert "No request waits for you" in await typed(env, "cleo", "/signoff pending")
     ada = env.person("ada")
     assert "Refund 120 EUR?" in await typed(env, "ada", "/signoff pending")
-    fine(await ada.click("Review", on=ada.sees("general")[-1]))
+    expect_ok(await ada.click("Review", on=ada.sees("general")[-1]))
     await env.slack.until(lambda: ada.modal)
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
     assert await env.state(run) is RequestState.APPROVED
     assert "Approved by Ada Approver" in words(ada.modal)
@@ -237,24 +237,24 @@ async def test_home_says_how_to_start_a_first_run(env: SlackEnv) -> None:
 
 async def test_a_file_is_uploaded_where_one_asks_for_it(env: SlackEnv) -> None:
     cleo = env.person("cleo")
-    fine(await cleo.command("/signoff register"))
+    expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
     with pytest.raises(NotSubmitted):
         await cleo.submit()
-    fine(await cleo.click("Upload it instead"))
+    expect_ok(await cleo.click("Upload it instead"))
     await env.slack.until(lambda: "Paste it instead" in words(cleo.modal))
     with pytest.raises(NotSubmitted):
         await cleo.submit()
-    fine(await cleo.click("Paste it instead"))
+    expect_ok(await cleo.click("Paste it instead"))
     await env.slack.until(lambda: "Upload it instead" in words(cleo.modal))
 
 
 async def test_who_sends_a_form_is_told_how_they_hear_of_the_end(env: SlackEnv) -> None:
     await env.register()
     cleo = env.person("cleo")
-    fine(await cleo.command("/signoff run refund", channel="general"))
+    expect_ok(await cleo.command("/signoff run refund", channel="general"))
     await env.slack.until(lambda: cleo.modal)
-    fine(await cleo.submit())
+    expect_ok(await cleo.submit())
     assert "You will get a message from Signoff when it is done." in words(cleo.modal)
 
 
@@ -267,12 +267,12 @@ async def test_home_follows_what_waits_though_nobody_opens_it(env: SlackEnv) -> 
     for person in ada, ben:
         assert "Refund 120 EUR?" in words(person.home)
         assert "Refund 7 EUR?" in words(person.home)
-    fine(await ada.click("Approve", on=copy_of(ada)))
+    expect_ok(await ada.click("Approve", on=copy_of(ada)))
     await env.settle()
     for person in ada, ben:
         assert "Refund 120 EUR?" not in words(person.home)
         assert "Refund 7 EUR?" in words(person.home)
-    fine(await env.person("cleo").command(f"/signoff cancel {other}"))
+    expect_ok(await env.person("cleo").command(f"/signoff cancel {other}"))
     await env.settle()
     assert "Nothing waits for you" in words(ben.home)
     assert "Refund: cancelled" in words(env.person("cleo").home)
@@ -315,7 +315,7 @@ async def test_a_home_that_was_read_first_never_replaces_one_that_was_read_later
     env.slack.fault("views.publish", "slow", seconds=60)
     ada.open_home()
     await env.slack.until(lambda: not env.slack.faults.queue)
-    fine(await env.person("cleo").command(f"/signoff cancel {run}"))
+    expect_ok(await env.person("cleo").command(f"/signoff cancel {run}"))
     while works := await env.engine.due(env.clock.now()):
         for work in works:
             await (env.bot.relay.deliver if work.kind == "deliver" else env.bot.runner.advance)(work.id)
@@ -333,11 +333,11 @@ async def test_home_shows_what_waits_and_opens_it(env: SlackEnv) -> None:
     ada.open_home()
     await env.slack.until(lambda: ada.home)
     assert "Refund 120 EUR?" in words(ada.home)
-    fine(await ada.click("Review", on="home"))
+    expect_ok(await ada.click("Review", on="home"))
     await env.slack.until(lambda: ada.modal)
-    fine(await ada.click("Reject"))
+    expect_ok(await ada.click("Reject"))
     await env.slack.until(lambda: len(ada.stack) == 2)
-    fine(await ada.submit({"Reason": "No."}))
+    expect_ok(await ada.submit({"Reason": "No."}))
     await env.finish_background_work()
     assert "Rejected by Ada Approver" in words(ada.modal)
     assert await env.state(run) is RequestState.REJECTED

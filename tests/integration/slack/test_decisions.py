@@ -9,16 +9,16 @@ import pytest
 
 from engine.domain import RequestState, RunStatus
 from engine.store.port import Tx
-from tests.support.slack_env import ASKS, SlackEnv, buttons, copy_of, fine, whispered, words
+from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, words
 
-CONFIRMS = ASKS.replace("edit: [text]", 'edit: [text]\n      confirm: "This pays. Sure?"')
-REASONS = ASKS.replace("edit: [text]", "edit: [text]\n      reason_required: always")
-EXPIRES = ASKS.replace("edit: [text]", "edit: [text]\n      expires: 2h")
-TYPED = ASKS.replace(
+CONFIRMS = REFUND_WORKFLOW.replace("edit: [text]", 'edit: [text]\n      confirm: "This pays. Sure?"')
+REASONS = REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      reason_required: always")
+EXPIRES = REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      expires: 2h")
+TYPED = REFUND_WORKFLOW.replace(
     'with: {text: "Pay {{ inputs.amount }} EUR", again: true}',
     'with: {text: "{{ inputs.note }}", again: true}',
 ).replace("edit: [text]", "edit: {text: {type: json}}")
-LONG = ASKS.replace("Pay {{ inputs.amount }} EUR", "{{ inputs.note }}")
+LONG = REFUND_WORKFLOW.replace("Pay {{ inputs.amount }} EUR", "{{ inputs.note }}")
 
 
 # -- one click ----------------------------------------------------------------------------------------------
@@ -28,7 +28,7 @@ async def test_one_click_approves_and_both_copies_change(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada, ben = env.person("ada"), env.person("ben")
     assert buttons(copy_of(ada)) == ["Approve", "Edit", "Reject"]
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     assert await env.state(run) is RequestState.APPROVED
     await env.finish_background_work()
     assert "Approved by Ada Approver" in words(copy_of(ada))
@@ -46,7 +46,7 @@ async def test_the_blocks_of_an_updated_copy_have_other_ids_as_slack_wants_it(en
     await env.request_approval()
     ada = env.person("ada")
     before = {block["block_id"] for block in copy_of(ada)["blocks"]}
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.settle()
     assert before.isdisjoint(block["block_id"] for block in copy_of(ada)["blocks"])
 
@@ -56,7 +56,7 @@ async def test_nothing_is_acknowledged_before_it_is_on_the_disk(env: SlackEnv, *
     run = await env.request_approval()
     ada = env.person("ada")
     if form:
-        fine(await ada.click("Reject"))
+        expect_ok(await ada.click("Reject"))
         await env.slack.until(lambda: ada.modal)
     writing, goes_on = threading.Event(), threading.Event()
 
@@ -72,7 +72,7 @@ async def test_nothing_is_acknowledged_before_it_is_on_the_disk(env: SlackEnv, *
     finally:
         goes_on.set()
     assert not answered, "it was acknowledged, and is not on the disk"
-    fine(await acting)
+    expect_ok(await acting)
     assert await env.state(run) is (RequestState.REJECTED if form else RequestState.APPROVED)
     await holding
 
@@ -96,7 +96,7 @@ async def test_a_gate_that_asks_back_is_decided_when_the_dialog_is_confirmed(env
     ada = env.person("ada")
     assert await ada.click("Approve", confirm=False) is None
     assert await env.state(run) is RequestState.PENDING
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     assert await env.state(run) is RequestState.APPROVED
 
 
@@ -107,22 +107,22 @@ async def test_a_gate_that_asks_back_and_wants_a_reason_asks_back_once(env: Slac
     ada = env.person("ada")
     for way in "Approve", "Edit":
         (button,) = (one for one in copy_of(ada)["blocks"][-1]["elements"] if one["text"]["text"] == way)
-        fine(await ada.click(way))
+        expect_ok(await ada.click(way))
         await env.slack.until(lambda: ada.modal)
         assert f"{words(button.get('confirm'))} {words(ada.modal)}".count("Really?") == 1
         if way == "Approve":
             await ada.close()
-    fine(await ada.submit({"Reason": "They waited long enough."}))
+    expect_ok(await ada.submit({"Reason": "They waited long enough."}))
     assert await env.state(run) is RequestState.APPROVED
 
 
 async def test_an_approval_that_needs_a_reason_asks_for_it(env: SlackEnv) -> None:
     run = await env.request_approval(REASONS)
     ada = env.person("ada")
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.slack.until(lambda: ada.modal)
     assert await env.state(run) is RequestState.PENDING
-    fine(await ada.submit({"Reason": "They waited long enough."}))
+    expect_ok(await ada.submit({"Reason": "They waited long enough."}))
     await env.settle()
     assert ada.modal is None
     assert "Reason: They waited long enough." in words(copy_of(ada))
@@ -135,13 +135,13 @@ async def test_an_approval_that_needs_a_reason_asks_for_it(env: SlackEnv) -> Non
 async def test_an_edit_with_a_wrong_value_is_refused_under_its_field_and_then_taken(env: SlackEnv) -> None:
     run = await env.request_approval(TYPED, note="lee@example.com")
     ada = env.person("ada")
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
-    fine(await ada.submit({"text": "{"}))
+    expect_ok(await ada.submit({"text": "{"}))
     assert ada.modal is not None
     assert list(ada.modal["errors"]) == [ada.modal["blocks"][1]["block_id"]]
     assert await env.state(run) is RequestState.PENDING
-    fine(await ada.submit({"text": '"sam@example.com"'}))
+    expect_ok(await ada.submit({"text": '"sam@example.com"'}))
     await env.finish_background_work()
     assert ada.modal is None
     assert "Approved with edits by Ada Approver" in words(copy_of(ada))
@@ -159,7 +159,7 @@ async def test_a_form_that_is_sent_unchanged_is_a_plain_approval(env: SlackEnv) 
     ada = env.person("ada")
     await ada.click("Edit")
     await env.slack.until(lambda: ada.modal)
-    fine(await ada.submit())
+    expect_ok(await ada.submit())
     request = await env.request(run)
     assert request.decision is not None
     assert request.decision.edits == ()
@@ -176,12 +176,12 @@ async def test_a_form_whose_content_takes_long_opens_at_once_and_fills_later(env
         return await read(query)
 
     env.engine.store.read = slowly  # type: ignore[method-assign]
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
     assert "One moment" in words(ada.modal)
     waits.set()
     await env.slack.until(lambda: "Edit, then approve" in words(ada.modal))
-    fine(await ada.submit({"text": "Pay less"}))
+    expect_ok(await ada.submit({"text": "Pay less"}))
     await env.settle()
     assert "Pay less" in words(copy_of(env.person("ben")))
 
@@ -192,9 +192,9 @@ async def test_a_form_whose_content_takes_long_opens_at_once_and_fills_later(env
 async def test_a_rejection_asks_for_its_reason_and_everybody_reads_it(env: SlackEnv) -> None:
     run = await env.request_approval()
     ben = env.person("ben")
-    fine(await ben.click("Reject"))
+    expect_ok(await ben.click("Reject"))
     await env.slack.until(lambda: ben.modal)
-    fine(await ben.submit({"Reason": "Paid last week."}))
+    expect_ok(await ben.submit({"Reason": "Paid last week."}))
     await env.finish_background_work()
     assert "Rejected by Ben Approver" in words(copy_of(ben))
     await env.settle()
@@ -232,7 +232,7 @@ async def test_what_does_not_fit_is_shown_in_full_on_pages_that_end_with_the_but
     text = "\n".join(f"line {number} of the text" for number in range(1500))
     run = await env.request_approval(LONG, note=text)
     ada = env.person("ada")
-    fine(await ada.click("Show everything"))
+    expect_ok(await ada.click("Show everything"))
     await env.slack.until(lambda: ada.modal)
     shown = ""
     for _ in range(20):
@@ -241,10 +241,10 @@ async def test_what_does_not_fit_is_shown_in_full_on_pages_that_end_with_the_but
         if "Next" not in buttons(ada.modal):
             break
         before = ada.modal["hash"]
-        fine(await ada.click("Next"))
+        expect_ok(await ada.click("Next"))
         await env.slack.until(lambda before=before: ada.modal["hash"] != before)  # type: ignore[misc]
     assert all(f"line {number} of the text" in shown for number in (0, 700, 1499))
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
     assert await env.state(run) is RequestState.APPROVED
     assert "Approved by Ada Approver" in words(ada.modal)
@@ -261,9 +261,9 @@ async def test_a_form_opened_on_top_of_the_pages_closes_them_all(env: SlackEnv) 
         before = ada.modal["hash"]
         await ada.click("Next")
         await env.slack.until(lambda before=before: ada.modal["hash"] != before)  # type: ignore[misc]
-    fine(await ada.click("Reject"))
+    expect_ok(await ada.click("Reject"))
     await env.slack.until(lambda: len(ada.stack) == 2)
-    fine(await ada.submit({"Reason": "Too long."}))
+    expect_ok(await ada.submit({"Reason": "Too long."}))
     assert ada.stack == []
     assert await env.state(run) is RequestState.REJECTED
     await env.finish_background_work()
@@ -277,15 +277,15 @@ async def test_the_loser_of_a_race_is_told_who_was_first_and_sees_the_outcome(en
     run = await env.request_approval()
     ada, ben = env.person("ada"), env.person("ben")
     first, second = await asyncio.gather(ada.click("Approve"), ben.click("Approve"))
-    fine(first)
-    fine(second)
+    expect_ok(first)
+    expect_ok(second)
     await env.finish_background_work()
     request = await env.request(run)
     assert request.decision is not None
     winner, loser = (ada, ben) if request.decision.person.name == "Ada Approver" else (ben, ada)
-    (told,) = whispered(env.slack, loser)
+    (told,) = ephemeral_texts(env.slack, loser)
     assert f"already approved by {request.decision.person.name}" in told
-    assert whispered(env.slack, winner) == []
+    assert ephemeral_texts(env.slack, winner) == []
     assert buttons(copy_of(loser)) == []
 
 
@@ -295,9 +295,9 @@ async def test_a_second_click_is_told_that_it_was_the_second(env: SlackEnv) -> N
     old = copy_of(ada)
     await ada.click("Approve", on=old)
     await env.settle()
-    fine(await ada.click("Approve", on=old, stale=True))
+    expect_ok(await ada.click("Approve", on=old, stale=True))
     await env.finish_background_work()
-    (told,) = whispered(env.slack, ada)
+    (told,) = ephemeral_texts(env.slack, ada)
     assert "already approved by you" in told
 
 
@@ -305,7 +305,7 @@ async def test_a_delivery_that_comes_twice_is_one_decision_and_one_sentence(env:
     run = await env.request_approval()
     ada = env.person("ada")
     env.slack.fault("deliver:interactive", "duplicate")
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.settle()
     kinds = [one.kind for one in await env.engine.story(run)]
     assert kinds.count("request.approved") == 1
@@ -318,7 +318,7 @@ async def test_a_form_that_others_decided_meanwhile_says_so_and_updates_the_copy
     await ada.click("Edit")
     await env.slack.until(lambda: ada.modal)
     await ben.click("Approve")
-    fine(await ada.submit({"text": "Pay nothing"}))
+    expect_ok(await ada.submit({"text": "Pay nothing"}))
     await env.finish_background_work()
     assert "already approved by Ben Approver" in words(ada.modal)
     assert buttons(copy_of(ada)) == []
@@ -330,7 +330,7 @@ async def test_a_form_of_a_request_that_is_decided_is_not_opened(env: SlackEnv) 
     old = copy_of(ben)
     await ada.click("Approve")
     await env.settle()
-    fine(await ben.click("Edit", on=old, stale=True))
+    expect_ok(await ben.click("Edit", on=old, stale=True))
     await env.slack.until(lambda: ben.modal)
     assert "already approved by Ada Approver" in words(ben.modal)
 
@@ -366,19 +366,19 @@ async def test_a_person_who_is_not_an_approver_is_told_whom_it_waits_for(env: Sl
         ],
     )
     seen = cleo.sees("general")[-1]
-    fine(await cleo.click("Yes", on=seen))
+    expect_ok(await cleo.click("Yes", on=seen))
     await env.finish_background_work()
-    assert "Cleo Builder is not an approver of this request" in whispered(env.slack, cleo)[-1]
+    assert "Cleo Builder is not an approver of this request" in ephemeral_texts(env.slack, cleo)[-1]
     assert await env.state(run) is RequestState.PENDING
 
 
 async def test_an_expired_request_can_no_longer_be_decided(env: SlackEnv) -> None:
     run = await env.request_approval(EXPIRES)
     ada = env.person("ada")
-    env.pass_(hours=2, seconds=1)
-    fine(await ada.click("Approve"))
+    env.pass_time(hours=2, seconds=1)
+    expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
-    assert "This request expired at" in whispered(env.slack, ada)[-1]
+    assert "This request expired at" in ephemeral_texts(env.slack, ada)[-1]
     await env.settle()
     assert "without a decision" in words(copy_of(ada))
     assert buttons(copy_of(ada)) == []
@@ -389,10 +389,10 @@ async def test_a_cancelled_request_says_that_its_run_was_cancelled(env: SlackEnv
     run = await env.request_approval()
     ada, cleo = env.person("ada"), env.person("cleo")
     old = copy_of(ada)
-    fine(await cleo.command(f"/signoff cancel {run}"))
-    fine(await ada.click("Approve", on=old))
+    expect_ok(await cleo.command(f"/signoff cancel {run}"))
+    expect_ok(await ada.click("Approve", on=old))
     await env.finish_background_work()
-    assert "was cancelled at" in whispered(env.slack, ada)[-1]
+    assert "was cancelled at" in ephemeral_texts(env.slack, ada)[-1]
     await env.settle()
     assert "the run was cancelled by Cleo Builder" in words(copy_of(ada))
 
@@ -419,9 +419,9 @@ async def test_a_button_of_another_version_is_told_where_the_request_is(env: Sla
     )
     ada = env.person("ada")
     for number, name in enumerate(("Approve", "Edit", "Old"), start=1):
-        fine(await ada.click(name))
+        expect_ok(await ada.click(name))
         await env.finish_background_work()
-        told = whispered(env.slack, ada)
+        told = ephemeral_texts(env.slack, ada)
         assert len(told) == number
         assert "another version of Signoff" in told[-1]
 
@@ -430,9 +430,9 @@ async def test_a_trigger_that_is_too_old_asks_to_click_again(env: SlackEnv) -> N
     await env.request_approval()
     ada = env.person("ada")
     env.slack.fault("views.open", "error", code="expired_trigger_id")
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await env.finish_background_work()
-    assert "click again" in whispered(env.slack, ada)[-1]
+    assert "click again" in ephemeral_texts(env.slack, ada)[-1]
 
 
 async def test_what_breaks_is_answered_with_an_incident_and_nothing_is_decided(env: SlackEnv) -> None:
@@ -444,11 +444,11 @@ async def test_what_breaks_is_answered_with_an_incident_and_nothing_is_decided(e
 
     decide = env.engine.decide
     env.engine.decide = breaks  # type: ignore[method-assign,assignment]
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
-    assert "(incident " in whispered(env.slack, ada)[-1]
+    assert "(incident " in ephemeral_texts(env.slack, ada)[-1]
     env.engine.decide = decide  # type: ignore[method-assign]
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     assert await env.state(run) is RequestState.APPROVED
 
 
@@ -471,19 +471,19 @@ async def test_an_edit_is_held_to_the_declaration_of_the_input_and_has_its_contr
     run = await env.request_approval(DECLARED, amount={"amount": "400", "currency": "EUR"}, size="small")
     ada = env.person("ada")
     assert "Amount" in words(copy_of(ada, "Pay 400 EUR?"))
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
     assert ada.modal is not None
     inputs = {block["label"]["text"]: block["element"] for block in ada.modal["blocks"] if block["type"] == "input"}
     assert inputs["Size"]["type"] == "radio_buttons"
     assert inputs["Amount (EUR)"]["max_value"] == "500"
     assert inputs["Note"]["max_length"] == 20
-    fine(await ada.submit({"Amount (EUR)": "1.234"}))
+    expect_ok(await ada.submit({"Amount (EUR)": "1.234"}))
     assert ada.modal is not None
     (said,) = ada.modal["errors"].values()
     assert said == "Amount must have at most 2 decimals in EUR; write 1234 EUR if you mean that."
     assert await env.state(run) is RequestState.PENDING
-    fine(await ada.submit({"Amount (EUR)": "12.50", "Size": "large"}))
+    expect_ok(await ada.submit({"Amount (EUR)": "12.50", "Size": "large"}))
     await env.settle()
     decision = (await env.request(run)).decision
     assert decision is not None

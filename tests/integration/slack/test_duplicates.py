@@ -9,8 +9,8 @@ import pytest
 
 from engine.domain import RequestState, RunStatus
 from engine.read_models import PageQuery
-from tests.support.engine_env import Surprise, echo
-from tests.support.slack_env import ASKS, SlackEnv, copy_of, fine, words
+from tests.support.engine_env import UnexpectedError, echo
+from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, copy_of, expect_ok, words
 
 FORM = """\
 name: details
@@ -45,25 +45,25 @@ def rows(env: SlackEnv, table: str) -> int:
 
 async def test_registering_and_running_by_forms(twice: SlackEnv) -> None:
     cleo = twice.person("cleo")
-    fine(await cleo.command("/signoff register"))
+    expect_ok(await cleo.command("/signoff register"))
     await twice.settle()
-    fine(await cleo.submit({"Workflow file": ASKS}))
+    expect_ok(await cleo.submit({"Workflow file": REFUND_WORKFLOW}))
     await twice.settle()
     assert rows(twice, "workflow_version") == 1
     await cleo.close(everything=True)
-    fine(await cleo.command("/signoff run refund"))
+    expect_ok(await cleo.command("/signoff run refund"))
     await twice.settle()
-    fine(await cleo.submit({}))
+    expect_ok(await cleo.submit({}))
     await twice.settle()
     assert len(await twice.engine.runs(PageQuery(limit=10))) == 1
-    fine(await cleo.command("/signoff run refund amount=7"))
+    expect_ok(await cleo.command("/signoff run refund amount=7"))
     await twice.settle()
     assert len(await twice.engine.runs(PageQuery(limit=10))) == 2
 
 
 async def test_approving(twice: SlackEnv) -> None:
     run = await twice.request_approval()
-    fine(await twice.person("ada").click("Approve"))
+    expect_ok(await twice.person("ada").click("Approve"))
     await twice.settle()
     assert await twice.state(run) is RequestState.APPROVED
     assert rows(twice, "decision") == 1
@@ -73,9 +73,9 @@ async def test_approving(twice: SlackEnv) -> None:
 async def test_editing_and_approving(twice: SlackEnv) -> None:
     run = await twice.request_approval()
     ada = twice.person("ada")
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await twice.settle()
-    fine(await ada.submit({"text": "Pay 100 EUR"}))
+    expect_ok(await ada.submit({"text": "Pay 100 EUR"}))
     await twice.settle()
     assert await twice.state(run) is RequestState.APPROVED
     assert rows(twice, "decision") == 1
@@ -86,9 +86,9 @@ async def test_editing_and_approving(twice: SlackEnv) -> None:
 async def test_rejecting(twice: SlackEnv) -> None:
     run = await twice.request_approval()
     ben = twice.person("ben")
-    fine(await ben.click("Reject"))
+    expect_ok(await ben.click("Reject"))
     await twice.settle()
-    fine(await ben.submit({"Reason": "No"}))
+    expect_ok(await ben.submit({"Reason": "No"}))
     await twice.settle()
     assert (await twice.view(run)).status is RunStatus.REJECTED
     assert rows(twice, "decision") == 1
@@ -98,9 +98,9 @@ async def test_rejecting(twice: SlackEnv) -> None:
 async def test_filling_in_a_form(twice: SlackEnv) -> None:
     run = await twice.request_approval(FORM)
     ada = twice.person("ada")
-    fine(await ada.click("Fill in"))
+    expect_ok(await ada.click("Fill in"))
     await twice.settle()
-    fine(await ada.submit({"account": "12"}))
+    expect_ok(await ada.submit({"account": "12"}))
     await twice.settle()
     assert (await twice.view(run)).status is RunStatus.SUCCEEDED
     assert rows(twice, "decision") == 1
@@ -109,13 +109,13 @@ async def test_filling_in_a_form(twice: SlackEnv) -> None:
 @pytest.mark.parametrize("answer", ["Done", "Repeat", "Stop"])
 async def test_answering_what_became_of_a_step(twice: SlackEnv, answer: str) -> None:
     async def breaks(*_: object) -> None:
-        raise Surprise("?")
+        raise UnexpectedError("?")
 
     twice.bot.step.play = breaks
     run = await twice.request_approval(ACTS)
     twice.bot.step.play = echo
     assert (await twice.view(run)).status is RunStatus.NEEDS_ATTENTION
-    fine(await twice.person("cleo").click(answer))
+    expect_ok(await twice.person("cleo").click(answer))
     await twice.settle()
     assert (await twice.view(run)).status is (RunStatus.FAILED if answer == "Stop" else RunStatus.SUCCEEDED)
     assert len(twice.bot.step.calls) == (2 if answer == "Repeat" else 1)
@@ -123,7 +123,7 @@ async def test_answering_what_became_of_a_step(twice: SlackEnv, answer: str) -> 
 
 async def test_cancelling(twice: SlackEnv) -> None:
     run = await twice.request_approval()
-    fine(await twice.person("cleo").command(f"/signoff cancel {run}"))
+    expect_ok(await twice.person("cleo").command(f"/signoff cancel {run}"))
     await twice.settle()
     assert (await twice.view(run)).status is RunStatus.CANCELLED
 

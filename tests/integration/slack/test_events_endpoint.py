@@ -17,13 +17,13 @@ from bot.web import routes
 from bot.web.server import PortTaken, listening
 from engine.domain import RequestState
 from engine.system import SystemClock
-from tests.support.slack_env import SlackEnv, copy_of, fine, open_slack
+from tests.support.slack_env import SlackEnv, copy_of, expect_ok, open_slack
 
 
 @pytest.fixture
-async def env(tmp_path: Path, blank: bytes) -> AsyncIterator[SlackEnv]:
+async def env(tmp_path: Path, empty_database: bytes) -> AsyncIterator[SlackEnv]:
     path = tmp_path / "signoff.db"
-    path.write_bytes(blank)
+    path.write_bytes(empty_database)
     path.chmod(0o600)
     async with open_slack(path, "http") as here:
         yield here
@@ -110,20 +110,20 @@ async def test_a_click_under_way_is_finished_before_the_process_ends(env: SlackE
     clicking = asyncio.ensure_future(ada.click("Approve"))
     await begun.wait()
     await env.stop_bot()
-    fine(await clicking)
+    expect_ok(await clicking)
     await env.start_bot()
     assert await env.state(run) is RequestState.APPROVED
     await env.settle()
     assert copy_of(ada)
 
 
-async def test_a_socket_that_is_refreshed_goes_on(tmp_path: Path, blank: bytes) -> None:
+async def test_a_socket_that_is_refreshed_goes_on(tmp_path: Path, empty_database: bytes) -> None:
     path = tmp_path / "other.db"
-    path.write_bytes(blank)
+    path.write_bytes(empty_database)
     path.chmod(0o600)
     async with open_slack(path, "sockets") as env:
         run = await env.request_approval()
         await env.slack.disconnect("refresh_requested")
         await env.slack.until(lambda: env.slack.sockets.of(env.slack.app.id))
-        fine(await env.person("ada").click("Approve"))
+        expect_ok(await env.person("ada").click("Approve"))
         assert await env.state(run) is RequestState.APPROVED

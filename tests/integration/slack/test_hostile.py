@@ -16,7 +16,7 @@ from engine.read_models import PageQuery
 from tests.integration.slack.test_commands import typed
 from tests.integration.slack.test_steps import message
 from tests.integration.slack.test_trouble import OWNED, parked
-from tests.support.slack_env import ASKS, SlackEnv, buttons, copy_of, fine, whispered, words
+from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, words
 
 # -- what became of a step ----------------------------------------------------------------------------------
 
@@ -25,19 +25,22 @@ async def test_an_answer_counts_for_the_call_that_was_asked_about_and_for_no_lat
     run = await parked(env)
     cleo = env.person("cleo")
     old = cleo.sees()[-1]
-    fine(await cleo.click("Repeat", on=old))
+    expect_ok(await cleo.click("Repeat", on=old))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     for answer in "Repeat", "Done", "Stop":
-        fine(await cleo.click(answer, on=old, stale=True))
+        expect_ok(await cleo.click(answer, on=old, stale=True))
         await env.settle()
-        assert "Cleo Builder answered this already at 2026-03-02 09:00 UTC: repeat." in whispered(env.slack, cleo)[-1]
+        assert (
+            "Cleo Builder answered this already at 2026-03-02 09:00 UTC: repeat."
+            in ephemeral_texts(env.slack, cleo)[-1]
+        )
     assert len(env.bot.step.calls) == 2
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     asked, asks = (one for one in cleo.sees() if "did the step happen?" in words(one["blocks"]))
     assert "This was answered" in words(asked)
     assert buttons(asked) == []
-    fine(await cleo.click("Done", on=asks))
+    expect_ok(await cleo.click("Done", on=asks))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
 
@@ -96,12 +99,12 @@ async def test_what_is_recorded_is_never_said_to_be_lost(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada = env.person("ada")
     request, env.engine.request = env.engine.request, unreadable  # type: ignore[method-assign,assignment]
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
     env.engine.request = request  # type: ignore[method-assign]
     assert await env.state(run) is RequestState.APPROVED
-    assert "What you did is recorded" in whispered(env.slack, ada)[-1]
-    assert "nothing was changed" not in str(whispered(env.slack, ada))
+    assert "What you did is recorded" in ephemeral_texts(env.slack, ada)[-1]
+    assert "nothing was changed" not in str(ephemeral_texts(env.slack, ada))
 
 
 async def test_what_is_recorded_in_a_form_is_never_said_to_be_lost(env: SlackEnv) -> None:
@@ -109,12 +112,12 @@ async def test_what_is_recorded_in_a_form_is_never_said_to_be_lost(env: SlackEnv
     ada = env.person("ada")
     ada.open_home()
     await env.slack.until(lambda: ada.home)
-    fine(await ada.click("Review", on="home"))
+    expect_ok(await ada.click("Review", on="home"))
     await env.slack.until(lambda: ada.modal)
-    fine(await ada.click("Reject"))
+    expect_ok(await ada.click("Reject"))
     await env.slack.until(lambda: len(ada.stack) == 2)
     request, env.engine.request = env.engine.request, unreadable  # type: ignore[method-assign,assignment]
-    fine(await ada.submit({"Reason": "No"}))
+    expect_ok(await ada.submit({"Reason": "No"}))
     env.engine.request = request  # type: ignore[method-assign]
     assert await env.state(run) is RequestState.REJECTED
     assert "What you did is recorded" in words(ada.modal)
@@ -122,10 +125,10 @@ async def test_what_is_recorded_in_a_form_is_never_said_to_be_lost(env: SlackEnv
 
 async def test_what_is_registered_is_never_said_to_be_lost(env: SlackEnv) -> None:
     cleo = env.person("cleo")
-    fine(await cleo.command("/signoff register"))
+    expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
     workflow, env.engine.workflow = env.engine.workflow, unreadable  # type: ignore[method-assign,assignment]
-    fine(await cleo.submit({"Workflow file": ASKS}))
+    expect_ok(await cleo.submit({"Workflow file": REFUND_WORKFLOW}))
     env.engine.workflow = workflow  # type: ignore[method-assign]
     assert [one.name for one in await env.engine.workflows()] == ["refund"]
     assert "What you did is recorded" in words(cleo.modal)
@@ -137,13 +140,13 @@ async def test_the_pages_below_a_form_have_no_buttons_once_it_is_over(env: Slack
     ada = env.person("ada")
     ada.open_home()
     await env.slack.until(lambda: ada.home)
-    fine(await ada.click("Review", on="home"))
+    expect_ok(await ada.click("Review", on="home"))
     await env.slack.until(lambda: ada.modal)
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: len(ada.stack) == 2)
     if how == "cancelled meanwhile":
-        fine(await env.person("cleo").command(f"/signoff cancel {run}"))
-    fine(await ada.submit({"text": "Pay half"}))
+        expect_ok(await env.person("cleo").command(f"/signoff cancel {run}"))
+    expect_ok(await ada.submit({"text": "Pay half"}))
     await env.finish_background_work()
     await ada.close()
     assert ada.modal is not None
@@ -157,9 +160,9 @@ async def test_who_opens_a_form_that_does_not_come_is_told_to_click_again(env: S
     ada = env.person("ada")
     env.slack.fault("views.open", fault, seconds=30)
     for _ in range(2 if fault == "ratelimited" else 1):
-        fine(await ada.click("Edit", on=copy_of(ada)))
+        expect_ok(await ada.click("Edit", on=copy_of(ada)))
         await env.finish_background_work()
-        assert "click again in a moment" in whispered(env.slack, ada)[-1]
+        assert "click again in a moment" in ephemeral_texts(env.slack, ada)[-1]
 
 
 @pytest.mark.parametrize("code", ["is_archived", "no_permission", "ekm_access_denied", "channel_not_found"])
@@ -169,10 +172,10 @@ async def test_a_copy_that_could_not_be_edited_for_a_while_loses_its_buttons_all
     run = await env.request_approval()
     env.slack.fault("chat.update", "error", code=code, times=4)
     env.slack.fault("response_url", "status", status=404, times=None)
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     for _ in range(3):
         await env.settle()
-        env.pass_(minutes=30)
+        env.pass_time(minutes=30)
     await env.settle()
     assert await env.state(run) is RequestState.APPROVED
     for person in "ada", "ben":
@@ -183,10 +186,10 @@ async def test_a_copy_that_nobody_may_edit_any_more_is_given_up_some_time(env: S
     run = await env.request_approval()
     env.slack.fault("chat.update", "error", code="is_archived", times=None)
     env.bot.client._pace = RateLimiter(multiplier=1000)  # noqa: SLF001
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     for _ in range(14):
         await env.settle()
-        env.pass_(hours=1)
+        env.pass_time(hours=1)
     copies = [one for one in await env.engine.deliveries(run=run) if one.kind is DeliveryKind.REQUEST]
     assert {one.state for one in copies} == {DeliveryState.DEAD}
 
@@ -200,10 +203,10 @@ async def test_a_form_that_was_slow_and_then_broke_no_longer_says_one_moment(env
         raise RuntimeError("broke")
 
     env.engine.request = breaks  # type: ignore[method-assign,assignment]
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await env.finish_background_work()
     assert "could not be fetched" in words(ada.modal)
-    assert "(incident " in whispered(env.slack, ada)[-1]
+    assert "(incident " in ephemeral_texts(env.slack, ada)[-1]
     assert (await env.view(run)).status is RunStatus.WAITING
 
 
@@ -232,26 +235,26 @@ async def slowly(env: SlackEnv) -> None:
 
 async def test_a_run_whose_people_are_looked_up_slowly_is_answered_in_time(env: SlackEnv) -> None:
     """Else its author would see a failure, type it again, and have two runs."""
-    await env.register(ASKS.replace("steps:", "may_run: [group:finance-approvers]\nsteps:"))
+    await env.register(REFUND_WORKFLOW.replace("steps:", "may_run: [group:finance-approvers]\nsteps:"))
     await slowly(env)
     ben = env.person("ben")
-    fine(await ben.command("/signoff run refund amount=80"))
+    expect_ok(await ben.command("/signoff run refund amount=80"))
     env.slack.faults.clear()
 
 
 async def test_what_is_registered_slowly_is_answered_in_time(env: SlackEnv) -> None:
     cleo = env.person("cleo")
-    fine(await cleo.command("/signoff register"))
+    expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
     await slowly(env)
-    source = ASKS.replace("title: Refund\n", "title: Refund\nowner: ben@example.com\n")
-    fine(await cleo.submit({"Workflow file": source}))
+    source = REFUND_WORKFLOW.replace("title: Refund\n", "title: Refund\nowner: ben@example.com\n")
+    expect_ok(await cleo.submit({"Workflow file": source}))
     assert "Refund is registered as version 1" in words(cleo.modal)
     env.slack.faults.clear()
 
 
 async def test_runs_are_found_behind_hundreds_of_others(env: SlackEnv) -> None:
-    await env.register(ASKS.replace("steps:", "may_run: [gus@example.com, ben@example.com]\nsteps:"))
+    await env.register(REFUND_WORKFLOW.replace("steps:", "may_run: [gus@example.com, ben@example.com]\nsteps:"))
     run = await env.start(by="gus")
     for _ in range(210):
         await env.start(by="ben")
@@ -289,11 +292,11 @@ def test_a_form_with_more_fields_than_a_modal_holds_is_not_registered() -> None:
 async def test_forty_amounts_can_be_filled_in(env: SlackEnv) -> None:
     run = await env.request_approval(form("".join(f"      f{n}: money\n" for n in range(40))))
     ada = env.person("ada")
-    fine(await ada.click("Fill in"))
+    expect_ok(await ada.click("Fill in"))
     await env.slack.until(lambda: ada.modal)
     assert ada.modal is not None
     inputs = [one["block_id"] for one in ada.modal["blocks"] if one["type"] == "input"]
-    fine(await ada.submit({one: "5" if "amount" in one else "EUR" for one in inputs}))
+    expect_ok(await ada.submit({one: "5" if "amount" in one else "EUR" for one in inputs}))
     assert await env.state(run) is RequestState.APPROVED
 
 
@@ -303,7 +306,7 @@ async def test_a_form_that_slack_has_no_room_for_says_so_before_somebody_fills_i
         form("".join(f"      f{n}: {{type: choice, options: [{options}]}}\n" for n in range(15)))
     )
     ada = env.person("ada")
-    fine(await ada.click("Fill in"))
+    expect_ok(await ada.click("Fill in"))
     await env.slack.until(lambda: ada.modal)
     assert ada.modal is not None
     assert "too large for Slack" in words(ada.modal)
@@ -315,10 +318,10 @@ async def test_a_form_of_an_earlier_version_starts_nothing(env: SlackEnv) -> Non
     """It would be refused for a field that it does not have, or start what its author has not seen."""
     await env.register()
     ben = env.person("ben")
-    fine(await ben.command("/signoff run refund"))
+    expect_ok(await ben.command("/signoff run refund"))
     await env.slack.until(lambda: ben.modal)
-    await env.register(ASKS.replace("inputs:\n", "inputs:\n  who: text\n"))
+    await env.register(REFUND_WORKFLOW.replace("inputs:\n", "inputs:\n  who: text\n"))
     await env.restart()
-    fine(await ben.submit({"amount": "75"}))
+    expect_ok(await ben.submit({"amount": "75"}))
     assert "Refund has changed since this form was opened; nothing was started." in words(ben.modal)
     assert await env.engine.runs(PageQuery()) == []

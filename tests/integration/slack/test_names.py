@@ -11,7 +11,7 @@ from bot.slack import details_modal, ids
 from bot.slack.notification_text import of_card
 from bot.web import review_view
 from engine.domain import Address, Origin, Register, RequestState, Start, Started
-from tests.support.slack_env import SlackEnv, copy_of, fine, words
+from tests.support.slack_env import SlackEnv, copy_of, expect_ok, words
 
 ACCESS = """\
 name: access
@@ -80,9 +80,9 @@ async def test_a_person_who_is_put_in_by_an_edit_is_shown_by_name(env: SlackEnv)
     ben, gus = env.person("ben"), env.person("gus")
     await admitted(env, ben.id)
     ada = env.person("ada")
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
-    fine(await ada.submit({"deputy": gus.id}))
+    expect_ok(await ada.submit({"deputy": gus.id}))
     await env.settle()
     seen = copy_of(ada, "May Ben Approver come in?")
     assert gus.id in users(seen["blocks"])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from bot.slack import message_view, notification_text
 from engine.domain import Card, CardField, DeliveryKind
 from tests.support import samples, slack_rules
-from tests.support.slack_env import SlackEnv, copy_of, fine
+from tests.support.slack_env import SlackEnv, copy_of, expect_ok
 
 
 def said(card: Card, **more: Any) -> str:
@@ -30,7 +30,7 @@ def test_a_request_is_said_with_its_values_its_reason_and_its_deadline() -> None
 
 def test_a_decision_is_said_with_what_was_changed() -> None:
     field = CardField(path="amount", label="Amount", type="money", text="80.00 EUR", before="90.00 EUR")
-    told = said(samples.closed(fields=(field,))).split("\n")
+    told = said(samples.closed_card(fields=(field,))).split("\n")
     assert told[:3] == [
         "Pay 90 EUR back?",
         "Approved by Lee at 2026-03-04 09:40 UTC.",
@@ -82,16 +82,16 @@ async def test_every_message_says_in_its_text_what_its_blocks_say(env: SlackEnv)
     run = await env.request_approval()
     ada, cleo = env.person("ada"), env.person("cleo")
     for line in "help", "list", "show refund", "runs", "pending", "run refund amount=7", "run x", "cancel x", "dance":
-        fine(await cleo.command(f"/signoff {line}", channel="general"))
-        fine(await ada.command(f"/signoff {line}", channel="general"))
+        expect_ok(await cleo.command(f"/signoff {line}", channel="general"))
+        expect_ok(await ada.command(f"/signoff {line}", channel="general"))
     await env.settle()
-    fine(await ada.click("Approve", on=copy_of(ada)))
-    fine(await env.person("ben").click("Reject", on=copy_of(env.person("ben"), "Refund 7 EUR?")))
+    expect_ok(await ada.click("Approve", on=copy_of(ada)))
+    expect_ok(await env.person("ben").click("Reject", on=copy_of(env.person("ben"), "Refund 7 EUR?")))
     await env.slack.until(lambda: env.person("ben").modal)
-    fine(await env.person("ben").submit({"Reason": "No"}))
+    expect_ok(await env.person("ben").submit({"Reason": "No"}))
     await env.settle()
     assert (await env.view(run)).status.ended
     world = env.slack.world
     shown = [*world.ephemerals, *(one for many in world.messages.values() for one in many if one.blocks)]
     assert len(shown) > 20
-    assert [problem for one in shown for problem in slack_rules.unsaid(one.text, one.blocks)] == []
+    assert [problem for one in shown for problem in slack_rules.missing_from_text(one.text, one.blocks)] == []

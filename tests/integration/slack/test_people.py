@@ -9,10 +9,19 @@ import pytest
 from bot.devtools.sandbox.faults import FaultKind
 from bot.presentation import refusals
 from engine.domain import Address, NotAllowed, Origin, Person, Register, Registered, RequestState, Start, Started
-from tests.support.slack_env import ASKS, SlackEnv, buttons, copy_of, fine, last_message_of, whispered, words
+from tests.support.slack_env import (
+    REFUND_WORKFLOW,
+    SlackEnv,
+    buttons,
+    copy_of,
+    ephemeral_texts,
+    expect_ok,
+    last_message_of,
+    words,
+)
 
-ADA_ONLY = ASKS.replace("[ada@example.com, ben@example.com]", "[ada@example.com]")
-OF_GROUP = ASKS.replace("[ada@example.com, ben@example.com]", '["group:finance-approvers"]')
+ADA_ONLY = REFUND_WORKFLOW.replace("[ada@example.com, ben@example.com]", "[ada@example.com]")
+OF_GROUP = REFUND_WORKFLOW.replace("[ada@example.com, ben@example.com]", '["group:finance-approvers"]')
 MINUTE = 61
 """Seconds after which Slack is asked again."""
 
@@ -49,17 +58,17 @@ async def decided_by(env: SlackEnv, run: str) -> str:
 async def test_an_address_that_moves_asks_the_account_that_has_it_now(env: SlackEnv) -> None:
     ada, ben = env.person("ada"), env.person("ben")
     await env.request_approval(ADA_ONLY)
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.settle()
     address(env, "ada", "ada.old@example.com")
     address(env, "ben", "ada@example.com")
-    env.pass_(seconds=MINUTE)
+    env.pass_time(seconds=MINUTE)
     run = await env.start(amount=7)
     await env.settle()
     title = "Refund 7 EUR?"
     assert buttons(copy_of(ben, title)) == ["Approve", "Edit", "Reject"]
     assert not [one for one in ada.sees() if title in words(one.get("blocks"))]
-    fine(await ben.click("Approve"))
+    expect_ok(await ben.click("Approve"))
     assert await decided_by(env, run) == ben.id
     assert (await person(env, "ada")).id != (await person(env, "ben")).id
     assert (await person(env, "ada")).account == Address("slack", ada.id)
@@ -69,13 +78,13 @@ async def test_whoever_lost_the_address_while_a_request_waits_cannot_decide_it(e
     run = await env.request_approval(ADA_ONLY)
     address(env, "ada", "ada.old@example.com")
     address(env, "ben", "ada@example.com")
-    env.pass_(seconds=MINUTE)
+    env.pass_time(seconds=MINUTE)
     ada = env.person("ada")
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.settle()
     assert await env.state(run) is RequestState.PENDING
     told = "ada@example.com is not the email address of this account any more"
-    assert any(told in one for one in whispered(env.slack, ada))
+    assert any(told in one for one in ephemeral_texts(env.slack, ada))
     assert "can no longer decide" in words(copy_of(ada))
     owner = words(env.person("cleo").sees()[-1]["blocks"])
     assert "an approver of “Refund 120 EUR?” can no longer decide" in owner
@@ -85,18 +94,18 @@ async def test_whoever_lost_the_address_while_a_request_waits_cannot_decide_it(e
 async def test_two_who_swap_their_addresses_stay_two(env: SlackEnv) -> None:
     ada, ben = env.person("ada"), env.person("ben")
     await env.request_approval()
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.settle()
     before = (await person(env, "ada")).id, (await person(env, "ben")).id
     address(env, "ada", "ben@example.com")
     address(env, "ben", "ada@example.com")
-    env.pass_(seconds=MINUTE)
+    env.pass_time(seconds=MINUTE)
     run = await env.request_approval(ADA_ONLY)
-    fine(await ben.click("Approve"))
+    expect_ok(await ben.click("Approve"))
     assert await decided_by(env, run) == ben.id
-    env.pass_(seconds=MINUTE)
+    env.pass_time(seconds=MINUTE)
     run = await env.request_approval(ADA_ONLY.replace("ada@", "ben@"))
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     assert await decided_by(env, run) == ada.id
     assert ((await person(env, "ada")).id, (await person(env, "ben")).id) == before
     for name, email in ("ada", "ben@example.com"), ("ben", "ada@example.com"):
@@ -106,15 +115,15 @@ async def test_two_who_swap_their_addresses_stay_two(env: SlackEnv) -> None:
 async def test_whoever_comes_back_with_a_new_account_is_asked_there(env: SlackEnv) -> None:
     ada = env.person("ada")
     await env.request_approval(ADA_ONLY)
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.settle()
     ada.user.deleted = True
     again = dataclasses.replace(ada.user, id=env.slack.world.new_id("U"), deleted=False, name="ada2")
     env.slack.world.users[again.id] = again
-    env.pass_(seconds=MINUTE)
+    env.pass_time(seconds=MINUTE)
     run = await env.start(amount=8)
     await env.settle()
-    fine(await env.person("ada2").click("Approve"))
+    expect_ok(await env.person("ada2").click("Approve"))
     assert await decided_by(env, run) == again.id
 
 
@@ -122,11 +131,11 @@ async def test_the_right_to_cancel_does_not_move_with_an_address(env: SlackEnv) 
     run = await env.request_approval(by="ada")
     address(env, "ada", "ada.old@example.com")
     address(env, "ben", "ada@example.com")
-    env.pass_(seconds=MINUTE)
+    env.pass_time(seconds=MINUTE)
     await env.request_approval(ADA_ONLY.replace("refund", "other"))
-    fine(await env.person("ben").command(f"/signoff cancel {run}"))
+    expect_ok(await env.person("ben").command(f"/signoff cancel {run}"))
     assert await env.state(run) is RequestState.PENDING
-    fine(await env.person("ada").command(f"/signoff cancel {run}"))
+    expect_ok(await env.person("ada").command(f"/signoff cancel {run}"))
     assert await env.state(run) is RequestState.CANCELLED
 
 
@@ -135,7 +144,7 @@ async def test_every_address_that_moves_is_on_the_record(env: SlackEnv) -> None:
     before = await person(env, "ada")
     address(env, "ada", "")
     address(env, "ben", "ada@example.com")
-    env.pass_(seconds=MINUTE)
+    env.pass_time(seconds=MINUTE)
     await env.request_approval(ADA_ONLY)
     now = await person(env, "ben")
     taken = [one for one in env.entries() if one["kind"] == "person.address_taken"]
@@ -151,18 +160,18 @@ async def test_whoever_left_the_group_while_a_request_waits_cannot_decide_it(env
     (group,) = [one for one in env.slack.world.usergroups.values() if one.handle == "finance-approvers"]
     ada, ben = env.person("ada"), env.person("ben")
     group.users.remove(ada.id)
-    env.pass_(seconds=MINUTE)
-    fine(await ada.click("Approve"))
+    env.pass_time(seconds=MINUTE)
+    expect_ok(await ada.click("Approve"))
     await env.settle()
     assert await env.state(run) is RequestState.PENDING
-    assert any("no longer in @finance-approvers" in one for one in whispered(env.slack, ada))
+    assert any("no longer in @finance-approvers" in one for one in ephemeral_texts(env.slack, ada))
     assert "Ada Approver can no longer decide: no longer in @finance-approvers." in words(copy_of(ben))
     assert "The other approvers can still decide" in words(env.person("cleo").sees()[-1]["blocks"])
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.settle()
     alerts = [one for one in env.person("cleo").sees() if "can no longer decide" in words(one.get("blocks"))]
     assert len(alerts) == 1, "once is enough"
-    fine(await ben.click("Approve"))
+    expect_ok(await ben.click("Approve"))
     assert await decided_by(env, run) == ben.id
 
 
@@ -171,12 +180,12 @@ async def test_whoever_is_back_in_the_group_can_decide_again(env: SlackEnv) -> N
     (group,) = [one for one in env.slack.world.usergroups.values() if one.handle == "finance-approvers"]
     ada = env.person("ada")
     group.users.remove(ada.id)
-    env.pass_(seconds=MINUTE)
-    fine(await ada.click("Approve"))
+    env.pass_time(seconds=MINUTE)
+    expect_ok(await ada.click("Approve"))
     await env.settle()
     group.users.append(ada.id)
-    env.pass_(seconds=MINUTE)
-    fine(await ada.click("Approve"))
+    env.pass_time(seconds=MINUTE)
+    expect_ok(await ada.click("Approve"))
     assert await decided_by(env, run) == ada.id
 
 
@@ -186,8 +195,8 @@ async def test_an_account_that_may_not_be_asked_any_more_cannot_decide(env: Slac
     run = await env.request_approval(source)
     ada = env.person("ada")
     setattr(ada.user, became, True)
-    env.pass_(seconds=MINUTE)
-    fine(await ada.click("Approve"))
+    env.pass_time(seconds=MINUTE)
+    expect_ok(await ada.click("Approve"))
     await env.settle()
     assert await env.state(run) is RequestState.PENDING
     assert "an approver of “Refund 120 EUR?” can no longer decide" in words(env.person("cleo").sees()[-1]["blocks"])
@@ -196,10 +205,10 @@ async def test_an_account_that_may_not_be_asked_any_more_cannot_decide(env: Slac
 @pytest.mark.parametrize("fault", ["status", "ratelimited", "reset", "hang"])
 async def test_a_decision_is_taken_while_slack_does_not_answer_and_says_so(env: SlackEnv, fault: FaultKind) -> None:
     run = await env.request_approval(OF_GROUP)
-    env.pass_(seconds=MINUTE)
+    env.pass_time(seconds=MINUTE)
     for method in "usergroups.list", "users.info":
         env.slack.fault(method, fault, seconds=30.0, times=None)
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     env.slack.faults.clear()
     assert await decided_by(env, run) == env.person("ada").id
     entry = next(one for one in await env.engine.story(run) if one.kind == "request.approved")
@@ -209,13 +218,13 @@ async def test_a_decision_is_taken_while_slack_does_not_answer_and_says_so(env: 
 
 async def test_two_decisions_within_a_minute_ask_slack_once(env: SlackEnv) -> None:
     await env.request_approval(ADA_ONLY)
-    env.pass_(seconds=MINUTE)
+    env.pass_time(seconds=MINUTE)
     await env.start(amount=9)
     await env.settle()
     ada = env.person("ada")
     asked = len(env.slack.calls("users.lookupByEmail"))
     for title in "Refund 9 EUR?", "Refund 120 EUR?":
-        fine(await ada.click("Approve", on=copy_of(ada, title)))
+        expect_ok(await ada.click("Approve", on=copy_of(ada, title)))
         await env.settle()
     assert len(env.slack.calls("users.lookupByEmail")) == asked
 
@@ -234,20 +243,20 @@ async def started(env: SlackEnv, name: str) -> Started | NotAllowed:
 @pytest.mark.parametrize("guest", ["gus", "una"])
 async def test_guests_start_nothing_unless_they_are_named(env: SlackEnv, guest: str) -> None:
     await env.register()
-    fine(await env.person(guest).command("/signoff run refund amount=80", channel="general"))
+    expect_ok(await env.person(guest).command("/signoff run refund amount=80", channel="general"))
     await env.settle()
     assert "Guests may not start refund" in last_message_of(env.person(guest), "general")
     for may in f"{guest}@example.com", env.person(guest).id:
-        await env.register(ASKS.replace("steps:", f"may_run: [{may}]\nsteps:"))
+        await env.register(REFUND_WORKFLOW.replace("steps:", f"may_run: [{may}]\nsteps:"))
         assert isinstance(await started(env, guest), Started)
-    await env.register(ASKS.replace("steps:", "may_run: [ada@example.com]\nsteps:"))
+    await env.register(REFUND_WORKFLOW.replace("steps:", "may_run: [ada@example.com]\nsteps:"))
     assert isinstance(await started(env, guest), NotAllowed)
 
 
 async def test_strangers_of_a_shared_channel_start_nothing(env: SlackEnv) -> None:
     await env.register()
     env.person("ben").user.is_stranger = True
-    env.pass_(seconds=MINUTE)
+    env.pass_time(seconds=MINUTE)
     answer = await started(env, "ben")
     assert isinstance(answer, NotAllowed)
     assert "Guests may not start" in refusals.sentence(answer)
@@ -275,35 +284,35 @@ async def registering(env: SlackEnv, source: str) -> Registered | NotAllowed:
     ],
 )
 async def test_a_file_that_names_who_can_never_be_asked_is_refused(env: SlackEnv, named: str, why: str) -> None:
-    answer = await registering(env, ASKS.replace("ben@example.com", named))
+    answer = await registering(env, REFUND_WORKFLOW.replace("ben@example.com", named))
     assert isinstance(answer, NotAllowed)
     assert why in refusals.sentence(answer)
 
 
 @pytest.mark.parametrize(("named", "fine"), [("group:nobodies", False), ("gus@example.com", True)])
-async def test_a_file_says_who_may_start_it(env: SlackEnv, named: str, *, fine: bool) -> None:
-    answer = await registering(env, ASKS.replace("steps:", f"may_run: [{named}]\nsteps:"))
-    assert isinstance(answer, Registered if fine else NotAllowed)
+async def test_a_file_says_who_may_start_it(env: SlackEnv, named: str, *, expect_ok: bool) -> None:
+    answer = await registering(env, REFUND_WORKFLOW.replace("steps:", f"may_run: [{named}]\nsteps:"))
+    assert isinstance(answer, Registered if expect_ok else NotAllowed)
 
 
 async def test_an_address_without_an_account_is_a_warning_where_the_file_is_registered(env: SlackEnv) -> None:
     cleo = env.person("cleo")
-    answer = await registering(env, ASKS.replace("ben@example.com", "nobody@example.com"))
+    answer = await registering(env, REFUND_WORKFLOW.replace("ben@example.com", "nobody@example.com"))
     assert isinstance(answer, Registered)
     told = (
         "The gate of step pay: nobody@example.com has no active account in this Slack workspace, so they are not asked."
     )
     assert answer.warnings == (told,)
-    fine(await cleo.command("/signoff register"))
+    expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
-    pasted = ASKS.replace("ben@example.com", "noone@example.com")
-    fine(await cleo.submit({"Workflow file": pasted}))
+    pasted = REFUND_WORKFLOW.replace("ben@example.com", "noone@example.com")
+    expect_ok(await cleo.submit({"Workflow file": pasted}))
     await env.slack.until(lambda: "noone@example.com has no active account" in words(cleo.modal))
 
 
 async def test_what_slack_does_not_answer_when_a_file_is_registered_is_a_warning(env: SlackEnv) -> None:
-    await registering(env, ASKS)
-    env.pass_(seconds=MINUTE)
+    await registering(env, REFUND_WORKFLOW)
+    env.pass_time(seconds=MINUTE)
     env.slack.fault("usergroups.list", "status", times=None)
     answer = await registering(env, OF_GROUP)
     assert isinstance(answer, Registered)

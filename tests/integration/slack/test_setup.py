@@ -14,7 +14,7 @@ from bot.settings import Settings, load
 from bot.slack.transport import PATH
 from engine.domain import Address, Origin, Register, RunStatus, Start, Started
 from tests.support import stepwise_units
-from tests.support.slack_env import buttons, copy_of, fine, words
+from tests.support.slack_env import buttons, copy_of, expect_ok, words
 
 FLOW = b"""\
 name: hello
@@ -64,10 +64,10 @@ async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, 
             ada, ben, cleo = (slack.person(name) for name in ("ada", "ben", "cleo"))
             await cleo.command("/signoff register")
             await slack.until(lambda: cleo.modal)
-            fine(await cleo.submit({"Workflow file": FLOW.decode()}))
-            fine(await cleo.command("/signoff run hello", channel="general"))
+            expect_ok(await cleo.submit({"Workflow file": FLOW.decode()}))
+            expect_ok(await cleo.command("/signoff run hello", channel="general"))
             await slack.until(lambda: ada.sees() and ben.sees())
-            fine(await ada.click("Approve"))
+            expect_ok(await ada.click("Approve"))
             await slack.until(lambda: not buttons(copy_of(ben, "Greet?")))
             assert "Approved by Ada Approver" in words(copy_of(ben, "Greet?"))
             await slack.until(lambda: "Hello: done" in words(cleo.sees("general")))

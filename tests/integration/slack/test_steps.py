@@ -20,7 +20,7 @@ from engine.domain import (
     Started,
     Verdict,
 )
-from tests.support.slack_env import SlackEnv, buttons, copy_of, fine, words
+from tests.support.slack_env import SlackEnv, buttons, copy_of, expect_ok, words
 
 FORM = """\
 name: account
@@ -59,13 +59,13 @@ async def test_a_form_is_filled_in_by_one_of_a_usergroup(env: SlackEnv) -> None:
     ada, ben = env.person("ada"), env.person("ben")
     assert buttons(copy_of(ada, ASKS)) == ["Fill in", "Reject"]
     assert "what step details needs to know" in words(copy_of(ada, ASKS)["blocks"])
-    fine(await ada.click("Fill in"))
+    expect_ok(await ada.click("Fill in"))
     await env.settle()
     with pytest.raises(NotSubmitted):
         await ada.submit({"Limit": "4"})
     with pytest.raises(NotSubmitted):
         await ada.submit({"Account": "12", "Limit": "10"})
-    fine(await ada.submit({"Account": "12", "Limit": "4"}))
+    expect_ok(await ada.submit({"Account": "12", "Limit": "4"}))
     await env.settle()
     for person in ada, ben:
         copy = copy_of(person, ASKS)
@@ -100,9 +100,9 @@ async def test_a_form_that_is_not_filled_in_is_not_approved_by_any_other_way(env
 async def test_a_form_can_be_rejected(env: SlackEnv) -> None:
     run = await env.request_approval(FORM)
     ben = env.person("ben")
-    fine(await ben.click("Reject"))
+    expect_ok(await ben.click("Reject"))
     await env.settle()
-    fine(await ben.submit({"Reason": "Not ours"}))
+    expect_ok(await ben.submit({"Reason": "Not ours"}))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.REJECTED
     assert "Rejected by Ben" in words(copy_of(ben, ASKS)["blocks"])
@@ -123,9 +123,9 @@ async def test_a_message_is_posted_to_a_channel_once_it_is_approved(env: SlackEn
     run = await env.request_approval(message("#general", more=gate))
     ada = env.person("ada")
     assert not [one for one in ada.sees("general") if "Hello" in one.get("text", "")]
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await env.settle()
-    fine(await ada.submit({"text": "Hello you"}))
+    expect_ok(await ada.submit({"text": "Hello you"}))
     await env.settle()
     # The outcome of the run stands in the channel as well, and names what was changed.
     posted = [words(one["blocks"]) for one in ada.sees("general") if one["text"].startswith("Message of")]
@@ -147,7 +147,7 @@ async def test_a_message_to_a_channel_of_unknown_outcome_asks_the_owner(env: Sla
     run = await env.request_approval(message("#general"))
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     cleo = env.person("cleo")
-    fine(await cleo.click("Done"))
+    expect_ok(await cleo.click("Done"))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
     assert len([one for one in cleo.sees("general") if "Hello" in one.get("text", "")]) == 1
@@ -187,7 +187,7 @@ async def test_who_may_start_a_workflow_can_be_people_of_slack(env: SlackEnv, ma
 
 async def test_a_usergroup_that_cannot_be_looked_up_lets_nobody_start(env: SlackEnv) -> None:
     await env.register(STARTS.replace("OWNER", "cleo@example.com").replace("MAY", "group:finance-approvers"))
-    env.pass_(seconds=61)
+    env.pass_time(seconds=61)
     env.slack.faults.down = True
     refused = await started(env, "ben")
     assert isinstance(refused, NotAllowed)
@@ -256,7 +256,7 @@ steps:
   - {id: who, uses: set, with: {by: "{{ steps.ask.decision.by }}"}}
 """
     run = await env.request_approval(source)
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     await env.settle()
     assert (await env.view(run)).steps[-1].output == {"by": {"name": "Ada Approver", "address": "ada@example.com"}}
 

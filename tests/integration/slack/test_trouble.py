@@ -10,8 +10,8 @@ import pytest
 from engine.domain import DeliveryState, RequestState, RunStatus
 from engine.errors import StepError
 from engine.read_models import PageQuery
-from tests.support.engine_env import PlayedParams, Surprise
-from tests.support.slack_env import ASKS, SlackEnv, buttons, copy_of, fine, whispered, words
+from tests.support.engine_env import PlayedParams, UnexpectedError
+from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, words
 
 ACTS = """\
 name: flow
@@ -48,10 +48,10 @@ async def test_a_restart_between_post_and_receipt_finds_the_copy_again(env: Slac
     env.bot.store.transact_with_retry = record  # type: ignore[method-assign]
     assert copies(env, "ada") == 1
     await env.restart()
-    env.pass_(seconds=60)
+    env.pass_time(seconds=60)
     await env.settle()
     assert copies(env, "ada") == copies(env, "ben") == 1
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     await env.settle()
     assert buttons(copy_of(env.person("ben"))) == []
 
@@ -62,9 +62,9 @@ async def test_a_click_on_a_copy_that_no_receipt_knows_decides(env: SlackEnv) ->
     for one in await env.engine.deliveries(run=run):
         await env.bot.relay.deliver(one.id)
     assert {one.state for one in await env.engine.deliveries(run=run)} == {DeliveryState.DUE}
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     assert await env.state(run) is RequestState.APPROVED
-    env.pass_(minutes=1)
+    env.pass_time(minutes=1)
     await env.settle()
     for person in "ada", "ben":
         assert copies(env, person) == 1
@@ -75,10 +75,10 @@ async def test_a_restart_between_post_and_click_changes_nothing(env: SlackEnv) -
     run = await env.request_approval()
     ada = env.person("ada")
     await env.restart()
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
     await env.restart()
-    fine(await ada.submit({"text": "Pay half"}))
+    expect_ok(await ada.submit({"text": "Pay half"}))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
     assert "Pay half" in words(copy_of(env.person("ben")))
@@ -87,7 +87,7 @@ async def test_a_restart_between_post_and_click_changes_nothing(env: SlackEnv) -
 async def test_a_restart_between_click_and_update_updates_all_the_same(env: SlackEnv) -> None:
     run = await env.request_approval()
     env.slack.fault("response_url", "reset", times=None)
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     await env.restart()
     assert buttons(copy_of(env.person("ada")))
     await env.settle()
@@ -97,10 +97,10 @@ async def test_a_restart_between_click_and_update_updates_all_the_same(env: Slac
 
 
 async def test_a_click_after_its_time_that_was_answered_slowly_brings_no_buttons_back(env: SlackEnv) -> None:
-    run = await env.request_approval(ASKS.replace("edit: [text]", "edit: [text]\n      expires: 2h"))
-    env.pass_(hours=3)
+    run = await env.request_approval(REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      expires: 2h"))
+    env.pass_time(hours=3)
     env.slack.fault("response_url", "slow", seconds=2)
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     # What it shows is read by now, and on its way; the clock comes to the request meanwhile.
     await env.slack.until(lambda: not env.slack.faults.queue)
     for work in await env.engine.due(env.clock.now()):
@@ -112,7 +112,7 @@ async def test_a_click_after_its_time_that_was_answered_slowly_brings_no_buttons
     await env.finish_background_work()
     await env.settle()
     assert await env.state(run) is RequestState.EXPIRED
-    assert "expired" in whispered(env.slack, env.person("ada"))[-1]
+    assert "expired" in ephemeral_texts(env.slack, env.person("ada"))[-1]
     for person in "ada", "ben":
         assert buttons(copy_of(env.person(person))) == [], "what was read before the end must not be shown after it"
 
@@ -128,28 +128,28 @@ async def test_slack_is_down_for_ten_minutes_while_copies_are_posted(env: SlackE
     run = await env.start()
     for _ in range(20):
         await env.settle()
-        env.pass_(seconds=30)
+        env.pass_time(seconds=30)
     request = await env.request(run)
     assert request.model.deadlines.first_shown_at is None
     env.slack.faults.down = False
-    env.pass_(minutes=11)
+    env.pass_time(minutes=11)
     await env.settle()
     assert copies(env, "ada") == copies(env, "ben") == 1
-    fine(await env.person("ben").click("Approve"))
+    expect_ok(await env.person("ben").click("Approve"))
     await env.settle()
     assert buttons(copy_of(env.person("ada"))) == []
 
 
 async def test_slack_is_down_for_ten_minutes_while_copies_are_updated(env: SlackEnv) -> None:
     run = await env.request_approval()
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     env.slack.faults.down = True
     for _ in range(20):
         await env.settle()
-        env.pass_(seconds=30)
+        env.pass_time(seconds=30)
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
     env.slack.faults.down = False
-    env.pass_(minutes=31)
+    env.pass_time(minutes=31)
     await env.settle()
     assert buttons(copy_of(env.person("ben"))) == []
     assert copies(env, "ben") == 1
@@ -158,12 +158,12 @@ async def test_slack_is_down_for_ten_minutes_while_copies_are_updated(env: Slack
 async def test_a_run_that_starts_while_nobody_can_be_looked_up_asks_later(env: SlackEnv) -> None:
     await env.register()
     await env.start()
-    env.pass_(seconds=61)
+    env.pass_time(seconds=61)
     env.slack.faults.down = True
     run = await env.start()
     assert await env.engine.requests_of_run(run) == []
     env.slack.faults.down = False
-    env.pass_(minutes=2)
+    env.pass_time(minutes=2)
     await env.settle()
     assert buttons(copy_of(env.person("ada")))
 
@@ -176,7 +176,7 @@ async def test_a_copy_that_was_deleted_is_posted_afresh_with_its_outcome(env: Sl
     ben = env.person("ben")
     seen = copy_of(ben)
     await env.bot.client.post("chat.delete", channel=seen["channel"], ts=seen["ts"])
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     await env.settle()
     assert "Approved by Ada Approver" in words(copy_of(ben))
     assert copies(env, "ben") == 1
@@ -190,9 +190,9 @@ async def test_content_that_slack_does_not_take_is_shown_as_a_minimal_card(env: 
     (small,) = seen
     person = env.person(small)
     assert "Approve" not in buttons(person.sees()[-1])
-    fine(await person.click("Review"))
+    expect_ok(await person.click("Review"))
     await env.slack.until(lambda: person.modal)
-    fine(await person.click("Approve"))
+    expect_ok(await person.click("Approve"))
     await env.settle()
     assert await env.state(run) is RequestState.APPROVED
     assert buttons(person.sees()[-1]) == []
@@ -211,7 +211,7 @@ async def test_a_clicked_copy_whose_answer_slack_does_not_take_is_updated_by_the
     await env.request_approval()
     env.slack.fault("response_url", "status", status=404, times=None)
     ada = env.person("ada")
-    fine(await ada.click("Approve"))
+    expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
     assert buttons(copy_of(ada))
     await env.settle()
@@ -224,11 +224,11 @@ async def test_a_sentence_finds_another_way_where_the_first_is_closed(env: Slack
     old = copy_of(ada)
     await env.person("ben").click("Approve")
     env.slack.fault("response_url", "status", status=404, times=None)
-    fine(await ada.click("Approve", on=old, stale=True))
+    expect_ok(await ada.click("Approve", on=old, stale=True))
     await env.finish_background_work()
-    assert "already approved by Ben Approver" in whispered(env.slack, ada)[-1]
+    assert "already approved by Ben Approver" in ephemeral_texts(env.slack, ada)[-1]
     env.slack.fault("chat.postEphemeral", "error", code="user_not_in_channel", times=None)
-    fine(await ada.click("Approve", on=old, stale=True))
+    expect_ok(await ada.click("Approve", on=old, stale=True))
     await env.finish_background_work()
     assert "already approved by Ben Approver" in words(ada.sees()[-1]["blocks"])
 
@@ -254,7 +254,7 @@ async def parked(env: SlackEnv, source: str = ACTS, *, leaves: str | None = None
         env.person(leaves).user.deleted = True
 
     async def breaks(params: PlayedParams, context: object) -> Mapping[str, object]:
-        raise Surprise("broke")
+        raise UnexpectedError("broke")
 
     env.bot.step.play = breaks
     run = await env.start("flow")
@@ -268,16 +268,16 @@ async def test_a_step_of_unknown_outcome_asks_its_owner_who_answers_in_the_messa
     cleo = env.person("cleo")
     assert buttons(cleo.sees()[-1]) == ["Done", "Repeat", "Stop"]
     old = cleo.sees()[-1]
-    fine(await cleo.click("Done"))
+    expect_ok(await cleo.click("Done"))
     await env.finish_background_work()
     assert "Answered by Cleo Builder at 2026-03-02 09:00 UTC: done." in words(cleo.sees()[-1])
     assert "What to do" not in words(cleo.sees()[-1])
     assert buttons(cleo.sees()[-1]) == []
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
-    fine(await cleo.click("Stop", on=old, stale=True))
+    expect_ok(await cleo.click("Stop", on=old, stale=True))
     await env.finish_background_work()
-    assert "Cleo Builder answered this already" in whispered(env.slack, cleo)[-1]
+    assert "Cleo Builder answered this already" in ephemeral_texts(env.slack, cleo)[-1]
 
 
 async def test_a_question_that_its_owner_cannot_read_is_told_to_whoever_started_the_run(env: SlackEnv) -> None:
@@ -302,11 +302,11 @@ READS = (
 async def test_done_asks_for_what_later_steps_read_and_the_step_is_not_repeated(env: SlackEnv) -> None:
     run = await parked(env, READS)
     cleo, calls = env.person("cleo"), len(env.bot.step.calls)
-    fine(await cleo.click("Done"))
+    expect_ok(await cleo.click("Done"))
     await env.slack.until(lambda: cleo.modal)
     assert "Later steps need what it answered" in words(cleo.modal)
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
-    fine(await cleo.submit({"Number": "R-1007"}))
+    expect_ok(await cleo.submit({"Number": "R-1007"}))
     await env.settle()
     view = await env.view(run)
     assert view.status is RunStatus.SUCCEEDED
@@ -319,11 +319,11 @@ async def test_done_asks_for_what_later_steps_read_and_the_step_is_not_repeated(
 async def test_a_form_about_an_earlier_call_is_refused_and_nothing_is_lost(env: SlackEnv) -> None:
     run = await parked(env, READS)
     cleo = env.person("cleo")
-    fine(await cleo.click("Done"))
+    expect_ok(await cleo.click("Done"))
     await env.slack.until(lambda: cleo.modal)
-    fine(await cleo.click("Stop", on=cleo.sees()[-1]))
+    expect_ok(await cleo.click("Stop", on=cleo.sees()[-1]))
     await env.settle()
-    fine(await cleo.submit({"Number": "R-1007"}))
+    expect_ok(await cleo.submit({"Number": "R-1007"}))
     await env.settle()
     view = await env.view(run)
     assert view.status is RunStatus.FAILED
@@ -334,25 +334,25 @@ async def test_an_answer_to_an_earlier_question_is_none(env: SlackEnv) -> None:
     run = await parked(env, ACTS_TWICE)
     cleo = env.person("cleo")
     old = cleo.sees()[-1]
-    fine(await cleo.click("Done"))
+    expect_ok(await cleo.click("Done"))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
-    fine(await cleo.click("Done", on=old, stale=True))
+    expect_ok(await cleo.click("Done", on=old, stale=True))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
-    assert whispered(env.slack, cleo)
+    assert ephemeral_texts(env.slack, cleo)
 
 
 async def test_a_failed_run_tells_its_owner(env: SlackEnv) -> None:
-    await env.request_approval(ASKS.replace("edit: [text]", "edit: [text]\n      expires: 2h"))
-    env.pass_(hours=3)
+    await env.request_approval(REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      expires: 2h"))
+    env.pass_time(hours=3)
     await env.settle()
     assert "expired without a decision" in words([one["blocks"] for one in env.person("cleo").sees()])
 
 
 # -- an end that its owner has to look into, told to owner and requester ----------------------------------
 
-EXPIRES = ASKS.replace("edit: [text]", "edit: [text]\n      expires: 2h")
+EXPIRES = REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      expires: 2h")
 DECIDED = "Expired at 2026-03-02 12:00 UTC without a decision; the run was stopped."
 TO_DO = "Start it again if it is still needed."
 
@@ -360,10 +360,10 @@ TO_DO = "Start it again if it is still needed."
 async def lapsed(env: SlackEnv, *, place: str | None = None, source: str = EXPIRES) -> str:
     """A run that cleo starts by a command, there or in her conversation with the app, and that stays undecided."""
     await env.register(source)
-    fine(await env.person("cleo").command("/signoff run refund amount=120", channel=place))
+    expect_ok(await env.person("cleo").command("/signoff run refund amount=120", channel=place))
     await env.settle()
     (run,) = await env.engine.runs(PageQuery(limit=10))
-    env.pass_(hours=3)
+    env.pass_time(hours=3)
     await env.settle()
     assert (await env.view(run.id)).status is RunStatus.EXPIRED
     return run.id
@@ -404,12 +404,12 @@ async def test_who_owns_what_they_started_hears_once_that_it_failed_and_what_was
 
     env.bot.step.play = refuses
     await env.register()
-    fine(await env.person("cleo").command("/signoff run refund amount=120"))
+    expect_ok(await env.person("cleo").command("/signoff run refund amount=120"))
     await env.settle()
     ada = env.person("ada")
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
-    fine(await ada.submit({"text": "Pay 90 EUR"}))
+    expect_ok(await ada.submit({"text": "Pay 90 EUR"}))
     await env.settle()
     (told,) = ends(env, "cleo")
     assert "may have taken effect: pay" in told
@@ -419,7 +419,7 @@ async def test_who_owns_what_they_started_hears_once_that_it_failed_and_what_was
 
 # -- people that Slack cannot reach -------------------------------------------------------------------------
 
-OWNED = ASKS.replace("title: Refund\n", "title: Refund\nowner: cleo@example.com\n")
+OWNED = REFUND_WORKFLOW.replace("title: Refund\n", "title: Refund\nowner: cleo@example.com\n")
 
 
 def alerts(env: SlackEnv) -> list[str]:
@@ -437,7 +437,7 @@ async def test_who_cannot_be_reached_is_named_on_the_other_copies_and_to_the_own
     assert "not everybody can be reached for “Refund 120 EUR?”" in alert
     assert "Ben Approver (" in alert
     assert [person.label for person, _ in (await env.request(run)).unreached] == ["Ben Approver"]
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     await env.settle()
     assert "Not reached" not in words(copy_of(env.person("ada"))["blocks"])
     assert await env.state(run) is RequestState.APPROVED
@@ -463,11 +463,11 @@ async def test_a_command_is_answered_in_time_though_nobody_can_be_looked_up(env:
     for method in "users.lookupByEmail", "users.info":
         env.slack.fault(method, "hang", times=None)
     cleo = env.person("cleo")
-    assert "Started Refund" in str(fine(await cleo.command("/signoff run refund amount=120")).body)
+    assert "Started Refund" in str(expect_ok(await cleo.command("/signoff run refund amount=120")).body)
     (run,) = await env.engine.runs(PageQuery(limit=10))
     env.slack.faults.clear()
-    env.pass_(minutes=1)
+    env.pass_time(minutes=1)
     await env.settle()
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     await env.settle()
     assert (await env.view(run.id)).status is RunStatus.SUCCEEDED

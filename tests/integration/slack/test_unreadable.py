@@ -11,7 +11,7 @@ from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.slack.client import SlackClient, open_client
 from engine.domain import RequestState
 from engine.errors import ChannelError
-from tests.support.slack_env import SlackEnv, buttons, copy_of, fine, words
+from tests.support.slack_env import SlackEnv, buttons, copy_of, expect_ok, words
 
 BODIES = {
     "a page of HTML": ("<html><body>Just a moment…</body></html>", "text/html"),
@@ -77,9 +77,9 @@ async def test_a_post_that_landed_unheard_stays_the_one_copy(env: SlackEnv, body
         unreadable(env.slack, "chat.postMessage", body)
     run = await env.start()
     await env.settle()
-    env.pass_(minutes=1)
+    env.pass_time(minutes=1)
     await env.settle()
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     await env.settle()
     assert await env.state(run) is RequestState.APPROVED
     for person in "ada", "ben":
@@ -97,7 +97,7 @@ async def test_a_copy_that_cannot_be_looked_for_is_not_posted_again(env: SlackEn
     await env.start()
     for _ in range(12):
         await env.settle()
-        env.pass_(minutes=1)
+        env.pass_time(minutes=1)
     for person in "ada", "ben":
         assert sum("Refund 120 EUR?" in words(one.get("blocks")) for one in env.person(person).sees()) == 1
 
@@ -107,9 +107,9 @@ async def test_an_update_that_was_answered_so_takes_the_buttons_all_the_same(env
     await env.request_approval()
     unreadable(env.slack, "chat.update", body, times=2)
     unreadable(env.slack, "response_url", body)
-    fine(await env.person("ada").click("Approve"))
+    expect_ok(await env.person("ada").click("Approve"))
     await env.settle()
-    env.pass_(minutes=1)
+    env.pass_time(minutes=1)
     await env.settle()
     for person in "ada", "ben":
         assert buttons(copy_of(env.person(person))) == []
@@ -122,9 +122,9 @@ async def test_a_modal_that_was_answered_so_leads_to_a_sentence_and_no_error(
     run = await env.request_approval()
     unreadable(env.slack, "views.open", body)
     ada = env.person("ada")
-    fine(await ada.click("Edit"))
+    expect_ok(await ada.click("Edit"))
     await env.settle()
     assert not [one for one in caplog.records if one.exc_info]
-    fine(await ada.submit({"text": "Pay half"}))
+    expect_ok(await ada.submit({"text": "Pay half"}))
     await env.settle()
     assert await env.state(run) is RequestState.APPROVED

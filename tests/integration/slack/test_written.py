@@ -37,10 +37,10 @@ async def test_not_every_line_is_answered_but_one_an_hour_of_each_person(env: Sl
         ada.say(line)
     ben.say("hi")
     assert len(await said(env, ada, after=4)) == len(await said(env, ben, after=4)) == 1
-    env.pass_(minutes=59)
+    env.pass_time(minutes=59)
     ada.say("still nothing?")
     assert len(await said(env, ada, after=5)) == 1
-    env.pass_(minutes=2)
+    env.pass_time(minutes=2)
     ada.say("and now?")
     assert len(await said(env, ada, after=6)) == 2
 

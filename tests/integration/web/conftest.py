@@ -11,9 +11,9 @@ from tests.support.web_env import WebEnv, open_web
 
 
 @pytest.fixture
-def path(tmp_path: Path, blank: bytes) -> Path:
+def path(tmp_path: Path, empty_database: bytes) -> Path:
     made = tmp_path / "signoff.db"
-    made.write_bytes(blank)
+    made.write_bytes(empty_database)
     made.chmod(0o600)
     return made
 

@@ -14,7 +14,7 @@ from bot.email import message, view
 from engine.domain import Card, DeliveryKind, Resume, ResumeAnswer, RunStatus
 from engine.errors import StepError
 from engine.steps.set import SetStep
-from tests.support.engine_env import SAM, TERMINAL, Played, PlayedParams
+from tests.support.engine_env import SAM, TERMINAL, PlayedParams, PlayedStep
 from tests.support.web_env import ADA, BEN, WebEnv, open_web
 
 PAYS: Final = """\
@@ -33,7 +33,7 @@ steps:
 
 @pytest.fixture
 async def here(path: Path) -> AsyncIterator[WebEnv]:
-    played = Played()
+    played = PlayedStep()
     async with open_web(path, steps={"set": SetStep(), "played": played}) as made:
         made.home.step = played
         yield made
@@ -48,8 +48,8 @@ async def approved(here: WebEnv, error: StepError | None, source: str = PAYS, *,
         return {}
 
     here.home.step.play = play
-    asked = await here.asked(source=source)
-    approver = await here.remembered(by)
+    asked = await here.request_approval(source=source)
+    approver = await here.sign_in(by)
     page = await approver.get(f"/review/{asked.id}")
     await approver.send(page.page.form)
     await here.home.settle()
@@ -58,7 +58,7 @@ async def approved(here: WebEnv, error: StepError | None, source: str = PAYS, *,
 
 def copies(here: WebEnv, address: str) -> list[Card]:
     """The copies of the request as they are now."""
-    return [one.card for one in here.home.mail.box.of(address) if one.cards[0].kind is DeliveryKind.REQUEST]
+    return [one.card for one in here.home.mail.channel.of(address) if one.cards[0].kind is DeliveryKind.REQUEST]
 
 
 def told(cards: Sequence[Card]) -> list[str]:
@@ -103,12 +103,12 @@ async def test_whoever_approved_hears_that_the_outcome_is_unknown_and_copies_fol
     assert alert.token is None
     [fact] = set(told([*copies(here, ADA), *copies(here, BEN)]))
     assert fact.startswith("The step was called, and its outcome is unknown.")
-    page = await (await here.remembered(ADA)).get(f"/review/{(await here.home.request(run)).id}")
+    page = await (await here.sign_in(ADA)).get(f"/review/{(await here.home.request(run)).id}")
     assert "its outcome is unknown" in page.page.text
     await here.home.engine.resume(Resume(run=run, answer=ResumeAnswer.DONE, actor=SAM, origin=TERMINAL))
     await here.home.settle()
     assert told([*copies(here, ADA), *copies(here, BEN)]) == []
-    [now] = [one.card for one in here.home.mail.box.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
+    [now] = [one.card for one in here.home.mail.channel.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
     assert now.state is not None
     assert now.state.startswith("Answered by")
 
@@ -117,7 +117,7 @@ async def test_whoever_approved_is_not_told_that_a_stopped_step_failed(here: Web
     run = await approved(here, StepError("The line went dead.", outcome_unknown=True))
     await here.home.engine.resume(Resume(run=run, answer=ResumeAnswer.STOP, actor=SAM, origin=TERMINAL))
     await here.home.settle()
-    [alert] = [one.card for one in here.home.mail.box.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
+    [alert] = [one.card for one in here.home.mail.channel.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
     assert alert.topic == "approved_unknown"
     assert alert.state is not None
     assert alert.state.startswith("Answered by")

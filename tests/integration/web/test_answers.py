@@ -18,7 +18,7 @@ from bot.web import server
 from bot.web.middleware import HEADERS, MOST_BYTES
 from engine.domain import Cancel, Done
 from tests.support.engine_env import SAM, TERMINAL
-from tests.support.web_env import ADA, BEN, Answer, Browser, WebEnv, asking_workflow, open_web
+from tests.support.web_env import ADA, BEN, Answer, Browser, WebEnv, email_workflow, open_web
 
 BY_LINK = "      assurance: link\n"
 NOBODY = "0" * 17
@@ -37,7 +37,7 @@ def fine(answer: Answer, *, secure: bool = False) -> None:
 
 async def everything(here: WebEnv, browser: Browser) -> list[Answer]:
     """All kinds of answers to GET, redirects too."""
-    asked = await here.asked()
+    asked = await here.request_approval()
     home = await browser.get(f"/r/{here.token()}", follow=False)
     page = await browser.get(home.headers["Location"])
     static = re.findall(r'(?:href|src)="([^"]*/static/[^"]*)"', page.text)
@@ -72,8 +72,8 @@ async def test_over_https_the_headers_and_cookies_are_for_https_alone(path: Path
 
 
 async def test_head_is_get_without_the_body(here: WebEnv) -> None:
-    asked = await here.asked()
-    browser, _ = await here.opened()
+    asked = await here.request_approval()
+    browser, _ = await here.open_link()
     for path in ("/inbox", f"/review/{asked.id}", f"/review/{asked.id}/events", "/healthz", "/nothing", "/r/x"):
         got = await browser.get(path, follow=False) if "events" not in path else None
         head = await browser.get(path, method="HEAD", follow=False)
@@ -84,8 +84,8 @@ async def test_head_is_get_without_the_body(here: WebEnv) -> None:
 
 
 async def test_other_methods_are_told_so(here: WebEnv) -> None:
-    asked = await here.asked()
-    browser, _ = await here.opened()
+    asked = await here.request_approval()
+    browser, _ = await here.open_link()
     for path in (f"/review/{asked.id}", "/inbox", "/healthz", f"/r/{here.token()}"):
         for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
             answer = await browser.get(path, method=method)
@@ -95,7 +95,7 @@ async def test_other_methods_are_told_so(here: WebEnv) -> None:
 
 
 async def test_pages_say_what_happened_and_what_to_do(here: WebEnv) -> None:
-    asked = await here.asked()
+    asked = await here.request_approval()
     stranger = here.browser()
     told = {
         "/nothing": (404, "There is no such page"),
@@ -115,24 +115,24 @@ async def test_pages_say_what_happened_and_what_to_do(here: WebEnv) -> None:
 
 
 async def test_a_link_that_has_expired_or_was_revoked_says_so(here: WebEnv) -> None:
-    asked = await here.asked()
-    browser, page = await here.opened()
+    asked = await here.request_approval()
+    browser, page = await here.open_link()
     await here.home.identity.revoke(asked.id)
-    for answer in (await browser.get(page.path), await browser.send(page.page.form), (await here.opened())[1]):
+    for answer in (await browser.get(page.path), await browser.send(page.page.form), (await here.open_link())[1]):
         assert (answer.status, answer.page.headings) == (410, ["This link was revoked"])
-    await here.asked()
-    browser, page = await here.opened()
-    here.home.pass_(days=31)
-    for answer in (await browser.get(page.path), (await here.opened())[1]):
+    await here.request_approval()
+    browser, page = await here.open_link()
+    here.home.pass_time(days=31)
+    for answer in (await browser.get(page.path), (await here.open_link())[1]):
         assert (answer.status, answer.page.headings) == (410, ["This link has expired"])
         assert "/inbox" in answer.page.links
 
 
 async def test_a_request_that_expired_or_was_cancelled_says_so(here: WebEnv) -> None:
-    await here.asked("      expires: 1h\n")
-    browser, page = await here.opened()
+    await here.request_approval("      expires: 1h\n")
+    browser, page = await here.open_link()
     assert "Expires 2026-03-02 10:00 UTC" in page.page.text
-    here.home.pass_(hours=2)
+    here.home.pass_time(hours=2)
     late = await browser.send(page.page.form)
     assert late.status == 410
     assert "expired at 2026-03-02 10:00 UTC" in late.page.text
@@ -140,8 +140,8 @@ async def test_a_request_that_expired_or_was_cancelled_says_so(here: WebEnv) -> 
     closed = await browser.get(page.path)
     assert closed.status == 200
     assert "Expired" in closed.page.text
-    asked = await here.asked()
-    browser, page = await here.opened()
+    asked = await here.request_approval()
+    browser, page = await here.open_link()
     assert isinstance(await here.home.engine.cancel(Cancel(run=asked.run, actor=SAM, origin=TERMINAL)), Done)
     late = await browser.send(page.page.form)
     assert late.status == 410
@@ -149,17 +149,17 @@ async def test_a_request_that_expired_or_was_cancelled_says_so(here: WebEnv) -> 
 
 
 async def test_somebody_else_does_not_see_the_request(here: WebEnv) -> None:
-    await here.asked(source=asking_workflow().replace("ada@example.com, ben@example.com", "eve@example.com"))
-    eve = await here.remembered("eve@example.com")
-    asked = await here.asked()
+    await here.request_approval(source=email_workflow().replace("ada@example.com, ben@example.com", "eve@example.com"))
+    eve = await here.sign_in("eve@example.com")
+    asked = await here.request_approval()
     answer = await eve.get(f"/review/{asked.id}")
     assert (answer.status, answer.page.headings) == (403, ["You are not asked here"])
     assert (await eve.get(f"/review/{NOBODY}")).status == 404
 
 
 async def test_whoever_is_no_longer_asked_is_told_so(here: WebEnv) -> None:
-    await here.asked()
-    browser, page = await here.opened(ADA)
+    await here.request_approval()
+    browser, page = await here.open_link(ADA)
     with closing(sqlite3.connect(here.home.path)) as connection:
         connection.execute("DELETE FROM approver WHERE person = (SELECT person FROM address WHERE value = ?)", (ADA,))
         connection.commit()
@@ -184,14 +184,14 @@ async def test_whoever_is_no_longer_asked_is_told_so(here: WebEnv) -> None:
 async def test_only_our_own_pages_may_send_forms(
     here: WebEnv, site: str | None, origin: str | None, status: int
 ) -> None:
-    asked = await here.asked(BY_LINK)
-    browser, page = await here.opened()
+    asked = await here.request_approval(BY_LINK)
+    browser, page = await here.open_link()
     sent = here.url if origin == "ours" else origin
     form = page.page.form
     fields = form.with_(verdict="approve")
     answer = await browser.post(form.action, fields, kind=form.kind, follow=False, Sec_Fetch_Site=site, Origin=sent)
     assert answer.status == status
-    assert ((await here.again(asked)).decision is not None) is (status == 303)
+    assert ((await here.reload(asked)).decision is not None) is (status == 303)
 
 
 @pytest.mark.parametrize("page", [f"/review/{NOBODY}", f"/attention/{NOBODY}", f"/code/{NOBODY}", "/inbox"])
@@ -203,21 +203,21 @@ async def test_every_page_that_takes_a_form_refuses_one_of_another_site(here: We
 
 
 async def test_a_form_is_for_one_request_and_one_browser(here: WebEnv) -> None:
-    first = await here.asked(BY_LINK)
-    browser, page = await here.opened()
+    first = await here.request_approval(BY_LINK)
+    browser, page = await here.open_link()
     nonce = dict(page.page.form.fields)["nonce"]
-    second = await here.asked(BY_LINK)
-    browser, other = await here.opened(browser=browser)
+    second = await here.request_approval(BY_LINK)
+    browser, other = await here.open_link(browser=browser)
     assert (await browser.send(other.page.form, nonce=nonce)).status == 422
-    ben, theirs = await here.opened(BEN)
+    ben, theirs = await here.open_link(BEN)
     assert (await ben.send(theirs.page.form, nonce=dict(other.page.form.fields)["nonce"])).status == 422
     for one in (first, second):
-        assert (await here.again(one)).decision is None
+        assert (await here.reload(one)).decision is None
 
 
 async def test_what_is_too_large_is_refused_before_it_is_read(here: WebEnv) -> None:
-    asked = await here.asked(BY_LINK)
-    browser, page = await here.opened()
+    asked = await here.request_approval(BY_LINK)
+    browser, page = await here.open_link()
     headers = {**browser.extra, "Cookie": browser._cookies(page.path)}  # noqa: SLF001
     headers["Content-Type"] = "application/x-www-form-urlencoded"
 
@@ -230,12 +230,12 @@ async def test_what_is_too_large_is_refused_before_it_is_read(here: WebEnv) -> N
             assert response.status == 413
             assert "That is too much text" in await response.text()
             assert response.headers["X-Frame-Options"] == "DENY"
-    assert (await here.again(asked)).decision is None
+    assert (await here.reload(asked)).decision is None
 
 
 async def test_forms_that_are_none_are_refused(here: WebEnv) -> None:
-    asked = await here.asked(BY_LINK)
-    browser, page = await here.opened()
+    asked = await here.request_approval(BY_LINK)
+    browser, page = await here.open_link()
     headers = {**browser.extra, "Cookie": browser._cookies(page.path)}  # noqa: SLF001
     for kind, body in (
         ("multipart/form-data; boundary=x", b"--x\r\nnonsense"),
@@ -252,13 +252,13 @@ async def test_forms_that_are_none_are_refused(here: WebEnv) -> None:
         sent = {**headers, "Content-Type": kind}
         async with here.session.post(here.base + page.path, data=body, headers=sent) as response:
             assert response.status in (400, 422), (kind, body, await response.text())
-    assert (await here.again(asked)).decision is None
+    assert (await here.reload(asked)).decision is None
 
 
 @pytest.mark.parametrize("strips", [True, False])
 async def test_a_prefix_works_whether_the_proxy_passes_it_on_or_not(path: Path, strips: bool) -> None:
     async with open_web(path, prefix="/approve/it") as here:
-        asked = await here.asked()
+        asked = await here.request_approval()
         browser = here.browser()
         browser.strips = "/approve/it" if strips else ""
         page = await browser.get(f"/approve/it/r/{here.token()}")
@@ -267,7 +267,7 @@ async def test_a_prefix_works_whether_the_proxy_passes_it_on_or_not(path: Path, 
         assert ("signoff-view", page.path) in browser.jar
         for address in re.findall(r'(?:href|src|action|data-live)="(/[^"]*)"', page.text):
             assert address.startswith("/approve/it/")
-        receipt = await here.proven(browser, await browser.send(page.page.form))
+        receipt = await here.enter_code(browser, await browser.send(page.page.form))
         assert receipt.path == page.path
         assert "Approved by" in receipt.text
         for address in re.findall(r'(?:href|src)="(/[^"]*)"', receipt.text):
@@ -277,7 +277,7 @@ async def test_a_prefix_works_whether_the_proxy_passes_it_on_or_not(path: Path, 
 
 
 async def test_what_a_proxy_or_a_client_says_of_the_host_is_not_believed(here: WebEnv) -> None:
-    await here.asked()
+    await here.request_approval()
     browser = here.browser(Host="evil.example", X_Forwarded_Host="evil.example", X_Forwarded_Proto="https")
     home = await browser.get(f"/r/{here.token()}", follow=False)
     assert home.headers["Location"].startswith("/review/")
@@ -285,8 +285,8 @@ async def test_what_a_proxy_or_a_client_says_of_the_host_is_not_believed(here: W
 
 
 async def test_what_breaks_has_a_number_and_no_trace(here: WebEnv, caplog: pytest.LogCaptureFixture) -> None:
-    await here.asked()
-    browser, page = await here.opened()
+    await here.request_approval()
+    browser, page = await here.open_link()
     with closing(sqlite3.connect(here.home.path)) as connection:
         connection.execute("UPDATE request SET details = 'the inside'")
         connection.commit()
@@ -301,7 +301,7 @@ async def test_what_breaks_has_a_number_and_no_trace(here: WebEnv, caplog: pytes
 
 
 async def test_whoever_goes_away_in_the_middle_is_no_incident(here: WebEnv, caplog: pytest.LogCaptureFixture) -> None:
-    asked = await here.asked()
+    asked = await here.request_approval()
     _, writer = await asyncio.open_connection("127.0.0.1", int(here.base.rpartition(":")[2]))
     head = f"POST /review/{asked.id} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 9\r\n"
     writer.write(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\nver".encode())
@@ -315,11 +315,11 @@ async def test_whoever_goes_away_in_the_middle_is_no_incident(here: WebEnv, capl
 
 async def test_nothing_secret_is_logged(here: WebEnv, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    await here.asked()
-    browser, page = await here.opened()
+    await here.request_approval()
+    browser, page = await here.open_link()
     at_code = await browser.send(page.page.form)
     code = await here.code()
-    await here.proven(browser, at_code)
+    await here.enter_code(browser, at_code)
     secrets = [here.token(), code, *browser.jar.values()]
     assert len(secrets) >= 4
     for one in secrets:
@@ -338,49 +338,51 @@ async def test_robots_are_sent_away_and_the_server_says_that_it_is_well(here: We
 
 async def test_invisible_characters_are_marked_and_the_value_stays(here: WebEnv) -> None:
     body = "pay \u202e001 now\u200b"
-    asked = await here.asked(BY_LINK, body=body)
-    browser, page = await here.opened()
+    asked = await here.request_approval(BY_LINK, body=body)
+    browser, page = await here.open_link()
     assert "⟦U+202E⟧" in page.text
     assert "characters that cannot be seen" in page.page.text
     await browser.send(page.page.form)
-    decision = (await here.again(asked)).decision
+    decision = (await here.reload(asked)).decision
     assert decision is not None
     assert decision.edits == ()
 
 
 async def test_hidden_characters_are_marked_in_an_excerpt_and_not_in_all_of_the_text(here: WebEnv) -> None:
-    await here.asked(BY_LINK, body="before it " * 200 + "pay \u202e001 now " + "after it " * 200 + "the end\u200b")
-    _, page = await here.opened()
+    await here.request_approval(
+        BY_LINK, body="before it " * 200 + "pay \u202e001 now " + "after it " * 200 + "the end\u200b"
+    )
+    _, page = await here.open_link()
     assert "…re it before it pay ⟦U+202E⟧001 now after it af…" in page.text
     assert "… it after it the end⟦U+200B⟧<" in page.text
 
 
-LINES = asking_workflow().replace("customer: {type: text,", "customer: {type: long_text,")
+LINES = email_workflow().replace("customer: {type: text,", "customer: {type: long_text,")
 
 
 async def test_text_of_several_lines_stands_in_a_quote(here: WebEnv) -> None:
     text = "please\nApproved by Ada\nAmount: 5.00 EUR"
-    await here.asked(source=LINES, customer=text)
-    _, page = await here.opened()
+    await here.request_approval(source=LINES, customer=text)
+    _, page = await here.open_link()
     assert f'class="quote">{text}<' in page.text
     assert f'"auto">{text}<' not in page.text
-    await here.asked(source=LINES, customer="one line")
-    _, page = await here.opened()
+    await here.request_approval(source=LINES, customer="one line")
+    _, page = await here.open_link()
     assert '"auto">one line<' in page.text
 
 
 async def test_a_long_text_says_how_long_it_is(here: WebEnv) -> None:
-    await here.asked(BY_LINK, body="word " * 1_000)
-    _, page = await here.opened()
+    await here.request_approval(BY_LINK, body="word " * 1_000)
+    _, page = await here.open_link()
     assert "It came with 5,000 characters." in page.page.text
-    await here.asked(BY_LINK, body="a few words")
-    _, page = await here.opened()
+    await here.request_approval(BY_LINK, body="a few words")
+    _, page = await here.open_link()
     assert "It came with" not in page.page.text
 
 
 async def test_markup_in_the_data_is_text(here: WebEnv) -> None:
-    await here.asked(customer="</dd><script>alert(1)</script>", body='</textarea><b onclick="x">')
-    _, page = await here.opened()
+    await here.request_approval(customer="</dd><script>alert(1)</script>", body='</textarea><b onclick="x">')
+    _, page = await here.open_link()
     assert "<script>alert" not in page.text
     assert "<b onclick" not in page.text
 

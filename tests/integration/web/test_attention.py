@@ -32,15 +32,15 @@ from engine.domain import (
 from engine.errors import ChannelError, StepError
 from engine.ports import StepType
 from engine.steps.set import SetStep
-from tests.support.engine_env import Played, PlayedParams
+from tests.support.engine_env import PlayedParams, PlayedStep
 from tests.support.recording_channel import Fault
-from tests.support.web_env import BEN, PAYS, Answer, Browser, WebEnv, open_web
+from tests.support.web_env import BEN, PAY_WORKFLOW, Answer, Browser, WebEnv, open_web
 
 SAM: Final = "sam@example.com"
 ANN: Final = "ann@example.com"
 """Who started the run: they may read of it, and cannot answer."""
 WRONG: Final = "13572468"
-ALONE: Final = PAYS.partition("  - id: book")[0]
+ALONE: Final = PAY_WORKFLOW.partition("  - id: book")[0]
 """No later step reads what it returned."""
 
 
@@ -64,14 +64,14 @@ def line() -> Line:
 
 @pytest.fixture
 async def here(path: Path, line: Line) -> AsyncIterator[WebEnv]:
-    played = Played()
+    played = PlayedStep()
     played.play = line.play
     kinds: dict[str, StepType[Any]] = {"set": SetStep(), "played": played}
     async with open_web(path, steps=kinds) as made:
         yield made
 
 
-async def asking(here: WebEnv, source: str = PAYS) -> str:
+async def asking(here: WebEnv, source: str = PAY_WORKFLOW) -> str:
     """A run whose owner has been asked by email."""
     await here.home.register(source)
     run = await here.home.start("pay")
@@ -137,7 +137,7 @@ async def test_an_owner_who_has_only_email_says_that_it_happened_and_the_run_goe
     card = here.home.mail.to(SAM, DeliveryKind.CODE)[-1]
     assert card.title == "Your code to answer “It happened: go on”"
     assert [(one.label, one.text) for one in card.fields] == [("Receipt", "R-77")]
-    answer = await here.proven(sam, at_code, SAM)
+    answer = await here.enter_code(sam, at_code, SAM)
     assert answer.path == f"/attention/{run}"
     assert "It happened: go on. Answered by" in answer.page.text
     await here.home.settle()
@@ -150,7 +150,7 @@ async def test_an_owner_who_has_only_email_says_that_it_happened_and_the_run_goe
 async def test_the_record_says_who_answered_and_what_identified_them(here: WebEnv) -> None:
     run = await asking(here)
     sam, page = await opened(here)
-    await here.proven(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
+    await here.enter_code(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
     [entry] = await resumed(here, run)
     assert entry.content is not None
     told = {name: entry.content[name] for name in ("answer", "attempt", "surface", "assurance", "acted_as", "output")}
@@ -198,7 +198,7 @@ async def test_repeat_calls_it_once_more_and_stop_ends_the_run(
 ) -> None:
     run = await asking(here)
     sam, page = await opened(here)
-    await here.proven(sam, await send(sam, page, answer), SAM)
+    await here.enter_code(sam, await send(sam, page, answer), SAM)
     await here.home.settle()
     assert (line.calls, await status(here, run)) == (calls, ends)
 
@@ -207,14 +207,14 @@ async def test_nothing_is_asked_for_where_no_later_step_reads_it(here: WebEnv, l
     run = await asking(here, ALONE)
     sam, page = await opened(here)
     assert not [name for name, _ in page.page.form.fields if name.startswith("f-")]
-    await here.proven(sam, await send(sam, page, "done"), SAM)
+    await here.enter_code(sam, await send(sam, page, "done"), SAM)
     await here.home.settle()
     assert (line.calls, await status(here, run)) == (1, RunStatus.SUCCEEDED)
 
 
 async def test_a_remembered_browser_of_the_owner_answers_without_a_code(here: WebEnv) -> None:
     run = await asking(here)
-    sam = await here.remembered(SAM)
+    sam = await here.sign_in(SAM)
     inbox = await sam.get("/inbox")
     assert f"/attention/{run}" in inbox.page.links
     page = await sam.get(f"/attention/{run}")
@@ -242,9 +242,9 @@ async def test_what_was_typed_is_there_again_for_another_code(here: WebEnv) -> N
 async def test_the_alert_is_followed_by_what_was_answered_once(here: WebEnv) -> None:
     run = await asking(here)
     sam, page = await opened(here)
-    await here.proven(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
+    await here.enter_code(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
     await here.home.settle()
-    [copy] = [one for one in here.home.mail.box.of(SAM) if one.cards[0].topic == "needs_attention"]
+    [copy] = [one for one in here.home.mail.channel.of(SAM) if one.cards[0].topic == "needs_attention"]
     assert copy.card.state is not None
     assert copy.card.state.startswith("Answered by")
     assert await status(here, run) is RunStatus.SUCCEEDED
@@ -280,7 +280,7 @@ async def test_the_browser_of_another_person_sees_nothing_without_the_link_and_n
     here: WebEnv,
 ) -> None:
     run = await asking(here)
-    ann = await here.remembered(ANN)
+    ann = await here.sign_in(ANN)
     barred = await ann.get(f"/attention/{run}")
     assert (barred.status, "You are not asked here" in barred.page.text) == (403, True)
     assert f"/attention/{run}" not in (await ann.get("/inbox")).page.links
@@ -305,7 +305,7 @@ async def test_the_link_of_one_run_opens_no_other(here: WebEnv) -> None:
     first = await asking(here)
     sam, _ = await opened(here)
     cookie = next(value for (name, path), value in sam.jar.items() if path == f"/attention/{first}")
-    here.home.pass_(seconds=1)
+    here.home.pass_time(seconds=1)
     other = await here.home.start("pay")
     sam.jar["signoff-view", f"/attention/{other}"] = cookie
     assert (await sam.get(f"/attention/{other}")).status == 404
@@ -317,14 +317,14 @@ async def test_a_link_is_kept_as_a_hash_runs_out_and_can_be_revoked(here: WebEnv
     assert not any(token(here) in str(one) for one in rows(here, "select * from attention_link"))
     assert await here.home.identity.revoke(run) == 1
     assert "was revoked" in (await sam.get(f"/attention/{run}")).page.text
-    here.home.pass_(days=31)
+    here.home.pass_time(days=31)
     late = here.browser()
     assert (await late.get(f"/r/{token(here)}")).status == 410
 
 
 async def test_an_expired_link_says_so(here: WebEnv) -> None:
     await asking(here)
-    here.home.pass_(days=31)
+    here.home.pass_time(days=31)
     _, page = await opened(here)
     assert (page.status, "has expired" in page.page.text) == (410, True)
 
@@ -334,7 +334,7 @@ async def test_an_expired_link_says_so(here: WebEnv) -> None:
 )
 async def test_a_form_of_another_site_answers_nothing(here: WebEnv, headers: dict[str, str | None]) -> None:
     run = await asking(here, ALONE)
-    sam = await here.remembered(SAM)
+    sam = await here.sign_in(SAM)
     page = await sam.get(f"/attention/{run}")
     form = page.page.form
     answer = await sam.post(form.action, form.with_(answer="repeat"), follow=True, kind=form.kind, **headers)
@@ -344,7 +344,7 @@ async def test_a_form_of_another_site_answers_nothing(here: WebEnv, headers: dic
 
 async def test_a_form_made_for_another_browser_answers_nothing(here: WebEnv) -> None:
     run = await asking(here, ALONE)
-    sam, other = await here.remembered(SAM), await here.remembered(SAM)
+    sam, other = await here.sign_in(SAM), await here.sign_in(SAM)
     page = await other.get(f"/attention/{run}")
     form = page.page.form
     answer = await sam.post(form.action, form.with_(answer="repeat"), kind=form.kind)
@@ -397,9 +397,9 @@ async def test_a_code_to_sign_in_or_to_decide_answers_nothing(here: WebEnv) -> N
 
 async def test_an_answer_to_a_run_that_was_answered_elsewhere_says_who_and_when(here: WebEnv, line: Line) -> None:
     run = await asking(here)
-    sam = await here.remembered(SAM)
+    sam = await here.sign_in(SAM)
     page = await sam.get(f"/attention/{run}")
-    here.home.pass_(minutes=1)
+    here.home.pass_time(minutes=1)
     command = Resume(
         run=run,
         answer=ResumeAnswer.STOP,
@@ -422,9 +422,9 @@ async def test_an_answer_to_an_earlier_call_never_counts_for_a_later_one(here: W
     line.lost = 2
     run = await asking(here, ALONE)
     old, page = await opened(here)
-    sam = await here.remembered(SAM)
+    sam = await here.sign_in(SAM)
     mine = await sam.get(f"/attention/{run}")
-    here.home.pass_(minutes=1)
+    here.home.pass_time(minutes=1)
     await send(sam, mine, "repeat")
     await here.home.settle()
     assert (line.calls, await status(here, run)) == (2, RunStatus.NEEDS_ATTENTION)
@@ -446,7 +446,7 @@ async def test_a_code_typed_after_the_run_asked_about_a_later_call_answers_nothi
     old, page = await opened(here)
     at_code = await send(old, page, "stop")
     code = await here.code(SAM)
-    sam = await here.remembered(SAM)
+    sam = await here.sign_in(SAM)
     await send(sam, await sam.get(f"/attention/{run}"), "repeat")
     await here.home.settle()
     form = at_code.page.form
@@ -458,7 +458,7 @@ async def test_a_code_typed_after_the_run_asked_about_a_later_call_answers_nothi
 
 async def test_of_two_answers_at_once_one_counts_and_the_other_learns_of_it(here: WebEnv, line: Line) -> None:
     run = await asking(here, ALONE)
-    first, second = await here.remembered(SAM), await here.remembered(SAM)
+    first, second = await here.sign_in(SAM), await here.sign_in(SAM)
     pages = [await one.get(f"/attention/{run}") for one in (first, second)]
     sent = [send(first, pages[0], "done"), send(second, pages[1], "repeat")]
     answers = await asyncio.gather(*sent)
@@ -470,7 +470,7 @@ async def test_of_two_answers_at_once_one_counts_and_the_other_learns_of_it(here
 
 async def test_a_double_click_sees_its_own_answer(here: WebEnv) -> None:
     run = await asking(here, ALONE)
-    sam = await here.remembered(SAM)
+    sam = await here.sign_in(SAM)
     page = await sam.get(f"/attention/{run}")
     answers = [await send(sam, page, "done"), await send(sam, page, "done")]
     assert [one.status for one in answers] == [200, 200]
@@ -480,7 +480,7 @@ async def test_a_double_click_sees_its_own_answer(here: WebEnv) -> None:
 
 async def test_the_link_shows_after_the_answer_no_more_than_what_was_answered(here: WebEnv) -> None:
     run = await asking(here)
-    sam = await here.remembered(SAM)
+    sam = await here.sign_in(SAM)
     page = await sam.get(f"/attention/{run}")
     await send(sam, page, "done", **{field(page): "R-77"})
     _, seen = await opened(here)
@@ -503,7 +503,7 @@ async def test_signing_in_where_too_many_codes_were_sent_leads_back_to_the_quest
     for _ in range(6):
         browser, page = await opened(here)
         at_code = await send(browser, page, "stop")
-    back = await here.proven(browser, at_code, SAM)
+    back = await here.enter_code(browser, at_code, SAM)
     assert back.path == f"/attention/{run}?typed=1"
     assert (await send(browser, back, "stop")).status == 200
     assert await status(here, run) is RunStatus.FAILED
@@ -514,18 +514,18 @@ async def test_a_new_owner_is_asked_and_the_link_of_the_old_one_opens_nothing(he
     sam, page = await opened(here)
     at_code = await send(sam, page, "stop")
     code = await here.code(SAM)
-    await here.home.register(PAYS.replace("owner: sam@example.com", f"owner: {BEN}"))
+    await here.home.register(PAY_WORKFLOW.replace("owner: sam@example.com", f"owner: {BEN}"))
     assert "no longer yours" in (await sam.get(f"/attention/{run}")).page.text
     form = at_code.page.form
     await sam.post(form.action, form.with_(code=code), kind=form.kind)
     assert await status(here, run) is RunStatus.NEEDS_ATTENTION
-    ben = await here.remembered(BEN)
+    ben = await here.sign_in(BEN)
     assert f"/attention/{run}" in (await ben.get("/inbox")).page.links
 
 
 async def test_a_link_made_while_the_clock_was_ahead_lasts_no_longer_than_others(here: WebEnv) -> None:
     await asking(here)
-    here.clock.pass_(-timedelta(days=400))
+    here.clock.pass_time(-timedelta(days=400))
     await opened(here)
     [(until,)] = rows(here, "select expires_at from attention_link")
     assert str(until)[:4] in ("2024", "2025")
@@ -543,7 +543,7 @@ async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_
     form = at_code.page.form
     wrong = await sam.post(form.action, form.with_(code=first), kind=form.kind)
     assert wrong.status == 422
-    await here.proven(sam, at_code, SAM)
+    await here.enter_code(sam, at_code, SAM)
     await here.home.settle()
     assert line.calls == 1
     assert [one.content["answer"] for one in await resumed(here, run) if one.content] == ["stop"]
@@ -551,7 +551,7 @@ async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_
 
 async def test_whoever_is_told_in_place_of_the_owner_gets_no_link(here: WebEnv) -> None:
     refused = ChannelError("There is no such mailbox.", permanent=True, about="address")
-    here.home.mail.box.next_calls(Fault(error=refused))
+    here.home.mail.channel.queue_faults(Fault(error=refused))
     run = await asking(here)
     assert alerts(here) == []
     [told] = alerts(here, ANN)

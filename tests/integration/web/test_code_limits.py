@@ -28,7 +28,7 @@ async def asks(browser: Browser, email: str, *, for_: str | None = None) -> Answ
 async def test_one_client_asks_only_so_often_whoever_the_codes_are_for(
     here: WebEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await here.asked()
+    await here.request_approval()
     browser = here.browser()
     for number in range(MOST):
         assert (await asks(browser, f"someone{number}@example.com")).status == 200
@@ -43,10 +43,10 @@ async def test_one_client_asks_only_so_often_whoever_the_codes_are_for(
     told = [one for one in caplog.records if "too many codes" in one.getMessage()]
     assert len(told) == 1, "and the log is not flooded"
     assert "127.0.0.1" in told[0].getMessage()
-    other, page = await here.opened()
-    receipt = await here.proven(other, await other.send(page.page.form))
+    other, page = await here.open_link()
+    receipt = await here.enter_code(other, await other.send(page.page.form))
     assert "Approved by" in receipt.text, "a decision takes no part in it"
-    here.home.pass_(minutes=11)
+    here.home.pass_time(minutes=11)
     assert (await asks(browser, BEN)).status == 200
     assert await here.codes(BEN) == 1
 
@@ -70,7 +70,7 @@ async def test_behind_a_proxy_each_client_has_its_own_measure(path: Path) -> Non
 
 
 async def test_wrong_codes_without_end_do_not_flood_the_log(here: WebEnv, caplog: pytest.LogCaptureFixture) -> None:
-    await here.asked()
+    await here.request_approval()
     caplog.set_level(logging.WARNING, logger="bot.web.code_handlers")
     browser = here.browser()
     at_code = await asks(browser, ADA)
@@ -81,7 +81,7 @@ async def test_wrong_codes_without_end_do_not_flood_the_log(here: WebEnv, caplog
     lines = [one.getMessage() for one in caplog.records if one.name == "bot.web.code_handlers"]
     assert len(lines) == 101
     assert lines[-1].endswith("no more of them are told for a while")
-    right = await here.proven(browser, at_code)
+    right = await here.enter_code(browser, at_code)
     assert right.path == "/inbox", "and the right code is taken after all of them"
     assert len(here.home.mail.to(ADA, DeliveryKind.CODE)) == 1
 

@@ -11,7 +11,7 @@ from bot.web import form_inputs, review_view
 from engine.domain import RequestState
 from engine.off_loop import off_loop
 from engine.ports import StepContext
-from tests.support.engine_env import Played, PlayedParams
+from tests.support.engine_env import PlayedParams, PlayedStep
 from tests.support.web_env import WebEnv
 
 DECLARED = """\
@@ -43,8 +43,8 @@ steps:
 
 
 async def test_each_edit_is_refused_as_the_input_form_refuses_it_and_a_right_one_is_taken(here: WebEnv) -> None:
-    asked = await here.asked(source=DECLARED, **GIVEN)
-    browser, page = await here.opened()
+    asked = await here.request_approval(source=DECLARED, **GIVEN)
+    browser, page = await here.open_link()
     for label in ("Amount", "Size", "Due", "Number", "Tags"):
         assert label in page.page.text
     amount, number, size = (
@@ -65,10 +65,10 @@ async def test_each_edit_is_refused_as_the_input_form_refuses_it_and_a_right_one
     again = await browser.send(wrong.page.form, typed={**typed, amount: "1.234", number: "1.000", size: "large"})
     assert "Amount must have at most 2 decimals in EUR; write 1234 EUR if you mean that." in again.page.text
     assert "Number is not clear: 1.000 may mean 1000 or 1; write one of these." in again.page.text
-    assert (await here.again(asked)).model.state is RequestState.PENDING
+    assert (await here.reload(asked)).model.state is RequestState.PENDING
     typed = {amount: "12.50", number: "3", size: "large", form_inputs.key("due"): "2026-03-04"}
     await browser.send(again.page.form, typed=typed)
-    decision = (await here.again(asked)).decision
+    decision = (await here.reload(asked)).decision
     assert decision is not None
     assert {one.path: one.after for one in decision.edits} == {
         ("amount",): {"amount": "12.50", "currency": "EUR"},
@@ -85,27 +85,27 @@ async def test_an_answer_with_a_very_long_amount_has_a_page_that_takes_no_time(h
         return {"amount": {"amount": "1" * 300_000 + "x", "currency": "EUR"}, "due": " " * 300_000}
 
     step = here.home.runner._steps["played"]  # noqa: SLF001 the one that the hall plays
-    assert isinstance(step, Played)
+    assert isinstance(step, PlayedStep)
     step.play = long
-    await here.asked(source=ANSWERED)
-    _, page = await here.opened()
+    await here.request_approval(source=ANSWERED)
+    _, page = await here.open_link()
     assert page.status == 200
     assert "1" * 1_000 in page.text
 
 
 async def test_a_form_with_a_very_long_number_is_refused_at_once(here: WebEnv) -> None:
-    asked = await here.asked(source=DECLARED, **GIVEN)
-    browser, page = await here.opened()
+    asked = await here.request_approval(source=DECLARED, **GIVEN)
+    browser, page = await here.open_link()
     typed = {f"{form_inputs.key('amount')}-amount": "1" * 300_000 + "x", form_inputs.key("body.n"): "1" * 300_000 + "x"}
     wrong = await browser.send(page.page.form, typed=typed)
     assert wrong.status == 422
     assert "Number must be a number of at most 400 digits." in wrong.page.text
-    assert (await here.again(asked)).model.state is RequestState.PENDING
+    assert (await here.reload(asked)).model.state is RequestState.PENDING
 
 
 async def test_a_page_is_made_beside_the_loop(here: WebEnv) -> None:
     """What data makes long may not keep others waiting: the loop does other things until the page is there."""
-    asked = await here.asked(source=DECLARED, **GIVEN)
+    asked = await here.request_approval(source=DECLARED, **GIVEN)
     made = await off_loop(lambda: (review_view.review(asked, None), threading.current_thread()))
     assert made[1] is not threading.main_thread()
     held, goes_on = threading.Event(), threading.Event()
@@ -117,7 +117,7 @@ async def test_a_page_is_made_beside_the_loop(here: WebEnv) -> None:
     waiting = [asyncio.ensure_future(off_loop(hold)) for _ in range(2)]
     try:
         await asyncio.to_thread(held.wait)
-        opening = asyncio.ensure_future(here.opened())
+        opening = asyncio.ensure_future(here.open_link())
         health = await here.browser().get("/")
         assert health.status < 500
         assert not opening.done()

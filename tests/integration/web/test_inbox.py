@@ -8,14 +8,14 @@ FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Fi
 
 
 async def test_whoever_reads_the_mail_sees_what_waits_for_them(here: WebEnv) -> None:
-    asked = await here.asked()
+    asked = await here.request_approval()
     browser = here.browser()
     sign_in = await browser.get("/inbox")
     assert sign_in.page.headings == ["See what waits for you"]
     form = sign_in.page.form
     at_code = await browser.post(form.action, form.with_(email=f" {ADA.upper()} "), kind=form.kind)
     assert at_code.path.startswith("/code/")
-    inbox = await here.proven(browser, at_code)
+    inbox = await here.enter_code(browser, at_code)
     assert inbox.path == "/inbox"
     assert "Send this to Kim?" in inbox.page.headings
     assert f"/review/{asked.id}" in inbox.page.links
@@ -23,12 +23,12 @@ async def test_whoever_reads_the_mail_sees_what_waits_for_them(here: WebEnv) -> 
     assert "this one" in inbox.page.text
     page = await browser.get(f"/review/{asked.id}")
     await browser.send(page.page.form)
-    assert (await here.again(asked)).decision is not None
+    assert (await here.reload(asked)).decision is not None
     assert "Nothing waits for you" in (await browser.get("/inbox")).page.text
 
 
 async def test_nobody_learns_who_is_known(here: WebEnv) -> None:
-    await here.asked()
+    await here.request_approval()
     pages = []
     for email in (ADA, "nobody@example.com"):
         browser = here.browser()
@@ -50,10 +50,10 @@ async def test_what_is_no_address_is_shown_again_with_what_is_wrong(here: WebEnv
 
 
 async def test_a_browser_can_be_forgotten_from_another_one(here: WebEnv) -> None:
-    await here.asked()
-    lost = await here.remembered()
+    await here.request_approval()
+    lost = await here.sign_in()
     lost.extra["User-Agent"] = FIREFOX
-    mine = await here.remembered()
+    mine = await here.sign_in()
     inbox = await mine.get("/inbox")
     others = [
         one for one in inbox.page.forms if ("act", "forget", "Sign out of Chrome on Linux") in _short(one.buttons)
@@ -71,8 +71,8 @@ def _short(buttons: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
 
 
 async def test_signing_out_forgets_this_browser(here: WebEnv) -> None:
-    await here.asked()
-    mine = await here.remembered()
+    await here.request_approval()
+    mine = await here.sign_in()
     form = (await mine.get("/inbox")).page.form
     out = await mine.post(form.action, form.with_(act="sign-out"), kind=form.kind)
     assert out.page.headings == ["See what waits for you"]
@@ -80,8 +80,8 @@ async def test_signing_out_forgets_this_browser(here: WebEnv) -> None:
 
 
 async def test_nobody_signs_out_others(here: WebEnv) -> None:
-    await here.asked()
-    ada, ben = await here.remembered(ADA), await here.remembered(BEN)
+    await here.request_approval()
+    ada, ben = await here.sign_in(ADA), await here.sign_in(BEN)
     theirs = dict((await ada.get("/inbox")).page.form.fields)["browser"]
     form = (await ben.get("/inbox")).page.form
     await ben.post(form.action, form.with_(act="forget", browser=theirs), kind=form.kind)

@@ -39,9 +39,9 @@ async def told(response: aiohttp.ClientResponse) -> dict[str, Any]:
 
 
 async def test_a_page_hears_that_somebody_else_decided_and_how_the_run_ends(here: WebEnv) -> None:
-    asked = await here.asked(BY_LINK)
-    ada, page = await here.opened(ADA)
-    ben, yours = await here.opened(BEN)
+    asked = await here.request_approval(BY_LINK)
+    ada, page = await here.open_link(ADA)
+    ben, yours = await here.open_link(BEN)
     async with listening(here, ada, page.path) as stream:
         assert stream.headers["Content-Type"].startswith("text/event-stream")
         assert stream.headers["X-Frame-Options"] == "DENY"
@@ -60,15 +60,15 @@ async def test_a_page_hears_that_somebody_else_decided_and_how_the_run_ends(here
 
 
 async def test_streams_are_for_whoever_may_see_the_request(here: WebEnv) -> None:
-    asked = await here.asked()
+    asked = await here.request_approval()
     async with listening(here, here.browser(), f"/review/{asked.id}") as stream:
         assert stream.status == 403
 
 
 async def test_too_many_streams_are_refused(here: WebEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_updates, "MOST", 1)
-    await here.asked()
-    browser, page = await here.opened()
+    await here.request_approval()
+    browser, page = await here.open_link()
     async with listening(here, browser, page.path) as first:
         await told(first)
         async with listening(here, browser, page.path) as second:
@@ -77,12 +77,12 @@ async def test_too_many_streams_are_refused(here: WebEnv, monkeypatch: pytest.Mo
 
 async def test_one_link_cannot_take_the_streams_of_others(here: WebEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_updates, "MOST_EACH", 2)
-    await here.asked()
+    await here.request_approval()
     async with AsyncExitStack() as stack:
-        pages = [await here.opened(ADA) for _ in range(4)]
+        pages = [await here.open_link(ADA) for _ in range(4)]
         streams = [await stack.enter_async_context(listening(here, one, page.path)) for one, page in pages]
         assert [one.status for one in streams] == [200, 200, 503, 503], "whichever browser the link is opened in"
-        ben, theirs = await here.opened(BEN)
+        ben, theirs = await here.open_link(BEN)
         assert (await told(await stack.enter_async_context(listening(here, ben, theirs.path))))["state"] == "pending"
         streams[0].close()
         again, page = pages[3]
@@ -92,8 +92,8 @@ async def test_one_link_cannot_take_the_streams_of_others(here: WebEnv, monkeypa
 
 async def test_many_at_once_are_counted_before_they_begin(here: WebEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_updates, "MOST_EACH", 3)
-    await here.asked()
-    browser, page = await here.opened()
+    await here.request_approval()
+    browser, page = await here.open_link()
     async with AsyncExitStack() as stack:
         opening = [stack.enter_async_context(listening(here, browser, page.path)) for _ in range(12)]
         streams = await asyncio.gather(*opening)
@@ -101,9 +101,9 @@ async def test_many_at_once_are_counted_before_they_begin(here: WebEnv, monkeypa
 
 
 async def test_the_streams_of_a_link_that_is_revoked_end(here: WebEnv) -> None:
-    asked = await here.asked()
-    browser, page = await here.opened(ADA)
-    known = await here.remembered(BEN)
+    asked = await here.request_approval()
+    browser, page = await here.open_link(ADA)
+    known = await here.sign_in(BEN)
     async with listening(here, browser, page.path) as stream, listening(here, known, page.path) as other:
         await told(stream)
         await told(other)
@@ -118,19 +118,19 @@ async def test_the_streams_of_a_link_that_is_revoked_end(here: WebEnv) -> None:
 
 
 async def test_the_streams_of_a_link_that_has_run_out_end(here: WebEnv) -> None:
-    await here.asked()
-    browser, page = await here.opened(ADA)
+    await here.request_approval()
+    browser, page = await here.open_link(ADA)
     async with listening(here, browser, page.path) as stream:
         await told(stream)
-        here.home.pass_(days=31)
+        here.home.pass_time(days=31)
         assert await stream.content.read() in (b"", b"\n")
 
 
 async def test_streams_do_not_keep_the_server_from_ending(path: Path) -> None:
     async with AsyncExitStack() as stack:
         async with open_web(path) as here:
-            await here.asked()
-            browser, page = await here.opened()
+            await here.request_approval()
+            browser, page = await here.open_link()
             stream = await stack.enter_async_context(listening(here, browser, page.path))
             await told(stream)
             reading = asyncio.ensure_future(stream.content.read())

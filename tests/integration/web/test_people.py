@@ -39,47 +39,47 @@ async def there(tmp_path: Path, book: AccountDirectory) -> AsyncIterator[WebEnv]
 
 
 async def test_a_browser_of_somebody_who_left_decides_nothing(there: WebEnv, book: AccountDirectory) -> None:
-    asked = await there.asked()
-    browser = await there.remembered()
+    asked = await there.request_approval()
+    browser = await there.sign_in()
     page = await browser.get(f"/review/{asked.id}")
     book.closed["UADA"] = book.active.pop("UADA")
     answer = await browser.send(page.page.form)
     assert "You can no longer decide this request: the account is deactivated." in answer.page.text
-    assert (await there.again(asked)).model.state is RequestState.PENDING
+    assert (await there.reload(asked)).model.state is RequestState.PENDING
     await there.home.settle()
     assert there.home.mail.to("sam@example.com", DeliveryKind.ALERT)
-    _, page = await there.opened(BEN)
+    _, page = await there.open_link(BEN)
     assert "Uada can no longer decide: the account is deactivated." in page.page.text
 
 
 async def test_a_link_of_somebody_who_left_decides_nothing(there: WebEnv, book: AccountDirectory) -> None:
-    asked = await there.asked(BY_LINK)
-    browser, page = await there.opened()
+    asked = await there.request_approval(BY_LINK)
+    browser, page = await there.open_link()
     book.closed["UADA"] = book.active.pop("UADA")
     answer = await browser.send(page.page.form)
     assert "You can no longer decide this request" in answer.page.text
-    assert (await there.again(asked)).model.state is RequestState.PENDING
+    assert (await there.reload(asked)).model.state is RequestState.PENDING
 
 
 @pytest.mark.parametrize("keys", ["", BY_LINK], ids=["code", "link"])
 async def test_a_page_that_was_opened_before_the_address_moved_decides_nothing(
     there: WebEnv, book: AccountDirectory, keys: str
 ) -> None:
-    asked = await there.asked(keys)
-    browser, page = await there.opened()
+    asked = await there.request_approval(keys)
+    browser, page = await there.open_link()
     book.active |= {"UADA": "ada.old@example.com", "UBEN": "ben.old@example.com", "UANN": ADA}
     answer = await browser.send(page.page.form)
     if answer.path.startswith("/code/"):
-        answer = await there.proven(browser, answer)
-    assert (await there.again(asked)).model.state is RequestState.PENDING
+        answer = await there.enter_code(browser, answer)
+    assert (await there.reload(asked)).model.state is RequestState.PENDING
     assert "Approved" not in answer.page.text
-    signed_in = await there.remembered()
+    signed_in = await there.sign_in()
     assert asked.title not in (await signed_in.get("/inbox")).page.text, "who has the address now was not asked"
 
 
 async def test_a_change_of_a_person_is_confirmed_by_the_names_that_the_page_shows(there: WebEnv) -> None:
-    await there.asked(source=NAMES_A_PERSON)
-    browser, page = await there.opened()
+    await there.request_approval(source=NAMES_A_PERSON)
+    browser, page = await there.open_link()
     assert "Now Uann (ann@example.com)." in page.page.text
     confirm = await browser.send(page.page.form, typed={form_inputs.key("lead"): "UBEN"})
     assert "Was Uann (ann@example.com) Now Slack user UBEN" in confirm.page.text

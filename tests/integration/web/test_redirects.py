@@ -49,7 +49,7 @@ def paths(here: WebEnv, request: str) -> list[str]:
 @pytest.mark.parametrize("strips", [True, False])
 async def test_no_answer_believes_the_host_that_a_request_names(path: Path, prefix: str, strips: bool) -> None:
     async with open_web(path, prefix=prefix, scheme="https", host="signoff.example.com") as here:
-        asked = await here.asked()
+        asked = await here.request_approval()
         browser = Browser(here.session, here.base)
         browser.extra.update(EVIL)
         browser.strips = prefix if strips else ""
@@ -66,7 +66,7 @@ async def test_no_answer_believes_the_host_that_a_request_names(path: Path, pref
 @pytest.mark.parametrize("prefix", ["", "/approve/it"])
 async def test_a_slash_at_the_end_is_served_like_none(path: Path, prefix: str) -> None:
     async with open_web(path, prefix=prefix, scheme="https", host="signoff.example.com") as here:
-        asked = await here.asked()
+        asked = await here.request_approval()
         browser = Browser(here.session, here.base)
         page = await browser.get(f"{prefix}/r/{here.token()}/", follow=False)
         assert page.status == 303

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bot.email import dkim, message
 from bot.email.dkim import Key, Signer
-from tests.support.email_env import ASKING, envelope
+from tests.support.email_env import REQUEST_CARD, envelope
 
-MAIL = message.mail(ASKING, envelope()).as_bytes()
+MAIL = message.mail(REQUEST_CARD, envelope()).as_bytes()
 
 
 def relaxed_header(line: bytes) -> bytes:

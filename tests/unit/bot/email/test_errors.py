@@ -19,8 +19,8 @@ from bot.devtools.sandbox import MailConfig, RunningSandbox
 from bot.email import errors, message
 from bot.email.client import SmtpClient
 from bot.email.errors import Failure, MailError, Meaning, Stage
-from tests.support.certificates import encrypted
-from tests.support.email_env import ASKING, MIA, SENDER, client_to, connections, envelope, mail_server
+from tests.support.certificates import encrypted_mail_config
+from tests.support.email_env import MIA, REQUEST_CARD, SENDER, client_to, connections, envelope, mail_server
 from tests.support.engine_env import until
 
 SOON = 0.4
@@ -122,7 +122,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def configs(folder: Path) -> dict[str, MailConfig]:
     who = {"user": "signoff", "password": "swordfish"}
-    return {security: encrypted(_made(folder / security), security, **who) for security in ("starttls", "tls")}
+    return {
+        security: encrypted_mail_config(_made(folder / security), security, **who) for security in ("starttls", "tls")
+    }
 
 
 def _made(folder: Path) -> Path:
@@ -133,7 +135,7 @@ def _made(folder: Path) -> Path:
 async def failure_of(running: RunningSandbox, ca: Path | None, mail: EmailMessage | None = None) -> Failure:
     async with client_to(running, ca=ca, before_dot_seconds=SOON * 3) as client:
         with pytest.raises(MailError) as caught:
-            await client.send(mail or message.mail(ASKING, envelope()), answer_seconds=SOON)
+            await client.send(mail or message.mail(REQUEST_CARD, envelope()), answer_seconds=SOON)
     return caught.value.failure
 
 
@@ -151,7 +153,7 @@ async def test_a_failure_means_what_its_row_says(row: Row, configs: dict[str, Ma
 async def test_the_same_server_takes_the_mail_when_nothing_is_wrong(configs: dict[str, MailConfig]) -> None:
     for config in configs.values():
         async with mail_server(config) as running, client_to(running, ca=config.ca) as client:
-            await client.send(message.mail(ASKING, envelope()), answer_seconds=SOON)
+            await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=SOON)
             (got,) = running.mail.received(to=MIA)
             assert (got.sender, got.tls, got.user) == (SENDER.addr_spec, True, "signoff")
             assert got.complaints == []
@@ -257,18 +259,18 @@ async def running() -> AsyncIterator[RunningSandbox]:
 async def test_one_connection_carries_many_mails(running: RunningSandbox) -> None:
     async with client_to(running) as client:
         for number in range(5):
-            await client.send(message.mail(ASKING, envelope(delivery=f"d{number}")), answer_seconds=5)
+            await client.send(message.mail(REQUEST_CARD, envelope(delivery=f"d{number}")), answer_seconds=5)
         assert connections(running) == 1
     assert len(running.mail.received()) == 5
 
 
 async def test_a_connection_that_the_server_closed_meanwhile_is_not_noticed(running: RunningSandbox) -> None:
     async with client_to(running) as client:
-        await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
+        await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
         running.mail.disconnect()
-        await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
+        await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
         running.mail.fault("rset", "reset")
-        await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
+        await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
     assert len(running.mail.received()) == 3
 
 
@@ -277,7 +279,7 @@ async def test_no_more_than_a_few_connections_at_once(running: RunningSandbox) -
 
     async def one(number: int) -> None:
         nonlocal most
-        await client.send(message.mail(ASKING, envelope(to=f"p{number}@example.com")), answer_seconds=5)
+        await client.send(message.mail(REQUEST_CARD, envelope(to=f"p{number}@example.com")), answer_seconds=5)
         most = max(most, connections(running))
 
     async with client_to(running) as client:
@@ -288,20 +290,20 @@ async def test_no_more_than_a_few_connections_at_once(running: RunningSandbox) -
 
 async def test_a_mail_that_is_cancelled_takes_its_connection_with_it(running: RunningSandbox) -> None:
     async with client_to(running) as client:
-        await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
+        await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
         running.mail.fault("rcpt", "hang", to=MIA)
-        sending = asyncio.ensure_future(client.send(message.mail(ASKING, envelope()), answer_seconds=5))
+        sending = asyncio.ensure_future(client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5))
         await until(lambda: bool(running.mail.faults.used))
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
-        await client.send(message.mail(ASKING, envelope(to="lee@example.com")), answer_seconds=5)
+        await client.send(message.mail(REQUEST_CARD, envelope(to="lee@example.com")), answer_seconds=5)
     assert [got.recipients for got in running.mail.received()] == [[MIA], ["lee@example.com"]]
 
 
 async def test_a_connection_that_nobody_needs_is_closed(running: RunningSandbox) -> None:
     async with client_to(running, idle_seconds=0.0) as client:
-        await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
+        await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
         await until(lambda: connections(running) == 0)
 
 

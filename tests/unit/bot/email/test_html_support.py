@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.email import message
-from tests.support.email_env import ALERT, ASKING, CODE, Reading, envelope, html_of
+from tests.support.email_env import ALERT_CARD, CODE_CARD, REQUEST_CARD, HtmlContent, envelope, html_of
 
 DATA: Final = json.loads((Path(__file__).parents[3] / "data/email/caniemail.json").read_text(encoding="utf-8"))
 SUPPORT: Final[dict[str, dict[str, str]]] = DATA["support"]
@@ -44,7 +44,7 @@ PLAIN: Final = {"class", "style", "href", "charset", "content", "name", "border"
 
 
 def html() -> str:
-    return "".join(html_of(message.mail(card, envelope())) for card in (ASKING, CODE, ALERT))
+    return "".join(html_of(message.mail(card, envelope())) for card in (REQUEST_CARD, CODE_CARD, ALERT_CARD))
 
 
 def properties() -> set[str]:
@@ -53,7 +53,7 @@ def properties() -> set[str]:
 
 
 def features() -> set[str]:
-    reading = Reading(html())
+    reading = HtmlContent(html())
     found = {SAME.get(name, f"css-{name}") for name in properties()}
     found |= {TAGS.get(tag, f"html-{tag}") for tag in reading.tags}
     found |= {f"html-{name}" for name in reading.attributes - PLAIN}

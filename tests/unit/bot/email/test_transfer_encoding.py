@@ -16,7 +16,18 @@ from bot.email import message
 from bot.email.sender import SmtpMailer
 from bot.email.transfer_encoding import LONGEST_LINE, in_eight_bits
 from bot.presentation.characters import visible
-from tests.support.email_env import ASKING, AT, MIA, SENDER, TOKEN, Reading, client_to, envelope, html_of, mail_server
+from tests.support.email_env import (
+    AT,
+    MIA,
+    REQUEST_CARD,
+    SENDER,
+    TOKEN,
+    HtmlContent,
+    client_to,
+    envelope,
+    html_of,
+    mail_server,
+)
 
 FAR = "https://approvals.internal.department.company.example/teams/finance/approvals"
 LINK = f"{FAR}/r/{TOKEN}"
@@ -35,18 +46,18 @@ NASTY = st.text(st.sampled_from("a .<&é承\U0001f469\u200d\u0628\n"), max_size=
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=[*TEXTS])
 async def test_both_parts_have_the_link_in_one_line(text: str) -> None:
-    card = replace(ASKING, title="Pay?", facts=(("Why", text),), fields=())
+    card = replace(REQUEST_CARD, title="Pay?", facts=(("Why", text),), fields=())
     async with mail_server() as running, client_to(running) as client:
         await client.send(message.mail(card, envelope(public_url=FAR)), answer_seconds=5)
         (got,) = running.mail.received()
     assert got.complaints == []
     assert got.raw.count(LINK.encode()) == 3, "in the text, on the button and below it"
-    assert text.strip() in " ".join(Reading(got.html or "").text.split()) or "word" in text
+    assert text.strip() in " ".join(HtmlContent(got.html or "").text.split()) or "word" in text
     assert max(map(len, got.raw.split(b"\r\n"))) <= LONGEST_LINE
 
 
 async def test_a_server_of_seven_bits_gets_seven_bits() -> None:
-    card = replace(ASKING, facts=(("Why", TEXTS["script"]),))
+    card = replace(REQUEST_CARD, facts=(("Why", TEXTS["script"]),))
     async with mail_server() as running, client_to(running) as client:
         running.mail.fault("8bitmime", "missing")
         await client.send(message.mail(card, envelope(public_url=FAR)), answer_seconds=5)
@@ -58,7 +69,7 @@ async def test_a_server_of_seven_bits_gets_seven_bits() -> None:
 
 
 async def test_what_is_signed_is_in_seven_bits_for_any_server_on_the_way() -> None:
-    card = replace(ASKING, facts=(("Why", TEXTS["accents"]),))
+    card = replace(REQUEST_CARD, facts=(("Why", TEXTS["accents"]),))
     async with (
         mail_server() as running,
         client_to(running, sign=lambda content: b"X-Signed: yes\r\n" + content) as client,
@@ -83,12 +94,12 @@ async def test_the_body_of_an_email_step_arrives_as_it_was_written(body: str) ->
 @settings(max_examples=60, deadline=None)
 @given(NASTY, NASTY)
 def test_no_line_of_a_mail_is_longer_than_servers_take_and_nothing_is_lost(fact: str, value: str) -> None:
-    fields = (replace(ASKING.fields[0], text=value),)
-    made = message.mail(replace(ASKING, facts=(("Why", fact),), fields=fields), envelope())
+    fields = (replace(REQUEST_CARD.fields[0], text=value),)
+    made = message.mail(replace(REQUEST_CARD, facts=(("Why", fact),), fields=fields), envelope())
     raw = in_eight_bits(made) or made.as_bytes()
     for content in (raw, made.as_bytes()):
         assert max(map(len, content.split(b"\r\n"))) <= LONGEST_LINE
     if len(fact) + len(value) < 3_000:
         read = BytesParser(policy=default).parsebytes(made.as_bytes())
         assert isinstance(read, EmailMessage)
-        assert "".join(visible(value).split()) in "".join(Reading(html_of(read)).text.split())
+        assert "".join(visible(value).split()) in "".join(HtmlContent(html_of(read)).text.split())

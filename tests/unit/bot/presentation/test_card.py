@@ -21,15 +21,15 @@ from engine.requests import Edit
 from tests.support import samples
 from tests.support.copies import replace_fields
 from tests.support.fakes import START
-from tests.support.run_in_memory import EVE, LEE, asked, opened
+from tests.support.run_in_memory import EVE, LEE, opening_of, request_of
 
 WHEN = "2026-03-02 09:00 UTC"
 
 
 def view(step: str = "- {id: words, uses: set, with: {text: draft}, gate: {}}", **changes: Any) -> RequestView:
     inputs = changes.pop("inputs", {})
-    opening = opened(step, **inputs)
-    request = asked(opening, **changes.pop("model", {}))
+    opening = opening_of(step, **inputs)
+    request = request_of(opening, **changes.pop("model", {}))
     made = RequestView(
         model=request,
         run="r1",

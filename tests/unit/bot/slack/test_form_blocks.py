@@ -44,7 +44,7 @@ def block_of(values: dict[str, Any], name: str, part: str = "") -> str:
 
 def answer(request: RequestView, name: str, part: str = "", **held: Any) -> tuple[dict[str, Value], dict[str, str]]:
     """The form as it was opened, except that one input holds something else."""
-    values = slack_rules.sent_back(edit(request))
+    values = slack_rules.untouched_state(edit(request))
     values[block_of(values, name, part)][ids.INPUT].update(held)
     return read(values, request)
 
@@ -71,7 +71,7 @@ def test_a_form_that_nobody_touched_changes_nothing(values: dict[str, Value], co
         approve_label=confirm,
         reason_required=ReasonRequired.ALWAYS,
     )
-    assert read(slack_rules.sent_back(edit(request)), request) == ({}, {})
+    assert read(slack_rules.untouched_state(edit(request)), request) == ({}, {})
     sure(request_modals.reject(request, metadata=METADATA))
     sure(request_modals.approve(request, metadata=METADATA))
 
@@ -84,7 +84,7 @@ def test_a_hundred_fields_make_one_form_that_says_what_is_not_in_it(drawn: list[
     )
     view = edit(request)
     assert any("More than fits into one form" in text for text in slack_rules.texts(view))
-    assert read(slack_rules.sent_back(view), request) == ({}, {})
+    assert read(slack_rules.untouched_state(view), request) == ({}, {})
 
 
 def test_fields_that_would_make_the_form_too_large_are_left_out() -> None:
@@ -173,7 +173,7 @@ def test_a_value_that_is_no_option_is_kept_unless_another_is_chosen() -> None:
     request = samples.request({"c": (samples.FIELDS["choice"], "gone"), "s": (samples.FIELDS["choices"], ["gone"])})
     view = edit(request)
     assert sum("gone now" in text for text in slack_rules.texts(view)) == 2
-    assert read(slack_rules.sent_back(view), request) == ({}, {})
+    assert read(slack_rules.untouched_state(view), request) == ({}, {})
     chosen = option(request, "s", "1. red")
     assert answer(request, "s", selected_options=[chosen]) == ({"s": ["red"]}, {})
 
@@ -211,7 +211,7 @@ def test_a_long_text_is_edited_in_parts_that_are_joined_again() -> None:
 
 def test_a_part_that_slack_does_not_send_counts_as_untouched() -> None:
     request = samples.request({"body": ("long_text", LONG)})
-    values = slack_rules.sent_back(edit(request))
+    values = slack_rules.untouched_state(edit(request))
     del values[block_of(values, "body", "1")]
     assert read(values, request) == ({}, {})
     values[block_of(values, "body", "2")][ids.INPUT]["value"] = "New.\n"
@@ -276,7 +276,7 @@ def test_a_text_too_long_for_five_inputs_says_so() -> None:
 def test_a_wrong_answer_is_a_sentence_under_its_input(
     declaration: object, now: Value, part: str, held: dict[str, Any], sentence: str
 ) -> None:
-    field = samples.declared(declaration).model_copy(update={"label": "The field"})
+    field = samples.parse_field(declaration).model_copy(update={"label": "The field"})
     request = samples.request({"x": (field, now)})
     edits, errors = answer(request, "x", part, **held)
     assert edits == {}
@@ -311,7 +311,7 @@ def test_an_input_of_an_older_form_is_read_all_the_same() -> None:
 
 def test_currency_alone_is_no_amount() -> None:
     request = samples.request({"m": ("money", {"amount": "1", "currency": "EUR"})})
-    values = slack_rules.sent_back(edit(request))
+    values = slack_rules.untouched_state(edit(request))
     del values[block_of(values, "m", "amount")]
     values[block_of(values, "m", "currency")][ids.INPUT]["value"] = "USD"
     assert read(values, request) == ({"m": {"amount": "1", "currency": "USD"}}, {})
@@ -403,7 +403,7 @@ def test_a_value_that_the_right_input_cannot_hold_gets_a_text_input(declaration:
     request = samples.request({"x": (declaration, now)})
     view = edit(request)
     assert [block["element"]["type"] for block in view["blocks"] if block["type"] == "input"] == [kind]
-    assert read(slack_rules.sent_back(view), request) == ({}, {})
+    assert read(slack_rules.untouched_state(view), request) == ({}, {})
 
 
 # -- errors of the engine, reasons --------------------------------------------------------------------------
@@ -411,7 +411,7 @@ def test_a_value_that_the_right_input_cannot_hold_gets_a_text_input(declaration:
 
 def test_what_the_engine_says_of_a_field_stands_under_its_input() -> None:
     request = samples.request({"subject": ("text", "a"), "json": ("json", {"a": 1})})
-    values = slack_rules.sent_back(edit(request))
+    values = slack_rules.untouched_state(edit(request))
     errors = {"json.a.0": "must be text", "with": "Field required.", "subject": "is too long"}
     refusal = InvalidEdits(errors=errors, labels={"subject": "The subject"})
     placed = view_state.place_errors(values, refusal)
@@ -424,11 +424,11 @@ def test_what_the_engine_says_of_a_field_stands_under_its_input() -> None:
 
 @pytest.mark.parametrize(("typed", "reason"), [("  too much ", "too much"), ("  ", None), (None, None)])
 def test_a_reason_is_read_without_the_space_around_it(typed: str | None, reason: str | None) -> None:
-    values = slack_rules.sent_back(sure(request_modals.reject(samples.request(), metadata=METADATA)))
+    values = slack_rules.untouched_state(sure(request_modals.reject(samples.request(), metadata=METADATA)))
     values[ids.REASON_BLOCK][ids.INPUT]["value"] = typed
     assert view_state.read_reason(values) == reason
     assert view_state.read_reason({}) is None
-    among = slack_rules.sent_back(edit(samples.request(reason_required=ReasonRequired.ALWAYS)))
+    among = slack_rules.untouched_state(edit(samples.request(reason_required=ReasonRequired.ALWAYS)))
     among[ids.REASON_BLOCK][ids.INPUT]["value"] = typed
     assert view_state.read_reason(among) == reason
 
@@ -437,7 +437,7 @@ def test_a_reason_is_read_without_the_space_around_it(typed: str | None, reason:
 
 
 def workflow(inputs: dict[str, object], **changes: Any) -> Workflow:
-    fields = {name: samples.declared(one) for name, one in inputs.items()}
+    fields = {name: samples.parse_field(one) for name, one in inputs.items()}
     return replace(Workflow(name="refund", title="Refund a customer", inputs=fields, steps=()), **changes)
 
 
@@ -446,7 +446,7 @@ def test_a_run_form_asks_the_inputs_and_reads_them_typed() -> None:
         {"to": "email", "n": {"type": "integer", "default": 3}, "note": {"type": "text", "required": False}}
     )
     view = sure(start_modal.run_form(found, version=2, metadata=ModalRef(workflow="refund", version=2)))
-    values = slack_rules.sent_back(view)
+    values = slack_rules.untouched_state(view)
     values[block_of(values, "to")][ids.INPUT]["value"] = "sam@example.com"
     assert view_state.read_inputs(values, found.inputs) == ({"to": "sam@example.com", "n": 3, "note": None}, {})
     values[block_of(values, "n")][ids.INPUT]["value"] = "5"
@@ -462,7 +462,7 @@ def test_what_was_typed_with_the_command_is_in_the_form_already() -> None:
     given_values: dict[str, Value] = {"to": "sam@example.com"}
     view = sure(start_modal.run_form(found, version=1, metadata=ModalRef(), given=given_values))
     assert "Pays money back." in list(slack_rules.texts(view))
-    assert view_state.read_inputs(slack_rules.sent_back(view), found.inputs, given_values) == (given_values, {})
+    assert view_state.read_inputs(slack_rules.untouched_state(view), found.inputs, given_values) == (given_values, {})
 
 
 def test_a_hundred_inputs_still_make_a_form() -> None:

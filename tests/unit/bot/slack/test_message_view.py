@@ -96,7 +96,7 @@ def test_the_ids_of_blocks_are_left_to_slack_which_makes_new_ones_at_each_update
 
 def test_a_closed_request_shows_its_outcome_and_every_change_and_no_button() -> None:
     field = CardField(path="amount", label="Amount", type="money", text="80.00 EUR", before="90.00 EUR")
-    made = message(samples.closed(fields=(field,)))
+    made = message(samples.closed_card(fields=(field,)))
     assert not buttons(made)
     assert "Approved by Lee" in shown(made)
     assert "Approved by Lee" in made.text
@@ -117,7 +117,7 @@ def elements(made: SlackMessage) -> list[dict[str, Any]]:
 
 def test_a_closed_request_that_does_not_fit_says_so_without_a_button() -> None:
     field = CardField(path="body", label="Body", type="long_text", text="x" * 50_000)
-    made = message(samples.closed(fields=(field,), state="Rejected. " + "y" * 5_000))
+    made = message(samples.closed_card(fields=(field,), state="Rejected. " + "y" * 5_000))
     assert not buttons(made)
     assert "characters left out" in shown(made)
 
@@ -125,7 +125,7 @@ def test_a_closed_request_that_does_not_fit_says_so_without_a_button() -> None:
 def test_what_was_changed_is_shown_before_everything_else() -> None:
     plain = [CardField(path=f"f{number}", label="Plain", type="text", text="x" * 400) for number in range(60)]
     changed = CardField(path="last", label="Changed", type="text", text="new", before="old")
-    text = shown(message(samples.closed(fields=(*plain, changed))))
+    text = shown(message(samples.closed_card(fields=(*plain, changed))))
     assert "Changed" in text
     assert "old" in text
 
@@ -180,14 +180,14 @@ def test_the_minimal_message_says_when_the_request_expires(expiry: dict[str, Any
     made = sure(message_view.minimal(samples.card(**expiry), delivery="d1"))
     assert told in str(made.blocks)
     for_ever = sure(message_view.minimal(samples.card(expires_at=None), delivery="d1"))
-    closed = sure(message_view.minimal(samples.closed(), delivery="d1"))
+    closed = sure(message_view.minimal(samples.closed_card(), delivery="d1"))
     assert "Expires" not in f"{for_ever.blocks} {closed.blocks}"
 
 
 def test_the_minimal_message_lets_people_review_or_reject_and_never_approve_unseen() -> None:
     made = sure(message_view.minimal(samples.card(), delivery="d1"))
     assert list(buttons(made)) == [ids.DETAILS, ids.REJECT]
-    done = sure(message_view.minimal(samples.closed(), delivery="d1"))
+    done = sure(message_view.minimal(samples.closed_card(), delivery="d1"))
     assert not buttons(done)
     assert "Approved by Lee" in shown(done)
     alert = samples.card(kind=DeliveryKind.ALERT, actions=(), request=None)

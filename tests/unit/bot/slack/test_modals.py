@@ -89,7 +89,7 @@ def test_a_short_card_is_one_page_with_its_buttons() -> None:
     assert "Page" not in all_text(view)
     assert ids.decode_modal(view["private_metadata"]) == METADATA
     changed = CardField(path="a", label="Amount", type="text", text="new", before="old")
-    done = sure(details_modal.details(samples.closed(fields=(changed,)), metadata=ModalRef()))
+    done = sure(details_modal.details(samples.closed_card(fields=(changed,)), metadata=ModalRef()))
     assert actions(done) == []
     assert "Approved by Lee" in all_text(done)
 
@@ -100,7 +100,7 @@ def test_a_short_card_is_one_page_with_its_buttons() -> None:
 @pytest.mark.parametrize("parts", [1, 3, 5, 9])
 def test_a_file_can_be_pasted_in_parts_or_uploaded(parts: int) -> None:
     view = sure(register_modal.register_form(metadata=METADATA, parts=parts))
-    values = slack_rules.sent_back(view)
+    values = slack_rules.untouched_state(view)
     assert len(values) == min(parts, 5)
     assert next(block["optional"] for block in view["blocks"] if block["type"] == "input") is False
     assert ids.REGISTER_UPLOAD in actions(view)
@@ -114,7 +114,7 @@ def test_a_file_can_be_pasted_in_parts_or_uploaded(parts: int) -> None:
 
 
 def test_an_uploaded_file_is_read_as_slack_describes_it() -> None:
-    values = slack_rules.sent_back(sure(register_modal.upload_form(metadata=METADATA)))
+    values = slack_rules.untouched_state(sure(register_modal.upload_form(metadata=METADATA)))
     values[ids.UPLOAD_BLOCK][ids.INPUT]["files"] = [{"id": "F1"}]
     assert view_state.read_source(values) == ("", {"id": "F1"})
 

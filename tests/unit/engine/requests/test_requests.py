@@ -37,7 +37,7 @@ from engine.references import Reference
 from engine.requests import MAX_NOTES, Ruling
 from tests.support.copies import replace_fields
 from tests.support.fakes import START
-from tests.support.run_in_memory import EVE, KIM, LEE, RunInMemory, asked, decide, opened
+from tests.support.run_in_memory import EVE, KIM, LEE, RunInMemory, decide, opening_of, request_of
 
 SECOND = timedelta(seconds=1)
 SEND = """
@@ -50,7 +50,7 @@ NAMED = "- {id: words, uses: set, with: {text: draft}, gate: {%s}}"
 
 
 def words(gate_: str = "", **inputs: Value) -> Any:
-    return opened(NAMED % gate_, **inputs)
+    return opening_of(NAMED % gate_, **inputs)
 
 
 # -- opening ------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_long_texts_are_cut_with_an_ellipsis() -> None:
     assert opening.reason == "x" * 2999 + "…"
 
 
-# -- who is asked -------------------------------------------------------------------------------------------
+# -- approvers ------------------------------------------------------------------------------------------------
 
 
 def test_a_gate_that_names_nobody_asks_the_owner() -> None:
@@ -242,11 +242,11 @@ def paths(opening: Any) -> list[str]:
 
 
 def test_content_is_editable_and_addresses_are_not_unless_the_gate_says_so() -> None:
-    assert paths(opened(SEND)) == ["text"]
+    assert paths(opening_of(SEND)) == ["text"]
 
 
 def test_what_touches_a_secret_is_never_editable_and_shown_by_name_only() -> None:
-    opening = opened(SEND)
+    opening = opening_of(SEND)
     assert opening.content.secrets == {("headers", "token"): ("Bearer ", SecretName("BANK"))}
     shown = opening.content.shown()
     assert shown["headers"] == {"token": "Bearer " + SECRET_SHOWN.replace("{name}", "BANK")}
@@ -262,7 +262,7 @@ def test_what_touches_a_secret_is_never_editable_and_shown_by_name_only() -> Non
 
 
 def test_a_field_that_is_not_there_this_time_is_noted() -> None:
-    opening = opened(
+    opening = opening_of(
         """
         - id: send
           uses: call
@@ -276,9 +276,9 @@ def test_a_field_that_is_not_there_this_time_is_noted() -> None:
 
 
 def test_a_name_with_a_dot_in_it_is_that_name_and_not_a_path() -> None:
-    opening = opened('- {id: words, uses: set, with: {"a.b": one, a: {b: two}}, gate: {}}')
+    opening = opening_of('- {id: words, uses: set, with: {"a.b": one, a: {b: two}}, gate: {}}')
     assert [one.path for one in opening.editable] == [("a.b",), ("a",)]
-    ruling = decide(asked(opening), edits={"a.b": "three"})
+    ruling = decide(request_of(opening), edits={"a.b": "three"})
     assert ruling.approved.value == {"a.b": "three", "a": {"b": "two"}}
 
 
@@ -334,7 +334,7 @@ def test_a_number_keeps_its_digest_through_the_store(number: int | Decimal) -> N
 
 
 def test_an_approval_without_edits_approves_what_was_shown() -> None:
-    request = asked(words())
+    request = request_of(words())
     assert decide(request, reason="  fine ") == Ruling(
         state=RequestState.APPROVED,
         approver=request.approvers[0],
@@ -345,48 +345,50 @@ def test_an_approval_without_edits_approves_what_was_shown() -> None:
 
 
 def test_a_rejection_takes_a_reason_and_no_edits() -> None:
-    request = asked(words())
+    request = request_of(words())
     ruling = decide(request, verdict=Verdict.REJECT, reason="no", edits={"text": "other", "nonsense": 1})
     assert ruling == Ruling(state=RequestState.REJECTED, approver=request.approvers[0], reason="no")
 
 
 def test_whoever_is_known_by_an_account_only_is_no_number() -> None:
-    refusal = decide(asked(words()), person=None, actor=Address("slack", "U0225G7YX4C"))
+    refusal = decide(request_of(words()), person=None, actor=Address("slack", "U0225G7YX4C"))
     assert isinstance(refusal, NotAnApprover)
     assert refusals.sentence(refusal) == "You are not an approver of this request; it waits for Lee, kim@example.com."
 
 
 @pytest.mark.parametrize(("person", "who"), [(EVE, "Eve"), (None, "lee@example.com")])
 def test_who_is_not_an_approver_is_told_who_is(person: Any, who: str) -> None:
-    refusal = decide(asked(words()), person=person)
+    refusal = decide(request_of(words()), person=person)
     assert refusal == NotAnApprover(who=who, approvers=("Lee", "kim@example.com"))
 
 
 def test_a_stranger_learns_nothing_of_the_state() -> None:
-    assert isinstance(decide(asked(words(), state=RequestState.CANCELLED, closed_at=START), person=EVE), NotAnApprover)
+    assert isinstance(
+        decide(request_of(words(), state=RequestState.CANCELLED, closed_at=START), person=EVE), NotAnApprover
+    )
 
 
 @pytest.mark.parametrize("state", [RequestState.APPROVED, RequestState.REJECTED])
 def test_a_decided_request_says_by_whom_and_whether_it_was_you(state: RequestState) -> None:
-    request = asked(words(), state=state, closed_at=START, closed_by=LEE)
+    request = request_of(words(), state=state, closed_at=START, closed_by=LEE)
     assert decide(request) == AlreadyDecided(state=state, by=LEE, at=START, by_you=True)
     assert decide(request, person=KIM) == AlreadyDecided(state=state, by=LEE, at=START)
     assert "by you at" in refusals.sentence(decide(request))
 
 
 def test_a_request_rejected_by_the_clock_was_not_decided_by_you() -> None:
-    refusal = decide(asked(words(), state=RequestState.REJECTED, closed_at=START))
+    refusal = decide(request_of(words(), state=RequestState.REJECTED, closed_at=START))
     assert refusal == AlreadyDecided(state=RequestState.REJECTED, by=None, at=START)
     assert "expired without a decision and was rejected automatically at" in refusals.sentence(refusal)
 
 
 def test_an_expired_or_withdrawn_request_says_since_when() -> None:
-    assert decide(asked(words(), state=RequestState.EXPIRED, closed_at=START)) == Expired(at=START)
-    assert decide(asked(words(), state=RequestState.CANCELLED, closed_at=START)) == Cancelled(at=START)
+    assert decide(request_of(words(), state=RequestState.EXPIRED, closed_at=START)) == Expired(at=START)
+    assert decide(request_of(words(), state=RequestState.CANCELLED, closed_at=START)) == Cancelled(at=START)
 
 
 def test_a_decision_is_taken_until_just_before_the_expiry_and_refused_exactly_at_it() -> None:
-    request = asked(words(), expires_at=START + SECOND)
+    request = request_of(words(), expires_at=START + SECOND)
     assert isinstance(decide(request, now=START), Ruling)
     assert decide(request, now=START + SECOND) == Expired(at=START + SECOND)
     assert decide(request, now=START + SECOND, verdict=Verdict.REJECT, reason="x") == Expired(at=START + SECOND)
@@ -394,7 +396,7 @@ def test_a_decision_is_taken_until_just_before_the_expiry_and_refused_exactly_at
 
 @pytest.mark.parametrize("changes", [{"content_version": 2}, {"digest": "0" * 64}, {"content_version": 0}])
 def test_who_saw_other_content_is_asked_to_look_again(changes: dict[str, Any]) -> None:
-    assert decide(asked(words()), **changes) == Changed(content_version=1)
+    assert decide(request_of(words()), **changes) == Changed(content_version=1)
 
 
 @pytest.mark.parametrize(
@@ -411,7 +413,7 @@ def test_who_saw_other_content_is_asked_to_look_again(changes: dict[str, Any]) -
 def test_a_reason_is_asked_for_where_the_gate_says_so(
     rule: str, verdict: Verdict, missing: bool, reason: str | None
 ) -> None:
-    answer = decide(asked(words(f"reason_required: {rule}")), verdict=verdict, reason=reason)
+    answer = decide(request_of(words(f"reason_required: {rule}")), verdict=verdict, reason=reason)
     if missing:
         assert answer == ReasonMissing(verdict=verdict)
     else:
@@ -419,12 +421,12 @@ def test_a_reason_is_asked_for_where_the_gate_says_so(
 
 
 def test_a_reason_is_cut_and_can_always_be_stored() -> None:
-    ruling = decide(asked(words()), reason="\ud800" + "x" * 4000)
+    ruling = decide(request_of(words()), reason="\ud800" + "x" * 4000)
     assert ruling.reason == "\ufffd" + "x" * 2998 + "…"
 
 
 def test_content_that_was_changed_behind_the_approvers_back_is_never_ruled_on() -> None:
-    request = replace_fields(asked(words()), content=Params({"text": "tampered"}))
+    request = replace_fields(request_of(words()), content=Params({"text": "tampered"}))
     for edits in ({}, {"text": "edited"}):
         with pytest.raises(Tampered):
             decide(request, edits=edits)
@@ -458,8 +460,8 @@ def test_an_edit_of_every_type_takes_the_normal_form_and_keeps_what_stood_before
 ) -> None:
     if raw == "":
         field = f"{{type: {field}, required: false, blank: keep}}"
-    request = asked(
-        opened(
+    request = request_of(
+        opening_of(
             "- {id: words, uses: set, with: {value: '{{ inputs.any }}', rest: 1}, gate: {edit: {value: TYPE}}}".replace(
                 "TYPE", field
             ),
@@ -482,13 +484,13 @@ DEEP = """
 
 
 def test_an_edit_reaches_into_lists_and_mappings() -> None:
-    ruling = decide(asked(opened(DEEP)), edits={"details.items.0.name": "uno", "details.items.1.count": 3})
+    ruling = decide(request_of(opening_of(DEEP)), edits={"details.items.0.name": "uno", "details.items.1.count": 3})
     assert ruling.approved.value["details"] == {"items": [{"name": "uno", "count": 1}, {"name": "two", "count": 3}]}
     assert [edit.label for edit in ruling.edits] == ["First", "details.items.1.count"]
 
 
 def test_what_comes_back_as_it_was_is_no_edit() -> None:
-    request = asked(opened(DEEP))
+    request = request_of(opening_of(DEEP))
     ruling = decide(request, edits={"text": "hello", "details.items.1.count": 2})
     assert (ruling.edits, ruling.approved_digest) == ((), request.digest)
 
@@ -505,11 +507,13 @@ def test_a_form_that_sends_everything_back_edits_nothing(field: str, before: Val
     step = "- {id: words, uses: set, with: {value: '{{ inputs.any }}'}, gate: {edit: {value: TYPE}}}".replace(
         "TYPE", field
     )
-    assert decide(asked(opened(step, any=before)), edits={"value": raw}).edits == ()
+    assert decide(request_of(opening_of(step, any=before)), edits={"value": raw}).edits == ()
 
 
 def test_every_wrong_edit_is_named_and_none_is_applied() -> None:
-    refusal = decide(asked(opened(DEEP)), edits={"text": "fine", "to": "thief", "details.items.1.count": "many"})
+    refusal = decide(
+        request_of(opening_of(DEEP)), edits={"text": "fine", "to": "thief", "details.items.1.count": "many"}
+    )
     assert refusal == InvalidEdits(
         errors={
             "to": "this field cannot be edited; these can: details.items.0.name, details.items.1.count, text.",
@@ -519,36 +523,36 @@ def test_every_wrong_edit_is_named_and_none_is_applied() -> None:
 
 
 def test_a_request_with_nothing_to_edit_says_so() -> None:
-    refusal = decide(asked(words("edit: []")), edits={"text": "x"})
+    refusal = decide(request_of(words("edit: []")), edits={"text": "x"})
     assert refusal == InvalidEdits(errors={"text": "nothing of this request can be edited."})
 
 
 def test_a_value_that_cannot_be_carried_is_an_invalid_edit() -> None:
-    assert decide(asked(words()), edits={"text": object()}).errors.keys() == {"text"}
+    assert decide(request_of(words()), edits={"text": object()}).errors.keys() == {"text"}
 
 
 def test_an_edit_that_the_step_would_not_take_is_refused_with_its_place() -> None:
     step = "- {id: send, uses: call, with: {to: bank, text: hello}, gate: {edit: {text: json, to: json}}}"
-    refusal = decide(asked(opened(step)), edits={"text": 7})
+    refusal = decide(request_of(opening_of(step)), edits={"text": 7})
     assert refusal == InvalidEdits(errors={"text": "This must be text, not the number 7."})
 
 
 def test_an_edit_that_takes_what_the_step_needs_is_told_in_our_words() -> None:
     step = "- {id: send, uses: call, with: {to: bank, text: hello}, gate: {edit: {text: json, to: json}}}"
-    refusal = decide(asked(opened(step)), edits={"text": {"a": 1}})
+    refusal = decide(request_of(opening_of(step)), edits={"text": {"a": 1}})
     assert refusal == InvalidEdits(errors={"text": "This must be text, not a mapping."})
 
 
 def test_an_edit_of_an_output_is_not_held_against_the_parameters() -> None:
     journey = RunInMemory.of("- {id: words, uses: set, with: {to: 1}, gate: {at: after}}")
     journey.proceed()
-    assert decide(asked(journey.opening), edits={"to": 2}).approved.value == {"to": 2}
+    assert decide(request_of(journey.opening), edits={"to": 2}).approved.value == {"to": 2}
 
 
 @pytest.mark.parametrize("outer", [{}, {"b": 3}, 7])
 @pytest.mark.parametrize("inner_first", [True, False])
 def test_an_edit_inside_of_another_edit_is_refused(outer: Value, inner_first: bool) -> None:
-    request = asked(opened("- {id: words, uses: set, with: {a: {b: 1}}, gate: {}}"))
+    request = request_of(opening_of("- {id: words, uses: set, with: {a: {b: 1}}, gate: {}}"))
     inside = requests.Editable(("a", "b"), infer(1))
     edits = {"a.b": 2, "a": outer} if inner_first else {"a": outer, "a.b": 2}
     refusal = decide(replace_fields(request, editable=(*request.editable, inside)), edits=edits)
@@ -556,7 +560,9 @@ def test_an_edit_inside_of_another_edit_is_refused(outer: Value, inner_first: bo
 
 
 def test_edits_that_make_the_content_too_large_are_refused() -> None:
-    refusal = decide(asked(opened("- {id: w, uses: set, with: {a: {}}, gate: {}}")), edits={"a": ["x" * 1_500_000]})
+    refusal = decide(
+        request_of(opening_of("- {id: w, uses: set, with: {a: {}}, gate: {}}")), edits={"a": ["x" * 1_500_000]}
+    )
     assert refusal == InvalidEdits(errors={"a": "all together may be at most 1,500,000 characters."})
 
 

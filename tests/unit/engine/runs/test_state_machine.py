@@ -330,7 +330,7 @@ def test_an_unknown_outcome_parks_the_run_unless_the_step_may_be_repeated() -> N
 def test_an_unknown_outcome_of_a_repeatable_step_is_retried_like_a_failure(step: str) -> None:
     journey = begun(step)
     assert journey.record(LOST).status is RunStatus.WAITING
-    journey.later(hours=1)
+    journey.pass_time(hours=1)
     journey.proceed()
     assert journey.record(LOST).status is RunStatus.FAILED
 

@@ -27,7 +27,7 @@ from engine.workflowfile import Workflow
 from tests.support import samples
 from tests.support.copies import replace_fields
 from tests.support.fakes import START
-from tests.support.run_in_memory import KINDS, asked
+from tests.support.run_in_memory import KINDS, request_of
 
 ALL: Final = KINDS | {"form": FormStep()}
 INPUTS: Final[dict[str, object]] = {
@@ -94,7 +94,7 @@ def step(params: dict[str, Value], **keys: Value) -> Value:
 
 def decide(opening: Opening, **edits: Value) -> Any:
     return requests.apply_edits(
-        asked(opening), {key.replace("__", "."): value for key, value in edits.items()}, kind=ALL["set"]
+        request_of(opening), {key.replace("__", "."): value for key, value in edits.items()}, kind=ALL["set"]
     )
 
 
@@ -244,14 +244,14 @@ def test_of_two_values_with_one_name_only_one_can_be_edited() -> None:
 def test_a_missing_answer_is_named_by_its_label() -> None:
     declared = {"n": {"type": "integer", "label": "How many"}}
     form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": json_values.clean(declared)}
-    result = requests.apply_edits(asked(opening_of(form)), {}, kind=ALL["form"])
+    result = requests.apply_edits(request_of(opening_of(form)), {}, kind=ALL["form"])
     assert isinstance(result, InvalidEdits)
     assert refusals.sentence(result) == "How many is required."
 
 
 def test_null_is_an_answer_to_a_form_that_asks_for_json() -> None:
     form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": {"x": "json"}}
-    request = asked(opening_of(form))
+    request = request_of(opening_of(form))
     assert isinstance(requests.apply_edits(request, {}, kind=ALL["form"]), InvalidEdits)
     assert not isinstance(requests.apply_edits(request, {"x": None}, kind=ALL["form"]), InvalidEdits)
 
@@ -373,7 +373,7 @@ TYPED: Final = st.one_of(
 def of_input(field: Field, now: Value) -> Request:
     """Return a request about the value of one input with this declaration."""
     declaration = json_values.loads(json_values.dumps(field.given))
-    return asked(opening_of(step({"x": "{{ inputs.x }}"}), given_inputs={"x": now}, inputs={"x": declaration}))
+    return request_of(opening_of(step({"x": "{{ inputs.x }}"}), given_inputs={"x": now}, inputs={"x": declaration}))
 
 
 @settings(deadline=None, max_examples=400)
