@@ -95,10 +95,10 @@ class ReviewWindows:
         return await self.web.code(address)
 
     async def request(self, run: str) -> RequestView:
-        return await self.web.home.request(run)
+        return await self.web.engine_env.request(run)
 
     def count_requests(self, address: str = BEN) -> int:
-        return len(self.web.home.mail.to(address, DeliveryKind.REQUEST))
+        return len(self.web.engine_env.mail.to(address, DeliveryKind.REQUEST))
 
 
 @asynccontextmanager
@@ -162,7 +162,7 @@ async def walk(windows: ReviewWindows, page: Page) -> AsyncIterator[str]:
     yield "code-error"
     await page.get_by_label("Code").fill(await windows.code())
     await page.get_by_role("button", name="Confirm").click()
-    await web.home.settle()
+    await web.engine_env.settle()
     await page.reload()
     for details in await page.locator("details").all():
         await details.locator("summary").click()

@@ -34,23 +34,23 @@ async def asking(tmp_path: Path, browser: Browser, empty_database: bytes) -> Asy
     played = PlayedStep()
     played.play = loses
     async with open_review_windows(path, browser, steps={"set": SetStep(), "played": played}) as windows:
-        await windows.web.home.register(PAY_WORKFLOW)
+        await windows.web.engine_env.register(PAY_WORKFLOW)
         yield windows
 
 
 async def run_of(asking: ReviewWindows) -> str:
-    run = await asking.web.home.start("pay")
-    await asking.web.home.settle()
+    run = await asking.web.engine_env.start("pay")
+    await asking.web.engine_env.settle()
     return run
 
 
 def link(asking: ReviewWindows) -> str:
-    token = asking.web.home.mail.to(SAM, DeliveryKind.ALERT)[-1].token
+    token = asking.web.engine_env.mail.to(SAM, DeliveryKind.ALERT)[-1].token
     return f"{asking.web.url}/r/{token}"
 
 
 async def status(asking: ReviewWindows, run: str) -> RunStatus:
-    return (await asking.web.home.view(run)).status
+    return (await asking.web.engine_env.view(run)).status
 
 
 @pytest.mark.parametrize("size", [WIDE, TIGHT], ids=["wide", "320"])
@@ -95,7 +95,7 @@ async def test_the_keyboard_alone_answers_without_any_script(asking: ReviewWindo
     await page.get_by_label("Code").fill(await asking.code(SAM))
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("It happened: go on. Answered by")).to_be_visible()
-    await asking.web.home.settle()
+    await asking.web.engine_env.settle()
     assert await status(asking, run) is RunStatus.SUCCEEDED
 
 
@@ -109,7 +109,7 @@ async def test_a_scanner_that_chooses_and_clicks_everything_answers_nothing_and_
         await page.goto(link(asking))
         await _clicks_all(page, depth=2)
         assert await status(asking, run) is RunStatus.NEEDS_ATTENTION
-    assert "run.resumed" not in await asking.web.home.kinds(run)
+    assert "run.resumed" not in await asking.web.engine_env.kinds(run)
     sam = await asking.web.sign_in(SAM)
     form = (await sam.get(f"/attention/{run}")).page.form
     answer = await sam.post(form.action, form.with_(answer="stop"), kind=form.kind)

@@ -99,7 +99,7 @@ async def test_a_double_click_decides_once_and_shows_the_receipt(review: ReviewW
     await page.get_by_role("button", name="Send email", exact=True).dblclick()
     await expect(page.get_by_text("Approved").first).to_be_visible()
     await expect(page.get_by_text("was not counted")).to_have_count(0)
-    kinds = await review.web.home.kinds(asked.run)
+    kinds = await review.web.engine_env.kinds(asked.run)
     assert kinds.count("request.approved") == 1
 
 
@@ -144,7 +144,7 @@ async def test_a_receipt_follows_the_run(review: ReviewWindows) -> None:
     page = await review.open_link()
     await page.get_by_role("button", name="Send email", exact=True).click()
     await expect(page.get_by_text("The run is done.")).to_have_count(0)
-    await review.web.home.settle()
+    await review.web.engine_env.settle()
     await expect(page.get_by_text("The run is done.").first).to_be_visible()
 
 
@@ -160,7 +160,7 @@ async def test_all_of_a_receipt_follows_the_run(review: ReviewWindows) -> None:
     await expect(story.get_by_text("is done")).to_have_count(0)
     await expect(story.get_by_text("note", exact=True)).to_have_count(0)
     await history.locator("summary").click()
-    await review.web.home.settle()
+    await review.web.engine_env.settle()
     await expect(page.locator("#since")).to_have_text("The run is done.")
     await expect(story).to_contain_text("The run is done.")
     await expect(story.get_by_text("note", exact=True)).to_be_visible()
@@ -187,7 +187,7 @@ async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(review: Rev
     ben = await review.open_link(BEN)
     await ben.get_by_label("Reason").fill("Not to Eve")
     await ben.get_by_role("button", name="Hold it back").click()
-    await review.web.home.settle()
+    await review.web.engine_env.settle()
     await expect(ada.locator("#live p").first).to_have_text(re.compile("Reason: Not to Eve$"))
     await expect(ada.locator("#live p").last).to_have_text("Nothing can be decided here any more.")
     await expect(ada.get_by_text("Waits for", exact=True)).to_have_count(0)

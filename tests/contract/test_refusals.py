@@ -35,24 +35,24 @@ class OvertakenStore:
 
 
 async def rejected(world: WebEnv, request: RequestView) -> None:
-    await world.home.decide(request.run, Verdict.REJECT, by=Address("email", BEN))
+    await world.engine_env.decide(request.run, Verdict.REJECT, by=Address("email", BEN))
 
 
 async def cancelled(world: WebEnv, request: RequestView) -> None:
-    await world.home.engine.cancel(Cancel(run=request.run, actor=SAM, origin=TERMINAL))
+    await world.engine_env.engine.cancel(Cancel(run=request.run, actor=SAM, origin=TERMINAL))
 
 
 async def expired(world: WebEnv, request: RequestView) -> None:
-    world.home.pass_time(hours=5)
+    world.engine_env.pass_time(hours=5)
 
 
 async def tampered(world: WebEnv, request: RequestView) -> None:
     forged = "UPDATE request SET content = replace(content, 'refund', 'salary')"
-    await world.home.store.transact(lambda tx: tx.connection.execute(text(forged)).close())
+    await world.engine_env.store.transact(lambda tx: tx.connection.execute(text(forged)).close())
 
 
 async def overtaken(world: WebEnv, request: RequestView) -> None:
-    world.home.engine.store = OvertakenStore(world.home.store)  # type: ignore[assignment]
+    world.engine_env.engine.store = OvertakenStore(world.engine_env.store)  # type: ignore[assignment]
 
 
 async def nothing(world: WebEnv, request: RequestView) -> None:
@@ -92,7 +92,7 @@ async def test_every_surface_says_the_same(tmp_path: Path, why: str) -> None:
 
 
 async def in_slack(world: WebEnv, request: RequestView, digest: str) -> str:
-    home = world.home
+    home = world.engine_env
     service = SlackService(home.engine, home.advancer.kinds, home.advancer.directory, home.clock)
     ref = Ref(request=request.id, content_version=request.model.content_version, digest=digest)
     refusal = await service.decide(Actor(team="T1", user="uada"), ref, Verdict.APPROVE)
@@ -101,7 +101,7 @@ async def in_slack(world: WebEnv, request: RequestView, digest: str) -> str:
 
 
 async def in_a_terminal(world: WebEnv, request: RequestView, digest: str) -> str:
-    home = world.home
+    home = world.engine_env
     commands = OperatorCommands(home.engine, home.identity, home.advancer.kinds, operator=ADA, login="ada")
     given: dict[str, Any] = {"request": request.id, "verdict": "approve", "edits": {}, "digest": digest}
     reply = await commands.carry_out("decide", given)

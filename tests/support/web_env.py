@@ -174,14 +174,14 @@ class Browser:
 class WebEnv:
     """`url`: the public address."""
 
-    home: EngineEnv
+    engine_env: EngineEnv
     session: aiohttp.ClientSession
     url: str
     base: str
 
     @property
     def clock(self) -> FakeClock:
-        return self.home.clock
+        return self.engine_env.clock
 
     def browser(self, **extra: str) -> Browser:
         made = Browser(self.session, self.base)
@@ -191,27 +191,27 @@ class WebEnv:
     async def request_approval(self, keys: str = "", *, source: str | None = None, **inputs: Any) -> RequestView:
         """A request whose mails have come."""
         text = source or email_workflow(keys)
-        await self.home.register(text)
-        run = await self.home.start(text.partition("\n")[0].removeprefix("name: "), **inputs)
-        await self.home.settle()
-        return await self.home.request(run)
+        await self.engine_env.register(text)
+        run = await self.engine_env.start(text.partition("\n")[0].removeprefix("name: "), **inputs)
+        await self.engine_env.settle()
+        return await self.engine_env.request(run)
 
     def token(self, address: str = ADA) -> str:
         """What the link in the newest mail carries."""
-        found = self.home.mail.to(address, DeliveryKind.REQUEST)[-1].token
+        found = self.engine_env.mail.to(address, DeliveryKind.REQUEST)[-1].token
         assert found is not None
         return found
 
     async def code(self, address: str = ADA) -> str:
         """The code in the newest mail."""
-        await self.home.settle()
-        found = self.home.mail.to(address, DeliveryKind.CODE)[-1].code
+        await self.engine_env.settle()
+        found = self.engine_env.mail.to(address, DeliveryKind.CODE)[-1].code
         assert found is not None
         return found
 
     async def codes(self, address: str = ADA) -> int:
-        await self.home.settle()
-        return len(self.home.mail.to(address, DeliveryKind.CODE))
+        await self.engine_env.settle()
+        return len(self.engine_env.mail.to(address, DeliveryKind.CODE))
 
     async def open_link(self, address: str = ADA, browser: Browser | None = None) -> tuple[Browser, Answer]:
         """A browser in which the link of the newest mail was opened."""
@@ -233,7 +233,7 @@ class WebEnv:
 
     async def reload(self, request: RequestView) -> RequestView:
         """The request as it is now."""
-        found = await self.home.engine.request(request.id)
+        found = await self.engine_env.engine.request(request.id)
         assert found is not None
         return found
 
@@ -252,13 +252,13 @@ async def open_web(
     """`host`: of the public address, where it is another than where the server really is."""
     usual: dict[str, StepType[Any]] = {"set": SetStep(), "form": Form_(), "played": PlayedStep()}
     async with (
-        open_engine(path, directory=directory or people_reached_by("email"), steps=steps or usual) as home,
+        open_engine(path, directory=directory or people_reached_by("email"), steps=steps or usual) as env,
         aiohttp.ClientSession() as session,
     ):
         port = free_port()
         base = f"http://127.0.0.1:{port}"
         url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"
-        review = ReviewPages(ReviewService(home.engine, home.identity), home.clock, b"k" * MIN_KEY)
+        review = ReviewPages(ReviewService(env.engine, env.identity), env.clock, b"k" * MIN_KEY)
         served = routes.site(url, mounted={}, review=review, proxies=proxies)
         async with server.listening(served, host="127.0.0.1", port=port):
-            yield WebEnv(home, session, url, base)
+            yield WebEnv(env, session, url, base)

@@ -35,7 +35,7 @@ steps:
 async def here(path: Path) -> AsyncIterator[WebEnv]:
     played = PlayedStep()
     async with open_web(path, steps={"set": SetStep(), "played": played}) as made:
-        made.home.step = played
+        made.engine_env.step = played
         yield made
 
 
@@ -47,18 +47,18 @@ async def approved(here: WebEnv, error: StepError | None, source: str = PAYS, *,
             raise error
         return {}
 
-    here.home.step.play = play
+    here.engine_env.step.play = play
     asked = await here.request_approval(source=source)
     approver = await here.sign_in(by)
     page = await approver.get(f"/review/{asked.id}")
     await approver.send(page.page.form)
-    await here.home.settle()
+    await here.engine_env.settle()
     return asked.run
 
 
 def copies(here: WebEnv, address: str) -> list[Card]:
     """The copies of the request as they are now."""
-    return [one.card for one in here.home.mail.channel.of(address) if one.cards[0].kind is DeliveryKind.REQUEST]
+    return [one.card for one in here.engine_env.mail.channel.of(address) if one.cards[0].kind is DeliveryKind.REQUEST]
 
 
 def told(cards: Sequence[Card]) -> list[str]:
@@ -67,19 +67,19 @@ def told(cards: Sequence[Card]) -> list[str]:
 
 async def test_whoever_approved_hears_once_that_it_failed_and_every_copy_says_so(here: WebEnv) -> None:
     run = await approved(here, StepError("The bank refused it.", retryable=False))
-    assert (await here.home.view(run)).status is RunStatus.FAILED
-    [alert] = here.home.mail.to(ADA, DeliveryKind.ALERT)
+    assert (await here.engine_env.view(run)).status is RunStatus.FAILED
+    [alert] = here.engine_env.mail.to(ADA, DeliveryKind.ALERT)
     assert alert.title == "Pay a supplier: what you approved failed"
     assert told([alert]) == ["The step failed: The bank refused it."]
     assert alert.token is None
-    assert here.home.mail.to(BEN, DeliveryKind.ALERT) == []
+    assert here.engine_env.mail.to(BEN, DeliveryKind.ALERT) == []
     assert told([*copies(here, ADA), *copies(here, BEN)]) == ["The step failed: The bank refused it."] * 2
 
 
 async def test_its_email_stands_in_the_thread_of_the_request(here: WebEnv) -> None:
     await approved(here, StepError("The bank refused it.", retryable=False))
-    [alert] = here.home.mail.to(ADA, DeliveryKind.ALERT)
-    [asked] = here.home.mail.to(ADA, DeliveryKind.REQUEST)
+    [alert] = here.engine_env.mail.to(ADA, DeliveryKind.ALERT)
+    [asked] = here.engine_env.mail.to(ADA, DeliveryKind.REQUEST)
     made = [message.mail(one, envelope(at)) for at, one in enumerate((asked, alert))]
     assert made[1]["In-Reply-To"] == made[0]["Message-ID"]
     assert made[1]["Subject"] == f"Re: {made[0]['Subject']}"
@@ -98,26 +98,26 @@ def envelope(at: int) -> message.Envelope:
 
 async def test_whoever_approved_hears_that_the_outcome_is_unknown_and_copies_follow_the_answer(here: WebEnv) -> None:
     run = await approved(here, StepError("The line went dead.", outcome_unknown=True))
-    [alert] = here.home.mail.to(ADA, DeliveryKind.ALERT)
+    [alert] = here.engine_env.mail.to(ADA, DeliveryKind.ALERT)
     assert alert.title == "Pay a supplier: the outcome of what you approved is unknown"
     assert alert.token is None
     [fact] = set(told([*copies(here, ADA), *copies(here, BEN)]))
     assert fact.startswith("The step was called, and its outcome is unknown.")
-    page = await (await here.sign_in(ADA)).get(f"/review/{(await here.home.request(run)).id}")
+    page = await (await here.sign_in(ADA)).get(f"/review/{(await here.engine_env.request(run)).id}")
     assert "its outcome is unknown" in page.page.text
-    await here.home.engine.resume(Resume(run=run, answer=ResumeAnswer.DONE, actor=SAM, origin=TERMINAL))
-    await here.home.settle()
+    await here.engine_env.engine.resume(Resume(run=run, answer=ResumeAnswer.DONE, actor=SAM, origin=TERMINAL))
+    await here.engine_env.settle()
     assert told([*copies(here, ADA), *copies(here, BEN)]) == []
-    [now] = [one.card for one in here.home.mail.channel.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
+    [now] = [one.card for one in here.engine_env.mail.channel.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
     assert now.state is not None
     assert now.state.startswith("Answered by")
 
 
 async def test_whoever_approved_is_not_told_that_a_stopped_step_failed(here: WebEnv) -> None:
     run = await approved(here, StepError("The line went dead.", outcome_unknown=True))
-    await here.home.engine.resume(Resume(run=run, answer=ResumeAnswer.STOP, actor=SAM, origin=TERMINAL))
-    await here.home.settle()
-    [alert] = [one.card for one in here.home.mail.channel.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
+    await here.engine_env.engine.resume(Resume(run=run, answer=ResumeAnswer.STOP, actor=SAM, origin=TERMINAL))
+    await here.engine_env.settle()
+    [alert] = [one.card for one in here.engine_env.mail.channel.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
     assert alert.topic == "approved_unknown"
     assert alert.state is not None
     assert alert.state.startswith("Answered by")
@@ -129,17 +129,17 @@ async def test_an_approver_who_started_the_run_at_the_terminal_hears_it_too(here
     """Nothing else tells them: a command that has ended cannot."""
     source = PAYS.replace("[ada@example.com, ben@example.com]", "[ann@example.com]")
     await approved(here, StepError("The bank refused it."), source, by="ann@example.com")
-    assert [one.topic for one in here.home.mail.to("ann@example.com", DeliveryKind.ALERT)] == ["approved_failed"]
+    assert [one.topic for one in here.engine_env.mail.to("ann@example.com", DeliveryKind.ALERT)] == ["approved_failed"]
 
 
 async def test_nothing_more_is_said_of_a_step_that_went_well(here: WebEnv) -> None:
     run = await approved(here, None)
-    assert (await here.home.view(run)).status is RunStatus.SUCCEEDED
-    assert here.home.mail.to(ADA, DeliveryKind.ALERT) == []
+    assert (await here.engine_env.view(run)).status is RunStatus.SUCCEEDED
+    assert here.engine_env.mail.to(ADA, DeliveryKind.ALERT) == []
     assert told([*copies(here, ADA), *copies(here, BEN)]) == []
 
 
 async def test_an_approver_who_owns_the_workflow_hears_it_once(here: WebEnv) -> None:
     source = PAYS.replace("owner: sam@example.com", "owner: ada@example.com")
     await approved(here, StepError("The bank refused it.", retryable=False), source)
-    assert [one.topic for one in here.home.mail.to(ADA, DeliveryKind.ALERT)] == ["failed"]
+    assert [one.topic for one in here.engine_env.mail.to(ADA, DeliveryKind.ALERT)] == ["failed"]

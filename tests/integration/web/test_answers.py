@@ -117,12 +117,12 @@ async def test_pages_say_what_happened_and_what_to_do(here: WebEnv) -> None:
 async def test_a_link_that_has_expired_or_was_revoked_says_so(here: WebEnv) -> None:
     asked = await here.request_approval()
     browser, page = await here.open_link()
-    await here.home.identity.revoke(asked.id)
+    await here.engine_env.identity.revoke(asked.id)
     for answer in (await browser.get(page.path), await browser.send(page.page.form), (await here.open_link())[1]):
         assert (answer.status, answer.page.headings) == (410, ["This link was revoked"])
     await here.request_approval()
     browser, page = await here.open_link()
-    here.home.pass_time(days=31)
+    here.engine_env.pass_time(days=31)
     for answer in (await browser.get(page.path), (await here.open_link())[1]):
         assert (answer.status, answer.page.headings) == (410, ["This link has expired"])
         assert "/inbox" in answer.page.links
@@ -132,17 +132,17 @@ async def test_a_request_that_expired_or_was_cancelled_says_so(here: WebEnv) -> 
     await here.request_approval("      expires: 1h\n")
     browser, page = await here.open_link()
     assert "Expires 2026-03-02 10:00 UTC" in page.page.text
-    here.home.pass_time(hours=2)
+    here.engine_env.pass_time(hours=2)
     late = await browser.send(page.page.form)
     assert late.status == 410
     assert "expired at 2026-03-02 10:00 UTC" in late.page.text
-    await here.home.settle()
+    await here.engine_env.settle()
     closed = await browser.get(page.path)
     assert closed.status == 200
     assert "Expired" in closed.page.text
     asked = await here.request_approval()
     browser, page = await here.open_link()
-    assert isinstance(await here.home.engine.cancel(Cancel(run=asked.run, actor=SAM, origin=TERMINAL)), Done)
+    assert isinstance(await here.engine_env.engine.cancel(Cancel(run=asked.run, actor=SAM, origin=TERMINAL)), Done)
     late = await browser.send(page.page.form)
     assert late.status == 410
     assert "was cancelled at" in late.page.text
@@ -160,7 +160,7 @@ async def test_somebody_else_does_not_see_the_request(here: WebEnv) -> None:
 async def test_whoever_is_no_longer_asked_is_told_so(here: WebEnv) -> None:
     await here.request_approval()
     browser, page = await here.open_link(ADA)
-    with closing(sqlite3.connect(here.home.path)) as connection:
+    with closing(sqlite3.connect(here.engine_env.path)) as connection:
         connection.execute("DELETE FROM approver WHERE person = (SELECT person FROM address WHERE value = ?)", (ADA,))
         connection.commit()
     for answer in (await browser.get(page.path), await browser.send(page.page.form)):
@@ -287,7 +287,7 @@ async def test_what_a_proxy_or_a_client_says_of_the_host_is_not_believed(here: W
 async def test_what_breaks_has_a_number_and_no_trace(here: WebEnv, caplog: pytest.LogCaptureFixture) -> None:
     await here.request_approval()
     browser, page = await here.open_link()
-    with closing(sqlite3.connect(here.home.path)) as connection:
+    with closing(sqlite3.connect(here.engine_env.path)) as connection:
         connection.execute("UPDATE request SET details = 'the inside'")
         connection.commit()
     answer = await browser.get(page.path)

@@ -73,15 +73,15 @@ async def here(path: Path, line: Line) -> AsyncIterator[WebEnv]:
 
 async def asking(here: WebEnv, source: str = PAY_WORKFLOW) -> str:
     """A run whose owner has been asked by email."""
-    await here.home.register(source)
-    run = await here.home.start("pay")
-    await here.home.settle()
-    assert (await here.home.view(run)).status is RunStatus.NEEDS_ATTENTION
+    await here.engine_env.register(source)
+    run = await here.engine_env.start("pay")
+    await here.engine_env.settle()
+    assert (await here.engine_env.view(run)).status is RunStatus.NEEDS_ATTENTION
     return run
 
 
 def alerts(here: WebEnv, address: str = SAM) -> list[Card]:
-    return here.home.mail.to(address, DeliveryKind.ALERT)
+    return here.engine_env.mail.to(address, DeliveryKind.ALERT)
 
 
 def token(here: WebEnv, address: str = SAM) -> str:
@@ -106,15 +106,15 @@ async def send(browser: Browser, page: Answer, answer: str | None, **changed: st
 
 
 async def status(here: WebEnv, run: str) -> RunStatus:
-    return (await here.home.view(run)).status
+    return (await here.engine_env.view(run)).status
 
 
 async def resumed(here: WebEnv, run: str) -> list[read_models.StoryEntry]:
-    return [one for one in await here.home.engine.story(run) if one.kind == "run.resumed"]
+    return [one for one in await here.engine_env.engine.story(run) if one.kind == "run.resumed"]
 
 
 def rows(here: WebEnv, query: str, *given: object) -> list[Any]:
-    with closing(sqlite3.connect(here.home.path)) as connection:
+    with closing(sqlite3.connect(here.engine_env.path)) as connection:
         return connection.execute(query, given).fetchall()
 
 
@@ -133,15 +133,15 @@ async def test_an_owner_who_has_only_email_says_that_it_happened_and_the_run_goe
     at_code = await send(sam, page, "done", **{field(page): "R-77"})
     assert at_code.path.startswith("/code/")
     assert await status(here, run) is RunStatus.NEEDS_ATTENTION
-    await here.home.settle()
-    card = here.home.mail.to(SAM, DeliveryKind.CODE)[-1]
+    await here.engine_env.settle()
+    card = here.engine_env.mail.to(SAM, DeliveryKind.CODE)[-1]
     assert card.title == "Your code to answer “It happened: go on”"
     assert [(one.label, one.text) for one in card.fields] == [("Receipt", "R-77")]
     answer = await here.enter_code(sam, at_code, SAM)
     assert answer.path == f"/attention/{run}"
     assert "It happened: go on. Answered by" in answer.page.text
-    await here.home.settle()
-    view = await here.home.view(run)
+    await here.engine_env.settle()
+    view = await here.engine_env.view(run)
     assert view.status is RunStatus.SUCCEEDED
     assert line.calls == 1
     assert view.steps[-1].output == {"receipt": "R-77"}
@@ -199,7 +199,7 @@ async def test_repeat_calls_it_once_more_and_stop_ends_the_run(
     run = await asking(here)
     sam, page = await opened(here)
     await here.enter_code(sam, await send(sam, page, answer), SAM)
-    await here.home.settle()
+    await here.engine_env.settle()
     assert (line.calls, await status(here, run)) == (calls, ends)
 
 
@@ -208,7 +208,7 @@ async def test_nothing_is_asked_for_where_no_later_step_reads_it(here: WebEnv, l
     sam, page = await opened(here)
     assert not [name for name, _ in page.page.form.fields if name.startswith("f-")]
     await here.enter_code(sam, await send(sam, page, "done"), SAM)
-    await here.home.settle()
+    await here.engine_env.settle()
     assert (line.calls, await status(here, run)) == (1, RunStatus.SUCCEEDED)
 
 
@@ -243,8 +243,8 @@ async def test_the_alert_is_followed_by_what_was_answered_once(here: WebEnv) -> 
     run = await asking(here)
     sam, page = await opened(here)
     await here.enter_code(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
-    await here.home.settle()
-    [copy] = [one for one in here.home.mail.channel.of(SAM) if one.cards[0].topic == "needs_attention"]
+    await here.engine_env.settle()
+    [copy] = [one for one in here.engine_env.mail.channel.of(SAM) if one.cards[0].topic == "needs_attention"]
     assert copy.card.state is not None
     assert copy.card.state.startswith("Answered by")
     assert await status(here, run) is RunStatus.SUCCEEDED
@@ -271,7 +271,7 @@ async def test_a_forwarded_link_shows_and_does_not_answer(here: WebEnv) -> None:
     form = at_code.page.form
     for guess in (WRONG, "00000000", "12345678"):
         await mallory.post(form.action, form.with_(code=guess), kind=form.kind)
-    await here.home.settle()
+    await here.engine_env.settle()
     assert await status(here, run) is RunStatus.NEEDS_ATTENTION
     assert await resumed(here, run) == []
 
@@ -288,8 +288,8 @@ async def test_the_browser_of_another_person_sees_nothing_without_the_link_and_n
     assert page.status == 200
     at_code = await send(ann, page, "stop")
     assert at_code.path.startswith("/code/")
-    await here.home.settle()
-    assert here.home.mail.to(SAM, DeliveryKind.CODE)
+    await here.engine_env.settle()
+    assert here.engine_env.mail.to(SAM, DeliveryKind.CODE)
     assert await resumed(here, run) == []
 
 
@@ -305,8 +305,8 @@ async def test_the_link_of_one_run_opens_no_other(here: WebEnv) -> None:
     first = await asking(here)
     sam, _ = await opened(here)
     cookie = next(value for (name, path), value in sam.jar.items() if path == f"/attention/{first}")
-    here.home.pass_time(seconds=1)
-    other = await here.home.start("pay")
+    here.engine_env.pass_time(seconds=1)
+    other = await here.engine_env.start("pay")
     sam.jar["signoff-view", f"/attention/{other}"] = cookie
     assert (await sam.get(f"/attention/{other}")).status == 404
 
@@ -315,16 +315,16 @@ async def test_a_link_is_kept_as_a_hash_runs_out_and_can_be_revoked(here: WebEnv
     run = await asking(here)
     sam, _ = await opened(here)
     assert not any(token(here) in str(one) for one in rows(here, "select * from attention_link"))
-    assert await here.home.identity.revoke(run) == 1
+    assert await here.engine_env.identity.revoke(run) == 1
     assert "was revoked" in (await sam.get(f"/attention/{run}")).page.text
-    here.home.pass_time(days=31)
+    here.engine_env.pass_time(days=31)
     late = here.browser()
     assert (await late.get(f"/r/{token(here)}")).status == 410
 
 
 async def test_an_expired_link_says_so(here: WebEnv) -> None:
     await asking(here)
-    here.home.pass_time(days=31)
+    here.engine_env.pass_time(days=31)
     _, page = await opened(here)
     assert (page.status, "has expired" in page.page.text) == (410, True)
 
@@ -365,7 +365,7 @@ async def test_a_code_for_one_answer_gives_no_other(here: WebEnv, line: Line) ->
     await here.code(SAM)
     form = at_code.page.form
     assert (await other.post(form.action, form.with_(code=code), kind=form.kind)).status == 422
-    await here.home.settle()
+    await here.engine_env.settle()
     assert (line.calls, await status(here, run)) == (1, RunStatus.NEEDS_ATTENTION)
 
 
@@ -399,14 +399,14 @@ async def test_an_answer_to_a_run_that_was_answered_elsewhere_says_who_and_when(
     run = await asking(here)
     sam = await here.sign_in(SAM)
     page = await sam.get(f"/attention/{run}")
-    here.home.pass_time(minutes=1)
+    here.engine_env.pass_time(minutes=1)
     command = Resume(
         run=run,
         answer=ResumeAnswer.STOP,
         actor=Address("email", SAM),
         origin=Origin(surface="terminal"),
     )
-    assert isinstance(await here.home.engine.resume(command), Done)
+    assert isinstance(await here.engine_env.engine.resume(command), Done)
     answer = await send(sam, page, "done", **{field(page): "R-9"})
     assert answer.status == 409
     text = answer.page.text
@@ -414,7 +414,7 @@ async def test_an_answer_to_a_run_that_was_answered_elsewhere_says_who_and_when(
     assert "2026-" in text
     assert "What you sent was not counted." in text
     assert "R-9" in text
-    await here.home.settle()
+    await here.engine_env.settle()
     assert (line.calls, len(await resumed(here, run))) == (1, 1)
 
 
@@ -424,9 +424,9 @@ async def test_an_answer_to_an_earlier_call_never_counts_for_a_later_one(here: W
     old, page = await opened(here)
     sam = await here.sign_in(SAM)
     mine = await sam.get(f"/attention/{run}")
-    here.home.pass_time(minutes=1)
+    here.engine_env.pass_time(minutes=1)
     await send(sam, mine, "repeat")
-    await here.home.settle()
+    await here.engine_env.settle()
     assert (line.calls, await status(here, run)) == (2, RunStatus.NEEDS_ATTENTION)
     late = await send(sam, mine, "stop")
     assert (late.status, "another call of the step" in late.page.text) == (409, True)
@@ -448,7 +448,7 @@ async def test_a_code_typed_after_the_run_asked_about_a_later_call_answers_nothi
     code = await here.code(SAM)
     sam = await here.sign_in(SAM)
     await send(sam, await sam.get(f"/attention/{run}"), "repeat")
-    await here.home.settle()
+    await here.engine_env.settle()
     form = at_code.page.form
     answer = await old.post(form.action, form.with_(code=code), kind=form.kind)
     assert answer.status == 409
@@ -463,7 +463,7 @@ async def test_of_two_answers_at_once_one_counts_and_the_other_learns_of_it(here
     sent = [send(first, pages[0], "done"), send(second, pages[1], "repeat")]
     answers = await asyncio.gather(*sent)
     assert sorted(one.status for one in answers) == [200, 409]
-    await here.home.settle()
+    await here.engine_env.settle()
     assert len(await resumed(here, run)) == 1
     assert line.calls <= 2
 
@@ -514,7 +514,7 @@ async def test_a_new_owner_is_asked_and_the_link_of_the_old_one_opens_nothing(he
     sam, page = await opened(here)
     at_code = await send(sam, page, "stop")
     code = await here.code(SAM)
-    await here.home.register(PAY_WORKFLOW.replace("owner: sam@example.com", f"owner: {BEN}"))
+    await here.engine_env.register(PAY_WORKFLOW.replace("owner: sam@example.com", f"owner: {BEN}"))
     assert "no longer yours" in (await sam.get(f"/attention/{run}")).page.text
     form = at_code.page.form
     await sam.post(form.action, form.with_(code=code), kind=form.kind)
@@ -544,14 +544,14 @@ async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_
     wrong = await sam.post(form.action, form.with_(code=first), kind=form.kind)
     assert wrong.status == 422
     await here.enter_code(sam, at_code, SAM)
-    await here.home.settle()
+    await here.engine_env.settle()
     assert line.calls == 1
     assert [one.content["answer"] for one in await resumed(here, run) if one.content] == ["stop"]
 
 
 async def test_whoever_is_told_in_place_of_the_owner_gets_no_link(here: WebEnv) -> None:
     refused = ChannelError("There is no such mailbox.", permanent=True, about="address")
-    here.home.mail.channel.queue_faults(Fault(error=refused))
+    here.engine_env.mail.channel.queue_faults(Fault(error=refused))
     run = await asking(here)
     assert alerts(here) == []
     [told] = alerts(here, ANN)
@@ -565,11 +565,12 @@ async def test_the_link_of_an_earlier_call_has_no_code_sent_for_a_later_one(here
     run = await asking(here, ALONE)
     old = token(here)
     again = Resume(run=run, answer=ResumeAnswer.REPEAT, actor=Address("email", SAM), origin=Origin(surface="terminal"))
-    assert isinstance(await here.home.engine.resume(again), Done)
-    await here.home.settle()
+    assert isinstance(await here.engine_env.engine.resume(again), Done)
+    await here.engine_env.settle()
     stop = structs.replace(again, answer=ResumeAnswer.STOP, step="pay", visit=1, attempt=2, assurance=Assurance.LINK)
     asks = {link: AnswerAttention(resume=stop, link=link, form=f"form-of-{link}") for link in (old, token(here))}
     answers = [
-        await here.home.identity.ask_answer_code(AskAnswerCode(answer=one, holder="browser")) for one in asks.values()
+        await here.engine_env.identity.ask_answer_code(AskAnswerCode(answer=one, holder="browser"))
+        for one in asks.values()
     ]
     assert [type(one) for one in answers] == [NoLink, CodeSent]

@@ -46,7 +46,7 @@ async def test_one_client_asks_only_so_often_whoever_the_codes_are_for(
     other, page = await here.open_link()
     receipt = await here.enter_code(other, await other.send(page.page.form))
     assert "Approved by" in receipt.text, "a decision takes no part in it"
-    here.home.pass_time(minutes=11)
+    here.engine_env.pass_time(minutes=11)
     assert (await asks(browser, BEN)).status == 200
     assert await here.codes(BEN) == 1
 
@@ -83,7 +83,7 @@ async def test_wrong_codes_without_end_do_not_flood_the_log(here: WebEnv, caplog
     assert lines[-1].endswith("no more of them are told for a while")
     right = await here.enter_code(browser, at_code)
     assert right.path == "/inbox", "and the right code is taken after all of them"
-    assert len(here.home.mail.to(ADA, DeliveryKind.CODE)) == 1
+    assert len(here.engine_env.mail.to(ADA, DeliveryKind.CODE)) == 1
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 900)), max_size=200))

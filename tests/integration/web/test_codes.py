@@ -31,17 +31,17 @@ def field(page: Answer) -> str:
 
 async def mail(here: WebEnv, address: str = ADA) -> Card:
     """The newest email with a code."""
-    await here.home.settle()
-    return here.home.mail.to(address, DeliveryKind.CODE)[-1]
+    await here.engine_env.settle()
+    return here.engine_env.mail.to(address, DeliveryKind.CODE)[-1]
 
 
 def size(here: WebEnv) -> int:
     """Bytes of the database and of what waits to be written into it."""
-    return sum(one.stat().st_size for one in here.home.path.parent.glob(f"{here.home.path.name}*"))
+    return sum(one.stat().st_size for one in here.engine_env.path.parent.glob(f"{here.engine_env.path.name}*"))
 
 
 def rows(here: WebEnv, query: str) -> list[Any]:
-    with closing(sqlite3.connect(here.home.path)) as connection:
+    with closing(sqlite3.connect(here.engine_env.path)) as connection:
         return connection.execute(query).fetchall()
 
 
@@ -147,7 +147,7 @@ async def test_what_waits_cannot_be_changed_behind_the_code(here: WebEnv) -> Non
     browser, page = await here.open_link()
     at_code = await browser.send(page.page.form, "reject", reason="No")
     code = await here.code()
-    with closing(sqlite3.connect(here.home.path)) as connection:
+    with closing(sqlite3.connect(here.engine_env.path)) as connection:
         connection.execute("UPDATE challenge SET decision = replace(decision, 'reject', 'approve')")
         connection.commit()
     assert (await typed(here, browser, at_code, code)).status == 422
@@ -209,7 +209,7 @@ async def test_a_code_to_sign_in_is_used_once_by_whichever_browser_asked(here: W
         browser = here.browser()
         form = (await browser.get("/inbox")).page.form
         pages.append((browser, await browser.post(form.action, form.with_(email=ADA), kind=form.kind)))
-    first = here.home.mail
+    first = here.engine_env.mail
     code = await here.code()
     assert len(first.to(ADA, DeliveryKind.CODE)) == 2
     (one, at_one), (other, at_other) = pages
@@ -226,7 +226,7 @@ async def test_the_page_of_a_code_that_was_used_goes_on_and_a_late_click_signs_n
     await typed(here, ada, at_code, code)
     assert (await ada.get(at_code.path)).path == page.path
     ada.jar = {key: value for key, value in ada.jar.items() if "browser" not in key[0]}
-    here.home.pass_time(minutes=2)
+    here.engine_env.pass_time(minutes=2)
     again = await typed(here, ada, at_code, code)
     assert not any("browser" in name for name, _ in ada.jar)
     assert again.path == page.path
@@ -254,7 +254,7 @@ async def test_wrong_guesses_of_others_keep_nobody_out_and_are_told_to_the_opera
     assert len(told) == guesses
     assert all("127.0.0.1" in one and WRONG not in one and ADA not in one for one in told)
     assert f"wrong code for request {asked.id}, sent to a…@example.com" in told[0]
-    assert "code.exhausted" in await here.home.kinds(asked.run)
+    assert "code.exhausted" in await here.engine_env.kinds(asked.run)
     receipt = await typed(here, ada, at_code, code)
     assert "Approved by" in receipt.text
 
@@ -264,7 +264,7 @@ async def test_whoever_gets_no_other_code_signs_in_and_then_decides(here: WebEnv
     for _ in range(12):
         scanner, page = await here.open_link()
         await scanner.send(page.page.form)
-        await here.home.settle()
+        await here.engine_env.settle()
     ada, page = await here.open_link()
     at_code = await ada.send(page.page.form, typed={field(page): "Mine"}, reason="So")
     assert "Too many codes were sent" in at_code.page.text
@@ -285,7 +285,7 @@ async def test_a_person_can_always_decide_whatever_others_do(here: WebEnv, acts:
     for act in acts:
         other, page = await here.open_link()
         if act == "wait":
-            here.home.pass_time(minutes=4)
+            here.engine_env.pass_time(minutes=4)
         elif act == "sign-in":
             form = (await other.get("/inbox")).page.form
             at_code = await other.post(form.action, form.with_(email=ADA), kind=form.kind)
@@ -294,12 +294,12 @@ async def test_a_person_can_always_decide_whatever_others_do(here: WebEnv, acts:
             at_code = await other.send(page.page.form)
             if act == "guess":
                 await typed(here, other, at_code, WRONG)
-        await here.home.settle()
+        await here.engine_env.settle()
     ada, page = await here.open_link()
     at_code = await ada.send(page.page.form)
-    await here.home.settle()
+    await here.engine_env.settle()
     signs_in = "Nothing was decided yet" in at_code.page.text
-    emails = here.home.mail.to(ADA, DeliveryKind.CODE)
+    emails = here.engine_env.mail.to(ADA, DeliveryKind.CODE)
     fits = [one for one in emails if (one.title == "Your code to sign in") is signs_in]
     after = await typed(here, ada, at_code, fits[-1].code or "")
     if signs_in:
@@ -325,10 +325,10 @@ async def test_forms_of_a_link_alone_leave_little_on_the_disk_and_nothing_for_lo
     assert kept[0] <= 5
     assert kept[1] <= 5 * 100_000
     assert size(here) - before < 4_000_000
-    here.home.pass_time(minutes=11)
+    here.engine_env.pass_time(minutes=11)
     await here.sign_in()
     assert rows(here, "SELECT count(*) FROM challenge WHERE decision NOT NULL") == [(0,)]
-    here.home.pass_time(hours=25)
+    here.engine_env.pass_time(hours=25)
     await here.sign_in()
     assert rows(here, "SELECT count(*) FROM challenge") == [(1,)]
 
@@ -350,4 +350,4 @@ async def test_nothing_is_written_of_an_address_that_nobody_has(here: WebEnv, ca
         assert (await typed(here, browser, at_code, LONG)).status == 422
         assert "nobody" not in at_code.path
     assert rows(here, "SELECT count(*) FROM challenge") == [(0,)]
-    assert b"nobody" not in b"".join(one.read_bytes() for one in here.home.path.parent.glob("signoff.db*"))
+    assert b"nobody" not in b"".join(one.read_bytes() for one in here.engine_env.path.parent.glob("signoff.db*"))

@@ -29,11 +29,11 @@ async def test_the_link_opens_the_page_and_leaves_the_address_bar(here: WebEnv) 
 
 async def test_opening_writes_nothing_and_spends_nothing(here: WebEnv) -> None:
     asked = await here.request_approval()
-    before = await here.home.kinds(asked.run)
+    before = await here.engine_env.kinds(asked.run)
     for _ in range(3):
         _, page = await here.open_link()
         assert page.status == 200
-    assert await here.home.kinds(asked.run) == before
+    assert await here.engine_env.kinds(asked.run) == before
 
 
 async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_not(here: WebEnv) -> None:
@@ -91,7 +91,7 @@ async def test_a_double_click_does_nothing_twice_and_shows_the_same(here: WebEnv
     first = await browser.send(page.page.form)
     second = await browser.send(page.page.form)
     assert (first.status, first.path, first.page.headings) == (second.status, second.path, second.page.headings)
-    assert (await here.home.kinds(asked.run)).count("request.approved") == 1
+    assert (await here.engine_env.kinds(asked.run)).count("request.approved") == 1
     other = await browser.send(page.page.form, nonce="x" * 24)
     assert other.status == 409
 
@@ -189,7 +189,7 @@ async def test_the_page_of_a_code_is_for_the_browser_that_asked(here: WebEnv) ->
     at_code = await browser.send(page.page.form)
     other, _ = await here.open_link()
     assert (await other.get(at_code.path)).status == 410
-    here.home.pass_time(minutes=11)
+    here.engine_env.pass_time(minutes=11)
     assert (await browser.get(at_code.path)).status == 410
 
 
@@ -336,7 +336,7 @@ async def test_untrusted_text_is_shown_as_it_is_and_marked_where_it_cannot_be_se
     assert f"Send this to {shown}?" in page.page.headings
     assert "<b>*now*</b>" not in page.text
     assert not {"\u202e", "\u200b"} & set(page.page.text)
-    card = here.home.mail.to(ADA, DeliveryKind.REQUEST)[-1]
+    card = here.engine_env.mail.to(ADA, DeliveryKind.REQUEST)[-1]
     sent = message.mail(card, envelope())
     assert str(sent["Subject"]) == f"Send this to {shown}?"
     for part in sent.iter_parts():

@@ -84,7 +84,7 @@ async def test_an_answer_with_a_very_long_amount_has_a_page_that_takes_no_time(h
     async def long(params: PlayedParams, context: StepContext) -> Mapping[str, object]:
         return {"amount": {"amount": "1" * 300_000 + "x", "currency": "EUR"}, "due": " " * 300_000}
 
-    step = here.home.runner._steps["played"]  # noqa: SLF001 the one that the hall plays
+    step = here.engine_env.runner._steps["played"]  # noqa: SLF001 the one that the hall plays
     assert isinstance(step, PlayedStep)
     step.play = long
     await here.request_approval(source=ANSWERED)

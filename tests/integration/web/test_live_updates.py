@@ -50,7 +50,7 @@ async def test_a_page_hears_that_somebody_else_decided_and_how_the_run_ends(here
         now = await told(stream)
         assert now["state"] == "approved"
         assert "Approved by" in now["said"]
-        await here.home.settle()
+        await here.engine_env.settle()
         while not now["ended"]:
             now = await told(stream)
         receipt = await ben.get(yours.path)
@@ -107,7 +107,7 @@ async def test_the_streams_of_a_link_that_is_revoked_end(here: WebEnv) -> None:
     async with listening(here, browser, page.path) as stream, listening(here, known, page.path) as other:
         await told(stream)
         await told(other)
-        await here.home.identity.revoke(asked.id)
+        await here.engine_env.identity.revoke(asked.id)
         async with asyncio.timeout(20):
             assert await stream.content.read() in (b"", b"\n")
         async with listening(here, browser, page.path) as again:
@@ -122,7 +122,7 @@ async def test_the_streams_of_a_link_that_has_run_out_end(here: WebEnv) -> None:
     browser, page = await here.open_link(ADA)
     async with listening(here, browser, page.path) as stream:
         await told(stream)
-        here.home.pass_time(days=31)
+        here.engine_env.pass_time(days=31)
         assert await stream.content.read() in (b"", b"\n")
 
 

@@ -46,8 +46,8 @@ async def test_a_browser_of_somebody_who_left_decides_nothing(there: WebEnv, boo
     answer = await browser.send(page.page.form)
     assert "You can no longer decide this request: the account is deactivated." in answer.page.text
     assert (await there.reload(asked)).model.state is RequestState.PENDING
-    await there.home.settle()
-    assert there.home.mail.to("sam@example.com", DeliveryKind.ALERT)
+    await there.engine_env.settle()
+    assert there.engine_env.mail.to("sam@example.com", DeliveryKind.ALERT)
     _, page = await there.open_link(BEN)
     assert "Uada can no longer decide: the account is deactivated." in page.page.text
 
@@ -84,8 +84,8 @@ async def test_a_change_of_a_person_is_confirmed_by_the_names_that_the_page_show
     confirm = await browser.send(page.page.form, typed={form_inputs.key("lead"): "UBEN"})
     assert "Was Uann (ann@example.com) Now Slack user UBEN" in confirm.page.text
     await browser.send(confirm.page.form)
-    await there.home.settle()
-    mail = there.home.mail.to(ADA, DeliveryKind.CODE)[-1]
+    await there.engine_env.settle()
+    mail = there.engine_env.mail.to(ADA, DeliveryKind.CODE)[-1]
     assert [(one.label, one.before, one.text) for one in mail.fields] == [
         ("Lead", "Uann (ann@example.com)", "Slack user UBEN")
     ]
