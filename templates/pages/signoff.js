@@ -1,4 +1,4 @@
-// Makes the pages friendlier. Everything works without it.
+// Adds comfort to the pages: local times, marks of changes, live updates. Everything works without it.
 "use strict";
 
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -14,7 +14,7 @@ localize(document);
 
 document.getElementById("errors")?.focus();
 
-// A second click does nothing twice on the server; here it does not even get there.
+// The server counts a form once, even if it is sent twice. This keeps a second click from being sent at all.
 for (const form of document.forms) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) {
@@ -25,7 +25,7 @@ for (const form of document.forms) {
     setTimeout(() => delete form.dataset.sent, 5000);
   });
 }
-// A page that comes back out of the browser's memory can be sent again.
+// A page that the browser restores from its cache can be sent again.
 addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
@@ -36,7 +36,7 @@ function touched(control) {
   return control.value !== control.defaultValue;
 }
 
-// Where the style cannot let a field grow with its text.
+// Let a field grow with its text in browsers that cannot do this with CSS.
 if (!CSS.supports("field-sizing", "content")) {
   for (const area of document.querySelectorAll("textarea")) {
     const fit = () => {
@@ -90,10 +90,10 @@ function say(lines, tone) {
 }
 
 function close(form, told) {
-  // What was typed stays to be read and copied.
+  // People can still read and copy the text that they typed.
   for (const control of form.querySelectorAll("textarea, input:not([type=radio], [type=checkbox])")) control.readOnly = true;
   for (const control of form.querySelectorAll("button, select, input[type=radio], input[type=checkbox]")) control.disabled = true;
-  // The word for it of a page that is opened now.
+  // A page that is opened now has this heading.
   const heading = form.querySelector("[data-answered]");
   heading.textContent = heading.dataset.answered;
   const made = say([told.said, "Nothing can be decided here any more."], "warn");
@@ -103,7 +103,7 @@ function close(form, told) {
   made.append(again);
 }
 
-// All parts that can be outdated are taken from one page, so that none of them says other than the next.
+// All parts that can be outdated are taken from one page, so that they agree with each other.
 async function renew(live) {
   const answer = await fetch(location.pathname);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -150,7 +150,7 @@ if (live && window.EventSource) {
         stop();
       }
     }).catch(() => {
-      // Away or offline: the stream ends or breaks too, and tells the same once it is open again.
+      // The server is stopped or the browser is offline. The stream breaks too, and sends this again once it is open.
     });
   };
   const start = () => {
@@ -158,7 +158,7 @@ if (live && window.EventSource) {
     source = new EventSource(live.dataset.live);
     source.addEventListener("message", hear);
   };
-  // Browsers allow six connections to one address for all of its windows: one that nobody sees gives its own back.
+  // Browsers allow six connections to one address for all of its windows: a hidden window closes its own.
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
   addEventListener("pagehide", stop);
   addEventListener("pageshow", start);
