@@ -9,13 +9,13 @@ import pytest
 
 from tests.support.cli import Commands, commands
 from tests.support.http_service import HttpService, open_http_service
-from tests.support.processes import Installation, installation
+from tests.support.processes import Installation, create_installation
 
 
 @pytest.fixture
-def at(tmp_path: Path, empty_database: bytes) -> Installation:
+def installation(tmp_path: Path, empty_database: bytes) -> Installation:
     """An installation with an empty database."""
-    here = installation(tmp_path)
+    here = create_installation(tmp_path)
     here.database.write_bytes(empty_database)
     here.database.chmod(0o600)
     return here
@@ -23,14 +23,14 @@ def at(tmp_path: Path, empty_database: bytes) -> Installation:
 
 @pytest.fixture
 def signoff(
-    at: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    installation: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Commands]:
     """The command `signoff` in that installation."""
-    yield from commands(at, capsys, monkeypatch)
+    yield from commands(installation, capsys, monkeypatch)
 
 
 @pytest.fixture
-def world() -> Iterator[HttpService]:
+def http_service() -> Iterator[HttpService]:
     """A service that workflows call, which counts the calls."""
     with open_http_service() as counting:
         yield counting

@@ -26,9 +26,9 @@ FROM_INPUT = 'approvers: ["{{ inputs.who }}"]'
 
 def asked(signoff: Commands, source: str, who: str) -> dict[str, Any]:
     """The request of a run that the operator starts."""
-    signoff.at.write("gated.yaml", source)
-    signoff.done("register", "gated.yaml")
-    signoff.done("run", "gated", "-i", f"who={who}")
+    signoff.installation.write("gated.yaml", source)
+    signoff.run_ok("register", "gated.yaml")
+    signoff.run_ok("run", "gated", "-i", f"who={who}")
     (request,) = signoff.json("requests")
     return dict(signoff.json("requests", request["id"]))
 
@@ -44,7 +44,7 @@ def test_a_keyword_from_an_input_names_nobody(signoff: Commands, word: str) -> N
     assert f'{{{{ inputs.who }}}} gave "{word}", but data can only name people by address.' in request["notes"]
     refused = signoff("decide", request["id"], "approve")
     assert refused.code == 1
-    assert "lee@example.com is not an approver of this request" in refused.said
+    assert "lee@example.com is not an approver of this request" in refused.output
 
 
 @pytest.mark.parametrize("kind", ["text", "email", "person"])
@@ -81,8 +81,8 @@ def test_card_and_record_say_that_the_requester_named_the_approver(signoff: Comm
     assert names(request) == ["kim@example.com"]
     assert request["approvers"][0]["rule"] == "{{ inputs.who }}"
     assert told in request["notes"]
-    assert told in signoff.done("requests", request["id"]).out
-    assert told in signoff.done("audit", "export").out
+    assert told in signoff.run_ok("requests", request["id"]).out
+    assert told in signoff.run_ok("audit", "export").out
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_card_and_record_say_that_the_requester_named_the_approver(signoff: Comm
     ],
 )
 def test_what_can_never_name_a_person_is_refused(signoff: Commands, kind: str, gate: str, sentence: str) -> None:
-    signoff.at.write("gated.yaml", GATED % (kind, gate))
+    signoff.installation.write("gated.yaml", GATED % (kind, gate))
     for command in ("check", "register", "try"):
         finished = signoff(command, "gated.yaml")
         assert finished.code == 1
-        assert sentence in finished.said
+        assert sentence in finished.output
 
 
 @pytest.mark.parametrize(
@@ -127,11 +127,11 @@ def test_what_can_never_name_a_person_is_refused(signoff: Commands, kind: str, g
     ],
 )
 def test_what_may_name_a_person_passes(signoff: Commands, kind: str, gate: str) -> None:
-    signoff.at.write("gated.yaml", GATED % (kind, gate))
-    assert signoff.done("check", "gated.yaml").out == "No problems.\n"
+    signoff.installation.write("gated.yaml", GATED % (kind, gate))
+    assert signoff.run_ok("check", "gated.yaml").out == "No problems.\n"
 
 
 def test_a_form_without_approvers_is_refused_too(signoff: Commands) -> None:
     form = "name: f\nsteps:\n  - {id: a, uses: form, fields: {x: text}, approvers: []}\n"
-    signoff.at.write("form.yaml", form)
-    assert "approvers: This list is empty." in signoff("check", "form.yaml").said
+    signoff.installation.write("form.yaml", form)
+    assert "approvers: This list is empty." in signoff("check", "form.yaml").output

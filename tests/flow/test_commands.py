@@ -53,29 +53,29 @@ steps:
 
 
 @pytest.fixture
-def at(at: Installation) -> Installation:
-    at.write("refund.yaml", REFUND)
-    at.write("hello.yaml", HELLO)
-    return at
+def installation(installation: Installation) -> Installation:
+    installation.write("refund.yaml", REFUND)
+    installation.write("hello.yaml", HELLO)
+    return installation
 
 
 @pytest.fixture
 def asked(signoff: Commands) -> dict[str, Any]:
     """A request that waits for the operator."""
-    signoff.done("register", "refund.yaml")
-    signoff.done("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
+    signoff.run_ok("register", "refund.yaml")
+    signoff.run_ok("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
     (found,) = signoff.json("requests")
     return dict(found)
 
 
 @pytest.fixture
-def parked(signoff: Commands, world: HttpService) -> str:
+def parked(signoff: Commands, http_service: HttpService) -> str:
     """A run whose effect happened or not, nobody knows."""
-    signoff.at.write("call.yaml", CALL.replace("URL", world.url))
-    signoff.done("register", "call.yaml")
-    world.status = 500
+    signoff.installation.write("call.yaml", CALL.replace("URL", http_service.url))
+    signoff.run_ok("register", "call.yaml")
+    http_service.status = 500
     run: str = signoff.json("run", "call")["run"]
-    world.status = 200
+    http_service.status = 200
     assert signoff.json("runs", run)["status"] == "needs_attention"
     return run
 
@@ -84,12 +84,12 @@ def parked(signoff: Commands, world: HttpService) -> str:
 
 
 def test_check_says_when_nothing_is_wrong(signoff: Commands) -> None:
-    assert signoff.done("check", "refund.yaml", "hello.yaml").out == "No problems.\n"
+    assert signoff.run_ok("check", "refund.yaml", "hello.yaml").out == "No problems.\n"
     assert signoff.json("check", "refund.yaml") == []
 
 
 def test_a_file_that_is_missing_hides_nothing_in_the_others(signoff: Commands) -> None:
-    signoff.at.write("bad.yaml", "name: bad\nstep: []\n")
+    signoff.installation.write("bad.yaml", "name: bad\nstep: []\n")
     finished = signoff("check", "hello.yaml", "missing.yaml", "bad.yaml")
     assert finished.code == 1
     assert finished.out.splitlines()[0] == "missing.yaml:1:1: The file cannot be read: No such file or directory."
@@ -98,7 +98,9 @@ def test_a_file_that_is_missing_hides_nothing_in_the_others(signoff: Commands) -
 
 
 def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
-    signoff.at.write("bad.yaml", REFUND.replace("uses: set", "uses: sett", 1).replace("edit: [amount", "edit: [amout"))
+    signoff.installation.write(
+        "bad.yaml", REFUND.replace("uses: set", "uses: sett", 1).replace("edit: [amount", "edit: [amout")
+    )
     finished = signoff("check", "hello.yaml", "bad.yaml")
     assert finished.code == 1
     assert [line.split(" ")[0] for line in finished.out.splitlines()] == ["bad.yaml:10:11:", "bad.yaml:15:14:"]
@@ -111,7 +113,7 @@ def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
 
 
 def test_a_workflow_file_cannot_play_tricks_with_the_terminal(signoff: Commands) -> None:
-    signoff.at.write("evil.yaml", HELLO.replace("uses: set", 'uses: "\\e[2J\\u202Eset"'))
+    signoff.installation.write("evil.yaml", HELLO.replace("uses: set", 'uses: "\\e[2J\\u202Eset"'))
     for command in ("check", "register", "try"):
         finished = signoff(command, "evil.yaml")
         assert finished.code == 1
@@ -119,7 +121,7 @@ def test_a_workflow_file_cannot_play_tricks_with_the_terminal(signoff: Commands)
 
 
 def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None:
-    first = signoff.done("register", "refund.yaml")
+    first = signoff.run_ok("register", "refund.yaml")
     assert first.out == "Registered refund, version 1. Run it: signoff run refund\n"
     assert signoff.json("register", "refund.yaml") == {
         "workflow": "refund",
@@ -127,8 +129,8 @@ def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None
         "changed": False,
         "warnings": [],
     }
-    assert signoff.done("register", "refund.yaml").out == "refund is registered like this already, as version 1.\n"
-    signoff.at.write("refund.yaml", REFUND + "# changed\n")
+    assert signoff.run_ok("register", "refund.yaml").out == "refund is registered like this already, as version 1.\n"
+    signoff.installation.write("refund.yaml", REFUND + "# changed\n")
     assert signoff.json("register", "refund.yaml") == {
         "workflow": "refund",
         "version": 2,
@@ -139,7 +141,9 @@ def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None
 
 
 def test_register_prints_every_problem_with_file_line_and_column(signoff: Commands) -> None:
-    signoff.at.write("bad.yaml", REFUND.replace("uses: set", "uses: sett", 1).replace("edit: [amount", "edit: [amout"))
+    signoff.installation.write(
+        "bad.yaml", REFUND.replace("uses: set", "uses: sett", 1).replace("edit: [amount", "edit: [amout")
+    )
     finished = signoff("register", "bad.yaml")
     assert finished.code == 1
     lines = finished.err.splitlines()
@@ -162,7 +166,7 @@ def test_register_prints_every_problem_with_file_line_and_column(signoff: Comman
 def test_register_refuses_files_that_are_no_workflow(
     signoff: Commands, content: bytes, code: int, sentence: str
 ) -> None:
-    (signoff.at.folder / "odd.yaml").write_bytes(content)
+    (signoff.installation.folder / "odd.yaml").write_bytes(content)
     finished = signoff("register", "odd.yaml")
     assert finished.code == code
     assert sentence in finished.err
@@ -170,7 +174,7 @@ def test_register_refuses_files_that_are_no_workflow(
 
 
 def test_register_of_a_folder_or_of_nothing_is_wrong_usage(signoff: Commands) -> None:
-    (signoff.at.folder / "folder").mkdir()
+    (signoff.installation.folder / "folder").mkdir()
     assert "Is a directory" in signoff("register", "folder").err
     assert (
         signoff("register", "nowhere.yaml").code == signoff("register", "folder").code == signoff("register").code == 2
@@ -178,8 +182,8 @@ def test_register_of_a_folder_or_of_nothing_is_wrong_usage(signoff: Commands) ->
 
 
 def test_the_operator_may_replace_what_somebody_else_owns(signoff: Commands) -> None:
-    signoff.done("register", "refund.yaml")
-    signoff.at.write("refund.yaml", REFUND + "# changed\n")
+    signoff.run_ok("register", "refund.yaml")
+    signoff.installation.write("refund.yaml", REFUND + "# changed\n")
     signoff.set(operator="kim@example.com")
     assert signoff.json("register", "refund.yaml")["version"] == 2
     (found,) = signoff.json("workflows")
@@ -187,9 +191,9 @@ def test_the_operator_may_replace_what_somebody_else_owns(signoff: Commands) -> 
 
 
 def test_workflows_are_listed_for_people_and_programs(signoff: Commands) -> None:
-    signoff.done("register", "refund.yaml")
-    signoff.done("register", "hello.yaml")
-    lines = signoff.done("workflows").out.splitlines()
+    signoff.run_ok("register", "refund.yaml")
+    signoff.run_ok("register", "hello.yaml")
+    lines = signoff.run_ok("workflows").out.splitlines()
     assert lines[0].split() == ["name", "version", "title", "owner", "updated"]
     assert [line.split()[0] for line in lines[1:]] == ["hello", "refund"]
     assert [(one["name"], one["owner"]["name"]) for one in signoff.json("workflows")] == [
@@ -202,15 +206,15 @@ def test_workflows_are_listed_for_people_and_programs(signoff: Commands) -> None
 
 
 def test_run_reads_each_input_as_its_type(signoff: Commands) -> None:
-    signoff.done("register", "refund.yaml")
+    signoff.run_ok("register", "refund.yaml")
     run = signoff.json("run", "refund", "-i", "customer=Ann = Co", "-i", "amount=12.50 EUR", "-i", "urgent=yes")["run"]
     inputs = signoff.json("runs", run)["inputs"]
     assert inputs == {"customer": "Ann = Co", "amount": {"amount": "12.50", "currency": "EUR"}, "urgent": True}
 
 
 def test_run_tells_where_to_look_and_whom_it_waits_for(signoff: Commands) -> None:
-    signoff.done("register", "refund.yaml")
-    finished = signoff.done("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
+    signoff.run_ok("register", "refund.yaml")
+    finished = signoff.run_ok("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
     (run,) = signoff.json("runs")
     assert finished.out == (
         f"Started run {run['id']}.\n"
@@ -233,7 +237,7 @@ def test_run_tells_where_to_look_and_whom_it_waits_for(signoff: Commands) -> Non
     ],
 )
 def test_run_refuses_wrong_inputs_by_name(signoff: Commands, arguments: list[str], code: int, sentence: str) -> None:
-    signoff.done("register", "refund.yaml")
+    signoff.run_ok("register", "refund.yaml")
     finished = signoff("run", "refund", *arguments)
     assert finished.code == code
     assert sentence in finished.err
@@ -242,45 +246,45 @@ def test_run_refuses_wrong_inputs_by_name(signoff: Commands, arguments: list[str
 
 
 def test_run_of_a_workflow_that_is_not_there_suggests_a_near_one(signoff: Commands) -> None:
-    signoff.done("register", "refund.yaml")
+    signoff.run_ok("register", "refund.yaml")
     finished = signoff("run", "refnud")
     assert (finished.code, finished.err) == (1, "There is no workflow refnud. Did you mean refund?\n")
 
 
 def test_the_same_key_starts_one_run(signoff: Commands) -> None:
-    signoff.done("register", "hello.yaml")
+    signoff.run_ok("register", "hello.yaml")
     first = signoff.json("run", "hello", "--key", "order-7")
     again = signoff.json("run", "hello", "--key", "order-7")
     assert (first["created"], again["created"]) == (True, False)
     assert first["run"] == again["run"]
-    assert signoff.done("run", "hello", "--key", "order-7").out.startswith("This key has started run ")
+    assert signoff.run_ok("run", "hello", "--key", "order-7").out.startswith("This key has started run ")
     assert len(signoff.json("runs")) == 1
 
 
 def test_may_run_keeps_out_who_is_not_named_even_an_admin(signoff: Commands) -> None:
-    signoff.at.write("hello.yaml", HELLO + "may_run: [kim@example.com]\nowner: sam@example.com\n")
-    signoff.done("register", "hello.yaml")
+    signoff.installation.write("hello.yaml", HELLO + "may_run: [kim@example.com]\nowner: sam@example.com\n")
+    signoff.run_ok("register", "hello.yaml")
     finished = signoff("run", "hello")
     assert (finished.code, finished.err) == (1, "You may not start hello; it is for kim@example.com.\n")
     for allowed in ("kim@example.com", "sam@example.com"):
         signoff.set(operator=allowed)
-        signoff.done("run", "hello")
+        signoff.run_ok("run", "hello")
 
 
 def test_runs_are_listed_newest_first_and_the_open_ones_alone(signoff: Commands, asked: dict[str, Any]) -> None:
-    signoff.done("register", "hello.yaml")
-    signoff.done("run", "hello")
+    signoff.run_ok("register", "hello.yaml")
+    signoff.run_ok("run", "hello")
     assert [one["workflow"] for one in signoff.json("runs")] == ["hello", "refund"]
     assert [one["workflow"] for one in signoff.json("runs", "--open")] == ["refund"]
     assert [one["workflow"] for one in signoff.json("runs", "--limit", "1")] == ["hello"]
-    lines = signoff.done("runs").out.splitlines()
+    lines = signoff.run_ok("runs").out.splitlines()
     assert lines[0].split() == ["run", "workflow", "status", "started", "by", "started"]
     assert lines[2].split()[:4] == [asked["run"], "refund", "waiting", OPERATOR]
     assert signoff("runs", "--limit", "0").code == 2
 
 
 def test_a_run_is_shown_with_its_story_and_what_it_waits_for(signoff: Commands, asked: dict[str, Any]) -> None:
-    shown = signoff.done("runs", asked["run"]).out
+    shown = signoff.run_ok("runs", asked["run"]).out
     assert f"Run {asked['run']} of refund version 1: waiting" in shown
     assert "approval asked for plan" in shown
     assert shown.endswith(f"Waits for a decision: signoff requests {asked['id']}\n")
@@ -292,10 +296,10 @@ def test_a_run_is_shown_with_its_story_and_what_it_waits_for(signoff: Commands, 
 
 
 def test_a_failed_run_says_why(signoff: Commands) -> None:
-    signoff.at.write("call.yaml", CALL.replace("URL", "http://192.168.7.7"))
-    signoff.done("register", "call.yaml")
+    signoff.installation.write("call.yaml", CALL.replace("URL", "http://192.168.7.7"))
+    signoff.run_ok("register", "call.yaml")
     run = signoff.json("run", "call")["run"]
-    shown = signoff.done("runs", run).said
+    shown = signoff.run_ok("runs", run).output
     assert "Step call failed: POST http://192.168.7.7/pay was not sent" in shown
     assert signoff.json("runs", run)["status"] == "failed"
 
@@ -311,13 +315,13 @@ def test_an_id_that_is_not_there_is_a_no(signoff: Commands, command: tuple[str, 
 
 
 def test_requests_that_wait_are_listed(signoff: Commands, asked: dict[str, Any]) -> None:
-    lines = signoff.done("requests").out.splitlines()
+    lines = signoff.run_ok("requests").out.splitlines()
     assert lines[0].split() == ["request", "asks", "workflow", "state", "waits", "for", "opened"]
     assert lines[1].startswith(f"{asked['id']}  Refund 12.50 EUR to Ann?")
     assert [one["rule"] for one in asked["approvers"]] == ["lee@example.com", "kim@example.com"]
     assert asked["content"] == {"customer": "Ann", "amount": {"amount": "12.50", "currency": "EUR"}, "note": ""}
     assert [one["path"] for one in asked["editable"]] == ["amount", "note"]
-    signoff.done("decide", asked["id"], "approve")
+    signoff.run_ok("decide", asked["id"], "approve")
     assert signoff.json("requests") == []
     assert [one["state"] for one in signoff.json("requests", "--all")] == ["approved"]
 
@@ -325,20 +329,20 @@ def test_requests_that_wait_are_listed(signoff: Commands, asked: dict[str, Any])
 def test_a_request_is_shown_as_its_card_with_the_copies_and_how_to_answer(
     signoff: Commands, asked: dict[str, Any]
 ) -> None:
-    shown = signoff.done("requests", asked["id"]).out
+    shown = signoff.run_ok("requests", asked["id"]).out
     assert "Refund 12.50 EUR to Ann?" in shown
     assert "12.50 EUR" in shown
     assert "kim@example.com  terminal  shown" in shown
     assert f"signoff decide {asked['id']} approve" in shown
-    signoff.done("decide", asked["id"], "reject", "--reason", "no money")
-    closed = signoff.done("requests", asked["id"]).said
+    signoff.run_ok("decide", asked["id"], "reject", "--reason", "no money")
+    closed = signoff.run_ok("requests", asked["id"]).output
     assert "Rejected by lee@example.com" in closed
     assert "Reason: no money" in closed
     assert "Answer with" not in closed
 
 
 def test_approve_lets_the_run_go_on(signoff: Commands, asked: dict[str, Any]) -> None:
-    finished = signoff.done("decide", asked["id"], "approve")
+    finished = signoff.run_ok("decide", asked["id"], "approve")
     assert finished.out == f"Request {asked['id']} is approved. The run: signoff runs {asked['run']}\n"
     run = signoff.json("runs", asked["run"])
     assert (run["status"], run["steps"][1]["output"]) == ("succeeded", {"text": "12.50 EUR to Ann"})
@@ -363,7 +367,7 @@ def test_edit_approves_with_the_new_values(signoff: Commands, asked: dict[str, A
 def test_reject_ends_the_run(signoff: Commands, asked: dict[str, Any]) -> None:
     refused = signoff("decide", asked["id"], "reject")
     assert (refused.code, refused.err) == (1, "Give a reason to reject; whoever asked will read it.\n")
-    signoff.done("decide", asked["id"], "reject", "--reason", "no money")
+    signoff.run_ok("decide", asked["id"], "reject", "--reason", "no money")
     assert signoff.json("runs", asked["run"])["status"] == "rejected"
 
 
@@ -407,11 +411,11 @@ def test_a_digest_pins_what_is_decided(signoff: Commands, asked: dict[str, Any])
     stale = signoff("decide", asked["id"], "approve", "--digest", "0" * 64)
     assert stale.code == 1
     assert "has changed since you opened it" in stale.err
-    signoff.done("decide", asked["id"], "approve", "--digest", asked["digest"])
+    signoff.run_ok("decide", asked["id"], "approve", "--digest", asked["digest"])
 
 
 def test_a_second_decision_is_told_of_the_first(signoff: Commands, asked: dict[str, Any]) -> None:
-    signoff.done("decide", asked["id"], "approve")
+    signoff.run_ok("decide", asked["id"], "approve")
     again = signoff("decide", asked["id"], "reject", "--reason", "no")
     assert again.code == 1
     assert again.err.startswith("This request was already approved by you at ")
@@ -423,38 +427,38 @@ def test_a_second_decision_is_told_of_the_first(signoff: Commands, asked: dict[s
 
 
 def test_cancel_withdraws_the_request(signoff: Commands, asked: dict[str, Any]) -> None:
-    finished = signoff.done("cancel", asked["run"], "--reason", "wrong customer")
+    finished = signoff.run_ok("cancel", asked["run"], "--reason", "wrong customer")
     assert finished.out == f"Run {asked['run']} is being cancelled.\n"
     assert signoff.json("runs", asked["run"])["status"] == "cancelled"
     late = signoff("decide", asked["id"], "approve")
     assert (late.code, "because its run was cancelled" in late.err) == (1, True)
-    assert "run was cancelled by lee@example.com" in signoff.done("requests", asked["id"]).said
+    assert "run was cancelled by lee@example.com" in signoff.run_ok("requests", asked["id"]).output
     again = signoff("cancel", asked["run"])
     assert (again.code, again.err) == (1, f"Run {asked['run']} has ended already (cancelled).\n")
 
 
 def test_the_operator_cancels_what_somebody_else_started(signoff: Commands, asked: dict[str, Any]) -> None:
     signoff.set(operator="kim@example.com")
-    signoff.done("cancel", asked["run"])
+    signoff.run_ok("cancel", asked["run"])
 
 
-def test_done_goes_on_with_what_the_step_produced(signoff: Commands, world: HttpService, parked: str) -> None:
-    assert signoff.done("runs", parked).out.endswith(f"signoff resume {parked} done | repeat | stop\n")
-    listed = signoff.done("requests").out
+def test_done_goes_on_with_what_the_step_produced(signoff: Commands, http_service: HttpService, parked: str) -> None:
+    assert signoff.run_ok("runs", parked).out.endswith(f"signoff resume {parked} done | repeat | stop\n")
+    listed = signoff.run_ok("requests").out
     assert f"Run {parked} of " in listed
     assert listed.endswith(f"signoff resume {parked} done | repeat | stop\n")
-    finished = signoff.done("resume", parked, "done", "--output", '{"body": {"receipt": 12345678901234567890.10}}')
+    finished = signoff.run_ok("resume", parked, "done", "--output", '{"body": {"receipt": 12345678901234567890.10}}')
     assert finished.out == f"Run {parked} goes on.\n"
     run = signoff.json("runs", parked)
     assert (run["status"], run["steps"][1]["output"]) == (
         "succeeded",
         {"receipt": json_values.loads("12345678901234567890.10")},
     )
-    assert len(world.posts) == 1
+    assert len(http_service.posts) == 1
 
 
 def test_done_needs_what_later_steps_read_and_says_how_to_give_it(
-    signoff: Commands, world: HttpService, parked: str
+    signoff: Commands, http_service: HttpService, parked: str
 ) -> None:
     refused = signoff("resume", parked, "done")
     assert refused.code == 1
@@ -464,24 +468,24 @@ def test_done_needs_what_later_steps_read_and_says_how_to_give_it(
     assert signoff("resume", parked, "stop", "-o", "body.receipt=1").code == 2
     assert signoff("resume", parked, "done", "-o", "body.receipt").code == 2
     assert signoff.json("runs", parked)["status"] == "needs_attention"
-    signoff.done("resume", parked, "done", "-o", "body.receipt=R-1007")
+    signoff.run_ok("resume", parked, "done", "-o", "body.receipt=R-1007")
     run = signoff.json("runs", parked)
     assert (run["status"], run["steps"][1]["output"]) == ("succeeded", {"receipt": "R-1007"})
-    assert len(world.posts) == 1
+    assert len(http_service.posts) == 1
 
 
-def test_repeat_calls_again_with_the_same_key(signoff: Commands, world: HttpService, parked: str) -> None:
-    signoff.done("resume", parked, "repeat")
+def test_repeat_calls_again_with_the_same_key(signoff: Commands, http_service: HttpService, parked: str) -> None:
+    signoff.run_ok("resume", parked, "repeat")
     assert signoff.json("runs", parked)["status"] == "succeeded"
-    assert [post.key for post in world.posts] == [f"{parked}:call:1"] * 2
+    assert [post.key for post in http_service.posts] == [f"{parked}:call:1"] * 2
 
 
-def test_stop_ends_the_run(signoff: Commands, world: HttpService, parked: str) -> None:
-    assert signoff.done("resume", parked, "stop").out == f"Run {parked} is stopped.\n"
+def test_stop_ends_the_run(signoff: Commands, http_service: HttpService, parked: str) -> None:
+    assert signoff.run_ok("resume", parked, "stop").out == f"Run {parked} is stopped.\n"
     assert signoff.json("runs", parked)["status"] == "failed"
     again = signoff("resume", parked, "repeat")
     assert (again.code, again.err) == (1, f"Run {parked} has ended already (failed).\n")
-    assert len(world.posts) == 1
+    assert len(http_service.posts) == 1
 
 
 def test_resume_is_for_steps_of_unknown_outcome(signoff: Commands, asked: dict[str, Any]) -> None:
@@ -502,9 +506,9 @@ def test_resume_with_wrong_arguments_does_nothing(signoff: Commands, parked: str
 
 
 def test_a_backup_is_a_whole_database(signoff: Commands, asked: dict[str, Any]) -> None:
-    finished = signoff.done("backup", "copy.db")
-    copy = signoff.at.folder / "copy.db"
-    assert finished.out.startswith(f"Copied {signoff.at.database} to copy.db (")
+    finished = signoff.run_ok("backup", "copy.db")
+    copy = signoff.installation.folder / "copy.db"
+    assert finished.out.startswith(f"Copied {signoff.installation.database} to copy.db (")
     assert copy.stat().st_mode & 0o777 == 0o600
     again = signoff("backup", "copy.db")
     assert (again.code, again.err) == (4, "copy.db exists already; name another file.\n")
@@ -514,28 +518,28 @@ def test_a_backup_is_a_whole_database(signoff: Commands, asked: dict[str, Any]) 
 
 
 def test_commands_without_a_database_say_how_to_get_one(signoff: Commands) -> None:
-    signoff.set(database_url=f"sqlite:///{signoff.at.folder / 'none.db'}")
+    signoff.set(database_url=f"sqlite:///{signoff.installation.folder / 'none.db'}")
     for command in (["runs"], ["requests"], ["workflows"], ["backup", "x"], ["audit", "verify"], ["audit", "export"]):
         finished = signoff(*command)
         assert finished.code == 4
         assert "There is no database at" in finished.err
-    assert not (signoff.at.folder / "none.db").exists()
+    assert not (signoff.installation.folder / "none.db").exists()
 
 
 def test_a_database_that_a_command_made_is_told(signoff: Commands) -> None:
-    other = signoff.at.folder / "othr.db"
+    other = signoff.installation.folder / "othr.db"
     signoff.set(database_url=f"sqlite:///{other}")
-    made = signoff.done("register", "hello.yaml", "--json")
+    made = signoff.run_ok("register", "hello.yaml", "--json")
     assert made.err == f"Made a new, empty database at {other}\n"
     assert made.json["version"] == 1
-    assert signoff.done("register", "hello.yaml").err == ""
-    another = signoff.at.folder / "another.db"
+    assert signoff.run_ok("register", "hello.yaml").err == ""
+    another = signoff.installation.folder / "another.db"
     signoff.set(database_url=f"sqlite:///{another}")
-    assert f"Made a new, empty database at {another}" in signoff.done("migrate").err
+    assert f"Made a new, empty database at {another}" in signoff.run_ok("migrate").err
 
 
 def test_a_file_that_is_no_database_is_refused_with_a_sentence(signoff: Commands) -> None:
-    signoff.at.database.write_bytes(b"a letter to my mother\n" * 500)
+    signoff.installation.database.write_bytes(b"a letter to my mother\n" * 500)
     for command in (["runs"], ["register", "hello.yaml"], ["migrate"], ["backup", "copy.db"]):
         finished = signoff(*command)
         assert finished.code == 4
@@ -543,25 +547,25 @@ def test_a_file_that_is_no_database_is_refused_with_a_sentence(signoff: Commands
 
 
 def test_migrate_makes_or_keeps_a_database(signoff: Commands) -> None:
-    assert signoff.done("migrate").out == f"{signoff.at.database} is up to date.\n"
-    other = signoff.at.folder / "new" / "other.db"
+    assert signoff.run_ok("migrate").out == f"{signoff.installation.database} is up to date.\n"
+    other = signoff.installation.folder / "new" / "other.db"
     signoff.set(database_url=f"sqlite:///{other}")
-    signoff.done("migrate")
+    signoff.run_ok("migrate")
     assert other.stat().st_mode & 0o777 == 0o600
     assert signoff.json("workflows") == []
 
 
 def test_a_database_of_a_newer_version_is_left_alone(signoff: Commands) -> None:
-    with closing(sqlite3.connect(signoff.at.database)) as connection, connection:
+    with closing(sqlite3.connect(signoff.installation.database)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    before = signoff.at.database.read_bytes()
+    before = signoff.installation.database.read_bytes()
     for command in (["runs"], ["register", "hello.yaml"], ["migrate"]):
         assert signoff(*command).code == 4
-    assert signoff.at.database.read_bytes() == before
+    assert signoff.installation.database.read_bytes() == before
 
 
 def test_version_prints_the_version(signoff: Commands) -> None:
-    assert signoff.done("version").out == "signoff 0.1.0\n"
+    assert signoff.run_ok("version").out == "signoff 0.1.0\n"
 
 
 def test_wrong_arguments_are_told_without_a_traceback(signoff: Commands) -> None:
@@ -578,21 +582,21 @@ def test_wrong_arguments_are_told_without_a_traceback(signoff: Commands) -> None
 def test_the_audit_log_is_exported_and_verified_with_and_without_signoff(
     signoff: Commands, asked: dict[str, Any]
 ) -> None:
-    signoff.done("decide", asked["id"], "approve")
-    finished = signoff.done("audit", "export", "-o", "log.jsonl")
+    signoff.run_ok("decide", asked["id"], "approve")
+    finished = signoff.run_ok("audit", "export", "-o", "log.jsonl")
     head = finished.out.split()[-1]
-    lines = (signoff.at.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (signoff.installation.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
     assert finished.out == f"Wrote log.jsonl. Head: {head}\n"
-    assert signoff.done("audit", "export").out.splitlines() == lines
+    assert signoff.run_ok("audit", "export").out.splitlines() == lines
     kinds = [json.loads(json.loads(line)["leaf"])["kind"] for line in lines]
     assert kinds[0] == "workflow.registered"
     assert "request.approved" in kinds
-    verified = signoff.done("audit", "verify", "--checkpoint", head)
+    verified = signoff.run_ok("audit", "verify", "--checkpoint", head)
     assert f"{len(lines)} entries, 0 of them with erased content; head {head}" in verified.out
     assert "The log is whole." in verified.out
     alone = subprocess.run(
         [sys.executable, "-I", verify_audit.__file__, "log.jsonl"],
-        cwd=signoff.at.folder,
+        cwd=signoff.installation.folder,
         capture_output=True,
         encoding="utf-8",
         timeout=PATIENCE,
@@ -602,8 +606,8 @@ def test_the_audit_log_is_exported_and_verified_with_and_without_signoff(
 
 
 def test_a_log_that_was_changed_is_found_out(signoff: Commands, asked: dict[str, Any]) -> None:
-    head = signoff.done("audit", "export", "-o", "log.jsonl").out.split()[-1]
-    with closing(sqlite3.connect(signoff.at.database)) as connection, connection:
+    head = signoff.run_ok("audit", "export", "-o", "log.jsonl").out.split()[-1]
+    with closing(sqlite3.connect(signoff.installation.database)) as connection, connection:
         connection.execute("DROP TRIGGER audit_unchanged")
         connection.execute("UPDATE audit SET leaf = replace(leaf, 'request.opened', 'request.closed')")
     finished = signoff("audit", "verify", "--checkpoint", head)
@@ -616,17 +620,17 @@ def test_a_log_that_was_changed_is_found_out(signoff: Commands, asked: dict[str,
 def test_an_export_is_for_one_user_whatever_the_umask(signoff: Commands, asked: dict[str, Any], umask: int) -> None:
     before = os.umask(umask)
     try:
-        signoff.done("audit", "export", "-o", "log.jsonl")
-        signoff.done("backup", "copy.db")
+        signoff.run_ok("audit", "export", "-o", "log.jsonl")
+        signoff.run_ok("backup", "copy.db")
     finally:
         os.umask(before)
     for name in ("log.jsonl", "copy.db"):
-        assert (signoff.at.folder / name).stat().st_mode & 0o777 == 0o600
+        assert (signoff.installation.folder / name).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_decision_that_no_entry_tells_of_is_found_out(signoff: Commands, asked: dict[str, Any]) -> None:
-    signoff.done("decide", asked["id"], "approve")
-    with closing(sqlite3.connect(signoff.at.database)) as connection, connection:
+    signoff.run_ok("decide", asked["id"], "approve")
+    with closing(sqlite3.connect(signoff.installation.database)) as connection, connection:
         connection.execute("DROP TRIGGER decision_unchanged")
         (decision,) = connection.execute("UPDATE decision SET verdict = 'rejected' RETURNING id").fetchone()
     finished = signoff("audit", "verify")
@@ -640,35 +644,37 @@ def test_the_contents_of_a_run_are_erased_for_good_and_the_log_says_by_whom(
 ) -> None:
     refused = signoff("audit", "erase", asked["run"], "--reason", "asked for")
     assert (refused.code, "has not ended yet" in refused.err) == (1, True)
-    signoff.done("decide", asked["id"], "reject", "--reason", "Mallory lives in Kiel")
+    signoff.run_ok("decide", asked["id"], "reject", "--reason", "Mallory lives in Kiel")
     assert b"Mallory" in everything(signoff)
     assert signoff("audit", "erase", asked["run"]).code == 2
     assert "Say why" in signoff("audit", "erase", asked["run"], "--reason", " ").err
     assert "no run x" in signoff("audit", "erase", "x", "--reason", "asked for").err.lower()
-    done = signoff.done("audit", "erase", asked["run"], "--reason", "asked for")
+    done = signoff.run_ok("audit", "erase", asked["run"], "--reason", "asked for")
     assert re.search(r"Erased the contents of \d+ entries of run", done.out)
     assert b"Mallory" not in everything(signoff)
-    verified = signoff.done("audit", "verify")
+    verified = signoff.run_ok("audit", "verify")
     assert re.search(r"entry \d+: \d+-\d+ erased by .*lee@example.com.* at .*: 'asked for'", verified.out)
     assert "The log is whole." in verified.out
-    shown = signoff.done("runs", asked["run"])
+    shown = signoff.run_ok("runs", asked["run"])
     assert "content.erased" in shown.out
     assert signoff.json("runs", asked["run"])["status"] == "rejected"
-    assert "approved" not in signoff.done("requests", asked["id"]).out
-    again = signoff.done("audit", "erase", asked["run"], "--reason", "again")
+    assert "approved" not in signoff.run_ok("requests", asked["id"]).out
+    again = signoff.run_ok("audit", "erase", asked["run"], "--reason", "again")
     assert "Erased the contents of 0 entries" in again.out
-    signoff.done("audit", "verify")
+    signoff.run_ok("audit", "verify")
 
 
 def everything(signoff: Commands) -> bytes:
     """All bytes of the database and of the files beside it."""
-    return b"".join(one.read_bytes() for one in sorted(signoff.at.folder.glob("signoff.db*")) if one.is_file())
+    return b"".join(
+        one.read_bytes() for one in sorted(signoff.installation.folder.glob("signoff.db*")) if one.is_file()
+    )
 
 
 def test_contents_that_nobody_says_to_have_erased_are_named_and_end_with_three(
     signoff: Commands, asked: dict[str, Any]
 ) -> None:
-    with closing(sqlite3.connect(signoff.at.database)) as connection, connection:
+    with closing(sqlite3.connect(signoff.installation.database)) as connection, connection:
         connection.execute("UPDATE audit SET salt = NULL, content = NULL WHERE seq = 2")
     finished = signoff("audit", "verify")
     assert finished.code == 3
@@ -677,7 +683,7 @@ def test_contents_that_nobody_says_to_have_erased_are_named_and_end_with_three(
 
 
 def test_an_export_writes_over_nothing(signoff: Commands, asked: dict[str, Any]) -> None:
-    noted = signoff.at.folder / "log.jsonl"
+    noted = signoff.installation.folder / "log.jsonl"
     noted.write_text("noted earlier\n")
     again = signoff("audit", "export", "-o", "log.jsonl")
     assert (again.code, again.err) == (4, "log.jsonl exists already; name another file.\n")
@@ -697,7 +703,7 @@ def test_audit_with_wrong_arguments_is_wrong_usage(signoff: Commands, asked: dic
 def test_a_reader_that_has_seen_enough_is_no_error(signoff: Commands, asked: dict[str, Any], command: str) -> None:
     finished = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {SIGNOFF} {command} | true"],
-        env=signoff.at.environment,
+        env=signoff.installation.environment,
         capture_output=True,
         encoding="utf-8",
         timeout=PATIENCE,
@@ -710,7 +716,7 @@ def test_a_bug_is_told_with_a_number_and_a_file_that_holds_the_traceback(
     signoff: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bug is that of a step type from elsewhere: it breaks in a place where nothing may break."""
-    plugins = signoff.at.folder / "plugins"
+    plugins = signoff.installation.folder / "plugins"
     (plugins / "broken-1.0.dist-info").mkdir(parents=True)
     (plugins / "broken-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
     (plugins / "broken-1.0.dist-info" / "entry_points.txt").write_text("[signoff.steps]\nbroken = broken_step:Broken\n")
@@ -723,10 +729,10 @@ def test_a_bug_is_told_with_a_number_and_a_file_that_holds_the_traceback(
     )
     monkeypatch.syspath_prepend(plugins)
     signoff.set(secret_password="hunter22", slack_bot_token="xoxb-hunter23", slack_signing_secret="hunter24")
-    signoff.at.write("hello.yaml", HELLO.replace("uses: set", "uses: broken"))
+    signoff.installation.write("hello.yaml", HELLO.replace("uses: set", "uses: broken"))
     finished = signoff("check", "hello.yaml")
     assert finished.code == 70
-    (file,) = (signoff.at.folder / ".local" / "state" / "signoff" / "incidents").iterdir()
+    (file,) = (signoff.installation.folder / ".local" / "state" / "signoff" / "incidents").iterdir()
     incident = file.stem.rpartition("-")[2]
     assert finished.err == f"Something broke (incident {incident}); the traceback is in {file}. Please report it.\n"
     assert file.stat().st_mode & 0o777 == 0o600

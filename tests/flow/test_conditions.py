@@ -47,9 +47,9 @@ steps:
 
 
 @pytest.fixture
-def at(at: Installation) -> Installation:
-    at.write("texts.yaml", FILE)
-    return at
+def installation(installation: Installation) -> Installation:
+    installation.write("texts.yaml", FILE)
+    return installation
 
 
 @pytest.mark.parametrize("command", ["check", "register", "try"])
@@ -57,20 +57,20 @@ def test_a_condition_that_compares_texts_is_refused_at_its_line(signoff: Command
     finished = signoff(command, "texts.yaml", *(INPUTS if command == "try" else ()))
     assert finished.code == 1
     for number, name in enumerate(CONDITIONS, start=8):
-        assert f"texts.yaml:{number}:" in finished.said, name
+        assert f"texts.yaml:{number}:" in finished.output, name
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_a_file_that_was_registered_before_asks_and_gives_the_reason(signoff: Commands, name: str) -> None:
     """Its runs go on, and none of its gates is silently skipped."""
-    signoff.at.write(
+    signoff.installation.write(
         "texts.yaml", TEXTS + "  - {id: a, uses: set, with: {x: 1}, gate: {approvers: [ada@example.com]}}\n"
     )
-    signoff.done("register", "texts.yaml")
-    with closing(sqlite3.connect(signoff.at.database)) as database, database:
+    signoff.run_ok("register", "texts.yaml")
+    with closing(sqlite3.connect(signoff.installation.database)) as database, database:
         older = (TEXTS + GATED_STEP % (name, CONDITIONS[name])).encode()
         database.execute("UPDATE workflow_version SET source = ?", (older,))
-    signoff.done("run", "texts", *INPUTS)
+    signoff.run_ok("run", "texts", *INPUTS)
     (request,) = signoff.json("requests")
     shown = signoff.json("requests", request["id"])
     assert [note for note in shown["notes"] if note.startswith("Whether this needs approval could not be found out: ")]
@@ -101,8 +101,8 @@ def test_a_file_that_was_registered_before_asks_and_gives_the_reason(signoff: Co
     ],
 )
 def test_a_comparison_that_fails_only_in_the_run_opens_the_gate(signoff: Commands, condition: str, answer: Any) -> None:
-    signoff.at.write("unknown.yaml", UNKNOWN + GATED_STEP % ("a", condition))
-    signoff.done("check", "unknown.yaml")
+    signoff.installation.write("unknown.yaml", UNKNOWN + GATED_STEP % ("a", condition))
+    signoff.run_ok("check", "unknown.yaml")
     finished = signoff("try", "unknown.yaml", "-i", f"answer={json.dumps(answer)}", "--answer", "approve")
     assert finished.code == 0
     assert "Whether this needs approval could not be found out" in finished.out
@@ -135,7 +135,7 @@ def test_a_comparison_that_fails_only_in_the_run_opens_the_gate(signoff: Command
 def test_a_right_comparison_is_decided_by_the_condition(
     signoff: Commands, condition: str, answer: Any, asks: bool
 ) -> None:
-    signoff.at.write("unknown.yaml", UNKNOWN + GATED_STEP % ("a", condition))
+    signoff.installation.write("unknown.yaml", UNKNOWN + GATED_STEP % ("a", condition))
     finished = signoff("try", "unknown.yaml", "-i", f"answer={json.dumps(answer)}", "--answer", "approve")
     assert finished.code == 0
     assert ("Answering as ada@example.com." in finished.out) is asks
@@ -167,11 +167,11 @@ def test_a_number_that_an_earlier_step_reads_from_a_text_is_refused_in_a_conditi
     signoff: Commands, params: str, condition: str, reference: str
 ) -> None:
     """`set` reads 1.234 as little more than one, where a condition would ask."""
-    signoff.at.write("passed-on.yaml", PASSED_ON % (params, condition))
+    signoff.installation.write("passed-on.yaml", PASSED_ON % (params, condition))
     finished = signoff("check", "passed-on.yaml")
     assert finished.code == 1
-    assert "passed-on.yaml:7:" in finished.said
-    assert f"steps[2].gate.when: `{reference}` comes from a text that" in finished.said
+    assert "passed-on.yaml:7:" in finished.output
+    assert f"steps[2].gate.when: `{reference}` comes from a text that" in finished.output
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_number_that_an_earlier_step_reads_from_a_text_is_refused_in_a_conditi
     ],
 )
 def test_an_ambiguous_text_that_is_passed_on_opens_the_gate(signoff: Commands, params: str, condition: str) -> None:
-    signoff.at.write("passed-on.yaml", PASSED_ON % (params, condition))
+    signoff.installation.write("passed-on.yaml", PASSED_ON % (params, condition))
     finished = signoff("try", "passed-on.yaml", "-i", "total=1.234", "--answer", "approve")
     assert finished.code == 0
     assert '"1.234" may mean thousands or decimals' in finished.out.replace("\n", " ").replace("│", "")
@@ -191,6 +191,6 @@ def test_an_ambiguous_text_that_is_passed_on_opens_the_gate(signoff: Commands, p
 def test_an_ambiguous_number_chooses_no_approver(signoff: Commands) -> None:
     approver = "'boss@example.com' if inputs.total | number > 1000 else 'ada@example.com'"
     text = PASSED_ON % ("n: 1", "true")
-    signoff.at.write("passed-on.yaml", text.replace("[ada@example.com]", f'["{{{{ {approver} }}}}"]'))
+    signoff.installation.write("passed-on.yaml", text.replace("[ada@example.com]", f'["{{{{ {approver} }}}}"]'))
     finished = signoff("try", "passed-on.yaml", "-i", "total=1.234", "--answer", "approve")
     assert "Answering as sam@example.com." in finished.out

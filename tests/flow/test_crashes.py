@@ -30,7 +30,7 @@ from engine import json_values
 from engine.errors import StoreError
 from engine.json_values import Value
 from tests.support.http_service import PATIENCE, HttpService, Post
-from tests.support.processes import OPERATOR, Installation, Server, installation, serving
+from tests.support.processes import OPERATOR, Installation, Server, create_installation, serving
 
 SEED = int(os.environ.get("SIGNOFF_TEST_SEED") or random.SystemRandom().randrange(2**32))
 KILLS = 20
@@ -70,11 +70,13 @@ steps:
 """
 
 
-def register(at: Installation, name: str, url: str, idempotent: str = "") -> None:
+def register(installation: Installation, name: str, url: str, idempotent: str = "") -> None:
     text = WORKFLOW.replace("NAME", name).replace("OPERATOR", OPERATOR).replace("URL", url)
-    file = at.write(f"{name}.yaml", text.replace("    IDEMPOTENT\n", f"    {idempotent}\n" if idempotent else ""))
-    finished = at.run("register", file)
-    assert finished.code == 0, finished.said
+    file = installation.write(
+        f"{name}.yaml", text.replace("    IDEMPOTENT\n", f"    {idempotent}\n" if idempotent else "")
+    )
+    finished = installation.run("register", file)
+    assert finished.code == 0, finished.output
 
 
 def rows(database: Path, query: str, *given: object) -> list[sqlite3.Row]:
@@ -99,7 +101,7 @@ class Said:
 class Campaign:
     """What the clients did and were told, all of them in threads: the lists are only appended to."""
 
-    at: Installation
+    installation: Installation
     world: HttpService
     started: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Runs that a start was answered with, by key; a key without an answer is there too."""
@@ -113,12 +115,12 @@ class Campaign:
     # -- what clients do --
 
     def rows(self, query: str, *given: object) -> list[sqlite3.Row]:
-        return rows(self.at.database, query, *given)
+        return rows(self.installation.database, query, *given)
 
     async def ask(self, command: str, given: dict[str, Value]) -> CommandReply | None:
         """The server's answer. None: there was none, and whether it did anything is not known."""
         try:
-            return await client.ask(self.at.database, command, given)
+            return await client.ask(self.installation.database, command, given)
         except StoreError:
             return None
 
@@ -257,9 +259,9 @@ def left_waiting(run: str) -> bool:
     return run.endswith(("0", "1", "2"))
 
 
-def killed_again_and_again(at: Installation, dice: random.Random) -> None:
+def killed_again_and_again(installation: Installation, dice: random.Random) -> None:
     for number in range(KILLS):
-        server = Server(at)
+        server = Server(installation)
         try:
             if number % 5 == 4:
                 time.sleep(dice.uniform(0.2, 1.2))  # while it starts
@@ -271,21 +273,21 @@ def killed_again_and_again(at: Installation, dice: random.Random) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_twenty_kills_lose_double_and_skip_nothing(tmp_path: Path, world: HttpService) -> None:
+def test_twenty_kills_lose_double_and_skip_nothing(tmp_path: Path, http_service: HttpService) -> None:
     print(f"SIGNOFF_TEST_SEED={SEED}")  # noqa: T201 pytest shows it when the test fails
     dice = random.Random(SEED)
-    at = installation(tmp_path)
-    register(at, "sure", world.url, "idempotent: true")
-    register(at, "unsure", world.url)
+    installation = create_installation(tmp_path)
+    register(installation, "sure", http_service.url, "idempotent: true")
+    register(installation, "unsure", http_service.url)
     slow = random.Random(dice.random())
-    world.delay = lambda: slow.choice((0.0, 0.1, 0.5, 1.0, 1.5))
-    campaign = Campaign(at, world)
+    http_service.delay = lambda: slow.choice((0.0, 0.1, 0.5, 1.0, 1.5))
+    campaign = Campaign(installation, http_service)
 
     with campaign.clients(dice):
-        killed_again_and_again(at, dice)
+        killed_again_and_again(installation, dice)
     assert campaign.failures == []
-    world.delay = lambda: 0.0
-    with serving(at) as server:
+    http_service.delay = lambda: 0.0
+    with serving(installation) as server:
         campaign.drain()
         assert server.stop() == 0
 
@@ -293,8 +295,8 @@ def test_twenty_kills_lose_double_and_skip_nothing(tmp_path: Path, world: HttpSe
     check_runs(campaign)
     check_decisions(campaign)
     check_effects(campaign)
-    verified = at.run("audit", "verify")
-    assert (verified.code, "The log is whole." in verified.out) == (0, True), verified.said
+    verified = installation.run("audit", "verify")
+    assert (verified.code, "The log is whole." in verified.out) == (0, True), verified.output
     check_that_it_was_hard(campaign)
 
 
@@ -418,40 +420,40 @@ def check_effects(campaign: Campaign) -> None:
             assert posts[f"{run['id']}:pay:1"], "a run succeeded without its effect"
 
 
-def test_a_run_survives_the_death_of_every_process_that_carries_it(tmp_path: Path, world: HttpService) -> None:
-    at = installation(tmp_path)
-    register(at, "unsure", world.url)
-    with serving(at) as server:
-        started = at.run("run", "unsure", "-i", "token=t1", "--key", "k", "--json").json
+def test_a_run_survives_the_death_of_every_process_that_carries_it(tmp_path: Path, http_service: HttpService) -> None:
+    installation = create_installation(tmp_path)
+    register(installation, "unsure", http_service.url)
+    with serving(installation) as server:
+        started = installation.run("run", "unsure", "-i", "token=t1", "--key", "k", "--json").json
         server.kill()
     run = started["run"]
-    (asked,) = at.run("requests", "--json").json
+    (asked,) = installation.run("requests", "--json").json
     assert asked["run"] == run
 
-    world.held.clear()
-    deciding = at.start("decide", asked["id"], "edit", "json.text=by hand", "--reason", "ok")
-    world.wait_for(1)
+    http_service.may_answer.clear()
+    deciding = installation.start("decide", asked["id"], "edit", "json.text=by hand", "--reason", "ok")
+    http_service.wait_for(1)
     deciding.kill()
     deciding.communicate()
-    world.held.set()
-    (decided,) = at.run("requests", "--all", "--json").json
+    http_service.may_answer.set()
+    (decided,) = installation.run("requests", "--all", "--json").json
     assert (decided["state"], decided["decision"]["edits"][0]["after"]) == ("approved", "by hand")
 
-    with serving(at) as server:
-        wait_for_status(at, run, "needs_attention")
-        assert at.run("resume", run, "done", "--output", '{"body": {"receipt": 7}}').code == 0
-        (after,) = at.run("requests", "--json").json
+    with serving(installation) as server:
+        wait_for_status(installation, run, "needs_attention")
+        assert installation.run("resume", run, "done", "--output", '{"body": {"receipt": 7}}').code == 0
+        (after,) = installation.run("requests", "--json").json
         assert after["content"] == {"number": 7, "text": "paid t1"}
-        assert at.run("decide", after["id"], "approve", "--reason", "ok").code == 0
-        wait_for_status(at, run, "succeeded")
+        assert installation.run("decide", after["id"], "approve", "--reason", "ok").code == 0
+        wait_for_status(installation, run, "succeeded")
         assert server.stop() == 0
-    assert [post.body for post in world.posts] == [{"token": "t1", "text": "by hand"}]
-    assert at.run("audit", "verify").code == 0
+    assert [post.body for post in http_service.posts] == [{"token": "t1", "text": "by hand"}]
+    assert installation.run("audit", "verify").code == 0
 
 
-def wait_for_status(at: Installation, run: str, status: str) -> None:
+def wait_for_status(installation: Installation, run: str, status: str) -> None:
     deadline = time.monotonic() + PATIENCE
-    while (found := rows(at.database, "SELECT status FROM run WHERE id = ?", run)[0]["status"]) != status:
+    while (found := rows(installation.database, "SELECT status FROM run WHERE id = ?", run)[0]["status"]) != status:
         assert time.monotonic() < deadline, f"it is {found}"
         assert found in OPEN
         time.sleep(0.1)

@@ -16,7 +16,7 @@ from bot.devtools.demo.servers import free_port
 from bot.devtools.sandbox.delivery import sign
 from bot.slack.transport import PATH
 from engine.system import SystemClock
-from tests.support.processes import HELLO, Installation, Server, installation
+from tests.support.processes import HELLO, Installation, Server, create_installation
 
 FILES = 200
 SECRET = "signing-secret-of-a-test"
@@ -24,12 +24,12 @@ HALF = b"POST /slack/events HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\nX-A: "
 
 
 @contextmanager
-def crowded(at: Installation) -> Iterator[Server]:
+def crowded(installation: Installation) -> Iterator[Server]:
     """A server whose process may open few files."""
     usual = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, usual[1]))
     try:
-        server = Server(at)
+        server = Server(installation)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, usual)
     try:
@@ -63,7 +63,7 @@ def delivery(port: int) -> int:
 @pytest.mark.parametrize("sent", [b"", HALF, HALF[:-5] + b"\r\n{"], ids=["nothing", "half a head", "half a body"])
 def test_one_client_that_holds_connections_shuts_nobody_out(tmp_path: Path, sent: bytes) -> None:
     port = free_port()
-    at = installation(
+    installation = create_installation(
         tmp_path,
         slack_bot_token="xoxb-1-test",
         slack_signing_secret=SECRET,
@@ -71,16 +71,16 @@ def test_one_client_that_holds_connections_shuts_nobody_out(tmp_path: Path, sent
         public_url="https://signoff.example.com",
         port=str(port),
     )
-    hello = at.write("hello.yaml", HELLO)
-    with crowded(at) as server, ExitStack() as stack:
+    hello = installation.write("hello.yaml", HELLO)
+    with crowded(installation) as server, ExitStack() as stack:
         for _ in range(3 * FILES):
             connected(port, sent, stack)
         assert delivery(port) == 200
         assert asked(port, "GET", "/healthz").status == 200
-        registered = at.run("register", hello)
-        assert registered.code == 0 or "SIGNOFF_BUILDERS" in registered.said, registered.said
+        registered = installation.run("register", hello)
+        assert registered.code == 0 or "SIGNOFF_BUILDERS" in registered.output, registered.output
         for _ in range(20):
             assert delivery(port) == 200
-        assert "Too many open files" not in server.said
-        assert "out of system resource" not in server.said
-        assert server.said.count("HTTP connections:") <= 2
+        assert "Too many open files" not in server.output
+        assert "out of system resource" not in server.output
+        assert server.output.count("HTTP connections:") <= 2

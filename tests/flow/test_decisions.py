@@ -38,8 +38,8 @@ def outputs(signoff: Commands, run: str) -> dict[str, Any]:
 
 
 def started(signoff: Commands, source: str, *arguments: str) -> str:
-    signoff.at.write("decided.yaml", source.replace("ada@example.com", OPERATOR))
-    signoff.done("register", "decided.yaml")
+    signoff.installation.write("decided.yaml", source.replace("ada@example.com", OPERATOR))
+    signoff.run_ok("register", "decided.yaml")
     run: str = signoff.json("run", "decided", *arguments)["run"]
     return run
 
@@ -53,7 +53,7 @@ def test_a_later_step_reads_what_was_decided(
 ) -> None:
     run = started(signoff, HEAD + STEPS[kind] + READ)
     (request,) = signoff.json("requests")
-    signoff.done("decide", request["id"], "edit" if edited else "approve", *answer)
+    signoff.run_ok("decide", request["id"], "edit" if edited else "approve", *answer)
     found = outputs(signoff, run)
     decision = found["b"]["all"]
     assert datetime.fromisoformat(decision.pop("at")).tzinfo is not None
@@ -89,7 +89,7 @@ def test_a_step_that_failed_after_its_approval_tells_who_approved(signoff: Comma
     )
     run = started(signoff, HEAD + step)
     (request,) = signoff.json("requests")
-    signoff.done("decide", request["id"], "approve")
+    signoff.run_ok("decide", request["id"], "approve")
     found = outputs(signoff, run)["b"]
     assert found["who"] == OPERATOR
     assert found["why"]
@@ -119,12 +119,12 @@ def test_two_decisions_are_told_apart(signoff: Commands) -> None:
     run = started(signoff, HEAD + steps)
     for reason in ("one", "two"):
         (request,) = signoff.json("requests")
-        signoff.done("decide", request["id"], "approve", "--reason", reason)
+        signoff.run_ok("decide", request["id"], "approve", "--reason", reason)
     assert outputs(signoff, run)["b"] == {"x": "one two"}
 
 
 def test_try_reads_decisions_too(signoff: Commands) -> None:
-    signoff.at.write("decided.yaml", HEAD + STEPS["before"] + READ)
+    signoff.installation.write("decided.yaml", HEAD + STEPS["before"] + READ)
     finished = signoff("try", "decided.yaml", "--answer", "approve")
     assert finished.code == 0
     assert "ada@example.com" in finished.out.split("c:")[-1]
@@ -148,10 +148,10 @@ def test_check_knows_what_a_decision_has(signoff: Commands, expression: str, sen
         + "  - {id: n, uses: set, with: {}}\n"
         + f'  - {{id: b, uses: set, with: {{x: "{{{{ {expression} }}}}"}}}}\n'
     )
-    signoff.at.write("decided.yaml", HEAD + steps)
+    signoff.installation.write("decided.yaml", HEAD + steps)
     finished = signoff("check", "decided.yaml")
     assert finished.code == 1
-    assert sentence in finished.said
+    assert sentence in finished.output
 
 
 @pytest.mark.parametrize(
@@ -172,5 +172,5 @@ def test_check_knows_what_a_decision_has(signoff: Commands, expression: str, sen
     ],
 )
 def test_check_refuses_what_would_be_mistaken_for_a_decision(signoff: Commands, step: str, sentence: str) -> None:
-    signoff.at.write("decided.yaml", HEAD + step)
-    assert sentence in signoff("check", "decided.yaml").said
+    signoff.installation.write("decided.yaml", HEAD + step)
+    assert sentence in signoff("check", "decided.yaml").output

@@ -25,7 +25,7 @@ from bot.web.server import PortTaken
 from bot.web.service import ReviewService, ReviewVisit, decision
 from engine.domain import AskCode, CodeExpired, CodeSent, GiveCode, Link, ProvenIdentity, Refusal, Verdict, WrongCode
 from tests.support.http_service import PATIENCE
-from tests.support.processes import Installation, installation
+from tests.support.processes import Installation, create_installation
 
 STORY = """\
 cleo registers a workflow
@@ -98,18 +98,22 @@ TOTALS = re.compile(
 
 
 @pytest.fixture
-def at(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """A place whose temporary folder is its own. Its path is short: it will hold a socket."""
     folder = tmp_path_factory.mktemp("d")
     (folder / "t").mkdir()
-    new = installation(folder)
+    new = create_installation(folder)
     new.settings["TMPDIR"] = str(folder / "t")
     return new
 
 
-def remaining_files(at: Installation) -> list[str]:
+def remaining_files(installation: Installation) -> list[str]:
     """Return the files that the command left."""
-    return sorted(str(file.relative_to(at.folder)) for file in at.folder.rglob("*") if file != at.folder / "t")
+    return sorted(
+        str(file.relative_to(installation.folder))
+        for file in installation.folder.rglob("*")
+        if file != installation.folder / "t"
+    )
 
 
 def open_addresses(out: str) -> list[str]:
@@ -127,8 +131,8 @@ def _accepts(host: str, port: int) -> bool:
 # -- the real command ---------------------------------------------------------------------------------------
 
 
-def test_the_story_is_told_in_its_order_and_leaves_nothing(at: Installation) -> None:
-    finished = at.run("demo", "--play")
+def test_the_story_is_told_in_its_order_and_leaves_nothing(installation: Installation) -> None:
+    finished = installation.run("demo", "--play")
     assert (finished.code, finished.err) == (Exit.DONE, ""), finished.out + finished.err
     words, position = " ".join(finished.out.split()), 0
     for line in STORY.splitlines():
@@ -139,12 +143,12 @@ def test_the_story_is_told_in_its_order_and_leaves_nothing(at: Installation) -> 
     assert float(last[1]) < 20
     assert int(last[2]) == finished.out.count("✓")
     assert "✗" not in finished.out
-    assert remaining_files(at) == []
+    assert remaining_files(installation) == []
     assert open_addresses(finished.out) == []
 
 
-def test_neither_settings_nor_proxies_of_the_user_are_taken(at: Installation) -> None:
-    at.settings.update(
+def test_neither_settings_nor_proxies_of_the_user_are_taken(installation: Installation) -> None:
+    installation.settings.update(
         SIGNOFF_SLACK_APP_TOKEN="xapp-of-the-user",
         SIGNOFF_SLACK_BOT_TOKEN="of-the-user",
         SIGNOFF_BUILDERS="gus@example.com",
@@ -154,34 +158,34 @@ def test_neither_settings_nor_proxies_of_the_user_are_taken(at: Installation) ->
         HTTPS_PROXY="http://127.0.0.1:9",
         HTTP_PROXY="http://127.0.0.1:9",
     )
-    (at.folder / ".env").write_bytes(b"SIGNOFF_PORT=\xff\n")
-    finished = at.run("demo", "--play")
+    (installation.folder / ".env").write_bytes(b"SIGNOFF_PORT=\xff\n")
+    finished = installation.run("demo", "--play")
     assert (finished.code, finished.err) == (Exit.DONE, ""), finished.out + finished.err
-    assert remaining_files(at) == [".env"]
+    assert remaining_files(installation) == [".env"]
 
 
 @pytest.mark.parametrize("other", [["--port", "8700"], ["--fresh"], ["--folder", "x"], ["--no-browser"]])
-def test_the_story_takes_no_other_option(at: Installation, other: list[str]) -> None:
-    finished = at.run("demo", "--play", *other)
+def test_the_story_takes_no_other_option(installation: Installation, other: list[str]) -> None:
+    finished = installation.run("demo", "--play", *other)
     assert finished.code == Exit.USAGE
     assert "--play takes no other option" in finished.err
-    assert remaining_files(at) == []
+    assert remaining_files(installation) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_story_that_is_stopped_leaves_nothing(at: Installation, number: signal.Signals) -> None:
-    process = at.start("demo", "--play")
+def test_a_story_that_is_stopped_leaves_nothing(installation: Installation, number: signal.Signals) -> None:
+    process = installation.start("demo", "--play")
     out = _until(process.stdout, "cleo refunds 40 EUR")
-    assert remaining_files(at) != []
+    assert remaining_files(installation) != []
     process.send_signal(number)
     rest, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err.strip()) == (130, "Stopped."), rest
-    assert remaining_files(at) == []
+    assert remaining_files(installation) == []
     assert open_addresses(out + rest) == []
 
 
-def test_a_story_that_nobody_reads_any_more_ends(at: Installation) -> None:
-    process = at.start("demo", "--play")
+def test_a_story_that_nobody_reads_any_more_ends(installation: Installation) -> None:
+    process = installation.start("demo", "--play")
     assert process.stdout is not None
     assert process.stderr is not None
     out = _until(process.stdout, "cleo refunds 40 EUR")
@@ -189,7 +193,7 @@ def test_a_story_that_nobody_reads_any_more_ends(at: Installation) -> None:
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(PATIENCE) == Exit.DONE
-    assert remaining_files(at) == []
+    assert remaining_files(installation) == []
     assert open_addresses(out) == []
 
 

@@ -19,7 +19,7 @@ import pytest
 from bot.cli import main
 from bot.cli.exit_codes import Exit
 from tests.support.documents import DOCS, Page
-from tests.support.processes import Server, installation
+from tests.support.processes import Server, create_installation
 
 WORKFLOWS = Page.of("workflows.md")
 COMMANDS = Page.of("commands.md")
@@ -166,7 +166,7 @@ def test_a_backup_is_restored_as_the_page_says(terminal: Terminal, tmp_path: Pat
             terminal.signoff(*command[1:])
         else:
             subprocess.run(command, cwd=tmp_path, check=True)
-    server = Server(installation(tmp_path), "--restored").wait_until_ready()
+    server = Server(create_installation(tmp_path), "--restored").wait_until_ready()
     assert server.stop() == 0
     assert (tmp_path / "signoff.db").stat().st_mode & 0o777 == 0o600
     assert [one["id"] for one in terminal.json("requests")] == [asked["id"]]

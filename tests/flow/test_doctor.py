@@ -31,7 +31,7 @@ from tests.support.cli import Commands
 from tests.support.documents import Page
 from tests.support.fakes import START, FakeClock
 from tests.support.http_service import open_http_service
-from tests.support.processes import SIGNOFF, Installation, installation, serving
+from tests.support.processes import SIGNOFF, Installation, create_installation, serving
 
 SECRETS = ("xoxb-sandbox-signoff", "xapp-sandbox-signoff", "sandbox-signing-secret", "s3cret-of-the-shop")
 HELLO = """\
@@ -65,11 +65,11 @@ def upgrade():
 
 
 @pytest.fixture
-def at(at: Installation, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    at.write("hello.yaml", HELLO)
-    mounts = at.write("mounts", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n")
+def installation(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    installation.write("hello.yaml", HELLO)
+    mounts = installation.write("mounts", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n")
     monkeypatch.setattr(database_folder, "MOUNTS", mounts)
-    return at
+    return installation
 
 
 @pytest.fixture
@@ -94,9 +94,9 @@ def traces(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 def run_doctor(signoff: Commands, *, code: int | None = None) -> dict[str, list[dict[str, Any]]]:
     """Run the command and return its findings by check. They are sentences without secrets, and no file changes."""
-    before, there = traces(signoff.at.folder), sorted(os.listdir(signoff.at.folder))
+    before, there = traces(signoff.installation.folder), sorted(os.listdir(signoff.installation.folder))
     finished = signoff("doctor", "--json")
-    assert (traces(signoff.at.folder), sorted(os.listdir(signoff.at.folder))) == (before, there)
+    assert (traces(signoff.installation.folder), sorted(os.listdir(signoff.installation.folder))) == (before, there)
     assert finished.err == ""
     assert not [item for item in SECRETS if item in finished.out]
     findings: dict[str, list[dict[str, Any]]] = {}
@@ -170,11 +170,13 @@ def test_it_looks_beside_a_server_that_takes_deliveries(
 ) -> None:
     port = free_port()
     signoff.set(slack_app_token="", slack_signing_secret="sandbox-signing-secret", port=str(port))
-    at = installation(signoff.at.folder, slack_bot_token=slack.app.bot_token, slack_api_url=slack.api_url)
-    at.settings.update(
+    installation = create_installation(
+        signoff.installation.folder, slack_bot_token=slack.app.bot_token, slack_api_url=slack.api_url
+    )
+    installation.settings.update(
         SIGNOFF_SLACK_SIGNING_SECRET="sandbox-signing-secret", SIGNOFF_PORT=str(port), SIGNOFF_BUILDERS="U0CLEO"
     )
-    with serving(at) as server:
+    with serving(installation) as server:
         findings = run_doctor(signoff, code=0)
         assert states(findings, "slack.api") == {}
         assert f"A server runs on the database (process {server.process.pid})." in single(findings, "database.owner")[1]
@@ -184,8 +186,8 @@ def test_it_looks_beside_a_server_that_takes_deliveries(
         assert "A server runs, but does not take Slack's deliveries" in single(findings, "slack.deliveries")[1]
         # The server does not mind.
         signoff.set(port=str(port))
-        signoff.at.write("hello.yaml", HELLO.replace("lee@", "ada@"))  # who is in this Slack
-        signoff.done("register", "hello.yaml")
+        signoff.installation.write("hello.yaml", HELLO.replace("lee@", "ada@"))  # who is in this Slack
+        signoff.run_ok("register", "hello.yaml")
         assert server.stop() == 0
     assert "is free for `signoff serve`" in single(run_doctor(signoff, code=0), "slack.deliveries")[1]
 
@@ -233,7 +235,7 @@ def test_a_token_in_the_wrong_place_is_not_printed(signoff: Commands) -> None:
 
 
 def test_a_file_of_settings_that_cannot_be_read_is_one_finding(signoff: Commands) -> None:
-    (signoff.at.folder / ".env").write_bytes(b"\xff\xfe")
+    (signoff.installation.folder / ".env").write_bytes(b"\xff\xfe")
     findings = run_doctor(signoff, code=1)
     assert "is not text in UTF-8" in single(findings, "settings")[1]
     assert states(findings) == {"settings": "problem"}
@@ -494,10 +496,10 @@ def test_every_address_is_asked_at_loopback(signoff: Commands, slack: RunningSan
 
 
 def test_no_database_is_no_problem_and_none_is_made(signoff: Commands) -> None:
-    signoff.at.database.unlink()
+    signoff.installation.database.unlink()
     findings = run_doctor(signoff, code=0)
     assert states(findings) == {"database.file": "warning"}
-    signoff.set(database_url=f"sqlite:///{signoff.at.folder}/deep/er/signoff.db")
+    signoff.set(database_url=f"sqlite:///{signoff.installation.folder}/deep/er/signoff.db")
     assert states(run_doctor(signoff, code=0)) == {"database.file": "warning"}
 
 
@@ -521,7 +523,7 @@ def make(path: Path, *statements: str) -> None:
 def test_a_file_that_is_no_database_of_ours_is_told(
     signoff: Commands, damage_file: Callable[[Path], object], check: str, state: str, expected: str
 ) -> None:
-    path = signoff.at.database
+    path = signoff.installation.database
     path.unlink()
     damage_file(path)
     if not path.exists():
@@ -534,8 +536,8 @@ def test_a_file_that_is_no_database_of_ours_is_told(
 
 
 def test_a_database_of_a_trial_is_told(signoff: Commands) -> None:
-    signoff.at.database.unlink()
-    with schema.owned(signoff.at.database, clock=SystemClock(), ids=RandomIds(), trial=True):
+    signoff.installation.database.unlink()
+    with schema.owned(signoff.installation.database, clock=SystemClock(), ids=RandomIds(), trial=True):
         pass
     assert "signoff try" in single(run_doctor(signoff, code=1), "database.schema")[1]
 
@@ -567,14 +569,14 @@ def test_an_older_schema_is_told(signoff: Commands, history: Path, monkeypatch: 
 
 @pytest.mark.usefixtures("no_bytecode")
 def test_a_newer_schema_is_told(signoff: Commands, history: Path) -> None:
-    schema.prepare(signoff.at.database, now=START, history=history)
+    schema.prepare(signoff.installation.database, now=START, history=history)
     findings = run_doctor(signoff, code=1)
     assert states(findings) == {"database.schema": "problem"}
     assert "newer Signoff" in single(findings, "database.schema")[1]
 
 
 def test_damage_is_told(signoff: Commands) -> None:
-    path = signoff.at.database
+    path = signoff.installation.database
     with closing(sqlite3.connect(path)) as file:
         (page,) = file.execute("PRAGMA page_size").fetchone()
         (root,) = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'person'").fetchone()
@@ -592,8 +594,8 @@ def test_a_check_that_takes_too_long_is_given_up(signoff: Commands, monkeypatch:
 
 
 def test_a_copy_without_a_log_is_told(signoff: Commands) -> None:
-    signoff.done("backup", "copy.db")
-    signoff.set(database_url=f"sqlite:///{signoff.at.folder}/copy.db")
+    signoff.run_ok("backup", "copy.db")
+    signoff.set(database_url=f"sqlite:///{signoff.installation.folder}/copy.db")
     findings = run_doctor(signoff, code=0)
     assert states(findings) == {"database.wal": "warning", "database.latest": "warning"}
     assert "It is a copy that `signoff backup` made." in single(findings, "database.latest")[1]
@@ -601,10 +603,10 @@ def test_a_copy_without_a_log_is_told(signoff: Commands) -> None:
 
 @pytest.mark.parametrize(("mode", "state"), [(0o640, "warning"), (0o622, "problem")])
 def test_a_file_that_others_may_open_is_told(signoff: Commands, mode: int, state: str) -> None:
-    signoff.at.database.chmod(mode)
+    signoff.installation.database.chmod(mode)
     findings = run_doctor(signoff)
     assert states(findings) == {"database.permissions": state}
-    assert findings["database.permissions"][0]["todo"] == f"chmod 600 {signoff.at.database}"
+    assert findings["database.permissions"][0]["todo"] == f"chmod 600 {signoff.installation.database}"
 
 
 BOUND = """
@@ -619,7 +621,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 @pytest.mark.parametrize("locked", ["file", "folder"])
 def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, empty_database: bytes) -> None:
-    folder = signoff.at.folder / "locked"
+    folder = signoff.installation.folder / "locked"
     folder.mkdir()
     path = folder / "signoff.db"
     path.write_bytes(empty_database)
@@ -628,8 +630,8 @@ def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, e
     try:
         finished = subprocess.run(
             [sys.executable, "-c", BOUND, str(SIGNOFF), "doctor", "--json"],
-            env={**signoff.at.environment, "SIGNOFF_DATABASE_URL": f"sqlite:///{path}"},
-            cwd=signoff.at.folder,
+            env={**signoff.installation.environment, "SIGNOFF_DATABASE_URL": f"sqlite:///{path}"},
+            cwd=signoff.installation.folder,
             capture_output=True,
             encoding="utf-8",
             check=False,
@@ -645,7 +647,7 @@ def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, e
 
 
 def test_a_process_that_owns_it_and_does_not_answer_is_told(signoff: Commands) -> None:
-    with lock.own(signoff.at.database):
+    with lock.own(signoff.installation.database):
         findings = run_doctor(signoff, code=0)
     assert states(findings) == {"database.owner": "warning"}
     assert f"A process (process {os.getpid()}) owns the database" in single(findings, "database.owner")[1]
@@ -653,10 +655,10 @@ def test_a_process_that_owns_it_and_does_not_answer_is_told(signoff: Commands) -
 
 
 def test_asking_for_the_owner_is_in_nobodys_way(signoff: Commands) -> None:
-    assert not lock.is_held(signoff.at.database)
-    with lock.own(signoff.at.database):
-        assert lock.is_held(signoff.at.database)
-    assert not lock.is_held(signoff.at.database)
+    assert not lock.is_held(signoff.installation.database)
+    with lock.own(signoff.installation.database):
+        assert lock.is_held(signoff.installation.database)
+    assert not lock.is_held(signoff.installation.database)
 
 
 @pytest.mark.parametrize(
@@ -672,8 +674,8 @@ def test_asking_for_the_owner_is_in_nobodys_way(signoff: Commands) -> None:
     ],
 )
 def test_the_file_system_is_told(signoff: Commands, mounted: str, state: str, expected: str) -> None:
-    folder = str(signoff.at.folder).replace("o", "\\157")  # as the kernel writes spaces
-    signoff.at.write(
+    folder = str(signoff.installation.folder).replace("o", "\\157")  # as the kernel writes spaces
+    signoff.installation.write(
         "mounts",
         f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:2 / {folder} rw shared:1 - {mounted} there rw\n"
         f"3 1 8:3 / {folder}/other rw - nfs there rw\nnonsense\n",
@@ -683,13 +685,13 @@ def test_the_file_system_is_told(signoff: Commands, mounted: str, state: str, ex
 
 
 def test_a_system_that_does_not_tell_its_mounts_is_no_problem(signoff: Commands) -> None:
-    (signoff.at.folder / "mounts").unlink()
+    (signoff.installation.folder / "mounts").unlink()
     assert single(run_doctor(signoff, code=0), "database.file_system")[0] == "ok"
 
 
 @pytest.mark.parametrize(("free", "state"), [(10**6, "problem"), (10**8, "warning"), (10**10, "ok")])
 def test_little_room_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
-    usage = shutil.disk_usage(signoff.at.folder)
+    usage = shutil.disk_usage(signoff.installation.folder)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
     assert single(run_doctor(signoff), "database.disk")[0] == state
 
@@ -703,7 +705,7 @@ def test_a_clock_of_long_ago_is_told(signoff: Commands, monkeypatch: pytest.Monk
 
 
 def test_a_clock_behind_the_audit_log_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
-    signoff.done("register", "hello.yaml")
+    signoff.run_ok("register", "hello.yaml")
     yesterday = FakeClock(SystemClock().now() - timedelta(days=1))
     monkeypatch.setattr(command, "SystemClock", lambda: yesterday)
     assert "is already past" in single(run_doctor(signoff, code=1), "machine.clock")[1]
@@ -728,10 +730,10 @@ def test_time_zones_that_are_missing_or_old_are_told(signoff: Commands, monkeypa
 
 
 def test_old_rules_of_time_zones_are_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = signoff.at.folder / "zones"
+    folder = signoff.installation.folder / "zones"
     (folder / "Europe").mkdir(parents=True)
-    signoff.at.write("zones/Europe/Berlin", "")
-    signoff.at.write("zones/tzdata.zi", "# version 2019c\n")
+    signoff.installation.write("zones/Europe/Berlin", "")
+    signoff.installation.write("zones/tzdata.zi", "# version 2019c\n")
     monkeypatch.setattr(machine, "_system_folders", lambda: [folder])
     state, message = single(run_doctor(signoff, code=0), "machine.time_zones")
     assert (state, "of 2019c" in message) == ("warning", True)
@@ -743,13 +745,13 @@ def test_old_rules_of_time_zones_are_told(signoff: Commands, monkeypatch: pytest
 
 
 def test_a_workflow_that_is_not_understood_is_told_and_so_are_its_runs(signoff: Commands) -> None:
-    signoff.done("register", "hello.yaml")
-    signoff.done("run", "hello")
+    signoff.run_ok("register", "hello.yaml")
+    signoff.run_ok("run", "hello")
     assert states(run_doctor(signoff, code=0)) == {}
-    signoff.at.write("hello.yaml", HELLO + "# changed\n")
-    signoff.done("register", "hello.yaml")
+    signoff.installation.write("hello.yaml", HELLO + "# changed\n")
+    signoff.run_ok("register", "hello.yaml")
     make(
-        signoff.at.database,
+        signoff.installation.database,
         "UPDATE workflow_version SET source = CAST(replace(CAST(source AS TEXT), 'uses: set', 'uses: sett') AS BLOB)",
     )
     runs, current = run_doctor(signoff, code=1)["workflows"]
@@ -759,8 +761,8 @@ def test_a_workflow_that_is_not_understood_is_told_and_so_are_its_runs(signoff: 
 
 
 def test_a_secret_that_is_not_set_is_told(signoff: Commands) -> None:
-    signoff.at.write("call.yaml", CALL.replace("URL", "https://shop.example.com"))
-    signoff.done("register", "call.yaml")
+    signoff.installation.write("call.yaml", CALL.replace("URL", "https://shop.example.com"))
+    signoff.run_ok("register", "call.yaml")
     findings = run_doctor(signoff, code=1)
     assert single(findings, "workflows.secrets") == (
         "problem",
@@ -775,8 +777,8 @@ def test_a_run_that_needs_attention_is_told(signoff: Commands) -> None:
     with open_http_service() as world:
         world.status = 500
         signoff.set(secret_SHOP="s3cret-of-the-shop")
-        signoff.at.write("call.yaml", CALL.replace("URL", world.url))
-        signoff.done("register", "call.yaml")
+        signoff.installation.write("call.yaml", CALL.replace("URL", world.url))
+        signoff.run_ok("register", "call.yaml")
         run = signoff.json("run", "call")["run"]
     findings = run_doctor(signoff, code=0)
     assert states(findings) == {"work.attention": "warning"}
@@ -784,12 +786,12 @@ def test_a_run_that_needs_attention_is_told(signoff: Commands) -> None:
 
 
 def test_copies_that_do_not_arrive_and_requests_that_nobody_saw_are_told(signoff: Commands) -> None:
-    signoff.done("register", "hello.yaml")
+    signoff.run_ok("register", "hello.yaml")
     for _ in range(4):
-        signoff.done("run", "hello")
+        signoff.run_ok("run", "hello")
     long_ago = "2026-01-01 00:00:00.000000"
     make(
-        signoff.at.database,
+        signoff.installation.database,
         "UPDATE delivery SET state = 'due', last_error = 'Slack asks us to slow down.', next_at = created_at, "
         "attempts = 3",
         f"UPDATE request SET first_shown_at = NULL, opened_at = '{long_ago}'",
@@ -799,16 +801,16 @@ def test_copies_that_do_not_arrive_and_requests_that_nobody_saw_are_told(signoff
     expected = single(findings, "work.copies")[1]
     assert expected.startswith("Copies that could not be shown so far: 4. lee@example.com (terminal): Slack asks us")
     assert expected.endswith("; and 1 more.")
-    make(signoff.at.database, "UPDATE delivery SET state = 'dead', next_at = NULL")
+    make(signoff.installation.database, "UPDATE delivery SET state = 'dead', next_at = NULL")
     assert "will never be shown: 4." in single(run_doctor(signoff, code=0), "work.copies")[1]
 
 
 def test_addresses_that_a_mail_server_refused_are_told(signoff: Commands) -> None:
-    signoff.done("register", "hello.yaml")
-    signoff.done("run", "hello")
+    signoff.run_ok("register", "hello.yaml")
+    signoff.run_ok("run", "hello")
     assert single(run_doctor(signoff, code=0), "work.addresses")[0] == "ok"
     make(
-        signoff.at.database,
+        signoff.installation.database,
         "UPDATE address SET refused_at = added_at, refused_why = 'There is no such mailbox.' "
         "WHERE value = 'lee@example.com'",
     )

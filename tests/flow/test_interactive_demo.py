@@ -31,7 +31,7 @@ from engine.steps import registry
 from engine.store import schema
 from engine.store.workflows import load_workflows
 from tests.support.http_service import PATIENCE
-from tests.support.processes import Installation, installation
+from tests.support.processes import Installation, create_installation
 
 LAST_LINE = "Ctrl-C stops it"
 GONE_ON = "The demo goes on where it stopped"
@@ -42,8 +42,8 @@ MIA = "mia@example.com"
 class Demo:
     """The process, its folder, and the people in its local Slack."""
 
-    def __init__(self, at: Installation) -> None:
-        self.at, self.folder = at, at.folder / "demo"
+    def __init__(self, installation: Installation) -> None:
+        self.installation, self.folder = installation, installation.folder / "demo"
         self.page, self.server, self.effects = free_port(), free_port(), free_port()
         self.process: subprocess.Popen[str] | None = None
 
@@ -56,7 +56,7 @@ class Demo:
 
     def start(self, *more: str) -> str:
         """Start the process, and return its output until it is ready."""
-        self.process = self.at.start(*self.options, *more)
+        self.process = self.installation.start(*self.options, *more)
         assert self.process.stdout is not None
         output = ""
         for line in self.process.stdout:
@@ -183,7 +183,7 @@ def buttons(message: dict[str, Any]) -> list[str]:
 @pytest.fixture
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A demo in a folder with a short path, which a socket needs."""
-    new_demo = Demo(installation(tmp_path_factory.mktemp("d")))
+    new_demo = Demo(create_installation(tmp_path_factory.mktemp("d")))
     yield new_demo
     if new_demo.process is not None and new_demo.process.poll() is None:
         new_demo.process.kill()
@@ -194,7 +194,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 def test_it_says_what_to_click_and_that_works(demo: Demo) -> None:
-    demo.at.settings.update(
+    demo.installation.settings.update(
         SIGNOFF_SLACK_BOT_TOKEN="of-the-user",
         SIGNOFF_BUILDERS="gus@example.com",
         SIGNOFF_LOG_LEVEL="loud",
@@ -413,7 +413,7 @@ def taken() -> Iterator[int]:
 def test_a_port_that_is_taken_is_an_error_with_its_flag(demo: Demo, part: str, flag: str) -> None:
     with taken() as port:
         setattr(demo, part, port)
-        finished = demo.at.run(*demo.options)
+        finished = demo.installation.run(*demo.options)
     assert (finished.code, finished.out) == (Exit.USAGE, "")
     named = rf"Error: Port {port} is taken by another program; name another one with {flag}, (.+)\.\n$"
     (advice,) = re.findall(named, finished.err)
@@ -425,7 +425,7 @@ def test_a_port_that_is_taken_is_an_error_with_its_flag(demo: Demo, part: str, f
 @pytest.mark.parametrize("more", [[], ["--fresh"]])
 def test_a_second_demo_in_the_same_folder_is_refused(demo: Demo, more: list[str]) -> None:
     demo.start()
-    finished = demo.at.run("demo", "--folder", demo.folder, *more)
+    finished = demo.installation.run("demo", "--folder", demo.folder, *more)
     assert (finished.code, finished.out) == (Exit.STORE, "")
     assert finished.err.startswith(f"Another `signoff demo` runs with the folder {demo.folder}. Stop it")
     demo.refund("A-1")
@@ -437,10 +437,10 @@ def test_a_file_that_cannot_be_used_is_named_and_kept(demo: Demo, name: str) -> 
     demo.folder.joinpath("demo.lock").touch()
     file = demo.folder / name
     file.write_bytes(b'{"version":' + b" " * 200)
-    finished = demo.at.run(*demo.options)
+    finished = demo.installation.run(*demo.options)
     assert (finished.code, finished.out) == (Exit.STORE, "")
     reason = rf"(The file )?{file} (cannot be read: .+\.|is not a Signoff database, .+;.+\.)"
-    assert re.fullmatch(rf"{reason} With --fresh the demo starts anew and deletes the saved state\.", finished.said)
+    assert re.fullmatch(rf"{reason} With --fresh the demo starts anew and deletes the saved state\.", finished.output)
     assert file.read_bytes() == b'{"version":' + b" " * 200
     assert GONE_ON not in demo.start("--fresh")
 
@@ -450,17 +450,17 @@ def test_a_real_database_is_neither_opened_nor_forgotten(demo: Demo, more: list[
     demo.folder.mkdir()
     database = demo.folder / "signoff.db"
     database.write_bytes(b"of a real server")
-    finished = demo.at.run(*demo.options, *more)
+    finished = demo.installation.run(*demo.options, *more)
     assert finished.code == Exit.STORE
-    assert "holds a database that is not a demo’s; name another folder with --folder." in finished.said
+    assert "holds a database that is not a demo’s; name another folder with --folder." in finished.output
     assert [(file.name, file.read_bytes()) for file in demo.folder.iterdir()] == [("signoff.db", b"of a real server")]
 
 
 def test_a_folder_that_cannot_be_made_is_named(demo: Demo) -> None:
     demo.folder.write_text("a file")
-    finished = demo.at.run(*demo.options)
+    finished = demo.installation.run(*demo.options)
     assert finished.code == Exit.STORE
-    assert f"The folder {demo.folder} cannot be written (File exists)" in finished.said
+    assert f"The folder {demo.folder} cannot be written (File exists)" in finished.output
 
 
 # -- its parts ----------------------------------------------------------------------------------------------

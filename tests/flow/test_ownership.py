@@ -20,7 +20,7 @@ GATED = HELLO + "    gate: {approvers: [lee@example.com]}\n"
 
 
 @pytest.fixture
-def at(tmp_path: Path, empty_database: bytes) -> Installation:
+def installation(tmp_path: Path, empty_database: bytes) -> Installation:
     folder = tmp_path / "data"
     folder.mkdir()
     here = Installation(tmp_path, folder / "signoff.db")
@@ -40,39 +40,39 @@ steps:
 """
 
 
-def other_folder(at: Installation) -> Path:
-    found = at.folder / "other"
+def other_folder(installation: Installation) -> Path:
+    found = installation.folder / "other"
     found.mkdir()
     return found
 
 
-def hard_link(at: Installation) -> Path:
-    path = other_folder(at) / "second.db"
-    path.hardlink_to(at.database)
+def hard_link(installation: Installation) -> Path:
+    path = other_folder(installation) / "second.db"
+    path.hardlink_to(installation.database)
     return path
 
 
-def link_to_a_hard_link(at: Installation) -> Path:
-    path = at.folder / "third.db"
-    path.symlink_to(hard_link(at))
+def link_to_a_hard_link(installation: Installation) -> Path:
+    path = installation.folder / "third.db"
+    path.symlink_to(hard_link(installation))
     return path
 
 
-def symbolic_link(at: Installation) -> Path:
-    path = other_folder(at) / "second.db"
-    path.symlink_to(at.database)
+def symbolic_link(installation: Installation) -> Path:
+    path = other_folder(installation) / "second.db"
+    path.symlink_to(installation.database)
     return path
 
 
-def linked_folder(at: Installation) -> Path:
-    (at.folder / "other").symlink_to(at.database.parent)
-    return at.folder / "other" / "signoff.db"
+def linked_folder(installation: Installation) -> Path:
+    (installation.folder / "other").symlink_to(installation.database.parent)
+    return installation.folder / "other" / "signoff.db"
 
 
-def relative_link(at: Installation) -> Path:
-    path = other_folder(at) / "second.db"
+def relative_link(installation: Installation) -> Path:
+    path = other_folder(installation) / "second.db"
     path.symlink_to("../data/signoff.db")
-    return at.folder / "data" / ".." / "other" / "second.db"
+    return installation.folder / "data" / ".." / "other" / "second.db"
 
 
 SECOND_NAMES: list[Callable[[Installation], Path]] = [
@@ -86,33 +86,33 @@ SECOND_NAMES: list[Callable[[Installation], Path]] = [
 
 @pytest.mark.parametrize("second_name", SECOND_NAMES)
 def test_a_server_under_a_second_name_of_the_file_is_refused(
-    at: Installation, signoff: Commands, second_name: Callable[[Installation], Path]
+    installation: Installation, signoff: Commands, second_name: Callable[[Installation], Path]
 ) -> None:
-    second = second_name(at)
-    with serving(at) as server:
-        signoff.done("register", "hello.yaml")
+    second = second_name(installation)
+    with serving(installation) as server:
+        signoff.run_ok("register", "hello.yaml")
         run = signoff.json("run", "hello")["run"]
         signoff.set(database_url=f"sqlite:///{second}")
         for command in ("migrate", "serve"):
             refused = signoff(command)
             assert refused.code == 4
             assert refused.err.startswith(f"Another Signoff process uses {second}. ")
-        signoff.set(database_url=f"sqlite:///{at.database}")
+        signoff.set(database_url=f"sqlite:///{installation.database}")
         (asked,) = signoff.json("requests")
-        signoff.done("decide", asked["id"], "approve")
+        signoff.run_ok("decide", asked["id"], "approve")
         assert server.stop() == 0
     assert signoff.json("runs", run)["status"] == "succeeded"
-    assert signoff.done("audit", "verify").code == 0
+    assert signoff.run_ok("audit", "verify").code == 0
 
 
-def test_a_server_on_the_file_mounted_elsewhere_is_refused(at: Installation, signoff: Commands) -> None:
-    second = other_folder(at) / "second.db"
+def test_a_server_on_the_file_mounted_elsewhere_is_refused(installation: Installation, signoff: Commands) -> None:
+    second = other_folder(installation) / "second.db"
     second.touch()
-    script = f'mount --bind "{at.database}" "{second}" && exec "{SIGNOFF}" serve'
-    with serving(at):
+    script = f'mount --bind "{installation.database}" "{second}" && exec "{SIGNOFF}" serve'
+    with serving(installation):
         finished = subprocess.run(
             ["unshare", "--mount", "--map-root-user", "sh", "-c", script],
-            env={**at.environment, "SIGNOFF_DATABASE_URL": f"sqlite:///{second}"},
+            env={**installation.environment, "SIGNOFF_DATABASE_URL": f"sqlite:///{second}"},
             capture_output=True,
             encoding="utf-8",
             timeout=PATIENCE,
@@ -122,60 +122,60 @@ def test_a_server_on_the_file_mounted_elsewhere_is_refused(at: Installation, sig
             pytest.skip(f"this machine mounts nothing for us: {finished.stderr}")
         assert finished.returncode == 4
         assert finished.stderr.startswith(f"Another Signoff process uses {second}. ")
-        signoff.done("register", "hello.yaml")
+        signoff.run_ok("register", "hello.yaml")
 
 
 @pytest.mark.parametrize("second_name", [symbolic_link, linked_folder, relative_link])
 def test_commands_that_follow_a_symbolic_link_reach_the_server(
-    at: Installation, signoff: Commands, second_name: Callable[[Installation], Path]
+    installation: Installation, signoff: Commands, second_name: Callable[[Installation], Path]
 ) -> None:
-    second = second_name(at)
-    with serving(at) as server:
+    second = second_name(installation)
+    with serving(installation) as server:
         signoff.set(database_url=f"sqlite:///{second}")
-        signoff.done("register", "hello.yaml")
-        started = signoff.done("run", "hello")
+        signoff.run_ok("register", "hello.yaml")
+        started = signoff.run_ok("run", "hello")
         assert started.err == "", "the server tells the approvers, not the command"
         (asked,) = signoff.json("requests")
-        signoff.done("decide", asked["id"], "approve")
+        signoff.run_ok("decide", asked["id"], "approve")
         assert server.stop() == 0
-    assert f"signoff decide {asked['id']} approve" in server.said
+    assert f"signoff decide {asked['id']} approve" in server.output
 
 
 def test_a_server_that_was_given_a_symbolic_link_is_reached_by_the_file_itself(
-    at: Installation, signoff: Commands
+    installation: Installation, signoff: Commands
 ) -> None:
-    signoff.done("register", "hello.yaml")
-    linked = Installation(at.folder, symbolic_link(at))
+    signoff.run_ok("register", "hello.yaml")
+    linked = Installation(installation.folder, symbolic_link(installation))
     with serving(linked) as server:
-        assert signoff.done("run", "hello").err == ""
-        assert server.socket == at.database.with_name("signoff.db.sock")
+        assert signoff.run_ok("run", "hello").err == ""
+        assert server.socket == installation.database.with_name("signoff.db.sock")
         assert signoff("serve").code == 4
     assert not any(one.name.endswith(".key") for one in linked.database.parent.iterdir())
 
 
-def test_a_file_that_takes_the_place_of_an_owned_one_has_no_second_owner(at: Installation) -> None:
-    with lock.own(at.database):
-        at.database.rename(at.folder / "moved.db")
-        with pytest.raises(StoreLocked), lock.own(at.database):
+def test_a_file_that_takes_the_place_of_an_owned_one_has_no_second_owner(installation: Installation) -> None:
+    with lock.own(installation.database):
+        installation.database.rename(installation.folder / "moved.db")
+        with pytest.raises(StoreLocked), lock.own(installation.database):
             pytest.fail("there are two owners")
 
 
-def test_a_loop_of_symbolic_links_is_told_in_a_sentence(at: Installation, signoff: Commands) -> None:
-    loop = at.folder / "loop.db"
+def test_a_loop_of_symbolic_links_is_told_in_a_sentence(installation: Installation, signoff: Commands) -> None:
+    loop = installation.folder / "loop.db"
     loop.symlink_to(loop)
     signoff.set(database_url=f"sqlite:///{loop}")
     for command in ("serve", "migrate", "workflows"):
         finished = signoff(command)
-        assert finished.code == 4, finished.said
+        assert finished.code == 4, finished.output
         assert len(finished.err.splitlines()) == 1
         assert str(loop) in finished.err
 
 
-def test_looking_for_the_owner_leaves_the_locks_of_sqlite_alone(at: Installation, signoff: Commands) -> None:
+def test_looking_for_the_owner_leaves_the_locks_of_sqlite_alone(installation: Installation, signoff: Commands) -> None:
     """A second name is not held beside it, so only the file itself can tell."""
-    second = hard_link(at)
+    second = hard_link(installation)
     assert not lock.is_held(second)
-    with serving(at):
+    with serving(installation):
         signoff.set(database_url=f"sqlite:///{second}")
         found = signoff("doctor", "--json").json
         owner = next(one for one in found if one["check"] == "database.owner")
@@ -187,46 +187,46 @@ def test_looking_for_the_owner_leaves_the_locks_of_sqlite_alone(at: Installation
 # -- what happens to the files of a server that runs --------------------------------------------------------
 
 
-def move(at: Installation) -> Path:
-    return at.database.rename(at.folder / "moved.db")
+def move(installation: Installation) -> Path:
+    return installation.database.rename(installation.folder / "moved.db")
 
 
-def move_the_folder(at: Installation) -> Path:
-    at.database.parent.rename(at.folder / "elsewhere")
-    return at.folder / "elsewhere" / at.database.name
+def move_the_folder(installation: Installation) -> Path:
+    installation.database.parent.rename(installation.folder / "elsewhere")
+    return installation.folder / "elsewhere" / installation.database.name
 
 
-def remove(at: Installation) -> Path:
-    at.database.unlink()
-    return at.database.with_name("signoff.db.rescued")
+def remove(installation: Installation) -> Path:
+    installation.database.unlink()
+    return installation.database.with_name("signoff.db.rescued")
 
 
-def replace(at: Installation) -> Path:
-    other = at.folder / "other.db"
-    shutil.copy(at.database, other)
-    other.replace(at.database)
-    return at.database.with_name("signoff.db.rescued")
+def replace(installation: Installation) -> Path:
+    other = installation.folder / "other.db"
+    shutil.copy(installation.database, other)
+    other.replace(installation.database)
+    return installation.database.with_name("signoff.db.rescued")
 
 
-def remove_all_beside_it(at: Installation) -> Path:
-    for one in at.database.parent.iterdir():
+def remove_all_beside_it(installation: Installation) -> Path:
+    for one in installation.database.parent.iterdir():
         one.unlink(missing_ok=True)  # the server may be quicker with its socket: it stops while this goes on
-    return at.database.with_name("signoff.db.rescued")
+    return installation.database.with_name("signoff.db.rescued")
 
 
 def ending(end: str) -> Callable[[Installation], Path]:
-    def remove_beside(at: Installation) -> Path:
-        at.database.with_name(at.database.name + end).unlink()
-        return at.database
+    def remove_beside(installation: Installation) -> Path:
+        installation.database.with_name(installation.database.name + end).unlink()
+        return installation.database
 
     return remove_beside
 
 
-def replace_the_lock(at: Installation) -> Path:
-    beside = lock.lock_path(at.database)
+def replace_the_lock(installation: Installation) -> Path:
+    beside = lock.lock_path(installation.database)
     beside.unlink()
     beside.touch()
-    return at.database
+    return installation.database
 
 
 HAPPENINGS: list[Callable[[Installation], Path]] = [
@@ -237,54 +237,56 @@ HAPPENINGS: list[Callable[[Installation], Path]] = [
 
 @pytest.mark.parametrize("happening", HAPPENINGS)
 def test_a_server_whose_files_are_taken_away_stops_says_why_and_loses_nothing(
-    at: Installation, signoff: Commands, happening: Callable[[Installation], Path]
+    installation: Installation, signoff: Commands, happening: Callable[[Installation], Path]
 ) -> None:
-    with serving(at) as server:
-        signoff.done("register", "hello.yaml")
+    with serving(installation) as server:
+        signoff.run_ok("register", "hello.yaml")
         run = signoff.json("run", "hello")["run"]
-        where = happening(at)
+        where = happening(installation)
         assert server.wait() == 4
-    last = server.said.splitlines()[-1]
+    last = server.output.splitlines()[-1]
     assert "so Signoff stops." in last
     assert f"All that was saved is in {where}." in last or f"all that was saved is in {where}." in last
-    assert "Traceback" not in server.said
-    if where != at.database:
-        assert f"back to {at.database}" in last or f"to {at.database}, and start again." in last
-        at.database.parent.mkdir(exist_ok=True)
-        where.replace(at.database)
+    assert "Traceback" not in server.output
+    if where != installation.database:
+        assert f"back to {installation.database}" in last or f"to {installation.database}, and start again." in last
+        installation.database.parent.mkdir(exist_ok=True)
+        where.replace(installation.database)
     assert where.stat().st_mode & 0o777 == 0o600 if where.exists() else True
     (asked,) = signoff.json("requests")
     assert asked["run"] == run
-    signoff.done("decide", asked["id"], "approve")
-    signoff.done("audit", "verify")
+    signoff.run_ok("decide", asked["id"], "approve")
+    signoff.run_ok("audit", "verify")
 
 
 def test_an_effect_under_way_when_the_database_is_removed_is_recorded_in_what_is_saved(
-    at: Installation, signoff: Commands, world: HttpService
+    installation: Installation, signoff: Commands, http_service: HttpService
 ) -> None:
-    at.write("call.yaml", CALL.replace("URL", world.url))
-    signoff.done("register", "call.yaml")
-    world.held.clear()
-    with serving(at) as server:
+    installation.write("call.yaml", CALL.replace("URL", http_service.url))
+    signoff.run_ok("register", "call.yaml")
+    http_service.may_answer.clear()
+    with serving(installation) as server:
         run = signoff.json("run", "call")["run"]
-        world.wait_for(1)
-        where = remove(at)
+        http_service.wait_for(1)
+        where = remove(installation)
         while server.socket.exists():  # it takes no more commands, and waits for the effect
             assert server.process.poll() is None
-        world.held.set()
+        http_service.may_answer.set()
         assert server.wait() == 4
-    where.replace(at.database)
+    where.replace(installation.database)
     found = signoff.json("runs", run)
-    assert (found["steps"][0]["status"], len(world.posts)) == ("succeeded", 1)
+    assert (found["steps"][0]["status"], len(http_service.posts)) == ("succeeded", 1)
 
 
-def test_a_server_whose_database_is_written_over_stops_and_says_what_to_do(at: Installation, signoff: Commands) -> None:
-    signoff.done("register", "hello.yaml")
-    signoff.done("backup", "copy.db")
-    with serving(at) as server:
-        signoff.done("run", "hello")
-        with (at.folder / "copy.db").open("rb") as copy, at.database.open("r+b") as file:
+def test_a_server_whose_database_is_written_over_stops_and_says_what_to_do(
+    installation: Installation, signoff: Commands
+) -> None:
+    signoff.run_ok("register", "hello.yaml")
+    signoff.run_ok("backup", "copy.db")
+    with serving(installation) as server:
+        signoff.run_ok("run", "hello")
+        with (installation.folder / "copy.db").open("rb") as copy, installation.database.open("r+b") as file:
             shutil.copyfileobj(copy, file)
         assert server.wait() == 4
-    assert "Something else was written into the database" in server.said.splitlines()[-1]
-    assert "restore a backup while no server runs" in server.said.splitlines()[-1]
+    assert "Something else was written into the database" in server.output.splitlines()[-1]
+    assert "restore a backup while no server runs" in server.output.splitlines()[-1]

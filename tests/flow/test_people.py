@@ -44,9 +44,9 @@ async def test_a_closed_account_is_not_asked_by_mail_though_nothing_is_known_of_
 
 
 @pytest.fixture
-def at(at: Installation) -> Installation:
-    at.write("hello.yaml", HELLO.replace("steps:", "owner: sam@example.com\nsteps:"))
-    return at
+def installation(installation: Installation) -> Installation:
+    installation.write("hello.yaml", HELLO.replace("steps:", "owner: sam@example.com\nsteps:"))
+    return installation
 
 
 def make(database: Path, *statements: str) -> None:
@@ -57,38 +57,38 @@ def make(database: Path, *statements: str) -> None:
 
 
 def test_people_are_listed_and_shown_with_what_said_so(signoff: Commands) -> None:
-    signoff.done("register", "hello.yaml")
-    signoff.done("run", "hello")
+    signoff.run_ok("register", "hello.yaml")
+    signoff.run_ok("run", "hello")
     listed = {one["addresses"][0]: one for one in signoff.json("people", "list")}
     assert "sam@example.com" in listed
-    assert "sam@example.com" in signoff.done("people", "list").out
+    assert "sam@example.com" in signoff.run_ok("people", "list").out
     for who in "sam@example.com", "SAM@example.com", listed["sam@example.com"]["id"]:
         shown = signoff.json("people", "show", who)
         (period,) = shown["history"]
         assert (period["address"], period["until"]) == ("sam@example.com", None)
         assert period["evidence"] == "sam@example.com names it."
-    assert "sam@example.com names it." in " ".join(signoff.done("people", "show", "sam@example.com").out.split())
-    assert signoff("people", "show", "nobody@example.com").said == "There is no person nobody@example.com."
+    assert "sam@example.com names it." in " ".join(signoff.run_ok("people", "show", "sam@example.com").out.split())
+    assert signoff("people", "show", "nobody@example.com").output == "There is no person nobody@example.com."
 
 
 def test_whose_an_address_is_can_be_undone(signoff: Commands) -> None:
-    signoff.done("register", "hello.yaml")
-    signoff.done("run", "hello")
-    undone = signoff.done("people", "undo", "sam@example.com").out
+    signoff.run_ok("register", "hello.yaml")
+    signoff.run_ok("run", "hello")
+    undone = signoff.run_ok("people", "undo", "sam@example.com").out
     assert undone.startswith("sam@example.com belongs to no person now, and not to sam@example.com any more.")
     assert signoff("people", "undo", "sam@example.com").code == 1
     assert signoff("people", "undo", "owner").code == 2
-    entries = [json.loads(line) for line in signoff.done("audit", "export").out.splitlines()]
+    entries = [json.loads(line) for line in signoff.run_ok("audit", "export").out.splitlines()]
     assert json.loads(entries[-1]["leaf"])["kind"] == "person.undone"
-    signoff.done("audit", "verify")
+    signoff.run_ok("audit", "verify")
 
 
 def test_accounts_that_were_joined_are_separated_by_the_next_command_and_told_by_doctor(signoff: Commands) -> None:
-    signoff.done("register", "hello.yaml")
-    signoff.done("run", "hello")
+    signoff.run_ok("register", "hello.yaml")
+    signoff.run_ok("run", "hello")
     row = "SELECT workspace, 'slack', '{}', person, added_at, NULL, NULL FROM address WHERE value = 'lee@example.com'"
     make(
-        signoff.at.database,
+        signoff.installation.database,
         f"INSERT INTO address {row.format('U0LEE')}",
         f"INSERT INTO address {row.format('U0KIM')}",
     )
@@ -99,7 +99,7 @@ def test_accounts_that_were_joined_are_separated_by_the_next_command_and_told_by
 
     assert told()[0] == "warning"
     assert "one person until the server starts" in told()[1]
-    signoff.done("run", "hello")
+    signoff.run_ok("run", "hello")
     state, text = told()
     assert state == "warning"
     assert "U0KIM" in text

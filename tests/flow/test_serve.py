@@ -47,9 +47,9 @@ steps:
 
 
 @pytest.fixture
-def at(at: Installation) -> Installation:
-    at.write("hello.yaml", HELLO)
-    return at
+def installation(installation: Installation) -> Installation:
+    installation.write("hello.yaml", HELLO)
+    return installation
 
 
 def mode(path: Path) -> int:
@@ -80,27 +80,28 @@ def refused(path: Path, command: str, body: bytes) -> str:
 # -- one owner ----------------------------------------------------------------------------------------------
 
 
-def test_a_second_server_on_the_same_database_is_refused(at: Installation, signoff: Commands) -> None:
-    with serving(at) as server:
+def test_a_second_server_on_the_same_database_is_refused(installation: Installation, signoff: Commands) -> None:
+    with serving(installation) as server:
         finished = signoff("serve")
         assert finished.code == 4
         assert finished.err == (
-            f"Another Signoff process uses {at.database}. Stop it, or set SIGNOFF_DATABASE_URL to another file.\n"
+            f"Another Signoff process uses {installation.database}. "
+            "Stop it, or set SIGNOFF_DATABASE_URL to another file.\n"
         )
         assert signoff("migrate").code == 4
         # The first one has not lost its door.
-        signoff.done("register", "hello.yaml")
+        signoff.run_ok("register", "hello.yaml")
         assert server.stop() == 0
-    assert "Stopped; every run goes on at the next start." in server.said
+    assert "Stopped; every run goes on at the next start." in server.output
 
 
-def test_only_the_user_may_open_the_socket_and_the_database(at: Installation, signoff: Commands) -> None:
-    at.database.unlink()
-    with serving(at) as server:
-        signoff.done("register", "hello.yaml")
+def test_only_the_user_may_open_the_socket_and_the_database(installation: Installation, signoff: Commands) -> None:
+    installation.database.unlink()
+    with serving(installation) as server:
+        signoff.run_ok("register", "hello.yaml")
         for suffix in ("", "-wal", "-shm", ".lock", ".sock"):
-            assert mode(at.database.with_name(at.database.name + suffix)) == 0o600, suffix
-        assert server.socket == at.database.with_name("signoff.db.sock")
+            assert mode(installation.database.with_name(installation.database.name + suffix)) == 0o600, suffix
+        assert server.socket == installation.database.with_name("signoff.db.sock")
         assert server.stop(signal.SIGINT) == 0
     assert not server.socket.exists()
 
@@ -108,85 +109,87 @@ def test_only_the_user_may_open_the_socket_and_the_database(at: Installation, si
 # -- two ways to the data -----------------------------------------------------------------------------------
 
 
-def test_commands_go_through_the_server_that_runs(at: Installation, signoff: Commands) -> None:
-    with serving(at) as server:
-        registered = signoff.done("register", "hello.yaml")
-        started = signoff.done("run", "hello", "--key", "k")
+def test_commands_go_through_the_server_that_runs(installation: Installation, signoff: Commands) -> None:
+    with serving(installation) as server:
+        registered = signoff.run_ok("register", "hello.yaml")
+        started = signoff.run_ok("run", "hello", "--key", "k")
         assert registered.out == "Registered hello, version 1. Run it: signoff run hello\n"
         # The server tells the approvers, not the command.
         assert started.err == ""
         (asked,) = signoff.json("requests")
-        signoff.done("backup", "copy.db")
+        signoff.run_ok("backup", "copy.db")
         assert signoff("decide", asked["id"], "approve", "--digest", "stale").code == 1
         assert signoff.json("decide", asked["id"], "approve")["state"] == "approved"
         assert signoff("decide", asked["id"], "approve").err.startswith("This request was already approved by you")
         other = signoff.json("run", "hello")["run"]
-        signoff.done("cancel", other)
+        signoff.run_ok("cancel", other)
         assert signoff("resume", other, "stop").code == 1
         assert signoff("run", "helo").err == "There is no workflow helo. Did you mean hello?\n"
-        signoff.at.write("bad.yaml", HELLO.replace("uses: set", "uses: sett"))
+        signoff.installation.write("bad.yaml", HELLO.replace("uses: set", "uses: sett"))
         assert signoff("register", "bad.yaml").err.startswith("bad.yaml:5:11: ")
         assert server.stop() == 0
-    assert f"signoff decide {asked['id']} approve" in server.said
-    signoff.set(database_url=f"sqlite:///{at.folder / 'copy.db'}")
+    assert f"signoff decide {asked['id']} approve" in server.output
+    signoff.set(database_url=f"sqlite:///{installation.folder / 'copy.db'}")
     assert [one["state"] for one in signoff.json("requests")] == ["pending"]
 
 
-def test_the_server_decides_who_the_operator_is(at: Installation, signoff: Commands) -> None:
-    with serving(at):
-        signoff.done("register", "hello.yaml")
+def test_the_server_decides_who_the_operator_is(installation: Installation, signoff: Commands) -> None:
+    with serving(installation):
+        signoff.run_ok("register", "hello.yaml")
         signoff.set(operator="kim@example.com")
-        signoff.done("run", "hello")
+        signoff.run_ok("run", "hello")
         (asked,) = signoff.json("requests")
         assert asked["requester"]["name"] == "lee@example.com"
-        signoff.done("decide", asked["id"], "approve")
+        signoff.run_ok("decide", asked["id"], "approve")
 
 
-def test_what_was_left_waiting_goes_on_under_the_next_owner(at: Installation, signoff: Commands) -> None:
-    signoff.done("register", "hello.yaml")
+def test_what_was_left_waiting_goes_on_under_the_next_owner(installation: Installation, signoff: Commands) -> None:
+    signoff.run_ok("register", "hello.yaml")
     run = signoff.json("run", "hello")["run"]
-    with serving(at) as server:
+    with serving(installation) as server:
         (asked,) = signoff.json("requests")
         server.kill()
     assert signoff.json("runs", run)["status"] == "waiting"
-    signoff.done("decide", asked["id"], "approve")
+    signoff.run_ok("decide", asked["id"], "approve")
     assert signoff.json("runs", run)["status"] == "succeeded"
 
 
-def test_the_socket_of_a_killed_server_is_no_obstacle(at: Installation, signoff: Commands) -> None:
-    with serving(at) as server:
+def test_the_socket_of_a_killed_server_is_no_obstacle(installation: Installation, signoff: Commands) -> None:
+    with serving(installation) as server:
         server.kill()
         assert server.socket.is_socket()
-    signoff.done("register", "hello.yaml")
-    with serving(at) as server:
-        signoff.done("run", "hello")
+    signoff.run_ok("register", "hello.yaml")
+    with serving(installation) as server:
+        signoff.run_ok("run", "hello")
         assert server.stop() == 0
 
 
-def test_something_else_in_the_place_of_the_socket_is_no_obstacle(at: Installation, signoff: Commands) -> None:
-    socket_path(at.database).write_text("a note")
-    signoff.done("register", "hello.yaml")
-    with serving(at):
-        signoff.done("run", "hello")
+def test_something_else_in_the_place_of_the_socket_is_no_obstacle(
+    installation: Installation, signoff: Commands
+) -> None:
+    socket_path(installation.database).write_text("a note")
+    signoff.run_ok("register", "hello.yaml")
+    with serving(installation):
+        signoff.run_ok("run", "hello")
 
 
 def test_a_run_that_was_cut_off_under_a_clock_that_was_ahead_is_taken_up_at_once(
-    at: Installation, signoff: Commands, world: HttpService
+    installation: Installation, signoff: Commands, http_service: HttpService
 ) -> None:
-    signoff.at.write("call.yaml", CALL.replace("URL", world.url))
-    signoff.done("register", "call.yaml")
-    world.held.clear()
-    with serving(at) as server:
+    signoff.installation.write("call.yaml", CALL.replace("URL", http_service.url))
+    signoff.run_ok("register", "call.yaml")
+    http_service.may_answer.clear()
+    with serving(installation) as server:
         run = signoff.json("run", "call")["run"]
-        world.wait_for(1)
+        http_service.wait_for(1)
         server.kill()
-    world.held.set()
-    with closing(sqlite3.connect(at.database)) as file, file:
+    http_service.may_answer.set()
+    with closing(sqlite3.connect(installation.database)) as file, file:
         # What a clock leaves that was a year ahead when the server was killed.
         file.execute(
             "UPDATE run SET ready_at = datetime(ready_at, '+1 year'), lease_until = datetime('now', '+1 year')"
         )
-    with serving(at):
+    with serving(installation):
         while (found := signoff.json("runs", run))["status"] == "running":
             pass
     assert found["status"] == "needs_attention"
@@ -196,18 +199,18 @@ def test_a_run_that_was_cut_off_under_a_clock_that_was_ahead_is_taken_up_at_once
 
 
 def test_a_server_that_is_told_to_stop_finishes_and_records_the_effect_under_way(
-    at: Installation, signoff: Commands, world: HttpService
+    installation: Installation, signoff: Commands, http_service: HttpService
 ) -> None:
-    signoff.at.write("call.yaml", CALL.replace("URL", world.url))
-    signoff.done("register", "call.yaml")
-    world.held.clear()
-    with serving(at) as server:
+    signoff.installation.write("call.yaml", CALL.replace("URL", http_service.url))
+    signoff.run_ok("register", "call.yaml")
+    http_service.may_answer.clear()
+    with serving(installation) as server:
         run = signoff.json("run", "call")["run"]
-        world.wait_for(1)
+        http_service.wait_for(1)
         server.process.send_signal(signal.SIGTERM)
-        while socket_path(at.database).exists():
+        while socket_path(installation.database).exists():
             assert server.process.poll() is None
-        world.held.set()
+        http_service.may_answer.set()
         assert server.wait() == 0
     found = signoff.json("runs", run)
     assert (found["status"], found["steps"][0]["status"]) == ("waiting", "succeeded")
@@ -225,17 +228,17 @@ def test_a_very_long_database_path_has_its_socket_elsewhere(tmp_path: Path, sign
     with serving(at) as server:
         assert len(os.fsencode(server.socket)) <= MAX_PATH
         assert (mode(server.socket), mode(server.socket.parent)) == (0o600, 0o700)
-        assert at.run("register", signoff.at.folder / "hello.yaml").code == 0
+        assert at.run("register", signoff.installation.folder / "hello.yaml").code == 0
         signoff.set(database_url=f"sqlite:///{at.database}")
         assert signoff.json("workflows")[0]["name"] == "hello"
         assert signoff("serve").code == 4
 
 
-def test_what_the_socket_does_not_understand_gets_a_sentence(at: Installation, signoff: Commands) -> None:
-    signoff.done("register", "hello.yaml")
+def test_what_the_socket_does_not_understand_gets_a_sentence(installation: Installation, signoff: Commands) -> None:
+    signoff.run_ok("register", "hello.yaml")
     started = signoff.json("run", "hello")
     (asked,) = signoff.json("requests")
-    with serving(at) as server:
+    with serving(installation) as server:
         path = server.socket
         not_understood = "This server did not understand the command; use the same version of signoff."
         for command, body in [
@@ -276,10 +279,10 @@ def test_what_the_socket_does_not_understand_gets_a_sentence(at: Installation, s
         # And it still serves.
         assert len(signoff.json("requests")) == 1
         assert len(signoff.json("runs")) == 1
-        signoff.done("decide", asked["id"], "approve")
+        signoff.run_ok("decide", asked["id"], "approve")
         assert server.stop() == 0
-    assert "Traceback" not in server.said
-    assert "incident" not in server.said
+    assert "Traceback" not in server.output
+    assert "incident" not in server.output
 
 
 def test_a_client_that_finds_nobody_is_told_so(tmp_path: Path) -> None:
@@ -289,8 +292,8 @@ def test_a_client_that_finds_nobody_is_told_so(tmp_path: Path) -> None:
 # -- settings -----------------------------------------------------------------------------------------------
 
 
-def test_every_wrong_setting_is_told_at_once(at: Installation, signoff: Commands) -> None:
-    signoff.at.write(".env", "SIGNOFF_LOG_FORMAT=xml\nSIGNOFF_ADMINS=sam@example.com,nobody\n")
+def test_every_wrong_setting_is_told_at_once(installation: Installation, signoff: Commands) -> None:
+    signoff.installation.write(".env", "SIGNOFF_LOG_FORMAT=xml\nSIGNOFF_ADMINS=sam@example.com,nobody\n")
     signoff.set(operator="lee", database_url="mysql://x", log_level="loud", oparator="lee@example.com")
     for command in ("serve", "runs", "try"):
         finished = signoff(command, *(["hello.yaml"] if command == "try" else []))
@@ -303,30 +306,30 @@ def test_every_wrong_setting_is_told_at_once(at: Installation, signoff: Commands
 
 
 @pytest.mark.parametrize("command", ["serve", "runs", "try"])
-def test_a_file_of_settings_that_never_ends_holds_no_command_up(at: Installation, command: str) -> None:
-    os.mkfifo(at.folder / ".env")
-    given = [command, at.folder / "hello.yaml"] if command == "try" else [command]
-    finished = at.run(*given)
+def test_a_file_of_settings_that_never_ends_holds_no_command_up(installation: Installation, command: str) -> None:
+    os.mkfifo(installation.folder / ".env")
+    given = [command, installation.folder / "hello.yaml"] if command == "try" else [command]
+    finished = installation.run(*given)
     assert (finished.code, len(finished.err.splitlines())) == (2, 2)
-    assert f"{at.folder / '.env'} is no regular file" in finished.err
+    assert f"{installation.folder / '.env'} is no regular file" in finished.err
 
 
 @pytest.mark.parametrize(
     "url", ["sqlite:///:memory:", "sqlite:////srv/signoff.db?mode=memory", "sqlite:///file::memory:?cache=shared"]
 )
-def test_a_database_that_ends_with_the_server_is_refused_by_every_command(at: Installation, url: str) -> None:
-    here = Installation(at.folder, at.database, {"SIGNOFF_DATABASE_URL": url})
+def test_a_database_that_ends_with_the_server_is_refused_by_every_command(installation: Installation, url: str) -> None:
+    here = Installation(installation.folder, installation.database, {"SIGNOFF_DATABASE_URL": url})
     for command in ("serve", "runs", "migrate"):
         finished = here.run(command)
         assert (finished.code, len(finished.err.splitlines())) == (2, 2)
         assert "SIGNOFF_DATABASE_URL: " in finished.err
-    assert {one.name for one in at.folder.iterdir() if "memory" in one.name} == set()
+    assert {one.name for one in installation.folder.iterdir() if "memory" in one.name} == set()
 
 
-def test_a_server_logs_as_it_is_set_to(at: Installation) -> None:
-    at.settings.update(SIGNOFF_LOG_FORMAT="json", SIGNOFF_LOG_LEVEL="INFO")
-    with serving(at) as server:
+def test_a_server_logs_as_it_is_set_to(installation: Installation) -> None:
+    installation.settings.update(SIGNOFF_LOG_FORMAT="json", SIGNOFF_LOG_LEVEL="INFO")
+    with serving(installation) as server:
         refused(server.socket, "start", b"{")
         assert server.stop() == 0
-    entries = [json_values.loads(line) for line in server.said.splitlines() if line.startswith("{")]
+    entries = [json_values.loads(line) for line in server.output.splitlines() if line.startswith("{")]
     assert any(isinstance(one, dict) and one["logger"] == "bot.local.server" for one in entries)

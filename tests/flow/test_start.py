@@ -13,7 +13,7 @@ import pytest
 
 from bot.cli.lazy import LazyCommand
 from bot.cli.main import signoff
-from tests.support.processes import HELLO, Installation, installation
+from tests.support.processes import HELLO, Installation, create_installation
 
 ROOT = Path(__file__).parents[2]
 NAMES = """
@@ -33,19 +33,19 @@ DATA = {"pydantic", "yaml", "rich"}
 
 
 @pytest.fixture
-def at(tmp_path: Path, empty_database: bytes) -> Installation:
-    at = installation(tmp_path)
-    at.database.write_bytes(empty_database)
-    at.write("hello.yaml", HELLO)
-    return at
+def installation(tmp_path: Path, empty_database: bytes) -> Installation:
+    installation = create_installation(tmp_path)
+    installation.database.write_bytes(empty_database)
+    installation.write("hello.yaml", HELLO)
+    return installation
 
 
-def imported(at: Installation, source: str, *arguments: str | Path) -> set[str]:
+def imported(installation: Installation, source: str, *arguments: str | Path) -> set[str]:
     """The modules of a process that ran `source`, which prints them."""
     done = subprocess.run(
         [sys.executable, "-c", source, *map(str, arguments)],
-        cwd=at.folder,
-        env={**at.environment, "PYTHONPATH": str(ROOT)},
+        cwd=installation.folder,
+        env={**installation.environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -70,11 +70,13 @@ def imported(at: Installation, source: str, *arguments: str | Path) -> set[str]:
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
-def test_a_command_imports_only_what_it_needs(at: Installation, arguments: list[str], spared: Iterable[str]) -> None:
-    assert imported(at, NAMES, *arguments) & set(spared) == set()
+def test_a_command_imports_only_what_it_needs(
+    installation: Installation, arguments: list[str], spared: Iterable[str]
+) -> None:
+    assert imported(installation, NAMES, *arguments) & set(spared) == set()
 
 
-def test_a_file_of_this_schema_is_opened_without_what_upgrades(at: Installation) -> None:
+def test_a_file_of_this_schema_is_opened_without_what_upgrades(installation: Installation) -> None:
     source = """
 import json, sys
 from pathlib import Path
@@ -82,7 +84,10 @@ from bot.devtools.bench import engine
 with engine.open_engine(Path(sys.argv[1])):
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
-    assert imported(at, source, at.database) & (SERVER - {"apscheduler"} | UPGRADE | CALLS | {"rich"}) == set()
+    assert (
+        imported(installation, source, installation.database) & (SERVER - {"apscheduler"} | UPGRADE | CALLS | {"rich"})
+        == set()
+    )
 
 
 def test_the_list_of_commands_says_what_each_says_of_itself() -> None:

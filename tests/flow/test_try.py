@@ -15,7 +15,7 @@ import pytest
 from engine.store import lock
 from tests.support.cli import Commands, commands
 from tests.support.http_service import HttpService
-from tests.support.processes import Finished, Installation, installation, serving
+from tests.support.processes import CommandResult, Installation, create_installation, serving
 from tests.support.terminals import terminal
 
 REFUND = """\
@@ -73,10 +73,10 @@ QUESTION = "[a] Pay it"
 
 
 @pytest.fixture
-def at(tmp_path: Path) -> Installation:
+def installation(tmp_path: Path) -> Installation:
     # Trials that nobody names a file for are kept in the temporary folder.
     (tmp_path / "tmp").mkdir()
-    here = installation(tmp_path)
+    here = create_installation(tmp_path)
     here.settings["TMPDIR"] = str(tmp_path / "tmp")
     here.write("refund.yaml", REFUND)
     here.write("two.yaml", TWO)
@@ -85,15 +85,15 @@ def at(tmp_path: Path) -> Installation:
 
 @pytest.fixture
 def signoff(
-    at: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    installation: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Commands]:
     """Commands without a terminal."""
-    monkeypatch.setattr(tempfile, "tempdir", at.settings["TMPDIR"])
-    yield from commands(at, capsys, monkeypatch)
+    monkeypatch.setattr(tempfile, "tempdir", installation.settings["TMPDIR"])
+    yield from commands(installation, capsys, monkeypatch)
 
 
-def left(at: Installation) -> list[Path]:
-    return list((at.folder / "tmp").iterdir())
+def left(installation: Installation) -> list[Path]:
+    return list((installation.folder / "tmp").iterdir())
 
 
 def how_to_go_on(said: str) -> list[str]:
@@ -106,8 +106,8 @@ def how_to_go_on(said: str) -> list[str]:
 # -- at a terminal ------------------------------------------------------------------------------------------
 
 
-def test_a_person_is_asked_for_inputs_and_decides(at: Installation) -> None:
-    with terminal(at, "try", "refund.yaml", columns=80) as person:
+def test_a_person_is_asked_for_inputs_and_decides(installation: Installation) -> None:
+    with terminal(installation, "try", "refund.yaml", columns=80) as person:
         person.see("Customer (text): ")
         person.type("")
         person.see("Customer is required.")
@@ -141,14 +141,14 @@ def test_a_person_is_asked_for_inputs_and_decides(at: Installation) -> None:
         person.see("1 x Dear Ann,")
         person.see("The run is done.")
         assert person.end() == 0
-    assert left(at) == []
+    assert left(installation) == []
 
 
-def test_edits_are_asked_field_by_field_until_they_are_right(at: Installation) -> None:
-    editor = at.write("editor.sh", "#!/bin/sh\nprintf 'Dear Bob,\\nsorry.\\n' > \"$1\"\n")
+def test_edits_are_asked_field_by_field_until_they_are_right(installation: Installation) -> None:
+    editor = installation.write("editor.sh", "#!/bin/sh\nprintf 'Dear Bob,\\nsorry.\\n' > \"$1\"\n")
     editor.chmod(0o700)
-    at.settings["EDITOR"] = str(editor)
-    with terminal(at, "try", "refund.yaml", *INPUTS) as person:
+    installation.settings["EDITOR"] = str(editor)
+    with terminal(installation, "try", "refund.yaml", *INPUTS) as person:
         person.see("Keep it: ")
         person.type("e")
         person.see("Count (integer): 1\n")
@@ -172,9 +172,11 @@ def test_edits_are_asked_field_by_field_until_they_are_right(at: Installation) -
         assert "3 x Dear Bob," in person.screen
 
 
-def test_what_was_typed_is_kept_when_the_answer_is_refused(at: Installation) -> None:
-    at.write("call.yaml", CALL.replace("URL", "http://127.0.0.1:9").replace("edit: [json.text]", "edit: [url]"))
-    with terminal(at, "try", "call.yaml") as person:
+def test_what_was_typed_is_kept_when_the_answer_is_refused(installation: Installation) -> None:
+    installation.write(
+        "call.yaml", CALL.replace("URL", "http://127.0.0.1:9").replace("edit: [json.text]", "edit: [url]")
+    )
+    with terminal(installation, "try", "call.yaml") as person:
         person.see("[r] Reject: ")
         person.type("e")
         person.see("new value: ")
@@ -187,8 +189,8 @@ def test_what_was_typed_is_kept_when_the_answer_is_refused(at: Installation) -> 
         assert person.interrupt() == 3
 
 
-def test_a_rejection_needs_a_reason(at: Installation) -> None:
-    with terminal(at, "try", "refund.yaml", *INPUTS) as person:
+def test_a_rejection_needs_a_reason(installation: Installation) -> None:
+    with terminal(installation, "try", "refund.yaml", *INPUTS) as person:
         person.see("Keep it: ")
         person.type("r")
         person.see("Reason: ")
@@ -199,39 +201,39 @@ def test_a_rejection_needs_a_reason(at: Installation) -> None:
         person.see("too much · by lee@example.com")
         person.see("The run ended with the rejection.")
         assert person.end() == 1
-    assert left(at) == []
+    assert left(installation) == []
 
 
 @pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
-def test_leaving_keeps_the_run_and_says_how_to_go_on(at: Installation, key: str) -> None:
-    with terminal(at, "try", "refund.yaml", *INPUTS) as person:
+def test_leaving_keeps_the_run_and_says_how_to_go_on(installation: Installation, key: str) -> None:
+    with terminal(installation, "try", "refund.yaml", *INPUTS) as person:
         person.see("Keep it: ")
         if key == "Ctrl-D":
             person.press("\x04")
         assert (person.interrupt() if key == "Ctrl-C" else person.end()) == 3
         go_on = how_to_go_on(person.screen)
-    with terminal(at, *go_on) as person:
+    with terminal(installation, *go_on) as person:
         person.see("Refund 12.50 EUR to Ann?")
         person.see("Keep it: ")
         person.type("r")
         person.see("Reason: ")
         person.type("no")
         assert person.end() == 1
-    over = at.run(*go_on)
+    over = installation.run(*go_on)
     assert (over.code, over.out) == (0, "Every run in this trial has ended.\n")
 
 
-def test_ctrl_c_before_there_is_a_run_leaves_nothing(at: Installation) -> None:
-    with terminal(at, "try", "refund.yaml") as person:
+def test_ctrl_c_before_there_is_a_run_leaves_nothing(installation: Installation) -> None:
+    with terminal(installation, "try", "refund.yaml") as person:
         person.see("Customer (text): ")
         assert person.interrupt() == 130
         assert "Stopped." in person.screen
-    assert left(at) == []
+    assert left(installation) == []
 
 
-def test_what_data_says_cannot_dress_up(at: Installation) -> None:
+def test_what_data_says_cannot_dress_up(installation: Installation) -> None:
     hostile = "\x1b[2J\x1b]0;owned\x07[red]Ann[/red] \u202eNNA :smile:"
-    with terminal(at, "try", "two.yaml", "-i", f"text={hostile}", "--as", "sam@example.com") as person:
+    with terminal(installation, "try", "two.yaml", "-i", f"text={hostile}", "--as", "sam@example.com") as person:
         person.see("Say ")
         person.see("[r] Reject: ")
         person.type("e")
@@ -250,21 +252,21 @@ def test_what_data_says_cannot_dress_up(at: Installation) -> None:
     assert screen.replace("\n", "").count(shown) >= 4  # title, field, edit, confirmation
 
 
-def test_a_step_of_unknown_outcome_is_asked_about(at: Installation, world: HttpService) -> None:
-    at.write("call.yaml", CALL.replace("URL", world.url))
-    world.status = 500
-    with terminal(at, "try", "call.yaml") as person:
+def test_a_step_of_unknown_outcome_is_asked_about(installation: Installation, http_service: HttpService) -> None:
+    installation.write("call.yaml", CALL.replace("URL", http_service.url))
+    http_service.status = 500
+    with terminal(installation, "try", "call.yaml") as person:
         person.see("[r] Reject: ")
         person.type("a")
         person.see("outcome unknown:")
         person.see("Did the step happen? done = yes, go on; repeat = do it again; stop = end the run")
         person.see(": ")
-        world.status = 200
+        http_service.status = 200
         person.type("repeat")
         person.see("The run is done.")
         assert person.end() == 0
-    assert [post.body for post in world.posts] == [{"text": "hello"}] * 2
-    assert len({post.key for post in world.posts}) == 1
+    assert [post.body for post in http_service.posts] == [{"text": "hello"}] * 2
+    assert len({post.key for post in http_service.posts}) == 1
 
 
 # -- without a terminal -------------------------------------------------------------------------------------
@@ -274,7 +276,7 @@ def test_without_a_terminal_the_run_waits_and_says_how_to_answer(signoff: Comman
     finished = signoff("try", "refund.yaml", *INPUTS)
     assert finished.code == 3
     assert "Refund 12.50 EUR to Ann?" in finished.out
-    assert "Nobody is here to ask: answer at a terminal, or with --answer approve." in finished.said
+    assert "Nobody is here to ask: answer at a terminal, or with --answer approve." in finished.output
     answered = signoff(*how_to_go_on(finished.out), "--answer", "approve")
     assert answered.code == 0
     assert "The run is done." in answered.out
@@ -284,21 +286,21 @@ def test_one_answer_answers_every_request(signoff: Commands) -> None:
     finished = signoff("try", "two.yaml", "-i", "text=hi", "--answer", "approve")
     assert finished.code == 0
     assert "hi!" in finished.out
-    assert left(signoff.at) == []
+    assert left(signoff.installation) == []
 
 
 def test_several_answers_each_answer_the_next_request(signoff: Commands) -> None:
     finished = signoff("try", "two.yaml", "--answer", "edit:text=hey", "--answer", "reject:too loud")
     assert finished.code == 1
     assert "hey!" in finished.out
-    assert "too loud · by sam@example.com" in finished.said
+    assert "too loud · by sam@example.com" in finished.output
     waiting = signoff("try", "two.yaml", "--db", "t.db", "--answer", "approve", "--answer", 'edit:{"text": "x"}')
     assert waiting.code == 0
     assert "x" in waiting.out
 
 
 def test_answers_that_run_out_leave_the_run_waiting(signoff: Commands) -> None:
-    signoff.at.write("three.yaml", TWO + "  - id: third\n    uses: set\n    with: {a: b}\n    gate: true\n")
+    signoff.installation.write("three.yaml", TWO + "  - id: third\n    uses: set\n    with: {a: b}\n    gate: true\n")
     finished = signoff("try", "three.yaml", "--answer", "approve", "--answer", "approve")
     assert finished.code == 3
     assert signoff(*how_to_go_on(finished.out), "--answer", "approve").code == 0
@@ -331,7 +333,7 @@ def test_what_is_no_answer_at_all_is_told_before_anything_is_begun(
     finished = signoff("try", "two.yaml", "--answer", "approve", "--answer", answer)
     assert finished.code == 2
     assert sentence in finished.err
-    assert left(signoff.at) == []
+    assert left(signoff.installation) == []
 
 
 def test_who_is_no_approver_is_told_so(signoff: Commands) -> None:
@@ -344,16 +346,16 @@ def test_missing_and_wrong_inputs_are_named(signoff: Commands) -> None:
     finished = signoff("try", "refund.yaml", "-i", "amount=lots", "-i", "colour=red")
     assert finished.code == 2
     assert {line.partition(":")[0] for line in finished.err.splitlines()} == {"-i customer", "-i amount", "-i colour"}
-    assert left(signoff.at) == []
+    assert left(signoff.installation) == []
 
 
 def test_a_file_with_problems_is_told_line_by_line(signoff: Commands) -> None:
-    signoff.at.write("bad.yaml", TWO.replace("uses: set", "uses: sett", 1))
+    signoff.installation.write("bad.yaml", TWO.replace("uses: set", "uses: sett", 1))
     finished = signoff("try", "bad.yaml")
     assert finished.code == 1
     assert finished.err.startswith("bad.yaml:8:11: ")
     assert signoff("try").code == signoff("try", "--db", "none.db").code == 2
-    assert left(signoff.at) == []
+    assert left(signoff.installation) == []
 
 
 @pytest.mark.parametrize(
@@ -366,27 +368,27 @@ def test_a_file_with_problems_is_told_line_by_line(signoff: Commands) -> None:
 )
 def test_a_wait_that_cannot_be_says_what_to_write(signoff: Commands, key: str, given: str, told: str) -> None:
     steps = f'steps: [{{id: pause, uses: wait, with: {{{key}: "{{{{ inputs.n }}}}"}}}}]'
-    signoff.at.write("pause.yaml", f"name: pause\ninputs: {{n: json}}\n{steps}\n")
+    signoff.installation.write("pause.yaml", f"name: pause\ninputs: {{n: json}}\n{steps}\n")
     finished = signoff("try", "pause.yaml", "-i", f"n={given}")
     assert finished.code == 1
-    assert told in " ".join(finished.said.split())
+    assert told in " ".join(finished.output.split())
 
 
-def test_an_http_step_really_calls(signoff: Commands, world: HttpService) -> None:
-    signoff.at.write("call.yaml", CALL.replace("URL", world.url))
+def test_an_http_step_really_calls(signoff: Commands, http_service: HttpService) -> None:
+    signoff.installation.write("call.yaml", CALL.replace("URL", http_service.url))
     finished = signoff("try", "call.yaml", "--answer", "edit:json.text=goodbye")
     assert finished.code == 0
-    assert [post.body for post in world.posts] == [{"text": "goodbye"}]
+    assert [post.body for post in http_service.posts] == [{"text": "goodbye"}]
 
 
-def test_an_http_step_that_may_not_call_fails_with_a_sentence(signoff: Commands, world: HttpService) -> None:
+def test_an_http_step_that_may_not_call_fails_with_a_sentence(signoff: Commands, http_service: HttpService) -> None:
     signoff.set(http_allow="")
-    signoff.at.write("call.yaml", CALL.replace("URL", world.url))
+    signoff.installation.write("call.yaml", CALL.replace("URL", http_service.url))
     finished = signoff("try", "call.yaml", "--answer", "approve")
     assert finished.code == 1
-    assert "127.0.0.1 is not a public address" in finished.said
+    assert "127.0.0.1 is not a public address" in finished.output
     assert "The run failed." in finished.out
-    assert world.posts == []
+    assert http_service.posts == []
 
 
 REFUND_PATH = """\
@@ -401,8 +403,8 @@ steps:
 """
 
 
-def paying(signoff: Commands, world: HttpService, address: str, order: str, *answers: str) -> Finished:
-    signoff.at.write("path.yaml", REFUND_PATH.replace("ADDRESS", address).replace("URL", world.url))
+def paying(signoff: Commands, http_service: HttpService, address: str, order: str, *answers: str) -> CommandResult:
+    signoff.installation.write("path.yaml", REFUND_PATH.replace("ADDRESS", address).replace("URL", http_service.url))
     given = [part for answer in answers for part in ("--answer", answer)]
     return signoff("try", "path.yaml", "-i", f"order={order}", *given)
 
@@ -412,52 +414,52 @@ def paying(signoff: Commands, world: HttpService, address: str, order: str, *ans
     [("A 1/x?y#z", "A%201%2Fx%3Fy%23z"), ("100%", "100%25"), ("a%2Fb", "a%252Fb"), ("ü&c=d", "%C3%BC%26c%3Dd")],
 )
 def test_the_address_that_is_shown_is_the_one_that_is_called(
-    signoff: Commands, world: HttpService, order: str, segment: str
+    signoff: Commands, http_service: HttpService, order: str, segment: str
 ) -> None:
-    finished = paying(signoff, world, "URL/orders/{{ inputs.order }}/refund", order, "approve")
+    finished = paying(signoff, http_service, "URL/orders/{{ inputs.order }}/refund", order, "approve")
     assert finished.code == 0
-    assert [post.path for post in world.posts] == [f"/orders/{segment}/refund"]
-    assert f"{world.url}/orders/{segment}/refund" in finished.out.replace("\n", "").replace(" ", "")
+    assert [post.path for post in http_service.posts] == [f"/orders/{segment}/refund"]
+    assert f"{http_service.url}/orders/{segment}/refund" in finished.out.replace("\n", "").replace(" ", "")
     assert "not from the workflow file" not in finished.out
 
 
 @pytest.mark.parametrize("order", ["..", "%2e%2e", "../../admin", "%252e"])
 def test_a_value_that_would_move_the_call_ends_the_run_before_anybody_is_asked(
-    signoff: Commands, world: HttpService, order: str
+    signoff: Commands, http_service: HttpService, order: str
 ) -> None:
-    finished = paying(signoff, world, "URL/orders/{{ inputs.order }}/refund", order, "approve")
+    finished = paying(signoff, http_service, "URL/orders/{{ inputs.order }}/refund", order, "approve")
     assert finished.code == 1
-    assert "another address" in " ".join(finished.said.split())
-    assert world.posts == []
+    assert "another address" in " ".join(finished.output.split())
+    assert http_service.posts == []
 
 
-def test_an_address_from_data_is_shown_as_such(signoff: Commands, world: HttpService) -> None:
-    finished = paying(signoff, world, "{{ inputs.server }}/pay/{{ inputs.order }}", "7", "approve")
+def test_an_address_from_data_is_shown_as_such(signoff: Commands, http_service: HttpService) -> None:
+    finished = paying(signoff, http_service, "{{ inputs.server }}/pay/{{ inputs.order }}", "7", "approve")
     assert finished.code == 0
-    assert [post.path for post in world.posts] == ["/pay/7"]
+    assert [post.path for post in http_service.posts] == ["/pay/7"]
     shown = " ".join(finished.out.split())
     assert "The address in url comes from inputs.server, not from the workflow file." in shown
 
 
-def test_an_edited_address_is_called_as_it_is_recorded_or_refused(signoff: Commands, world: HttpService) -> None:
+def test_an_edited_address_is_called_as_it_is_recorded_or_refused(signoff: Commands, http_service: HttpService) -> None:
     address = "URL/orders/{{ inputs.order }}/refund"
     for wrong in ("/orders/../admin", "/orders/%2e%2e/admin", "/orders/7#x"):
-        refused = paying(signoff, world, address, "7", f"edit:url={world.url}{wrong}")
+        refused = paying(signoff, http_service, address, "7", f"edit:url={http_service.url}{wrong}")
         assert refused.code != 0
-        assert "url has" in " ".join(refused.said.split())
-    assert paying(signoff, world, address, "7", "edit:url=example.com/x").code != 0
-    finished = paying(signoff, world, address, "7", f"edit:url={world.url}/orders/a b")
+        assert "url has" in " ".join(refused.output.split())
+    assert paying(signoff, http_service, address, "7", "edit:url=example.com/x").code != 0
+    finished = paying(signoff, http_service, address, "7", f"edit:url={http_service.url}/orders/a b")
     assert finished.code == 0
-    assert [post.path for post in world.posts] == ["/orders/a%20b"]
+    assert [post.path for post in http_service.posts] == ["/orders/a%20b"]
 
 
 def test_a_trial_and_a_real_database_are_never_taken_for_each_other(signoff: Commands) -> None:
     assert signoff("register", "two.yaml").code == 0
-    refused = signoff("try", "two.yaml", "--db", signoff.at.database)
+    refused = signoff("try", "two.yaml", "--db", signoff.installation.database)
     assert refused.code == 4
     assert refused.err.endswith("holds real decisions; `signoff try` takes only a database that it made itself.\n")
     assert signoff("try", "two.yaml", "--db", "trial.db").code == 3
-    signoff.set(database_url=f"sqlite:///{signoff.at.folder / 'trial.db'}")
+    signoff.set(database_url=f"sqlite:///{signoff.installation.folder / 'trial.db'}")
     for command in (["serve"], ["register", "two.yaml"]):
         refused = signoff(*command)
         assert refused.code == 4
@@ -466,17 +468,17 @@ def test_a_trial_and_a_real_database_are_never_taken_for_each_other(signoff: Com
         )
 
 
-def test_a_trial_beside_a_server_is_a_database_of_its_own(at: Installation, signoff: Commands) -> None:
-    with serving(at):
+def test_a_trial_beside_a_server_is_a_database_of_its_own(installation: Installation, signoff: Commands) -> None:
+    with serving(installation):
         assert signoff("try", "two.yaml", "--answer", "approve").code == 0
         assert signoff.json("workflows") == []
 
 
-def test_an_id_can_be_copied_from_a_narrow_terminal(at: Installation, signoff: Commands) -> None:
-    signoff.done("register", "refund.yaml")
-    signoff.done("run", "refund", "-i", "customer=A customer with a long name", "-i", "amount=12.50")
+def test_an_id_can_be_copied_from_a_narrow_terminal(installation: Installation, signoff: Commands) -> None:
+    signoff.run_ok("register", "refund.yaml")
+    signoff.run_ok("run", "refund", "-i", "customer=A customer with a long name", "-i", "amount=12.50")
     (asked,) = signoff.json("requests")
-    with terminal(at, "requests", columns=60) as person:
+    with terminal(installation, "requests", columns=60) as person:
         person.see(asked["id"])
         assert person.end() == 0
 
@@ -489,26 +491,30 @@ def aged(folder: Path, *, hours: int) -> None:
         os.utime(one, (one.stat().st_atime, one.stat().st_mtime - hours * 3600))
 
 
-def waiting(signoff: Commands, at: Installation) -> Path:
+def waiting(signoff: Commands, installation: Installation) -> Path:
     """The folder of a trial that waits."""
-    before = set(left(at))
+    before = set(left(installation))
     assert signoff("try", "two.yaml").code == 3
-    (folder,) = set(left(at)) - before
+    (folder,) = set(left(installation)) - before
     return folder
 
 
-def test_a_trial_that_nobody_went_on_with_for_a_day_is_removed_by_the_next(signoff: Commands, at: Installation) -> None:
-    old, young = waiting(signoff, at), waiting(signoff, at)
+def test_a_trial_that_nobody_went_on_with_for_a_day_is_removed_by_the_next(
+    signoff: Commands, installation: Installation
+) -> None:
+    old, young = waiting(signoff, installation), waiting(signoff, installation)
     aged(old, hours=25)
     aged(young, hours=23)
     said = signoff("try", "two.yaml", "--answer", "approve").out
     assert "A later try removes it" not in said
-    assert left(at) == [young]
+    assert left(installation) == [young]
 
 
 @pytest.mark.parametrize("change", ["a file besides", "another mode", "no trial", "a link", "in use"])
-def test_what_is_not_surely_a_trial_of_ours_is_never_removed(signoff: Commands, at: Installation, change: str) -> None:
-    old = waiting(signoff, at)
+def test_what_is_not_surely_a_trial_of_ours_is_never_removed(
+    signoff: Commands, installation: Installation, change: str
+) -> None:
+    old = waiting(signoff, installation)
     with ExitStack() as stack:
         match change:
             case "a file besides":
@@ -518,12 +524,12 @@ def test_what_is_not_surely_a_trial_of_ours_is_never_removed(signoff: Commands, 
             case "no trial":
                 (old / "trial.db").write_bytes(b"a letter to my mother\n" * 500)
             case "a link":
-                moved = old.rename(at.folder / "elsewhere")
+                moved = old.rename(installation.folder / "elsewhere")
                 old.symlink_to(moved)
             case _:
                 stack.enter_context(lock.own(old / "trial.db"))
         aged(old, hours=48)
-        signoff.done("try", "two.yaml", "--answer", "approve")
+        signoff.run_ok("try", "two.yaml", "--answer", "approve")
     assert old.exists()
     assert (old / "trial.db").exists()
 
@@ -535,8 +541,8 @@ def test_a_trial_that_waits_says_how_to_go_on_and_when_it_goes(signoff: Commands
     assert "A later try" not in signoff("try", "two.yaml", "--db", "mine.db").out
 
 
-def test_a_failure_is_told_once(signoff: Commands, at: Installation) -> None:
-    at.write("call.yaml", CALL.replace("URL", "http://127.0.0.1:9"))
+def test_a_failure_is_told_once(signoff: Commands, installation: Installation) -> None:
+    installation.write("call.yaml", CALL.replace("URL", "http://127.0.0.1:9"))
     finished = signoff("try", "call.yaml", "--answer", "approve")
     assert finished.code == 1
     assert finished.out.count("was not sent") == 1

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from bot.cli import main
-from tests.support.processes import Finished, Installation
+from tests.support.processes import CommandResult, Installation
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
     """Commands at one place."""
 
-    at: Installation
+    installation: Installation
     _capture: pytest.CaptureFixture[str]
     _patch: pytest.MonkeyPatch
 
-    def __call__(self, *arguments: str | Path) -> Finished:
+    def __call__(self, *arguments: str | Path) -> CommandResult:
         """Run one command to its end."""
         try:
             main([str(one) for one in arguments])
@@ -29,17 +29,17 @@ class Commands:
             code = int(end.code or 0)
         out, err = self._capture.readouterr()
         assert "Traceback" not in out + err
-        return Finished(code, out, err)
+        return CommandResult(code, out, err)
 
-    def done(self, *arguments: str | Path) -> Finished:
+    def run_ok(self, *arguments: str | Path) -> CommandResult:
         """Run a command that must succeed."""
         finished = self(*arguments)
-        assert finished.code == 0, finished.said
+        assert finished.code == 0, finished.output
         return finished
 
     def json(self, *arguments: str | Path) -> Any:
         """What a command that must succeed prints for programs."""
-        return self.done(*arguments, "--json").json
+        return self.run_ok(*arguments, "--json").json
 
     def set(self, **settings: str) -> None:
         """Change settings for the commands that follow; an empty one is off."""
@@ -47,12 +47,14 @@ class Commands:
             self._patch.setenv(f"SIGNOFF_{name.upper()}", value)
 
 
-def commands(at: Installation, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> Iterator[Commands]:
+def commands(
+    installation: Installation, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch
+) -> Iterator[Commands]:
     """Commands that know nothing but the place."""
     with patch.context() as settings:
-        for name, value in at.environment.items():
+        for name, value in installation.environment.items():
             settings.setenv(name, value)
         for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "COLUMNS"):
             settings.delenv(name, raising=False)
-        settings.chdir(at.folder)
-        yield Commands(at, capture, settings)
+        settings.chdir(installation.folder)
+        yield Commands(installation, capture, settings)

@@ -40,7 +40,7 @@ class HttpService:
     status: int = 200
     delay: Callable[[], float] = lambda: 0.0
     posts: list[Post] = field(default_factory=list)
-    held: threading.Event = field(default_factory=threading.Event)
+    may_answer: threading.Event = field(default_factory=threading.Event)
     """Cleared: answers are held back until it is set again, or until the test ends."""
     closing: threading.Event = field(default_factory=threading.Event)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -75,7 +75,7 @@ def _handler(effects: HttpService) -> type[BaseHTTPRequestHandler]:
             key = self.headers.get("Idempotency-Key", "")
             number = effects.arrived(Post(key, json.loads(raw or b"null"), SystemClock().now(), self.path))
             effects.closing.wait(effects.delay())
-            while not effects.held.wait(0.05) and not effects.closing.is_set():
+            while not effects.may_answer.wait(0.05) and not effects.closing.is_set():
                 pass
             self.answer({"receipt": number})
 
@@ -104,7 +104,7 @@ class _Server(ThreadingHTTPServer):
 def open_http_service() -> Iterator[HttpService]:
     """A counting server for as long as the body runs."""
     counting = HttpService()
-    counting.held.set()
+    counting.may_answer.set()
     server = _Server(("127.0.0.1", 0), _handler(counting))
     counting.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="effects")

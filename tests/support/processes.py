@@ -32,7 +32,7 @@ _KEPT = ("LANG", "LC_ALL", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class CommandResult:
     """What a command came to."""
 
     code: int
@@ -40,7 +40,7 @@ class Finished:
     err: str
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """All that it printed, however it was wrapped."""
         return " ".join((self.out + self.err).split())
 
@@ -87,7 +87,7 @@ class Installation:
             encoding="utf-8",
         )
 
-    def run(self, *arguments: str | Path, stdin: str = "") -> Finished:
+    def run(self, *arguments: str | Path, stdin: str = "") -> CommandResult:
         """A command, to its end."""
         finished = subprocess.run(
             [str(SIGNOFF), *map(str, arguments)],
@@ -100,7 +100,7 @@ class Installation:
             check=False,
         )
         assert "Traceback" not in finished.stdout + finished.stderr
-        return Finished(finished.returncode, finished.stdout, finished.stderr)
+        return CommandResult(finished.returncode, finished.stdout, finished.stderr)
 
     def write(self, name: str, text: str) -> Path:
         """A file in the folder."""
@@ -109,7 +109,7 @@ class Installation:
         return path
 
 
-def installation(folder: Path, **settings: str) -> Installation:
+def create_installation(folder: Path, **settings: str) -> Installation:
     """A place in this folder, with these settings beside the usual ones (`SIGNOFF_` is put before their names)."""
     return Installation(
         folder, folder / "signoff.db", {f"SIGNOFF_{name.upper()}": value for name, value in settings.items()}
@@ -119,8 +119,8 @@ def installation(folder: Path, **settings: str) -> Installation:
 class Server:
     """A running `signoff serve`."""
 
-    def __init__(self, at: Installation, *arguments: str) -> None:
-        self.process = at.start("serve", *arguments)
+    def __init__(self, installation: Installation, *arguments: str) -> None:
+        self.process = installation.start("serve", *arguments)
         self._lines: list[str] = []
         self._ready = threading.Event()
         self._readers = [
@@ -139,20 +139,20 @@ class Server:
 
     def wait_until_ready(self) -> Server:
         """Wait until it answers commands."""
-        assert self._ready.wait(PATIENCE), self.said
-        assert "reach it at" in self.said, self.said
+        assert self._ready.wait(PATIENCE), self.output
+        assert "reach it at" in self.output, self.output
         return self
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """All that it printed so far."""
         return "".join(self._lines)
 
     @property
     def socket(self) -> Path:
         """Where it says that it listens."""
-        found = re.search(r"reach it at (.+\.sock)", self.said)
-        assert found, self.said
+        found = re.search(r"reach it at (.+\.sock)", self.output)
+        assert found, self.output
         return Path(found[1])
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -175,9 +175,9 @@ class Server:
 
 
 @contextmanager
-def serving(at: Installation) -> Iterator[Server]:
+def serving(installation: Installation) -> Iterator[Server]:
     """A server that answers while the body runs."""
-    server = Server(at)
+    server = Server(installation)
     try:
         yield server.wait_until_ready()
     finally:

@@ -102,15 +102,15 @@ class Terminal:
 
 
 @contextmanager
-def terminal(at: Installation, *arguments: str | Path, columns: int = 100) -> Iterator[Terminal]:
+def terminal(installation: Installation, *arguments: str | Path, columns: int = 100) -> Iterator[Terminal]:
     """`signoff` with these arguments at a terminal that is `columns` wide."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _OWN_TERMINAL, str(SIGNOFF), *map(str, arguments)],
-            cwd=at.folder,
-            env={**at.environment, "TERM": "xterm"},
+            cwd=installation.folder,
+            env={**installation.environment, "TERM": "xterm"},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
