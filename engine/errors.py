@@ -27,10 +27,10 @@ class Problem:
         return {name: getattr(self, name) for name in ("line", "column", "path", "message", "hint")}
 
     def sentence(self, file: str = "") -> str:
-        place = f"{file}:{self.line}:{self.column}" if file else f"line {self.line}, column {self.column}"
+        position = f"{file}:{self.line}:{self.column}" if file else f"line {self.line}, column {self.column}"
         path = f" {self.path}:" if self.path else ""
         hint = f" {self.hint}" if self.hint else ""
-        return f"{place}:{path} {self.message}{hint}"
+        return f"{position}:{path} {self.message}{hint}"
 
 
 class DefinitionError(SignoffError, ValueError):

@@ -201,10 +201,10 @@ def digest(value: Value) -> str:
 
 def look(value: Value, path: Path) -> Value:
     """Return the value at `path`. Raises `KeyError` with the path if there is none."""
-    here = value
+    current = value
     for key in path:
-        here = _inside(here, key, path)
-    return here
+        current = _inside(current, key, path)
+    return current
 
 
 def _inside(value: Value, key: str | int, path: Path) -> Value:
@@ -272,9 +272,9 @@ def show_path(path: Path) -> str:
 
 def read_path(text: str, value: Value) -> Path:
     """Return the path inside `value` that a dotted text names. Raises `KeyError` if there is no value at it."""
-    here, path = value, list[str | int]()
+    current, path = value, list[str | int]()
     for part in text.split("."):
-        key: str | int = int(part) if isinstance(here, list) and part.isdecimal() else part
-        here = look(here, (key,))
+        key: str | int = int(part) if isinstance(current, list) and part.isdecimal() else part
+        current = look(current, (key,))
         path.append(key)
     return tuple(path)

@@ -50,12 +50,12 @@ class StepServices:
     """The services that steps use: one value, given to every step type when the registry creates it.
 
     A service that is not set up is None; all are None where files are only checked. A step that needs a missing
-    service fails when it runs, never when it is created. There is no clock: a step type is given the times it needs.
+    service fails when it runs, never when it is created. There is no clock: a step type gets the times as arguments.
 
-    `http_allow`: hosts that may be private and called by plain http. `resolve`: looks up the addresses of a host; None:
-    the operating system does. `sender`: sends messages to people and channels. `mailer`: sends emails. `secrets`: reads
-    what the server itself was given for a step type. Secrets of a workflow stand in parameters (`secret_params`), so
-    that approvers see where they go.
+    `http_allow`: hosts that may be private and called by plain http. `resolve`: looks up the addresses of a host; if it
+    is None, the operating system does. `sender`: sends messages to people and channels. `mailer`: sends emails.
+    `secrets`: reads the secrets of the server for a step type. Secrets of a workflow stand in parameters
+    (`secret_params`), so that approvers see where they go.
     """
 
     http_allow: tuple[str, ...] = ()
@@ -85,38 +85,38 @@ class StepType(ABC, Generic[ParamsT]):
 
     @classmethod
     def create(cls, services: StepServices) -> Self:  # noqa: ARG003
-        """Return the step type with what it needs of the services. Override it to keep some of them.
+        """Return the step type. Override it to keep the services that the step needs.
 
         Called once in a process, and never for an instance that a distribution built itself.
         """
         return cls()
 
-    def outputs(self, given: Mapping[str, Value]) -> frozenset[str] | None:  # noqa: ARG002
+    def outputs(self, params: Mapping[str, Value]) -> frozenset[str] | None:  # noqa: ARG002
         """Return the names of the fields of the output, or None if they are known only after the step ran."""
         return None
 
-    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
-        """Return the parameters that a reviewer may edit by default, and their fields (None: inferred)."""
+    def content(self, params: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
+        """Return the parameters that a reviewer may edit by default, and their fields, or None to infer a field."""
         return {}
 
-    def idempotent(self, given: Mapping[str, Value]) -> bool:  # noqa: ARG002
+    def idempotent(self, params: Mapping[str, Value]) -> bool:  # noqa: ARG002
         """Return whether the call can be repeated without harm. If not, a person is asked about an unknown outcome."""
         return False
 
-    async def doubts(self, given: Mapping[str, Value]) -> Sequence[str]:  # noqa: ARG002
+    async def doubts(self, params: Mapping[str, Value]) -> Sequence[str]:  # noqa: ARG002
         """Return warnings for a workflow that is being registered, as sentences.
 
-        `given`: the parameters without expressions. Never raises.
+        `params`: the parameters without expressions. Never raises.
         """
         return ()
 
-    def produce(self, given: Mapping[str, Value]) -> dict[str, Value]:
+    def produce(self, params: Mapping[str, Value]) -> dict[str, Value]:
         """Return the output, from the parameters alone. Only for INLINE and SLEEP kinds."""
-        raise TypeError(f"{self.name} is not an inline step; it was given {', '.join(given)}")
+        raise TypeError(f"{self.name} is not an inline step; it was given {', '.join(params)}")
 
-    def wakes_at(self, given: Mapping[str, Value], now: datetime) -> datetime:
+    def wakes_at(self, params: Mapping[str, Value], now: datetime) -> datetime:
         """Return when the run goes on. `now` is when the step was reached. Only for SLEEP kinds."""
-        raise TypeError(f"{self.name} does not sleep; it was given {', '.join(given)} at {now}")
+        raise TypeError(f"{self.name} does not sleep; it was given {', '.join(params)} at {now}")
 
     @abstractmethod
     async def run(self, params: ParamsT, context: StepContext) -> Mapping[str, object]:
@@ -169,14 +169,13 @@ class DirectoryPerson(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Whom a reference means. `why`: a sentence where that is nobody, or not everybody.
+    """The people that a reference names.
 
-    `members`: of a reference of the kind `members`, the addresses of everybody in the group; nobody looks up more.
-    `unknown`: nobody there has this address, so that it says nothing about whether they may be asked another way.
-    `never`: what is named is not there, or may never be asked; only another name mends that.
-    `standing`: of one account that may not be asked, what it is, as it follows the word "is".
-    `guests`: those who may not be asked because they belong to others; they are people all the same.
-    `unanswered`: the directory did not answer, so that nothing of this is known.
+    `why`: a sentence if people are missing. `members`: the addresses of all members of a group, for a reference of the
+    kind `members`. `unknown`: the directory knows no person with this address, who may still be asked another way.
+    `never`: the reference names something that does not exist or may never be asked, so that the file needs another.
+    `standing`: the state of an account that may not be asked, as it follows the word "is". `guests`: people who may not
+    be asked because they belong to another organization. `unanswered`: the directory did not answer.
     """
 
     people: tuple[DirectoryPerson, ...]
@@ -228,10 +227,7 @@ class KnowsPlaces(Protocol):
     """A sender that can check whether it could send to a place."""
 
     async def doubt(self, to: str) -> str | None:
-        """Return a sentence that says why nothing can be sent there now, or None.
-
-        Never raises.
-        """
+        """Return a sentence that says why nothing can be sent there now, or None. Never raises."""
 
 
 class Mailer(Protocol):

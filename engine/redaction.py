@@ -145,7 +145,7 @@ class Redactor:
 
 def views(raw: bytes) -> Iterator[_View]:
     """Yield the text as it is, and each decoding that changes it. Their number is bounded for any text."""
-    seen = set[bytes]()
+    texts = set[bytes]()
     layer = [_View(raw)]
     for depth in range(3):
         for view in layer:
@@ -160,8 +160,8 @@ def views(raw: bytes) -> Iterator[_View]:
             for code in _CODES:
                 if code.mark in view.text:
                     text = code.pattern.sub(code.decode, view.text)
-                    if text != view.text and text not in seen:
-                        seen.add(text)
+                    if text != view.text and text not in texts:
+                        texts.add(text)
                         layer.append(_View(text, (*view.steps, (code, view.text))))
 
 
@@ -221,13 +221,13 @@ def _map_to_source(spans: Sequence[_Span], code: _Code, source: bytes) -> list[_
         pieces.append((end, *match.span()))
         shift = match.end() - end
 
-    def origin(place: int) -> tuple[int, int]:
+    def origin(position: int) -> tuple[int, int]:
         """Return the start and end of the source of one byte of the decoded text."""
-        at = bisect_right(begins, place) - 1
+        at = bisect_right(begins, position) - 1
         if at < 0:
-            return place, place + 1
+            return position, position + 1
         end, start, stop = pieces[at]
-        return (start, stop) if place < end else (stop + place - end, stop + place - end + 1)
+        return (start, stop) if position < end else (stop + position - end, stop + position - end + 1)
 
     return [_Span(origin(span.start)[0], origin(span.end - 1)[1], span.shown) for span in spans]
 

@@ -76,9 +76,11 @@ class EnvironmentSecrets:
     """Secrets from the environment: `secret.NAME` is the variable `SIGNOFF_SECRET_NAME`."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        given = os.environ if environment is None else environment
+        variables = os.environ if environment is None else environment
         self._secrets = {
-            name.removeprefix(SECRET_PREFIX): value for name, value in given.items() if name.startswith(SECRET_PREFIX)
+            name.removeprefix(SECRET_PREFIX): value
+            for name, value in variables.items()
+            if name.startswith(SECRET_PREFIX)
         }
         self._redactor = Redactor((value, f"(secret {name})") for name, value in self._secrets.items())
 

@@ -85,8 +85,8 @@ def canonical(text: str) -> str:
     path = _resolved(_quoted(path, "/" + _SUB_DELIMITERS))
     port = "" if url.explicit_port is None or url.is_default_port() else f":{url.explicit_port}"
     authority = url.raw_authority if "@" in match[0] else f"{_bracketed((url.raw_host or '').lower())}{port}"
-    asked = f"{mark}{_quoted(query, '/?' + _SUB_DELIMITERS)}" if query else ""  # a `?` alone is never sent
-    return f"{url.scheme}://{authority}{path or '/'}{asked}"
+    query_text = f"{mark}{_quoted(query, '/?' + _SUB_DELIMITERS)}" if query else ""  # a `?` alone is never sent
+    return f"{url.scheme}://{authority}{path or '/'}{query_text}"
 
 
 def _bracketed(host: str) -> str:
@@ -95,14 +95,14 @@ def _bracketed(host: str) -> str:
 
 def _resolved(path: str) -> str:
     """Return the path without its dot segments (RFC 3986, 5.2.4)."""
-    kept = list[str]()
+    segments = list[str]()
     last = ""
     for last in path.split("/"):
         if (dots := _plain(last)) not in _DOTS:
-            kept.append(last)
-        elif dots == ".." and len(kept) > 1:
-            kept.pop()
-    return "/".join([*kept, ""] if _plain(last) in _DOTS else kept)
+            segments.append(last)
+        elif dots == ".." and len(segments) > 1:
+            segments.pop()
+    return "/".join([*segments, ""] if _plain(last) in _DOTS else segments)
 
 
 def _plain(segment: str) -> str:
@@ -193,10 +193,10 @@ def build(parts: Sequence[str | InsertedValue]) -> str:
         if isinstance(part, str):
             built += part
             continue
-        place = _place(built, parts[index + 1 :])
+        part_kind = _place(built, parts[index + 1 :])
         start = len(built)
-        built += _escaped(place, part, parts[index + 1 :])
-        spans.append(_UrlSpan(start, len(built), part.label, place))
+        built += _escaped(part_kind, part, parts[index + 1 :])
+        spans.append(_UrlSpan(start, len(built), part.label, part_kind))
     _check_segments(built, spans)
     return _callable(canonical(built))
 
@@ -228,9 +228,9 @@ def _place(built: str, rest: Sequence[str | InsertedValue]) -> UrlPart:
     return UrlPart.PORT if ":" in after.rpartition("]")[2] else UrlPart.HOST
 
 
-def _escaped(place: UrlPart, value: InsertedValue, rest: Sequence[str | InsertedValue]) -> str:
+def _escaped(part_kind: UrlPart, value: InsertedValue, rest: Sequence[str | InsertedValue]) -> str:
     text, label = value.text, value.label
-    match place:
+    match part_kind:
         case UrlPart.START:
             return _base(value, rest)
         case UrlPart.SCHEME if text.lower() not in ("http", "https"):

@@ -308,15 +308,15 @@ def _quoted(text: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print every finding and a summary, and return the exit code."""
-    given = _parser().parse_args(arguments)
-    log, count = Log(checkpoints=given.checkpoint, after=given.after), 0
+    options = _parser().parse_args(arguments)
+    log, count = Log(checkpoints=options.checkpoint, after=options.after), 0
     try:
         # Bytes that are not UTF-8 are a finding in their line, not the end of the check.
-        with open(given.file, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+        with open(options.file, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
             for line in lines:
                 count += _print(log.read(line))
     except OSError as error:
-        sys.stderr.write(f"cannot read {given.file}: {error.strerror}\n")
+        sys.stderr.write(f"cannot read {options.file}: {error.strerror}\n")
         return 2
     count += _print(log.finish())
     for line in (*log.explanations, *unexplained_erasures(log)):

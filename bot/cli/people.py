@@ -30,7 +30,7 @@ def list_(limit: int, as_json: bool) -> None:
     with client.open_for_reading() as connection:
         views = person_queries.person_views(connection, DEFAULT_WORKSPACE, limit)
     if as_json:
-        click.echo(render_json([serialize.known_person(view) for view in views]))
+        click.echo(render_json([serialize.person_view(view) for view in views]))
         return
     rows = [
         (view.person.id, view.person.label, ", ".join(map(str, view.person.addresses)), format_time(view.created_at))
@@ -54,7 +54,7 @@ def show(who: str, as_json: bool) -> None:
         periods = person_queries.load_periods(connection, view.person.id)
     if as_json:
         whole: dict[str, Value] = {
-            **serialize.known_person(view),
+            **serialize.person_view(view),
             "history": [serialize.period(period) for period in periods],
         }
         click.echo(render_json(whole))

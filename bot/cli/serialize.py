@@ -14,7 +14,7 @@ def person(view: Person) -> Value:
     return {"name": view.label, "addresses": [str(address) for address in view.addresses]}
 
 
-def known_person(view: PersonView) -> dict[str, Value]:
+def person_view(view: PersonView) -> dict[str, Value]:
     """Return a person as `signoff people` lists them."""
     return {
         "id": view.person.id,

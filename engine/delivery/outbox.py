@@ -105,7 +105,7 @@ class Relay:
         return next_id
 
     def _claim(self, tx: Tx, delivery_id: str) -> ClaimedDelivery | _Claim | _NoSlot | None:
-        """Claim a delivery, with a link if its channel carries links. None: it is not to be shown now.
+        """Claim a delivery, with a link if its channel carries links. Return None if it is not to be shown now.
 
         The content of a code never changes, so it is loaded here; other content is loaded after the claim.
         """

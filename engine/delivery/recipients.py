@@ -53,9 +53,9 @@ async def run_with_directory(
     resolved: dict[Reference, Resolution] = {}
     until = None if seconds is None else asyncio.get_running_loop().time() + seconds
     for _ in range(_ROUNDS):
-        known = dict(resolved)
+        answers = dict(resolved)
         try:
-            return await transact(lambda tx, known=known: unit(tx, known))  # type: ignore[misc]
+            return await transact(lambda tx, known=answers: unit(tx, known))  # type: ignore[misc]
         except NeedsDirectory as needs:
             wanted = needs.references
         try:
@@ -87,7 +87,7 @@ class Recipients:
             person
             for resolution in self._resolved.values()
             for person in (*resolution.people, *resolution.guests)
-            if people.as_known(self._tx, workspace, person) is None
+            if people.find_unchanged(self._tx, workspace, person) is None
         ]
         for person in changed:
             identities.adopt(self._tx, workspace, person)
@@ -108,8 +108,8 @@ class Recipients:
         resolution = self._resolve_actor(workspace, address)
         if resolution is None or not resolution.unanswered or address.kind != ACCOUNT:
             return False
-        known = people.known_person(self._tx, workspace, address)
-        return known is None or known.email is None
+        person = people.find_person_cached(self._tx, workspace, address)
+        return person is None or person.email is None
 
     def _resolve_actor(self, workspace: str, address: Address) -> Resolution | None:
         reference = Reference(address.kind, address.value, str(address))
@@ -129,9 +129,9 @@ class Recipients:
 
     def answers(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """Return the answers of the directory, without the references that it is not asked about."""
-        asked = [reference for reference in references if self._directory.asks(reference)]
-        self._need(asked)
-        return {reference: self._resolved[reference] for reference in asked}
+        to_resolve = [reference for reference in references if self._directory.asks(reference)]
+        self._need(to_resolve)
+        return {reference: self._resolved[reference] for reference in to_resolve}
 
     def among(self, addresses: Sequence[Address], references: Sequence[Reference]) -> tuple[bool, list[str]]:
         """Return whether a reference names the person with these addresses, and why some groups have no members."""
@@ -150,8 +150,8 @@ class Recipients:
         `accounts` are shown by name only. Returns the references with `owner` and `requester` replaced by addresses.
         """
         concrete = [self._replace_keyword(run, reference) for reference in references]
-        asked = [reference for reference in concrete if self._directory.asks(reference)]
-        self._need([*asked, *self._without_name(run.workspace, accounts)])
+        to_resolve = [reference for reference in concrete if self._directory.asks(reference)]
+        self._need([*to_resolve, *self._without_name(run.workspace, accounts)])
         return concrete
 
     def introduce(self, workspace: str, accounts: Sequence[str]) -> None:
@@ -162,8 +162,10 @@ class Recipients:
             self.learn(workspace)
 
     def _without_name(self, workspace: str, accounts: Sequence[str]) -> list[Reference]:
-        known = {account: people.known_person(self._tx, workspace, Address(ACCOUNT, account)) for account in accounts}
-        unnamed = [account for account, person in known.items() if person is None or not person.name]
+        persons = {
+            account: people.find_person_cached(self._tx, workspace, Address(ACCOUNT, account)) for account in accounts
+        }
+        unnamed = [account for account, person in persons.items() if person is None or not person.name]
         nameless = [Reference(ACCOUNT, account, account) for account in unnamed]
         return [reference for reference in nameless if self._directory.asks(reference)]
 
@@ -192,8 +194,8 @@ class Recipients:
 
     def _had_account(self, run: LoadedRun, reference: Reference) -> bool:
         """Return whether the person had an account when the directory last knew them: they may have left."""
-        known = people.known_person(self._tx, run.workspace, reference.address)
-        return known is not None and known.account is not None
+        person = people.find_person_cached(self._tx, run.workspace, reference.address)
+        return person is not None and person.account is not None
 
     def _need(self, references: Sequence[Reference]) -> None:
         missing = [reference for reference in references if reference not in self._resolved]
@@ -216,8 +218,8 @@ class Recipients:
         if reference.kind == EMAIL:
             evidence = f"{reference.rule} names it."
             return [people.need_person(self._tx, run.workspace, reference.address, evidence=evidence)]
-        known = run.owner if reference.kind == OWNER else run.requester
-        return list(people.known_people(self._tx, [known]).values())
+        person_id = run.owner if reference.kind == OWNER else run.requester
+        return list(people.load_people_cached(self._tx, [person_id]).values())
 
 
 def _approver(person: Person, references: Sequence[Reference]) -> Approver:

@@ -54,7 +54,7 @@ class ClaimedDelivery:
 
 
 def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, result: Receipt | ChannelError | None) -> datetime:
-    """Record the result of an attempt, and return the time of the record. None: the copy was not needed any more."""
+    """Record the result of an attempt. Return the time of the record, or None if the copy was not needed any more."""
     if result is None:
         deliveries.try_shown(tx, claimed.delivery, None, state=DeliveryState.SKIPPED)
         _drop_link(tx, claimed)
@@ -212,7 +212,7 @@ def _alert_broken_channel(tx: Tx, directory: Directory, delivery: LeasedDelivery
     if "broken" in alerted:
         return
     run_owner = run_rows.load_owner(tx.connection, delivery.run)
-    owner = people.known_people(tx, [run_owner.owner])[run_owner.owner]
+    owner = people.load_people_cached(tx, [run_owner.owner])[run_owner.owner]
     without = frozenset({delivery.channel})
     copy = routing.alert(directory, delivery.run, owner, topic="broken", request=delivery.request, without=without)
     deliveries.insert_deliveries(tx, delivery.workspace, [copy])

@@ -75,7 +75,7 @@ def alert_owner(
     tx: Tx, directory: Directory, run_owner: RunOwner, *, topic: str, request: str | None = None
 ) -> NewDelivery:
     """Put an alert to the owner of the workflow into the outbox, and return it."""
-    owner = people.known_people(tx, [run_owner.owner])[run_owner.owner]
+    owner = people.load_people_cached(tx, [run_owner.owner])[run_owner.owner]
     copy = alert(directory, run_owner.run, owner, topic=topic, request=request)
     deliveries.insert_deliveries(tx, run_owner.workspace, [copy])
     return copy

@@ -102,7 +102,7 @@ def is_account_id(text: str) -> bool:
 
 def person_label(kind: str, account_id: str) -> str:
     """Return the text that is shown for a person if only their account is known."""
-    label = next((known.person_label for known in KINDS if known.name == kind), kind)
+    label = next((account_kind.person_label for account_kind in KINDS if account_kind.name == kind), kind)
     return f"{label} {account_id}"
 
 

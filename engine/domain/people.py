@@ -52,9 +52,9 @@ class Person(Struct, frozen=True):
     @property
     def label(self) -> str:
         """The text that is shown for the person: name, else email, else another address."""
-        known = self.name or self.email
-        if known or not self.addresses:
-            return known or self.id
+        label = self.name or self.email
+        if label or not self.addresses:
+            return label or self.id
         first = self.addresses[0]
         if first.kind == "terminal":
             return f"{first.value} (terminal)"

@@ -35,8 +35,8 @@ class ClashPhrases:
 
     def describe_types(self, *operands: nodes.Expr) -> str:
         """Return the operands with their types, as far as they are known: `a` is text and `b` is a number."""
-        known = [(node, type_) for node in operands if (type_ := self._infer(node))]
-        return " and ".join(f"{describe_node(node)} is {type_.phrase}" for node, type_ in known)
+        typed = [(node, type_) for node in operands if (type_ := self._infer(node))]
+        return " and ".join(f"{describe_node(node)} is {type_.phrase}" for node, type_ in typed)
 
     def suggest_numbers(self, left: nodes.Expr, symbol: str = "", right: nodes.Expr | None = None) -> str:
         """Return the advice to convert operands such as money with `number`, or an empty text if that does not help."""

@@ -129,25 +129,31 @@ class ExpressionCompiler:
         first = self.compile_operand(node.expr)
         return operators.compile_comparison(first, [(part.op, self.compile_operand(part.expr)) for part in node.ops])
 
-    def _compile_condition(self, node: nodes.Expr, *, place: str) -> operators.Condition:
-        return operators.compile_condition(self.compile_operand(node), place=place)
+    def _compile_condition(self, node: nodes.Expr, *, operator: str) -> operators.Condition:
+        return operators.compile_condition(self.compile_operand(node), operator=operator)
 
     def compile_negation(self, node: nodes.Not) -> Lookup:
-        holds = self._compile_condition(node.node, place="not")
+        holds = self._compile_condition(node.node, operator="not")
         return lambda budget: not holds(budget)
 
     def compile_conjunction(self, node: nodes.And) -> Lookup:
-        left, right = self._compile_condition(node.left, place="and"), self._compile_condition(node.right, place="and")
+        left, right = (
+            self._compile_condition(node.left, operator="and"),
+            self._compile_condition(node.right, operator="and"),
+        )
         return lambda budget: left(budget) and right(budget)
 
     def compile_disjunction(self, node: nodes.Or) -> Lookup:
-        left, right = self._compile_condition(node.left, place="or"), self._compile_condition(node.right, place="or")
+        left, right = (
+            self._compile_condition(node.left, operator="or"),
+            self._compile_condition(node.right, operator="or"),
+        )
         return lambda budget: left(budget) or right(budget)
 
     def compile_choice(self, node: nodes.CondExpr) -> Lookup:
         if node.expr2 is None:
             raise ExpressionError("`if` in an expression needs an `else`, as in `a if condition else b`")
-        holds = self._compile_condition(node.test, place="if")
+        holds = self._compile_condition(node.test, operator="if")
         then, otherwise = self._compile(node.expr1), self._compile(node.expr2)
         return lambda budget: then(budget) if holds(budget) else otherwise(budget)
 

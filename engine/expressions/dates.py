@@ -60,8 +60,8 @@ def check_format(pattern: str) -> None:
     """Raise `ExpressionError` if the pattern has an unknown directive."""
     for name in _DIRECTIVE.findall(pattern):
         if name not in DIRECTIVES:
-            known = " ".join(f"%{directive}" for directive in DIRECTIVES)
-            raise ExpressionError(f"`date` does not know `%{value_text.shorten(name)}`; use {known}")
+            directives = " ".join(f"%{directive}" for directive in DIRECTIVES)
+            raise ExpressionError(f"`date` does not know `%{value_text.shorten(name)}`; use {directives}")
 
 
 def check_zone(name: str) -> ZoneInfo:

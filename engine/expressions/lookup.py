@@ -120,8 +120,8 @@ def show_path(path: Path) -> str:
 
 
 def _explain_unknown_name(root: str, scope: Scope) -> str:
-    known = f"there are {value_text.list_names(scope)}" if scope else "there is nothing"
-    return f"`{value_text.shorten(root)}` is not known here; {known}.{value_text.suggest(root, scope)}"
+    names = f"there are {value_text.list_names(scope)}" if scope else "there is nothing"
+    return f"`{value_text.shorten(root)}` is not known here; {names}.{value_text.suggest(root, scope)}"
 
 
 def _explain_missing_item(container: Value, key: Value, *, label: str) -> str:

@@ -130,7 +130,7 @@ def concatenate(budget: Budget, parts: Sequence[str | Operand]) -> str:
 # -- conditions ---------------------------------------------------------------------------------------------
 
 
-def compile_condition(operand: Operand, *, place: str) -> Condition:
+def compile_condition(operand: Operand, *, operator: str) -> Condition:
     """Compile an operand that must be true or false. No other value counts as true: a gate may depend on it."""
     evaluate_operand, label = operand.evaluate, operand.label
 
@@ -139,7 +139,7 @@ def compile_condition(operand: Operand, *, place: str) -> Condition:
         if isinstance(value, bool):
             return value
         raise ExpressionError(
-            f"`{place}` needs true or false, but {label} is {value_text.describe_kind(value)}; "
+            f"`{operator}` needs true or false, but {label} is {value_text.describe_kind(value)}; "
             f"{suggest_comparison(value_text.kind_of(value))}"
         )
 

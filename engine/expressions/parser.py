@@ -102,5 +102,5 @@ def _explain_syntax_error(source: str, error: TemplateSyntaxError) -> str:
     if curly := _CURLY_QUOTE.search(source):
         return f"this expression has a curly quote, `{curly[0]}`; replace it with a straight quote, \" or '"
     message = value_text.shorten((error.message or "").replace("end of print statement", "}}"), length=120).rstrip(".")
-    place = f" (line {error.lineno})" if "\n" in source else ""
-    return f"this expression cannot be read{place}: {message}; check its quotes, brackets and braces"
+    position = f" (line {error.lineno})" if "\n" in source else ""
+    return f"this expression cannot be read{position}: {message}; check its quotes, brackets and braces"

@@ -286,11 +286,11 @@ class _TypeChecker:
         elif not item.is_date:
             yield TypeClash(f"`{name}` compares numbers or dates, but this is a list of texts.", _NO_ORDER)
 
-    def check_condition(self, node: nodes.Expr, place: str = "A condition") -> TypeClash | None:
+    def check_condition(self, node: nodes.Expr, subject: str = "A condition") -> TypeClash | None:
         """Return the clash of a node that can be neither true nor false, although `place` needs a boolean."""
         if "boolean" not in self._kinds(node):
             return TypeClash(
-                f"{place} needs true or false, but {self._describe_types(node)}.",
+                f"{subject} needs true or false, but {self._describe_types(node)}.",
                 self._suggest_condition(node),
             )
         for operator, operand in _iter_condition_operands(node):
@@ -305,8 +305,8 @@ def _may_be_dates(left: StaticType | None, right: StaticType | None) -> bool:
 
     Neither is certainly no date, and one is certainly a date, or nothing is known about either of them.
     """
-    known = [type_.is_date for type_ in (left, right) if type_ is not None]
-    return False not in known and (True in known or not known)
+    dates = [type_.is_date for type_ in (left, right) if type_ is not None]
+    return False not in dates and (True in dates or not dates)
 
 
 def _possible_values(node: nodes.Expr, type_: StaticType | None) -> tuple[Value, ...]:

@@ -45,7 +45,7 @@ def describe_server_source(template: Template) -> str | None:
         return _describe_references(template)
     parts = _address_parts(template)
     labels = [part.label for part in parts if isinstance(part, urls.InsertedValue)]
-    choosing = [label for label, place in zip(labels, urls.places(parts), strict=True) if place.chooses_server]
+    choosing = [label for label, part in zip(labels, urls.places(parts), strict=True) if part.chooses_server]
     if not choosing:
         return None
     if all("." in label for label in choosing):

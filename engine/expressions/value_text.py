@@ -73,9 +73,11 @@ def shorten(text: str, *, length: int = _MAX_NAME_LENGTH) -> str:
     return line if len(line) <= length else line[: length - 1] + "…"
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, candidates: Iterable[str]) -> str:
     """Return ` Did you mean …?` for the nearest name, or an empty text. Compares the first few hundred names only."""
-    names = [item for _, item in zip(range(_MAX_COMPARED_NAMES), known, strict=False) if len(item) <= _MAX_NAME_LENGTH]
+    names = [
+        item for _, item in zip(range(_MAX_COMPARED_NAMES), candidates, strict=False) if len(item) <= _MAX_NAME_LENGTH
+    ]
     matches = get_close_matches(name[:_MAX_NAME_LENGTH], names, n=1)
     return f" Did you mean `{matches[0]}`?" if matches else ""
 

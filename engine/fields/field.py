@@ -60,13 +60,13 @@ def _bound(value: object) -> int | Decimal | str | None:
     return bound
 
 
-def _is_line(given: object) -> bool:
+def _is_line(value: object) -> bool:
     return (
-        isinstance(given, str)
-        and given != ""
-        and given == given.strip()
-        and normal_forms.one_line(given)
-        and "\0" not in given
+        isinstance(value, str)
+        and value != ""
+        and value == value.strip()
+        and normal_forms.one_line(value)
+        and "\0" not in value
     )
 
 
@@ -80,21 +80,21 @@ class Option(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _short(cls, given: object) -> object:
-        if isinstance(given, str):
-            given = {"value": given}
-        if not isinstance(given, Mapping):
+    def _short(cls, raw: object) -> object:
+        if isinstance(raw, str):
+            raw = {"value": raw}
+        if not isinstance(raw, Mapping):
             raise ValueError("an option is text (write numbers in quotes) or a mapping of value and label")
-        value = given.get("value")
+        value = raw.get("value")
         # If the value is invalid, one error is enough.
-        return {"label": value if _is_line(value) else "-", **given}
+        return {"label": value if _is_line(value) else "-", **raw}
 
     @field_validator("value", "label")
     @classmethod
-    def _line(cls, given: str) -> str:
-        if not _is_line(given):
+    def _line(cls, value: str) -> str:
+        if not _is_line(value):
             raise ValueError("an option is one line of text, not empty and with no space around it")
-        return given
+        return value
 
 
 class Field(BaseModel):
@@ -125,36 +125,36 @@ class Field(BaseModel):
         return None
 
     @cached_property
-    def given(self) -> Value:
+    def declaration(self) -> Value:
         """The declaration in the form that is stored. Requests share fields, so it is computed once."""
         return json_values.clean(self.model_dump(exclude_unset=True))
 
     @model_validator(mode="before")
     @classmethod
-    def _short(cls, given: object) -> object:
-        if isinstance(given, str):
-            return {"type": given}
-        if isinstance(given, Mapping):
-            return {"required": given.get("default") is None, **given}
+    def _short(cls, raw: object) -> object:
+        if isinstance(raw, str):
+            return {"type": raw}
+        if isinstance(raw, Mapping):
+            return {"required": raw.get("default") is None, **raw}
         raise ValueError("a field is the name of its type, like text, or a mapping that has a type")
 
     @field_validator("type", mode="before")
     @classmethod
-    def _known(cls, given: object) -> object:
+    def _known(cls, raw: object) -> object:
         names = [*FieldType]
-        if given in names:
-            return given
-        if isinstance(given, str):
-            hint = normal_forms.near(given, names) or f"; there are {', '.join(names)}"
-            raise ValueError(f"there is no field type {given[:100]}{hint}")
+        if raw in names:
+            return raw
+        if isinstance(raw, str):
+            hint = normal_forms.near(raw, names) or f"; there are {', '.join(names)}"
+            raise ValueError(f"there is no field type {raw[:100]}{hint}")
         raise ValueError(f"the type is one of: {', '.join(names)}")
 
     @field_validator("options", mode="before")
     @classmethod
-    def _list(cls, given: object) -> object:
-        if not isinstance(given, list | tuple):
+    def _list(cls, raw: object) -> object:
+        if not isinstance(raw, list | tuple):
             raise ValueError("options is a list")
-        return given
+        return raw
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -177,15 +177,15 @@ class PartOfMoney(Field):
         return self.taken
 
 
-def stored(given: Value) -> Field:
-    """Read a field that `Field.given` returned."""
-    model = PartOfMoney if isinstance(given, dict) and "taken" in given else Field
-    return model.model_validate(given)
+def stored(declaration: Value) -> Field:
+    """Read a field that `Field.declaration` returned."""
+    model = PartOfMoney if isinstance(declaration, dict) and "taken" in declaration else Field
+    return model.model_validate(declaration)
 
 
-def part_of(field: Field, taken: FieldPart) -> Field:
+def part_of(field: Field, part: FieldPart) -> Field:
     """Return the declaration of a part of the money that `field` declares."""
-    return PartOfMoney.model_validate({**field.model_dump(exclude_unset=True, exclude={"default"}), "taken": taken})
+    return PartOfMoney.model_validate({**field.model_dump(exclude_unset=True, exclude={"default"}), "taken": part})
 
 
 # -- checks of the declaration ----------------------------------------------------------------------------

@@ -79,12 +79,12 @@ def read_edits(
 
 
 def read_text_edits(
-    fields: Iterable[tuple[str, Field, Value]], given: Mapping[str, str]
+    fields: Iterable[tuple[str, Field, Value]], typed: Mapping[str, str]
 ) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the same as `read_edits` for values that were typed as text, by name, without a form."""
 
     def read(name: str, field: Field, now: Value) -> Sequence[FormEntry]:
-        return text_entries(field, now, given[name]) if name in given else ()
+        return text_entries(field, now, typed[name]) if name in typed else ()
 
     return read_edits(fields, read)
 
@@ -96,44 +96,44 @@ def read_inputs(
 
     A field that was not touched has the value that its input was filled with, or else its default.
     """
-    found, errors = dict[str, Value](), dict[str, str]()
+    values, errors = dict[str, Value](), dict[str, str]()
     for name, field in fields.items():
         now = (prefilled or {}).get(name, field.default)
         try:
             after = changed(field, now, read(name, field, now))
-            found[name] = after[0] if after is not None else absent(field) if now is None else validate(field, now)
+            values[name] = after[0] if after is not None else absent(field) if now is None else validate(field, now)
         except InvalidValue as error:
             errors[name] = str(error)
-    return found, errors
+    return values, errors
 
 
-def validate_all(fields: Mapping[str, Field], given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, str]]:
+def validate_all(fields: Mapping[str, Field], raw: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the values in the order of `fields`, and one predicate for each name that is wrong.
 
     A missing value is the default, or None if the field is optional. The values are valid only without errors.
     """
-    found: dict[str, Value] = {}
-    errors = _unknown(fields, given)
+    values: dict[str, Value] = {}
+    errors = _unknown(fields, raw)
     for name, field in fields.items():
         try:
-            found[name] = validate(field, given[name]) if name in given else absent(field)
+            values[name] = validate(field, raw[name]) if name in raw else absent(field)
         except InvalidValue as error:
             errors[name] = str(error)
-    return found, errors
+    return values, errors
 
 
-def from_text_all(fields: Mapping[str, Field], given: Mapping[str, str]) -> tuple[dict[str, Value], dict[str, str]]:
+def from_text_all(fields: Mapping[str, Field], typed: Mapping[str, str]) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the same as `validate_all` for values that were typed as text, without a form."""
 
     def read(name: str, field: Field, now: Value) -> Sequence[FormEntry]:
-        return text_entries(field, now, given[name]) if name in given else ()
+        return text_entries(field, now, typed[name]) if name in typed else ()
 
-    found, errors = read_inputs(fields, read)
-    return found, _unknown(fields, given) | errors
+    values, errors = read_inputs(fields, read)
+    return values, _unknown(fields, typed) | errors
 
 
-def _unknown(fields: Mapping[str, Field], given: Iterable[str]) -> dict[str, str]:
-    return {name: f"is not known here{normal_forms.near(name, fields)}" for name in given if name not in fields}
+def _unknown(fields: Mapping[str, Field], names: Iterable[str]) -> dict[str, str]:
+    return {name: f"is not known here{normal_forms.near(name, fields)}" for name in names if name not in fields}
 
 
 def labels(fields: Mapping[str, Field]) -> dict[str, str]:
@@ -255,8 +255,8 @@ def _joined(entries: Sequence[FormEntry]) -> str:
 def in_order(field: Field, now: Value, picked: Collection[str]) -> list[Value]:
     """Return the options that were picked: those that were there before in their order, then the others as listed."""
     before = [item for item in now if isinstance(item, str)] if isinstance(now, list) else []
-    place = {value: index for index, value in reversed([*enumerate([*before, *field.values])])}
-    return [*sorted(picked, key=lambda value: place.get(value, -1))]
+    order = {value: index for index, value in reversed([*enumerate([*before, *field.values])])}
+    return [*sorted(picked, key=lambda value: order.get(value, -1))]
 
 
 # -- equal values ------------------------------------------------------------------------------------------

@@ -141,11 +141,11 @@ def choices(value: Value, options: Collection[str]) -> list[Value]:
     """Return the chosen options in the given order, each once."""
     if not isinstance(value, list):
         raise InvalidValue(f"must be a list with some of: {listed(options)}")
-    known = frozenset(options)
+    allowed = frozenset(options)
     for item in value:
         if not isinstance(item, str):
             raise InvalidValue(f"must be a list with some of: {listed(options)}")
-        if item not in known:
+        if item not in allowed:
             raise InvalidValue(f"has {item[:100]!r}, which is not one of: {listed(options)}{near(item, options)}")
     return [*dict.fromkeys(str(item) for item in value)]
 
@@ -222,12 +222,12 @@ def money(value: Value, *, currency: str | None) -> dict[str, Value]:
         value = {"amount": value}
     if not isinstance(value, dict) or "amount" not in value or not value.keys() <= {"amount", "currency"}:
         raise InvalidValue('must be money, like {"amount": "12.50", "currency": "EUR"}')
-    exact, given = amount(value["amount"]), value.get("currency", currency)
-    if not isinstance(given, str) or not CURRENCY.fullmatch(given):
+    exact, code = amount(value["amount"]), value.get("currency", currency)
+    if not isinstance(code, str) or not CURRENCY.fullmatch(code):
         raise InvalidValue("must have a currency of three capital letters, like EUR")
-    if currency and given != currency:
-        raise InvalidValue(f"must be in {currency}, not in {given}")
-    return {"amount": f"{exact:f}", "currency": given}
+    if currency and code != currency:
+        raise InvalidValue(f"must be in {currency}, not in {code}")
+    return {"amount": f"{exact:f}", "currency": code}
 
 
 def check_decimals(exact: Decimal, currency: str) -> None:

@@ -47,16 +47,16 @@ def from_text(field: Field, text: str) -> Value:
 def _read_number(field: Field, typed: str) -> Value:
     """Return the number. If its points and commas are ambiguous, raise an error that says what to write."""
     number = normal_forms.read_number(typed)
-    meant = number_formats.readings(typed)
-    if number is not None and len(meant) < 2:
+    readings = number_formats.readings(typed)
+    if number is not None and len(readings) < 2:
         return number
-    if len(meant) > 1:
-        first, other = meant
+    if len(readings) > 1:
+        first, other = readings
         if field.type is FieldType.INTEGER:
             other = other.partition(".")[0]
         raise InvalidValue(f"is not clear: {typed} may mean {first} or {other}; write one of these")
-    if meant:
-        raise InvalidValue(f"must be written as {meant[0]}, with a decimal point and no other separators")
+    if readings:
+        raise InvalidValue(f"must be written as {readings[0]}, with a decimal point and no other separators")
     raise InvalidValue("must be a number")
 
 
@@ -91,40 +91,39 @@ def _currency_in(field: Field, typed: str) -> tuple[str, str]:
 def _without_sign(field: Field, typed: str) -> str:
     """Return what to write instead of `€12.50`. Other signs are used by several currencies."""
     digits = "".join(character for character in typed if character.isdigit() or character in ".,'+- ").strip()
-    meant = number_formats.readings(digits) or ([digits] if normal_forms.read_number(digits) is not None else [])
-    amount = meant[0] if len(meant) == 1 else "12.50"
+    readings = number_formats.readings(digits) or ([digits] if normal_forms.read_number(digits) is not None else [])
+    amount = readings[0] if len(readings) == 1 else "12.50"
     currency = "EUR" if "€" in typed else field.currency
     if currency is None:
         return f"must say its currency in three letters, like {amount} USD"
     if field.currency and currency != field.currency:
         return f"must be in {field.currency}, not in {currency}"
-    if len(meant) > 1:
-        return (
-            f"must have its currency in three letters, and {digits} may mean {' or '.join(meant)}; write one of these"
-        )
+    if len(readings) > 1:
+        either = " or ".join(readings)
+        return f"must have its currency in three letters, and {digits} may mean {either}; write one of these"
     return f"must have its currency in three letters: write {amount} {currency}"
 
 
 def _amount(field: Field, digits: str, currency: str | None) -> Value:
     """Return the amount. The currency limits its decimals, which makes some numbers unambiguous."""
-    meant = number_formats.readings(digits)
+    readings = number_formats.readings(digits)
     decimals = normal_forms.currencies().get(currency) if currency else None
-    if decimals is None or not meant:
+    if decimals is None or not readings:
         return _read_number(field, digits)
-    if len(meant) > 1:
+    if len(readings) > 1:
         if decimals >= number_formats.GROUP:
             # Such a currency has three decimals, so a point before three digits is a decimal point.
-            meant = [digits] if normal_forms.read_number(digits) is not None else meant
+            readings = [digits] if normal_forms.read_number(digits) is not None else readings
         elif normal_forms.read_number(digits) is not None:
             has = f"at most {decimals} decimals" if decimals else "no decimals"
-            raise InvalidValue(f"must have {has} in {currency}; write {meant[0]} {currency} if you mean that")
+            raise InvalidValue(f"must have {has} in {currency}; write {readings[0]} {currency} if you mean that")
         else:
-            meant = meant[:1]
-    if len(meant) > 1:
+            readings = readings[:1]
+    if len(readings) > 1:
         return _read_number(field, digits)
-    if meant[0] == digits:
+    if readings[0] == digits:
         return normal_forms.read_number(digits)
-    raise InvalidValue(f"must be written as {meant[0]} {currency}, with a decimal point and no other separators")
+    raise InvalidValue(f"must be written as {readings[0]} {currency}, with a decimal point and no other separators")
 
 
 # -- others -------------------------------------------------------------------------------------------------
@@ -158,13 +157,13 @@ def _json(_: Field, typed: str) -> Value:
     try:
         return json_values.loads(typed)
     except InvalidValue as error:
-        said = str(error)
-    if not said.startswith(_MALFORMED):
-        raise InvalidValue(said)
+        message = str(error)
+    if not message.startswith(_MALFORMED):
+        raise InvalidValue(message)
     if typed[0] not in '{["':
         quoted = json_values.dumps(typed if len(typed) <= _QUOTED else f"{typed[: _QUOTED - 1]}…")
         raise InvalidValue(f"must be JSON; a text is written in double quotes, like {quoted}")
-    raise InvalidValue(f"is not valid JSON{said.removeprefix(_MALFORMED)}")
+    raise InvalidValue(f"is not valid JSON{message.removeprefix(_MALFORMED)}")
 
 
 _MALFORMED: Final = "this is not valid JSON"

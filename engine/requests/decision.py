@@ -114,8 +114,8 @@ def _check_reason(request: Request, command: Decide) -> Refusal | None:
     needed = request.reason_required is ReasonRequired.ALWAYS or (
         request.reason_required is ReasonRequired.REJECT and command.verdict is Verdict.REJECT
     )
-    given = bool(command.reason and command.reason.strip())
-    return ReasonMissing(verdict=command.verdict) if needed and not given else None
+    has_reason = bool(command.reason and command.reason.strip())
+    return ReasonMissing(verdict=command.verdict) if needed and not has_reason else None
 
 
 def _check_assurance(request: Request, command: Decide) -> Refusal | None:

@@ -39,29 +39,33 @@ class Edit(Struct, frozen=True):
 
 def editable_fields(editable: Iterable[Editable], content: Value) -> Iterator[tuple[str, Field, Value]]:
     """Yield the dotted path, the field and the current value of each editable place, for `engine.fields.forms`."""
-    for place in editable:
-        yield json_values.show_path(place.path), place.field, json_values.look(content, place.path)
+    for editable_value in editable:
+        yield (
+            json_values.show_path(editable_value.path),
+            editable_value.field,
+            json_values.look(content, editable_value.path),
+        )
 
 
-def read_text_edits(request: Request, given: Mapping[str, str]) -> dict[str, Value] | InvalidEdits:
+def read_text_edits(request: Request, typed: Mapping[str, str]) -> dict[str, Value] | InvalidEdits:
     """Return the edits that were typed as text, by dotted path, without fields that are unchanged.
 
     A text for a path that cannot be edited is kept as it is, and refused by `apply_edits`.
     """
     places = [*editable_fields(request.editable, request.content.value)]
-    edits, errors = forms.read_text_edits(places, given)
+    edits, errors = forms.read_text_edits(places, typed)
     if errors:
-        return _refused(errors, {json_values.show_path(place.path): place for place in request.editable})
-    known = {path for path, _, _ in places}
-    return {**{path: text for path, text in given.items() if path not in known}, **edits}
+        return _refused(errors, {json_values.show_path(editable.path): editable for editable in request.editable})
+    names = {path for path, _, _ in places}
+    return {**{path: text for path, text in typed.items() if path not in names}, **edits}
 
 
 def apply_edits(
-    request: Request, given: Mapping[str, Value], *, kind: StepKind
+    request: Request, values: Mapping[str, Value], *, kind: StepKind
 ) -> tuple[tuple[Edit, ...], Params] | InvalidEdits:
     """Return the edits that change something and the content with them, or every edit that is invalid."""
-    by_path = {json_values.show_path(place.path): place for place in request.editable}
-    edits, errors = _read_edits(request, by_path, given, kind)
+    by_path = {json_values.show_path(editable.path): editable for editable in request.editable}
+    edits, errors = _read_edits(request, by_path, values, kind)
     errors |= _overlaps(edits)
     if errors:
         return _refused(errors, by_path)
@@ -74,8 +78,8 @@ def apply_edits(
     elif request.subject.is_form:
         errors = {
             path: "is required"
-            for place in missing(request, approved)
-            if not _is_null(place, given.get(path := json_values.show_path(place.path), ""))
+            for editable in missing(request, approved)
+            if not _is_null(editable, values.get(path := json_values.show_path(editable.path), ""))
         }
     elif edits and request.subject.at is ReviewPoint.BEFORE:
         errors = invalid_params(kind, approved)
@@ -90,11 +94,11 @@ def _refused(errors: dict[str, str], by_path: Mapping[str, Editable]) -> Invalid
 
 
 def _read_edits(
-    request: Request, by_path: Mapping[str, Editable], given: Mapping[str, Value], kind: StepKind
+    request: Request, by_path: Mapping[str, Editable], values: Mapping[str, Value], kind: StepKind
 ) -> tuple[list[Edit], dict[str, str]]:
     edits: list[Edit] = []
     errors: dict[str, str] = {}
-    for dotted, raw in _split_by_place(request, by_path, given, errors):
+    for dotted, raw in _split_by_place(request, by_path, values, errors):
         editable = by_path[dotted]
         try:
             before = json_values.look(request.content.value, editable.path)
@@ -128,11 +132,11 @@ def _read_edit(editable: Editable, dotted: str, raw: Value, before: Value, *, is
 
 
 def _split_by_place(
-    request: Request, by_path: Mapping[str, Editable], given: Mapping[str, Value], errors: dict[str, str]
+    request: Request, by_path: Mapping[str, Editable], values: Mapping[str, Value], errors: dict[str, str]
 ) -> Iterator[tuple[str, Value]]:
     """Yield each value with its editable place. A mapping or list with editable values may be given as a whole."""
-    containers = {place.path[:length] for place in by_path.values() for length in range(1, len(place.path))}
-    for dotted, raw in given.items():
+    containers = {editable.path[:length] for editable in by_path.values() for length in range(1, len(editable.path))}
+    for dotted, raw in values.items():
         if dotted in by_path:
             yield dotted, raw
             continue
@@ -172,13 +176,13 @@ def _parts(raw: Value, now: Value, path: Path, by_path: Mapping[str, Editable]) 
 
 def missing(request: Request, filled: Params) -> list[Editable]:
     """Return the required fields of a form that have no value."""
-    empty = [place for place in request.editable if json_values.look(filled.value, place.path) in (None, [])]
-    return [place for place in empty if place.field.required]
+    empty = [editable for editable in request.editable if json_values.look(filled.value, editable.path) in (None, [])]
+    return [editable for editable in empty if editable.field.required]
 
 
-def _is_null(editable: Editable, given: Value) -> bool:
+def _is_null(editable: Editable, value: Value) -> bool:
     """Return whether the field takes JSON and was filled in with `null`, which is a value."""
-    return editable.field.type is fields.FieldType.JSON and given is None
+    return editable.field.type is fields.FieldType.JSON and value is None
 
 
 def _with_edits(content: Params, edits: list[Edit]) -> Params:

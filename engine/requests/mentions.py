@@ -22,7 +22,9 @@ def is_account(value: Value) -> bool:
 
 def mentioned(content: Value, places: Iterable[Editable], texts: Iterable[str]) -> tuple[str, ...]:
     """Return the account ids in the values of type `person` and in the texts."""
-    values = [json_values.look(content, place.path) for place in places if place.field.type is FieldType.PERSON]
+    values = [
+        json_values.look(content, editable.path) for editable in places if editable.field.type is FieldType.PERSON
+    ]
     ids = [value for value in values if isinstance(value, str) and is_account(value)]
     ids += [account_id for text in texts for account_id in accounts.ids_in(text)]
     return tuple(dict.fromkeys(ids))[:MAX_MENTIONED]

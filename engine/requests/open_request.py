@@ -225,28 +225,28 @@ def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iter
             continue
         if _touches_secret(path, content):
             continue
-        places = [Editable(path, field)] if field is not None else _places(gate, content, path)
-        for place in places:
-            if (name := json_values.show_path(place.path)) in names:
+        values = [Editable(path, field)] if field is not None else _editable_values(gate, content, path)
+        for value in values:
+            if (name := json_values.show_path(value.path)) in names:
                 notes.append(f"Of two values with the name {name} only the first can be edited.")
                 continue
             names.add(name)
-            yield place
+            yield value
 
 
-def _places(gate: Gate, content: Params, path: Path) -> Iterator[Editable]:
+def _editable_values(gate: Gate, content: Params, path: Path) -> Iterator[Editable]:
     """Yield the editable places at a path: each value with a declaration of its own, or else the whole value."""
-    for place, field in gate.declarations.at(path).iter_values(json_values.look(content.value, path), path):
-        yield Editable(place, field or fields.infer(json_values.look(content.value, place)))
+    for value_path, field in gate.declarations.at(path).iter_values(json_values.look(content.value, path), path):
+        yield Editable(value_path, field or fields.infer(json_values.look(content.value, value_path)))
 
 
 def _declared(gate: Gate, content: Params, editable: tuple[Editable, ...]) -> Iterator[Editable]:
     """Yield the places that have a declaration and cannot be edited."""
     if gate.declarations is NO_DECLARATIONS:
         return
-    taken = {place.path[:length] for place in editable for length in range(1, len(place.path) + 1)}
+    editable_paths = {value.path[:length] for value in editable for length in range(1, len(value.path) + 1)}
     for path, field in gate.declarations.iter_values(content.value):
-        if field is not None and not any(path[:length] in taken for length in range(1, len(path) + 1)):
+        if field is not None and not any(path[:length] in editable_paths for length in range(1, len(path) + 1)):
             yield Editable(path, field)
 
 

@@ -60,30 +60,30 @@ def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskAnswerCode) -
 
     An answer that would be refused anyway is refused here, before a code is sent.
     """
-    given = command.answer
-    run = run_rows.load_run(tx, given.resume.run)
+    answer = command.answer
+    run = run_rows.load_run(tx, answer.resume.run)
     if run is None:
-        return NotFound(what="run", name=given.resume.run)
+        return NotFound(what="run", name=answer.resume.run)
     challenges.sweep(tx)
-    earlier = challenges.find_confirming(tx.connection, command.holder, given.form, given.resume)
+    earlier = challenges.find_confirming(tx.connection, command.holder, answer.form, answer.resume)
     if earlier is not None:
         return code_confirmation.sent(earlier)
-    proof = _prove(context, tx, run, given)
+    proof = _prove(context, tx, run, answer)
     if isinstance(proof, Refusal):
         return proof
-    accepted = resume.check_answer(context, tx, run, given.resume)
+    accepted = resume.check_answer(context, tx, run, answer.resume)
     if isinstance(accepted, Refusal):
         return accepted
     return code_confirmation.ask(
         codes,
         tx,
         command,
-        given.resume,
+        answer.resume,
         proof,
         workspace=run.workspace,
         run=run.state.id,
-        form=given.form,
-        said=given.said,
+        form=answer.form,
+        said=answer.said,
     )
 
 
@@ -107,8 +107,8 @@ def _link_proof(context: CommandContext, tx: Tx, run: LoadedRun, command: Answer
         return NoLink()
     if link.state is not LinkState.LIVE:
         return NoLink(state=link.state)
-    given = command.resume
-    if (link.step, link.visit, link.attempt) != (given.step, given.visit, given.attempt):
+    resume = command.resume
+    if (link.step, link.visit, link.attempt) != (resume.step, resume.visit, resume.attempt):
         return NoLink()
     if not _may_answer(context, run, link.person, link.address):
         return NotAllowed(why=_NOT_YOURS)

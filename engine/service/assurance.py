@@ -37,8 +37,8 @@ def vouched(command: Decide) -> bool:
 def prove(tx: Tx, request: Request, command: Decide) -> Proof | Refusal:
     """Return the proof of who gives this command. `link` or more is proven by the tokens in the command only."""
     if vouched(command):
-        known = people.known_by((approver.person for approver in request.approvers), command.actor)
-        return Proof(known or people.known_person(tx, request.workspace, command.actor), command.assurance)
+        person = people.find_by_address((approver.person for approver in request.approvers), command.actor)
+        return Proof(person or people.find_person_cached(tx, request.workspace, command.actor), command.assurance)
     link, browser = _link_proof(tx, request, command), _browser_proof(tx, command)
     if browser is None:
         return link

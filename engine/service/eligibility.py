@@ -68,7 +68,7 @@ def _why_excluded(reference: Reference, answer: Resolution | None, person: Perso
         return None if account in answer.members else f"no longer in @{reference.value}"
     if account is None:
         return None if answer.unknown else f"{reference.value} {_account_state(answer)}"
-    if any(account in found.addresses for found in answer.people):
+    if any(account in holder.addresses for holder in answer.people):
         return None
     if reference.kind == EMAIL and answer.standing is None:
         return f"{reference.value} is not the email address of this account any more"

@@ -40,7 +40,7 @@ class Identity:
         now = self._clock.now()
         link = await self._engine.store.read(lambda connection: links.load_link(connection, token, now))
         if link is not None and link.is_of_wrong_clock:
-            await self._engine.transact(links.set_right)
+            await self._engine.transact(links.correct_times)
         return link
 
     async def attention_link(self, token: str) -> AttentionLink | None:
@@ -48,7 +48,7 @@ class Identity:
         now = self._clock.now()
         link = await self._engine.store.read(lambda connection: attention_links.load_link(connection, token, now))
         if link is not None and link.is_of_wrong_clock:
-            await self._engine.transact(attention_links.set_right)
+            await self._engine.transact(attention_links.correct_times)
         return link
 
     async def revoke(self, target: str) -> int | NotFound:
@@ -60,7 +60,7 @@ class Identity:
         now = self._clock.now()
         browser = await self._engine.store.read(lambda connection: browsers.load_browser(connection, secret, now))
         if browser is not None and browser.is_of_wrong_clock:
-            await self._engine.transact(browsers.set_right)
+            await self._engine.transact(browsers.correct_times)
         elif browser is not None and browser.seen_at + SEEN_EVERY <= now:
             await self._engine.transact(lambda tx: browsers.record_use(tx, browser))
         return browser

@@ -72,7 +72,7 @@ def ask_sign_in_code(codes: Codes, tx: Tx, command: SignIn) -> CodeSent:
         tx,
         workspace=command.workspace,
         address=address,
-        person=people.known_person(tx, command.workspace, Address("email", address)),
+        person=people.find_person_cached(tx, command.workspace, Address("email", address)),
         holder=command.holder,
         form=command.form,
         label=command.label,

@@ -148,8 +148,8 @@ def _too_late(tx: Tx, run: LoadedRun, command: Resume | None = None) -> NotWaiti
     """Return the refusal of an answer that comes too late, with the answer that was recorded before it."""
     answers = [
         answer
-        for call, given in step_answers.load_answers(tx.connection, run.state.id).items()
-        for answer in given
+        for call, call_answers in step_answers.load_answers(tx.connection, run.state.id).items()
+        for answer in call_answers
         if command is None or _is_about(command, call, answer)
     ]
     last = max(answers, key=lambda answer: answer.at, default=None)

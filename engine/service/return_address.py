@@ -14,7 +14,7 @@ def give_back(context: CommandContext, tx: Tx, command: ReturnAddress, resolved:
     actor = Recipients(tx, context.advancer.directory, resolved).actor(command.workspace, command.actor)
     if not context.may(actor, command.actor):
         return NotAllowed(why="Only an admin may undo whose an address is.")
-    holder = people.known_person(tx, command.workspace, command.address)
+    holder = people.find_person_cached(tx, command.workspace, command.address)
     moved = identities.undo(tx, command.workspace, command.address, actor=actor)
     if moved is None or holder is None:
         return NotFound(what="person with the address", name=str(command.address))

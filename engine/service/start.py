@@ -35,7 +35,7 @@ def start(
         earlier = run_rows.find_run_by_key(tx.connection, command.workspace, command.key)
         if earlier is not None:
             return Started(run=earlier, created=False)
-    current = workflows.known_current(tx, command.workspace, command.workflow)
+    current = workflows.load_current_cached(tx, command.workspace, command.workflow)
     if current is None:
         return _unknown_workflow(tx, command)
     workflow = context.advancer.workflow(tx, current.id, current.version)

@@ -58,10 +58,10 @@ class EmailStep(StepType[EmailParams]):
         """Return the step type that sends with the mailer of these services."""
         return cls(services.mailer)
 
-    def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
+    def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
         return OUTPUT
 
-    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
+    def content(self, params: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
         """Return the subject and body as editable, never the recipient."""
         return {"subject": Field(type=FieldType.TEXT), "body": Field(type=FieldType.LONG_TEXT)}
 

@@ -131,17 +131,17 @@ class HttpStep(StepType[HttpParams]):
         """Return the step type that calls what is allowed here."""
         return cls(allow=services.http_allow, resolve=services.resolve or url_guard.system_resolve)
 
-    def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
+    def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
         return frozenset({"status", "headers", "body"})
 
-    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:
+    def content(self, params: Mapping[str, Value]) -> Mapping[str, Field | None]:
         """Return the body as editable, never the URL."""
-        known: dict[str, Field | None] = {"json": None, "body": Field(type="long_text")}
-        return {name: known[name] for name in known if name in given}
+        bodies: dict[str, Field | None] = {"json": None, "body": Field(type="long_text")}
+        return {name: bodies[name] for name in bodies if name in params}
 
-    def idempotent(self, given: Mapping[str, Value]) -> bool:
+    def idempotent(self, params: Mapping[str, Value]) -> bool:
         """Return whether it is GET or HEAD (RFC 9110, 9.2.1). PUT and DELETE promise it too, and often break it."""
-        return str(given.get("method", "GET")).upper() in _SAFE
+        return str(params.get("method", "GET")).upper() in _SAFE
 
     async def run(self, params: HttpParams, context: StepContext) -> Mapping[str, object]:
         target = self._guard.check(params.method, params.url)
@@ -186,12 +186,12 @@ class HttpStep(StepType[HttpParams]):
             middlewares=(once,),
         )
 
-    async def _read_body(self, answer: http_response.Answer, said: str) -> bytes:
+    async def _read_body(self, answer: http_response.Answer, prefix: str) -> bytes:
         body = bytearray()
         async for chunk in answer.content.iter_any():
             body += chunk
             if len(body) > self._max_bytes:
-                raise StepError(f"{said} it answered more than {self._max_bytes} bytes")
+                raise StepError(f"{prefix} it answered more than {self._max_bytes} bytes")
         return bytes(body)
 
     async def _read(
@@ -199,14 +199,14 @@ class HttpStep(StepType[HttpParams]):
     ) -> dict[str, Value]:
         if not params.accepts(answer.status):
             raise http_response.unwelcome(call, answer, await http_response.excerpt(answer, redact))
-        said = f"{call} was carried out (status {answer.status}), but"
-        body = await self._read_body(answer, said)
+        prefix = f"{call} was carried out (status {answer.status}), but"
+        body = await self._read_body(answer, prefix)
         names = [name for name in dict.fromkeys(name.lower() for name in answer.headers) if name != "set-cookie"]
         try:
             headers: Value = {name: json_values.clean(", ".join(answer.headers.getall(name))) for name in names}
             return {"status": answer.status, "headers": headers, "body": http_response.parse(answer, body)}
         except InvalidValue as error:
-            raise StepError(f"{said} its answer cannot be used: {error}") from None
+            raise StepError(f"{prefix} its answer cannot be used: {error}") from None
 
 
 class _Wire:

@@ -57,11 +57,11 @@ def _named(kind: str) -> str:
 
 def _charset(answer: Answer) -> str:
     try:
-        found = codecs.lookup(answer.charset or "utf-8").name
-        b"-".decode(found)  # rot13 and zip are codecs of no text
+        codec = codecs.lookup(answer.charset or "utf-8").name
+        b"-".decode(codec)  # rot13 and zip are codecs of no text
     except (LookupError, ValueError):
         return "utf-8"
-    return "utf-8" if found in _NO_CHARSETS else found
+    return "utf-8" if codec in _NO_CHARSETS else codec
 
 
 async def _read_start(answer: Answer) -> bytes:

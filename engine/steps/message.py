@@ -39,14 +39,14 @@ class MessageStep(StepType[MessageParams]):
         """Return the step type that sends with the sender of these services."""
         return cls(services.sender)
 
-    def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
+    def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
         return OUTPUT
 
-    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
+    def content(self, params: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
         return {"text": Field(type=FieldType.LONG_TEXT)}
 
-    async def doubts(self, given: Mapping[str, Value]) -> Sequence[str]:
-        to = given.get("to")
+    async def doubts(self, params: Mapping[str, Value]) -> Sequence[str]:
+        to = params.get("to")
         if not isinstance(to, str) or not isinstance(self._sender, KnowsPlaces):
             return ()
         doubt = await self._sender.doubt(to)

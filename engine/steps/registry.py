@@ -40,18 +40,18 @@ def discover(services: StepServices = _NO_SERVICES, *, group: str = GROUP) -> di
     Each entry point loads to a `StepType` class (its `create` is called) or to an instance. Raises `PluginError`,
     naming distribution and entry point, for the first that cannot be used: a workflow must not find out at run time.
     """
-    found: dict[str, StepType[Any]] = {}
+    kinds: dict[str, StepType[Any]] = {}
     owners: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
         kind = _load(entry, services)
         if kind.name in RESERVED:
             raise _error(entry, f"calls itself {kind.name!r}, a name of Signoff's own", "rename it")
         if kind.name in owners:
-            other = _place(owners[kind.name])
+            other = _name_entry_point(owners[kind.name])
             raise _error(entry, f"calls itself {kind.name!r}, as {other} does", "rename or uninstall one of the two")
-        found[kind.name] = kind
+        kinds[kind.name] = kind
         owners[kind.name] = entry
-    return found
+    return kinds
 
 
 def all_step_types(services: StepServices = _NO_SERVICES) -> dict[str, StepType[Any]]:
@@ -76,10 +76,10 @@ def _load(entry: EntryPoint, services: StepServices) -> StepType[Any]:
     return kind
 
 
-def _place(entry: EntryPoint) -> str:
+def _name_entry_point(entry: EntryPoint) -> str:
     owner = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
     return f"{entry.name} = {entry.value} of {owner}"
 
 
 def _error(entry: EntryPoint, what: str, advice: str) -> PluginError:
-    return PluginError(f"the step type {_place(entry)} {what}; {advice}")
+    return PluginError(f"the step type {_name_entry_point(entry)} {what}; {advice}")

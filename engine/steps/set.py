@@ -26,17 +26,17 @@ class SetStep(StepType[SetParams]):
     Params: ClassVar[type[BaseModel]] = SetParams
     nature: ClassVar[Nature] = Nature.INLINE
 
-    def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:
-        return frozenset(given)
+    def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:
+        return frozenset(params)
 
-    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:
-        return dict.fromkeys(given)
+    def content(self, params: Mapping[str, Value]) -> Mapping[str, Field | None]:
+        return dict.fromkeys(params)
 
-    def idempotent(self, given: Mapping[str, Value]) -> bool:  # noqa: ARG002
+    def idempotent(self, params: Mapping[str, Value]) -> bool:  # noqa: ARG002
         return True
 
-    def produce(self, given: Mapping[str, Value]) -> dict[str, Value]:
-        return dict(given)
+    def produce(self, params: Mapping[str, Value]) -> dict[str, Value]:
+        return dict(params)
 
     async def run(self, params: SetParams, context: StepContext) -> Mapping[str, object]:  # noqa: ARG002
         return dict(params.model_extra or {})

@@ -130,7 +130,7 @@ class Guard:
         if target.literal is not None:
             return [target.literal]
         try:
-            found = [ip_address(text) for text in await resolve(target.host, target.port)]
+            addresses = [ip_address(text) for text in await resolve(target.host, target.port)]
         except socket.gaierror as error:
             temporary = error.errno == socket.EAI_AGAIN
             what = f"the name {target.host} cannot be resolved{' at the moment' if temporary else ''}"
@@ -139,15 +139,17 @@ class Guard:
             raise
         except (OSError, ValueError):
             raise _refuse(target.call, f"the name {target.host} cannot be resolved") from None
-        if not found:
+        if not addresses:
             raise _refuse(target.call, f"the name {target.host} has no address")
-        for address in found:
+        for address in addresses:
             self._vet(target, address)
-        return found
+        return addresses
 
     def _vet(self, target: CallTarget, address: Address) -> None:
         inner = unwrap(address)
-        if self._allows(target) or any(one in network for network in self._networks for one in (address, inner)):
+        if self._allows(target) or any(
+            candidate in network for network in self._networks for candidate in (address, inner)
+        ):
             return
         if not is_public(inner):
             raise _refuse(

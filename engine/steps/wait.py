@@ -33,24 +33,24 @@ class WaitParams(BaseModel):
 
     @field_validator("for_", mode="before")
     @classmethod
-    def _check_for(cls, given: object) -> object:
-        if given is None:
+    def _check_for(cls, value: object) -> object:
+        if value is None:
             return None
-        if not isinstance(given, str):
+        if not isinstance(value, str):
             raise InvalidValue("this must be a duration with its unit, like 90s, 15m, 4h, 2d or 1w")
-        if durations.parse(given) > LONGEST:
+        if durations.parse(value) > LONGEST:
             raise InvalidValue(f"a run may sleep for at most {LONGEST.days} days")
-        return given
+        return value
 
     @field_validator("until", mode="before")
     @classmethod
-    def _check_until(cls, given: object) -> object:
-        if given is None:
+    def _check_until(cls, value: object) -> object:
+        if value is None:
             return None
-        if not isinstance(given, str):
+        if not isinstance(value, str):
             raise InvalidValue("this must be a time, like 2026-03-01T09:00+01:00, or a date, like 2026-03-01")
-        _moment(given)
-        return given
+        _moment(value)
+        return value
 
     @model_validator(mode="after")
     def _check_one(self) -> WaitParams:
@@ -66,26 +66,26 @@ class WaitStep(StepType[WaitParams]):
     Params: ClassVar[type[BaseModel]] = WaitParams
     nature: ClassVar[Nature] = Nature.SLEEP
 
-    def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
+    def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
         return frozenset()
 
-    def idempotent(self, given: Mapping[str, Value]) -> bool:  # noqa: ARG002
+    def idempotent(self, params: Mapping[str, Value]) -> bool:  # noqa: ARG002
         return True
 
-    def produce(self, given: Mapping[str, Value]) -> dict[str, Value]:  # noqa: ARG002
+    def produce(self, params: Mapping[str, Value]) -> dict[str, Value]:  # noqa: ARG002
         return {}
 
-    def wakes_at(self, given: Mapping[str, Value], now: datetime) -> datetime:
+    def wakes_at(self, params: Mapping[str, Value], now: datetime) -> datetime:
         """Return when the run goes on, at once if `until` has passed. Raises `InvalidValue` beyond `LONGEST`."""
         try:
-            params = WaitParams.model_validate(dict(given))
+            wait = WaitParams.model_validate(dict(params))
         except pydantic.ValidationError as error:
             raise InvalidValue(_sentence(error)) from None
-        if params.for_ is not None:
-            return now + durations.parse(params.for_)
-        moment = _moment(params.until or "")  # exactly one of the two is given
+        if wait.for_ is not None:
+            return now + durations.parse(wait.for_)
+        moment = _moment(wait.until or "")  # exactly one of the two is given
         if moment - now > LONGEST:
-            raise InvalidValue(f"until: {params.until!r} is more than {LONGEST.days} days away; write an earlier time.")
+            raise InvalidValue(f"until: {wait.until!r} is more than {LONGEST.days} days away; write an earlier time.")
         return max(moment, now)
 
     async def run(self, params: WaitParams, context: StepContext) -> Mapping[str, object]:  # noqa: ARG002

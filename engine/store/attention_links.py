@@ -32,11 +32,11 @@ _SET_RIGHT = Statement(
 )
 
 
-def mint(tx: Tx, held: LeasedDelivery, *, step: str, visit: int, attempt: int) -> NewLink:
+def mint(tx: Tx, delivery: LeasedDelivery, *, step: str, visit: int, attempt: int) -> NewLink:
     """Write a new link to this call, for the alert about it, and return it."""
-    assert held.run is not None
-    minted, row = links.make(tx, held)
-    tx.write(_NEW, {**row, "run": held.run, "step": step, "visit": visit, "attempt": attempt})
+    assert delivery.run is not None
+    minted, row = links.make(tx, delivery)
+    tx.write(_NEW, {**row, "run": delivery.run, "step": step, "visit": visit, "attempt": attempt})
     return minted
 
 
@@ -50,13 +50,13 @@ def load_link(connection: Connection, token: str, now: datetime) -> AttentionLin
     row = _BY_HASH.one(connection, {"hash": hashed(token)})
     if row is None:
         return None
-    held = links.standing(connection, row, now)
-    return AttentionLink(run=row.run, step=row.step, visit=row.visit, attempt=row.attempt, **held)
+    standing = links.standing(connection, row, now)
+    return AttentionLink(run=row.run, step=row.step, visit=row.visit, attempt=row.attempt, **standing)
 
 
-def set_right(tx: Tx) -> None:
+def correct_times(tx: Tx) -> None:
     """Correct the times of links that were made while the clock was ahead: they begin now."""
-    links.set_right(tx, _SET_RIGHT)
+    links.correct_times(tx, _SET_RIGHT)
 
 
 def revoke(tx: Tx, run: str) -> int:

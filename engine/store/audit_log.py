@@ -46,8 +46,8 @@ _PAGE = Statement(
 def seal(txs: Sequence[Tx]) -> None:
     """Append the entries of these units to the chains, in their order. Call it last in a transaction."""
     for workspace in {name: None for tx in txs for name in tx.entries}:
-        found = [(tx, entry) for tx in txs for entry in tx.entries.get(workspace, ())]
-        _append(txs[0].connection, workspace, found)
+        entries = [(tx, entry) for tx in txs for entry in tx.entries.get(workspace, ())]
+        _append(txs[0].connection, workspace, entries)
 
 
 def _append(connection: Connection, workspace: str, entries: Sequence[tuple[Tx, Entry]]) -> None:

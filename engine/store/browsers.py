@@ -64,9 +64,9 @@ def remember(tx: Tx, workspace: str, person: Person, address: str, label: str) -
 def load_browser(connection: Connection, secret: str, now: datetime) -> RememberedBrowser | None:
     """Return the browser with this secret, or None if it is not remembered."""
     rows = _BY_HASH.all(connection, {"hash": hashed(secret), "now": now})
-    found = _read(connection, rows, now)
+    browsers = _read(connection, rows, now)
     # An address that moved proves nothing any more, neither for its new person nor for the old one.
-    return found[0] if found and Address("email", found[0].address) in found[0].person.addresses else None
+    return browsers[0] if browsers and Address("email", browsers[0].address) in browsers[0].person.addresses else None
 
 
 def load_browsers(connection: Connection, person: str, now: datetime) -> list[RememberedBrowser]:
@@ -75,11 +75,11 @@ def load_browsers(connection: Connection, person: str, now: datetime) -> list[Re
 
 
 def _read(connection: Connection, rows: list[Any], now: datetime) -> list[RememberedBrowser]:
-    known = people.load_people(connection, [row.person for row in rows])
+    persons = people.load_people(connection, [row.person for row in rows])
     return [
         RememberedBrowser(
             id=row.id,
-            person=known[row.person],
+            person=persons[row.person],
             address=row.address,
             label=row.label,
             created_at=row.created_at,
@@ -91,7 +91,7 @@ def _read(connection: Connection, rows: list[Any], now: datetime) -> list[Rememb
     ]
 
 
-def set_right(tx: Tx) -> None:
+def correct_times(tx: Tx) -> None:
     """Correct the times of browsers that were remembered while the clock was ahead: they begin now."""
     span = {"latest": tx.now + LIFETIME + CLOCK_SLACK, "soon": tx.now + CLOCK_SLACK}
     tx.write(_SET_RIGHT, {**span, "now": tx.now, "until": tx.now + LIFETIME})
@@ -103,5 +103,5 @@ def record_use(tx: Tx, browser: RememberedBrowser) -> None:
 
 
 def revoke(tx: Tx, browser: str, *, of: str) -> bool:
-    """Revoke a browser of this person. False: it is not theirs, or was revoked before."""
+    """Revoke a browser of this person. Return False if it is not theirs, or was revoked before."""
     return bool(tx.write(_REVOKE, {"held": browser, "of": of, "now": tx.now}))

@@ -81,7 +81,7 @@ _LAPSED = Statement(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredChallenge:
-    """A challenge whose code was sent. `command`: what waits for the code; None: it signs in, or is over."""
+    """A challenge whose code was sent. `command` waits for the code; it is None for a code to sign in or a used one."""
 
     id: str
     workspace: str
@@ -169,9 +169,9 @@ def touch(tx: Tx, workspace: str) -> None:
     no change to SQLite.)
     """
     blank = dict.fromkeys((column.key for column in _challenge.columns), None)
-    held = {"id": tx.new_id(), "workspace": workspace, "holder": b"", "address": "", "tries": 0}
-    tx.write(_NEW_BLANK, {**blank, **held, "created_at": tx.now, "expires_at": tx.now})
-    tx.write(_DROPPED, {"id": held["id"]})
+    row = {"id": tx.new_id(), "workspace": workspace, "holder": b"", "address": "", "tries": 0}
+    tx.write(_NEW_BLANK, {**blank, **row, "created_at": tx.now, "expires_at": tx.now})
+    tx.write(_DROPPED, {"id": row["id"]})
 
 
 def load_challenge(connection: Connection, challenge: str) -> StoredChallenge | None:
@@ -185,14 +185,15 @@ def find_confirming(connection: Connection, holder: str, form: str | None, comma
 
     One form may be sent with one answer and then, by a step back in the browser, with another.
     """
-    wanted = _thing(command)
-    asked = _by_form(connection, holder, form)
-    return next((one for one in asked if one.command and _thing(one.command) == wanted), None)
+    subject = _subject_of(command)
+    commands = ((sent, sent.command) for sent in _by_form(connection, holder, form))
+    return next((sent for sent, waiting in commands if waiting and _subject_of(waiting) == subject), None)
 
 
 def find_sign_in(connection: Connection, holder: str, form: str | None) -> StoredChallenge | None:
     """Return the code to sign in that this browser asked for with this very form."""
-    return next((one for one in _by_form(connection, holder, form) if one.purpose is Purpose.SIGN_IN), None)
+    waiting = _by_form(connection, holder, form)
+    return next((challenge for challenge in waiting if challenge.purpose is Purpose.SIGN_IN), None)
 
 
 def _by_form(connection: Connection, holder: str, form: str | None) -> list[StoredChallenge]:
@@ -209,7 +210,11 @@ def load_sent(connection: Connection, workspace: str, address: str, now: datetim
 
 def may_confirm(sent: list[StoredChallenge], command: Command, now: datetime) -> bool:
     """Return whether a code for this command may go to an address that got these."""
-    times = [one.created_at for one in sent if one.purpose is not Purpose.SIGN_IN and one.used_at is None]
+    times = [
+        challenge.created_at
+        for challenge in sent
+        if challenge.purpose is not Purpose.SIGN_IN and challenge.used_at is None
+    ]
     few = sum(at > now - HOUR for at in times) < UNANSWERED_PER_HOUR and len(times) < UNANSWERED_PER_DAY
     return few and len(json_values.dumps(_write(command)).encode()) <= KEPT_BYTES
 
@@ -219,9 +224,9 @@ def may_sign_in(sent: list[StoredChallenge], now: datetime) -> bool:
 
     If none of them is valid, another one always may: otherwise a stranger could keep a person from signing in.
     """
-    unanswered = [one for one in sent if one.purpose is Purpose.SIGN_IN and one.used_at is None]
-    few = sum(one.created_at > now - HOUR for one in unanswered) < SIGN_INS_PER_HOUR
-    return few or not any(one.live(now) for one in unanswered)
+    unanswered = [challenge for challenge in sent if challenge.purpose is Purpose.SIGN_IN and challenge.used_at is None]
+    few = sum(challenge.created_at > now - HOUR for challenge in unanswered) < SIGN_INS_PER_HOUR
+    return few or not any(challenge.live(now) for challenge in unanswered)
 
 
 def purpose_of(command: Command) -> Purpose:
@@ -234,14 +239,14 @@ def digits(purpose: Purpose) -> int:
     return LONG_DIGITS if purpose is Purpose.SIGN_IN else DIGITS
 
 
-def try_count(tx: Tx, held: StoredChallenge) -> bool:
-    """Count a wrong code. False: another was counted meanwhile."""
-    return bool(tx.write(_TRIED, {"held": held.id, "seen": held.tries}))
+def try_count(tx: Tx, challenge: StoredChallenge) -> bool:
+    """Count a wrong code. Return False if another was counted meanwhile."""
+    return bool(tx.write(_TRIED, {"held": challenge.id, "seen": challenge.tries}))
 
 
-def try_use(tx: Tx, held: StoredChallenge) -> bool:
-    """Record that the right code was given, and delete its command. False: it was given before."""
-    return bool(tx.write(_USED, {"held": held.id, "now": tx.now}))
+def try_use(tx: Tx, challenge: StoredChallenge) -> bool:
+    """Record that the right code was given, and delete its command. Return False if it was given before."""
+    return bool(tx.write(_USED, {"held": challenge.id, "now": tx.now}))
 
 
 _STANDS_FOR: Final[Mapping[Purpose, tuple[str, ...]]] = {
@@ -256,7 +261,7 @@ def _subject(purpose: Purpose, workspace: str, person: str, address: str, waits:
     return json_values.canonical([purpose.value, workspace, person, address, thing]).decode()
 
 
-def _thing(command: Command) -> bytes:
+def _subject_of(command: Command) -> bytes:
     waits = _write(command)
     return json_values.canonical([waits[name] for name in _STANDS_FOR[purpose_of(command)]])
 

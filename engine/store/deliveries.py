@@ -216,7 +216,7 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
 
 
 def claim_delivery(tx: Tx, delivery: str, lease: timedelta = LEASE) -> LeasedDelivery | None:
-    """Claim a delivery that is due, for the time of the lease. None: it is not due, or claimed already."""
+    """Claim a delivery that is due, for the time of the lease. Return None if it is not due, or claimed already."""
     row = tx.one(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + lease})
     return _read(row) if row is not None else None
 
@@ -262,32 +262,32 @@ def read_receipt(text: str | None) -> Receipt | None:
     return None if text is None else Receipt(cast("dict[str, str]", json_values.loads(text)))
 
 
-def try_shown(tx: Tx, held: LeasedDelivery, receipt: Receipt | None, *, state: DeliveryState) -> bool:
-    """Record that the wanted version of the claim is shown. False: the claim was lost."""
+def try_shown(tx: Tx, delivery: LeasedDelivery, receipt: Receipt | None, *, state: DeliveryState) -> bool:
+    """Record that the wanted version of the claim is shown. Return False if the claim was lost."""
     row = tx.one(
         _SHOWN,
         {
-            "held": held.id,
-            "seen_rev": held.rev,
+            "held": delivery.id,
+            "seen_rev": delivery.rev,
             "new_state": state,
             "new_receipt": None if receipt is None else json_values.dumps(dict(receipt.data)),
-            "version": held.wanted_version,
+            "version": delivery.wanted_version,
             "now": tx.now,
         },
     )
     if row is not None and row.next_at is not None:
-        tx.enqueue(Work("deliver", held.id))
+        tx.enqueue(Work("deliver", delivery.id))
     return row is not None
 
 
-def try_failed(tx: Tx, held: LeasedDelivery, *, error: str, next_at: datetime | None, unknown: bool) -> bool:
-    """Record a failure. `next_at` None: the delivery is dead. False: the claim was lost."""
+def try_failed(tx: Tx, delivery: LeasedDelivery, *, error: str, next_at: datetime | None, unknown: bool) -> bool:
+    """Record a failure. Without `next_at` the delivery is dead. Return False if the claim was lost."""
     return bool(
         tx.write(
             _FAILED,
             {
-                "held": held.id,
-                "seen_rev": held.rev,
+                "held": delivery.id,
+                "seen_rev": delivery.rev,
                 "new_state": DeliveryState.DUE if next_at is not None else DeliveryState.DEAD,
                 "new_unknown": unknown,
                 "new_error": error,
@@ -297,9 +297,9 @@ def try_failed(tx: Tx, held: LeasedDelivery, *, error: str, next_at: datetime | 
     )
 
 
-def try_postponed(tx: Tx, held: LeasedDelivery, next_at: datetime) -> bool:
-    """Postpone a delivery that was not tried, because of its channel. False: the claim was lost."""
-    return bool(tx.write(_POSTPONED, {"held": held.id, "seen_rev": held.rev, "new_next": next_at}))
+def try_postponed(tx: Tx, delivery: LeasedDelivery, next_at: datetime) -> bool:
+    """Postpone a delivery that was not tried, because of its channel. Return False if the claim was lost."""
+    return bool(tx.write(_POSTPONED, {"held": delivery.id, "seen_rev": delivery.rev, "new_next": next_at}))
 
 
 def mark_to_show_again(tx: Tx, delivery: str) -> None:
@@ -333,20 +333,20 @@ def load_outlook(connection: Connection, run: str, request: str) -> tuple[bool, 
 
 def load_channels(connection: Connection, run: str, request: str) -> dict[str, set[str]]:
     """Return the channels of the request's deliveries by person, whatever their state."""
-    found: dict[str, set[str]] = {}
+    channels: dict[str, set[str]] = {}
     for row in _OF_REQUEST.all(connection, {"run": run, "request": request}):
         if row.kind == DeliveryKind.REQUEST:
-            found.setdefault(row.person, set()).add(row.channel)
-    return found
+            channels.setdefault(row.person, set()).add(row.channel)
+    return channels
 
 
 def load_alerted(connection: Connection, run: str, topic: str | None) -> dict[str, set[str]]:
     """Return the channels of the alerts about this topic by person, whatever their state."""
-    found: dict[str, set[str]] = {}
+    channels: dict[str, set[str]] = {}
     for row in _ALERTED.all(connection, {"run": run}):
         if row.topic == topic:
-            found.setdefault(row.person, set()).add(row.channel)
-    return found
+            channels.setdefault(row.person, set()).add(row.channel)
+    return channels
 
 
 def due_deliveries(connection: Connection, now: datetime, limit: int) -> list[str]:

@@ -33,14 +33,14 @@ def delivery_views(connection: Connection, *, run: str | None = None, request: s
         rows = _DELIVERIES.all(connection, {"request": request})
     else:
         rows = _RUN_DELIVERIES.all(connection, {"run": run})
-    known = people.load_people(connection, [row.person for row in rows])
+    persons = people.load_people(connection, [row.person for row in rows])
     return [
         DeliveryView(
             id=row.id,
             kind=DeliveryKind(row.kind),
             topic=row.topic,
             state=DeliveryState(row.state),
-            person=known[row.person],
+            person=persons[row.person],
             channel=row.channel,
             address=row.address,
             attempts=row.attempts,
@@ -56,21 +56,21 @@ def delivery_views(connection: Connection, *, run: str | None = None, request: s
 
 def code_delivery(connection: Connection, delivery: str, person: Person, challenge: str, now: datetime) -> CodeDelivery:
     """Return the content of the email with the code of this challenge. A deleted challenge expired long ago."""
-    held = challenges.load_challenge(connection, challenge)
-    if held is None:
+    stored = challenges.load_challenge(connection, challenge)
+    if stored is None:
         return CodeDelivery(delivery=delivery, person=person, challenge=challenge, until=now, wanted=False, digits=0)
     return CodeDelivery(
         delivery=delivery,
         person=person,
         challenge=challenge,
-        until=held.expires_at,
-        wanted=held.live(now) and (held.command is None) is (held.purpose is Purpose.SIGN_IN),
-        digits=challenges.digits(held.purpose),
-        reference=reference(held.subject),
-        label=held.label,
-        request=request_queries.request_view(connection, held.request) if held.request else None,
-        decision=held.command if isinstance(held.command, Decide) else None,
-        run=run_queries.run_view(connection, held.run) if held.run else None,
-        answer=held.command if isinstance(held.command, Resume) else None,
-        said=held.said,
+        until=stored.expires_at,
+        wanted=stored.live(now) and (stored.command is None) is (stored.purpose is Purpose.SIGN_IN),
+        digits=challenges.digits(stored.purpose),
+        reference=reference(stored.subject),
+        label=stored.label,
+        request=request_queries.request_view(connection, stored.request) if stored.request else None,
+        decision=stored.command if isinstance(stored.command, Decide) else None,
+        run=run_queries.run_view(connection, stored.run) if stored.run else None,
+        answer=stored.command if isinstance(stored.command, Resume) else None,
+        said=stored.said,
     )

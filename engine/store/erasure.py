@@ -48,7 +48,7 @@ def _erase_entries(tx: Tx, workspace: str, run: str) -> list[int]:
     numbers = [seq for seq, kind in kinds.items() if kind != EntryKind.CONTENT_ERASED]
     if numbers:
         emptied = update(_audit).where(_audit.c.workspace == workspace, _audit.c.seq == bindparam("number"))
-        tx.connection.execute(emptied.values(salt=None, content=None), [{"number": one} for one in numbers])
+        tx.connection.execute(emptied.values(salt=None, content=None), [{"number": number} for number in numbers])
     return numbers
 
 
@@ -56,6 +56,6 @@ def _erase_requests(tx: Tx, run: str) -> None:
     nothing = json_values.dumps(Params(value={}).as_value())
     for row in tx.connection.execute(select(_request.c.id, _request.c.details).where(_request.c.run == run)).all():
         details = cast("dict[str, Any]", json_values.loads(row.details))
-        kept = json_values.dumps({name: details[name] for name in _KEPT if name in details})
+        remaining = json_values.dumps({name: details[name] for name in _KEPT if name in details})
         changed = update(_request).where(_request.c.id == row.id)
-        tx.connection.execute(changed.values(title=_TITLE, details=kept, content=nothing))
+        tx.connection.execute(changed.values(title=_TITLE, details=remaining, content=nothing))

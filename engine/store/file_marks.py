@@ -78,8 +78,8 @@ def _read_closed(path: Path) -> int | None:
 
 def read_raw(descriptor: int) -> int | None:
     """Return the mark in the file itself, without its log."""
-    found = os.pread(descriptor, 4, _AT)
-    return int(struct.unpack(">i", found)[0]) if len(found) == 4 else None
+    mark = os.pread(descriptor, 4, _AT)
+    return int(struct.unpack(">i", mark)[0]) if len(mark) == 4 else None
 
 
 def read(driver: sqlite3.Connection) -> int:

@@ -46,13 +46,13 @@ class FileWatch:
         self._file = _identity(self._descriptor)
         self._marks = {mark, self._mark()}
         self._beside = {}
-        for one in (
+        for file in (
             self.real.with_name(self.real.name + "-wal"),
             self.real.with_name(self.real.name + "-shm"),
             lock.lock_path(path),
         ):
-            if one.exists():
-                self._beside[one] = _identity(one)
+            if file.exists():
+                self._beside[file] = _identity(file)
         self._missing: Path | None = None
         self._looked_at = -STALE_SECONDS
 
@@ -68,9 +68,9 @@ class FileWatch:
             return FileLoss.FILE
         if self._mark() not in self._marks:
             return FileLoss.CONTENT
-        for one, known in self._beside.items():
-            if _identity(one) != known:
-                self._missing = one
+        for file, identity in self._beside.items():
+            if _identity(file) != identity:
+                self._missing = file
                 return FileLoss.BESIDE
         return None
 
@@ -100,8 +100,8 @@ class FileWatch:
         """Save all that was committed to a file, after `FileLoss.FILE`, and return a sentence that says where."""
         if os.fstat(self._descriptor).st_nlink:
             where = self._moved_to()
-            found = f"in {where}" if where else "in the file that was moved"
-            return f"All that was saved is {found}. Move it back to {self.real}, and start again."
+            location = f"in {where}" if where else "in the file that was moved"
+            return f"All that was saved is {location}. Move it back to {self.real}, and start again."
         try:
             target = self._copy(driver)
         except (OSError, sqlite3.Error) as error:
@@ -134,7 +134,7 @@ class FileWatch:
 
 def _identity(file: Path | int) -> _Identity | None:
     try:
-        found = os.stat(file)
+        status = os.stat(file)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

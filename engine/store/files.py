@@ -23,8 +23,8 @@ def create_private(path: Path) -> int:
 def free(path: Path, *, before: str = "") -> Path:
     """Return the path, or one with a number if it exists. `before`: the ending that the number precedes."""
     stem = path.name.removesuffix(before)
-    names = (f"{stem}{number}{before}" for number in ("", *(f"-{one}" for one in range(2, 1000))))
-    return next(found for name in names if not os.path.lexists(found := path.with_name(name)))
+    names = (f"{stem}{number}{before}" for number in ("", *(f"-{counter}" for counter in range(2, 1000))))
+    return next(candidate for name in names if not os.path.lexists(candidate := path.with_name(name)))
 
 
 def write_whole(path: Path, content: bytes) -> None:

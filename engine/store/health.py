@@ -87,16 +87,16 @@ def open_for_inspection(path: Path) -> Iterator[Connection]:
 
 def schema_state(connection: Connection) -> SchemaState:
     """Return what kind of database the file is, by its schema."""
-    here = MigrationContext.configure(connection.core).get_current_revision()
-    if here is None:
+    revision = MigrationContext.configure(connection.core).get_current_revision()
+    if revision is None:
         tables = connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first()
         return SchemaState.EMPTY if tables is None else SchemaState.FOREIGN
     scripts = ScriptDirectory(str(schema.HISTORY))
-    if here not in {one.revision for one in scripts.walk_revisions()}:
+    if revision not in {script.revision for script in scripts.walk_revisions()}:
         return SchemaState.NEWER
     if connection.execute(select(_workspace.c.name)).scalar() == schema.TRIAL:
         return SchemaState.TRIAL
-    return SchemaState.CURRENT if here == scripts.get_current_head() else SchemaState.OLDER
+    return SchemaState.CURRENT if revision == scripts.get_current_head() else SchemaState.OLDER
 
 
 def has_wal(path: Path) -> bool:
@@ -106,19 +106,19 @@ def has_wal(path: Path) -> bool:
 
 
 def find_damage(connection: Connection, *, seconds: float) -> str | None:
-    """Return what SQLite's quick check finds, or an empty text. None: it takes longer than `seconds`."""
+    """Return the messages of SQLite's quick check, empty if all is well, or None if it takes longer than `seconds`."""
     driver = connection.driver
     deadline = time.monotonic() + seconds
     driver.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS_BETWEEN_LOOKS)
     try:
-        found = [str(row[0]) for row in driver.execute("PRAGMA quick_check(1)")]
+        messages = [str(row[0]) for row in driver.execute("PRAGMA quick_check(1)")]
     except sqlite3.OperationalError as error:
         if error.sqlite_errorname == "SQLITE_INTERRUPT":
             return None
         raise
     finally:
         driver.set_progress_handler(None, 0)
-    return "" if found == ["ok"] else "; ".join(found)
+    return "" if messages == ["ok"] else "; ".join(messages)
 
 
 def last_entry_at(connection: Connection) -> datetime | None:
@@ -238,12 +238,12 @@ def undelivered_requests(connection: Connection, *, before: datetime) -> Summary
 def _some(
     connection: Connection,
     statement: Select[Any],
-    told: Callable[[Row[Any]], str],
+    describe: Callable[[Row[Any]], str],
     params: Mapping[str, Any] | None = None,
 ) -> Summary:
     count = connection.execute(select(func.count()).select_from(statement.order_by(None).subquery()), params).scalar()
     rows = connection.execute(statement.limit(_FIRST), params)
-    return Summary(count or 0, tuple(map(told, rows)))
+    return Summary(count or 0, tuple(map(describe, rows)))
 
 
 def _copy(row: Row[Any]) -> str:

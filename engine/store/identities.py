@@ -153,11 +153,11 @@ _ALSO_ASKED = Statement(
 
 def adopt(tx: Tx, workspace: str, found: DirectoryPerson) -> Person:
     """Return the person whom the directory means, with the addresses that it names for them now, and no others."""
-    known = people.as_known(tx, workspace, found)
-    if known is not None:
-        return known  # nearly always: nothing has changed
-    account = next((one for one in found.addresses if one.kind == ACCOUNT), None)
-    emails = [Address(one.kind, one.value.lower()) for one in found.addresses if one.kind == "email"]
+    person = people.find_unchanged(tx, workspace, found)
+    if person is not None:
+        return person  # nearly always: nothing has changed
+    account = next((address for address in found.addresses if address.kind == ACCOUNT), None)
+    emails = [Address(address.kind, address.value.lower()) for address in found.addresses if address.kind == "email"]
     if account is None:
         person = people.need_person(tx, workspace, found.addresses[0], name=found.name)
     else:
@@ -171,9 +171,9 @@ def adopt(tx: Tx, workspace: str, found: DirectoryPerson) -> Person:
 
 def _with_account(tx: Tx, workspace: str, account: Address, emails: Sequence[Address], name: str) -> Person:
     """Return the person of the account: known by it, or only by one of its email addresses, or new."""
-    known = people.find_person(tx.connection, workspace, account)
-    if known is not None:
-        return known
+    person = people.find_person(tx.connection, workspace, account)
+    if person is not None:
+        return person
     evidence = f"The directory named the account {account.value}."
     for email in emails:
         holder = people.find_person(tx.connection, workspace, email)
@@ -184,14 +184,14 @@ def _with_account(tx: Tx, workspace: str, account: Address, emails: Sequence[Add
             _revoke(tx, _REVOKE_BROWSERS, holder.id, email)
             _record(tx, workspace, EntryKind.PERSON_ACCOUNT_FOUND, holder.id, account, evidence)
             return people.load_people(tx.connection, [holder.id])[holder.id]
-    person = people.insert_person(tx, workspace, name=name)
-    people.give_address(tx, workspace, account, person, evidence=evidence)
-    return people.load_people(tx.connection, [person])[person]
+    person_id = people.insert_person(tx, workspace, name=name)
+    people.give_address(tx, workspace, account, person_id, evidence=evidence)
+    return people.load_people(tx.connection, [person_id])[person_id]
 
 
 def _with_emails(tx: Tx, workspace: str, person: Person, account: Address, emails: Sequence[Address]) -> Person:
     """Give the person the addresses that the directory names for the account, and take away all others."""
-    mine = [one for one in person.addresses if one.kind == "email"]
+    mine = [address for address in person.addresses if address.kind == "email"]
     for email in emails:
         if email not in mine:
             evidence = f"The directory named {email} as an address of the account {account.value}."
@@ -223,9 +223,9 @@ def _bring(tx: Tx, workspace: str, email: Address, person: Person, *, evidence: 
 
 def _take(tx: Tx, workspace: str, address: Address, person: str, *, why: str) -> None:
     """Take the address from the person, and revoke everything that it proved for them."""
-    held = {"in_workspace": workspace, "of_kind": address.kind, "held": address.value}
-    tx.write(_DROP, held)
-    tx.write(_END, {**held, "now": tx.now, "why": why})
+    key = {"in_workspace": workspace, "of_kind": address.kind, "held": address.value}
+    tx.write(_DROP, key)
+    tx.write(_END, {**key, "now": tx.now, "why": why})
     for statement in (_REVOKE_LINKS, _REVOKE_BROWSERS):
         _revoke(tx, statement, person, address)
     tx.write(_LAPSE_CODES, {"in_workspace": workspace, "of": person, "at_address": address.value, "now": tx.now})
@@ -249,10 +249,10 @@ def _join(tx: Tx, workspace: str, person: str, *, into: str) -> dict[str, Value]
 
 def _move(tx: Tx, moved: dict[str, Value], person: str, *, into: str) -> None:
     for name, statement in _MOVES.items():
-        for one in cast("list[str]", moved.get(name, [])):
-            tx.write(statement, {"held": one, "of": person, "into": into})
+        for row_id in cast("list[str]", moved.get(name, [])):
+            tx.write(statement, {"held": row_id, "of": person, "into": into})
             if name == "requests":
-                tx.write(_DROP_APPROVAL, {"held": one, "of": person})
+                tx.write(_DROP_APPROVAL, {"held": row_id, "of": person})
 
 
 def _record(
@@ -280,15 +280,15 @@ def _record(
 def undo(tx: Tx, workspace: str, address: Address, *, actor: Person) -> tuple[str, str | None] | None:
     """Take the address from its person, and give it back to the one before, with everything that moved with it.
 
-    Returns the ids of both persons, the second None if no person had it before. None: no person has it now.
+    Returns the ids of both persons, or None if no person has it now. The second id is None if no person had it before.
     """
     key = {"in_workspace": workspace, "of_kind": address.kind, "held": address.value}
     periods = _PERIODS.all(tx.connection, key)
-    current = next((one for one in periods if one.until is None), None)
+    current = next((period for period in periods if period.until is None), None)
     if current is None:
         return None
     tx.memory.forget()
-    before = next((one.person for one in periods if one.person != current.person), None)
+    before = next((period.person for period in periods if period.person != current.person), None)
     why = f"{actor.label} undid it."
     _take(tx, workspace, address, current.person, why=why)
     if before is not None:
@@ -310,7 +310,7 @@ def separate(tx: Tx, workspace: str) -> int:
     joined = _JOINED.scalars(tx.connection, {"workspace": workspace})
     for person in people.load_people(tx.connection, joined).values():
         tx.memory.forget()
-        accounts = [one for one in person.addresses if one.kind == ACCOUNT]
+        accounts = [address for address in person.addresses if address.kind == ACCOUNT]
         for address in person.addresses:
             if address.kind == "email":
                 _take(tx, workspace, address, person.id, why=_BY_UPGRADE)

@@ -45,23 +45,23 @@ class NewLink:
     until: datetime
 
 
-def mint(tx: Tx, held: LeasedDelivery) -> NewLink:
+def mint(tx: Tx, delivery: LeasedDelivery) -> NewLink:
     """Write a new link for this delivery. Links of earlier attempts stay if their emails may have arrived."""
-    assert held.request is not None
-    minted, row = make(tx, held)
-    tx.write(_NEW, {**row, "request": held.request})
+    assert delivery.request is not None
+    minted, row = make(tx, delivery)
+    tx.write(_NEW, {**row, "request": delivery.request})
     return minted
 
 
-def make(tx: Tx, held: LeasedDelivery) -> tuple[NewLink, dict[str, Any]]:
+def make(tx: Tx, delivery: LeasedDelivery) -> tuple[NewLink, dict[str, Any]]:
     """Return a new link for this delivery, and the columns that every kind of link has."""
     # To the minute, as people read it: then emails that leave together say the same.
     minted = NewLink(tx.ids.token(), (tx.now + LIFETIME).replace(second=0, microsecond=0))
     row = {
         "hash": hashed(minted.token),
-        "person": held.person,
-        "address": held.address,
-        "delivery": held.id,
+        "person": delivery.person,
+        "address": delivery.address,
+        "delivery": delivery.id,
         "created_at": tx.now,
         "expires_at": minted.until,
     }
@@ -95,7 +95,7 @@ def standing(connection: Connection, row: Any, now: datetime) -> dict[str, Any]:
     }
 
 
-def set_right(tx: Tx, statement: Statement = _SET_RIGHT) -> None:
+def correct_times(tx: Tx, statement: Statement = _SET_RIGHT) -> None:
     """Correct the times of links that were made while the clock was ahead: they begin now."""
     tx.write(statement, {"latest": tx.now + LIFETIME + CLOCK_SLACK, "now": tx.now, "until": tx.now + LIFETIME})
 

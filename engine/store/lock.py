@@ -26,8 +26,8 @@ def real_path(path: Path) -> Path:
 
 def lock_path(path: Path) -> Path:
     """Return the path of the lock beside the real file, so that symbolic links to one file share it."""
-    found = real_path(path)
-    return found.with_name(found.name + ".lock")
+    real = real_path(path)
+    return real.with_name(real.name + ".lock")
 
 
 @contextmanager
@@ -134,12 +134,12 @@ def _is_held_inside(path: Path) -> bool:
     except OSError as error:
         raise StoreReadOnly(f"The database {path} cannot be looked at: {error.strerror}.") from error
     try:
-        found = fcntl.fcntl(descriptor, command, _range())
+        answer = fcntl.fcntl(descriptor, command, _range())
     except OSError:
         return False
     finally:
         os.close(descriptor)
-    return bool(struct.unpack_from("h", found)[0] != fcntl.F_UNLCK)
+    return bool(struct.unpack_from("h", answer)[0] != fcntl.F_UNLCK)
 
 
 def make_file(path: Path) -> None:

@@ -35,10 +35,10 @@ def head_path(path: Path) -> Path:
 def read(path: Path) -> Head | None:
     """Return the head that was noted for this database, or None if there is no readable note."""
     try:
-        found = _NOTE.fullmatch(head_path(path).read_bytes())
+        match = _NOTE.fullmatch(head_path(path).read_bytes())
     except OSError:
         return None
-    return (int(found[1]), found[2].decode()) if found else None
+    return (int(match[1]), match[2].decode()) if match else None
 
 
 class HeadNote:

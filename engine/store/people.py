@@ -77,16 +77,16 @@ def _by_accounts(count: int) -> Statement:
 
 def load_by_accounts(connection: Connection, workspace: str, accounts: Sequence[str]) -> dict[str, Person]:
     """Return the people with a known name by their account."""
-    given = {f"a{at}": one for at, one in enumerate(accounts)}
-    found = read_people(_by_accounts(len(given)).all(connection, {"workspace": workspace, **given}))
-    named = [one for one in found.values() if one.name]
-    return {address.value: one for one in named for address in one.addresses if address.kind == ACCOUNT}
+    params = {f"a{at}": account for at, account in enumerate(accounts)}
+    persons = read_people(_by_accounts(len(params)).all(connection, {"workspace": workspace, **params}))
+    named = [person for person in persons.values() if person.name]
+    return {address.value: person for person in named for address in person.addresses if address.kind == ACCOUNT}
 
 
-def known_by(persons: Iterable[Person], address: Address) -> Person | None:
+def find_by_address(persons: Iterable[Person], address: Address) -> Person | None:
     """Return the one of them who has the address, or None."""
     wanted = Address(address.kind, _key(address))
-    return next((one for one in persons if wanted in one.addresses), None)
+    return next((person for person in persons if wanted in person.addresses), None)
 
 
 def find_person(connection: Connection, workspace: str, address: Address) -> Person | None:
@@ -95,22 +95,22 @@ def find_person(connection: Connection, workspace: str, address: Address) -> Per
     return next(iter(read_people(rows).values()), None)
 
 
-def known_person(tx: Tx, workspace: str, address: Address) -> Person | None:
+def find_person_cached(tx: Tx, workspace: str, address: Address) -> Person | None:
     """Do as `find_person` in a unit of work, which remembers the result."""
     key = (workspace, address)
-    known: Person | None = tx.memory.get(key)
-    if known is None:
-        known = find_person(tx.connection, workspace, address)
-        if known is not None:
-            tx.memory.keep(key, known)
-    return known
+    person: Person | None = tx.memory.get(key)
+    if person is None:
+        person = find_person(tx.connection, workspace, address)
+        if person is not None:
+            tx.memory.keep(key, person)
+    return person
 
 
 def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "", evidence: str = "") -> Person:
     """Return the person whom the address belongs to; a new one if it belongs to none."""
-    found = known_person(tx, workspace, address)
-    if found is not None:
-        return found
+    known = find_person_cached(tx, workspace, address)
+    if known is not None:
+        return known
     person = insert_person(tx, workspace, name=name)
     give_address(
         tx, workspace, address, person, evidence=evidence or "It was named or used here, and belonged to no person."
@@ -136,17 +136,21 @@ def give_address(
     tx.write(_NEW_PERIOD, {**row, "id": tx.new_id(), "since": tx.now, "evidence": evidence, "moved": written})
 
 
-def as_known(tx: Tx, workspace: str, found: DirectoryPerson) -> Person | None:
-    """Return the person that the directory means, or None if the tables say something else of them."""
-    person = known_person(tx, workspace, found.addresses[0])
+def find_unchanged(tx: Tx, workspace: str, found: DirectoryPerson) -> Person | None:
+    """Return the person that the directory means, or None if the tables differ from the directory."""
+    person = find_person_cached(tx, workspace, found.addresses[0])
     if person is None or found.name not in ("", person.name):
         return None
-    keys = {Address(one.kind, _key(one)) for one in found.addresses}
+    keys = {Address(address.kind, _key(address)) for address in found.addresses}
     if not keys.issubset(person.addresses):
         return None
-    emails = {one for one in keys if one.kind == "email"}
-    told = emails and any(one.kind == ACCOUNT for one in keys)
-    return None if told and any(one.kind == "email" and one not in emails for one in person.addresses) else person
+    emails = {address for address in keys if address.kind == "email"}
+    names_both = emails and any(address.kind == ACCOUNT for address in keys)
+    return (
+        None
+        if names_both and any(address.kind == "email" and address not in emails for address in person.addresses)
+        else person
+    )
 
 
 def mark_address(tx: Tx, workspace: str, address: Address, *, refused: str | None) -> None:
@@ -168,21 +172,21 @@ def _key(address: Address) -> str:
     return address.value.lower() if address.kind == "email" else address.value
 
 
-def known_people(tx: Tx, ids: Iterable[str]) -> dict[str, Person]:
+def load_people_cached(tx: Tx, ids: Iterable[str]) -> dict[str, Person]:
     """Do as `load_people` in a unit of work, which remembers the result."""
-    found: dict[str, Person] = {}
+    persons: dict[str, Person] = {}
     missing: list[str] = []
-    for one in ids:
-        known: Person | None = tx.memory.get(one)
-        if known is None:
-            missing.append(one)
+    for person_id in ids:
+        person: Person | None = tx.memory.get(person_id)
+        if person is None:
+            missing.append(person_id)
         else:
-            found[one] = known
+            persons[person_id] = person
     if missing:
-        for one, person in load_people(tx.connection, missing).items():
-            found[one] = person
-            tx.memory.keep(one, person)
-    return found
+        for person_id, person in load_people(tx.connection, missing).items():
+            persons[person_id] = person
+            tx.memory.keep(person_id, person)
+    return persons
 
 
 def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]:
@@ -190,7 +194,7 @@ def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    rows = _by_ids(len(wanted)).all(connection, {f"id{at}": one for at, one in enumerate(wanted)})
+    rows = _by_ids(len(wanted)).all(connection, {f"id{at}": person_id for at, person_id in enumerate(wanted)})
     return read_people(rows)
 
 
@@ -203,10 +207,10 @@ def read_people(rows: Iterable[Any]) -> dict[str, Person]:
     addresses: dict[str, list[tuple[datetime, str, str]]] = {}
     for person, name, kind, value, added_at in rows:
         names[person] = name
-        held = addresses.setdefault(person, [])
+        own = addresses.setdefault(person, [])
         if kind is not None:
-            held.append((added_at, kind, value))
+            own.append((added_at, kind, value))
     return {
-        person: Person(person, names[person], tuple(Address(kind, value) for _, kind, value in sorted(held)))
-        for person, held in addresses.items()
+        person: Person(person, names[person], tuple(Address(kind, value) for _, kind, value in sorted(own)))
+        for person, own in addresses.items()
     }

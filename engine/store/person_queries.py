@@ -38,8 +38,8 @@ def _read(row: Any) -> AddressPeriod:
 def person_views(connection: Connection, workspace: str, limit: int) -> list[PersonView]:
     """Return people, the newest first."""
     rows = connection.execute(_listed(workspace).limit(limit)).all()
-    known = people.load_people(connection, [row.id for row in rows])
-    return [PersonView(person=known[row.id], split_from=row.split_from, created_at=row.created_at) for row in rows]
+    persons = people.load_people(connection, [row.id for row in rows])
+    return [PersonView(person=persons[row.id], split_from=row.split_from, created_at=row.created_at) for row in rows]
 
 
 def _listed(workspace: str) -> Select[Any]:
@@ -51,5 +51,5 @@ def person_view(connection: Connection, person: str) -> PersonView | None:
     row = connection.execute(select(_person).where(_person.c.id == person)).first()
     if row is None:
         return None
-    known = people.load_people(connection, [row.id])
-    return PersonView(person=known[row.id], split_from=row.split_from, created_at=row.created_at)
+    persons = people.load_people(connection, [row.id])
+    return PersonView(person=persons[row.id], split_from=row.split_from, created_at=row.created_at)

@@ -30,7 +30,7 @@ _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
 PAGE: Final = 200
 """Runs that are compared at a time, so that a large log takes time but no memory."""
 _DECIDED: Final = ("request.approved", "request.rejected")
-_ENDED: Final = frozenset(f"run.{one.value}" for one in RunStatus if one.ended)
+_ENDED: Final = frozenset(f"run.{status.value}" for status in RunStatus if status.ended)
 _CLOSED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     RequestState.APPROVED.value: ("request.approved", "request.expired"),
     RequestState.REJECTED.value: ("request.rejected", "request.expired"),
@@ -42,7 +42,7 @@ _RECORDED: Final = ("reason", "assurance", "shown_digest", "approved_digest")
 
 
 class _LoggedEntry(Struct, frozen=True):
-    """The compared parts of an entry. `content` None: it was erased."""
+    """The compared parts of an entry. `content` is None if it was erased."""
 
     seq: int
     at: datetime
@@ -61,10 +61,10 @@ def compare(connection: Connection, workspace: str) -> Iterator[str]:
     yield from _without_run(connection, workspace)
     after = ""
     while rows := _runs(connection, workspace, after):
-        requests, decisions, told = _around(connection, workspace, [row.id for row in rows])
+        requests, decisions, entries = _around(connection, workspace, [row.id for row in rows])
         for row in rows:
             if began is None or row.started_at >= began.at:
-                yield from _compare_run(row, requests.get(row.id, ()), decisions, told.get(row.id, ()))
+                yield from _compare_run(row, requests.get(row.id, ()), decisions, entries.get(row.id, ()))
         after = rows[-1].id
 
 
@@ -97,16 +97,16 @@ def _begun_anew(connection: Connection, workspace: str, began: _LoggedEntry | No
     earlier = _run.c.workspace == workspace
     if began is not None:
         earlier = earlier & (_run.c.started_at < began.at)
-    found = connection.execute(select(_run.c.id, _run.c.started_at).where(earlier).order_by(_run.c.id).limit(1)).first()
-    if found is None:
+    run = connection.execute(select(_run.c.id, _run.c.started_at).where(earlier).order_by(_run.c.id).limit(1)).first()
+    if run is None:
         return
-    when = f"{found.started_at:%Y-%m-%d %H:%M} UTC"
+    when = f"{run.started_at:%Y-%m-%d %H:%M} UTC"
     if began is None:
-        yield f"the log is empty, and the tables hold runs (the first is {found.id}, of {when}): it was removed"
+        yield f"the log is empty, and the tables hold runs (the first is {run.id}, of {when}): it was removed"
     else:
         yield (
             f"the log begins at {began.at:%Y-%m-%d %H:%M} UTC, and the tables hold runs from before that "
-            f"(the first is {found.id}, of {when}): it was begun anew"
+            f"(the first is {run.id}, of {when}): it was begun anew"
         )
 
 
@@ -115,8 +115,8 @@ def _versions(connection: Connection, workspace: str) -> Iterator[str]:
     columns = (_workflow.c.name, _version.c.version, _version.c.hash, _version.c.source)
     joined = _version.join(_workflow, _workflow.c.id == _version.c.workflow)
     rows = connection.execute(select(*columns).select_from(joined).where(_workflow.c.workspace == workspace)).all()
-    held = {(row.name, row.version): row for row in rows}
-    told: dict[tuple[Any, Any], Any] = {}
+    stored = {(row.name, row.version): row for row in rows}
+    registered: dict[tuple[Any, Any], Any] = {}
     erased = False
     entries = select(_audit).where(_audit.c.workspace == workspace, _audit.c.run.is_(None)).order_by(_audit.c.seq)
     for entry in _entries(connection.execute(entries)):
@@ -126,15 +126,15 @@ def _versions(connection: Connection, workspace: str) -> Iterator[str]:
             erased = True
             continue
         name, number = entry.content.get("workflow"), entry.content.get("version")
-        told[name, number] = entry.content.get("hash")
-        if (name, number) not in held:
+        registered[name, number] = entry.content.get("hash")
+        if (name, number) not in stored:
             yield f"entry {entry.seq} says that {name}, version {number}, was registered, and the tables do not hold it"
-    for (name, number), row in held.items():
+    for (name, number), row in stored.items():
         # Text in the place of bytes was written there by hand.
         source = row.source if isinstance(row.source, bytes) else str(row.source).encode()
-        if hashlib.sha256(source).hexdigest() != row.hash or told.get((name, number), row.hash) != row.hash:
+        if hashlib.sha256(source).hexdigest() != row.hash or registered.get((name, number), row.hash) != row.hash:
             yield f"the file of {name}, version {number}, is not the one that was registered"
-        if (name, number) not in told and not erased:
+        if (name, number) not in registered and not erased:
             yield f"{name}, version {number}, is in the tables, and no entry says that it was registered"
 
 
@@ -193,9 +193,9 @@ def _by(key: Callable[[Any], str], values: Iterable[Any]) -> dict[str, list[Any]
 
 
 def _compare_run(
-    row: Any, requests: Sequence[Any], decisions: Mapping[str, Sequence[Any]], told: Sequence[_LoggedEntry]
+    row: Any, requests: Sequence[Any], decisions: Mapping[str, Sequence[Any]], entries: Sequence[_LoggedEntry]
 ) -> Iterator[str]:
-    kinds = {entry.kind for entry in told}
+    kinds = {entry.kind for entry in entries}
     if "run.started" not in kinds:
         yield f"run {row.id} is in the tables, and no entry says that it was started"
     ends = kinds & _ENDED
@@ -203,25 +203,25 @@ def _compare_run(
         yield f"run {row.id} is {row.status} in the tables, and no entry says so"
     if row.ended_at is None and ends:
         yield f"run {row.id} ended by its entries ({', '.join(sorted(ends))}), and is {row.status} in the tables"
-    held = {one.id: one for one in requests}
-    for entry in told:
-        if entry.kind == "request.opened" and entry.request not in held:
+    requests_by_id = {request.id: request for request in requests}
+    for entry in entries:
+        if entry.kind == "request.opened" and entry.request not in requests_by_id:
             yield f"entry {entry.seq} says that request {entry.request} was opened, and the tables do not hold it"
-    for one in requests:
-        about = [entry for entry in told if entry.request == one.id]
-        yield from _compare_request(one, about)
-        yield from _compare_decisions(one.id, decisions.get(one.id, ()), about)
+    for request in requests:
+        about = [entry for entry in entries if entry.request == request.id]
+        yield from _compare_request(request, about)
+        yield from _compare_decisions(request.id, decisions.get(request.id, ()), about)
 
 
-def _compare_request(row: Any, told: Sequence[_LoggedEntry]) -> Iterator[str]:
-    opened = [entry for entry in told if entry.kind == "request.opened"]
+def _compare_request(row: Any, entries: Sequence[_LoggedEntry]) -> Iterator[str]:
+    opened = [entry for entry in entries if entry.kind == "request.opened"]
     if not opened:
         yield f"request {row.id} is in the tables, and no entry says that it was opened"
     for entry in opened:
         if entry.content is not None and not _is_about(row, entry.content):
             yield f"request {row.id} is not about what entry {entry.seq} says"
     closing = {"request.approved", "request.rejected", "request.expired", "request.withdrawn"}
-    closed = {entry.kind for entry in told} & closing
+    closed = {entry.kind for entry in entries} & closing
     if row.state == RequestState.PENDING.value:
         if closed:
             yield f"request {row.id} was closed by its entries ({', '.join(sorted(closed))}), and waits in the tables"
@@ -237,10 +237,10 @@ def _is_about(row: Any, content: Mapping[str, Any]) -> bool:
         return False
 
 
-def _compare_decisions(request: str, rows: Sequence[Any], told: Sequence[_LoggedEntry]) -> Iterator[str]:
-    entries = [entry for entry in told if entry.kind in _DECIDED]
+def _compare_decisions(request: str, rows: Sequence[Any], log_entries: Sequence[_LoggedEntry]) -> Iterator[str]:
+    entries = [entry for entry in log_entries if entry.kind in _DECIDED]
     for row in rows:
-        entry = next((one for one in entries if _is_of(row, one)), None)
+        entry = next((candidate for candidate in entries if _is_of(row, candidate)), None)
         if entry is None:
             yield (
                 f"decision {row.id} ({row.verdict} by person {row.person}, request {request}) is in the tables, "
@@ -270,4 +270,4 @@ def _compare_fields(row: Any, entry: _LoggedEntry, content: Mapping[str, Any]) -
 
 
 def _edits(value: Any) -> list[tuple[Any, Any]]:
-    return [(one["path"], one["after"]) for one in value]
+    return [(edit["path"], edit["after"]) for edit in value]

@@ -130,18 +130,18 @@ def load_request(tx: Tx, request: str) -> tuple[Request, tuple[str, str]] | None
         return None
     rows = sorted(_APPROVERS.all(tx.connection, {"request": request}))
     rules = {person: (rule, named_by, excluded) for _, person, rule, named_by, excluded in rows}
-    known = people.known_people(tx, (*rules, row.closed_by) if row.closed_by else rules)
-    pinned = workflows.known_pinned(tx, row.workflow, row.version)
+    persons = people.load_people_cached(tx, (*rules, row.closed_by) if row.closed_by else rules)
+    pinned = workflows.load_pinned_cached(tx, row.workflow, row.version)
     details = cast("dict[str, Any]", json_values.loads(row.details))
-    asked = read_request(row, details, rules, known, workflow=pinned.name, hash=pinned.hash)
-    return asked, (details["approve_label"], details["reject_label"])
+    model = read_request(row, details, rules, persons, workflow=pinned.name, hash=pinned.hash)
+    return model, (details["approve_label"], details["reject_label"])
 
 
 def read_request(
     row: Any,
     details: Mapping[str, Any],
     rules: Mapping[str, Rule],
-    known: Mapping[str, Person],
+    persons: Mapping[str, Person],
     *,
     workflow: str,
     hash: str,
@@ -167,25 +167,25 @@ def read_request(
         editable=_places(details.get("editable", ())),
         declared=_places(details.get("declared", ())),
         digest=row.digest,
-        approvers=tuple(_approver_of(known[person], rule) for person, rule in rules.items()),
+        approvers=tuple(_approver_of(persons[person], rule) for person, rule in rules.items()),
         reason_required=_REASONS[row.reason_required],
         deadlines=deadline_columns.read(row, details),
         email=_POLICIES[details.get("email", "fallback")],
         assurance=_ASSURANCES[details.get("assurance", "code")],
         closed_at=row.closed_at,
-        closed_by=known.get(row.closed_by) if row.closed_by else None,
+        closed_by=persons.get(row.closed_by) if row.closed_by else None,
     )
 
 
 def _places(stored: Any) -> tuple[Editable, ...]:
-    return tuple(Editable(tuple(one["path"]), _field(json_values.dumps(one["field"]))) for one in stored)
+    return tuple(Editable(tuple(value["path"]), _field(json_values.dumps(value["field"]))) for value in stored)
 
 
 def _approver_of(person: Person, rule: Rule) -> Approver:
     text, named_by, excluded = rule
-    found = cast("list[list[str]]", json_values.loads(named_by)) if named_by else []
-    pairs = tuple((one[0], one[1]) for one in found)
-    return Approver(person, text, pairs, excluded, any(NOT_REQUESTER in one[2:] for one in found))
+    references = cast("list[list[str]]", json_values.loads(named_by)) if named_by else []
+    pairs = tuple((reference[0], reference[1]) for reference in references)
+    return Approver(person, text, pairs, excluded, any(NOT_REQUESTER in reference[2:] for reference in references))
 
 
 @lru_cache(1024)
@@ -240,7 +240,7 @@ def _decision_value(row: Any) -> dict[str, Value]:
 
 def _address(addresses: list[str], acted_as: str) -> str:
     """Return the person's email address, or else the account that decided."""
-    return next((one for one in addresses if ":" not in one), acted_as.removeprefix("slack:"))
+    return next((address for address in addresses if ":" not in address), acted_as.removeprefix("slack:"))
 
 
 def _edited(value: dict[str, Value], edits: str) -> dict[str, Value]:
@@ -249,4 +249,4 @@ def _edited(value: dict[str, Value], edits: str) -> dict[str, Value]:
 
 def read_edits(text: str) -> dict[Path, Value]:
     """Return the new values of a decision by path; the old ones are in the request."""
-    return {tuple(one["path"]): one["after"] for one in cast("list[Any]", json_values.loads(text))}
+    return {tuple(edit["path"]): edit["after"] for edit in cast("list[Any]", json_values.loads(text))}

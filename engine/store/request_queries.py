@@ -96,8 +96,8 @@ _around = lru_cache(64)(_RelatedStatements)
 
 
 def request_view(connection: Connection, request: str) -> RequestView | None:
-    found = _request_views(connection, _REQUEST.all(connection, {"id": request}))
-    return found[0] if found else None
+    views = _request_views(connection, _REQUEST.all(connection, {"id": request}))
+    return views[0] if views else None
 
 
 def request_views(
@@ -125,62 +125,67 @@ def revisions(connection: Connection, request: str) -> tuple[int, int] | None:
 
 def request_in_run(connection: Connection, request: str) -> tuple[RequestView, RunView, list[RequestView]] | None:
     """Return a request with its run and every request in it, the oldest first, or None."""
-    found = _RUN_OF.one(connection, {"id": request})
-    if found is None:
+    row = _RUN_OF.one(connection, {"id": request})
+    if row is None:
         return None
-    run, together = run_queries.run_view(connection, found.run), requests_of_run(connection, found.run)
+    run, together = run_queries.run_view(connection, row.run), requests_of_run(connection, row.run)
     assert run is not None
-    return next(one for one in together if one.id == request), run, together
+    return next(view for view in together if view.id == request), run, together
 
 
 def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[RequestView]:
     ids = [row.id for row in rows]
     if not ids:
         return []
-    around, given = _around(len(ids)), {f"id{at}": one for at, one in enumerate(ids)}
-    rules: dict[str, dict[str, request_model.Rule]] = {one: {} for one in ids}
-    for found in around.approvers.all(connection, given):
-        rules[found.request][found.person] = (found.rule, found.named_by, found.excluded)
-    decisions = {found.request: found for found in around.decisions.all(connection, given)}
+    around, params = _around(len(ids)), {f"id{at}": request for at, request in enumerate(ids)}
+    rules: dict[str, dict[str, request_model.Rule]] = {request: {} for request in ids}
+    for row_read in around.approvers.all(connection, params):
+        rules[row_read.request][row_read.person] = (row_read.rule, row_read.named_by, row_read.excluded)
+    decisions = {row.request: row for row in around.decisions.all(connection, params)}
     named = [person for by_person in rules.values() for person in by_person]
     closers = [row.closed_by for row in rows if row.closed_by]
-    known = people.load_people(connection, [*named, *closers, *(row.requester for row in rows)])
-    unreached: dict[str, list[tuple[Person, str]]] = {one: [] for one in ids}
-    given |= {f"run{at}": row.run for at, row in enumerate(rows)}
-    for found in around.unreached.all(connection, given):
-        unreached[found.request].append((known[found.person], found.last_error or ""))
-    views = [_request_view(row, rules[row.id], decisions.get(row.id), known, unreached[row.id]) for row in rows]
+    persons = people.load_people(connection, [*named, *closers, *(row.requester for row in rows)])
+    unreached: dict[str, list[tuple[Person, str]]] = {request: [] for request in ids}
+    params |= {f"run{at}": row.run for at, row in enumerate(rows)}
+    for row_read in around.unreached.all(connection, params):
+        unreached[row_read.request].append((persons[row_read.person], row_read.last_error or ""))
+    views = [_request_view(row, rules[row.id], decisions.get(row.id), persons, unreached[row.id]) for row in rows]
     if any(row.state == RequestState.APPROVED.value for row in rows):
-        became = {one.id: (StepStatus(one.status), one.error) for one in around.effects.all(connection, given)}
-        views = [replace(view, effect=became.get(view.id)) for view in views]
+        effects = {
+            effect.id: (StepStatus(effect.status), effect.error) for effect in around.effects.all(connection, params)
+        }
+        views = [replace(view, effect=effects.get(view.id)) for view in views]
     return _by_name(connection, views)
 
 
 def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[RequestView]:
     """Return the views with the people that they name by their account."""
-    named = {view.id: found for view in views if (found := _mentioned(view))}
+    named = {view.id: ids for view in views if (ids := _mentioned(view))}
     if not named:
         return [*views]
-    accounts = sorted({one for found in named.values() for one in found})
-    known = people.load_by_accounts(connection, views[0].model.workspace, accounts)
-    return [_with_people(view, {one: known[one] for one in named.get(view.id, ()) if one in known}) for view in views]
+    accounts = sorted({account for mentions in named.values() for account in mentions})
+    persons = people.load_by_accounts(connection, views[0].model.workspace, accounts)
+    return [
+        _with_people(view, {account: persons[account] for account in named.get(view.id, ()) if account in persons})
+        for view in views
+    ]
 
 
 def _mentioned(view: RequestView) -> tuple[str, ...]:
-    asked = view.model
-    texts = (view.title, view.reason or "", *(told for _, told in view.show))
-    found = mentioned(asked.content.value, (*asked.declared, *asked.editable), texts)
+    request = view.model
+    texts = (view.title, view.reason or "", *(text for _, text in view.show))
+    accounts = mentioned(request.content.value, (*request.declared, *request.editable), texts)
     edited = [edit.after for edit in view.decision.edits] if view.decision else []
-    return (*found, *(one for one in edited if isinstance(one, str) and is_account(one)))
+    return (*accounts, *(value for value in edited if isinstance(value, str) and is_account(value)))
 
 
-def _with_people(view: RequestView, known: Mapping[str, Person]) -> RequestView:
+def _with_people(view: RequestView, persons: Mapping[str, Person]) -> RequestView:
     return replace(
         view,
-        people=known,
-        title=by_name(view.title, known),
-        reason=by_name(view.reason, known) if view.reason else view.reason,
-        show=tuple((label, by_name(told, known)) for label, told in view.show),
+        people=persons,
+        title=by_name(view.title, persons),
+        reason=by_name(view.reason, persons) if view.reason else view.reason,
+        show=tuple((label, by_name(text, persons)) for label, text in view.show),
     )
 
 
@@ -188,54 +193,62 @@ def _request_view(
     row: Row[Any],
     rules: Mapping[str, request_model.Rule],
     decision: Row[Any] | None,
-    known: Mapping[str, Person],
+    persons: Mapping[str, Person],
     unreached: Sequence[tuple[Person, str]],
 ) -> RequestView:
     details = cast("dict[str, Any]", json_values.loads(row.details))
-    asked = request_model.read_request(row, details, rules, known, workflow=row.workflow_name, hash=row.workflow_hash)
+    request = request_model.read_request(
+        row, details, rules, persons, workflow=row.workflow_name, hash=row.workflow_hash
+    )
     return RequestView(
-        model=asked,
+        model=request,
         run=row.run,
         run_status=RunStatus(row.run_status),
         workflow=row.workflow_name,
         workflow_title=row.workflow_title,
-        requester=known[row.requester],
+        requester=persons[row.requester],
         started_at=row.started_at,
         title=row.title,
         reason=details.get("reason"),
         show=tuple((label, text) for label, text in details.get("show", ())),
-        notes=(*details.get("notes", ()), *_excluded(asked)),
+        notes=(*details.get("notes", ()), *_excluded(request)),
         confirm=details.get("confirm"),
         approve_label=details["approve_label"],
         reject_label=details["reject_label"],
-        decision=_decision_view(decision, asked, known) if decision is not None else None,
+        decision=_decision_view(decision, request, persons) if decision is not None else None,
         unreached=tuple(unreached),
     )
 
 
-def _excluded(asked: Request) -> list[str]:
+def _excluded(request: Request) -> list[str]:
     """Return the approvers who can no longer decide, while the request is open."""
-    if asked.state is not RequestState.PENDING:
+    if request.state is not RequestState.PENDING:
         return []
-    return [f"{one.person.label} can no longer decide: {one.excluded}." for one in asked.approvers if one.excluded]
+    return [
+        f"{approver.person.label} can no longer decide: {approver.excluded}."
+        for approver in request.approvers
+        if approver.excluded
+    ]
 
 
-def _decision_view(row: Row[Any], asked: Request, known: Mapping[str, Person]) -> DecisionView:
+def _decision_view(row: Row[Any], request: Request, persons: Mapping[str, Person]) -> DecisionView:
     record = cast("dict[str, Any]", json_values.loads(row.record))
     return DecisionView(
         id=row.id,
-        person=known[row.person],
+        person=persons[row.person],
         verdict=record.get("verdict", row.verdict),
         reason=row.reason,
-        edits=tuple(_edits(row.edits, asked)) if row.edits else (),
+        edits=tuple(_edits(row.edits, request)) if row.edits else (),
         assurance=row.assurance,
         decided_at=row.decided_at,
     )
 
 
-def _edits(text: str, asked: Request) -> list[Edit]:
-    labels = {one.path: one.field.label for one in asked.editable}
+def _edits(text: str, request: Request) -> list[Edit]:
+    labels = {editable.path: editable.field.label for editable in request.editable}
     return [
-        Edit(path, labels.get(path) or json_values.show_path(path), json_values.look(asked.content.value, path), after)
+        Edit(
+            path, labels.get(path) or json_values.show_path(path), json_values.look(request.content.value, path), after
+        )
         for path, after in request_model.read_edits(text).items()
     ]

@@ -172,9 +172,13 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
     if opening.confirm is not None:
         details["confirm"] = opening.confirm
     if opening.editable:
-        details["editable"] = [{"path": list(one.path), "field": one.field.given} for one in opening.editable]
+        details["editable"] = [
+            {"path": list(value.path), "field": value.field.declaration} for value in opening.editable
+        ]
     if opening.declared:
-        details["declared"] = [{"path": list(one.path), "field": one.field.given} for one in opening.declared]
+        details["declared"] = [
+            {"path": list(value.path), "field": value.field.declaration} for value in opening.declared
+        ]
     if opening.email is not EmailPolicy.FALLBACK:
         details["email"] = opening.email
     if opening.assurance is not Assurance.CODE:
@@ -189,13 +193,13 @@ def _write_edits(edits: Sequence[Edit]) -> str | None:
 # -- closing ------------------------------------------------------------------------------------------------
 
 
-def try_decide(tx: Tx, asked: Request, command: Decide, ruling: Ruling, record: Mapping[str, Value]) -> str | None:
+def try_decide(tx: Tx, request: Request, command: Decide, ruling: Ruling, record: Mapping[str, Value]) -> str | None:
     """Write the decision, if the request is still as loaded, pending and not past due. Returns the decision's id."""
     won = tx.write(
         _DECIDE,
         {
-            "held": asked.id,
-            "seen_rev": asked.rev,
+            "held": request.id,
+            "seen_rev": request.rev,
             "now": tx.now,
             "new_state": ruling.state,
             "by": ruling.approver.person.id,
@@ -208,37 +212,37 @@ def try_decide(tx: Tx, asked: Request, command: Decide, ruling: Ruling, record: 
         _NEW_DECISION,
         {
             "id": decision,
-            "workspace": asked.workspace,
-            "request": asked.id,
-            "content_version": asked.content_version,
+            "workspace": request.workspace,
+            "request": request.id,
+            "content_version": request.content_version,
             "person": ruling.approver.person.id,
             "verdict": ruling.state,
             "reason": ruling.reason,
             "edits": _write_edits(ruling.edits),
-            "shown_digest": asked.digest,
+            "shown_digest": request.digest,
             "approved_digest": ruling.approved_digest,
             "assurance": command.assurance,
             "record": json_values.dumps(dict(record)),
             "decided_at": tx.now,
         },
     )
-    tx.write(_SETTLE, {"held": asked.id})
+    tx.write(_SETTLE, {"held": request.id})
     return decision
 
 
 def try_exclude(tx: Tx, request: str, person: str, why: str) -> bool:
-    """Write that an approver can no longer decide, and why. False: it was written before."""
+    """Write that an approver can no longer decide, and why. Return False if it was written before."""
     if not tx.write(_EXCLUDE, {"held": request, "of": person, "why": why}):
         return False
     tx.write(_TOUCH, {"held": request})
     return True
 
 
-def try_expire(tx: Tx, asked: Request, state: RequestState) -> bool:
-    """Close a request that is past due. False: it was decided or has changed since it was loaded."""
-    won = tx.write(_CLOSE, {"held": asked.id, "seen_rev": asked.rev, "now": tx.now, "new_state": state, "by": None})
+def try_expire(tx: Tx, request: Request, state: RequestState) -> bool:
+    """Close a request that is past due. Return False if it was decided or has changed since it was loaded."""
+    won = tx.write(_CLOSE, {"held": request.id, "seen_rev": request.rev, "now": tx.now, "new_state": state, "by": None})
     if won:
-        tx.write(_SETTLE, {"held": asked.id})
+        tx.write(_SETTLE, {"held": request.id})
     return bool(won)
 
 
@@ -250,10 +254,10 @@ def cancel_requests(tx: Tx, run: str, *, by: str) -> list[str]:
     return closed
 
 
-def try_set_deadlines(tx: Tx, asked: Request, deadlines: Deadlines) -> bool:
-    """Write the clocks of a pending request. False: it has changed since it was loaded."""
+def try_set_deadlines(tx: Tx, request: Request, deadlines: Deadlines) -> bool:
+    """Write the clocks of a pending request. Return False if it has changed since it was loaded."""
     columns = {f"new_{name}": value for name, value in deadline_columns.moving(deadlines).items()}
-    return bool(tx.write(_SET_DEADLINES, {"held": asked.id, "seen_rev": asked.rev, **columns}))
+    return bool(tx.write(_SET_DEADLINES, {"held": request.id, "seen_rev": request.rev, **columns}))
 
 
 def due_requests(connection: Connection, now: datetime, limit: int) -> list[str]:

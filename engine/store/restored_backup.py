@@ -50,10 +50,10 @@ def find_suspicion(path: Path, connection: Connection | None = None) -> RestoreS
 def _why(path: Path, connection: Connection, noted: log_head.Head | None) -> str | None:
     if _is_empty(connection):
         return f"It is new, and entry {noted[0]} was written here already." if noted is not None and noted[0] else None
-    here = audit_log.head(connection, DEFAULT_WORKSPACE)
+    head = audit_log.head(connection, DEFAULT_WORKSPACE)
     if noted is not None and audit_log.hash_of(connection, DEFAULT_WORKSPACE, noted[0]) != noted[1]:
-        if here[0] < noted[0]:
-            return f"Its log ends with entry {here[0]}, and entry {noted[0]} was written here already."
+        if head[0] < noted[0]:
+            return f"Its log ends with entry {head[0]}, and entry {noted[0]} was written here already."
         return f"Entry {noted[0]} of its log is not the one that was written here."
     if file_marks.read(connection.driver) == file_marks.COPY:
         return "It is a copy that `signoff backup` made."
@@ -84,16 +84,16 @@ def _told(waiting: int, runs: list[str]) -> str:
     if not runs:
         return "No run is open in it, so nothing that it knows can happen twice."
     named = join_names(runs[:_NAMED], len(runs))
-    asked = "1 request waits" if waiting == 1 else f"{waiting:,} requests wait"
+    requests = "1 request waits" if waiting == 1 else f"{waiting:,} requests wait"
     return (
-        f"{asked} in it, so people may be asked again what they have decided since; and open runs ({named}) may make "
-        "calls and send messages again that were made and sent since. Links that were emailed since lead nowhere."
+        f"{requests} in it, so people may be asked again what they have decided since; and open runs ({named}) may "
+        "make calls and send messages again that were made and sent since. Links that were emailed since lead nowhere."
     )
 
 
-def record(tx: Tx, found: RestoreSuspicion, *, by: str) -> None:
+def record(tx: Tx, suspicion: RestoreSuspicion, *, by: str) -> None:
     """Record that the database is used as it is, and who confirmed that."""
-    content: dict[str, Any] = {"why": found.why, "by": by}
-    if found.noted is not None:
-        content["noted"] = found.noted
+    content: dict[str, Any] = {"why": suspicion.why, "by": by}
+    if suspicion.noted is not None:
+        content["noted"] = suspicion.noted
     tx.audit(DEFAULT_WORKSPACE, entry(EntryKind.DATABASE_RESTORED, content=content))

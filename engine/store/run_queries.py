@@ -44,28 +44,28 @@ def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView
     row = _RUN.one(connection, {"id": run})
     if row is None:
         return None
-    known = people.load_people(connection, [row.requester, row.owner])
+    persons = people.load_people(connection, [row.requester, row.owner])
     answers = step_answers.load_answers(connection, run) if steps else {}
     rows = _VISITS.all(connection, {"run": run}) if steps else ()
-    visits = tuple(_step_view(found, answers.get((found.step, found.visit), ())) for found in rows)
-    return _run_view(row, known, visits)
+    visits = tuple(_step_view(row, answers.get((row.step, row.visit), ())) for row in rows)
+    return _run_view(row, persons, visits)
 
 
 def runs_waiting_for_owner(connection: Connection, workspace: str, owner: str, limit: int) -> list[RunView]:
     """Return the runs that wait for their owner to say what became of a step, the newest first."""
     rows = _NEEDS_ATTENTION.all(connection, {"workspace": workspace, "owner": owner, "limit": limit})
-    known = people.load_people(connection, {one for row in rows for one in (row.requester, row.owner)})
-    return [_run_view(row, known, ()) for row in rows]
+    persons = people.load_people(connection, {person for row in rows for person in (row.requester, row.owner)})
+    return [_run_view(row, persons, ()) for row in rows]
 
 
 def run_views(connection: Connection, workspace: str, page: PageQuery) -> list[RunView]:
     """Return runs, the newest first, without their steps."""
     rows = connection.execute(paged(_RUNS, page, workspace, _run.c.id, _run.c.ended_at.is_(None))).all()
-    known = people.load_people(connection, [one for row in rows for one in (row.requester, row.owner)])
-    return [_run_view(row, known, ()) for row in rows]
+    persons = people.load_people(connection, [person for row in rows for person in (row.requester, row.owner)])
+    return [_run_view(row, persons, ()) for row in rows]
 
 
-def _run_view(row: Row[Any], known: Mapping[str, Person], steps: tuple[StepView, ...]) -> RunView:
+def _run_view(row: Row[Any], persons: Mapping[str, Person], steps: tuple[StepView, ...]) -> RunView:
     return RunView(
         id=row.id,
         workspace=row.workspace,
@@ -73,8 +73,8 @@ def _run_view(row: Row[Any], known: Mapping[str, Person], steps: tuple[StepView,
         workflow_title=row.title,
         version=row.version,
         status=RunStatus(row.status),
-        requester=known[row.requester],
-        owner=known[row.owner],
+        requester=persons[row.requester],
+        owner=persons[row.owner],
         origin=read_origin(row.origin),
         inputs=cast("dict[str, Value]", json_values.loads(row.inputs)),
         error=row.error,

@@ -168,7 +168,7 @@ class LoadedRun(Struct, frozen=True, kw_only=True):
         return RunOwner(run=self.state.id, workspace=self.workspace, owner=self.owner)
 
     def claimable(self, now: datetime) -> bool:
-        """Whether the run is ready, and no one else has claimed it."""
+        """Return whether the run is ready and unclaimed."""
         return (
             self.ready_at is not None and self.ready_at <= now and (self.lease_until is None or self.lease_until <= now)
         )
@@ -180,10 +180,10 @@ def load_run(tx: Tx, run: str) -> LoadedRun | None:
     row = _LOAD.one(connection, {"id": run})
     if row is None:
         return None
-    pinned = workflows.known_pinned(tx, row.workflow, row.version)
+    pinned = workflows.load_pinned_cached(tx, row.workflow, row.version)
     visits: dict[str, Visit] = {}
-    for found in sorted(_VISITS.all(connection, {"run": run}), key=attrgetter("position", "visit")):
-        visits[found.step] = _read_visit(found)
+    for visit_row in sorted(_VISITS.all(connection, {"run": run}), key=attrgetter("position", "visit")):
+        visits[visit_row.step] = _read_visit(visit_row)
     return LoadedRun(
         state=RunState(
             id=run,
@@ -256,36 +256,39 @@ def find_run_by_key(connection: Connection, workspace: str, key: str) -> str | N
     return None if row is None else row.id
 
 
-def insert_run(tx: Tx, held: LoadedRun, progress: Progress, *, key: str | None, inputs: str) -> None:
+def insert_run(tx: Tx, run: LoadedRun, progress: Progress, *, key: str | None, inputs: str) -> None:
     """Write a new run with its first progress. `inputs`: as JSON."""
     tx.write(
         _NEW,
         {
-            "id": held.state.id,
-            "workspace": held.workspace,
-            "workflow": held.workflow,
-            "version": held.version,
-            "requester": held.requester,
-            "requester_label": held.state.requester,
-            "origin": write_origin(held.origin),
+            "id": run.state.id,
+            "workspace": run.workspace,
+            "workflow": run.workflow,
+            "version": run.version,
+            "requester": run.requester,
+            "requester_label": run.state.requester,
+            "origin": write_origin(run.origin),
             "key": key,
             "inputs": inputs,
             "started_at": tx.now,
             **_stand(tx, progress),
         },
     )
-    _FIRST_VISITS.write_all(tx.connection, [_visit_row(held.state.id, one) for one in progress.visits])
+    _FIRST_VISITS.write_all(tx.connection, [_visit_row(run.state.id, visit) for visit in progress.visits])
 
 
-def try_save_run(tx: Tx, held: LoadedRun, progress: Progress) -> bool:
-    """Write the progress of a run if it is still as loaded. False: another process has it, so drop the result."""
+def try_save_run(tx: Tx, run: LoadedRun, progress: Progress) -> bool:
+    """Write the progress of a run if it is still as loaded.
+
+    Return False if another process has the run: then drop the result.
+    """
     stand = _stand(tx, progress)
     won = tx.write(
         _PROGRESS,
         {
-            "held": held.state.id,
-            "seen_rev": held.rev,
-            "seen_wakes": held.wakes,
+            "held": run.state.id,
+            "seen_rev": run.rev,
+            "seen_wakes": run.wakes,
             "now": tx.now,
             "new_status": stand["status"],
             "new_cursor": stand["cursor"],
@@ -296,7 +299,7 @@ def try_save_run(tx: Tx, held: LoadedRun, progress: Progress) -> bool:
         },
     )
     if won:
-        _SAVE_VISIT.write_all(tx.connection, [_visit_row(held.state.id, one) for one in progress.visits])
+        _SAVE_VISIT.write_all(tx.connection, [_visit_row(run.state.id, visit) for visit in progress.visits])
     return bool(won)
 
 
@@ -314,7 +317,7 @@ def _stand(tx: Tx, progress: Progress) -> dict[str, Any]:
 
 def _visit_row(run: str, visit: Visit) -> dict[str, Any]:
     # An inline step ends in the transaction that begins it: its parameters are not needed again.
-    kept = visit.params is not None and visit.keeps_params
+    keeps_params = visit.params is not None and visit.keeps_params
     return {
         "run": run,
         "step": visit.step,
@@ -322,8 +325,8 @@ def _visit_row(run: str, visit: Visit) -> dict[str, Any]:
         "position": visit.index,
         "status": visit.status,
         "attempt": visit.attempt,
-        "params": json_values.dumps(visit.params.as_value()) if kept and visit.params else None,
-        "digest": visit.digest if kept else None,
+        "params": json_values.dumps(visit.params.as_value()) if keeps_params and visit.params else None,
+        "digest": visit.digest if keeps_params else None,
         "output": None if visit.output is None else json_values.dumps(visit.output),
         "error": visit.error,
         "wakes_at": visit.wakes_at,
@@ -333,7 +336,7 @@ def _visit_row(run: str, visit: Visit) -> dict[str, Any]:
 
 
 def try_renew(tx: Tx, run: str, rev: int) -> bool:
-    """Renew the lease while a step works. False: another process has the run."""
+    """Renew the lease while a step works. Return False if another process has the run."""
     return bool(tx.write(_RENEW, {"held": run, "seen_rev": rev, "new_lease": tx.now + LEASE}))
 
 
@@ -366,7 +369,7 @@ def postpone(tx: Tx, run: str, reason: str) -> bool:
 
 
 def try_cancel(tx: Tx, run: str, record: dict[str, Value]) -> bool:
-    """Ask the run to end. False: it has ended, or was asked before."""
+    """Ask the run to end. Return False if it has ended, or was asked before."""
     return bool(tx.write(_CANCEL, {"held": run, "record": json_values.dumps(record), "now": tx.now}))
 
 

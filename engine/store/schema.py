@@ -80,36 +80,36 @@ def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history
     """
     make_file(path)
     file_marks.check_beside(lock.real_path(path))
-    here, known = _own_revision(path), revisions(history)
-    if here is not None and here not in known:
+    revision, known_revisions = _own_revision(path), revisions(history)
+    if revision is not None and revision not in known_revisions:
         raise StoreOutdated(f"{path} was written by a newer Signoff; install that version to use it.")
     with closing(connect(path, writable=True)) as connection, translated(path):
-        if here == known[-1]:
+        if revision == known_revisions[-1]:
             return None
-        saved = backup(path, _backup_path(path, here, now)) if here else None
+        saved = backup(path, _backup_path(path, revision, now)) if revision else None
         _upgrade(connection, now, name, history)
     return str(saved) if saved else None
 
 
-def _backup_path(path: Path, here: str, now: datetime) -> Path:
+def _backup_path(path: Path, revision: str, now: datetime) -> Path:
     """Return a free name: an interrupted migration leaves its backup, and may be repeated at once."""
     for part in path.parent.glob(f"{glob.escape(path.name)}.*.backup.part"):
         part.unlink(missing_ok=True)
-    return free(path.with_name(f"{path.name}.{here}-{now:%Y%m%dT%H%M%S}.backup"), before=".backup")
+    return free(path.with_name(f"{path.name}.{revision}-{now:%Y%m%dT%H%M%S}.backup"), before=".backup")
 
 
 def _own_revision(path: Path) -> str | None:
     """Return the schema of the file, or None if it is empty. Read before anything in the file is changed."""
     with closing(connect(path, writable=False)) as connection, translated(path):
-        here = _revision(connection)
-        if here is None and connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is not None:
+        revision = _revision(connection)
+        if revision is None and connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is not None:
             raise StoreError(f"{path} is a database of another program; use another file.")
-    return here
+    return revision
 
 
 def revisions(history: Path) -> list[str]:
     """Return every schema of a history, the newest last: file names begin with their names, and sort."""
-    return sorted(one.name.partition("_")[0] for one in (history / "versions").glob("[0-9]*.py"))
+    return sorted(file.name.partition("_")[0] for file in (history / "versions").glob("[0-9]*.py"))
 
 
 def _upgrade(connection: Connection, now: datetime, name: str, history: Path) -> None:
@@ -137,8 +137,8 @@ def _revision(connection: Connection) -> str | None:
     named = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
     if connection.exec_driver_sql(named).first() is None:
         return None
-    found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
-    return found
+    revision: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
+    return revision
 
 
 def revision(path: Path) -> str | None:
@@ -195,8 +195,8 @@ def backup(path: Path, target: Path) -> Path:
         sync_folder(target.parent)
     except sqlite3.Error as error:
         # The source is only read: if a disk is full, it is that of the copy.
-        told = translate(error, path)
-        raise (translate(error, target) if isinstance(told, StoreFull) else told) from error
+        translated_error = translate(error, path)
+        raise (translate(error, target) if isinstance(translated_error, StoreFull) else translated_error) from error
     except OSError as error:
         raise StoreReadOnly(f"The backup {target} cannot be written: {error.strerror}.") from error
     finally:

@@ -226,9 +226,9 @@ class SqliteStore:
                 connection.exec_driver_sql("ROLLBACK")
 
     def _reader(self) -> Connection:
-        known: Connection | None = getattr(self._local, "connection", None)
-        if known is not None:
-            return known
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            return connection
         opened = self._local.connection = connect(self.path, writable=False, busy_seconds=self._busy_seconds)
         self._opened.append(opened)
         return opened
@@ -239,7 +239,7 @@ class SqliteStore:
         while (job := self._next()) is not None:
             group = [job, *self._waiting()]
             stop = group[-1] is None
-            jobs = [one for one in group if one is not None]
+            jobs = [member for member in group if member is not None]
             self._commit(jobs)
             self._answer(jobs)
             if self._note is not None:
@@ -343,9 +343,9 @@ class SqliteStore:
 
     def _failure(self, error: BaseException) -> StoreError:
         """Return the error for a caller whose own unit did not fail. Each caller gets an exception of its own."""
-        told = translate(error, self.path)
-        if isinstance(told, StoreError):
-            return type(told)(*told.args)
+        translated_error = translate(error, self.path)
+        if isinstance(translated_error, StoreError):
+            return type(translated_error)(*translated_error.args)
         return StoreError(f"A transaction on {self.path} was broken off ({type(error).__name__}); nothing was saved.")
 
     def _report(self, trouble: str | None) -> None:

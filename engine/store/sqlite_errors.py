@@ -36,10 +36,10 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (exc.SQLAlchemyError, sqlite3.Error) as error:
-        told = translate(error, path)
-        if told is error:
+        translated_error = translate(error, path)
+        if translated_error is error:
             raise
-        raise told from error
+        raise translated_error from error
 
 
 def translate(error: BaseException, path: Path) -> BaseException:

@@ -41,29 +41,29 @@ class Statement:
         self._compiled: dict[str, _Compiled] = {}
 
     def one(self, connection: Connection, params: Params) -> Any | None:
-        """The first row."""
+        """Return the first row, or None."""
         compiled = self._compiled.get(connection.database) or self._compile(connection, params)
-        # All of them: a row left behind would keep the statement open, and with it what the connection sees.
+        # All rows are read: an unread row would keep the statement open, and with it the snapshot of the connection.
         rows = connection.cursor.execute(compiled.text, compiled.values(params)).fetchall()
         return compiled.read(rows[0]) if rows else None
 
     def all(self, connection: Connection, params: Params) -> list[Any]:
-        """Every row."""
+        """Return every row."""
         compiled = self._compiled.get(connection.database) or self._compile(connection, params)
         return [*map(compiled.read, connection.cursor.execute(compiled.text, compiled.values(params)).fetchall())]
 
     def scalars(self, connection: Connection, params: Params) -> list[Any]:
-        """The first column of every row."""
+        """Return the first column of every row."""
         return [row[0] for row in self.all(connection, params)]
 
     def write(self, connection: Connection, params: Params) -> int:
-        """The number of rows that it changed."""
+        """Run the statement, and return the number of rows that it changed."""
         compiled = self._compiled.get(connection.database) or self._compile(connection, params)
         count: int = connection.cursor.execute(compiled.text, compiled.values(params)).rowcount
         return count
 
     def write_all(self, connection: Connection, rows: Sequence[Params]) -> None:
-        """Once for each of the rows; none is fine."""
+        """Run the statement once for each of the rows, of which there may be none."""
         if rows:
             compiled = self._compiled.get(connection.database) or self._compile(connection, rows[0])
             connection.cursor.executemany(compiled.text, map(compiled.values, rows))
@@ -109,8 +109,8 @@ def _picker(names: list[str], fixed: dict[str, Any]) -> Callable[[Params], Seque
 def _converting(
     pick: Callable[[Any], Iterable[Any]], converts: tuple[tuple[int, _Convert], ...]
 ) -> Callable[[Any], Sequence[Any]]:
-    def values(given: Any) -> Sequence[Any]:
-        values = [*pick(given)]
+    def values(params: Any) -> Sequence[Any]:
+        values = [*pick(params)]
         for at, convert in converts:
             if values[at] is not None:
                 values[at] = convert(values[at])
@@ -145,11 +145,14 @@ def _result(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
 
 @lru_cache(8)
 def times(dialect: Dialect) -> tuple[_Convert | None, _Convert | None]:
-    """Both ways for moments, remembering the last: a unit writes its `now` ten times, and many rows have the same."""
+    """Return the conversions of times to the database and back.
+
+    They cache recent values: a unit writes its `now` ten times, and many rows have the same time.
+    """
     kind = Utc().dialect_impl(dialect)
     bind, result = kind.bind_processor(dialect), kind.result_processor(dialect, None)
     if bind is not None and bind(_SAMPLE) == _write(_SAMPLE):
-        # What it writes is this text: then the standard library does the same in a fraction of the time.
+        # The dialect writes ISO text, and the standard library does that in a fraction of the time.
         return _write, _read
     return bind, result
 

@@ -23,24 +23,24 @@ Call = tuple[str, int]
 
 
 def insert_answer(tx: Tx, *, run: str, call: Call, attempt: int, answer: ResumeAnswer, person: str, how: str) -> None:
-    """Write down what was said of a call. `how`: the assurance of whoever said it."""
+    """Record a person's answer about a call. `how`: the assurance of that person."""
     step, visit = call
     facts = {"run": run, "step": step, "visit": visit, "attempt": attempt, "answer": answer.value}
     tx.write(_NEW, {**facts, "person": person, "assurance": how, "answered_at": tx.now})
 
 
 def load_answers(connection: Connection, run: str) -> Mapping[Call, tuple[StepAnswer, ...]]:
-    """What was said in a run, by the call that it is about."""
+    """Return the answers that people gave about the calls of a run, by call."""
     rows = _OF_RUN.all(connection, {"run": run})
-    known = people.load_people(connection, {row.person for row in rows})
-    found: dict[Call, tuple[StepAnswer, ...]] = {}
+    persons = people.load_people(connection, {row.person for row in rows})
+    answers: dict[Call, tuple[StepAnswer, ...]] = {}
     for row in rows:
-        one = StepAnswer(
+        answer = StepAnswer(
             answer=ResumeAnswer(row.answer),
-            person=known[row.person],
+            person=persons[row.person],
             assurance=row.assurance,
             attempt=row.attempt,
             at=row.answered_at,
         )
-        found[row.step, row.visit] = (*found.get((row.step, row.visit), ()), one)
-    return found
+        answers[row.step, row.visit] = (*answers.get((row.step, row.visit), ()), answer)
+    return answers

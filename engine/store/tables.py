@@ -243,7 +243,7 @@ class DeliveryRow(SQLModel, table=True):
     workspace: str = Field(foreign_key="workspace.id")
     kind: str
     run: str | None = Field(default=None, foreign_key="run.id")
-    """None: a code for a person who signs in."""
+    """The run, or None for a code to sign in."""
     request: str | None = Field(default=None, foreign_key="request.id")
     topic: str | None = None
     person: str = Field(foreign_key="person.id")

@@ -12,9 +12,9 @@ def take_over(tx: Tx) -> None:
     run_rows.release_runs(tx)
     deliveries.release_deliveries(tx)
     challenges.sweep(tx)
-    links.set_right(tx)
-    attention_links.set_right(tx)
-    browsers.set_right(tx)
+    links.correct_times(tx)
+    attention_links.correct_times(tx)
+    browsers.correct_times(tx)
     last = audit_log.latest(tx.connection, DEFAULT_WORKSPACE)
     if last is not None and last > tx.now:
         # The clock was ahead when this was written: work that was due then would wait until that time.

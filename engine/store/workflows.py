@@ -93,28 +93,28 @@ class PinnedWorkflow(Struct, frozen=True, kw_only=True):
     hash: str
 
 
-def known_pinned(tx: Tx, workflow: str, version: int) -> PinnedWorkflow:
+def load_pinned_cached(tx: Tx, workflow: str, version: int) -> PinnedWorkflow:
     """Return a version that a run pinned, without its source."""
     key = (workflow, version)
-    known: PinnedWorkflow | None = tx.memory.get(key)
-    if known is None:
+    pinned: PinnedWorkflow | None = tx.memory.get(key)
+    if pinned is None:
         row = _BY_ID.one(tx.connection, {"workflow": workflow, "version": version})
         assert row is not None
-        known = PinnedWorkflow(name=row.name, owner=row.owner, hash=row.hash)
-        tx.memory.keep(key, known)
-    return known
+        pinned = PinnedWorkflow(name=row.name, owner=row.owner, hash=row.hash)
+        tx.memory.keep(key, pinned)
+    return pinned
 
 
-def known_current(tx: Tx, workspace: str, name: str) -> CurrentWorkflow | None:
+def load_current_cached(tx: Tx, workspace: str, name: str) -> CurrentWorkflow | None:
     """Return the current version without its source, which is cached compiled (see `load_source`)."""
     key = (workspace, name)
-    known: CurrentWorkflow | None = tx.memory.get(key)
-    if known is None:
+    current: CurrentWorkflow | None = tx.memory.get(key)
+    if current is None:
         row = _VERSION.one(tx.connection, {"workspace": workspace, "name": name})
         if row is not None:
-            known = CurrentWorkflow(id=row.id, name=name, owner=row.owner, version=row.version)
-            tx.memory.keep(key, known)
-    return known
+            current = CurrentWorkflow(id=row.id, name=name, owner=row.owner, version=row.version)
+            tx.memory.keep(key, current)
+    return current
 
 
 def load_workflow(connection: Connection, workspace: str, name: str) -> NewVersion | None:
@@ -143,7 +143,7 @@ def load_source(connection: Connection, workflow: str, version: int) -> bytes:
 
 
 def save_version(tx: Tx, workspace: str, registration: NewVersion, *, replaces: NewVersion | None) -> bool:
-    """Write the version and make it current. False: another registration was faster."""
+    """Write the version and make it current. Return False if another registration was faster."""
     tx.memory.forget()
     values = {
         "workflow": registration.id,
@@ -185,17 +185,17 @@ def save_version(tx: Tx, workspace: str, registration: NewVersion, *, replaces: 
 
 def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]:
     """Return all workflows of the workspace, by name."""
-    found = load_workflows(connection, workspace)
-    known = people.load_people(connection, [one.owner for one in found])
+    current = load_workflows(connection, workspace)
+    persons = people.load_people(connection, [workflow.owner for workflow in current])
     return [
         WorkflowView(
-            name=one.name,
-            title=one.title,
-            version=one.version,
-            owner=known[one.owner],
-            source=bytes(one.source),
-            hash=one.hash,
-            updated_at=one.updated_at,
+            name=workflow.name,
+            title=workflow.title,
+            version=workflow.version,
+            owner=persons[workflow.owner],
+            source=bytes(workflow.source),
+            hash=workflow.hash,
+            updated_at=workflow.updated_at,
         )
-        for one in found
+        for workflow in current
     ]

@@ -169,7 +169,7 @@ class Advancer:
         return approval if failed else None
 
     def _alert_approver(self, tx: Tx, run: LoadedRun, visit: Visit, request: str, approver: str) -> None:
-        person = people.known_people(tx, [approver])[approver]
+        person = people.load_people_cached(tx, [approver])[approver]
         topic = _WENT_WRONG[visit.status]
         alert = routing.alert(self.directory, run.state.id, person, topic=topic, request=request)
         deliveries.insert_deliveries(tx, run.workspace, [alert])
@@ -181,7 +181,7 @@ class Advancer:
         """
         if run.origin.surface == "terminal" or not run.origin.place:
             return False
-        requester = people.known_people(tx, [run.requester])[run.requester]
+        requester = people.load_people_cached(tx, [run.requester])[run.requester]
         route = self.directory.back(run.origin, requester)
         if route is None:
             return False
@@ -201,7 +201,7 @@ class Advancer:
         approvers, missing = Recipients(tx, self.directory, resolved).approvers(run, opening.references)
         notes += missing
         if not approvers:
-            owner = people.known_people(tx, [run.owner])[run.owner]
+            owner = people.load_people_cached(tx, [run.owner])[run.owner]
             approvers = [Approver(owner, "owner, because the gate named nobody who can be asked")]
             notes.append("The gate named nobody who can be asked, so the owner of the workflow is.")
         copies, more_ways = routing.open_copies(

@@ -286,11 +286,11 @@ def _read_edit(report: ProblemReport, raw: Value, at: Path) -> list[EditDraft]:
                 edits.append(_read_entry(report, name, value, (*entry_at, name)))
             else:
                 report.add(entry_at, "An entry of `edit` is the name of a field, or one `name: type`.")
-    seen: set[str] = set()
+    names: set[str] = set()
     for edit in edits:
-        if edit.name in seen:
+        if edit.name in names:
             report.add(edit.at, f"`{cite(edit.name)}` stands here twice.", at="key")
-        seen.add(edit.name)
+        names.add(edit.name)
     return edits
 
 

@@ -35,12 +35,12 @@ def check_params(
             continue
         path, names = _find_param(edit.name, dict(params))
         if path is None:
-            known = [name for name in names if name not in unknown]
+            known_keys = [name for name in names if name not in unknown]
             # A misspelt parameter was reported at its own place.
-            if known and not any(find_nearest(key, [written[0]]) for key in unknown):
+            if known_keys and not any(find_nearest(key, [written[0]]) for key in unknown):
                 hint = (
-                    suggest(edit.name, known)
-                    or f"There {'are' if len(known) > 1 else 'is'} {list_names(known, 'and')}."
+                    suggest(edit.name, known_keys)
+                    or f"There {'are' if len(known_keys) > 1 else 'is'} {list_names(known_keys, 'and')}."
                 )
                 report.add(edit.at, f"The step has no parameter `{cite(edit.name)}` to edit.", hint, at="key")
         elif edit.type is not None:

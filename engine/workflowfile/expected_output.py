@@ -55,9 +55,9 @@ class ExpectedOutput:
 
         A blank text is no value.
         """
-        known = ", ".join(self.fields) or "nothing"
+        names = ", ".join(self.fields) or "nothing"
         unknown = {
-            name: f"is not read by any later step; they read: {known}" for name in texts if name not in self.fields
+            name: f"is not read by any later step; they read: {names}" for name in texts if name not in self.fields
         }
         values, wrong = forms.read_text_edits(((name, field, None) for name, field in self.fields.items()), texts)
         return values, unknown | wrong
@@ -80,11 +80,11 @@ def find_expected_output(workflow: Workflow, name: str) -> ExpectedOutput:
     """
     step = workflow.step(name)
     reads = _find_reads(workflow, step)
-    asked = _find_asked_paths(reads)
-    paths = {json_values.show_path(path) or WHOLE_OUTPUT: path for path in sorted(asked, key=str)}
+    read_paths = _find_read_paths(reads)
+    paths = {json_values.show_path(path) or WHOLE_OUTPUT: path for path in sorted(read_paths, key=str)}
     return ExpectedOutput(
         paths=paths,
-        fields={name: _build_field(step, path, asked[path], list(paths.values())) for name, path in paths.items()},
+        fields={name: _build_field(step, path, read_paths[path], list(paths.values())) for name, path in paths.items()},
         required=tuple(path for path, read in reads.items() if not read.is_optional),
     )
 
@@ -113,7 +113,7 @@ def _find_reads(workflow: Workflow, step: Step) -> dict[Path, _OutputRead]:
     return reads
 
 
-def _find_asked_paths(reads: Mapping[Path, _OutputRead]) -> dict[Path, _OutputRead]:
+def _find_read_paths(reads: Mapping[Path, _OutputRead]) -> dict[Path, _OutputRead]:
     """Return the paths to ask for. A path inside another one is not asked for itself, nor is an item of a list."""
     asked: dict[Path, _OutputRead] = {}
     for path, read in reads.items():

@@ -166,14 +166,14 @@ def _report_unknown_key(
 ) -> None:
     key = str(error["loc"][-1])
     model = _model_at(context.model, error["loc"][:-1])
-    known = keys_of(model) if model else ()
-    if nearest := find_nearest(key, known):
+    keys = keys_of(model) if model else ()
+    if nearest := find_nearest(key, keys):
         misspelt.add((parent, nearest))
     hint = ""
     if parent == context.base:
-        known = tuple(known_key for known_key in known if known_key not in context.not_yet)
-        hint = context.hints.get(key, "") or suggest_word(key, known, context.not_yet)
-    report_unknown_key(report, (*parent, key), known=known, owner=_describe_owner(parent, context), hint=hint)
+        keys = tuple(known_key for known_key in keys if known_key not in context.not_yet)
+        hint = context.hints.get(key, "") or suggest_word(key, keys, context.not_yet)
+    report_unknown_key(report, (*parent, key), known=keys, owner=_describe_owner(parent, context), hint=hint)
 
 
 def _describe_owner(path: Path, context: SchemaContext) -> str:

@@ -61,17 +61,17 @@ class StepKind(Protocol):
     def output_types(self) -> Mapping[str, FieldType]:
         """Types of the outputs that always have the same type, for a person who must fill them in."""
 
-    def outputs(self, given: Mapping[str, Value]) -> frozenset[str] | None:
+    def outputs(self, params: Mapping[str, Value]) -> frozenset[str] | None:
         """Return the names of the outputs for `steps.<id>.<name>`, or None if only the run knows them."""
 
-    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:
+    def content(self, params: Mapping[str, Value]) -> Mapping[str, Field | None]:
         """Return the parameters that people may edit if the gate has no `edit`, with their types if they are known."""
 
-    def idempotent(self, given: Mapping[str, Value]) -> bool:
+    def idempotent(self, params: Mapping[str, Value]) -> bool:
         """Return whether repeating the step with the same parameters is harmless."""
 
-    def produce(self, given: Mapping[str, Value]) -> dict[str, Value]:
+    def produce(self, params: Mapping[str, Value]) -> dict[str, Value]:
         """Return the output of an INLINE kind, or of a SLEEP kind after its sleep."""
 
-    def wakes_at(self, given: Mapping[str, Value], now: datetime) -> datetime:
+    def wakes_at(self, params: Mapping[str, Value], now: datetime) -> datetime:
         """Return the time at which a SLEEP kind lets the run continue."""

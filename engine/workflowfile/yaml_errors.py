@@ -1,5 +1,7 @@
-"""PyYAML's complaints as sentences for a builder: libyaml and the pure parser word them differently, so most of the
-diagnosis looks at the line itself."""
+"""Errors of PyYAML as sentences for the author of a file.
+
+libyaml and the pure parser word their errors differently, so most of the diagnosis looks at the line itself.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ _AFTER_QUOTE: Final = re.compile(r""".*?(?::|-)\s+(["']).*?\1\s*[^\s#,\]}:]""")
 
 _START: Final = re.compile(r"(?P<indent> *)(?P<dash>-\s+)?(?P<key>[\w\"'-]{1,63}(?=\s*:))?")
 
-# What the parser says (either parser's words) -> what to tell the builder. Looked up after the line was looked at.
+# Patterns of both parsers' messages, and the sentence for the author. They are tried after the line was looked at.
 _AT_PROBLEM: Final = (
     (r"mapping values are not allowed", "There is a second `: ` here: put the whole text in quotes, or correct the "
      "indentation of this line."),
@@ -43,12 +45,12 @@ _AT_CONTEXT: Final = (
 
 
 def split(text: str) -> list[str]:
-    """The lines of a file, as YAML counts them; at least one."""
+    """Return the lines of a file as YAML counts them: at least one."""
     return _LINE_BREAK.split(text)
 
 
 def opens_expression(lines: Sequence[str], *, line: int, column: int) -> bool:
-    """Whether `{{` or `{%` stands there (both count from 0)."""
+    """Return whether `{{` or `{%` stands at this line and column, which count from 0."""
     return line < len(lines) and lines[line].startswith(("{{", "{%"), column)
 
 
@@ -57,81 +59,92 @@ def somewhere(line: int, column: int) -> Problem:
 
 
 def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Problem:
-    """One sentence, at the place where the builder has to change something."""
-    at = _place(error.problem_mark)
-    context = _place(error.context_mark) if error.context_mark else at
+    """Return the problem as one sentence, at the position where the author has to change something."""
+    at = _position(error.problem_mark)
+    context = _position(error.context_mark) if error.context_mark else at
     for line in dict.fromkeys((at[0], context[0])):
         if line < len(lines) and (found := _EXPRESSION.search(lines[line])):
             return _problem(UNQUOTED_EXPRESSION, (line, found.start(1)))
-    said = f"{error.context or ''} {error.problem or ''}"
+    error_text = f"{error.context or ''} {error.problem or ''}"
     return (
-        _character(said, at, lines)
-        or _bracket(said, at, context, lines)
-        or _line(said, at, context, lines)
-        or _worded(said, at, context)
+        _explain_character(error_text, at, lines)
+        or _explain_bracket(error_text, at, context, lines)
+        or _explain_line(error_text, at, context, lines)
+        or _match_message(error_text, at, context)
     )
 
 
-def _place(mark: yaml.Mark | None) -> tuple[int, int]:
+def _position(mark: yaml.Mark | None) -> tuple[int, int]:
     return (mark.line, mark.column) if mark else (0, 0)
 
 
-def _problem(message: str, place: tuple[int, int]) -> Problem:
-    return Problem(message, line=place[0] + 1, column=place[1] + 1)
+def _problem(message: str, position: tuple[int, int]) -> Problem:
+    return Problem(message, line=position[0] + 1, column=position[1] + 1)
 
 
-def _character(said: str, at: tuple[int, int], lines: Sequence[str]) -> Problem | None:
+def _explain_character(error_text: str, at: tuple[int, int], lines: Sequence[str]) -> Problem | None:
     line, column = at
     character = lines[line][column : column + 1] if line < len(lines) else ""
-    if "tab character" in said or (character == "\t" and "cannot start" in said):
+    if "tab character" in error_text or (character == "\t" and "cannot start" in error_text):
         return _problem("A tab stands here; YAML wants spaces.", at)
-    if "cannot start" in said:
+    if "cannot start" in error_text:
         return _problem(f"A value cannot begin with `{cite(character)}`; put it in quotes.", at)
     return None
 
 
-def _bracket(said: str, at: tuple[int, int], context: tuple[int, int], lines: Sequence[str]) -> Problem | None:
-    """Lists in `[ ]` and mappings in `{ }`: an error further down means that the bracket was never closed."""
+def _explain_bracket(
+    error_text: str, at: tuple[int, int], context: tuple[int, int], lines: Sequence[str]
+) -> Problem | None:
+    """Explain an error in a list in `[ ]` or a mapping in `{ }`: on a later line it means an unclosed bracket."""
     for word, opening, closing in (("flow sequence", "[", "]"), ("flow mapping", "{", "}")):
-        if word in said:
+        if word in error_text:
             if at[0] != context[0] or at[0] >= len(lines):
                 return _problem(f"This `{opening}` is never closed; add the `{closing}`.", context)
             return _problem(f"A comma or `{closing}` is missing before this; a text with such signs needs quotes.", at)
     return None
 
 
-def _line(said: str, at: tuple[int, int], context: tuple[int, int], lines: Sequence[str]) -> Problem | None:
-    place = context if "simple key" in said else at
-    line = lines[place[0]] if place[0] < len(lines) else ""
-    if "quoted scalar" in said:
+def _explain_line(
+    error_text: str, at: tuple[int, int], context: tuple[int, int], lines: Sequence[str]
+) -> Problem | None:
+    position = context if "simple key" in error_text else at
+    line = lines[position[0]] if position[0] < len(lines) else ""
+    if "quoted scalar" in error_text:
         return None
-    if "simple key" in said and _NO_SPACE.match(line):
-        return _problem("Put a space after the colon.", (place[0], line.index(":") + 1))
-    if "mapping values" in said and place[0] > 0 and _NO_SPACE.match(above := lines[place[0] - 1]):
-        return _problem("Put a space after the colon.", (place[0] - 1, above.index(":") + 1))
-    if re.search("expected key|<block end>", said) and _AFTER_QUOTE.match(line[: at[1] + 1]):
+    if "simple key" in error_text and _NO_SPACE.match(line):
+        return _problem("Put a space after the colon.", (position[0], line.index(":") + 1))
+    if "mapping values" in error_text and position[0] > 0 and _NO_SPACE.match(above := lines[position[0] - 1]):
+        return _problem("Put a space after the colon.", (position[0] - 1, above.index(":") + 1))
+    if re.search("expected key|<block end>", error_text) and _AFTER_QUOTE.match(line[: at[1] + 1]):
         return _problem("There is text after the closing quote; put the whole value in one pair of quotes.", at)
-    return _misaligned(at, lines) if re.search("block (collection|sequence)|expected key|<block end>", said) else None
+    return (
+        _explain_misalignment(at, lines)
+        if re.search("block (collection|sequence)|expected key|<block end>", error_text)
+        else None
+    )
 
 
-def _misaligned(at: tuple[int, int], lines: Sequence[str]) -> Problem | None:
-    """A line that begins in no column of those above: which one is probably meant, whatever the parser waited for."""
+def _explain_misalignment(at: tuple[int, int], lines: Sequence[str]) -> Problem | None:
+    """Explain a line that begins in no column of the lines above, and name the column that is probably meant."""
     line, column = at
     if line >= len(lines) or len(lines[line]) - len(lines[line].lstrip(" ")) != column:
         return None
-    found = _columns(lines[:line], dashes=lines[line].startswith("-", column))
-    if not found or column in found:
+    columns = _columns(lines[:line], dashes=lines[line].startswith("-", column))
+    if not columns or column in columns:
         return None
-    # Of two that are as near, the deeper one: who slips mostly writes too few spaces.
-    wanted = min(found, key=lambda each: (abs(each - column), -each))
-    above, word = found[wanted]
-    message = f"This does not line up with what stands above: begin it in column {wanted + 1}, like `{cite(word)}`"
+    # Of two columns that are as near, the deeper one is meant: people mostly write too few spaces.
+    nearest = min(columns, key=lambda each: (abs(each - column), -each))
+    above, word = columns[nearest]
+    message = f"This does not line up with what stands above: begin it in column {nearest + 1}, like `{cite(word)}`"
     return _problem(f"{message} on line {above + 1}.", at)
 
 
 def _columns(lines: Sequence[str], *, dashes: bool) -> dict[int, tuple[int, str]]:
-    """Where lines above begin that are still open: column -> line and word. `dashes`: of items of lists, or of keys."""
-    found: dict[int, tuple[int, str]] = {}
+    """Return the columns in which open lists or mappings above begin, each with its line and first word.
+
+    `dashes`: return the columns of list items instead of those of keys.
+    """
+    columns: dict[int, tuple[int, str]] = {}
     closed = max(map(len, lines), default=0)
     for number in reversed(range(len(lines))):
         start = _START.match(lines[number])
@@ -139,17 +152,17 @@ def _columns(lines: Sequence[str], *, dashes: bool) -> dict[int, tuple[int, str]
             continue
         closed = start.end("indent")
         if dashes and start["dash"]:
-            found.setdefault(start.end("indent"), (number, "-"))
+            columns.setdefault(start.end("indent"), (number, "-"))
         elif not dashes and start["key"]:
-            found.setdefault(start.start("key"), (number, start["key"]))
-    return found
+            columns.setdefault(start.start("key"), (number, start["key"]))
+    return columns
 
 
-def _worded(said: str, at: tuple[int, int], context: tuple[int, int]) -> Problem:
+def _match_message(error_text: str, at: tuple[int, int], context: tuple[int, int]) -> Problem:
     for pattern, message in _AT_CONTEXT:
-        if re.search(pattern, said):
+        if re.search(pattern, error_text):
             return _problem(message, context)
     for pattern, message in _AT_PROBLEM:
-        if re.search(pattern, said):
+        if re.search(pattern, error_text):
             return _problem(message, at)
     return somewhere(at[0] + 1, at[1] + 1)

@@ -1,7 +1,7 @@
-"""The bytes of a workflow file -> a tree of plain values in which every value knows its place.
+"""Reads the bytes of a workflow file into a tree of plain values, each with its position in the file.
 
-Built from PyYAML's parse events and without recursion, because PyYAML's own construction takes the last of duplicate
-keys silently, expands aliases without bound, and reads `no` as false.
+The tree is built from PyYAML's parse events and without recursion, because PyYAML's own construction takes the last of
+duplicate keys silently, expands aliases without bound, and reads `no` as false.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from engine.workflowfile.phrases import MAX_PROBLEMS, cite, write_path
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
-"""Levels of lists and mappings in a file."""
+"""Maximum depth of lists and mappings in a file, in levels."""
 MAX_VALUES: Final = 20_000
-"""Keys and values in a file: a workflow of a hundred steps has fewer than 5,000."""
+"""Maximum number of keys and values in a file: a workflow of a hundred steps has fewer than 5,000."""
 
 PURE: Final[Any] = yaml.SafeLoader
 FAST: Final[Any] = getattr(yaml, "CSafeLoader", PURE)
-"""libyaml's parser where PyYAML was built with it: ten times faster. Where both parsers accept a file, the tree is the
-same; libyaml alone also takes a tab after a value, and a comment right behind `|` or `>`."""
+"""libyaml's parser, which is much faster, where PyYAML was built with it. If both parsers accept a file, the tree is
+the same; libyaml alone also takes a tab after a value, and a comment right behind `|` or `>`."""
 
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][+-]?[0-9]{1,6})?")
@@ -43,7 +43,7 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in the file; both count from 1."""
+    """A position in the file; line and column count from 1."""
 
     line: int
     column: int
@@ -51,9 +51,9 @@ class Mark:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One value and where it stands. `key`: where its key stands, in a mapping; else the same as `mark`.
+    """One value and its position. `key`: the position of its key in a mapping, else the same as `mark`.
 
-    `broken`: something was refused right here, so what its value looks like says nothing.
+    `broken`: a part of the value was refused, so the value must not be judged.
     """
 
     mark: Mark
@@ -63,21 +63,22 @@ class Node:
     broken: bool = False
 
     def along(self, path: Path) -> Iterator[Node]:
-        """This node, then those on the way to `path`, as far as the file has them."""
-        here = self
-        yield here
+        """Yield this node, then the nodes on the way to `path`, as far as the file has them."""
+        node = self
+        yield node
         for part in path:
-            if part not in here.children:
+            if part not in node.children:
                 return
-            here = here.children[part]
-            yield here
+            node = node.children[part]
+            yield node
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`problems`: what was refused although the tree could be built.
+    """The tree of a file, with its problems.
 
-    `lookalikes`: of characters that only look like a space, in what an older version took.
+    `problems`: those that did not keep the tree from being built. `lookalikes`: characters that only look like a
+    space, which older versions accepted.
     """
 
     root: Node
@@ -87,7 +88,7 @@ class Document:
 
 
 def read(source: bytes, *, loader: Any = FAST) -> Document:
-    """The tree of a file. Raises `DefinitionError` with one problem where no tree can be built."""
+    """Return the tree of a file. Raises `DefinitionError` with one problem if no tree can be built."""
     text = _decode(source)
     builder = _Builder(text)
     try:
@@ -96,7 +97,7 @@ def read(source: bytes, *, loader: Any = FAST) -> Document:
     except DefinitionError:
         raise
     except yaml.MarkedYAMLError as error:
-        raise DefinitionError([_explained(error, builder.lines)]) from None
+        raise DefinitionError([_explain(error, builder.lines)]) from None
     except (yaml.YAMLError, ValueError, OverflowError):
         # The pure parser lets chr() and int() fail on absurd escapes and directives.
         raise DefinitionError([yaml_errors.somewhere(builder.last.line, builder.last.column)]) from None
@@ -105,7 +106,7 @@ def read(source: bytes, *, loader: Any = FAST) -> Document:
     return Document(builder.root, tuple(builder.problems), tuple(builder.lookalikes), tuple(builder.lines))
 
 
-def _explained(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Problem:
+def _explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Problem:
     others = [mark.line for mark in (error.problem_mark, error.context_mark) if mark is not None]
     return lookalikes.explain_unreadable(yaml_errors.explain(error, lines), lines, *others)
 
@@ -130,7 +131,7 @@ def _unreadable(before: str, message: str) -> Problem:
 
 
 def _resolve(text: str) -> Value:
-    """The value of a plain scalar. Raises `InvalidValue` for a number that is too long."""
+    """Return the value of a plain scalar. Raises `InvalidValue` for a number that is too long."""
     if text in _WORDS:
         return _WORDS[text]
     whole = _INTEGER.fullmatch(text)
@@ -204,7 +205,7 @@ class _Builder:
             self._refuse_marks(event, node)
         if isinstance(event, yaml.ScalarEvent):
             self._scalar(event, node)
-            self._look_at(event)
+            self._find_lookalikes(event)
         container = isinstance(event, yaml.CollectionStartEvent)
         if container:
             node.value = {} if isinstance(event, yaml.MappingStartEvent) else []
@@ -235,19 +236,21 @@ class _Builder:
                     f"A number may have at most {json_values.MAX_DIGITS} digits; put it in quotes to make it text."
                 )
 
-    def _look_at(self, event: yaml.ScalarEvent) -> None:
-        """A text without quotes that has a character which only looks like a space."""
+    def _find_lookalikes(self, event: yaml.ScalarEvent) -> None:
+        """Note a character in a text without quotes that only looks like a space."""
         if event.style not in (None, "") or len(self.lookalikes) > MAX_PROBLEMS:
             return
         line, column = self.last.line - 1, self.last.column - 1
-        found = lookalikes.find_in_scalar(event.value, self.lines, line=line, column=column, is_key=self._wants_key())
-        self.lookalikes += [found] if found else []
+        lookalike = lookalikes.find_in_scalar(
+            event.value, self.lines, line=line, column=column, is_key=self._wants_key()
+        )
+        self.lookalikes += [lookalike] if lookalike else []
 
     def _wants_key(self) -> bool:
         return bool(self._frames) and isinstance(self._frames[-1].node.value, dict) and self._frames[-1].wants_key
 
     def _place_key(self, event: yaml.NodeEvent, node: Node) -> str | None:
-        """A key: kept on the frame until its value comes."""
+        """Keep a key on the frame until its value comes. Return the name, or None if it was refused."""
         frame = self._frames[-1]
         frame.wants_key, frame.name, frame.name_mark, frame.name_broken = False, None, node.mark, node.broken
         if not isinstance(event, yaml.ScalarEvent):
@@ -282,7 +285,7 @@ class _Builder:
         self._report("A key must be text, not a list or a mapping.")
 
     def _place_value(self, node: Node) -> str | int | None:
-        """A value: put under its key, at the end of its list, or at the root."""
+        """Put a value under its key, at the end of its list, or at the root."""
         if not self._frames:
             self.root = node
             return None
@@ -311,13 +314,13 @@ class _Builder:
     def _report(
         self, message: str, node: Node | None = None, *, mark: Mark | None = None, part: str | None = None
     ) -> None:
-        place = mark or (node.mark if node else self.last)
+        position = mark or (node.mark if node else self.last)
         parts = [frame.part for frame in self._frames]
         if self._frames and part is None:
             top = self._frames[-1]
             parts.append(len(top.node.children) if isinstance(top.node.value, list) else top.name)
         path = write_path(tuple(each for each in (*parts, part) if each is not None))
-        problem = Problem(message, path=path, line=place.line, column=place.column)
+        problem = Problem(message, path=path, line=position.line, column=position.column)
         if problem not in self.problems[-MAX_PROBLEMS:]:
             self.problems.append(problem)
 

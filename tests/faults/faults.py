@@ -48,7 +48,7 @@ FAULTS: Final = (
     Fault(
         "an order of texts passes the check",
         "engine/expressions/type_checks.py",
-        "    return False not in known and (True in known or not known)\n",
+        "    return False not in dates and (True in dates or not dates)\n",
         "    return True\n",
         "tests/flow/test_conditions.py tests/unit/engine/expressions/test_type_checks.py",
     ),
@@ -161,8 +161,8 @@ FAULTS: Final = (
     Fault(
         "an edit is not bound to the declaration of the input",
         "engine/requests/open_request.py",
-        "field or fields.infer(json_values.look(content.value, place))",
-        "fields.infer(json_values.look(content.value, place))",
+        "field or fields.infer(json_values.look(content.value, value_path))",
+        "fields.infer(json_values.look(content.value, value_path))",
         "tests/unit/engine/workflowfile/test_declarations.py tests/integration/web/test_declared_edits.py",
     ),
     Fault(
@@ -351,7 +351,7 @@ FAULTS: Final = (
     Fault(
         "the link of an earlier call answers for a later one",
         "engine/service/answer_attention.py",
-        "    if (link.step, link.visit, link.attempt) != (given.step, given.visit, given.attempt):\n",
+        "    if (link.step, link.visit, link.attempt) != (resume.step, resume.visit, resume.attempt):\n",
         "    if False:\n",
         _ATTENTION,
     ),
@@ -416,8 +416,8 @@ FAULTS: Final = (
     Fault(
         "a form that is sent again with another answer gets the code of the first",
         "engine/store/challenges.py",
-        "    return next((one for one in asked if one.command and _thing(one.command) == wanted), None)\n",
-        "    return next((one for one in asked if one.command and wanted), None)\n",
+        "    return next((sent for sent, waiting in commands if waiting and _subject_of(waiting) == subject), None)\n",
+        "    return next((sent for sent, waiting in commands if waiting and subject), None)\n",
         _CODES,
     ),
     Fault(
@@ -437,7 +437,7 @@ FAULTS: Final = (
     Fault(
         "an address gets no other code while many were asked for",
         "engine/store/challenges.py",
-        "    return few or not any(one.live(now) for one in unanswered)\n",
+        "    return few or not any(challenge.live(now) for challenge in unanswered)\n",
         "    return few\n",
         f"{_LINKS} {_CODES}",
     ),

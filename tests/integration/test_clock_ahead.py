@@ -95,7 +95,7 @@ async def sign_in(home: EngineEnv, holder: str) -> CodeSent:
     return sent
 
 
-async def set_right(home: EngineEnv, *, restarts: bool) -> None:
+async def correct_clock(home: EngineEnv, *, restarts: bool) -> None:
     home.clock.at = START + timedelta(minutes=1)
     if restarts:
         await home.store.transact(take_over)
@@ -107,7 +107,7 @@ async def test_codes_of_a_clock_that_was_ahead_neither_work_nor_count(home: Engi
     old = [await ask(home, run, f"ahead {number}") for number in range(8)]
     mail = [one.code or "" for one in home.mail.to(LEE, DeliveryKind.CODE)]
     old_sign_in = await sign_in(home, "ahead")
-    await set_right(home, restarts=restarts)
+    await correct_clock(home, restarts=restarts)
     for sent, given in zip(old, mail, strict=False):
         assert await give(home, sent.challenge, sent.challenge and f"ahead {old.index(sent)}", given) == CodeExpired()
     assert await give(home, old_sign_in.challenge, "ahead", code(home)) == CodeExpired()
@@ -131,7 +131,7 @@ async def test_links_and_browsers_of_a_clock_that_was_ahead_last_as_long_as_othe
     known = await give(home, sent.challenge, "ahead", code(home))
     assert isinstance(known, ProvenIdentity)
     token = link(home)
-    await set_right(home, restarts=restarts)
+    await correct_clock(home, restarts=restarts)
     found, browser = await home.identity.link(token), await home.identity.browser(known.browser)
     assert found is not None
     assert browser is not None

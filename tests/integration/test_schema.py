@@ -453,13 +453,13 @@ ALL: dict[str, Query] = {
     "by key": lambda c: run_rows.find_run_by_key(c, "default", "k"),
     "export": lambda c: list(audit_log.export(c, "default", after=7)),
     "workflow": lambda c: workflows.load_workflow(c, "default", "flow"),
-    "current version": lambda c: workflows.known_current(Tx(c, now=START, ids=RandomIds()), "default", "flow"),
+    "current version": lambda c: workflows.load_current_cached(Tx(c, now=START, ids=RandomIds()), "default", "flow"),
 }
 
 
 def _pinned(connection: Connection) -> None:
     with pytest.raises(AssertionError):  # there is none here
-        workflows.known_pinned(Tx(connection, now=START, ids=RandomIds()), "w", 1)
+        workflows.load_pinned_cached(Tx(connection, now=START, ids=RandomIds()), "w", 1)
 
 
 FEW: dict[str, Query] = {

@@ -263,7 +263,7 @@ async def test_a_person_is_remembered_and_not_read_again(store: SqliteStore) -> 
         driver = tx.connection.driver
         said: list[str] = []
         driver.set_trace_callback(said.append)
-        known = people.known_person(tx, "default", ANN)
+        known = people.find_person_cached(tx, "default", ANN)
         driver.set_trace_callback(None)
         assert known is not None
         assert known.name == "Ann"
@@ -278,19 +278,19 @@ async def test_what_a_unit_learns_of_a_person_is_known_to_the_next_unless_it_was
     store: SqliteStore, fails: bool
 ) -> None:
     await store.transact(lambda tx: people.need_person(tx, "default", ANN, name="Ann"))
-    await store.transact(lambda tx: people.known_person(tx, "default", ANN))
+    await store.transact(lambda tx: people.find_person_cached(tx, "default", ANN))
     slack = Address("slack", "U07ANN")
 
     def learn(tx: Tx) -> None:
         assert identities.adopt(tx, "default", DirectoryPerson("Ann Lee", (slack, ANN))).name == "Ann Lee"
-        assert people.known_person(tx, "default", slack) is not None
+        assert people.find_person_cached(tx, "default", slack) is not None
         if fails:
             raise ValueError("taken back")
 
     with pytest.raises(ValueError, match="taken back") if fails else contextlib.nullcontext():
         await store.transact(learn)
     known, account = await store.transact(
-        lambda tx: (people.known_person(tx, "default", ANN), people.known_person(tx, "default", slack))
+        lambda tx: (people.find_person_cached(tx, "default", ANN), people.find_person_cached(tx, "default", slack))
     )
     assert known is not None
     assert (known.name, account) == (("Ann", None) if fails else ("Ann Lee", known))
@@ -300,29 +300,29 @@ async def test_what_a_unit_learns_of_a_person_is_known_to_the_next_unless_it_was
 async def test_what_a_group_took_back_is_not_remembered(store: SqliteStore, others: int) -> None:
     def make(tx: Tx) -> None:
         people.need_person(tx, "default", ANN, name="Ann")
-        assert people.known_person(tx, "default", ANN) is not None
+        assert people.find_person_cached(tx, "default", ANN) is not None
         raise Conflict("again")
 
     await grouped(store, *[keep("a")] * others, make)
-    assert await store.transact(lambda tx: people.known_person(tx, "default", ANN)) is None
+    assert await store.transact(lambda tx: people.find_person_cached(tx, "default", ANN)) is None
 
 
 async def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteStore) -> None:
     def broken(tx: Tx) -> None:
         people.need_person(tx, "default", ANN, name="Ann")
-        people.known_person(tx, "default", ANN)
+        people.find_person_cached(tx, "default", ANN)
         tx.connection.exec_driver_sql("ROLLBACK")
 
     with pytest.raises(StoreError):
         await store.transact(broken)
-    assert await store.transact(lambda tx: people.known_person(tx, "default", ANN)) is None
+    assert await store.transact(lambda tx: people.find_person_cached(tx, "default", ANN)) is None
 
 
 async def test_two_who_turn_out_to_be_one_are_one_to_whoever_asks_next(store: SqliteStore) -> None:
     slack = Address("slack", "U07ANN")
 
     def both(tx: Tx) -> list[Person | None]:
-        return [people.known_person(tx, "default", one) for one in (ANN, slack)]
+        return [people.find_person_cached(tx, "default", one) for one in (ANN, slack)]
 
     await store.transact(lambda tx: [people.need_person(tx, "default", one) for one in (ANN, slack)])
     first, second = await store.transact(both)

@@ -73,8 +73,8 @@ class PlayedStep(StepType[PlayedParams]):
         self.calls: list[tuple[PlayedParams, StepContext]] = []
         self.play: Play = echo
 
-    def idempotent(self, given: Mapping[str, Any]) -> bool:
-        return given.get("again") is True
+    def idempotent(self, params: Mapping[str, Any]) -> bool:
+        return params.get("again") is True
 
     async def run(self, params: PlayedParams, context: StepContext) -> Mapping[str, object]:
         self.calls.append((params, context))

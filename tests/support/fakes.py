@@ -68,14 +68,14 @@ class Call(StepType[CallParams]):
     Params: ClassVar[type[BaseModel]] = CallParams
     secret_params: ClassVar[frozenset[str]] = frozenset({"headers"})
 
-    def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:
+    def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:
         return frozenset({"answer", "text"})
 
-    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:
+    def content(self, params: Mapping[str, Value]) -> Mapping[str, Field | None]:
         return {"text": None}
 
-    def idempotent(self, given: Mapping[str, Value]) -> bool:
-        return given.get("to") == "nowhere"
+    def idempotent(self, params: Mapping[str, Value]) -> bool:
+        return params.get("to") == "nowhere"
 
     async def run(self, params: CallParams, context: StepContext) -> Mapping[str, object]:
         return {"answer": context.idempotency_key, "text": params.text}

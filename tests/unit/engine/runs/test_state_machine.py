@@ -560,7 +560,7 @@ def test_an_inline_step_that_cannot_produce_fails() -> None:
     class Broken(Call):
         nature = Nature.INLINE
 
-        def produce(self, given: Any) -> dict[str, Value]:
+        def produce(self, params: Any) -> dict[str, Value]:
             raise InvalidValue("cannot")
 
     journey = RunInMemory.of(CALL % "")

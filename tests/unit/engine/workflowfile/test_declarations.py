@@ -186,7 +186,7 @@ def test_a_part_of_an_input_keeps_its_part_of_the_declaration(value: str, edit: 
     opening = opening_of(step({"x": value}))
     assert wrong(opening, x=edit) == {"x": sentence}
     (place,) = opening.editable
-    assert fields.stored(json_values.loads(json_values.dumps(place.field.given))) == place.field
+    assert fields.stored(json_values.loads(json_values.dumps(place.field.declaration))) == place.field
 
 
 @pytest.mark.parametrize(("typed", "after"), [("12.50", "12.50"), ("12.50 EUR", "12.50")])
@@ -372,7 +372,7 @@ TYPED: Final = st.one_of(
 
 def of_input(field: Field, now: Value) -> Request:
     """Return a request about the value of one input with this declaration."""
-    declaration = json_values.loads(json_values.dumps(field.given))
+    declaration = json_values.loads(json_values.dumps(field.declaration))
     return request_of(opening_of(step({"x": "{{ inputs.x }}"}), given_inputs={"x": now}, inputs={"x": declaration}))
 
 
