@@ -1,4 +1,4 @@
-"""The pictures of docs/: the real bot on the local Slack, photographed. Run by `make pictures`."""
+"""Photograph the real bot on the local Slack for docs/. `make pictures` runs this script."""
 
 from __future__ import annotations
 
@@ -32,63 +32,65 @@ _EXPENSE: Final[dict[str, Value]] = {
 }
 
 
-async def take(folder: Path) -> None:
-    """Write the pictures into the folder: those of Slack, and those of a mail and its page."""
+async def take_pictures(folder: Path) -> None:
+    """Write the pictures of Slack, of an email and of its review page into the folder."""
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with servers.run_servers() as demo, async_playwright() as playwright:
         feed = StoryFeed(demo.app)
         demo.slack.tell(story=feed.story, completions=feed.completions)
-        await _start(demo, "refund", _REFUND)
+        await _start_run(demo, "refund", _REFUND)
         browser = await playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS, *root])
-        await _slack(browser, demo, folder)
-        await _mail(browser, demo, folder)
+        await _photograph_slack(browser, demo, folder)
+        await _photograph_email(browser, demo, folder)
         await browser.close()
 
 
-async def _slack(browser: Browser, demo: DemoEnvironment, folder: Path) -> None:
-    """message.png, page.png, edit.png and outcome.png."""
-    ada, ben = await _person(browser, demo, "ada"), await _person(browser, demo, "ben")
+async def _photograph_slack(browser: Browser, demo: DemoEnvironment, folder: Path) -> None:
+    """Write message.png, page.png, edit.png and outcome.png."""
+    ada, ben = await _open_person_window(browser, demo, "ada"), await _open_person_window(browser, demo, "ben")
     await ada.get_by_role("button", name="Pay the refund").wait_for()
-    await _asked(ada).screenshot(path=folder / "message.png")
+    await _request_message(ada).screenshot(path=folder / "message.png")
     await ada.screenshot(path=folder / "page.png")
     await ada.get_by_role("button", name="Edit").click()
     await ada.get_by_label("Amount").fill("95")
     await ada.get_by_role("dialog").screenshot(path=folder / "edit.png")
     await ada.get_by_role("dialog").get_by_role("button", name="Pay the refund").click()
     await ben.get_by_text("Approved with edits by Ada Approver").wait_for()
-    await _asked(ben).screenshot(path=folder / "outcome.png")
+    await _request_message(ben).screenshot(path=folder / "outcome.png")
 
 
-async def _mail(browser: Browser, demo: DemoEnvironment, folder: Path) -> None:
-    """mail.png and review.png, the page as a whole; and what fits a phone: of the page, what can be changed."""
-    await _start(demo, "expense", _EXPENSE)
+async def _photograph_email(browser: Browser, demo: DemoEnvironment, folder: Path) -> None:
+    """Write mail.png and review.png with the whole page, and narrow ones that show the part of a phone screen."""
+    await _start_run(demo, "expense", _EXPENSE)
     (mail,) = await demo.slack.mail.wait_for(to=OUTSIDER)
     (link,) = emails.links(mail, demo.public_url)
     for size, name in ((WIDE, ""), (NARROW, "-narrow")):
-        page = await _window(browser, size, f"{demo.slack.page_url}/mail?to={OUTSIDER}#/{mail.id}")
+        page = await _open_window(browser, size, f"{demo.slack.page_url}/mail?to={OUTSIDER}#/{mail.id}")
         await page.frame_locator(".rendered").get_by_role("link", name="Review").wait_for()
         await page.screenshot(path=folder / f"mail{name}.png")
-        page = await _window(browser, size, link)
+        page = await _open_window(browser, size, link)
         await page.get_by_role("button", name="Pay back").wait_for()
         if size is NARROW:
-            await page.get_by_role("button", name="Reject").evaluate("one => one.scrollIntoView({block: 'end'})")
+            await page.get_by_role("button", name="Reject").evaluate(
+                "element => element.scrollIntoView({block: 'end'})"
+            )
         await page.screenshot(path=folder / f"review{name}.png", full_page=size is WIDE)
 
 
-async def _start(demo: DemoEnvironment, workflow: str, given: dict[str, Value]) -> None:
-    """Cleo registers the workflow of the demo, and runs it."""
+async def _start_run(demo: DemoEnvironment, workflow: str, inputs: dict[str, Value]) -> None:
+    """Register the workflow of the demo as Cleo, and start it."""
     cleo = Address("slack", demo.slack.person("cleo").id)
     origin = Origin(surface="slack", place={"user": cleo.value, "channel": demo.slack.channel("general")})
     engine, source = demo.app.engine, workflows.WORKFLOWS[workflow](demo.payments.url)
     await engine.register(Register(source=source.encode(), actor=cleo, origin=origin))
-    await engine.start(Start(workflow=workflow, inputs=given, actor=cleo, origin=origin))
+    await engine.start(Start(workflow=workflow, inputs=inputs, actor=cleo, origin=origin))
 
 
-async def _person(browser: Browser, demo: DemoEnvironment, who: str) -> Page:
-    return await _window(browser, WIDE, f"{demo.slack.page_url}?as={who}#/app")
+async def _open_person_window(browser: Browser, demo: DemoEnvironment, name: str) -> Page:
+    return await _open_window(browser, WIDE, f"{demo.slack.page_url}?as={name}#/app")
 
 
-async def _window(browser: Browser, size: dict[str, int], url: str) -> Page:
+async def _open_window(browser: Browser, size: dict[str, int], url: str) -> Page:
     context = await browser.new_context(
         viewport={"width": size["width"], "height": size["height"]}, reduced_motion="reduce", color_scheme="light"
     )
@@ -97,9 +99,9 @@ async def _window(browser: Browser, size: dict[str, int], url: str) -> Page:
     return page
 
 
-def _asked(page: Page) -> Locator:
+def _request_message(page: Page) -> Locator:
     return page.locator(".message", has_text="Refund order A-1007?").last
 
 
 if __name__ == "__main__":
-    asyncio.run(take(Path(sys.argv[1])))
+    asyncio.run(take_pictures(Path(sys.argv[1])))

@@ -19,7 +19,7 @@ from tests.support.web_env import ADA, BEN, WebEnv, open_web
 WIDE: Final = {"width": 1280, "height": 900}
 NARROW: Final = {"width": 360, "height": 740}
 TIGHT: Final = {"width": 320, "height": 640}
-TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+AXE_TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 BY_LINK: Final = "      assurance: link\n"
 EVERY_FIELD: Final = """\
 name: everything
@@ -57,14 +57,16 @@ steps:
 
 @dataclass
 class ReviewWindows:
-    """The windows of one test. `complaints`: their console errors and uncaught exceptions."""
+    """The windows of one test. `complaints` has their console errors and uncaught exceptions."""
 
     web: WebEnv
     browser: Browser
     contexts: list[BrowserContext] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    async def window(self, *, size: dict[str, int] = WIDE, script: bool = True, zoom: float = 1, **more: Any) -> Page:
+    async def window(
+        self, *, size: dict[str, int] = WIDE, script: bool = True, zoom: float = 1, **context_options: Any
+    ) -> Page:
         """Open a window with its own cookies."""
         context = await self.browser.new_context(
             viewport={"width": int(size["width"] / zoom), "height": int(size["height"] / zoom)},
@@ -72,7 +74,7 @@ class ReviewWindows:
             java_script_enabled=script,
             reduced_motion="reduce",
             color_scheme="light",
-            **more,
+            **context_options,
         )
         self.contexts.append(context)
         page = await context.new_page()
@@ -85,9 +87,9 @@ class ReviewWindows:
         if message.type in ("error", "warning") and "the server responded with a status of" not in message.text:
             self.complaints.append(f"{message.type}: {message.text} {message.location}")
 
-    async def open_link(self, address: str = ADA, *, page: Page | None = None, **window: Any) -> Page:
+    async def open_link(self, address: str = ADA, *, page: Page | None = None, **window_options: Any) -> Page:
         """Open the link of the newest email, in this page or a new window."""
-        page = page or await self.window(**window)
+        page = page or await self.window(**window_options)
         await page.goto(f"{self.web.url}/r/{self.web.token(address)}")
         return page
 
@@ -115,15 +117,15 @@ async def open_review_windows(
         assert windows.complaints == []
 
 
-async def clean(page: Page) -> None:
+async def check_accessibility(page: Page) -> None:
     """Fail if axe reports a violation in light or dark colours, or if the page is wider than the window."""
     rules: dict[Literal["light", "dark"], dict[str, Any]] = {
-        "light": {"type": "tag", "values": TAGS},
+        "light": {"type": "tag", "values": AXE_TAGS},
         "dark": {"type": "rule", "values": ["color-contrast"]},
     }
-    for colours, only in rules.items():
+    for colours, axe_rules in rules.items():
         await page.emulate_media(color_scheme=colours)
-        results = await Axe().run(page, options={"runOnly": only, "resultTypes": ["violations"]})
+        results = await Axe().run(page, options={"runOnly": axe_rules, "resultTypes": ["violations"]})
         violations = [
             (violation["id"], [f"{node['target']}: {node['failureSummary']}" for node in violation["nodes"]])
             for violation in results.response["violations"]
@@ -133,7 +135,7 @@ async def clean(page: Page) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
 
 
-async def walk(windows: ReviewWindows, page: Page) -> AsyncIterator[str]:
+async def walk_pages(windows: ReviewWindows, page: Page) -> AsyncIterator[str]:
     """Open each kind of page in this window, and yield its name while it is open."""
     web, url = windows.web, windows.web.url
     await page.goto(f"{url}/inbox")
@@ -169,14 +171,16 @@ async def walk(windows: ReviewWindows, page: Page) -> AsyncIterator[str]:
     yield "receipt"
     await web.request_approval(BY_LINK)
     await windows.open_link(page=page)
-    await page.locator("input[name=digest]").evaluate("(one) => { one.value = '0'.repeat(64) }")
-    await page.locator("input[name=seen]").evaluate("(one) => { one.value = one.value.replace('refund', 'bill') }")
+    await page.locator("input[name=digest]").evaluate("(element) => { element.value = '0'.repeat(64) }")
+    await page.locator("input[name=seen]").evaluate(
+        "(element) => { element.value = element.value.replace('refund', 'bill') }"
+    )
     await page.get_by_role("button", name="Send email").click()
     yield "changed"
     await web.request_approval(BY_LINK)
     await windows.open_link(page=page)
-    other = await windows.open_link(BEN)
-    await other.get_by_role("button", name="Send email").click()
+    ben_page = await windows.open_link(BEN)
+    await ben_page.get_by_role("button", name="Send email").click()
     await page.get_by_text("Nothing can be decided here any more").wait_for()
     yield "decided-elsewhere"
     await web.request_approval(source=EVERY_FIELD)

@@ -20,25 +20,25 @@ NARROW = {"width": 360, "height": 740}
 
 @dataclass
 class SandboxWindows:
-    """The windows of one test. `complaints`: their console errors, uncaught exceptions and refused resources."""
+    """The windows of one test. `complaints` has their console errors, uncaught exceptions and refused resources."""
 
     demo: DemoEnvironment
     browser: Browser
     complaints: list[str] = field(default_factory=list)
     offline: bool = False
-    """Set when requests are expected to fail: the browser writes a console line about each of them."""
+    """Whether requests are expected to fail. The browser writes a console line about each failed request."""
     contexts: list[BrowserContext] = field(default_factory=list)
 
     async def window(
-        self, who: str | None, tab: str = "app", *, size: dict[str, int] = WIDE, at: RunningSandbox | None = None
+        self, name: str | None, tab: str = "app", *, size: dict[str, int] = WIDE, at: RunningSandbox | None = None
     ) -> Page:
-        """Open a window with its own cookies, as the named person. `at`: a sandbox other than that of the demo."""
+        """Open a window with its own cookies, as the named person, in the sandbox `at` or in that of the demo."""
         context = await self.browser.new_context(
             viewport={"width": size["width"], "height": size["height"]}, reduced_motion="reduce", color_scheme="light"
         )
         self.contexts.append(context)
         address = (at or self.demo.slack).page_url
-        return await self.tab(context, address if who is None else f"{address}?as={who}#/{tab}")
+        return await self.tab(context, address if name is None else f"{address}?as={name}#/{tab}")
 
     async def tab(self, context: BrowserContext, address: str) -> Page:
         """Open one more window with the cookies of this context."""
@@ -57,10 +57,10 @@ class SandboxWindows:
         for context in self.contexts:
             await context.close()
 
-    # -- set up without the page --
+    # -- setup without the page --
 
-    def _actor_and_origin(self, who: str) -> tuple[Address, Origin]:
-        user_id = self.demo.slack.person(who).id
+    def _actor_and_origin(self, name: str) -> tuple[Address, Origin]:
+        user_id = self.demo.slack.person(name).id
         details = {"user": user_id, "channel": self.demo.slack.channel("general")}
         return Address("slack", user_id), Origin(surface="slack", place=details)
 
@@ -117,6 +117,6 @@ steps:
 """
 
 
-def copy(page: Page, title: str) -> Locator:
+def request_message(page: Page, title: str) -> Locator:
     """Return the message of a request."""
     return page.locator("li.message", has=page.get_by_role("heading", name=title))

@@ -1,4 +1,4 @@
-"""WCAG 2.2 AA as far as axe sees it, and 360 pixels of width, on every view in both colours."""
+"""Every view of the sandbox meets WCAG 2.2 AA as far as axe checks it, in both colours and 360 pixels wide."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from tests.browser.sandbox_page import EVERYTHING, NARROW, WIDE, SandboxWindows, copy
+from tests.browser.sandbox_page import EVERYTHING, NARROW, WIDE, SandboxWindows, request_message
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 RULES: Final[dict[Literal["light", "dark"], dict[str, Any]]] = {
     "light": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
     "dark": {"type": "rule", "values": ["color-contrast"]},
 }
-"""The other colours change nothing but contrast."""
+"""The dark colours change only the contrast, so no other rule is checked with them."""
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 
 
-async def clean(page: Page, size: dict[str, int]) -> None:
+async def check_accessibility(page: Page, size: dict[str, int]) -> None:
     """Fail if axe reports a violation, or if an element is wider than the window."""
     for colours, rules in RULES.items():
         await page.emulate_media(color_scheme=colours)
@@ -30,39 +30,40 @@ async def clean(page: Page, size: dict[str, int]) -> None:
 
 
 def summary(violation: dict[str, Any]) -> tuple[str, list[str]]:
-    return violation["id"], [f"{one['target']}: {one['failureSummary']}" for one in violation["nodes"]]
+    return violation["id"], [f"{node['target']}: {node['failureSummary']}" for node in violation["nodes"]]
 
 
 WIDER = """() => {
-  const wide = [...document.querySelectorAll("body *")].filter((one) => {
-    if (one.closest(".visually-hidden, .skip, .table")) return false;
-    const { left, right, width } = one.getBoundingClientRect();
+  const wide = [...document.querySelectorAll("body *")].filter((element) => {
+    if (element.closest(".visually-hidden, .skip, .table")) return false;
+    const { left, right, width } = element.getBoundingClientRect();
     return width > 0 && (right > innerWidth + 1 || left < -1);
   });
-  const scrolls = [...document.querySelectorAll("*")].filter((one) => {
-    const style = getComputedStyle(one);
-    return one.scrollWidth > one.clientWidth + 1 && /auto|scroll/.test(style.overflowX) && one.clientWidth > 0;
+  const scrolls = [...document.querySelectorAll("*")].filter((element) => {
+    const style = getComputedStyle(element);
+    const tooWide = element.scrollWidth > element.clientWidth + 1;
+    return tooWide && /auto|scroll/.test(style.overflowX) && element.clientWidth > 0;
   });
-  return [...wide, ...scrolls].map((one) => one.outerHTML.slice(0, 120));
+  return [...wide, ...scrolls].map((element) => element.outerHTML.slice(0, 120));
 }"""
 
 
 @SIZES
-async def test_every_view_can_be_used_by_everybody(windows: SandboxWindows, size: dict[str, int]) -> None:
+async def test_every_view_is_accessible(windows: SandboxWindows, size: dict[str, int]) -> None:
     await windows.open_refund_request("A-5001")
     await windows.start_refund("A-" + "5002" * 3, reason="https://example.com/" + "long" * 60)
     cleo = windows.demo.slack.person("cleo")
     await cleo.command("/signoff show refund", channel="general")
     page = await windows.window("ada", size=size)
-    message = copy(page, "Refund order A-5001?")
+    message = request_message(page, "Refund order A-5001?")
     await expect(message).to_be_visible()
-    await clean(page, size)
+    await check_accessibility(page, size)
 
     await message.get_by_role("button", name="Edit").click()
     await page.get_by_label("Amount (EUR)").fill("abc")
     await page.get_by_role("dialog").get_by_role("button", name="Pay the refund").click()
     await expect(page.get_by_text("Please enter a number.")).to_be_visible()
-    await clean(page, size)
+    await check_accessibility(page, size)
     await page.keyboard.press("Escape")
 
     await message.get_by_role("button", name="Pay the refund").click()
@@ -71,14 +72,14 @@ async def test_every_view_can_be_used_by_everybody(windows: SandboxWindows, size
     await line.fill("/signoff r")
     await expect(page.get_by_role("listbox")).to_be_visible()
     await page.keyboard.press("ArrowDown")
-    await clean(page, size)
+    await check_accessibility(page, size)
     await line.fill("/signoff help")
     await page.keyboard.press("Enter")
     await expect(page.locator(".ephemeral")).to_be_visible()
     await page.get_by_label("How Slack works").select_option("down")
-    await copy(page, "Refund order A-500250025002?").get_by_role("button", name="Pay the refund").click()
+    await request_message(page, "Refund order A-500250025002?").get_by_role("button", name="Pay the refund").click()
     await expect(page.get_by_role("alert")).to_be_visible()
-    await clean(page, size)
+    await check_accessibility(page, size)
     await page.get_by_label("How Slack works").select_option("works")
 
     if size is NARROW:
@@ -86,34 +87,32 @@ async def test_every_view_can_be_used_by_everybody(windows: SandboxWindows, size
     story = page.get_by_role("complementary", name="Story")
     await story.get_by_text("Over the wire").click()
     await expect(story.locator(".wire li").first).to_be_visible()
-    await clean(page, size)
+    await check_accessibility(page, size)
     if size is NARROW:
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("button", name="Story")).to_be_focused()
         await page.get_by_role("button", name="People and channels").click()
-        await clean(page, size)
+        await check_accessibility(page, size)
     await page.get_by_role("link", name="Home").click()
     await expect(page.get_by_role("button", name="Review")).to_be_visible()
-    await clean(page, size)
+    await check_accessibility(page, size)
     await page.get_by_role("button", name="Review").click()
     await expect(page.get_by_role("dialog")).to_be_visible()
-    await clean(page, size)
+    await check_accessibility(page, size)
 
 
 @SIZES
-async def test_forms_and_the_choice_of_a_person_can_be_used_by_everybody(
-    windows: SandboxWindows, size: dict[str, int]
-) -> None:
+async def test_forms_and_the_choice_of_a_person_are_accessible(windows: SandboxWindows, size: dict[str, int]) -> None:
     page = await windows.window(None, size=size)
     await expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
-    await clean(page, size)
+    await check_accessibility(page, size)
     await windows.register(EVERYTHING)
     page = await windows.window("cleo", size=size)
     for command in ("/signoff run everything", "/signoff register"):
         await page.get_by_role("combobox", name="Message").fill(command)
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("dialog")).to_be_visible()
-        await clean(page, size)
+        await check_accessibility(page, size)
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("dialog")).to_have_count(0)
 

@@ -1,4 +1,4 @@
-"""People decide requests on the page; the real bot stands behind it."""
+"""People decide requests on the page of the sandbox, which the real bot answers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import asyncio
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.sandbox_page import SandboxWindows, copy
+from tests.browser.sandbox_page import SandboxWindows, request_message
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-ASKS_BACK = """\
+CONFIRM_WORKFLOW = """\
 name: drop
 title: Drop tables
 steps:
@@ -28,7 +28,7 @@ steps:
 async def test_a_request_is_approved_by_a_click(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-1001")
     ada = await windows.window("ada")
-    message = copy(ada, "Refund order A-1001?")
+    message = request_message(ada, "Refund order A-1001?")
     await message.get_by_role("button", name="Pay the refund").click()
     await expect(message).to_contain_text("Approved by Ada Approver")
     await expect(message.get_by_role("button")).to_have_count(0)
@@ -38,28 +38,28 @@ async def test_a_request_is_approved_by_a_click(windows: SandboxWindows) -> None
 async def test_another_window_changes_by_itself(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-1002")
     ada, ben = await windows.window("ada"), await windows.window("ben")
-    theirs = copy(ben, "Refund order A-1002?")
-    await expect(theirs.get_by_role("button", name="Pay the refund")).to_be_visible()
-    await copy(ada, "Refund order A-1002?").get_by_role("button", name="Pay the refund").click()
-    await expect(theirs).to_contain_text("Approved by Ada Approver")
-    await expect(theirs.get_by_role("button")).to_have_count(0)
+    ben_message = request_message(ben, "Refund order A-1002?")
+    await expect(ben_message.get_by_role("button", name="Pay the refund")).to_be_visible()
+    await request_message(ada, "Refund order A-1002?").get_by_role("button", name="Pay the refund").click()
+    await expect(ben_message).to_contain_text("Approved by Ada Approver")
+    await expect(ben_message.get_by_role("button")).to_have_count(0)
 
 
-async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_is_what_runs(
+async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_runs(
     windows: SandboxWindows,
 ) -> None:
     await windows.open_refund_request("A-1003", amount="240.50")
     ada = await windows.window("ada")
-    message = copy(ada, "Refund order A-1003?")
+    message = request_message(ada, "Refund order A-1003?")
     await message.get_by_role("button", name="Edit").click()
     modal = ada.get_by_role("dialog", name="Edit, then approve")
     amount = modal.get_by_label("Amount (EUR)")
     await expect(amount).to_have_value("240.50")
     await expect(amount).to_be_focused()
-    for typed, said in (("abc", "Please enter a number."), ("0", "Please enter a number of at least 0.01.")):
+    for typed, error in (("abc", "Please enter a number."), ("0", "Please enter a number of at least 0.01.")):
         await amount.fill(typed)
         await modal.get_by_role("button", name="Pay the refund").click()
-        await expect(modal.get_by_text(said)).to_be_visible()
+        await expect(modal.get_by_text(error)).to_be_visible()
         await expect(amount).to_have_attribute("aria-invalid", "true")
     await amount.fill("95")
     await modal.get_by_role("button", name="Pay the refund").click()
@@ -72,7 +72,7 @@ async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_is_what_runs(
 async def test_a_rejection_needs_a_reason_and_shows_it(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-1004")
     ben = await windows.window("ben")
-    message = copy(ben, "Refund order A-1004?")
+    message = request_message(ben, "Refund order A-1004?")
     await message.get_by_role("button", name="Do not pay").click()
     modal = ben.get_by_role("dialog", name="Do not pay")
     await modal.get_by_role("button", name="Do not pay").click()
@@ -84,21 +84,23 @@ async def test_a_rejection_needs_a_reason_and_shows_it(windows: SandboxWindows) 
     assert not windows.demo.payments.booked
 
 
-async def test_of_two_who_click_at_once_one_decides_and_the_other_is_told(windows: SandboxWindows) -> None:
+async def test_of_two_simultaneous_clicks_one_decides_and_the_other_person_gets_a_notice(
+    windows: SandboxWindows,
+) -> None:
     await windows.open_refund_request("A-1005")
     ada, ben = await windows.window("ada"), await windows.window("ben")
-    messages = [copy(page, "Refund order A-1005?") for page in (ada, ben)]
+    messages = [request_message(page, "Refund order A-1005?") for page in (ada, ben)]
     buttons = [message.get_by_role("button", name="Pay the refund") for message in messages]
     for button in buttons:
         await expect(button).to_be_visible()
-    # Pressed by script: a click of the driver waits for things to settle, and a race must not.
+    # A script clicks, because a click of the driver waits for the page to settle, and a race must not wait.
     await asyncio.gather(*(button.evaluate("button => button.click()") for button in buttons))
     for message in messages:
         await expect(message.get_by_role("button")).to_have_count(0)
         await expect(message).to_contain_text("Approved by")
     await windows.until(lambda: len(windows.demo.slack.world.ephemerals) == 1)
-    (told,) = windows.demo.slack.world.ephemerals
-    loser = ada if told.seen_by == windows.demo.slack.person("ada").id else ben
+    (notice,) = windows.demo.slack.world.ephemerals
+    loser = ada if notice.seen_by == windows.demo.slack.person("ada").id else ben
     await expect(loser.locator(".ephemeral")).to_contain_text("Only visible to you")
     await windows.until(lambda: windows.demo.payments.for_order("A-1005"))
     assert len(windows.demo.payments.calls) == 1
@@ -115,30 +117,30 @@ async def test_a_request_is_decided_from_home(windows: SandboxWindows) -> None:
     await ada.keyboard.press("Escape")
     await expect(modal).to_have_count(0)
     await ada.get_by_role("link", name="Messages").click()
-    await expect(copy(ada, "Refund order A-1006?")).to_contain_text("Approved by Ada Approver")
+    await expect(request_message(ada, "Refund order A-1006?")).to_contain_text("Approved by Ada Approver")
 
 
-async def test_a_button_asks_back_where_the_workflow_says_so(windows: SandboxWindows) -> None:
-    await windows.register(ASKS_BACK)
+async def test_a_button_asks_for_confirmation_where_the_workflow_says_so(windows: SandboxWindows) -> None:
+    await windows.register(CONFIRM_WORKFLOW)
     await windows.start("drop")
     ada = await windows.window("ada")
-    message = copy(ada, "Drop the old tables?")
+    message = request_message(ada, "Drop the old tables?")
     button = message.get_by_role("button", name="Approve")
     await button.click()
-    asks = ada.get_by_role("dialog", name="Are you sure?")
-    await expect(asks).to_contain_text("They are gone for good.")
+    confirm_dialog = ada.get_by_role("dialog", name="Are you sure?")
+    await expect(confirm_dialog).to_contain_text("They are gone for good.")
     await ada.keyboard.press("Escape")
-    await expect(asks).to_have_count(0)
+    await expect(confirm_dialog).to_have_count(0)
     await expect(button).to_be_focused()
     await button.click()
-    await asks.get_by_role("button", name="Approve").click()
+    await confirm_dialog.get_by_role("button", name="Approve").click()
     await expect(message).to_contain_text("Approved by Ada Approver")
 
 
 async def test_an_approval_needs_no_mouse(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-1007")
     ada = await windows.window("ada")
-    button = copy(ada, "Refund order A-1007?").get_by_role("button", name="Pay the refund")
+    button = request_message(ada, "Refund order A-1007?").get_by_role("button", name="Pay the refund")
     await expect(button).to_be_visible()
     for _ in range(40):
         await ada.keyboard.press("Tab")
@@ -147,6 +149,6 @@ async def test_an_approval_needs_no_mouse(windows: SandboxWindows) -> None:
     outline = await button.evaluate("node => getComputedStyle(node).outlineStyle")
     assert outline != "none"
     await ada.keyboard.press("Enter")
-    await expect(copy(ada, "Refund order A-1007?")).to_contain_text("Approved by Ada Approver")
-    # What had the focus is gone; it stays at the message.
+    await expect(request_message(ada, "Refund order A-1007?")).to_contain_text("Approved by Ada Approver")
+    # The focused button is gone, and the focus stays in the message.
     assert await ada.evaluate("document.activeElement.closest('li.message') !== null")

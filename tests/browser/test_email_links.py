@@ -1,4 +1,4 @@
-"""Mia, who has no Slack, from the mail to the receipt in the demo, without a mouse."""
+"""In the demo, Mia, who has no Slack, gets from the email to the receipt without a mouse."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from tests.browser.sandbox_page import SandboxWindows
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 TITLE = "Pay back this expense?"
-MOST_STOPS = 60
+MAX_TAB_STOPS = 60
 
 
-async def tab_to(page: Page, there: Locator, *, within: FrameLocator | None = None) -> None:
-    """In the window that is in front now, press Tab until it has the focus."""
+async def tab_to(page: Page, target: Locator, *, within: FrameLocator | None = None) -> None:
+    """Bring the window to the front, and press Tab until the target has the focus."""
     await page.bring_to_front()
-    await expect(there).to_be_visible()
-    # Scripts of the page's own world may not run in the frame, and the browser complains of each that tries.
-    focused = there.and_((within or page).locator(":focus"))
-    for _ in range(MOST_STOPS):
+    await expect(target).to_be_visible()
+    # The frame runs no scripts, and the browser reports each attempt, so a selector checks the focus.
+    focused = target.and_((within or page).locator(":focus"))
+    for _ in range(MAX_TAB_STOPS):
         await page.keyboard.press("Tab")
         if await focused.count():
             return
-    raise AssertionError(f"{there} is not reached with Tab")
+    raise AssertionError(f"{target} is not reached with Tab")
 
 
-async def opens_mail(page: Page, subject: str) -> None:
-    """The newest mail with this in its subject."""
-    listed = page.get_by_role("region", name="List of mails").get_by_role("link", name=subject).first
-    await tab_to(page, listed)
+async def open_email(page: Page, subject: str) -> None:
+    """Open the newest email whose subject contains the text."""
+    list_entry = page.get_by_role("region", name="List of mails").get_by_role("link", name=subject).first
+    await tab_to(page, list_entry)
     await page.keyboard.press("Enter")
-    opened = page.get_by_role("region", name="The open mail").get_by_role("heading", level=2)
-    await expect(opened).to_contain_text(subject)
+    heading = page.get_by_role("region", name="The open mail").get_by_role("heading", level=2)
+    await expect(heading).to_contain_text(subject)
 
 
-async def test_mia_decides_by_mail_with_the_keyboard_alone(windows: SandboxWindows) -> None:
-    heard = list[str]()
+async def test_mia_decides_by_email_with_the_keyboard_alone(windows: SandboxWindows) -> None:
+    console_errors = list[str]()
 
-    def hears(said: ConsoleMessage) -> None:
-        if said.type in ("error", "warning"):
-            heard.append(said.text)
+    def record_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            console_errors.append(message.text)
 
     await windows.register(workflows.WORKFLOWS["expense"](""))
-    spent = {"amount": "84.50", "currency": "EUR"}
-    run = await windows.start("expense", what="Train to Bonn", amount=spent, spent_on="2026-03-02", category="travel")
+    amount = {"amount": "84.50", "currency": "EUR"}
+    run = await windows.start("expense", what="Train to Bonn", amount=amount, spent_on="2026-03-02", category="travel")
     mailbox = await windows.window(None)
-    mailbox.context.on("console", hears)
+    mailbox.context.on("console", record_console)
     await mailbox.goto(f"{windows.demo.slack.page_url}/mail?to={OUTSIDER}")
-    await opens_mail(mailbox, TITLE)
+    await open_email(mailbox, TITLE)
     async with mailbox.context.expect_page() as opening:
         mail = mailbox.frame_locator(".rendered")
         await tab_to(mailbox, mail.get_by_role("link", name="Review"), within=mail)
@@ -66,9 +66,9 @@ async def test_mia_decides_by_mail_with_the_keyboard_alone(windows: SandboxWindo
     await review.keyboard.press("Enter")
     await expect(review.get_by_role("heading", name="Type the code from your email")).to_be_visible()
 
-    await opens_mail(mailbox, "Your code to approve")
-    shown = await mail.locator("body").inner_text()
-    (code,) = re.findall(r"\b\d{4} ?\d{4}\b", shown)
+    await open_email(mailbox, "Your code to approve")
+    code_email = await mail.locator("body").inner_text()
+    (code,) = re.findall(r"\b\d{4} ?\d{4}\b", code_email)
     await tab_to(review, review.get_by_label("Code"))
     await review.keyboard.type(code)
     await review.keyboard.press("Enter")
@@ -79,4 +79,4 @@ async def test_mia_decides_by_mail_with_the_keyboard_alone(windows: SandboxWindo
     (request,) = await windows.demo.app.engine.requests_of_run(run)
     assert request.decision is not None
     assert request.decision.person.email == OUTSIDER
-    assert heard == []
+    assert console_errors == []

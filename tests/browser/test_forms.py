@@ -1,4 +1,4 @@
-"""Commands, and every kind of input."""
+"""Commands and every kind of input on the page of the sandbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.browser.sandbox_page import EVERYTHING, SandboxWindows
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-async def typed(page: Page, line: str) -> None:
+async def type_line(page: Page, line: str) -> None:
     await page.get_by_role("combobox", name="Message").fill(line)
     await page.keyboard.press("Enter")
 
@@ -21,7 +21,7 @@ async def typed(page: Page, line: str) -> None:
 async def test_every_kind_of_input_can_be_filled_in(windows: SandboxWindows) -> None:
     await windows.register(EVERYTHING)
     ben = await windows.window("ben", "general")
-    await typed(ben, "/signoff run everything")
+    await type_line(ben, "/signoff run everything")
     form = ben.get_by_role("dialog", name="Every kind of input")
     for label, text in (
         ("Word", "hello"),
@@ -53,7 +53,7 @@ async def test_every_kind_of_input_can_be_filled_in(windows: SandboxWindows) -> 
     await form.get_by_role("button", name="Start").click()
     await expect(form).to_have_count(0)
     (run,) = await windows.demo.app.engine.runs(Rows())
-    assert told(dict(run.inputs)) == {
+    assert as_texts(dict(run.inputs)) == {
         "word": "hello",
         "lines": "one\ntwo",
         "number": "-1.5",
@@ -61,7 +61,7 @@ async def test_every_kind_of_input_can_be_filled_in(windows: SandboxWindows) -> 
         "price": "{'amount': '12.50', 'currency': 'USD'}",
         "sure": "True",
         "day": "2026-03-04",
-        "moment": "2026-03-04T14:30:00Z",  # half past nine in New York, where ben is
+        "moment": "2026-03-04T14:30:00Z",  # Ben typed half past nine, in the time zone of New York.
         "mail": "ada@example.com",
         "site": "https://example.com/a?b=1",
         "colour": "green",
@@ -72,33 +72,33 @@ async def test_every_kind_of_input_can_be_filled_in(windows: SandboxWindows) -> 
     }
 
 
-def told(inputs: dict[str, Value]) -> dict[str, str]:
+def as_texts(inputs: dict[str, Value]) -> dict[str, str]:
     return {name: str(value) for name, value in inputs.items()}
 
 
-async def test_a_workflow_is_pasted_with_a_slip_and_then_without(windows: SandboxWindows) -> None:
-    right = workflows.refund(windows.demo.payments.url)
+async def test_a_workflow_is_pasted_with_a_typo_and_then_without(windows: SandboxWindows) -> None:
+    source = workflows.refund(windows.demo.payments.url)
     cleo = await windows.window("cleo")
-    await typed(cleo, "/signoff register")
+    await type_line(cleo, "/signoff register")
     modal = cleo.get_by_role("dialog", name="Register a workflow")
     await modal.get_by_role("button", name="Register").click()
     await expect(modal.locator(".error").first).not_to_be_empty()
     await modal.get_by_label("Workflow file", exact=True).fill(
-        templates.replace_once(right, "approve_label:", "aprove_label:")
+        templates.replace_once(source, "approve_label:", "aprove_label:")
     )
     await modal.get_by_role("button", name="Register").click()
     await expect(modal.locator(".error").first).to_contain_text("aprove_label")
-    await modal.get_by_label("Workflow file", exact=True).fill(right)
+    await modal.get_by_label("Workflow file", exact=True).fill(source)
     await modal.get_by_role("button", name="Register").click()
-    done = cleo.get_by_role("dialog", name="Registered")
-    await expect(done).to_contain_text("Refund a customer is registered as version 1.")
-    await done.get_by_role("button", name="Close").last.click()
+    registered_dialog = cleo.get_by_role("dialog", name="Registered")
+    await expect(registered_dialog).to_contain_text("Refund a customer is registered as version 1.")
+    await registered_dialog.get_by_role("button", name="Close").last.click()
     await expect(cleo.get_by_role("dialog")).to_have_count(0)
 
 
-async def test_what_is_pasted_stays_while_the_form_grows(windows: SandboxWindows) -> None:
+async def test_pasted_text_stays_while_the_form_grows(windows: SandboxWindows) -> None:
     cleo = await windows.window("cleo")
-    await typed(cleo, "/signoff register")
+    await type_line(cleo, "/signoff register")
     modal = cleo.get_by_role("dialog", name="Register a workflow")
     await modal.get_by_label("Workflow file").fill("name: half")
     await modal.get_by_role("button", name="Room for another part").click()
@@ -106,27 +106,27 @@ async def test_what_is_pasted_stays_while_the_form_grows(windows: SandboxWindows
     await expect(modal.get_by_label("Workflow file, part 2 of 2 (optional)")).to_have_value("")
 
 
-async def test_a_workflow_is_uploaded_with_a_slip_and_then_without(windows: SandboxWindows) -> None:
-    right = workflows.refund(windows.demo.payments.url)
+async def test_a_workflow_is_uploaded_with_a_typo_and_then_without(windows: SandboxWindows) -> None:
+    source = workflows.refund(windows.demo.payments.url)
     cleo = await windows.window("cleo")
-    await typed(cleo, "/signoff register")
+    await type_line(cleo, "/signoff register")
     modal = cleo.get_by_role("dialog", name="Register a workflow")
     await modal.get_by_role("button", name="Upload it instead").click()
     await expect(modal.get_by_role("button", name="Paste it instead")).to_be_visible()
     upload = modal.get_by_label("Workflow file")
-    await upload.set_input_files(yaml(templates.replace_once(right, "approve_label:", "aprove_label:")))
+    await upload.set_input_files(yaml_file(templates.replace_once(source, "approve_label:", "aprove_label:")))
     await expect(modal.locator(".files")).to_contain_text("refund.yaml")
     await modal.get_by_role("button", name="Register").click()
     await expect(modal.locator(".error", has_text="aprove_label")).to_be_visible()
     await modal.get_by_role("button", name="Remove refund.yaml").click()
     await expect(modal.locator(".files li")).to_have_count(0)
-    await upload.set_input_files(yaml(right))
+    await upload.set_input_files(yaml_file(source))
     await expect(modal.locator(".files li")).to_have_count(1)
     await modal.get_by_role("button", name="Register").click()
     await expect(cleo.get_by_role("dialog", name="Registered")).to_be_visible()
 
 
-def yaml(source: str) -> FilePayload:
+def yaml_file(source: str) -> FilePayload:
     return {"name": "refund.yaml", "mimeType": "application/yaml", "buffer": source.encode()}
 
 
@@ -139,9 +139,9 @@ async def test_commands_are_completed_by_keyboard(windows: SandboxWindows) -> No
     await expect(options.get_by_role("option")).to_have_count(3)
     for _ in range(3):
         await cleo.keyboard.press("ArrowDown")
-    marked = options.locator("[aria-selected=true]")
-    await expect(marked).to_contain_text("/signoff run refund")
-    assert await line.get_attribute("aria-activedescendant") == await marked.get_attribute("id")
+    selected_option = options.locator("[aria-selected=true]")
+    await expect(selected_option).to_contain_text("/signoff run refund")
+    assert await line.get_attribute("aria-activedescendant") == await selected_option.get_attribute("id")
     await cleo.keyboard.press("Enter")
     await expect(line).to_have_value("/signoff run refund")
     await expect(options).to_have_count(0)
@@ -166,26 +166,26 @@ async def test_escape_closes_the_list_and_then_nothing_else(windows: SandboxWind
     await expect(line).to_have_value("/signoff r")
 
 
-async def test_a_guest_may_not_register_and_is_told_so_alone(windows: SandboxWindows) -> None:
+async def test_a_guest_may_not_register_and_only_the_guest_sees_the_refusal(windows: SandboxWindows) -> None:
     gus, cleo = await windows.window("gus", "general"), await windows.window("cleo", "general")
-    await typed(gus, "/signoff register")
-    told = gus.locator("li.ephemeral")
-    await expect(told).to_contain_text("Only visible to you")
-    await expect(told).to_contain_text("may register")
+    await type_line(gus, "/signoff register")
+    notice = gus.locator("li.ephemeral")
+    await expect(notice).to_contain_text("Only visible to you")
+    await expect(notice).to_contain_text("may register")
     await expect(gus.get_by_role("dialog")).to_have_count(0)
     await expect(cleo.locator("li.message")).to_have_count(0)
 
 
-async def test_what_is_no_command_is_said_at_the_line(windows: SandboxWindows) -> None:
+async def test_an_unknown_command_is_reported_at_the_message_field(windows: SandboxWindows) -> None:
     ada = await windows.window("ada", "general")
-    await typed(ada, "/nothing at all")
+    await type_line(ada, "/nothing at all")
     await expect(ada.get_by_role("alert")).to_contain_text("/nothing is not a valid command.")
     await expect(ada.get_by_role("combobox", name="Message")).to_have_value("/nothing at all")
 
 
-async def test_what_is_written_in_a_channel_is_read_by_others(windows: SandboxWindows) -> None:
+async def test_a_message_in_a_channel_is_shown_to_others(windows: SandboxWindows) -> None:
     ada, ben = await windows.window("ada", "general"), await windows.window("ben", "app")
-    await typed(ada, "Look: <script>alert(1)</script> & *bold*")
+    await type_line(ada, "Look: <script>alert(1)</script> & *bold*")
     await expect(ben.get_by_role("link", name="general unread")).to_be_visible()
     await ben.get_by_role("link", name="general").click()
     await expect(ben.locator("li.message strong", has_text="bold")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The mailbox page in a browser: reading, living, hostile mails, keyboard, access, both colours."""
+"""The mailbox page: reading, updates without a reload, hostile emails, keyboard, accessibility in both colours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locato
 
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from tests.browser.sandbox_page import NARROW, WIDE
-from tests.browser.test_access import SIZES, clean
+from tests.browser.test_access import SIZES, check_accessibility
 from tests.support.smtp_conversation import MIA, message, options, send, send_raw
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -22,7 +22,7 @@ HTML = '<html><body><h1>Refund order A-1007?</h1><p><a href="{url}">Review</a></
 
 @dataclass
 class MailWindows:
-    """Windows on the mailbox page of a sandbox. `complaints`: their console errors and uncaught exceptions."""
+    """Windows on the mailbox page of a sandbox. `complaints` has their console errors and uncaught exceptions."""
 
     slack: RunningSandbox
     browser: Browser
@@ -58,27 +58,27 @@ async def mail_windows(browser: Browser) -> AsyncIterator[MailWindows]:
         assert not windows.complaints
 
 
-async def story(slack: RunningSandbox) -> None:
-    """A request, another one, an answer to the first, and a mail with much to complain of."""
+async def send_story(slack: RunningSandbox) -> None:
+    """Send two requests, a reply to the first, and an email with many problems."""
     await send(slack, message(Message_ID="<1@b.example>", html=HTML.format(url=f"{slack.page_url}/mail")))
     await send(slack, message("Deploy version 2.4.1 to production? " + "Long" * 40))
     await send(slack, message("Re: Refund order A-1007?", In_Reply_To="<1@b.example>"))
     await send_raw(slack, b"Subject: Wrong\r\nBcc: x@example.com\r\n\r\n" + b"wide" * 60, MIA, f"{'n' * 60}@b.example")
 
 
-def listed(page: Page) -> Locator:
+def mail_items(page: Page) -> Locator:
     return page.get_by_role("region", name="List of mails").get_by_role("listitem")
 
 
-def reader(page: Page) -> Locator:
+def mail_view(page: Page) -> Locator:
     return page.get_by_role("region", name="The open mail")
 
 
-async def test_mails_are_listed_with_answers_under_what_they_answer(mail_windows: MailWindows) -> None:
-    await story(mail_windows.slack)
+async def test_replies_are_listed_under_the_email_that_they_answer(mail_windows: MailWindows) -> None:
+    await send_story(mail_windows.slack)
     page = await mail_windows.window()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Mia Approver")
-    await expect(listed(page).locator(".mail-subject")).to_have_text(
+    await expect(mail_items(page).locator(".mail-subject")).to_have_text(
         [
             "Wrong",
             "Refund order A-1007?",
@@ -86,15 +86,15 @@ async def test_mails_are_listed_with_answers_under_what_they_answer(mail_windows
             "Deploy version 2.4.1 to production? " + "Long" * 40,
         ]
     )
-    await expect(listed(page).first).to_contain_text("complaints")
+    await expect(mail_items(page).first).to_contain_text("complaints")
 
 
-async def test_a_mail_is_read_in_all_its_forms(mail_windows: MailWindows) -> None:
-    await story(mail_windows.slack)
+async def test_an_email_can_be_read_as_html_text_headers_and_source(mail_windows: MailWindows) -> None:
+    await send_story(mail_windows.slack)
     page = await mail_windows.window()
     await expect(page.locator(".mails .unread")).to_have_count(4)
-    await listed(page).get_by_role("link", name="Refund order A-1007?").first.click()
-    await expect(reader(page).get_by_role("heading", level=2)).to_be_focused()
+    await mail_items(page).get_by_role("link", name="Refund order A-1007?").first.click()
+    await expect(mail_view(page).get_by_role("heading", level=2)).to_be_focused()
     await expect(page.locator(".mails .unread")).to_have_count(3)
     await expect(page).to_have_title("(3) Refund order A-1007? – Mia Approver – Signoff sandbox mail")
     await expect(page.frame_locator(".rendered").get_by_role("heading")).to_have_text("Refund order A-1007?")
@@ -104,14 +104,14 @@ async def test_a_mail_is_read_in_all_its_forms(mail_windows: MailWindows) -> Non
     await expect(page.get_by_role("region", name="Headers")).to_contain_text("<1@b.example>")
     await page.get_by_role("tab", name="Source").click()
     await expect(page.get_by_role("region", name="Source")).to_contain_text("MIME-Version: 1.0")
-    await reader(page).get_by_role("link", name="Re: Refund").click()
-    await expect(reader(page).get_by_role("heading", level=2)).to_have_text("Re: Refund order A-1007?")
+    await mail_view(page).get_by_role("link", name="Re: Refund").click()
+    await expect(mail_view(page).get_by_role("heading", level=2)).to_have_text("Re: Refund order A-1007?")
     await page.reload()
     await expect(page.locator(".mails .unread")).to_have_count(2)
 
 
-async def opened_by(page: Page, link: Locator) -> Page:
-    """The window that a link opens. On a busy machine a first click can be lost; a person clicks again."""
+async def click_to_popup(page: Page, link: Locator) -> Page:
+    """Click the link, and return the window that it opens. A busy machine can lose the first click: click again."""
     try:
         async with page.expect_popup(timeout=10_000) as opening:
             await link.click()
@@ -121,15 +121,15 @@ async def opened_by(page: Page, link: Locator) -> Page:
     return await opening.value
 
 
-async def test_a_link_in_a_mail_opens_a_window_of_its_own(mail_windows: MailWindows) -> None:
-    await story(mail_windows.slack)
+async def test_a_link_in_an_email_opens_a_window_of_its_own(mail_windows: MailWindows) -> None:
+    await send_story(mail_windows.slack)
     page = await mail_windows.window(f"?to={MIA}#/1")
-    opened = await opened_by(page, page.frame_locator(".rendered").get_by_role("link", name="Review"))
+    opened = await click_to_popup(page, page.frame_locator(".rendered").get_by_role("link", name="Review"))
     await expect(opened.get_by_role("heading", name="Whose mail?")).to_be_visible()
     assert await opened.evaluate("window.opener") is None
 
 
-async def test_the_html_of_a_mail_can_do_nothing(mail_windows: MailWindows) -> None:
+async def test_the_html_of_an_email_can_run_nothing_and_load_nothing(mail_windows: MailWindows) -> None:
     hostile = (
         "<script>document.title = parent.document.title = 'taken over'</script><p onclick='alert(1)'>Harmless?</p>"
         f'<img src="{mail_windows.slack.script_url}state" onerror="alert(1)"><style>@import "https://example.com/x.css";</style>'
@@ -146,27 +146,29 @@ async def test_the_html_of_a_mail_can_do_nothing(mail_windows: MailWindows) -> N
     await frame.get_by_role("button", name="Send").click()
     await expect(page).to_have_title("Refund order A-1007? – Mia Approver – Signoff sandbox mail")
     assert loaded
-    assert [one for one in loaded if not one.startswith(mail_windows.slack.base_url) or one.endswith("/state")] == []
-    refused = ("Content Security Policy", "sandboxed", "Refused", "Blocked")
-    assert all(any(word in one for word in refused) for one in mail_windows.complaints), mail_windows.complaints
+    assert [url for url in loaded if not url.startswith(mail_windows.slack.base_url) or url.endswith("/state")] == []
+    refusal_words = ("Content Security Policy", "sandboxed", "Refused", "Blocked")
+    assert all(any(word in complaint for word in refusal_words) for complaint in mail_windows.complaints), (
+        mail_windows.complaints
+    )
     assert mail_windows.complaints
     mail_windows.complaints.clear()
 
 
-async def test_new_mails_appear_by_themselves_and_are_said(mail_windows: MailWindows) -> None:
+async def test_new_emails_appear_by_themselves_and_are_announced(mail_windows: MailWindows) -> None:
     page = await mail_windows.window()
     await expect(page.get_by_text("No mail yet.")).to_be_visible()
     await send(mail_windows.slack, message("First"))
-    await expect(listed(page)).to_have_count(1)
+    await expect(mail_items(page)).to_have_count(1)
     await expect(page.locator("#spoken")).to_have_text("New mail: First")
-    await listed(page).get_by_role("link").click()
-    await expect(reader(page).get_by_role("heading", level=2)).to_be_focused()
+    await mail_items(page).get_by_role("link").click()
+    await expect(mail_view(page).get_by_role("heading", level=2)).to_be_focused()
     await send(mail_windows.slack, message("Second", to="new@elsewhere.example"))
     box = page.get_by_role("navigation", name="Mailboxes").get_by_role("link", name="new@elsewhere.example")
     await expect(box).to_be_visible()
-    await expect(reader(page).get_by_role("heading", level=2)).to_be_focused()
+    await expect(mail_view(page).get_by_role("heading", level=2)).to_be_focused()
     mail_windows.slack.mail.clear()
-    await expect(reader(page)).to_contain_text("This mail is not there (any more).")
+    await expect(mail_view(page)).to_contain_text("This mail is not there (any more).")
 
 
 async def test_the_pages_lead_to_each_other(mail_windows: MailWindows) -> None:
@@ -186,7 +188,7 @@ async def test_the_pages_lead_to_each_other(mail_windows: MailWindows) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text("Ben Approver")
 
 
-async def test_how_the_mail_works_can_be_switched(mail_windows: MailWindows) -> None:
+async def test_the_mail_server_can_be_switched_between_its_faults(mail_windows: MailWindows) -> None:
     page = await mail_windows.window()
     switch = page.get_by_label("How the mail works")
     await switch.select_option("down")
@@ -201,18 +203,18 @@ async def test_how_the_mail_works_can_be_switched(mail_windows: MailWindows) -> 
     await expect(page.locator("#banner")).to_contain_text("breaks")
     with pytest.raises(aiosmtplib.SMTPServerDisconnected):
         await aiosmtplib.send(message(), **options(mail_windows.slack.mail))
-    await expect(listed(page)).to_have_count(1)
+    await expect(mail_items(page)).to_have_count(1)
     await switch.select_option("works")
     await expect(page.locator("#banner")).to_be_hidden()
     await send(mail_windows.slack)
 
 
 async def test_everything_can_be_done_with_the_keyboard(mail_windows: MailWindows) -> None:
-    await story(mail_windows.slack)
+    await send_story(mail_windows.slack)
     page = await mail_windows.window(size=NARROW)
-    await listed(page).get_by_role("link", name="Refund order A-1007?").first.focus()
+    await mail_items(page).get_by_role("link", name="Refund order A-1007?").first.focus()
     await page.keyboard.press("Enter")
-    heading = reader(page).get_by_role("heading", level=2)
+    heading = mail_view(page).get_by_role("heading", level=2)
     await expect(heading).to_be_focused()
     await page.get_by_role("tab", name="Rendered").focus()
     await page.keyboard.press("ArrowRight")
@@ -224,7 +226,7 @@ async def test_everything_can_be_done_with_the_keyboard(mail_windows: MailWindow
     await expect(page.get_by_role("tab", name="Rendered")).to_be_focused()
     await page.get_by_role("link", name="All mails").focus()
     await page.keyboard.press("Enter")
-    await expect(listed(page).get_by_role("link", name="Refund order A-1007?").first).to_be_focused()
+    await expect(mail_items(page).get_by_role("link", name="Refund order A-1007?").first).to_be_focused()
     await page.get_by_role("button", name="Mailboxes").focus()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("navigation", name="Mailboxes").get_by_role("link").first).to_be_focused()
@@ -233,25 +235,25 @@ async def test_everything_can_be_done_with_the_keyboard(mail_windows: MailWindow
 
 
 @SIZES
-async def test_every_view_can_be_used_by_everybody(mail_windows: MailWindows, size: dict[str, int]) -> None:
+async def test_every_view_is_accessible(mail_windows: MailWindows, size: dict[str, int]) -> None:
     page = await mail_windows.window("", size=size)
-    await clean(page, size)
+    await check_accessibility(page, size)
     page = await mail_windows.window(size=size)
-    await clean(page, size)
-    await story(mail_windows.slack)
-    await expect(listed(page)).to_have_count(4)
-    await clean(page, size)
+    await check_accessibility(page, size)
+    await send_story(mail_windows.slack)
+    await expect(mail_items(page)).to_have_count(4)
+    await check_accessibility(page, size)
     for number in "1", "2", "4", "9":
         page = await mail_windows.window(f"?to={MIA}#/{number}", size=size)
-        await expect(reader(page)).to_be_visible()
-        await clean(page, size)
+        await expect(mail_view(page)).to_be_visible()
+        await check_accessibility(page, size)
         for name in ("Text", "Headers", "Source") if number in "14" else ():
             await page.get_by_role("tab", name=name).click()
             await expect(page.get_by_role("region", name=name, exact=True)).to_be_visible()
-            await clean(page, size)
+            await check_accessibility(page, size)
     if size is NARROW:
         await page.get_by_role("button", name="Mailboxes").click()
-        await clean(page, size)
+        await check_accessibility(page, size)
     page = await mail_windows.window("", size=size)
     await expect(page.get_by_role("link", name="n" * 60)).to_be_visible()
-    await clean(page, size)
+    await check_accessibility(page, size)

@@ -1,4 +1,4 @@
-"""Every review page for everybody: axe, 320 pixels, 200 % zoom, and HTML that the Nu checker finds nothing in."""
+"""Every review page passes axe, 320 pixels of width, 200 % zoom and the Nu HTML checker."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Final
 
 import pytest
 
-from tests.browser.review_page import EVERY_FIELD, TIGHT, WIDE, ReviewWindows, clean, walk
+from tests.browser.review_page import EVERY_FIELD, TIGHT, WIDE, ReviewWindows, check_accessibility, walk_pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-_OLD: Final = "not supported in all browsers"
-"""Of an input's mode and of dates, which fall back to plain text."""
+_OLD_BROWSER_WARNING: Final = "not supported in all browsers"
+"""The checker warns of `inputmode` and of date inputs, which fall back to plain text in old browsers."""
 SIZES = pytest.mark.parametrize("size", [WIDE, TIGHT], ids=["wide", "320"])
 
 
 @SIZES
-async def test_every_page_can_be_used_by_everybody(review: ReviewWindows, size: dict[str, int]) -> None:
+async def test_every_page_is_accessible(review: ReviewWindows, size: dict[str, int]) -> None:
     page = await review.window(size=size)
     names = []
-    async for name in walk(review, page):
-        await clean(page)
+    async for name in walk_pages(review, page):
+        await check_accessibility(page)
         names.append(name)
     assert len(names) == len(set(names)) == 16
 
 
 async def test_every_page_can_be_read_at_twice_the_size(review: ReviewWindows) -> None:
     page = await review.window(size=WIDE, zoom=2)
-    async for name in walk(review, page):
+    async for name in walk_pages(review, page):
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
@@ -42,10 +42,10 @@ async def test_the_html_of_every_page_is_right(review: ReviewWindows, tmp_path: 
     await web.request_approval('      confirm: "Really?"\n', body='two\n\u200blines "&<>')
     _, page = await web.open_link(browser=browser)
     await browser.send(page.page.form, "reject")
-    question = await browser.send(page.page.form, reason="Be\ncause")
-    at_code = await browser.send(question.page.form)
-    await browser.post(at_code.page.form.action, at_code.page.form.with_(code="1"), kind=at_code.page.form.kind)
-    await web.enter_code(browser, at_code)
+    confirm_page = await browser.send(page.page.form, reason="Be\ncause")
+    code_page = await browser.send(confirm_page.page.form)
+    await browser.post(code_page.page.form.action, code_page.page.form.with_(code="1"), kind=code_page.page.form.kind)
+    await web.enter_code(browser, code_page)
     await browser.get("/inbox")
     await browser.send(page.page.form, nonce="x")
     await web.request_approval()
@@ -56,16 +56,16 @@ async def test_the_html_of_every_page_is_right(review: ReviewWindows, tmp_path: 
     await browser.send(page.page.form)
     pages = tmp_path / "pages"
     pages.mkdir()
-    written = [one for one in browser.answers if one.status not in (301, 302, 303)]
-    for number, answer in enumerate(written):
+    answers = [answer for answer in browser.answers if answer.status not in (301, 302, 303)]
+    for number, answer in enumerate(answers):
         name = answer.path.strip("/").replace("/", "-").partition("?")[0]
         (pages / f"{number:02d}-{answer.status}-{name}.html").write_text(answer.text, encoding="utf-8")
-    assert len(written) > 14
-    assert _nu(pages) == []
+    assert len(answers) > 14
+    assert _html_problems(pages) == []
 
 
-def _nu(folder: Path) -> list[str]:
-    """What the Nu HTML checker says of the files of a folder."""
+def _html_problems(folder: Path) -> list[str]:
+    """Return the messages of the Nu HTML checker about the files of a folder."""
     java = shutil.which("java")
     if java is None:
         pytest.fail("No Java is installed (Debian: apt-get install default-jre-headless); the HTML checker needs it.")
@@ -81,7 +81,7 @@ def _nu(folder: Path) -> list[str]:
         "--skip-non-html",
         str(folder),
     ]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
-    found = json.loads(ran.stderr)["messages"]
-    said = [f"{Path(one['url']).name}:{one.get('lastLine')}: {one['message']}" for one in found]
-    return [one for one in said if _OLD not in one]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+    messages = json.loads(process.stderr)["messages"]
+    problems = [f"{Path(message['url']).name}:{message.get('lastLine')}: {message['message']}" for message in messages]
+    return [problem for problem in problems if _OLD_BROWSER_WARNING not in problem]

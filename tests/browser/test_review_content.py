@@ -1,4 +1,4 @@
-"""How pages and mails show what comes from data: long, in another direction, with characters that hide."""
+"""How pages and emails show texts from data: long, from right to left, with invisible characters."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 HEBREW = "שלום עולם 12.50 EUR"
 MIXED = f"{HEBREW}\nDear Kim, thank you!\n{HEBREW}"
-LINES = """\
-(one) => {
+LINE_DIRECTIONS = """\
+(element) => {
   const range = document.createRange();
-  const text = one.firstChild, at = (index) => {
+  const text = element.firstChild, at = (index) => {
     range.setStart(text, index);
     range.setEnd(text, index + 1);
     return range.getBoundingClientRect().left;
@@ -31,32 +31,32 @@ LINES = """\
   });
 }
 """
-"""Which way each line of a text runs: whether its second letter stands right of its first or left of it."""
+"""Return the direction of each line: "ltr" if its second letter is right of its first, else "rtl"."""
 
 
-async def direction(one: Locator) -> str:
-    return str(await one.evaluate("(one) => getComputedStyle(one).direction"))
+async def direction(text: Locator) -> str:
+    return str(await text.evaluate("(element) => getComputedStyle(element).direction"))
 
 
-async def side(one: Locator) -> str:
-    """At which side of its box a text of one line stands."""
+async def side(text: Locator) -> str:
+    """Return the side of its box to which a text of one line is aligned."""
     return str(
-        await one.evaluate(
-            """(one) => {
+        await text.evaluate(
+            """(element) => {
               const range = document.createRange();
-              range.selectNodeContents(one);
-              const text = range.getBoundingClientRect(), box = one.getBoundingClientRect();
+              range.selectNodeContents(element);
+              const text = range.getBoundingClientRect(), box = element.getBoundingClientRect();
               return text.left - box.left < box.right - text.right ? "left" : "right";
             }"""
         )
     )
 
 
-async def test_every_text_of_the_data_runs_its_own_way(review: ReviewWindows) -> None:
+async def test_every_text_of_the_data_follows_its_own_direction(review: ReviewWindows) -> None:
     await review.web.request_approval(BY_LINK, customer=HEBREW, body=MIXED)
     page = await review.open_link(ADA)
-    shown = page.locator("#facts dd", has_text=HEBREW).first
-    assert (await direction(shown), await side(shown)) == ("rtl", "right")
+    customer = page.locator("#facts dd", has_text=HEBREW).first
+    assert (await direction(customer), await side(customer)) == ("rtl", "right")
     assert await direction(page.locator("#facts dd", has_text="It was written by a machine.")) == "ltr"
     assert await direction(page.get_by_label("text")) == "rtl"
     await page.get_by_label("Reason").fill(HEBREW)
@@ -64,13 +64,13 @@ async def test_every_text_of_the_data_runs_its_own_way(review: ReviewWindows) ->
     await page.get_by_label("text").fill(f"Hello\n{MIXED}")
     assert await direction(page.get_by_label("text")) == "ltr"
     await page.get_by_role("button", name="Send email with your changes").click()
-    now = page.locator("ins", has_text="Hello")
-    assert await now.evaluate(LINES) == ["ltr", "rtl", "ltr", "rtl"]
+    changed_text = page.locator("ins", has_text="Hello")
+    assert await changed_text.evaluate(LINE_DIRECTIONS) == ["ltr", "rtl", "ltr", "rtl"]
     reason = page.get_by_text(HEBREW, exact=True)
     assert await direction(reason) == "rtl"
 
 
-async def test_what_is_typed_into_one_line_runs_its_own_way(review: ReviewWindows) -> None:
+async def test_text_typed_into_one_line_follows_its_own_direction(review: ReviewWindows) -> None:
     await review.web.request_approval(source=EVERY_FIELD)
     page = await review.open_link(ADA)
     word = page.get_by_label("Word")
@@ -79,22 +79,22 @@ async def test_what_is_typed_into_one_line_runs_its_own_way(review: ReviewWindow
     assert await direction(word) == "rtl"
 
 
-async def test_texts_in_a_mail_run_their_own_way(review: ReviewWindows) -> None:
+async def test_texts_in_an_email_follow_their_own_direction(review: ReviewWindows) -> None:
     page = await review.window()
     facts = (("Why", HEBREW), ("Customer", "Kim"))
     await page.set_content(html_of(message.mail(replace_fields(REQUEST_CARD, title=HEBREW, facts=facts), envelope())))
-    shown = page.locator("p", has_text=HEBREW)
-    assert (await direction(shown), await side(shown)) == ("rtl", "right")
-    plain = page.locator("p", has_text="Kim")
-    assert (await direction(plain), await side(plain)) == ("ltr", "left")
+    hebrew_paragraph = page.locator("p", has_text=HEBREW)
+    assert (await direction(hebrew_paragraph), await side(hebrew_paragraph)) == ("rtl", "right")
+    english_paragraph = page.locator("p", has_text="Kim")
+    assert (await direction(english_paragraph), await side(english_paragraph)) == ("ltr", "left")
     assert await direction(page.locator("h1")) == "rtl"
 
 
-LETTER = f"{HEBREW}\n\nDear Kim, thank you!\n  2.50\n\n\n{HEBREW}\n{HEBREW}\n\nYours, Lee\n"
-RUNS = """\
-(one) => {
-  const letters = document.createTreeWalker(one, NodeFilter.SHOW_TEXT), found = [], range = document.createRange();
-  const box = one.getBoundingClientRect();
+MULTILINE_TEXT = f"{HEBREW}\n\nDear Kim, thank you!\n  2.50\n\n\n{HEBREW}\n{HEBREW}\n\nYours, Lee\n"
+LINE_DIRECTIONS_AND_SIDES = """\
+(element) => {
+  const letters = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), lines = [], range = document.createRange();
+  const box = element.getBoundingClientRect();
   while (letters.nextNode()) {
     const text = letters.currentNode, at = (index) => {
       range.setStart(text, index);
@@ -105,83 +105,85 @@ RUNS = """\
     range.selectNode(text);
     const line = range.getBoundingClientRect();
     const side = line.left - box.left < box.right - line.right ? "left" : "right";
-    found.push([at(0) < at(1) ? "ltr" : "rtl", side]);
+    lines.push([at(0) < at(1) ? "ltr" : "rtl", side]);
   }
-  return found;
+  return lines;
 }
 """
-"""Which way each line with a letter at its beginning runs, and at which side it stands."""
-COPIED = """\
-(one) => {
-  getSelection().selectAllChildren(one);
+"""Return the direction and the side of each line that begins with a letter."""
+COPIED_TEXT = """\
+(element) => {
+  getSelection().selectAllChildren(element);
   return getSelection().toString();
 }
 """
 
 
-async def test_each_line_of_a_text_in_a_mail_runs_its_own_way_and_is_copied_as_it_was(
+async def test_each_line_of_a_text_in_an_email_follows_its_own_direction_and_is_copied_unchanged(
     review: ReviewWindows,
 ) -> None:
     page = await review.window()
-    facts = (("Why", LETTER),)
-    fields = tuple(replace_fields(one, text=f"now {LETTER}", before=LETTER) for one in REQUEST_CARD.fields[1:])
+    facts = (("Why", MULTILINE_TEXT),)
+    fields = tuple(
+        replace_fields(field, text=f"now {MULTILINE_TEXT}", before=MULTILINE_TEXT) for field in REQUEST_CARD.fields[1:]
+    )
     card = replace_fields(
-        REQUEST_CARD, facts=facts, fields=fields, state=f"Rejected by Lee. Reason: no\n{LETTER}", actions=()
+        REQUEST_CARD, facts=facts, fields=fields, state=f"Rejected by Lee. Reason: no\n{MULTILINE_TEXT}", actions=()
     )
     await page.set_content(html_of(message.mail(replace_fields(card, token=None), envelope())))
     right, left = ["rtl", "right"], ["ltr", "left"]
-    for name, text, ways in (
-        (".ink", LETTER, [right, left, right, right, left]),
-        (".old", LETTER, [right, left, right, right, left]),
-        (".new", f"now {LETTER}", [left, left, right, right, left]),
-        (".ink", f"Rejected by Lee. Reason: no\n{LETTER}", [left, right, left, right, right, left]),
+    for name, text, directions_and_sides in (
+        (".ink", MULTILINE_TEXT, [right, left, right, right, left]),
+        (".old", MULTILINE_TEXT, [right, left, right, right, left]),
+        (".new", f"now {MULTILINE_TEXT}", [left, left, right, right, left]),
+        (".ink", f"Rejected by Lee. Reason: no\n{MULTILINE_TEXT}", [left, right, left, right, right, left]),
     ):
-        shown = page.locator(f"{name}:not(h1)", has_text="Yours, Lee").nth(0 if text.startswith("Rej") else -1)
-        assert await shown.evaluate(RUNS) == ways, name
-        assert (await shown.evaluate(COPIED)).rstrip("\n") == text.rstrip("\n")
-        assert (await shown.inner_text()).rstrip("\n") == text.rstrip("\n")
+        paragraph = page.locator(f"{name}:not(h1)", has_text="Yours, Lee").nth(0 if text.startswith("Rej") else -1)
+        assert await paragraph.evaluate(LINE_DIRECTIONS_AND_SIDES) == directions_and_sides, name
+        assert (await paragraph.evaluate(COPIED_TEXT)).rstrip("\n") == text.rstrip("\n")
+        assert (await paragraph.inner_text()).rstrip("\n") == text.rstrip("\n")
 
 
-async def test_each_line_of_a_reason_runs_its_own_way_on_an_open_page(review: ReviewWindows) -> None:
+async def test_each_line_of_a_reason_follows_its_own_direction_on_an_open_page(review: ReviewWindows) -> None:
     await review.web.request_approval()
     ada, ben = await review.open_link(ADA), await review.open_link(BEN)
     await ben.get_by_label("Reason").fill(f"Not today\n{HEBREW}\nSorry")
     await ben.get_by_role("button", name="Hold it back").click()
     await ben.get_by_label("Code").fill(await review.code(BEN))
     await ben.get_by_role("button", name="Confirm").click()
-    # The sentence of an open page only begins it: further lines could pass for ours.
-    told = ada.locator("#live p").first
-    await expect(told).to_contain_text("Reason: Not today …")
+    # The notice shows the first line only, because further lines could pass for text of the page.
+    live_notice = ada.locator("#live p").first
+    await expect(live_notice).to_contain_text("Reason: Not today …")
     await ada.reload()
-    whole = ada.locator("dl.facts dd", has_text="Sorry").first
-    assert await whole.evaluate(LINES) == ["ltr", "rtl", "ltr"]
-    assert await whole.inner_text() == f"Not today\n{HEBREW}\nSorry"
+    reason = ada.locator("dl.facts dd", has_text="Sorry").first
+    assert await reason.evaluate(LINE_DIRECTIONS) == ["ltr", "rtl", "ltr"]
+    assert await reason.inner_text() == f"Not today\n{HEBREW}\nSorry"
     await ben.locator("#run-history summary").click()
     await expect(ben.locator("#run-history")).to_contain_text("Not today …")
 
 
 @pytest.mark.parametrize("style", [True, False], ids=["style", "script"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "360"])
-async def test_five_thousand_characters_are_there_to_be_read_without_scrolling_in_their_field(
+async def test_five_thousand_characters_are_readable_without_scrolling_in_their_field(
     review: ReviewWindows, size: dict[str, int], style: bool
 ) -> None:
     await review.web.request_approval(BY_LINK, body="A text of some length. " * 217 + "The end.")
     page = await review.window(size=size)
     if not style:
-        # What a browser does that does not know the property.
+        # Act like a browser that does not know `field-sizing`.
         await page.add_init_script("CSS.supports = () => false")
         rule = "textarea { field-sizing: fixed !important }"
-        await page.route("**/*.css", lambda route: served(route, rule))
+        await page.route("**/*.css", lambda route: add_css_rule(route, rule))
     await review.open_link(ADA, page=page)
     field = page.get_by_label("text")
     await expect(page.get_by_text("It came with 4,999 characters.")).to_be_visible()
-    assert await field.evaluate("(one) => one.scrollHeight <= one.clientHeight")
+    assert await field.evaluate("(element) => element.scrollHeight <= element.clientHeight")
     await field.press("ControlOrMeta+End")
     await field.press_sequentially("\nMore\nlines")
-    assert await field.evaluate("(one) => one.scrollHeight <= one.clientHeight")
+    assert await field.evaluate("(element) => element.scrollHeight <= element.clientHeight")
 
 
-async def served(route: Route, rule: str) -> None:
+async def add_css_rule(route: Route, rule: str) -> None:
     answer = await route.fetch()
     await route.fulfill(response=answer, body=f"{await answer.text()}\n{rule}")
 

@@ -1,4 +1,4 @@
-"""Deciding on the review page as people do: with the keyboard alone, without a script, and by clicking too often."""
+"""People decide on the review page: with the keyboard alone, without a script, with a double click."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_from_the_link_to_the_receipt_with_the_keyboard_alone(review: ReviewWindows) -> None:
-    asked = await review.web.request_approval()
+    request = await review.web.request_approval()
     page = await review.open_link()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Send this to Kim?")
     await page.keyboard.press("Tab")
@@ -32,46 +32,44 @@ async def test_from_the_link_to_the_receipt_with_the_keyboard_alone(review: Revi
     await page.keyboard.type(await review.code())
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("Approved with edits").first).to_be_visible()
-    decision = (await review.web.reload(asked)).decision
+    decision = (await review.web.reload(request)).decision
     assert decision is not None
     assert str(decision.edits[0].after).endswith("on its way. Bye.")
 
 
 async def _tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is there, and see that it is in view and not hidden by anything."""
+    """Press Tab until the element has the focus. Fail unless it is in view and has an outline."""
     target = page.locator(selector)
     for _ in range(40):
         await page.keyboard.press("Tab")
-        if await target.evaluate("(one) => one === document.activeElement"):
+        if await target.evaluate("(element) => element === document.activeElement"):
             break
     await expect(target).to_be_focused()
     await expect(target).to_be_in_viewport()
-    assert await target.evaluate("(one) => getComputedStyle(one).outlineStyle !== 'none'")
+    assert await target.evaluate("(element) => getComputedStyle(element).outlineStyle !== 'none'")
 
 
 async def test_enter_in_a_field_decides_nothing(review: ReviewWindows) -> None:
-    asked = await review.web.request_approval(source=EVERY_FIELD)
+    request = await review.web.request_approval(source=EVERY_FIELD)
     for script in (True, False):
         page = await review.open_link(script=script)
         await page.get_by_label("Word").press("Enter")
         await page.get_by_label("Must be typed").fill("something")
         await page.get_by_label("Must be typed").press("Enter")
         await expect(page.get_by_label("Must be typed")).to_have_value("something")
-    assert (await review.web.reload(asked)).model.state is RequestState.PENDING
+    assert (await review.web.reload(request)).model.state is RequestState.PENDING
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
-async def test_a_form_that_nobody_touches_changes_nothing_but_what_was_typed(
-    review: ReviewWindows, script: bool
-) -> None:
-    asked = await review.web.request_approval(source=EVERY_FIELD)
+async def test_an_untouched_form_changes_only_the_field_that_was_typed(review: ReviewWindows, script: bool) -> None:
+    request = await review.web.request_approval(source=EVERY_FIELD)
     page = await review.open_link(script=script)
     await page.get_by_label("Must be typed").fill("typed")
     await page.get_by_role("button", name="Send", exact=True).click()
     await expect(page.get_by_text("Filled in").first).to_be_visible()
-    decision = (await review.web.reload(asked)).decision
+    decision = (await review.web.reload(request)).decision
     assert decision is not None
-    assert [one.path for one in decision.edits] == [("none",)]
+    assert [edit.path for edit in decision.edits] == [("none",)]
 
 
 async def test_values_that_browsers_change_are_no_edits(review: ReviewWindows) -> None:
@@ -83,28 +81,28 @@ async def test_values_that_browsers_change_are_no_edits(review: ReviewWindows) -
         "x\x0by",
         "</textarea>&amp;",
     ):
-        asked = await review.web.request_approval(BY_LINK, body=body)
+        request = await review.web.request_approval(BY_LINK, body=body)
         page = await review.open_link()
         await page.get_by_role("button", name="Send email", exact=True).click()
         await expect(page.get_by_text("Approved").first).to_be_visible()
-        decision = (await review.web.reload(asked)).decision
+        decision = (await review.web.reload(request)).decision
         assert decision is not None
         assert decision.edits == (), repr(body)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
 async def test_a_double_click_decides_once_and_shows_the_receipt(review: ReviewWindows, script: bool) -> None:
-    asked = await review.web.request_approval(BY_LINK)
+    request = await review.web.request_approval(BY_LINK)
     page = await review.open_link(script=script)
     await page.get_by_role("button", name="Send email", exact=True).dblclick()
     await expect(page.get_by_text("Approved").first).to_be_visible()
     await expect(page.get_by_text("was not counted")).to_have_count(0)
-    kinds = await review.web.engine_env.kinds(asked.run)
+    kinds = await review.web.engine_env.kinds(request.run)
     assert kinds.count("request.approved") == 1
 
 
 async def test_everything_works_without_a_script(review: ReviewWindows) -> None:
-    asked = await review.web.request_approval('      confirm: "Really?"\n')
+    request = await review.web.request_approval('      confirm: "Really?"\n')
     page = await review.open_link(script=False)
     await page.get_by_role("button", name="Hold it back").click()
     await page.get_by_role("link", name="Give a reason").click()
@@ -123,10 +121,10 @@ async def test_everything_works_without_a_script(review: ReviewWindows) -> None:
     await page.get_by_label("Code").fill(f"{code[:4]} {code[4:]}")
     await page.get_by_role("button", name="Confirm").click()
     await expect(page.get_by_text("Approved with edits").first).to_be_visible()
-    assert (await review.web.reload(asked)).model.state is RequestState.APPROVED
+    assert (await review.web.reload(request)).model.state is RequestState.APPROVED
 
 
-async def test_an_open_page_is_told_and_keeps_what_was_typed(review: ReviewWindows) -> None:
+async def test_an_open_page_shows_the_decision_and_keeps_the_typed_text(review: ReviewWindows) -> None:
     await review.web.request_approval(BY_LINK)
     ada, ben = await review.open_link(ADA), await review.open_link(BEN)
     await ada.get_by_label("text").fill("My long answer")
@@ -169,9 +167,9 @@ async def test_all_of_a_receipt_follows_the_run(review: ReviewWindows) -> None:
     await expect(history.locator("summary")).to_be_focused()
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["signed-in", "link"])
-async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(review: ReviewWindows, known: bool) -> None:
-    if known:
+@pytest.mark.parametrize("signed_in", [True, False], ids=["signed-in", "link"])
+async def test_an_open_page_does_not_say_that_a_decided_request_waits(review: ReviewWindows, signed_in: bool) -> None:
+    if signed_in:
         await review.web.request_approval()
         ada = await review.open_link(ADA)
         await ada.get_by_role("button", name="Send email", exact=True).click()
@@ -195,10 +193,10 @@ async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(review: Rev
     await expect(ada.locator("#state, #as-it-stands, #counts")).to_have_count(0)
     await expect(ada.get_by_text("What will be done")).to_have_count(0)
     await expect(ada.get_by_role("region", name="What was asked")).to_be_visible()
-    await expect(ada.get_by_text("The run ended with the rejection")).to_have_count(1 if known else 0)
+    await expect(ada.get_by_text("The run ended with the rejection")).to_have_count(1 if signed_in else 0)
 
 
-async def test_times_are_told_where_the_reader_is(review: ReviewWindows) -> None:
+async def test_times_are_shown_in_the_time_zone_of_the_reader(review: ReviewWindows) -> None:
     await review.web.request_approval("      expires: 4h\n")
     page = await review.open_link(timezone_id="Asia/Tokyo", locale="en-GB")
     await expect(page.locator(".state")).to_contain_text(
@@ -206,28 +204,28 @@ async def test_times_are_told_where_the_reader_is(review: ReviewWindows) -> None
     )
 
 
-_HIDE = """() => {
+_HIDE_PAGE = """() => {
   Object.defineProperty(document, "hidden", {value: true, configurable: true});
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
-_SHOW = """() => {
+_SHOW_PAGE = """() => {
   delete document.hidden;
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
 
 
-async def test_pages_that_nobody_sees_leave_the_others_their_connections_and_catch_up(
+async def test_hidden_pages_free_their_connections_and_catch_up_when_shown(
     review: ReviewWindows,
 ) -> None:
     await review.web.request_approval(BY_LINK)
     first = await review.open_link()
     pages = [first]
     for _ in range(7):
-        await pages[-1].evaluate(_HIDE)
+        await pages[-1].evaluate(_HIDE_PAGE)
         pages.append(await review.open_link(page=await first.context.new_page()))
     await pages[-1].get_by_label("Reason").fill("Not today")
     await pages[-1].get_by_role("button", name="Hold it back").click()
     await expect(pages[-1].get_by_text("Rejected").first).to_be_visible()
     await expect(first.get_by_text("Nothing can be decided here any more")).to_have_count(0)
-    await first.evaluate(_SHOW)
+    await first.evaluate(_SHOW_PAGE)
     await expect(first.get_by_text("Nothing can be decided here any more")).to_be_visible()

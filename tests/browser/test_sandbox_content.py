@@ -1,4 +1,4 @@
-"""Blocks, elements and texts as the page shows them: those that the bot does not send yet, and hostile ones."""
+"""How the page shows blocks, elements and texts that the bot does not send yet, and hostile ones."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 HOSTILE = "<img src=x onerror=alert(1)> &amp; <script>alert(2)</script>"
 
 
-def plain(text: str) -> dict[str, Any]:
+def plain_text(text: str) -> dict[str, Any]:
     return {"type": "plain_text", "text": text}
 
 
 def option(text: str) -> dict[str, Any]:
-    return {"text": plain(text), "value": text.lower()}
+    return {"text": plain_text(text), "value": text.lower()}
 
 
-async def call(windows: SandboxWindows, method: str, **given: Any) -> dict[str, Any]:
+async def call_slack(windows: SandboxWindows, method: str, **parameters: Any) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {windows.demo.slack.app.bot_token}"}
     async with (
         aiohttp.ClientSession(headers=headers) as session,
-        session.post(windows.demo.slack.api_url + method, json=given) as response,
+        session.post(windows.demo.slack.api_url + method, json=parameters) as response,
     ):
         answer: dict[str, Any] = await response.json()
     assert answer["ok"], answer
@@ -67,16 +67,16 @@ MRKDWN = (
 
 async def test_texts_are_shown_as_slack_shows_them_and_are_never_markup(windows: SandboxWindows) -> None:
     blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": plain(HOSTILE)},
+        {"type": "header", "text": plain_text(HOSTILE)},
         {"type": "section", "text": {"type": "mrkdwn", "text": MRKDWN}},
-        {"type": "section", "fields": [plain("left"), plain("right")]},
+        {"type": "section", "fields": [plain_text("left"), plain_text("right")]},
         {"type": "divider"},
         {"type": "context", "elements": [{"type": "image", "image_url": "https://example.com/x.png", "alt_text": "A"}]},
         RICH,
         {"type": "table", "rows": [[{"type": "raw_text", "text": "head"}], [{"type": "raw_text", "text": "cell"}]]},
     ]
     ben = windows.demo.slack.person("ben").id
-    await call(windows, "chat.postMessage", channel=ben, text="x", blocks=blocks)
+    await call_slack(windows, "chat.postMessage", channel=ben, text="x", blocks=blocks)
     page = await windows.window("ben")
     message = page.locator("li.message")
     await expect(message.get_by_role("heading")).to_have_text(HOSTILE.replace("&amp;", "&amp;"))
@@ -88,7 +88,9 @@ async def test_texts_are_shown_as_slack_shows_them_and_are_never_markup(windows:
     await expect(mrkdwn.get_by_role("link", name="link", exact=True)).to_have_attribute(
         "href", "https://example.com/?a=1&b=2"
     )
-    await expect(mrkdwn.locator("time")).to_have_text("March 4, 2026 at 4:00 AM")  # nine in London, four in New York
+    await expect(mrkdwn.locator("time")).to_have_text(
+        "March 4, 2026 at 4:00 AM"
+    )  # It is nine in London and four in New York.
     await expect(mrkdwn).to_contain_text("<b> 2*3*4 @here 🎉")
     rich = message.locator(".block-rich_text")
     await expect(rich.locator("strong")).to_have_text(HOSTILE)
@@ -99,14 +101,16 @@ async def test_texts_are_shown_as_slack_shows_them_and_are_never_markup(windows:
 
 
 async def test_menus_pickers_and_overflows_of_a_message_are_sent_to_the_app(windows: SandboxWindows) -> None:
-    windows.demo.slack.app.request_url = None  # no server listens: what counts is what is sent
+    windows.demo.slack.app.request_url = None  # No server listens: the test checks only the deliveries.
     elements = [
-        {"type": "static_select", "action_id": "menu", "placeholder": plain("Pick"), "options": [option("One")]},
-        {"type": "datepicker", "action_id": "day", "placeholder": plain("Day")},
+        {"type": "static_select", "action_id": "menu", "placeholder": plain_text("Pick"), "options": [option("One")]},
+        {"type": "datepicker", "action_id": "day", "placeholder": plain_text("Day")},
         {"type": "overflow", "action_id": "more", "options": [option("Snooze"), option("Drop")]},
     ]
     ada = windows.demo.slack.person("ada").id
-    await call(windows, "chat.postMessage", channel=ada, text="x", blocks=[{"type": "actions", "elements": elements}])
+    await call_slack(
+        windows, "chat.postMessage", channel=ada, text="x", blocks=[{"type": "actions", "elements": elements}]
+    )
     page = await windows.window("ada")
     await page.get_by_label("Pick").select_option("One")
     await page.get_by_label("Day").fill("2026-03-04")
@@ -114,10 +118,10 @@ async def test_menus_pickers_and_overflows_of_a_message_are_sent_to_the_app(wind
     await page.get_by_label("More actions").select_option("Drop")
     log = windows.demo.slack.deliveries
     await windows.until(lambda: len(log) == 3)
-    sent = [one.payload["actions"][0] for one in log]
-    assert sent[0]["selected_option"]["value"] == "one"
-    assert sent[1]["selected_date"] == "2026-03-04"
-    assert sent[2]["selected_option"]["value"] == "drop"
+    actions = [delivery.payload["actions"][0] for delivery in log]
+    assert actions[0]["selected_option"]["value"] == "one"
+    assert actions[1]["selected_date"] == "2026-03-04"
+    assert actions[2]["selected_option"]["value"] == "drop"
     await expect(page.get_by_role("alert")).to_contain_text("dispatch_failed")
 
 
@@ -127,46 +131,52 @@ async def test_modals_stack_and_are_closed_one_by_one_or_together(windows: Sandb
 
     def view(title: str) -> dict[str, Any]:
         element = {"type": "timepicker", "action_id": "time", "initial_time": "09:30"}
-        block = {"type": "input", "block_id": "when", "label": plain("When"), "element": element}
-        return {"type": "modal", "title": plain(title), "submit": plain("Save"), "blocks": [block]}
+        block = {"type": "input", "block_id": "when", "label": plain_text("When"), "element": element}
+        return {"type": "modal", "title": plain_text(title), "submit": plain_text("Save"), "blocks": [block]}
 
-    await call(windows, "views.open", trigger_id=slack.trigger(slack.person("ada")), view=view("First"))
+    await call_slack(windows, "views.open", trigger_id=slack.trigger(slack.person("ada")), view=view("First"))
     first = page.get_by_role("dialog", name="First")
     await expect(first.get_by_label("When")).to_have_value("09:30")
     await first.get_by_label("When").fill("10:45")
     await first.get_by_label("When").blur()
     await windows.until(lambda: "10:45" in str((slack.person("ada").modal or {})["state"]))
     for title in ("Second", "Third"):
-        await call(windows, "views.push", trigger_id=slack.trigger(slack.person("ada")), view=view(title))
+        await call_slack(windows, "views.push", trigger_id=slack.trigger(slack.person("ada")), view=view(title))
         await expect(page.get_by_role("dialog", name=title)).to_be_visible()
     await expect(page.get_by_text("3 of 3")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("dialog", name="Second")).to_be_visible()
     await page.get_by_role("button", name="Cancel").click()
     await expect(first.get_by_label("When")).to_have_value("10:45")
-    await call(windows, "views.push", trigger_id=slack.trigger(slack.person("ada")), view=view("Again"))
+    await call_slack(windows, "views.push", trigger_id=slack.trigger(slack.person("ada")), view=view("Again"))
     await page.get_by_role("dialog", name="Again").get_by_role("button", name="Close", exact=True).click()
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 async def test_suggestions_of_the_app_are_chosen_by_keyboard(windows: SandboxWindows) -> None:
     slack = windows.demo.slack
-    seen: list[Any] = []
+    payloads: list[Any] = []
 
-    async def answers(request: web.Request) -> web.Response:
-        seen.append(json.loads((await request.post())["payload"]))  # type: ignore[arg-type]
-        fits = [
-            option(one) for one in ("Apple", "Apricot", "Plum") if one.lower().startswith(seen[-1].get("value", ""))
+    async def answer_interaction(request: web.Request) -> web.Response:
+        payloads.append(json.loads((await request.post())["payload"]))  # type: ignore[arg-type]
+        matching_options = [
+            option(name)
+            for name in ("Apple", "Apricot", "Plum")
+            if name.lower().startswith(payloads[-1].get("value", ""))
         ]
-        return web.json_response({"options": fits}) if seen[-1]["type"] == "block_suggestion" else web.Response()
+        return (
+            web.json_response({"options": matching_options})
+            if payloads[-1]["type"] == "block_suggestion"
+            else web.Response()
+        )
 
     element = {"type": "external_select", "action_id": "fruit", "min_query_length": 1}
-    block = {"type": "input", "block_id": "fruit", "label": plain("Fruit"), "element": element}
-    view = {"type": "modal", "title": plain("Choose"), "submit": plain("Save"), "blocks": [block]}
+    block = {"type": "input", "block_id": "fruit", "label": plain_text("Fruit"), "element": element}
+    view = {"type": "modal", "title": plain_text("Choose"), "submit": plain_text("Save"), "blocks": [block]}
     page = await windows.window("ada")
-    async with served(answers) as url:
+    async with served(answer_interaction) as url:
         slack.app.request_url = url
-        await call(windows, "views.open", trigger_id=slack.trigger(slack.person("ada")), view=view)
+        await call_slack(windows, "views.open", trigger_id=slack.trigger(slack.person("ada")), view=view)
         fruit = page.get_by_role("combobox", name="Fruit")
         await fruit.press_sequentially("ap")
         await expect(page.get_by_role("option", name="Apricot")).to_be_visible()
@@ -176,11 +186,11 @@ async def test_suggestions_of_the_app_are_chosen_by_keyboard(windows: SandboxWin
         await expect(fruit).to_have_value("Apricot")
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_role("dialog")).to_have_count(0)
-    values = seen[-1]["view"]["state"]["values"]
+    values = payloads[-1]["view"]["state"]["values"]
     assert values["fruit"]["fruit"]["selected_option"]["value"] == "apricot"
 
 
-async def test_who_has_not_said_who_they_are_is_asked(windows: SandboxWindows) -> None:
+async def test_a_window_without_a_person_asks_who_you_are(windows: SandboxWindows) -> None:
     page = await windows.window(None)
     await expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
     await expect(page.get_by_role("listitem")).to_have_count(6)
@@ -191,7 +201,7 @@ async def test_who_has_not_said_who_they_are_is_asked(windows: SandboxWindows) -
     await expect(page.get_by_role("link", name="Ben Approver", exact=True)).to_have_attribute("aria-current", "true")
 
 
-async def test_the_story_tells_what_happened_and_why(windows: SandboxWindows) -> None:
+async def test_the_story_shows_events_and_reasons(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-4001")
     page = await windows.window("ada")
     story = page.get_by_role("complementary", name="Story")

@@ -1,7 +1,7 @@
-"""A hostile mail scanner: it opens every link of every mail, clicks every button, sends every form. It decides nothing.
+"""A hostile mail scanner opens every link of every email, clicks every button, sends every form, and decides nothing.
 
-It does more than any real one: it comes back in rounds, with and without scripts, keeps cookies or not, claims to be on
-our own page, confirms what it is asked to confirm, and types digits where a code is wanted. It cannot read the code.
+It does more than a real scanner: it returns in rounds, with and without scripts, with and without cookies, claims to be
+on our own page, confirms each confirmation, and types digits into the field of the code. It cannot read the code.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.support.server_env import MIA, ServerEnv, links, open_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 ROUNDS = 3
-ASKS = """\
+PAY_WORKFLOW = """\
 name: pay
 title: Pay a supplier
 inputs: {amount: {type: number, default: 900}}
@@ -40,8 +40,8 @@ steps:
       reject_label: Do not pay
 KEYS
 """
-SITES: tuple[dict[str, str], ...] = ({}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "URL"})
-"""What a scanner may claim of where its forms come from."""
+ORIGIN_HEADERS: tuple[dict[str, str], ...] = ({}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "URL"})
+"""The headers with which a scanner may claim the origin of its forms."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -52,7 +52,7 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerEnv]:
 
 async def start_run(server: ServerEnv, keys: str = "") -> str:
     """Start a run that waits for Mia and Noa, wait for the email to Mia, and return the id of the run."""
-    await server.register(ASKS.replace("KEYS", keys))
+    await server.register(PAY_WORKFLOW.replace("KEYS", keys))
     before = len(server.sandbox.mail.received(to=MIA, subject="Pay"))
     run = await server.start("pay")
     await server.sandbox.mail.wait_for(to=MIA, subject="Pay", count=before + 1)
@@ -68,82 +68,82 @@ def request_emails(server: ServerEnv) -> list[ReceivedMail]:
 
 
 async def fetch_links(server: ServerEnv, mail: ReceivedMail) -> None:
-    """HEAD and GET without cookies; then with them, following and sending everything."""
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as plain:
+    """Request each link without cookies, then with cookies, and then follow all links and send all forms."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         for link in links(mail):
             for method in ("HEAD", "GET", "GET"):
-                async with plain.request(method, link) as answer:
-                    assert answer.status < 500
-    for claims in SITES:
-        headers = {name: value.replace("URL", server.url) for name, value in claims.items()}
+                async with session.request(method, link) as response:
+                    assert response.status < 500
+    for origin_headers in ORIGIN_HEADERS:
+        headers = {name: value.replace("URL", server.url) for name, value in origin_headers.items()}
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), headers=headers) as session:
             for link in links(mail):
-                await _crawls(session, link, depth=4, seen=set())
+                await _crawl(session, link, depth=4, visited_urls=set())
 
 
-async def _crawls(session: aiohttp.ClientSession, url: str, *, depth: int, seen: set[str]) -> None:
-    """Every link of a page, and every form of it by each of its buttons."""
-    if depth == 0 or url in seen or "/events" in url:
+async def _crawl(session: aiohttp.ClientSession, url: str, *, depth: int, visited_urls: set[str]) -> None:
+    """Follow every link of a page, and send every form with each of its buttons."""
+    if depth == 0 or url in visited_urls or "/events" in url:
         return
-    seen.add(url)
-    async with session.get(url) as answer:
-        page, at = html_forms.read(await answer.text()), str(answer.url)
+    visited_urls.add(url)
+    async with session.get(url) as response:
+        page, page_url = html_forms.read(await response.text()), str(response.url)
     for link in page.links:
-        await _crawls(session, urljoin(at, link), depth=depth - 1, seen=seen)
+        await _crawl(session, urljoin(page_url, link), depth=depth - 1, visited_urls=visited_urls)
     for form in page.forms:
         for name, value, _ in [*form.buttons, ("", "", "")]:
-            await _sends(session, urljoin(at, form.action), form, name, value, depth=depth - 1)
+            await _send_form(session, urljoin(page_url, form.action), form, name, value, depth=depth - 1)
 
 
-async def _sends(
-    session: aiohttp.ClientSession, url: str, form: html_forms.Form, name: str, value: str, *, depth: int
+async def _send_form(
+    session: aiohttp.ClientSession, url: str, form: html_forms.Form, button_name: str, button_value: str, *, depth: int
 ) -> None:
-    """A form with every empty field filled; then whatever comes back is sent as well."""
-    fields = [(one, given or ("12345678" if "code" in one else "looks fine")) for one, given in form.fields]
-    data = aiohttp.FormData([*fields, *([(name, value)] if name else [])])
-    async with session.post(url, data=data) as answer:
-        assert answer.status < 500
-        page, at = html_forms.read(await answer.text()), str(answer.url)
+    """Fill every empty field, send the form, and send the forms of the response up to `depth`."""
+    fields = [(field, value or ("12345678" if "code" in field else "looks fine")) for field, value in form.fields]
+    data = aiohttp.FormData([*fields, *([(button_name, button_value)] if button_name else [])])
+    async with session.post(url, data=data) as response:
+        assert response.status < 500
+        page, page_url = html_forms.read(await response.text()), str(response.url)
     if depth > 0:
-        for following in page.forms:
-            for button in following.buttons:
-                await _sends(session, urljoin(at, following.action), following, *button[:2], depth=depth - 1)
+        for next_form in page.forms:
+            for button in next_form.buttons:
+                await _send_form(session, urljoin(page_url, next_form.action), next_form, *button[:2], depth=depth - 1)
 
 
 # -- a scanner with a browser -------------------------------------------------------------------------------
 
 
 async def open_in_browser(browser: Browser, mail: ReceivedMail, *, scripts: bool, depth: int) -> None:
-    """Opens every link in a real browser, waits, and clicks everything that can be clicked, there and `depth` on."""
+    """Open every link in a real browser, and click everything on its page and on the next pages up to `depth`."""
     context = await browser.new_context(java_script_enabled=scripts)
     try:
         for link in links(mail):
             page = await context.new_page()
             await page.goto(link, wait_until="domcontentloaded")
             await asyncio.sleep(0.1)
-            await _clicks_all(page, depth=depth)
+            await _click_everything(page, depth=depth)
             await page.close()
     finally:
         await context.close()
 
 
-async def _clicks_all(page: Page, *, depth: int) -> None:
-    """Each button and link in turn, from the page as it was; on what comes then as well."""
+async def _click_everything(page: Page, *, depth: int) -> None:
+    """Click each button and link from the same page, and repeat on the next pages up to `depth`."""
     address = page.url
-    everything = page.locator("button:visible:enabled, a:visible, summary:visible")
-    for number in range(await everything.count()):
-        await _fills(page)
+    clickable = page.locator("button:visible:enabled, a:visible, summary:visible")
+    for number in range(await clickable.count()):
+        await _fill_empty_fields(page)
         try:
-            await everything.nth(number).click(timeout=1_000)
+            await clickable.nth(number).click(timeout=1_000)
         except BrowserError:
-            continue  # gone meanwhile
+            continue  # The element is gone.
         await page.wait_for_load_state("domcontentloaded")
         if depth > 1 and page.url != address:
-            await _clicks_all(page, depth=depth - 1)
+            await _click_everything(page, depth=depth - 1)
         await page.goto(address, wait_until="domcontentloaded")
 
 
-async def _fills(page: Page) -> None:
+async def _fill_empty_fields(page: Page) -> None:
     for field in await page.locator("input:not([type=hidden]), textarea").all():
         name = await field.get_attribute("name") or ""
         kind = await field.get_attribute("type") or "text"
@@ -153,17 +153,17 @@ async def _fills(page: Page) -> None:
             await field.fill("looks fine")
 
 
-# -- what comes of it ---------------------------------------------------------------------------------------
+# -- the tests ----------------------------------------------------------------------------------------------
 
 
 async def scan_inbox(server: ServerEnv, browser: Browser, run: str) -> None:
     """Scan every email to Mia in rounds, including those that the scanner itself caused."""
-    for number in range(ROUNDS):
+    for round_number in range(ROUNDS):
         for mail in server.sandbox.mail.received(to=MIA):
             await fetch_links(server, mail)
-            # The first round follows links one level deeper; the later rounds only check that it comes back.
-            await open_in_browser(browser, mail, scripts=True, depth=1 if number else 2)
-            await open_in_browser(browser, mail, scripts=False, depth=1 if number else 2)
+            # The first round goes one page deeper; the later rounds check the pages again.
+            await open_in_browser(browser, mail, scripts=True, depth=1 if round_number else 2)
+            await open_in_browser(browser, mail, scripts=False, depth=1 if round_number else 2)
         request = await server.request(run)
         assert request.model.state is RequestState.PENDING
         assert request.decision is None
@@ -196,7 +196,7 @@ async def press_pay(page: Page) -> None:
 
 
 async def newest_code(server: ServerEnv) -> str:
-    """Return the code of the newest email, after a second in which it can arrive."""
+    """Wait a second in which an email can arrive, and return the code of the newest email."""
     await asyncio.sleep(1)
     return await server.code()
 
@@ -208,39 +208,39 @@ async def test_a_hostile_scanner_decides_nothing_and_the_person_still_can(
     run = await start_run(server, keys)
     await scan_inbox(server, browser, run)
     codes = server.sandbox.mail.received(to=MIA, subject="code")
-    assert codes, "it came as far as asking for codes"
-    assert all(links(one) == [] for one in codes), "and those mails lead nowhere"
-    assert len(codes) < 8, "which were not many, whatever it did"
+    assert codes, "the scanner asked for codes"
+    assert all(links(email) == [] for email in codes), "the emails with codes have no links"
+    assert len(codes) < 8, "the number of codes is limited"
     await approve_as_mia(server, browser, run)
 
 
-async def test_whoever_got_a_forwarded_link_sees_the_request_and_cannot_decide_it(
+async def test_a_forwarded_link_shows_the_request_and_does_not_let_decide_it(
     server: ServerEnv, browser: Browser
 ) -> None:
     run = await start_run(server)
     (mail,) = request_emails(server)
-    mine, other = await browser.new_context(), await browser.new_context()
-    hers, his = await mine.new_page(), await other.new_page()
-    for page in (hers, his):
+    mia_context, other_context = await browser.new_context(), await browser.new_context()
+    mia_page, other_page = await mia_context.new_page(), await other_context.new_page()
+    for page in (mia_page, other_page):
         await page.goto(links(mail)[0])
         await page.get_by_role("button", name="Pay", exact=True).click()
         await expect(page.get_by_role("heading", name="Type the code")).to_be_visible()
     for _ in range(5):
-        await his.get_by_label("Code").fill("12345678")
-        await his.get_by_role("button", name="Confirm").click()
-    await expect(his.get_by_label("Code")).to_have_count(0)
-    await his.goto(hers.url)
-    await expect(his.get_by_label("Code")).to_have_count(0)
+        await other_page.get_by_label("Code").fill("12345678")
+        await other_page.get_by_role("button", name="Confirm").click()
+    await expect(other_page.get_by_label("Code")).to_have_count(0)
+    await other_page.goto(mia_page.url)
+    await expect(other_page.get_by_label("Code")).to_have_count(0)
     assert (await server.request(run)).decision is None
-    await hers.get_by_label("Code").fill(await newest_code(server))
-    await hers.get_by_role("button", name="Confirm").click()
-    await expect(hers.get_by_text("Approved").first).to_be_visible()
-    second = await start_run(server)
-    await his.goto(links(request_emails(server)[-1])[0])
-    await his.get_by_role("button", name="Do not pay").click()
-    await his.get_by_label("Reason").fill("because I can")
-    await his.get_by_role("button", name="Do not pay").click()
-    await expect(his.get_by_label("Code")).to_be_visible()
-    assert (await server.request(second)).decision is None
-    await mine.close()
-    await other.close()
+    await mia_page.get_by_label("Code").fill(await newest_code(server))
+    await mia_page.get_by_role("button", name="Confirm").click()
+    await expect(mia_page.get_by_text("Approved").first).to_be_visible()
+    second_run = await start_run(server)
+    await other_page.goto(links(request_emails(server)[-1])[0])
+    await other_page.get_by_role("button", name="Do not pay").click()
+    await other_page.get_by_label("Reason").fill("because I can")
+    await other_page.get_by_role("button", name="Do not pay").click()
+    await expect(other_page.get_by_label("Code")).to_be_visible()
+    assert (await server.request(second_run)).decision is None
+    await mia_context.close()
+    await other_context.close()

@@ -1,4 +1,4 @@
-"""Slack fails, and the page says so as Slack's client would; then it works again."""
+"""Slack fails, the page says so as Slack's client does, and Slack works again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from playwright.async_api import expect
 from yarl import URL
 
 from bot.devtools.sandbox import sandbox
-from tests.browser.sandbox_page import SandboxWindows, copy
+from tests.browser.sandbox_page import SandboxWindows, request_message
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -15,14 +15,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 async def test_slack_is_down_by_the_switch_and_comes_back(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-3001")
     ada = await windows.window("ada")
-    message = copy(ada, "Refund order A-3001?")
+    message = request_message(ada, "Refund order A-3001?")
     button = message.get_by_role("button", name="Pay the refund")
     await ada.get_by_label("How Slack works").select_option("down")
     await expect(ada.locator("#banner")).to_contain_text("Slack is down")
     await button.click()
-    trouble = message.get_by_role("alert")
-    await expect(trouble).to_contain_text("This app didn’t respond in time.")
-    await expect(trouble).to_contain_text("operation_timeout")
+    error = message.get_by_role("alert")
+    await expect(error).to_contain_text("This app didn’t respond in time.")
+    await expect(error).to_contain_text("operation_timeout")
     await ada.get_by_role("combobox", name="Message").fill("/signoff list")
     await ada.keyboard.press("Enter")
     await expect(ada.locator(".composer").get_by_role("alert")).to_contain_text("/signoff failed.")
@@ -31,15 +31,15 @@ async def test_slack_is_down_by_the_switch_and_comes_back(windows: SandboxWindow
     await expect(ada.locator("#banner")).to_be_hidden()
     await button.click()
     await expect(message).to_contain_text("Approved by Ada Approver")
-    await expect(trouble).to_have_count(0)
+    await expect(error).to_have_count(0)
 
 
-async def test_copies_that_could_not_be_posted_come_later_and_the_story_says_why(
+async def test_copies_that_could_not_be_posted_arrive_later_and_the_story_shows_the_error(
     windows: SandboxWindows,
 ) -> None:
     await windows.open_refund_request("A-3000")
     ada = await windows.window("ada")
-    await expect(copy(ada, "Refund order A-3000?")).to_be_visible()
+    await expect(request_message(ada, "Refund order A-3000?")).to_be_visible()
     await ada.get_by_label("How Slack works").select_option("limited")
     await expect(ada.locator("#banner")).to_contain_text("too many requests")
     await windows.start_refund("A-3002")
@@ -48,14 +48,14 @@ async def test_copies_that_could_not_be_posted_come_later_and_the_story_says_why
     await expect(copies).to_contain_text("due")
     await expect(copies.locator(".error")).not_to_be_empty()
     await ada.get_by_label("How Slack works").select_option("works")
-    await expect(copy(ada, "Refund order A-3002?")).to_be_visible(timeout=15_000)
+    await expect(request_message(ada, "Refund order A-3002?")).to_be_visible(timeout=15_000)
     await expect(copies).to_contain_text("shown")
 
 
-async def test_a_form_that_cannot_be_sent_stays_open_with_what_was_typed(windows: SandboxWindows) -> None:
+async def test_a_form_that_cannot_be_sent_stays_open_with_the_typed_text(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-3003")
     ada = await windows.window("ada")
-    await copy(ada, "Refund order A-3003?").get_by_role("button", name="Do not pay").click()
+    await request_message(ada, "Refund order A-3003?").get_by_role("button", name="Do not pay").click()
     modal = ada.get_by_role("dialog", name="Do not pay")
     await modal.get_by_label("Reason").fill("It was paid in May")
     windows.demo.slack.faults.down = True
@@ -65,7 +65,7 @@ async def test_a_form_that_cannot_be_sent_stays_open_with_what_was_typed(windows
     windows.demo.slack.faults.clear()
     await modal.get_by_role("button", name="Do not pay").click()
     await expect(modal).to_have_count(0)
-    await expect(copy(ada, "Refund order A-3003?")).to_contain_text("It was paid in May")
+    await expect(request_message(ada, "Refund order A-3003?")).to_contain_text("It was paid in May")
 
 
 async def test_the_page_says_when_the_sandbox_does_not_answer_and_goes_on_afterwards(
@@ -73,14 +73,14 @@ async def test_the_page_says_when_the_sandbox_does_not_answer_and_goes_on_afterw
 ) -> None:
     await windows.open_refund_request("A-3004")
     ada = await windows.window("ada")
-    await expect(copy(ada, "Refund order A-3004?")).to_be_visible()
+    await expect(request_message(ada, "Refund order A-3004?")).to_be_visible()
     windows.offline = True
     await ada.context.set_offline(True)
     await expect(ada.locator("#banner")).to_contain_text("The sandbox is gone")
     await ada.context.set_offline(False)
     await expect(ada.locator("#banner")).to_be_hidden()
     await windows.start_refund("A-3005")
-    await expect(copy(ada, "Refund order A-3005?")).to_be_visible()
+    await expect(request_message(ada, "Refund order A-3005?")).to_be_visible()
 
 
 async def test_the_page_goes_on_with_a_sandbox_that_was_started_again(windows: SandboxWindows) -> None:
