@@ -1,4 +1,4 @@
-"""The log: one line an entry, as text or JSON, and no secret in it."""
+"""Each log entry is one line, as text or JSON, without secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _restore_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     library_levels = {name: logging.getLogger(name).level for name in ("alembic", "aiohttp.access", "apscheduler")}
-    # The handlers of pytest are no part of this test.
+    # The handlers of pytest would write entries as well.
     for handler in handlers:
         root.removeHandler(handler)
     yield
@@ -39,13 +39,13 @@ def test_text_is_one_line_with_time_level_and_name(capsys: pytest.CaptureFixture
     log.set_up("info", "text", REDACT)
     logging.getLogger("engine.worker.runner").warning("run %s was taken over", "r1")
     out, err = capsys.readouterr()
-    at, _, rest = err.partition(" ")
+    time_text, _, entry = err.partition(" ")
     assert out == ""
-    assert at.endswith("+00:00")
-    assert rest == "warning engine.worker.runner: run r1 was taken over\n"
+    assert time_text.endswith("+00:00")
+    assert entry == "warning engine.worker.runner: run r1 was taken over\n"
 
 
-def test_json_has_what_programs_look_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_entry_in_json_has_its_fields_and_extras(capsys: pytest.CaptureFixture[str]) -> None:
     log.set_up("info", "json", REDACT)
     logging.getLogger("a").error("broke\nhere ü", extra={"run": "r1", "incident": "i1"})
     logging.getLogger("b").info("fine")
@@ -66,7 +66,7 @@ def test_below_the_level_nothing_is_written(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err == ""
 
 
-def test_chatty_libraries_are_heard_when_they_warn(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_warnings_of_chatty_libraries_are_written(capsys: pytest.CaptureFixture[str]) -> None:
     log.set_up("debug", "text", REDACT)
     for name in ("alembic.runtime", "aiohttp.access", "apscheduler.scheduler"):
         logging.getLogger(name).info("chat")
@@ -86,7 +86,7 @@ def test_secrets_are_struck_out_of_messages_and_tracebacks(capsys: pytest.Captur
     err = capsys.readouterr().err
     assert "hunter22" not in err
     assert err.count("(secret CRM)") == 3 if form == "text" else err.count("(secret CRM)") >= 2
-    # A secret as short as a word strikes out no words.
+    # A secret that is too short is not masked, because it would mask common words.
     assert " is on" in err
 
 

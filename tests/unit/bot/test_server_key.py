@@ -1,4 +1,4 @@
-"""The key of a server: made once, kept to its user, read again."""
+"""The key of a server is created once, readable for its user only, and read at each start."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_database_has_one_key_by_whatever_link_it_is_reached(tmp_path: Path) -
     assert server_key.load_codes(tmp_path / "link.db") == server_key.load_codes(tmp_path / "data" / "signoff.db")
 
 
-def test_a_key_is_for_its_user_alone_whatever_the_umask_and_never_printed(tmp_path: Path, umask: int) -> None:
+def test_only_its_user_may_read_a_key_with_any_umask_and_it_is_never_printed(tmp_path: Path, umask: int) -> None:
     codes = server_key.load_codes(tmp_path / "signoff.db")
     assert server_key.key_path(tmp_path / "signoff.db").stat().st_mode & 0o777 == 0o600
     assert codes.key.hex() not in repr(codes)
@@ -110,8 +110,8 @@ server_key.load_codes(Path(sys.argv[1]))
 """
 
 
-def test_a_kill_at_any_moment_while_the_key_is_made_leaves_a_whole_one_or_none(tmp_path: Path) -> None:
-    """The process dies before the first thing that it asks of the system, before the second, and so on."""
+def test_a_kill_at_any_moment_leaves_a_whole_key_or_none(tmp_path: Path) -> None:
+    """The process is killed before its first audit event, in the next round before its second, and so on."""
     for moment in range(1, 50):
         database = tmp_path / f"{moment}.db"
         process = subprocess.run(

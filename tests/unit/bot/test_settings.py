@@ -20,14 +20,14 @@ from bot.settings import Settings, SettingsError
 
 
 def problems_of(**values: str) -> list[str]:
-    """The sentences that these settings are refused with."""
+    """Load the settings, and return the sentences of the refusal."""
     with pytest.raises(SettingsError) as caught:
         settings.load({f"SIGNOFF_{name.upper()}": value for name, value in values.items()})
     assert str(caught.value) == "\n".join(caught.value.sentences)
     return caught.value.sentences
 
 
-def test_nothing_need_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_setting_is_required(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     loaded = settings.load({})
     assert loaded.database == tmp_path / "signoff" / "signoff.db"
@@ -39,7 +39,7 @@ def test_an_empty_database_is_the_default_one() -> None:
     assert settings.load({"SIGNOFF_DATABASE_URL": ""}).database_url == settings.default_database()
 
 
-def test_what_is_set_is_read() -> None:
+def test_set_values_are_read() -> None:
     loaded = settings.load(
         {
             "SIGNOFF_DATABASE_URL": "sqlite:////srv/signoff/a b%20ü.db",
@@ -156,7 +156,7 @@ def test_a_database_that_no_server_could_keep_is_refused(url: str, sentence: str
         "//signoff.example.com",
     ],
 )
-def test_a_public_address_that_would_be_more_than_an_address_is_refused(url: str) -> None:
+def test_a_public_address_that_is_more_than_an_address_is_refused(url: str) -> None:
     (sentence,) = problems_of(public_url=url)
     assert sentence.startswith("SIGNOFF_PUBLIC_URL: ")
 
@@ -177,13 +177,13 @@ def test_a_public_address_of_the_usual_kinds_is_taken(url: str) -> None:
 
 
 @given(st.text(alphabet=st.sampled_from('abz019.-_~%/:\\"<>&;?#@[]()| \n\r\té'), max_size=30))
-def test_what_is_taken_as_the_public_address_stays_itself_before_every_path(rest: str) -> None:
-    """What browsers make of it is what is written: no step up, no other host, nothing that ends an attribute."""
+def test_an_accepted_public_address_is_unchanged_before_every_path(suffix: str) -> None:
+    """Browsers read it as written: without `..`, without another host, without a character that ends an attribute."""
     try:
-        taken = setting_values.parse_public_url(f"https://e.example{rest}")
+        public_url = setting_values.parse_public_url(f"https://e.example{suffix}")
     except ValueError:
         return
-    link = f"{taken}/r/token"
+    link = f"{public_url}/r/token"
     assert urljoin(link, link) == link
     assert html.escape(link) == link
     assert urlsplit(link).path.endswith("/r/token")
@@ -191,18 +191,18 @@ def test_what_is_taken_as_the_public_address_stays_itself_before_every_path(rest
 
 
 @pytest.mark.parametrize("address", ['https://slack.com/"><b>', "https://slack.com/api?x", "https://a@slack.com/", "x"])
-def test_an_address_of_slack_that_is_none_is_told(address: str) -> None:
+def test_an_invalid_address_of_slack_is_refused(address: str) -> None:
     assert problems_of(slack_api_url=address) == ["SIGNOFF_SLACK_API_URL: must look like https://slack.com/api/."]
 
 
 @pytest.mark.parametrize("host", ["", " ", "a b", "0.0.0.0/0", "a..b", "a\0b"])
-def test_a_host_that_is_none_is_told_and_an_empty_one_is_not_every_address(host: str) -> None:
+def test_an_invalid_host_is_refused_and_an_empty_host_is_not_every_address(host: str) -> None:
     (sentence,) = problems_of(host=host)
     assert sentence.startswith("SIGNOFF_HOST: must be an address of this machine")
 
 
 @pytest.mark.parametrize("name", ["", "crm", "CRM-TOKEN", "1ST", "CRM TOKEN", "CRM.TOKEN", "_X", "É"])
-def test_a_secret_without_a_usable_name_is_told(name: str) -> None:
+def test_a_secret_without_a_usable_name_is_refused(name: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings.load({f"SIGNOFF_SECRET_{name}": "hunter22"})
     (sentence,) = caught.value.sentences
@@ -210,7 +210,7 @@ def test_a_secret_without_a_usable_name_is_told(name: str) -> None:
     assert "hunter22" not in sentence
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     sentences = problems_of(
         operatr="lee@example.com",
         nonsense="1",
@@ -235,7 +235,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     assert "SIGNOFF_LOG_LEVEL: must be 'debug', 'info', 'warning' or 'error'." in sentences
 
 
-def test_what_can_be_used_is_read_beside_what_cannot(tmp_path: Path) -> None:
+def test_usable_values_are_read_beside_unusable_ones(tmp_path: Path) -> None:
     values = {"SIGNOFF_PORT": "many", "SIGNOFF_OPERATOR": "nobody", "SIGNOFF_HOST": "::1", "SIGNOFF_PROT": "1"}
     loaded = settings.read(values, database=tmp_path / "a.db")
     assert (loaded.settings.host, loaded.settings.port, loaded.settings.operator) == ("::1", 8000, "")
@@ -248,12 +248,12 @@ def test_what_can_be_used_is_read_beside_what_cannot(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["many", "", "80.5", "0", "65536", "-1"])
-def test_a_port_that_is_none_is_told_in_our_words(port: str) -> None:
+def test_an_invalid_port_is_refused_with_an_example(port: str) -> None:
     assert problems_of(port=port) == ["SIGNOFF_PORT: must be a whole number from 1 to 65535, like 8000."]
     assert settings.read({"SIGNOFF_PORT": "65535"}).settings.port == 65535
 
 
-def test_a_token_of_another_kind_is_told_what_it_must_be() -> None:
+def test_a_token_of_another_kind_is_refused_with_the_right_prefix() -> None:
     values = {"slack_app_token": "xoxb-1", "slack_bot_token": "xapp-1"}
     assert problems_of(**values) == [
         "SIGNOFF_SLACK_BOT_TOKEN: must begin with xoxb-.",
@@ -274,7 +274,7 @@ def test_without_a_file_there_is_the_environment(tmp_path: Path) -> None:
     assert settings.load_environment(tmp_path / ".env") == dict(os.environ)
 
 
-def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes("SIGNOFF_OPERATOR=lee@example.com".encode("utf-16"))
     with pytest.raises(SettingsError) as caught:
@@ -282,7 +282,7 @@ def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
     assert caught.value.sentences == [f"{file} is not text in UTF-8."]
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.mkdir()
     with pytest.raises(SettingsError) as caught:
@@ -291,7 +291,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fifo", "device", "large", "nul", "broken"])
-def test_a_file_that_holds_no_settings_is_told_at_once(tmp_path: Path, kind: str) -> None:
+def test_a_file_that_holds_no_settings_is_refused(tmp_path: Path, kind: str) -> None:
     file = tmp_path / ".env"
     if kind == "fifo":
         os.mkfifo(file)
@@ -322,7 +322,7 @@ def test_a_mark_of_an_editor_at_the_start_of_the_file_hides_no_setting(tmp_path:
     assert settings.load_environment(file)["SIGNOFF_TEST_MARK"] == "1"
 
 
-def test_what_is_given_is_all_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_passed_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNOFF_HOST", "9.9.9.9")
     assert settings.load({"SIGNOFF_DATABASE_URL": "sqlite:////tmp/signoff.db"}).host == "127.0.0.1"
 
@@ -335,8 +335,8 @@ def test_a_secret_too_short_to_be_hidden_is_refused(value: str) -> None:
     assert sentence.startswith("SIGNOFF_SECRET_PIN: must have at least 4 characters")
 
 
-@pytest.mark.parametrize("written", [json.dumps, quote, lambda text: base64.b64encode(text.encode()).decode()])
-def test_credentials_are_struck_out_however_they_are_escaped(written: Callable[[str], str]) -> None:
+@pytest.mark.parametrize("escape", [json.dumps, quote, lambda text: base64.b64encode(text.encode()).decode()])
+def test_credentials_are_struck_out_however_they_are_escaped(escape: Callable[[str], str]) -> None:
     password = 'p"a\\ss w0rd'
     url = f"smtps://me:{quote(password, safe='')}@mail.example.com"
     values = {
@@ -344,8 +344,8 @@ def test_credentials_are_struck_out_however_they_are_escaped(written: Callable[[
         "SIGNOFF_EMAIL_FROM": "s@example.com",
         "SIGNOFF_PUBLIC_URL": "https://s.example.com",
     }
-    assert "ss w0rd" not in settings.load(values).redact(f"it was {written(password)}, {url}")
-    assert "(the password of the mail server)" in settings.load(values).redact(written(password))
+    assert "ss w0rd" not in settings.load(values).redact(f"it was {escape(password)}, {url}")
+    assert "(the password of the mail server)" in settings.load(values).redact(escape(password))
 
 
 @pytest.mark.parametrize("value", ["15", "20001", "-1", "many", "", "1e3", "500.5"])

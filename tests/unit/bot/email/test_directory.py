@@ -1,4 +1,4 @@
-"""The directory that adds email to another one."""
+"""The directory that adds email to another directory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOGIN = Person("p3", "root", (Address("terminal", "root"),))
 
 
 class SlackLikeDirectory:
-    """Reaches people by their account, and knows none of the addresses that it is asked for."""
+    """A directory that reaches people by their account, and resolves no reference."""
 
     def asks(self, reference: Reference) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""What people see: the card of every copy, in every state."""
+"""The card of every delivery, in every state."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tests.support.run_in_memory import EVE, LEE, opening_of, request_of
 WHEN = "2026-03-02 09:00 UTC"
 
 
-def view(step: str = "- {id: words, uses: set, with: {text: draft}, gate: {}}", **changes: Any) -> RequestView:
+def request_view(step: str = "- {id: words, uses: set, with: {text: draft}, gate: {}}", **changes: Any) -> RequestView:
     inputs = changes.pop("inputs", {})
     opening = opening_of(step, **inputs)
     request = request_of(opening, **changes.pop("model", {}))
-    made = RequestView(
+    request_view = RequestView(
         model=request,
         run="r1",
         run_status=RunStatus.WAITING,
@@ -47,10 +47,12 @@ def view(step: str = "- {id: words, uses: set, with: {text: draft}, gate: {}}", 
         reject_label=opening.reject_label,
         decision=None,
     )
-    return replace_fields(made, **changes)
+    return replace_fields(request_view, **changes)
 
 
-def decided(request: RequestView, *edits: Edit, state: RequestState = RequestState.APPROVED, **changes: Any) -> Any:
+def decided_request(
+    request: RequestView, *edits: Edit, state: RequestState = RequestState.APPROVED, **changes: Any
+) -> Any:
     decision = DecisionView(
         id="d1",
         person=LEE,
@@ -60,22 +62,22 @@ def decided(request: RequestView, *edits: Edit, state: RequestState = RequestSta
         assurance="code",
         decided_at=START,
     )
-    closed = replace_fields(request.model, state=state, closed_at=START, closed_by=LEE)
-    return replace_fields(request, model=closed, decision=replace_fields(decision, **changes))
+    closed_request = replace_fields(request.model, state=state, closed_at=START, closed_by=LEE)
+    return replace_fields(request, model=closed_request, decision=replace_fields(decision, **changes))
 
 
-def closed(state: RequestState, **changes: Any) -> RequestView:
-    return view(model={"state": state, "closed_at": START, **changes})
+def closed_request(state: RequestState, **changes: Any) -> RequestView:
+    return request_view(model={"state": state, "closed_at": START, **changes})
 
 
 def fields_of(value: dict[str, Value], gate: str = "{edit: []}") -> dict[str, CardField]:
-    given = {f"v{index}": item for index, item in enumerate(value.values())}
+    values = {f"v{index}": item for index, item in enumerate(value.values())}
     names = ", ".join(f"{name}: '{{{{ inputs.any.v{index} }}}}'" for index, name in enumerate(value))
-    request = view(f"- {{id: words, uses: set, with: {{{names}}}, gate: {gate}}}", inputs={"any": given})
-    return {one.path: one for one in request_content.content_fields(request)}
+    request = request_view(f"- {{id: words, uses: set, with: {{{names}}}, gate: {gate}}}", inputs={"any": values})
+    return {field.path: field for field in request_content.content_fields(request)}
 
 
-# -- what cannot be seen is made visible --------------------------------------------------------------------
+# -- hidden characters are made visible ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_a_character_that_hides_itself_or_turns_the_text_is_shown_as_its_number(
 
 
 @pytest.mark.parametrize("text", ["plain", "two\nlines\tand a tab", "Grüße, 日本語 שלום", "☀\ufe0f", "é", "¢ € – ’"])
-def test_what_can_be_read_is_left_alone(text: str) -> None:
+def test_readable_text_is_unchanged(text: str) -> None:
     assert characters.visible(text) == text
 
 
@@ -113,7 +115,7 @@ def test_what_can_be_read_is_left_alone(text: str) -> None:
         "co\u00adop", "Do\u00adnau\u00addampf.",
     ],
 )  # fmt: skip
-def test_what_spelling_and_emoji_need_is_shown_as_it_was_written(text: str) -> None:
+def test_hidden_characters_that_spelling_and_emoji_need_are_unchanged(text: str) -> None:
     assert characters.visible(text) == text
     assert characters.hidden(text) == []
 
@@ -128,7 +130,7 @@ def test_what_spelling_and_emoji_need_is_shown_as_it_was_written(text: str) -> N
         "pay\u00adpal.example", "pay@b\u00adank", "https://e\u00advil", "co\u00ad op", "co\u00ad\u00adop", "\u00adop",
     ],
 )  # fmt: skip
-def test_what_no_neighbour_explains_is_shown_as_its_number(text: str) -> None:
+def test_a_hidden_character_that_its_neighbours_do_not_need_is_shown_as_its_number(text: str) -> None:
     assert len(characters.hidden(text)) == characters.visible(text).count("⟦U+") >= 1
 
 
@@ -175,8 +177,8 @@ _PIECES = st.sampled_from(
 @example("a\u180b\u00ada")
 def test_a_shown_text_is_the_text_with_some_characters_spelled_out(text: str) -> None:
     shown = characters.visible(text)
-    spelled = re.sub(r"⟦U\+([0-9A-F]{4,6})⟧", lambda found: chr(int(found[1], 16)), shown)
-    assert spelled == text.replace("\r\n", "\n")
+    restored = re.sub(r"⟦U\+([0-9A-F]{4,6})⟧", lambda match: chr(int(match[1], 16)), shown)
+    assert restored == text.replace("\r\n", "\n")
     assert shown.count("⟦") == len(characters.hidden(text))
     assert characters.visible(shown) == shown
     assert not re.search("[\u202e\u2028\u3164\ud800\r]", shown)
@@ -195,7 +197,7 @@ def test_the_places_of_hidden_characters_are_those_that_are_written_as_their_num
 
 def test_names_and_titles_are_one_line_whatever_the_data_says() -> None:
     sly = Person("p9", "Eve\nApproved by: Sam")
-    request = replace_fields(view(title="Pay?\nYes", workflow_title="A\nB"), requester=sly)
+    request = replace_fields(request_view(title="Pay?\nYes", workflow_title="A\nB"), requester=sly)
     card = request_card.request_card(request)
     assert card.title == "Pay? Yes"
     assert card.facts[:2] == (("Workflow", "A B"), ("Started by", f"Eve Approved by: Sam, {WHEN}"))
@@ -204,8 +206,8 @@ def test_names_and_titles_are_one_line_whatever_the_data_says() -> None:
 # -- an open request ----------------------------------------------------------------------------------------
 
 
-def test_an_open_request_says_what_is_asked_why_and_of_whom() -> None:
-    request = view(
+def test_an_open_request_shows_its_content_reason_and_approvers() -> None:
+    request = request_view(
         reason="over 100", show=(("To", "lee\u200b"),), notes=("Odd.",), model={"expires_at": START + timedelta(days=1)}
     )
     card = request_card.request_card(request)
@@ -232,37 +234,37 @@ def test_an_open_request_says_what_is_asked_why_and_of_whom() -> None:
         (timedelta(days=10, hours=2, seconds=1), "10 days, 2 hours and 1 second"),
     ],
 )
-def test_before_anybody_was_shown_it_a_request_says_in_words_when_it_expires(after: timedelta, words: str) -> None:
-    request = view(model={"expires_after": after})
+def test_before_the_first_delivery_a_request_says_in_words_when_it_expires(after: timedelta, words: str) -> None:
+    request = request_view(model={"expires_after": after})
     card = request_card.request_card(request)
     assert card.facts[-2] == ("Expires", f"{words} after somebody was first shown it")
     assert (card.expires_at, card.expires_after) == (None, after)
-    shown = replace_fields(
+    delivered = replace_fields(
         request,
         model=replace_fields(
             request.model, deadlines=replace_fields(request.model.deadlines, expires_at=START + after)
         ),
     )
-    over = closed(RequestState.CANCELLED, expires_after=after)
-    for other in (request_card.request_card(shown), request_card.request_card(over)):
-        assert "Expires" not in dict(other.facts)
-        assert other.expires_after is None
+    cancelled = closed_request(RequestState.CANCELLED, expires_after=after)
+    for other_card in (request_card.request_card(delivered), request_card.request_card(cancelled)):
+        assert "Expires" not in dict(other_card.facts)
+        assert other_card.expires_after is None
 
 
-def test_a_request_after_a_step_asks_about_what_it_produced() -> None:
-    card = request_card.request_card(view("- {id: words, uses: set, with: {x: 1}, gate: {at: after}}"))
+def test_a_request_after_a_step_asks_about_its_output() -> None:
+    card = request_card.request_card(request_view("- {id: words, uses: set, with: {x: 1}, gate: {at: after}}"))
     assert ("Asks about", "what step words (set) produced") in card.facts
 
 
 def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
-    request = view(approve_label="Take", reject_label="Leave\u202e", confirm="Sure?\u202e")
+    request = request_view(approve_label="Take", reject_label="Leave\u202e", confirm="Sure?\u202e")
     assert request_card.request_card(request).actions == (
         CardAction(verdict="approve", label="Take", confirm="Sure?⟦U+202E⟧", primary=True),
         CardAction(verdict="edit", label="Edit"),
         CardAction(verdict="reject", label="Leave⟦U+202E⟧"),
     )
-    bare = view("- {id: words, uses: set, with: {text: draft}, gate: {edit: []}}")
-    assert [one.verdict for one in request_card.request_card(bare).actions] == ["approve", "reject"]
+    without_edits = request_view("- {id: words, uses: set, with: {text: draft}, gate: {edit: []}}")
+    assert [action.verdict for action in request_card.request_card(without_edits).actions] == ["approve", "reject"]
 
 
 # -- a closed request ---------------------------------------------------------------------------------------
@@ -271,24 +273,27 @@ def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        (decided(view()), f"Approved by Lee at {WHEN}."),
-        (decided(view(), Edit(("text",), "text", "draft", "x")), f"Approved with edits by Lee at {WHEN}."),
+        (decided_request(request_view()), f"Approved by Lee at {WHEN}."),
         (
-            decided(view(), state=RequestState.REJECTED, reason="too\u200b much"),
+            decided_request(request_view(), Edit(("text",), "text", "draft", "x")),
+            f"Approved with edits by Lee at {WHEN}.",
+        ),
+        (
+            decided_request(request_view(), state=RequestState.REJECTED, reason="too\u200b much"),
             f"Rejected by Lee at {WHEN}. Reason: too⟦U+200B⟧ much",
         ),
         (
-            closed(RequestState.REJECTED),
+            closed_request(RequestState.REJECTED),
             f"Expired at {WHEN} without a decision; it was rejected automatically.",
         ),
-        (closed(RequestState.EXPIRED), f"Expired at {WHEN} without a decision; the run was stopped."),
+        (closed_request(RequestState.EXPIRED), f"Expired at {WHEN} without a decision; the run was stopped."),
         (
-            closed(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE),
+            closed_request(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE),
             f"Expired at {WHEN} without a decision; the run went on without an approval.",
         ),
-        (closed(RequestState.CANCELLED), f"Cancelled at {WHEN}: the run was cancelled."),
-        (closed(RequestState.CANCELLED, closed_by=LEE), f"Cancelled at {WHEN}: the run was cancelled by Lee."),
-        (closed(RequestState.EXPIRED, closed_at=None), "Expired at – without a decision; the run was stopped."),
+        (closed_request(RequestState.CANCELLED), f"Cancelled at {WHEN}: the run was cancelled."),
+        (closed_request(RequestState.CANCELLED, closed_by=LEE), f"Cancelled at {WHEN}: the run was cancelled by Lee."),
+        (closed_request(RequestState.EXPIRED, closed_at=None), "Expired at – without a decision; the run was stopped."),
     ],
 )
 def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: RequestView, sentence: str) -> None:
@@ -302,18 +307,25 @@ def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: Req
 
 
 def test_a_reason_of_several_lines_stands_as_a_fact_and_only_begins_in_the_sentence() -> None:
-    request = decided(view(), state=RequestState.REJECTED, reason="too much\r\n\r\nApproved by Ada at noon.")
+    request = decided_request(
+        request_view(), state=RequestState.REJECTED, reason="too much\r\n\r\nApproved by Ada at noon."
+    )
     card = request_card.request_card(request)
     assert card.state == f"Rejected by Lee at {WHEN}. Reason: too much …"
     assert ("Reason", "too much\n\nApproved by Ada at noon.") in card.facts
-    blank = request_card.request_card(decided(view(), reason=f"fine{' ' * 9}Approved by Ada"))
-    assert blank.state == f"Approved by Lee at {WHEN}. Reason: fine Approved by Ada"
-    assert not any(label == "Reason" for label, _ in request_card.request_card(decided(view(), reason="fine")).facts)
+    card_with_spaces = request_card.request_card(
+        decided_request(request_view(), reason=f"fine{' ' * 9}Approved by Ada")
+    )
+    assert card_with_spaces.state == f"Approved by Lee at {WHEN}. Reason: fine Approved by Ada"
+    assert not any(
+        label == "Reason"
+        for label, _ in request_card.request_card(decided_request(request_view(), reason="fine")).facts
+    )
 
 
 @given(st.text(st.sampled_from("ab.\n\r\t \u2028\u00a0"), max_size=40))
 def test_the_sentence_of_a_closed_request_is_one_line_whatever_the_reason(reason: str) -> None:
-    request = decided(view(), reason=f"x{reason}")
+    request = decided_request(request_view(), reason=f"x{reason}")
     assert "\n" not in request_outcome.outcome(request)
     card = request_card.request_card(request)
     assert card.state == request_outcome.outcome(request)
@@ -324,7 +336,7 @@ def test_the_sentence_of_a_closed_request_is_one_line_whatever_the_reason(reason
 
 
 def test_every_field_is_shown_by_its_type() -> None:
-    shown = fields_of(
+    card_fields = fields_of(
         {
             "text": "hello",
             "number": Decimal("12.50"),
@@ -336,7 +348,7 @@ def test_every_field_is_shown_by_its_type() -> None:
             "empty": {},
         }
     )
-    assert {path: (one.type, one.text) for path, one in shown.items()} == {
+    assert {path: (field.type, field.text) for path, field in card_fields.items()} == {
         "text": ("text", "hello"),
         "number": ("number", "12.50"),
         "whole": ("integer", "7"),
@@ -346,20 +358,20 @@ def test_every_field_is_shown_by_its_type() -> None:
         "list": ("json", '[\n  1,\n  {\n    "a": null\n  }\n]'),
         "empty": ("json", "{}"),
     }
-    assert not any(one.editable for one in shown.values())
+    assert not any(field.editable for field in card_fields.values())
 
 
 def test_nested_mappings_are_shown_part_by_part_down_to_a_depth_and_then_as_json() -> None:
-    shown = fields_of({"a": {"b": {"c": {"d": 1}}, "e": 2}})
-    assert {path: one.text for path, one in shown.items()} == {"a.b.c": '{\n  "d": 1\n}', "a.e": "2"}
+    card_fields = fields_of({"a": {"b": {"c": {"d": 1}}, "e": 2}})
+    assert {path: field.text for path, field in card_fields.items()} == {"a.b.c": '{\n  "d": 1\n}', "a.e": "2"}
 
 
 def test_an_editable_place_inside_of_a_list_is_shown_by_itself() -> None:
-    shown = fields_of(
+    card_fields = fields_of(
         {"a": [{"b": 1, "c": [2, 3]}, "x"], "m": {"amount": "1", "currency": "EUR"}, "z": [1]},
         gate="{edit: {a.0.b: {type: integer, label: Count}, m.amount: }}",
     )
-    assert {path: (one.label, one.text, one.editable) for path, one in shown.items()} == {
+    assert {path: (field.label, field.text, field.editable) for path, field in card_fields.items()} == {
         "a.0.b": ("Count", "1", True),
         "a.0.c": ("a.0.c", "[\n  2,\n  3\n]", False),
         "a.1": ("a.1", "x", False),
@@ -370,12 +382,12 @@ def test_an_editable_place_inside_of_a_list_is_shown_by_itself() -> None:
 
 
 def test_an_editable_mapping_is_never_taken_apart() -> None:
-    shown = fields_of({"a": {"b": {"c": 1}}}, gate="{}")
-    assert [(path, one.editable) for path, one in shown.items()] == [("a", True)]
+    card_fields = fields_of({"a": {"b": {"c": 1}}}, gate="{}")
+    assert [(path, field.editable) for path, field in card_fields.items()] == [("a", True)]
 
 
 def test_a_hundred_fields_are_a_hundred_fields() -> None:
-    request = view(
+    request = request_view(
         "- {id: words, uses: set, with: {all: '{{ inputs.any }}'}, gate: {edit: []}}",
         inputs={"any": {f"k{index}": index for index in range(100)}},
     )
@@ -398,33 +410,35 @@ def test_the_name_of_a_field_cannot_look_like_another_line() -> None:
 
 def test_a_secret_is_shown_by_its_name() -> None:
     step = "- {id: send, uses: call, with: {to: x, headers: {token: 'Bearer {{ secret.BANK }}'}}, gate: {}}"
-    shown = {one.path: one.text for one in request_content.content_fields(view(step))}
-    assert shown["headers.token"] == "Bearer •••• (secret BANK)"
+    texts = {field.path: field.text for field in request_content.content_fields(request_view(step))}
+    assert texts["headers.token"] == "Bearer •••• (secret BANK)"
 
 
-def test_an_edited_field_shows_what_was_approved_and_what_stood_there_before() -> None:
-    (field,) = request_content.content_fields(decided(view(), Edit(("text",), "text", "draft", "better\u200b")))
+def test_an_edited_field_shows_the_approved_and_the_old_value() -> None:
+    (field,) = request_content.content_fields(
+        decided_request(request_view(), Edit(("text",), "text", "draft", "better\u200b"))
+    )
     assert (field.text, field.before) == ("better⟦U+200B⟧", "draft")
 
 
 def test_an_edit_is_shown_wherever_in_a_field_it_was_made() -> None:
-    request = view("- {id: words, uses: set, with: {a: {b: 1}, c: 2}, gate: {}}")
-    inside, other = request_content.content_fields(decided(request, Edit(("a", "b"), "b", 1, 5)))
-    assert (inside.text, inside.before) == ('{\n  "b": 5\n}', '{\n  "b": 1\n}')
-    assert (other.text, other.before) == ("2", None)
+    request = request_view("- {id: words, uses: set, with: {a: {b: 1}, c: 2}, gate: {}}")
+    edited_field, other_field = request_content.content_fields(decided_request(request, Edit(("a", "b"), "b", 1, 5)))
+    assert (edited_field.text, edited_field.before) == ('{\n  "b": 5\n}', '{\n  "b": 1\n}')
+    assert (other_field.text, other_field.before) == ("2", None)
 
 
 def test_an_edit_that_changes_the_shape_is_shown_as_a_whole() -> None:
-    request = view("- {id: words, uses: set, with: {a: {b: 1}}, gate: {}}")
-    (field,) = request_content.content_fields(decided(request, Edit(("a",), "a", {"b": 1}, [2])))
+    request = request_view("- {id: words, uses: set, with: {a: {b: 1}}, gate: {}}")
+    (field,) = request_content.content_fields(decided_request(request, Edit(("a",), "a", {"b": 1}, [2])))
     assert (field.path, field.text, field.before) == ("a", "[\n  2\n]", '{\n  "b": 1\n}')
 
 
-# -- copies and alerts --------------------------------------------------------------------------------------
+# -- deliveries and alerts ----------------------------------------------------------------------------------
 
 
-def run(**changes: Any) -> RunView:
-    ours = {
+def run_view(**changes: Any) -> RunView:
+    defaults = {
         "id": "r1",
         "workflow": "demo",
         "workflow_title": "Demo",
@@ -434,19 +448,21 @@ def run(**changes: Any) -> RunView:
         "origin": Origin(surface="api"),
         "started_at": START,
     }
-    return samples.run(**{**ours, **changes})
+    return samples.run(**{**defaults, **changes})
 
 
 def alert(topic: str | None, request: RequestView | None = None, **changes: Any) -> Any:
     copy = DeliveryContent(
-        delivery="c1", kind=DeliveryKind.ALERT, topic=topic, person=LEE, run=run(**changes), request=request
+        delivery="c1", kind=DeliveryKind.ALERT, topic=topic, person=LEE, run=run_view(**changes), request=request
     )
     return cards.card(copy)
 
 
 def test_the_copy_of_a_request_is_the_card_of_the_request() -> None:
-    request = view()
-    copy = DeliveryContent(delivery="c1", kind=DeliveryKind.REQUEST, topic=None, person=LEE, run=run(), request=request)
+    request = request_view()
+    copy = DeliveryContent(
+        delivery="c1", kind=DeliveryKind.REQUEST, topic=None, person=LEE, run=run_view(), request=request
+    )
     assert cards.card(copy) == request_card.request_card(request)
 
 
@@ -462,7 +478,7 @@ def test_the_copy_of_a_request_is_the_card_of_the_request() -> None:
         ("unreachable", "Demo: nobody can be reached for “A request”"),
     ],
 )
-def test_an_alert_says_what_happened_and_what_to_do(topic: str | None, title: str) -> None:
+def test_an_alert_shows_the_event_and_what_to_do(topic: str | None, title: str) -> None:
     status = RunStatus.NEEDS_ATTENTION if topic == "needs_attention" else RunStatus.FAILED
     card = alert(topic, error="It\u200b broke.", status=status)
     assert (card.kind, card.title, card.run, card.request, card.actions) == (DeliveryKind.ALERT, title, "r1", None, ())
@@ -475,19 +491,19 @@ def test_an_alert_says_what_happened_and_what_to_do(topic: str | None, title: st
     assert card.facts[4][0] == "What to do"
 
 
-def test_an_alert_about_the_end_of_a_run_says_what_the_outcome_says() -> None:
-    request = replace_fields(closed(RequestState.EXPIRED), title="Pay?")
-    told = alert("expired", request, status=RunStatus.EXPIRED)
-    assert told.request is None
-    assert told.facts[3:] == (
+def test_an_alert_about_the_end_of_a_run_shows_the_outcome_of_the_request() -> None:
+    request = replace_fields(closed_request(RequestState.EXPIRED), title="Pay?")
+    expiry_alert = alert("expired", request, status=RunStatus.EXPIRED)
+    assert expiry_alert.request is None
+    assert expiry_alert.facts[3:] == (
         ("Pay?", request_outcome.outcome(request)),
         ("What to do", "The run was stopped. Start it again if it is still needed."),
     )
-    other = alert("stuck", request, status=RunStatus.EXPIRED)
-    assert [name for name, _ in other.facts[3:]] == ["What to do"], "it is about something else"
+    other_alert = alert("stuck", request, status=RunStatus.EXPIRED)
+    assert [name for name, _ in other_alert.facts[3:]] == ["What to do"], "the alert is about another problem"
 
 
 def test_an_alert_about_a_request_names_it() -> None:
-    card = alert("unseen", view(title="Pay?"))
+    card = alert("unseen", request_view(title="Pay?"))
     assert (card.title, card.request) == ("Demo: nobody has seen “Pay?” yet", "q1")
     assert [name for name, _ in card.facts] == ["Workflow", "Run", "Started by", "What to do"]

@@ -1,4 +1,4 @@
-"""Where a text may be cut, and which way its lines run."""
+"""Where a text may be cut, and the direction of its lines."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ TEXTS = st.lists(st.sampled_from(["", " ", "a", "a.b", "1", "ש", "- ש 5", "\N{
 )
 
 
-_SIGNS = st.sampled_from(
+_PIECES = st.sampled_from(
     ["a", " ", "\n", "\r\n", "e\u0301", "\u1100\u1161\u11a8", "\u1100\u1161", "\uac00\u11a8", "\u0915\u094d\u0937",
      "\U0001f469\u200d\U0001f4bb", "\U0001f1e9\U0001f1ea", "\U0001f44d\U0001f3fd", "1\ufe0f\u20e3", "⟦U+202E⟧"]
 )  # fmt: skip
 
 
-@given(st.lists(_SIGNS, max_size=12), st.integers(0, 80))
-def test_a_cut_splits_nothing_that_people_see_as_one_character(signs: list[str], index: int) -> None:
-    text = "".join(signs)
+@given(st.lists(_PIECES, max_size=12), st.integers(0, 80))
+def test_a_cut_splits_nothing_that_people_see_as_one_character(pieces: list[str], index: int) -> None:
+    text = "".join(pieces)
     index = min(index, len(text))
-    ends = {0, *(found.end() for found in regex.finditer(r"\X", text))}
+    ends = {0, *(match.end() for match in regex.finditer(r"\X", text))}
     cut = characters.boundary(text, index)
     assert cut <= index
     assert cut in ends or not any(0 < end <= index for end in ends)
@@ -66,15 +66,15 @@ def test_a_text_is_taken_apart_where_its_lines_begin_to_run_the_other_way(text: 
 
 
 def test_as_many_empty_lines_as_a_text_may_have_are_taken_apart_once() -> None:
-    # Moved one by one to the front of a list, these took longer than a server may stand still.
+    # Moving these lines one by one to the front of a list would block the server for too long.
     lines = "\n" * 99_998
     assert characters.stretches(f"ש{lines}a") == ["ש", f"{lines[1:]}a"]
 
 
-def test_letters_that_run_from_the_right_are_where_they_are_looked_for() -> None:
+def test_all_letters_that_run_from_right_to_left_are_known() -> None:
     from_the_right = [chr(code) for code in range(0x110000) if unicodedata.bidirectional(chr(code)) in ("R", "AL")]
-    kept = [one for one in from_the_right if len(characters.stretches(f"{one}\na")) == 1]
-    assert [f"{ord(one):04X}" for one in kept] == ["200F"], "a mark, which is shown by its number"
+    missed = [letter for letter in from_the_right if len(characters.stretches(f"{letter}\na")) == 1]
+    assert [f"{ord(letter):04X}" for letter in missed] == ["200F"], "this mark is shown as its number"
 
 
 @given(TEXTS)
@@ -85,12 +85,12 @@ def test_nothing_is_lost_or_added_and_no_empty_line_stands_where_it_would_not_be
 
 
 @given(TEXTS, st.integers(0, 300))
-def test_what_is_cut_has_room_with_all_that_stands_around_its_lines(text: str, room: int) -> None:
+def test_a_cut_text_fits_with_the_markup_around_its_lines(text: str, room: int) -> None:
     cut = truncate.cut(text, room)
     assert text.startswith(cut.text)
     parts = truncate.stretched(cut.text)
-    framed = [f'<div dir="auto">{truncate.markup(part)}</div>' for part in parts]
-    html = "".join(framed) if len(parts) > 1 else str(truncate.markup(cut.text))
+    wrapped = [f'<div dir="auto">{truncate.markup(part)}</div>' for part in parts]
+    html = "".join(wrapped) if len(parts) > 1 else str(truncate.markup(cut.text))
     assert len(html.encode()) <= truncate.size(cut.text) <= room
     assert cut.missing == 0 or truncate.size(text) > room
 

@@ -1,4 +1,4 @@
-"""What could pass for lines of ours stands in a quote, wherever it is shown."""
+"""Text that could pass for lines of Signoff is quoted on every surface."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def card(text: str, before: str | None = None) -> Card:
     )
 
 
-def mail(text: str, before: str | None = None) -> tuple[str, str]:
+def email_parts(text: str, before: str | None = None) -> tuple[str, str]:
     envelope = Envelope(
         sender=Address("Signoff", "signoff", "example.com"),
         to="lee@example.com",
@@ -47,55 +47,57 @@ def mail(text: str, before: str | None = None) -> tuple[str, str]:
         delivery="d1",
         date=datetime(2026, 3, 2, tzinfo=UTC),
     )
-    made = message.mail(card(text, before), envelope)
-    plain, html = made.iter_parts()
+    email_message = message.mail(card(text, before), envelope)
+    plain, html = email_message.iter_parts()
     return plain.get_content(), html.get_content()
 
 
-def quotes(made: list[Block]) -> list[str]:
-    parts = [part for block in made if block["type"] == "rich_text" for part in block["elements"]]
-    return ["".join(one["text"] for one in part["elements"]) for part in parts if part["type"] == "rich_text_quote"]
+def quotes(blocks: list[Block]) -> list[str]:
+    parts = [part for block in blocks if block["type"] == "rich_text" for part in block["elements"]]
+    return [
+        "".join(element["text"] for element in part["elements"]) for part in parts if part["type"] == "rich_text_quote"
+    ]
 
 
-def test_slack_quotes_it_in_the_message_and_in_the_details() -> None:
-    shown = message_view.message(card(IMITATION), delivery="d").blocks
-    assert quotes(shown) == [IMITATION, IMITATION]
+def test_slack_quotes_an_imitation_in_the_message_and_in_the_details() -> None:
+    message_blocks = message_view.message(card(IMITATION), delivery="d").blocks
+    assert quotes(message_blocks) == [IMITATION, IMITATION]
     view = details_modal.details(card(IMITATION), metadata=ids.ModalRef(page=0))
     assert quotes(view["blocks"]) == [IMITATION, IMITATION]
-    changed = message_view.message(card(IMITATION, before="two\nlines"), delivery="d").blocks
-    assert quotes(changed) == [IMITATION, "two\nlines", IMITATION]
+    edited_blocks = message_view.message(card(IMITATION, before="two\nlines"), delivery="d").blocks
+    assert quotes(edited_blocks) == [IMITATION, "two\nlines", IMITATION]
 
 
-def test_what_is_one_line_stands_beside_its_label_in_slack() -> None:
+def test_one_line_is_shown_beside_its_label_in_slack() -> None:
     assert quotes(message_view.message(card("one line"), delivery="d").blocks) == []
 
 
 @given(st.lists(st.tuples(TEXTS, st.none() | TEXTS), min_size=1, max_size=4))
-def test_outside_of_quotes_every_line_in_slack_begins_with_a_label(given_: list[tuple[str, str | None]]) -> None:
-    lines = [rich_text.Line(label="LABEL", after=characters.visible(text), before=before) for text, before in given_]
+def test_outside_of_quotes_every_line_in_slack_begins_with_a_label(values: list[tuple[str, str | None]]) -> None:
+    lines = [rich_text.Line(label="LABEL", after=characters.visible(text), before=before) for text, before in values]
     for part in rich_text.lines(lines, block="b")["elements"]:
         if part["type"] == "rich_text_section":
-            for line in "".join(one["text"] for one in part["elements"]).split("\n"):
+            for line in "".join(element["text"] for element in part["elements"]).split("\n"):
                 assert re.match(r"LABEL|→\Z", line)
 
 
 @given(TEXTS, st.none() | TEXTS)
-def test_a_mail_sets_every_line_of_it_off(text: str, before: str | None) -> None:
-    plain, _ = mail(text, before)
+def test_an_email_indents_every_line_of_a_quoted_text(text: str, before: str | None) -> None:
+    plain, _ = email_parts(text, before)
     labels = [line for line in plain.splitlines() if line and not line.startswith((" ", "  "))]
-    ours, _ = mail("one line", None if before is None else "one line")
-    assert labels == [line for line in ours.splitlines() if line and not line.startswith((" ", "  "))]
+    one_line_email, _ = email_parts("one line", None if before is None else "one line")
+    assert labels == [line for line in one_line_email.splitlines() if line and not line.startswith((" ", "  "))]
     if "\n" in text:
         rows = re.findall(r"^    \|(.*)$", plain, re.MULTILINE)
         assert all(line.strip() in map(str.strip, rows) for line in characters.visible(text).split("\n"))
 
 
-@pytest.mark.parametrize(("text", "barred"), [(IMITATION, True), (f"a{' ' * 9}b", True), ("one line", False)])
-def test_a_mail_has_a_bar_beside_it(text: str, barred: bool) -> None:
-    assert ("border-left:3px solid" in mail(text)[1]) is barred
+@pytest.mark.parametrize(("text", "has_bar"), [(IMITATION, True), (f"a{' ' * 9}b", True), ("one line", False)])
+def test_an_email_has_a_bar_beside_a_quoted_text(text: str, has_bar: bool) -> None:
+    assert ("border-left:3px solid" in email_parts(text)[1]) is has_bar
 
 
-def test_a_terminal_has_a_bar_before_each_line_of_it() -> None:
+def test_a_terminal_has_a_bar_before_each_line_of_a_quoted_text() -> None:
     out = create_console()
     with out.capture() as capture:
         out.print(render_card(card(IMITATION)))

@@ -1,4 +1,4 @@
-"""Every refusal has a sentence, and every surface takes it from there."""
+"""Every refusal has one sentence, which every surface uses."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
 
 
 @pytest.mark.parametrize(("refusal", "sentence"), SENTENCES, ids=lambda value: type(value).__name__)
-def test_the_sentence(refusal: Refusal, sentence: str) -> None:
+def test_a_refusal_has_its_sentence(refusal: Refusal, sentence: str) -> None:
     assert refusals.sentence(refusal) == sentence
 
 
@@ -127,18 +127,18 @@ def test_every_refusal_of_the_engine_has_a_sentence_that_is_tested() -> None:
 
 
 def test_a_refusal_without_a_sentence_is_named() -> None:
-    class Unheard(Refusal, frozen=True):
+    class Unworded(Refusal, frozen=True):
         pass
 
-    with pytest.raises(TypeError, match="Unheard has no sentence"):
-        refusals.sentence(Unheard())
+    with pytest.raises(TypeError, match="Unworded has no sentence"):
+        refusals.sentence(Unworded())
 
 
 def refusals_of_the_engine(kind: type[Refusal]) -> Iterator[type[Refusal]]:
-    for each in kind.__subclasses__():
-        if each.__module__.startswith("engine."):
-            yield each
-        yield from refusals_of_the_engine(each)
+    for subclass in kind.__subclasses__():
+        if subclass.__module__.startswith("engine."):
+            yield subclass
+        yield from refusals_of_the_engine(subclass)
 
 
 @pytest.mark.parametrize(

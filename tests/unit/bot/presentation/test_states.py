@@ -1,4 +1,4 @@
-"""Every state has its words, once, for every surface."""
+"""Every state has one wording for every surface."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_every_state_has_words_and_none_is_shown_as_an_identifier(
     assert all(text.strip() and "_" not in text for text in words.values())
 
 
-def test_a_run_that_expired_says_so_in_full_at_its_end() -> None:
+def test_the_end_of_an_expired_run_says_that_it_had_no_decision() -> None:
     assert states.run_end(RunStatus.EXPIRED) == "expired without a decision"
     assert states.run_end(RunStatus.SUCCEEDED) == "done"
 
@@ -51,7 +51,7 @@ def test_an_expiry_is_worded_alike_with_each_way_to_write_a_date() -> None:
     assert expiry.due_after(timedelta(hours=1)) == "Expires 1 hour after somebody was first shown it"
 
 
-def test_dates() -> None:
+def test_dates_are_written_in_utc() -> None:
     assert dates.moment(AT) == "2026-03-02 09:30 UTC"
     assert dates.exact_moment(AT) == "2026-03-02 09:30:05 UTC"
     assert dates.time_of_day(AT) == "09:30:05"

@@ -1,4 +1,4 @@
-"""Slack's errors: each in its class, and what the engine is told."""
+"""The class of each error of Slack, and the error that the engine gets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.slack.errors import FailureClass, channel_error, classify, sentence
 from engine.retry import SLACK_INSTALLATION_WAIT, SLACK_RATE_LIMIT_WAIT
 
-LISTED = {
+ERRORS_BY_CLASS = {
     FailureClass.WAIT: "ratelimited rate_limited message_limit_exceeded",
     FailureClass.UNKNOWN: "fatal_error internal_error request_timeout service_unavailable update_failed "
     "team_added_to_org org_login_required",
@@ -32,7 +32,9 @@ LISTED = {
 }
 
 
-@pytest.mark.parametrize(("error", "kind"), [(name, kind) for kind, names in LISTED.items() for name in names.split()])
+@pytest.mark.parametrize(
+    ("error", "kind"), [(name, kind) for kind, names in ERRORS_BY_CLASS.items() for name in names.split()]
+)
 def test_every_error_is_in_its_class(error: str, kind: FailureClass) -> None:
     assert classify(error, 200) is kind
     assert classify(error) is kind
@@ -59,7 +61,7 @@ def test_the_status_decides_where_the_error_does_not(error: str | None, status: 
 
 
 @pytest.mark.parametrize(
-    ("error", "permanent", "unknown", "waits"),
+    ("error", "permanent", "outcome_unknown", "retry_after"),
     [
         ("ratelimited", False, False, SLACK_RATE_LIMIT_WAIT),
         ("fatal_error", False, True, None),
@@ -72,11 +74,11 @@ def test_the_status_decides_where_the_error_does_not(error: str | None, status: 
         ("something_new", False, False, None),
     ],
 )
-def test_the_engine_hears_what_to_do(
-    error: str | None, permanent: bool, unknown: bool, waits: timedelta | None
+def test_a_channel_error_tells_the_engine_whether_and_when_to_retry(
+    error: str | None, permanent: bool, outcome_unknown: bool, retry_after: timedelta | None
 ) -> None:
-    told = channel_error(error)
-    assert (told.permanent, told.outcome_unknown, told.retry_after) == (permanent, unknown, waits)
+    error_ = channel_error(error)
+    assert (error_.permanent, error_.outcome_unknown, error_.retry_after) == (permanent, outcome_unknown, retry_after)
 
 
 def test_a_wait_is_as_long_as_slack_says() -> None:
@@ -86,9 +88,9 @@ def test_a_wait_is_as_long_as_slack_says() -> None:
 
 @given(st.none() | st.text(max_size=300), st.none() | st.sampled_from([200, 404, 429, 500]))
 def test_every_failure_is_one_short_sentence(error: str | None, status: int | None) -> None:
-    told = str(channel_error(error, http_status=status))
-    assert re.fullmatch(r"[A-Z][^\n]*\(.*\)\.", told)
-    assert len(told) < 250
+    text = str(channel_error(error, http_status=status))
+    assert re.fullmatch(r"[A-Z][^\n]*\(.*\)\.", text)
+    assert len(text) < 250
 
 
 def test_a_sentence_says_why_where_that_is_known() -> None:
@@ -97,8 +99,8 @@ def test_a_sentence_says_why_where_that_is_known() -> None:
     assert sentence(None) == "Slack did not say whether it took this (no answer)."
 
 
-def test_a_question_has_nothing_that_slack_could_have_taken() -> None:
+def test_a_failed_call_that_changes_nothing_has_no_unknown_outcome() -> None:
     assert sentence(None, http_status=502, changes_nothing=True) == "Slack did not answer our question (HTTP 502)."
     assert not channel_error(None, changes_nothing=True).outcome_unknown
-    refused = "Slack cannot reach this address: the account is deactivated (user_disabled)."
-    assert sentence("user_disabled", changes_nothing=True) == refused
+    refusal = "Slack cannot reach this address: the account is deactivated (user_disabled)."
+    assert sentence("user_disabled", changes_nothing=True) == refusal

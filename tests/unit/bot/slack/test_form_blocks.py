@@ -1,4 +1,4 @@
-"""The edit form and the run form, and what comes back from them."""
+"""The edit form and the run form, and the values that people submit."""
 
 from __future__ import annotations
 
@@ -24,37 +24,42 @@ REF = ids.Ref(request="req1", content_version=1, digest=samples.DIGEST, delivery
 METADATA = ModalRef(ref=REF, channel="D1", message_ts="1.2", response_url="https://hooks.slack.com/actions/1")
 
 
-def sure(view: View) -> View:
+def check_view(view: View) -> View:
     assert slack_rules.problems_of_view(view) == []
     return view
 
 
-def edit(request: RequestView) -> View:
-    return sure(request_modals.edit(request, metadata=METADATA))
+def edit_form(request: RequestView) -> View:
+    return check_view(request_modals.edit(request, metadata=METADATA))
 
 
-def read(values: Any, request: RequestView) -> tuple[dict[str, Value], dict[str, str]]:
+def read_edits(values: Any, request: RequestView) -> tuple[dict[str, Value], dict[str, str]]:
     return view_state.read_edits(values, request.model.editable, request.model.content.value)
 
 
 def block_of(values: dict[str, Any], name: str, part: str = "") -> str:
-    (found,) = [block for block in values if ids.read_field_block(block) == (ids.field_key(name), part)]
-    return found
+    (block_id,) = [block for block in values if ids.read_field_block(block) == (ids.field_key(name), part)]
+    return block_id
 
 
-def answer(request: RequestView, name: str, part: str = "", **held: Any) -> tuple[dict[str, Value], dict[str, str]]:
-    """The form as it was opened, except that one input holds something else."""
-    values = slack_rules.untouched_state(edit(request))
-    values[block_of(values, name, part)][ids.INPUT].update(held)
-    return read(values, request)
+def submit_edit(
+    request: RequestView, name: str, part: str = "", **input_state: Any
+) -> tuple[dict[str, Value], dict[str, str]]:
+    """Submit the edit form with one changed input, and return the edits and the errors."""
+    values = slack_rules.untouched_state(edit_form(request))
+    values[block_of(values, name, part)][ids.INPUT].update(input_state)
+    return read_edits(values, request)
 
 
 def option(request: RequestView, name: str, label: str) -> dict[str, Any]:
-    """The option of that label, as the form offers it."""
-    for block in edit(request)["blocks"]:
-        for one in block.get("element", {}).get("options", []):
-            if one["text"]["text"] == label and ids.read_field_block(block["block_id"]) == (ids.field_key(name), ""):
-                return dict(one)
+    """Return the option with the label, as the form offers it."""
+    for block in edit_form(request)["blocks"]:
+        for option_ in block.get("element", {}).get("options", []):
+            if option_["text"]["text"] == label and ids.read_field_block(block["block_id"]) == (
+                ids.field_key(name),
+                "",
+            ):
+                return dict(option_)
     raise KeyError(label)
 
 
@@ -63,7 +68,7 @@ def option(request: RequestView, name: str, label: str) -> dict[str, Any]:
 
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(samples.FIELDS)), samples.VALUES, max_size=8), samples.ANY)
-def test_a_form_that_nobody_touched_changes_nothing(values: dict[str, Value], confirm: str) -> None:
+def test_an_untouched_form_changes_nothing(values: dict[str, Value], confirm: str) -> None:
     request = samples.request(
         {name: (samples.FIELDS[name], value) for name, value in values.items()},
         confirm=confirm or None,
@@ -71,25 +76,25 @@ def test_a_form_that_nobody_touched_changes_nothing(values: dict[str, Value], co
         approve_label=confirm,
         reason_required=ReasonRequired.ALWAYS,
     )
-    assert read(slack_rules.untouched_state(edit(request)), request) == ({}, {})
-    sure(request_modals.reject(request, metadata=METADATA))
-    sure(request_modals.approve(request, metadata=METADATA))
+    assert read_edits(slack_rules.untouched_state(edit_form(request)), request) == ({}, {})
+    check_view(request_modals.reject(request, metadata=METADATA))
+    check_view(request_modals.approve(request, metadata=METADATA))
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(samples.FIELDS)), samples.VALUES), min_size=100, max_size=100))
-def test_a_hundred_fields_make_one_form_that_says_what_is_not_in_it(drawn: list[tuple[str, Value]]) -> None:
+def test_a_form_of_a_hundred_fields_names_the_fields_that_do_not_fit(typed_values: list[tuple[str, Value]]) -> None:
     request = samples.request(
-        {f"{name} {index}": (samples.FIELDS[name], value) for index, (name, value) in enumerate(drawn)}
+        {f"{name} {index}": (samples.FIELDS[name], value) for index, (name, value) in enumerate(typed_values)}
     )
-    view = edit(request)
+    view = edit_form(request)
     assert any("More than fits into one form" in text for text in slack_rules.texts(view))
-    assert read(slack_rules.untouched_state(view), request) == ({}, {})
+    assert read_edits(slack_rules.untouched_state(view), request) == ({}, {})
 
 
 def test_fields_that_would_make_the_form_too_large_are_left_out() -> None:
     request = samples.request({f"f{number}": ("long_text", "\N{SNOWMAN}" * 14_000) for number in range(18)})
-    view = edit(request)
+    view = edit_form(request)
     assert any("not here: f" in text for text in slack_rules.texts(view))
 
 
@@ -126,11 +131,11 @@ EDITS: list[tuple[object, Value, str, dict[str, Any], Value]] = [
 ]
 
 
-@pytest.mark.parametrize(("declaration", "now", "part", "held", "after"), EDITS)
+@pytest.mark.parametrize(("declaration", "before", "part", "input_state", "after"), EDITS)
 def test_an_edited_field_comes_back_as_its_type(
-    declaration: object, now: Value, part: str, held: dict[str, Any], after: Value
+    declaration: object, before: Value, part: str, input_state: dict[str, Any], after: Value
 ) -> None:
-    edits, errors = answer(samples.request({"x": (declaration, now)}), "x", part, **held)
+    edits, errors = submit_edit(samples.request({"x": (declaration, before)}), "x", part, **input_state)
     assert errors == {}
     assert json_values.canonical(edits["x"]) == json_values.canonical(after)
 
@@ -139,10 +144,10 @@ def test_options_come_back_as_the_values_they_stand_for() -> None:
     fields = {"one": samples.FIELDS["choice"], "some": samples.FIELDS["choices"]}
     request = samples.request({"one": (fields["one"], "red"), "some": (fields["some"], ["green", "red"])})
     long = option(request, "one", "3. " + "B" * 71 + "…")
-    assert answer(request, "one", selected_option=long) == ({"one": "b" * 200}, {})
+    assert submit_edit(request, "one", selected_option=long) == ({"one": "b" * 200}, {})
     picked = [long, option(request, "some", "1. red"), option(request, "some", "2. green")]
-    assert answer(request, "some", selected_options=picked) == ({"some": ["green", "red", "b" * 200]}, {})
-    assert "choices" not in answer(request, "some", selected_options=picked[1:])[0]
+    assert submit_edit(request, "some", selected_options=picked) == ({"some": ["green", "red", "b" * 200]}, {})
+    assert "choices" not in submit_edit(request, "some", selected_options=picked[1:])[0]
 
 
 def test_options_that_are_too_long_for_slack_stand_in_full_above_the_input() -> None:
@@ -150,45 +155,45 @@ def test_options_that_are_too_long_for_slack_stand_in_full_above_the_input() -> 
     options = [{"value": "a", "label": f"{region} A"}, {"value": "b", "label": f"{region} B"}]
     for kind in "choice", "choices":
         request = samples.request({"centre": ({"type": kind, "options": options}, None)})
-        view = edit(request)
-        (asks,) = [at for at, block in enumerate(view["blocks"]) if block["type"] == "input"]
-        assert view["blocks"][asks - 1]["text"]["text"] == f"1. {region} A\n2. {region} B"
-        second = option(request, "centre", f"2. {region}"[:74] + "…")
-        held = {"selected_option": second} if kind == "choice" else {"selected_options": [second]}
-        assert answer(request, "centre", **held)[0] == {"centre": "b" if kind == "choice" else ["b"]}
+        view = edit_form(request)
+        (input_index,) = [index for index, block in enumerate(view["blocks"]) if block["type"] == "input"]
+        assert view["blocks"][input_index - 1]["text"]["text"] == f"1. {region} A\n2. {region} B"
+        second_option = option(request, "centre", f"2. {region}"[:74] + "…")
+        input_state = {"selected_option": second_option} if kind == "choice" else {"selected_options": [second_option]}
+        assert submit_edit(request, "centre", **input_state)[0] == {"centre": "b" if kind == "choice" else ["b"]}
 
 
 @given(st.lists(st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=300), max_size=100))
 @settings(max_examples=30, deadline=None)
 def test_every_option_can_be_read_in_full_somewhere(labels: list[str]) -> None:
-    declared = [{"value": f"v{number}", "label": f"{label} {number}"} for number, label in enumerate(["x", *labels])]
-    request = samples.request({"c": ({"type": "choice", "options": declared, "required": False}, None)})
-    view = edit(request)
-    whole = " ".join(" ".join(slack_rules.texts(view)).split())
-    for one in declared:
-        assert " ".join(text_objects.line(one["label"]).split()) in whole
+    options = [{"value": f"v{number}", "label": f"{label} {number}"} for number, label in enumerate(["x", *labels])]
+    request = samples.request({"c": ({"type": "choice", "options": options, "required": False}, None)})
+    view = edit_form(request)
+    view_text = " ".join(" ".join(slack_rules.texts(view)).split())
+    for declared_option in options:
+        assert " ".join(text_objects.line(declared_option["label"]).split()) in view_text
 
 
 def test_a_value_that_is_no_option_is_kept_unless_another_is_chosen() -> None:
     request = samples.request({"c": (samples.FIELDS["choice"], "gone"), "s": (samples.FIELDS["choices"], ["gone"])})
-    view = edit(request)
+    view = edit_form(request)
     assert sum("gone now" in text for text in slack_rules.texts(view)) == 2
-    assert read(slack_rules.untouched_state(view), request) == ({}, {})
-    chosen = option(request, "s", "1. red")
-    assert answer(request, "s", selected_options=[chosen]) == ({"s": ["red"]}, {})
+    assert read_edits(slack_rules.untouched_state(view), request) == ({}, {})
+    red = option(request, "s", "1. red")
+    assert submit_edit(request, "s", selected_options=[red]) == ({"s": ["red"]}, {})
 
 
-def test_what_is_numerically_the_same_is_no_edit() -> None:
+def test_an_equal_number_is_no_edit() -> None:
     money: Value = {"amount": "12.50", "currency": "EUR"}
     request = samples.request({"n": ("number", Decimal("12.50")), "m": ("money", money)})
-    assert answer(request, "n", value="12.5") == ({}, {})
-    assert answer(request, "m", "amount", value="12.5") == ({}, {})
-    assert answer(request, "m", "currency", value="eur") == ({}, {})
+    assert submit_edit(request, "n", value="12.5") == ({}, {})
+    assert submit_edit(request, "m", "amount", value="12.5") == ({}, {})
+    assert submit_edit(request, "m", "currency", value="eur") == ({}, {})
 
 
-def test_what_a_browser_changes_by_itself_is_no_edit() -> None:
+def test_a_change_by_the_browser_is_no_edit() -> None:
     request = samples.request({"body": ("long_text", " one\r\ntwo\x07\n")})
-    assert answer(request, "body", value="one\ntwo") == ({}, {})
+    assert submit_edit(request, "body", value="one\ntwo") == ({}, {})
 
 
 # -- long texts ---------------------------------------------------------------------------------------------
@@ -198,30 +203,30 @@ LONG = "".join(f"Line {number} of a long letter.\n" for number in range(400))
 
 def test_a_long_text_is_edited_in_parts_that_are_joined_again() -> None:
     request = samples.request({"body": ("long_text", LONG)})
-    parts = [block["element"]["initial_value"] for block in edit(request)["blocks"] if block["type"] == "input"]
+    parts = [block["element"]["initial_value"] for block in edit_form(request)["blocks"] if block["type"] == "input"]
     assert len(parts) > 1
     assert "".join(parts) == LONG
-    edits, errors = answer(request, "body", "2", value="New.")
+    edits, errors = submit_edit(request, "body", "2", value="New.")
     assert errors == {}
     assert edits == {"body": parts[0] + "New.\n" + "".join(parts[2:])}
-    assert answer(request, "body", "1", value=None)[0] == {"body": "".join(parts[1:])}
+    assert submit_edit(request, "body", "1", value=None)[0] == {"body": "".join(parts[1:])}
     last = str(len(parts))
-    assert answer(request, "body", last, value="End")[0] == {"body": "".join(parts[:-1]) + "End"}
+    assert submit_edit(request, "body", last, value="End")[0] == {"body": "".join(parts[:-1]) + "End"}
 
 
 def test_a_part_that_slack_does_not_send_counts_as_untouched() -> None:
     request = samples.request({"body": ("long_text", LONG)})
-    values = slack_rules.untouched_state(edit(request))
+    values = slack_rules.untouched_state(edit_form(request))
     del values[block_of(values, "body", "1")]
-    assert read(values, request) == ({}, {})
+    assert read_edits(values, request) == ({}, {})
     values[block_of(values, "body", "2")][ids.INPUT]["value"] = "New.\n"
-    assert str(read(values, request)[0]["body"]).startswith("Line 0 of a long letter.\n")
+    assert str(read_edits(values, request)[0]["body"]).startswith("Line 0 of a long letter.\n")
     values[block_of(values, "body", "2")][ids.INPUT] = {"type": "checkboxes", "selected_options": [{"value": "odd"}]}
-    assert "body" in read(values, request)[0]
+    assert "body" in read_edits(values, request)[0]
 
 
 def test_a_text_too_long_for_five_inputs_says_so() -> None:
-    view = edit(samples.request({"body": ({"type": "long_text", "label": "Letter"}, "x" * 15_001)}))
+    view = edit_form(samples.request({"body": ({"type": "long_text", "label": "Letter"}, "x" * 15_001)}))
     assert any(
         "Too long for a form in Slack (over 15,000 characters): Letter." in text for text in slack_rules.texts(view)
     )
@@ -233,7 +238,7 @@ def test_a_text_too_long_for_five_inputs_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("declaration", "now", "part", "held", "sentence"),
+    ("declaration", "before", "part", "input_state", "sentence"),
     [
         ("text", "Hello", "", {"value": None}, "The field is required."),
         ("number", 1, "", {"value": "many"}, "The field must be a number."),
@@ -274,15 +279,15 @@ def test_a_text_too_long_for_five_inputs_says_so() -> None:
     ],
 )
 def test_a_wrong_answer_is_a_sentence_under_its_input(
-    declaration: object, now: Value, part: str, held: dict[str, Any], sentence: str
+    declaration: object, before: Value, part: str, input_state: dict[str, Any], sentence: str
 ) -> None:
     field = samples.parse_field(declaration).model_copy(update={"label": "The field"})
-    request = samples.request({"x": (field, now)})
-    edits, errors = answer(request, "x", part, **held)
+    request = samples.request({"x": (field, before)})
+    edits, errors = submit_edit(request, "x", part, **input_state)
     assert edits == {}
-    ((block, said),) = errors.items()
+    ((block, error),) = errors.items()
     assert ids.read_field_block(block) == ("x", part)
-    assert sentence in said
+    assert sentence in error
 
 
 @pytest.mark.parametrize(
@@ -300,55 +305,55 @@ def test_a_wrong_answer_is_a_sentence_under_its_input(
         {7: {"value": {"type": "plain_text_input", "value": "x"}}},
     ],
 )
-def test_what_is_missing_or_unknown_counts_as_untouched(values: Any) -> None:
-    assert read(values, samples.request()) == ({}, {})
+def test_missing_and_unknown_values_count_as_untouched(values: Any) -> None:
+    assert read_edits(values, samples.request()) == ({}, {})
 
 
 def test_an_input_of_an_older_form_is_read_all_the_same() -> None:
     values = {"field:subject/@99": {"value": {"type": "plain_text_input", "value": "Bye"}}}
-    assert read(values, samples.request()) == ({"subject": "Bye"}, {})
+    assert read_edits(values, samples.request()) == ({"subject": "Bye"}, {})
 
 
 def test_currency_alone_is_no_amount() -> None:
     request = samples.request({"m": ("money", {"amount": "1", "currency": "EUR"})})
-    values = slack_rules.untouched_state(edit(request))
+    values = slack_rules.untouched_state(edit_form(request))
     del values[block_of(values, "m", "amount")]
     values[block_of(values, "m", "currency")][ids.INPUT]["value"] = "USD"
-    assert read(values, request) == ({"m": {"amount": "1", "currency": "USD"}}, {})
+    assert read_edits(values, request) == ({"m": {"amount": "1", "currency": "USD"}}, {})
 
 
-# -- what the form says -------------------------------------------------------------------------------------
+# -- the texts of the form ----------------------------------------------------------------------------------
 
 
 def test_the_submit_button_says_what_it_does() -> None:
     assert request_modals.submit_label("Pay it", edited=True) == "Pay it with edits"
     assert request_modals.submit_label("Send the long email", edited=True) == "Send the long email"
     assert request_modals.submit_label("Send the very long email now", edited=True) == "Send the very long emai…"
-    view = edit(samples.request())
+    view = edit_form(samples.request())
     assert view["submit"]["text"] == "Pay it with edits"
     assert ids.decode_modal(view["private_metadata"]) == METADATA
 
 
 def test_a_confirmation_and_a_reason_are_part_of_the_form_where_the_gate_wants_them() -> None:
-    plain = edit(samples.request())
-    assert ids.REASON_BLOCK not in {block["block_id"] for block in plain["blocks"]}
+    form_without_reason = edit_form(samples.request())
+    assert ids.REASON_BLOCK not in {block["block_id"] for block in form_without_reason["blocks"]}
     request = samples.request(confirm="This pays 90 EUR.", reason_required=ReasonRequired.ALWAYS)
-    view = edit(request)
+    view = edit_form(request)
     assert "This pays 90 EUR." in list(slack_rules.texts(view))
     assert view["blocks"][-1]["block_id"] == ids.REASON_BLOCK
     assert view["blocks"][-1]["optional"] is False
-    # The button that opens this one has asked already.
-    shown = sure(request_modals.approve(request, metadata=METADATA))
-    assert "This pays 90 EUR." not in list(slack_rules.texts(shown))
+    # The button that opens this form has asked for the confirmation.
+    approve_form = check_view(request_modals.approve(request, metadata=METADATA))
+    assert "This pays 90 EUR." not in list(slack_rules.texts(approve_form))
 
 
 @pytest.mark.parametrize(("rule", "optional"), [("reject", False), ("always", False), ("never", True)])
 def test_a_rejection_asks_for_the_reason_that_the_gate_wants(rule: str, optional: bool) -> None:
-    view = sure(request_modals.reject(samples.request(reason_required=ReasonRequired(rule)), metadata=METADATA))
+    view = check_view(request_modals.reject(samples.request(reason_required=ReasonRequired(rule)), metadata=METADATA))
     assert view["blocks"][-1]["optional"] is optional
 
 
-def test_hints_tell_bounds_help_and_characters_that_cannot_be_seen() -> None:
+def test_hints_show_bounds_help_and_invisible_characters() -> None:
     hidden = "a\u202eb" + "".join(map(chr, range(0x2060, 0x2065)))
     request = samples.request(
         {
@@ -357,7 +362,7 @@ def test_hints_tell_bounds_help_and_characters_that_cannot_be_seen() -> None:
             "plain": ("text", "abc"),
         }
     )
-    hints = {block["block_id"]: block["hint"]["text"] for block in edit(request)["blocks"] if "hint" in block}
+    hints = {block["block_id"]: block["hint"]["text"] for block in edit_form(request)["blocks"] if "hint" in block}
     assert hints[ids.field_block("n", version=1)] == "How many? At least 0, at most 9."
     assert "At most 5 characters." in hints[ids.field_block("t", version=1)]
     assert "⟦U+202E⟧ RIGHT-TO-LEFT OVERRIDE" in hints[ids.field_block("t", version=1)]
@@ -367,7 +372,7 @@ def test_hints_tell_bounds_help_and_characters_that_cannot_be_seen() -> None:
 
 def test_a_required_field_must_be_filled_and_an_optional_one_need_not() -> None:
     request = samples.request({"a": ("text", "x"), "b": ({"type": "text", "required": False}, "x")})
-    assert [block["optional"] for block in edit(request)["blocks"] if block["type"] == "input"] == [False, True]
+    assert [block["optional"] for block in edit_form(request)["blocks"] if block["type"] == "input"] == [False, True]
 
 
 KINDS: list[tuple[object, Value, str]] = [
@@ -397,91 +402,95 @@ KINDS: list[tuple[object, Value, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("declaration", "now", "kind"), KINDS)
-def test_a_value_that_the_right_input_cannot_hold_gets_a_text_input(declaration: object, now: Value, kind: str) -> None:
+@pytest.mark.parametrize(("declaration", "value", "kind"), KINDS)
+def test_a_value_that_the_right_input_cannot_hold_gets_a_text_input(
+    declaration: object, value: Value, kind: str
+) -> None:
     declaration = samples.FIELDS.get(str(declaration), declaration) if isinstance(declaration, str) else declaration
-    request = samples.request({"x": (declaration, now)})
-    view = edit(request)
+    request = samples.request({"x": (declaration, value)})
+    view = edit_form(request)
     assert [block["element"]["type"] for block in view["blocks"] if block["type"] == "input"] == [kind]
-    assert read(slack_rules.untouched_state(view), request) == ({}, {})
+    assert read_edits(slack_rules.untouched_state(view), request) == ({}, {})
 
 
 # -- errors of the engine, reasons --------------------------------------------------------------------------
 
 
-def test_what_the_engine_says_of_a_field_stands_under_its_input() -> None:
+def test_an_error_of_the_engine_stands_under_the_input_of_its_field() -> None:
     request = samples.request({"subject": ("text", "a"), "json": ("json", {"a": 1})})
-    values = slack_rules.untouched_state(edit(request))
+    values = slack_rules.untouched_state(edit_form(request))
     errors = {"json.a.0": "must be text", "with": "Field required.", "subject": "is too long"}
     refusal = InvalidEdits(errors=errors, labels={"subject": "The subject"})
-    placed = view_state.place_errors(values, refusal)
-    assert placed[block_of(values, "json")] == "json.a.0 must be text."
-    assert placed[block_of(values, "subject")] == "with: Field required. The subject is too long."
+    errors_by_block = view_state.place_errors(values, refusal)
+    assert errors_by_block[block_of(values, "json")] == "json.a.0 must be text."
+    assert errors_by_block[block_of(values, "subject")] == "with: Field required. The subject is too long."
     assert view_state.place_errors({}, refusal) == {}
-    long = view_state.place_errors(values, InvalidEdits(errors={"subject": "x" * 5_000}))
-    assert len(long[block_of(values, "subject")]) <= ids.ERROR_TEXT
+    long_errors = view_state.place_errors(values, InvalidEdits(errors={"subject": "x" * 5_000}))
+    assert len(long_errors[block_of(values, "subject")]) <= ids.ERROR_TEXT
 
 
 @pytest.mark.parametrize(("typed", "reason"), [("  too much ", "too much"), ("  ", None), (None, None)])
 def test_a_reason_is_read_without_the_space_around_it(typed: str | None, reason: str | None) -> None:
-    values = slack_rules.untouched_state(sure(request_modals.reject(samples.request(), metadata=METADATA)))
+    values = slack_rules.untouched_state(check_view(request_modals.reject(samples.request(), metadata=METADATA)))
     values[ids.REASON_BLOCK][ids.INPUT]["value"] = typed
     assert view_state.read_reason(values) == reason
     assert view_state.read_reason({}) is None
-    among = slack_rules.untouched_state(edit(samples.request(reason_required=ReasonRequired.ALWAYS)))
-    among[ids.REASON_BLOCK][ids.INPUT]["value"] = typed
-    assert view_state.read_reason(among) == reason
+    edit_values = slack_rules.untouched_state(edit_form(samples.request(reason_required=ReasonRequired.ALWAYS)))
+    edit_values[ids.REASON_BLOCK][ids.INPUT]["value"] = typed
+    assert view_state.read_reason(edit_values) == reason
 
 
 # -- starting a run -----------------------------------------------------------------------------------------
 
 
 def workflow(inputs: dict[str, object], **changes: Any) -> Workflow:
-    fields = {name: samples.parse_field(one) for name, one in inputs.items()}
-    return replace(Workflow(name="refund", title="Refund a customer", inputs=fields, steps=()), **changes)
+    input_fields = {name: samples.parse_field(field) for name, field in inputs.items()}
+    return replace(Workflow(name="refund", title="Refund a customer", inputs=input_fields, steps=()), **changes)
 
 
 def test_a_run_form_asks_the_inputs_and_reads_them_typed() -> None:
-    found = workflow(
+    refund = workflow(
         {"to": "email", "n": {"type": "integer", "default": 3}, "note": {"type": "text", "required": False}}
     )
-    view = sure(start_modal.run_form(found, version=2, metadata=ModalRef(workflow="refund", version=2)))
+    view = check_view(start_modal.run_form(refund, version=2, metadata=ModalRef(workflow="refund", version=2)))
     values = slack_rules.untouched_state(view)
     values[block_of(values, "to")][ids.INPUT]["value"] = "sam@example.com"
-    assert view_state.read_inputs(values, found.inputs) == ({"to": "sam@example.com", "n": 3, "note": None}, {})
+    assert view_state.read_inputs(values, refund.inputs) == ({"to": "sam@example.com", "n": 3, "note": None}, {})
     values[block_of(values, "n")][ids.INPUT]["value"] = "5"
     values[block_of(values, "to")][ids.INPUT]["value"] = None
-    read, errors = view_state.read_inputs(values, found.inputs)
-    assert read["n"] == 5
+    read_edits, errors = view_state.read_inputs(values, refund.inputs)
+    assert read_edits["n"] == 5
     assert errors == {block_of(values, "to"): "to is required."}
-    assert view_state.read_inputs({}, found.inputs)[1] == {"to": "to is required."}
+    assert view_state.read_inputs({}, refund.inputs)[1] == {"to": "to is required."}
 
 
-def test_what_was_typed_with_the_command_is_in_the_form_already() -> None:
-    found = workflow({"to": "email"}, description="Pays money back.")
+def test_a_run_form_is_filled_with_the_values_of_the_command() -> None:
+    refund = workflow({"to": "email"}, description="Pays money back.")
     given_values: dict[str, Value] = {"to": "sam@example.com"}
-    view = sure(start_modal.run_form(found, version=1, metadata=ModalRef(), given=given_values))
+    view = check_view(start_modal.run_form(refund, version=1, metadata=ModalRef(), given=given_values))
     assert "Pays money back." in list(slack_rules.texts(view))
-    assert view_state.read_inputs(slack_rules.untouched_state(view), found.inputs, given_values) == (given_values, {})
+    assert view_state.read_inputs(slack_rules.untouched_state(view), refund.inputs, given_values) == (given_values, {})
 
 
 def test_a_hundred_inputs_still_make_a_form() -> None:
-    found = workflow({f"i{number}": {"type": "money", "required": False} for number in range(100)})
-    view = sure(start_modal.run_form(found, version=1, metadata=ModalRef()))
+    large_workflow = workflow({f"i{number}": {"type": "money", "required": False} for number in range(100)})
+    view = check_view(start_modal.run_form(large_workflow, version=1, metadata=ModalRef()))
     assert any("not here: i" in text and "more." in text for text in slack_rules.texts(view))
 
 
 def test_a_run_form_does_not_say_its_title_twice() -> None:
-    short = start_modal.run_form(workflow({"to": "email"}), version=1, metadata=ModalRef())
-    assert list(slack_rules.texts(short)).count("Refund a customer") == 1
-    assert [block["type"] for block in short["blocks"]] == ["input"]
-    same = workflow({"to": "email"}, description="Refund a customer\n")
-    assert [block["type"] for block in start_modal.run_form(same, version=1, metadata=ModalRef())["blocks"]] == [
-        "input"
-    ]
+    form = start_modal.run_form(workflow({"to": "email"}), version=1, metadata=ModalRef())
+    assert list(slack_rules.texts(form)).count("Refund a customer") == 1
+    assert [block["type"] for block in form["blocks"]] == ["input"]
+    same_description = workflow({"to": "email"}, description="Refund a customer\n")
+    assert [
+        block["type"] for block in start_modal.run_form(same_description, version=1, metadata=ModalRef())["blocks"]
+    ] == ["input"]
 
 
-def test_a_title_that_is_too_long_for_a_form_is_said_in_full_in_it() -> None:
-    long = workflow({"to": "email"}, title="Refund a customer of long standing", description="Pays money back.")
-    said = start_modal.run_form(long, version=1, metadata=ModalRef())["blocks"][0]["text"]["text"]
-    assert said == "Refund a customer of long standing\nPays money back."
+def test_a_title_that_is_too_long_for_a_form_is_shown_in_full_in_its_body() -> None:
+    titled_workflow = workflow(
+        {"to": "email"}, title="Refund a customer of long standing", description="Pays money back."
+    )
+    text = start_modal.run_form(titled_workflow, version=1, metadata=ModalRef())["blocks"][0]["text"]["text"]
+    assert text == "Refund a customer of long standing\nPays money back."

@@ -1,4 +1,4 @@
-"""What travels in buttons and modals: it comes back as it went, and anything else is no reference at all."""
+"""References in buttons and modals are decoded unchanged, and any other text is no reference."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_reference_survives_a_button(ref: Ref) -> None:
 
 
 @given(MODALS)
-def test_what_a_modal_remembers_survives(modal: ModalRef) -> None:
+def test_a_modal_keeps_its_reference(modal: ModalRef) -> None:
     assert ids.decode_modal(ids.encode(modal)) == modal
 
 
@@ -50,7 +50,7 @@ def test_a_run_survives_a_button() -> None:
 
 
 @given(st.text(max_size=60) | st.binary(max_size=9) | st.none() | st.integers())
-def test_anything_else_is_no_reference(text: Any) -> None:
+def test_any_other_value_is_no_reference(text: Any) -> None:
     assert ids.decode_ref(text) is None
     assert ids.decode_run(text) is None
     assert ids.decode_modal(text) is None
@@ -80,14 +80,14 @@ def test_old_foreign_and_garbled_references_are_none(text: str) -> None:
 
 def test_a_response_url_that_does_not_fit_is_left_out() -> None:
     ref = Ref(request="\N{DEGREE SIGN}" * 200, content_version=1, digest=samples.DIGEST, delivery='"' * 200)
-    wide = ModalRef(ref=ref, response_url="\x01" * 2_000, channel="c" * 200, message_ts="m" * 200)
-    read = ids.decode_modal(ids.encode(wide))
-    assert read is not None
-    assert read.response_url is None
-    assert read.ref == ref
+    large_ref = ModalRef(ref=ref, response_url="\x01" * 2_000, channel="c" * 200, message_ts="m" * 200)
+    decoded = ids.decode_modal(ids.encode(large_ref))
+    assert decoded is not None
+    assert decoded.response_url is None
+    assert decoded.ref == ref
 
 
-def test_ids_that_no_button_holds_are_a_mistake_of_ours() -> None:
+def test_ids_that_are_too_long_for_a_button_raise_an_error() -> None:
     with pytest.raises(ValueError, match="Slack carries 2000"):
         ids.encode(Ref(request="\x01" * 200, content_version=1, digest=samples.DIGEST, delivery="\x01" * 200))
 
@@ -97,10 +97,10 @@ def test_the_block_of_a_field_names_it_whatever_its_name_is() -> None:
         "json.amount",
         "currency",
     )
-    odd = "a/b@c " * 90
-    block = ids.field_block(odd, version=2)
+    long_name = "a/b@c " * 90
+    block = ids.field_block(long_name, version=2)
     assert len(block) <= ids.ID_LENGTH
-    assert ids.read_field_block(block) == (ids.field_key(odd), "")
+    assert ids.read_field_block(block) == (ids.field_key(long_name), "")
     assert ids.read_field_block("question") is None
 
 

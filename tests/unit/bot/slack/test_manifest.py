@@ -1,4 +1,4 @@
-"""The manifest against the code: what it offers is handled, and what is called is asked for."""
+"""The code handles what the manifest offers, and the manifest asks for the scopes of all called methods."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ROOT = Path(__file__).parents[4]
 SOURCES = [path.read_text() for path in Path(inspect.getfile(bot.slack)).parent.glob("*.py") if path.stem != "manifest"]
 
 
-def called() -> set[str]:
-    """Methods that the code calls; pacing names some that it does not."""
+def called_methods() -> set[str]:
+    """Return the methods that the code calls. The table of rate limits is left out, because it names more."""
     sources = [source for source in SOURCES if "PER_MINUTE: Final" not in source]
     return {name for name in METHODS if any(f'"{name}"' in source for source in sources)}
 
 
-def test_the_file_is_what_the_command_prints() -> None:
+def test_the_file_equals_the_output_of_the_command() -> None:
     printed = CliRunner().invoke(command, []).output
     assert (ROOT / "manifest.yml").read_text() == printed
     assert yaml.safe_load(printed)["settings"]["socket_mode_enabled"] is True
@@ -36,23 +36,23 @@ def test_the_file_is_what_the_command_prints() -> None:
 
 def test_with_an_address_everything_is_delivered_there() -> None:
     printed = CliRunner().invoke(command, ["--url", "https://signoff.example.com/"]).output
-    made = yaml.safe_load(printed)
+    parsed = yaml.safe_load(printed)
     events = "https://signoff.example.com/slack/events"
-    assert made["settings"]["event_subscriptions"]["request_url"] == events
-    assert made["settings"]["interactivity"]["request_url"] == events
-    assert [one["url"] for one in made["features"]["slash_commands"]] == [events]
-    assert made["settings"]["socket_mode_enabled"] is False
+    assert parsed["settings"]["event_subscriptions"]["request_url"] == events
+    assert parsed["settings"]["interactivity"]["request_url"] == events
+    assert [command_["url"] for command_ in parsed["features"]["slash_commands"]] == [events]
+    assert parsed["settings"]["socket_mode_enabled"] is False
 
 
 def test_an_address_that_slack_cannot_deliver_to_is_refused() -> None:
-    refused = CliRunner().invoke(command, ["--url", "http://signoff.example.com"])
-    assert refused.exit_code == 2
-    assert "https:// addresses only" in refused.output
+    problems_of = CliRunner().invoke(command, ["--url", "http://signoff.example.com"])
+    assert problems_of.exit_code == 2
+    assert "https:// addresses only" in problems_of.output
 
 
-def test_it_asks_for_the_scopes_of_what_is_called_and_no_other() -> None:
-    assert called() == set(manifest.METHODS)
-    needed = {scope for name in called() for scope in METHODS[name].scopes[:1]} | {
+def test_the_manifest_asks_for_exactly_the_scopes_of_the_called_methods() -> None:
+    assert called_methods() == set(manifest.METHODS)
+    needed = {scope for name in called_methods() for scope in METHODS[name].scopes[:1]} | {
         "im:history",
         "files:read",
         "commands",
@@ -64,27 +64,28 @@ def test_it_asks_for_the_scopes_of_what_is_called_and_no_other() -> None:
     assert manifest.manifest()["oauth_config"]["scopes"]["bot"] == sorted(needed)
 
 
-def test_every_method_that_is_called_has_a_pace() -> None:
-    assert called() <= set(PER_MINUTE)
+def test_every_called_method_has_a_rate_limit() -> None:
+    assert called_methods() <= set(PER_MINUTE)
 
 
 def test_the_commands_and_events_are_those_that_are_handled() -> None:
-    made = manifest.manifest()
-    assert [one["command"] for one in made["features"]["slash_commands"]] == [bolt_app.COMMAND]
-    assert made["settings"]["event_subscriptions"]["bot_events"] == sorted(bolt_app.EVENTS)
-    assert made["settings"]["interactivity"]["is_enabled"]
-    tabs = made["features"]["app_home"]
-    assert tabs["home_tab_enabled"]
-    assert tabs["messages_tab_enabled"]
+    document = manifest.manifest()
+    assert [command_["command"] for command_ in document["features"]["slash_commands"]] == [bolt_app.COMMAND]
+    assert document["settings"]["event_subscriptions"]["bot_events"] == sorted(bolt_app.EVENTS)
+    assert document["settings"]["interactivity"]["is_enabled"]
+    home = document["features"]["app_home"]
+    assert home["home_tab_enabled"]
+    assert home["messages_tab_enabled"]
     assert home_view.home(pending=[], runs=[])["type"] == "home"
 
 
 def test_its_texts_are_as_long_as_slack_allows() -> None:
-    made = manifest.manifest("https://signoff.example.com")
-    assert text_objects.units(made["display_information"]["name"]) <= 35
-    assert text_objects.units(made["display_information"]["description"]) <= 140
+    document = manifest.manifest("https://signoff.example.com")
+    assert text_objects.units(document["display_information"]["name"]) <= 35
+    assert text_objects.units(document["display_information"]["description"]) <= 140
     assert all(
-        len(one["description"]) <= 2000 and len(one["command"]) <= 32 for one in made["features"]["slash_commands"]
+        len(command_["description"]) <= 2000 and len(command_["command"]) <= 32
+        for command_ in document["features"]["slash_commands"]
     )
 
 
@@ -107,36 +108,36 @@ TOKENS = {
 }
 
 
-def refused(**given: str) -> list[str]:
+def problems_of(**values: str) -> list[str]:
     with pytest.raises(SettingsError) as caught:
-        settings.load({f"SIGNOFF_{name.upper()}": value for name, value in given.items()})
+        settings.load({f"SIGNOFF_{name.upper()}": value for name, value in values.items()})
     assert "secret" not in str(caught.value).replace("_SECRET", "")
     return caught.value.sentences
 
 
 def test_tokens_are_read_and_never_printed() -> None:
-    found = settings.load({**TOKENS, "SIGNOFF_SLACK_API_URL": "http://127.0.0.1:1/api", "SIGNOFF_PORT": "8123"})
-    assert found.slack_bot_token.get_secret_value() == "xoxb-1-secret"
-    assert (found.slack_api_url, found.host, found.port) == ("http://127.0.0.1:1/api/", "127.0.0.1", 8123)
-    assert "secret" not in repr(found).replace("_secret", "").replace("SecretStr", "")
-    assert found.redact("sent xoxb-1-secret and xapp-1-secret") == "sent (a token of Slack) and (a token of Slack)"
+    loaded = settings.load({**TOKENS, "SIGNOFF_SLACK_API_URL": "http://127.0.0.1:1/api", "SIGNOFF_PORT": "8123"})
+    assert loaded.slack_bot_token.get_secret_value() == "xoxb-1-secret"
+    assert (loaded.slack_api_url, loaded.host, loaded.port) == ("http://127.0.0.1:1/api/", "127.0.0.1", 8123)
+    assert "secret" not in repr(loaded).replace("_secret", "").replace("SecretStr", "")
+    assert loaded.redact("sent xoxb-1-secret and xapp-1-secret") == "sent (a token of Slack) and (a token of Slack)"
     assert settings.load({}).redact("nothing") == "nothing"
 
 
-def test_combinations_that_make_no_sense_are_told_at_once() -> None:
-    (told,) = refused(slack_bot_token="xoxb-1-secret")
-    assert "SIGNOFF_SLACK_SIGNING_SECRET" in told
-    assert "SIGNOFF_SLACK_APP_TOKEN" in told
-    (told,) = refused(slack_signing_secret="sign-secret")
-    assert told.startswith("SIGNOFF_SLACK_SIGNING_SECRET: set SIGNOFF_SLACK_BOT_TOKEN too")
-    wrong = refused(
+def test_settings_that_contradict_each_other_are_reported_together() -> None:
+    (problem,) = problems_of(slack_bot_token="xoxb-1-secret")
+    assert "SIGNOFF_SLACK_SIGNING_SECRET" in problem
+    assert "SIGNOFF_SLACK_APP_TOKEN" in problem
+    (problem,) = problems_of(slack_signing_secret="sign-secret")
+    assert problem.startswith("SIGNOFF_SLACK_SIGNING_SECRET: set SIGNOFF_SLACK_BOT_TOKEN too")
+    problems = problems_of(
         slack_bot_token="xapp-1-secret",
         slack_api_url="slack.com",
         builders="ada@example.com,group:x,U0ADA,owner",
         port="99999",
         log_level="loud",
     )
-    assert [one.partition(":")[0].removeprefix("SIGNOFF_") for one in wrong] == [
+    assert [problem.partition(":")[0].removeprefix("SIGNOFF_") for problem in problems] == [
         "SLACK_BOT_TOKEN",
         "SLACK_BOT_TOKEN",
         "SLACK_API_URL",
@@ -146,6 +147,6 @@ def test_combinations_that_make_no_sense_are_told_at_once() -> None:
     ]
 
 
-def test_a_token_that_takes_turns_with_others_is_one_too() -> None:
-    given = {**TOKENS, "SIGNOFF_SLACK_BOT_TOKEN": "xoxe.xoxb-1-secret"}
-    assert settings.load(given).slack_bot_token.get_secret_value().startswith("xoxe")
+def test_a_rotating_token_is_accepted() -> None:
+    values = {**TOKENS, "SIGNOFF_SLACK_BOT_TOKEN": "xoxe.xoxb-1-secret"}
+    assert settings.load(values).slack_bot_token.get_secret_value().startswith("xoxe")

@@ -1,4 +1,4 @@
-"""Details, registering, lists and App Home: within the limits, and nothing is lost on the way."""
+"""Details, registration, lists and App Home keep the limits of Slack and lose no content."""
 
 from __future__ import annotations
 
@@ -24,29 +24,31 @@ from tests.support import samples, slack_rules
 
 REF = ids.Ref(request="req1", content_version=1, digest=samples.DIGEST, delivery="d1")
 METADATA = ModalRef(ref=REF)
-FULL = Path(__file__).parents[3] / "data" / "workflows" / "full.yaml"
+FULL_WORKFLOW = Path(__file__).parents[3] / "data" / "workflows" / "full.yaml"
 TEMPLATES = sorted((Path(__file__).parents[4] / "templates" / "workflows").glob("*.yaml"))
 
 
-def sure(view: View) -> View:
+def check_view(view: View) -> View:
     assert slack_rules.problems_of_view(view) == []
     return view
 
 
-def sure_message(made: SlackMessage) -> SlackMessage:
-    assert slack_rules.problems_of_message(made.text, made.blocks, made.metadata) == []
-    return made
+def check_message(message: SlackMessage) -> SlackMessage:
+    assert slack_rules.problems_of_message(message.text, message.blocks, message.metadata) == []
+    return message
 
 
 def all_text(payload: Any) -> str:
     return "\n".join(slack_rules.texts(payload))
 
 
-def actions(view: View) -> list[str]:
-    return [one["action_id"] for block in view["blocks"] if block["type"] == "actions" for one in block["elements"]]
+def action_ids(view: View) -> list[str]:
+    return [
+        element["action_id"] for block in view["blocks"] if block["type"] == "actions" for element in block["elements"]
+    ]
 
 
-def workflow(path: Path) -> Workflow:
+def load_workflow(path: Path) -> Workflow:
     return workflowfile.load(path.read_bytes(), kinds=registry.all_step_types())
 
 
@@ -57,41 +59,43 @@ def workflow(path: Path) -> Workflow:
 @given(samples.cards(), st.integers(0, 3))
 def test_every_page_of_the_details_is_within_the_limits(card: Card, page: int) -> None:
     small = replace(card, fields=card.fields[:8], facts=card.facts[:8])
-    sure(details_modal.details(small, metadata=ModalRef(ref=REF, page=page)))
-    sure(details_modal.details(small, metadata=ModalRef(page=10**6)))
+    check_view(details_modal.details(small, metadata=ModalRef(ref=REF, page=page)))
+    check_view(details_modal.details(small, metadata=ModalRef(page=10**6)))
 
 
-def test_the_pages_together_show_everything() -> None:
-    long = "".join(f"word{number} " for number in range(6_000))
+def test_the_pages_of_the_details_together_show_everything() -> None:
+    long_text = "".join(f"word{number} " for number in range(6_000))
     fields = [
         CardField(path=f"f{number}", label=f"Field {number}", type="text", text=f"value {number}")
         for number in range(99)
     ]
-    fields.append(CardField(path="body", label="Body", type="long_text", text=long, before="before"))
+    fields.append(CardField(path="body", label="Body", type="long_text", text=long_text, before="before"))
     card = samples.card(fields=tuple(fields), title="T" * 200)
     pages = details_modal.paginate(card)
-    views = [sure(details_modal.details(card, metadata=ModalRef(ref=REF, page=number))) for number in range(len(pages))]
+    views = [
+        check_view(details_modal.details(card, metadata=ModalRef(ref=REF, page=number))) for number in range(len(pages))
+    ]
     assert len(views) > 5
-    shown = all_text(views)
-    assert all(f"value {number}\n" in f"{shown}\n" for number in range(99))
-    told = [line for page in pages for line in page]
-    assert "".join(line.after for line in told if line.label.startswith("Body (now)")) == long
-    assert "T" * 200 in shown
-    assert [ids.APPROVE in actions(view) for view in views] == [False] * (len(views) - 1) + [True]
-    assert actions(views[0]) == [ids.NEXT_PAGE]
-    assert ids.PREVIOUS_PAGE in actions(views[-1])
-    assert ids.NEXT_PAGE not in actions(views[-1])
+    views_text = all_text(views)
+    assert all(f"value {number}\n" in f"{views_text}\n" for number in range(99))
+    lines = [line for page in pages for line in page]
+    assert "".join(line.after for line in lines if line.label.startswith("Body (now)")) == long_text
+    assert "T" * 200 in views_text
+    assert [ids.APPROVE in action_ids(view) for view in views] == [False] * (len(views) - 1) + [True]
+    assert action_ids(views[0]) == [ids.NEXT_PAGE]
+    assert ids.PREVIOUS_PAGE in action_ids(views[-1])
+    assert ids.NEXT_PAGE not in action_ids(views[-1])
 
 
 def test_a_short_card_is_one_page_with_its_buttons() -> None:
-    view = sure(details_modal.details(samples.card(), metadata=METADATA))
-    assert actions(view) == [ids.APPROVE, ids.EDIT, ids.REJECT]
+    view = check_view(details_modal.details(samples.card(), metadata=METADATA))
+    assert action_ids(view) == [ids.APPROVE, ids.EDIT, ids.REJECT]
     assert "Page" not in all_text(view)
     assert ids.decode_modal(view["private_metadata"]) == METADATA
-    changed = CardField(path="a", label="Amount", type="text", text="new", before="old")
-    done = sure(details_modal.details(samples.closed_card(fields=(changed,)), metadata=ModalRef()))
-    assert actions(done) == []
-    assert "Approved by Lee" in all_text(done)
+    changed_field = CardField(path="a", label="Amount", type="text", text="new", before="old")
+    closed_view = check_view(details_modal.details(samples.closed_card(fields=(changed_field,)), metadata=ModalRef()))
+    assert action_ids(closed_view) == []
+    assert "Approved by Lee" in all_text(closed_view)
 
 
 # -- registering --------------------------------------------------------------------------------------------
@@ -99,12 +103,12 @@ def test_a_short_card_is_one_page_with_its_buttons() -> None:
 
 @pytest.mark.parametrize("parts", [1, 3, 5, 9])
 def test_a_file_can_be_pasted_in_parts_or_uploaded(parts: int) -> None:
-    view = sure(register_modal.register_form(metadata=METADATA, parts=parts))
+    view = check_view(register_modal.register_form(metadata=METADATA, parts=parts))
     values = slack_rules.untouched_state(view)
     assert len(values) == min(parts, 5)
     assert next(block["optional"] for block in view["blocks"] if block["type"] == "input") is False
-    assert ids.REGISTER_UPLOAD in actions(view)
-    assert (ids.REGISTER_MORE in actions(view)) is (parts < 5)
+    assert ids.REGISTER_UPLOAD in action_ids(view)
+    assert (ids.REGISTER_MORE in action_ids(view)) is (parts < 5)
     assert view_state.read_source(values) == ("", None)
     for number in range(1, min(parts, 5) + 1):
         values[register_modal.paste_block(number)][ids.INPUT]["value"] = f"part {number}\n"
@@ -114,33 +118,35 @@ def test_a_file_can_be_pasted_in_parts_or_uploaded(parts: int) -> None:
 
 
 def test_an_uploaded_file_is_read_as_slack_describes_it() -> None:
-    values = slack_rules.untouched_state(sure(register_modal.upload_form(metadata=METADATA)))
+    values = slack_rules.untouched_state(check_view(register_modal.upload_form(metadata=METADATA)))
     values[ids.UPLOAD_BLOCK][ids.INPUT]["files"] = [{"id": "F1"}]
     assert view_state.read_source(values) == ("", {"id": "F1"})
 
 
 def test_problems_stand_under_the_input_with_their_lines() -> None:
-    found = [Problem("This is wrong.", path="steps[0]", line=4, column=2)]
-    assert register_modal.problems_text(found) == {
+    problems = [Problem("This is wrong.", path="steps[0]", line=4, column=2)]
+    assert register_modal.problems_text(problems) == {
         register_modal.paste_block(1): "line 4, column 2: steps[0]: This is wrong."
     }
-    assert list(register_modal.problems_text(found, uploaded=True)) == [ids.UPLOAD_BLOCK]
+    assert list(register_modal.problems_text(problems, uploaded=True)) == [ids.UPLOAD_BLOCK]
 
 
 def test_more_problems_than_fit_are_counted() -> None:
-    many = register_modal.problems_text([Problem("This is wrong.", line=number) for number in range(1, 101)])
-    (said,) = many.values()
-    assert len(said) <= ids.ERROR_TEXT
-    kept = said.count("This is wrong.")
-    assert said.endswith(f"And {100 - kept} more problems.")
-    (long,) = register_modal.problems_text([Problem("x" * 5_000)]).values()
-    assert len(long) <= ids.ERROR_TEXT
+    errors = register_modal.problems_text([Problem("This is wrong.", line=number) for number in range(1, 101)])
+    (error,) = errors.values()
+    assert len(error) <= ids.ERROR_TEXT
+    shown_count = error.count("This is wrong.")
+    assert error.endswith(f"And {100 - shown_count} more problems.")
+    (long_error,) = register_modal.problems_text([Problem("x" * 5_000)]).values()
+    assert len(long_error) <= ids.ERROR_TEXT
 
 
-def test_what_was_registered_is_shown_step_by_step_with_its_gates() -> None:
-    found = workflow(FULL)
-    view = sure(register_modal.registered_message(found, version=3, changed=True, asked={"pay": "Lee and Kim"}))
-    shown = all_text(view)
+def test_a_registered_workflow_is_shown_step_by_step_with_its_gates() -> None:
+    workflow = load_workflow(FULL_WORKFLOW)
+    view = check_view(
+        register_modal.registered_message(workflow, version=3, changed=True, asked={"pay": "Lee and Kim"})
+    )
+    view_text = all_text(view)
     for part in (
         "registered as version 3",
         "1. Look the order up",
@@ -151,24 +157,24 @@ def test_what_was_registered_is_shown_step_by_step_with_its_gates() -> None:
         "on what it produced",
         "/signoff run refund",
     ):
-        assert part in shown
-    assert "already" in all_text(register_modal.registered_message(found, version=3, changed=False, asked={}))
+        assert part in view_text
+    assert "already" in all_text(register_modal.registered_message(workflow, version=3, changed=False, asked={}))
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_every_ready_made_workflow_can_be_shown(path: Path) -> None:
-    found = workflow(path)
-    sure(register_modal.registered_message(found, version=1, changed=True, asked={}))
-    sure_message(command_messages.workflow(found, version=1, asked={}))
+    workflow = load_workflow(path)
+    check_view(register_modal.registered_message(workflow, version=1, changed=True, asked={}))
+    check_message(command_messages.workflow(workflow, version=1, asked={}))
 
 
 def test_a_workflow_of_many_steps_says_how_many_are_not_shown() -> None:
-    found = workflow(FULL)
-    long = replace(found, steps=found.steps * 20)
-    made = sure_message(command_messages.workflow(long, version=1, asked={}))
-    assert "more steps." in all_text(made.blocks)
-    titled = replace(found, steps=tuple(replace(step, title="x" * 3_000) for step in long.steps))
-    sure_message(command_messages.workflow(titled, version=1, asked={"pay": "y" * 3_000}))
+    workflow = load_workflow(FULL_WORKFLOW)
+    long_workflow = replace(workflow, steps=workflow.steps * 20)
+    message = check_message(command_messages.workflow(long_workflow, version=1, asked={}))
+    assert "more steps." in all_text(message.blocks)
+    long_titles = replace(workflow, steps=tuple(replace(step, title="x" * 3_000) for step in long_workflow.steps))
+    check_message(command_messages.workflow(long_titles, version=1, asked={"pay": "y" * 3_000}))
 
 
 # -- lists and Home -----------------------------------------------------------------------------------------
@@ -187,19 +193,19 @@ def workflow_view(name: str) -> WorkflowView:
 
 
 def test_help_names_every_command() -> None:
-    made = sure_message(command_messages.help_message("/approve"))
+    message = check_message(command_messages.help_message("/approve"))
     for name in "help", "register", "run NAME", "list", "show NAME", "pending", "runs", "cancel":
-        assert f"/approve {name}" in all_text(made.blocks)
+        assert f"/approve {name}" in all_text(message.blocks)
 
 
 def test_empty_lists_say_so_in_a_sentence() -> None:
-    assert "/signoff register" in sure_message(command_messages.workflows([])).text
-    assert sure_message(command_messages.pending([])).text == "No request waits for you."
+    assert "/signoff register" in check_message(command_messages.workflows([])).text
+    assert check_message(command_messages.pending([])).text == "No request waits for you."
     assert (
-        sure_message(command_messages.runs([])).text
+        check_message(command_messages.runs([])).text
         == "None of the runs is yours: you started none, and own none of their workflows."
     )
-    view = sure(home_view.home(pending=[], runs=[]))
+    view = check_view(home_view.home(pending=[], runs=[]))
     assert "Nothing waits for you." in all_text(view)
 
 
@@ -209,18 +215,22 @@ def test_lists_of_any_length_and_content_are_within_the_limits(text: str, count:
     requests = [samples.request(id=f"r{number}", title=text, workflow_title=text) for number in range(count)]
     runs = [samples.run(id=f"u{number}", workflow_title=text) for number in range(count)]
     workflows = [replace(workflow_view(f"w{number}"), title=text) for number in range(count)]
-    for made in command_messages.pending(requests), command_messages.runs(runs), command_messages.workflows(workflows):
-        sure_message(made)
+    for message in (
+        command_messages.pending(requests),
+        command_messages.runs(runs),
+        command_messages.workflows(workflows),
+    ):
+        check_message(message)
         if count > 40:
-            assert "more." in all_text(made.blocks)
-    view = sure(home_view.home(pending=requests, runs=runs))
+            assert "more." in all_text(message.blocks)
+    view = check_view(home_view.home(pending=requests, runs=runs))
     sections = [block for block in view["blocks"] if "accessory" in block]
     assert len(sections) == min(count, command_messages.MOST_ITEMS)
 
 
-def test_a_request_in_a_list_opens_with_what_it_is_about() -> None:
-    made = command_messages.pending([samples.request(expires_at=None)])
-    (button,) = [block["accessory"] for block in made.blocks if "accessory" in block]
+def test_a_request_in_a_list_carries_its_reference() -> None:
+    message = command_messages.pending([samples.request(expires_at=None)])
+    (button,) = [block["accessory"] for block in message.blocks if "accessory" in block]
     assert button["action_id"] == ids.DETAILS
     assert ids.decode_ref(button["value"]) == replace_delivery(None)
 
@@ -231,7 +241,7 @@ def replace_delivery(delivery: str | None) -> ids.Ref:
 
 @settings(deadline=None)
 @given(samples.ANY)
-def test_a_sentence_is_a_view(said: str) -> None:
-    sure(request_modals.sentence(said))
-    sure(request_modals.sentence(said, metadata=METADATA))
-    sure(request_modals.loading(metadata=METADATA))
+def test_a_sentence_is_a_view(text: str) -> None:
+    check_view(request_modals.sentence(text))
+    check_view(request_modals.sentence(text, metadata=METADATA))
+    check_view(request_modals.loading(metadata=METADATA))

@@ -1,4 +1,4 @@
-"""Cutting, splitting and escaping."""
+"""Texts are cut, split and escaped for Slack."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tests.support import samples, slack_rules
 
 @settings(deadline=None)
 @given(samples.ANY, st.integers(1, 4_000))
-def test_a_cut_text_fits_and_begins_like_the_whole(given_text: str, limit: int) -> None:
-    clipped = text_objects.clip(given_text, limit)
-    cut, missing = clipped.text, clipped.missing
-    assert text_objects.size(cut) <= limit
-    assert slack_rules.length(cut) <= limit
+def test_a_cut_text_fits_and_begins_like_the_whole(text: str, limit: int) -> None:
+    clipped = text_objects.clip(text, limit)
+    kept, missing = clipped.text, clipped.missing
+    assert text_objects.size(kept) <= limit
+    assert slack_rules.length(kept) <= limit
     if missing:
-        head = cut[: len(given_text) - missing]
-        assert given_text.startswith(head)
-        assert cut[len(head) :].startswith("…")
+        head = kept[: len(text) - missing]
+        assert text.startswith(head)
+        assert kept[len(head) :].startswith("…")
     else:
-        assert cut == given_text
+        assert kept == text
 
 
 def test_a_cut_says_how_much_is_missing() -> None:
@@ -33,7 +33,7 @@ def test_a_cut_says_how_much_is_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("whole", "room", "head"),
+    ("text", "room", "head"),
     [
         ("ae\u0301", 2, "a"),
         ("a👍🏽", 3, "a"),
@@ -49,50 +49,50 @@ def test_a_cut_says_how_much_is_missing() -> None:
         ("a<b", 5, "a<"),
     ],
 )
-def test_a_cut_splits_no_character_as_people_see_it(whole: str, room: int, head: str) -> None:
-    assert text_objects.fit(whole, room) == head
+def test_a_cut_splits_no_character_as_people_see_it(text: str, room: int, head: str) -> None:
+    assert text_objects.fit(text, room) == head
 
 
 @settings(deadline=None)
 @given(samples.ANY, st.integers(10, 3_000))
-def test_pieces_are_the_text_again(whole: str, limit: int) -> None:
-    found = list(text_objects.pieces(whole, limit))
-    assert "".join(found) == whole
-    assert all(0 < text_objects.size(one) <= limit for one in found)
+def test_pieces_are_the_text_again(text: str, limit: int) -> None:
+    pieces = list(text_objects.pieces(text, limit))
+    assert "".join(pieces) == text
+    assert all(0 < text_objects.size(piece) <= limit for piece in pieces)
 
 
 @settings(deadline=None)
-@given(samples.ANY.map(lambda whole: whole[:16_000]))
-def test_the_inputs_of_a_long_text_are_the_text_again(whole: str) -> None:
-    found = text_objects.input_pieces(whole)
-    if found is None:
-        assert slack_rules.length(whole) > ids.INPUT_TEXT * 5
+@given(samples.ANY.map(lambda text: text[:16_000]))
+def test_the_inputs_of_a_long_text_are_the_text_again(text: str) -> None:
+    pieces = text_objects.input_pieces(text)
+    if pieces is None:
+        assert slack_rules.length(text) > ids.INPUT_TEXT * 5
         return
-    assert "".join(found) == whole
-    assert 1 <= len(found) <= 5
-    assert all(slack_rules.length(one) <= ids.INPUT_TEXT for one in found)
+    assert "".join(pieces) == text
+    assert 1 <= len(pieces) <= 5
+    assert all(slack_rules.length(piece) <= ids.INPUT_TEXT for piece in pieces)
 
 
 def test_a_text_is_split_at_line_ends_else_at_words_and_with_room_to_grow() -> None:
     lines = text_objects.input_pieces("a line of words\n" * 500)
     assert lines is not None
-    assert all(one.endswith("\n") and len(one) <= 2_700 for one in lines)
+    assert all(piece.endswith("\n") and len(piece) <= 2_700 for piece in lines)
     words = text_objects.input_pieces("word " * 1_000)
     assert words is not None
-    assert all(one.endswith(" ") for one in words)
+    assert all(piece.endswith(" ") for piece in words)
 
 
 @pytest.mark.parametrize("length", [13_600, 15_000])
 def test_a_text_that_barely_fits_is_split_all_the_same(length: int) -> None:
-    found = text_objects.input_pieces(("x" * 1_600 + "\n") * 9 + "y" * (length - 1_601 * 9))
-    assert found is not None
-    assert len(found) == 5
+    pieces = text_objects.input_pieces(("x" * 1_600 + "\n") * 9 + "y" * (length - 1_601 * 9))
+    assert pieces is not None
+    assert len(pieces) == 5
 
 
 def test_a_text_of_line_ends_alone_fits_without_them() -> None:
-    whole = ("x" * 1_600 + "\n") * 20
-    assert "".join(text_objects.input_pieces(whole[:15_000]) or []) == whole[:15_000]
-    assert text_objects.input_pieces(whole) is None
+    text = ("x" * 1_600 + "\n") * 20
+    assert "".join(text_objects.input_pieces(text[:15_000]) or []) == text[:15_000]
+    assert text_objects.input_pieces(text) is None
 
 
 def test_a_text_whose_last_character_fits_no_more_is_too_long() -> None:
@@ -103,7 +103,7 @@ def test_escaping_leaves_nothing_to_parse() -> None:
     assert text_objects.escape("<!here> & <@U1>") == "&lt;!here&gt; &amp; &lt;@U1&gt;"
 
 
-def test_text_objects_are_never_empty_and_show_what_is_hidden() -> None:
+def test_text_objects_are_never_empty_and_show_hidden_characters() -> None:
     assert text_objects.plain("")["text"] == "–"
     assert text_objects.plain_line(" \n ", 75)["text"] == "–"
     assert text_objects.plain("a\u202eb\ud800")["text"] == "a⟦U+202E⟧b\N{REPLACEMENT CHARACTER}"

@@ -16,7 +16,7 @@ def test_every_person_is_reached_at_the_terminal_and_follows_runs_there() -> Non
     assert directory.back(Origin(surface="terminal"), SAM) is None
 
 
-async def test_references_that_only_slack_knows_resolve_to_nobody_with_a_reason() -> None:
+async def test_references_that_only_slack_knows_resolve_to_no_people_with_a_reason() -> None:
     directory = TerminalDirectory()
     group, email = parse_resolvable("group:support"), parse_resolvable("sam@example.com")
     assert group is not None

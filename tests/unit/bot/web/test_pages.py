@@ -1,4 +1,4 @@
-"""The pieces of the pages that do no input or output."""
+"""The modules of the pages that do no input or output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.web import csrf, review_view, site_urls, stale_form, user_agents
 from bot.web.drafts import Drafts, FormDraft
 from bot.web.review_view import ShownField
 
-HEADS = frozenset({"", "r", "review", "inbox"})
+ROUTE_HEADS = frozenset({"", "r", "review", "inbox"})
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ HEADS = frozenset({"", "r", "review", "inbox"})
     ],
 )
 def test_the_origin_is_written_as_browsers_write_it(url: str, origin: str, prefix: str) -> None:
-    found = site_urls.place(url)
-    assert (found.origin, found.prefix) == (origin, prefix)
-    assert found.is_secure is url.startswith("https")
+    urls = site_urls.place(url)
+    assert (urls.origin, urls.prefix) == (origin, prefix)
+    assert urls.is_secure is url.startswith("https")
 
 
 @pytest.mark.parametrize(
@@ -49,33 +49,33 @@ def test_the_origin_is_written_as_browsers_write_it(url: str, origin: str, prefi
     ],
 )
 def test_the_prefix_is_taken_away_where_it_is_one(path: str, prefix: str, inside: str) -> None:
-    assert site_urls.inside(path, prefix, HEADS) == inside
+    assert site_urls.inside(path, prefix, ROUTE_HEADS) == inside
 
 
 def test_paths_are_quoted() -> None:
-    here = site_urls.place("https://example.com/p")
-    assert here.review("a/b?c") == "/p/review/a%2Fb%3Fc"
-    assert here.code("x") == "/p/code/x"
-    assert here.inbox == "/p/inbox"
-    assert here.root == "/p"
+    urls = site_urls.place("https://example.com/p")
+    assert urls.review("a/b?c") == "/p/review/a%2Fb%3Fc"
+    assert urls.code("x") == "/p/code/x"
+    assert urls.inbox == "/p/inbox"
+    assert urls.root == "/p"
     assert site_urls.place("https://example.com").root == "/"
 
 
-def test_a_nonce_is_for_one_browser_and_one_thing() -> None:
+def test_a_nonce_is_valid_for_one_browser_and_one_purpose() -> None:
     key, salt = b"k" * 32, "s" * 24
-    made = csrf.nonce(key, holder="h", about="a", salt=salt)
-    assert csrf.salt_of(key, made, holder="h", about="a") == salt
-    for wrong in (
-        csrf.salt_of(key, made, holder="x", about="a"),
-        csrf.salt_of(key, made, holder="h", about="x"),
-        csrf.salt_of(b"x" * 32, made, holder="h", about="a"),
-        csrf.salt_of(key, made[:-1], holder="h", about="a"),
-        csrf.salt_of(key, made + "é", holder="h", about="a"),
+    nonce = csrf.nonce(key, holder="h", about="a", salt=salt)
+    assert csrf.salt_of(key, nonce, holder="h", about="a") == salt
+    for decoded_salt in (
+        csrf.salt_of(key, nonce, holder="x", about="a"),
+        csrf.salt_of(key, nonce, holder="h", about="x"),
+        csrf.salt_of(b"x" * 32, nonce, holder="h", about="a"),
+        csrf.salt_of(key, nonce[:-1], holder="h", about="a"),
+        csrf.salt_of(key, nonce + "é", holder="h", about="a"),
         csrf.salt_of(key, "", holder="h", about="a"),
         csrf.salt_of(key, csrf.nonce(key, holder="", about="a", salt=salt), holder="", about="a"),
         csrf.salt_of(key, csrf.nonce(key, holder="h", about="a", salt="short"), holder="h", about="a"),
     ):
-        assert wrong is None
+        assert decoded_salt is None
 
 
 @pytest.mark.parametrize(
@@ -96,31 +96,43 @@ def test_an_address_is_masked() -> None:
     assert user_agents.masked("mia@example.com") == "m…@example.com"
 
 
-def shown(path: str, text: str) -> ShownField:
+def shown_field(path: str, text: str) -> ShownField:
     return ShownField(path=path, label=path.upper(), text=text)
 
 
-def test_what_is_different_is_found_whatever_its_length() -> None:
-    long = "x" * 1000
-    before = [shown("a", "one"), shown("b", long), shown("c", "same"), shown("gone", "was")]
-    carried = stale_form.seen(before)
-    now = [shown("a", "two"), shown("b", long + "y"), shown("c", "same"), shown("new", "is")]
-    found = {one.label: (one.before, one.now) for one in stale_form.differences(carried, now)}
-    assert found["A"] == ("one", "two")
-    assert found["B"][1] == long + "y"
-    assert found["NEW"] == (None, "is")
-    assert found["GONE"] == ("was", None)
-    assert "C" not in found
-    assert stale_form.differences(carried, before) == ()
+def test_differences_are_found_in_values_of_any_length() -> None:
+    long_text = "x" * 1000
+    before = [
+        shown_field("a", "one"),
+        shown_field("b", long_text),
+        shown_field("c", "same"),
+        shown_field("gone", "was"),
+    ]
+    seen = stale_form.seen(before)
+    current = [
+        shown_field("a", "two"),
+        shown_field("b", long_text + "y"),
+        shown_field("c", "same"),
+        shown_field("new", "is"),
+    ]
+    differences = {
+        difference.label: (difference.before, difference.now) for difference in stale_form.differences(seen, current)
+    }
+    assert differences["A"] == ("one", "two")
+    assert differences["B"][1] == long_text + "y"
+    assert differences["NEW"] == (None, "is")
+    assert differences["GONE"] == ("was", None)
+    assert "C" not in differences
+    assert stale_form.differences(seen, before) == ()
 
 
 def test_a_form_does_not_carry_more_than_can_be_sent_back() -> None:
-    assert stale_form.seen([shown(str(number), "x" * 300) for number in range(1000)]) == ""
+    assert stale_form.seen([shown_field(str(number), "x" * 300) for number in range(1000)]) == ""
 
 
 @pytest.mark.parametrize("carried", ["", "{", "[]", '{"a": 1}', '{"a": ["b"]}', "null"])
-def test_nothing_is_said_of_what_cannot_be_read(carried: str) -> None:
-    assert stale_form.differences(carried, [shown("a", "x")]) == ()
+def test_an_unreadable_record_shows_no_differences(carried: str) -> None:
+    assert stale_form.differences(carried, [shown_field("a", "x")]) == ()
 
 
 def test_only_the_newest_drafts_are_kept() -> None:
@@ -146,9 +158,9 @@ def test_one_request_cannot_push_out_the_drafts_of_others() -> None:
 
 @given(st.text(st.sampled_from("ab \n\u200b\u202e\u0301\ufe0f\N{MAN}\N{ZERO WIDTH JOINER}"), max_size=400))
 def test_every_hidden_character_stands_in_one_excerpt(text: str) -> None:
-    shown = review_view.marked(text)
-    assert sum(one.count("⟦") for one in shown) == len(characters.hidden(text))
-    assert characters.visible("".join(shown)) == "".join(shown)
+    shown_field = review_view.marked(text)
+    assert sum(excerpt.count("⟦") for excerpt in shown_field) == len(characters.hidden(text))
+    assert characters.visible("".join(shown_field)) == "".join(shown_field)
 
 
 def test_hidden_characters_that_stand_together_share_an_excerpt() -> None:

@@ -1,4 +1,4 @@
-"""What nobody touches is no edit: value -> page -> what a browser sends -> value."""
+"""An untouched field is no edit: the value goes to the page, the browser sends it, and it is read unchanged."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _NUMBERS: Final = st.one_of(
 _MONEY: Final = st.fixed_dictionaries(
     {"amount": st.decimals(0, 10**9, places=3).map(str), "currency": st.sampled_from(["EUR", "JPY", "USD"])}
 )
-_CHOSEN: Final = st.lists(st.sampled_from(OPTIONS), unique=True)
-_DATES: Final = st.dates().map(lambda one: one.isoformat())
-_MOMENTS: Final = st.datetimes().map(lambda one: one.isoformat() + "Z")
+_CHOICES: Final = st.lists(st.sampled_from(OPTIONS), unique=True)
+_DATES: Final = st.dates().map(lambda moment: moment.isoformat())
+_MOMENTS: Final = st.datetimes().map(lambda moment: moment.isoformat() + "Z")
 _JSON: Final = st.recursive(
     st.one_of(st.none(), st.booleans(), _NUMBERS, TEXTS),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
     max_leaves=6,
 )
-_RIGHT: Final[dict[FieldType, st.SearchStrategy[Any]]] = {
+_VALID_VALUES: Final[dict[FieldType, st.SearchStrategy[Any]]] = {
     FieldType.TEXT: TEXTS,
     FieldType.LONG_TEXT: TEXTS,
     FieldType.NUMBER: _NUMBERS,
@@ -53,56 +53,56 @@ _RIGHT: Final[dict[FieldType, st.SearchStrategy[Any]]] = {
     FieldType.EMAIL: st.just("Sam.O+x@EXAMPLE.com"),
     FieldType.URL: st.just("https://example.com/?q=<a>&b=ü#c"),
     FieldType.CHOICE: st.sampled_from(OPTIONS),
-    FieldType.CHOICES: _CHOSEN,
+    FieldType.CHOICES: _CHOICES,
     FieldType.PERSON: st.sampled_from(["sam@example.com", "U012AB3CD"]),
     FieldType.JSON: _JSON,
 }
 
 
 def field_of(kind: FieldType, *, required: bool = True, currency: str | None = None) -> Field:
-    given: dict[str, Any] = {"type": kind, "required": required}
+    declaration: dict[str, Any] = {"type": kind, "required": required}
     if kind in (FieldType.CHOICE, FieldType.CHOICES):
-        given["options"] = OPTIONS
+        declaration["options"] = OPTIONS
     if kind is FieldType.MONEY and currency:
-        given["currency"] = currency
-    return Field.model_validate(given)
+        declaration["currency"] = currency
+    return Field.model_validate(declaration)
 
 
-def changed(path: str, field: Field, now: Value, raws: Mapping[str, list[str]]) -> tuple[Value] | None:
-    """The new value of a field, as its page read it."""
-    return forms.changed(field, now, form_inputs.entries(path, field, now, raws))
+def changed_value(path: str, field: Field, current: Value, raws: Mapping[str, list[str]]) -> tuple[Value] | None:
+    """Return the new value of a field that the page reads, or None if it did not change."""
+    return forms.changed(field, current, form_inputs.entries(path, field, current, raws))
 
 
-def sent(field: Field, value: Value) -> dict[str, list[str]]:
-    """What a browser sends of the field if nobody touches it."""
-    shown = ShownField(path="a.b", label="A", text="", inputs=form_inputs.inputs("a.b", field, value))
+def untouched_form_data(field: Field, value: Value) -> dict[str, list[str]]:
+    """Return the form data that a browser sends for the untouched field."""
+    shown_field = ShownField(path="a.b", label="A", text="", inputs=form_inputs.inputs("a.b", field, value))
     source = _PAGES._environment.from_string(  # noqa: SLF001
         '{% from "parts.html" import edit %}<form method="post" action="/">{{ edit(shown) }}</form>'
-    ).render(shown=shown)
-    found: dict[str, list[str]] = {}
+    ).render(shown=shown_field)
+    form_data: dict[str, list[str]] = {}
     for name, text in html_forms.read(source).form.fields:
-        found.setdefault(name, []).append(text)
-    return found
+        form_data.setdefault(name, []).append(text)
+    return form_data
 
 
 @given(st.sampled_from(list(FieldType)), st.booleans(), st.sampled_from([None, "EUR"]), st.data())
-def test_what_nobody_touches_is_no_edit(kind: FieldType, required: bool, currency: str | None, draw: Any) -> None:
+def test_an_untouched_field_is_no_edit(kind: FieldType, required: bool, currency: str | None, draw: Any) -> None:
     field = field_of(kind, required=required, currency=currency)
-    value = json_values.clean(draw.draw(st.one_of(_RIGHT[kind], _JSON, st.none())))
-    assert changed("a.b", field, value, sent(field, value)) is None
+    value = json_values.clean(draw.draw(st.one_of(_VALID_VALUES[kind], _JSON, st.none())))
+    assert changed_value("a.b", field, value, untouched_form_data(field, value)) is None
 
 
 @given(TEXTS)
 def test_a_text_that_was_typed_arrives(typed: str) -> None:
     field = Field(type=FieldType.LONG_TEXT, required=False, blank="keep")
-    unix = forms.as_sent(typed)
-    raws = {form_inputs.key("a"): [unix.replace("\n", "\r\n")]}
-    found = changed("a", field, "before", raws)
-    assert found == ((unix,) if fields.as_seen(unix) != "before" else None)
+    sent_text = forms.as_sent(typed)
+    raws = {form_inputs.key("a"): [sent_text.replace("\n", "\r\n")]}
+    new_value = changed_value("a", field, "before", raws)
+    assert new_value == ((sent_text,) if fields.as_seen(sent_text) != "before" else None)
 
 
 @pytest.mark.parametrize(
-    ("kind", "now", "raw", "after"),
+    ("kind", "current", "raw", "after"),
     [
         (FieldType.NUMBER, Decimal("1.5"), "2", 2),
         (FieldType.INTEGER, 1, " 2 ", 2),
@@ -117,18 +117,18 @@ def test_a_text_that_was_typed_arrives(typed: str) -> None:
         (FieldType.TEXT, "a", "b", "b"),
     ],
 )
-def test_what_was_typed_is_read_as_its_type(kind: FieldType, now: Value, raw: str, after: Value) -> None:
-    assert changed("a", field_of(kind), now, {form_inputs.key("a"): [raw]}) == (after,)
+def test_typed_text_is_read_as_its_type(kind: FieldType, current: Value, raw: str, after: Value) -> None:
+    assert changed_value("a", field_of(kind), current, {form_inputs.key("a"): [raw]}) == (after,)
 
 
 def test_money_is_an_amount_and_a_currency() -> None:
     name = form_inputs.key("a")
-    now: Value = {"amount": "1.50", "currency": "EUR"}
+    current: Value = {"amount": "1.50", "currency": "EUR"}
     typed = {f"{name}-amount": ["2"], f"{name}-currency": ["usd"]}
-    assert changed("a", field_of(FieldType.MONEY), now, typed) == ({"amount": "2", "currency": "USD"},)
-    fixed = field_of(FieldType.MONEY, currency="EUR")
-    assert changed("a", fixed, now, {f"{name}-amount": ["2"]}) == ({"amount": "2", "currency": "EUR"},)
-    assert changed("a", fixed, now, {f"{name}-amount": ["1.5"]}) is None
+    assert changed_value("a", field_of(FieldType.MONEY), current, typed) == ({"amount": "2", "currency": "USD"},)
+    euro_field = field_of(FieldType.MONEY, currency="EUR")
+    assert changed_value("a", euro_field, current, {f"{name}-amount": ["2"]}) == ({"amount": "2", "currency": "EUR"},)
+    assert changed_value("a", euro_field, current, {f"{name}-amount": ["1.5"]}) is None
 
 
 @pytest.mark.parametrize(
@@ -142,39 +142,39 @@ def test_money_is_an_amount_and_a_currency() -> None:
         ("1\N{NARROW NO-BREAK SPACE}234,50", "1234.50"),
     ],
 )
-def test_a_number_of_another_country_is_told_how_it_is_written_here(typed: str, plain: str) -> None:
-    name, said = form_inputs.key("a"), f"must be written as {plain}, with a decimal point and no other separators"
-    with pytest.raises(InvalidValue, match=f"^{re.escape(said)}$"):
-        changed("a", field_of(FieldType.NUMBER), 1, {name: [typed]})
+def test_a_number_in_another_notation_is_refused_with_the_right_notation(typed: str, plain: str) -> None:
+    name, message = form_inputs.key("a"), f"must be written as {plain}, with a decimal point and no other separators"
+    with pytest.raises(InvalidValue, match=f"^{re.escape(message)}$"):
+        changed_value("a", field_of(FieldType.NUMBER), 1, {name: [typed]})
     money: Value = {"amount": "1", "currency": "EUR"}
-    said = said.replace(plain, f"{plain} EUR")
-    with pytest.raises(InvalidValue, match=f"^{re.escape(said)}$"):
-        changed("a", field_of(FieldType.MONEY), money, {f"{name}-amount": [typed]})
+    message = message.replace(plain, f"{plain} EUR")
+    with pytest.raises(InvalidValue, match=f"^{re.escape(message)}$"):
+        changed_value("a", field_of(FieldType.MONEY), money, {f"{name}-amount": [typed]})
 
 
 @pytest.mark.parametrize("typed", ["1,234", "1,23,45", "84,", "x,50"])
-def test_what_may_mean_more_than_one_number_is_not_guessed(typed: str) -> None:
-    with pytest.raises(InvalidValue) as refused:
-        changed("a", field_of(FieldType.NUMBER), 1, {form_inputs.key("a"): [typed]})
-    assert "must be written as" not in str(refused.value)
+def test_an_ambiguous_number_is_not_guessed(typed: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        changed_value("a", field_of(FieldType.NUMBER), 1, {form_inputs.key("a"): [typed]})
+    assert "must be written as" not in str(caught.value)
 
 
-def test_what_was_chosen_before_keeps_its_order() -> None:
+def test_options_that_were_chosen_before_keep_their_order() -> None:
     name, field = form_inputs.key("a"), field_of(FieldType.CHOICES)
-    assert changed("a", field, ["ü", "s"], {name: ["", "s", "ü", "five"]}) == (["ü", "s", "five"],)
-    assert changed("a", field, ["gone"], {name: [""]}) is None
+    assert changed_value("a", field, ["ü", "s"], {name: ["", "s", "ü", "five"]}) == (["ü", "s", "five"],)
+    assert changed_value("a", field, ["gone"], {name: [""]}) is None
     with pytest.raises(InvalidValue):
-        changed("a", field, ["s"], {name: [""]})
+        changed_value("a", field, ["s"], {name: [""]})
     with pytest.raises(InvalidValue):
-        changed("a", field, ["s"], {name: ["", "never offered"]})
+        changed_value("a", field, ["s"], {name: ["", "never offered"]})
 
 
-def test_a_wrong_value_stands_there_as_it_was_typed() -> None:
-    made = form_inputs.inputs("a", field_of(FieldType.DATE), "2026-03-02")
-    again = form_inputs.refilled(made, {form_inputs.key("a"): ["tomorrow"]})
-    assert (again[0].kind, again[0].value) == ("text", "tomorrow")
+def test_a_wrong_value_is_shown_as_it_was_typed() -> None:
+    inputs = form_inputs.inputs("a", field_of(FieldType.DATE), "2026-03-02")
+    refilled = form_inputs.refilled(inputs, {form_inputs.key("a"): ["tomorrow"]})
+    assert (refilled[0].kind, refilled[0].value) == ("text", "tomorrow")
     with pytest.raises(InvalidValue):
-        changed("a", field_of(FieldType.DATE), "2026-03-02", {form_inputs.key("a"): ["tomorrow"]})
+        changed_value("a", field_of(FieldType.DATE), "2026-03-02", {form_inputs.key("a"): ["tomorrow"]})
 
 
 def test_every_type_is_shown_by_the_right_kind_of_input() -> None:

@@ -1,4 +1,4 @@
-"""Block Kit: every limit at the limit and one over, required and unknown keys, ids, surfaces; against @slack/types."""
+"""The checks of Block Kit: limits, required and unknown keys, ids and surfaces, compared with @slack/types."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ RICH: Block = {
         {"type": "rich_text_preformatted", "border": 1, "elements": [{"type": "text", "text": "code"}]},
     ],
 }
-PICK: Block = {"action_id": "value", "confirm": CONFIRM, "focus_on_load": True}
-HINT: Block = {"placeholder": plain("Pick")}
-DISPATCH: Block = {"dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]}}
+PICKER_KEYS: Block = {"action_id": "value", "confirm": CONFIRM, "focus_on_load": True}
+PLACEHOLDER_KEY: Block = {"placeholder": plain("Pick")}
+DISPATCH_KEYS: Block = {"dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]}}
 FULL: dict[str, Block] = {
     "button": {
         **button(value="v", url="https://example.com", style="primary"),
@@ -72,69 +72,92 @@ FULL: dict[str, Block] = {
     },
     "image": {"type": "image", "alt_text": "a", "image_url": "https://example.com/a.png"},
     "overflow": {"type": "overflow", "options": [option(url="https://example.com")], "confirm": CONFIRM},
-    "datepicker": {"type": "datepicker", **PICK, **HINT, "initial_date": "2026-03-02"},
-    "timepicker": {"type": "timepicker", **PICK, **HINT, "initial_time": "09:30", "timezone": "Europe/Berlin"},
-    "datetimepicker": {"type": "datetimepicker", **PICK, "initial_date_time": 1700000000},
-    "radio_buttons": {"type": "radio_buttons", **PICK, "options": options(2), "initial_option": options(2)[1]},
+    "datepicker": {"type": "datepicker", **PICKER_KEYS, **PLACEHOLDER_KEY, "initial_date": "2026-03-02"},
+    "timepicker": {
+        "type": "timepicker",
+        **PICKER_KEYS,
+        **PLACEHOLDER_KEY,
+        "initial_time": "09:30",
+        "timezone": "Europe/Berlin",
+    },
+    "datetimepicker": {"type": "datetimepicker", **PICKER_KEYS, "initial_date_time": 1700000000},
+    "radio_buttons": {"type": "radio_buttons", **PICKER_KEYS, "options": options(2), "initial_option": options(2)[1]},
     "checkboxes": {
         "type": "checkboxes",
-        **PICK,
+        **PICKER_KEYS,
         "options": [{"text": {"type": "mrkdwn", "text": "*a*"}, "value": "a", "description": plain("d")}],
         "initial_options": [{"text": {"type": "mrkdwn", "text": "*a*"}, "value": "a", "description": plain("d")}],
     },
-    "static_select": {"type": "static_select", **PICK, **HINT, "options": options(2), "initial_option": options(2)[0]},
+    "static_select": {
+        "type": "static_select",
+        **PICKER_KEYS,
+        **PLACEHOLDER_KEY,
+        "options": options(2),
+        "initial_option": options(2)[0],
+    },
     "multi_static_select": {
         "type": "multi_static_select",
-        **PICK,
-        **HINT,
+        **PICKER_KEYS,
+        **PLACEHOLDER_KEY,
         "option_groups": [{"label": plain("Group"), "options": options(2)}],
         "initial_options": options(2),
         "max_selected_items": 2,
     },
-    "external_select": {"type": "external_select", **PICK, **HINT, "initial_option": option(), "min_query_length": 1},
+    "external_select": {
+        "type": "external_select",
+        **PICKER_KEYS,
+        **PLACEHOLDER_KEY,
+        "initial_option": option(),
+        "min_query_length": 1,
+    },
     "multi_external_select": {
         "type": "multi_external_select",
-        **PICK,
-        **HINT,
+        **PICKER_KEYS,
+        **PLACEHOLDER_KEY,
         "initial_options": [option()],
         "min_query_length": 1,
         "max_selected_items": 1,
     },
-    "users_select": {"type": "users_select", **PICK, **HINT, "initial_user": "U1"},
+    "users_select": {"type": "users_select", **PICKER_KEYS, **PLACEHOLDER_KEY, "initial_user": "U1"},
     "multi_users_select": {
         "type": "multi_users_select",
-        **PICK,
-        **HINT,
+        **PICKER_KEYS,
+        **PLACEHOLDER_KEY,
         "initial_users": ["U1"],
         "max_selected_items": 1,
     },
     "channels_select": {
         "type": "channels_select",
-        **PICK,
-        **HINT,
+        **PICKER_KEYS,
+        **PLACEHOLDER_KEY,
         "initial_channel": "C1",
         "response_url_enabled": True,
     },
-    "multi_channels_select": {"type": "multi_channels_select", **PICK, **HINT, "initial_channels": ["C1"]},
+    "multi_channels_select": {
+        "type": "multi_channels_select",
+        **PICKER_KEYS,
+        **PLACEHOLDER_KEY,
+        "initial_channels": ["C1"],
+    },
     "conversations_select": {
         "type": "conversations_select",
-        **PICK,
-        **HINT,
+        **PICKER_KEYS,
+        **PLACEHOLDER_KEY,
         "initial_conversation": "C1",
         "default_to_current_conversation": True,
         "filter": {"include": ["im"], "exclude_bot_users": True},
     },
     "multi_conversations_select": {
         "type": "multi_conversations_select",
-        **PICK,
-        **HINT,
+        **PICKER_KEYS,
+        **PLACEHOLDER_KEY,
         "initial_conversations": ["C1"],
     },
     "plain_text_input": {
         "type": "plain_text_input",
         "action_id": "value",
-        **HINT,
-        **DISPATCH,
+        **PLACEHOLDER_KEY,
+        **DISPATCH_KEYS,
         "focus_on_load": True,
         "initial_value": "abc",
         "multiline": True,
@@ -143,19 +166,29 @@ FULL: dict[str, Block] = {
     },
     "number_input": {
         "type": "number_input",
-        **HINT,
-        **DISPATCH,
+        **PLACEHOLDER_KEY,
+        **DISPATCH_KEYS,
         "is_decimal_allowed": True,
         "initial_value": "1.5",
         "min_value": "-1",
         "max_value": "2",
     },
-    "email_text_input": {"type": "email_text_input", **HINT, **DISPATCH, "initial_value": "a@example.com"},
-    "url_text_input": {"type": "url_text_input", **HINT, **DISPATCH, "initial_value": "https://example.com"},
+    "email_text_input": {
+        "type": "email_text_input",
+        **PLACEHOLDER_KEY,
+        **DISPATCH_KEYS,
+        "initial_value": "a@example.com",
+    },
+    "url_text_input": {
+        "type": "url_text_input",
+        **PLACEHOLDER_KEY,
+        **DISPATCH_KEYS,
+        "initial_value": "https://example.com",
+    },
     "rich_text_input": {
         "type": "rich_text_input",
-        **HINT,
-        **DISPATCH,
+        **PLACEHOLDER_KEY,
+        **DISPATCH_KEYS,
         "initial_value": RICH,
         "min_lines": 1,
         "max_lines": 9,
@@ -182,12 +215,12 @@ TABLE: Block = {
 }
 
 
-def problems(blocks: Any, surface: Surface = "message") -> list[str]:
+def problem_texts(blocks: Any, surface: Surface = "message") -> list[str]:
     return [str(problem) for problem in check.check_blocks(blocks, surface=surface).problems]
 
 
-def holding(element: Block) -> tuple[list[Block], Surface]:
-    """A payload with the element where it may stand."""
+def payload_with(element: Block) -> tuple[list[Block], Surface]:
+    """Return blocks with the element where it is allowed, and their surface."""
     kind = element["type"]
     if kind in ("feedback_buttons", "icon_button"):
         return [{"type": "context_actions", "elements": [element]}], "message"
@@ -204,8 +237,8 @@ def test_the_table_of_full_examples_has_every_element() -> None:
 
 @pytest.mark.parametrize("kind", sorted(FULL))
 def test_an_element_with_all_its_keys_is_accepted_as_the_official_types_say(kind: str) -> None:
-    blocks, surface = holding(FULL[kind])
-    assert problems(blocks, surface) == []
+    blocks, surface = payload_with(FULL[kind])
+    assert problem_texts(blocks, surface) == []
     if surface == "message":
         conforms(blocks, "AMessageBlocks")
     else:
@@ -214,8 +247,8 @@ def test_an_element_with_all_its_keys_is_accepted_as_the_official_types_say(kind
 
 @pytest.mark.parametrize("kind", sorted(FULL))
 def test_an_element_with_a_key_that_is_unknown_is_rejected(kind: str) -> None:
-    blocks, surface = holding({**FULL[kind], "colour": "red"})
-    assert [block.split(" [")[0] for block in problems(blocks, surface)] == ["invalid additional property: colour"]
+    blocks, surface = payload_with({**FULL[kind], "colour": "red"})
+    assert [block.split(" [")[0] for block in problem_texts(blocks, surface)] == ["invalid additional property: colour"]
 
 
 @pytest.mark.parametrize(
@@ -235,8 +268,8 @@ def test_an_element_with_a_key_that_is_unknown_is_rejected(kind: str) -> None:
     ],
 )
 def test_an_element_without_a_required_key_is_rejected(kind: str, key: str) -> None:
-    blocks, surface = holding({name: value for name, value in FULL[kind].items() if name != key})
-    assert problems(blocks, surface) != []
+    blocks, surface = payload_with({name: value for name, value in FULL[kind].items() if name != key})
+    assert problem_texts(blocks, surface) != []
 
 
 def text_of(length: int) -> str:
@@ -248,8 +281,8 @@ def with_options(kind: str, count: int) -> list[Block]:
 
 
 def option_with(text: int = 1, value: int = 1, description: int = 1) -> list[Block]:
-    one = option(text_of(text), text_of(value), description=plain(text_of(description)))
-    return [field({"type": "static_select", "options": [one]})]
+    full_option = option(text_of(text), text_of(value), description=plain(text_of(description)))
+    return [field({"type": "static_select", "options": [full_option]})]
 
 
 def confirm_with(**lengths: int) -> list[Block]:
@@ -334,9 +367,9 @@ ALL_LIMITS = [("message", name) for name in MESSAGE_LIMITS] + [("modal", name) f
 
 @pytest.mark.parametrize(("surface", "name"), ALL_LIMITS)
 def test_a_limit_is_kept_at_the_limit_and_broken_one_over(surface: Surface, name: str) -> None:
-    most, make = (MESSAGE_LIMITS if surface == "message" else MODAL_LIMITS)[name]
-    assert problems(make(most), surface) == []
-    assert problems(make(most + 1), surface) != []
+    limit, build = (MESSAGE_LIMITS if surface == "message" else MODAL_LIMITS)[name]
+    assert problem_texts(build(limit), surface) == []
+    assert problem_texts(build(limit + 1), surface) != []
 
 
 VIEW_LIMITS: dict[str, tuple[int, Any]] = {
@@ -351,9 +384,9 @@ VIEW_LIMITS: dict[str, tuple[int, Any]] = {
 
 @pytest.mark.parametrize("name", sorted(VIEW_LIMITS))
 def test_a_limit_of_a_view_is_kept_at_the_limit_and_broken_one_over(name: str) -> None:
-    most, make = VIEW_LIMITS[name]
-    assert check.check_view(make(most), kind="modal").problems == []
-    assert check.check_view(make(most + 1), kind="modal").problems != []
+    limit, build = VIEW_LIMITS[name]
+    assert check.check_view(build(limit), kind="modal").problems == []
+    assert check.check_view(build(limit + 1), kind="modal").problems != []
 
 
 def test_the_text_of_all_blocks_together_is_limited() -> None:
@@ -370,20 +403,20 @@ def test_a_view_of_more_than_250_kilobytes_is_too_large() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    "kind",
     ["header", "button", "label", "placeholder", "option", "modal title"],
 )
-def test_mrkdwn_is_rejected_where_only_plain_text_may_stand(text: str) -> None:
+def test_mrkdwn_is_rejected_where_only_plain_text_may_stand(kind: str) -> None:
     mrkdwn = {"type": "mrkdwn", "text": "*x*"}
-    given: dict[str, Any] = {
+    view: dict[str, Any] = {
         "header": modal({"type": "header", "text": mrkdwn}),
         "button": modal(actions(button(text="x") | {"text": mrkdwn})),
         "label": modal({**field({"type": "plain_text_input"}), "label": mrkdwn}),
         "placeholder": modal(field({"type": "plain_text_input", "placeholder": mrkdwn})),
         "option": modal(field({"type": "static_select", "options": [{"text": mrkdwn, "value": "1"}]})),
         "modal title": modal(title=mrkdwn),
-    }[text]
-    assert check.check_view(given, kind="modal").problems != []
+    }[kind]
+    assert check.check_view(view, kind="modal").problems != []
 
 
 @pytest.mark.parametrize(
@@ -424,7 +457,7 @@ def test_mrkdwn_is_rejected_where_only_plain_text_may_stand(text: str) -> None:
     ],
 )
 def test_a_problem_is_worded_and_pointed_at_as_slack_does(blocks: list[Block], sentence: str) -> None:
-    assert problems(blocks) == [sentence]
+    assert problem_texts(blocks) == [sentence]
 
 
 @pytest.mark.parametrize("kind", sorted(set(BLOCKS) - {"file", "input"}))
@@ -441,7 +474,7 @@ def test_a_block_of_each_type_conforms_to_the_official_types(kind: str) -> None:
         "rich_text": RICH,
         "table": TABLE,
     }
-    assert problems([examples[kind]]) == []
+    assert problem_texts([examples[kind]]) == []
     conforms([examples[kind]], "AMessageBlocks")
 
 
@@ -452,14 +485,14 @@ def test_blocks_for_messages_only_are_rejected_in_modals(kind: str) -> None:
         "table": TABLE,
         "context_actions": {"type": "context_actions", "elements": [FULL["icon_button"]]},
     }
-    assert problems([examples[kind]]) == []
-    assert problems([examples[kind]], "modal") == [f"unsupported type: {kind} [json-pointer:/blocks/0/type]"]
+    assert problem_texts([examples[kind]]) == []
+    assert problem_texts([examples[kind]], "modal") == [f"unsupported type: {kind} [json-pointer:/blocks/0/type]"]
 
 
 def test_a_file_input_stands_in_modals_only() -> None:
     blocks = [field({"type": "file_input"})]
-    assert problems(blocks, "modal") == []
-    assert problems(blocks, "home") != []
+    assert problem_texts(blocks, "modal") == []
+    assert problem_texts(blocks, "home") != []
 
 
 def test_a_modal_with_an_input_needs_a_submit_button() -> None:
@@ -479,26 +512,26 @@ def test_a_home_view_has_no_title_and_may_be_empty() -> None:
 
 
 def test_only_one_element_of_a_view_has_the_focus() -> None:
-    one = field({"type": "plain_text_input", "focus_on_load": True}, block_id="one")
-    assert problems([one], "modal") == []
-    assert problems([one, {**one, "block_id": "two"}], "modal") != []
+    block = field({"type": "plain_text_input", "focus_on_load": True}, block_id="one")
+    assert problem_texts([block], "modal") == []
+    assert problem_texts([block, {**block, "block_id": "two"}], "modal") != []
 
 
 def test_an_initial_option_must_be_one_of_those_offered() -> None:
     for kind in ("static_select", "radio_buttons"):
         element = {"type": kind, "options": options(2), "initial_option": option("Other")}
-        assert problems([field(element)], "modal") != []
+        assert problem_texts([field(element)], "modal") != []
 
 
 def test_a_whole_number_input_takes_no_decimals() -> None:
     element = {"type": "number_input", "is_decimal_allowed": False, "initial_value": "1.5"}
-    assert problems([field(element)], "modal") != []
-    assert problems([field({**element, "initial_value": "1"})], "modal") == []
-    assert problems([field({**element, "initial_value": "one"})], "modal") != []
+    assert problem_texts([field(element)], "modal") != []
+    assert problem_texts([field({**element, "initial_value": "1"})], "modal") == []
+    assert problem_texts([field({**element, "initial_value": "one"})], "modal") != []
 
 
 def test_a_minimum_over_the_maximum_length_is_rejected() -> None:
-    assert problems([field({"type": "plain_text_input", "min_length": 5, "max_length": 4})], "modal") != []
+    assert problem_texts([field({"type": "plain_text_input", "min_length": 5, "max_length": 4})], "modal") != []
 
 
 def test_a_file_input_needs_the_scope_for_files() -> None:
@@ -535,20 +568,20 @@ def test_a_file_input_needs_the_scope_for_files() -> None:
 def test_a_value_of_the_wrong_kind_is_rejected(element: Any) -> None:
     kind = element["type"] if isinstance(element, dict) else element
     holder: Block = {"type": "context", "elements": [element]} if kind == "image" else actions(element)
-    assert problems([holder]) != []
+    assert problem_texts([holder]) != []
 
 
 def test_blocks_that_are_no_list_are_rejected() -> None:
-    assert problems({}) == ["must provide an array [json-pointer:/blocks]"]
-    assert problems(["x"]) == ["must provide an object [json-pointer:/blocks/0]"]
+    assert problem_texts({}) == ["must provide an array [json-pointer:/blocks]"]
+    assert problem_texts(["x"]) == ["must provide an object [json-pointer:/blocks/0]"]
     with pytest.raises(ApiError, match="invalid_blocks_format"):
         check.require_message_blocks({"type": "divider"})
 
 
 def test_an_element_stands_only_in_blocks_that_take_it() -> None:
-    assert problems([actions(FULL["plain_text_input"])]) != []
-    assert problems([actions(FULL["image"])]) != []
-    assert problems([field(FULL["button"])], "modal") != []
-    assert problems([{**section(), "accessory": FULL["datetimepicker"]}]) != []
-    assert problems([{"type": "context", "elements": [FULL["button"]]}]) != []
-    assert problems([{"type": "context_actions", "elements": [FULL["button"]]}]) != []
+    assert problem_texts([actions(FULL["plain_text_input"])]) != []
+    assert problem_texts([actions(FULL["image"])]) != []
+    assert problem_texts([field(FULL["button"])], "modal") != []
+    assert problem_texts([{**section(), "accessory": FULL["datetimepicker"]}]) != []
+    assert problem_texts([{"type": "context", "elements": [FULL["button"]]}]) != []
+    assert problem_texts([{"type": "context_actions", "elements": [FULL["button"]]}]) != []
