@@ -409,7 +409,7 @@ def test_the_example_of_a_step_type_is_short() -> None:
     assert "idempotency_key" in StepContext.__annotations__
 
 
-SERVICES = "What your step type needs from the server"
+SERVICES = "Services of the server"
 
 
 def test_every_service_of_a_step_type_is_named() -> None:
