@@ -1,4 +1,4 @@
-"""`signoff bench engine`: how fast the engine is compared with its floor, and what pending requests cost.
+"""`signoff bench engine`: how fast the engine is compared with its floor, and the cost of pending requests.
 
 Start at `run`. `bot.devtools.bench.engine_load` describes a lifecycle, `bot.devtools.bench.floor` the floor.
 """
@@ -187,7 +187,7 @@ async def _measure_one_client(work_folder: Path, replay: Replay, size: EngineBen
 
 
 async def _measure_pending(work_folder: Path, replay: Replay, size: EngineBenchSize) -> dict[str, float]:
-    """Measure what pending requests cost an idle server, and how much they slow down decisions."""
+    """Measure the cost of pending requests for an idle server, and how much they slow down decisions."""
     few, many = work_folder / "few.db", work_folder / "pending.db"
     for path, runs in ((few, 100), (many, size.pending)):
         floor = copy_floor(path, work_folder / "recorded.db", replay)

@@ -96,7 +96,7 @@ class EngineBenchEnv:
     engine: Engine
     runner: Runner
     reader: sqlite3.Connection
-    """Reads what the button of a copy carries, so that the reading does not count as work of the engine."""
+    """Reads the values of a copy's button, so that the reading does not count as work of the engine."""
     ends: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     decision_seconds: list[float] = field(default_factory=list)
 

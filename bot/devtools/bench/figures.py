@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 _SYNCS: Final = 30
-"""How many writes are timed; the median counts."""
+"""Number of timed writes; the median counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ async def _click_all(env: SlackBenchEnv, copies: list[PostedCopy], *, per_second
 
         async def click(copy: PostedCopy, due: float) -> None:
             times.sent.append(since(due))
-            ack = await copy.person.click(ids.APPROVE, on=copy.seen)
+            ack = await copy.person.click(ids.APPROVE, on=copy.seen_message)
             times.acks.append(since(due))
             if ack is None or not ack.ok:
                 return
@@ -249,7 +249,7 @@ async def _time_decision(env: SlackBenchEnv, copy: PostedCopy) -> float:
     """Approve a request, and return the seconds until every copy is edited."""
     await asyncio.sleep(_PAUSE_SECONDS)
     before, started = env.successful_calls(UPDATE), env.slack.time.seconds
-    ack = await copy.person.click(ids.APPROVE, on=copy.seen)
+    ack = await copy.person.click(ids.APPROVE, on=copy.seen_message)
     if ack is None or not ack.ok or _find_undecided(env, [copy]):
         raise BenchFailed(f"A click was not acknowledged, or acknowledged without a decision: {ack}")
     last = await _last_call_at(env, UPDATE, before)

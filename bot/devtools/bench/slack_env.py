@@ -1,8 +1,8 @@
 """A local Slack with its people in this process, and a bot on a database of its own in another process.
 
 The bot has its own process, and so its own core, which it does not share with the sandbox and the people, just as it
-does not share one with Slack's servers. On two cores both still share the kernel's work, so durations are rather too
-long than too short.
+does not share one with Slack's servers. On two cores both still share the kernel's work, so durations are too long
+rather than too short.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class SlackLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedCopy:
-    """A posted copy of a request. `seen`: as its person saw it; `message`: the live message."""
+    """A posted copy of a request. `seen_message`: as its person saw it; `message`: the live message."""
 
     request: str
     person: SimulatedPerson
-    seen: dict[str, Any]
+    seen_message: dict[str, Any]
     message: Message
 
     @property
@@ -100,16 +100,21 @@ class SlackBenchEnv:
 
     def copies(self) -> list[PostedCopy]:
         """Return the copies with an Approve button, in the order of posting."""
-        copies = [copy for person in self.people for seen in person.sees() if (copy := self._copy(person, seen))]
+        copies = [
+            copy
+            for person in self.people
+            for seen_message in person.sees()
+            if (copy := self._copy(person, seen_message))
+        ]
         return sorted(copies, key=lambda copy: copy.message.ts)
 
-    def _copy(self, person: SimulatedPerson, seen: dict[str, Any]) -> PostedCopy | None:
-        elements = [element for block in seen.get("blocks", []) for element in block.get("elements", [])]
+    def _copy(self, person: SimulatedPerson, seen_message: dict[str, Any]) -> PostedCopy | None:
+        elements = [element for block in seen_message.get("blocks", []) for element in block.get("elements", [])]
         value = next((element["value"] for element in elements if element.get("action_id") == ids.APPROVE), None)
-        ref, message = ids.decode_ref(value), self.slack.world.message(seen["channel"], seen["ts"])
+        ref, message = ids.decode_ref(value), self.slack.world.message(seen_message["channel"], seen_message["ts"])
         if ref is None or message is None:
             return None
-        return PostedCopy(request=ref.request, person=person, seen=seen, message=message)
+        return PostedCopy(request=ref.request, person=person, seen_message=seen_message, message=message)
 
     def call_times(self, method: str) -> list[float]:
         """Return the times of all successful calls of a method, by the sandbox's clock."""

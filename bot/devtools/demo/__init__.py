@@ -6,7 +6,7 @@ and the database is in a temporary folder that is deleted at the end.
 
 | module | what is in it |
 |---|---|
-| `playground` | start here for `signoff demo`: runs all parts, and prints what people can try |
+| `playground` | start here for `signoff demo`: runs all parts, and prints the first things to try |
 | `folder` | the files of the playground, locked by one process at a time |
 | `services`, `payments`, `deployments` | the services that workflows call, and their ledger |
 | `ledger_page` | the page that shows the ledger |
@@ -16,7 +16,7 @@ and the database is in a temporary folder that is deleted at the end.
 | `story_feed` | the events of a run for the side panel of the page |
 | `story` | start here for `--play`: `play()`, the order of the chapters, and the totals at the end |
 | `first_chapters`, `last_chapters`, `email_chapter` | the chapters |
-| `scene` | acts and expectations: each act is printed, each claim checked |
+| `scene` | actions and expectations: each action is printed, each claim checked |
 | `forged_click` | a click that Slack did not sign |
 | `narration` | the printed lines; a claim that does not hold |
 | `servers` | starts and stops the parts of the story |

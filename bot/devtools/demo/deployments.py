@@ -1,4 +1,4 @@
-"""The deployment service: deploys a version for a token, and has a health page that can report a failure."""
+"""The deployment service: deploys a version if the call has the token. Its health page can report a failure."""
 
 from __future__ import annotations
 

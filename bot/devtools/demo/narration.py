@@ -1,4 +1,4 @@
-"""The printed story: the acts of people, the messages that they see, and the claims that were checked."""
+"""The printed story: the actions of people, the messages that they see, and the claims that were checked."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Narrator:
         self._console.print(f"{self._chapters}. {title}", style="bold")
 
     def line(self, speaker: str, text: str) -> None:
-        """Print an act or a message of a person or a server."""
+        """Print an action or a message of a person or a server."""
         self._row(Text(speaker, style=_STYLES.get(speaker, "dim")), Text(characters.visible(text)))
 
     def text(self, text: str, *, style: str = "") -> None:

@@ -204,7 +204,7 @@ def _read_errors(path: Path) -> Iterator[None]:
 
 
 def instructions(playground: Playground) -> Iterator[str]:
-    """Yield the lines that tell people what to try."""
+    """Yield the lines with the first things to try."""
     if playground.resumed:
         count = playground.pending
         pending = f"{count} request{'s wait' if count > 1 else ' waits'}" if count else "no request waits"

@@ -1,4 +1,4 @@
-"""Acts and expectations of the story. Each act is printed, and the server must acknowledge it in time."""
+"""Actions and expectations of the story. Each action is printed, and the server must acknowledge it in time."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ class Scene:
     def person(self, name: str) -> SimulatedPerson:
         return self.env.slack.person(name)
 
-    # -- acts --
+    # -- actions --
 
     async def act(self, person: str, description: str, act: UserAct) -> Ack:
-        """Perform an act of a person. Raises `ClaimFailed` if it is impossible or not acknowledged."""
+        """Perform an action of a person. Raises `ClaimFailed` if it is impossible or not acknowledged."""
         # The coroutine is closed even if the line cannot be printed because the reader of our output is gone.
         with closing(act):
             self.narrator.line(person, description)
             return await await_ack(person, act)
 
     async def open_modal(self, person: str, description: str, act: UserAct, *, title: str) -> dict[str, Any]:
-        """Perform an act that opens a modal, and return the modal."""
+        """Perform an action that opens a modal, and return the modal."""
         await self.act(person, description, act)
         return await self.narrator.wait_for(f"the modal “{title}” opens", lambda: self._modal(person, title))
 
@@ -197,7 +197,7 @@ def request_title(order: str) -> str:
 
 
 async def await_ack(person: str, act: UserAct) -> Ack:
-    """Perform an act, and return its acknowledgement. Raises `ClaimFailed`."""
+    """Perform an action, and return its acknowledgement. Raises `ClaimFailed`."""
     try:
         ack = await act
     except CannotAct as error:

@@ -6,7 +6,7 @@ import asyncio
 
 
 class Changes:
-    """Counts calls of the app, deliveries to it, and acts of people."""
+    """Counts calls of the app, deliveries to it, and actions of people."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -11,7 +11,7 @@ from engine.ports import Clock
 from engine.system import SystemClock
 
 _POLL_SECONDS: Final = 0.01
-"""How often a clock that tests move is polled."""
+"""Seconds between two polls of a clock that tests move."""
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class Time:
 
     @property
     def seconds(self) -> float:
-        """Seconds since 1970."""
+        """Return the seconds since 1970."""
         return self.now().timestamp()
 
     def advance(self, seconds: float) -> None:

@@ -32,7 +32,7 @@ class Fault:
     | lost | the call takes effect, then the connection is closed: the caller cannot know |
     | hang | the call takes effect, and is never answered |
     | duplicate | a delivery is sent twice |
-    | drop | a delivery never arrives; the person waits in vain |
+    | drop | a delivery never arrives, and the person gets no answer |
     | signature | a delivery is signed with the wrong secret |
     """
 
@@ -54,7 +54,7 @@ class Faults(ArmedFaults[Fault]):
     """The armed faults. `down`: Slack answers 503 to all calls, and delivers nothing."""
 
     def add(self, fault: Fault) -> Fault:
-        """Arm a fault. Raises `ValueError` for a kind that cannot hit what it names."""
+        """Arm a fault. Raises `ValueError` for a kind that its target cannot have."""
         if fault.kind not in KINDS:
             raise ValueError(f"there is no fault {fault.kind!r}; there are {', '.join(sorted(KINDS))}")
         if fault.on.startswith("deliver:") != (fault.kind in DELIVERY_KINDS) and fault.kind != "slow":

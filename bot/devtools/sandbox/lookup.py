@@ -67,7 +67,7 @@ def find_input(blocks: list[Json], name: Target) -> tuple[Json, Json]:
         names = (block["block_id"], element["action_id"], block.get("label", {}).get("text"))
         if name in names if isinstance(name, str) else _has_ids(name, block, element):
             return block, element
-    there = ", ".join(
+    existing = ", ".join(
         repr(block.get("label", {}).get("text", block["block_id"])) for block, _ in stateful_elements(blocks)
     )
-    raise CannotAct(f"there is no input called {name!r}; there are {there or 'none'}")
+    raise CannotAct(f"there is no input called {name!r}; there are {existing or 'none'}")

@@ -15,7 +15,7 @@ from bot.devtools.sandbox.world import Conversation, InstalledApp, Message, Worl
 
 @dataclass(kw_only=True)
 class MessageContent:
-    """The content of a message. None: not given, which matters for updates."""
+    """The content of a message. A part that the call does not have is None, which matters for updates."""
 
     text: str | None = None
     blocks: list[Json] | None = None
@@ -29,16 +29,16 @@ class MessageContent:
         return not (self.text or self.blocks or self.attachments)
 
 
-def parse_content(given: Json, *, longest: int | None) -> MessageContent:
+def parse_content(arguments: Json, *, longest: int | None) -> MessageContent:
     """Check and return the content of a call. `longest`: refuse longer text; None: cut it, as chat.postMessage does."""
-    text = given.get("text")
+    text = arguments.get("text")
     if text is not None and not isinstance(text, str):
         raise ApiError("invalid_arguments")
     content = MessageContent(
         text=text,
-        blocks=_check_list(given.get("blocks"), "invalid_blocks_format"),
-        attachments=_check_list(given.get("attachments"), "invalid_attachments"),
-        metadata=_check_metadata(given.get("metadata")),
+        blocks=_check_list(arguments.get("blocks"), "invalid_blocks_format"),
+        attachments=_check_list(arguments.get("attachments"), "invalid_attachments"),
+        metadata=_check_metadata(arguments.get("metadata")),
     )
     if content.blocks:
         check.require_message_blocks(content.blocks)
@@ -59,7 +59,7 @@ def _check_list(value: Any, code: str) -> list[Json] | None:
 
 
 def _check_metadata(value: Any) -> Json | None:
-    """https://docs.slack.dev/messaging/message-metadata. An empty object removes the old metadata."""
+    """Check metadata (https://docs.slack.dev/messaging/message-metadata). An empty object removes the old metadata."""
     if value is None:
         return None
     if value == {}:
@@ -113,11 +113,13 @@ def _message(world: World, app: InstalledApp, channel: Conversation, content: Me
     )
 
 
-def post(world: World, *, app: InstalledApp, channel: Conversation, content: MessageContent, given: Json) -> Message:
-    """Post a message of the app. `given` has further arguments: thread_ts, unfurl flags."""
+def post(
+    world: World, *, app: InstalledApp, channel: Conversation, content: MessageContent, arguments: Json
+) -> Message:
+    """Post a message of the app. `arguments` has further options: thread_ts, unfurl flags."""
     if content.empty:
         raise ApiError("no_text")
-    thread = given.get("thread_ts") or None
+    thread = arguments.get("thread_ts") or None
     if thread is not None and world.message(channel.id, str(thread)) is None:
         # Undocumented: Slack refuses a thread under a message that does not exist.
         raise ApiError("thread_not_found")
@@ -125,9 +127,9 @@ def post(world: World, *, app: InstalledApp, channel: Conversation, content: Mes
         _message(world, app, channel, content),
         metadata=content.metadata or None,
         thread_ts=str(thread) if thread else None,
-        reply_broadcast=bool(given.get("reply_broadcast")),
-        unfurl_links=bool(given.get("unfurl_links", False)),
-        unfurl_media=bool(given.get("unfurl_media", True)),
+        reply_broadcast=bool(arguments.get("reply_broadcast")),
+        unfurl_links=bool(arguments.get("unfurl_links", False)),
+        unfurl_media=bool(arguments.get("unfurl_media", True)),
     )
     world.messages[channel.id].append(message)
     return message

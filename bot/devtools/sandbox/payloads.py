@@ -33,7 +33,7 @@ def channel_name(channel: Conversation) -> str:
 
 
 def message_action(
-    slack: SlackSandbox, *, user: User, message: Message, shown: Json, action: Json, state: State
+    slack: SlackSandbox, *, user: User, message: Message, shown_message: Json, action: Json, state: State
 ) -> Json:
     """Return `block_actions` of a message. `shown`: the message as the person saw it."""
     app = slack.world.apps[message.app_id or ""]
@@ -58,7 +58,7 @@ def message_action(
     if message.thread_ts is not None:
         body["container"]["thread_ts"] = message.thread_ts
     if not ephemeral:  # Slack does not send back the content of ephemeral messages
-        body["message"] = shown
+        body["message"] = shown_message
     return body
 
 

@@ -1,6 +1,6 @@
-"""Simulated people: what they see (`user_view`), click and fill in (`user_actions`), type and open (here).
+"""Simulated people: their views (`user_view`), their clicks and forms (`user_actions`), their commands and tabs (here).
 
-An act returns the app's `Ack`; where Slack would show a failure, it is also in `troubles`.
+An action returns the app's `Ack`; if Slack would show a failure, it is also in `troubles`.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ class SimulatedPerson(UserActions):
 
     def _show_response(self, path: str, body: Any, *, where: str) -> None:
         """Post the message in the acknowledgement of a command, if there is one."""
-        given: Json = {"text": body} if isinstance(body, str) else body
-        if not given or given == {"text": ""}:
+        response: Json = {"text": body} if isinstance(body, str) else body
+        if not response or response == {"text": ""}:
             return
         world = self.slack.world
         try:
-            content = messages.parse_content(given, longest=None)
-            post_response(world, url=self.slack.response_urls.issued[path], content=content, given=given)
+            content = messages.parse_content(response, longest=None)
+            post_response(world, url=self.slack.response_urls.issued[path], content=content, arguments=response)
         except ApiError as error:
             world.trouble(self.id, where=where, code=error.code, text="This app’s answer could not be shown.")
 

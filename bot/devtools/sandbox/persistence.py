@@ -29,7 +29,7 @@ from bot.devtools.sandbox.world import Conversation, File, InstalledApp, Message
 
 VERSION: Final = 1
 _SAVE_SECONDS: Final = 0.1
-"""How long acts of people may be in memory only."""
+"""Maximum time for which actions of people are in memory only, in seconds."""
 _PAUSE_FACTOR: Final = 20
 """The pause between writes, as a multiple of the duration of a write: a large workspace is saved less often."""
 
@@ -142,7 +142,7 @@ def write_file(path: Path, content: bytes) -> None:
 async def save_changes(slack: SlackSandbox, path: Path) -> AsyncIterator[None]:
     """Save the workspace whenever it changes. Calls of the app are saved before they are answered.
 
-    Acts of people are saved a moment later, and everything at the end. Raises `UnwritableFile` if the file cannot be
+    Actions of people are saved a moment later, and everything at the end. Raises `UnwritableFile` if the file cannot be
     written at the beginning or the end; errors in between are logged, and the write is tried again.
     """
     saver, stop = _Saver(slack, path), asyncio.Event()

@@ -14,7 +14,7 @@ from bot.devtools.sandbox.clock import Time
 from bot.devtools.sandbox.errors import RateLimited
 
 SPECIAL = 0
-"""The tier of methods whose rate is called special."""
+"""The tier of methods that Slack lists with a "special" rate."""
 _TOLERANCE = 0.01
 """Seconds by which a call may be early."""
 

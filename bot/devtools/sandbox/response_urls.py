@@ -40,7 +40,7 @@ class ResponseUrls:
         )
         return path
 
-    def use(self, path: str, given: Any) -> None:
+    def use(self, path: str, body: Any) -> None:
         """Apply a message that the app posted there. Raises `ApiError`: `used_url` and `expired_url` are HTTP 404."""
         url = self.issued.get(path)
         if url is None:
@@ -49,26 +49,26 @@ class ResponseUrls:
             raise ApiError("used_url")
         if self.world.time.seconds - url.issued > limits.RESPONSE_URL_SECONDS:
             raise ApiError("expired_url")
-        if not isinstance(given, dict):
+        if not isinstance(body, dict):
             raise ApiError("invalid_payload")
-        self._apply(url, given)
+        self._apply(url, body)
         url.uses += 1
 
-    def _apply(self, url: ResponseUrl, given: Json) -> None:
+    def _apply(self, url: ResponseUrl, body: Json) -> None:
         # Slack's examples have "true" as a string, and its SDKs send a boolean: both are accepted.
         original = self._original(url)
-        if _is_true(given.get("delete_original")):
+        if _is_true(body.get("delete_original")):
             if original is None:
                 raise ApiError("message_not_found")
             messages.delete(self.world, original)
             return
-        content = messages.parse_content(given, longest=None)
-        if _is_true(given.get("replace_original")) and url.ts is not None:
+        content = messages.parse_content(body, longest=None)
+        if _is_true(body.get("replace_original")) and url.ts is not None:
             if original is None:
                 raise ApiError("message_not_found")
             messages.update(self.world, original, content=content)
             return
-        post_response(self.world, url=url, content=content, given=given)
+        post_response(self.world, url=url, content=content, arguments=body)
 
     def _original(self, url: ResponseUrl) -> Message | None:
         if url.ts is None:
@@ -76,12 +76,12 @@ class ResponseUrls:
         return self.world.message(url.channel, url.ts) or self.world.ephemeral(url.channel, url.ts)
 
 
-def post_response(world: World, *, url: ResponseUrl, content: messages.MessageContent, given: Json) -> None:
+def post_response(world: World, *, url: ResponseUrl, content: messages.MessageContent, arguments: Json) -> None:
     """Post a message in the conversation of the interaction: ephemeral, unless it is `in_channel`."""
     app, channel = world.apps[url.app_id], world.channels[url.channel]
-    kind = given.get("response_type", "ephemeral")
+    kind = arguments.get("response_type", "ephemeral")
     if kind == "in_channel":
-        messages.post(world, app=app, channel=channel, content=content, given=given)
+        messages.post(world, app=app, channel=channel, content=content, arguments=arguments)
     elif kind == "ephemeral":
         messages.post_ephemeral(world, app=app, channel=channel, user=url.user, content=content)
     else:

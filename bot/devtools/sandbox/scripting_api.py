@@ -77,10 +77,10 @@ class ScriptApi:
 
     def _act(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
-            given = await read_body(request)
+            body = await read_body(request)
 
             async def run() -> Json:
-                return await act(self._person(request), given)
+                return await act(self._person(request), body)
 
             response = await self.handlers.answer(request, run)
             self.slack.changes.moved()
@@ -110,7 +110,7 @@ class ScriptApi:
         }
 
     def view_of(self, request: web.Request) -> Json:
-        """Return what one person has open."""
+        """Return the modals, the Home tab and the conversations of one person."""
         person = self._person(request)
         return {
             "user": asdict(person.user),
@@ -163,45 +163,45 @@ class ScriptApi:
 
     # --- changing ----------------------------------------------------------------------------------------------
 
-    async def add_fault(self, given: Json) -> Json:
+    async def add_fault(self, body: Json) -> Json:
         """Arm a fault, or switch Slack off and on with `down`."""
-        if "down" in given:
-            self.slack.faults.down = bool(given["down"])
+        if "down" in body:
+            self.slack.faults.down = bool(body["down"])
         else:
-            self.slack.faults.add(Fault(**given))
+            self.slack.faults.add(Fault(**body))
         return self.slack.faults.to_json()
 
-    async def clear_faults(self, given: Json) -> Json:  # noqa: ARG002
+    async def clear_faults(self, body: Json) -> Json:  # noqa: ARG002
         """Remove all faults."""
         self.slack.faults.clear()
         return self.slack.faults.to_json()
 
-    async def rates(self, given: Json) -> Json:
+    async def rates(self, body: Json) -> Json:
         """Change the rate limits."""
-        self.slack.rates.configure(**given)
+        self.slack.rates.configure(**body)
         return {"enabled": self.slack.rates.enabled}
 
-    async def advance(self, given: Json) -> Json:
+    async def advance(self, body: Json) -> Json:
         """Move the clock forward."""
-        self.slack.time.advance(float(given["advance"]))
+        self.slack.time.advance(float(body["advance"]))
         return {"now": self.slack.time.now().isoformat()}
 
-    async def app(self, given: Json) -> Json:
+    async def app(self, body: Json) -> Json:
         """Set the app's request URL, uninstall it, or revoke its token."""
-        if "request_url" in given:
-            self.slack.app.request_url = given["request_url"]
-        if given.get("uninstall"):
+        if "request_url" in body:
+            self.slack.app.request_url = body["request_url"]
+        if body.get("uninstall"):
             people.uninstall(self.slack)
-        if given.get("revoke"):
+        if body.get("revoke"):
             people.revoke(self.slack)
         return asdict(self.slack.app)
 
-    async def sockets(self, given: Json) -> Json:
+    async def sockets(self, body: Json) -> Json:
         """Disconnect the app's sockets."""
-        await self.slack.sockets.disconnect(self.slack.app.id, given["disconnect"])
+        await self.slack.sockets.disconnect(self.slack.app.id, body["disconnect"])
         return {"connections": len(self.slack.sockets.of(self.slack.app.id))}
 
-    async def reset(self, given: Json) -> Json:  # noqa: ARG002
+    async def reset(self, body: Json) -> Json:  # noqa: ARG002
         """Start with a new workspace."""
         self.slack.reset()
         await self.mail.come_back()
@@ -212,12 +212,12 @@ def _ack_json(ack: Ack | None) -> Json:
     return {"sent": ack is not None, "ack": None if ack is None else asdict(ack)}
 
 
-async def _click(person: SimulatedPerson, given: Json) -> Json:
-    on = given.get("on")
+async def _click(person: SimulatedPerson, body: Json) -> Json:
+    on = body.get("on")
     if isinstance(on, dict) and "blocks" not in on:  # given by channel and ts: the current message
         on = _find_message(person, on)
-    options = {key: given[key] for key in ("confirm", "stale") if key in given}
-    return _ack_json(await person.click(given["button"], on=on, **options))
+    options = {key: body[key] for key in ("confirm", "stale") if key in body}
+    return _ack_json(await person.click(body["button"], on=on, **options))
 
 
 def _find_message(person: SimulatedPerson, on: Json) -> Json:
@@ -227,49 +227,49 @@ def _find_message(person: SimulatedPerson, on: Json) -> Json:
     raise CannotAct(f"{person.user.name} sees no message {on['ts']}")
 
 
-async def _choose(person: SimulatedPerson, given: Json) -> Json:
-    return _ack_json(await person.choose(given["input"], given["value"], on=_find_message(person, given["on"])))
+async def _choose(person: SimulatedPerson, body: Json) -> Json:
+    return _ack_json(await person.choose(body["input"], body["value"], on=_find_message(person, body["on"])))
 
 
-async def _fill(person: SimulatedPerson, given: Json) -> Json:
-    return _ack_json(await person.fill(given["input"], given["value"], on=given.get("on", "modal")))
+async def _fill(person: SimulatedPerson, body: Json) -> Json:
+    return _ack_json(await person.fill(body["input"], body["value"], on=body.get("on", "modal")))
 
 
-async def _submit(person: SimulatedPerson, given: Json) -> Json:
-    return _ack_json(await person.submit(given.get("values")))
+async def _submit(person: SimulatedPerson, body: Json) -> Json:
+    return _ack_json(await person.submit(body.get("values")))
 
 
-async def _close(person: SimulatedPerson, given: Json) -> Json:
-    await person.close(everything=bool(given.get("everything")))
+async def _close(person: SimulatedPerson, body: Json) -> Json:
+    await person.close(everything=bool(body.get("everything")))
     return {}
 
 
-async def _command(person: SimulatedPerson, given: Json) -> Json:
-    return _ack_json(await person.command(given["line"], channel=given.get("channel")))
+async def _command(person: SimulatedPerson, body: Json) -> Json:
+    return _ack_json(await person.command(body["line"], channel=body.get("channel")))
 
 
-async def _upload(person: SimulatedPerson, given: Json) -> Json:
+async def _upload(person: SimulatedPerson, body: Json) -> Json:
     try:
-        content = base64.b64decode(given["base64"], validate=True) if "base64" in given else given["text"].encode()
+        content = base64.b64decode(body["base64"], validate=True) if "base64" in body else body["text"].encode()
     except binascii.Error:
         raise RequestRefused("base64: cannot be decoded") from None
-    return {"file": await person.upload(given["name"], content, into=given.get("into"))}
+    return {"file": await person.upload(body["name"], content, into=body.get("into"))}
 
 
-async def _say(person: SimulatedPerson, given: Json) -> Json:
-    return {"ts": person.say(given["text"], channel=given.get("channel"), thread_ts=given.get("thread_ts"))}
+async def _say(person: SimulatedPerson, body: Json) -> Json:
+    return {"ts": person.say(body["text"], channel=body.get("channel"), thread_ts=body.get("thread_ts"))}
 
 
-async def _home(person: SimulatedPerson, given: Json) -> Json:
-    person.open_home(given.get("tab", "home"))
+async def _home(person: SimulatedPerson, body: Json) -> Json:
+    person.open_home(body.get("tab", "home"))
     return {}
 
 
-async def _shortcut(person: SimulatedPerson, given: Json) -> Json:
-    on = given.get("on")
-    return _ack_json(await person.shortcut(given["callback_id"], on=None if on is None else _find_message(person, on)))
+async def _shortcut(person: SimulatedPerson, body: Json) -> Json:
+    on = body.get("on")
+    return _ack_json(await person.shortcut(body["callback_id"], on=None if on is None else _find_message(person, on)))
 
 
-async def _options(person: SimulatedPerson, given: Json) -> Json:
-    options: list[Any] = await person.options(given["input"], given["typed"])
+async def _options(person: SimulatedPerson, body: Json) -> Json:
+    options: list[Any] = await person.options(body["input"], body["typed"])
     return {"options": options}

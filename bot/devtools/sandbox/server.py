@@ -166,7 +166,7 @@ class RunningSandbox:
     def tell(
         self, *, story: Story | None = None, completions: Completions | None = None, advice: Advice | None = None
     ) -> None:
-        """Set what the page shows besides Slack."""
+        """Set the story, the completions and the hints that the page shows besides Slack."""
         self.slack.story, self.slack.completions, self.slack.advice = story, completions, advice or {}
 
     async def until(self, condition: Callable[[], object], *, seconds: float = 30.0) -> None:

@@ -20,7 +20,7 @@ from bot.devtools.sandbox.world import InstalledApp
 DisconnectReason = Literal["warning", "refresh_requested", "link_disabled", "too_many_websockets"]
 _TICKET_SECONDS: Final = 30
 _REFRESH_SECONDS: Final = 10
-"""How long a connection stays open after `refresh_requested`; "about ten seconds" in Slack's text on `warning`."""
+"""Seconds for which a connection stays open after `refresh_requested`. Slack says "about ten seconds" of `warning`."""
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ from bot.devtools.sandbox.world import World
 
 @dataclass(kw_only=True)
 class Trigger:
-    """A trigger id: an act of a person, which lets the app open a modal. `view`: the modal of the act."""
+    """A trigger id: an action of a person, which lets the app open a modal. `view`: the modal of the action."""
 
     app_id: str
     user: str

@@ -1,4 +1,4 @@
-"""The acts of a person with mouse and forms: click, choose, fill in, submit, close, upload."""
+"""The actions of a person with mouse and forms: click, choose, fill in, submit, close, upload."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MODAL_FAILURE_TEXT: Final = "We had some trouble connecting. Try again?"
 
 
 class UserActions(UserView):
-    """A person at their Slack client. Each act sends Slack's delivery to the app, and returns its acknowledgement."""
+    """A person at their Slack client. Each action sends Slack's delivery to the app and returns its acknowledgement."""
 
     async def send(
         self, app: InstalledApp, body: Json, *, where: str, kind: DeliveryKind = "interactive", text: str | None = None
@@ -60,10 +60,10 @@ class UserActions(UserView):
         if _is_declined(element, confirm=confirm):
             return None
         action = self._action(block, element, choice)
-        shown = {key: value for key, value in on.items() if key != "channel"}
+        shown_message = {key: value for key, value in on.items() if key != "channel"}
         state = inputs.initial_state(on.get("blocks", []))
         body = payloads.message_action(
-            self.slack, user=self.user, message=message, shown=shown, action=action, state=state
+            self.slack, user=self.user, message=message, shown_message=shown_message, action=action, state=state
         )
         return await self.send(self.slack.world.apps[message.app_id or ""], body, where=f"message {message.ts}")
 
@@ -75,15 +75,22 @@ class UserActions(UserView):
                 return message
         raise CannotAct(f"{self.user.name} sees no message with a button {name!r} in their conversation with the app")
 
-    def message(self, seen: Json, *, stale: bool) -> Message:
+    def message(self, seen_message: Json, *, stale: bool) -> Message:
         """Return the message of a copy. With `stale` it may be deleted: the click still has its position."""
         world = self.slack.world
-        current = world.message(seen["channel"], seen["ts"]) or world.ephemeral(seen["channel"], seen["ts"])
-        if current is not None and (stale or self.shown(current).get("blocks") == seen.get("blocks")):
+        current = world.message(seen_message["channel"], seen_message["ts"]) or world.ephemeral(
+            seen_message["channel"], seen_message["ts"]
+        )
+        if current is not None and (stale or self.shown(current).get("blocks") == seen_message.get("blocks")):
             return current
         if not stale:
             raise CannotAct("the message is gone or has changed since it was seen")
-        return Message(channel=seen["channel"], ts=seen["ts"], user=seen["user"], app_id=seen["app_id"])
+        return Message(
+            channel=seen_message["channel"],
+            ts=seen_message["ts"],
+            user=seen_message["user"],
+            app_id=seen_message["app_id"],
+        )
 
     def _action(self, block: Json, element: Json, choice: Json) -> Json:
         value: Json | None = None
@@ -134,9 +141,9 @@ class UserActions(UserView):
         state = inputs.initial_state(on["blocks"])
         state[block["block_id"]][element["action_id"]] = entry
         action = payloads.action(self.slack, block=block, element=element, value=entry)
-        shown = {key: part for key, part in on.items() if key != "channel"}
+        shown_message = {key: part for key, part in on.items() if key != "channel"}
         body = payloads.message_action(
-            self.slack, user=self.user, message=message, shown=shown, action=action, state=state
+            self.slack, user=self.user, message=message, shown_message=shown_message, action=action, state=state
         )
         return await self.send(self.slack.world.apps[message.app_id or ""], body, where=f"message {message.ts}")
 

@@ -13,7 +13,7 @@ from bot.devtools.sandbox.world import Conversation, Message, ShownFailure, User
 
 @dataclass(frozen=True)
 class UserView:
-    """A person in the workspace, and what they see."""
+    """A person in the workspace, and the messages, modals and tabs that they see."""
 
     slack: SlackSandbox
     id: str
@@ -43,8 +43,8 @@ class UserView:
         own = [
             message for message in world.ephemerals if message.channel == conversation.id and message.seen_by == self.id
         ]
-        shown = sorted([*world.messages[conversation.id], *own], key=lambda message: message.ts)
-        return [self.shown(message) for message in shown]
+        messages = sorted([*world.messages[conversation.id], *own], key=lambda message: message.ts)
+        return [self.shown(message) for message in messages]
 
     @property
     def conversations(self) -> list[Json]:
@@ -63,14 +63,14 @@ class UserView:
             for message in world.ephemerals
             if message.channel == conversation.id and message.seen_by == self.id
         )
-        shown = [*own, *(message.ts for message in world.messages[conversation.id][-1:])]
+        timestamps = [*own, *(message.ts for message in world.messages[conversation.id][-1:])]
         return {
             "id": conversation.id,
             "name": conversation.name,
             "kind": conversation.kind,
             "is_archived": conversation.is_archived,
             "has_app": self.slack.app.bot_user in conversation.members,
-            "latest": max(shown, default=None),
+            "latest": max(timestamps, default=None),
         }
 
     def shown(self, message: Message) -> Json:

@@ -98,9 +98,9 @@ def find(world: World, *, app: InstalledApp, view_id: str | None, external_id: s
     raise ApiError("not_found")
 
 
-def update(world: World, view: View, *, payload: Json, seen: str | None) -> None:
-    """Update a view. `seen`: the hash that the app knows. Raises `hash_conflict`."""
-    if seen is not None and seen != view.hash:
+def update(world: World, view: View, *, payload: Json, known_hash: str | None) -> None:
+    """Update a view. `known_hash`: the hash that the app knows. Raises `hash_conflict`."""
+    if known_hash is not None and known_hash != view.hash:
         raise ApiError("hash_conflict")
     if payload["type"] != view.payload["type"]:
         raise bad_arguments(["view type cannot change [json-pointer:/view/type]"])
@@ -108,14 +108,14 @@ def update(world: World, view: View, *, payload: Json, seen: str | None) -> None
     _fill(world, view, payload)
 
 
-def publish(world: World, *, app: InstalledApp, user: str, payload: Json, seen: str | None) -> View:
+def publish(world: World, *, app: InstalledApp, user: str, payload: Json, known_hash: str | None) -> View:
     """Publish the Home tab of the app for one person."""
     key = (app.id, user)
     if key in world.homes:
         view = world.views[world.homes[key]]
-        update(world, view, payload=payload, seen=seen)
+        update(world, view, payload=payload, known_hash=known_hash)
         return view
-    if seen is not None:
+    if known_hash is not None:
         raise ApiError("hash_conflict")
     _check_external_id(world, payload)
     name = world.new_id("V")
@@ -161,7 +161,7 @@ def apply_response(world: World, view: View, *, response: Any) -> None:
     elif action == "push":
         push(world, app=app, user=view.user, payload=check_modal(response.get("view"), app))
     else:
-        update(world, view, payload=check_modal(response.get("view"), app), seen=None)
+        update(world, view, payload=check_modal(response.get("view"), app), known_hash=None)
 
 
 def _check_errors(view: View, errors: Any) -> dict[str, str]:

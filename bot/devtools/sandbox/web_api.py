@@ -81,15 +81,15 @@ class WebApi:
         if fault is not None and fault.kind == "slow":
             await self.slack.time.sleep(fault.seconds)
         if fault is None or _takes_effect(fault):
-            response, given = await make_response()
+            response, call_arguments = await make_response()
             await self.slack.save()
         else:
-            response, given = _fault_response(fault), {}
+            response, call_arguments = _fault_response(fault), {}
         if fault is None or fault.kind == "slow":
-            self.slack.record(name, given, outcome=response.outcome)
+            self.slack.record(name, call_arguments, outcome=response.outcome)
             return response.response()
         self.slack.record(
-            name, given, outcome=f"{fault.kind}, {response.outcome}" if _takes_effect(fault) else fault.kind
+            name, call_arguments, outcome=f"{fault.kind}, {response.outcome}" if _takes_effect(fault) else fault.kind
         )
         return await self._break(request, fault)
 
@@ -103,16 +103,16 @@ class WebApi:
         return _fault_response(fault).response()
 
     async def _respond_to_call(self, request: web.Request, name: str) -> tuple[_Response, Json]:
-        given = Arguments(values={})
+        call_arguments = Arguments(values={})
         headers: dict[str, str] = {}
         try:
-            given = await arguments.read_arguments(request)
+            call_arguments = await arguments.read_arguments(request)
             if name not in METHODS:
                 raise ApiError("unknown_method", req_method=name)
             method = METHODS[name]
-            app = self._caller(method, given)
+            app = self._caller(method, call_arguments)
             headers = {"X-OAuth-Scopes": ",".join(app.scopes), "X-Accepted-OAuth-Scopes": ",".join(method.scopes)}
-            call = Call(slack=self.slack, app=app, arguments=given)
+            call = Call(slack=self.slack, app=app, arguments=call_arguments)
             call.need(*method.scopes)
             self._count(method, call)
             body = {"ok": True, **method.run(call)}
@@ -120,31 +120,33 @@ class WebApi:
             body = error.to_json()
         except RateLimited as error:
             limited = {"ok": False, "error": "ratelimited"}
-            return _Response(status=429, body=limited, headers={"Retry-After": str(error.retry_after)}), given.values
-        if given.warnings:
-            body["warning"] = ",".join(given.warnings)
-            body.setdefault("response_metadata", {})["warnings"] = list(given.warnings)
-        return _Response(body=body, headers=headers), given.values
+            return _Response(
+                status=429, body=limited, headers={"Retry-After": str(error.retry_after)}
+            ), call_arguments.values
+        if call_arguments.warnings:
+            body["warning"] = ",".join(call_arguments.warnings)
+            body.setdefault("response_metadata", {})["warnings"] = list(call_arguments.warnings)
+        return _Response(body=body, headers=headers), call_arguments.values
 
-    def _caller(self, method: Method, given: Arguments) -> InstalledApp:
+    def _caller(self, method: Method, call_arguments: Arguments) -> InstalledApp:
         """Return the app of the token. Raises Slack's errors of authentication."""
         if method.by == "nobody":
             return self.slack.app
-        if given.token is None:
+        if call_arguments.token is None:
             raise ApiError("not_authed")
-        app = self.slack.world.app_of_token(given.token)
+        app = self.slack.world.app_of_token(call_arguments.token)
         if app is None:
             raise ApiError("invalid_auth")
         # Revoking the bot's token keeps the app-level token valid; removing the app invalidates both.
         if app.token_error is not None and (method.by == "bot" or app.token_error == "account_inactive"):  # noqa: S105 an error code
             raise ApiError(app.token_error)
-        if given.token != (app.bot_token if method.by == "bot" else app.app_token):
+        if call_arguments.token != (app.bot_token if method.by == "bot" else app.app_token):
             raise ApiError("not_allowed_token_type")
         return app
 
     def _count(self, method: Method, call: Call) -> None:
-        given = call.arguments.values.get("channel")
-        channel = self._conversation_id(call, given) if isinstance(given, str) else None
+        name_or_id = call.arguments.values.get("channel")
+        channel = self._conversation_id(call, name_or_id) if isinstance(name_or_id, str) else None
         self.slack.rates.take(
             app_id=call.app.id,
             team_id=self.slack.world.team.id,
@@ -153,28 +155,28 @@ class WebApi:
             channel=channel,
         )
 
-    def _conversation_id(self, call: Call, given: str) -> str:
+    def _conversation_id(self, call: Call, name_or_id: str) -> str:
         """Return the id of a conversation, so that its name or its person do not get a bucket of their own."""
         world = self.slack.world
-        user = world.users.get(given)
+        user = world.users.get(name_or_id)
         if user is not None and not user.is_bot and not user.deleted:
             return world.dm(call.app.bot_user, user.id).id
-        channel = world.channel_named(given)
-        return channel.id if channel is not None else given
+        channel = world.channel_named(name_or_id)
+        return channel.id if channel is not None else name_or_id
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Accept a message at a response_url. Success is the text "ok"."""
         return await self._with_faults(request, "response_url", lambda: self._use_response_url(request))
 
     async def _use_response_url(self, request: web.Request) -> tuple[_Response, Json]:
-        given: Json = {}
+        call_arguments: Json = {}
         try:
-            given = (await arguments.read_arguments(request)).values
-            self.slack.response_urls.use(request.path, given)
+            call_arguments = (await arguments.read_arguments(request)).values
+            self.slack.response_urls.use(request.path, call_arguments)
         except ApiError as error:
             gone = error.code in ("used_url", "expired_url", "no_service")
-            return _Response(status=404 if gone else 400, body=error.to_json()), given
-        return _Response(text="ok"), given
+            return _Response(status=404 if gone else 400, body=error.to_json()), call_arguments
+        return _Response(text="ok"), call_arguments
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Return a file's content, or Slack's sign-in page with status 200 if the token may not read it."""

@@ -26,7 +26,7 @@ class Team:
     has_usergroups: bool = True
     """False: the plan has no usergroups, so methods answer `plan_upgrade_required`."""
     edit_window_seconds: float | None = None
-    """How long messages may be edited; None: without a limit, the default of a workspace."""
+    """Seconds for which messages may be edited; None is no limit, the default of a workspace."""
 
 
 @dataclass(kw_only=True)
@@ -206,9 +206,9 @@ class World:
             (channel for channel in self.channels.values() if channel.kind != "im" and channel.name == bare), None
         )
 
-    def dm(self, one: str, other: str) -> Conversation:
+    def dm(self, user: str, other: str) -> Conversation:
         """Return the direct conversation of two users, and create it if it is missing."""
-        members = sorted({one, other})
+        members = sorted({user, other})
         for channel in self.channels.values():
             if channel.kind == "im" and channel.members == members:
                 return channel
@@ -246,8 +246,8 @@ class World:
     def to_json(self) -> Json:
         """Return the state without emails. Files have their size only; secrets are included."""
         files = {
-            key: {name: value for name, value in vars(one).items() if name != "content"} | {"size": len(one.content)}
-            for key, one in self.files.items()
+            key: {name: value for name, value in vars(file).items() if name != "content"} | {"size": len(file.content)}
+            for key, file in self.files.items()
         }
         return {
             "team": asdict(self.team),
@@ -267,4 +267,4 @@ class World:
 
 
 def _all_json(things: dict[str, Any]) -> Json:
-    return {key: asdict(one) for key, one in things.items()}
+    return {key: asdict(thing) for key, thing in things.items()}

@@ -80,6 +80,6 @@ def check_initial_option(value: Any, at: str, report: ValidationReport) -> None:
     offered = offered_options(value)
     if "initial_option" in value and value["initial_option"] not in offered:
         report.add(f"{at}/initial_option", "must match exactly one of the provided options")
-    for index, one in enumerate(value.get("initial_options", [])):
-        if one not in offered:
+    for index, option in enumerate(value.get("initial_options", [])):
+        if option not in offered:
             report.add(f"{at}/initial_options/{index}", "must match exactly one of the provided options")

@@ -104,8 +104,8 @@ def array(item: Rule, *, most: int, least: int = 1) -> Rule:
             report.add(at, f"no more than {most} items allowed")
         if len(value) < least:
             report.add(at, f"no fewer than {least} items allowed")
-        for index, one in enumerate(value):
-            item(one, f"{at}/{index}", report)
+        for index, entry in enumerate(value):
+            item(entry, f"{at}/{index}", report)
 
     return check
 

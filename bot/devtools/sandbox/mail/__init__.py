@@ -2,7 +2,7 @@
 
     mail = slack.mail
     await aiosmtplib.send(message, hostname=mail.host, port=mail.port)
-    (got,) = await mail.wait_for(to="mia@example.com", subject="Refund")
+    (received,) = await mail.wait_for(to="mia@example.com", subject="Refund")
     mail.fault("dot", "lost")
 
 It is as strict as the strictest servers. It is our own code and not aiosmtpd behind a proxy: a proxy cannot see inside
@@ -12,7 +12,7 @@ handshake, or between keeping an email and answering.
 | module | what is in it |
 |---|---|
 | `server` | start here: `MailServer`, the handle of tests |
-| `config` | plain, STARTTLS or TLS; who may send |
+| `config` | plain, STARTTLS or TLS; the user who may send |
 | `session`, `wire` | one connection: its sequence and its bytes |
 | `dialogue`, `syntax`, `replies` | commands and their answers |
 | `contents` | rules for the content of emails |

@@ -43,12 +43,12 @@ class MailApi:
     def mailboxes(self, request: web.Request) -> Json:  # noqa: ARG002 all reading handlers are called alike
         """Return the mailboxes of all people with an address, and of all other addresses that received email."""
         world = self.slack.world
-        accounts = {one.email.lower(): one for one in world.users.values() if one.email}
-        outside = {one.email.lower(): one for one in world.outsiders}
-        got = defaultdict[str, list[ReceivedMail]](list)
+        accounts = {user.email.lower(): user for user in world.users.values() if user.email}
+        outside = {outsider.email.lower(): outsider for outsider in world.outsiders}
+        received = defaultdict[str, list[ReceivedMail]](list)
         for mail in world.mails:
-            for address in {one.lower() for one in mail.recipients}:
-                got[address].append(mail)
+            for address in {recipient.lower() for recipient in mail.recipients}:
+                received[address].append(mail)
         mailboxes = []
         for address in mailbox.addresses(world):
             account, owner = accounts.get(address), accounts.get(address) or outside.get(address)
@@ -58,8 +58,8 @@ class MailApi:
                     "name": owner.real_name if owner else None,
                     "tz": owner.tz if owner else None,
                     "account": account.name if account else None,
-                    "count": len(got[address]),
-                    "mails": [{"id": one.id, "received_at": one.received_at} for one in got[address]],
+                    "count": len(received[address]),
+                    "mails": [{"id": mail.id, "received_at": mail.received_at} for mail in received[address]],
                 }
             )
         return {"mailboxes": mailboxes}
@@ -67,12 +67,12 @@ class MailApi:
     def list(self, request: web.Request) -> Json:
         """Return emails without their contents, oldest first (`?to=`, `?subject=`, `?last=`)."""
         query = request.query
-        mails = mailbox.found(self.slack.world, to=query.get("to"), subject=query.get("subject", ""))
+        mails = mailbox.find(self.slack.world, to=query.get("to"), subject=query.get("subject", ""))
         return {"mails": _summaries(newest(mails, request), threads=mailbox.threads(mails))}
 
     def read(self, request: web.Request) -> Json:
         """Return one email with its contents."""
-        mail = mailbox.named(self.slack.world, request.match_info["id"])
+        mail = mailbox.find_by_id(self.slack.world, request.match_info["id"])
         if mail is None:
             raise RequestRefused(f"there is no mail {request.match_info['id']!r}")
         parsed = mail.parsed
@@ -83,13 +83,13 @@ class MailApi:
         """Return the bytes of one email."""
         if is_foreign(self.slack, request):
             return web.Response(status=403)
-        mail = mailbox.named(self.slack.world, request.match_info["id"])
+        mail = mailbox.find_by_id(self.slack.world, request.match_info["id"])
         if mail is None:
             return web.Response(status=404)
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
         return web.Response(body=mail.raw, content_type="message/rfc822", headers=headers)
 
-    async def clear(self, given: Json) -> Json:  # noqa: ARG002
+    async def clear(self, body: Json) -> Json:  # noqa: ARG002
         """Delete all emails."""
         self.mail.clear()
         return {}
@@ -103,15 +103,15 @@ class MailApi:
         """Return the faults that are armed."""
         return self.mail.faults.to_json()
 
-    async def add_fault(self, given: Json) -> Json:
+    async def add_fault(self, body: Json) -> Json:
         """Arm a fault, or switch the server off and on with `down`."""
-        if "down" in given:
-            await (self.mail.go_down() if given["down"] else self.mail.come_back())
+        if "down" in body:
+            await (self.mail.go_down() if body["down"] else self.mail.come_back())
         else:
-            self.mail.fault(**given)
+            self.mail.fault(**body)
         return self.mail.faults.to_json()
 
-    async def clear_faults(self, given: Json) -> Json:  # noqa: ARG002
+    async def clear_faults(self, body: Json) -> Json:  # noqa: ARG002
         """Disarm all faults and start the server."""
         self.mail.faults.clear()
         await self.mail.come_back()

@@ -49,5 +49,5 @@ class MailConfig:
     def url(self, host: str, port: int) -> str:
         """Return the URL: `smtp://`, `smtp+starttls://` or `smtps://`, with user and password."""
         scheme = {"plain": "smtp", "starttls": "smtp+starttls", "tls": "smtps"}[self.security]
-        who = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@" if self.user is not None else ""
-        return f"{scheme}://{who}{f'[{host}]' if ':' in host else host}:{port}"
+        credentials = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@" if self.user is not None else ""
+        return f"{scheme}://{credentials}{f'[{host}]' if ':' in host else host}:{port}"

@@ -1,4 +1,4 @@
-"""Rules for the content of emails: strict servers refuse some of it and complain about some."""
+"""Rules for the content of emails: strict servers refuse some violations and complain about others."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ def _content(raw: bytes, message: ParsedMessage) -> Iterator[str]:
         yield "There is a Content-Type, and no MIME-Version."
     if message.html is not None and message.text is None:
         yield "There is HTML, and no text for those who do not show it."
-    plain, marked = (raw.lower().find(one) for one in (b"content-type: text/plain", b"content-type: text/html"))
+    plain, marked = (
+        raw.lower().find(content_type) for content_type in (b"content-type: text/plain", b"content-type: text/html")
+    )
     if 0 <= marked < plain:
         yield "The HTML comes before the text; the best form is to come last."
     for name in message.defects:

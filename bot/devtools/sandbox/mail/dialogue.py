@@ -123,7 +123,7 @@ class Dialogue:
     def _knows(self, user: str, password: str) -> bool:
         wanted = (self.config.user or "", self.config.password)
         pairs = zip(wanted, (user, password), strict=True)
-        return all(hmac.compare_digest(one.encode(), other.encode()) for one, other in pairs)
+        return all(hmac.compare_digest(right.encode(), other.encode()) for right, other in pairs)
 
     def _greeted(self) -> None:
         if self.helo is None:

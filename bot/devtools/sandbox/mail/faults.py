@@ -23,7 +23,7 @@ STAGES: Final = frozenset(
 EXTENSIONS: Final = frozenset({"starttls", "auth", "size", "8bitmime", "smtputf8", "pipelining", "enhancedstatuscodes"})
 _WITH_RECIPIENT: Final = frozenset({"rcpt", "data", "dot"})
 
-# What real servers say with these codes.
+# The usual texts of real servers with these codes.
 _USUAL: Final = {
     421: ("4.3.2", "Service not available, closing transmission channel"),
     450: ("4.2.0", "Mailbox busy, try again later"),
@@ -46,21 +46,21 @@ class MailFault:
 
     | kind | what happens |
     |---|---|
-    | error | the answer is `code`, `enhanced` and `text` (default: what is usual with the code); with `landed`, a mail at `dot` is kept all the same. After 421 the connection is closed |
+    | error | the reply is `code`, `enhanced` and `text` (default: the usual ones of the code); with `landed`, an email at `dot` is kept nevertheless. After 421 the connection is closed |
     | slow | `seconds` pass by the sandbox's clock first |
-    | reset | the connection is cut before anything happened |
-    | lost | it happens (at `dot`: the mail is kept), then the connection is cut instead of an answer |
-    | hang | it happens, and no answer ever comes |
+    | reset | the connection is closed before the command takes effect |
+    | lost | the command takes effect (at `dot`: the email is kept), then the connection is closed without a reply |
+    | hang | the command takes effect, and is never answered |
     | missing | `on` names an extension, which is neither announced nor understood on one connection |
-    | certificate | at `tls`: the handshake is made with a certificate that nobody vouches for |
-    | broken | at `tls`: what answers the handshake is no TLS |
+    | certificate | at `tls`: the handshake uses a certificate of an unknown authority |
+    | broken | at `tls`: the handshake is answered by bytes that are not TLS |
     """  # noqa: E501 a row of a table
 
     on: str
     kind: MailFaultKind
     times: int | None = 1
     skip: int = 0
-    """How many matching events pass before the fault is used."""
+    """Number of matching events that pass before the fault is used."""
     to: str | None = None
     """Limits the fault to emails to this address: the recipient at `rcpt`, an accepted one at `data` and `dot`."""
     code: int = 451
@@ -106,14 +106,14 @@ class MailFaults(ArmedFaults[MailFault]):
 
     def take(self, stage: str, to: Collection[str] = ()) -> MailFault | None:
         """Return the fault for this stage and these recipients, and count one use of it."""
-        return self._take(lambda one: one.kind != "missing" and _at(one, stage), to)
+        return self._take(lambda fault: fault.kind != "missing" and _at(fault, stage), to)
 
     def lacks(self, extension: str) -> bool:
         """Return whether the extension is missing on this connection, and count one use of the fault."""
-        return self._take(lambda one: one.kind == "missing" and one.on == extension, ()) is not None
+        return self._take(lambda fault: fault.kind == "missing" and fault.on == extension, ()) is not None
 
     def _take(self, hits: Hits, to: Collection[str]) -> MailFault | None:
-        present = {one.lower() for one in to}
+        present = {address.lower() for address in to}
         return self.first(lambda fault: hits(fault) and (fault.to is None or fault.to.lower() in present))
 
     def clear(self) -> None:
@@ -122,7 +122,7 @@ class MailFaults(ArmedFaults[MailFault]):
 
     def to_json(self) -> Json:
         """Return the armed faults."""
-        return {"down": self.down, "queue": [asdict(one) for one in self.queue]}
+        return {"down": self.down, "queue": [asdict(fault) for fault in self.queue]}
 
 
 def _at(fault: MailFault, stage: str) -> bool:

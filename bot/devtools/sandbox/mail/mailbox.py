@@ -22,12 +22,12 @@ def add(world: World, mail: ReceivedMail) -> None:
         size -= len(world.mails.pop(0).raw)
 
 
-def found(world: World, *, to: str | None = None, subject: str = "") -> list[ReceivedMail]:
+def find(world: World, *, to: str | None = None, subject: str = "") -> list[ReceivedMail]:
     """Return the emails to this address (None: all) whose subject contains this text, oldest first."""
     return [mail for mail in world.mails if (to is None or mail.is_for(to)) and subject in mail.subject]
 
 
-def named(world: World, name: str) -> ReceivedMail | None:
+def find_by_id(world: World, name: str) -> ReceivedMail | None:
     """Return the email with this id, or None."""
     return next((mail for mail in world.mails if mail.id == name), None)
 
@@ -52,5 +52,5 @@ def addresses(world: World) -> list[str]:
     """Return the addresses of all people, then other addresses that received email, in lower case."""
     owned = [person.email.lower() for person in world.users.values() if person.email and not person.deleted]
     outside = [person.email.lower() for person in world.outsiders]
-    got = [address.lower() for mail in world.mails for address in mail.recipients]
-    return list(dict.fromkeys([*owned, *outside, *got]))
+    recipients = [address.lower() for mail in world.mails for address in mail.recipients]
+    return list(dict.fromkeys([*owned, *outside, *recipients]))

@@ -12,7 +12,7 @@ from bot.devtools.sandbox.mail import mailbox
 from bot.devtools.sandbox.slack import SlackSandbox
 
 _FRAME: Final = (
-    # No scripts, forms or frames; nothing is loaded from anywhere, images neither. What a mail brings as styles may
+    # No scripts, forms or frames; nothing is loaded from anywhere, not even images. The styles of an email may
     # be applied: it cannot reach out of the frame.
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
     "sandbox allow-popups allow-popups-to-escape-sandbox"
@@ -35,7 +35,7 @@ class MailboxPage:
 
     async def rendered(self, request: web.Request) -> web.Response:
         """Return the HTML of an email."""
-        mail = mailbox.named(self.slack.world, request.match_info["id"])
+        mail = mailbox.find_by_id(self.slack.world, request.match_info["id"])
         if page_files.is_foreign(self.slack, request) or mail is None:
             return web.Response(status=404, text="There is no such mail.")
         headers = {**page_files.HEADERS, "Content-Security-Policy": _FRAME}

@@ -14,7 +14,7 @@ from typing import Final
 
 Headers = tuple[tuple[str, str], ...]
 
-# The email package of the standard library raises these, on one hostile message or another.
+# The email package of the standard library raises these for hostile messages.
 BROKEN: Final = (
     LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError,
 )  # fmt: skip
@@ -69,7 +69,7 @@ def addresses(values: list[str]) -> list[str]:
         return []
 
 
-# Bytes remember their hash, and the same mails are looked at again and again.
+# Bytes cache their hash, and the same emails are parsed again and again.
 @lru_cache(maxsize=4096)
 def parsed(raw: bytes) -> ParsedMessage:
     """Return the contents of the email."""

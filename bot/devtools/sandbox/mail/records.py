@@ -24,7 +24,7 @@ class ReceivedMail:
 
     `received_at`: seconds since 1970 by the sandbox's clock. `sender` and `recipients`: the envelope; a sender of ""
     is the null reverse-path of bounces. `raw`: as it was sent, lines ending in CRLF. `complaints`: sentences about
-    what a stricter world would object to. `tls`: the connection was encrypted. `user`: who had authenticated.
+    violations that a stricter server would refuse. `tls`: the connection was encrypted. `user`: the authenticated user.
     """
 
     id: str
@@ -63,4 +63,4 @@ class ReceivedMail:
 
     def is_for(self, address: str) -> bool:
         """Return whether the envelope names this address, in upper or lower case."""
-        return address.lower() in (one.lower() for one in self.recipients)
+        return address.lower() in (recipient.lower() for recipient in self.recipients)

@@ -50,7 +50,7 @@ class MailServer:
             raise ValueError("the mail server was given no wrong certificate")
         return self.faults.add(MailFault(on=on, kind=kind, **details))
 
-    # --- mails -------------------------------------------------------------------------------------------------
+    # --- emails ------------------------------------------------------------------------------------------------
 
     async def _take(self, mail: ReceivedMail) -> None:
         mailbox.add(self.slack.world, mail)
@@ -59,7 +59,7 @@ class MailServer:
 
     def received(self, *, to: str | None = None, subject: str = "") -> list[ReceivedMail]:
         """Return the emails to this address (None: all) whose subject contains this text, oldest first."""
-        return mailbox.found(self.slack.world, to=to, subject=subject)
+        return mailbox.find(self.slack.world, to=to, subject=subject)
 
     async def wait_for(
         self, *, to: str | None = None, subject: str = "", count: int = 1, seconds: float = 5.0

@@ -101,7 +101,7 @@ class Session:
         self.wire.say(f"334 {challenge}\r\n".encode())
         return (await self.wire.line()).decode("ascii", "replace").rstrip("\r\n")
 
-    # --- answers, and what may go wrong with them --------------------------------------------------------------
+    # --- answers, and their faults -----------------------------------------------------------------------------
 
     async def _staged(self, stage: str, work: Work, *, to: Sequence[str] = ()) -> SmtpReply:
         """Do the work and answer, or fail as a fault says. Raises `Disconnected`."""

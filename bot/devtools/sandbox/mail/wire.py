@@ -24,7 +24,7 @@ class Disconnected(Exception):
 class MailData:
     """The content between DATA and the final dot, without the dots that SMTP adds. `size`: includes dropped bytes.
 
-    `longest`: of the lines, in bytes without CRLF. `bare`: a CR or LF stood alone.
+    `longest`: length of the longest line, in bytes without CRLF. `bare`: a CR or LF was alone.
     """
 
     raw: bytes
@@ -145,7 +145,7 @@ class Wire(asyncio.Protocol):
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
         """Encrypt the connection. Raises `OSError` (`ssl.SSLError` is one) if the handshake fails."""
-        # Bytes that were sent in clear must not be taken for encrypted ones.
+        # Bytes that were sent unencrypted must not be taken for encrypted ones.
         self._buffer.clear()
         loop = asyncio.get_running_loop()
         try:

@@ -57,7 +57,7 @@ def post_message(call: Call) -> Json:
         "unfurl_links": call.arguments.flag("unfurl_links"),
         "unfurl_media": call.arguments.flag("unfurl_media", default=True),
     }
-    message = messages.post(call.world, app=call.app, channel=channel, content=content, given=options)
+    message = messages.post(call.world, app=call.app, channel=channel, content=content, arguments=options)
     call.arguments.warnings.extend(content.warnings)
     body = render.message(call.world, message, metadata=True)
     return {"channel": channel.id, "ts": message.ts, "message": body}

@@ -26,7 +26,7 @@ class Call:
 
     @property
     def world(self) -> World:
-        """The state."""
+        """Return the state of the workspace."""
         return self.slack.world
 
     def need(self, *scopes: str) -> None:

@@ -54,7 +54,7 @@ def update(call: Call) -> Json:
         raise bad_arguments(["missing required field: view_id"])
     payload = check.require_view(call.arguments.values.get("view"), kinds=("modal", "home"), scopes=call.app.scopes)
     view = view_stack.find(call.world, app=call.app, view_id=view_id, external_id=external_id)
-    view_stack.update(call.world, view, payload=payload, seen=call.arguments.text("hash"))
+    view_stack.update(call.world, view, payload=payload, known_hash=call.arguments.text("hash"))
     return {"view": render.view(call.world, view)}
 
 
@@ -68,6 +68,6 @@ def publish(call: Call) -> Json:
     if user is None or user.is_bot or user.deleted:
         # Undocumented which error: the reference has invalid_arguments for a user who cannot have a Home tab.
         raise bad_arguments(["invalid `user_id` [json-pointer:/user_id]"])
-    seen = call.arguments.text("hash")
-    view = view_stack.publish(call.world, app=call.app, user=user.id, payload=payload, seen=seen)
+    known_hash = call.arguments.text("hash")
+    view = view_stack.publish(call.world, app=call.app, user=user.id, payload=payload, known_hash=known_hash)
     return {"view": render.view(call.world, view)}

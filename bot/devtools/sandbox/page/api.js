@@ -52,7 +52,7 @@ export const remove = (path) => call("DELETE", path);
 let last = Promise.resolve();
 const lookers = new Set();
 
-/** Acts of one person run one after the other, in the order of their calls. */
+/** Actions of one person run one after the other, in the order of their calls. */
 export function act(person, what, body = {}) {
   const done = last.then(() => post(`/people/${encodeURIComponent(person)}/${what}`, body));
   last = done.catch(() => {}).then(() => lookers.forEach((look) => look()));
@@ -65,10 +65,10 @@ const SELDOM = 500;
 const UNSEEN = 2_000;
 
 /**
- * Call `changed` whenever something changed, and `there` with whether the sandbox answers. The page asks again and
- * again: a stream would hold a connection, of which browsers allow six to one address, for all windows together.
+ * Call `changed` after every change, and `reachable` with true or false when the sandbox answers or not. The page polls:
+ * a stream would hold a connection, of which browsers allow six to one address, for all windows together.
  */
-export function listen({ changed, there }) {
+export function listen({ changed, reachable }) {
   let seen = null;
   let wait = SOON;
   let timer = 0;
@@ -79,12 +79,12 @@ export function listen({ changed, there }) {
     asking = true;
     try {
       const { count } = await get("/changes");
-      there(true);
+      reachable(true);
       wait = count === seen ? Math.min(wait * 1.5, SELDOM) : SOON;
       if (count !== seen) changed();
       seen = count;
     } catch (error) {
-      there(!(error instanceof Gone));
+      reachable(!(error instanceof Gone));
       // A sandbox that was restarted may count from the beginning.
       seen = null;
       wait = SELDOM;

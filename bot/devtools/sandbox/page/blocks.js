@@ -8,7 +8,7 @@ import { harmless, link, text, words } from "./text.js";
 
 const CLICKABLE = new Set(["button", "overflow", "feedback_buttons", "icon_button", "workflow_button"]);
 
-/** All blocks of a message or a view. `context.surface`: message, modal or home; `context.acts`: the possible acts. */
+/** All blocks of a message or a view. `context.surface`: message, modal or home; `context.acts`: the possible actions. */
 export function blocks(list, context) {
   return list.map((one) => {
     const made = BLOCKS[one.type];

@@ -33,8 +33,8 @@ let counter = 0;
 export const newId = (prefix = "id") => `${prefix}-${++counter}`;
 
 /**
- * Make the children of `list` those of `wanted`, an array of {key, stamp, make}; nodes whose key and stamp are as
- * before stay, and with them whatever has focus or is typed in them.
+ * Make the children of `list` those of `wanted`, an array of {key, stamp, make}. Nodes with an unchanged key and stamp stay,
+ * with their focus and the text that is typed in them.
  */
 export function reconcile(list, wanted) {
   const before = new Map([...list.children].map((node) => [node.dataset.key, node]));

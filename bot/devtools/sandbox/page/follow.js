@@ -4,15 +4,15 @@ import { Gone, listen } from "./api.js";
 import { speak } from "./dom.js";
 
 /**
- * Have `show` fetch what there is and show it, now and after every change. Returns a function that does it at once;
- * asked for meanwhile, once more. `switches` say when the sandbox does not answer.
+ * Call `show`, which fetches and shows the state, now and after every change. Returns a function that calls it at once; a call
+ * while it runs makes it run once more. `switches` show that the sandbox does not answer.
  */
 export function follow({ show, switches }) {
   let busy = false;
   let again = false;
   let answered = true;
 
-  function there(answers) {
+  function showReachable(answers) {
     if (answers !== answered) {
       answered = answers;
       document.body.classList.toggle("gone", !answers);
@@ -29,17 +29,17 @@ export function follow({ show, switches }) {
       while (again) {
         again = false;
         await show();
-        there(true);
+        showReachable(true);
       }
     } catch (error) {
-      if (error instanceof Gone) there(false);
+      if (error instanceof Gone) showReachable(false);
       else speak(error.message);
     } finally {
       busy = false;
     }
   }
 
-  listen({ changed: refresh, there });
+  listen({ changed: refresh, reachable: showReachable });
   return refresh;
 }
 

@@ -10,7 +10,7 @@ const TEXTS = { plain_text_input: "text", email_text_input: "email", url_text_in
 const OPTION_NAMES = { users: "users_select", conversations: "conversations_select", channels: "channels_select" };
 
 /**
- * The node of an element, and the id that a label is for; null where it is a group that a legend names.
+ * The node of an element, and the id for its label; the id is null if the element is a group with a legend.
  * `use`: {held, described, invalid, required, changed, typed, focus, context, upload, suggest}
  */
 export function control(element, use) {

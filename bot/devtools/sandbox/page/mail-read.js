@@ -9,7 +9,7 @@ export const readIn = (address) => new Set(JSON.parse(localStorage.getItem(KEY +
 
 export const keepRead = (address, read) => localStorage.setItem(KEY + address, JSON.stringify([...read]));
 
-/** Whether this key of the storage is ours; null: the storage was cleared. */
+/** Whether this key of the storage belongs to this page; null: the storage was cleared. */
 export const isOfRead = (key) => key === null || key.startsWith(KEY);
 
 /** The number of unread emails of a mailbox. */

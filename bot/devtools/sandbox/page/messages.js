@@ -20,8 +20,8 @@ export const coloured = (user) => user?.email?.toLowerCase() || user?.id;
 const appAvatar = () => h("span", { class: "avatar app" }, h("img", { src: "/sandbox/page/mark.svg", alt: "" }));
 
 /**
- * Bring the list up to date. `context`: what blocks need; `troubles`: by ts, the failures that Slack shows at a
- * message; `acted(place)` is told before somebody acts there.
+ * Bring the list up to date. `context`: the context of blocks; `troubles`: by ts, the failures that Slack shows at a
+ * message; `acted(place)` is called before an action of the person at this place.
  */
 export function showMessages(list, messages, { context, me, troubles, acted, failed }) {
   const items = [];
@@ -43,7 +43,7 @@ export function showMessages(list, messages, { context, me, troubles, acted, fai
   reconcile(list, items);
 }
 
-/** Acts send the message as the person sees it, even if it has changed since, like Slack's client. */
+/** Actions send the message as the person sees it, even if it has changed since, like Slack's client. */
 function acts(message, { me, acted, failed }) {
   const { channel, ts } = message;
   const attempt = async (what, body) => {

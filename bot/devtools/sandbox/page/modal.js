@@ -141,7 +141,7 @@ export class Modal {
     }
   }
 
-  /** Perform an act; refusals of the sandbox are shown under the inputs, or on top. */
+  /** Perform an action; refusals of the sandbox are shown under the inputs, or on top. */
   async attempt(work, block) {
     try {
       return await work();

@@ -4,8 +4,8 @@ import { h, newId, replace } from "./dom.js";
 import { words } from "./text.js";
 
 /**
- * Give an input a list. `find(text)` answers [{value, label, told}] or a promise of it; `choose(one)` takes one;
- * `enter()` is called for Enter while no option is marked.
+ * Give an input a list. `find(text)` returns [{value, label, told}] or a promise of it; `choose(option)` is called for the
+ * chosen option, and `enter()` for Enter while no option is marked.
  */
 export function combobox(input, { label, find, choose, enter }) {
   const listId = newId("list");
@@ -38,7 +38,7 @@ export function combobox(input, { label, find, choose, enter }) {
   };
   const look = async () => {
     const mine = ++asked;
-    mark(-1); // what was marked belongs to what was typed before
+    mark(-1); // the marked option belongs to the text before this change
     let answer = [];
     try {
       answer = await find(input.value);
