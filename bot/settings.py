@@ -382,7 +382,7 @@ def _too_short(environment: Mapping[str, str]) -> Iterator[str]:
 
 def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
     """Return a sentence for each variable with our prefix that is no setting."""
-    known = [name.upper() for name in Settings.model_fields]
+    names = [name.upper() for name in Settings.model_fields]
     for name in sorted(environment):
         setting = name.removeprefix(PREFIX)
         if name.startswith(SECRET_PREFIX):
@@ -391,8 +391,8 @@ def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
                     f"{name}: the name of a secret follows {SECRET_PREFIX} and has only A-Z, 0-9 and _, "
                     f"like {SECRET_PREFIX}CRM_TOKEN."
                 )
-        elif setting != name and setting not in known:
+        elif setting != name and setting not in names:
             # Compared without the prefix, which would make any two names look alike.
-            close = difflib.get_close_matches(setting, known, n=1)
+            close = difflib.get_close_matches(setting, names, n=1)
             hint = f" Did you mean {PREFIX}{close[0]}?" if close else ""
             yield f"{name}: there is no such setting.{hint}"

@@ -91,8 +91,12 @@ def request(view: RequestView) -> dict[str, Value]:
         ],
         "content": request.content.shown(),
         "editable": [
-            {"path": json_values.show_path(place.path), "type": place.field.type.value, "label": place.field.label}
-            for place in request.editable
+            {
+                "path": json_values.show_path(editable.path),
+                "type": editable.field.type.value,
+                "label": editable.field.label,
+            }
+            for editable in request.editable
         ],
         "content_version": request.content_version,
         "digest": request.digest,

@@ -57,8 +57,8 @@ class CheckContext:
 
 def os_error_text(error: OSError) -> str:
     """Return the operating system's text for an error, which asyncio replaces by its own."""
-    known = error.errno is not None and error.errno > 0
-    return os.strerror(error.errno or 0) if known else error.strerror or str(error) or "no connection"
+    is_known = error.errno is not None and error.errno > 0
+    return os.strerror(error.errno or 0) if is_known else error.strerror or str(error) or "no connection"
 
 
 async def is_serving(database: Path) -> bool:

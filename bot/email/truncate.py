@@ -59,15 +59,15 @@ def folded(line: str, cost: Callable[[str], int] = len) -> list[str]:
 
     `cost`: the octets of a character. A server may refuse longer lines, and an encoding would cut every link.
     """
-    pieces, start, blank, taken = list[str](), 0, 0, 0
+    pieces, start, blank, used = list[str](), 0, 0, 0
     for index, character in enumerate(line):
-        taken += cost(character)
-        if taken > _LINE:
+        used += cost(character)
+        if used > _LINE:
             # The boundary is searched in the piece alone, because flags are counted from the beginning of a text.
             whole = start + max(boundary(line[start : index + 1], index - start), 1)
             end = blank if blank > (start + index) // 2 else whole
             pieces.append(line[start:end])
-            taken, start = sum(map(cost, line[end : index + 1])), end
+            used, start = sum(map(cost, line[end : index + 1])), end
         if character == " ":
             blank = index + 1
     return [*pieces, line[start:]]
@@ -108,11 +108,11 @@ def cut(text: str, room: int, *, beyond: int = 0) -> Cut:
     """
     if size(text) <= room:
         return Cut(text, beyond)
-    taken, framed = 0, _framed(text)
+    used, framed = 0, _framed(text)
     for index, character in enumerate(text):
-        taken += _COST.get(character) or len(character.encode())
-        taken += _STRETCH if index in framed else 0
-        if _with_folds(taken) > room:
+        used += _COST.get(character) or len(character.encode())
+        used += _STRETCH if index in framed else 0
+        if _with_folds(used) > room:
             end = boundary(text, index)
             return Cut(text[:end], len(text) - end + beyond)
     return Cut(text, beyond)

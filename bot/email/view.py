@@ -236,12 +236,12 @@ class _Wanted:
 
 def _rows(card: Card) -> tuple[list[tuple[int, Row]], str | None]:
     """Return the facts and fields that fit, with their places in the card, and a sentence about what does not."""
-    wanted = [*_facts(card), *_fields(card.fields, first=len(card.facts))]
-    taken = [_prepared(row) for row in sorted(_ranked(wanted, facts=len(card.facts))[:ROWS], key=_place)]
-    cap = level((truncate.size(text) for row in taken for text in row.texts), ROOM)
-    rows = [(row.place, _cut(row, cap)) for row in taken]
+    candidates = [*_facts(card), *_fields(card.fields, first=len(card.facts))]
+    picked = [_prepared(row) for row in sorted(_ranked(candidates, facts=len(card.facts))[:ROWS], key=_place)]
+    cap = level((truncate.size(text) for row in picked for text in row.texts), ROOM)
+    rows = [(row.place, _cut(row, cap)) for row in picked]
     missing = sum(row.missing for _, row in rows)
-    parts = [f"{len(rows)} of {len(wanted)} lines shown"] if len(rows) < len(wanted) else []
+    parts = [f"{len(rows)} of {len(candidates)} lines shown"] if len(rows) < len(candidates) else []
     parts += [f"{missing:,} characters left out"] if missing else []
     return [*rows, *_times(card)], f"Not everything fits here: {', '.join(parts)}." if parts else None
 

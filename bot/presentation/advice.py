@@ -20,13 +20,13 @@ Call = tuple[str, int, int]
 
 def last_answer(run: RunView, about: Call | None = None) -> tuple[StepView, StepAnswer] | None:
     """What a person said last about a call of unknown outcome. `about`: this call and no other."""
-    given = [
+    answers = [
         (step, answer)
         for step in run.steps
         for answer in step.answers
         if about in (None, (step.step, step.visit, answer.attempt))
     ]
-    return max(given, key=lambda pair: pair[1].at, default=None)
+    return max(answers, key=lambda pair: pair[1].at, default=None)
 
 
 def after_failure(run: RunView) -> str:
@@ -55,20 +55,22 @@ def _before_another(run: RunView) -> str:
     called = [step for step in run.steps if step.attempt > 0 and not _only_reads(step)]
     done = [step for step in called if step.status in _DONE or step.output is not None]
     maybe = [step for step in called if step not in done]
-    said = []
+    sentences = []
     if done:
-        said.append(f"Already carried out: {_names(done)}.")
+        sentences.append(f"Already carried out: {_names(done)}.")
     if maybe:
-        said.append(f"Called, and may have taken effect: {_names(maybe)}. Find out first.")
+        sentences.append(f"Called, and may have taken effect: {_names(maybe)}. Find out first.")
     if called:
-        said.append("Do not just start the workflow again: it would repeat what has happened. Do only what is missing.")
-    return " ".join(said)
+        sentences.append(
+            "Do not just start the workflow again: it would repeat what has happened. Do only what is missing."
+        )
+    return " ".join(sentences)
 
 
 def _only_reads(step: StepView) -> bool:
     """Whether it was a web call that changes nothing, which may be made again."""
-    given = step.params.value if step.params is not None else {}
-    return "url" in given and str(given.get("method", "GET")).upper() in _READS
+    params = step.params.value if step.params is not None else {}
+    return "url" in params and str(params.get("method", "GET")).upper() in _READS
 
 
 def _names(steps: Iterable[StepView]) -> str:

@@ -76,8 +76,8 @@ def _over(copy: DeliveryContent) -> str | None:
         ended = f"There is nothing to answer any more: the run {states.RUN_CLAUSES[run.status]}."
         return ended if run.status.ended else None
     if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
-        known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
-        return _answered_by(advice.last_answer(run)) if known else None
+        is_known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
+        return _answered_by(advice.last_answer(run)) if is_known else None
     if request is None or request.model.closed_at is None or copy.topic not in _ABOUT_REQUESTS:
         return None
     return request_outcome.outcome(request)

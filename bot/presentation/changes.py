@@ -14,14 +14,14 @@ from engine.read_models import RequestView
 
 def proposed(request: RequestView, edits: Mapping[str, Value]) -> Iterator[CardField]:
     """Yield each change that is about to be made, with its label, what stands there, and what is to stand there."""
-    for place in request.model.editable:
-        path = json_values.show_path(place.path)
+    for editable in request.model.editable:
+        path = json_values.show_path(editable.path)
         if path in edits:
-            before = json_values.look(request.model.content.value, place.path)
+            before = json_values.look(request.model.content.value, editable.path)
             yield CardField(
                 path=path,
-                label=line(place.field.label or path),
-                type=place.field.type.value,
-                text=request_content.show_in(request, place.field, edits[path]),
-                before=request_content.show_in(request, place.field, before),
+                label=line(editable.field.label or path),
+                type=editable.field.type.value,
+                text=request_content.show_in(request, editable.field, edits[path]),
+                before=request_content.show_in(request, editable.field, before),
             )

@@ -70,10 +70,10 @@ def visible(text: str) -> str:
     return _INVISIBLE.sub(_spelled, text)
 
 
-def _spelled(found: regex.Match[str]) -> str:
-    if found["hidden"] is None:
-        return "\n" if found[0] == "\r\n" else found[0]
-    return f"⟦U+{ord(found[0]):04X}⟧"
+def _spelled(match: regex.Match[str]) -> str:
+    if match["hidden"] is None:
+        return "\n" if match[0] == "\r\n" else match[0]
+    return f"⟦U+{ord(match[0]):04X}⟧"
 
 
 def line(text: str) -> str:
@@ -85,7 +85,7 @@ def hidden(text: str) -> list[int]:
     """Return the places of the characters that `visible` writes as code points."""
     if text.isascii() and _UNUSUAL.search(text) is None:
         return []
-    return [found.start() for found in _INVISIBLE.finditer(text) if found["hidden"] is not None]
+    return [match.start() for match in _INVISIBLE.finditer(text) if match["hidden"] is not None]
 
 
 def stands_apart(text: str) -> bool:
@@ -118,9 +118,9 @@ def _cluster_start(text: str, index: int) -> int:
     window = max(0, index - _LOOKS_BACK)
     # No cluster goes on behind a blank, except for marks that have nothing else to stand on.
     start = max(text.rfind(" ", window, index), text.rfind("\n", window, index), window)
-    for found in _CLUSTER.finditer(text, start):
-        if found.end() > index:
-            return found.start()
+    for match in _CLUSTER.finditer(text, start):
+        if match.end() > index:
+            return match.start()
     return index
 
 
@@ -132,11 +132,11 @@ def _is_flag(character: str) -> bool:
 def level(sizes: Iterable[int], room: int) -> int:
     """The largest cap under which all sizes together fit, so that only the longest texts are cut."""
     ascending = sorted(sizes)
-    for index, one in enumerate(ascending):
+    for index, size in enumerate(ascending):
         share = room // (len(ascending) - index)
-        if one > share:
+        if size > share:
             return share
-        room -= one
+        room -= size
     return ascending[-1] if ascending else 0
 
 
@@ -148,18 +148,18 @@ def stretches(text: str) -> list[str]:
     """
     if not _FROM_THE_RIGHT.search(text):
         return [text]
-    made, way = list[list[str]]([[]]), None
+    parts, way = list[list[str]]([[]]), None
     for line in text.split("\n"):
         own = _way(line)
         if own is not None and way not in (None, own):
-            end = len(made[-1])
-            while not made[-1][end - 1].strip():
+            end = len(parts[-1])
+            while not parts[-1][end - 1].strip():
                 end -= 1
-            made.append(made[-1][end:])
-            del made[-2][end:]
+            parts.append(parts[-1][end:])
+            del parts[-2][end:]
         way = own or way
-        made[-1].append(line)
-    return ["\n".join(lines) for lines in made]
+        parts[-1].append(line)
+    return ["\n".join(lines) for lines in parts]
 
 
 def _way(line: str) -> str | None:

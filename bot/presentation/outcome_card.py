@@ -27,7 +27,7 @@ def decision_facts(request: RequestView | None) -> tuple[tuple[tuple[str, str], 
     """Return the end of a closed request: who decided, if anyone did, and the fields that were changed."""
     if request is None or request.model.state is RequestState.PENDING:
         return (), ()
-    changed = tuple(one for one in request_content.content_fields(request) if one.before is not None)
+    changed = tuple(field for field in request_content.content_fields(request) if field.before is not None)
     return ((line(request.title), request_outcome.outcome(request)), *request_outcome.reason_facts(request)), changed
 
 

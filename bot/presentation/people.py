@@ -14,18 +14,22 @@ _NAMED: Final = 5
 
 def approvers(request: RequestView) -> list[str]:
     """Who was asked; while the request waits, without those who can no longer decide."""
-    asked = request.model
-    approvers = asked.eligible if asked.state is RequestState.PENDING else asked.approvers
-    return [line(one.person.label) for one in approvers]
+    model = request.model
+    approvers = model.eligible if model.state is RequestState.PENDING else model.approvers
+    return [line(approver.person.label) for approver in approvers]
 
 
 def excluded(request: RequestView) -> str:
     """Who of those that were asked can no longer decide, and why."""
-    return "; ".join(f"{line(one.person.label)} ({line(one.excluded)})" for one in request.approvers if one.excluded)
+    return "; ".join(
+        f"{line(approver.person.label)} ({line(approver.excluded)})"
+        for approver in request.approvers
+        if approver.excluded
+    )
 
 
 def not_reached(request: RequestView) -> str:
     """Who has no copy, with the reason; of many only how many more."""
-    told = [f"{line(person.label)} ({line(why.rstrip('.'))})" for person, why in request.unreached[:_NAMED]]
+    names = [f"{line(person.label)} ({line(why.rstrip('.'))})" for person, why in request.unreached[:_NAMED]]
     more = len(request.unreached) - _NAMED
-    return "; ".join([*told, *([f"and {more} more"] if more > 0 else [])])
+    return "; ".join([*names, *([f"and {more} more"] if more > 0 else [])])

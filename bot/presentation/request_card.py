@@ -13,8 +13,8 @@ from engine.read_models import RequestView
 
 def request_card(request: RequestView) -> Card:
     """What people see of a request: with actions while it is pending, with its outcome afterwards."""
-    asked = request.model
-    pending = asked.state is RequestState.PENDING
+    model = request.model
+    pending = model.state is RequestState.PENDING
     return Card(
         kind=DeliveryKind.REQUEST,
         title=line(request.title),
@@ -22,12 +22,12 @@ def request_card(request: RequestView) -> Card:
         fields=tuple(request_content.content_fields(request)),
         state=None if pending else request_outcome.outcome(request),
         actions=_actions(request) if pending else (),
-        expires_at=asked.deadlines.expires_at if pending else None,
-        expires_after=asked.deadlines.expires_after if pending and asked.deadlines.expires_at is None else None,
+        expires_at=model.deadlines.expires_at if pending else None,
+        expires_after=model.deadlines.expires_after if pending and model.deadlines.expires_at is None else None,
         request=request.id,
         run=request.run,
-        content_version=asked.content_version,
-        digest=asked.digest,
+        content_version=model.content_version,
+        digest=model.digest,
     )
 
 

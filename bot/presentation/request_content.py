@@ -18,11 +18,11 @@ _FLAT_DEPTH: Final = 3
 
 def content_fields(request: RequestView) -> Iterator[CardField]:
     """The content as it was decided, field by field; an edited field shows what stood there before."""
-    asked = request.model
+    model = request.model
     edits = request.decision.edits if request.decision else ()
-    editable = {one.path for one in asked.editable}
-    declared = {one.path: one.field for one in (*asked.declared, *asked.editable)}
-    shown: Value = asked.content.shown()
+    editable = {editable_value.path for editable_value in model.editable}
+    declared = {place.path: place.field for place in (*model.declared, *model.editable)}
+    shown: Value = model.content.shown()
     decided = json_values.replace_all(shown, {edit.path: edit.after for edit in edits})
     edited = {edit.path[:length] for edit in edits for length in range(len(edit.path) + 1)}
     # Taken apart as it was asked: an edit may have changed the shape.
@@ -30,7 +30,7 @@ def content_fields(request: RequestView) -> Iterator[CardField]:
         value = json_values.look(decided, path)
         field = declared[path] if path in declared else fields.infer(value)
         # What is filled into a form replaces nothing.
-        replaced = not asked.subject.is_form and path in edited
+        replaced = not model.subject.is_form and path in edited
         yield CardField(
             path=json_values.show_path(path),
             label=line(field.label or json_values.show_path(path)),
@@ -57,8 +57,8 @@ def show_in(request: RequestView, field: Field, value: Value) -> str:
 
 
 def _account(request: RequestView, field: Field, value: Value) -> str | None:
-    known = field.type is FieldType.PERSON and isinstance(value, str) and value in request.people
-    return str(value) if known else None
+    is_known_person = field.type is FieldType.PERSON and isinstance(value, str) and value in request.people
+    return str(value) if is_known_person else None
 
 
 def show(field: Field, value: Value) -> str:

@@ -12,8 +12,8 @@ from engine.read_models import DecisionView, RequestView
 
 def outcome(request: RequestView) -> str:
     """The sentence that a closed request carries: one line, in which a longer reason is only begun."""
-    said, reason = _outcome(request), request.decision.reason if request.decision else None
-    return f"{said} Reason: {_begun(visible(reason))}" if reason else said
+    sentence, reason = _outcome(request), request.decision.reason if request.decision else None
+    return f"{sentence} Reason: {_begun(visible(reason))}" if reason else sentence
 
 
 def _begun(reason: str) -> str:
@@ -23,22 +23,22 @@ def _begun(reason: str) -> str:
 
 
 def _outcome(request: RequestView) -> str:
-    asked = request.model
+    model = request.model
     if request.decision is not None:
         return _decided(request.decision, headline(request))
-    at = dates.moment(asked.closed_at) if asked.closed_at else "–"
-    if asked.state is RequestState.CANCELLED:
-        who = f" by {line(asked.closed_by.label)}" if asked.closed_by else ""
+    at = dates.moment(model.closed_at) if model.closed_at else "–"
+    if model.state is RequestState.CANCELLED:
+        who = f" by {line(model.closed_by.label)}" if model.closed_by else ""
         return f"{headline(request)} at {at}: the run was cancelled{who}."
-    rejected = asked.state is RequestState.REJECTED
-    return expiry.expired(at, OnExpiry.REJECT if rejected else asked.deadlines.on_expiry)
+    rejected = model.state is RequestState.REJECTED
+    return expiry.expired(at, OnExpiry.REJECT if rejected else model.deadlines.on_expiry)
 
 
 def headline(request: RequestView) -> str:
     """Return the state of a request as a headline, which says whether it was approved as it was asked."""
-    asked, edits = request.model, request.decision.edits if request.decision else ()
-    edited = bool(edits) and not asked.subject.is_form and asked.state is RequestState.APPROVED
-    words = states.request_words(asked.state, is_form=asked.subject.is_form)
+    model, edits = request.model, request.decision.edits if request.decision else ()
+    edited = bool(edits) and not model.subject.is_form and model.state is RequestState.APPROVED
+    words = states.request_words(model.state, is_form=model.subject.is_form)
     return f"{words.capitalize()} with edits" if edited else words.capitalize()
 
 

@@ -66,7 +66,7 @@ class Accounts:
 
         async def ask() -> Mapping[str, str]:
             answer = await self._client.get("usergroups.list")
-            return {str(one["handle"]): str(one["id"]) for one in answer.get("usergroups", [])}
+            return {str(group["handle"]): str(group["id"]) for group in answer.get("usergroups", [])}
 
         return await self._fresh(("groups", ""), ask)
 
@@ -75,28 +75,28 @@ class Accounts:
 
         async def ask() -> list[str]:
             answer = await self._client.get("usergroups.users.list", usergroup=group)
-            return [str(one) for one in answer.get("users", [])]
+            return [str(user) for user in answer.get("users", [])]
 
         return await self._fresh(("group", group), ask)
 
-    async def _user(self, method: str, **given: str) -> Account | None:
+    async def _user(self, method: str, **arguments: str) -> Account | None:
         try:
-            return dict((await self._client.get(method, **given))["user"])
+            return dict((await self._client.get(method, **arguments))["user"])
         except SlackError as error:
             if error.code in _NO_USER:
                 return None
             raise
 
     async def _fresh(self, key: tuple[str, str], ask: Callable[[], Awaitable[T]]) -> T:
-        at, kept = self._kept.get(key, (None, None))
+        at, cached = self._kept.get(key, (None, None))
         if at is not None and self._now() - at < FRESH_SECONDS:
-            return kept  # type: ignore[return-value]
-        asked = self._now()
+            return cached  # type: ignore[return-value]
+        asked_at = self._now()
         answer = await ask()
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
             self._owners.clear()
-        self._kept[key] = (asked, answer)
+        self._kept[key] = (asked_at, answer)
         return answer
 
     def _noted(self, account: Account | None) -> Account | None:
@@ -109,8 +109,8 @@ class Accounts:
         self._owners[email] = user
         if before not in (None, user):
             self._kept.pop(("user", str(before)), None)
-            kept = self._kept.get(("email", email))
-            if kept is not None and kept[1] is not None and kept[1]["id"] != user:
+            cached = self._kept.get(("email", email))
+            if cached is not None and cached[1] is not None and cached[1]["id"] != user:
                 del self._kept[("email", email)]
         return account
 
@@ -130,8 +130,8 @@ class Accounts:
 
     async def _read_page(self, listing: _Listing) -> bool:
         """Read another page, and return whether there are more."""
-        place = {"cursor": listing.cursor} if listing.cursor else {}
-        answer = await self._client.get("users.list", limit=str(PAGE), **place)
+        position = {"cursor": listing.cursor} if listing.cursor else {}
+        answer = await self._client.get("users.list", limit=str(PAGE), **position)
         for account in answer.get("members", []):
             email = to_address(account)
             # Of several accounts that had an address, an active one counts.

@@ -87,15 +87,15 @@ class ActionHandlers:
 
     async def _made(self, click: Click, ref: Ref, make: MakesView) -> View:
         """Return the modal. If this person cannot decide now, return the reason, and update the clicked message."""
-        found = await self._context.service.may_decide(click.by, ref)
-        if not isinstance(found, Refusal):
-            large = json_values.is_larger(found.model.content.value, LARGE)
-            return await off_loop(lambda: make(found, click.opening(ref)), large=large)
+        request = await self._context.service.may_decide(click.by, ref)
+        if not isinstance(request, Refusal):
+            large = json_values.is_larger(request.model.content.value, LARGE)
+            return await off_loop(lambda: make(request, click.opening(ref)), large=large)
         card = await self._context.service.card(ref.request)
         if card is not None:
             url = click.opening(ref).response_url
             self._after(click, self._context.replies.copy(url, card, delivery=ref.delivery))
-        return request_modals.sentence(refusals.sentence(found))
+        return request_modals.sentence(refusals.sentence(request))
 
     # -- everything in full --
 
@@ -135,7 +135,7 @@ class ActionHandlers:
             return
         current = message_view.ref_of(card, delivery=view.ref.ref.delivery)
         metadata = msgspec.structs.replace(view.ref, ref=current, page=int(click.value[:6]))
-        await self._context.replies.details(view.id, card, metadata=metadata, seen=view.hash)
+        await self._context.replies.details(view.id, card, metadata=metadata, view_hash=view.hash)
 
     # -- what became of a step --
 
@@ -156,13 +156,13 @@ class ActionHandlers:
 
     async def _asking(self, click: Click, ref: RunRef) -> View:
         """Return the form for the output that later steps read, or the reason why it is no longer needed."""
-        asked = await self._context.service.engine.attention(ref.run)
-        if isinstance(asked, Refusal):
-            return request_modals.sentence(refusals.sentence(asked))
+        attention = await self._context.service.engine.attention(ref.run)
+        if isinstance(attention, Refusal):
+            return request_modals.sentence(refusals.sentence(attention))
         origin = ModalRef(
             channel=click.by.channel or None, message_ts=click.message_ts, response_url=click.response_url, run=ref
         )
-        return resume_modal.resume_form(asked, metadata=origin)
+        return resume_modal.resume_form(attention, metadata=origin)
 
     async def _resumed(self, click: Click, ref: RunRef, answer: Done | Refusal) -> None:
         card = await self._context.service.alert(ref)
@@ -180,7 +180,7 @@ class ActionHandlers:
         if click.modal is not None:
             parts = int(click.value) if click.value.isdecimal() and len(click.value) < 3 else 1
             view = register_modal.register_form(metadata=click.modal.ref or ModalRef(), parts=parts)
-            self._after(click, self._context.replies.update(click.modal.id, view, seen=click.modal.hash))
+            self._after(click, self._context.replies.update(click.modal.id, view, view_hash=click.modal.hash))
 
     async def upload(self, ack: Any, body: Any) -> None:
         """Open the form for uploading a file."""
@@ -188,7 +188,7 @@ class ActionHandlers:
         await ack()
         if click.modal is not None:
             view = register_modal.upload_form(metadata=click.modal.ref or ModalRef())
-            self._after(click, self._context.replies.update(click.modal.id, view, seen=click.modal.hash))
+            self._after(click, self._context.replies.update(click.modal.id, view, view_hash=click.modal.hash))
 
     # -- what we do not know --
 
@@ -196,9 +196,9 @@ class ActionHandlers:
         """Answer a button that only another version of Signoff has."""
         await self._answer(ack, Click.of(body), ANOTHER_VERSION)
 
-    async def _answer(self, ack: Any, click: Click, said: str) -> None:
+    async def _answer(self, ack: Any, click: Click, sentence: str) -> None:
         await ack()
-        self._after(click, self._context.replies.answer(click, said))
+        self._after(click, self._context.replies.answer(click, sentence))
 
     def _after(self, click: Click, work: Coroutine[Any, Any, None], *, recorded: bool = False) -> None:
         self._context.after(click.by, click.response_url, work, recorded=recorded)

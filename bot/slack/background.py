@@ -55,6 +55,6 @@ class BackgroundTasks:
         if self._going:
             await asyncio.wait(set(self._going), timeout=seconds)
         late = list(self._going)
-        for one in late:
-            one.cancel()
+        for task in late:
+            task.cancel()
         await asyncio.gather(*late, return_exceptions=True)

@@ -22,7 +22,7 @@ from engine.errors import ChannelError, StoreError
 
 COMMAND: Final = "/signoff"
 EVENTS: Final = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked")
-HANDLED_EVENTS: Final = frozenset(one.partition(".")[0] for one in EVENTS)
+HANDLED_EVENTS: Final = frozenset(event.partition(".")[0] for event in EVENTS)
 _ANY: Final = re.compile("")
 
 log = logging.getLogger(__name__)
@@ -100,14 +100,14 @@ class _Errors:
 
     async def answer(self, error: Exception, body: Any) -> BoltResponse:
         """Log the error and tell the person, who may try again: a decision is either committed or not."""
-        said = str(error) if isinstance(error, ChannelError) else report_incident(error)
+        sentence = str(error) if isinstance(error, ChannelError) else report_incident(error)
         if body.get("type") == "view_submission":
-            return _json(replies.update(request_modals.sentence(said)))
+            return _json(replies.update(request_modals.sentence(sentence)))
         if isinstance(body.get("command"), str):
-            return _json(replies.acknowledged(message_view.sentence(said)))
+            return _json(replies.acknowledged(message_view.sentence(sentence)))
         by, url = payloads.actor_of(body), body.get("response_url")
         if by.user and body.get("type") != "event_callback":
-            self._context.after(by, None, self._context.replies.tell(by, said, response_url=url))
+            self._context.after(by, None, self._context.replies.tell(by, sentence, response_url=url))
         # A click that was not written down must not look as if it had been, even if nobody can be told any more.
         return BoltResponse(status=500 if isinstance(error, StoreError) else 200, body="")
 

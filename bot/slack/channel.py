@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def is_large(card: Card) -> bool:
     """Return whether arranging the card may take long."""
-    return sum(len(one.text) + len(one.before or "") for one in card.fields) > LARGE
+    return sum(len(field.text) + len(field.before or "") for field in card.fields) > LARGE
 
 
 def complete_card(card: Card, *, delivery: str) -> SlackMessage:
@@ -96,17 +96,17 @@ class SlackChannel:
 
         A new one may be there already, from a post of unknown outcome.
         """
-        found = await self.find(address=address, delivery=delivery)
-        if found is not None and found.data["ts"] != receipt.data.get("ts"):
-            await self._client.post("chat.update", key=delivery, **found.data, **message.for_update())
-            return found
+        present = await self.find(address=address, delivery=delivery)
+        if present is not None and present.data["ts"] != receipt.data.get("ts"):
+            await self._client.post("chat.update", key=delivery, **present.data, **message.for_update())
+            return present
         return await self._post(address, message, delivery=delivery)
 
     async def _post(self, address: str, message: SlackMessage, *, delivery: str) -> Receipt:
-        place, _, user = address.rpartition(",")
-        if place:
+        conversation, _, user = address.rpartition(",")
+        if conversation:
             try:
-                return await self._post_to(place, message, delivery=delivery)
+                return await self._post_to(conversation, message, delivery=delivery)
             except SlackError as error:
                 if error.kind is not FailureClass.RECIPIENT:
                     raise
@@ -130,10 +130,10 @@ class SlackChannel:
         return Receipt({"channel": channel_id, "ts": ts})
 
     async def _conversation(self, user: str) -> str:
-        known = self._conversations.get(user)
-        if known is None:
-            known = self._conversations[user] = await self._client.conversation(user)
-        return known
+        conversation = self._conversations.get(user)
+        if conversation is None:
+            conversation = self._conversations[user] = await self._client.conversation(user)
+        return conversation
 
 
 async def history(client: SlackClient, channel: str, *, pages: int) -> AsyncIterator[Mapping[str, Any]]:

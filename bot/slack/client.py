@@ -47,11 +47,11 @@ class SlackError(ChannelError):
         retry_after: timedelta | None = None,
         changes_nothing: bool = False,
     ) -> None:
-        made = errors.channel_error(
+        error = errors.channel_error(
             code, http_status=http_status, retry_after=retry_after, changes_nothing=changes_nothing
         )
         super().__init__(
-            str(made), permanent=made.permanent, retry_after=made.retry_after, outcome_unknown=made.outcome_unknown
+            str(error), permanent=error.permanent, retry_after=error.retry_after, outcome_unknown=error.outcome_unknown
         )
         self.kind, self.code = errors.classify(code, http_status), code
 
@@ -88,11 +88,11 @@ class SlackClient:
             raise SlackError(None, http_status=200, changes_nothing=True)
         return str(opened["id"])
 
-    async def _call(self, method: str, *, key: str, **given: dict[str, Any]) -> SlackResponse:
-        channel = str(given.get("json", {}).get("channel", ""))
+    async def _call(self, method: str, *, key: str, **arguments: dict[str, Any]) -> SlackResponse:
+        channel = str(arguments.get("json", {}).get("channel", ""))
         await self._pace.turn(method, channel=channel, key=key)
         try:
-            return await self._once(method, given)
+            return await self._once(method, arguments)
         except SlackError as error:
             if error.kind is not FailureClass.WAIT:
                 raise
@@ -102,16 +102,16 @@ class SlackClient:
                 raise
         # Refused means that nothing happened, so it may be said again.
         await self._pace.turn(method, key=key)
-        return await self._once(method, given)
+        return await self._once(method, arguments)
 
-    async def _once(self, method: str, given: dict[str, dict[str, Any]]) -> SlackResponse:
-        harmless = "params" in given or method in _HARMLESS
+    async def _once(self, method: str, arguments: dict[str, dict[str, Any]]) -> SlackResponse:
+        harmless = "params" in arguments or method in _HARMLESS
         try:
-            answer = await self._web.api_call(method, http_verb="POST" if "json" in given else "GET", **given)
+            answer = await self._web.api_call(method, http_verb="POST" if "json" in arguments else "GET", **arguments)
         except SlackApiError as error:
-            made, detail = _failed(error, changes_nothing=harmless)
-            self._say(method, made, detail)
-            raise made from None
+            failure, detail = _failed(error, changes_nothing=harmless)
+            self._say(method, failure, detail)
+            raise failure from None
         except aiohttp.ClientConnectorError as error:
             # No connection, so nothing was sent.
             raise ChannelError(f"Slack cannot be reached: {error.os_error.strerror or 'no connection'}.") from error
@@ -125,11 +125,11 @@ class SlackClient:
             raise SlackError(None, http_status=answer.status_code, changes_nothing=harmless)
         return SlackResponse(answer.data)
 
-    def _say(self, method: str, made: SlackError, detail: object) -> None:
+    def _say(self, method: str, failure: SlackError, detail: object) -> None:
         """Log what only the operator can fix, once and not for each delivery."""
-        todo = "" if made.kind is FailureClass.PAYLOAD else ". `signoff doctor` says what to do."
-        line = f"Slack refused {method}: {made.code} {detail or ''}".rstrip() + todo
-        if made.kind in _LOUD and self._throttle.passes(line, asyncio.get_running_loop().time()):
+        todo = "" if failure.kind is FailureClass.PAYLOAD else ". `signoff doctor` says what to do."
+        line = f"Slack refused {method}: {failure.code} {detail or ''}".rstrip() + todo
+        if failure.kind in _LOUD and self._throttle.passes(line, asyncio.get_running_loop().time()):
             log.error("%s", line)
 
     async def respond(self, url: str, payload: Mapping[str, Any]) -> bool:
@@ -159,10 +159,10 @@ class SlackClient:
     def _is_slack(self, url: str) -> bool:
         """Return whether the URL is on Slack's hosts, or on the host of the API if that is another one."""
         try:
-            asked, api = URL(url), URL(self.api_url)
-            if (asked.scheme, asked.host, asked.port) == (api.scheme, api.host, api.port):
+            target, api = URL(url), URL(self.api_url)
+            if (target.scheme, target.host, target.port) == (api.scheme, api.host, api.port):
                 return True
-            return asked.scheme == "https" and (asked.host or "").endswith((".slack.com", ".slack-files.com"))
+            return target.scheme == "https" and (target.host or "").endswith((".slack.com", ".slack-files.com"))
         except ValueError:
             return False
 
@@ -180,10 +180,10 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
 def _is_ok(body: bytes) -> bool:
     """Return whether a response_url accepted the post: then it answers "ok" or JSON, and not an HTML page."""
     try:
-        said = json.loads(body)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
         return body.strip() == b"ok"
-    return isinstance(said, dict) and said.get("ok") is True
+    return isinstance(answer, dict) and answer.get("ok") is True
 
 
 def _failed(error: SlackApiError, *, changes_nothing: bool) -> tuple[SlackError, object]:
@@ -193,13 +193,13 @@ def _failed(error: SlackApiError, *, changes_nothing: bool) -> tuple[SlackError,
     data = getattr(response, "data", None)
     code = data.get("error") if isinstance(data, dict) else None
     headers = getattr(response, "headers", None) or {}
-    made = SlackError(
+    failure = SlackError(
         code if isinstance(code, str) else None,
         http_status=status if isinstance(status, int) else None,
         retry_after=retry_after(headers.get("Retry-After")) if status == 429 else None,
         changes_nothing=changes_nothing,
     )
-    return made, data.get("response_metadata") or data.get("needed") if isinstance(data, dict) else None
+    return failure, data.get("response_metadata") or data.get("needed") if isinstance(data, dict) else None
 
 
 @asynccontextmanager

@@ -52,8 +52,8 @@ class CommandHandlers:
         if answer is None:
             await ack()
         else:
-            made = message_view.sentence(answer) if isinstance(answer, str) else answer
-            await ack(**replies.acknowledged(made))
+            message = message_view.sentence(answer) if isinstance(answer, str) else answer
+            await ack(**replies.acknowledged(message))
 
     # -- looking --
 
@@ -69,12 +69,12 @@ class CommandHandlers:
     async def _show(self, typed: TypedCommand) -> Answer:
         if not typed.rest:
             return f"Which workflow? {typed.command} show NAME"
-        found = await self._context.service.workflow(typed.rest)
-        if isinstance(found, Refusal):
-            return refusals.sentence(found)
-        view, workflow = found
-        asked = await self._context.service.asked(workflow)
-        return command_messages.workflow(workflow, version=view.version, asked=asked, command=typed.command)
+        loaded = await self._context.service.workflow(typed.rest)
+        if isinstance(loaded, Refusal):
+            return refusals.sentence(loaded)
+        view, workflow = loaded
+        approvers = await self._context.service.asked(workflow)
+        return command_messages.workflow(workflow, version=view.version, approvers=approvers, command=typed.command)
 
     async def _pending(self, typed: TypedCommand) -> Answer:
         return command_messages.pending(await self._context.service.pending(typed.by))
@@ -106,18 +106,18 @@ class CommandHandlers:
         name, line = first_word(typed.rest)
         if not name:
             return f"Which workflow? {typed.command} run NAME; {typed.command} list lists them."
-        found = await self._context.service.workflow(name)
-        if isinstance(found, Refusal):
-            return refusals.sentence(found)
-        view, workflow = found
+        loaded = await self._context.service.workflow(name)
+        if isinstance(loaded, Refusal):
+            return refusals.sentence(loaded)
+        view, workflow = loaded
         if workflow.inputs and not line.strip():
             self._open(typed, self._form(typed, view, workflow))
             return None
-        given, left = pairs(line)
+        typed_inputs, left = pairs(line)
         if left:
             form = f"Or type only {typed.command} run {name}, for a form."
             return f"'{left}' is no input; write name=value, each name once, each quote closed. {form}"
-        inputs, errors = fields.from_text_all(workflow.inputs, given)
+        inputs, errors = fields.from_text_all(workflow.inputs, typed_inputs)
         if errors:
             hint = f"Or type only {typed.command} run {name}, for a form."
             refusal = InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
@@ -162,17 +162,17 @@ def pairs(line: str) -> tuple[dict[str, str], str]:
 
     A name that comes twice, or a quote that is never closed, is ambiguous: it is part of the rest.
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     at = 0
     while name := _NAME.match(line, at):
         quoted = _QUOTED.match(line, name.end())
         end = quoted.end() if quoted else _end_of_value(line, name.end())
         value = quoted[1] if quoted else line[name.end() : end].strip()
-        if name[1] in found or (quoted is None and value.startswith(_QUOTES)):
-            return found, line[name.start(1) :].strip()
-        found[name[1]] = value
+        if name[1] in values or (quoted is None and value.startswith(_QUOTES)):
+            return values, line[name.start(1) :].strip()
+        values[name[1]] = value
         at = end
-    return found, line[at:].strip()
+    return values, line[at:].strip()
 
 
 def _end_of_value(line: str, start: int) -> int:

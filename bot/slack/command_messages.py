@@ -31,72 +31,75 @@ COMMANDS: Final = (
 
 def help_message(command: str = "/signoff") -> SlackMessage:
     """Return the message that lists the commands."""
-    lines = [Line(label=f"{command} {usage}", after=told) for usage, told in COMMANDS]
-    said = "Signoff runs workflows whose risky steps wait for a person's decision."
-    return _message(said, [rich_text.lines(lines, block="commands")])
+    lines = [Line(label=f"{command} {usage}", after=purpose) for usage, purpose in COMMANDS]
+    sentence = "Signoff runs workflows whose risky steps wait for a person's decision."
+    return _message(sentence, [rich_text.lines(lines, block="commands")])
 
 
-def workflows(found: Sequence[WorkflowView], *, command: str = "/signoff") -> SlackMessage:
+def workflows(views: Sequence[WorkflowView], *, command: str = "/signoff") -> SlackMessage:
     """Return the list of registered workflows, one line each."""
-    if not found:
+    if not views:
         return _message(f"No workflow is registered yet. Register one: {command} register", [])
     lines = [
-        Line(label=one.name, after=f"{one.title} (version {one.version}, owner {one.owner.label})") for one in found
+        Line(label=view.name, after=f"{view.title} (version {view.version}, owner {view.owner.label})")
+        for view in views
     ]
     shown, more = truncate.first(lines, room=_LIST_TEXT, each=_ITEM)
     return _message("Workflows", [rich_text.lines(shown, block="workflows")], more=more)
 
 
-def workflow(found: Workflow, *, version: int, asked: Mapping[str, str], command: str = "/signoff") -> SlackMessage:
-    """Return one workflow with its steps. `asked`: the approvers of each step, where they are known before a run."""
-    title = f"{text_objects.clipped(text_objects.line(found.title), _ITEM)}, version {version}"
-    start = text_objects.context([text_objects.plain(f"Start it: {command} run {found.name}")], block="start")
-    return _message(title, [*register_modal.step_lines(found, asked=asked, version=version), start])
+def workflow(
+    workflow: Workflow, *, version: int, approvers: Mapping[str, str], command: str = "/signoff"
+) -> SlackMessage:
+    """Return one workflow with its steps. `approvers`: the approvers of each step, where they are known before a run."""
+    title = f"{text_objects.clipped(text_objects.line(workflow.title), _ITEM)}, version {version}"
+    start = text_objects.context([text_objects.plain(f"Start it: {command} run {workflow.name}")], block="start")
+    return _message(title, [*register_modal.step_lines(workflow, approvers=approvers, version=version), start])
 
 
-def pending(found: Sequence[RequestView]) -> SlackMessage:
+def pending(views: Sequence[RequestView]) -> SlackMessage:
     """Return the requests that wait for a person, each with a button for its details."""
-    if not found:
+    if not views:
         return _message("No request waits for you.", [])
-    return _message("Waiting for you", requests(found[:MOST_ITEMS]), more=len(found) - MOST_ITEMS)
+    return _message("Waiting for you", requests(views[:MOST_ITEMS]), more=len(views) - MOST_ITEMS)
 
 
-def runs(found: Sequence[RunView]) -> SlackMessage:
+def runs(views: Sequence[RunView]) -> SlackMessage:
     """Return a list of runs, in the order given."""
-    if not found:
+    if not views:
         return _message("None of the runs is yours: you started none, and own none of their workflows.", [])
-    return _message("Runs", run_items(found[:MOST_ITEMS]), more=len(found) - MOST_ITEMS)
+    return _message("Runs", run_items(views[:MOST_ITEMS]), more=len(views) - MOST_ITEMS)
 
 
-def requests(found: Sequence[RequestView]) -> list[Block]:
+def requests(views: Sequence[RequestView]) -> list[Block]:
     """Yield two blocks for each request."""
-    return [block for one in found for block in _request(one)]
+    return [block for view in views for block in _request(view)]
 
 
 def _request(request: RequestView) -> list[Block]:
-    asked = request.model
-    ref = ids.Ref(request=request.id, content_version=asked.content_version, digest=asked.digest)
-    said = f"{text_objects.line(request.title)}\n{text_objects.line(request.workflow_title)}"
+    model = request.model
+    ref = ids.Ref(request=request.id, content_version=model.content_version, digest=model.digest)
+    text = f"{text_objects.line(request.title)}\n{text_objects.line(request.workflow_title)}"
     review = text_objects.button("Review", action=ids.DETAILS, value=ids.encode(ref))
     return [
-        text_objects.section(text_objects.clipped(said, _ITEM), block=f"request:{request.id}", accessory=review),
-        _when("Asked", asked.deadlines.opened_at, until=asked.deadlines.expires_at, block=f"when:{request.id}"),
+        text_objects.section(text_objects.clipped(text, _ITEM), block=f"request:{request.id}", accessory=review),
+        _when("Asked", model.deadlines.opened_at, until=model.deadlines.expires_at, block=f"when:{request.id}"),
     ]
 
 
-def run_items(found: Sequence[RunView]) -> list[Block]:
+def run_items(views: Sequence[RunView]) -> list[Block]:
     """Yield two blocks for each run."""
-    return [block for one in found for block in _run(one)]
+    return [block for view in views for block in _run(view)]
 
 
 def _run(run: RunView) -> list[Block]:
     status = states.RUNS[run.status]
     who = text_objects.line(run.requester.label)
-    said = (
+    text = (
         f"{text_objects.clipped(text_objects.line(run.workflow_title), 100)}: {status}\nRun {run.id}, started by {who}"
     )
     return [
-        text_objects.section(text_objects.clipped(said, _ITEM), block=f"run:{run.id}"),
+        text_objects.section(text_objects.clipped(text, _ITEM), block=f"run:{run.id}"),
         _when("Started", run.started_at, until=None, block=f"when:{run.id}"),
     ]
 

@@ -38,10 +38,10 @@ class SlackContext:
         """
 
         async def broke(error: Exception) -> None:
-            said = str(error) if isinstance(error, ChannelError) else report_incident(error, recorded=recorded)
+            sentence = str(error) if isinstance(error, ChannelError) else report_incident(error, recorded=recorded)
             try:
-                await self.replies.tell(by, said, response_url=response_url)
+                await self.replies.tell(by, sentence, response_url=response_url)
             except ChannelError as silent:
-                log.warning("%s could not be told %r: %s", by.user, said, silent)
+                log.warning("%s could not be told %r: %s", by.user, sentence, silent)
 
         self.later.do(work, broke=broke)

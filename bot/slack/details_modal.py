@@ -29,7 +29,7 @@ def details(card: Card, *, metadata: ids.ModalRef) -> View:
     last = number == len(pages) - 1
     version = number
     shown: list[Block] = [] if number else _head(card)
-    shown += [rich_text.lines([one], block=f"line:{index}@{version}") for index, one in enumerate(pages[number])]
+    shown += [rich_text.lines([line], block=f"line:{index}@{version}") for index, line in enumerate(pages[number])]
     if len(pages) > 1:
         shown += _turning(number, of=len(pages))
     delivery = metadata.ref.delivery if metadata.ref else None
@@ -64,11 +64,11 @@ def _turn(so_far: tuple[int, int, int], line: Line) -> tuple[int, int, int]:
 
 def _head(card: Card) -> list[Block]:
     """Return the question and the expiry. A question that is too long for a header is among the lines as well."""
-    made: list[Block] = [text_objects.header(card.title, block="title")]
+    blocks: list[Block] = [text_objects.header(card.title, block="title")]
     if card.expires_at is not None:
         due = expiry.due(card.expires_at, written=text_objects.date)
-        made.append(text_objects.context([text_objects.mrkdwn(due)], block="expiry"))
-    return made
+        blocks.append(text_objects.context([text_objects.mrkdwn(due)], block="expiry"))
+    return blocks
 
 
 def _lines(card: Card) -> Iterator[Line]:
@@ -77,8 +77,8 @@ def _lines(card: Card) -> Iterator[Line]:
         yield from _pieces("Question", card.title)
     if card.state is not None:
         yield from _pieces("Outcome", card.state)
-    for label, told in card.facts:
-        yield from _pieces(label, told)
+    for label, text in card.facts:
+        yield from _pieces(label, text)
     for field in card.fields:
         yield from _field(field)
 
@@ -97,8 +97,8 @@ def _field(field: CardField) -> Iterator[Line]:
         yield from _pieces(f"{label} (now)", field.text)
 
 
-def _pieces(label: str, told: str) -> Iterator[Line]:
-    whole = text_objects.shown(told)
+def _pieces(label: str, text: str) -> Iterator[Line]:
+    whole = text_objects.shown(text)
     parts = list(text_objects.pieces(whole, ids.SECTION)) or [""]
     if len(parts) == 1:
         yield Line(label=_label(label), after=whole)
@@ -119,5 +119,7 @@ def _turning(number: int, *, of: int) -> list[Block]:
         ways.append(text_objects.button("Previous", action=ids.PREVIOUS_PAGE, value=str(number - 1)))
     if number < of - 1:
         ways.append(text_objects.button("Next", action=ids.NEXT_PAGE, value=str(number + 1)))
-    said = text_objects.context([text_objects.plain(f"Page {number + 1} of {of}")], block=ids.block_id("page", number))
-    return [said, text_objects.actions(ways, block=ids.block_id("turn", number))]
+    page_number = text_objects.context(
+        [text_objects.plain(f"Page {number + 1} of {of}")], block=ids.block_id("page", number)
+    )
+    return [page_number, text_objects.actions(ways, block=ids.block_id("turn", number))]

@@ -35,8 +35,8 @@ class SlackDirectory:
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """Return the people of each reference. Raises `ChannelError` if Slack does not answer."""
-        found = await asyncio.gather(*(self._one(reference) for reference in references))
-        return dict(zip(references, found, strict=True))
+        resolutions = await asyncio.gather(*(self._one(reference) for reference in references))
+        return dict(zip(references, resolutions, strict=True))
 
     def reach(self, person: Person) -> Sequence[Route]:
         """Return the person's Slack account, or the terminal for a person who is only known there."""
@@ -51,7 +51,9 @@ class SlackDirectory:
         """Return the channel where the command was typed, or else the conversation with the person."""
         if origin.surface != "slack":
             return None
-        user = origin.place.get("user") or next((one.value for one in person.addresses if one.kind == "slack"), None)
+        user = origin.place.get("user") or next(
+            (address.value for address in person.addresses if address.kind == "slack"), None
+        )
         if user is None:
             return None
         channel = origin.place.get("channel", "")
@@ -82,10 +84,10 @@ class SlackDirectory:
                 return _one_account(account, reference)
             why = f"{reference.value} has no active account in this Slack workspace, so they are not asked."
             return Resolution((), why, unknown=True)
-        found = _one_account(account, reference)
+        resolution = _one_account(account, reference)
         # The address that was looked up is theirs, whatever the app may read of their profile.
-        asked = reference.address
-        return replace(found, people=tuple(_with(one, asked) for one in found.people))
+        address = reference.address
+        return replace(resolution, people=tuple(_with(person, address) for person in resolution.people))
 
     async def _group(self, reference: Reference) -> Resolution:
         try:
@@ -103,7 +105,7 @@ class SlackDirectory:
                 return Resolution((), why, never=True)
             raise
         if reference.kind == MEMBERS:
-            return Resolution((), members=frozenset(Address("slack", one) for one in members))
+            return Resolution((), members=frozenset(Address("slack", member) for member in members))
         return await self._asked(reference, members)
 
     async def _asked(self, reference: Reference, members: Sequence[str]) -> Resolution:
@@ -111,11 +113,11 @@ class SlackDirectory:
         accounts: list[Account] = []
         looked_up = 0
         for looked_up in range(0, len(members), _SLICE):
-            found = await asyncio.gather(
-                *(self._accounts.by_id(one) for one in members[looked_up : looked_up + _SLICE])
+            slice_accounts = await asyncio.gather(
+                *(self._accounts.by_id(member) for member in members[looked_up : looked_up + _SLICE])
             )
-            accounts += [one for one in found if one is not None]
-            if sum(_unfit(one) is None for one in accounts) >= MAX_APPROVERS:
+            accounts += [account for account in slice_accounts if account is not None]
+            if sum(_unfit(account) is None for account in accounts) >= MAX_APPROVERS:
                 break
         resolution = _resolution(accounts, reference)
         if not resolution.people:
@@ -169,8 +171,8 @@ def _found(account: Account) -> DirectoryPerson:
     return DirectoryPerson(_name(account), tuple(addresses))
 
 
-def _with(found: DirectoryPerson, address: Address) -> DirectoryPerson:
-    return found if address in found.addresses else DirectoryPerson(found.name, (*found.addresses, address))
+def _with(person: DirectoryPerson, address: Address) -> DirectoryPerson:
+    return person if address in person.addresses else DirectoryPerson(person.name, (*person.addresses, address))
 
 
 def _name(account: Account) -> str:

@@ -103,9 +103,9 @@ def classify(error: str | None, http_status: int | None = None) -> FailureClass:
         return FailureClass.WAIT
     if error:
         prefixed = next((kind for prefix, kind in _PREFIXES if error.startswith(prefix)), FailureClass.OTHER)
-        found = _CLASSES.get(error, prefixed)
-        if found is not FailureClass.OTHER:
-            return found
+        failure_class = _CLASSES.get(error, prefixed)
+        if failure_class is not FailureClass.OTHER:
+            return failure_class
     if http_status is None:
         return FailureClass.OTHER if error else FailureClass.UNKNOWN
     unfinished = not error and (http_status < 300 or http_status == _REQUEST_TIMEOUT)
@@ -137,7 +137,7 @@ def sentence(error: str | None, *, http_status: int | None = None, changes_nothi
     """Return a sentence for people, with Slack's own error code."""
     kind = classify(error, http_status)
     what = _NO_ANSWER if changes_nothing and kind is FailureClass.UNKNOWN else _SENTENCES[kind]
-    told = _WHY.get(error or "")
+    reason = _WHY.get(error or "")
     name = (
         text_objects.clipped(text_objects.line(error), 100)
         if error
@@ -145,4 +145,4 @@ def sentence(error: str | None, *, http_status: int | None = None, changes_nothi
         if http_status
         else "no answer"
     )
-    return f"{what}{f': {told}' if told else ''} ({name})."
+    return f"{what}{f': {reason}' if reason else ''} ({name})."

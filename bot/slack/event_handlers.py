@@ -83,12 +83,16 @@ class EventHandlers:
 
 def _is_of_a_person(event: Any, *, ourselves: set[str]) -> bool:
     """Whether a person wrote this in their conversation with us. Most of what has a subtype is an edit, or a notice."""
-    made = any(event.get(one) for one in ("bot_id", "bot_profile", "app_id", "hidden"))
-    made = made or event.get("subtype") not in _WRITTEN_BY_PEOPLE
+    is_automatic = any(event.get(key) for key in ("bot_id", "bot_profile", "app_id", "hidden"))
+    is_automatic = is_automatic or event.get("subtype") not in _WRITTEN_BY_PEOPLE
     user, channel = event.get("user"), event.get("channel")
-    known = isinstance(user, str) and isinstance(channel, str) and user not in {_SLACKBOT, *ourselves}
-    return event.get("channel_type") == "im" and known and not made
+    is_named = isinstance(user, str) and isinstance(channel, str) and user not in {_SLACKBOT, *ourselves}
+    return event.get("channel_type") == "im" and is_named and not is_automatic
 
 
 def _ourselves(body: Any) -> set[str]:
-    return {one["user_id"] for one in body.get("authorizations") or [] if isinstance(one.get("user_id"), str)}
+    return {
+        authorization["user_id"]
+        for authorization in body.get("authorizations") or []
+        if isinstance(authorization.get("user_id"), str)
+    }

@@ -43,24 +43,24 @@ class ModalForm:
     """Names of the fields that the form has."""
 
 
-def form(asked: Iterable[AskedField], *, version: int, room: int, size: int = ids.VIEW_BYTES) -> ModalForm:
+def form(fields: Iterable[AskedField], *, version: int, room: int, size: int = ids.VIEW_BYTES) -> ModalForm:
     """Return inputs for as many fields as fit into `room` blocks and `size` bytes, in their order."""
     blocks: list[Block] = []
     named, too_long, too_many = list[str](), list[str](), list[str]()
-    for one in asked:
-        parts = input_blocks.parts(one.field, one.current)
+    for field in fields:
+        parts = input_blocks.parts(field.field, field.current)
         if parts is None:
-            too_long.append(one.label)
+            too_long.append(field.label)
             continue
-        made = [*_above(one, version=version)]
-        made += [_block(one, part, version=version, last=part is parts[-1]) for part in parts]
-        weight = sum(map(text_objects.weight, made))
-        if len(blocks) + len(made) > room or weight > size:
-            too_many.append(one.label)
+        field_blocks = [*_above(field, version=version)]
+        field_blocks += [_block(field, part, version=version, last=part is parts[-1]) for part in parts]
+        weight = sum(map(text_objects.weight, field_blocks))
+        if len(blocks) + len(field_blocks) > room or weight > size:
+            too_many.append(field.label)
             continue
         size -= weight
-        blocks += made
-        named.append(one.name)
+        blocks += field_blocks
+        named.append(field.name)
     return ModalForm(blocks, tuple(_without(too_long, too_many)), tuple(named))
 
 
@@ -77,25 +77,25 @@ def _listed(labels: list[str]) -> str:
     return join_names(first, len(labels))
 
 
-def _above(asked: AskedField, *, version: int) -> Iterable[Block]:
+def _above(field: AskedField, *, version: int) -> Iterable[Block]:
     """Yield the options in full where the input has to cut them."""
-    listed = "\n".join(input_blocks.whole_options(asked.field))
+    listed = "\n".join(input_blocks.whole_options(field.field))
     for number, piece in enumerate(text_objects.pieces(listed, ids.SECTION)):
-        name = f"options:{ids.field_key(asked.name)}/{number}"
+        name = f"options:{ids.field_key(field.name)}/{number}"
         yield text_objects.section(piece, block=ids.block_id(name, version))
 
 
-def _block(asked: AskedField, part: InputPart, *, version: int, last: bool) -> Block:
+def _block(field: AskedField, part: InputPart, *, version: int, last: bool) -> Block:
     """Return one input block. Parts of one text are optional: only all together must not be empty."""
     alone = part.name in ("", "amount", "currency")
     block: Block = {
         "type": "input",
-        "block_id": ids.field_block(asked.name, part=part.name, version=version),
-        "label": text_objects.plain_line(input_blocks.named(part, asked.label).label, _LABEL),
+        "block_id": ids.field_block(field.name, part=part.name, version=version),
+        "label": text_objects.plain_line(input_blocks.named(part, field.label).label, _LABEL),
         "element": part.element,
-        "optional": not (asked.field.required and alone and not part.keeps),
+        "optional": not (field.field.required and alone and not part.keeps),
     }
-    hint = _hint(asked, part) if last else ""
+    hint = _hint(field, part) if last else ""
     if hint:
         block["hint"] = text_objects.plain(hint, ids.INPUT_HINT)
     return block
@@ -109,15 +109,15 @@ def _hint(asked: AskedField, part: InputPart) -> str:
 
 
 def _bounds(field: Field) -> str:
-    told = [
+    bounds = [
         f"{word} {fields.show(field.type if field.type is not FieldType.MONEY else FieldType.NUMBER, bound)}"
         for word, bound in (("at least", field.min), ("at most", field.max))
         if bound is not None
     ]
     if field.max_length is not None:
-        told.append(f"at most {field.max_length:,} characters")
-    said = ", ".join(told)
-    return f"{said[:1].upper()}{said[1:]}." if said else ""
+        bounds.append(f"at most {field.max_length:,} characters")
+    sentence = ", ".join(bounds)
+    return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
 
 
 def _keeps(asked: AskedField, part: InputPart) -> str:
@@ -131,13 +131,15 @@ def _hidden(current: Value) -> str:
     """Return a hint about hidden characters, because inputs cannot show them."""
     if not isinstance(current, str):
         return ""
-    found = sorted(
+    hidden = sorted(
         {character for character in set(current) if text_objects.shown(character) != character and character != "\r"}
     )
-    if not found:
+    if not hidden:
         return ""
-    names = ", ".join(f"{text_objects.shown(one)} {unicodedata.name(one, '')}".strip() for one in found[:5])
-    more = f" and {len(found) - 5} more kinds" if len(found) > 5 else ""
+    names = ", ".join(
+        f"{text_objects.shown(character)} {unicodedata.name(character, '')}".strip() for character in hidden[:5]
+    )
+    more = f" and {len(hidden) - 5} more kinds" if len(hidden) > 5 else ""
     return f"It holds characters that cannot be seen: {names}{more}."
 
 
@@ -145,7 +147,7 @@ def view(
     *, callback: str, title: str, blocks: list[Block], metadata: ids.ModalRef, submit: str | None = None, close: str
 ) -> View:
     """Return a modal. Without `submit` it cannot be submitted."""
-    made: View = {
+    modal: View = {
         "type": "modal",
         "callback_id": callback,
         "title": text_objects.plain_line(title, ids.MODAL_TITLE),
@@ -154,8 +156,8 @@ def view(
         "private_metadata": ids.encode(metadata),
     }
     if submit is not None:
-        made["submit"] = text_objects.plain_line(submit, ids.MODAL_TITLE)
-    return made
+        modal["submit"] = text_objects.plain_line(submit, ids.MODAL_TITLE)
+    return modal
 
 
 def reason_input(*, required: bool, label: str, hint: str) -> Block:

@@ -108,8 +108,8 @@ def field_block(name: str, *, part: str = "", version: int = 0) -> str:
 
 def read_field_block(block: str) -> tuple[str, str] | None:
     """Return the field key and the part of an input's block id, or None for other blocks."""
-    found = _FIELD_BLOCK.fullmatch(block)
-    return (found[1], found[2]) if found else None
+    match = _FIELD_BLOCK.fullmatch(block)
+    return (match[1], match[2]) if match else None
 
 
 def option_key(value: str) -> str:

@@ -51,9 +51,9 @@ class InputPart:
 
 def parts(field: Field, current: Value) -> list[InputPart] | None:
     """Return the inputs for this field, prefilled with `current`, or None if it is too long to be edited in Slack."""
-    made = _MAKERS[field.type](field, current)
-    if made is not None:
-        return made
+    inputs = _MAKERS[field.type](field, current)
+    if inputs is not None:
+        return inputs
     return _texts(field, forms.printed(field, current), lines=field.type in _LONG)
 
 
@@ -75,13 +75,13 @@ def _normal(field: Field, current: Value) -> Value:
 
 def _texts(field: Field, content: str, *, lines: bool) -> list[InputPart] | None:
     """Return one text input, or up to five for a long text."""
-    found = text_objects.input_pieces(content)
-    if found is None:
+    pieces = text_objects.input_pieces(content)
+    if pieces is None:
         return None
-    multiline = lines or len(found) > 1 or "\n" in content
-    if len(found) == 1:
+    multiline = lines or len(pieces) > 1 or "\n" in content
+    if len(pieces) == 1:
         return [InputPart(element=_text_input(field, content, multiline=multiline), prefill=content)]
-    return [_piece(piece, number, len(found)) for number, piece in enumerate(found, start=1)]
+    return [_piece(piece, number, len(pieces)) for number, piece in enumerate(pieces, start=1)]
 
 
 def _piece(text: str, number: int, count: int) -> InputPart:

@@ -70,20 +70,22 @@ class Installation:
 
     async def _ask(self) -> AppIdentity:
         """Ask Slack. Raises `ChannelError` if it does not answer."""
-        said = await self._client.get("auth.test")
-        enterprise = str(said.get("enterprise_id") or "") if said.get("is_enterprise_install") is True else ""
-        return AppIdentity(team=str(said["team_id"]), app=await self._app(said.get("bot_id")), enterprise=enterprise)
+        answer = await self._client.get("auth.test")
+        enterprise = str(answer.get("enterprise_id") or "") if answer.get("is_enterprise_install") is True else ""
+        return AppIdentity(
+            team=str(answer["team_id"]), app=await self._app(answer.get("bot_id")), enterprise=enterprise
+        )
 
     async def _app(self, bot: object) -> str:
         """Return the id of the app, or an empty text if the token may not ask for it."""
         if not isinstance(bot, str):
             return ""
         try:
-            said = (await self._client.get("bots.info", bot=bot)).get("bot")
+            answer = (await self._client.get("bots.info", bot=bot)).get("bot")
         except ChannelError as error:
             log.info("the id of the app is not known: %s", error)
             return ""
-        return str(said.get("app_id") or "") if isinstance(said, dict) else ""
+        return str(answer.get("app_id") or "") if isinstance(answer, dict) else ""
 
 
 def _came(asking: asyncio.Future[AppIdentity]) -> bool:

@@ -43,8 +43,8 @@ class SlackMessage:
 
     def for_update(self) -> dict[str, Any]:
         """Return arguments of chat.update. They always have blocks: without, Slack deletes the present ones."""
-        made: dict[str, Any] = {"text": self.text, "blocks": self.blocks}
-        return made if self.metadata is None else {**made, "metadata": self.metadata}
+        arguments: dict[str, Any] = {"text": self.text, "blocks": self.blocks}
+        return arguments if self.metadata is None else {**arguments, "metadata": self.metadata}
 
     def for_answer(self) -> dict[str, Any]:
         """Return the arguments of a response_url, without `replace_original` and `response_type`."""
@@ -61,9 +61,9 @@ def message(card: Card, *, delivery: str, note: str | None = None, topic: str | 
 
     `topic`: of an alert; one that needs attention gets Done, Repeat and Stop.
     """
-    introduction, facts, asked = notification_text.arranged(card)
+    introduction, facts, approvers = notification_text.arranged(card)
     before, cut_before = _before(card, introduction, note=note)
-    after, cut_after = _after(card, asked)
+    after, cut_after = _after(card, approvers)
     buttons = _buttons(card, delivery=delivery, topic=topic)
     if buttons:
         after.append(text_objects.actions(buttons))
@@ -91,16 +91,16 @@ def minimal(card: Card, *, delivery: str) -> SlackMessage:
         text_objects.section(text_objects.clipped(text_objects.line(card.title), ids.HEADER)),
         text_objects.section(text_objects.clipped(text_objects.shown(sentence), _STATE)),
     ]
-    asked = _expiry(card)
+    elements = _expiry(card)
     if card.expires_after is not None:
         # In the whole message it is one of the facts.
-        asked.append(text_objects.plain(expiry.due_after(card.expires_after)))
-    if asked:
-        blocks.append(text_objects.context(asked))
+        elements.append(text_objects.plain(expiry.due_after(card.expires_after)))
+    if elements:
+        blocks.append(text_objects.context(elements))
     ref = ref_of(card, delivery=delivery)
     if ref is not None and card.actions:
         value = ids.encode(ref)
-        reject = [_action(one, value) for one in card.actions if one.verdict == "reject"]
+        reject = [_action(action, value) for action in card.actions if action.verdict == "reject"]
         review = text_objects.button("Review", action=ids.DETAILS, value=value, style="primary")
         blocks.append(text_objects.actions([review, *reject]))
     return SlackMessage(notification_text.of_blocks(blocks), blocks, metadata(delivery))
@@ -135,12 +135,12 @@ def _before(card: Card, introduction: Facts, *, note: str | None) -> tuple[list[
     return blocks, missing
 
 
-def _after(card: Card, asked: Facts) -> tuple[list[Block], int]:
+def _after(card: Card, approvers: Facts) -> tuple[list[Block], int]:
     """Return the blocks below the lines: the expiry and the approvers."""
     elements = _expiry(card)
     missing = 0
-    for label, told in asked:
-        small = text_objects.clip(text_objects.shown(f"{label}: {told}"), _SMALL_PRINT)
+    for label, text in approvers:
+        small = text_objects.clip(text_objects.shown(f"{label}: {text}"), _SMALL_PRINT)
         elements.append(text_objects.plain(small.text))
         missing += small.missing
     return [text_objects.context(elements)] if elements else [], missing
@@ -178,7 +178,7 @@ def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
 def request_buttons(card: Card, *, delivery: str | None) -> list[Element]:
     """Return the buttons of a request in the words of the workflow; none if the card has no actions."""
     ref = ref_of(card, delivery=delivery)
-    return [] if ref is None else [_action(one, ids.encode(ref)) for one in card.actions]
+    return [] if ref is None else [_action(action, ids.encode(ref)) for action in card.actions]
 
 
 def _action(action: CardAction, value: str) -> Element:
@@ -216,7 +216,7 @@ def _run_buttons(card: Card, *, delivery: str) -> list[Element]:
     ]
 
 
-def sentence(said: str) -> SlackMessage:
+def sentence(text: str) -> SlackMessage:
     """Return one sentence as a message."""
-    block = text_objects.section(text_objects.clipped(text_objects.shown(said), ids.SECTION), block="sentence")
+    block = text_objects.section(text_objects.clipped(text_objects.shown(text), ids.SECTION), block="sentence")
     return SlackMessage(notification_text.of_blocks([block]), [block])

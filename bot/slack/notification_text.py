@@ -55,12 +55,12 @@ def arranged(card: Card) -> tuple[Facts, Facts, Facts]:
     """Return the facts for the small print on top, those for the middle, and the approvers."""
     introduction = list(takewhile(lambda fact: fact[0] in _INTRODUCTION, card.facts))
     rest = list(card.facts[len(introduction) :])
-    asked = [rest.pop()] if rest and rest[-1][0] in _ASKED else []
-    return introduction, rest, asked
+    approvers = [rest.pop()] if rest and rest[-1][0] in _ASKED else []
+    return introduction, rest, approvers
 
 
 def introduction_text(facts: Facts) -> str:
-    return " · ".join(f"{label}: {told}" for label, told in facts)
+    return " · ".join(f"{label}: {text}" for label, text in facts)
 
 
 def of_card(card: Card, *, note: str | None = None) -> str:
@@ -74,15 +74,15 @@ def of_card(card: Card, *, note: str | None = None) -> str:
 
 def _lines(card: Card, note: str | None, most: _Limits) -> tuple[list[str], bool]:
     """Return the lines, and whether they hold all of the card."""
-    introduction, facts, asked = arranged(card)
+    introduction, facts, approvers = arranged(card)
     head = [_line(card.title, most.title) or "–", *_several(card.state, most.state), *_several(note, most.note)]
     deadline = [] if card.expires_at is None else [expiry.due(card.expires_at)]
-    tail = [*deadline, *(_line(f"{label}: {told}", most.small_print) for label, told in asked)]
+    tail = [*deadline, *(_line(f"{label}: {text}", most.small_print) for label, text in approvers)]
     last = [_line(introduction_text(introduction), most.small_print)] if introduction else []
-    room = ids.FALLBACK_TEXT - _LEFT_OUT - sum(text_objects.size(one) + 1 for one in (*head, *tail, *last))
+    room = ids.FALLBACK_TEXT - _LEFT_OUT - sum(text_objects.size(line) + 1 for line in (*head, *tail, *last))
     # Quoted first: what has many lines needs more room for it.
     fitted = truncate.fitted(
-        [(label, _quoted(told) or EMPTY) for label, told in facts], [*map(_field, card.fields)], room=room
+        [(label, _quoted(text) or EMPTY) for label, text in facts], [*map(_field, card.fields)], room=room
     )
     left_out = fitted.left_out()
     middle = map(_told, (*fitted.fields, *fitted.facts))
@@ -102,12 +102,12 @@ def _told(line: Line) -> str:
     return f"{line.label}:\n{_QUOTE}{value}" if stands_apart(value) else f"{line.label}: {value}"
 
 
-def _several(said: str | None, limit: int) -> list[str]:
-    return [text_objects.clipped(_quoted(text_objects.shown(said)), limit)] if said else []
+def _several(text: str | None, limit: int) -> list[str]:
+    return [text_objects.clipped(_quoted(text_objects.shown(text)), limit)] if text else []
 
 
-def _line(said: str, limit: int) -> str:
-    return text_objects.clipped(text_objects.line(said), limit)
+def _line(text: str, limit: int) -> str:
+    return text_objects.clipped(text_objects.line(text), limit)
 
 
 # -- other messages -----------------------------------------------------------------------------------------
@@ -115,43 +115,43 @@ def _line(said: str, limit: int) -> str:
 
 def of_blocks(blocks: Sequence[Block]) -> str:
     """Return the text of these blocks, a line each, without buttons."""
-    return _whole([told for block in blocks for told in _said(block)])
+    return _whole([line for block in blocks for line in _said(block)])
 
 
 def _said(block: Block) -> Iterator[str]:
     match block["type"]:
         case "rich_text":
             for part in block["elements"]:
-                said = "".join(str(one.get("text", "")) for one in part["elements"])
-                yield quoted(said) if part["type"] == "rich_text_quote" else said
+                text = "".join(str(element.get("text", "")) for element in part["elements"])
+                yield quoted(text) if part["type"] == "rich_text_quote" else text
         case "context":
-            yield " · ".join(_content(one) for one in block["elements"] if "text" in one)
+            yield " · ".join(_content(element) for element in block["elements"] if "text" in element)
         case "section" | "header":
             yield _content(block["text"])
 
 
 def _content(element: Element) -> str:
     """Return the text of a text object as people read it."""
-    said = str(element["text"])
+    text = str(element["text"])
     if element["type"] != "mrkdwn":
-        return said
-    said = _DATE.sub(r"\1", said)
-    for spelled, meant in _UNESCAPES:
-        said = said.replace(spelled, meant)
-    return said
+        return text
+    text = _DATE.sub(r"\1", text)
+    for spelled, character in _UNESCAPES:
+        text = text.replace(spelled, character)
+    return text
 
 
 # -- all ----------------------------------------------------------------------------------------------------
 
 
-def quoted(said: str) -> str:
+def quoted(text: str) -> str:
     """Return the text with a mark before each line."""
-    return f"{_QUOTE}{_quoted(said)}"
+    return f"{_QUOTE}{_quoted(text)}"
 
 
-def _quoted(said: str) -> str:
+def _quoted(text: str) -> str:
     """Return the text with a mark before all lines but the first."""
-    return said.replace("\n", f"\n{_QUOTE}")
+    return text.replace("\n", f"\n{_QUOTE}")
 
 
 def _whole(lines: Iterable[str]) -> str:

@@ -135,8 +135,10 @@ def read(body: object) -> IncomingPayload:
             case "view_submission":
                 return _of_interaction(kind, msgspec.convert(body, _Submission))
             case "command":
-                given = msgspec.convert(body, _Command)
-                return _delivery(kind, app=given.api_app_id, teams=[given.team_id], enterprises=[given.enterprise_id])
+                command = msgspec.convert(body, _Command)
+                return _delivery(
+                    kind, app=command.api_app_id, teams=[command.team_id], enterprises=[command.enterprise_id]
+                )
             case "event_callback":
                 return _of_event(kind, msgspec.convert(body, _Event))
             case _:
@@ -160,25 +162,25 @@ def _kind(body: Mapping[str, Any]) -> str:
     raise Malformed("it does not say of what kind it is")
 
 
-def _of_interaction(kind: str, given: _Interaction) -> IncomingPayload:
+def _of_interaction(kind: str, interaction: _Interaction) -> IncomingPayload:
     return _delivery(
         kind,
-        app=given.api_app_id,
-        teams=[given.team.id if given.team else None],
-        enterprises=[given.enterprise.id if given.enterprise else None],
+        app=interaction.api_app_id,
+        teams=[interaction.team.id if interaction.team else None],
+        enterprises=[interaction.enterprise.id if interaction.enterprise else None],
     )
 
 
-def _of_event(kind: str, given: _Event) -> IncomingPayload:
+def _of_event(kind: str, event: _Event) -> IncomingPayload:
     """Return an event. In a shared conversation it may name the other workspace; its authorizations name ours."""
-    named = given.authorizations or []
-    made = _delivery(
+    named = event.authorizations or []
+    payload = _delivery(
         kind,
-        app=given.api_app_id,
-        teams=[given.team_id, *(one.team_id for one in named)],
-        enterprises=[given.enterprise_id, *(one.enterprise_id for one in named)],
+        app=event.api_app_id,
+        teams=[event.team_id, *(authorization.team_id for authorization in named)],
+        enterprises=[event.enterprise_id, *(authorization.enterprise_id for authorization in named)],
     )
-    return replace(made, event=given.event.type)
+    return replace(payload, event=event.event.type)
 
 
 def _of_anything(kind: str, body: Mapping[str, Any]) -> IncomingPayload:
@@ -196,6 +198,6 @@ def _delivery(kind: str, *, app: object, teams: list[Any], enterprises: list[Any
     return IncomingPayload(
         kind=kind,
         app=app if isinstance(app, str) else "",
-        teams=frozenset(one for one in teams if isinstance(one, str) and one),
-        enterprises=frozenset(one for one in enterprises if isinstance(one, str) and one),
+        teams=frozenset(team for team in teams if isinstance(team, str) and team),
+        enterprises=frozenset(enterprise for enterprise in enterprises if isinstance(enterprise, str) and enterprise),
     )

@@ -29,8 +29,8 @@ class Actor:
 
     def origin(self, **more: str | None) -> Origin:
         """Return the origin for the audit log: ids only."""
-        place = {"team": self.team, "user": self.user, "channel": self.channel, **more}
-        return Origin(surface="slack", place={name: value for name, value in place.items() if value})
+        details = {"team": self.team, "user": self.user, "channel": self.channel, **more}
+        return Origin(surface="slack", place={name: value for name, value in details.items() if value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +181,10 @@ def _view(body: Mapping[str, Any]) -> SeenView | None:
 
 
 def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = whole.get(name)
-    return found if isinstance(found, Mapping) else {}
+    value = whole.get(name)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _text(whole: Mapping[str, Any], name: str) -> str:
-    found = whole.get(name)
-    return found if isinstance(found, str) else ""
+    value = whole.get(name)
+    return value if isinstance(value, str) else ""

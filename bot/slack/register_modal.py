@@ -26,8 +26,8 @@ def register_form(*, metadata: ids.ModalRef, parts: int = 1) -> View:
     `parts`: how many inputs there are now; a button asks for one more, another one for the form to upload it.
     """
     parts = max(1, min(parts, MOST_PARTS))
-    said = "Paste the workflow file, or upload it. A file of more than 3,000 characters is best uploaded."
-    blocks: list[Block] = [text_objects.section(said, block="how")]
+    introduction = "Paste the workflow file, or upload it. A file of more than 3,000 characters is best uploaded."
+    blocks: list[Block] = [text_objects.section(introduction, block="how")]
     blocks += [_paste(number, of=parts) for number in range(1, parts + 1)]
     buttons = [text_objects.button("Upload it instead", action=ids.REGISTER_UPLOAD, value=str(parts))]
     if parts < MOST_PARTS:
@@ -86,23 +86,23 @@ def _upload() -> Block:
     }
 
 
-def problems_text(found: Sequence[Problem], *, uploaded: bool = False) -> dict[str, str]:
+def problems_text(problems: Sequence[Problem], *, uploaded: bool = False) -> dict[str, str]:
     """Return the problems of the file, each with its line, under the input that it came from."""
-    return form_errors("\n".join(one.sentence() for one in found), uploaded=uploaded, of=len(found))
+    return form_errors("\n".join(problem.sentence() for problem in problems), uploaded=uploaded, of=len(problems))
 
 
-def form_errors(said: str, *, uploaded: bool = False, of: int = 1) -> dict[str, str]:
+def form_errors(text: str, *, uploaded: bool = False, of: int = 1) -> dict[str, str]:
     """Return sentences under the input that the file came from: whole lines, and how many more there are."""
-    lines, kept, room = text_objects.shown(said).split("\n"), list[str](), ids.ERROR_TEXT - 40
+    lines, shown, room = text_objects.shown(text).split("\n"), list[str](), ids.ERROR_TEXT - 40
     for line in lines:
         room -= text_objects.size(line) + 1
         if room < 0:
             break
-        kept.append(line)
-    kept = kept or [text_objects.clipped(lines[0], ids.ERROR_TEXT - 40)]
-    if len(lines) > len(kept):
-        kept.append(f"And {max(of, len(lines)) - len(kept):,} more problems.")
-    return {ids.UPLOAD_BLOCK if uploaded else paste_block(1): "\n".join(kept)}
+        shown.append(line)
+    shown = shown or [text_objects.clipped(lines[0], ids.ERROR_TEXT - 40)]
+    if len(lines) > len(shown):
+        shown.append(f"And {max(of, len(lines)) - len(shown):,} more problems.")
+    return {ids.UPLOAD_BLOCK if uploaded else paste_block(1): "\n".join(shown)}
 
 
 def registered_message(
@@ -110,31 +110,33 @@ def registered_message(
     *,
     version: int,
     changed: bool,
-    asked: Mapping[str, str],
+    approvers: Mapping[str, str],
     warnings: Sequence[str] = (),
     command: str = "/signoff",
 ) -> View:
-    """Return the registered workflow as numbered steps. `asked`: the approvers of each step, where they are known."""
+    """Return the registered workflow as numbered steps. `approvers`: the approvers of each step, where they are known."""
     replaced = f", in the place of version {version - 1}, which open runs keep" if version > 1 else ""
-    said = (
+    sentence = (
         f"{workflow.title} is registered as version {version}{replaced}."
         if changed
         else f"{workflow.title} was registered like this already, as version {version}."
     )
-    blocks = [text_objects.section(said, block="said")]
+    blocks = [text_objects.section(sentence, block="said")]
     if warnings:
-        told = [Line(label="Warning", after=text_objects.clipped(one, _STEP)) for one in warnings[:_WARNINGS]]
-        blocks.append(rich_text.lines(told, block="warnings"))
-    blocks += [*step_lines(workflow, asked=asked, version=version)]
+        warning_lines = [
+            Line(label="Warning", after=text_objects.clipped(warning, _STEP)) for warning in warnings[:_WARNINGS]
+        ]
+        blocks.append(rich_text.lines(warning_lines, block="warnings"))
+    blocks += [*step_lines(workflow, approvers=approvers, version=version)]
     blocks.append(text_objects.context([text_objects.plain(f"Start it: {command} run {workflow.name}")], block="start"))
     return form_blocks.view(
         callback=ids.PLAIN_MODAL, title="Registered", blocks=blocks, metadata=ids.ModalRef(), close="Close"
     )
 
 
-def step_lines(workflow: Workflow, *, asked: Mapping[str, str], version: int) -> list[Block]:
+def step_lines(workflow: Workflow, *, approvers: Mapping[str, str], version: int) -> list[Block]:
     """Return the numbered steps of a workflow, with their gates and approvers."""
-    lines = [_step(number, step, asked.get(step.id)) for number, step in enumerate(workflow.steps, start=1)]
+    lines = [_step(number, step, approvers.get(step.id)) for number, step in enumerate(workflow.steps, start=1)]
     shown, more = truncate.first(lines, room=_STEPS_TEXT, each=_STEP)
     blocks = [rich_text.lines(shown, block=ids.block_id("steps", version))]
     if more:
@@ -144,17 +146,17 @@ def step_lines(workflow: Workflow, *, asked: Mapping[str, str], version: int) ->
     return blocks
 
 
-def _step(number: int, step: Step, asked: str | None) -> Line:
-    told = [step.kind.name]
+def _step(number: int, step: Step, approvers: str | None) -> Line:
+    parts = [step.kind.name]
     if step.when is not None:
-        told.append(f"only if {step.when.source}")
+        parts.append(f"only if {step.when.source}")
     if step.gate is not None:
-        told.append(_gate(step.gate, asked))
-    return Line(label=f"{number}. {step.label}", after="\n".join(told) if step.gate else ", ".join(told))
+        parts.append(_gate(step.gate, approvers))
+    return Line(label=f"{number}. {step.label}", after="\n".join(parts) if step.gate else ", ".join(parts))
 
 
-def _gate(gate: Gate, asked: str | None) -> str:
-    people = asked or ", ".join(one.source for one in gate.approvers) or "the owner"
+def _gate(gate: Gate, approvers: str | None) -> str:
+    people = approvers or ", ".join(template.source for template in gate.approvers) or "the owner"
     what = "before it runs" if gate.at is ReviewPoint.BEFORE else "on what it produced"
     when = f", if {gate.when.source}" if gate.when is not None else ""
     expires = f"; {expiry.of_gate(gate.expires, gate.on_expiry)}" if gate.expires else ""

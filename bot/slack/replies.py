@@ -40,34 +40,34 @@ class Replies:
 
     # -- sentences --
 
-    async def tell(self, by: Actor, said: str, *, response_url: str | None = None) -> None:
+    async def tell(self, by: Actor, text: str, *, response_url: str | None = None) -> None:
         """Send a message to one person: where they acted, or in the conversation with them."""
-        made = message_view.sentence(said)
+        message = message_view.sentence(text)
         if response_url and await self._client.respond(
-            response_url, {**made.for_answer(), "response_type": "ephemeral", "replace_original": False}
+            response_url, {**message.for_answer(), "response_type": "ephemeral", "replace_original": False}
         ):
             return
         try:
             if by.channel:
-                await self._client.post("chat.postEphemeral", channel=by.channel, user=by.user, **made.for_update())
+                await self._client.post("chat.postEphemeral", channel=by.channel, user=by.user, **message.for_update())
                 return
         except ChannelError as error:
             log.info("%s cannot be told in %s: %s", by.user, by.channel, error)
-        await self._client.post("chat.postMessage", channel=by.user, **made.for_post())
+        await self._client.post("chat.postMessage", channel=by.user, **message.for_post())
 
-    async def say(self, channel: str, said: str, *, thread: str | None = None) -> None:
+    async def say(self, channel: str, text: str, *, thread: str | None = None) -> None:
         """Post a sentence that everybody in a conversation sees. `thread`: the message that it replies to."""
         below = {} if thread is None else {"thread_ts": thread}
-        await self._client.post("chat.postMessage", channel=channel, **message_view.sentence(said).for_post(), **below)
+        await self._client.post("chat.postMessage", channel=channel, **message_view.sentence(text).for_post(), **below)
 
-    async def answer(self, click: Click, said: str) -> None:
+    async def answer(self, click: Click, text: str) -> None:
         """Answer a click with a sentence: in its modal, or else to the person."""
         if click.modal is not None:
-            await self.update(click.modal.id, request_modals.sentence(said, metadata=click.modal.ref))
+            await self.update(click.modal.id, request_modals.sentence(text, metadata=click.modal.ref))
         elif click.view is not None:
-            await self.open(click, request_modals.sentence(said))
+            await self.open(click, request_modals.sentence(text))
         else:
-            await self.tell(click.by, said, response_url=click.response_url)
+            await self.tell(click.by, text, response_url=click.response_url)
 
     # -- copies --
 
@@ -78,8 +78,8 @@ class Replies:
         """
         if response_url is None or card.actions or card.step is not None:
             return
-        made = channel.complete_card(card, delivery=delivery or "")
-        if not await self._client.respond(response_url, {**made.for_answer(), "replace_original": True}):
+        message = channel.complete_card(card, delivery=delivery or "")
+        if not await self._client.respond(response_url, {**message.for_answer(), "replace_original": True}):
             log.info("a clicked copy could not be updated at once; the relay does it")
 
     # -- modals --
@@ -96,37 +96,37 @@ class Replies:
 
     async def modal_when_ready(self, method: str, trigger: str, making: Awaitable[View], *, metadata: ModalRef) -> None:
         """Open a modal before the trigger expires; the content follows if it was not ready."""
-        made = asyncio.ensure_future(making)
+        view = asyncio.ensure_future(making)
         try:
-            done, _ = await asyncio.wait({made}, timeout=CONTENT_SECONDS)
+            done, _ = await asyncio.wait({view}, timeout=CONTENT_SECONDS)
             if done:
-                await self._opened(method, trigger, made.result())
+                await self._opened(method, trigger, view.result())
                 return
             opened = await self._opened(method, trigger, request_modals.loading(metadata=metadata))
             try:
-                content = await made
+                content = await view
             except Exception:
                 # The person in front of the modal must not wait for ever; the error is told beside it.
                 await self.update(opened, request_modals.sentence(_NOTHING_CAME))
                 raise
             await self.update(opened, content)
         finally:
-            made.cancel()
-            await asyncio.gather(made, return_exceptions=True)
+            view.cancel()
+            await asyncio.gather(view, return_exceptions=True)
 
-    async def details(self, view: str, card: Card, *, metadata: ModalRef, seen: str | None = None) -> None:
+    async def details(self, view: str, card: Card, *, metadata: ModalRef, view_hash: str | None = None) -> None:
         """Show a page of the details in an open modal."""
-        made = await off_loop(lambda: details_modal.details(card, metadata=metadata), large=is_large(card))
-        await self.update(view, made, seen=seen)
+        content = await off_loop(lambda: details_modal.details(card, metadata=metadata), large=is_large(card))
+        await self.update(view, content, view_hash=view_hash)
 
-    async def update(self, view: str, made: View, *, seen: str | None = None) -> None:
+    async def update(self, view: str, content: View, *, view_hash: str | None = None) -> None:
         """Replace the content of an open view. A view that was closed is left alone."""
-        given: dict[str, Any] = {"view_id": view, "view": made}
+        arguments: dict[str, Any] = {"view_id": view, "view": content}
         try:
-            await self._client.post("views.update", **given, **({"hash": seen} if seen else {}))
+            await self._client.post("views.update", **arguments, **({"hash": view_hash} if view_hash else {}))
         except SlackError as error:
             if error.kind is FailureClass.REREAD:
-                await self._client.post("views.update", **given)
+                await self._client.post("views.update", **arguments)
             elif error.code != "not_found":
                 raise
 
@@ -146,14 +146,14 @@ class Replies:
         return str(opened.get("id", "")) if isinstance(opened, dict) else ""
 
 
-def acknowledged(made: SlackMessage) -> dict[str, Any]:
+def acknowledged(message: SlackMessage) -> dict[str, Any]:
     """Return the arguments of `ack` that answer a command."""
-    return {**made.for_answer(), "response_type": "ephemeral"}
+    return {**message.for_answer(), "response_type": "ephemeral"}
 
 
-def sentence(said: str) -> dict[str, Any]:
+def sentence(text: str) -> dict[str, Any]:
     """Return the arguments of `ack` that answer with one sentence."""
-    return acknowledged(message_view.sentence(said))
+    return acknowledged(message_view.sentence(text))
 
 
 def update(view: View) -> dict[str, Any]:
@@ -161,9 +161,9 @@ def update(view: View) -> dict[str, Any]:
     return {"response_action": "update", "view": view}
 
 
-def errors(found: dict[str, str]) -> dict[str, Any]:
+def errors(sentences: dict[str, str]) -> dict[str, Any]:
     """Return the arguments of `ack` that put sentences under inputs."""
-    return {"response_action": "errors", "errors": found}
+    return {"response_action": "errors", "errors": sentences}
 
 
 CLEAR: Final = {"response_action": "clear"}

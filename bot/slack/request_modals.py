@@ -26,40 +26,46 @@ def edit(request: RequestView, *, metadata: ids.ModalRef) -> View:
 
     `metadata` says which content it was filled with: its `ref` must be of the content in `request`.
     """
-    asked, filling = request.model, request.model.subject.is_form
-    made = form_blocks.form(
+    model, filling = request.model, request.model.subject.is_form
+    form = form_blocks.form(
         [
-            AskedField(name=_name(one), field=one.field, current=json_values.look(asked.content.value, one.path))
-            for one in asked.editable
+            AskedField(
+                name=_name(editable), field=editable.field, current=json_values.look(model.content.value, editable.path)
+            )
+            for editable in model.editable
         ],
-        version=asked.content_version,
+        version=model.content_version,
         room=ids.VIEW_BLOCKS - _OWN_BLOCKS,
     )
-    if filling and (lacking := [one for one in requests.missing(asked, asked.content) if _name(one) not in made.named]):
-        labels = ", ".join(one.field.label or _name(one) for one in lacking)
+    if filling and (
+        lacking := [
+            editable for editable in requests.missing(model, model.content) if _name(editable) not in form.named
+        ]
+    ):
+        labels = ", ".join(editable.field.label or _name(editable) for editable in lacking)
         return plain("Fill in", f"{_TOO_LARGE} {text_objects.clipped(labels, ids.HEADER)}.", metadata=metadata)
-    blocks = [text_objects.section(request.title, block="question"), *made.blocks]
-    blocks += [text_objects.section(one, block=f"without:{index}") for index, one in enumerate(made.without)]
-    if not made.blocks:
+    blocks = [text_objects.section(request.title, block="question"), *form.blocks]
+    blocks += [text_objects.section(omission, block=f"without:{index}") for index, omission in enumerate(form.without)]
+    if not form.blocks:
         blocks.append(
             text_objects.section("None of its fields can be edited here; submit to approve as it is.", block="none")
         )
     if request.confirm:
         blocks.append(text_objects.section(request.confirm, block="confirm"))
-    if asked.reason_required is ReasonRequired.ALWAYS:
+    if model.reason_required is ReasonRequired.ALWAYS:
         blocks.append(_reason(required=True))
     return form_blocks.view(
         callback=ids.EDIT_MODAL,
         title="Fill in" if filling else "Edit, then approve",
         blocks=blocks,
         metadata=metadata,
-        submit=submit_label(request.approve_label, edited=bool(made.blocks) and not filling),
+        submit=submit_label(request.approve_label, edited=bool(form.blocks) and not filling),
         close="Cancel",
     )
 
 
-def _name(one: Editable) -> str:
-    return json_values.show_path(one.path)
+def _name(editable: Editable) -> str:
+    return json_values.show_path(editable.path)
 
 
 def submit_label(label: str, *, edited: bool) -> str:
@@ -112,17 +118,17 @@ def loading(*, metadata: ids.ModalRef) -> View:
     return plain("One moment", "Fetching the current state…", metadata=metadata)
 
 
-def sentence(said: str, *, metadata: ids.ModalRef | None = None) -> View:
+def sentence(text: str, *, metadata: ids.ModalRef | None = None) -> View:
     """Return a modal with a refusal or an error."""
-    return plain("Signoff", said, metadata=metadata)
+    return plain("Signoff", text, metadata=metadata)
 
 
-def plain(title: str, said: str, *, metadata: ids.ModalRef | None = None) -> View:
+def plain(title: str, text: str, *, metadata: ids.ModalRef | None = None) -> View:
     """Return a modal that only shows text."""
     return form_blocks.view(
         callback=ids.PLAIN_MODAL,
         title=title,
-        blocks=[text_objects.section(said, block="sentence")],
+        blocks=[text_objects.section(text, block="sentence")],
         metadata=metadata or ids.ModalRef(),
         close="Close",
     )

@@ -13,19 +13,19 @@ from engine.read_models import AttentionView
 _OWN_BLOCKS: Final = 4
 
 
-def resume_form(asked: AttentionView, *, metadata: ids.ModalRef) -> View:
+def resume_form(attention: AttentionView, *, metadata: ids.ModalRef) -> View:
     """Return the form. Read it back with `answers.read_output(values, asked.fields)`."""
-    made = form_blocks.form(
-        [AskedField(name=name, field=field, current=None) for name, field in asked.fields.items()],
-        version=asked.step.attempt,
+    form = form_blocks.form(
+        [AskedField(name=name, field=field, current=None) for name, field in attention.fields.items()],
+        version=attention.step.attempt,
         room=ids.VIEW_BLOCKS - _OWN_BLOCKS,
     )
-    said = (
-        f"{characters.line(asked.run.workflow_title)}: step {asked.label} happened. Later steps need what it answered, "
-        "so look it up where it happened. Nothing is carried out a second time."
+    introduction = (
+        f"{characters.line(attention.run.workflow_title)}: step {attention.label} happened. Later steps need what it "
+        "answered, so look it up where it happened. Nothing is carried out a second time."
     )
-    blocks = [text_objects.section(said, block="said"), *made.blocks]
-    blocks += [text_objects.section(one, block=f"without:{index}") for index, one in enumerate(made.without)]
+    blocks = [text_objects.section(introduction, block="said"), *form.blocks]
+    blocks += [text_objects.section(sentence, block=f"without:{index}") for index, sentence in enumerate(form.without)]
     return form_blocks.view(
         callback=ids.RESUME_MODAL,
         title="It happened",

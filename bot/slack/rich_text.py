@@ -48,13 +48,13 @@ def value(content: str, *, strike: bool = False) -> Iterator[Element]:
 def lines(shown: Iterable[Line], *, block: str | None = None) -> Block:
     """Return lines one below the other. A value that could imitate our own lines is in a quote of its own."""
     parts: list[Element] = []
-    for one in shown:
-        if stands_apart(one.after) or stands_apart(one.before or ""):
-            parts += _apart(one)
+    for line in shown:
+        if stands_apart(line.after) or stands_apart(line.before or ""):
+            parts += _apart(line)
         elif parts and parts[-1]["type"] == _SECTION:
-            parts[-1]["elements"] += [*words("\n"), *_line(one)]
+            parts[-1]["elements"] += [*words("\n"), *_line(line)]
         else:
-            parts.append(_part(_SECTION, _line(one)))
+            parts.append(_part(_SECTION, _line(line)))
     return {"type": "rich_text", **({} if block is None else {"block_id": block}), "elements": parts}
 
 
@@ -67,25 +67,25 @@ _SECTION: Final = "rich_text_section"
 _QUOTE: Final = "rich_text_quote"
 
 
-def _line(one: Line) -> Iterator[Element]:
-    yield from words(one.label, bold=True)
+def _line(line: Line) -> Iterator[Element]:
+    yield from words(line.label, bold=True)
     yield from words("  ")
-    if one.before is not None:
-        yield from value(one.before, strike=True)
+    if line.before is not None:
+        yield from value(line.before, strike=True)
         yield from words(ARROW)
-    if one.account is not None:
-        yield {"type": "user", "user_id": one.account}
+    if line.account is not None:
+        yield {"type": "user", "user_id": line.account}
     else:
-        yield from value(one.after)
+        yield from value(line.after)
 
 
-def _apart(one: Line) -> Iterator[Element]:
+def _apart(line: Line) -> Iterator[Element]:
     """Return a label, and below it the value in a quote that nothing in it can leave."""
-    yield _part(_SECTION, words(one.label, bold=True))
-    if one.before is not None:
-        yield _part(_QUOTE, value(one.before, strike=True))
+    yield _part(_SECTION, words(line.label, bold=True))
+    if line.before is not None:
+        yield _part(_QUOTE, value(line.before, strike=True))
         yield _part(_SECTION, words(ARROW.strip()))
-    yield _part(_QUOTE, value(one.after))
+    yield _part(_QUOTE, value(line.after))
 
 
 def _part(kind: str, elements: Iterable[Element]) -> Element:

@@ -38,9 +38,9 @@ class SlackSender:
         outcome is for a person to judge.
         """
         try:
-            place = await self._place(to)
-            earlier = await self._earlier(place, key) if place.startswith("D") else None
-            return earlier or await self._post(place, message(text, source=source), key)
+            conversation = await self._place(to)
+            earlier = await self._earlier(conversation, key) if conversation.startswith("D") else None
+            return earlier or await self._post(conversation, message(text, source=source), key)
         except ChannelError as error:
             raise _failure(to, error) from error
 
@@ -61,7 +61,7 @@ class SlackSender:
 
     async def _joined(self) -> set[str]:
         """Return the ids and names of all channels that the app is in."""
-        found, cursor = set[str](), dict[str, Any]()
+        channels, cursor = set[str](), dict[str, Any]()
         for _ in range(_MOST_PAGES):
             page = await self._client.get(
                 "users.conversations",
@@ -70,11 +70,11 @@ class SlackSender:
                 limit=_CHANNELS,
                 **cursor,
             )
-            for one in page["channels"]:
-                found |= {str(one.get("id")), str(one.get("name"))}
+            for channel in page["channels"]:
+                channels |= {str(channel.get("id")), str(channel.get("name"))}
             following = (page.get("response_metadata") or {}).get("next_cursor")
             if not following:
-                return found
+                return channels
             cursor = {"cursor": following}
         raise ChannelError("It is in too many channels to look through.")
 
@@ -100,11 +100,11 @@ class SlackSender:
                 return {"channel": channel, "ts": str(message["ts"])}
         return None
 
-    async def _post(self, place: str, made: dict[str, Any], key: str) -> dict[str, Any]:
+    async def _post(self, conversation: str, content: dict[str, Any], key: str) -> dict[str, Any]:
         answer = await self._client.post(
             "chat.postMessage",
-            channel=place,
-            **made,
+            channel=conversation,
+            **content,
             unfurl_links=False,
             unfurl_media=False,
             metadata={"event_type": EVENT, "event_payload": {"key": key}},
@@ -117,12 +117,12 @@ def _is_channel(to: str) -> bool:
     return SLACK.is_channel_name(to) or SLACK.channel_id(to) is not None
 
 
-def message(said: str, *, source: str) -> dict[str, Any]:
+def message(text: str, *, source: str) -> dict[str, Any]:
     """Return the text, and blocks if they can hold all of it. Raises `StepError` if it is too long for a message.
 
     All of it is in a quote below a line of ours, so that it cannot imitate a request or a decision.
     """
-    whole, line = text_objects.shown(said), f"Message of {source}:"
+    whole, line = text_objects.shown(text), f"Message of {source}:"
     if text_objects.size(whole) <= ids.MESSAGE_TEXT:
         blocks = [
             text_objects.context([text_objects.plain(line)], block="source"),

@@ -99,11 +99,11 @@ class SlackService:
 
     async def card(self, request: str) -> Card | None:
         """Return the card of the request as it is now."""
-        found = await self.engine.request(request)
-        if found is None:
+        view = await self.engine.request(request)
+        if view is None:
             return None
-        large = json_values.is_larger(found.model.content.value, LARGE)
-        return await off_loop(lambda: request_card.request_card(found), large=large)
+        large = json_values.is_larger(view.model.content.value, LARGE)
+        return await off_loop(lambda: request_card.request_card(view), large=large)
 
     async def resume(
         self, by: Actor, ref: RunRef, answer: ResumeAnswer, *, output: Mapping[str, Value] | None = None
@@ -167,35 +167,43 @@ class SlackService:
         mine: list[RunView] = []
         before: str | None = None
         for _ in range(_PAGES):
-            found = await self.engine.runs(PageQuery(limit=MOST_SHOWN, before=before))
-            mine += [one for one in found if person.id in (one.requester.id, one.owner.id)]
-            if len(found) < MOST_SHOWN or len(mine) >= MOST_SHOWN:
+            page = await self.engine.runs(PageQuery(limit=MOST_SHOWN, before=before))
+            mine += [run for run in page if person.id in (run.requester.id, run.owner.id)]
+            if len(page) < MOST_SHOWN or len(mine) >= MOST_SHOWN:
                 break
-            before = found[-1].id
+            before = page[-1].id
         return mine
 
     async def workflow(self, name: str) -> tuple[WorkflowView, Workflow] | Refusal:
         """Return a registered workflow, loaded."""
-        found = await self.engine.workflow(name)
-        if isinstance(found, NotFound):
-            return found
+        view = await self.engine.workflow(name)
+        if isinstance(view, NotFound):
+            return view
         try:
-            return found, workflowfile.load(found.source, kinds=self.kinds, registered=True)
+            return view, workflowfile.load(view.source, kinds=self.kinds, registered=True)
         except DefinitionError as error:
             first = str(error).partition("\n")[0]
             return NotAllowed(why=f"This server no longer understands the workflow {name}: {first}")
 
     async def asked(self, workflow: Workflow, *, seconds: float = _LOOKING_UP) -> dict[str, str]:
         """Return the approvers of each step, where they are known before a run and can be looked up in time."""
-        wanted = {step.id: _literal(step.gate) for step in workflow.steps if step.gate is not None}
-        references = sorted({one for found in wanted.values() for one in found}, key=str)
+        approvers = {step.id: _literal(step.gate) for step in workflow.steps if step.gate is not None}
+        references = sorted(
+            {reference for step_references in approvers.values() for reference in step_references}, key=str
+        )
         try:
             async with asyncio.timeout(seconds):
-                known = await self.directory.resolve([one for one in references if self.directory.asks(one)])
+                resolutions = await self.directory.resolve(
+                    [reference for reference in references if self.directory.asks(reference)]
+                )
         except (ChannelError, TimeoutError):
             return {}
-        named = {step: [_told(one, known) for one in found] for step, found in wanted.items() if found}
-        return {step: ", ".join(found) for step, found in named.items()}
+        named = {
+            step: [_told(reference, resolutions) for reference in step_references]
+            for step, step_references in approvers.items()
+            if step_references
+        }
+        return {step: ", ".join(names) for step, names in named.items()}
 
     # -- builders --
 
@@ -203,29 +211,29 @@ class SlackService:
         """Return why this person may not register workflows, or None if they may."""
         if not self.builders:
             return NotAllowed(why=NO_BUILDERS)
-        references = [found for one in self.builders if (found := parse_resolvable(one)) is not None]
-        if any(one.address == by.address for one in references):
+        references = [reference for builder in self.builders if (reference := parse_resolvable(builder)) is not None]
+        if any(reference.address == by.address for reference in references):
             return None
         person = Reference(by.address.kind, by.user, by.user)
-        asked = [person, *(one.as_members for one in references if one.kind == GROUP)]
+        to_resolve = [person, *(reference.as_members for reference in references if reference.kind == GROUP)]
         try:
             async with asyncio.timeout(_LOOKING_UP):
-                known = await self.directory.resolve(asked)
+                resolutions = await self.directory.resolve(to_resolve)
         except (ChannelError, TimeoutError) as error:
             why = str(error) or "Slack did not answer in time."
             return NotAllowed(why=f"Whether you may register workflows cannot be found out now: {why}")
-        mine = {address for found in known[person].people for address in found.addresses}
-        groups = {address for one in asked[1:] for address in known[one].members}
-        emails = {one.value for one in references if one.kind == EMAIL}
-        if by.address in mine and (by.address in groups or any(one.value in emails for one in mine)):
+        mine = {address for member in resolutions[person].people for address in member.addresses}
+        groups = {address for group in to_resolve[1:] for address in resolutions[group].members}
+        emails = {reference.value for reference in references if reference.kind == EMAIL}
+        if by.address in mine and (by.address in groups or any(address.value in emails for address in mine)):
             return None
         return NotAllowed(why=f"Only builders may register workflows here: {', '.join(self.builders)}.")
 
 
 def _asks_the_same(shown: Card, ref: RunRef) -> bool:
     """Return whether the alert still asks about the call that was clicked. Older buttons name only the run."""
-    clicked, asked = (ref.step, ref.visit, ref.attempt), (shown.step, shown.visit, shown.attempt)
-    return all(one is None or one == now for one, now in zip(clicked, asked, strict=True))
+    clicked, current = (ref.step, ref.visit, ref.attempt), (shown.step, shown.visit, shown.attempt)
+    return all(clicked_part is None or clicked_part == now for clicked_part, now in zip(clicked, current, strict=True))
 
 
 def _decide(
@@ -244,26 +252,26 @@ def _decide(
     )
 
 
-def _literal(asks: Gate) -> list[Reference]:
+def _literal(gate: Gate) -> list[Reference]:
     """Return the approvers of a gate, if the file names all of them literally."""
-    found: list[Reference] = []
-    for template in asks.approvers:
-        one = parse_resolvable(template.source) if template.is_literal else None
-        if one is None:
+    references: list[Reference] = []
+    for template in gate.approvers:
+        reference = parse_resolvable(template.source) if template.is_literal else None
+        if reference is None:
             return []
-        found.append(one)
-    return found
+        references.append(reference)
+    return references
 
 
-def _told(reference: Reference, known: Mapping[Reference, Resolution]) -> str:
+def _told(reference: Reference, resolutions: Mapping[Reference, Resolution]) -> str:
     """Return the names of the people that a reference means; a mistyped address is shown as it is."""
-    resolution = known.get(reference)
+    resolution = resolutions.get(reference)
     if resolution is None:
         return reference.rule
     if resolution.unknown:
         return f"{reference.rule} (not in Slack{', asked by email' if resolution.people else ''})"
-    found = [one.name or one.addresses[0].value for one in resolution.people]
-    names = [one for one in found if one != reference.rule]
+    labels = [person.name or person.addresses[0].value for person in resolution.people]
+    names = [label for label in labels if label != reference.rule]
     if not names:
         return reference.rule
     return f"{reference.rule} ({join_names(names[:5], len(names))})"

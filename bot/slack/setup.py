@@ -41,8 +41,8 @@ class SlackApp:
 @asynccontextmanager
 async def serving(
     client: SlackClient,
-    asked: SlackService,
-    ways: SlackCredentials,
+    service: SlackService,
+    credentials: SlackCredentials,
     stale: StaleHomes,
     *,
     debounce: float = DEBOUNCE_SECONDS,
@@ -51,24 +51,28 @@ async def serving(
 
     `stale`: Home tabs that are published again, after changes were collected for `debounce` seconds.
     """
-    later = BackgroundTasks()
-    context = SlackContext(asked, Replies(client), client, later)
+    background = BackgroundTasks()
+    context = SlackContext(service, Replies(client), client, background)
     app = build_bolt_app(context, api_url=client.api_url)
     installation = Installation(client)
     admission = Admission(app, installation, events=HANDLED_EVENTS)
     homes = HomePublisher(stale, lambda user: publish_home(context, user), debounce=debounce)
     async with AsyncExitStack() as stack, _working(homes.run()):
         stack.push_async_callback(installation.close)
-        stack.push_async_callback(later.drain, transport.DRAIN_SECONDS)
-        door = (
-            EventsEndpoint(admission, signing_secret=ways.signing_secret, later=later) if ways.signing_secret else None
+        stack.push_async_callback(background.drain, transport.DRAIN_SECONDS)
+        endpoint = (
+            EventsEndpoint(admission, signing_secret=credentials.signing_secret, later=background)
+            if credentials.signing_secret
+            else None
         )
-        if ways.app_token:
-            sockets = transport.over_sockets(admission, app_token=ways.app_token, api_url=client.api_url, later=later)
+        if credentials.app_token:
+            sockets = transport.over_sockets(
+                admission, app_token=credentials.app_token, api_url=client.api_url, later=background
+            )
             await stack.enter_async_context(sockets)
         # The first click need not wait for it.
-        later.do(installation.learn())
-        yield SlackApp(later, door, homes)
+        background.do(installation.learn())
+        yield SlackApp(background, endpoint, homes)
 
 
 @asynccontextmanager

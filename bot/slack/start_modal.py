@@ -11,23 +11,23 @@ from engine.workflowfile import Workflow
 
 
 def run_form(
-    workflow: Workflow, *, version: int, metadata: ids.ModalRef, given: Mapping[str, Value] | None = None
+    workflow: Workflow, *, version: int, metadata: ids.ModalRef, typed: Mapping[str, Value] | None = None
 ) -> View:
-    """Return a form of the workflow's inputs. `given`: values that were typed with the command.
+    """Return a form of the workflow's inputs. `typed`: values that were typed with the command.
 
-    Read it back with `view_state.read_inputs(values, workflow.inputs, given)`.
+    Read it back with `view_state.read_inputs(values, workflow.inputs, typed)`.
     """
-    given = given or {}
-    made = form_blocks.form(
+    typed = typed or {}
+    form = form_blocks.form(
         [
-            form_blocks.AskedField(name=name, field=field, current=given.get(name, field.default))
+            form_blocks.AskedField(name=name, field=field, current=typed.get(name, field.default))
             for name, field in workflow.inputs.items()
         ],
         version=version,
         room=ids.VIEW_BLOCKS - 3,
     )
-    blocks = [*_said(workflow), *made.blocks]
-    blocks += [text_objects.section(one, block=f"without:{index}") for index, one in enumerate(made.without)]
+    blocks = [*_said(workflow), *form.blocks]
+    blocks += [text_objects.section(sentence, block=f"without:{index}") for index, sentence in enumerate(form.without)]
     return form_blocks.view(
         callback=ids.RUN_MODAL,
         title=workflow.title,
@@ -40,8 +40,8 @@ def run_form(
 
 def _said(workflow: Workflow) -> list[Block]:
     """Return the purpose of the form, unless its title says all of it."""
-    said = workflow.description.strip()
+    purpose = workflow.description.strip()
     title = text_objects.line(workflow.title)
     if text_objects.size(title) > ids.MODAL_TITLE:
-        said = f"{workflow.title}\n{said}".strip()
-    return [text_objects.section(said, block="said")] if said not in ("", title) else []
+        purpose = f"{workflow.title}\n{purpose}".strip()
+    return [text_objects.section(purpose, block="said")] if purpose not in ("", title) else []

@@ -153,8 +153,8 @@ class SubmissionHandlers:
             self._context.service.may_register(sent.by), self._source(pasted, file)
         )
         if refusal is not None or wrong:
-            said = refusals.sentence(refusal) if refusal is not None else wrong
-            await ack(**replies.errors(register_modal.form_errors(said, uploaded=file is not None)))
+            sentence = refusals.sentence(refusal) if refusal is not None else wrong
+            await ack(**replies.errors(register_modal.form_errors(sentence, uploaded=file is not None)))
             return
         try:
             answer = await self._context.service.engine.register(
@@ -172,16 +172,16 @@ class SubmissionHandlers:
 
     async def _registered(self, ack: Any, answer: Registered, *, seconds: float) -> None:
         try:
-            found = await self._context.service.workflow(answer.workflow)
+            loaded = await self._context.service.workflow(answer.workflow)
         except StoreError as error:
             await self._say(ack, report_incident(error, recorded=True))
             return
-        if isinstance(found, Refusal):
-            await self._say(ack, refusals.sentence(found))
+        if isinstance(loaded, Refusal):
+            await self._say(ack, refusals.sentence(loaded))
             return
-        asked = await self._context.service.asked(found[1], seconds=seconds)
+        approvers = await self._context.service.asked(loaded[1], seconds=seconds)
         view = register_modal.registered_message(
-            found[1], version=answer.version, changed=answer.changed, asked=asked, warnings=answer.warnings
+            loaded[1], version=answer.version, changed=answer.changed, approvers=approvers, warnings=answer.warnings
         )
         await ack(**replies.update(view))
 
@@ -210,23 +210,23 @@ class SubmissionHandlers:
         """Start a run with the inputs of the form."""
         sent = Submission.of(body)
         opened = sent.view.ref or ModalRef()
-        found = await self._context.service.workflow(opened.workflow) if opened.workflow else None
-        if found is None or isinstance(found, Refusal):
-            await self._say(ack, refusals.sentence(found) if found is not None else _TOO_OLD)
+        loaded = await self._context.service.workflow(opened.workflow) if opened.workflow else None
+        if loaded is None or isinstance(loaded, Refusal):
+            await self._say(ack, refusals.sentence(loaded) if loaded is not None else _TOO_OLD)
             return
-        if found[0].version != opened.version:
+        if loaded[0].version != opened.version:
             # The new version may ask for other inputs, and use them for something else.
             await self._say(
-                ack, f"{found[1].title} has changed since this form was opened; nothing was started. {_AGAIN}"
+                ack, f"{loaded[1].title} has changed since this form was opened; nothing was started. {_AGAIN}"
             )
             return
-        inputs, wrong = view_state.read_inputs(sent.view.values, found[1].inputs)
+        inputs, wrong = view_state.read_inputs(sent.view.values, loaded[1].inputs)
         if wrong:
             await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
             return
         answer = await self._context.service.engine.start(
             Start(
-                workflow=found[0].name,
+                workflow=loaded[0].name,
                 inputs=inputs,
                 actor=sent.by.address,
                 origin=sent.by.origin(),
@@ -236,7 +236,7 @@ class SubmissionHandlers:
         if isinstance(answer, InvalidInputs) and (placed := view_state.place_errors(sent.view.values, answer)):
             await ack(**replies.errors(placed))
         else:
-            title = found[1].title
+            title = loaded[1].title
             await self._say(ack, refusals.sentence(answer) if isinstance(answer, Refusal) else started(title, answer))
 
     # -- what became of a step --
@@ -248,15 +248,15 @@ class SubmissionHandlers:
         if ref is None:
             await self._say(ack, _TOO_OLD)
             return
-        asked = await self._context.service.engine.attention(ref.run)
-        if isinstance(asked, Refusal):
-            await self._say(ack, refusals.sentence(asked))
+        attention = await self._context.service.engine.attention(ref.run)
+        if isinstance(attention, Refusal):
+            await self._say(ack, refusals.sentence(attention))
             return
-        values, wrong = view_state.read_output(sent.view.values, asked.fields)
+        values, wrong = view_state.read_output(sent.view.values, attention.fields)
         if wrong:
             await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
             return
-        output = asked.expected.build_output(values)
+        output = attention.expected.build_output(values)
         answer = await self._context.service.resume(sent.by, ref, ResumeAnswer.DONE, output=output)
         if isinstance(answer, InvalidInputs) and (placed := view_state.place_errors(sent.view.values, answer)):
             await ack(**replies.errors(placed))
@@ -282,8 +282,8 @@ class SubmissionHandlers:
         """Answer a modal that only another version of Signoff has."""
         await self._say(ack, ANOTHER_VERSION)
 
-    async def _say(self, ack: Any, said: str) -> None:
-        await ack(**replies.update(request_modals.sentence(said)))
+    async def _say(self, ack: Any, text: str) -> None:
+        await ack(**replies.update(request_modals.sentence(text)))
 
 
 def started(title: str, answer: Started) -> str:
@@ -297,8 +297,8 @@ def _under_inputs(values: Mapping[str, Any], wrong: dict[str, str]) -> dict[str,
     """Return errors by input. Slack takes errors for inputs only: others are shown under the first one."""
     first = next((block for block in values if block.startswith("field:")), None)
     placed: dict[str, str] = {}
-    for block, said in wrong.items():
+    for block, sentence in wrong.items():
         under = block if block in values else first
         if under is not None:
-            placed[under] = f"{placed[under]} {said}" if under in placed else said
+            placed[under] = f"{placed[under]} {sentence}" if under in placed else sentence
     return placed

@@ -95,10 +95,10 @@ def clipped(text: str, limit: int) -> str:
 
 def fit(text: str, room: int) -> str:
     """Return the longest beginning of at most `room`, cut between two characters as people see them."""
-    taken = 0
+    used = 0
     for index, character in enumerate(text):
-        taken += _COST.get(character) or units(character)
-        if taken > room:
+        used += _COST.get(character) or units(character)
+        if used > room:
             return text[: boundary(text, index)]
     return text
 
@@ -133,9 +133,9 @@ def input_pieces(text: str) -> list[str] | None:
         return None
     full = ids.INPUT_TEXT
     for room, tidy in ((full * 9 // 10, True), (full, True), (full, False)):
-        found = list(_input_pieces(text, room=room, tidy=tidy)) or [""]
-        if len(found) <= ids.LONGEST_TEXT_INPUTS:
-            return found
+        pieces = list(_input_pieces(text, room=room, tidy=tidy)) or [""]
+        if len(pieces) <= ids.LONGEST_TEXT_INPUTS:
+            return pieces
     return None
 
 
@@ -188,10 +188,10 @@ def date(at: datetime) -> str:
 
 
 def section(text: str, *, block: str | None = None, accessory: Element | None = None) -> Block:
-    made = _named({"type": "section", "text": plain(text)}, block)
+    block_object = _named({"type": "section", "text": plain(text)}, block)
     if accessory is not None:
-        made["accessory"] = accessory
-    return made
+        block_object["accessory"] = accessory
+    return block_object
 
 
 def context(elements: Sequence[Element], *, block: str | None = None) -> Block:
@@ -211,17 +211,17 @@ def _named(block: Block, block_id: str | None) -> Block:
 
 
 def button(label: str, *, action: str, value: str, style: str | None = None, confirm: Element | None = None) -> Element:
-    made: Element = {
+    element: Element = {
         "type": "button",
         "action_id": action,
         "text": plain_line(label, ids.BUTTON_TEXT),
         "value": value,
     }
     if style is not None:
-        made["style"] = style
+        element["style"] = style
     if confirm is not None:
-        made["confirm"] = confirm
-    return made
+        element["confirm"] = confirm
+    return element
 
 
 def confirm(question: str, *, yes: str, style: str = "primary") -> Element:

@@ -86,11 +86,11 @@ async def _body(request: Request) -> bytes | None:
     return b"".join(parts)
 
 
-def _answer(made: BoltResponse) -> Response:
+def _answer(response: BoltResponse) -> Response:
     headers = {
-        name: value for name, value in made.first_headers_without_set_cookie().items() if name != "content-length"
+        name: value for name, value in response.first_headers_without_set_cookie().items() if name != "content-length"
     }
-    return Response(made.body, made.status, headers)
+    return Response(response.body, response.status, headers)
 
 
 class _InOneLine(logging.Filter):
@@ -103,13 +103,13 @@ class _InOneLine(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
             return record.levelno < logging.INFO
-        said = " ".join(record.getMessage().replace("\\n", " ").split())[:_LONGEST]
-        record.msg, record.args, record.exc_info = f"{said} (signoff doctor says more)", (), None
-        return self._throttle.passes(said, record.created)
+        line = " ".join(record.getMessage().replace("\\n", " ").split())[:_LONGEST]
+        record.msg, record.args, record.exc_info = f"{line} (signoff doctor says more)", (), None
+        return self._throttle.passes(line, record.created)
 
 
 def _quiet(logger: logging.Logger) -> logging.Logger:
-    if not any(isinstance(one, _InOneLine) for one in logger.filters):
+    if not any(isinstance(filter_, _InOneLine) for filter_ in logger.filters):
         logger.addFilter(_InOneLine())
     return logger
 

@@ -39,14 +39,14 @@ class _Row:
 
     @property
     def least(self) -> int:
-        return self.overhead + sum(min(text_objects.size(one), ENOUGH) for one in self.texts)
+        return self.overhead + sum(min(text_objects.size(text), ENOUGH) for text in self.texts)
 
     def cut(self, cap: int) -> tuple[Line, int]:
         """Return the line with each text cut to `cap`, and how many characters are missing."""
         cut = [text_objects.clip(one, cap, beyond=beyond) for one, beyond in zip(self.texts, self.beyond, strict=True)]
         before = cut[0].text if len(cut) == 2 else None
         line = Line(label=self.label, before=before, after=cut[-1].text, account=self.account)
-        return line, sum(one.missing for one in cut)
+        return line, sum(clip.missing for clip in cut)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +62,20 @@ class Fitted:
 
     def left_out(self, also: int = 0) -> str | None:
         """Return the sentence about what is missing, or None. `also`: characters cut elsewhere."""
-        told = []
+        parts = []
         if len(self.fields) < self.of_fields:
-            told.append(f"{len(self.fields)} of {self.of_fields} fields shown")
+            parts.append(f"{len(self.fields)} of {self.of_fields} fields shown")
         if len(self.facts) < self.of_facts:
-            told.append(f"{len(self.facts)} of {self.of_facts} notes shown")
+            parts.append(f"{len(self.facts)} of {self.of_facts} notes shown")
         if self.missing + also:
-            told.append(f"{self.missing + also:,} characters left out")
-        return f"Not everything fits here: {', '.join(told)}." if told else None
+            parts.append(f"{self.missing + also:,} characters left out")
+        return f"Not everything fits here: {', '.join(parts)}." if parts else None
 
 
 def fitted(facts: Sequence[tuple[str, str]], fields: Sequence[CardField], *, room: int) -> Fitted:
     """Return as much of the facts and fields of a card as fits."""
     picked = _picked(_ranked(facts, fields), room)
-    sizes = [text_objects.size(one) for row in picked for one in row.texts]
+    sizes = [text_objects.size(text) for row in picked for text in row.texts]
     cap = level(sizes, room - sum(row.overhead for row in picked))
     cut = [(row.is_field, *row.cut(cap)) for row in picked]
     return Fitted(
@@ -111,8 +111,8 @@ def _row(index: int, label: str, texts: tuple[str, ...], *, is_field: bool) -> _
     return _Row(
         index=index,
         label=_label(label),
-        texts=tuple(text_objects.shown(one[: ids.MESSAGE_TEXT]) for one in texts),
-        beyond=tuple(max(0, len(one) - ids.MESSAGE_TEXT) for one in texts),
+        texts=tuple(text_objects.shown(text[: ids.MESSAGE_TEXT]) for text in texts),
+        beyond=tuple(max(0, len(text) - ids.MESSAGE_TEXT) for text in texts),
         is_field=is_field,
     )
 
@@ -128,13 +128,13 @@ def _picked(ranked: Sequence[_Row], room: int) -> list[_Row]:
     return sorted((row for row, _ in fitting), key=lambda row: row.index)
 
 
-def first(given: Sequence[Line], *, room: int, each: int) -> tuple[list[Line], int]:
+def first(lines: Sequence[Line], *, room: int, each: int) -> tuple[list[Line], int]:
     """Return as many of the first lines as fit, each cut to `each`, and how many are left out."""
-    taken: list[Line] = []
-    for one in given[:MOST_LINES]:
-        cut = Line(label=_label(one.label), after=text_objects.clipped(text_objects.shown(one.after), each))
+    shown: list[Line] = []
+    for line in lines[:MOST_LINES]:
+        cut = Line(label=_label(line.label), after=text_objects.clipped(text_objects.shown(line.after), each))
         room -= text_objects.size(cut.label + cut.after) + OVERHEAD
         if room < 0:
             break
-        taken.append(cut)
-    return taken, len(given) - len(taken)
+        shown.append(cut)
+    return shown, len(lines) - len(shown)

@@ -45,7 +45,9 @@ def read_edits(values: object, editable: Sequence[Editable], current: Value) -> 
     """
     form = states(values)
     edits, errors = forms.read_edits(requests.editable_fields(editable, current), partial(_entries, form))
-    return edits, _under_blocks(errors, {json_values.show_path(place.path): place.field for place in editable}, form)
+    return edits, _under_blocks(
+        errors, {json_values.show_path(editable_value.path): editable_value.field for editable_value in editable}, form
+    )
 
 
 def read_inputs(
@@ -63,9 +65,9 @@ def read_inputs(
 def read_output(values: object, expected: Mapping[str, Field]) -> tuple[dict[str, Value], dict[str, str]]:
     """Return what was given of the output of a step, by dotted path, and sentences by block id."""
     form = states(values)
-    asked = ((name, field, None) for name, field in expected.items())
-    given, errors = forms.read_edits(asked, partial(_entries, form))
-    return given, _under_blocks(errors, expected, form)
+    fields = ((name, field, None) for name, field in expected.items())
+    typed, errors = forms.read_edits(fields, partial(_entries, form))
+    return typed, _under_blocks(errors, expected, form)
 
 
 def _under_blocks(errors: Mapping[str, str], fields: Mapping[str, Field], form: Form) -> dict[str, str]:
@@ -95,7 +97,7 @@ def place_errors(values: object, refusal: InvalidEdits | InvalidInputs) -> dict[
     if first is None:
         return {}
     placed = forms.place(refusal.errors, refusal.labels, lambda path: ids.field_key(path) in form)
-    under = {next(iter(form[ids.field_key(path)].values())).block: said for path, said in placed.under.items()}
+    under = {next(iter(form[ids.field_key(path)].values())).block: sentence for path, sentence in placed.under.items()}
     if placed.elsewhere:
         under[first] = f"{placed.elsewhere} {under.get(first, '')}".strip()
     return {block: _shown(sentences) for block, sentences in under.items()}

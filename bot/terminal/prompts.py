@@ -57,13 +57,13 @@ def _missing(request: RequestView, edits: Mapping[str, Value]) -> InvalidEdits |
     if not request.model.subject.is_form:
         return None
     empty = requests.missing(request.model, request.model.content)
-    errors = {json_values.show_path(place.path): "is required" for place in empty}
+    errors = {json_values.show_path(editable.path): "is required" for editable in empty}
     errors = {path: predicate for path, predicate in errors.items() if path not in edits}
     return InvalidEdits(errors=errors, labels=_labels(request)) if errors else None
 
 
 def _labels(request: RequestView) -> dict[str, str]:
-    return {json_values.show_path(place.path): place.field.label for place in request.model.editable}
+    return {json_values.show_path(editable.path): editable.field.label for editable in request.model.editable}
 
 
 def _print_refusal(console: Console, refusal: InvalidEdits) -> None:

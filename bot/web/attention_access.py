@@ -37,21 +37,21 @@ async def visit(
     service: ReviewService, run: str, *, token: str | None, browser: str | None
 ) -> AttentionVisit | AccessRefused:
     """Return the visit: of the owner in a remembered browser, or else of the holder of the link."""
-    found = await service.engine.run(run)
-    known = await service.identity.browser(browser) if browser else None
+    view = await service.engine.run(run)
+    remembered = await service.identity.browser(browser) if browser else None
     link = await service.identity.attention_link(token) if token else None
     link = link if link is not None and link.run == run else None
-    if found is not None and known is not None and _may(service, found, known.person, known.address):
-        return await _seen(service, found, known, None, token=token, browser=browser)
+    if view is not None and remembered is not None and _may(service, view, remembered.person, remembered.address):
+        return await _seen(service, view, remembered, None, token=token, browser=browser)
     if link is None:
-        if known is not None:
-            return AccessRefused.NOT_AN_APPROVER if found is not None else AccessRefused.NOT_FOUND
+        if remembered is not None:
+            return AccessRefused.NOT_AN_APPROVER if view is not None else AccessRefused.NOT_FOUND
         return AccessRefused.UNKNOWN_LINK if token else AccessRefused.NO_WAY_IN
     if link.state is not LinkState.LIVE:
         return AccessRefused.EXPIRED_LINK if link.state is LinkState.EXPIRED else AccessRefused.REVOKED_LINK
-    if found is None or not _may(service, found, link.person, link.address):
+    if view is None or not _may(service, view, link.person, link.address):
         return AccessRefused.REASSIGNED
-    return await _seen(service, found, link, (link.step, link.visit, link.attempt), token=token, browser=browser)
+    return await _seen(service, view, link, (link.step, link.visit, link.attempt), token=token, browser=browser)
 
 
 def _may(service: ReviewService, run: RunView, person: Person, address: str) -> bool:
@@ -68,14 +68,14 @@ async def _seen(
     browser: str | None,
 ) -> AttentionVisit:
     """Return whether the person may see it. `about`: the one call that a link is for; None: every call."""
-    found = await service.engine.attention(run.id)
-    asks = found if isinstance(found, AttentionView) else None
-    asked = asks if asks is not None and about in (None, call(asks)) else None
+    attention = await service.engine.attention(run.id)
+    current = attention if isinstance(attention, AttentionView) else None
+    asked = current if current is not None and about in (None, call(current)) else None
     return AttentionVisit(
         run=asked.run if asked is not None else run,
         asked=asked,
         answer=advice.last_answer(run, about),
-        asks_again=asks is not None and asked is None,
+        asks_again=current is not None and asked is None,
         requests=await service.engine.requests_of_run(run.id),
         person=who.person,
         address=who.address,
@@ -85,9 +85,9 @@ async def _seen(
     )
 
 
-def call(asked: AttentionView) -> Call:
+def call(attention: AttentionView) -> Call:
     """Return the call that is asked about."""
-    return asked.step.step, asked.step.visit, asked.step.attempt
+    return attention.step.step, attention.step.visit, attention.step.attempt
 
 
 _FORM: Final = "form"
@@ -96,5 +96,5 @@ _FORM: Final = "form"
 async def was_answered_by(service: ReviewService, run: str, form: str) -> bool:
     """Return whether this very form gave the answer."""
     story = await service.engine.story(run)
-    places = [one.content.get("place") for one in story if one.kind == "run.resumed" and one.content]
+    places = [entry.content.get("place") for entry in story if entry.kind == "run.resumed" and entry.content]
     return any(isinstance(place, dict) and place.get(_FORM) == form for place in places)

@@ -82,9 +82,9 @@ class SubmittedAnswer:
             attempt=attempt,
             assurance=Assurance.LINK,
         )
-        said = attention_view.said(self.asked, self.values)
+        shown_values = attention_view.said(self.asked, self.values)
         return AnswerAttention(
-            resume=resume, link=self.visit.token, browser=self.visit.browser, form=self.salt, said=said
+            resume=resume, link=self.visit.token, browser=self.visit.browser, form=self.salt, said=shown_values
         )
 
 
@@ -107,8 +107,8 @@ _ANSWERS: Final = {one.value: one for one in ResumeAnswer}
 class AttentionHandlers:
     """The handlers of the page."""
 
-    def __init__(self, held: RequestContext) -> None:
-        self._context = held
+    def __init__(self, context: RequestContext) -> None:
+        self._context = context
 
     async def show(self, request: Request) -> Response:
         """Show the page. Nothing is written."""
@@ -130,22 +130,24 @@ class AttentionHandlers:
         if isinstance(visit, AccessRefused):
             return self._barred(visit)
         salt = self._context.salt(request, form, about(visit.run.id))
-        asked = visit.asked
-        if asked is None:
+        attention = visit.asked
+        if attention is None:
             return await self._too_late(request, visit, form, salt)
-        if form_data.text(form, "call") != attention_view.written(asked):
-            return await self._open(request, visit, asked, notice=_OTHER_CALL, status=409)
+        if form_data.text(form, "call") != attention_view.written(attention):
+            return await self._open(request, visit, attention, notice=_OTHER_CALL, status=409)
         answer = _answer(form)
         if salt is None or answer is None:
             typed = _typed(form, unanswered=answer is None)
-            return await self._open(request, visit, asked, typed=typed, notice="" if salt else _STALE, status=422)
+            return await self._open(request, visit, attention, typed=typed, notice="" if salt else _STALE, status=422)
         done = answer is ResumeAnswer.DONE
         values, wrong = (
-            await off_loop(lambda: attention_view.values(asked, form_data.content_values(form))) if done else ({}, {})
+            await off_loop(lambda: attention_view.values(attention, form_data.content_values(form)))
+            if done
+            else ({}, {})
         )
         if wrong:
-            return await self._open(request, visit, asked, typed=_typed(form, wrong=wrong), status=422)
-        sent = SubmittedAnswer(visit=visit, asked=asked, form=form, salt=salt, answer=answer, values=values)
+            return await self._open(request, visit, attention, typed=_typed(form, wrong=wrong), status=422)
+        sent = SubmittedAnswer(visit=visit, asked=attention, form=form, salt=salt, answer=answer, values=values)
         return await self._answered(request, sent)
 
     async def visit(self, request: Request) -> AttentionVisit | AccessRefused:
@@ -179,8 +181,8 @@ class AttentionHandlers:
         answer = await self._context.service.identity.ask_answer_code(command)
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
-        kept = {**form_data.content_values(sent.form), attention_view.ANSWER: (sent.answer.value,)}
-        draft = FormDraft(kept, attention_view.written(sent.asked))
+        contents = {**form_data.content_values(sent.form), attention_view.ANSWER: (sent.answer.value,)}
+        draft = FormDraft(contents, attention_view.written(sent.asked))
         self._context.drafts.keep(holder, about(sent.visit.run.id), draft)
         return self._context.to(self._context.at.code(answer.challenge))
 
@@ -234,13 +236,13 @@ class AttentionHandlers:
         self,
         request: Request,
         visit: AttentionVisit,
-        asked: AttentionView,
+        attention: AttentionView,
         *,
         typed: TypedAnswer | None = None,
         notice: str = "",
         status: int = 200,
     ) -> Response:
-        def made() -> Response:
+        def build_page() -> Response:
             return self._context.form(
                 "attention",
                 request,
@@ -248,12 +250,12 @@ class AttentionHandlers:
                 status=status,
                 visit=visit,
                 masked=user_agents.masked(visit.address),
-                question=attention_view.question(visit, asked, typed),
+                question=attention_view.question(visit, attention, typed),
                 name=attention_view.ANSWER,
                 notice_text=notice,
             )
 
-        return await off_loop(made)
+        return await off_loop(build_page)
 
     def closed(
         self, visit: AttentionVisit, *, notice: str = "", had: tuple[tuple[str, str], ...] = (), status: int = 200

@@ -61,44 +61,47 @@ class Question:
     @property
     def errors(self) -> tuple[tuple[str, str], ...]:
         """Return the errors for the top of the page, each with the id of its input."""
-        found = [(one.focus, one.error) for one in self.fields if one.error]
-        return (*([(f"{ANSWER}-0", CHOOSE)] if self.unanswered else []), *found)
+        errors = [(field.focus, field.error) for field in self.fields if field.error]
+        return (*([(f"{ANSWER}-0", CHOOSE)] if self.unanswered else []), *errors)
 
 
 CHOOSE: Final = "Choose one of the three answers."
 
 
-def question(visit: AttentionVisit, asked: AttentionView, typed: TypedAnswer | None = None) -> Question:
+def question(visit: AttentionVisit, attention: AttentionView, typed: TypedAnswer | None = None) -> Question:
     """Return the page. `typed`: the contents of its inputs."""
-    given = asked.step.params
+    params = attention.step.params
     return Question(
-        title=f"Did it happen? {characters.line(asked.run.workflow_title)}: {characters.line(asked.label)}",
-        facts=tuple(_facts(visit, asked)),
-        given=tuple(run_history.values(given.shown(), _people(visit))) if given is not None else (),
+        title=f"Did it happen? {characters.line(attention.run.workflow_title)}: {characters.line(attention.label)}",
+        facts=tuple(_facts(visit, attention)),
+        given=tuple(run_history.values(params.shown(), _people(visit))) if params is not None else (),
         ways=tuple(
             AnswerOption(
-                answer=one, label=code_card.ANSWERS[one], hint=hint, chosen=typed is not None and typed.answer is one
+                answer=answer,
+                label=code_card.ANSWERS[answer],
+                hint=hint,
+                chosen=typed is not None and typed.answer is answer,
             )
-            for one, hint in WAYS.items()
+            for answer, hint in WAYS.items()
         ),
-        fields=tuple(_fields(asked, typed or TypedAnswer(raws={}))),
-        call=written(asked),
+        fields=tuple(_fields(attention, typed or TypedAnswer(raws={}))),
+        call=written(attention),
         unanswered=typed is not None and typed.unanswered,
     )
 
 
-def written(asked: AttentionView) -> str:
+def written(attention: AttentionView) -> str:
     """Return the call as the text that a form carries."""
-    step, visit, attempt = call(asked)
+    step, visit, attempt = call(attention)
     return f"{visit}.{attempt}.{step}"
 
 
-def _facts(visit: AttentionVisit, asked: AttentionView) -> Iterator[tuple[str, str]]:
-    step, run = asked.step, asked.run
+def _facts(visit: AttentionVisit, attention: AttentionView) -> Iterator[tuple[str, str]]:
+    step, run = attention.step, attention.run
     yield "Workflow", characters.line(run.workflow_title)
     yield "Run", run.id
     yield "Started by", f"{characters.line(run.requester.label)}, {dates.moment(run.started_at)}"
-    yield "Step", f"{characters.line(asked.label)} ({characters.line(asked.uses)})"
+    yield "Step", f"{characters.line(attention.label)} ({characters.line(attention.uses)})"
     if step.started_at is not None:
         yield "Called" if step.attempt == 1 else "First called", dates.moment(step.started_at)
     if step.attempt > 1:
@@ -108,8 +111,8 @@ def _facts(visit: AttentionVisit, asked: AttentionView) -> Iterator[tuple[str, s
     for request in visit.requests:
         if request.model.subject.step == step.step and request.model.closed_at is not None:
             yield characters.line(request.title), request_outcome.outcome(request)
-    for one in step.answers:
-        yield "Answered before", answered(one.answer, one.person.label, dates.moment(one.at))
+    for answer in step.answers:
+        yield "Answered before", answered(answer.answer, answer.person.label, dates.moment(answer.at))
 
 
 def answered(answer: ResumeAnswer, who: str, when: str) -> str:
@@ -118,36 +121,36 @@ def answered(answer: ResumeAnswer, who: str, when: str) -> str:
 
 
 def _people(visit: AttentionVisit) -> run_history.People:
-    return {account: person for one in visit.requests for account, person in one.people.items()}
+    return {account: person for request in visit.requests for account, person in request.people.items()}
 
 
-def _fields(asked: AttentionView, typed: TypedAnswer) -> Iterator[ShownField]:
+def _fields(attention: AttentionView, typed: TypedAnswer) -> Iterator[ShownField]:
     wrong = typed.wrong or {}
-    for path, field in asked.fields.items():
-        made = form_inputs.inputs(path, field, None)
+    for path, field in attention.fields.items():
+        inputs = form_inputs.inputs(path, field, None)
         label = characters.line(field.label or path)
         yield ShownField(
             path=path,
             label=label,
             text="",
-            inputs=form_inputs.refilled(made, typed.raws),
+            inputs=form_inputs.refilled(inputs, typed.raws),
             is_optional=not field.required,
-            hints=tuple(review_view.hints(field, None, made)),
+            hints=tuple(review_view.hints(field, None, inputs)),
             error=characters.visible(wrong[path]) if path in wrong else None,
         )
 
 
-def values(asked: AttentionView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
+def values(attention: AttentionView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
     """Return what was typed, and sentences about what is wrong with it, by dotted path."""
-    given, errors = form_inputs.read_edits(((path, field, None) for path, field in asked.fields.items()), raws)
-    return given, {path: about(asked.fields[path].label or path, predicate) for path, predicate in errors.items()}
+    changes, errors = form_inputs.read_edits(((path, field, None) for path, field in attention.fields.items()), raws)
+    return changes, {path: about(attention.fields[path].label or path, predicate) for path, predicate in errors.items()}
 
 
-def said(asked: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+def said(attention: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
     """Return the values with their labels, as people read them."""
     return tuple(
         (characters.line(field.label or path), request_content.show(field, values[path]))
-        for path, field in asked.fields.items()
+        for path, field in attention.fields.items()
         if path in values
     )
 
@@ -168,8 +171,8 @@ def closed(visit: AttentionVisit) -> AnsweredPage:
     title = f"{characters.line(visit.run.workflow_title)}: did it happen?"
     state = states.RUN_CLAUSES[visit.run.status]
     if visit.answer is None:
-        said = "This question was withdrawn." if visit.asks_again else "There is nothing to answer."
-        return AnsweredPage(title=title, said=said, identified=None, run_state=state, asks_again=visit.asks_again)
+        sentence = "This question was withdrawn." if visit.asks_again else "There is nothing to answer."
+        return AnsweredPage(title=title, said=sentence, identified=None, run_state=state, asks_again=visit.asks_again)
     step, answer = visit.answer
     mine = visit.remembered and answer.person.id == visit.person.id
     who = f"{answer.person.label} (you)" if mine else answer.person.label
@@ -185,4 +188,4 @@ def closed(visit: AttentionVisit) -> AnsweredPage:
 def had(raws: Raws) -> tuple[tuple[str, str], ...]:
     """Return what was typed into a form that can no longer be submitted, so that the person can copy it."""
     texts = [raw for raws_of_one in raws.values() for raw in raws_of_one if raw.strip()]
-    return tuple(("A value", characters.visible(one)) for one in texts)
+    return tuple(("A value", characters.visible(text)) for text in texts)

@@ -38,50 +38,50 @@ log = logging.getLogger(__name__)
 class CodeHandlers:
     """The handlers of the page. The last result is kept for a double click: the browser shows the second response."""
 
-    def __init__(self, held: RequestContext, reviewing: ReviewHandlers, attention: AttentionHandlers) -> None:
-        self._context, self._reviewing, self._attention = held, reviewing, attention
+    def __init__(self, context: RequestContext, reviewing: ReviewHandlers, attention: AttentionHandlers) -> None:
+        self._context, self._reviewing, self._attention = context, reviewing, attention
         self._told, self._silenced = ClientLimits(_TOLD), ClientLimits(most=1)
         self._given: OrderedDict[_Key, tuple[datetime, asyncio.Future[Given]]] = OrderedDict()
 
     async def show(self, request: Request) -> Response:
         """Show the page, or the result if the code was given already."""
-        found = await self._challenge(request)
-        if found is None:
+        challenge = await self._challenge(request)
+        if challenge is None:
             return self._gone(None)
-        return await self._used(request, found) or self._page(request, found)
+        return await self._used(request, challenge) or self._page(request, challenge)
 
     async def give(self, request: Request, form: FormData) -> Response:
         """Take the code."""
-        found = await self._challenge(request)
-        if found is None:
+        challenge = await self._challenge(request)
+        if challenge is None:
             return self._gone(None)
-        if self._context.salt(request, form, _about(found.id)) is None:
-            return self._page(request, found, error=_STALE)
+        if self._context.salt(request, form, _about(challenge.id)) is None:
+            return self._page(request, challenge, error=_STALE)
         code = tidy(form_data.text(form, "code")[:_MOST_TYPED]).strip()
-        if not (code.isascii() and code.isdecimal() and len(code) == found.digits):
-            return self._page(request, found, error=f"Type the {found.digits} digits from the email.")
-        answer = await self._give(request, found, code)
+        if not (code.isascii() and code.isdecimal() and len(code) == challenge.digits):
+            return self._page(request, challenge, error=f"Type the {challenge.digits} digits from the email.")
+        answer = await self._give(request, challenge, code)
         if isinstance(answer, ProvenIdentity):
             return await self._went_on(request, answer)
-        found = await self._challenge(request) or found
-        if isinstance(answer, WrongCode) or found.tries_left == 0:
-            self._count(request, found)
+        challenge = await self._challenge(request) or challenge
+        if isinstance(answer, WrongCode) or challenge.tries_left == 0:
+            self._count(request, challenge)
         if isinstance(answer, WrongCode):
-            return self._page(request, found, error=refusals.sentence(answer))
-        return await self._used(request, found) or self._gone(found)
+            return self._page(request, challenge, error=refusals.sentence(answer))
+        return await self._used(request, challenge) or self._gone(challenge)
 
-    def _count(self, request: Request, found: ChallengeView) -> None:
+    def _count(self, request: Request, challenge: ChallengeView) -> None:
         """Log a wrong code without the code itself, and only a few times for one client."""
         who, now = client_limits.client(request), self._context.clock.now()
         if self._told.take(who, now) is not None:
             if self._silenced.take(who, now) is None:
                 log.warning("client %s gives many wrong codes; no more of them are told for a while", who)
             return
-        about = f"request {found.request}" if found.purpose is Purpose.DECIDE else "signing in"
-        about = f"what became of a step of run {found.run}" if found.purpose is Purpose.ANSWER else about
-        tries = "" if found.tries_left is None else f"; {found.tries_left} tries are left"
+        about = f"request {challenge.request}" if challenge.purpose is Purpose.DECIDE else "signing in"
+        about = f"what became of a step of run {challenge.run}" if challenge.purpose is Purpose.ANSWER else about
+        tries = "" if challenge.tries_left is None else f"; {challenge.tries_left} tries are left"
         log.warning(
-            "wrong code for %s, sent to %s, from client %s%s", about, user_agents.masked(found.address), who, tries
+            "wrong code for %s, sent to %s, from client %s%s", about, user_agents.masked(challenge.address), who, tries
         )
 
     async def _challenge(self, request: Request) -> ChallengeView | None:
@@ -90,14 +90,14 @@ class CodeHandlers:
             await self._context.service.identity.challenge(request.path_params["challenge"], holder) if holder else None
         )
 
-    async def _give(self, request: Request, found: ChallengeView, code: str) -> Given:
+    async def _give(self, request: Request, challenge: ChallengeView, code: str) -> Given:
         """Give the code and return the result; a second click, even during the first, gets the same result."""
-        key, now = (found.id, self._context.holder(request), code), self._context.clock.now()
+        key, now = (challenge.id, self._context.holder(request), code), self._context.clock.now()
         at, giving = self._given.get(key, (now, None))
         if giving is None or not at <= now < at + _KEPT_FOR:
             label = user_agents.browser(request.headers.get("user-agent", ""))
-            given = GiveCode(challenge=found.id, holder=key[1], code=code, label=label)
-            giving = asyncio.ensure_future(self._context.service.identity.give_code(given))
+            command = GiveCode(challenge=challenge.id, holder=key[1], code=code, label=label)
+            giving = asyncio.ensure_future(self._context.service.identity.give_code(command))
             self._given[key] = now, giving
             while len(self._given) > _KEPT:
                 self._given.popitem(last=False)
@@ -138,46 +138,48 @@ class CodeHandlers:
 
     # -- pages --
 
-    def _page(self, request: Request, found: ChallengeView, *, error: str = "") -> Response:
-        if found.tries_left == 0 or found.used or found.until <= self._context.clock.now():
-            return self._gone(found)
+    def _page(self, request: Request, challenge: ChallengeView, *, error: str = "") -> Response:
+        if challenge.tries_left == 0 or challenge.used or challenge.until <= self._context.clock.now():
+            return self._gone(challenge)
         return self._context.form(
             "code",
             request,
-            _about(found.id),
+            _about(challenge.id),
             status=422 if error else 200,
-            challenge=found,
-            confirms=_ASKS.get(found.purpose, ""),
-            signs_in=found.purpose is Purpose.SIGN_IN,
-            masked=user_agents.masked(found.address),
-            back=self._back(found),
+            challenge=challenge,
+            confirms=_ASKS.get(challenge.purpose, ""),
+            signs_in=challenge.purpose is Purpose.SIGN_IN,
+            masked=user_agents.masked(challenge.address),
+            back=self._back(challenge),
             error=error,
-            digits=found.digits,
+            digits=challenge.digits,
         )
 
-    def _back(self, found: ChallengeView | ProvenIdentity | None) -> str:
+    def _back(self, challenge: ChallengeView | ProvenIdentity | None) -> str:
         """Return the page where another code is asked for, with what was typed."""
-        path = self._place(found)
+        path = self._place(challenge)
         return f"{path}?typed=1" if path is not None else self._context.at.inbox
 
-    def _place(self, found: ChallengeView | ProvenIdentity | None) -> str | None:
+    def _place(self, challenge: ChallengeView | ProvenIdentity | None) -> str | None:
         """Return the path of the page that a code is about, or None if it is for signing in."""
-        if found is not None and found.request is not None:
-            return self._context.at.review(found.request)
-        return self._context.at.attention(found.run) if found is not None and found.run is not None else None
+        if challenge is not None and challenge.request is not None:
+            return self._context.at.review(challenge.request)
+        return (
+            self._context.at.attention(challenge.run) if challenge is not None and challenge.run is not None else None
+        )
 
-    async def _used(self, request: Request, found: ChallengeView) -> Response | None:
+    async def _used(self, request: Request, challenge: ChallengeView) -> Response | None:
         """Return where to go on if the code was used in this browser."""
-        if found.purpose is not Purpose.SIGN_IN:
-            return self._context.to(self._place(found) or self._context.at.inbox) if found.used else None
+        if challenge.purpose is not Purpose.SIGN_IN:
+            return self._context.to(self._place(challenge) or self._context.at.inbox) if challenge.used else None
         secret = self._context.browser(request)
         browser = await self._context.service.identity.browser(secret) if secret else None
-        is_in = browser is not None and browser.address == found.address
-        return self._context.to(self._back(found)) if is_in else None
+        is_in = browser is not None and browser.address == challenge.address
+        return self._context.to(self._back(challenge)) if is_in else None
 
-    def _gone(self, found: ChallengeView | None) -> Response:
-        asks = _ASKS.get(found.purpose, "") if found is not None else ""
-        return self._context.said(status_pages.code_gone(self._back(found), asks=asks))
+    def _gone(self, challenge: ChallengeView | None) -> Response:
+        asks = _ASKS.get(challenge.purpose, "") if challenge is not None else ""
+        return self._context.said(status_pages.code_gone(self._back(challenge), asks=asks))
 
 
 def _about(challenge: str) -> str:

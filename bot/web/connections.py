@@ -119,7 +119,7 @@ class Connections:
 
         If all others are handling requests, one of the reserved connections is given out.
         """
-        unsigned = sum(not one.is_signed for one in self._open)
+        unsigned = sum(not connection.is_signed for connection in self._open)
         has_room = unsigned < self.limits.connections - self.limits.kept or self._make_room()
         if not has_room and len(self._open) >= self.limits.connections:
             self.count("turned away: all connections are in use")
@@ -130,7 +130,7 @@ class Connections:
     @property
     def is_full(self) -> bool:
         """Whether only reserved connections are left."""
-        unsigned = sum(not one.is_signed for one in self._open)
+        unsigned = sum(not connection.is_signed for connection in self._open)
         return unsigned > self.limits.connections - self.limits.kept
 
     def forget(self, connection: HttpConnection) -> None:
@@ -139,11 +139,11 @@ class Connections:
 
     def _make_room(self) -> bool:
         """Close the least important connection: of the client with the most, the one unused for the longest."""
-        uses = {one: one.use() for one in self._open}
-        per_host = Counter(one.host for one in self._open)
+        uses = {connection: connection.use() for connection in self._open}
+        per_host = Counter(connection.host for connection in self._open)
         least = min(
-            (one for one in self._open if uses[one] is not Use.ANSWER),
-            key=lambda one: (uses[one], -per_host[one.host], one.used_at),
+            (connection for connection in self._open if uses[connection] is not Use.ANSWER),
+            key=lambda connection: (uses[connection], -per_host[connection.host], connection.used_at),
             default=None,
         )
         if least is None:
@@ -160,8 +160,8 @@ class Connections:
     def sweep(self) -> None:
         """Enforce all deadlines, and schedule the next check, until `stop`."""
         now = self.now()
-        for one in tuple(self._open):
-            one.enforce(now)
+        for connection in tuple(self._open):
+            connection.enforce(now)
         if self._counts and now >= self._reported_at + _REPORT_SECONDS:
             self._report()
             self._reported_at = now
@@ -175,6 +175,6 @@ class Connections:
 
     def _report(self) -> None:
         if self._counts:
-            said = ", ".join(f"{count} {what}" for what, count in sorted(self._counts.items()))
-            log.warning("HTTP connections: %s (%d of %d are open)", said, len(self), self.limits.connections)
+            counts = ", ".join(f"{count} {what}" for what, count in sorted(self._counts.items()))
+            log.warning("HTTP connections: %s (%d of %d are open)", counts, len(self), self.limits.connections)
             self._counts.clear()

@@ -95,9 +95,9 @@ class RequestContext:
         self._set(answer, f"{self._host}holder", holder, path="/", lasts=_HOLDS)
         return answer
 
-    def salt(self, request: Request, given: FormData, about: str) -> str | None:
+    def salt(self, request: Request, form: FormData, about: str) -> str | None:
         """Return the single-use key of a form, or None if the form was not made for this browser."""
-        return csrf.salt_of(self.key, form_data.text(given, "nonce"), holder=self.holder(request), about=about)
+        return csrf.salt_of(self.key, form_data.text(form, "nonce"), holder=self.holder(request), about=about)
 
     def refuse_foreign(self, request: Request) -> Response | None:
         """Return the response to a form that another site sent, or None."""
@@ -106,8 +106,8 @@ class RequestContext:
 
     # -- answers --
 
-    def said(self, said: StatusPage) -> Response:
-        return self.pages.said(said)
+    def said(self, page: StatusPage) -> Response:
+        return self.pages.said(page)
 
     def to(self, path: str) -> Response:
         """Return a redirect to another of our pages."""

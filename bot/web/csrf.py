@@ -26,9 +26,9 @@ def nonce(key: bytes, *, holder: str, about: str, salt: str) -> str:
     return f"{salt}.{_signed(key, holder, about, salt)}"
 
 
-def salt_of(key: bytes, given: str, *, holder: str, about: str) -> str | None:
+def salt_of(key: bytes, nonce: str, *, holder: str, about: str) -> str | None:
     """Return the salt of a nonce, or None if it is not ours."""
-    salt, _, signature = given.partition(".")
+    salt, _, signature = nonce.partition(".")
     if not holder or len(salt) not in _SALT or not signature.isascii():
         return None
     return salt if hmac.compare_digest(signature, _signed(key, holder, about, salt)) else None

@@ -38,7 +38,7 @@ class Drafts:
         same = [key for key in self._kept if key[1] == request]
         for key in same[:-_MOST_EACH]:
             del self._kept[key]
-        while len(self._kept) > _MOST or sum(one.size for one in self._kept.values()) > _MOST_CHARACTERS:
+        while len(self._kept) > _MOST or sum(draft.size for draft in self._kept.values()) > _MOST_CHARACTERS:
             self._kept.popitem(last=False)
 
     def find(self, holder: str, request: str) -> FormDraft | None:

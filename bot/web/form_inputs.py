@@ -88,8 +88,8 @@ def key(path: str) -> str:
 
 def inputs(path: str, field: Field, current: Value) -> tuple[Input, ...]:
     """Return the inputs for this field, filled with `current`."""
-    made = _MAKERS[field.type](key(path), field, current)
-    return made if made is not None else (_text(key(path), field, forms.printed(field, current)),)
+    inputs = _MAKERS[field.type](key(path), field, current)
+    return inputs if inputs is not None else (_text(key(path), field, forms.printed(field, current)),)
 
 
 def refilled(empty: Sequence[Input], raws: Raws) -> tuple[Input, ...]:
@@ -179,15 +179,15 @@ def _local(normal: str) -> str | None:
 def _choice(name: str, field: Field, current: Value) -> tuple[Input, ...]:
     """Return radio buttons for few options of which one is required, because they cannot be cleared; else a menu."""
     empty = current is None or current == ""
-    known = isinstance(current, str) and current in field.values
+    is_known = isinstance(current, str) and current in field.values
     offered = [Choice(option.value, characters.line(option.label), option.value == current) for option in field.options]
-    if field.required and len(offered) <= FEW and (known or empty):
+    if field.required and len(offered) <= FEW and (is_known or empty):
         return (Input(name=name, kind="radio", choices=tuple(offered)),)
     nothing = "Choose …" if field.required else "–"
     first = Choice(
         "",
-        nothing if known or empty else f"As it is: {characters.line(request_content.show(field, current))}",
-        not known,
+        nothing if is_known or empty else f"As it is: {characters.line(request_content.show(field, current))}",
+        not is_known,
     )
     return (Input(name=name, kind="select", choices=(first, *offered)),)
 
@@ -202,11 +202,11 @@ def _choices(name: str, field: Field, current: Value) -> tuple[Input, ...]:
 
 def _chosen(field: Field, current: Value) -> frozenset[str]:
     """Return the options that are chosen now, or none if the value is no list of options."""
-    found = (
+    chosen = (
         frozenset(value for value in current if isinstance(value, str)) if isinstance(current, list) else frozenset()
     )
     strange = isinstance(current, list) and not all(isinstance(value, str) for value in current)
-    return frozenset() if strange or not found <= frozenset(field.values) else found
+    return frozenset() if strange or not chosen <= frozenset(field.values) else chosen
 
 
 def _boolean(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
@@ -243,9 +243,9 @@ def shown_values(item: Input) -> tuple[str, ...]:
 # -- reading ------------------------------------------------------------------------------------------------
 
 
-def read_edits(asked: Iterable[tuple[str, Field, Value]], raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return the fields that were changed, and what is wrong as predicates, by path. `asked`: path, field and value."""
-    return forms.read_edits(asked, lambda path, field, current: entries(path, field, current, raws))
+def read_edits(fields: Iterable[tuple[str, Field, Value]], raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return the fields that were changed, and what is wrong as predicates, by path. `fields`: path, field and value of each."""
+    return forms.read_edits(fields, lambda path, field, current: entries(path, field, current, raws))
 
 
 def entries(path: str, field: Field, current: Value, raws: Raws) -> tuple[FormEntry, ...]:

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 class InboxHandlers:
     """The handlers."""
 
-    def __init__(self, held: RequestContext) -> None:
-        self._context, self._clients, self._told = held, ClientLimits(), ClientLimits(most=1)
+    def __init__(self, context: RequestContext) -> None:
+        self._context, self._clients, self._told = context, ClientLimits(), ClientLimits(most=1)
 
     async def lead(self, _: Request) -> Response:
         """Redirect from the bare public address, which is what people remember, to the inbox."""
@@ -112,10 +112,15 @@ class InboxHandlers:
             me=characters.line(browser.person.label),
             address=browser.address,
             waiting=[
-                (one, characters.line(one.title), characters.line(one.workflow_title), self._context.at.review(one.id))
-                for one in waiting
+                (
+                    request,
+                    characters.line(request.title),
+                    characters.line(request.workflow_title),
+                    self._context.at.review(request.id),
+                )
+                for request in waiting
             ],
-            asking=[(one, characters.line(one.workflow_title), self._context.at.attention(one.id)) for one in asking],
-            browsers=[(one, characters.line(one.label)) for one in browsers],
+            asking=[(run, characters.line(run.workflow_title), self._context.at.attention(run.id)) for run in asking],
+            browsers=[(remembered, characters.line(remembered.label)) for remembered in browsers],
             this=browser.id,
         )

@@ -37,8 +37,8 @@ _HEARTBEAT: Final = 15.0
 class LiveUpdates:
     """The handler."""
 
-    def __init__(self, held: RequestContext, reviewing: ReviewHandlers) -> None:
-        self._context, self._reviewing = held, reviewing
+    def __init__(self, context: RequestContext, reviewing: ReviewHandlers) -> None:
+        self._context, self._reviewing = context, reviewing
         self._open = Counter[str]()
 
     async def events(self, request: Request) -> Response:
@@ -55,22 +55,22 @@ class LiveUpdates:
 
         It also ends when the link or browser that opened it is no longer valid.
         """
-        request, seen, clock = visit.request.id, None, asyncio.get_running_loop().time
+        request, last, clock = visit.request.id, None, asyncio.get_running_loop().time
         until, spoke = clock() + LONGEST, clock()
         while clock() < until and not self._context.closing.is_set():
             # Taken before the request is read: a change in between is seen the next time.
-            standing = await self._context.service.engine.revisions(request)
-            if standing is None or not await self._context.service.still_sees(visit):
+            revisions = await self._context.service.engine.revisions(request)
+            if revisions is None or not await self._context.service.still_sees(visit):
                 return
-            found = await self._context.service.engine.request(request) if standing != seen else None
-            seen = standing
-            if found is not None:
-                yield f"data: {state(found, mark=mark(standing))}\n\n"
+            view = await self._context.service.engine.request(request) if revisions != last else None
+            last = revisions
+            if view is not None:
+                yield f"data: {state(view, mark=mark(revisions))}\n\n"
                 spoke = clock()
             elif clock() - spoke >= _HEARTBEAT:
                 yield ": still here\n\n"
                 spoke = clock()
-            if found is not None and found.run_status.ended and found.model.state is not RequestState.PENDING:
+            if view is not None and view.run_status.ended and view.model.state is not RequestState.PENDING:
                 return
             await self._pause()
 

@@ -64,10 +64,10 @@ class Middleware:
         except ClientDisconnect:
             return
         except Exception as error:  # noqa: BLE001 the one boundary: what nobody expected becomes an incident
-            said = report_incident(error)
+            incident = report_incident(error)
             if began:
                 raise _CutOff from None
-            await self._broken(said)(inner, receive, with_headers)
+            await self._broken(incident)(inner, receive, with_headers)
 
     def _inner(self, scope: Scope) -> Scope:
         """Handle HEAD as GET, because the server leaves the body out, and ignore a slash at the end."""

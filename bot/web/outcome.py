@@ -70,8 +70,8 @@ def outcome(request: RequestView, *, mine: bool) -> Outcome:
 
 def how(assurance: str, *, mine: bool) -> str:
     """Return how the person who answered was identified."""
-    said = _HOW.get(assurance)
-    return assurance if said is None else said.format(**(_YOURS if mine else _THEIRS))
+    sentence = _HOW.get(assurance)
+    return assurance if sentence is None else sentence.format(**(_YOURS if mine else _THEIRS))
 
 
 # -- around the form ----------------------------------------------------------------------------------------
@@ -79,22 +79,24 @@ def how(assurance: str, *, mine: bool) -> str:
 
 def proposed_changes(request: RequestView, edits: Mapping[str, Value]) -> tuple[tuple[str, str, str], ...]:
     """Return each change with its label, the old and the new value."""
-    return tuple((one.label, one.before or "", one.text) for one in changes.proposed(request, edits))
+    return tuple((change.label, change.before or "", change.text) for change in changes.proposed(request, edits))
 
 
 def placed(request: RequestView, refusal: InvalidEdits) -> PlacedError:
     """Return the engine's errors by the field whose inputs they belong to."""
-    editable = {json_values.show_path(place.path) for place in request.model.editable}
+    editable = {json_values.show_path(editable_value.path) for editable_value in request.model.editable}
     return forms.place(refusal.errors, refusal.labels, editable.__contains__)
 
 
 def had(request: RequestView, typed: TypedReview) -> tuple[tuple[str, str], ...]:
     """Return what was typed into a form that can no longer be submitted, so that the person can copy it."""
-    found = []
-    for one in request.model.editable:
-        path = json_values.show_path(one.path)
-        made = form_inputs.inputs(path, one.field, json_values.look(request.model.content.value, one.path))
-        now = [raw for each in form_inputs.refilled(made, typed.raws) for raw in form_inputs.shown_values(each)]
-        if now != [raw for each in made for raw in form_inputs.shown_values(each)]:
-            found.append((characters.line(one.field.label or path), characters.visible(" ".join(now)) or "–"))
-    return (*found, *([("Reason", characters.visible(typed.reason))] if typed.reason else []))
+    typed_values = []
+    for editable in request.model.editable:
+        path = json_values.show_path(editable.path)
+        inputs = form_inputs.inputs(path, editable.field, json_values.look(request.model.content.value, editable.path))
+        now = [raw for each in form_inputs.refilled(inputs, typed.raws) for raw in form_inputs.shown_values(each)]
+        if now != [raw for each in inputs for raw in form_inputs.shown_values(each)]:
+            typed_values.append(
+                (characters.line(editable.field.label or path), characters.visible(" ".join(now)) or "–")
+            )
+    return (*typed_values, *([("Reason", characters.visible(typed.reason))] if typed.reason else []))

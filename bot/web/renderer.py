@@ -44,12 +44,12 @@ class Renderer:
 
     def page(self, template: str, *, status: int = 200, **view: Any) -> HTMLResponse:
         """Return the page of a template."""
-        made = self._environment.get_template(f"{template}.html").render(**view)
-        return HTMLResponse(made, status, media_type=_TYPE)
+        html = self._environment.get_template(f"{template}.html").render(**view)
+        return HTMLResponse(html, status, media_type=_TYPE)
 
-    def said(self, said: StatusPage) -> HTMLResponse:
+    def said(self, page: StatusPage) -> HTMLResponse:
         """Return the page that says what happened, and what to do now."""
-        return self.page("said", status=said.status, said=said)
+        return self.page("said", status=page.status, said=page)
 
 
 def _static(at: SiteUrls, name: str) -> str:

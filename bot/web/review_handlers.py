@@ -92,21 +92,21 @@ def about(request: str) -> str:
 class ReviewHandlers:
     """The handlers of the page."""
 
-    def __init__(self, held: RequestContext) -> None:
-        self._context = held
+    def __init__(self, context: RequestContext) -> None:
+        self._context = context
 
     async def follow(self, request: Request) -> Response:
         """Follow the link in an email: the token moves from the address into a cookie. Nothing is written."""
         token = request.path_params["token"]
         link = await self._context.service.identity.link(token)
-        asks = await self._context.service.identity.attention_link(token) if link is None else None
-        found = link or asks
-        if found is None:
+        attention_link = await self._context.service.identity.attention_link(token) if link is None else None
+        opened = link or attention_link
+        if opened is None:
             return self._context.said(status_pages.barred(AccessRefused.UNKNOWN_LINK, self._context.at))
         at = self._context.at
-        path = at.review(found.request) if isinstance(found, Link) else at.attention(found.run)
+        path = at.review(opened.request) if isinstance(opened, Link) else at.attention(opened.run)
         answer = self._context.to(path)
-        left = found.until - self._context.clock.now()
+        left = opened.until - self._context.clock.now()
         self._context.view(answer, path, token, lasts=max(left, SHORT))
         return answer
 
@@ -153,34 +153,34 @@ class ReviewHandlers:
 
     async def _asked_back(self, request: Request, sent: SubmittedReview) -> Response | None:
         """Return the page to fix errors or to confirm, or None if the form can decide."""
-        asked = sent.visit.request
-        if sent.verdict is Verdict.REJECT or asked.model.state is not RequestState.PENDING:
+        view = sent.visit.request
+        if sent.verdict is Verdict.REJECT or view.model.state is not RequestState.PENDING:
             return None
         if sent.wrong:
             return await self._again(request, sent.visit, _typed(sent.form, wrong=sent.wrong))
-        if not asked.confirm or form_data.text(sent.form, "confirmed") == asked.model.digest:
+        if not view.confirm or form_data.text(sent.form, "confirmed") == view.model.digest:
             return None
 
-        question = characters.visible(asked.confirm)
+        question = characters.visible(view.confirm)
 
-        def made() -> Response:
+        def build_page() -> Response:
             return self._context.form(
                 "confirm",
                 request,
-                about(asked.id),
+                about(view.id),
                 salt=sent.salt,
                 visit=sent.visit,
                 masked=user_agents.masked(sent.visit.address),
                 question=question,
-                title=characters.line(asked.title),
-                label=_label(asked),
-                edits=outcome.proposed_changes(asked, sent.edits),
+                title=characters.line(view.title),
+                label=_label(view),
+                edits=outcome.proposed_changes(view, sent.edits),
                 reason=sent.typed.reason,
-                digest=asked.model.digest,
+                digest=view.model.digest,
                 carried=[(n, v) for n, v in sent.form.multi_items() if n not in _OWN and isinstance(v, str)],
             )
 
-        return await off_loop(made)
+        return await off_loop(build_page)
 
     async def _decided(self, request: Request, sent: SubmittedReview) -> Response:
         answer = await self._context.service.engine.decide(sent.command)
@@ -198,8 +198,8 @@ class ReviewHandlers:
         answer = await self._context.service.identity.ask_code(AskCode(decide=sent.command, holder=holder, label=label))
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
-        kept = {**form_data.content_values(sent.form), "reason": (sent.typed.reason,)}
-        self._context.drafts.keep(holder, sent.visit.request.id, FormDraft(kept, sent.visit.request.model.digest))
+        contents = {**form_data.content_values(sent.form), "reason": (sent.typed.reason,)}
+        self._context.drafts.keep(holder, sent.visit.request.id, FormDraft(contents, sent.visit.request.model.digest))
         return self._context.to(self._context.at.code(answer.challenge))
 
     async def _refused(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
@@ -263,7 +263,7 @@ class ReviewHandlers:
         had: tuple[tuple[str, str], ...] = (),
         status: int = 200,
     ) -> Response:
-        def made() -> Response:
+        def build_page() -> Response:
             shown = review_view.review(visit.request, visit.run, visit.together, typed)
             return self._context.form(
                 "review",
@@ -280,7 +280,7 @@ class ReviewHandlers:
                 had_typed=had,
             )
 
-        return await off_loop(made)
+        return await off_loop(build_page)
 
     async def closed(
         self, visit: ReviewVisit, *, notice: str = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
@@ -290,7 +290,7 @@ class ReviewHandlers:
         To the holder of a link, which may have been forwarded by then, it shows no more than that.
         """
 
-        def made() -> Response:
+        def build_page() -> Response:
             shown = review_view.review(visit.request, visit.run, visit.together)
             decision = visit.request.decision
             return self._context.pages.page(
@@ -304,12 +304,12 @@ class ReviewHandlers:
                     visit.request,
                     mine=visit.remembered and decision is not None and decision.person.id == visit.person.id,
                 ),
-                changed=[one for one in shown.content if one.before is not None],
+                changed=[field for field in shown.content if field.before is not None],
                 notice_text=notice,
                 had_typed=had,
             )
 
-        return await off_loop(made)
+        return await off_loop(build_page)
 
 
 _BACK: Final = "This is what you had typed. Nothing was decided yet."

@@ -55,7 +55,7 @@ class ShownField:
     @property
     def is_group(self) -> bool:
         """Whether it has several inputs, which then need a common label."""
-        return len(self.inputs) > 1 or any(one.kind in ("radio", "checkbox") for one in self.inputs)
+        return len(self.inputs) > 1 or any(input_.kind in ("radio", "checkbox") for input_ in self.inputs)
 
     @property
     def focus(self) -> str:
@@ -67,7 +67,7 @@ class ShownField:
     def described(self) -> str:
         """The ids of the texts that describe it to a screen reader."""
         parts = [*(["hint"] if self.hints else []), *(["marked"] if self.marked else [])]
-        return " ".join(f"{self.id}-{one}" for one in [*parts, *(["error"] if self.error else [])])
+        return " ".join(f"{self.id}-{part}" for part in [*parts, *(["error"] if self.error else [])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +98,18 @@ class Review:
 
     @property
     def is_editable(self) -> bool:
-        return any(one.inputs for one in self.content)
+        return any(field.inputs for field in self.content)
 
     @property
     def parts(self) -> list[list[ShownField]]:
         """The content in its order, grouped into runs of fields to read and fields to change."""
-        return [list(group) for _, group in groupby(self.content, key=lambda one: bool(one.inputs))]
+        return [list(group) for _, group in groupby(self.content, key=lambda field: bool(field.inputs))]
 
     @property
     def errors(self) -> tuple[tuple[str, str], ...]:
         """Return the errors for the top of the page, each with the id of its input."""
-        found = [(one.focus, one.error) for one in self.content if one.error and one.inputs]
-        return (*found, *([("reason", self.reason_error)] if self.reason_error else []))
+        errors = [(field.focus, field.error) for field in self.content if field.error and field.inputs]
+        return (*errors, *([("reason", self.reason_error)] if self.reason_error else []))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,31 +162,35 @@ def _reason_hint(request: RequestView) -> str:
 def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
     """Return the content in its order; of an open request with inputs for what may be changed."""
     pending = request.decision is None and request.model.closed_at is None
-    editable = {json_values.show_path(one.path): one for one in request.model.editable} if pending else {}
+    editable = (
+        {json_values.show_path(editable_value.path): editable_value for editable_value in request.model.editable}
+        if pending
+        else {}
+    )
     room, wrong = MOST_EDITABLE, typed.wrong or {}
-    for one in request_content.content_fields(request):
-        found = editable.get(one.path) if one.editable else None
-        shown = ShownField(path=one.path, label=one.label, text=one.text, before=one.before)
-        if found is None:
+    for field in request_content.content_fields(request):
+        editable_value = editable.get(field.path) if field.editable else None
+        shown = ShownField(path=field.path, label=field.label, text=field.text, before=field.before)
+        if editable_value is None:
             yield shown
             continue
-        value = json_values.look(request.model.content.value, found.path)
-        made = form_inputs.inputs(one.path, found.field, value)
-        room -= sum(len(text.encode()) for each in made for text in each.values)
+        value = json_values.look(request.model.content.value, editable_value.path)
+        inputs = form_inputs.inputs(field.path, editable_value.field, value)
+        room -= sum(len(text.encode()) for each in inputs for text in each.values)
         if room < 0:
             yield ShownField(
-                path=one.path, label=one.label, text=one.text, hints=("This is too long to be edited here.",)
+                path=field.path, label=field.label, text=field.text, hints=("This is too long to be edited here.",)
             )
             continue
         yield ShownField(
-            path=one.path,
-            label=one.label,
-            text=one.text,
-            inputs=form_inputs.refilled(made, typed.raws),
-            is_optional=not found.field.required and found.field.blank != "keep",
-            hints=(*_named(request, found.field, value), *hints(found.field, value, made)),
+            path=field.path,
+            label=field.label,
+            text=field.text,
+            inputs=form_inputs.refilled(inputs, typed.raws),
+            is_optional=not editable_value.field.required and editable_value.field.blank != "keep",
+            hints=(*_named(request, editable_value.field, value), *hints(editable_value.field, value, inputs)),
             marked=marked(value),
-            error=characters.visible(wrong[one.path]) if one.path in wrong else None,
+            error=characters.visible(wrong[field.path]) if field.path in wrong else None,
         )
 
 
@@ -202,26 +206,26 @@ def marked(value: Value) -> tuple[str, ...]:
     spelled, around = [*text.replace("\r\n", "  ").replace("\n", " ")], _around(places, len(text))
     for at in places:
         spelled[at] = characters.visible(text[at])
-    found, shown = list[str](), 0
+    excerpts, shown = list[str](), 0
     for first, last in around[:_MOST_MARKED]:
         # An excerpt continues where the last one ended; otherwise it begins and ends between two characters.
         start = shown if first <= shown else boundary(text, first)
         shown = max(last - _AROUND + 1, boundary(text, last)) if last < len(text) else len(text)
-        found.append(f"{'…' if start else ''}{''.join(spelled[start:shown])}{'…' if shown < len(text) else ''}")
+        excerpts.append(f"{'…' if start else ''}{''.join(spelled[start:shown])}{'…' if shown < len(text) else ''}")
     left = sum(1 for at in places if at >= shown)
-    return (*found, f"… and {left:,} more.") if left else tuple(found)
+    return (*excerpts, f"… and {left:,} more.") if left else tuple(excerpts)
 
 
 def _around(places: Sequence[int], length: int) -> list[tuple[int, int]]:
     """Return the short stretches of text that show all of these places with their surroundings."""
-    found = list[tuple[int, int]]()
+    stretches = list[tuple[int, int]]()
     for at in places:
         first, last = max(0, at - _AROUND), min(length, at + _AROUND)
-        if found and first <= found[-1][1] and last - found[-1][0] <= _EXCERPT:
-            found[-1] = found[-1][0], last
-        elif not found or at >= found[-1][1]:
-            found.append((max(first, found[-1][1]) if found else first, last))
-    return found
+        if stretches and first <= stretches[-1][1] and last - stretches[-1][0] <= _EXCERPT:
+            stretches[-1] = stretches[-1][0], last
+        elif not stretches or at >= stretches[-1][1]:
+            stretches.append((max(first, stretches[-1][1]) if stretches else first, last))
+    return stretches
 
 
 def _named(request: RequestView, field: Field, value: Value) -> Iterator[str]:
@@ -230,28 +234,34 @@ def _named(request: RequestView, field: Field, value: Value) -> Iterator[str]:
         yield f"Now {request_content.show_in(request, field, value)}."
 
 
-def hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:
+def hints(field: Field, value: Value, inputs: Sequence[Input]) -> Iterator[str]:
     """Yield the hints for filling in a field."""
     if field.help:
         yield characters.visible(field.help)
     yield from _bounds(field)
-    long = value if isinstance(value, str) else made[0].value
-    if made[0].kind == "textarea" and len(long) >= _COUNTED:
+    long = value if isinstance(value, str) else inputs[0].value
+    if inputs[0].kind == "textarea" and len(long) >= _COUNTED:
         yield f"It came with {len(long):,} characters."
     if field.max_length is not None:
         yield f"At most {field.max_length:,} characters."
-    if field.type is FieldType.DATETIME and made[0].kind == "text":
+    if field.type is FieldType.DATETIME and inputs[0].kind == "text":
         yield "Like 2026-03-02 09:30 UTC."
     if field.type is FieldType.PERSON:
         yield "An email address."
     if field.type is FieldType.JSON:
         yield "Written as JSON."
-    if made[0].kind == "checkbox" and value not in (None, []) and not any(one.chosen for one in made[0].choices):
+    if (
+        inputs[0].kind == "checkbox"
+        and value not in (None, [])
+        and not any(choice.chosen for choice in inputs[0].choices)
+    ):
         yield f"Now {characters.line(request_content.show(field, value))}; whatever you choose replaces it."
 
 
 def _bounds(field: Field) -> Iterator[str]:
-    low, high = (None if one is None else fields.show(_PLAIN.get(field.type, field.type), one) for one in _ends(field))
+    low, high = (
+        None if bound is None else fields.show(_PLAIN.get(field.type, field.type), bound) for bound in _ends(field)
+    )
     if low is not None and high is not None:
         yield f"From {low} to {high}."
     elif low is not None:
@@ -271,6 +281,6 @@ def _ends(field: Field) -> tuple[Value, Value]:
 def edits(request: RequestView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the changes in the form, and sentences about errors, by dotted path. Without changes it is an approval."""
     editable = request.model.editable
-    found, errors = form_inputs.read_edits(requests.editable_fields(editable, request.model.content.value), raws)
-    labels = {json_values.show_path(place.path): place.field.label for place in editable}
-    return found, {path: about(labels[path] or path, predicate) for path, predicate in errors.items()}
+    changes, errors = form_inputs.read_edits(requests.editable_fields(editable, request.model.content.value), raws)
+    labels = {json_values.show_path(editable_value.path): editable_value.field.label for editable_value in editable}
+    return changes, {path: about(labels[path] or path, predicate) for path, predicate in errors.items()}

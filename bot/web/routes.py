@@ -137,11 +137,11 @@ def _plain_routes() -> Iterator[Route]:
 
 
 def _error_pages(pages: Renderer) -> Callable[[Request, Exception], Awaitable[Response]]:
-    known = {404: status_pages.NOT_FOUND, 405: status_pages.WRONG_METHOD, 413: status_pages.TOO_LARGE}
+    pages_by_status = {404: status_pages.NOT_FOUND, 405: status_pages.WRONG_METHOD, 413: status_pages.TOO_LARGE}
 
     async def refuse(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        response = pages.said(known.get(error.status_code, status_pages.UNREADABLE))
+        response = pages.said(pages_by_status.get(error.status_code, status_pages.UNREADABLE))
         response.headers.update(error.headers or {})
         return response
 

@@ -48,7 +48,7 @@ def inputs(run: RunView | None, people: People) -> tuple[tuple[str, str], ...]:
 
 def steps(run: RunView | None, people: People) -> tuple[HistoryStep, ...]:
     """Return the steps of the run with their states."""
-    return tuple(_step(one, people) for one in run.steps) if run else ()
+    return tuple(_step(step, people) for step in run.steps) if run else ()
 
 
 def values(values: Mapping[str, Value], people: People) -> Iterator[tuple[str, str]]:
@@ -74,10 +74,12 @@ def history(
 ) -> Iterator[tuple[datetime | None, str]]:
     if run is not None:
         yield run.started_at, f"{characters.line(run.requester.label)} started run {run.id}."
-    for one in earlier:
-        if one.id != request.id and one.model.deadlines.opened_at <= request.model.deadlines.opened_at:
-            said = request_outcome.outcome(one) if one.model.closed_at else f"{request_outcome.headline(one)}."
-            yield one.model.deadlines.opened_at, f"{characters.line(one.title)}: {said}"
+    for other in earlier:
+        if other.id != request.id and other.model.deadlines.opened_at <= request.model.deadlines.opened_at:
+            sentence = (
+                request_outcome.outcome(other) if other.model.closed_at else f"{request_outcome.headline(other)}."
+            )
+            yield other.model.deadlines.opened_at, f"{characters.line(other.title)}: {sentence}"
     yield request.model.deadlines.opened_at, "This request was opened."
     if request.model.deadlines.first_shown_at is not None:
         yield request.model.deadlines.first_shown_at, "The request first reached an approver."

@@ -45,8 +45,8 @@ async def listening(
         async with http_server.running(
             site.app, sockets, http=protocol, backlog=_ACCEPTED_AT_ONCE, timeout_keep_alive=_KEPT_OPEN
         ):
-            for one in sockets:
-                one.listen(_BACKLOG)  # asyncio has set it to what it accepts at a time
+            for listener in sockets:
+                listener.listen(_BACKLOG)  # asyncio has set it to what it accepts at a time
             connections.sweep()
             try:
                 yield address
@@ -61,17 +61,17 @@ async def bound(host: str, port: int) -> list[socket.socket]:
     bound, error = list[socket.socket](), None
     try:
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as unknown:
         raise PortTaken(f"SIGNOFF_HOST: {host} is no address of this machine: {unknown}.") from None
-    for family, _, _, _, address in found:
+    for family, _, _, _, address in infos:
         try:
             bound.append(_listening_socket(family, address))
         except OSError as refused:
             error = refused
     if error is not None and not (bound and error.errno in _MISSING):
-        for one in bound:
-            one.close()
+        for listener in bound:
+            listener.close()
         raise _taken(host, port, error)
     return bound
 
@@ -87,16 +87,16 @@ def _taken(host: str, port: int, error: OSError) -> PortTaken:
 def _listening_socket(family: int, address: tuple[Any, ...]) -> socket.socket:
     # By its number: of a socket that does not say so itself, asyncio does not know that it is TCP, and leaves Nagle's
     # algorithm on, with which the second write of an answer waits 40 ms for the other side.
-    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind(address)
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
         # Listen now, and not when it is served: until then, another program could bind the port as well.
-        made.listen(_BACKLOG)
-        made.setblocking(False)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
     except OSError:
-        made.close()
+        listener.close()
         raise
-    return made
+    return listener

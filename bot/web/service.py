@@ -55,17 +55,17 @@ class ReviewService:
     async def visit(self, request: str, *, token: str | None, browser: str | None) -> ReviewVisit | AccessRefused:
         """Return the visit: of a remembered browser's person if they are an approver, or else of the link's holder."""
         # Read first: a change in between makes the page look older than it is, never newer.
-        standing = mark(await self.engine.revisions(request))
+        revisions = mark(await self.engine.revisions(request))
         around = await self.engine.request_in_run(request)
-        found = around[0] if around is not None else None
-        known = await self.identity.browser(browser) if browser else None
+        view = around[0] if around is not None else None
+        remembered = await self.identity.browser(browser) if browser else None
         link = await self.identity.link(token) if token else None
         barred = None
         holder: RememberedBrowser | Link | None = link
-        if found is not None and known is not None and _is_asked(found, known.person):
-            holder = known
+        if view is not None and remembered is not None and _is_asked(view, remembered.person):
+            holder = remembered
         else:
-            barred = _barred(found, known, link, token, request)
+            barred = _barred(view, remembered, link, token, request)
         if barred is not None:
             return barred
         assert around is not None
@@ -76,8 +76,8 @@ class ReviewService:
             together=around[2],
             person=holder.person,
             address=holder.address,
-            remembered=holder is known,
-            mark=standing,
+            remembered=holder is remembered,
+            mark=revisions,
             token=token if link is not None and link.request == request else None,
             browser=browser,
         )
@@ -92,7 +92,7 @@ class ReviewService:
     async def was_decided_by(self, request: RequestView, form: str) -> bool:
         """Return whether this very form decided the request."""
         story = await self.engine.story(request.run)
-        places = (one.content.get("place") for one in story if one.request == request.id and one.content)
+        places = (entry.content.get("place") for entry in story if entry.request == request.id and entry.content)
         return any(isinstance(place, dict) and place.get("form") == form for place in places)
 
     async def waiting(self, person: Person) -> list[RequestView]:
@@ -106,22 +106,22 @@ def mark(standing: tuple[int, int] | None) -> str:
 
 
 def _is_asked(request: RequestView, person: Person) -> bool:
-    return any(one.person.id == person.id for one in request.approvers)
+    return any(approver.person.id == person.id for approver in request.approvers)
 
 
 def _barred(
-    found: RequestView | None, known: RememberedBrowser | None, link: Link | None, token: str | None, request: str
+    view: RequestView | None, remembered: RememberedBrowser | None, link: Link | None, token: str | None, request: str
 ) -> AccessRefused | None:
     """Return the refusal. A visitor without a link or browser does not learn whether the request exists."""
     if link is None or link.request != request:
-        if known is not None:
-            return AccessRefused.NOT_AN_APPROVER if found is not None else AccessRefused.NOT_FOUND
+        if remembered is not None:
+            return AccessRefused.NOT_AN_APPROVER if view is not None else AccessRefused.NOT_FOUND
         return AccessRefused.UNKNOWN_LINK if token else AccessRefused.NO_WAY_IN
     if link.state is not LinkState.LIVE:
         return AccessRefused.EXPIRED_LINK if link.state is LinkState.EXPIRED else AccessRefused.REVOKED_LINK
-    if found is None:
+    if view is None:
         return AccessRefused.NOT_FOUND
-    return None if _is_asked(found, link.person) else AccessRefused.REASSIGNED
+    return None if _is_asked(view, link.person) else AccessRefused.REASSIGNED
 
 
 def decision(

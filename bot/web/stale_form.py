@@ -38,7 +38,7 @@ class Difference:
 
 def seen(content: Sequence[SeenContent]) -> str:
     """Return what the form carries, or an empty text if it would be too large."""
-    carried = json_values.dumps({one.path: [one.label, _short(one.text)] for one in content})
+    carried = json_values.dumps({field.path: [field.label, _short(field.text)] for field in content})
     return carried if len(carried) <= _MOST else ""
 
 
@@ -53,21 +53,21 @@ def differences(carried: str, now: Sequence[SeenContent]) -> tuple[Difference, .
     before = dict(_read(carried))
     if not before:
         return ()
-    after = {one.path: one for one in now}
+    after = {field.path: field for field in now}
     changed = [
-        Difference(one.label, before[path][1] if path in before else None, one.text)
-        for path, one in after.items()
-        if path not in before or before[path][1] != _short(one.text)
+        Difference(field.label, before[path][1] if path in before else None, field.text)
+        for path, field in after.items()
+        if path not in before or before[path][1] != _short(field.text)
     ]
     return (*changed, *(Difference(label, text, None) for path, (label, text) in before.items() if path not in after))
 
 
 def _read(carried: str) -> Iterator[tuple[str, tuple[str, str]]]:
     try:
-        found: Any = json_values.loads(carried)
+        fields: Any = json_values.loads(carried)
     except InvalidValue:
         return
-    for path, one in found.items() if isinstance(found, Mapping) else ():
-        match one:
+    for path, field in fields.items() if isinstance(fields, Mapping) else ():
+        match field:
             case [str(label), str(text)]:
                 yield path, (label, text)

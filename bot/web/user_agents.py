@@ -32,8 +32,8 @@ def browser(user_agent: str) -> str:
     return f"{_first(_BROWSERS, user_agent) or 'A browser'} on {_first(_SYSTEMS, user_agent) or 'an unknown system'}"
 
 
-def _first(known: Sequence[tuple[str, str]], text: str) -> str | None:
-    return next((name for mark, name in known if mark in text), None)
+def _first(names: Sequence[tuple[str, str]], text: str) -> str | None:
+    return next((name for mark, name in names if mark in text), None)
 
 
 def masked(address: str) -> str:

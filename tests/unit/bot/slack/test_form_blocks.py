@@ -467,7 +467,7 @@ def test_a_run_form_asks_the_inputs_and_reads_them_typed() -> None:
 def test_a_run_form_is_filled_with_the_values_of_the_command() -> None:
     refund = workflow({"to": "email"}, description="Pays money back.")
     given_values: dict[str, Value] = {"to": "sam@example.com"}
-    view = check_view(start_modal.run_form(refund, version=1, metadata=ModalRef(), given=given_values))
+    view = check_view(start_modal.run_form(refund, version=1, metadata=ModalRef(), typed=given_values))
     assert "Pays money back." in list(slack_rules.texts(view))
     assert view_state.read_inputs(slack_rules.untouched_state(view), refund.inputs, given_values) == (given_values, {})
 

@@ -144,7 +144,7 @@ def test_more_problems_than_fit_are_counted() -> None:
 def test_a_registered_workflow_is_shown_step_by_step_with_its_gates() -> None:
     workflow = load_workflow(FULL_WORKFLOW)
     view = check_view(
-        register_modal.registered_message(workflow, version=3, changed=True, asked={"pay": "Lee and Kim"})
+        register_modal.registered_message(workflow, version=3, changed=True, approvers={"pay": "Lee and Kim"})
     )
     view_text = all_text(view)
     for part in (
@@ -158,23 +158,23 @@ def test_a_registered_workflow_is_shown_step_by_step_with_its_gates() -> None:
         "/signoff run refund",
     ):
         assert part in view_text
-    assert "already" in all_text(register_modal.registered_message(workflow, version=3, changed=False, asked={}))
+    assert "already" in all_text(register_modal.registered_message(workflow, version=3, changed=False, approvers={}))
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_every_ready_made_workflow_can_be_shown(path: Path) -> None:
     workflow = load_workflow(path)
-    check_view(register_modal.registered_message(workflow, version=1, changed=True, asked={}))
-    check_message(command_messages.workflow(workflow, version=1, asked={}))
+    check_view(register_modal.registered_message(workflow, version=1, changed=True, approvers={}))
+    check_message(command_messages.workflow(workflow, version=1, approvers={}))
 
 
 def test_a_workflow_of_many_steps_says_how_many_are_not_shown() -> None:
     workflow = load_workflow(FULL_WORKFLOW)
     long_workflow = replace(workflow, steps=workflow.steps * 20)
-    message = check_message(command_messages.workflow(long_workflow, version=1, asked={}))
+    message = check_message(command_messages.workflow(long_workflow, version=1, approvers={}))
     assert "more steps." in all_text(message.blocks)
     long_titles = replace(workflow, steps=tuple(replace(step, title="x" * 3_000) for step in long_workflow.steps))
-    check_message(command_messages.workflow(long_titles, version=1, asked={"pay": "y" * 3_000}))
+    check_message(command_messages.workflow(long_titles, version=1, approvers={"pay": "y" * 3_000}))
 
 
 # -- lists and Home -----------------------------------------------------------------------------------------
