@@ -51,7 +51,7 @@ def workflows(views: Sequence[WorkflowView], *, command: str = "/signoff") -> Sl
 def workflow(
     workflow: Workflow, *, version: int, approvers: Mapping[str, str], command: str = "/signoff"
 ) -> SlackMessage:
-    """Return one workflow with its steps. `approvers`: the approvers of each step, where they are known before a run."""
+    """Return one workflow with its steps. `approvers`: by step, where they are known before a run."""
     title = f"{text_objects.clipped(text_objects.line(workflow.title), _ITEM)}, version {version}"
     start = text_objects.context([text_objects.plain(f"Start it: {command} run {workflow.name}")], block="start")
     return _message(title, [*register_modal.step_lines(workflow, approvers=approvers, version=version), start])

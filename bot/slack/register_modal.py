@@ -114,7 +114,7 @@ def registered_message(
     warnings: Sequence[str] = (),
     command: str = "/signoff",
 ) -> View:
-    """Return the registered workflow as numbered steps. `approvers`: the approvers of each step, where they are known."""
+    """Return the registered workflow as numbered steps. `approvers`: by step, where they are known."""
     replaced = f", in the place of version {version - 1}, which open runs keep" if version > 1 else ""
     sentence = (
         f"{workflow.title} is registered as version {version}{replaced}."

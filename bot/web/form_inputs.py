@@ -244,7 +244,10 @@ def shown_values(item: Input) -> tuple[str, ...]:
 
 
 def read_edits(fields: Iterable[tuple[str, Field, Value]], raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return the fields that were changed, and what is wrong as predicates, by path. `fields`: path, field and value of each."""
+    """Return the changed values, and an error predicate for each wrong field, by path.
+
+    `fields`: the path, the field and the present value of each.
+    """
     return forms.read_edits(fields, lambda path, field, current: entries(path, field, current, raws))
 
 
