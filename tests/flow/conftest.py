@@ -1,4 +1,4 @@
-"""What the tests of the commands and of the server share; a module that needs files in its installation adds them."""
+"""Fixtures of the tests of the commands and of the server. A module adds the files that its installation needs."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from tests.support.processes import Installation, create_installation
 
 @pytest.fixture
 def installation(tmp_path: Path, empty_database: bytes) -> Installation:
-    """An installation with an empty database."""
-    here = create_installation(tmp_path)
-    here.database.write_bytes(empty_database)
-    here.database.chmod(0o600)
-    return here
+    """Return an installation with an empty database."""
+    new_installation = create_installation(tmp_path)
+    new_installation.database.write_bytes(empty_database)
+    new_installation.database.chmod(0o600)
+    return new_installation
 
 
 @pytest.fixture
 def signoff(
     installation: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Commands]:
-    """The command `signoff` in that installation."""
+    """Yield the command `signoff` in that installation."""
     yield from commands(installation, capsys, monkeypatch)
 
 
 @pytest.fixture
 def http_service() -> Iterator[HttpService]:
-    """A service that workflows call, which counts the calls."""
-    with open_http_service() as counting:
-        yield counting
+    """Run a service that workflows call, and that records the calls."""
+    with open_http_service() as service:
+        yield service

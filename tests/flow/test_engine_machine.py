@@ -70,8 +70,9 @@ from engine.store.sqlite import SqliteStore
 from engine.system import EnvironmentSecrets
 from engine.worker.advance import Advancer, ClaimedEffect, wake
 from tests.support import stepwise_units
-from tests.support.fakes import ByEmail, Call, CountingIds, FakeClock, Fault, MailboxChannel, Message
-from tests.support.sample_workflows import SHAPES
+from tests.support.fakes import ByEmail, Call, CountingIds, FakeClock, Fault, MailboxChannel
+from tests.support.recording_channel import PostedCopy
+from tests.support.sample_workflows import SAMPLE_WORKFLOWS
 
 T = TypeVar("T")
 ORIGIN = Origin(surface="api")
@@ -160,7 +161,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.haunted: set[str] = set()
         self.keys: dict[str, str] = {}
         self.shape_of: dict[str, str] = {}
-        self.versions = dict.fromkeys(SHAPES, 1)
+        self.versions = dict.fromkeys(SAMPLE_WORKFLOWS, 1)
 
     def finish(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(coroutine)
@@ -188,15 +189,15 @@ class EngineMachine(RuleBasedStateMachine):
 
     @initialize()
     def register(self) -> None:
-        for shape in SHAPES.values():
-            command = Register(source=shape.source.encode(), actor=email("sam"), origin=ORIGIN)
+        for sample in SAMPLE_WORKFLOWS.values():
+            command = Register(source=sample.source.encode(), actor=email("sam"), origin=ORIGIN)
             assert self.finish(self.engine.register(command)) == Registered(
-                workflow=shape.name, version=1, changed=True
+                workflow=sample.name, version=1, changed=True
             )
 
     @precondition(lambda self: len(self.shape_of) < MAX_RUNS)
     @rule(
-        name=st.sampled_from(sorted(SHAPES)),
+        name=st.sampled_from(sorted(SAMPLE_WORKFLOWS)),
         amount=st.sampled_from([5, 500, 500]),
         key=st.sampled_from([None, None, None, "a", "b"]),
     )
@@ -213,11 +214,11 @@ class EngineMachine(RuleBasedStateMachine):
         if key is not None:
             self.keys[key] = answer.run
 
-    @rule(name=st.sampled_from(sorted(SHAPES)))
+    @rule(name=st.sampled_from(sorted(SAMPLE_WORKFLOWS)))
     def replace_the_workflow(self, name: str) -> None:
         """Runs that are open stay with the version they started with."""
         self.versions[name] += 1
-        source = f"# version {self.versions[name]}\n{SHAPES[name].source}".encode()
+        source = f"# version {self.versions[name]}\n{SAMPLE_WORKFLOWS[name].source}".encode()
         answer = self.finish(self.engine.register(Register(source=source, actor=email("sam"), origin=ORIGIN)))
         assert answer == Registered(workflow=name, version=self.versions[name], changed=True)
 
@@ -434,12 +435,12 @@ class EngineMachine(RuleBasedStateMachine):
         if claimed is None:
             return None
         effect, at = claimed.effect, (claimed.run, claimed.effect.step.id)
-        shape = SHAPES[self.shape_of[claimed.run]]
+        sample = SAMPLE_WORKFLOWS[self.shape_of[claimed.run]]
         assert claimed.run not in self.world.cancelled, "an effect was begun after a cancel was acknowledged"
-        if effect.step.id not in shape.repeatable:
+        if effect.step.id not in sample.repeatable:
             assert self.world.may_begin.get(at, True), f"{at} is begun again although it may have happened"
             self.world.may_begin[at] = False
-        if effect.step.id in shape.reviewed:
+        if effect.step.id in sample.reviewed:
             self._check_approved(claimed)
         seen = self.world.params.setdefault((*at, effect.visit), effect.params.value)
         assert seen == effect.params.value, "a later call of a visit has other parameters"
@@ -453,7 +454,10 @@ class EngineMachine(RuleBasedStateMachine):
             "SELECT * FROM request WHERE run = ? AND step = ? AND visit = ?", claimed.run, effect.step.id, effect.visit
         )
         inputs = json_values.loads(self.rows("SELECT inputs FROM run WHERE id = ?", claimed.run)[0][0])
-        if effect.step.id in SHAPES[self.shape_of[claimed.run]].conditional and cast(Any, inputs)["amount"] <= 100:
+        if (
+            effect.step.id in SAMPLE_WORKFLOWS[self.shape_of[claimed.run]].conditional
+            and cast(Any, inputs)["amount"] <= 100
+        ):
             assert not found
             return
         (row,) = found
@@ -467,7 +471,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert (row["state"], row["on_expiry"]) == ("expired", "continue")
             assert row["first_shown_at"] is not None
             copies = {one[0] for one in self.rows("SELECT id FROM delivery WHERE request = ?", row["id"])}
-            assert copies & {message.delivery for message in self.mailboxes.messages.values()}, "nobody was shown it"
+            assert copies & {message.delivery for message in self.mailboxes.posted.values()}, "nobody was shown it"
 
     @precondition(lambda self: self.jobs)
     @rule(draws=st.data(), ending=st.sampled_from(["done", "done", "refused", "final", "landed", "lost"]))
@@ -748,11 +752,11 @@ class EngineMachine(RuleBasedStateMachine):
                     assert len(seen) == 1 or copy["id"] in self.haunted, "one copy was posted twice"
                     assert all(one.card.actions for one in seen)
 
-    def _messages(self, delivery: str) -> list[Message]:
+    def _messages(self, delivery: str) -> list[PostedCopy]:
         """What lies in the mailbox of one copy, as far as anything could be done about it."""
         if delivery in self.haunted:
             return []
-        return [one for one in self.mailboxes.messages.values() if one.delivery == delivery]
+        return [one for one in self.mailboxes.posted.values() if one.delivery == delivery]
 
     def _stands_at(self, run: str) -> str:
         query = """

@@ -1,1 +1,1 @@
-"""What several tests share: fakes of the ports, and the real units on a real file without threads."""
+"""Code that several tests share: fakes of the ports, sample data, and environments that run parts of Signoff."""

@@ -1,4 +1,4 @@
-"""A directory of accounts and their email addresses, in which people come and go as a test says."""
+"""A directory of accounts and their email addresses, which a test can change at any time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def account(name: str) -> Address:
 
 
 class AccountDirectory:
-    """A directory of accounts and their email addresses, and everybody has mail too. `active`: by account."""
+    """A directory of accounts. `active` and `closed` have the email address of each account by its name."""
 
     def __init__(self, **active: str) -> None:
         self.active = dict(active)
@@ -28,9 +28,9 @@ class AccountDirectory:
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         if self.down:
             raise ChannelError("The directory does not answer.")
-        return {one: self._one(one) for one in references}
+        return {reference: self._resolution(reference) for reference in references}
 
-    def _one(self, reference: Reference) -> Resolution:
+    def _resolution(self, reference: Reference) -> Resolution:
         for users, standing in (self.active, None), (self.closed, "deactivated"):
             for user, email in users.items():
                 if reference.value in (user, email):

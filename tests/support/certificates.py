@@ -1,4 +1,4 @@
-"""Certificates for a mail server on loopback, made afresh."""
+"""Creates certificates for a mail server on loopback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.devtools.sandbox.mail.config import Security
 
 
 def encrypted_mail_config(folder: Path, security: Security, **more: Any) -> MailConfig:
-    """A mail server with a certificate for 127.0.0.1 and localhost; clients are to trust the file in `ca`."""
+    """Return the config of a mail server with a certificate for 127.0.0.1 and localhost. Clients must trust `ca`."""
     authority, stranger = trustme.CA(), trustme.CA()
     ca, right, wrong = folder / "ca.pem", folder / "server.pem", folder / "wrong.pem"
     authority.cert_pem.write_to_path(ca)

@@ -1,4 +1,4 @@
-"""The command `signoff` in the process of the test: its real entry, arguments in, exit code and output out."""
+"""Runs the command `signoff` inside the process of the test, through its real entry point."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.processes import CommandResult, Installation
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """Commands at one place."""
+    """Runs commands in one installation."""
 
     installation: Installation
     _capture: pytest.CaptureFixture[str]
@@ -24,7 +24,7 @@ class Commands:
     def __call__(self, *arguments: str | Path) -> CommandResult:
         """Run one command to its end."""
         try:
-            main([str(one) for one in arguments])
+            main([str(argument) for argument in arguments])
         except SystemExit as end:
             code = int(end.code or 0)
         out, err = self._capture.readouterr()
@@ -38,11 +38,11 @@ class Commands:
         return finished
 
     def json(self, *arguments: str | Path) -> Any:
-        """What a command that must succeed prints for programs."""
+        """Run a command that must succeed with `--json`, and return the parsed output."""
         return self.run_ok(*arguments, "--json").json
 
     def set(self, **settings: str) -> None:
-        """Change settings for the commands that follow; an empty one is off."""
+        """Change settings for the commands that follow. An empty value turns a setting off."""
         for name, value in settings.items():
             self._patch.setenv(f"SIGNOFF_{name.upper()}", value)
 
@@ -50,7 +50,7 @@ class Commands:
 def commands(
     installation: Installation, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch
 ) -> Iterator[Commands]:
-    """Commands that know nothing but the place."""
+    """Yield a `Commands` whose environment has only the settings of the installation."""
     with patch.context() as settings:
         for name, value in installation.environment.items():
             settings.setenv(name, value)

@@ -1,4 +1,4 @@
-"""A copy of a frozen value with some of its fields changed, whether it is a struct or a dataclass."""
+"""Copies a frozen struct or dataclass with some of its fields changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of docs/ as tests read them: sections, tables, fenced blocks."""
+"""Reads pages of docs/ for tests: their sections, tables and fenced blocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CODE = re.compile(r"`([^`]+)`")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block. `info` is what stands behind the fence, `line` where the fence is, `section` what it is under."""
+    """A fenced block: the `info` after the fence, the `line` of the fence, and the `section` that it is in."""
 
     info: str
     text: str
@@ -33,12 +33,12 @@ class Row:
         return self.cells[index]
 
     def code(self, index: int) -> tuple[str, ...]:
-        """What stands in code marks in one cell."""
+        """Return the texts in code marks in one cell."""
         return tuple(_CODE.findall(self.cells[index]))
 
 
 class Page:
-    """One page. Headings are known by their text, without code marks."""
+    """One page. A heading is named by its text, without code marks."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -52,13 +52,13 @@ class Page:
         return cls((DOCS / name).read_text(encoding="utf-8"))
 
     def tables(self, section: str) -> list[list[Row]]:
-        """The tables right under a heading, without their heads."""
-        found = [rows for name, rows in self._tables if name == section]
-        assert found, f"there is no table under {section!r}"
-        return found
+        """Return the tables directly under a heading, without their header rows."""
+        matching = [rows for name, rows in self._tables if name == section]
+        assert matching, f"there is no table under {section!r}"
+        return matching
 
     def table(self, section: str) -> list[Row]:
-        """The only table right under a heading."""
+        """Return the only table directly under a heading."""
         (rows,) = self.tables(section)
         return rows
 
@@ -71,9 +71,9 @@ class Page:
             if not line.startswith("|"):
                 self._keep(section, rows)
                 rows = []
-            if found := _HEADING.fullmatch(line):
-                section = found[2].replace("`", "")
-                self.headings.append((len(found[1]), section))
+            if heading := _HEADING.fullmatch(line):
+                section = heading[2].replace("`", "")
+                self.headings.append((len(heading[1]), section))
             elif line.startswith("|"):
                 rows.append(Row(tuple(cell.strip() for cell in line.strip("|").split("|"))))
             elif line.startswith("```"):
@@ -85,7 +85,7 @@ class Page:
             self._tables.append((section, rows[2:]))
 
     def _prose(self) -> Iterator[tuple[int, str]]:
-        """The lines outside of fenced blocks, and the lines that open one."""
+        """Yield the lines outside of fenced blocks, and the lines that open a block."""
         inside = False
         for number, line in enumerate(self.text.splitlines(), 1):
             if not inside or not line.startswith("```"):

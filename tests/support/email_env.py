@@ -1,4 +1,4 @@
-"""Cards and envelopes to make mails of, and a client to a mail server that says what it is told to."""
+"""Sample cards and envelopes of emails, a local mail server, and clients that send to it."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ ALERT_CARD = Card(kind=DeliveryKind.ALERT, title="Refund failed", facts=(("What 
 OUTCOME_CARD = Card(kind=DeliveryKind.OUTCOME, title="Refund: done", facts=(("Refund?", "Approved by Lee"),), run="r1")
 
 
-def envelope(**changed: Any) -> Envelope:
-    given = {"sender": SENDER, "to": MIA, "public_url": PUBLIC_URL, "delivery": "d1", "date": AT}
-    return Envelope(**{**given, **changed})
+def envelope(**changes: Any) -> Envelope:
+    defaults = {"sender": SENDER, "to": MIA, "public_url": PUBLIC_URL, "delivery": "d1", "date": AT}
+    return Envelope(**{**defaults, **changes})
 
 
 def text_of(mail: EmailMessage) -> str:
-    """The text part as it is read."""
+    """Return the text part of an email."""
     part = mail.get_body(("plain",))
     assert part is not None
     return str(part.get_content())
@@ -71,7 +71,7 @@ def html_of(mail: EmailMessage) -> str:
 
 
 class RecordingClient(SmtpClient):
-    """Sends nothing, and keeps what it was given."""
+    """Records emails instead of sending them."""
 
     def __init__(self) -> None:
         super().__init__(setting_values.parse_smtp_url("smtp://127.0.0.1"), local_name="example.com")
@@ -82,8 +82,8 @@ class RecordingClient(SmtpClient):
 
 
 def connections(running: RunningSandbox) -> int:
-    """How many are open."""
-    return len(running.mail._wires)  # noqa: SLF001 the handle does not tell
+    """Return the number of open connections of the mail server."""
+    return len(running.mail._wires)  # noqa: SLF001 the public interface does not have it
 
 
 @asynccontextmanager
@@ -103,7 +103,7 @@ async def client_to(running: RunningSandbox, *, ca: Path | None = None, **more: 
 
 
 class HtmlContent(HTMLParser):
-    """What a reader sees of HTML, where its links lead, and everything that would be fetched."""
+    """Parses HTML into the text that people see, its links, and its tags and attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -112,7 +112,7 @@ class HtmlContent(HTMLParser):
         self.attributes: set[str] = set()
         self._text: list[str] = []
         self._ended: str | None = None
-        """The tag that ended right before."""
+        """The end tag directly before, or None."""
         self.feed(html)
         self.close()
 

@@ -1,4 +1,4 @@
-"""The engine on a real file with its real threads; only the clock, the channel and one step type are played."""
+"""The engine on a real file with its real threads. Only the clock, the channels and one step type are fakes."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ from tests.support.recording_channel import RecordingChannel, RecordingEmailChan
 TERMINAL, WEB = Origin(surface="terminal"), Origin(surface="web")
 ANN, LEE, SAM = (Address("email", f"{name}@example.com") for name in ("ann", "lee", "sam"))
 PATIENCE = 3000
-"""Looks, a hundredth of a second apart, until a test that waits for something gives up."""
+"""How often `until` checks a condition, every hundredth of a second, before it fails."""
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that is going to be so."""
+    """Wait until the condition holds."""
     for _ in range(PATIENCE):
         if condition():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("it never came to be so")
+    raise AssertionError("the condition never held")
 
 
 class PlayedParams(BaseModel):
@@ -63,7 +63,7 @@ async def echo(params: PlayedParams, context: StepContext) -> Mapping[str, objec
 
 
 class PlayedStep(StepType[PlayedParams]):
-    """An effect that does what the test says. `again: true` makes it harmless to repeat."""
+    """A step type whose effect is the function `play`, which a test can replace. `again: true` makes it idempotent."""
 
     name: ClassVar[str] = "played"
     Params: ClassVar[type[BaseModel]] = PlayedParams
@@ -84,7 +84,7 @@ class PlayedStep(StepType[PlayedParams]):
 
 @dataclass(slots=True)
 class EngineEnv:
-    """The engine and whatever moves it, one unit at a time."""
+    """The engine with its runner, relay and identity, which a test runs one unit at a time."""
 
     path: Path
     store: SqliteStore
@@ -113,32 +113,32 @@ class EngineEnv:
         return view
 
     async def request(self, run: str) -> RequestView:
-        """The latest request of a run."""
+        """Return the latest request of a run."""
         return (await self.engine.requests_of_run(run))[-1]
 
-    async def approval_by_link(self, run: str, **held: Any) -> Decide:
-        """Return the approval that a page sends for Lee. `held`: what the browser has, and what else differs."""
-        asked = (await self.request(run)).model
-        plain = Decide(
-            request=asked.id,
+    async def approval_by_link(self, run: str, **changes: Any) -> Decide:
+        """Return the approval that a page sends for Lee. `changes` replace fields, such as the browser's secret."""
+        model = (await self.request(run)).model
+        approval = Decide(
+            request=model.id,
             verdict=Verdict.APPROVE,
             actor=LEE,
-            content_version=asked.content_version,
-            digest=asked.digest,
+            content_version=model.content_version,
+            digest=model.digest,
             origin=WEB,
             assurance=Assurance.LINK,
         )
-        return replace(plain, **held)
+        return replace(approval, **changes)
 
     async def decide(self, run: str, verdict: Verdict = Verdict.APPROVE, *, by: Address = LEE) -> Decided | Refusal:
-        asked = (await self.request(run)).model
+        model = (await self.request(run)).model
         return await self.engine.decide(
             Decide(
-                request=asked.id,
+                request=model.id,
                 verdict=verdict,
                 actor=by,
-                content_version=asked.content_version,
-                digest=asked.digest,
+                content_version=model.content_version,
+                digest=model.digest,
                 origin=TERMINAL,
                 assurance=Assurance.TERMINAL,
                 reason="because",
@@ -146,14 +146,14 @@ class EngineEnv:
         )
 
     async def deliver(self) -> int:
-        """Deliver what is due now, each once; how many that were."""
+        """Deliver every copy that is due now once, and return how many there were."""
         due = [work.id for work in await self.engine.due(self.clock.now()) if work.kind == "deliver"]
-        for one in due:
-            await self.relay.deliver(one)
+        for delivery in due:
+            await self.relay.deliver(delivery)
         return len(due)
 
     async def settle(self) -> None:
-        """Do whatever is due now until nothing is."""
+        """Do all work that is due now, until none is left."""
         units = {"advance": self.runner.advance, "deliver": self.relay.deliver, "process_due": self.engine.process_due}
         while works := await self.engine.due(self.clock.now()):
             for work in works:
@@ -163,12 +163,12 @@ class EngineEnv:
         self.clock.pass_time(timedelta(**delta))
 
     async def kinds(self, run: str) -> list[str]:
-        """The story of a run, by the kinds of its entries."""
+        """Return the kinds of the audit entries of a run."""
         return [entry.kind for entry in await self.engine.story(run)]
 
 
 def plain(store: SqliteStore) -> Store:
-    """Return the store as it is, for `house`."""
+    """Return the store itself, as the default of `wraps`."""
     return store
 
 
@@ -187,15 +187,15 @@ async def open_engine(
     busy_seconds: float = 5.0,
     wraps: Callable[[SqliteStore], Store] = plain,
 ) -> AsyncIterator[EngineEnv]:
-    """A house on the file at `path`, as its only owner; a file that is not there yet is an empty database."""
+    """Open an engine that owns the file at `path`. A missing file is created as an empty database."""
     stepwise_units.copy_empty_database(path)
     clock, channel, played = clock or FakeClock(), channel or RecordingChannel(), PlayedStep()
     kinds: dict[str, StepType[Any]] = dict(steps or {"set": SetStep(), "wait": WaitStep(), "played": played})
     with schema.owned(path, clock=clock, ids=RandomIds(), busy_seconds=busy_seconds) as store:
         environment = {f"SIGNOFF_SECRET_{name}": value for name, value in (secrets or {}).items()}
-        known = EnvironmentSecrets(environment)
+        resolver = EnvironmentSecrets(environment)
         known_people = directory or people_reached_by(reached_by)
-        advancer = Advancer(kinds=kinds, directory=known_people, secrets=known)
+        advancer = Advancer(kinds=kinds, directory=known_people, secrets=resolver)
         rendered: list[DeliveryContent] = []
 
         def render(copy: DeliveryContent | CodeDelivery) -> Card:
@@ -203,21 +203,21 @@ async def open_engine(
                 rendered.append(copy)
             return card.card(copy)
 
-        used = wraps(store)
-        engine, codes, mail = Engine(used, advancer), Codes(b"k" * MIN_KEY), RecordingEmailChannel()
+        store_in_use = wraps(store)
+        engine, codes, mail = Engine(store_in_use, advancer), Codes(b"k" * MIN_KEY), RecordingEmailChannel()
         yield EngineEnv(
             path,
             store,
             engine,
             Runner(
-                used,
+                store_in_use,
                 advancer,
                 steps=kinds,
-                secrets=known,
+                secrets=resolver,
                 renew_seconds=renew_seconds,
             ),
             Relay(
-                used,
+                store_in_use,
                 channels={"recording": channel, "email": mail},
                 directory=known_people,
                 render=render,
@@ -236,4 +236,4 @@ async def open_engine(
 
 
 class UnexpectedError(SignoffError):
-    """An exception that nobody promised."""
+    """An exception that no interface documents."""

@@ -1,10 +1,9 @@
-"""Fakes of the ports: a clock that is set, ids that count, a step type that only records, a channel with faults."""
+"""Fakes of the ports: a clock that tests move, ids that count up, a step type, directories and a faulty channel."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -16,12 +15,13 @@ from engine.fields import Field
 from engine.json_values import Value
 from engine.ports import Resolution, Route, StepContext, StepType
 from engine.references import Reference
+from tests.support.recording_channel import PostedCopy
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 class FakeClock:
-    """Stands still until it is told to move."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self, at: datetime = START) -> None:
         self.at = at
@@ -34,7 +34,7 @@ class FakeClock:
 
 
 class CountingIds:
-    """The ids of one test, in the order in which they were asked for."""
+    """Creates the ids of one test by counting up."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -62,7 +62,10 @@ class CallParams(BaseModel):
 
 
 class Call(StepType[CallParams]):
-    """An effect. The machine performs it, so `run` is only what a runner would call. Repeatable if `to` says so."""
+    """A step type with an effect. It is idempotent if `to` is `nowhere`.
+
+    The state machine test performs the effect itself, so only a real runner calls `run`.
+    """
 
     name: ClassVar[str] = "call"
     Params: ClassVar[type[BaseModel]] = CallParams
@@ -82,7 +85,7 @@ class Call(StepType[CallParams]):
 
 
 class KnownPeople:
-    """A directory with nothing to look up. `routes`: the ways to a person, by their first email address."""
+    """A directory that looks nothing up. `routes` returns the routes to a person by their first email address."""
 
     def __init__(self, routes: Callable[[str], Sequence[Route]]) -> None:
         self._routes = routes
@@ -101,43 +104,29 @@ class KnownPeople:
 
 
 def people_reached_by(channel: str) -> KnownPeople:
-    """Everybody is reached through this channel alone."""
+    """Return a directory in which everyone is reached only through this channel."""
     return KnownPeople(lambda email: [Route(channel, email)])
 
 
 class ByEmail(KnownPeople):
-    """Everybody has a mailbox, except those at `unreachable.example`."""
+    """A directory in which everyone has a mailbox, except people at `unreachable.example`."""
 
     def __init__(self) -> None:
         super().__init__(lambda email: [] if email.endswith("@unreachable.example") else [Route("mailbox", email)])
 
 
 Fault = Literal["none", "refused", "dead", "lost", "landed"]
-"""What becomes of a call: it works; fails; fails for good; is lost or lands, and the caller cannot tell."""
-
-
-@dataclass
-class Message:
-    """A copy in somebody's mailbox, as it looks now."""
-
-    id: str
-    address: str
-    delivery: str
-    cards: list[Card] = field(default_factory=list)
-
-    @property
-    def card(self) -> Card:
-        return self.cards[-1]
+"""The result of a call: it works, fails, fails permanently, or is lost or lands while the caller sees an error."""
 
 
 class MailboxChannel:
-    """A channel whose next call does what `fault` says; `pause` is awaited before it does."""
+    """A channel whose next call fails as `fault` says. It awaits `pause` first."""
 
     name = "mailbox"
 
     def __init__(self, pause: Callable[[], Awaitable[None]]) -> None:
         self.fault: Fault = "none"
-        self.messages: dict[str, Message] = {}
+        self.posted: dict[str, PostedCopy] = {}
         self._pause = pause
 
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
@@ -146,17 +135,12 @@ class MailboxChannel:
             raise ChannelError("The mailbox refused it.", permanent=self.fault == "dead")
         if self.fault == "lost":
             raise ChannelError("The line went dead.", outcome_unknown=True)
-        message = self._post(address, delivery) if receipt is None else self.messages[receipt.data["id"]]
-        message.cards.append(card)
+        key = receipt.data["id"] if receipt is not None else f"m{len(self.posted) + 1}"
+        self.posted.setdefault(key, PostedCopy(address, delivery)).cards.append(card)
         if self.fault == "landed":
             raise ChannelError("The line went dead.", outcome_unknown=True)
-        return Receipt({"id": message.id})
+        return Receipt({"id": key})
 
     async def find(self, *, address: str, delivery: str) -> Receipt | None:
-        found = [message for message in self.messages.values() if message.delivery == delivery]
-        return Receipt({"id": found[-1].id}) if found else None
-
-    def _post(self, address: str, delivery: str) -> Message:
-        message = Message(f"m{len(self.messages) + 1}", address, delivery)
-        self.messages[message.id] = message
-        return message
+        keys = [key for key, copy in self.posted.items() if copy.delivery == delivery]
+        return Receipt({"id": keys[-1]}) if keys else None

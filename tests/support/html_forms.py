@@ -1,7 +1,7 @@
-"""A page as a browser understands it: its forms, and what it would send of them if nobody touched anything.
+"""Parses a page as a browser does: its forms, and the values that the browser submits if no one changes them.
 
-Only what the round trip of a value depends on: line ends of the source, the newline after `<textarea>`, what inputs of
-one line do to their value, and the line ends that are sent. Held against Chromium in tests/browser.
+It covers only what the round trip of a value depends on: line ends of the source, the newline after `<textarea>`, how
+one-line inputs change their value, and the line ends that are sent. tests/browser compares it with Chromium.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ class Form:
     """Name, value, text."""
 
     def with_(self, **changes: str) -> list[tuple[str, str]]:
-        """The fields, some of them with other values."""
+        """Return the fields, some of them with other values."""
         changed = dict(changes)
-        kept = [(name, changed.pop(name, value)) for name, value in self.fields]
-        return [*kept, *changed.items()]
+        fields = [(name, changed.pop(name, value)) for name, value in self.fields]
+        return [*fields, *changed.items()]
 
 
 @dataclass
 class Page:
-    """`text`: all that is to be read. `ids` and `labels`: for what refers to what."""
+    """A parsed page. `text` is everything that people can read; `ids` has the attributes of elements by their id."""
 
     title: str = ""
     headings: list[str] = field(default_factory=list)
@@ -47,9 +47,9 @@ class Page:
 
 
 def read(source: str) -> Page:
-    """The page of this source."""
+    """Parse the source of a page."""
     parser = _Parser()
-    # What every browser does before it reads anything.
+    # Browsers normalize line ends before they parse.
     parser.feed(source.replace("\r\n", "\n").replace("\r", "\n"))
     parser.close()
     parser.page.text = re.sub(r"[ \n\t]+", " ", parser.page.text)
@@ -66,72 +66,72 @@ class _Parser(HTMLParser):
         self._select: tuple[str, str | None, str | None] | None = None
         self._inside: list[str] = []
         self._button: tuple[str, str] | None = None
-        self._said = ""
+        self._text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: _nul(value or "") for name, value in attrs}
-        if "id" in given:
-            self.page.ids[given["id"]] = {"tag": tag, **given}
-        if tag == "a" and "href" in given:
-            self.page.links.append(given["href"])
+        attributes = {name: _replace_nul(value or "") for name, value in attrs}
+        if "id" in attributes:
+            self.page.ids[attributes["id"]] = {"tag": tag, **attributes}
+        if tag == "a" and "href" in attributes:
+            self.page.links.append(attributes["href"])
         if tag == "form":
-            self._form = Form(given["action"], given.get("enctype", "application/x-www-form-urlencoded"))
+            self._form = Form(attributes["action"], attributes.get("enctype", "application/x-www-form-urlencoded"))
             self.page.forms.append(self._form)
         if self._form is not None:
-            self._control(tag, given)
+            self._control(tag, attributes)
         if tag in ("h1", "h2", "title", "button"):
-            self._said = ""
+            self._text = ""
 
-    def _control(self, tag: str, given: dict[str, str]) -> None:
+    def _control(self, tag: str, attributes: dict[str, str]) -> None:
         assert self._form is not None
         if tag == "input":
-            kind = given.get("type", "text")
-            if kind in ("radio", "checkbox") and "checked" not in given:
+            kind = attributes.get("type", "text")
+            if kind in ("radio", "checkbox") and "checked" not in attributes:
                 return
-            self._form.fields.append((given["name"], _sent(given.get("value", ""), kind)))
+            self._form.fields.append((attributes["name"], _submitted(attributes.get("value", ""), kind)))
         elif tag == "textarea":
-            self._area, self._name = [], given["name"]
+            self._area, self._name = [], attributes["name"]
         elif tag == "select":
-            self._select = (given["name"], None, None)
+            self._select = (attributes["name"], None, None)
         elif tag == "option" and self._select is not None:
-            name, first, chosen = self._select
-            value = given["value"]
-            self._select = (name, value if first is None else first, value if "selected" in given else chosen)
+            name, first, selected = self._select
+            value = attributes["value"]
+            self._select = (name, value if first is None else first, value if "selected" in attributes else selected)
         elif tag == "button":
-            self._button = (given.get("name", ""), given.get("value", ""))
+            self._button = (attributes.get("name", ""), attributes.get("value", ""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea" and self._area is not None and self._form is not None:
             text = "".join(self._area)
-            self._form.fields.append((self._name, _sent(text.removeprefix("\n"), "textarea")))
+            self._form.fields.append((self._name, _submitted(text.removeprefix("\n"), "textarea")))
             self._area = None
         elif tag == "select" and self._select is not None and self._form is not None:
-            name, first, chosen = self._select
-            self._form.fields.append((name, chosen if chosen is not None else first or ""))
+            name, first, selected = self._select
+            self._form.fields.append((name, selected if selected is not None else first or ""))
             self._select = None
         elif tag == "button" and self._button is not None and self._form is not None:
-            self._form.buttons.append((*self._button, " ".join(self._said.split())))
+            self._form.buttons.append((*self._button, " ".join(self._text.split())))
             self._button = None
         elif tag == "form":
             self._form = None
         elif tag in ("h1", "h2"):
-            self.page.headings.append(" ".join(self._said.split()))
+            self.page.headings.append(" ".join(self._text.split()))
         elif tag == "title":
-            self.page.title = " ".join(self._said.split())
+            self.page.title = " ".join(self._text.split())
 
     def handle_data(self, data: str) -> None:
-        data = _nul(data)
+        data = _replace_nul(data)
         if self._area is not None:
             self._area.append(data)
         self.page.text += data
-        self._said += data
+        self._text += data
 
 
-def _nul(text: str) -> str:
+def _replace_nul(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _sent(value: str, kind: str) -> str:
+def _submitted(value: str, kind: str) -> str:
     if kind in _ONE_LINE:
         value = value.replace("\n", "").replace("\r", "")
     if kind in _TRIMMED:

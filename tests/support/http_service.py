@@ -1,4 +1,4 @@
-"""The outside world of a workflow: an HTTP server on loopback that counts every call that reaches it."""
+"""An HTTP service on loopback that workflows call, and that records every call."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from typing import Any
 from engine.system import SystemClock
 
 PATIENCE = 60.0
-"""Seconds until a test that waits for something gives up: only so that nothing hangs."""
+"""Seconds after which a test that waits for something fails, so that no test hangs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One call that arrived whole."""
+    """One call that arrived completely."""
 
     key: str
     body: Any
     at: datetime
     path: str = ""
-    """As it stood on the wire, query included."""
+    """The path as it was sent, with the query."""
 
     @property
     def run(self) -> str:
@@ -34,19 +34,19 @@ class Post:
 
 @dataclass
 class HttpService:
-    """What arrived, and how the next answers are. `delay` gives seconds before an answer; `status` its status."""
+    """The calls that arrived, and how the service answers: after `delay` seconds, with `status`."""
 
     url: str = ""
     status: int = 200
     delay: Callable[[], float] = lambda: 0.0
     posts: list[Post] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=threading.Event)
-    """Cleared: answers are held back until it is set again, or until the test ends."""
+    """While this is cleared, the service delays its answers until it is set again or the test ends."""
     closing: threading.Event = field(default_factory=threading.Event)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def count(self, run: str) -> int:
-        """How often the effect of this run happened."""
+        """Return how often the effect of this run happened."""
         with self.changed:
             return sum(post.run == run for post in self.posts)
 
@@ -57,38 +57,38 @@ class HttpService:
                 f"{len(self.posts)} calls arrived"
             )
 
-    def arrived(self, post: Post) -> int:
+    def add(self, post: Post) -> int:
         with self.changed:
             self.posts.append(post)
             self.changed.notify_all()
             return len(self.posts)
 
 
-def _handler(effects: HttpService) -> type[BaseHTTPRequestHandler]:
+def _handler(service: HttpService) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
             if len(raw) < int(self.headers["Content-Length"]):
-                return  # the caller died while it spoke
+                return  # the caller died while it sent its request
             key = self.headers.get("Idempotency-Key", "")
-            number = effects.arrived(Post(key, json.loads(raw or b"null"), SystemClock().now(), self.path))
-            effects.closing.wait(effects.delay())
-            while not effects.may_answer.wait(0.05) and not effects.closing.is_set():
+            number = service.add(Post(key, json.loads(raw or b"null"), SystemClock().now(), self.path))
+            service.closing.wait(service.delay())
+            while not service.may_answer.wait(0.05) and not service.closing.is_set():
                 pass
             self.answer({"receipt": number})
 
         def answer(self, body: Any) -> None:
             raw = json.dumps(body).encode()
-            self.send_response(effects.status)
+            self.send_response(service.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
             self.wfile.write(raw)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: the test says what happened."""
+            """Log nothing."""
 
     return Handler
 
@@ -97,22 +97,22 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that was killed is what these tests are about."""
+        """Ignore errors of the connection, because these tests kill callers."""
 
 
 @contextmanager
 def open_http_service() -> Iterator[HttpService]:
-    """A counting server for as long as the body runs."""
-    counting = HttpService()
-    counting.may_answer.set()
-    server = _Server(("127.0.0.1", 0), _handler(counting))
-    counting.url = f"http://127.0.0.1:{server.server_address[1]}"
+    """Run the service while the body runs."""
+    service = HttpService()
+    service.may_answer.set()
+    server = _Server(("127.0.0.1", 0), _handler(service))
+    service.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="effects")
     thread.start()
     try:
-        yield counting
+        yield service
     finally:
-        counting.closing.set()
+        service.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -1,4 +1,4 @@
-"""Real processes of the command `signoff`, with a home and a database of their own."""
+"""Runs the command `signoff` in real processes, with a home folder and a database of their own."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ steps:
     with: {text: Hello}
 """
 
-_KEPT = ("LANG", "LC_ALL", "TMPDIR")
+_INHERITED = ("LANG", "LC_ALL", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What a command came to."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -41,7 +41,7 @@ class CommandResult:
 
     @property
     def output(self) -> str:
-        """All that it printed, however it was wrapped."""
+        """Return everything that the command printed, on one line."""
         return " ".join((self.out + self.err).split())
 
     @property
@@ -51,7 +51,7 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A home folder, a database and settings: everything that a process of Signoff knows of the world."""
+    """A home folder, a database and settings: everything that a process of Signoff depends on."""
 
     folder: Path
     database: Path
@@ -59,15 +59,14 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        # A width that no sentence of a test reaches.
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         return {
-            **kept,
+            **inherited,
             "HOME": str(self.folder),
             "PATH": os.defpath,
             "PYTHONUTF8": "1",
             "PYTHONWARNINGS": "error",
-            # Nobody beyond this machine is called, and to read whom it trusts takes a tenth of each start.
+            # Tests call only this machine, and loading the trusted certificates would slow down each start.
             "SSL_CERT_FILE": os.devnull,
             "SIGNOFF_DATABASE_URL": f"sqlite:///{self.database}",
             "SIGNOFF_OPERATOR": OPERATOR,
@@ -76,7 +75,7 @@ class Installation:
         }
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        """A command that the test goes on beside."""
+        """Start a command without waiting for its end."""
         return subprocess.Popen(
             [str(SIGNOFF), *map(str, arguments)],
             cwd=self.folder,
@@ -88,7 +87,7 @@ class Installation:
         )
 
     def run(self, *arguments: str | Path, stdin: str = "") -> CommandResult:
-        """A command, to its end."""
+        """Run a command to its end."""
         finished = subprocess.run(
             [str(SIGNOFF), *map(str, arguments)],
             cwd=self.folder,
@@ -103,14 +102,14 @@ class Installation:
         return CommandResult(finished.returncode, finished.stdout, finished.stderr)
 
     def write(self, name: str, text: str) -> Path:
-        """A file in the folder."""
+        """Write a file into the folder."""
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         return path
 
 
 def create_installation(folder: Path, **settings: str) -> Installation:
-    """A place in this folder, with these settings beside the usual ones (`SIGNOFF_` is put before their names)."""
+    """Create an installation in this folder with additional settings, named without the prefix `SIGNOFF_`."""
     return Installation(
         folder, folder / "signoff.db", {f"SIGNOFF_{name.upper()}": value for name, value in settings.items()}
     )
@@ -134,34 +133,34 @@ class Server:
             self._lines.append(line)
             if line.startswith("Commands on this machine"):
                 self._ready.set()
-        # It has ended: nobody need wait any longer.
+        # The process has ended, so `wait_until_ready` must not wait any longer.
         self._ready.set()
 
     def wait_until_ready(self) -> Server:
-        """Wait until it answers commands."""
+        """Wait until the server takes commands."""
         assert self._ready.wait(PATIENCE), self.output
         assert "reach it at" in self.output, self.output
         return self
 
     @property
     def output(self) -> str:
-        """All that it printed so far."""
+        """Return everything that the server printed so far."""
         return "".join(self._lines)
 
     @property
     def socket(self) -> Path:
-        """Where it says that it listens."""
-        found = re.search(r"reach it at (.+\.sock)", self.output)
-        assert found, self.output
-        return Path(found[1])
+        """Return the path of the socket that the server printed."""
+        match = re.search(r"reach it at (.+\.sock)", self.output)
+        assert match, self.output
+        return Path(match[1])
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send it a signal, and wait for its end."""
+        """Send the server a signal, wait for its end, and return its exit code."""
         self.process.send_signal(number)
         return self.wait()
 
     def kill(self) -> None:
-        """End it between one instruction and the next."""
+        """Kill the server with SIGKILL."""
         self.stop(signal.SIGKILL)
 
     def wait(self) -> int:
@@ -176,7 +175,7 @@ class Server:
 
 @contextmanager
 def serving(installation: Installation) -> Iterator[Server]:
-    """A server that answers while the body runs."""
+    """Run a server while the body runs."""
     server = Server(installation)
     try:
         yield server.wait_until_ready()

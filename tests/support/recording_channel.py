@@ -1,4 +1,4 @@
-"""A channel that remembers what it showed, fails when told to, and complains of what a real one would not bear."""
+"""A channel that records its copies, fails as a test says, and lists calls that a real channel must never get."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPEN.set()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What becomes of one call. `landed`: the copy is there all the same. `gate`: the call waits for it first."""
+    """The fault of one call. With `landed`, the copy is posted all the same. The call waits for `gate` first."""
 
     error: BaseException | None = None
     landed: bool = False
@@ -25,7 +25,7 @@ class Fault:
 
 @dataclass(slots=True)
 class PostedCopy:
-    """A copy as it stands at its address; `cards` are its states, the latest last."""
+    """A copy at its address. `cards` are its states, the latest last."""
 
     address: str
     delivery: str
@@ -37,7 +37,7 @@ class PostedCopy:
 
 
 class RecordingEmailChannel:
-    """A channel like mail: its copies carry links, and nobody can look whether one arrived."""
+    """A channel like email: its copies carry links, and it cannot check whether a copy arrived."""
 
     name = "email"
     carries_links: ClassVar[Literal[True]] = True
@@ -49,12 +49,15 @@ class RecordingEmailChannel:
         return await self.channel.show(address=address, card=card, receipt=receipt, delivery=delivery)
 
     def to(self, address: str, kind: DeliveryKind) -> list[Card]:
-        """What came to the address, as it was when it came, the oldest first."""
-        return [one.cards[0] for one in self.channel.of(address) if one.cards[0].kind is kind]
+        """Return the first cards of the copies at an address, oldest first."""
+        return [copy.cards[0] for copy in self.channel.of(address) if copy.cards[0].kind is kind]
 
 
 class RecordingChannel:
-    """`posted` by the id that receipts carry. `complaints`: what the caller did wrong; a test ends with none."""
+    """Records the copies in `posted`, by the id in their receipts, and mistakes of the caller in `complaints`.
+
+    Every test must end without complaints.
+    """
 
     name = "recording"
 
@@ -68,16 +71,16 @@ class RecordingChannel:
         self._busy: set[str] = set()
 
     def queue_faults(self, *faults: Fault) -> None:
-        """What becomes of the next calls of `show`, one after the other."""
+        """Make the next calls of `show` fail with these faults, one after the other."""
         self._faults.extend(faults)
 
     def queue_find_errors(self, *errors: ChannelError) -> None:
-        """How the next calls of `find` fail."""
+        """Make the next calls of `find` fail with these errors."""
         self._look_errors.extend(errors)
 
     def of(self, address: str) -> list[PostedCopy]:
-        """The copies at an address, oldest first."""
-        return [one for one in self.posted.values() if one.address == address]
+        """Return the copies at an address, oldest first."""
+        return [copy for copy in self.posted.values() if copy.address == address]
 
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
         self.calls += 1
@@ -90,17 +93,17 @@ class RecordingChannel:
             self._busy.discard(delivery)
         if fault.error is not None and not fault.landed:
             raise fault.error
-        shown = self._put(address, card, receipt, delivery)
+        new_receipt = self._put(address, card, receipt, delivery)
         if fault.error is not None:
             raise fault.error
-        return shown
+        return new_receipt
 
     async def find(self, *, address: str, delivery: str) -> Receipt | None:
         self.find_calls += 1
         if self._look_errors:
             raise self._look_errors.popleft()
-        for key, one in self.posted.items():
-            if (one.address, one.delivery) == (address, delivery):
+        for key, copy in self.posted.items():
+            if (copy.address, copy.delivery) == (address, delivery):
                 return Receipt({"id": key})
         return None
 
@@ -115,11 +118,11 @@ class RecordingChannel:
         if card.state is not None and card.actions:
             self.complaints.append(f"{delivery} is closed and can still be clicked")
         if receipt is None:
-            if any(one.delivery == delivery for one in self.posted.values()):
+            if any(other.delivery == delivery for other in self.posted.values()):
                 self.complaints.append(f"{delivery} is posted a second time")
             return
-        known = self.posted.get(receipt.data.get("id", ""))
-        if known is None:
+        copy = self.posted.get(receipt.data.get("id", ""))
+        if copy is None:
             self.complaints.append(f"{delivery} edits a copy that never was: {dict(receipt.data)}")
-        elif (known.address, known.delivery) != (address, delivery):
-            self.complaints.append(f"{delivery} edits the copy of {known.delivery}")
+        elif (copy.address, copy.delivery) != (address, delivery):
+            self.complaints.append(f"{delivery} edits the copy of {copy.delivery}")

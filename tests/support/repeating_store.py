@@ -1,6 +1,6 @@
-"""A store that does to units what every database but one file with one writer does: it runs them again.
+"""A store that runs each unit twice, as a database with several writers may do, and rolls the first run back.
 
-Each unit runs twice, and the first time is taken back; nothing is remembered from one unit to the next.
+The memory of transactions is empty at the start of each run of a unit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class RepeatingStore:
-    """A `Store` over another one."""
+    """A `Store` that wraps another one."""
 
     def __init__(self, inner: Store) -> None:
         self._inner = inner
@@ -36,11 +36,11 @@ class RepeatingStore:
 def _twice(unit: Callable[[Tx], T]) -> Callable[[Tx], T]:
     def repeated(tx: Tx) -> T:
         tx.connection.execute(text("SAVEPOINT first")).close()
-        unit(_beginning(tx))  # what it raises, the store undoes
+        unit(_fresh_transaction(tx))  # the store rolls back if this raises
         tx.connection.renew()
         tx.connection.execute(text("ROLLBACK TO first")).close()
         tx.connection.execute(text("RELEASE first")).close()
-        again = _beginning(tx)
+        again = _fresh_transaction(tx)
         result = unit(again)
         for work in again.works:
             tx.enqueue(work)
@@ -52,5 +52,5 @@ def _twice(unit: Callable[[Tx], T]) -> Callable[[Tx], T]:
     return repeated
 
 
-def _beginning(tx: Tx) -> Tx:
+def _fresh_transaction(tx: Tx) -> Tx:
     return Tx(tx.connection, now=tx.now, ids=tx.ids)

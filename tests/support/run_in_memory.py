@@ -1,4 +1,4 @@
-"""A run without a store: what the plan says is carried over from walk to walk, as the tables would."""
+"""Runs the state machine without a store: each transition is kept in memory, as the tables would keep it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def load(steps: str) -> Workflow:
 
 @dataclass
 class RunInMemory:
-    """One run, moved from stop to stop."""
+    """One run that a test moves forward."""
 
     workflow: Workflow
     state: RunState
@@ -53,18 +53,20 @@ class RunInMemory:
 
     @classmethod
     def of(cls, steps: str, **inputs: Value) -> RunInMemory:
-        given: dict[str, Value] = {"amount": None, "any": None, **inputs}
-        state = RunState(id="r1", status=RunStatus.RUNNING, cursor=0, inputs=given, requester="Ann", started_at=START)
+        all_inputs: dict[str, Value] = {"amount": None, "any": None, **inputs}
+        state = RunState(
+            id="r1", status=RunStatus.RUNNING, cursor=0, inputs=all_inputs, requester="Ann", started_at=START
+        )
         return cls(load(steps), state)
 
     def proceed(self, *, may_run_effects: bool = True) -> Progress:
-        return self._moved(runs.proceed(self.workflow, self.state, now=self.now, may_run_effects=may_run_effects))
+        return self._apply(runs.proceed(self.workflow, self.state, now=self.now, may_run_effects=may_run_effects))
 
     def record(self, outcome: Outcome) -> Progress:
-        return self._moved(runs.record(self.workflow, self.state, outcome, now=self.now))
+        return self._apply(runs.record(self.workflow, self.state, outcome, now=self.now))
 
     def resume(self, answer: ResumeAnswer, **output: Value) -> Progress:
-        return self._moved(runs.resume(self.workflow, self.state, answer, output=output, now=self.now))
+        return self._apply(runs.resume(self.workflow, self.state, answer, output=output, now=self.now))
 
     def pass_time(self, **delta: float) -> None:
         self.now += timedelta(**delta)
@@ -102,7 +104,7 @@ class RunInMemory:
         assert self.last is not None
         return [event.kind for event in self.last.events]
 
-    def _moved(self, progress: Progress) -> Progress:
+    def _apply(self, progress: Progress) -> Progress:
         visits = {**self.state.visits, **{visit.step: visit for visit in progress.visits}}
         self.state = replace_fields(
             self.state, status=progress.status, cursor=progress.cursor, visits=visits, review=None
@@ -112,7 +114,7 @@ class RunInMemory:
 
 
 def request_of(opening: Opening, **changes: Any) -> Request:
-    """The request that this opening becomes, read back from its stored form."""
+    """Return the request that this opening becomes, with its content read back from its stored form."""
     request = Request(
         id="q1",
         workspace="default",
@@ -132,10 +134,10 @@ def request_of(opening: Opening, **changes: Any) -> Request:
 
 
 def opening_of(step: str, **inputs: Value) -> Opening:
-    """The opening of a workflow's first and only step."""
-    journey = RunInMemory.of(step, **inputs)
-    journey.proceed()
-    return journey.opening
+    """Return the opening of the gate of a workflow with only this step."""
+    run = RunInMemory.of(step, **inputs)
+    run.proceed()
+    return run.opening
 
 
 def command(request: Request, **changes: Any) -> Decide:
@@ -152,6 +154,6 @@ def command(request: Request, **changes: Any) -> Decide:
 
 
 def decide(request: Request, *, person: Person | None = LEE, now: datetime = START, **changes: Any) -> Any:
-    """The ruling or refusal; `changes` are of the command."""
+    """Decide a request, and return the ruling or the refusal. `changes` replace fields of the command."""
     kind = KINDS[request.subject.uses]
     return requests.decide(request, command(request, **changes), kind=kind, person=person, now=now)

@@ -1,4 +1,4 @@
-"""Workflows of the machine: every kind of gate, effect, failure and sleep in few lines each."""
+"""Workflows for the state machine test, which have every kind of gate, effect, failure and wait."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SampleWorkflow:
-    """`repeatable`: its effects that may be repeated. `conditional`: gated steps whose gate opens above 100 only."""
+    """A workflow. `repeatable` are its effects that may be repeated; the gates of `conditional` open only above 100."""
 
     name: str
     source: str
     repeatable: frozenset[str] = frozenset()
     conditional: frozenset[str] = frozenset()
     reviewed: frozenset[str] = frozenset()
-    """Effects that people review before they happen."""
+    """The effects that people review before they happen."""
 
 
 PAY = SampleWorkflow(
@@ -100,4 +100,4 @@ steps:
     reviewed=frozenset({"act"}),
 )
 
-SHAPES = {shape.name: shape for shape in (PAY, LENIENT, TWO)}
+SAMPLE_WORKFLOWS = {sample.name: sample for sample in (PAY, LENIENT, TWO)}

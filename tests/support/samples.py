@@ -1,4 +1,4 @@
-"""Cards, requests, runs and fields for tests; and hypothesis strategies for hostile ones."""
+"""Sample cards, requests, runs and fields for tests, and hypothesis strategies that generate hostile ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ACTIONS = (
 
 
 def card(**changes: Any) -> Card:
-    whole = Card(
+    base = Card(
         kind=DeliveryKind.REQUEST,
         title="Pay 90 EUR back?",
         facts=(
@@ -57,7 +57,7 @@ def card(**changes: Any) -> Card:
         content_version=1,
         digest=DIGEST,
     )
-    return replace_fields(whole, **changes)
+    return replace_fields(base, **changes)
 
 
 def closed_card(**changes: Any) -> Card:
@@ -69,10 +69,13 @@ def parse_field(declaration: object) -> Field:
 
 
 def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: Any) -> RequestView:
-    """A request with these fields: declaration and value by name. Other changes go to the view or to `asked`."""
+    """Return a request with these fields, given as declaration and value by name.
+
+    Other changes replace fields of the view, of its request or of its deadlines.
+    """
     fields = {"subject": ("text", "Hello")} if fields is None else fields
     subject = Subject(workflow="refund", hash="h", run="run1", step="pay", visit=1, uses="http", at=ReviewPoint.BEFORE)
-    asked = Request(
+    sample = Request(
         id="req1",
         workspace="default",
         subject=subject,
@@ -80,7 +83,7 @@ def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: An
         rev=1,
         content_version=1,
         content=Params({name: value for name, (_, value) in fields.items()}),
-        editable=tuple(Editable((name,), parse_field(one)) for name, (one, _) in fields.items()),
+        editable=tuple(Editable((name,), parse_field(declaration)) for name, (declaration, _) in fields.items()),
         digest=DIGEST,
         approvers=(Approver(PERSON, "owner"),),
         reason_required=ReasonRequired.REJECT,
@@ -88,8 +91,8 @@ def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: An
     )
     clocks = {key: changes.pop(key) for key in list(changes) if key in Deadlines.__struct_fields__}
     inner = {key: changes.pop(key) for key in list(changes) if key in Request.__struct_fields__}
-    whole = RequestView(
-        model=replace_fields(asked, deadlines=replace_fields(asked.deadlines, **clocks), **inner),
+    view = RequestView(
+        model=replace_fields(sample, deadlines=replace_fields(sample.deadlines, **clocks), **inner),
         run="run1",
         run_status=RunStatus.WAITING,
         workflow="refund",
@@ -105,11 +108,11 @@ def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: An
         reject_label="Do not pay",
         decision=None,
     )
-    return replace_fields(whole, **changes)
+    return replace_fields(view, **changes)
 
 
 def run(**changes: Any) -> RunView:
-    whole = RunView(
+    base = RunView(
         id="run1",
         workspace="default",
         workflow="refund",
@@ -125,7 +128,7 @@ def run(**changes: Any) -> RunView:
         started_at=NOW,
         ended_at=None,
     )
-    return replace_fields(whole, **changes)
+    return replace_fields(base, **changes)
 
 
 # -- strategies ---------------------------------------------------------------------------------------------
@@ -242,7 +245,7 @@ VALUES: st.SearchStrategy[Value] = st.one_of(
         st.sampled_from(["EUR", "USD"]),
     ),
     st.lists(st.sampled_from(["red", "green", "b" * 200, "option 3", "option 9", "gone"]), unique=True).map(
-        lambda found: [*found]
+        lambda options: [*options]
     ),
     st.just({"a": [1, {"b": None}]}),
 )

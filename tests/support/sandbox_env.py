@@ -1,4 +1,4 @@
-"""The official clients on a sandbox, a tiny real Bolt app behind it, and short ways to write blocks."""
+"""Slack's official clients on a sandbox, a small real Bolt app, and helpers that build blocks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def client_of(slack: RunningSandbox, session: aiohttp.ClientSession, token: str 
 
 
 def bolt(slack: RunningSandbox, session: aiohttp.ClientSession) -> AsyncApp:
-    """An app without listeners. Its tasks must end before the test does: the listeners in these tests are short."""
+    """Return a Bolt app without listeners. Its tasks must end before the test, so listeners in tests are short."""
     return AsyncApp(
         client=client_of(slack, session), signing_secret=slack.app.signing_secret, process_before_response=True
     )
@@ -51,7 +51,7 @@ def bolt(slack: RunningSandbox, session: aiohttp.ClientSession) -> AsyncApp:
 
 @asynccontextmanager
 async def over_http(slack: RunningSandbox, app: AsyncApp) -> AsyncIterator[str]:
-    """The app behind a request URL."""
+    """Serve the app at a request URL, to which the sandbox delivers."""
 
     async def events(request: web.Request) -> web.StreamResponse:
         return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
@@ -63,7 +63,7 @@ async def over_http(slack: RunningSandbox, app: AsyncApp) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def served(handler: Any) -> AsyncIterator[str]:
-    """Any handler of POSTs, at an address."""
+    """Serve a handler of POST requests, and yield its address."""
     async with AsyncExitStack() as stack:
         application = web.Application()
         application.add_routes([web.post("/slack/events", handler)])
@@ -97,17 +97,17 @@ def field(element: dict[str, Any], *, block_id: str = "field", label: str = "Rea
 
 
 def modal(*blocks: dict[str, Any], **more: Any) -> dict[str, Any]:
-    given = {"title": plain("Edit"), "submit": plain("Save"), "callback_id": "edit", **more}
-    return {"type": "modal", "blocks": list(blocks), **given}
+    keys = {"title": plain("Edit"), "submit": plain("Save"), "callback_id": "edit", **more}
+    return {"type": "modal", "blocks": list(blocks), **keys}
 
 
 def conforms(value: Any, root: str) -> None:
-    """Fails unless Slack's official types allow it."""
+    """Raise an error unless the value has the official Slack type `root`."""
     Draft7Validator({**SCHEMA, "$ref": f"#/definitions/{root}"}).validate(value)
 
 
 async def error_of(call: Any) -> str:
-    """The error that a call fails with."""
+    """Return the error code of a call that must fail."""
     with pytest.raises(SlackApiError) as raised:
         await call
     return str(raised.value.response["error"])

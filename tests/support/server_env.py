@@ -1,4 +1,4 @@
-"""The whole server without Slack: real mail to a real SMTP server, and its pages over real HTTP."""
+"""The whole server: real emails to a real SMTP server, pages over real HTTP, and Slack if a test wants it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CODE: Final = re.compile(r"^(?:\d{8}|\d{4}(?: \d{4}){3})$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class ServerEnv:
-    """A server, and the mail of the world."""
+    """A running server, and the sandbox with the mailboxes and the local Slack."""
 
     app: App
     sandbox: RunningSandbox
@@ -47,31 +47,31 @@ class ServerEnv:
         return started.run
 
     async def request(self, run: str) -> RequestView:
-        """The latest request of a run."""
+        """Return the latest request of a run."""
         return (await self.app.engine.requests_of_run(run))[-1]
 
     async def code(self, to: str = MIA, *, after: int = 0) -> str:
-        """The code in the newest mail; `after`: once there are more than so many."""
-        mails = await self.sandbox.mail.wait_for(to=to, subject="code", count=after + 1)
-        found = _CODE.search(mails[-1].text or "")
-        assert found is not None, mails[-1].text
-        return found[0]
+        """Return the code in the newest email. Wait until there are more than `after` emails with a code."""
+        emails = await self.sandbox.mail.wait_for(to=to, subject="code", count=after + 1)
+        match = _CODE.search(emails[-1].text or "")
+        assert match is not None, emails[-1].text
+        return match[0]
 
 
 def links(mail: ReceivedMail) -> list[str]:
-    """Every address in a mail, in its text or its HTML."""
-    found = [*_LINK.findall(mail.text or ""), *_LINK.findall((mail.html or "").replace("&amp;", "&"))]
-    return list(dict.fromkeys(one.rstrip(".,)") for one in found))
+    """Return every URL in an email, in its text or its HTML."""
+    urls = [*_LINK.findall(mail.text or ""), *_LINK.findall((mail.html or "").replace("&amp;", "&"))]
+    return list(dict.fromkeys(url.rstrip(".,)") for url in urls))
 
 
 @asynccontextmanager
 async def open_server(folder: Path, *, in_slack: bool = False) -> AsyncIterator[ServerEnv]:
-    """A server at work while the body runs. `in_slack`: there too, with none of Slack's limits in the way."""
+    """Run a server. With `in_slack`, it also serves the local Slack, whose rate limits are turned off."""
     database = stepwise_units.copy_empty_database(folder / "signoff.db")
     async with sandbox() as world:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        chosen = settings.load(
+        loaded = settings.load(
             {
                 "SIGNOFF_DATABASE_URL": f"sqlite:///{database}",
                 "SIGNOFF_SMTP_URL": world.mail.url,
@@ -84,10 +84,10 @@ async def open_server(folder: Path, *, in_slack: bool = False) -> AsyncIterator[
         world.rates.configure(multiplier=1000)
         world.app.request_url = f"{url}{PATH}" if in_slack else None
         options = AppOptions(
-            settings=chosen, environment={}, console=Console(quiet=True), slack_limiter=RateLimiter(multiplier=1000)
+            settings=loaded, environment={}, console=Console(quiet=True), slack_limiter=RateLimiter(multiplier=1000)
         )
-        async with app.open_server(options) as serving:
-            yield ServerEnv(serving, world, url)
+        async with app.open_server(options) as running_app:
+            yield ServerEnv(running_app, world, url)
 
 
 def _slack(world: RunningSandbox) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A whole bot on a local Slack: the real engine on a real file, and deliveries over signed HTTP or over a socket."""
+"""A whole bot on a local Slack: the real engine on a real file. Slack delivers over signed HTTP or over a socket."""
 
 from __future__ import annotations
 
@@ -169,9 +169,9 @@ class SlackEnv:
     async def start(self, workflow: str = "refund", *, by: str = "cleo", **inputs: Any) -> str:
         address = Address("slack", self.person(by).id)
         channel = self.slack.channel("general")
-        place = {"user": address.value, "channel": channel}
+        details = {"user": address.value, "channel": channel}
         answer = await self.engine.start(
-            Start(workflow=workflow, inputs=inputs, actor=address, origin=Origin(surface="slack", place=place))
+            Start(workflow=workflow, inputs=inputs, actor=address, origin=Origin(surface="slack", place=details))
         )
         assert isinstance(answer, Started)
         return answer.run
@@ -204,7 +204,7 @@ class SlackEnv:
         surface = self.bot.surface
         if surface is not None:
             async with asyncio.timeout(PATIENCE):
-                while not (surface.later.idle and surface.homes.idle):  # noqa: ASYNC110 what is waited for cannot be awaited
+                while not (surface.later.idle and surface.homes.idle):  # noqa: ASYNC110 there is no event to await
                     await asyncio.sleep(0.002)
 
     async def request(self, run: str) -> RequestView:
@@ -230,29 +230,29 @@ class SlackEnv:
         self.slack.time.advance(timedelta(**delta).total_seconds())
 
 
-def words(whole: Any) -> str:
+def words(payload: Any) -> str:
     """Return all texts in a payload, joined by blanks."""
-    if isinstance(whole, dict):
-        values: Sequence[Any] = [value for key, value in whole.items() if key not in ("type", "value", "block_id")]
+    if isinstance(payload, dict):
+        values: Sequence[Any] = [value for key, value in payload.items() if key not in ("type", "value", "block_id")]
         return " ".join(filter(None, map(words, values)))
-    if isinstance(whole, list):
-        return " ".join(filter(None, map(words, whole)))
-    return whole if isinstance(whole, str) else ""
+    if isinstance(payload, list):
+        return " ".join(filter(None, map(words, payload)))
+    return payload if isinstance(payload, str) else ""
 
 
 def copy_of(person: SimulatedPerson, title: str = "Refund 120 EUR?") -> dict[str, Any]:
     """Return the newest message of a request that a person sees."""
     return next(
-        one
-        for one in reversed(person.sees())
-        if one.get("blocks") and one["blocks"][0]["type"] == "header" and title in words(one["blocks"][0])
+        message
+        for message in reversed(person.sees())
+        if message.get("blocks") and message["blocks"][0]["type"] == "header" and title in words(message["blocks"][0])
     )
 
 
-def buttons(whole: dict[str, Any]) -> list[str]:
+def buttons(message: dict[str, Any]) -> list[str]:
     return [
         element["text"]["text"]
-        for block in whole["blocks"]
+        for block in message["blocks"]
         for element in [*block.get("elements", []), *filter(None, [block.get("accessory")])]
         if element.get("type") == "button"
     ]
@@ -265,7 +265,7 @@ def last_message_of(person: SimulatedPerson, channel: str | None = None) -> str:
 
 def ephemeral_texts(slack: RunningSandbox, person: SimulatedPerson) -> list[str]:
     """Return the texts of all ephemeral messages to a person, oldest first."""
-    return [words(one.blocks) for one in slack.world.ephemerals if one.seen_by == person.id]
+    return [words(message.blocks) for message in slack.world.ephemerals if message.seen_by == person.id]
 
 
 def expect_ok(ack: Ack | None) -> Ack:

@@ -1,4 +1,4 @@
-"""Slack's limits once more, written without a look at the code that is tested: lists everything wrong in a payload."""
+"""Checks payloads against Slack's limits, independently of the tested code, and lists every problem."""
 
 from __future__ import annotations
 
@@ -26,50 +26,50 @@ def length(text: str) -> int:
 
 
 def problems_of_message(text: str, blocks: list[dict[str, Any]], metadata: Any = None) -> list[str]:
-    found = list(_blocks(blocks, most=50, surface="message"))
-    total = sum(length(one) for one in texts(blocks))
+    problems = list(_blocks(blocks, most=50, surface="message"))
+    total = sum(length(shown_text) for shown_text in texts(blocks))
     if total >= 10_000:
-        found.append(f"{total} characters in one message")
+        problems.append(f"{total} characters in one message")
     if not text or length(text) > 4_000:
-        found.append(f"the fallback text has {length(text)} characters")
-    found += _mrkdwn(text)
-    found += missing_from_text(text, blocks)
+        problems.append(f"the fallback text has {length(text)} characters")
+    problems += _mrkdwn(text)
+    problems += missing_from_text(text, blocks)
     if metadata is not None and not (metadata.keys() == {"event_type", "event_payload"} and metadata["event_type"]):
-        found.append("metadata")
+        problems.append("metadata")
     json.dumps([text, blocks], ensure_ascii=False).encode()
-    return found
+    return problems
 
 
-_SAID_TOGETHER = 3_000
-"""Characters of blocks that all have to be said in `text`; of longer messages the end may be cut."""
+_REPEATED_CHARACTERS = 3_000
+"""The fallback text must repeat all blocks of up to this many characters; of longer messages it may cut the end."""
 _CUT = re.compile(r"…( \([\d,]+ more characters\))?$")
 
 
 def missing_from_text(text: str, blocks: list[dict[str, Any]]) -> list[str]:
-    """What the blocks say and the notification does not; what was cut in a block counts up to there."""
-    facts = [line for one in _facts(blocks) for line in one.split("\n")]
-    is_cut = any(one.startswith("Not everything fits here") for one in facts)
-    if is_cut or sum(length(html.escape(one)) + 8 for one in facts) > _SAID_TOGETHER:
+    """Return a problem for each text of the blocks that the fallback text lacks. A cut text counts up to the cut."""
+    facts = [line for text in _facts(blocks) for line in text.split("\n")]
+    is_cut = any(fact.startswith("Not everything fits here") for fact in facts)
+    if is_cut or sum(length(html.escape(fact)) + 8 for fact in facts) > _REPEATED_CHARACTERS:
         return []
-    said = _squeezed(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
-    wanted = [_squeezed(_CUT.sub("", one)) for one in facts]
-    return [f"not in the text: {one}" for one in wanted if one not in said]
+    message_text = _collapse_blanks(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    expected = [_collapse_blanks(_CUT.sub("", fact)) for fact in facts]
+    return [f"not in the text: {fact}" for fact in expected if fact not in message_text]
 
 
-def _squeezed(text: str) -> str:
+def _collapse_blanks(text: str) -> str:
     return " ".join(text.split())
 
 
 def _facts(part: Any) -> Iterator[str]:
-    """Every text that people see outside of buttons, without what only arranges it."""
+    """Yield every text that people see outside of buttons, without arrows and dashes."""
     if isinstance(part, list):
-        for one in part:
-            yield from _facts(one)
+        for item in part:
+            yield from _facts(item)
     elif isinstance(part, dict) and part.get("type") != "button":
-        told = part.get("text")
-        if isinstance(told, str):
-            parsed = re.sub(r"<!date\^[^|>]*\|([^>]*)>", r"\1", told) if part["type"] == "mrkdwn" else told
-            yield "" if told.strip() in ("→", "–") else parsed
+        text = part.get("text")
+        if isinstance(text, str):
+            parsed = re.sub(r"<!date\^[^|>]*\|([^>]*)>", r"\1", text) if part["type"] == "mrkdwn" else text
+            yield "" if text.strip() in ("→", "–") else parsed
         for value in part.values():
             if not isinstance(value, str):
                 yield from _facts(value)
@@ -78,26 +78,26 @@ def _facts(part: Any) -> Iterator[str]:
 def problems_of_view(view: dict[str, Any]) -> list[str]:
     home = view["type"] == "home"
     allowed = {"type", "callback_id", "blocks", "private_metadata"} | (set() if home else {"title", "submit", "close"})
-    found = [f"unknown key {key}" for key in view.keys() - allowed]
-    found += _blocks(view["blocks"], most=100, surface=view["type"])
+    problems = [f"unknown key {key}" for key in view.keys() - allowed]
+    problems += _blocks(view["blocks"], most=100, surface=view["type"])
     for key in "title", "submit", "close":
         if key in view:
-            found += _text(view[key], 24, key, only_plain=True)
+            problems += _text(view[key], 24, key, only_plain=True)
     if not home and "title" not in view:
-        found.append("no title")
+        problems.append("no title")
     if any(block["type"] == "input" for block in view["blocks"]) and "submit" not in view:
-        found.append("an input without submit")
+        problems.append("an input without submit")
     if len(view.get("private_metadata", "")) > 3_000 or len(view.get("callback_id", "")) > 255:
-        found.append("private_metadata or callback_id")
-    whole = json.dumps(view)
-    if len(whole) > 250_000:
-        found.append(f"the view has {len(whole)} bytes")
+        problems.append("private_metadata or callback_id")
+    encoded = json.dumps(view)
+    if len(encoded) > 250_000:
+        problems.append(f"the view has {len(encoded)} bytes")
     json.dumps(view, ensure_ascii=False).encode()
-    return found
+    return problems
 
 
 def texts(part: Any) -> Iterator[str]:
-    """Every text that people see."""
+    """Yield every text that people see."""
     if isinstance(part, dict):
         for key, value in part.items():
             if key in ("text", "fallback") and isinstance(value, str):
@@ -105,20 +105,20 @@ def texts(part: Any) -> Iterator[str]:
             else:
                 yield from texts(value)
     elif isinstance(part, list):
-        for one in part:
-            yield from texts(one)
+        for item in part:
+            yield from texts(item)
 
 
 def parsed_texts(part: Any) -> Iterator[str]:
-    """Every text that Slack reads as mrkdwn."""
+    """Yield every text that Slack parses as mrkdwn."""
     if isinstance(part, dict):
         if part.get("type") == "mrkdwn":
             yield part["text"]
         for value in part.values():
             yield from parsed_texts(value)
     elif isinstance(part, list):
-        for one in part:
-            yield from parsed_texts(one)
+        for item in part:
+            yield from parsed_texts(item)
 
 
 def _blocks(blocks: list[dict[str, Any]], *, most: int, surface: str) -> Iterator[str]:
@@ -129,7 +129,7 @@ def _blocks(blocks: list[dict[str, Any]], *, most: int, surface: str) -> Iterato
         yield "a block_id twice"
     for block in blocks:
         name = block.get("block_id")
-        # Slack gives an id to a block without one, a new one at each update; forms are read by theirs.
+        # Slack gives a block without an id a new one at each update, so a form needs ids of its own.
         is_named_by_slack = surface == "message" and "block_id" not in block
         if not is_named_by_slack and not (isinstance(name, str) and 1 <= len(name) <= 255):
             yield f"block_id {name!r}"
@@ -185,28 +185,28 @@ def _rich(block: dict[str, Any]) -> Iterator[str]:
 
 
 def _own_lines(part: dict[str, Any]) -> Iterator[str]:
-    """Outside of a quote every line begins with a label of ours, whatever the data says."""
+    """Yield a problem if data begins a line outside of a quote, where every line must begin with one of our labels."""
     texts = [element["text"] for element in part["elements"] if element["type"] == "text"]
-    if part["type"] == "rich_text_section" and any("\n" in one for one in texts if one != "\n"):
+    if part["type"] == "rich_text_section" and any("\n" in content for content in texts if content != "\n"):
         yield "lines from data outside of a quote"
 
 
-def _text(text: dict[str, Any], most: int, what: str, *, only_plain: bool = False) -> Iterator[str]:
+def _text(text: dict[str, Any], most: int, name: str, *, only_plain: bool = False) -> Iterator[str]:
     if text["type"] not in TEXT_KINDS or (only_plain and text["type"] != "plain_text"):
-        yield f"{what} is {text['type']}"
+        yield f"{name} is {text['type']}"
     if not 1 <= length(text["text"]) <= most:
-        yield f"{what} has {length(text['text'])} characters"
+        yield f"{name} has {length(text['text'])} characters"
     if text["type"] == "plain_text":
         if text.keys() - {"type", "text", "emoji"}:
-            yield f"{what} has {sorted(text)}"
+            yield f"{name} has {sorted(text)}"
     else:
         if text.get("verbatim") is not True:
-            yield f"{what} is not verbatim"
+            yield f"{name} is not verbatim"
         yield from _mrkdwn(text["text"])
 
 
 def _mrkdwn(text: str) -> Iterator[str]:
-    """Nothing but dates of our own may be parsed."""
+    """Yield a problem if Slack would parse anything but our own dates."""
     rest = re.sub(r"<!date\^\d+\^[^<>|^]+\|[^<>|]+>", "", text)
     if "<" in rest or ">" in rest or re.search(r"&(?!amp;|lt;|gt;)", rest):
         yield f"not escaped: {text[:200]!r}"
@@ -257,7 +257,7 @@ def _options(element: dict[str, Any], kind: str) -> Iterator[str]:
             yield "option value"
     several = kind in ("multi_static_select", "checkboxes")
     if several and "initial_options" in element:
-        if not element["initial_options"] or any(one not in options for one in element["initial_options"]):
+        if not element["initial_options"] or any(option not in options for option in element["initial_options"]):
             yield "initial_options"
     elif not several and "initial_option" in element and element["initial_option"] not in options:
         yield "initial_option"
@@ -265,29 +265,29 @@ def _options(element: dict[str, Any], kind: str) -> Iterator[str]:
         yield f"{kind} with {sorted(element)}"
 
 
-def _is_plain_text_input(one: dict[str, Any]) -> bool:
+def _is_plain_text_input(element: dict[str, Any]) -> bool:
     return (
-        1 <= one.get("max_length", 3_000) <= 3_000
-        and one.keys() <= {"type", "action_id", "multiline", "max_length", "initial_value"}
-        and 0 <= length(one.get("initial_value", "")) <= one.get("max_length", 3_000)
-        and one.get("initial_value") != ""
-        and ("\n" not in one.get("initial_value", "") or one.get("multiline") is True)
+        1 <= element.get("max_length", 3_000) <= 3_000
+        and element.keys() <= {"type", "action_id", "multiline", "max_length", "initial_value"}
+        and 0 <= length(element.get("initial_value", "")) <= element.get("max_length", 3_000)
+        and element.get("initial_value") != ""
+        and ("\n" not in element.get("initial_value", "") or element.get("multiline") is True)
     )
 
 
-def _is_number_input(one: dict[str, Any]) -> bool:
-    given = {key: one[key] for key in ("initial_value", "min_value", "max_value") if key in one}
-    pattern = r"-?\d+(\.\d+)?" if one["is_decimal_allowed"] else r"-?\d+"
-    if not all(isinstance(value, str) and re.fullmatch(pattern, value) for value in given.values()):
+def _is_number_input(element: dict[str, Any]) -> bool:
+    values = {key: element[key] for key in ("initial_value", "min_value", "max_value") if key in element}
+    pattern = r"-?\d+(\.\d+)?" if element["is_decimal_allowed"] else r"-?\d+"
+    if not all(isinstance(value, str) and re.fullmatch(pattern, value) for value in values.values()):
         return False
-    numbers = {key: float(value) for key, value in given.items()}
+    numbers = {key: float(value) for key, value in values.items()}
     low, high = numbers.get("min_value", float("-inf")), numbers.get("max_value", float("inf"))
     return low <= numbers.get("initial_value", low if low > float("-inf") else high) <= high
 
 
 def _has(**values: str) -> Any:
-    def check(one: dict[str, Any]) -> bool:
-        extra = {key: value for key, value in one.items() if key not in ("type", "action_id")}
+    def check(element: dict[str, Any]) -> bool:
+        extra = {key: value for key, value in element.items() if key not in ("type", "action_id")}
         return all(key in values and re.fullmatch(values[key], str(value)) for key, value in extra.items())
 
     return check
@@ -306,7 +306,7 @@ _INPUTS = {
 
 
 def untouched_state(view: dict[str, Any]) -> dict[str, Any]:
-    """The state of a modal that nobody touched, as Slack sends it."""
+    """Return the state that Slack sends of a modal in which no one changed anything."""
     values: dict[str, Any] = {}
     for block in view["blocks"]:
         if block["type"] == "input":
@@ -316,20 +316,20 @@ def untouched_state(view: dict[str, Any]) -> dict[str, Any]:
 
 
 def _untouched(element: dict[str, Any]) -> dict[str, Any]:
-    kind = element["type"]
-    match kind:
+    element_type = element["type"]
+    match element_type:
         case "datepicker":
-            held: Any = {"selected_date": element.get("initial_date")}
+            value: Any = {"selected_date": element.get("initial_date")}
         case "datetimepicker":
-            held = {"selected_date_time": element.get("initial_date_time")}
+            value = {"selected_date_time": element.get("initial_date_time")}
         case "users_select":
-            held = {"selected_user": element.get("initial_user")}
+            value = {"selected_user": element.get("initial_user")}
         case "static_select" | "radio_buttons":
-            held = {"selected_option": element.get("initial_option")}
+            value = {"selected_option": element.get("initial_option")}
         case "multi_static_select" | "checkboxes":
-            held = {"selected_options": element.get("initial_options", [])}
+            value = {"selected_options": element.get("initial_options", [])}
         case "file_input":
-            held = {"files": []}
+            value = {"files": []}
         case _:
-            held = {"value": element.get("initial_value")}
-    return {"type": kind, **held}
+            value = {"value": element.get("initial_value")}
+    return {"type": element_type, **value}

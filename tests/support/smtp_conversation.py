@@ -1,4 +1,4 @@
-"""Mails to send, a real client to send them with, and a client that says whatever it likes."""
+"""Sample emails, a real client that sends them, and a client that can send any SMTP line."""
 
 from __future__ import annotations
 
@@ -21,57 +21,57 @@ SENDER = "signoff@example.com"
 def message(
     subject: str = "Refund order A-1007?", *, to: str = MIA, html: str | None = None, **more: str
 ) -> EmailMessage:
-    """A mail that nobody has anything to object to."""
-    made = EmailMessage()
-    given = {
+    """Return an email that every mail server accepts."""
+    email = EmailMessage()
+    headers = {
         "From": f"Signoff <{SENDER}>",
         "To": to,
         "Subject": subject,
         "Date": "Mon, 05 Jan 2026 10:00:00 +0000",
         "Message-ID": f"<{abs(hash((subject, to)))}@example.com>",
     }
-    for name, value in {**given, **{key.replace("_", "-"): value for key, value in more.items()}}.items():
+    for name, value in {**headers, **{key.replace("_", "-"): value for key, value in more.items()}}.items():
         if value:
-            made[name] = value
-    made.set_content("Refund order A-1007?\n\nAmount: 120 EUR\n")
+            email[name] = value
+    email.set_content("Refund order A-1007?\n\nAmount: 120 EUR\n")
     if html is not None:
-        made.add_alternative(html, subtype="html")
-    return made
+        email.add_alternative(html, subtype="html")
+    return email
 
 
 def options(mail: MailServer, **more: Any) -> dict[str, Any]:
-    """How aiosmtplib reaches the server, as it asks for."""
+    """Return the arguments with which aiosmtplib connects to the server."""
     security = mail.config.security
-    given: dict[str, Any] = {"hostname": mail.host, "port": mail.port, "timeout": 5.0}
-    given |= {"use_tls": security == "tls", "start_tls": security == "starttls"}
+    values: dict[str, Any] = {"hostname": mail.host, "port": mail.port, "timeout": 5.0}
+    values |= {"use_tls": security == "tls", "start_tls": security == "starttls"}
     if mail.config.ca is not None:
-        given["tls_context"] = ssl.create_default_context(cafile=mail.config.ca)
+        values["tls_context"] = ssl.create_default_context(cafile=mail.config.ca)
     if mail.config.user is not None:
-        given |= {"username": mail.config.user, "password": mail.config.password}
-    return {**given, **more}
+        values |= {"username": mail.config.user, "password": mail.config.password}
+    return {**values, **more}
 
 
 async def send(slack: RunningSandbox, mail: EmailMessage | None = None, **more: Any) -> str:
-    """Send it with aiosmtplib; what the server said of it."""
-    _, said = await aiosmtplib.send(mail or message(), **options(slack.mail, **more))
-    return said
+    """Send an email with aiosmtplib, and return the reply of the server."""
+    _, reply = await aiosmtplib.send(mail or message(), **options(slack.mail, **more))
+    return reply
 
 
 async def send_raw(slack: RunningSandbox, content: bytes, *to: str, **more: Any) -> str:
-    """Send these bytes as they are."""
-    given = options(slack.mail, sender=SENDER, recipients=list(to or (MIA,)), mail_options=["BODY=8BITMIME"])
-    _, said = await aiosmtplib.send(content, **{**given, **more})
-    return said
+    """Send these bytes unchanged, and return the reply of the server."""
+    values = options(slack.mail, sender=SENDER, recipients=list(to or (MIA,)), mail_options=["BODY=8BITMIME"])
+    _, reply = await aiosmtplib.send(content, **{**values, **more})
+    return reply
 
 
 class SmtpConversation:
-    """A connection on which anything can be said."""
+    """A connection on which a test can send any line."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
     async def read_reply(self) -> str:
-        """The next answer, its lines joined; "" if the connection was closed."""
+        """Return the next reply with its lines joined, or "" if the connection was closed."""
         lines: list[str] = []
         while not lines or lines[-1][3:4] == "-":
             async with asyncio.timeout(5):
@@ -85,16 +85,16 @@ class SmtpConversation:
         self.writer.write(content)
 
     async def __call__(self, line: str) -> str:
-        """Say a line; what the server answers."""
+        """Send a line, and return the reply of the server."""
         self.write(line.encode() + b"\r\n")
         return await self.read_reply()
 
     async def codes(self, *lines: str) -> list[int]:
-        """The codes of the answers to lines, said one after the other."""
+        """Send lines one after the other, and return the codes of the replies."""
         return [int((await self(line))[:3]) for line in lines]
 
     async def up_to_data(self) -> None:
-        """Everything before the content."""
+        """Send all commands that come before the content."""
         assert await self.codes("EHLO me.example", f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{MIA}>", "DATA") == [
             250, 250, 250, 354,
         ]  # fmt: skip
@@ -102,7 +102,7 @@ class SmtpConversation:
 
 @asynccontextmanager
 async def open_conversation(slack: RunningSandbox, *, greeted: bool = True) -> AsyncIterator[SmtpConversation]:
-    """`greeted`: the greeting was heard, and EHLO said."""
+    """Open a connection. With `greeted`, read the greeting and send EHLO first."""
     reader, writer = await asyncio.open_connection(slack.mail.host, slack.mail.port)
     talk = SmtpConversation(reader, writer)
     try:

@@ -1,4 +1,4 @@
-"""The real units on a real SQLite file, one transaction after the other, in the thread of the test.
+"""Runs the real units on a real SQLite file, one transaction after the other, in the thread of the test.
 
 A `StepwiseTask` stops before each of its transactions, so that a test decides what happens in between.
 """
@@ -27,57 +27,57 @@ T = TypeVar("T")
 
 
 class StepwiseTask:
-    """A coroutine that stands still at every pause until it is sent on."""
+    """A coroutine that stops at every pause until the test continues it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, object]) -> None:
         self._loop = loop
-        self._go, self._stands = asyncio.Event(), asyncio.Event()
-        self._task = loop.create_task(self._fly(coroutine))
+        self._continue, self._stopped = asyncio.Event(), asyncio.Event()
+        self._task = loop.create_task(self._run(coroutine))
 
-    async def _fly(self, coroutine: Coroutine[Any, Any, object]) -> None:
-        _flight.set(self)
+    async def _run(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        _current_task.set(self)
         try:
-            await self.stand()
+            await self.stop_here()
             await coroutine
         finally:
             coroutine.close()
-            self._stands.set()
+            self._stopped.set()
 
-    async def stand(self) -> None:
-        self._go.clear()
-        self._stands.set()
-        await self._go.wait()
+    async def stop_here(self) -> None:
+        self._continue.clear()
+        self._stopped.set()
+        await self._continue.wait()
 
     def go_on(self) -> bool:
-        """Up to the next pause. False: it has ended. Raises what it raises."""
-        self._loop.run_until_complete(self._stands.wait())
-        self._stands.clear()
-        self._go.set()
-        self._loop.run_until_complete(self._stands.wait())
+        """Run up to the next pause, and return False if the coroutine has ended. Raise the error of the coroutine."""
+        self._loop.run_until_complete(self._stopped.wait())
+        self._stopped.clear()
+        self._continue.set()
+        self._loop.run_until_complete(self._stopped.wait())
         self._loop.run_until_complete(asyncio.sleep(0))
         if self._task.done():
             self._task.result()
         return not self._task.done()
 
     def crash(self) -> None:
-        """It never gets any further."""
+        """End the coroutine where it is."""
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             self._loop.run_until_complete(self._task)
 
 
-_flight: ContextVar[StepwiseTask | None] = ContextVar("flight", default=None)
+_current_task: ContextVar[StepwiseTask | None] = ContextVar("current_task", default=None)
 
 
 async def pause() -> None:
-    """Where a flight stops until it is sent on; anything else goes on at once."""
-    flight = _flight.get()
-    if flight is not None:
-        await flight.stand()
+    """Stop a `StepwiseTask` until the test continues it. Return at once everywhere else."""
+    task = _current_task.get()
+    if task is not None:
+        await task.stop_here()
 
 
 class DirectStore:
-    """What the units see of `SqliteStore`, without threads and without the wait for the disk."""
+    """The part of `SqliteStore` that units use, without threads and without waiting for the disk."""
 
     def __init__(self, path: Path, *, clock: Clock, ids: Ids) -> None:
         self.connection = connect(path, writable=True)
@@ -92,7 +92,7 @@ class DirectStore:
         return driver
 
     def run(self, unit: Callable[[Tx], T]) -> T:
-        """One unit, one transaction."""
+        """Run one unit in one transaction."""
         self.driver.execute("BEGIN IMMEDIATE")
         try:
             tx = Tx(self.connection, now=self._clock.now(), ids=self._ids, memory=self._memory)
@@ -122,7 +122,7 @@ class DirectStore:
 
 @cache
 def empty_database() -> bytes:
-    """The bytes of an empty database of this program's schema. To make one takes many waits for the disk."""
+    """Return the bytes of an empty database with the current schema. They are cached, because creating one is slow."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "signoff.db")
         schema.prepare(path, now=START)
@@ -130,7 +130,7 @@ def empty_database() -> bytes:
 
 
 def copy_empty_database(path: Path) -> Path:
-    """Put an empty database there, unless there is a file already."""
+    """Write an empty database to the path, unless there is a file already."""
     if not path.exists():
         path.write_bytes(empty_database())
         path.chmod(0o600)

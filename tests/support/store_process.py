@@ -1,6 +1,6 @@
-"""A process that owns a database and obeys the lines of its standard input; answers are lines of JSON.
+"""A process that owns a database, reads commands from standard input and prints answers as lines of JSON.
 
-`python -m tests.support.store_process PATH [bound]`; `bound`: the permissions of files bind it, even if it is root.
+`python -m tests.support.store_process PATH [bound]`. With `bound`, file permissions apply to it even if it is root.
 """
 
 from __future__ import annotations
@@ -29,23 +29,24 @@ PR_CAPBSET_DROP = 24
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 
 
-def say(**facts: Any) -> None:
+def print_json(**facts: Any) -> None:
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
 
 
-class _Telling(logging.Handler):
+class _JsonHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        say(log=record.getMessage())
+        print_json(log=record.getMessage())
 
 
 def row(name: str, length: int) -> Callable[[Tx], str]:
-    """A unit that keeps two rows, the second of them large: both are kept or none."""
+    """Return a unit that inserts two rows, the second of them large. Both are stored or neither."""
 
     def unit(tx: Tx) -> str:
-        for one in (f"{name}-a", f"{name}-b"):
+        for row_id in (f"{name}-a", f"{name}-b"):
             tx.connection.execute(
-                insert(WorkspaceRow), {"id": one, "name": "x" * (length if one[-1] == "b" else 1), "created_at": tx.now}
+                insert(WorkspaceRow),
+                {"id": row_id, "name": "x" * (length if row_id[-1] == "b" else 1), "created_at": tx.now},
             )
         return name
 
@@ -54,40 +55,40 @@ def row(name: str, length: int) -> Callable[[Tx], str]:
 
 async def _write(store: SqliteStore, name: str, count: int, length: int) -> None:
     units = [store.transact(row(f"{name}{number}", length)) for number in range(count)]
-    came = await asyncio.gather(*units, return_exceptions=True)
-    say(
-        kept=[one for one in came if isinstance(one, str)],
-        failed=[[type(one).__name__, str(one)] for one in came if isinstance(one, BaseException)],
+    results = await asyncio.gather(*units, return_exceptions=True)
+    print_json(
+        kept=[result for result in results if isinstance(result, str)],
+        failed=[[type(result).__name__, str(result)] for result in results if isinstance(result, BaseException)],
     )
 
 
-async def _insist(store: SqliteStore, name: str, length: int) -> None:
-    say(insisted=await store.transact_with_retry(row(name, length)))
+async def _write_with_retry(store: SqliteStore, name: str, length: int) -> None:
+    print_json(insisted=await store.transact_with_retry(row(name, length)))
 
 
 async def _count(store: SqliteStore) -> None:
     names = await store.read(lambda connection: list(connection.execute(text("SELECT id FROM workspace")).scalars()))
-    say(rows=sorted(names))
+    print_json(rows=sorted(names))
 
 
-async def _obey(store: SqliteStore) -> None:
-    say(ready=True)
+async def _run_commands(store: SqliteStore) -> None:
+    print_json(ready=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
         word, *rest = line.split()
         if word == "write":
             await _write(store, rest[0], int(rest[1]), int(rest[2]))
         elif word == "transact_with_retry":
-            await _insist(store, rest[0], int(rest[1]))
+            await _write_with_retry(store, rest[0], int(rest[1]))
         elif word == "count":
             await _count(store)
         else:
             return
 
 
-def _bind() -> None:
-    """Give up the capabilities that let root pass by permissions. They are lost with the next program, so begin anew.
+def _drop_capabilities() -> None:
+    """Drop the capabilities with which root bypasses file permissions, and execute this program again without them.
 
-    Another user would not do: it need not be able to reach this checkout.
+    Running as another user is no alternative, because that user may not be able to read this checkout.
     """
     if os.environ.get(BOUND):
         return
@@ -100,15 +101,15 @@ def _bind() -> None:
 
 
 def main() -> None:
-    logging.getLogger("engine").addHandler(_Telling())
+    logging.getLogger("engine").addHandler(_JsonHandler())
     logging.getLogger("engine").setLevel(logging.INFO)
     if sys.argv[2:] == ["bound"] and os.geteuid() == 0:
-        _bind()
+        _drop_capabilities()
     try:
         with schema.owned(Path(sys.argv[1]), clock=SystemClock(), ids=RandomIds()) as store:
-            asyncio.run(_obey(store))
+            asyncio.run(_run_commands(store))
     except SignoffError as error:
-        say(refused=type(error).__name__, sentence=str(error), store=isinstance(error, StoreError))
+        print_json(refused=type(error).__name__, sentence=str(error), store=isinstance(error, StoreError))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A person at a real terminal: types, and reads what stands there."""
+"""Simulates a person at a real terminal, who types and reads the screen."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Terminal:
         return _ESCAPES.sub("", self.raw).replace("\r\n", "\n")
 
     def see(self, text: str) -> str:
-        """Wait until `text` stands there, after all that was seen before; gives what came up to it."""
+        """Wait for `text` after everything seen before, and return the output before it."""
         deadline = time.monotonic() + PATIENCE
-        while (found := self.screen.find(text, self._read)) < 0:
+        while (position := self.screen.find(text, self._read)) < 0:
             assert self._more(deadline - time.monotonic()), f"{text!r} never came:\n{self.screen[self._read :]}"
-        seen = self.screen[self._read : found]
-        self._read = found + len(text)
-        return seen
+        before = self.screen[self._read : position]
+        self._read = position + len(text)
+        return before
 
     def type(self, line: str) -> None:
         """Type a line."""
@@ -61,9 +61,9 @@ class Terminal:
         os.write(self._descriptor, keys.encode())
 
     def interrupt(self) -> int:
-        """Press Ctrl-C until the process ends; gives its exit code.
+        """Press Ctrl-C until the process ends, and return its exit code.
 
-        More than once, because Python loses one that comes between its prompt and its read.
+        One press may not be enough, because Python loses a Ctrl-C between its prompt and its read.
         """
         self.press("\x03")
         while self._process.poll() is None:
@@ -72,7 +72,7 @@ class Terminal:
         return self.end()
 
     def end(self) -> int:
-        """Wait for the end of the process; gives its exit code."""
+        """Wait for the end of the process, and return its exit code."""
         deadline = time.monotonic() + PATIENCE
         while self._more(deadline - time.monotonic()):
             pass
@@ -89,7 +89,7 @@ class Terminal:
         assert ready, f"nothing more came:\n{self.screen}"
         try:
             read = os.read(self._descriptor, 65536)
-        except OSError:  # Linux says so when nobody holds the other end any more
+        except OSError:  # Linux raises this once the other end is closed
             return False
         self.raw += read.decode(errors="replace")
         return bool(read)
@@ -103,7 +103,7 @@ class Terminal:
 
 @contextmanager
 def terminal(installation: Installation, *arguments: str | Path, columns: int = 100) -> Iterator[Terminal]:
-    """`signoff` with these arguments at a terminal that is `columns` wide."""
+    """Run `signoff` with these arguments at a terminal that is `columns` wide."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     try:
@@ -117,8 +117,8 @@ def terminal(installation: Installation, *arguments: str | Path, columns: int = 
         )
     finally:
         os.close(theirs)
-    shown = Terminal(process, ours)
+    person = Terminal(process, ours)
     try:
-        yield shown
+        yield person
     finally:
-        shown.close()
+        person.close()

@@ -1,4 +1,4 @@
-"""An engine whose pages are served over real HTTP, and browsers that keep cookies as real ones do."""
+"""An engine whose pages are served over real HTTP, and simulated browsers that keep cookies."""
 
 from __future__ import annotations
 
@@ -68,17 +68,17 @@ steps:
     uses: set
     with: {receipt: "{{ steps.pay.receipt }}"}
 """
-"""A workflow whose first step may lose its answer, which the second one reads."""
+"""A workflow whose first step can have an unknown outcome. Its second step reads the output of the first."""
 
 
 def email_workflow(keys: str = "") -> str:
-    """The workflow, its gate with more keys: lines of six blanks."""
+    """Return the workflow with these additional keys of its gate, each indented by six blanks."""
     return EMAIL_WORKFLOW.replace("KEYS", keys)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`page`: for HTML."""
+    """A response of the server. `page` parses its HTML."""
 
     status: int
     headers: Mapping[str, str]
@@ -93,7 +93,7 @@ class Answer:
 
 @dataclass
 class Browser:
-    """Keeps cookies by name and path. `base`: where the server really is; `extra`: headers of every request."""
+    """Keeps cookies by name and path. `base` is the real address of the server, `extra` the headers of requests."""
 
     session: aiohttp.ClientSession
     base: str
@@ -101,7 +101,7 @@ class Browser:
     jar: dict[tuple[str, str], str] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
     strips: str = ""
-    """The prefix that a proxy in front of the server takes away."""
+    """The path prefix that a proxy in front of the server removes."""
 
     async def get(self, path: str, *, method: str = "GET", follow: bool = True) -> Answer:
         return await self._go(method, path, None, follow=follow)
@@ -116,13 +116,13 @@ class Browser:
         **headers: str | None,
     ) -> Answer:
         changed = {name.replace("_", "-"): value for name, value in headers.items()}
-        given = {name: value for name, value in {**self.extra, **changed}.items() if value is not None}
+        sent_headers = {name: value for name, value in {**self.extra, **changed}.items() if value is not None}
         data: Any = [*fields]
         if kind == "multipart/form-data":
             data = aiohttp.FormData(default_to_multipart=True)
             for name, value in fields:
                 data.add_field(name, value)
-        return await self._go("POST", path, data, follow=follow, headers=given)
+        return await self._go("POST", path, data, follow=follow, headers=sent_headers)
 
     async def send(
         self,
@@ -134,21 +134,23 @@ class Browser:
         **changes: str,
     ) -> Answer:
         """Press a button of a form."""
-        given = form.with_(**{**(typed or {}), **changes}, verdict=verdict)
-        return await self.post(form.action, given, kind=form.kind, follow=follow)
+        fields = form.with_(**{**(typed or {}), **changes}, verdict=verdict)
+        return await self.post(form.action, fields, kind=form.kind, follow=follow)
 
     async def _go(
         self, method: str, path: str, data: Any, *, follow: bool, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        asked = self.base + (path.removeprefix(self.strips) if self.strips else path)
-        sent = {**(self.extra if headers is None else headers), "Cookie": self._cookies(path)}
-        async with self.session.request(method, asked, data=data, headers=sent, allow_redirects=False) as response:
+        url = self.base + (path.removeprefix(self.strips) if self.strips else path)
+        sent_headers = {**(self.extra if headers is None else headers), "Cookie": self._cookies(path)}
+        async with self.session.request(
+            method, url, data=data, headers=sent_headers, allow_redirects=False
+        ) as response:
             text = await response.text(errors="replace")
             cookies = response.headers.getall("Set-Cookie", [])
             answer = Answer(response.status, response.headers, cookies, text, path)
         self.answers.append(answer)
-        for one in cookies:
-            self._keep(one)
+        for cookie in cookies:
+            self._keep(cookie)
         if follow and 300 <= answer.status < 400:
             return await self.get(answer.headers["Location"])
         return answer
@@ -163,16 +165,16 @@ class Browser:
         return "; ".join(f"{name}={value}" for name, value in fits.items())
 
     def _keep(self, header: str) -> None:
-        for name, one in SimpleCookie(header).items():
-            if one["max-age"] == "0":
-                self.jar.pop((name, one["path"]), None)
+        for name, cookie in SimpleCookie(header).items():
+            if cookie["max-age"] == "0":
+                self.jar.pop((name, cookie["path"]), None)
             else:
-                self.jar[name, one["path"]] = one.value
+                self.jar[name, cookie["path"]] = cookie.value
 
 
 @dataclass
 class WebEnv:
-    """`url`: the public address."""
+    """An engine with its pages. `url` is the public address, `base` the real one."""
 
     engine_env: EngineEnv
     session: aiohttp.ClientSession
@@ -184,12 +186,12 @@ class WebEnv:
         return self.engine_env.clock
 
     def browser(self, **extra: str) -> Browser:
-        made = Browser(self.session, self.base)
-        made.extra.update(extra)
-        return made
+        new_browser = Browser(self.session, self.base)
+        new_browser.extra.update(extra)
+        return new_browser
 
     async def request_approval(self, keys: str = "", *, source: str | None = None, **inputs: Any) -> RequestView:
-        """A request whose mails have come."""
+        """Start a run, deliver the emails of its request, and return the request."""
         text = source or email_workflow(keys)
         await self.engine_env.register(text)
         run = await self.engine_env.start(text.partition("\n")[0].removeprefix("name: "), **inputs)
@@ -197,34 +199,34 @@ class WebEnv:
         return await self.engine_env.request(run)
 
     def token(self, address: str = ADA) -> str:
-        """What the link in the newest mail carries."""
-        found = self.engine_env.mail.to(address, DeliveryKind.REQUEST)[-1].token
-        assert found is not None
-        return found
+        """Return the token of the link in the newest email."""
+        link_token = self.engine_env.mail.to(address, DeliveryKind.REQUEST)[-1].token
+        assert link_token is not None
+        return link_token
 
     async def code(self, address: str = ADA) -> str:
-        """The code in the newest mail."""
+        """Return the code in the newest email."""
         await self.engine_env.settle()
-        found = self.engine_env.mail.to(address, DeliveryKind.CODE)[-1].code
-        assert found is not None
-        return found
+        digits = self.engine_env.mail.to(address, DeliveryKind.CODE)[-1].code
+        assert digits is not None
+        return digits
 
     async def codes(self, address: str = ADA) -> int:
         await self.engine_env.settle()
         return len(self.engine_env.mail.to(address, DeliveryKind.CODE))
 
     async def open_link(self, address: str = ADA, browser: Browser | None = None) -> tuple[Browser, Answer]:
-        """A browser in which the link of the newest mail was opened."""
-        used = browser or self.browser()
-        return used, await used.get(f"/r/{self.token(address)}")
+        """Open the link of the newest email in a browser, and return the browser and the page."""
+        window = browser or self.browser()
+        return window, await window.get(f"/r/{self.token(address)}")
 
     async def enter_code(self, browser: Browser, at_code: Answer, address: str = ADA) -> Answer:
-        """Type the code."""
+        """Enter the code of the newest email on the page that asks for it."""
         form = at_code.page.form
         return await browser.post(form.action, form.with_(code=await self.code(address)), kind=form.kind)
 
     async def sign_in(self, address: str = ADA) -> Browser:
-        """A browser that is signed in."""
+        """Sign in with a new browser, and return the browser."""
         browser = self.browser()
         form = (await browser.get("/inbox")).page.form
         at_code = await browser.post(form.action, form.with_(email=address), kind=form.kind)
@@ -232,10 +234,10 @@ class WebEnv:
         return browser
 
     async def reload(self, request: RequestView) -> RequestView:
-        """The request as it is now."""
-        found = await self.engine_env.engine.request(request.id)
-        assert found is not None
-        return found
+        """Return the current state of a request."""
+        current = await self.engine_env.engine.request(request.id)
+        assert current is not None
+        return current
 
 
 @asynccontextmanager
@@ -249,7 +251,7 @@ async def open_web(
     directory: Directory | None = None,
     steps: Mapping[str, StepType[Any]] | None = None,
 ) -> AsyncIterator[WebEnv]:
-    """`host`: of the public address, where it is another than where the server really is."""
+    """Open an engine with its pages. `host` is the host of the public address if it differs from the real one."""
     usual: dict[str, StepType[Any]] = {"set": SetStep(), "form": Form_(), "played": PlayedStep()}
     async with (
         open_engine(path, directory=directory or people_reached_by("email"), steps=steps or usual) as env,

@@ -25,7 +25,7 @@ class PageParams(BaseModel):
 
 
 class Page(StepType[PageParams]):
-    """A kind of step that another distribution could bring."""
+    """A step type that another distribution could provide."""
 
     name: ClassVar[str] = "page"
     Params: ClassVar[type[BaseModel]] = PageParams
