@@ -89,54 +89,60 @@ class Campaign:
 
     async def _run(self, database: Path, *, mounted: bool) -> None:
         dice = random.Random(self.seed)
-        async with world(database) as here, servers(self.folder, here.settings(), multiplier=MULTIPLIER) as many:
-            here.ahead = lambda: many.ahead
+        async with (
+            world(database) as soak_world,
+            servers(self.folder, soak_world.settings(), multiplier=MULTIPLIER) as all_servers,
+        ):
+            soak_world.ahead = lambda: all_servers.ahead
             slow = random.Random(dice.random())
-            here.service.delay = lambda: slow.choice(SLOW_SECONDS)
-            disk_spaces: list[DiskSpace] = [SmallDisk(database.parent) if mounted else Limit(many), Limit(many)]
-            chaos = Chaos(here, many, disk_spaces, random.Random(dice.random()))
-            clients = Clients(here, random.Random(dice.random()), round(self.minutes * RUNS_A_MINUTE))
-            people = People(here, random.Random(dice.random()), clients)
-            await (await many.fork()).up()
+            soak_world.service.delay = lambda: slow.choice(SLOW_SECONDS)
+            disk_spaces: list[DiskSpace] = [
+                SmallDisk(database.parent) if mounted else Limit(all_servers),
+                Limit(all_servers),
+            ]
+            chaos = Chaos(soak_world, all_servers, disk_spaces, random.Random(dice.random()))
+            clients = Clients(soak_world, random.Random(dice.random()), round(self.minutes * RUNS_A_MINUTE))
+            people = People(soak_world, random.Random(dice.random()), clients)
+            await (await all_servers.fork()).becomes_ready()
             await clients.register()
             try:
-                await self._storm(here, chaos, clients, people)
+                await self._storm(soak_world, chaos, clients, people)
                 self.say("the storm is over; everything comes to rest …")
-                await self._calm(here, many, people)
+                await self._calm(soak_world, all_servers, people)
             finally:
-                self._count(here, many, chaos, clients, people)
-            here.evidence.export = self._export(here)
-            here.evidence.messages = list(evidence.messages(here.slack.world))
-            self.findings += [Finding("servers", what) for what in chaos.findings]
-            self.findings += verdict.findings(here.evidence)
-            self.findings += self._weak(here)
+                self._count(soak_world, all_servers, chaos, clients, people)
+            soak_world.evidence.export = self._export(soak_world)
+            soak_world.evidence.messages = list(evidence.messages(soak_world.slack.world))
+            self.findings += [Finding("servers", sentence) for sentence in chaos.findings]
+            self.findings += verdict.findings(soak_world.evidence)
+            self.findings += self._weak(soak_world)
             if self.findings:
-                here.evidence.save(self.folder)
+                soak_world.evidence.save(self.folder)
 
     # -- the storm --
 
-    async def _storm(self, here: World, chaos: Chaos, clients: Clients, people: People) -> None:
+    async def _storm(self, world: World, chaos: Chaos, clients: Clients, people: People) -> None:
         seconds = self.minutes * 60
         assert chaos.servers.now is not None
         await chaos.servers.now.kill()
         acting = [
-            clients.starting(seconds * 0.9),
-            people.starting(0),
-            clients.deciding(),
-            clients.cancelling(),
-            clients.attending(),
+            clients.start_runs(seconds * 0.9),
+            people.start_runs(0),
+            clients.decide_requests(),
+            clients.cancel_runs(),
+            clients.attend_runs(),
             # The owner clicks too, because she is asked where the approvers cannot be resolved.
-            *(people.clicking(email) for email in (*APPROVERS, OWNER)),
-            people.racing(),
-            people.coming_late(),
+            *(people.click_requests(email) for email in (*APPROVERS, OWNER)),
+            people.race(),
+            people.decide_late(),
         ]
         striking = [chaos.break_slack(), chaos.step_clock(), chaos.fill_disk(seconds), chaos.note_audit_heads()]
-        tasks = [asyncio.ensure_future(one) for one in (*acting, *striking)]
+        tasks = [asyncio.ensure_future(coroutine) for coroutine in (*acting, *striking)]
         serving = asyncio.ensure_future(chaos.run_servers())
         try:
             await self._wait(seconds, chaos, clients, [*tasks, serving])
         finally:
-            here.over.set()
+            world.over.set()
             await asyncio.wait([*tasks, serving], timeout=FINISHING_SECONDS)
             await _cancel_tasks([*tasks, serving])
 
@@ -160,94 +166,99 @@ class Campaign:
 
     # -- the calm --
 
-    async def _calm(self, here: World, many: Servers, people: People) -> None:
+    async def _calm(self, world: World, all_servers: Servers, people: People) -> None:
         """Run one server without faults until everything is at rest; its clock is stepped to save time."""
-        here.slack.faults.clear()
-        here.service.delay = lambda: 0.0
-        server = await many.fork()
-        if not await server.up():
+        world.slack.faults.clear()
+        world.service.delay = lambda: 0.0
+        server = await all_servers.fork()
+        if not await server.becomes_ready():
             self.findings.append(Finding("servers", "the last server did not start"))
             return
         loop = asyncio.get_running_loop()
         began = stepped = loop.time()
-        while left := await self._settle(here, people):
+        while unsettled := await self._settle(world, people):
             if loop.time() - began > REST_SECONDS or server.gone.is_set():
-                self.findings += [Finding("rest", f"after {REST_SECONDS:g} s {what}") for what in left[:20]]
+                self.findings += [
+                    Finding("rest", f"after {REST_SECONDS:g} s {sentence}") for sentence in unsettled[:20]
+                ]
                 break
             if loop.time() - stepped > HURRY_SECONDS:
                 stepped = loop.time()
-                many.step(self._until_next(here))
+                all_servers.step(self._until_next(world))
             await asyncio.sleep(0.3)
         self.figures["seconds until all was at rest"] = round(loop.time() - began)
         if not await server.stop() or server.code != 0:
             self.findings.append(Finding("servers", f"the last server did not end well: {server.code}"))
 
-    def _until_next(self, here: World) -> float:
+    def _until_next(self, world: World) -> float:
         """Return the seconds until the next due time. Deliveries that failed often wait for an hour."""
-        nexts = [datetime.fromisoformat(row["at"]).replace(tzinfo=UTC) for row in here.evidence.rows(NEXTS)]
-        left = [seconds for one in nexts if (seconds := (one - here.now).total_seconds()) > 0]
+        nexts = [datetime.fromisoformat(row["at"]).replace(tzinfo=UTC) for row in world.evidence.rows(NEXTS)]
+        waits = [seconds for moment in nexts if (seconds := (moment - world.now).total_seconds()) > 0]
         # Add a little, so that rows which are due shortly afterwards are due as well.
-        return min(left) + 5.0 if left else 0.0
+        return min(waits) + 5.0 if waits else 0.0
 
-    async def _settle(self, here: World, people: People) -> list[str]:
+    async def _settle(self, world: World, people: People) -> list[str]:
         """Repeat unanswered starts, decide open requests, and return descriptions of all unsettled rows."""
-        for token in [token for token, told in here.evidence.starts.items() if token.isdecimal() and not told]:
+        for token in [
+            token for token, started_runs in world.evidence.starts.items() if token.isdecimal() and not started_runs
+        ]:
             await people.terminal.start(token)
-        for row in here.evidence.rows(STUCK):
-            await people.terminal.attend(row["id"], here=True)
-        waiting = open_requests(here)
+        for row in world.evidence.rows(STUCK):
+            await people.terminal.attend(row["id"], in_terminal=True)
+        waiting = open_requests(world)
         for row in waiting:
-            if here.copy(OWNER, row["id"]) is None:
+            if world.copy(OWNER, row["id"]) is None:
                 await people.terminal.decide(row, "approve", plainly=True)
             else:
                 await people.approve(OWNER, row["id"])
-        unsettled = [str(row["what"]) for row in here.evidence.rows(UNSETTLED)]
+        unsettled = [str(row["what"]) for row in world.evidence.rows(UNSETTLED)]
         return unsettled + [f"request {row['id']} is still open" for row in waiting]
 
     # -- the end --
 
-    def _export(self, here: World) -> str:
+    def _export(self, world: World) -> str:
         command = [str(SIGNOFF), "audit", "export"]
-        finished = subprocess.run(command, env=here.settings(), check=False, capture_output=True, encoding="utf-8")
+        finished = subprocess.run(command, env=world.settings(), check=False, capture_output=True, encoding="utf-8")
         if finished.returncode:
             self.findings.append(Finding("audit", f"it cannot be exported: {finished.stderr}"))
         return finished.stdout
 
-    def _count(self, here: World, many: Servers, chaos: Chaos, clients: Clients, people: People) -> None:
-        found = here.evidence
+    def _count(self, world: World, all_servers: Servers, chaos: Chaos, clients: Clients, people: People) -> None:
+        collected = world.evidence
         self.figures |= chaos.figures | people.figures
-        self.figures |= Counter({f"fault {one.kind}": 0 for one in here.slack.faults.used})
-        self.figures.update(f"fault {one.kind}" for one in here.slack.faults.used)
+        self.figures |= Counter({f"fault {fault.kind}": 0 for fault in world.slack.faults.used})
+        self.figures.update(f"fault {fault.kind}" for fault in world.slack.faults.used)
         self.figures |= Counter(
             {
-                "servers": many.started,
+                "servers": all_servers.started,
                 "blows": chaos.blows,
                 "socket commands without an answer": clients.unanswered,
                 "socket decisions refused": clients.refused,
-                "acknowledgements held against the record": len(found.claims),
-                "calls of the service": len(found.calls),
-                "calls under a key that was used before": len(found.calls) - len({one.key for one in found.calls}),
-                "answers about steps of unknown outcome": len(found.answers),
-                "noted heads of the log": len(found.heads),
-                "times that a server said the disk is full": many.said["full"],
-                "tracebacks in the log": many.said["tracebacks"],
+                "acknowledgements held against the record": len(collected.claims),
+                "calls of the service": len(collected.calls),
+                "calls under a key that was used before": len(collected.calls)
+                - len({call.key for call in collected.calls}),
+                "answers about steps of unknown outcome": len(collected.answers),
+                "noted heads of the log": len(collected.heads),
+                "times that a server said the disk is full": all_servers.line_counts["full"],
+                "tracebacks in the log": all_servers.line_counts["tracebacks"],
             }
         )
         with contextlib.suppress(sqlite3.Error):
-            for row in found.rows("SELECT status, count(*) AS n FROM run GROUP BY status"):
+            for row in collected.rows("SELECT status, count(*) AS n FROM run GROUP BY status"):
                 self.figures[f"runs {row['status']}"] = row["n"]
-            for row in found.rows("SELECT state, count(*) AS n FROM request GROUP BY state"):
+            for row in collected.rows("SELECT state, count(*) AS n FROM request GROUP BY state"):
                 self.figures[f"requests {row['state']}"] = row["n"]
 
-    def _weak(self, here: World) -> list[Finding]:
+    def _weak(self, world: World) -> list[Finding]:
         """Return a finding for each event that the campaign met too seldom to prove anything."""
         least = dict.fromkeys(RARE, 1) if self.minutes >= LONG else {}
         least |= {"runs": round(self.minutes * 100), "blows": round(self.minutes * 40)}
-        self.figures["runs"] = len(here.evidence.runs)
+        self.figures["runs"] = len(world.evidence.runs)
         return [
-            Finding("weak", f"{name}: {self.figures[name]}, and {wanted} is the least that proves anything")
-            for name, wanted in least.items()
-            if self.figures[name] < wanted
+            Finding("weak", f"{name}: {self.figures[name]}, and {minimum} is the least that proves anything")
+            for name, minimum in least.items()
+            if self.figures[name] < minimum
         ]
 
     def _keep(self) -> None:

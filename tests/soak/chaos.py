@@ -79,7 +79,7 @@ class Chaos:
         while not self.world.over.is_set():
             server = await self.servers.fork()
             if self.dice.random() < 0.1:
-                await server.over(self.dice.uniform(0.0, 0.5))
+                await server.ends_within(self.dice.uniform(0.0, 0.5))
             elif not await self._survives(server):
                 self._record_exit(server)
                 await asyncio.sleep(0.3)
@@ -88,18 +88,18 @@ class Chaos:
 
     async def _survives(self, server: Server) -> bool:
         """Pause a server several times, and return whether it survived."""
-        if not await server.up():
+        if not await server.becomes_ready():
             return False
         for _ in range(self.dice.choice((0, 1, 1, 2, 2, 3))):
             if self.world.over.is_set():
                 break
-            if await server.over(self.dice.uniform(0.05, 0.8)):
+            if await server.ends_within(self.dice.uniform(0.05, 0.8)):
                 return False
             server.signal(signal.SIGSTOP)
             self.figures["SIGSTOP"] += 1
             await asyncio.sleep(self._pause())
             server.signal(signal.SIGCONT)
-        return not await server.over(self.dice.uniform(0.05, 1.2))
+        return not await server.ends_within(self.dice.uniform(0.05, 1.2))
 
     def _pause(self) -> float:
         """Return the seconds of a pause: mostly short, sometimes longer than Slack waits, rarely than a lease."""
@@ -160,20 +160,20 @@ class Chaos:
 
     async def _fill(self, disk_space: DiskSpace) -> bool:
         """Keep the disk full until a server reports it and some seconds more. Return whether a server reported it."""
-        before, loop = self.servers.said["full"], asyncio.get_running_loop()
+        before, loop = self.servers.line_counts["full"], asyncio.get_running_loop()
         self.world.full = True
-        began = said_at = loop.time()
-        said = False
-        while loop.time() - began < UNTIL_FULL and not (said and loop.time() - said_at > FULL_SECONDS):
+        began = reported_at = loop.time()
+        is_reported = False
+        while loop.time() - began < UNTIL_FULL and not (is_reported and loop.time() - reported_at > FULL_SECONDS):
             await disk_space.take()
-            if not said and self.servers.said["full"] > before:
-                said, said_at = True, loop.time()
+            if not is_reported and self.servers.line_counts["full"] > before:
+                is_reported, reported_at = True, loop.time()
             await asyncio.sleep(0.25)
         await disk_space.give()
         # Failures from the full disk may be reported a moment later.
         await asyncio.sleep(3.0)
         self.world.full = False
-        return said
+        return is_reported
 
     async def note_audit_heads(self) -> None:
         """Note the head of the audit log now and then: the log at the end must contain each noted entry."""

@@ -1,4 +1,4 @@
-"""Who uses the local socket: starts, decides, cancels, and says what became of steps."""
+"""Simulated operators on the local socket, who start, decide, cancel and resume."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ PENDING: Final = (
 )
 STUCK: Final = "SELECT id FROM run WHERE status = 'needs_attention' AND cancel IS NULL"
 AT_ONCE: Final = 24
-"""Starts that are under way at the same time."""
+"""Maximum number of starts that are under way at the same time."""
 
 
 def open_requests(world: World) -> list[sqlite3.Row]:
-    """The requests that somebody is going to decide."""
+    """Return the open requests, except those that all clients leave waiting."""
     return [row for row in world.rows(PENDING) if not left_waiting(row["run"])]
 
 
 def edited_path(at: str) -> str:
-    """What can be edited in a request."""
+    """Return the path of the editable field of a request."""
     return "json.text" if at == "before" else "text"
 
 
 @dataclass
 class Clients:
-    """`runs`: how many are started in all; `figures`: how often what was said."""
+    """The operators. `runs` is the number of runs that they start; `begun` counts their decisions."""
 
     world: World
     dice: random.Random
     runs: int
     begun: int = 0
     asked: int = 0
-    """Starts that were begun."""
+    """Number of starts, answered or not."""
     unanswered: int = 0
     refused: int = 0
     _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
@@ -50,24 +50,24 @@ class Clients:
     # -- starting --
 
     async def register(self) -> None:
-        """Make the workflows known."""
+        """Register the workflows."""
         for name in KINDS:
             source = workflow(name, self.world.service.url)
             reply = await self.world.ask("register", {"source": source})
             assert reply is not None, name
             assert reply.refused is None, reply
 
-    async def starting(self, seconds: float) -> None:
-        """Start runs, evenly over so many seconds."""
+    async def start_runs(self, seconds: float) -> None:
+        """Start runs, evenly over this many seconds."""
         async with asyncio.TaskGroup() as group:
             for number in range(self.runs):
                 await self._turns.acquire()
                 self.asked += 1
-                group.create_task(self._insist(number))
+                group.create_task(self._start_until_answered(number))
                 await asyncio.sleep(self.dice.uniform(0.2, 1.4) * seconds / self.runs)
 
-    async def _insist(self, number: int) -> None:
-        """Whoever got no answer asks again with the same key; and some ask twice though they got one."""
+    async def _start_until_answered(self, number: int) -> None:
+        """Repeat a start with the same key until it is answered, and sometimes once more."""
         try:
             while not self.world.over.is_set():
                 if await self.start(str(number)):
@@ -79,14 +79,14 @@ class Clients:
             self._turns.release()
 
     def kind(self, token: str) -> str:
-        """The workflow of a token: always the same."""
+        """Return the workflow of a token, which is always the same."""
         return random.Random(f"kind {token}").choice([*KINDS, "sure", "unsure", "unsure"])
 
     async def start(self, token: str) -> bool:
-        """Start a run through the socket; whether it was answered."""
+        """Start a run through the socket, and return whether the start was answered."""
         self.world.evidence.starts[token]
-        given: dict[str, Value] = {"workflow": self.kind(token), "inputs": {"token": token}, "key": token}
-        reply = await self.world.ask("start", given)
+        arguments: dict[str, Value] = {"workflow": self.kind(token), "inputs": {"token": token}, "key": token}
+        reply = await self.world.ask("start", arguments)
         if reply is None:
             self.unanswered += 1
             return False
@@ -96,16 +96,16 @@ class Clients:
 
     # -- deciding --
 
-    async def deciding(self) -> None:
-        """The operator decides in the terminal, now and then twice at once."""
+    async def decide_requests(self) -> None:
+        """Decide open requests as the operator, sometimes twice at once."""
         while not self.world.over.is_set():
-            found = [row for row in open_requests(self.world) if not row["name"].startswith("brief")][:12]
-            for row in self.dice.sample(found, min(len(found), 2)):
+            requests = [row for row in open_requests(self.world) if not row["name"].startswith("brief")][:12]
+            for row in self.dice.sample(requests, min(len(requests), 2)):
                 await asyncio.gather(*(self.decide(row) for _ in range(self.dice.choice((1, 1, 2)))))
             await asyncio.sleep(self.dice.uniform(0.2, 1.2))
 
     async def decide(self, row: sqlite3.Row, verdict: str = "", *, plainly: bool = False) -> None:
-        """One decision. `plainly`: without edits."""
+        """Decide a request. With `plainly`, do not edit."""
         self.begun += 1
         token = f"{OPERATOR}-{self.begun}"
         verdict = verdict or ("reject" if self.dice.random() < 0.15 else "approve")
@@ -113,8 +113,8 @@ class Clients:
         if plainly or verdict == "reject" or self.dice.random() < 0.6:
             edits = {}
         self.world.evidence.asked.add((row["id"], OPERATOR, verdict, json.dumps(edits)))
-        given: dict[str, Value] = {"request": row["id"], "verdict": verdict, "edits": {**edits}, "reason": token}
-        reply = await self.world.ask("decide", given)
+        arguments: dict[str, Value] = {"request": row["id"], "verdict": verdict, "edits": {**edits}, "reason": token}
+        reply = await self.world.ask("decide", arguments)
         if reply is None:
             self.unanswered += 1
         elif reply.refused is not None:
@@ -125,19 +125,19 @@ class Clients:
                 Claim(how="socket", request=row["id"], by=OPERATOR, decision=decision, verdict=verdict, edits=edits)
             )
 
-    # -- cancelling, and saying what happened --
+    # -- cancelling and resuming --
 
-    async def cancelling(self) -> None:
-        """Some are cancelled wherever they stand: by a command in Slack, or through the socket."""
+    async def cancel_runs(self) -> None:
+        """Cancel some runs at any point, with a command in Slack or through the socket."""
         while not self.world.over.is_set():
             await asyncio.sleep(self.dice.uniform(2, 7))
-            found = self.world.rows("SELECT id FROM run WHERE ended_at IS NULL AND cancel IS NULL")
-            if found:
-                run = self.dice.choice(found)["id"]
+            runs = self.world.rows("SELECT id FROM run WHERE ended_at IS NULL AND cancel IS NULL")
+            if runs:
+                run = self.dice.choice(runs)["id"]
                 await (self.cancel(run) if self.dice.random() < 0.5 else self._cancel_in_slack(run))
 
     async def cancel(self, run: str) -> None:
-        """Through the socket."""
+        """Cancel a run through the socket."""
         reply = await self.world.ask("cancel", {"run": run, "reason": "changed my mind"})
         if reply is not None and reply.refused is None:
             self.world.evidence.cancelled.add(run)
@@ -147,26 +147,26 @@ class Clients:
         if ack.ok and f"Run {run} is cancelled." in str(ack.body):
             self.world.evidence.cancelled.add(run)
 
-    async def attending(self) -> None:
-        """Say of every step of unknown outcome what is true."""
+    async def attend_runs(self) -> None:
+        """Answer for every step of unknown outcome."""
         while not self.world.over.is_set():
             for row in self.world.rows(STUCK):
                 await self.attend(row["id"])
             await asyncio.sleep(0.5)
 
-    async def attend(self, run: str, *, here: bool = False) -> None:
-        """`here`: through the socket and not in Slack."""
+    async def attend(self, run: str, *, in_terminal: bool = False) -> None:
+        """Answer for a step of unknown outcome. With `in_terminal`, use the socket and not Slack."""
         if self.world.service.count(run):
             output: Value = {"status": 200, "headers": {}, "body": {"receipt": 0}}
             await self.world.ask("resume", {"run": run, "answer": "done", "output": output})
             return
-        stop = not here and self.dice.random() < 0.2
+        stop = not in_terminal and self.dice.random() < 0.2
         message = self.world.copy(OWNER, run)
         if stop:
             self.world.evidence.stopped.add(run)
         else:
             self.world.evidence.repeats[run] += 1
-        if message is None or here or self.dice.random() < 0.5:
+        if message is None or in_terminal or self.dice.random() < 0.5:
             await self.world.ask("resume", {"run": run, "answer": "stop" if stop else "repeat"})
         else:
             cleo = self.world.person(OWNER)

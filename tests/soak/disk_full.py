@@ -45,9 +45,9 @@ class SmallDisk:
 
     async def take(self) -> None:
         status = os.statvfs(self._folder)
-        used = (status.f_blocks - status.f_bfree) * status.f_frsize
+        used_bytes = (status.f_blocks - status.f_bfree) * status.f_frsize
         # A write between this reading and the command makes the command fail; the next call tries again.
-        await self._resize(f"{max(used, status.f_frsize) // 1024}k")
+        await self._resize(f"{max(used_bytes, status.f_frsize) // 1024}k")
 
     async def give(self) -> None:
         await self._resize(f"{MEGABYTES}m")

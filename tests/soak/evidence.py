@@ -1,4 +1,4 @@
-"""What is left when all is over: the database, what was said to whom, what was called, what stands in Slack."""
+"""The evidence of a campaign: the database, the answers to clients, the calls of the service, the messages in Slack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.slack import ids
 class Call:
     """One call that arrived at the service. `approved`: whether the database had an approval of it at that moment.
 
-    None: the database could not be read just then.
+    `approved` is None if the database could not be read at that moment.
     """
 
     key: str
@@ -30,10 +30,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Something about a request that a client was told is recorded. `by`: the person's address.
+    """An acknowledgement that a request is closed, which a client got. `by` is the address of the person.
 
-    `decision`: the one that was named, or that stood in the database when a click was acknowledged; None: the request
-    was closed otherwise. `verdict` and `edits`: set where it was said that *this* is what was decided.
+    `decision` is the id that the answer named, or that the database had when a click was acknowledged. It is None if
+    the request was closed without a decision. `verdict` and `edits` are set if the answer confirmed this decision.
     """
 
     how: str
@@ -46,7 +46,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A message in Slack. `requests`: those that its buttons decide; `runs`: those whose step they answer for."""
+    """A message in Slack. Its buttons decide the `requests`, and answer for steps of the `runs`."""
 
     channel: str
     ts: str
@@ -58,73 +58,77 @@ class Shown:
 
 @dataclass(kw_only=True)
 class Evidence:
-    """`heads`: of the audit log, noted while it grew; `starts`: the runs that a start was answered with, by token."""
+    """The evidence. `heads` of the audit log were noted while it grew; `starts` are the started runs by token."""
 
     database: Path
     starts: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     asked: set[tuple[str, str, str, str]] = field(default_factory=set)
-    """Decisions that somebody asked for, answered or not: request, address, verdict, edits as JSON."""
+    """Decisions that a person asked for, answered or not: request, address, verdict, edits as JSON."""
     claims: list[Claim] = field(default_factory=list)
     empty: list[Claim] = field(default_factory=list)
-    """Clicks that were acknowledged while their request stood open, and nobody had said that the disk is full."""
+    """Clicks that were acknowledged while their request was open, and while no server reported a full disk."""
     cancelled: set[str] = field(default_factory=set)
     stopped: set[str] = field(default_factory=set)
-    """Runs of which somebody may have said `stop`: counted before it is said, like the next."""
+    """Runs that the owner may have stopped. Like `repeats`, it is recorded before the command is sent."""
     repeats: Counter[str] = field(default_factory=Counter)
     calls: list[Call] = field(default_factory=list)
     messages: list[Shown] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
     export: str = ""
-    """The audit log as the program exports it."""
+    """The audit log, as `signoff audit export` prints it."""
 
-    def rows(self, query: str, *given: object) -> list[sqlite3.Row]:
-        """What the tables say."""
-        return rows(self.database, query, *given)
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """Query the database."""
+        return rows(self.database, query, *values)
 
     @cached_property
     def requests(self) -> dict[str, sqlite3.Row]:
-        """By id."""
+        """Return the requests by id."""
         return {row["id"]: row for row in self.rows("SELECT * FROM request")}
 
     @cached_property
     def runs(self) -> dict[str, sqlite3.Row]:
-        """By id, with the name of the workflow."""
-        found = self.rows("SELECT run.*, workflow.name FROM run JOIN workflow ON workflow.id = run.workflow")
-        return {row["id"]: row for row in found}
+        """Return the runs by id, with the names of their workflows."""
+        rows = self.rows("SELECT run.*, workflow.name FROM run JOIN workflow ON workflow.id = run.workflow")
+        return {row["id"]: row for row in rows}
 
     @cached_property
     def decisions(self) -> dict[str, list[sqlite3.Row]]:
-        """By request."""
-        found = defaultdict(list)
+        """Return the decisions by request."""
+        by_request = defaultdict(list)
         for row in self.rows("SELECT * FROM decision"):
-            found[row["request"]].append(row)
-        return found
+            by_request[row["request"]].append(row)
+        return by_request
 
     @cached_property
     def answers(self) -> list[tuple[str, str]]:
-        """Run and answer, of everybody who was heard on a step of unknown outcome, as the log has it."""
-        found = self.rows("SELECT run, content FROM audit WHERE leaf LIKE '%\"run.resumed\"%'")
-        return [(row["run"], json.loads(row["content"])["answer"]) for row in found]
+        """Return run and answer of each accepted answer about a step of unknown outcome, from the audit log."""
+        entries = self.rows("SELECT run, content FROM audit WHERE leaf LIKE '%\"run.resumed\"%'")
+        return [(row["run"], json.loads(row["content"])["answer"]) for row in entries]
 
     @cached_property
     def repeated(self) -> Counter[str]:
-        """By run, how often somebody who was heard said `repeat`, and no more than was said."""
+        """Return how often `repeat` was accepted for each run, but not more often than it was sent."""
         return Counter(run for run, answer in self.answers if answer == "repeat") & self.repeats
 
     @cached_property
     def posted(self) -> Mapping[str, list[Shown]]:
-        """Messages by the copy that they are."""
-        found = defaultdict(list)
-        for one in self.messages:
-            if one.delivery is not None:
-                found[one.delivery].append(one)
-        return found
+        """Return the messages by the id of their delivery."""
+        by_delivery = defaultdict(list)
+        for message in self.messages:
+            if message.delivery is not None:
+                by_delivery[message.delivery].append(message)
+        return by_delivery
 
     def save(self, folder: Path) -> None:
-        """Write it down for whoever looks into a finding."""
+        """Write the evidence to a file for the analysis of findings."""
         left_out = ("database", "export")
-        told = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in left_out}
-        text = json.dumps(told, default=_plain, indent=1)
+        content = {
+            attribute.name: getattr(self, attribute.name)
+            for attribute in fields(self)
+            if attribute.name not in left_out
+        }
+        text = json.dumps(content, default=_plain, indent=1)
         (folder / "evidence.json").write_text(text, encoding="utf-8")
 
 
@@ -132,23 +136,23 @@ def _plain(value: Any) -> Any:
     return sorted(value) if isinstance(value, set) else asdict(value)
 
 
-def rows(database: Path, query: str, *given: object) -> list[sqlite3.Row]:
-    """What the tables say, asked without a line of the product's code. Raises `sqlite3.Error`."""
+def rows(database: Path, query: str, *values: object) -> list[sqlite3.Row]:
+    """Query a database without the code of the product. Raise `sqlite3.Error` if it cannot be read."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
         connection.row_factory = sqlite3.Row
-        return connection.execute(query, given).fetchall()
+        return connection.execute(query, values).fetchall()
 
 
 def messages(world: World) -> Iterator[Shown]:
-    """Every message that stands in the local Slack, in any conversation."""
-    for found in world.messages.values():
-        yield from map(shown, found)
+    """Yield every message in the local Slack, in all conversations."""
+    for conversation in world.messages.values():
+        yield from map(shown, conversation)
 
 
 def shown(message: Message) -> Shown:
-    """What matters of a message."""
-    buttons = [one for one in _elements(message.blocks) if one.get("type") == "button"]
-    values = [one.get("value") for one in buttons]
+    """Return the parts of a message that the checks need."""
+    buttons = [element for element in _elements(message.blocks) if element.get("type") == "button"]
+    values = [element.get("value") for element in buttons]
     requests = [ref.request for value in values if (ref := ids.decode_ref(value)) is not None]
     runs = [about.run for value in values if (about := ids.decode_run(value)) is not None]
     payload = (message.metadata or {}).get("event_payload") or {}
@@ -166,12 +170,12 @@ def _elements(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         yield value
     inner: Iterable[Any] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for one in inner:
-        yield from _elements(one)
+    for child in inner:
+        yield from _elements(child)
 
 
 def words(value: Any) -> Iterator[str]:
-    """All text in blocks."""
-    for one in _elements(value):
-        if isinstance(one.get("text"), str):
-            yield one["text"]
+    """Yield all texts in blocks."""
+    for element in _elements(value):
+        if isinstance(element.get("text"), str):
+            yield element["text"]

@@ -1,4 +1,4 @@
-"""Who uses Slack: signed clicks, modals and commands, racing each other and the terminal."""
+"""Simulated people in Slack, who race each other and the terminal with clicks, modals and commands."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ _STARTED: Final = re.compile(r"(?:Started|started already)\b.*?: run (\w+)")
 
 @dataclass
 class People:
-    """`terminal`: through which they race."""
+    """The people in Slack. They race the operator, who uses `terminal`."""
 
     world: World
     dice: random.Random
     terminal: Clients
     figures: Counter[str] = field(default_factory=Counter)
-    _hands: dict[str, asyncio.Lock] = field(
-        default_factory=lambda: {one: asyncio.Lock() for one in (*APPROVERS, OWNER)}
+    _modal_locks: dict[str, asyncio.Lock] = field(
+        default_factory=lambda: {email: asyncio.Lock() for email in (*APPROVERS, OWNER)}
     )
-    """One person has one modal open at a time."""
+    """A person can have only one modal open at a time."""
     _count: int = 0
 
     # -- deciding --
 
-    async def clicking(self, email: str) -> None:
-        """Somebody answers what they find, most of it with one click."""
+    async def click_requests(self, email: str) -> None:
+        """Decide open requests as this person, mostly with one click."""
         while not self.world.over.is_set():
-            found = [row for row in open_requests(self.world) if self._minds(email, row)][:16]
-            for row in self.dice.sample(found, min(len(found), 2)):
+            requests = [row for row in open_requests(self.world) if self._wants_to_decide(email, row)][:16]
+            for row in self.dice.sample(requests, min(len(requests), 2)):
                 await self._answer(email, row)
             await asyncio.sleep(self.dice.uniform(0.2, 1.5))
 
-    def _minds(self, email: str, row: sqlite3.Row) -> bool:
-        """Most of what expires soon is left to its clock, or to those who come late."""
+    def _wants_to_decide(self, email: str, row: sqlite3.Row) -> bool:
+        """Return whether this person decides the request. They leave most brief ones to expire or to late decisions."""
         brief = row["name"].startswith("brief")
         return not brief or random.Random(f"{email} {row['id']}").random() < 0.15
 
@@ -67,11 +67,11 @@ class People:
         else:
             await self.reject(email, row["id"])
 
-    async def racing(self) -> None:
-        """All at the same instant."""
+    async def race(self) -> None:
+        """Decide the same request from everywhere at the same time."""
         while not self.world.over.is_set():
-            found = [row for row in open_requests(self.world) if not row["name"].startswith("brief")]
-            for row in self.dice.sample(found, min(len(found), 1)):
+            requests = [row for row in open_requests(self.world) if not row["name"].startswith("brief")]
+            for row in self.dice.sample(requests, min(len(requests), 1)):
                 works: list[Coroutine[Any, Any, None]] = [self.approve(email, row["id"]) for email in APPROVERS]
                 works += [self.terminal.decide(row), self.terminal.decide(row)]
                 if self.dice.random() < 0.4:
@@ -81,53 +81,53 @@ class People:
                 await asyncio.gather(*works)
             await asyncio.sleep(self.dice.uniform(0.3, 1.5))
 
-    async def coming_late(self) -> None:
+    async def decide_late(self) -> None:
         """Decide about the moment at which a request expires."""
         while not self.world.over.is_set():
             now = self.world.now
             for row in open_requests(self.world):
                 at = datetime.fromisoformat(row["expires_at"]).replace(tzinfo=UTC) if row["expires_at"] else None
-                left = (at - now).total_seconds() if at else 60.0
-                if -1.0 < left < 0.6 and self.dice.random() < 0.5:
-                    await asyncio.sleep(max(0.0, left + self.dice.uniform(-0.2, 0.2)))
+                seconds_left = (at - now).total_seconds() if at else 60.0
+                if -1.0 < seconds_left < 0.6 and self.dice.random() < 0.5:
+                    await asyncio.sleep(max(0.0, seconds_left + self.dice.uniform(-0.2, 0.2)))
                     self.figures["at the last moment"] += 1
                     email = self.dice.choice(APPROVERS)
                     await asyncio.gather(self.approve(email, row["id"]), self.terminal.decide(row))
             await asyncio.sleep(0.2)
 
     async def approve(self, email: str, request: str) -> None:
-        """One click."""
+        """Click on Approve."""
         ack = await self._click(email, request, ids.APPROVE, asks=("approve", {}))
         if ack is not None and ack.ok:
             self.figures["acknowledged clicks"] += 1
-            self.world.acknowledged(request, email)
+            self.world.record_acknowledged_click(request, email)
         elif ack is not None:
             self.figures["clicks that failed"] += 1
 
     async def edit(self, email: str, row: sqlite3.Row) -> None:
-        """Approve with other words."""
+        """Approve with edits in a modal."""
         self._count += 1
         path = edited_path(row["at"])
         edits = {path: f"edited by {email}-{self._count}"}
-        opened = self._modal(email, row["id"], ids.EDIT, ids.EDIT_MODAL)
-        await self._submit(email, row["id"], opened, ("approve", edits), edits)
+        modal = self._modal(email, row["id"], ids.EDIT, ids.EDIT_MODAL)
+        await self._submit(email, row["id"], modal, ("approve", edits), edits)
 
     async def reject(self, email: str, request: str) -> None:
-        """With a reason."""
+        """Reject with a reason in a modal."""
         self._count += 1
-        opened = self._modal(email, request, ids.REJECT, ids.REJECT_MODAL)
-        await self._submit(email, request, opened, ("reject", {}), {"Reason": f"{email}-{self._count}"})
+        modal = self._modal(email, request, ids.REJECT, ids.REJECT_MODAL)
+        await self._submit(email, request, modal, ("reject", {}), {"Reason": f"{email}-{self._count}"})
 
     async def _submit(
         self,
         email: str,
         request: str,
-        opened: Coroutine[Any, Any, SimulatedPerson | None],
+        modal: Coroutine[Any, Any, SimulatedPerson | None],
         asks: tuple[str, dict[str, str]],
         values: dict[str, str],
     ) -> None:
-        async with self._hands[email]:
-            person = await opened
+        async with self._modal_locks[email]:
+            person = await modal
             if person is None:
                 return
             verdict, edits = asks
@@ -137,17 +137,17 @@ class People:
                 if ack.ok and ack.body == CLEARED:
                     self.figures["acknowledged modals"] += 1
                     await self._claim(request, email, verdict, edits)
-            await _put_away(person)
+            await _close_modals(person)
 
     async def _claim(self, request: str, email: str, verdict: str, edits: dict[str, str]) -> None:
-        """A modal that closed says that this very decision counts."""
+        """Record that a modal closed, which confirms this decision."""
         claim = Claim(how="modal", request=request, by=email, decision=None, verdict=verdict, edits=edits)
         self.world.evidence.claims.append(claim)
 
     async def _modal(self, email: str, request: str, button: str, callback: str) -> SimulatedPerson | None:
-        """Open a modal; the person who has it before them."""
+        """Open a modal, and return the person who sees it, or None if it did not open."""
         person = self.world.person(email)
-        await _put_away(person)
+        await _close_modals(person)
         ack = await self._click(email, request, button)
         if ack is None or not ack.ok:
             return None
@@ -162,16 +162,16 @@ class People:
     async def _click(
         self, email: str, request: str, button: str, *, asks: tuple[str, dict[str, str]] | None = None
     ) -> Ack | None:
-        """A click on somebody's copy, even if it changes while they click. None: there is none with such a button."""
+        """Click a button on a copy, even if the copy changes meanwhile. Return None if there is no such button."""
         message = self.world.copy(email, request)
         if message is None:
             return None
         person = self.world.person(email)
-        seen = person.shown(message)
+        shown_message = person.shown(message)
         if asks is not None:
             self._ask(request, email, asks)
         try:
-            return await person.click(button, on=seen, stale=True)
+            return await person.click(button, on=shown_message, stale=True)
         except CannotAct:
             return None
 
@@ -181,23 +181,23 @@ class People:
 
     # -- starting --
 
-    async def starting(self, first: int) -> None:
-        """Start runs by commands, each once: whether one that got no answer has begun is not known."""
+    async def start_runs(self, first: int) -> None:
+        """Start runs with commands, each only once, because a start without an answer may have succeeded."""
         cleo, number = self.world.person(OWNER), first
         while not self.world.over.is_set():
             number += 1
             self.world.evidence.starts[f"s{number}"]
-            place = "general" if self.dice.random() < 0.3 else None
+            channel = "general" if self.dice.random() < 0.3 else None
             kind = self.terminal.kind(f"s{number}")
-            ack = await cleo.command(f"/signoff run {kind} token=s{number}", channel=place)
-            found = _STARTED.search(str(ack.body)) if ack.ok else None
-            if found is not None:
+            ack = await cleo.command(f"/signoff run {kind} token=s{number}", channel=channel)
+            match = _STARTED.search(str(ack.body)) if ack.ok else None
+            if match is not None:
                 self.figures["starts in Slack"] += 1
-                self.world.evidence.starts[f"s{number}"].add(found[1])
+                self.world.evidence.starts[f"s{number}"].add(match[1])
             await asyncio.sleep(self.dice.uniform(2, 6))
 
 
-async def _put_away(person: SimulatedPerson) -> None:
-    """Close every modal that is open, if one is."""
+async def _close_modals(person: SimulatedPerson) -> None:
+    """Close all open modals."""
     with suppress(CannotAct):
         await person.close(everything=True)

@@ -2,10 +2,10 @@
 
     python -m tests.soak.serve CLOCK MULTIPLIER
 
-Every line of standard input asks for one more server. Importing all of Signoff takes a second or two and forking takes
-none, so this process imports once and only forks: a campaign would otherwise spend its minutes importing. Nothing runs
-in this process that a child could inherit half done. Settings come from the environment; CLOCK is a file of eight
-bytes, the seconds by which the servers' clock is ahead; MULTIPLIER is the pace of calls to Slack.
+Each line of standard input starts one more server. Importing Signoff is slow and forking is fast, so this process
+imports everything once and then only forks. It runs nothing that a child could inherit half done. Settings come from
+the environment. CLOCK is a file of eight bytes: the seconds by which the clock of the servers is ahead. MULTIPLIER is
+the factor on the rate of calls to Slack.
 """
 
 from __future__ import annotations
@@ -32,59 +32,59 @@ from engine.system import EnvironmentSecrets, SystemClock
 
 AHEAD: Final = struct.Struct("d")
 BROKE_OFF: Final = 3
-"""Exit code of a server that refused to start, or could not go on, with a sentence."""
+"""Exit code of a server that refused to start or could not continue, and printed the reason."""
 
 
-class Stepped:
-    """The machine's clock, plus what the file says at this moment."""
+class SteppedClock:
+    """The clock of the machine, plus the seconds that the file has at this moment."""
 
     def __init__(self, file: Path) -> None:
-        with file.open("rb") as opened:
-            self._ahead = mmap.mmap(opened.fileno(), AHEAD.size, access=mmap.ACCESS_READ)
+        with file.open("rb") as stream:
+            self._ahead = mmap.mmap(stream.fileno(), AHEAD.size, access=mmap.ACCESS_READ)
         self._machine = SystemClock()
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time in UTC."""
         (seconds,) = AHEAD.unpack(self._ahead[: AHEAD.size])
         return self._machine.now() + timedelta(seconds=seconds)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Fork a server for every line, until there are no more."""
-    clock, multiplier = Stepped(Path(arguments[0])), float(arguments[1])
+    """Fork a server for every line of standard input."""
+    clock, multiplier = SteppedClock(Path(arguments[0])), float(arguments[1])
     environment = settings.load_environment()
-    chosen = settings.load(environment)
-    # Nobody waits for the children here: the campaign watches them.
+    loaded = settings.load(environment)
+    # This process does not wait for its children, because the campaign watches them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     last = 0
     for _ in sys.stdin:
         last = os.fork()
         if not last:
-            _child(chosen, environment, clock, multiplier)
+            _child(loaded, environment, clock, multiplier)
         _say("forked", last)
     if last:
-        # Whoever asked is gone, and must not leave a server behind.
+        # The campaign has ended, so its last server must not go on.
         with contextlib.suppress(ProcessLookupError):
             os.kill(last, signal.SIGKILL)
 
 
-def _child(chosen: Settings, environment: Mapping[str, str], clock: Stepped, multiplier: float) -> None:
+def _child(loaded: Settings, environment: Mapping[str, str], clock: SteppedClock, multiplier: float) -> None:
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        code = _serve(chosen, environment, clock, multiplier)
+        code = _serve(loaded, environment, clock, multiplier)
     finally:
-        # Not sys.exit: this is a copy of a process that has a loop to go on with.
+        # sys.exit would continue the loop of the parent process in this copy of it.
         _say("ended", os.getpid(), code)
         os._exit(code)
 
 
-def _serve(chosen: Settings, environment: Mapping[str, str], clock: Stepped, multiplier: float) -> int:
+def _serve(loaded: Settings, environment: Mapping[str, str], clock: SteppedClock, multiplier: float) -> int:
     secrets = EnvironmentSecrets(environment)
-    log.set_up(chosen.log_level, chosen.log_format, lambda text: secrets.redact(chosen.redact(text)))
+    log.set_up(loaded.log_level, loaded.log_format, lambda text: secrets.redact(loaded.redact(text)))
     options = AppOptions(
-        settings=chosen,
+        settings=loaded,
         environment=environment,
         console=create_console(),
         clock=clock,
@@ -98,9 +98,9 @@ def _serve(chosen: Settings, environment: Mapping[str, str], clock: Stepped, mul
     return 0
 
 
-def _say(what: str, *numbers: int) -> None:
-    """One line in one write, so that lines of several processes stay apart."""
-    os.write(1, f"{what} {' '.join(map(str, numbers))}\n".encode())
+def _say(event: str, *numbers: int) -> None:
+    """Write one line at once, so that lines of several processes do not mix."""
+    os.write(1, f"{event} {' '.join(map(str, numbers))}\n".encode())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The campaign's end of `serve`: starts servers, and does to them what happens to processes."""
+"""Starts, pauses, stops and kills the servers of a campaign, through the process `serve`."""
 
 from __future__ import annotations
 
@@ -20,57 +20,57 @@ from tests.soak import serve
 from tests.soak.serve import AHEAD
 
 PATIENCE: Final = 30.0
-"""Seconds until a server that does not start or stop is a finding."""
+"""Seconds after which a server that does not start or stop is a finding."""
 FULL: Final = "could not be written"
-"""What a server says of a full disk: once when it begins, not for every unit that it stops."""
+"""Words in the log line of a server when the disk gets full. It logs them once, not for every failed unit."""
 ROOT: Final = Path(__file__).parents[2]
 
 
 @dataclass
 class Server:
-    """One process. `gone` is set when it has ended, however it did."""
+    """One server process. `gone` is set when the process has ended for any reason."""
 
     pid: int
     descriptor: int
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     code: int | None = None
-    """What it said that it ended with; None: it was killed."""
+    """The exit code that the server reported, or None if it was killed."""
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, if it is still there. Never to another process that got its number."""
+        """Send a signal if the process still exists. A process that reuses its number never gets it."""
         if not self.gone.is_set():
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.descriptor, number)
 
     async def kill(self) -> None:
-        """End it between one instruction and the next."""
+        """Kill the server with SIGKILL."""
         self.signal(signal.SIGKILL)
         await self.gone.wait()
 
     async def stop(self) -> bool:
-        """Ask it to end; whether it did in time."""
+        """Ask the server to stop, and return whether it did in time."""
         self.signal(signal.SIGTERM)
-        return await self.over(PATIENCE)
+        return await self.ends_within(PATIENCE)
 
-    async def over(self, seconds: float) -> bool:
-        """Wait so long for its end; whether it has ended."""
+    async def ends_within(self, seconds: float) -> bool:
+        """Wait up to this many seconds for its end, and return whether it has ended."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.gone.wait(), seconds)
         return self.gone.is_set()
 
-    async def up(self) -> bool:
-        """Wait until it takes commands and deliveries, or has ended; whether it takes them."""
-        waits = [asyncio.ensure_future(one.wait()) for one in (self.ready, self.gone)]
+    async def becomes_ready(self) -> bool:
+        """Wait until the server takes commands or has ended, and return whether it takes them."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (self.ready, self.gone)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
         finally:
-            for one in waits:
-                one.cancel()
+            for event in waits:
+                event.cancel()
         return self.ready.is_set() and not self.gone.is_set()
 
     def limit(self, size: int) -> None:
-        """No file of it may be written beyond that many bytes."""
+        """Limit the files that this server writes to this many bytes."""
         if not self.gone.is_set():
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -78,13 +78,13 @@ class Server:
 
 @dataclass
 class Servers:
-    """One server after the other. `log`: what all of them say; `said`: how often some things were said."""
+    """Runs one server after the other. `log` has the output of all; `line_counts` counts some of its lines."""
 
     forking: Process
     clock: int
-    """The descriptor of the file that says how far ahead the servers' clock is."""
+    """The descriptor of the file that sets how far ahead the clock of the servers is."""
     log: IO[str]
-    said: Counter[str] = field(default_factory=Counter)
+    line_counts: Counter[str] = field(default_factory=Counter)
     ahead: float = 0.0
     started: int = 0
     now: Server | None = None
@@ -92,7 +92,7 @@ class Servers:
     _known: dict[int, Server] = field(default_factory=dict)
 
     async def fork(self) -> Server:
-        """One more, which is not ready yet. If the one before has not ended, it does now."""
+        """Fork a new server, which is not ready yet. Kill the previous one if it still runs."""
         await self.kill()
         assert self.forking.stdin is not None
         self.forking.stdin.write(b"\n")
@@ -101,31 +101,31 @@ class Servers:
         return self.now
 
     async def kill(self) -> None:
-        """Leave none of them."""
-        for one in list(self._known.values()):
-            await one.kill()
+        """Kill all servers."""
+        for server in list(self._known.values()):
+            await server.kill()
 
     def step(self, seconds: float) -> None:
-        """Step the clock of the server that runs, and of all that follow."""
+        """Step the clock of the running server and of all later ones."""
         self.ahead += seconds
         os.pwrite(self.clock, AHEAD.pack(self.ahead), 0)
 
     def limit(self, size: int) -> None:
-        """No file may be written beyond that many bytes, by the server that runs and by all that follow."""
+        """Limit the files that the running server and all later ones write to this many bytes."""
         resource.prlimit(self.forking.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
         if self.now is not None:
             self.now.limit(size)
 
     async def listen(self) -> None:
-        """Hear what the servers say of themselves, until the forking process ends."""
+        """Read the events of the servers until the forking process ends."""
         assert self.forking.stdout is not None
         async for line in self.forking.stdout:
-            what, *numbers = line.decode().split()
+            event, *numbers = line.decode().split()
             pid = int(numbers[0])
             if pid not in self._known:
-                self._known[pid] = self._watched(pid)
+                self._known[pid] = self._watch(pid)
             server = self._known[pid]
-            match what:
+            match event:
                 case "forked":
                     self._forked.put_nowait(server)
                 case "ready":
@@ -133,7 +133,7 @@ class Servers:
                 case _:
                     server.code = int(numbers[1])
 
-    def _watched(self, pid: int) -> Server:
+    def _watch(self, pid: int) -> Server:
         try:
             server = Server(pid, os.pidfd_open(pid))
         except ProcessLookupError:
@@ -142,28 +142,28 @@ class Servers:
             return server
         loop = asyncio.get_running_loop()
 
-        def ended() -> None:
+        def record_end() -> None:
             loop.remove_reader(server.descriptor)
             os.close(server.descriptor)
             server.gone.set()
 
-        loop.add_reader(server.descriptor, ended)
+        loop.add_reader(server.descriptor, record_end)
         return server
 
     async def read(self) -> None:
-        """Keep what the servers log, until the forking process ends."""
+        """Copy the log lines of the servers until the forking process ends."""
         assert self.forking.stderr is not None
         async for raw in self.forking.stderr:
             line = raw.decode(errors="replace")
             self.log.write(line)
-            self.said["full"] += FULL in line
-            self.said["tracebacks"] += line.startswith("Traceback")
+            self.line_counts["full"] += FULL in line
+            self.line_counts["tracebacks"] += line.startswith("Traceback")
         self.log.flush()
 
 
 @asynccontextmanager
 async def servers(folder: Path, environment: Mapping[str, str], *, multiplier: float) -> AsyncIterator[Servers]:
-    """Servers with these settings while the body runs; none is left afterwards."""
+    """Yield servers with these settings, and kill all of them at the end."""
     clock = folder / "clock"
     clock.write_bytes(AHEAD.pack(0.0))
     descriptor = os.open(clock, os.O_RDWR)
@@ -177,22 +177,22 @@ async def servers(folder: Path, environment: Mapping[str, str], *, multiplier: f
         limit=2**22,
     )
     with (folder / "server.log").open("w", encoding="utf-8") as log:
-        made = Servers(forking, descriptor, log)
-        hearing = [asyncio.ensure_future(one) for one in (made.listen(), made.read())]
+        all_servers = Servers(forking, descriptor, log)
+        readers = [asyncio.ensure_future(reader) for reader in (all_servers.listen(), all_servers.read())]
         try:
-            yield made
+            yield all_servers
         finally:
-            await _end(made)
-            await asyncio.gather(*hearing)
+            await _end(all_servers)
+            await asyncio.gather(*readers)
             os.close(descriptor)
 
 
-async def _end(made: Servers) -> None:
-    await made.kill()
-    assert made.forking.stdin is not None
-    made.forking.stdin.close()
+async def _end(all_servers: Servers) -> None:
+    await all_servers.kill()
+    assert all_servers.forking.stdin is not None
+    all_servers.forking.stdin.close()
     try:
-        await asyncio.wait_for(made.forking.wait(), PATIENCE)
+        await asyncio.wait_for(all_servers.forking.wait(), PATIENCE)
     except TimeoutError:
-        made.forking.kill()
-        await made.forking.wait()
+        all_servers.forking.kill()
+        await all_servers.forking.wait()

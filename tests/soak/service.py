@@ -1,4 +1,4 @@
-"""The outside world of the workflows: an HTTP service that counts every call, and asks at once who approved it."""
+"""The HTTP service that the workflows call. It records every call, and whether the call was approved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.soak.evidence import Call
 
 @dataclass
 class Service:
-    """`approved`: whether the database has an approval of a call, by its key. `delay`: seconds before an answer."""
+    """Records calls. `approved` looks up the approval of a call by its key; `delay` returns how long to wait."""
 
     approved: Callable[[str], bool | None]
     delay: Callable[[], float] = lambda: 0.0
@@ -24,11 +24,11 @@ class Service:
     calls: list[Call] = field(default_factory=list)
 
     def count(self, run: str) -> int:
-        """How often the effect of this run happened."""
-        return sum(one.key.partition(":")[0] == run for one in self.calls)
+        """Return how often the effect of this run happened."""
+        return sum(call.key.partition(":")[0] == run for call in self.calls)
 
     async def pay(self, request: web.Request) -> web.Response:
-        """A call that arrived whole has happened, whatever becomes of its answer."""
+        """Record the call. Once it has arrived completely, it has happened, even if its answer is lost."""
         body: Any = json.loads(await request.read())
         key = request.headers.get("Idempotency-Key", "")
         self.calls.append(Call(key=key, body=body, approved=self.approved(key)))
@@ -39,7 +39,7 @@ class Service:
 
 @asynccontextmanager
 async def serving(approved: Callable[[str], bool | None]) -> AsyncIterator[Service]:
-    """The service, while the body runs."""
+    """Run the service while the body runs."""
     service = Service(approved)
     application = web.Application()
     application.add_routes([web.post("/pay", service.pay)])

@@ -1,4 +1,4 @@
-"""Every check of the verdict can fail: a story that is all right is falsified in one place after another."""
+"""Every check of the verdict can fail: sound evidence is falsified in one place after another."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from bot.app import AppOptions
 from bot.slack.rate_limit import RateLimiter
 from engine.domain import DEFAULT_WORKSPACE
 from engine.store import audit_log, schema
-from tests.soak import evidence, verdict
+from tests.soak import evidence as slack_evidence
+from tests.soak import verdict
 from tests.soak.campaign import UNSETTLED
 from tests.soak.clients import Clients
 from tests.soak.evidence import Call, Claim, Evidence, Shown
@@ -38,15 +39,15 @@ Falsify = Callable[[Evidence], None]
 
 
 class Story:
-    """A few runs, each of which comes to another end."""
+    """Performs a few runs, each with another end."""
 
-    def __init__(self, here: World, clock: FakeClock) -> None:
-        self.here, self.clock = here, clock
-        self.clients = Clients(here, random.Random(1), runs=0)
-        self.people = People(here, random.Random(2), self.clients)
+    def __init__(self, world: World, clock: FakeClock) -> None:
+        self.world, self.clock = world, clock
+        self.clients = Clients(world, random.Random(1), runs=0)
+        self.people = People(world, random.Random(2), self.clients)
         self._tokens = iter(range(10_000))
 
-    async def tell(self) -> None:
+    async def perform(self) -> None:
         await self.clients.register()
         await self._approved()
         await self._edited()
@@ -71,8 +72,8 @@ class Story:
         await self._asked("brief-go")
         await self.clients.cancel((await self._asked("sure"))["run"])
         waits = await self._asked("sure")
-        cleo = self.here.person(OWNER)
-        self.here.evidence.starts["s1"]
+        cleo = self.world.person(OWNER)
+        self.world.evidence.starts["s1"]
         await cleo.command("/signoff run sure token=s1")
         await self._until(lambda: len(self._pending()) == 4)
         (started,) = [row for row in self._pending() if row["name"] == "sure" and row["run"] != waits["run"]]
@@ -80,9 +81,9 @@ class Story:
         await self.people.reject("ben@example.com", started["id"])
 
     async def _asked(self, kind: str) -> sqlite3.Row:
-        token = next(str(one) for one in self._tokens if self.clients.kind(str(one)) == kind)
+        token = next(str(number) for number in self._tokens if self.clients.kind(str(number)) == kind)
         assert await self.clients.start(token)
-        (run,) = self.here.evidence.starts[token]
+        (run,) = self.world.evidence.starts[token]
         return await self._asked_after(run)
 
     async def _asked_after(self, run: str) -> sqlite3.Row:
@@ -93,74 +94,74 @@ class Story:
 
     async def _shown(self, request: str) -> None:
         people = ("ada@example.com", "ben@example.com", "lee@example.com")
-        await self._until(lambda: all(self.here.copy(email, request) for email in people))
+        await self._until(lambda: all(self.world.copy(email, request) for email in people))
 
     def _pending(self) -> list[sqlite3.Row]:
-        return self.here.evidence.rows(
+        return self.world.evidence.rows(
             "SELECT request.*, workflow.name FROM request JOIN run ON run.id = request.run "
             "JOIN workflow ON workflow.id = run.workflow WHERE state = 'pending'"
         )
 
     def _unsettled(self) -> list[sqlite3.Row]:
-        return self.here.evidence.rows(UNSETTLED)
+        return self.world.evidence.rows(UNSETTLED)
 
     async def _until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE):
-            while not true():  # noqa: ASYNC110 what is waited for is in tables
+            while not true():  # noqa: ASYNC110 the condition is about tables
                 await asyncio.sleep(0.02)
 
 
-async def tell(database: Path) -> Evidence:
+async def collect_evidence(database: Path) -> Evidence:
     clock = FakeClock()
     async with world(database) as here:
-        chosen = settings.load(here.settings())
+        loaded = settings.load(here.settings())
         options = AppOptions(
-            settings=chosen,
+            settings=loaded,
             environment={},
             console=Console(quiet=True),
             clock=clock,
             slack_limiter=RateLimiter(multiplier=MULTIPLIER),
         )
         async with app.open_server(options):
-            await Story(here, clock).tell()
+            await Story(here, clock).perform()
         with schema.reading(database) as connection:
             here.evidence.export = "".join(f"{line}\n" for line in audit_log.export(connection, DEFAULT_WORKSPACE))
-        here.evidence.messages = list(evidence.messages(here.slack.world))
+        here.evidence.messages = list(slack_evidence.messages(here.slack.world))
         return here.evidence
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
-    return asyncio.run(tell(tmp_path_factory.mktemp("story") / "signoff.db"))
+def sound_evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    return asyncio.run(collect_evidence(tmp_path_factory.mktemp("story") / "signoff.db"))
 
 
 @pytest.fixture
-def found(told: Evidence, tmp_path: Path) -> Evidence:
-    """A copy of it to falsify."""
+def evidence(sound_evidence: Evidence, tmp_path: Path) -> Evidence:
+    """Return a copy of the evidence that a test can falsify."""
     database = tmp_path / "signoff.db"
-    shutil.copy(told.database, database)
+    shutil.copy(sound_evidence.database, database)
     with closing(sqlite3.connect(database)) as connection:
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f"DROP TRIGGER {name}")
-    return replace(copy.deepcopy(told), database=database)
+    return replace(copy.deepcopy(sound_evidence), database=database)
 
 
-def test_a_story_that_is_all_right_has_no_findings(found: Evidence) -> None:
-    assert verdict.findings(found) == []
-    statuses = sorted(run["status"] for run in found.runs.values())
+def test_a_story_that_is_all_right_has_no_findings(evidence: Evidence) -> None:
+    assert verdict.findings(evidence) == []
+    statuses = sorted(run["status"] for run in evidence.runs.values())
     assert statuses == ["cancelled", "expired", "rejected", "rejected", "succeeded", "succeeded", "waiting"]
-    assert {claim.how for claim in found.claims} == {"click", "modal", "socket"}
-    assert len(found.calls) == 3
+    assert {claim.how for claim in evidence.claims} == {"click", "modal", "socket"}
+    assert len(evidence.calls) == 3
 
 
-# -- what is falsified --------------------------------------------------------------------------------------
+# -- falsifications --------------------------------------------------------------------------------------
 
 
 def sql(*statements: str) -> Falsify:
-    """Rows as they must never be."""
+    """Return a function that changes rows of the database."""
 
-    def falsify(found: Evidence) -> None:
-        with closing(sqlite3.connect(found.database)) as connection:
+    def falsify(evidence: Evidence) -> None:
+        with closing(sqlite3.connect(evidence.database)) as connection:
             changed = sum(connection.execute(statement).rowcount for statement in statements)
             connection.commit()
         assert changed, "nothing was falsified"
@@ -168,86 +169,88 @@ def sql(*statements: str) -> Falsify:
     return falsify
 
 
-def a_start_is_lost(found: Evidence) -> None:
-    next(told for told in found.starts.values() if told).add("another")
+def start_with_another_run(evidence: Evidence) -> None:
+    next(run_ids for run_ids in evidence.starts.values() if run_ids).add("another")
 
 
-def a_start_is_nobodys(found: Evidence) -> None:
-    del found.starts["s1"]
+def start_without_a_client(evidence: Evidence) -> None:
+    del evidence.starts["s1"]
 
 
-def nobody_asked(found: Evidence) -> None:
-    found.asked.clear()
+def decision_without_a_client(evidence: Evidence) -> None:
+    evidence.asked.clear()
 
 
-def a_click_decided_nothing(found: Evidence) -> None:
-    claim = next(one for one in found.claims if one.how == "click")
-    found.claims.append(replace(claim, decision="another"))
+def click_with_another_decision(evidence: Evidence) -> None:
+    claim = next(claim for claim in evidence.claims if claim.how == "click")
+    evidence.claims.append(replace(claim, decision="another"))
 
 
-def a_modal_said_other_words(found: Evidence) -> None:
-    claim = next(one for one in found.claims if one.edits)
-    found.claims.append(replace(claim, edits={"json.text": "other words"}))
+def modal_with_other_edits(evidence: Evidence) -> None:
+    claim = next(claim for claim in evidence.claims if claim.edits)
+    evidence.claims.append(replace(claim, edits={"json.text": "other words"}))
 
 
-def a_click_was_for_nothing(found: Evidence) -> None:
-    found.empty.append(Claim(how="click", request="r", by="ada@example.com", decision=None))
+def click_without_a_decision(evidence: Evidence) -> None:
+    evidence.empty.append(Claim(how="click", request="r", by="ada@example.com", decision=None))
 
 
-def a_cancel_was_for_nothing(found: Evidence) -> None:
-    found.cancelled |= {name for name, run in found.runs.items() if run["status"] == "succeeded"}
+def cancel_without_an_end(evidence: Evidence) -> None:
+    evidence.cancelled |= {name for name, run in evidence.runs.items() if run["status"] == "succeeded"}
 
 
-def called(change: Callable[[Evidence, Call], list[Call]], workflow: str = "unsure") -> Falsify:
-    """The calls of one run, changed."""
+def changed_calls(change: Callable[[Evidence, Call], list[Call]], workflow: str = "unsure") -> Falsify:
+    """Return a function that changes the calls of one run."""
 
-    def falsify(found: Evidence) -> None:
-        name = next(name for name, run in found.runs.items() if run["name"] == workflow)
-        call = next(one for one in found.calls if one.key.startswith(name))
-        found.calls = [one for one in found.calls if one is not call] + change(found, call)
+    def falsify(evidence: Evidence) -> None:
+        name = next(name for name, run in evidence.runs.items() if run["name"] == workflow)
+        call = next(call for call in evidence.calls if call.key.startswith(name))
+        evidence.calls = [one for one in evidence.calls if one is not call] + change(evidence, call)
 
     return falsify
 
 
-def messages(which: Callable[[Evidence, Shown], bool], change: Callable[[Shown], list[Shown]]) -> Falsify:
-    """The first message of a kind, changed."""
+def changed_message(which: Callable[[Evidence, Shown], bool], change: Callable[[Shown], list[Shown]]) -> Falsify:
+    """Return a function that changes the first message of a kind."""
 
-    def falsify(found: Evidence) -> None:
-        one = next(one for one in found.messages if which(found, one))
-        found.messages = [other for other in found.messages if other is not one] + change(one)
+    def falsify(evidence: Evidence) -> None:
+        message = next(message for message in evidence.messages if which(evidence, message))
+        evidence.messages = [other for other in evidence.messages if other is not message] + change(message)
 
     return falsify
 
 
 def is_copy(kind: str, *, state: str = "") -> Callable[[Evidence, Shown], bool]:
-    def is_it(found: Evidence, one: Shown) -> bool:
-        rows = found.rows(
+    def matches(evidence: Evidence, message: Shown) -> bool:
+        rows = evidence.rows(
             "SELECT delivery.kind, request.state FROM delivery LEFT JOIN request ON request.id = delivery.request "
             "WHERE delivery.id = ?",
-            one.delivery,
+            message.delivery,
         )
         return any(row["kind"] == kind and state in (row["state"] or "") for row in rows)
 
-    return is_it
+    return matches
 
 
-def no_copy_of_the_open_request(found: Evidence) -> None:
-    found.messages = [one for one in found.messages if not is_copy("request", state="pending")(found, one)]
+def no_copy_of_the_open_request(evidence: Evidence) -> None:
+    evidence.messages = [
+        message for message in evidence.messages if not is_copy("request", state="pending")(evidence, message)
+    ]
 
 
-def live_buttons(found: Evidence) -> None:
-    request = next(one["id"] for one in found.requests.values() if one["state"] == "approved")
-    found.messages.append(
+def live_buttons(evidence: Evidence) -> None:
+    request = next(request["id"] for request in evidence.requests.values() if request["state"] == "approved")
+    evidence.messages.append(
         Shown(channel="D", ts="1.0", delivery=None, requests=(request,), runs=(), words="Approve Reject")
     )
 
 
-def a_line_was_changed(found: Evidence) -> None:
-    found.export = found.export.replace("request.approved", "request.rejected", 1)
+def changed_line_of_the_log(evidence: Evidence) -> None:
+    evidence.export = evidence.export.replace("request.approved", "request.rejected", 1)
 
 
-def the_log_was_cut(found: Evidence) -> None:
-    found.heads.append(f"{len(found.export.splitlines()) + 5}:{'0' * 64}")
+def cut_log(evidence: Evidence) -> None:
+    evidence.heads.append(f"{len(evidence.export.splitlines()) + 5}:{'0' * 64}")
 
 
 APPROVED = "(SELECT id FROM request WHERE state = 'approved' LIMIT 1)"
@@ -257,8 +260,8 @@ SECOND = (
     f"decided_at FROM decision WHERE request = {APPROVED}"
 )
 CASES: Final[dict[str, tuple[str, Falsify]]] = {
-    "a start is answered with another run": ("verdict.starts", a_start_is_lost),
-    "a run that nobody started": ("verdict.starts", a_start_is_nobodys),
+    "a start is answered with another run": ("verdict.starts", start_with_another_run),
+    "a run that nobody started": ("verdict.starts", start_without_a_client),
     "one start is two runs": (
         "verdict.starts",
         sql("UPDATE run SET inputs = (SELECT inputs FROM run ORDER BY id LIMIT 1)"),
@@ -289,32 +292,35 @@ CASES: Final[dict[str, tuple[str, Falsify]]] = {
     ),
     "two decide": ("verdict.decisions", sql(SECOND)),
     "an approval without a decision": ("verdict.decisions", sql(f"DELETE FROM decision WHERE request = {APPROVED}")),
-    "a decision that nobody asked for": ("verdict.decisions", nobody_asked),
+    "a decision that nobody asked for": ("verdict.decisions", decision_without_a_client),
     "a decision that is not in the log": (
         "verdict.decisions",
         sql("DELETE FROM audit WHERE leaf LIKE '%request.approved%'"),
     ),
     "an acknowledged decision is lost": ("verdict.claims", sql(f"DELETE FROM decision WHERE request = {APPROVED}")),
-    "an acknowledged decision becomes another": ("verdict.claims", a_click_decided_nothing),
+    "an acknowledged decision becomes another": ("verdict.claims", click_with_another_decision),
     "an acknowledged request opens again": (
         "verdict.claims",
         sql("UPDATE request SET state = 'pending' WHERE state = 'approved'"),
     ),
-    "edits are lost": ("verdict.claims", a_modal_said_other_words),
-    "an acknowledgement without a record": ("verdict.claims", a_click_was_for_nothing),
-    "a cancelled run goes on": ("verdict.claims", a_cancel_was_for_nothing),
-    "an effect before its approval": ("verdict.effects", called(lambda _, call: [replace(call, approved=False)])),
+    "edits are lost": ("verdict.claims", modal_with_other_edits),
+    "an acknowledgement without a record": ("verdict.claims", click_without_a_decision),
+    "a cancelled run goes on": ("verdict.claims", cancel_without_an_end),
+    "an effect before its approval": (
+        "verdict.effects",
+        changed_calls(lambda _, call: [replace(call, approved=False)]),
+    ),
     "an effect with other content": (
         "verdict.effects",
-        called(lambda _, call: [replace(call, body={**call.body, "text": "other"})]),
+        changed_calls(lambda _, call: [replace(call, body={**call.body, "text": "other"})]),
     ),
-    "an effect twice that may not": ("verdict.effects", called(lambda _, call: [call, call])),
+    "an effect twice that may not": ("verdict.effects", changed_calls(lambda _, call: [call, call])),
     "an effect under two keys": (
         "verdict.effects",
-        called(lambda _, call: [call, replace(call, key=f"{call.key[:-1]}2")], "sure"),
+        changed_calls(lambda _, call: [call, replace(call, key=f"{call.key[:-1]}2")], "sure"),
     ),
-    "an effect of no run": ("verdict.effects", called(lambda _, call: [call, replace(call, key="no:pay:1")])),
-    "success without the effect": ("verdict.effects", called(lambda *_: [], "sure")),
+    "an effect of no run": ("verdict.effects", changed_calls(lambda _, call: [call, replace(call, key="no:pay:1")])),
+    "success without the effect": ("verdict.effects", changed_calls(lambda *_: [], "sure")),
     "an effect that was rejected": (
         "verdict.effects",
         sql("UPDATE request SET state = 'rejected' WHERE state = 'approved' AND at = 'before'"),
@@ -326,38 +332,43 @@ CASES: Final[dict[str, tuple[str, Falsify]]] = {
     "a copy that is due": ("copies.rows", sql("UPDATE delivery SET next_at = created_at")),
     "a copy that is dead": ("copies.rows", sql("UPDATE delivery SET state = 'dead' WHERE kind = 'outcome'")),
     "a copy that is behind": ("copies.rows", sql("UPDATE delivery SET wanted_version = 9 WHERE kind = 'request'")),
-    "a copy that is missing": ("copies.posts", messages(is_copy("request", state="approved"), lambda _: [])),
-    "a copy that stands twice": ("copies.posts", messages(is_copy("request"), lambda one: [one, one])),
+    "a copy that is missing": ("copies.posts", changed_message(is_copy("request", state="approved"), lambda _: [])),
+    "a copy that stands twice": (
+        "copies.posts",
+        changed_message(is_copy("request"), lambda message: [message, message]),
+    ),
     "a copy that nobody knows": (
         "copies.posts",
-        messages(is_copy("request"), lambda one: [one, replace(one, delivery="another")]),
+        changed_message(is_copy("request"), lambda message: [message, replace(message, delivery="another")]),
     ),
     "a copy that says something else": (
         "copies.posts",
-        messages(is_copy("request", state="rejected"), lambda one: [replace(one, words="Approved by Ada")]),
+        changed_message(
+            is_copy("request", state="rejected"), lambda message: [replace(message, words="Approved by Ada")]
+        ),
     ),
     "an open copy without buttons": (
         "copies.posts",
-        messages(is_copy("request", state="pending"), lambda one: [replace(one, requests=())]),
+        changed_message(is_copy("request", state="pending"), lambda message: [replace(message, requests=())]),
     ),
     "a skipped copy that stands there": ("copies.posts", sql("UPDATE delivery SET state = 'skipped'")),
     "live buttons on a decided request": ("copies.buttons", live_buttons),
     "nobody was asked": ("copies.told", no_copy_of_the_open_request),
-    "who started it was not told": ("copies.told", messages(is_copy("outcome"), lambda _: [])),
-    "the owner was not told": ("copies.told", messages(is_copy("alert"), lambda _: [])),
-    "a line of the log was changed": ("verdict.audit", a_line_was_changed),
-    "the log was cut": ("verdict.audit", the_log_was_cut),
+    "who started it was not told": ("copies.told", changed_message(is_copy("outcome"), lambda _: [])),
+    "the owner was not told": ("copies.told", changed_message(is_copy("alert"), lambda _: [])),
+    "a line of the log was changed": ("verdict.audit", changed_line_of_the_log),
+    "the log was cut": ("verdict.audit", cut_log),
     "the log was not exported whole": ("verdict.audit", sql("DELETE FROM audit WHERE seq = 2")),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_wrong_is_found_by_name(found: Evidence, name: str) -> None:
+def test_what_is_wrong_is_found_by_name(evidence: Evidence, name: str) -> None:
     check, falsify = CASES[name]
-    falsify(found)
-    # What was looked up before it was falsified is looked up again.
-    fresh = replace(found)
-    assert check in {one.check for one in verdict.findings(fresh)}
+    falsify(evidence)
+    # A new object queries the falsified database again.
+    fresh = replace(evidence)
+    assert check in {finding.check for finding in verdict.findings(fresh)}
 
 
 def test_every_check_is_seen_to_fail() -> None:

@@ -1,6 +1,6 @@
-"""The checks: what must hold when all is over. Each yields a sentence for everything that does not.
+"""The checks of the evidence after a campaign. Each yields a sentence for every violation.
 
-They read the tables with plain SQL, and ask the product only for its rules of editing a value at a path.
+They read the tables with plain SQL. The only code of the product that they use replaces a value at a path.
 """
 
 from __future__ import annotations
@@ -30,163 +30,170 @@ class Finding:
     """An invariant that is broken, by name."""
 
     check: str
-    what: str
+    sentence: str
 
     def __str__(self) -> str:
-        return f"{self.check}: {self.what}"
+        return f"{self.check}: {self.sentence}"
 
 
-def starts(found: Evidence) -> Iterator[str]:
-    """Every start that was answered is one run, always the same, with what it was started with."""
+def starts(evidence: Evidence) -> Iterator[str]:
+    """Check that every answered start is one run, always the same, with the inputs of the start."""
     by_token: dict[str, list[str]] = defaultdict(list)
-    for run in found.runs.values():
+    for run in evidence.runs.values():
         by_token[json.loads(run["inputs"])["token"]].append(run["id"])
     for token, runs in by_token.items():
         if len(runs) > 1:
             yield f"token {token} was started {len(runs)} times: {', '.join(runs)}"
-        if token not in found.starts:
+        if token not in evidence.starts:
             yield f"nobody started token {token}, and there is run {runs[0]}"
-    for token, told in found.starts.items():
-        if told and told != set(by_token[token]):
-            yield f"token {token} was answered with {', '.join(sorted(told))}, and is {by_token[token] or 'no run'}"
+    for token, answered in evidence.starts.items():
+        if answered and answered != set(by_token[token]):
+            yield f"token {token} was answered with {', '.join(sorted(answered))}, and is {by_token[token] or 'no run'}"
         if token.isdecimal() and not by_token[token]:
             yield f"token {token} was asked for until it was answered, and is no run"
 
 
-def runs(found: Evidence) -> Iterator[str]:
-    """Every run ended, or waits for somebody; and it went as its answers say."""
+def runs(evidence: Evidence) -> Iterator[str]:
+    """Check that every run has ended or waits for a person, and that its status follows from its requests."""
     states: dict[str, dict[str, str]] = defaultdict(dict)
-    for request in found.requests.values():
+    for request in evidence.requests.values():
         key = f"{request['step']}:{request['visit']}:{request['at']}"
         if key in states[request["run"]]:
             yield f"run {request['run']} was asked about {key} twice"
         passed = request["state"] == "expired" and request["on_expiry"] == "continue"
         states[request["run"]][key] = "passed" if passed else request["state"]
-    for run in found.runs.values():
-        given = set(states[run["id"]].values())
+    for run in evidence.runs.values():
+        request_states = set(states[run["id"]].values())
         if (run["ended_at"] is None) != (run["status"] in ("waiting", "needs_attention")):
             yield f"run {run['id']} is {run['status']}, and ended at {run['ended_at']}"
         elif run["ready_at"] is not None or run["lease_until"] is not None:
             yield f"run {run['id']} is {run['status']}, and not at rest"
-        elif run["ended_at"] is not None and "pending" in given:
+        elif run["ended_at"] is not None and "pending" in request_states:
             yield f"run {run['id']} is {run['status']}, and a request of it still asks"
-        elif not _went(run["status"], given, stopped=run["id"] in found.stopped, cancel=run["cancel"] is not None):
-            yield f"run {run['id']} is {run['status']}, and its requests are {', '.join(sorted(given)) or 'none'}"
+        elif not _status_follows(
+            run["status"], request_states, stopped=run["id"] in evidence.stopped, cancel=run["cancel"] is not None
+        ):
+            listed = ", ".join(sorted(request_states)) or "none"
+            yield f"run {run['id']} is {run['status']}, and its requests are {listed}"
 
 
-def _went(status: str, given: set[str], *, stopped: bool, cancel: bool) -> bool:
+def _status_follows(status: str, request_states: set[str], *, stopped: bool, cancel: bool) -> bool:
     match status:
         case "waiting":
-            return "pending" in given
+            return "pending" in request_states
         case "needs_attention":
-            return "pending" not in given
+            return "pending" not in request_states
         case "succeeded":
-            return given <= {"approved", "passed"} and bool(given)
+            return request_states <= {"approved", "passed"} and bool(request_states)
         case "failed":
             return stopped
         case "cancelled":
             return cancel
         case "rejected" | "expired":
-            return status in given
+            return status in request_states
     return False
 
 
-def decisions(found: Evidence) -> Iterator[str]:
-    """A request has one decision, which somebody asked for and the log tells once; or none, and says so."""
-    persons = _addresses(found)
-    told = _told(found)
+def decisions(evidence: Evidence) -> Iterator[str]:
+    """Check that a request has one decision if it needs one, which a person asked for, and which the log has once."""
+    persons = _addresses(evidence)
+    logged = _logged_decisions(evidence)
     asked_for = defaultdict(list)
-    for asked in found.asked:
-        asked_for[asked[0]].append(asked)
-    for request in found.requests.values():
-        made = found.decisions.get(request["id"], [])
-        if len(made) > 1:
-            yield f"request {request['id']} has {len(made)} decisions"
-        by_clock = request["state"] == "rejected" and request["on_expiry"] == "reject" and not made
-        if [one["verdict"] for one in made[:1]] != [request["state"]] * (request["state"] in DECIDED and not by_clock):
-            yield f"request {request['id']} is {request['state']}, and has the decisions {[dict(one) for one in made]}"
-        for one in made:
-            if told.pop((request["id"], one["verdict"]), 0) != 1:
-                yield f"decision {one['id']} does not stand in the log exactly once"
-            mine = [asked for asked in asked_for[request["id"]] if asked[1] in persons[one["person"]]]
-            if not any(_is(one, verdict, edits) for _, _, verdict, edits in mine):
-                yield f"nobody asked for decision {one['id']} of request {request['id']}"
-    for request_id, verdict in told:
+    for asked_decision in evidence.asked:
+        asked_for[asked_decision[0]].append(asked_decision)
+    for request in evidence.requests.values():
+        rows = evidence.decisions.get(request["id"], [])
+        if len(rows) > 1:
+            yield f"request {request['id']} has {len(rows)} decisions"
+        by_clock = request["state"] == "rejected" and request["on_expiry"] == "reject" and not rows
+        if [row["verdict"] for row in rows[:1]] != [request["state"]] * (request["state"] in DECIDED and not by_clock):
+            yield f"request {request['id']} is {request['state']}, and has the decisions {[dict(row) for row in rows]}"
+        for row in rows:
+            if logged.pop((request["id"], row["verdict"]), 0) != 1:
+                yield f"decision {row['id']} does not stand in the log exactly once"
+            mine = [
+                asked_decision
+                for asked_decision in asked_for[request["id"]]
+                if asked_decision[1] in persons[row["person"]]
+            ]
+            if not any(_is_decision(row, verdict, edits) for _, _, verdict, edits in mine):
+                yield f"nobody asked for decision {row['id']} of request {request['id']}"
+    for request_id, verdict in logged:
         yield f"the log has a decision of request {request_id} ({verdict}) that is no row"
 
 
-def _told(found: Evidence) -> Counter[tuple[str, str]]:
-    """How often the log tells of which decision."""
-    leaves = [json.loads(row["leaf"]) for row in found.rows("SELECT leaf FROM audit")]
+def _logged_decisions(evidence: Evidence) -> Counter[tuple[str, str]]:
+    """Return how often the log has each decision, by request and verdict."""
+    leaves = [json.loads(row["leaf"]) for row in evidence.rows("SELECT leaf FROM audit")]
     kinds = {f"request.{state}": state for state in DECIDED}
     return Counter((leaf["request"], kinds[leaf["kind"]]) for leaf in leaves if leaf["kind"] in kinds)
 
 
-def _is(row: Any, verdict: str, edits: str) -> bool:
+def _is_decision(row: Any, verdict: str, edits: str) -> bool:
     return (row["verdict"], _edits(row)) == (BECOMES[verdict], json.loads(edits))
 
 
 def _edits(row: Any) -> dict[str, str]:
-    return {".".join(one["path"]): one["after"] for one in json.loads(row["edits"] or "[]")}
+    return {".".join(edit["path"]): edit["after"] for edit in json.loads(row["edits"] or "[]")}
 
 
-def _addresses(found: Evidence) -> Mapping[str, set[str]]:
-    known: dict[str, set[str]] = defaultdict(set)
-    for row in found.rows("SELECT person, value FROM address"):
-        known[row["person"]].add(row["value"])
-    return known
+def _addresses(evidence: Evidence) -> Mapping[str, set[str]]:
+    addresses: dict[str, set[str]] = defaultdict(set)
+    for row in evidence.rows("SELECT person, value FROM address"):
+        addresses[row["person"]].add(row["value"])
+    return addresses
 
 
-def claims(found: Evidence) -> Iterator[str]:
-    """What was acknowledged is recorded, as it was said."""
-    persons = _addresses(found)
-    for claim in found.claims:
-        yield from _broken(found, claim, persons)
-    for claim in found.empty:
+def claims(evidence: Evidence) -> Iterator[str]:
+    """Check that everything that was acknowledged is recorded as it was acknowledged."""
+    persons = _addresses(evidence)
+    for claim in evidence.claims:
+        yield from _broken_claims(evidence, claim, persons)
+    for claim in evidence.empty:
         yield f"a click of {claim.by} was acknowledged while request {claim.request} stood open, and nothing excused it"
-    for run in found.cancelled:
-        status = found.runs[run]["status"] if run in found.runs else "gone"
+    for run in evidence.cancelled:
+        status = evidence.runs[run]["status"] if run in evidence.runs else "gone"
         if status != "cancelled":
             yield f"run {run} was said to be cancelled, and is {status}"
 
 
-def _broken(found: Evidence, claim: Claim, persons: Mapping[str, set[str]]) -> Iterator[str]:
-    told = f"by {claim.how} {claim.by} was told that request {claim.request} is"
-    made = found.decisions.get(claim.request, [])
-    if claim.request not in found.requests or found.requests[claim.request]["state"] == "pending":
-        yield f"{told} closed, and it is not"
-    if claim.decision is not None and claim.decision not in {one["id"] for one in made}:
-        yield f"{told} decided by {claim.decision}, which is not there"
+def _broken_claims(evidence: Evidence, claim: Claim, persons: Mapping[str, set[str]]) -> Iterator[str]:
+    acknowledgement = f"by {claim.how} {claim.by} was told that request {claim.request} is"
+    decisions = evidence.decisions.get(claim.request, [])
+    if claim.request not in evidence.requests or evidence.requests[claim.request]["state"] == "pending":
+        yield f"{acknowledgement} closed, and it is not"
+    if claim.decision is not None and claim.decision not in {decision["id"] for decision in decisions}:
+        yield f"{acknowledgement} decided by {claim.decision}, which is not there"
     if claim.verdict is None:
         return
-    wanted = (BECOMES[claim.verdict], claim.edits or {})
-    if not any((one["verdict"], _edits(one)) == wanted and claim.by in persons[one["person"]] for one in made):
-        yield f"{told} {wanted[0]} with {wanted[1]} by them, and it is not"
+    expected = (BECOMES[claim.verdict], claim.edits or {})
+    if not any((row["verdict"], _edits(row)) == expected and claim.by in persons[row["person"]] for row in decisions):
+        yield f"{acknowledgement} {expected[0]} with {expected[1]} by them, and it is not"
 
 
-def effects(found: Evidence) -> Iterator[str]:
-    """What happened was approved before, with that very content; and twice only under one key, where it may."""
+def effects(evidence: Evidence) -> Iterator[str]:
+    """Check that every effect was approved before with the same content, and repeated only where that is allowed."""
     calls: dict[str, list[Call]] = defaultdict(list)
-    for call in found.calls:
+    for call in evidence.calls:
         calls[call.key].append(call)
     keys = Counter(key.partition(":")[0] for key in calls)
-    for key, made in calls.items():
-        if not re.fullmatch(r"\w+:pay:1", key) or key.partition(":")[0] not in found.runs:
+    for key, key_calls in calls.items():
+        if not re.fullmatch(r"\w+:pay:1", key) or key.partition(":")[0] not in evidence.runs:
             yield f"a call has the key {key!r}, which is no step's"
             continue
-        run = found.runs[key.partition(":")[0]]
+        run = evidence.runs[key.partition(":")[0]]
         if keys[run["id"]] > 1:
             yield f"run {run['id']} called under {keys[run['id']]} keys"
-        yield from _wrong(found, run, made)
-    for run in found.runs.values():
+        yield from _wrong_calls(evidence, run, key_calls)
+    for run in evidence.runs.values():
         if run["status"] == "succeeded" and f"{run['id']}:pay:1" not in calls:
             yield f"run {run['id']} succeeded without its effect"
 
 
-def _wrong(found: Evidence, run: Any, made: list[Call]) -> Iterator[str]:
-    if any(call.approved is False for call in made):
+def _wrong_calls(evidence: Evidence, run: Any, calls: list[Call]) -> Iterator[str]:
+    if any(call.approved is False for call in calls):
         yield f"run {run['id']} called before anybody had approved it"
-    gates = [one for one in found.requests.values() if one["run"] == run["id"] and one["at"] == "before"]
+    gates = [one for one in evidence.requests.values() if one["run"] == run["id"] and one["at"] == "before"]
     if len(gates) != 1:
         yield f"run {run['id']} called, and has {len(gates)} requests about it"
         return
@@ -194,30 +201,30 @@ def _wrong(found: Evidence, run: Any, made: list[Call]) -> Iterator[str]:
     passed = (gate["state"], gate["on_expiry"]) == ("expired", "continue") and gate["first_shown_at"] is not None
     if gate["state"] != "approved" and not passed:
         yield f"run {run['id']} called, and its request is {gate['state']}"
-    wanted = json.loads(gate["content"])["value"]["json"]
-    for decision in found.decisions.get(gate["id"], []):
+    approved_body = json.loads(gate["content"])["value"]["json"]
+    for decision in evidence.decisions.get(gate["id"], []):
         for edit in json.loads(decision["edits"] or "[]"):
-            wanted = json_values.replace(wanted, tuple(edit["path"][1:]), edit["after"])
-    if any(call.body != wanted for call in made):
-        yield f"run {run['id']} called with {[call.body for call in made]}, and {wanted} was approved"
-    repeated = found.repeated[run["id"]]
-    if run["name"] == "unsure" and len(made) > 1 + repeated:
-        yield f"run {run['id']} called {len(made)} times, and may not repeat; it was told to {repeated} times"
+            approved_body = json_values.replace(approved_body, tuple(edit["path"][1:]), edit["after"])
+    if any(call.body != approved_body for call in calls):
+        yield f"run {run['id']} called with {[call.body for call in calls]}, and {approved_body} was approved"
+    repeated = evidence.repeated[run["id"]]
+    if run["name"] == "unsure" and len(calls) > 1 + repeated:
+        yield f"run {run['id']} called {len(calls)} times, and may not repeat; it was told to {repeated} times"
 
 
-def audit(found: Evidence) -> Iterator[str]:
-    """The log verifies by the script that trusts nothing of ours, and every head that was noted is in it."""
+def audit(evidence: Evidence) -> Iterator[str]:
+    """Check the log with the independent script: the chain is whole and contains every noted head."""
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
-        file.write(found.export)
+        file.write(evidence.export)
         file.flush()
-        noted = [part for head in found.heads for part in ("--checkpoint", head)]
+        noted = [part for head in evidence.heads for part in ("--checkpoint", head)]
         command = [sys.executable, "-I", "-S", str(VERIFIER), file.name, *noted]
         finished = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
     if finished.returncode:
         yield " / ".join([*finished.stdout.splitlines()[:5], *finished.stderr.splitlines()[-3:]])
-    count = found.rows("SELECT count(*) AS n FROM audit")[0]["n"]
-    if count != len(found.export.splitlines()):
-        yield f"the log has {count} entries, and {len(found.export.splitlines())} were exported"
+    count = evidence.rows("SELECT count(*) AS n FROM audit")[0]["n"]
+    if count != len(evidence.export.splitlines()):
+        yield f"the log has {count} entries, and {len(evidence.export.splitlines())} were exported"
 
 
 CHECKS: Final[tuple[Callable[[Evidence], Iterator[str]], ...]] = (
@@ -234,10 +241,10 @@ CHECKS: Final[tuple[Callable[[Evidence], Iterator[str]], ...]] = (
 )
 
 
-def findings(found: Evidence) -> list[Finding]:
-    """All that is wrong."""
+def findings(evidence: Evidence) -> list[Finding]:
+    """Return the findings of all checks."""
     return [
-        Finding(f"{check.__module__.rpartition('.')[2]}.{check.__name__}", what)
+        Finding(f"{check.__module__.rpartition('.')[2]}.{check.__name__}", sentence)
         for check in CHECKS
-        for what in check(found)
+        for sentence in check(evidence)
     ]

@@ -1,4 +1,4 @@
-"""Where a campaign takes place: the local Slack, the service, the workflows; and what was said to whom."""
+"""The surroundings of the servers in a campaign: the local Slack, the service, the workflows and the evidence."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from tests.soak.evidence import Claim, Evidence
 from tests.soak.service import Service
 
 OPERATOR: Final = "lee@example.com"
-"""Decides in the terminal, and has a copy in Slack like the others."""
+"""The approver who decides in the terminal, and who has a copy in Slack like the others."""
 APPROVERS: Final = ("ada@example.com", "ben@example.com", OPERATOR)
 OWNER: Final = "cleo@example.com"
 MULTIPLIER: Final = 60.0
-"""Of Slack's published rates: five hundred runs in five minutes are more than it allows to one app."""
+"""Factor on Slack's published rates, because a campaign makes more calls than Slack allows to one app."""
 SLOW_SECONDS: Final = (0.0, 0.05, 0.4, 1.5, 4.0)
 
 WORKFLOW: Final = """\
@@ -76,23 +76,26 @@ KINDS: Final = {
 
 
 def workflow(name: str, url: str) -> str:
-    """The text of one of `KINDS`."""
+    """Return the workflow file of one of `KINDS`."""
     idempotent, expiry, rest = KINDS[name]
     text = WORKFLOW.replace("EXPIRY", expiry) + rest
-    given = {"NAME": name, "OWNER": OWNER, "URL": url, "IDEMPOTENT": idempotent, "APPROVERS": ", ".join(APPROVERS)}
-    for word, value in given.items():
+    values = {"NAME": name, "OWNER": OWNER, "URL": url, "IDEMPOTENT": idempotent, "APPROVERS": ", ".join(APPROVERS)}
+    for word, value in values.items():
         text = text.replace(word, value)
     return text
 
 
 def left_waiting(run: str) -> bool:
-    """Whether nobody decides about this run: some still wait when all is over."""
+    """Return whether all clients leave this run waiting, so that some requests are open at the end."""
     return run.endswith(("0", "1", "2"))
 
 
 @dataclass
 class World:
-    """`evidence` is only added to. `over`: no client begins anything new. `ahead`: of the servers' clock, seconds."""
+    """The surroundings of the servers. Once `over` is set, clients start nothing new.
+
+    `ahead` returns how many seconds the clock of the servers is ahead.
+    """
 
     slack: RunningSandbox
     service: Service
@@ -100,7 +103,7 @@ class World:
     port: int
     ahead: Callable[[], float] = lambda: 0.0
     full: bool = False
-    """The disk is full, or was a moment ago."""
+    """Whether the disk is full, or was a moment ago."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _copies: dict[tuple[str, str], Message] = field(default_factory=dict)
     _looked: dict[str, int] = field(default_factory=dict)
@@ -111,13 +114,13 @@ class World:
 
     @property
     def now(self) -> datetime:
-        """The servers' time."""
+        """Return the time of the servers."""
         return SystemClock().now() + timedelta(seconds=self.ahead())
 
     def settings(self) -> dict[str, str]:
-        """The environment of a server, without anything of whoever runs the campaign."""
-        kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
-        given = {
+        """Return the environment of a server, without the settings of the person who runs the campaign."""
+        inherited = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+        values = {
             "DATABASE_URL": f"sqlite:///{self.database}",
             "OPERATOR": OPERATOR,
             "HTTP_ALLOW": "127.0.0.1",
@@ -126,23 +129,23 @@ class World:
             "SLACK_API_URL": self.slack.api_url,
             "PORT": str(self.port),
         }
-        own = {f"SIGNOFF_{name}": value for name, value in given.items()}
-        return {**kept, "HOME": str(self.database.parent), "PATH": os.defpath, "PYTHONUTF8": "1", **own}
+        own = {f"SIGNOFF_{name}": value for name, value in values.items()}
+        return {**inherited, "HOME": str(self.database.parent), "PATH": os.defpath, "PYTHONUTF8": "1", **own}
 
-    # -- looking --
+    # -- queries --
 
-    def rows(self, query: str, *given: object) -> list[sqlite3.Row]:
-        """What the tables say; nothing while they cannot be read, which only a client that goes on may be told."""
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """Query the database, or return no rows while it cannot be read. The checks must not use this."""
         try:
-            return self.evidence.rows(query, *given)
+            return self.evidence.rows(query, *values)
         except sqlite3.Error:
             return []
 
     def approved(self, key: str) -> bool | None:
-        """Whether the database has an approval of the call with this key, by a person or by a clock that may."""
+        """Return whether a person or an expiry approved the call with this key, or None if that cannot be read."""
         run, step, visit = key.split(":")
         try:
-            found = self.evidence.rows(
+            requests = self.evidence.rows(
                 "SELECT request.state, request.on_expiry, decision.verdict FROM request "
                 "LEFT JOIN decision ON decision.request = request.id "
                 "WHERE request.run = ? AND request.step = ? AND request.visit = ? AND request.at = 'before'",
@@ -152,36 +155,36 @@ class World:
             )
         except sqlite3.Error:
             return None
-        by_person = any(row["verdict"] == "approved" and row["state"] == "approved" for row in found)
-        return by_person or any((row["state"], row["on_expiry"]) == ("expired", "continue") for row in found)
+        by_person = any(row["verdict"] == "approved" and row["state"] == "approved" for row in requests)
+        return by_person or any((row["state"], row["on_expiry"]) == ("expired", "continue") for row in requests)
 
     def person(self, email: str) -> SimulatedPerson:
         return self.slack.person(email.partition("@")[0])
 
     def copy(self, email: str, about: str) -> Message | None:
-        """Somebody's newest message whose buttons are about a request or a run."""
+        """Return the newest message to a person with buttons for this request or run."""
         dm = self.person(email).dm
-        found = self.slack.world.messages.get(dm, [])
-        for message in found[self._looked.get(dm, 0) :]:
-            told = evidence.shown(message)
-            for one in (*told.requests, *told.runs):
-                self._copies[dm, one] = message
-        self._looked[dm] = len(found)
+        messages = self.slack.world.messages.get(dm, [])
+        for message in messages[self._looked.get(dm, 0) :]:
+            shown = evidence.shown(message)
+            for subject in (*shown.requests, *shown.runs):
+                self._copies[dm, subject] = message
+        self._looked[dm] = len(messages)
         return self._copies.get((dm, about))
 
     # -- the socket --
 
-    async def ask(self, command: str, given: dict[str, Value]) -> CommandReply | None:
-        """The server's answer. None: there was none, and whether it did anything is not known."""
+    async def ask(self, command: str, arguments: dict[str, Value]) -> CommandReply | None:
+        """Send a command, and return the answer, or None if there was none and its effect is unknown."""
         try:
-            return await client.ask(self.database, command, given)
+            return await client.ask(self.database, command, arguments)
         except StoreError:
             return None
 
-    # -- what clicks are told --
+    # -- acknowledged clicks --
 
-    def acknowledged(self, request: str, by: str) -> None:
-        """A click on Approve was acknowledged: by now its request is closed, by it or by what was faster."""
+    def record_acknowledged_click(self, request: str, by: str) -> None:
+        """Record that a click on Approve was acknowledged. By now its request must be closed by a decision."""
         query = (
             "SELECT request.state, request.expires_at, decision.id FROM request "
             "LEFT JOIN decision ON decision.request = request.id WHERE request.id = ?"
@@ -190,16 +193,16 @@ class World:
             claim = Claim(how="click", request=request, by=by, decision=row["id"])
             if row["state"] != "pending":
                 self.evidence.claims.append(claim)
-            elif not self._late(row["expires_at"]) and not self.full:
+            elif not self._is_expired(row["expires_at"]) and not self.full:
                 self.evidence.empty.append(claim)
 
-    def _late(self, expires_at: str | None) -> bool:
-        """Whether the answer was that it is too late."""
+    def _is_expired(self, expires_at: str | None) -> bool:
+        """Return whether the click came too late."""
         return expires_at is not None and datetime.fromisoformat(expires_at).replace(tzinfo=UTC) <= self.now
 
 
 def free_port() -> int:
-    """A port of loopback that nobody uses now."""
+    """Return a port of loopback that is free now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number: int = free.getsockname()[1]
@@ -208,7 +211,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def world(database: Path) -> AsyncIterator[World]:
-    """A world without a server, while the body runs."""
+    """Open the surroundings of servers, without a server, while the body runs."""
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(sandbox())
         slack.rates.configure(multiplier=MULTIPLIER)
@@ -216,6 +219,8 @@ async def world(database: Path) -> AsyncIterator[World]:
         slack.world.users[lee.id] = lee
         port = free_port()
         slack.app.request_url = f"http://127.0.0.1:{port}{PATH}"
-        calls = await stack.enter_async_context(service.serving(lambda key: made.approved(key)))
-        made = World(slack=slack, service=calls, evidence=Evidence(database=database, calls=calls.calls), port=port)
-        yield made
+        calls = await stack.enter_async_context(service.serving(lambda key: new_world.approved(key)))
+        new_world = World(
+            slack=slack, service=calls, evidence=Evidence(database=database, calls=calls.calls), port=port
+        )
+        yield new_world
