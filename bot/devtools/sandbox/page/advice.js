@@ -12,21 +12,21 @@ export async function advise(node, { who, otherwise, type }) {
   const stamp = JSON.stringify(hints);
   if (node.dataset.stamp === stamp) return;
   node.dataset.stamp = stamp;
-  replace(node, h("p", {}, node.dataset.empty), paragraphs(hints).map((one) => h("p", {}, one.map((each) => hint(each, type)))));
+  replace(node, h("p", {}, node.dataset.empty), paragraphs(hints).map((group) => h("p", {}, group.map((each) => hint(each, type)))));
 }
 
-/** Links and buttons stand side by side; each sentence has its own line. */
+/** Links and buttons are side by side; each sentence has its own line. */
 function paragraphs(hints) {
-  const made = [];
-  for (const one of hints) {
-    const before = made.at(-1);
-    if (before && pressed(one) && pressed(before[0])) before.push(one);
-    else made.push([one]);
+  const groups = [];
+  for (const hint of hints) {
+    const last = groups.at(-1);
+    if (last && pressed(hint) && pressed(last[0])) last.push(hint);
+    else groups.push([hint]);
   }
-  return made;
+  return groups;
 }
 
-const pressed = (one) => Boolean(one.page || one.line);
+const pressed = (hint) => Boolean(hint.page || hint.line);
 
 function hint({ text, page, line }, type) {
   if (page?.startsWith("/sandbox")) return h("a", { class: "button", href: page, target: "_blank", rel: "noopener" }, text);

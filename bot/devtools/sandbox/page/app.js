@@ -38,19 +38,19 @@ function placeOf(hash) {
   const name = decodeURIComponent(hash.replace(/^#\//, ""));
   const all = state.person.conversations;
   if (name === "home") return { kind: "home", title: "Home" };
-  return all.find((one) => one.kind !== "im" && one.name === name) || { ...all[0], title: appName() };
+  return all.find((channel) => channel.kind !== "im" && channel.name === name) || { ...all[0], title: appName() };
 }
 
-const appName = () => [...state.users.values()].find((one) => one.is_bot && one.id !== "USLACKBOT")?.real_name || "App";
+const appName = () => [...state.users.values()].find((user) => user.is_bot && user.id !== "USLACKBOT")?.real_name || "App";
 
 const readKey = (id) => `read ${me} ${id}`;
 
 function sidebar() {
   const now = state.place;
-  const item = (one, title, hash, sign) => ({
+  const item = (channel, title, hash, sign) => ({
     title, hash, sign,
-    unread: one.latest !== null && one.id !== now.id && one.latest > (localStorage.getItem(readKey(one.id)) || ""),
-    now: one.id === now.id,
+    unread: channel.latest !== null && channel.id !== now.id && channel.latest > (localStorage.getItem(readKey(channel.id)) || ""),
+    now: channel.id === now.id,
   });
   const [dm, ...channels] = state.person.conversations;
   showSidebar(at("sidebar"), {
@@ -62,7 +62,7 @@ function sidebar() {
       item(dm, "Messages", "#/app", "messages"),
       { title: "Mailbox", hash: mailbox(state.person.user), sign: "mail", unread: false, now: false },
     ],
-    channels: channels.map((one) => item(one, one.name, `#/${encodeURIComponent(one.name)}`, one.kind)),
+    channels: channels.map((channel) => item(channel, channel.name, `#/${encodeURIComponent(channel.name)}`, channel.kind)),
   });
 }
 
@@ -72,7 +72,7 @@ const list = h("ol", { class: "messages" });
 const none = h("div", { class: "nothing", "data-empty": "Nothing here yet.", hidden: true });
 const log = h("div", { class: "log", role: "log", tabindex: 0 }, none, list);
 const title = h("h1", { class: "place-title" });
-const told = h("p", { class: "place-told" });
+const subtitle = h("p", { class: "place-told" });
 let built = null;
 let bottom = true;
 log.addEventListener("scroll", () => (bottom = log.scrollTop + log.clientHeight >= log.scrollHeight - 40));
@@ -82,7 +82,7 @@ new ResizeObserver(() => scrollDown(bottom)).observe(log);
 function build(kind) {
   if (built === kind) return;
   built = kind;
-  const head = h("div", { class: "place-head" }, title, told);
+  const head = h("div", { class: "place-head" }, title, subtitle);
   if (kind === "home") replace(at("main"), head, h("div", { class: "home", id: "home" }));
   else replace(at("main"), head, log, composer.node);
 }
@@ -96,14 +96,14 @@ async function showPlace() {
   build(place.kind === "home" ? "home" : "log");
   if (place.kind === "home") {
     title.textContent = `${appName()}: Home`;
-    told.textContent = "What the app shows to you alone.";
+    subtitle.textContent = "What the app shows to you alone.";
     showHome(at("home"), person.home, { me, context: context(), troubles });
     return;
   }
   const { messages } = await get(`/people/${me}/messages?channel=${place.id}`);
   if (place !== state.place) return;
   title.textContent = place.kind === "im" ? place.title : `${place.kind === "private" ? "Private: " : "#"}${place.name}`;
-  told.textContent = place.kind === "im" ? "Your messages with the app." : place.has_app ? "The app is in this channel." : "The app is not in this channel.";
+  subtitle.textContent = place.kind === "im" ? "Your messages with the app." : place.has_app ? "The app is in this channel." : "The app is not in this channel.";
   log.setAttribute("aria-label", `Messages in ${title.textContent}`);
   const low = bottom || log.dataset.place !== place.id;
   log.dataset.place = place.id;
@@ -120,9 +120,9 @@ async function showPlace() {
 
 function nothing(place) {
   const begin = "To start something, type / below and choose a command.";
-  const asked = place.kind === "im";
-  const otherwise = asked ? `What the app asks you appears here by itself. ${begin}` : begin;
-  return advise(none, { who: asked ? me : null, otherwise, type: (line) => composer.put(line) });
+  const isDm = place.kind === "im";
+  const otherwise = isDm ? `What the app asks you appears here by itself. ${begin}` : begin;
+  return advise(none, { who: isDm ? me : null, otherwise, type: (line) => composer.put(line) });
 }
 
 function failed(sentence) {
@@ -135,9 +135,9 @@ async function show() {
   if (!state.users.size) {
     const { users, outsiders } = await get("/users");
     state.outsiders = outsiders;
-    state.users = new Map(users.map((one) => [one.id, one]));
+    state.users = new Map(users.map((user) => [user.id, user]));
   }
-  if (!me || ![...state.users.values()].some((one) => one.name === me)) {
+  if (!me || ![...state.users.values()].some((user) => user.name === me)) {
     document.body.classList.add("choosing");
     if (built !== "chooser") replace(at("main"), chooser(state.users, state.outsiders));
     built = "chooser";
@@ -145,7 +145,7 @@ async function show() {
     return;
   }
   state.person = await get(`/people/${encodeURIComponent(me)}`);
-  state.channels = new Map(state.person.conversations.map((one) => [one.id, one]));
+  state.channels = new Map(state.person.conversations.map((channel) => [channel.id, channel]));
   troubles.know(state.person.troubles);
   const wanted = placeOf(location.hash);
   if (!state.place || state.place.id !== wanted.id || state.place.kind !== wanted.kind) await go(wanted);

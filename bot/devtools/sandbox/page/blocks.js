@@ -10,128 +10,128 @@ const CLICKABLE = new Set(["button", "overflow", "feedback_buttons", "icon_butto
 
 /** All blocks of a message or a view. `context.surface`: message, modal or home; `context.acts`: the possible actions. */
 export function blocks(list, context) {
-  return list.map((one) => {
-    const made = BLOCKS[one.type];
-    const node = made ? made(one, context) : h("p", { class: "unknown" }, `This page cannot show a block of type ${one.type}.`);
-    node.classList.add("block", `block-${one.type}`);
-    node.dataset.block = one.block_id;
+  return list.map((block) => {
+    const render = BLOCKS[block.type];
+    const node = render ? render(block, context) : h("p", { class: "unknown" }, `This page cannot show a block of type ${block.type}.`);
+    node.classList.add("block", `block-${block.type}`);
+    node.dataset.block = block.block_id;
     return node;
   });
 }
 
 const BLOCKS = {
-  header: (one, context) => h(context.surface === "modal" ? "h3" : "h2", { class: "header" }, text(one.text, context)),
-  section: (one, context) =>
+  header: (block, context) => h(context.surface === "modal" ? "h3" : "h2", { class: "header" }, text(block.text, context)),
+  section: (block, context) =>
     h(
       "div",
       {},
       h(
         "div",
         { class: "section-text" },
-        one.text && h("div", { class: "words" }, text(one.text, context)),
-        one.fields && h("div", { class: "fields" }, one.fields.map((each) => h("div", { class: "words" }, text(each, context)))),
+        block.text && h("div", { class: "words" }, text(block.text, context)),
+        block.fields && h("div", { class: "fields" }, block.fields.map((part) => h("div", { class: "words" }, text(part, context)))),
       ),
-      one.accessory && h("div", { class: "accessory" }, element(one.accessory, one, context)),
+      block.accessory && h("div", { class: "accessory" }, element(block.accessory, block, context)),
     ),
   divider: () => h("hr"),
-  context: (one, context) =>
-    h("div", {}, one.elements.map((each) => (each.type === "image" ? image(each) : h("span", { class: "words" }, text(each, context))))),
-  rich_text: (one, context) => h("div", {}, richText(one, context)),
-  actions: (one, context) => h("div", {}, one.elements.map((each) => element(each, one, context))),
-  context_actions: (one, context) => h("div", {}, one.elements.map((each) => element(each, one, context))),
-  image: (one, context) => h("figure", {}, one.title && h("figcaption", {}, text(one.title, context)), image(one)),
-  markdown: (one) => h("div", {}, h("div", { class: "words" }, one.text)),
-  table: (one, context) => table(one, context),
-  input: (one, context) => input(one, context),
-  file: (one) => h("p", {}, `File ${one.external_id}`),
+  context: (block, context) =>
+    h("div", {}, block.elements.map((part) => (part.type === "image" ? image(part) : h("span", { class: "words" }, text(part, context))))),
+  rich_text: (block, context) => h("div", {}, richText(block, context)),
+  actions: (block, context) => h("div", {}, block.elements.map((part) => element(part, block, context))),
+  context_actions: (block, context) => h("div", {}, block.elements.map((part) => element(part, block, context))),
+  image: (block, context) => h("figure", {}, block.title && h("figcaption", {}, text(block.title, context)), image(block)),
+  markdown: (block) => h("div", {}, h("div", { class: "words" }, block.text)),
+  table: (block, context) => table(block, context),
+  input: (block, context) => input(block, context),
+  file: (block) => h("p", {}, `File ${block.external_id}`),
 };
 
 /** The page loads nothing from other sites, so an image is its alternative text with a link. */
-function image(one) {
-  return h("span", { class: "image" }, "Image: ", one.image_url ? link(one.image_url, one.alt_text) : one.alt_text);
+function image(shown) {
+  return h("span", { class: "image" }, "Image: ", shown.image_url ? link(shown.image_url, shown.alt_text) : shown.alt_text);
 }
 
-function table(one, context) {
-  const cell = (each) => (each.type === "rich_text" ? richText(each, context) : each.text);
-  const [first, ...rest] = one.rows;
+function table(block, context) {
+  const cell = (entry) => (entry.type === "rich_text" ? richText(entry, context) : entry.text);
+  const [first, ...rest] = block.rows;
   return h(
     "div",
     { class: "table", tabindex: 0, role: "region", "aria-label": "Table" },
     h(
       "table",
       {},
-      h("thead", {}, h("tr", {}, first.map((each) => h("th", { scope: "col" }, cell(each))))),
-      h("tbody", {}, rest.map((row) => h("tr", {}, row.map((each) => h("td", {}, cell(each)))))),
+      h("thead", {}, h("tr", {}, first.map((entry) => h("th", { scope: "col" }, cell(entry))))),
+      h("tbody", {}, rest.map((row) => h("tr", {}, row.map((entry) => h("td", {}, cell(entry)))))),
     ),
   );
 }
 
 // -- elements ------------------------------------------------------------------------------------------------------
 
-const ref = (block, one) => ({ block_id: block.block_id, action_id: one.action_id });
-const focusName = (block, one) => `${block.block_id}/${one.action_id}`;
+const ref = (block, item) => ({ block_id: block.block_id, action_id: item.action_id });
+const focusName = (block, item) => `${block.block_id}/${item.action_id}`;
 
-function element(one, block, context) {
-  if (one.type === "image") return image(one);
-  if (one.type === "overflow") return overflow(one, block, context);
-  if (one.type === "feedback_buttons") {
-    return h("span", { class: "row" }, [one.positive_button, one.negative_button].map((each) =>
-      button({ ...one, text: each.text, accessibility_label: each.accessibility_label }, block, context, { value: each.value }, `/${each.value}`)));
+function element(item, block, context) {
+  if (item.type === "image") return image(item);
+  if (item.type === "overflow") return overflow(item, block, context);
+  if (item.type === "feedback_buttons") {
+    return h("span", { class: "row" }, [item.positive_button, item.negative_button].map((choice) =>
+      button({ ...item, text: choice.text, accessibility_label: choice.accessibility_label }, block, context, { value: choice.value }, `/${choice.value}`)));
   }
-  if (CLICKABLE.has(one.type)) return button(one, block, context);
-  return choosing(one, block, context);
+  if (CLICKABLE.has(item.type)) return button(item, block, context);
+  return choosing(item, block, context);
 }
 
-function button(one, block, context, more = {}, name = "") {
+function button(item, block, context, more = {}, name = "") {
   const node = h(
     "button",
     {
       type: "button",
-      class: `button ${one.style || ""}`,
-      "data-focus": focusName(block, one) + name,
-      "aria-label": one.accessibility_label || null,
+      class: `button ${item.style || ""}`,
+      "data-focus": focusName(block, item) + name,
+      "aria-label": item.accessibility_label || null,
       onclick: async () => {
         if (node.getAttribute("aria-busy") === "true") return;
-        if (!(await confirmed(one.confirm, context))) return;
+        if (!(await confirmed(item.confirm, context))) return;
         node.setAttribute("aria-busy", "true");
-        if (one.url && harmless(one.url)) open(one.url, "_blank", "noopener");
+        if (item.url && harmless(item.url)) open(item.url, "_blank", "noopener");
         try {
-          await context.acts.click({ ...ref(block, one), ...more });
+          await context.acts.click({ ...ref(block, item), ...more });
         } finally {
           node.removeAttribute("aria-busy");
         }
       },
     },
-    text(one.text, context),
+    text(item.text, context),
   );
   return node;
 }
 
-function overflow(one, block, context) {
+function overflow(item, block, context) {
   const id = newId("overflow");
   const choose = async (event) => {
     const value = event.target.value;
     event.target.value = "";
-    if (value && (await confirmed(one.confirm, context))) await context.acts.click({ ...ref(block, one), value });
+    if (value && (await confirmed(item.confirm, context))) await context.acts.click({ ...ref(block, item), value });
   };
   return h(
     "select",
-    { id, class: "overflow", "aria-label": "More actions", "data-focus": focusName(block, one), onchange: choose },
+    { id, class: "overflow", "aria-label": "More actions", "data-focus": focusName(block, item), onchange: choose },
     h("option", { value: "" }, "…"),
-    one.options.map((each) => h("option", { value: each.value }, words(each.text))),
+    item.options.map((option) => h("option", { value: option.value }, words(option.text))),
   );
 }
 
 /** A menu, picker or boxes outside an input block: the app gets each choice. */
-function choosing(one, block, context) {
-  const where = ref(block, one);
+function choosing(item, block, context) {
+  const where = ref(block, item);
   const change = async (value) => {
-    if (await confirmed(one.confirm, context)) await context.acts.choose(where, value);
+    if (await confirmed(item.confirm, context)) await context.acts.choose(where, value);
   };
-  const label = words(one.placeholder) || words(block.text) || "Choose";
-  const { node, id } = control(one, {
+  const label = words(item.placeholder) || words(block.text) || "Choose";
+  const { node, id } = control(item, {
     held: context.held?.(where) ?? null,
-    focus: focusName(block, one),
+    focus: focusName(block, item),
     label,
     context,
     typed: () => {},
@@ -142,17 +142,17 @@ function choosing(one, block, context) {
 
 // -- input blocks --------------------------------------------------------------------------------------------------
 
-function input(one, context) {
-  const where = ref(one, one.element);
-  const hint = one.hint ? newId("hint") : null;
+function input(block, context) {
+  const where = ref(block, block.element);
+  const hint = block.hint ? newId("hint") : null;
   const note = newId("note");
   const error = newId("error");
   const described = [hint, note, error].filter(Boolean).join(" ");
-  const made = control(one.element, {
+  const field = control(block.element, {
     held: context.held(where),
-    focus: focusName(one, one.element),
+    focus: focusName(block, block.element),
     described,
-    required: !one.optional,
+    required: !block.optional,
     context,
     typed: (value) => context.acts.typed(where, value),
     changed: (value) => context.acts.fill(where, value),
@@ -160,29 +160,29 @@ function input(one, context) {
     reread: () => context.acts.reread(where),
     suggest: (typed) => context.acts.suggest(where, typed),
   });
-  const label = [text(one.label, context), one.optional && h("span", { class: "optional" }, " (optional)")];
+  const label = [text(block.label, context), block.optional && h("span", { class: "optional" }, " (optional)")];
   const below = [
-    h("p", { class: "hint", id: note }, made.note),
-    one.hint && h("p", { class: "hint words", id: hint }, text(one.hint, context)),
-    h("p", { class: "error", id: error, "data-error": one.block_id }),
+    h("p", { class: "hint", id: note }, field.note),
+    block.hint && h("p", { class: "hint words", id: hint }, text(block.hint, context)),
+    h("p", { class: "error", id: error, "data-error": block.block_id }),
   ];
-  if (made.id === null) {
-    return h("fieldset", { "aria-describedby": described }, h("legend", {}, label), made.node, below);
+  if (field.id === null) {
+    return h("fieldset", { "aria-describedby": described }, h("legend", {}, label), field.node, below);
   }
-  return h("div", {}, h("label", { for: made.id }, label), made.node, below);
+  return h("div", {}, h("label", { for: field.id }, label), field.node, below);
 }
 
 /** Show these sentences under the inputs, by block id, and no others. Returns the first control that has one. */
 export function showErrors(root, errors) {
   let first = null;
-  for (const place of root.querySelectorAll("[data-error]")) {
-    const said = errors[place.dataset.error] || "";
-    if (place.textContent !== said) place.textContent = said;
-    const block = place.closest(".block");
+  for (const node of root.querySelectorAll("[data-error]")) {
+    const sentence = errors[node.dataset.error] || "";
+    if (node.textContent !== sentence) node.textContent = sentence;
+    const block = node.closest(".block");
     const controls = block.querySelectorAll("input, textarea, select");
-    controls.forEach((one) => (said ? one.setAttribute("aria-invalid", "true") : one.removeAttribute("aria-invalid")));
-    block.classList.toggle("wrong", Boolean(said));
-    if (said && !first) first = controls[0];
+    controls.forEach((input) => (sentence ? input.setAttribute("aria-invalid", "true") : input.removeAttribute("aria-invalid")));
+    block.classList.toggle("wrong", Boolean(sentence));
+    if (sentence && !first) first = controls[0];
   }
   return first;
 }

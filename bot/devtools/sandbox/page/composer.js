@@ -16,7 +16,7 @@ export class Composer {
     const { list } = combobox(this.input, {
       label: "Commands",
       find: (typed) => this.find(typed),
-      choose: (one) => this.complete(one),
+      choose: (option) => this.complete(option),
       enter: () => this.send(),
     });
     this.button = h("button", { type: "submit", class: "button primary send" }, "Send");
@@ -42,11 +42,11 @@ export class Composer {
   async find(typed) {
     if (!typed.startsWith("/")) return [];
     const wanted = typed.toLowerCase();
-    const found = (await this.offered()).filter(({ line }) => {
+    const matches = (await this.offered()).filter(({ line }) => {
       const fixed = fixedPart(line).toLowerCase();
       return fixed.startsWith(wanted) && fixed !== wanted;
     });
-    return found.map(({ line, told }) => ({ value: line, label: line, told }));
+    return matches.map(({ line, told }) => ({ value: line, label: line, told }));
   }
 
   complete({ value }) {

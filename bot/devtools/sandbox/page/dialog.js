@@ -8,7 +8,7 @@ export function confirmed(confirm, context) {
   if (!confirm) return Promise.resolve(true);
   return new Promise((resolve) => {
     const title = newId("confirm");
-    const said = newId("confirm");
+    const textId = newId("confirm");
     const finish = (answer) => {
       dialog.close();
       dialog.remove();
@@ -22,9 +22,9 @@ export function confirmed(confirm, context) {
     const no = h("button", { type: "button", class: "button", onclick: () => finish(false) }, text(confirm.deny, context));
     const dialog = h(
       "dialog",
-      { class: "modal confirm", "aria-labelledby": title, "aria-describedby": said },
+      { class: "modal confirm", "aria-labelledby": title, "aria-describedby": textId },
       h("h2", { id: title, class: "modal-title" }, text(confirm.title, context)),
-      h("p", { id: said, class: "words" }, text(confirm.text, context)),
+      h("p", { id: textId, class: "words" }, text(confirm.text, context)),
       h("div", { class: "modal-buttons" }, no, yes),
     );
     dialog.addEventListener("cancel", (event) => {

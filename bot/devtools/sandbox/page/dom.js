@@ -42,11 +42,11 @@ export function reconcile(list, wanted) {
   const nodes = wanted.map(({ key, stamp, make }) => {
     const old = before.get(key);
     if (old && old.dataset.stamp === stamp) return old;
-    const made = make();
-    made.dataset.key = key;
-    made.dataset.stamp = stamp;
-    if (old) made.classList.add("changed");
-    return made;
+    const node = make();
+    node.dataset.key = key;
+    node.dataset.stamp = stamp;
+    if (old) node.classList.add("changed");
+    return node;
   });
   nodes.forEach((node, index) => {
     if (list.children[index] !== node) list.insertBefore(node, list.children[index] || null);
@@ -66,8 +66,8 @@ export function focusPath(root) {
 export function restoreFocus(root, path) {
   if (!path || root.contains(document.activeElement)) return;
   const items = path.key === undefined ? [] : [...root.querySelectorAll("[data-key]")];
-  const item = items.find((one) => one.dataset.key === path.key) || root;
-  const same = [...item.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === path.name);
+  const item = items.find((child) => child.dataset.key === path.key) || root;
+  const same = [...item.querySelectorAll("[data-focus]")].find((element) => element.dataset.focus === path.name);
   const target = same || (item === root ? null : item);
   if (!target) return;
   if (!same) target.tabIndex = -1;

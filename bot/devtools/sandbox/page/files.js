@@ -11,41 +11,41 @@ async function base64(file) {
 
 export function fileInput(element, use) {
   const id = newId("input");
-  let held = use.held?.files || [];
+  let files = use.held?.files || [];
   const list = h("ul", { class: "files" });
   const many = (element.max_files ?? 10) > 1;
   const show = () => {
-    const items = held.map((one) =>
+    const items = files.map((file) =>
       h(
         "li",
         {},
-        h("span", { class: "file-name" }, one.name),
-        h("small", {}, `${one.size.toLocaleString("en")} bytes`),
-        h("button", { type: "button", class: "plain-button", onclick: () => leave(one) }, "Remove", h("span", { class: "visually-hidden" }, ` ${one.name}`)),
+        h("span", { class: "file-name" }, file.name),
+        h("small", {}, `${file.size.toLocaleString("en")} bytes`),
+        h("button", { type: "button", class: "plain-button", onclick: () => removeFile(file) }, "Remove", h("span", { class: "visually-hidden" }, ` ${file.name}`)),
       ),
     );
     replace(list, items);
-    list.hidden = !held.length;
+    list.hidden = !files.length;
   };
-  const leave = async (gone) => {
-    held = held.filter((one) => one !== gone);
+  const removeFile = async (removed) => {
+    files = files.filter((file) => file !== removed);
     show();
     node.querySelector("input").focus();
-    await use.changed(held);
+    await use.changed(files);
   };
   const take = async (event) => {
     const input = event.target;
     // If only one file is allowed, a second one replaces it.
-    if (!many && held.length && input.files.length) await use.changed((held = []));
+    if (!many && files.length && input.files.length) await use.changed((files = []));
     for (const file of input.files) {
       const answer = await use.upload(file.name, await base64(file));
-      if (answer) held = [...held, { name: file.name, size: file.size, id: answer.file }];
+      if (answer) files = [...files, { name: file.name, size: file.size, id: answer.file }];
     }
     input.value = "";
-    held = (await use.reread())?.files || held;
+    files = (await use.reread())?.files || files;
     show();
   };
-  const accept = (element.filetypes || []).map((one) => `.${one}`).join(",");
+  const accept = (element.filetypes || []).map((type) => `.${type}`).join(",");
   const node = h(
     "div",
     { class: "file-input" },

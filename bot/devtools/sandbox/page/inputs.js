@@ -39,7 +39,7 @@ function common(use, id) {
 
 function typing(element, use) {
   const id = newId("input");
-  const given = {
+  const attributes = {
     ...common(use, id),
     placeholder: words(element.placeholder) || null,
     oninput: (event) => use.typed(event.target.value),
@@ -47,8 +47,8 @@ function typing(element, use) {
   };
   const lines = element.type === "plain_text_input" && element.multiline;
   const node = lines
-    ? h("textarea", { ...given, rows: 5 })
-    : h("input", { ...given, type: TEXTS[element.type], inputmode: element.type === "number_input" ? "decimal" : null });
+    ? h("textarea", { ...attributes, rows: 5 })
+    : h("input", { ...attributes, type: TEXTS[element.type], inputmode: element.type === "number_input" ? "decimal" : null });
   node.value = use.held?.value ?? "";
   return { node, id };
 }
@@ -83,16 +83,16 @@ function picker(element, use) {
 function offered(element, context) {
   const kind = element.type.replace("multi_", "");
   if (kind === OPTION_NAMES.users) {
-    const people = [...context.users.values()].filter((one) => !one.deleted && one.id !== "USLACKBOT");
-    return people.map((one) => ({ value: one.id, label: one.real_name }));
+    const people = [...context.users.values()].filter((user) => !user.deleted && user.id !== "USLACKBOT");
+    return people.map((user) => ({ value: user.id, label: user.real_name }));
   }
   if (kind === OPTION_NAMES.channels || kind === OPTION_NAMES.conversations) {
-    return [...context.channels.values()].filter((one) => one.kind !== "im").map((one) => ({ value: one.id, label: `#${one.name}` }));
+    return [...context.channels.values()].filter((channel) => channel.kind !== "im").map((channel) => ({ value: channel.id, label: `#${channel.name}` }));
   }
   const groups = element.option_groups || [{ options: element.options || [] }];
-  return groups.flatMap((each) =>
-    each.options.map((one) => ({
-      value: one.value, label: words(one.text), option: one, description: one.description, group: words(each.label),
+  return groups.flatMap((group) =>
+    group.options.map((option) => ({
+      value: option.value, label: words(option.text), option, description: option.description, group: words(group.label),
     })),
   );
 }
@@ -102,15 +102,15 @@ function chosen(held) {
   if (!held) return [];
   const key = Object.keys(held).find((name) => name.startsWith("selected_"));
   const values = [held[key] ?? []].flat();
-  return values.map((one) => (typeof one === "object" ? one.value : one));
+  return values.map((value) => (typeof value === "object" ? value.value : value));
 }
 
 function select(element, use) {
   const id = newId("input");
   const now = chosen(use.held)[0] ?? "";
   const empty = h("option", { value: "" }, words(element.placeholder) || "Choose an option");
-  const make = (one) => h("option", { value: one.value, selected: one.value === now }, one.label);
-  const groups = Map.groupBy(offered(element, use.context), (one) => one.group || "");
+  const make = (choice) => h("option", { value: choice.value, selected: choice.value === now }, choice.label);
+  const groups = Map.groupBy(offered(element, use.context), (choice) => choice.group || "");
   const children = [...groups].map(([name, all]) => (name ? h("optgroup", { label: name }, all.map(make)) : all.map(make)));
   const node = h("select", { ...common(use, id), onchange: (event) => use.changed(event.target.value || null) }, empty, children);
   node.value = now;
@@ -121,14 +121,14 @@ function group(element, use, type) {
   const name = newId("group");
   const now = new Set(chosen(use.held));
   const all = offered(element, use.context);
-  const read = () => [...node.querySelectorAll("input:checked")].map((one) => one.value);
+  const read = () => [...node.querySelectorAll("input:checked")].map((input) => input.value);
   const node = h(
     "div",
     { class: `choices ${all.length > 8 ? "many" : ""}` },
-    all.map((one, index) => {
-      const described = one.description ? newId("described") : null;
+    all.map((choice, index) => {
+      const described = choice.description ? newId("described") : null;
       const box = h("input", {
-        type, name, value: one.value, checked: now.has(one.value), "data-focus": `${use.focus}/${index}`,
+        type, name, value: choice.value, checked: now.has(choice.value), "data-focus": `${use.focus}/${index}`,
         "aria-describedby": described,
         onchange: () => use.changed(type === "radio" ? read()[0] ?? null : read()),
       });
@@ -136,8 +136,8 @@ function group(element, use, type) {
         "label",
         { class: "choice" },
         box,
-        h("span", {}, one.option ? text(one.option.text, use.context) : one.label),
-        one.description && h("small", { id: described }, text(one.description, use.context)),
+        h("span", {}, choice.option ? text(choice.option.text, use.context) : choice.label),
+        choice.description && h("small", { id: described }, text(choice.description, use.context)),
       );
     }),
   );

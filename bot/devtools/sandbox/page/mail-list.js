@@ -33,7 +33,7 @@ function item(mail, { zone, now, unread, answer }) {
 /** The emails in the order of the list, each marked as a reply or not. */
 export function ordered(mails) {
   const threads = new Map();
-  for (const one of mails) threads.set(one.thread, [...(threads.get(one.thread) || []), one]);
+  for (const mail of mails) threads.set(mail.thread, [...(threads.get(mail.thread) || []), mail]);
   const newest = (many) => mails.indexOf(many.at(-1));
   return [...threads.values()].sort((a, b) => newest(b) - newest(a)).flatMap((many) => many.map((mail, index) => ({ mail, answer: index > 0 })));
 }

@@ -15,5 +15,5 @@ export const isOfRead = (key) => key === null || key.startsWith(KEY);
 /** The number of unread emails of a mailbox. */
 export function unreadIn({ address, mails }) {
   const read = readIn(address);
-  return mails.filter((one) => !read.has(stamp(one))).length;
+  return mails.filter((mail) => !read.has(stamp(mail))).length;
 }

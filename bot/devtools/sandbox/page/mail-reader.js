@@ -85,14 +85,14 @@ export class Reader {
         mail.attachments.length > 0 && line("Attached", mail.attachments.join(", ")),
       ),
       mail.complaints.length > 0 &&
-        h("div", { class: "complaints" }, h("h3", {}, icon("warning"), "What a strict mail server would object to"), h("ul", {}, mail.complaints.map((one) => h("li", {}, one)))),
+        h("div", { class: "complaints" }, h("h3", {}, icon("warning"), "What a strict mail server would object to"), h("ul", {}, mail.complaints.map((complaint) => h("li", {}, complaint)))),
     ];
   }
 
   others(thread, zone) {
-    const rest = thread.filter((one) => one.id !== this.mail.id);
+    const rest = thread.filter((mail) => mail.id !== this.mail.id);
     if (!rest.length) return [];
-    const links = rest.map((one) => h("li", {}, h("a", { href: `#/${encodeURIComponent(one.id)}` }, subject(one)), " ", when(one, zone)));
+    const links = rest.map((mail) => h("li", {}, h("a", { href: `#/${encodeURIComponent(mail.id)}` }, subject(mail)), " ", when(mail, zone)));
     return [h("h3", {}, "In the same conversation"), h("ul", {}, links)];
   }
 
@@ -108,7 +108,7 @@ export class Reader {
     event.preventDefault();
     const name = names[(next + names.length) % names.length];
     this.choose(name);
-    this.tabs.find((one) => one.id === `tab-${name}`).focus();
+    this.tabs.find((tab) => tab.id === `tab-${name}`).focus();
   }
 
   choose(name) {

@@ -23,19 +23,19 @@ let read = readIn(to);
 
 function remember(mail, mails) {
   if (read.has(stamp(mail))) return;
-  const there = new Set(mails.map(stamp));
-  read = new Set([...read].filter((one) => there.has(one)).concat(stamp(mail)));
+  const stamps = new Set(mails.map(stamp));
+  read = new Set([...read].filter((known) => stamps.has(known)).concat(stamp(mail)));
   keepRead(to, read);
 }
 
 // -- the mailbox ----------------------------------------------------------------------------------------------------
 
 const title = h("h1", { class: "place-title" });
-const told = h("p", { class: "place-told" });
+const subtitle = h("p", { class: "place-told" });
 const list = h("ol", { class: "mails" });
 const none = h("div", { class: "nothing", "data-empty": "No mail yet.", hidden: true });
 const reader = new Reader();
-const inbox = h("section", { class: "inbox", "aria-label": "Mails" }, h("div", { class: "place-head" }, title, told), h("div", { class: "mails-scroll", tabindex: 0, role: "region", "aria-label": "List of mails" }, none, list));
+const inbox = h("section", { class: "inbox", "aria-label": "Mails" }, h("div", { class: "place-head" }, title, subtitle), h("div", { class: "mails-scroll", tabindex: 0, role: "region", "aria-label": "List of mails" }, none, list));
 
 const wanted = () => decodeURIComponent(location.hash.replace(/^#\//, ""));
 
@@ -46,32 +46,32 @@ function build() {
 
 async function showMailbox(mailboxes) {
   build();
-  const box = mailboxes.find((one) => one.address === to);
+  const box = mailboxes.find((box) => box.address === to);
   const zone = box?.tz || Intl.DateTimeFormat().resolvedOptions().timeZone;
   const { mails } = await get(`/mail?to=${encodeURIComponent(to)}`);
   announce(mails);
-  const open = mails.find((one) => one.id === wanted());
+  const open = mails.find((mail) => mail.id === wanted());
   if (open && !document.hidden) remember(open, mails);
   title.textContent = box?.name || to;
-  told.textContent = `${box?.name ? `${to} · ` : ""}${mails.length === 1 ? "1 mail" : `${mails.length} mails`}`;
+  subtitle.textContent = `${box?.name ? `${to} · ` : ""}${mails.length === 1 ? "1 mail" : `${mails.length} mails`}`;
   none.hidden = mails.length > 0;
   if (!none.hidden) await advise(none, { who: to, otherwise: "It appears here by itself." });
   showList(list, mails, { zone, now: open?.id, unread: (mail) => !read.has(stamp(mail)) });
   document.body.classList.toggle("reading", Boolean(wanted()));
-  await reader.show(wanted() ? open || null : undefined, { zone, thread: open ? mails.filter((one) => one.thread === open.thread) : [] });
-  const unread = mails.filter((one) => !read.has(stamp(one))).length;
+  await reader.show(wanted() ? open || null : undefined, { zone, thread: open ? mails.filter((mail) => mail.thread === open.thread) : [] });
+  const unread = mails.filter((mail) => !read.has(stamp(mail))).length;
   document.title = `${unread ? `(${unread}) ` : ""}${open ? `${open.subject || "(no subject)"} – ` : ""}${box?.name || to} – Signoff sandbox mail`;
 }
 
 function announce(mails) {
   const now = new Set(mails.map(stamp));
-  const fresh = state.known ? mails.filter((one) => !state.known.has(stamp(one))) : [];
+  const fresh = state.known ? mails.filter((mail) => !state.known.has(stamp(mail))) : [];
   state.known = now;
   if (fresh.length) speak(fresh.length === 1 ? `New mail: ${fresh[0].subject || "(no subject)"}` : `${fresh.length} new mails`);
 }
 
 function showSide(mailboxes) {
-  const mine = mailboxes.find((one) => one.address === to);
+  const mine = mailboxes.find((box) => box.address === to);
   showMailboxes(at("sidebar"), mailboxes, to);
   at("other-side").href = mine?.account ? `/sandbox?as=${encodeURIComponent(mine.account)}` : "/sandbox";
 }

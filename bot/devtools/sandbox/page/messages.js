@@ -9,8 +9,8 @@ import { clock, day, full, heading } from "./when.js";
 
 /** A coloured square with initials. */
 export function avatar(name, id = name) {
-  const letters = name.split(/\s+/).map((one) => one[0] || "").slice(0, 2).join("").toUpperCase();
-  const tone = [...id].reduce((sum, one) => (sum * 31 + one.charCodeAt(0)) % 6, 0);
+  const letters = name.split(/\s+/).map((word) => word[0] || "").slice(0, 2).join("").toUpperCase();
+  const tone = [...id].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 6, 0);
   return h("span", { class: `avatar tone-${tone}`, "aria-hidden": "true" }, letters);
 }
 
@@ -26,18 +26,18 @@ const appAvatar = () => h("span", { class: "avatar app" }, h("img", { src: "/san
 export function showMessages(list, messages, { context, me, troubles, acted, failed }) {
   const items = [];
   let before = "";
-  for (const one of messages) {
-    const today = day(Number(one.ts), context.zone);
+  for (const message of messages) {
+    const today = day(Number(message.ts), context.zone);
     if (today !== before) {
-      const said = heading(Number(one.ts), context.zone);
-      items.push({ key: `day ${today}`, stamp: said, make: () => h("li", { class: "day" }, h("span", {}, said)) });
+      const title = heading(Number(message.ts), context.zone);
+      items.push({ key: `day ${today}`, stamp: title, make: () => h("li", { class: "day" }, h("span", {}, title)) });
     }
     before = today;
-    const trouble = troubles.get(one.ts) || null;
+    const trouble = troubles.get(message.ts) || null;
     items.push({
-      key: one.ts,
-      stamp: JSON.stringify([one, trouble?.at, context.zone]),
-      make: () => item(one, { context: { ...context, surface: "message", acts: acts(one, { me, acted, failed }) }, trouble }),
+      key: message.ts,
+      stamp: JSON.stringify([message, trouble?.at, context.zone]),
+      make: () => item(message, { context: { ...context, surface: "message", acts: acts(message, { me, acted, failed }) }, trouble }),
     });
   }
   reconcile(list, items);
@@ -46,11 +46,11 @@ export function showMessages(list, messages, { context, me, troubles, acted, fai
 /** Actions send the message as the person sees it, even if it has changed since, like Slack's client. */
 function acts(message, { me, acted, failed }) {
   const { channel, ts } = message;
-  const attempt = async (what, body) => {
+  const attempt = async (action, body) => {
     acted(`message ${ts}`);
     failed(null);
     try {
-      await act(me, what, body);
+      await act(me, action, body);
     } catch (error) {
       failed(error.message);
     }
@@ -61,19 +61,19 @@ function acts(message, { me, acted, failed }) {
   };
 }
 
-function item(one, { context, trouble }) {
-  const bot = one.bot_profile;
-  const author = context.users.get(one.user);
-  const name = bot?.name || author?.real_name || one.user;
-  const at = Number(one.ts);
+function item(message, { context, trouble }) {
+  const bot = message.bot_profile;
+  const author = context.users.get(message.user);
+  const name = bot?.name || author?.real_name || message.user;
+  const at = Number(message.ts);
   return h(
     "li",
-    { class: `message ${one.is_ephemeral ? "ephemeral" : ""}` },
-    bot ? appAvatar() : avatar(name, coloured(author) || one.user),
+    { class: `message ${message.is_ephemeral ? "ephemeral" : ""}` },
+    bot ? appAvatar() : avatar(name, coloured(author) || message.user),
     h(
       "div",
       { class: "message-body" },
-      one.is_ephemeral && h("p", { class: "only-you" }, icon("eye"), "Only visible to you"),
+      message.is_ephemeral && h("p", { class: "only-you" }, icon("eye"), "Only visible to you"),
       h(
         "p",
         { class: "message-head" },
@@ -81,10 +81,10 @@ function item(one, { context, trouble }) {
         bot && h("span", { class: "badge" }, "APP"),
         h("time", { datetime: new Date(at * 1000).toISOString(), title: full(at, context.zone) }, clock(at, context.zone)),
       ),
-      one.thread_ts && one.thread_ts !== one.ts && h("p", { class: "small" }, "Replied in a thread"),
-      one.blocks?.length ? blocks(one.blocks, context) : h("div", { class: "block words" }, mrkdwn(one.text, context)),
-      one.edited && h("span", { class: "small" }, "(edited)"),
-      (one.attachments || []).map((each) => h("div", { class: "attachment words" }, mrkdwn(each.text || each.fallback || "", context))),
+      message.thread_ts && message.thread_ts !== message.ts && h("p", { class: "small" }, "Replied in a thread"),
+      message.blocks?.length ? blocks(message.blocks, context) : h("div", { class: "block words" }, mrkdwn(message.text, context)),
+      message.edited && h("span", { class: "small" }, "(edited)"),
+      (message.attachments || []).map((attachment) => h("div", { class: "attachment words" }, mrkdwn(attachment.text || attachment.fallback || "", context))),
       trouble && troubleLine(trouble),
     ),
   );

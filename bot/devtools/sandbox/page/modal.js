@@ -54,7 +54,7 @@ export class Modal {
     const { view } = this;
     const focused = focusPath(this.form);
     this.dirty.clear();
-    this.said = h("p", { class: "trouble", role: "alert", hidden: true });
+    this.notice = h("p", { class: "trouble", role: "alert", hidden: true });
     const context = { ...this.context(), surface: "modal", acts: this.acts(), held: (where) => this.held(where) };
     const shut = h("button", { type: "button", class: "icon-button", onclick: () => this.close(true) }, icon("close"), h("span", { class: "visually-hidden" }, "Close"));
     const close = h("button", { type: "button", class: "button", onclick: () => this.close(false) }, text(view.close || { text: "Cancel" }, context));
@@ -63,7 +63,7 @@ export class Modal {
     replace(
       this.form,
       h("div", { class: "modal-head" }, this.title, depth > 1 && h("span", { class: "depth" }, `${depth} of 3`), shut),
-      h("div", { class: "modal-body", tabindex: -1 }, this.said, blocks(view.blocks, context)),
+      h("div", { class: "modal-body", tabindex: -1 }, this.notice, blocks(view.blocks, context)),
       h("div", { class: "modal-buttons" }, close, this.send),
     );
     if (fresh) this.begin();
@@ -159,8 +159,8 @@ export class Modal {
   }
 
   alert(trouble) {
-    const said = trouble ? `${trouble.text}${trouble.code ? ` (${trouble.code})` : ""}` : "";
-    if (this.said.textContent !== said) replace(this.said, said && [icon("warning"), h("span", {}, said)]);
-    this.said.hidden = !said;
+    const sentence = trouble ? `${trouble.text}${trouble.code ? ` (${trouble.code})` : ""}` : "";
+    if (this.notice.textContent !== sentence) replace(this.notice, sentence && [icon("warning"), h("span", {}, sentence)]);
+    this.notice.hidden = !sentence;
   }
 }

@@ -7,15 +7,15 @@ export function panels() {
   const open = { sidebar: false, story: false };
   const buttons = { sidebar: at("open-sidebar"), story: at("open-story") };
   const names = ["sidebar", "story"].filter((name) => at(name));
-  let told = false;
+  let hasStory = false;
 
   function show() {
     for (const name of names) {
       const beside = wide[name].matches;
-      const shown = (beside || open[name]) && (name === "sidebar" || told);
+      const shown = (beside || open[name]) && (name === "sidebar" || hasStory);
       at(name).hidden = !shown;
       at(name).classList.toggle("over", shown && !beside);
-      buttons[name].hidden = beside || (name === "story" && !told);
+      buttons[name].hidden = beside || (name === "story" && !hasStory);
       buttons[name].setAttribute("aria-expanded", String(open[name]));
     }
     const over = names.some((name) => open[name] && !wide[name].matches);
@@ -45,10 +45,10 @@ export function panels() {
   at("story")?.querySelector(".close-story").addEventListener("click", () => toggle("story", false));
   show();
   return {
-    story: (tells) => {
-      if (told === tells) return;
-      told = tells;
-      document.body.classList.toggle("told", tells);
+    story: (available) => {
+      if (hasStory === available) return;
+      hasStory = available;
+      document.body.classList.toggle("told", available);
       show();
     },
     close: () => {

@@ -10,35 +10,35 @@ function styled(node, style = {}) {
 }
 
 const PIECES = {
-  text: (one) => one.text,
-  link: (one) => link(one.url, one.text || one.url),
-  user: (one, context) => person(one.user_id, context),
-  usergroup: (one) => h("span", { class: "mention" }, `@${one.usergroup_id}`),
-  team: (one) => h("span", { class: "mention" }, `@${one.team_id}`),
-  channel: (one, context) =>
-    h("span", { class: "mention" }, `#${context.channels?.get(one.channel_id)?.name || one.channel_id}`),
-  broadcast: (one) => h("span", { class: "mention" }, `@${one.range}`),
-  emoji: (one) => emoji(one.name, one.unicode),
-  color: (one) => h("code", {}, one.value),
-  date: (one, context) => moment(one.timestamp, one.format, context, one),
+  text: (piece) => piece.text,
+  link: (piece) => link(piece.url, piece.text || piece.url),
+  user: (piece, context) => person(piece.user_id, context),
+  usergroup: (piece) => h("span", { class: "mention" }, `@${piece.usergroup_id}`),
+  team: (piece) => h("span", { class: "mention" }, `@${piece.team_id}`),
+  channel: (piece, context) =>
+    h("span", { class: "mention" }, `#${context.channels?.get(piece.channel_id)?.name || piece.channel_id}`),
+  broadcast: (piece) => h("span", { class: "mention" }, `@${piece.range}`),
+  emoji: (piece) => emoji(piece.name, piece.unicode),
+  color: (piece) => h("code", {}, piece.value),
+  date: (piece, context) => moment(piece.timestamp, piece.format, context, piece),
 };
 
 const inline = (elements, context) =>
-  elements.map((one) => styled(PIECES[one.type] ? PIECES[one.type](one, context) : "", one.style));
+  elements.map((piece) => styled(PIECES[piece.type] ? PIECES[piece.type](piece, context) : "", piece.style));
 
 const PARTS = {
-  rich_text_section: (one, context) => h("p", { class: "rich" }, inline(one.elements, context)),
-  rich_text_quote: (one, context) => h("blockquote", { class: "rich" }, inline(one.elements, context)),
-  rich_text_preformatted: (one, context) => h("pre", {}, inline(one.elements, context)),
-  rich_text_list: (one, context) => {
-    const ordered = one.style === "ordered";
-    const items = one.elements.map((item) => h("li", {}, inline(item.elements, context)));
-    const start = ordered && one.offset ? one.offset + 1 : null;
-    return h(ordered ? "ol" : "ul", { class: `indent-${Math.min(one.indent || 0, 8)}`, start }, items);
+  rich_text_section: (part, context) => h("p", { class: "rich" }, inline(part.elements, context)),
+  rich_text_quote: (part, context) => h("blockquote", { class: "rich" }, inline(part.elements, context)),
+  rich_text_preformatted: (part, context) => h("pre", {}, inline(part.elements, context)),
+  rich_text_list: (part, context) => {
+    const ordered = part.style === "ordered";
+    const items = part.elements.map((item) => h("li", {}, inline(item.elements, context)));
+    const start = ordered && part.offset ? part.offset + 1 : null;
+    return h(ordered ? "ol" : "ul", { class: `indent-${Math.min(part.indent || 0, 8)}`, start }, items);
   },
 };
 
 /** The parts of a rich_text block. */
 export function richText(block, context) {
-  return block.elements.map((one) => PARTS[one.type]?.(one, context));
+  return block.elements.map((part) => PARTS[part.type]?.(part, context));
 }

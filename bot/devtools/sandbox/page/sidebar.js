@@ -12,7 +12,7 @@ export function role(user) {
   return rest.join(" ") || (user.is_admin ? "Admin" : "Member");
 }
 
-export const people = (users) => [...users.values()].filter((one) => !one.is_bot && !one.deleted);
+export const people = (users) => [...users.values()].filter((user) => !user.is_bot && !user.deleted);
 
 /** The URL of the mailbox of a person. */
 export const mailbox = (user) => `/sandbox/mail?to=${encodeURIComponent(user.email)}`;
@@ -27,16 +27,16 @@ export function showSidebar(node, { users, outsiders, me, app, channels, theme }
   if (stamp === shown) return;
   shown = stamp;
   const focused = document.activeElement?.dataset?.focus;
-  const item = (one) =>
+  const entry = (place) =>
     h(
       "li",
       {},
       h(
         "a",
-        { href: one.hash, class: one.unread ? "unread" : "", "aria-current": one.now ? "page" : null, "data-focus": one.hash },
-        h("span", { class: "sign" }, icon(one.sign)),
-        h("span", { class: "place" }, one.title),
-        one.unread && h("span", { class: "mark" }, h("span", { class: "visually-hidden" }, "unread")),
+        { href: place.hash, class: place.unread ? "unread" : "", "aria-current": place.now ? "page" : null, "data-focus": place.hash },
+        h("span", { class: "sign" }, icon(place.sign)),
+        h("span", { class: "place" }, place.title),
+        place.unread && h("span", { class: "mark" }, h("span", { class: "visually-hidden" }, "unread")),
       ),
     );
   replace(
@@ -45,38 +45,38 @@ export function showSidebar(node, { users, outsiders, me, app, channels, theme }
     h(
       "ul",
       { class: "people" },
-      people(users).map((one) =>
+      people(users).map((user) =>
         h(
           "li",
           {},
           h(
             "a",
-            { href: address(one.name), "aria-current": one.id === me.id ? "true" : null, "data-focus": `as ${one.name}` },
-            avatar(one.real_name, coloured(one)),
-            h("span", { class: "person" }, h("span", {}, one.real_name.split(" ")[0]), h("small", {}, role(one))),
+            { href: address(user.name), "aria-current": user.id === me.id ? "true" : null, "data-focus": `as ${user.name}` },
+            avatar(user.real_name, coloured(user)),
+            h("span", { class: "person" }, h("span", {}, user.real_name.split(" ")[0]), h("small", {}, role(user))),
           ),
-          one.id !== me.id &&
+          user.id !== me.id &&
             h(
               "a",
-              { class: "beside", href: address(one.name), target: "_blank", rel: "noopener", title: `Open another window as ${one.real_name}`, "data-focus": `beside ${one.name}` },
+              { class: "beside", href: address(user.name), target: "_blank", rel: "noopener", title: `Open another window as ${user.real_name}`, "data-focus": `beside ${user.name}` },
               icon("window"),
-              h("span", { class: "visually-hidden" }, `Another window as ${one.real_name}`),
+              h("span", { class: "visually-hidden" }, `Another window as ${user.real_name}`),
             ),
         ),
       ),
     ),
     outsiders.length > 0 && [h("h2", { class: "side-title" }, "Not in Slack"), h("ul", { class: "people" }, outsiders.map(outsider))],
     h("h2", { class: "side-title" }, "App"),
-    h("ul", { class: "places" }, app.map(item)),
+    h("ul", { class: "places" }, app.map(entry)),
     h("h2", { class: "side-title" }, "Channels"),
-    h("ul", { class: "places" }, channels.map(item)),
+    h("ul", { class: "places" }, channels.map(entry)),
   );
-  if (focused) [...node.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === focused)?.focus();
+  if (focused) [...node.querySelectorAll("[data-focus]")].find((link) => link.dataset.focus === focused)?.focus();
 }
 
 /** A person who has only an address: they have no Slack, but a mailbox. */
-const outsider = (one) =>
-  h("li", {}, h("a", { href: mailbox(one), "data-focus": `mail of ${one.name}` }, avatar(one.real_name, coloured(one)), h("span", { class: "person" }, h("span", {}, one.real_name.split(" ")[0]), h("small", {}, "By email only")), h("span", { class: "visually-hidden" }, ": mailbox"), icon("mail")));
+const outsider = (user) =>
+  h("li", {}, h("a", { href: mailbox(user), "data-focus": `mail of ${user.name}` }, avatar(user.real_name, coloured(user)), h("span", { class: "person" }, h("span", {}, user.real_name.split(" ")[0]), h("small", {}, "By email only")), h("span", { class: "visually-hidden" }, ": mailbox"), icon("mail")));
 
 /** The page before a person is chosen. */
 export function chooser(users, outsiders) {
@@ -88,11 +88,11 @@ export function chooser(users, outsiders) {
     h(
       "ul",
       { class: "cards" },
-      people(users).map((one) =>
-        h("li", {}, h("a", { class: "card", href: address(one.name) }, avatar(one.real_name, coloured(one)), h("span", {}, h("strong", {}, one.real_name), h("small", {}, `${role(one)} · ${one.tz.replace("_", " ")}`)))),
+      people(users).map((user) =>
+        h("li", {}, h("a", { class: "card", href: address(user.name) }, avatar(user.real_name, coloured(user)), h("span", {}, h("strong", {}, user.real_name), h("small", {}, `${role(user)} · ${user.tz.replace("_", " ")}`)))),
       ),
-      outsiders.map((one) =>
-        h("li", {}, h("a", { class: "card", href: mailbox(one) }, avatar(one.real_name, coloured(one)), h("span", {}, h("strong", {}, one.real_name), h("small", {}, "By email only · opens the mailbox")))),
+      outsiders.map((user) =>
+        h("li", {}, h("a", { class: "card", href: mailbox(user) }, avatar(user.real_name, coloured(user)), h("span", {}, h("strong", {}, user.real_name), h("small", {}, "By email only · opens the mailbox")))),
       ),
     ),
   );

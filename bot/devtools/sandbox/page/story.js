@@ -43,31 +43,31 @@ export class Story {
     if (!story) return false;
     this.zone = zone;
     this.none.hidden = story.runs.length > 0;
-    reconcile(this.runs, story.runs.map((one, index) => {
-      const requests = story.requests.filter((each) => each.run === one.id);
-      const open = this.turned.get(one.id) ?? index === 0;
-      return { key: one.id, stamp: JSON.stringify([one, requests, zone, open]), make: () => h("li", {}, this.run(one, requests, open)) };
+    reconcile(this.runs, story.runs.map((run, index) => {
+      const requests = story.requests.filter((request) => request.run === run.id);
+      const open = this.turned.get(run.id) ?? index === 0;
+      return { key: run.id, stamp: JSON.stringify([run, requests, zone, open]), make: () => h("li", {}, this.run(run, requests, open)) };
     }));
-    reconcile(this.lines, story.lines.map((one) => ({
-      key: `${one.seq}`, stamp: JSON.stringify([one, zone]), make: () => line(one, zone),
+    reconcile(this.lines, story.lines.map((entry) => ({
+      key: `${entry.seq}`, stamp: JSON.stringify([entry, zone]), make: () => line(entry, zone),
     })));
     await this.refreshWire();
     return true;
   }
 
   /** The newest run is open; the others open on click. */
-  run(one, requests, open) {
-    const own = one.deliveries || [];
-    const asked = requests.at(-1)?.title || one.title;
+  run(run, requests, open) {
+    const own = run.deliveries || [];
+    const title = requests.at(-1)?.title || run.title;
     return h(
       "details",
       { class: "run", open },
-      h("summary", { "data-focus": "run", onclick: (event) => this.turned.set(one.id, !event.currentTarget.parentElement.open) }, h("span", { class: "run-head" }, h("strong", {}, asked), pill(one.status))),
-      h("p", { class: "small" }, `${one.title} · ${one.id} · started by ${one.requester} `, when(one.started_at, this.zone)),
-      one.error && h("p", { class: "error" }, one.error),
-      h("ul", { class: "steps" }, one.steps.map((step) =>
+      h("summary", { "data-focus": "run", onclick: (event) => this.turned.set(run.id, !event.currentTarget.parentElement.open) }, h("span", { class: "run-head" }, h("strong", {}, title), pill(run.status))),
+      h("p", { class: "small" }, `${run.title} · ${run.id} · started by ${run.requester} `, when(run.started_at, this.zone)),
+      run.error && h("p", { class: "error" }, run.error),
+      h("ul", { class: "steps" }, run.steps.map((step) =>
         h("li", {}, h("span", {}, step.visit > 1 ? `${step.step} (${step.visit})` : step.step), pill(step.status), step.error && h("span", { class: "error" }, step.error)))),
-      requests.map((each) => h("div", { class: "request" }, h("p", {}, each.title, " ", pill(each.state)), copies(each.deliveries))),
+      requests.map((request) => h("div", { class: "request" }, h("p", {}, request.title, " ", pill(request.state)), copies(request.deliveries))),
       own.length > 0 && h("div", { class: "request" }, h("p", {}, "Told"), copies(own)),
     );
   }
@@ -75,33 +75,33 @@ export class Story {
   async refreshWire() {
     if (!this.overWire.open) return;
     const [{ calls }, { deliveries }] = await Promise.all([get("/calls?last=12"), get("/deliveries?last=12")]);
-    const out = deliveries.map((one, index) => ({
-      key: `d${index}`, way: "to the app", what: one.payload.command || one.payload.event?.type || one.payload.type || one.kind,
-      came: one.ack ? one.ack.problem || String(one.ack.status) : "…",
+    const out = deliveries.map((delivery, index) => ({
+      key: `d${index}`, way: "to the app", what: delivery.payload.command || delivery.payload.event?.type || delivery.payload.type || delivery.kind,
+      outcome: delivery.ack ? delivery.ack.problem || String(delivery.ack.status) : "…",
     }));
-    const back = calls.map((one, index) => ({ key: `c${index}`, way: "from the app", what: one.method, came: one.outcome }));
-    reconcile(this.wire, [...out, ...back].map((one) => ({
-      key: one.key, stamp: JSON.stringify(one),
-      make: () => h("li", {}, h("span", { class: "small" }, one.way), h("code", {}, one.what), pill(one.came)),
+    const back = calls.map((call, index) => ({ key: `c${index}`, way: "from the app", what: call.method, outcome: call.outcome }));
+    reconcile(this.wire, [...out, ...back].map((entry) => ({
+      key: entry.key, stamp: JSON.stringify(entry),
+      make: () => h("li", {}, h("span", { class: "small" }, entry.way), h("code", {}, entry.what), pill(entry.outcome)),
     })));
   }
 }
 
-function line(one, zone) {
-  return h("li", {}, when(one.at, zone), h("p", {}, one.who && h("strong", {}, `${one.who} `), one.sentence), h("code", { class: "kind" }, one.kind));
+function line(entry, zone) {
+  return h("li", {}, when(entry.at, zone), h("p", {}, entry.who && h("strong", {}, `${entry.who} `), entry.sentence), h("code", { class: "kind" }, entry.kind));
 }
 
 function copies(deliveries) {
-  return h("ul", { class: "copies" }, deliveries.map((one) => {
-    const behind = one.state === "shown" && one.shown_version < one.wanted_version;
-    const facts = [behind && "an update is due", one.last_error && one.attempts > 0 && `${one.attempts} failed ${one.attempts === 1 ? "try" : "tries"}`];
+  return h("ul", { class: "copies" }, deliveries.map((delivery) => {
+    const behind = delivery.state === "shown" && delivery.shown_version < delivery.wanted_version;
+    const facts = [behind && "an update is due", delivery.last_error && delivery.attempts > 0 && `${delivery.attempts} failed ${delivery.attempts === 1 ? "try" : "tries"}`];
     return h(
       "li",
       {},
-      h("span", {}, `${one.person} `, h("small", {}, `${one.channel}${one.kind === "request" ? "" : `, ${one.kind}`}`)),
-      pill(one.state),
+      h("span", {}, `${delivery.person} `, h("small", {}, `${delivery.channel}${delivery.kind === "request" ? "" : `, ${delivery.kind}`}`)),
+      pill(delivery.state),
       h("small", {}, facts.filter(Boolean).join(", ")),
-      one.last_error && h("small", { class: "error" }, one.last_error),
+      delivery.last_error && h("small", { class: "error" }, delivery.last_error),
     );
   }));
 }

@@ -10,16 +10,16 @@ import { words } from "./text.js";
 export function combobox(input, { label, find, choose, enter }) {
   const listId = newId("list");
   const list = h("ul", { id: listId, class: "options", role: "listbox", "aria-label": label, hidden: true });
-  let found = [];
+  let options = [];
   let at = -1;
-  let asked = 0;
+  let latest = 0;
   Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": listId, "aria-expanded": "false" }).forEach(
     ([name, value]) => input.setAttribute(name, value),
   );
 
   const mark = (index) => {
     at = index;
-    [...list.children].forEach((one, each) => one.setAttribute("aria-selected", String(each === at)));
+    [...list.children].forEach((item, position) => item.setAttribute("aria-selected", String(position === at)));
     if (at < 0) input.removeAttribute("aria-activedescendant");
     else {
       input.setAttribute("aria-activedescendant", list.children[at].id);
@@ -27,17 +27,17 @@ export function combobox(input, { label, find, choose, enter }) {
     }
   };
   const close = () => {
-    asked++;
+    latest++;
     list.hidden = true;
     input.setAttribute("aria-expanded", "false");
     mark(-1);
   };
-  const take = (one) => {
+  const take = (option) => {
     close();
-    choose(one);
+    choose(option);
   };
   const look = async () => {
-    const mine = ++asked;
+    const query = ++latest;
     mark(-1); // the marked option belongs to the text before this change
     let answer = [];
     try {
@@ -45,21 +45,21 @@ export function combobox(input, { label, find, choose, enter }) {
     } catch {
       // Typing works without a list; the page itself shows that the sandbox does not answer.
     }
-    if (mine !== asked) return;
-    found = answer;
+    if (query !== latest) return;
+    options = answer;
     replace(
       list,
-      found.map((one) =>
+      options.map((option) =>
         h(
           "li",
           // A press must not move the focus out of the input.
-          { id: newId("option"), role: "option", "aria-selected": "false", onmousedown: (event) => event.preventDefault(), onclick: () => take(one) },
-          h("span", { class: "option-label" }, one.label),
-          one.told && h("span", { class: "option-told" }, one.told),
+          { id: newId("option"), role: "option", "aria-selected": "false", onmousedown: (event) => event.preventDefault(), onclick: () => take(option) },
+          h("span", { class: "option-label" }, option.label),
+          option.told && h("span", { class: "option-told" }, option.told),
         ),
       ),
     );
-    list.hidden = !found.length;
+    list.hidden = !options.length;
     input.setAttribute("aria-expanded", String(!list.hidden));
     mark(-1);
   };
@@ -71,17 +71,17 @@ export function combobox(input, { label, find, choose, enter }) {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (!open) look();
-      else mark((at + (event.key === "ArrowDown" ? 1 : at < 0 ? 0 : -1) + found.length) % found.length);
+      else mark((at + (event.key === "ArrowDown" ? 1 : at < 0 ? 0 : -1) + options.length) % options.length);
     } else if (event.key === "Escape" && open) {
       event.preventDefault();
       event.stopPropagation();
       close();
     } else if (event.key === "Tab" && open && at >= 0) {
       event.preventDefault();
-      take(found[at]);
+      take(options[at]);
     } else if (event.key === "Enter") {
       event.preventDefault();
-      if (open && at >= 0) take(found[at]);
+      if (open && at >= 0) take(options[at]);
       else {
         close();
         enter?.();
@@ -94,9 +94,9 @@ export function combobox(input, { label, find, choose, enter }) {
 /** external_select: the app is asked for options as the person types. */
 export function suggestions(element, use) {
   const id = newId("input");
-  const held = use.held?.selected_option;
+  const selected = use.held?.selected_option;
   const input = h("input", {
-    id, type: "text", value: words(held?.text), autocomplete: "off", "data-focus": use.focus,
+    id, type: "text", value: words(selected?.text), autocomplete: "off", "data-focus": use.focus,
     placeholder: words(element.placeholder) || null, "aria-describedby": use.described || null, "aria-label": use.label || null,
   });
   const least = element.min_query_length ?? 3;
@@ -106,11 +106,11 @@ export function suggestions(element, use) {
       if (!typed) use.changed(null);
       if (typed.length < least) return [];
       const options = await use.suggest(typed);
-      return options.map((one) => ({ value: one, label: words(one.text), told: words(one.description) }));
+      return options.map((option) => ({ value: option, label: words(option.text), told: words(option.description) }));
     },
-    choose: (one) => {
-      input.value = one.label;
-      use.changed(one.value);
+    choose: (option) => {
+      input.value = option.label;
+      use.changed(option.value);
     },
   });
   return { node: h("div", { class: "suggesting" }, input, list), id };

@@ -64,16 +64,16 @@ export class Switches {
 
   async refresh() {
     const { down, queue } = await get(this.subject.path);
-    const armed = this.armed(queue.filter((one) => one.times === null));
+    const armed = this.armed(queue.filter((fault) => fault.times === null));
     const now = down ? "down" : armed || "works";
     if (document.activeElement !== this.fault || this.fault.value !== now) this.fault.value = now;
     this.say(this.subject.faults[now].said);
   }
 
   armed(queue) {
-    const same = (one, fault) => Object.entries(fault).every(([name, value]) => one[name] === value);
-    const found = Object.entries(this.subject.faults).find(([, { fault }]) => fault && queue.some((one) => same(one, fault)));
-    return found?.[0];
+    const same = (armed, fault) => Object.entries(fault).every(([name, value]) => armed[name] === value);
+    const entry = Object.entries(this.subject.faults).find(([, { fault }]) => fault && queue.some((armed) => same(armed, fault)));
+    return entry?.[0];
   }
 
   say(sentence) {

@@ -10,7 +10,7 @@ const EMOJI = {
 };
 
 export const emoji = (name, unicode) =>
-  unicode ? String.fromCodePoint(...unicode.split("-").map((one) => parseInt(one, 16))) : EMOJI[name] || `:${name}:`;
+  unicode ? String.fromCodePoint(...unicode.split("-").map((code) => parseInt(code, 16))) : EMOJI[name] || `:${name}:`;
 
 const withEmoji = (text) => text.replace(/:([a-z0-9_+-]+):/g, (whole, name) => EMOJI[name] || whole);
 
@@ -24,7 +24,7 @@ export function text(object, context) {
 }
 
 /** The plain words of a text object, for labels. */
-export const words = (object) => (object ? text(object, { plain: true }).map((one) => one.textContent ?? one).join("") : "");
+export const words = (object) => (object ? text(object, { plain: true }).map((node) => node.textContent ?? node).join("") : "");
 
 /** Whether a link leads to a website or an email address; no other links are followed. */
 export function harmless(url) {
@@ -42,8 +42,8 @@ export function link(url, children) {
 }
 
 export function person(id, context) {
-  const found = context.users?.get(id);
-  return h("span", { class: "mention" }, `@${found ? found.real_name : id}`);
+  const user = context.users?.get(id);
+  return h("span", { class: "mention" }, `@${user ? user.real_name : id}`);
 }
 
 /** A time in the given format and in the reader's time zone, or `fallback` if it is not a time. */
@@ -69,15 +69,15 @@ export function mrkdwn(source, context) {
 function lines(source, context) {
   const nodes = [];
   let quote = null;
-  source.split("\n").forEach((one, index, all) => {
-    const quoted = /^(&gt;|>)\s?/.exec(one);
+  source.split("\n").forEach((line, index, all) => {
+    const quoted = /^(&gt;|>)\s?/.exec(line);
     if (quoted) {
       if (!quote) nodes.push((quote = h("blockquote")));
       else quote.append("\n");
-      quote.append(...inline(one.slice(quoted[0].length), context));
+      quote.append(...inline(line.slice(quoted[0].length), context));
     } else {
       quote = null;
-      nodes.push(...inline(one, context));
+      nodes.push(...inline(line, context));
       if (index < all.length - 1) nodes.push("\n");
     }
   });
@@ -99,10 +99,10 @@ function inline(source, context) {
     ];
   }
   if (!token) return source ? [withEmoji(unescape(source))] : [];
-  const made = token[1] !== undefined ? h("code", {}, unescape(token[1])) : special(token[2], context);
+  const node = token[1] !== undefined ? h("code", {}, unescape(token[1])) : special(token[2], context);
   return [
     ...(token.index ? [withEmoji(unescape(source.slice(0, token.index)))] : []),
-    made,
+    node,
     ...inline(source.slice(token.index + token[0].length), context),
   ];
 }
@@ -111,10 +111,10 @@ function inline(source, context) {
 function style(source) {
   let first = null;
   for (const [mark, tag] of STYLES) {
-    const found = new RegExp(`(^|[\\s(\\[{"'.,;:!?*_~-])\\${mark}(?=\\S)([^\\n]*?\\S)\\${mark}(?=$|[\\s)\\]}"'.,;:!?*_~-])`).exec(source);
-    if (!found) continue;
-    const index = found.index + found[1].length;
-    if (!first || index < first.index) first = { index, end: index + 1 + found[2].length, tag };
+    const match = new RegExp(`(^|[\\s(\\[{"'.,;:!?*_~-])\\${mark}(?=\\S)([^\\n]*?\\S)\\${mark}(?=$|[\\s)\\]}"'.,;:!?*_~-])`).exec(source);
+    if (!match) continue;
+    const index = match.index + match[1].length;
+    if (!first || index < first.index) first = { index, end: index + 1 + match[2].length, tag };
   }
   return first;
 }

@@ -20,7 +20,7 @@ export class Troubles {
 
   shown(where) {
     const first = Math.max(this.from ?? 0, this.since.get(where) ?? 0);
-    return this.all.slice(first).findLast((one) => one.where === where) || null;
+    return this.all.slice(first).findLast((trouble) => trouble.where === where) || null;
   }
 
   ofView(id) {
@@ -29,16 +29,16 @@ export class Troubles {
 
   /** The failures of messages, by ts. */
   ofMessages() {
-    const found = new Map();
+    const byTs = new Map();
     for (const { where } of this.all) {
-      if (where.startsWith("message ") && this.shown(where)) found.set(where.slice(8), this.shown(where));
+      if (where.startsWith("message ") && this.shown(where)) byTs.set(where.slice(8), this.shown(where));
     }
-    return found;
+    return byTs;
   }
 
   ofCommands() {
-    const names = new Set(this.all.map((one) => one.where).filter((one) => one.startsWith("command ")));
-    const found = [...names].map((one) => this.shown(one)).filter(Boolean);
-    return found.length ? { ...found.at(-1), text: `${found.at(-1).where.slice(8)} failed. ${found.at(-1).text}` } : null;
+    const names = new Set(this.all.map((trouble) => trouble.where).filter((where) => where.startsWith("command ")));
+    const shown = [...names].map((where) => this.shown(where)).filter(Boolean);
+    return shown.length ? { ...shown.at(-1), text: `${shown.at(-1).where.slice(8)} failed. ${shown.at(-1).text}` } : null;
   }
 }

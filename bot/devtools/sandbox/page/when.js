@@ -1,11 +1,11 @@
 // Times as Slack formats them, in the reader's time zone.
 
-const made = new Map();
+const formatters = new Map();
 
 function formatter(zone, options) {
   const key = zone + JSON.stringify(options);
-  if (!made.has(key)) made.set(key, new Intl.DateTimeFormat("en-US", { timeZone: zone, ...options }));
-  return made.get(key);
+  if (!formatters.has(key)) formatters.set(key, new Intl.DateTimeFormat("en-US", { timeZone: zone, ...options }));
+  return formatters.get(key);
 }
 
 const written = (seconds, zone, options) => formatter(zone, options).format(new Date(seconds * 1000));
@@ -15,9 +15,9 @@ export function parts(seconds, zone) {
   const options = {
     year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23",
   };
-  const found = {};
-  for (const { type, value } of formatter(zone, options).formatToParts(new Date(seconds * 1000))) found[type] = Number(value);
-  return found;
+  const parts = {};
+  for (const { type, value } of formatter(zone, options).formatToParts(new Date(seconds * 1000))) parts[type] = Number(value);
+  return parts;
 }
 
 export const clock = (seconds, zone) => written(seconds, zone, { hour: "numeric", minute: "2-digit" });
