@@ -210,8 +210,8 @@ async def _open_store(options: AppOptions, stack: AsyncExitStack, *, trial: bool
     ids, database = RandomIds(), options.settings.database
     ownership = schema.owned(database, clock=options.clock, ids=ids, trial=trial, restored=options.restored)
     store = stack.enter_context(ownership)
-    if (doubt := store.doubt) is not None:
-        await store.transact(lambda tx: restored_backup.record(tx, doubt, by=f"terminal:{getpass.getuser()}"))
+    if (suspicion := store.suspicion) is not None:
+        await store.transact(lambda tx: restored_backup.record(tx, suspicion, by=f"terminal:{getpass.getuser()}"))
     await store.transact(take_over)
     await store.transact(lambda tx: identities.separate(tx, DEFAULT_WORKSPACE))
     return store

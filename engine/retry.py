@@ -16,7 +16,7 @@ class RetryPolicy(Struct, frozen=True):
     wait: timedelta = timedelta(seconds=1)
 
     def delay(self, attempt: int) -> timedelta | None:
-        """Return how long to wait after the failure of call number `attempt` (from 1); None: no further call."""
+        """Return the wait after the failure of call number `attempt` (from 1), or None if there is no further call."""
         if attempt >= self.attempts:
             return None
         return min(self.wait * (1 << min(attempt - 1, 20)), LONGEST_STEP_WAIT)

@@ -278,7 +278,7 @@ def _short_times(card: Card) -> Iterator[Row]:
 
 
 def _until(card: Card) -> str:
-    """A link outlives most requests: the day of its end must not look like the day until which one can decide."""
+    """Return the sentence about the end of the link. It must not look like the deadline of the request."""
     if card.kind is DeliveryKind.CODE:
         return "Valid until"
     if card.expires_at is None and card.expires_after is None:

@@ -1,1 +1,1 @@
-"""What every surface shows the same way: cards, sentences, dates and words for states. Pure."""
+"""The texts that every surface shows the same way: cards, sentences, dates and words for states. Pure."""

@@ -1,4 +1,4 @@
-"""What to do after a run did not end well, pure. Nobody is advised to repeat an effect that may have happened."""
+"""Advice after a run did not end well. It never says to repeat an effect that may have happened. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Call = tuple[str, int, int]
 
 
 def last_answer(run: RunView, about: Call | None = None) -> tuple[StepView, StepAnswer] | None:
-    """What a person said last about a call of unknown outcome. `about`: this call and no other."""
+    """Return the last answer about a call of unknown outcome, and its step. `about`: only answers about this call."""
     answers = [
         (step, answer)
         for step in run.steps
@@ -30,7 +30,7 @@ def last_answer(run: RunView, about: Call | None = None) -> tuple[StepView, Step
 
 
 def after_failure(run: RunView) -> str:
-    """What the owner of a failed run does next."""
+    """Return the advice for the owner of a failed run."""
     answered = last_answer(run)
     if answered is not None and answered[1].answer is ResumeAnswer.STOP:
         return f"It was stopped, as {line(answered[1].person.label)} answered. {_before_another(run)}".strip()
@@ -38,12 +38,12 @@ def after_failure(run: RunView) -> str:
 
 
 def after_expiry(run: RunView) -> str:
-    """What the owner of a run does in which no decision came in time."""
+    """Return the advice for the owner of a run in which no decision came in time."""
     return f"The run was stopped. {_before_another(run) or 'Start it again if it is still needed.'}"
 
 
 def before_asking_anew(run: RunView) -> str:
-    """What the owner does where no approver is left."""
+    """Return the advice for the owner of a request that has no approver left."""
     again = _before_another(run)
     if again:
         return f"Cancel the run and correct who is asked. {again}"
@@ -51,7 +51,7 @@ def before_asking_anew(run: RunView) -> str:
 
 
 def _before_another(run: RunView) -> str:
-    """What has happened or may have happened already; empty: nothing was called."""
+    """Return sentences about the calls that happened or may have happened, or an empty text if there were none."""
     called = [step for step in run.steps if step.attempt > 0 and not _only_reads(step)]
     done = [step for step in called if step.status in _DONE or step.output is not None]
     maybe = [step for step in called if step not in done]
@@ -68,7 +68,7 @@ def _before_another(run: RunView) -> str:
 
 
 def _only_reads(step: StepView) -> bool:
-    """Whether it was a web call that changes nothing, which may be made again."""
+    """Return whether the step is a web call that changes nothing, so that it can be repeated without harm."""
     params = step.params.value if step.params is not None else {}
     return "url" in params and str(params.get("method", "GET")).upper() in _READS
 

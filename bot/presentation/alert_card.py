@@ -67,7 +67,7 @@ def _people_facts(request: RequestView) -> Iterator[tuple[str, str]]:
 
 
 def _over(copy: DeliveryContent) -> str | None:
-    """Why an alert asks nothing any more: it was answered, or the request that it is about is closed."""
+    """Return why an alert is over (it was answered, or its request is closed), or None if it is open."""
     run, request = copy.run, copy.request
     if copy.topic == RunStatus.NEEDS_ATTENTION:
         answered = advice.last_answer(run)
@@ -91,7 +91,7 @@ def _answered_by(answered: tuple[StepView, StepAnswer] | None) -> str:
 
 
 def _answers(copy: DeliveryContent, answer: StepAnswer) -> bool:
-    """Whether the last answer is to the question of this copy, and not to an earlier one."""
+    """Return whether the last answer is to the question of this copy, and not to an earlier one."""
     later = copy.created_at is not None and answer.at > copy.created_at
     return later or copy.run.status is not RunStatus.NEEDS_ATTENTION
 

@@ -15,7 +15,7 @@ from engine.read_models import CodeDelivery, DeliveryContent
 
 
 def card(copy: DeliveryContent | CodeDelivery) -> Card:
-    """The card of a copy, from the current state."""
+    """Return the card of a copy, from the current state."""
     if isinstance(copy, CodeDelivery):
         return code_card(copy)
     if copy.kind is DeliveryKind.ALERT:

@@ -13,7 +13,7 @@ from engine.read_models import RequestView
 
 
 def proposed(request: RequestView, edits: Mapping[str, Value]) -> Iterator[CardField]:
-    """Yield each change that is about to be made, with its label, what stands there, and what is to stand there."""
+    """Yield each change that is about to be made, with its label, the old value and the new value."""
     for editable in request.model.editable:
         path = json_values.show_path(editable.path)
         if path in edits:

@@ -1,7 +1,7 @@
-"""Which characters of a text cannot be seen, where it may be cut and which way its lines run, pure.
+"""Finds the invisible characters of a text, the places where it may be cut, and the direction of its lines. Pure.
 
-Every channel has to cut, and none may split what people see as one character. What a character is and where a cluster
-ends, the tables of `regex` say, which follow Unicode.
+Every channel has to cut texts, and none may split a character as people see it (a cluster). The tables of `regex`,
+which follow Unicode, define characters and clusters.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ _INVISIBLE: Final = regex.compile(
 )
 """Characters that may hide something, each with the neighbours that explain it; alone they are the group `hidden`."""
 _UNUSUAL: Final = re.compile(r"[^ -~\n\t]")
-"""Of ASCII, all that may have to be spelled: looking for it takes a hundredth of the time."""
+"""Any character that is no printable ASCII. Most texts have none, and this search is much faster than `_INVISIBLE`."""
 _APART: Final = regex.compile(r"\n|\t|\p{Zs}{4,}")
 _CLUSTER: Final = regex.compile(r"\X")
 _FROM_THE_RIGHT: Final = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
-"""Where Unicode has put all letters that run from the right, and keeps room for more:
+"""The blocks of Unicode for scripts that are written from right to left:
 https://www.unicode.org/reports/tr44/#Bidi_Class_Values"""
 
 
@@ -97,7 +97,7 @@ def stands_apart(text: str) -> bool:
 
 
 def boundary(text: str, index: int) -> int:
-    """The place at or before `index` where a cut splits no character and no ⟦U+…⟧; `index` if there is none near."""
+    """Return the nearest index at or before `index` where a cut splits no character and no ⟦U+…⟧, or else `index`."""
     cut = _cluster_start(text, index)
     if cut == 0 or index - cut > _LONGEST_CLUSTER:
         return index
@@ -130,7 +130,7 @@ def _is_flag(character: str) -> bool:
 
 
 def level(sizes: Iterable[int], room: int) -> int:
-    """The largest cap under which all sizes together fit, so that only the longest texts are cut."""
+    """Return the largest cap with which all sizes together fit into `room`, so that only the longest texts are cut."""
     ascending = sorted(sizes)
     for index, size in enumerate(ascending):
         share = room // (len(ascending) - index)
@@ -141,10 +141,10 @@ def level(sizes: Iterable[int], room: int) -> int:
 
 
 def stretches(text: str) -> list[str]:
-    """The text in stretches of lines that run the same way, as their first letters do.
+    """Return the text in stretches of lines with the same direction, that of their first letters.
 
-    With a line break between them they are the text. A line without letters runs as the one before it; an empty one
-    stands at the beginning of a stretch, for at the end of a block HTML shows none.
+    Joined with line breaks, the stretches are the text. A line without letters has the direction of the line before
+    it. An empty line is at the beginning of a stretch, because HTML does not show one at the end of a block.
     """
     if not _FROM_THE_RIGHT.search(text):
         return [text]
@@ -163,6 +163,6 @@ def stretches(text: str) -> list[str]:
 
 
 def _way(line: str) -> str | None:
-    """Of the first letter, which is what `dir="auto"` goes by."""
+    """Return the direction of the first letter, as `dir="auto"` does."""
     kinds = map(unicodedata.bidirectional, line)
     return next(("right" if kind == "L" else "left" for kind in kinds if kind in ("L", "R", "AL")), None)

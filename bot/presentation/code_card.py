@@ -11,7 +11,7 @@ from engine.read_models import CodeDelivery, RunView
 
 
 def code_card(copy: CodeDelivery) -> Card:
-    """What comes with a code, which the relay puts in: all that it confirms, and nothing else is done with it."""
+    """Return the card of the email with a code: all that the code confirms. The outbox adds the code itself."""
     decision, request = copy.decision, copy.request
     asked_in = (("Asked for in", line(copy.label)),) if copy.label else ()
     if copy.answer is not None and copy.run is not None:
@@ -31,7 +31,7 @@ def code_card(copy: CodeDelivery) -> Card:
 
 
 def _answer_code_card(copy: CodeDelivery, run: RunView, answer: Resume, asked_in: tuple[tuple[str, str], ...]) -> Card:
-    """What comes with a code that confirms what became of a step: the answer in words, and the values given with it."""
+    """Return the card for a code that confirms an answer about a step: the answer in words, and its values."""
     return Card(
         kind=DeliveryKind.CODE,
         title=f"Your code to answer “{ANSWERS[answer.answer]}”",
@@ -54,4 +54,4 @@ ANSWERS: Final = {
     ResumeAnswer.REPEAT: "It did not happen: call it again",
     ResumeAnswer.STOP: "Stop the run",
 }
-"""What a person may say of a call whose outcome is unknown, in the words of the page and of the code's email."""
+"""The answers about a call of unknown outcome, in the words of the page and of the email with the code."""

@@ -13,9 +13,9 @@ from engine.domain import OnExpiry
 LABEL: Final = "Expires"
 """Before the date until which a request can be decided."""
 WITHOUT_DECISION: Final = "expired without a decision"
-"""Of a run, and of a request."""
+"""The words for the expiry of a run or a request."""
 REJECTED: Final = f"{WITHOUT_DECISION} and was rejected automatically"
-"""Of a request whose gate has `on_expiry: reject`."""
+"""The words for the expiry of a request whose gate has `on_expiry: reject`."""
 _CONSEQUENCES: Final = {
     OnExpiry.CONTINUE: "the run went on without an approval",
     OnExpiry.STOP: "the run was stopped",

@@ -13,14 +13,14 @@ _NAMED: Final = 5
 
 
 def approvers(request: RequestView) -> list[str]:
-    """Who was asked; while the request waits, without those who can no longer decide."""
+    """Return the names of the approvers; while the request waits, without those who can no longer decide."""
     model = request.model
     approvers = model.eligible if model.state is RequestState.PENDING else model.approvers
     return [line(approver.person.label) for approver in approvers]
 
 
 def excluded(request: RequestView) -> str:
-    """Who of those that were asked can no longer decide, and why."""
+    """Return the approvers who can no longer decide, each with the reason."""
     return "; ".join(
         f"{line(approver.person.label)} ({line(approver.excluded)})"
         for approver in request.approvers
@@ -29,7 +29,7 @@ def excluded(request: RequestView) -> str:
 
 
 def not_reached(request: RequestView) -> str:
-    """Who has no copy, with the reason; of many only how many more."""
+    """Return the first approvers without a copy, each with the reason, and the number of the others."""
     names = [f"{line(person.label)} ({line(why.rstrip('.'))})" for person, why in request.unreached[:_NAMED]]
     more = len(request.unreached) - _NAMED
     return "; ".join([*names, *([f"and {more} more"] if more > 0 else [])])

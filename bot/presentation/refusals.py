@@ -63,7 +63,7 @@ def _contested(refusal: Contested) -> str:
     return f"Others were {acted} at the same moment. Look at the {refusal.what}, then try again."
 
 
-# -- what was typed -----------------------------------------------------------------------------------------
+# -- typed values -------------------------------------------------------------------------------------------
 
 
 @sentence.register

@@ -12,7 +12,7 @@ from engine.read_models import RequestView
 
 
 def request_card(request: RequestView) -> Card:
-    """What people see of a request: with actions while it is pending, with its outcome afterwards."""
+    """Return the card of a request: with actions while it is pending, with its outcome afterwards."""
     model = request.model
     pending = model.state is RequestState.PENDING
     return Card(
@@ -55,7 +55,7 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
 
 
 def effect_facts(request: RequestView) -> Iterator[tuple[str, str]]:
-    """What went wrong with the step after it was approved."""
+    """Yield the failure of the step after it was approved, if there was one."""
     status, error = request.effect or (None, None)
     if status is StepStatus.OUTCOME_UNKNOWN:
         yield "What became of it", "The step was called, and its outcome is unknown. The owner was asked to find out."

@@ -17,7 +17,7 @@ _FLAT_DEPTH: Final = 3
 
 
 def content_fields(request: RequestView) -> Iterator[CardField]:
-    """The content as it was decided, field by field; an edited field shows what stood there before."""
+    """Yield the content as it was decided, field by field. An edited field has its earlier value as well."""
     model = request.model
     edits = request.decision.edits if request.decision else ()
     editable = {editable_value.path for editable_value in model.editable}
@@ -25,11 +25,11 @@ def content_fields(request: RequestView) -> Iterator[CardField]:
     shown: Value = model.content.shown()
     decided = json_values.replace_all(shown, {edit.path: edit.after for edit in edits})
     edited = {edit.path[:length] for edit in edits for length in range(len(edit.path) + 1)}
-    # Taken apart as it was asked: an edit may have changed the shape.
+    # The fields are those of the original content: an edit may have changed its shape.
     for path, before in _flat(shown, _Places(declared)):
         value = json_values.look(decided, path)
         field = declared[path] if path in declared else fields.infer(value)
-        # What is filled into a form replaces nothing.
+        # The content of a form replaces nothing.
         replaced = not model.subject.is_form and path in edited
         yield CardField(
             path=json_values.show_path(path),
@@ -43,9 +43,9 @@ def content_fields(request: RequestView) -> Iterator[CardField]:
 
 
 def show_in(request: RequestView, field: Field, value: Value) -> str:
-    """A value of a request as people read it.
+    """Return a value of a request as people read it.
 
-    A person stands by name, and by the email address that tells them from a namesake.
+    A person is shown by name, and by the email address that tells them from a namesake.
     """
     account = accounts.parse_account(value) if field.type is FieldType.PERSON and isinstance(value, str) else None
     if account is None or account.value != value:
@@ -62,13 +62,13 @@ def _account(request: RequestView, field: Field, value: Value) -> str | None:
 
 
 def show(field: Field, value: Value) -> str:
-    """A value of this field as people read it."""
+    """Return a value of this field as people read it."""
     kind = FieldType.JSON if isinstance(value, dict | list) and field.type is FieldType.TEXT else field.type
     return visible(fields.show(kind, value))
 
 
 class _Places:
-    """Places that are shown as one, however deep they lie and whatever is in them; and the places around them."""
+    """The paths whose values are shown as one field at any depth, and the paths of the containers around them."""
 
     def __init__(self, whole: Collection[Path]) -> None:
         self.whole = frozenset(whole)
@@ -76,7 +76,7 @@ class _Places:
 
 
 def _flat(value: Value, places: _Places, path: Path = ()) -> Iterator[tuple[Path, Value]]:
-    """The places that are shown one by one."""
+    """Yield the path and value of each field to show."""
     if path and (path in places.whole or not _apart(value, places, path)):
         yield path, value
         return
@@ -86,7 +86,7 @@ def _flat(value: Value, places: _Places, path: Path = ()) -> Iterator[tuple[Path
 
 
 def _apart(value: Value, places: _Places, path: Path) -> bool:
-    """Whether a place is shown part by part: where something inside is declared, and small mappings."""
+    """Return whether the parts of a value are shown as fields: if one of them is declared, or in a small mapping."""
     if path in places.around:
         return True
     small = isinstance(value, dict) and bool(value) and len(path) < _FLAT_DEPTH

@@ -11,13 +11,13 @@ from engine.read_models import DecisionView, RequestView
 
 
 def outcome(request: RequestView) -> str:
-    """The sentence that a closed request carries: one line, in which a longer reason is only begun."""
+    """Return the sentence about the end of a closed request, in one line, with the first line of the reason."""
     sentence, reason = _outcome(request), request.decision.reason if request.decision else None
     return f"{sentence} Reason: {_begun(visible(reason))}" if reason else sentence
 
 
 def _begun(reason: str) -> str:
-    """The reason in one line; of several lines the first, for the card has all of them as a fact."""
+    """Return the first line of the reason. The card has a longer reason as a fact."""
     first, _, more = reason.strip().partition("\n")
     return f"{line(first)} …" if more else line(first)
 
@@ -47,7 +47,7 @@ def _decided(decision: DecisionView, what: str) -> str:
 
 
 def reason_facts(request: RequestView) -> Iterator[tuple[str, str]]:
-    """The whole reason of a decision, if it does not stand in the sentence: its lines could pass for ours."""
+    """Yield the whole reason if the sentence has only its beginning: more lines of it could pass for ours."""
     reason = visible(request.decision.reason or "") if request.decision else ""
     if stands_apart(reason):
         yield "Reason", reason

@@ -9,7 +9,7 @@ from bot.presentation import expiry
 from engine.domain import DeliveryState, RequestState, RunStatus, StepStatus
 
 WAITS: Final = "waits for a decision"
-"""Words for a pending request, and for what it is about, where there is room."""
+"""Words for a pending request, and for its step, if there is room for them."""
 RUNS: Final[Mapping[RunStatus, str]] = {
     RunStatus.RUNNING: "running",
     RunStatus.WAITING: "waiting",

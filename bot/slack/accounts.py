@@ -1,7 +1,7 @@
 """A cache of Slack's accounts: answers are kept for a minute, and no two of them contradict each other.
 
-Slack says of an address whose account is deactivated what it says of one that never had an account. So an address
-without an active account is looked up in the list of all members, which is read page by page and kept for longer.
+Slack gives the same answer for an address of a deactivated account and for one that never had an account. So an
+address without an active account is looked up in the list of all members, which is read page by page and kept longer.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Accounts:
                 del self._kept[("email", email)]
         return account
 
-    # -- everybody --
+    # -- the list of all members --
 
     async def _members_listed(self) -> Mapping[str, str]:
         """Return the accounts of all members by email address. The pages of a cancelled caller are kept."""
@@ -134,7 +134,7 @@ class Accounts:
         answer = await self._client.get("users.list", limit=str(PAGE), **position)
         for account in answer.get("members", []):
             email = to_address(account)
-            # Of several accounts that had an address, an active one counts.
+            # If several accounts had this address, an active one counts.
             if email is not None and (not account.get("deleted") or email not in listing.by_email):
                 listing.by_email[email] = str(account["id"])
         listing.cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
-    """Build the app. Signatures are checked before a delivery gets here; the engine decides what a person may do."""
+    """Build the app. Signatures are checked before a delivery gets here; the engine checks the rights of people."""
     app = AsyncApp(
         name="signoff",
         logger=logging.getLogger("slack_bolt"),
@@ -57,7 +57,7 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
 
 
 async def _authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-    """Authorize every delivery: there is one installation, and asking Slack would cost part of the three seconds."""
+    """Authorize every delivery: there is one installation, and a call to Slack would take too long."""
     return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="xoxb-not-used-here")  # noqa: S106
 
 
@@ -99,7 +99,7 @@ class _Errors:
         self._context = context
 
     async def answer(self, error: Exception, body: Any) -> BoltResponse:
-        """Log the error and tell the person, who may try again: a decision is either committed or not."""
+        """Log the error and notify the person, who may try again: a decision is either committed or not."""
         sentence = str(error) if isinstance(error, ChannelError) else report_incident(error)
         if body.get("type") == "view_submission":
             return _json(replies.update(request_modals.sentence(sentence)))
@@ -108,7 +108,7 @@ class _Errors:
         by, url = payloads.actor_of(body), body.get("response_url")
         if by.user and body.get("type") != "event_callback":
             self._context.after(by, None, self._context.replies.tell(by, sentence, response_url=url))
-        # A click that was not written down must not look as if it had been, even if nobody can be told any more.
+        # A decision that was not saved must not look saved, even if the person can no longer be notified.
         return BoltResponse(status=500 if isinstance(error, StoreError) else 200, body="")
 
 

@@ -37,7 +37,7 @@ def complete_card(card: Card, *, delivery: str) -> SlackMessage:
 class SlackChannel:
     """Addresses are `U…`, a person; or `C…,U…`: the channel, and if we may not post there, the person.
 
-    `homes` is told whose messages have changed.
+    `homes` gets the ids of the people whose messages have changed.
     """
 
     name = "slack"

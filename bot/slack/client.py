@@ -100,7 +100,7 @@ class SlackClient:
             self._pace.stop(method, wait)
             if wait > _WORTH_WAITING:
                 raise
-        # Refused means that nothing happened, so it may be said again.
+        # A refused call did nothing, so it can be repeated.
         await self._pace.turn(method, key=key)
         return await self._once(method, arguments)
 
@@ -118,7 +118,7 @@ class SlackClient:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise SlackError(None, changes_nothing=harmless) from error
         except Exception as error:
-            # The library expects a JSON object, and falls over what else may come: text, a list, too deep a nesting.
+            # The library expects a JSON object, and fails at anything else: text, a list, too deep a nesting.
             log.warning("the answer to %s could not be read: %s", method, type(error).__name__)
             raise SlackError(None, http_status=200, changes_nothing=harmless) from error
         if not isinstance(answer.data, dict):
@@ -126,7 +126,7 @@ class SlackClient:
         return SlackResponse(answer.data)
 
     def _say(self, method: str, failure: SlackError, detail: object) -> None:
-        """Log what only the operator can fix, once and not for each delivery."""
+        """Log a failure that only the operator can fix, once and not for each delivery."""
         todo = "" if failure.kind is FailureClass.PAYLOAD else ". `signoff doctor` says what to do."
         line = f"Slack refused {method}: {failure.code} {detail or ''}".rstrip() + todo
         if failure.kind in _LOUD and self._throttle.passes(line, asyncio.get_running_loop().time()):

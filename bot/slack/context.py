@@ -1,4 +1,4 @@
-"""What handlers share: the service, replies, and tasks that run after the acknowledgement."""
+"""The context that handlers share: the service, replies, and tasks that run after the acknowledgement."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class SlackContext:
     def after(
         self, by: Actor, response_url: str | None, work: Coroutine[Any, Any, None], *, recorded: bool = False
     ) -> None:
-        """Run it after this delivery is acknowledged, and tell the person if it fails.
+        """Run `work` after this delivery is acknowledged, and notify the person if it fails.
 
-        `recorded`: what they did is committed already.
+        `recorded`: the action of the person is committed already.
         """
 
         async def broke(error: Exception) -> None:

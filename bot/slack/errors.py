@@ -31,7 +31,7 @@ class FailureClass(Enum):
     STALE = "stale"
     """The click is too old: ask the person to click again."""
     REREAD = "reread"
-    """Somebody else changed the view: read it again, then retry."""
+    """Another action changed the view: read it again, then retry."""
     ROTATE = "rotate"
     """The token has run out: rotate it, retry once."""
     INSTALLATION = "installation"

@@ -82,7 +82,7 @@ class EventHandlers:
 
 
 def _is_of_a_person(event: Any, *, ourselves: set[str]) -> bool:
-    """Whether a person wrote this in their conversation with us. Most of what has a subtype is an edit, or a notice."""
+    """Return whether a person wrote this in their conversation with the app. Most subtypes are no texts."""
     is_automatic = any(event.get(key) for key in ("bot_id", "bot_profile", "app_id", "hidden"))
     is_automatic = is_automatic or event.get("subtype") not in _WRITTEN_BY_PEOPLE
     user, channel = event.get("user"), event.get("channel")

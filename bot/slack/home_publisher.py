@@ -81,7 +81,7 @@ class HomePublisher:
 
     @property
     def idle(self) -> bool:
-        """Whether no tab is left to be published."""
+        """Whether every tab was published."""
         return not self._stale and not self._busy
 
     async def run(self) -> None:

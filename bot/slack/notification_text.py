@@ -80,7 +80,7 @@ def _lines(card: Card, note: str | None, most: _Limits) -> tuple[list[str], bool
     tail = [*deadline, *(_line(f"{label}: {text}", most.small_print) for label, text in approvers)]
     last = [_line(introduction_text(introduction), most.small_print)] if introduction else []
     room = ids.FALLBACK_TEXT - _LEFT_OUT - sum(text_objects.size(line) + 1 for line in (*head, *tail, *last))
-    # Quoted first: what has many lines needs more room for it.
+    # Quoted first: the marks of a value of many lines take more room.
     fitted = truncate.fitted(
         [(label, _quoted(text) or EMPTY) for label, text in facts], [*map(_field, card.fields)], room=room
     )

@@ -56,7 +56,7 @@ class Replies:
         await self._client.post("chat.postMessage", channel=by.user, **message.for_post())
 
     async def say(self, channel: str, text: str, *, thread: str | None = None) -> None:
-        """Post a sentence that everybody in a conversation sees. `thread`: the message that it replies to."""
+        """Post a sentence for all people in a conversation. `thread`: the message that it replies to."""
         below = {} if thread is None else {"thread_ts": thread}
         await self._client.post("chat.postMessage", channel=channel, **message_view.sentence(text).for_post(), **below)
 
@@ -106,7 +106,7 @@ class Replies:
             try:
                 content = await view
             except Exception:
-                # The person in front of the modal must not wait for ever; the error is told beside it.
+                # The modal must not show "loading" for ever. The person gets the error in a message.
                 await self.update(opened, request_modals.sentence(_NOTHING_CAME))
                 raise
             await self.update(opened, content)

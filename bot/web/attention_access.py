@@ -67,7 +67,7 @@ async def _seen(
     token: str | None,
     browser: str | None,
 ) -> AttentionVisit:
-    """Return whether the person may see it. `about`: the one call that a link is for; None: every call."""
+    """Return the visit of a person who may see the page. `about`: the only call that a link may answer."""
     attention = await service.engine.attention(run.id)
     current = attention if isinstance(attention, AttentionView) else None
     asked = current if current is not None and about in (None, call(current)) else None

@@ -174,7 +174,7 @@ class AttentionHandlers:
         return await self._refused(request, sent, answer)
 
     async def _code(self, request: Request, sent: SubmittedAnswer) -> Response:
-        """Ask for a code: a person who has only the link confirms the answer with it."""
+        """Send a code: a person who has only the link confirms the answer with it."""
         holder = self._context.holder(request)
         label = user_agents.browser(request.headers.get("user-agent", ""))
         command = AskAnswerCode(answer=sent.command, holder=holder, label=label)

@@ -141,7 +141,7 @@ def _fields(attention: AttentionView, typed: TypedAnswer) -> Iterator[ShownField
 
 
 def values(attention: AttentionView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return what was typed, and sentences about what is wrong with it, by dotted path."""
+    """Return the typed values, and a sentence about each wrong one, by dotted path."""
     changes, errors = form_inputs.read_edits(((path, field, None) for path, field in attention.fields.items()), raws)
     return changes, {path: about(attention.fields[path].label or path, predicate) for path, predicate in errors.items()}
 

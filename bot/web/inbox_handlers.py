@@ -34,7 +34,7 @@ class InboxHandlers:
         self._context, self._clients, self._told = context, ClientLimits(), ClientLimits(most=1)
 
     async def lead(self, _: Request) -> Response:
-        """Redirect from the bare public address, which is what people remember, to the inbox."""
+        """Redirect from the bare public address, which people remember, to the inbox."""
         return self._context.to(self._context.at.inbox)
 
     async def show(self, request: Request) -> Response:
@@ -57,7 +57,7 @@ class InboxHandlers:
         return await self._context.service.identity.browser(secret) if secret else None
 
     async def _ask(self, request: Request, form: FormData, salt: str | None) -> Response:
-        """Have a code sent. The answer does not tell whether the address is known."""
+        """Send a code. The answer does not reveal whether the address is known."""
         typed = form_data.text(form, "email").strip()
         try:
             email = str(fields.validate(_EMAIL, typed))

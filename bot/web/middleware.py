@@ -63,7 +63,7 @@ class Middleware:
             await self._app(inner, receive, with_headers)
         except ClientDisconnect:
             return
-        except Exception as error:  # noqa: BLE001 the one boundary: what nobody expected becomes an incident
+        except Exception as error:  # noqa: BLE001 the one boundary: an unexpected error becomes an incident
             incident = report_incident(error)
             if began:
                 raise _CutOff from None

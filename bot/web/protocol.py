@@ -113,7 +113,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._feed(data[at : at + _PIECE])
 
     def _ignore(self, size: int) -> None:
-        """Discard what still comes after the response: if closed at once, the client could not read it."""
+        """Discard input after the response. Closing at once could lose the response."""
         self._ignored += size
         if self._ignored > _IGNORED:
             self.transport.close()
@@ -222,7 +222,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(408)
 
     def _refuse(self, status: int) -> None:
-        """Answer with a status and close; a handler that waits for the rest of the request is told."""
+        """Answer with a status and close. A handler that waits for the rest of the request gets a disconnect."""
         self._context.count(f"refused with {status}")
         self._is_refused, self._deadline = True, self._context.now() + _LINGER_SECONDS
         if self._in_body and self._is_answering():

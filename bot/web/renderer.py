@@ -48,7 +48,7 @@ class Renderer:
         return HTMLResponse(html, status, media_type=_TYPE)
 
     def said(self, page: StatusPage) -> HTMLResponse:
-        """Return the page that says what happened, and what to do now."""
+        """Return the page of a status, with advice."""
         return self.page("said", status=page.status, said=page)
 
 

@@ -192,7 +192,7 @@ class ReviewHandlers:
         return self._context.to(self._context.at.review(sent.visit.request.id))
 
     async def _code(self, request: Request, sent: SubmittedReview) -> Response:
-        """Ask for a code: a person who has only the link confirms the decision with it."""
+        """Send a code: a person who has only the link confirms the decision with it."""
         holder = self._context.holder(request)
         label = user_agents.browser(request.headers.get("user-agent", ""))
         answer = await self._context.service.identity.ask_code(AskCode(decide=sent.command, holder=holder, label=label))
@@ -299,7 +299,7 @@ class ReviewHandlers:
                 visit=visit,
                 masked=user_agents.masked(visit.address),
                 review=shown,
-                # The holder of a link may be anybody.
+                # The holder of a link may be any person.
                 outcome=outcome.outcome(
                     visit.request,
                     mine=visit.remembered and decision is not None and decision.person.id == visit.person.id,

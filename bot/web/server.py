@@ -35,7 +35,7 @@ async def listening(
 ) -> AsyncIterator[tuple[str, int]]:
     """Serve the site while the body runs, which gets the address. Raises `PortTaken` and `FewFiles`.
 
-    `limits`: by default what the process has files for. `kept_for`: paths for which connections are reserved.
+    `limits`: the default fits the open files of the process. `kept_for`: paths for which connections are reserved.
     """
     connections = Connections(limits or limits_for(DEFAULT_CONNECTIONS), asyncio.get_running_loop())
     sockets = await bound(host, port)
@@ -85,8 +85,8 @@ def _taken(host: str, port: int, error: OSError) -> PortTaken:
 
 
 def _listening_socket(family: int, address: tuple[Any, ...]) -> socket.socket:
-    # By its number: of a socket that does not say so itself, asyncio does not know that it is TCP, and leaves Nagle's
-    # algorithm on, with which the second write of an answer waits 40 ms for the other side.
+    # asyncio recognizes TCP only by this protocol number. Otherwise it leaves Nagle's algorithm on, with which the
+    # second write of a response waits for an acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -37,7 +37,7 @@ class Difference:
 
 
 def seen(content: Sequence[SeenContent]) -> str:
-    """Return what the form carries, or an empty text if it would be too large."""
+    """Return the present content as text for the form, or an empty text if it would be too large."""
     carried = json_values.dumps({field.path: [field.label, _short(field.text)] for field in content})
     return carried if len(carried) <= _MOST else ""
 
@@ -49,7 +49,7 @@ def _short(text: str) -> str:
 
 
 def differences(carried: str, now: Sequence[SeenContent]) -> tuple[Difference, ...]:
-    """Return the differences between what the form carries and the present content; none if it cannot be read."""
+    """Return the differences between the content in the form and the present content; none if it cannot be read."""
     before = dict(_read(carried))
     if not before:
         return ()

@@ -248,7 +248,7 @@ def decimals_of(number: Decimal) -> int:
 
 @cache
 def currencies() -> Mapping[str, int | None]:
-    """Return the currencies of ISO 4217 with their decimals; None: any number of them, as for gold.
+    """Return the currencies of ISO 4217 with their decimals, or None if any number is allowed, as for gold.
 
     The table is read when it is first needed.
     """

@@ -50,7 +50,7 @@ def editable_fields(editable: Iterable[Editable], content: Value) -> Iterator[tu
 def read_text_edits(request: Request, typed: Mapping[str, str]) -> dict[str, Value] | InvalidEdits:
     """Return the edits that were typed as text, by dotted path, without fields that are unchanged.
 
-    A text for a path that cannot be edited is kept as it is, and refused by `apply_edits`.
+    A text for a path that cannot be edited stays among the edits, and `apply_edits` refuses it.
     """
     places = [*editable_fields(request.editable, request.content.value)]
     edits, errors = forms.read_text_edits(places, typed)

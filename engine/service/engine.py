@@ -139,7 +139,7 @@ class Engine:
         return await _or_contested(answer, "run")
 
     async def attention(self, run: str) -> AttentionView | NotWaiting | NotFound:
-        """Return what a run asks of its owner: the call of unknown outcome, and the values to give if it happened."""
+        """Return the question of a run to its owner: the call of unknown outcome, and the fields of its output."""
         return await self.transact(lambda tx: resume.attention(self.context, tx, run))
 
     async def return_address(self, command: ReturnAddress) -> AddressReturned | Refusal:

@@ -97,7 +97,7 @@ class Identity:
         return one_time_codes.view(stored, holder)
 
     async def give_code(self, command: GiveCode) -> ProvenIdentity | WrongCode | CodeExpired:
-        """Do what the code confirms, and remember the browser."""
+        """Carry out the command that the code confirms, and remember the browser."""
         if is_sealed(command.challenge):
             return await self._give_to_sign_in(command)
         context = self._engine.context

@@ -109,7 +109,7 @@ def view(challenge: StoredChallenge | None, holder: str) -> ChallengeView | None
 def give(
     context: CommandContext, codes: Codes, tx: Tx, command: GiveCode, resolved: Resolved
 ) -> ProvenIdentity | WrongCode | CodeExpired:
-    """Do what the code confirms, once, and remember the browser: the unit of `Identity.give_code`."""
+    """Carry out the command that the code confirms, and remember the browser: the unit of `Identity.give_code`."""
     challenge = challenges.load_challenge(tx.connection, command.challenge)
     if (
         challenge is None

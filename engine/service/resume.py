@@ -90,7 +90,7 @@ def check_answer(context: CommandContext, tx: Tx, run: LoadedRun, command: Resum
 
 
 def attention(context: CommandContext, tx: Tx, run_id: str) -> AttentionView | NotWaiting | NotFound:
-    """Return what a run asks of its owner: the unit of `Engine.attention`. Nothing is written."""
+    """Return the question of a run to its owner: the unit of `Engine.attention`. Nothing is written."""
     run = run_rows.load_run(tx, run_id)
     view = run_queries.run_view(tx.connection, run_id)
     if run is None or view is None:

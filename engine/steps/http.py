@@ -128,7 +128,7 @@ class HttpStep(StepType[HttpParams]):
 
     @classmethod
     def create(cls, services: StepServices) -> Self:
-        """Return the step type that calls what is allowed here."""
+        """Return the step type with the allowed hosts of this server."""
         return cls(allow=services.http_allow, resolve=services.resolve or url_guard.system_resolve)
 
     def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002

@@ -50,7 +50,7 @@ def moving(deadlines: Deadlines) -> dict[str, Any]:
 
 
 def details(deadlines: Deadlines) -> dict[str, Value]:
-    """Return what stands in `details`: most requests wait the default time, which is not written."""
+    """Return the values for `details`: most requests wait the default time, which is not written."""
     if deadlines.fallback_after == FALLBACK_AFTER:
         return {}
     return {"fallback_after": deadlines.fallback_after // timedelta(microseconds=1)}

@@ -26,7 +26,7 @@ _KEPT: Final = ("approve_label", "reject_label", "uses", "assurance")
 def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
     """Erase the contents of a run for good, and return the numbers of the entries that had one.
 
-    An entry that says what was erased before keeps its content: it explains the gap.
+    An entry about an earlier erasure keeps its content: it explains the gap.
     """
     # Freed pages are overwritten, and not left in the file.
     tx.connection.overwrite_deleted()

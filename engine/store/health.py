@@ -147,7 +147,7 @@ def workflow_sources(connection: Connection) -> list[WorkflowSource]:
     ]
 
 
-# -- what needs somebody ------------------------------------------------------------------------------------
+# -- work for a person --------------------------------------------------------------------------------------
 
 _PENDING = _request.c.state == RequestState.PENDING.value
 _COPY = select(_delivery.c.channel, _delivery.c.address, _delivery.c.last_error).order_by(_delivery.c.id)

@@ -148,11 +148,11 @@ _ALSO_ASKED = Statement(
 )
 
 
-# -- what the directory says --------------------------------------------------------------------------------
+# -- answers of the directory -------------------------------------------------------------------------------
 
 
 def adopt(tx: Tx, workspace: str, found: DirectoryPerson) -> Person:
-    """Return the person whom the directory means, with the addresses that it names for them now, and no others."""
+    """Return the person that the directory means, with exactly the addresses that it names for them now."""
     person = people.find_unchanged(tx, workspace, found)
     if person is not None:
         return person  # nearly always: nothing has changed
@@ -274,7 +274,7 @@ def _record(
     tx.audit(workspace, entry(kind, actor=actor, content=content))
 
 
-# -- what an admin undoes -----------------------------------------------------------------------------------
+# -- undo by an admin ---------------------------------------------------------------------------------------
 
 
 def undo(tx: Tx, workspace: str, address: Address, *, actor: Person) -> tuple[str, str | None] | None:

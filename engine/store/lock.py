@@ -15,7 +15,7 @@ from engine.errors import StoreError, StoreLocked, StoreReadOnly
 from engine.store.files import create_private
 
 _PLACE: Final = 2**62
-"""The byte of the file that is locked: far from those that SQLite locks, and from those that are ever written."""
+"""The byte of the file that is locked: SQLite locks other bytes, and no byte near it is ever written."""
 _UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 

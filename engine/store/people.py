@@ -107,7 +107,7 @@ def find_person_cached(tx: Tx, workspace: str, address: Address) -> Person | Non
 
 
 def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "", evidence: str = "") -> Person:
-    """Return the person whom the address belongs to; a new one if it belongs to none."""
+    """Return the person with the address. If there is none, create one."""
     known = find_person_cached(tx, workspace, address)
     if known is not None:
         return known

@@ -112,7 +112,7 @@ class BrowserRow(SQLModel, table=True):
 class ChallengeRow(SQLModel, table=True):
     """A code that was sent because one browser asked, and the command that waits for it.
 
-    `purpose` None: of an earlier version; its code is of no use any more.
+    Rows of an earlier version have no `purpose`, and their codes are no longer accepted.
     """
 
     __tablename__ = "challenge"
@@ -137,6 +137,6 @@ class ChallengeRow(SQLModel, table=True):
     used_at: datetime | None = utc()
     purpose: str | None = None
     label: str | None = None
-    """What the browser that asked calls itself."""
+    """The name of the browser that asked, from its user agent."""
     run: str | None = Field(default=None, foreign_key="run.id")
-    """Of a code that confirms an answer about a step."""
+    """The run of a code that confirms an answer about a step."""

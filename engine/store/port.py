@@ -6,8 +6,8 @@ What differs between databases is in these modules of the store:
 
 - `sqlite` (the writer), `sqlite_connection` (how a file is opened), `sqlite_errors`
 - `dialect` (statements that each database writes in its own way); `tables` names the conditions of indexes for each
-- of a database that is a file: `schema` (its lock, backup and migrations), `lock`, `files`, `file_marks`, `file_watch`,
-  `log_head`, `restored_backup`, and `health`, which the doctor looks at it with
+- for a database that is a file: `schema` (its lock, backup and migrations), `lock`, `files`, `file_marks`,
+  `file_watch`, `log_head`, `restored_backup`, and `health`, which the doctor uses
 
 All other modules are Core statements and plain functions over a `Tx`.
 """
@@ -84,20 +84,20 @@ class Store(Protocol):
     """A database. `tests/contract/test_stores.py` holds every implementation to this.
 
     A unit is a plain function over a `Tx`. It may run more than once, so it touches nothing outside of its `Tx`, and
-    it never waits. What it remembers in `Tx.memory` is only as true as the store makes it: a store with one writer
-    keeps one memory from unit to unit, any other gives each unit an empty one.
+    it never waits. A store with one writer gives all units the same `Tx.memory`; any other store gives each unit an
+    empty one, because another writer may change the rows.
     """
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
-        """Run `unit` in a transaction, and return its result once that is durable.
+        """Run `unit` in a transaction, and return its result once the transaction is durable.
 
-        The unit's audit entries are sealed in the same transaction. Raises what the unit raises, and nothing of it is
-        kept then; raises `StoreError` if the database cannot be written. A caller that is cancelled while it waits
-        does not take the unit back.
+        The unit's audit entries are sealed in the same transaction. An exception of the unit is raised here, and then
+        nothing of the unit is saved. Raises `StoreError` if the database cannot be written. If the caller is cancelled
+        while it waits, the unit may still be committed.
         """
 
     async def transact_with_retry(self, unit: Callable[[Tx], T]) -> T:
-        """Do as `transact`, for what has happened in the world already: try until it is recorded.
+        """Do as `transact`, to record something that has happened already: try until it is recorded.
 
         `Conflict` and `StoreError` are tried again; raises `StoreError` only if the store is closed or lost.
         """
@@ -106,7 +106,7 @@ class Store(Protocol):
         """Run `query` on one snapshot, on a connection that cannot write. Raises `StoreError`."""
 
     def on_commit(self, listener: Callable[[Sequence[Work]], None]) -> None:
-        """Call `listener` in the event loop with what each commit enqueued, after its callers have their results.
+        """Call `listener` in the event loop with the work of each commit, after the callers have their results.
 
         Calls come in the order of the commits. The listener only hears of work that is durable; it is a hint, because
         `Engine.due` finds all work that is ready.

@@ -63,7 +63,7 @@ def _why(path: Path, connection: Connection, noted: log_head.Head | None) -> str
 
 
 def outlook(path: Path) -> list[str]:
-    """Return sentences about what may happen twice."""
+    """Return sentences about the runs and requests that may repeat something."""
     with closing(connect(path, writable=False)) as connection, translated(path):
         if _is_empty(connection):
             return [f"It is empty. If that is meant, remove {log_head.head_path(path)} too."]

@@ -61,11 +61,15 @@ def owned(
                 else f"{path} is a database of `signoff try`, in which anybody may answer for anybody; "
                 "use another file."
             )
-        doubt = None if trial else find_suspicion(path)
-        if doubt is not None and not restored:
-            raise StoreRestored(f"The database {path} may be older than what has happened since. {doubt.why} {ASKED}")
+        suspicion = None if trial else find_suspicion(path)
+        if suspicion is not None and not restored:
+            raise StoreRestored(
+                f"The database {path} may be older than what has happened since. {suspicion.why} {ASKED}"
+            )
         prepare(path, now=clock.now(), name=TRIAL if trial else DEFAULT_WORKSPACE)
-        store = SqliteStore(path, clock=clock, ids=ids, busy_seconds=busy_seconds, noting=not trial, doubt=doubt)
+        store = SqliteStore(
+            path, clock=clock, ids=ids, busy_seconds=busy_seconds, noting=not trial, suspicion=suspicion
+        )
         try:
             yield store
         finally:
@@ -133,7 +137,7 @@ def _upgrade(connection: Connection, now: datetime, name: str, history: Path) ->
 
 
 def _revision(connection: Connection) -> str | None:
-    # As Alembic reads it, without importing Alembic.
+    # This reads the same row as Alembic, which takes long to import.
     named = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
     if connection.exec_driver_sql(named).first() is None:
         return None

@@ -38,8 +38,8 @@ from engine.store.sqlite_errors import translate, translated
 T = TypeVar("T")
 GROUP: Final = 128
 """Maximum number of units in one commit, so that the first caller of a group never waits long."""
-HEARD_SECONDS: Final = 0.005
-"""How long the next group waits for the callers that were just answered, in seconds: their units make it larger."""
+ANSWERED_SECONDS: Final = 0.005
+"""How long the next group waits for the callers that just got their results, in seconds: their next units join it."""
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class _Job(Generic[T]):
 
 
 class SqliteStore:
-    """A `Store` in a SQLite file. `noting`: note the head of its log beside it."""
+    """A `Store` in a SQLite file. `noting`: write the head of its log to a file beside it, as `log_head` describes."""
 
     def __init__(
         self,
@@ -78,17 +78,17 @@ class SqliteStore:
         ids: Ids,
         busy_seconds: float = BUSY_SECONDS,
         noting: bool = False,
-        doubt: RestoreSuspicion | None = None,
+        suspicion: RestoreSuspicion | None = None,
     ) -> None:
         self.path = path
-        self.doubt = doubt
+        self.suspicion = suspicion
         """Why the file may be a restored backup, if the operator confirmed its use."""
         self.commits = 0
         """Commits since the start, for measurements."""
         self._clock, self._ids, self._busy_seconds = clock, ids, busy_seconds
         self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._entrance = threading.Lock()
-        self._heard = threading.Event()
+        self._answered = threading.Event()
         self._memory = Memory()
         self._closed = False
         self._trouble: str | None = None
@@ -103,26 +103,26 @@ class SqliteStore:
             file_marks.set_noted(self._driver)
         self._watch = FileWatch(path, mark=file_marks.set_open(self._driver, ids))
         self._loss: FileLoss | None = None
-        self._tell_loss: Callable[[], None] | None = None
-        self._thread = threading.Thread(target=self._work, name="signoff-write", daemon=True)
+        self._loss_listener: Callable[[], None] | None = None
+        self._thread = threading.Thread(target=self._write_groups, name="signoff-write", daemon=True)
         self._thread.start()
 
     def on_commit(self, listener: Callable[[Sequence[Work]], None]) -> None:
         """Call `listener` in the event loop with the work that each commit made ready."""
         self._listener = listener
 
-    def on_loss(self, tell: Callable[[], None]) -> None:
-        """Call `tell`, in some thread, when the files of the database were moved, removed or replaced."""
-        self._tell_loss = tell
+    def on_loss(self, listener: Callable[[], None]) -> None:
+        """Call `listener`, in any thread, when the files of the database were moved, removed or replaced."""
+        self._loss_listener = listener
         if self._loss is not None:
-            tell()
+            listener()
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
         """Run `unit` in a transaction; it is on the disk when this returns.
 
-        `unit` may run more than once and must touch nothing outside of its `Tx`. Raises what the unit raises (nothing
-        of it is kept then), and `StoreError` when the file cannot be written. A caller that is cancelled while it
-        waits does not call the unit back: it may still be kept, and the listener hears of its work.
+        `unit` may run more than once and must touch nothing outside of its `Tx`. An exception of the unit is raised
+        here, and then nothing of the unit is saved. Raises `StoreError` if the file cannot be written. If the caller
+        is cancelled while it waits, the unit may still be committed, and then the listener hears of its work.
         """
         if self._loss is not None:
             raise self._lost(self._loss)
@@ -132,15 +132,15 @@ class SqliteStore:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         with self._entrance:
-            self._see_open()
+            self._check_open()
             self._queue.put(_Job(unit, loop, future))
         return await future
 
     async def transact_with_retry(self, unit: Callable[[Tx], T]) -> T:
-        """Do as `transact`, for what has happened in the world already: try until it is recorded.
+        """Do as `transact`, to record something that has happened already: try until it is recorded.
 
-        A file that was moved or removed is still written, and saved when the store is closed. Raises what the unit
-        raises, and `StoreError` only when the store is closed meanwhile or something else was written into its file.
+        A file that was moved or removed is still written, and saved when the store is closed. Raises the exceptions of
+        the unit, and `StoreError` only if the store is closed meanwhile or another program overwrote its file.
         """
         while True:
             try:
@@ -157,32 +157,32 @@ class SqliteStore:
         if self._loss is not None:
             raise self._lost(self._loss)
         with self._entrance:
-            self._see_open()
+            self._check_open()
             answer = asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
         return await answer
 
-    def _see_open(self) -> None:
+    def _check_open(self) -> None:
         if self._closed:
             raise StoreError(f"The database {self.path} is closed: this process is stopping.")
 
-    def _see_ours(self) -> None:
-        """Raise `StoreLost` if the files are no longer those that were opened; call the listener once."""
+    def _check_files(self) -> None:
+        """Raise `StoreLost` if the opened files were moved, removed or replaced; call the listener once."""
         if self._loss is FileLoss.CONTENT:
             raise self._lost(self._loss)
         if self._loss is not None or (loss := self._watch.look()) is None:
             return
         self._loss = loss
-        if self._tell_loss is not None:
-            self._tell_loss()
+        if self._loss_listener is not None:
+            self._loss_listener()
         raise self._lost(loss)
 
     def _lost(self, loss: FileLoss) -> StoreLost:
         return StoreLost(self._watch.sentence(loss))
 
     def close(self) -> None:
-        """Finish what is queued, then close every connection. Later callers get a `StoreError`.
+        """Run the queued units, then close every connection. Later callers get a `StoreError`.
 
-        Raises `StoreLost` if the files were lost meanwhile, with the place where everything was saved.
+        Raises `StoreLost` if the files were lost meanwhile, with the name of the file that holds all data.
         """
         with self._entrance:
             if self._closed:
@@ -202,20 +202,20 @@ class SqliteStore:
             file_marks.set_closed(self._driver)
         if self._note is not None and self._loss is None:
             self._note.note()
-        rescued = self._watch.rescue(self._driver) if self._loss is FileLoss.FILE else None
+        rescue_note = self._watch.rescue(self._driver) if self._loss is FileLoss.FILE else None
         self._connection.close()
         self._watch.close()
         if self._loss is not None:
-            raise StoreLost(" ".join(filter(None, (self._watch.sentence(self._loss), rescued))))
+            raise StoreLost(" ".join(filter(None, (self._watch.sentence(self._loss), rescue_note))))
 
     # -- the reading threads --
 
     def _read(self, query: Callable[[Connection], T]) -> T:
         if self._watch.is_stale:
-            self._see_ours()
+            self._check_files()
         with translated(self.path):
             connection = self._reader()
-            # One snapshot, so that a request and its decision are of the same moment.
+            # One snapshot, so that a request fits its decision.
             connection.exec_driver_sql("BEGIN")
             try:
                 return query(connection)
@@ -235,9 +235,9 @@ class SqliteStore:
 
     # -- the writing thread --
 
-    def _work(self) -> None:
+    def _write_groups(self) -> None:
         while (job := self._next()) is not None:
-            group = [job, *self._waiting()]
+            group = [job, *self._take_waiting()]
             stop = group[-1] is None
             jobs = [member for member in group if member is not None]
             self._commit(jobs)
@@ -246,7 +246,7 @@ class SqliteStore:
                 self._note.committed()
             if stop:
                 return
-            self._heard.wait(HEARD_SECONDS)
+            self._answered.wait(ANSWERED_SECONDS)
 
     def _next(self) -> _Job[Any] | None:
         """Wait for the next unit. If none comes for a moment, note the head of the log."""
@@ -261,7 +261,7 @@ class SqliteStore:
         with translated(self.path):
             return audit_log.head(self._connection, DEFAULT_WORKSPACE)
 
-    def _waiting(self) -> Iterator[_Job[Any] | None]:
+    def _take_waiting(self) -> Iterator[_Job[Any] | None]:
         for _ in range(GROUP - 1):
             try:
                 job = self._queue.get_nowait()
@@ -273,59 +273,60 @@ class SqliteStore:
 
     def _commit(self, jobs: list[_Job[Any]]) -> None:
         try:
-            if not self._together(jobs):
-                self._apart(jobs)
+            if not self._run_together(jobs):
+                self._run_apart(jobs)
             self._execute("COMMIT")
             self.commits += 1
-            self._see_ours()
+            self._check_files()
             self._report(None)
         except BaseException as error:  # noqa: BLE001 whatever happened, every caller must hear of it
             self._fail_all(jobs, error)
 
-    def _together(self, jobs: list[_Job[Any]]) -> bool:
-        """Run the units without savepoints: for each of them SQLite would copy every page that it writes.
+    def _run_together(self, jobs: list[_Job[Any]]) -> bool:
+        """Run the units without savepoints, for each of which SQLite would copy every page that it writes.
 
-        False: a unit failed after it had written, so all are undone. docs/benchmarks.md has what savepoints cost.
+        Return False if a unit failed after it had written, so that all are rolled back. docs/benchmarks.md has the
+        cost of savepoints.
         """
         self._execute("BEGIN IMMEDIATE")
         now = self._clock.now()  # one time for all units, so that values made of it are computed once
         for job in jobs:
             before = self._driver.total_changes
             self._run(job, now)
-            self._see_whole(job)
+            self._check_transaction(job)
             if job.error is not None and self._driver.total_changes != before:
                 self._undo(jobs)
                 return False
         try:
-            # For all of them at once, which saves reads of the chain's end, and statements.
+            # All entries are sealed at once, which saves statements and reads of the end of the chain.
             audit_log.seal([job.tx for job in jobs if job.tx is not None])
-        except Exception as error:  # noqa: BLE001 whose entry it was shows when they run apart
+        except Exception as error:  # noqa: BLE001 running the units apart shows which one has the entry
             jobs[0].error = jobs[0].error or translate(error, self.path)
             self._undo(jobs)
             return False
         return True
 
     def _undo(self, jobs: list[_Job[Any]]) -> None:
-        """Roll a group back, so that its units run again apart. A unit that was alone fails instead."""
+        """Roll a group back, so that each of its units can run again apart. If there is only one unit, it fails."""
         self._memory.forget()
         if self._in_transaction:
             self._execute("ROLLBACK")
         if len(jobs) == 1 and jobs[0].error is not None:
             raise jobs[0].error
 
-    def _apart(self, jobs: list[_Job[Any]]) -> None:
-        """Run the units again, a savepoint each: one that fails leaves the others alone."""
+    def _run_apart(self, jobs: list[_Job[Any]]) -> None:
+        """Run the units again with a savepoint each, so that one that fails does not affect the others."""
         self._execute("BEGIN IMMEDIATE")
         for job in jobs:
             self._execute("SAVEPOINT unit")
             self._run(job, self._clock.now(), alone=True)
-            self._see_whole(job)
+            self._check_transaction(job)
             if job.error is not None:
                 self._memory.forget()
                 self._execute("ROLLBACK TO unit")
             self._execute("RELEASE unit")
 
-    def _see_whole(self, job: _Job[Any]) -> None:
+    def _check_transaction(self, job: _Job[Any]) -> None:
         """Raise if the whole transaction was rolled back, as some errors (a full disk) do."""
         if not self._in_transaction:
             raise job.error or StoreError(f"A transaction on {self.path} was broken off; nothing was saved.")
@@ -336,12 +337,12 @@ class SqliteStore:
             if self._in_transaction:
                 self._execute("ROLLBACK")
         for job in jobs:
-            job.error = job.error or self._failure(error)
+            job.error = job.error or self._caller_error(error)
             job.works = ()
             if isinstance(job.error, StoreError):
                 self._report(str(job.error))
 
-    def _failure(self, error: BaseException) -> StoreError:
+    def _caller_error(self, error: BaseException) -> StoreError:
         """Return the error for a caller whose own unit did not fail. Each caller gets an exception of its own."""
         translated_error = translate(error, self.path)
         if isinstance(translated_error, StoreError):
@@ -380,12 +381,12 @@ class SqliteStore:
         return self._driver.in_transaction
 
     def _answer(self, jobs: list[_Job[Any]]) -> None:
-        self._heard.clear()
+        self._answered.clear()
         by_loop: dict[asyncio.AbstractEventLoop, list[_Job[Any]]] = {}
         for job in jobs:
             by_loop.setdefault(job.loop, []).append(job)
         for loop, settled in by_loop.items():
-            # A loop that closed meanwhile has no callers left; the work itself is in the tables.
+            # A loop that closed meanwhile has no callers left, and `Engine.due` finds the work in the tables.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._settle, settled, loop)
 
@@ -395,5 +396,5 @@ class SqliteStore:
             job.settle()
         if works and self._listener is not None:
             self._listener(works)
-        # After the callers, who have queued their next units by then.
-        loop.call_soon(self._heard.set)
+        # Set after the callers ran, so that they have queued their next units.
+        loop.call_soon(self._answered.set)

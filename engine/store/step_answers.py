@@ -1,4 +1,4 @@
-"""What people said of steps whose outcome was unknown."""
+"""The answers that people gave about steps of unknown outcome."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class StepRunRow(SQLModel, table=True):
 
 
 class StepAnswerRow(SQLModel, table=True):
-    """What a person said of a call whose outcome was unknown."""
+    """The answer of a person about a call of unknown outcome."""
 
     __tablename__ = "step_answer"
     run: str = Field(primary_key=True, foreign_key="run.id")

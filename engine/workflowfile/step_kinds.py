@@ -33,7 +33,7 @@ class Nature(Enum):
 class StepKind(Protocol):
     """One kind of step, as a workflow file may use it.
 
-    `given` holds the parameters, as far as they are known. When the file is read, it is the `with` mapping as written,
+    `params` holds the parameters, as far as they are known. When the file is read, it is the `with` mapping as written,
     so a value may still be a text with `{{ … }}` in it.
     """
 

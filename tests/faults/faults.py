@@ -668,7 +668,7 @@ FAULTS: Final = (
     Fault(
         "a database that is taken away is written to as if all were well",
         "engine/store/sqlite.py",
-        "            self._see_ours()\n            self._report(None)\n",
+        "            self._check_files()\n            self._report(None)\n",
         "            self._report(None)\n",
         "tests/integration/test_store.py",
     ),
@@ -682,8 +682,8 @@ FAULTS: Final = (
     Fault(
         "a backup that was restored is used as if it were the latest",
         "engine/store/schema.py",
-        "        if doubt is not None and not restored:\n",
-        "        if doubt is not None and not doubt:\n",
+        "        if suspicion is not None and not restored:\n",
+        "        if suspicion is not None and not suspicion:\n",
         "tests/flow/test_restored_backup.py",
     ),
     Fault(
