@@ -167,7 +167,7 @@ class People:
         if message is None:
             return None
         person = self.world.person(email)
-        shown_message = person.shown(message)
+        shown_message = person.render(message)
         if asks is not None:
             self._ask(request, email, asks)
         try:

@@ -52,7 +52,7 @@ class JsonHandlers:
         async def handler(request: web.Request) -> web.Response:
             data = await read_body(request)
             response = await self.answer(request, lambda: do(data))
-            self.slack.changes.moved()
+            self.slack.changes.count_change()
             return response
 
         return handler

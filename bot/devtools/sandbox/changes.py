@@ -10,16 +10,16 @@ class Changes:
 
     def __init__(self) -> None:
         self.count = 0
-        self._moved = asyncio.Event()
+        self._changed = asyncio.Event()
 
-    def moved(self) -> None:
+    def count_change(self) -> None:
         """Count a change. Code that changes the state directly must call this."""
         self.count += 1
-        self._moved.set()
-        self._moved = asyncio.Event()
+        self._changed.set()
+        self._changed = asyncio.Event()
 
-    async def after(self, seen: int) -> int:
-        """Wait until the count differs from `seen`, and return it."""
-        while self.count == seen:
-            await self._moved.wait()
+    async def wait_for_change(self, known_count: int) -> int:
+        """Wait until the count differs from `known_count`, and return it."""
+        while self.count == known_count:
+            await self._changed.wait()
         return self.count

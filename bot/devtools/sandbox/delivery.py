@@ -95,7 +95,7 @@ class Deliveries:
         if fault is not None and fault.kind == "duplicate":
             attempts.append(self._once(app, kind=kind, payload=payload, secret=secret, retry=(retry, reason)))
         acks = await asyncio.gather(*attempts)
-        self.changes.moved()
+        self.changes.count_change()
         return acks[0]
 
     async def _once(
@@ -105,7 +105,7 @@ class Deliveries:
         over: Literal["http", "socket", "none"] = "socket" if by_socket else "http" if app.request_url else "none"
         delivery = AppDelivery(app_id=app.id, kind=kind, payload=payload, retry=retry[0], over=over)
         self.log.append(delivery)
-        self.changes.moved()
+        self.changes.count_change()
         if over == "none":
             delivery.ack = Ack(problem="dispatch_failed")
             return delivery.ack

@@ -26,13 +26,13 @@ def find_clickable(blocks: list[Json], name: Target) -> tuple[Json, Json, Json]:
         for element in block_elements(block):
             if element["type"] in _CLICKABLE:
                 for choice in _choices(element):
-                    if _is_meant(name, block, element, choice):
+                    if _matches(name, block, element, choice):
                         return block, element, choice
     texts = ", ".join(map(repr, clickable_texts(blocks)))
     raise CannotAct(f"there is nothing to click called {name!r}; there are {texts or 'none'}")
 
 
-def _is_meant(name: Target, block: Json, element: Json, choice: Json) -> bool:
+def _matches(name: Target, block: Json, element: Json, choice: Json) -> bool:
     if isinstance(name, str):
         return name in (element["action_id"], choice["text"]["text"])
     return _has_ids(name, block, element) and name.get("value", choice.get("value")) == choice.get("value")

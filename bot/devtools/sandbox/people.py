@@ -94,7 +94,7 @@ class SimulatedPerson(UserActions):
         world = self.slack.world
         world.ephemerals[:] = [message for message in world.ephemerals if message.seen_by != self.id]
         view_stack.close_all(world, self.id)
-        self.slack.changes.moved()
+        self.slack.changes.count_change()
 
     def say(self, text: str, *, channel: str | None = None, thread_ts: str | None = None) -> str:
         """Write a message, and return its ts."""
@@ -108,7 +108,7 @@ class SimulatedPerson(UserActions):
         )
         self.slack.world.messages[conversation.id].append(message)
         self._notify_apps(conversation, message)
-        self.slack.changes.moved()
+        self.slack.changes.count_change()
         return message.ts
 
     def _notify_apps(self, conversation: Conversation, message: Message) -> None:

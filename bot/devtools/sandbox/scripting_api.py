@@ -83,7 +83,7 @@ class ScriptApi:
                 return await act(self._person(request), body)
 
             response = await self.handlers.answer(request, run)
-            self.slack.changes.moved()
+            self.slack.changes.count_change()
             return response
 
         return handler

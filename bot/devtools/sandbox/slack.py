@@ -92,9 +92,9 @@ class SlackSandbox:
         self.mail_faults.clear()
         self.calls.clear()
         self.deliveries.log.clear()
-        self.changes.moved()
+        self.changes.count_change()
 
     def record(self, method: str, arguments: Json, *, outcome: str) -> None:
         """Record a call."""
         self.calls.append(CallRecord(method=method, arguments=arguments, outcome=outcome, at=self.time.seconds))
-        self.changes.moved()
+        self.changes.count_change()

@@ -36,11 +36,11 @@ class Triggers:
 
     def redeem(self, name: str, *, app_id: str) -> Trigger:
         """Use and return a trigger. Raises `invalid_trigger_id`, `exchanged_trigger_id`, `expired_trigger_id`."""
-        trigger = self.look(name, app_id=app_id)
+        trigger = self.find(name, app_id=app_id)
         trigger.used = True
         return trigger
 
-    def look(self, name: str, *, app_id: str) -> Trigger:
+    def find(self, name: str, *, app_id: str) -> Trigger:
         """Return a trigger without using it up, so that a call with other errors does not waste it."""
         trigger = self.issued.get(name)
         if trigger is None or trigger.app_id != app_id:

@@ -81,7 +81,7 @@ class UserActions(UserView):
         current = world.message(seen_message["channel"], seen_message["ts"]) or world.ephemeral(
             seen_message["channel"], seen_message["ts"]
         )
-        if current is not None and (stale or self.shown(current).get("blocks") == seen_message.get("blocks")):
+        if current is not None and (stale or self.render(current).get("blocks") == seen_message.get("blocks")):
             return current
         if not stale:
             raise CannotAct("the message is gone or has changed since it was seen")
@@ -126,7 +126,7 @@ class UserActions(UserView):
         entry = inputs.enter(element, value)
         view.state[block["block_id"]][element["action_id"]] = entry
         view.errors.pop(block["block_id"], None)
-        self.slack.changes.moved()
+        self.slack.changes.count_change()
         if block["type"] == "input" and not block.get("dispatch_action"):
             return None
         action = payloads.action(self.slack, block=block, element=element, value=entry)
@@ -190,7 +190,7 @@ class UserActions(UserView):
         view = self._front("modal")
         everything = everything or view.payload.get("clear_on_close", False)
         world = self.slack.world
-        self.slack.changes.moved()
+        self.slack.changes.count_change()
         closed = view_stack.close_all(world, self.id) if everything else [view_stack.close_top(world, self.id)]
         for closed_view in closed:
             if closed_view is not None and closed_view.payload.get("notify_on_close"):

@@ -44,7 +44,7 @@ class UserView:
             message for message in world.ephemerals if message.channel == conversation.id and message.seen_by == self.id
         ]
         messages = sorted([*world.messages[conversation.id], *own], key=lambda message: message.ts)
-        return [self.shown(message) for message in messages]
+        return [self.render(message) for message in messages]
 
     @property
     def conversations(self) -> list[Json]:
@@ -73,7 +73,7 @@ class UserView:
             "latest": max(timestamps, default=None),
         }
 
-    def shown(self, message: Message) -> Json:
+    def render(self, message: Message) -> Json:
         """Return a message as Slack sends it, with the key `channel`."""
         return {**render.message(self.slack.world, message), "channel": message.channel}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.devtools.sandbox import RunningSandbox
 from bot.devtools.sandbox.mail import contents, mailbox, message_parser
 from bot.devtools.sandbox.mail.dialogue import SmtpEnvelope
-from bot.devtools.sandbox.mail.mailbox_page import linked
+from bot.devtools.sandbox.mail.mailbox_page import open_links_in_new_window
 from bot.devtools.sandbox.mail.records import ReceivedMail
 from tests.support.smtp_conversation import MIA, SENDER, message
 
@@ -42,7 +42,7 @@ def complaints(raw: bytes | EmailMessage, envelope: SmtpEnvelope = ENVELOPE) -> 
     ],
 )
 def test_headers_are_decoded(value: str, read: str) -> None:
-    assert message_parser.decoded(value) == read
+    assert message_parser.decode_header(value) == read
 
 
 def test_parts_are_found_wherever_they_are() -> None:
@@ -51,7 +51,7 @@ def test_parts_are_found_wherever_they_are() -> None:
     made.add_attachment("kept apart", filename="notes.txt")
     made.add_attachment(message("inner"))
     made.add_attachment(b"GIF", maintype="image", subtype="gif", disposition="inline")
-    found = message_parser.parsed(made.as_bytes())
+    found = message_parser.parse(made.as_bytes())
     assert (found.text, found.html) == ("Refund order A-1007?\n\nAmount: 120 EUR\n", "<p>Hello</p>\n")
     assert found.attachments == ("übersicht.csv", "notes.txt", "image/gif")
     assert found.defects == ()
@@ -76,7 +76,7 @@ def test_parts_are_found_wherever_they_are() -> None:
     ],
 )
 def test_broken_mails_are_read_as_far_as_they_go(raw: bytes, text: str | None, html: str | None) -> None:
-    found = message_parser.parsed(raw)
+    found = message_parser.parse(raw)
     assert (found.text, found.html) == (text, html)
 
 
@@ -84,7 +84,7 @@ def test_a_mail_that_is_nested_too_deeply_is_shown_as_it_is() -> None:
     raw = b"".join(
         b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (item, item) for item in range(2000)
     )
-    found = message_parser.parsed(raw)
+    found = message_parser.parse(raw)
     assert found.text is not None
     assert found.defects == ("RecursionError",)
     assert "The message is malformed: RecursionError." in complaints(raw)
@@ -108,11 +108,11 @@ PIECE = (
 @given(pieces=st.lists(PIECE, max_size=60))
 def test_whatever_arrives_is_read_and_judged_without_failing(pieces: list[bytes]) -> None:
     raw = b"".join(pieces)
-    found = message_parser.parsed(raw)
+    found = message_parser.parse(raw)
     for text in (found.text or "", found.html or "", *(part for header in found.headers for part in header)):
         text.encode()
     assert isinstance(found.references, list)
-    assert isinstance(linked(found.html or ""), str)
+    assert isinstance(open_links_in_new_window(found.html or ""), str)
     complaints(raw)
 
 
@@ -208,4 +208,4 @@ def test_addresses_that_nobody_owns_have_a_mailbox_once_something_came(slack: Ru
     ],
 )
 def test_links_open_in_a_window_of_their_own(html: str, shown: str) -> None:
-    assert linked(html) == shown
+    assert open_links_in_new_window(html) == shown

@@ -24,7 +24,7 @@ _HEADER: Final = re.compile(rb"[!-9;-~]+:")
 def addresses(rest: str) -> list[str]:
     """Return the address that RCPT names, or nothing if it cannot be read."""
     try:
-        return [syntax.path(rest, "TO").address]
+        return [syntax.parse_path(rest, "TO").address]
     except SmtpRefusal:
         return []
 
@@ -48,7 +48,7 @@ def check(content: MailData, envelope: SmtpEnvelope, *, most: int) -> None:
 
 def complaints(raw: bytes, envelope: SmtpEnvelope, *, exposed: bool) -> list[str]:
     """Return a sentence for each fault of an accepted email, by the rules of email alone."""
-    message = message_parser.parsed(raw)
+    message = message_parser.parse(raw)
     return [
         *_headers(raw, message),
         *_origin(message),

@@ -58,7 +58,7 @@ class Dialogue:
             raise SmtpRefusal(500, "5.5.1", "There is no such command")
         return await COMMANDS[command.verb](self, command)
 
-    def encrypted(self) -> None:
+    def start_over(self) -> None:
         """Start over after the handshake: everything before it is forgotten (RFC 3207)."""
         self.tls, self.helo, self.announced, self.user, self.envelope = True, None, frozenset(), None, SmtpEnvelope()
 
@@ -116,9 +116,9 @@ class Dialogue:
 
     async def _credentials(self, mechanism: str, initial: str) -> tuple[str, str]:
         if mechanism == "PLAIN":
-            return syntax.plain(initial or await self.ask(""))
-        user = syntax.unpacked(initial or await self.ask("VXNlcm5hbWU6"))
-        return user, syntax.unpacked(await self.ask("UGFzc3dvcmQ6"))
+            return syntax.parse_auth_plain(initial or await self.ask(""))
+        user = syntax.decode_base64(initial or await self.ask("VXNlcm5hbWU6"))
+        return user, syntax.decode_base64(await self.ask("UGFzc3dvcmQ6"))
 
     def _knows(self, user: str, password: str) -> bool:
         wanted = (self.config.user or "", self.config.password)
@@ -138,7 +138,7 @@ class Dialogue:
             raise SmtpRefusal(530, "5.7.0", "Authentication required")
         if self.envelope.sender is not None:
             raise SmtpRefusal(503, "5.5.1", "There is a sender already")
-        path = syntax.path(command.rest, "FROM")
+        path = syntax.parse_path(command.rest, "FROM")
         envelope = SmtpEnvelope(sender=path.address)
         for name, value in path.parameters.items():
             self._parameter(envelope, name, value)
@@ -168,7 +168,7 @@ class Dialogue:
         """Answer RCPT TO."""
         if self.envelope.sender is None:
             raise SmtpRefusal(503, "5.5.1", "Say MAIL first")
-        path = syntax.path(command.rest, "TO")
+        path = syntax.parse_path(command.rest, "TO")
         if path.parameters:
             raise SmtpRefusal(555, "5.5.4", f"The parameter {next(iter(path.parameters))} is not understood")
         if not path.address:

@@ -39,9 +39,9 @@ class MailboxPage:
         if page_files.is_foreign(self.slack, request) or mail is None:
             return web.Response(status=404, text="There is no such mail.")
         headers = {**page_files.HEADERS, "Content-Security-Policy": _FRAME}
-        return web.Response(text=linked(mail.html or ""), content_type="text/html", headers=headers)
+        return web.Response(text=open_links_in_new_window(mail.html or ""), content_type="text/html", headers=headers)
 
 
-def linked(html: str) -> str:
+def open_links_in_new_window(html: str) -> str:
     """Return the page with links that open a new window. Browsers take the first of two attributes of one name."""
     return _LINK.sub(r'<\1 target="_blank" rel="noopener noreferrer"', html)

@@ -71,20 +71,20 @@ def addresses(values: list[str]) -> list[str]:
 
 # Bytes cache their hash, and the same emails are parsed again and again.
 @lru_cache(maxsize=4096)
-def parsed(raw: bytes) -> ParsedMessage:
+def parse(raw: bytes) -> ParsedMessage:
     """Return the contents of the email."""
     try:
-        return _parsed(message_from_bytes(raw))
+        return _parse(message_from_bytes(raw))
     except BROKEN as error:
         return ParsedMessage(
-            headers=(), text=raw.decode(errors="replace"), html=None, attachments=(), defects=(_named(error),)
+            headers=(), text=raw.decode(errors="replace"), html=None, attachments=(), defects=(_defect_name(error),)
         )
 
 
-def _parsed(message: Message) -> ParsedMessage:
+def _parse(message: Message) -> ParsedMessage:
     text, html, attachments, defects = None, None, list[str](), list[str]()
     for part in message.walk():
-        defects += [_named(defect) for defect in part.defects]
+        defects += [_defect_name(defect) for defect in part.defects]
         kind = part.get_content_type()
         if part.is_multipart():
             continue
@@ -97,13 +97,13 @@ def _parsed(message: Message) -> ParsedMessage:
             html = _content(part, defects)
         elif kind not in ("text/plain", "text/html"):
             attachments.append(kind)
-    headers = tuple((name, decoded(str(value))) for name, value in message.raw_items())
+    headers = tuple((name, decode_header(str(value))) for name, value in message.raw_items())
     return ParsedMessage(
         headers=headers, text=text, html=html, attachments=tuple(attachments), defects=tuple(dict.fromkeys(defects))
     )
 
 
-def _named(error: object) -> str:
+def _defect_name(error: object) -> str:
     return type(error).__name__
 
 
@@ -115,7 +115,7 @@ def _attachment(part: Message) -> str | None:
         return "(a name that cannot be read)"
     if name is None and not kept_apart:
         return None
-    return decoded(name) if name else "(without a name)"
+    return decode_header(name) if name else "(without a name)"
 
 
 def _content(part: Message, defects: list[str]) -> str:
@@ -125,9 +125,9 @@ def _content(part: Message, defects: list[str]) -> str:
         content = payload if isinstance(payload, bytes) else b""
         charset = part.get_content_charset("utf-8")
     except BROKEN as error:
-        defects.append(_named(error))
+        defects.append(_defect_name(error))
         return ""
-    defects += [_named(defect) for defect in part.defects]
+    defects += [_defect_name(defect) for defect in part.defects]
     try:
         text = content.decode(charset)
     except BROKEN:
@@ -136,7 +136,7 @@ def _content(part: Message, defects: list[str]) -> str:
     return _clean(text).replace("\r\n", "\n")
 
 
-def decoded(value: str) -> str:
+def decode_header(value: str) -> str:
     """Return a header as people read it: unfolded, encoded words decoded, raw bytes read as UTF-8."""
     unfolded = re.sub(r"\r?\n(?=[ \t])", "", _clean(value))
     joined = re.sub(r"(?<=\?=)[ \t]+(?==\?)", "", unfolded)

@@ -40,7 +40,7 @@ class ReceivedMail:
     @property
     def parsed(self) -> ParsedMessage:
         """Return the contents, as far as they can be read."""
-        return message_parser.parsed(self.raw)
+        return message_parser.parse(self.raw)
 
     @property
     def subject(self) -> str:

@@ -14,7 +14,7 @@ class SmtpReply:
     text: str
     enhanced: str | None = None
 
-    def encoded(self, *, enhanced: bool) -> bytes:
+    def encode(self, *, enhanced: bool) -> bytes:
         """Return the bytes of the answer. `enhanced`: with the enhanced code."""
         prefix = f"{self.enhanced} " if enhanced and self.enhanced else ""
         lines = self.text.splitlines() or [""]

@@ -32,7 +32,7 @@ class MailServer:
         self._context = SessionContext(config=config, faults=slack.mail_faults, time=slack.time, keep=self._take)
         self._wires: set[Wire] = set()
         self._server: asyncio.Server | None = None
-        self._held: socket.socket | None = None
+        self._reserved_socket: socket.socket | None = None
 
     @property
     def url(self) -> str:
@@ -54,7 +54,7 @@ class MailServer:
 
     async def _take(self, mail: ReceivedMail) -> None:
         mailbox.add(self.slack.world, mail)
-        self.slack.changes.moved()
+        self.slack.changes.count_change()
         await self.slack.save()
 
     def received(self, *, to: str | None = None, subject: str = "") -> list[ReceivedMail]:
@@ -68,7 +68,7 @@ class MailServer:
         try:
             async with asyncio.timeout(seconds):
                 while len(mails := self.received(to=to, subject=subject)) < count:
-                    await self.slack.changes.after(self.slack.changes.count)
+                    await self.slack.changes.wait_for_change(self.slack.changes.count)
         except TimeoutError:
             existing = ", ".join(f"{mail.subject!r} to {' '.join(mail.recipients)}" for mail in self.received())
             raise TimeoutError(
@@ -79,7 +79,7 @@ class MailServer:
     def clear(self) -> None:
         """Delete all emails."""
         self.slack.world.mails.clear()
-        self.slack.changes.moved()
+        self.slack.changes.count_change()
 
     # --- listening ---------------------------------------------------------------------------------------------
 
@@ -92,27 +92,27 @@ class MailServer:
             yield
         finally:
             self._close()
-            if self._held is not None:
-                self._held.close()
+            if self._reserved_socket is not None:
+                self._reserved_socket.close()
 
     async def come_back(self) -> None:
         """Listen at the same port as before."""
         if self._server is None:
-            own = self._held or self._bound()
-            self._held = None
+            own = self._reserved_socket or self._bind()
+            self._reserved_socket = None
             self._server = await asyncio.get_running_loop().create_server(lambda: Wire(self._begin), sock=own)
         self.faults.down = False
-        self.slack.changes.moved()
+        self.slack.changes.count_change()
 
     async def go_down(self) -> None:
         """Cut all connections and refuse new ones."""
         self._close()
         # The port stays bound, so that no other program gets it meanwhile.
-        self._held = self._held or self._bound()
+        self._reserved_socket = self._reserved_socket or self._bind()
         self.faults.down = True
-        self.slack.changes.moved()
+        self.slack.changes.count_change()
 
-    def _bound(self) -> socket.socket:
+    def _bind(self) -> socket.socket:
         listener = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -51,12 +51,12 @@ class Session:
             if self.context.config.security == "tls":
                 await self._handshake()
             self.dialogue.lacking = frozenset(filter(self.context.faults.lacks, sorted(EXTENSIONS)))
-            greeting = await self._staged("connect", self._greet)
+            greeting = await self._run_stage("connect", self._greet)
             self.dialogue.closed = greeting.code != 220
             while not self._over:
                 await self._next()
             self.wire.close()
-            await self.wire.ended()
+            await self.wire.wait_until_closed()
         except Disconnected:
             pass
         finally:
@@ -67,14 +67,14 @@ class Session:
 
     async def _next(self) -> None:
         try:
-            command = syntax.command(await self.wire.line())
-            self._in_step(command)
+            command = syntax.parse_command(await self.wire.line())
+            self._check_pipelining(command)
         except SmtpRefusal as refusal:
-            self._say(self._mistaken(refusal))
+            self._say(self._count_mistake(refusal))
             return
         stage = "ehlo" if command.verb == "HELO" else command.verb.lower()
         to = contents.addresses(command.rest) if stage == "rcpt" else self.dialogue.envelope.recipients
-        reply = await self._staged(stage, lambda: self.dialogue.answer(command), to=to)
+        reply = await self._run_stage(stage, lambda: self.dialogue.answer(command), to=to)
         if stage == "quit":
             self._over = True
         elif stage == "starttls" and reply.code == 220:
@@ -82,7 +82,7 @@ class Session:
         elif stage == "data" and reply.code == 354:
             await self._content()
 
-    def _in_step(self, command: Command) -> None:
+    def _check_pipelining(self, command: Command) -> None:
         if not self.wire.ahead:
             return
         if command.verb == "STARTTLS":
@@ -91,23 +91,23 @@ class Session:
         if command.verb in _ALONE or "pipelining" not in self.dialogue.announced:
             raise SmtpRefusal(503, "5.5.1", f"Wait for the answer to {command.verb}")
 
-    def _mistaken(self, refusal: SmtpRefusal) -> SmtpReply:
+    def _count_mistake(self, refusal: SmtpRefusal) -> SmtpReply:
         self._mistakes += 1
         if self._mistakes < _MOST_MISTAKES:
             return refusal.reply
         return SmtpReply(421, "Too many mistakes", enhanced="4.7.0")
 
     async def _ask(self, challenge: str) -> str:
-        self.wire.say(f"334 {challenge}\r\n".encode())
+        self.wire.send(f"334 {challenge}\r\n".encode())
         return (await self.wire.line()).decode("ascii", "replace").rstrip("\r\n")
 
     # --- answers, and their faults -----------------------------------------------------------------------------
 
-    async def _staged(self, stage: str, work: Work, *, to: Sequence[str] = ()) -> SmtpReply:
+    async def _run_stage(self, stage: str, work: Work, *, to: Sequence[str] = ()) -> SmtpReply:
         """Do the work and answer, or fail as a fault says. Raises `Disconnected`."""
         fault = self.context.faults.take(stage if stage in _STAGES else "*", to)
         if fault is None:
-            reply = await self._done(work)
+            reply = await self._answer(work)
         else:
             reply = await self._faulty(fault, stage, work)
         self._say(reply)
@@ -116,41 +116,41 @@ class Session:
     async def _faulty(self, fault: MailFault, stage: str, work: Work) -> SmtpReply:
         if fault.kind == "slow":
             await self.context.time.sleep(fault.seconds)
-            return await self._done(work)
+            return await self._answer(work)
         if fault.kind == "error":
             if fault.landed and stage == "dot":
-                await self._done(work)
+                await self._answer(work)
             return fault.reply
         if fault.kind in ("lost", "hang"):
-            await self._done(work)
+            await self._answer(work)
         await self._end(hanging=fault.kind == "hang")
         raise Disconnected
 
     async def _end(self, *, hanging: bool) -> None:
         if hanging:
-            await self.wire.ended()
+            await self.wire.wait_until_closed()
         self.wire.cut()
 
-    async def _done(self, work: Work) -> SmtpReply:
+    async def _answer(self, work: Work) -> SmtpReply:
         try:
             return await work()
         except SmtpRefusal as refusal:
-            return self._mistaken(refusal)
+            return self._count_mistake(refusal)
 
     def _say(self, reply: SmtpReply) -> None:
-        self.wire.say(reply.encoded(enhanced="enhancedstatuscodes" in self.dialogue.announced))
+        self.wire.send(reply.encode(enhanced="enhancedstatuscodes" in self.dialogue.announced))
         if reply.code == 421:
             self._over = True
 
     async def _handshake(self) -> None:
         """Make the TLS handshake, or fail as a fault says. Raises `Disconnected`."""
-        self.wire.hold()
+        self.wire.stop_reading()
         fault = self.context.faults.take("tls")
         if fault is not None and fault.kind == "slow":
             await self.context.time.sleep(fault.seconds)
         elif fault is not None and fault.kind != "certificate":
             if fault.kind == "broken":
-                self.wire.say(b"This is no TLS.\r\n")
+                self.wire.send(b"This is no TLS.\r\n")
                 self.wire.close()
             await self._end(hanging=fault.kind in ("hang", "broken"))
             raise Disconnected
@@ -159,14 +159,14 @@ class Session:
             await self.wire.start_tls(self.context.config.context(wrong=wrong))
         except OSError:
             raise Disconnected from None
-        self.dialogue.encrypted()
+        self.dialogue.start_over()
 
     # --- contents ----------------------------------------------------------------------------------------------
 
     async def _content(self) -> None:
         content = await self.wire.content(most=self.context.config.size)
         envelope = self.dialogue.envelope
-        await self._staged("dot", lambda: self._take(content, envelope), to=envelope.recipients)
+        await self._run_stage("dot", lambda: self._take(content, envelope), to=envelope.recipients)
         self.dialogue.envelope = SmtpEnvelope()
 
     async def _take(self, content: MailData, envelope: SmtpEnvelope) -> SmtpReply:

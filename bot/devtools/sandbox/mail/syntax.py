@@ -40,7 +40,7 @@ class Path:
     parameters: dict[str, str | None]
 
 
-def command(line: bytes) -> Command:
+def parse_command(line: bytes) -> Command:
     """Return the command in a line with its line end. Raises `SmtpRefusal`."""
     if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
         raise SmtpRefusal(500, "5.5.2", "A line ends in CR LF, and neither stands alone")
@@ -56,7 +56,7 @@ def command(line: bytes) -> Command:
     return Command(verb=verb.upper(), rest=rest)
 
 
-def path(text: str, keyword: str) -> Path:
+def parse_path(text: str, keyword: str) -> Path:
     """Return the path in `FROM:<address> PARAMETER=value …`. `keyword`: `FROM` or `TO`. Raises `SmtpRefusal`."""
     if text[: len(keyword) + 1].upper() != f"{keyword}:":
         raise SmtpRefusal(501, "5.5.4", f"Syntax: {keyword}:<address>")
@@ -96,15 +96,15 @@ def is_domain(text: str) -> bool:
     return _DOMAIN.fullmatch(text) is not None
 
 
-def plain(text: str) -> tuple[str, str]:
+def parse_auth_plain(text: str) -> tuple[str, str]:
     """Return user and password of a response to AUTH PLAIN. Raises `SmtpRefusal`."""
-    parts = unpacked(text).split("\0")
+    parts = decode_base64(text).split("\0")
     if len(parts) != 3:
         raise SmtpRefusal(501, "5.5.2", "Three parts are expected, with NUL between them")
     return parts[1], parts[2]
 
 
-def unpacked(text: str) -> str:
+def decode_base64(text: str) -> str:
     """Return the text in Base64 of UTF-8. Raises `SmtpRefusal`."""
     if text == "*":
         raise SmtpRefusal(501, "5.7.0", "Authentication was given up")

@@ -135,11 +135,11 @@ class Wire(asyncio.Protocol):
 
     # --- writing and ending ------------------------------------------------------------------------------------
 
-    def say(self, content: bytes) -> None:
+    def send(self, content: bytes) -> None:
         """Send bytes. Raises `Disconnected`."""
         self._open.write(content)
 
-    def hold(self) -> None:
+    def stop_reading(self) -> None:
         """Stop reading, because the next bytes belong to the handshake. Raises `Disconnected`."""
         self._open.pause_reading()
 
@@ -156,7 +156,7 @@ class Wire(asyncio.Protocol):
         assert transport is not None
         self._transport, self.tls = transport, True
 
-    async def ended(self) -> None:
+    async def wait_until_closed(self) -> None:
         """Wait until the connection is closed."""
         if self._transport is not None:
             self._open.resume_reading()

@@ -26,7 +26,7 @@ def open_(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/views.open"""
     name = _trigger(call)
     payload = view_stack.check_modal(call.arguments.values.get("view"), call.app)
-    trigger = call.slack.triggers.look(name, app_id=call.app.id)
+    trigger = call.slack.triggers.find(name, app_id=call.app.id)
     view = view_stack.open_(call.world, app=call.app, user=trigger.user, payload=payload)
     trigger.used = True
     return {"view": render.view(call.world, view)}
@@ -37,7 +37,7 @@ def push(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/views.push: the trigger must come from a modal that is open"""
     name = _trigger(call)
     payload = view_stack.check_modal(call.arguments.values.get("view"), call.app)
-    trigger = call.slack.triggers.look(name, app_id=call.app.id)
+    trigger = call.slack.triggers.find(name, app_id=call.app.id)
     if trigger.view is None or call.world.views[trigger.view].closed:
         # The error for a trigger from elsewhere is undocumented; `not_found` is listed as "the requested view".
         raise ApiError("not_found")
