@@ -84,7 +84,7 @@ async def test_a_rejection_needs_a_reason_and_shows_it(windows: SandboxWindows) 
     assert not windows.demo.payments.booked
 
 
-async def test_of_two_simultaneous_clicks_one_decides_and_the_other_person_gets_a_notice(
+async def test_one_of_two_simultaneous_clicks_decides_and_the_other_person_gets_a_notice(
     windows: SandboxWindows,
 ) -> None:
     await windows.open_refund_request("A-1005")

@@ -214,9 +214,7 @@ async def test_a_hostile_scanner_decides_nothing_and_the_person_still_can(
     await approve_as_mia(server, browser, run)
 
 
-async def test_a_forwarded_link_shows_the_request_and_does_not_let_decide_it(
-    server: ServerEnv, browser: Browser
-) -> None:
+async def test_a_forwarded_link_shows_the_request_and_cannot_decide_it(server: ServerEnv, browser: Browser) -> None:
     run = await start_run(server)
     (mail,) = request_emails(server)
     mia_context, other_context = await browser.new_context(), await browser.new_context()

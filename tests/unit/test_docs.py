@@ -1,4 +1,4 @@
-"""What docs/ says of files, commands and settings, held against the code: nothing is missing, nothing is made up."""
+"""The code has exactly the files, keys, commands and settings that docs/ describes."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
 YAML = [block for block in WORKFLOWS.blocks if block.info.split(" ")[0] == "yaml"]
 
 
-def named(block: Block) -> str:
+def line_id(block: Block) -> str:
     return f"line {block.line}"
 
 
-def keys(model: Any) -> set[str]:
+def model_keys(model: Any) -> set[str]:
     return {info.alias or name for name, info in model.model_fields.items()}
 
 
@@ -90,8 +90,8 @@ PAY = """\
 """
 
 
-def whole(block: Block) -> str:
-    """The block as a file of its own; what a fragment refers to is put around it."""
+def complete_file(block: Block) -> str:
+    """Return the block as a complete file. A fragment gets the parts of a file around it that it needs."""
     _, _, kind = block.info.partition(" ")
     match kind:
         case "":
@@ -105,18 +105,18 @@ def whole(block: Block) -> str:
             gate = f"    gate:\n{textwrap.indent(block.text, '      ')}"
             return f"name: example\ninputs:\n{INPUTS}steps:\n{EARLIER}{PAY}{gate}"
         case _:
-            raise AssertionError(f"{named(block)}: nobody knows what a fragment of the kind {kind!r} is")
+            raise AssertionError(f"{line_id(block)}: there is no frame for a fragment of the kind {kind!r}")
 
 
-@pytest.mark.parametrize("block", [block for block in YAML if block.info != "yaml ledger"], ids=named)
+@pytest.mark.parametrize("block", [block for block in YAML if block.info != "yaml ledger"], ids=line_id)
 def test_an_example_of_a_workflow_passes_the_check(block: Block) -> None:
     try:
-        load(whole(block).encode(), kinds=KINDS)
+        load(complete_file(block).encode(), kinds=KINDS)
     except DefinitionError as error:
-        pytest.fail(f"{named(block)}: {error}")
+        pytest.fail(f"{line_id(block)}: {error}")
 
 
-def test_every_fenced_block_is_of_a_kind_that_a_test_looks_at() -> None:
+def test_every_fenced_block_has_a_kind_that_a_test_checks() -> None:
     known = {"yaml", "yaml inputs", "yaml steps", "yaml gate", "yaml ledger", "expressions", "toml", "python"}
     assert {block.info for block in WORKFLOWS.blocks} == known
     assert {block.info for block in COMMANDS.blocks} == {"json", "console", "sh"}
@@ -126,10 +126,10 @@ def test_every_fenced_block_is_of_a_kind_that_a_test_looks_at() -> None:
 def test_a_link_leads_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]*)(?:#([\w-]*))?\)", text):
-        there = page if target[0] == "" else (page.parent / target[0])
-        assert there.exists(), target[0]
+        linked_page = page if target[0] == "" else (page.parent / target[0])
+        assert linked_page.exists(), target[0]
         if target[1]:
-            assert target[1] in anchors(Page(there.read_text(encoding="utf-8"))), target
+            assert target[1] in anchors(Page(linked_page.read_text(encoding="utf-8"))), target
 
 
 def anchors(page: Page) -> set[str]:
@@ -166,9 +166,9 @@ def test_code_refers_only_to_decisions_that_exist() -> None:
 # -- keys ---------------------------------------------------------------------------------------------------
 
 
-def available(part: str, model: Any) -> set[str]:
-    """The keys that do something so far: those that can have one value only do not."""
-    return {key for key in keys(model) if len(AVAILABLE_VALUES[part].get(key, (1, 2))) > 1}
+def available_keys(part: str, model: Any) -> set[str]:
+    """Return the keys that are available. A key that can have only one value is not available yet."""
+    return {key for key in model_keys(model) if len(AVAILABLE_VALUES[part].get(key, (1, 2))) > 1}
 
 
 @pytest.mark.parametrize(
@@ -176,12 +176,12 @@ def available(part: str, model: Any) -> set[str]:
     [("The workflow", "workflow", WorkflowFile), ("Steps", "step", StepFile), ("Gates", "gate", GateFile)],
 )
 def test_every_key_that_is_available_stands_in_its_table(section: str, part: str, model: Any) -> None:
-    assert sorted(first_codes(WORKFLOWS.table(section))) == sorted(available(part, model))
+    assert sorted(first_codes(WORKFLOWS.table(section))) == sorted(available_keys(part, model))
 
 
 @pytest.mark.parametrize(("section", "model"), [("http", http.HttpParams), ("wait", wait.WaitParams)])
 def test_every_parameter_of_a_step_stands_in_its_table(section: str, model: Any) -> None:
-    assert sorted(first_codes(WORKFLOWS.table(section))) == sorted(keys(model))
+    assert sorted(first_codes(WORKFLOWS.table(section))) == sorted(model_keys(model))
 
 
 def test_every_kind_of_step_has_a_section() -> None:
@@ -190,8 +190,10 @@ def test_every_kind_of_step_has_a_section() -> None:
 
 def test_every_key_has_an_example() -> None:
     examples = "\n".join(block.text for block in YAML)
-    wanted = available("workflow", WorkflowFile) | available("step", StepFile) | available("gate", GateFile)
-    missing = {key for key in wanted | keys(Field) - {"blank"} if not re.search(rf"\b{key}:", examples)}
+    expected = (
+        available_keys("workflow", WorkflowFile) | available_keys("step", StepFile) | available_keys("gate", GateFile)
+    )
+    missing = {key for key in expected | model_keys(Field) - {"blank"} if not re.search(rf"\b{key}:", examples)}
     assert missing == set()
 
 
@@ -218,21 +220,23 @@ def test_the_labels_of_the_buttons_are_those_of_the_code() -> None:
 # -- failures -----------------------------------------------------------------------------------------------
 
 
-def test_the_statuses_of_the_page_mean_what_they_mean_to_the_code() -> None:
-    found = {}
+def test_the_statuses_of_the_page_have_the_meaning_of_the_code() -> None:
+    errors = {}
     for status in range(300, 600):
-        answer: Any = SimpleNamespace(status=status, headers={"Retry-After": "5", "Location": "https://example.com/"})
-        found[status] = http_response.unwelcome("GET", answer, "")
+        response: Any = SimpleNamespace(status=status, headers={"Retry-After": "5", "Location": "https://example.com/"})
+        errors[status] = http_response.unwelcome("GET", response, "")
     rows = [row for row in WORKFLOWS.table("When a step fails") if "status" in row[0]]
-    refused, others, unknown = ([int(number) for number in re.findall(r"\d{3}", " ".join(row.cells))] for row in rows)
-    least, *patient = refused
-    first, last, *excepted = unknown
-    assert [status for status in range(first, last + 1) if status not in excepted] == [
-        status for status in found if found[status].outcome_unknown
+    refused_statuses, other_statuses, unknown_statuses = (
+        [int(number) for number in re.findall(r"\d{3}", " ".join(row.cells))] for row in rows
+    )
+    first_refused, *patient_statuses = refused_statuses
+    first, last, *exceptions = unknown_statuses
+    assert [status for status in range(first, last + 1) if status not in exceptions] == [
+        status for status in errors if errors[status].outcome_unknown
     ]
-    assert patient == [status for status in found if found[status].retry_after]
-    assert [status for status in found if found[status].retryable] == [*range(least, 600)]
-    assert others == []
+    assert patient_statuses == [status for status in errors if errors[status].retry_after]
+    assert [status for status in errors if errors[status].retryable] == [*range(first_refused, 600)]
+    assert other_statuses == []
 
 
 # -- fields -------------------------------------------------------------------------------------------------
@@ -247,7 +251,7 @@ def typed_fields() -> dict[str, Field]:
 def test_every_field_type_and_every_key_of_a_field_stands_in_its_table() -> None:
     types, attributes = WORKFLOWS.tables("Fields")
     assert first_codes(types) == [*FieldType]
-    assert sorted(first_codes(attributes)) == sorted(keys(Field))
+    assert sorted(first_codes(attributes)) == sorted(model_keys(Field))
 
 
 @pytest.mark.parametrize("row", WORKFLOWS.tables("Fields")[0], ids=lambda row: row[0])
@@ -256,8 +260,8 @@ def test_a_field_is_typed_and_shown_as_its_row_says(row: Row) -> None:
     field = typed_fields()[kind]
     assert fields.validate(field, value) == value
     assert fields.from_text(field, typed) == value
-    shown = fields.show(field.type, value).replace("\n", "⏎")
-    assert row[3] == ("indented" if kind == "json" else shown)
+    shown_text = fields.show(field.type, value).replace("\n", "⏎")
+    assert row[3] == ("indented" if kind == "json" else shown_text)
 
 
 def test_the_longest_texts_are_those_of_the_code() -> None:
@@ -275,24 +279,24 @@ SCOPE: dict[str, Value] = {
         ' "empty": null}'
     )
 }
-GIVEN, REFUSED = (
+VALUE_EXAMPLES, REFUSED_EXAMPLES = (
     [line.partition("->") for line in block.text.splitlines()]
     for block in WORKFLOWS.under("Expressions", "expressions")
 )
 
 
-def test_the_page_names_the_data_that_its_expressions_are_about() -> None:
-    told = re.search(r"`inputs = (\{.*?\})`", WORKFLOWS.text, re.DOTALL)
-    assert told is not None
-    assert json_values.loads(told[1].replace("none", "null")) == SCOPE["inputs"]
+def test_the_page_names_the_data_of_its_expressions() -> None:
+    match = re.search(r"`inputs = (\{.*?\})`", WORKFLOWS.text, re.DOTALL)
+    assert match is not None
+    assert json_values.loads(match[1].replace("none", "null")) == SCOPE["inputs"]
 
 
-@pytest.mark.parametrize(("source", "gives"), [(left.strip(), right.strip()) for left, _, right in GIVEN])
-def test_an_expression_gives_what_the_page_says(source: str, gives: str) -> None:
-    assert template(source).render(SCOPE) == json_values.loads(gives)
+@pytest.mark.parametrize(("source", "value"), [(left.strip(), right.strip()) for left, _, right in VALUE_EXAMPLES])
+def test_an_expression_gives_what_the_page_says(source: str, value: str) -> None:
+    assert template(source).render(SCOPE) == json_values.loads(value)
 
 
-@pytest.mark.parametrize(("source", "why"), [(left.strip(), right.strip()) for left, _, right in REFUSED])
+@pytest.mark.parametrize(("source", "why"), [(left.strip(), right.strip()) for left, _, right in REFUSED_EXAMPLES])
 def test_an_expression_is_refused_as_the_page_says(source: str, why: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         template(source).render(SCOPE)
@@ -304,7 +308,7 @@ def template(source: str) -> Template:
 
 
 def test_every_filter_test_and_operator_has_an_example() -> None:
-    sources = "\n".join(left for left, _, _ in GIVEN)
+    sources = "\n".join(left for left, _, _ in VALUE_EXAMPLES)
     assert set(re.findall(r"\| (\w+)", sources)) == {*FILTERS, "default"}
     assert set(re.findall(r"\bis (\w+)", sources)) == {*TESTS, "defined", "undefined"}
     for operator in (*("+", "-", "*", "/", "//", "%", "~", "==", "!=", "<", "<=", ">", ">="), "and", "or", "not", "in"):
@@ -367,8 +371,8 @@ def test_the_limit_of_a_key_stands_in_its_row(section: str, key: str, limit: str
 # -- not available yet --------------------------------------------------------------------------------------
 
 
-def not_yet() -> Iterator[str]:
-    """The rows that the table must have, from what the code refuses."""
+def unavailable_rows() -> Iterator[str]:
+    """Yield the rows that the table must have, from the values that the code refuses."""
     for part, missing in AVAILABLE_VALUES.items():
         for key, values in missing.items():
             yield missing_row(part, key, [value if isinstance(value, str) else json.dumps(value) for value in values])
@@ -383,10 +387,10 @@ def missing_row(part: str, key: str, values: list[str]) -> str:
     return f"| {part} | `{key}` | {', '.join(f'`{value}`' for value in values)} |".replace("|  |", "| |")
 
 
-def test_the_page_lists_exactly_what_is_not_available_yet() -> None:
+def test_the_page_lists_exactly_the_features_that_are_not_available_yet() -> None:
     _, _, section = WORKFLOWS.text.partition("\n## Not available yet\n")
     rows = [line for line in section.splitlines() if line.startswith("|")][2:]
-    assert "\n".join(rows) == "\n".join(not_yet())
+    assert "\n".join(rows) == "\n".join(unavailable_rows())
 
 
 # -- own step types -----------------------------------------------------------------------------------------
@@ -413,12 +417,12 @@ SERVICES = "Services of the server"
 
 
 def test_every_service_of_a_step_type_is_named() -> None:
-    services = [one.name for one in dataclasses.fields(StepServices)]
+    services = [service.name for service in dataclasses.fields(StepServices)]
     assert first_codes(WORKFLOWS.table(SERVICES)) == services
 
 
-class Sent(dict[str, str]):
-    """A sender that remembers what it was asked to send."""
+class RecordingSender(dict[str, str]):
+    """A sender that records the message."""
 
     async def send(self, **message: str) -> dict[str, object]:
         self.update(message)
@@ -438,12 +442,12 @@ async def test_the_example_of_a_step_type_with_services_uses_them() -> None:
         timeout=timedelta(seconds=5),
         workflow="disks",
     )
-    sent = Sent()
-    page: StepType[Any] = example["Page"].create(StepServices(sender=sent))
+    sender = RecordingSender()
+    page: StepType[Any] = example["Page"].create(StepServices(sender=sender))
     params = page.Params.model_validate({"to": "#ops", "text": "It is full."})
     assert await page.run(params, context) == {"channel": "C1"}
     source = "the workflow disks, run r1"
-    assert sent == {"to": "#ops", "text": "It is full.", "source": source, "key": "r1:tell:1"}
+    assert sender == {"to": "#ops", "text": "It is full.", "source": source, "key": "r1:tell:1"}
     with pytest.raises(StepError, match="not connected to Slack"):
         await example["Page"].create(StepServices()).run(params, context)
 
@@ -460,41 +464,41 @@ def commands(group: click.Group = signoff, path: str = "signoff") -> Iterator[tu
             yield f"{path} {name}", command
 
 
-ALL = dict(commands())
+ALL_COMMANDS = dict(commands())
 
 
 def test_every_command_has_a_section_and_every_section_a_command() -> None:
-    assert sorted(title for level, title in COMMANDS.headings if level == 3) == sorted(ALL)
+    assert sorted(title for level, title in COMMANDS.headings if level == 3) == sorted(ALL_COMMANDS)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ALL_COMMANDS)
 def test_the_usage_of_a_command_is_the_one_that_help_prints(name: str) -> None:
-    context = click.Context(ALL[name], info_name=name)
-    pieces = [piece for piece in ALL[name].collect_usage_pieces(context) if piece != "[OPTIONS]"]
+    context = click.Context(ALL_COMMANDS[name], info_name=name)
+    pieces = [piece for piece in ALL_COMMANDS[name].collect_usage_pieces(context) if piece != "[OPTIONS]"]
     usage = f"### {name}\n\n    {' '.join([name, *pieces])}\n"
     assert usage in COMMANDS.text
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ALL_COMMANDS)
 def test_every_option_of_a_command_is_documented_and_no_other(name: str) -> None:
-    context = click.Context(ALL[name], info_name=name)
-    options = [one for one in ALL[name].params if isinstance(one, click.Option)]
-    wanted = {part.strip() for one in options for part in written(one, context)}
-    assert wanted == (set(first_codes(COMMANDS.table(name))) if options else set())
+    context = click.Context(ALL_COMMANDS[name], info_name=name)
+    options = [option for option in ALL_COMMANDS[name].params if isinstance(option, click.Option)]
+    expected = {name_.strip() for option in options for name_ in option_names(option, context)}
+    assert expected == (set(first_codes(COMMANDS.table(name))) if options else set())
 
 
-def written(option: click.Option, context: click.Context) -> Iterator[str]:
-    """The option's names, the last with what it takes; a pattern of several answers is told in words."""
+def option_names(option: click.Option, context: click.Context) -> Iterator[str]:
+    """Yield the names of an option, the last with its value. The page explains a choice of values in words."""
     *others, last = option.opts
     metavar = "" if option.is_flag else option.make_metavar(context)
     yield from others
     yield last if "|" in metavar else f"{last} {metavar}"
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ALL_COMMANDS)
 def test_a_command_with_json_shows_its_json(name: str) -> None:
-    given = any("--json" in one.opts for one in ALL[name].params)
-    assert len(COMMANDS.under(name, "json")) == int(given)
+    has_json_option = any("--json" in parameter.opts for parameter in ALL_COMMANDS[name].params)
+    assert len(COMMANDS.under(name, "json")) == int(has_json_option)
 
 
 def test_every_exit_code_is_documented() -> None:
@@ -502,13 +506,13 @@ def test_every_exit_code_is_documented() -> None:
     assert rows == {**{code.value: (code.name,) for code in Exit}, 130: ()}
 
 
-def test_the_examples_name_only_commands_and_options_that_exist() -> None:
+def test_the_examples_use_only_commands_and_options_that_exist() -> None:
     for block in COMMANDS.blocks:
         for line in block.text.splitlines() if block.info == "console" else ():
             words = re.findall(r"[\w-]+", line.partition("signoff ")[2])
-            command = ALL[f"signoff {words[0]}"]
-            known = {name for one in command.params for name in one.opts}
-            assert set(re.findall(r"(?<=\s)--?[a-z]+", line.partition("#")[0])) <= known, line
+            command = ALL_COMMANDS[f"signoff {words[0]}"]
+            known_options = {name for parameter in command.params for name in parameter.opts}
+            assert set(re.findall(r"(?<=\s)--?[a-z]+", line.partition("#")[0])) <= known_options, line
 
 
 # -- settings -----------------------------------------------------------------------------------------------
@@ -521,8 +525,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
     )
     for name, info in Settings.model_fields.items():
         if name != "database_url":
-            told = rows[PREFIX + name.upper()][1].strip("`")
-            assert told == str(info.default or "none")
+            default = rows[PREFIX + name.upper()][1].strip("`")
+            assert default == str(info.default or "none")
 
 
 def test_the_values_that_a_setting_may_have_are_documented() -> None:
@@ -537,10 +541,10 @@ def test_the_values_that_a_setting_may_have_are_documented() -> None:
 
 def test_the_commands_of_slack_are_those_that_help_lists() -> None:
     rows = [(row.code(0), row[1]) for row in Page.of("slack.md").tables("Builders")[0] if row.code(0)]
-    assert rows == [((usage,), told) for usage, told in command_messages.COMMANDS]
+    assert rows == [((usage,), description) for usage, description in command_messages.COMMANDS]
 
 
 def test_the_buttons_that_slack_shows_are_explained() -> None:
-    told = " ".join(row[0] for row in Page.of("slack.md").table("Approvers"))
+    labels = " ".join(row[0] for row in Page.of("slack.md").table("Approvers"))
     for button in ("Approve", "Edit", "Fill in", "Reject", message_view.SHOW_EVERYTHING):
-        assert button in told
+        assert button in labels

@@ -1,4 +1,4 @@
-"""The planted faults can still be planted: the code that they change stands where they look for it, once."""
+"""Each fault can be planted: its file has the code that it replaces, exactly once."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_fault_has_exactly_one_place(fault: Fault) -> None:
+def test_the_code_that_a_fault_replaces_occurs_once(fault: Fault) -> None:
     assert (ROOT / fault.file).read_text(encoding="utf-8").count(fault.old) == 1
     assert fault.new != fault.old
 
 
-def test_there_are_at_least_twenty() -> None:
+def test_there_are_at_least_twenty_faults() -> None:
     assert len(FAULTS) >= 20
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_the_tests_that_have_to_notice_a_fault_are_there(fault: Fault) -> None:
+def test_the_tests_that_must_notice_a_fault_exist(fault: Fault) -> None:
     paths = [argument for argument in fault.tests.split() if argument.startswith("tests/")]
     assert paths
     assert [path for path in paths if not (ROOT / path.partition("::")[0]).exists()] == []

@@ -104,7 +104,7 @@ def test_every_line_of_json_stays_json(capsys: pytest.CaptureFixture[str]) -> No
     assert entries(capsys.readouterr().err)[0]["message"] == "one"
 
 
-def test_an_entry_is_one_line_whatever_it_quotes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_entry_is_one_line_with_any_text(capsys: pytest.CaptureFixture[str]) -> None:
     log.set_up("info", "text", REDACT)
     logging.getLogger("a").info("it said %s", "x\n2026-01-01T00:00:00+00:00 info b: forged\x1b[2J")
     err = capsys.readouterr().err

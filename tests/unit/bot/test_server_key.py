@@ -32,7 +32,7 @@ def test_a_key_is_made_once_and_then_the_same(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["other.db.key", "signoff.db.key"]
 
 
-def test_a_database_has_one_key_by_whatever_link_it_is_reached(tmp_path: Path) -> None:
+def test_a_database_has_one_key_through_any_link(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "link.db").symlink_to(tmp_path / "data" / "signoff.db")
     assert server_key.load_codes(tmp_path / "link.db") == server_key.load_codes(tmp_path / "data" / "signoff.db")

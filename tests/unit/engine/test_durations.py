@@ -32,7 +32,7 @@ def test_a_duration_is_read(text: str, seconds: int) -> None:
     "text",
     ["", "  ", "5", "1.5h", "-1h", "+1h", "1 h", "30m1h", "1h1h", "1H", "1y", "h", "1h ago", "٣h", "1" * 10_000 + "s"],
 )
-def test_what_is_not_a_duration_is_refused_with_an_example(text: str) -> None:
+def test_another_text_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InvalidValue, match="is not a duration; write it like 90s") as caught:
         durations.parse(text)
     assert len(str(caught.value)) < 200
@@ -68,5 +68,5 @@ def test_a_duration_is_shown_shortly(delta: timedelta, text: str) -> None:
 
 
 @given(st.integers(min_value=1, max_value=int(durations.LONGEST.total_seconds())))
-def test_what_is_shown_reads_back_as_the_same(seconds: int) -> None:
+def test_a_shown_duration_reads_back_unchanged(seconds: int) -> None:
     assert durations.parse(durations.show(timedelta(seconds=seconds))) == timedelta(seconds=seconds)

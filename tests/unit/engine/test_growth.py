@@ -1,8 +1,8 @@
-"""What data makes longer takes longer in proportion, and no more: one form or answer cannot hold everybody up.
+"""The time for a text grows in proportion to its length, so that no form or answer can block the server.
 
-The CPU time of this process for one size is held against that for the size before, which is a quarter of it. Linear
-work takes four times as long, quadratic work sixteen times; the line is drawn at nine, and what takes less than a few
-hundredths of a second says nothing.
+A test compares the CPU time for one size with the time for a quarter of that size. Linear work takes four times as
+long, quadratic work sixteen times; more than `MAX_GROWTH` times fails. Times below the error of the measurement are
+not compared.
 """
 
 from __future__ import annotations
@@ -35,43 +35,43 @@ from tests.support import samples
 from tests.support.email_env import envelope
 
 SIZES: Final = (500, 2_000, 8_000, 32_000)
-GROWTH: Final = 9
-"""Times that four times as much may take."""
-UNSURE: Final = 0.04
-"""Seconds of CPU that other things of the process may take meanwhile."""
-TRIES: Final = 10
-"""How often a size that seems to take too long is measured again."""
+MAX_GROWTH: Final = 9
+"""Maximum ratio of the CPU times of two sizes, of which the larger is four times the smaller."""
+MEASUREMENT_ERROR: Final = 0.04
+"""CPU time that other work of the process may take during a measurement, in seconds."""
+MAX_REPETITIONS: Final = 10
+"""How often a measurement that takes too long is repeated."""
 Work: TypeAlias = Callable[[str], object]
 
 
-def cost(work: Work, given_text: str) -> float:
-    """Seconds of CPU, the least of two: other processes make it more, and never less."""
-    spent = []
+def cpu_seconds(work: Work, text: str) -> float:
+    """Return the lower CPU time of two measurements, in seconds. Other processes only make a measurement longer."""
+    measurements = []
     for _ in range(2):
-        before = time.process_time()
+        start = time.process_time()
         with contextlib.suppress(InvalidValue, ExpressionError):
-            work(given_text)
-        spent.append(time.process_time() - before)
-    return min(spent)
+            work(text)
+        measurements.append(time.process_time() - start)
+    return min(measurements)
 
 
-def grows_with_its_text(name: str, work: Work, make: Callable[[int], str]) -> None:
-    """Fails at the first size that takes much more than the one before, so that it never takes long to fail.
+def check_growth(name: str, work: Work, make_text: Callable[[int], str]) -> None:
+    """Fail at the first size whose time grows too much, so that a failing test never takes long.
 
-    What takes too long is measured again: on a machine that is busy the least of many is what the work needs.
+    A measurement that takes too long is repeated, because a busy machine makes it longer, and the lowest counts.
     """
-    before = None
+    previous = None
     gc.disable()
     try:
         for size in SIZES:
-            text = make(size)
-            now = cost(work, text)
-            if before is not None:
-                most, left = GROWTH * before + UNSURE, TRIES
-                while now > most and left:
-                    now, left = min(now, cost(work, text)), left - 1
-                assert now <= most, f"{name}: {size:,} characters take {now:.3f} s, after {before:.3f}"
-            before = now
+            text = make_text(size)
+            seconds = cpu_seconds(work, text)
+            if previous is not None:
+                limit, repetitions_left = MAX_GROWTH * previous + MEASUREMENT_ERROR, MAX_REPETITIONS
+                while seconds > limit and repetitions_left:
+                    seconds, repetitions_left = min(seconds, cpu_seconds(work, text)), repetitions_left - 1
+                assert seconds <= limit, f"{name}: {size:,} characters take {seconds:.3f} s, after {previous:.3f}"
+            previous = seconds
     finally:
         gc.enable()
 
@@ -98,8 +98,8 @@ UNITS: Final = {
     "signs": "€1",
     "words": "yes UTC ",
 }
-"""What a text is made of, over and over."""
-ENDS: Final = (
+"""The parts that a text repeats."""
+TEXT_ENDS: Final = (
     ("", ""),
     ("2026-01-01T00:00", "x"),
     ("1", "x"),
@@ -108,24 +108,24 @@ ENDS: Final = (
     ("a@", ""),
     ("https://a.com/", "x"),
 )
-units = pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS.keys())
-kinds = pytest.mark.parametrize("kind", list(FieldType))
+each_unit = pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS.keys())
+each_kind = pytest.mark.parametrize("kind", list(FieldType))
 
 
-def repeated(unit: str, first: str = "", last: str = "") -> Callable[[int], str]:
+def repeat(unit: str, first: str = "", last: str = "") -> Callable[[int], str]:
     return lambda size: first + unit * (size // len(unit)) + last
 
 
-def declared(kind: FieldType) -> Field:
+def field_of_type(kind: FieldType) -> Field:
     options: dict[str, Any] = {"options": ["a", "b"]} if kind in (FieldType.CHOICE, FieldType.CHOICES) else {}
     return Field.model_validate({"type": kind, "required": False, **options})
 
 
-def of_field(field: Field) -> dict[str, Work]:
-    """Everything that is done with a text in a field: typed, given as a value, shown, edited on each surface."""
+def work_of_field(field: Field) -> dict[str, Work]:
+    """Return all work on the text of a field: reading, validating, showing, comparing, and editing on each surface."""
     money = field.type is FieldType.MONEY
 
-    def value(typed: str) -> Value:
+    def field_value(typed: str) -> Value:
         return {"amount": typed, "currency": "EUR"} if money else [typed] if field.type is FieldType.CHOICES else typed
 
     def on_page(typed: str) -> object:
@@ -140,39 +140,39 @@ def of_field(field: Field) -> dict[str, Work]:
 
     return {
         "typed": lambda typed: fields.from_text(field, typed),
-        "given": lambda typed: fields.validate(field, value(typed)),
-        "shown": lambda typed: fields.show(field.type, value(typed)),
-        "compared": lambda typed: fields.same(field, value(typed), value(f"{typed} ")),
-        "inferred": lambda typed: fields.infer(value(typed)),
-        "the input of a page": lambda typed: form_inputs.inputs("x", field, value(typed)),
+        "given": lambda typed: fields.validate(field, field_value(typed)),
+        "shown": lambda typed: fields.show(field.type, field_value(typed)),
+        "compared": lambda typed: fields.same(field, field_value(typed), field_value(f"{typed} ")),
+        "inferred": lambda typed: fields.infer(field_value(typed)),
+        "the input of a page": lambda typed: form_inputs.inputs("x", field, field_value(typed)),
         "a page": on_page,
         "Slack": in_slack,
     }
 
 
-@kinds
-@units
+@each_kind
+@each_unit
 def test_the_time_for_a_field_grows_with_its_text(kind: FieldType, unit: str) -> None:
-    field = declared(kind)
-    for name, work in of_field(field).items():
-        for first, last in ENDS if name in ("typed", "given") else ENDS[:1]:
-            grows_with_its_text(f"{kind}, {name}", work, repeated(unit, first, last))
+    field = field_of_type(kind)
+    for name, work in work_of_field(field).items():
+        for first, last in TEXT_ENDS if name in ("typed", "given") else TEXT_ENDS[:1]:
+            check_growth(f"{kind}, {name}", work, repeat(unit, first, last))
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     kind=st.sampled_from(list(FieldType)),
     unit=st.text(st.sampled_from("019.,'_ +-eETZ:@/\\\"[]{}<>|Uab\u00a0\u2019€\r\n\t"), min_size=1, max_size=4),
-    ends=st.sampled_from(ENDS),
+    ends=st.sampled_from(TEXT_ENDS),
 )
-def test_no_text_that_is_repeated_is_typed_in_more_than_its_time(
+def test_the_time_to_read_any_repeated_text_grows_with_its_length(
     kind: FieldType, unit: str, ends: tuple[str, str]
 ) -> None:
-    field = declared(kind)
-    grows_with_its_text(str(kind), lambda typed: fields.from_text(field, typed), repeated(unit, *ends))
+    field = field_of_type(kind)
+    check_growth(str(kind), lambda typed: fields.from_text(field, typed), repeat(unit, *ends))
 
 
-# -- JSON, and many things at once --------------------------------------------------------------------------
+# -- JSON, edits and options --------------------------------------------------------------------------------
 
 JSON: Final[dict[str, Callable[[int], str]]] = {
     "digits": lambda size: "1" * size,
@@ -186,27 +186,27 @@ JSON: Final[dict[str, Callable[[int], str]]] = {
 }
 
 
-@pytest.mark.parametrize("make", JSON.values(), ids=JSON.keys())
-def test_the_time_for_json_grows_with_its_text(make: Callable[[int], str]) -> None:
-    grows_with_its_text("loads", lambda text: json_values.digest(json_values.clean(json_values.loads(text))), make)
-    grows_with_its_text("show", lambda text: fields.show(FieldType.JSON, json_values.loads(text)), make)
-    grows_with_its_text("card", lambda text: request_card.request_card(request("json", json_values.loads(text))), make)
+@pytest.mark.parametrize("make_text", JSON.values(), ids=JSON.keys())
+def test_the_time_for_json_grows_with_its_text(make_text: Callable[[int], str]) -> None:
+    check_growth("loads", lambda text: json_values.digest(json_values.clean(json_values.loads(text))), make_text)
+    check_growth("show", lambda text: fields.show(FieldType.JSON, json_values.loads(text)), make_text)
+    check_growth("card", lambda text: request_card.request_card(request("json", json_values.loads(text))), make_text)
 
 
 def test_the_time_for_many_edits_grows_with_their_number() -> None:
-    whole: dict[str, Value] = {f"f{number}": number for number in range(SIZES[-1] // 4)}
-    some: dict[int, dict[Path, Value]] = {size: {(name,): 0 for name in [*whole][: size // 4]} for size in SIZES}
-    grows_with_its_text("replace", lambda text: json_values.replace_all(whole, some[len(text)]), repeated("x"))
+    values: dict[str, Value] = {f"f{number}": number for number in range(SIZES[-1] // 4)}
+    edits: dict[int, dict[Path, Value]] = {size: {(name,): 0 for name in [*values][: size // 4]} for size in SIZES}
+    check_growth("replace", lambda text: json_values.replace_all(values, edits[len(text)]), repeat("x"))
 
 
-def test_the_time_for_what_is_chosen_grows_with_its_number() -> None:
-    field = declared(FieldType.CHOICES)
-    grows_with_its_text("typed", lambda text: fields.from_text(field, text), repeated("a,"))
-    grows_with_its_text("order", lambda text: fields.in_order(field, [*text], text), repeated("ab"))
-    grows_with_its_text("page", lambda text: form_inputs.inputs("x", field, [*text]), repeated("ab"))
+def test_the_time_for_chosen_options_grows_with_their_number() -> None:
+    field = field_of_type(FieldType.CHOICES)
+    check_growth("typed", lambda text: fields.from_text(field, text), repeat("a,"))
+    check_growth("order", lambda text: fields.in_order(field, [*text], text), repeat("ab"))
+    check_growth("page", lambda text: form_inputs.inputs("x", field, [*text]), repeat("ab"))
 
 
-# -- what shows it ------------------------------------------------------------------------------------------
+# -- rendering ----------------------------------------------------------------------------------------------
 
 
 def request(kind: str, value: Value) -> Any:
@@ -217,25 +217,25 @@ RENDERERS: Final[dict[str, Work]] = {
     "card": lambda text: request_card.request_card(request("long_text", text)),
     "page": lambda text: review_view.review(request("long_text", text), None),
     "edits of a page": lambda text: review_view.edits(request("long_text", text), {form_inputs.key("x"): [f"{text}x"]}),
-    "message": lambda text: message_view.message(laid(text), delivery="d"),
-    "details": lambda text: details_modal.details(laid(text), metadata=ids.ModalRef()),
+    "message": lambda text: message_view.message(card_of(text), delivery="d"),
+    "details": lambda text: details_modal.details(card_of(text), metadata=ids.ModalRef()),
     "modal": lambda text: request_modals.edit(request("long_text", text), metadata=ids.ModalRef()),
     "pieces": lambda shown: [*text_objects.pieces(shown, ids.SECTION)],
-    "email": lambda text: message.mail(laid(text), envelope()),
+    "email": lambda text: message.mail(card_of(text), envelope()),
     "lines of an email": stretches,
-    "terminal": lambda text: Console(file=io.StringIO(), width=100).print(render_card(laid(text))),
+    "terminal": lambda text: Console(file=io.StringIO(), width=100).print(render_card(card_of(text))),
     "redaction": lambda text: Redactor([("secret-value", "NAME")]).redact(f"{text} secret-value"),
 }
 
 
-def laid(text: str) -> Any:
+def card_of(text: str) -> Any:
     return request_card.request_card(request("long_text", text))
 
 
-@units
+@each_unit
 @pytest.mark.parametrize("name", RENDERERS)
 def test_the_time_to_show_a_text_grows_with_it(name: str, unit: str) -> None:
-    grows_with_its_text(name, RENDERERS[name], repeated(unit))
+    check_growth(name, RENDERERS[name], repeat(unit))
 
 
 FILTERS: Final = (
@@ -244,16 +244,14 @@ FILTERS: Final = (
 )
 
 
-@units
+@each_unit
 @pytest.mark.parametrize("name", FILTERS)
 def test_the_time_of_a_filter_grows_with_its_text(name: str, unit: str) -> None:
     template = compile_template(f"{{{{ inputs.x | {name} }}}}")
-    grows_with_its_text(name, lambda text: template.render({"inputs": {"x": text}}), repeated(unit))
+    check_growth(name, lambda text: template.render({"inputs": {"x": text}}), repeat(unit))
 
 
 @pytest.mark.parametrize("name", ["sort", "unique", "reverse", "min", "max", "first", "last", "join(',')", "json"])
 def test_the_time_of_a_filter_grows_with_its_list(name: str) -> None:
     template = compile_template(f"{{{{ inputs.x | {name} }}}}")
-    grows_with_its_text(
-        name, lambda text: template.render({"inputs": {"x": [str(n) for n in range(len(text))]}}), repeated("x")
-    )
+    check_growth(name, lambda text: template.render({"inputs": {"x": [str(n) for n in range(len(text))]}}), repeat("x"))

@@ -1,4 +1,4 @@
-"""Canonical JSON: one text for one value, whichever way it is written."""
+"""Canonical JSON writes each value as one text."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ VALUES: st.SearchStrategy[Value] = st.recursive(
 )
 
 
-def plain(value: Value) -> str:
-    """What RFC 8785 says, by the standard library: keys by their UTF-16, no space, nothing escaped without need."""
+def standard_json(value: Value) -> str:
+    """Return the JSON of RFC 8785, written with the standard library: keys in UTF-16 order, no spaces, few escapes."""
     if isinstance(value, dict):
         keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
-        return "{" + ",".join(f"{plain(key)}:{plain(value[key])}" for key in keys) + "}"
+        return "{" + ",".join(f"{standard_json(key)}:{standard_json(value[key])}" for key in keys) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(plain, value)) + "]"
+        return "[" + ",".join(map(standard_json, value)) + "]"
     assert not isinstance(value, Decimal)
     return json.dumps(value, ensure_ascii=False)
 
 
 @given(VALUES)
 def test_every_value_is_written_as_the_standard_says(value: Value) -> None:
-    assert json_values.canonical(value).decode() == plain(value)
+    assert json_values.canonical(value).decode() == standard_json(value)
 
 
 @pytest.mark.parametrize("code", [*range(0x80), 0x80, 0x2028, 0xE000, 0x1F600])
 def test_every_character_is_written_as_the_standard_says(code: int) -> None:
     text = f"a{chr(code)}b"
     value: Value = {text: [text], "z": "ä", "\ue000": 1, "\U0001f600": 2}
-    assert json_values.canonical({text: [text]}).decode() == plain({text: [text]})
-    assert json_values.canonical(value).decode() == plain(value)
+    assert json_values.canonical({text: [text]}).decode() == standard_json({text: [text]})
+    assert json_values.canonical(value).decode() == standard_json(value)
 
 
 @pytest.mark.parametrize("number", ["1.10", "0", "1E+5", "-0.5", "12345678901234567890.123", "1E-300", "0E-10"])
@@ -65,7 +65,7 @@ def test_an_integer_of_any_size_is_written_in_full() -> None:
         (r'"\\ud83d \uD83D"', "\\ud83d \ufffd"),
     ],
 )
-def test_half_of_an_emoji_that_a_program_cut_in_two_is_readable(text: str, value: Value) -> None:
+def test_half_of_an_emoji_is_read_as_a_replacement_character(text: str, value: Value) -> None:
     assert json_values.loads(text) == value
     assert json_values.loads(text.encode()) == value
 
@@ -76,23 +76,23 @@ def test_json_that_is_cut_off_stays_unreadable(text: str) -> None:
         json_values.loads(text)
 
 
-changes = st.dictionaries(st.sampled_from(["a", "b"]) | st.integers(0, 2), st.integers(), max_size=3)
+CHANGES = st.dictionaries(st.sampled_from(["a", "b"]) | st.integers(0, 2), st.integers(), max_size=3)
 
 
-@given(changes)
-def test_many_changes_at_once_are_the_changes_one_by_one(new: dict[str | int, int]) -> None:
-    whole: Value = {"a": 1, "b": {"c": 2}, "list": [1, [2], {"d": 3}]}
+@given(CHANGES)
+def test_many_changes_at_once_are_the_changes_one_by_one(changes: dict[str | int, int]) -> None:
+    original: Value = {"a": 1, "b": {"c": 2}, "list": [1, [2], {"d": 3}]}
     paths: dict[json_values.Path, Value] = {
-        (key,) if isinstance(key, str) else ("list", key): one for key, one in new.items()
+        (key,) if isinstance(key, str) else ("list", key): new_value for key, new_value in changes.items()
     }
-    expected: Value = whole
-    for path, one in paths.items():
-        expected = json_values.replace(expected, path, one)
-    assert json_values.replace_all(whole, paths) == expected
-    assert whole == {"a": 1, "b": {"c": 2}, "list": [1, [2], {"d": 3}]}
+    expected: Value = original
+    for path, new_value in paths.items():
+        expected = json_values.replace(expected, path, new_value)
+    assert json_values.replace_all(original, paths) == expected
+    assert original == {"a": 1, "b": {"c": 2}, "list": [1, [2], {"d": 3}]}
 
 
-def test_nothing_is_changed_where_nothing_stands() -> None:
+def test_a_missing_path_cannot_be_replaced() -> None:
     with pytest.raises(KeyError):
         json_values.replace_all({"a": [1]}, {("a", 1): 2})
     assert json_values.replace_all({"a": 1}, {(): 2}) == 2

@@ -15,5 +15,5 @@ from engine.name_lists import join_names
         (["a"], 1235, "a and 1,234 more"),
     ],
 )
-def test_what_is_left_out_of_a_list_is_counted(first: list[str], count: int, text: str) -> None:
+def test_names_that_are_left_out_of_a_list_are_counted(first: list[str], count: int, text: str) -> None:
     assert join_names(first, count) == text

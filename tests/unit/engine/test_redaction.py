@@ -1,4 +1,4 @@
-"""Secrets in texts: found in every spelling, masked whole, and nothing else struck out."""
+"""Secrets in texts are found in every spelling and masked completely, and no other text is masked."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from engine.redaction import MIN_LENGTH, Redactor, views
 Spell = Callable[[str], str]
 
 
-def _percent_all(text: str) -> str:
+def _percent_encode_all(text: str) -> str:
     return "".join(f"%{byte:02x}" for byte in text.encode())
 
 
-def _based(offset: int, *, urlsafe: bool = False) -> Spell:
+def _base64_at(offset: int, *, urlsafe: bool = False) -> Spell:
     encode = base64.urlsafe_b64encode if urlsafe else base64.b64encode
     return lambda text: encode(b"u:x"[:offset] + text.encode() + b"...").decode()
 
@@ -36,7 +36,7 @@ SPELLINGS: dict[str, Spell] = {
     "javascript": lambda text: "".join(f"\\u{{{ord(char):x}}}" for char in text),
     "percent": quote,
     "percent, all reserved": lambda text: quote(text, safe=""),
-    "percent, small letters": _percent_all,
+    "percent, small letters": _percent_encode_all,
     "form": quote_plus,
     "html": html.escape,
     "html, decimal": lambda text: "".join(f"&#{ord(char)};" for char in text),
@@ -46,10 +46,10 @@ SPELLINGS: dict[str, Spell] = {
     "hexadecimal, with colons": lambda text: text.encode().hex(":"),
     "hexadecimal": lambda text: text.encode().hex(),
     "hexadecimal, capitals": lambda text: text.encode().hex().upper(),
-    **{f"base64 at {offset}": _based(offset) for offset in range(3)},
-    **{f"url-safe base64 at {offset}": _based(offset, urlsafe=True) for offset in range(3)},
+    **{f"base64 at {offset}": _base64_at(offset) for offset in range(3)},
+    **{f"url-safe base64 at {offset}": _base64_at(offset, urlsafe=True) for offset in range(3)},
 }
-"""How an answer may repeat a text, by name."""
+"""The spellings in which an answer may repeat a text, by name."""
 TWICE = [
     ("json", "json"),
     ("percent", "percent"),
@@ -62,7 +62,7 @@ TWICE = [
     ("base64 at 2", "json"),
     ("base64 at 0", "percent, all reserved"),
 ]
-HARD = 's3cr"et\\/+&<ü😀>\n line %41 two=~'
+DIFFICULT_SECRET = 's3cr"et\\/+&<ü😀>\n line %41 two=~'
 SECRET = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=8, max_size=40)
 
 
@@ -72,82 +72,80 @@ def spell(names: tuple[str, ...], text: str) -> str:
     return text
 
 
-def redacted(secret: str, text: str) -> str:
+def redact(secret: str, text: str) -> str:
     return Redactor([(secret, "(secret X)")]).redact(text)
 
 
 @pytest.mark.parametrize("names", [*((name,) for name in SPELLINGS), *TWICE], ids=", then ".join)
 @given(secret=SECRET, before=st.text("ab/ .", max_size=5), after=st.text("ab/ .", max_size=5))
-@example(secret=HARD, before="<", after=">")
+@example(secret=DIFFICULT_SECRET, before="<", after=">")
 def test_a_secret_is_masked_in_each_spelling(names: tuple[str, ...], secret: str, before: str, after: str) -> None:
     assume(secret.strip() == secret)
     spelled = spell(names, secret)
-    found = redacted(secret, f"{before}:{spelled}:{after}")
-    assert "(secret X)" in found
-    assert spelled not in found
-    # Nothing of it is left that is as long as two of its characters.
-    rest = found.replace("(secret X)", " ").removeprefix(f"{before}:").removesuffix(f":{after}")
-    assert len(rest) < 24
+    masked = redact(secret, f"{before}:{spelled}:{after}")
+    assert "(secret X)" in masked
+    assert spelled not in masked
+    # The text that remains is shorter than two characters of the secret.
+    remainder = masked.replace("(secret X)", " ").removeprefix(f"{before}:").removesuffix(f":{after}")
+    assert len(remainder) < 24
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_a_secret_in_the_middle_of_a_text_in_that_spelling_is_masked_and_the_rest_is_left(name: str) -> None:
-    text = SPELLINGS[name](f"begin {HARD} end")
-    found = redacted(HARD, text)
-    assert found.count("(secret X)") == 1
-    assert "3cr" not in found
+    text = SPELLINGS[name](f"begin {DIFFICULT_SECRET} end")
+    masked = redact(DIFFICULT_SECRET, text)
+    assert masked.count("(secret X)") == 1
+    assert "3cr" not in masked
     if "base64" not in name and "colons" not in name:
         begin, end = SPELLINGS[name]("begin ").strip("'\""), SPELLINGS[name](" end").strip("'\"")
-        assert found.strip("'\"") == f"{begin}(secret X){end}"
+        assert masked.strip("'\"") == f"{begin}(secret X){end}"
 
 
 def test_each_line_of_a_secret_is_masked_in_every_spelling() -> None:
     lines = "MIIEvQIBADANBg/kqhkiG9w0B+AQEFAASC\nBKcwggSjAgEAAoIBAQC7VJTU"
     key = f"-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n"
-    for name, written in SPELLINGS.items():
+    for name, spelling in SPELLINGS.items():
         for line in key.splitlines()[1:3]:
-            found = redacted(key, f"line 7 is wrong: {written(line)}")
-            assert "(secret X)" in found, name
-            assert line[3:-3] not in found, name
-    # What says that a key begins is no secret.
-    assert redacted(key, "expected -----BEGIN PRIVATE KEY-----") == "expected -----BEGIN PRIVATE KEY-----"
-    assert redacted(key, json.dumps({"key": key})) == '{"key": "(secret X)"}'
+            masked = redact(key, f"line 7 is wrong: {spelling(line)}")
+            assert "(secret X)" in masked, name
+            assert line[3:-3] not in masked, name
+    # The line that begins a key is no secret.
+    assert redact(key, "expected -----BEGIN PRIVATE KEY-----") == "expected -----BEGIN PRIVATE KEY-----"
+    assert redact(key, json.dumps({"key": key})) == '{"key": "(secret X)"}'
 
 
 @pytest.mark.parametrize("gap", ["\n", "\r\n    ", " ", "\\n", "%0A", "\t"])
 def test_a_secret_that_is_broken_over_lines_is_masked(gap: str) -> None:
     secret = "sk_live_0123456789abcdefghijklmnopqrstuvwxyz"
-    whole = base64.b64encode(f"user:{secret}".encode()).decode()
-    for text in (secret, whole, secret.encode().hex()):
+    credentials = base64.b64encode(f"user:{secret}".encode()).decode()
+    for text in (secret, credentials, secret.encode().hex()):
         lines = gap.join(text[at : at + 11] for at in range(0, len(text), 11))
-        found = redacted(secret, f"pretty: {lines}!")
-        assert "(secret X)" in found
-        assert "live" not in found
-        assert len(found) < 40
+        masked = redact(secret, f"pretty: {lines}!")
+        assert "(secret X)" in masked
+        assert "live" not in masked
+        assert len(masked) < 40
 
 
 def test_a_secret_in_two_bytes_a_letter_is_masked_where_they_are_read_as_one() -> None:
     secret = "sk_live_0123456789"
-    assert redacted(secret, f"<{secret}>".encode("utf-16-le").decode()) == "<\0(secret X)\0>\0"
+    assert redact(secret, f"<{secret}>".encode("utf-16-le").decode()) == "<\0(secret X)\0>\0"
 
 
 def test_a_secret_in_another_case_is_masked_as_hosts_and_headers_repeat_it() -> None:
-    assert (
-        redacted("Top.Secret-Name", "https://top.secret-name/ X-TOP.SECRET-NAME") == "https://(secret X)/ X-(secret X)"
-    )
+    assert redact("Top.Secret-Name", "https://top.secret-name/ X-TOP.SECRET-NAME") == "https://(secret X)/ X-(secret X)"
 
 
 def test_secrets_that_overlap_or_hold_one_another_are_masked_whole() -> None:
-    both = Redactor([("abcdefgh", "(A)"), ("efghijkl", "(B)"), ("cdef", "(C)")])
-    assert both.redact("-abcdefghijkl-") == "-(A)-"
-    assert both.redact("-cdefghijkl-") == "-(B)-"
-    assert both.redact("-cdef-abcd-") == "-(C)-abcd-"
+    redactor = Redactor([("abcdefgh", "(A)"), ("efghijkl", "(B)"), ("cdef", "(C)")])
+    assert redactor.redact("-abcdefghijkl-") == "-(A)-"
+    assert redactor.redact("-cdefghijkl-") == "-(B)-"
+    assert redactor.redact("-cdef-abcd-") == "-(C)-abcd-"
 
 
 @pytest.mark.parametrize("secret", ["", "a", "abc"])
-def test_what_is_too_short_to_be_a_secret_strikes_out_no_words(secret: str) -> None:
+def test_a_secret_that_is_too_short_masks_no_words(secret: str) -> None:
     assert len(secret) < MIN_LENGTH
-    assert redacted(secret, "a b c abc") == "a b c abc"
+    assert redact(secret, "a b c abc") == "a b c abc"
 
 
 @given(text=st.text(st.characters(), max_size=60) | st.text("%25\\u00&#;41x+ \n\"'", max_size=60))
@@ -159,8 +157,8 @@ def test_a_text_without_a_secret_stays_as_it_is(text: str) -> None:
 
 @given(st.text("%25\\\\u00&#;41x+ \n\"'nabq=", max_size=400))
 def test_the_work_grows_with_the_text_alone(text: str) -> None:
-    """Each view is no longer than the text, and there are never more of them than the ways to decode it twice."""
+    """No view is longer than the text, and the number of views is limited by the ways to decode it twice."""
     raw = text.encode()
-    seen = list(views(raw))
-    assert len(seen) <= 2 * (1 + 4 + 16)
-    assert all(len(view.text) <= len(raw) for view in seen)
+    all_views = list(views(raw))
+    assert len(all_views) <= 2 * (1 + 4 + 16)
+    assert all(len(view.text) <= len(raw) for view in all_views)

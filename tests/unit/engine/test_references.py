@@ -1,4 +1,4 @@
-"""References to people: read by one parser, so that a check, a run, a field and a setting agree on each text."""
+"""One parser reads references to people, so that check, run, field and setting agree on each text."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ _PIECES = st.sampled_from(
 )
 TEXTS = st.one_of(
     _IDS,
-    _IDS.map(lambda one: f"<@{one}>"),
-    _IDS.map(lambda one: f"<@{one}|Lee Ann>"),
+    _IDS.map(lambda item: f"<@{item}>"),
+    _IDS.map(lambda item: f"<@{item}|Lee Ann>"),
     st.from_regex(r"(group|role):@?[\w.-]{0,82}", fullmatch=True),
     st.emails(),
     st.lists(_PIECES, max_size=4).map("".join),
@@ -58,7 +58,7 @@ TEXTS = st.one_of(
 )
 
 
-# -- what a text means --------------------------------------------------------------------------------------
+# -- parsing ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_a_reference_has_a_kind_a_value_and_the_rule_that_it_was_written_as(name
         "U012AB3CD\n",
     ],
 )
-def test_what_names_nobody_is_no_reference(name: Value) -> None:
+def test_a_text_that_names_no_person_is_no_reference(name: Value) -> None:
     assert parse(name) is None
     assert parse_resolvable(name) is None
 
 
-def test_a_role_can_be_written_and_nobody_is_asked_by_it() -> None:
+def test_a_role_can_be_written_and_is_not_resolvable() -> None:
     assert parse("role:sales") is not None
     assert parse_resolvable("role:sales") is None
 
@@ -103,14 +103,14 @@ def test_a_role_can_be_written_and_nobody_is_asked_by_it() -> None:
 def test_a_reference_says_what_it_can_be_used_for() -> None:
     owner, group = Reference("owner", "owner", "rule"), Reference("group", "sales", "rule")
     account, email = Reference("slack", "U012AB3CD", "rule"), Reference("email", "lee@example.com", "rule")
-    assert [one.is_keyword for one in (owner, group, account, email)] == [True, False, False, False]
-    assert [one.is_address for one in (owner, group, account, email)] == [False, False, True, True]
+    assert [item.is_keyword for item in (owner, group, account, email)] == [True, False, False, False]
+    assert [item.is_address for item in (owner, group, account, email)] == [False, False, True, True]
     assert account.address == Address("slack", "U012AB3CD")
     assert group.as_members == Reference("members", "sales", "rule")
     assert email.as_members == email
 
 
-# -- everybody agrees ---------------------------------------------------------------------------------------
+# -- check, run, field and setting agree --------------------------------------------------------------------
 
 
 @given(TEXTS)
@@ -119,8 +119,8 @@ def test_a_reference_says_what_it_can_be_used_for() -> None:
 @example("<@U012AB3CD|Lee Ann>")
 @example("role:sales")
 @example("group:@Finance")
-def test_a_check_of_a_literal_says_what_a_run_says_of_it(text: str) -> None:
-    """Whatever the check takes, the run asks, as the same kind; whatever it refuses, the run would not ask either."""
+def test_the_check_of_a_file_and_a_run_read_a_reference_alike(text: str) -> None:
+    """A run asks each reference that the check accepts, as the same kind, and none that the check refuses."""
     text = text.strip()
     if has_expression(text):
         assert person_kind(text) == EXPRESSION
@@ -130,16 +130,16 @@ def test_a_check_of_a_literal_says_what_a_run_says_of_it(text: str) -> None:
         f"- {{id: words, uses: set, with: {{text: a}}, gate: {{approvers: [{json.dumps(text, ensure_ascii=False)}]}}}}"
     )
     if reference is None or not text.isprintable():
-        # The check also refuses characters that cannot be seen, so a run is never given them.
+        # The check also refuses invisible characters, so a run never gets them.
         with pytest.raises(DefinitionError):
             RunInMemory.of(steps)
         return
-    journey = RunInMemory.of(steps)
-    journey.proceed()
-    assert journey.opening.notes == ()
-    (asked,) = journey.opening.references
-    assert (asked.kind, asked.value) == (reference.kind, reference.value)
-    assert person_kind(text) == asked.kind
+    run = RunInMemory.of(steps)
+    run.proceed()
+    assert run.opening.notes == ()
+    (run_reference,) = run.opening.references
+    assert (run_reference.kind, run_reference.value) == (reference.kind, reference.value)
+    assert person_kind(text) == run_reference.kind
 
 
 @given(TEXTS)
@@ -157,19 +157,19 @@ def test_a_field_of_type_person_takes_exactly_the_addresses_that_name_one_person
 
 
 @given(TEXTS)
-def test_what_data_gives_is_asked_if_it_is_an_address_and_else_noted(text: str) -> None:
-    journey = RunInMemory.of(
+def test_a_text_from_data_is_asked_if_it_is_an_address_and_else_noted(text: str) -> None:
+    run = RunInMemory.of(
         "- {id: words, uses: set, with: {text: a}, gate: {approvers: ['{{ inputs.any }}']}}", any=[text]
     )
-    journey.proceed()
+    run.proceed()
     reference = parse(text)
-    asked = [] if reference is None or not reference.is_address else [(reference.kind, reference.value)]
-    assert [(one.kind, one.value) for one in journey.opening.references] == asked
-    assert (json_values.dumps(text)[:100] in journey.opening.notes[0]) == (not asked)
+    expected = [] if reference is None or not reference.is_address else [(reference.kind, reference.value)]
+    assert [(item.kind, item.value) for item in run.opening.references] == expected
+    assert (json_values.dumps(text)[:100] in run.opening.notes[0]) == (not expected)
 
 
 @pytest.mark.parametrize("name", ["U123", "lee@example.com", "group:sales", "role:sales", "owner", "nobody"])
-def test_builders_are_those_who_can_be_named_before_anything_runs(name: str) -> None:
+def test_builders_are_named_by_address_or_group(name: str) -> None:
     reference = parse_resolvable(name)
     if reference is not None and not reference.is_keyword:
         assert Settings(builders=(name,)).builders == (name,)
@@ -179,38 +179,38 @@ def test_builders_are_those_who_can_be_named_before_anything_runs(name: str) -> 
 
 
 @pytest.mark.parametrize("name", ["<@U12>", "<@U012AB3CD|lee>", "UABCDEF", "group:@Finance", "Lee@Example.com"])
-def test_what_was_registered_before_still_loads(name: str) -> None:
-    """What the check took when it had patterns of its own."""
+def test_a_file_that_was_registered_before_still_loads(name: str) -> None:
+    """Earlier versions of the check accepted these references."""
     source = (
         f"name: pay\nowner: lee@example.com\nmay_run: [{json.dumps(name)}]\n"
         f"steps:\n  - {{id: pay, uses: set, with: {{a: 1}}, gate: {{approvers: {json.dumps(name)}}}}}\n"
     )
     workflow = workflowfile.load(source.encode(), kinds=KINDS, registered=True)
-    assert all(parse_resolvable(one) is not None for one in workflow.may_run)
+    assert all(parse_resolvable(item) is not None for item in workflow.may_run)
 
 
 # -- account kinds ------------------------------------------------------------------------------------------
 
 
-def test_the_kinds_of_accounts_are_told_apart_by_their_ids() -> None:
-    assert [len([one for one in accounts.KINDS if one.person_id(kind.example)]) for kind in accounts.KINDS] == [1]
+def test_each_id_belongs_to_one_kind_of_account() -> None:
+    assert [len([item for item in accounts.KINDS if item.person_id(kind.example)]) for kind in accounts.KINDS] == [1]
     assert all(
         accounts.parse_account(kind.example) == accounts.Account(kind.name, kind.example) for kind in accounts.KINDS
     )
     assert {"email", *(kind.name for kind in accounts.KINDS)} == references.ADDRESSES
 
 
-def test_somebody_of_whom_only_the_account_is_known_is_printed_with_its_kind() -> None:
+def test_a_person_without_a_name_is_shown_with_the_kind_of_the_account() -> None:
     assert Person("p1", "", (Address("slack", "U012AB3CD"),)).label == "Slack user U012AB3CD"
     assert accounts.person_label("pager", "7") == "pager 7"
 
 
-def test_no_other_module_knows_what_an_id_of_an_account_looks_like() -> None:
-    """The sandbox is a Slack of its own, and makes its ids itself."""
+def test_no_other_module_has_a_pattern_of_account_ids() -> None:
+    """The sandbox is an exception, because it creates ids like Slack."""
     sources = [path for folder in ("engine", "bot") for path in (ROOT / folder).rglob("*.py")]
     pattern = re.compile(r"\[UW\]|\[CG\]|<@|<#")
-    knowing = {str(path.relative_to(ROOT)) for path in sources if pattern.search(path.read_text(encoding="utf-8"))}
-    assert {name for name in knowing if "sandbox" not in name} == {"engine/domain/accounts.py"}
+    modules = {str(path.relative_to(ROOT)) for path in sources if pattern.search(path.read_text(encoding="utf-8"))}
+    assert {name for name in modules if "sandbox" not in name} == {"engine/domain/accounts.py"}
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_no_other_module_knows_what_an_id_of_an_account_looks_like() -> None:
         ("", None),
     ],
 )
-def test_a_channel_is_told_by_its_id(text: str, channel: str | None) -> None:
+def test_a_channel_is_recognized_by_its_id(text: str, channel: str | None) -> None:
     assert accounts.SLACK.channel_id(text) == channel
     assert accounts.SLACK.is_channel_name(text) == text.startswith("#")
 
@@ -231,6 +231,6 @@ def test_a_channel_is_told_by_its_id(text: str, channel: str | None) -> None:
 @given(st.text(st.sampled_from("UW09AZ @.|<>_"), max_size=60))
 def test_only_the_ids_in_a_text_are_replaced(text: str) -> None:
     ids = accounts.ids_in(text)
-    assert accounts.replace_ids(text, lambda one: one) == text
+    assert accounts.replace_ids(text, lambda item: item) == text
     assert accounts.replace_ids(text, lambda _: "Lee").count("Lee") == len(ids)
-    assert all(accounts.is_account_id(one) for one in ids)
+    assert all(accounts.is_account_id(item) for item in ids)

@@ -35,27 +35,31 @@ def test_a_step_waits_twice_as_long_each_time_up_to_an_hour() -> None:
     assert RetryPolicy().delay(1) is None
 
 
-def wait(failures: int, unknown: bool = False, broken: bool = False, asked: timedelta | None = None) -> timedelta:
-    return retry.delivery_wait(failures, outcome_unknown=unknown, channel_broken=broken, retry_after=asked)
+def delivery_wait(
+    failures: int, outcome_unknown: bool = False, channel_broken: bool = False, retry_after: timedelta | None = None
+) -> timedelta:
+    return retry.delivery_wait(
+        failures, outcome_unknown=outcome_unknown, channel_broken=channel_broken, retry_after=retry_after
+    )
 
 
-def test_a_first_attempt_of_unknown_outcome_is_looked_for_soon() -> None:
-    assert wait(1) == SECOND
-    assert wait(1, unknown=True) == retry.UNKNOWN_OUTCOME_WAIT
-    assert wait(2, unknown=True) == wait(2) == 5 * SECOND
+def test_a_first_attempt_of_unknown_outcome_is_retried_soon() -> None:
+    assert delivery_wait(1) == SECOND
+    assert delivery_wait(1, outcome_unknown=True) == retry.UNKNOWN_OUTCOME_WAIT
+    assert delivery_wait(2, outcome_unknown=True) == delivery_wait(2) == 5 * SECOND
 
 
 @given(
     failures=st.integers(1, 200),
-    unknown=st.booleans(),
-    broken=st.booleans(),
-    asked=st.none() | st.timedeltas(timedelta(days=-1), timedelta(days=9999)),
+    outcome_unknown=st.booleans(),
+    channel_broken=st.booleans(),
+    retry_after=st.none() | st.timedeltas(timedelta(days=-1), timedelta(days=9999)),
 )
 def test_a_delivery_waits_as_long_as_the_vendor_asks_but_never_longer_than_a_day(
-    failures: int, unknown: bool, broken: bool, asked: timedelta | None
+    failures: int, outcome_unknown: bool, channel_broken: bool, retry_after: timedelta | None
 ) -> None:
-    waited = wait(failures, unknown, broken, asked)
-    assert SECOND <= waited <= retry.MAX_RETRY_AFTER
-    assert waited >= min(asked or timedelta(0), retry.MAX_RETRY_AFTER)
-    assert not broken or waited >= retry.BROKEN_CHANNEL_WAIT
-    assert wait(failures + 1, unknown, broken, asked) >= waited or unknown
+    wait = delivery_wait(failures, outcome_unknown, channel_broken, retry_after)
+    assert SECOND <= wait <= retry.MAX_RETRY_AFTER
+    assert wait >= min(retry_after or timedelta(0), retry.MAX_RETRY_AFTER)
+    assert not channel_broken or wait >= retry.BROKEN_CHANNEL_WAIT
+    assert delivery_wait(failures + 1, outcome_unknown, channel_broken, retry_after) >= wait or outcome_unknown

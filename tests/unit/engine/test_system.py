@@ -13,7 +13,7 @@ from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_colle
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-def test_the_collector_is_as_it_was_after_the_body() -> None:
+def test_the_garbage_collector_is_restored_after_the_body() -> None:
     before = gc.get_threshold()
     with calm_collector():
         assert gc.get_threshold() > before
@@ -22,15 +22,15 @@ def test_the_collector_is_as_it_was_after_the_body() -> None:
     assert gc.get_freeze_count() == 0
 
 
-def test_the_clock_tells_utc() -> None:
+def test_the_clock_returns_utc() -> None:
     assert SystemClock().now().utcoffset() == timedelta(0)
 
 
 def test_ids_sort_by_time_to_the_millisecond() -> None:
     ids = RandomIds()
     moments = [NOW + timedelta(milliseconds=number) for number in (0, 1, 2, 1000, 86_400_000, 40 * 365 * 86_400_000)]
-    made = [ids.new(at) for at in moments]
-    assert made == sorted(made)
+    new_ids = [ids.new(at) for at in moments]
+    assert new_ids == sorted(new_ids)
 
 
 def test_ids_of_one_moment_differ() -> None:
@@ -40,9 +40,9 @@ def test_ids_of_one_moment_differ() -> None:
 
 @pytest.mark.parametrize("at", [NOW, datetime(2020, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)])
 def test_ids_have_one_length_and_no_letters_that_are_mistaken_for_each_other(at: datetime) -> None:
-    made = RandomIds().new(at)
-    assert len(made) == 17
-    assert set(made) <= set("0123456789abcdefghjkmnpqrstvwxyz")
+    new_id = RandomIds().new(at)
+    assert len(new_id) == 17
+    assert set(new_id) <= set("0123456789abcdefghjkmnpqrstvwxyz")
 
 
 def test_salts_are_16_bytes_and_differ() -> None:
@@ -54,28 +54,30 @@ def test_salts_are_16_bytes_and_differ() -> None:
 def test_no_random_bytes_are_handed_out_twice_to_threads_that_ask_at_once() -> None:
     ids = RandomIds()
 
-    def draw(_: int) -> list[bytes]:
+    def draw_salts(_: int) -> list[bytes]:
         return [ids.salt() for _ in range(5_000)]
 
     with ThreadPoolExecutor(4) as pool:
-        drawn = [salt for salts in pool.map(draw, range(4)) for salt in salts]
-    assert len(set(drawn)) == len(drawn) == 20_000
+        salts = [salt for thread_salts in pool.map(draw_salts, range(4)) for salt in thread_salts]
+    assert len(set(salts)) == len(salts) == 20_000
 
 
 def test_a_forked_process_draws_random_bytes_of_its_own() -> None:
     ids = RandomIds()
     ids.salt()
-    reading, writing = os.pipe()
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(writing, b"".join(ids.salt() for _ in range(8)))
+        os.write(write_end, b"".join(ids.salt() for _ in range(8)))
         os._exit(0)
     os.waitpid(child, 0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        theirs = pipe.read()
-    assert len(theirs) == 8 * 16
-    assert {ids.salt() for _ in range(300)}.isdisjoint(theirs[at : at + 16] for at in range(0, len(theirs), 16))
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as pipe:
+        child_bytes = pipe.read()
+    assert len(child_bytes) == 8 * 16
+    assert {ids.salt() for _ in range(300)}.isdisjoint(
+        child_bytes[at : at + 16] for at in range(0, len(child_bytes), 16)
+    )
 
 
 def test_a_secret_is_read_from_its_variable() -> None:
@@ -90,17 +92,17 @@ def test_a_secret_that_is_not_set_is_an_error_that_names_the_setting(environment
     assert not raised.value.outcome_unknown
 
 
-def test_secrets_are_struck_out_of_texts() -> None:
+def test_secrets_are_masked_in_texts() -> None:
     secrets = EnvironmentSecrets({"SIGNOFF_SECRET_BANK": "swordfish", "PATH": "/usr/bin"})
     assert secrets.redact("a swordfish in /usr/bin, swordfish") == "a (secret BANK) in /usr/bin, (secret BANK)"
 
 
-def test_a_secret_inside_another_does_not_leave_a_rest_of_it() -> None:
+def test_a_secret_inside_another_secret_leaves_no_part_of_it() -> None:
     secrets = EnvironmentSecrets({"SIGNOFF_SECRET_A": "word", "SIGNOFF_SECRET_B": "swordfish"})
     assert secrets.redact("swordfish, word") == "(secret B), (secret A)"
 
 
-def test_short_and_empty_secrets_do_not_strike_out_ordinary_words() -> None:
+def test_short_and_empty_secrets_do_not_mask_ordinary_words() -> None:
     secrets = EnvironmentSecrets({"SIGNOFF_SECRET_A": "the", "SIGNOFF_SECRET_B": ""})
     assert secrets.redact("the end") == "the end"
 

@@ -1,4 +1,4 @@
-"""Values in a web address: each stays in the place where its expression stands, or is refused."""
+"""A value in a web address stays in the place of its expression, or is refused."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ def refusal(source: str, **inputs: str) -> str:
     return str(caught.value)
 
 
-ORDER = "https://api.example.com/orders/{{ inputs.order }}/refund?by={{ inputs.by }}"
+ORDER_URL = "https://api.example.com/orders/{{ inputs.order }}/refund?by={{ inputs.by }}"
 
 
 @given(order=TEXT, by=TEXT)
 def test_a_value_in_path_or_query_moves_nothing_or_is_refused(order: str, by: str) -> None:
     try:
-        address = str(render(ORDER, order=order, by=by))
+        address = str(render(ORDER_URL, order=order, by=by))
     except ExpressionError:
         return
-    called = URL(address, encoded=True)
-    assert urls.canonical(address) == address == str(called)  # shown as it is called
-    assert (called.scheme, called.raw_host, called.port, called.fragment) == ("https", "api.example.com", 443, "")
+    url = URL(address, encoded=True)
+    assert urls.canonical(address) == address == str(url)  # The shown address is the called one.
+    assert (url.scheme, url.raw_host, url.port, url.fragment) == ("https", "api.example.com", 443, "")
     assert address.count("/") == 5
-    parts = called.raw_path.split("/")
+    parts = url.raw_path.split("/")
     assert [unquote(part) for part in parts] == ["", "orders", order, "refund"]
-    assert parse_qsl(called.raw_query_string, keep_blank_values=True) == [("by", by)]
+    assert parse_qsl(url.raw_query_string, keep_blank_values=True) == [("by", by)]
 
 
 @pytest.mark.parametrize(
     "order",
     ["A 1/x?y#z", "100%", "%2F", "a&b=c", "ü", "a+b", "a\\b", "a\nb", "...", "..a", "a..", "-", "@evil.example"],
 )
-def test_an_everyday_or_odd_value_is_escaped(order: str) -> None:
-    address = str(render(ORDER, order=order, by=order))
+def test_an_ordinary_or_odd_value_is_escaped(order: str) -> None:
+    address = str(render(ORDER_URL, order=order, by=order))
     assert [unquote(part) for part in URL(address).raw_path.split("/")][2] == order
 
 
@@ -77,7 +77,7 @@ def test_an_everyday_or_odd_value_is_escaped(order: str) -> None:
     ],
 )
 def test_a_dot_segment_is_refused_however_it_is_written(order: str) -> None:
-    assert "inputs.order would lead to another address" in refusal(ORDER, order=order, by="x")
+    assert "inputs.order would lead to another address" in refusal(ORDER_URL, order=order, by="x")
 
 
 @pytest.mark.parametrize(
@@ -95,18 +95,18 @@ def test_a_dot_segment_put_together_of_parts_is_refused(source: str, order: str)
 
 
 @pytest.mark.parametrize(
-    "source", [ORDER, "https://h.example/orders/{{ inputs.order }}", "{{ inputs.by }}/{{ inputs.order }}"]
+    "source", [ORDER_URL, "https://h.example/orders/{{ inputs.order }}", "{{ inputs.by }}/{{ inputs.order }}"]
 )
 def test_an_empty_value_does_not_turn_one_record_into_all(source: str) -> None:
     assert "inputs.order is empty" in refusal(source, order="", by="https://h.example")
 
 
-def test_an_empty_value_beside_text_or_in_the_query_is_fine() -> None:
+def test_an_empty_value_beside_text_or_in_the_query_is_accepted() -> None:
     assert render("https://h.example/a-{{ inputs.x }}?q={{ inputs.x }}", x="") == "https://h.example/a-?q="
 
 
 @pytest.mark.parametrize(
-    ("source", "value", "told"),
+    ("source", "value", "reason"),
     [
         ("https://{{ inputs.x }}.example.com/a", "evil.com/", "in the host"),
         ("https://{{ inputs.x }}.example.com/a", "evil.com#", "in the host"),
@@ -143,8 +143,8 @@ def test_an_empty_value_beside_text_or_in_the_query_is_fine() -> None:
         ("https://h.example:{{ inputs.x }}/a", "0", "port 0"),
     ],
 )
-def test_a_value_that_would_move_the_call_is_refused(source: str, value: str, told: str) -> None:
-    assert told in refusal(source, x=value)
+def test_a_value_that_would_move_the_call_is_refused(source: str, value: str, reason: str) -> None:
+    assert reason in refusal(source, x=value)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_value_that_would_move_the_call_is_refused(source: str, value: str, to
         ("https://h.example/a#{{ inputs.x }}", "b", "https://h.example/a"),
     ],
 )
-def test_a_value_that_stays_in_its_place_is_taken(source: str, value: str, address: str) -> None:
+def test_a_value_that_stays_in_its_place_is_accepted(source: str, value: str, address: str) -> None:
     assert render(source, x=value) == address
 
 
@@ -179,13 +179,13 @@ def test_a_value_that_stays_in_its_place_is_taken(source: str, value: str, addre
         ("{{ steps.find.body.url ~ '/x' }}", "steps.find.body.url"),
     ],
 )
-def test_it_is_known_whether_data_chooses_the_server(source: str, origin: str | None) -> None:
+def test_the_data_that_chooses_the_server_is_named(source: str, origin: str | None) -> None:
     assert describe_server_source(compile_template(source)) == origin
 
 
-def test_what_a_server_may_give_a_meaning_stays_escaped() -> None:
+def test_reserved_characters_in_a_value_stay_escaped() -> None:
     reserved = "!$&'()*+,;=:@"
-    address = str(render(ORDER, order=f"7{reserved}", by="x"))
+    address = str(render(ORDER_URL, order=f"7{reserved}", by="x"))
     assert not set(reserved) & set(URL(address, encoded=True).raw_path)
 
 
@@ -210,12 +210,12 @@ def test_an_address_of_a_file_is_called_in_one_spelling(written: str, spelled: s
     assert urls.canonical(written) == spelled == urls.canonical(spelled)
 
 
-def test_every_place_of_an_address_is_told_apart() -> None:
+def test_every_part_of_an_address_is_recognized() -> None:
     x = InsertedValue("", "x")
     parts: list[str | InsertedValue] = ["https://", x, ":", x, "/", x, "?", x, "#", x]
     assert urls.places(parts) == [UrlPart.HOST, UrlPart.PORT, UrlPart.PATH, UrlPart.QUERY, UrlPart.FRAGMENT]
 
 
-def test_what_cannot_be_read_is_refused() -> None:
+def test_an_address_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(InvalidValue, match="cannot be read"):
         urls.canonical("https://[::1")

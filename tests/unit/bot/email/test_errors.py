@@ -252,70 +252,70 @@ async def test_a_step_error_says_what_to_do_where_repeating_does_not_help() -> N
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[RunningSandbox]:
+async def sandbox() -> AsyncIterator[RunningSandbox]:
     async with mail_server() as sandbox:
         yield sandbox
 
 
-async def test_one_connection_carries_many_emails(running: RunningSandbox) -> None:
-    async with client_to(running) as client:
+async def test_one_connection_carries_many_emails(sandbox: RunningSandbox) -> None:
+    async with client_to(sandbox) as client:
         for number in range(5):
             await client.send(message.mail(REQUEST_CARD, envelope(delivery=f"d{number}")), answer_seconds=5)
-        assert connections(running) == 1
-    assert len(running.mail.received()) == 5
+        assert connections(sandbox) == 1
+    assert len(sandbox.mail.received()) == 5
 
 
-async def test_a_closed_connection_is_replaced_without_an_error(running: RunningSandbox) -> None:
-    async with client_to(running) as client:
+async def test_a_closed_connection_is_replaced_without_an_error(sandbox: RunningSandbox) -> None:
+    async with client_to(sandbox) as client:
         await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
-        running.mail.disconnect()
+        sandbox.mail.disconnect()
         await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
-        running.mail.fault("rset", "reset")
+        sandbox.mail.fault("rset", "reset")
         await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
-    assert len(running.mail.received()) == 3
+    assert len(sandbox.mail.received()) == 3
 
 
-async def test_no_more_than_a_few_connections_at_once(running: RunningSandbox) -> None:
+async def test_no_more_than_a_few_connections_at_once(sandbox: RunningSandbox) -> None:
     max_connections = 0
 
     async def send(number: int) -> None:
         nonlocal max_connections
         await client.send(message.mail(REQUEST_CARD, envelope(to=f"p{number}@example.com")), answer_seconds=5)
-        max_connections = max(max_connections, connections(running))
+        max_connections = max(max_connections, connections(sandbox))
 
-    async with client_to(running) as client:
+    async with client_to(sandbox) as client:
         await asyncio.gather(*map(send, range(20)))
     assert max_connections <= 3
-    assert len({received.recipients[0] for received in running.mail.received()}) == 20
+    assert len({received.recipients[0] for received in sandbox.mail.received()}) == 20
 
 
-async def test_a_cancelled_email_closes_its_connection(running: RunningSandbox) -> None:
-    async with client_to(running) as client:
+async def test_a_cancelled_email_closes_its_connection(sandbox: RunningSandbox) -> None:
+    async with client_to(sandbox) as client:
         await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
-        running.mail.fault("rcpt", "hang", to=MIA)
+        sandbox.mail.fault("rcpt", "hang", to=MIA)
         sending = asyncio.ensure_future(client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5))
-        await until(lambda: bool(running.mail.faults.used))
+        await until(lambda: bool(sandbox.mail.faults.used))
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
         await client.send(message.mail(REQUEST_CARD, envelope(to="lee@example.com")), answer_seconds=5)
-    assert [received.recipients for received in running.mail.received()] == [[MIA], ["lee@example.com"]]
+    assert [received.recipients for received in sandbox.mail.received()] == [[MIA], ["lee@example.com"]]
 
 
-async def test_an_idle_connection_is_closed(running: RunningSandbox) -> None:
-    async with client_to(running, idle_seconds=0.0) as client:
+async def test_an_idle_connection_is_closed(sandbox: RunningSandbox) -> None:
+    async with client_to(sandbox, idle_seconds=0.0) as client:
         await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
-        await until(lambda: connections(running) == 0)
+        await until(lambda: connections(sandbox) == 0)
 
 
-async def test_a_long_email_with_dots_arrives_unchanged(running: RunningSandbox) -> None:
+async def test_a_long_email_with_dots_arrives_unchanged(sandbox: RunningSandbox) -> None:
     email_message = message.headed(SENDER, MIA, subject="dots", date=envelope().date)
     email_message["Message-ID"] = "<a@example.com>"
     body = "\n".join([".", "..", ".x", "", *("." * 70 for _ in range(20_000))]) + "\n"
     email_message.set_content(body)
-    async with client_to(running) as client:
+    async with client_to(sandbox) as client:
         await client.send(email_message, answer_seconds=30)
-    (received,) = running.mail.received()
+    (received,) = sandbox.mail.received()
     assert received.text == body
 
 

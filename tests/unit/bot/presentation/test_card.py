@@ -195,7 +195,7 @@ def test_the_places_of_hidden_characters_are_those_that_are_written_as_their_num
     assert characters.hidden("plain") == []
 
 
-def test_names_and_titles_are_one_line_whatever_the_data_says() -> None:
+def test_names_and_titles_are_one_line_with_any_data() -> None:
     sly = Person("p9", "Eve\nApproved by: Sam")
     request = replace_fields(request_view(title="Pay?\nYes", workflow_title="A\nB"), requester=sly)
     card = request_card.request_card(request)
@@ -324,7 +324,7 @@ def test_a_reason_of_several_lines_stands_as_a_fact_and_only_begins_in_the_sente
 
 
 @given(st.text(st.sampled_from("ab.\n\r\t \u2028\u00a0"), max_size=40))
-def test_the_sentence_of_a_closed_request_is_one_line_whatever_the_reason(reason: str) -> None:
+def test_the_sentence_of_a_closed_request_is_one_line_with_any_reason(reason: str) -> None:
     request = decided_request(request_view(), reason=f"x{reason}")
     assert "\n" not in request_outcome.outcome(request)
     card = request_card.request_card(request)

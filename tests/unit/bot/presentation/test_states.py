@@ -23,7 +23,7 @@ AT: Final = datetime(2026, 3, 2, 9, 30, 5, tzinfo=UTC)
         (StepStatus, states.STEPS),
         (RequestState, states.REQUESTS),
         (DeliveryState, states.DELIVERIES),
-        (OnExpiry, {one: expiry.expired("–", one) for one in OnExpiry}),
+        (OnExpiry, {on_expiry: expiry.expired("–", on_expiry) for on_expiry in OnExpiry}),
     ],
 )
 def test_every_state_has_words_and_none_is_shown_as_an_identifier(

@@ -92,7 +92,7 @@ def test_ids_that_are_too_long_for_a_button_raise_an_error() -> None:
         ids.encode(Ref(request="\x01" * 200, content_version=1, digest=samples.DIGEST, delivery="\x01" * 200))
 
 
-def test_the_block_of_a_field_names_it_whatever_its_name_is() -> None:
+def test_the_block_of_a_field_carries_any_name() -> None:
     assert ids.read_field_block(ids.field_block("json.amount", part="currency", version=7)) == (
         "json.amount",
         "currency",

@@ -65,7 +65,7 @@ def test_a_literal_structure_is_returned_as_it_is(value: Any) -> None:
         assert resolve_params(compiled, {}).value is value
 
 
-def test_a_structure_renders_whatever_its_root_is() -> None:
+def test_a_structure_renders_with_any_root() -> None:
     assert compile_value("{{ inputs.tags }}").render(SCOPE) == ["b", "a", "b"]
     assert compile_value([{"a": "{{ 1 }}"}, 2]).render({}) == [{"a": 1}, 2]
 

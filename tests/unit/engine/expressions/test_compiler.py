@@ -92,11 +92,11 @@ def test_opening_marks_inside_a_quoted_text_are_text() -> None:
 
 
 def test_running_out_of_stack_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def exhausted(*_: object) -> None:
+    def raise_recursion_error(*_: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(jinja2.parser.Parser, "parse", exhausted)
+    monkeypatch.setattr(jinja2.parser.Parser, "parse", raise_recursion_error)
     assert "more than 60 levels deep" in compile_error_of("{{ parser_exhausted }}")
     monkeypatch.undo()
-    monkeypatch.setattr("engine.expressions.syntax.secret_name", exhausted)
+    monkeypatch.setattr("engine.expressions.syntax.secret_name", raise_recursion_error)
     assert "more than 60 levels deep" in compile_error_of("{{ compiler_exhausted }}")

@@ -175,7 +175,7 @@ def test_a_test_tells_the_kinds_apart(test: str, matching: set[str]) -> None:
 
 
 def test_is_true_and_is_false_need_a_boolean() -> None:
-    """A text such as "true" is neither, and no gate may be skipped over it."""
+    """A text such as "true" is neither, so that it skips no gate."""
     for name, is_true, is_false in (("ok", True, False), ("off", False, True), ("note", False, False)):
         assert value_of(f"{{{{ inputs.{name} is true }}}}") is is_true
         assert value_of(f"{{{{ inputs.{name} is false }}}}") is is_false

@@ -13,10 +13,10 @@ from engine.errors import ExpressionError
 from engine.expressions import compile_value
 from tests.support.expressions import error_of, nest, value_of
 
-SOON = 1.0 if sys.gettrace() is None else 5.0
-"""Seconds of processor time; measuring coverage makes everything slower."""
+MAX_CPU_SECONDS = 1.0 if sys.gettrace() is None else 5.0
+"""Maximum CPU time of an expression, in seconds. With coverage, all code is slower."""
 MEGABYTE = "a" * 1_000_000
-HEAVY: dict[str, Any] = {
+LARGE_SCOPE: dict[str, Any] = {
     "a": MEGABYTE,
     "wide": "\u1fb7" * 1_500_000,
     "rows": [{"n": number, "t": "xxxxx"} for number in range(100_000)],
@@ -84,8 +84,8 @@ HEAVY: dict[str, Any] = {
 )
 def test_a_hostile_text_ends_in_an_error_quickly(source: str) -> None:
     started = time.process_time()
-    message = error_of(source, HEAVY)
-    assert time.process_time() - started < SOON
+    message = error_of(source, LARGE_SCOPE)
+    assert time.process_time() - started < MAX_CPU_SECONDS
     assert len(message) < 300
 
 
@@ -97,35 +97,35 @@ def test_a_hostile_text_takes_little_memory() -> None:
             "{{ words | title }}",
             "{{ [" + "digits|json," * 600 + "] }}",
         ):
-            error_of(source, HEAVY)
+            error_of(source, LARGE_SCOPE)
         assert tracemalloc.get_traced_memory()[1] < 200_000_000
     finally:
         tracemalloc.stop()
 
 
-def test_numbers_whose_hashes_collide_are_told_apart_quickly() -> None:
+def test_numbers_whose_hashes_collide_are_compared_quickly() -> None:
     started = time.process_time()
-    assert value_of("{{ colliding | unique | length }}", HEAVY) == 39_999
-    assert time.process_time() - started < SOON
+    assert value_of("{{ colliding | unique | length }}", LARGE_SCOPE) == 39_999
+    assert time.process_time() - started < MAX_CPU_SECONDS
 
 
 @pytest.mark.parametrize(
     "source", ["{{ " + "[" * 59 + "a" + "]" * 59 + " }}", "{{ {'a': [[[[a]]]]} }}"], ids=["list", "mapping"]
 )
 def test_a_value_that_nests_too_deeply_is_not_built(source: str) -> None:
-    deep = nest(60, 1)
-    assert "nested deeper than 64 levels" in error_of(source, {"a": deep})
+    nested = nest(60, 1)
+    assert "nested deeper than 64 levels" in error_of(source, {"a": nested})
 
 
 def test_the_texts_of_a_structure_share_one_budget() -> None:
-    half: Any = [1] * 30_000
-    assert compile_value(["{{ a | sum }}"]).render({"a": half}) == [30_000]
+    half_budget: Any = [1] * 30_000
+    assert compile_value(["{{ a | sum }}"]).render({"a": half_budget}) == [30_000]
     with pytest.raises(ExpressionError, match=r"^1: this takes more than 50000 steps"):
-        compile_value(["{{ a | sum }}"] * 2).render({"a": half})
+        compile_value(["{{ a | sum }}"] * 2).render({"a": half_budget})
     with pytest.raises(ExpressionError, match=r"^11: this gives more than 10000000 characters"):
         compile_value(["{{ a }}"] * 20).render({"a": "x" * 900_000})
 
 
 def test_ordinary_data_is_no_burden() -> None:
-    assert len(value_of("Facts: {{ thousand }}", HEAVY)) > 200_000
-    assert value_of("{{ rows | length }}", HEAVY) == 100_000
+    assert len(value_of("Facts: {{ thousand }}", LARGE_SCOPE)) > 200_000
+    assert value_of("{{ rows | length }}", LARGE_SCOPE) == 100_000

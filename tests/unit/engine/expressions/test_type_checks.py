@@ -1,4 +1,4 @@
-"""What the types of a file tell of an expression before any value is there; and that it says nothing it cannot know."""
+"""The check of a file reports expressions that can only fail by their types, and no other expressions."""
 
 from __future__ import annotations
 
@@ -556,7 +556,7 @@ def test_the_type_of_a_value_that_a_step_passes_on_is_known(expression: str, sen
     "expression",
     [
         'steps.kept.any > 3 and steps.kept.any == "x"',
-        'steps.kept.word == "high"',  # a constant that its builder may change
+        'steps.kept.word == "high"',  # The builder of the workflow may change this constant.
         'steps.kept.size == "M" and steps.edited.word == "high"',
         'steps.edited.none == "x" or steps.edited.none == 3',
         'steps.edited.list == 3 or steps.edited.map == "x"',

@@ -1,4 +1,4 @@
-"""The clocks of a request, each alone and all of them together."""
+"""The deadlines of a request, each alone and all together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def deadlines(**changes: Any) -> Deadlines:
     return replace(Deadlines(opened_at=START), **changes)
 
 
-def test_the_owner_hears_after_fifteen_minutes_of_a_request_that_reached_nobody() -> None:
+def test_the_owner_is_notified_of_a_request_that_reached_no_one_for_fifteen_minutes() -> None:
     waiting = deadlines(expires_after=HOUR)
     at = START + UNDELIVERED_AFTER
     assert waiting.due(at - SECOND) is None
@@ -34,7 +34,7 @@ def test_the_owner_hears_after_fifteen_minutes_of_a_request_that_reached_nobody(
     assert deadlines().after_notifying_owner(at).expires_at is None
 
 
-def test_going_on_without_approval_never_starts_on_a_request_that_reached_nobody() -> None:
+def test_a_request_that_reached_no_one_never_continues_without_approval() -> None:
     waiting = deadlines(expires_after=HOUR, on_expiry=OnExpiry.CONTINUE)
     at = START + UNDELIVERED_AFTER
     assert waiting.due(at) == NotDelivered()
@@ -53,11 +53,11 @@ def test_going_on_without_approval_never_starts_on_a_request_that_reached_nobody
     ],
 )
 def test_a_request_is_past_due_exactly_when_it_expires(on_expiry: OnExpiry, state: RequestState) -> None:
-    shown = deadlines(expires_after=SECOND, on_expiry=on_expiry).after_shown(START)
-    assert shown.due(START) is None
-    assert not shown.is_past_due(START)
-    assert shown.due(START + SECOND) == PastDue(state)
-    assert shown.is_past_due(START + SECOND)
+    delivered = deadlines(expires_after=SECOND, on_expiry=on_expiry).after_shown(START)
+    assert delivered.due(START) is None
+    assert not delivered.is_past_due(START)
+    assert delivered.due(START + SECOND) == PastDue(state)
+    assert delivered.is_past_due(START + SECOND)
 
 
 def test_the_expiry_starts_once() -> None:
@@ -66,28 +66,28 @@ def test_the_expiry_starts_once() -> None:
     assert deadlines().after_shown(START).expires_at is None
 
 
-def test_email_goes_out_once_counted_from_the_first_delivery() -> None:
+def test_the_fallback_to_email_counts_from_the_first_delivery_and_happens_once() -> None:
     waiting = deadlines(fallback_after=HOUR, fall_back_at=START + HOUR)
-    shown = waiting.after_shown(START + SECOND)
-    assert shown.due(START + HOUR) is None
-    assert shown.due(START + SECOND + HOUR) == NoResponse()
-    assert shown.after_falling_back().next_check() is None
+    delivered = waiting.after_shown(START + SECOND)
+    assert delivered.due(START + HOUR) is None
+    assert delivered.due(START + SECOND + HOUR) == NoResponse()
+    assert delivered.after_falling_back().next_check() is None
     assert deadlines(fallback_after=HOUR).after_shown(START).fall_back_at is None
 
 
 @given(
     opened_for=st.integers(0, 3000),
-    expires=st.none() | st.integers(0, 3000),
-    falls_back=st.none() | st.integers(0, 3000),
-    shown=st.none() | st.integers(0, 3000),
+    expires_after=st.none() | st.integers(0, 3000),
+    falls_back_after=st.none() | st.integers(0, 3000),
+    shown_after=st.none() | st.integers(0, 3000),
     notified=st.booleans(),
     on_expiry=st.sampled_from(OnExpiry),
 )
 def test_the_next_check_is_the_earliest_time_at_which_something_is_due(
     opened_for: int,
-    expires: int | None,
-    falls_back: int | None,
-    shown: int | None,
+    expires_after: int | None,
+    falls_back_after: int | None,
+    shown_after: int | None,
     notified: bool,
     on_expiry: OnExpiry,
 ) -> None:
@@ -95,9 +95,9 @@ def test_the_next_check_is_the_earliest_time_at_which_something_is_due(
         return None if seconds is None else START + seconds * SECOND
 
     clocks = deadlines(
-        expires_at=at(expires),
-        fall_back_at=at(falls_back),
-        first_shown_at=at(shown),
+        expires_at=at(expires_after),
+        fall_back_at=at(falls_back_after),
+        first_shown_at=at(shown_after),
         owner_notified=notified,
         on_expiry=on_expiry,
     )
@@ -112,7 +112,7 @@ def test_the_next_check_is_the_earliest_time_at_which_something_is_due(
 Event = NotDelivered | PastDue | NoResponse
 
 
-def done(clocks: Deadlines, event: Event, now: datetime) -> Deadlines:
+def handle(clocks: Deadlines, event: Event, now: datetime) -> Deadlines:
     match event:
         case PastDue():
             return clocks
@@ -122,15 +122,15 @@ def done(clocks: Deadlines, event: Event, now: datetime) -> Deadlines:
             return clocks.after_notifying_owner(now)
 
 
-def carried(clocks: Deadlines, shown: int | None, steps: list[int]) -> tuple[Deadlines, list[Event]]:
-    """Let time pass in these steps, and do what is due; a request that is past due is closed."""
+def let_time_pass(clocks: Deadlines, shown_after: int | None, steps: list[int]) -> tuple[Deadlines, list[Event]]:
+    """Let time pass in steps, handle each due event, and stop when the request is past due."""
     now, events = START, list[Event]()
     for step in [*steps, 10_000, 10_000, 10_000]:
-        if shown is not None and clocks.first_shown_at is None and START + shown * SECOND <= now:
+        if shown_after is not None and clocks.first_shown_at is None and START + shown_after * SECOND <= now:
             clocks = clocks.after_shown(now)
         while (event := clocks.due(now)) is not None:
             events.append(event)
-            clocks = done(clocks, event, now)
+            clocks = handle(clocks, event, now)
             if isinstance(event, PastDue):
                 return clocks, events
         now += step * SECOND
@@ -138,26 +138,30 @@ def carried(clocks: Deadlines, shown: int | None, steps: list[int]) -> tuple[Dea
 
 
 @given(
-    expires=st.none() | st.integers(1, 3000),
-    fallback=st.none() | st.integers(1, 3000),
+    expires_after=st.none() | st.integers(1, 3000),
+    fallback_after=st.none() | st.integers(1, 3000),
     on_expiry=st.sampled_from(OnExpiry),
-    shown=st.none() | st.integers(0, 3000),
+    shown_after=st.none() | st.integers(0, 3000),
     steps=st.lists(st.integers(1, 600), max_size=20),
 )
-def test_doing_what_is_due_comes_to_an_end_and_misses_no_clock(
-    expires: int | None, fallback: int | None, on_expiry: OnExpiry, shown: int | None, steps: list[int]
+def test_handling_all_due_events_ends_and_misses_no_deadline(
+    expires_after: int | None,
+    fallback_after: int | None,
+    on_expiry: OnExpiry,
+    shown_after: int | None,
+    steps: list[int],
 ) -> None:
     clocks = deadlines(
-        expires_after=None if expires is None else expires * SECOND,
+        expires_after=None if expires_after is None else expires_after * SECOND,
         on_expiry=on_expiry,
-        fallback_after=(fallback or 1) * SECOND,
-        fall_back_at=None if fallback is None else START + fallback * SECOND,
+        fallback_after=(fallback_after or 1) * SECOND,
+        fall_back_at=None if fallback_after is None else START + fallback_after * SECOND,
     )
-    clocks, events = carried(clocks, shown, steps)
+    clocks, events = let_time_pass(clocks, shown_after, steps)
     assert len(events) <= 3
-    if expires is not None and (shown is not None or on_expiry is not OnExpiry.CONTINUE):
+    if expires_after is not None and (shown_after is not None or on_expiry is not OnExpiry.CONTINUE):
         assert isinstance(events[-1], PastDue)
-    if fallback is not None and not any(isinstance(event, PastDue) for event in events):
+    if fallback_after is not None and not any(isinstance(event, PastDue) for event in events):
         assert NoResponse() in events
     if on_expiry is OnExpiry.CONTINUE and clocks.first_shown_at is None:
         assert not any(isinstance(event, PastDue) for event in events)

@@ -17,25 +17,25 @@ TEXT = Editable(("note",), Field.model_validate("text"))
 
 def test_an_account_is_found_in_a_person_and_in_texts_and_once() -> None:
     content: dict[str, Value] = {"who": "U012AB3CD", "note": "U999999999"}
-    found = mentioned(content, [PERSON, TEXT], ["May U012AB3CD come in?", "with W0ABCDEF12", "and U0ABCDEF34."])
-    assert found == ("U012AB3CD", "W0ABCDEF12", "U0ABCDEF34")
+    accounts = mentioned(content, [PERSON, TEXT], ["May U012AB3CD come in?", "with W0ABCDEF12", "and U0ABCDEF34."])
+    assert accounts == ("U012AB3CD", "W0ABCDEF12", "U0ABCDEF34")
 
 
-def test_what_is_no_account_is_none() -> None:
+def test_other_texts_are_no_accounts() -> None:
     texts = ["WAREHOUSES", "xU012AB3CD", "u012ab3cd", "@U012AB3CD", "U012AB3CD_x", "U1", "UNITEDSTATES"]
     assert mentioned({"who": "ada@example.com"}, [PERSON], texts) == ()
     assert mentioned({"who": None}, [PERSON], []) == ()
     assert not is_account(["U012AB3CD"])
 
 
-def test_only_so_many_are_looked_up() -> None:
+def test_the_number_of_looked_up_accounts_is_limited() -> None:
     text = " ".join(f"U{number:09d}" for number in range(MAX_MENTIONED * 2))
     assert len(mentioned({}, [], [text])) == MAX_MENTIONED
 
 
-def test_those_who_are_known_stand_by_name_and_the_others_as_they_are() -> None:
-    known = {"U012AB3CD": Person("p1", "Ada")}
-    assert by_name("U012AB3CD asks U0ABCDEF34", known) == "Ada asks U0ABCDEF34"
+def test_known_accounts_are_shown_by_name_and_others_unchanged() -> None:
+    people = {"U012AB3CD": Person("p1", "Ada")}
+    assert by_name("U012AB3CD asks U0ABCDEF34", people) == "Ada asks U0ABCDEF34"
     assert by_name("U012AB3CD", {}) == "U012AB3CD"
 
 

@@ -1,4 +1,4 @@
-"""The rules of a request: what opens, who may decide what, what an edit may change, when a clock strikes."""
+"""The rules of a request: opening, approvers, editable fields, the digest, decisions and edits."""
 
 from __future__ import annotations
 
@@ -46,39 +46,39 @@ SEND = """
   with: {to: bank, text: Pay, headers: {token: "Bearer {{ secret.BANK }}"}}
   gate: {approvers: [lee@example.com]}
 """
-NAMED = "- {id: words, uses: set, with: {text: draft}, gate: {%s}}"
+GATED_STEP = "- {id: words, uses: set, with: {text: draft}, gate: {%s}}"
 
 
-def words(gate_: str = "", **inputs: Value) -> Any:
-    return opening_of(NAMED % gate_, **inputs)
+def open_gate(keys: str = "", **inputs: Value) -> Any:
+    return opening_of(GATED_STEP % keys, **inputs)
 
 
 # -- opening ------------------------------------------------------------------------------------------------
 
 
 def test_a_gate_without_a_condition_always_opens() -> None:
-    assert words().notes == ()
+    assert open_gate().notes == ()
 
 
 def test_a_gate_whose_condition_is_false_does_not_open() -> None:
-    journey = RunInMemory.of(NAMED % 'when: "{{ inputs.amount > 100 }}"', amount=5)
-    journey.proceed()
-    assert "gate.passed" in journey.kinds()
-    assert journey.last is not None
-    assert journey.last.opening is None
+    run = RunInMemory.of(GATED_STEP % 'when: "{{ inputs.amount > 100 }}"', amount=5)
+    run.proceed()
+    assert "gate.passed" in run.kinds()
+    assert run.last is not None
+    assert run.last.opening is None
 
 
 @pytest.mark.parametrize(
     "when", ["{{ inputs.amount > 100 }}", "{{ inputs.any.missing }}", "{{ inputs.any }}", "{{ inputs.any | first }}"]
 )
 def test_a_condition_that_cannot_be_evaluated_opens_the_gate_and_shows_why(when: str) -> None:
-    opening = words(f'when: "{when}"', amount=None, any=[1])
+    opening = open_gate(f'when: "{when}"', amount=None, any=[1])
     assert len(opening.notes) == 1
     assert opening.notes[0].startswith("Whether this needs approval could not be found out: ")
 
 
-def test_a_request_holds_what_the_gate_says_evaluated_once() -> None:
-    opening = words(
+def test_a_request_has_the_evaluated_texts_of_its_gate() -> None:
+    opening = open_gate(
         'title: "Take {{ inputs.amount }}?", reason: "over {{ inputs.amount }}", '
         'confirm: "Sure about {{ inputs.amount }}?", '
         'show: [{label: Sum, value: "{{ inputs.amount }}"}, {label: None, value: "{{ inputs.any }}"}], '
@@ -96,8 +96,10 @@ def test_a_request_holds_what_the_gate_says_evaluated_once() -> None:
 
 
 def test_a_text_that_cannot_be_rendered_is_replaced_by_a_note() -> None:
-    bad = '"{{ inputs.any.missing }}"'
-    opening = words(f"title: {bad}, reason: {bad}, confirm: {bad}, show: [{{label: Sum, value: {bad}}}]", any={})
+    missing = '"{{ inputs.any.missing }}"'
+    opening = open_gate(
+        f"title: {missing}, reason: {missing}, confirm: {missing}, show: [{{label: Sum, value: {missing}}}]", any={}
+    )
     assert (opening.title, opening.reason, opening.confirm, opening.show) == ("words", None, None, (("Sum", "–"),))
     assert [note.split(" of this request could not be written: ")[0] for note in opening.notes] == [
         "The title",
@@ -107,30 +109,30 @@ def test_a_text_that_cannot_be_rendered_is_replaced_by_a_note() -> None:
     ]
 
 
-@pytest.mark.parametrize("given_", ["", " ", "\n\n"])
-def test_a_title_that_comes_out_empty_is_the_label_of_the_step(given_: str) -> None:
-    assert words('title: "{{ inputs.any }}"', any=given_).title == "words"
+@pytest.mark.parametrize("value", ["", " ", "\n\n"])
+def test_a_title_that_comes_out_empty_is_the_label_of_the_step(value: str) -> None:
+    assert open_gate('title: "{{ inputs.any }}"', any=value).title == "words"
 
 
 def test_a_title_from_data_stays_one_line() -> None:
-    assert words('title: "Pay {{ inputs.any }}?"', any="5\nApproved by:\n Sam").title == "Pay 5 Approved by: Sam?"
+    assert open_gate('title: "Pay {{ inputs.any }}?"', any="5\nApproved by:\n Sam").title == "Pay 5 Approved by: Sam?"
 
 
 def test_long_texts_are_cut_with_an_ellipsis() -> None:
-    opening = words('title: "{{ inputs.any }}", reason: "{{ inputs.any }}"', any="x" * 4000)
+    opening = open_gate('title: "{{ inputs.any }}", reason: "{{ inputs.any }}"', any="x" * 4000)
     assert opening.title == "x" * 149 + "…"
     assert opening.reason == "x" * 2999 + "…"
 
 
-# -- approvers ------------------------------------------------------------------------------------------------
+# -- approvers ----------------------------------------------------------------------------------------------
 
 
-def test_a_gate_that_names_nobody_asks_the_owner() -> None:
-    assert words().references == (Reference("owner", "owner", "owner"),)
+def test_a_gate_without_approvers_asks_the_owner() -> None:
+    assert open_gate().references == (Reference("owner", "owner", "owner"),)
 
 
 def test_approvers_are_named_by_role_address_or_an_expression_that_gives_one_or_a_list() -> None:
-    opening = words(
+    opening = open_gate(
         'approvers: [owner, requester, "group:sales", lee@Example.com, "{{ inputs.any }}"]',
         any=["kim@example.com", "U012AB3CD"],
     )
@@ -160,9 +162,9 @@ def test_approvers_are_named_by_role_address_or_an_expression_that_gives_one_or_
         "{{ inputs.any | trim }}",
     ],
 )
-def test_a_word_that_comes_from_data_names_nobody_beyond_what_the_file_writes(word: str, entry: str) -> None:
-    opening = words(f'approvers: ["{entry}"]', any=word, amount=1)
-    assert {one.kind for one in opening.references} <= {"email"}
+def test_data_cannot_name_roles_or_groups(word: str, entry: str) -> None:
+    opening = open_gate(f'approvers: ["{entry}"]', any=word, amount=1)
+    assert {reference.kind for reference in opening.references} <= {"email"}
     assert opening.notes[0] == f'{entry} gave "{word}", but data can only name people by address.'
 
 
@@ -178,90 +180,90 @@ def test_a_word_that_comes_from_data_names_nobody_beyond_what_the_file_writes(wo
     ],
 )
 def test_a_word_that_the_file_writes_in_an_expression_counts(entry: str, kinds: list[str]) -> None:
-    opening = words(f'approvers: ["{entry}"]', amount=500)
-    assert [one.kind for one in opening.references] == kinds
+    opening = open_gate(f'approvers: ["{entry}"]', amount=500)
+    assert [reference.kind for reference in opening.references] == kinds
     assert opening.notes == ()
 
 
 @given(st.one_of(st.text(), st.sampled_from(["owner", "requester", "group:sales", "role:boss", " owner", "Owner"])))
-def test_data_never_names_anybody_but_by_an_address(text: str) -> None:
-    opening = words('approvers: ["{{ inputs.any }}"]', any=text)
-    assert {one.kind for one in opening.references} <= {"email", "slack"}
+def test_data_names_people_only_by_address(text: str) -> None:
+    opening = open_gate('approvers: ["{{ inputs.any }}"]', any=text)
+    assert {reference.kind for reference in opening.references} <= {"email", "slack"}
 
 
 def test_the_requester_may_be_named_by_data_where_the_file_says_so() -> None:
-    for more, entry in (("exclude: [], ", "{{ inputs.any }}"), ("", "{{ [run.requester, inputs.any] }}")):
-        opening = words(f'{more}approvers: ["{entry}"]', any="kim@example.com")
-        assert {one.not_requester for one in opening.references} == {False}
+    for keys, entry in (("exclude: [], ", "{{ inputs.any }}"), ("", "{{ [run.requester, inputs.any] }}")):
+        opening = open_gate(f'{keys}approvers: ["{entry}"]', any="kim@example.com")
+        assert {reference.not_requester for reference in opening.references} == {False}
 
 
 def test_an_address_may_be_put_together_of_data() -> None:
-    opening = words('approvers: ["{{ inputs.any }}@example.com"]', any="kim")
-    assert [one.value for one in opening.references] == ["kim@example.com"]
+    opening = open_gate('approvers: ["{{ inputs.any }}@example.com"]', any="kim")
+    assert [reference.value for reference in opening.references] == ["kim@example.com"]
 
 
-def test_inputs_that_name_an_approver_are_told_also_where_a_step_passed_them_on() -> None:
-    journey = RunInMemory.of(
+def test_a_note_names_the_input_that_named_an_approver_even_through_a_step() -> None:
+    run = RunInMemory.of(
         "- {id: pick, uses: set, with: {to: {who: '{{ inputs.any }}'}, other: x}}\n"
         "- {id: words, uses: set, with: {}, gate: {approvers: ['{{ steps.pick.to.who }}']}}",
         any="kim@example.com",
     )
-    journey.proceed()
-    assert journey.opening.notes == ("The person who started this run named the approver, in the input any.",)
+    run.proceed()
+    assert run.opening.notes == ("The person who started this run named the approver, in the input any.",)
 
 
 @pytest.mark.parametrize(
-    "junk", [None, 7, True, "", "nobody", "role:sales", "group:", "a@b@c", "<@nobody>", {"email": "lee@example.com"}]
+    "value", [None, 7, True, "", "nobody", "role:sales", "group:", "a@b@c", "<@nobody>", {"email": "lee@example.com"}]
 )
-def test_an_approver_that_is_nobody_is_noted_and_asks_nobody(junk: Value) -> None:
-    opening = words('approvers: ["{{ inputs.any }}"]', any=[junk])
+def test_an_approver_that_names_no_person_is_noted_and_asks_no_person(value: Value) -> None:
+    opening = open_gate('approvers: ["{{ inputs.any }}"]', any=[value])
     assert opening.references == ()
     assert opening.notes == (
-        f"{{{{ inputs.any }}}} names {json_values.dumps(junk)}, which is nobody that can be asked.",
+        f"{{{{ inputs.any }}}} names {json_values.dumps(value)}, which is nobody that can be asked.",
     )
 
 
 def test_an_approver_that_cannot_be_evaluated_is_noted_and_the_others_are_asked() -> None:
-    opening = words('approvers: ["{{ inputs.any.boss }}", lee@example.com]', any={})
-    assert [one.value for one in opening.references] == ["lee@example.com"]
+    opening = open_gate('approvers: ["{{ inputs.any.boss }}", lee@example.com]', any={})
+    assert [reference.value for reference in opening.references] == ["lee@example.com"]
     assert opening.notes[0].startswith("An approver could not be found out: ")
 
 
 def test_any_amount_of_junk_makes_few_and_short_notes() -> None:
-    opening = words('approvers: ["{{ inputs.any }}"]', any=["x" * 5000, *range(5000)])
+    opening = open_gate('approvers: ["{{ inputs.any }}"]', any=["x" * 5000, *range(5000)])
     assert len(opening.notes) == MAX_NOTES + 1
     assert max(len(note) for note in opening.notes) <= 1000
     assert opening.notes[-1] == "There are 4,981 more notes like these."
 
 
-# -- what can be edited -------------------------------------------------------------------------------------
+# -- editable fields ----------------------------------------------------------------------------------------
 
 
-def paths(opening: Any) -> list[str]:
-    return [json_values.show_path(one.path) for one in opening.editable]
+def editable_paths(opening: Any) -> list[str]:
+    return [json_values.show_path(editable.path) for editable in opening.editable]
 
 
-def test_content_is_editable_and_addresses_are_not_unless_the_gate_says_so() -> None:
-    assert paths(opening_of(SEND)) == ["text"]
+def test_without_edit_in_the_gate_content_is_editable_and_addresses_are_not() -> None:
+    assert editable_paths(opening_of(SEND)) == ["text"]
 
 
-def test_what_touches_a_secret_is_never_editable_and_shown_by_name_only() -> None:
+def test_a_value_with_a_secret_is_never_editable_and_shows_only_its_name() -> None:
     opening = opening_of(SEND)
     assert opening.content.secrets == {("headers", "token"): ("Bearer ", SecretName("BANK"))}
-    shown = opening.content.shown()
-    assert shown["headers"] == {"token": "Bearer " + SECRET_SHOWN.replace("{name}", "BANK")}
+    shown_content = opening.content.shown()
+    assert shown_content["headers"] == {"token": "Bearer " + SECRET_SHOWN.replace("{name}", "BANK")}
     assert json_values.look(dict(opening.content.value), ("headers", "token")) == ""
     step = RunInMemory.of(SEND).workflow.steps[0]
     assert step.gate is not None
     for name in ("headers", "headers.token"):
-        widened = replace_fields(step.gate, edit={name: None, "text": None})
-        again = requests.open_request(
-            gate=widened, step=step, subject=opening.subject, content=opening.content, scope={}, why=True
+        gate = replace_fields(step.gate, edit={name: None, "text": None})
+        second_opening = requests.open_request(
+            gate=gate, step=step, subject=opening.subject, content=opening.content, scope={}, why=True
         )
-        assert paths(again) == ["text"]
+        assert editable_paths(second_opening) == ["text"]
 
 
-def test_a_field_that_is_not_there_this_time_is_noted() -> None:
+def test_an_editable_field_that_is_missing_from_the_content_is_noted() -> None:
     opening = opening_of(
         """
         - id: send
@@ -271,31 +273,31 @@ def test_a_field_that_is_not_there_this_time_is_noted() -> None:
         """,
         any={"items": ["a"]},
     )
-    assert paths(opening) == ["details.items.0"]
+    assert editable_paths(opening) == ["details.items.0"]
     assert opening.notes == ("details.items.1 was to be editable, but is not there this time.",)
 
 
 def test_a_name_with_a_dot_in_it_is_that_name_and_not_a_path() -> None:
     opening = opening_of('- {id: words, uses: set, with: {"a.b": one, a: {b: two}}, gate: {}}')
-    assert [one.path for one in opening.editable] == [("a.b",), ("a",)]
+    assert [editable.path for editable in opening.editable] == [("a.b",), ("a",)]
     ruling = decide(request_of(opening), edits={"a.b": "three"})
     assert ruling.approved.value == {"a.b": "three", "a": {"b": "two"}}
 
 
 def test_after_a_step_all_of_its_output_is_editable_by_default() -> None:
-    journey = RunInMemory.of("- {id: words, uses: set, with: {one: 1, two: [2]}, gate: {at: after}}")
-    journey.proceed()
-    assert journey.opening.subject.at is ReviewPoint.AFTER
-    assert paths(journey.opening) == ["one", "two"]
+    run = RunInMemory.of("- {id: words, uses: set, with: {one: 1, two: [2]}, gate: {at: after}}")
+    run.proceed()
+    assert run.opening.subject.at is ReviewPoint.AFTER
+    assert editable_paths(run.opening) == ["one", "two"]
 
 
 # -- the digest ---------------------------------------------------------------------------------------------
 
 
 def test_the_digest_covers_subject_and_content() -> None:
-    opening = words()
+    opening = open_gate()
     subject, content = opening.subject, opening.content
-    others = [
+    other_subjects = [
         replace_fields(subject, workflow="other"),
         replace_fields(subject, hash="0"),
         replace_fields(subject, run="r2"),
@@ -304,13 +306,13 @@ def test_the_digest_covers_subject_and_content() -> None:
         replace_fields(subject, uses="call"),
         replace_fields(subject, at=ReviewPoint.AFTER),
     ]
-    contents = [Params({"text": "Draft"}), Params({"text": ""}, {("text",): (SecretName("A"),)})]
-    digests = {one.digest(content) for one in others} | {subject.digest(one) for one in contents}
-    assert len(digests | {opening.digest}) == len(others) + len(contents) + 1
+    other_contents = [Params({"text": "Draft"}), Params({"text": ""}, {("text",): (SecretName("A"),)})]
+    digests = {other.digest(content) for other in other_subjects} | {subject.digest(other) for other in other_contents}
+    assert len(digests | {opening.digest}) == len(other_subjects) + len(other_contents) + 1
 
 
-def test_content_that_is_not_what_was_approved_is_refused() -> None:
-    opening = words()
+def test_content_that_differs_from_the_approved_content_is_refused() -> None:
+    opening = open_gate()
     opening.subject.check(opening.content, opening.digest)
     with pytest.raises(Tampered, match="not what was approved"):
         opening.subject.check(Params({"text": "other"}), opening.digest)
@@ -322,7 +324,7 @@ NUMBERS = st.one_of(st.integers(), st.decimals(allow_nan=False, allow_infinity=F
 @example(Decimal("-0"))
 @given(NUMBERS)
 def test_a_number_keeps_its_digest_through_the_store(number: int | Decimal) -> None:
-    """-0 included: what is stored and read again is still what was approved."""
+    """Every number, also -0, has the approved digest after it is stored and read again."""
     try:
         value = json_values.clean(number)
     except InvalidValue:
@@ -330,11 +332,11 @@ def test_a_number_keeps_its_digest_through_the_store(number: int | Decimal) -> N
     assert json_values.digest(json_values.loads(json_values.dumps(value))) == json_values.digest(value)
 
 
-# -- who may decide, and when -------------------------------------------------------------------------------
+# -- decisions ----------------------------------------------------------------------------------------------
 
 
-def test_an_approval_without_edits_approves_what_was_shown() -> None:
-    request = request_of(words())
+def test_an_approval_without_edits_approves_the_shown_content() -> None:
+    request = request_of(open_gate())
     assert decide(request, reason="  fine ") == Ruling(
         state=RequestState.APPROVED,
         approver=request.approvers[0],
@@ -345,58 +347,58 @@ def test_an_approval_without_edits_approves_what_was_shown() -> None:
 
 
 def test_a_rejection_takes_a_reason_and_no_edits() -> None:
-    request = request_of(words())
+    request = request_of(open_gate())
     ruling = decide(request, verdict=Verdict.REJECT, reason="no", edits={"text": "other", "nonsense": 1})
     assert ruling == Ruling(state=RequestState.REJECTED, approver=request.approvers[0], reason="no")
 
 
-def test_whoever_is_known_by_an_account_only_is_no_number() -> None:
-    refusal = decide(request_of(words()), person=None, actor=Address("slack", "U0225G7YX4C"))
+def test_a_refusal_does_not_show_the_id_of_an_account() -> None:
+    refusal = decide(request_of(open_gate()), person=None, actor=Address("slack", "U0225G7YX4C"))
     assert isinstance(refusal, NotAnApprover)
     assert refusals.sentence(refusal) == "You are not an approver of this request; it waits for Lee, kim@example.com."
 
 
-@pytest.mark.parametrize(("person", "who"), [(EVE, "Eve"), (None, "lee@example.com")])
-def test_who_is_not_an_approver_is_told_who_is(person: Any, who: str) -> None:
-    refusal = decide(request_of(words()), person=person)
-    assert refusal == NotAnApprover(who=who, approvers=("Lee", "kim@example.com"))
+@pytest.mark.parametrize(("person", "name"), [(EVE, "Eve"), (None, "lee@example.com")])
+def test_a_refusal_names_the_approvers_to_other_people(person: Any, name: str) -> None:
+    refusal = decide(request_of(open_gate()), person=person)
+    assert refusal == NotAnApprover(who=name, approvers=("Lee", "kim@example.com"))
 
 
 def test_a_stranger_learns_nothing_of_the_state() -> None:
     assert isinstance(
-        decide(request_of(words(), state=RequestState.CANCELLED, closed_at=START), person=EVE), NotAnApprover
+        decide(request_of(open_gate(), state=RequestState.CANCELLED, closed_at=START), person=EVE), NotAnApprover
     )
 
 
 @pytest.mark.parametrize("state", [RequestState.APPROVED, RequestState.REJECTED])
 def test_a_decided_request_says_by_whom_and_whether_it_was_you(state: RequestState) -> None:
-    request = request_of(words(), state=state, closed_at=START, closed_by=LEE)
+    request = request_of(open_gate(), state=state, closed_at=START, closed_by=LEE)
     assert decide(request) == AlreadyDecided(state=state, by=LEE, at=START, by_you=True)
     assert decide(request, person=KIM) == AlreadyDecided(state=state, by=LEE, at=START)
     assert "by you at" in refusals.sentence(decide(request))
 
 
-def test_a_request_rejected_by_the_clock_was_not_decided_by_you() -> None:
-    refusal = decide(request_of(words(), state=RequestState.REJECTED, closed_at=START))
+def test_a_request_that_was_rejected_at_its_expiry_was_decided_by_no_person() -> None:
+    refusal = decide(request_of(open_gate(), state=RequestState.REJECTED, closed_at=START))
     assert refusal == AlreadyDecided(state=RequestState.REJECTED, by=None, at=START)
     assert "expired without a decision and was rejected automatically at" in refusals.sentence(refusal)
 
 
-def test_an_expired_or_withdrawn_request_says_since_when() -> None:
-    assert decide(request_of(words(), state=RequestState.EXPIRED, closed_at=START)) == Expired(at=START)
-    assert decide(request_of(words(), state=RequestState.CANCELLED, closed_at=START)) == Cancelled(at=START)
+def test_an_expired_or_cancelled_request_says_since_when() -> None:
+    assert decide(request_of(open_gate(), state=RequestState.EXPIRED, closed_at=START)) == Expired(at=START)
+    assert decide(request_of(open_gate(), state=RequestState.CANCELLED, closed_at=START)) == Cancelled(at=START)
 
 
 def test_a_decision_is_taken_until_just_before_the_expiry_and_refused_exactly_at_it() -> None:
-    request = request_of(words(), expires_at=START + SECOND)
+    request = request_of(open_gate(), expires_at=START + SECOND)
     assert isinstance(decide(request, now=START), Ruling)
     assert decide(request, now=START + SECOND) == Expired(at=START + SECOND)
     assert decide(request, now=START + SECOND, verdict=Verdict.REJECT, reason="x") == Expired(at=START + SECOND)
 
 
 @pytest.mark.parametrize("changes", [{"content_version": 2}, {"digest": "0" * 64}, {"content_version": 0}])
-def test_who_saw_other_content_is_asked_to_look_again(changes: dict[str, Any]) -> None:
-    assert decide(request_of(words()), **changes) == Changed(content_version=1)
+def test_a_decision_on_other_content_is_refused_with_the_current_version(changes: dict[str, Any]) -> None:
+    assert decide(request_of(open_gate()), **changes) == Changed(content_version=1)
 
 
 @pytest.mark.parametrize(
@@ -413,7 +415,7 @@ def test_who_saw_other_content_is_asked_to_look_again(changes: dict[str, Any]) -
 def test_a_reason_is_asked_for_where_the_gate_says_so(
     rule: str, verdict: Verdict, missing: bool, reason: str | None
 ) -> None:
-    answer = decide(request_of(words(f"reason_required: {rule}")), verdict=verdict, reason=reason)
+    answer = decide(request_of(open_gate(f"reason_required: {rule}")), verdict=verdict, reason=reason)
     if missing:
         assert answer == ReasonMissing(verdict=verdict)
     else:
@@ -421,12 +423,12 @@ def test_a_reason_is_asked_for_where_the_gate_says_so(
 
 
 def test_a_reason_is_cut_and_can_always_be_stored() -> None:
-    ruling = decide(request_of(words()), reason="\ud800" + "x" * 4000)
+    ruling = decide(request_of(open_gate()), reason="\ud800" + "x" * 4000)
     assert ruling.reason == "\ufffd" + "x" * 2998 + "…"
 
 
-def test_content_that_was_changed_behind_the_approvers_back_is_never_ruled_on() -> None:
-    request = replace_fields(request_of(words()), content=Params({"text": "tampered"}))
+def test_tampered_content_is_never_approved() -> None:
+    request = replace_fields(request_of(open_gate()), content=Params({"text": "tampered"}))
     for edits in ({}, {"text": "edited"}):
         with pytest.raises(Tampered):
             decide(request, edits=edits)
@@ -435,7 +437,7 @@ def test_content_that_was_changed_behind_the_approvers_back_is_never_ruled_on() 
 
 # -- edits --------------------------------------------------------------------------------------------------
 
-TYPED: list[tuple[str, Value, Value, Value]] = [
+EDITS_BY_TYPE: list[tuple[str, Value, Value, Value]] = [
     ("text", "draft", "better", "better"),
     ("text", "draft", "", ""),
     ("long_text", "draft", "one\ntwo", "one\ntwo"),
@@ -454,8 +456,8 @@ TYPED: list[tuple[str, Value, Value, Value]] = [
 ]
 
 
-@pytest.mark.parametrize(("field", "before", "raw", "after"), TYPED)
-def test_an_edit_of_every_type_takes_the_normal_form_and_keeps_what_stood_before(
+@pytest.mark.parametrize(("field", "before", "raw", "after"), EDITS_BY_TYPE)
+def test_an_edit_of_every_type_has_the_normal_form_and_the_value_before(
     field: str, before: Value, raw: Value, after: Value
 ) -> None:
     if raw == "":
@@ -489,7 +491,7 @@ def test_an_edit_reaches_into_lists_and_mappings() -> None:
     assert [edit.label for edit in ruling.edits] == ["First", "details.items.1.count"]
 
 
-def test_what_comes_back_as_it_was_is_no_edit() -> None:
+def test_an_unchanged_value_is_no_edit() -> None:
     request = request_of(opening_of(DEEP))
     ruling = decide(request, edits={"text": "hello", "details.items.1.count": 2})
     assert (ruling.edits, ruling.approved_digest) == ((), request.digest)
@@ -523,39 +525,39 @@ def test_every_wrong_edit_is_named_and_none_is_applied() -> None:
 
 
 def test_a_request_with_nothing_to_edit_says_so() -> None:
-    refusal = decide(request_of(words("edit: []")), edits={"text": "x"})
+    refusal = decide(request_of(open_gate("edit: []")), edits={"text": "x"})
     assert refusal == InvalidEdits(errors={"text": "nothing of this request can be edited."})
 
 
 def test_a_value_that_cannot_be_carried_is_an_invalid_edit() -> None:
-    assert decide(request_of(words()), edits={"text": object()}).errors.keys() == {"text"}
+    assert decide(request_of(open_gate()), edits={"text": object()}).errors.keys() == {"text"}
 
 
-def test_an_edit_that_the_step_would_not_take_is_refused_with_its_place() -> None:
+def test_an_edit_that_the_parameters_of_the_step_refuse_is_refused_at_its_field() -> None:
     step = "- {id: send, uses: call, with: {to: bank, text: hello}, gate: {edit: {text: json, to: json}}}"
     refusal = decide(request_of(opening_of(step)), edits={"text": 7})
     assert refusal == InvalidEdits(errors={"text": "This must be text, not the number 7."})
 
 
-def test_an_edit_that_takes_what_the_step_needs_is_told_in_our_words() -> None:
+def test_an_edit_of_the_wrong_kind_is_refused_in_plain_words() -> None:
     step = "- {id: send, uses: call, with: {to: bank, text: hello}, gate: {edit: {text: json, to: json}}}"
     refusal = decide(request_of(opening_of(step)), edits={"text": {"a": 1}})
     assert refusal == InvalidEdits(errors={"text": "This must be text, not a mapping."})
 
 
-def test_an_edit_of_an_output_is_not_held_against_the_parameters() -> None:
-    journey = RunInMemory.of("- {id: words, uses: set, with: {to: 1}, gate: {at: after}}")
-    journey.proceed()
-    assert decide(request_of(journey.opening), edits={"to": 2}).approved.value == {"to": 2}
+def test_an_edit_of_an_output_is_not_checked_by_the_parameters() -> None:
+    run = RunInMemory.of("- {id: words, uses: set, with: {to: 1}, gate: {at: after}}")
+    run.proceed()
+    assert decide(request_of(run.opening), edits={"to": 2}).approved.value == {"to": 2}
 
 
 @pytest.mark.parametrize("outer", [{}, {"b": 3}, 7])
 @pytest.mark.parametrize("inner_first", [True, False])
 def test_an_edit_inside_of_another_edit_is_refused(outer: Value, inner_first: bool) -> None:
     request = request_of(opening_of("- {id: words, uses: set, with: {a: {b: 1}}, gate: {}}"))
-    inside = requests.Editable(("a", "b"), infer(1))
+    inner = requests.Editable(("a", "b"), infer(1))
     edits = {"a.b": 2, "a": outer} if inner_first else {"a": outer, "a.b": 2}
-    refusal = decide(replace_fields(request, editable=(*request.editable, inside)), edits=edits)
+    refusal = decide(replace_fields(request, editable=(*request.editable, inner)), edits=edits)
     assert refusal == InvalidEdits(errors={"a.b": "this lies inside a, which was edited too; edit one of them."})
 
 

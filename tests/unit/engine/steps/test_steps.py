@@ -1,4 +1,4 @@
-"""The steps that compute, and the registry of kinds."""
+"""The steps `set`, `wait` and `message`, and the registry of step types."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,19 +24,19 @@ CONTEXT = StepContext(run="r1", step="s", visit=1, attempt=1, idempotency_key="r
 # -- set ----------------------------------------------------------------------------------------------------
 
 
-def test_set_gives_back_what_it_was_given() -> None:
-    given: dict[str, Value] = {"amount": Decimal("1.50"), "model_config": "x", "json": [1, None], "class": {"a": True}}
+def test_set_returns_its_parameters() -> None:
+    params: dict[str, Value] = {"amount": Decimal("1.50"), "model_config": "x", "json": [1, None], "class": {"a": True}}
     step = SetStep()
-    assert step.produce(given) == given
-    assert step.outputs(given) == frozenset(given)
-    assert step.content(given) == dict.fromkeys(given)
-    assert step.idempotent(given)
+    assert step.produce(params) == params
+    assert step.outputs(params) == frozenset(params)
+    assert step.content(params) == dict.fromkeys(params)
+    assert step.idempotent(params)
     assert step.nature is Nature.INLINE
 
 
 async def test_set_runs_to_the_same_output_as_it_produces() -> None:
-    given = {"amount": Decimal("1.50"), "self": "x", "copy": 3}
-    assert await SetStep().run(SetStep.Params.model_validate(given), CONTEXT) == given  # type: ignore[arg-type]
+    params = {"amount": Decimal("1.50"), "self": "x", "copy": 3}
+    assert await SetStep().run(SetStep.Params.model_validate(params), CONTEXT) == params  # type: ignore[arg-type]
 
 
 # -- wait ---------------------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ _TIME = "until: This must be a time, like 2026-03-01T09:00+01:00, or a date, lik
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("params", "sentence"),
     [
         ({"until": "2027-03-03"}, "until: '2027-03-03' is more than 366 days away; write an earlier time."),
         ({"for": "367d"}, "for: A run may sleep for at most 366 days."),
@@ -80,14 +80,14 @@ _TIME = "until: This must be a time, like 2026-03-01T09:00+01:00, or a date, lik
         ({}, "A wait needs exactly one of 'for' and 'until'."),
     ],
 )
-def test_wait_refuses_at_run_time_what_it_cannot_sleep_and_says_so(given: dict[str, Value], told: str) -> None:
+def test_wait_refuses_invalid_parameters_at_run_time_with_a_sentence(params: dict[str, Value], sentence: str) -> None:
     with pytest.raises(InvalidValue) as caught:
-        WaitStep().wakes_at(given, NOW)
-    assert str(caught.value) == told
+        WaitStep().wakes_at(params, NOW)
+    assert str(caught.value) == sentence
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("params", "message"),
     [
         ({}, "exactly one of 'for' and 'until'"),
         ({"for": "1h", "until": "2026-03-02"}, "exactly one of 'for' and 'until'"),
@@ -100,9 +100,9 @@ def test_wait_refuses_at_run_time_what_it_cannot_sleep_and_says_so(given: dict[s
         ({"until": "0001-01-01T00:00+14:00"}, "is not a time"),
     ],
 )
-def test_wait_refuses_parameters_with_a_sentence(given: dict[str, str], message: str) -> None:
+def test_wait_refuses_parameters_with_a_sentence(params: dict[str, str], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        WaitStep.Params.model_validate(given)
+        WaitStep.Params.model_validate(params)
 
 
 async def test_wait_has_no_output() -> None:
@@ -116,7 +116,7 @@ async def test_wait_has_no_output() -> None:
 
 # -- registry -----------------------------------------------------------------------------------------------
 
-GOOD = """
+MODULE_SOURCE = """
 from pydantic import BaseModel
 from engine.errors import StepError
 from engine.ports import StepType
@@ -174,8 +174,8 @@ class Picky(Shout):
 """
 
 
-class Sent:
-    """A sender and a mailer that only remember the addresses that they were asked to send to."""
+class RecordingSender:
+    """A sender for Slack and email that records the addresses."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -185,25 +185,25 @@ class Sent:
         return {"to": to}
 
 
-def install(folder: Path, points: str, *, name: str = "acme-steps") -> None:
-    """A distribution as pip leaves it behind: metadata, entry points, and a module of its own."""
+def install_distribution(folder: Path, entry_points: str, *, name: str = "acme-steps") -> None:
+    """Write a distribution as pip installs it: metadata, entry points, and a module."""
     module = f"{name.replace('-', '_')}_{folder.name.replace('-', '_')}"
-    (folder / f"{module}.py").write_text(GOOD)
+    (folder / f"{module}.py").write_text(MODULE_SOURCE)
     info = folder / f"{name.replace('-', '_')}-1.2.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-    (info / "entry_points.txt").write_text("[signoff.steps]\n" + points.replace("MODULE", module) + "\n")
+    (info / "entry_points.txt").write_text("[signoff.steps]\n" + entry_points.replace("MODULE", module) + "\n")
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def site_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
-@pytest.mark.parametrize("what", ["Shout", "ready"])
-async def test_a_step_type_of_another_distribution_is_found(site: Path, what: str) -> None:
-    install(site, f"shout = MODULE:{what}")
+@pytest.mark.parametrize("attribute", ["Shout", "ready"])
+async def test_a_step_type_of_another_distribution_is_found(site_packages: Path, attribute: str) -> None:
+    install_distribution(site_packages, f"shout = MODULE:{attribute}")
     kind = registry.all_step_types()["shout"]
     params = kind.Params.model_validate({"text": "hey"})
     assert await kind.run(params, CONTEXT) == {"text": "HEY"}
@@ -214,15 +214,15 @@ def test_without_plugins_there_are_the_builtin_kinds() -> None:
     assert registry.discover(group="signoff.steps.of-nobody") == {}
 
 
-async def test_each_step_type_takes_what_it_needs_of_the_services() -> None:
-    sent = Sent()
+async def test_each_step_type_uses_the_services_that_it_needs() -> None:
+    sender = RecordingSender()
 
     async def resolve(host: str, port: int) -> list[str]:
-        sent.calls.append(f"look up {host}:{port}")
+        sender.calls.append(f"look up {host}:{port}")
         return ["10.0.0.1"]
 
     kinds = registry.all_step_types(
-        StepServices(http_allow=("here.example",), resolve=resolve, sender=sent, mailer=sent)
+        StepServices(http_allow=("here.example",), resolve=resolve, sender=sender, mailer=sender)
     )
     message, email, http = (kinds[name] for name in ("message", "email", "http"))
     await message.run(message.Params.model_validate({"to": "#a", "text": "b"}), CONTEXT)
@@ -231,23 +231,23 @@ async def test_each_step_type_takes_what_it_needs_of_the_services() -> None:
         await http.run(http.Params.model_validate({"url": "https://away.example"}), CONTEXT)
     with pytest.raises(StepError, match="https"):
         await http.run(http.Params.model_validate({"url": "http://away.example"}), CONTEXT)
-    assert sent.calls == ["#a", "a@example.com", "look up away.example:443"]
+    assert sender.calls == ["#a", "a@example.com", "look up away.example:443"]
 
 
-async def test_a_step_type_of_another_distribution_takes_what_it_needs_of_the_services(site: Path) -> None:
-    install(site, "tell = MODULE:Tell")
-    sent = Sent()
-    services = StepServices(sender=sent, secrets=EnvironmentSecrets({"SIGNOFF_SECRET_TO": "#ops"}))
+async def test_a_step_type_of_another_distribution_uses_the_services_that_it_needs(site_packages: Path) -> None:
+    install_distribution(site_packages, "tell = MODULE:Tell")
+    sender = RecordingSender()
+    services = StepServices(sender=sender, secrets=EnvironmentSecrets({"SIGNOFF_SECRET_TO": "#ops"}))
     kind = registry.all_step_types(services)["tell"]
     await kind.run(kind.Params.model_validate({"text": "hey"}), CONTEXT)
-    assert sent.calls == ["#ops"]
+    assert sender.calls == ["#ops"]
     unbound = registry.all_step_types()["tell"]
     with pytest.raises(StepError, match="nothing to tell with"):
         await unbound.run(kind.Params.model_validate({"text": "hey"}), CONTEXT)
 
 
 @pytest.mark.parametrize(
-    ("what", "message"),
+    ("attribute", "message"),
     [
         ("Missing", "cannot be loaded"),
         ("Abstract", "cannot be loaded"),
@@ -258,23 +258,23 @@ async def test_a_step_type_of_another_distribution_takes_what_it_needs_of_the_se
         ("Clash", "a name of Signoff's own"),
     ],
 )
-def test_a_step_type_that_cannot_be_used_is_refused_by_name(site: Path, what: str, message: str) -> None:
-    install(site, f"thing = MODULE:{what}")
+def test_a_step_type_that_cannot_be_used_is_refused_by_name(site_packages: Path, attribute: str, message: str) -> None:
+    install_distribution(site_packages, f"thing = MODULE:{attribute}")
     with pytest.raises(PluginError, match=message) as caught:
         registry.discover()
     assert "acme-steps 1.2" in str(caught.value)
-    assert f"thing = acme_steps_{site.name.replace('-', '_')}:{what}" in str(caught.value)
+    assert f"thing = acme_steps_{site_packages.name.replace('-', '_')}:{attribute}" in str(caught.value)
 
 
-def test_a_module_that_is_not_there_is_refused_by_name(site: Path) -> None:
-    install(site, "thing = no_such_module_at_all:Thing")
+def test_a_missing_module_is_refused_by_name(site_packages: Path) -> None:
+    install_distribution(site_packages, "thing = no_such_module_at_all:Thing")
     with pytest.raises(PluginError, match=r"acme-steps 1\.2 cannot be loaded \(ModuleNotFoundError"):
         registry.discover()
 
 
-def test_two_distributions_with_the_same_step_name_are_refused(site: Path) -> None:
-    install(site, "first = MODULE:Shout")
-    install(site, "second = MODULE:Twin", name="other-steps")
+def test_two_distributions_with_the_same_step_name_are_refused(site_packages: Path) -> None:
+    install_distribution(site_packages, "first = MODULE:Shout")
+    install_distribution(site_packages, "second = MODULE:Twin", name="other-steps")
     with pytest.raises(PluginError, match=r"calls itself 'shout', as first = .* of acme-steps 1\.2 does; rename or"):
         registry.discover()
 

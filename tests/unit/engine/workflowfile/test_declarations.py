@@ -1,4 +1,4 @@
-"""A value that comes from an input is edited as the input is filled in, wherever it stands and on every surface."""
+"""A value that comes from an input is edited by the declaration of the input, in every place and on every surface."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.copies import replace_fields
 from tests.support.fakes import START
 from tests.support.run_in_memory import KINDS, request_of
 
-ALL: Final = KINDS | {"form": FormStep()}
+STEP_KINDS: Final = KINDS | {"form": FormStep()}
 INPUTS: Final[dict[str, object]] = {
     "amount": {"type": "money", "currency": "EUR", "min": 1, "max": 500, "label": "Amount"},
     "size": {"type": "choice", "options": ["small", "large"]},
@@ -41,7 +41,7 @@ INPUTS: Final[dict[str, object]] = {
     "later": {"type": "date", "required": False},
     "args": {"type": "json", "label": "Arguments"},
 }
-GIVEN: Final[dict[str, Value]] = {
+INPUT_VALUES: Final[dict[str, Value]] = {
     "amount": {"amount": "400", "currency": "EUR"},
     "size": "small",
     "due": "2026-02-01",
@@ -61,17 +61,17 @@ def load(*steps: Value, registered: bool = False, inputs: Any = None) -> Workflo
         "inputs": json_values.clean(INPUTS if inputs is None else inputs),
         "steps": [*steps],
     }
-    return workflowfile.load(json_values.dumps(source).encode(), kinds=ALL, registered=registered)
+    return workflowfile.load(json_values.dumps(source).encode(), kinds=STEP_KINDS, registered=registered)
 
 
-def opening_of(*steps: Value, given_inputs: dict[str, Value] | None = None, inputs: Any = None) -> Opening:
+def opening_of(*steps: Value, input_values: dict[str, Value] | None = None, inputs: Any = None) -> Opening:
     """Return the opening of the last step. Forms before it are approved with these values."""
     workflow = load(*steps, inputs=inputs)
     state = RunState(
         id="r1",
         status=RunStatus.RUNNING,
         cursor=0,
-        inputs=given_inputs or GIVEN,
+        inputs=input_values or INPUT_VALUES,
         requester="Ann",
         started_at=START,
     )
@@ -94,11 +94,11 @@ def step(params: dict[str, Value], **keys: Value) -> Value:
 
 def decide(opening: Opening, **edits: Value) -> Any:
     return requests.apply_edits(
-        request_of(opening), {key.replace("__", "."): value for key, value in edits.items()}, kind=ALL["set"]
+        request_of(opening), {key.replace("__", "."): value for key, value in edits.items()}, kind=STEP_KINDS["set"]
     )
 
 
-def wrong(opening: Opening, **edits: Value) -> dict[str, str]:
+def edit_errors(opening: Opening, **edits: Value) -> dict[str, str]:
     result = decide(opening, **edits)
     assert isinstance(result, InvalidEdits)
     return dict(result.errors)
@@ -111,7 +111,7 @@ FORM: Final[Value] = {
     "fields": {"n": json_values.clean(INPUTS["n"]), "mail": json_values.clean(INPUTS["mail"])},
 }
 SAVED: Final[Value] = {"id": "saved", "uses": "set", "with": {"x": "{{ inputs.n }}", "all": ["{{ inputs.n }}", "b"]}}
-AGAIN: Final[Value] = {"id": "again", "uses": "set", "with": {"deep": {"er": "{{ steps.saved.x }}"}}}
+COPIED: Final[Value] = {"id": "again", "uses": "set", "with": {"deep": {"er": "{{ steps.saved.x }}"}}}
 PLACES: Final[list[tuple[str, list[Value], Value, str]]] = [
     ("at the top", [], "{{ inputs.n }}", "x"),
     ("with other blanks", [], "{{inputs.n}} ", "x"),
@@ -126,7 +126,7 @@ PLACES: Final[list[tuple[str, list[Value], Value, str]]] = [
     ("through set", [SAVED], "{{ steps.saved.x }}", "x"),
     ("through a list of set", [SAVED], "{{ steps.saved.all[0] }}", "x"),
     ("with the output of set", [SAVED], "{{ steps.saved }}", "x.x"),
-    ("through two steps", [SAVED, AGAIN], "{{ steps.again }}", "x.deep.er"),
+    ("through two steps", [SAVED, COPIED], "{{ steps.again }}", "x.deep.er"),
 ]
 
 
@@ -135,10 +135,10 @@ PLACES: Final[list[tuple[str, list[Value], Value, str]]] = [
 def test_a_value_keeps_the_declaration_of_its_input(steps: list[Value], value: Value, path: str, at: str) -> None:
     opening = opening_of(*steps, step({"x": value}, at=at))
     edits = {path.replace(".", "__"): Decimal(2_000_000)}
-    assert wrong(opening, **edits) == {path: "must be at most 9"}
-    assert wrong(opening, **{path.replace(".", "__"): "two"}) == {path: "must be a whole number"}
-    (place,) = [place for place in opening.editable if json_values.show_path(place.path) == path]
-    assert place.field.label == "Number"
+    assert edit_errors(opening, **edits) == {path: "must be at most 9"}
+    assert edit_errors(opening, **{path.replace(".", "__"): "two"}) == {path: "must be a whole number"}
+    (editable,) = [editable for editable in opening.editable if json_values.show_path(editable.path) == path]
+    assert editable.field.label == "Number"
     edited = decide(opening, **{path.replace(".", "__"): 4})
     assert [edit.after for edit in edited[0]] == [4]
 
@@ -164,7 +164,7 @@ def test_a_value_keeps_the_declaration_of_its_input(steps: list[Value], value: V
 )
 def test_a_wrong_edit_is_refused_with_the_sentence_of_the_form(name: str, edit: Value, sentence: str) -> None:
     opening = opening_of(step({name: f"{{{{ inputs.{name} }}}}"}))
-    assert wrong(opening, **{name: edit}) == {name: sentence}
+    assert edit_errors(opening, **{name: edit}) == {name: sentence}
     assert fields.validate_all({name: Field.model_validate(INPUTS[name])}, {name: edit})[1] == {name: sentence}
 
 
@@ -184,33 +184,33 @@ def test_a_wrong_edit_is_refused_with_the_sentence_of_the_form(name: str, edit: 
 )
 def test_a_part_of_an_input_keeps_its_part_of_the_declaration(value: str, edit: Value, sentence: str) -> None:
     opening = opening_of(step({"x": value}))
-    assert wrong(opening, x=edit) == {"x": sentence}
-    (place,) = opening.editable
-    assert fields.stored(json_values.loads(json_values.dumps(place.field.declaration))) == place.field
+    assert edit_errors(opening, x=edit) == {"x": sentence}
+    (editable,) = opening.editable
+    assert fields.stored(json_values.loads(json_values.dumps(editable.field.declaration))) == editable.field
 
 
 @pytest.mark.parametrize(("typed", "after"), [("12.50", "12.50"), ("12.50 EUR", "12.50")])
 def test_the_amount_alone_is_typed_like_money_and_stays_a_text(typed: str, after: str) -> None:
-    (place,) = opening_of(step({"x": "{{ inputs.amount.amount }}"})).editable
-    assert fields.from_text(place.field, typed) == after
+    (editable,) = opening_of(step({"x": "{{ inputs.amount.amount }}"})).editable
+    assert fields.from_text(editable.field, typed) == after
 
 
 def test_a_declaration_of_the_gate_keeps_the_label_of_the_input() -> None:
     opening = opening_of(step({"n": "{{ inputs.n }}"}, edit={"n": {"type": "integer", "max": 20}}))
-    assert wrong(opening, n=21) == {"n": "must be at most 20"}
-    (place,) = opening.editable
-    assert place.field.label == "Number"
+    assert edit_errors(opening, n=21) == {"n": "must be at most 20"}
+    (editable,) = opening.editable
+    assert editable.field.label == "Number"
 
 
 def test_a_declaration_of_a_gate_holds_for_the_output_of_set() -> None:
     first: Value = {**SAVED, "gate": {"when": False, "edit": {"all.1": {"type": "choice", "options": ["b", "c"]}}}}  # type: ignore[dict-item]
     opening = opening_of(first, step({"x": "{{ steps.saved.all }}"}))
-    assert wrong(opening, x__1="d", x__0=10) == {"x.1": "is not one of: b, c", "x.0": "must be at most 9"}
+    assert edit_errors(opening, x__1="d", x__0=10) == {"x.1": "is not one of: b, c", "x.0": "must be at most 9"}
 
 
-def test_json_stays_json_whatever_it_holds() -> None:
+def test_json_stays_json_with_any_value() -> None:
     for current in ("some text", True, 12, None):
-        opening = opening_of(step({"args": "{{ inputs.args }}"}), given_inputs={**GIVEN, "args": current})
+        opening = opening_of(step({"args": "{{ inputs.args }}"}), input_values={**INPUT_VALUES, "args": current})
         edits: list[Value] = [{"n": 1}, None, "text", [1]]
         for edit in edits:
             edited = decide(opening, args=edit)
@@ -220,23 +220,29 @@ def test_json_stays_json_whatever_it_holds() -> None:
 def test_a_mapping_may_be_edited_as_a_whole_if_it_keeps_its_shape() -> None:
     body: dict[str, Value] = {"a": {"n": "{{ inputs.n }}", "b": 1}, "list": ["{{ inputs.mail }}"]}
     opening = opening_of(step({"json": body}))
-    assert [json_values.show_path(place.path) for place in opening.editable] == ["json.a.n", "json.a.b", "json.list.0"]
+    assert [json_values.show_path(editable.path) for editable in opening.editable] == [
+        "json.a.n",
+        "json.a.b",
+        "json.list.0",
+    ]
     edited = decide(opening, json={"a": {"n": 2, "b": 1}, "list": ["c@example.com"]})
     assert [(json_values.show_path(edit.path), edit.after) for edit in edited[0]] == [
         ("json.a.n", 2),
         ("json.list.0", "c@example.com"),
     ]
-    assert wrong(opening, json={"a": {"n": 20, "b": 1}, "list": ["c@example.com"]}) == {"json.a.n": "must be at most 9"}
+    assert edit_errors(opening, json={"a": {"n": 20, "b": 1}, "list": ["c@example.com"]}) == {
+        "json.a.n": "must be at most 9"
+    }
     sentence = "must keep its names and its length; only its values can be changed"
     values: list[Value] = [{"a": {"n": 2}, "list": ["x"]}, {"a": {"n": 2, "b": 1}, "list": []}, "text"]
     for value in values:
-        assert wrong(opening, json=value) == {"json": sentence}
-    assert set(wrong(opening, jsn=1)) == {"jsn"}
+        assert edit_errors(opening, json=value) == {"json": sentence}
+    assert set(edit_errors(opening, jsn=1)) == {"jsn"}
 
 
-def test_of_two_values_with_one_name_only_one_can_be_edited() -> None:
+def test_only_the_first_of_two_values_with_one_name_can_be_edited() -> None:
     opening = opening_of(step({"a": {"b": "{{ inputs.n }}", "b.c": "{{ inputs.mail }}", "x": {"y": 1}}, "a.b": 1}))
-    names = [json_values.show_path(place.path) for place in opening.editable]
+    names = [json_values.show_path(editable.path) for editable in opening.editable]
     assert len(names) == len(set(names))
     assert "Of two values with the name a.b only the first can be edited." in opening.notes
 
@@ -244,7 +250,7 @@ def test_of_two_values_with_one_name_only_one_can_be_edited() -> None:
 def test_a_missing_answer_is_named_by_its_label() -> None:
     declared = {"n": {"type": "integer", "label": "How many"}}
     form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": json_values.clean(declared)}
-    result = requests.apply_edits(request_of(opening_of(form)), {}, kind=ALL["form"])
+    result = requests.apply_edits(request_of(opening_of(form)), {}, kind=STEP_KINDS["form"])
     assert isinstance(result, InvalidEdits)
     assert refusals.sentence(result) == "How many is required."
 
@@ -252,8 +258,8 @@ def test_a_missing_answer_is_named_by_its_label() -> None:
 def test_null_is_an_answer_to_a_form_that_asks_for_json() -> None:
     form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": {"x": "json"}}
     request = request_of(opening_of(form))
-    assert isinstance(requests.apply_edits(request, {}, kind=ALL["form"]), InvalidEdits)
-    assert not isinstance(requests.apply_edits(request, {"x": None}, kind=ALL["form"]), InvalidEdits)
+    assert isinstance(requests.apply_edits(request, {}, kind=STEP_KINDS["form"]), InvalidEdits)
+    assert not isinstance(requests.apply_edits(request, {"x": None}, kind=STEP_KINDS["form"]), InvalidEdits)
 
 
 def test_a_value_that_cannot_be_edited_is_shown_by_its_declaration() -> None:
@@ -268,23 +274,28 @@ def test_a_value_that_cannot_be_edited_is_shown_by_its_declaration() -> None:
 
 # -- files that were registered before ----------------------------------------------------------------------
 
-OLD: Final = {
+OLD_INPUTS: Final = {
     "coin": {"type": "money", "currency": "BTC", "default": {"amount": "0.00001", "currency": "BTC"}},
     "debt": {"type": "money", "currency": "EUR", "default": {"amount": "-10.999", "currency": "EUR"}},
 }
 
 
 def test_a_file_must_match_the_table_of_currencies_unless_it_was_registered_before() -> None:
-    with pytest.raises(DefinitionError) as refused:
-        load(step({"x": 1}), inputs=OLD)
-    messages = [problem.message for problem in refused.value.problems]
+    with pytest.raises(DefinitionError) as caught:
+        load(step({"x": 1}), inputs=OLD_INPUTS)
+    messages = [problem.message for problem in caught.value.problems]
     assert any("BTC is not in ISO 4217" in message for message in messages), messages
     assert any("must have at most 2 decimals in EUR" in message for message in messages), messages
-    form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": json_values.clean(OLD)}
-    assert load(form, registered=True, inputs=OLD).inputs["coin"].currency == "BTC"
+    form: Value = {
+        "id": "ask",
+        "uses": "form",
+        "approvers": ["ann@example.com"],
+        "fields": json_values.clean(OLD_INPUTS),
+    }
+    assert load(form, registered=True, inputs=OLD_INPUTS).inputs["coin"].currency == "BTC"
 
 
-# -- the same on every surface ------------------------------------------------------------------------------
+# -- all surfaces agree -------------------------------------------------------------------------------------
 
 OPTIONS: Final = ("s", "m", "x y", "ü")
 DECLARATIONS: Final[dict[FieldType, list[dict[str, Any]]]] = {
@@ -303,7 +314,7 @@ DECLARATIONS: Final[dict[FieldType, list[dict[str, Any]]]] = {
     FieldType.PERSON: [{}],
     FieldType.JSON: [{}],
 }
-DECLARED: Final = st.sampled_from(list(FieldType)).flatmap(
+FIELDS: Final = st.sampled_from(list(FieldType)).flatmap(
     lambda kind: st.builds(
         lambda more, required: Field.model_validate({"type": kind, "required": required, "label": "X", **more}),
         st.sampled_from(DECLARATIONS[kind]),
@@ -321,7 +332,7 @@ VALUES: Final[st.SearchStrategy[Any]] = st.one_of(
         optional={"currency": st.sampled_from(["EUR", "JPY", "KWD", "XYZ", "eur"])},
     ),
 )
-TYPED: Final = st.one_of(
+TYPED_TEXTS: Final = st.one_of(
     st.sampled_from(
         [
             *(
@@ -370,52 +381,52 @@ TYPED: Final = st.one_of(
 )
 
 
-def of_input(field: Field, now: Value) -> Request:
+def request_about_input(field: Field, current: Value) -> Request:
     """Return a request about the value of one input with this declaration."""
     declaration = json_values.loads(json_values.dumps(field.declaration))
-    return request_of(opening_of(step({"x": "{{ inputs.x }}"}), given_inputs={"x": now}, inputs={"x": declaration}))
+    return request_of(opening_of(step({"x": "{{ inputs.x }}"}), input_values={"x": current}, inputs={"x": declaration}))
 
 
 @settings(deadline=None, max_examples=400)
-@given(field=DECLARED, value=VALUES, draw=st.data())
+@given(field=FIELDS, value=VALUES, draw=st.data())
 def test_a_gate_takes_exactly_the_edits_that_the_input_takes(field: Field, value: Value, draw: st.DataObject) -> None:
-    now = draw.draw(VALUES)
-    value, now = json_values.clean(value), json_values.clean(now)
-    valid, refused = fields.validate_all({"x": field}, {"x": value})
-    result = requests.apply_edits(of_input(field, now), {"x": value}, kind=ALL["set"])
-    if json_values.canonical(value) == json_values.canonical(now):
-        assert result == ((), of_input(field, now).content)
+    current = draw.draw(VALUES)
+    value, current = json_values.clean(value), json_values.clean(current)
+    valid, errors = fields.validate_all({"x": field}, {"x": value})
+    result = requests.apply_edits(request_about_input(field, current), {"x": value}, kind=STEP_KINDS["set"])
+    if json_values.canonical(value) == json_values.canonical(current):
+        assert result == ((), request_about_input(field, current).content)
     elif isinstance(result, InvalidEdits):
-        assert dict(result.errors) == refused
+        assert dict(result.errors) == errors
     else:
-        assert not refused
-        assert [edit.after for edit in result[0]] == [valid["x"]] or fields.same_value(field, now, valid["x"])
+        assert not errors
+        assert [edit.after for edit in result[0]] == [valid["x"]] or fields.same_value(field, current, valid["x"])
 
 
-def typed_on_a_page(field: Field, typed: str) -> Value:
+def parse_on_page(field: Field, typed: str) -> Value:
     """Return the value that a page reads from a text input. A value that another input cannot hold gets one."""
     first = page_inputs.inputs("x", field, None)[0]
     if first.choices:
         return fields.from_text(field, typed)
-    changed = forms.changed(field, None, page_inputs.entries("x", field, None, {first.name: [typed]}))
-    return fields.nothing(field) if changed is None else changed[0]
+    new_value = forms.changed(field, None, page_inputs.entries("x", field, None, {first.name: [typed]}))
+    return fields.nothing(field) if new_value is None else new_value[0]
 
 
-def typed_in_slack(field: Field, typed: str) -> Value:
+def parse_in_slack(field: Field, typed: str) -> Value:
     block = ids.field_block("x", part="amount" if field.type is FieldType.MONEY else "", version=1)
     state = {block: {ids.INPUT: {"type": "plain_text_input", "value": typed}}}
-    read, errors = view_state.read_inputs(state, {"x": field})
+    values, errors = view_state.read_inputs(state, {"x": field})
     if errors:
         raise InvalidValue(next(iter(errors.values())))
-    return read["x"]
+    return values["x"]
 
 
 @settings(deadline=None, max_examples=400)
 @given(
-    field=DECLARED.filter(lambda field: field.type not in (FieldType.CHOICE, FieldType.CHOICES, FieldType.BOOLEAN)),
-    typed=TYPED,
+    field=FIELDS.filter(lambda field: field.type not in (FieldType.CHOICE, FieldType.CHOICES, FieldType.BOOLEAN)),
+    typed=TYPED_TEXTS,
 )
-def test_the_same_typing_has_the_same_result_and_sentence_everywhere(field: Field, typed: str) -> None:
+def test_the_same_text_has_the_same_result_and_sentence_on_every_surface(field: Field, typed: str) -> None:
     request = samples.request({"x": (field, None)})
     try:
         expected: tuple[Value, str] = fields.from_text(field, typed), ""
@@ -423,9 +434,9 @@ def test_the_same_typing_has_the_same_result_and_sentence_everywhere(field: Fiel
         expected = None, str(error)
     if not fields.as_seen(typed):
         return  # An untouched input is empty on each surface and has no result.
-    for name, read in {"page": typed_on_a_page, "slack": typed_in_slack}.items():
+    for name, parse in {"page": parse_on_page, "slack": parse_in_slack}.items():
         try:
-            result: tuple[Value, str] = read(field, typed), ""
+            result: tuple[Value, str] = parse(field, typed), ""
         except InvalidValue as error:
             result = None, str(error)
         if expected[1]:
@@ -435,6 +446,6 @@ def test_the_same_typing_has_the_same_result_and_sentence_everywhere(field: Fiel
     if not expected[1]:
         assert prompts.read_edits(f"x={typed}", request) == {"x": expected[0]}
         return
-    with pytest.raises(click.UsageError) as refused:
+    with pytest.raises(click.UsageError) as caught:
         prompts.read_edits(f"x={typed}", request)
-    assert expected[1] in refused.value.message
+    assert expected[1] in caught.value.message

@@ -16,13 +16,13 @@ PAY = "- {id: pay, uses: http, with: {method: POST, url: 'https://pay.example.co
 REQUIRED = "is required: later steps read it"
 
 
-def expected_output(*later: str, pay: str = PAY) -> ExpectedOutput:
-    source = "name: done\nsteps:\n" + "".join(f"  {line}\n" for line in (pay, *later))
+def expected_output(*later_steps: str, pay: str = PAY) -> ExpectedOutput:
+    source = "name: done\nsteps:\n" + "".join(f"  {line}\n" for line in (pay, *later_steps))
     return find_expected_output(workflowfile.load(source.encode(), kinds=registry.builtin()), "pay")
 
 
-def fields_of(*later: str) -> dict[str, tuple[str, str, bool]]:
-    fields = expected_output(*later).fields
+def fields_of(*later_steps: str) -> dict[str, tuple[str, str, bool]]:
+    fields = expected_output(*later_steps).fields
     return {name: (field.label or "", field.type.value, field.required) for name, field in fields.items()}
 
 
@@ -33,7 +33,7 @@ def test_a_step_that_nothing_reads_has_no_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    ("later", "asked"),
+    ("keys", "expected_fields"),
     [
         ("with: {n: '{{ steps.pay.body.number }}'}", {"body.number": ("Number", "text", True)}),
         ("with: {n: '{{ steps.pay.status }}'}", {"status": ("Status", "integer", True)}),
@@ -47,15 +47,15 @@ def test_a_step_that_nothing_reads_has_no_fields() -> None:
     ],
 )
 def test_a_value_that_a_step_reads_is_a_field_with_a_label_in_words(
-    later: str, asked: dict[str, tuple[str, str, bool]]
+    keys: str, expected_fields: dict[str, tuple[str, str, bool]]
 ) -> None:
-    assert fields_of(f"- {{id: note, uses: set, {later}}}") == asked
+    assert fields_of(f"- {{id: note, uses: set, {keys}}}") == expected_fields
 
 
 def test_a_gate_after_the_step_reads_the_whole_output() -> None:
     pay = PAY.replace("json: {a: 1}}", "json: {a: 1}}, gate: {at: after, title: 'Was {{ steps.pay.body.sum }} right?'}")
     expected = expected_output(pay=pay)
-    assert set(expected.fields) == {"output"}, "people are asked about all of it"
+    assert set(expected.fields) == {"output"}, "the gate asks about the whole output"
     assert set(expected.find_problems({})) == {"output"}
     assert expected.find_problems({"status": 200}) == {"output": "needs body.sum: later steps read it"}
     assert expected.find_problems({"body": {"sum": 1}}) == {}
@@ -72,8 +72,8 @@ def test_a_value_and_its_part_are_one_field_that_names_its_readers() -> None:
 
 
 def test_two_values_with_one_name_have_different_labels() -> None:
-    later = "- {id: n, uses: set, with: {a: '{{ steps.pay.body.from.id }}', b: '{{ steps.pay.body.to.id }}'}}"
-    assert {label for label, _, _ in fields_of(later).values()} == {"Body from id", "Body to id"}
+    later_step = "- {id: n, uses: set, with: {a: '{{ steps.pay.body.from.id }}', b: '{{ steps.pay.body.to.id }}'}}"
+    assert {label for label, _, _ in fields_of(later_step).values()} == {"Body from id", "Body to id"}
 
 
 @pytest.mark.parametrize(
@@ -91,15 +91,15 @@ def test_two_values_with_one_name_have_different_labels() -> None:
 )
 def test_a_typed_text_becomes_a_value_of_the_output(typed: str, value: Any) -> None:
     expected = expected_output("- {id: note, uses: set, with: {n: '{{ steps.pay.body.number }}'}}")
-    values, wrong = expected.parse_texts({"body.number": typed})
-    assert wrong == {}
+    values, errors = expected.parse_texts({"body.number": typed})
+    assert errors == {}
     output: Any = expected.build_output(values)
     assert str(output["body"]["number"]) == str(value)
     assert expected.find_problems(output) == {}
 
 
 @pytest.mark.parametrize(
-    ("later", "output", "reason"),
+    ("params", "output", "reason"),
     [
         ("{a: '{{ steps.pay }}', b: '{{ steps.pay.body.n }}'}", {}, REQUIRED),
         ("{a: '{{ steps.pay }}', b: '{{ steps.pay.body.n }}'}", {"x": 1}, "needs body.n: later steps read it"),
@@ -113,8 +113,10 @@ def test_a_typed_text_becomes_a_value_of_the_output(typed: str, value: Any) -> N
         ("{a: '{{ steps.pay[run.id] }}'}", {}, REQUIRED),
     ],
 )
-def test_a_value_that_a_step_requires_is_required_at_any_depth(later: str, output: dict[str, Any], reason: str) -> None:
-    expected = expected_output(f"- {{id: note, uses: set, with: {later}}}")
+def test_a_value_that_a_step_requires_is_required_at_any_depth(
+    params: str, output: dict[str, Any], reason: str
+) -> None:
+    expected = expected_output(f"- {{id: note, uses: set, with: {params}}}")
     assert list(expected.find_problems(output).values()) == [reason]
 
 
@@ -127,6 +129,6 @@ def test_missing_and_wrong_values_are_named() -> None:
         "status": "is required: later steps read it",
     }
     assert set(expected.find_problems({"body": {"number": 1}, "status": "many"})) == {"status"}
-    _, wrong = expected.parse_texts({"body.nothing": "x", "status": "many"})
-    assert wrong["body.nothing"] == "is not read by any later step; they read: body.number, status"
-    assert "status" in wrong
+    _, errors = expected.parse_texts({"body.nothing": "x", "status": "many"})
+    assert errors["body.nothing"] == "is not read by any later step; they read: body.number, status"
+    assert "status" in errors

@@ -30,25 +30,25 @@ from tests.support.workflow_files import (
 
 
 @pytest.fixture(scope="module")
-def full() -> Workflow:
+def full_workflow() -> Workflow:
     return load_workflow((FILES / "full.yaml").read_bytes())
 
 
-def test_the_head_of_a_workflow_is_kept(full: Workflow) -> None:
+def test_the_head_of_a_workflow_is_kept(full_workflow: Workflow) -> None:
     source = (FILES / "full.yaml").read_bytes()
-    assert (full.name, full.title) == ("refund", "Refund a customer")
-    assert full.description == "Looks the order up, waits a moment,\nand pays the money back."
-    assert full.owner == "Sam@example.com"
-    assert full.may_run == ("ann@example.com", "bob@example.com")
-    assert list(full.inputs) == ["order", "amount", "note", "urgent", "boss"]
-    assert full.inputs["note"] == Field(type=FieldType.LONG_TEXT)
-    assert full.inputs["amount"].currency == "EUR"
-    assert full.source == source
-    assert full.hash == hashlib.sha256(source).hexdigest()
+    assert (full_workflow.name, full_workflow.title) == ("refund", "Refund a customer")
+    assert full_workflow.description == "Looks the order up, waits a moment,\nand pays the money back."
+    assert full_workflow.owner == "Sam@example.com"
+    assert full_workflow.may_run == ("ann@example.com", "bob@example.com")
+    assert list(full_workflow.inputs) == ["order", "amount", "note", "urgent", "boss"]
+    assert full_workflow.inputs["note"] == Field(type=FieldType.LONG_TEXT)
+    assert full_workflow.inputs["amount"].currency == "EUR"
+    assert full_workflow.source == source
+    assert full_workflow.hash == hashlib.sha256(source).hexdigest()
 
 
-def test_steps_keep_their_order_and_their_keys(full: Workflow) -> None:
-    assert [(step.id, step.index, step.kind.name) for step in full.steps] == [
+def test_steps_keep_their_order_and_their_keys(full_workflow: Workflow) -> None:
+    assert [(step.id, step.index, step.kind.name) for step in full_workflow.steps] == [
         ("lookup", 0, "http"),
         ("pause", 1, "wait"),
         ("letter", 2, "set"),
@@ -56,7 +56,7 @@ def test_steps_keep_their_order_and_their_keys(full: Workflow) -> None:
         ("receipt", 4, "http"),
         ("quiet", 5, "set"),
     ]
-    lookup, pause, letter, pay, _, quiet = full.steps
+    lookup, pause, letter, pay, _, quiet = full_workflow.steps
     assert lookup.label == "Look the order up"
     assert lookup.retry == RetryPolicy(attempts=3, wait=timedelta(seconds=2))
     assert lookup.timeout == timedelta(seconds=30)
@@ -72,16 +72,16 @@ def test_steps_keep_their_order_and_their_keys(full: Workflow) -> None:
     assert quiet.gate is None
 
 
-def test_parameters_keep_exact_values(full: Workflow) -> None:
-    value = full.step("pay").params.value
+def test_parameters_keep_exact_values(full_workflow: Workflow) -> None:
+    value = full_workflow.step("pay").params.value
     assert isinstance(value, dict)
     assert isinstance(value["json"], dict)
     assert value["json"]["fee"] == Decimal("1.50")
     assert str(value["json"]["fee"]) == "1.50"
 
 
-def test_a_gate_keeps_every_key(full: Workflow) -> None:
-    gate = full.step("pay").gate
+def test_a_gate_keeps_every_key(full_workflow: Workflow) -> None:
+    gate = full_workflow.step("pay").gate
     assert gate is not None
     assert gate.at is ReviewPoint.BEFORE
     assert gate.when is not None
@@ -110,16 +110,16 @@ def test_a_gate_keeps_every_key(full: Workflow) -> None:
     assert gate.reason_required is ReasonRequired.ALWAYS
 
 
-def test_a_gate_after_a_step_may_name_its_output(full: Workflow) -> None:
-    gate = full.step("receipt").gate
+def test_a_gate_after_a_step_may_name_its_output(full_workflow: Workflow) -> None:
+    gate = full_workflow.step("receipt").gate
     assert gate is not None
     assert gate.at is ReviewPoint.AFTER
     assert gate.edit == {"body": Field(type=FieldType.JSON)}
     assert [template.source for template in gate.approvers] == ["owner"]
 
 
-def test_a_gate_that_is_just_true_takes_every_default(full: Workflow) -> None:
-    gate = full.step("letter").gate
+def test_a_gate_that_is_just_true_takes_every_default(full_workflow: Workflow) -> None:
+    gate = full_workflow.step("letter").gate
     assert gate is not None
     assert (gate.at, gate.approvers, gate.edit, gate.approve_label) == (ReviewPoint.BEFORE, (), None, "Approve")
     assert (gate.when, gate.expires, gate.on_expiry) == (None, None, OnExpiry.STOP)

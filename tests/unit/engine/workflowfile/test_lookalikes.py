@@ -1,4 +1,4 @@
-"""A workflow file that was copied from a page: what looks like a space or a quote is named where it stands."""
+"""A workflow file that was copied from a page: a problem names each character that looks like a space or a quote."""
 
 from __future__ import annotations
 

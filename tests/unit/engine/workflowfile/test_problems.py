@@ -1,4 +1,4 @@
-"""Problems of workflow files: each at its line and column, with a message and a hint, and only once."""
+"""Each problem of a workflow file is reported once, with its line and column, a message and a hint."""
 
 from __future__ import annotations
 
@@ -291,7 +291,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         "steps[0].gate.show[0].valeu",
         "Did you mean `value`?",
     ),
-    # what may be edited
+    # edits
     (gate_file("edit: x"), 7, 13, "steps[0].gate.edit", "must be a list of fields"),
     (gate_file("edit: [y]"), 7, 14, "steps[0].gate.edit[0]", "no parameter `y` to edit. There are `x` and `text`"),
     (gate_file("edit: [txt]"), 7, 14, "steps[0].gate.edit[0]", "Did you mean `text`?"),
@@ -557,7 +557,7 @@ def test_more_than_a_hundred_steps_are_refused() -> None:
     assert (problem.line, problem.path) == (103, "steps[100]")
 
 
-def test_no_sentence_speaks_pydantic() -> None:
+def test_no_sentence_has_words_of_pydantic() -> None:
     for source, *_ in WRONG:
         for problem in problems_of(source):
             text = f"{problem.message} {problem.hint}"

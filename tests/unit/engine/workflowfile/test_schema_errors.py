@@ -1,4 +1,4 @@
-"""pydantic's errors as sentences, for the kinds of steps and for values outside a file."""
+"""The errors of pydantic become sentences, for step types and for values outside a file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Inner(BaseModel):
 
 
 class OddParams(BaseModel):
-    """A model with the features of pydantic that a kind of another distribution may use."""
+    """A model with the features of pydantic that a step type of another distribution may use."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -52,7 +52,7 @@ class OddParams(BaseModel):
 
 
 class Odd(StepType[OddParams]):
-    """A kind of step with these parameters."""
+    """A step type with these parameters."""
 
     name: ClassVar[str] = "odd"
     Params: ClassVar[type[BaseModel]] = OddParams
@@ -65,7 +65,7 @@ KINDS_WITH_ODD: Final[dict[str, StepKind]] = {**KINDS, "odd": Odd()}
 
 
 @pytest.mark.parametrize(
-    ("written", "message"),
+    ("params", "message"),
     [
         ("on: soon", "This must be a date, like 2026-01-31, not the text `soon`."),
         ("at: soon", "This must be a date and time, like 2026-01-31T09:00:00Z, not the text `soon`."),
@@ -100,10 +100,10 @@ KINDS_WITH_ODD: Final[dict[str, StepKind]] = {**KINDS, "odd": Odd()}
         ("att: soon", "The `with` of `odd` has no key `att`. Did you mean `at`?"),
     ],
 )
-def test_every_error_of_a_kind_model_is_a_sentence(written: str, message: str) -> None:
+def test_every_error_of_a_kind_model_is_a_sentence(params: str, message: str) -> None:
     sentences = [
         f"{problem.message} {problem.hint}".strip()
-        for problem in problems_of(step_file(f"id: a\nuses: odd\nwith: {{{written}}}"), kinds=KINDS_WITH_ODD)
+        for problem in problems_of(step_file(f"id: a\nuses: odd\nwith: {{{params}}}"), kinds=KINDS_WITH_ODD)
     ]
     assert message in sentences
 
@@ -115,7 +115,7 @@ class Typed(BaseModel):
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("data", "sentence"),
     [
         ({}, "This is needed."),
         ({"name": "a", "nam": "b"}, "There is no such key."),
@@ -123,7 +123,7 @@ class Typed(BaseModel):
         ({"name": "long"}, "This may be at most 3 characters long."),
     ],
 )
-def test_an_error_outside_a_file_is_a_sentence(given: dict[str, object], sentence: str) -> None:
+def test_an_error_outside_a_file_is_a_sentence(data: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        Typed.model_validate(given)
+        Typed.model_validate(data)
     assert [describe_error(error) for error in caught.value.errors()] == [sentence]

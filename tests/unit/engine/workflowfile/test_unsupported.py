@@ -59,7 +59,7 @@ def test_the_table_above_has_every_unsupported_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "written",
+    "keys",
     [
         "remind: 1h",
         "remind: {after: soon}",
@@ -74,9 +74,9 @@ def test_the_table_above_has_every_unsupported_key() -> None:
         "policy: {quorum: two}",
     ],
 )
-def test_an_unsupported_key_is_the_only_problem_whatever_its_value_is(written: str) -> None:
-    (problem,) = problems_of(gate_file(written))
-    assert problem.message == f"`{written.partition(':')[0]}` is not available yet."
+def test_an_unsupported_key_is_the_only_problem_with_any_value(keys: str) -> None:
+    (problem,) = problems_of(gate_file(keys))
+    assert problem.message == f"`{keys.partition(':')[0]}` is not available yet."
 
 
 @pytest.mark.parametrize(

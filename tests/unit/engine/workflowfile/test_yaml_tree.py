@@ -1,4 +1,4 @@
-"""Bytes -> tree: what YAML means here, what is refused, and that no file can do harm."""
+"""Bytes become a tree: the meaning of YAML, the refused parts, and harmless limits for any file."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ def problems(text: str | bytes, *, loader: Any = yaml_tree.FAST) -> tuple[Proble
         ("\n- a\n- b: 1\n", ["a", {"b": 1}]),
     ],
 )
-def test_a_scalar_means_what_it_says(written: str, value: Value, loader: Any) -> None:
+def test_a_scalar_has_the_value_and_the_type_of_its_text(written: str, value: Value, loader: Any) -> None:
     document = read(f"key: {written}\n", loader=loader)
     assert document.problems == ()
     assert isinstance(document.root.value, dict)
-    got = document.root.value["key"]
-    assert (got, type(got)) == (value, type(value))
+    parsed = document.root.value["key"]
+    assert (parsed, type(parsed)) == (value, type(value))
 
 
 def test_decimals_keep_their_digits() -> None:
@@ -174,18 +174,18 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
         ("a: 1\r\nb: 2\r\na: 3\r\n", 3, 1, "twice"),
     ],
 )
-def test_what_is_refused_says_where_and_what_to_do(
+def test_a_refused_file_has_one_problem_with_its_place_and_a_hint(
     text: str | bytes, line: int, column: int, fragment: str, loader: Any
 ) -> None:
-    found = problems(text, loader=loader)
-    assert fragment in found[0].message, found
-    assert (found[0].line, found[0].column) == (line, column)
-    assert len(found) == 1
-    assert not re.search(r"\b(token|scalar|block|flow|expected|while)\b", found[0].message)
+    reported = problems(text, loader=loader)
+    assert fragment in reported[0].message, reported
+    assert (reported[0].line, reported[0].column) == (line, column)
+    assert len(reported) == 1
+    assert not re.search(r"\b(token|scalar|block|flow|expected|while)\b", reported[0].message)
 
 
 @LOADERS
-def test_an_absurd_escape_is_a_problem_whoever_reads_it(loader: Any) -> None:
+def test_an_invalid_escape_is_a_problem_for_both_parsers(loader: Any) -> None:
     (problem,) = problems('a: "\\UFFFFFFFF"\n', loader=loader)
     assert problem.line == 1
 
@@ -202,7 +202,7 @@ def test_refused_parts_have_a_path() -> None:
     assert problem.path == "steps[0].with.a[1]"
 
 
-def test_the_deepest_and_longest_that_is_allowed_is_read() -> None:
+def test_the_deepest_and_longest_allowed_file_is_read() -> None:
     read("[" * yaml_tree.MAX_DEPTH + "]" * yaml_tree.MAX_DEPTH)
     read(b"a: " + b"x" * (yaml_tree.MAX_BYTES - 3))
 
@@ -216,12 +216,12 @@ def test_the_deepest_and_longest_that_is_allowed_is_read() -> None:
         ("- a\n" * 20_001, "more than 20,000"),
     ],
 )
-def test_beyond_it_nothing_is_read(text: str, fragment: str) -> None:
+def test_a_deeper_or_longer_file_is_refused(text: str, fragment: str) -> None:
     (problem,) = problems(text)
     assert fragment in problem.message
 
 
-# -- anything at all ----------------------------------------------------------------------------------------
+# -- any text -----------------------------------------------------------------------------------------------
 
 PIECES = [
     *"abc1 -:,[]{}\"'\n\n\t&*!|>%@`#?~.\\",
@@ -313,8 +313,8 @@ for line in sys.stdin:
 
 
 @pytest.fixture(scope="module")
-def measuring() -> Iterator[subprocess.Popen[str]]:
-    """A process that has imported all that it takes, and measures the source of each line in a child of its own."""
+def measuring_process() -> Iterator[subprocess.Popen[str]]:
+    """Start a process with all imports done, which measures the source of each input line in a child process."""
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", MEASURE], cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
         yield process
@@ -349,12 +349,12 @@ def measuring() -> Iterator[subprocess.Popen[str]]:
     ],
     ids=str,
 )
-def test_a_hostile_file_costs_little_time_and_memory(source: str, measuring: subprocess.Popen[str]) -> None:
-    assert measuring.stdin is not None
-    assert measuring.stdout is not None
-    measuring.stdin.write(f"{source}\n")
-    measuring.stdin.flush()
-    ratio, grown, count = measuring.stdout.readline().split()
-    assert float(ratio) < 6, "times what a harmless file of 5,000 lines takes"
+def test_a_hostile_file_costs_little_time_and_memory(source: str, measuring_process: subprocess.Popen[str]) -> None:
+    assert measuring_process.stdin is not None
+    assert measuring_process.stdout is not None
+    measuring_process.stdin.write(f"{source}\n")
+    measuring_process.stdin.flush()
+    ratio, grown, count = measuring_process.stdout.readline().split()
+    assert float(ratio) < 6, "the ratio to the time of a harmless file"
     assert int(grown) < 200
     assert int(count) <= 101
