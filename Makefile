@@ -5,11 +5,11 @@
 .SUFFIXES:
 .DEFAULT_GOAL := help
 
-# The interpreter that makes .venv. Empty: the first of python3.11, python3, python3.12 … that is new enough.
+# The interpreter that creates .venv. If it is empty: the first of python3.11, python3, python3.12 … that is new enough.
 PYTHON ?=
 # More arguments for pytest, as in: make test TESTFLAGS="-k gate -x"
 TESTFLAGS ?=
-# How long the storm of the soak lasts, and the seed of its choices; empty: a fresh one, which it prints.
+# Minutes of faults and load in the soak test, and the seed of its choices. Without a seed, it makes one and prints it.
 SOAK_MINUTES ?= 10
 SOAK_SEED ?=
 # Options of `signoff demo`, as in: make demo DEMOFLAGS="--fresh --port 9000"
@@ -26,7 +26,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
-setup: $(STAMP) ## make .venv and install what development needs (PYTHON=… picks the interpreter)
+setup: $(STAMP) ## create .venv and install all packages for development (PYTHON=… picks the interpreter)
 
 $(STAMP): pyproject.toml constraints.txt
 	@if ! $(RUN) -c '$(NEW_ENOUGH)' 2>/dev/null; then \
@@ -54,12 +54,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $(STAMP)
 
-# One file stays on one worker, so that what a file starts (a server, a wheel) is started once. Files begin in the order
-# of their folders and not by their number of tests: those with few tests hold the longest ones, which came last then.
-test: $(STAMP) ## run all tests but those in a browser
+# Each file runs on one worker, so that its server or wheel is started once. Files run in the order of their folders and
+# not by their number of tests, because files with few tests have the longest tests, which would run last.
+test: $(STAMP) ## run all tests except those in a browser
 	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not browser" $(TESTFLAGS)
 
-# Two workers, each with one Chromium, which has processes of its own. Every test brings its own servers.
+# Two workers, each with one Chromium, which starts more processes. Every test starts its own servers.
 test-browser: $(STAMP) ## run the tests in a browser (needs Chromium and Java)
 	@if [ -z "$$(find tests -path 'tests/browser/*' -name '*.py')" ]; then \
 		echo "no browser tests yet"; \
@@ -67,7 +67,7 @@ test-browser: $(STAMP) ## run the tests in a browser (needs Chromium and Java)
 		$(RUN) -m pytest -n 2 --dist worksteal -m browser tests/browser $(TESTFLAGS); \
 	fi
 
-check: $(STAMP) ## lint, format, types, layers and dependencies; runs all, fails if one does
+check: $(STAMP) ## check lint, format, types, layers and dependencies; runs all, fails if one fails
 	@failed=; \
 	run() { \
 		name=$$1; shift; \
@@ -81,7 +81,7 @@ check: $(STAMP) ## lint, format, types, layers and dependencies; runs all, fails
 	run deptry $(RUN) -m deptry .; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
-format: $(STAMP) ## format the code and mend what ruff can mend
+format: $(STAMP) ## format the code and apply the fixes of ruff
 	$(RUN) -m ruff check --fix-only .
 	$(RUN) -m ruff format .
 
@@ -90,13 +90,13 @@ bench: $(STAMP) ## measure speed (docs/benchmarks.md)
 	$(VENV)/bin/signoff bench slack
 	$(VENV)/bin/signoff bench web mail
 
-soak: $(STAMP) ## kill, stop and starve a server for SOAK_MINUTES, then check what must hold (SOAK_SEED=… repeats one)
+soak: $(STAMP) ## kill, stop and starve a server for SOAK_MINUTES, then check its data (SOAK_SEED=… repeats a campaign)
 	$(RUN) -m tests.soak --minutes "$(SOAK_MINUTES)" --seed "$(SOAK_SEED)"
 
-faults: $(STAMP) ## plant one bug after the other in a copy, and see that the tests notice each
+faults: $(STAMP) ## plant one bug after the other in a copy, and check that the tests notice each
 	$(RUN) -m tests.faults.plant
 
-pictures: $(STAMP) ## photograph the pages for docs/ again
+pictures: $(STAMP) ## take the screenshots in docs/images again
 	$(RUN) -m tests.browser.pictures docs/images
 
 demo: $(STAMP) ## try it on a local Slack in the browser, until Ctrl-C
@@ -106,7 +106,7 @@ clean: ## remove build products and caches, not .venv
 	rm -rf build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
-# To take up newer versions: .venv/bin/python -m pip install --upgrade --editable '.[dev]', run the tests, then this.
+# To upgrade: .venv/bin/python -m pip install --upgrade --editable '.[dev]', run the tests, then this.
 constraints: $(STAMP) ## write the installed versions to constraints.txt
 	@$(PIP) list --format=freeze --exclude-editable --exclude signoff --exclude pip --exclude setuptools >$(VENV)/constraints
 	@{ \

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # aiosmtplib 5.1.3: after a command is cancelled, the client still says that it is connected, and pairs each later command
-# with the answer to the one before it. An answer that comes late is taken for that of another command.
+# with the answer to the command before it. So a late answer is taken for the answer to another command.
 #
 # Seen, with a server that answers its first NOOP after half a second while the client waits a tenth:
 #     is_connected after the cancelled NOOP: True
 #     VRFY was answered: 250 noop
 #     RSET was answered: 252 vrfy
-# So a client has to be closed after any cancellation. Signoff does: bot/email/smtp.py, `_connection`.
+# So a client has to be closed after any cancellation. Signoff does: bot/email/client.py, `_connection`.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

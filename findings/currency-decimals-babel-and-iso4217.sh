@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Babel 2.19.0 and iso4217 1.16.20260101 give 15 currencies different numbers of decimals. Babel's come from CLDR and say how
-# an amount is usually shown: 0 for HUF, IDR and COP. ISO 4217 says which amounts exist: 2 for these, 3 for IQD.
-# Whoever takes Babel's figure to check or round what somebody typed refuses or loses real money: 1,250.50 HUF.
+# Babel 2.19.0 and iso4217 1.16.20260101 give 15 currencies different numbers of decimals. Babel's come from CLDR and are the
+# usual ones for showing amounts: 0 for HUF, IDR and COP. ISO 4217 defines the possible amounts: 2 for these, 3 for IQD.
+# A program that checks or rounds typed amounts by Babel's decimals refuses or loses real money: 1,250.50 HUF.
 #
 # Seen: AFN 2/0, ALL 2/0, COP 2/0, HUF 2/0, IDR 2/0, IQD 3/0, IRR 2/0, KPW 2/0, LAK 2/0, LBP 2/0, MGA 2/0, MMK 2/0, SOS 2/0,
 # SYP 2/0, YER 2/0 (ISO 4217 first, then Babel).

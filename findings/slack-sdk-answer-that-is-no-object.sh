@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# slack_sdk 3.47.0: AsyncWebClient answers a body of JSON that is no object with AttributeError, which is none of its
-# documented errors, while a body that is no JSON at all is a SlackApiError. A proxy that answers in Slack's place can bring
-# either, also after Slack has carried out the call; code that catches SlackClientError alone does not see the first.
+# slack_sdk 3.47.0: for a JSON body that is not an object, AsyncWebClient raises AttributeError, which it does not document.
+# For a body that is not JSON at all, it raises SlackApiError. A proxy that answers in place of Slack can send either body,
+# even after Slack has carried out the call. Code that catches only SlackClientError misses the AttributeError.
 #
 # Seen, with a local server that answers every call with status 200 and Content-Type application/json:
 #     [1] -> AttributeError
 #     "ok" -> AttributeError
 #     <html></html> -> SlackApiError
 #     (nothing) -> SlackApiError
-# Signoff takes all of them as an unknown outcome: bot/slack/client.py.
+# Signoff treats all of them as an unknown outcome: bot/slack/client.py.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# yarl 1.25.1: str(URL(text)) undoes the escapes of reserved characters in a path, but not of all of them, and of others in a
-# query: %3B, %26, %3D and %2C become plain in a path; %2F stays there and becomes plain in a query. RFC 3986 (2.2, 6.2.2.2)
-# counts such addresses as different, so one that was shown to a person and passed through yarl may not be the one that is
-# called. URL(text, encoded=True) keeps what was written.
+# yarl 1.25.1: str(URL(text)) removes the escapes of some reserved characters, and of others in a path than in a query:
+# %3B, %26, %3D and %2C become plain in a path; %2F stays there and becomes plain in a query. By RFC 3986 (2.2, 6.2.2.2) these
+# are different addresses. So the address that a person has approved may differ from the address that is called.
+# URL(text, encoded=True) keeps the text unchanged.
 #
 # Seen:
 #     https://shop.example/orders/a%3Bb -> https://shop.example/orders/a;b
