@@ -80,6 +80,9 @@ class StepType(ABC, Generic[ParamsT]):
     address_params: ClassVar[frozenset[str]] = frozenset()
     """Top-level parameters that are a web address: values are escaped for the place in it where they stand."""
 
+    technical_names: ClassVar[frozenset[str]] = frozenset()
+    """Top-level parameters and outputs that a card shows only under technical details, such as a method and headers."""
+
     output_types: ClassVar[Mapping[str, FieldType]] = {}
     """Types of the outputs that are always of one type, for a person who has to fill them in."""
 

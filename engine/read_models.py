@@ -52,6 +52,11 @@ class RequestView:
     run_status: RunStatus
     workflow: str
     workflow_title: str
+    workflow_version: int = 0
+    step_label: str = ""
+    """The title of the step, or its id."""
+    technical: tuple[str, ...] = ()
+    """Names of the top-level values in the content that people see only under technical details."""
     requester: Person
     started_at: datetime
     title: str

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from bot.presentation import advice, dates, expiry, outcome_card, people, request_card, request_outcome, states
+from bot.presentation import advice, answers, dates, expiry, outcome_card, people, request_card, request_outcome, states
 from bot.presentation.characters import line
-from engine.domain import Card, DeliveryKind, RunStatus, StepStatus
+from engine.domain import Card, CardFact, CardOutcome, DeliveryKind, RunStatus, StepStatus, Tone
 from engine.read_models import DeliveryContent, RequestView, RunView, StepAnswer, StepView
 
 
@@ -24,6 +24,18 @@ def alert_card(copy: DeliveryContent) -> Card:
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
+        tone=states.RUN_TONES[run.status] if ends else Tone.ATTENTION,
+        lead=() if over else ((what,),),
+        values=changed,
+        notes=(
+            *outcome_card.run_notes(run),
+            *(_approved_notes(approved) if approved else ()),
+            *outcome_card.decision_notes(copy.request if ends else None),
+            *(_people_notes(request) if request else ()),
+        ),
+        outcome=_outcome(copy),
+        requester=line(run.requester.label),
+        details=tuple(outcome_card.run_details(run)),
         facts=(
             *outcome_card.run_facts(run),
             *(_approved_facts(approved) if approved else ()),
@@ -49,6 +61,45 @@ def _open_question(copy: DeliveryContent) -> StepView | None:
         return None
     steps = (step for step in copy.run.steps if step.status is StepStatus.OUTCOME_UNKNOWN and step.ended_at is None)
     return next(steps, None)
+
+
+def _approved_notes(request: RequestView) -> Iterator[CardFact]:
+    """Yield the approval and the result of the step."""
+    yield CardFact(label=line(request.title), text=request_outcome.ended(request))
+    became = request_outcome.effect(request)
+    if became is not None:
+        yield CardFact(label="What happened", text=(became,))
+
+
+def _people_notes(request: RequestView) -> Iterator[CardFact]:
+    """Yield which approvers were not reached, and which can no longer decide."""
+    yield from (CardFact(label=label, text=(text,)) for label, text in _people_facts(request))
+
+
+def _outcome(copy: DeliveryContent) -> CardOutcome | None:
+    """Return why an alert asks nothing any more: it was answered, or the request that it is about is closed."""
+    run, request = copy.run, copy.request
+    if copy.topic == RunStatus.NEEDS_ATTENTION:
+        answer = advice.last_answer(run)
+        if answer is not None and _answers(copy, answer[1]):
+            return _answered(answer)
+        if run.status.ended:
+            return CardOutcome(line=(f"No answer is needed any more: the run {states.RUN_CLAUSES[run.status]}",))
+        return None
+    if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
+        known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
+        return _answered(advice.last_answer(run)) if known else None
+    if request is None or request.model.closed_at is None or copy.topic not in _ABOUT_REQUESTS:
+        return None
+    return request_outcome.card_outcome(request)
+
+
+def _answered(answered: tuple[StepView, StepAnswer] | None) -> CardOutcome:
+    if answered is None:
+        return CardOutcome(line=("The outcome is known by now",))
+    answer = answered[1]
+    text = f"{line(answer.person.label)} answered “{answers.LABELS[answer.answer]}”, "
+    return CardOutcome(line=(text, answer.at))
 
 
 def _approved_facts(request: RequestView) -> Iterator[tuple[str, str]]:

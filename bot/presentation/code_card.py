@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.presentation import changes
 from bot.presentation.characters import line, visible
-from engine.domain import Card, CardField, DeliveryKind, Resume, ResumeAnswer, Verdict
+from engine.domain import Card, CardFact, CardField, DeliveryKind, Resume, ResumeAnswer, Verdict
 from engine.read_models import CodeDelivery, RunView
 
 
@@ -14,15 +14,22 @@ def code_card(copy: CodeDelivery) -> Card:
     """Return the card of the email with a code: all that the code confirms. The outbox adds the code itself."""
     decision, request = copy.decision, copy.request
     asked_in = (("Asked for in", line(copy.label)),) if copy.label else ()
+    browser = (CardFact(label="Browser", text=(line(copy.label),)),) if copy.label else ()
     if copy.answer is not None and copy.run is not None:
-        return _answer_code_card(copy, copy.run, copy.answer, asked_in)
+        return _answer_code_card(copy, copy.run, copy.answer, asked_in, browser)
     if decision is None or request is None:
-        return Card(kind=DeliveryKind.CODE, title="Your code to sign in", facts=asked_in, until=copy.until)
+        return Card(
+            kind=DeliveryKind.CODE, title="Your code to sign in", facts=asked_in, details=browser, until=copy.until
+        )
     verb = {Verdict.APPROVE: "approve", Verdict.REJECT: "reject"}[decision.verdict]
     reason = (("Reason", visible(decision.reason)),) if decision.reason else ()
     return Card(
         kind=DeliveryKind.CODE,
         title=f"Your code to {verb}{' with changes' if decision.edits else ''}",
+        lead=((line(request.title),),),
+        values=tuple(changes.proposed(request, decision.edits)),
+        notes=(CardFact(label="Reason", text=(visible(decision.reason),)),) if decision.reason else (),
+        details=(CardFact(label="Reference", text=(copy.reference,)), *browser),
         facts=(("For", line(request.title)), ("Reference", copy.reference), *reason, *asked_in),
         fields=tuple(changes.proposed(request, decision.edits)),
         request=request.id,
@@ -30,20 +37,30 @@ def code_card(copy: CodeDelivery) -> Card:
     )
 
 
-def _answer_code_card(copy: CodeDelivery, run: RunView, answer: Resume, asked_in: tuple[tuple[str, str], ...]) -> Card:
-    """Return the card for a code that confirms an answer about a step: the answer in words, and its values."""
+def _answer_code_card(
+    copy: CodeDelivery,
+    run: RunView,
+    answer: Resume,
+    asked_in: tuple[tuple[str, str], ...],
+    browser: tuple[CardFact, ...],
+) -> Card:
+    """What comes with a code that confirms what became of a step: the answer in words, and the values given with it."""
+    values = tuple(
+        CardField(path=label, label=line(label), type="text", text=visible(text)) for label, text in copy.said
+    )
     return Card(
         kind=DeliveryKind.CODE,
         title=f"Your code to answer “{ANSWERS[answer.answer]}”",
+        lead=((f"{line(run.workflow_title)}, step {line(answer.step or '')}",),),
+        values=values,
+        details=(CardFact(label="Reference", text=(copy.reference,)), *browser),
         facts=(
             ("For", f"{line(run.workflow_title)}, step {line(answer.step or '')}"),
             ("Reference", copy.reference),
             ("Answer", ANSWERS[answer.answer]),
             *asked_in,
         ),
-        fields=tuple(
-            CardField(path=label, label=line(label), type="text", text=visible(text)) for label, text in copy.said
-        ),
+        fields=values,
         run=run.id,
         until=copy.until,
     )

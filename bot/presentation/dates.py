@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from typing import TypeAlias
+
+from engine.domain import Phrase
+
+Writer: TypeAlias = Callable[[datetime], str]
+"""Writes a moment as one surface and its reader need it."""
 
 
 def moment(at: datetime) -> str:
@@ -18,3 +25,23 @@ def exact_moment(at: datetime) -> str:
 def time_of_day(at: datetime) -> str:
     """Return the time of a moment to the second, where the day is known."""
     return f"{at:%H:%M:%S}"
+
+
+def in_zone(zone: tzinfo | None) -> Writer:
+    """Return the writer for a reader in this time zone. Without one, times are in UTC and say so.
+
+    The year stands in every date: an email is read again years later.
+    """
+
+    def written(at: datetime) -> str:
+        local = at.astimezone(zone or UTC)
+        hour, half = local.hour % 12 or 12, "AM" if local.hour < 12 else "PM"
+        text = f"{local:%b} {local.day}, {local.year}, {hour}:{local.minute:02} {half}"
+        return text if zone is not None else f"{text} UTC"
+
+    return written
+
+
+def written(phrase: Phrase, writer: Writer = moment) -> str:
+    """Return a phrase as one text, its moments written by `writer`."""
+    return "".join(writer(part) if isinstance(part, datetime) else part for part in phrase)

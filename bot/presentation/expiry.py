@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.presentation import dates
 from engine import durations
-from engine.domain import OnExpiry
+from engine.domain import OnExpiry, Phrase
 
 LABEL: Final = "Expires"
 """Before the date until which a request can be decided."""
@@ -28,6 +28,13 @@ def due(at: datetime, *, written: Callable[[datetime], str] = dates.moment) -> s
     return f"{LABEL} {written(at)}"
 
 
+def deadline(at: datetime | None, after: timedelta | None) -> Phrase:
+    """Return when a request expires, or nothing if it never does. `after`: while its clock has not started."""
+    if at is not None:
+        return f"{LABEL} ", at
+    return () if after is None else (f"{LABEL} in {durations.in_words(after)}",)
+
+
 def due_after(delta: timedelta) -> str:
     """Return when a request expires whose clock has not started."""
     return f"{LABEL} {after_shown(delta)}"
@@ -43,9 +50,15 @@ def expired(at: str, on_expiry: OnExpiry) -> str:
     return f"Expired at {at} without a decision; {_CONSEQUENCES[on_expiry]}."
 
 
-def too_late(at: str) -> str:
-    """Return the sentence for a person who decides too late. `at`: the date, as it is written."""
-    return f"This request expired at {at} and can no longer be decided."
+def consequence(on_expiry: OnExpiry) -> str:
+    """Return what happened to the run when its request expired, as a sentence without a full stop."""
+    text = _CONSEQUENCES[on_expiry]
+    return text[:1].upper() + text[1:]
+
+
+def too_late(at: datetime) -> Phrase:
+    """Return the sentence for a person who decides too late."""
+    return "This request expired, ", at, ". It can no longer be decided."
 
 
 def of_gate(after: timedelta, on_expiry: OnExpiry) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bot.presentation import dates, request_content, request_outcome, states
 from bot.presentation.characters import line, visible
-from engine.domain import Card, CardField, DeliveryKind, RequestState
+from engine.domain import Card, CardFact, CardField, DeliveryKind, RequestState
 from engine.read_models import DeliveryContent, RequestView, RunView
 
 
@@ -17,17 +17,45 @@ def outcome_card(copy: DeliveryContent) -> Card:
     return Card(
         kind=DeliveryKind.OUTCOME,
         title=f"{line(run.workflow_title)}: {states.run_end(run.status)}",
+        tone=states.RUN_TONES[run.status],
+        values=changed,
+        notes=(*run_notes(run), *decision_notes(copy.request)),
+        requester=line(run.requester.label),
+        details=tuple(run_details(run)),
         facts=(*run_facts(run), *decided),
         fields=changed,
         run=run.id,
     )
 
 
+def run_notes(run: RunView) -> Iterator[CardFact]:
+    """Yield the error of a run."""
+    if run.error:
+        yield CardFact(label="What went wrong", text=(visible(run.error),))
+
+
+def decision_notes(request: RequestView | None) -> Iterator[CardFact]:
+    """Yield the end of a closed request, and the reason of the person who decided."""
+    if request is None or request.model.state is RequestState.PENDING:
+        return
+    yield CardFact(label=line(request.title), text=request_outcome.ended(request))
+    reason = request.decision.reason if request.decision else None
+    if reason:
+        yield CardFact(label="Reason", text=(visible(reason),))
+
+
+def run_details(run: RunView) -> Iterator[CardFact]:
+    """Yield the technical facts of a run."""
+    yield CardFact(label="Workflow", text=(f"{line(run.workflow_title)}, version {run.version}",))
+    yield CardFact(label="Started", text=(f"{line(run.requester.label)}, ", run.started_at))
+    yield CardFact(label="Run", text=(run.id,))
+
+
 def decision_facts(request: RequestView | None) -> tuple[tuple[tuple[str, str], ...], tuple[CardField, ...]]:
     """Return the end of a closed request: who decided, if anyone did, and the fields that were changed."""
     if request is None or request.model.state is RequestState.PENDING:
         return (), ()
-    changed = tuple(field for field in request_content.content_fields(request) if field.before is not None)
+    changed = tuple(field for field in request_content.labelled(request) if field.before is not None)
     return ((line(request.title), request_outcome.outcome(request)), *request_outcome.reason_facts(request)), changed
 
 

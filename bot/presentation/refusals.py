@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import singledispatch
 from typing import Final
 
-from bot.presentation import dates, expiry, states
+from bot.presentation import answers, dates, expiry, states
 from bot.presentation.characters import line
 from engine.domain import (
     AlreadyDecided,
@@ -29,6 +29,7 @@ from engine.domain import (
     NotAnApprover,
     NotFound,
     NotWaiting,
+    Phrase,
     ReasonMissing,
     Refusal,
     RunStatus,
@@ -37,8 +38,13 @@ from engine.domain import (
 from engine.errors import about
 
 
+def sentence(refusal: Refusal, writer: dates.Writer = dates.moment) -> str:
+    """Return `phrase` as one text, its moments written by `writer`."""
+    return dates.written(phrase(refusal), writer)
+
+
 @singledispatch
-def sentence(refusal: Refusal) -> str:
+def phrase(refusal: Refusal) -> Phrase:
     """Return the sentence that tells people why a command was not carried out."""
     raise TypeError(f"a refusal of the type {type(refusal).__name__} has no sentence; register one here")
 
@@ -46,123 +52,121 @@ def sentence(refusal: Refusal) -> str:
 # -- any command --------------------------------------------------------------------------------------------
 
 
-@sentence.register
-def _not_found(refusal: NotFound) -> str:
+@phrase.register
+def _not_found(refusal: NotFound) -> Phrase:
     hint = f" Did you mean {refusal.suggestion}?" if refusal.suggestion else ""
-    return f"There is no {refusal.what} {refusal.name}.{hint}"
+    return (f"There is no {refusal.what} {refusal.name}.{hint}",)
 
 
-@sentence.register
-def _not_allowed(refusal: NotAllowed) -> str:
-    return refusal.why
+@phrase.register
+def _not_allowed(refusal: NotAllowed) -> Phrase:
+    return (refusal.why,)
 
 
-@sentence.register
-def _contested(refusal: Contested) -> str:
+@phrase.register
+def _contested(refusal: Contested) -> Phrase:
     acted = "deciding" if refusal.what == "request" else "answering"
-    return f"Others were {acted} at the same moment. Look at the {refusal.what}, then try again."
+    return (f"Others were {acted} at the same moment. Look at the {refusal.what}, then try again.",)
 
 
 # -- typed values -------------------------------------------------------------------------------------------
 
 
-@sentence.register
-def _invalid_inputs(refusal: InvalidInputs) -> str:
-    return _about_fields(refusal.errors, refusal.labels)
+@phrase.register
+def _invalid_inputs(refusal: InvalidInputs) -> Phrase:
+    return (_about_fields(refusal.errors, refusal.labels),)
 
 
-@sentence.register
-def _invalid_edits(refusal: InvalidEdits) -> str:
-    return _about_fields(refusal.errors, refusal.labels)
+@phrase.register
+def _invalid_edits(refusal: InvalidEdits) -> Phrase:
+    return (_about_fields(refusal.errors, refusal.labels),)
 
 
 def _about_fields(errors: Mapping[str, str], labels: Mapping[str, str]) -> str:
     return " ".join(about(labels.get(name) or name, predicate) for name, predicate in errors.items())
 
 
-@sentence.register
-def _reason_missing(refusal: ReasonMissing) -> str:
-    return f"Give a reason to {refusal.verdict}; whoever asked will read it."
+@phrase.register
+def _reason_missing(refusal: ReasonMissing) -> Phrase:
+    return (f"Give a reason to {refusal.verdict}; whoever asked will read it.",)
 
 
 # -- decisions ----------------------------------------------------------------------------------------------
 
 
-@sentence.register
-def _already_decided(refusal: AlreadyDecided) -> str:
+@phrase.register
+def _already_decided(refusal: AlreadyDecided) -> Phrase:
     if refusal.by is None and not refusal.by_you:
-        return f"This request {expiry.REJECTED} at {dates.moment(refusal.at)}."
+        return f"This request {expiry.REJECTED}, ", refusal.at, "."
     who = "you" if refusal.by_you or refusal.by is None else line(refusal.by.label)
-    return f"This request was already {states.REQUESTS[refusal.state]} by {who} at {dates.moment(refusal.at)}."
+    return f"This request was already {states.REQUESTS[refusal.state]} by {who}, ", refusal.at, "."
 
 
-@sentence.register
-def _not_an_approver(refusal: NotAnApprover) -> str:
+@phrase.register
+def _not_an_approver(refusal: NotAnApprover) -> Phrase:
     they = f"{refusal.who} is" if refusal.who else "You are"
-    return f"{they} not an approver of this request; it waits for {', '.join(refusal.approvers)}."
+    return (f"{they} not an approver of this request; it waits for {', '.join(refusal.approvers)}.",)
 
 
-@sentence.register
-def _no_longer_approver(refusal: NoLongerApprover) -> str:
-    return f"You can no longer decide this request: {refusal.why}. The owner of the workflow was told."
+@phrase.register
+def _no_longer_approver(refusal: NoLongerApprover) -> Phrase:
+    return (f"You can no longer decide this request: {refusal.why}. The owner of the workflow was told.",)
 
 
-@sentence.register
-def _expired(refusal: Expired) -> str:
-    return expiry.too_late(dates.moment(refusal.at))
+@phrase.register
+def _expired(refusal: Expired) -> Phrase:
+    return expiry.too_late(refusal.at)
 
 
-@sentence.register
-def _cancelled(refusal: Cancelled) -> str:
-    return f"This request was cancelled at {dates.moment(refusal.at)}, because its run was cancelled."
+@phrase.register
+def _cancelled(refusal: Cancelled) -> Phrase:
+    return "This request was cancelled with its run, ", refusal.at, "."
 
 
-@sentence.register
-def _changed(refusal: Changed) -> str:  # noqa: ARG001
-    return "What this request asks has changed since you opened it; look at it again, then decide."
+@phrase.register
+def _changed(refusal: Changed) -> Phrase:  # noqa: ARG001
+    return ("What this request asks has changed since you opened it; look at it again, then decide.",)
 
 
 # -- runs ---------------------------------------------------------------------------------------------------
 
 
-@sentence.register
-def _not_waiting(refusal: NotWaiting) -> str:
+@phrase.register
+def _not_waiting(refusal: NotWaiting) -> Phrase:
     if refusal.answer is not None and refusal.by is not None and refusal.at is not None:
-        answered = (
-            f"{line(refusal.by.label)} answered this already at {dates.moment(refusal.at)}: {refusal.answer.value}."
-        )
-        return f"{answered} Nothing was changed now."
+        answered = f"{line(refusal.by.label)} already answered “{answers.LABELS[refusal.answer]}”, "
+        return answered, refusal.at, ". Your answer changed nothing."
     if refusal.status.ended:
-        return f"Run {refusal.run} has ended already ({states.RUNS[refusal.status]})."
+        return (f"Run {refusal.run} has ended already ({states.RUNS[refusal.status]}).",)
     if refusal.status is RunStatus.NEEDS_ATTENTION:
-        return f"This question was answered already; run {refusal.run} now asks what became of a later call."
-    return f"Run {refusal.run} is {states.RUNS[refusal.status]}; it does not ask what became of a step."
+        return (f"This question was answered already; run {refusal.run} now asks what became of a later call.",)
+    return (f"Run {refusal.run} is {states.RUNS[refusal.status]}; it does not ask what became of a step.",)
 
 
 # -- links and codes ----------------------------------------------------------------------------------------
 
 
-@sentence.register
-def _needs_code(refusal: NeedsCode) -> str:
-    return f"Confirm this with a code that is sent to {refusal.address}."
+@phrase.register
+def _needs_code(refusal: NeedsCode) -> Phrase:
+    return (f"Confirm this with a code that is sent to {refusal.address}.",)
 
 
-@sentence.register
-def _wrong_code(refusal: WrongCode) -> str:
+@phrase.register
+def _wrong_code(refusal: WrongCode) -> Phrase:
     if refusal.left is None:
-        return "That is not the code. Use the one in the newest email that says it is for signing in."
+        return ("That is not the code. Use the one in the newest email that says it is for signing in.",)
     again = "one try is" if refusal.left == 1 else f"{refusal.left} tries are"
-    return f"That is not the code. Use the one in the email with the reference {refusal.reference}; {again} left."
+    return (f"That is not the code. Use the one in the email with the reference {refusal.reference}; {again} left.",)
 
 
-@sentence.register
-def _code_expired(refusal: CodeExpired) -> str:  # noqa: ARG001
-    return "This code can no longer be used here. Go back to the request and decide again; a new code will be sent."
+@phrase.register
+def _code_expired(refusal: CodeExpired) -> Phrase:  # noqa: ARG001
+    return ("This code can no longer be used here. Go back to the request and decide again; a new code will be sent.",)
 
 
-@sentence.register
-def _no_link(refusal: NoLink) -> str:
-    return f"{link_state(refusal.state)}. Sign in with your email address to see what waits for you."
+@phrase.register
+def _no_link(refusal: NoLink) -> Phrase:
+    return (f"{link_state(refusal.state)}. Sign in with your email address to see what waits for you.",)
 
 
 def link_state(state: LinkState | None) -> str:

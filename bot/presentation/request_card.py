@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from bot.presentation import dates, expiry, people, request_content, request_outcome
-from bot.presentation.characters import line, visible
+from bot.presentation import dates, expiry, labels, people, request_content, request_outcome, states
+from bot.presentation.characters import line, stands_apart, visible
 from engine import runs
-from engine.domain import Card, CardAction, DeliveryKind, RequestState, ReviewPoint, StepStatus
+from engine.domain import Card, CardAction, CardFact, DeliveryKind, Phrase, RequestState, ReviewPoint, StepStatus
 from engine.read_models import RequestView
+
+LONGEST_LEAD: Final = 200
+"""Longest reason that stands in the line of context, in characters. A longer one is a note."""
 
 
 def request_card(request: RequestView) -> Card:
@@ -18,6 +22,14 @@ def request_card(request: RequestView) -> Card:
     return Card(
         kind=DeliveryKind.REQUEST,
         title=line(request.title),
+        tone=states.REQUEST_TONES[model.state],
+        lead=tuple(_lead(request)) if pending else (),
+        values=request_content.values(request),
+        notes=tuple(_notes(request)),
+        outcome=None if pending else request_outcome.card_outcome(request),
+        approvers=tuple(people.approvers(request)),
+        requester=line(request.requester.label),
+        details=tuple(_details(request)),
         facts=tuple(_facts(request)),
         fields=tuple(request_content.content_fields(request)),
         state=None if pending else request_outcome.outcome(request),
@@ -29,6 +41,48 @@ def request_card(request: RequestView) -> Card:
         content_version=model.content_version,
         digest=model.digest,
     )
+
+
+def _lead(request: RequestView) -> Iterator[Phrase]:
+    """Yield one line of context: who asks, and why a person has to decide. Channels add the deadline."""
+    yield (f"{line(request.requester.label)} asks.",)
+    if request.reason and not _is_long(request.reason):
+        yield (_sentence(line(request.reason)),)
+
+
+def _is_long(reason: str) -> bool:
+    return stands_apart(reason) or len(reason) > LONGEST_LEAD
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…", ":")) else f"{text}."
+
+
+def _notes(request: RequestView) -> Iterator[CardFact]:
+    pending = request.model.state is RequestState.PENDING
+    if request.reason and (_is_long(request.reason) or not pending):
+        yield CardFact(label="Why it was asked", text=(visible(request.reason),))
+    for note in request.notes:
+        yield CardFact(label="Please check", text=(visible(note),))
+    if pending and request.unreached:
+        yield CardFact(label="Not reached", text=(people.not_reached(request),))
+
+
+def _details(request: RequestView) -> Iterator[CardFact]:
+    """Yield the technical facts: what approving runs, the values that only a builder reads, and where it came from."""
+    subject = request.model.subject
+    step = labels.in_words(request.step_label or subject.step)
+    if not subject.is_form:
+        label = "If approved" if request.at is ReviewPoint.BEFORE else "Result of"
+        yield CardFact(label=label, text=(line(step),))
+    yield from request_content.technical_facts(request)
+    yield CardFact(label="Step", text=(f"{line(subject.step)} ({subject.uses})",))
+    version = f", version {request.workflow_version}" if request.workflow_version else ""
+    yield CardFact(label="Workflow", text=(f"{line(request.workflow_title)}{version}",))
+    yield CardFact(label="Started", text=(f"{line(request.requester.label)}, ", request.started_at))
+    yield CardFact(label="Run", text=(request.run,))
+    yield CardFact(label="Request", text=(request.id,))
+    yield CardFact(label="Fingerprint of the content", text=(request.model.digest,))
 
 
 def _facts(request: RequestView) -> Iterator[tuple[str, str]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Final
 
+from bot.presentation import labels
 from bot.presentation.characters import line, visible
 from engine import fields, json_values
-from engine.domain import CardField, accounts
+from engine.domain import CardFact, CardField, accounts
 from engine.fields import Field, FieldType
 from engine.json_values import Path, Value
 from engine.read_models import RequestView
@@ -17,10 +19,15 @@ _FLAT_DEPTH: Final = 3
 
 
 def content_fields(request: RequestView) -> Iterator[CardField]:
-    """Yield the content as it was decided, field by field. An edited field has its earlier value as well."""
+    """The content as it was decided, field by field; an edited field shows what stood there before."""
+    return (shown for _, _, shown in _content(request))
+
+
+def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
+    """Yield each value of the content: its path, its field, and how it is shown."""
     model = request.model
     edits = request.decision.edits if request.decision else ()
-    editable = {editable_value.path for editable_value in model.editable}
+    editable = {place.path for place in model.editable}
     declared = {place.path: place.field for place in (*model.declared, *model.editable)}
     shown: Value = model.content.shown()
     decided = json_values.replace_all(shown, {edit.path: edit.after for edit in edits})
@@ -31,7 +38,7 @@ def content_fields(request: RequestView) -> Iterator[CardField]:
         field = declared[path] if path in declared else fields.infer(value)
         # The content of a form replaces nothing.
         replaced = not model.subject.is_form and path in edited
-        yield CardField(
+        card_field = CardField(
             path=json_values.show_path(path),
             label=line(field.label or json_values.show_path(path)),
             type=field.type.value,
@@ -40,6 +47,43 @@ def content_fields(request: RequestView) -> Iterator[CardField]:
             before=show_in(request, field, before) if replaced else None,
             account=_account(request, field, value),
         )
+        yield path, field, card_field
+
+
+def values(request: RequestView) -> tuple[CardField, ...]:
+    """Return the values that matter: those that can be edited, the others of the content, and those that are shown.
+
+    Technical values are among them only if there is nothing else to see.
+    """
+    content = labelled(request)
+    main = [field for field in content if not _is_technical(request, field)] or (() if request.show else content)
+    shown = (CardField(path="", label=line(label), type="text", text=visible(text)) for label, text in request.show)
+    return (
+        *(field for field in main if field.editable),
+        *(field for field in main if not field.editable),
+        *shown,
+    )
+
+
+def technical_facts(request: RequestView) -> Iterator[CardFact]:
+    """Yield the values of the content that people see only under technical details."""
+    for field in labelled(request):
+        if _is_technical(request, field):
+            yield CardFact(label=field.label, text=(field.text,))
+
+
+def labelled(request: RequestView) -> tuple[CardField, ...]:
+    """Return the content field by field, every field with a label that people understand."""
+    content = [*_content(request)]
+    named = labels.of_paths([path for path, field, _ in content if not field.label])
+    return tuple(
+        shown if field.label else replace(shown, label=line(named[path]) or shown.path)
+        for path, field, shown in content
+    )
+
+
+def _is_technical(request: RequestView, field: CardField) -> bool:
+    return not field.editable and field.path.split(".")[0] in request.technical
 
 
 def show_in(request: RequestView, field: Field, value: Value) -> str:
@@ -57,8 +101,8 @@ def show_in(request: RequestView, field: Field, value: Value) -> str:
 
 
 def _account(request: RequestView, field: Field, value: Value) -> str | None:
-    is_known_person = field.type is FieldType.PERSON and isinstance(value, str) and value in request.people
-    return str(value) if is_known_person else None
+    known = field.type is FieldType.PERSON and isinstance(value, str) and value in request.people
+    return str(value) if known else None
 
 
 def show(field: Field, value: Value) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.presentation import dates, expiry, states
+from bot.presentation import dates, expiry, labels, states
 from bot.presentation.characters import line, stands_apart, visible
-from engine.domain import OnExpiry, RequestState
+from engine import runs
+from engine.domain import CardOutcome, OnExpiry, Phrase, RequestState, StepStatus
 from engine.read_models import DecisionView, RequestView
 
 
@@ -14,6 +15,45 @@ def outcome(request: RequestView) -> str:
     """Return the sentence about the end of a closed request, in one line, with the first line of the reason."""
     sentence, reason = _outcome(request), request.decision.reason if request.decision else None
     return f"{sentence} Reason: {_begun(visible(reason))}" if reason else sentence
+
+
+def card_outcome(request: RequestView) -> CardOutcome:
+    """Return how a closed request ended, and what became of the step."""
+    reason = visible(request.decision.reason or "") if request.decision else ""
+    return CardOutcome(line=ended(request), reason=reason or None, effect=effect(request))
+
+
+def ended(request: RequestView) -> Phrase:
+    """Return how a request ended, by whom and when."""
+    model = request.model
+    if request.decision is not None:
+        return f"{headline(request)} by {line(request.decision.person.label)}, ", request.decision.decided_at
+    at: Phrase = (model.closed_at,) if model.closed_at is not None else ("–",)
+    if model.state is RequestState.CANCELLED:
+        by = f" by {line(model.closed_by.label)}" if model.closed_by else ""
+        return f"Cancelled{by}, ", *at, ". The run was cancelled"
+    rejected = model.state is RequestState.REJECTED
+    return (
+        "Expired without a decision, ",
+        *at,
+        f". {expiry.consequence(OnExpiry.REJECT if rejected else model.deadlines.on_expiry)}",
+    )
+
+
+def effect(request: RequestView) -> str | None:
+    """Return what became of the approved step, or None before anything did."""
+    status, error = request.effect or (None, None)
+    if status is None:
+        return None
+    step = line(labels.in_words(request.step_label or request.model.subject.step))
+    if status is StepStatus.OUTCOME_UNKNOWN:
+        return f"{step}: it is not known whether this happened. The owner was asked to find out"
+    if status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):
+        # That it failed is not known.
+        return f"{step}: {visible(error)}"
+    if status is StepStatus.FAILED:
+        return f"{step}: failed. {visible(error)}" if error else f"{step}: failed"
+    return f"{step}: {states.STEPS[status]}" if status is not StepStatus.READY else None
 
 
 def _begun(reason: str) -> str:

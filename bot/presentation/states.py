@@ -6,8 +6,36 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.presentation import expiry
-from engine.domain import DeliveryState, RequestState, RunStatus, StepStatus
+from engine.domain import DeliveryState, RequestState, RunStatus, StepStatus, Tone
 
+ICONS: Final[Mapping[Tone, str]] = {
+    Tone.WAITING: "●",
+    Tone.APPROVED: "✓",
+    Tone.REJECTED: "✕",
+    Tone.EXPIRED: "⏱",
+    Tone.CANCELLED: "⊘",
+    Tone.DONE: "✓",
+    Tone.FAILED: "✕",
+    Tone.ATTENTION: "!",
+}
+"""One sign for each tone, the same on every surface. Screen readers get the words beside it."""
+REQUEST_TONES: Final[Mapping[RequestState, Tone]] = {
+    RequestState.PENDING: Tone.WAITING,
+    RequestState.APPROVED: Tone.APPROVED,
+    RequestState.REJECTED: Tone.REJECTED,
+    RequestState.EXPIRED: Tone.EXPIRED,
+    RequestState.CANCELLED: Tone.CANCELLED,
+}
+RUN_TONES: Final[Mapping[RunStatus, Tone]] = {
+    RunStatus.RUNNING: Tone.WAITING,
+    RunStatus.WAITING: Tone.WAITING,
+    RunStatus.NEEDS_ATTENTION: Tone.ATTENTION,
+    RunStatus.SUCCEEDED: Tone.DONE,
+    RunStatus.FAILED: Tone.FAILED,
+    RunStatus.REJECTED: Tone.REJECTED,
+    RunStatus.EXPIRED: Tone.EXPIRED,
+    RunStatus.CANCELLED: Tone.CANCELLED,
+}
 WAITS: Final = "waits for a decision"
 """Words for a pending request, and for its step, if there is room for them."""
 RUNS: Final[Mapping[RunStatus, str]] = {

@@ -126,6 +126,9 @@ def _start_deadlines(tx: Tx, request: RequestView) -> None:
         return
     if not request_rows.try_set_deadlines(tx, current, current.deadlines.after_shown(tx.now)):
         raise Conflict(f"request {request.id} changed meanwhile")
+    if current.deadlines.expires_after is not None:
+        # The copies that are shown already say "in 2 weeks". Now they can show the date.
+        deliveries.mark_outdated(tx, request.run, request.id)
 
 
 def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, error: ChannelError) -> None:

@@ -14,7 +14,7 @@ from engine.domain.access import (
     RememberedBrowser,
     WrongCode,
 )
-from engine.domain.cards import Card, CardAction, CardField, Receipt
+from engine.domain.cards import Card, CardAction, CardFact, CardField, CardOutcome, Phrase, Receipt, Tone
 from engine.domain.commands import (
     DEFAULT_WORKSPACE,
     AnswerAttention,
@@ -88,7 +88,9 @@ __all__ = [
     "Cancelled",
     "Card",
     "CardAction",
+    "CardFact",
     "CardField",
+    "CardOutcome",
     "ChallengeView",
     "Changed",
     "CodeExpired",
@@ -120,6 +122,7 @@ __all__ = [
     "Origin",
     "Params",
     "Person",
+    "Phrase",
     "ProvenIdentity",
     "Purpose",
     "ReasonMissing",
@@ -141,6 +144,7 @@ __all__ = [
     "Start",
     "Started",
     "StepStatus",
+    "Tone",
     "Verdict",
     "Work",
     "WrongCode",

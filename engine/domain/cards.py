@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from enum import StrEnum
+from typing import Literal, TypeAlias
 
 from engine.domain.statuses import DeliveryKind
+
+Phrase: TypeAlias = tuple[str | datetime, ...]
+"""A text with moments in it. Each surface writes the moments in the time zone of its reader."""
+
+
+class Tone(StrEnum):
+    """What a card is about at a glance. Each tone has one icon and one colour on every surface."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    DONE = "done"
+    FAILED = "failed"
+    ATTENTION = "attention"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +51,46 @@ class CardAction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """The content of one copy, which a channel only arranges.
+class CardOutcome:
+    """The end of a closed request or question, in up to three lines.
 
-    `state` is the sentence at the top of a closed request; `actions` is empty exactly then.
+    `line`: the verb, the person and the moment. `reason`: the reason of a decision, whole. `effect`: what became of it.
+    """
+
+    line: Phrase
+    reason: str | None = None
+    effect: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFact:
+    """A label and its text."""
+
+    label: str
+    text: Phrase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """The content of one copy, which a channel only arranges, in this order.
+
+    `lead`: one or two sentences of context. `values`: the values that matter, those that can be edited first.
+    `notes`: longer texts and warnings, each with a label. `details`: technical facts, which a surface shows last,
+    behind one control where it has one. `outcome` is there once a request is closed; `actions` is empty exactly then.
     """
 
     kind: DeliveryKind
     title: str
+    tone: Tone = Tone.WAITING
+    lead: tuple[Phrase, ...] = ()
+    values: tuple[CardField, ...] = ()
+    notes: tuple[CardFact, ...] = ()
+    outcome: CardOutcome | None = None
+    approvers: tuple[str, ...] = ()
+    """The names of the people who can decide, or who were asked once it is closed."""
+    requester: str = ""
+    """The name of the person who started the run, for lists and the subjects of emails."""
+    details: tuple[CardFact, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     fields: tuple[CardField, ...] = ()
     state: str | None = None

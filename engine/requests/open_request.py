@@ -38,6 +38,10 @@ class Opening(Struct, frozen=True, kw_only=True):
     """A request that is about to be saved, with everything evaluated."""
 
     subject: Subject
+    step_label: str
+    """The title of the step, or its id."""
+    technical: tuple[str, ...]
+    """Names of the top-level values in the content that people see only under technical details."""
     title: str
     reason: str | None
     show: tuple[tuple[str, str], ...]
@@ -123,6 +127,8 @@ def open_request(
     editable = tuple(_editable(gate, step, content, notes))
     return Opening(
         subject=subject,
+        step_label=step.label,
+        technical=tuple(name for name in content.value if name in step.kind.technical_names),
         title=title,
         reason=reason,
         show=show,

@@ -107,6 +107,7 @@ class HttpStep(StepType[HttpParams]):
     nature: ClassVar[Nature] = Nature.EFFECT
     secret_params: ClassVar[frozenset[str]] = frozenset({"headers", "json", "body"})
     address_params: ClassVar[frozenset[str]] = frozenset({"url"})
+    technical_names: ClassVar[frozenset[str]] = frozenset({"method", "url", "headers", "expect"})
     output_types: ClassVar[Mapping[str, FieldType]] = {
         "status": FieldType.INTEGER,
         "headers": FieldType.JSON,

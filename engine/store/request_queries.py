@@ -30,6 +30,7 @@ _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _REQUESTS = request_model.LOAD.add_columns(
     _request.c.title,
     _workflow.c.title.label("workflow_title"),
+    _run.c.version.label("workflow_version"),
     _run.c.started_at,
     _run.c.status.label("run_status"),
 )
@@ -206,6 +207,9 @@ def _request_view(
         run_status=RunStatus(row.run_status),
         workflow=row.workflow_name,
         workflow_title=row.workflow_title,
+        workflow_version=row.workflow_version,
+        step_label=details.get("step_label", row.step),
+        technical=tuple(details.get("technical", ())),
         requester=persons[row.requester],
         started_at=row.started_at,
         title=row.title,

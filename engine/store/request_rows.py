@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -162,6 +162,7 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
         "approve_label": opening.approve_label,
         "reject_label": opening.reject_label,
         "uses": opening.subject.uses,
+        **dict(_step_details(opening)),
     }
     if opening.reason is not None:
         details["reason"] = opening.reason
@@ -184,6 +185,13 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
     if opening.assurance is not Assurance.CODE:
         details["assurance"] = opening.assurance
     return details
+
+
+def _step_details(opening: Opening) -> Iterator[tuple[str, Value]]:
+    if opening.step_label != opening.subject.step:
+        yield "step_label", opening.step_label
+    if opening.technical:
+        yield "technical", list[Value](opening.technical)
 
 
 def _write_edits(edits: Sequence[Edit]) -> str | None:

@@ -58,6 +58,10 @@ class StepKind(Protocol):
         """Names of the top-level parameters that are a web address to call. Almost every kind has none."""
 
     @property
+    def technical_names(self) -> frozenset[str]:
+        """Names of the top-level parameters and outputs that people see only under technical details."""
+
+    @property
     def output_types(self) -> Mapping[str, FieldType]:
         """Types of the outputs that always have the same type, for a person who must fill them in."""
 

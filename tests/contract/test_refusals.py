@@ -65,9 +65,9 @@ OTHER: Final = "0" * 64
 """The digest of another content."""
 
 REFUSED: Final[dict[str, tuple[Prepare, str, str | None, str]]] = {
-    "decided": (rejected, "", None, "This request was already rejected by ben@example.com at "),
-    "cancelled": (cancelled, "", None, "because its run was cancelled."),
-    "expired": (expired, EXPIRES, None, "This request expired at "),
+    "decided": (rejected, "", None, "This request was already rejected by ben@example.com, "),
+    "cancelled": (cancelled, "", None, "This request was cancelled with its run, "),
+    "expired": (expired, EXPIRES, None, "This request expired, "),
     "changed": (nothing, "", OTHER, "What this request asks has changed since you opened it"),
     "tampered": (tampered, "", None, "is not what was approved; nothing was run."),
     "overtaken": (overtaken, "", None, "Others were deciding at the same moment. Look at the request, then try again."),

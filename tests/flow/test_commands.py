@@ -418,9 +418,9 @@ def test_a_second_decision_is_told_of_the_first(signoff: Commands, asked: dict[s
     signoff.run_ok("decide", asked["id"], "approve")
     again = signoff("decide", asked["id"], "reject", "--reason", "no")
     assert again.code == 1
-    assert again.err.startswith("This request was already approved by you at ")
+    assert again.err.startswith("This request was already approved by you, ")
     signoff.set(operator="kim@example.com")
-    assert "already approved by lee@example.com at " in signoff("decide", asked["id"], "approve").err
+    assert "already approved by lee@example.com, " in signoff("decide", asked["id"], "approve").err
 
 
 # -- cancel and resume --------------------------------------------------------------------------------------
@@ -431,7 +431,7 @@ def test_cancel_withdraws_the_request(signoff: Commands, asked: dict[str, Any]) 
     assert finished.out == f"Run {asked['run']} is being cancelled.\n"
     assert signoff.json("runs", asked["run"])["status"] == "cancelled"
     late = signoff("decide", asked["id"], "approve")
-    assert (late.code, "because its run was cancelled" in late.err) == (1, True)
+    assert (late.code, "cancelled with its run" in late.err) == (1, True)
     assert "run was cancelled by lee@example.com" in signoff.run_ok("requests", asked["id"]).output
     again = signoff("cancel", asked["run"])
     assert (again.code, again.err) == (1, f"Run {asked['run']} has ended already (cancelled).\n")

@@ -75,11 +75,21 @@ async def test_a_copy_is_posted_once_and_edited_after_the_decision(home: EngineE
 
     assert isinstance(await home.decide(run), Decided)
     await home.settle()
-    assert len(posted.cards) == 2
+    assert len(posted.cards) == 3
     assert posted.card.actions == ()
     assert "Approved" in str(posted.card.state)
-    assert home.channel.calls == 2
+    assert home.channel.calls == 3
     assert (await home.kinds(run)).count("delivery.shown") == 1
+
+
+async def test_a_copy_shows_the_date_of_the_expiry_once_the_clock_has_started(home: EngineEnv) -> None:
+    run = await opened(home)
+    await home.settle()
+    (posted,) = home.channel.of("lee@example.com")
+    assert [(card.expires_at, card.expires_after) for card in posted.cards] == [
+        (None, timedelta(hours=1)),
+        ((await home.request(run)).model.deadlines.expires_at, None),
+    ]
 
 
 async def test_a_copy_follows_a_run_that_is_cancelled(home: EngineEnv) -> None:
@@ -98,7 +108,7 @@ async def test_a_hint_for_a_copy_that_is_not_due_does_nothing(home: EngineEnv) -
     for _ in range(3):
         await home.relay.deliver((await copy(home, run)).id)
     await home.relay.deliver("nowhere")
-    assert home.channel.calls == 1
+    assert home.channel.calls == 2, "the post, and the edit that shows the date of the expiry"
 
 
 async def test_two_hints_at_once_post_one_copy(home: EngineEnv) -> None:
@@ -166,7 +176,7 @@ async def test_an_alert_is_told_once(home: EngineEnv) -> None:
 async def test_what_a_copy_shows_is_read_without_the_outputs_of_steps(home: EngineEnv) -> None:
     await opened(home)
     await home.settle()
-    assert [one.run.steps for one in home.rendered] == [()]
+    assert {content.run.steps for content in home.rendered} == {()}
 
 
 # -- failures that are certain ------------------------------------------------------------------------------
@@ -198,7 +208,7 @@ async def test_an_edit_that_fails_is_tried_again(home: EngineEnv) -> None:
     home.channel.queue_faults(Fault(error=REFUSED), Fault(error=LOST))
     await home.settle()
     (posted,) = home.channel.of("lee@example.com")
-    assert len(posted.cards) == 1
+    assert len(posted.cards) == 2
     home.pass_time(seconds=1)
     await home.settle()
     home.pass_time(seconds=5)
@@ -350,7 +360,7 @@ async def test_a_relay_that_comes_back_after_its_lease_leaves_no_live_buttons(ho
     await home.store.transact(lambda tx: deliveries.mark_to_show_again(tx, one))
     home.channel.queue_faults(Fault(gate=gate))
     slow = asyncio.ensure_future(home.relay.deliver(one))
-    await until(lambda: home.channel.calls == 2)
+    await until(lambda: home.channel.calls == 3)
     home.clock.pass_time(LEASE)
     assert isinstance(await home.decide(run), Decided)
     same_place = RecordingChannel()

@@ -12,7 +12,9 @@ from engine.domain import (
     Approver,
     Card,
     CardAction,
+    CardFact,
     CardField,
+    CardOutcome,
     DeliveryKind,
     Origin,
     Params,
@@ -21,6 +23,7 @@ from engine.domain import (
     RequestState,
     ReviewPoint,
     RunStatus,
+    Tone,
 )
 from engine.fields import Field
 from engine.json_values import Value
@@ -39,17 +42,30 @@ ACTIONS = (
 )
 
 
+AMOUNT = CardField(path="json.amount", label="Amount", type="money", text="90.00 EUR", editable=True)
+
+
 def card(**changes: Any) -> Card:
     base = Card(
         kind=DeliveryKind.REQUEST,
         title="Pay 90 EUR back?",
+        lead=(("Sam asks.",), ("over 50.",)),
+        values=(AMOUNT,),
+        approvers=("Lee",),
+        requester="Sam",
+        details=(
+            CardFact(label="If approved", text=("Pay the refund",)),
+            CardFact(label="Address", text=("https://payments.example.com/refunds",)),
+            CardFact(label="Workflow", text=("Refunds, version 3",)),
+            CardFact(label="Started", text=("Sam, ", datetime(2026, 3, 4, 9, 0, tzinfo=UTC))),
+        ),
         facts=(
             ("Workflow", "Refunds"),
             ("Started by", "Sam, 2026-03-04 09:00 UTC"),
             ("Why", "over 50"),
             ("Waits for", "Lee"),
         ),
-        fields=(CardField(path="json.amount", label="Amount", type="money", text="90.00 EUR", editable=True),),
+        fields=(AMOUNT,),
         actions=ACTIONS,
         expires_at=NOW,
         request="req1",
@@ -61,7 +77,16 @@ def card(**changes: Any) -> Card:
 
 
 def closed_card(**changes: Any) -> Card:
-    return card(**{"actions": (), "state": "Approved by Lee at 2026-03-04 09:40 UTC.", "expires_at": None, **changes})
+    decided = datetime(2026, 3, 4, 9, 40, tzinfo=UTC)
+    closing = {
+        "actions": (),
+        "state": "Approved by Lee at 2026-03-04 09:40 UTC.",
+        "tone": Tone.APPROVED,
+        "lead": (),
+        "outcome": CardOutcome(line=("Approved by Lee, ", decided), effect="Pay the refund: done"),
+        "expires_at": None,
+    }
+    return card(**{**closing, **changes})
 
 
 def parse_field(declaration: object) -> Field:
@@ -168,6 +193,10 @@ CARD_FIELDS = st.builds(
 )
 FACTS = st.tuples(st.sampled_from(["Workflow", "Started by", "Why", "Waits for", "Asked", "Run"]) | ANY, ANY)
 
+PHRASES = st.lists(ANY | st.just(NOW), min_size=1, max_size=3).map(tuple)
+CARD_FACTS = st.builds(CardFact, label=ANY, text=PHRASES)
+OUTCOMES = st.builds(CardOutcome, line=PHRASES, reason=st.none() | ANY, effect=st.none() | ANY)
+
 
 @st.composite
 def cards(draw: st.DrawFn) -> Card:
@@ -185,6 +214,14 @@ def cards(draw: st.DrawFn) -> Card:
         facts=tuple(draw(st.lists(FACTS, max_size=5))) * draw(st.integers(1, 6)),
         fields=tuple(draw(st.lists(CARD_FIELDS, max_size=6))) * many,
         state=None if is_open else draw(ANY),
+        tone=draw(st.sampled_from(Tone)),
+        lead=tuple(draw(st.lists(PHRASES, max_size=3))),
+        values=tuple(draw(st.lists(CARD_FIELDS, max_size=6))) * many,
+        notes=tuple(draw(st.lists(CARD_FACTS, max_size=5))) * draw(st.integers(1, 6)),
+        outcome=None if is_open else draw(OUTCOMES),
+        approvers=tuple(draw(st.lists(ANY, max_size=4))),
+        requester=draw(ANY),
+        details=tuple(draw(st.lists(CARD_FACTS, max_size=5))) * draw(st.integers(1, 6)),
         actions=actions if is_open else (),
         expires_at=NOW if is_open else None,
         request=draw(st.none() | st.just("req1")),

@@ -378,7 +378,7 @@ async def test_an_expired_request_can_no_longer_be_decided(env: SlackEnv) -> Non
     env.pass_time(hours=2, seconds=1)
     expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
-    assert "This request expired at" in ephemeral_texts(env.slack, ada)[-1]
+    assert "This request expired, " in ephemeral_texts(env.slack, ada)[-1]
     await env.settle()
     assert "without a decision" in words(copy_of(ada))
     assert buttons(copy_of(ada)) == []
@@ -392,7 +392,7 @@ async def test_a_cancelled_request_says_that_its_run_was_cancelled(env: SlackEnv
     expect_ok(await cleo.command(f"/signoff cancel {run}"))
     expect_ok(await ada.click("Approve", on=old))
     await env.finish_background_work()
-    assert "was cancelled at" in ephemeral_texts(env.slack, ada)[-1]
+    assert "was cancelled with its run" in ephemeral_texts(env.slack, ada)[-1]
     await env.settle()
     assert "the run was cancelled by Cleo Builder" in words(copy_of(ada))
 

@@ -277,7 +277,7 @@ async def test_a_step_of_unknown_outcome_asks_its_owner_who_answers_in_the_messa
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
     expect_ok(await cleo.click("Stop", on=old, stale=True))
     await env.finish_background_work()
-    assert "Cleo Builder answered this already" in ephemeral_texts(env.slack, cleo)[-1]
+    assert "Cleo Builder already answered" in ephemeral_texts(env.slack, cleo)[-1]
 
 
 async def test_a_question_that_its_owner_cannot_read_is_told_to_whoever_started_the_run(env: SlackEnv) -> None:

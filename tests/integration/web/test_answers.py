@@ -135,7 +135,7 @@ async def test_a_request_that_expired_or_was_cancelled_says_so(here: WebEnv) -> 
     here.engine_env.pass_time(hours=2)
     late = await browser.send(page.page.form)
     assert late.status == 410
-    assert "expired at 2026-03-02 10:00 UTC" in late.page.text
+    assert "This request expired, 2026-03-02 10:00 UTC." in late.page.text
     await here.engine_env.settle()
     closed = await browser.get(page.path)
     assert closed.status == 200
@@ -145,7 +145,7 @@ async def test_a_request_that_expired_or_was_cancelled_says_so(here: WebEnv) -> 
     assert isinstance(await here.engine_env.engine.cancel(Cancel(run=asked.run, actor=SAM, origin=TERMINAL)), Done)
     late = await browser.send(page.page.form)
     assert late.status == 410
-    assert "was cancelled at" in late.page.text
+    assert "was cancelled with its run" in late.page.text
 
 
 async def test_somebody_else_does_not_see_the_request(here: WebEnv) -> None:

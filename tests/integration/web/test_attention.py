@@ -452,7 +452,7 @@ async def test_a_code_typed_after_the_run_asked_about_a_later_call_answers_nothi
     form = at_code.page.form
     answer = await old.post(form.action, form.with_(code=code), kind=form.kind)
     assert answer.status == 409
-    assert "answered this already" in answer.page.text
+    assert "already answered" in answer.page.text
     assert (line.calls, await status(here, run)) == (2, RunStatus.NEEDS_ATTENTION)
 
 

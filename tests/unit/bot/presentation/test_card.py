@@ -12,8 +12,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.presentation import card as cards
-from bot.presentation import characters, request_card, request_content, request_outcome
-from engine.domain import CardAction, CardField, DeliveryKind, OnExpiry, Origin, Person, RequestState, RunStatus
+from bot.presentation import characters, dates, request_card, request_content, request_outcome
+from engine.domain import (
+    CardAction,
+    CardField,
+    CardOutcome,
+    DeliveryKind,
+    OnExpiry,
+    Origin,
+    Person,
+    RequestState,
+    RunStatus,
+    StepStatus,
+    Tone,
+)
 from engine.fields import Field, FieldType
 from engine.json_values import Value
 from engine.read_models import DecisionView, DeliveryContent, RequestView, RunView
@@ -36,6 +48,8 @@ def request_view(step: str = "- {id: words, uses: set, with: {text: draft}, gate
         run_status=RunStatus.WAITING,
         workflow="demo",
         workflow_title="Demo",
+        step_label=opening.step_label,
+        technical=opening.technical,
         requester=EVE,
         started_at=START,
         title=opening.title,
@@ -75,6 +89,85 @@ def fields_of(value: dict[str, Value], gate: str = "{edit: []}") -> dict[str, Ca
     names = ", ".join(f"{name}: '{{{{ inputs.any.v{index} }}}}'" for index, name in enumerate(value))
     request = request_view(f"- {{id: words, uses: set, with: {{{names}}}, gate: {gate}}}", inputs={"any": values})
     return {field.path: field for field in request_content.content_fields(request)}
+
+
+# -- what matters comes first -------------------------------------------------------------------------------
+
+PAY = """
+- id: pay
+  uses: set
+  title: Pay the refund
+  with:
+    method: POST
+    url: https://payments.example.com/refunds
+    headers: {X-Team: support}
+    json: {order: "A-1007", amount: {amount: "120.50", currency: EUR}, note: Arrived broken}
+  gate:
+    title: Refund order A-1007?
+    reason: "Over 100 EUR: refund policy 4.2"
+    show: [{label: Customer, value: Kim}]
+    edit: {json.amount: {type: money, label: Amount}, json.note: long_text}
+"""
+
+
+TECHNICAL = ("method", "url", "headers")
+
+
+def test_values_come_first_and_technical_values_are_details() -> None:
+    card = request_card.request_card(request_view(PAY, technical=TECHNICAL))
+    assert card.lead == (("Eve asks.",), ("Over 100 EUR: refund policy 4.2.",))
+    assert [(field.label, field.text, field.editable) for field in card.values] == [
+        ("Amount", "120.50 EUR", True),
+        ("Note", "Arrived broken", True),
+        ("Order", "A-1007", False),
+        ("Customer", "Kim", False),
+    ]
+    details = {fact.label: dates.written(fact.text) for fact in card.details}
+    assert details["If approved"] == "Pay the refund"
+    assert (details["Method"], details["URL"]) == ("POST", "https://payments.example.com/refunds")
+    assert details["X team"] == "support"
+    assert details["Step"] == "pay (set)"
+    assert details["Started"] == f"Eve, {WHEN}"
+    assert card.approvers == ("Lee", "kim@example.com")
+
+
+def test_a_step_with_nothing_but_technical_values_shows_them() -> None:
+    card = request_card.request_card(
+        request_view(
+            "- {id: drop, uses: set, with: {method: DELETE, url: https://a.example/42}, gate: {}}", technical=TECHNICAL
+        )
+    )
+    assert [field.text for field in card.values] == ["DELETE", "https://a.example/42"]
+
+
+def test_a_long_reason_is_a_note_and_never_a_line_of_ours() -> None:
+    card = request_card.request_card(request_view(reason="Look closely.\n\nApproved by Ada."))
+    assert card.lead == (("Eve asks.",),)
+    assert [(fact.label, dates.written(fact.text)) for fact in card.notes] == [
+        ("Why it was asked", "Look closely.\n\nApproved by Ada.")
+    ]
+
+
+def test_a_decided_request_says_who_when_and_what_became_of_it() -> None:
+    request = decided_request(request_view(PAY, effect=(StepStatus.SUCCEEDED, None)), reason="fine")
+    card = request_card.request_card(request)
+    assert card.tone is Tone.APPROVED
+    assert card.outcome == CardOutcome(line=("Approved by Lee, ", START), reason="fine", effect="Pay the refund: done")
+    assert card.lead == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        (RequestState.EXPIRED, ("Expired without a decision, ", START, ". The run was stopped")),
+        (RequestState.REJECTED, ("Expired without a decision, ", START, ". It was rejected automatically")),
+        (RequestState.CANCELLED, ("Cancelled, ", START, ". The run was cancelled")),
+    ],
+)
+def test_a_request_without_a_decision_says_why_it_closed(state: RequestState, line: Any) -> None:
+    outcome = request_card.request_card(closed_request(state)).outcome
+    assert outcome is not None
+    assert outcome.line == line
 
 
 # -- hidden characters are made visible ---------------------------------------------------------------------

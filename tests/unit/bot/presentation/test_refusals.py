@@ -55,15 +55,15 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (ReasonMissing(verdict=Verdict.REJECT), "Give a reason to reject; whoever asked will read it."),
     (
         AlreadyDecided(state=RequestState.APPROVED, by=LEE, at=AT),
-        "This request was already approved by Lee at 2026-03-02 09:30 UTC.",
+        "This request was already approved by Lee, 2026-03-02 09:30 UTC.",
     ),
     (
         AlreadyDecided(state=RequestState.REJECTED, by=LEE, at=AT, by_you=True),
-        "This request was already rejected by you at 2026-03-02 09:30 UTC.",
+        "This request was already rejected by you, 2026-03-02 09:30 UTC.",
     ),
     (
         AlreadyDecided(state=RequestState.REJECTED, by=None, at=AT),
-        "This request expired without a decision and was rejected automatically at 2026-03-02 09:30 UTC.",
+        "This request expired without a decision and was rejected automatically, 2026-03-02 09:30 UTC.",
     ),
     (NotAnApprover(who=None, approvers=("Lee",)), "You are not an approver of this request; it waits for Lee."),
     (NotAnApprover(who="Kim", approvers=("Lee",)), "Kim is not an approver of this request; it waits for Lee."),
@@ -71,15 +71,15 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         NoLongerApprover(why="the account is deactivated"),
         "You can no longer decide this request: the account is deactivated. The owner of the workflow was told.",
     ),
-    (Expired(at=AT), "This request expired at 2026-03-02 09:30 UTC and can no longer be decided."),
-    (Cancelled(at=AT), "This request was cancelled at 2026-03-02 09:30 UTC, because its run was cancelled."),
+    (Expired(at=AT), "This request expired, 2026-03-02 09:30 UTC. It can no longer be decided."),
+    (Cancelled(at=AT), "This request was cancelled with its run, 2026-03-02 09:30 UTC."),
     (
         Changed(content_version=2),
         "What this request asks has changed since you opened it; look at it again, then decide.",
     ),
     (
         NotWaiting(run="R1", status=RunStatus.RUNNING, answer=ResumeAnswer.DONE, by=LEE, at=AT),
-        "Lee answered this already at 2026-03-02 09:30 UTC: done. Nothing was changed now.",
+        "Lee already answered “It happened”, 2026-03-02 09:30 UTC. Your answer changed nothing.",
     ),
     (NotWaiting(run="R1", status=RunStatus.FAILED), "Run R1 has ended already (failed)."),
     (

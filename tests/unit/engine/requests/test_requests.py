@@ -375,13 +375,13 @@ def test_a_decided_request_says_by_whom_and_whether_it_was_you(state: RequestSta
     request = request_of(open_gate(), state=state, closed_at=START, closed_by=LEE)
     assert decide(request) == AlreadyDecided(state=state, by=LEE, at=START, by_you=True)
     assert decide(request, person=KIM) == AlreadyDecided(state=state, by=LEE, at=START)
-    assert "by you at" in refusals.sentence(decide(request))
+    assert "by you, " in refusals.sentence(decide(request))
 
 
 def test_a_request_that_was_rejected_at_its_expiry_was_decided_by_no_person() -> None:
     refusal = decide(request_of(open_gate(), state=RequestState.REJECTED, closed_at=START))
     assert refusal == AlreadyDecided(state=RequestState.REJECTED, by=None, at=START)
-    assert "expired without a decision and was rejected automatically at" in refusals.sentence(refusal)
+    assert "expired without a decision and was rejected automatically, " in refusals.sentence(refusal)
 
 
 def test_an_expired_or_cancelled_request_says_since_when() -> None:

@@ -1,0 +1,21 @@
+"""The answers of an owner about a call of unknown outcome, in the words of every surface. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from engine.domain import ResumeAnswer
+
+LABELS: Final[Mapping[ResumeAnswer, str]] = {
+    ResumeAnswer.DONE: "It happened",
+    ResumeAnswer.REPEAT: "It did not happen",
+    ResumeAnswer.STOP: "Stop the run",
+}
+"""The buttons."""
+CONSEQUENCES: Final[Mapping[ResumeAnswer, str]] = {
+    ResumeAnswer.DONE: "The run continues with the next step.",
+    ResumeAnswer.REPEAT: "The step is called again. If it did happen after all, it happens twice.",
+    ResumeAnswer.STOP: "The run ends here. Nothing more is called.",
+}
+"""What each answer leads to, as a sentence beside or behind its button."""

@@ -1,0 +1,35 @@
+"""One line that tells a request from others in a list or a subject: its question, and values that it lacks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from bot.presentation.characters import line
+from engine.domain import CardField
+from engine.fields import FieldType
+
+MOST_VALUES: Final = 2
+LONGEST: Final = 40
+"""Longest value that stands in a list or a subject, in characters."""
+_TELLING: Final = frozenset(
+    {FieldType.MONEY, FieldType.TEXT, FieldType.NUMBER, FieldType.INTEGER, FieldType.DATE, FieldType.EMAIL}
+    | {FieldType.CHOICE, FieldType.PERSON, FieldType.URL, FieldType.DATETIME}
+)
+
+
+def key_values(title: str, values: Sequence[CardField]) -> tuple[str, ...]:
+    """Return up to two short values that tell this question from others. None if the question has one in it."""
+    short = [line(field.text) for field in values if field.type in _TELLING and _is_short(field.text)]
+    if any(text in title for text in short):
+        return ()
+    return tuple(dict.fromkeys(short))[:MOST_VALUES]
+
+
+def question(title: str, values: Sequence[CardField]) -> str:
+    """Return a question in one line that can be told from others of the same workflow."""
+    return " · ".join([line(title), *key_values(title, values)])
+
+
+def _is_short(text: str) -> bool:
+    return 1 < len(text) <= LONGEST and "\n" not in text

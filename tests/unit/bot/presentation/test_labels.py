@@ -1,0 +1,49 @@
+"""Labels for values that have none: words, and never a path."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.presentation import labels
+from engine.json_values import Path
+
+PATHS = st.lists(
+    st.lists(st.sampled_from(["json", "order", "orderId", "order_id"]) | st.integers(0, 2), min_size=1, max_size=4),
+    max_size=6,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("order", "Order"),
+        ("order_id", "Order ID"),
+        ("orderId", "Order ID"),
+        ("order-id", "Order ID"),
+        ("VAT", "VAT"),
+        ("Straße", "Straße"),
+        ("two words", "two words"),
+        ("", ""),
+    ],
+)
+def test_an_identifier_is_written_as_words(name: str, words: str) -> None:
+    assert labels.in_words(name) == words
+
+
+def test_a_label_is_the_end_of_the_path_as_far_as_it_is_needed() -> None:
+    paths: list[Path] = [("json", "order"), ("json", "buyer", "name"), ("json", "seller", "name"), ("tags", 0)]
+    assert labels.of_paths(paths) == {
+        ("json", "order"): "Order",
+        ("json", "buyer", "name"): "Buyer · Name",
+        ("json", "seller", "name"): "Seller · Name",
+        ("tags", 0): "Tags 1",
+    }
+
+
+@given(PATHS)
+def test_every_path_has_a_label(paths: list[list[str | int]]) -> None:
+    found = labels.of_paths([tuple(path) for path in paths])
+    assert set(found) == {tuple(path) for path in paths}
+    assert all(found.values())

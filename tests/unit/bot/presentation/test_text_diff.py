@@ -1,0 +1,76 @@
+"""The difference between two texts: nothing is lost, and one changed digit is found in any length."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.presentation.text_diff import AROUND, Part, Segment, difference, folded, is_long
+
+TEXTS = st.text(st.sampled_from("ab \n1e\u0301"), max_size=60) | st.text(max_size=30)
+
+
+def without(segments: tuple[Segment, ...], part: Part) -> str:
+    return "".join(segment.text for segment in segments if segment.part is not part)
+
+
+@given(TEXTS, TEXTS)
+def test_a_difference_holds_both_texts(before: str, after: str) -> None:
+    segments = difference(before, after)
+    assert without(segments, Part.ADDED) == before
+    assert without(segments, Part.REMOVED) == after
+
+
+@given(TEXTS, TEXTS)
+def test_a_folded_difference_holds_both_texts(before: str, after: str) -> None:
+    segments = folded(before, after, around=5)
+    assert without(segments, Part.ADDED) == before
+    assert without(segments, Part.REMOVED) == after
+
+
+@given(TEXTS)
+def test_equal_texts_have_no_difference(text: str) -> None:
+    assert {segment.part for segment in difference(text, text)} <= {Part.SAME}
+
+
+def test_one_digit_in_a_long_text_is_found() -> None:
+    before = "\n".join(f"Line {number}: the customer gets 1,250 EUR in total." for number in range(60))
+    after = before.replace("Line 31: the customer gets 1,250", "Line 31: the customer gets 1,350")
+    segments = folded(before, after)
+    assert [(segment.part, segment.text) for segment in segments if segment.part in (Part.REMOVED, Part.ADDED)] == [
+        (Part.REMOVED, "250 "),
+        (Part.ADDED, "350 "),
+    ]
+    assert [segment.part for segment in segments] == [
+        Part.FOLDED, Part.SAME, Part.REMOVED, Part.ADDED, Part.SAME, Part.FOLDED,
+    ]  # fmt: skip
+    shown = "".join(segment.text for segment in segments if segment.part is not Part.FOLDED)
+    assert len(shown) <= 2 * AROUND + 10
+
+
+@settings(deadline=None)
+@given(st.integers(1, 3))
+def test_long_texts_that_have_little_in_common_are_compared_by_lines_or_as_a_whole(seed: int) -> None:
+    before = " ".join(f"word{number * seed}" for number in range(3_000))
+    after = " ".join(f"term{number * seed}" for number in range(3_000))
+    segments = difference(before, after)
+    assert without(segments, Part.ADDED) == before
+    assert without(segments, Part.REMOVED) == after
+
+
+def test_lines_are_compared_where_there_are_too_many_words() -> None:
+    before = "\n".join(f"a{number} b c d e f g h" for number in range(200))
+    after = "\n".join(f"{'z' if number % 2 else 'a'}{number} b c d e f g h" for number in range(200))
+    removed = [segment for segment in difference(before, after) if segment.part is Part.REMOVED]
+    assert len(removed) == 100
+
+
+def test_what_is_not_far_from_a_change_is_not_folded() -> None:
+    parts = [segment.part for segment in folded("one two three", "one two four")]
+    assert parts == [Part.SAME, Part.REMOVED, Part.ADDED]
+
+
+def test_short_texts_stand_whole_beside_each_other() -> None:
+    assert not is_long("120 EUR", "99.50 EUR")
+    assert is_long("a\nb", "a")
+    assert is_long("x" * 81, "x")
