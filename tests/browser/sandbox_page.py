@@ -41,7 +41,7 @@ class SandboxWindows:
         return await self.tab(context, address if name is None else f"{address}?as={name}#/{tab}")
 
     async def tab(self, context: BrowserContext, address: str) -> Page:
-        """Open one more window with the cookies of this context."""
+        """Open another window with the cookies of this context."""
         page = await context.new_page()
         page.on("console", self._record_console)
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))

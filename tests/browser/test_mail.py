@@ -111,7 +111,7 @@ async def test_an_email_can_be_read_as_html_text_headers_and_source(mail_windows
 
 
 async def click_to_popup(page: Page, link: Locator) -> Page:
-    """Click the link, and return the window that it opens. A busy machine can lose the first click: click again."""
+    """Click the link, and return the window that it opens. Click again if a busy machine loses the first click."""
     try:
         async with page.expect_popup(timeout=10_000) as opening:
             await link.click()

@@ -175,12 +175,12 @@ def available_keys(part: str, model: Any) -> set[str]:
     ("section", "part", "model"),
     [("The workflow", "workflow", WorkflowFile), ("Steps", "step", StepFile), ("Gates", "gate", GateFile)],
 )
-def test_every_key_that_is_available_stands_in_its_table(section: str, part: str, model: Any) -> None:
+def test_every_available_key_is_in_its_table(section: str, part: str, model: Any) -> None:
     assert sorted(first_codes(WORKFLOWS.table(section))) == sorted(available_keys(part, model))
 
 
 @pytest.mark.parametrize(("section", "model"), [("http", http.HttpParams), ("wait", wait.WaitParams)])
-def test_every_parameter_of_a_step_stands_in_its_table(section: str, model: Any) -> None:
+def test_every_parameter_of_a_step_is_in_its_table(section: str, model: Any) -> None:
     assert sorted(first_codes(WORKFLOWS.table(section))) == sorted(model_keys(model))
 
 
@@ -248,7 +248,7 @@ def typed_fields() -> dict[str, Field]:
     return {kind: Field(type=kind, **({"options": options} if kind in choices else {})) for kind in FieldType}
 
 
-def test_every_field_type_and_every_key_of_a_field_stands_in_its_table() -> None:
+def test_every_field_type_and_every_key_of_a_field_is_in_its_table() -> None:
     types, attributes = WORKFLOWS.tables("Fields")
     assert first_codes(types) == [*FieldType]
     assert sorted(first_codes(attributes)) == sorted(model_keys(Field))
@@ -292,7 +292,7 @@ def test_the_page_names_the_data_of_its_expressions() -> None:
 
 
 @pytest.mark.parametrize(("source", "value"), [(left.strip(), right.strip()) for left, _, right in VALUE_EXAMPLES])
-def test_an_expression_gives_what_the_page_says(source: str, value: str) -> None:
+def test_an_expression_has_the_value_of_the_page(source: str, value: str) -> None:
     assert template(source).render(SCOPE) == json_values.loads(value)
 
 
@@ -363,7 +363,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         ("Gates", "confirm", f"up to {scalars.MAX_CONFIRM}"),
     ],
 )
-def test_the_limit_of_a_key_stands_in_its_row(section: str, key: str, limit: str) -> None:
+def test_the_limit_of_a_key_is_in_its_row(section: str, key: str, limit: str) -> None:
     (row,) = [row for row in WORKFLOWS.table(section) if key in row.code(0)]
     assert limit in " ".join(row.cells)
 

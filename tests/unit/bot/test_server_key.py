@@ -24,7 +24,7 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
     os.umask(before)
 
 
-def test_a_key_is_made_once_and_then_the_same(tmp_path: Path) -> None:
+def test_a_key_is_created_once_and_then_read(tmp_path: Path) -> None:
     database = tmp_path / "signoff.db"
     codes = server_key.load_codes(database)
     assert server_key.load_codes(database) == codes
@@ -46,7 +46,7 @@ def test_only_its_user_may_read_a_key_with_any_umask_and_it_is_never_printed(tmp
 
 
 @pytest.mark.parametrize("text", ["", "not hexadecimal", "abcd", "ü" * 64])
-def test_a_key_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path, text: str) -> None:
+def test_the_error_for_an_unusable_key_names_the_file_and_what_to_do(tmp_path: Path, text: str) -> None:
     path = server_key.key_path(tmp_path / "signoff.db")
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
@@ -57,7 +57,7 @@ def test_a_key_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path, text
     assert "or remove it: a new one is made then" in str(error.value)
 
 
-def test_a_key_that_cannot_be_made_is_named_too(tmp_path: Path) -> None:
+def test_a_key_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(KeyUnusable):
         server_key.load_codes(tmp_path / "no folder" / "signoff.db")
 

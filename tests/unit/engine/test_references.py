@@ -180,7 +180,7 @@ def test_builders_are_named_by_address_or_group(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["<@U12>", "<@U012AB3CD|lee>", "UABCDEF", "group:@Finance", "Lee@Example.com"])
 def test_a_file_that_was_registered_before_still_loads(name: str) -> None:
-    """Earlier versions of the check accepted these references."""
+    """Earlier versions accepted these references."""
     source = (
         f"name: pay\nowner: lee@example.com\nmay_run: [{json.dumps(name)}]\n"
         f"steps:\n  - {{id: pay, uses: set, with: {{a: 1}}, gate: {{approvers: {json.dumps(name)}}}}}\n"

@@ -44,13 +44,13 @@ def test_email_is_another_route_after_those_of_the_other_directory() -> None:
     assert directory.reach(SAM) == [Route("email", "sam@example.com")]
 
 
-def test_email_takes_the_place_of_the_terminal_and_not_of_nothing() -> None:
+def test_email_replaces_the_terminal_only_for_people_with_an_email_address() -> None:
     directory = DirectoryWithEmail(TerminalDirectory())
     assert directory.reach(SAM) == [Route("email", "sam@example.com")]
     assert directory.reach(LOGIN) == [Route("terminal", LOGIN.label)]
 
 
-async def test_an_address_that_the_other_directory_does_not_know_stands_for_its_reader() -> None:
+async def test_an_address_that_the_other_directory_does_not_know_is_its_own_person() -> None:
     directory = DirectoryWithEmail(SlackLikeDirectory())
     email, group = reference("sam@example.com"), reference("group:support")
     resolutions = await directory.resolve([email, group])
@@ -59,7 +59,7 @@ async def test_an_address_that_the_other_directory_does_not_know_stands_for_its_
     assert resolutions[group] == Resolution((), "Not known there.", unknown=True)
 
 
-def test_the_other_directory_says_what_it_looks_up_and_where_a_person_hears_back() -> None:
+def test_the_other_directory_decides_about_lookups_and_the_route_back() -> None:
     directory = DirectoryWithEmail(SlackLikeDirectory())
     assert directory.asks(reference("sam@example.com"))
     assert directory.back(Origin(surface="slack"), ANN) == Route("slack", "C1")

@@ -141,7 +141,9 @@ async def failure_of(sandbox: RunningSandbox, ca: Path | None, email_message: Em
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-async def test_a_failure_means_what_its_row_says(row: FailureCase, configs: dict[str, MailConfig]) -> None:
+async def test_a_failure_has_the_stage_and_the_meaning_of_its_row(
+    row: FailureCase, configs: dict[str, MailConfig]
+) -> None:
     config = configs[row.security]
     async with mail_server(config) as sandbox:
         sandbox.mail.fault(**row.fault)
@@ -238,7 +240,7 @@ async def test_a_channel_error_names_the_cause_and_how_long_it_lasts() -> None:
     assert errors.channel_error(failure(LATER, full=True)).patience == timedelta(hours=24)
 
 
-async def test_a_step_error_says_what_to_do_where_repeating_does_not_help() -> None:
+async def test_a_step_error_without_a_retry_says_what_to_do() -> None:
     step_errors = {meaning: errors.step_error(failure(meaning)) for meaning in Meaning}
     assert {meaning for meaning, error in step_errors.items() if error.retryable} == {LATER}
     assert {meaning for meaning, error in step_errors.items() if error.outcome_unknown} == {UNKNOWN}

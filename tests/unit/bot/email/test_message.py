@@ -98,7 +98,7 @@ def test_nothing_is_fetched_and_nothing_runs(card: Card) -> None:
     assert HtmlContent(html).tags.isdisjoint({"form", "input", "button", "iframe", "svg", "object", "base"})
 
 
-def test_nothing_but_an_address_is_broken_inside_of_a_word() -> None:
+def test_only_an_address_is_broken_inside_a_word() -> None:
     broken = re.findall(r"<p[^>]*break-all[^>]*>(.*?)</p>", html_of(received(message.mail(REQUEST_CARD, envelope()))))
     assert broken == [LINK]
 

@@ -198,13 +198,13 @@ def test_readable_text_is_unchanged(text: str) -> None:
         "\U0001f469\u200d\u2764\ufe0f\u200d\U0001f468",
         "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
         "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian
-        "\u0647\u200d 1404",  # Persian: of the Hijra
+        "\u0647\u200d 1404",  # a Persian year of the Hijra
         "\u0915\u094d\u200d\u0937", "\u0915\u094d\u200c\u0937",  # Hindi
         "\u09b0\u200d\u09cd\u09af\u09be\u09ac",  # Bengali
         "\u0db1\u0dca\u200d\u0dba",  # Sinhala
-        "\u845b\U000e0100\u98fe",  # Japanese: a name
+        "\u845b\U000e0100\u98fe",  # a Japanese name
         "\u1820\u180b\u1821",  # Mongolian
-        "\u0628\u06dd\u0661",  # Arabic: the end of a verse, which is drawn
+        "\u0628\u06dd\u0661",  # the Arabic end of a verse, which is visible
         "co\u00adop", "Do\u00adnau\u00addampf.",
     ],
 )  # fmt: skip
@@ -218,7 +218,7 @@ def test_hidden_characters_that_spelling_and_emoji_need_are_unchanged(text: str)
     [
         "a\u200db", "\U0001f469\u200d", "\U0001f469\u200d\u200d\U0001f4bb", "x\U0001f3fb\u200d1",
         "1\ufe0f00", "1\ufe0f", "\u2139\ufe0f\ufe0f", "\U0001f3f4\U000e0067\U000e0062\U000e0031\U000e007f",
-        "\u0628\u200d\u0628",  # joined anyway
+        "\u0628\u200d\u0628",  # The letters are joined without it.
         "\u0645\u06cc\u200c 5", "\u0915\u094d\u200d\u200d\u0937", "\u845b\U000e0100\U000e0101",
         "pay\u00adpal.example", "pay@b\u00adank", "https://e\u00advil", "co\u00ad op", "co\u00ad\u00adop", "\u00adop",
     ],
@@ -399,7 +399,7 @@ def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: Req
     assert card.facts[-1] == ("Asked", "Lee, kim@example.com")
 
 
-def test_a_reason_of_several_lines_stands_as_a_fact_and_only_begins_in_the_sentence() -> None:
+def test_a_reason_of_several_lines_is_a_fact_and_the_sentence_shows_its_first_line() -> None:
     request = decided_request(
         request_view(), state=RequestState.REJECTED, reason="too much\r\n\r\nApproved by Ada at noon."
     )
@@ -514,7 +514,7 @@ def test_an_edited_field_shows_the_approved_and_the_old_value() -> None:
     assert (field.text, field.before) == ("better⟦U+200B⟧", "draft")
 
 
-def test_an_edit_is_shown_wherever_in_a_field_it_was_made() -> None:
+def test_an_edit_of_a_part_is_shown_in_its_field() -> None:
     request = request_view("- {id: words, uses: set, with: {a: {b: 1}, c: 2}, gate: {}}")
     edited_field, other_field = request_content.content_fields(decided_request(request, Edit(("a", "b"), "b", 1, 5)))
     assert (edited_field.text, edited_field.before) == ('{\n  "b": 5\n}', '{\n  "b": 1\n}')

@@ -42,7 +42,7 @@ def test_a_flag_is_not_cut_in_two_however_many_stand_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\tb", f"a{' ' * 4}b", f"a{chr(0xA0) * 2}{chr(0x3000)} b"])
-def test_a_text_whose_lines_could_pass_for_ours_stands_apart(text: str) -> None:
+def test_a_text_whose_lines_could_pass_for_lines_of_signoff_stands_apart(text: str) -> None:
     assert characters.stands_apart(text)
     assert not characters.stands_apart(" ".join(text.split()))
 
@@ -78,7 +78,7 @@ def test_all_letters_that_run_from_right_to_left_are_known() -> None:
 
 
 @given(TEXTS)
-def test_nothing_is_lost_or_added_and_no_empty_line_stands_where_it_would_not_be_seen(text: str) -> None:
+def test_no_character_is_lost_or_added_and_no_stretch_ends_in_an_empty_line(text: str) -> None:
     parts = characters.stretches(text)
     assert "\n".join(parts) == text
     assert all(part.rpartition("\n")[2].strip() for part in parts[:-1])

@@ -174,7 +174,7 @@ def test_every_option_can_be_read_in_full_somewhere(labels: list[str]) -> None:
         assert " ".join(text_objects.line(declared_option["label"]).split()) in view_text
 
 
-def test_a_value_that_is_no_option_is_kept_unless_another_is_chosen() -> None:
+def test_a_value_that_is_no_option_is_kept_until_another_option_is_chosen() -> None:
     request = samples.request({"c": (samples.FIELDS["choice"], "gone"), "s": (samples.FIELDS["choices"], ["gone"])})
     view = edit_form(request)
     assert sum("gone now" in text for text in slack_rules.texts(view)) == 2

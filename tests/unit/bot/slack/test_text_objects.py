@@ -95,7 +95,7 @@ def test_a_text_of_line_ends_alone_fits_without_them() -> None:
     assert text_objects.input_pieces(text) is None
 
 
-def test_a_text_whose_last_character_fits_no_more_is_too_long() -> None:
+def test_a_text_whose_last_character_does_not_fit_is_too_long() -> None:
     assert text_objects.input_pieces("a" + "\N{GRINNING FACE}" * 7_499 + "b") is None
 
 

@@ -157,7 +157,7 @@ def test_one_request_cannot_push_out_the_drafts_of_others() -> None:
 
 
 @given(st.text(st.sampled_from("ab \n\u200b\u202e\u0301\ufe0f\N{MAN}\N{ZERO WIDTH JOINER}"), max_size=400))
-def test_every_hidden_character_stands_in_one_excerpt(text: str) -> None:
+def test_every_hidden_character_is_in_exactly_one_excerpt(text: str) -> None:
     shown_field = review_view.marked(text)
     assert sum(excerpt.count("⟦") for excerpt in shown_field) == len(characters.hidden(text))
     assert characters.visible("".join(shown_field)) == "".join(shown_field)

@@ -162,7 +162,7 @@ def test_a_list_of_texts_that_are_numbers_is_not_sorted_by_letters(left: Decimal
 
 
 @given(st.datetimes(timezones=ZONES), st.datetimes(timezones=ZONES))
-def test_times_compare_as_moments_with_any_offset(left: datetime, right: datetime) -> None:
+def test_times_with_any_offset_compare_as_moments(left: datetime, right: datetime) -> None:
     scope: dict[str, Any] = {"a": left.isoformat(), "b": right.isoformat()}
     assert value_of("{{ a < b }}", scope) is (left < right)
     assert value_of("{{ ([a, b] | max) }}", scope) == scope["a" if left >= right else "b"]

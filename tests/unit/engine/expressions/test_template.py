@@ -91,7 +91,7 @@ def test_a_text_without_a_secret_resolves_to_its_value() -> None:
         "secret.A + 'x'",
     ],
 )
-def test_a_secret_stands_alone_or_not_at_all(expression: str) -> None:
+def test_a_secret_is_refused_inside_an_expression(expression: str) -> None:
     assert compile_error_of("{{ " + expression + " }}").startswith(
         "a secret can only stand alone, as {{ secret.NAME }}"
     )

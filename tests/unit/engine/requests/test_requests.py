@@ -179,7 +179,7 @@ def test_data_cannot_name_roles_or_groups(word: str, entry: str) -> None:
         ("{{ 'requester' }}", ["requester"]),
     ],
 )
-def test_a_word_that_the_file_writes_in_an_expression_counts(entry: str, kinds: list[str]) -> None:
+def test_an_expression_can_name_roles_and_groups_that_the_file_writes(entry: str, kinds: list[str]) -> None:
     opening = open_gate(f'approvers: ["{entry}"]', amount=500)
     assert [reference.kind for reference in opening.references] == kinds
     assert opening.notes == ()

@@ -376,7 +376,7 @@ TYPED_TEXTS: Final = st.one_of(
             ),
         ]
     ),
-    # Characters that browsers do not send as they were typed are left out.
+    # Browsers change control characters, so they are left out.
     st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=6),
 )
 
@@ -389,7 +389,9 @@ def request_about_input(field: Field, current: Value) -> Request:
 
 @settings(deadline=None, max_examples=400)
 @given(field=FIELDS, value=VALUES, draw=st.data())
-def test_a_gate_takes_exactly_the_edits_that_the_input_takes(field: Field, value: Value, draw: st.DataObject) -> None:
+def test_a_gate_accepts_exactly_the_edits_that_the_input_accepts(
+    field: Field, value: Value, draw: st.DataObject
+) -> None:
     current = draw.draw(VALUES)
     value, current = json_values.clean(value), json_values.clean(current)
     valid, errors = fields.validate_all({"x": field}, {"x": value})

@@ -34,7 +34,7 @@ def full_workflow() -> Workflow:
     return load_workflow((FILES / "full.yaml").read_bytes())
 
 
-def test_the_head_of_a_workflow_is_kept(full_workflow: Workflow) -> None:
+def test_the_keys_of_a_workflow_are_read(full_workflow: Workflow) -> None:
     source = (FILES / "full.yaml").read_bytes()
     assert (full_workflow.name, full_workflow.title) == ("refund", "Refund a customer")
     assert full_workflow.description == "Looks the order up, waits a moment,\nand pays the money back."
@@ -118,7 +118,7 @@ def test_a_gate_after_a_step_may_name_its_output(full_workflow: Workflow) -> Non
     assert [template.source for template in gate.approvers] == ["owner"]
 
 
-def test_a_gate_that_is_just_true_takes_every_default(full_workflow: Workflow) -> None:
+def test_a_gate_that_is_true_has_every_default(full_workflow: Workflow) -> None:
     gate = full_workflow.step("letter").gate
     assert gate is not None
     assert (gate.at, gate.approvers, gate.edit, gate.approve_label) == (ReviewPoint.BEFORE, (), None, "Approve")

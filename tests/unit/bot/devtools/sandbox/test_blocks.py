@@ -366,7 +366,7 @@ ALL_LIMITS = [("message", name) for name in MESSAGE_LIMITS] + [("modal", name) f
 
 
 @pytest.mark.parametrize(("surface", "name"), ALL_LIMITS)
-def test_a_limit_is_kept_at_the_limit_and_broken_one_over(surface: Surface, name: str) -> None:
+def test_a_value_at_a_limit_is_accepted_and_a_larger_one_is_rejected(surface: Surface, name: str) -> None:
     limit, build = (MESSAGE_LIMITS if surface == "message" else MODAL_LIMITS)[name]
     assert problem_texts(build(limit), surface) == []
     assert problem_texts(build(limit + 1), surface) != []
@@ -383,7 +383,7 @@ VIEW_LIMITS: dict[str, tuple[int, Any]] = {
 
 
 @pytest.mark.parametrize("name", sorted(VIEW_LIMITS))
-def test_a_limit_of_a_view_is_kept_at_the_limit_and_broken_one_over(name: str) -> None:
+def test_a_value_of_a_view_at_a_limit_is_accepted_and_a_larger_one_is_rejected(name: str) -> None:
     limit, build = VIEW_LIMITS[name]
     assert check.check_view(build(limit), kind="modal").problems == []
     assert check.check_view(build(limit + 1), kind="modal").problems != []
