@@ -141,7 +141,7 @@ def check_written(parts: Sequence[str | InsertedValue]) -> None:
     """Raise `InvalidValue` if the literal texts of an address name no server that can be called."""
     built = ""
     for index, part in enumerate(parts):
-        built += part if isinstance(part, str) else _STAND_INS.get(_place(built, parts[index + 1 :]), "1")
+        built += part if isinstance(part, str) else _STAND_INS.get(_next_part(built, parts[index + 1 :]), "1")
     _callable(canonical(built))
 
 
@@ -193,7 +193,7 @@ def build(parts: Sequence[str | InsertedValue]) -> str:
         if isinstance(part, str):
             built += part
             continue
-        part_kind = _place(built, parts[index + 1 :])
+        part_kind = _next_part(built, parts[index + 1 :])
         start = len(built)
         built += _escaped(part_kind, part, parts[index + 1 :])
         spans.append(_UrlSpan(start, len(built), part.label, part_kind))
@@ -208,12 +208,12 @@ def places(parts: Sequence[str | InsertedValue]) -> list[UrlPart]:
         if isinstance(part, str):
             built += part
         else:
-            places.append(_place(built, parts[index + 1 :]))
+            places.append(_next_part(built, parts[index + 1 :]))
             built += _STAND_INS.get(places[-1], "1")
     return places
 
 
-def _place(built: str, rest: Sequence[str | InsertedValue]) -> UrlPart:
+def _next_part(built: str, rest: Sequence[str | InsertedValue]) -> UrlPart:
     """Return the part of the address that follows `built`. Escaped values hold no delimiter, so `built` decides it."""
     scheme, separator, after = built.partition("://")
     if not separator:

@@ -110,14 +110,14 @@ def classify(stage: Stage, error: BaseException) -> Failure:
     return Failure(
         stage=stage,
         meaning=meaning,
-        said=f"{_said(stage, meaning)}: {_clean(quoted)}.",
+        said=f"{_sentence(stage, meaning)}: {_clean(quoted)}.",
         code=code,
         enhanced=enhanced,
         full=full,
     )
 
 
-def _said(stage: Stage, meaning: Meaning) -> str:
+def _sentence(stage: Stage, meaning: Meaning) -> str:
     if (stage, meaning) == (Stage.CONNECT, Meaning.LATER):
         return "The mail server cannot be reached"
     return f"{_MEANS[meaning]}, {_WHERE[stage]}"

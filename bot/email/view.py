@@ -237,7 +237,7 @@ class _Wanted:
 def _rows(card: Card) -> tuple[list[tuple[int, Row]], str | None]:
     """Return the facts and fields that fit, with their places in the card, and a sentence about what does not."""
     candidates = [*_facts(card), *_fields(card.fields, first=len(card.facts))]
-    picked = [_prepared(row) for row in sorted(_ranked(candidates, facts=len(card.facts))[:ROWS], key=_place)]
+    picked = [_prepared(row) for row in sorted(_ranked(candidates, facts=len(card.facts))[:ROWS], key=_row_position)]
     cap = level((truncate.size(text) for row in picked for text in row.texts), ROOM)
     rows = [(row.place, _cut(row, cap)) for row in picked]
     missing = sum(row.missing for _, row in rows)
@@ -291,7 +291,7 @@ def _ranked(wanted: list[_Wanted], *, facts: int) -> list[_Wanted]:
     return sorted(wanted, key=lambda row: (len(row.texts) == 1, row.place >= facts, row.place))
 
 
-def _place(row: _Wanted) -> int:
+def _row_position(row: _Wanted) -> int:
     return row.place
 
 

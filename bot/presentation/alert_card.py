@@ -20,7 +20,7 @@ def alert_card(copy: DeliveryContent) -> Card:
     title, what = _to_approver(topic, run) if topic in TO_APPROVERS else _alert(topic, run, request)
     decided, changed = outcome_card.decision_facts(copy.request) if ends else ((), ())
     question = _open_question(copy)
-    over = _over(copy)
+    over = _closing_sentence(copy)
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
@@ -117,7 +117,7 @@ def _people_facts(request: RequestView) -> Iterator[tuple[str, str]]:
         yield "Can no longer decide", excluded
 
 
-def _over(copy: DeliveryContent) -> str | None:
+def _closing_sentence(copy: DeliveryContent) -> str | None:
     """Return why an alert is over (it was answered, or its request is closed), or None if it is open."""
     run, request = copy.run, copy.request
     if copy.topic == RunStatus.NEEDS_ATTENTION:

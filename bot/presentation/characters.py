@@ -67,10 +67,10 @@ def visible(text: str) -> str:
     """Return the text with each character that cannot be seen written as its code point, and line ends as LF."""
     if text.isascii() and _UNUSUAL.search(text) is None:
         return text
-    return _INVISIBLE.sub(_spelled, text)
+    return _INVISIBLE.sub(_spell, text)
 
 
-def _spelled(match: regex.Match[str]) -> str:
+def _spell(match: regex.Match[str]) -> str:
     if match["hidden"] is None:
         return "\n" if match[0] == "\r\n" else match[0]
     return f"⟦U+{ord(match[0]):04X}⟧"
@@ -150,7 +150,7 @@ def stretches(text: str) -> list[str]:
         return [text]
     parts, way = list[list[str]]([[]]), None
     for line in text.split("\n"):
-        own = _way(line)
+        own = _direction(line)
         if own is not None and way not in (None, own):
             end = len(parts[-1])
             while not parts[-1][end - 1].strip():
@@ -162,7 +162,7 @@ def stretches(text: str) -> list[str]:
     return ["\n".join(lines) for lines in parts]
 
 
-def _way(line: str) -> str | None:
+def _direction(line: str) -> str | None:
     """Return the direction of the first letter, as `dir="auto"` does."""
     kinds = map(unicodedata.bidirectional, line)
     return next(("right" if kind == "L" else "left" for kind in kinds if kind in ("L", "R", "AL")), None)

@@ -33,7 +33,7 @@ def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
     decided = json_values.replace_all(shown, {edit.path: edit.after for edit in edits})
     edited = {edit.path[:length] for edit in edits for length in range(len(edit.path) + 1)}
     # The fields are those of the original content: an edit may have changed its shape.
-    for path, before in _flat(shown, _Places(declared)):
+    for path, before in _iter_fields(shown, _Places(declared)):
         value = json_values.look(decided, path)
         field = declared[path] if path in declared else fields.infer(value)
         # The content of a form replaces nothing.
@@ -119,17 +119,17 @@ class _Places:
         self.around = frozenset(path[:length] for path in whole for length in range(len(path)))
 
 
-def _flat(value: Value, places: _Places, path: Path = ()) -> Iterator[tuple[Path, Value]]:
+def _iter_fields(value: Value, places: _Places, path: Path = ()) -> Iterator[tuple[Path, Value]]:
     """Yield the path and value of each field to show."""
-    if path and (path in places.whole or not _apart(value, places, path)):
+    if path and (path in places.whole or not _is_split(value, places, path)):
         yield path, value
         return
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
-        yield from _flat(item, places, (*path, key))
+        yield from _iter_fields(item, places, (*path, key))
 
 
-def _apart(value: Value, places: _Places, path: Path) -> bool:
+def _is_split(value: Value, places: _Places, path: Path) -> bool:
     """Return whether the parts of a value are shown as fields: if one of them is declared, or in a small mapping."""
     if path in places.around:
         return True

@@ -14,7 +14,7 @@ from engine.read_models import DecisionView, RequestView
 def outcome(request: RequestView) -> str:
     """Return the sentence about the end of a closed request, in one line, with the first line of the reason."""
     sentence, reason = _outcome(request), request.decision.reason if request.decision else None
-    return f"{sentence} Reason: {_begun(visible(reason))}" if reason else sentence
+    return f"{sentence} Reason: {_first_line(visible(reason))}" if reason else sentence
 
 
 def card_outcome(request: RequestView) -> CardOutcome:
@@ -56,7 +56,7 @@ def effect(request: RequestView) -> str | None:
     return f"{step}: {states.STEPS[status]}" if status is not StepStatus.READY else None
 
 
-def _begun(reason: str) -> str:
+def _first_line(reason: str) -> str:
     """Return the first line of the reason. The card has a longer reason as a fact."""
     first, _, more = reason.strip().partition("\n")
     return f"{line(first)} …" if more else line(first)

@@ -30,7 +30,7 @@ class Accounts:
 
     def __init__(self, client: SlackClient, now: Callable[[], float]) -> None:
         self._client, self._now = client, now
-        self._kept: dict[tuple[str, str], tuple[float, Any]] = {}
+        self._cache: dict[tuple[str, str], tuple[float, Any]] = {}
         self._owners: dict[str, str] = {}
         """The account that Slack named last for each email address."""
         self._listing, self._listed = _Listing(), _Listing()
@@ -42,7 +42,7 @@ class Accounts:
         async def ask() -> Account | None:
             return await self._user("users.info", user=user)
 
-        return self._noted(await self._fresh(("user", user), ask))
+        return self._forget_contradictions(await self._fresh(("user", user), ask))
 
     async def by_email(self, email: str) -> Account | None:
         """Return the active account of an address, or None if there is none."""
@@ -50,9 +50,9 @@ class Accounts:
         async def ask() -> Account | None:
             return await self._user("users.lookupByEmail", email=email)
 
-        account = self._noted(await self._fresh(("email", email), ask))
+        account = self._forget_contradictions(await self._fresh(("email", email), ask))
         if account is not None:
-            self._kept.setdefault(("user", str(account["id"])), self._kept[("email", email)])
+            self._cache.setdefault(("user", str(account["id"])), self._cache[("email", email)])
         return account
 
     async def deactivated(self, email: str) -> Account | None:
@@ -88,18 +88,18 @@ class Accounts:
             raise
 
     async def _fresh(self, key: tuple[str, str], ask: Callable[[], Awaitable[T]]) -> T:
-        at, cached = self._kept.get(key, (None, None))
+        at, cached = self._cache.get(key, (None, None))
         if at is not None and self._now() - at < FRESH_SECONDS:
             return cached  # type: ignore[return-value]
         asked_at = self._now()
         answer = await ask()
-        if len(self._kept) >= _MOST_KEPT:
-            self._kept.clear()
+        if len(self._cache) >= _MOST_KEPT:
+            self._cache.clear()
             self._owners.clear()
-        self._kept[key] = (asked_at, answer)
+        self._cache[key] = (asked_at, answer)
         return answer
 
-    def _noted(self, account: Account | None) -> Account | None:
+    def _forget_contradictions(self, account: Account | None) -> Account | None:
         """Drop an earlier answer if this one names another account for the same address."""
         email = to_address(account) if account is not None and not account.get("deleted") else None
         if account is None or email is None:
@@ -108,10 +108,10 @@ class Accounts:
         before = self._owners.get(email)
         self._owners[email] = user
         if before not in (None, user):
-            self._kept.pop(("user", str(before)), None)
-            cached = self._kept.get(("email", email))
+            self._cache.pop(("user", str(before)), None)
+            cached = self._cache.get(("email", email))
             if cached is not None and cached[1] is not None and cached[1]["id"] != user:
-                del self._kept[("email", email)]
+                del self._cache[("email", email)]
         return account
 
     # -- the list of all members --

@@ -82,10 +82,10 @@ class ActionHandlers:
             self._open(click, ref, make)
 
     def _open(self, click: Click, ref: Ref, make: MakesView) -> None:
-        making = self._made(click, ref, make)
+        making = self._build_modal(click, ref, make)
         self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
 
-    async def _made(self, click: Click, ref: Ref, make: MakesView) -> View:
+    async def _build_modal(self, click: Click, ref: Ref, make: MakesView) -> View:
         """Return the modal. If this person cannot decide now, return the reason, and update the clicked message."""
         request = await self._context.service.may_decide(click.by, ref)
         if not isinstance(request, Refusal):
@@ -149,12 +149,12 @@ class ActionHandlers:
         answer = await self._context.service.resume(click.by, ref, _RESUMES[click.action])
         await ack()
         if isinstance(answer, InvalidInputs):
-            making = self._asking(click, ref)
+            making = self._build_output_form(click, ref)
             self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
         else:
             self._after(click, self._resumed(click, ref, answer), recorded=isinstance(answer, Done))
 
-    async def _asking(self, click: Click, ref: RunRef) -> View:
+    async def _build_output_form(self, click: Click, ref: RunRef) -> View:
         """Return the form for the output that later steps read, or the reason why it is no longer needed."""
         attention = await self._context.service.engine.attention(ref.run)
         if isinstance(attention, Refusal):

@@ -73,7 +73,7 @@ class CommandHandlers:
         if isinstance(loaded, Refusal):
             return refusals.sentence(loaded)
         view, workflow = loaded
-        approvers = await self._context.service.asked(workflow)
+        approvers = await self._context.service.approver_names(workflow)
         return command_messages.workflow(workflow, version=view.version, approvers=approvers, command=typed.command)
 
     async def _pending(self, typed: TypedCommand) -> Answer:

@@ -35,7 +35,7 @@ class SlackDirectory:
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """Return the people of each reference. Raises `ChannelError` if Slack does not answer."""
-        resolutions = await asyncio.gather(*(self._one(reference) for reference in references))
+        resolutions = await asyncio.gather(*(self._resolve(reference) for reference in references))
         return dict(zip(references, resolutions, strict=True))
 
     def reach(self, person: Person) -> Sequence[Route]:
@@ -61,7 +61,7 @@ class SlackDirectory:
 
     # -- one reference --
 
-    async def _one(self, reference: Reference) -> Resolution:
+    async def _resolve(self, reference: Reference) -> Resolution:
         if reference.kind == SLACK.name:
             return await self._account(reference)
         if reference.kind in (GROUP, MEMBERS):
@@ -87,7 +87,7 @@ class SlackDirectory:
         resolution = _one_account(account, reference)
         # The address that was looked up is theirs, whatever the app may read of their profile.
         address = reference.address
-        return replace(resolution, people=tuple(_with(person, address) for person in resolution.people))
+        return replace(resolution, people=tuple(_with_address(person, address) for person in resolution.people))
 
     async def _group(self, reference: Reference) -> Resolution:
         try:
@@ -106,9 +106,9 @@ class SlackDirectory:
             raise
         if reference.kind == MEMBERS:
             return Resolution((), members=frozenset(Address("slack", member) for member in members))
-        return await self._asked(reference, members)
+        return await self._eligible_members(reference, members)
 
-    async def _asked(self, reference: Reference, members: Sequence[str]) -> Resolution:
+    async def _eligible_members(self, reference: Reference, members: Sequence[str]) -> Resolution:
         """Return members of a usergroup who may be asked, at most as many as one request asks."""
         accounts: list[Account] = []
         looked_up = 0
@@ -132,7 +132,7 @@ class SlackDirectory:
 def _one_account(account: Account, reference: Reference) -> Resolution:
     """Return the person with this account, or the reason why the account is not asked."""
     standing = _unfit(account)
-    guests = (_found(account),) if standing in (_GUEST, _STRANGER) else ()
+    guests = (_to_person(account),) if standing in (_GUEST, _STRANGER) else ()
     return replace(_resolution([account], reference), standing=standing, never=standing is not None, guests=guests)
 
 
@@ -143,7 +143,7 @@ def _resolution(accounts: Sequence[Account], reference: Reference) -> Resolution
     for account in accounts:
         standing = _unfit(account)
         if standing is None:
-            people.append(_found(account))
+            people.append(_to_person(account))
         else:
             whys.append(f"{_name(account) or account.get('id')} is {standing} and is not asked")
     why = f"{reference.rule}: {'; '.join(whys[:5])}{f'; and {len(whys) - 5} more' if len(whys) > 5 else ''}."
@@ -163,7 +163,7 @@ def _unfit(account: Account) -> str | None:
     return None
 
 
-def _found(account: Account) -> DirectoryPerson:
+def _to_person(account: Account) -> DirectoryPerson:
     addresses = [Address("slack", str(account["id"]))]
     email = to_address(account)
     if email is not None:
@@ -171,7 +171,7 @@ def _found(account: Account) -> DirectoryPerson:
     return DirectoryPerson(_name(account), tuple(addresses))
 
 
-def _with(person: DirectoryPerson, address: Address) -> DirectoryPerson:
+def _with_address(person: DirectoryPerson, address: Address) -> DirectoryPerson:
     return person if address in person.addresses else DirectoryPerson(person.name, (*person.addresses, address))
 
 

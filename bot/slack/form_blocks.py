@@ -61,10 +61,10 @@ def form(fields: Iterable[AskedField], *, version: int, room: int, size: int = i
         size -= weight
         blocks += field_blocks
         named.append(field.name)
-    return ModalForm(blocks, tuple(_without(too_long, too_many)), tuple(named))
+    return ModalForm(blocks, tuple(_omissions(too_long, too_many)), tuple(named))
 
 
-def _without(too_long: list[str], too_many: list[str]) -> Iterable[str]:
+def _omissions(too_long: list[str], too_many: list[str]) -> Iterable[str]:
     longest = ids.INPUT_TEXT * ids.LONGEST_TEXT_INPUTS
     if too_long:
         yield f"Too long for a form in Slack (over {longest:,} characters): {_listed(too_long)}."

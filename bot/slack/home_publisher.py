@@ -91,10 +91,10 @@ class HomePublisher:
             self._busy = True
             await asyncio.sleep(self._debounce)
             for user in self._stale.take():
-                await self._one(user)
+                await self._publish_or_log(user)
             self._busy = False
 
-    async def _one(self, user: str) -> None:
+    async def _publish_or_log(self, user: str) -> None:
         try:
             await self._publish(user)
         except SlackError as error:

@@ -52,11 +52,11 @@ class Installation:
     async def identity(self) -> AppIdentity | None:
         """Return the identity of the app, or None while Slack does not answer."""
         now = asyncio.get_running_loop().time()
-        failed = self._asking is not None and self._asking.done() and not _came(self._asking)
+        failed = self._asking is not None and self._asking.done() and not _succeeded(self._asking)
         if self._asking is None or (failed and now - self._asked_at > _ASKED_AGAIN):
             self._asking, self._asked_at = asyncio.ensure_future(self._ask()), now
         await asyncio.wait({self._asking}, timeout=_PATIENCE)
-        return self._asking.result() if _came(self._asking) else None
+        return self._asking.result() if _succeeded(self._asking) else None
 
     async def learn(self) -> None:
         """Ask before the first delivery comes."""
@@ -88,5 +88,5 @@ class Installation:
         return str(answer.get("app_id") or "") if isinstance(answer, dict) else ""
 
 
-def _came(asking: asyncio.Future[AppIdentity]) -> bool:
+def _succeeded(asking: asyncio.Future[AppIdentity]) -> bool:
     return asking.done() and not asking.cancelled() and asking.exception() is None

@@ -61,7 +61,7 @@ def message(card: Card, *, delivery: str, note: str | None = None, topic: str | 
 
     `topic`: of an alert; one that needs attention gets Done, Repeat and Stop.
     """
-    introduction, facts, approvers = notification_text.arranged(card)
+    introduction, facts, approvers = notification_text.arrange(card)
     before, cut_before = _before(card, introduction, note=note)
     after, cut_after = _after(card, approvers)
     buttons = _buttons(card, delivery=delivery, topic=topic)

@@ -51,7 +51,7 @@ _TIGHT: Final = _Limits(title=500, state=1_500, note=300, small_print=400)
 # -- cards --------------------------------------------------------------------------------------------------
 
 
-def arranged(card: Card) -> tuple[Facts, Facts, Facts]:
+def arrange(card: Card) -> tuple[Facts, Facts, Facts]:
     """Return the facts for the small print on top, those for the middle, and the approvers."""
     introduction = list(takewhile(lambda fact: fact[0] in _INTRODUCTION, card.facts))
     rest = list(card.facts[len(introduction) :])
@@ -74,7 +74,7 @@ def of_card(card: Card, *, note: str | None = None) -> str:
 
 def _lines(card: Card, note: str | None, most: _Limits) -> tuple[list[str], bool]:
     """Return the lines, and whether they hold all of the card."""
-    introduction, facts, approvers = arranged(card)
+    introduction, facts, approvers = arrange(card)
     head = [_line(card.title, most.title) or "–", *_several(card.state, most.state), *_several(note, most.note)]
     deadline = [] if card.expires_at is None else [expiry.due(card.expires_at)]
     tail = [*deadline, *(_line(f"{label}: {text}", most.small_print) for label, text in approvers)]
@@ -85,7 +85,7 @@ def _lines(card: Card, note: str | None, most: _Limits) -> tuple[list[str], bool
         [(label, _quoted(text) or EMPTY) for label, text in facts], [*map(_field, card.fields)], room=room
     )
     left_out = fitted.left_out()
-    middle = map(_told, (*fitted.fields, *fitted.facts))
+    middle = map(_labelled_line, (*fitted.fields, *fitted.facts))
     return [*head, *middle, *tail, *([left_out] if left_out else []), *last], room >= 0 and left_out is None
 
 
@@ -94,7 +94,7 @@ def _field(field: CardField) -> CardField:
     return replace(field, text=_quoted(field.text) or EMPTY, before=before or (None if before is None else EMPTY))
 
 
-def _told(line: Line) -> str:
+def _labelled_line(line: Line) -> str:
     """Return a label and its value; a value of several lines is below the label."""
     value = line.after or EMPTY
     if line.before is not None:
@@ -115,10 +115,10 @@ def _line(text: str, limit: int) -> str:
 
 def of_blocks(blocks: Sequence[Block]) -> str:
     """Return the text of these blocks, a line each, without buttons."""
-    return _whole([line for block in blocks for line in _said(block)])
+    return _whole([line for block in blocks for line in _block_texts(block)])
 
 
-def _said(block: Block) -> Iterator[str]:
+def _block_texts(block: Block) -> Iterator[str]:
     match block["type"]:
         case "rich_text":
             for part in block["elements"]:

@@ -87,7 +87,7 @@ class Replies:
     async def open(self, click: Click, view: View) -> str:
         """Open a modal, or push one on top of the open one, and return its id."""
         method = "views.push" if click.modal is not None else "views.open"
-        return await self._opened(method, click.trigger, view)
+        return await self._open_view(method, click.trigger, view)
 
     async def open_when_ready(self, click: Click, making: Awaitable[View], *, metadata: ModalRef) -> None:
         """Open a modal whose content may take a moment to load."""
@@ -100,9 +100,9 @@ class Replies:
         try:
             done, _ = await asyncio.wait({view}, timeout=CONTENT_SECONDS)
             if done:
-                await self._opened(method, trigger, view.result())
+                await self._open_view(method, trigger, view.result())
                 return
-            opened = await self._opened(method, trigger, request_modals.loading(metadata=metadata))
+            opened = await self._open_view(method, trigger, request_modals.loading(metadata=metadata))
             try:
                 content = await view
             except Exception:
@@ -134,7 +134,7 @@ class Replies:
         """Publish a person's Home tab."""
         await self._client.post("views.publish", user_id=user, view=view)
 
-    async def _opened(self, method: str, trigger: str, view: View) -> str:
+    async def _open_view(self, method: str, trigger: str, view: View) -> str:
         try:
             answer = await self._client.post(method, trigger_id=trigger, view=view)
         except ChannelError as error:

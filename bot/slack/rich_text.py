@@ -50,7 +50,7 @@ def lines(shown: Iterable[Line], *, block: str | None = None) -> Block:
     parts: list[Element] = []
     for line in shown:
         if stands_apart(line.after) or stands_apart(line.before or ""):
-            parts += _apart(line)
+            parts += _quoted_line(line)
         elif parts and parts[-1]["type"] == _SECTION:
             parts[-1]["elements"] += [*words("\n"), *_line(line)]
         else:
@@ -79,7 +79,7 @@ def _line(line: Line) -> Iterator[Element]:
         yield from value(line.after)
 
 
-def _apart(line: Line) -> Iterator[Element]:
+def _quoted_line(line: Line) -> Iterator[Element]:
     """Return a label, and below it the value in a quote that nothing in it can leave."""
     yield _part(_SECTION, words(line.label, bold=True))
     if line.before is not None:

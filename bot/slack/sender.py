@@ -38,7 +38,7 @@ class SlackSender:
         outcome is for a person to judge.
         """
         try:
-            conversation = await self._place(to)
+            conversation = await self._find_conversation(to)
             earlier = await self._earlier(conversation, key) if conversation.startswith("D") else None
             return earlier or await self._post(conversation, message(text, source=source), key)
         except ChannelError as error:
@@ -52,14 +52,14 @@ class SlackSender:
         name = SLACK.channel_id(to) or to
         try:
             async with asyncio.timeout(_ASKING):
-                if name.removeprefix("#") in await self._joined():
+                if name.removeprefix("#") in await self._load_joined_channels():
                     return None
         except (ChannelError, TimeoutError) as error:
             why = str(error) or "Slack did not answer in time."
             return f"Whether Signoff is in {to} could not be checked ({why}) If it is not, type /invite @Signoff there."
         return f"Signoff is not in {to}. Type /invite @Signoff there before a run gets to this step."
 
-    async def _joined(self) -> set[str]:
+    async def _load_joined_channels(self) -> set[str]:
         """Return the ids and names of all channels that the app is in."""
         channels, cursor = set[str](), dict[str, Any]()
         for _ in range(_MOST_PAGES):
@@ -78,7 +78,7 @@ class SlackSender:
             cursor = {"cursor": following}
         raise ChannelError("It is in too many channels to look through.")
 
-    async def _place(self, to: str) -> str:
+    async def _find_conversation(self, to: str) -> str:
         """Return the id of the conversation. A person's is opened, so that it can be read."""
         to = to.strip()
         if _is_channel(to):

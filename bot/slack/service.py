@@ -185,7 +185,7 @@ class SlackService:
             first = str(error).partition("\n")[0]
             return NotAllowed(why=f"This server no longer understands the workflow {name}: {first}")
 
-    async def asked(self, workflow: Workflow, *, seconds: float = _LOOKING_UP) -> dict[str, str]:
+    async def approver_names(self, workflow: Workflow, *, seconds: float = _LOOKING_UP) -> dict[str, str]:
         """Return the approvers of each step, where they are known before a run and can be looked up in time."""
         approvers = {step.id: _literal(step.gate) for step in workflow.steps if step.gate is not None}
         references = sorted(
@@ -199,7 +199,7 @@ class SlackService:
         except (ChannelError, TimeoutError):
             return {}
         named = {
-            step: [_told(reference, resolutions) for reference in step_references]
+            step: [_describe_reference(reference, resolutions) for reference in step_references]
             for step, step_references in approvers.items()
             if step_references
         }
@@ -263,7 +263,7 @@ def _literal(gate: Gate) -> list[Reference]:
     return references
 
 
-def _told(reference: Reference, resolutions: Mapping[Reference, Resolution]) -> str:
+def _describe_reference(reference: Reference, resolutions: Mapping[Reference, Resolution]) -> str:
     """Return the names of the people that a reference means; a mistyped address is shown as it is."""
     resolution = resolutions.get(reference)
     if resolution is None:

@@ -26,7 +26,7 @@ def run_form(
         version=version,
         room=ids.VIEW_BLOCKS - 3,
     )
-    blocks = [*_said(workflow), *form.blocks]
+    blocks = [*_introduction(workflow), *form.blocks]
     blocks += [text_objects.section(sentence, block=f"without:{index}") for index, sentence in enumerate(form.without)]
     return form_blocks.view(
         callback=ids.RUN_MODAL,
@@ -38,7 +38,7 @@ def run_form(
     )
 
 
-def _said(workflow: Workflow) -> list[Block]:
+def _introduction(workflow: Workflow) -> list[Block]:
     """Return the purpose of the form, unless its title says all of it."""
     purpose = workflow.description.strip()
     title = text_objects.line(workflow.title)

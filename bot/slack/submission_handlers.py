@@ -179,7 +179,7 @@ class SubmissionHandlers:
         if isinstance(loaded, Refusal):
             await self._say(ack, refusals.sentence(loaded))
             return
-        approvers = await self._context.service.asked(loaded[1], seconds=seconds)
+        approvers = await self._context.service.approver_names(loaded[1], seconds=seconds)
         view = register_modal.registered_message(
             loaded[1], version=answer.version, changed=answer.changed, approvers=approvers, warnings=answer.warnings
         )

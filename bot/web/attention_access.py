@@ -42,7 +42,7 @@ async def visit(
     link = await service.identity.attention_link(token) if token else None
     link = link if link is not None and link.run == run else None
     if view is not None and remembered is not None and _may(service, view, remembered.person, remembered.address):
-        return await _seen(service, view, remembered, None, token=token, browser=browser)
+        return await _build_visit(service, view, remembered, None, token=token, browser=browser)
     if link is None:
         if remembered is not None:
             return AccessRefused.NOT_AN_APPROVER if view is not None else AccessRefused.NOT_FOUND
@@ -51,14 +51,14 @@ async def visit(
         return AccessRefused.EXPIRED_LINK if link.state is LinkState.EXPIRED else AccessRefused.REVOKED_LINK
     if view is None or not _may(service, view, link.person, link.address):
         return AccessRefused.REASSIGNED
-    return await _seen(service, view, link, (link.step, link.visit, link.attempt), token=token, browser=browser)
+    return await _build_visit(service, view, link, (link.step, link.visit, link.attempt), token=token, browser=browser)
 
 
 def _may(service: ReviewService, run: RunView, person: Person, address: str) -> bool:
     return service.engine.context.may(person, Address("email", address), run.owner.id)
 
 
-async def _seen(
+async def _build_visit(
     service: ReviewService,
     run: RunView,
     who: RememberedBrowser | AttentionLink,

@@ -82,7 +82,7 @@ class SubmittedAnswer:
             attempt=attempt,
             assurance=Assurance.LINK,
         )
-        shown_values = attention_view.said(self.asked, self.values)
+        shown_values = attention_view.shown_values(self.asked, self.values)
         return AnswerAttention(
             resume=resume, link=self.visit.token, browser=self.visit.browser, form=self.salt, said=shown_values
         )
@@ -215,7 +215,7 @@ class AttentionHandlers:
             return self._context.to(self._context.at.attention(visit.run.id))
         if visit.asked is not None:
             return await self._open(request, visit, visit.asked, notice=_OTHER_CALL, status=409)
-        had = attention_view.had(form_data.content_values(form))
+        had = attention_view.typed_texts(form_data.content_values(form))
         return self.closed(visit, notice=_NOT_COUNTED, had=had, status=409)
 
     async def refused(self, run: str, answer: Refusal, *, browser: str) -> Response:
@@ -225,12 +225,14 @@ class AttentionHandlers:
             return self._barred(visit)
         if isinstance(answer, NotWaiting) and visit.asked is None:
             return self.closed(visit, notice=f"{refusals.sentence(answer)} {_NOT_COUNTED}", status=409)
-        return self._context.said(status_pages.refused(refusals.sentence(answer), status=409, at=self._context.at))
+        return self._context.status_page(
+            status_pages.refused(refusals.sentence(answer), status=409, at=self._context.at)
+        )
 
     # -- pages --
 
     def _barred(self, why: AccessRefused) -> Response:
-        return self._context.said(status_pages.barred_from_run(why, self._context.at))
+        return self._context.status_page(status_pages.barred_from_run(why, self._context.at))
 
     async def _open(
         self,

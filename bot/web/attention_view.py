@@ -146,7 +146,7 @@ def values(attention: AttentionView, raws: Raws) -> tuple[dict[str, Value], dict
     return changes, {path: about(attention.fields[path].label or path, predicate) for path, predicate in errors.items()}
 
 
-def said(attention: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+def shown_values(attention: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
     """Return the values with their labels, as people read them."""
     return tuple(
         (characters.line(field.label or path), request_content.show(field, values[path]))
@@ -185,7 +185,7 @@ def closed(visit: AttentionVisit) -> AnsweredPage:
     )
 
 
-def had(raws: Raws) -> tuple[tuple[str, str], ...]:
+def typed_texts(raws: Raws) -> tuple[tuple[str, str], ...]:
     """Return what was typed into a form that can no longer be submitted, so that the person can copy it."""
     texts = [raw for raws_of_one in raws.values() for raw in raws_of_one if raw.strip()]
     return tuple(("A value", characters.visible(text)) for text in texts)

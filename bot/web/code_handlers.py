@@ -25,7 +25,7 @@ from engine.domain import ChallengeView, CodeExpired, GiveCode, NotFound, Proven
 Given: TypeAlias = ProvenIdentity | WrongCode | CodeExpired
 _KEPT: Final = 100
 _KEPT_FOR: Final = timedelta(minutes=1)
-_TOLD: Final = 100
+_MOST_LOGGED: Final = 100
 """Wrong codes of one client that are logged one by one within ten minutes."""
 _STALE: Final = "Nothing was done yet. Press the button again."
 _MOST_TYPED: Final = 100
@@ -40,21 +40,21 @@ class CodeHandlers:
 
     def __init__(self, context: RequestContext, reviewing: ReviewHandlers, attention: AttentionHandlers) -> None:
         self._context, self._reviewing, self._attention = context, reviewing, attention
-        self._told, self._silenced = ClientLimits(_TOLD), ClientLimits(most=1)
-        self._given: OrderedDict[_Key, tuple[datetime, asyncio.Future[Given]]] = OrderedDict()
+        self._logged, self._silenced = ClientLimits(_MOST_LOGGED), ClientLimits(most=1)
+        self._results: OrderedDict[_Key, tuple[datetime, asyncio.Future[Given]]] = OrderedDict()
 
     async def show(self, request: Request) -> Response:
         """Show the page, or the result if the code was given already."""
         challenge = await self._challenge(request)
         if challenge is None:
-            return self._gone(None)
-        return await self._used(request, challenge) or self._page(request, challenge)
+            return self._expired_page(None)
+        return await self._redirect_if_used(request, challenge) or self._page(request, challenge)
 
     async def give(self, request: Request, form: FormData) -> Response:
         """Take the code."""
         challenge = await self._challenge(request)
         if challenge is None:
-            return self._gone(None)
+            return self._expired_page(None)
         if self._context.salt(request, form, _about(challenge.id)) is None:
             return self._page(request, challenge, error=_STALE)
         code = tidy(form_data.text(form, "code")[:_MOST_TYPED]).strip()
@@ -62,18 +62,18 @@ class CodeHandlers:
             return self._page(request, challenge, error=f"Type the {challenge.digits} digits from the email.")
         answer = await self._give(request, challenge, code)
         if isinstance(answer, ProvenIdentity):
-            return await self._went_on(request, answer)
+            return await self._go_on(request, answer)
         challenge = await self._challenge(request) or challenge
         if isinstance(answer, WrongCode) or challenge.tries_left == 0:
             self._count(request, challenge)
         if isinstance(answer, WrongCode):
             return self._page(request, challenge, error=refusals.sentence(answer))
-        return await self._used(request, challenge) or self._gone(challenge)
+        return await self._redirect_if_used(request, challenge) or self._expired_page(challenge)
 
     def _count(self, request: Request, challenge: ChallengeView) -> None:
         """Log a wrong code without the code itself, and only a few times for one client."""
         who, now = client_limits.client(request), self._context.clock.now()
-        if self._told.take(who, now) is not None:
+        if self._logged.take(who, now) is not None:
             if self._silenced.take(who, now) is None:
                 log.warning("client %s gives many wrong codes; no more of them are told for a while", who)
             return
@@ -93,20 +93,20 @@ class CodeHandlers:
     async def _give(self, request: Request, challenge: ChallengeView, code: str) -> Given:
         """Give the code and return the result; a second click, even during the first, gets the same result."""
         key, now = (challenge.id, self._context.holder(request), code), self._context.clock.now()
-        at, giving = self._given.get(key, (now, None))
+        at, giving = self._results.get(key, (now, None))
         if giving is None or not at <= now < at + _KEPT_FOR:
             label = user_agents.browser(request.headers.get("user-agent", ""))
             command = GiveCode(challenge=challenge.id, holder=key[1], code=code, label=label)
             giving = asyncio.ensure_future(self._context.service.identity.give_code(command))
-            self._given[key] = now, giving
-            while len(self._given) > _KEPT:
-                self._given.popitem(last=False)
+            self._results[key] = now, giving
+            while len(self._results) > _KEPT:
+                self._results.popitem(last=False)
         answer: Given = await asyncio.shield(giving)
         if not isinstance(answer, ProvenIdentity):
-            self._given.pop(key, None)
+            self._results.pop(key, None)
         return answer
 
-    async def _went_on(self, request: Request, proven: ProvenIdentity) -> Response:
+    async def _go_on(self, request: Request, proven: ProvenIdentity) -> Response:
         """Remember the browser, and show the result."""
         answer = await self._after(proven)
         self._context.remember(answer, proven.browser, lasts=proven.until - self._context.clock.now())
@@ -130,7 +130,7 @@ class CodeHandlers:
             or isinstance(proven.answer, NotFound)
             or visit.request.model.closed_at is None
         ):
-            return self._context.said(
+            return self._context.status_page(
                 status_pages.refused(refusals.sentence(proven.answer), status=409, at=self._context.at)
             )
         notice = f"{refusals.sentence(proven.answer)} What you sent was not counted."
@@ -140,7 +140,7 @@ class CodeHandlers:
 
     def _page(self, request: Request, challenge: ChallengeView, *, error: str = "") -> Response:
         if challenge.tries_left == 0 or challenge.used or challenge.until <= self._context.clock.now():
-            return self._gone(challenge)
+            return self._expired_page(challenge)
         return self._context.form(
             "code",
             request,
@@ -157,10 +157,10 @@ class CodeHandlers:
 
     def _back(self, challenge: ChallengeView | ProvenIdentity | None) -> str:
         """Return the page where another code is asked for, with what was typed."""
-        path = self._place(challenge)
+        path = self._page_path(challenge)
         return f"{path}?typed=1" if path is not None else self._context.at.inbox
 
-    def _place(self, challenge: ChallengeView | ProvenIdentity | None) -> str | None:
+    def _page_path(self, challenge: ChallengeView | ProvenIdentity | None) -> str | None:
         """Return the path of the page that a code is about, or None if it is for signing in."""
         if challenge is not None and challenge.request is not None:
             return self._context.at.review(challenge.request)
@@ -168,18 +168,18 @@ class CodeHandlers:
             self._context.at.attention(challenge.run) if challenge is not None and challenge.run is not None else None
         )
 
-    async def _used(self, request: Request, challenge: ChallengeView) -> Response | None:
+    async def _redirect_if_used(self, request: Request, challenge: ChallengeView) -> Response | None:
         """Return where to go on if the code was used in this browser."""
         if challenge.purpose is not Purpose.SIGN_IN:
-            return self._context.to(self._place(challenge) or self._context.at.inbox) if challenge.used else None
+            return self._context.to(self._page_path(challenge) or self._context.at.inbox) if challenge.used else None
         secret = self._context.browser(request)
         browser = await self._context.service.identity.browser(secret) if secret else None
         is_in = browser is not None and browser.address == challenge.address
         return self._context.to(self._back(challenge)) if is_in else None
 
-    def _gone(self, challenge: ChallengeView | None) -> Response:
+    def _expired_page(self, challenge: ChallengeView | None) -> Response:
         asks = _ASKS.get(challenge.purpose, "") if challenge is not None else ""
-        return self._context.said(status_pages.code_gone(self._back(challenge), asks=asks))
+        return self._context.status_page(status_pages.code_gone(self._back(challenge), asks=asks))
 
 
 def _about(challenge: str) -> str:

@@ -102,12 +102,14 @@ class RequestContext:
     def refuse_foreign(self, request: Request) -> Response | None:
         """Return the response to a form that another site sent, or None."""
         sites, origins = request.headers.getlist("sec-fetch-site"), request.headers.getlist("origin")
-        return None if csrf.is_from_us(sites, origins, origin=self.at.origin) else self.said(status_pages.FOREIGN)
+        return (
+            None if csrf.is_from_us(sites, origins, origin=self.at.origin) else self.status_page(status_pages.FOREIGN)
+        )
 
     # -- answers --
 
-    def said(self, page: StatusPage) -> Response:
-        return self.pages.said(page)
+    def status_page(self, page: StatusPage) -> Response:
+        return self.pages.status_page(page)
 
     def to(self, path: str) -> Response:
         """Return a redirect to another of our pages."""

@@ -31,7 +31,7 @@ class InboxHandlers:
     """The handlers."""
 
     def __init__(self, context: RequestContext) -> None:
-        self._context, self._clients, self._told = context, ClientLimits(), ClientLimits(most=1)
+        self._context, self._clients, self._logged = context, ClientLimits(), ClientLimits(most=1)
 
     async def lead(self, _: Request) -> Response:
         """Redirect from the bare public address, which people remember, to the inbox."""
@@ -76,7 +76,7 @@ class InboxHandlers:
     def _too_often(self, request: Request, typed: str, wait: timedelta) -> Response:
         """Return the page for a client that asked for too many codes."""
         who = client_limits.client(request)
-        if self._told.take(who, self._context.clock.now()) is None:
+        if self._logged.take(who, self._context.clock.now()) is None:
             proxied = "x-forwarded-for" in request.headers
             hint = " If it is a proxy of yours, name it in SIGNOFF_TRUSTED_PROXIES." if proxied else ""
             log.warning("client %s asks for too many codes to sign in, and gets none for a while.%s", who, hint)

@@ -45,7 +45,7 @@ class LiveUpdates:
         """Return the stream of a page."""
         visit = await self._reviewing.visit(request)
         if isinstance(visit, AccessRefused):
-            return self._context.said(status_pages.barred(visit, self._context.at))
+            return self._context.status_page(status_pages.barred(visit, self._context.at))
         if request.scope.get("is_head"):
             return Response(media_type="text/event-stream")
         return _CountedPages(self._open, _whose(visit), self._stream(visit))

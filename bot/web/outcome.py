@@ -88,7 +88,7 @@ def placed(request: RequestView, refusal: InvalidEdits) -> PlacedError:
     return forms.place(refusal.errors, refusal.labels, editable.__contains__)
 
 
-def had(request: RequestView, typed: TypedReview) -> tuple[tuple[str, str], ...]:
+def typed_texts(request: RequestView, typed: TypedReview) -> tuple[tuple[str, str], ...]:
     """Return what was typed into a form that can no longer be submitted, so that the person can copy it."""
     typed_values = []
     for editable in request.model.editable:

@@ -47,7 +47,7 @@ class Renderer:
         html = self._environment.get_template(f"{template}.html").render(**view)
         return HTMLResponse(html, status, media_type=_TYPE)
 
-    def said(self, page: StatusPage) -> HTMLResponse:
+    def status_page(self, page: StatusPage) -> HTMLResponse:
         """Return the page of a status, with advice."""
         return self.page("said", status=page.status, said=page)
 

@@ -102,7 +102,7 @@ class ReviewHandlers:
         attention_link = await self._context.service.identity.attention_link(token) if link is None else None
         opened = link or attention_link
         if opened is None:
-            return self._context.said(status_pages.barred(AccessRefused.UNKNOWN_LINK, self._context.at))
+            return self._context.status_page(status_pages.barred(AccessRefused.UNKNOWN_LINK, self._context.at))
         at = self._context.at
         path = at.review(opened.request) if isinstance(opened, Link) else at.attention(opened.run)
         answer = self._context.to(path)
@@ -114,7 +114,7 @@ class ReviewHandlers:
         """Show the page."""
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
-            return self._context.said(status_pages.barred(visit, self._context.at))
+            return self._context.status_page(status_pages.barred(visit, self._context.at))
         if visit.request.model.state is not RequestState.PENDING:
             return await self.closed(visit)
         draft = self._context.drafts.find(self._context.holder(request), visit.request.id)
@@ -127,7 +127,7 @@ class ReviewHandlers:
         """Decide with the submitted form."""
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
-            return self._context.said(status_pages.barred(visit, self._context.at))
+            return self._context.status_page(status_pages.barred(visit, self._context.at))
         salt = self._context.salt(request, form, about(visit.request.id))
         verdict = _VERDICTS.get(form_data.text(form, "verdict"))
         if salt is None or verdict is None:
@@ -141,7 +141,7 @@ class ReviewHandlers:
             else ({}, {})
         )
         sent = SubmittedReview(visit=visit, form=form, salt=salt, verdict=verdict, edits=edits, wrong=wrong)
-        return await self._asked_back(request, sent) or await self._decided(request, sent)
+        return await self._ask_back(request, sent) or await self._decided(request, sent)
 
     async def visit(self, request: Request) -> ReviewVisit | AccessRefused:
         """Return the visit that a request makes, or the page that refuses it."""
@@ -151,7 +151,7 @@ class ReviewHandlers:
 
     # -- deciding --
 
-    async def _asked_back(self, request: Request, sent: SubmittedReview) -> Response | None:
+    async def _ask_back(self, request: Request, sent: SubmittedReview) -> Response | None:
         """Return the page to fix errors or to confirm, or None if the form can decide."""
         view = sent.visit.request
         if sent.verdict is Verdict.REJECT or view.model.state is not RequestState.PENDING:
@@ -214,21 +214,21 @@ class ReviewHandlers:
             case AlreadyDecided() | Expired() | Cancelled() | Changed():
                 return await self._too_late(request, sent, answer)
             case NotAnApprover():
-                return self._context.said(status_pages.barred(AccessRefused.REASSIGNED, self._context.at))
+                return self._context.status_page(status_pages.barred(AccessRefused.REASSIGNED, self._context.at))
             case NoLink():
                 why = _LINKS.get(answer.state, AccessRefused.UNKNOWN_LINK)
-                return self._context.said(status_pages.barred(why, self._context.at))
+                return self._context.status_page(status_pages.barred(why, self._context.at))
             case _:
                 return await self._again(request, sent.visit, sent.typed, refusals.sentence(answer), status=409)
 
     async def _too_late(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
-            return self._context.said(status_pages.barred(visit, self._context.at))
+            return self._context.status_page(status_pages.barred(visit, self._context.at))
         mine = isinstance(answer, AlreadyDecided) and _is_as_sent(visit.request, sent)
         if mine and await self._context.service.was_decided_by(visit.request, sent.salt):
             return self._context.to(self._context.at.review(visit.request.id))
-        had = await off_loop(lambda: outcome.had(sent.visit.request, sent.typed))
+        had = await off_loop(lambda: outcome.typed_texts(sent.visit.request, sent.typed))
         if isinstance(answer, Changed):
             return await self._open(
                 request,
@@ -248,7 +248,7 @@ class ReviewHandlers:
         self, request: Request, visit: ReviewVisit, typed: TypedReview, notice: str = "", *, status: int = 422
     ) -> Response:
         if visit.request.model.state is not RequestState.PENDING:
-            had = await off_loop(lambda: outcome.had(visit.request, typed))
+            had = await off_loop(lambda: outcome.typed_texts(visit.request, typed))
             return await self.closed(visit, notice=notice, had=had, status=409)
         return await self._open(request, visit, typed=typed, notice=notice, status=status)
 

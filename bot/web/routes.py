@@ -73,7 +73,9 @@ def site(
     # Starlette's redirects for slashes use the Host header; `Middleware` removes the slashes instead.
     app.router.redirect_slashes = False
     heads = {route.path.split("/", 2)[1] for route in routes}
-    app.add_middleware(Middleware, at=at, heads=heads, broken=lambda said: pages.said(status_pages.broken(said)))
+    app.add_middleware(
+        Middleware, at=at, heads=heads, broken=lambda incident: pages.status_page(status_pages.broken(incident))
+    )
     if proxies:
         # It changes the scheme of a request too, which nothing here uses.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[*proxies])
@@ -141,7 +143,7 @@ def _error_pages(pages: Renderer) -> Callable[[Request, Exception], Awaitable[Re
 
     async def refuse(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        response = pages.said(pages_by_status.get(error.status_code, status_pages.UNREADABLE))
+        response = pages.status_page(pages_by_status.get(error.status_code, status_pages.UNREADABLE))
         response.headers.update(error.headers or {})
         return response
 

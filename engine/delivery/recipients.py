@@ -67,11 +67,11 @@ async def run_with_directory(
             )
             if required:
                 raise error from caught
-            resolved |= {reference: _unanswered(reference, error) for reference in wanted}
+            resolved |= {reference: _unanswered_resolution(reference, error) for reference in wanted}
     raise SignoffError("The directory gave no answer to what it was asked.")
 
 
-def _unanswered(reference: Reference, error: ChannelError) -> Resolution:
+def _unanswered_resolution(reference: Reference, error: ChannelError) -> Resolution:
     return Resolution((), f"{reference.rule} could not be looked up: {error}", unanswered=True)
 
 

@@ -140,7 +140,7 @@ class Field(BaseModel):
 
     @field_validator("type", mode="before")
     @classmethod
-    def _known(cls, raw: object) -> object:
+    def _check_type(cls, raw: object) -> object:
         names = [*FieldType]
         if raw in names:
             return raw
@@ -151,7 +151,7 @@ class Field(BaseModel):
 
     @field_validator("options", mode="before")
     @classmethod
-    def _list(cls, raw: object) -> object:
+    def _check_list(cls, raw: object) -> object:
         if not isinstance(raw, list | tuple):
             raise ValueError("options is a list")
         return raw

@@ -55,7 +55,7 @@ def read_text_edits(request: Request, typed: Mapping[str, str]) -> dict[str, Val
     places = [*editable_fields(request.editable, request.content.value)]
     edits, errors = forms.read_text_edits(places, typed)
     if errors:
-        return _refused(errors, {json_values.show_path(editable.path): editable for editable in request.editable})
+        return _invalid_edits(errors, {json_values.show_path(editable.path): editable for editable in request.editable})
     names = {path for path, _, _ in places}
     return {**{path: text for path, text in typed.items() if path not in names}, **edits}
 
@@ -68,7 +68,7 @@ def apply_edits(
     edits, errors = _read_edits(request, by_path, values, kind)
     errors |= _overlaps(edits)
     if errors:
-        return _refused(errors, by_path)
+        return _invalid_edits(errors, by_path)
     approved = _with_edits(request.content, edits)
     if edits and len(json_values.dumps(approved.value)) > MAX_EDITED:
         errors = {
@@ -83,10 +83,10 @@ def apply_edits(
         }
     elif edits and request.subject.at is ReviewPoint.BEFORE:
         errors = invalid_params(kind, approved)
-    return _refused(errors, by_path) if errors else (tuple(edits), approved)
+    return _invalid_edits(errors, by_path) if errors else (tuple(edits), approved)
 
 
-def _refused(errors: dict[str, str], by_path: Mapping[str, Editable]) -> InvalidEdits:
+def _invalid_edits(errors: dict[str, str], by_path: Mapping[str, Editable]) -> InvalidEdits:
     return InvalidEdits(
         errors=errors,
         labels={path: by_path[path].field.label for path in errors if path in by_path and by_path[path].field.label},

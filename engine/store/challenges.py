@@ -186,17 +186,17 @@ def find_confirming(connection: Connection, holder: str, form: str | None, comma
     One form may be sent with one answer and then, by a step back in the browser, with another.
     """
     subject = _subject_of(command)
-    commands = ((sent, sent.command) for sent in _by_form(connection, holder, form))
+    commands = ((sent, sent.command) for sent in _load_by_form(connection, holder, form))
     return next((sent for sent, waiting in commands if waiting and _subject_of(waiting) == subject), None)
 
 
 def find_sign_in(connection: Connection, holder: str, form: str | None) -> StoredChallenge | None:
     """Return the code to sign in that this browser asked for with this very form."""
-    waiting = _by_form(connection, holder, form)
+    waiting = _load_by_form(connection, holder, form)
     return next((challenge for challenge in waiting if challenge.purpose is Purpose.SIGN_IN), None)
 
 
-def _by_form(connection: Connection, holder: str, form: str | None) -> list[StoredChallenge]:
+def _load_by_form(connection: Connection, holder: str, form: str | None) -> list[StoredChallenge]:
     rows = _BY_FORM.all(connection, {"holder": hashed(holder), "form": form}) if form else []
     return [_read(row) for row in rows if row.purpose is not None]
 

@@ -73,14 +73,14 @@ def outlook(path: Path) -> list[str]:
             select(func.count()).select_from(_request).where(_request.c.state == RequestState.PENDING.value)
         ).scalar()
         open_runs = connection.execute(select(_run.c.id).where(_run.c.ended_at.is_(None)).order_by(_run.c.id)).scalars()
-        return [_told(int(waiting or 0), list(open_runs)) + when]
+        return [_describe_risks(int(waiting or 0), list(open_runs)) + when]
 
 
 def _is_empty(connection: Connection) -> bool:
     return connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'audit'").first() is None
 
 
-def _told(waiting: int, runs: list[str]) -> str:
+def _describe_risks(waiting: int, runs: list[str]) -> str:
     if not runs:
         return "No run is open in it, so nothing that it knows can happen twice."
     named = join_names(runs[:_NAMED], len(runs))

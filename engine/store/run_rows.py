@@ -271,7 +271,7 @@ def insert_run(tx: Tx, run: LoadedRun, progress: Progress, *, key: str | None, i
             "key": key,
             "inputs": inputs,
             "started_at": tx.now,
-            **_stand(tx, progress),
+            **_progress_columns(tx, progress),
         },
     )
     _FIRST_VISITS.write_all(tx.connection, [_visit_row(run.state.id, visit) for visit in progress.visits])
@@ -282,7 +282,7 @@ def try_save_run(tx: Tx, run: LoadedRun, progress: Progress) -> bool:
 
     Return False if another process has the run: then drop the result.
     """
-    stand = _stand(tx, progress)
+    stand = _progress_columns(tx, progress)
     won = tx.write(
         _PROGRESS,
         {
@@ -303,7 +303,7 @@ def try_save_run(tx: Tx, run: LoadedRun, progress: Progress) -> bool:
     return bool(won)
 
 
-def _stand(tx: Tx, progress: Progress) -> dict[str, Any]:
+def _progress_columns(tx: Tx, progress: Progress) -> dict[str, Any]:
     has_effect = progress.effect is not None
     return {
         "status": progress.status,

@@ -123,7 +123,7 @@ async def test_a_click_after_its_time_that_was_answered_slowly_brings_no_buttons
 async def test_slack_is_down_for_ten_minutes_while_copies_are_posted(env: SlackEnv) -> None:
     await env.register()
     # The approver that the gate names was asked before.
-    await env.bot.service.asked((await env.bot.service.workflow("refund"))[1])  # type: ignore[index]
+    await env.bot.service.approver_names((await env.bot.service.workflow("refund"))[1])  # type: ignore[index]
     env.slack.faults.down = True
     run = await env.start()
     for _ in range(20):
