@@ -1,16 +1,16 @@
 // Adds comfort to the pages: local times, marks of changes, live updates. Everything works without it.
 "use strict";
 
-const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-function localize(page) {
+const localFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+function addLocalTimes(page) {
   for (const time of page.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (!Number.isNaN(at.getTime()) && at.getTimezoneOffset() !== 0) {
-      time.after(` (${local.format(at)} where you are)`);
+      time.after(` (${localFormat.format(at)} where you are)`);
     }
   }
 }
-localize(document);
+addLocalTimes(document);
 
 document.getElementById("errors")?.focus();
 
@@ -30,9 +30,9 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
-function touched(control) {
+function isChanged(control) {
   if (control.type === "radio" || control.type === "checkbox") return control.checked !== control.defaultChecked;
-  if (control.tagName === "SELECT") return [...control.options].some((one) => one.selected !== one.defaultSelected);
+  if (control.tagName === "SELECT") return [...control.options].some((option) => option.selected !== option.defaultSelected);
   return control.value !== control.defaultValue;
 }
 
@@ -50,77 +50,78 @@ if (!CSS.supports("field-sizing", "content")) {
 
 const approve = document.querySelector("button[data-changed]");
 if (approve) {
-  const plain = approve.textContent;
+  const unchangedLabel = approve.textContent;
   const fields = [...document.querySelectorAll("[data-field]")];
-  const mark = () => {
-    let any = false;
+  const markChanges = () => {
+    let anyChanged = false;
     for (const field of fields) {
-      const changed = [...field.querySelectorAll("input:not([type=hidden]), textarea, select")].some(touched);
-      any ||= changed;
+      const changed = [...field.querySelectorAll("input:not([type=hidden]), textarea, select")].some(isChanged);
+      anyChanged ||= changed;
       const title = field.querySelector("legend, label");
-      const sign = title.querySelector(".changed-mark");
-      if (changed && !sign) {
-        const made = document.createElement("span");
-        made.className = "chip wait changed-mark";
-        made.textContent = "changed";
-        title.append(made);
+      const chip = title.querySelector(".changed-mark");
+      if (changed && !chip) {
+        const newChip = document.createElement("span");
+        newChip.className = "chip wait changed-mark";
+        newChip.textContent = "changed";
+        title.append(newChip);
       } else if (!changed) {
-        sign?.remove();
+        chip?.remove();
       }
     }
-    if (document.getElementById("as-it-stands")) approve.textContent = any ? approve.dataset.changed : plain;
+    if (document.getElementById("as-it-stands")) {
+      approve.textContent = anyChanged ? approve.dataset.changed : unchangedLabel;
+    }
   };
-  approve.form.addEventListener("input", mark);
-  mark();
+  approve.form.addEventListener("input", markChanges);
+  markChanges();
 }
 
-function say(lines, tone) {
-  const place = document.getElementById("live");
-  const made = document.createElement("div");
-  made.className = `notice ${tone}`;
+function showNotice(lines, tone) {
+  const notice = document.createElement("div");
+  notice.className = `notice ${tone}`;
   for (const text of lines) {
     const line = document.createElement("p");
     line.className = "text";
     line.dir = "auto";
     line.textContent = text;
-    made.append(line);
+    notice.append(line);
   }
-  place.replaceChildren(made);
-  return made;
+  document.getElementById("live").replaceChildren(notice);
+  return notice;
 }
 
-function close(form, told) {
+function closeForm(form, outcome) {
   // People can still read and copy the text that they typed.
   for (const control of form.querySelectorAll("textarea, input:not([type=radio], [type=checkbox])")) control.readOnly = true;
   for (const control of form.querySelectorAll("button, select, input[type=radio], input[type=checkbox]")) control.disabled = true;
   // A page that is opened now has this heading.
   const heading = form.querySelector("[data-answered]");
   heading.textContent = heading.dataset.answered;
-  const made = say([told.said, "Nothing can be decided here any more."], "warn");
-  const again = document.createElement("a");
-  again.href = location.pathname;
-  again.textContent = "Show what became of it";
-  made.append(again);
+  const notice = showNotice([outcome, "Nothing can be decided here any more."], "warn");
+  const link = document.createElement("a");
+  link.href = location.pathname;
+  link.textContent = "Show what became of it";
+  notice.append(link);
 }
 
 // All parts that can be outdated are taken from one page, so that they agree with each other.
-async function renew(live) {
-  const answer = await fetch(location.pathname);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  localize(page);
+async function updateParts(live) {
+  const response = await fetch(location.pathname);
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  addLocalTimes(page);
   for (const old of document.querySelectorAll("[data-renewed]")) {
-    const now = page.getElementById(old.id);
-    if (now === null) {
+    const current = page.getElementById(old.id);
+    if (current === null) {
       old.remove();
       continue;
     }
     for (const details of old.querySelectorAll("details[open][id]")) {
-      now.querySelector(`#${details.id}`)?.setAttribute("open", "");
+      current.querySelector(`#${details.id}`)?.setAttribute("open", "");
     }
-    if (old.isEqualNode(now)) continue;
+    if (old.isEqualNode(current)) continue;
     const focused = old.contains(document.activeElement) && document.activeElement.closest("details")?.id;
-    old.replaceWith(now);
-    if (focused) now.querySelector(`#${focused} > summary`)?.focus();
+    old.replaceWith(current);
+    if (focused) current.querySelector(`#${focused} > summary`)?.focus();
   }
   live.dataset.mark = page.querySelector("[data-mark]")?.dataset.mark ?? "";
 }
@@ -128,25 +129,25 @@ async function renew(live) {
 const live = document.querySelector("[data-live]");
 if (live && window.EventSource) {
   let source = null;
-  let over = false;
-  let renewing = Promise.resolve();
+  let ended = false;
+  let updating = Promise.resolve();
   const stop = () => {
     source?.close();
     source = null;
   };
-  const hear = (event) => {
-    const told = JSON.parse(event.data);
-    if (told.said && live.tagName === "FORM" && !live.dataset.closed && !live.dataset.sent) {
+  const handleEvent = (event) => {
+    const state = JSON.parse(event.data);
+    if (state.said && live.tagName === "FORM" && !live.dataset.closed && !live.dataset.sent) {
       live.dataset.closed = "yes";
-      close(live, told);
-    } else if (!told.said && live.dataset.digest && told.digest !== live.dataset.digest) {
-      say(["What this request asks has changed since you opened it. Load the page again."], "warn");
+      closeForm(live, state.said);
+    } else if (!state.said && live.dataset.digest && state.digest !== live.dataset.digest) {
+      showNotice(["What this request asks has changed since you opened it. Load the page again."], "warn");
       return;
     }
-    renewing = renewing.then(async () => {
-      if (told.mark !== live.dataset.mark) await renew(live);
-      if (told.ended) {
-        over = true;
+    updating = updating.then(async () => {
+      if (state.mark !== live.dataset.mark) await updateParts(live);
+      if (state.ended) {
+        ended = true;
         stop();
       }
     }).catch(() => {
@@ -154,9 +155,9 @@ if (live && window.EventSource) {
     });
   };
   const start = () => {
-    if (over || source || document.hidden) return;
+    if (ended || source || document.hidden) return;
     source = new EventSource(live.dataset.live);
-    source.addEventListener("message", hear);
+    source.addEventListener("message", handleEvent);
   };
   // Browsers allow six connections to one address for all of its windows: a hidden window closes its own.
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
