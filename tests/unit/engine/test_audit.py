@@ -25,7 +25,7 @@ NOW = datetime(2026, 1, 2, 10, tzinfo=UTC)
 SCRIPT = Path(verify_audit.__file__)
 
 
-def entry(number: int) -> Entry:
+def make_entry(number: int) -> Entry:
     return Entry(
         kind="decision.made",
         run=f"run-{number}",
@@ -36,30 +36,30 @@ def entry(number: int) -> Entry:
     )
 
 
-def chain(length: int, workspace: str = "default") -> list[SealedEntry]:
+def make_chain(length: int, workspace: str = "default") -> list[SealedEntry]:
     sealed, previous = list[SealedEntry](), GENESIS
     for seq in range(1, length + 1):
         at, salt = NOW + timedelta(seconds=seq), hashlib.sha256(str(seq).encode()).digest()[:16]
-        sealed.append(seal(entry(seq), workspace=workspace, at=at, seq=seq, previous=previous, salt=salt))
+        sealed.append(seal(make_entry(seq), workspace=workspace, at=at, seq=seq, previous=previous, salt=salt))
         previous = sealed[-1].hash
     return sealed
 
 
-def line(sealed: SealedEntry) -> str:
+def to_line(sealed: SealedEntry) -> str:
     return export_line(sealed.seq, sealed.leaf, hash=sealed.hash, salt=sealed.salt, content=sealed.content)
 
 
-def head(sealed: SealedEntry) -> tuple[int, str]:
+def checkpoint(sealed: SealedEntry) -> tuple[int, str]:
     return sealed.seq, sealed.hash.hex()
 
 
-def messages(report: VerificationReport) -> list[str]:
+def finding_messages(report: VerificationReport) -> list[str]:
     return [finding.message for finding in report.findings]
 
 
-SEALED = chain(1000)
-LOG = [line(sealed) for sealed in SEALED]
-HEAD = head(SEALED[-1])
+SEALED = make_chain(1000)
+LOG = [to_line(sealed) for sealed in SEALED]
+HEAD = checkpoint(SEALED[-1])
 
 
 def changed_line(index: int, **values: Any) -> str:
@@ -118,14 +118,14 @@ def test_a_leaf_names_run_request_step_and_actor_in_that_order() -> None:
 def test_values_that_would_weaken_the_chain_are_refused(invalid: dict[str, Any]) -> None:
     arguments: dict[str, Any] = {"workspace": "w", "at": NOW, "seq": 1, "previous": GENESIS, "salt": bytes(16)}
     with pytest.raises(ValueError, match="an entry is sealed with"):
-        seal(entry(1), **arguments | invalid)
+        seal(make_entry(1), **arguments | invalid)
 
 
 # -- valid logs ---------------------------------------------------------------------------------------------
 
 
 def test_an_untouched_log_verifies() -> None:
-    assert verify(LOG, checkpoints=[HEAD, head(SEALED[499]), verify_audit.START]) == VerificationReport(
+    assert verify(LOG, checkpoints=[HEAD, checkpoint(SEALED[499]), verify_audit.START]) == VerificationReport(
         findings=(), entries=1000, erased=0, head=f"1000:{HEAD[1]}"
     )
 
@@ -147,12 +147,12 @@ def log_with_erasures(*pairs: Any, by: Any = "lee@example.com", erased: set[int]
         actor="person-1",
         content={"entries": [list(pair) for pair in pairs], "by": by, "reason": "asked for"},
     )
-    sealed = chain(10)
+    sealed = make_chain(10)
     previous = sealed[-1].hash
-    for seq, log_entry in enumerate([erasure_entry, *map(entry, range(entries_after))], 11):
+    for seq, log_entry in enumerate([erasure_entry, *map(make_entry, range(entries_after))], 11):
         sealed.append(seal(log_entry, workspace="default", at=NOW, seq=seq, previous=previous, salt=b"s" * 16))
         previous = sealed[-1].hash
-    values = [json.loads(line(log_entry)) for log_entry in sealed]
+    values = [json.loads(to_line(log_entry)) for log_entry in sealed]
     return [json.dumps(value | ({"salt": None, "content": None} if value["seq"] in erased else {})) for value in values]
 
 
@@ -186,7 +186,7 @@ def test_an_explanation_that_was_erased_itself_explains_nothing() -> None:
 )
 def test_an_explanation_that_says_too_little_is_a_finding(pairs: list[Any], by: str) -> None:
     report = verify(log_with_erasures(*pairs, by=by, erased={2}))
-    assert messages(report) == ["it does not say which entries were erased before it, by whom and why"]
+    assert finding_messages(report) == ["it does not say which entries were erased before it, by whom and why"]
     assert report.unexplained == ("2",)
 
 
@@ -195,7 +195,7 @@ def test_an_erasure_after_an_explanation_is_not_explained_by_it() -> None:
 
 
 def test_the_rest_of_a_log_verifies_after_a_checkpoint() -> None:
-    report = verify(LOG[500:], after=head(SEALED[499]), checkpoints=[head(SEALED[499]), HEAD])
+    report = verify(LOG[500:], after=checkpoint(SEALED[499]), checkpoints=[checkpoint(SEALED[499]), HEAD])
     assert report == VerificationReport(findings=(), entries=500, erased=0, head=f"1000:{HEAD[1]}")
 
 
@@ -204,7 +204,7 @@ def test_nothing_new_after_a_checkpoint_is_no_error() -> None:
 
 
 def test_an_empty_file_says_so() -> None:
-    assert messages(verify([])) == ["the file is empty: it holds no entry"]
+    assert finding_messages(verify([])) == ["the file is empty: it holds no entry"]
 
 
 # -- tampering ----------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def test_a_flipped_bit_is_found_in_every_entry(key: str) -> None:
     for index in range(len(LOG)):
         value = json.loads(LOG[index])[key]
         tampered = changed_line(index, **{key: flip_bit(value, index * 7)})
-        after = head(SEALED[index - 1]) if index else verify_audit.START
+        after = checkpoint(SEALED[index - 1]) if index else verify_audit.START
         report = verify([tampered, *LOG[index + 1 : index + 3]], after=after)
         if not any(finding.line == 1 and finding.seq == index + 1 for finding in report.findings):
             missed.append(index)
@@ -249,7 +249,10 @@ def test_every_bit_of_every_byte_of_a_line_matters() -> None:
                 errors="surrogateescape"
             )
             same_value = json_or_none(tampered) == json.loads(LOG[5])
-            if not same_value and not verify([tampered], after=head(SEALED[4]), checkpoints=[head(SEALED[5])]).findings:
+            if (
+                not same_value
+                and not verify([tampered], after=checkpoint(SEALED[4]), checkpoints=[checkpoint(SEALED[5])]).findings
+            ):
                 missed.append((position, bit))
     assert missed == []
 
@@ -277,9 +280,9 @@ def double_entry(index: int) -> list[str]:
 def test_an_entry_dropped_swapped_or_doubled_is_found_at_every_place(tamper: Callable[[int], list[str]]) -> None:
     missed = []
     for index in range(len(LOG) - 1):
-        after = head(SEALED[index - 1]) if index else verify_audit.START
+        after = checkpoint(SEALED[index - 1]) if index else verify_audit.START
         report = verify(tamper(index), after=after)
-        if not any("should stand here" in message for message in messages(report)):
+        if not any("should stand here" in message for message in finding_messages(report)):
             missed.append(index)
     assert missed == []
 
@@ -309,15 +312,15 @@ def test_a_log_cut_at_any_place_does_not_hold_the_checkpoint() -> None:
 @pytest.mark.parametrize("length", [0, 1, 500, 999])
 def test_a_cut_log_read_from_its_start_names_the_missing_head(length: int) -> None:
     report = verify(LOG[:length], checkpoints=[HEAD])
-    assert messages(report)[-1] == f"entry 1000 is missing; it was noted earlier with the hash {HEAD[1]}"
+    assert finding_messages(report)[-1] == f"entry 1000 is missing; it was noted earlier with the hash {HEAD[1]}"
 
 
 def test_a_log_written_anew_from_the_start_does_not_hold_the_checkpoint() -> None:
-    forged = [line(sealed) for sealed in chain(20, workspace="forged")]
+    forged = [to_line(sealed) for sealed in make_chain(20, workspace="forged")]
     assert verify(forged).findings == ()
-    report = verify(forged, checkpoints=[head(SEALED[9])])
+    report = verify(forged, checkpoints=[checkpoint(SEALED[9])])
     assert [(finding.line, finding.seq) for finding in report.findings] == [(10, 10)]
-    assert messages(report) == [f"the hash noted earlier for this entry is {SEALED[9].hash.hex()}"]
+    assert finding_messages(report) == [f"the hash noted earlier for this entry is {SEALED[9].hash.hex()}"]
 
 
 def test_every_finding_is_reported_and_not_only_the_first() -> None:
@@ -374,12 +377,12 @@ FIRST = json.loads(LOG[0])
     ],
 )
 def test_a_line_that_breaks_one_rule_has_one_finding_that_says_which(text: str, message: str) -> None:
-    assert messages(verify([text])) == [message]
+    assert finding_messages(verify([text])) == [message]
 
 
 def test_an_empty_line_is_a_finding_and_no_entry() -> None:
     report = verify([LOG[0], " \n", LOG[1]])
-    assert (messages(report), report.entries) == (["the line is empty"], 2)
+    assert (finding_messages(report), report.entries) == (["the line is empty"], 2)
 
 
 def test_content_that_can_be_read_in_two_ways_is_found_though_its_hash_is_right() -> None:
@@ -387,17 +390,19 @@ def test_content_that_can_be_read_in_two_ways_is_found_though_its_hash_is_right(
     digest = hashlib.sha256(SEALED[0].salt + content.encode()).hexdigest()
     leaf = json.dumps(json.loads(SEALED[0].leaf) | {"content": digest})
     tampered = json.dumps(json.loads(rehashed_line(0, leaf)) | {"content": content})
-    assert messages(verify([tampered])) == ["the content has the key 'verdict' twice"]
+    assert finding_messages(verify([tampered])) == ["the content has the key 'verdict' twice"]
 
 
 def test_an_entry_of_another_workspace_is_found() -> None:
     tampered = line_with_leaf(1, workspace="other")
-    assert messages(verify([LOG[0], tampered])) == ["the workspace is 'other', and was 'default' before"]
+    assert finding_messages(verify([LOG[0], tampered])) == ["the workspace is 'other', and was 'default' before"]
 
 
 def test_a_workspace_whose_hash_is_wrong_does_not_set_the_workspace_of_the_log() -> None:
     tampered = changed_line(0, leaf=json.dumps(json.loads(SEALED[0].leaf) | {"workspace": "other"}))
-    assert messages(verify([tampered, *LOG[1:5]])) == ["the hash does not follow from the entry before and the leaf"]
+    assert finding_messages(verify([tampered, *LOG[1:5]])) == [
+        "the hash does not follow from the entry before and the leaf"
+    ]
 
 
 def test_an_unreadable_line_causes_no_finding_for_the_next_line() -> None:

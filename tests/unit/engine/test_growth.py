@@ -44,7 +44,7 @@ MAX_REPETITIONS: Final = 10
 Work: TypeAlias = Callable[[str], object]
 
 
-def cpu_seconds(work: Work, text: str) -> float:
+def measure_cpu_seconds(work: Work, text: str) -> float:
     """Return the lower CPU time of two measurements, in seconds. Other processes only make a measurement longer."""
     measurements = []
     for _ in range(2):
@@ -65,11 +65,11 @@ def check_growth(name: str, work: Work, make_text: Callable[[int], str]) -> None
     try:
         for size in SIZES:
             text = make_text(size)
-            seconds = cpu_seconds(work, text)
+            seconds = measure_cpu_seconds(work, text)
             if previous is not None:
                 limit, repetitions_left = MAX_GROWTH * previous + MEASUREMENT_ERROR, MAX_REPETITIONS
                 while seconds > limit and repetitions_left:
-                    seconds, repetitions_left = min(seconds, cpu_seconds(work, text)), repetitions_left - 1
+                    seconds, repetitions_left = min(seconds, measure_cpu_seconds(work, text)), repetitions_left - 1
                 assert seconds <= limit, f"{name}: {size:,} characters take {seconds:.3f} s, after {previous:.3f}"
             previous = seconds
     finally:
@@ -190,7 +190,9 @@ JSON: Final[dict[str, Callable[[int], str]]] = {
 def test_the_time_for_json_grows_with_its_text(make_text: Callable[[int], str]) -> None:
     check_growth("loads", lambda text: json_values.digest(json_values.clean(json_values.loads(text))), make_text)
     check_growth("show", lambda text: fields.show(FieldType.JSON, json_values.loads(text)), make_text)
-    check_growth("card", lambda text: request_card.request_card(request("json", json_values.loads(text))), make_text)
+    check_growth(
+        "card", lambda text: request_card.request_card(make_request("json", json_values.loads(text))), make_text
+    )
 
 
 def test_the_time_for_many_edits_grows_with_their_number() -> None:
@@ -209,27 +211,29 @@ def test_the_time_for_chosen_options_grows_with_their_number() -> None:
 # -- rendering ----------------------------------------------------------------------------------------------
 
 
-def request(kind: str, value: Value) -> Any:
+def make_request(kind: str, value: Value) -> Any:
     return samples.request({"x": (kind, value)})
 
 
 RENDERERS: Final[dict[str, Work]] = {
-    "card": lambda text: request_card.request_card(request("long_text", text)),
-    "page": lambda text: review_view.review(request("long_text", text), None),
-    "edits of a page": lambda text: review_view.edits(request("long_text", text), {form_inputs.key("x"): [f"{text}x"]}),
-    "message": lambda text: message_view.message(card_of(text), delivery="d"),
-    "details": lambda text: details_modal.details(card_of(text), metadata=ids.ModalRef()),
-    "modal": lambda text: request_modals.edit(request("long_text", text), metadata=ids.ModalRef()),
+    "card": lambda text: request_card.request_card(make_request("long_text", text)),
+    "page": lambda text: review_view.review(make_request("long_text", text), None),
+    "edits of a page": lambda text: review_view.edits(
+        make_request("long_text", text), {form_inputs.key("x"): [f"{text}x"]}
+    ),
+    "message": lambda text: message_view.message(make_card(text), delivery="d"),
+    "details": lambda text: details_modal.details(make_card(text), metadata=ids.ModalRef()),
+    "modal": lambda text: request_modals.edit(make_request("long_text", text), metadata=ids.ModalRef()),
     "pieces": lambda shown: [*text_objects.pieces(shown, ids.SECTION)],
-    "email": lambda text: message.mail(card_of(text), envelope()),
+    "email": lambda text: message.mail(make_card(text), envelope()),
     "lines of an email": stretches,
-    "terminal": lambda text: Console(file=io.StringIO(), width=100).print(render_card(card_of(text))),
+    "terminal": lambda text: Console(file=io.StringIO(), width=100).print(render_card(make_card(text))),
     "redaction": lambda text: Redactor([("secret-value", "NAME")]).redact(f"{text} secret-value"),
 }
 
 
-def card_of(text: str) -> Any:
-    return request_card.request_card(request("long_text", text))
+def make_card(text: str) -> Any:
+    return request_card.request_card(make_request("long_text", text))
 
 
 @each_unit

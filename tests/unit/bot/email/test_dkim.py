@@ -21,7 +21,7 @@ from tests.support.email_env import REQUEST_CARD, envelope
 RAW_MESSAGE = message.mail(REQUEST_CARD, envelope()).as_bytes()
 
 
-def relaxed_header(line: bytes) -> bytes:
+def relax_header(line: bytes) -> bytes:
     name, _, value = line.partition(b":")
     return name.lower().strip() + b":" + b" ".join(value.replace(b"\r\n", b"").split())
 
@@ -45,8 +45,8 @@ def verify(raw: bytes, key: Key) -> dict[str, str]:
     data = b""
     for name in tags["h"].split(":"):
         if headers.get(name):
-            data += relaxed_header(headers[name].pop()) + b"\r\n"
-    data += relaxed_header(re.sub(rb"(?s)(;\s*b=).*\Z", rb"\1", signature)).rstrip(b" ")
+            data += relax_header(headers[name].pop()) + b"\r\n"
+    data += relax_header(re.sub(rb"(?s)(;\s*b=).*\Z", rb"\1", signature)).rstrip(b" ")
     signature_value = base64.b64decode(tags["b"])
     if isinstance(key, rsa.RSAPrivateKey):
         key.public_key().verify(signature_value, data, padding.PKCS1v15(), hashes.SHA256())
@@ -106,13 +106,13 @@ def test_bodies_of_every_shape_can_be_signed(key: Key, body: bytes) -> None:
     assert verify(signed_message, key)["d"] == "example.com"
 
 
-def pem(key: Key | ec.EllipticCurvePrivateKey) -> bytes:
+def encode_pem(key: Key | ec.EllipticCurvePrivateKey) -> bytes:
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     return key.private_bytes(encoding, form, serialization.NoEncryption())
 
 
 def test_a_key_is_read_from_its_file(tmp_path: Path, key: Key) -> None:
-    (tmp_path / "key.pem").write_bytes(pem(key))
+    (tmp_path / "key.pem").write_bytes(encode_pem(key))
     assert verify(sign(dkim.load(tmp_path / "key.pem")), key)
 
 
@@ -121,7 +121,7 @@ def test_a_key_is_read_from_its_file(tmp_path: Path, key: Key) -> None:
     [
         (b"secret", "no private key"),
         (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "no private key"),
-        (pem(ec.generate_private_key(ec.SECP256R1())), "neither"),
+        (encode_pem(ec.generate_private_key(ec.SECP256R1())), "neither"),
     ],
 )
 def test_a_file_without_a_usable_key_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

@@ -40,77 +40,77 @@ class FailureCase:
     security: str = "starttls"
 
 
-def error_row(name: str, on: str, code: int, stage: Stage, meaning: Meaning, **options: Any) -> FailureCase:
+def error_case(name: str, on: str, code: int, stage: Stage, meaning: Meaning, **options: Any) -> FailureCase:
     fault = {"on": on, "kind": "error", "code": code}
     fault |= {key: options.pop(key) for key in ("enhanced", "text", "landed_there") if key in options}
     return FailureCase(name, fault, stage, meaning, **options)
 
 
-def fault_row(name: str, on: str, kind: str, stage: Stage, meaning: Meaning, **options: Any) -> FailureCase:
+def fault_case(name: str, on: str, kind: str, stage: Stage, meaning: Meaning, **options: Any) -> FailureCase:
     return FailureCase(name, {"on": on, "kind": kind}, stage, meaning, **options)
 
 
 LATER, SETUP, UNKNOWN = Meaning.LATER, Meaning.SETUP, Meaning.UNKNOWN
-TABLE = [
+CASES = [
     # Nothing was sent: wait, then try again.
-    fault_row("a connection that is cut at once", "connect", "reset", Stage.CONNECT, LATER),
-    fault_row("a greeting that never comes", "connect", "hang", Stage.CONNECT, LATER),
-    error_row("a greeting that asks to come later", "connect", 421, Stage.CONNECT, LATER),
-    fault_row("a handshake that is cut", "tls", "reset", Stage.CONNECT, LATER, security="tls"),
-    fault_row("a handshake after STARTTLS that is cut", "tls", "reset", Stage.STARTTLS, LATER),
-    error_row("EHLO: later", "ehlo", 451, Stage.EHLO, LATER),
-    error_row("STARTTLS: later", "starttls", 454, Stage.STARTTLS, LATER),
-    error_row("a login that does not work now", "auth", 454, Stage.AUTH, LATER),
-    error_row("MAIL FROM: later", "mail", 451, Stage.MAIL, LATER),
-    fault_row("MAIL FROM without an answer", "mail", "hang", Stage.MAIL, LATER),
-    error_row("RCPT: busy", "rcpt", 450, Stage.RCPT, LATER),
-    error_row("RCPT: greylisted", "rcpt", 451, Stage.RCPT, LATER, enhanced="4.7.1"),
-    fault_row("RCPT: cut", "rcpt", "reset", Stage.RCPT, LATER),
-    error_row("DATA: later", "data", 451, Stage.DATA, LATER),
-    fault_row("DATA without an answer", "data", "hang", Stage.DATA, LATER),
-    fault_row("DATA: cut", "data", "lost", Stage.DATA, LATER),
-    error_row("after the dot: later", "dot", 451, Stage.ANSWER, LATER),
-    error_row("after the dot: no room", "dot", 452, Stage.ANSWER, LATER),
+    fault_case("a connection that is cut at once", "connect", "reset", Stage.CONNECT, LATER),
+    fault_case("a greeting that never comes", "connect", "hang", Stage.CONNECT, LATER),
+    error_case("a greeting that asks to come later", "connect", 421, Stage.CONNECT, LATER),
+    fault_case("a handshake that is cut", "tls", "reset", Stage.CONNECT, LATER, security="tls"),
+    fault_case("a handshake after STARTTLS that is cut", "tls", "reset", Stage.STARTTLS, LATER),
+    error_case("EHLO: later", "ehlo", 451, Stage.EHLO, LATER),
+    error_case("STARTTLS: later", "starttls", 454, Stage.STARTTLS, LATER),
+    error_case("a login that does not work now", "auth", 454, Stage.AUTH, LATER),
+    error_case("MAIL FROM: later", "mail", 451, Stage.MAIL, LATER),
+    fault_case("MAIL FROM without an answer", "mail", "hang", Stage.MAIL, LATER),
+    error_case("RCPT: busy", "rcpt", 450, Stage.RCPT, LATER),
+    error_case("RCPT: greylisted", "rcpt", 451, Stage.RCPT, LATER, enhanced="4.7.1"),
+    fault_case("RCPT: cut", "rcpt", "reset", Stage.RCPT, LATER),
+    error_case("DATA: later", "data", 451, Stage.DATA, LATER),
+    fault_case("DATA without an answer", "data", "hang", Stage.DATA, LATER),
+    fault_case("DATA: cut", "data", "lost", Stage.DATA, LATER),
+    error_case("after the dot: later", "dot", 451, Stage.ANSWER, LATER),
+    error_case("after the dot: no room", "dot", 452, Stage.ANSWER, LATER),
     # The mailbox is full: try again for a day.
-    error_row("RCPT 552", "rcpt", 552, Stage.RCPT, LATER, full=True),
-    error_row("RCPT 550 5.2.2", "rcpt", 550, Stage.RCPT, LATER, enhanced="5.2.2", full=True),
-    error_row("RCPT 452 4.2.2", "rcpt", 452, Stage.RCPT, LATER, enhanced="4.2.2", full=True),
-    error_row("after the dot 552 5.2.2", "dot", 552, Stage.ANSWER, LATER, enhanced="5.2.2", full=True),
+    error_case("RCPT 552", "rcpt", 552, Stage.RCPT, LATER, full=True),
+    error_case("RCPT 550 5.2.2", "rcpt", 550, Stage.RCPT, LATER, enhanced="5.2.2", full=True),
+    error_case("RCPT 452 4.2.2", "rcpt", 452, Stage.RCPT, LATER, enhanced="4.2.2", full=True),
+    error_case("after the dot 552 5.2.2", "dot", 552, Stage.ANSWER, LATER, enhanced="5.2.2", full=True),
     # The configuration of the server is wrong.
-    fault_row("a certificate that is not trusted", "tls", "certificate", Stage.CONNECT, SETUP, security="tls"),
-    fault_row("the same after STARTTLS", "tls", "certificate", Stage.STARTTLS, SETUP),
-    fault_row("an answer that is no TLS", "tls", "broken", Stage.CONNECT, SETUP, security="tls"),
-    fault_row("no STARTTLS", "starttls", "missing", Stage.STARTTLS, SETUP),
-    error_row("STARTTLS refused", "starttls", 554, Stage.STARTTLS, SETUP),
-    error_row("a greeting that refuses us", "connect", 554, Stage.CONNECT, SETUP),
-    error_row("EHLO refused", "ehlo", 550, Stage.EHLO, SETUP, enhanced="5.7.1"),
-    fault_row("no way to log in", "auth", "missing", Stage.AUTH, SETUP),
-    error_row("a wrong password", "auth", 535, Stage.AUTH, SETUP),
-    error_row("a login that is refused", "auth", 530, Stage.AUTH, SETUP),
-    error_row("a login too weak", "auth", 534, Stage.AUTH, SETUP, enhanced="5.7.9"),
-    error_row("a login that needs more encryption", "auth", 538, Stage.AUTH, SETUP, enhanced="5.7.11"),
-    error_row("MAIL FROM refused", "mail", 553, Stage.MAIL, SETUP),
-    error_row("MAIL FROM without a login", "mail", 530, Stage.MAIL, SETUP),
-    error_row("RCPT without a login", "rcpt", 530, Stage.RCPT, SETUP),
+    fault_case("a certificate that is not trusted", "tls", "certificate", Stage.CONNECT, SETUP, security="tls"),
+    fault_case("the same after STARTTLS", "tls", "certificate", Stage.STARTTLS, SETUP),
+    fault_case("an answer that is no TLS", "tls", "broken", Stage.CONNECT, SETUP, security="tls"),
+    fault_case("no STARTTLS", "starttls", "missing", Stage.STARTTLS, SETUP),
+    error_case("STARTTLS refused", "starttls", 554, Stage.STARTTLS, SETUP),
+    error_case("a greeting that refuses us", "connect", 554, Stage.CONNECT, SETUP),
+    error_case("EHLO refused", "ehlo", 550, Stage.EHLO, SETUP, enhanced="5.7.1"),
+    fault_case("no way to log in", "auth", "missing", Stage.AUTH, SETUP),
+    error_case("a wrong password", "auth", 535, Stage.AUTH, SETUP),
+    error_case("a login that is refused", "auth", 530, Stage.AUTH, SETUP),
+    error_case("a login too weak", "auth", 534, Stage.AUTH, SETUP, enhanced="5.7.9"),
+    error_case("a login that needs more encryption", "auth", 538, Stage.AUTH, SETUP, enhanced="5.7.11"),
+    error_case("MAIL FROM refused", "mail", 553, Stage.MAIL, SETUP),
+    error_case("MAIL FROM without a login", "mail", 530, Stage.MAIL, SETUP),
+    error_case("RCPT without a login", "rcpt", 530, Stage.RCPT, SETUP),
     # The address does not work.
-    error_row("RCPT 550 5.1.1", "rcpt", 550, Stage.RCPT, Meaning.ADDRESS),
-    error_row("RCPT 550 5.1.10", "rcpt", 550, Stage.RCPT, Meaning.ADDRESS, enhanced="5.1.10"),
-    error_row("RCPT 550 5.2.1", "rcpt", 550, Stage.RCPT, Meaning.ADDRESS, enhanced="5.2.1"),
-    error_row("RCPT 551", "rcpt", 551, Stage.RCPT, Meaning.ADDRESS, enhanced="5.1.6"),
-    error_row("RCPT 553", "rcpt", 553, Stage.RCPT, Meaning.ADDRESS),
-    error_row("after the dot 550 5.1.1", "dot", 550, Stage.ANSWER, Meaning.ADDRESS),
+    error_case("RCPT 550 5.1.1", "rcpt", 550, Stage.RCPT, Meaning.ADDRESS),
+    error_case("RCPT 550 5.1.10", "rcpt", 550, Stage.RCPT, Meaning.ADDRESS, enhanced="5.1.10"),
+    error_case("RCPT 550 5.2.1", "rcpt", 550, Stage.RCPT, Meaning.ADDRESS, enhanced="5.2.1"),
+    error_case("RCPT 551", "rcpt", 551, Stage.RCPT, Meaning.ADDRESS, enhanced="5.1.6"),
+    error_case("RCPT 553", "rcpt", 553, Stage.RCPT, Meaning.ADDRESS),
+    error_case("after the dot 550 5.1.1", "dot", 550, Stage.ANSWER, Meaning.ADDRESS),
     # The server refuses this email to this address.
-    error_row("RCPT 550 5.7.1", "rcpt", 550, Stage.RCPT, Meaning.COPY, enhanced="5.7.1"),
-    error_row("RCPT 554", "rcpt", 554, Stage.RCPT, Meaning.COPY),
+    error_case("RCPT 550 5.7.1", "rcpt", 550, Stage.RCPT, Meaning.COPY, enhanced="5.7.1"),
+    error_case("RCPT 554", "rcpt", 554, Stage.RCPT, Meaning.COPY),
     # The server refuses the content.
-    error_row("DATA 554", "data", 554, Stage.DATA, Meaning.CONTENT),
-    error_row("after the dot 552 5.3.4", "dot", 552, Stage.ANSWER, Meaning.CONTENT),
-    error_row("after the dot 554 5.7.1", "dot", 554, Stage.ANSWER, Meaning.CONTENT),
-    error_row("after the dot 550 5.6.1", "dot", 550, Stage.ANSWER, Meaning.CONTENT, enhanced="5.6.1"),
+    error_case("DATA 554", "data", 554, Stage.DATA, Meaning.CONTENT),
+    error_case("after the dot 552 5.3.4", "dot", 552, Stage.ANSWER, Meaning.CONTENT),
+    error_case("after the dot 554 5.7.1", "dot", 554, Stage.ANSWER, Meaning.CONTENT),
+    error_case("after the dot 550 5.6.1", "dot", 550, Stage.ANSWER, Meaning.CONTENT, enhanced="5.6.1"),
     # The outcome is unknown.
-    fault_row("cut after the dot, and it is there", "dot", "lost", Stage.ANSWER, UNKNOWN, landed=True),
-    fault_row("cut after the dot, and it is not", "dot", "reset", Stage.ANSWER, UNKNOWN),
-    fault_row("no answer after the dot", "dot", "hang", Stage.ANSWER, UNKNOWN, landed=True),
+    fault_case("cut after the dot, and it is there", "dot", "lost", Stage.ANSWER, UNKNOWN, landed=True),
+    fault_case("cut after the dot, and it is not", "dot", "reset", Stage.ANSWER, UNKNOWN),
+    fault_case("no answer after the dot", "dot", "hang", Stage.ANSWER, UNKNOWN, landed=True),
 ]
 
 
@@ -133,23 +133,23 @@ def _create_folder(folder: Path) -> Path:
     return folder
 
 
-async def failure_of(sandbox: RunningSandbox, ca: Path | None, email_message: EmailMessage | None = None) -> Failure:
+async def catch_failure(sandbox: RunningSandbox, ca: Path | None, email_message: EmailMessage | None = None) -> Failure:
     async with client_to(sandbox, ca=ca, before_dot_seconds=ANSWER_SECONDS * 3) as client:
         with pytest.raises(MailError) as caught:
             await client.send(email_message or message.mail(REQUEST_CARD, envelope()), answer_seconds=ANSWER_SECONDS)
     return caught.value.failure
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-async def test_a_failure_has_the_stage_and_the_meaning_of_its_row(
-    row: FailureCase, configs: dict[str, MailConfig]
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_a_failure_has_the_stage_and_the_meaning_of_its_case(
+    case: FailureCase, configs: dict[str, MailConfig]
 ) -> None:
-    config = configs[row.security]
+    config = configs[case.security]
     async with mail_server(config) as sandbox:
-        sandbox.mail.fault(**row.fault)
-        failure = await failure_of(sandbox, config.ca)
-        assert (failure.stage, failure.meaning, failure.full) == (row.stage, row.meaning, row.full), failure.said
-        assert len(sandbox.mail.received()) == row.landed
+        sandbox.mail.fault(**case.fault)
+        failure = await catch_failure(sandbox, config.ca)
+        assert (failure.stage, failure.meaning, failure.full) == (case.stage, case.meaning, case.full), failure.said
+        assert len(sandbox.mail.received()) == case.landed
         assert "swordfish" not in failure.said
 
 
@@ -165,7 +165,7 @@ async def test_the_same_server_accepts_the_email_without_a_fault(configs: dict[s
 async def test_a_server_that_is_down_is_tried_again(configs: dict[str, MailConfig]) -> None:
     async with mail_server() as sandbox:
         await sandbox.mail.go_down()
-        failure = await failure_of(sandbox, None)
+        failure = await catch_failure(sandbox, None)
     assert (failure.stage, failure.meaning) == (Stage.CONNECT, LATER)
 
 
@@ -178,7 +178,7 @@ async def test_a_certificate_that_is_not_trusted_gets_no_password(configs: dict[
     """Without its authority, the right certificate is not trusted."""
     config = configs["tls"]
     async with mail_server(config) as sandbox:
-        failure = await failure_of(sandbox, None)
+        failure = await catch_failure(sandbox, None)
     assert (failure.meaning, "certificate" in failure.said) == (SETUP, True)
 
 
@@ -220,12 +220,12 @@ async def test_the_text_of_a_server_is_cleaned_and_cut() -> None:
 # -- the errors of channel and step -------------------------------------------------------------------------
 
 
-def failure(meaning: Meaning, *, full: bool = False) -> Failure:
+def make_failure(meaning: Meaning, *, full: bool = False) -> Failure:
     return Failure(stage=Stage.RCPT, meaning=meaning, said="So it is.", full=full)
 
 
 async def test_a_channel_error_names_the_cause_and_how_long_it_lasts() -> None:
-    channel_errors = {meaning: errors.channel_error(failure(meaning)) for meaning in Meaning}
+    channel_errors = {meaning: errors.channel_error(make_failure(meaning)) for meaning in Meaning}
     assert {meaning for meaning, error in channel_errors.items() if error.permanent} == {
         Meaning.ADDRESS,
         Meaning.COPY,
@@ -237,11 +237,11 @@ async def test_a_channel_error_names_the_cause_and_how_long_it_lasts() -> None:
         Meaning.ADDRESS: "address",
     }
     assert channel_errors[LATER].patience is None
-    assert errors.channel_error(failure(LATER, full=True)).patience == timedelta(hours=24)
+    assert errors.channel_error(make_failure(LATER, full=True)).patience == timedelta(hours=24)
 
 
 async def test_a_step_error_without_a_retry_says_what_to_do() -> None:
-    step_errors = {meaning: errors.step_error(failure(meaning)) for meaning in Meaning}
+    step_errors = {meaning: errors.step_error(make_failure(meaning)) for meaning in Meaning}
     assert {meaning for meaning, error in step_errors.items() if error.retryable} == {LATER}
     assert {meaning for meaning, error in step_errors.items() if error.outcome_unknown} == {UNKNOWN}
     for meaning in set(Meaning) - {LATER, UNKNOWN}:

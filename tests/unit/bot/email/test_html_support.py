@@ -43,25 +43,25 @@ TAG_FEATURES: Final = {
 PLAIN_ATTRIBUTES: Final = {"class", "style", "href", "charset", "content", "name", "border"}
 
 
-def all_html() -> str:
+def render_all_cards() -> str:
     return "".join(html_of(message.mail(card, envelope())) for card in (REQUEST_CARD, CODE_CARD, ALERT_CARD))
 
 
-def used_properties() -> set[str]:
-    styles = re.findall(r'style="([^"]*)"', all_html()) + re.findall(r"\{([^{}]*)\}", all_html())
+def find_used_properties() -> set[str]:
+    styles = re.findall(r'style="([^"]*)"', render_all_cards()) + re.findall(r"\{([^{}]*)\}", render_all_cards())
     return {property_name for style in styles for property_name in re.findall(r"(?:^|;)\s*([a-z-]+)\s*:", style)}
 
 
-def used_features() -> set[str]:
-    content = HtmlContent(all_html())
-    names = {PROPERTY_FEATURES.get(name, f"css-{name}") for name in used_properties()}
+def find_used_features() -> set[str]:
+    content = HtmlContent(render_all_cards())
+    names = {PROPERTY_FEATURES.get(name, f"css-{name}") for name in find_used_properties()}
     names |= {TAG_FEATURES.get(tag, f"html-{tag}") for tag in content.tags}
     names |= {f"html-{name}" for name in content.attributes - PLAIN_ATTRIBUTES}
     return {name for name in names if name is not None}
 
 
 def test_every_feature_that_we_use_was_looked_up() -> None:
-    assert used_features() <= SUPPORT.keys()
+    assert find_used_features() <= SUPPORT.keys()
 
 
 def test_every_feature_that_a_program_lacks_is_known_to_be_harmless() -> None:

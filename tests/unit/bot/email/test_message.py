@@ -45,14 +45,14 @@ GMAIL_HTML_BYTES = 102_000
 """Maximum size of the decoded HTML that Gmail shows in full, in bytes."""
 
 
-def received(email_message: EmailMessage) -> EmailMessage:
+def parse_as_recipient(email_message: EmailMessage) -> EmailMessage:
     """Return the email as the recipient's program parses it."""
     parsed = email.message_from_bytes(email_message.as_bytes(), policy=policy.default)
     assert isinstance(parsed, EmailMessage)
     return parsed
 
 
-def without_spacing(text: str) -> str:
+def remove_spacing(text: str) -> str:
     """Return the text without blanks and without the bars beside texts of several lines."""
     return "".join(text.replace("|", "").split())
 
@@ -64,7 +64,7 @@ def card(request: pytest.FixtureRequest) -> Card:
 
 
 def test_both_parts_say_all_that_the_card_says(card: Card) -> None:
-    email_message = received(message.mail(card, envelope()))
+    email_message = parse_as_recipient(message.mail(card, envelope()))
     for text in (text_of(email_message), HtmlContent(html_of(email_message)).text):
         labelled_texts = [*card.facts, *((field.label, field.text) for field in card.fields)]
         labelled_texts += [("before", field.before) for field in card.fields if field.before is not None]
@@ -78,33 +78,35 @@ def test_both_parts_say_all_that_the_card_says(card: Card) -> None:
 
 
 def test_every_email_says_that_replies_are_not_read(card: Card) -> None:
-    email_message = received(message.mail(card, envelope()))
+    email_message = parse_as_recipient(message.mail(card, envelope()))
     short = message.short_mail(card, envelope())
-    for each_message in (email_message, *([] if short is None else [received(short)])):
+    for each_message in (email_message, *([] if short is None else [parse_as_recipient(short)])):
         for text in (text_of(each_message), HtmlContent(html_of(each_message)).text):
             assert "Please do not reply to this email. Replies are not read." in text
 
 
 def test_only_an_open_request_has_a_link_and_only_one(card: Card) -> None:
-    email_message = received(message.mail(card, envelope()))
+    email_message = parse_as_recipient(message.mail(card, envelope()))
     links = [LINK] if card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and card.state is None else []
     assert HtmlContent(html_of(email_message)).links == links
     assert re.findall(r"https?://\S+", text_of(email_message)) == links
 
 
 def test_nothing_is_fetched_and_nothing_runs(card: Card) -> None:
-    html = html_of(received(message.mail(card, envelope())))
+    html = html_of(parse_as_recipient(message.mail(card, envelope())))
     assert not re.search(r"url\(|@import|javascript:|<script|<link|<img|src=|background=", html, re.IGNORECASE)
     assert HtmlContent(html).tags.isdisjoint({"form", "input", "button", "iframe", "svg", "object", "base"})
 
 
 def test_only_an_address_is_broken_inside_a_word() -> None:
-    broken = re.findall(r"<p[^>]*break-all[^>]*>(.*?)</p>", html_of(received(message.mail(REQUEST_CARD, envelope()))))
+    broken = re.findall(
+        r"<p[^>]*break-all[^>]*>(.*?)</p>", html_of(parse_as_recipient(message.mail(REQUEST_CARD, envelope())))
+    )
     assert broken == [LINK]
 
 
 def test_the_headers_say_that_a_program_wrote_the_email_and_to_which_address(card: Card) -> None:
-    email_message = received(message.mail(card, envelope()))
+    email_message = parse_as_recipient(message.mail(card, envelope()))
     assert email_message["Auto-Submitted"] == "auto-generated"
     assert email_message["X-Auto-Response-Suppress"] == "OOF, AutoReply, RN, NRN"
     assert str(email_message["From"]) == "Signoff <signoff@example.com>"
@@ -300,22 +302,22 @@ def test_an_email_shows_any_data_and_nothing_more(
     card_state = None if state is None else f"Rejected by Lee. Reason: {state}"
     card = replace(REQUEST_CARD, title=title, facts=((label, text),), fields=(field,), state=card_state)
     email_message = message.mail(card, envelope())
-    received_mail = received(email_message)
+    received_mail = parse_as_recipient(email_message)
 
     assert received_mail.keys() == email_message.keys()
     assert not any(part.defects for part in received_mail.walk())
     subject = str(received_mail["Subject"])
     assert characters.line(subject) == subject
-    assert without_spacing(subject) == without_spacing(str(email_message["Subject"]))
+    assert remove_spacing(subject) == remove_spacing(str(email_message["Subject"]))
     html_body, text_body = html_of(received_mail), text_of(received_mail)
     assert HtmlContent(html_body).links == ([LINK] if state is None else [])
     for text_part in (text_body, HtmlContent(html_body).text):
         for value in (text, before, state):
             if value is not None:
-                assert without_spacing(characters.visible(value)) in without_spacing(text_part)
+                assert remove_spacing(characters.visible(value)) in remove_spacing(text_part)
         # A label may have 120 bytes of HTML, and a hidden character takes ten of them.
-        assert without_spacing(characters.visible(label[:10])) in without_spacing(text_part)
-        assert without_spacing(characters.line(title)) in without_spacing(text_part)
+        assert remove_spacing(characters.visible(label[:10])) in remove_spacing(text_part)
+        assert remove_spacing(characters.line(title)) in remove_spacing(text_part)
     assert not set(text_body) & set("\u202e\u200b\u2028\x00\x85")
     assert set(HtmlContent(html_body).tags) <= set(
         HtmlContent(html_of(message.mail(REQUEST_CARD, envelope()))).tags

@@ -84,7 +84,7 @@ def closed_request(state: RequestState, **changes: Any) -> RequestView:
     return request_view(model={"state": state, "closed_at": START, **changes})
 
 
-def fields_of(value: dict[str, Value], gate: str = "{edit: []}") -> dict[str, CardField]:
+def show_fields(value: dict[str, Value], gate: str = "{edit: []}") -> dict[str, CardField]:
     values = {f"v{index}": item for index, item in enumerate(value.values())}
     names = ", ".join(f"{name}: '{{{{ inputs.any.v{index} }}}}'" for index, name in enumerate(value))
     request = request_view(f"- {{id: words, uses: set, with: {{{names}}}, gate: {gate}}}", inputs={"any": values})
@@ -429,7 +429,7 @@ def test_the_sentence_of_a_closed_request_is_one_line_with_any_reason(reason: st
 
 
 def test_every_field_is_shown_by_its_type() -> None:
-    card_fields = fields_of(
+    card_fields = show_fields(
         {
             "text": "hello",
             "number": Decimal("12.50"),
@@ -455,12 +455,12 @@ def test_every_field_is_shown_by_its_type() -> None:
 
 
 def test_nested_mappings_are_shown_part_by_part_down_to_a_depth_and_then_as_json() -> None:
-    card_fields = fields_of({"a": {"b": {"c": {"d": 1}}, "e": 2}})
+    card_fields = show_fields({"a": {"b": {"c": {"d": 1}}, "e": 2}})
     assert {path: field.text for path, field in card_fields.items()} == {"a.b.c": '{\n  "d": 1\n}', "a.e": "2"}
 
 
 def test_an_editable_place_inside_of_a_list_is_shown_by_itself() -> None:
-    card_fields = fields_of(
+    card_fields = show_fields(
         {"a": [{"b": 1, "c": [2, 3]}, "x"], "m": {"amount": "1", "currency": "EUR"}, "z": [1]},
         gate="{edit: {a.0.b: {type: integer, label: Count}, m.amount: }}",
     )
@@ -475,7 +475,7 @@ def test_an_editable_place_inside_of_a_list_is_shown_by_itself() -> None:
 
 
 def test_an_editable_mapping_is_never_taken_apart() -> None:
-    card_fields = fields_of({"a": {"b": {"c": 1}}}, gate="{}")
+    card_fields = show_fields({"a": {"b": {"c": 1}}}, gate="{}")
     assert [(path, field.editable) for path, field in card_fields.items()] == [("a", True)]
 
 
@@ -498,7 +498,7 @@ def test_a_value_that_is_not_of_its_declared_type_is_shown_all_the_same() -> Non
 
 
 def test_the_name_of_a_field_cannot_look_like_another_line() -> None:
-    assert fields_of({"a": {"b\nApproved": 1}})["a.b\nApproved"].label == "a.b Approved"
+    assert show_fields({"a": {"b\nApproved": 1}})["a.b\nApproved"].label == "a.b Approved"
 
 
 def test_a_secret_is_shown_by_its_name() -> None:
@@ -544,7 +544,7 @@ def run_view(**changes: Any) -> RunView:
     return samples.run(**{**defaults, **changes})
 
 
-def alert(topic: str | None, request: RequestView | None = None, **changes: Any) -> Any:
+def alert_card(topic: str | None, request: RequestView | None = None, **changes: Any) -> Any:
     copy = DeliveryContent(
         delivery="c1", kind=DeliveryKind.ALERT, topic=topic, person=LEE, run=run_view(**changes), request=request
     )
@@ -573,7 +573,7 @@ def test_the_copy_of_a_request_is_the_card_of_the_request() -> None:
 )
 def test_an_alert_shows_the_event_and_what_to_do(topic: str | None, title: str) -> None:
     status = RunStatus.NEEDS_ATTENTION if topic == "needs_attention" else RunStatus.FAILED
-    card = alert(topic, error="It\u200b broke.", status=status)
+    card = alert_card(topic, error="It\u200b broke.", status=status)
     assert (card.kind, card.title, card.run, card.request, card.actions) == (DeliveryKind.ALERT, title, "r1", None, ())
     assert card.facts[:4] == (
         ("Workflow", "Demo"),
@@ -586,17 +586,17 @@ def test_an_alert_shows_the_event_and_what_to_do(topic: str | None, title: str) 
 
 def test_an_alert_about_the_end_of_a_run_shows_the_outcome_of_the_request() -> None:
     request = replace_fields(closed_request(RequestState.EXPIRED), title="Pay?")
-    expiry_alert = alert("expired", request, status=RunStatus.EXPIRED)
+    expiry_alert = alert_card("expired", request, status=RunStatus.EXPIRED)
     assert expiry_alert.request is None
     assert expiry_alert.facts[3:] == (
         ("Pay?", request_outcome.outcome(request)),
         ("What to do", "The run was stopped. Start it again if it is still needed."),
     )
-    other_alert = alert("stuck", request, status=RunStatus.EXPIRED)
+    other_alert = alert_card("stuck", request, status=RunStatus.EXPIRED)
     assert [name for name, _ in other_alert.facts[3:]] == ["What to do"], "the alert is about another problem"
 
 
 def test_an_alert_about_a_request_names_it() -> None:
-    card = alert("unseen", request_view(title="Pay?"))
+    card = alert_card("unseen", request_view(title="Pay?"))
     assert (card.title, card.request) == ("Demo: nobody has seen “Pay?” yet", "q1")
     assert [name for name, _ in card.facts] == ["Workflow", "Run", "Started by", "What to do"]

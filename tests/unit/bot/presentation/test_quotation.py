@@ -25,7 +25,7 @@ TEXTS = st.lists(
 ).map("".join)
 
 
-def card(text: str, before: str | None = None) -> Card:
+def make_card(text: str, before: str | None = None) -> Card:
     return Card(
         kind=DeliveryKind.REQUEST,
         title="Pay?",
@@ -39,7 +39,7 @@ def card(text: str, before: str | None = None) -> Card:
     )
 
 
-def email_parts(text: str, before: str | None = None) -> tuple[str, str]:
+def render_email(text: str, before: str | None = None) -> tuple[str, str]:
     envelope = Envelope(
         sender=Address("Signoff", "signoff", "example.com"),
         to="lee@example.com",
@@ -47,12 +47,12 @@ def email_parts(text: str, before: str | None = None) -> tuple[str, str]:
         delivery="d1",
         date=datetime(2026, 3, 2, tzinfo=UTC),
     )
-    email_message = message.mail(card(text, before), envelope)
+    email_message = message.mail(make_card(text, before), envelope)
     plain, html = email_message.iter_parts()
     return plain.get_content(), html.get_content()
 
 
-def quotes(blocks: list[Block]) -> list[str]:
+def find_quotes(blocks: list[Block]) -> list[str]:
     parts = [part for block in blocks if block["type"] == "rich_text" for part in block["elements"]]
     return [
         "".join(element["text"] for element in part["elements"]) for part in parts if part["type"] == "rich_text_quote"
@@ -60,16 +60,16 @@ def quotes(blocks: list[Block]) -> list[str]:
 
 
 def test_slack_quotes_an_imitation_in_the_message_and_in_the_details() -> None:
-    message_blocks = message_view.message(card(IMITATION), delivery="d").blocks
-    assert quotes(message_blocks) == [IMITATION, IMITATION]
-    view = details_modal.details(card(IMITATION), metadata=ids.ModalRef(page=0))
-    assert quotes(view["blocks"]) == [IMITATION, IMITATION]
-    edited_blocks = message_view.message(card(IMITATION, before="two\nlines"), delivery="d").blocks
-    assert quotes(edited_blocks) == [IMITATION, "two\nlines", IMITATION]
+    message_blocks = message_view.message(make_card(IMITATION), delivery="d").blocks
+    assert find_quotes(message_blocks) == [IMITATION, IMITATION]
+    view = details_modal.details(make_card(IMITATION), metadata=ids.ModalRef(page=0))
+    assert find_quotes(view["blocks"]) == [IMITATION, IMITATION]
+    edited_blocks = message_view.message(make_card(IMITATION, before="two\nlines"), delivery="d").blocks
+    assert find_quotes(edited_blocks) == [IMITATION, "two\nlines", IMITATION]
 
 
 def test_one_line_is_shown_beside_its_label_in_slack() -> None:
-    assert quotes(message_view.message(card("one line"), delivery="d").blocks) == []
+    assert find_quotes(message_view.message(make_card("one line"), delivery="d").blocks) == []
 
 
 @given(st.lists(st.tuples(TEXTS, st.none() | TEXTS), min_size=1, max_size=4))
@@ -83,9 +83,9 @@ def test_outside_of_quotes_every_line_in_slack_begins_with_a_label(values: list[
 
 @given(TEXTS, st.none() | TEXTS)
 def test_an_email_indents_every_line_of_a_quoted_text(text: str, before: str | None) -> None:
-    plain, _ = email_parts(text, before)
+    plain, _ = render_email(text, before)
     labels = [line for line in plain.splitlines() if line and not line.startswith((" ", "  "))]
-    one_line_email, _ = email_parts("one line", None if before is None else "one line")
+    one_line_email, _ = render_email("one line", None if before is None else "one line")
     assert labels == [line for line in one_line_email.splitlines() if line and not line.startswith((" ", "  "))]
     if "\n" in text:
         rows = re.findall(r"^    \|(.*)$", plain, re.MULTILINE)
@@ -94,13 +94,13 @@ def test_an_email_indents_every_line_of_a_quoted_text(text: str, before: str | N
 
 @pytest.mark.parametrize(("text", "has_bar"), [(IMITATION, True), (f"a{' ' * 9}b", True), ("one line", False)])
 def test_an_email_has_a_bar_beside_a_quoted_text(text: str, has_bar: bool) -> None:
-    assert ("border-left:3px solid" in email_parts(text)[1]) is has_bar
+    assert ("border-left:3px solid" in render_email(text)[1]) is has_bar
 
 
 def test_a_terminal_has_a_bar_before_each_line_of_a_quoted_text() -> None:
     out = create_console()
     with out.capture() as capture:
-        out.print(render_card(card(IMITATION)))
+        out.print(render_card(make_card(IMITATION)))
     assert capture.get().count("│ Approved by Ada at") == 2
     assert truncate("one line") == "one line"
     assert truncate("x\n" * 2_000).endswith("more characters)")

@@ -29,7 +29,7 @@ def check_view(view: View) -> View:
     return view
 
 
-def edit_form(request: RequestView) -> View:
+def open_edit_form(request: RequestView) -> View:
     return check_view(request_modals.edit(request, metadata=METADATA))
 
 
@@ -37,7 +37,7 @@ def read_edits(values: Any, request: RequestView) -> tuple[dict[str, Value], dic
     return view_state.read_edits(values, request.model.editable, request.model.content.value)
 
 
-def block_of(values: dict[str, Any], name: str, part: str = "") -> str:
+def find_block(values: dict[str, Any], name: str, part: str = "") -> str:
     (block_id,) = [block for block in values if ids.read_field_block(block) == (ids.field_key(name), part)]
     return block_id
 
@@ -46,20 +46,20 @@ def submit_edit(
     request: RequestView, name: str, part: str = "", **input_state: Any
 ) -> tuple[dict[str, Value], dict[str, str]]:
     """Submit the edit form with one changed input, and return the edits and the errors."""
-    values = slack_rules.untouched_state(edit_form(request))
-    values[block_of(values, name, part)][ids.INPUT].update(input_state)
+    values = slack_rules.untouched_state(open_edit_form(request))
+    values[find_block(values, name, part)][ids.INPUT].update(input_state)
     return read_edits(values, request)
 
 
-def option(request: RequestView, name: str, label: str) -> dict[str, Any]:
+def find_option(request: RequestView, name: str, label: str) -> dict[str, Any]:
     """Return the option with the label, as the form offers it."""
-    for block in edit_form(request)["blocks"]:
-        for option_ in block.get("element", {}).get("options", []):
-            if option_["text"]["text"] == label and ids.read_field_block(block["block_id"]) == (
+    for block in open_edit_form(request)["blocks"]:
+        for option in block.get("element", {}).get("options", []):
+            if option["text"]["text"] == label and ids.read_field_block(block["block_id"]) == (
                 ids.field_key(name),
                 "",
             ):
-                return dict(option_)
+                return dict(option)
     raise KeyError(label)
 
 
@@ -76,7 +76,7 @@ def test_an_untouched_form_changes_nothing(values: dict[str, Value], confirm: st
         approve_label=confirm,
         reason_required=ReasonRequired.ALWAYS,
     )
-    assert read_edits(slack_rules.untouched_state(edit_form(request)), request) == ({}, {})
+    assert read_edits(slack_rules.untouched_state(open_edit_form(request)), request) == ({}, {})
     check_view(request_modals.reject(request, metadata=METADATA))
     check_view(request_modals.approve(request, metadata=METADATA))
 
@@ -87,14 +87,14 @@ def test_a_form_of_a_hundred_fields_names_the_fields_that_do_not_fit(typed_value
     request = samples.request(
         {f"{name} {index}": (samples.FIELDS[name], value) for index, (name, value) in enumerate(typed_values)}
     )
-    view = edit_form(request)
+    view = open_edit_form(request)
     assert any("More than fits into one form" in text for text in slack_rules.texts(view))
     assert read_edits(slack_rules.untouched_state(view), request) == ({}, {})
 
 
 def test_fields_that_would_make_the_form_too_large_are_left_out() -> None:
     request = samples.request({f"f{number}": ("long_text", "\N{SNOWMAN}" * 14_000) for number in range(18)})
-    view = edit_form(request)
+    view = open_edit_form(request)
     assert any("not here: f" in text for text in slack_rules.texts(view))
 
 
@@ -143,9 +143,9 @@ def test_an_edited_field_comes_back_as_its_type(
 def test_options_come_back_as_the_values_they_stand_for() -> None:
     fields = {"one": samples.FIELDS["choice"], "some": samples.FIELDS["choices"]}
     request = samples.request({"one": (fields["one"], "red"), "some": (fields["some"], ["green", "red"])})
-    long = option(request, "one", "3. " + "B" * 71 + "…")
+    long = find_option(request, "one", "3. " + "B" * 71 + "…")
     assert submit_edit(request, "one", selected_option=long) == ({"one": "b" * 200}, {})
-    picked = [long, option(request, "some", "1. red"), option(request, "some", "2. green")]
+    picked = [long, find_option(request, "some", "1. red"), find_option(request, "some", "2. green")]
     assert submit_edit(request, "some", selected_options=picked) == ({"some": ["green", "red", "b" * 200]}, {})
     assert "choices" not in submit_edit(request, "some", selected_options=picked[1:])[0]
 
@@ -155,10 +155,10 @@ def test_options_that_are_too_long_for_slack_stand_in_full_above_the_input() -> 
     options = [{"value": "a", "label": f"{region} A"}, {"value": "b", "label": f"{region} B"}]
     for kind in "choice", "choices":
         request = samples.request({"centre": ({"type": kind, "options": options}, None)})
-        view = edit_form(request)
+        view = open_edit_form(request)
         (input_index,) = [index for index, block in enumerate(view["blocks"]) if block["type"] == "input"]
         assert view["blocks"][input_index - 1]["text"]["text"] == f"1. {region} A\n2. {region} B"
-        second_option = option(request, "centre", f"2. {region}"[:74] + "…")
+        second_option = find_option(request, "centre", f"2. {region}"[:74] + "…")
         input_state = {"selected_option": second_option} if kind == "choice" else {"selected_options": [second_option]}
         assert submit_edit(request, "centre", **input_state)[0] == {"centre": "b" if kind == "choice" else ["b"]}
 
@@ -168,7 +168,7 @@ def test_options_that_are_too_long_for_slack_stand_in_full_above_the_input() -> 
 def test_every_option_can_be_read_in_full_somewhere(labels: list[str]) -> None:
     options = [{"value": f"v{number}", "label": f"{label} {number}"} for number, label in enumerate(["x", *labels])]
     request = samples.request({"c": ({"type": "choice", "options": options, "required": False}, None)})
-    view = edit_form(request)
+    view = open_edit_form(request)
     view_text = " ".join(" ".join(slack_rules.texts(view)).split())
     for declared_option in options:
         assert " ".join(text_objects.line(declared_option["label"]).split()) in view_text
@@ -176,10 +176,10 @@ def test_every_option_can_be_read_in_full_somewhere(labels: list[str]) -> None:
 
 def test_a_value_that_is_no_option_is_kept_until_another_option_is_chosen() -> None:
     request = samples.request({"c": (samples.FIELDS["choice"], "gone"), "s": (samples.FIELDS["choices"], ["gone"])})
-    view = edit_form(request)
+    view = open_edit_form(request)
     assert sum("gone now" in text for text in slack_rules.texts(view)) == 2
     assert read_edits(slack_rules.untouched_state(view), request) == ({}, {})
-    red = option(request, "s", "1. red")
+    red = find_option(request, "s", "1. red")
     assert submit_edit(request, "s", selected_options=[red]) == ({"s": ["red"]}, {})
 
 
@@ -203,7 +203,9 @@ LONG = "".join(f"Line {number} of a long letter.\n" for number in range(400))
 
 def test_a_long_text_is_edited_in_parts_that_are_joined_again() -> None:
     request = samples.request({"body": ("long_text", LONG)})
-    parts = [block["element"]["initial_value"] for block in edit_form(request)["blocks"] if block["type"] == "input"]
+    parts = [
+        block["element"]["initial_value"] for block in open_edit_form(request)["blocks"] if block["type"] == "input"
+    ]
     assert len(parts) > 1
     assert "".join(parts) == LONG
     edits, errors = submit_edit(request, "body", "2", value="New.")
@@ -216,17 +218,17 @@ def test_a_long_text_is_edited_in_parts_that_are_joined_again() -> None:
 
 def test_a_part_that_slack_does_not_send_counts_as_untouched() -> None:
     request = samples.request({"body": ("long_text", LONG)})
-    values = slack_rules.untouched_state(edit_form(request))
-    del values[block_of(values, "body", "1")]
+    values = slack_rules.untouched_state(open_edit_form(request))
+    del values[find_block(values, "body", "1")]
     assert read_edits(values, request) == ({}, {})
-    values[block_of(values, "body", "2")][ids.INPUT]["value"] = "New.\n"
+    values[find_block(values, "body", "2")][ids.INPUT]["value"] = "New.\n"
     assert str(read_edits(values, request)[0]["body"]).startswith("Line 0 of a long letter.\n")
-    values[block_of(values, "body", "2")][ids.INPUT] = {"type": "checkboxes", "selected_options": [{"value": "odd"}]}
+    values[find_block(values, "body", "2")][ids.INPUT] = {"type": "checkboxes", "selected_options": [{"value": "odd"}]}
     assert "body" in read_edits(values, request)[0]
 
 
 def test_a_text_too_long_for_five_inputs_says_so() -> None:
-    view = edit_form(samples.request({"body": ({"type": "long_text", "label": "Letter"}, "x" * 15_001)}))
+    view = open_edit_form(samples.request({"body": ({"type": "long_text", "label": "Letter"}, "x" * 15_001)}))
     assert any(
         "Too long for a form in Slack (over 15,000 characters): Letter." in text for text in slack_rules.texts(view)
     )
@@ -316,9 +318,9 @@ def test_an_input_of_an_older_form_is_read_all_the_same() -> None:
 
 def test_currency_alone_is_no_amount() -> None:
     request = samples.request({"m": ("money", {"amount": "1", "currency": "EUR"})})
-    values = slack_rules.untouched_state(edit_form(request))
-    del values[block_of(values, "m", "amount")]
-    values[block_of(values, "m", "currency")][ids.INPUT]["value"] = "USD"
+    values = slack_rules.untouched_state(open_edit_form(request))
+    del values[find_block(values, "m", "amount")]
+    values[find_block(values, "m", "currency")][ids.INPUT]["value"] = "USD"
     assert read_edits(values, request) == ({"m": {"amount": "1", "currency": "USD"}}, {})
 
 
@@ -329,16 +331,16 @@ def test_the_submit_button_says_what_it_does() -> None:
     assert request_modals.submit_label("Pay it", edited=True) == "Pay it with edits"
     assert request_modals.submit_label("Send the long email", edited=True) == "Send the long email"
     assert request_modals.submit_label("Send the very long email now", edited=True) == "Send the very long emai…"
-    view = edit_form(samples.request())
+    view = open_edit_form(samples.request())
     assert view["submit"]["text"] == "Pay it with edits"
     assert ids.decode_modal(view["private_metadata"]) == METADATA
 
 
 def test_a_confirmation_and_a_reason_are_part_of_the_form_where_the_gate_wants_them() -> None:
-    form_without_reason = edit_form(samples.request())
+    form_without_reason = open_edit_form(samples.request())
     assert ids.REASON_BLOCK not in {block["block_id"] for block in form_without_reason["blocks"]}
     request = samples.request(confirm="This pays 90 EUR.", reason_required=ReasonRequired.ALWAYS)
-    view = edit_form(request)
+    view = open_edit_form(request)
     assert "This pays 90 EUR." in list(slack_rules.texts(view))
     assert view["blocks"][-1]["block_id"] == ids.REASON_BLOCK
     assert view["blocks"][-1]["optional"] is False
@@ -362,7 +364,7 @@ def test_hints_show_bounds_help_and_invisible_characters() -> None:
             "plain": ("text", "abc"),
         }
     )
-    hints = {block["block_id"]: block["hint"]["text"] for block in edit_form(request)["blocks"] if "hint" in block}
+    hints = {block["block_id"]: block["hint"]["text"] for block in open_edit_form(request)["blocks"] if "hint" in block}
     assert hints[ids.field_block("n", version=1)] == "How many? At least 0, at most 9."
     assert "At most 5 characters." in hints[ids.field_block("t", version=1)]
     assert "⟦U+202E⟧ RIGHT-TO-LEFT OVERRIDE" in hints[ids.field_block("t", version=1)]
@@ -372,7 +374,10 @@ def test_hints_show_bounds_help_and_invisible_characters() -> None:
 
 def test_a_required_field_must_be_filled_and_an_optional_one_need_not() -> None:
     request = samples.request({"a": ("text", "x"), "b": ({"type": "text", "required": False}, "x")})
-    assert [block["optional"] for block in edit_form(request)["blocks"] if block["type"] == "input"] == [False, True]
+    assert [block["optional"] for block in open_edit_form(request)["blocks"] if block["type"] == "input"] == [
+        False,
+        True,
+    ]
 
 
 KINDS: list[tuple[object, Value, str]] = [
@@ -408,7 +413,7 @@ def test_a_value_that_the_right_input_cannot_hold_gets_a_text_input(
 ) -> None:
     declaration = samples.FIELDS.get(str(declaration), declaration) if isinstance(declaration, str) else declaration
     request = samples.request({"x": (declaration, value)})
-    view = edit_form(request)
+    view = open_edit_form(request)
     assert [block["element"]["type"] for block in view["blocks"] if block["type"] == "input"] == [kind]
     assert read_edits(slack_rules.untouched_state(view), request) == ({}, {})
 
@@ -418,15 +423,15 @@ def test_a_value_that_the_right_input_cannot_hold_gets_a_text_input(
 
 def test_an_error_of_the_engine_stands_under_the_input_of_its_field() -> None:
     request = samples.request({"subject": ("text", "a"), "json": ("json", {"a": 1})})
-    values = slack_rules.untouched_state(edit_form(request))
+    values = slack_rules.untouched_state(open_edit_form(request))
     errors = {"json.a.0": "must be text", "with": "Field required.", "subject": "is too long"}
     refusal = InvalidEdits(errors=errors, labels={"subject": "The subject"})
     errors_by_block = view_state.place_errors(values, refusal)
-    assert errors_by_block[block_of(values, "json")] == "json.a.0 must be text."
-    assert errors_by_block[block_of(values, "subject")] == "with: Field required. The subject is too long."
+    assert errors_by_block[find_block(values, "json")] == "json.a.0 must be text."
+    assert errors_by_block[find_block(values, "subject")] == "with: Field required. The subject is too long."
     assert view_state.place_errors({}, refusal) == {}
     long_errors = view_state.place_errors(values, InvalidEdits(errors={"subject": "x" * 5_000}))
-    assert len(long_errors[block_of(values, "subject")]) <= ids.ERROR_TEXT
+    assert len(long_errors[find_block(values, "subject")]) <= ids.ERROR_TEXT
 
 
 @pytest.mark.parametrize(("typed", "reason"), [("  too much ", "too much"), ("  ", None), (None, None)])
@@ -435,7 +440,7 @@ def test_a_reason_is_read_without_the_space_around_it(typed: str | None, reason:
     values[ids.REASON_BLOCK][ids.INPUT]["value"] = typed
     assert view_state.read_reason(values) == reason
     assert view_state.read_reason({}) is None
-    edit_values = slack_rules.untouched_state(edit_form(samples.request(reason_required=ReasonRequired.ALWAYS)))
+    edit_values = slack_rules.untouched_state(open_edit_form(samples.request(reason_required=ReasonRequired.ALWAYS)))
     edit_values[ids.REASON_BLOCK][ids.INPUT]["value"] = typed
     assert view_state.read_reason(edit_values) == reason
 
@@ -443,29 +448,29 @@ def test_a_reason_is_read_without_the_space_around_it(typed: str | None, reason:
 # -- starting a run -----------------------------------------------------------------------------------------
 
 
-def workflow(inputs: dict[str, object], **changes: Any) -> Workflow:
+def make_workflow(inputs: dict[str, object], **changes: Any) -> Workflow:
     input_fields = {name: samples.parse_field(field) for name, field in inputs.items()}
     return replace(Workflow(name="refund", title="Refund a customer", inputs=input_fields, steps=()), **changes)
 
 
 def test_a_run_form_asks_the_inputs_and_reads_them_typed() -> None:
-    refund = workflow(
+    refund = make_workflow(
         {"to": "email", "n": {"type": "integer", "default": 3}, "note": {"type": "text", "required": False}}
     )
     view = check_view(start_modal.run_form(refund, version=2, metadata=ModalRef(workflow="refund", version=2)))
     values = slack_rules.untouched_state(view)
-    values[block_of(values, "to")][ids.INPUT]["value"] = "sam@example.com"
+    values[find_block(values, "to")][ids.INPUT]["value"] = "sam@example.com"
     assert view_state.read_inputs(values, refund.inputs) == ({"to": "sam@example.com", "n": 3, "note": None}, {})
-    values[block_of(values, "n")][ids.INPUT]["value"] = "5"
-    values[block_of(values, "to")][ids.INPUT]["value"] = None
+    values[find_block(values, "n")][ids.INPUT]["value"] = "5"
+    values[find_block(values, "to")][ids.INPUT]["value"] = None
     read_edits, errors = view_state.read_inputs(values, refund.inputs)
     assert read_edits["n"] == 5
-    assert errors == {block_of(values, "to"): "to is required."}
+    assert errors == {find_block(values, "to"): "to is required."}
     assert view_state.read_inputs({}, refund.inputs)[1] == {"to": "to is required."}
 
 
 def test_a_run_form_is_filled_with_the_values_of_the_command() -> None:
-    refund = workflow({"to": "email"}, description="Pays money back.")
+    refund = make_workflow({"to": "email"}, description="Pays money back.")
     given_values: dict[str, Value] = {"to": "sam@example.com"}
     view = check_view(start_modal.run_form(refund, version=1, metadata=ModalRef(), typed=given_values))
     assert "Pays money back." in list(slack_rules.texts(view))
@@ -473,23 +478,23 @@ def test_a_run_form_is_filled_with_the_values_of_the_command() -> None:
 
 
 def test_a_hundred_inputs_still_make_a_form() -> None:
-    large_workflow = workflow({f"i{number}": {"type": "money", "required": False} for number in range(100)})
+    large_workflow = make_workflow({f"i{number}": {"type": "money", "required": False} for number in range(100)})
     view = check_view(start_modal.run_form(large_workflow, version=1, metadata=ModalRef()))
     assert any("not here: i" in text and "more." in text for text in slack_rules.texts(view))
 
 
 def test_a_run_form_does_not_say_its_title_twice() -> None:
-    form = start_modal.run_form(workflow({"to": "email"}), version=1, metadata=ModalRef())
+    form = start_modal.run_form(make_workflow({"to": "email"}), version=1, metadata=ModalRef())
     assert list(slack_rules.texts(form)).count("Refund a customer") == 1
     assert [block["type"] for block in form["blocks"]] == ["input"]
-    same_description = workflow({"to": "email"}, description="Refund a customer\n")
+    same_description = make_workflow({"to": "email"}, description="Refund a customer\n")
     assert [
         block["type"] for block in start_modal.run_form(same_description, version=1, metadata=ModalRef())["blocks"]
     ] == ["input"]
 
 
 def test_a_title_that_is_too_long_for_a_form_is_shown_in_full_in_its_body() -> None:
-    titled_workflow = workflow(
+    titled_workflow = make_workflow(
         {"to": "email"}, title="Refund a customer of long standing", description="Pays money back."
     )
     text = start_modal.run_form(titled_workflow, version=1, metadata=ModalRef())["blocks"][0]["text"]["text"]

@@ -38,11 +38,11 @@ def check_message(message: SlackMessage) -> SlackMessage:
     return message
 
 
-def all_text(payload: Any) -> str:
+def join_texts(payload: Any) -> str:
     return "\n".join(slack_rules.texts(payload))
 
 
-def action_ids(view: View) -> list[str]:
+def find_action_ids(view: View) -> list[str]:
     return [
         element["action_id"] for block in view["blocks"] if block["type"] == "actions" for element in block["elements"]
     ]
@@ -76,26 +76,26 @@ def test_the_pages_of_the_details_together_show_everything() -> None:
         check_view(details_modal.details(card, metadata=ModalRef(ref=REF, page=number))) for number in range(len(pages))
     ]
     assert len(views) > 5
-    views_text = all_text(views)
+    views_text = join_texts(views)
     assert all(f"value {number}\n" in f"{views_text}\n" for number in range(99))
     lines = [line for page in pages for line in page]
     assert "".join(line.after for line in lines if line.label.startswith("Body (now)")) == long_text
     assert "T" * 200 in views_text
-    assert [ids.APPROVE in action_ids(view) for view in views] == [False] * (len(views) - 1) + [True]
-    assert action_ids(views[0]) == [ids.NEXT_PAGE]
-    assert ids.PREVIOUS_PAGE in action_ids(views[-1])
-    assert ids.NEXT_PAGE not in action_ids(views[-1])
+    assert [ids.APPROVE in find_action_ids(view) for view in views] == [False] * (len(views) - 1) + [True]
+    assert find_action_ids(views[0]) == [ids.NEXT_PAGE]
+    assert ids.PREVIOUS_PAGE in find_action_ids(views[-1])
+    assert ids.NEXT_PAGE not in find_action_ids(views[-1])
 
 
 def test_a_short_card_is_one_page_with_its_buttons() -> None:
     view = check_view(details_modal.details(samples.card(), metadata=METADATA))
-    assert action_ids(view) == [ids.APPROVE, ids.EDIT, ids.REJECT]
-    assert "Page" not in all_text(view)
+    assert find_action_ids(view) == [ids.APPROVE, ids.EDIT, ids.REJECT]
+    assert "Page" not in join_texts(view)
     assert ids.decode_modal(view["private_metadata"]) == METADATA
     changed_field = CardField(path="a", label="Amount", type="text", text="new", before="old")
     closed_view = check_view(details_modal.details(samples.closed_card(fields=(changed_field,)), metadata=ModalRef()))
-    assert action_ids(closed_view) == []
-    assert "Approved by Lee" in all_text(closed_view)
+    assert find_action_ids(closed_view) == []
+    assert "Approved by Lee" in join_texts(closed_view)
 
 
 # -- registering --------------------------------------------------------------------------------------------
@@ -107,8 +107,8 @@ def test_a_file_can_be_pasted_in_parts_or_uploaded(parts: int) -> None:
     values = slack_rules.untouched_state(view)
     assert len(values) == min(parts, 5)
     assert next(block["optional"] for block in view["blocks"] if block["type"] == "input") is False
-    assert ids.REGISTER_UPLOAD in action_ids(view)
-    assert (ids.REGISTER_MORE in action_ids(view)) is (parts < 5)
+    assert ids.REGISTER_UPLOAD in find_action_ids(view)
+    assert (ids.REGISTER_MORE in find_action_ids(view)) is (parts < 5)
     assert view_state.read_source(values) == ("", None)
     for number in range(1, min(parts, 5) + 1):
         values[register_modal.paste_block(number)][ids.INPUT]["value"] = f"part {number}\n"
@@ -146,7 +146,7 @@ def test_a_registered_workflow_is_shown_step_by_step_with_its_gates() -> None:
     view = check_view(
         register_modal.registered_message(workflow, version=3, changed=True, approvers={"pay": "Lee and Kim"})
     )
-    view_text = all_text(view)
+    view_text = join_texts(view)
     for part in (
         "registered as version 3",
         "1. Look the order up",
@@ -158,7 +158,7 @@ def test_a_registered_workflow_is_shown_step_by_step_with_its_gates() -> None:
         "/signoff run refund",
     ):
         assert part in view_text
-    assert "already" in all_text(register_modal.registered_message(workflow, version=3, changed=False, approvers={}))
+    assert "already" in join_texts(register_modal.registered_message(workflow, version=3, changed=False, approvers={}))
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
@@ -172,7 +172,7 @@ def test_a_workflow_of_many_steps_says_how_many_are_not_shown() -> None:
     workflow = load_workflow(FULL_WORKFLOW)
     long_workflow = replace(workflow, steps=workflow.steps * 20)
     message = check_message(command_messages.workflow(long_workflow, version=1, approvers={}))
-    assert "more steps." in all_text(message.blocks)
+    assert "more steps." in join_texts(message.blocks)
     long_titles = replace(workflow, steps=tuple(replace(step, title="x" * 3_000) for step in long_workflow.steps))
     check_message(command_messages.workflow(long_titles, version=1, approvers={"pay": "y" * 3_000}))
 
@@ -195,7 +195,7 @@ def workflow_view(name: str) -> WorkflowView:
 def test_help_names_every_command() -> None:
     message = check_message(command_messages.help_message("/approve"))
     for name in "help", "register", "run NAME", "list", "show NAME", "pending", "runs", "cancel":
-        assert f"/approve {name}" in all_text(message.blocks)
+        assert f"/approve {name}" in join_texts(message.blocks)
 
 
 def test_empty_lists_say_so_in_a_sentence() -> None:
@@ -206,7 +206,7 @@ def test_empty_lists_say_so_in_a_sentence() -> None:
         == "None of the runs is yours: you started none, and own none of their workflows."
     )
     view = check_view(home_view.home(pending=[], runs=[]))
-    assert "Nothing waits for you." in all_text(view)
+    assert "Nothing waits for you." in join_texts(view)
 
 
 @settings(max_examples=15, deadline=None)
@@ -222,7 +222,7 @@ def test_lists_of_any_length_and_content_are_within_the_limits(text: str, count:
     ):
         check_message(message)
         if count > 40:
-            assert "more." in all_text(message.blocks)
+            assert "more." in join_texts(message.blocks)
     view = check_view(home_view.home(pending=requests, runs=runs))
     sections = [block for block in view["blocks"] if "accessory" in block]
     assert len(sections) == min(count, command_messages.MOST_ITEMS)
@@ -232,10 +232,10 @@ def test_a_request_in_a_list_carries_its_reference() -> None:
     message = command_messages.pending([samples.request(expires_at=None)])
     (button,) = [block["accessory"] for block in message.blocks if "accessory" in block]
     assert button["action_id"] == ids.DETAILS
-    assert ids.decode_ref(button["value"]) == replace_delivery(None)
+    assert ids.decode_ref(button["value"]) == request_ref(None)
 
 
-def replace_delivery(delivery: str | None) -> ids.Ref:
+def request_ref(delivery: str | None) -> ids.Ref:
     return ids.Ref(request="req1", content_version=1, digest=samples.DIGEST, delivery=delivery)
 
 

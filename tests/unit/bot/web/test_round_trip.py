@@ -59,7 +59,7 @@ _VALID_VALUES: Final[dict[FieldType, st.SearchStrategy[Any]]] = {
 }
 
 
-def field_of(kind: FieldType, *, required: bool = True, currency: str | None = None) -> Field:
+def make_field(kind: FieldType, *, required: bool = True, currency: str | None = None) -> Field:
     declaration: dict[str, Any] = {"type": kind, "required": required}
     if kind in (FieldType.CHOICE, FieldType.CHOICES):
         declaration["options"] = OPTIONS
@@ -68,12 +68,12 @@ def field_of(kind: FieldType, *, required: bool = True, currency: str | None = N
     return Field.model_validate(declaration)
 
 
-def changed_value(path: str, field: Field, current: Value, raws: Mapping[str, list[str]]) -> tuple[Value] | None:
+def read_change(path: str, field: Field, current: Value, raws: Mapping[str, list[str]]) -> tuple[Value] | None:
     """Return the new value of a field that the page reads, or None if it did not change."""
     return forms.changed(field, current, form_inputs.entries(path, field, current, raws))
 
 
-def untouched_form_data(field: Field, value: Value) -> dict[str, list[str]]:
+def submit_untouched(field: Field, value: Value) -> dict[str, list[str]]:
     """Return the form data that a browser sends for the untouched field."""
     shown_field = ShownField(path="a.b", label="A", text="", inputs=form_inputs.inputs("a.b", field, value))
     source = _PAGES._environment.from_string(  # noqa: SLF001
@@ -87,9 +87,9 @@ def untouched_form_data(field: Field, value: Value) -> dict[str, list[str]]:
 
 @given(st.sampled_from(list(FieldType)), st.booleans(), st.sampled_from([None, "EUR"]), st.data())
 def test_an_untouched_field_is_no_edit(kind: FieldType, required: bool, currency: str | None, draw: Any) -> None:
-    field = field_of(kind, required=required, currency=currency)
+    field = make_field(kind, required=required, currency=currency)
     value = json_values.clean(draw.draw(st.one_of(_VALID_VALUES[kind], _JSON, st.none())))
-    assert changed_value("a.b", field, value, untouched_form_data(field, value)) is None
+    assert read_change("a.b", field, value, submit_untouched(field, value)) is None
 
 
 @given(TEXTS)
@@ -97,7 +97,7 @@ def test_a_text_that_was_typed_arrives(typed: str) -> None:
     field = Field(type=FieldType.LONG_TEXT, required=False, blank="keep")
     sent_text = forms.as_sent(typed)
     raws = {form_inputs.key("a"): [sent_text.replace("\n", "\r\n")]}
-    new_value = changed_value("a", field, "before", raws)
+    new_value = read_change("a", field, "before", raws)
     assert new_value == ((sent_text,) if fields.as_seen(sent_text) != "before" else None)
 
 
@@ -118,17 +118,17 @@ def test_a_text_that_was_typed_arrives(typed: str) -> None:
     ],
 )
 def test_typed_text_is_read_as_its_type(kind: FieldType, current: Value, raw: str, after: Value) -> None:
-    assert changed_value("a", field_of(kind), current, {form_inputs.key("a"): [raw]}) == (after,)
+    assert read_change("a", make_field(kind), current, {form_inputs.key("a"): [raw]}) == (after,)
 
 
 def test_money_is_an_amount_and_a_currency() -> None:
     name = form_inputs.key("a")
     current: Value = {"amount": "1.50", "currency": "EUR"}
     typed = {f"{name}-amount": ["2"], f"{name}-currency": ["usd"]}
-    assert changed_value("a", field_of(FieldType.MONEY), current, typed) == ({"amount": "2", "currency": "USD"},)
-    euro_field = field_of(FieldType.MONEY, currency="EUR")
-    assert changed_value("a", euro_field, current, {f"{name}-amount": ["2"]}) == ({"amount": "2", "currency": "EUR"},)
-    assert changed_value("a", euro_field, current, {f"{name}-amount": ["1.5"]}) is None
+    assert read_change("a", make_field(FieldType.MONEY), current, typed) == ({"amount": "2", "currency": "USD"},)
+    euro_field = make_field(FieldType.MONEY, currency="EUR")
+    assert read_change("a", euro_field, current, {f"{name}-amount": ["2"]}) == ({"amount": "2", "currency": "EUR"},)
+    assert read_change("a", euro_field, current, {f"{name}-amount": ["1.5"]}) is None
 
 
 @pytest.mark.parametrize(
@@ -145,41 +145,41 @@ def test_money_is_an_amount_and_a_currency() -> None:
 def test_a_number_in_another_notation_is_refused_with_the_right_notation(typed: str, plain: str) -> None:
     name, message = form_inputs.key("a"), f"must be written as {plain}, with a decimal point and no other separators"
     with pytest.raises(InvalidValue, match=f"^{re.escape(message)}$"):
-        changed_value("a", field_of(FieldType.NUMBER), 1, {name: [typed]})
+        read_change("a", make_field(FieldType.NUMBER), 1, {name: [typed]})
     money: Value = {"amount": "1", "currency": "EUR"}
     message = message.replace(plain, f"{plain} EUR")
     with pytest.raises(InvalidValue, match=f"^{re.escape(message)}$"):
-        changed_value("a", field_of(FieldType.MONEY), money, {f"{name}-amount": [typed]})
+        read_change("a", make_field(FieldType.MONEY), money, {f"{name}-amount": [typed]})
 
 
 @pytest.mark.parametrize("typed", ["1,234", "1,23,45", "84,", "x,50"])
 def test_an_ambiguous_number_is_not_guessed(typed: str) -> None:
     with pytest.raises(InvalidValue) as caught:
-        changed_value("a", field_of(FieldType.NUMBER), 1, {form_inputs.key("a"): [typed]})
+        read_change("a", make_field(FieldType.NUMBER), 1, {form_inputs.key("a"): [typed]})
     assert "must be written as" not in str(caught.value)
 
 
 def test_options_that_were_chosen_before_keep_their_order() -> None:
-    name, field = form_inputs.key("a"), field_of(FieldType.CHOICES)
-    assert changed_value("a", field, ["ü", "s"], {name: ["", "s", "ü", "five"]}) == (["ü", "s", "five"],)
-    assert changed_value("a", field, ["gone"], {name: [""]}) is None
+    name, field = form_inputs.key("a"), make_field(FieldType.CHOICES)
+    assert read_change("a", field, ["ü", "s"], {name: ["", "s", "ü", "five"]}) == (["ü", "s", "five"],)
+    assert read_change("a", field, ["gone"], {name: [""]}) is None
     with pytest.raises(InvalidValue):
-        changed_value("a", field, ["s"], {name: [""]})
+        read_change("a", field, ["s"], {name: [""]})
     with pytest.raises(InvalidValue):
-        changed_value("a", field, ["s"], {name: ["", "never offered"]})
+        read_change("a", field, ["s"], {name: ["", "never offered"]})
 
 
 def test_a_wrong_value_is_shown_as_it_was_typed() -> None:
-    inputs = form_inputs.inputs("a", field_of(FieldType.DATE), "2026-03-02")
+    inputs = form_inputs.inputs("a", make_field(FieldType.DATE), "2026-03-02")
     refilled = form_inputs.refilled(inputs, {form_inputs.key("a"): ["tomorrow"]})
     assert (refilled[0].kind, refilled[0].value) == ("text", "tomorrow")
     with pytest.raises(InvalidValue):
-        changed_value("a", field_of(FieldType.DATE), "2026-03-02", {form_inputs.key("a"): ["tomorrow"]})
+        read_change("a", make_field(FieldType.DATE), "2026-03-02", {form_inputs.key("a"): ["tomorrow"]})
 
 
 def test_every_type_is_shown_by_the_right_kind_of_input() -> None:
     kinds = {
-        kind: form_inputs.inputs("a", field_of(kind), fields.validate(field_of(kind, required=False), None))[0].kind
+        kind: form_inputs.inputs("a", make_field(kind), fields.validate(make_field(kind, required=False), None))[0].kind
         for kind in FieldType
     }
     assert kinds == {

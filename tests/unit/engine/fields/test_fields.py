@@ -29,7 +29,7 @@ def parse_field(declaration: object) -> Field:
     return Field.model_validate(declaration)
 
 
-def refusal_of(call: Callable[[], object]) -> str:
+def catch_refusal(call: Callable[[], object]) -> str:
     with pytest.raises(InvalidValue) as caught:
         call()
     return str(caught.value)
@@ -293,7 +293,7 @@ def test_a_right_value_gets_its_normal_form(declaration: object, value: Value, n
 )  # fmt: skip
 def test_a_wrong_value_is_refused_with_the_expected_form(declaration: object, value: Value, message: str) -> None:
     field = parse_field(declaration)
-    assert refusal_of(lambda: validate(field, value)) == message
+    assert catch_refusal(lambda: validate(field, value)) == message
 
 
 def test_long_lists_of_names_are_cut() -> None:
@@ -412,11 +412,11 @@ def notation_error(number: str) -> str:
 )
 def test_text_that_cannot_be_read_is_refused_with_a_sentence(declaration: object, typed: str, message: str) -> None:
     field = parse_field(declaration)
-    assert refusal_of(lambda: from_text(field, typed)) == message
+    assert catch_refusal(lambda: from_text(field, typed)) == message
 
 
 def test_json_that_cannot_be_read_is_refused() -> None:
-    assert refusal_of(lambda: from_text(parse_field("json"), "{")).startswith("is not valid JSON")
+    assert catch_refusal(lambda: from_text(parse_field("json"), "{")).startswith("is not valid JSON")
 
 
 @pytest.mark.parametrize(
@@ -546,12 +546,12 @@ LIKELY_VALUES: dict[FieldType, st.SearchStrategy[Any]] = {
 }
 
 
-def field_of(kind: FieldType, required: bool) -> Field:
+def make_field(kind: FieldType, required: bool) -> Field:
     options = OPTIONS if kind in (FieldType.CHOICE, FieldType.CHOICES) else {}
     return parse_field({"type": kind, "required": required, **options})
 
 
-def value_or_refused(call: Callable[[], Value]) -> Value | type[Refused]:
+def try_value(call: Callable[[], Value]) -> Value | type[Refused]:
     try:
         return call()
     except InvalidValue:
@@ -566,9 +566,9 @@ ALL_KINDS = pytest.mark.parametrize("kind", list(FieldType))
 @NO_DEADLINE
 @given(draw=st.data(), required=st.booleans())
 def test_a_normal_form_is_its_own_normal_form(kind: FieldType, draw: st.DataObject, required: bool) -> None:
-    field = field_of(kind, required)
+    field = make_field(kind, required)
     value = draw.draw(LIKELY_VALUES[kind] | ANY_VALUES)
-    normal = value_or_refused(lambda: validate(field, value))
+    normal = try_value(lambda: validate(field, value))
     if not isinstance(normal, type):
         assert json_values.canonical(validate(field, normal)) == json_values.canonical(normal)
         assert isinstance(show(kind, normal), str)
@@ -579,12 +579,12 @@ def test_a_normal_form_is_its_own_normal_form(kind: FieldType, draw: st.DataObje
 @given(draw=st.data())
 def test_a_shown_value_can_be_typed_again(kind: FieldType, draw: st.DataObject) -> None:
     """Exceptions: line ends, which a form changes, an absent value, and a number that can be read in two ways."""
-    field = field_of(kind, required=True)
-    normal = value_or_refused(lambda: validate(field, draw.draw(LIKELY_VALUES[kind])))
+    field = make_field(kind, required=True)
+    normal = try_value(lambda: validate(field, draw.draw(LIKELY_VALUES[kind])))
     if isinstance(normal, type) or normal is None or (isinstance(normal, str) and "\r\n" in normal):
         return
     if kind is FieldType.NUMBER and len(readings(show(kind, normal))) > 1:
-        assert refusal_of(lambda: from_text(field, show(kind, normal))).startswith("is not clear: ")
+        assert catch_refusal(lambda: from_text(field, show(kind, normal))).startswith("is not clear: ")
         return
     assert from_text(field, show(kind, normal)) == normal
 
@@ -593,7 +593,7 @@ def test_a_shown_value_can_be_typed_again(kind: FieldType, draw: st.DataObject) 
 @NO_DEADLINE
 @given(typed=st.text() | st.from_regex(r"[-+0-9.,:TZe ]{1,30}([A-Z]{3})?"), required=st.booleans())
 def test_any_typed_text_is_read_or_raises_invalid_value(kind: FieldType, typed: str, required: bool) -> None:
-    value_or_refused(lambda: from_text(field_of(kind, required), typed))
+    try_value(lambda: from_text(make_field(kind, required), typed))
 
 
 @ALL_KINDS
@@ -606,11 +606,11 @@ def test_any_value_can_be_printed_as_any_type(kind: FieldType, value: Value) -> 
 @NO_DEADLINE
 @given(value=ANY_VALUES.filter(lambda value: not (isinstance(value, str) and "\0" in value)))
 def test_the_inferred_type_of_a_value_accepts_it(value: Value) -> None:
-    value_ = json_values.clean(value)
-    field = infer(value_)
-    result = validate(field, value_)
+    clean_value = json_values.clean(value)
+    field = infer(clean_value)
+    result = validate(field, clean_value)
     if field.type is not FieldType.MONEY:
-        assert result == value_
+        assert result == clean_value
 
 
 def test_times_are_normalised_as_the_standard_library_does() -> None:

@@ -55,7 +55,7 @@ INPUT_VALUES: Final[dict[str, Value]] = {
 GATE: Final[dict[str, Value]] = {"approvers": ["ann@example.com"]}
 
 
-def load(*steps: Value, registered: bool = False, inputs: Any = None) -> Workflow:
+def load_workflow(*steps: Value, registered: bool = False, inputs: Any = None) -> Workflow:
     source: Value = {
         "name": "flow",
         "inputs": json_values.clean(INPUTS if inputs is None else inputs),
@@ -64,9 +64,9 @@ def load(*steps: Value, registered: bool = False, inputs: Any = None) -> Workflo
     return workflowfile.load(json_values.dumps(source).encode(), kinds=STEP_KINDS, registered=registered)
 
 
-def opening_of(*steps: Value, input_values: dict[str, Value] | None = None, inputs: Any = None) -> Opening:
+def open_last_step(*steps: Value, input_values: dict[str, Value] | None = None, inputs: Any = None) -> Opening:
     """Return the opening of the last step. Forms before it are approved with these values."""
-    workflow = load(*steps, inputs=inputs)
+    workflow = load_workflow(*steps, inputs=inputs)
     state = RunState(
         id="r1",
         status=RunStatus.RUNNING,
@@ -88,18 +88,18 @@ def opening_of(*steps: Value, input_values: dict[str, Value] | None = None, inpu
         state = replace_fields(state, visits=visits, cursor=progress.cursor, status=progress.status, review=review)
 
 
-def step(params: dict[str, Value], **keys: Value) -> Value:
+def gated_step(params: dict[str, Value], **keys: Value) -> Value:
     return {"id": "last", "uses": "set", "with": params, "gate": {**GATE, **keys}}
 
 
-def decide(opening: Opening, **edits: Value) -> Any:
+def apply_edits(opening: Opening, **edits: Value) -> Any:
     return requests.apply_edits(
         request_of(opening), {key.replace("__", "."): value for key, value in edits.items()}, kind=STEP_KINDS["set"]
     )
 
 
 def edit_errors(opening: Opening, **edits: Value) -> dict[str, str]:
-    result = decide(opening, **edits)
+    result = apply_edits(opening, **edits)
     assert isinstance(result, InvalidEdits)
     return dict(result.errors)
 
@@ -133,13 +133,13 @@ PLACES: Final[list[tuple[str, list[Value], Value, str]]] = [
 @pytest.mark.parametrize(("steps", "value", "path"), [row[1:] for row in PLACES], ids=[row[0] for row in PLACES])
 @pytest.mark.parametrize("at", ["before", "after"])
 def test_a_value_keeps_the_declaration_of_its_input(steps: list[Value], value: Value, path: str, at: str) -> None:
-    opening = opening_of(*steps, step({"x": value}, at=at))
+    opening = open_last_step(*steps, gated_step({"x": value}, at=at))
     edits = {path.replace(".", "__"): Decimal(2_000_000)}
     assert edit_errors(opening, **edits) == {path: "must be at most 9"}
     assert edit_errors(opening, **{path.replace(".", "__"): "two"}) == {path: "must be a whole number"}
     (editable,) = [editable for editable in opening.editable if json_values.show_path(editable.path) == path]
     assert editable.field.label == "Number"
-    edited = decide(opening, **{path.replace(".", "__"): 4})
+    edited = apply_edits(opening, **{path.replace(".", "__"): 4})
     assert [edit.after for edit in edited[0]] == [4]
 
 
@@ -163,7 +163,7 @@ def test_a_value_keeps_the_declaration_of_its_input(steps: list[Value], value: V
     ],
 )
 def test_a_wrong_edit_is_refused_with_the_sentence_of_the_form(name: str, edit: Value, sentence: str) -> None:
-    opening = opening_of(step({name: f"{{{{ inputs.{name} }}}}"}))
+    opening = open_last_step(gated_step({name: f"{{{{ inputs.{name} }}}}"}))
     assert edit_errors(opening, **{name: edit}) == {name: sentence}
     assert fields.validate_all({name: Field.model_validate(INPUTS[name])}, {name: edit})[1] == {name: sentence}
 
@@ -183,7 +183,7 @@ def test_a_wrong_edit_is_refused_with_the_sentence_of_the_form(name: str, edit: 
     ],
 )
 def test_a_part_of_an_input_keeps_its_part_of_the_declaration(value: str, edit: Value, sentence: str) -> None:
-    opening = opening_of(step({"x": value}))
+    opening = open_last_step(gated_step({"x": value}))
     assert edit_errors(opening, x=edit) == {"x": sentence}
     (editable,) = opening.editable
     assert fields.stored(json_values.loads(json_values.dumps(editable.field.declaration))) == editable.field
@@ -191,12 +191,12 @@ def test_a_part_of_an_input_keeps_its_part_of_the_declaration(value: str, edit: 
 
 @pytest.mark.parametrize(("typed", "after"), [("12.50", "12.50"), ("12.50 EUR", "12.50")])
 def test_the_amount_alone_is_typed_like_money_and_stays_a_text(typed: str, after: str) -> None:
-    (editable,) = opening_of(step({"x": "{{ inputs.amount.amount }}"})).editable
+    (editable,) = open_last_step(gated_step({"x": "{{ inputs.amount.amount }}"})).editable
     assert fields.from_text(editable.field, typed) == after
 
 
 def test_a_declaration_of_the_gate_keeps_the_label_of_the_input() -> None:
-    opening = opening_of(step({"n": "{{ inputs.n }}"}, edit={"n": {"type": "integer", "max": 20}}))
+    opening = open_last_step(gated_step({"n": "{{ inputs.n }}"}, edit={"n": {"type": "integer", "max": 20}}))
     assert edit_errors(opening, n=21) == {"n": "must be at most 20"}
     (editable,) = opening.editable
     assert editable.field.label == "Number"
@@ -204,28 +204,30 @@ def test_a_declaration_of_the_gate_keeps_the_label_of_the_input() -> None:
 
 def test_a_declaration_of_a_gate_holds_for_the_output_of_set() -> None:
     first: Value = {**SAVED, "gate": {"when": False, "edit": {"all.1": {"type": "choice", "options": ["b", "c"]}}}}  # type: ignore[dict-item]
-    opening = opening_of(first, step({"x": "{{ steps.saved.all }}"}))
+    opening = open_last_step(first, gated_step({"x": "{{ steps.saved.all }}"}))
     assert edit_errors(opening, x__1="d", x__0=10) == {"x.1": "is not one of: b, c", "x.0": "must be at most 9"}
 
 
 def test_json_stays_json_with_any_value() -> None:
     for current in ("some text", True, 12, None):
-        opening = opening_of(step({"args": "{{ inputs.args }}"}), input_values={**INPUT_VALUES, "args": current})
+        opening = open_last_step(
+            gated_step({"args": "{{ inputs.args }}"}), input_values={**INPUT_VALUES, "args": current}
+        )
         edits: list[Value] = [{"n": 1}, None, "text", [1]]
         for edit in edits:
-            edited = decide(opening, args=edit)
+            edited = apply_edits(opening, args=edit)
             assert [applied.after for applied in edited[0]] == ([] if edit == current else [edit])
 
 
 def test_a_mapping_may_be_edited_as_a_whole_if_it_keeps_its_shape() -> None:
     body: dict[str, Value] = {"a": {"n": "{{ inputs.n }}", "b": 1}, "list": ["{{ inputs.mail }}"]}
-    opening = opening_of(step({"json": body}))
+    opening = open_last_step(gated_step({"json": body}))
     assert [json_values.show_path(editable.path) for editable in opening.editable] == [
         "json.a.n",
         "json.a.b",
         "json.list.0",
     ]
-    edited = decide(opening, json={"a": {"n": 2, "b": 1}, "list": ["c@example.com"]})
+    edited = apply_edits(opening, json={"a": {"n": 2, "b": 1}, "list": ["c@example.com"]})
     assert [(json_values.show_path(edit.path), edit.after) for edit in edited[0]] == [
         ("json.a.n", 2),
         ("json.list.0", "c@example.com"),
@@ -241,7 +243,9 @@ def test_a_mapping_may_be_edited_as_a_whole_if_it_keeps_its_shape() -> None:
 
 
 def test_only_the_first_of_two_values_with_one_name_can_be_edited() -> None:
-    opening = opening_of(step({"a": {"b": "{{ inputs.n }}", "b.c": "{{ inputs.mail }}", "x": {"y": 1}}, "a.b": 1}))
+    opening = open_last_step(
+        gated_step({"a": {"b": "{{ inputs.n }}", "b.c": "{{ inputs.mail }}", "x": {"y": 1}}, "a.b": 1})
+    )
     names = [json_values.show_path(editable.path) for editable in opening.editable]
     assert len(names) == len(set(names))
     assert "Of two values with the name a.b only the first can be edited." in opening.notes
@@ -250,20 +254,20 @@ def test_only_the_first_of_two_values_with_one_name_can_be_edited() -> None:
 def test_a_missing_answer_is_named_by_its_label() -> None:
     declared = {"n": {"type": "integer", "label": "How many"}}
     form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": json_values.clean(declared)}
-    result = requests.apply_edits(request_of(opening_of(form)), {}, kind=STEP_KINDS["form"])
+    result = requests.apply_edits(request_of(open_last_step(form)), {}, kind=STEP_KINDS["form"])
     assert isinstance(result, InvalidEdits)
     assert refusals.sentence(result) == "How many is required."
 
 
 def test_null_is_an_answer_to_a_form_that_asks_for_json() -> None:
     form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": {"x": "json"}}
-    request = request_of(opening_of(form))
+    request = request_of(open_last_step(form))
     assert isinstance(requests.apply_edits(request, {}, kind=STEP_KINDS["form"]), InvalidEdits)
     assert not isinstance(requests.apply_edits(request, {"x": None}, kind=STEP_KINDS["form"]), InvalidEdits)
 
 
 def test_a_value_that_cannot_be_edited_is_shown_by_its_declaration() -> None:
-    opening = opening_of(step({"n": "{{ inputs.n }}", "tags": "{{ inputs.tags }}"}, edit=[]))
+    opening = open_last_step(gated_step({"n": "{{ inputs.n }}", "tags": "{{ inputs.tags }}"}, edit=[]))
     request = samples.request({}, content=opening.content, editable=(), declared=opening.declared)
     assert [(field.label, field.text, field.editable) for field in request_content.content_fields(request)] == [
         ("Number", "9", False),
@@ -282,7 +286,7 @@ OLD_INPUTS: Final = {
 
 def test_a_file_must_match_the_table_of_currencies_unless_it_was_registered_before() -> None:
     with pytest.raises(DefinitionError) as caught:
-        load(step({"x": 1}), inputs=OLD_INPUTS)
+        load_workflow(gated_step({"x": 1}), inputs=OLD_INPUTS)
     messages = [problem.message for problem in caught.value.problems]
     assert any("BTC is not in ISO 4217" in message for message in messages), messages
     assert any("must have at most 2 decimals in EUR" in message for message in messages), messages
@@ -292,7 +296,7 @@ def test_a_file_must_match_the_table_of_currencies_unless_it_was_registered_befo
         "approvers": ["ann@example.com"],
         "fields": json_values.clean(OLD_INPUTS),
     }
-    assert load(form, registered=True, inputs=OLD_INPUTS).inputs["coin"].currency == "BTC"
+    assert load_workflow(form, registered=True, inputs=OLD_INPUTS).inputs["coin"].currency == "BTC"
 
 
 # -- all surfaces agree -------------------------------------------------------------------------------------
@@ -384,7 +388,9 @@ TYPED_TEXTS: Final = st.one_of(
 def request_about_input(field: Field, current: Value) -> Request:
     """Return a request about the value of one input with this declaration."""
     declaration = json_values.loads(json_values.dumps(field.declaration))
-    return request_of(opening_of(step({"x": "{{ inputs.x }}"}), input_values={"x": current}, inputs={"x": declaration}))
+    return request_of(
+        open_last_step(gated_step({"x": "{{ inputs.x }}"}), input_values={"x": current}, inputs={"x": declaration})
+    )
 
 
 @settings(deadline=None, max_examples=400)

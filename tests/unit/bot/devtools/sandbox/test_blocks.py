@@ -219,7 +219,7 @@ def problem_texts(blocks: Any, surface: Surface = "message") -> list[str]:
     return [str(problem) for problem in check.check_blocks(blocks, surface=surface).problems]
 
 
-def payload_with(element: Block) -> tuple[list[Block], Surface]:
+def wrap_element(element: Block) -> tuple[list[Block], Surface]:
     """Return blocks with the element where it is allowed, and their surface."""
     kind = element["type"]
     if kind in ("feedback_buttons", "icon_button"):
@@ -237,7 +237,7 @@ def test_the_table_of_full_examples_has_every_element() -> None:
 
 @pytest.mark.parametrize("kind", sorted(FULL))
 def test_an_element_with_all_its_keys_is_accepted_as_the_official_types_say(kind: str) -> None:
-    blocks, surface = payload_with(FULL[kind])
+    blocks, surface = wrap_element(FULL[kind])
     assert problem_texts(blocks, surface) == []
     if surface == "message":
         conforms(blocks, "AMessageBlocks")
@@ -247,7 +247,7 @@ def test_an_element_with_all_its_keys_is_accepted_as_the_official_types_say(kind
 
 @pytest.mark.parametrize("kind", sorted(FULL))
 def test_an_element_with_a_key_that_is_unknown_is_rejected(kind: str) -> None:
-    blocks, surface = payload_with({**FULL[kind], "colour": "red"})
+    blocks, surface = wrap_element({**FULL[kind], "colour": "red"})
     assert [block.split(" [")[0] for block in problem_texts(blocks, surface)] == ["invalid additional property: colour"]
 
 
@@ -268,11 +268,11 @@ def test_an_element_with_a_key_that_is_unknown_is_rejected(kind: str) -> None:
     ],
 )
 def test_an_element_without_a_required_key_is_rejected(kind: str, key: str) -> None:
-    blocks, surface = payload_with({name: value for name, value in FULL[kind].items() if name != key})
+    blocks, surface = wrap_element({name: value for name, value in FULL[kind].items() if name != key})
     assert problem_texts(blocks, surface) != []
 
 
-def text_of(length: int) -> str:
+def text_of_length(length: int) -> str:
     return "x" * length
 
 
@@ -281,25 +281,28 @@ def with_options(kind: str, count: int) -> list[Block]:
 
 
 def option_with(text: int = 1, value: int = 1, description: int = 1) -> list[Block]:
-    full_option = option(text_of(text), text_of(value), description=plain(text_of(description)))
+    full_option = option(text_of_length(text), text_of_length(value), description=plain(text_of_length(description)))
     return [field({"type": "static_select", "options": [full_option]})]
 
 
 def confirm_with(**lengths: int) -> list[Block]:
-    changed = {name: plain(text_of(length)) for name, length in lengths.items()}
+    changed = {name: plain(text_of_length(length)) for name, length in lengths.items()}
     return [actions(button(confirm={**CONFIRM, **changed}))]
 
 
 MESSAGE_LIMITS: dict[str, tuple[int, Any]] = {
     "blocks": (limits.BLOCKS_PER_MESSAGE, lambda n: [{"type": "divider"}] * n),
-    "section text": (limits.SECTION_TEXT, lambda n: [section(text_of(n))]),
+    "section text": (limits.SECTION_TEXT, lambda n: [section(text_of_length(n))]),
     "section fields": (10, lambda n: [{"type": "section", "fields": [plain("x")] * n}]),
-    "field text": (limits.SECTION_FIELD_TEXT, lambda n: [{"type": "section", "fields": [plain(text_of(n))]}]),
-    "header": (limits.HEADER_TEXT, lambda n: [{"type": "header", "text": plain(text_of(n))}]),
-    "markdown": (limits.MARKDOWN_TEXT, lambda n: [{"type": "markdown", "text": text_of(n)}]),
+    "field text": (limits.SECTION_FIELD_TEXT, lambda n: [{"type": "section", "fields": [plain(text_of_length(n))]}]),
+    "header": (limits.HEADER_TEXT, lambda n: [{"type": "header", "text": plain(text_of_length(n))}]),
+    "markdown": (limits.MARKDOWN_TEXT, lambda n: [{"type": "markdown", "text": text_of_length(n)}]),
     "markdown together": (
         limits.MARKDOWN_TEXT,
-        lambda n: [{"type": "markdown", "text": text_of(n - 5)}, {"type": "markdown", "text": text_of(5)}],
+        lambda n: [
+            {"type": "markdown", "text": text_of_length(n - 5)},
+            {"type": "markdown", "text": text_of_length(5)},
+        ],
     ),
     "actions": (25, lambda n: [actions(*(button(action_id=str(number)) for number in range(n)))]),
     "context": (10, lambda n: [{"type": "context", "elements": [plain("x")] * n}]),
@@ -312,12 +315,12 @@ MESSAGE_LIMITS: dict[str, tuple[int, Any]] = {
             }
         ],
     ),
-    "button text": (75, lambda n: [actions(button(text_of(n)))]),
-    "button value": (2000, lambda n: [actions(button(value=text_of(n)))]),
-    "button url": (3000, lambda n: [actions(button(url=text_of(n)))]),
-    "accessibility label": (75, lambda n: [actions(button(accessibility_label=text_of(n)))]),
-    "action_id": (255, lambda n: [actions(button(action_id=text_of(n)))]),
-    "block_id": (255, lambda n: [actions(button(), block_id=text_of(n))]),
+    "button text": (75, lambda n: [actions(button(text_of_length(n)))]),
+    "button value": (2000, lambda n: [actions(button(value=text_of_length(n)))]),
+    "button url": (3000, lambda n: [actions(button(url=text_of_length(n)))]),
+    "accessibility label": (75, lambda n: [actions(button(accessibility_label=text_of_length(n)))]),
+    "action_id": (255, lambda n: [actions(button(action_id=text_of_length(n)))]),
+    "block_id": (255, lambda n: [actions(button(), block_id=text_of_length(n))]),
     "confirm title": (100, lambda n: confirm_with(title=n)),
     "confirm text": (300, lambda n: confirm_with(text=n)),
     "confirm button": (30, lambda n: confirm_with(confirm=n)),
@@ -326,21 +329,21 @@ MESSAGE_LIMITS: dict[str, tuple[int, Any]] = {
     "table rows": (100, lambda n: [{"type": "table", "rows": [[{"type": "raw_text", "text": "x"}]] * n}]),
     "table cells": (20, lambda n: [{"type": "table", "rows": [[{"type": "raw_text", "text": "x"}] * n]}]),
     "tables": (1, lambda n: [TABLE] * n),
-    "image alt": (2000, lambda n: [{"type": "image", "alt_text": text_of(n), "image_url": "https://e.com"}]),
-    "image url": (3000, lambda n: [{"type": "image", "alt_text": "x", "image_url": text_of(n)}]),
+    "image alt": (2000, lambda n: [{"type": "image", "alt_text": text_of_length(n), "image_url": "https://e.com"}]),
+    "image url": (3000, lambda n: [{"type": "image", "alt_text": "x", "image_url": text_of_length(n)}]),
     "image title": (
         2000,
-        lambda n: [{"type": "image", "alt_text": "x", "image_url": "x", "title": plain(text_of(n))}],
+        lambda n: [{"type": "image", "alt_text": "x", "image_url": "x", "title": plain(text_of_length(n))}],
     ),
 }
 MODAL_LIMITS: dict[str, tuple[int, Any]] = {
     "blocks": (limits.BLOCKS_PER_VIEW, lambda n: [{"type": "divider"}] * n),
-    "label": (2000, lambda n: [field({"type": "plain_text_input"}, label=text_of(n))]),
-    "hint": (2000, lambda n: [field({"type": "plain_text_input"}, hint=plain(text_of(n)))]),
-    "placeholder": (150, lambda n: [field({"type": "plain_text_input", "placeholder": plain(text_of(n))})]),
+    "label": (2000, lambda n: [field({"type": "plain_text_input"}, label=text_of_length(n))]),
+    "hint": (2000, lambda n: [field({"type": "plain_text_input"}, hint=plain(text_of_length(n)))]),
+    "placeholder": (150, lambda n: [field({"type": "plain_text_input", "placeholder": plain(text_of_length(n))})]),
     "max_length": (3000, lambda n: [field({"type": "plain_text_input", "max_length": n})]),
     "min_length": (3000, lambda n: [field({"type": "plain_text_input", "min_length": n})]),
-    "initial text": (3000, lambda n: [field({"type": "plain_text_input", "initial_value": text_of(n)})]),
+    "initial text": (3000, lambda n: [field({"type": "plain_text_input", "initial_value": text_of_length(n)})]),
     "options": (100, lambda n: with_options("static_select", n)),
     "radio buttons": (10, lambda n: with_options("radio_buttons", n)),
     "checkboxes": (10, lambda n: with_options("checkboxes", n)),
@@ -356,7 +359,9 @@ MODAL_LIMITS: dict[str, tuple[int, Any]] = {
     "option group label": (
         75,
         lambda n: [
-            field({"type": "static_select", "option_groups": [{"label": plain(text_of(n)), "options": options(1)}]})
+            field(
+                {"type": "static_select", "option_groups": [{"label": plain(text_of_length(n)), "options": options(1)}]}
+            )
         ],
     ),
     "files": (10, lambda n: [field({"type": "file_input", "max_files": n})]),
@@ -373,12 +378,12 @@ def test_a_value_at_a_limit_is_accepted_and_a_larger_one_is_rejected(surface: Su
 
 
 VIEW_LIMITS: dict[str, tuple[int, Any]] = {
-    "title": (24, lambda n: modal(title=plain(text_of(n)))),
-    "submit": (24, lambda n: modal(submit=plain(text_of(n)))),
-    "close": (24, lambda n: modal(close=plain(text_of(n)))),
-    "private_metadata": (3000, lambda n: modal(private_metadata=text_of(n))),
-    "callback_id": (255, lambda n: modal(callback_id=text_of(n))),
-    "external_id": (255, lambda n: modal(external_id=text_of(n))),
+    "title": (24, lambda n: modal(title=plain(text_of_length(n)))),
+    "submit": (24, lambda n: modal(submit=plain(text_of_length(n)))),
+    "close": (24, lambda n: modal(close=plain(text_of_length(n)))),
+    "private_metadata": (3000, lambda n: modal(private_metadata=text_of_length(n))),
+    "callback_id": (255, lambda n: modal(callback_id=text_of_length(n))),
+    "external_id": (255, lambda n: modal(external_id=text_of_length(n))),
 }
 
 
@@ -390,7 +395,7 @@ def test_a_value_of_a_view_at_a_limit_is_accepted_and_a_larger_one_is_rejected(n
 
 
 def test_the_text_of_all_blocks_together_is_limited() -> None:
-    blocks = [section(text_of(3000))] * 4
+    blocks = [section(text_of_length(3000))] * 4
     check.require_message_blocks(blocks)
     with pytest.raises(ApiError, match="msg_blocks_too_long"):
         check.require_message_blocks([*blocks, section("x")])
