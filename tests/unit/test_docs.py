@@ -296,11 +296,11 @@ def test_an_expression_has_the_value_of_the_page(source: str, value: str) -> Non
     assert template(source).render(SCOPE) == json_values.loads(value)
 
 
-@pytest.mark.parametrize(("source", "why"), [(left.strip(), right.strip()) for left, _, right in REFUSED_EXAMPLES])
-def test_an_expression_is_refused_as_the_page_says(source: str, why: str) -> None:
+@pytest.mark.parametrize(("source", "sentence"), [(left.strip(), right.strip()) for left, _, right in REFUSED_EXAMPLES])
+def test_an_expression_is_refused_as_the_page_says(source: str, sentence: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         template(source).render(SCOPE)
-    assert why.removeprefix("refused: ") in str(caught.value)
+    assert sentence.removeprefix("refused: ") in str(caught.value)
 
 
 def template(source: str) -> Template:

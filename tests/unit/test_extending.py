@@ -105,9 +105,11 @@ def test_every_channel_and_directory_is_listed_and_registered() -> None:
     assert {"SlackChannel", "EmailChannel", "TerminalChannel"} <= set(channels)
     directories = classes_with("asks", "resolve", "reach", "back")
     assert {*channels.values(), *directories.values()} <= listed_files("A channel")
-    users = modules_that_mention({*channels, *directories}) - {*channels.values(), *directories.values()}
-    users = {path for path in users if not path.startswith(("bot/devtools/", "bot/slack/", "bot/email/"))}
-    assert users <= listed_files("A channel")
+    using_modules = modules_that_mention({*channels, *directories}) - {*channels.values(), *directories.values()}
+    using_modules = {
+        path for path in using_modules if not path.startswith(("bot/devtools/", "bot/slack/", "bot/email/"))
+    }
+    assert using_modules <= listed_files("A channel")
 
 
 def test_every_module_outside_of_slack_that_knows_its_name_is_listed() -> None:
@@ -125,8 +127,8 @@ def test_every_module_outside_of_slack_that_knows_its_name_is_listed() -> None:
 def test_every_step_type_and_every_module_that_registers_one_is_listed() -> None:
     kinds = {type(kind).__name__ for kind in registry.builtin().values()}
     defining_modules = {type(kind).__module__.replace(".", "/") + ".py" for kind in registry.builtin().values()}
-    users = {path for path in modules_that_mention(kinds) if not path.startswith("bot/devtools/")}
-    assert defining_modules | users <= listed_files("A step type")
+    using_modules = {path for path in modules_that_mention(kinds) if not path.startswith("bot/devtools/")}
+    assert defining_modules | using_modules <= listed_files("A step type")
 
 
 def test_every_module_that_names_a_field_type_is_listed() -> None:

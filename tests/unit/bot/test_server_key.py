@@ -129,11 +129,11 @@ def test_a_kill_at_any_moment_leaves_a_whole_key_or_none(tmp_path: Path) -> None
 
 def test_a_disk_without_room_leaves_no_empty_key(tmp_path: Path) -> None:
     database = tmp_path / "signoff.db"
-    limited = (
+    script = (
         "import resource, sys; from pathlib import Path; from bot import server_key\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); server_key.load_codes(Path(sys.argv[1]))"
     )
-    command = [sys.executable, "-c", limited, str(database)]
+    command = [sys.executable, "-c", script, str(database)]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=60)
     assert "KeyUnusable" in process.stderr
     assert list(tmp_path.iterdir()) == []

@@ -190,7 +190,7 @@ def test_reserved_characters_in_a_value_stay_escaped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "spelled"),
+    ("url", "canonical_url"),
     [
         ("https://H.example:443", "https://h.example/"),
         ("https://h.example/a;b=c:d/%7ex?q=%26&r=a b", "https://h.example/a;b=c:d/%7Ex?q=%26&r=a%20b"),
@@ -206,8 +206,8 @@ def test_reserved_characters_in_a_value_stay_escaped() -> None:
         ("//h.example/a", "//h.example/a"),
     ],
 )
-def test_an_address_of_a_file_is_called_in_one_spelling(written: str, spelled: str) -> None:
-    assert urls.canonical(written) == spelled == urls.canonical(spelled)
+def test_an_address_of_a_file_is_called_in_one_spelling(url: str, canonical_url: str) -> None:
+    assert urls.canonical(url) == canonical_url == urls.canonical(canonical_url)
 
 
 def test_every_part_of_an_address_is_recognized() -> None:

@@ -289,8 +289,8 @@ def test_the_places_of_hidden_characters_are_those_that_are_written_as_their_num
 
 
 def test_names_and_titles_are_one_line_with_any_data() -> None:
-    sly = Person("p9", "Eve\nApproved by: Sam")
-    request = replace_fields(request_view(title="Pay?\nYes", workflow_title="A\nB"), requester=sly)
+    imitator = Person("p9", "Eve\nApproved by: Sam")
+    request = replace_fields(request_view(title="Pay?\nYes", workflow_title="A\nB"), requester=imitator)
     card = request_card.request_card(request)
     assert card.title == "Pay? Yes"
     assert card.facts[:2] == (("Workflow", "A B"), ("Started by", f"Eve Approved by: Sam, {WHEN}"))

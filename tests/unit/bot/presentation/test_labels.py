@@ -44,6 +44,6 @@ def test_a_label_is_the_end_of_the_path_as_far_as_it_is_needed() -> None:
 
 @given(PATHS)
 def test_every_path_has_a_label(paths: list[list[str | int]]) -> None:
-    found = labels.of_paths([tuple(path) for path in paths])
-    assert set(found) == {tuple(path) for path in paths}
-    assert all(found.values())
+    labels_by_path = labels.of_paths([tuple(path) for path in paths])
+    assert set(labels_by_path) == {tuple(path) for path in paths}
+    assert all(labels_by_path.values())

@@ -6,11 +6,11 @@ from bot.presentation import summary
 from engine.domain import CardField
 
 
-def value(text: str, type: str = "text") -> CardField:
-    return CardField(path="x", label="X", type=type, text=text)
+def make_field(text: str, field_type: str = "text") -> CardField:
+    return CardField(path="x", label="X", type=field_type, text=text)
 
 
-VALUES = (value("Train to Bonn"), value("84.50 EUR", "money"), value("2026-03-02", "date"))
+VALUES = (make_field("Train to Bonn"), make_field("84.50 EUR", "money"), make_field("2026-03-02", "date"))
 
 
 def test_a_question_without_a_value_gets_the_first_two() -> None:
@@ -21,10 +21,16 @@ def test_a_question_with_a_value_stays_as_it_is() -> None:
     assert summary.question("Refund 84.50 EUR?", VALUES) == "Refund 84.50 EUR?"
 
 
-def test_long_texts_and_answers_of_yes_and_no_tell_nothing() -> None:
-    values = (value("x" * 41), value("two\nlines"), value("yes", "boolean"), value("7", "integer"), value("VIP"))
+def test_long_texts_and_booleans_are_left_out() -> None:
+    values = (
+        make_field("x" * 41),
+        make_field("two\nlines"),
+        make_field("yes", "boolean"),
+        make_field("7", "integer"),
+        make_field("VIP"),
+    )
     assert summary.key_values("Pay?", values) == ("VIP",)
 
 
-def test_a_value_stands_once() -> None:
-    assert summary.key_values("Pay?", (value("same"), value("same"))) == ("same",)
+def test_an_equal_value_is_shown_once() -> None:
+    assert summary.key_values("Pay?", (make_field("same"), make_field("same"))) == ("same",)

@@ -10,22 +10,22 @@ from bot.presentation.text_diff import AROUND, Part, Segment, difference, folded
 TEXTS = st.text(st.sampled_from("ab \n1e\u0301"), max_size=60) | st.text(max_size=30)
 
 
-def without(segments: tuple[Segment, ...], part: Part) -> str:
+def join_without(segments: tuple[Segment, ...], part: Part) -> str:
     return "".join(segment.text for segment in segments if segment.part is not part)
 
 
 @given(TEXTS, TEXTS)
 def test_a_difference_holds_both_texts(before: str, after: str) -> None:
     segments = difference(before, after)
-    assert without(segments, Part.ADDED) == before
-    assert without(segments, Part.REMOVED) == after
+    assert join_without(segments, Part.ADDED) == before
+    assert join_without(segments, Part.REMOVED) == after
 
 
 @given(TEXTS, TEXTS)
 def test_a_folded_difference_holds_both_texts(before: str, after: str) -> None:
     segments = folded(before, after, around=5)
-    assert without(segments, Part.ADDED) == before
-    assert without(segments, Part.REMOVED) == after
+    assert join_without(segments, Part.ADDED) == before
+    assert join_without(segments, Part.REMOVED) == after
 
 
 @given(TEXTS)
@@ -54,8 +54,8 @@ def test_long_texts_that_have_little_in_common_are_compared_by_lines_or_as_a_who
     before = " ".join(f"word{number * seed}" for number in range(3_000))
     after = " ".join(f"term{number * seed}" for number in range(3_000))
     segments = difference(before, after)
-    assert without(segments, Part.ADDED) == before
-    assert without(segments, Part.REMOVED) == after
+    assert join_without(segments, Part.ADDED) == before
+    assert join_without(segments, Part.REMOVED) == after
 
 
 def test_lines_are_compared_where_there_are_too_many_words() -> None:
@@ -65,12 +65,12 @@ def test_lines_are_compared_where_there_are_too_many_words() -> None:
     assert len(removed) == 100
 
 
-def test_what_is_not_far_from_a_change_is_not_folded() -> None:
+def test_text_near_a_change_is_not_folded() -> None:
     parts = [segment.part for segment in folded("one two three", "one two four")]
     assert parts == [Part.SAME, Part.REMOVED, Part.ADDED]
 
 
-def test_short_texts_stand_whole_beside_each_other() -> None:
+def test_short_texts_are_shown_in_full_beside_each_other() -> None:
     assert not is_long("120 EUR", "99.50 EUR")
     assert is_long("a\nb", "a")
     assert is_long("x" * 81, "x")

@@ -15,15 +15,15 @@ from tests.support import samples, slack_rules
 @given(samples.ANY, st.integers(1, 4_000))
 def test_a_cut_text_fits_and_begins_like_the_whole(text: str, limit: int) -> None:
     clipped = text_objects.clip(text, limit)
-    kept, missing = clipped.text, clipped.missing
-    assert text_objects.size(kept) <= limit
-    assert slack_rules.length(kept) <= limit
+    cut_text, missing = clipped.text, clipped.missing
+    assert text_objects.size(cut_text) <= limit
+    assert slack_rules.length(cut_text) <= limit
     if missing:
-        head = kept[: len(text) - missing]
+        head = cut_text[: len(text) - missing]
         assert text.startswith(head)
-        assert kept[len(head) :].startswith("…")
+        assert cut_text[len(head) :].startswith("…")
     else:
-        assert kept == text
+        assert cut_text == text
 
 
 def test_a_cut_says_how_much_is_missing() -> None:

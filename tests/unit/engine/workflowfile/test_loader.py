@@ -305,8 +305,8 @@ STEPS = st.lists(
 
 @settings(max_examples=300)
 @given(STEPS, st.dictionaries(KEYS, VALUES, max_size=4))
-def test_any_tree_compiles_or_is_a_definition_error(steps: list[Value], rest: dict[str, Value]) -> None:
-    source = write_yaml({"name": "a", **rest, "steps": steps}).encode(errors="surrogatepass")
+def test_any_tree_compiles_or_is_a_definition_error(steps: list[Value], other_keys: dict[str, Value]) -> None:
+    source = write_yaml({"name": "a", **other_keys, "steps": steps}).encode(errors="surrogatepass")
     problems = problems_or_none(source)
     assert problems is None or problems
     assert len({(p.line, p.column, p.message) for p in problems or ()}) == len(problems or ())

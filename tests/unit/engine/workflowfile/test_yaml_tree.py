@@ -354,7 +354,7 @@ def test_a_hostile_file_costs_little_time_and_memory(source: str, measuring_proc
     assert measuring_process.stdout is not None
     measuring_process.stdin.write(f"{source}\n")
     measuring_process.stdin.flush()
-    ratio, grown, count = measuring_process.stdout.readline().split()
+    ratio, memory_growth, count = measuring_process.stdout.readline().split()
     assert float(ratio) < 6, "the ratio to the time of a harmless file"
-    assert int(grown) < 200
+    assert int(memory_growth) < 200
     assert int(count) <= 101
