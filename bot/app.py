@@ -64,7 +64,7 @@ DRAIN_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppOptions:
-    """What a process starts with: its settings, and what a test or another process may choose beside them.
+    """The settings of a process, and further options for tests and other processes.
 
     `console` prints the copies for this machine's terminal; without one they are not printed. `slack_limiter` replaces
     the rate limits that Slack publishes. `restored` accepts a database that may be older than the latest events.

@@ -23,7 +23,7 @@ MIN_SALT: Final = 16
 
 
 class Entry(Struct, frozen=True):
-    """What happened. `kind` and ids stay for ever; whatever retention may erase belongs into `content`.
+    """An event of the audit log. `kind` and ids stay for ever; data that may be erased later belongs into `content`.
 
     `content`: clean values (`engine.json_values.clean`).
     """

@@ -50,7 +50,7 @@ class InvalidValue(SignoffError, ValueError):
 
 
 def about(name: str, predicate: str) -> str:
-    """Return what is wrong with a field as a sentence: the same on every surface."""
+    """Return the sentence about a wrong field, which is the same on every surface."""
     if predicate.endswith((".", "?", "!")):
         return f"{name}: {predicate}"
     return f"{name} {predicate}."

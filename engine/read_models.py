@@ -1,4 +1,4 @@
-"""The views that the engine returns for reads: frozen values that the store builds from its rows."""
+"""The views that reads of the engine return, frozen values built from rows, and `PageQuery`, which selects a page."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ class DeliveryContent:
 class CodeDelivery:
     """The content of an email with a code. `digits`: the length of the code. `label`: the name of the browser.
 
-    The code confirms the `decision` on the `request`, or the `answer` for the `run` with the values in `said`, or it
+    The code confirms the `decision` on the `request`, or the `answer` for the `run` with the `shown_values`, or it
     signs in. `wanted` is False if the code was used or has expired.
     """
 
@@ -223,7 +223,7 @@ class CodeDelivery:
     decision: Decide | None = None
     run: RunView | None = None
     answer: Resume | None = None
-    said: tuple[tuple[str, str], ...] = ()
+    shown_values: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

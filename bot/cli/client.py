@@ -1,4 +1,4 @@
-"""How commands reach the data: through the server that owns the database, as its owner, or by reading beside it."""
+"""Carries out commands: through the server that owns the database, as its owner, or by reading beside a server."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ _MIN_SECRET_LENGTH: Final = 4
 
 
 def read_environment() -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the environment with the file of settings, and what is wrong with that file."""
+    """Return the environment with the file of settings, and the problem of that file, if there is one."""
     try:
         return bot_settings.load_environment(), ()
     except SettingsError as error:

@@ -1,12 +1,12 @@
-"""Email: asks people who cannot be asked in Slack, tells them the outcome, and sends what `email` steps write.
+"""Email: asks people who have no Slack, notifies them of the outcome, and sends the emails of `email` steps.
 
 | module | what is in it |
 |---|---|
 | `view` | start here: the texts of an email, made from a card. Pure |
-| `truncate` | how much of a text an email shows, and how it is written in HTML. Pure |
+| `truncate` | cuts texts to the room in an email, and writes them in HTML. Pure |
 | `message` | the email itself. Pure |
-| `transfer_encoding` | how its texts are written for the way: in seven bits, in eight, or encoded. Pure |
-| `errors` | what a failure means, by the stage where it happened. Pure |
+| `transfer_encoding` | the transfer encoding of its texts: seven bits, eight bits, or encoded. Pure |
+| `errors` | the meaning of a failure, by the stage where it happened. Pure |
 | `templates` | the templates in `templates/email` |
 | `dkim` | signatures |
 | `client` | SMTP: sends an email command by command |

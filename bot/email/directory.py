@@ -24,7 +24,7 @@ class DirectoryWithEmail:
         return self._directory.asks(reference)
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        """Return what the other directory resolves. An email address that is unknown there stands for its reader."""
+        """Return the answers of the other directory. An address that is unknown there stands for its reader."""
         resolutions = await self._directory.resolve(references)
         return {reference: _with_email(reference, resolution) for reference, resolution in resolutions.items()}
 

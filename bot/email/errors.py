@@ -38,7 +38,7 @@ class Stage(IntEnum):
 
 
 class Meaning(Enum):
-    """What a failure means for the email, its address or all emails."""
+    """The meaning of a failure for the email, its address or all emails."""
 
     LATER = "later"
     """The email was not sent; another attempt may succeed."""
@@ -56,14 +56,14 @@ class Meaning(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One failure. `code`, `enhanced`: the codes of the answer, if the server answered. `said`: a sentence for people.
+    """One failure. `code`, `enhanced`: the codes of the answer, if the server answered. `sentence`: for people.
 
     `full`: the mailbox is full.
     """
 
     stage: Stage
     meaning: Meaning
-    said: str
+    sentence: str
     code: int | None = None
     enhanced: str | None = None
     full: bool = False
@@ -73,7 +73,7 @@ class MailError(Exception):
     """An email was not sent, or it is unknown whether it was."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.said)
+        super().__init__(failure.sentence)
         self.failure = failure
 
 
@@ -110,7 +110,7 @@ def classify(stage: Stage, error: BaseException) -> Failure:
     return Failure(
         stage=stage,
         meaning=meaning,
-        said=f"{_sentence(stage, meaning)}: {_clean(quoted)}.",
+        sentence=f"{_sentence(stage, meaning)}: {_clean(quoted)}.",
         code=code,
         enhanced=enhanced,
         full=full,
@@ -216,15 +216,15 @@ def channel_error(failure: Failure) -> ChannelError:
     """Return the error that the channel raises for a failure."""
     match failure.meaning:
         case Meaning.SETUP:
-            return ChannelError(failure.said, about="channel")
+            return ChannelError(failure.sentence, about="channel")
         case Meaning.ADDRESS:
-            return ChannelError(failure.said, about="address", permanent=True)
+            return ChannelError(failure.sentence, about="address", permanent=True)
         case Meaning.COPY | Meaning.CONTENT:
-            return ChannelError(failure.said, permanent=True)
+            return ChannelError(failure.sentence, permanent=True)
         case Meaning.UNKNOWN:
-            return ChannelError(failure.said, outcome_unknown=True, retry_after=retry.EMAIL_UNKNOWN_OUTCOME_WAIT)
+            return ChannelError(failure.sentence, outcome_unknown=True, retry_after=retry.EMAIL_UNKNOWN_OUTCOME_WAIT)
         case Meaning.LATER:
-            return ChannelError(failure.said, patience=retry.EMAIL_FULL_MAILBOX_PATIENCE if failure.full else None)
+            return ChannelError(failure.sentence, patience=retry.EMAIL_FULL_MAILBOX_PATIENCE if failure.full else None)
 
 
 _ADVICE: Final = {
@@ -238,7 +238,7 @@ _ADVICE: Final = {
 def step_error(failure: Failure) -> StepError:
     """Return the error that an `email` step fails with."""
     return StepError(
-        f"{failure.said}{_ADVICE.get(failure.meaning, '')}",
+        f"{failure.sentence}{_ADVICE.get(failure.meaning, '')}",
         retryable=failure.meaning is Meaning.LATER,
         outcome_unknown=failure.meaning is Meaning.UNKNOWN,
     )

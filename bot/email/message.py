@@ -99,7 +99,7 @@ def message_id(card: Card, envelope: Envelope) -> str:
 def _thread(card: Card, envelope: Envelope) -> str | None:
     """Return the Message-ID of the first email about the request or step to this address, even if it was never sent.
 
-    None: the email starts a thread.
+    Return None if the email starts a thread.
     """
     if card.about is not None:
         return _first(card, envelope)

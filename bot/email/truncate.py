@@ -1,4 +1,4 @@
-"""How much of a text an email shows, pure. Sizes are bytes of the HTML part, which is the larger one."""
+"""Cuts the texts of an email to their room, pure. Sizes are bytes of the HTML part, which is the larger one."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ https://github.com/hteumeuleu/email-bugs/issues/41"""
 ROWS: Final = 40
 LABEL: Final = 120
 TITLE: Final = 1_500
-"""Also of the sentence that says how a request ended, which has somebody's reason in it."""
+"""Maximum length of a title, and of the sentence about the end of a request, which has the reason of a person in it."""
 SUBJECT: Final = 150
-"""Characters."""
+"""Maximum length of a subject, in characters."""
 
 Lines = tuple[str, ...]
 

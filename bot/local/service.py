@@ -167,7 +167,7 @@ class OperatorCommands:
             values, errors = attention.expected.parse_texts(texts)
             if errors:
                 return _refused(InvalidInputs(errors=errors, labels=attention.expected.labels))
-            output = attention.expected.build_output(values, given=output)
+            output = attention.expected.build_output(values, known_output=output)
         command = Resume(run=run, answer=answer, actor=self._actor, origin=self._origin, output=output)
         result = await self._engine.resume(command)
         if isinstance(result, InvalidInputs) and answer is ResumeAnswer.DONE:

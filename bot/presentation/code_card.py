@@ -46,7 +46,7 @@ def _answer_code_card(
 ) -> Card:
     """What comes with a code that confirms what became of a step: the answer in words, and the values given with it."""
     values = tuple(
-        CardField(path=label, label=line(label), type="text", text=visible(text)) for label, text in copy.said
+        CardField(path=label, label=line(label), type="text", text=visible(text)) for label, text in copy.shown_values
     )
     return Card(
         kind=DeliveryKind.CODE,

@@ -51,7 +51,7 @@ class BackgroundTasks:
         return not self._going
 
     async def drain(self, seconds: float) -> None:
-        """Wait until all tasks are done; cancel those that take longer."""
+        """Wait until all tasks are done, for at most `seconds`; then cancel the others."""
         if self._going:
             await asyncio.wait(set(self._going), timeout=seconds)
         late = list(self._going)

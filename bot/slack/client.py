@@ -64,7 +64,7 @@ class SlackResponse(dict[str, Any]):
 
 
 class SlackClient:
-    """The one way to Slack. Raises only `ChannelError`."""
+    """Calls Slack's API; nothing else here does. Raises only `ChannelError`."""
 
     def __init__(
         self, *, token: str, session: aiohttp.ClientSession, api_url: str = API_URL, pace: RateLimiter

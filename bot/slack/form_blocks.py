@@ -47,20 +47,20 @@ def form(fields: Iterable[AskedField], *, version: int, room: int, size: int = i
     """Return inputs for as many fields as fit into `room` blocks and `size` bytes, in their order."""
     blocks: list[Block] = []
     named, too_long, too_many = list[str](), list[str](), list[str]()
-    for field in fields:
-        parts = input_blocks.parts(field.field, field.current)
+    for asked_field in fields:
+        parts = input_blocks.parts(asked_field.field, asked_field.current)
         if parts is None:
-            too_long.append(field.label)
+            too_long.append(asked_field.label)
             continue
-        field_blocks = [*_above(field, version=version)]
-        field_blocks += [_block(field, part, version=version, last=part is parts[-1]) for part in parts]
+        field_blocks = [*_above(asked_field, version=version)]
+        field_blocks += [_block(asked_field, part, version=version, last=part is parts[-1]) for part in parts]
         weight = sum(map(text_objects.weight, field_blocks))
         if len(blocks) + len(field_blocks) > room or weight > size:
-            too_many.append(field.label)
+            too_many.append(asked_field.label)
             continue
         size -= weight
         blocks += field_blocks
-        named.append(field.name)
+        named.append(asked_field.name)
     return ModalForm(blocks, tuple(_omissions(too_long, too_many)), tuple(named))
 
 
@@ -77,34 +77,41 @@ def _listed(labels: list[str]) -> str:
     return join_names(first, len(labels))
 
 
-def _above(field: AskedField, *, version: int) -> Iterable[Block]:
+def _above(asked_field: AskedField, *, version: int) -> Iterable[Block]:
     """Yield the options in full where the input has to cut them."""
-    listed = "\n".join(input_blocks.whole_options(field.field))
+    listed = "\n".join(input_blocks.whole_options(asked_field.field))
     for number, piece in enumerate(text_objects.pieces(listed, ids.SECTION)):
-        name = f"options:{ids.field_key(field.name)}/{number}"
+        name = f"options:{ids.field_key(asked_field.name)}/{number}"
         yield text_objects.section(piece, block=ids.block_id(name, version))
 
 
-def _block(field: AskedField, part: InputPart, *, version: int, last: bool) -> Block:
+def _block(asked_field: AskedField, part: InputPart, *, version: int, last: bool) -> Block:
     """Return one input block. Parts of one text are optional: only all together must not be empty."""
     alone = part.name in ("", "amount", "currency")
     block: Block = {
         "type": "input",
-        "block_id": ids.field_block(field.name, part=part.name, version=version),
-        "label": text_objects.plain_line(input_blocks.named(part, field.label).label, _LABEL),
+        "block_id": ids.field_block(asked_field.name, part=part.name, version=version),
+        "label": text_objects.plain_line(input_blocks.named(part, asked_field.label).label, _LABEL),
         "element": part.element,
-        "optional": not (field.field.required and alone and not part.keeps),
+        "optional": not (asked_field.field.required and alone and not part.keeps),
     }
-    hint = _hint(field, part) if last else ""
+    hint = _hint(asked_field, part) if last else ""
     if hint:
         block["hint"] = text_objects.plain(hint, ids.INPUT_HINT)
     return block
 
 
-def _hint(asked: AskedField, part: InputPart) -> str:
-    field = asked.field
+def _hint(asked_field: AskedField, part: InputPart) -> str:
     return " ".join(
-        filter(None, (text_objects.shown(field.help), _bounds(field), _keeps(asked, part), _hidden(asked.current)))
+        filter(
+            None,
+            (
+                text_objects.shown(asked_field.field.help),
+                _bounds(asked_field.field),
+                _keeps(asked_field, part),
+                _hidden(asked_field.current),
+            ),
+        )
     )
 
 
@@ -120,10 +127,10 @@ def _bounds(field: Field) -> str:
     return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
 
 
-def _keeps(asked: AskedField, part: InputPart) -> str:
+def _keeps(asked_field: AskedField, part: InputPart) -> str:
     if not part.keeps:
         return ""
-    now = text_objects.clipped(text_objects.shown(fields.show(asked.field.type, asked.current)), _LABEL)
+    now = text_objects.clipped(text_objects.shown(fields.show(asked_field.field.type, asked_field.current)), _LABEL)
     return f"It is {now} now, which is none of these; leave it empty to keep that."
 
 

@@ -150,10 +150,10 @@ class RunRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_
 
 
 class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="m1"):
-    """The private metadata of a modal: what it is about, and the click that opened it.
+    """The private metadata of a modal: its subject, and the click that opened it.
 
-    `response_url` updates the clicked copy at once, or answers where a command was typed. `workflow` and `version`: of
-    a run form.
+    `response_url` updates the clicked copy at once, or answers where a command was typed. `workflow` and `version` are
+    set in a form that starts a run.
     """
 
     ref: Ref | None = None

@@ -1,8 +1,8 @@
-"""A typed field as inputs of a modal, prefilled with a value; what it is prefilled with is also what "unchanged" means.
+"""Inputs of a modal for a typed field, prefilled with a value. A field counts as changed if it differs from this value.
 
 `parts` is used twice: to build the form, and to read its answer. A value that the right kind of element cannot hold
-exactly (a number of forty digits, a date with microseconds, a text where a number should be) gets a text input with
-what people read; one that fits no input at all is not editable here.
+exactly (a number of forty digits, a date with microseconds, a text where a number should be) gets a text input. A
+value that fits no input at all cannot be edited here.
 """
 
 from __future__ import annotations

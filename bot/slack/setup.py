@@ -23,7 +23,7 @@ from bot.slack.transport import EventsEndpoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackCredentials:
-    """How deliveries come: over HTTP if there is a signing secret, over a socket if there is an app token."""
+    """The secrets for receiving deliveries: over HTTP with a signing secret, over a socket with an app token."""
 
     signing_secret: str = ""
     app_token: str = ""

@@ -46,7 +46,7 @@ def size(text: str) -> int:
 
 
 def units(text: str) -> int:
-    """Return the number of UTF-16 units, which is what a browser counts in an input."""
+    """Return the number of UTF-16 units: a browser counts these in an input."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -107,7 +107,7 @@ def pieces(text: str, limit: int) -> Iterator[str]:
     """Yield the text in pieces of at most `limit`; none for an empty text."""
     at = 0
     while at < len(text):
-        # No more than `limit` fits, so no more is copied; what stands behind it tells where a character ends.
+        # No more than `limit` fits, so only a little more is copied: it shows where the last character ends.
         head = fit(text[at : at + limit + _BEHIND], limit)
         if at + len(head) < len(text):
             head = _to_line_end(head)

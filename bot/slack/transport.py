@@ -1,4 +1,4 @@
-"""How deliveries of Slack come in: signed HTTP requests, or sockets that this server opens."""
+"""Receives deliveries of Slack: signed HTTP requests, or messages on sockets that this server opens."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class EventsEndpoint:
     def _is_signed(self, request: Request, body: bytes) -> bool:
         timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
         signature = request.headers.get("X-Slack-Signature", "")
-        # int() takes more than digits, and what it does not take would be an error of ours.
+        # int() accepts more than digits, and raises an error for other texts.
         if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 16 and signature.isascii()):
             return False
         try:
@@ -135,7 +135,7 @@ async def over_sockets(
     try:
         yield
     finally:
-        # What has come is answered over the socket that it came by.
+        # A delivery is answered over the socket on which it came.
         await later.drain(DRAIN_SECONDS)
         connecting.cancel()
         with contextlib.suppress(asyncio.CancelledError):

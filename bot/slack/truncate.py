@@ -1,4 +1,4 @@
-"""Chooses which lines of a card are shown, and how much of each, if not all of it fits. Deterministic.
+"""Chooses the lines of a card to show, and cuts them, if not all of it fits. Deterministic.
 
 Changed fields come first, then the first facts, then the other fields, then the other facts. Every line that is shown
 has room for `ENOUGH` of each of its texts, and what is left over is shared so that only the longest are cut.

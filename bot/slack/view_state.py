@@ -24,7 +24,7 @@ from engine.requests import Editable
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """What one input holds."""
+    """The content of one input."""
 
     block: str
     kind: str
@@ -53,9 +53,9 @@ def read_edits(values: object, editable: Sequence[Editable], current: Value) -> 
 def read_inputs(
     values: object, declared: Mapping[str, Field], prefilled: Mapping[str, Value] | None = None
 ) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return all inputs of a run, and sentences by block id. `prefilled`: what the form was opened with.
+    """Return all inputs of a run, and error sentences by block id. `prefilled`: the values when the form was opened.
 
-    An error of an input that the form has no block for stands under its name.
+    An error of an input without a block in the form is returned under the name of the input.
     """
     form = states(values)
     inputs, errors = forms.read_inputs(declared, partial(_entries, form), prefilled)
@@ -63,7 +63,7 @@ def read_inputs(
 
 
 def read_output(values: object, expected: Mapping[str, Field]) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return what was given of the output of a step, by dotted path, and sentences by block id."""
+    """Return the filled-in values of the output of a step, by dotted path, and error sentences by block id."""
     form = states(values)
     fields = ((name, field, None) for name, field in expected.items())
     typed, errors = forms.read_edits(fields, partial(_entries, form))
@@ -88,9 +88,9 @@ def _block_of(field: Field, inputs: Mapping[str, ViewState]) -> str:
 
 
 def place_errors(values: object, refusal: InvalidEdits | InvalidInputs) -> dict[str, str]:
-    """Return what the engine says of fields, by the block of each field; empty if the form has none.
+    """Return the errors of the engine by the block of each field, or nothing if the form has no inputs.
 
-    What is about no input of the form stands under its first one.
+    Errors about no input of the form are returned under its first input.
     """
     form = states(values)
     first = next((state.block for inputs in form.values() for state in inputs.values()), None)
@@ -164,7 +164,7 @@ def _options(field: Field, raw: Raw) -> Typed:
 
 
 def states(values: object) -> dict[str, dict[str, ViewState]]:
-    """Return what the inputs of fields hold, by the key of the field and the part."""
+    """Return the contents of the inputs, by the key of the field and the part."""
     form: dict[str, dict[str, ViewState]] = {}
     for block, element in _elements(values):
         name, raw = ids.read_field_block(block), _raw(element)
@@ -201,7 +201,7 @@ _SEVERAL: Final = frozenset({"multi_static_select", "checkboxes"})
 
 
 def _raw(element: Mapping[str, Any]) -> Raw | None:
-    """Return what an element holds, or None for a kind that we never make."""
+    """Return the content of an element, or None for a kind that we never make."""
     kind = str(element.get("type"))
     if kind in _TEXTS:
         entered = element.get(_TEXTS[kind])

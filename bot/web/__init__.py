@@ -1,6 +1,6 @@
-"""The pages at which people review, and what is served over HTTP beside them.
+"""The pages for reviewers, and the HTTP server for them and for the endpoints of other surfaces.
 
-`server` listens; `routes` is what it serves: our pages, and the endpoints of other surfaces that are mounted. A page is
-made of a view (`review_view`, `status_pages`: pure) by a template in `templates/pages`. `service` is all that the pages
-ask of the engine. Channels and engine never import this; `bot.app` does. Start at `routes`.
+`server` listens; `routes` lists our pages and the mounted endpoints of other surfaces. A template in `templates/pages`
+makes a page of a view (`review_view`, `status_pages`: pure). `service` has all calls of the engine. Channels and engine
+never import this package; `bot.app` does. Start at `routes`.
 """

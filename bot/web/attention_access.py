@@ -1,4 +1,4 @@
-"""Who may see the question that a run asks its owner, and which question that is."""
+"""Checks who may see the question of a run to its owner, and finds the question."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from engine.read_models import AttentionView, RequestView, RunView, StepAnswer, 
 class AttentionVisit:
     """A visit by a person who may see the question. `token`, `browser`, `remembered`: as in `ReviewVisit`.
 
-    `asked`: the question, or None if it was answered. `answer`: the answer, and its step.
+    `attention`: the question, or None if it was answered. `answer`: the answer, and its step.
     `asks_again`: the run asks about a later call than the one that the link is about.
     """
 
     run: RunView
-    asked: AttentionView | None
+    attention: AttentionView | None
     answer: tuple[StepView, StepAnswer] | None
     asks_again: bool
     requests: Sequence[RequestView]
@@ -70,12 +70,12 @@ async def _build_visit(
     """Return the visit of a person who may see the page. `about`: the only call that a link may answer."""
     attention = await service.engine.attention(run.id)
     current = attention if isinstance(attention, AttentionView) else None
-    asked = current if current is not None and about in (None, call(current)) else None
+    open_question = current if current is not None and about in (None, call(current)) else None
     return AttentionVisit(
-        run=asked.run if asked is not None else run,
-        asked=asked,
+        run=open_question.run if open_question is not None else run,
+        attention=open_question,
         answer=advice.last_answer(run, about),
-        asks_again=current is not None and asked is None,
+        asks_again=current is not None and open_question is None,
         requests=await service.engine.requests_of_run(run.id),
         person=who.person,
         address=who.address,
@@ -86,7 +86,7 @@ async def _build_visit(
 
 
 def call(attention: AttentionView) -> Call:
-    """Return the call that is asked about."""
+    """Return the call that the question is about."""
     return attention.step.step, attention.step.visit, attention.step.attempt
 
 

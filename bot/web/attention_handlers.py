@@ -62,7 +62,7 @@ class SubmittedAnswer:
     """A submitted form. `salt`: its single-use key. `values`: by dotted path."""
 
     visit: AttentionVisit
-    asked: AttentionView
+    attention: AttentionView
     form: FormData
     salt: str
     answer: ResumeAnswer
@@ -70,26 +70,26 @@ class SubmittedAnswer:
 
     @property
     def command(self) -> AnswerAttention:
-        step, visit, attempt = attention_access.call(self.asked)
+        step, visit, attempt = attention_access.call(self.attention)
         resume = Resume(
             run=self.visit.run.id,
             answer=self.answer,
             actor=Address("email", self.visit.address),
             origin=Origin(surface="web", place={"form": self.salt}),
-            output=self.asked.expected.build_output(self.values),
+            output=self.attention.expected.build_output(self.values),
             step=step,
             visit=visit,
             attempt=attempt,
             assurance=Assurance.LINK,
         )
-        shown_values = attention_view.shown_values(self.asked, self.values)
+        shown_values = attention_view.shown_values(self.attention, self.values)
         return AnswerAttention(
-            resume=resume, link=self.visit.token, browser=self.visit.browser, form=self.salt, said=shown_values
+            resume=resume, link=self.visit.token, browser=self.visit.browser, form=self.salt, shown_values=shown_values
         )
 
 
 def about(run: str) -> str:
-    """Return what the nonce of the form is bound to."""
+    """Return the subject to which the nonce of the form is bound."""
     return f"attention:{run}"
 
 
@@ -101,7 +101,7 @@ def _answer(form: FormData) -> ResumeAnswer | None:
     return _ANSWERS.get(form_data.text(form, attention_view.ANSWER))
 
 
-_ANSWERS: Final = {one.value: one for one in ResumeAnswer}
+_ANSWERS: Final = {answer.value: answer for answer in ResumeAnswer}
 
 
 class AttentionHandlers:
@@ -115,14 +115,18 @@ class AttentionHandlers:
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
             return self._barred(visit)
-        if visit.asked is None:
+        if visit.attention is None:
             return self.closed(visit)
         draft = self._context.drafts.find(self._context.holder(request), about(visit.run.id))
-        if draft is None or _TYPED not in request.query_params or draft.digest != attention_view.written(visit.asked):
-            return await self._open(request, visit, visit.asked)
+        if (
+            draft is None
+            or _TYPED not in request.query_params
+            or draft.digest != attention_view.written(visit.attention)
+        ):
+            return await self._open(request, visit, visit.attention)
         answer = _ANSWERS.get("".join(draft.raws.get(attention_view.ANSWER, ())))
         typed = TypedAnswer(raws=draft.raws, answer=answer)
-        return await self._open(request, visit, visit.asked, typed=typed, notice=_BACK)
+        return await self._open(request, visit, visit.attention, typed=typed, notice=_BACK)
 
     async def answer(self, request: Request, form: FormData) -> Response:
         """Answer with the submitted form."""
@@ -130,7 +134,7 @@ class AttentionHandlers:
         if isinstance(visit, AccessRefused):
             return self._barred(visit)
         salt = self._context.salt(request, form, about(visit.run.id))
-        attention = visit.asked
+        attention = visit.attention
         if attention is None:
             return await self._too_late(request, visit, form, salt)
         if form_data.text(form, "call") != attention_view.written(attention):
@@ -147,7 +151,7 @@ class AttentionHandlers:
         )
         if wrong:
             return await self._open(request, visit, attention, typed=_typed(form, wrong=wrong), status=422)
-        sent = SubmittedAnswer(visit=visit, asked=attention, form=form, salt=salt, answer=answer, values=values)
+        sent = SubmittedAnswer(visit=visit, attention=attention, form=form, salt=salt, answer=answer, values=values)
         return await self._answered(request, sent)
 
     async def visit(self, request: Request) -> AttentionVisit | AccessRefused:
@@ -165,7 +169,9 @@ class AttentionHandlers:
         try:
             answer = await self._context.service.engine.answer(sent.command)
         except ChannelError:
-            return await self._open(request, sent.visit, sent.asked, typed=_typed(sent.form), notice=_LATER, status=503)
+            return await self._open(
+                request, sent.visit, sent.attention, typed=_typed(sent.form), notice=_LATER, status=503
+            )
         if isinstance(answer, NeedsCode):
             return await self._code(request, sent)
         if isinstance(answer, Done):
@@ -182,16 +188,16 @@ class AttentionHandlers:
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
         contents = {**form_data.content_values(sent.form), attention_view.ANSWER: (sent.answer.value,)}
-        draft = FormDraft(contents, attention_view.written(sent.asked))
+        draft = FormDraft(contents, attention_view.written(sent.attention))
         self._context.drafts.keep(holder, about(sent.visit.run.id), draft)
         return self._context.to(self._context.at.code(answer.challenge))
 
     async def _refused(self, request: Request, sent: SubmittedAnswer, answer: Refusal) -> Response:
         match answer:
             case InvalidInputs():
-                placed = forms.place(answer.errors, answer.labels, sent.asked.fields.__contains__)
+                placed = forms.place(answer.errors, answer.labels, sent.attention.fields.__contains__)
                 typed, notice = _typed(sent.form, wrong=placed.under), characters.visible(placed.elsewhere)
-                return await self._open(request, sent.visit, sent.asked, typed=typed, notice=notice, status=422)
+                return await self._open(request, sent.visit, sent.attention, typed=typed, notice=notice, status=422)
             case NotWaiting():
                 visit = await self.visit(request)
                 if isinstance(visit, AccessRefused):
@@ -203,7 +209,7 @@ class AttentionHandlers:
                 return await self._open(
                     request,
                     sent.visit,
-                    sent.asked,
+                    sent.attention,
                     typed=_typed(sent.form),
                     notice=refusals.sentence(answer),
                     status=409,
@@ -213,8 +219,8 @@ class AttentionHandlers:
         """Return the page for an answer that comes too late; a second click on a button sees the first result."""
         if salt is not None and await attention_access.was_answered_by(self._context.service, visit.run.id, salt):
             return self._context.to(self._context.at.attention(visit.run.id))
-        if visit.asked is not None:
-            return await self._open(request, visit, visit.asked, notice=_OTHER_CALL, status=409)
+        if visit.attention is not None:
+            return await self._open(request, visit, visit.attention, notice=_OTHER_CALL, status=409)
         had = attention_view.typed_texts(form_data.content_values(form))
         return self.closed(visit, notice=_NOT_COUNTED, had=had, status=409)
 
@@ -223,7 +229,7 @@ class AttentionHandlers:
         visit = await attention_access.visit(self._context.service, run, token=None, browser=browser)
         if isinstance(visit, AccessRefused):
             return self._barred(visit)
-        if isinstance(answer, NotWaiting) and visit.asked is None:
+        if isinstance(answer, NotWaiting) and visit.attention is None:
             return self.closed(visit, notice=f"{refusals.sentence(answer)} {_NOT_COUNTED}", status=409)
         return self._context.status_page(
             status_pages.refused(refusals.sentence(answer), status=409, at=self._context.at)

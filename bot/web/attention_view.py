@@ -116,7 +116,7 @@ def _facts(visit: AttentionVisit, attention: AttentionView) -> Iterator[tuple[st
 
 
 def answered(answer: ResumeAnswer, who: str, when: str) -> str:
-    """Return the sentence that says what was answered."""
+    """Return the sentence about the answer."""
     return f"{code_card.ANSWERS[answer]}. Answered by {characters.line(who)} at {when}."
 
 
@@ -186,6 +186,6 @@ def closed(visit: AttentionVisit) -> AnsweredPage:
 
 
 def typed_texts(raws: Raws) -> tuple[tuple[str, str], ...]:
-    """Return what was typed into a form that can no longer be submitted, so that the person can copy it."""
+    """Return the texts of a form that can no longer be submitted, so that the person can copy them."""
     texts = [raw for raws_of_one in raws.values() for raw in raws_of_one if raw.strip()]
     return tuple(("A value", characters.visible(text)) for text in texts)

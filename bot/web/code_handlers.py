@@ -156,7 +156,7 @@ class CodeHandlers:
         )
 
     def _back(self, challenge: ChallengeView | ProvenIdentity | None) -> str:
-        """Return the page where another code is asked for, with what was typed."""
+        """Return the address of the page where the person can ask for another code, filled with the typed values."""
         path = self._page_path(challenge)
         return f"{path}?typed=1" if path is not None else self._context.at.inbox
 

@@ -79,7 +79,7 @@ class Use(IntEnum):
 
 
 class HttpConnection(Protocol):
-    """What the limits need to know of a connection."""
+    """A connection, as the limits see it."""
 
     host: str
     """The address of the client."""

@@ -1,4 +1,4 @@
-"""What the handlers of every page work with."""
+"""The context of the handlers of every page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person typed, kept in memory while they fetch their code, so that they can go back to it."""
+"""Typed values of forms, kept in memory while a person fetches a code, so that they can go back to the form."""
 
 from __future__ import annotations
 

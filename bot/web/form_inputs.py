@@ -65,7 +65,7 @@ class Input:
 
     @property
     def filled(self) -> tuple[str, ...]:
-        """Return what a browser sends of it if it is not touched."""
+        """Return the values that a browser sends for the untouched input."""
         return tuple(option.value for option in self.choices if option.chosen) if self.choices else self.values
 
     @property
@@ -93,7 +93,7 @@ def inputs(path: str, field: Field, current: Value) -> tuple[Input, ...]:
 
 
 def refilled(empty: Sequence[Input], raws: Raws) -> tuple[Input, ...]:
-    """Return the same inputs, filled with what came back from the form."""
+    """Return the same inputs, filled with the submitted values."""
     return tuple(
         _refilled(item, [forms.as_sent(raw) for raw in raws[item.name]]) if item.name in raws else item
         for item in empty
@@ -236,7 +236,7 @@ _MAKERS: Final[Mapping[FieldType, Callable[[str, Field, Value], tuple[Input, ...
 
 
 def shown_values(item: Input) -> tuple[str, ...]:
-    """Return what a person sees in the input: its text, or the labels of what is chosen."""
+    """Return the visible content of the input: its text, or the labels of the chosen options."""
     return tuple(option.label for option in item.choices if option.chosen) if item.choices else item.values
 
 
@@ -264,7 +264,7 @@ def entries(path: str, field: Field, current: Value, raws: Raws) -> tuple[FormEn
 
 
 def _contents(field: Field, item: Input, raws: Sequence[str]) -> Typed:
-    """Return what an input holds: its text, or the options that are chosen in it."""
+    """Return the content of an input: its text, or its chosen options."""
     if field.type is FieldType.CHOICES and item.choices:
         return tuple(raw for raw in raws if raw)
     last = raws[-1] if raws else ""

@@ -1,4 +1,4 @@
-"""The outcome of a request, and what was typed into its form, pure."""
+"""The outcome of a request, and the typed values of its form. Pure."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def placed(request: RequestView, refusal: InvalidEdits) -> PlacedError:
 
 
 def typed_texts(request: RequestView, typed: TypedReview) -> tuple[tuple[str, str], ...]:
-    """Return what was typed into a form that can no longer be submitted, so that the person can copy it."""
+    """Return the typed values of a form that can no longer be submitted, so that the person can copy them."""
     typed_values = []
     for editable in request.model.editable:
         path = json_values.show_path(editable.path)

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with limits on the size and speed of what a client sends.
+"""uvicorn's HTTP protocol with limits on the size and speed of requests.
 
 uvicorn has none of them for httptools: `h11_max_incomplete_event_size` is h11's alone, `limit_concurrency` counts and
 does not choose, and `timeout_keep_alive` begins after the first answer.

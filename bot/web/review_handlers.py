@@ -85,7 +85,7 @@ def _typed(form: FormData, **wrong: Any) -> TypedReview:
 
 
 def about(request: str) -> str:
-    """Return what the nonce of a review form is bound to."""
+    """Return the subject to which the nonce of a review form is bound."""
     return f"review:{request}"
 
 
@@ -203,7 +203,7 @@ class ReviewHandlers:
         return self._context.to(self._context.at.code(answer.challenge))
 
     async def _refused(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
-        """Return the page for a refusal; what was typed is kept on it."""
+        """Return the page for a refusal, with the typed values."""
         match answer:
             case InvalidEdits():
                 placed = outcome.placed(sent.visit.request, answer)

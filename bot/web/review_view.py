@@ -72,7 +72,7 @@ class ShownField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A request as its page shows it. `seen`: carried by the form, to show later what has changed since."""
+    """A request as its page shows it. `seen`: the content as text in the form, to find later changes."""
 
     request: RequestView
     card: Card
@@ -160,7 +160,7 @@ def _reason_hint(request: RequestView) -> str:
 
 
 def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
-    """Return the content in its order; of an open request with inputs for what may be changed."""
+    """Yield the content in its order; the editable fields of an open request have inputs."""
     pending = request.decision is None and request.model.closed_at is None
     editable = (
         {json_values.show_path(editable_value.path): editable_value for editable_value in request.model.editable}

@@ -35,7 +35,7 @@ FormHandler = Callable[[Request, FormData], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class ReviewPages:
-    """What our own pages need. `key`: the server's key, for signing forms."""
+    """The services of our own pages. `key`: the server's key, for signing forms."""
 
     service: ReviewService
     clock: Clock

@@ -42,7 +42,7 @@ def trigger(run: RunView | None) -> str:
 
 
 def inputs(run: RunView | None, people: People) -> tuple[tuple[str, str], ...]:
-    """Return the inputs of the run. `people`: those who are shown by name."""
+    """Return the inputs of the run. `people`: the people who are shown by name."""
     return tuple(values(run.inputs, people)) if run else ()
 
 

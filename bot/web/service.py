@@ -1,4 +1,4 @@
-"""The use cases of the pages, as calls of the engine: who visits, what they may see, and what they decide."""
+"""The use cases of the pages, as calls of the engine: identify visitors, check their access, and decide."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ UNREADABLE = StatusPage(
 
 
 def code_gone(back: str, *, asks: str) -> StatusPage:
-    """Return the page for an expired code. `back`: where to ask for another; `asks`: what it confirms."""
+    """Return the page for an expired code. `back`: the page to ask for another; `asks`: the purpose of the code."""
     return StatusPage(
         status=410,
         title="This code can no longer be used here",

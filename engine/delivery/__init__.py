@@ -1,1 +1,1 @@
-"""Copies of requests on their way to people: which go where, the outbox relay, and what came of each attempt."""
+"""Copies of requests on their way to people: their routes, the outbox, and the result of each attempt."""

@@ -151,15 +151,15 @@ class Resume(Struct, frozen=True, kw_only=True):
 class AnswerAttention:
     """Answer for a step of unknown outcome on a page.
 
-    The token of a `link` to the call and the secret of a remembered `browser` identify the person. `said`: the labels
-    and values of the answer as text, for the email with the code. `form`: as in `Decide`.
+    The token of a `link` to the call and the secret of a remembered `browser` identify the person. `shown_values`: the
+    labels and values of the answer as text, for the email with the code. `form`: as in `Decide`.
     """
 
     resume: Resume
     link: str | None = hidden(default=None, repr=False)
     browser: str | None = hidden(default=None, repr=False)
     form: str | None = None
-    said: tuple[tuple[str, str], ...] = hidden(default=())
+    shown_values: tuple[tuple[str, str], ...] = hidden(default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

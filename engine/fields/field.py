@@ -44,7 +44,7 @@ class FieldPart(StrEnum):
 LONGEST: Final[Mapping[FieldType, int]] = {FieldType.TEXT: 3_000, FieldType.LONG_TEXT: 100_000}
 """Default of `max_length` for texts, in characters."""
 MAX_OPTIONS: Final = 100
-"""What a Slack select takes."""
+"""Maximum number of options of a field: a Slack select takes no more."""
 
 _TEXTS: Final = frozenset(LONGEST)
 _CHOICES: Final = frozenset({FieldType.CHOICE, FieldType.CHOICES})

@@ -297,7 +297,7 @@ class Transition:
         self._put(visit, EntryKind.STEP_RETRYING, attempt=visit.attempt, error=failure.message, until=str(wakes_at))
 
     def record_answer(self, answer: ResumeAnswer, output: dict[str, Value]) -> None:
-        """Save what a person says about the effect of unknown outcome that the run is at."""
+        """Save the answer of a person about the effect of unknown outcome at which the run stopped."""
         step, visit = self._current()
         if answer is ResumeAnswer.DONE:
             self._complete(step, visit, output)

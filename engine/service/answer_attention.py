@@ -83,7 +83,7 @@ def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskAnswerCode) -
         workspace=run.workspace,
         run=run.state.id,
         form=answer.form,
-        said=answer.said,
+        shown_values=answer.shown_values,
     )
 
 

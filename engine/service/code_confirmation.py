@@ -7,7 +7,7 @@ from engine.domain import AskAnswerCode, AskCode, CodeSent, Decide
 from engine.service import sign_in
 from engine.service.assurance import Proof
 from engine.store import challenges
-from engine.store.challenges import Command, NewChallenge, Said, StoredChallenge
+from engine.store.challenges import Command, NewChallenge, ShownValues, StoredChallenge
 from engine.store.port import Tx
 
 
@@ -21,7 +21,7 @@ def ask(
     workspace: str,
     run: str,
     form: str | None,
-    said: Said = (),
+    shown_values: ShownValues = (),
 ) -> CodeSent:
     """Store the command and send its code. If too many codes were sent, or it is too large, send a code to sign in."""
     person, address = proof.person, proof.address
@@ -54,7 +54,7 @@ def ask(
         request=request,
         run=answered_run,
         command=command,
-        said=said,
+        shown_values=shown_values,
     )
     sign_in.send(tx, new, person, run=run)
     return sent(challenges.insert_challenge(tx, codes, new))

@@ -54,7 +54,7 @@ def _notify_owner(context: CommandContext, tx: Tx, request: Request) -> None:
     run = run_rows.load_run(tx, request.subject.run)
     assert run is not None
     _save(tx, request, request.deadlines.after_notifying_owner(tx.now))
-    context.advancer.alert(tx, run.place, topic="unseen", request=request.id)
+    context.advancer.alert(tx, run.run_owner, topic="unseen", request=request.id)
     tx.audit(request.workspace, entry(EntryKind.REQUEST_UNSEEN, run=request.subject.run, request=request.id))
 
 

@@ -14,9 +14,9 @@ from engine.workflowfile import Workflow
 
 
 class NamedReference(Struct, frozen=True):
-    """A reference in a workflow file. `place` begins a sentence about it. `starts`: it stands in `may_run`."""
+    """A reference in a workflow file. `subject` begins a sentence about it. `starts`: it stands in `may_run`."""
 
-    place: str
+    subject: str
     reference: Reference
     starts: bool = False
 
@@ -35,7 +35,7 @@ def check(recipients: Recipients, workflow: Workflow) -> tuple[list[str], list[s
         answer = answers.get(name.reference.as_members)
         if answer is None or _is_allowed_guest(name, answer):
             continue
-        sentence = f"{name.place}: {answer.why}"
+        sentence = f"{name.subject}: {answer.why}"
         if answer.never:
             errors[sentence] = None
         elif answer.why is not None:

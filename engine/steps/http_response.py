@@ -84,7 +84,7 @@ async def excerpt(answer: Answer, redact: Callable[[str], str]) -> str:
     except (aiohttp.ClientError, OSError):
         return ""
     text = redact(start.decode(_charset(answer), "replace"))
-    # The end of what was read may be half of a secret.
+    # The excerpt may end with a part of a secret.
     return _printable(text[: -_READ // 2] if len(start) >= _READ else text, EXCERPT)
 
 

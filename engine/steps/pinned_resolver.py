@@ -11,7 +11,7 @@ from engine.steps.url_guard import CallTarget, Guard
 
 
 class PinnedResolver(AbstractResolver):
-    """Gives aiohttp the vetted addresses of one target, so that it connects to what was vetted.
+    """Gives aiohttp the vetted addresses of one target, so that it connects to one of these.
 
     aiohttp asks no resolver about a literal address; `Guard.check` has vetted those before.
     """

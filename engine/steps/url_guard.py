@@ -82,8 +82,8 @@ class CallTarget:
 class Guard:
     """Allows https to public addresses only, except for what the operator allows.
 
-    `allow`: `host`, `host:port`, `.suffix` (every name below it) or a CIDR block. What it names may resolve to
-    addresses that are not public, and may be called by plain http. Raises `InvalidValue` for any other entry.
+    `allow`: `host`, `host:port`, `.suffix` (every name below it) or a CIDR block. These hosts may have addresses that
+    are not public, and may be called by plain http. Raises `InvalidValue` for any other entry.
     """
 
     def __init__(self, allow: Sequence[str] = ()) -> None:

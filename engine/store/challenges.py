@@ -1,7 +1,7 @@
 """Codes that were sent, and the commands that wait for them.
 
-A row is written only where a code is sent, so their number, and what they keep, is limited by how many codes an address
-gets. What a browser carries while it signs in is in `engine.service.sign_in`.
+A row is written only where a code is sent, so the limit of codes for one address also limits the rows.
+`engine.service.sign_in` has the value that a browser carries while it signs in.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.store.wrong_clock import CLOCK_SLACK
 
 Command: TypeAlias = Decide | Resume
 """The commands that may wait for their code."""
-Said: TypeAlias = tuple[tuple[str, str], ...]
+ShownValues: TypeAlias = tuple[tuple[str, str], ...]
 """The output of a step in an answer, with labels and as people read it."""
 LIFETIME: Final = timedelta(minutes=10)
 TRIES: Final = 5
@@ -93,7 +93,7 @@ class StoredChallenge:
     request: str | None
     run: str | None
     command: Command | None
-    said: Said = field(repr=False)
+    shown_values: ShownValues = field(repr=False)
     subject: str = field(repr=False)
     """Everything that the code confirms: a code that was sent for anything else does not match."""
     mac: bytes = field(repr=False)
@@ -126,12 +126,12 @@ class NewChallenge:
     request: str | None = None
     run: str | None = None
     command: Command | None = None
-    said: Said = field(default=(), repr=False)
+    shown_values: ShownValues = field(default=(), repr=False)
 
 
 def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> StoredChallenge:
     """Write a challenge, and return it."""
-    waits = None if new.command is None else _write(new.command, new.said)
+    waits = None if new.command is None else _write(new.command, new.shown_values)
     subject = _subject(new.purpose, new.workspace, new.person, new.address, waits)
     tx.write(
         _NEW,
@@ -269,11 +269,11 @@ def _subject_of(command: Command) -> bytes:
 # -- the command that waits ---------------------------------------------------------------------------------
 
 
-def _write(command: Command, said: Said = ()) -> dict[str, Any]:
-    return _write_decision(command) if isinstance(command, Decide) else _write_answer(command, said)
+def _write(command: Command, shown_values: ShownValues = ()) -> dict[str, Any]:
+    return _write_decision(command) if isinstance(command, Decide) else _write_answer(command, shown_values)
 
 
-def _write_answer(resume: Resume, said: Said) -> dict[str, Any]:
+def _write_answer(resume: Resume, shown_values: ShownValues) -> dict[str, Any]:
     return {
         "run": resume.run,
         "step": resume.step,
@@ -281,7 +281,7 @@ def _write_answer(resume: Resume, said: Said) -> dict[str, Any]:
         "attempt": resume.attempt,
         "answer": resume.answer.value,
         "output": dict(resume.output),
-        "said": [[*pair] for pair in said],
+        "said": [[*pair] for pair in shown_values],
         "actor": [resume.actor.kind, resume.actor.value],
         "surface": resume.origin.surface,
         "place": dict(resume.origin.place),
@@ -317,7 +317,7 @@ def _read(row: Any) -> StoredChallenge:
         request=row.request,
         run=row.run,
         command=None if waits is None else _read_command(purpose, waits),
-        said=() if waits is None else tuple((label, text) for label, text in waits.get("said", ())),
+        shown_values=() if waits is None else tuple((label, text) for label, text in waits.get("said", ())),
         subject=_subject(purpose, row.workspace, row.person, row.address, waits),
         mac=bytes(row.mac),
         tries=row.tries,

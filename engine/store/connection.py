@@ -40,7 +40,7 @@ class Connection(ABC):
 
     @abstractmethod
     def overwrite_deleted(self) -> None:
-        """Overwrite on the disk what is deleted or replaced from now on, as far as the database can."""
+        """Overwrite deleted and replaced data on the disk from now on, as far as the database can."""
 
     def renew(self) -> None:
         """Replace the cursor after a failure: an open statement would keep an old snapshot."""

@@ -72,5 +72,5 @@ def code_delivery(connection: Connection, delivery: str, person: Person, challen
         decision=stored.command if isinstance(stored.command, Decide) else None,
         run=run_queries.run_view(connection, stored.run) if stored.run else None,
         answer=stored.command if isinstance(stored.command, Resume) else None,
-        said=stored.said,
+        shown_values=stored.shown_values,
     )

@@ -151,20 +151,24 @@ _ALSO_ASKED = Statement(
 # -- answers of the directory -------------------------------------------------------------------------------
 
 
-def adopt(tx: Tx, workspace: str, found: DirectoryPerson) -> Person:
+def adopt(tx: Tx, workspace: str, directory_person: DirectoryPerson) -> Person:
     """Return the person that the directory means, with exactly the addresses that it names for them now."""
-    person = people.find_unchanged(tx, workspace, found)
+    person = people.find_unchanged(tx, workspace, directory_person)
     if person is not None:
         return person  # nearly always: nothing has changed
-    account = next((address for address in found.addresses if address.kind == ACCOUNT), None)
-    emails = [Address(address.kind, address.value.lower()) for address in found.addresses if address.kind == "email"]
+    account = next((address for address in directory_person.addresses if address.kind == ACCOUNT), None)
+    emails = [
+        Address(address.kind, address.value.lower())
+        for address in directory_person.addresses
+        if address.kind == "email"
+    ]
     if account is None:
-        person = people.need_person(tx, workspace, found.addresses[0], name=found.name)
+        person = people.need_person(tx, workspace, directory_person.addresses[0], name=directory_person.name)
     else:
-        person = _with_account(tx, workspace, account, emails, found.name)
+        person = _with_account(tx, workspace, account, emails, directory_person.name)
         person = _with_emails(tx, workspace, person, account, emails)
-    if found.name and found.name != person.name:
-        tx.write(_RENAME, {"held": person.id, "new_name": found.name})
+    if directory_person.name and directory_person.name != person.name:
+        tx.write(_RENAME, {"held": person.id, "new_name": directory_person.name})
     tx.memory.forget()
     return people.load_people(tx.connection, [person.id])[person.id]
 

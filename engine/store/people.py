@@ -136,12 +136,12 @@ def give_address(
     tx.write(_NEW_PERIOD, {**row, "id": tx.new_id(), "since": tx.now, "evidence": evidence, "moved": written})
 
 
-def find_unchanged(tx: Tx, workspace: str, found: DirectoryPerson) -> Person | None:
+def find_unchanged(tx: Tx, workspace: str, directory_person: DirectoryPerson) -> Person | None:
     """Return the person that the directory means, or None if the tables differ from the directory."""
-    person = find_person_cached(tx, workspace, found.addresses[0])
-    if person is None or found.name not in ("", person.name):
+    person = find_person_cached(tx, workspace, directory_person.addresses[0])
+    if person is None or directory_person.name not in ("", person.name):
         return None
-    keys = {Address(address.kind, _key(address)) for address in found.addresses}
+    keys = {Address(address.kind, _key(address)) for address in directory_person.addresses}
     if not keys.issubset(person.addresses):
         return None
     emails = {address for address in keys if address.kind == "email"}

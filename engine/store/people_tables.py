@@ -56,7 +56,7 @@ class AddressPeriodRow(SQLModel, table=True):
     ended: str | None = text_column()
     """A sentence: what said that it is not theirs any more."""
     moved: str | None = text_column()
-    """What came to this person together with the address, as JSON: ids of requests, workflows and runs."""
+    """The ids of requests, workflows and runs that moved to this person with the address, as JSON."""
 
 
 class LinkRow(SQLModel, table=True):

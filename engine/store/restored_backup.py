@@ -1,7 +1,7 @@
-"""Notices a restored backup: a database that is older than what has happened since.
+"""Notices a restored backup: a database that lacks the latest events.
 
-It does not know the latest decisions and calls, so it may repeat them. Therefore it is not used until the operator has
-been told and has confirmed.
+It does not know the latest decisions and calls, so it may repeat them. Therefore it is not used until the operator
+confirms it.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ class LoadedRun(Struct, frozen=True, kw_only=True):
     lease_until: datetime | None
 
     @property
-    def place(self) -> RunOwner:
+    def run_owner(self) -> RunOwner:
         return RunOwner(run=self.state.id, workspace=self.workspace, owner=self.owner)
 
     def claimable(self, now: datetime) -> bool:

@@ -177,7 +177,7 @@ def check_current(path: Path) -> None:
 
 
 def backup(path: Path, target: Path) -> Path:
-    """Copy a live database through SQLite's backup API: a plain file copy would lose what is still in the WAL.
+    """Copy a live database through SQLite's backup API: a plain file copy would lose the data in the WAL.
 
     Raises `StoreError` if it cannot be read or written, or if `target` exists.
     """

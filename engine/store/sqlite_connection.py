@@ -50,7 +50,7 @@ class SqliteConnection(Connection):
             self.exec_driver_sql("ROLLBACK")
 
     def overwrite_deleted(self) -> None:
-        """Overwrite on the disk what is deleted or replaced from now on."""
+        """Overwrite deleted and replaced data on the disk from now on."""
         self.exec_driver_sql("PRAGMA secure_delete = ON")
 
 

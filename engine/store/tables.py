@@ -132,7 +132,7 @@ class StepAnswerRow(SQLModel, table=True):
 
 
 class RequestRow(SQLModel, table=True):
-    """An opened gate. `content_version` changes with what is asked, `rev` with every write; `check_at`: look then."""
+    """An opened gate. `content_version`: of the content. `rev`: of the row. `check_at`: the next deadline."""
 
     __tablename__ = "request"
     __table_args__ = (
@@ -163,7 +163,7 @@ class RequestRow(SQLModel, table=True):
     content_version: int = 1
     title: str = text_column(nullable=False)
     details: str = text_column(nullable=False)
-    """What is shown and fixed for this request: reason, context, notes, labels, confirmation, editable fields."""
+    """The fixed parts of this request as JSON: reason, context, notes, labels, confirmation, editable fields."""
     content: str = text_column(nullable=False)
     digest: str
     policy: str = "any"
@@ -182,7 +182,7 @@ class RequestRow(SQLModel, table=True):
 
 
 class ApproverRow(SQLModel, table=True):
-    """Who may decide a request, and by which reference. `pending` makes a person's inbox one index read."""
+    """A person who may decide a request, and the reference. `pending` makes the inbox of a person one index read."""
 
     __tablename__ = "approver"
     __table_args__ = (
@@ -203,11 +203,11 @@ class ApproverRow(SQLModel, table=True):
     named_by: str | None = text_column()
     """The references that name this person, as JSON, where `rule` alone does not tell."""
     excluded: str | None = text_column()
-    """Why this person can no longer decide, if that was found out when they tried."""
+    """Why this person can no longer decide, if a check at their decision found it."""
 
 
 class DecisionRow(SQLModel, table=True):
-    """Append-only. `record` holds what the decision says beside the columns that queries need."""
+    """A decision; rows are only appended. `record` holds the facts for which there is no column."""
 
     __tablename__ = "decision"
     __table_args__ = (Index("decision_once", "request", "content_version", "person", unique=True),)

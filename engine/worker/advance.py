@@ -144,7 +144,7 @@ class Advancer:
         if stopped_by == run.owner:
             pass
         elif progress.status in _ALERTED or (progress.error and progress.status is RunStatus.CANCELLED):
-            alert = self.alert(tx, run.place, topic=progress.status.value)
+            alert = self.alert(tx, run.run_owner, topic=progress.status.value)
         notified = progress.status.ended and self._notify_requester(tx, run, alert)
         for visit in progress.visits:
             approver = self._follow_approval(tx, run, visit)
@@ -219,7 +219,7 @@ class Advancer:
         deliveries.insert_deliveries(tx, run.workspace, copies)
         tx.audit(run.workspace, _opened_entry(run, request_id, opening, approvers, notes))
         if not any(copy.route for copy in copies):
-            self.alert(tx, run.place, topic="unreachable", request=request_id)
+            self.alert(tx, run.run_owner, topic="unreachable", request=request_id)
 
     def _missing_secrets(self, opening: Opening) -> list[str]:
         """Return a sentence for each secret that is not set, so that approvers see that the step would fail."""

@@ -53,7 +53,7 @@ class EditDraft:
 
     name: str
     type: Field | None
-    """None if the file leaves the type to the value."""
+    """The type, or None if the value decides it."""
     at: Path
     """The path of the entry in the file."""
 

@@ -63,15 +63,15 @@ def _overlap(first: Path, second: Path) -> bool:
 
 
 def _check_overlap(report: ProblemReport, edits: Collection[EditDraft]) -> None:
-    seen: list[EditDraft] = []
+    earlier: list[EditDraft] = []
     for edit in edits:
-        for other in seen:
+        for other in earlier:
             if edit.name != other.name and _overlap(tuple(edit.name.split(".")), tuple(other.name.split("."))):
                 inner, outer = sorted((edit.name, other.name), key=len, reverse=True)
                 message = f"`{cite(inner)}` lies inside `{cite(outer)}`; name one of the two."
                 report.add(edit.at, message, at="key")
                 break
-        seen.append(edit)
+        earlier.append(edit)
 
 
 def _find_param(name: str, params: dict[str, Value]) -> tuple[Path | None, list[str]]:

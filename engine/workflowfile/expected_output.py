@@ -38,9 +38,11 @@ class ExpectedOutput:
         """The label of each field, by dotted path."""
         return fields.labels(self.fields)
 
-    def build_output(self, values: Mapping[str, Value], given: Mapping[str, Value] | None = None) -> dict[str, Value]:
-        """Return the output made of the known part `given` and of the values by dotted path."""
-        output = dict(given or {})
+    def build_output(
+        self, values: Mapping[str, Value], known_output: Mapping[str, Value] | None = None
+    ) -> dict[str, Value]:
+        """Return the output made of the known part `known_output` and of the values by dotted path."""
+        output = dict(known_output or {})
         whole = values.get(WHOLE_OUTPUT) if self.paths.get(WHOLE_OUTPUT) == () else None
         if isinstance(whole, dict):
             output.update(whole)
@@ -115,12 +117,12 @@ def _find_reads(workflow: Workflow, step: Step) -> dict[Path, _OutputRead]:
 
 def _find_read_paths(reads: Mapping[Path, _OutputRead]) -> dict[Path, _OutputRead]:
     """Return the paths to ask for. A path inside another one is not asked for itself, nor is an item of a list."""
-    asked: dict[Path, _OutputRead] = {}
+    paths: dict[Path, _OutputRead] = {}
     for path, read in reads.items():
         end = next((index for index, part in enumerate(path) if isinstance(part, int)), len(path))
         outer = next((path[:index] for index in range(end) if path[:index] in reads), path[:end])
-        asked[outer] = asked[outer].merge(read) if outer in asked else read
-    return asked
+        paths[outer] = paths[outer].merge(read) if outer in paths else read
+    return paths
 
 
 def _iter_reads(workflow: Workflow, step: Step) -> Iterator[tuple[str, Path, bool]]:

@@ -63,8 +63,8 @@ def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Problem:
     at = _position(error.problem_mark)
     context = _position(error.context_mark) if error.context_mark else at
     for line in dict.fromkeys((at[0], context[0])):
-        if line < len(lines) and (found := _EXPRESSION.search(lines[line])):
-            return _problem(UNQUOTED_EXPRESSION, (line, found.start(1)))
+        if line < len(lines) and (match := _EXPRESSION.search(lines[line])):
+            return _problem(UNQUOTED_EXPRESSION, (line, match.start(1)))
     error_text = f"{error.context or ''} {error.problem or ''}"
     return (
         _explain_character(error_text, at, lines)

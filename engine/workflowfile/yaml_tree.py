@@ -77,8 +77,8 @@ class Node:
 class Document:
     """The tree of a file, with its problems.
 
-    `problems`: those that did not keep the tree from being built. `lookalikes`: characters that only look like a
-    space, which older versions accepted.
+    `problems`: problems with which the tree could still be built. `lookalikes`: characters that only look like a space,
+    which older versions accepted.
     """
 
     root: Node

@@ -148,9 +148,9 @@ async def test_a_failure_has_the_stage_and_the_meaning_of_its_case(
     async with mail_server(config) as sandbox:
         sandbox.mail.fault(**case.fault)
         failure = await catch_failure(sandbox, config.ca)
-        assert (failure.stage, failure.meaning, failure.full) == (case.stage, case.meaning, case.full), failure.said
+        assert (failure.stage, failure.meaning, failure.full) == (case.stage, case.meaning, case.full), failure.sentence
         assert len(sandbox.mail.received()) == case.landed
-        assert "swordfish" not in failure.said
+        assert "swordfish" not in failure.sentence
 
 
 async def test_the_same_server_accepts_the_email_without_a_fault(configs: dict[str, MailConfig]) -> None:
@@ -179,7 +179,7 @@ async def test_a_certificate_that_is_not_trusted_gets_no_password(configs: dict[
     config = configs["tls"]
     async with mail_server(config) as sandbox:
         failure = await catch_failure(sandbox, None)
-    assert (failure.meaning, "certificate" in failure.said) == (SETUP, True)
+    assert (failure.meaning, "certificate" in failure.sentence) == (SETUP, True)
 
 
 async def test_an_answer_that_makes_no_sense_leaves_the_outcome_open_only_after_the_dot() -> None:
@@ -211,17 +211,17 @@ async def test_a_plain_refusal_of_a_recipient_is_about_the_address() -> None:
 
 
 async def test_the_text_of_a_server_is_cleaned_and_cut() -> None:
-    text = errors.classify(Stage.RCPT, aiosmtplib.SMTPResponseException(550, "a\nb\u202e\udc80" + "x" * 999)).said
+    text = errors.classify(Stage.RCPT, aiosmtplib.SMTPResponseException(550, "a\nb\u202e\udc80" + "x" * 999)).sentence
     assert "a b⟦U+202E⟧?x" in text
     assert len(text) < 320
-    assert errors.classify(Stage.CONNECT, aiosmtplib.SMTPServerDisconnected("")).said.endswith("Disconnected.")
+    assert errors.classify(Stage.CONNECT, aiosmtplib.SMTPServerDisconnected("")).sentence.endswith("Disconnected.")
 
 
 # -- the errors of channel and step -------------------------------------------------------------------------
 
 
 def make_failure(meaning: Meaning, *, full: bool = False) -> Failure:
-    return Failure(stage=Stage.RCPT, meaning=meaning, said="So it is.", full=full)
+    return Failure(stage=Stage.RCPT, meaning=meaning, sentence="So it is.", full=full)
 
 
 async def test_a_channel_error_names_the_cause_and_how_long_it_lasts() -> None:
