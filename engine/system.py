@@ -58,8 +58,8 @@ def _time(now: datetime) -> str:
 def calm_collector() -> Iterator[None]:
     """Run the garbage collector less often in the body, and never over the objects that exist already.
 
-    A unit of work creates thousands of small objects, hardly any of them in a cycle. The collector took a tenth of the
-    CPU of a busy server and delayed answers.
+    A unit of work creates thousands of small objects, hardly any of them in a cycle. So the collector would take
+    CPU time for nothing, and delay answers.
     """
     before = gc.get_threshold()
     gc.collect()

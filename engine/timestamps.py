@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-# The standard library takes 2 microseconds to write a moment, and a unit of work writes its `now` a dozen times.
+# msgspec writes a time faster than the standard library, and a unit of work writes its `now` several times.
 _encoder: Final = msgspec.json.Encoder()
 
 

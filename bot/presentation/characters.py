@@ -34,13 +34,13 @@ _INVISIBLE: Final = regex.compile(
     | \p{Script=Han}[\uFE00-\uFE02\U000E0100-\U000E01EF]
     | (?<=[\p{Script=Mongolian}--\p{DI}])[\u180B-\u180D\u180F]
     | (?<=[\p{Script=Mongolian}--\p{DI}])\u180E(?=[\p{Script=Mongolian}--\p{DI}])
-    # A place where a word may be broken; never in an address, which has to be what it looks like.
+    # A soft hyphen, at which a word may be broken; never in an address, which must be what it looks like.
     | (?<![@./:][^\n\t\p{Zs}]{0,80})(?<=[\p{L}--\p{DI}][\p{M}--\p{DI}]?)\u00AD(?=[\p{L}--\p{DI}])
         (?![^\n\t\p{Zs}]{0,80}[@./:][^\n\t\p{Zs}])
     # A joiner beside the sign that joins consonants: https://www.rfc-editor.org/rfc/rfc5892#appendix-A
     | (?<=\p{ccc=9})[\u200C\u200D]
     | (?<=[\p{L}--\p{DI}])[\u200C\u200D](?=\p{ccc=9})
-    # A joiner that changes how letters beside it are drawn: it parts two that would join, or joins one that would not.
+    # A joiner that changes the letters beside it: it separates two that would join, or joins one that would not.
     | (?<=[\p{jt=D}\p{jt=L}][\p{Mn}--\p{DI}]{0,4})\u200C(?=[\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}])
     | (?<=[\p{jt=D}\p{jt=L}][\p{Mn}--\p{DI}]{0,4})\u200D(?![\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}\p{jt=C}])
     | (?<![\p{jt=D}\p{jt=L}\p{jt=C}][\p{Mn}--\p{DI}]{0,4})\u200D(?=[\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}])
@@ -116,7 +116,7 @@ def _cluster_start(text: str, index: int) -> int:
         before = next((at for at in range(index - 1, last, -1) if not _is_flag(text[at])), last)
         return index - (index - 1 - before) % 2
     window = max(0, index - _LOOKS_BACK)
-    # No cluster goes on behind a blank, except for marks that have nothing else to stand on.
+    # A cluster never continues after a blank, except for combining marks right behind it.
     start = max(text.rfind(" ", window, index), text.rfind("\n", window, index), window)
     for match in _CLUSTER.finditer(text, start):
         if match.end() > index:

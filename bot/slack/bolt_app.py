@@ -35,8 +35,8 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
         logger=logging.getLogger("slack_bolt"),
         client=AsyncWebClient(base_url=api_url),
         authorize=_authorize,
-        # A handler has committed, and acknowledged, when it returns; what goes on afterwards is in `context.later`,
-        # which is waited for at the end. Bolt would keep no reference to it.
+        # A handler has committed and acknowledged when it returns. Later work is in `context.later`, which is awaited
+        # at the end, because Bolt would keep no reference to it.
         process_before_response=True,
         request_verification_enabled=False,
         ignoring_self_events_enabled=False,

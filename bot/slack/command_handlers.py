@@ -133,7 +133,7 @@ class CommandHandlers:
                 inputs=inputs,
                 actor=typed.by.address,
                 origin=typed.by.origin(),
-                # A trigger is of one act of one person: a delivery that comes twice starts one run.
+                # A person's command has one trigger, so a command that is delivered twice starts one run.
                 key=f"slack:{typed.by.team}:{typed.trigger}" if typed.trigger else None,
             )
         )

@@ -140,7 +140,7 @@ class Replies:
         except ChannelError as error:
             if error.permanent or (isinstance(error, SlackError) and error.kind in _NO_SECOND_CLICK):
                 raise
-            # Nothing is tried again by itself here: the click has been used up.
+            # There is no second attempt, because the trigger of the click is used up.
             raise ChannelError(f"{error} If nothing opened, click again in a moment.") from error
         opened = answer.get("view")
         return str(opened.get("id", "")) if isinstance(opened, dict) else ""

@@ -142,7 +142,7 @@ class SlackService:
         shown = alert_card.alert_card(copy)
         if shown.step is not None and _asks_the_same(shown, ref):
             return shown
-        # A later question is in an alert of its own.
+        # Each later question has its own alert.
         state = shown.state or f"This was answered; the run {states.RUN_CLAUSES[run.status]}."
         return replace(shown, step=None, state=state)
 

@@ -44,7 +44,7 @@ class TerminalChannel:
             console.print(render_card(card))
             console.print(answer_hint(card))
         console.print(f"For {address}.", style="dim")
-        # Not before: what could not be written is written the next time.
+        # Set only now, so that a copy that could not be written is written the next time.
         self._last_printed = printed
 
 

@@ -99,7 +99,7 @@ class _CountedPages(Response):
             await StreamingResponse(self._streamed, media_type=self.media_type, headers=headers)(scope, receive, send)
         finally:
             self._opened[self._whose] -= 1
-            self._opened += Counter()  # without those that are at zero
+            self._opened += Counter()  # removes the counts that are zero
 
 
 def _whose(visit: ReviewVisit) -> str:

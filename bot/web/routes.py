@@ -77,7 +77,7 @@ def site(
         Middleware, at=at, heads=heads, broken=lambda incident: pages.status_page(status_pages.broken(incident))
     )
     if proxies:
-        # It changes the scheme of a request too, which nothing here uses.
+        # This middleware also changes the scheme of a request, which no code here uses.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[*proxies])
     return Site(app, closing)
 

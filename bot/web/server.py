@@ -46,7 +46,7 @@ async def listening(
             site.app, sockets, http=protocol, backlog=_ACCEPTED_AT_ONCE, timeout_keep_alive=_KEPT_OPEN
         ):
             for listener in sockets:
-                listener.listen(_BACKLOG)  # asyncio has set it to what it accepts at a time
+                listener.listen(_BACKLOG)  # asyncio replaced the backlog by `_ACCEPTED_AT_ONCE`
             connections.sweep()
             try:
                 yield address

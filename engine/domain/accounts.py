@@ -54,8 +54,8 @@ def _id(pattern: re.Pattern[str], text: str) -> str | None:
     return None if match is None else match["bare"] or match["mentioned"]
 
 
-# Slack documents the first letter of an id and no length, so a short id is an id: only Slack can say whether it has
-# such an account. In a sentence an id has the length of those that Slack makes, and a digit, or words would be ids.
+# Slack documents the first letter of an id and no length, so a short id counts too: only Slack knows its accounts. In
+# a sentence an id needs a digit and the usual length of Slack's ids, or words would count as ids.
 SLACK: Final = AccountKind(
     name="slack",
     label="Slack user id",

@@ -10,7 +10,7 @@ Kind = TypeVar("Kind", bound=StrEnum)
 
 
 def by_value(kind: type[Kind]) -> Mapping[str, Kind]:
-    """Return the members of an enum by their stored value. A lookup is five times as fast as calling the enum."""
+    """Return the members of an enum by their stored value. A lookup is faster than a call of the enum."""
     return {member.value: member for member in kind}
 
 

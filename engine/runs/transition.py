@@ -27,7 +27,7 @@ MAX_CRASHES: Final = 10
 """Number of calls of one visit that a crash may cut off before the owner is asked, even if the step is idempotent."""
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 """How long one call of a step may take if the workflow sets no timeout."""
-# Module names: reading a member of an enum class takes ten times as long, and these are read at each step.
+# Module names, because they are read at each step, and reading a member of an enum class takes longer.
 _EFFECT, _SLEEP = Nature.EFFECT, Nature.SLEEP
 _RETURNED_LENGTH: Final = 4_000
 """Maximum size of an output that the audit log keeps in full, in characters; of a larger one it keeps the digest."""

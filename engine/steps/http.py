@@ -171,7 +171,7 @@ class HttpStep(StepType[HttpParams]):
 
         async def once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> http_response.Answer:
             # aiohttp sends GET, PUT and DELETE a second time when the server hangs up (seen with 3.14, even on a fresh
-            # connection); an error that it does not know keeps it to one.
+            # connection). It does not do so after an error of another type.
             try:
                 return await send(request)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:

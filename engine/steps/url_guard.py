@@ -111,7 +111,7 @@ class Guard:
             raise _refuse(call, "a URL may not carry a user name or password; send an Authorization header")
         if ":" not in host and "[" in urlsplit(text).netloc:
             raise _refuse(call, "its host is in brackets and not an IPv6 address")
-        # Approved before values were kept in their part of the URL: another URL than the one read would be called.
+        # An older version did not keep values in their part of the URL. So a URL that it approved may lead elsewhere.
         if urls.moves(text):
             raise _refuse(call, "its URL has a `#`, or `.` or `..` as a part of its path, which leads elsewhere")
         literal = _literal(call, host)

@@ -181,9 +181,9 @@ def load_challenge(connection: Connection, challenge: str) -> StoredChallenge | 
 
 
 def find_confirming(connection: Connection, holder: str, form: str | None, command: Command) -> StoredChallenge | None:
-    """Return the challenge in which this very command waits, if this browser sent it before with the same form.
+    """Return the challenge in which the same command waits, if this browser sent it before with the same form.
 
-    One form may be sent with one answer and then, by a step back in the browser, with another.
+    A person may go back in the browser, and send the form again with another answer.
     """
     subject = _subject_of(command)
     commands = ((sent, sent.command) for sent in _load_by_form(connection, holder, form))

@@ -22,7 +22,7 @@ _Identity: TypeAlias = tuple[int, int]
 
 
 STALE_SECONDS: Final = 0.25
-"""How long readers rely on the last check, in seconds: its five system calls cost a tenth of a short read."""
+"""How long readers rely on the last check, in seconds: a check for each short read would slow it down."""
 
 
 class FileLoss(Enum):

@@ -116,7 +116,7 @@ def _is_held_beside(lock: Path) -> bool:
     except OSError as error:
         raise StoreReadOnly(f"The lock {lock} cannot be looked at: {error.strerror}.") from error
     try:
-        # A shared lock, released at once: it does not get in the way of another process that asks.
+        # A shared lock, released at once, so that other processes can check at the same time.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True

@@ -168,7 +168,7 @@ def mark_address(tx: Tx, workspace: str, address: Address, *, refused: str | Non
 
 
 def _key(address: Address) -> str:
-    """Return the key of an address. Case does not count: no mail system in use tells `Lee@…` from `lee@…`."""
+    """Return the key of an address. Case does not count: mail servers in use deliver `Lee@…` and `lee@…` alike."""
     return address.value.lower() if address.kind == "email" else address.value
 
 

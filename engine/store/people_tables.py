@@ -93,7 +93,7 @@ class AttentionLinkRow(SQLModel, table=True):
 
 
 class BrowserRow(SQLModel, table=True):
-    """A browser that is remembered for the reader of the mail of `address`. Only the SHA-256 of its secret is kept."""
+    """A browser that is remembered for the reader of `address`. Only the SHA-256 of its secret is stored."""
 
     __tablename__ = "browser"
     __table_args__ = (Index("browser_hash", "hash"), Index("browser_person", "person"))

@@ -130,7 +130,7 @@ def _versions(connection: Connection, workspace: str) -> Iterator[str]:
         if (name, number) not in stored:
             yield f"entry {entry.seq} says that {name}, version {number}, was registered, and the tables do not hold it"
     for (name, number), row in stored.items():
-        # Text in the place of bytes was written there by hand.
+        # A source that is text and not bytes was written by hand.
         source = row.source if isinstance(row.source, bytes) else str(row.source).encode()
         if hashlib.sha256(source).hexdigest() != row.hash or registered.get((name, number), row.hash) != row.hash:
             yield f"the file of {name}, version {number}, is not the one that was registered"

@@ -45,7 +45,7 @@ _REQUESTS_OF_RUN = Statement(_REQUESTS.where(_request.c.run == bindparam("run"))
 _other = _delivery.alias("other")
 _NOT_DELIVERED = (_delivery.c.state == DeliveryState.DEAD.value) & (_delivery.c.shown_version == 0)
 _LAST_FAILURE = ~exists().where(
-    # One delivery is enough to be asked; of several that failed, the last says why.
+    # One delivery is enough to reach a person. If all failed, the last one has the reason.
     _other.c.run == _delivery.c.run,
     _other.c.request == _delivery.c.request,
     _other.c.person == _delivery.c.person,

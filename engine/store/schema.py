@@ -117,7 +117,7 @@ def revisions(history: Path) -> list[str]:
 
 
 def _upgrade(connection: Connection, now: datetime, name: str, history: Path) -> None:
-    # Importing Alembic takes a tenth of the start of a server, and there is hardly ever anything to migrate.
+    # Imported here, because Alembic takes long to import, and there is hardly ever a migration to apply.
     from alembic import command
     from alembic.config import Config
 

@@ -88,7 +88,7 @@ class _Compiled:
         self.text: str = compiled.string
         names: list[str] = compiled.positiontup or []
         binds = _having((at, _bind(compiled.binds[name].type, dialect)) for at, name in enumerate(names))
-        # Values that stand in the construct itself.
+        # Values of the construct itself.
         fixed = {name: compiled.params[name] for name in names if name not in params}
         pick = _picker(names, fixed)
         self.values: Callable[[Params], Sequence[Any]] = _converting(pick, binds) if binds else pick
@@ -120,7 +120,7 @@ def _converting(
 
 
 def _reader(names: list[str], converts: tuple[tuple[int, _Convert], ...]) -> Callable[[Iterable[Any]], Any]:
-    named: Any = namedtuple  # the type checker wants the names here and now
+    named: Any = namedtuple  # the type checker accepts only literal names
     # Without its constructor, which counts the columns each time.
     make: Callable[[Iterable[Any]], Any] = partial(tuple.__new__, named("Row", names))
     if not converts:
@@ -135,7 +135,7 @@ def _having(converts: Iterable[tuple[int, _Convert | None]]) -> tuple[tuple[int,
 
 def _bind(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     if isinstance(kind, Boolean | LargeBinary):
-        return None  # every driver takes these as they are; what Core wraps them in was made for older ones
+        return None  # every driver takes these values as they are; the conversions of Core are for older drivers
     return times(dialect)[0] if isinstance(kind, Utc) else kind.dialect_impl(dialect).bind_processor(dialect)
 
 
@@ -147,7 +147,7 @@ def _result(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
 def times(dialect: Dialect) -> tuple[_Convert | None, _Convert | None]:
     """Return the conversions of times to the database and back.
 
-    They cache recent values: a unit writes its `now` ten times, and many rows have the same time.
+    They cache recent values: a unit writes its `now` several times, and many rows have the same time.
     """
     kind = Utc().dialect_impl(dialect)
     bind, result = kind.bind_processor(dialect), kind.result_processor(dialect, None)

@@ -190,10 +190,10 @@ class ApproverRow(SQLModel, table=True):
             "approver_inbox",
             "person",
             "request",
-            sqlite_where=text("pending = 1"),  # as queries put it, or SQLite does not see that the index serves them
+            sqlite_where=text("pending = 1"),  # the same words as in the queries, or SQLite does not use the index
             postgresql_where=text("pending"),
         ),
-        {"sqlite_with_rowid": False},  # its key is most of it
+        {"sqlite_with_rowid": False},  # a row is little more than its key
     )
     request: str = Field(primary_key=True, foreign_key="request.id")
     person: str = Field(primary_key=True, foreign_key="person.id")

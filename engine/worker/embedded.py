@@ -85,7 +85,7 @@ class Embedded:
             item = await self._queues[kind].get()
             if self._stopping:
                 return
-            # Taken off before it is done: a hint that comes meanwhile must count.
+            # Removed before the work is done, because a hint that comes meanwhile must count.
             self._queued.discard(Work(kind, item))  # type: ignore[arg-type]
             self._busy += 1
             try:

@@ -19,7 +19,7 @@ _QUOTES: Final = "\u2018-\u201f"
 _MARGIN: Final = rf"[ \t{_SPACES}]*"
 _KEY: Final = rf"""{_MARGIN}(?:-{_MARGIN})*[^\s:#"'\[{{{_QUOTES}]+:"""
 
-# The places of a line where a space is part of its structure, and not of a text in it.
+# The positions of a line where a space is part of its structure, and not of a text in it.
 _BREAKING: Final = (
     rf"^[ \t]*([{_SPACES}])"  # indentation
     rf"|^{_MARGIN}-[ \t]*([{_SPACES}])"  # behind the dash of an item
