@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from bot.presentation.characters import line
@@ -9,7 +10,7 @@ from engine.domain import RequestState
 from engine.read_models import RequestView
 
 _NAMED: Final = 5
-"""People who are named one by one in a list of those who were not reached."""
+"""Maximum number of people who are named one by one in a list."""
 
 
 def approvers(request: RequestView) -> list[str]:
@@ -17,6 +18,16 @@ def approvers(request: RequestView) -> list[str]:
     model = request.model
     approvers = model.eligible if model.state is RequestState.PENDING else model.approvers
     return [line(approver.person.label) for approver in approvers]
+
+
+def asked(names: Sequence[str], *, closed: bool) -> str:
+    """Return who can decide a request, or who was asked once it is closed; a long list ends with a number."""
+    shown = [*names[:_NAMED], *([f"{len(names) - _NAMED} more people"] if len(names) > _NAMED else [])]
+    if not shown:
+        return "" if closed else "No approver is left."
+    last = shown[-1]
+    listed = f"{', '.join(shown[:-1])} {'and' if closed else 'or'} {last}" if shown[:-1] else last
+    return f"{listed} {'was' if len(shown) == 1 else 'were'} asked." if closed else f"{listed} can decide."
 
 
 def excluded(request: RequestView) -> str:
