@@ -1,4 +1,4 @@
-"""What every channel keeps, whatever it shows copies on. A new channel adds one line to `SURFACES`.
+"""The contract of every channel. A new channel adds one line to `SURFACES`.
 
 Slack is the local one, email goes through a real SMTP server, and the terminal is a file that can break.
 """
@@ -33,10 +33,11 @@ from tests.support.recording_channel import Fault, RecordingChannel
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
-    """A channel and the world behind it.
+    """A channel and its simulated vendor.
 
-    `seen`: all that people see there now. `refuse`: the next call fails, and nothing of it lands. `lose_answer`: the
-    next call lands and gets no answer; None where that cannot be. `fail_look`: the next look fails.
+    `seen` returns everything that people see there now. `refuse` makes the next call fail without an effect.
+    `lose_answer` makes the next call land without an answer; it is None where that is impossible. `fail_look` makes
+    the next call of `find` fail.
     """
 
     channel: Channel
@@ -116,7 +117,7 @@ SURFACES: Final[dict[str, Callable[[], AbstractAsyncContextManager[Surface]]]] =
     "slack": slack,
 }
 
-ASKING = Card(
+REQUEST = Card(
     kind=DeliveryKind.REQUEST,
     title="Refund 120?",
     facts=(("Workflow", "Refund"),),
@@ -128,17 +129,17 @@ ASKING = Card(
     content_version=1,
     digest="0" * 64,
 )
-CLOSED = replace(ASKING, actions=(), expires_at=None, state="Approved by Lee at 2026-03-02 09:30 UTC.")
+CLOSED = replace(REQUEST, actions=(), expires_at=None, state="Approved by Lee at 2026-03-02 09:30 UTC.")
 ALERT = Card(kind=DeliveryKind.ALERT, title="Refund failed", facts=(("What to do", "Mend it"),), run="r1")
 
 
 @pytest.fixture(params=SURFACES)
 async def surface(request: pytest.FixtureRequest) -> AsyncIterator[Surface]:
-    async with SURFACES[request.param]() as opened:
-        yield opened
+    async with SURFACES[request.param]() as new_surface:
+        yield new_surface
 
 
-async def post(surface: Surface, card: Card = ASKING, *, delivery: str = "d1") -> Receipt:
+async def post(surface: Surface, card: Card = REQUEST, *, delivery: str = "d1") -> Receipt:
     return await surface.channel.show(address=surface.address, card=card, receipt=None, delivery=delivery)
 
 
@@ -150,10 +151,10 @@ async def test_a_channel_has_a_name_that_a_route_can_carry(surface: Surface) -> 
     assert surface.channel.name.isidentifier()
 
 
-async def test_a_post_shows_what_is_asked(surface: Surface) -> None:
+async def test_a_post_shows_the_content_of_the_card(surface: Surface) -> None:
     await post(surface)
-    for shown in ("Refund 120?", "Refund", "amount", "120", "q1"):
-        assert shown in surface.seen()
+    for text in ("Refund 120?", "Refund", "amount", "120", "q1"):
+        assert text in surface.seen()
 
 
 async def test_a_receipt_says_something_and_survives_being_stored(surface: Surface) -> None:
@@ -171,28 +172,28 @@ async def test_an_edit_shows_the_outcome_and_gives_a_receipt_to_edit_with_again(
     assert "Approved by Lee" in surface.seen()
     again = await edit(surface, CLOSED, edited)
     assert dict(again.data) == dict(edited.data)
-    # What it knew of the copy stays; a channel that cannot edit may add that it has told the outcome.
+    # The data of the receipt stays. A channel that cannot edit may add that it has shown the outcome.
     assert dict(receipt.data).items() <= dict(edited.data).items()
 
 
 async def test_an_edit_may_be_repeated_with_the_same_content(surface: Surface) -> None:
     receipt = await post(surface)
-    same = await edit(surface, ASKING, receipt)
+    same = await edit(surface, REQUEST, receipt)
     assert dict(same.data) == dict(receipt.data)
 
 
 async def test_a_repeated_edit_changes_nothing_that_people_see(surface: Surface) -> None:
     receipt = await post(surface)
-    asking = surface.seen()
-    await edit(surface, ASKING, receipt)
-    assert surface.seen() == asking
+    open_view = surface.seen()
+    await edit(surface, REQUEST, receipt)
+    assert surface.seen() == open_view
     edited = await edit(surface, CLOSED, receipt)
-    closed = surface.seen()
+    closed_view = surface.seen()
     await edit(surface, CLOSED, edited)
-    assert surface.seen() == closed
+    assert surface.seen() == closed_view
 
 
-async def test_copies_are_told_apart(surface: Surface) -> None:
+async def test_copies_have_different_receipts(surface: Surface) -> None:
     first, second = await post(surface, delivery="d1"), await post(surface, delivery="d2")
     assert dict(first.data) != dict(second.data)
 
@@ -204,7 +205,7 @@ async def test_an_alert_is_shown_without_a_request(surface: Surface) -> None:
 
 
 async def test_what_looks_like_markup_is_shown_as_it_is(surface: Surface) -> None:
-    await post(surface, replace(ASKING, title="[bold]Refund[/] <b>*now*</b>"))
+    await post(surface, replace(REQUEST, title="[bold]Refund[/] <b>*now*</b>"))
     assert "[bold]Refund[/] <b>*now*</b>" in surface.seen()
 
 
@@ -215,14 +216,14 @@ async def test_a_channel_that_finds_copies_finds_exactly_those_that_landed(surfa
         return
     assert await channel.find(address=surface.address, delivery="d1") is None
     receipt = await post(surface)
-    found = await channel.find(address=surface.address, delivery="d1")
-    assert found is not None
-    assert dict(found.data) == dict(receipt.data)
+    found_receipt = await channel.find(address=surface.address, delivery="d1")
+    assert found_receipt is not None
+    assert dict(found_receipt.data) == dict(receipt.data)
     assert await channel.find(address=surface.address, delivery="d2") is None
     assert await channel.find(address=surface.another, delivery="d1") is None
 
 
-# -- the world fails ----------------------------------------------------------------------------------------
+# -- failures ----------------------------------------------------------------------------------------
 
 
 async def test_a_refused_post_is_a_channel_error_and_the_next_attempt_is_made_anew(surface: Surface) -> None:
@@ -294,12 +295,12 @@ async def test_a_look_that_fails_is_a_channel_error(surface: Surface) -> None:
     assert dict(landed.data) == dict(receipt.data)
 
 
-# -- what a channel must not have ---------------------------------------------------------------------------
+# -- forbidden imports ---------------------------------------------------------------------------
 
 FORBIDDEN: Final = frozenset(
     {"time", "random", "secrets", "sqlite3", "sqlalchemy", "sqlmodel", "engine.system", "engine.store"}
 )
-"""Modules with a clock, with dice, or with a database."""
+"""Modules with a clock, with random numbers, or with a database."""
 
 
 async def test_a_channel_has_no_clock_no_dice_and_no_database_of_its_own(surface: Surface) -> None:

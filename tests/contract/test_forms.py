@@ -1,7 +1,7 @@
-"""The same typing has the same result and sentence on every surface. A new surface adds one line to `SURFACES`.
+"""The same input has the same result and sentence on every surface. A new surface adds one line to `SURFACES`.
 
-A surface turns what a person does into what its vendor sends, and has it read. It raises `Cannot` where it has no way
-to do that, because a picker or a list of options takes nothing else.
+A surface turns the act of a person into the payload of its vendor, and has it read. It raises `Cannot` if the act is
+impossible there, because a picker or a list of options takes nothing else.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tests.support import html_forms, samples, slack_rules
 
 @dataclass(frozen=True)
 class Write:
-    """Replace the text of the input; of money that of the amount."""
+    """Replace the text of the input, or of the amount of a money input."""
 
     text: str
 
@@ -124,33 +124,33 @@ _PAGES: Final = Renderer(site_urls.place("https://signoff.example.com"))
 
 
 def on_a_page(request: RequestView, act: Act) -> Result:
-    (shown,) = review_view.review(request, None).content
+    (field,) = review_view.review(request, None).content
     source = _PAGES._environment.from_string(  # noqa: SLF001
         '{% from "parts.html" import edit %}<form method="post" action="/">{{ edit(shown) }}</form>'
-    ).render(shown=shown)
+    ).render(shown=field)
     raws: dict[str, list[str]] = {}
     for name, text in html_forms.read(source).form.fields:
         raws.setdefault(name, []).append(text)
     if not isinstance(act, Leave):
-        raws[shown.inputs[0].name] = _in_input(shown.inputs[0], act)
+        raws[field.inputs[0].name] = _in_input(field.inputs[0], act)
     edits, errors = review_view.edits(request, raws)
     return edits, [*errors.values()]
 
 
-def _in_input(one: form_inputs.Input, act: Act) -> list[str]:
-    """What a browser sends of this input after that."""
+def _in_input(form_input: form_inputs.Input, act: Act) -> list[str]:
+    """Return the values that a browser submits for this input after the act."""
     match act:
-        case Choose(values) if one.kind == "checkbox":
+        case Choose(values) if form_input.kind == "checkbox":
             return ["", *values]
-        case Choose(values) if one.choices and len(values) < 2:
+        case Choose(values) if form_input.choices and len(values) < 2:
             return [*values] or [""]
-        case Write("yes" | "no" as word) if one.kind == "radio":
+        case Write("yes" | "no" as word) if form_input.kind == "radio":
             return [word]
-        case PickTime(at) if one.kind == "datetime-local":
+        case PickTime(at) if form_input.kind == "datetime-local":
             return [f"{at:%Y-%m-%dT%H:%M}"]
-        case PickTime(at) if not one.choices:
+        case PickTime(at) if not form_input.choices:
             return [f"{at:%Y-%m-%d %H:%M} UTC"]
-        case Write(text) if not one.choices:
+        case Write(text) if not form_input.choices:
             return ["\r\n".join(text.replace("\r\n", "\n").split("\n"))]
     raise Cannot
 
@@ -159,7 +159,7 @@ def _in_input(one: form_inputs.Input, act: Act) -> list[str]:
 
 
 def on_a_command_line(request: RequestView, act: Act) -> Result:
-    """`signoff decide ID edit x=…` and `signoff try --answer edit:x=…`."""
+    """Edit with `signoff decide ID edit x=…` or `signoff try --answer edit:x=…`."""
     if isinstance(act, Leave):
         return {}, []
     try:
@@ -169,13 +169,13 @@ def on_a_command_line(request: RequestView, act: Act) -> Result:
 
 
 def at_a_prompt(request: RequestView, act: Act) -> Result:
-    """`signoff try`, asked field by field."""
+    """Edit with `signoff try`, which asks field by field."""
     text = "" if isinstance(act, Leave) else _as_text(act) or "."
     if request.model.editable[0].field.type in (FieldType.LONG_TEXT, FieldType.JSON) or len(text.splitlines()) > 1:
         raise Cannot  # longer texts are written in an editor
     if isinstance(act, Write) and act.text.strip() == ".":
         raise Cannot  # a single dot empties a field
-    # Where the text is refused, the question comes again: its value is kept.
+    # If the text is refused, the question is repeated, and an empty answer keeps the value.
     for keys in (f"e\n{text}\na\n", f"e\n{text}\n\na\n"):
         screen = io.StringIO()
         console = Console(file=screen, width=10_000, markup=False, highlight=False, emoji=False)
@@ -185,7 +185,7 @@ def at_a_prompt(request: RequestView, act: Act) -> Result:
             except click.Abort:
                 continue
         assert answer.verdict is Verdict.APPROVE
-        # Indented lines are the changes, or else what is wrong.
+        # Indented lines are the changes, or the errors.
         below = screen.getvalue().rpartition("empties it.")[2]
         return dict(answer.edits), [] if answer.edits else re.findall(r"^  (\S.*)$", below, re.MULTILINE)
     raise AssertionError(text)
@@ -210,28 +210,31 @@ SURFACES: Final[dict[str, Callable[[RequestView, Act], Result]]] = {
 
 
 def results(field: object, now: Value, act: Act) -> dict[str, Result]:
-    """What each surface that has a way to do this makes of it; sentences as people see them."""
+    """Return the result of each surface on which the act is possible, with the sentences that people see."""
     request = samples.request({"x": (field, now)})
-    found = {}
+    by_surface = {}
     for name, surface in SURFACES.items():
         try:
             edits, sentences = surface(request, act)
         except Cannot:
             continue
-        found[name] = edits, [slack_text.clipped(slack_text.shown(one), ids.ERROR_TEXT) for one in sentences]
-    return found
+        by_surface[name] = (
+            edits,
+            [slack_text.clipped(slack_text.shown(sentence), ids.ERROR_TEXT) for sentence in sentences],
+        )
+    return by_surface
 
 
-def assert_same(found: dict[str, Result]) -> None:
-    """Every surface that has a way to do it gives the same result."""
+def assert_same(results_by_surface: dict[str, Result]) -> None:
+    """Check that all surfaces have the same result."""
     written = {
         name: json_values.dumps({"edits": edits, "wrong": list[Value](sentences)})
-        for name, (edits, sentences) in found.items()
+        for name, (edits, sentences) in results_by_surface.items()
     }
     assert len(set(written.values())) == 1, written
 
 
-# -- what is typed ------------------------------------------------------------------------------------------
+# -- fixed inputs ------------------------------------------------------------------------------------------
 
 EUR: Final[Value] = {"amount": "12.50", "currency": "EUR"}
 MONEY: Final = {"type": "money", "label": "Amount"}
@@ -402,27 +405,27 @@ def test_every_field_type_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(samples.FIELDS))
-def test_a_form_that_nobody_touched_changes_nothing_anywhere(kind: str) -> None:
+def test_an_unchanged_form_changes_nothing_on_any_surface(kind: str) -> None:
     field = samples.parse_field(samples.FIELDS[kind])
-    found = results(field, None, Leave())
-    assert found
-    assert set(map(str, found.values())) == {str(({}, []))}
+    by_surface = results(field, None, Leave())
+    assert by_surface
+    assert set(map(str, by_surface.values())) == {str(({}, []))}
 
 
 def test_the_example_beside_a_time_can_be_typed_as_it_stands() -> None:
-    now = "2026-03-04T09:30:00.5Z"  # no picker can hold it, so it has an input for text
-    (shown,) = review_view.review(samples.request({"x": ("datetime", now)}), None).content
-    (example,) = [hint.removeprefix("Like ").removesuffix(".") for hint in shown.hints if hint.startswith("Like ")]
+    now = "2026-03-04T09:30:00.5Z"  # no picker has fractions of seconds, so the field is a text input
+    (field,) = review_view.review(samples.request({"x": ("datetime", now)}), None).content
+    (example,) = [hint.removeprefix("Like ").removesuffix(".") for hint in field.hints if hint.startswith("Like ")]
     assert results("datetime", now, Write(example)) == dict.fromkeys(EVERY, ({"x": "2026-03-02T09:30:00Z"}, []))
 
 
-# -- whatever is typed --------------------------------------------------------------------------------------
+# -- random inputs --------------------------------------------------------------------------------------
 
 _TYPED: Final = st.one_of(
     st.from_regex(r"[-+0-9.,'€ ]{1,12}( ?[A-Za-z]{1,4})?", fullmatch=True),
     st.sampled_from(["null", "[1]", "a@example.com", "A@B.de", "https://a.com", "1.234", "12,50", "1.234,50 EUR"]),
     st.sampled_from(["2026-03-04", "2026-02-30", "2026-03-04T09:30Z", "2026-03-04T09:30+02:00", "2026-03-04 9:30"]),
-    # What the keys of a prompt mean, and line ends that only some inputs keep, are left out.
+    # Without the keys of a prompt, and without line ends that only some inputs keep.
     st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=8),
 )
 _VALUES: Final[dict[FieldType, st.SearchStrategy[Value]]] = {
@@ -442,13 +445,13 @@ _VALUES: Final[dict[FieldType, st.SearchStrategy[Value]]] = {
 
 @settings(deadline=None, max_examples=200)
 @given(kind=st.sampled_from(sorted(_VALUES)), typed=_TYPED, required=st.booleans(), draw=st.data())
-def test_whatever_is_typed_every_surface_makes_the_same_of_it(
+def test_every_surface_reads_any_typed_text_the_same_way(
     kind: FieldType, typed: str, required: bool, draw: st.DataObject
 ) -> None:
     now = draw.draw(st.none() | _VALUES[kind])
     field = Field.model_validate({"type": kind, "required": required})
-    found = results(field, now, Write(typed))
-    assert_same(found)
+    by_surface = results(field, now, Write(typed))
+    assert_same(by_surface)
 
 
 @settings(deadline=None, max_examples=50)
@@ -458,7 +461,7 @@ def test_whatever_is_typed_every_surface_makes_the_same_of_it(
     required=st.booleans(),
     draw=st.data(),
 )
-def test_options_are_kept_whole_however_they_are_called(
+def test_options_are_chosen_correctly_whatever_their_labels_are(
     kind: FieldType, labels: list[str], required: bool, draw: st.DataObject
 ) -> None:
     names = [f"{number}{label}." for number, label in enumerate(labels)]
@@ -467,13 +470,13 @@ def test_options_are_kept_whole_however_they_are_called(
     some = st.lists(st.sampled_from(names), unique=True, max_size=1 if kind is FieldType.CHOICE else 12)
     before, after = draw.draw(some), draw.draw(some)
     now: Value = next(iter(before), None) if kind is FieldType.CHOICE else list[Value](before)
-    found = results(field, now, Choose(tuple(after)))
-    assert_same(found)
+    by_surface = results(field, now, Choose(tuple(after)))
+    assert_same(by_surface)
     if required and before and not after:
-        assert found["page"][1] == ["x is required."]
+        assert by_surface["page"][1] == ["x is required."]
     elif set(before) == set(after):
-        assert found["page"] == ({}, [])
+        assert by_surface["page"] == ({}, [])
     elif kind is FieldType.CHOICES:
-        (chosen,) = found["page"][0].values()
-        assert isinstance(chosen, list)
-        assert set(map(str, chosen)) == set(after)
+        (values,) = by_surface["page"][0].values()
+        assert isinstance(values, list)
+        assert set(map(str, values)) == set(after)

@@ -25,13 +25,13 @@ Prepare = Callable[[WebEnv, RequestView], Awaitable[object]]
 
 
 class OvertakenStore:
-    """A store in which others are always faster: what is written conflicts, what is read is there."""
+    """A store in which every write conflicts, because another process is always faster. Reads work."""
 
     def __init__(self, store: Any) -> None:
         self.read = store.read
 
     async def transact(self, unit: object) -> None:
-        raise Conflict("somebody else was faster")
+        raise Conflict("another process was faster")
 
 
 async def rejected(world: WebEnv, request: RequestView) -> None:
@@ -56,7 +56,7 @@ async def overtaken(world: WebEnv, request: RequestView) -> None:
 
 
 async def nothing(world: WebEnv, request: RequestView) -> None:
-    """The request is as it was."""
+    """Leave the request unchanged."""
 
 
 EXPIRES: Final = "      expires: 4h"
@@ -103,7 +103,7 @@ async def in_slack(world: WebEnv, request: RequestView, digest: str) -> str:
 async def in_a_terminal(world: WebEnv, request: RequestView, digest: str) -> str:
     home = world.engine_env
     commands = OperatorCommands(home.engine, home.identity, home.advancer.kinds, operator=ADA, login="ada")
-    given: dict[str, Any] = {"request": request.id, "verdict": "approve", "edits": {}, "digest": digest}
-    reply = await commands.carry_out("decide", given)
+    arguments: dict[str, Any] = {"request": request.id, "verdict": "approve", "edits": {}, "digest": digest}
+    reply = await commands.carry_out("decide", arguments)
     assert reply.refused is not None
     return reply.refused

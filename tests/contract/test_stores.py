@@ -41,7 +41,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, empty_database: bytes)
 
 
 def keep(name: str, *, error: BaseException | None = None) -> Callable[[Tx], str]:
-    """A unit that writes a row, an entry and a hint, and then fails if it is told to."""
+    """Return a unit that writes a row, an entry and a hint, and then raises `error` if there is one."""
 
     def unit(tx: Tx) -> str:
         tx.connection.execute(insert(WorkspaceRow), {"id": name, "name": name, "created_at": tx.now})
@@ -63,24 +63,24 @@ def entries(connection: Connection) -> int:
 
 
 async def test_a_unit_is_kept_whole_and_once(store: Store) -> None:
-    heard: list[Work] = []
-    store.on_commit(heard.extend)
+    announced: list[Work] = []
+    store.on_commit(announced.extend)
     assert await store.transact(keep("a")) == "a"
     assert await store.read(names) == {"a"}
     assert await store.read(entries) == 1
-    assert heard == [Work("advance", "a")]
+    assert announced == [Work("advance", "a")]
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), Conflict("moved"), StoreError("full"), KeyboardInterrupt()])
-async def test_of_a_unit_that_fails_nothing_is_kept_and_nobody_hears(store: Store, error: BaseException) -> None:
-    heard: list[Work] = []
-    store.on_commit(heard.extend)
+async def test_a_unit_that_fails_stores_nothing_and_no_listener_is_called(store: Store, error: BaseException) -> None:
+    announced: list[Work] = []
+    store.on_commit(announced.extend)
     with pytest.raises(type(error)):
         await store.transact(keep("lost", error=error))
     await store.transact(lambda tx: None)
     assert await store.read(names) == set()
     assert await store.read(entries) == 0
-    assert heard == []
+    assert announced == []
 
 
 async def test_units_at_once_are_each_kept_or_failed_alone(store: Store) -> None:
@@ -88,13 +88,13 @@ async def test_units_at_once_are_each_kept_or_failed_alone(store: Store) -> None
         keep(f"n{number}", error=ValueError() if number % 3 == 0 else None) for number in range(30)
     ]
     results = await asyncio.gather(*map(store.transact, units), return_exceptions=True)
-    kept = {result for result in results if isinstance(result, str)}
-    assert kept == {f"n{number}" for number in range(30) if number % 3}
-    assert await store.read(names) == kept
-    assert await store.read(entries) == len(kept)
+    stored = {result for result in results if isinstance(result, str)}
+    assert stored == {f"n{number}" for number in range(30) if number % 3}
+    assert await store.read(names) == stored
+    assert await store.read(entries) == len(stored)
 
 
-async def test_what_happened_in_the_world_is_recorded_when_the_conflict_is_over(store: Store) -> None:
+async def test_a_unit_with_retry_is_stored_when_the_conflict_is_over(store: Store) -> None:
     failures = iter([Conflict("moved"), StoreError("full"), Conflict("moved")])
 
     def unit(tx: Tx) -> str:
@@ -131,7 +131,7 @@ async def test_a_caller_that_gives_up_does_not_take_the_unit_back(store: Store) 
 
 
 @pytest.mark.parametrize("database", [sqlite, postgresql], ids=["sqlite", "postgresql"])
-def test_a_row_is_replaced_by_its_key_in_the_words_of_each_database(database: Any) -> None:
+def test_a_row_is_replaced_by_its_key_in_the_dialect_of_each_database(database: Any) -> None:
     dialect = database.dialect()
     statement: Any = Upsert(VISIT, key=("run", "step", "visit"), replaces=("status",)).construct(dialect)
     words = "ON CONFLICT (run, step, visit) DO UPDATE SET status = excluded.status"
@@ -143,24 +143,24 @@ def test_a_database_that_the_store_is_not_written_for_is_named() -> None:
         Upsert(VISIT, key=("run",), replaces=("status",)).construct(mysql.dialect())
 
 
-async def test_the_listener_hears_of_commits_in_their_order(store: Store) -> None:
-    heard: list[str] = []
-    store.on_commit(lambda works: heard.extend(work.id for work in works))
+async def test_the_listener_gets_commits_in_their_order(store: Store) -> None:
+    announced: list[str] = []
+    store.on_commit(lambda works: announced.extend(work.id for work in works))
     for name in ("a", "b", "c"):
         await store.transact(keep(name))
     await asyncio.gather(*(store.transact(keep(f"d{number}")) for number in range(9)))
-    assert heard[:3] == ["a", "b", "c"]
-    assert heard[3:] == [f"d{number}" for number in range(9)]
+    assert announced[:3] == ["a", "b", "c"]
+    assert announced[3:] == [f"d{number}" for number in range(9)]
 
 
 async def test_a_unit_sees_no_more_in_its_memory_than_what_is_stored(store: Store) -> None:
     def read(tx: Tx) -> Any:
-        known = tx.memory.get("name")
-        if known is None:
-            known = tx.connection.execute(text("SELECT name FROM workspace WHERE id = 'kept'")).scalar()
-            if known is not None:
-                tx.memory.keep("name", known)
-        return known
+        name = tx.memory.get("name")
+        if name is None:
+            name = tx.connection.execute(text("SELECT name FROM workspace WHERE id = 'kept'")).scalar()
+            if name is not None:
+                tx.memory.keep("name", name)
+        return name
 
     def spoil(tx: Tx) -> None:
         keep("kept")(tx)

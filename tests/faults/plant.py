@@ -31,22 +31,22 @@ FAILED: Final = 1
 
 def main(words: Sequence[str]) -> int:
     """Print one line for each fault, and return 0 if every fault was noticed."""
-    chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
-    if not chosen:
+    faults = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    if not faults:
         _print(f"no fault has one of these words in its name: {', '.join(words)}")
         return 1
-    moved = [fault for fault in chosen if (ROOT / fault.file).read_text(encoding="utf-8").count(fault.old) != 1]
+    moved = [fault for fault in faults if (ROOT / fault.file).read_text(encoding="utf-8").count(fault.old) != 1]
     for fault in moved:
         _print(f"the code has moved: {fault.file} does not have exactly one place for “{fault.name}”")
     with tempfile.TemporaryDirectory(prefix="signoff-faults-") as name:
         tree = _copy_tree(Path(name))
-        tests = sorted({path for fault in chosen for path in fault.tests.split()})
+        tests = sorted({path for fault in faults for path in fault.tests.split()})
         code, output = _run_pytest(tree, tests, timeout=ALL_TIMEOUT_SECONDS)
         if code:
             _print(f"without any fault the tests do not pass:\n{output}")
             return 1
-        survived = [fault for fault in chosen if fault not in moved and not _is_noticed(tree, fault)]
-    _print(f"{len(chosen) - len(moved) - len(survived)} of {len(chosen)} faults were noticed")
+        survived = [fault for fault in faults if fault not in moved and not _is_noticed(tree, fault)]
+    _print(f"{len(faults) - len(moved) - len(survived)} of {len(faults)} faults were noticed")
     return 1 if moved or survived else 0
 
 

@@ -1,4 +1,4 @@
-"""Who is asked, where data has a say in it: nobody makes themselves the approver of what they started."""
+"""The approvers of gates that take them from data: no requester becomes the approver of their own run."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ steps:
 FROM_INPUT = 'approvers: ["{{ inputs.who }}"]'
 
 
-def asked(signoff: Commands, source: str, who: str) -> dict[str, Any]:
-    """The request of a run that the operator starts."""
+def request_of_run(signoff: Commands, source: str, approver: str) -> dict[str, Any]:
+    """Start a run as the operator, and return its request."""
     signoff.installation.write("gated.yaml", source)
     signoff.run_ok("register", "gated.yaml")
-    signoff.run_ok("run", "gated", "-i", f"who={who}")
+    signoff.run_ok("run", "gated", "-i", f"who={approver}")
     (request,) = signoff.json("requests")
     return dict(signoff.json("requests", request["id"]))
 
 
 def names(request: dict[str, Any]) -> list[str]:
-    return [one["person"]["name"] for one in request["approvers"]]
+    return [approver["person"]["name"] for approver in request["approvers"]]
 
 
 @pytest.mark.parametrize("word", ["requester", "owner", "group:everyone"])
-def test_a_keyword_from_an_input_names_nobody(signoff: Commands, word: str) -> None:
-    request = asked(signoff, GATED % ("text", FROM_INPUT), word)
+def test_a_keyword_from_an_input_names_no_person(signoff: Commands, word: str) -> None:
+    request = request_of_run(signoff, GATED % ("text", FROM_INPUT), word)
     assert names(request) == ["sam@example.com"]
     assert f'{{{{ inputs.who }}}} gave "{word}", but data can only name people by address.' in request["notes"]
     refused = signoff("decide", request["id"], "approve")
@@ -49,14 +49,14 @@ def test_a_keyword_from_an_input_names_nobody(signoff: Commands, word: str) -> N
 
 @pytest.mark.parametrize("kind", ["text", "email", "person"])
 def test_an_input_does_not_make_the_requester_their_own_approver(signoff: Commands, kind: str) -> None:
-    request = asked(signoff, GATED % (kind, FROM_INPUT), OPERATOR)
+    request = request_of_run(signoff, GATED % (kind, FROM_INPUT), OPERATOR)
     assert names(request) == ["sam@example.com"]
     assert "{{ inputs.who }} names lee@example.com, who started this run, so they are not asked." in request["notes"]
     assert signoff("decide", request["id"], "approve").code == 1
 
 
 def test_an_address_in_another_case_is_the_same_person(signoff: Commands) -> None:
-    assert names(asked(signoff, GATED % ("text", FROM_INPUT), "LEE@Example.com")) == ["sam@example.com"]
+    assert names(request_of_run(signoff, GATED % ("text", FROM_INPUT), "LEE@Example.com")) == ["sam@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -70,19 +70,19 @@ def test_an_address_in_another_case_is_the_same_person(signoff: Commands) -> Non
     ],
 )
 def test_the_file_can_let_people_approve_what_they_started(signoff: Commands, gate: str) -> None:
-    request = asked(signoff, GATED % ("email", gate), OPERATOR)
+    request = request_of_run(signoff, GATED % ("email", gate), OPERATOR)
     assert names(request) == [OPERATOR]
     assert signoff("decide", request["id"], "approve").code == 0
 
 
 def test_card_and_record_say_that_the_requester_named_the_approver(signoff: Commands) -> None:
-    told = "The person who started this run named the approver, in the input who."
-    request = asked(signoff, GATED % ("email", FROM_INPUT), "kim@example.com")
+    note = "The person who started this run named the approver, in the input who."
+    request = request_of_run(signoff, GATED % ("email", FROM_INPUT), "kim@example.com")
     assert names(request) == ["kim@example.com"]
     assert request["approvers"][0]["rule"] == "{{ inputs.who }}"
-    assert told in request["notes"]
-    assert told in signoff.run_ok("requests", request["id"]).out
-    assert told in signoff.run_ok("audit", "export").out
+    assert note in request["notes"]
+    assert note in signoff.run_ok("requests", request["id"]).out
+    assert note in signoff.run_ok("audit", "export").out
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every command as its user meets it: what it prints, for people and for programs, and how it exits."""
+"""Every command as its users see it: its output for people and for programs, and its exit code."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ def installation(installation: Installation) -> Installation:
 
 
 @pytest.fixture
-def asked(signoff: Commands) -> dict[str, Any]:
-    """A request that waits for the operator."""
+def open_request(signoff: Commands) -> dict[str, Any]:
+    """Start a run, and return its request, which waits for the operator."""
     signoff.run_ok("register", "refund.yaml")
     signoff.run_ok("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
-    (found,) = signoff.json("requests")
-    return dict(found)
+    (request,) = signoff.json("requests")
+    return dict(request)
 
 
 @pytest.fixture
 def parked(signoff: Commands, http_service: HttpService) -> str:
-    """A run whose effect happened or not, nobody knows."""
+    """Return a run with a step of unknown outcome."""
     signoff.installation.write("call.yaml", CALL.replace("URL", http_service.url))
     signoff.run_ok("register", "call.yaml")
     http_service.status = 500
@@ -106,10 +106,10 @@ def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
     assert [line.split(" ")[0] for line in finished.out.splitlines()] == ["bad.yaml:10:11:", "bad.yaml:15:14:"]
     assert "set" in finished.out
     assert finished.err == "1 of 2 files can be used.\n"
-    told = signoff("check", "bad.yaml", "--json")
-    assert told.code == 1
-    assert [(one["file"], one["line"]) for one in told.json] == [("bad.yaml", 10), ("bad.yaml", 15)]
-    assert set(told.json[0]) == {"file", "line", "column", "path", "message", "hint"}
+    result = signoff("check", "bad.yaml", "--json")
+    assert result.code == 1
+    assert [(problem["file"], problem["line"]) for problem in result.json] == [("bad.yaml", 10), ("bad.yaml", 15)]
+    assert set(result.json[0]) == {"file", "line", "column", "path", "message", "hint"}
 
 
 def test_a_workflow_file_cannot_play_tricks_with_the_terminal(signoff: Commands) -> None:
@@ -137,7 +137,7 @@ def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None
         "changed": True,
         "warnings": [],
     }
-    assert [one["version"] for one in signoff.json("workflows")] == [2]
+    assert [workflow["version"] for workflow in signoff.json("workflows")] == [2]
 
 
 def test_register_prints_every_problem_with_file_line_and_column(signoff: Commands) -> None:
@@ -181,13 +181,13 @@ def test_register_of_a_folder_or_of_nothing_is_wrong_usage(signoff: Commands) ->
     )
 
 
-def test_the_operator_may_replace_what_somebody_else_owns(signoff: Commands) -> None:
+def test_the_operator_may_replace_a_workflow_of_another_owner(signoff: Commands) -> None:
     signoff.run_ok("register", "refund.yaml")
     signoff.installation.write("refund.yaml", REFUND + "# changed\n")
     signoff.set(operator="kim@example.com")
     assert signoff.json("register", "refund.yaml")["version"] == 2
-    (found,) = signoff.json("workflows")
-    assert found["owner"]["addresses"] == ["sam@example.com"]
+    (workflow,) = signoff.json("workflows")
+    assert workflow["owner"]["addresses"] == ["sam@example.com"]
 
 
 def test_workflows_are_listed_for_people_and_programs(signoff: Commands) -> None:
@@ -196,7 +196,7 @@ def test_workflows_are_listed_for_people_and_programs(signoff: Commands) -> None
     lines = signoff.run_ok("workflows").out.splitlines()
     assert lines[0].split() == ["name", "version", "title", "owner", "updated"]
     assert [line.split()[0] for line in lines[1:]] == ["hello", "refund"]
-    assert [(one["name"], one["owner"]["name"]) for one in signoff.json("workflows")] == [
+    assert [(workflow["name"], workflow["owner"]["name"]) for workflow in signoff.json("workflows")] == [
         ("hello", OPERATOR),
         ("refund", "sam@example.com"),
     ]
@@ -212,7 +212,7 @@ def test_run_reads_each_input_as_its_type(signoff: Commands) -> None:
     assert inputs == {"customer": "Ann = Co", "amount": {"amount": "12.50", "currency": "EUR"}, "urgent": True}
 
 
-def test_run_tells_where_to_look_and_whom_it_waits_for(signoff: Commands) -> None:
+def test_run_says_where_to_look_and_for_which_approvers_it_waits(signoff: Commands) -> None:
     signoff.run_ok("register", "refund.yaml")
     finished = signoff.run_ok("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
     (run,) = signoff.json("runs")
@@ -271,36 +271,36 @@ def test_may_run_keeps_out_who_is_not_named_even_an_admin(signoff: Commands) -> 
         signoff.run_ok("run", "hello")
 
 
-def test_runs_are_listed_newest_first_and_the_open_ones_alone(signoff: Commands, asked: dict[str, Any]) -> None:
+def test_runs_are_listed_newest_first_and_the_open_ones_alone(signoff: Commands, open_request: dict[str, Any]) -> None:
     signoff.run_ok("register", "hello.yaml")
     signoff.run_ok("run", "hello")
-    assert [one["workflow"] for one in signoff.json("runs")] == ["hello", "refund"]
-    assert [one["workflow"] for one in signoff.json("runs", "--open")] == ["refund"]
-    assert [one["workflow"] for one in signoff.json("runs", "--limit", "1")] == ["hello"]
+    assert [run["workflow"] for run in signoff.json("runs")] == ["hello", "refund"]
+    assert [run["workflow"] for run in signoff.json("runs", "--open")] == ["refund"]
+    assert [run["workflow"] for run in signoff.json("runs", "--limit", "1")] == ["hello"]
     lines = signoff.run_ok("runs").out.splitlines()
     assert lines[0].split() == ["run", "workflow", "status", "started", "by", "started"]
-    assert lines[2].split()[:4] == [asked["run"], "refund", "waiting", OPERATOR]
+    assert lines[2].split()[:4] == [open_request["run"], "refund", "waiting", OPERATOR]
     assert signoff("runs", "--limit", "0").code == 2
 
 
-def test_a_run_is_shown_with_its_story_and_what_it_waits_for(signoff: Commands, asked: dict[str, Any]) -> None:
-    shown = signoff.run_ok("runs", asked["run"]).out
-    assert f"Run {asked['run']} of refund version 1: waiting" in shown
-    assert "approval asked for plan" in shown
-    assert shown.endswith(f"Waits for a decision: signoff requests {asked['id']}\n")
-    whole = signoff.json("runs", asked["run"])
-    assert [step["status"] for step in whole["steps"]] == ["in_review"]
-    assert [one["kind"] for one in whole["story"]][:2] == ["run.started", "request.opened"]
-    assert {one["state"] for one in whole["deliveries"]} == {"shown"}
-    assert [one["id"] for one in whole["requests"]] == [asked["id"]]
+def test_a_run_is_shown_with_its_story_and_what_it_waits_for(signoff: Commands, open_request: dict[str, Any]) -> None:
+    output = signoff.run_ok("runs", open_request["run"]).out
+    assert f"Run {open_request['run']} of refund version 1: waiting" in output
+    assert "approval asked for plan" in output
+    assert output.endswith(f"Waits for a decision: signoff requests {open_request['id']}\n")
+    run = signoff.json("runs", open_request["run"])
+    assert [step["status"] for step in run["steps"]] == ["in_review"]
+    assert [one["kind"] for one in run["story"]][:2] == ["run.started", "request.opened"]
+    assert {one["state"] for one in run["deliveries"]} == {"shown"}
+    assert [one["id"] for one in run["requests"]] == [open_request["id"]]
 
 
 def test_a_failed_run_says_why(signoff: Commands) -> None:
     signoff.installation.write("call.yaml", CALL.replace("URL", "http://192.168.7.7"))
     signoff.run_ok("register", "call.yaml")
     run = signoff.json("run", "call")["run"]
-    shown = signoff.run_ok("runs", run).output
-    assert "Step call failed: POST http://192.168.7.7/pay was not sent" in shown
+    output = signoff.run_ok("runs", run).output
+    assert "Step call failed: POST http://192.168.7.7/pay was not sent" in output
     assert signoff.json("runs", run)["status"] == "failed"
 
 
@@ -314,45 +314,45 @@ def test_an_id_that_is_not_there_is_a_no(signoff: Commands, command: tuple[str, 
 # -- requests and decide ------------------------------------------------------------------------------------
 
 
-def test_requests_that_wait_are_listed(signoff: Commands, asked: dict[str, Any]) -> None:
+def test_requests_that_wait_are_listed(signoff: Commands, open_request: dict[str, Any]) -> None:
     lines = signoff.run_ok("requests").out.splitlines()
     assert lines[0].split() == ["request", "asks", "workflow", "state", "waits", "for", "opened"]
-    assert lines[1].startswith(f"{asked['id']}  Refund 12.50 EUR to Ann?")
-    assert [one["rule"] for one in asked["approvers"]] == ["lee@example.com", "kim@example.com"]
-    assert asked["content"] == {"customer": "Ann", "amount": {"amount": "12.50", "currency": "EUR"}, "note": ""}
-    assert [one["path"] for one in asked["editable"]] == ["amount", "note"]
-    signoff.run_ok("decide", asked["id"], "approve")
+    assert lines[1].startswith(f"{open_request['id']}  Refund 12.50 EUR to Ann?")
+    assert [one["rule"] for one in open_request["approvers"]] == ["lee@example.com", "kim@example.com"]
+    assert open_request["content"] == {"customer": "Ann", "amount": {"amount": "12.50", "currency": "EUR"}, "note": ""}
+    assert [one["path"] for one in open_request["editable"]] == ["amount", "note"]
+    signoff.run_ok("decide", open_request["id"], "approve")
     assert signoff.json("requests") == []
     assert [one["state"] for one in signoff.json("requests", "--all")] == ["approved"]
 
 
 def test_a_request_is_shown_as_its_card_with_the_copies_and_how_to_answer(
-    signoff: Commands, asked: dict[str, Any]
+    signoff: Commands, open_request: dict[str, Any]
 ) -> None:
-    shown = signoff.run_ok("requests", asked["id"]).out
-    assert "Refund 12.50 EUR to Ann?" in shown
-    assert "12.50 EUR" in shown
-    assert "kim@example.com  terminal  shown" in shown
-    assert f"signoff decide {asked['id']} approve" in shown
-    signoff.run_ok("decide", asked["id"], "reject", "--reason", "no money")
-    closed = signoff.run_ok("requests", asked["id"]).output
-    assert "Rejected by lee@example.com" in closed
-    assert "Reason: no money" in closed
-    assert "Answer with" not in closed
+    output = signoff.run_ok("requests", open_request["id"]).out
+    assert "Refund 12.50 EUR to Ann?" in output
+    assert "12.50 EUR" in output
+    assert "kim@example.com  terminal  shown" in output
+    assert f"signoff decide {open_request['id']} approve" in output
+    signoff.run_ok("decide", open_request["id"], "reject", "--reason", "no money")
+    closed_output = signoff.run_ok("requests", open_request["id"]).output
+    assert "Rejected by lee@example.com" in closed_output
+    assert "Reason: no money" in closed_output
+    assert "Answer with" not in closed_output
 
 
-def test_approve_lets_the_run_go_on(signoff: Commands, asked: dict[str, Any]) -> None:
-    finished = signoff.run_ok("decide", asked["id"], "approve")
-    assert finished.out == f"Request {asked['id']} is approved. The run: signoff runs {asked['run']}\n"
-    run = signoff.json("runs", asked["run"])
+def test_approve_lets_the_run_go_on(signoff: Commands, open_request: dict[str, Any]) -> None:
+    finished = signoff.run_ok("decide", open_request["id"], "approve")
+    assert finished.out == f"Request {open_request['id']} is approved. The run: signoff runs {open_request['run']}\n"
+    run = signoff.json("runs", open_request["run"])
     assert (run["status"], run["steps"][1]["output"]) == ("succeeded", {"text": "12.50 EUR to Ann"})
     assert run["requests"][0]["decision"]["assurance"] == "terminal"
 
 
-def test_edit_approves_with_the_new_values(signoff: Commands, asked: dict[str, Any]) -> None:
-    facts = signoff.json("decide", asked["id"], "edit", "amount=10 EUR", "note=agreed = yes")
+def test_edit_approves_with_the_new_values(signoff: Commands, open_request: dict[str, Any]) -> None:
+    facts = signoff.json("decide", open_request["id"], "edit", "amount=10 EUR", "note=agreed = yes")
     assert (facts["state"], facts["edited"]) == ("approved", ["amount", "note"])
-    assert signoff.json("runs", asked["run"])["steps"][1]["output"] == {"text": "10 EUR to Ann"}
+    assert signoff.json("runs", open_request["run"])["steps"][1]["output"] == {"text": "10 EUR to Ann"}
     (decided,) = signoff.json("requests", "--all")
     assert decided["decision"]["edits"] == [
         {
@@ -364,11 +364,11 @@ def test_edit_approves_with_the_new_values(signoff: Commands, asked: dict[str, A
     ]
 
 
-def test_reject_ends_the_run(signoff: Commands, asked: dict[str, Any]) -> None:
-    refused = signoff("decide", asked["id"], "reject")
+def test_reject_ends_the_run(signoff: Commands, open_request: dict[str, Any]) -> None:
+    refused = signoff("decide", open_request["id"], "reject")
     assert (refused.code, refused.err) == (1, "Give a reason to reject; whoever asked will read it.\n")
-    signoff.run_ok("decide", asked["id"], "reject", "--reason", "no money")
-    assert signoff.json("runs", asked["run"])["status"] == "rejected"
+    signoff.run_ok("decide", open_request["id"], "reject", "--reason", "no money")
+    assert signoff.json("runs", open_request["run"])["status"] == "rejected"
 
 
 @pytest.mark.parametrize(
@@ -382,64 +382,64 @@ def test_reject_ends_the_run(signoff: Commands, asked: dict[str, Any]) -> None:
     ],
 )
 def test_wrong_edits_decide_nothing(
-    signoff: Commands, asked: dict[str, Any], edits: list[str], code: int, sentence: str
+    signoff: Commands, open_request: dict[str, Any], edits: list[str], code: int, sentence: str
 ) -> None:
-    finished = signoff("decide", asked["id"], "edit", *edits)
+    finished = signoff("decide", open_request["id"], "edit", *edits)
     assert finished.code == code
     assert sentence in finished.err
-    assert signoff("decide", asked["id"], "approve", "amount=1 EUR").code == 2
+    assert signoff("decide", open_request["id"], "approve", "amount=1 EUR").code == 2
     assert [one["state"] for one in signoff.json("requests")] == ["pending"]
 
 
-def test_only_approvers_decide_not_admins_nor_owners(signoff: Commands, asked: dict[str, Any]) -> None:
+def test_only_approvers_decide_not_admins_nor_owners(signoff: Commands, open_request: dict[str, Any]) -> None:
     signoff.set(operator="sam@example.com", admins="sam@example.com")
-    finished = signoff("decide", asked["id"], "approve")
+    finished = signoff("decide", open_request["id"], "approve")
     assert finished.code == 1
     assert finished.err == (
         "sam@example.com is not an approver of this request; it waits for lee@example.com, kim@example.com.\n"
     )
 
 
-def test_without_an_operator_nobody_decides_here(signoff: Commands, asked: dict[str, Any]) -> None:
+def test_without_an_operator_no_decision_is_possible(signoff: Commands, open_request: dict[str, Any]) -> None:
     signoff.set(operator="")
-    finished = signoff("decide", asked["id"], "approve")
+    finished = signoff("decide", open_request["id"], "approve")
     assert finished.code == 1
     assert "set SIGNOFF_OPERATOR to the email address" in finished.err
 
 
-def test_a_digest_pins_what_is_decided(signoff: Commands, asked: dict[str, Any]) -> None:
-    stale = signoff("decide", asked["id"], "approve", "--digest", "0" * 64)
+def test_a_digest_pins_what_is_decided(signoff: Commands, open_request: dict[str, Any]) -> None:
+    stale = signoff("decide", open_request["id"], "approve", "--digest", "0" * 64)
     assert stale.code == 1
     assert "has changed since you opened it" in stale.err
-    signoff.run_ok("decide", asked["id"], "approve", "--digest", asked["digest"])
+    signoff.run_ok("decide", open_request["id"], "approve", "--digest", open_request["digest"])
 
 
-def test_a_second_decision_is_told_of_the_first(signoff: Commands, asked: dict[str, Any]) -> None:
-    signoff.run_ok("decide", asked["id"], "approve")
-    again = signoff("decide", asked["id"], "reject", "--reason", "no")
+def test_a_second_decision_is_refused_with_the_first(signoff: Commands, open_request: dict[str, Any]) -> None:
+    signoff.run_ok("decide", open_request["id"], "approve")
+    again = signoff("decide", open_request["id"], "reject", "--reason", "no")
     assert again.code == 1
     assert again.err.startswith("This request was already approved by you, ")
     signoff.set(operator="kim@example.com")
-    assert "already approved by lee@example.com, " in signoff("decide", asked["id"], "approve").err
+    assert "already approved by lee@example.com, " in signoff("decide", open_request["id"], "approve").err
 
 
 # -- cancel and resume --------------------------------------------------------------------------------------
 
 
-def test_cancel_withdraws_the_request(signoff: Commands, asked: dict[str, Any]) -> None:
-    finished = signoff.run_ok("cancel", asked["run"], "--reason", "wrong customer")
-    assert finished.out == f"Run {asked['run']} is being cancelled.\n"
-    assert signoff.json("runs", asked["run"])["status"] == "cancelled"
-    late = signoff("decide", asked["id"], "approve")
+def test_cancel_withdraws_the_request(signoff: Commands, open_request: dict[str, Any]) -> None:
+    finished = signoff.run_ok("cancel", open_request["run"], "--reason", "wrong customer")
+    assert finished.out == f"Run {open_request['run']} is being cancelled.\n"
+    assert signoff.json("runs", open_request["run"])["status"] == "cancelled"
+    late = signoff("decide", open_request["id"], "approve")
     assert (late.code, "cancelled with its run" in late.err) == (1, True)
-    assert "run was cancelled by lee@example.com" in signoff.run_ok("requests", asked["id"]).output
-    again = signoff("cancel", asked["run"])
-    assert (again.code, again.err) == (1, f"Run {asked['run']} has ended already (cancelled).\n")
+    assert "run was cancelled by lee@example.com" in signoff.run_ok("requests", open_request["id"]).output
+    again = signoff("cancel", open_request["run"])
+    assert (again.code, again.err) == (1, f"Run {open_request['run']} has ended already (cancelled).\n")
 
 
-def test_the_operator_cancels_what_somebody_else_started(signoff: Commands, asked: dict[str, Any]) -> None:
+def test_the_operator_cancels_a_run_of_another_requester(signoff: Commands, open_request: dict[str, Any]) -> None:
     signoff.set(operator="kim@example.com")
-    signoff.run_ok("cancel", asked["run"])
+    signoff.run_ok("cancel", open_request["run"])
 
 
 def test_done_goes_on_with_what_the_step_produced(signoff: Commands, http_service: HttpService, parked: str) -> None:
@@ -488,10 +488,10 @@ def test_stop_ends_the_run(signoff: Commands, http_service: HttpService, parked:
     assert len(http_service.posts) == 1
 
 
-def test_resume_is_for_steps_of_unknown_outcome(signoff: Commands, asked: dict[str, Any]) -> None:
-    finished = signoff("resume", asked["run"], "repeat")
+def test_resume_is_for_steps_of_unknown_outcome(signoff: Commands, open_request: dict[str, Any]) -> None:
+    finished = signoff("resume", open_request["run"], "repeat")
     assert finished.code == 1
-    assert finished.err == f"Run {asked['run']} is waiting; it does not ask what became of a step.\n"
+    assert finished.err == f"Run {open_request['run']} is waiting; it does not ask what became of a step.\n"
 
 
 @pytest.mark.parametrize(
@@ -505,7 +505,7 @@ def test_resume_with_wrong_arguments_does_nothing(signoff: Commands, parked: str
 # -- the operator's commands --------------------------------------------------------------------------------
 
 
-def test_a_backup_is_a_whole_database(signoff: Commands, asked: dict[str, Any]) -> None:
+def test_a_backup_is_a_whole_database(signoff: Commands, open_request: dict[str, Any]) -> None:
     finished = signoff.run_ok("backup", "copy.db")
     copy = signoff.installation.folder / "copy.db"
     assert finished.out.startswith(f"Copied {signoff.installation.database} to copy.db (")
@@ -514,7 +514,7 @@ def test_a_backup_is_a_whole_database(signoff: Commands, asked: dict[str, Any]) 
     assert (again.code, again.err) == (4, "copy.db exists already; name another file.\n")
     assert signoff("backup", "nowhere/copy.db").code == 4
     signoff.set(database_url=f"sqlite:///{copy}")
-    assert [one["id"] for one in signoff.json("requests")] == [asked["id"]]
+    assert [one["id"] for one in signoff.json("requests")] == [open_request["id"]]
 
 
 def test_commands_without_a_database_say_how_to_get_one(signoff: Commands) -> None:
@@ -526,12 +526,12 @@ def test_commands_without_a_database_say_how_to_get_one(signoff: Commands) -> No
     assert not (signoff.installation.folder / "none.db").exists()
 
 
-def test_a_database_that_a_command_made_is_told(signoff: Commands) -> None:
+def test_a_command_that_creates_a_database_says_so(signoff: Commands) -> None:
     other = signoff.installation.folder / "othr.db"
     signoff.set(database_url=f"sqlite:///{other}")
-    made = signoff.run_ok("register", "hello.yaml", "--json")
-    assert made.err == f"Made a new, empty database at {other}\n"
-    assert made.json["version"] == 1
+    result = signoff.run_ok("register", "hello.yaml", "--json")
+    assert result.err == f"Made a new, empty database at {other}\n"
+    assert result.json["version"] == 1
     assert signoff.run_ok("register", "hello.yaml").err == ""
     another = signoff.installation.folder / "another.db"
     signoff.set(database_url=f"sqlite:///{another}")
@@ -568,7 +568,7 @@ def test_version_prints_the_version(signoff: Commands) -> None:
     assert signoff.run_ok("version").out == "signoff 0.1.0\n"
 
 
-def test_wrong_arguments_are_told_without_a_traceback(signoff: Commands) -> None:
+def test_wrong_arguments_are_reported_without_a_traceback(signoff: Commands) -> None:
     for wrong in (["frobnicate"], ["runs", "--frobnicate"], ["decide", "x", "perhaps"], ["run"], []):
         finished = signoff(*wrong)
         assert finished.code == 2
@@ -580,9 +580,9 @@ def test_wrong_arguments_are_told_without_a_traceback(signoff: Commands) -> None
 
 
 def test_the_audit_log_is_exported_and_verified_with_and_without_signoff(
-    signoff: Commands, asked: dict[str, Any]
+    signoff: Commands, open_request: dict[str, Any]
 ) -> None:
-    signoff.run_ok("decide", asked["id"], "approve")
+    signoff.run_ok("decide", open_request["id"], "approve")
     finished = signoff.run_ok("audit", "export", "-o", "log.jsonl")
     head = finished.out.split()[-1]
     lines = (signoff.installation.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
@@ -605,7 +605,7 @@ def test_the_audit_log_is_exported_and_verified_with_and_without_signoff(
     assert (alone.returncode, head in alone.stdout) == (0, True), alone.stdout + alone.stderr
 
 
-def test_a_log_that_was_changed_is_found_out(signoff: Commands, asked: dict[str, Any]) -> None:
+def test_a_changed_log_is_found(signoff: Commands, open_request: dict[str, Any]) -> None:
     head = signoff.run_ok("audit", "export", "-o", "log.jsonl").out.split()[-1]
     with closing(sqlite3.connect(signoff.installation.database)) as connection, connection:
         connection.execute("DROP TRIGGER audit_unchanged")
@@ -617,7 +617,9 @@ def test_a_log_that_was_changed_is_found_out(signoff: Commands, asked: dict[str,
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
-def test_an_export_is_for_one_user_whatever_the_umask(signoff: Commands, asked: dict[str, Any], umask: int) -> None:
+def test_an_export_is_for_one_user_whatever_the_umask(
+    signoff: Commands, open_request: dict[str, Any], umask: int
+) -> None:
     before = os.umask(umask)
     try:
         signoff.run_ok("audit", "export", "-o", "log.jsonl")
@@ -628,8 +630,8 @@ def test_an_export_is_for_one_user_whatever_the_umask(signoff: Commands, asked: 
         assert (signoff.installation.folder / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_decision_that_no_entry_tells_of_is_found_out(signoff: Commands, asked: dict[str, Any]) -> None:
-    signoff.run_ok("decide", asked["id"], "approve")
+def test_a_decision_without_an_entry_is_found(signoff: Commands, open_request: dict[str, Any]) -> None:
+    signoff.run_ok("decide", open_request["id"], "approve")
     with closing(sqlite3.connect(signoff.installation.database)) as connection, connection:
         connection.execute("DROP TRIGGER decision_unchanged")
         (decision,) = connection.execute("UPDATE decision SET verdict = 'rejected' RETURNING id").fetchone()
@@ -639,40 +641,40 @@ def test_a_decision_that_no_entry_tells_of_is_found_out(signoff: Commands, asked
     assert finished.err.splitlines()[-1] == "2 findings: the log or the tables were changed."
 
 
-def test_the_contents_of_a_run_are_erased_for_good_and_the_log_says_by_whom(
-    signoff: Commands, asked: dict[str, Any]
+def test_the_contents_of_a_run_are_erased_for_good_and_the_log_names_the_person(
+    signoff: Commands, open_request: dict[str, Any]
 ) -> None:
-    refused = signoff("audit", "erase", asked["run"], "--reason", "asked for")
+    refused = signoff("audit", "erase", open_request["run"], "--reason", "asked for")
     assert (refused.code, "has not ended yet" in refused.err) == (1, True)
-    signoff.run_ok("decide", asked["id"], "reject", "--reason", "Mallory lives in Kiel")
+    signoff.run_ok("decide", open_request["id"], "reject", "--reason", "Mallory lives in Kiel")
     assert b"Mallory" in everything(signoff)
-    assert signoff("audit", "erase", asked["run"]).code == 2
-    assert "Say why" in signoff("audit", "erase", asked["run"], "--reason", " ").err
+    assert signoff("audit", "erase", open_request["run"]).code == 2
+    assert "Say why" in signoff("audit", "erase", open_request["run"], "--reason", " ").err
     assert "no run x" in signoff("audit", "erase", "x", "--reason", "asked for").err.lower()
-    done = signoff.run_ok("audit", "erase", asked["run"], "--reason", "asked for")
-    assert re.search(r"Erased the contents of \d+ entries of run", done.out)
+    erased = signoff.run_ok("audit", "erase", open_request["run"], "--reason", "asked for")
+    assert re.search(r"Erased the contents of \d+ entries of run", erased.out)
     assert b"Mallory" not in everything(signoff)
     verified = signoff.run_ok("audit", "verify")
     assert re.search(r"entry \d+: \d+-\d+ erased by .*lee@example.com.* at .*: 'asked for'", verified.out)
     assert "The log is whole." in verified.out
-    shown = signoff.run_ok("runs", asked["run"])
-    assert "content.erased" in shown.out
-    assert signoff.json("runs", asked["run"])["status"] == "rejected"
-    assert "approved" not in signoff.run_ok("requests", asked["id"]).out
-    again = signoff.run_ok("audit", "erase", asked["run"], "--reason", "again")
+    run_output = signoff.run_ok("runs", open_request["run"])
+    assert "content.erased" in run_output.out
+    assert signoff.json("runs", open_request["run"])["status"] == "rejected"
+    assert "approved" not in signoff.run_ok("requests", open_request["id"]).out
+    again = signoff.run_ok("audit", "erase", open_request["run"], "--reason", "again")
     assert "Erased the contents of 0 entries" in again.out
     signoff.run_ok("audit", "verify")
 
 
 def everything(signoff: Commands) -> bytes:
-    """All bytes of the database and of the files beside it."""
+    """Return all bytes of the database and of the files beside it."""
     return b"".join(
-        one.read_bytes() for one in sorted(signoff.installation.folder.glob("signoff.db*")) if one.is_file()
+        file.read_bytes() for file in sorted(signoff.installation.folder.glob("signoff.db*")) if file.is_file()
     )
 
 
-def test_contents_that_nobody_says_to_have_erased_are_named_and_end_with_three(
-    signoff: Commands, asked: dict[str, Any]
+def test_contents_erased_without_an_entry_are_named_and_end_with_three(
+    signoff: Commands, open_request: dict[str, Any]
 ) -> None:
     with closing(sqlite3.connect(signoff.installation.database)) as connection, connection:
         connection.execute("UPDATE audit SET salt = NULL, content = NULL WHERE seq = 2")
@@ -682,7 +684,7 @@ def test_contents_that_nobody_says_to_have_erased_are_named_and_end_with_three(
     assert finished.err.splitlines()[-1] == "The chain is whole, but contents were erased and no entry says by whom."
 
 
-def test_an_export_writes_over_nothing(signoff: Commands, asked: dict[str, Any]) -> None:
+def test_an_export_writes_over_nothing(signoff: Commands, open_request: dict[str, Any]) -> None:
     noted = signoff.installation.folder / "log.jsonl"
     noted.write_text("noted earlier\n")
     again = signoff("audit", "export", "-o", "log.jsonl")
@@ -690,17 +692,19 @@ def test_an_export_writes_over_nothing(signoff: Commands, asked: dict[str, Any])
     assert noted.read_text() == "noted earlier\n"
 
 
-def test_audit_with_wrong_arguments_is_wrong_usage(signoff: Commands, asked: dict[str, Any]) -> None:
+def test_audit_with_wrong_arguments_is_wrong_usage(signoff: Commands, open_request: dict[str, Any]) -> None:
     assert "A checkpoint looks like" in signoff("audit", "verify", "--checkpoint", "x").err
     for wrong in (["verify", "--checkpoint", "x"], ["export", "-o", "nowhere/log.jsonl"], ["export", "-o", "."], ["x"]):
         assert signoff("audit", *wrong).code == 2
 
 
-# -- what must never be seen --------------------------------------------------------------------------------
+# -- broken pipes and bugs --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", ["runs --json", "audit export", "workflows"])
-def test_a_reader_that_has_seen_enough_is_no_error(signoff: Commands, asked: dict[str, Any], command: str) -> None:
+def test_a_reader_that_has_seen_enough_is_no_error(
+    signoff: Commands, open_request: dict[str, Any], command: str
+) -> None:
     finished = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {SIGNOFF} {command} | true"],
         env=signoff.installation.environment,
@@ -712,10 +716,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(signoff: Commands, asked: dic
     assert (finished.returncode, finished.stderr) == (0, "")
 
 
-def test_a_bug_is_told_with_a_number_and_a_file_that_holds_the_traceback(
+def test_a_bug_is_reported_with_a_number_and_a_file_with_the_traceback(
     signoff: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bug is that of a step type from elsewhere: it breaks in a place where nothing may break."""
+    """The bug is in a step type of another distribution, which raises an error where none is allowed."""
     plugins = signoff.installation.folder / "plugins"
     (plugins / "broken-1.0.dist-info").mkdir(parents=True)
     (plugins / "broken-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
@@ -736,5 +740,5 @@ def test_a_bug_is_told_with_a_number_and_a_file_that_holds_the_traceback(
     incident = file.stem.rpartition("-")[2]
     assert finished.err == f"Something broke (incident {incident}); the traceback is in {file}. Please report it.\n"
     assert file.stat().st_mode & 0o777 == 0o600
-    told = file.read_text(encoding="utf-8")
-    assert "RuntimeError: my password is (secret PASSWORD), the token (a token of Slack)" in told
+    content = file.read_text(encoding="utf-8")
+    assert "RuntimeError: my password is (secret PASSWORD), the token (a token of Slack)" in content

@@ -62,7 +62,7 @@ def test_a_condition_that_compares_texts_is_refused_at_its_line(signoff: Command
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_a_file_that_was_registered_before_asks_and_gives_the_reason(signoff: Commands, name: str) -> None:
-    """Its runs go on, and none of its gates is silently skipped."""
+    """Runs of older files go on, and none of their gates is skipped silently."""
     signoff.installation.write(
         "texts.yaml", TEXTS + "  - {id: a, uses: set, with: {x: 1}, gate: {approvers: [ada@example.com]}}\n"
     )
@@ -72,8 +72,10 @@ def test_a_file_that_was_registered_before_asks_and_gives_the_reason(signoff: Co
         database.execute("UPDATE workflow_version SET source = ?", (older,))
     signoff.run_ok("run", "texts", *INPUTS)
     (request,) = signoff.json("requests")
-    shown = signoff.json("requests", request["id"])
-    assert [note for note in shown["notes"] if note.startswith("Whether this needs approval could not be found out: ")]
+    details = signoff.json("requests", request["id"])
+    assert [
+        note for note in details["notes"] if note.startswith("Whether this needs approval could not be found out: ")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ steps:
 def test_a_number_that_an_earlier_step_reads_from_a_text_is_refused_in_a_condition(
     signoff: Commands, params: str, condition: str, reference: str
 ) -> None:
-    """`set` reads 1.234 as little more than one, where a condition would ask."""
+    """`set` reads 1.234 as a number between one and two, while a condition would call it ambiguous."""
     signoff.installation.write("passed-on.yaml", PASSED_ON % (params, condition))
     finished = signoff("check", "passed-on.yaml")
     assert finished.code == 1

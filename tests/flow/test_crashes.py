@@ -1,8 +1,8 @@
-"""Nothing is lost, doubled or skipped, whenever the server is killed and whoever races whom.
+"""Nothing is lost, doubled or skipped when the server is killed at random moments while clients race each other.
 
-A server is killed again and again at random instants, while clients start, decide, cancel and resume through its
-socket, and an HTTP server counts what really happens. Then the tables, the count and what the clients were told must
-tell one story. `SIGNOFF_TEST_SEED` repeats the choices of a campaign (not the scheduling of the machine).
+A server is killed again and again, while clients start, decide, cancel and resume through its socket, and an HTTP
+service counts the effects. At the end the tables, the counted effects and the answers to clients must agree.
+`SIGNOFF_TEST_SEED` repeats the random choices of a campaign, but not the scheduling of the machine.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tests.support.processes import OPERATOR, Installation, Server, create_insta
 SEED = int(os.environ.get("SIGNOFF_TEST_SEED") or random.SystemRandom().randrange(2**32))
 KILLS = 20
 RUNS = 150
-"""Runs that a campaign starts at most: enough to keep every client busy, few enough to be drained soon."""
+"""Maximum number of runs in a campaign: enough to keep every client busy, and few enough to end soon."""
 PENDING = "SELECT id, run, at FROM request WHERE state = 'pending' ORDER BY id"
 OPEN = ("running", "waiting", "needs_attention")
 
@@ -79,16 +79,16 @@ def register(installation: Installation, name: str, url: str, idempotent: str = 
     assert finished.code == 0, finished.output
 
 
-def rows(database: Path, query: str, *given: object) -> list[sqlite3.Row]:
-    """What the tables say, asked without a line of our own code."""
+def rows(database: Path, query: str, *values: object) -> list[sqlite3.Row]:
+    """Query the database without the code of the product."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
         connection.row_factory = sqlite3.Row
-        return connection.execute(query, given).fetchall()
+        return connection.execute(query, values).fetchall()
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One decision that a client asked for. `reply` None: the server died before it answered."""
+class DecisionAttempt:
+    """One decision that a client asked for. `reply` is None if the server died before it answered."""
 
     request: str
     token: str
@@ -99,28 +99,28 @@ class Said:
 
 @dataclass
 class Campaign:
-    """What the clients did and were told, all of them in threads: the lists are only appended to."""
+    """The clients, and what they did. They run in threads, so the lists are only appended to."""
 
     installation: Installation
-    world: HttpService
+    http_service: HttpService
     started: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Runs that a start was answered with, by key; a key without an answer is there too."""
-    said: list[Said] = field(default_factory=list)
+    """The runs in the answers to starts, by key. A key without an answer is there too."""
+    attempts: list[DecisionAttempt] = field(default_factory=list)
     cancelled: set[str] = field(default_factory=set)
     repeats: Counter[str] = field(default_factory=Counter)
-    """How often somebody may have said `repeat` of a run: counted before it is said."""
+    """How often `repeat` may have been sent for a run. It is counted before it is sent."""
     over: threading.Event = field(default_factory=threading.Event)
     failures: list[BaseException] = field(default_factory=list)
 
-    # -- what clients do --
+    # -- commands --
 
-    def rows(self, query: str, *given: object) -> list[sqlite3.Row]:
-        return rows(self.installation.database, query, *given)
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        return rows(self.installation.database, query, *values)
 
-    async def ask(self, command: str, given: dict[str, Value]) -> CommandReply | None:
-        """The server's answer. None: there was none, and whether it did anything is not known."""
+    async def ask(self, command: str, arguments: dict[str, Value]) -> CommandReply | None:
+        """Send a command, and return the answer, or None if there was none and its effect is unknown."""
         try:
-            return await client.ask(self.installation.database, command, given)
+            return await client.ask(self.installation.database, command, arguments)
         except StoreError:
             return None
 
@@ -135,9 +135,9 @@ class Campaign:
         return True
 
     async def decide(self, request: str, token: str, verdict: str, edits: dict[str, str]) -> None:
-        given: dict[str, Value] = {"request": request, "verdict": verdict, "edits": {**edits}, "reason": token}
-        reply = await self.ask("decide", given)
-        self.said.append(Said(request, token, verdict, edits, reply))
+        arguments: dict[str, Value] = {"request": request, "verdict": verdict, "edits": {**edits}, "reason": token}
+        reply = await self.ask("decide", arguments)
+        self.attempts.append(DecisionAttempt(request, token, verdict, edits, reply))
 
     async def cancel(self, run: str) -> None:
         reply = await self.ask("cancel", {"run": run, "reason": "changed my mind"})
@@ -145,29 +145,29 @@ class Campaign:
             self.cancelled.add(run)
 
     async def attend(self, run: str) -> None:
-        """Say of a step of unknown outcome what is true."""
-        happened = self.world.count(run) > 0
-        given: dict[str, Value] = {"run": run, "answer": "done" if happened else "repeat"}
+        """Answer for a step of unknown outcome."""
+        happened = self.http_service.count(run) > 0
+        arguments: dict[str, Value] = {"run": run, "answer": "done" if happened else "repeat"}
         if happened:
-            given["output"] = {"status": 200, "headers": {}, "body": {"receipt": 0}}
+            arguments["output"] = {"status": 200, "headers": {}, "body": {"receipt": 0}}
         else:
             self.repeats[run] += 1
-        await self.ask("resume", given)
+        await self.ask("resume", arguments)
 
     # -- clients --
 
-    async def starting(self, dice: random.Random, first: int) -> None:
+    async def start_runs(self, dice: random.Random, first: int) -> None:
         for number in range(first, RUNS, 2):
-            # A client that got no answer asks again with the same key.
+            # A client without an answer repeats the start with the same key.
             while not self.over.is_set() and not await self.start(str(number)):
-                time.sleep(0.05)  # noqa: ASYNC251 this client has its loop to itself
+                time.sleep(0.05)  # noqa: ASYNC251 this client has a loop of its own
             if dice.random() < 0.2:
                 await self.start(str(number))
             await asyncio.sleep(dice.uniform(0, 0.4))
             if self.over.is_set():
                 return
 
-    async def deciding(self, dice: random.Random, name: str) -> None:
+    async def decide_requests(self, dice: random.Random, name: str) -> None:
         count = 0
         while not self.over.is_set():
             pending = [row for row in self.rows(PENDING) if not left_waiting(row["run"])][:6]
@@ -184,14 +184,14 @@ class Campaign:
     def edits(self, row: sqlite3.Row, token: str) -> dict[str, str]:
         return {"json.text" if row["at"] == "before" else "text": f"edited by {token}"}
 
-    async def cancelling(self, dice: random.Random) -> None:
+    async def cancel_runs(self, dice: random.Random) -> None:
         while not self.over.is_set():
-            found = self.rows("SELECT id FROM run WHERE ended_at IS NULL AND cancel IS NULL")
-            if found:
-                await self.cancel(dice.choice(found)["id"])
+            runs = self.rows("SELECT id FROM run WHERE ended_at IS NULL AND cancel IS NULL")
+            if runs:
+                await self.cancel(dice.choice(runs)["id"])
             await asyncio.sleep(dice.uniform(1, 3))
 
-    async def attending(self) -> None:
+    async def attend_runs(self) -> None:
         while not self.over.is_set():
             for row in self.rows("SELECT id FROM run WHERE status = 'needs_attention' AND cancel IS NULL"):
                 await self.attend(row["id"])
@@ -199,16 +199,16 @@ class Campaign:
 
     @contextmanager
     def clients(self, dice: random.Random) -> Iterator[None]:
-        """Everybody at work while the body runs, each in a thread of their own."""
+        """Run all clients while the body runs, each in its own thread."""
         seeds = [random.Random(dice.random()) for _ in range(6)]
         works: list[Callable[[], Any]] = [
-            lambda: self.starting(seeds[0], 0),
-            lambda: self.starting(seeds[1], 1),
-            lambda: self.deciding(seeds[2], "ann"),
-            lambda: self.deciding(seeds[3], "bob"),
-            lambda: self.deciding(seeds[4], "cem"),
-            lambda: self.cancelling(seeds[5]),
-            self.attending,
+            lambda: self.start_runs(seeds[0], 0),
+            lambda: self.start_runs(seeds[1], 1),
+            lambda: self.decide_requests(seeds[2], "ann"),
+            lambda: self.decide_requests(seeds[3], "bob"),
+            lambda: self.decide_requests(seeds[4], "cem"),
+            lambda: self.cancel_runs(seeds[5]),
+            self.attend_runs,
         ]
         threads = [threading.Thread(target=self._work, args=(work,)) for work in works]
         for thread in threads:
@@ -229,7 +229,7 @@ class Campaign:
     # -- the end --
 
     def drain(self) -> None:
-        """Ask again for every start, answer what needs attention, and decide what nobody is to keep waiting."""
+        """Repeat every start, answer for steps of unknown outcome, and decide all requests that must not wait."""
         asyncio.run(self._drain())
 
     async def _drain(self) -> None:
@@ -246,7 +246,7 @@ class Campaign:
             await asyncio.sleep(0.2)
 
     def stuck(self) -> list[sqlite3.Row]:
-        """Runs that have not come to rest."""
+        """Return the runs and requests that are not at rest."""
         unsettled = self.rows(
             "SELECT id, status, ready_at, lease_until FROM run WHERE ended_at IS NULL AND NOT "
             "(status = 'waiting' AND ready_at IS NULL AND id IN (SELECT run FROM request WHERE state = 'pending'))"
@@ -255,11 +255,11 @@ class Campaign:
 
 
 def left_waiting(run: str) -> bool:
-    """Whether nobody decides about this run: some still wait when all is over."""
+    """Return whether all clients leave this run waiting, so that some requests are open at the end."""
     return run.endswith(("0", "1", "2"))
 
 
-def killed_again_and_again(installation: Installation, dice: random.Random) -> None:
+def kill_servers(installation: Installation, dice: random.Random) -> None:
     for number in range(KILLS):
         server = Server(installation)
         try:
@@ -284,7 +284,7 @@ def test_twenty_kills_lose_double_and_skip_nothing(tmp_path: Path, http_service:
     campaign = Campaign(installation, http_service)
 
     with campaign.clients(dice):
-        killed_again_and_again(installation, dice)
+        kill_servers(installation, dice)
     assert campaign.failures == []
     http_service.delay = lambda: 0.0
     with serving(installation) as server:
@@ -297,27 +297,27 @@ def test_twenty_kills_lose_double_and_skip_nothing(tmp_path: Path, http_service:
     check_effects(campaign)
     verified = installation.run("audit", "verify")
     assert (verified.code, "The log is whole." in verified.out) == (0, True), verified.output
-    check_that_it_was_hard(campaign)
+    check_coverage(campaign)
 
 
-def check_that_it_was_hard(campaign: Campaign) -> None:
-    """The campaign has met what it is about."""
+def check_coverage(campaign: Campaign) -> None:
+    """Check that the campaign had the events that it is meant to test."""
     counts = Counter(row["status"] for row in campaign.rows("SELECT status FROM run"))
     kinds = Counter(json.loads(row["leaf"])["kind"] for row in campaign.rows("SELECT leaf FROM audit"))
-    keys = {post.key for post in campaign.world.posts}
+    keys = {post.key for post in campaign.http_service.posts}
     print(  # noqa: T201
-        f"{dict(counts)}, {len(campaign.said)} decisions asked for, {kinds['step.outcome_unknown']} outcomes unknown, "
-        f"{len(campaign.world.posts)} calls with {len(keys)} keys"
+        f"{dict(counts)}, {len(campaign.attempts)} attempts, {kinds['step.outcome_unknown']} outcomes unknown, "
+        f"{len(campaign.http_service.posts)} calls with {len(keys)} keys"
     )
     assert counts["succeeded"] > 10
     assert counts["rejected"] > 0
     assert kinds["step.outcome_unknown"] > 0
-    assert any(one.reply is None for one in campaign.said)
-    assert any(one.reply is not None and one.reply.refused for one in campaign.said)
+    assert any(attempt.reply is None for attempt in campaign.attempts)
+    assert any(attempt.reply is not None and attempt.reply.refused for attempt in campaign.attempts)
 
 
 def check_starts(campaign: Campaign) -> None:
-    """Every acknowledged start is one run, and always the same."""
+    """Check that every acknowledged start is one run, always the same."""
     by_key = Counter(row["key"] for row in campaign.rows("SELECT key FROM run"))
     assert set(by_key) == set(campaign.started)
     assert set(by_key.values()) == {1}
@@ -327,24 +327,24 @@ def check_starts(campaign: Campaign) -> None:
 
 
 def check_runs(campaign: Campaign) -> None:
-    """Every run ended, or waits for a request that is there; and it went as its answers say."""
+    """Check that every run has ended or waits for a request, and that its status follows from its requests."""
     answers: dict[str, dict[str, str]] = defaultdict(dict)
     for row in campaign.rows("SELECT run, step, state FROM request"):
         assert row["step"] not in answers[row["run"]], "a step was asked about twice"
         answers[row["run"]][row["step"]] = row["state"]
     for row in campaign.rows("SELECT id, status, ended_at, cancel FROM run"):
-        given = answers[row["id"]]
+        states = answers[row["id"]]
         match row["status"]:
             case "waiting":
-                assert "pending" in given.values()
+                assert "pending" in states.values()
             case "succeeded":
-                assert given == {"pay": "approved", "receipt": "approved"}
+                assert states == {"pay": "approved", "receipt": "approved"}
             case "rejected":
-                assert "rejected" in given.values()
-                assert "pending" not in given.values()
+                assert "rejected" in states.values()
+                assert "pending" not in states.values()
             case "cancelled":
                 assert row["cancel"] is not None
-                assert "pending" not in given.values()
+                assert "pending" not in states.values()
             case other:
                 pytest.fail(f"run {row['id']} is {other}")
         assert (row["ended_at"] is None) == (row["status"] == "waiting")
@@ -353,7 +353,7 @@ def check_runs(campaign: Campaign) -> None:
 
 
 def check_decisions(campaign: Campaign) -> None:
-    """A request has one decision; who was told that theirs counts made it, and nobody else was told so."""
+    """Check that a request has one decision, and that only the client that made it got a confirmation."""
     recorded = campaign.rows("SELECT id, request, verdict, reason, edits FROM decision")
     states = {row["id"]: row["state"] for row in campaign.rows("SELECT id, state FROM request")}
     assert max(Counter(row["request"] for row in recorded).values()) == 1
@@ -362,23 +362,23 @@ def check_decisions(campaign: Campaign) -> None:
     assert {name: row["verdict"] for name, row in decided.items()} == {
         name: state for name, state in states.items() if state in becomes.values()
     }
-    by_token = {one.token: one for one in campaign.said}
+    by_token = {one.token: one for one in campaign.attempts}
     for row in recorded:
-        said = by_token[row["reason"]]
-        assert (said.request, becomes[said.verdict]) == (row["request"], row["verdict"])
+        attempt = by_token[row["reason"]]
+        assert (attempt.request, becomes[attempt.verdict]) == (row["request"], row["verdict"])
         after = {".".join(edit["path"]): edit["after"] for edit in json.loads(row["edits"] or "[]")}
-        assert after == said.edits
-        if said.reply is not None:
-            assert said.reply.refused is None
-            assert said.reply.facts["decision"] == row["id"]
-    for said in campaign.said:
-        if said.reply is None:
+        assert after == attempt.edits
+        if attempt.reply is not None:
+            assert attempt.reply.refused is None
+            assert attempt.reply.facts["decision"] == row["id"]
+    for attempt in campaign.attempts:
+        if attempt.reply is None:
             continue
-        if said.reply.refused is None:
-            assert decided[said.request]["reason"] == said.token
+        if attempt.reply.refused is None:
+            assert decided[attempt.request]["reason"] == attempt.token
         else:
-            lost = "Cancelled" if states[said.request] == "cancelled" else "AlreadyDecided"
-            assert said.reply.facts["refusal"] == lost, said
+            lost = "Cancelled" if states[attempt.request] == "cancelled" else "AlreadyDecided"
+            assert attempt.reply.facts["refusal"] == lost, attempt
     audited = Counter(
         (entry["kind"], entry["request"])
         for entry in (json.loads(row["leaf"]) for row in campaign.rows("SELECT leaf FROM audit"))
@@ -388,9 +388,9 @@ def check_decisions(campaign: Campaign) -> None:
 
 
 def check_effects(campaign: Campaign) -> None:
-    """What happened was approved before, with that very content, and once unless it may or was told to happen again."""
+    """Check that each effect was approved before with the same content, and repeated only where that is allowed."""
     posts: dict[str, list[Post]] = defaultdict(list)
-    for post in campaign.world.posts:
+    for post in campaign.http_service.posts:
         posts[post.key].append(post)
     runs = {
         row["id"]: row
@@ -405,13 +405,13 @@ def check_effects(campaign: Campaign) -> None:
             run["id"],
         )
         assert approval["verdict"] == "approved"
-        wanted = json.loads(approval["content"])["value"]["json"]
+        approved_body = json.loads(approval["content"])["value"]["json"]
         for edit in json.loads(approval["edits"] or "[]"):
-            wanted = json_values.replace(wanted, tuple(edit["path"][1:]), edit["after"])
-        assert wanted["token"] == run["key"]
+            approved_body = json_values.replace(approved_body, tuple(edit["path"][1:]), edit["after"])
+        assert approved_body["token"] == run["key"]
         decided_at = datetime.fromisoformat(approval["decided_at"]).replace(tzinfo=UTC)
         for call in calls:
-            assert call.body == wanted
+            assert call.body == approved_body
             assert call.at >= decided_at
         if run["name"] == "unsure":
             assert len(calls) <= 1 + campaign.repeats[run["id"]]
@@ -427,14 +427,14 @@ def test_a_run_survives_the_death_of_every_process_that_carries_it(tmp_path: Pat
         started = installation.run("run", "unsure", "-i", "token=t1", "--key", "k", "--json").json
         server.kill()
     run = started["run"]
-    (asked,) = installation.run("requests", "--json").json
-    assert asked["run"] == run
+    (request,) = installation.run("requests", "--json").json
+    assert request["run"] == run
 
     http_service.may_answer.clear()
-    deciding = installation.start("decide", asked["id"], "edit", "json.text=by hand", "--reason", "ok")
+    command = installation.start("decide", request["id"], "edit", "json.text=by hand", "--reason", "ok")
     http_service.wait_for(1)
-    deciding.kill()
-    deciding.communicate()
+    command.kill()
+    command.communicate()
     http_service.may_answer.set()
     (decided,) = installation.run("requests", "--all", "--json").json
     assert (decided["state"], decided["decision"]["edits"][0]["after"]) == ("approved", "by hand")
@@ -453,7 +453,7 @@ def test_a_run_survives_the_death_of_every_process_that_carries_it(tmp_path: Pat
 
 def wait_for_status(installation: Installation, run: str, status: str) -> None:
     deadline = time.monotonic() + PATIENCE
-    while (found := rows(installation.database, "SELECT status FROM run WHERE id = ?", run)[0]["status"]) != status:
-        assert time.monotonic() < deadline, f"it is {found}"
-        assert found in OPEN
+    while (current := rows(installation.database, "SELECT status FROM run WHERE id = ?", run)[0]["status"]) != status:
+        assert time.monotonic() < deadline, f"it is {current}"
+        assert current in OPEN
         time.sleep(0.1)

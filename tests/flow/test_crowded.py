@@ -1,4 +1,4 @@
-"""A real server with few files, crowded by one client: Slack, people and commands of this machine still get through."""
+"""While one client holds many connections to a server, Slack, people and local commands still get through."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ HALF = b"POST /slack/events HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\nX-A: "
 
 
 @contextmanager
-def crowded(installation: Installation) -> Iterator[Server]:
-    """A server whose process may open few files."""
+def server_with_few_files(installation: Installation) -> Iterator[Server]:
+    """Run a server that may open only a few files."""
     usual = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, usual[1]))
     try:
@@ -38,13 +38,13 @@ def crowded(installation: Installation) -> Iterator[Server]:
         server.kill()
 
 
-def connected(port: int, sent: bytes, stack: ExitStack) -> socket.socket:
-    made = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-    made.sendall(sent)
-    return made
+def open_connection(port: int, data: bytes, stack: ExitStack) -> socket.socket:
+    connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+    connection.sendall(data)
+    return connection
 
 
-def asked(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
+def send_request(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
@@ -53,15 +53,15 @@ def asked(port: int, method: str, path: str, body: bytes = b"", **headers: str) 
     return answer
 
 
-def delivery(port: int) -> int:
-    """The status that a signed delivery of Slack gets."""
+def deliver(port: int) -> int:
+    """Send a signed delivery as Slack does, and return the status of the response."""
     body = json.dumps({"type": "url_verification", "challenge": "c", "token": "t"}).encode()
     signed = sign(body, secret=SECRET, timestamp=int(SystemClock().now().timestamp()))
-    return asked(port, "POST", PATH, body, Content_Type="application/json", **signed).status
+    return send_request(port, "POST", PATH, body, Content_Type="application/json", **signed).status
 
 
-@pytest.mark.parametrize("sent", [b"", HALF, HALF[:-5] + b"\r\n{"], ids=["nothing", "half a head", "half a body"])
-def test_one_client_that_holds_connections_shuts_nobody_out(tmp_path: Path, sent: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", HALF, HALF[:-5] + b"\r\n{"], ids=["nothing", "half a head", "half a body"])
+def test_one_client_with_many_connections_blocks_no_other_client(tmp_path: Path, data: bytes) -> None:
     port = free_port()
     installation = create_installation(
         tmp_path,
@@ -72,15 +72,15 @@ def test_one_client_that_holds_connections_shuts_nobody_out(tmp_path: Path, sent
         port=str(port),
     )
     hello = installation.write("hello.yaml", HELLO)
-    with crowded(installation) as server, ExitStack() as stack:
+    with server_with_few_files(installation) as server, ExitStack() as stack:
         for _ in range(3 * FILES):
-            connected(port, sent, stack)
-        assert delivery(port) == 200
-        assert asked(port, "GET", "/healthz").status == 200
+            open_connection(port, data, stack)
+        assert deliver(port) == 200
+        assert send_request(port, "GET", "/healthz").status == 200
         registered = installation.run("register", hello)
         assert registered.code == 0 or "SIGNOFF_BUILDERS" in registered.output, registered.output
         for _ in range(20):
-            assert delivery(port) == 200
+            assert deliver(port) == 200
         assert "Too many open files" not in server.output
         assert "out of system resource" not in server.output
         assert server.output.count("HTTP connections:") <= 2

@@ -1,4 +1,4 @@
-"""Later steps read who decided about an earlier one, when, how and why."""
+"""Later steps read the decision about an earlier step: the person, the time, the verdict and the reason."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def outputs(signoff: Commands, run: str) -> dict[str, Any]:
     return {step["step"]: step["output"] for step in signoff.json("runs", run)["steps"]}
 
 
-def started(signoff: Commands, source: str, *arguments: str) -> str:
+def start_run(signoff: Commands, source: str, *arguments: str) -> str:
     signoff.installation.write("decided.yaml", source.replace("ada@example.com", OPERATOR))
     signoff.run_ok("register", "decided.yaml")
     run: str = signoff.json("run", "decided", *arguments)["run"]
@@ -51,11 +51,11 @@ def started(signoff: Commands, source: str, *arguments: str) -> str:
 def test_a_later_step_reads_what_was_decided(
     signoff: Commands, kind: str, answer: tuple[str, ...], reason: str | None, edited: bool
 ) -> None:
-    run = started(signoff, HEAD + STEPS[kind] + READ)
+    run = start_run(signoff, HEAD + STEPS[kind] + READ)
     (request,) = signoff.json("requests")
     signoff.run_ok("decide", request["id"], "edit" if edited else "approve", *answer)
-    found = outputs(signoff, run)
-    decision = found["b"]["all"]
+    step_outputs = outputs(signoff, run)
+    decision = step_outputs["b"]["all"]
     assert datetime.fromisoformat(decision.pop("at")).tzinfo is not None
     assert decision == {
         "by": {"name": OPERATOR, "address": OPERATOR},
@@ -65,41 +65,41 @@ def test_a_later_step_reads_what_was_decided(
         "rating": None,
         "comment": None,
     }
-    assert found["b"]["output"] == {"x": "hello" if edited else "hi"}, "the output is as it was"
-    assert found["c"]["line"] == OPERATOR
+    assert step_outputs["b"]["output"] == {"x": "hello" if edited else "hi"}, "the output is as it was"
+    assert step_outputs["c"]["line"] == OPERATOR
 
 
-def test_where_the_gate_did_not_open_nobody_decided(signoff: Commands) -> None:
-    found = outputs(signoff, started(signoff, HEAD + SKIPPED + READ, "-i", "ask=no"))
-    assert found["b"] == {"all": None, "output": {"x": "hi"}}
-    assert found["c"]["line"] == "no person"
+def test_where_the_gate_did_not_open_there_is_no_decision(signoff: Commands) -> None:
+    step_outputs = outputs(signoff, start_run(signoff, HEAD + SKIPPED + READ, "-i", "ask=no"))
+    assert step_outputs["b"] == {"all": None, "output": {"x": "hi"}}
+    assert step_outputs["c"]["line"] == "no person"
 
 
 def test_where_the_step_was_skipped_there_is_nothing_to_read(signoff: Commands) -> None:
     step = STEPS["before"].replace("with:", "when: false, with:")
     read = "  - {id: b, uses: set, with: {x: \"{{ steps.a.decision | default('skipped') }}\"}}\n"
-    assert outputs(signoff, started(signoff, HEAD + step + read))["b"] == {"x": "skipped"}
+    assert outputs(signoff, start_run(signoff, HEAD + step + read))["b"] == {"x": "skipped"}
 
 
-def test_a_step_that_failed_after_its_approval_tells_who_approved(signoff: Commands) -> None:
+def test_a_step_that_failed_after_its_approval_names_the_approver(signoff: Commands) -> None:
     step = (
         "  - {id: a, uses: http, with: {url: 'http://127.0.0.1:1/'}, on_error: continue,"
         " gate: {approvers: [ada@example.com]}}\n"
         '  - {id: b, uses: set, with: {who: "{{ steps.a.decision.by.address }}", why: "{{ steps.a.error }}"}}\n'
     )
-    run = started(signoff, HEAD + step)
+    run = start_run(signoff, HEAD + step)
     (request,) = signoff.json("requests")
     signoff.run_ok("decide", request["id"], "approve")
-    found = outputs(signoff, run)["b"]
-    assert found["who"] == OPERATOR
-    assert found["why"]
+    output = outputs(signoff, run)["b"]
+    assert output["who"] == OPERATOR
+    assert output["why"]
 
 
 def test_a_value_of_this_name_keeps_its_meaning_where_there_is_no_gate(signoff: Commands) -> None:
     steps = (
         "  - {id: a, uses: set, with: {decision: mine}}\n  - {id: b, uses: set, with: {x: '{{ steps.a.decision }}'}}\n"
     )
-    assert outputs(signoff, started(signoff, HEAD + steps))["b"] == {"x": "mine"}
+    assert outputs(signoff, start_run(signoff, HEAD + steps))["b"] == {"x": "mine"}
 
 
 def test_an_output_that_hides_the_decision_keeps_its_meaning_in_older_files() -> None:
@@ -110,13 +110,13 @@ def test_an_output_that_hides_the_decision_keeps_its_meaning_in_older_files() ->
     assert older.steps[1].params.render(scope) == {"x": 2}
 
 
-def test_two_decisions_are_told_apart(signoff: Commands) -> None:
+def test_two_decisions_are_kept_apart(signoff: Commands) -> None:
     steps = (
         STEPS["before"]
         + STEPS["form"].replace("id: a", "id: z")
         + ('  - {id: b, uses: set, with: {x: "{{ steps.a.decision.reason }} {{ steps.z.decision.reason }}"}}\n')
     )
-    run = started(signoff, HEAD + steps)
+    run = start_run(signoff, HEAD + steps)
     for reason in ("one", "two"):
         (request,) = signoff.json("requests")
         signoff.run_ok("decide", request["id"], "approve", "--reason", reason)

@@ -99,7 +99,7 @@ TOTALS = re.compile(
 
 @pytest.fixture
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """A place whose temporary folder is its own. Its path is short: it will hold a socket."""
+    """Return an installation with its own temporary folder. Its path is short, because it will hold a socket."""
     folder = tmp_path_factory.mktemp("d")
     (folder / "t").mkdir()
     new = create_installation(folder)
@@ -131,7 +131,7 @@ def _accepts(host: str, port: int) -> bool:
 # -- the real command ---------------------------------------------------------------------------------------
 
 
-def test_the_story_is_told_in_its_order_and_leaves_nothing(installation: Installation) -> None:
+def test_the_story_runs_in_order_and_leaves_no_files(installation: Installation) -> None:
     finished = installation.run("demo", "--play")
     assert (finished.code, finished.err) == (Exit.DONE, ""), finished.out + finished.err
     words, position = " ".join(finished.out.split()), 0
@@ -184,7 +184,7 @@ def test_a_story_that_is_stopped_leaves_nothing(installation: Installation, numb
     assert open_addresses(out + rest) == []
 
 
-def test_a_story_that_nobody_reads_any_more_ends(installation: Installation) -> None:
+def test_a_story_ends_when_its_output_is_closed(installation: Installation) -> None:
     process = installation.start("demo", "--play")
     assert process.stdout is not None
     assert process.stderr is not None
@@ -198,7 +198,7 @@ def test_a_story_that_nobody_reads_any_more_ends(installation: Installation) -> 
 
 
 def _until(lines: Iterable[str] | None, part: str) -> str:
-    """What was printed up to the line with this in it."""
+    """Return the output up to the line that contains `part`."""
     assert lines is not None
     read = ""
     for line in lines:
@@ -237,16 +237,16 @@ def refuse_emails(skip: int) -> Callable[[DemoEnvironment], None]:
 def decide_without_code(env: DemoEnvironment) -> None:
     """Enter the code in the place of the page."""
     identity, codes, label = env.app.identity, env.app.codes, "nobody"
-    asked = identity.ask_code
+    ask_code = identity.ask_code
 
-    async def decides(command: AskCode) -> CodeSent | Refusal:
-        sent = await asked(command)
-        assert isinstance(sent, CodeSent)
-        code = codes.code(sent.challenge)
-        await identity.give_code(GiveCode(challenge=sent.challenge, holder=command.holder, code=code, label=label))
-        return sent
+    async def decide(command: AskCode) -> CodeSent | Refusal:
+        code_sent = await ask_code(command)
+        assert isinstance(code_sent, CodeSent)
+        code = codes.code(code_sent.challenge)
+        await identity.give_code(GiveCode(challenge=code_sent.challenge, holder=command.holder, code=code, label=label))
+        return code_sent
 
-    identity.ask_code = decides  # type: ignore[method-assign]
+    identity.ask_code = decide  # type: ignore[method-assign]
 
 
 def decide_by_opening(env: DemoEnvironment) -> None:
@@ -264,15 +264,15 @@ def decide_by_opening(env: DemoEnvironment) -> None:
         assert link is not None
         visit = await reviews.visit(link.request, token=token, browser=None)
         assert isinstance(visit, ReviewVisit)
-        asked = visit.request.model
-        version, digest = asked.content_version, asked.digest
+        request = visit.request.model
+        version, digest = request.content_version, request.digest
         command = decision(
             visit, Verdict.APPROVE, content_version=version, digest=digest, edits={}, reason="", form="opened"
         )
-        sent = await identity.ask_code(AskCode(decide=command, holder="nobody"))
-        assert isinstance(sent, CodeSent)
-        code = codes.code(sent.challenge)
-        await identity.give_code(GiveCode(challenge=sent.challenge, holder="nobody", code=code, label="nobody"))
+        code_sent = await identity.ask_code(AskCode(decide=command, holder="nobody"))
+        assert isinstance(code_sent, CodeSent)
+        code = codes.code(code_sent.challenge)
+        await identity.give_code(GiveCode(challenge=code_sent.challenge, holder="nobody", code=code, label="nobody"))
         return link
 
     identity.link = link_and_decide  # type: ignore[method-assign]
@@ -281,12 +281,12 @@ def decide_by_opening(env: DemoEnvironment) -> None:
 def accept_any_code(env: DemoEnvironment) -> None:
     """Replace every typed code by the right one."""
     identity, codes = env.app.identity, env.app.codes
-    given = identity.give_code
+    give_code = identity.give_code
 
-    async def gives(command: GiveCode) -> ProvenIdentity | WrongCode | CodeExpired:
-        return await given(replace(command, code=codes.code(command.challenge)))
+    async def give_right_code(command: GiveCode) -> ProvenIdentity | WrongCode | CodeExpired:
+        return await give_code(replace(command, code=codes.code(command.challenge)))
 
-    identity.give_code = gives  # type: ignore[method-assign]
+    identity.give_code = give_right_code  # type: ignore[method-assign]
 
 
 def rewrite_record(env: DemoEnvironment) -> None:
@@ -378,9 +378,9 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", BROKEN)
-def test_a_claim_that_does_not_hold_is_named_and_ends_with_1(what: str, capsys: pytest.CaptureFixture[str]) -> None:
-    sabotage, claim, instead = BROKEN[what]
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_claim_that_does_not_hold_is_named_and_ends_with_1(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    sabotage, claim, instead = BROKEN[name]
     folders: list[Path] = []
 
     def sabotage_and_note_folder(env: DemoEnvironment) -> None:
@@ -412,14 +412,14 @@ async def test_a_port_that_is_taken_meanwhile_is_no_obstacle() -> None:
 
 
 async def test_all_that_the_stage_sets_is_a_setting_and_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = dict[str, str]()
+    environment = dict[str, str]()
     load = settings.load
-    monkeypatch.setattr(settings, "load", lambda chosen: load(given.update(chosen) or chosen))
+    monkeypatch.setattr(settings, "load", lambda values: load(environment.update(values) or values))
     async with servers.run_servers() as env:
-        used = env.app.settings
-    assert {name.lower() for name in given} == {f"signoff_{name}" for name in used.model_fields_set}
-    assert {"host", "port", "public_url", "smtp_url", "email_from"} <= used.model_fields_set
-    assert used.public_url == f"http://{used.host}:{used.port}"
+        loaded = env.app.settings
+    assert {name.lower() for name in environment} == {f"signoff_{name}" for name in loaded.model_fields_set}
+    assert {"host", "port", "public_url", "smtp_url", "email_from"} <= loaded.model_fields_set
+    assert loaded.public_url == f"http://{loaded.host}:{loaded.port}"
 
 
 async def test_where_no_port_can_be_had_nothing_is_left() -> None:

@@ -1,4 +1,4 @@
-"""What docs/ shows, done: the commands of the first walk, the JSON that they print, a step type of one's own."""
+"""The examples of docs/ work: the first commands, the JSON that commands print, and the step type."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INPUTS = ("-i", "what=Train to Bonn", "-i", "amount=84.50", "-i", "spent_on=2026
 
 @dataclass(frozen=True)
 class Terminal:
-    """The command `signoff`, on a database of its own, with nobody at the keyboard."""
+    """Runs the command `signoff` on a database of its own, without a person at the keyboard."""
 
     capture: pytest.CaptureFixture[str]
 
@@ -41,7 +41,7 @@ class Terminal:
         return out
 
     def json(self, *arguments: str, code: Exit = Exit.DONE) -> Any:
-        """All that the command printed on standard output."""
+        """Run a command with `--json`, and return its parsed output."""
         return json.loads(self.signoff(*arguments, "--json", code=code))
 
 
@@ -59,18 +59,18 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 # -- JSON ---------------------------------------------------------------------------------------------------
 
 
-def same_shape(told: Any, real: Any, at: str) -> None:
-    """Every mapping of the page has the keys that it has in reality; what a workflow fills in is its own affair."""
-    if isinstance(told, list) and told and real:
-        same_shape(told[0], real[0], f"{at}[0]")
-    elif isinstance(told, dict) and isinstance(real, dict):
-        if at.rpartition(".")[2] in ("inputs", "content", "output"):
+def assert_same_keys(documented: Any, real: Any, path: str) -> None:
+    """Check that every mapping on the page has the real keys, except mappings that a workflow fills in."""
+    if isinstance(documented, list) and documented and real:
+        assert_same_keys(documented[0], real[0], f"{path}[0]")
+    elif isinstance(documented, dict) and isinstance(real, dict):
+        if path.rpartition(".")[2] in ("inputs", "content", "output"):
             return
-        assert list(told) == list(real), at
-        for key in told:
-            same_shape(told[key], real[key], f"{at}.{key}")
+        assert list(documented) == list(real), path
+        for key in documented:
+            assert_same_keys(documented[key], real[key], f"{path}.{key}")
     else:
-        assert isinstance(real, type(told)) or told is None or real is None, at
+        assert isinstance(real, type(documented)) or documented is None or real is None, path
 
 
 def test_every_command_prints_the_json_of_its_page(terminal: Terminal) -> None:
@@ -88,12 +88,12 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal) -> None:
     real["signoff requests"] = terminal.json("requests", pending["id"])
     real["signoff runs"] = terminal.json("runs", real["signoff run"]["run"])
     real["signoff people undo"] = terminal.json("people", "undo", "finance@example.com")
-    told = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}
+    documented = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}
     for bench in ("slack", "engine", "web", "mail"):
-        del told[f"signoff bench {bench}"]  # takes a minute; tests/bench and tests/integration have small ones
-    assert set(told) == set(real)
-    for command in told:
-        same_shape(told[command], real[command], command)
+        del documented[f"signoff bench {bench}"]  # takes a minute; tests/bench and tests/integration run small ones
+    assert set(documented) == set(real)
+    for command in documented:
+        assert_same_keys(documented[command], real[command], command)
 
 
 def test_lists_have_the_keys_of_the_one_and_no_problem_is_an_empty_list(terminal: Terminal) -> None:
@@ -108,11 +108,11 @@ def test_lists_have_the_keys_of_the_one_and_no_problem_is_an_empty_list(terminal
     assert request.keys() == terminal.json("requests", request["id"]).keys() - {"deliveries"}
 
 
-# -- the first walk -----------------------------------------------------------------------------------------
+# -- the first commands -----------------------------------------------------------------------------------------
 
 
-def walk(number: int) -> list[list[str]]:
-    """The commands of one block at the top of the page, without the server."""
+def first_commands(number: int) -> list[list[str]]:
+    """Return the commands of a block at the top of the page."""
     block = COMMANDS.under("Commands and settings", "console")[number]
     lines = [re.sub(r"^\$ (SIGNOFF_\w+=\S+ )?", "", line) for line in block.text.splitlines()]
     commands = [shlex.split(line, comments=True)[1:] for line in lines]
@@ -120,14 +120,14 @@ def walk(number: int) -> list[list[str]]:
 
 
 def test_the_first_command_of_the_page_runs_and_asks(terminal: Terminal) -> None:
-    (command,) = walk(0)
+    (command,) = first_commands(0)
     assert "Pay back this expense?" in terminal.signoff(*command, code=Exit.WAITING)
     terminal.signoff(*command, "--answer", "approve")
 
 
 def test_the_walk_with_a_database_ends_with_a_decision(terminal: Terminal) -> None:
-    served, *commands = walk(1)
-    assert served == ["serve"]
+    serve_command, *commands = first_commands(1)
+    assert serve_command == ["serve"]
     for command in commands:
         (request,) = terminal.json("requests") if "REQUEST" in command else [{"id": ""}]
         out = terminal.signoff(*[request["id"] if word == "REQUEST" else word for word in command])
@@ -147,17 +147,17 @@ def test_the_examples_of_decide_work_as_they_stand(terminal: Terminal) -> None:
 def test_a_backup_is_restored_as_the_page_says(terminal: Terminal, tmp_path: Path) -> None:
     terminal.signoff("register", str(EXPENSE))
     terminal.signoff("run", "expense", *INPUTS)
-    (asked,) = terminal.json("requests")
+    (request,) = terminal.json("requests")
     terminal.signoff("backup", "backup.db")
-    terminal.signoff("decide", asked["id"], "approve")
-    # What a server that was killed leaves beside the file.
+    terminal.signoff("decide", request["id"], "approve")
+    # A killed server leaves these files beside the database.
     for ending in ("-wal", "-shm"):
         (tmp_path / f"signoff.db{ending}").write_bytes(b"of another file")
     (block,) = COMMANDS.under("signoff backup", "sh")
     for line in block.text.splitlines():
         command = shlex.split(line)
         if command == ["signoff", "serve"]:
-            # It says what may happen twice. Nobody is at the keyboard, so it cannot ask.
+            # The server says what may happen twice. It cannot ask, because no person is at the keyboard.
             with pytest.raises(SystemExit) as ended:
                 main(command[1:])
             assert ended.value.code == Exit.STORE
@@ -169,18 +169,18 @@ def test_a_backup_is_restored_as_the_page_says(terminal: Terminal, tmp_path: Pat
     server = Server(create_installation(tmp_path), "--restored").wait_until_ready()
     assert server.stop() == 0
     assert (tmp_path / "signoff.db").stat().st_mode & 0o777 == 0o600
-    assert [one["id"] for one in terminal.json("requests")] == [asked["id"]]
+    assert [pending["id"] for pending in terminal.json("requests")] == [request["id"]]
     (tmp_path / "signoff.db.key").unlink()
-    terminal.signoff("decide", asked["id"], "approve")
+    terminal.signoff("decide", request["id"], "approve")
     assert (tmp_path / "signoff.db.key").exists()
 
 
-# -- a step type of one's own -------------------------------------------------------------------------------
+# -- your own step type -------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The distribution of the page, as an installer leaves it."""
+    """Install the distribution of the page."""
     (project,), (module,) = (WORKFLOWS.under("Your own step types", info) for info in ("toml", "python"))
     described = tomllib.loads(project.text)["project"]
     site = tmp_path / "site"
@@ -206,8 +206,8 @@ def test_the_step_type_of_the_page_runs_as_approved_and_edited(terminal: Termina
     ledger = tmp_path / "ledger.txt"
     ledger.touch()
     terminal.signoff("check", "book.yaml")
-    given = ("-i", "line=pay 100", "-i", f"file={ledger}")
-    terminal.signoff("try", "book.yaml", *given, "--answer", "edit:line=pay 90")
+    inputs = ("-i", "line=pay 100", "-i", f"file={ledger}")
+    terminal.signoff("try", "book.yaml", *inputs, "--answer", "edit:line=pay 90")
     key, _, line = ledger.read_text().partition(" ")
     assert line == "pay 90\n"
     assert key.endswith(":write:1")
@@ -215,8 +215,8 @@ def test_the_step_type_of_the_page_runs_as_approved_and_edited(terminal: Termina
 
 @pytest.mark.usefixtures("installed")
 def test_the_step_type_of_the_page_says_why_it_failed(terminal: Terminal, tmp_path: Path) -> None:
-    given = ("-i", "line=x", "-i", "file=nowhere.txt")
-    out = terminal.signoff("try", "book.yaml", *given, "--answer", "approve", code=Exit.NO)
+    inputs = ("-i", "line=x", "-i", "file=nowhere.txt")
+    out = terminal.signoff("try", "book.yaml", *inputs, "--answer", "approve", code=Exit.NO)
     assert "There is no ledger nowhere.txt." in " ".join(out.split())
 
 

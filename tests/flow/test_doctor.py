@@ -94,9 +94,9 @@ def traces(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 def run_doctor(signoff: Commands, *, code: int | None = None) -> dict[str, list[dict[str, Any]]]:
     """Run the command and return its findings by check. They are sentences without secrets, and no file changes."""
-    before, there = traces(signoff.installation.folder), sorted(os.listdir(signoff.installation.folder))
+    before, names = traces(signoff.installation.folder), sorted(os.listdir(signoff.installation.folder))
     finished = signoff("doctor", "--json")
-    assert (traces(signoff.installation.folder), sorted(os.listdir(signoff.installation.folder))) == (before, there)
+    assert (traces(signoff.installation.folder), sorted(os.listdir(signoff.installation.folder))) == (before, names)
     assert finished.err == ""
     assert not [item for item in SECRETS if item in finished.out]
     findings: dict[str, list[dict[str, Any]]] = {}
@@ -125,7 +125,7 @@ def single(findings: dict[str, list[dict[str, Any]]], check: str) -> tuple[str, 
     return finding["state"], finding["said"]
 
 
-# -- well ---------------------------------------------------------------------------------------------------
+# -- healthy ---------------------------------------------------------------------------------------------------
 
 
 def test_an_installation_without_slack_is_well(signoff: Commands) -> None:
@@ -147,7 +147,7 @@ def test_an_installation_with_slack_is_well_but_for_its_sandbox(signoff: Command
     assert "a request, a decided request, the Edit form" in single(findings, "slack.blocks")[1]
     assert "may use Socket Mode" in single(findings, "slack.app_token")[1]
     assert "Socket Mode; no port is listened on" in single(findings, "slack.deliveries")[1]
-    # Nothing is shown to anybody, and no connection is kept.
+    # The command sends no message and keeps no connection.
     assert {call.method for call in slack.slack.calls} == {
         *("auth.test", "users.info", "blocks.validate", "apps.connections.open")
     }
@@ -184,9 +184,11 @@ def test_it_looks_beside_a_server_that_takes_deliveries(
         signoff.set(port=str(free_port()))
         findings = run_doctor(signoff, code=1)
         assert "A server runs, but does not take Slack's deliveries" in single(findings, "slack.deliveries")[1]
-        # The server does not mind.
+        # The server still works.
         signoff.set(port=str(port))
-        signoff.installation.write("hello.yaml", HELLO.replace("lee@", "ada@"))  # who is in this Slack
+        signoff.installation.write(
+            "hello.yaml", HELLO.replace("lee@", "ada@")
+        )  # an approver with an account in this Slack
         signoff.run_ok("register", "hello.yaml")
         assert server.stop() == 0
     assert "is free for `signoff serve`" in single(run_doctor(signoff, code=0), "slack.deliveries")[1]
@@ -210,7 +212,7 @@ def test_wrong_settings_hide_nothing_else(signoff: Commands, slack: RunningSandb
 
 
 @pytest.mark.parametrize(("setting", "check"), [("database_url", "database.file"), ("slack_bot_token", "slack.token")])
-def test_what_a_wrong_setting_is_about_is_not_looked_at(
+def test_the_subject_of_a_wrong_setting_is_not_checked(
     signoff: Commands, slack: RunningSandbox, setting: str, check: str
 ) -> None:
     signoff.set(**{setting: "mysql://db.example.com/signoff"})
@@ -220,7 +222,7 @@ def test_what_a_wrong_setting_is_about_is_not_looked_at(
     assert "/root" not in str(findings)
 
 
-def test_tokens_are_sent_nowhere_when_it_is_not_known_where(signoff: Commands, slack: RunningSandbox) -> None:
+def test_tokens_are_not_sent_to_a_wrong_address(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_api_url="slack.com")
     findings = run_doctor(signoff, code=1)
     assert states(findings) == {"settings": "problem", "slack.token": "warning"}
@@ -250,13 +252,13 @@ def test_a_file_of_settings_that_cannot_be_read_is_one_finding(signoff: Commands
         ("http://slack.example.com/api/", "Tokens travel to it unencrypted."),
     ],
 )
-def test_a_slack_that_is_not_the_real_one_is_told(signoff: Commands, address: str, expected: str) -> None:
+def test_a_slack_that_is_not_the_real_one_is_reported(signoff: Commands, address: str, expected: str) -> None:
     signoff.set(slack_api_url=address)
     state, message = single(run_doctor(signoff, code=0), "slack.api")
     assert (state, expected in message) == ("warning", True)
 
 
-def test_that_nobody_may_build_is_told(signoff: Commands, slack: RunningSandbox) -> None:
+def test_missing_builders_are_reported(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(builders="")
     assert single(run_doctor(signoff, code=0), "slack.builders")[0] == "warning"
 
@@ -265,7 +267,7 @@ def test_that_nobody_may_build_is_told(signoff: Commands, slack: RunningSandbox)
 
 
 @pytest.mark.parametrize("error", ["token_revoked", "account_inactive", "token_expired"])
-def test_a_token_that_no_longer_works_is_told(signoff: Commands, slack: RunningSandbox, error: str) -> None:
+def test_a_token_that_no_longer_works_is_reported(signoff: Commands, slack: RunningSandbox, error: str) -> None:
     slack.app.token_error = error
     findings = run_doctor(signoff, code=1)
     state, message = single(findings, "slack.token")
@@ -274,7 +276,7 @@ def test_a_token_that_no_longer_works_is_told(signoff: Commands, slack: RunningS
     assert single(findings, "database.integrity")[0] == "ok"
 
 
-def test_a_token_of_somebody_else_is_told(signoff: Commands, slack: RunningSandbox) -> None:
+def test_a_token_of_another_app_is_reported(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_bot_token="xoxb-unknown", slack_app_token="xapp-unknown")
     findings = run_doctor(signoff, code=1)
     assert states(findings, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
@@ -282,7 +284,7 @@ def test_a_token_of_somebody_else_is_told(signoff: Commands, slack: RunningSandb
     assert "Copy the token of this app again" in findings["slack.app_token"][0]["todo"]
 
 
-def test_each_missing_scope_is_told_with_what_it_is_for(signoff: Commands, slack: RunningSandbox) -> None:
+def test_each_missing_scope_is_reported_with_its_purpose(signoff: Commands, slack: RunningSandbox) -> None:
     slack.app.scopes[:] = [item for item in slack.app.scopes if item not in ("im:history", "users:read")]
     findings = run_doctor(signoff, code=1)
     state, message = single(findings, "slack.scopes")
@@ -299,7 +301,7 @@ def test_each_missing_scope_is_told_with_what_it_is_for(signoff: Commands, slack
     )
 
 
-def test_scopes_that_slack_does_not_tell_are_no_verdict(signoff: Commands, slack: RunningSandbox) -> None:
+def test_scopes_that_slack_does_not_list_are_a_warning(signoff: Commands, slack: RunningSandbox) -> None:
     body = b'{"ok": true}'
     head = b"HTTP/1.1 200 OK\r\nDate: some day\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
     with listening(head + body) as port:
@@ -309,14 +311,14 @@ def test_scopes_that_slack_does_not_tell_are_no_verdict(signoff: Commands, slack
     assert "slack.clock" not in findings
 
 
-def test_a_page_in_the_place_of_slack_is_told(signoff: Commands, slack: RunningSandbox) -> None:
+def test_a_page_in_the_place_of_slack_is_reported(signoff: Commands, slack: RunningSandbox) -> None:
     with listening(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n") as port:
         signoff.set(slack_api_url=f"http://127.0.0.1:{port}/api/")
         findings = run_doctor(signoff, code=1)
     assert "Slack refused (HTTP 302)." in single(findings, "slack.token")[1]
 
 
-def test_a_slack_that_is_down_is_told(signoff: Commands, slack: RunningSandbox) -> None:
+def test_a_slack_that_is_down_is_reported(signoff: Commands, slack: RunningSandbox) -> None:
     slack.faults.down = True
     findings = run_doctor(signoff, code=1)
     assert states(findings, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
@@ -324,7 +326,7 @@ def test_a_slack_that_is_down_is_told(signoff: Commands, slack: RunningSandbox) 
     assert "slack-status.com" in findings["slack.token"][0]["todo"]
 
 
-def test_a_slack_that_cannot_be_reached_is_told(signoff: Commands, slack: RunningSandbox) -> None:
+def test_a_slack_that_cannot_be_reached_is_reported(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_api_url=f"http://127.0.0.1:{free_port()}/api/")
     findings = run_doctor(signoff, code=1)
     assert "cannot be reached: Connection refused." in single(findings, "slack.token")[1]
@@ -333,7 +335,7 @@ def test_a_slack_that_cannot_be_reached_is_told(signoff: Commands, slack: Runnin
 @pytest.mark.parametrize(
     ("kind", "expected"), [("reset", "closed the connection (ServerDisconnectedError)."), ("status", "(HTTP 502)")]
 )
-def test_an_answer_that_breaks_is_told(signoff: Commands, slack: RunningSandbox, kind: Any, expected: str) -> None:
+def test_an_answer_that_breaks_is_reported(signoff: Commands, slack: RunningSandbox, kind: Any, expected: str) -> None:
     slack.fault("auth.test", kind, status=502)
     assert expected in single(run_doctor(signoff, code=1), "slack.token")[1]
 
@@ -364,7 +366,7 @@ def test_a_limit_is_no_problem(signoff: Commands, slack: RunningSandbox) -> None
         ({"code": "not_allowed_token_type"}, "(not_allowed_token_type)"),
     ],
 )
-def test_an_app_token_that_opens_nothing_is_told(
+def test_an_app_token_that_opens_nothing_is_reported(
     signoff: Commands, slack: RunningSandbox, fault: dict[str, str], expected: str
 ) -> None:
     slack.fault("apps.connections.open", "error", **fault)
@@ -372,7 +374,7 @@ def test_an_app_token_that_opens_nothing_is_told(
     assert (state, expected in message) == ("problem", True)
 
 
-def test_a_bot_user_that_is_gone_is_told(signoff: Commands, slack: RunningSandbox) -> None:
+def test_a_bot_user_that_is_gone_is_reported(signoff: Commands, slack: RunningSandbox) -> None:
     slack.world.users[slack.app.bot_user].deleted = True
     assert single(run_doctor(signoff, code=1), "slack.bot_user")[0] == "problem"
 
@@ -381,7 +383,7 @@ def test_a_bot_user_that_is_gone_is_told(signoff: Commands, slack: RunningSandbo
     ("seconds", "signed", "state"),
     [(10, True, "ok"), (60, True, "warning"), (600, True, "problem"), (600, False, "warning")],
 )
-def test_a_clock_that_is_off_is_told(
+def test_a_clock_that_is_off_is_reported(
     signoff: Commands, slack: RunningSandbox, seconds: int, signed: bool, state: str
 ) -> None:
     slack.time.advance(seconds)
@@ -393,23 +395,23 @@ def test_a_clock_that_is_off_is_told(
         assert f"{seconds} seconds behind Slack's" in single(findings, "slack.clock")[1]
 
 
-def test_what_slack_would_not_take_is_told_with_its_own_words(
+def test_blocks_that_slack_refuses_are_reported_with_its_words(
     signoff: Commands, slack: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = samples.build_samples
 
-    def riddles(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    def invalid_samples(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "a riddle", "message", {"blocks": [{"type": "riddle"}]}
         yield from real(now)
 
-    monkeypatch.setattr(samples, "build_samples", riddles)
+    monkeypatch.setattr(samples, "build_samples", invalid_samples)
     state, message = single(run_doctor(signoff, code=1), "slack.blocks")
     assert state == "problem"
     assert message.startswith("Slack would not accept a riddle: /blocks/0")
 
 
 @pytest.mark.parametrize(("code", "state"), [("unknown_method", "warning"), ("fatal_error", "problem")])
-def test_a_slack_that_gives_no_verdict_on_blocks_is_told(
+def test_a_slack_that_cannot_check_blocks_is_reported(
     signoff: Commands, slack: RunningSandbox, code: str, state: str
 ) -> None:
     slack.fault("blocks.validate", "error", code=code)
@@ -417,13 +419,13 @@ def test_a_slack_that_gives_no_verdict_on_blocks_is_told(
     assert len([call for call in slack.slack.calls if call.method == "blocks.validate"]) == 1
 
 
-# -- where deliveries are taken -----------------------------------------------------------------------------
+# -- the port of deliveries -----------------------------------------------------------------------------
 
 
 def free_port() -> int:
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -464,7 +466,7 @@ def listening(answer: bytes | None) -> Iterator[int]:
         (None, "problem", "did not answer within 3 seconds"),
     ],
 )
-def test_a_port_that_somebody_else_has_is_told(
+def test_a_port_of_another_program_is_reported(
     signoff: Commands, slack: RunningSandbox, answer: bytes | None, state: str, expected: str
 ) -> None:
     with listening(answer) as port:
@@ -473,12 +475,12 @@ def test_a_port_that_somebody_else_has_is_told(
     assert (findings[0], expected in findings[1]) == (state, True), findings
 
 
-def test_an_address_that_is_not_of_this_machine_is_told(signoff: Commands, slack: RunningSandbox) -> None:
+def test_an_address_that_is_not_of_this_machine_is_reported(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_signing_secret="sandbox-signing-secret", host="nowhere.invalid")
     assert single(run_doctor(signoff, code=1), "slack.deliveries")[0] == "problem"
 
 
-def test_a_host_that_is_none_is_told(signoff: Commands, slack: RunningSandbox) -> None:
+def test_a_host_that_does_not_exist_is_reported(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_signing_secret="sandbox-signing-secret", host="a..b", slack_api_url="https://a:99999/")
     findings = run_doctor(signoff, code=1)
     assert "SIGNOFF_HOST: must be an address of this machine" in single(findings, "settings")[1]
@@ -486,7 +488,7 @@ def test_a_host_that_is_none_is_told(signoff: Commands, slack: RunningSandbox) -
     assert "SIGNOFF_SLACK_API_URL is not an address" in single(findings, "slack.token")[1]
 
 
-def test_every_address_is_asked_at_loopback(signoff: Commands, slack: RunningSandbox) -> None:
+def test_a_server_on_all_addresses_is_asked_at_loopback(signoff: Commands, slack: RunningSandbox) -> None:
     port = free_port()
     signoff.set(slack_signing_secret="sandbox-signing-secret", host="0.0.0.0", port=str(port))
     assert f"127.0.0.1:{port} is free" in single(run_doctor(signoff, code=0), "slack.deliveries")[1]
@@ -503,7 +505,7 @@ def test_no_database_is_no_problem_and_none_is_made(signoff: Commands) -> None:
     assert states(run_doctor(signoff, code=0)) == {"database.file": "warning"}
 
 
-def make(path: Path, *statements: str) -> None:
+def execute(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path)) as file:
         for statement in statements:
             file.execute(statement)
@@ -515,12 +517,17 @@ def make(path: Path, *statements: str) -> None:
     [
         (lambda path: path.write_bytes(b""), "database.schema", "warning", "is empty"),
         (lambda path: path.write_bytes(b"no database" * 999), "database.schema", "problem", "not a Signoff database"),
-        (lambda path: make(path.with_name("other"), "CREATE TABLE a (b)"), "database.schema", "problem", "another"),
+        (
+            lambda path: execute(path.with_name("other"), "CREATE TABLE a (b)"),
+            "database.schema",
+            "problem",
+            "another",
+        ),
         (lambda path: path.mkdir(), "database.file", "problem", "is not a file"),
     ],
     ids=["empty", "not one", "another program's", "folder"],
 )
-def test_a_file_that_is_no_database_of_ours_is_told(
+def test_a_file_that_is_no_database_of_signoff_is_reported(
     signoff: Commands, damage_file: Callable[[Path], object], check: str, state: str, expected: str
 ) -> None:
     path = signoff.installation.database
@@ -535,7 +542,7 @@ def test_a_file_that_is_no_database_of_ours_is_told(
     assert expected in single(findings, check)[1]
 
 
-def test_a_database_of_a_trial_is_told(signoff: Commands) -> None:
+def test_a_database_of_a_trial_is_reported(signoff: Commands) -> None:
     signoff.installation.database.unlink()
     with schema.owned(signoff.installation.database, clock=SystemClock(), ids=RandomIds(), trial=True):
         pass
@@ -559,7 +566,7 @@ def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_bytecode")
-def test_an_older_schema_is_told(signoff: Commands, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_schema_is_reported(signoff: Commands, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "HISTORY", history)
     findings = run_doctor(signoff, code=0)
     assert states(findings) == {"database.schema": "warning"}
@@ -568,14 +575,14 @@ def test_an_older_schema_is_told(signoff: Commands, history: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("no_bytecode")
-def test_a_newer_schema_is_told(signoff: Commands, history: Path) -> None:
+def test_a_newer_schema_is_reported(signoff: Commands, history: Path) -> None:
     schema.prepare(signoff.installation.database, now=START, history=history)
     findings = run_doctor(signoff, code=1)
     assert states(findings) == {"database.schema": "problem"}
     assert "newer Signoff" in single(findings, "database.schema")[1]
 
 
-def test_damage_is_told(signoff: Commands) -> None:
+def test_damage_is_reported(signoff: Commands) -> None:
     path = signoff.installation.database
     with closing(sqlite3.connect(path)) as file:
         (page,) = file.execute("PRAGMA page_size").fetchone()
@@ -593,7 +600,7 @@ def test_a_check_that_takes_too_long_is_given_up(signoff: Commands, monkeypatch:
     assert single(run_doctor(signoff, code=0), "database.integrity")[0] == "warning"
 
 
-def test_a_copy_without_a_log_is_told(signoff: Commands) -> None:
+def test_a_copy_without_a_log_is_reported(signoff: Commands) -> None:
     signoff.run_ok("backup", "copy.db")
     signoff.set(database_url=f"sqlite:///{signoff.installation.folder}/copy.db")
     findings = run_doctor(signoff, code=0)
@@ -602,7 +609,7 @@ def test_a_copy_without_a_log_is_told(signoff: Commands) -> None:
 
 
 @pytest.mark.parametrize(("mode", "state"), [(0o640, "warning"), (0o622, "problem")])
-def test_a_file_that_others_may_open_is_told(signoff: Commands, mode: int, state: str) -> None:
+def test_a_file_that_others_may_open_is_reported(signoff: Commands, mode: int, state: str) -> None:
     signoff.installation.database.chmod(mode)
     findings = run_doctor(signoff)
     assert states(findings) == {"database.permissions": state}
@@ -611,7 +618,7 @@ def test_a_file_that_others_may_open_is_told(signoff: Commands, mode: int, state
 
 BOUND = """
 import ctypes, os, sys
-# root passes by permissions with these two capabilities
+# root bypasses permissions with these two capabilities
 if os.geteuid() == 0:
     for capability in (1, 2):
         assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0
@@ -620,7 +627,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 @pytest.mark.parametrize("locked", ["file", "folder"])
-def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, empty_database: bytes) -> None:
+def test_a_read_only_folder_is_reported(signoff: Commands, locked: str, empty_database: bytes) -> None:
     folder = signoff.installation.folder / "locked"
     folder.mkdir()
     path = folder / "signoff.db"
@@ -646,7 +653,7 @@ def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, e
     assert [file.name for file in folder.iterdir()] == ["signoff.db"]
 
 
-def test_a_process_that_owns_it_and_does_not_answer_is_told(signoff: Commands) -> None:
+def test_an_owner_of_the_database_that_does_not_answer_is_reported(signoff: Commands) -> None:
     with lock.own(signoff.installation.database):
         findings = run_doctor(signoff, code=0)
     assert states(findings) == {"database.owner": "warning"}
@@ -654,7 +661,7 @@ def test_a_process_that_owns_it_and_does_not_answer_is_told(signoff: Commands) -
     assert states(run_doctor(signoff, code=0)) == {}
 
 
-def test_asking_for_the_owner_is_in_nobodys_way(signoff: Commands) -> None:
+def test_looking_for_the_owner_disturbs_no_other_process(signoff: Commands) -> None:
     assert not lock.is_held(signoff.installation.database)
     with lock.own(signoff.installation.database):
         assert lock.is_held(signoff.installation.database)
@@ -673,7 +680,7 @@ def test_asking_for_the_owner_is_in_nobodys_way(signoff: Commands) -> None:
         ("fuseblk", "ok", "on fuseblk"),
     ],
 )
-def test_the_file_system_is_told(signoff: Commands, mounted: str, state: str, expected: str) -> None:
+def test_the_file_system_is_reported(signoff: Commands, mounted: str, state: str, expected: str) -> None:
     folder = str(signoff.installation.folder).replace("o", "\\157")  # as the kernel writes spaces
     signoff.installation.write(
         "mounts",
@@ -684,13 +691,13 @@ def test_the_file_system_is_told(signoff: Commands, mounted: str, state: str, ex
     assert (findings[0], expected in findings[1]) == (state, True)
 
 
-def test_a_system_that_does_not_tell_its_mounts_is_no_problem(signoff: Commands) -> None:
+def test_a_system_that_does_not_list_its_mounts_is_no_problem(signoff: Commands) -> None:
     (signoff.installation.folder / "mounts").unlink()
     assert single(run_doctor(signoff, code=0), "database.file_system")[0] == "ok"
 
 
 @pytest.mark.parametrize(("free", "state"), [(10**6, "problem"), (10**8, "warning"), (10**10, "ok")])
-def test_little_room_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
+def test_little_room_is_reported(signoff: Commands, monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
     usage = shutil.disk_usage(signoff.installation.folder)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
     assert single(run_doctor(signoff), "database.disk")[0] == state
@@ -699,19 +706,19 @@ def test_little_room_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch,
 # -- the machine --------------------------------------------------------------------------------------------
 
 
-def test_a_clock_of_long_ago_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_of_long_ago_is_reported(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "SystemClock", lambda: FakeClock(datetime(1970, 1, 1, tzinfo=UTC)))
     assert "1970-01-01 00:00:00 UTC" in single(run_doctor(signoff, code=1), "machine.clock")[1]
 
 
-def test_a_clock_behind_the_audit_log_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_behind_the_audit_log_is_reported(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     signoff.run_ok("register", "hello.yaml")
     yesterday = FakeClock(SystemClock().now() - timedelta(days=1))
     monkeypatch.setattr(command, "SystemClock", lambda: yesterday)
     assert "is already past" in single(run_doctor(signoff, code=1), "machine.clock")[1]
 
 
-def test_a_clock_that_jumps_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_jumps_is_reported(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     class Jumping(FakeClock):
         def now(self) -> datetime:
             self.pass_time(timedelta(minutes=1))
@@ -723,13 +730,13 @@ def test_a_clock_that_jumps_is_told(signoff: Commands, monkeypatch: pytest.Monke
     assert "jumped by +" in jumped["said"]
 
 
-def test_time_zones_that_are_missing_or_old_are_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_zones_that_are_missing_or_old_are_reported(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "ZONES", ("Europe/Atlantis",))
     assert single(run_doctor(signoff, code=1), "machine.time_zones")[0] == "problem"
     monkeypatch.undo()
 
 
-def test_old_rules_of_time_zones_are_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_rules_of_time_zones_are_reported(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = signoff.installation.folder / "zones"
     (folder / "Europe").mkdir(parents=True)
     signoff.installation.write("zones/Europe/Berlin", "")
@@ -741,16 +748,16 @@ def test_old_rules_of_time_zones_are_told(signoff: Commands, monkeypatch: pytest
     assert "the Python package tzdata" in single(run_doctor(signoff, code=0), "machine.time_zones")[1]
 
 
-# -- what is under way --------------------------------------------------------------------------------------
+# -- open work --------------------------------------------------------------------------------------
 
 
-def test_a_workflow_that_is_not_understood_is_told_and_so_are_its_runs(signoff: Commands) -> None:
+def test_a_workflow_that_cannot_be_read_is_reported_with_its_runs(signoff: Commands) -> None:
     signoff.run_ok("register", "hello.yaml")
     signoff.run_ok("run", "hello")
     assert states(run_doctor(signoff, code=0)) == {}
     signoff.installation.write("hello.yaml", HELLO + "# changed\n")
     signoff.run_ok("register", "hello.yaml")
-    make(
+    execute(
         signoff.installation.database,
         "UPDATE workflow_version SET source = CAST(replace(CAST(source AS TEXT), 'uses: set', 'uses: sett') AS BLOB)",
     )
@@ -760,7 +767,7 @@ def test_a_workflow_that_is_not_understood_is_told_and_so_are_its_runs(signoff: 
     assert "Did you mean" in current["said"]
 
 
-def test_a_secret_that_is_not_set_is_told(signoff: Commands) -> None:
+def test_a_secret_that_is_not_set_is_reported(signoff: Commands) -> None:
     signoff.installation.write("call.yaml", CALL.replace("URL", "https://shop.example.com"))
     signoff.run_ok("register", "call.yaml")
     findings = run_doctor(signoff, code=1)
@@ -773,7 +780,7 @@ def test_a_secret_that_is_not_set_is_told(signoff: Commands) -> None:
     assert single(run_doctor(signoff, code=0), "workflows.secrets")[0] == "ok"
 
 
-def test_a_run_that_needs_attention_is_told(signoff: Commands) -> None:
+def test_a_run_that_needs_attention_is_reported(signoff: Commands) -> None:
     with open_http_service() as world:
         world.status = 500
         signoff.set(secret_SHOP="s3cret-of-the-shop")
@@ -785,12 +792,12 @@ def test_a_run_that_needs_attention_is_told(signoff: Commands) -> None:
     assert f"1. {run} (call)" in single(findings, "work.attention")[1]
 
 
-def test_copies_that_do_not_arrive_and_requests_that_nobody_saw_are_told(signoff: Commands) -> None:
+def test_copies_that_do_not_arrive_and_requests_without_a_copy_are_reported(signoff: Commands) -> None:
     signoff.run_ok("register", "hello.yaml")
     for _ in range(4):
         signoff.run_ok("run", "hello")
     long_ago = "2026-01-01 00:00:00.000000"
-    make(
+    execute(
         signoff.installation.database,
         "UPDATE delivery SET state = 'due', last_error = 'Slack asks us to slow down.', next_at = created_at, "
         "attempts = 3",
@@ -801,15 +808,15 @@ def test_copies_that_do_not_arrive_and_requests_that_nobody_saw_are_told(signoff
     expected = single(findings, "work.copies")[1]
     assert expected.startswith("Copies that could not be shown so far: 4. lee@example.com (terminal): Slack asks us")
     assert expected.endswith("; and 1 more.")
-    make(signoff.installation.database, "UPDATE delivery SET state = 'dead', next_at = NULL")
+    execute(signoff.installation.database, "UPDATE delivery SET state = 'dead', next_at = NULL")
     assert "will never be shown: 4." in single(run_doctor(signoff, code=0), "work.copies")[1]
 
 
-def test_addresses_that_a_mail_server_refused_are_told(signoff: Commands) -> None:
+def test_addresses_that_a_mail_server_refused_are_reported(signoff: Commands) -> None:
     signoff.run_ok("register", "hello.yaml")
     signoff.run_ok("run", "hello")
     assert single(run_doctor(signoff, code=0), "work.addresses")[0] == "ok"
-    make(
+    execute(
         signoff.installation.database,
         "UPDATE address SET refused_at = added_at, refused_why = 'There is no such mailbox.' "
         "WHERE value = 'lee@example.com'",

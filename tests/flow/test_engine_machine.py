@@ -1,7 +1,7 @@
-"""The engine under everything at once: people, clocks, faults and crashes in any order, on a real database.
+"""The engine with people, clocks, faults and crashes in any order, on a real database.
 
-The machine plays the people, the mailboxes, the outside world and two servers' workers; the units, the relay and the
-SQL are the real ones. `SIGNOFF_TEST_EXAMPLES` raises the number of examples.
+The state machine simulates the people, the mailboxes, the called services and the workers of two servers. The units,
+the relay and the SQL are real. `SIGNOFF_TEST_EXAMPLES` sets the number of examples.
 """
 
 from __future__ import annotations
@@ -78,9 +78,8 @@ T = TypeVar("T")
 ORIGIN = Origin(surface="api")
 PEOPLE = ("ann", "sam", "lee", "kim", "eve")
 Ending = Literal["done", "refused", "final", "landed", "lost"]
-"""How a call of the world ends: it works; fails for sure (for now, or for good); or nobody knows, and it did or not."""
+"""The result of an effect: it works, fails for now or finally, or its outcome is unknown and it landed or was lost."""
 
-MAX_RUNS = 4
 MAX_RUNS = 4
 EXAMPLES = int(os.environ.get("SIGNOFF_TEST_EXAMPLES", "30"))
 
@@ -95,25 +94,25 @@ def name(person: Person) -> str:
 
 @dataclass
 class Job:
-    """A claimed effect in the hands of a worker. `outcome`: what it came to, once the worker has acted."""
+    """A claimed effect of a worker. `outcome` is set once the worker has performed it."""
 
     claimed: ClaimedEffect
     outcome: Outcome | None = None
 
 
 @dataclass
-class Delivering:
-    """A relay at work. `phase`: 1 it has not claimed yet, 2 it has and not acted, 3 it has acted and not recorded."""
+class DeliveryTask:
+    """A delivery under way. `phase`: 1 before the claim, 2 before the call of the channel, 3 before the record."""
 
     delivery: str
-    flight: stepwise_units.StepwiseTask
+    task: stepwise_units.StepwiseTask
     phase: int = 0
     rev: int = 0
 
 
 @dataclass
-class Made:
-    """What one person was told about a request: the first answer that counted."""
+class AcknowledgedDecision:
+    """The acknowledged decision of a request."""
 
     decided: Decided
     person: str
@@ -121,18 +120,18 @@ class Made:
 
 
 @dataclass
-class World:
-    """What happened outside, and what people were told."""
+class Record:
+    """The effects that happened, and the answers that people got."""
 
     calls: list[tuple[str, str, int, str]] = field(default_factory=list)
-    """Run, step, visit, idempotency key of every call that had its effect."""
+    """Run, step, visit and idempotency key of every call that had an effect."""
     may_begin: dict[tuple[str, str], bool] = field(default_factory=dict)
-    """Whether an effect that must not be repeated may be begun (again)."""
+    """Whether an effect that must not be repeated may be started (again)."""
     params: dict[tuple[str, str, int], dict[str, Value]] = field(default_factory=dict)
-    decisions: dict[str, Made] = field(default_factory=dict)
+    decisions: dict[str, AcknowledgedDecision] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     stopped: set[str] = field(default_factory=set)
-    """Runs that their owner stopped when asked what happened."""
+    """Runs that their owner stopped after a step of unknown outcome."""
 
 
 _REQUESTS = "SELECT id FROM request WHERE coalesce(?, state) = state ORDER BY id"
@@ -147,7 +146,7 @@ class EngineMachine(RuleBasedStateMachine):
         path = Path(self.folder.name, "signoff.db")
         path.write_bytes(self.empty_database)
         self.loop = asyncio.new_event_loop()
-        self.clock, self.world = FakeClock(), World()
+        self.clock, self.facts = FakeClock(), Record()
         self.store = stepwise_units.DirectStore(path, clock=self.clock, ids=CountingIds())
         kinds = {kind.name: kind for kind in (SetStep(), WaitStep(), Call())}
         self.advancer = Advancer(kinds=kinds, directory=ByEmail(), secrets=EnvironmentSecrets({}))
@@ -157,16 +156,16 @@ class EngineMachine(RuleBasedStateMachine):
         channels = {"mailbox": self.mailboxes}
         self.relays = [Relay(store, channels=channels, directory=ByEmail(), render=cards.card) for _ in range(2)]
         self.jobs: list[Job] = []
-        self.flights: list[Delivering] = []
-        self.haunted: set[str] = set()
+        self.delivery_tasks: list[DeliveryTask] = []
+        self.overtaken: set[str] = set()
         self.keys: dict[str, str] = {}
-        self.shape_of: dict[str, str] = {}
+        self.sample_of: dict[str, str] = {}
         self.versions = dict.fromkeys(SAMPLE_WORKFLOWS, 1)
 
     def finish(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(coroutine)
 
-    # -- what is looked at --
+    # -- queries --
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         cursor = self.store.driver.cursor()
@@ -178,12 +177,12 @@ class EngineMachine(RuleBasedStateMachine):
 
     def views(self, *, state: str | None = None) -> list[RequestView]:
         ids = self.column(_REQUESTS, state)
-        found = [self.finish(self.engine.request(one)) for one in ids]
-        return [one for one in found if one is not None]
+        found = [self.finish(self.engine.request(request)) for request in ids]
+        return [request for request in found if request is not None]
 
     def pick(self, data_: st.DataObject, query: str, *values: object) -> str | None:
-        found = self.column(query, *values)
-        return data_.draw(st.sampled_from(found)) if found else None
+        candidates = self.column(query, *values)
+        return data_.draw(st.sampled_from(candidates)) if candidates else None
 
     # -- starting --
 
@@ -195,7 +194,7 @@ class EngineMachine(RuleBasedStateMachine):
                 workflow=sample.name, version=1, changed=True
             )
 
-    @precondition(lambda self: len(self.shape_of) < MAX_RUNS)
+    @precondition(lambda self: len(self.sample_of) < MAX_RUNS)
     @rule(
         name=st.sampled_from(sorted(SAMPLE_WORKFLOWS)),
         amount=st.sampled_from([5, 500, 500]),
@@ -209,14 +208,14 @@ class EngineMachine(RuleBasedStateMachine):
             assert answer == Started(run=self.keys[key], created=False)
             return
         assert answer.created
-        assert answer.run not in self.shape_of
-        self.shape_of[answer.run] = name
+        assert answer.run not in self.sample_of
+        self.sample_of[answer.run] = name
         if key is not None:
             self.keys[key] = answer.run
 
     @rule(name=st.sampled_from(sorted(SAMPLE_WORKFLOWS)))
     def replace_the_workflow(self, name: str) -> None:
-        """Runs that are open stay with the version they started with."""
+        """Register a new version. Open runs keep the version with which they started."""
         self.versions[name] += 1
         source = f"# version {self.versions[name]}\n{SAMPLE_WORKFLOWS[name].source}".encode()
         answer = self.finish(self.engine.register(Register(source=source, actor=email("sam"), origin=ORIGIN)))
@@ -224,7 +223,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     # -- people --
 
-    @precondition(lambda self: self.shape_of)
+    @precondition(lambda self: self.sample_of)
     @rule(
         draws=st.data(),
         person=st.sampled_from([*PEOPLE, None, None, None, None, None, None, None, None]),
@@ -244,16 +243,14 @@ class EngineMachine(RuleBasedStateMachine):
         reason: str,
         clicks: int,
     ) -> None:
-        """`person` None: one who may."""
+        """Decide a request. Without `person`, an approver decides."""
         pending = draws.draw(st.sampled_from([True, True, True, False]))
         request = self.pick(draws, _REQUESTS, "pending" if pending else None)
         view = self.finish(self.engine.request(request)) if request else None
         if view is None:
             return
         if person is None:
-            person = draws.draw(st.sampled_from([name(one.person) for one in view.approvers]))
-        if person is None:
-            person = draws.draw(st.sampled_from([name(one.person) for one in view.approvers]))
+            person = draws.draw(st.sampled_from([name(approver.person) for approver in view.approvers]))
         edits, content = self._edits(view, edit)
         digest = view.model.digest if not stale else "0" * 64
         command = Decide(
@@ -272,19 +269,19 @@ class EngineMachine(RuleBasedStateMachine):
             answer = self.finish(self.engine.decide(command))
             assert isinstance(answer, expected), (answer, expected)
             if isinstance(answer, Decided):
-                assert view.id not in self.world.decisions, "two decisions were acknowledged"
-                self.world.decisions[view.id] = Made(answer, person, content)
+                assert view.id not in self.facts.decisions, "two decisions were acknowledged"
+                self.facts.decisions[view.id] = AcknowledgedDecision(answer, person, content)
             elif isinstance(answer, AlreadyDecided):
                 self._check_already_decided(view, answer, person)
 
     def _check_already_decided(self, view: RequestView, answer: AlreadyDecided, person: str) -> None:
-        made = self.world.decisions.get(view.id)
-        assert answer.by_you == (made is not None and made.person == person)
-        if made is None:
+        acknowledged = self.facts.decisions.get(view.id)
+        assert answer.by_you == (acknowledged is not None and acknowledged.person == person)
+        if acknowledged is None:
             assert (answer.by, answer.state) == (None, RequestState.REJECTED)
         else:
             assert answer.by is not None
-            assert (answer.by.email, answer.state) == (email(made.person).value, made.decided.state)
+            assert (answer.by.email, answer.state) == (email(acknowledged.person).value, acknowledged.decided.state)
 
     def _edits(self, view: RequestView, edit: str) -> tuple[dict[str, Value], dict[str, Value]]:
         content = dict(view.model.content.value)
@@ -305,7 +302,7 @@ class EngineMachine(RuleBasedStateMachine):
         self, view: RequestView, command: Decide, person: str, *, edit: str, stale: bool
     ) -> type[Decided] | type[Refusal]:
         row = self.rows("SELECT * FROM request WHERE id = ?", view.id)[0]
-        if email(person).value not in {one.person.email for one in view.approvers}:
+        if email(person).value not in {approver.person.email for approver in view.approvers}:
             return NotAnApprover
         closed: dict[str, type[Refusal]] = {
             "approved": AlreadyDecided,
@@ -328,22 +325,22 @@ class EngineMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.rows("SELECT 1 FROM request WHERE state = 'pending'"))
     @rule(edit=st.sampled_from(["no", "text"]))
-    def approve_all_that_is_asked(self, edit: str) -> None:
+    def approve_all_open_requests(self, edit: str) -> None:
         for view in self.views(state="pending"):
             if view.model.deadlines.expires_at is None or view.model.deadlines.expires_at > self.clock.at:
                 self._approve(view, edit)
 
-    @precondition(lambda self: self.shape_of)
+    @precondition(lambda self: self.sample_of)
     @rule(draws=st.data(), person=st.sampled_from(["ann", "sam", "eve"]))
     def cancel(self, draws: st.DataObject, person: str) -> None:
-        run = draws.draw(st.sampled_from(sorted(self.shape_of)))
+        run = draws.draw(st.sampled_from(sorted(self.sample_of)))
         before = self.rows("SELECT * FROM run WHERE id = ?", run)[0]
         answer = self.finish(self.engine.cancel(Cancel(run=run, actor=email(person), origin=ORIGIN, reason="no")))
         if person == "eve":
             assert isinstance(answer, NotAllowed)
         elif before["ended_at"] is None and before["cancel"] is None:
             assert answer == Done(run=run)
-            self.world.cancelled.add(run)
+            self.facts.cancelled.add(run)
         else:
             assert isinstance(answer, NotWaiting)
 
@@ -356,17 +353,17 @@ class EngineMachine(RuleBasedStateMachine):
         step = self._stands_at(run)
         output: dict[str, Value] = {"answer": "said", "text": "said"} if answer is ResumeAnswer.DONE else {}
         command = Resume(run=run, answer=answer, actor=email(person), origin=ORIGIN, output=output)
-        said = self.finish(self.engine.resume(command))
+        reply = self.finish(self.engine.resume(command))
         if person != "sam":
-            assert isinstance(said, NotAllowed)
+            assert isinstance(reply, NotAllowed)
         elif row["cancel"] is not None:
-            assert isinstance(said, NotWaiting)
+            assert isinstance(reply, NotWaiting)
         else:
-            assert said == Done(run=run)
+            assert reply == Done(run=run)
             if answer is ResumeAnswer.REPEAT:
-                self.world.may_begin[run, step] = True
+                self.facts.may_begin[run, step] = True
             if answer is ResumeAnswer.STOP:
-                self.world.stopped.add(run)
+                self.facts.stopped.add(run)
             again = self.finish(self.engine.resume(command))
             assert isinstance(again, NotWaiting)
 
@@ -382,7 +379,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.clock.at = self._next_times()[0]
 
     def _next_times(self) -> list[datetime]:
-        """Every moment to come that the tables name."""
+        """Return every future time in the tables, in order."""
         query = """
             SELECT ready_at FROM run UNION SELECT lease_until FROM run UNION SELECT check_at FROM request
             UNION SELECT next_at FROM delivery UNION SELECT lease_until FROM delivery
@@ -392,34 +389,34 @@ class EngineMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.rows("SELECT 1 FROM request"))
     @rule(draws=st.data())
-    def fire(self, draws: st.DataObject) -> None:
-        """A hint may name any request, due or not."""
+    def process_any_request(self, draws: st.DataObject) -> None:
+        """Process any request, due or not, as a hint may name any."""
         request = self.pick(draws, "SELECT id FROM request ORDER BY coalesce(check_at, '9'), id DESC LIMIT 3")
         assert request is not None
         self.finish(self.engine.process_due(request))
 
     # -- workers --
 
-    @precondition(lambda self: self.shape_of)
+    @precondition(lambda self: self.sample_of)
     @rule(draws=st.data())
     def wake_for_nothing(self, draws: st.DataObject) -> None:
         run = self.pick(draws, "SELECT id FROM run WHERE ended_at IS NULL ORDER BY id")
         if run is not None:
             self.store.run(lambda tx: wake(tx, run))
 
-    @precondition(lambda self: self.shape_of)
+    @precondition(lambda self: self.sample_of)
     @rule(draws=st.data())
     def claim(self, draws: st.DataObject) -> None:
-        """Any worker may try any run at any time."""
+        """Try to claim any run, as any worker may at any time."""
         query = "SELECT id FROM run ORDER BY ready_at IS NULL, ready_at DESC LIMIT 4"
         run = self.pick(draws, query)
         assert run is not None
         self._claim(run)
 
-    @precondition(lambda self: self.shape_of)
+    @precondition(lambda self: self.sample_of)
     @rule(ending=st.sampled_from(["none", "done", "done", "refused", "final", "landed", "lost"]))
     def tick(self, ending: Ending | Literal["none"]) -> None:
-        """All that is due now is done by workers without faults; effects end as `ending` says, or are under way."""
+        """Do all work that is due now without faults. Effects end as `ending` says, or stay under way."""
         for work in self.finish(self.engine.due(self.clock.at)):
             if work.kind == "advance":
                 self._work(work.id, ending)
@@ -429,49 +426,49 @@ class EngineMachine(RuleBasedStateMachine):
                 self.finish(self.engine.process_due(work.id))
 
     def _claim(self, run: str) -> Job | None:
-        return self._taken(self.store.run(lambda tx: self.advancer.advance(tx, run, {})))
+        return self._note_claim(self.store.run(lambda tx: self.advancer.advance(tx, run, {})))
 
-    def _taken(self, claimed: ClaimedEffect | None) -> Job | None:
+    def _note_claim(self, claimed: ClaimedEffect | None) -> Job | None:
         if claimed is None:
             return None
         effect, at = claimed.effect, (claimed.run, claimed.effect.step.id)
-        sample = SAMPLE_WORKFLOWS[self.shape_of[claimed.run]]
-        assert claimed.run not in self.world.cancelled, "an effect was begun after a cancel was acknowledged"
+        sample = SAMPLE_WORKFLOWS[self.sample_of[claimed.run]]
+        assert claimed.run not in self.facts.cancelled, "an effect was begun after a cancel was acknowledged"
         if effect.step.id not in sample.repeatable:
-            assert self.world.may_begin.get(at, True), f"{at} is begun again although it may have happened"
-            self.world.may_begin[at] = False
+            assert self.facts.may_begin.get(at, True), f"{at} is begun again although it may have happened"
+            self.facts.may_begin[at] = False
         if effect.step.id in sample.reviewed:
             self._check_approved(claimed)
-        seen = self.world.params.setdefault((*at, effect.visit), effect.params.value)
-        assert seen == effect.params.value, "a later call of a visit has other parameters"
+        first_params = self.facts.params.setdefault((*at, effect.visit), effect.params.value)
+        assert first_params == effect.params.value, "a later call of a visit has other parameters"
         job = Job(claimed)
         self.jobs.append(job)
         return job
 
     def _check_approved(self, claimed: ClaimedEffect) -> None:
         effect = claimed.effect
-        found = self.rows(
+        requests = self.rows(
             "SELECT * FROM request WHERE run = ? AND step = ? AND visit = ?", claimed.run, effect.step.id, effect.visit
         )
         inputs = json_values.loads(self.rows("SELECT inputs FROM run WHERE id = ?", claimed.run)[0][0])
         if (
-            effect.step.id in SAMPLE_WORKFLOWS[self.shape_of[claimed.run]].conditional
+            effect.step.id in SAMPLE_WORKFLOWS[self.sample_of[claimed.run]].conditional
             and cast(Any, inputs)["amount"] <= 100
         ):
-            assert not found
+            assert not requests
             return
-        (row,) = found
+        (row,) = requests
         assert effect.digest is not None
         effect.subject.check(effect.params, effect.digest)
         if row["state"] == "approved":
-            made = self.world.decisions[row["id"]]
-            assert made.decided.state is RequestState.APPROVED
-            assert effect.params.value == made.content
+            acknowledged = self.facts.decisions[row["id"]]
+            assert acknowledged.decided.state is RequestState.APPROVED
+            assert effect.params.value == acknowledged.content
         else:
             assert (row["state"], row["on_expiry"]) == ("expired", "continue")
             assert row["first_shown_at"] is not None
-            copies = {one[0] for one in self.rows("SELECT id FROM delivery WHERE request = ?", row["id"])}
-            assert copies & {message.delivery for message in self.mailboxes.posted.values()}, "nobody was shown it"
+            copies = {delivery[0] for delivery in self.rows("SELECT id FROM delivery WHERE request = ?", row["id"])}
+            assert copies & {message.delivery for message in self.mailboxes.posted.values()}, "no approver was shown it"
 
     @precondition(lambda self: self.jobs)
     @rule(draws=st.data(), ending=st.sampled_from(["done", "done", "refused", "final", "landed", "lost"]))
@@ -484,9 +481,9 @@ class EngineMachine(RuleBasedStateMachine):
         claimed, effect = job.claimed, job.claimed.effect
         key = f"{claimed.run}:{effect.step.id}:{effect.visit}"
         if ending in ("done", "landed"):
-            self.world.calls.append((claimed.run, effect.step.id, effect.visit, key))
+            self.facts.calls.append((claimed.run, effect.step.id, effect.visit, key))
         if ending == "done":
-            job.outcome = StepOutput({"answer": f"#{len(self.world.calls)}", "text": effect.params.value["text"]})
+            job.outcome = StepOutput({"answer": f"#{len(self.facts.calls)}", "text": effect.params.value["text"]})
         else:
             job.outcome = StepFailure(message=ending, unknown=ending in ("landed", "lost"), final=ending == "final")
 
@@ -506,12 +503,12 @@ class EngineMachine(RuleBasedStateMachine):
         assert outcome is not None
         before = list(self.store.driver.iterdump()) if self._rev(claimed.run) != claimed.rev else None
         if before is None and isinstance(outcome, StepFailure) and not outcome.unknown:
-            self.world.may_begin[claimed.run, claimed.effect.step.id] = True
+            self.facts.may_begin[claimed.run, claimed.effect.step.id] = True
         following = self.store.run(lambda tx: self.advancer.record(tx, claimed, outcome, {}))
         if before is not None:
             assert following is None, "a worker that was fenced off went on"
             assert list(self.store.driver.iterdump()) == before, "a late record was not dropped"
-        return self._taken(following)
+        return self._note_claim(following)
 
     def _rev(self, run: str) -> int:
         return cast(int, self.rows("SELECT rev FROM run WHERE id = ?", run)[0][0])
@@ -520,8 +517,8 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(draws=st.data())
     def renew(self, draws: st.DataObject) -> None:
         claimed = draws.draw(st.sampled_from(self.jobs)).claimed
-        held = self.store.run(lambda tx: run_rows.try_renew(tx, claimed.run, claimed.rev))
-        assert held == (self._rev(claimed.run) == claimed.rev)
+        is_renewed = self.store.run(lambda tx: run_rows.try_renew(tx, claimed.run, claimed.rev))
+        assert is_renewed == (self._rev(claimed.run) == claimed.rev)
 
     @precondition(lambda self: self.jobs)
     @rule(draws=st.data(), lapse=st.booleans())
@@ -553,41 +550,46 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.rows("SELECT 1 FROM delivery"))
     @rule(draws=st.data(), relay=st.integers(0, 1), steps=st.integers(1, 3))
     def begin_to_deliver(self, draws: st.DataObject, relay: int, steps: int) -> None:
-        """Leave a relay before its claim, before its call, or before its record."""
+        """Stop a delivery before its claim, before its call, or before its record."""
         delivery = self.pick(draws, "SELECT id FROM delivery ORDER BY next_at IS NULL, next_at DESC, id LIMIT 4")
         assert delivery is not None
-        flight = Delivering(delivery, stepwise_units.StepwiseTask(self.loop, self.relays[relay].deliver(delivery)))
-        if all(self._go_on(flight) for _ in range(steps)):
-            self.flights.append(flight)
+        delivery_task = DeliveryTask(
+            delivery, stepwise_units.StepwiseTask(self.loop, self.relays[relay].deliver(delivery))
+        )
+        if all(self._continue(delivery_task) for _ in range(steps)):
+            self.delivery_tasks.append(delivery_task)
 
-    def _go_on(self, one: Delivering) -> bool:
-        """A relay that slept through its lease acts all the same: no fence can hold back what it sends then."""
+    def _continue(self, delivery_task: DeliveryTask) -> bool:
+        """Continue a delivery to its next pause, and return whether it still runs.
+
+        A relay whose lease has expired still calls the channel, because no fence can stop that.
+        """
         query = "SELECT rev FROM delivery WHERE id = ?"
-        if one.phase == 2 and self.column(query, one.delivery) != [one.rev]:
-            self.haunted.add(one.delivery)
-        flies = one.flight.go_on()
-        one.phase += 1
-        if one.phase == 2:
-            one.rev = self.column(query, one.delivery)[0]
-        return flies
+        if delivery_task.phase == 2 and self.column(query, delivery_task.delivery) != [delivery_task.rev]:
+            self.overtaken.add(delivery_task.delivery)
+        is_running = delivery_task.task.go_on()
+        delivery_task.phase += 1
+        if delivery_task.phase == 2:
+            delivery_task.rev = self.column(query, delivery_task.delivery)[0]
+        return is_running
 
-    @precondition(lambda self: self.flights)
+    @precondition(lambda self: self.delivery_tasks)
     @rule(draws=st.data(), fault=st.sampled_from(["none", "none", "refused", "dead", "lost", "landed"]))
     def go_on_delivering(self, draws: st.DataObject, fault: Fault) -> None:
-        flight = draws.draw(st.sampled_from(self.flights))
+        delivery_task = draws.draw(st.sampled_from(self.delivery_tasks))
         self.mailboxes.fault = fault
-        if not self._go_on(flight):
-            self.flights.remove(flight)
+        if not self._continue(delivery_task):
+            self.delivery_tasks.remove(delivery_task)
         self.mailboxes.fault = "none"
 
-    @precondition(lambda self: self.flights)
+    @precondition(lambda self: self.delivery_tasks)
     @rule(draws=st.data())
     def crash_a_relay(self, draws: st.DataObject) -> None:
-        flight = draws.draw(st.sampled_from(self.flights))
-        self.flights.remove(flight)
-        flight.flight.crash()
+        delivery_task = draws.draw(st.sampled_from(self.delivery_tasks))
+        self.delivery_tasks.remove(delivery_task)
+        delivery_task.task.crash()
 
-    # -- what must hold after every step --
+    # -- invariants after every step --
 
     @invariant()
     def a_run_is_over_or_something_will_move_it(self) -> None:
@@ -611,9 +613,9 @@ class EngineMachine(RuleBasedStateMachine):
             JOIN step_run ON step_run.run = run.id AND step_run.step = request.step AND step_run.visit = request.visit
             WHERE request.state = 'pending'
         """
-        found = self.rows(query)
-        assert len({row["run"] for row in found}) == len(found), "a run asks twice at once"
-        for row in found:
+        pending = self.rows(query)
+        assert len({row["run"] for row in pending}) == len(pending), "a run asks twice at once"
+        for row in pending:
             assert row["cursor"] == row["position"]
             assert row["status"] == ("in_review" if row["at"] == "before" else "output_in_review")
 
@@ -621,11 +623,11 @@ class EngineMachine(RuleBasedStateMachine):
     def what_was_acknowledged_is_what_stands(self) -> None:
         stands = {row["request"]: row for row in self.rows("SELECT * FROM decision")}
         assert len(stands) == self.rows("SELECT count(*) FROM decision")[0][0], "a request was decided twice"
-        assert stands.keys() == self.world.decisions.keys()
+        assert stands.keys() == self.facts.decisions.keys()
         states = {row["id"]: row["state"] for row in self.rows("SELECT id, state FROM request")}
-        for request, made in self.world.decisions.items():
-            assert stands[request]["id"] == made.decided.decision
-            assert stands[request]["verdict"] == states[request] == made.decided.state
+        for request, acknowledged in self.facts.decisions.items():
+            assert stands[request]["id"] == acknowledged.decided.decision
+            assert stands[request]["verdict"] == states[request] == acknowledged.decided.state
 
     @invariant()
     def a_copy_of_a_closed_request_says_so_or_will(self) -> None:
@@ -641,27 +643,27 @@ class EngineMachine(RuleBasedStateMachine):
                 assert not message.card.actions, "a stale copy is left alone"
 
     @invariant()
-    def nobody_is_left_alone_with_a_failure(self) -> None:
-        """An owner who stopped their run themselves is not told that it failed."""
+    def every_failure_has_an_alert(self) -> None:
+        """An owner who stopped a run gets no alert that it failed."""
         query = """
             SELECT run.id, status FROM run WHERE status IN ('failed', 'needs_attention', 'expired') AND NOT EXISTS
             (SELECT 1 FROM delivery WHERE delivery.run = run.id AND kind = 'alert' AND topic = run.status)
         """
         alone = {(row["id"], row["status"]) for row in self.rows(query)}
-        assert alone <= {(run, "failed") for run in self.world.stopped}
+        assert alone <= {(run, "failed") for run in self.facts.stopped}
 
     @invariant()
     def calls_of_one_visit_carry_one_key(self) -> None:
         keys: dict[tuple[str, str, int], set[str]] = {}
-        for run, step, visit, key in self.world.calls:
+        for run, step, visit, key in self.facts.calls:
             keys.setdefault((run, step, visit), set()).add(key)
-        assert all(len(found) == 1 for found in keys.values())
+        assert all(len(visit_keys) == 1 for visit_keys in keys.values())
 
-    # -- the end: no more faults, and everything comes to rest --
+    # -- the end: without faults everything comes to rest --
 
     def teardown(self) -> None:
         try:
-            if self.shape_of:
+            if self.sample_of:
                 self._drain()
                 self._check_rest()
                 self._answer_everything()
@@ -669,16 +671,16 @@ class EngineMachine(RuleBasedStateMachine):
             lines = audit_log.export(self.store.connection, DEFAULT_WORKSPACE)
             assert verify_audit.verify(lines).findings == ()
         finally:
-            for flight in self.flights:
-                flight.flight.crash()
+            for delivery_task in self.delivery_tasks:
+                delivery_task.task.crash()
             self.store.close()
             self.loop.close()
             self.folder.cleanup()
 
     def _drain(self) -> None:
-        for flight in self.flights:
-            flight.flight.crash()
-        self.flights, self.jobs = [], []
+        for delivery_task in self.delivery_tasks:
+            delivery_task.task.crash()
+        self.delivery_tasks, self.jobs = [], []
         self.mailboxes.fault = "none"
         for _ in range(400):
             self.tick("done")
@@ -691,12 +693,12 @@ class EngineMachine(RuleBasedStateMachine):
         raise AssertionError(f"it never comes to rest: {self.finish(self.engine.due(self.clock.at))}")
 
     def _answer_everything(self) -> None:
-        """Somebody approves whatever is asked, and has repeated what nobody knows: then every run ends."""
+        """Approve all requests and repeat all steps of unknown outcome, until every run has ended."""
         for _ in range(20):
             for view in self.views(state="pending"):
                 self._approve(view, "text")
             for run in self.column("SELECT id FROM run WHERE status = 'needs_attention'"):
-                self.world.may_begin[run, self._stands_at(run)] = True
+                self.facts.may_begin[run, self._stands_at(run)] = True
                 command = Resume(run=run, answer=ResumeAnswer.REPEAT, actor=email("sam"), origin=ORIGIN)
                 assert self.finish(self.engine.resume(command)) == Done(run=run)
             self._drain()
@@ -720,7 +722,7 @@ class EngineMachine(RuleBasedStateMachine):
         answer = self.finish(self.engine.decide(command))
         assert isinstance(answer, Decided)
         assert answer.edited == (() if content == view.model.content.value else ("text",)), answer
-        self.world.decisions[view.id] = Made(answer, person, content)
+        self.facts.decisions[view.id] = AcknowledgedDecision(answer, person, content)
 
     def _work(self, run: str, ending: Ending | Literal["none"] = "done") -> None:
         job = self._claim(run)
@@ -733,30 +735,30 @@ class EngineMachine(RuleBasedStateMachine):
         self.a_pending_request_is_what_its_run_stands_at()
         self.what_was_acknowledged_is_what_stands()
         self.a_copy_of_a_closed_request_says_so_or_will()
-        self.nobody_is_left_alone_with_a_failure()
+        self.every_failure_has_an_alert()
 
     def _check_rest(self) -> None:
-        """Every run is over or waits for a person who was told, unless every address of theirs is dead."""
+        """Check that every run has ended or waits for a person who was asked, unless all their addresses are dead."""
         for run in self.rows("SELECT * FROM run WHERE ended_at IS NULL"):
-            told = self.rows("SELECT * FROM delivery WHERE run = ? AND state IN ('shown', 'dead')", run["id"])
+            deliveries = self.rows("SELECT * FROM delivery WHERE run = ? AND state IN ('shown', 'dead')", run["id"])
             if run["status"] == "needs_attention":
-                assert any(copy["kind"] == "alert" for copy in told)
+                assert any(copy["kind"] == "alert" for copy in deliveries)
                 continue
             (request,) = self.rows("SELECT * FROM request WHERE run = ? AND state = 'pending'", run["id"])
-            copies = [copy for copy in told if copy["request"] == request["id"]]
+            copies = [copy for copy in deliveries if copy["request"] == request["id"]]
             assert request["first_shown_at"] is not None or any(copy["kind"] == "alert" for copy in copies)
             assert request["expires_at"] is None
             for copy in copies:
                 if copy["kind"] == "request" and copy["state"] == "shown":
-                    seen = self._messages(copy["id"])
-                    assert len(seen) == 1 or copy["id"] in self.haunted, "one copy was posted twice"
-                    assert all(one.card.actions for one in seen)
+                    messages = self._messages(copy["id"])
+                    assert len(messages) == 1 or copy["id"] in self.overtaken, "one copy was posted twice"
+                    assert all(message.card.actions for message in messages)
 
     def _messages(self, delivery: str) -> list[PostedCopy]:
-        """What lies in the mailbox of one copy, as far as anything could be done about it."""
-        if delivery in self.haunted:
+        """Return the messages of one copy, or none if an overtaken relay may have posted it twice."""
+        if delivery in self.overtaken:
             return []
-        return [one for one in self.mailboxes.posted.values() if one.delivery == delivery]
+        return [message for message in self.mailboxes.posted.values() if message.delivery == delivery]
 
     def _stands_at(self, run: str) -> str:
         query = """

@@ -1,4 +1,4 @@
-"""`signoff demo` as a real process: played with, stopped, killed, started again, and started where it must refuse."""
+"""`signoff demo` as a real process: used, stopped, killed, restarted, and refused."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Demo:
         out, err = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, out.strip(), err.strip()
 
-    def again(self, *more: str) -> str:
+    def restart(self, *more: str) -> str:
         assert self.stop() == (Exit.DONE, "Stopped; the next start goes on from here.", "")
         return self.start(*more)
 
@@ -89,50 +89,50 @@ class Demo:
 
     # -- its people --
 
-    def call(self, method: str, path: str, **given: Any) -> Any:
-        status, text = ask(self.page, method, f"/sandbox/api/{path}", given or None)
+    def call(self, method: str, path: str, **content: Any) -> Any:
+        status, text = ask(self.page, method, f"/sandbox/api/{path}", content or None)
         assert status == 200, text
         return json.loads(text)
 
-    def act(self, who: str, what: str, **given: Any) -> None:
+    def act(self, person: str, action: str, **content: Any) -> None:
         """Perform an act of a person, which the server must acknowledge."""
-        ack = self.call("POST", f"people/{who}/{what}", **given)["ack"]
+        ack = self.call("POST", f"people/{person}/{action}", **content)["ack"]
         assert (ack["problem"], ack["status"]) == (None, 200), ack
 
-    def sees(self, who: str, channel: str = "") -> list[dict[str, Any]]:
+    def sees(self, person: str, channel: str = "") -> list[dict[str, Any]]:
         where = f"?channel={channel}" if channel else ""
-        messages: list[dict[str, Any]] = self.call("GET", f"people/{who}/messages{where}")["messages"]
+        messages: list[dict[str, Any]] = self.call("GET", f"people/{person}/messages{where}")["messages"]
         return messages
 
-    def asks(self, line: str, title: str) -> None:
+    def start_run(self, line: str, title: str) -> None:
         """Start a run as cleo, and wait until the approvers have copies."""
         self.act("cleo", "command", line=f"/signoff run {line}", channel="general")
-        for who in "ada", "ben":
-            until(partial(self.waiting, who, title))
+        for person in "ada", "ben":
+            until(partial(self.waiting, person, title))
 
-    def waiting(self, who: str, title: str) -> list[dict[str, Any]]:
+    def waiting(self, person: str, title: str) -> list[dict[str, Any]]:
         """Return a person's copies with this title that have buttons."""
-        return [message for message in self.sees(who) if title in message["text"] and buttons(message)]
+        return [message for message in self.sees(person) if title in message["text"] and buttons(message)]
 
-    def settled(self, who: str, title: str) -> bool:
-        return not self.waiting(who, title)
+    def settled(self, person: str, title: str) -> bool:
+        return not self.waiting(person, title)
 
     def refund(self, order: str, amount: int = 120, more: str = "") -> None:
-        self.asks(f"refund order={order} amount={amount} reason=Broken {more}", f"Refund order {order}?")
+        self.start_run(f"refund order={order} amount={amount} reason=Broken {more}", f"Refund order {order}?")
 
-    def closes(self, who: str, order: str, text: str) -> dict[str, Any]:
+    def wait_for_closed_copy(self, person: str, order: str, text: str) -> dict[str, Any]:
         """Wait until a person's copy has this text and no buttons, and return it."""
 
         def look() -> dict[str, Any] | None:
             copies = [
-                message for message in self.sees(who) if f"Refund order {order}?" in json.dumps(message["blocks"])
+                message for message in self.sees(person) if f"Refund order {order}?" in json.dumps(message["blocks"])
             ]
             return next((copy for copy in copies if text in json.dumps(copy) and not buttons(copy)), None)
 
-        found: dict[str, Any] = until(look)
-        return found
+        closed_copy: dict[str, Any] = until(look)
+        return closed_copy
 
-    def ends(self, text: str) -> None:
+    def wait_for_outcome(self, text: str) -> None:
         """Wait until cleo has a message with this text."""
         until(lambda: [message for message in self.sees("cleo", "general") if text in json.dumps(message)])
 
@@ -158,9 +158,9 @@ class Demo:
         return text
 
 
-def ask(port: int, method: str, path: str, given: Any = None, *, wants: str = "*/*") -> tuple[int, str]:
+def ask(port: int, method: str, path: str, content: Any = None, *, wants: str = "*/*") -> tuple[int, str]:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
-        body = None if given is None else json.dumps(given)
+        body = None if content is None else json.dumps(content)
         connection.request(method, path, body, {"Content-Type": "application/json", "Accept": wants})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
@@ -190,7 +190,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         new_demo.process.communicate(timeout=PATIENCE)
 
 
-# -- played with --------------------------------------------------------------------------------------------
+# -- in use --------------------------------------------------------------------------------------------
 
 
 def test_it_says_what_to_click_and_that_works(demo: Demo) -> None:
@@ -215,9 +215,9 @@ def test_it_says_what_to_click_and_that_works(demo: Demo) -> None:
     until(lambda: demo.sees("ada"))
     assert demo.booked() == ["Nothing was paid or deployed so far."]
     demo.act("ada", "click", button=PAY)
-    for who in "ada", "ben":
-        demo.closes(who, "A-1", "Approved by Ada Approver")
-    demo.ends("Refund a customer: done")
+    for person in "ada", "ben":
+        demo.wait_for_closed_copy(person, "A-1", "Approved by Ada Approver")
+    demo.wait_for_outcome("Refund a customer: done")
     assert demo.booked() == ["paid 120 EUR for order A-1 (Arrived broken)"]
 
     demo.refund("A-2", 5, "vip=yes")
@@ -230,11 +230,11 @@ def test_it_says_what_to_click_and_that_works(demo: Demo) -> None:
 
 def test_a_deployment_is_carried_out_and_asked_about_again_where_the_service_is_ill(demo: Demo) -> None:
     demo.start()
-    demo.asks("deploy version=1.4 changes=Faster settle=1s", "Deploy 1.4 to production?")
+    demo.start_run("deploy version=1.4 changes=Faster settle=1s", "Deploy 1.4 to production?")
     demo.act("ben", "click", button="Approve")
-    demo.ends("Deploy to production: done")
+    demo.wait_for_outcome("Deploy to production: done")
     assert demo.booked() == ["deployed version 1.4"]
-    demo.asks("deploy version=2-broken changes=Worse settle=1s", "Deploy 2-broken to production?")
+    demo.start_run("deploy version=2-broken changes=Worse settle=1s", "Deploy 2-broken to production?")
     demo.act("ada", "click", button="Approve")
     until(
         lambda: [
@@ -272,30 +272,30 @@ def test_people_are_advised_to_do_what_can_be_done(demo: Demo) -> None:
 
 def test_an_expense_is_asked_about(demo: Demo) -> None:
     demo.start()
-    demo.asks('expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02', "Pay back this expense?")
+    demo.start_run('expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02', "Pay back this expense?")
     demo.act("ada", "click", button="Pay back")
-    demo.ends("Expense report: done")
+    demo.wait_for_outcome("Expense report: done")
 
 
-def test_who_has_no_slack_decides_from_the_mail_also_after_a_restart(demo: Demo) -> None:
+def test_a_person_without_slack_decides_from_the_email_also_after_a_restart(demo: Demo) -> None:
     demo.start()
-    demo.asks('expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02', "Pay back this expense?")
-    (asked,) = until(demo.mails)
-    before = demo.again()
+    demo.start_run('expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02', "Pay back this expense?")
+    (request_email,) = until(demo.mails)
+    before = demo.restart()
     assert f"{GONE_ON}; 1 request waits for a decision." in before
-    assert [email["id"] for email in demo.mails()] == [asked["id"]]
-    asyncio.run(_decide_by_email(demo, asked["id"]))
-    demo.ends("Expense report: done")
-    for who in "ada", "ben":
-        until(partial(demo.settled, who, "Pay back this expense?"))
-    until(lambda: [email for email in demo.mails() if email["subject"] == f"Re: {asked['subject']}"])
-    demo.again("--fresh")
+    assert [email["id"] for email in demo.mails()] == [request_email["id"]]
+    asyncio.run(_decide_by_email(demo, request_email["id"]))
+    demo.wait_for_outcome("Expense report: done")
+    for person in "ada", "ben":
+        until(partial(demo.settled, person, "Pay back this expense?"))
+    until(lambda: [email for email in demo.mails() if email["subject"] == f"Re: {request_email['subject']}"])
+    demo.restart("--fresh")
     assert demo.mails() == []
 
 
-async def _decide_by_email(demo: Demo, asked: str) -> None:
+async def _decide_by_email(demo: Demo, email: str) -> None:
     """Decide as mia: follow the link, change the amount, and type the code."""
-    (link,) = re.findall(r"^Review: (\S+)$", demo.mail(asked)["text"], flags=re.MULTILINE)
+    (link,) = re.findall(r"^Review: (\S+)$", demo.mail(email)["text"], flags=re.MULTILINE)
     async with story_browser.open_browser() as mia_browser:
         page = await mia_browser.follow(link)
         code_page = await mia_browser.press(page, "Pay back", {"Amount in EUR": "80"})
@@ -311,7 +311,7 @@ def test_it_is_stopped_by_other_signals_too(demo: Demo, number: signal.Signals) 
     assert demo.stop(number) == (Exit.DONE, "Stopped; the next start goes on from here.", "")
 
 
-# -- from one start to the next -----------------------------------------------------------------------------
+# -- restarts -----------------------------------------------------------------------------
 
 
 def test_the_next_start_goes_on_where_the_first_stopped(demo: Demo) -> None:
@@ -319,22 +319,22 @@ def test_the_next_start_goes_on_where_the_first_stopped(demo: Demo) -> None:
     demo.refund("A-1")
     demo.refund("A-2")
     demo.act("ada", "click", button=PAY)
-    demo.closes("ben", "A-2", "Approved by Ada Approver")
-    demo.ends("Refund a customer: done")
-    before = {who: demo.sees(who) for who in ("ada", "ben", "cleo")}
+    demo.wait_for_closed_copy("ben", "A-2", "Approved by Ada Approver")
+    demo.wait_for_outcome("Refund a customer: done")
+    before = {person: demo.sees(person) for person in ("ada", "ben", "cleo")}
 
     demo.server = free_port()
-    assert f"{GONE_ON}; 1 request waits for a decision." in demo.again()
-    assert {who: demo.sees(who) for who in ("ada", "ben", "cleo")} == before
+    assert f"{GONE_ON}; 1 request waits for a decision." in demo.restart()
+    assert {person: demo.sees(person) for person in ("ada", "ben", "cleo")} == before
     demo.act("ada", "click", button=PAY)
-    copy = demo.closes("ben", "A-1", "Approved by Ada Approver")
+    copy = demo.wait_for_closed_copy("ben", "A-1", "Approved by Ada Approver")
     assert copy["ts"] in [item["ts"] for item in before["ben"]]
     assert len(demo.sees("ada")) == len(before["ada"])
     until(lambda: demo.booked() == ["paid 120 EUR for order A-2 (Broken)", "paid 120 EUR for order A-1 (Broken)"])
     assert demo.workflows() == {"deploy": 1, "expense": 1, "refund": 1}
 
 
-def test_a_kill_loses_nothing_that_was_told(demo: Demo) -> None:
+def test_a_kill_loses_no_message_that_was_shown(demo: Demo) -> None:
     demo.start()
     demo.refund("A-1")
     before = demo.sees("ada")
@@ -343,7 +343,7 @@ def test_a_kill_loses_nothing_that_was_told(demo: Demo) -> None:
     assert GONE_ON in demo.start()
     assert demo.sees("ada") == before
     demo.act("ada", "click", button=PAY)
-    demo.closes("ben", "A-1", "Approved by Ada Approver")
+    demo.wait_for_closed_copy("ben", "A-1", "Approved by Ada Approver")
     until(lambda: demo.booked() == ["paid 120 EUR for order A-1 (Broken)"])
 
 
@@ -362,8 +362,8 @@ def test_a_message_that_a_kill_took_is_posted_afresh(demo: Demo) -> None:
     demo.start()
     until(lambda: demo.sees("ben"))
     demo.act("ben", "click", button=PAY)
-    for who in "ben", "ada":
-        demo.closes(who, "A-1", "Approved by Ben Approver")
+    for person in "ben", "ada":
+        demo.wait_for_closed_copy(person, "A-1", "Approved by Ben Approver")
 
 
 def test_fresh_forgets(demo: Demo) -> None:
@@ -372,7 +372,7 @@ def test_fresh_forgets(demo: Demo) -> None:
     demo.act("ada", "click", button=PAY)
     until(lambda: demo.booked() == ["paid 120 EUR for order A-1 (Broken)"])
     demo.folder.joinpath("mine.txt").write_text("stays")
-    output = demo.again("--fresh")
+    output = demo.restart("--fresh")
     assert GONE_ON not in output
     assert demo.sees("ada") == []
     assert demo.booked() == ["Nothing was paid or deployed so far."]
@@ -390,7 +390,7 @@ def test_what_people_changed_stays_and_moves_with_the_services(demo: Demo) -> No
     demo.act("cleo", "submit", values={"Workflow file": changed})
     assert demo.workflows() == {"deploy": 1, "expense": 1, "refund": 2}
     demo.effects = free_port()
-    demo.again()
+    demo.restart()
     assert demo.workflows() == {"deploy": 2, "expense": 1, "refund": 3}
     demo.act("cleo", "command", line="/signoff run refund order=A-1 amount=900 reason=Late", channel="general")
     until(lambda: demo.booked() == ["paid 900 EUR for order A-1 (Late)"])
@@ -400,7 +400,7 @@ def test_what_people_changed_stays_and_moves_with_the_services(demo: Demo) -> No
 
 
 @contextmanager
-def taken() -> Iterator[int]:
+def taken_port() -> Iterator[int]:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -411,7 +411,7 @@ def taken() -> Iterator[int]:
     ("part", "flag"), [("page", "--port"), ("server", "--server-port"), ("effects", "--effects-port")]
 )
 def test_a_port_that_is_taken_is_an_error_with_its_flag(demo: Demo, part: str, flag: str) -> None:
-    with taken() as port:
+    with taken_port() as port:
         setattr(demo, part, port)
         finished = demo.installation.run(*demo.options)
     assert (finished.code, finished.out) == (Exit.USAGE, "")
@@ -485,7 +485,7 @@ def test_the_services_remember_what_they_did(tmp_path: Path) -> None:
 
 async def test_a_repeated_deployment_is_made_once_also_after_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "effects.json"
-    given = {"version": "1", "environment": "production"}
+    deployment = {"version": "1", "environment": "production"}
     for token in "one", "two":
         async with (
             services.run_services(file, port=free_port(), token=token) as running,
@@ -496,14 +496,14 @@ async def test_a_repeated_deployment_is_made_once_also_after_a_restart(tmp_path:
                 ({"Authorization": f"Bearer {token}"}, 400),
                 ({"Authorization": "Bearer guessed", "Idempotency-Key": "k"}, 401),
             ):
-                async with session.post("/deployments", json=given, headers=headers) as answer:
+                async with session.post("/deployments", json=deployment, headers=headers) as answer:
                     assert answer.status == status
                     if status == 201:
                         assert await answer.json() == {"deployment": "D-1", "version": "1"}
             assert len(running.deployments.deployed) == 1
 
 
-class Opened(webbrowser.BaseBrowser):
+class RecordingBrowser(webbrowser.BaseBrowser):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.urls: list[str] = []
@@ -527,17 +527,17 @@ class Opened(webbrowser.BaseBrowser):
 def test_a_browser_opens_only_where_it_has_windows(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], name: str, opens: bool
 ) -> None:
-    opened = Opened(name)
+    recording_browser = RecordingBrowser(name)
     monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr("webbrowser.get", lambda: opened)
+    monkeypatch.setattr("webbrowser.get", lambda: recording_browser)
     assert browser.open_page("http://x", environment) is opens
     if opens:
-        until(lambda: opened.urls == ["http://x"])
+        until(lambda: recording_browser.urls == ["http://x"])
 
 
 def test_where_there_is_no_browser_none_opens(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none() -> None:
+    def raise_error() -> None:
         raise webbrowser.Error("could not locate runnable browser")
 
-    monkeypatch.setattr("webbrowser.get", none)
+    monkeypatch.setattr("webbrowser.get", raise_error)
     assert browser.open_page("http://x", {"DISPLAY": ":0"}) is False

@@ -1,4 +1,4 @@
-"""One database, one server: by whatever name the file is reached, and whatever happens to the files beside it."""
+"""A database has one server, under every name of the file, and whatever happens to the files beside it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ GATED = HELLO + "    gate: {approvers: [lee@example.com]}\n"
 def installation(tmp_path: Path, empty_database: bytes) -> Installation:
     folder = tmp_path / "data"
     folder.mkdir()
-    here = Installation(tmp_path, folder / "signoff.db")
-    here.database.write_bytes(empty_database)
-    here.database.chmod(0o600)
-    here.write("hello.yaml", GATED)
-    return here
+    new_installation = Installation(tmp_path, folder / "signoff.db")
+    new_installation.database.write_bytes(empty_database)
+    new_installation.database.chmod(0o600)
+    new_installation.write("hello.yaml", GATED)
+    return new_installation
 
 
 CALL = """\
@@ -40,14 +40,14 @@ steps:
 """
 
 
-def other_folder(installation: Installation) -> Path:
-    found = installation.folder / "other"
-    found.mkdir()
-    return found
+def create_other_folder(installation: Installation) -> Path:
+    folder = installation.folder / "other"
+    folder.mkdir()
+    return folder
 
 
 def hard_link(installation: Installation) -> Path:
-    path = other_folder(installation) / "second.db"
+    path = create_other_folder(installation) / "second.db"
     path.hardlink_to(installation.database)
     return path
 
@@ -59,7 +59,7 @@ def link_to_a_hard_link(installation: Installation) -> Path:
 
 
 def symbolic_link(installation: Installation) -> Path:
-    path = other_folder(installation) / "second.db"
+    path = create_other_folder(installation) / "second.db"
     path.symlink_to(installation.database)
     return path
 
@@ -70,7 +70,7 @@ def linked_folder(installation: Installation) -> Path:
 
 
 def relative_link(installation: Installation) -> Path:
-    path = other_folder(installation) / "second.db"
+    path = create_other_folder(installation) / "second.db"
     path.symlink_to("../data/signoff.db")
     return installation.folder / "data" / ".." / "other" / "second.db"
 
@@ -98,15 +98,15 @@ def test_a_server_under_a_second_name_of_the_file_is_refused(
             assert refused.code == 4
             assert refused.err.startswith(f"Another Signoff process uses {second}. ")
         signoff.set(database_url=f"sqlite:///{installation.database}")
-        (asked,) = signoff.json("requests")
-        signoff.run_ok("decide", asked["id"], "approve")
+        (request,) = signoff.json("requests")
+        signoff.run_ok("decide", request["id"], "approve")
         assert server.stop() == 0
     assert signoff.json("runs", run)["status"] == "succeeded"
     assert signoff.run_ok("audit", "verify").code == 0
 
 
 def test_a_server_on_the_file_mounted_elsewhere_is_refused(installation: Installation, signoff: Commands) -> None:
-    second = other_folder(installation) / "second.db"
+    second = create_other_folder(installation) / "second.db"
     second.touch()
     script = f'mount --bind "{installation.database}" "{second}" && exec "{SIGNOFF}" serve'
     with serving(installation):
@@ -135,10 +135,10 @@ def test_commands_that_follow_a_symbolic_link_reach_the_server(
         signoff.run_ok("register", "hello.yaml")
         started = signoff.run_ok("run", "hello")
         assert started.err == "", "the server tells the approvers, not the command"
-        (asked,) = signoff.json("requests")
-        signoff.run_ok("decide", asked["id"], "approve")
+        (request,) = signoff.json("requests")
+        signoff.run_ok("decide", request["id"], "approve")
         assert server.stop() == 0
-    assert f"signoff decide {asked['id']} approve" in server.output
+    assert f"signoff decide {request['id']} approve" in server.output
 
 
 def test_a_server_that_was_given_a_symbolic_link_is_reached_by_the_file_itself(
@@ -150,7 +150,7 @@ def test_a_server_that_was_given_a_symbolic_link_is_reached_by_the_file_itself(
         assert signoff.run_ok("run", "hello").err == ""
         assert server.socket == installation.database.with_name("signoff.db.sock")
         assert signoff("serve").code == 4
-    assert not any(one.name.endswith(".key") for one in linked.database.parent.iterdir())
+    assert not any(file.name.endswith(".key") for file in linked.database.parent.iterdir())
 
 
 def test_a_file_that_takes_the_place_of_an_owned_one_has_no_second_owner(installation: Installation) -> None:
@@ -160,7 +160,7 @@ def test_a_file_that_takes_the_place_of_an_owned_one_has_no_second_owner(install
             pytest.fail("there are two owners")
 
 
-def test_a_loop_of_symbolic_links_is_told_in_a_sentence(installation: Installation, signoff: Commands) -> None:
+def test_a_loop_of_symbolic_links_is_reported_in_a_sentence(installation: Installation, signoff: Commands) -> None:
     loop = installation.folder / "loop.db"
     loop.symlink_to(loop)
     signoff.set(database_url=f"sqlite:///{loop}")
@@ -172,13 +172,13 @@ def test_a_loop_of_symbolic_links_is_told_in_a_sentence(installation: Installati
 
 
 def test_looking_for_the_owner_leaves_the_locks_of_sqlite_alone(installation: Installation, signoff: Commands) -> None:
-    """A second name is not held beside it, so only the file itself can tell."""
+    """No lock file lies beside a second name of the database, so only the file itself shows its owner."""
     second = hard_link(installation)
     assert not lock.is_held(second)
     with serving(installation):
         signoff.set(database_url=f"sqlite:///{second}")
-        found = signoff("doctor", "--json").json
-        owner = next(one for one in found if one["check"] == "database.owner")
+        findings = signoff("doctor", "--json").json
+        owner = next(finding for finding in findings if finding["check"] == "database.owner")
         assert owner["state"] == "warning"
         assert "owns the database" in owner["said"]
     assert os.listdir(second.parent) == [second.name]
@@ -187,7 +187,7 @@ def test_looking_for_the_owner_leaves_the_locks_of_sqlite_alone(installation: In
 # -- what happens to the files of a server that runs --------------------------------------------------------
 
 
-def move(installation: Installation) -> Path:
+def move_database(installation: Installation) -> Path:
     return installation.database.rename(installation.folder / "moved.db")
 
 
@@ -209,14 +209,14 @@ def replace(installation: Installation) -> Path:
 
 
 def remove_all_beside_it(installation: Installation) -> Path:
-    for one in installation.database.parent.iterdir():
-        one.unlink(missing_ok=True)  # the server may be quicker with its socket: it stops while this goes on
+    for file in installation.database.parent.iterdir():
+        file.unlink(missing_ok=True)  # the server may remove its socket first, because it stops meanwhile
     return installation.database.with_name("signoff.db.rescued")
 
 
-def ending(end: str) -> Callable[[Installation], Path]:
+def remove_file_with(suffix: str) -> Callable[[Installation], Path]:
     def remove_beside(installation: Installation) -> Path:
-        installation.database.with_name(installation.database.name + end).unlink()
+        installation.database.with_name(installation.database.name + suffix).unlink()
         return installation.database
 
     return remove_beside
@@ -229,33 +229,33 @@ def replace_the_lock(installation: Installation) -> Path:
     return installation.database
 
 
-HAPPENINGS: list[Callable[[Installation], Path]] = [
-    *(move, move_the_folder, remove, replace, remove_all_beside_it, replace_the_lock),
-    *map(ending, ("-wal", "-shm", ".lock")),
+INTERFERENCES: list[Callable[[Installation], Path]] = [
+    *(move_database, move_the_folder, remove, replace, remove_all_beside_it, replace_the_lock),
+    *map(remove_file_with, ("-wal", "-shm", ".lock")),
 ]
 
 
-@pytest.mark.parametrize("happening", HAPPENINGS)
+@pytest.mark.parametrize("interfere", INTERFERENCES)
 def test_a_server_whose_files_are_taken_away_stops_says_why_and_loses_nothing(
-    installation: Installation, signoff: Commands, happening: Callable[[Installation], Path]
+    installation: Installation, signoff: Commands, interfere: Callable[[Installation], Path]
 ) -> None:
     with serving(installation) as server:
         signoff.run_ok("register", "hello.yaml")
         run = signoff.json("run", "hello")["run"]
-        where = happening(installation)
+        rescued = interfere(installation)
         assert server.wait() == 4
     last = server.output.splitlines()[-1]
     assert "so Signoff stops." in last
-    assert f"All that was saved is in {where}." in last or f"all that was saved is in {where}." in last
+    assert f"All that was saved is in {rescued}." in last or f"all that was saved is in {rescued}." in last
     assert "Traceback" not in server.output
-    if where != installation.database:
+    if rescued != installation.database:
         assert f"back to {installation.database}" in last or f"to {installation.database}, and start again." in last
         installation.database.parent.mkdir(exist_ok=True)
-        where.replace(installation.database)
-    assert where.stat().st_mode & 0o777 == 0o600 if where.exists() else True
-    (asked,) = signoff.json("requests")
-    assert asked["run"] == run
-    signoff.run_ok("decide", asked["id"], "approve")
+        rescued.replace(installation.database)
+    assert rescued.stat().st_mode & 0o777 == 0o600 if rescued.exists() else True
+    (request,) = signoff.json("requests")
+    assert request["run"] == run
+    signoff.run_ok("decide", request["id"], "approve")
     signoff.run_ok("audit", "verify")
 
 
@@ -268,14 +268,14 @@ def test_an_effect_under_way_when_the_database_is_removed_is_recorded_in_what_is
     with serving(installation) as server:
         run = signoff.json("run", "call")["run"]
         http_service.wait_for(1)
-        where = remove(installation)
-        while server.socket.exists():  # it takes no more commands, and waits for the effect
+        rescued = remove(installation)
+        while server.socket.exists():  # the server takes no more commands, and waits for the effect
             assert server.process.poll() is None
         http_service.may_answer.set()
         assert server.wait() == 4
-    where.replace(installation.database)
-    found = signoff.json("runs", run)
-    assert (found["steps"][0]["status"], len(http_service.posts)) == ("succeeded", 1)
+    rescued.replace(installation.database)
+    recorded_run = signoff.json("runs", run)
+    assert (recorded_run["steps"][0]["status"], len(http_service.posts)) == ("succeeded", 1)
 
 
 def test_a_server_whose_database_is_written_over_stops_and_says_what_to_do(

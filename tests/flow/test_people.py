@@ -1,4 +1,4 @@
-"""Who is asked in a whole server with Slack and mail, and what operators see of people."""
+"""The approvers of a server with Slack and email, and the commands that show people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.cli import Commands
 from tests.support.processes import HELLO, Installation
 from tests.support.server_env import open_server
 
-ASKS = """
+GATED_WORKFLOW = """
 name: flow
 owner: cleo@example.com
 inputs:
@@ -24,20 +24,20 @@ steps:
 """
 
 
-async def test_a_closed_account_is_not_asked_by_mail_though_nothing_is_known_of_it(tmp_path: Path) -> None:
-    async with open_server(tmp_path, in_slack=True) as here:
-        await here.register(ASKS)
-        run = await here.start("flow", who=["dora@example.com", "mia@example.com"])
-        (asked,) = await here.sandbox.mail.wait_for(to="mia@example.com")
-        request = await here.request(run)
-        assert [one.person.email for one in request.approvers] == ["mia@example.com"]
+async def test_a_person_with_a_closed_account_is_not_asked_by_email(tmp_path: Path) -> None:
+    async with open_server(tmp_path, in_slack=True) as env:
+        await env.register(GATED_WORKFLOW)
+        run = await env.start("flow", who=["dora@example.com", "mia@example.com"])
+        (email,) = await env.sandbox.mail.wait_for(to="mia@example.com")
+        request = await env.request(run)
+        assert [approver.person.email for approver in request.approvers] == ["mia@example.com"]
         _, dora, mia = request.notes
         assert "Dora Deactivated is deactivated and is not asked" in dora
         assert mia == "mia@example.com is not in Slack, so they are asked by email."
-        assert mia in str(asked.text)
-        assert here.sandbox.mail.received(to="dora@example.com") == []
-        copies = await here.app.engine.deliveries(run=run)
-        assert {one.address for one in copies if one.kind is DeliveryKind.REQUEST} == {"mia@example.com"}
+        assert mia in str(email.text)
+        assert env.sandbox.mail.received(to="dora@example.com") == []
+        copies = await env.app.engine.deliveries(run=run)
+        assert {copy.address for copy in copies if copy.kind is DeliveryKind.REQUEST} == {"mia@example.com"}
 
 
 # -- the terminal -------------------------------------------------------------------------------------------
@@ -49,22 +49,22 @@ def installation(installation: Installation) -> Installation:
     return installation
 
 
-def make(database: Path, *statements: str) -> None:
+def execute(database: Path, *statements: str) -> None:
     with closing(sqlite3.connect(database)) as file:
-        for one in statements:
-            file.execute(one)
+        for statement in statements:
+            file.execute(statement)
         file.commit()
 
 
 def test_people_are_listed_and_shown_with_what_said_so(signoff: Commands) -> None:
     signoff.run_ok("register", "hello.yaml")
     signoff.run_ok("run", "hello")
-    listed = {one["addresses"][0]: one for one in signoff.json("people", "list")}
+    listed = {person["addresses"][0]: person for person in signoff.json("people", "list")}
     assert "sam@example.com" in listed
     assert "sam@example.com" in signoff.run_ok("people", "list").out
-    for who in "sam@example.com", "SAM@example.com", listed["sam@example.com"]["id"]:
-        shown = signoff.json("people", "show", who)
-        (period,) = shown["history"]
+    for reference in "sam@example.com", "SAM@example.com", listed["sam@example.com"]["id"]:
+        details = signoff.json("people", "show", reference)
+        (period,) = details["history"]
         assert (period["address"], period["until"]) == ("sam@example.com", None)
         assert period["evidence"] == "sam@example.com names it."
     assert "sam@example.com names it." in " ".join(signoff.run_ok("people", "show", "sam@example.com").out.split())
@@ -83,27 +83,27 @@ def test_whose_an_address_is_can_be_undone(signoff: Commands) -> None:
     signoff.run_ok("audit", "verify")
 
 
-def test_accounts_that_were_joined_are_separated_by_the_next_command_and_told_by_doctor(signoff: Commands) -> None:
+def test_joined_accounts_are_separated_by_the_next_command_and_reported_by_doctor(signoff: Commands) -> None:
     signoff.run_ok("register", "hello.yaml")
     signoff.run_ok("run", "hello")
     row = "SELECT workspace, 'slack', '{}', person, added_at, NULL, NULL FROM address WHERE value = 'lee@example.com'"
-    make(
+    execute(
         signoff.installation.database,
         f"INSERT INTO address {row.format('U0LEE')}",
         f"INSERT INTO address {row.format('U0KIM')}",
     )
 
-    def told() -> tuple[str, str]:
-        found = [one for one in signoff("doctor", "--json").json if one["check"] == "work.people"]
-        return found[0]["state"], found[0]["said"]
+    def people_finding() -> tuple[str, str]:
+        findings = [finding for finding in signoff("doctor", "--json").json if finding["check"] == "work.people"]
+        return findings[0]["state"], findings[0]["said"]
 
-    assert told()[0] == "warning"
-    assert "one person until the server starts" in told()[1]
+    assert people_finding()[0] == "warning"
+    assert "one person until the server starts" in people_finding()[1]
     signoff.run_ok("run", "hello")
-    state, text = told()
+    state, text = people_finding()
     assert state == "warning"
     assert "U0KIM" in text
     assert "U0LEE" in text
-    accounts = [one["addresses"] for one in signoff.json("people", "list")]
+    accounts = [person["addresses"] for person in signoff.json("people", "list")]
     assert ["slack:U0LEE"] in accounts
     assert ["slack:U0KIM"] in accounts

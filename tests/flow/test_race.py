@@ -1,4 +1,4 @@
-"""Two hundred decisions at once, half of them in Slack and half on the page: ten people each, ten times each."""
+"""Two hundred decisions at once: ten people in Slack and ten on the page decide ten times each."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.support import html_forms
 from tests.support.server_env import ServerEnv, open_server
 from tests.support.slack_env import buttons, copy_of, ephemeral_texts
 
-EACH = 10
-TIMES = 10
-ASKS = """\
+PEOPLE_PER_SURFACE = 10
+DECISIONS_PER_PERSON = 10
+PAY_WORKFLOW = """\
 name: pay
 title: Pay a supplier
 steps:
@@ -34,83 +34,91 @@ steps:
 """
 
 
-def joined(here: ServerEnv, number: int) -> SimulatedPerson:
-    """Somebody new in Slack."""
-    world = here.sandbox.world
-    made = User(id=world.new_id("U"), name=f"p{number}", real_name=f"P {number}", email=f"p{number}@example.com")
-    world.users[made.id] = made
-    return SimulatedPerson(here.sandbox.slack, made.id)
+def add_person(env: ServerEnv, number: int) -> SimulatedPerson:
+    """Add a person to Slack, and return them."""
+    world = env.sandbox.world
+    user = User(id=world.new_id("U"), name=f"p{number}", real_name=f"P {number}", email=f"p{number}@example.com")
+    world.users[user.id] = user
+    return SimulatedPerson(env.sandbox.slack, user.id)
 
 
 @dataclass
 class Reader:
-    """Somebody at the review page, in a browser that is remembered."""
+    """A person at the review page, in a remembered browser."""
 
     email: str
     session: aiohttp.ClientSession
     form: html_forms.Form
     url: str
 
-    async def presses(self, verdict: str) -> tuple[int, str]:
-        """What the page says then."""
+    async def press(self, verdict: str) -> tuple[int, str]:
+        """Press a button, and return the status and the text of the page."""
         fields, headers = aiohttp.FormData(self.form.with_(verdict=verdict)), {"Sec-Fetch-Site": "same-origin"}
         async with self.session.post(self.url + self.form.action, data=fields, headers=headers) as answer:
             return answer.status, html_forms.read(await answer.text()).text
 
 
 @asynccontextmanager
-async def readers(here: ServerEnv, request: str) -> AsyncIterator[list[Reader]]:
-    """All who were asked by mail, with the page open."""
+async def readers(env: ServerEnv, request: str) -> AsyncIterator[list[Reader]]:
+    """Yield the people who were asked by email, with the review page open."""
     async with AsyncExitStack() as stack:
-        made = []
-        for number in range(EACH):
+        page_readers = []
+        for number in range(PEOPLE_PER_SURFACE):
             jar = aiohttp.CookieJar(unsafe=True)
             session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
             email = f"m{number}@example.com"
-            jar.update_cookies({"signoff-browser": await remembered(here, email)}, URL(here.url))
-            async with session.get(f"{here.url}{page_urls.REVIEW}/{request}") as answer:
-                made.append(Reader(email, session, html_forms.read(await answer.text()).form, here.url))
-        yield made
+            jar.update_cookies({"signoff-browser": await remember_browser(env, email)}, URL(env.url))
+            async with session.get(f"{env.url}{page_urls.REVIEW}/{request}") as answer:
+                page_readers.append(Reader(email, session, html_forms.read(await answer.text()).form, env.url))
+        yield page_readers
 
 
-async def remembered(here: ServerEnv, email: str) -> str:
-    """The secret of a browser that is remembered for whoever reads that mail."""
+async def remember_browser(env: ServerEnv, email: str) -> str:
+    """Remember a browser for the person with this address, and return its secret."""
 
     def unit(tx: Tx) -> str:
         person = people.need_person(tx, DEFAULT_WORKSPACE, Address("email", email))
         return browsers.remember(tx, DEFAULT_WORKSPACE, person, email, "Firefox on Linux")[0]
 
-    return await here.app.store.transact(unit)
+    return await env.app.store.transact(unit)
 
 
 async def test_of_two_hundred_decisions_one_wins_and_all_others_are_answered(tmp_path: Path) -> None:
-    async with open_server(tmp_path, in_slack=True) as here:
-        clickers = [joined(here, number) for number in range(EACH)]
-        mails = [f"m{number}@example.com" for number in range(EACH)]
-        await here.register(ASKS.replace("WHO", ", ".join([*(one.user.email for one in clickers), *mails])))
-        run = await here.start("pay")
-        request = (await here.request(run)).id
-        await here.sandbox.until(lambda: all(one.sees() for one in clickers), seconds=30)
-        await here.sandbox.mail.wait_for(subject="Pay 900 EUR?", count=EACH, seconds=30)
-        copies = [copy_of(one, "Pay 900 EUR?") for one in clickers]
-        async with readers(here, request) as reading:
+    async with open_server(tmp_path, in_slack=True) as env:
+        clickers = [add_person(env, number) for number in range(PEOPLE_PER_SURFACE)]
+        emails = [f"m{number}@example.com" for number in range(PEOPLE_PER_SURFACE)]
+        await env.register(
+            PAY_WORKFLOW.replace("WHO", ", ".join([*(person.user.email for person in clickers), *emails]))
+        )
+        run = await env.start("pay")
+        request = (await env.request(run)).id
+        await env.sandbox.until(lambda: all(person.sees() for person in clickers), seconds=30)
+        await env.sandbox.mail.wait_for(subject="Pay 900 EUR?", count=PEOPLE_PER_SURFACE, seconds=30)
+        copies = [copy_of(person, "Pay 900 EUR?") for person in clickers]
+        async with readers(env, request) as page_readers:
             clicks = [
-                one.click("Approve", on=copy) for one, copy in zip(clickers, copies, strict=True) for _ in range(TIMES)
+                person.click("Approve", on=copy)
+                for person, copy in zip(clickers, copies, strict=True)
+                for _ in range(DECISIONS_PER_PERSON)
             ]
-            presses = [one.presses("approve") for one in reading for _ in range(TIMES)]
-            _, answers = await asyncio.gather(asyncio.gather(*clicks), asyncio.gather(*presses))
-        decision = (await here.request(run)).decision
+            clicks_on_pages = [reader.press("approve") for reader in page_readers for _ in range(DECISIONS_PER_PERSON)]
+            _, answers = await asyncio.gather(asyncio.gather(*clicks), asyncio.gather(*clicks_on_pages))
+        decision = (await env.request(run)).decision
         assert decision is not None
-        assert len([one for one in await here.app.engine.story(run) if one.kind == "request.approved"]) == 1
-        by = decision.person.name or str(decision.person.email)
+        assert len([entry for entry in await env.app.engine.story(run) if entry.kind == "request.approved"]) == 1
+        decider = decision.person.name or str(decision.person.email)
         assert {status for status, _ in answers} <= {200, 409}
-        assert all(f"pproved by {by}" in said for _, said in answers), answers
+        assert all(f"pproved by {decider}" in sentence for _, sentence in answers), answers
 
-        def told(one: SimulatedPerson) -> int:
-            return len(ephemeral_texts(here.sandbox, one)) + (one.user.real_name == by)
+        def count_answers(person: SimulatedPerson) -> int:
+            return len(ephemeral_texts(env.sandbox, person)) + (person.user.real_name == decider)
 
-        await here.sandbox.until(lambda: all(told(one) == TIMES for one in clickers), seconds=30)
-        sentences = [said for one in clickers for said in ephemeral_texts(here.sandbox, one)]
-        assert all("already approved by" in said for said in sentences), sentences
-        await here.sandbox.until(lambda: not any(buttons(copy_of(one, "Pay 900 EUR?")) for one in clickers), seconds=30)
-        await here.sandbox.mail.wait_for(subject="Re: Pay 900 EUR?", count=EACH, seconds=30)
+        await env.sandbox.until(
+            lambda: all(count_answers(person) == DECISIONS_PER_PERSON for person in clickers), seconds=30
+        )
+        sentences = [sentence for person in clickers for sentence in ephemeral_texts(env.sandbox, person)]
+        assert all("already approved by" in sentence for sentence in sentences), sentences
+        await env.sandbox.until(
+            lambda: not any(buttons(copy_of(person, "Pay 900 EUR?")) for person in clickers), seconds=30
+        )
+        await env.sandbox.mail.wait_for(subject="Re: Pay 900 EUR?", count=PEOPLE_PER_SURFACE, seconds=30)

@@ -1,4 +1,4 @@
-"""What README.md tells a newcomer to type, typed."""
+"""The commands and links of README.md work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def blocks(info: str) -> list[Block]:
 
 
 def commands() -> list[list[str]]:
-    """Every call of signoff in the page, in its order, without comments and settings."""
+    """Return the calls of signoff on the page in their order, without comments and settings."""
     lines = [line for block in blocks("sh") for line in block.text.splitlines() if ".venv/bin/signoff" in line]
     return [shlex.split(line.partition(".venv/bin/signoff")[2], comments=True) for line in lines]
 
@@ -33,24 +33,24 @@ def signoff(home: Path, *arguments: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNOFF_")}
     environment |= {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "SIGNOFF_OPERATOR": "finance@example.com"}
     environment["TMPDIR"] = str(home)
-    done = subprocess.run(
+    finished = subprocess.run(
         [SIGNOFF, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 0, (arguments, done.stdout, done.stderr)
-    return done.stdout
+    assert finished.returncode == 0, (arguments, finished.stdout, finished.stderr)
+    return finished.stdout
 
 
 def test_the_workflow_of_the_page_can_be_used() -> None:
-    (shown,) = blocks("yaml")
-    assert workflowfile.load(shown.text.encode(), kinds=registry.builtin()).name == "refund-customer"
+    (block,) = blocks("yaml")
+    assert workflowfile.load(block.text.encode(), kinds=registry.builtin()).name == "refund-customer"
 
 
-def test_the_walk_of_the_page_works_word_for_word(tmp_path: Path) -> None:
-    walked = []
+def test_the_commands_of_the_page_work_in_their_order(tmp_path: Path) -> None:
+    names = []
     for command in commands():
-        walked.append(command[0])
+        names.append(command[0])
         if command[0] == "serve":
-            continue  # without a server the commands own the file themselves, as the page says
+            continue  # without a server each command opens the database itself, as the page says
         if command[0] == "try":
             inputs = ["-i", "what=Train", "-i", "amount=84.50", "-i", "spent_on=2026-03-02"]
             assert "The run is done." in signoff(tmp_path, *command, *inputs, "--answer", "approve")
@@ -58,23 +58,23 @@ def test_the_walk_of_the_page_works_word_for_word(tmp_path: Path) -> None:
             (pending,) = json.loads(signoff(tmp_path, "requests", "--json"))
             signoff(tmp_path, *[pending["id"] if word == "ID" else word for word in command])
         else:
-            said = signoff(tmp_path, *command)
+            output = signoff(tmp_path, *command)
         if command[0] == "runs":
-            assert re.search(r"expense +done", said)
+            assert re.search(r"expense +done", output)
         if command[0] == "demo":
-            assert "claims held" in said
-    assert walked == ["try", "serve", "register", "run", "requests", "decide", "runs", "demo"]
+            assert "claims held" in output
+    assert names == ["try", "serve", "register", "run", "requests", "decide", "runs", "demo"]
 
 
-def test_every_target_of_make_that_the_page_names_is_there() -> None:
-    named = {target for block in blocks("sh") for target in re.findall(r"^make ([\w-]+)", block.text, re.MULTILINE)}
-    assert {"setup", "demo"} <= named
+def test_every_target_of_make_on_the_page_exists() -> None:
+    targets = {target for block in blocks("sh") for target in re.findall(r"^make ([\w-]+)", block.text, re.MULTILINE)}
+    assert {"setup", "demo"} <= targets
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert named <= set(re.findall(r"^([\w-]+):.*##", makefile, re.MULTILINE))
-    # tests/flow/test_interactive_demo.py plays with what this target starts.
+    assert targets <= set(re.findall(r"^([\w-]+):.*##", makefile, re.MULTILINE))
+    # tests/flow/test_interactive_demo.py tests the demo that this target starts.
     assert "\n\t@$(VENV)/bin/signoff demo $(DEMOFLAGS)\n" in makefile
 
 
-def test_every_link_of_the_page_leads_somewhere() -> None:
+def test_every_link_of_the_page_has_a_target() -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", README.text):
         assert (ROOT / target).exists(), target

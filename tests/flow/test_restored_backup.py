@@ -1,4 +1,4 @@
-"""A backup in the place of the database: noticed, told with what may happen twice, and used only after a yes."""
+"""A restored backup is noticed. It is used only after the operator confirms it, knowing what may happen twice."""
 
 from __future__ import annotations
 
@@ -29,47 +29,47 @@ steps:
 
 @pytest.fixture
 def run(installation: Installation, signoff: Commands, http_service: HttpService) -> str:
-    """A run that waits to be approved."""
+    """Start a run that waits for approval, and return its id."""
     installation.write("pay.yaml", PAY.replace("URL", http_service.url))
     signoff.run_ok("register", "pay.yaml")
     return str(signoff.json("run", "pay")["run"])
 
 
-def by_the_command(installation: Installation, signoff: Commands) -> Path:
+def back_up_by_command(installation: Installation, signoff: Commands) -> Path:
     signoff.run_ok("backup", "copy.db")
     return installation.folder / "copy.db"
 
 
-def by_hand(installation: Installation, signoff: Commands) -> Path:
+def copy_by_hand(installation: Installation, signoff: Commands) -> Path:
     shutil.copy(installation.database, installation.folder / "copy.db")
     return installation.folder / "copy.db"
 
 
-def decide(signoff: Commands, run: str) -> None:
-    (asked,) = signoff.json("requests")
-    signoff.run_ok("decide", asked["id"], "approve")
+def approve(signoff: Commands, run: str) -> None:
+    (request,) = signoff.json("requests")
+    signoff.run_ok("decide", request["id"], "approve")
     assert signoff.json("runs", run)["status"] == "succeeded"
 
 
 def restore(installation: Installation, copy: Path) -> None:
-    for one in installation.folder.glob("signoff.db-*"):
-        one.unlink()
+    for file in installation.folder.glob("signoff.db-*"):
+        file.unlink()
     shutil.copy(copy, installation.database)
 
 
-WAYS: list[Callable[[Installation, Commands], Path]] = [by_the_command, by_hand]
+BACKUP_WAYS: list[Callable[[Installation, Commands], Path]] = [back_up_by_command, copy_by_hand]
 
 
-@pytest.mark.parametrize("saved", WAYS)
+@pytest.mark.parametrize("back_up", BACKUP_WAYS)
 def test_a_restored_backup_is_noticed_and_nothing_is_done_with_it(
     installation: Installation,
     signoff: Commands,
     http_service: HttpService,
     run: str,
-    saved: Callable[[Installation, Commands], Path],
+    back_up: Callable[[Installation, Commands], Path],
 ) -> None:
-    copy = saved(installation, signoff)
-    decide(signoff, run)
+    copy = back_up(installation, signoff)
+    approve(signoff, run)
     assert len(http_service.posts) == 1
     restore(installation, copy)
     before = installation.database.read_bytes()
@@ -90,23 +90,23 @@ def test_a_restored_backup_is_noticed_and_nothing_is_done_with_it(
     assert len(http_service.posts) == 1
 
 
-@pytest.mark.parametrize("saved", WAYS)
+@pytest.mark.parametrize("back_up", BACKUP_WAYS)
 def test_a_restored_backup_goes_on_once_the_operator_said_so_and_the_record_says_it(
-    installation: Installation, signoff: Commands, run: str, saved: Callable[[Installation, Commands], Path]
+    installation: Installation, signoff: Commands, run: str, back_up: Callable[[Installation, Commands], Path]
 ) -> None:
-    copy = saved(installation, signoff)
-    decide(signoff, run)
+    copy = back_up(installation, signoff)
+    approve(signoff, run)
     restore(installation, copy)
-    _go_on(installation)
+    _serve_restored(installation)
     with closing(sqlite3.connect(installation.database)) as file:
-        (told,) = file.execute("SELECT content FROM audit WHERE leaf LIKE '%database.restored%'").fetchone()
-    assert "was written here already" in told
-    assert '"by":"terminal:' in told
-    decide(signoff, run)
+        (content,) = file.execute("SELECT content FROM audit WHERE leaf LIKE '%database.restored%'").fetchone()
+    assert "was written here already" in content
+    assert '"by":"terminal:' in content
+    approve(signoff, run)
     signoff.run_ok("audit", "verify")
 
 
-def _go_on(installation: Installation) -> None:
+def _serve_restored(installation: Installation) -> None:
     server = Server(installation, "--restored")
     server.wait_until_ready()
     assert server.stop() == 0
@@ -114,8 +114,8 @@ def _go_on(installation: Installation) -> None:
 
 @pytest.mark.parametrize("answer", ["y", "n"])
 def test_at_a_terminal_the_server_asks(installation: Installation, signoff: Commands, run: str, answer: str) -> None:
-    copy = by_the_command(installation, signoff)
-    decide(signoff, run)
+    copy = back_up_by_command(installation, signoff)
+    approve(signoff, run)
     restore(installation, copy)
     with terminal(installation, "serve") as person:
         person.see("Go on with this database? [y/N]")
@@ -127,13 +127,13 @@ def test_at_a_terminal_the_server_asks(installation: Installation, signoff: Comm
 def test_a_copy_beside_the_log_of_a_killed_server_is_left_alone(
     installation: Installation, signoff: Commands, run: str
 ) -> None:
-    copy = by_the_command(installation, signoff)
+    copy = back_up_by_command(installation, signoff)
     with serving(installation) as server:
-        (asked,) = signoff.json("requests")
-        signoff.run_ok("decide", asked["id"], "approve")
+        (request,) = signoff.json("requests")
+        signoff.run_ok("decide", request["id"], "approve")
         while signoff.json("runs", run)["status"] != "succeeded":
             assert server.process.poll() is None
-        # As after much has been written: from now on the log holds single pages, which are of no use to another file.
+        # After a checkpoint the log has only single pages, as it has after many writes. They do not fit another file.
         with closing(sqlite3.connect(installation.database)) as file:
             file.execute("PRAGMA wal_checkpoint(RESTART)")
         signoff.run_ok("run", "pay")
@@ -149,22 +149,22 @@ def test_a_copy_beside_the_log_of_a_killed_server_is_left_alone(
     assert (installation.database.read_bytes(), log.read_bytes()) == before
     log.unlink()
     assert "may be older than what has happened since." in installation.run("serve").output
-    _go_on(installation)
-    decide(signoff, run)
+    _serve_restored(installation)
+    approve(signoff, run)
     signoff.run_ok("audit", "verify")
 
 
 def test_a_copy_that_is_in_use_goes_on_after_a_kill(installation: Installation, signoff: Commands, run: str) -> None:
-    restore(installation, by_the_command(installation, signoff))
+    restore(installation, back_up_by_command(installation, signoff))
     server = Server(installation, "--restored")
     try:
         server.wait_until_ready()
-        (asked,) = signoff.json("requests")
-        signoff.run_ok("decide", asked["id"], "approve")
+        (request,) = signoff.json("requests")
+        signoff.run_ok("decide", request["id"], "approve")
     finally:
         server.kill()
     with serving(installation):
-        assert [one["state"] for one in signoff.json("requests", "--all")] == ["approved"]
+        assert [decided["state"] for decided in signoff.json("requests", "--all")] == ["approved"]
 
 
 def test_a_database_that_was_removed_is_not_begun_anew_without_a_yes(
@@ -183,21 +183,21 @@ def test_a_database_that_was_removed_is_not_begun_anew_without_a_yes(
 def test_a_backup_in_a_place_where_no_database_was_is_noticed_too(
     installation: Installation, signoff: Commands, run: str
 ) -> None:
-    by_the_command(installation, signoff)
+    back_up_by_command(installation, signoff)
     signoff.set(database_url=f"sqlite:///{installation.folder / 'copy.db'}")
-    assert [one["state"] for one in signoff.json("requests")] == ["pending"]
+    assert [request["state"] for request in signoff.json("requests")] == ["pending"]
     assert "It is a copy that `signoff backup` made." in signoff("serve").output
 
 
 def test_a_database_without_its_note_is_noticed_once(installation: Installation, signoff: Commands, run: str) -> None:
-    """Copied by hand to another place, as a snapshot of long ago would be."""
+    """The file is copied to another folder, as an old snapshot would be."""
     moved = installation.folder / "other" / "signoff.db"
     moved.parent.mkdir()
     shutil.copy(installation.database, moved)
-    there = Installation(installation.folder, moved)
-    assert f"The note of how far it was ({moved}.head) is missing or cannot be read." in there.run("serve").output
-    _go_on(there)
-    with serving(there) as server:
+    copy = Installation(installation.folder, moved)
+    assert f"The note of how far it was ({moved}.head) is missing or cannot be read." in copy.run("serve").output
+    _serve_restored(copy)
+    with serving(copy) as server:
         assert server.stop() == 0
 
 
@@ -212,8 +212,8 @@ def test_what_was_lost_with_the_log_of_a_killed_server_is_noticed(
     installation: Installation, signoff: Commands, run: str
 ) -> None:
     with serving(installation) as server:
-        decide_there = signoff.json("requests")
-        signoff.run_ok("decide", decide_there[0]["id"], "approve")
+        pending = signoff.json("requests")
+        signoff.run_ok("decide", pending[0]["id"], "approve")
         while signoff.json("runs", run)["status"] != "succeeded":
             pass
         with closing(sqlite3.connect(installation.database)) as file:
@@ -221,8 +221,8 @@ def test_what_was_lost_with_the_log_of_a_killed_server_is_noticed(
         while (noted := log_head.read(installation.database)) is None or noted[0] < last:
             assert server.process.poll() is None
         server.kill()
-    for one in installation.folder.glob("signoff.db-*"):
-        one.unlink()
+    for log_file in installation.folder.glob("signoff.db-*"):
+        log_file.unlink()
     assert "was written here already." in signoff("serve").output
 
 
@@ -235,7 +235,7 @@ def test_a_database_that_was_moved_with_its_note_or_killed_or_stopped_asks_nothi
         assert server.stop() == 0
     moved = installation.folder / "other"
     moved.mkdir()
-    for one in installation.folder.glob("signoff.db*"):
-        one.rename(moved / one.name)
+    for file in installation.folder.glob("signoff.db*"):
+        file.rename(moved / file.name)
     with serving(Installation(installation.folder, moved / "signoff.db")):
         pass

@@ -56,22 +56,22 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def say(path: Path, command: str, body: bytes, method: str = "POST") -> tuple[int, str]:
-    """What the socket answers to these very bytes."""
+def send_bytes(path: Path, command: str, body: bytes, method: str = "POST") -> tuple[int, str]:
+    """Send these bytes to the socket, and return the status and text of the response."""
 
-    async def said() -> tuple[int, str]:
+    async def request() -> tuple[int, str]:
         async with (
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(path=str(path))) as session,
             session.request(method, f"http://signoff/{command}", data=body) as response,
         ):
             return response.status, await response.text()
 
-    return asyncio.run(said())
+    return asyncio.run(request())
 
 
-def refused(path: Path, command: str, body: bytes) -> str:
-    """The sentence that this is refused with."""
-    status, text = say(path, command, body)
+def refusal_of(path: Path, command: str, body: bytes) -> str:
+    """Send a command that the server must refuse, and return the sentence of the refusal."""
+    status, text = send_bytes(path, command, body)
     reply: Any = json_values.loads(text)
     assert (status, reply["facts"]) == (200, {})
     return str(reply["refused"])
@@ -89,7 +89,7 @@ def test_a_second_server_on_the_same_database_is_refused(installation: Installat
             "Stop it, or set SIGNOFF_DATABASE_URL to another file.\n"
         )
         assert signoff("migrate").code == 4
-        # The first one has not lost its door.
+        # The first server still has its socket.
         signoff.run_ok("register", "hello.yaml")
         assert server.stop() == 0
     assert "Stopped; every run goes on at the next start." in server.output
@@ -116,11 +116,11 @@ def test_commands_go_through_the_server_that_runs(installation: Installation, si
         assert registered.out == "Registered hello, version 1. Run it: signoff run hello\n"
         # The server tells the approvers, not the command.
         assert started.err == ""
-        (asked,) = signoff.json("requests")
+        (request,) = signoff.json("requests")
         signoff.run_ok("backup", "copy.db")
-        assert signoff("decide", asked["id"], "approve", "--digest", "stale").code == 1
-        assert signoff.json("decide", asked["id"], "approve")["state"] == "approved"
-        assert signoff("decide", asked["id"], "approve").err.startswith("This request was already approved by you")
+        assert signoff("decide", request["id"], "approve", "--digest", "stale").code == 1
+        assert signoff.json("decide", request["id"], "approve")["state"] == "approved"
+        assert signoff("decide", request["id"], "approve").err.startswith("This request was already approved by you")
         other = signoff.json("run", "hello")["run"]
         signoff.run_ok("cancel", other)
         assert signoff("resume", other, "stop").code == 1
@@ -128,9 +128,9 @@ def test_commands_go_through_the_server_that_runs(installation: Installation, si
         signoff.installation.write("bad.yaml", HELLO.replace("uses: set", "uses: sett"))
         assert signoff("register", "bad.yaml").err.startswith("bad.yaml:5:11: ")
         assert server.stop() == 0
-    assert f"signoff decide {asked['id']} approve" in server.output
+    assert f"signoff decide {request['id']} approve" in server.output
     signoff.set(database_url=f"sqlite:///{installation.folder / 'copy.db'}")
-    assert [one["state"] for one in signoff.json("requests")] == ["pending"]
+    assert [copied["state"] for copied in signoff.json("requests")] == ["pending"]
 
 
 def test_the_server_decides_who_the_operator_is(installation: Installation, signoff: Commands) -> None:
@@ -138,19 +138,19 @@ def test_the_server_decides_who_the_operator_is(installation: Installation, sign
         signoff.run_ok("register", "hello.yaml")
         signoff.set(operator="kim@example.com")
         signoff.run_ok("run", "hello")
-        (asked,) = signoff.json("requests")
-        assert asked["requester"]["name"] == "lee@example.com"
-        signoff.run_ok("decide", asked["id"], "approve")
+        (request,) = signoff.json("requests")
+        assert request["requester"]["name"] == "lee@example.com"
+        signoff.run_ok("decide", request["id"], "approve")
 
 
 def test_what_was_left_waiting_goes_on_under_the_next_owner(installation: Installation, signoff: Commands) -> None:
     signoff.run_ok("register", "hello.yaml")
     run = signoff.json("run", "hello")["run"]
     with serving(installation) as server:
-        (asked,) = signoff.json("requests")
+        (request,) = signoff.json("requests")
         server.kill()
     assert signoff.json("runs", run)["status"] == "waiting"
-    signoff.run_ok("decide", asked["id"], "approve")
+    signoff.run_ok("decide", request["id"], "approve")
     assert signoff.json("runs", run)["status"] == "succeeded"
 
 
@@ -185,20 +185,20 @@ def test_a_run_that_was_cut_off_under_a_clock_that_was_ahead_is_taken_up_at_once
         server.kill()
     http_service.may_answer.set()
     with closing(sqlite3.connect(installation.database)) as file, file:
-        # What a clock leaves that was a year ahead when the server was killed.
+        # The times that a server writes whose clock is a year ahead.
         file.execute(
             "UPDATE run SET ready_at = datetime(ready_at, '+1 year'), lease_until = datetime('now', '+1 year')"
         )
     with serving(installation):
-        while (found := signoff.json("runs", run))["status"] == "running":
+        while (current := signoff.json("runs", run))["status"] == "running":
             pass
-    assert found["status"] == "needs_attention"
+    assert current["status"] == "needs_attention"
 
 
 # -- stopping -----------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_is_told_to_stop_finishes_and_records_the_effect_under_way(
+def test_a_server_that_stops_finishes_and_records_the_effect_under_way(
     installation: Installation, signoff: Commands, http_service: HttpService
 ) -> None:
     signoff.installation.write("call.yaml", CALL.replace("URL", http_service.url))
@@ -212,12 +212,12 @@ def test_a_server_that_is_told_to_stop_finishes_and_records_the_effect_under_way
             assert server.process.poll() is None
         http_service.may_answer.set()
         assert server.wait() == 0
-    found = signoff.json("runs", run)
-    assert (found["status"], found["steps"][0]["status"]) == ("waiting", "succeeded")
-    assert found["steps"][0]["output"]["body"] == {"receipt": 1}
+    recorded_run = signoff.json("runs", run)
+    assert (recorded_run["status"], recorded_run["steps"][0]["status"]) == ("waiting", "succeeded")
+    assert recorded_run["steps"][0]["output"]["body"] == {"receipt": 1}
 
 
-# -- the door -----------------------------------------------------------------------------------------------
+# -- the socket -----------------------------------------------------------------------------------------------
 
 
 def test_a_very_long_database_path_has_its_socket_elsewhere(tmp_path: Path, signoff: Commands) -> None:
@@ -237,7 +237,7 @@ def test_a_very_long_database_path_has_its_socket_elsewhere(tmp_path: Path, sign
 def test_what_the_socket_does_not_understand_gets_a_sentence(installation: Installation, signoff: Commands) -> None:
     signoff.run_ok("register", "hello.yaml")
     started = signoff.json("run", "hello")
-    (asked,) = signoff.json("requests")
+    (request,) = signoff.json("requests")
     with serving(installation) as server:
         path = server.socket
         not_understood = "This server did not understand the command; use the same version of signoff."
@@ -254,45 +254,45 @@ def test_what_the_socket_does_not_understand_gets_a_sentence(installation: Insta
             ("start", b'{"workflow": "hello", "inputs": {}, "key": ["k"]}'),
             ("start", b'{"workflow": "hello", "inputs": {}, "key": 7}'),
             ("register", b'{"source": 1}'),
-            ("decide", json_values.dumps({"request": asked["id"], "verdict": "maybe", "edits": {}}).encode()),
-            ("decide", json_values.dumps({"request": asked["id"], "verdict": "approve", "edits": []}).encode()),
+            ("decide", json_values.dumps({"request": request["id"], "verdict": "maybe", "edits": {}}).encode()),
+            ("decide", json_values.dumps({"request": request["id"], "verdict": "approve", "edits": []}).encode()),
             (
                 "decide",
-                json_values.dumps({"request": asked["id"], "verdict": "approve", "edits": {}, "reason": 7}).encode(),
+                json_values.dumps({"request": request["id"], "verdict": "approve", "edits": {}, "reason": 7}).encode(),
             ),
             ("decide", b'{"request": ["x"], "verdict": "approve", "edits": {}}'),
             ("cancel", b'{"run": {"a": 1}}'),
             ("cancel", json_values.dumps({"run": started["run"], "reason": ["x"]}).encode()),
             ("resume", b'{"run": "x", "answer": "perhaps"}'),
         ]:
-            assert refused(path, command, body) == not_understood, (command, body[:60])
-        # Half a character is a character that no file begins with.
-        assert "A workflow file is a mapping" in say(path, "register", b'{"source": "\\ud800"}')[1]
-        assert refused(path, "launch", b"{}").startswith("This server does not know the command launch;")
-        assert refused(path, "start", b"x" * 1_000_001).startswith("The command is larger than 1,000,000 bytes")
-        assert say(path, "start", b"", method="GET")[0] == 405
-        assert say(path, "", b"")[0] == 404
-        with socket.socket(socket.AF_UNIX) as rude:
-            rude.connect(str(path))
-            rude.sendall(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
-            assert rude.recv(20).startswith(b"HTTP/1.")
-        # And it still serves.
+            assert refusal_of(path, command, body) == not_understood, (command, body[:60])
+        # Half a surrogate pair is a character with which no workflow file begins.
+        assert "A workflow file is a mapping" in send_bytes(path, "register", b'{"source": "\\ud800"}')[1]
+        assert refusal_of(path, "launch", b"{}").startswith("This server does not know the command launch;")
+        assert refusal_of(path, "start", b"x" * 1_000_001).startswith("The command is larger than 1,000,000 bytes")
+        assert send_bytes(path, "start", b"", method="GET")[0] == 405
+        assert send_bytes(path, "", b"")[0] == 404
+        with socket.socket(socket.AF_UNIX) as other_client:
+            other_client.connect(str(path))
+            other_client.sendall(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
+            assert other_client.recv(20).startswith(b"HTTP/1.")
+        # The server still works.
         assert len(signoff.json("requests")) == 1
         assert len(signoff.json("runs")) == 1
-        signoff.run_ok("decide", asked["id"], "approve")
+        signoff.run_ok("decide", request["id"], "approve")
         assert server.stop() == 0
     assert "Traceback" not in server.output
     assert "incident" not in server.output
 
 
-def test_a_client_that_finds_nobody_is_told_so(tmp_path: Path) -> None:
+def test_a_client_without_a_server_gets_no_answer(tmp_path: Path) -> None:
     assert asyncio.run(client.ask(tmp_path / "signoff.db", "start", {})) is None
 
 
 # -- settings -----------------------------------------------------------------------------------------------
 
 
-def test_every_wrong_setting_is_told_at_once(installation: Installation, signoff: Commands) -> None:
+def test_every_wrong_setting_is_reported_at_once(installation: Installation, signoff: Commands) -> None:
     signoff.installation.write(".env", "SIGNOFF_LOG_FORMAT=xml\nSIGNOFF_ADMINS=sam@example.com,nobody\n")
     signoff.set(operator="lee", database_url="mysql://x", log_level="loud", oparator="lee@example.com")
     for command in ("serve", "runs", "try"):
@@ -300,16 +300,16 @@ def test_every_wrong_setting_is_told_at_once(installation: Installation, signoff
         assert finished.code == 2
         lines = finished.err.splitlines()
         assert lines[0] == "Some settings cannot be used:"
-        told = {line.strip().partition(":")[0] for line in lines[1:]}
+        reported = {line.strip().partition(":")[0] for line in lines[1:]}
         expected = {"SIGNOFF_LOG_FORMAT", "SIGNOFF_ADMINS", "SIGNOFF_OPERATOR", "SIGNOFF_LOG_LEVEL", "SIGNOFF_OPARATOR"}
-        assert told == (expected if command == "try" else {*expected, "SIGNOFF_DATABASE_URL"})
+        assert reported == (expected if command == "try" else {*expected, "SIGNOFF_DATABASE_URL"})
 
 
 @pytest.mark.parametrize("command", ["serve", "runs", "try"])
 def test_a_file_of_settings_that_never_ends_holds_no_command_up(installation: Installation, command: str) -> None:
     os.mkfifo(installation.folder / ".env")
-    given = [command, installation.folder / "hello.yaml"] if command == "try" else [command]
-    finished = installation.run(*given)
+    arguments = [command, installation.folder / "hello.yaml"] if command == "try" else [command]
+    finished = installation.run(*arguments)
     assert (finished.code, len(finished.err.splitlines())) == (2, 2)
     assert f"{installation.folder / '.env'} is no regular file" in finished.err
 
@@ -318,18 +318,18 @@ def test_a_file_of_settings_that_never_ends_holds_no_command_up(installation: In
     "url", ["sqlite:///:memory:", "sqlite:////srv/signoff.db?mode=memory", "sqlite:///file::memory:?cache=shared"]
 )
 def test_a_database_that_ends_with_the_server_is_refused_by_every_command(installation: Installation, url: str) -> None:
-    here = Installation(installation.folder, installation.database, {"SIGNOFF_DATABASE_URL": url})
+    memory_installation = Installation(installation.folder, installation.database, {"SIGNOFF_DATABASE_URL": url})
     for command in ("serve", "runs", "migrate"):
-        finished = here.run(command)
+        finished = memory_installation.run(command)
         assert (finished.code, len(finished.err.splitlines())) == (2, 2)
         assert "SIGNOFF_DATABASE_URL: " in finished.err
-    assert {one.name for one in installation.folder.iterdir() if "memory" in one.name} == set()
+    assert {file.name for file in installation.folder.iterdir() if "memory" in file.name} == set()
 
 
 def test_a_server_logs_as_it_is_set_to(installation: Installation) -> None:
     installation.settings.update(SIGNOFF_LOG_FORMAT="json", SIGNOFF_LOG_LEVEL="INFO")
     with serving(installation) as server:
-        refused(server.socket, "start", b"{")
+        refusal_of(server.socket, "start", b"{")
         assert server.stop() == 0
     entries = [json_values.loads(line) for line in server.output.splitlines() if line.startswith("{")]
-    assert any(isinstance(one, dict) and one["logger"] == "bot.local.server" for one in entries)
+    assert any(isinstance(entry, dict) and entry["logger"] == "bot.local.server" for entry in entries)

@@ -1,4 +1,4 @@
-"""What a command does not need it does not import: whoever asks for a list would wait for it."""
+"""A command imports only modules that it needs, because every import delays its start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.cli.main import signoff
 from tests.support.processes import HELLO, Installation, create_installation
 
 ROOT = Path(__file__).parents[2]
-NAMES = """
+RUN_AND_PRINT_MODULES = """
 import json, sys
 from bot.cli import main
 try:
@@ -40,9 +40,9 @@ def installation(tmp_path: Path, empty_database: bytes) -> Installation:
     return installation
 
 
-def imported(installation: Installation, source: str, *arguments: str | Path) -> set[str]:
-    """The modules of a process that ran `source`, which prints them."""
-    done = subprocess.run(
+def loaded_modules(installation: Installation, source: str, *arguments: str | Path) -> set[str]:
+    """Run `source`, which prints the names of its loaded modules, and return them."""
+    finished = subprocess.run(
         [sys.executable, "-c", source, *map(str, arguments)],
         cwd=installation.folder,
         env={**installation.environment, "PYTHONPATH": str(ROOT)},
@@ -50,12 +50,12 @@ def imported(installation: Installation, source: str, *arguments: str | Path) ->
         encoding="utf-8",
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stderr))
+    assert finished.returncode == 0, finished.stderr
+    return set(json.loads(finished.stderr))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "spared"),
+    ("arguments", "unneeded"),
     [
         (["--help"], SERVER | OTHERS | UPGRADE | CALLS | DATABASE | DATA),
         (["version"], SERVER | OTHERS | UPGRADE | CALLS | DATABASE | DATA),
@@ -68,15 +68,15 @@ def imported(installation: Installation, source: str, *arguments: str | Path) ->
         (["migrate"], SERVER | OTHERS | UPGRADE | CALLS),
         (["register", "hello.yaml"], OTHERS | UPGRADE),
     ],
-    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_command_imports_only_what_it_needs(
-    installation: Installation, arguments: list[str], spared: Iterable[str]
+    installation: Installation, arguments: list[str], unneeded: Iterable[str]
 ) -> None:
-    assert imported(installation, NAMES, *arguments) & set(spared) == set()
+    assert loaded_modules(installation, RUN_AND_PRINT_MODULES, *arguments) & set(unneeded) == set()
 
 
-def test_a_file_of_this_schema_is_opened_without_what_upgrades(installation: Installation) -> None:
+def test_a_database_of_the_current_schema_is_opened_without_the_modules_of_upgrades(installation: Installation) -> None:
     source = """
 import json, sys
 from pathlib import Path
@@ -85,15 +85,16 @@ with engine.open_engine(Path(sys.argv[1])):
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
     assert (
-        imported(installation, source, installation.database) & (SERVER - {"apscheduler"} | UPGRADE | CALLS | {"rich"})
+        loaded_modules(installation, source, installation.database)
+        & (SERVER - {"apscheduler"} | UPGRADE | CALLS | {"rich"})
         == set()
     )
 
 
-def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
-    for name, listed in signoff.commands.items():
-        assert isinstance(listed, LazyCommand)
-        command = listed.load()
+def test_the_list_of_commands_has_the_description_of_each_command() -> None:
+    for name, lazy_command in signoff.commands.items():
+        assert isinstance(lazy_command, LazyCommand)
+        command = lazy_command.load()
         assert isinstance(command, click.Command)
-        assert (command.name, command.get_short_help_str(200)) == (name, listed.get_short_help_str(200))
-        assert (command.hidden, command.deprecated) == (listed.hidden, listed.deprecated)
+        assert (command.name, command.get_short_help_str(200)) == (name, lazy_command.get_short_help_str(200))
+        assert (command.hidden, command.deprecated) == (lazy_command.hidden, lazy_command.deprecated)

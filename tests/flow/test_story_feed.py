@@ -50,7 +50,7 @@ def sentences(story: dict[str, Any]) -> str:
     return "\n".join(f"{line['who']}: {line['sentence']}" for line in story["lines"])
 
 
-async def test_a_run_is_told_with_its_request_its_copies_and_why(env: DemoEnvironment) -> None:
+async def test_the_story_has_the_run_with_its_request_its_copies_and_the_reason(env: DemoEnvironment) -> None:
     run, feed = await open_request(env), StoryFeed(env.app)
     story = await wait_for_line(feed, env, "delivery.shown")
     assert [run["id"] for run in story["runs"]] == [run]
@@ -59,9 +59,9 @@ async def test_a_run_is_told_with_its_request_its_copies_and_why(env: DemoEnviro
     (request,) = story["requests"]
     assert request["title"] == "Refund order A-1?"
     assert {delivery["person"] for delivery in request["deliveries"]} == {"Ada Approver", "Ben Approver"}
-    said = sentences(story)
-    assert "waits for Ada Approver, Ben Approver. Why: Over 100 EUR: refund policy 4.2" in said
-    assert "Cleo Builder: started refund, version 1." in said
+    text = sentences(story)
+    assert "waits for Ada Approver, Ben Approver. Why: Over 100 EUR: refund policy 4.2" in text
+    assert "Cleo Builder: started refund, version 1." in text
 
     await env.slack.person("ada").click("Edit")
     await env.slack.until(lambda: env.slack.person("ada").modal)
@@ -73,14 +73,14 @@ async def test_a_run_is_told_with_its_request_its_copies_and_why(env: DemoEnviro
     assert story["runs"][0]["status"] == RunStatus.SUCCEEDED
 
 
-async def test_a_run_that_is_cancelled_is_told(env: DemoEnvironment) -> None:
+async def test_the_story_has_a_cancelled_run(env: DemoEnvironment) -> None:
     run, feed = await open_request(env), StoryFeed(env.app)
     cleo = Address("slack", env.slack.person("cleo").id)
     answer = await env.app.engine.cancel(Cancel(run=run, actor=cleo, origin=Origin(surface="slack")))
     assert isinstance(answer, Done)
-    said = sentences(await wait_for_line(feed, env, "run.cancelled"))
-    assert "Cleo Builder: asked for the run to be cancelled." in said
-    assert "The request was cancelled." in said
+    text = sentences(await wait_for_line(feed, env, "run.cancelled"))
+    assert "Cleo Builder: asked for the run to be cancelled." in text
+    assert "The request was cancelled." in text
 
 
 async def test_commands_are_offered_with_the_workflows_that_there_are(env: DemoEnvironment) -> None:
@@ -92,12 +92,12 @@ async def test_commands_are_offered_with_the_workflows_that_there_are(env: DemoE
     assert "/signoff register" in offered
 
 
-async def test_an_app_that_has_stopped_has_nothing_to_tell() -> None:
+async def test_an_app_that_has_stopped_has_no_story() -> None:
     async with servers.run_servers() as running:
         feed = StoryFeed(running.app)
     assert await feed.story() is None
 
 
 def test_every_kind_of_entry_of_a_run_has_a_sentence() -> None:
-    of_a_run = ("run", "step", "gate", "request", "delivery", "links")
-    assert {kind for kind in EntryKind if kind.partition(".")[0] in of_a_run} <= set(story_feed.SENTENCES)
+    subjects = ("run", "step", "gate", "request", "delivery", "links")
+    assert {kind for kind in EntryKind if kind.partition(".")[0] in subjects} <= set(story_feed.SENTENCES)

@@ -20,6 +20,7 @@ from bot.cli.exit_codes import Exit
 from engine import workflowfile
 from engine.expressions import describe_server_source
 from engine.steps.registry import all_step_types
+from tests.support.processes import CommandResult
 
 FOLDER = Path(__file__).parents[2] / "templates" / "workflows"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -29,7 +30,7 @@ RECORDS = [{"id": 1, "name": "Ann"}, {"id": 2, "name": "Bob"}]
 
 @dataclass(frozen=True)
 class Call:
-    """One request as the other side got it."""
+    """One request that the services got."""
 
     method: str
     path: str
@@ -38,8 +39,8 @@ class Call:
 
 
 @dataclass
-class OtherSide:
-    """A real HTTP server that stands in for payments, deployments, records and a partner."""
+class FakeServices:
+    """A real HTTP server in the place of payments, deployments, records and a partner."""
 
     url: str
     health: int = 200
@@ -58,13 +59,13 @@ class OtherSide:
 
 
 @pytest.fixture
-def other_side() -> Iterator[OtherSide]:
+def services() -> Iterator[FakeServices]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            there.calls.append(Call(self.command, self.path, headers, json.loads(sent) if sent else None))
-            status, answer = there.answer(self.path)
+            service.calls.append(Call(self.command, self.path, headers, json.loads(content) if content else None))
+            status, answer = service.answer(self.path)
             body = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -75,63 +76,54 @@ def other_side() -> Iterator[OtherSide]:
         do_GET = do_POST = _answer
 
         def log_message(self, format: str, *args: object) -> None:
-            """Tests print nothing of their own."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        there = OtherSide(f"http://127.0.0.1:{server.server_port}")
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        serving.start()
-        yield there
+        service = FakeServices(f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield service
         server.shutdown()
-        serving.join()
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
+        thread.join()
 
 
 @dataclass(frozen=True)
 class Terminal:
-    """The command `signoff`, in an empty folder, with nobody at the keyboard."""
+    """Runs the command `signoff` in an empty folder, without a person at the keyboard."""
 
     capture: pytest.CaptureFixture[str]
-    other_side: OtherSide
+    services: FakeServices
 
-    def signoff(self, *arguments: str) -> Said:
+    def signoff(self, *arguments: str) -> CommandResult:
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         out, err = self.capture.readouterr()
         assert isinstance(ended.value.code, int)
-        return Said(ended.value.code, out, err)
+        return CommandResult(ended.value.code, out, err)
 
-    def try_(self, name: str, inputs: dict[str, str], *answers: str) -> Said:
-        given = [part for key, value in inputs.items() for part in ("-i", f"{key}={value}")]
+    def try_(self, name: str, inputs: dict[str, str], *answers: str) -> CommandResult:
+        input_options = [part for key, value in inputs.items() for part in ("-i", f"{key}={value}")]
         Path(name).write_text(self.local(name), encoding="utf-8")
-        return self.signoff("try", name, *given, *(part for one in answers for part in ("--answer", one)))
+        return self.signoff("try", name, *input_options, *(part for answer in answers for part in ("--answer", answer)))
 
     def local(self, name: str) -> str:
-        """The template with the address of the other side, as its user would write it in."""
+        """Return the template with the address of the services, as its user would change it."""
         text = (FOLDER / name).read_text(encoding="utf-8")
-        return re.sub(r"https://[a-z]+\.example\.com", self.other_side.url, text)
+        return re.sub(r"https://[a-z]+\.example\.com", self.services.url, text)
 
 
 @pytest.fixture
 def terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], other_side: OtherSide
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], services: FakeServices
 ) -> Terminal:
     for name in [name for name in os.environ if name.startswith("SIGNOFF_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("SIGNOFF_HTTP_ALLOW", other_side.url.removeprefix("http://"))
+    monkeypatch.setenv("SIGNOFF_HTTP_ALLOW", services.url.removeprefix("http://"))
     monkeypatch.setenv("SIGNOFF_SECRET_DEPLOY_TOKEN", TOKEN)
-    return Terminal(capsys, other_side)
+    return Terminal(capsys, services)
 
 
 # -- all ----------------------------------------------------------------------------------------------------
@@ -149,8 +141,8 @@ def test_every_template_is_run_by_a_test_of_its_own() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_a_template_passes_the_check(terminal: Terminal, file: Path) -> None:
-    said = terminal.signoff("check", str(file))
-    assert (said.code, said.out) == (Exit.DONE, "No problems.\n")
+    result = terminal.signoff("check", str(file))
+    assert (result.code, result.out) == (Exit.DONE, "No problems.\n")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -161,7 +153,7 @@ def test_a_template_is_short_enough_to_be_read_at_one_glance(file: Path) -> None
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_a_template_calls_nobody_real_unless_it_is_told_to(file: Path) -> None:
+def test_a_template_calls_only_example_addresses_until_it_is_changed(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     addresses = [word for word in text.replace('"', " ").split() if word.startswith("https://") and word != "https://…"]
     assert all(".example.com" in address for address in addresses)
@@ -169,7 +161,7 @@ def test_a_template_calls_nobody_real_unless_it_is_told_to(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_no_template_lets_whoever_starts_a_run_choose_what_is_called(file: Path) -> None:
+def test_no_template_lets_the_requester_choose_the_server_of_a_call(file: Path) -> None:
     workflow = workflowfile.load(file.read_bytes(), kinds=all_step_types())
     assert [name for name, field in workflow.inputs.items() if field.type == "url"] == []
     calls = [
@@ -186,32 +178,32 @@ def test_no_template_lets_whoever_starts_a_run_choose_what_is_called(file: Path)
 EXPENSE = {"what": "Train to Bonn", "amount": "84.50", "spent_on": "2026-03-02"}
 
 
-def test_an_approved_expense_is_recorded_as_it_was_reported(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("expense.yaml", EXPENSE, "approve")
-    assert said.code == Exit.DONE
-    assert "02 Mar 2026: 84.50 EUR for Train to Bonn" in said.out
-    assert "corrected  no" in said.out
-    assert other_side.calls == []
+def test_an_approved_expense_is_recorded_as_it_was_reported(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("expense.yaml", EXPENSE, "approve")
+    assert result.code == Exit.DONE
+    assert "02 Mar 2026: 84.50 EUR for Train to Bonn" in result.out
+    assert "corrected  no" in result.out
+    assert services.calls == []
 
 
 def test_a_corrected_expense_is_recorded_as_corrected(terminal: Terminal) -> None:
-    said = terminal.try_("expense.yaml", EXPENSE, 'edit:{"amount": 70, "category": "other"}')
-    assert said.code == Exit.DONE
-    assert "02 Mar 2026: 70 EUR for Train to Bonn" in said.out
-    assert "corrected  yes" in said.out
+    result = terminal.try_("expense.yaml", EXPENSE, 'edit:{"amount": 70, "category": "other"}')
+    assert result.code == Exit.DONE
+    assert "02 Mar 2026: 70 EUR for Train to Bonn" in result.out
+    assert "corrected  yes" in result.out
 
 
 def test_a_rejected_expense_is_not_recorded(terminal: Terminal) -> None:
-    said = terminal.try_("expense.yaml", EXPENSE, "reject:no receipt")
-    assert said.code == Exit.NO
-    assert "no receipt" in said.out
-    assert "record:" not in said.out
+    result = terminal.try_("expense.yaml", EXPENSE, "reject:no receipt")
+    assert result.code == Exit.NO
+    assert "no receipt" in result.out
+    assert "record:" not in result.out
 
 
 def test_an_expense_cannot_be_corrected_to_something_that_is_no_amount(terminal: Terminal) -> None:
-    said = terminal.try_("expense.yaml", EXPENSE, "edit:amount=plenty")
-    assert said.code == Exit.USAGE
-    assert "amount" in said.err
+    result = terminal.try_("expense.yaml", EXPENSE, "edit:amount=plenty")
+    assert result.code == Exit.USAGE
+    assert "amount" in result.err
 
 
 # -- access -------------------------------------------------------------------------------------------------
@@ -219,24 +211,24 @@ def test_an_expense_cannot_be_corrected_to_something_that_is_no_amount(terminal:
 ACCESS = {"system": "billing", "why": "Month end", "lead": "lee@example.com"}
 
 
-def test_access_is_granted_as_somebody_filled_it_in(terminal: Terminal) -> None:
-    said = terminal.try_("access.yaml", ACCESS, 'edit:{"days": 9, "role": "write"}')
-    assert said.code == Exit.DONE
-    assert "A message to #general, which a trial does not send:" in said.out
-    assert "may write billing for 9 days." in " ".join(said.out.split())
-    assert "told    yes" in said.out
+def test_access_is_granted_as_the_approver_edited_it(terminal: Terminal) -> None:
+    result = terminal.try_("access.yaml", ACCESS, 'edit:{"days": 9, "role": "write"}')
+    assert result.code == Exit.DONE
+    assert "A message to #general, which a trial does not send:" in result.out
+    assert "may write billing for 9 days." in " ".join(result.out.split())
+    assert "told    yes" in result.out
 
 
-def test_access_is_granted_for_a_week_unless_somebody_says_otherwise(terminal: Terminal) -> None:
-    said = terminal.try_("access.yaml", ACCESS, "approve")
-    assert said.code == Exit.DONE
-    assert "days    7" in said.out
+def test_access_is_granted_for_a_week_by_default(terminal: Terminal) -> None:
+    result = terminal.try_("access.yaml", ACCESS, "approve")
+    assert result.code == Exit.DONE
+    assert "days    7" in result.out
 
 
-def test_access_that_is_not_granted_is_told_to_nobody(terminal: Terminal) -> None:
-    said = terminal.try_("access.yaml", ACCESS, "reject:ask again in May")
-    assert said.code == Exit.NO
-    assert "A message to" not in said.out
+def test_access_that_is_not_granted_sends_no_message(terminal: Terminal) -> None:
+    result = terminal.try_("access.yaml", ACCESS, "reject:ask again in May")
+    assert result.code == Exit.NO
+    assert "A message to" not in result.out
 
 
 # -- refund -------------------------------------------------------------------------------------------------
@@ -246,10 +238,10 @@ def refund(amount: str, **more: str) -> dict[str, str]:
     return {"order": "A-1001", "amount": amount, "reason": "Arrived broken", **more}
 
 
-def test_a_small_refund_is_paid_without_asking(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund("100"))
-    assert said.code == Exit.DONE
-    (paid,) = other_side.calls
+def test_a_small_refund_is_paid_without_asking(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("refund.yaml", refund("100"))
+    assert result.code == Exit.DONE
+    (paid,) = services.calls
     assert (paid.method, paid.path) == ("POST", "/refunds")
     assert paid.body == {
         "order": "A-1001",
@@ -259,43 +251,43 @@ def test_a_small_refund_is_paid_without_asking(terminal: Terminal, other_side: O
     assert paid.headers["idempotency-key"].endswith(":pay:1")
 
 
-def test_a_large_refund_waits_for_somebody(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund("100.01"))
-    assert said.code == Exit.WAITING
-    assert "Over 100 EUR: refund policy 4.2" in said.out
-    assert other_side.calls == []
+def test_a_large_refund_waits_for_an_approver(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("refund.yaml", refund("100.01"))
+    assert result.code == Exit.WAITING
+    assert "Over 100 EUR: refund policy 4.2" in result.out
+    assert services.calls == []
 
 
-def test_any_refund_for_a_vip_waits_for_somebody(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund("0.01", vip="yes"))
-    assert said.code == Exit.WAITING
-    assert "VIP: refund policy 4.3" in said.out
-    assert other_side.calls == []
-    said = terminal.try_("refund.yaml", refund("0.01", vip="yes"), "approve")
-    assert said.code == Exit.DONE
-    (paid,) = other_side.calls
+def test_any_refund_for_a_vip_waits_for_an_approver(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("refund.yaml", refund("0.01", vip="yes"))
+    assert result.code == Exit.WAITING
+    assert "VIP: refund policy 4.3" in result.out
+    assert services.calls == []
+    result = terminal.try_("refund.yaml", refund("0.01", vip="yes"), "approve")
+    assert result.code == Exit.DONE
+    (paid,) = services.calls
     assert paid.body["amount"] == {"amount": "0.01", "currency": "EUR"}
 
 
-def test_an_approved_refund_is_paid_once(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund("120"), "approve")
-    assert said.code == Exit.DONE
-    (paid,) = other_side.calls
+def test_an_approved_refund_is_paid_once(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("refund.yaml", refund("120"), "approve")
+    assert result.code == Exit.DONE
+    (paid,) = services.calls
     assert paid.body["amount"] == {"amount": "120", "currency": "EUR"}
 
 
-def test_an_edited_refund_is_paid_as_edited(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund("120"), "edit:json.amount=80.50")
-    assert said.code == Exit.DONE
-    (paid,) = other_side.calls
+def test_an_edited_refund_is_paid_as_edited(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("refund.yaml", refund("120"), "edit:json.amount=80.50")
+    assert result.code == Exit.DONE
+    (paid,) = services.calls
     assert paid.body["amount"] == {"amount": "80.50", "currency": "EUR"}
     assert paid.body["note"] == "Arrived broken"
 
 
-def test_a_rejected_refund_is_not_paid(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund("120"), "reject:bought elsewhere")
-    assert said.code == Exit.NO
-    assert other_side.calls == []
+def test_a_rejected_refund_is_not_paid(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("refund.yaml", refund("120"), "reject:bought elsewhere")
+    assert result.code == Exit.NO
+    assert services.calls == []
 
 
 # -- deploy -------------------------------------------------------------------------------------------------
@@ -309,44 +301,42 @@ def deploy() -> dict[str, str]:
     }
 
 
-def test_an_approved_deployment_carries_the_secret_and_shows_it_to_nobody(
-    terminal: Terminal, other_side: OtherSide
-) -> None:
-    said = terminal.try_("deploy.yaml", deploy(), "approve")
-    assert said.code == Exit.DONE
-    begun, looked = other_side.calls
+def test_an_approved_deployment_sends_the_secret_and_never_shows_it(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("deploy.yaml", deploy(), "approve")
+    assert result.code == Exit.DONE
+    begun, looked = services.calls
     assert begun.headers["authorization"] == f"Bearer {TOKEN}"
     assert begun.body == {"version": "1.4.0", "environment": "production"}
     assert looked.path == "/health"
-    assert "secret DEPLOY_TOKEN" in said.out
-    assert TOKEN not in said.out + said.err
+    assert "secret DEPLOY_TOKEN" in result.out
+    assert TOKEN not in result.out + result.err
 
 
-def test_an_ill_service_is_asked_about_after_the_deployment(terminal: Terminal, other_side: OtherSide) -> None:
-    other_side.health = 503
-    said = terminal.try_("deploy.yaml", deploy(), "approve", "reject:the front page is down")
-    assert said.code == Exit.NO
-    assert "The health page answers 503. Keep 1.4.0?" in said.out
-    assert len(other_side.writes) == 1
+def test_an_ill_service_is_asked_about_after_the_deployment(terminal: Terminal, services: FakeServices) -> None:
+    services.health = 503
+    result = terminal.try_("deploy.yaml", deploy(), "approve", "reject:the front page is down")
+    assert result.code == Exit.NO
+    assert "The health page answers 503. Keep 1.4.0?" in result.out
+    assert len(services.writes) == 1
 
 
-def test_an_ill_service_is_kept_only_with_a_reason(terminal: Terminal, other_side: OtherSide) -> None:
-    other_side.health = 503
+def test_an_ill_service_is_kept_only_with_a_reason(terminal: Terminal, services: FakeServices) -> None:
+    services.health = 503
     assert terminal.try_("deploy.yaml", deploy(), "approve", "approve").code == Exit.NO
     assert terminal.try_("deploy.yaml", deploy(), "approve", "approve:known fault").code == Exit.DONE
 
 
-def test_a_deployment_has_nothing_to_edit(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("deploy.yaml", deploy(), "edit:json.version=2.0.0")
-    assert said.code == Exit.NO
-    assert "nothing of this request can be edited" in said.err
-    assert other_side.calls == []
+def test_a_deployment_has_nothing_to_edit(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("deploy.yaml", deploy(), "edit:json.version=2.0.0")
+    assert result.code == Exit.NO
+    assert "nothing of this request can be edited" in result.err
+    assert services.calls == []
 
 
-def test_a_rejected_deployment_does_not_begin(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("deploy.yaml", deploy(), "reject:frozen until Monday")
-    assert said.code == Exit.NO
-    assert other_side.calls == []
+def test_a_rejected_deployment_does_not_begin(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("deploy.yaml", deploy(), "reject:frozen until Monday")
+    assert result.code == Exit.NO
+    assert services.calls == []
 
 
 # -- data export --------------------------------------------------------------------------------------------
@@ -360,23 +350,23 @@ def export() -> dict[str, str]:
     }
 
 
-def test_approved_records_are_sent_as_they_were_collected(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("data-export.yaml", export(), "approve")
-    assert said.code == Exit.DONE
-    assert "Send 2 records to a partner?" in said.out
-    (sent,) = other_side.writes
-    assert (sent.path, sent.body) == ("/inbox", {"records": RECORDS})
+def test_approved_records_are_sent_as_they_were_collected(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("data-export.yaml", export(), "approve")
+    assert result.code == Exit.DONE
+    assert "Send 2 records to a partner?" in result.out
+    (body,) = services.writes
+    assert (body.path, body.body) == ("/inbox", {"records": RECORDS})
 
 
-def test_records_that_the_reviewer_struck_are_not_sent(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("data-export.yaml", export(), f"edit:body.records={json.dumps(RECORDS[1:])}")
-    assert said.code == Exit.DONE
-    (sent,) = other_side.writes
-    assert sent.body == {"records": RECORDS[1:]}
+def test_records_that_the_reviewer_struck_are_not_sent(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("data-export.yaml", export(), f"edit:body.records={json.dumps(RECORDS[1:])}")
+    assert result.code == Exit.DONE
+    (body,) = services.writes
+    assert body.body == {"records": RECORDS[1:]}
 
 
-def test_rejected_records_stay_where_they_are(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("data-export.yaml", export(), "reject:no contract")
-    assert said.code == Exit.NO
-    assert [call.method for call in other_side.calls] == ["GET"]
-    assert other_side.writes == []
+def test_rejected_records_stay_where_they_are(terminal: Terminal, services: FakeServices) -> None:
+    result = terminal.try_("data-export.yaml", export(), "reject:no contract")
+    assert result.code == Exit.NO
+    assert [call.method for call in services.calls] == ["GET"]
+    assert services.writes == []

@@ -1,4 +1,4 @@
-"""`signoff try` as a person at a real terminal meets it, and as a script does."""
+"""`signoff try` for a person at a real terminal, and for a script."""
 
 from __future__ import annotations
 
@@ -74,33 +74,33 @@ QUESTION = "[a] Pay it"
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
-    # Trials that nobody names a file for are kept in the temporary folder.
+    # A trial without a named file is stored in the temporary folder.
     (tmp_path / "tmp").mkdir()
-    here = create_installation(tmp_path)
-    here.settings["TMPDIR"] = str(tmp_path / "tmp")
-    here.write("refund.yaml", REFUND)
-    here.write("two.yaml", TWO)
-    return here
+    new_installation = create_installation(tmp_path)
+    new_installation.settings["TMPDIR"] = str(tmp_path / "tmp")
+    new_installation.write("refund.yaml", REFUND)
+    new_installation.write("two.yaml", TWO)
+    return new_installation
 
 
 @pytest.fixture
 def signoff(
     installation: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Commands]:
-    """Commands without a terminal."""
+    """Yield the command `signoff` without a terminal."""
     monkeypatch.setattr(tempfile, "tempdir", installation.settings["TMPDIR"])
     yield from commands(installation, capsys, monkeypatch)
 
 
-def left(installation: Installation) -> list[Path]:
+def trial_folders(installation: Installation) -> list[Path]:
     return list((installation.folder / "tmp").iterdir())
 
 
-def how_to_go_on(said: str) -> list[str]:
-    """The command that the last line names, without `signoff`. A terminal breaks its lines anywhere."""
-    found = re.search(r"The run waits\. Go on with it: signoff try --db (.+\.db)", said.replace("\n", ""))
-    assert found, said
-    return ["try", "--db", *shlex.split(found[1])]
+def resume_command(output: str) -> list[str]:
+    """Return the command in the last line, without `signoff`. A terminal may break the line anywhere."""
+    match = re.search(r"The run waits\. Go on with it: signoff try --db (.+\.db)", output.replace("\n", ""))
+    assert match, output
+    return ["try", "--db", *shlex.split(match[1])]
 
 
 # -- at a terminal ------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_a_person_is_asked_for_inputs_and_decides(installation: Installation) ->
         person.see("1 x Dear Ann,")
         person.see("The run is done.")
         assert person.end() == 0
-    assert left(installation) == []
+    assert trial_folders(installation) == []
 
 
 def test_edits_are_asked_field_by_field_until_they_are_right(installation: Installation) -> None:
@@ -157,7 +157,7 @@ def test_edits_are_asked_field_by_field_until_they_are_right(installation: Insta
         person.see("Count must be a number.")
         person.see("new value: ")
         person.type("3")
-        # The longer text is written in the person's own editor.
+        # The person writes the longer text in an editor.
         person.see("Count: 1 → 3")
         person.see("Letter:\nDear Ann,\n→\n│ Dear Bob,\n│ sorry.")
         person.see("[a] Pay it with the edits")
@@ -201,7 +201,7 @@ def test_a_rejection_needs_a_reason(installation: Installation) -> None:
         person.see("too much · by lee@example.com")
         person.see("The run ended with the rejection.")
         assert person.end() == 1
-    assert left(installation) == []
+    assert trial_folders(installation) == []
 
 
 @pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
@@ -211,16 +211,16 @@ def test_leaving_keeps_the_run_and_says_how_to_go_on(installation: Installation,
         if key == "Ctrl-D":
             person.press("\x04")
         assert (person.interrupt() if key == "Ctrl-C" else person.end()) == 3
-        go_on = how_to_go_on(person.screen)
-    with terminal(installation, *go_on) as person:
+        command = resume_command(person.screen)
+    with terminal(installation, *command) as person:
         person.see("Refund 12.50 EUR to Ann?")
         person.see("Keep it: ")
         person.type("r")
         person.see("Reason: ")
         person.type("no")
         assert person.end() == 1
-    over = installation.run(*go_on)
-    assert (over.code, over.out) == (0, "Every run in this trial has ended.\n")
+    finished = installation.run(*command)
+    assert (finished.code, finished.out) == (0, "Every run in this trial has ended.\n")
 
 
 def test_ctrl_c_before_there_is_a_run_leaves_nothing(installation: Installation) -> None:
@@ -228,7 +228,7 @@ def test_ctrl_c_before_there_is_a_run_leaves_nothing(installation: Installation)
         person.see("Customer (text): ")
         assert person.interrupt() == 130
         assert "Stopped." in person.screen
-    assert left(installation) == []
+    assert trial_folders(installation) == []
 
 
 def test_what_data_says_cannot_dress_up(installation: Installation) -> None:
@@ -248,8 +248,8 @@ def test_what_data_says_cannot_dress_up(installation: Installation) -> None:
         raw, screen = person.raw, person.screen
     for trick in ("\x1b[2J", "\x1b]0", "\x07", "\u202e"):
         assert trick not in raw
-    shown = "⟦U+001B⟧[2J⟦U+001B⟧]0;owned⟦U+0007⟧[red]Ann[/red] ⟦U+202E⟧NNA :smile:"
-    assert screen.replace("\n", "").count(shown) >= 4  # title, field, edit, confirmation
+    visible = "⟦U+001B⟧[2J⟦U+001B⟧]0;owned⟦U+0007⟧[red]Ann[/red] ⟦U+202E⟧NNA :smile:"
+    assert screen.replace("\n", "").count(visible) >= 4  # title, field, edit, confirmation
 
 
 def test_a_step_of_unknown_outcome_is_asked_about(installation: Installation, http_service: HttpService) -> None:
@@ -277,7 +277,7 @@ def test_without_a_terminal_the_run_waits_and_says_how_to_answer(signoff: Comman
     assert finished.code == 3
     assert "Refund 12.50 EUR to Ann?" in finished.out
     assert "Nobody is here to ask: answer at a terminal, or with --answer approve." in finished.output
-    answered = signoff(*how_to_go_on(finished.out), "--answer", "approve")
+    answered = signoff(*resume_command(finished.out), "--answer", "approve")
     assert answered.code == 0
     assert "The run is done." in answered.out
 
@@ -286,7 +286,7 @@ def test_one_answer_answers_every_request(signoff: Commands) -> None:
     finished = signoff("try", "two.yaml", "-i", "text=hi", "--answer", "approve")
     assert finished.code == 0
     assert "hi!" in finished.out
-    assert left(signoff.installation) == []
+    assert trial_folders(signoff.installation) == []
 
 
 def test_several_answers_each_answer_the_next_request(signoff: Commands) -> None:
@@ -303,7 +303,7 @@ def test_answers_that_run_out_leave_the_run_waiting(signoff: Commands) -> None:
     signoff.installation.write("three.yaml", TWO + "  - id: third\n    uses: set\n    with: {a: b}\n    gate: true\n")
     finished = signoff("try", "three.yaml", "--answer", "approve", "--answer", "approve")
     assert finished.code == 3
-    assert signoff(*how_to_go_on(finished.out), "--answer", "approve").code == 0
+    assert signoff(*resume_command(finished.out), "--answer", "approve").code == 0
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_an_answer_that_cannot_be_used_keeps_the_run(signoff: Commands, answer: 
     finished = signoff("try", "two.yaml", "--answer", answer)
     assert finished.code == code
     assert sentence in finished.err
-    assert signoff(*how_to_go_on(finished.out), "--answer", "approve").code == 0
+    assert signoff(*resume_command(finished.out), "--answer", "approve").code == 0
 
 
 @pytest.mark.parametrize(
@@ -327,16 +327,14 @@ def test_an_answer_that_cannot_be_used_keeps_the_run(signoff: Commands, answer: 
         ("edit:text", "'edit:text' changes nothing; write edit:field=value."),
     ],
 )
-def test_what_is_no_answer_at_all_is_told_before_anything_is_begun(
-    signoff: Commands, answer: str, sentence: str
-) -> None:
+def test_an_unreadable_answer_is_refused_before_a_run_starts(signoff: Commands, answer: str, sentence: str) -> None:
     finished = signoff("try", "two.yaml", "--answer", "approve", "--answer", answer)
     assert finished.code == 2
     assert sentence in finished.err
-    assert left(signoff.installation) == []
+    assert trial_folders(signoff.installation) == []
 
 
-def test_who_is_no_approver_is_told_so(signoff: Commands) -> None:
+def test_a_person_who_is_no_approver_is_refused(signoff: Commands) -> None:
     finished = signoff("try", "two.yaml", "--answer", "approve", "--as", "eve@example.com")
     assert finished.code == 1
     assert "eve@example.com is not an approver of this request; it waits for sam@example.com." in finished.err
@@ -346,32 +344,32 @@ def test_missing_and_wrong_inputs_are_named(signoff: Commands) -> None:
     finished = signoff("try", "refund.yaml", "-i", "amount=lots", "-i", "colour=red")
     assert finished.code == 2
     assert {line.partition(":")[0] for line in finished.err.splitlines()} == {"-i customer", "-i amount", "-i colour"}
-    assert left(signoff.installation) == []
+    assert trial_folders(signoff.installation) == []
 
 
-def test_a_file_with_problems_is_told_line_by_line(signoff: Commands) -> None:
+def test_the_problems_of_a_file_are_reported_line_by_line(signoff: Commands) -> None:
     signoff.installation.write("bad.yaml", TWO.replace("uses: set", "uses: sett", 1))
     finished = signoff("try", "bad.yaml")
     assert finished.code == 1
     assert finished.err.startswith("bad.yaml:8:11: ")
     assert signoff("try").code == signoff("try", "--db", "none.db").code == 2
-    assert left(signoff.installation) == []
+    assert trial_folders(signoff.installation) == []
 
 
 @pytest.mark.parametrize(
-    ("key", "given", "told"),
+    ("key", "value", "sentence"),
     [
         ("for", "5", "for: This must be a duration with its unit, like 90s, 15m, 4h, 2d or 1w."),
         ("until", "5", "until: This must be a time, like 2026-03-01T09:00+01:00, or a date, like 2026-03-01."),
         ("until", '"9999-01-01"', "until: '9999-01-01' is more than 366 days away; write an earlier time."),
     ],
 )
-def test_a_wait_that_cannot_be_says_what_to_write(signoff: Commands, key: str, given: str, told: str) -> None:
+def test_a_wait_that_cannot_be_says_what_to_write(signoff: Commands, key: str, value: str, sentence: str) -> None:
     steps = f'steps: [{{id: pause, uses: wait, with: {{{key}: "{{{{ inputs.n }}}}"}}}}]'
     signoff.installation.write("pause.yaml", f"name: pause\ninputs: {{n: json}}\n{steps}\n")
-    finished = signoff("try", "pause.yaml", "-i", f"n={given}")
+    finished = signoff("try", "pause.yaml", "-i", f"n={value}")
     assert finished.code == 1
-    assert told in " ".join(finished.output.split())
+    assert sentence in " ".join(finished.output.split())
 
 
 def test_an_http_step_really_calls(signoff: Commands, http_service: HttpService) -> None:
@@ -403,10 +401,10 @@ steps:
 """
 
 
-def paying(signoff: Commands, http_service: HttpService, address: str, order: str, *answers: str) -> CommandResult:
+def try_payment(signoff: Commands, http_service: HttpService, address: str, order: str, *answers: str) -> CommandResult:
     signoff.installation.write("path.yaml", REFUND_PATH.replace("ADDRESS", address).replace("URL", http_service.url))
-    given = [part for answer in answers for part in ("--answer", answer)]
-    return signoff("try", "path.yaml", "-i", f"order={order}", *given)
+    options = [part for answer in answers for part in ("--answer", answer)]
+    return signoff("try", "path.yaml", "-i", f"order={order}", *options)
 
 
 @pytest.mark.parametrize(
@@ -416,7 +414,7 @@ def paying(signoff: Commands, http_service: HttpService, address: str, order: st
 def test_the_address_that_is_shown_is_the_one_that_is_called(
     signoff: Commands, http_service: HttpService, order: str, segment: str
 ) -> None:
-    finished = paying(signoff, http_service, "URL/orders/{{ inputs.order }}/refund", order, "approve")
+    finished = try_payment(signoff, http_service, "URL/orders/{{ inputs.order }}/refund", order, "approve")
     assert finished.code == 0
     assert [post.path for post in http_service.posts] == [f"/orders/{segment}/refund"]
     assert f"{http_service.url}/orders/{segment}/refund" in finished.out.replace("\n", "").replace(" ", "")
@@ -424,31 +422,31 @@ def test_the_address_that_is_shown_is_the_one_that_is_called(
 
 
 @pytest.mark.parametrize("order", ["..", "%2e%2e", "../../admin", "%252e"])
-def test_a_value_that_would_move_the_call_ends_the_run_before_anybody_is_asked(
+def test_a_value_that_would_change_the_address_ends_the_run_before_the_request(
     signoff: Commands, http_service: HttpService, order: str
 ) -> None:
-    finished = paying(signoff, http_service, "URL/orders/{{ inputs.order }}/refund", order, "approve")
+    finished = try_payment(signoff, http_service, "URL/orders/{{ inputs.order }}/refund", order, "approve")
     assert finished.code == 1
     assert "another address" in " ".join(finished.output.split())
     assert http_service.posts == []
 
 
 def test_an_address_from_data_is_shown_as_such(signoff: Commands, http_service: HttpService) -> None:
-    finished = paying(signoff, http_service, "{{ inputs.server }}/pay/{{ inputs.order }}", "7", "approve")
+    finished = try_payment(signoff, http_service, "{{ inputs.server }}/pay/{{ inputs.order }}", "7", "approve")
     assert finished.code == 0
     assert [post.path for post in http_service.posts] == ["/pay/7"]
-    shown = " ".join(finished.out.split())
-    assert "The address in url comes from inputs.server, not from the workflow file." in shown
+    output = " ".join(finished.out.split())
+    assert "The address in url comes from inputs.server, not from the workflow file." in output
 
 
 def test_an_edited_address_is_called_as_it_is_recorded_or_refused(signoff: Commands, http_service: HttpService) -> None:
     address = "URL/orders/{{ inputs.order }}/refund"
     for wrong in ("/orders/../admin", "/orders/%2e%2e/admin", "/orders/7#x"):
-        refused = paying(signoff, http_service, address, "7", f"edit:url={http_service.url}{wrong}")
+        refused = try_payment(signoff, http_service, address, "7", f"edit:url={http_service.url}{wrong}")
         assert refused.code != 0
         assert "url has" in " ".join(refused.output.split())
-    assert paying(signoff, http_service, address, "7", "edit:url=example.com/x").code != 0
-    finished = paying(signoff, http_service, address, "7", f"edit:url={http_service.url}/orders/a b")
+    assert try_payment(signoff, http_service, address, "7", "edit:url=example.com/x").code != 0
+    finished = try_payment(signoff, http_service, address, "7", f"edit:url={http_service.url}/orders/a b")
     assert finished.code == 0
     assert [post.path for post in http_service.posts] == ["/orders/a%20b"]
 
@@ -477,44 +475,42 @@ def test_a_trial_beside_a_server_is_a_database_of_its_own(installation: Installa
 def test_an_id_can_be_copied_from_a_narrow_terminal(installation: Installation, signoff: Commands) -> None:
     signoff.run_ok("register", "refund.yaml")
     signoff.run_ok("run", "refund", "-i", "customer=A customer with a long name", "-i", "amount=12.50")
-    (asked,) = signoff.json("requests")
+    (request,) = signoff.json("requests")
     with terminal(installation, "requests", columns=60) as person:
-        person.see(asked["id"])
+        person.see(request["id"])
         assert person.end() == 0
 
 
-# -- what it leaves -----------------------------------------------------------------------------------------
+# -- files of trials -----------------------------------------------------------------------------------------
 
 
-def aged(folder: Path, *, hours: int) -> None:
-    for one in [*folder.iterdir(), folder]:
-        os.utime(one, (one.stat().st_atime, one.stat().st_mtime - hours * 3600))
+def make_older(folder: Path, *, hours: int) -> None:
+    for file in [*folder.iterdir(), folder]:
+        os.utime(file, (file.stat().st_atime, file.stat().st_mtime - hours * 3600))
 
 
-def waiting(signoff: Commands, installation: Installation) -> Path:
-    """The folder of a trial that waits."""
-    before = set(left(installation))
+def start_waiting_trial(signoff: Commands, installation: Installation) -> Path:
+    """Start a trial that waits, and return its folder."""
+    before = set(trial_folders(installation))
     assert signoff("try", "two.yaml").code == 3
-    (folder,) = set(left(installation)) - before
+    (folder,) = set(trial_folders(installation)) - before
     return folder
 
 
-def test_a_trial_that_nobody_went_on_with_for_a_day_is_removed_by_the_next(
-    signoff: Commands, installation: Installation
-) -> None:
-    old, young = waiting(signoff, installation), waiting(signoff, installation)
-    aged(old, hours=25)
-    aged(young, hours=23)
-    said = signoff("try", "two.yaml", "--answer", "approve").out
-    assert "A later try removes it" not in said
-    assert left(installation) == [young]
+def test_a_trial_that_waited_for_a_day_is_removed_by_the_next(signoff: Commands, installation: Installation) -> None:
+    old, young = start_waiting_trial(signoff, installation), start_waiting_trial(signoff, installation)
+    make_older(old, hours=25)
+    make_older(young, hours=23)
+    output = signoff("try", "two.yaml", "--answer", "approve").out
+    assert "A later try removes it" not in output
+    assert trial_folders(installation) == [young]
 
 
 @pytest.mark.parametrize("change", ["a file besides", "another mode", "no trial", "a link", "in use"])
 def test_what_is_not_surely_a_trial_of_ours_is_never_removed(
     signoff: Commands, installation: Installation, change: str
 ) -> None:
-    old = waiting(signoff, installation)
+    old = start_waiting_trial(signoff, installation)
     with ExitStack() as stack:
         match change:
             case "a file besides":
@@ -528,7 +524,7 @@ def test_what_is_not_surely_a_trial_of_ours_is_never_removed(
                 old.symlink_to(moved)
             case _:
                 stack.enter_context(lock.own(old / "trial.db"))
-        aged(old, hours=48)
+        make_older(old, hours=48)
         signoff.run_ok("try", "two.yaml", "--answer", "approve")
     assert old.exists()
     assert (old / "trial.db").exists()
@@ -541,7 +537,7 @@ def test_a_trial_that_waits_says_how_to_go_on_and_when_it_goes(signoff: Commands
     assert "A later try" not in signoff("try", "two.yaml", "--db", "mine.db").out
 
 
-def test_a_failure_is_told_once(signoff: Commands, installation: Installation) -> None:
+def test_a_failure_is_reported_once(signoff: Commands, installation: Installation) -> None:
     installation.write("call.yaml", CALL.replace("URL", "http://127.0.0.1:9"))
     finished = signoff("try", "call.yaml", "--answer", "approve")
     assert finished.code == 1

@@ -363,7 +363,7 @@ CASES: Final[dict[str, tuple[str, Falsify]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_wrong_is_found_by_name(evidence: Evidence, name: str) -> None:
+def test_each_falsification_is_found_by_its_check(evidence: Evidence, name: str) -> None:
     check, falsify = CASES[name]
     falsify(evidence)
     # A new object queries the falsified database again.
