@@ -1,4 +1,4 @@
-"""Bugs that would matter, each as one exact replacement, with the tests that have to notice it."""
+"""Serious bugs, each as one exact replacement, with the tests that must notice it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`old` stands in `file` exactly once. `tests`: arguments of pytest."""
+    """A bug: `new` replaces `old`, which `file` has exactly once. `tests` are arguments of pytest that must fail."""
 
     name: str
     file: str
@@ -53,7 +53,7 @@ FAULTS: Final = (
         "tests/flow/test_conditions.py tests/unit/engine/expressions/test_type_checks.py",
     ),
     Fault(
-        "a gate of an older file is skipped by a condition that says nothing",
+        "a gate of an older file is skipped by a meaningless condition",
         "engine/requests/open_request.py",
         "if gate.condition_warning and not opens else opens",
         "if gate.condition_warning and opens else opens",
@@ -68,14 +68,14 @@ FAULTS: Final = (
         "tests/flow/test_approvers.py tests/unit/engine/requests/test_requests.py",
     ),
     Fault(
-        "who starts a run names themselves as its approver",
+        "a requester names themselves as the approver",
         "engine/delivery/recipients.py",
         "if reference.not_requester and person.id == run.requester:",
         "if reference.not_requester and person.id == reference.value:",
         "tests/flow/test_approvers.py",
     ),
     Fault(
-        "who started a run decides it by an address that data named and that turns out to be theirs",
+        "a requester decides by their own address from data",
         "engine/service/eligibility.py",
         "if approver.not_requester and person.id == request.requester:",
         "if approver.not_requester and person.id == request.id:",
@@ -141,11 +141,11 @@ FAULTS: Final = (
         "content that was changed in the table is approved",
         "engine/requests/decision.py",
         "    request.subject.check(request.content, request.digest)\n    applied",
-        "    edited",
+        "    applied",
         _DECIDING,
     ),
     Fault(
-        "anybody is an approver",
+        "every person is an approver",
         "engine/requests/decision.py",
         "if person and row.person.id == person.id), None)",
         "if person), None)",
@@ -155,7 +155,7 @@ FAULTS: Final = (
         "an edit is not checked by its field",
         "engine/requests/edits.py",
         "    after = fields.validate(editable.field, raw)\n",
-        "    after = data.clean(raw)\n",
+        "    after = json_values.clean(raw)\n",
         _DECIDING,
     ),
     Fault(
@@ -210,7 +210,7 @@ FAULTS: Final = (
         "bot/slack/submission_handlers.py",
         "        await self._answered(ack, sent, ref, await self._decide(sent, ref, verdict, edits={}))",
         "        await ack(**replies.CLEAR)\n"
-        "        self._room.after(sent.by, None, self._decide(sent, ref, verdict, edits={}))",
+        "        self._context.after(sent.by, None, self._decide(sent, ref, verdict, edits={}))",
         "tests/integration/slack/test_decisions.py",
     ),
     Fault(
@@ -243,7 +243,7 @@ FAULTS: Final = (
         f"{_COPIES} tests/integration/slack/test_decisions.py",
     ),
     Fault(
-        "what is wanted while a copy is being shown is forgotten",
+        "a change while a copy is being shown is forgotten",
         "engine/store/deliveries.py",
         'next_at=case((_delivery.c.wanted_version > bindparam("version"), bindparam("now")), else_=null()),',
         "next_at=null(),",
@@ -260,11 +260,11 @@ FAULTS: Final = (
         "a post of unknown outcome is not looked for",
         "engine/delivery/outbox.py",
         "        if receipt is None and delivery.unknown and isinstance(channel, FindsCopies):\n",
-        "        if receipt is None and held.unknown and not isinstance(channel, FindsCopies):\n",
+        "        if receipt is None and delivery.unknown and not isinstance(channel, FindsCopies):\n",
         _COPIES,
     ),
     Fault(
-        "a relay that comes back after its lease leaves what it showed",
+        "a relay that continues after its lease leaves its card in the copy",
         "engine/delivery/results.py",
         "        deliveries.mark_to_show_again(tx, delivery.id)\n",
         "",
@@ -284,7 +284,7 @@ FAULTS: Final = (
         "    if _read_alike(budget, left, right) and left == right:\n",
         "tests/flow/test_conditions.py",
     ),
-    # -- links, codes, mails --
+    # -- links, codes, emails --
     Fault(
         "a link alone decides, whatever the gate wants",
         "engine/requests/decision.py",
@@ -300,7 +300,7 @@ FAULTS: Final = (
         _LINKS,
     ),
     Fault(
-        "a link that was withdrawn or has run out still identifies",
+        "a link that was revoked or has expired still identifies",
         "engine/service/assurance.py",
         "    if link.state is not LinkState.LIVE:\n        return NoLink(state=link.state)\n",
         "",
@@ -335,14 +335,14 @@ FAULTS: Final = (
         _CODES,
     ),
     Fault(
-        "a code is not bound to what its email says",
+        "a code is not bound to the purpose in its email",
         "engine/store/challenges.py",
         "    return json_values.canonical([purpose.value, workspace, person, address, thing]).decode()\n",
         "    return json_values.canonical([workspace, person, address]).decode()\n",
         _CODES,
     ),
     Fault(
-        "a link alone answers what became of a step",
+        "a link alone answers for a step of unknown outcome",
         "engine/service/answer_attention.py",
         "    if proof.assurance is not Assurance.LINK:\n",
         "    if proof.assurance is not None:\n",
@@ -377,7 +377,7 @@ FAULTS: Final = (
         _ATTENTION,
     ),
     Fault(
-        "whoever approved never hears that it failed",
+        "the approver never learns that the step failed",
         "engine/worker/advance.py",
         "        return approval if failed else None\n",
         "        return None\n",
@@ -414,7 +414,7 @@ FAULTS: Final = (
         "tests/integration/test_clock_ahead.py",
     ),
     Fault(
-        "a form that is sent again with another answer gets the code of the first",
+        "another answer in a form gets the code of the first one",
         "engine/store/challenges.py",
         "    return next((sent for sent, waiting in commands if waiting and _subject_of(waiting) == subject), None)\n",
         "    return next((sent for sent, waiting in commands if waiting and subject), None)\n",
@@ -451,14 +451,14 @@ FAULTS: Final = (
         f"{_LINKS} {_CODES}",
     ),
     Fault(
-        "nobody is asked another way where SlackSandbox refuses for good",
+        "approvers are not asked by email where Slack refuses permanently",
         "engine/delivery/results.py",
         "        if not _try_fall_back(tx, directory, claimed):\n",
         "        if True:\n",
         "tests/integration/test_routing.py",
     ),
     Fault(
-        "a mail whose answer never came counts as not sent",
+        "an email without an answer of the server counts as not sent",
         "bot/email/errors.py",
         "        return Meaning.UNKNOWN if stage is Stage.ANSWER and not refused else Meaning.LATER\n",
         "        return Meaning.LATER\n",
@@ -487,14 +487,14 @@ FAULTS: Final = (
         _RUNS,
     ),
     Fault(
-        "a run is moved while somebody else is at it",
+        "a run is moved while another worker holds its lease",
         "engine/store/run_rows.py",
         "self.ready_at is not None and self.ready_at <= now and (self.lease_until is None or self.lease_until <= now)",
         "self.ready_at is not None and self.ready_at <= now",
         _RUNS,
     ),
     Fault(
-        "an outcome is recorded by whoever was overtaken",
+        "an outcome is recorded by a worker that was overtaken",
         "engine/worker/advance.py",
         "        if run is None or run.rev != claimed.rev:\n",
         "        if run is None:\n",
@@ -522,14 +522,14 @@ FAULTS: Final = (
         _RUNS,
     ),
     Fault(
-        "a step is done without what later steps read of it",
+        "a step is answered as done without the output that later steps read",
         "engine/service/resume.py",
         "    return InvalidInputs(errors=problems, labels=expected.labels) if problems else output\n",
         "    return output\n",
         "tests/flow/test_commands.py tests/integration/slack/test_trouble.py",
     ),
     Fault(
-        "an effect that may have happened is advised once more",
+        "a repetition is advised for an effect that may have happened",
         "bot/presentation/advice.py",
         '    return _before_another(run) or "Fix the cause, then start a new run."\n',
         '    return "Fix the cause, then start a new run."\n',
@@ -543,7 +543,7 @@ FAULTS: Final = (
         _RUNS,
     ),
     Fault(
-        "an outcome that cannot be written down is dropped",
+        "an outcome that cannot be stored is dropped",
         "engine/worker/runner.py",
         "self._store.transact_with_retry(lambda tx: self._advancer.record(tx, claimed, outcome, {}))",
         "self._store.transact(lambda tx: self._advancer.record(tx, claimed, outcome, {}))",
@@ -565,14 +565,14 @@ FAULTS: Final = (
         "tests/flow/test_year_of_people.py tests/integration/slack/test_people.py",
     ),
     Fault(
-        "an address takes what its old person has along",
+        "an address keeps the rights of its old person",
         "engine/store/identities.py",
         "    elif holder.account is None and alone:\n",
         "    elif alone or holder.account is not None:\n",
         "tests/integration/test_people.py tests/integration/slack/test_people.py",
     ),
     Fault(
-        "what an address proved is proven again when it is back",
+        "a proof of an address is valid again when the address returns",
         "engine/store/identities.py",
         "    for statement in (_REVOKE_LINKS, _REVOKE_BROWSERS):\n",
         "    for statement in (_REVOKE_LINKS,):\n",
@@ -587,21 +587,21 @@ FAULTS: Final = (
         "tests/integration/test_store.py",
     ),
     Fault(
-        "what a failed unit wrote is kept",
+        "the writes of a failed unit are kept",
         "engine/store/sqlite.py",
         '            self._execute("ROLLBACK TO unit")\n',
         "",
         "tests/integration/test_store.py",
     ),
     Fault(
-        "what a unit learned of people is remembered though it was taken back",
+        "people that a unit learned are cached although it was rolled back",
         "engine/store/sqlite.py",
         "                self._memory.forget()\n",
         "",
         "tests/integration/test_store.py",
     ),
     Fault(
-        "what was known of people is remembered though they changed",
+        "people are cached although they changed",
         "engine/store/identities.py",
         "    tx.memory.forget()\n    return people.load_people(tx.connection, [person.id])[person.id]\n\n\n"
         "def _with_account",
@@ -609,7 +609,7 @@ FAULTS: Final = (
         "tests/integration/test_store.py",
     ),
     Fault(
-        "a new version of a workflow is registered, and the old one is started",
+        "the old version of a workflow is started after a new one",
         "engine/store/workflows.py",
         "    tx.memory.forget()\n",
         "",
@@ -623,28 +623,28 @@ FAULTS: Final = (
         "tests/integration/test_store.py",
     ),
     Fault(
-        "the links of the log do not hang together",
+        "the hashes of the log do not form a chain",
         "engine/store/audit_log.py",
         "        previous = sealed.hash\n",
         "",
         "tests/integration/test_store.py",
     ),
     Fault(
-        "two processes own what is at one path",
+        "two processes own the file at one path",
         "engine/store/lock.py",
         "            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
         "            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)\n",
         "tests/flow/test_ownership.py",
     ),
     Fault(
-        "the lock is only beside the database, and a hard link leads past it",
+        "the lock is only beside the database, so a hard link bypasses it",
         "engine/store/lock.py",
         "        _lock_inode(descriptor, path)\n",
         "",
         "tests/flow/test_ownership.py",
     ),
     Fault(
-        "a key is made where it will stand, and a kill leaves half of it",
+        "a key is written in place, and a kill leaves half of it",
         "bot/server_key.py",
         '    files.write_whole(path, f"{key.hex()}\\n".encode())\n',
         "    with os.fdopen(files.create_private(path), 'wb') as file:\n"
@@ -666,7 +666,7 @@ FAULTS: Final = (
         "tests/integration/test_reconciliation.py",
     ),
     Fault(
-        "a database that is taken away is written to as if all were well",
+        "a removed database is still written to",
         "engine/store/sqlite.py",
         "            self._check_files()\n            self._report(None)\n",
         "            self._report(None)\n",
@@ -680,14 +680,14 @@ FAULTS: Final = (
         "tests/integration/test_runner.py",
     ),
     Fault(
-        "a backup that was restored is used as if it were the latest",
+        "a restored backup is used without a question",
         "engine/store/schema.py",
         "        if suspicion is not None and not restored:\n",
         "        if suspicion is not None and not suspicion:\n",
         "tests/flow/test_restored_backup.py",
     ),
     Fault(
-        "contents may be erased without a word",
+        "the verification accepts contents that were erased without an entry",
         "engine/verify_audit.py",
         "    at, reached = 0, 0\n",
         "    at, reached = 0, 10**18\n",
@@ -701,7 +701,7 @@ FAULTS: Final = (
         "tests/integration/slack/test_trouble.py",
     ),
     Fault(
-        "an answer of success without JSON is taken for nothing that happened",
+        "a successful answer without JSON counts as no effect",
         "bot/slack/errors.py",
         "    unfinished = not error and (http_status < 300 or http_status == _REQUEST_TIMEOUT)\n",
         "    unfinished = False\n",
@@ -750,7 +750,7 @@ FAULTS: Final = (
         "tests/integration/test_secrets_repeated.py",
     ),
     Fault(
-        "a request may take for ever to arrive",
+        "a request may arrive without a time limit",
         "bot/web/protocol.py",
         "        elif self._deadline is not None and now >= self._deadline:\n",
         "        elif self._is_refused and self._deadline is not None and now >= self._deadline:\n",
@@ -764,7 +764,7 @@ FAULTS: Final = (
         "tests/integration/web/test_limits.py",
     ),
     Fault(
-        "connections that say nothing shut SlackSandbox out",
+        "silent connections block Slack",
         "bot/web/connections.py",
         "        has_room = unsigned < self.limits.connections - self.limits.kept or self._make_room()\n",
         "        has_room = unsigned < self.limits.connections - self.limits.kept\n",
