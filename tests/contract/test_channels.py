@@ -63,7 +63,7 @@ async def recording() -> AsyncIterator[Surface]:
 
 
 class BreakablePipe(io.StringIO):
-    """A terminal whose reader may go away for one line."""
+    """A terminal whose reader can be gone while one line is written."""
 
     is_broken = False
 
@@ -204,7 +204,7 @@ async def test_an_alert_is_shown_without_a_request(surface: Surface) -> None:
     assert "Mend it" in surface.seen()
 
 
-async def test_what_looks_like_markup_is_shown_as_it_is(surface: Surface) -> None:
+async def test_text_with_markup_is_shown_unchanged(surface: Surface) -> None:
     await post(surface, replace(REQUEST, title="[bold]Refund[/] <b>*now*</b>"))
     assert "[bold]Refund[/] <b>*now*</b>" in surface.seen()
 

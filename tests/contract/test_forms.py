@@ -63,11 +63,11 @@ class Leave:
 
 Act = Write | Choose | PickTime | Leave
 Result = tuple[dict[str, Value], list[str]]
-"""The edits, and the sentences about what is wrong."""
+"""The edits, and the sentences of the errors."""
 
 
 class Cannot(Exception):
-    """The surface has no way to do this."""
+    """Raised when the act is impossible on this surface."""
 
 
 # -- Slack --------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def in_slack(request: RequestView, act: Act) -> Result:
 
 
 def _in_element(kind: str, act: Act) -> dict[str, Any]:
-    """What an element of this kind holds after that."""
+    """Return the state of an element of this kind after the act."""
     match act:
         case Choose(values) if kind in _OPTION_LISTS:
             return {"selected_options": [{"value": ids.option_key(value)} for value in values]}

@@ -34,28 +34,28 @@ class OvertakenStore:
         raise Conflict("another process was faster")
 
 
-async def rejected(world: WebEnv, request: RequestView) -> None:
-    await world.engine_env.decide(request.run, Verdict.REJECT, by=Address("email", BEN))
+async def reject(env: WebEnv, request: RequestView) -> None:
+    await env.engine_env.decide(request.run, Verdict.REJECT, by=Address("email", BEN))
 
 
-async def cancelled(world: WebEnv, request: RequestView) -> None:
-    await world.engine_env.engine.cancel(Cancel(run=request.run, actor=SAM, origin=TERMINAL))
+async def cancel(env: WebEnv, request: RequestView) -> None:
+    await env.engine_env.engine.cancel(Cancel(run=request.run, actor=SAM, origin=TERMINAL))
 
 
-async def expired(world: WebEnv, request: RequestView) -> None:
-    world.engine_env.pass_time(hours=5)
+async def let_expire(env: WebEnv, request: RequestView) -> None:
+    env.engine_env.pass_time(hours=5)
 
 
-async def tampered(world: WebEnv, request: RequestView) -> None:
+async def tamper(env: WebEnv, request: RequestView) -> None:
     forged = "UPDATE request SET content = replace(content, 'refund', 'salary')"
-    await world.engine_env.store.transact(lambda tx: tx.connection.execute(text(forged)).close())
+    await env.engine_env.store.transact(lambda tx: tx.connection.execute(text(forged)).close())
 
 
-async def overtaken(world: WebEnv, request: RequestView) -> None:
-    world.engine_env.engine.store = OvertakenStore(world.engine_env.store)  # type: ignore[assignment]
+async def overtake(env: WebEnv, request: RequestView) -> None:
+    env.engine_env.engine.store = OvertakenStore(env.engine_env.store)  # type: ignore[assignment]
 
 
-async def nothing(world: WebEnv, request: RequestView) -> None:
+async def leave(env: WebEnv, request: RequestView) -> None:
     """Leave the request unchanged."""
 
 
@@ -65,34 +65,34 @@ OTHER: Final = "0" * 64
 """The digest of another content."""
 
 REFUSED: Final[dict[str, tuple[Prepare, str, str | None, str]]] = {
-    "decided": (rejected, "", None, "This request was already rejected by ben@example.com, "),
-    "cancelled": (cancelled, "", None, "This request was cancelled with its run, "),
-    "expired": (expired, EXPIRES, None, "This request expired, "),
-    "changed": (nothing, "", OTHER, "What this request asks has changed since you opened it"),
-    "tampered": (tampered, "", None, "is not what was approved; nothing was run."),
-    "overtaken": (overtaken, "", None, "Others were deciding at the same moment. Look at the request, then try again."),
-    "no reason": (nothing, REASON, None, "Give a reason to approve; whoever asked will read it."),
+    "decided": (reject, "", None, "This request was already rejected by ben@example.com, "),
+    "cancelled": (cancel, "", None, "This request was cancelled with its run, "),
+    "expired": (let_expire, EXPIRES, None, "This request expired, "),
+    "changed": (leave, "", OTHER, "What this request asks has changed since you opened it"),
+    "tampered": (tamper, "", None, "is not what was approved; nothing was run."),
+    "overtaken": (overtake, "", None, "Others were deciding at the same moment. Look at the request, then try again."),
+    "no reason": (leave, REASON, None, "Give a reason to approve; whoever asked will read it."),
 }
 
 
 @pytest.mark.parametrize("why", REFUSED)
 async def test_every_surface_says_the_same(tmp_path: Path, why: str) -> None:
     prepare, keys, digest, sentence = REFUSED[why]
-    async with open_web(tmp_path / "signoff.db", directory=AccountDirectory(uada=ADA)) as world:
-        request = await world.request_approval(keys)
-        browser, opened = await world.open_link()
-        await prepare(world, request)
+    async with open_web(tmp_path / "signoff.db", directory=AccountDirectory(uada=ADA)) as env:
+        request = await env.request_approval(keys)
+        browser, opened = await env.open_link()
+        await prepare(env, request)
         digest = digest or request.model.digest
 
-        slack = await in_slack(world, request, digest)
+        slack = await in_slack(env, request, digest)
         assert sentence in slack
-        assert await in_a_terminal(world, request, digest) == slack
+        assert await in_a_terminal(env, request, digest) == slack
         page = (await browser.send(opened.page.form, digest=digest)).page
         assert slack in " ".join(page.text.split())
 
 
-async def in_slack(world: WebEnv, request: RequestView, digest: str) -> str:
-    home = world.engine_env
+async def in_slack(env: WebEnv, request: RequestView, digest: str) -> str:
+    home = env.engine_env
     service = SlackService(home.engine, home.advancer.kinds, home.advancer.directory, home.clock)
     ref = Ref(request=request.id, content_version=request.model.content_version, digest=digest)
     refusal = await service.decide(Actor(team="T1", user="uada"), ref, Verdict.APPROVE)
@@ -100,8 +100,8 @@ async def in_slack(world: WebEnv, request: RequestView, digest: str) -> str:
     return refusals.sentence(refusal)
 
 
-async def in_a_terminal(world: WebEnv, request: RequestView, digest: str) -> str:
-    home = world.engine_env
+async def in_a_terminal(env: WebEnv, request: RequestView, digest: str) -> str:
+    home = env.engine_env
     commands = OperatorCommands(home.engine, home.identity, home.advancer.kinds, operator=ADA, login="ada")
     arguments: dict[str, Any] = {"request": request.id, "verdict": "approve", "edits": {}, "digest": digest}
     reply = await commands.carry_out("decide", arguments)

@@ -108,7 +108,9 @@ def test_card_and_record_say_that_the_requester_named_the_approver(signoff: Comm
         ("text", "approvers: [\"{{ 'role:boss' if inputs.urgent else 'owner' }}\"]", "`role:boss` is not available"),
     ],
 )
-def test_what_can_never_name_a_person_is_refused(signoff: Commands, kind: str, gate: str, sentence: str) -> None:
+def test_a_reference_that_can_never_name_a_person_is_refused(
+    signoff: Commands, kind: str, gate: str, sentence: str
+) -> None:
     signoff.installation.write("gated.yaml", GATED % (kind, gate))
     for command in ("check", "register", "try"):
         finished = signoff(command, "gated.yaml")
@@ -126,7 +128,7 @@ def test_what_can_never_name_a_person_is_refused(signoff: Commands, kind: str, g
         ("text", "approvers: [\"{{ ['owner', inputs.who] }}\"]"),
     ],
 )
-def test_what_may_name_a_person_passes(signoff: Commands, kind: str, gate: str) -> None:
+def test_a_reference_that_may_name_a_person_passes(signoff: Commands, kind: str, gate: str) -> None:
     signoff.installation.write("gated.yaml", GATED % (kind, gate))
     assert signoff.run_ok("check", "gated.yaml").out == "No problems.\n"
 

@@ -88,7 +88,7 @@ def test_check_says_when_nothing_is_wrong(signoff: Commands) -> None:
     assert signoff.json("check", "refund.yaml") == []
 
 
-def test_a_file_that_is_missing_hides_nothing_in_the_others(signoff: Commands) -> None:
+def test_a_missing_file_hides_no_problem_of_the_others(signoff: Commands) -> None:
     signoff.installation.write("bad.yaml", "name: bad\nstep: []\n")
     finished = signoff("check", "hello.yaml", "missing.yaml", "bad.yaml")
     assert finished.code == 1
@@ -261,7 +261,7 @@ def test_the_same_key_starts_one_run(signoff: Commands) -> None:
     assert len(signoff.json("runs")) == 1
 
 
-def test_may_run_keeps_out_who_is_not_named_even_an_admin(signoff: Commands) -> None:
+def test_may_run_excludes_everyone_else_even_an_admin(signoff: Commands) -> None:
     signoff.installation.write("hello.yaml", HELLO + "may_run: [kim@example.com]\nowner: sam@example.com\n")
     signoff.run_ok("register", "hello.yaml")
     finished = signoff("run", "hello")
@@ -305,7 +305,7 @@ def test_a_failed_run_says_why(signoff: Commands) -> None:
 
 
 @pytest.mark.parametrize("command", [("runs",), ("requests",), ("cancel",), ("resume", "stop"), ("decide", "approve")])
-def test_an_id_that_is_not_there_is_a_no(signoff: Commands, command: tuple[str, ...]) -> None:
+def test_an_unknown_id_is_refused(signoff: Commands, command: tuple[str, ...]) -> None:
     finished = signoff(command[0], "nope", *command[1:])
     assert finished.code == 1
     assert finished.err in ("There is no run nope.\n", "There is no request nope.\n")
@@ -684,7 +684,7 @@ def test_contents_erased_without_an_entry_are_named_and_end_with_three(
     assert finished.err.splitlines()[-1] == "The chain is whole, but contents were erased and no entry says by whom."
 
 
-def test_an_export_writes_over_nothing(signoff: Commands, open_request: dict[str, Any]) -> None:
+def test_an_export_overwrites_no_file(signoff: Commands, open_request: dict[str, Any]) -> None:
     noted = signoff.installation.folder / "log.jsonl"
     noted.write_text("noted earlier\n")
     again = signoff("audit", "export", "-o", "log.jsonl")
@@ -702,9 +702,7 @@ def test_audit_with_wrong_arguments_is_wrong_usage(signoff: Commands, open_reque
 
 
 @pytest.mark.parametrize("command", ["runs --json", "audit export", "workflows"])
-def test_a_reader_that_has_seen_enough_is_no_error(
-    signoff: Commands, open_request: dict[str, Any], command: str
-) -> None:
+def test_a_closed_pipe_is_no_error(signoff: Commands, open_request: dict[str, Any], command: str) -> None:
     finished = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {SIGNOFF} {command} | true"],
         env=signoff.installation.environment,

@@ -362,7 +362,7 @@ def check_decisions(campaign: Campaign) -> None:
     assert {name: row["verdict"] for name, row in decided.items()} == {
         name: state for name, state in states.items() if state in becomes.values()
     }
-    by_token = {one.token: one for one in campaign.attempts}
+    by_token = {attempt.token: attempt for attempt in campaign.attempts}
     for row in recorded:
         attempt = by_token[row["reason"]]
         assert (attempt.request, becomes[attempt.verdict]) == (row["request"], row["verdict"])

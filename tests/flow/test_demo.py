@@ -208,7 +208,7 @@ def _until(lines: Iterable[str] | None, part: str) -> str:
     raise AssertionError(f"{part!r} was never printed:\n{read}")
 
 
-# -- broken on purpose --------------------------------------------------------------------------------------
+# -- sabotage --------------------------------------------------------------------------------------
 
 
 def book_wrongly(book: Callable[[Refund], list[Refund]]) -> Callable[[DemoEnvironment], None]:
@@ -411,7 +411,7 @@ async def test_a_port_that_is_taken_meanwhile_is_no_obstacle() -> None:
             assert _accepts("127.0.0.1", env.app.settings.port)
 
 
-async def test_all_that_the_stage_sets_is_a_setting_and_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_value_of_the_demo_is_a_setting_and_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = dict[str, str]()
     load = settings.load
     monkeypatch.setattr(settings, "load", lambda values: load(environment.update(values) or values))
@@ -422,7 +422,7 @@ async def test_all_that_the_stage_sets_is_a_setting_and_is_taken(monkeypatch: py
     assert loaded.public_url == f"http://{loaded.host}:{loaded.port}"
 
 
-async def test_where_no_port_can_be_had_nothing_is_left() -> None:
+async def test_without_a_free_port_no_server_is_left() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

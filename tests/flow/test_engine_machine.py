@@ -177,8 +177,8 @@ class EngineMachine(RuleBasedStateMachine):
 
     def views(self, *, state: str | None = None) -> list[RequestView]:
         ids = self.column(_REQUESTS, state)
-        found = [self.finish(self.engine.request(request)) for request in ids]
-        return [request for request in found if request is not None]
+        loaded = [self.finish(self.engine.request(request)) for request in ids]
+        return [request for request in loaded if request is not None]
 
     def pick(self, data_: st.DataObject, query: str, *values: object) -> str | None:
         candidates = self.column(query, *values)

@@ -193,7 +193,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 # -- in use --------------------------------------------------------------------------------------------
 
 
-def test_it_says_what_to_click_and_that_works(demo: Demo) -> None:
+def test_the_printed_steps_work(demo: Demo) -> None:
     demo.installation.settings.update(
         SIGNOFF_SLACK_BOT_TOKEN="of-the-user",
         SIGNOFF_BUILDERS="gus@example.com",
@@ -249,7 +249,7 @@ def test_a_deployment_is_carried_out_and_asked_about_again_where_the_service_is_
     assert "Keep it" in fields
 
 
-def test_what_was_paid_is_a_page_in_a_browser(demo: Demo) -> None:
+def test_the_ledger_is_a_page_in_a_browser(demo: Demo) -> None:
     demo.start()
     assert "Nothing was paid" in demo.booked_page()
     demo.act("cleo", "command", line="/signoff run refund order=A-1 amount=5 reason=<b>Late", channel="general")
@@ -347,7 +347,7 @@ def test_a_kill_loses_no_message_that_was_shown(demo: Demo) -> None:
     until(lambda: demo.booked() == ["paid 120 EUR for order A-1 (Broken)"])
 
 
-def test_a_message_that_a_kill_took_is_posted_afresh(demo: Demo) -> None:
+def test_a_message_that_a_kill_lost_is_posted_again(demo: Demo) -> None:
     demo.start()
     demo.refund("A-1")
     until(lambda: demo.shown_copies() == 2)
@@ -366,7 +366,7 @@ def test_a_message_that_a_kill_took_is_posted_afresh(demo: Demo) -> None:
         demo.wait_for_closed_copy(person, "A-1", "Approved by Ben Approver")
 
 
-def test_fresh_forgets(demo: Demo) -> None:
+def test_fresh_deletes_the_saved_state(demo: Demo) -> None:
     demo.start()
     demo.refund("A-1")
     demo.act("ada", "click", button=PAY)
@@ -380,7 +380,7 @@ def test_fresh_forgets(demo: Demo) -> None:
     demo.refund("A-1")
 
 
-def test_what_people_changed_stays_and_moves_with_the_services(demo: Demo) -> None:
+def test_a_changed_workflow_stays_and_follows_the_services(demo: Demo) -> None:
     demo.start()
     changed = workflows.WORKFLOWS["refund"](f"http://127.0.0.1:{demo.effects}").replace(
         "number > 100 or", "number > 1000 or"

@@ -71,7 +71,7 @@ def test_people_are_listed_and_shown_with_what_said_so(signoff: Commands) -> Non
     assert signoff("people", "show", "nobody@example.com").output == "There is no person nobody@example.com."
 
 
-def test_whose_an_address_is_can_be_undone(signoff: Commands) -> None:
+def test_the_person_of_an_address_can_be_undone(signoff: Commands) -> None:
     signoff.run_ok("register", "hello.yaml")
     signoff.run_ok("run", "hello")
     undone = signoff.run_ok("people", "undo", "sam@example.com").out

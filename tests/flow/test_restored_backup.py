@@ -208,9 +208,7 @@ def test_a_log_that_was_written_anew_is_noticed(installation: Installation, sign
     assert "of its log is not the one that was written here." in signoff("serve").output
 
 
-def test_what_was_lost_with_the_log_of_a_killed_server_is_noticed(
-    installation: Installation, signoff: Commands, run: str
-) -> None:
+def test_a_lost_log_of_a_killed_server_is_noticed(installation: Installation, signoff: Commands, run: str) -> None:
     with serving(installation) as server:
         pending = signoff.json("requests")
         signoff.run_ok("decide", pending[0]["id"], "approve")

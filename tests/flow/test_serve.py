@@ -143,7 +143,7 @@ def test_the_server_decides_who_the_operator_is(installation: Installation, sign
         signoff.run_ok("decide", request["id"], "approve")
 
 
-def test_what_was_left_waiting_goes_on_under_the_next_owner(installation: Installation, signoff: Commands) -> None:
+def test_a_waiting_request_is_decided_under_the_next_owner(installation: Installation, signoff: Commands) -> None:
     signoff.run_ok("register", "hello.yaml")
     run = signoff.json("run", "hello")["run"]
     with serving(installation) as server:
@@ -154,7 +154,7 @@ def test_what_was_left_waiting_goes_on_under_the_next_owner(installation: Instal
     assert signoff.json("runs", run)["status"] == "succeeded"
 
 
-def test_the_socket_of_a_killed_server_is_no_obstacle(installation: Installation, signoff: Commands) -> None:
+def test_the_socket_of_a_killed_server_is_replaced(installation: Installation, signoff: Commands) -> None:
     with serving(installation) as server:
         server.kill()
         assert server.socket.is_socket()
@@ -164,9 +164,7 @@ def test_the_socket_of_a_killed_server_is_no_obstacle(installation: Installation
         assert server.stop() == 0
 
 
-def test_something_else_in_the_place_of_the_socket_is_no_obstacle(
-    installation: Installation, signoff: Commands
-) -> None:
+def test_another_file_in_the_place_of_the_socket_is_replaced(installation: Installation, signoff: Commands) -> None:
     socket_path(installation.database).write_text("a note")
     signoff.run_ok("register", "hello.yaml")
     with serving(installation):
@@ -234,7 +232,7 @@ def test_a_very_long_database_path_has_its_socket_elsewhere(tmp_path: Path, sign
         assert signoff("serve").code == 4
 
 
-def test_what_the_socket_does_not_understand_gets_a_sentence(installation: Installation, signoff: Commands) -> None:
+def test_a_malformed_command_on_the_socket_gets_a_sentence(installation: Installation, signoff: Commands) -> None:
     signoff.run_ok("register", "hello.yaml")
     started = signoff.json("run", "hello")
     (request,) = signoff.json("requests")
@@ -306,7 +304,7 @@ def test_every_wrong_setting_is_reported_at_once(installation: Installation, sig
 
 
 @pytest.mark.parametrize("command", ["serve", "runs", "try"])
-def test_a_file_of_settings_that_never_ends_holds_no_command_up(installation: Installation, command: str) -> None:
+def test_a_settings_file_that_is_a_pipe_blocks_no_command(installation: Installation, command: str) -> None:
     os.mkfifo(installation.folder / ".env")
     arguments = [command, installation.folder / "hello.yaml"] if command == "try" else [command]
     finished = installation.run(*arguments)
@@ -326,7 +324,7 @@ def test_a_database_that_ends_with_the_server_is_refused_by_every_command(instal
     assert {file.name for file in installation.folder.iterdir() if "memory" in file.name} == set()
 
 
-def test_a_server_logs_as_it_is_set_to(installation: Installation) -> None:
+def test_a_server_logs_in_the_configured_format(installation: Installation) -> None:
     installation.settings.update(SIGNOFF_LOG_FORMAT="json", SIGNOFF_LOG_LEVEL="INFO")
     with serving(installation) as server:
         refusal_of(server.socket, "start", b"{")

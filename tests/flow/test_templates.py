@@ -146,7 +146,7 @@ def test_a_template_passes_the_check(terminal: Terminal, file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_a_template_is_short_enough_to_be_read_at_one_glance(file: Path) -> None:
+def test_a_template_fits_on_one_screen(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 120

@@ -172,7 +172,7 @@ def test_edits_are_asked_field_by_field_until_they_are_right(installation: Insta
         assert "3 x Dear Bob," in person.screen
 
 
-def test_what_was_typed_is_kept_when_the_answer_is_refused(installation: Installation) -> None:
+def test_typed_edits_are_kept_when_the_answer_is_refused(installation: Installation) -> None:
     installation.write(
         "call.yaml", CALL.replace("URL", "http://127.0.0.1:9").replace("edit: [json.text]", "edit: [url]")
     )
@@ -231,7 +231,7 @@ def test_ctrl_c_before_there_is_a_run_leaves_nothing(installation: Installation)
     assert trial_folders(installation) == []
 
 
-def test_what_data_says_cannot_dress_up(installation: Installation) -> None:
+def test_data_cannot_imitate_the_terminal(installation: Installation) -> None:
     hostile = "\x1b[2J\x1b]0;owned\x07[red]Ann[/red] \u202eNNA :smile:"
     with terminal(installation, "try", "two.yaml", "-i", f"text={hostile}", "--as", "sam@example.com") as person:
         person.see("Say ")
@@ -507,7 +507,7 @@ def test_a_trial_that_waited_for_a_day_is_removed_by_the_next(signoff: Commands,
 
 
 @pytest.mark.parametrize("change", ["a file besides", "another mode", "no trial", "a link", "in use"])
-def test_what_is_not_surely_a_trial_of_ours_is_never_removed(
+def test_a_folder_that_may_not_be_a_trial_is_never_removed(
     signoff: Commands, installation: Installation, change: str
 ) -> None:
     old = start_waiting_trial(signoff, installation)

@@ -27,7 +27,7 @@ def rows(evidence: Evidence) -> Iterator[str]:
     for request, person in approvers.symmetric_difference(delivered):
         yield f"person {person} and request {request}: may decide without a copy, or has a copy without a say"
     if len(delivered) != len(set(delivered)):
-        yield "somebody has two copies of one request in the outbox"
+        yield "an approver has two copies of one request in the outbox"
 
 
 def posts(evidence: Evidence) -> Iterator[str]:
@@ -70,7 +70,7 @@ def outcome(evidence: Evidence, request: Any, names: Mapping[str, str]) -> str:
         edited = " with edits" if decisions[0]["edits"] and request["state"] == "approved" else ""
         return f"{request['state'].capitalize()}{edited} by {names[decisions[0]['person']]} at"
     without_decision = {"cancelled": "Cancelled at", "rejected": "rejected automatically", "expired": "Expired at"}
-    return without_decision.get(request["state"], "who decided it, of which there is no row")
+    return without_decision.get(request["state"], "the name of the person who decided it")
 
 
 def buttons(evidence: Evidence) -> Iterator[str]:
@@ -81,7 +81,7 @@ def buttons(evidence: Evidence) -> Iterator[str]:
                 yield f"copy {message.delivery} at {message.ts} has buttons of request {request}, which is {state}"
 
 
-def told(evidence: Evidence) -> Iterator[str]:
+def recipients(evidence: Evidence) -> Iterator[str]:
     """Check that approvers, requesters in Slack and the owners of failed runs got their messages."""
     shown_deliveries = [
         row for row in evidence.rows("SELECT * FROM delivery WHERE state = 'shown'") if evidence.posted.get(row["id"])
@@ -95,10 +95,10 @@ def told(evidence: Evidence) -> Iterator[str]:
     alerts = {(row["run"], row["topic"]) for row in shown_deliveries if row["kind"] == "alert"}
     for request in evidence.requests.values():
         if request["state"] == "pending" and request["id"] not in shown_requests:
-            yield f"request {request['id']} waits for somebody who was never asked"
+            yield f"request {request['id']} waits for an approver who was never asked"
     for run in evidence.runs.values():
         if run["ended_at"] is not None and '"slack"' in run["origin"] and (run["id"], run["requester"]) not in ends:
-            yield f"who started run {run['id']} was not told that it is {run['status']}"
+            yield f"the requester of run {run['id']} was not told that it is {run['status']}"
         if run["status"] in ("failed", "expired", "needs_attention") and (run["id"], run["status"]) not in alerts:
             yield f"the owner was not told that run {run['id']} is {run['status']}"
 

@@ -49,50 +49,50 @@ class Story:
 
     async def perform(self) -> None:
         await self.clients.register()
-        await self._approved()
-        await self._edited()
-        await self._ends_otherwise()
+        await self._approve_a_run()
+        await self._edit_a_run()
+        await self._end_other_runs()
         self.clock.pass_time(timedelta(seconds=60))
         await self._until(lambda: not self._unsettled())
 
-    async def _approved(self) -> None:
-        request = await self._asked("sure")
+    async def _approve_a_run(self) -> None:
+        request = await self._start_run("sure")
         await self.people.approve("ada@example.com", request["id"])
-        after = await self._asked_after(request["run"])
+        after = await self._open_request(request["run"])
         await self.clients.decide(after, "approve", plainly=True)
 
-    async def _edited(self) -> None:
-        request = await self._asked("unsure")
+    async def _edit_a_run(self) -> None:
+        request = await self._start_run("unsure")
         await self.people.edit("ben@example.com", request)
-        after = await self._asked_after(request["run"])
+        after = await self._open_request(request["run"])
         await self.people.reject("lee@example.com", after["id"])
 
-    async def _ends_otherwise(self) -> None:
-        await self._asked("brief")
-        await self._asked("brief-go")
-        await self.clients.cancel((await self._asked("sure"))["run"])
-        waits = await self._asked("sure")
+    async def _end_other_runs(self) -> None:
+        await self._start_run("brief")
+        await self._start_run("brief-go")
+        await self.clients.cancel((await self._start_run("sure"))["run"])
+        waits = await self._start_run("sure")
         cleo = self.world.person(OWNER)
         self.world.evidence.starts["s1"]
         await cleo.command("/signoff run sure token=s1")
         await self._until(lambda: len(self._pending()) == 4)
         (started,) = [row for row in self._pending() if row["name"] == "sure" and row["run"] != waits["run"]]
-        await self._shown(started["id"])
+        await self._wait_for_copies(started["id"])
         await self.people.reject("ben@example.com", started["id"])
 
-    async def _asked(self, kind: str) -> sqlite3.Row:
+    async def _start_run(self, kind: str) -> sqlite3.Row:
         token = next(str(number) for number in self._tokens if self.clients.kind(str(number)) == kind)
         assert await self.clients.start(token)
         (run,) = self.world.evidence.starts[token]
-        return await self._asked_after(run)
+        return await self._open_request(run)
 
-    async def _asked_after(self, run: str) -> sqlite3.Row:
+    async def _open_request(self, run: str) -> sqlite3.Row:
         await self._until(lambda: any(row["run"] == run for row in self._pending()))
         (request,) = [row for row in self._pending() if row["run"] == run]
-        await self._shown(request["id"])
+        await self._wait_for_copies(request["id"])
         return request
 
-    async def _shown(self, request: str) -> None:
+    async def _wait_for_copies(self, request: str) -> None:
         people = ("ada@example.com", "ben@example.com", "lee@example.com")
         await self._until(lambda: all(self.world.copy(email, request) for email in people))
 
@@ -105,16 +105,16 @@ class Story:
     def _unsettled(self) -> list[sqlite3.Row]:
         return self.world.evidence.rows(UNSETTLED)
 
-    async def _until(self, true: Callable[[], bool]) -> None:
+    async def _until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE):
-            while not true():  # noqa: ASYNC110 the condition is about tables
+            while not condition():  # noqa: ASYNC110 the condition is about tables
                 await asyncio.sleep(0.02)
 
 
 async def collect_evidence(database: Path) -> Evidence:
     clock = FakeClock()
-    async with world(database) as here:
-        loaded = settings.load(here.settings())
+    async with world(database) as soak_world:
+        loaded = settings.load(soak_world.settings())
         options = AppOptions(
             settings=loaded,
             environment={},
@@ -123,11 +123,13 @@ async def collect_evidence(database: Path) -> Evidence:
             slack_limiter=RateLimiter(multiplier=MULTIPLIER),
         )
         async with app.open_server(options):
-            await Story(here, clock).perform()
+            await Story(soak_world, clock).perform()
         with schema.reading(database) as connection:
-            here.evidence.export = "".join(f"{line}\n" for line in audit_log.export(connection, DEFAULT_WORKSPACE))
-        here.evidence.messages = list(slack_evidence.messages(here.slack.world))
-        return here.evidence
+            soak_world.evidence.export = "".join(
+                f"{line}\n" for line in audit_log.export(connection, DEFAULT_WORKSPACE)
+            )
+        soak_world.evidence.messages = list(slack_evidence.messages(soak_world.slack.world))
+        return soak_world.evidence
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +207,7 @@ def changed_calls(change: Callable[[Evidence, Call], list[Call]], workflow: str 
     def falsify(evidence: Evidence) -> None:
         name = next(name for name, run in evidence.runs.items() if run["name"] == workflow)
         call = next(call for call in evidence.calls if call.key.startswith(name))
-        evidence.calls = [one for one in evidence.calls if one is not call] + change(evidence, call)
+        evidence.calls = [other for other in evidence.calls if other is not call] + change(evidence, call)
 
     return falsify
 
@@ -261,7 +263,7 @@ SECOND = (
 )
 CASES: Final[dict[str, tuple[str, Falsify]]] = {
     "a start is answered with another run": ("verdict.starts", start_with_another_run),
-    "a run that nobody started": ("verdict.starts", start_without_a_client),
+    "a run that no client started": ("verdict.starts", start_without_a_client),
     "one start is two runs": (
         "verdict.starts",
         sql("UPDATE run SET inputs = (SELECT inputs FROM run ORDER BY id LIMIT 1)"),
@@ -274,7 +276,7 @@ CASES: Final[dict[str, tuple[str, Falsify]]] = {
         "verdict.runs",
         sql("UPDATE run SET lease_until = started_at WHERE status = 'succeeded'"),
     ),
-    "a run waits for nobody": (
+    "a run waits without a request": (
         "verdict.runs",
         sql("UPDATE request SET state = 'cancelled' WHERE state = 'pending'"),
     ),
@@ -286,13 +288,13 @@ CASES: Final[dict[str, tuple[str, Falsify]]] = {
         "verdict.runs",
         sql("UPDATE run SET status = 'succeeded' WHERE status = 'rejected'"),
     ),
-    "a run fails though nobody stopped it": (
+    "a run fails though it was not stopped": (
         "verdict.runs",
         sql("UPDATE run SET status = 'failed' WHERE status = 'succeeded'"),
     ),
     "two decide": ("verdict.decisions", sql(SECOND)),
     "an approval without a decision": ("verdict.decisions", sql(f"DELETE FROM decision WHERE request = {APPROVED}")),
-    "a decision that nobody asked for": ("verdict.decisions", decision_without_a_client),
+    "a decision that no client asked for": ("verdict.decisions", decision_without_a_client),
     "a decision that is not in the log": (
         "verdict.decisions",
         sql("DELETE FROM audit WHERE leaf LIKE '%request.approved%'"),
@@ -337,7 +339,7 @@ CASES: Final[dict[str, tuple[str, Falsify]]] = {
         "copies.posts",
         changed_message(is_copy("request"), lambda message: [message, message]),
     ),
-    "a copy that nobody knows": (
+    "a copy without a delivery": (
         "copies.posts",
         changed_message(is_copy("request"), lambda message: [message, replace(message, delivery="another")]),
     ),
@@ -353,9 +355,9 @@ CASES: Final[dict[str, tuple[str, Falsify]]] = {
     ),
     "a skipped copy that stands there": ("copies.posts", sql("UPDATE delivery SET state = 'skipped'")),
     "live buttons on a decided request": ("copies.buttons", live_buttons),
-    "nobody was asked": ("copies.told", no_copy_of_the_open_request),
-    "who started it was not told": ("copies.told", changed_message(is_copy("outcome"), lambda _: [])),
-    "the owner was not told": ("copies.told", changed_message(is_copy("alert"), lambda _: [])),
+    "no approver was asked": ("copies.recipients", no_copy_of_the_open_request),
+    "the requester was not told": ("copies.recipients", changed_message(is_copy("outcome"), lambda _: [])),
+    "the owner was not told": ("copies.recipients", changed_message(is_copy("alert"), lambda _: [])),
     "a line of the log was changed": ("verdict.audit", changed_line_of_the_log),
     "the log was cut": ("verdict.audit", cut_log),
     "the log was not exported whole": ("verdict.audit", sql("DELETE FROM audit WHERE seq = 2")),

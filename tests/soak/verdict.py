@@ -45,7 +45,7 @@ def starts(evidence: Evidence) -> Iterator[str]:
         if len(runs) > 1:
             yield f"token {token} was started {len(runs)} times: {', '.join(runs)}"
         if token not in evidence.starts:
-            yield f"nobody started token {token}, and there is run {runs[0]}"
+            yield f"no client started token {token}, and there is run {runs[0]}"
     for token, answered in evidence.starts.items():
         if answered and answered != set(by_token[token]):
             yield f"token {token} was answered with {', '.join(sorted(answered))}, and is {by_token[token] or 'no run'}"
@@ -117,7 +117,7 @@ def decisions(evidence: Evidence) -> Iterator[str]:
                 if asked_decision[1] in persons[row["person"]]
             ]
             if not any(_is_decision(row, verdict, edits) for _, _, verdict, edits in mine):
-                yield f"nobody asked for decision {row['id']} of request {request['id']}"
+                yield f"no client asked for decision {row['id']} of request {request['id']}"
     for request_id, verdict in logged:
         yield f"the log has a decision of request {request_id} ({verdict}) that is no row"
 
@@ -236,7 +236,7 @@ CHECKS: Final[tuple[Callable[[Evidence], Iterator[str]], ...]] = (
     copies.rows,
     copies.posts,
     copies.buttons,
-    copies.told,
+    copies.recipients,
     audit,
 )
 
