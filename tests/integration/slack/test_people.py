@@ -289,7 +289,7 @@ async def test_a_file_that_names_who_can_never_be_asked_is_refused(env: SlackEnv
     assert why in refusals.sentence(answer)
 
 
-@pytest.mark.parametrize(("named", "fine"), [("group:nobodies", False), ("gus@example.com", True)])
+@pytest.mark.parametrize(("named", "expect_ok"), [("group:nobodies", False), ("gus@example.com", True)])
 async def test_a_file_says_who_may_start_it(env: SlackEnv, named: str, *, expect_ok: bool) -> None:
     answer = await registering(env, REFUND_WORKFLOW.replace("steps:", f"may_run: [{named}]\nsteps:"))
     assert isinstance(answer, Registered if expect_ok else NotAllowed)
