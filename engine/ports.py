@@ -164,10 +164,14 @@ class TakesLonger(Protocol):
 
 
 class DirectoryPerson(Struct, frozen=True):
-    """A person as a directory knows them: the name (may be empty), and every address that it vouches for."""
+    """A person as a directory knows them: the name (may be empty), and every address that it vouches for.
+
+    `zone`: the IANA name of their time zone, which exists on this machine, or None if the directory does not know it.
+    """
 
     name: str
     addresses: tuple[Address, ...]
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
-"""Moments as text, in UTC."""
+"""Moments as text, in UTC, and time zones by name."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -36,6 +37,14 @@ def in_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time without a time zone")
     return moment.astimezone(UTC)
+
+
+def find_zone(name: str) -> ZoneInfo | None:
+    """Return the time zone with this IANA name, or None if this machine knows none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 @lru_cache(64)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from typing import TypeAlias
 
-from engine.domain import Phrase
+from engine import timestamps
+from engine.domain import Person, Phrase
 
 Writer: TypeAlias = Callable[[datetime], str]
 """Writes a moment as one surface and its reader need it."""
@@ -40,6 +41,11 @@ def in_zone(zone: tzinfo | None) -> Writer:
         return text if zone is not None else f"{text} UTC"
 
     return written
+
+
+def zone_of(person: Person) -> tzinfo | None:
+    """Return the time zone of a person, or None if it is not known."""
+    return None if person.zone is None else timestamps.find_zone(person.zone)
 
 
 def written(phrase: Phrase, writer: Writer = moment) -> str:

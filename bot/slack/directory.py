@@ -9,6 +9,7 @@ from typing import Final
 
 from bot.slack.accounts import Account, Accounts, to_address
 from bot.slack.client import SlackClient, SlackError
+from engine import timestamps
 from engine.delivery.recipients import MAX_APPROVERS
 from engine.domain import Address, Origin, Person
 from engine.domain.accounts import SLACK
@@ -168,16 +169,24 @@ def _to_person(account: Account) -> DirectoryPerson:
     email = to_address(account)
     if email is not None:
         addresses.append(Address("email", email))
-    return DirectoryPerson(_name(account), tuple(addresses))
+    return DirectoryPerson(_name(account), tuple(addresses), _zone(account))
 
 
 def _with_address(person: DirectoryPerson, address: Address) -> DirectoryPerson:
-    return person if address in person.addresses else DirectoryPerson(person.name, (*person.addresses, address))
+    if address in person.addresses:
+        return person
+    return DirectoryPerson(person.name, (*person.addresses, address), person.zone)
 
 
 def _name(account: Account) -> str:
     profile = account.get("profile") or {}
     return str(profile.get("real_name") or account.get("real_name") or account.get("name") or "")
+
+
+def _zone(account: Account) -> str | None:
+    """Return the name of the time zone in the person's settings, if this machine knows it."""
+    name = account.get("tz")
+    return name if isinstance(name, str) and timestamps.find_zone(name) is not None else None
 
 
 def _named(reference: Reference) -> str:

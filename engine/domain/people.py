@@ -28,6 +28,8 @@ class Person(Struct, frozen=True):
     id: str
     name: str
     addresses: tuple[Address, ...] = ()
+    zone: str | None = None
+    """The IANA name of their time zone, as the directory knows it, or None."""
 
     @property
     def email(self) -> str | None:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
+from engine import timestamps
 from engine.errors import ExpressionError
 from engine.expressions import value_text
 
@@ -66,12 +67,10 @@ def check_format(pattern: str) -> None:
 
 def check_zone(name: str) -> ZoneInfo:
     """Return the time zone with this name. Raises `ExpressionError` if there is none."""
-    try:
-        return ZoneInfo(name if len(name) <= _MAX_ZONE_LENGTH else "")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ExpressionError(
-            f"there is no time zone `{value_text.shorten(name)}`; write it like Europe/Berlin"
-        ) from None
+    zone = timestamps.find_zone(name if len(name) <= _MAX_ZONE_LENGTH else "")
+    if zone is None:
+        raise ExpressionError(f"there is no time zone `{value_text.shorten(name)}`; write it like Europe/Berlin")
+    return zone
 
 
 def format_date(text: str, pattern: str, zone: str | None = None) -> str:

@@ -48,7 +48,11 @@ def _is(table: Any) -> Any:
     )
 
 
-_RENAME = Statement(update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new_name")))
+_UPDATE = Statement(
+    update(_person)
+    .where(_person.c.id == bindparam("held"))
+    .values(name=bindparam("new_name"), zone=bindparam("new_zone"))
+)
 _DROP = Statement(delete(_address).where(_is(_address)))
 _END = Statement(
     update(_period)
@@ -167,8 +171,9 @@ def adopt(tx: Tx, workspace: str, directory_person: DirectoryPerson) -> Person:
     else:
         person = _with_account(tx, workspace, account, emails, directory_person.name)
         person = _with_emails(tx, workspace, person, account, emails)
-    if directory_person.name and directory_person.name != person.name:
-        tx.write(_RENAME, {"held": person.id, "new_name": directory_person.name})
+    name, zone = directory_person.name or person.name, directory_person.zone or person.zone
+    if (name, zone) != (person.name, person.zone):
+        tx.write(_UPDATE, {"held": person.id, "new_name": name, "new_zone": zone})
     tx.memory.forget()
     return people.load_people(tx.connection, [person.id])[person.id]
 

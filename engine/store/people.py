@@ -23,9 +23,11 @@ _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]
 _period = AddressPeriodRow.__table__  # type: ignore[attr-defined]
 _match = _address.alias("match")
+_COLUMNS = (_person.c.id, _person.c.name, _person.c.zone, _address.c.kind, _address.c.value, _address.c.added_at)
+"""What `read_people` reads."""
 
 _BY_ADDRESS = Statement(
-    select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
+    select(*_COLUMNS)
     .select_from(
         _match.join(_person, _person.c.id == _match.c.person).join(_address, _address.c.person == _person.c.id)
     )
@@ -53,7 +55,7 @@ _REFUSED = Statement(
 def _by_ids(count: int) -> Statement:
     """Return the statement for this number of ids, `id0` and so on."""
     return Statement(
-        select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
+        select(*_COLUMNS)
         .select_from(_person.join(_address, _address.c.person == _person.c.id, isouter=True))
         .where(_person.c.id.in_([bindparam(f"id{at}") for at in range(count)]))
     )
@@ -63,7 +65,7 @@ def _by_ids(count: int) -> Statement:
 def _by_accounts(count: int) -> Statement:
     """Return the statement for this number of accounts, `a0` and so on."""
     return Statement(
-        select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
+        select(*_COLUMNS)
         .select_from(
             _match.join(_person, _person.c.id == _match.c.person).join(_address, _address.c.person == _person.c.id)
         )
@@ -141,6 +143,9 @@ def find_unchanged(tx: Tx, workspace: str, directory_person: DirectoryPerson) ->
     person = find_person_cached(tx, workspace, directory_person.addresses[0])
     if person is None or directory_person.name not in ("", person.name):
         return None
+    if directory_person.zone not in (None, person.zone):
+        return None
+        return None
     keys = {Address(address.kind, _key(address)) for address in directory_person.addresses}
     if not keys.issubset(person.addresses):
         return None
@@ -199,18 +204,18 @@ def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]
 
 
 def read_people(rows: Iterable[Any]) -> dict[str, Person]:
-    """Return people from rows of id, name, kind, value and added_at, one for each address; no kind: no address.
+    """Return people from rows of `_COLUMNS`, one for each address; no kind: no address.
 
     The oldest address of a person comes first. (They are few: sorting them here is faster than in SQLite.)
     """
-    names: dict[str, str] = {}
+    names: dict[str, tuple[str, str | None]] = {}
     addresses: dict[str, list[tuple[datetime, str, str]]] = {}
-    for person, name, kind, value, added_at in rows:
-        names[person] = name
+    for person, name, zone, kind, value, added_at in rows:
+        names[person] = name, zone
         own = addresses.setdefault(person, [])
         if kind is not None:
             own.append((added_at, kind, value))
     return {
-        person: Person(person, names[person], tuple(Address(kind, value) for _, kind, value in sorted(own)))
-        for person, own in addresses.items()
+        person: Person(person, name, tuple(Address(kind, value) for _, kind, value in sorted(addresses[person])), zone)
+        for person, (name, zone) in names.items()
     }

@@ -19,6 +19,8 @@ class PersonRow(SQLModel, table=True):
     created_at: datetime = utc(nullable=False)
     split_from: str | None = Field(default=None, foreign_key="person.id")
     """The person that an older version took for the same one, until their accounts were separated."""
+    zone: str | None = None
+    """The IANA name of their time zone, as the directory knows it."""
 
 
 class AddressRow(SQLModel, table=True):

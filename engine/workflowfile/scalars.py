@@ -6,12 +6,11 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from engine import durations, fields, references
+from engine import durations, fields, references, timestamps
 from engine.domain import accounts
 from engine.errors import ExpressionError, InvalidValue
 from engine.expressions import compile_template
@@ -171,10 +170,8 @@ def _cron(text: str) -> str:
 
 
 def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise refuse(f"There is no time zone `{cite(text)}`.", "Write it like Europe/Berlin.") from None
+    if timestamps.find_zone(text) is None:
+        raise refuse(f"There is no time zone `{cite(text)}`.", "Write it like Europe/Berlin.")
     return text
 
 

@@ -107,6 +107,14 @@ async def test_a_person_counts_once_whatever_reference_names_them(home: EngineEn
     assert request.notes == ("group:finance: one account is deactivated and is not asked.",)
 
 
+async def test_a_person_keeps_the_time_zone_that_the_directory_named_last(home: EngineEnv, book: Book) -> None:
+    await home.register(ASKS)
+    for zone, kept in (("Europe/Berlin", "Europe/Berlin"), ("Asia/Kolkata", "Asia/Kolkata"), (None, "Asia/Kolkata")):
+        book.known["lee@example.com"] = Resolution((DirectoryPerson("Lee", (LEE, LEE_SLACK), zone),))
+        (approver,) = (await home.request(await home.start())).approvers
+        assert (approver.person.name, approver.person.zone) == ("Lee", kept)
+
+
 async def test_a_group_with_nobody_left_asks_the_owner_and_says_why(home: EngineEnv) -> None:
     await home.register(ASKS.replace('"{{ inputs.who }}"', '["group:ghosts"]'))
     request = await home.request(await home.start())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ async def resolved(directory: SlackDirectory, kind: str, value: str) -> Resoluti
 
 def found(slack: RunningSandbox, name: str) -> DirectoryPerson:
     user = slack.world.users[slack.person(name).id]
-    return DirectoryPerson(user.real_name, (Address("slack", user.id), Address("email", user.email)))
+    return DirectoryPerson(user.real_name, (Address("slack", user.id), Address("email", user.email)), user.tz)
 
 
 async def test_an_email_address_and_an_account_are_one_person(slack: RunningSandbox, directory: SlackDirectory) -> None:
@@ -164,6 +165,16 @@ async def test_where_an_outcome_is_told(directory: SlackDirectory) -> None:
     assert back() == Route("slack", "U1")
     assert directory.back(Origin(surface="slack"), Person("p", "Ada")) is None
     assert directory.back(Origin(surface="terminal"), person) is None
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus_Mons", "", None])
+async def test_a_time_zone_that_does_not_exist_is_unknown(
+    slack: RunningSandbox, directory: SlackDirectory, zone: Any
+) -> None:
+    user = slack.person("ada").id
+    slack.world.users[user].tz = zone
+    (ada,) = (await resolved(directory, "slack", user)).people
+    assert ada.zone is None
 
 
 # -- with the engine ----------------------------------------------------------------------------------------

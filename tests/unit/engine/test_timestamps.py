@@ -29,6 +29,18 @@ def test_an_exact_moment_has_six_digits_and_sorts_as_text(at: datetime) -> None:
     assert timestamps.exact(at) == f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
+@pytest.mark.parametrize("name", ["Europe/Berlin", "America/Argentina/Buenos_Aires", "UTC"])
+def test_a_time_zone_is_found_by_its_name(name: str) -> None:
+    assert timestamps.find_zone(name) == ZoneInfo(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Europe", "Mars/Olympus_Mons", "../etc/passwd", "/etc/passwd", "\0", "\ud800", "x" * 999]
+)
+def test_a_name_that_is_no_time_zone_finds_none(name: str) -> None:
+    assert timestamps.find_zone(name) is None
+
+
 @pytest.mark.parametrize("write", [timestamps.iso, timestamps.exact])
 def test_the_two_hours_of_one_name_in_autumn_are_two_moments(write: Callable[[datetime], str]) -> None:
     first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Zurich"))

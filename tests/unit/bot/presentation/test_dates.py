@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.presentation import dates
+from engine.domain import Person
 
 AT = datetime(2026, 12, 12, 22, 47, tzinfo=UTC)
 
@@ -22,6 +23,14 @@ AT = datetime(2026, 12, 12, 22, 47, tzinfo=UTC)
 )
 def test_a_date_is_written_in_the_zone_of_its_reader(zone: str, text: str) -> None:
     assert dates.in_zone(ZoneInfo(zone))(AT) == text
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [("Asia/Kolkata", ZoneInfo("Asia/Kolkata")), (None, None), ("Mars/Olympus_Mons", None), ("", None)],
+)
+def test_the_zone_of_a_person_is_the_one_that_the_directory_named(zone: str | None, expected: ZoneInfo | None) -> None:
+    assert dates.zone_of(Person("p1", "Ada", zone=zone)) == expected
 
 
 def test_without_a_zone_the_date_is_in_utc_and_says_so() -> None:
