@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from bot.presentation import labels
+from bot.presentation.characters import line
 from engine.domain import ResumeAnswer
 
 LABELS: Final[Mapping[ResumeAnswer, str]] = {
@@ -19,3 +21,8 @@ CONSEQUENCES: Final[Mapping[ResumeAnswer, str]] = {
     ResumeAnswer.STOP: "The run ends here. Nothing more is called.",
 }
 """What each answer leads to, as a sentence beside or behind its button."""
+
+
+def question(step: str) -> str:
+    """Return the question about a call of unknown outcome. `step`: the title of the step, or its id."""
+    return f"Did “{line(labels.in_words(step))}” happen?"

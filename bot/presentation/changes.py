@@ -14,13 +14,14 @@ from engine.read_models import RequestView
 
 def proposed(request: RequestView, edits: Mapping[str, Value]) -> Iterator[CardField]:
     """Yield each change that is about to be made, with its label, the old value and the new value."""
+    labels = {field.path: field.label for field in request_content.labelled(request)}
     for editable in request.model.editable:
         path = json_values.show_path(editable.path)
         if path in edits:
             before = json_values.look(request.model.content.value, editable.path)
             yield CardField(
                 path=path,
-                label=line(editable.field.label or path),
+                label=line(editable.field.label) or labels.get(path, path),
                 type=editable.field.type.value,
                 text=request_content.show_in(request, editable.field, edits[path]),
                 before=request_content.show_in(request, editable.field, before),

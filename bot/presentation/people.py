@@ -22,7 +22,8 @@ def approvers(request: RequestView) -> list[str]:
 
 def asked(names: Sequence[str], *, closed: bool) -> str:
     """Return who can decide a request, or who was asked once it is closed; a long list ends with a number."""
-    shown = [*names[:_NAMED], *([f"{len(names) - _NAMED} more people"] if len(names) > _NAMED else [])]
+    # One more name is as short as "1 more".
+    shown = [*names] if len(names) <= _NAMED + 1 else [*names[:_NAMED], f"{len(names) - _NAMED} more people"]
     if not shown:
         return "" if closed else "No approver is left."
     last = shown[-1]

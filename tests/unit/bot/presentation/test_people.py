@@ -16,6 +16,7 @@ from bot.presentation import people
         (["Ada"], True, "Ada was asked."),
         (["Ada", "Ben"], False, "Ada or Ben can decide."),
         (["Ada", "Ben", "Cleo"], True, "Ada, Ben and Cleo were asked."),
+        ([*"ABCDEF"], True, "A, B, C, D, E and F were asked."),
         ([*"ABCDEFG"], False, "A, B, C, D, E or 2 more people can decide."),
     ],
 )
