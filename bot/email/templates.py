@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import jinja2
 
-import bot
+from bot import template_files
 from bot.email import truncate
+from bot.palette import palette
 from bot.presentation.characters import stands_apart
 
-_PACKAGE: Final = Path(bot.__file__).parent
 _INDENT: Final = "    "
 
 
@@ -20,15 +19,14 @@ _INDENT: Final = "    "
 def environment() -> jinja2.Environment:
     """Return the environment for our own templates. Data is only ever a value in them, and escaped in HTML."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(
-            [folder / "email" for folder in (_PACKAGE / "_templates", _PACKAGE.parent / "templates")]
-        ),
+        loader=jinja2.FileSystemLoader(template_files.folder() / "email"),
         autoescape=jinja2.select_autoescape(("html",), default=False),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.globals["palette"] = palette()
     environment.filters["markup"] = truncate.markup
     environment.filters["stretched"] = truncate.stretched
     environment.filters["indented"] = indented

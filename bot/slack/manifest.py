@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import yaml
 
+from bot.palette import palette
 from bot.slack import bolt_app, transport
 
 SCOPES: Final = {
@@ -68,7 +69,7 @@ def manifest(url: str | None = None) -> dict[str, Any]:
         "display_information": {
             "name": "Signoff",
             "description": "Workflows whose risky steps wait for a person's decision",
-            "background_color": "#1f3b4d",
+            "background_color": palette().light["accent"],
         },
         "features": {
             "app_home": {

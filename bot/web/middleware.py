@@ -16,7 +16,7 @@ from bot.web.site_urls import SiteUrls
 
 MOST_BYTES: Final = 2 * 1024 * 1024
 POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS: Final = {

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
+from bot import template_files
 from bot.presentation import dates, expiry
 from bot.presentation.characters import stands_apart
 from bot.web import site_urls as places
@@ -24,7 +25,7 @@ class Renderer:
 
     def __init__(self, at: SiteUrls) -> None:
         self._environment = Environment(
-            loader=FileSystemLoader(static_files.folder()),
+            loader=FileSystemLoader(template_files.folder() / "pages"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -35,9 +36,7 @@ class Renderer:
         self._environment.filters["time"] = _time
         self._environment.filters["due"] = _due
         self._environment.tests["apart"] = stands_apart
-        self._environment.globals.update(
-            at=at, **{f"{name.rpartition('.')[2]}_url": _static(at, name) for name in static_files.statics()}
-        )
+        self._environment.globals.update(at=at, static={name: _static(at, name) for name in static_files.statics()})
         for name in self._environment.list_templates(extensions=["html"]):
             # Compile them now, and not while the first people wait for their pages.
             self._environment.get_template(name)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from typing import Final
+from urllib.parse import quote
+
+from bot import palette
 
 NOTHING_YET: Final = "Nothing was paid or deployed so far."
 HEADERS: Final = {
@@ -13,6 +16,13 @@ HEADERS: Final = {
 }
 _REFRESH_SECONDS: Final = 3
 """How often the page loads itself again."""
+_STYLE: Final = """\
+html { background: var(--paper); color: var(--ink); }
+body { max-width: 42rem; margin: 0 auto; padding: 2rem 1rem; font: 16px/1.5 system-ui, sans-serif; }
+h1 { margin: 0; font-size: 1.5rem; line-height: 1.25; }
+ul { margin: 1.25rem 0 0; padding: 0; list-style: none; }
+li { padding: .5rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+"""
 _PAGE: Final = """\
 <!doctype html>
 <html lang="en">
@@ -22,14 +32,8 @@ _PAGE: Final = """\
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="refresh" content="{seconds}">
 <title>What really happened – Signoff demo</title>
-<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
-%3Crect width='16' height='16' rx='4' fill='%2312706a'/%3E%3C/svg%3E">
-<style>
-body {{ max-width: 42rem; margin: 0 auto; padding: 2rem 1rem; font: 16px/1.5 system-ui, sans-serif; }}
-h1 {{ margin: 0; font-size: 1.5rem; line-height: 1.25; }}
-ul {{ margin: 1.25rem 0 0; padding: 0; list-style: none; }}
-li {{ padding: .5rem 0; border-top: 1px solid #8886; overflow-wrap: anywhere; }}
-</style>
+<link rel="icon" href="{mark}">
+<style>{palette}{style}</style>
 </head>
 <body>
 <h1>What really happened</h1>
@@ -46,4 +50,5 @@ def render_page(entries: Sequence[tuple[str, str]]) -> str:
         f"<li><strong>{escape(verb.capitalize())}</strong> {escape(details)}</li>" for verb, details in entries
     )
     body = f"<ul>{items}</ul>" if items else f"<p><strong>{NOTHING_YET}</strong></p>"
-    return _PAGE.format(seconds=_REFRESH_SECONDS, body=body)
+    mark = f"data:image/svg+xml,{quote(palette.mark())}"
+    return _PAGE.format(seconds=_REFRESH_SECONDS, body=body, mark=mark, palette=palette.css(), style=_STYLE)

@@ -1,14 +1,9 @@
-"""The files of the ready-made workflows: inside the package in a wheel, beside it in a checkout."""
+"""The files of the ready-made workflows."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
-
-import bot
+from bot import template_files
 from engine.errors import SignoffError
-
-_PACKAGE: Final = Path(bot.__file__).parent
 
 
 class TemplateMissing(SignoffError):
@@ -17,11 +12,10 @@ class TemplateMissing(SignoffError):
 
 def read_workflow(name: str) -> str:
     """Read the text of `workflows/NAME.yaml`. Raises `TemplateMissing`."""
-    for folder in _PACKAGE / "_templates", _PACKAGE.parent / "templates":
-        file = folder / "workflows" / f"{name}.yaml"
-        if file.is_file():
-            return file.read_text(encoding="utf-8")
-    raise TemplateMissing(f"This installation lacks the workflow {name}.yaml; install Signoff again.")
+    file = template_files.folder() / "workflows" / f"{name}.yaml"
+    if not file.is_file():
+        raise TemplateMissing(f"This installation lacks the workflow {name}.yaml; install Signoff again.")
+    return file.read_text(encoding="utf-8")
 
 
 def replace_once(text: str, before: str, after: str) -> str:

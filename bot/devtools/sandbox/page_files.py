@@ -8,11 +8,14 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
+from bot import palette, template_files
 from bot.devtools.sandbox.slack import SlackSandbox
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_FOLDER: Final = Path(__file__).parent / "page"
+FOLDER: Final = Path(__file__).parent / "page"
+_SHARED: Final = (palette.CSS, palette.MARK)
+"""The files that the page has in common with the pages of the product."""
 _TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -39,17 +42,17 @@ class PageFiles:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the page and of its files. Only files that are in the folder now are served."""
-        files = sorted(file.name for file in _FOLDER.iterdir() if file.suffix in _TYPES and file.suffix != ".html")
+        own = sorted(file for file in FOLDER.iterdir() if file.suffix in _TYPES and file.suffix != ".html")
+        shared = (template_files.folder() / name for name in _SHARED)
         return [
             web.get("/", self._home),
-            web.get("/sandbox", serve_file(self.slack, "index.html")),
-            *(web.get(f"/sandbox/page/{file}", serve_file(self.slack, file)) for file in files),
+            web.get("/sandbox", serve_file(self.slack, FOLDER / "index.html")),
+            *(web.get(f"/sandbox/page/{file.name}", serve_file(self.slack, file)) for file in (*own, *shared)),
         ]
 
 
-def serve_file(slack: SlackSandbox, name: str, *, frames: bool = False) -> Handler:
+def serve_file(slack: SlackSandbox, path: Path, *, frames: bool = False) -> Handler:
     """Build a handler that serves a file of the page. `frames`: the page may show our pages in frames."""
-    path = _FOLDER / name
     headers = {**HEADERS, "Content-Type": f"{_TYPES[path.suffix]}; charset=utf-8"}
     if frames:
         headers["Content-Security-Policy"] += "; frame-src 'self'"

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot import palette
 from bot.devtools.sandbox import FrozenClock, Hint, RunningSandbox, page_files, sandbox
 from tests.support.sandbox_env import actions, button, client_of
 
@@ -26,14 +27,14 @@ async def test_the_page_and_all_of_its_files_are_served_and_load_nothing_from_el
         policy = response.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
-    for file in FOLDER.iterdir():
-        if file.suffix != ".html":
-            async with session.get(f"{slack.page_url}/page/{file.name}") as response:
-                assert response.status == 200
-                assert response.headers["X-Content-Type-Options"] == "nosniff"
-                text = await response.text()
-                assert "innerHTML" not in text
-                assert "//cdn" not in text
+    names = {file.name for file in FOLDER.iterdir() if file.suffix != ".html"} | {palette.CSS, palette.MARK}
+    for name in names:
+        async with session.get(f"{slack.page_url}/page/{name}") as response:
+            assert response.status == 200
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            text = await response.text()
+            assert "innerHTML" not in text
+            assert "//cdn" not in text
 
 
 @pytest.mark.parametrize("path", ["/page/", "/page/nothing.js", "/page/../../api.py", "/page/%2e%2e/api.py"])

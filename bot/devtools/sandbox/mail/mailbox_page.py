@@ -29,7 +29,7 @@ class MailboxPage:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the page and the frame. The Slack page serves the other files."""
         return [
-            web.get("/sandbox/mail", page_files.serve_file(self.slack, "mail.html", frames=True)),
+            web.get("/sandbox/mail", page_files.serve_file(self.slack, page_files.FOLDER / "mail.html", frames=True)),
             web.get("/sandbox/mail/{id}/rendered", self.rendered),
         ]
 
