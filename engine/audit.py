@@ -86,11 +86,11 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
 
 def abridged(name: str, value: dict[str, Value], limit: int) -> dict[str, Value]:
     """Return the value under its name, or its digest and length if its JSON is longer than `limit`."""
-    written = json_values.canonical(value)
-    length = len(written.decode())
+    canonical = json_values.canonical(value)
+    length = len(canonical.decode())
     if length <= limit:
         return {name: value}
-    return {f"{name}_digest": hashlib.sha256(written).hexdigest(), f"{name}_length": length}
+    return {f"{name}_digest": hashlib.sha256(canonical).hexdigest(), f"{name}_length": length}
 
 
 def export_line(seq: int, leaf: str, *, hash: bytes, salt: bytes | None, content: str | None) -> str:

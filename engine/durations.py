@@ -39,8 +39,8 @@ def show(delta: timedelta) -> str:
 
     Weeks are used only for whole weeks: `10d` is clearer than `1w3d`. A negative delta gets a leading minus.
     """
-    counted = "".join(f"{count}{unit}" for count, unit in _parts(delta))
-    return f"{'-' if counted and delta < timedelta() else ''}{counted or '0s'}"
+    text = "".join(f"{count}{unit}" for count, unit in _parts(delta))
+    return f"{'-' if text and delta < timedelta() else ''}{text or '0s'}"
 
 
 def in_words(delta: timedelta) -> str:

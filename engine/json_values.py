@@ -140,9 +140,9 @@ def canonical(value: Value) -> bytes:
 
     RFC 8785 converts numbers to a double, which changes 2^53+1. A digest of money must cover the exact amount.
     """
-    written = _canonical_encoder.encode(value)
-    if written.isascii():
-        return written
+    encoded = _canonical_encoder.encode(value)
+    if encoded.isascii():
+        return encoded
     # For other texts msgspec may differ from RFC 8785: it sorts keys by code point, not by UTF-16.
     return _canonical(value)
 

@@ -144,18 +144,18 @@ class Log:
 
     def _check_link(self, entry: dict[str, Any]) -> Generator[str, None, bool]:
         """Check the hash of an entry. A wrong hash is used for the next entry, so that one change is one finding."""
-        written = entry["hash"]
+        entry_hash = entry["hash"]
         right = hashlib.sha256(bytes.fromhex(self._hash) + entry["leaf"].encode()).hexdigest()
-        well_formed = _HASH.fullmatch(written) is not None
+        well_formed = _HASH.fullmatch(entry_hash) is not None
         if not well_formed:
             yield "the hash is not 64 lower-case hexadecimal digits"
-        elif self._linked and written != right:
+        elif self._linked and entry_hash != right:
             yield "the hash does not follow from the entry before and the leaf"
         for digest in sorted(self._noted.pop(entry["seq"], ())):
-            if digest != written:
+            if digest != entry_hash:
                 yield f"the hash noted earlier for this entry is {digest}"
-        trusted = self._linked and written == right
-        self._hash = written if well_formed else right
+        trusted = self._linked and entry_hash == right
+        self._hash = entry_hash if well_formed else right
         self._linked = self._linked or well_formed
         self.head = f"{entry['seq']}:{self._hash}"
         return trusted
@@ -332,9 +332,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def unexplained_erasures(log: Log) -> list[str]:
     """Return a line that names the entries that were erased without an explanation, if there are any."""
-    left = log.unexplained
-    more = f" and {len(left) - 20} more" if len(left) > 20 else ""
-    return [f"erased, and no entry says by whom: {', '.join(left[:20])}{more}"] if left else []
+    unexplained = log.unexplained
+    more = f" and {len(unexplained) - 20} more" if len(unexplained) > 20 else ""
+    return [f"erased, and no entry says by whom: {', '.join(unexplained[:20])}{more}"] if unexplained else []
 
 
 def _print(findings: Iterator[AuditFinding]) -> int:

@@ -116,8 +116,8 @@ def decide(
     This machine's operator decides: set SIGNOFF_OPERATOR to that person's email address.
     """
     if (verdict == "edit") != bool(edits):
-        wanted = "Name what changes" if verdict == "edit" else "Edits go with edit"
-        raise click.UsageError(f"{wanted}: signoff decide ID edit field=value")
+        requirement = "Name what changes" if verdict == "edit" else "Edits go with edit"
+        raise click.UsageError(f"{requirement}: signoff decide ID edit field=value")
     arguments: dict[str, Value] = {
         "request": request_id,
         "verdict": "reject" if verdict == "reject" else "approve",

@@ -57,11 +57,11 @@ def read_environment() -> tuple[dict[str, str], tuple[str, ...]]:
 
 async def run_checks(environment: Mapping[str, str], clock: Clock, *, complaints: Iterable[str] = ()) -> list[Finding]:
     """Run all checks and return their findings in the order of the subjects. Writes nothing."""
-    read = bot_settings.read(environment)
+    result = bot_settings.read(environment)
     context = CheckContext(
-        settings=read.settings,
-        complaints=(*complaints, *read.complaints),
-        unusable=read.unusable,
+        settings=result.settings,
+        complaints=(*complaints, *result.complaints),
+        unusable=result.unusable,
         environment=environment,
         clock=clock,
         started=ClockReading.take(clock),

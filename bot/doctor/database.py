@@ -145,15 +145,15 @@ def restored_backup(context: CheckContext) -> Iterator[Finding]:
         return
     try:
         with health.open_for_inspection(path) as connection:
-            doubt = find_suspicion(path, connection)
+            suspicion = find_suspicion(path, connection)
     except StoreError:
         return  # The other checks report it.
-    if doubt is None:
+    if suspicion is None:
         yield ok("database.latest", "There is no sign that the database is an older copy.")
     else:
         yield warning(
             "database.latest",
-            f"{path} may be an older copy. {doubt.why}",
+            f"{path} may be an older copy. {suspicion.why}",
             "Restore the newest copy; or start `signoff serve`, which lists what may happen twice, and asks.",
         )
 

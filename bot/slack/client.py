@@ -83,10 +83,10 @@ class SlackClient:
 
     async def conversation(self, user: str) -> str:
         """Return the id of the app's conversation with a person; open it if there is none."""
-        opened = (await self.post("conversations.open", users=user))["channel"]
-        if not isinstance(opened, Mapping) or not isinstance(opened.get("id"), str):
+        channel = (await self.post("conversations.open", users=user))["channel"]
+        if not isinstance(channel, Mapping) or not isinstance(channel.get("id"), str):
             raise SlackError(None, http_status=200, changes_nothing=True)
-        return str(opened["id"])
+        return str(channel["id"])
 
     async def _call(self, method: str, *, key: str, **arguments: dict[str, Any]) -> SlackResponse:
         channel = str(arguments.get("json", {}).get("channel", ""))

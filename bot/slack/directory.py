@@ -132,9 +132,9 @@ class SlackDirectory:
 
 def _one_account(account: Account, reference: Reference) -> Resolution:
     """Return the person with this account, or the reason why the account is not asked."""
-    standing = _unfit(account)
-    guests = (_to_person(account),) if standing in (_GUEST, _STRANGER) else ()
-    return replace(_resolution([account], reference), standing=standing, never=standing is not None, guests=guests)
+    state = _unfit(account)
+    guests = (_to_person(account),) if state in (_GUEST, _STRANGER) else ()
+    return replace(_resolution([account], reference), standing=state, never=state is not None, guests=guests)
 
 
 def _resolution(accounts: Sequence[Account], reference: Reference) -> Resolution:
@@ -142,11 +142,11 @@ def _resolution(accounts: Sequence[Account], reference: Reference) -> Resolution
     people: list[DirectoryPerson] = []
     whys: list[str] = []
     for account in accounts:
-        standing = _unfit(account)
-        if standing is None:
+        state = _unfit(account)
+        if state is None:
             people.append(_to_person(account))
         else:
-            whys.append(f"{_name(account) or account.get('id')} is {standing} and is not asked")
+            whys.append(f"{_name(account) or account.get('id')} is {state} and is not asked")
     why = f"{reference.rule}: {'; '.join(whys[:5])}{f'; and {len(whys) - 5} more' if len(whys) > 5 else ''}."
     return Resolution(tuple(people), why if whys else None)
 

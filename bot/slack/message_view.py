@@ -182,15 +182,19 @@ def request_buttons(card: Card, *, delivery: str | None) -> list[Element]:
 
 
 def _action(action: CardAction, value: str) -> Element:
-    asks = None if action.confirm is None else text_objects.confirm(action.confirm, yes=action.label)
+    confirmation = None if action.confirm is None else text_objects.confirm(action.confirm, yes=action.label)
     match action.verdict:
         case "approve":
-            return text_objects.button(action.label, action=ids.APPROVE, value=value, style="primary", confirm=asks)
+            return text_objects.button(
+                action.label, action=ids.APPROVE, value=value, style="primary", confirm=confirmation
+            )
         case "reject":
-            return text_objects.button(action.label, action=ids.REJECT, value=value, style="danger", confirm=asks)
+            return text_objects.button(
+                action.label, action=ids.REJECT, value=value, style="danger", confirm=confirmation
+            )
         case _:
             style = "primary" if action.primary else None
-            return text_objects.button(action.label, action=ids.EDIT, value=value, style=style, confirm=asks)
+            return text_objects.button(action.label, action=ids.EDIT, value=value, style=style, confirm=confirmation)
 
 
 _RUN_BUTTONS: Final = (

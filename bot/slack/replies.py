@@ -142,8 +142,8 @@ class Replies:
                 raise
             # There is no second attempt, because the trigger of the click is used up.
             raise ChannelError(f"{error} If nothing opened, click again in a moment.") from error
-        opened = answer.get("view")
-        return str(opened.get("id", "")) if isinstance(opened, dict) else ""
+        opened_view = answer.get("view")
+        return str(opened_view.get("id", "")) if isinstance(opened_view, dict) else ""
 
 
 def acknowledged(message: SlackMessage) -> dict[str, Any]:

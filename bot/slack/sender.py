@@ -95,8 +95,8 @@ class SlackSender:
     async def _earlier(self, channel: str, key: str) -> dict[str, Any] | None:
         async for message in history(self._client, channel, pages=_PAGES):
             metadata = message.get("metadata") or {}
-            mine = metadata.get("event_type") == EVENT
-            if mine and (metadata.get("event_payload") or {}).get("key") == key:
+            is_ours = metadata.get("event_type") == EVENT
+            if is_ours and (metadata.get("event_payload") or {}).get("key") == key:
                 return {"channel": channel, "ts": str(message["ts"])}
         return None
 
@@ -143,13 +143,13 @@ _NOT_IN: Final = frozenset({"not_in_channel", "channel_not_found"})
 
 def _failure(to: str, error: ChannelError) -> StepError:
     passing = (FailureClass.WAIT, FailureClass.INSTALLATION, FailureClass.UNKNOWN)
-    later = isinstance(error, SlackError) and error.kind in passing
+    is_retryable = isinstance(error, SlackError) and error.kind in passing
     reachable = isinstance(error, SlackError)
     invite = _is_channel(to.strip()) and isinstance(error, SlackError) and error.code in _NOT_IN
     todo = f" Type /invite @Signoff in the channel {text_objects.line(to)}, if there is one." if invite else ""
     return StepError(
         f"{error}{todo}",
-        retryable=not error.permanent and not error.outcome_unknown and (later or not reachable),
+        retryable=not error.permanent and not error.outcome_unknown and (is_retryable or not reachable),
         outcome_unknown=error.outcome_unknown,
         retry_after=error.retry_after,
     )

@@ -222,10 +222,12 @@ class SlackService:
         except (ChannelError, TimeoutError) as error:
             why = str(error) or "Slack did not answer in time."
             return NotAllowed(why=f"Whether you may register workflows cannot be found out now: {why}")
-        mine = {address for member in resolutions[person].people for address in member.addresses}
+        own_addresses = {address for member in resolutions[person].people for address in member.addresses}
         groups = {address for group in to_resolve[1:] for address in resolutions[group].members}
         emails = {reference.value for reference in references if reference.kind == EMAIL}
-        if by.address in mine and (by.address in groups or any(address.value in emails for address in mine)):
+        if by.address in own_addresses and (
+            by.address in groups or any(address.value in emails for address in own_addresses)
+        ):
             return None
         return NotAllowed(why=f"Only builders may register workflows here: {', '.join(self.builders)}.")
 

@@ -209,12 +209,12 @@ class SubmissionHandlers:
     async def run(self, ack: Any, body: Any) -> None:
         """Start a run with the inputs of the form."""
         sent = Submission.of(body)
-        opened = sent.view.ref or ModalRef()
-        loaded = await self._context.service.workflow(opened.workflow) if opened.workflow else None
+        modal_ref = sent.view.ref or ModalRef()
+        loaded = await self._context.service.workflow(modal_ref.workflow) if modal_ref.workflow else None
         if loaded is None or isinstance(loaded, Refusal):
             await self._say(ack, refusals.sentence(loaded) if loaded is not None else _TOO_OLD)
             return
-        if loaded[0].version != opened.version:
+        if loaded[0].version != modal_ref.version:
             # The new version may ask for other inputs, and use them for something else.
             await self._say(
                 ack, f"{loaded[1].title} has changed since this form was opened; nothing was started. {_AGAIN}"

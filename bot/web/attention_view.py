@@ -174,12 +174,12 @@ def closed(visit: AttentionVisit) -> AnsweredPage:
         sentence = "This question was withdrawn." if visit.asks_again else "There is nothing to answer."
         return AnsweredPage(title=title, said=sentence, identified=None, run_state=state, asks_again=visit.asks_again)
     step, answer = visit.answer
-    mine = visit.remembered and answer.person.id == visit.person.id
-    who = f"{answer.person.label} (you)" if mine else answer.person.label
+    is_own = visit.remembered and answer.person.id == visit.person.id
+    who = f"{answer.person.label} (you)" if is_own else answer.person.label
     return AnsweredPage(
         title=f"{characters.line(visit.run.workflow_title)}: {characters.line(step.step)}",
         said=answered(answer.answer, who, dates.moment(answer.at)),
-        identified=outcome.how(answer.assurance, mine=mine),
+        identified=outcome.how(answer.assurance, mine=is_own),
         run_state=state,
         asks_again=visit.asks_again,
     )

@@ -205,8 +205,8 @@ def _chosen(field: Field, current: Value) -> frozenset[str]:
     chosen = (
         frozenset(value for value in current if isinstance(value, str)) if isinstance(current, list) else frozenset()
     )
-    strange = isinstance(current, list) and not all(isinstance(value, str) for value in current)
-    return frozenset() if strange or not chosen <= frozenset(field.values) else chosen
+    has_other_values = isinstance(current, list) and not all(isinstance(value, str) for value in current)
+    return frozenset() if has_other_values or not chosen <= frozenset(field.values) else chosen
 
 
 def _boolean(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:

@@ -106,8 +106,8 @@ class ReviewHandlers:
         at = self._context.at
         path = at.review(opened.request) if isinstance(opened, Link) else at.attention(opened.run)
         answer = self._context.to(path)
-        left = opened.until - self._context.clock.now()
-        self._context.view(answer, path, token, lasts=max(left, SHORT))
+        remaining = opened.until - self._context.clock.now()
+        self._context.view(answer, path, token, lasts=max(remaining, SHORT))
         return answer
 
     async def show(self, request: Request) -> Response:

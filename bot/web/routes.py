@@ -109,8 +109,8 @@ def _either(context: RequestContext, get: Handler, post: FormHandler) -> Handler
     async def handle(request: Request) -> Response:
         if request.method != "POST":
             return await get(request)
-        foreign = context.refuse_foreign(request)
-        return foreign or await post(request, await form_data.read_form(request))
+        refusal = context.refuse_foreign(request)
+        return refusal or await post(request, await form_data.read_form(request))
 
     return handle
 
@@ -124,8 +124,8 @@ async def _robots(_: Request) -> Response:
 
 
 async def _static(request: Request) -> Response:
-    wanted = request.path_params["name"]
-    file = next((file for file in static_files.statics().values() if file.name == wanted), None)
+    name = request.path_params["name"]
+    file = next((file for file in static_files.statics().values() if file.name == name), None)
     if file is None:
         raise HTTPException(404)
     headers = {"Content-Type": file.kind, "Cache-Control": "public, max-age=31536000, immutable"}

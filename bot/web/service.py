@@ -56,8 +56,8 @@ class ReviewService:
         """Return the visit: of a remembered browser's person if they are an approver, or else of the link's holder."""
         # Read first: a change in between makes the page look older than it is, never newer.
         revisions = mark(await self.engine.revisions(request))
-        around = await self.engine.request_in_run(request)
-        view = around[0] if around is not None else None
+        loaded = await self.engine.request_in_run(request)
+        view = loaded[0] if loaded is not None else None
         remembered = await self.identity.browser(browser) if browser else None
         link = await self.identity.link(token) if token else None
         barred = None
@@ -68,12 +68,12 @@ class ReviewService:
             barred = _barred(view, remembered, link, token, request)
         if barred is not None:
             return barred
-        assert around is not None
+        assert loaded is not None
         assert holder is not None
         return ReviewVisit(
-            request=around[0],
-            run=around[1],
-            together=around[2],
+            request=loaded[0],
+            run=loaded[1],
+            together=loaded[2],
             person=holder.person,
             address=holder.address,
             remembered=holder is remembered,

@@ -57,17 +57,17 @@ async def run_with_directory(
         try:
             return await transact(lambda tx, known=answers: unit(tx, known))  # type: ignore[misc]
         except NeedsDirectory as needs:
-            wanted = needs.references
+            references = needs.references
         try:
             async with asyncio.timeout_at(until):
-                resolved |= await directory.resolve(wanted)
+                resolved |= await directory.resolve(references)
         except (ChannelError, TimeoutError) as caught:
             error = (
                 caught if isinstance(caught, ChannelError) else ChannelError("The directory did not answer in time.")
             )
             if required:
                 raise error from caught
-            resolved |= {reference: _unanswered_resolution(reference, error) for reference in wanted}
+            resolved |= {reference: _unanswered_resolution(reference, error) for reference in references}
     raise SignoffError("The directory gave no answer to what it was asked.")
 
 
@@ -135,8 +135,8 @@ class Recipients:
 
     def among(self, addresses: Sequence[Address], references: Sequence[Reference]) -> tuple[bool, list[str]]:
         """Return whether a reference names the person with these addresses, and why some groups have no members."""
-        own = {(address.kind, address.value) for address in addresses}
-        if any((reference.kind, reference.value) in own for reference in references):
+        keys = {(address.kind, address.value) for address in addresses}
+        if any((reference.kind, reference.value) in keys for reference in references):
             return True, []
         groups = [reference.as_members for reference in references if reference.kind == GROUP]
         self._need(groups)

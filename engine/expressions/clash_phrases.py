@@ -46,12 +46,12 @@ class ClashPhrases:
             return ""
         if not any(type_ is not None and type_.converts_to_number for type_ in types):
             return ""
-        written = [_write_as_number(side, type_) for side, type_ in zip(sides, types, strict=True)]
-        if None in written:
-            written = [
-                text for text, type_ in zip(written, types, strict=True) if text and type_ and type_.converts_to_number
+        numbers = [_write_as_number(side, type_) for side, type_ in zip(sides, types, strict=True)]
+        if None in numbers:
+            numbers = [
+                text for text, type_ in zip(numbers, types, strict=True) if text and type_ and type_.converts_to_number
             ]
-        return f"Write `{f' {symbol} '.join(filter(None, written))}`." if any(written) else ""
+        return f"Write `{f' {symbol} '.join(filter(None, numbers))}`." if any(numbers) else ""
 
 
 def describe_node(node: nodes.Expr) -> str:

@@ -143,8 +143,8 @@ def _explain_no_order(name: str, kinds: set[value_text.Kind], *, letters: bool) 
     if kinds == {"text"}:
         reason = "these look like numbers" if letters else "texts have no order"
         return f"`{name}` needs numbers or dates, but this is a list of texts, and {reason}; make numbers of them first"
-    wanted = "a list of numbers, of dates or of texts" if letters else "a list of numbers or of dates"
-    return f"`{name}` needs {wanted}; use `| map(attribute=…)` first"
+    requirement = "a list of numbers, of dates or of texts" if letters else "a list of numbers or of dates"
+    return f"`{name}` needs {requirement}; use `| map(attribute=…)` first"
 
 
 # -- equality -----------------------------------------------------------------------------------------------

@@ -387,5 +387,5 @@ def _check_bounds(field: Field, value: Value) -> None:
 
 
 def _show_bound(bound: int | Decimal | str, value: Value) -> str:
-    shown = bound if isinstance(bound, str) else normal_forms.plain(bound)
-    return f"{shown} {value['currency']}" if isinstance(value, dict) and "currency" in value else shown
+    text = bound if isinstance(bound, str) else normal_forms.plain(bound)
+    return f"{text} {value['currency']}" if isinstance(value, dict) and "currency" in value else text

@@ -143,5 +143,5 @@ def _revoke_of_run(tx: Tx, run_id: str) -> int | NotFound:
 
 
 def _forget(tx: Tx, secret: str, browser: str) -> bool:
-    own = browsers.load_browser(tx.connection, secret, tx.now)
-    return own is not None and browsers.revoke(tx, browser, of=own.person.id)
+    current = browsers.load_browser(tx.connection, secret, tx.now)
+    return current is not None and browsers.revoke(tx, browser, of=current.person.id)

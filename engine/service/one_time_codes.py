@@ -147,9 +147,9 @@ def _count_wrong_code(tx: Tx, challenge: StoredChallenge) -> WrongCode | CodeExp
     """Count a wrong code, and close the challenge after too many."""
     if not challenges.try_count(tx, challenge):
         raise Conflict(f"challenge {challenge.id} was tried by another browser")
-    left = challenges.TRIES - challenge.tries - 1
-    if left:
-        return WrongCode(left=left, reference=reference(challenge.subject))
+    tries_left = challenges.TRIES - challenge.tries - 1
+    if tries_left:
+        return WrongCode(left=tries_left, reference=reference(challenge.subject))
     loaded = request_model.load_request(tx, challenge.request) if challenge.request else None
     run = loaded[0].subject.run if loaded else challenge.run
     tx.audit(

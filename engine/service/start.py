@@ -44,15 +44,15 @@ def start(
     if isinstance(requester, Refusal):
         return requester
     inputs, errors = fields.validate_all(workflow.inputs, command.inputs)
-    written = json_values.dumps(inputs)
-    errors = errors or _too_large(written)
+    inputs_json = json_values.dumps(inputs)
+    errors = errors or _too_large(inputs_json)
     if errors:
         return InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
     run = _new_run(tx, command, current, requester, inputs)
     # Effects are claimed and performed by the runner.
     progress = runs.proceed(workflow, run.state, now=tx.now, may_run_effects=False, may_open_requests=may_open_requests)
     context.advancer.foresee(tx, run, progress, resolved)
-    run_rows.insert_run(tx, run, progress, key=command.key, inputs=written)
+    run_rows.insert_run(tx, run, progress, key=command.key, inputs=inputs_json)
     tx.audit(run.workspace, _started_entry(run, workflow, requester))
     context.advancer.follow(tx, run, progress, resolved)
     if progress.ready_at is not None and progress.ready_at <= tx.now:

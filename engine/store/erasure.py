@@ -42,8 +42,8 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
 
 
 def _erase_entries(tx: Tx, workspace: str, run: str) -> list[int]:
-    mine = (_audit.c.workspace == workspace, _audit.c.run == run, _audit.c.content.is_not(None))
-    rows = tx.connection.execute(select(_audit.c.seq, _audit.c.leaf).where(*mine).order_by(_audit.c.seq))
+    conditions = (_audit.c.workspace == workspace, _audit.c.run == run, _audit.c.content.is_not(None))
+    rows = tx.connection.execute(select(_audit.c.seq, _audit.c.leaf).where(*conditions).order_by(_audit.c.seq))
     kinds = {row.seq: cast("dict[str, Any]", json_values.loads(row.leaf))["kind"] for row in rows}
     numbers = [seq for seq, kind in kinds.items() if kind != EntryKind.CONTENT_ERASED]
     if numbers:

@@ -131,12 +131,12 @@ def workflow_sources(connection: Connection) -> list[WorkflowSource]:
     """Return the current version of every workflow, and the versions that open runs pinned."""
     pinned = select(_run.c.workflow, _run.c.version).where(_run.c.ended_at.is_(None))
     now = select(_workflow.c.id, _workflow.c.version)
-    wanted = pinned.union(now).subquery()
+    versions = pinned.union(now).subquery()
     statement = (
         select(_workflow.c.name, _version.c.version, _workflow.c.version.label("current"), _version.c.source)
         .select_from(
-            wanted.join(
-                _version, (_version.c.workflow == wanted.c.workflow) & (_version.c.version == wanted.c.version)
+            versions.join(
+                _version, (_version.c.workflow == versions.c.workflow) & (_version.c.version == versions.c.version)
             ).join(_workflow, _workflow.c.id == _version.c.workflow)
         )
         .order_by(_workflow.c.name, _version.c.version)
@@ -226,8 +226,8 @@ def runs_needing_attention(connection: Connection) -> Summary:
 def joined_accounts(connection: Connection) -> Summary:
     """Return accounts that an older version joined into one person, and that are separate now or will be."""
     both = _some(connection, _TOGETHER, lambda row: f"{row.accounts} (one person until the server starts)")
-    apart = _some(connection, _APART, lambda row: f"{row.account} and {row.other}")
-    return Summary(both.count + apart.count, (*both.first, *apart.first)[:_FIRST])
+    summary = _some(connection, _APART, lambda row: f"{row.account} and {row.other}")
+    return Summary(both.count + summary.count, (*both.first, *summary.first)[:_FIRST])
 
 
 def undelivered_requests(connection: Connection, *, before: datetime) -> Summary:

@@ -200,12 +200,12 @@ def _with_account(tx: Tx, workspace: str, account: Address, emails: Sequence[Add
 
 def _with_emails(tx: Tx, workspace: str, person: Person, account: Address, emails: Sequence[Address]) -> Person:
     """Give the person the addresses that the directory names for the account, and take away all others."""
-    mine = [address for address in person.addresses if address.kind == "email"]
+    present = [address for address in person.addresses if address.kind == "email"]
     for email in emails:
-        if email not in mine:
+        if email not in present:
             evidence = f"The directory named {email} as an address of the account {account.value}."
-            _bring(tx, workspace, email, person, evidence=evidence, alone=not mine)
-    for email in mine if emails else ():
+            _bring(tx, workspace, email, person, evidence=evidence, alone=not present)
+    for email in present if emails else ():
         if email not in emails:
             why = f"The directory names {', '.join(map(str, emails))} for the account {account.value} now."
             _take(tx, workspace, email, person.id, why=why)

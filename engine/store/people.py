@@ -87,8 +87,8 @@ def load_by_accounts(connection: Connection, workspace: str, accounts: Sequence[
 
 def find_by_address(persons: Iterable[Person], address: Address) -> Person | None:
     """Return the one of them who has the address, or None."""
-    wanted = Address(address.kind, _key(address))
-    return next((person for person in persons if wanted in person.addresses), None)
+    normalized = Address(address.kind, _key(address))
+    return next((person for person in persons if normalized in person.addresses), None)
 
 
 def find_person(connection: Connection, workspace: str, address: Address) -> Person | None:
@@ -134,8 +134,8 @@ def give_address(
     """Write that an unowned address belongs to this person from now on, with the evidence."""
     row = {"workspace": workspace, "kind": address.kind, "value": _key(address), "person": person}
     tx.write(_NEW_ADDRESS, {**row, "added_at": tx.now})
-    written = json_values.dumps(dict(moved)) if moved else None
-    tx.write(_NEW_PERIOD, {**row, "id": tx.new_id(), "since": tx.now, "evidence": evidence, "moved": written})
+    moved_json = json_values.dumps(dict(moved)) if moved else None
+    tx.write(_NEW_PERIOD, {**row, "id": tx.new_id(), "since": tx.now, "evidence": evidence, "moved": moved_json})
 
 
 def find_unchanged(tx: Tx, workspace: str, directory_person: DirectoryPerson) -> Person | None:
@@ -196,10 +196,10 @@ def load_people_cached(tx: Tx, ids: Iterable[str]) -> dict[str, Person]:
 
 def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]:
     """Return people by id, with all their addresses."""
-    wanted = sorted(set(ids))
-    if not wanted:
+    unique_ids = sorted(set(ids))
+    if not unique_ids:
         return {}
-    rows = _by_ids(len(wanted)).all(connection, {f"id{at}": person_id for at, person_id in enumerate(wanted)})
+    rows = _by_ids(len(unique_ids)).all(connection, {f"id{at}": person_id for at, person_id in enumerate(unique_ids)})
     return read_people(rows)
 
 

@@ -214,10 +214,10 @@ def _compare_run(
 
 
 def _compare_request(row: Any, entries: Sequence[_LoggedEntry]) -> Iterator[str]:
-    opened = [entry for entry in entries if entry.kind == "request.opened"]
-    if not opened:
+    opened_entries = [entry for entry in entries if entry.kind == "request.opened"]
+    if not opened_entries:
         yield f"request {row.id} is in the tables, and no entry says that it was opened"
-    for entry in opened:
+    for entry in opened_entries:
         if entry.content is not None and not _is_about(row, entry.content):
             yield f"request {row.id} is not about what entry {entry.seq} says"
     closing = {"request.approved", "request.rejected", "request.expired", "request.withdrawn"}

@@ -282,7 +282,7 @@ def try_save_run(tx: Tx, run: LoadedRun, progress: Progress) -> bool:
 
     Return False if another process has the run: then drop the result.
     """
-    stand = _progress_columns(tx, progress)
+    columns = _progress_columns(tx, progress)
     won = tx.write(
         _PROGRESS,
         {
@@ -290,12 +290,12 @@ def try_save_run(tx: Tx, run: LoadedRun, progress: Progress) -> bool:
             "seen_rev": run.rev,
             "seen_wakes": run.wakes,
             "now": tx.now,
-            "new_status": stand["status"],
-            "new_cursor": stand["cursor"],
-            "new_error": stand["error"],
-            "next_at": stand["ready_at"],
-            "new_lease": stand["lease_until"],
-            "new_end": stand["ended_at"],
+            "new_status": columns["status"],
+            "new_cursor": columns["cursor"],
+            "new_error": columns["error"],
+            "next_at": columns["ready_at"],
+            "new_lease": columns["lease_until"],
+            "new_end": columns["ended_at"],
         },
     )
     if won:
@@ -364,8 +364,8 @@ def postpone(tx: Tx, run: str, reason: str) -> bool:
     Returns whether it is the first time for this reason.
     """
     before = tx.one(_ERROR, {"run": run})
-    later = {"held": run, "reason": reason, "now": tx.now, "later": tx.now + DIRECTORY_DOWN_WAIT}
-    return bool(tx.write(_POSTPONE, later)) and before is not None and before.error != reason
+    params = {"held": run, "reason": reason, "now": tx.now, "later": tx.now + DIRECTORY_DOWN_WAIT}
+    return bool(tx.write(_POSTPONE, params)) and before is not None and before.error != reason
 
 
 def try_cancel(tx: Tx, run: str, record: dict[str, Value]) -> bool:

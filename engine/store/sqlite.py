@@ -229,9 +229,9 @@ class SqliteStore:
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is not None:
             return connection
-        opened = self._local.connection = connect(self.path, writable=False, busy_seconds=self._busy_seconds)
-        self._opened.append(opened)
-        return opened
+        reader = self._local.connection = connect(self.path, writable=False, busy_seconds=self._busy_seconds)
+        self._opened.append(reader)
+        return reader
 
     # -- the writing thread --
 

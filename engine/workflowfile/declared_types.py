@@ -115,8 +115,8 @@ def _field_mismatch(declared: Field) -> Callable[[Value], str | None]:
             return str(error)
         if normal == value:
             return None
-        written = json_values.dumps(normal) if isinstance(normal, list | dict) else write_plain(normal)
-        return f"is written {cite(written)}"
+        normal_text = json_values.dumps(normal) if isinstance(normal, list | dict) else write_plain(normal)
+        return f"is written {cite(normal_text)}"
 
     return mismatch
 

@@ -29,15 +29,15 @@ def check_params(
     """
     _check_overlap(report, edits)
     for edit in edits:
-        written = tuple(edit.name.split("."))
-        if any(_overlap(written, tuple(map(str, secret))) for secret in secrets):
+        path_parts = tuple(edit.name.split("."))
+        if any(_overlap(path_parts, tuple(map(str, secret))) for secret in secrets):
             report.add(edit.at, f"`{cite(edit.name)}` contains a secret and can never be edited.", at="key")
             continue
         path, names = _find_param(edit.name, dict(params))
         if path is None:
             known_keys = [name for name in names if name not in unknown]
             # A misspelt parameter was reported at its own place.
-            if known_keys and not any(find_nearest(key, [written[0]]) for key in unknown):
+            if known_keys and not any(find_nearest(key, [path_parts[0]]) for key in unknown):
                 hint = (
                     suggest(edit.name, known_keys)
                     or f"There {'are' if len(known_keys) > 1 else 'is'} {list_names(known_keys, 'and')}."

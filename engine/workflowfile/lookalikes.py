@@ -59,9 +59,9 @@ def explain_unreadable(problem: Problem, lines: Sequence[str], *others: int) -> 
     `others`: other lines that the parser's error names, counted from 0.
     """
     line = problem.line - 1
-    near = dict.fromkeys((line, *others, line - 1))
+    nearby_lines = dict.fromkeys((line, *others, line - 1))
     above = range(line - 2, max(line - _MAX_LINES_ABOVE, -1), -1)
-    near_problems = (_build_problem(problem, lines, number, _SPACE, _QUOTE) for number in near)
+    near_problems = (_build_problem(problem, lines, number, _SPACE, _QUOTE) for number in nearby_lines)
     above_problems = (_build_problem(problem, lines, number, _BREAKING_SPACE) for number in above)
     return next(filter(None, near_problems), None) or next(filter(None, above_problems), None) or problem
 

@@ -199,9 +199,9 @@ def _person(text: str) -> str:
     if kind is None:
         if people := _split_people(text):
             raise refuse("Several people stand in one text.", f"Write a list: [{cite(', '.join(people))}].")
-        ways = f"an email address, {accounts.ONE}, `group:handle`, `owner`, `requester` or an expression"
+        allowed = f"an email address, {accounts.ONE}, `group:handle`, `owner`, `requester` or an expression"
         hint = f"Write `{text.casefold()}`." if text.casefold() in (references.OWNER, references.REQUESTER) else ""
-        raise refuse(f"`{cite(text)}` names nobody: write {ways}.", hint)
+        raise refuse(f"`{cite(text)}` names nobody: write {allowed}.", hint)
     return str(fields.validate(_EMAIL, text)) if kind == references.EMAIL else text
 
 
@@ -221,8 +221,8 @@ def _owner(text: str) -> str:
 def _starter(text: str) -> str:
     text = _person(text)
     if person_kind(text) in (references.REQUESTER, EXPRESSION):
-        ways = f"email addresses, {accounts.SEVERAL} or `group:handle`"
-        raise refuse(f"Who may start a workflow is known before it runs: write {ways}.")
+        allowed = f"email addresses, {accounts.SEVERAL} or `group:handle`"
+        raise refuse(f"Who may start a workflow is known before it runs: write {allowed}.")
     return text
 
 
