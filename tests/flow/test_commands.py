@@ -69,7 +69,7 @@ def open_request(signoff: Commands) -> dict[str, Any]:
 
 
 @pytest.fixture
-def parked(signoff: Commands, http_service: HttpService) -> str:
+def attention_run(signoff: Commands, http_service: HttpService) -> str:
     """Return a run with a step of unknown outcome."""
     signoff.installation.write("call.yaml", CALL.replace("URL", http_service.url))
     signoff.run_ok("register", "call.yaml")
@@ -442,14 +442,18 @@ def test_the_operator_cancels_a_run_of_another_requester(signoff: Commands, open
     signoff.run_ok("cancel", open_request["run"])
 
 
-def test_done_goes_on_with_what_the_step_produced(signoff: Commands, http_service: HttpService, parked: str) -> None:
-    assert signoff.run_ok("runs", parked).out.endswith(f"signoff resume {parked} done | repeat | stop\n")
+def test_done_goes_on_with_what_the_step_produced(
+    signoff: Commands, http_service: HttpService, attention_run: str
+) -> None:
+    assert signoff.run_ok("runs", attention_run).out.endswith(f"signoff resume {attention_run} done | repeat | stop\n")
     listed = signoff.run_ok("requests").out
-    assert f"Run {parked} of " in listed
-    assert listed.endswith(f"signoff resume {parked} done | repeat | stop\n")
-    finished = signoff.run_ok("resume", parked, "done", "--output", '{"body": {"receipt": 12345678901234567890.10}}')
-    assert finished.out == f"Run {parked} goes on.\n"
-    run = signoff.json("runs", parked)
+    assert f"Run {attention_run} of " in listed
+    assert listed.endswith(f"signoff resume {attention_run} done | repeat | stop\n")
+    finished = signoff.run_ok(
+        "resume", attention_run, "done", "--output", '{"body": {"receipt": 12345678901234567890.10}}'
+    )
+    assert finished.out == f"Run {attention_run} goes on.\n"
+    run = signoff.json("runs", attention_run)
     assert (run["status"], run["steps"][1]["output"]) == (
         "succeeded",
         {"receipt": json_values.loads("12345678901234567890.10")},
@@ -458,33 +462,33 @@ def test_done_goes_on_with_what_the_step_produced(signoff: Commands, http_servic
 
 
 def test_done_needs_what_later_steps_read_and_says_how_to_give_it(
-    signoff: Commands, http_service: HttpService, parked: str
+    signoff: Commands, http_service: HttpService, attention_run: str
 ) -> None:
-    refused = signoff("resume", parked, "done")
+    refused = signoff("resume", attention_run, "done")
     assert refused.code == 1
     assert "Receipt is required: later steps read it" in refused.err
-    assert f"signoff resume {parked} done -o body.receipt=…" in refused.err
-    assert "-o body.receipt" in signoff("resume", parked, "done", "-o", "number=1").err + refused.err
-    assert signoff("resume", parked, "stop", "-o", "body.receipt=1").code == 2
-    assert signoff("resume", parked, "done", "-o", "body.receipt").code == 2
-    assert signoff.json("runs", parked)["status"] == "needs_attention"
-    signoff.run_ok("resume", parked, "done", "-o", "body.receipt=R-1007")
-    run = signoff.json("runs", parked)
+    assert f"signoff resume {attention_run} done -o body.receipt=…" in refused.err
+    assert "-o body.receipt" in signoff("resume", attention_run, "done", "-o", "number=1").err + refused.err
+    assert signoff("resume", attention_run, "stop", "-o", "body.receipt=1").code == 2
+    assert signoff("resume", attention_run, "done", "-o", "body.receipt").code == 2
+    assert signoff.json("runs", attention_run)["status"] == "needs_attention"
+    signoff.run_ok("resume", attention_run, "done", "-o", "body.receipt=R-1007")
+    run = signoff.json("runs", attention_run)
     assert (run["status"], run["steps"][1]["output"]) == ("succeeded", {"receipt": "R-1007"})
     assert len(http_service.posts) == 1
 
 
-def test_repeat_calls_again_with_the_same_key(signoff: Commands, http_service: HttpService, parked: str) -> None:
-    signoff.run_ok("resume", parked, "repeat")
-    assert signoff.json("runs", parked)["status"] == "succeeded"
-    assert [post.key for post in http_service.posts] == [f"{parked}:call:1"] * 2
+def test_repeat_calls_again_with_the_same_key(signoff: Commands, http_service: HttpService, attention_run: str) -> None:
+    signoff.run_ok("resume", attention_run, "repeat")
+    assert signoff.json("runs", attention_run)["status"] == "succeeded"
+    assert [post.key for post in http_service.posts] == [f"{attention_run}:call:1"] * 2
 
 
-def test_stop_ends_the_run(signoff: Commands, http_service: HttpService, parked: str) -> None:
-    assert signoff.run_ok("resume", parked, "stop").out == f"Run {parked} is stopped.\n"
-    assert signoff.json("runs", parked)["status"] == "failed"
-    again = signoff("resume", parked, "repeat")
-    assert (again.code, again.err) == (1, f"Run {parked} has ended already (failed).\n")
+def test_stop_ends_the_run(signoff: Commands, http_service: HttpService, attention_run: str) -> None:
+    assert signoff.run_ok("resume", attention_run, "stop").out == f"Run {attention_run} is stopped.\n"
+    assert signoff.json("runs", attention_run)["status"] == "failed"
+    again = signoff("resume", attention_run, "repeat")
+    assert (again.code, again.err) == (1, f"Run {attention_run} has ended already (failed).\n")
     assert len(http_service.posts) == 1
 
 
@@ -497,9 +501,11 @@ def test_resume_is_for_steps_of_unknown_outcome(signoff: Commands, open_request:
 @pytest.mark.parametrize(
     "arguments", [("repeat", "--output", "{}"), ("done", "--output", "[1]"), ("done", "--output", "{"), ("perhaps",)]
 )
-def test_resume_with_wrong_arguments_does_nothing(signoff: Commands, parked: str, arguments: tuple[str, ...]) -> None:
-    assert signoff("resume", parked, *arguments).code == 2
-    assert signoff.json("runs", parked)["status"] == "needs_attention"
+def test_resume_with_wrong_arguments_does_nothing(
+    signoff: Commands, attention_run: str, arguments: tuple[str, ...]
+) -> None:
+    assert signoff("resume", attention_run, *arguments).code == 2
+    assert signoff.json("runs", attention_run)["status"] == "needs_attention"
 
 
 # -- the operator's commands --------------------------------------------------------------------------------

@@ -667,7 +667,6 @@ class EngineMachine(RuleBasedStateMachine):
                 self._drain()
                 self._check_rest()
                 self._answer_everything()
-                self._answer_everything()
             lines = audit_log.export(self.store.connection, DEFAULT_WORKSPACE)
             assert verify_audit.verify(lines).findings == ()
         finally:

@@ -100,7 +100,7 @@ class Browser:
     extra: dict[str, str] = field(default_factory=lambda: {"Sec-Fetch-Site": "same-origin", "User-Agent": CHROME})
     jar: dict[tuple[str, str], str] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
-    strips: str = ""
+    stripped_prefix: str = ""
     """The path prefix that a proxy in front of the server removes."""
 
     async def get(self, path: str, *, method: str = "GET", follow: bool = True) -> Answer:
@@ -140,7 +140,7 @@ class Browser:
     async def _go(
         self, method: str, path: str, data: Any, *, follow: bool, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        url = self.base + (path.removeprefix(self.strips) if self.strips else path)
+        url = self.base + (path.removeprefix(self.stripped_prefix) if self.stripped_prefix else path)
         sent_headers = {**(self.extra if headers is None else headers), "Cookie": self._cookies(path)}
         async with self.session.request(
             method, url, data=data, headers=sent_headers, allow_redirects=False

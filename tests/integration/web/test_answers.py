@@ -260,7 +260,7 @@ async def test_a_prefix_works_whether_the_proxy_passes_it_on_or_not(path: Path, 
     async with open_web(path, prefix="/approve/it") as here:
         asked = await here.request_approval()
         browser = here.browser()
-        browser.strips = "/approve/it" if strips else ""
+        browser.stripped_prefix = "/approve/it" if strips else ""
         page = await browser.get(f"/approve/it/r/{here.token()}")
         assert page.path == f"/approve/it/review/{asked.id}"
         assert page.page.form.action == page.path

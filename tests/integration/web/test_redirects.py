@@ -52,7 +52,7 @@ async def test_no_answer_believes_the_host_that_a_request_names(path: Path, pref
         asked = await here.request_approval()
         browser = Browser(here.session, here.base)
         browser.extra.update(EVIL)
-        browser.strips = prefix if strips else ""
+        browser.stripped_prefix = prefix if strips else ""
         for bare in paths(here, asked.id):
             for path_asked in (bare, f"{bare}/", f"{bare}//", f"{bare}/?a=b"):
                 for method in ("GET", "HEAD", "POST", "PUT", "OPTIONS"):
