@@ -17,7 +17,7 @@ from tests.support.fakes import START
 
 
 class Units:
-    """Units that note what they are given, and tables that can be asked."""
+    """Units that record their arguments, and a list of due work."""
 
     def __init__(self) -> None:
         self.done: list[Work] = []
@@ -27,10 +27,10 @@ class Units:
         self.acts: dict[str, Callable[[], Awaitable[None]]] = {}
 
     def unit(self, kind: str) -> Callable[[str], Awaitable[None]]:
-        async def do(one: str) -> None:
-            if one in self.acts:
-                await self.acts[one]()
-            self.done.append(Work(kind, one))  # type: ignore[arg-type]
+        async def do(id_: str) -> None:
+            if id_ in self.acts:
+                await self.acts[id_]()
+            self.done.append(Work(kind, id_))  # type: ignore[arg-type]
 
         return do
 
@@ -38,8 +38,8 @@ class Units:
         self.looks += 1
         if self.trouble is not None:
             raise self.trouble
-        found, self.due = self.due, []
-        return found
+        due, self.due = self.due, []
+        return due
 
 
 def embedded(units: Units, *, tick_seconds: float = 0.01) -> Embedded:
@@ -53,7 +53,7 @@ def embedded(units: Units, *, tick_seconds: float = 0.01) -> Embedded:
 
 
 @asynccontextmanager
-async def working(executor: Embedded) -> AsyncIterator[asyncio.Future[None]]:
+async def running(executor: Embedded) -> AsyncIterator[asyncio.Future[None]]:
     run = asyncio.ensure_future(executor.run())
     try:
         yield run
@@ -75,7 +75,7 @@ NEVER = 3600.0
 async def test_a_hint_is_followed_without_a_tick() -> None:
     units = Units()
     executor = embedded(units, tick_seconds=NEVER)
-    async with working(executor):
+    async with running(executor):
         executor.submit([Work("advance", "a"), Work("deliver", "b"), Work("process_due", "c")])
         await until(lambda: executor.idle)
     assert {work.id for work in units.done} == {"a", "b", "c"}
@@ -84,46 +84,46 @@ async def test_a_hint_is_followed_without_a_tick() -> None:
 
 async def test_a_lost_hint_costs_no_more_than_a_tick() -> None:
     units = Units()
-    async with working(embedded(units)):
+    async with running(embedded(units)):
         await until(lambda: units.looks > 1)
         units.due = [Work("advance", "a")]
         await until(lambda: units.done == [Work("advance", "a")])
 
 
-async def test_a_hint_that_is_queued_already_is_not_queued_twice_and_one_under_way_is_heard() -> None:
-    units, over = Units(), asyncio.Event()
+async def test_a_queued_hint_is_not_queued_twice_and_a_hint_during_its_work_is_followed() -> None:
+    units, released = Units(), asyncio.Event()
     executor = embedded(units, tick_seconds=NEVER)
 
     async def wait() -> None:
-        await over.wait()
+        await released.wait()
 
     units.acts["a"] = wait
     executor.submit([Work("advance", "a"), Work("advance", "a")])
     executor.submit([Work("advance", "a")])
-    async with working(executor):
+    async with running(executor):
         await asyncio.sleep(0.02)
         executor.submit([Work("advance", "a")])
-        over.set()
+        released.set()
         await until(lambda: executor.idle)
     assert len(units.done) == 2
 
 
 async def test_slow_steps_do_not_keep_copies_and_clocks_waiting() -> None:
-    units, over = Units(), asyncio.Event()
+    units, released = Units(), asyncio.Event()
     executor = embedded(units, tick_seconds=NEVER)
     slow = [Work("advance", f"slow{number}") for number in range(CONCURRENT["advance"] * 2)]
 
     async def wait() -> None:
-        await over.wait()
+        await released.wait()
 
     units.acts = {work.id: wait for work in slow}
-    async with working(executor):
+    async with running(executor):
         executor.submit(slow)
         executor.submit([Work("deliver", "copy"), Work("process_due", "clock")])
         await until(lambda: len(units.done) == 2)
         assert {work.id for work in units.done} == {"copy", "clock"}
         assert not executor.idle
-        over.set()
+        released.set()
         await until(lambda: executor.idle)
     assert len(units.done) == len(slow) + 2
 
@@ -137,7 +137,7 @@ async def test_a_unit_that_fails_is_logged_and_stops_nothing(
     failing = [Work("process_due", f"bad{number}") for number in range(CONCURRENT["process_due"] * 2)]
     units.acts = {work.id: raising(error) for work in failing}
     with caplog.at_level(logging.ERROR):
-        async with working(executor):
+        async with running(executor):
             executor.submit(failing)
             await until(lambda: executor.idle)
             executor.submit([Work("process_due", "good")])
@@ -151,8 +151,8 @@ async def test_a_full_disk_is_logged_once_and_stops_nothing(caplog: pytest.LogCa
     executor = embedded(units, tick_seconds=NEVER)
     units.acts = {f"bad{number}": raising(StoreFull("no room")) for number in range(50)}
     with caplog.at_level(logging.ERROR):
-        async with working(executor):
-            executor.submit([Work("advance", one) for one in units.acts])
+        async with running(executor):
+            executor.submit([Work("advance", id_) for id_ in units.acts])
             await until(lambda: executor.idle)
             executor.submit([Work("advance", "good")])
             await until(lambda: executor.idle)
@@ -163,13 +163,13 @@ async def test_a_full_disk_is_logged_once_and_stops_nothing(caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("trouble", [StoreError("the disk is gone"), ValueError("a bug")])
-async def test_a_tick_that_cannot_look_is_logged_and_the_next_one_looks_again(
+async def test_a_failed_tick_is_logged_and_the_next_one_looks_again(
     trouble: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     units = Units()
     units.trouble = trouble
     with caplog.at_level(logging.ERROR):
-        async with working(embedded(units)):
+        async with running(embedded(units)):
             await until(lambda: units.looks > 3)
             units.due, units.trouble = [Work("advance", "a")], None
             await until(lambda: units.done == [Work("advance", "a")])
@@ -178,39 +178,39 @@ async def test_a_tick_that_cannot_look_is_logged_and_the_next_one_looks_again(
         assert len(caplog.records) == 1
 
 
-async def test_stopping_begins_nothing_more_and_waits_for_what_is_under_way() -> None:
-    units, begun, over = Units(), asyncio.Event(), asyncio.Event()
+async def test_stopping_starts_nothing_more_and_waits_for_running_work() -> None:
+    units, started, released = Units(), asyncio.Event(), asyncio.Event()
     executor = embedded(units, tick_seconds=NEVER)
 
     async def wait() -> None:
-        begun.set()
-        await over.wait()
+        started.set()
+        await released.wait()
 
     units.acts["slow"] = wait
     run = asyncio.ensure_future(executor.run())
     executor.submit([Work("advance", "slow")])
-    await begun.wait()
+    await started.wait()
     executor.stop()
     executor.submit([Work("advance", "late"), Work("deliver", "late")])
     await asyncio.sleep(0.02)
     assert not run.done()
-    over.set()
+    released.set()
     await run
     assert units.done == [Work("advance", "slow")]
 
 
-async def test_being_cancelled_cuts_off_what_is_under_way() -> None:
-    units, begun = Units(), asyncio.Event()
+async def test_cancellation_cuts_off_running_work() -> None:
+    units, started = Units(), asyncio.Event()
     executor = embedded(units, tick_seconds=NEVER)
 
     async def wait() -> None:
-        begun.set()
+        started.set()
         await asyncio.Event().wait()
 
     units.acts["slow"] = wait
     run = asyncio.ensure_future(executor.run())
     executor.submit([Work("advance", "slow")])
-    await begun.wait()
+    await started.wait()
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
@@ -230,41 +230,41 @@ steps:
 
 
 @asynccontextmanager
-async def at_work(home: EngineEnv, *, hints: bool) -> AsyncIterator[Embedded]:
+async def running_engine(env: EngineEnv, *, hints: bool) -> AsyncIterator[Embedded]:
     executor = Embedded(
-        units={"advance": home.runner.advance, "deliver": home.relay.deliver, "process_due": home.engine.process_due},
-        due=home.engine.due,
-        now=home.clock.now,
+        units={"advance": env.runner.advance, "deliver": env.relay.deliver, "process_due": env.engine.process_due},
+        due=env.engine.due,
+        now=env.clock.now,
         tick_seconds=NEVER if hints else 0.02,
     )
 
-    def deaf(works: Sequence[Work]) -> None:
-        """Every hint is lost."""
+    def lose_hint(works: Sequence[Work]) -> None:
+        """Lose every hint."""
 
-    home.store.on_commit(executor.submit if hints else deaf)
-    async with working(executor):
+    env.store.on_commit(executor.submit if hints else lose_hint)
+    async with running(executor):
         yield executor
 
 
 @pytest.mark.parametrize("hints", [True, False])
 async def test_runs_reach_their_end_by_hints_alone_and_by_ticks_alone(tmp_path: Path, hints: bool) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home, at_work(home, hints=hints) as executor:
-        await home.register(FLOW)
-        started = await asyncio.gather(*(home.start() for _ in range(10)))
-        await until(lambda: len(home.channel.posted) == 10 and executor.idle)
-        await asyncio.gather(*(home.decide(run) for run in started))
-        posted = home.channel.posted.values()
-        await until(lambda: all(one.card.state for one in posted) and len(home.step.calls) == 20 and executor.idle)
-        assert {(await home.view(run)).status for run in started} == {RunStatus.SUCCEEDED}
-        assert await home.engine.due(home.clock.now()) == []
+    async with open_engine(tmp_path / "signoff.db") as env, running_engine(env, hints=hints) as executor:
+        await env.register(FLOW)
+        started = await asyncio.gather(*(env.start() for _ in range(10)))
+        await until(lambda: len(env.channel.posted) == 10 and executor.idle)
+        await asyncio.gather(*(env.decide(run) for run in started))
+        posted = env.channel.posted.values()
+        await until(lambda: all(post.card.state for post in posted) and len(env.step.calls) == 20 and executor.idle)
+        assert {(await env.view(run)).status for run in started} == {RunStatus.SUCCEEDED}
+        assert await env.engine.due(env.clock.now()) == []
 
 
-async def test_idle_means_that_nothing_is_left_to_do_now(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home, at_work(home, hints=True) as executor:
-        await home.register(FLOW)
+async def test_idle_means_that_no_work_is_due(tmp_path: Path) -> None:
+    async with open_engine(tmp_path / "signoff.db") as env, running_engine(env, hints=True) as executor:
+        await env.register(FLOW)
         for _ in range(10):
-            run = await home.start()
+            run = await env.start()
             assert not executor.idle
             await until(lambda: executor.idle)
-            assert await home.engine.due(home.clock.now()) == []
-            assert (await home.view(run)).status is RunStatus.WAITING
+            assert await env.engine.due(env.clock.now()) == []
+            assert (await env.view(run)).status is RunStatus.WAITING

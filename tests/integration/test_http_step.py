@@ -1,4 +1,4 @@
-"""The HTTP step against real servers on loopback: what arrives, what comes back, and what every failure means."""
+"""The HTTP step with real servers on loopback: requests, answers, and the meaning of every failure."""
 
 import asyncio
 import gzip
@@ -32,27 +32,27 @@ def context(seconds: float = 5) -> StepContext:
     )
 
 
-async def call(step: HttpStep, url: str, *, seconds: float = 5, **given: Any) -> dict[str, Any]:
-    return dict(await step.run(HttpParams.model_validate({"url": url, **given}), context(seconds)))
+async def call(step: HttpStep, url: str, *, seconds: float = 5, **params: Any) -> dict[str, Any]:
+    return dict(await step.run(HttpParams.model_validate({"url": url, **params}), context(seconds)))
 
 
-async def failure(step: HttpStep, url: str, *, seconds: float = 5, **given: Any) -> StepError:
+async def failure(step: HttpStep, url: str, *, seconds: float = 5, **params: Any) -> StepError:
     with pytest.raises(StepError) as caught:
-        await call(step, url, seconds=seconds, **given)
+        await call(step, url, seconds=seconds, **params)
     return caught.value
 
 
 def kind(error: StepError) -> str:
-    """The class of a failure in two words, as the tables below write it."""
+    """Return the class of a failure in two words, as in the tables below."""
     return f"{'unknown' if error.outcome_unknown else 'definite'} {'retryable' if error.retryable else 'final'}"
 
 
 def resolver(*answers: Sequence[str] | OSError) -> Resolve:
-    """A name server that gives one answer after the other."""
-    left = list(answers)
+    """Return a resolver that gives one answer after the other."""
+    remaining = list(answers)
 
     async def resolve(host: str, port: int) -> Sequence[str]:
-        answer = left.pop(0)
+        answer = remaining.pop(0)
         if isinstance(answer, OSError):
             raise answer
         return answer
@@ -76,13 +76,14 @@ async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]
 
 @asynccontextmanager
 async def raw(talk: Raw, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """A server that reads the head of a request and then does as it likes with the connection."""
+    """Run a server that reads the head of a request and passes the connection to `talk`."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await talk(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client hung up, as some tests want it to
+            pass  # The client disconnected, as some tests intend.
+
         finally:
             writer.close()
 
@@ -109,13 +110,13 @@ def answering(text: bytes, *, reset: bool = False) -> Raw:
 
 def replying(body: bytes | str = b"", *, status: int = 200, **headers: str) -> Any:
     async def handler(request: web.Request) -> web.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return web.Response(status=status, body=body, headers=named)
+        all_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.Response(status=status, body=body, headers=all_headers)
 
     return handler
 
 
-# -- what arrives -------------------------------------------------------------------------------------------
+# -- requests -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ async def test_json_goes_out_with_exact_numbers(echo: str) -> None:
     assert answer["body"]["headers"]["Content-Type"] == "application/json"
 
 
-async def test_a_json_null_is_a_body_and_no_json_is_none(echo: str) -> None:
+async def test_a_json_null_is_a_body_and_a_missing_json_is_not(echo: str) -> None:
     step = HttpStep(allow=LOCAL)
     assert (await call(step, echo, method="POST", json=None))["body"]["body"] == "null"
     empty = await call(step, echo, method="POST")
@@ -205,7 +206,7 @@ async def test_proxies_of_the_environment_are_not_used(echo: str, monkeypatch: p
     assert (await call(HttpStep(allow=LOCAL), echo))["status"] == 200
 
 
-# -- what comes back ----------------------------------------------------------------------------------------
+# -- answers ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -247,7 +248,7 @@ async def test_a_head_request_has_no_body() -> None:
     assert answer["headers"]["content-length"] == "2"
 
 
-async def test_gzip_that_nobody_asked_for_is_read_all_the_same() -> None:
+async def test_unrequested_gzip_is_read() -> None:
     body = gzip.compress(b'{"a": 1}')
     async with serving(replying(body, Content_Type="application/json", Content_Encoding="gzip")) as url:
         assert (await call(HttpStep(allow=LOCAL), url))["body"] == {"a": 1}
@@ -262,7 +263,7 @@ async def test_gzip_that_nobody_asked_for_is_read_all_the_same() -> None:
         ("application/pdf", b"%PDF", "text or JSON is expected, and its content type is application/pdf"),
     ],
 )
-async def test_an_answer_that_cannot_be_used_says_that_the_call_was_made(
+async def test_the_error_for_an_unusable_answer_says_that_the_call_was_made(
     content_type: str, sent: bytes, message: str
 ) -> None:
     async with serving(replying(sent, Content_Type=content_type)) as url:
@@ -326,7 +327,7 @@ async def test_the_limit_holds_for_a_body_that_never_ends() -> None:
         (524, "unknown retryable"),
     ],
 )
-async def test_what_an_unexpected_status_means(status: int, expected: str) -> None:
+async def test_an_unexpected_status_has_its_meaning_for_the_outcome(status: int, expected: str) -> None:
     async with serving(replying(b"", status=status)) as url:
         error = await failure(HttpStep(allow=LOCAL), f"{url}/a", method="POST")
     assert kind(error) == expected
@@ -346,9 +347,7 @@ async def test_what_an_unexpected_status_means(status: int, expected: str) -> No
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-async def test_the_servers_wish_when_to_retry_is_kept(
-    status: int, headers: dict[str, str], seconds: int | None
-) -> None:
+async def test_the_retry_time_of_the_server_is_kept(status: int, headers: dict[str, str], seconds: int | None) -> None:
     async with serving(replying(b"", status=status, **headers)) as url:
         error = await failure(HttpStep(allow=LOCAL), url)
     assert error.retry_after == (None if seconds is None else timedelta(seconds=seconds))
@@ -363,26 +362,26 @@ async def test_expect_says_which_statuses_are_fine() -> None:
 
 
 async def test_a_redirect_is_not_followed_and_only_its_host_is_named() -> None:
-    seen: list[str] = []
+    paths: list[str] = []
 
     async def handler(request: web.Request) -> web.Response:
-        seen.append(request.path)
+        paths.append(request.path)
         location = "https://elsewhere.example/secret?token=1" if request.path == "/away" else "/next"
         return web.Response(status=302, headers={"Location": location})
 
     async with serving(handler) as url:
         away = await failure(HttpStep(allow=LOCAL), f"{url}/away")
         near = await failure(HttpStep(allow=LOCAL), f"{url}/near")
-        taken = await call(HttpStep(allow=LOCAL), f"{url}/away", expect=[302])
+        answer = await call(HttpStep(allow=LOCAL), f"{url}/away", expect=[302])
     assert "points to elsewhere.example; redirects are not followed" in str(away)
     assert "token" not in str(away)
     assert "points to the same host" in str(near)
-    assert taken["headers"]["location"].startswith("https://elsewhere.example/")
-    assert seen == ["/away", "/near", "/away"]
+    assert answer["headers"]["location"].startswith("https://elsewhere.example/")
+    assert paths == ["/away", "/near", "/away"]
     assert kind(away) == "definite final"
 
 
-async def test_a_redirect_to_nowhere_readable_is_still_a_sentence() -> None:
+async def test_a_redirect_to_an_unreadable_url_is_still_a_sentence() -> None:
     async with serving(replying(status=302, Location="https://[::1")) as url:
         assert "points to an unreadable address" in str(await failure(HttpStep(allow=LOCAL), url))
 
@@ -402,18 +401,18 @@ async def test_a_binary_error_body_is_not_quoted() -> None:
         assert str(await failure(HttpStep(allow=LOCAL), url)).endswith("answered 404 Not Found")
 
 
-async def test_messages_hold_no_query_header_or_body(echo: str) -> None:
+async def test_error_messages_contain_no_query_header_or_body(echo: str) -> None:
     parts: dict[str, Any] = {"headers": {"X-Key": "hush1"}, "query": {"q": "hush2"}, "body": "hush3"}
     broken = await failure(HttpStep(), f"{echo}/p?k=hush4", method="POST", **parts)
     unwelcome = await failure(HttpStep(allow=LOCAL), f"{echo}/p?k=hush4", method="POST", expect=[201])
-    moved = await failure(HttpStep(allow=LOCAL), f"{echo}/p?k=hush4#hush5", method="POST", **parts)
+    redirected = await failure(HttpStep(allow=LOCAL), f"{echo}/p?k=hush4#hush5", method="POST", **parts)
     async with raw(answering(b"")) as url:
-        lost = await failure(HttpStep(allow=LOCAL), f"{url}/p?k=hush4", method="POST", **parts)
-    assert "hush" not in str(moved) + str(broken) + str(lost) + str(unwelcome).split(": ", 1)[0]
-    assert lost.__suppress_context__
+        cut_off = await failure(HttpStep(allow=LOCAL), f"{url}/p?k=hush4", method="POST", **parts)
+    assert "hush" not in str(redirected) + str(broken) + str(cut_off) + str(unwelcome).split(": ", 1)[0]
+    assert cut_off.__suppress_context__
 
 
-# -- a connection that does not come about ------------------------------------------------------------------
+# -- a connection that cannot be made -----------------------------------------------------------------------
 
 
 async def test_a_refused_connection_did_nothing_and_may_be_tried_again() -> None:
@@ -424,7 +423,7 @@ async def test_a_refused_connection_did_nothing_and_may_be_tried_again() -> None
     assert "was not sent" in str(error)
 
 
-async def test_no_connection_in_time_did_nothing() -> None:
+async def test_a_connection_that_times_out_did_nothing() -> None:
     async def never(host: str, port: int) -> Sequence[str]:
         await asyncio.Event().wait()
         return []
@@ -454,7 +453,7 @@ async def test_a_step_without_time_left_sends_nothing(echo: str) -> None:
 
 @pytest.fixture(scope="module")
 def self_signed() -> ssl.SSLContext:
-    """A certificate that nobody vouches for."""
+    """Return the context of a server with a self-signed certificate."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(TLS / "cert.pem", TLS / "key.pem")
     return server
@@ -494,7 +493,7 @@ async def test_a_name_that_does_not_resolve_did_nothing(
     assert "POST https://crm.example/a was not sent" in str(error)
 
 
-# -- a connection that breaks: nobody knows -----------------------------------------------------------------
+# -- a connection that breaks: the outcome is unknown -------------------------------------------------------
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 
@@ -515,7 +514,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
-async def test_what_breaks_after_sending_may_have_happened_and_is_sent_once(talk: Raw, method: str) -> None:
+async def test_a_call_that_breaks_after_sending_may_have_happened_and_is_sent_once(talk: Raw, method: str) -> None:
     calls = 0
 
     async def counting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -531,7 +530,7 @@ async def test_what_breaks_after_sending_may_have_happened_and_is_sent_once(talk
     assert calls == 1
 
 
-async def test_no_answer_in_time_may_have_happened() -> None:
+async def test_a_call_without_an_answer_in_time_may_have_happened() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
@@ -619,7 +618,7 @@ PRIVATE = [
     "[fec0::1]",
     "[ff02::1]",
     "[4000::1]",
-    # clouds: metadata and platform services, some with addresses that look public
+    # Metadata and platform services of clouds, some with addresses that look public.
     "168.63.129.16",
     "[::ffff:168.63.129.16]",
     "[64:ff9b::a83f:8110]",
@@ -686,7 +685,7 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("host", STRANGE)
-async def test_a_host_written_strangely_is_refused_before_any_look_up(host: str) -> None:
+async def test_a_host_in_an_unusual_spelling_is_refused_before_any_lookup(host: str) -> None:
     error = await failure(HttpStep(resolve=resolver()), f"https://{host}/x")
     assert kind(error) == "definite final"
     assert "was not sent" in str(error)
@@ -732,18 +731,18 @@ async def test_a_name_is_looked_up_once_so_a_second_answer_cannot_lead_elsewhere
 
 
 async def test_public_then_private_is_refused_at_the_second_call() -> None:
-    asked: list[str] = []
+    names: list[str] = []
 
     async def flipping(host: str, port: int) -> Sequence[str]:
-        asked.append(host)
-        return ["10.0.0.1"] if len(asked) > 1 else ["203.0.112.1"]
+        names.append(host)
+        return ["10.0.0.1"] if len(names) > 1 else ["203.0.112.1"]
 
     step = url_guard.Guard()
     target = step.check("GET", "https://rebind.example/")
     assert [str(address) for address in await step.addresses(target, flipping)] == ["203.0.112.1"]
     error = await failure(HttpStep(resolve=flipping), "https://rebind.example/")
     assert "not a public address" in str(error)
-    assert asked == ["rebind.example", "rebind.example"]
+    assert names == ["rebind.example", "rebind.example"]
 
 
 @pytest.mark.parametrize(
@@ -758,7 +757,7 @@ async def test_public_then_private_is_refused_at_the_second_call() -> None:
     ],
 )
 @pytest.mark.parametrize("host", ["crm.internal", "CRM.Internal."])
-async def test_what_the_settings_allow_may_be_private_and_plain(echo: str, allow: list[str], host: str) -> None:
+async def test_allowed_hosts_may_be_private_and_use_plain_http(echo: str, allow: list[str], host: str) -> None:
     port = echo.rpartition(":")[2]
     step = HttpStep(allow=[entry.replace("PORT", port) for entry in allow], resolve=resolver(["127.0.0.1"]))
     assert (await call(step, f"http://{host}:{port}/x"))["status"] == 200
@@ -768,7 +767,7 @@ async def test_what_the_settings_allow_may_be_private_and_plain(echo: str, allow
     "allow",
     [["crm.internal:1"], ["internal"], [".crm.internal"], ["xcrm.internal"], ["127.0.0.1"], ["10.0.0.0/8"], ["::/0"]],
 )
-async def test_an_allow_list_covers_nothing_but_what_it_names(echo: str, allow: list[str]) -> None:
+async def test_an_allow_list_covers_only_its_own_entries(echo: str, allow: list[str]) -> None:
     port = echo.rpartition(":")[2]
     error = await failure(HttpStep(allow=allow, resolve=resolver(["127.0.0.1"])), f"http://crm.internal:{port}/x")
     assert kind(error) == "definite final"
@@ -792,12 +791,12 @@ async def test_plain_http_to_a_public_address_needs_an_allowed_host() -> None:
         ("2002:a00:1::", False),
     ],
 )
-def test_an_address_inside_an_address_is_judged_by_where_it_leads(address: str, public: bool) -> None:
+def test_an_embedded_address_is_judged_by_its_target(address: str, public: bool) -> None:
     assert url_guard.is_public(url_guard.unwrap(ip_address(address))) is public
 
 
 @pytest.mark.parametrize("entry", ["", ".", "10.0.0.1/8", "https://h", "u@h", "h:x", "2130706433", "a b", "h?x", "*.x"])
-def test_an_allow_list_entry_that_means_nothing_is_refused(entry: str) -> None:
+def test_a_meaningless_entry_of_the_allow_list_is_refused(entry: str) -> None:
     with pytest.raises(InvalidValue, match="allow-list"):
         HttpStep(allow=[entry])
 
@@ -806,7 +805,7 @@ def test_an_allow_list_entry_that_means_nothing_is_refused(entry: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("params", "message"),
     [
         ({"method": "TRACE"}, "Input should be 'GET'"),
         ({"extra": 1}, "Extra inputs"),
@@ -831,9 +830,9 @@ def test_an_allow_list_entry_that_means_nothing_is_refused(entry: str) -> None:
         ({"json": {"a": object()}}, "cannot be carried"),
     ],
 )
-def test_parameters_are_refused_with_a_sentence_that_holds_no_secret(given: dict[str, Any], message: str) -> None:
+def test_the_refusal_of_parameters_contains_no_secret(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        HttpParams.model_validate({"url": "https://h.example/", **given})
+        HttpParams.model_validate({"url": "https://h.example/", **params})
     assert message in str(caught.value)
     assert "hush" not in str(caught.value)
 

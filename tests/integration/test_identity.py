@@ -1,4 +1,4 @@
-"""What a link, a code and a remembered browser prove, and what they do not."""
+"""Links, codes and remembered browsers: what each of them proves, and what it does not prove."""
 
 from __future__ import annotations
 
@@ -58,64 +58,64 @@ steps:
 
 
 @pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
-    async with open_engine(tmp_path / "signoff.db", directory=people_reached_by("email")) as made:
-        yield made
+async def env(tmp_path: Path) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", directory=people_reached_by("email")) as env:
+        yield env
 
 
-async def asked(home: EngineEnv, keys: str = "") -> str:
-    """A run whose approvers have mail."""
-    await home.register(GATED.format(keys=keys))
-    run = await home.start()
-    await home.settle()
+async def start_run(env: EngineEnv, keys: str = "") -> str:
+    """Start a run whose approvers have been asked by email."""
+    await env.register(GATED.format(keys=keys))
+    run = await env.start()
+    await env.settle()
     return run
 
 
-def token(home: EngineEnv, address: str = LEE) -> str:
-    """What the link of the newest mail to the address carries."""
-    found = home.mail.to(address, DeliveryKind.REQUEST)[-1].token
-    assert found is not None
-    return found
+def token(env: EngineEnv, address: str = LEE) -> str:
+    """Return the token of the link in the newest email to the address."""
+    token = env.mail.to(address, DeliveryKind.REQUEST)[-1].token
+    assert token is not None
+    return token
 
 
-def code(home: EngineEnv, address: str = LEE) -> str:
-    """The code in the newest mail to the address."""
-    found = home.mail.to(address, DeliveryKind.CODE)[-1].code
-    assert found is not None
-    return found
+def code(env: EngineEnv, address: str = LEE) -> str:
+    """Return the code in the newest email to the address."""
+    code = env.mail.to(address, DeliveryKind.CODE)[-1].code
+    assert code is not None
+    return code
 
 
-async def command(home: EngineEnv, run: str, **changes: Any) -> Decide:
-    """An approval by whoever holds Lee's link."""
-    held: dict[str, Any] = {} if "link" in changes else {"link": token(home)}
-    return await home.approval_by_link(run, **{"form": "form-1", **held, **changes})
+async def command(env: EngineEnv, run: str, **changes: Any) -> Decide:
+    """Return an approval by the link of Lee."""
+    proofs: dict[str, Any] = {} if "link" in changes else {"link": token(env)}
+    return await env.approval_by_link(run, **{"form": "form-1", **proofs, **changes})
 
 
-async def sent(home: EngineEnv, decide: Decide, holder: str = "browser") -> CodeSent:
-    """A code for this decision, in its mail when this returns."""
-    answer = await home.identity.ask_code(AskCode(decide=decide, holder=holder))
+async def ask_code(env: EngineEnv, decide: Decide, holder: str = "browser") -> CodeSent:
+    """Ask for a code for this decision and deliver its email."""
+    answer = await env.identity.ask_code(AskCode(decide=decide, holder=holder))
     assert isinstance(answer, CodeSent)
-    await home.settle()
+    await env.settle()
     return answer
 
 
-async def give(
-    home: EngineEnv, challenge: str, given: str, holder: str = "browser"
+async def give_code(
+    env: EngineEnv, challenge: str, typed: str, holder: str = "browser"
 ) -> ProvenIdentity | WrongCode | CodeExpired:
-    return await home.identity.give_code(GiveCode(challenge=challenge, holder=holder, code=given, label="Firefox"))
+    return await env.identity.give_code(GiveCode(challenge=challenge, holder=holder, code=typed, label="Firefox"))
 
 
-async def proven(home: EngineEnv, run: str, holder: str = "browser") -> ProvenIdentity:
-    """Lee, who decided with a code, and whose browser is remembered."""
-    challenge = await sent(home, await command(home, run), holder)
-    answer = await give(home, challenge.challenge, code(home), holder)
+async def prove_and_decide(env: EngineEnv, run: str, holder: str = "browser") -> ProvenIdentity:
+    """Decide as Lee with a code, and return the proof with the remembered browser."""
+    challenge = await ask_code(env, await command(env, run), holder)
+    answer = await give_code(env, challenge.challenge, code(env), holder)
     assert isinstance(answer, ProvenIdentity)
     return answer
 
 
-def record(home: EngineEnv) -> tuple[str, str]:
-    """How the one decision was made: its assurance, and as whom."""
-    with closing(sqlite3.connect(home.path)) as connection:
+def recorded_proof(env: EngineEnv) -> tuple[str, str]:
+    """Return the assurance and the person of the only decision."""
+    with closing(sqlite3.connect(env.path)) as connection:
         query = "SELECT assurance, json_extract(record, '$.acted_as') FROM decision"
         ((assurance, acted_as),) = connection.execute(query).fetchall()
     return assurance, acted_as
@@ -124,467 +124,468 @@ def record(home: EngineEnv) -> tuple[str, str]:
 # -- links --------------------------------------------------------------------------------------------------
 
 
-async def test_a_link_opens_its_request_for_whoever_it_was_sent_to(home: EngineEnv) -> None:
-    run = await asked(home)
-    link = await home.identity.link(token(home))
+async def test_a_link_opens_its_request_for_its_recipient(env: EngineEnv) -> None:
+    run = await start_run(env)
+    link = await env.identity.link(token(env))
     assert isinstance(link, Link)
-    assert (link.request, link.address, link.state) == ((await home.request(run)).id, LEE, LinkState.LIVE)
+    assert (link.request, link.address, link.state) == ((await env.request(run)).id, LEE, LinkState.LIVE)
     assert link.person.email == LEE
-    assert await home.identity.link("x" * 43) is None
+    assert await env.identity.link("x" * 43) is None
 
 
-async def test_only_the_hash_of_a_token_is_kept_and_nothing_of_a_code(home: EngineEnv) -> None:
-    run = await asked(home)
-    await sent(home, await command(home, run))
-    kept = home.path.read_bytes() + home.path.with_name("signoff.db-wal").read_bytes()
-    assert token(home).encode() not in kept
-    assert code(home).encode() not in kept
-    assert "token" not in repr(home.mail.to(LEE, DeliveryKind.REQUEST))
-    assert code(home) not in repr(home.mail.to(LEE, DeliveryKind.CODE))
+async def test_only_the_hash_of_a_token_is_kept_and_nothing_of_a_code(env: EngineEnv) -> None:
+    run = await start_run(env)
+    await ask_code(env, await command(env, run))
+    stored = env.path.read_bytes() + env.path.with_name("signoff.db-wal").read_bytes()
+    assert token(env).encode() not in stored
+    assert code(env).encode() not in stored
+    assert "token" not in repr(env.mail.to(LEE, DeliveryKind.REQUEST))
+    assert code(env) not in repr(env.mail.to(LEE, DeliveryKind.CODE))
 
 
-async def test_each_copy_and_each_attempt_has_a_link_of_its_own_and_all_of_them_work(home: EngineEnv) -> None:
+async def test_each_copy_and_each_attempt_has_a_link_of_its_own_and_all_of_them_work(env: EngineEnv) -> None:
     unknown = ChannelError("no answer after the final dot", outcome_unknown=True)
-    home.mail.channel.queue_faults(Fault(error=unknown), Fault(error=unknown))
-    await asked(home)
-    home.pass_time(seconds=3)
-    await home.settle()
-    again = home.mail.to(LEE, DeliveryKind.REQUEST)[-1]
-    assert again.again, "whoever reads it learns that it may be the second"
-    assert token(home, LEE) != token(home, MIA)
-    with closing(sqlite3.connect(home.path)) as connection:
+    env.mail.channel.queue_faults(Fault(error=unknown), Fault(error=unknown))
+    await start_run(env)
+    env.pass_time(seconds=3)
+    await env.settle()
+    second = env.mail.to(LEE, DeliveryKind.REQUEST)[-1]
+    assert second.again, "the email says that it may be a second one"
+    assert token(env, LEE) != token(env, MIA)
+    with closing(sqlite3.connect(env.path)) as connection:
         assert connection.execute("SELECT count(*), count(DISTINCT hash) FROM link").fetchall() == [(4, 4)]
 
 
-async def test_a_link_whose_mail_was_refused_is_forgotten(home: EngineEnv, caplog: pytest.LogCaptureFixture) -> None:
-    refused = ChannelError("the mail server mail.example.com:587 cannot be reached")
-    home.mail.channel.queue_faults(*[Fault(error=refused)] * 4)
+async def test_a_link_whose_email_was_refused_is_forgotten(env: EngineEnv, caplog: pytest.LogCaptureFixture) -> None:
+    error = ChannelError("the mail server mail.example.com:587 cannot be reached")
+    env.mail.channel.queue_faults(*[Fault(error=error)] * 4)
     with caplog.at_level(logging.INFO, logger="engine.delivery.concurrency"):
-        await asked(home)
+        await start_run(env)
         for _ in range(3):
-            home.pass_time(seconds=5)
-            await home.settle()
-    assert (await home.identity.link(token(home, LEE))) is not None
-    with closing(sqlite3.connect(home.path)) as connection:
+            env.pass_time(seconds=5)
+            await env.settle()
+    assert (await env.identity.link(token(env, LEE))) is not None
+    with closing(sqlite3.connect(env.path)) as connection:
         assert connection.execute("SELECT count(*) FROM link").fetchall() == [(2,)]
-    assert [record.getMessage() for record in caplog.records] == [
-        f"a copy could not be shown through email and is tried again: {refused}",
+    assert [recorded_proof.getMessage() for recorded_proof in caplog.records] == [
+        f"a copy could not be shown through email and is tried again: {error}",
         "copies get through email again",
-    ], "a server that is down says the same of every copy"
+    ], "an unreachable server fails each copy with the same error"
 
 
-async def test_a_link_alone_decides_only_where_the_gate_says_so(home: EngineEnv) -> None:
-    run = await asked(home)
-    assert await home.engine.decide(await command(home, run)) == NeedsCode(address=LEE)
-    assert (await home.request(run)).decision is None
-    run = await asked(home, ", assurance: link")
-    assert isinstance(await home.engine.decide(await command(home, run)), Decided)
-    assert record(home) == ("link", f"holder of the link sent to {LEE}")
+async def test_a_link_alone_decides_only_where_the_gate_says_so(env: EngineEnv) -> None:
+    run = await start_run(env)
+    assert await env.engine.decide(await command(env, run)) == NeedsCode(address=LEE)
+    assert (await env.request(run)).decision is None
+    run = await start_run(env, ", assurance: link")
+    assert isinstance(await env.engine.decide(await command(env, run)), Decided)
+    assert recorded_proof(env) == ("link", f"holder of the link sent to {LEE}")
 
 
-async def test_no_claim_is_worth_more_than_what_is_held(home: EngineEnv) -> None:
-    run = await asked(home, ", assurance: link")
+async def test_a_claimed_assurance_needs_its_proof(env: EngineEnv) -> None:
+    run = await start_run(env, ", assurance: link")
     for assurance in (Assurance.LINK, Assurance.CODE, Assurance.SSO):
         for link in (None, "", "x" * 43):
-            refused = await home.engine.decide(await command(home, run, assurance=assurance, link=link))
-            assert refused == NoLink(state=None)
-    claimed = await command(home, run, assurance=Assurance.CODE)
-    assert isinstance(await home.engine.decide(claimed), Decided)
-    assert record(home)[0] == "link", "what is written down is what was proven"
+            answer = await env.engine.decide(await command(env, run, assurance=assurance, link=link))
+            assert answer == NoLink(state=None)
+    claimed = await command(env, run, assurance=Assurance.CODE)
+    assert isinstance(await env.engine.decide(claimed), Decided)
+    assert recorded_proof(env)[0] == "link", "the record has the proven assurance"
 
 
-async def test_a_link_to_another_request_proves_nothing(home: EngineEnv) -> None:
-    first = await asked(home, ", assurance: link")
-    other = token(home)
-    await home.decide(first)
-    second = await asked(home, ", assurance: link")
-    assert await home.engine.decide(await command(home, second, link=other)) == NoLink()
+async def test_a_link_to_another_request_proves_nothing(env: EngineEnv) -> None:
+    first = await start_run(env, ", assurance: link")
+    other = token(env)
+    await env.decide(first)
+    second = await start_run(env, ", assurance: link")
+    assert await env.engine.decide(await command(env, second, link=other)) == NoLink()
 
 
-async def test_whose_link_it_is_decides_and_not_the_address_that_is_claimed(home: EngineEnv) -> None:
-    run = await asked(home, ", assurance: link")
-    claimed = await command(home, run, actor=Address("email", MIA))
-    assert isinstance(await home.engine.decide(claimed), Decided)
-    decision = (await home.request(run)).decision
+async def test_the_recipient_of_the_link_decides_and_not_the_claimed_address(env: EngineEnv) -> None:
+    run = await start_run(env, ", assurance: link")
+    claimed = await command(env, run, actor=Address("email", MIA))
+    assert isinstance(await env.engine.decide(claimed), Decided)
+    decision = (await env.request(run)).decision
     assert decision is not None
     assert decision.person.email == LEE
 
 
-async def test_links_run_out_and_can_be_withdrawn(home: EngineEnv) -> None:
-    run = await asked(home, ", assurance: link")
-    link = token(home)
-    assert await home.identity.revoke((await home.request(run)).id) == 2
-    found = await home.identity.link(link)
-    assert found is not None
-    assert found.state is LinkState.REVOKED
-    assert await home.engine.decide(await command(home, run)) == NoLink(state=LinkState.REVOKED)
-    assert "links.revoked" in await home.kinds(run)
-    run = await asked(home, ", assurance: link")
-    home.pass_time(days=31)
-    found = await home.identity.link(token(home))
-    assert found is not None
-    assert found.state is LinkState.EXPIRED
-    assert await home.engine.decide(await command(home, run)) == NoLink(state=LinkState.EXPIRED)
-    assert isinstance(await home.identity.revoke("nothing"), NotFound)
+async def test_links_expire_and_can_be_revoked(env: EngineEnv) -> None:
+    run = await start_run(env, ", assurance: link")
+    link = token(env)
+    assert await env.identity.revoke((await env.request(run)).id) == 2
+    link_view = await env.identity.link(link)
+    assert link_view is not None
+    assert link_view.state is LinkState.REVOKED
+    assert await env.engine.decide(await command(env, run)) == NoLink(state=LinkState.REVOKED)
+    assert "links.revoked" in await env.kinds(run)
+    run = await start_run(env, ", assurance: link")
+    env.pass_time(days=31)
+    link_view = await env.identity.link(token(env))
+    assert link_view is not None
+    assert link_view.state is LinkState.EXPIRED
+    assert await env.engine.decide(await command(env, run)) == NoLink(state=LinkState.EXPIRED)
+    assert isinstance(await env.identity.revoke("nothing"), NotFound)
 
 
 # -- codes --------------------------------------------------------------------------------------------------
 
 
-async def test_a_decision_waits_for_its_code_and_is_then_the_one_that_was_meant(home: EngineEnv) -> None:
-    run = await asked(home, ", reason_required: always")
-    decide = await command(home, run, edits={"n": 2}, reason="cheaper")
-    challenge = await sent(home, decide)
-    card = home.mail.to(LEE, DeliveryKind.CODE)[-1]
+async def test_the_code_confirms_exactly_the_decision_that_waits_for_it(env: EngineEnv) -> None:
+    run = await start_run(env, ", reason_required: always")
+    decide = await command(env, run, edits={"n": 2}, reason="cheaper")
+    challenge = await ask_code(env, decide)
+    card = env.mail.to(LEE, DeliveryKind.CODE)[-1]
     assert card.token is None
-    assert card.until == home.clock.now() + timedelta(minutes=10)
-    assert (await home.request(run)).decision is None
-    answer = await give(home, challenge.challenge, code(home))
+    assert card.until == env.clock.now() + timedelta(minutes=10)
+    assert (await env.request(run)).decision is None
+    answer = await give_code(env, challenge.challenge, code(env))
     assert isinstance(answer, ProvenIdentity)
     assert isinstance(answer.answer, Decided)
     assert answer.person.email == LEE
-    decision = (await home.request(run)).decision
+    decision = (await env.request(run)).decision
     assert decision is not None
-    assert (decision.reason, [one.after for one in decision.edits]) == ("cheaper", [2])
-    assert record(home) == ("code", f"reader of a code sent to {LEE}")
+    assert (decision.reason, [edit.after for edit in decision.edits]) == ("cheaper", [2])
+    assert recorded_proof(env) == ("code", f"reader of a code sent to {LEE}")
 
 
-async def test_what_would_be_refused_is_refused_before_a_code_is_sent(home: EngineEnv) -> None:
-    run = await asked(home)
-    wrong: list[tuple[dict[str, Any], type[Refusal]]] = [
+async def test_an_invalid_decision_is_refused_before_a_code_is_sent(env: EngineEnv) -> None:
+    run = await start_run(env)
+    cases: list[tuple[dict[str, Any], type[Refusal]]] = [
         ({"edits": {"nothing": 1}}, InvalidEdits),
         ({"digest": "0" * 64}, Changed),
         ({"verdict": Verdict.REJECT}, ReasonMissing),
         ({"link": "x"}, NoLink),
         ({"request": "x"}, NotFound),
     ]
-    for changes, refusal in wrong:
-        ask = AskCode(decide=await command(home, run, **changes), holder="browser")
-        assert isinstance(await home.identity.ask_code(ask), refusal)
-    await home.decide(run)
-    ask = AskCode(decide=await command(home, run), holder="browser")
-    assert isinstance(await home.identity.ask_code(ask), AlreadyDecided)
-    await home.settle()
-    assert home.mail.to(LEE, DeliveryKind.CODE) == []
+    for changes, refusal in cases:
+        ask = AskCode(decide=await command(env, run, **changes), holder="browser")
+        assert isinstance(await env.identity.ask_code(ask), refusal)
+    await env.decide(run)
+    ask = AskCode(decide=await command(env, run), holder="browser")
+    assert isinstance(await env.identity.ask_code(ask), AlreadyDecided)
+    await env.settle()
+    assert env.mail.to(LEE, DeliveryKind.CODE) == []
 
 
-async def test_a_form_that_is_sent_twice_asks_for_one_code(home: EngineEnv) -> None:
-    run = await asked(home)
-    decide = await command(home, run)
-    assert await sent(home, decide) == await sent(home, decide)
-    assert len(home.mail.to(LEE, DeliveryKind.CODE)) == 1
-    other = await sent(home, decide, "another browser")
-    assert len(home.mail.to(LEE, DeliveryKind.CODE)) == 2
-    assert other != await sent(home, decide)
+async def test_a_form_that_is_sent_twice_asks_for_one_code(env: EngineEnv) -> None:
+    run = await start_run(env)
+    decide = await command(env, run)
+    assert await ask_code(env, decide) == await ask_code(env, decide)
+    assert len(env.mail.to(LEE, DeliveryKind.CODE)) == 1
+    other_challenge = await ask_code(env, decide, "another browser")
+    assert len(env.mail.to(LEE, DeliveryKind.CODE)) == 2
+    assert other_challenge != await ask_code(env, decide)
 
 
-async def test_a_code_is_typed_as_people_type_it(home: EngineEnv) -> None:
-    run = await asked(home)
-    challenge = await sent(home, await command(home, run))
-    right = code(home)
-    assert isinstance(await give(home, challenge.challenge, f"  {right[:4]} {right[4:]}\n"), ProvenIdentity)
+async def test_a_code_is_typed_as_people_type_it(env: EngineEnv) -> None:
+    run = await start_run(env)
+    challenge = await ask_code(env, await command(env, run))
+    right = code(env)
+    assert isinstance(await give_code(env, challenge.challenge, f"  {right[:4]} {right[4:]}\n"), ProvenIdentity)
 
 
-async def test_a_code_is_taken_once(home: EngineEnv) -> None:
-    run = await asked(home)
-    challenge = await sent(home, await command(home, run))
-    first = await give(home, challenge.challenge, code(home))
+async def test_a_code_can_be_used_once(env: EngineEnv) -> None:
+    run = await start_run(env)
+    challenge = await ask_code(env, await command(env, run))
+    first = await give_code(env, challenge.challenge, code(env))
     assert isinstance(first, ProvenIdentity)
-    assert await give(home, challenge.challenge, code(home)) == CodeExpired()
-    assert len(await home.identity.browsers(first.person.id)) == 1
-    assert record(home)[0] == "code"
+    assert await give_code(env, challenge.challenge, code(env)) == CodeExpired()
+    assert len(await env.identity.browsers(first.person.id)) == 1
+    assert recorded_proof(env)[0] == "code"
 
 
-async def test_a_challenge_belongs_to_the_browser_that_asked(home: EngineEnv) -> None:
-    run = await asked(home)
-    challenge = await sent(home, await command(home, run))
-    assert await give(home, challenge.challenge, code(home), "another") == CodeExpired()
-    assert await home.identity.challenge(challenge.challenge, "another") is None
-    seen = await home.identity.challenge(challenge.challenge, "browser")
-    assert seen is not None
-    assert (seen.tries_left, seen.address, seen.verdict, seen.used) == (5, LEE, Verdict.APPROVE, False)
-    assert await home.identity.challenge("nothing", "browser") is None
+async def test_a_challenge_belongs_to_the_browser_that_asked(env: EngineEnv) -> None:
+    run = await start_run(env)
+    challenge = await ask_code(env, await command(env, run))
+    assert await give_code(env, challenge.challenge, code(env), "another") == CodeExpired()
+    assert await env.identity.challenge(challenge.challenge, "another") is None
+    view = await env.identity.challenge(challenge.challenge, "browser")
+    assert view is not None
+    assert (view.tries_left, view.address, view.verdict, view.used) == (5, LEE, Verdict.APPROVE, False)
+    assert await env.identity.challenge("nothing", "browser") is None
 
 
-async def test_five_wrong_codes_end_one_challenge_and_no_other(home: EngineEnv) -> None:
-    run = await asked(home)
-    challenge = await sent(home, await command(home, run))
-    wrong = "0" * 8 if code(home) != "0" * 8 else "1" * 8
-    answers = [await give(home, challenge.challenge, wrong) for _ in range(6)]
-    told = dict(home.mail.to(LEE, DeliveryKind.CODE)[-1].facts)["Reference"]
-    assert answers == [*(WrongCode(left=left, reference=told) for left in (4, 3, 2, 1)), CodeExpired(), CodeExpired()]
-    assert (await home.kinds(run)).count("code.exhausted") == 1
-    assert await give(home, challenge.challenge, code(home)) == CodeExpired()
-    again = await sent(home, await command(home, run, form="form-2"))
-    assert isinstance(await give(home, again.challenge, code(home)), ProvenIdentity)
+async def test_five_wrong_codes_end_one_challenge_and_no_other(env: EngineEnv) -> None:
+    run = await start_run(env)
+    challenge = await ask_code(env, await command(env, run))
+    wrong = "0" * 8 if code(env) != "0" * 8 else "1" * 8
+    answers = [await give_code(env, challenge.challenge, wrong) for _ in range(6)]
+    reference = dict(env.mail.to(LEE, DeliveryKind.CODE)[-1].facts)["Reference"]
+    wrong_codes = [WrongCode(left=left, reference=reference) for left in (4, 3, 2, 1)]
+    assert answers == [*wrong_codes, CodeExpired(), CodeExpired()]
+    assert (await env.kinds(run)).count("code.exhausted") == 1
+    assert await give_code(env, challenge.challenge, code(env)) == CodeExpired()
+    new_challenge = await ask_code(env, await command(env, run, form="form-2"))
+    assert isinstance(await give_code(env, new_challenge.challenge, code(env)), ProvenIdentity)
 
 
-async def test_a_code_holds_for_ten_minutes(home: EngineEnv) -> None:
-    run = await asked(home)
-    challenge = await sent(home, await command(home, run))
-    home.pass_time(minutes=10)
-    assert await give(home, challenge.challenge, code(home)) == CodeExpired()
+async def test_a_code_is_valid_for_ten_minutes(env: EngineEnv) -> None:
+    run = await start_run(env)
+    challenge = await ask_code(env, await command(env, run))
+    env.pass_time(minutes=10)
+    assert await give_code(env, challenge.challenge, code(env)) == CodeExpired()
 
 
-async def test_a_code_for_somebody_else_is_wrong(home: EngineEnv) -> None:
-    run = await asked(home)
-    challenge = await sent(home, await command(home, run))
-    await sent(home, await command(home, run, link=token(home, MIA), form="form-2"), "browser of Mia")
-    assert isinstance(await give(home, challenge.challenge, code(home, MIA)), WrongCode)
+async def test_a_code_for_another_person_is_wrong(env: EngineEnv) -> None:
+    run = await start_run(env)
+    challenge = await ask_code(env, await command(env, run))
+    await ask_code(env, await command(env, run, link=token(env, MIA), form="form-2"), "browser of Mia")
+    assert isinstance(await give_code(env, challenge.challenge, code(env, MIA)), WrongCode)
 
 
-async def test_a_decision_that_came_first_is_told_and_the_browser_is_remembered_all_the_same(home: EngineEnv) -> None:
-    run = await asked(home)
-    challenge = await sent(home, await command(home, run))
-    assert isinstance(await home.decide(run, by=Address("email", MIA)), Decided)
-    answer = await give(home, challenge.challenge, code(home))
+async def test_after_an_earlier_decision_the_code_still_makes_the_browser_remembered(env: EngineEnv) -> None:
+    run = await start_run(env)
+    challenge = await ask_code(env, await command(env, run))
+    assert isinstance(await env.decide(run, by=Address("email", MIA)), Decided)
+    answer = await give_code(env, challenge.challenge, code(env))
     assert isinstance(answer, ProvenIdentity)
     assert isinstance(answer.answer, AlreadyDecided)
-    assert await home.identity.browser(answer.browser) is not None
+    assert await env.identity.browser(answer.browser) is not None
 
 
 # -- scanners -----------------------------------------------------------------------------------------------
 
 
-async def test_a_scanner_that_asks_for_codes_does_not_lock_the_person_out(home: EngineEnv) -> None:
-    run = await asked(home)
+async def test_a_scanner_that_asks_for_codes_does_not_lock_the_person_out(env: EngineEnv) -> None:
+    run = await start_run(env)
     for minute in range(30):
         for number in range(3):
             scanner = f"scanner {minute}-{number}"
-            challenge = await sent(home, await command(home, run, form=scanner), scanner)
+            challenge = await ask_code(env, await command(env, run, form=scanner), scanner)
             for _ in range(5):
-                await give(home, challenge.challenge, "12345678", scanner)
-        home.pass_time(minutes=1)
-        newest = home.mail.to(LEE, DeliveryKind.CODE)[-1]
+                await give_code(env, challenge.challenge, "12345678", scanner)
+        env.pass_time(minutes=1)
+        newest = env.mail.to(LEE, DeliveryKind.CODE)[-1]
         assert newest.until is not None
-        assert newest.until >= home.clock.now(), "there is always a mail with a code that holds, or another is sent"
-    mine = await sent(home, await command(home, run, form="mine"), "mine")
+        assert newest.until >= env.clock.now(), "an email with a valid code exists, or another one is sent"
+    mine = await ask_code(env, await command(env, run, form="mine"), "mine")
     assert mine.purpose is Purpose.SIGN_IN
-    known = await give(home, mine.challenge, code(home), "mine")
-    assert isinstance(known, ProvenIdentity)
-    assert known.answer is None, "a code to sign in decides nothing"
-    assert (await home.request(run)).decision is None
-    assert isinstance(await home.engine.decide(await command(home, run, browser=known.browser)), Decided)
+    proof = await give_code(env, mine.challenge, code(env), "mine")
+    assert isinstance(proof, ProvenIdentity)
+    assert proof.answer is None, "a code to sign in decides nothing"
+    assert (await env.request(run)).decision is None
+    assert isinstance(await env.engine.decide(await command(env, run, browser=proof.browser)), Decided)
 
 
-async def test_an_address_does_not_get_more_than_a_few_codes(home: EngineEnv) -> None:
-    run = await asked(home)
+async def test_an_address_does_not_get_more_than_a_few_codes(env: EngineEnv) -> None:
+    run = await start_run(env)
     answers = []
     for number in range(60):
-        answers.append(await sent(home, await command(home, run, form=f"form-{number}")))
-        home.pass_time(minutes=1)
-    confirms = [one.purpose is Purpose.DECIDE for one in answers]
+        answers.append(await ask_code(env, await command(env, run, form=f"form-{number}")))
+        env.pass_time(minutes=1)
+    confirms = [answer.purpose is Purpose.DECIDE for answer in answers]
     assert confirms == [*[True] * challenges.UNANSWERED_PER_HOUR, *[False] * 55]
-    assert (
-        len(home.mail.to(LEE, DeliveryKind.CODE)) <= challenges.UNANSWERED_PER_HOUR + challenges.SIGN_INS_PER_HOUR + 6
-    )
+    assert len(env.mail.to(LEE, DeliveryKind.CODE)) <= challenges.UNANSWERED_PER_HOUR + challenges.SIGN_INS_PER_HOUR + 6
 
 
-async def test_wrong_codes_of_others_do_not_keep_a_person_from_using_theirs(home: EngineEnv) -> None:
-    run = await asked(home)
-    mine = await sent(home, await command(home, run, form="mine"), "mine")
-    right = code(home)
-    tried = 0
+async def test_wrong_codes_of_others_do_not_keep_a_person_from_using_theirs(env: EngineEnv) -> None:
+    run = await start_run(env)
+    mine = await ask_code(env, await command(env, run, form="mine"), "mine")
+    right = code(env)
+    tries = 0
     for number in range(144):
-        other = f"guesser {number}"
-        theirs = await sent(home, await command(home, run, form=other), other)
+        guesser = f"guesser {number}"
+        theirs = await ask_code(env, await command(env, run, form=guesser), guesser)
         for _ in range(5):
-            given = await give(home, theirs.challenge, "12345678" if number < 4 else "1234" * 4, other)
-            tried += 1
-            assert isinstance(given, WrongCode | CodeExpired)
-    assert tried == 720
-    assert isinstance(await give(home, mine.challenge, right, "mine"), ProvenIdentity)
+            answer = await give_code(env, theirs.challenge, "12345678" if number < 4 else "1234" * 4, guesser)
+            tries += 1
+            assert isinstance(answer, WrongCode | CodeExpired)
+    assert tries == 720
+    assert isinstance(await give_code(env, mine.challenge, right, "mine"), ProvenIdentity)
 
 
-async def test_wrong_codes_for_decisions_are_few_whatever_is_asked_for(home: EngineEnv) -> None:
-    run = await asked(home)
-    tried = 0
+async def test_wrong_codes_for_decisions_are_few_whatever_is_asked_for(env: EngineEnv) -> None:
+    run = await start_run(env)
+    tries = 0
     for number in range(24 * 12):
-        asked_for = await sent(home, await command(home, run, form=f"form-{number}"), f"guesser {number}")
+        asked_for = await ask_code(env, await command(env, run, form=f"form-{number}"), f"guesser {number}")
         while asked_for.purpose is Purpose.DECIDE:
-            tried += 1
-            if isinstance(await give(home, asked_for.challenge, "12345678", f"guesser {number}"), CodeExpired):
+            tries += 1
+            if isinstance(await give_code(env, asked_for.challenge, "12345678", f"guesser {number}"), CodeExpired):
                 break
-        home.pass_time(minutes=5)
-    assert tried == challenges.UNANSWERED_PER_DAY * challenges.TRIES
-    assert (await home.kinds(run)).count("code.exhausted") == challenges.UNANSWERED_PER_DAY
+        env.pass_time(minutes=5)
+    assert tries == challenges.UNANSWERED_PER_DAY * challenges.TRIES
+    assert (await env.kinds(run)).count("code.exhausted") == challenges.UNANSWERED_PER_DAY
 
 
 # -- browsers -----------------------------------------------------------------------------------------------
 
 
-async def test_a_browser_that_is_remembered_needs_no_other_code(home: EngineEnv) -> None:
-    known = await proven(home, await asked(home))
-    run = await asked(home)
-    assert isinstance(await home.engine.decide(await command(home, run, browser=known.browser)), Decided)
-    run = await asked(home)
-    without_link = await command(home, run, browser=known.browser, link=None)
-    assert isinstance(await home.engine.decide(without_link), Decided), "from the inbox there is no link"
+async def test_a_browser_that_is_remembered_needs_no_other_code(env: EngineEnv) -> None:
+    proof = await prove_and_decide(env, await start_run(env))
+    run = await start_run(env)
+    assert isinstance(await env.engine.decide(await command(env, run, browser=proof.browser)), Decided)
+    run = await start_run(env)
+    without_link = await command(env, run, browser=proof.browser, link=None)
+    assert isinstance(await env.engine.decide(without_link), Decided), "a command from the inbox has no link"
 
 
-async def test_a_browser_is_remembered_for_thirty_days_or_until_it_is_forgotten(home: EngineEnv) -> None:
-    known = await proven(home, await asked(home))
-    browser = await home.identity.browser(known.browser)
+async def test_a_browser_is_remembered_for_thirty_days_or_until_it_is_forgotten(env: EngineEnv) -> None:
+    proof = await prove_and_decide(env, await start_run(env))
+    browser = await env.identity.browser(proof.browser)
     assert browser is not None
-    assert (browser.address, browser.label, browser.until) == (LEE, "Firefox", home.clock.now() + timedelta(days=30))
-    other = await proven(home, await asked(home), "another")
-    listed = await home.identity.browsers(known.person.id)
-    assert len(listed) == 2
-    assert await home.identity.forget(other.browser, browser.id)
-    assert not await home.identity.forget(other.browser, browser.id)
-    assert await home.identity.browser(known.browser) is None
-    run = await asked(home)
-    assert isinstance(await home.engine.decide(await command(home, run, browser=known.browser)), NeedsCode)
-    home.pass_time(days=30)
-    assert await home.identity.browser(other.browser) is None
+    assert (browser.address, browser.label, browser.until) == (LEE, "Firefox", env.clock.now() + timedelta(days=30))
+    other_proof = await prove_and_decide(env, await start_run(env), "another")
+    browsers = await env.identity.browsers(proof.person.id)
+    assert len(browsers) == 2
+    assert await env.identity.forget(other_proof.browser, browser.id)
+    assert not await env.identity.forget(other_proof.browser, browser.id)
+    assert await env.identity.browser(proof.browser) is None
+    run = await start_run(env)
+    assert isinstance(await env.engine.decide(await command(env, run, browser=proof.browser)), NeedsCode)
+    env.pass_time(days=30)
+    assert await env.identity.browser(other_proof.browser) is None
 
 
-async def test_nobody_forgets_the_browser_of_somebody_else(home: EngineEnv) -> None:
-    run = await asked(home)
-    lee = await proven(home, run)
-    run = await asked(home)
-    challenge = await sent(home, await command(home, run, link=token(home, MIA)), "browser of Mia")
-    mia = await give(home, challenge.challenge, code(home, MIA), "browser of Mia")
+async def test_people_can_forget_only_their_own_browsers(env: EngineEnv) -> None:
+    run = await start_run(env)
+    lee = await prove_and_decide(env, run)
+    run = await start_run(env)
+    challenge = await ask_code(env, await command(env, run, link=token(env, MIA)), "browser of Mia")
+    mia = await give_code(env, challenge.challenge, code(env, MIA), "browser of Mia")
     assert isinstance(mia, ProvenIdentity)
-    browser = await home.identity.browser(lee.browser)
+    browser = await env.identity.browser(lee.browser)
     assert browser is not None
-    assert not await home.identity.forget(mia.browser, browser.id)
-    assert not await home.identity.forget("nothing", browser.id)
-    assert await home.identity.browser(lee.browser) is not None
+    assert not await env.identity.forget(mia.browser, browser.id)
+    assert not await env.identity.forget("nothing", browser.id)
+    assert await env.identity.browser(lee.browser) is not None
 
 
-async def test_whoever_opens_the_link_of_a_colleague_decides_as_themselves(home: EngineEnv) -> None:
-    run = await asked(home)
-    challenge = await sent(home, await command(home, run, link=token(home, MIA)), "browser of Mia")
-    mia = await give(home, challenge.challenge, code(home, MIA), "browser of Mia")
+async def test_a_person_who_opens_the_link_of_a_colleague_decides_as_themselves(env: EngineEnv) -> None:
+    run = await start_run(env)
+    challenge = await ask_code(env, await command(env, run, link=token(env, MIA)), "browser of Mia")
+    mia = await give_code(env, challenge.challenge, code(env, MIA), "browser of Mia")
     assert isinstance(mia, ProvenIdentity)
-    run = await asked(home)
-    assert isinstance(await home.engine.decide(await command(home, run, browser=mia.browser)), Decided)
-    decision = (await home.request(run)).decision
+    run = await start_run(env)
+    assert isinstance(await env.engine.decide(await command(env, run, browser=mia.browser)), Decided)
+    decision = (await env.request(run)).decision
     assert decision is not None
     assert decision.person.email == MIA
 
 
-async def test_a_forwarded_link_is_of_no_use_in_the_browser_of_somebody_who_is_not_asked(home: EngineEnv) -> None:
-    await home.register(GATED.format(keys="").replace("lee@example.com, mia", "mia"))
-    run = await home.start()
-    await home.settle()
-    challenge = await sent(home, await command(home, run, link=token(home, MIA)), "browser of Mia")
-    mia = await give(home, challenge.challenge, code(home, MIA), "browser of Mia")
+async def test_a_forwarded_link_is_useless_in_the_browser_of_a_person_who_is_not_asked(env: EngineEnv) -> None:
+    await env.register(GATED.format(keys="").replace("lee@example.com, mia", "mia"))
+    run = await env.start()
+    await env.settle()
+    challenge = await ask_code(env, await command(env, run, link=token(env, MIA)), "browser of Mia")
+    mia = await give_code(env, challenge.challenge, code(env, MIA), "browser of Mia")
     assert isinstance(mia, ProvenIdentity)
-    await home.register(GATED.format(keys="").replace(", mia@example.com", ""))
-    run = await home.start()
-    await home.settle()
-    assert await home.engine.decide(await command(home, run, browser=mia.browser)) == NeedsCode(address=LEE)
-    without_link = await command(home, run, browser=mia.browser, link=None)
-    assert isinstance(await home.engine.decide(without_link), NotAnApprover)
+    await env.register(GATED.format(keys="").replace(", mia@example.com", ""))
+    run = await env.start()
+    await env.settle()
+    assert await env.engine.decide(await command(env, run, browser=mia.browser)) == NeedsCode(address=LEE)
+    without_link = await command(env, run, browser=mia.browser, link=None)
+    assert isinstance(await env.engine.decide(without_link), NotAnApprover)
 
 
-async def test_when_a_browser_was_seen_is_written_down_now_and_then(home: EngineEnv) -> None:
-    known = await proven(home, await asked(home))
-    began = home.clock.now()
-    home.pass_time(minutes=59)
-    first = await home.identity.browser(known.browser)
-    home.pass_time(minutes=2)
-    await home.identity.browser(known.browser)
-    second = await home.identity.browser(known.browser)
+async def test_the_last_use_of_a_browser_is_saved_once_an_hour(env: EngineEnv) -> None:
+    proof = await prove_and_decide(env, await start_run(env))
+    start = env.clock.now()
+    env.pass_time(minutes=59)
+    first = await env.identity.browser(proof.browser)
+    env.pass_time(minutes=2)
+    await env.identity.browser(proof.browser)
+    second = await env.identity.browser(proof.browser)
     assert first is not None
     assert second is not None
-    assert (first.seen_at, second.seen_at) == (began, home.clock.now())
+    assert (first.seen_at, second.seen_at) == (start, env.clock.now())
 
 
 # -- signing in ---------------------------------------------------------------------------------------------
 
 
-async def test_somebody_signs_in_with_a_code(home: EngineEnv) -> None:
-    await asked(home)
-    answer = await home.identity.sign_in(SignIn(email=" Lee@Example.com ", holder="browser", form="f"))
-    await home.settle()
-    known = await give(home, answer.challenge, code(home))
-    assert isinstance(known, ProvenIdentity)
-    assert (known.person.email, known.answer, known.request) == (LEE, None, None)
+async def test_a_person_signs_in_with_a_code(env: EngineEnv) -> None:
+    await start_run(env)
+    answer = await env.identity.sign_in(SignIn(email=" Lee@Example.com ", holder="browser", form="f"))
+    await env.settle()
+    proof = await give_code(env, answer.challenge, code(env))
+    assert isinstance(proof, ProvenIdentity)
+    assert (proof.person.email, proof.answer, proof.request) == (LEE, None, None)
 
 
-async def test_who_asks_to_sign_in_leaves_nothing_unless_a_code_is_sent(home: EngineEnv) -> None:
-    await asked(home)
-    for at in range(50):
-        await home.identity.sign_in(SignIn(email=f"no{at}@example.com", holder="browser", form=f"f{at}"))
-    assert challenges_of(home) == 0
-    for at in range(50):
-        await home.identity.sign_in(SignIn(email=LEE, holder=f"browser {at}", form=f"g{at}"))
-    assert challenges_of(home) == challenges.SIGN_INS_PER_HOUR
-    home.pass_time(hours=25)
-    await home.identity.sign_in(SignIn(email="late@example.com", holder="browser", form="g"))
-    assert challenges_of(home) == 0
+async def test_asking_to_sign_in_stores_nothing_unless_a_code_is_sent(env: EngineEnv) -> None:
+    await start_run(env)
+    for number in range(50):
+        await env.identity.sign_in(SignIn(email=f"no{number}@example.com", holder="browser", form=f"f{number}"))
+    assert challenges_of(env) == 0
+    for number in range(50):
+        await env.identity.sign_in(SignIn(email=LEE, holder=f"browser {number}", form=f"g{number}"))
+    assert challenges_of(env) == challenges.SIGN_INS_PER_HOUR
+    env.pass_time(hours=25)
+    await env.identity.sign_in(SignIn(email="late@example.com", holder="browser", form="g"))
+    assert challenges_of(env) == 0
 
 
-async def test_a_code_that_could_not_be_sent_for_hours_is_not_sent_any_more(home: EngineEnv) -> None:
-    await asked(home)
-    await home.settle()
-    await home.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
-    home.pass_time(hours=25)
-    await home.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g"))
-    assert challenges_of(home) == 0
-    await home.settle()
-    assert home.mail.to(LEE, DeliveryKind.CODE) == []
+async def test_a_code_that_could_not_be_sent_for_hours_is_given_up(env: EngineEnv) -> None:
+    await start_run(env)
+    await env.settle()
+    await env.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
+    env.pass_time(hours=25)
+    await env.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g"))
+    assert challenges_of(env) == 0
+    await env.settle()
+    assert env.mail.to(LEE, DeliveryKind.CODE) == []
 
 
-async def test_whoever_signs_in_waits_for_the_disk_whether_or_not_the_address_is_known(home: EngineEnv) -> None:
-    await asked(home)
-    wal = home.path.with_name("signoff.db-wal")
+async def test_signing_in_writes_to_the_disk_for_known_and_unknown_addresses(env: EngineEnv) -> None:
+    await start_run(env)
+    wal = env.path.with_name("signoff.db-wal")
     for email in (LEE, "no@example.com", LEE, "no@example.com", LEE):
         before = wal.read_bytes()
-        await home.identity.sign_in(SignIn(email=email, holder="browser", form=None))
-        assert wal.read_bytes() != before, "what is written is on the disk before the answer"
+        await env.identity.sign_in(SignIn(email=email, holder="browser", form=None))
+        assert wal.read_bytes() != before, "the write is on the disk before the answer"
 
 
-async def test_codes_that_went_to_others_do_not_count(home: EngineEnv) -> None:
-    run = await asked(home)
+async def test_codes_that_went_to_others_do_not_count(env: EngineEnv) -> None:
+    run = await start_run(env)
     for number in range(6):
-        await sent(home, await command(home, run, link=token(home, MIA), form=f"form-{number}"), "browser of Mia")
-    mine = await sent(home, await command(home, run, form="mine"), "mine")
+        await ask_code(env, await command(env, run, link=token(env, MIA), form=f"form-{number}"), "browser of Mia")
+    mine = await ask_code(env, await command(env, run, form="mine"), "mine")
     assert mine.purpose is Purpose.DECIDE
 
 
-def challenges_of(home: EngineEnv) -> int:
-    with closing(sqlite3.connect(home.path)) as connection:
-        (found,) = connection.execute("SELECT count(*) FROM challenge").fetchone()
-    return int(found)
+def challenges_of(env: EngineEnv) -> int:
+    with closing(sqlite3.connect(env.path)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM challenge").fetchone()
+    return int(count)
 
 
-async def test_an_address_that_nobody_has_looks_like_any_other_and_gets_nothing(home: EngineEnv) -> None:
-    await asked(home)
-    known = await home.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
-    unknown = await home.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g"))
-    assert (unknown.purpose, unknown.until) == (known.purpose, known.until)
-    assert await home.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g")) == unknown
-    await home.settle()
-    assert home.mail.to("no@example.com", DeliveryKind.CODE) == []
-    views = [await home.identity.challenge(one.challenge, "browser") for one in (known, unknown)]
-    assert [(one.purpose, one.tries_left, one.request) for one in views if one] == [(Purpose.SIGN_IN, None, None)] * 2
-    for one in (known, unknown):
-        assert await give(home, one.challenge, "0" * 16) == WrongCode()
+async def test_an_unknown_address_looks_like_any_other_and_gets_nothing(env: EngineEnv) -> None:
+    await start_run(env)
+    known_sent = await env.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
+    unknown_sent = await env.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g"))
+    assert (unknown_sent.purpose, unknown_sent.until) == (known_sent.purpose, known_sent.until)
+    assert await env.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g")) == unknown_sent
+    await env.settle()
+    assert env.mail.to("no@example.com", DeliveryKind.CODE) == []
+    views = [await env.identity.challenge(ask_code.challenge, "browser") for ask_code in (known_sent, unknown_sent)]
+    assert [(view.purpose, view.tries_left, view.request) for view in views if view] == [
+        (Purpose.SIGN_IN, None, None)
+    ] * 2
+    for sent_code in (known_sent, unknown_sent):
+        assert await give_code(env, sent_code.challenge, "0" * 16) == WrongCode()
 
 
 def test_a_key_that_is_too_short_is_refused() -> None:
     with pytest.raises(ValueError, match="needs 32"):
         Codes(b"short")
-    one, other = Codes(b"a" * MIN_KEY), Codes(b"b" * MIN_KEY)
-    assert one.code("c") == one.code("c") != other.code("c")
-    assert len({one.code(str(number)) for number in range(1000)}) == 1000
-    kept = one.mac("c", "this", one.code("c"))
-    assert one.matches("c", "this", one.code("c"), kept)
-    assert not one.matches("c", "this", one.code("d"), kept)
-    assert not one.matches("c", "that", one.code("c"), kept)
+    codes, other_codes = Codes(b"a" * MIN_KEY), Codes(b"b" * MIN_KEY)
+    assert codes.code("c") == codes.code("c") != other_codes.code("c")
+    assert len({codes.code(str(number)) for number in range(1000)}) == 1000
+    mac = codes.mac("c", "this", codes.code("c"))
+    assert codes.matches("c", "this", codes.code("c"), mac)
+    assert not codes.matches("c", "this", codes.code("d"), mac)
+    assert not codes.matches("c", "that", codes.code("c"), mac)
 
 
-def test_what_a_browser_carries_can_neither_be_read_nor_changed() -> None:
-    codes, other = Codes(b"a" * MIN_KEY), Codes(b"b" * MIN_KEY)
+def test_the_sealed_value_of_a_browser_can_neither_be_read_nor_changed() -> None:
+    codes, other_codes = Codes(b"a" * MIN_KEY), Codes(b"b" * MIN_KEY)
     sealed = codes.seal("lee@example.com")
     assert codes.unseal(sealed) == "lee@example.com"
     assert "lee" not in sealed
-    assert other.unseal(sealed) is None
-    for at in range(2, len(sealed)):
-        assert codes.unseal(sealed[:at] + ("A" if sealed[at] != "A" else "B") + sealed[at + 1 :]) is None
+    assert other_codes.unseal(sealed) is None
+    for index in range(2, len(sealed)):
+        assert codes.unseal(sealed[:index] + ("A" if sealed[index] != "A" else "B") + sealed[index + 1 :]) is None
     for broken in ("", "s.", "s.é", "s." + "A" * 3000, "s.A", sealed[2:], sealed[:-2]):
         assert codes.unseal(broken) is None

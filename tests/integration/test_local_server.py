@@ -17,8 +17,8 @@ from bot.local.socket_path import socket_path
 from engine.errors import StoreError
 
 
-async def echo(command: str, given: dict[str, Any]) -> CommandReply:
-    return CommandReply(facts={"command": command, **given})
+async def echo(command: str, arguments: dict[str, Any]) -> CommandReply:
+    return CommandReply(facts={"command": command, **arguments})
 
 
 async def test_a_command_and_its_reply_pass_a_socket_that_only_its_owner_can_open(tmp_path: Path) -> None:
@@ -46,18 +46,18 @@ async def test_a_socket_that_cannot_be_bound_leaves_no_server(tmp_path: Path) ->
 
 async def test_a_command_under_way_is_answered_before_the_server_stops(tmp_path: Path) -> None:
     database = tmp_path / "signoff.db"
-    begun, released = asyncio.Event(), asyncio.Event()
+    started, released = asyncio.Event(), asyncio.Event()
 
-    async def slow(command: str, given: dict[str, Any]) -> CommandReply:
-        begun.set()
+    async def slow(command: str, arguments: dict[str, Any]) -> CommandReply:
+        started.set()
         await released.wait()
         return CommandReply(facts={"done": True})
 
     async with asyncio.TaskGroup() as group, serving(slow, socket_path(database)):
-        asked = group.create_task(client.ask(database, "start", {}))
-        await begun.wait()
+        asking = group.create_task(client.ask(database, "start", {}))
+        await started.wait()
         asyncio.get_running_loop().call_later(0.2, released.set)
-    assert asked.result() == CommandReply(facts={"done": True})
+    assert asking.result() == CommandReply(facts={"done": True})
 
 
 async def test_a_failing_database_is_an_error_and_a_failing_program_an_incident(
@@ -65,7 +65,7 @@ async def test_a_failing_database_is_an_error_and_a_failing_program_an_incident(
 ) -> None:
     database = tmp_path / "signoff.db"
 
-    async def fail(command: str, given: dict[str, Any]) -> CommandReply:
+    async def fail(command: str, arguments: dict[str, Any]) -> CommandReply:
         raise StoreError("The disk is full.") if command == "start" else RuntimeError("a defect")
 
     async with serving(fail, socket_path(database)):
@@ -77,7 +77,7 @@ async def test_a_failing_database_is_an_error_and_a_failing_program_an_incident(
     assert "a defect" in caplog.text
 
 
-async def test_a_command_that_is_too_large_is_refused_and_the_connection_serves_on(tmp_path: Path) -> None:
+async def test_an_oversized_command_is_refused_and_the_connection_stays_usable(tmp_path: Path) -> None:
     database = tmp_path / "signoff.db"
     body = b"x" * (MAX_BODY + 1)
     async with serving(echo, socket_path(database)):
@@ -92,15 +92,15 @@ async def test_a_command_that_is_too_large_is_refused_and_the_connection_serves_
         await writer.wait_closed()
 
 
-async def test_a_client_that_leaves_in_the_middle_of_a_command_is_no_incident(
+async def test_a_client_that_disconnects_during_a_command_is_not_an_incident(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     database = tmp_path / "signoff.db"
-    asked = list[str]()
+    commands = list[str]()
 
-    async def note(command: str, given: dict[str, Any]) -> CommandReply:
-        asked.append(command)
+    async def note(command: str, arguments: dict[str, Any]) -> CommandReply:
+        commands.append(command)
         return CommandReply()
 
     async with serving(note, socket_path(database)):
@@ -110,6 +110,6 @@ async def test_a_client_that_leaves_in_the_middle_of_a_command_is_no_incident(
         writer.close()
         await writer.wait_closed()
         assert await client.ask(database, "cancel", {}) == CommandReply()
-    assert asked == ["cancel"]
+    assert commands == ["cancel"]
     assert "incident" not in caplog.text
     assert "Traceback" not in caplog.text

@@ -1,4 +1,4 @@
-"""The address of a call: the same on the card, in the record and on the wire, also for runs that began before."""
+"""The URL of a call is the same on the card, in the record and on the wire, also for runs of older versions."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ steps:
 STEPS: dict[str, StepType[Any]] = {"set": SetStep(), "http": HttpStep(allow=["127.0.0.1"])}
 
 
-class Other:
-    """The other side: the targets of the requests that came."""
+class CalledServer:
+    """The called server: it records the targets of the requests."""
 
     def __init__(self) -> None:
         self.targets: list[str] = []
@@ -41,58 +41,58 @@ class Other:
 
 
 @pytest.fixture
-async def other() -> Any:
-    there, app = Other(), web.Application()
-    app.router.add_route("*", "/{tail:.*}", there.answer)
+async def called() -> Any:
+    server, app = CalledServer(), web.Application()
+    app.router.add_route("*", "/{tail:.*}", server.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    there.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield there
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield server
     await runner.cleanup()
 
 
-async def waiting(home: EngineEnv, other: Other, order: str) -> str:
-    await home.register(FLOW.replace("URL", other.url))
-    run = await home.start(order=order)
-    await home.settle()
+async def start_waiting_run(env: EngineEnv, called: CalledServer, order: str) -> str:
+    await env.register(FLOW.replace("URL", called.url))
+    run = await env.start(order=order)
+    await env.settle()
     return run
 
 
-async def test_card_record_and_call_have_one_address(tmp_path: Path, other: Other) -> None:
-    async with open_engine(tmp_path / "signoff.db", steps=STEPS) as home:
-        run = await waiting(home, other, "A 1/x?y#z;v=1")
+async def test_card_record_and_call_have_one_address(tmp_path: Path, called: CalledServer) -> None:
+    async with open_engine(tmp_path / "signoff.db", steps=STEPS) as env:
+        run = await start_waiting_run(env, called, "A 1/x?y#z;v=1")
         target = "/orders/A%201%2Fx%3Fy%23z%3Bv%3D1/refund"
-        assert f"{other.url}{target}" in repr(home.channel.of("lee@example.com"))
-        await home.decide(run, Verdict.APPROVE)
-        await home.settle()
-        assert (await home.view(run)).steps[0].status is StepStatus.SUCCEEDED
-        assert other.targets == [target]
-        stored = await home.store.read(
+        assert f"{called.url}{target}" in repr(env.channel.of("lee@example.com"))
+        await env.decide(run, Verdict.APPROVE)
+        await env.settle()
+        assert (await env.view(run)).steps[0].status is StepStatus.SUCCEEDED
+        assert called.targets == [target]
+        stored = await env.store.read(
             lambda connection: str(connection.execute(text("SELECT content FROM request")).scalar())
         )
-        assert f"{other.url}{target}" in stored
+        assert f"{called.url}{target}" in stored
 
 
 @pytest.mark.parametrize("order", ["7/../../admin", "7/%2e%2e/admin", "7#"])
-async def test_what_was_approved_before_values_kept_their_place_is_not_called_elsewhere(
-    tmp_path: Path, other: Other, order: str
+async def test_a_content_approved_by_an_older_version_is_not_called_at_another_address(
+    tmp_path: Path, called: CalledServer, order: str
 ) -> None:
-    """Such a request was opened by an older version: its content is approved as it is, with its digest."""
-    async with open_engine(tmp_path / "signoff.db", steps=STEPS) as home:
-        # A whole address of the file, so that it is what an older version would have put together.
-        await home.register(FLOW.replace("URL/orders/{{ inputs.order }}/refund", f"{other.url}/orders/ORDER/refund"))
-        run = await home.start(order="7")
-        await home.settle()
-        asked = (await home.request(run)).model
-        older = asked.content.value | {"url": f"{other.url}/orders/{order}/refund"}
-        digest = asked.subject.digest(type(asked.content)(older, asked.content.secrets))
+    """A request that an older version opened is approved with its own content and digest."""
+    async with open_engine(tmp_path / "signoff.db", steps=STEPS) as env:
+        # The file has the complete URL, as an older version would have rendered it.
+        await env.register(FLOW.replace("URL/orders/{{ inputs.order }}/refund", f"{called.url}/orders/ORDER/refund"))
+        run = await env.start(order="7")
+        await env.settle()
+        request = (await env.request(run)).model
+        older = request.content.value | {"url": f"{called.url}/orders/{order}/refund"}
+        digest = request.subject.digest(type(request.content)(older, request.content.secrets))
         forged = "UPDATE request SET content = replace(content, 'orders/ORDER', :order), digest = :digest"
-        given = {"order": f"orders/{order}", "digest": digest}
-        await home.store.transact(lambda tx: tx.connection.execute(text(forged), given).close())
-        await home.decide(run, Verdict.APPROVE)
-        await home.settle()
-        step = (await home.view(run)).steps[0]
+        values = {"order": f"orders/{order}", "digest": digest}
+        await env.store.transact(lambda tx: tx.connection.execute(text(forged), values).close())
+        await env.decide(run, Verdict.APPROVE)
+        await env.settle()
+        step = (await env.view(run)).steps[0]
         assert step.status is StepStatus.FAILED
         assert "leads elsewhere" in str(step.error)
-        assert other.targets == []
+        assert called.targets == []

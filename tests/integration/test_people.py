@@ -1,4 +1,4 @@
-"""Whose an address is: it moves to the account that the directory names, takes nothing along, and can be given back."""
+"""Addresses move to the account that the directory names, take no rights along, and can be given back."""
 
 from __future__ import annotations
 
@@ -63,199 +63,199 @@ def book() -> AccountDirectory:
 
 
 @pytest.fixture
-async def home(tmp_path: Path, book: AccountDirectory) -> AsyncIterator[EngineEnv]:
-    async with open_engine(tmp_path / "signoff.db", directory=book) as made:
-        yield made
+async def env(tmp_path: Path, book: AccountDirectory) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", directory=book) as env:
+        yield env
 
 
-async def asked(home: EngineEnv, source: str = ASKS) -> str:
-    await home.register(source)
-    run = await home.start()
-    await home.settle()
+async def start_run(env: EngineEnv, source: str = ASKS) -> str:
+    await env.register(source)
+    run = await env.start()
+    await env.settle()
     return run
 
 
-def moves(book: AccountDirectory, email: str = LEE) -> None:
-    """The address goes from Lee's account to Kim's."""
+def move_address(book: AccountDirectory, email: str = LEE) -> None:
+    """Move the address from Lee's account to Kim's."""
     book.active |= {"ULEE": "lee.old@example.com", "UKIM": email}
 
 
-def token(home: EngineEnv) -> str:
-    found = home.mail.to(LEE, DeliveryKind.REQUEST)[-1].token
-    assert found is not None
-    return found
+def token(env: EngineEnv) -> str:
+    token = env.mail.to(LEE, DeliveryKind.REQUEST)[-1].token
+    assert token is not None
+    return token
 
 
-async def signed_in(home: EngineEnv, holder: str = "browser") -> str:
-    """A browser that is remembered for whoever reads the mail of the address; its secret."""
-    sent = await home.identity.sign_in(SignIn(email=LEE, holder=holder))
-    await home.settle()
-    code = home.mail.to(LEE, DeliveryKind.CODE)[-1].code
+async def sign_in(env: EngineEnv, holder: str = "browser") -> str:
+    """Sign in as the reader of the address, and return the secret of the remembered browser."""
+    sent = await env.identity.sign_in(SignIn(email=LEE, holder=holder))
+    await env.settle()
+    code = env.mail.to(LEE, DeliveryKind.CODE)[-1].code
     assert code is not None
-    proven = await home.identity.give_code(GiveCode(challenge=sent.challenge, holder=holder, code=code))
+    proven = await env.identity.give_code(GiveCode(challenge=sent.challenge, holder=holder, code=code))
     assert isinstance(proven, ProvenIdentity)
     return proven.browser
 
 
-def entries(home: EngineEnv) -> list[dict[str, Any]]:
-    with schema.reading(home.path) as connection:
+def entries(env: EngineEnv) -> list[dict[str, Any]]:
+    with schema.reading(env.path) as connection:
         lines = [json.loads(line) for line in audit_log.export(connection, "default")]
-    return [{**json.loads(one["content"]), "kind": json.loads(one["leaf"])["kind"]} for one in lines]
+    return [{**json.loads(line["content"]), "kind": json.loads(line["leaf"])["kind"]} for line in lines]
 
 
 async def person(engine: Engine, address: Address) -> Person:
-    found = await engine.person(address)
-    assert found is not None
-    return found
+    known = await engine.person(address)
+    assert known is not None
+    return known
 
 
-# -- what an address proves ---------------------------------------------------------------------------------
+# -- proofs of an address that moves ------------------------------------------------------------------------
 
 
 async def test_a_remembered_browser_of_an_address_that_moved_is_of_no_use_to_either(
-    home: EngineEnv, book: AccountDirectory
+    env: EngineEnv, book: AccountDirectory
 ) -> None:
-    await asked(home)
-    secret = await signed_in(home)
-    run = await home.start()
-    moves(book)
-    answer = await home.engine.decide(await home.approval_by_link(run, browser=secret))
+    await start_run(env)
+    secret = await sign_in(env)
+    run = await env.start()
+    move_address(book)
+    answer = await env.engine.decide(await env.approval_by_link(run, browser=secret))
     assert isinstance(answer, NoLink | NoLongerApprover | NotAnApprover)
-    assert await home.identity.browser(secret) is None
-    moved = await home.start()
-    await home.settle()
-    assert isinstance(await home.engine.decide(await home.approval_by_link(moved, browser=secret)), NoLink)
+    assert await env.identity.browser(secret) is None
+    new_run = await env.start()
+    await env.settle()
+    assert isinstance(await env.engine.decide(await env.approval_by_link(new_run, browser=secret)), NoLink)
     book.active |= {"ULEE": LEE, "UKIM": "kim@example.com"}
-    back = await home.start()
-    assert isinstance(await home.engine.decide(await home.approval_by_link(back, browser=secret)), NoLink), (
-        "nor when it is back"
+    back = await env.start()
+    assert isinstance(await env.engine.decide(await env.approval_by_link(back, browser=secret)), NoLink), (
+        "the browser stays invalid when the address is back"
     )
 
 
-async def test_a_link_to_an_address_that_moved_decides_nothing(home: EngineEnv, book: AccountDirectory) -> None:
-    run = await asked(home, BY_LINK)
-    held = token(home)
-    moves(book)
-    answer = await home.engine.decide(await home.approval_by_link(run, link=held))
+async def test_a_link_to_an_address_that_moved_decides_nothing(env: EngineEnv, book: AccountDirectory) -> None:
+    run = await start_run(env, BY_LINK)
+    link_token = token(env)
+    move_address(book)
+    answer = await env.engine.decide(await env.approval_by_link(run, link=link_token))
     assert isinstance(answer, Refusal)
-    link = await home.identity.link(held)
+    link = await env.identity.link(link_token)
     assert link is not None
     assert link.state is LinkState.REVOKED
-    assert isinstance(await home.engine.decide(await home.approval_by_link(run, link=held)), NoLink)
+    assert isinstance(await env.engine.decide(await env.approval_by_link(run, link=link_token)), NoLink)
 
 
-async def test_a_code_that_was_sent_before_the_address_moved_signs_nobody_in(
-    home: EngineEnv, book: AccountDirectory
-) -> None:
-    await asked(home)
-    sent = await home.identity.sign_in(SignIn(email=LEE, holder="browser"))
-    await home.settle()
-    code = home.mail.to(LEE, DeliveryKind.CODE)[-1].code
+async def test_a_code_sent_before_the_address_moved_does_not_sign_in(env: EngineEnv, book: AccountDirectory) -> None:
+    await start_run(env)
+    sent = await env.identity.sign_in(SignIn(email=LEE, holder="browser"))
+    await env.settle()
+    code = env.mail.to(LEE, DeliveryKind.CODE)[-1].code
     assert code is not None
-    moves(book)
-    given = await home.identity.give_code(GiveCode(challenge=sent.challenge, holder="browser", code=code))
-    assert isinstance(given, CodeExpired)
-    secret = await signed_in(home)
-    browser = await home.identity.browser(secret)
+    move_address(book)
+    answer = await env.identity.give_code(GiveCode(challenge=sent.challenge, holder="browser", code=code))
+    assert isinstance(answer, CodeExpired)
+    secret = await sign_in(env)
+    browser = await env.identity.browser(secret)
     assert browser is not None
     assert browser.person.account == account("UKIM")
 
 
-async def test_the_reader_of_an_address_decides_as_who_has_it_now(home: EngineEnv, book: AccountDirectory) -> None:
-    await asked(home)
-    moves(book)
-    run = await home.start()
-    secret = await signed_in(home)
-    assert isinstance(await home.engine.decide(await home.approval_by_link(run, browser=secret)), Decided)
-    decision = (await home.request(run)).decision
+async def test_the_reader_of_an_address_decides_as_its_current_person(env: EngineEnv, book: AccountDirectory) -> None:
+    await start_run(env)
+    move_address(book)
+    run = await env.start()
+    secret = await sign_in(env)
+    assert isinstance(await env.engine.decide(await env.approval_by_link(run, browser=secret)), Decided)
+    decision = (await env.request(run)).decision
     assert decision is not None
     assert decision.person.account == account("UKIM")
 
 
-async def test_an_operator_by_an_address_that_moved_is_who_has_it_now(home: EngineEnv, book: AccountDirectory) -> None:
-    await asked(home)
+async def test_an_operator_named_by_a_moved_address_is_its_current_person(
+    env: EngineEnv, book: AccountDirectory
+) -> None:
+    await start_run(env)
     book.active["UKIM"] = "kim.old@example.com"
-    run = await home.start(who=["UKIM"])
-    moves(book)
-    assert isinstance(await home.decide(run, by=Address("email", LEE)), Decided)
-    decision = (await home.request(run)).decision
+    run = await env.start(who=["UKIM"])
+    move_address(book)
+    assert isinstance(await env.decide(run, by=Address("email", LEE)), Decided)
+    decision = (await env.request(run)).decision
     assert decision is not None
     assert decision.person.account == account("UKIM")
 
 
-async def test_a_closed_account_decides_by_no_way(home: EngineEnv, book: AccountDirectory) -> None:
-    run = await asked(home, BY_LINK)
-    secret = await signed_in(home)
-    held = token(home)
+async def test_a_closed_account_cannot_decide(env: EngineEnv, book: AccountDirectory) -> None:
+    run = await start_run(env, BY_LINK)
+    secret = await sign_in(env)
+    link = token(env)
     book.closed["ULEE"] = book.active.pop("ULEE")
-    for way in {"browser": secret}, {"link": held}:
-        answer = await home.engine.decide(await home.approval_by_link(run, **way))
+    for proof in {"browser": secret}, {"link": link}:
+        answer = await env.engine.decide(await env.approval_by_link(run, **proof))
         assert isinstance(answer, NoLongerApprover)
         assert refusals.sentence(answer).startswith(
             "You can no longer decide this request: the account is deactivated."
         )
-    assert isinstance(await home.decide(run, by=account("ULEE")), NoLongerApprover)
-    assert isinstance(await home.decide(run, by=Address("email", LEE)), NoLongerApprover)
-    await home.settle()
-    assert "request.approver_excluded" in await home.kinds(run)
-    (alert,) = home.mail.to("sam@example.com", DeliveryKind.ALERT)
+    assert isinstance(await env.decide(run, by=account("ULEE")), NoLongerApprover)
+    assert isinstance(await env.decide(run, by=Address("email", LEE)), NoLongerApprover)
+    await env.settle()
+    assert "request.approver_excluded" in await env.kinds(run)
+    (alert,) = env.mail.to("sam@example.com", DeliveryKind.ALERT)
     assert "an approver of “act” can no longer decide" in alert.title
 
 
-async def test_a_directory_that_does_not_answer_refuses_no_decision(home: EngineEnv, book: AccountDirectory) -> None:
-    run = await asked(home)
-    secret = await signed_in(home)
+async def test_a_directory_that_does_not_answer_refuses_no_decision(env: EngineEnv, book: AccountDirectory) -> None:
+    run = await start_run(env)
+    secret = await sign_in(env)
     book.down = True
-    assert isinstance(await home.engine.decide(await home.approval_by_link(run, browser=secret)), Decided)
-    entry = next(one for one in entries(home) if one["kind"] == "request.approved")
+    assert isinstance(await env.engine.decide(await env.approval_by_link(run, browser=secret)), Decided)
+    entry = next(entry for entry in entries(env) if entry["kind"] == "request.approved")
     assert "could not be looked up: The directory does not answer." in entry["unchecked"][0]
 
 
-# -- people who turn out to be one --------------------------------------------------------------------------
+# -- two people who are found to be one ---------------------------------------------------------------------
 
 
-async def test_who_was_asked_by_mail_is_the_same_once_they_have_an_account(
-    home: EngineEnv, book: AccountDirectory
+async def test_an_approver_asked_by_email_stays_the_same_person_with_an_account(
+    env: EngineEnv, book: AccountDirectory
 ) -> None:
     del book.active["ULEE"]
-    run = await asked(home)
-    secret = await signed_in(home)
-    by_mail = await person(home.engine, Address("email", LEE))
+    run = await start_run(env)
+    secret = await sign_in(env)
+    by_mail = await person(env.engine, Address("email", LEE))
     book.active["ULEE"] = LEE
-    await home.start()
-    assert (await person(home.engine, account("ULEE"))).id == by_mail.id
-    assert await home.identity.browser(secret) is None, "who reads the address now has to prove it again"
-    assert isinstance(await home.decide(run, by=account("ULEE")), Decided)
-    assert [one["person"] for one in entries(home) if one["kind"] == "person.account_found"] == [by_mail.id]
+    await env.start()
+    assert (await person(env.engine, account("ULEE"))).id == by_mail.id
+    assert await env.identity.browser(secret) is None, "the reader of the address has to prove it again"
+    assert isinstance(await env.decide(run, by=account("ULEE")), Decided)
+    assert [entry["person"] for entry in entries(env) if entry["kind"] == "person.account_found"] == [by_mail.id]
 
 
-async def test_a_person_with_another_address_takes_only_the_address(home: EngineEnv, book: AccountDirectory) -> None:
-    """Both were there before, so they are two: the other one's rights stay where they are."""
+async def test_a_person_with_another_address_takes_only_the_address(env: EngineEnv, book: AccountDirectory) -> None:
+    """Both existed before, so they stay two people, and the rights of the other person do not move."""
     del book.active["ULEE"]
-    await asked(home)
-    started = await home.engine.person(Address("email", LEE))
-    await home.start(who=["kim@example.com"])
+    await start_run(env)
+    started = await env.engine.person(Address("email", LEE))
+    await env.start(who=["kim@example.com"])
     book.active["UKIM"] = LEE
-    await home.start()
-    kim = await person(home.engine, Address("email", LEE))
+    await env.start()
+    kim = await person(env.engine, Address("email", LEE))
     assert kim.account == account("UKIM")
     assert started is not None
     assert kim.id != started.id
 
 
-async def joined(home: EngineEnv, book: AccountDirectory) -> tuple[Person, Person, str]:
-    """An account and an address that were two, and are one now: the account, the address, and what waits for it."""
+async def join_address(env: EngineEnv, book: AccountDirectory) -> tuple[Person, Person, str]:
+    """Join an account and an address. Return the account, the person by email, and the run that waits for them."""
     email = book.active.pop("ULEE")
-    await home.register(ASKS)
-    run = await home.start()
-    await home.settle()
-    by_mail = await person(home.engine, Address("email", LEE))
-    await home.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
-    await home.store.transact(lambda tx: _own(tx, by_mail.id))
-    alone = await person(home.engine, account("ULEE"))
+    await env.register(ASKS)
+    run = await env.start()
+    await env.settle()
+    by_mail = await person(env.engine, Address("email", LEE))
+    await env.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
+    await env.store.transact(lambda tx: _own(tx, by_mail.id))
+    alone = await person(env.engine, account("ULEE"))
     assert alone.id != by_mail.id
     book.active["ULEE"] = email
-    await home.start()
+    await env.start()
     return alone, by_mail, run
 
 
@@ -264,91 +264,90 @@ def _own(tx: Tx, owner: str) -> None:
     tx.memory.forget()
 
 
-async def test_what_waits_for_an_address_waits_for_the_account_that_it_turns_out_to_be(
-    home: EngineEnv, book: AccountDirectory
-) -> None:
-    alone, by_mail, run = await joined(home, book)
-    (entry,) = [one for one in entries(home) if one["kind"] == "person.joined"]
+async def test_requests_of_an_address_move_to_its_account(env: EngineEnv, book: AccountDirectory) -> None:
+    alone, by_mail, run = await join_address(env, book)
+    (entry,) = [entry for entry in entries(env) if entry["kind"] == "person.joined"]
     assert (entry["person"], entry["before"]) == (alone.id, by_mail.id)
     assert set(entry["moved"]) == {"requests", "workflows"}
-    assert (await home.view(run)).owner.id == alone.id
-    assert isinstance(await home.decide(run, by=account("ULEE")), Decided)
+    assert (await env.view(run)).owner.id == alone.id
+    assert isinstance(await env.decide(run, by=account("ULEE")), Decided)
 
 
-async def started_by(home: EngineEnv, by: Address, **inputs: Any) -> str:
-    started = await home.engine.start(Start(workflow="flow", inputs=inputs, actor=by, origin=TERMINAL))
+async def start_as(env: EngineEnv, requester: Address, **inputs: Any) -> str:
+    started = await env.engine.start(Start(workflow="flow", inputs=inputs, actor=requester, origin=TERMINAL))
     assert isinstance(started, Started)
     return started.run
 
 
 @pytest.mark.parametrize("verdict", [Verdict.APPROVE, Verdict.REJECT])
-async def test_an_address_that_turns_out_to_be_whoever_started_the_run_decides_nothing(
-    home: EngineEnv, book: AccountDirectory, verdict: Verdict
+async def test_an_address_that_turns_out_to_belong_to_the_requester_decides_nothing(
+    env: EngineEnv, book: AccountDirectory, verdict: Verdict
 ) -> None:
     email = book.active.pop("ULEE")
-    await home.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
-    await home.register(ASKS)
-    run = await started_by(home, account("ULEE"))
-    await home.settle()
-    link = token(home)
-    secret = await signed_in(home)
+    await env.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
+    await env.register(ASKS)
+    run = await start_as(env, account("ULEE"))
+    await env.settle()
+    link = token(env)
+    secret = await sign_in(env)
     book.active["ULEE"] = email
-    await home.start()
-    await home.settle()
-    assert (await home.view(run)).requester.id == (await person(home.engine, Address("email", LEE))).id
-    answer = replace(await home.approval_by_link(run), verdict=verdict, reason="It is wrong.")
-    told = await home.engine.decide(replace(answer, actor=account("ULEE"), assurance=Assurance.SLACK))
-    assert isinstance(told, NoLongerApprover)
-    assert told.why == "they started this run themselves"
-    for held in replace(answer, link=link), replace(answer, browser=secret), replace(answer, link=link, browser=secret):
-        assert isinstance(await home.engine.decide(held), Refusal)
-    assert (await home.request(run)).model.state is RequestState.PENDING
-    assert "request.approver_excluded" in [one["kind"] for one in entries(home)]
+    await env.start()
+    await env.settle()
+    assert (await env.view(run)).requester.id == (await person(env.engine, Address("email", LEE))).id
+    answer = replace(await env.approval_by_link(run), verdict=verdict, reason="It is wrong.")
+    answer_by_account = await env.engine.decide(replace(answer, actor=account("ULEE"), assurance=Assurance.SLACK))
+    assert isinstance(answer_by_account, NoLongerApprover)
+    assert answer_by_account.why == "they started this run themselves"
+    by_link = replace(answer, link=link)
+    for decision in by_link, replace(answer, browser=secret), replace(by_link, browser=secret):
+        assert isinstance(await env.engine.decide(decision), Refusal)
+    assert (await env.request(run)).model.state is RequestState.PENDING
+    assert "request.approver_excluded" in [entry["kind"] for entry in entries(env)]
 
 
-async def test_whom_the_file_names_may_decide_though_they_turn_out_to_have_started_it(
-    home: EngineEnv, book: AccountDirectory
+async def test_an_approver_named_in_the_file_may_decide_although_they_are_the_requester(
+    env: EngineEnv, book: AccountDirectory
 ) -> None:
     email = book.active.pop("ULEE")
-    await home.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
-    await home.register(ASKS.replace('"{{ inputs.who }}"', "[lee@example.com]"))
-    run = await started_by(home, account("ULEE"))
-    await home.settle()
+    await env.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
+    await env.register(ASKS.replace('"{{ inputs.who }}"', "[lee@example.com]"))
+    run = await start_as(env, account("ULEE"))
+    await env.settle()
     book.active["ULEE"] = email
-    await home.start()
-    assert isinstance(await home.decide(run, by=account("ULEE")), Decided)
+    await env.start()
+    assert isinstance(await env.decide(run, by=account("ULEE")), Decided)
 
 
-# -- an admin undoes it -------------------------------------------------------------------------------------
+# -- undoing ------------------------------------------------------------------------------------------------
 
 
-def admin(home: EngineEnv) -> Engine:
-    return Engine(home.store, home.advancer, admins=frozenset({SAM}))
+def admin(env: EngineEnv) -> Engine:
+    return Engine(env.store, env.advancer, admins=frozenset({SAM}))
 
 
-async def test_only_an_admin_undoes_whose_an_address_is(home: EngineEnv, book: AccountDirectory) -> None:
-    await joined(home, book)
+async def test_only_an_admin_can_give_an_address_back(env: EngineEnv, book: AccountDirectory) -> None:
+    await join_address(env, book)
     command = ReturnAddress(address=Address("email", LEE), actor=SAM, origin=TERMINAL)
-    assert isinstance(await home.engine.return_address(command), NotAllowed)
+    assert isinstance(await env.engine.return_address(command), NotAllowed)
     nobody = ReturnAddress(address=Address("email", "no@example.com"), actor=SAM, origin=TERMINAL)
-    assert isinstance(await admin(home).return_address(nobody), NotFound)
+    assert isinstance(await admin(env).return_address(nobody), NotFound)
 
 
-async def test_a_joining_is_undone_with_all_that_came_along(home: EngineEnv, book: AccountDirectory) -> None:
-    alone, by_mail, run = await joined(home, book)
+async def test_undoing_a_join_gives_everything_back(env: EngineEnv, book: AccountDirectory) -> None:
+    alone, by_mail, run = await join_address(env, book)
     del book.active["ULEE"]
     command = ReturnAddress(address=Address("email", LEE), actor=SAM, origin=TERMINAL)
-    answer = await admin(home).return_address(command)
+    answer = await admin(env).return_address(command)
     assert isinstance(answer, AddressReturned)
     assert answer.given_to is not None
     assert (answer.taken_from.id, answer.given_to.id) == (alone.id, by_mail.id)
-    assert (await person(home.engine, Address("email", LEE))).id == by_mail.id
-    assert (await home.view(run)).owner.id == by_mail.id
-    assert [one.person.id for one in (await home.request(run)).approvers] == [by_mail.id]
-    assert "person.undone" in [one["kind"] for one in entries(home)]
+    assert (await person(env.engine, Address("email", LEE))).id == by_mail.id
+    assert (await env.view(run)).owner.id == by_mail.id
+    assert [approver.person.id for approver in (await env.request(run)).approvers] == [by_mail.id]
+    assert "person.undone" in [entry["kind"] for entry in entries(env)]
     cancel = Cancel(run=run, actor=account("ULEE"), origin=TERMINAL)
-    assert isinstance(await home.engine.cancel(cancel), NotAllowed)
-    assert isinstance(await home.engine.cancel(replace_actor(cancel, Address("email", LEE))), Done)
+    assert isinstance(await env.engine.cancel(cancel), NotAllowed)
+    assert isinstance(await env.engine.cancel(replace_actor(cancel, Address("email", LEE))), Done)
 
 
 def replace_actor(cancel: Cancel, actor: Address) -> Cancel:
@@ -359,7 +358,7 @@ def replace_actor(cancel: Cancel, actor: Address) -> Cancel:
 
 
 def _join_as_before(tx: Tx) -> None:
-    """Two accounts are one person, as `adopt` of older versions made them."""
+    """Join two accounts into one person, as `adopt` of older versions did."""
     lee = people.need_person(tx, "default", account("ULEE"))
     tx.connection.driver.execute("UPDATE address SET person = ? WHERE value = 'UKIM'", (lee.id,))
     tx.connection.driver.execute("UPDATE address_period SET person = ? WHERE value = 'UKIM'", (lee.id,))
@@ -367,24 +366,24 @@ def _join_as_before(tx: Tx) -> None:
 
 
 async def test_people_who_were_joined_are_separated_when_the_server_starts(
-    home: EngineEnv, book: AccountDirectory
+    env: EngineEnv, book: AccountDirectory
 ) -> None:
-    await home.register(ASKS)
-    run = await home.start()
-    home.pass_time(minutes=1)
-    await home.start(who=["kim@example.com"])
-    await home.store.transact(_join_as_before)
-    assert len((await person(home.engine, account("UKIM"))).addresses) == 3
-    before = await person(home.engine, account("ULEE"))
-    assert await home.store.transact(lambda tx: identities.separate(tx, "default")) == 1
-    assert await home.store.transact(lambda tx: identities.separate(tx, "default")) == 0
-    lee, kim = await person(home.engine, account("ULEE")), await person(home.engine, account("UKIM"))
+    await env.register(ASKS)
+    run = await env.start()
+    env.pass_time(minutes=1)
+    await env.start(who=["kim@example.com"])
+    await env.store.transact(_join_as_before)
+    assert len((await person(env.engine, account("UKIM"))).addresses) == 3
+    before = await person(env.engine, account("ULEE"))
+    assert await env.store.transact(lambda tx: identities.separate(tx, "default")) == 1
+    assert await env.store.transact(lambda tx: identities.separate(tx, "default")) == 0
+    lee, kim = await person(env.engine, account("ULEE")), await person(env.engine, account("UKIM"))
     assert lee.id == before.id
     assert lee.id != kim.id
     assert (lee.addresses, kim.addresses) == ((account("ULEE"),), (account("UKIM"),))
-    assert await home.engine.person(Address("email", LEE)) is None
-    assert isinstance(await home.decide(run, by=account("UKIM")), NotAnApprover)
-    assert isinstance(await home.decide(run, by=account("ULEE")), Decided)
-    assert (await person(home.engine, Address("email", LEE))).id == lee.id, "the directory said so again"
-    kinds = [one["kind"] for one in entries(home)]
+    assert await env.engine.person(Address("email", LEE)) is None
+    assert isinstance(await env.decide(run, by=account("UKIM")), NotAnApprover)
+    assert isinstance(await env.decide(run, by=account("ULEE")), Decided)
+    assert (await person(env.engine, Address("email", LEE))).id == lee.id, "the directory named the address again"
+    kinds = [entry["kind"] for entry in entries(env)]
     assert kinds.count("person.separated") == 1

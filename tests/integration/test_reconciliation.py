@@ -1,4 +1,4 @@
-"""The log and the tables: they say the same of everything that can happen, and whatever is changed in one is found."""
+"""The log and the tables agree about every event, and a change in only one of them is found."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ def differences(path: Path) -> list[str]:
         return list(reconciliation.compare(connection, "default"))
 
 
-async def lived(home: EngineEnv) -> dict[str, str]:
-    """A run of every kind of end, and one that waits."""
-    await home.register(FLOW)
-    await home.register(FLOW.replace("hello", "hello again"))
-    runs = {name: await home.start() for name in ("approved", "rejected", "cancelled", "expired", "broken")}
-    await home.settle()
-    await home.decide(runs["approved"])
-    await home.decide(runs["rejected"], Verdict.REJECT)
-    assert isinstance(await home.engine.cancel(Cancel(run=runs["cancelled"], actor=SAM, origin=TERMINAL)), Done)
-    await home.settle()
-    await home.decide(runs["approved"])
-    home.step.play = _broken
-    await home.decide(runs["broken"])
-    await home.settle()
-    home.pass_time(hours=2)
-    await home.settle()
-    runs["waiting"] = await home.start()
-    await home.settle()
+async def make_history(env: EngineEnv) -> dict[str, str]:
+    """Make a database with a run of every end, and one that waits."""
+    await env.register(FLOW)
+    await env.register(FLOW.replace("hello", "hello again"))
+    runs = {name: await env.start() for name in ("approved", "rejected", "cancelled", "expired", "broken")}
+    await env.settle()
+    await env.decide(runs["approved"])
+    await env.decide(runs["rejected"], Verdict.REJECT)
+    assert isinstance(await env.engine.cancel(Cancel(run=runs["cancelled"], actor=SAM, origin=TERMINAL)), Done)
+    await env.settle()
+    await env.decide(runs["approved"])
+    env.step.play = _broken
+    await env.decide(runs["broken"])
+    await env.settle()
+    env.pass_time(hours=2)
+    await env.settle()
+    runs["waiting"] = await env.start()
+    await env.settle()
     return runs
 
 
@@ -60,17 +60,17 @@ async def _broken(*_: object) -> dict[str, object]:
     raise UnexpectedError("it broke")
 
 
-async def test_the_log_and_the_tables_say_the_same_of_all_that_happens(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home:
-        await lived(home)
-        assert differences(home.path) == [], "while a server works too"
+async def test_log_and_tables_agree_about_all_events(tmp_path: Path) -> None:
+    async with open_engine(tmp_path / "signoff.db") as env:
+        await make_history(env)
+        assert differences(env.path) == [], "also while a server works"
     assert differences(tmp_path / "signoff.db") == []
 
 
 @pytest.fixture
 async def path(tmp_path: Path) -> Path:
-    async with open_engine(tmp_path / "signoff.db") as home:
-        await lived(home)
+    async with open_engine(tmp_path / "signoff.db") as env:
+        await make_history(env)
     return tmp_path / "signoff.db"
 
 
@@ -138,14 +138,14 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_what_was_changed_in_the_tables_or_the_log_is_named(path: Path, name: str) -> None:
-    statement, told = FORGERIES[name]
+def test_a_change_of_the_tables_or_the_log_is_named(path: Path, name: str) -> None:
+    statement, message = FORGERIES[name]
     with closing(sqlite3.connect(path)) as file, file:
         for (trigger,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             file.execute(f"DROP TRIGGER {trigger}")
         assert file.execute(statement).rowcount > 0
-    found = differences(path)
-    assert any(told in one for one in found), found
+    differing = differences(path)
+    assert any(message in difference for difference in differing), differing
 
 
 def empty_the_log(path: Path) -> None:
@@ -153,25 +153,25 @@ def empty_the_log(path: Path) -> None:
         file.execute("DROP TRIGGER audit_kept")
         file.execute("DELETE FROM audit")
         file.execute("PRAGMA application_id = 0")
-    Path(f"{path}.head").unlink()  # or it would be noticed when the file is opened
+    Path(f"{path}.head").unlink()  # Otherwise the change would be noticed when the file is opened.
 
 
 async def test_a_log_that_begins_anew_is_named_once(path: Path) -> None:
-    """The log is emptied, and a server writes a chain of its own, which is whole by itself."""
+    """The log is emptied, and then a server writes a new chain, which is valid by itself."""
     empty_the_log(path)
-    async with open_engine(path) as home:
-        home.pass_time(days=30)
-        await home.decide(await home.start())
-    found = [one for one in differences(path) if "was begun anew" in one]
-    assert len(found) == 1
-    assert "the tables hold runs from before that" in found[0]
+    async with open_engine(path) as env:
+        env.pass_time(days=30)
+        await env.decide(await env.start())
+    differing = [difference for difference in differences(path) if "was begun anew" in difference]
+    assert len(differing) == 1
+    assert "the tables hold runs from before that" in differing[0]
 
 
 async def test_many_runs_are_compared_page_by_page(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home:
-        await home.register(FLOW)
+    async with open_engine(tmp_path / "signoff.db") as env:
+        await env.register(FLOW)
         for _ in range(2 * reconciliation.PAGE + 1):
-            last = await home.start()
+            last = await env.start()
     with closing(sqlite3.connect(tmp_path / "signoff.db")) as file, file:
         file.execute("UPDATE request SET digest = 'forged' WHERE run = ?", (last,))
     assert len(differences(tmp_path / "signoff.db")) == 1

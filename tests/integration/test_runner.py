@@ -80,18 +80,18 @@ steps:
 
 
 @pytest.fixture(params=[plain, RepeatingStore], ids=["sqlite", "repeating"])
-async def home(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[EngineEnv]:
-    async with open_engine(tmp_path / "signoff.db", secrets={"BANK": SWORDFISH}, wraps=request.param) as home:
-        yield home
+async def env(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", secrets={"BANK": SWORDFISH}, wraps=request.param) as env:
+        yield env
 
 
-async def started(home: EngineEnv, source: str = FLOW) -> str:
-    await home.register(source)
-    return await home.start()
+async def start_run(env: EngineEnv, source: str = FLOW) -> str:
+    await env.register(source)
+    return await env.start()
 
 
-async def step(home: EngineEnv, run: str) -> StepView:
-    return (await home.view(run)).steps[0]
+async def step(env: EngineEnv, run: str) -> StepView:
+    return (await env.view(run)).steps[0]
 
 
 def returning(value: Any) -> Callable[[PlayedParams, StepContext], Any]:
@@ -102,157 +102,157 @@ def returning(value: Any) -> Callable[[PlayedParams, StepContext], Any]:
 
 
 def raising(*errors: BaseException) -> Callable[[PlayedParams, StepContext], Any]:
-    left = list(errors)
+    remaining = list(errors)
 
     async def play(params: PlayedParams, context: StepContext) -> Mapping[str, object]:
-        if left:
-            raise left.pop(0)
+        if remaining:
+            raise remaining.pop(0)
         return {"text": "at last"}
 
     return play
 
 
-class Held:
-    """A step that works until it is let go."""
+class PausedStep:
+    """A step that works until it is released."""
 
     def __init__(self) -> None:
-        self.begun, self.over = asyncio.Event(), asyncio.Event()
+        self.started, self.released = asyncio.Event(), asyncio.Event()
 
     async def __call__(self, params: PlayedParams, context: StepContext) -> Mapping[str, object]:
-        self.begun.set()
-        await self.over.wait()
+        self.started.set()
+        await self.released.wait()
         return {"text": "x" * 50_000}
 
 
-# -- the usual way ------------------------------------------------------------------------------------------
+# -- without failures ---------------------------------------------------------------------------------------
 
 
-async def test_an_effect_is_called_once_with_what_was_resolved_and_its_output_goes_on(home: EngineEnv) -> None:
-    run = await started(home)
-    await home.settle()
-    view = await home.view(run)
+async def test_an_effect_is_called_once_with_what_was_resolved_and_its_output_goes_on(env: EngineEnv) -> None:
+    run = await start_run(env)
+    await env.settle()
+    view = await env.view(run)
     assert view.status is RunStatus.SUCCEEDED
-    assert [one.output for one in view.steps] == [{"text": "hello", "attempt": 1}, {"got": "hello"}]
-    ((params, context),) = home.step.calls
+    assert [step.output for step in view.steps] == [{"text": "hello", "attempt": 1}, {"got": "hello"}]
+    ((params, context),) = env.step.calls
     assert params.text == "hello"
     assert (context.run, context.step, context.visit, context.attempt) == (run, "act", 1, 1)
     assert context.idempotency_key == f"{run}:act:1"
 
 
-async def test_requests_are_listed_with_what_became_of_their_steps_by_as_many_statements_as_one(
-    home: EngineEnv,
+async def test_many_requests_with_their_outcomes_take_as_many_statements_as_one(
+    env: EngineEnv,
 ) -> None:
     for _ in range(5):
-        await home.decide(await started(home, ASKS_AND_ACTS))
-    await home.settle()
+        await env.decide(await start_run(env, ASKS_AND_ACTS))
+    await env.settle()
 
     def listed(connection: Connection, limit: int) -> tuple[list[RequestView], int]:
-        said: list[str] = []
-        connection.driver.set_trace_callback(said.append)
-        found = request_queries.request_views(connection, "default", PageQuery(limit=limit))
+        statements: list[str] = []
+        connection.driver.set_trace_callback(statements.append)
+        views = request_queries.request_views(connection, "default", PageQuery(limit=limit))
         connection.driver.set_trace_callback(None)
-        return found, len(said)
+        return views, len(statements)
 
-    one, few = await home.engine.store.read(lambda connection: listed(connection, 1))
-    all_of_them, many = await home.engine.store.read(lambda connection: listed(connection, 100))
-    assert [len(one), len(all_of_them)] == [1, 5]
+    first, few = await env.engine.store.read(lambda connection: listed(connection, 1))
+    all_of_them, many = await env.engine.store.read(lambda connection: listed(connection, 100))
+    assert [len(first), len(all_of_them)] == [1, 5]
     assert {view.effect for view in all_of_them} == {(StepStatus.SUCCEEDED, None)}
     assert many == few
 
 
-async def test_many_hints_at_once_call_the_effect_once(home: EngineEnv) -> None:
-    run = await started(home)
-    await asyncio.gather(*(home.runner.advance(run) for _ in range(20)))
-    await home.runner.advance("nowhere")
-    assert len(home.step.calls) == 1
-    assert (await home.view(run)).status is RunStatus.SUCCEEDED
+async def test_many_hints_at_once_call_the_effect_once(env: EngineEnv) -> None:
+    run = await start_run(env)
+    await asyncio.gather(*(env.runner.advance(run) for _ in range(20)))
+    await env.runner.advance("nowhere")
+    assert len(env.step.calls) == 1
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
 
 
 # -- failures -----------------------------------------------------------------------------------------------
 
 
-async def test_a_failure_for_good_ends_the_run_with_its_sentence(home: EngineEnv) -> None:
-    home.step.play = raising(StepError("The bank said no."))
-    run = await started(home, RETRIED)
-    await home.settle()
-    assert (await step(home, run)).status is StepStatus.FAILED
-    assert (await home.view(run)).error == "Step act failed: The bank said no."
-    assert len(home.step.calls) == 1
+async def test_a_permanent_failure_ends_the_run_with_its_sentence(env: EngineEnv) -> None:
+    env.step.play = raising(StepError("The bank said no."))
+    run = await start_run(env, RETRIED)
+    await env.settle()
+    assert (await step(env, run)).status is StepStatus.FAILED
+    assert (await env.view(run)).error == "Step act failed: The bank said no."
+    assert len(env.step.calls) == 1
 
 
-async def test_a_failure_that_may_pass_is_retried_under_the_same_key(home: EngineEnv) -> None:
+async def test_a_temporary_failure_is_retried_under_the_same_key(env: EngineEnv) -> None:
     busy = StepError("The bank is busy.", retryable=True)
-    home.step.play = raising(busy, StepError("Later.", retryable=True, retry_after=timedelta(seconds=99)))
-    run = await started(home, RETRIED)
+    env.step.play = raising(busy, StepError("Later.", retryable=True, retry_after=timedelta(seconds=99)))
+    run = await start_run(env, RETRIED)
     for wait in (10, 99):
-        await home.settle()
-        assert (await step(home, run)).status is StepStatus.RETRYING
-        home.pass_time(seconds=wait - 1)
-        await home.settle()
-        assert (await step(home, run)).status is StepStatus.RETRYING
-        home.pass_time(seconds=1)
-    await home.settle()
-    assert (await home.view(run)).status is RunStatus.SUCCEEDED
-    assert [context.attempt for _, context in home.step.calls] == [1, 2, 3]
-    assert {context.idempotency_key for _, context in home.step.calls} == {f"{run}:act:1"}
+        await env.settle()
+        assert (await step(env, run)).status is StepStatus.RETRYING
+        env.pass_time(seconds=wait - 1)
+        await env.settle()
+        assert (await step(env, run)).status is StepStatus.RETRYING
+        env.pass_time(seconds=1)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert [context.attempt for _, context in env.step.calls] == [1, 2, 3]
+    assert {context.idempotency_key for _, context in env.step.calls} == {f"{run}:act:1"}
 
 
 async def test_an_alert_that_is_late_is_about_its_step_and_not_about_the_last_request_of_the_run(
-    home: EngineEnv,
+    env: EngineEnv,
 ) -> None:
-    home.step.play = raising(StepError("The line went dead.", outcome_unknown=True))
-    await home.register(ASKS_AND_ACTS)
-    run = await home.start()
-    await home.settle()
-    assert isinstance(await home.decide(run), Decided)
-    await home.runner.advance(run)
-    assert (await home.view(run)).status is RunStatus.NEEDS_ATTENTION
+    env.step.play = raising(StepError("The line went dead.", outcome_unknown=True))
+    await env.register(ASKS_AND_ACTS)
+    run = await env.start()
+    await env.settle()
+    assert isinstance(await env.decide(run), Decided)
+    await env.runner.advance(run)
+    assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     done = Resume(run=run, answer=ResumeAnswer.DONE, actor=SAM, origin=TERMINAL)
-    assert isinstance(await home.engine.resume(done), Done)
-    assert (await home.view(run)).status is RunStatus.SUCCEEDED
-    await home.settle()
-    (late,) = [copy for copy in home.rendered if copy.topic == "needs_attention"]
+    assert isinstance(await env.engine.resume(done), Done)
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    await env.settle()
+    (late,) = [copy for copy in env.rendered if copy.topic == "needs_attention"]
     assert late.run.status is RunStatus.SUCCEEDED
     assert late.request is None
 
 
-async def test_an_unknown_outcome_asks_a_person_and_is_repeated_only_when_they_say_so(home: EngineEnv) -> None:
-    home.step.play = raising(StepError("The line went dead.", outcome_unknown=True))
-    run = await started(home)
-    await home.settle()
-    home.pass_time(days=1)
-    await home.settle()
-    assert (await home.view(run)).status is RunStatus.NEEDS_ATTENTION
-    assert len(home.step.calls) == 1
-    assert len(home.channel.of("sam@example.com")) == 1
+async def test_an_unknown_outcome_asks_a_person_and_is_repeated_only_when_they_say_so(env: EngineEnv) -> None:
+    env.step.play = raising(StepError("The line went dead.", outcome_unknown=True))
+    run = await start_run(env)
+    await env.settle()
+    env.pass_time(days=1)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
+    assert len(env.step.calls) == 1
+    assert len(env.channel.of("sam@example.com")) == 1
     again = Resume(run=run, answer=ResumeAnswer.REPEAT, actor=SAM, origin=TERMINAL)
-    assert isinstance(await home.engine.resume(again), Done)
-    await home.settle()
-    assert (await home.view(run)).status is RunStatus.SUCCEEDED
-    assert {context.idempotency_key for _, context in home.step.calls} == {f"{run}:act:1"}
+    assert isinstance(await env.engine.resume(again), Done)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert {context.idempotency_key for _, context in env.step.calls} == {f"{run}:act:1"}
 
 
-async def test_a_step_that_takes_too_long_is_cut_off_with_unknown_outcome(home: EngineEnv) -> None:
-    home.step.play = Held()
-    run = await started(home, FLOW.replace("with: {text", "timeout: 1s, with: {text", 1))
-    await home.settle()
-    assert (await home.view(run)).status is RunStatus.NEEDS_ATTENTION
-    assert (await step(home, run)).error == "It took longer than 1 seconds."
+async def test_a_step_that_takes_too_long_is_cut_off_with_unknown_outcome(env: EngineEnv) -> None:
+    env.step.play = PausedStep()
+    run = await start_run(env, FLOW.replace("with: {text", "timeout: 1s, with: {text", 1))
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
+    assert (await step(env, run)).error == "It took longer than 1 seconds."
 
 
 @pytest.mark.parametrize(
     "error", [UnexpectedError("SECRET"), KeyError("SECRET"), TimeoutError("SECRET"), asyncio.CancelledError("SECRET")]
 )
 async def test_a_step_type_with_a_bug_has_an_unknown_outcome_and_its_traceback_is_logged(
-    home: EngineEnv, error: BaseException, caplog: pytest.LogCaptureFixture
+    env: EngineEnv, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    home.step.play = raising(error)
-    run = await started(home)
+    env.step.play = raising(error)
+    run = await start_run(env)
     with caplog.at_level(logging.ERROR):
-        await home.settle()
-    view = await home.view(run)
+        await env.settle()
+    view = await env.view(run)
     assert view.status is RunStatus.NEEDS_ATTENTION
-    assert (await step(home, run)).error == f"The step type played broke; the server's log has it under run {run}."
+    assert (await step(env, run)).error == f"The step type played broke; the server's log has it under run {run}."
     (record,) = caplog.records
     assert record.exc_info is not None
     assert record.exc_info[1] is error
@@ -271,143 +271,143 @@ async def test_a_step_type_with_a_bug_has_an_unknown_outcome_and_its_traceback_i
     ],
 )
 async def test_an_output_that_cannot_be_kept_fails_the_step_and_says_that_it_did_its_work(
-    home: EngineEnv, output: Any, message: str
+    env: EngineEnv, output: Any, message: str
 ) -> None:
-    home.step.play = returning(output)
-    run = await started(home, RETRIED)
-    await home.settle()
-    error = str((await step(home, run)).error)
+    env.step.play = returning(output)
+    run = await start_run(env, RETRIED)
+    await env.settle()
+    error = str((await step(env, run)).error)
     assert error.startswith("The step did its work, but its output cannot be used: ")
     assert message in error
-    assert len(home.step.calls) == 1
+    assert len(env.step.calls) == 1
 
 
-# -- secrets and what was approved --------------------------------------------------------------------------
+# -- secrets and approved content ---------------------------------------------------------------------------
 
 
-async def test_secrets_are_joined_when_the_step_is_called_and_are_nowhere_in_the_file(home: EngineEnv) -> None:
+async def test_secrets_are_joined_when_the_step_is_called_and_are_nowhere_in_the_file(env: EngineEnv) -> None:
     async def echo(params: PlayedParams, context: StepContext) -> Mapping[str, object]:
         return {"sent": params.headers, SWORDFISH: ["x" + SWORDFISH, 7, None, True]}
 
-    home.step.play = echo
-    run = await started(home, SECRET)
-    await home.settle()
-    assert home.step.calls[0][0].headers == {"auth": f"Bearer {SWORDFISH}"}
-    assert (await step(home, run)).output == {
+    env.step.play = echo
+    run = await start_run(env, SECRET)
+    await env.settle()
+    assert env.step.calls[0][0].headers == {"auth": f"Bearer {SWORDFISH}"}
+    assert (await step(env, run)).output == {
         "sent": {"auth": "Bearer (secret BANK)"},
         "(secret BANK)": ["x(secret BANK)", 7, None, True],
     }
-    assert await _texts_with(home, "sword") == []
+    assert await _texts_with(env, "sword") == []
 
 
-async def test_secrets_are_struck_out_of_errors(home: EngineEnv) -> None:
-    home.step.play = raising(StepError(f"401 for Bearer {SWORDFISH}"))
-    run = await started(home, SECRET)
-    await home.settle()
-    assert (await step(home, run)).error == "401 for Bearer (secret BANK)"
-    assert await _texts_with(home, "sword") == []
+async def test_secrets_are_masked_in_errors(env: EngineEnv) -> None:
+    env.step.play = raising(StepError(f"401 for Bearer {SWORDFISH}"))
+    run = await start_run(env, SECRET)
+    await env.settle()
+    assert (await step(env, run)).error == "401 for Bearer (secret BANK)"
+    assert await _texts_with(env, "sword") == []
 
 
-async def _texts_with(home: EngineEnv, part: str) -> list[str]:
+async def _texts_with(env: EngineEnv, part: str) -> list[str]:
     def query(connection: Any) -> list[str]:
         tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
         rows = [row for table in tables for row in connection.exec_driver_sql(f"SELECT * FROM {table}")]
         return [str(value) for row in rows for value in row if part in str(value)]
 
-    return await home.store.read(query)
+    return await env.store.read(query)
 
 
 async def test_a_secret_that_is_missing_fails_the_step_without_a_call(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home:
-        run = await started(home, SECRET)
-        await home.settle()
-        assert "SIGNOFF_SECRET_BANK" in str((await step(home, run)).error)
-        assert home.step.calls == []
+    async with open_engine(tmp_path / "signoff.db") as env:
+        run = await start_run(env, SECRET)
+        await env.settle()
+        assert "SIGNOFF_SECRET_BANK" in str((await step(env, run)).error)
+        assert env.step.calls == []
 
 
-async def test_what_differs_from_what_was_approved_is_never_run(home: EngineEnv) -> None:
-    run = await started(home, GATED)
-    await home.settle()
-    await home.decide(run)
+async def test_content_that_differs_from_the_approved_content_is_never_run(env: EngineEnv) -> None:
+    run = await start_run(env, GATED)
+    await env.settle()
+    await env.decide(run)
     forged = """UPDATE request SET content = replace(content, 'hello', 'all of it')"""
-    await home.store.transact(lambda tx: tx.connection.execute(text(forged)).close())
-    await home.settle()
-    view = await step(home, run)
+    await env.store.transact(lambda tx: tx.connection.execute(text(forged)).close())
+    await env.settle()
+    view = await step(env, run)
     assert view.status is StepStatus.FAILED
     assert "not what was approved" in str(view.error)
-    assert home.step.calls == []
+    assert env.step.calls == []
 
 
 # -- leases, fences, crashes --------------------------------------------------------------------------------
 
 
-async def lease(home: EngineEnv, run: str) -> str:
+async def lease(env: EngineEnv, run: str) -> str:
     query = text("SELECT lease_until FROM run WHERE id = :run")
-    return str(await home.store.read(lambda connection: connection.execute(query, {"run": run}).scalar()))
+    return str(await env.store.read(lambda connection: connection.execute(query, {"run": run}).scalar()))
 
 
-async def _until_lease(home: EngineEnv, run: str, wanted: str) -> None:
+async def _wait_for_lease(env: EngineEnv, run: str, wanted: str) -> None:
     for _ in range(PATIENCE):
-        if (await lease(home, run)).startswith(wanted):
+        if (await lease(env, run)).startswith(wanted):
             return
         await asyncio.sleep(0.01)
     pytest.fail("the lease was never renewed")
 
 
 async def test_a_lease_is_renewed_while_a_long_step_works(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db", renew_seconds=0.01) as home:
-        held = home.step.play = Held()
-        run = await started(home)
-        working = asyncio.ensure_future(home.runner.advance(run))
-        await held.begun.wait()
+    async with open_engine(tmp_path / "signoff.db", renew_seconds=0.01) as env:
+        pause = env.step.play = PausedStep()
+        run = await start_run(env)
+        advancing = asyncio.ensure_future(env.runner.advance(run))
+        await pause.started.wait()
         for _ in range(3):
-            home.pass_time(seconds=6)
-            wanted = str((home.clock.now() + LEASE).replace(tzinfo=None))
-            await _until_lease(home, run, wanted)
-            assert [work for work in await home.engine.due(home.clock.now()) if work.id == run] == []
-        held.over.set()
-        await working
-        assert (await home.view(run)).status is RunStatus.SUCCEEDED
-        assert len(home.step.calls) == 1
+            env.pass_time(seconds=6)
+            wanted = str((env.clock.now() + LEASE).replace(tzinfo=None))
+            await _wait_for_lease(env, run, wanted)
+            assert [work for work in await env.engine.due(env.clock.now()) if work.id == run] == []
+        pause.released.set()
+        await advancing
+        assert (await env.view(run)).status is RunStatus.SUCCEEDED
+        assert len(env.step.calls) == 1
 
 
-async def test_a_run_that_another_worker_is_at_is_left_alone(home: EngineEnv) -> None:
-    held = home.step.play = Held()
-    run = await started(home, AGAIN)
-    working = asyncio.ensure_future(home.runner.advance(run))
-    await held.begun.wait()
-    home.step.play = echo
-    await Runner(home.store, home.advancer, steps={"played": home.step}, secrets=_NoSecrets()).advance(run)
-    assert len(home.step.calls) == 1
-    held.over.set()
-    await working
-    assert (await home.view(run)).status is RunStatus.SUCCEEDED
+async def test_a_run_that_another_worker_has_claimed_is_left_alone(env: EngineEnv) -> None:
+    pause = env.step.play = PausedStep()
+    run = await start_run(env, AGAIN)
+    advancing = asyncio.ensure_future(env.runner.advance(run))
+    await pause.started.wait()
+    env.step.play = echo
+    await Runner(env.store, env.advancer, steps={"played": env.step}, secrets=_NoSecrets()).advance(run)
+    assert len(env.step.calls) == 1
+    pause.released.set()
+    await advancing
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
 
 
 async def test_the_outcome_of_a_worker_that_lost_its_lease_is_dropped(
-    home: EngineEnv, caplog: pytest.LogCaptureFixture
+    env: EngineEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second = Held(), Held()
-    home.step.play = first
-    run = await started(home, AGAIN)
-    slow = asyncio.ensure_future(home.runner.advance(run))
-    await first.begun.wait()
-    home.clock.pass_time(LEASE)
-    home.step.play = second
-    other = Runner(home.store, home.advancer, steps={"played": home.step}, secrets=_NoSecrets())
-    fast = asyncio.ensure_future(other.advance(run))
-    await second.begun.wait()
+    first, second = PausedStep(), PausedStep()
+    env.step.play = first
+    run = await start_run(env, AGAIN)
+    slow = asyncio.ensure_future(env.runner.advance(run))
+    await first.started.wait()
+    env.clock.pass_time(LEASE)
+    env.step.play = second
+    second_runner = Runner(env.store, env.advancer, steps={"played": env.step}, secrets=_NoSecrets())
+    fast = asyncio.ensure_future(second_runner.advance(run))
+    await second.started.wait()
     with caplog.at_level(logging.WARNING):
-        first.over.set()
+        first.released.set()
         await slow
     assert caplog.records == []
-    view = await step(home, run)
-    assert (view.status, view.attempt) == (StepStatus.STARTED, 2), "the second is still at it"
-    second.over.set()
+    view = await step(env, run)
+    assert (view.status, view.attempt) == (StepStatus.STARTED, 2), "the second call still runs"
+    second.released.set()
     await fast
-    assert (await home.view(run)).status is RunStatus.SUCCEEDED
-    assert (await home.kinds(run)).count("step.succeeded") == 2
-    assert {context.idempotency_key for _, context in home.step.calls} == {f"{run}:act:1"}
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert (await env.kinds(run)).count("step.succeeded") == 2
+    assert {context.idempotency_key for _, context in env.step.calls} == {f"{run}:act:1"}
 
 
 class _NoSecrets:
@@ -425,13 +425,13 @@ async def test_a_step_that_was_under_way_in_a_crash_is_repeated_only_if_that_is_
     tmp_path: Path, source: str, status: RunStatus, calls: int
 ) -> None:
     async with open_engine(tmp_path / "signoff.db") as before:
-        held = before.step.play = Held()
-        run = await started(before, source)
-        working = asyncio.ensure_future(before.runner.advance(run))
-        await held.begun.wait()
-        working.cancel()
+        pause = before.step.play = PausedStep()
+        run = await start_run(before, source)
+        advancing = asyncio.ensure_future(before.runner.advance(run))
+        await pause.started.wait()
+        advancing.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await working
+            await advancing
     async with open_engine(tmp_path / "signoff.db", clock=before.clock, channel=before.channel) as after:
         await after.settle()
         assert after.step.calls == []
@@ -451,19 +451,19 @@ steps:
 """
 
 
-async def test_what_a_clock_that_was_ahead_put_off_goes_on_under_the_next_owner(tmp_path: Path) -> None:
-    """It was a year ahead when the server died: right after a decision, in an effect, and with copies to be shown."""
+async def test_work_postponed_by_a_clock_that_was_ahead_continues_in_the_next_process(tmp_path: Path) -> None:
+    """The clock was a year ahead when the server died: after a decision, in an effect, and with copies to deliver."""
     ahead, path, channel = FakeClock(START + timedelta(days=365)), tmp_path / "signoff.db", RecordingChannel()
     async with open_engine(path, clock=ahead, channel=channel) as before:
         await before.register(WAITS)
-        decided, acting, asked = [await before.start() for _ in range(3)]
-        held = before.step.play = Held()
+        decided, acting, waiting = [await before.start() for _ in range(3)]
+        pause = before.step.play = PausedStep()
         for run in (decided, acting):
             await before.decide(run)
-        working = asyncio.ensure_future(before.runner.advance(acting))
-        await held.begun.wait()
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        advancing = asyncio.ensure_future(before.runner.advance(acting))
+        await pause.started.wait()
+        advancing.cancel()
+        await asyncio.gather(advancing, return_exceptions=True)
     async with open_engine(path, clock=FakeClock(START), channel=channel) as after:
         await after.settle()
         assert after.step.calls == []
@@ -473,48 +473,48 @@ async def test_what_a_clock_that_was_ahead_put_off_goes_on_under_the_next_owner(
         for run in (decided, acting):
             assert (await after.view(run)).steps[-1].status is StepStatus.SLEEPING
             assert (await after.view(run)).ready_at == START + timedelta(hours=1)
-        assert (await after.request(asked)).model.state is RequestState.PENDING
-        assert (await after.request(asked)).model.deadlines.first_shown_at == START
+        assert (await after.request(waiting)).model.state is RequestState.PENDING
+        assert (await after.request(waiting)).model.deadlines.first_shown_at == START
         ready = (await after.view(decided)).ready_at
         await after.store.transact(take_over)
-        assert (await after.view(decided)).ready_at == ready, "it sleeps by its own clock"
+        assert (await after.view(decided)).ready_at == ready, "the step waits by its own clock"
 
 
-async def test_a_cancel_while_a_step_works_lets_it_finish_and_be_the_last(home: EngineEnv) -> None:
-    held = home.step.play = Held()
-    run = await started(home)
-    working = asyncio.ensure_future(home.runner.advance(run))
-    await held.begun.wait()
-    assert isinstance(await home.engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL)), Done)
-    held.over.set()
-    await working
-    await home.settle()
-    view = await home.view(run)
+async def test_a_cancel_during_a_step_lets_the_step_finish_as_the_last_one(env: EngineEnv) -> None:
+    pause = env.step.play = PausedStep()
+    run = await start_run(env)
+    advancing = asyncio.ensure_future(env.runner.advance(run))
+    await pause.started.wait()
+    assert isinstance(await env.engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL)), Done)
+    pause.released.set()
+    await advancing
+    await env.settle()
+    view = await env.view(run)
     assert view.status is RunStatus.CANCELLED
-    assert [(one.step, one.status) for one in view.steps] == [("act", StepStatus.SUCCEEDED)]
+    assert [(step.step, step.status) for step in view.steps] == [("act", StepStatus.SUCCEEDED)]
 
 
 async def test_an_outcome_that_cannot_be_recorded_is_kept_until_there_is_room_and_no_crash_meanwhile(
-    home: EngineEnv, caplog: pytest.LogCaptureFixture
+    env: EngineEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
-    held = home.step.play = Held()
-    run = await started(home, AGAIN)
-    working = asyncio.ensure_future(home.runner.advance(run))
-    await held.begun.wait()
-    await home.store.transact(_pages(1))
+    pause = env.step.play = PausedStep()
+    run = await start_run(env, AGAIN)
+    advancing = asyncio.ensure_future(env.runner.advance(run))
+    await pause.started.wait()
+    await env.store.transact(_pages(1))
     with caplog.at_level(logging.ERROR):
-        held.over.set()
+        pause.released.set()
         await until(lambda: bool(caplog.records))
     assert "Make room on its disk" in caplog.records[0].getMessage()
     with pytest.raises(StoreFull):
-        await home.store.transact(lambda tx: tx.connection.execute(text("CREATE TABLE more (a)")).close())
-    home.clock.pass_time(10 * LEASE)
-    await home.runner.advance(run)
-    assert not working.done()
-    await home.store.transact(_pages(1_000_000))
-    await working
-    assert (await home.view(run)).status is RunStatus.SUCCEEDED
-    assert len(home.step.calls) == 1
+        await env.store.transact(lambda tx: tx.connection.execute(text("CREATE TABLE more (a)")).close())
+    env.clock.pass_time(10 * LEASE)
+    await env.runner.advance(run)
+    assert not advancing.done()
+    await env.store.transact(_pages(1_000_000))
+    await advancing
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert len(env.step.calls) == 1
 
 
 def _pages(most: int) -> Callable[[Tx], None]:
@@ -524,16 +524,16 @@ def _pages(most: int) -> Callable[[Tx], None]:
 # -- runs that cannot be moved ------------------------------------------------------------------------------
 
 
-async def test_a_run_of_a_step_type_that_is_gone_is_put_off_and_goes_on_when_it_is_back(
+async def test_a_run_with_a_missing_step_type_is_postponed_and_continues_when_it_is_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "signoff.db"
     async with open_engine(path) as before:
-        run = await started(before)
+        run = await start_run(before)
     async with open_engine(path, clock=before.clock, steps={"set": before.advancer.kinds["set"]}) as without:  # type: ignore[dict-item]
         with caplog.at_level(logging.ERROR):
             await without.settle()
-        assert len(caplog.records) == 1, "it does not spin"
+        assert len(caplog.records) == 1, "the run is not tried again at once"
         view = await without.view(run)
         assert "no longer understood by this server" in str(view.error)
         assert "played" in str(view.error)
@@ -546,21 +546,21 @@ async def test_a_run_of_a_step_type_that_is_gone_is_put_off_and_goes_on_when_it_
         assert (view.status, view.error) == (RunStatus.SUCCEEDED, None)
 
 
-async def test_a_run_that_trips_over_a_bug_is_put_off_and_the_traceback_is_logged(
-    home: EngineEnv, caplog: pytest.LogCaptureFixture
+async def test_a_run_that_hits_a_bug_is_postponed_and_the_traceback_is_logged(
+    env: EngineEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run = await started(home)
+    run = await start_run(env)
     spoilt = "UPDATE run SET inputs = 'no json'"
-    await home.store.transact(lambda tx: tx.connection.execute(text(spoilt)).close())
+    await env.store.transact(lambda tx: tx.connection.execute(text(spoilt)).close())
     with caplog.at_level(logging.ERROR):
-        await home.runner.advance(run)
+        await env.runner.advance(run)
     (record,) = caplog.records
     assert record.exc_info is not None
     assert run in record.getMessage()
-    assert [work for work in await home.engine.due(home.clock.now()) if work.kind == "advance"] == []
-    mended = "UPDATE run SET inputs = '{}'"
-    await home.store.transact(lambda tx: tx.connection.execute(text(mended)).close())
-    assert f"under run {run}" in str((await home.view(run)).error)
-    home.clock.pass_time(DIRECTORY_DOWN_WAIT)
-    await home.settle()
-    assert (await home.view(run)).status is RunStatus.SUCCEEDED
+    assert [work for work in await env.engine.due(env.clock.now()) if work.kind == "advance"] == []
+    repair = "UPDATE run SET inputs = '{}'"
+    await env.store.transact(lambda tx: tx.connection.execute(text(repair)).close())
+    assert f"under run {run}" in str((await env.view(run)).error)
+    env.clock.pass_time(DIRECTORY_DOWN_WAIT)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED

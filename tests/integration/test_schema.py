@@ -74,7 +74,7 @@ def connection(path: Path) -> Iterator[Connection]:
 # -- the schema and its history -----------------------------------------------------------------------------
 
 
-def test_the_migrations_make_what_the_tables_say(connection: Connection) -> None:
+def test_the_migrations_create_the_tables(connection: Connection) -> None:
     context = MigrationContext.configure(connection.core, opts={"compare_type": True, "compare_server_default": True})
     assert compare_metadata(context, METADATA) == []
 
@@ -85,8 +85,8 @@ def test_every_index_and_column_is_the_same_in_the_migrations_and_in_the_tables(
     # Alembic does not compare the conditions of partial indexes.
     engine = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
     METADATA.create_all(engine)
-    with engine.connect() as made:
-        assert _shape(connection.core) == _shape(made)
+    with engine.connect() as migrated:
+        assert _shape(connection.core) == _shape(migrated)
     engine.dispose()
 
 
@@ -103,10 +103,10 @@ def _shape(connection: sqlalchemy.Connection) -> dict[str, Any]:
     return shape | {row.name: " ".join(row.sql.split()) for row in indexes}
 
 
-def test_the_names_of_the_files_tell_the_history_as_alembic_reads_it(later: Callable[..., Path]) -> None:
-    for history in (schema.HISTORY, later()):
+def test_the_names_of_the_files_tell_the_history_as_alembic_reads_it(newer_history: Callable[..., Path]) -> None:
+    for history in (schema.HISTORY, newer_history()):
         scripts = ScriptDirectory(str(history))
-        assert schema.revisions(history) == [one.revision for one in reversed([*scripts.walk_revisions()])]
+        assert schema.revisions(history) == [revision.revision for revision in reversed([*scripts.walk_revisions()])]
         assert schema.revisions(history)[-1] == scripts.get_current_head()
 
 
@@ -125,12 +125,12 @@ def test_a_new_file_is_of_this_schema_and_needs_no_backup(tmp_path: Path) -> Non
     assert path.stat().st_mode & 0o077 == 0
 
 
-async def test_a_database_of_the_first_schema_is_brought_along_with_all_that_is_in_it(tmp_path: Path) -> None:
+async def test_a_database_of_the_first_schema_is_upgraded_with_all_of_its_rows(tmp_path: Path) -> None:
     path, channel = tmp_path / "signoff.db", RecordingChannel()
-    async with open_engine(path, channel=channel) as home:
-        await home.register(GATED)
-        run = await home.start()
-        await home.settle()
+    async with open_engine(path, channel=channel) as env:
+        await env.register(GATED)
+        run = await env.start()
+        await env.settle()
     with closing(connect(path, writable=True)) as connection:
         now, before = _shape(connection.core), connection.execute(text("SELECT * FROM delivery")).all()
         config = Config()
@@ -142,10 +142,10 @@ async def test_a_database_of_the_first_schema_is_brought_along_with_all_that_is_
     with closing(connect(path, writable=True)) as connection:
         assert _shape(connection.core) == now
         assert connection.execute(text("SELECT * FROM delivery")).all() == before
-    async with open_engine(path, channel=channel) as home:
-        assert isinstance(await home.decide(run), Decided)
-        await home.settle()
-        assert (await home.view(run)).status is RunStatus.SUCCEEDED
+    async with open_engine(path, channel=channel) as env:
+        assert isinstance(await env.decide(run), Decided)
+        await env.settle()
+        assert (await env.view(run)).status is RunStatus.SUCCEEDED
 
 
 LATER = '''
@@ -162,22 +162,22 @@ def upgrade():
 
 
 @pytest.fixture
-def later(tmp_path: Path) -> Callable[..., Path]:
-    """A history with one step more than this program's, as a newer program has it."""
+def newer_history(tmp_path: Path) -> Callable[..., Path]:
+    """Make migrations with one more step than those of this program, as a newer program has."""
 
     def make(then: str = "pass") -> Path:
-        home = tmp_path / "history"
-        shutil.copytree(schema.HISTORY, home, ignore=shutil.ignore_patterns("__pycache__"))
-        before = max(one.name[:4] for one in (home / "versions").glob("0*.py"))
-        (home / "versions" / "9001_later.py").write_text(LATER.format(before=before, then=then))
-        return home
+        history = tmp_path / "history"
+        shutil.copytree(schema.HISTORY, history, ignore=shutil.ignore_patterns("__pycache__"))
+        before = max(file.name[:4] for file in (history / "versions").glob("0*.py"))
+        (history / "versions" / "9001_later.py").write_text(LATER.format(before=before, then=then))
+        return history
 
     return make
 
 
-def test_an_upgrade_saves_the_file_first(path: Path, later: Callable[..., Path]) -> None:
+def test_an_upgrade_saves_the_file_first(path: Path, newer_history: Callable[..., Path]) -> None:
     older = schema.revision(path)
-    saved = schema.prepare(path, now=START, history=later())
+    saved = schema.prepare(path, now=START, history=newer_history())
     assert saved == str(path.with_name(f"signoff.db.{older}-20260302T090000.backup"))
     assert schema.revision(path) == "9001"
     assert schema.revision(Path(saved)) == older
@@ -187,27 +187,27 @@ def test_an_upgrade_saves_the_file_first(path: Path, later: Callable[..., Path])
         assert connection.execute(select(WORKSPACE.c.id)).scalars().all() == ["default"]
 
 
-def test_an_upgrade_that_fails_midway_changes_nothing(path: Path, later: Callable[..., Path]) -> None:
+def test_an_upgrade_that_fails_midway_changes_nothing(path: Path, newer_history: Callable[..., Path]) -> None:
     older = schema.revision(path)
     with pytest.raises(exc.OperationalError, match="no such table: nowhere"):
-        schema.prepare(path, now=START, history=later('op.execute("INSERT INTO nowhere VALUES (1)")'))
+        schema.prepare(path, now=START, history=newer_history('op.execute("INSERT INTO nowhere VALUES (1)")'))
     assert schema.revision(path) == older
     assert _rows(path, "SELECT count(*) FROM sqlite_master WHERE name = 'later'") == [(0,)]
     schema.check_current(path)
 
 
-def test_an_upgrade_that_was_cut_off_can_be_begun_again_at_once(path: Path, later: Callable[..., Path]) -> None:
+def test_an_upgrade_that_was_cut_off_can_be_begun_again_at_once(path: Path, newer_history: Callable[..., Path]) -> None:
     older = schema.revision(path)
-    broken = later('op.execute("INSERT INTO nowhere VALUES (1)")')
+    broken = newer_history('op.execute("INSERT INTO nowhere VALUES (1)")')
     for _ in range(3):
         with pytest.raises(exc.OperationalError, match="no such table: nowhere"):
             schema.prepare(path, now=START, history=broken)
     path.with_name(f"signoff.db.{older}-20260302T085959.backup.part").write_text("of one that was killed")
     shutil.rmtree(broken)
-    saved = schema.prepare(path, now=START, history=later())
+    saved = schema.prepare(path, now=START, history=newer_history())
     assert saved == str(path.with_name(f"signoff.db.{older}-20260302T090000-4.backup"))
     assert schema.revision(path) == "9001"
-    assert sorted(one.name for one in path.parent.glob("*.backup*")) == [
+    assert sorted(file.name for file in path.parent.glob("*.backup*")) == [
         f"signoff.db.{older}-20260302T090000{number}.backup" for number in ("-2", "-3", "-4", "")
     ]
 
@@ -220,11 +220,13 @@ def test_databases_and_their_copies_are_for_one_user_whatever_the_umask(tmp_path
         schema.backup(tmp_path / "signoff.db", tmp_path / "copy.db")
     finally:
         os.umask(before)
-    assert {one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {0o600}
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
 
 
-def test_a_file_of_a_newer_program_is_refused_and_stays_as_it_is(path: Path, later: Callable[..., Path]) -> None:
-    schema.prepare(path, now=START, history=later())
+def test_a_file_of_a_newer_program_is_refused_and_stays_as_it_is(
+    path: Path, newer_history: Callable[..., Path]
+) -> None:
+    schema.prepare(path, now=START, history=newer_history())
     before = path.read_bytes()
     with pytest.raises(StoreOutdated, match="newer Signoff"):
         schema.prepare(path, now=START)
@@ -256,7 +258,7 @@ def _rows(path: Path, statement: str) -> list[Any]:
 # -- backups ------------------------------------------------------------------------------------------------
 
 
-async def test_a_backup_of_a_database_at_work_is_whole_and_holds_all_that_was_acknowledged(tmp_path: Path) -> None:
+async def test_a_backup_of_a_busy_database_is_complete_and_has_all_acknowledged_writes(tmp_path: Path) -> None:
     path = tmp_path / "signoff.db"
     with schema.owned(path, clock=SystemClock(), ids=RandomIds()) as store:
 
@@ -270,11 +272,11 @@ async def test_a_backup_of_a_database_at_work_is_whole_and_holds_all_that_was_ac
             return unit
 
         enough, saved = threading.Event(), threading.Event()
-        taken: list[Path] = []
+        backups: list[Path] = []
 
         def save() -> None:
             enough.wait(30)
-            taken.extend(schema.backup(path, tmp_path / f"copy{number}.db") for number in range(3))
+            backups.extend(schema.backup(path, tmp_path / f"copy{number}.db") for number in range(3))
             saved.set()
 
         saving = threading.Thread(target=save)
@@ -286,15 +288,15 @@ async def test_a_backup_of_a_database_at_work_is_whole_and_holds_all_that_was_ac
             if number == 20:
                 enough.set()
         saving.join()
-    for copy in taken:
-        ids = {one for (one,) in _rows(copy, "SELECT id FROM workspace")} - {"default"}
+    for copy in backups:
+        ids = {id_ for (id_,) in _rows(copy, "SELECT id FROM workspace")} - {"default"}
         assert len(ids) >= 40
-        assert ids == {f"{one}{part}" for one in range(len(ids) // 2) for part in "ab"}
+        assert ids == {f"{number}{part}" for number in range(len(ids) // 2) for part in "ab"}
         assert _rows(copy, "PRAGMA integrity_check") == [("ok",)]
         assert not copy.with_name(copy.name + "-wal").exists()
 
 
-def test_a_backup_overwrites_nothing_and_leaves_no_rest(path: Path, tmp_path: Path) -> None:
+def test_a_backup_overwrites_nothing_and_leaves_no_partial_file(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     target.write_text("mine")
     with pytest.raises(StoreError, match="exists already"):
@@ -304,18 +306,18 @@ def test_a_backup_overwrites_nothing_and_leaves_no_rest(path: Path, tmp_path: Pa
         schema.backup(path, tmp_path / "nowhere" / "copy.db")
     with pytest.raises(StoreError, match=r"missing\.db"):
         schema.backup(tmp_path / "missing.db", tmp_path / "other.db")
-    assert {one.name for one in tmp_path.iterdir()} == {"signoff.db", "copy.db"}
+    assert {file.name for file in tmp_path.iterdir()} == {"signoff.db", "copy.db"}
 
 
-# -- what is written once -----------------------------------------------------------------------------------
+# -- append-only tables -------------------------------------------------------------------------------------
 
 
 async def test_decisions_and_the_audit_log_are_append_only_and_can_only_be_emptied(tmp_path: Path) -> None:
     path = tmp_path / "signoff.db"
-    async with open_engine(path) as home:
-        await home.register(GATED)
-        run = await home.start()
-        await home.decide(run)
+    async with open_engine(path) as env:
+        await env.register(GATED)
+        run = await env.start()
+        await env.decide(run)
     connection = connect(path, writable=True)
 
     def change(statement: str) -> None:
@@ -350,6 +352,7 @@ async def test_decisions_and_the_audit_log_are_append_only_and_can_only_be_empti
 
 def test_a_time_without_a_zone_is_refused(connection: Connection) -> None:
     naive = datetime(2026, 3, 2, 9, 0)  # noqa: DTZ001 that is the point
+
     with pytest.raises(exc.StatementError, match="without a time zone"):
         connection.execute(update(WORKSPACE), {"created_at": naive})
 
@@ -359,34 +362,34 @@ def test_times_come_back_as_the_same_moment_whatever_zone_they_were_given_in(
     connection: Connection, hours: int
 ) -> None:
     zone = timezone(timedelta(hours=hours))
-    at = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
-    connection.execute(update(WORKSPACE).values(created_at=at.astimezone(zone)))
-    assert connection.execute(select(WORKSPACE.c.created_at)).scalar() == at
+    moment = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
+    connection.execute(update(WORKSPACE).values(created_at=moment.astimezone(zone)))
+    assert connection.execute(select(WORKSPACE.c.created_at)).scalar() == moment
     assert connection.exec_driver_sql("SELECT created_at FROM workspace").scalar() == "2026-03-29 01:30:00.123456"
 
 
 @pytest.mark.parametrize(
-    "at",
+    "moment",
     [START, datetime(2020, 2, 29, 23, 59, 59, 7, tzinfo=UTC), START.astimezone(timezone(timedelta(hours=-9)))],
 )
-def test_prepared_statements_write_and_read_times_as_all_others_do(connection: Connection, at: datetime) -> None:
+def test_prepared_statements_write_and_read_times_as_all_others_do(connection: Connection, moment: datetime) -> None:
     write, read = Statement(update(WORKSPACE).values(created_at=bindparam("at"))), Statement(select(WORKSPACE))
-    connection.execute(update(WORKSPACE).values(created_at=at))
+    connection.execute(update(WORKSPACE).values(created_at=moment))
     text = connection.exec_driver_sql("SELECT created_at FROM workspace").scalar()
     row = read.one(connection, {})
     assert row is not None
-    assert row.created_at == at
+    assert row.created_at == moment
     assert row.created_at.tzinfo is UTC
-    assert write.write(connection, {"at": at}) == 1
+    assert write.write(connection, {"at": moment}) == 1
     assert connection.exec_driver_sql("SELECT created_at FROM workspace").scalar() == text
-    assert connection.execute(select(WORKSPACE.c.created_at)).scalar() == at
+    assert connection.execute(select(WORKSPACE.c.created_at)).scalar() == moment
 
 
 def test_a_prepared_statement_writes_the_two_hours_of_one_name_in_autumn_apart(connection: Connection) -> None:
     write = Statement(update(WORKSPACE).values(created_at=bindparam("at")))
     first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Zurich"))
-    for at, hour in (first, "00"), (first.replace(fold=1), "01"):
-        write.write(connection, {"at": at})
+    for moment, hour in (first, "00"), (first.replace(fold=1), "01"):
+        write.write(connection, {"at": moment})
         text = connection.exec_driver_sql("SELECT created_at FROM workspace").scalar()
         assert text == f"2026-10-25 {hour}:30:00.000000"
 
@@ -397,7 +400,7 @@ def test_a_prepared_statement_refuses_a_time_without_a_zone(connection: Connecti
         write.write(connection, {"at": datetime(2026, 3, 2, 9, 0)})  # noqa: DTZ001 that is the point
 
 
-def test_the_first_of_several_rows_leaves_nothing_open(connection: Connection) -> None:
+def test_reading_the_first_of_several_rows_leaves_no_cursor_open(connection: Connection) -> None:
     for table in "ab":
         connection.execute(insert(WORKSPACE), {"id": table, "name": table, "created_at": START})
     first = Statement(select(WORKSPACE.c.id).order_by(WORKSPACE.c.id))
@@ -424,7 +427,7 @@ connection.close()
 
 
 def test_processes_in_other_time_zones_read_and_write_the_same_moments(path: Path) -> None:
-    made = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, str(path)],
         cwd=ROOT,
         env={**os.environ, "TZ": "Pacific/Apia"},
@@ -432,7 +435,7 @@ def test_processes_in_other_time_zones_read_and_write_the_same_moments(path: Pat
         encoding="utf-8",
         check=True,
     )
-    assert made.stdout.strip() == START.isoformat()
+    assert process.stdout.strip() == START.isoformat()
     with schema.reading(path) as connection:
         assert connection.execute(select(WORKSPACE.c.created_at)).scalar() == datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -458,7 +461,7 @@ ALL: dict[str, Query] = {
 
 
 def _pinned(connection: Connection) -> None:
-    with pytest.raises(AssertionError):  # there is none here
+    with pytest.raises(AssertionError):  # There is no such row here.
         workflows.load_pinned_cached(Tx(connection, now=START, ids=RandomIds()), "w", 1)
 
 
@@ -483,34 +486,34 @@ def test_every_query_that_is_asked_often_goes_by_an_index(connection: Connection
     assert plans
     assert [step for step in plans if step.startswith("SCAN")] == []
     if name in ALL:
-        # What belongs to one run may be sorted; what grows without end may not.
+        # The rows of one run may be sorted. Tables that grow without end may not.
         assert [step for step in plans if "TEMP B-TREE" in step] == []
 
 
 def _plans(connection: Connection, work: Callable[[], object]) -> list[str]:
-    asked: list[str] = []
+    statements: list[str] = []
     driver = connection.driver
-    driver.set_trace_callback(asked.append)
+    driver.set_trace_callback(statements.append)
     work()
     driver.set_trace_callback(None)
-    return [row[3] for one in asked for row in driver.execute(f"EXPLAIN QUERY PLAN {one}")]
+    return [row[3] for statement in statements for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]
 
 
 async def test_every_write_of_a_lifecycle_goes_by_an_index(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as env:
         seen: set[str] = set()
 
         def watch(tx: Tx) -> None:
             tx.connection.driver.set_trace_callback(seen.add)
 
-        await home.store.transact(watch)
-        await home.register(GATED)
+        await env.store.transact(watch)
+        await env.register(GATED)
         for verdict in Verdict:
-            run = await home.start()
-            await home.settle()
-            await home.decide(run, verdict)
-            await home.settle()
-        file = sqlite3.connect(home.path)
+            run = await env.start()
+            await env.settle()
+            await env.decide(run, verdict)
+            await env.settle()
+        file = sqlite3.connect(env.path)
         plans = {
             statement: [row[3] for row in file.execute(f"EXPLAIN QUERY PLAN {statement}")]
             for statement in seen

@@ -1,4 +1,4 @@
-"""An `http` step whose answer or error repeats its secret: it is readable nowhere, in no spelling."""
+"""An `http` step whose answer or error repeats its secret: the secret is readable nowhere, in no spelling."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
-async def everything(home: EngineEnv) -> str:
-    """Each value of each table, and all that people were shown."""
+async def everything(env: EngineEnv) -> str:
+    """Return each value of each table, and all cards that people saw."""
 
     def query(connection: Any) -> list[str]:
         tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
@@ -68,9 +68,7 @@ async def everything(home: EngineEnv) -> str:
             for value in row
         ]
 
-    return "\n".join(
-        [*await home.store.read(query), *map(repr, home.rendered), *map(repr, home.channel.posted.values())]
-    )
+    return "\n".join([*await env.store.read(query), *map(repr, env.rendered), *map(repr, env.channel.posted.values())])
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
@@ -95,46 +93,46 @@ async def test_a_secret_that_an_answer_repeats_is_readable_nowhere(
     steps: dict[str, StepType[Any]] = {"set": SetStep(), "http": HttpStep(allow=["127.0.0.1"])}
     try:
         with caplog.at_level(logging.DEBUG):
-            async with open_engine(tmp_path / "signoff.db", secrets={"BANK": SECRET}, steps=steps) as home:
-                await home.register(FLOW.replace("URL", url))
-                run = await home.start()
-                await home.settle()
+            async with open_engine(tmp_path / "signoff.db", secrets={"BANK": SECRET}, steps=steps) as env:
+                await env.register(FLOW.replace("URL", url))
+                run = await env.start()
+                await env.settle()
                 if status == 200 or status == 400:
-                    await home.decide(run, Verdict.APPROVE)
-                    await home.settle()
-                kept = await everything(home)
-                view = await home.view(run)
+                    await env.decide(run, Verdict.APPROVE)
+                    await env.settle()
+                stored = await everything(env)
+                view = await env.view(run)
     finally:
         await runner.cleanup()
-    shown = f"{kept}\n{view!r}\n{json.dumps(view.steps[0].output, ensure_ascii=False)}\n{caplog.text}"
-    assert [piece for piece in PIECES if piece in shown] == []
+    readable = f"{stored}\n{view!r}\n{json.dumps(view.steps[0].output, ensure_ascii=False)}\n{caplog.text}"
+    assert [piece for piece in PIECES if piece in readable] == []
     if "cut" not in name:
-        assert "(secret BANK)" in shown
+        assert "(secret BANK)" in readable
 
 
 async def test_a_secret_of_digits_that_comes_back_as_a_number_is_masked(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db", secrets={"BANK": "48151623"}) as home:
+    async with open_engine(tmp_path / "signoff.db", secrets={"BANK": "48151623"}) as env:
 
         async def play(params: object, context: object) -> Any:
             return {"pin": 48151623, "near": 1548151623.5, "other": 7, "yes": True}
 
-        home.step.play = play
-        await home.register(PLAYED)
-        run = await home.start()
-        await home.settle()
-        output = (await home.view(run)).steps[0].output
+        env.step.play = play
+        await env.register(PLAYED)
+        run = await env.start()
+        await env.settle()
+        output = (await env.view(run)).steps[0].output
         assert output == {"pin": "(secret BANK)", "near": "15(secret BANK).5", "other": 7, "yes": True}
 
 
 async def test_a_long_output_is_searched_as_a_short_one(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db", secrets={"BANK": SECRET}) as home:
+    async with open_engine(tmp_path / "signoff.db", secrets={"BANK": SECRET}) as env:
 
         async def play(params: object, context: object) -> Any:
             return {"rows": ["x" * 50, json.dumps(SECRET)] * 2_000}
 
-        home.step.play = play
-        await home.register(PLAYED)
-        run = await home.start()
-        await home.settle()
-        output = (await home.view(run)).steps[0].output
+        env.step.play = play
+        await env.register(PLAYED)
+        run = await env.start()
+        await env.settle()
+        output = (await env.view(run)).steps[0].output
         assert output == {"rows": ["x" * 50, '"(secret BANK)"'] * 2_000}

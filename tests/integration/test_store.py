@@ -58,7 +58,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def opened(path: Path, **options: Any) -> Iterator[SqliteStore]:
+def open_store(path: Path, **options: Any) -> Iterator[SqliteStore]:
     store = SqliteStore(path, clock=SystemClock(), ids=RandomIds(), **options)
     try:
         yield store
@@ -68,7 +68,7 @@ def opened(path: Path, **options: Any) -> Iterator[SqliteStore]:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[SqliteStore]:
-    with opened(path) as store:
+    with open_store(path) as store:
         yield store
 
 
@@ -96,35 +96,35 @@ def names(connection: Connection) -> set[str]:
 
 
 class Pause:
-    """A unit that keeps the writer busy until it is let go, so that what comes meanwhile is one group."""
+    """A unit that keeps the writer busy until it is released, so that units submitted meanwhile form one group."""
 
     def __init__(self) -> None:
-        self._begun, self._over = threading.Event(), threading.Event()
+        self._started, self._released = threading.Event(), threading.Event()
 
     def __call__(self, tx: Tx) -> str:
-        self._begun.set()
-        assert self._over.wait(30)
+        self._started.set()
+        assert self._released.wait(30)
         return "paused"
 
-    async def begun(self) -> None:
-        await asyncio.to_thread(self._begun.wait, 30)
+    async def wait_until_started(self) -> None:
+        await asyncio.to_thread(self._started.wait, 30)
 
-    def end(self) -> None:
-        self._over.set()
+    def release(self) -> None:
+        self._released.set()
 
 
 async def grouped(store: SqliteStore, *units: Callable[[Tx], Any]) -> list[Any]:
-    """Run the units as one group; their results and exceptions."""
+    """Run the units as one group and return their results and exceptions."""
     pause = Pause()
     async with asyncio.TaskGroup() as group:
         first = group.create_task(store.transact(pause))
-        await pause.begun()
+        await pause.wait_until_started()
         waiting = asyncio.gather(*(store.transact(unit) for unit in units), return_exceptions=True)
         await asyncio.sleep(0)
-        pause.end()
-        came = await waiting
+        pause.release()
+        results = await waiting
     assert first.result() == "paused"
-    return came
+    return results
 
 
 # -- groups -------------------------------------------------------------------------------------------------
@@ -132,8 +132,8 @@ async def grouped(store: SqliteStore, *units: Callable[[Tx], Any]) -> list[Any]:
 
 async def test_units_that_wait_together_share_one_commit(store: SqliteStore) -> None:
     before = store.commits
-    came = await grouped(store, *(keep(f"w{number}") for number in range(100)))
-    assert came == [f"w{number}" for number in range(100)]
+    results = await grouped(store, *(keep(f"w{number}") for number in range(100)))
+    assert results == [f"w{number}" for number in range(100)]
     assert store.commits == before + 2
     assert len(await store.read(names)) == 100
 
@@ -146,12 +146,12 @@ async def test_the_units_of_a_group_have_one_moment_and_those_of_the_next_a_late
 
 
 async def test_a_unit_that_raises_keeps_nothing_and_the_others_of_its_group_keep_all(store: SqliteStore) -> None:
-    came = await grouped(
+    results = await grouped(
         store, keep("a"), fail("b", ValueError("mine")), keep("c"), fail("d", Conflict("again")), keep("e")
     )
-    assert [one for one in came if isinstance(one, str)] == ["a", "c", "e"]
-    assert isinstance(came[1], ValueError)
-    assert isinstance(came[3], Conflict)
+    assert [result for result in results if isinstance(result, str)] == ["a", "c", "e"]
+    assert isinstance(results[1], ValueError)
+    assert isinstance(results[3], Conflict)
     assert await store.read(names) == {"a", "c", "e"}
     assert await store.read(lambda connection: list(audit_log.export(connection, "default"))) == []
 
@@ -171,8 +171,8 @@ async def test_the_others_of_a_group_run_again_only_where_one_failed_after_it_ha
             keep("b")(tx)
         raise Conflict("again")
 
-    came = await grouped(store, counted, failing, keep("c"))
-    assert (came[0], type(came[1]), came[2]) == ("a", Conflict, "c")
+    results = await grouped(store, counted, failing, keep("c"))
+    assert (results[0], type(results[1]), results[2]) == ("a", Conflict, "c")
     assert await store.read(names) == {"a", "c"}
     assert len(ran) == runs
 
@@ -185,9 +185,9 @@ async def test_a_unit_alone_that_raises_keeps_nothing(store: SqliteStore) -> Non
 
 
 async def test_a_statement_that_fails_belongs_to_its_unit_alone(store: SqliteStore) -> None:
-    came = await grouped(store, keep("a"), keep("a"), keep("b"))
-    assert isinstance(came[1], exc.IntegrityError)
-    assert "[SQL parameters hidden" in str(came[1])
+    results = await grouped(store, keep("a"), keep("a"), keep("b"))
+    assert isinstance(results[1], exc.IntegrityError)
+    assert "[SQL parameters hidden" in str(results[1])
     assert await store.read(names) == {"a", "b"}
 
 
@@ -197,10 +197,10 @@ async def test_no_exception_of_a_unit_keeps_the_others_from_their_answers(
 ) -> None:
     pause = Pause()
     first = asyncio.ensure_future(store.transact(pause))
-    await pause.begun()
+    await pause.wait_until_started()
     waiting = [asyncio.ensure_future(store.transact(unit)) for unit in (fail("a", error), keep("b"))]
     await asyncio.sleep(0)
-    pause.end()
+    pause.release()
     await asyncio.wait([first, *waiting])
     assert waiting[0].cancelled() or waiting[0].exception() is not None
     assert waiting[1].result() == "b"
@@ -212,69 +212,69 @@ async def test_a_transaction_that_is_broken_off_fails_every_unit_of_the_group(st
         tx.connection.exec_driver_sql("ROLLBACK")
         raise ValueError("mine alone")
 
-    heard: list[Work] = []
-    store.on_commit(heard.extend)
-    came = await grouped(store, keep("a", enqueues=True), break_off, keep("b", enqueues=True))
-    assert heard == [], "nothing was kept"
-    assert [type(one) for one in came] == [StoreError, ValueError, StoreError]
-    assert came[0] is not came[2]
+    announced: list[Work] = []
+    store.on_commit(announced.extend)
+    results = await grouped(store, keep("a", enqueues=True), break_off, keep("b", enqueues=True))
+    assert announced == [], "nothing was committed"
+    assert [type(result) for result in results] == [StoreError, ValueError, StoreError]
+    assert results[0] is not results[2]
     assert await store.read(names) == set()
     assert await store.transact(keep("c")) == "c"
 
 
 async def test_the_time_and_the_audit_of_a_unit_are_its_own(store: SqliteStore) -> None:
-    def said(kind: str) -> Callable[[Tx], None]:
+    def entry_writer(kind: str) -> Callable[[Tx], None]:
         entry = Entry(kind=kind, run=None, request=None, step=None, actor=None, content={})
         return lambda tx: tx.audit("default", entry)
 
-    await grouped(store, *(said(f"k{number}") for number in range(5)))
-    lines = await store.read(lambda connection: [json.loads(one) for one in audit_log.export(connection, "default")])
+    await grouped(store, *(entry_writer(f"k{number}") for number in range(5)))
+    lines = await store.read(lambda connection: [json.loads(line) for line in audit_log.export(connection, "default")])
     assert [line["seq"] for line in lines] == [1, 2, 3, 4, 5]
     assert sorted(json.loads(line["leaf"])["kind"] for line in lines) == ["k0", "k1", "k2", "k3", "k4"]
 
 
 @pytest.mark.parametrize("others", [0, 2])
 async def test_an_entry_that_cannot_be_sealed_fails_its_unit_alone(store: SqliteStore, others: int) -> None:
-    def unsaid(tx: Tx) -> None:
-        keep("unsaid")(tx)
+    def write_invalid_entry(tx: Tx) -> None:
+        keep("invalid")(tx)
         content: Any = {"what": object()}
         tx.audit("default", Entry(kind="odd", run=None, request=None, step=None, actor=None, content=content))
 
-    def said(tx: Tx) -> str:
+    def write_entry(tx: Tx) -> str:
         tx.audit("default", Entry(kind="said", run=None, request=None, step=None, actor=None, content={}))
         return "said"
 
-    came = await grouped(store, *[said] * others, unsaid, *[said] * others)
-    assert [type(one) for one in came] == [*[str] * others, TypeError, *[str] * others]
-    lines = await store.read(lambda connection: [json.loads(one) for one in audit_log.export(connection, "default")])
+    results = await grouped(store, *[write_entry] * others, write_invalid_entry, *[write_entry] * others)
+    assert [type(result) for result in results] == [*[str] * others, TypeError, *[str] * others]
+    lines = await store.read(lambda connection: [json.loads(line) for line in audit_log.export(connection, "default")])
     assert [line["seq"] for line in lines] == list(range(1, 2 * others + 1))
     assert await store.read(names) == set()
 
 
-# -- what is remembered -------------------------------------------------------------------------------------
+# -- the cache ----------------------------------------------------------------------------------------------
 
 ANN = Address("email", "ann@example.com")
 
 
-async def test_a_person_is_remembered_and_not_read_again(store: SqliteStore) -> None:
+async def test_a_person_is_cached_and_not_read_again(store: SqliteStore) -> None:
     await store.transact(lambda tx: people.need_person(tx, "default", ANN, name="Ann"))
 
     def asked(tx: Tx) -> list[str]:
         driver = tx.connection.driver
-        said: list[str] = []
-        driver.set_trace_callback(said.append)
-        known = people.find_person_cached(tx, "default", ANN)
+        statements: list[str] = []
+        driver.set_trace_callback(statements.append)
+        person = people.find_person_cached(tx, "default", ANN)
         driver.set_trace_callback(None)
-        assert known is not None
-        assert known.name == "Ann"
-        return said
+        assert person is not None
+        assert person.name == "Ann"
+        return statements
 
     assert len(await store.transact(asked)) == 1
     assert await store.transact(asked) == []
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_what_a_unit_learns_of_a_person_is_known_to_the_next_unless_it_was_taken_back(
+async def test_a_cached_person_is_shared_with_the_next_unit_unless_it_was_rolled_back(
     store: SqliteStore, fails: bool
 ) -> None:
     await store.transact(lambda tx: people.need_person(tx, "default", ANN, name="Ann"))
@@ -297,7 +297,7 @@ async def test_what_a_unit_learns_of_a_person_is_known_to_the_next_unless_it_was
 
 
 @pytest.mark.parametrize("others", [0, 1])
-async def test_what_a_group_took_back_is_not_remembered(store: SqliteStore, others: int) -> None:
+async def test_rolled_back_changes_of_a_group_are_not_cached(store: SqliteStore, others: int) -> None:
     def make(tx: Tx) -> None:
         people.need_person(tx, "default", ANN, name="Ann")
         assert people.find_person_cached(tx, "default", ANN) is not None
@@ -307,7 +307,7 @@ async def test_what_a_group_took_back_is_not_remembered(store: SqliteStore, othe
     assert await store.transact(lambda tx: people.find_person_cached(tx, "default", ANN)) is None
 
 
-async def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteStore) -> None:
+async def test_a_failed_commit_leaves_nothing_in_the_cache(store: SqliteStore) -> None:
     def broken(tx: Tx) -> None:
         people.need_person(tx, "default", ANN, name="Ann")
         people.find_person_cached(tx, "default", ANN)
@@ -318,13 +318,13 @@ async def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteStore)
     assert await store.transact(lambda tx: people.find_person_cached(tx, "default", ANN)) is None
 
 
-async def test_two_who_turn_out_to_be_one_are_one_to_whoever_asks_next(store: SqliteStore) -> None:
+async def test_two_people_who_are_joined_are_one_for_the_next_reader(store: SqliteStore) -> None:
     slack = Address("slack", "U07ANN")
 
     def both(tx: Tx) -> list[Person | None]:
-        return [people.find_person_cached(tx, "default", one) for one in (ANN, slack)]
+        return [people.find_person_cached(tx, "default", address) for address in (ANN, slack)]
 
-    await store.transact(lambda tx: [people.need_person(tx, "default", one) for one in (ANN, slack)])
+    await store.transact(lambda tx: [people.need_person(tx, "default", address) for address in (ANN, slack)])
     first, second = await store.transact(both)
     assert first != second
     await store.transact(lambda tx: identities.adopt(tx, "default", DirectoryPerson("", (ANN, slack))))
@@ -333,18 +333,18 @@ async def test_two_who_turn_out_to_be_one_are_one_to_whoever_asks_next(store: Sq
 
 
 async def test_a_run_that_is_started_after_a_registration_is_of_the_new_version(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as env:
         versions = []
-        for said in ("one", "two"):
-            await home.register(f"name: flow\nsteps:\n  - {{id: say, uses: set, with: {{text: {said}}}}}\n")
+        for value in ("one", "two"):
+            await env.register(f"name: flow\nsteps:\n  - {{id: say, uses: set, with: {{text: {value}}}}}\n")
             for _ in range(2):
-                started = await home.engine.run(await home.start())
+                started = await env.engine.run(await env.start())
                 assert started is not None
                 versions.append(started.version)
     assert versions == [1, 1, 2, 2]
 
 
-async def test_a_run_of_a_file_that_would_not_be_taken_any_more_goes_on(tmp_path: Path) -> None:
+async def test_a_run_of_a_file_that_would_now_be_refused_continues(tmp_path: Path) -> None:
     source = """
 name: flow
 inputs: {amount: {type: money}}
@@ -352,64 +352,65 @@ steps:
   - {id: pay, uses: set, with: {a: 1}, gate: {approvers: [lee@example.com], when: "{{ inputs.amount | number > 100 }}"}}
 """
     older = source.replace(" | number", "").encode()
-    async with open_engine(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as env:
         with pytest.raises(DefinitionError, match="is money"):
-            await home.register(older.decode())
-        await home.register(source)
-        with contextlib.closing(sqlite3.connect(home.path)) as connection:
+            await env.register(older.decode())
+        await env.register(source)
+        with contextlib.closing(sqlite3.connect(env.path)) as connection:
             connection.execute("UPDATE workflow_version SET source = ?", (older,))
             connection.commit()
-        run = await home.start(amount={"amount": "5", "currency": "EUR"})
-        (asked,) = [await home.request(run)]
-        assert "compares two numbers" in " ".join(asked.notes)
+        run = await env.start(amount={"amount": "5", "currency": "EUR"})
+        (request,) = [await env.request(run)]
+        assert "compares two numbers" in " ".join(request.notes)
 
 
 # -- hints --------------------------------------------------------------------------------------------------
 
 
-async def test_work_is_announced_after_the_commit_and_only_what_was_kept(store: SqliteStore, path: Path) -> None:
-    heard: list[str] = []
-    kept: list[set[str]] = []
+async def test_only_committed_work_is_announced_and_after_the_commit(store: SqliteStore, path: Path) -> None:
+    announced: list[str] = []
+    committed: list[set[str]] = []
 
     def listener(works: Any) -> None:
-        heard.extend(work.id for work in works)
+        announced.extend(work.id for work in works)
         with sqlite3.connect(path) as other:
-            kept.append({one for (one,) in other.execute("SELECT id FROM workspace")})
+            committed.append({id_ for (id_,) in other.execute("SELECT id FROM workspace")})
         other.close()
 
     store.on_commit(listener)
     await grouped(store, keep("a", enqueues=True), fail("b", ValueError()), keep("c"), keep("d", enqueues=True))
-    assert heard == ["a", "d"]
-    assert kept == [{"default", "a", "c", "d"}]
+    assert announced == ["a", "d"]
+    assert committed == [{"default", "a", "c", "d"}]
 
 
 async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others(store: SqliteStore) -> None:
-    heard: list[Work] = []
-    store.on_commit(heard.extend)
+    announced: list[Work] = []
+    store.on_commit(announced.extend)
     pause = Pause()
     first = asyncio.ensure_future(store.transact(pause))
-    await pause.begun()
+    await pause.wait_until_started()
     cancelled, other = (asyncio.ensure_future(store.transact(keep(name, enqueues=True))) for name in ("a", "b"))
     await asyncio.sleep(0)
     cancelled.cancel()
-    pause.end()
+    pause.release()
     assert await other == "b"
     assert await first == "paused"
     assert cancelled.cancelled()
-    assert {work.id for work in heard} == {"a", "b"}, "what is kept is announced, whether or not its caller still waits"
+    assert {work.id for work in announced} == {"a", "b"}, "a cancelled caller does not stop the hint"
     assert await store.read(names) == {"a", "b"}
 
 
 # -- reading and closing ------------------------------------------------------------------------------------
 
 
-async def test_what_only_reads_cannot_write(store: SqliteStore) -> None:
+async def test_a_reading_connection_cannot_write(store: SqliteStore) -> None:
     with pytest.raises(StoreReadOnly):
         await store.read(lambda connection: connection.execute(text("DELETE FROM workspace")))
     assert await store.read(names) == set()
 
 
 WORKSPACE: Any = WorkspaceRow.__table__  # type: ignore[attr-defined]
+
 ALL = Statement(select(WORKSPACE.c.name).order_by(WORKSPACE.c.id))
 ONE = Statement(select(WORKSPACE.c.name).where(WORKSPACE.c.id == bindparam("id")))
 
@@ -428,52 +429,53 @@ async def test_a_reader_sees_what_is_new_after_a_row_that_could_not_be_read(stor
         await store.transact(lambda tx: ALL.all(tx.connection, {}))
     renamed = update(WORKSPACE).where(WORKSPACE.c.id == "a").values(name="new")
     await store.transact(lambda tx: tx.connection.execute(renamed).rowcount)
-    found = [await store.read(lambda connection: ONE.one(connection, {"id": "a"})) for _ in range(8)]
-    assert [row.name for row in found if row is not None] == ["new"] * 8
+    rows = [await store.read(lambda connection: ONE.one(connection, {"id": "a"})) for _ in range(8)]
+    assert [row.name for row in rows if row is not None] == ["new"] * 8
 
 
-def test_a_connection_that_is_closed_lets_go_of_the_file(path: Path) -> None:
+def test_a_closed_connection_releases_the_file(path: Path) -> None:
     connection = connect(path, writable=True)
-    rename = Statement(update(WORKSPACE).where(WORKSPACE.c.id == bindparam("held")).values(name=bindparam("new")))
-    rename.write_all(connection, [{"held": "default", "new": "a"}, {"held": "default", "new": "b"}])
+    rename = Statement(update(WORKSPACE).where(WORKSPACE.c.id == bindparam("old")).values(name=bindparam("new")))
+    rename.write_all(connection, [{"old": "default", "new": "a"}, {"old": "default", "new": "b"}])
     assert path.with_name("signoff.db-wal").exists()
     connection.close()
-    assert not path.with_name("signoff.db-wal").exists(), "or a backup and the next owner would find it"
+    assert not path.with_name("signoff.db-wal").exists(), "otherwise a backup and the next owner would find it"
 
 
 def test_other_databases_of_the_process_write_moments_as_ever(path: Path) -> None:
     with closing(connect(path, writable=True)), closing(sqlite3.connect(":memory:")) as other:
         other.execute("CREATE TABLE kept (at TEXT)")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of Python's own adapter, which is what is meant
+            warnings.simplefilter("ignore", DeprecationWarning)  # The warning of Python's own adapter is intended.
+
             other.execute(
                 "INSERT INTO kept VALUES (?)", (datetime(2026, 3, 2, 9, 5, tzinfo=timezone(timedelta(hours=2))),)
             )
         assert other.execute("SELECT at FROM kept").fetchone() == ("2026-03-02 09:05:00+02:00",)
 
 
-async def test_a_wrong_query_is_no_failure_of_the_database(store: SqliteStore) -> None:
+async def test_a_wrong_query_is_not_a_failure_of_the_database(store: SqliteStore) -> None:
     with pytest.raises(exc.OperationalError, match="no such table"):
         await store.read(lambda connection: connection.execute(text("SELECT 1 FROM nowhere")))
     with pytest.raises(exc.OperationalError, match="no such table"):
         await store.transact_with_retry(lambda tx: tx.connection.execute(text("SELECT 1 FROM nowhere")))
 
 
-async def test_closing_finishes_what_is_queued_and_refuses_what_comes_later(path: Path) -> None:
+async def test_closing_finishes_queued_units_and_refuses_later_ones(path: Path) -> None:
     store = SqliteStore(path, clock=SystemClock(), ids=RandomIds())
     waiting = [asyncio.ensure_future(store.transact(keep(f"w{number}"))) for number in range(300)]
     await asyncio.sleep(0)
     store.close()
     store.close()
-    assert [await one for one in waiting] == [f"w{number}" for number in range(300)]
+    assert [await task for task in waiting] == [f"w{number}" for number in range(300)]
     for late in (store.transact(keep("late")), store.transact_with_retry(keep("late")), store.read(names)):
         with pytest.raises(StoreError, match="is closed"):
             await late
-    with opened(path) as again:
+    with open_store(path) as again:
         assert len(await again.read(names)) == 300
 
 
-async def test_a_conflict_of_what_must_be_written_is_tried_again(store: SqliteStore) -> None:
+async def test_a_conflict_in_a_mandatory_write_is_retried(store: SqliteStore) -> None:
     tries = iter([Conflict("not yet"), Conflict("not yet"), None])
 
     def unit(tx: Tx) -> str:
@@ -496,128 +498,130 @@ steps:
 
 @pytest.mark.parametrize("clicks", [20, 200])
 async def test_of_simultaneous_decisions_exactly_one_wins(tmp_path: Path, clicks: int) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home:
-        await home.register(GATED)
-        run = await home.start()
-        answers = await asyncio.gather(*(home.decide(run, by=(LEE, SAM)[number % 2]) for number in range(clicks)))
-        won = [one for one in answers if isinstance(one, Decided)]
+    async with open_engine(tmp_path / "signoff.db") as env:
+        await env.register(GATED)
+        run = await env.start()
+        answers = await asyncio.gather(*(env.decide(run, by=(LEE, SAM)[number % 2]) for number in range(clicks)))
+        won = [answer for answer in answers if isinstance(answer, Decided)]
         assert len(won) == 1
-        assert sum(isinstance(one, AlreadyDecided) for one in answers) == clicks - 1
-        assert (await home.kinds(run)).count("request.approved") == 1
-        rows = await home.store.read(
+        assert sum(isinstance(answer, AlreadyDecided) for answer in answers) == clicks - 1
+        assert (await env.kinds(run)).count("request.approved") == 1
+        rows = await env.store.read(
             lambda connection: connection.execute(text("SELECT id FROM decision")).scalars().all()
         )
         assert rows == [won[0].decision]
 
 
-async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_wrote_loses(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home:
-        await home.register(GATED)
-        run = await home.start()
-        early = (await home.request(run)).model
-        held = await home.store.transact(lambda tx: run_rows.load_run(tx, run))
-        assert held is not None
-        (copy,) = [one for one in await home.engine.deliveries(run=run) if one.person.email == "lee@example.com"]
-        first = await home.store.transact(lambda tx: deliveries.claim_delivery(tx, copy.id))
+async def test_a_conditional_write_loses_against_an_earlier_write(tmp_path: Path) -> None:
+    async with open_engine(tmp_path / "signoff.db") as env:
+        await env.register(GATED)
+        run = await env.start()
+        early = (await env.request(run)).model
+        loaded = await env.store.transact(lambda tx: run_rows.load_run(tx, run))
+        assert loaded is not None
+        (copy,) = [
+            delivery for delivery in await env.engine.deliveries(run=run) if delivery.person.email == "lee@example.com"
+        ]
+        first = await env.store.transact(lambda tx: deliveries.claim_delivery(tx, copy.id))
         assert first is not None
-        assert await home.store.transact(lambda tx: deliveries.claim_delivery(tx, copy.id)) is None
-        await home.settle()
-        assert isinstance(await home.decide(run), Decided)
-        await home.settle()
-        late = (await home.request(run)).model
-        progress = runs.proceed(home.advancer.compiled(GATED.encode()), held.state, now=home.clock.now())
+        assert await env.store.transact(lambda tx: deliveries.claim_delivery(tx, copy.id)) is None
+        await env.settle()
+        assert isinstance(await env.decide(run), Decided)
+        await env.settle()
+        late_request = (await env.request(run)).model
+        progress = runs.proceed(env.advancer.compiled(GATED.encode()), loaded.state, now=env.clock.now())
 
         def lost(tx: Tx) -> list[bool]:
             return [
                 request_rows.try_expire(tx, early, RequestState.EXPIRED),
-                request_rows.try_expire(tx, late, RequestState.EXPIRED),
+                request_rows.try_expire(tx, late_request, RequestState.EXPIRED),
                 request_rows.try_set_deadlines(tx, early, early.deadlines.after_shown(tx.now)),
-                request_rows.try_set_deadlines(tx, late, late.deadlines.after_shown(tx.now)),
-                run_rows.try_save_run(tx, held, progress),
-                run_rows.try_renew(tx, run, held.rev),
+                request_rows.try_set_deadlines(tx, late_request, late_request.deadlines.after_shown(tx.now)),
+                run_rows.try_save_run(tx, loaded, progress),
+                run_rows.try_renew(tx, run, loaded.rev),
             ]
 
-        assert await home.store.transact(lost) == [False] * 6
-        assert (await home.request(run)).model == late
+        assert await env.store.transact(lost) == [False] * 6
+        assert (await env.request(run)).model == late_request
 
 
 async def test_starts_with_one_key_are_one_run_also_at_once(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home:
-        await home.register(GATED)
+    async with open_engine(tmp_path / "signoff.db") as env:
+        await env.register(GATED)
         command = Start(workflow="flow", inputs={}, actor=LEE, origin=TERMINAL, key="twice")
-        answers = await asyncio.gather(*(home.engine.start(command) for _ in range(5)))
-        started = [one for one in answers if isinstance(one, Started)]
-        assert [one.created for one in started] == [True, False, False, False, False]
-        assert len({one.run for one in started}) == 1
+        answers = await asyncio.gather(*(env.engine.start(command) for _ in range(5)))
+        started = [answer for answer in answers if isinstance(answer, Started)]
+        assert [start.created for start in started] == [True, False, False, False, False]
+        assert len({start.run for start in started}) == 1
 
 
-async def test_what_one_unit_wrote_down_hangs_together_and_on_what_came_before(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home:
-        await home.register(GATED)
-        run = await home.start()
-        assert isinstance(await home.decide(run), Decided)
-        await home.settle()
-        lines = await home.store.read(lambda connection: list(audit_log.export(connection, DEFAULT_WORKSPACE)))
-        assert len(await home.kinds(run)) > 3
+async def test_the_entries_of_one_unit_are_chained_to_each_other_and_to_earlier_ones(tmp_path: Path) -> None:
+    async with open_engine(tmp_path / "signoff.db") as env:
+        await env.register(GATED)
+        run = await env.start()
+        assert isinstance(await env.decide(run), Decided)
+        await env.settle()
+        lines = await env.store.read(lambda connection: list(audit_log.export(connection, DEFAULT_WORKSPACE)))
+        assert len(await env.kinds(run)) > 3
         assert verify_audit.verify(lines).findings == ()
 
 
 async def test_a_wake_while_a_run_is_being_moved_leaves_it_ready(tmp_path: Path) -> None:
-    async with open_engine(tmp_path / "signoff.db") as home:
-        await home.register(GATED)
-        run = await home.start()
-        held = await home.store.transact(lambda tx: run_rows.load_run(tx, run))
-        assert held is not None
-        progress = runs.proceed(home.advancer.compiled(GATED.encode()), held.state, now=home.clock.now())
+    async with open_engine(tmp_path / "signoff.db") as env:
+        await env.register(GATED)
+        run = await env.start()
+        loaded = await env.store.transact(lambda tx: run_rows.load_run(tx, run))
+        assert loaded is not None
+        progress = runs.proceed(env.advancer.compiled(GATED.encode()), loaded.state, now=env.clock.now())
         assert progress.ready_at is None
-        await home.store.transact(lambda tx: run_rows.wake(tx, run))
-        assert await home.store.transact(lambda tx: run_rows.try_save_run(tx, held, progress))
-        assert (await home.view(run)).ready_at == home.clock.now()
+        await env.store.transact(lambda tx: run_rows.wake(tx, run))
+        assert await env.store.transact(lambda tx: run_rows.try_save_run(tx, loaded, progress))
+        assert (await env.view(run)).ready_at == env.clock.now()
 
 
 async def test_a_request_that_moved_since_it_was_loaded_or_is_past_due_is_not_decided(tmp_path: Path) -> None:
-    """The rules have looked at both before; the write looks again, for stores in which others write in between."""
-    async with open_engine(tmp_path / "signoff.db") as home:
-        await home.register(GATED.replace("owner]", "owner], expires: 1h"))
-        run = await home.start()
-        before_it_was_shown = (await home.request(run)).model
-        await home.settle()
-        shown = (await home.request(run)).model
-        assert (shown.state, shown.rev) == (RequestState.PENDING, before_it_was_shown.rev + 1)
+    """The rules have checked both before. The write checks again, for stores in which others write in between."""
+    async with open_engine(tmp_path / "signoff.db") as env:
+        await env.register(GATED.replace("owner]", "owner], expires: 1h"))
+        run = await env.start()
+        before_it_was_shown = (await env.request(run)).model
+        await env.settle()
+        request = (await env.request(run)).model
+        assert (request.state, request.rev) == (RequestState.PENDING, before_it_was_shown.rev + 1)
 
-        def decided(tx: Tx, asked: Request) -> str | None:
-            ruling = Ruling(state=RequestState.APPROVED, approver=asked.approvers[0], approved_digest=asked.digest)
-            return request_rows.try_decide(tx, asked, approval(asked), ruling, {})
+        def decide(tx: Tx, loaded: Request) -> str | None:
+            ruling = Ruling(state=RequestState.APPROVED, approver=loaded.approvers[0], approved_digest=loaded.digest)
+            return request_rows.try_decide(tx, loaded, approval(loaded), ruling, {})
 
-        assert await home.store.transact(lambda tx: decided(tx, before_it_was_shown)) is None
-        lapsed = await home.store.transact(
+        assert await env.store.transact(lambda tx: decide(tx, before_it_was_shown)) is None
+        lapsed = await env.store.transact(
             lambda tx: request_rows.try_expire(tx, before_it_was_shown, RequestState.EXPIRED)
         )
         assert not lapsed
-        home.pass_time(hours=1)
-        assert await home.store.transact(lambda tx: decided(tx, shown)) is None
-        assert (await home.request(run)).model == shown
-        home.pass_time(microseconds=-1)
-        assert await home.store.transact(lambda tx: decided(tx, shown)) is not None
+        env.pass_time(hours=1)
+        assert await env.store.transact(lambda tx: decide(tx, request)) is None
+        assert (await env.request(run)).model == request
+        env.pass_time(microseconds=-1)
+        assert await env.store.transact(lambda tx: decide(tx, request)) is not None
 
 
-def approval(asked: Request) -> Decide:
+def approval(request: Request) -> Decide:
     return Decide(
-        request=asked.id,
+        request=request.id,
         verdict=Verdict.APPROVE,
         actor=LEE,
-        content_version=asked.content_version,
-        digest=asked.digest,
+        content_version=request.content_version,
+        digest=request.digest,
         origin=TERMINAL,
         assurance=Assurance.TERMINAL,
     )
 
 
-# -- room ---------------------------------------------------------------------------------------------------
+# -- disk space ---------------------------------------------------------------------------------------------
 
 
 class Process:
-    """`tests.support.store_process` at work on a file."""
+    """A process of `tests.support.store_process` that works on a file."""
 
     def __init__(self, path: Path, *arguments: str) -> None:
         self.process = subprocess.Popen(
@@ -627,23 +631,23 @@ class Process:
             stdout=subprocess.PIPE,
             encoding="utf-8",
         )
-        self.told: list[str] = []
+        self.log_entries: list[str] = []
         self.first = self.answer()
 
     def answer(self) -> dict[str, Any]:
-        """The next answer; what is logged on the way is kept in `told`."""
+        """Return the next answer, and keep the log entries before it in `log_entries`."""
         assert self.process.stdout is not None
         while True:
-            said: dict[str, Any] = json.loads(self.process.stdout.readline())
-            if "log" not in said:
-                return said
-            self.told.append(said["log"])
+            answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+            if "log" not in answer:
+                return answer
+            self.log_entries.append(answer["log"])
 
     def log(self) -> str:
-        """The next entry of its log."""
+        """Return the next entry of its log."""
         assert self.process.stdout is not None
-        said: str = json.loads(self.process.stdout.readline())["log"]
-        return said
+        entry: str = json.loads(self.process.stdout.readline())["log"]
+        return entry
 
     def ask(self, line: str) -> dict[str, Any]:
         self.send(line)
@@ -655,7 +659,7 @@ class Process:
         self.process.stdin.flush()
 
     def allow(self, size: int) -> None:
-        """No file of the process may grow beyond `size` from now on."""
+        """Limit the size of each file of the process to `size` from now on."""
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def end(self) -> None:
@@ -693,10 +697,10 @@ def test_a_full_disk_fails_the_whole_group_keeps_nothing_of_it_and_is_over_when_
         assert all(FULL in sentence and str(path) in sentence for _, sentence in answer["failed"])
         assert owner.ask("count")["rows"] == _rows("early", 5)
         assert owner.ask("write more 3 20000000")["kept"] == []
-        assert len(owner.told) == 1, "it is said once, not for every unit"
+        assert len(owner.log_entries) == 1, "it is logged once, not for every unit"
         owner.allow(resource.RLIM_INFINITY)
         assert len(owner.ask("write late 5 20000")["kept"]) == 5
-        assert "can be written again" in owner.told[-1]
+        assert "can be written again" in owner.log_entries[-1]
         assert owner.ask("count")["rows"] == sorted([*_rows("early", 5), *_rows("late", 5)])
     with sqlite3.connect(path) as file:
         assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -708,7 +712,7 @@ def _rows(name: str, count: int) -> list[str]:
     return sorted([*extra, *(f"{name}{number}-{part}" for number in range(count) for part in "ab")])
 
 
-def test_what_must_be_written_waits_for_room(path: Path) -> None:
+def test_a_mandatory_write_waits_for_disk_space(path: Path) -> None:
     with process(path) as owner:
         owner.allow(0)
         owner.send("transact_with_retry kept 5000")
@@ -718,7 +722,7 @@ def test_what_must_be_written_waits_for_room(path: Path) -> None:
         assert owner.ask("count")["rows"] == ["default", "kept-a", "kept-b"]
 
 
-def test_what_was_kept_before_a_kill_on_a_full_disk_is_there_afterwards(path: Path) -> None:
+def test_committed_rows_survive_a_kill_on_a_full_disk(path: Path) -> None:
     with process(path) as owner:
         assert len(owner.ask("write early 5 30000")["kept"]) == 5
         owner.allow(path.with_name(path.name + "-wal").stat().st_size + 50_000)
@@ -739,9 +743,9 @@ async def test_a_database_at_its_own_limit_is_full_and_goes_on_when_the_limit_is
         return "large"
 
     await store.transact(limit(1))
-    came = await grouped(store, keep("a"), large, keep("b"))
-    assert [type(one) for one in came] == [StoreFull] * 3
-    assert all("database or disk is full" in str(one) and FULL in str(one) for one in came)
+    results = await grouped(store, keep("a"), large, keep("b"))
+    assert [type(result) for result in results] == [StoreFull] * 3
+    assert all("database or disk is full" in str(result) and FULL in str(result) for result in results)
     assert await store.read(names) == set()
     await store.transact(limit(1_000_000))
     assert await store.transact(large) == "large"
@@ -750,7 +754,7 @@ async def test_a_database_at_its_own_limit_is_full_and_goes_on_when_the_limit_is
 # -- files that cannot be used ------------------------------------------------------------------------------
 
 
-def refused(path: Path) -> StoreError:
+def open_refused(path: Path) -> StoreError:
     with pytest.raises(StoreError) as raised, schema.owned(path, clock=SystemClock(), ids=RandomIds()):
         pytest.fail("it was opened")
     assert str(path) in str(raised.value) or str(path.parent) in str(raised.value)
@@ -760,7 +764,7 @@ def refused(path: Path) -> StoreError:
 
 def test_a_second_process_is_refused_while_the_first_lives_and_not_after_it_was_killed(path: Path) -> None:
     with process(path) as owner:
-        assert "Another Signoff process uses" in str(refused(path))
+        assert "Another Signoff process uses" in str(open_refused(path))
         owner.process.send_signal(signal.SIGKILL)
         owner.process.wait(30)
     with schema.owned(path, clock=SystemClock(), ids=RandomIds()):
@@ -771,17 +775,17 @@ def test_two_links_to_one_file_are_one_owner(path: Path) -> None:
     link = path.with_name("link.db")
     link.symlink_to(path)
     with lock.own(path):
-        assert isinstance(refused(link), StoreLocked)
+        assert isinstance(open_refused(link), StoreLocked)
 
 
 @pytest.mark.parametrize("gone", ["file", "-wal", "-shm"])
-async def test_nothing_is_acknowledged_that_went_into_a_file_that_was_taken_away(path: Path, gone: str) -> None:
-    """What was acknowledged before is in the file that the error names; what was not may be."""
-    with pytest.raises(StoreLost, match="so Signoff stops") as told:  # noqa: PT012, SIM117 closing tells where it is
-        with opened(path) as store:
+async def test_writes_into_a_removed_file_are_not_acknowledged(path: Path, gone: str) -> None:
+    """Acknowledged writes are in the file that the error names. Other writes may be."""
+    with pytest.raises(StoreLost, match="so Signoff stops") as error:  # noqa: PT012, SIM117 closing tells where it is
+        with open_store(path) as store:
             assert await store.transact(keep("before")) == "before"
-            taken = path if gone == "file" else path.with_name(path.name + gone)
-            taken.unlink()
+            removed = path if gone == "file" else path.with_name(path.name + gone)
+            removed.unlink()
             with pytest.raises(StoreLost, match="removed or replaced"):
                 await store.transact(keep("after"))
             with pytest.raises(StoreLost, match="removed or replaced"):
@@ -790,39 +794,39 @@ async def test_nothing_is_acknowledged_that_went_into_a_file_that_was_taken_away
                 await store.read(names)
             assert await store.transact_with_retry(keep("happened")) == "happened"
     saved = path.with_name(f"{path.name}.rescued") if gone == "file" else path
-    assert f"is in {saved}." in str(told.value)
-    with opened(saved) as store:
+    assert f"is in {saved}." in str(error.value)
+    with open_store(saved) as store:
         assert {"before", "happened"} <= await store.read(names)
         assert "later" not in await store.read(names)
 
 
-async def test_another_program_that_writes_is_waited_for_and_then_named(path: Path) -> None:
-    with opened(path, busy_seconds=0.05) as store:
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        came = await asyncio.gather(*(store.transact(keep(name)) for name in "ab"), return_exceptions=True)
-        assert [type(one) for one in came] == [StoreLocked] * 2
-        assert "locked by another program" in str(came[0])
-        assert await store.read(names) == set(), "reading goes on"
-        other.execute("ROLLBACK")
-        other.close()
+async def test_a_write_of_another_program_is_waited_for_and_then_reported(path: Path) -> None:
+    with open_store(path, busy_seconds=0.05) as store:
+        other_connection = sqlite3.connect(path, isolation_level=None)
+        other_connection.execute("BEGIN IMMEDIATE")
+        results = await asyncio.gather(*(store.transact(keep(name)) for name in "ab"), return_exceptions=True)
+        assert [type(result) for result in results] == [StoreLocked] * 2
+        assert "locked by another program" in str(results[0])
+        assert await store.read(names) == set(), "reading still works"
+        other_connection.execute("ROLLBACK")
+        other_connection.close()
         assert await store.transact(keep("c")) == "c"
 
 
 def test_a_path_that_leads_through_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert isinstance(refused(tmp_path / "file" / "sub" / "signoff.db"), StoreReadOnly)
+    assert isinstance(open_refused(tmp_path / "file" / "sub" / "signoff.db"), StoreReadOnly)
 
 
 def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "signoff.db").mkdir()
-    assert "is no file" in str(refused(tmp_path / "signoff.db"))
+    assert "is no file" in str(open_refused(tmp_path / "signoff.db"))
 
 
 def test_a_file_of_something_else_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "signoff.db"
     path.write_bytes(b"These are my notes. " * 500)
-    assert "not a Signoff database" in str(refused(path))
+    assert "not a Signoff database" in str(open_refused(path))
     assert path.read_bytes() == b"These are my notes. " * 500
 
 
@@ -832,25 +836,25 @@ def test_a_database_of_another_program_is_refused_and_stays_as_it_is(tmp_path: P
         file.execute("CREATE TABLE cookies (name TEXT)")
     file.close()
     before = path.read_bytes()
-    assert "of another program" in str(refused(path))
+    assert "of another program" in str(open_refused(path))
     assert path.read_bytes() == before
 
 
 def test_a_damaged_file_is_refused(path: Path) -> None:
-    whole = path.read_bytes()
-    path.write_bytes(whole[:100] + bytes(len(whole) - 100))
-    assert "damaged" in str(refused(path))
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + bytes(len(content) - 100))
+    assert "damaged" in str(open_refused(path))
 
 
-async def test_damage_that_shows_only_later_is_told_in_a_sentence(path: Path) -> None:
-    with opened(path) as store:
+async def test_damage_found_later_is_reported_in_a_sentence(path: Path) -> None:
+    with open_store(path) as store:
         await store.transact(keep("a"))
     with path.open("r+b") as file:
         page = sqlite3.connect(path).execute("PRAGMA page_size").fetchone()[0]
         root = sqlite3.connect(path).execute("SELECT rootpage FROM sqlite_master WHERE name = 'person'").fetchone()[0]
         file.seek((root - 1) * page)
         file.write(b"\xff" * page)
-    with opened(path) as store:
+    with open_store(path) as store:
         with pytest.raises(StoreError, match="is damaged"):
             await store.read(lambda connection: connection.execute(text("SELECT * FROM person")).all())
         assert await store.transact(keep("b")) == "b"
@@ -877,6 +881,6 @@ def test_a_file_that_may_only_be_read_is_refused_when_it_is_opened(locked: str, 
 async def test_one_reader_that_fails_leaves_the_others(store: SqliteStore) -> None:
     await store.transact(keep("a"))
     async with asyncio.TaskGroup() as group:
-        good = [group.create_task(store.read(names)) for _ in range(20)]
-    assert all(one.result() == {"a"} for one in good)
+        tasks = [group.create_task(store.read(names)) for _ in range(20)]
+    assert all(task.result() == {"a"} for task in tasks)
     await until(lambda: store.commits == 1)

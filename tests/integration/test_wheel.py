@@ -1,4 +1,4 @@
-"""What people install is the wheel, not the checkout: build it, install it elsewhere, use it there. No network."""
+"""People install the wheel, not the checkout: build it, install it elsewhere, and use it there, without the network."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ steps:
 
 
 def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
-    """Run a command without a terminal; return what it printed, or fail with all of it."""
+    """Run a command without a terminal and return its output. Fail with all of the output if the command fails."""
     finished = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -63,9 +63,9 @@ class Installed:
 
 
 def stranger(home: Path) -> dict[str, str]:
-    """The environment variables of somebody who knows neither this checkout nor its virtual environment."""
-    kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
-    return {**kept, "HOME": str(home), "PATH": os.defpath, "PYTHONUTF8": "1"}
+    """Return environment variables that name neither this checkout nor its virtual environment."""
+    inherited = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+    return {**inherited, "HOME": str(home), "PATH": os.defpath, "PYTHONUTF8": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -84,19 +84,19 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     folder.mkdir()
     (folder / "hello.yaml").write_text(WORKFLOW, encoding="utf-8")
     run(sys.executable, "-m", "venv", "--without-pip", venv, cwd=base)
-    there = Installed(bin=venv / "bin", folder=folder, env=stranger(home))
-    pip = (sys.executable, "-m", "pip", "--python", there.bin / "python", "--disable-pip-version-check")
+    installation = Installed(bin=venv / "bin", folder=folder, env=stranger(home))
+    pip = (sys.executable, "-m", "pip", "--python", installation.bin / "python", "--disable-pip-version-check")
     run(*pip, "install", "--no-index", "--no-deps", wheel, cwd=base)
-    lend_dependencies(there)
-    return there
+    lend_dependencies(installation)
+    return installation
 
 
-def lend_dependencies(there: Installed) -> None:
-    """Show the new environment what ours has installed, except for the checkout.
+def lend_dependencies(installation: Installed) -> None:
+    """Let the new environment import our dependencies, but not the checkout.
 
     An editable install is a .pth file, and a .pth file in a folder that another .pth file names is not read.
     """
-    theirs = Path(there.python("import sysconfig; print(sysconfig.get_path('purelib'))"))
+    theirs = Path(installation.python("import sysconfig; print(sysconfig.get_path('purelib'))"))
     ours = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     (theirs / "dependencies.pth").write_text("".join(f"{folder}\n" for folder in sorted(ours)), encoding="utf-8")
 

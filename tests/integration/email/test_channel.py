@@ -1,4 +1,4 @@
-"""Mail as a channel, on a real mail server: what is sent, once, and what a failure says."""
+"""The email channel on a real mail server: each email is sent once, and each failure names its cause."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ REMINDER = replace(REQUEST_CARD, kind=DeliveryKind.REMINDER)
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[RunningSandbox]:
-    async with mail_server() as one:
-        yield one
+async def mail_sandbox() -> AsyncIterator[RunningSandbox]:
+    async with mail_server() as server:
+        yield server
 
 
 @pytest.fixture
-async def channel(running: RunningSandbox) -> AsyncIterator[EmailChannel]:
-    async with client_to(running) as client:
+async def channel(mail_sandbox: RunningSandbox) -> AsyncIterator[EmailChannel]:
+    async with client_to(mail_sandbox) as client:
         yield EmailChannel(client, sender=SENDER, public_url=PUBLIC_URL, now=lambda: AT)
 
 
-async def show(channel: EmailChannel, card: Card, receipt: Receipt | None = None, **more: Any) -> Receipt:
-    given = {"address": MIA, "delivery": "d1", **more}
-    return await channel.show(card=card, receipt=receipt, **given)
+async def show(channel: EmailChannel, card: Card, receipt: Receipt | None = None, **changes: Any) -> Receipt:
+    arguments = {"address": MIA, "delivery": "d1", **changes}
+    return await channel.show(card=card, receipt=receipt, **arguments)
 
 
-async def refused(channel: EmailChannel, card: Card, **more: Any) -> ChannelError:
+async def show_refused(channel: EmailChannel, card: Card, **changes: Any) -> ChannelError:
     with pytest.raises(ChannelError) as caught:
-        await show(channel, card, **more)
+        await show(channel, card, **changes)
     return caught.value
 
 
@@ -64,31 +64,31 @@ async def test_it_carries_links_and_cannot_look_for_copies(channel: EmailChannel
 @pytest.mark.parametrize(
     "card", [REQUEST_CARD, REMINDER, CODE_CARD, ALERT_CARD, OUTCOME_CARD], ids=lambda card: card.kind.value
 )
-async def test_a_mail_goes_to_one_person_and_no_server_complains(
-    running: RunningSandbox, channel: EmailChannel, card: Card
+async def test_an_email_goes_to_one_person_and_no_server_complains(
+    mail_sandbox: RunningSandbox, channel: EmailChannel, card: Card
 ) -> None:
     receipt = await show(channel, card)
-    (got,) = running.mail.received()
-    assert (got.sender, got.recipients) == (SENDER.addr_spec, [MIA])
-    assert got.header("message-id") == receipt.data["message_id"]
-    assert got.complaints == []
+    (email,) = mail_sandbox.mail.received()
+    assert (email.sender, email.recipients) == (SENDER.addr_spec, [MIA])
+    assert email.header("message-id") == receipt.data["message_id"]
+    assert email.complaints == []
 
 
 async def test_a_request_that_changes_while_it_is_open_sends_nothing(
-    running: RunningSandbox, channel: EmailChannel
+    mail_sandbox: RunningSandbox, channel: EmailChannel
 ) -> None:
     receipt = await show(channel, REQUEST_CARD)
     assert await show(channel, replace(REQUEST_CARD, facts=(("Not reached", "Lee"),)), receipt) == receipt
-    assert len(running.mail.received()) == 1
+    assert len(mail_sandbox.mail.received()) == 1
 
 
-async def test_how_a_request_ended_is_told_once_and_in_the_thread(
-    running: RunningSandbox, channel: EmailChannel
+async def test_the_end_of_a_request_is_sent_once_and_in_its_thread(
+    mail_sandbox: RunningSandbox, channel: EmailChannel
 ) -> None:
     receipt = await show(channel, REQUEST_CARD)
-    told = await show(channel, CLOSED, receipt)
-    assert await show(channel, CLOSED, told) == told
-    first, second = running.mail.received()
+    shown = await show(channel, CLOSED, receipt)
+    assert await show(channel, CLOSED, shown) == shown
+    first, second = mail_sandbox.mail.received()
     assert second.subject == f"Re: {first.subject}"
     assert second.header("in-reply-to") == second.header("references") == first.header("message-id")
     assert second.header("message-id") != first.header("message-id")
@@ -96,11 +96,13 @@ async def test_how_a_request_ended_is_told_once_and_in_the_thread(
     assert "http" not in str(second.text)
 
 
-async def test_a_reminder_and_an_alert_are_never_followed_up(running: RunningSandbox, channel: EmailChannel) -> None:
+async def test_a_reminder_and_an_alert_are_never_followed_up(
+    mail_sandbox: RunningSandbox, channel: EmailChannel
+) -> None:
     for card in (REMINDER, ALERT_CARD):
         receipt = await show(channel, card)
         assert await show(channel, replace(card, state="Approved."), receipt) == receipt
-    assert len(running.mail.received()) == 2
+    assert len(mail_sandbox.mail.received()) == 2
 
 
 ASKS_OWNER = replace(
@@ -109,13 +111,13 @@ ASKS_OWNER = replace(
 ANSWERED = replace(ASKS_OWNER, token=None, state="Answered by Sam at 2026-03-02 09:30 UTC: done.")
 
 
-async def test_an_alert_about_a_step_has_one_link_and_what_was_answered_follows_once_in_its_thread(
-    running: RunningSandbox, channel: EmailChannel
+async def test_an_alert_about_a_step_has_one_link_and_its_answer_follows_once_in_its_thread(
+    mail_sandbox: RunningSandbox, channel: EmailChannel
 ) -> None:
     receipt = await show(channel, ASKS_OWNER)
-    told = await show(channel, ANSWERED, receipt)
-    assert await show(channel, ANSWERED, told) == told
-    first, second = running.mail.received()
+    shown = await show(channel, ANSWERED, receipt)
+    assert await show(channel, ANSWERED, shown) == shown
+    first, second = mail_sandbox.mail.received()
     assert first.text is not None
     assert second.text is not None
     assert first.text.count(PUBLIC_URL) == 1
@@ -128,22 +130,24 @@ async def test_an_alert_about_a_step_has_one_link_and_what_was_answered_follows_
     assert PUBLIC_URL not in second.text
 
 
-async def test_a_reminder_is_in_the_thread_of_the_request(running: RunningSandbox, channel: EmailChannel) -> None:
+async def test_a_reminder_is_in_the_thread_of_the_request(mail_sandbox: RunningSandbox, channel: EmailChannel) -> None:
     await show(channel, REQUEST_CARD, delivery="d1")
     await show(channel, REMINDER, delivery="d2")
-    first, second = running.mail.received()
+    first, second = mail_sandbox.mail.received()
     assert second.header("references") == first.header("message-id")
     assert second.subject == f"Re: {first.subject}"
 
 
-async def test_a_second_try_has_the_same_id_and_a_fresh_link(running: RunningSandbox, channel: EmailChannel) -> None:
-    running.mail.fault("dot", "lost")
-    error = await refused(channel, REQUEST_CARD)
+async def test_a_second_try_has_the_same_id_and_a_fresh_link(
+    mail_sandbox: RunningSandbox, channel: EmailChannel
+) -> None:
+    mail_sandbox.mail.fault("dot", "lost")
+    error = await show_refused(channel, REQUEST_CARD)
     assert error.outcome_unknown
     assert error.retry_after is not None
     fresh = "another-token"
     await show(channel, replace(REQUEST_CARD, token=fresh, again=True))
-    first, second = running.mail.received()
+    first, second = mail_sandbox.mail.received()
     assert first.header("message-id") == second.header("message-id")
     assert LINK in str(first.text)
     assert f"/r/{fresh}" in str(second.text)
@@ -151,51 +155,55 @@ async def test_a_second_try_has_the_same_id_and_a_fresh_link(running: RunningSan
     assert "sent twice" in str(second.html)
 
 
-@pytest.mark.parametrize(("code", "on"), [(552, "dot"), (554, "dot"), (554, "data")])
-async def test_a_refused_content_is_followed_by_a_short_mail(
-    running: RunningSandbox, channel: EmailChannel, code: int, on: str
+@pytest.mark.parametrize(("code", "command"), [(552, "dot"), (554, "dot"), (554, "data")])
+async def test_a_refused_content_is_followed_by_a_short_email(
+    mail_sandbox: RunningSandbox, channel: EmailChannel, code: int, command: str
 ) -> None:
-    running.mail.fault(on, "error", code=code)
+    mail_sandbox.mail.fault(command, "error", code=code)
     await show(channel, REQUEST_CARD)
-    (got,) = running.mail.received()
-    assert LINK in str(got.text)
-    assert "2026-03-02 10:00 UTC" in str(got.text)
-    assert "120" not in got.raw.decode()
-    assert got.complaints == []
+    (email,) = mail_sandbox.mail.received()
+    assert LINK in str(email.text)
+    assert "2026-03-02 10:00 UTC" in str(email.text)
+    assert "120" not in email.raw.decode()
+    assert email.complaints == []
 
 
-async def test_a_short_mail_that_is_refused_too_is_the_end(running: RunningSandbox, channel: EmailChannel) -> None:
-    running.mail.fault("dot", "error", code=554, times=2)
-    error = await refused(channel, REQUEST_CARD)
+async def test_a_refused_short_email_is_a_permanent_error_about_the_copy(
+    mail_sandbox: RunningSandbox, channel: EmailChannel
+) -> None:
+    mail_sandbox.mail.fault("dot", "error", code=554, times=2)
+    error = await show_refused(channel, REQUEST_CARD)
     assert (error.permanent, error.about) == (True, "copy")
 
 
-async def test_without_a_link_there_is_no_short_mail(running: RunningSandbox, channel: EmailChannel) -> None:
-    running.mail.fault("dot", "error", code=554)
-    assert (await refused(channel, CODE_CARD)).permanent
-    assert running.mail.received() == []
+async def test_without_a_link_there_is_no_short_email(mail_sandbox: RunningSandbox, channel: EmailChannel) -> None:
+    mail_sandbox.mail.fault("dot", "error", code=554)
+    assert (await show_refused(channel, CODE_CARD)).permanent
+    assert mail_sandbox.mail.received() == []
 
 
-async def test_an_address_that_the_server_does_not_know_is_at_fault(
-    running: RunningSandbox, channel: EmailChannel
+async def test_an_error_for_an_unknown_recipient_is_about_the_address(
+    mail_sandbox: RunningSandbox, channel: EmailChannel
 ) -> None:
-    running.mail.fault("rcpt", "error", code=550, to=MIA)
-    error = await refused(channel, REQUEST_CARD)
+    mail_sandbox.mail.fault("rcpt", "error", code=550, to=MIA)
+    error = await show_refused(channel, REQUEST_CARD)
     assert (error.permanent, error.about) == (True, "address")
 
 
 @pytest.mark.parametrize(
     "address", ["", "mia", "mia@", "@example.com", "a b@example.com", "mia@example.com\nBcc: x@y.z", "ü@example.com"]
 )
-async def test_what_is_no_address_is_at_fault_without_asking_anybody(
-    running: RunningSandbox, channel: EmailChannel, address: str
+async def test_an_invalid_address_is_an_error_before_the_server_is_asked(
+    mail_sandbox: RunningSandbox, channel: EmailChannel, address: str
 ) -> None:
-    error = await refused(channel, REQUEST_CARD, address=address)
+    error = await show_refused(channel, REQUEST_CARD, address=address)
     assert (error.permanent, error.about) == (True, "address")
-    assert running.mail.received() == []
+    assert mail_sandbox.mail.received() == []
 
 
-async def test_a_wrong_password_is_about_the_channel(running: RunningSandbox, channel: EmailChannel) -> None:
-    running.mail.fault("mail", "error", code=530)
-    error = await refused(channel, REQUEST_CARD)
+async def test_an_error_for_a_wrong_password_is_about_the_channel(
+    mail_sandbox: RunningSandbox, channel: EmailChannel
+) -> None:
+    mail_sandbox.mail.fault("mail", "error", code=530)
+    error = await show_refused(channel, REQUEST_CARD)
     assert (error.permanent, error.about) == (False, "channel")

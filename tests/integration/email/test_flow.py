@@ -1,4 +1,4 @@
-"""A whole server with mail: from a workflow to the mailbox, and to the person who is asked what happened."""
+"""A whole server with email: the email of a step, the question about an unknown outcome, and the end of a request."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ ASKS = f"{SENDS}    gate: {{approvers: [mia@example.com], title: Tell Mia?}}\n"
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[RunningSandbox]:
-    async with mail_server() as one:
-        yield one
+async def mail_sandbox() -> AsyncIterator[RunningSandbox]:
+    async with mail_server() as mail:
+        yield mail
 
 
 @pytest.fixture
-async def server(running: RunningSandbox, tmp_path: Path) -> AsyncIterator[App]:
-    given = {
-        "SIGNOFF_SMTP_URL": running.mail.url,
+async def server(mail_sandbox: RunningSandbox, tmp_path: Path) -> AsyncIterator[App]:
+    environment = {
+        "SIGNOFF_SMTP_URL": mail_sandbox.mail.url,
         "SIGNOFF_EMAIL_FROM": "Signoff <signoff@example.com>",
         "SIGNOFF_PUBLIC_URL": "https://signoff.example.com",
     }
-    chosen = settings.load(given, database=stepwise_units.copy_empty_database(tmp_path / "signoff.db"))
-    async with app.open_app(AppOptions(settings=chosen, environment=given)) as opened:
+    chosen = settings.load(environment, database=stepwise_units.copy_empty_database(tmp_path / "signoff.db"))
+    async with app.open_app(AppOptions(settings=chosen, environment=environment)) as opened:
         yield opened
 
 
-async def begun(server: App, source: str) -> str:
+async def start_run(server: App, source: str) -> str:
     assert isinstance(
         await server.engine.register(Register(source=source.encode(), actor=SAM, origin=TERMINAL)), Registered
     )
@@ -64,35 +64,37 @@ async def status(server: App, run: str) -> RunStatus:
     return view.status
 
 
-async def test_an_email_step_sends_its_mail(running: RunningSandbox, server: App) -> None:
-    run = await begun(server, SENDS)
+async def test_an_email_step_sends_its_email(mail_sandbox: RunningSandbox, server: App) -> None:
+    run = await start_run(server, SENDS)
     assert await status(server, run) is RunStatus.SUCCEEDED
-    (got,) = running.mail.received(to=MIA)
-    assert (got.subject, got.text) == ("Paid", "It is on its way.\n")
+    (email,) = mail_sandbox.mail.received(to=MIA)
+    assert (email.subject, email.text) == ("Paid", "It is on its way.\n")
 
 
-async def test_a_step_of_which_nobody_knows_asks_its_owner_and_is_not_repeated(
-    running: RunningSandbox, server: App
+async def test_a_step_of_unknown_outcome_asks_its_owner_and_is_not_repeated(
+    mail_sandbox: RunningSandbox, server: App
 ) -> None:
-    running.mail.fault("dot", "lost")
-    run = await begun(server, SENDS)
-    await until(lambda: bool(running.mail.received(to=SAM.value)))
+    mail_sandbox.mail.fault("dot", "lost")
+    run = await start_run(server, SENDS)
+    await until(lambda: bool(mail_sandbox.mail.received(to=SAM.value)))
     view = await server.engine.run(run)
     assert view is not None
     assert view.status is RunStatus.NEEDS_ATTENTION
-    assert len(running.mail.received(to=MIA)) == 1
-    assert "did the step happen?" in running.mail.received(to=SAM.value)[0].subject
+    assert len(mail_sandbox.mail.received(to=MIA)) == 1
+    assert "did the step happen?" in mail_sandbox.mail.received(to=SAM.value)[0].subject
 
 
-async def test_who_is_asked_by_mail_hears_that_it_was_cancelled(running: RunningSandbox, server: App) -> None:
-    run = await begun(server, ASKS)
-    (asked,) = await running.mail.wait_for(to=MIA, seconds=20)
-    assert asked.subject == "Tell Mia?"
-    assert "https://signoff.example.com/r/" in str(asked.text)
+async def test_an_approver_asked_by_email_is_informed_that_the_run_was_cancelled(
+    mail_sandbox: RunningSandbox, server: App
+) -> None:
+    run = await start_run(server, ASKS)
+    (opened,) = await mail_sandbox.mail.wait_for(to=MIA, seconds=20)
+    assert opened.subject == "Tell Mia?"
+    assert "https://signoff.example.com/r/" in str(opened.text)
     await status(server, run)
     await server.engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL))
-    _, closed = await running.mail.wait_for(to=MIA, count=2, seconds=20)
+    _, closed = await mail_sandbox.mail.wait_for(to=MIA, count=2, seconds=20)
     assert closed.subject == "Re: Tell Mia?"
-    assert closed.header("in-reply-to") == asked.header("message-id")
+    assert closed.header("in-reply-to") == opened.header("message-id")
     assert "Cancelled at" in str(closed.text)
-    assert [one.complaints for one in (asked, closed)] == [[], []]
+    assert [email.complaints for email in (opened, closed)] == [[], []]

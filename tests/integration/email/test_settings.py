@@ -1,4 +1,4 @@
-"""The settings of mail: each is checked when it is read, and none of the sentences has a password in it."""
+"""The settings of email: each is checked when it is read, and no error message contains a password."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def load(**changed: str) -> settings.Settings:
     return settings.load({f"SIGNOFF_{name}": value for name, value in {**GOOD, **changed}.items() if value})
 
 
-def told(**changed: str) -> str:
+def error_of(**changed: str) -> str:
     with pytest.raises(SettingsError) as caught:
         load(**changed)
     assert "fish" not in str(caught.value)
     return str(caught.value)
 
 
-def test_what_is_right_is_read() -> None:
-    found = load()
-    assert found.mail_server == setting_values.MailServerAddress(
+def test_correct_settings_are_read() -> None:
+    loaded = load()
+    assert loaded.mail_server == setting_values.MailServerAddress(
         host="smtp.example.com", port=587, security="starttls", user="signoff@example.com", password="sword/fish"
     )
-    assert "fish" not in repr(found)
-    assert "fish" not in repr(found.mail_server)
-    assert found.email_from == "Signoff <signoff@example.com>"
-    assert found.public_url == "https://signoff.example.com/prefix"
+    assert "fish" not in repr(loaded)
+    assert "fish" not in repr(loaded.mail_server)
+    assert loaded.email_from == "Signoff <signoff@example.com>"
+    assert loaded.public_url == "https://signoff.example.com/prefix"
     assert settings.load({}).mail_server is None
 
 
@@ -53,13 +53,13 @@ def test_what_is_right_is_read() -> None:
         ("smtp://[::1]:1025", 1025, "none"),
     ],
 )
-def test_a_mail_server_has_a_port_and_a_way_of_encryption(url: str, port: int, security: str) -> None:
-    found = setting_values.parse_smtp_url(url)
-    assert (found.port, found.security) == (port, security)
+def test_the_url_of_a_mail_server_gives_its_port_and_encryption(url: str, port: int, security: str) -> None:
+    parsed = setting_values.parse_smtp_url(url)
+    assert (parsed.port, parsed.security) == (port, security)
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("smtp.example.com", "must look like smtps://"),
         ("https://smtp.example.com", "must look like smtps://"),
@@ -80,12 +80,12 @@ def test_a_mail_server_has_a_port_and_a_way_of_encryption(url: str, port: int, s
         ("smtp://u:fish@localhost", "unencrypted"),
     ],
 )
-def test_a_mail_server_that_cannot_be_used_is_told_without_the_password(url: str, said: str) -> None:
-    assert said in told(SMTP_URL=url)
+def test_the_error_for_an_unusable_mail_server_leaves_out_the_password(url: str, message: str) -> None:
+    assert message in error_of(SMTP_URL=url)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "sender",
     [
         "signoff",
         "Signoff",
@@ -96,8 +96,8 @@ def test_a_mail_server_that_cannot_be_used_is_told_without_the_password(url: str
         "a@example.com\nBcc: b@example.com",
     ],
 )
-def test_a_sender_is_one_mailbox(wrong: str) -> None:
-    assert "SIGNOFF_EMAIL_FROM: must be" in told(EMAIL_FROM=wrong)
+def test_a_sender_is_one_mailbox(sender: str) -> None:
+    assert "SIGNOFF_EMAIL_FROM: must be" in error_of(EMAIL_FROM=sender)
 
 
 def test_a_sender_may_have_any_name() -> None:
@@ -107,7 +107,7 @@ def test_a_sender_may_have_any_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "url",
     [
         "signoff.example.com",
         "ftp://signoff.example.com",
@@ -120,17 +120,17 @@ def test_a_sender_may_have_any_name() -> None:
         "http://signoff.example.com",
     ],
 )
-def test_a_public_address_is_https_and_nothing_else(wrong: str) -> None:
-    assert "SIGNOFF_PUBLIC_URL: " in told(PUBLIC_URL=wrong)
+def test_a_public_url_is_https_and_has_no_other_parts(url: str) -> None:
+    assert "SIGNOFF_PUBLIC_URL: " in error_of(PUBLIC_URL=url)
 
 
-def test_on_this_machine_it_may_be_http() -> None:
+def test_a_public_url_on_this_machine_may_be_http() -> None:
     assert setting_values.parse_public_url("http://localhost:8000/") == "http://localhost:8000"
     assert setting_values.parse_public_url("http://[::1]:8000") == "http://[::1]:8000"
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"EMAIL_FROM": ""}, "SMTP_URL: set SIGNOFF_EMAIL_FROM too"),
         ({"PUBLIC_URL": ""}, "SMTP_URL: set SIGNOFF_PUBLIC_URL too"),
@@ -141,28 +141,28 @@ def test_on_this_machine_it_may_be_http() -> None:
         ({"DKIM_SELECTOR": "a b", "DKIM_KEY_FILE": "x"}, "DKIM_SELECTOR: must be a name"),
     ],
 )
-def test_what_needs_something_else_says_so(changed: Mapping[str, str], said: str) -> None:
-    assert said in told(**changed)
+def test_a_setting_that_needs_another_says_so(changed: Mapping[str, str], message: str) -> None:
+    assert message in error_of(**changed)
 
 
-def test_a_log_never_has_the_password() -> None:
+def test_the_password_is_never_logged() -> None:
     assert "fish" not in load().redact("sword/fish, sword%2Ffish")
 
 
 @pytest.mark.parametrize("name", ["SMTP_CA_FILE", "DKIM_KEY_FILE"])
-@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), ("fish", "no")])
-async def test_a_file_that_cannot_be_used_keeps_the_server_from_starting(
-    tmp_path: Path, name: str, content: str | None, said: str
+@pytest.mark.parametrize(("content", "message"), [(None, "cannot be read"), ("fish", "no")])
+async def test_an_unusable_file_keeps_the_server_from_starting(
+    tmp_path: Path, name: str, content: str | None, message: str
 ) -> None:
     file = tmp_path / "file.pem"
     if content is not None:
         file.write_text(content)
     chosen = load(**{name: str(file)}, **({"DKIM_SELECTOR": "s1"} if name == "DKIM_KEY_FILE" else {}))
-    with pytest.raises(SettingsError, match=f"{name}: .*{said}"):
+    with pytest.raises(SettingsError, match=f"{name}: .*{message}"):
         async with setup.open_email(chosen, lambda: AT):
             pass
 
 
-async def test_without_a_mail_server_there_is_no_mail() -> None:
+async def test_without_a_mail_server_there_is_no_email() -> None:
     async with setup.open_email(settings.load({}), lambda: AT) as mail:
         assert mail is None

@@ -1,4 +1,4 @@
-"""The step `email`: through a real mail server, and what becomes of its run when nobody knows whether it was sent."""
+"""The step `email` on a real mail server: the email that it sends, and the meaning of each failure."""
 
 from __future__ import annotations
 
@@ -23,71 +23,75 @@ PARAMS = EmailParams(to=MIA, subject="Your refund: ✓", body="Hello,\n\n{{ not 
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[RunningSandbox]:
-    async with mail_server() as one:
-        yield one
+async def mail_sandbox() -> AsyncIterator[RunningSandbox]:
+    async with mail_server() as server:
+        yield server
 
 
 @pytest.fixture
-async def step(running: RunningSandbox) -> AsyncIterator[EmailStep]:
-    async with client_to(running) as client:
+async def step(mail_sandbox: RunningSandbox) -> AsyncIterator[EmailStep]:
+    async with client_to(mail_sandbox) as client:
         yield EmailStep(SmtpMailer(client, sender=SENDER, now=lambda: AT))
 
 
-async def failed(step: EmailStep) -> StepError:
+async def failure(step: EmailStep) -> StepError:
     with pytest.raises(StepError) as caught:
         await step.run(PARAMS, CONTEXT)
     return caught.value
 
 
-async def test_a_mail_is_sent_as_it_was_written_and_nothing_is_added(running: RunningSandbox, step: EmailStep) -> None:
+async def test_an_email_is_sent_as_it_was_written_with_nothing_added(
+    mail_sandbox: RunningSandbox, step: EmailStep
+) -> None:
     output = await step.run(PARAMS.model_copy(update={"reply_to": "sam@example.com"}), CONTEXT)
-    (got,) = running.mail.received(to=MIA)
-    assert output == {"message_id": got.header("message-id"), "to": MIA}
+    (email,) = mail_sandbox.mail.received(to=MIA)
+    assert output == {"message_id": email.header("message-id"), "to": MIA}
     assert output.keys() == step.outputs({})
-    assert (got.subject, got.text, got.html) == (PARAMS.subject, PARAMS.body, None)
-    assert got.header("reply-to") == "sam@example.com"
-    assert got.complaints == []
+    assert (email.subject, email.text, email.html) == (PARAMS.subject, PARAMS.body, None)
+    assert email.header("reply-to") == "sam@example.com"
+    assert email.complaints == []
 
 
-async def test_the_same_call_has_the_same_id_and_another_another(running: RunningSandbox, step: EmailStep) -> None:
+async def test_a_repeated_call_has_the_same_message_id_and_another_call_another_one(
+    mail_sandbox: RunningSandbox, step: EmailStep
+) -> None:
     first, again = await step.run(PARAMS, CONTEXT), await step.run(PARAMS, CONTEXT)
     assert first == again
-    assert running.mail.received()[0].header("reply-to") == ""
+    assert mail_sandbox.mail.received()[0].header("reply-to") == ""
     assert step.idempotent({}) is False
     assert set(step.content({})) == {"subject", "body"}
 
 
-async def test_what_may_go_well_later_may_be_repeated(running: RunningSandbox, step: EmailStep) -> None:
-    running.mail.fault("rcpt", "error", code=451)
-    error = await failed(step)
+async def test_a_temporary_failure_may_be_repeated(mail_sandbox: RunningSandbox, step: EmailStep) -> None:
+    mail_sandbox.mail.fault("rcpt", "error", code=451)
+    error = await failure(step)
     assert (error.retryable, error.outcome_unknown) == (True, False)
 
 
 @pytest.mark.parametrize(
-    ("on", "code", "todo"),
+    ("command", "code", "todo"),
     [("rcpt", 550, "Correct the address"), ("dot", 554, "Change the text"), ("mail", 530, "doctor")],
 )
-async def test_what_never_goes_well_says_what_to_do(
-    running: RunningSandbox, step: EmailStep, on: str, code: int, todo: str
+async def test_a_permanent_failure_says_how_to_fix_it(
+    mail_sandbox: RunningSandbox, step: EmailStep, command: str, code: int, todo: str
 ) -> None:
-    running.mail.fault(on, "error", code=code)
-    error = await failed(step)
+    mail_sandbox.mail.fault(command, "error", code=code)
+    error = await failure(step)
     assert (error.retryable, error.outcome_unknown) == (False, False)
     assert todo in str(error)
 
 
-async def test_a_connection_that_breaks_after_all_was_sent_leaves_the_outcome_open(
-    running: RunningSandbox, step: EmailStep
+async def test_a_connection_that_breaks_after_all_was_sent_leaves_the_outcome_unknown(
+    mail_sandbox: RunningSandbox, step: EmailStep
 ) -> None:
-    running.mail.fault("dot", "lost")
-    error = await failed(step)
+    mail_sandbox.mail.fault("dot", "lost")
+    error = await failure(step)
     assert (error.retryable, error.outcome_unknown) == (False, True)
-    assert len(running.mail.received()) == 1
+    assert len(mail_sandbox.mail.received()) == 1
 
 
-async def test_without_a_mail_server_it_fails_with_a_sentence() -> None:
-    assert "SIGNOFF_SMTP_URL" in str(await failed(EmailStep()))
+async def test_without_a_mail_server_the_step_fails_with_a_sentence() -> None:
+    assert "SIGNOFF_SMTP_URL" in str(await failure(EmailStep()))
 
 
 @pytest.mark.parametrize(
@@ -108,12 +112,12 @@ async def test_without_a_mail_server_it_fails_with_a_sentence() -> None:
         {"cc": "kim@example.com"},
     ],
 )
-def test_parameters_that_cannot_be_are_refused_before_anything_is_sent(wrong: dict[str, str]) -> None:
+def test_invalid_parameters_are_refused_before_anything_is_sent(wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         EmailParams.model_validate(PARAMS.model_dump() | wrong)
 
 
-async def test_a_trial_shows_the_mail_and_sends_none() -> None:
+async def test_a_trial_shows_the_email_and_sends_none() -> None:
     out = io.StringIO()
     step = EmailStep(TerminalMailer(Console(file=out, width=200)))
     output = await step.run(PARAMS.model_copy(update={"reply_to": "sam@example.com"}), CONTEXT)

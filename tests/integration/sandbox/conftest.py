@@ -1,4 +1,4 @@
-"""A sandbox whose clock stands still, and the official client on it."""
+"""Fixtures: a sandbox whose clock stands still, and the official Slack client for it."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ async def test_events_conform_to_the_official_types(
     body = next(item for item in recorder.bodies() if item["event"]["type"] == kind)
     event = body["event"]
     if kind == "app_home_opened":
-        # The types know a view as an app writes it; what Slack sends has more keys (view-interactions-payload).
+        # The types describe a view as an app writes it. Slack sends more keys (view-interactions-payload).
         conforms({**event, "view": {"type": "home", "blocks": event["view"]["blocks"]}}, "AnEvent")
     else:
         conforms(event, "AnEvent")
@@ -209,7 +209,7 @@ async def test_an_app_that_is_silent_for_three_seconds_has_failed(
     assert [failure.code for failure in ada.troubles] == ["operation_timeout"]
 
 
-async def test_an_app_that_answers_an_error_or_is_not_there_has_failed(
+async def test_an_app_that_answers_with_an_error_or_is_unreachable_has_failed(
     slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     recorder.status = 500
@@ -229,18 +229,18 @@ async def test_events_are_retried_at_once_after_one_minute_and_after_five(
 ) -> None:
     recorder.status = 500
 
-    async def failed(times: int) -> None:
-        """Return whether the app has failed so often and Slack waits."""
+    async def has_failed(times: int) -> None:
+        """Return whether the app failed this many times and Slack waits before the next attempt."""
         await slack.until(lambda: len(slack.deliveries) == times and slack.deliveries[-1].ack)
         await asyncio.sleep(0.02)
 
     ada.open_home()
-    await failed(2)
+    await has_failed(2)
     slack.time.advance(59)
     await asyncio.sleep(0.03)
     assert len(recorder.requests) == 2
     slack.time.advance(1)
-    await failed(3)
+    await has_failed(3)
     slack.time.advance(300)
     await slack.until(lambda: len(recorder.requests) == 4)
     numbers = [headers.get("X-Slack-Retry-Num") for headers, _ in recorder.requests]
@@ -264,9 +264,9 @@ async def test_a_delivery_can_be_made_twice_or_be_lost(
     await ada.click("Approve")
     assert len(recorder.requests) == 2
     assert recorder.requests[0][1] == recorder.requests[1][1]
-    lost = await ada.click("Approve")
-    assert lost is not None
-    assert lost.problem == "operation_timeout"
+    lost_ack = await ada.click("Approve")
+    assert lost_ack is not None
+    assert lost_ack.problem == "operation_timeout"
     assert len(recorder.requests) == 2
 
 
@@ -285,16 +285,16 @@ async def test_a_delivery_can_be_late(slack: RunningSandbox, recorder: Recorder,
 
 
 @pytest.fixture
-async def editing(slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson) -> SimulatedPerson:
+async def ada_with_modal(slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson) -> SimulatedPerson:
     """Return ada, who has an open modal."""
     trigger = slack.trigger(ada)
     await client.views_open(trigger_id=trigger, view=modal(field({"type": "plain_text_input"}), notify_on_close=True))
     return ada
 
 
-async def test_an_empty_answer_closes_the_modal(recorder: Recorder, editing: SimulatedPerson) -> None:
-    await editing.submit({"Reason": "x"})
-    assert editing.modal is None
+async def test_an_empty_answer_closes_the_modal(recorder: Recorder, ada_with_modal: SimulatedPerson) -> None:
+    await ada_with_modal.submit({"Reason": "x"})
+    assert ada_with_modal.modal is None
 
 
 @pytest.mark.parametrize(
@@ -307,12 +307,12 @@ async def test_an_empty_answer_closes_the_modal(recorder: Recorder, editing: Sim
     ],
 )
 async def test_an_answer_changes_the_stack(
-    recorder: Recorder, editing: SimulatedPerson, answer: dict[str, Any], titles: list[str]
+    recorder: Recorder, ada_with_modal: SimulatedPerson, answer: dict[str, Any], titles: list[str]
 ) -> None:
     recorder.answer = answer
-    await editing.submit({"Reason": "x"})
-    assert [item["title"]["text"] for item in editing.stack] == titles
-    assert not editing.troubles
+    await ada_with_modal.submit({"Reason": "x"})
+    assert [item["title"]["text"] for item in ada_with_modal.stack] == titles
+    assert not ada_with_modal.troubles
 
 
 @pytest.mark.parametrize(
@@ -325,19 +325,19 @@ async def test_an_answer_changes_the_stack(
         {"response_action": "update", "view": {"type": "modal"}},
     ],
 )
-async def test_an_answer_that_is_wrong_is_a_failure_that_the_person_sees(
-    recorder: Recorder, editing: SimulatedPerson, answer: Any
+async def test_an_invalid_answer_is_a_failure_that_the_person_sees(
+    recorder: Recorder, ada_with_modal: SimulatedPerson, answer: Any
 ) -> None:
     recorder.answer = answer
-    await editing.submit({"Reason": "x"})
-    assert len(editing.stack) == 1
-    assert [failure.text for failure in editing.troubles] == ["We had some trouble connecting. Try again?"]
+    await ada_with_modal.submit({"Reason": "x"})
+    assert len(ada_with_modal.stack) == 1
+    assert [failure.text for failure in ada_with_modal.troubles] == ["We had some trouble connecting. Try again?"]
 
 
-async def test_closing_is_told_to_apps_that_asked_for_it(
-    slack: RunningSandbox, recorder: Recorder, editing: SimulatedPerson
+async def test_apps_that_asked_for_it_receive_the_closing_of_a_modal(
+    slack: RunningSandbox, recorder: Recorder, ada_with_modal: SimulatedPerson
 ) -> None:
-    await editing.close()
+    await ada_with_modal.close()
     payload = slack.deliveries[-1].payload
     assert (payload["type"], payload["is_cleared"]) == ("view_closed", False)
 
@@ -388,7 +388,7 @@ async def test_a_response_url_works_for_half_an_hour(
     assert unknown.status_code == 404
 
 
-async def test_a_response_url_refuses_what_cannot_be_shown(
+async def test_a_response_url_refuses_invalid_messages(
     slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     hook = AsyncWebhookClient(await response_url(slack, ada))
@@ -443,7 +443,7 @@ async def test_an_external_select_asks_the_app_for_its_options(
         await ada.options("Reason", "ber")
 
 
-async def test_a_reply_in_a_thread_says_so_when_it_is_clicked(
+async def test_a_click_on_a_reply_names_its_thread(
     slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient
 ) -> None:
     parent = ada.say("please")

@@ -23,7 +23,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("code", ERRORS)
-async def test_any_error_can_be_had_on_demand(slack: RunningSandbox, client: AsyncWebClient, code: str) -> None:
+async def test_any_error_can_be_produced_on_demand(slack: RunningSandbox, client: AsyncWebClient, code: str) -> None:
     slack.fault("chat.postMessage", "error", code=code, times=2)
     for _ in range(2):
         assert await error_of(client.chat_postMessage(channel="#general", text="x")) == code
@@ -37,7 +37,9 @@ async def test_an_error_may_come_although_the_post_landed(slack: RunningSandbox,
     assert len(slack.world.messages[slack.channel("general")]) == 1
 
 
-async def test_a_status_and_a_rate_limit_can_be_had_on_demand(slack: RunningSandbox, client: AsyncWebClient) -> None:
+async def test_a_status_and_a_rate_limit_can_be_produced_on_demand(
+    slack: RunningSandbox, client: AsyncWebClient
+) -> None:
     slack.fault("*", "ratelimited", seconds=7)
     slack.fault("*", "status", status=502)
     with pytest.raises(SlackApiError) as limited:
@@ -106,19 +108,19 @@ async def test_each_tier_allows_its_calls_a_minute(slack: RunningSandbox, client
     tiers = {"usergroups.list": 20, "users.lookupByEmail": 50, "users.info": 100}
     ada = slack.person("ada")
     for name, per_minute in tiers.items():
-        given = {"user": ada.id, "email": "ada@example.com"}
-        assert (await client.api_call(name, params=given))["ok"]
+        arguments = {"user": ada.id, "email": "ada@example.com"}
+        assert (await client.api_call(name, params=arguments))["ok"]
         with pytest.raises(SlackApiError) as limited:
-            await client.api_call(name, params=given)
+            await client.api_call(name, params=arguments)
         assert limited.value.response.status_code == 429
         assert limited.value.response["error"] == "ratelimited"
         assert int(limited.value.response.headers["Retry-After"]) == -(-60 // per_minute)
         slack.time.advance(60 / per_minute)
-        assert (await client.api_call(name, params=given))["ok"]
+        assert (await client.api_call(name, params=arguments))["ok"]
     assert slack.rates.refused == 3
 
 
-async def test_a_minutes_worth_may_come_at_once_by_default(slack: RunningSandbox, client: AsyncWebClient) -> None:
+async def test_the_calls_of_a_minute_may_come_at_once_by_default(slack: RunningSandbox, client: AsyncWebClient) -> None:
     for _ in range(20):
         await client.usergroups_list()
     assert await error_of(client.usergroups_list()) == "ratelimited"
@@ -153,10 +155,11 @@ def test_tiers_of_the_methods_that_the_bot_depends_on() -> None:
         "chat.update": 3, "conversations.open": 3, "users.lookupByEmail": 3, "users.info": 4, "views.open": 4,
         "views.update": 4, "views.publish": 4, "chat.postEphemeral": 4, "usergroups.users.list": 2, "users.list": 2,
     }  # fmt: skip
+
     assert {name: METHODS[name].tier for name in tiers} == tiers
 
 
-async def test_the_least_time_that_the_rates_allow_can_be_asked_for(slack: RunningSandbox) -> None:
+async def test_the_shortest_time_that_the_rates_allow_is_computed(slack: RunningSandbox) -> None:
     slack.rates.configure(burst=1, multiplier=10)
     assert slack.rates.per_minute("chat.update", 3) == 500
     assert slack.rates.per_minute("chat.postMessage", 0) == 3000

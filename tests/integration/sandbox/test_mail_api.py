@@ -1,4 +1,4 @@
-"""Mail by script: the JSON API, the page's files, and mails on disk."""
+"""Email by script: the JSON API, the files of the page, and emails on disk."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def script(slack: RunningSandbox, session: aiohttp.ClientSession) -> Script:
     return Script(slack, session)
 
 
-async def test_mails_are_listed_and_read(slack: RunningSandbox, script: Script) -> None:
+async def test_emails_are_listed_and_read(slack: RunningSandbox, script: Script) -> None:
     await send(slack, message(Message_ID="<1@b.example>", html="<p>x</p>"))
     await send(slack, message("Re: Refund", In_Reply_To="<1@b.example>", Date=""))
     await send(slack, message("Other", to="ben@example.com"))
@@ -55,7 +55,7 @@ async def test_mails_are_listed_and_read(slack: RunningSandbox, script: Script) 
     assert (await script("GET", "mail"))["mails"] == []
 
 
-async def test_a_mail_can_be_had_byte_by_byte(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
+async def test_an_email_can_be_fetched_byte_by_byte(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
     await send(slack)
     async with session.get(slack.script_url + "mail/1/raw") as response:
         assert response.content_type == "message/rfc822"
@@ -66,14 +66,13 @@ async def test_a_mail_can_be_had_byte_by_byte(slack: RunningSandbox, session: ai
         assert response.status == 403
 
 
-async def test_everybody_has_a_mailbox_and_so_has_every_address_that_got_mail(
-    slack: RunningSandbox, script: Script
-) -> None:
+async def test_every_person_and_every_address_with_email_has_a_mailbox(slack: RunningSandbox, script: Script) -> None:
     await send(slack, message(to="Nobody@elsewhere.example"))
     boxes = {mailbox["address"]: mailbox for mailbox in (await script("GET", "mailboxes"))["mailboxes"]}
     assert boxes[MIA] == {
         "address": MIA, "name": "Mia Approver", "tz": "Europe/Berlin", "account": None, "count": 0, "mails": [],
     }  # fmt: skip
+
     assert boxes["ada@example.com"]["account"] == "ada"
     assert (boxes["nobody@elsewhere.example"]["name"], boxes["nobody@elsewhere.example"]["count"]) == (None, 1)
     ((mail,),) = (item["mails"] for item in boxes.values() if item["count"])
@@ -98,7 +97,7 @@ async def test_faults_are_armed_and_lifted_by_script(slack: RunningSandbox, scri
     assert not (await script("POST", "mail/faults", down=False))["down"]
 
 
-async def test_a_fresh_world_has_no_mails_and_a_mail_server_that_works(slack: RunningSandbox, script: Script) -> None:
+async def test_a_fresh_world_has_no_emails_and_a_working_mail_server(slack: RunningSandbox, script: Script) -> None:
     await send(slack)
     slack.mail.fault("mail", "lost")
     await slack.mail.go_down()
@@ -107,14 +106,14 @@ async def test_a_fresh_world_has_no_mails_and_a_mail_server_that_works(slack: Ru
     await send(slack)
 
 
-async def test_the_server_says_where_it_is(tmp_path: Path, session: aiohttp.ClientSession) -> None:
+async def test_the_mail_server_tells_its_url(tmp_path: Path, session: aiohttp.ClientSession) -> None:
     async with sandbox() as slack:
         plain = {"url": f"smtp://127.0.0.1:{slack.mail.port}", "security": "plain", "ca": None}
         assert await Script(slack, session)("GET", "mail/server") == plain
     async with sandbox(host="::1", mail=encrypted_mail_config(tmp_path, "starttls")) as slack:
-        found = await Script(slack, session)("GET", "mail/server")
-        assert found["url"] == f"smtp+starttls://[::1]:{slack.mail.port}"
-        assert found["ca"] == str(tmp_path / "ca.pem")
+        server = await Script(slack, session)("GET", "mail/server")
+        assert server["url"] == f"smtp+starttls://[::1]:{slack.mail.port}"
+        assert server["ca"] == str(tmp_path / "ca.pem")
 
 
 HOSTILE = (
@@ -127,7 +126,7 @@ HOSTILE = (
 )
 
 
-async def test_no_mail_breaks_the_api_or_the_page(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
+async def test_no_email_breaks_the_api_or_the_page(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
     for content in HOSTILE:
         await send_raw(slack, content)
     paths = ["mail", *(f"mail/{number}{part}" for number in range(1, len(HOSTILE) + 1) for part in ("", "/raw"))]
@@ -139,7 +138,7 @@ async def test_no_mail_breaks_the_api_or_the_page(slack: RunningSandbox, session
             assert response.status == 200
 
 
-async def test_the_html_of_a_mail_is_served_so_that_it_can_do_nothing(
+async def test_the_html_of_an_email_is_served_without_any_rights(
     slack: RunningSandbox, session: aiohttp.ClientSession
 ) -> None:
     await send(slack, message(html='<script>alert(1)</script><a href="https://example.com/">x</a>'))
@@ -155,7 +154,7 @@ async def test_the_html_of_a_mail_is_served_so_that_it_can_do_nothing(
             assert response.status == 404
 
 
-async def test_the_mailbox_page_may_show_frames_of_ours_only(
+async def test_the_mailbox_page_shows_only_frames_of_the_sandbox(
     slack: RunningSandbox, session: aiohttp.ClientSession
 ) -> None:
     async with session.get(f"{slack.page_url}/mail") as response:
@@ -166,13 +165,13 @@ async def test_the_mailbox_page_may_show_frames_of_ours_only(
         assert "frame-src" not in response.headers["Content-Security-Policy"]
 
 
-async def test_mails_are_there_again_after_a_restart(tmp_path: Path) -> None:
+async def test_emails_survive_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "slack.json"
     world = partial(persistence.load, file)
     async with sandbox(world=world) as slack, persistence.save_changes(slack.slack, file):
         await send(slack)
         before = slack.mail.received()
-        # Whoever was told that it was taken over can rely on it.
+        # A client whose email was accepted can rely on it.
         assert len(json.loads(file.read_bytes())["mails"]) == 1
     async with sandbox(world=world) as slack:
         assert slack.mail.received() == before
@@ -180,9 +179,9 @@ async def test_mails_are_there_again_after_a_restart(tmp_path: Path) -> None:
         assert [email.id for email in slack.mail.received()] == ["1", "2"]
 
 
-def test_a_workspace_from_before_there_was_mail_can_be_used(tmp_path: Path) -> None:
+def test_a_workspace_saved_before_email_existed_can_be_loaded(tmp_path: Path) -> None:
     time = Time(FrozenClock())
-    old = json.loads(persistence.dumps(seed.new_world(time, AppConfig())))
-    del old["mails"], old["outsiders"]
-    found = persistence.loads(json.dumps(old).encode(), time)
-    assert (found.mails, [outsider.email for outsider in found.outsiders]) == ([], [MIA])
+    saved = json.loads(persistence.dumps(seed.new_world(time, AppConfig())))
+    del saved["mails"], saved["outsiders"]
+    world = persistence.loads(json.dumps(saved).encode(), time)
+    assert (world.mails, [outsider.email for outsider in world.outsiders]) == ([], [MIA])

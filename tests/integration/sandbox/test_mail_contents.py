@@ -1,4 +1,4 @@
-"""What is made of the contents of mails: parts, headers, threads, complaints; whatever arrives."""
+"""The reading of emails: parts, headers, threads and complaints, also for arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def test_headers_are_decoded(value: str, read: str) -> None:
 
 
 def test_parts_are_found_wherever_they_are() -> None:
-    made = message(html="<p>Hello</p>")
-    made.add_attachment(b"a,b", maintype="text", subtype="csv", filename="übersicht.csv")
-    made.add_attachment("kept apart", filename="notes.txt")
-    made.add_attachment(message("inner"))
-    made.add_attachment(b"GIF", maintype="image", subtype="gif", disposition="inline")
-    found = message_parser.parse(made.as_bytes())
-    assert (found.text, found.html) == ("Refund order A-1007?\n\nAmount: 120 EUR\n", "<p>Hello</p>\n")
-    assert found.attachments == ("übersicht.csv", "notes.txt", "image/gif")
-    assert found.defects == ()
+    email = message(html="<p>Hello</p>")
+    email.add_attachment(b"a,b", maintype="text", subtype="csv", filename="übersicht.csv")
+    email.add_attachment("kept apart", filename="notes.txt")
+    email.add_attachment(message("inner"))
+    email.add_attachment(b"GIF", maintype="image", subtype="gif", disposition="inline")
+    parsed = message_parser.parse(email.as_bytes())
+    assert (parsed.text, parsed.html) == ("Refund order A-1007?\n\nAmount: 120 EUR\n", "<p>Hello</p>\n")
+    assert parsed.attachments == ("übersicht.csv", "notes.txt", "image/gif")
+    assert parsed.defects == ()
 
 
 @pytest.mark.parametrize(
@@ -75,18 +75,18 @@ def test_parts_are_found_wherever_they_are() -> None:
         (b"Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ninside", "inside", None),
     ],
 )
-def test_broken_mails_are_read_as_far_as_they_go(raw: bytes, text: str | None, html: str | None) -> None:
-    found = message_parser.parse(raw)
-    assert (found.text, found.html) == (text, html)
+def test_broken_emails_are_read_as_far_as_possible(raw: bytes, text: str | None, html: str | None) -> None:
+    parsed = message_parser.parse(raw)
+    assert (parsed.text, parsed.html) == (text, html)
 
 
-def test_a_mail_that_is_nested_too_deeply_is_shown_as_it_is() -> None:
+def test_an_email_that_is_nested_too_deeply_is_shown_as_it_is() -> None:
     raw = b"".join(
         b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (item, item) for item in range(2000)
     )
-    found = message_parser.parse(raw)
-    assert found.text is not None
-    assert found.defects == ("RecursionError",)
+    parsed = message_parser.parse(raw)
+    assert parsed.text is not None
+    assert parsed.defects == ("RecursionError",)
     assert "The message is malformed: RecursionError." in complaints(raw)
 
 
@@ -98,7 +98,7 @@ filename*0*=utf-8''%ff filename="a" a@b.example <1@b> Mon, 05 Jan 2026 99:99 +99
 """
 WORD = st.sampled_from([*_WORDS.split(), "\x00", "\x1b"])
 PIECE = (
-    WORD.map(lambda one: one.encode())
+    WORD.map(lambda word: word.encode())
     | st.sampled_from([b"\r\n", b"\r\n\r\n", b" ", b": ", b"\n"])
     | st.binary(max_size=6)
 )
@@ -106,18 +106,18 @@ PIECE = (
 
 @settings(deadline=None, max_examples=400)
 @given(pieces=st.lists(PIECE, max_size=60))
-def test_whatever_arrives_is_read_and_judged_without_failing(pieces: list[bytes]) -> None:
+def test_any_bytes_are_read_and_checked_without_an_exception(pieces: list[bytes]) -> None:
     raw = b"".join(pieces)
-    found = message_parser.parse(raw)
-    for text in (found.text or "", found.html or "", *(part for header in found.headers for part in header)):
+    parsed = message_parser.parse(raw)
+    for text in (parsed.text or "", parsed.html or "", *(part for header in parsed.headers for part in header)):
         text.encode()
-    assert isinstance(found.references, list)
-    assert isinstance(open_links_in_new_window(found.html or ""), str)
+    assert isinstance(parsed.references, list)
+    assert isinstance(open_links_in_new_window(parsed.html or ""), str)
     complaints(raw)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ({"Message_ID": ""}, ["There is no Message-ID."]),
         ({"Message_ID": "<without-at>"}, ["The Message-ID is not of the form <left@right>."]),
@@ -129,28 +129,28 @@ def test_whatever_arrives_is_read_and_judged_without_failing(pieces: list[bytes]
         ({"Bcc": "boss@example.com"}, ["The Bcc was sent along."]),
     ],
 )
-def test_what_is_missing_or_too_much_is_complained_of(change: dict[str, str], said: list[str]) -> None:
+def test_missing_and_surplus_headers_are_complaints(change: dict[str, str], expected: list[str]) -> None:
     base: dict[str, Any] = {key: value for key, value in change.items() if key != "To"}
-    made = message(**base)
+    email = message(**base)
     for name, value in change.items():
-        del made[name.replace("_", "-")]
+        del email[name.replace("_", "-")]
         if value:
-            made[name.replace("_", "-")] = value
-    assert complaints(made) == said
+            email[name.replace("_", "-")] = value
+    assert complaints(email) == expected
 
 
-def test_dates_that_are_none_and_headers_that_come_twice_are_complained_of() -> None:
+def test_invalid_dates_and_repeated_headers_are_complaints() -> None:
     raw = message().as_bytes().replace(b"\n", b"\r\n")
     assert complaints(raw.replace(b"05 Jan 2026", b"some day")) == ["The Date cannot be read."]
     assert complaints(b"Subject: Another\r\n" + raw) == ["There is more than one Subject."]
 
 
-def test_several_recipients_are_complained_of() -> None:
+def test_several_recipients_are_a_complaint() -> None:
     envelope = SmtpEnvelope(sender=SENDER, recipients=[MIA, "ben@example.com"])
     assert complaints(message(), envelope) == ["One message went to several recipients, who learn of each other."]
 
 
-def test_html_without_text_and_html_before_text_are_complained_of() -> None:
+def test_html_without_text_and_html_before_text_are_complaints() -> None:
     alone = message()
     alone.clear_content()
     alone.set_content("<p>x", subtype="html")
@@ -162,7 +162,7 @@ def test_html_without_text_and_html_before_text_are_complained_of() -> None:
     assert complaints(around) == ["The HTML comes before the text; the best form is to come last."]
 
 
-def test_malformed_structure_is_complained_of() -> None:
+def test_malformed_structure_is_a_complaint() -> None:
     head = b"From: a@b.example\r\nTo: c@d.example\r\nDate: Mon, 05 Jan 2026 10:00:00 +0000\r\n"
     head += b"Message-ID: <1@b.example>\r\n"
     assert complaints(head + b"Content-Type: text/plain\r\n\r\nx") == ["There is a Content-Type, and no MIME-Version."]
@@ -172,13 +172,13 @@ def test_malformed_structure_is_complained_of() -> None:
 
 
 def mail(number: int, **headers: str) -> ReceivedMail:
-    made = message(Message_ID=f"<{number}@b.example>", **headers)
+    email = message(Message_ID=f"<{number}@b.example>", **headers)
     return ReceivedMail(
-        id=str(number), received_at=0, helo="", sender=SENDER, recipients=[MIA], raw=made.as_bytes(), complaints=[]
+        id=str(number), received_at=0, helo="", sender=SENDER, recipients=[MIA], raw=email.as_bytes(), complaints=[]
     )
 
 
-def test_answers_belong_to_what_they_answer() -> None:
+def test_replies_belong_to_the_thread_of_their_email() -> None:
     mails = [
         mail(1),
         mail(2),
@@ -190,7 +190,7 @@ def test_answers_belong_to_what_they_answer() -> None:
     assert mailbox.threads(mails) == {"1": "1", "2": "2", "3": "1", "4": "1", "5": "5", "6": "5"}
 
 
-def test_addresses_that_nobody_owns_have_a_mailbox_once_something_came(slack: RunningSandbox) -> None:
+def test_an_address_without_a_person_has_a_mailbox_after_its_first_email(slack: RunningSandbox) -> None:
     owned = ["ada@example.com", "ben@example.com", "cleo@example.com", "gus@example.com", "una@example.com", MIA]
     assert mailbox.addresses(slack.world) == owned
     new = mail(1)
@@ -200,12 +200,12 @@ def test_addresses_that_nobody_owns_have_a_mailbox_once_something_came(slack: Ru
 
 
 @pytest.mark.parametrize(
-    ("html", "shown"),
+    ("html", "expected"),
     [
         ('<a href="x">', '<a target="_blank" rel="noopener noreferrer" href="x">'),
         ("<A\nHREF=x target=_top>", '<A target="_blank" rel="noopener noreferrer"\nHREF=x target=_top>'),
         ("<area/><abbr>", '<area target="_blank" rel="noopener noreferrer"/><abbr>'),
     ],
 )
-def test_links_open_in_a_window_of_their_own(html: str, shown: str) -> None:
-    assert open_links_in_new_window(html) == shown
+def test_links_open_in_a_window_of_their_own(html: str, expected: str) -> None:
+    assert open_links_in_new_window(html) == expected

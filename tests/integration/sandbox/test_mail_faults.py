@@ -18,15 +18,15 @@ from tests.support.smtp_conversation import MIA, SENDER, message, open_conversat
 BEN = "ben@example.com"
 
 
-async def failure(slack: RunningSandbox, **more: Any) -> Exception:
-    """What sending a mail fails with."""
+async def failure(slack: RunningSandbox, **options: Any) -> Exception:
+    """Send an email and return the exception with which that fails."""
     with pytest.raises((aiosmtplib.SMTPException, ssl.SSLError)) as raised:
-        await send(slack, **more)
+        await send(slack, **options)
     return raised.value
 
 
 @pytest.mark.parametrize(
-    ("on", "code", "error"),
+    ("command", "code", "error"),
     [
         ("connect", 421, aiosmtplib.SMTPConnectResponseError),
         ("connect", 554, aiosmtplib.SMTPConnectResponseError),
@@ -49,28 +49,28 @@ async def failure(slack: RunningSandbox, **more: Any) -> Exception:
     ],
 )
 async def test_every_stage_can_be_answered_with_any_code_once(
-    slack: RunningSandbox, on: str, code: int, error: type[Exception]
+    slack: RunningSandbox, command: str, code: int, error: type[Exception]
 ) -> None:
-    slack.mail.fault(on, "error", code=code)
-    found: Any = await failure(slack)
-    assert type(found) is error
-    assert [recipient.code for recipient in getattr(found, "recipients", [found])] == [code]
+    slack.mail.fault(command, "error", code=code)
+    error_raised: Any = await failure(slack)
+    assert type(error_raised) is error
+    assert [recipient.code for recipient in getattr(error_raised, "recipients", [error_raised])] == [code]
     assert slack.mail.received() == []
     await send(slack)
     assert len(slack.mail.received()) == 1
-    assert [email.on for email in slack.mail.faults.used] == [on]
+    assert [fault.on for fault in slack.mail.faults.used] == [command]
 
 
-async def test_the_answer_may_be_anything(slack: RunningSandbox) -> None:
+async def test_the_text_of_the_reply_may_be_anything(slack: RunningSandbox) -> None:
     slack.mail.fault("dot", "error", code=571, enhanced="5.7.26", text="Two\nlines")
-    found = await failure(slack)
-    assert isinstance(found, aiosmtplib.SMTPDataError)
-    assert found.code == 571
-    assert found.message.splitlines() == ["5.7.26 Two", "5.7.26 lines"]
+    error = await failure(slack)
+    assert isinstance(error, aiosmtplib.SMTPDataError)
+    assert error.code == 571
+    assert error.message.splitlines() == ["5.7.26 Two", "5.7.26 lines"]
 
 
 @pytest.mark.parametrize(
-    ("on", "code", "said"),
+    ("command", "code", "reply_text"),
     [
         ("rcpt", 552, "5.2.2 Mailbox full"),
         ("dot", 552, "5.3.4 Message too big"),
@@ -78,9 +78,9 @@ async def test_the_answer_may_be_anything(slack: RunningSandbox) -> None:
         ("mail", 499, "4.0.0 As the sandbox was told"),
     ],
 )
-def test_without_a_text_it_is_what_is_usual(on: str, code: int, said: str) -> None:
-    reply = MailFault(on=on, kind="error", code=code).reply
-    assert f"{reply.enhanced} {reply.text}" == said
+def test_without_a_text_the_usual_reply_is_sent(command: str, code: int, reply_text: str) -> None:
+    reply = MailFault(on=command, kind="error", code=code).reply
+    assert f"{reply.enhanced} {reply.text}" == reply_text
 
 
 async def test_after_421_the_connection_is_closed(slack: RunningSandbox) -> None:
@@ -109,9 +109,9 @@ async def test_a_fault_may_hit_one_recipient_only_and_until_it_is_lifted(slack: 
     assert [email.recipients for email in slack.mail.received()] == [[BEN], [BEN], [MIA]]
 
 
-@pytest.mark.parametrize("on", ["data", "dot"])
-async def test_a_content_may_be_refused_by_who_it_is_for(slack: RunningSandbox, on: str) -> None:
-    slack.mail.fault(on, "error", code=554, to=MIA)
+@pytest.mark.parametrize("command", ["data", "dot"])
+async def test_a_content_may_be_refused_by_its_recipient(slack: RunningSandbox, command: str) -> None:
+    slack.mail.fault(command, "error", code=554, to=MIA)
     await send(slack, message(to=BEN))
     assert isinstance(await failure(slack), aiosmtplib.SMTPDataError)
 
@@ -125,34 +125,36 @@ async def test_a_fault_may_come_several_times_and_wait_for_its_turn(slack: Runni
     assert slack.mail.faults.queue == []
 
 
-async def test_a_mail_may_be_kept_although_the_answer_was_an_error(slack: RunningSandbox) -> None:
+async def test_an_email_may_be_accepted_although_the_reply_is_an_error(slack: RunningSandbox) -> None:
     slack.mail.fault("dot", "error", code=451, landed=True)
     assert isinstance(await failure(slack), aiosmtplib.SMTPDataError)
     assert len(slack.mail.received()) == 1
 
 
-@pytest.mark.parametrize(("kind", "kept"), [("lost", 1), ("reset", 0)])
-async def test_a_connection_may_break_after_the_final_dot_with_the_mail_kept_or_not(
-    slack: RunningSandbox, kind: MailFaultKind, kept: int
+@pytest.mark.parametrize(("kind", "accepted"), [("lost", 1), ("reset", 0)])
+async def test_a_connection_may_break_after_the_final_dot_with_the_email_accepted_or_not(
+    slack: RunningSandbox, kind: MailFaultKind, accepted: int
 ) -> None:
     slack.mail.fault("dot", kind)
     assert isinstance(await failure(slack), aiosmtplib.SMTPServerDisconnected)
-    assert len(slack.mail.received()) == kept
+    assert len(slack.mail.received()) == accepted
 
 
-@pytest.mark.parametrize("on", sorted(STAGES - {"tls", "starttls", "auth", "dot", "*", "quit", "rset", "noop", "vrfy"}))
+@pytest.mark.parametrize(
+    "command", sorted(STAGES - {"tls", "starttls", "auth", "dot", "*", "quit", "rset", "noop", "vrfy"})
+)
 @pytest.mark.parametrize("kind", ["reset", "lost"])
-async def test_a_connection_may_break_anywhere(slack: RunningSandbox, on: str, kind: MailFaultKind) -> None:
-    slack.mail.fault(on, kind)
+async def test_a_connection_may_break_anywhere(slack: RunningSandbox, command: str, kind: MailFaultKind) -> None:
+    slack.mail.fault(command, kind)
     assert isinstance(await failure(slack), aiosmtplib.SMTPServerDisconnected | aiosmtplib.SMTPConnectError)
     assert slack.mail.received() == []
 
 
-@pytest.mark.parametrize(("on", "kept"), [("connect", 0), ("ehlo", 0), ("mail", 0), ("data", 0), ("dot", 1)])
-async def test_an_answer_may_never_come(slack: RunningSandbox, on: str, kept: int) -> None:
-    slack.mail.fault(on, "hang")
+@pytest.mark.parametrize(("command", "accepted"), [("connect", 0), ("ehlo", 0), ("mail", 0), ("data", 0), ("dot", 1)])
+async def test_an_answer_may_never_come(slack: RunningSandbox, command: str, accepted: int) -> None:
+    slack.mail.fault(command, "hang")
     assert isinstance(await failure(slack, timeout=0.2), aiosmtplib.SMTPTimeoutError)
-    assert len(slack.mail.received()) == kept
+    assert len(slack.mail.received()) == accepted
 
 
 async def test_an_answer_may_be_slow_by_the_sandboxs_clock(slack: RunningSandbox) -> None:
@@ -166,19 +168,19 @@ async def test_an_answer_may_be_slow_by_the_sandboxs_clock(slack: RunningSandbox
     assert "Taken over" in await sending
 
 
-async def test_a_mail_is_kept_also_if_the_client_went_away_while_it_was_slow(slack: RunningSandbox) -> None:
+async def test_an_email_is_accepted_although_its_client_left_during_a_slow_reply(slack: RunningSandbox) -> None:
     slack.mail.fault("dot", "slow", seconds=300)
     assert isinstance(await failure(slack, timeout=0.2), aiosmtplib.SMTPTimeoutError)
     slack.time.advance(300)
     await slack.mail.wait_for()
 
 
-async def test_every_command_may_be_hit_at_once(slack: RunningSandbox) -> None:
+async def test_every_command_may_fail_at_once(slack: RunningSandbox) -> None:
     slack.mail.fault("*", "error", code=421, times=None)
     assert isinstance(await failure(slack), aiosmtplib.SMTPConnectResponseError)
 
 
-# -- encryption ----------------------------------------------------------------------------------------------
+# -- encryption ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["certificate", "broken", "reset", "hang"])
@@ -186,8 +188,8 @@ async def test_every_command_may_be_hit_at_once(slack: RunningSandbox) -> None:
 async def test_a_handshake_may_fail(tmp_path: Path, security: Any, kind: MailFaultKind) -> None:
     async with sandbox(mail=encrypted_mail_config(tmp_path, security)) as slack:
         slack.mail.fault("tls", kind)
-        found = await failure(slack, timeout=0.5)
-        assert ("CERTIFICATE_VERIFY_FAILED" in str(found)) == (kind == "certificate")
+        error = await failure(slack, timeout=0.5)
+        assert ("CERTIFICATE_VERIFY_FAILED" in str(error)) == (kind == "certificate")
         await send(slack)
         assert slack.mail.received()[0].tls
 
@@ -215,10 +217,11 @@ async def test_authentication_may_be_missing_or_refused(tmp_path: Path) -> None:
         slack.mail.fault("auth", "missing")
         assert "not supported" in str(await failure(slack))
         for code in 454, 535:
-            slack.mail.fault("auth", "error", code=code, times=2)  # a client tries its mechanisms in turn
-            found = await failure(slack)
-            assert isinstance(found, aiosmtplib.SMTPAuthenticationError)
-            assert found.code == code
+            slack.mail.fault("auth", "error", code=code, times=2)  # A client tries its mechanisms in turn.
+
+            error = await failure(slack)
+            assert isinstance(error, aiosmtplib.SMTPAuthenticationError)
+            assert error.code == code
             slack.mail.faults.clear()
         await send(slack)
 
@@ -234,13 +237,13 @@ async def test_other_extensions_may_be_missing(slack: RunningSandbox) -> None:
         await send(slack, message(to="grüße@example.com"))
 
 
-async def test_a_certificate_that_nobody_gave_cannot_be_shown(slack: RunningSandbox) -> None:
+async def test_the_certificate_fault_needs_a_wrong_certificate(slack: RunningSandbox) -> None:
     with pytest.raises(ValueError, match="no wrong certificate"):
         slack.mail.fault("tls", "certificate")
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("arguments", "message"),
     [
         ({"on": "mail", "kind": "nonsense"}, "there is no fault 'nonsense'"),
         ({"on": "nowhere", "kind": "error"}, "cannot hit 'nowhere'"),
@@ -251,12 +254,12 @@ async def test_a_certificate_that_nobody_gave_cannot_be_shown(slack: RunningSand
         ({"on": "mail", "kind": "error", "code": 42}, "there is no code 42"),
     ],
 )
-def test_a_fault_that_can_never_happen_is_refused(given: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        MailFault(**given).check()
+def test_a_fault_that_can_never_happen_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MailFault(**arguments).check()
 
 
-# -- down ----------------------------------------------------------------------------------------------------
+# -- down ---------------------------------------------------------------------------------------------------
 
 
 async def test_a_server_may_be_down_and_come_back_at_the_same_port(slack: RunningSandbox) -> None:
@@ -278,7 +281,7 @@ async def test_a_sandbox_may_stop_while_its_mail_server_is_down() -> None:
         await slack.mail.go_down()
 
 
-async def test_connections_may_be_cut_while_nothing_is_said(slack: RunningSandbox) -> None:
+async def test_idle_connections_may_be_cut(slack: RunningSandbox) -> None:
     async with aiosmtplib.SMTP(**options(slack.mail)) as client:
         await client.ehlo()
         slack.mail.disconnect()

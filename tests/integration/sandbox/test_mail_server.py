@@ -1,4 +1,4 @@
-"""The SMTP server, by its dialogue: what it takes, what it refuses, and how it is reached."""
+"""The dialogue of the SMTP server: the emails that it accepts and refuses, and its modes of encryption."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.smtp_conversation import (
 )
 
 
-async def test_a_mail_arrives_with_its_envelope_and_nothing_to_complain_of(slack: RunningSandbox) -> None:
+async def test_an_email_arrives_with_its_envelope_and_without_complaints(slack: RunningSandbox) -> None:
     assert "Taken over as 1" in await send(slack, message(html="<p>Refund?</p>"))
     (mail,) = await slack.mail.wait_for(to="MIA@example.com", subject="A-1007")
     assert (mail.sender, mail.recipients, mail.id) == (SENDER, [MIA], "1")
@@ -41,7 +41,7 @@ async def test_a_mail_arrives_with_its_envelope_and_nothing_to_complain_of(slack
     assert slack.mail.received(to="somebody@example.com") == []
 
 
-async def test_waiting_for_a_mail_that_does_not_come_tells_what_came(slack: RunningSandbox) -> None:
+async def test_waiting_in_vain_for_an_email_lists_those_that_came(slack: RunningSandbox) -> None:
     await send(slack)
     with pytest.raises(
         TimeoutError, match=r"no 2 mails to ben@example.com.*'Refund order A-1007\?' to mia@example.com"
@@ -49,7 +49,7 @@ async def test_waiting_for_a_mail_that_does_not_come_tells_what_came(slack: Runn
         await slack.mail.wait_for(to="ben@example.com", count=2, seconds=0.01)
 
 
-async def test_a_mail_that_comes_later_is_waited_for(slack: RunningSandbox) -> None:
+async def test_a_later_email_is_waited_for(slack: RunningSandbox) -> None:
     waiting = asyncio.ensure_future(slack.mail.wait_for(count=2))
     await send(slack)
     await asyncio.sleep(0.01)
@@ -60,47 +60,47 @@ async def test_a_mail_that_comes_later_is_waited_for(slack: RunningSandbox) -> N
     assert slack.mail.received() == []
 
 
-# -- ways to be reached --------------------------------------------------------------------------------------
+# -- encryption and authentication --------------------------------------------------------------------------
 
 
 @pytest.fixture(params=["plain", "starttls", "tls"])
-async def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RunningSandbox]:
-    """A server that asks for user and password, in each mode."""
+async def guarded_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RunningSandbox]:
+    """Run a server that asks for user and password, in each mode of encryption."""
     security: Security = request.param
     config = encrypted_mail_config(tmp_path, security, user="sign@off", password="pass:word")
     async with sandbox(clock=FrozenClock(), mail=config) as running:
         yield running
 
 
-async def test_every_mode_takes_mail_of_whoever_authenticates(guarded: RunningSandbox) -> None:
-    scheme = {"plain": "smtp", "starttls": "smtp+starttls", "tls": "smtps"}[guarded.mail.config.security]
-    assert guarded.mail.url == f"{scheme}://sign%40off:pass%3Aword@127.0.0.1:{guarded.mail.port}"
+async def test_every_mode_accepts_email_after_authentication(guarded_sandbox: RunningSandbox) -> None:
+    scheme = {"plain": "smtp", "starttls": "smtp+starttls", "tls": "smtps"}[guarded_sandbox.mail.config.security]
+    assert guarded_sandbox.mail.url == f"{scheme}://sign%40off:pass%3Aword@127.0.0.1:{guarded_sandbox.mail.port}"
     large = message()
     large.set_content("A line of some length, many times.\n" * 10_000)
-    await send(guarded, large)
-    (mail,) = guarded.mail.received()
+    await send(guarded_sandbox, large)
+    (mail,) = guarded_sandbox.mail.received()
     assert (mail.user, mail.tls) == ("sign@off", scheme != "smtp")
     assert mail.text == "A line of some length, many times.\n" * 10_000
     assert mail.complaints == (["The credentials were sent unencrypted."] if scheme == "smtp" else [])
 
 
-async def test_without_authenticating_nothing_is_taken(guarded: RunningSandbox) -> None:
+async def test_without_authentication_nothing_is_accepted(guarded_sandbox: RunningSandbox) -> None:
     with pytest.raises(aiosmtplib.SMTPSenderRefused) as refused:
-        await send(guarded, username=None, password=None)
+        await send(guarded_sandbox, username=None, password=None)
     assert refused.value.code == 530
 
 
-async def test_a_wrong_password_is_refused(guarded: RunningSandbox) -> None:
+async def test_a_wrong_password_is_refused(guarded_sandbox: RunningSandbox) -> None:
     with pytest.raises(aiosmtplib.SMTPAuthenticationError) as refused:
-        await send(guarded, password="wrong")
+        await send(guarded_sandbox, password="wrong")
     assert refused.value.code == 535
 
 
 @pytest.mark.parametrize("mechanism", ["plain", "login"])
-async def test_both_mechanisms_work(guarded: RunningSandbox, mechanism: str) -> None:
-    given = options(guarded.mail)
-    user, password = given.pop("username"), given.pop("password")
-    async with SMTP(**given) as client:
+async def test_both_mechanisms_work(guarded_sandbox: RunningSandbox, mechanism: str) -> None:
+    arguments = options(guarded_sandbox.mail)
+    user, password = arguments.pop("username"), arguments.pop("password")
+    async with SMTP(**arguments) as client:
         await client.ehlo()
         assert (await getattr(client, f"auth_{mechanism}")(user, password)).code == 235
 
@@ -110,7 +110,7 @@ async def test_encryption_needs_a_certificate() -> None:
         MailConfig(security="tls")
 
 
-async def test_nothing_is_taken_before_starttls(tmp_path: Path) -> None:
+async def test_nothing_is_accepted_before_starttls(tmp_path: Path) -> None:
     async with (
         sandbox(mail=encrypted_mail_config(tmp_path, "starttls", user="u", password="p")) as slack,
         open_conversation(slack) as talk,
@@ -121,7 +121,7 @@ async def test_nothing_is_taken_before_starttls(tmp_path: Path) -> None:
         assert await talk("STARTTLS now") == "501 5.5.4 STARTTLS takes no parameters"
 
 
-async def test_what_was_said_before_the_handshake_is_forgotten(tmp_path: Path) -> None:
+async def test_commands_before_the_handshake_are_forgotten(tmp_path: Path) -> None:
     async with (
         sandbox(mail=encrypted_mail_config(tmp_path, "starttls")) as slack,
         SMTP(**options(slack.mail, start_tls=False)) as client,
@@ -133,7 +133,7 @@ async def test_what_was_said_before_the_handshake_is_forgotten(tmp_path: Path) -
         assert (await client.execute_command(b"STARTTLS")).code == 502
 
 
-async def test_a_command_that_was_slipped_in_before_the_handshake_ends_the_connection(tmp_path: Path) -> None:
+async def test_a_command_injected_before_the_handshake_ends_the_connection(tmp_path: Path) -> None:
     async with sandbox(mail=encrypted_mail_config(tmp_path, "starttls")) as slack, open_conversation(slack) as talk:
         talk.write(b"STARTTLS\r\nMAIL FROM:<evil@example.com>\r\n")
         assert (await talk.read_reply()).startswith("503 5.5.1 Wait")
@@ -154,20 +154,20 @@ async def test_a_command_that_was_slipped_in_before_the_handshake_ends_the_conne
         (["AUTH PLAIN " + base64.b64encode(b"\0u\0" + b"p" * 9000).decode()], 535),
     ],
 )
-async def test_authentication_by_the_book(lines: list[str], code: int) -> None:
+async def test_authentication_follows_the_protocol(lines: list[str], code: int) -> None:
     async with sandbox(mail=MailConfig(user="u", password="p")) as slack, open_conversation(slack) as talk:
         assert (await talk.codes(*lines))[-1] == code
 
 
-# -- the dialogue --------------------------------------------------------------------------------------------
+# -- the dialogue -------------------------------------------------------------------------------------------
 
 
 async def test_the_extensions_are_announced(slack: RunningSandbox) -> None:
     async with open_conversation(slack, greeted=False) as talk:
         assert await talk.read_reply() == "220 mail.sandbox.example ESMTP"
-        said = (await talk("EHLO me.example")).splitlines()
-        assert said[0] == "250-mail.sandbox.example"
-        assert [item[4:] for item in said[1:]] == [
+        extensions = (await talk("EHLO me.example")).splitlines()
+        assert extensions[0] == "250-mail.sandbox.example"
+        assert [item[4:] for item in extensions[1:]] == [
             "8BITMIME",
             "ENHANCEDSTATUSCODES",
             "PIPELINING",
@@ -186,7 +186,7 @@ FROM, TO = f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{MIA}>"
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "reply"),
     [
         (["NONSENSE"], "500 5.5.1"),
         ([""], "500 5.5.1"),
@@ -236,58 +236,58 @@ FROM, TO = f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{MIA}>"
         (["NOOP \x07"], "500 5.5.2"),
     ],
 )
-async def test_commands_are_answered_by_the_book(slack: RunningSandbox, lines: list[str], said: str) -> None:
+async def test_replies_to_commands_follow_the_protocol(slack: RunningSandbox, lines: list[str], reply: str) -> None:
     async with open_conversation(slack) as talk:
         answers = [await talk(line) for line in lines]
-        assert answers[-1].startswith(said), answers
+        assert answers[-1].startswith(reply), answers
 
 
-async def test_nothing_is_said_before_ehlo(slack: RunningSandbox) -> None:
+async def test_commands_before_ehlo_are_refused(slack: RunningSandbox) -> None:
     async with open_conversation(slack, greeted=False) as talk:
         await talk.read_reply()
         assert await talk(FROM) == "503 Say EHLO first"
 
 
 @pytest.mark.parametrize("line", [b"NOOP\n", b"NO\rOP\r\n", b"NOOP \xff\xfe\r\n"])
-async def test_lines_that_are_not_as_they_should_be_are_refused(slack: RunningSandbox, line: bytes) -> None:
+async def test_malformed_lines_are_refused(slack: RunningSandbox, line: bytes) -> None:
     async with open_conversation(slack) as talk:
         talk.write(line)
         assert (await talk.read_reply()).startswith("500 5.5.2")
 
 
-async def test_no_more_than_a_hundred_recipients(slack: RunningSandbox) -> None:
+async def test_more_than_a_hundred_recipients_are_refused(slack: RunningSandbox) -> None:
     async with open_conversation(slack) as talk:
         assert await talk.codes(FROM, *[TO] * 101) == [*[250] * 101, 452]
 
 
-async def test_a_client_that_makes_nothing_but_mistakes_is_sent_away(slack: RunningSandbox) -> None:
+async def test_a_client_with_too_many_errors_is_disconnected(slack: RunningSandbox) -> None:
     async with open_conversation(slack) as talk:
         assert await talk.codes(*["WHAT"] * 50) == [*[500] * 49, 421]
         assert await talk.read_reply() == ""
 
 
-async def test_what_may_be_sent_ahead_is_answered_in_order(slack: RunningSandbox) -> None:
+async def test_pipelined_commands_are_answered_in_order(slack: RunningSandbox) -> None:
     async with open_conversation(slack) as talk:
         talk.write(f"{FROM}\r\n{TO}\r\nRCPT TO:<nonsense>\r\nDATA\r\n".encode())
         assert [(await talk.read_reply())[:3] for _ in range(4)] == ["250", "250", "553", "354"]
 
 
 @pytest.mark.parametrize("ahead", [f"DATA\r\n{FROM}\r\n", "EHLO a.example\r\nNOOP\r\n"])
-async def test_what_may_not_be_sent_ahead_is_refused(slack: RunningSandbox, ahead: str) -> None:
+async def test_commands_that_may_not_be_pipelined_are_refused(slack: RunningSandbox, ahead: str) -> None:
     async with open_conversation(slack) as talk:
         await talk.codes(FROM, TO)
         talk.write(ahead.encode())
         assert (await talk.read_reply()).startswith("503 5.5.1 Wait for the answer")
 
 
-async def test_without_pipelining_nothing_may_be_sent_ahead(slack: RunningSandbox) -> None:
+async def test_without_the_extension_no_command_may_be_pipelined(slack: RunningSandbox) -> None:
     slack.mail.fault("pipelining", "missing")
     async with open_conversation(slack) as talk:
         talk.write(f"{FROM}\r\n{TO}\r\n".encode())
         assert (await talk.read_reply()).startswith("503")
 
 
-# -- contents ------------------------------------------------------------------------------------------------
+# -- contents -----------------------------------------------------------------------------------------------
 
 HEAD = (
     b"From: a@b.example\r\nTo: mia@example.com\r\nDate: Mon, 05 Jan 2026 10:00:00 +0000\r\n"
@@ -295,15 +295,15 @@ HEAD = (
 )
 
 
-async def dotted(talk: SmtpConversation, content: bytes) -> str:
-    """What the server says at the final dot."""
+async def final_reply(talk: SmtpConversation, content: bytes) -> str:
+    """Send a content and return the reply of the server to its final dot."""
     await talk.up_to_data()
     talk.write(content + b"\r\n.\r\n")
     return await talk.read_reply()
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reply"),
     [
         (b"bare\nline feed", "554 5.6.0 A CR or LF"),
         (b"bare\rreturn", "554 5.6.0 A CR or LF"),
@@ -315,12 +315,10 @@ async def dotted(talk: SmtpConversation, content: bytes) -> str:
         (b"gr\xc3\xbc\xc3\x9fe", "554 5.6.3"),
     ],
 )
-async def test_contents_that_are_not_as_they_should_be_are_refused(
-    slack: RunningSandbox, content: bytes, said: str
-) -> None:
+async def test_malformed_contents_are_refused(slack: RunningSandbox, content: bytes, reply: str) -> None:
     async with open_conversation(slack) as talk:
-        assert (await dotted(talk, HEAD + content)).startswith(said)
-        assert len(slack.mail.received()) == (said[0] == "2")
+        assert (await final_reply(talk, HEAD + content)).startswith(reply)
+        assert len(slack.mail.received()) == (reply[0] == "2")
         assert await talk(FROM) == "250 2.1.0 Sender accepted"
 
 
@@ -333,24 +331,25 @@ async def test_headers_in_utf8_need_smtputf8(slack: RunningSandbox) -> None:
 
 
 @pytest.mark.parametrize("ending", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r"])
-async def test_only_a_dot_between_whole_line_ends_is_the_end(slack: RunningSandbox, ending: bytes) -> None:
+async def test_only_a_dot_between_complete_line_ends_ends_the_content(slack: RunningSandbox, ending: bytes) -> None:
     async with open_conversation(slack) as talk:
-        assert (await dotted(talk, HEAD + b"one" + ending + b"MAIL FROM:<evil@example.com>")).startswith("554 5.6.0")
+        reply = await final_reply(talk, HEAD + b"one" + ending + b"MAIL FROM:<evil@example.com>")
+        assert reply.startswith("554 5.6.0")
         assert slack.mail.received() == []
 
 
-async def test_a_mail_that_is_too_big_is_refused_at_the_end_and_the_next_one_is_taken() -> None:
+async def test_an_oversized_email_is_refused_at_its_end_and_the_next_one_is_accepted() -> None:
     async with sandbox(mail=MailConfig(size=2000)) as slack:
         async with open_conversation(slack) as talk:
-            assert (await dotted(talk, HEAD + b"a line\r\n" * 1000)).startswith("552 5.3.4")
+            assert (await final_reply(talk, HEAD + b"a line\r\n" * 1000)).startswith("552 5.3.4")
         with pytest.raises(aiosmtplib.SMTPSenderRefused, match=r"5\.3\.4"):
             await send_raw(slack, HEAD + b"a line\r\n" * 1000, mail_options=[])
         await send(slack)
 
 
-LINE = st.binary(max_size=80).map(lambda one: one.translate(None, b"\0\r\n"))
+LINE = st.binary(max_size=80).map(lambda line: line.translate(None, b"\0\r\n"))
 LINES = st.lists(
-    LINE | st.sampled_from([b".", b"..", b".x", b"", b"...."]) | LINE.map(lambda one: b"." + one), max_size=12
+    LINE | st.sampled_from([b".", b"..", b".x", b"", b"...."]) | LINE.map(lambda line: b"." + line), max_size=12
 )
 
 
@@ -364,7 +363,7 @@ async def test_every_content_arrives_byte_by_byte(slack: RunningSandbox, lines: 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=LINES, cuts=st.lists(st.integers(1, 40), max_size=40))
-async def test_it_does_not_matter_where_the_network_cuts_a_content(
+async def test_a_content_arrives_whole_wherever_the_network_splits_it(
     slack: RunningSandbox, lines: list[bytes], cuts: list[int]
 ) -> None:
     content = HEAD + b"\r\n".join(line.decode("ascii", "ignore").encode() for line in lines) + b"\r\n"
@@ -381,10 +380,10 @@ async def test_it_does_not_matter_where_the_network_cuts_a_content(
     assert slack.mail.received()[-1].raw == content
 
 
-# -- coming and going ----------------------------------------------------------------------------------------
+# -- clients that come and go -------------------------------------------------------------------------------
 
 
-async def test_a_client_that_goes_away_leaves_nothing(slack: RunningSandbox) -> None:
+async def test_a_client_that_disconnects_leaves_nothing_behind(slack: RunningSandbox) -> None:
     async with open_conversation(slack) as talk:
         await talk.up_to_data()
         talk.write(HEAD + b"half a")
@@ -392,7 +391,7 @@ async def test_a_client_that_goes_away_leaves_nothing(slack: RunningSandbox) -> 
     assert [email.subject for email in slack.mail.received()] == ["Refund order A-1007?"]
 
 
-async def test_a_sandbox_stops_while_somebody_talks() -> None:
+async def test_a_sandbox_stops_while_a_client_is_connected() -> None:
     async with asyncio.timeout(3):
         async with sandbox() as slack:
             reader, writer = await asyncio.open_connection(slack.mail.host, slack.mail.port)
@@ -402,9 +401,9 @@ async def test_a_sandbox_stops_while_somebody_talks() -> None:
 
 
 async def test_a_port_that_is_taken_is_an_error() -> None:
-    async with sandbox() as one:
+    async with sandbox() as first:
         with pytest.raises(OSError, match="already in use"):
-            async with sandbox(mail=MailConfig(port=one.mail.port)):
+            async with sandbox(mail=MailConfig(port=first.mail.port)):
                 pass
 
 
@@ -415,7 +414,7 @@ async def test_several_clients_are_served_at_once(slack: RunningSandbox) -> None
     assert sorted(int(email.id) for email in slack.mail.received()) == list(range(1, 21))
 
 
-async def test_the_oldest_mails_go_when_there_are_too_many(
+async def test_the_oldest_emails_are_dropped_when_there_are_too_many(
     slack: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit, value in (("MOST", 3), ("MOST_BYTES", 10**9)):
@@ -428,7 +427,7 @@ async def test_the_oldest_mails_go_when_there_are_too_many(
     assert [email.id for email in slack.mail.received()] == ["5", "6"]
 
 
-async def test_nobody_is_known_to_slack_who_has_an_address_only(slack: RunningSandbox, client: Any) -> None:
+async def test_a_person_with_only_an_email_address_is_unknown_to_slack(slack: RunningSandbox, client: Any) -> None:
     (mia,) = slack.world.outsiders
     assert mia.email == MIA
     answer = await client.api_call("users.lookupByEmail", params={"email": "ada@example.com"})

@@ -1,4 +1,4 @@
-"""The page's files, the count of changes, and what the page asks for beside Slack."""
+"""The files of the page, the count of changes, and the other routes of the page."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_the_page_answers_to_its_own_address_only(slack: RunningSandbox, s
             assert response.status == 403
 
 
-async def test_a_count_moves_with_what_the_app_and_people_do_and_with_nothing_else(
+async def test_only_actions_of_the_app_and_of_people_change_the_count(
     slack: RunningSandbox, session: aiohttp.ClientSession
 ) -> None:
     async def count() -> int:
@@ -60,11 +60,11 @@ async def test_a_count_moves_with_what_the_app_and_people_do_and_with_nothing_el
             return count
 
     client, ada = client_of(slack, session), slack.person("ada")
-    seen = await count()
+    before = await count()
     async with session.get(slack.script_url + "state"):
-        assert await count() == seen
+        assert await count() == before
     await client.chat_postMessage(channel=ada.id, text="Pay?", blocks=[actions(button())])
-    assert (after := await count()) > seen
+    assert (after := await count()) > before
     await ada.click("Approve")
     assert (now := await count()) > after
     ada.say("Hello")
@@ -73,7 +73,7 @@ async def test_a_count_moves_with_what_the_app_and_people_do_and_with_nothing_el
         assert await count() > later
 
 
-async def test_the_story_and_the_completions_come_from_whoever_started_the_sandbox(
+async def test_the_story_and_the_completions_come_from_the_program_that_started_the_sandbox(
     session: aiohttp.ClientSession,
 ) -> None:
     async def story() -> dict[str, Any] | None:
@@ -102,20 +102,22 @@ async def test_the_story_and_the_completions_come_from_whoever_started_the_sandb
         assert await fetch(slack, "completions") == {"completions": [{"line": "/signoff", "told": ""}]}
 
 
-async def test_one_of_several_buttons_that_are_called_alike_is_clicked_by_its_ids(
+async def test_one_of_several_buttons_with_the_same_label_is_clicked_by_its_ids(
     slack: RunningSandbox, session: aiohttp.ClientSession
 ) -> None:
     blocks = [actions(button(value=name), block_id=name) for name in ("first", "second")]
     await client_of(slack, session).chat_postMessage(channel=slack.person("ada").id, text="x", blocks=blocks)
-    named = {"button": {"block_id": "second", "action_id": "approve"}}
-    async with session.post(slack.script_url + "people/ada/click", json=named) as response:
+    target = {"button": {"block_id": "second", "action_id": "approve"}}
+    async with session.post(slack.script_url + "people/ada/click", json=target) as response:
         assert (await response.json())["ack"]["problem"] == "dispatch_failed"
     assert slack.deliveries[-1].payload["actions"][0]["value"] == "second"
     async with session.get(slack.script_url + "deliveries?last=1") as response:
         assert len((await response.json())["deliveries"]) == 1
 
 
-async def test_a_refusal_can_be_told_quietly(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
+async def test_a_quiet_request_answers_a_refusal_with_status_200(
+    slack: RunningSandbox, session: aiohttp.ClientSession
+) -> None:
     for query, status in ("", 409), ("?quiet=1", 200):
         async with session.post(f"{slack.script_url}people/ada/submit{query}", json={}) as response:
             assert response.status == status

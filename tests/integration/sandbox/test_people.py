@@ -1,4 +1,4 @@
-"""People at their clients: what they can click and fill in, and what Slack's client refuses before it sends."""
+"""People at their clients: their clicks and forms, and the input that Slack's client refuses before it sends."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def ada(slack: RunningSandbox) -> SimulatedPerson:
     return slack.person("ada")
 
 
-async def show(slack: RunningSandbox, client: AsyncWebClient, person: SimulatedPerson, *blocks: dict[str, Any]) -> None:
+async def post(slack: RunningSandbox, client: AsyncWebClient, person: SimulatedPerson, *blocks: dict[str, Any]) -> None:
     trigger = slack.trigger(person)
     await client.views_open(trigger_id=trigger, view=modal(*blocks))
 
 
-def sent(slack: RunningSandbox) -> dict[str, Any]:
+def last_delivery(slack: RunningSandbox) -> dict[str, Any]:
     """Return the last delivery to the app."""
     return slack.deliveries[-1].payload
 
@@ -66,14 +66,14 @@ async def test_each_input_holds_its_value_in_slacks_shape(
     value: Any,
     expected: dict[str, Any],
 ) -> None:
-    await show(slack, client, ada, field(element))
+    await post(slack, client, ada, field(element))
     empty = ada.modal
     assert empty is not None
     assert list(empty["state"]["values"]["field"]["value"].values())[1] in (None, [])
     with pytest.raises(NotSubmitted):
         await ada.submit()
     await ada.submit({"Reason": value})
-    view = sent(slack)["view"]
+    view = last_delivery(slack)["view"]
     conforms(modal(*view["blocks"]), "AModal")
     state = view["state"]["values"]["field"]["value"]
     assert state == {"type": element["type"], **expected}
@@ -95,10 +95,10 @@ async def test_each_input_holds_its_value_in_slacks_shape(
         ({"type": "multi_users_select", "max_selected_items": 1}, ["U1", "U2"]),
     ],
 )
-async def test_slacks_client_keeps_what_is_wrong_to_itself(
+async def test_slacks_client_does_not_send_invalid_input(
     slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson, element: dict[str, Any], value: Any
 ) -> None:
-    await show(slack, client, ada, field(element))
+    await post(slack, client, ada, field(element))
     with pytest.raises(NotSubmitted) as refused:
         await ada.submit({"field": value})
     assert list(refused.value.problems) == ["field"]
@@ -108,7 +108,7 @@ async def test_slacks_client_keeps_what_is_wrong_to_itself(
 async def test_an_optional_input_may_stay_empty_and_a_prefilled_one_as_it_is(
     slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
-    await show(
+    await post(
         slack,
         client,
         ada,
@@ -116,17 +116,17 @@ async def test_an_optional_input_may_stay_empty_and_a_prefilled_one_as_it_is(
         field({"type": "plain_text_input", "initial_value": "kept"}, block_id="b", label="Other"),
     )
     await ada.submit()
-    values = sent(slack)["view"]["state"]["values"]
+    values = last_delivery(slack)["view"]["state"]["values"]
     assert [values[name]["value"]["value"] for name in ("a", "b")] == [None, "kept"]
 
 
 async def test_files_are_uploaded_into_a_file_input(
     slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
-    await show(slack, client, ada, field({"type": "file_input", "filetypes": ["yaml"], "max_files": 1}))
+    await post(slack, client, ada, field({"type": "file_input", "filetypes": ["yaml"], "max_files": 1}))
     name = await ada.upload("refund.yaml", b"name: refund\n", into="Reason")
     await ada.submit()
-    files = sent(slack)["view"]["state"]["values"]["field"]["value"]["files"]
+    files = last_delivery(slack)["view"]["state"]["values"]["field"]["value"]["files"]
     assert [file["id"] for file in files] == [name]
     await ada.fill("Reason", [])
     await ada.upload("photo.png", b"x", into="Reason")
@@ -137,7 +137,7 @@ async def test_files_are_uploaded_into_a_file_input(
 async def test_an_option_that_is_not_offered_cannot_be_chosen(
     slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
-    await show(slack, client, ada, field({"type": "static_select", "options": OPTIONS}))
+    await post(slack, client, ada, field({"type": "static_select", "options": OPTIONS}))
     with pytest.raises(CannotAct, match="no option 'Three'; there are 'One', 'Two'"):
         await ada.fill("Reason", "Three")
     with pytest.raises(CannotAct, match="no input called 'What'"):
@@ -147,9 +147,9 @@ async def test_an_option_that_is_not_offered_cannot_be_chosen(
 async def test_an_input_that_dispatches_tells_the_app_at_once(
     slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
-    await show(slack, client, ada, field({"type": "plain_text_input"}, dispatch_action=True))
+    await post(slack, client, ada, field({"type": "plain_text_input"}, dispatch_action=True))
     await ada.fill("Reason", "x")
-    payload = sent(slack)
+    payload = last_delivery(slack)
     assert payload["type"] == "block_actions"
     assert payload["actions"][0]["value"] == "x"
     assert payload["view"]["state"]["values"]["field"]["value"]["value"] == "x"
@@ -165,23 +165,23 @@ async def test_a_dialog_that_is_denied_sends_nothing(
     assert await ada.click("Approve") is not None
 
 
-async def test_a_button_that_is_gone_can_only_be_clicked_by_a_client_that_is_behind(
+async def test_only_an_outdated_client_can_click_a_removed_button(
     slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     posted = await client.chat_postMessage(channel=ada.id, text="?", blocks=[actions(button(value="old"))])
-    seen = ada.sees()[0]
+    message = ada.sees()[0]
     await client.chat_update(channel=posted["channel"], ts=posted["ts"], text="done", blocks=[section("done")])
     with pytest.raises(CannotAct, match="sees no message with a button 'Approve'"):
         await ada.click("Approve")
     with pytest.raises(CannotAct, match="has changed"):
-        await ada.click("Approve", on=seen)
-    await ada.click("Approve", on=seen, stale=True)
-    assert sent(slack)["actions"][0]["value"] == "old"
-    assert sent(slack)["message"]["text"] == "?"
+        await ada.click("Approve", on=message)
+    await ada.click("Approve", on=message, stale=True)
+    assert last_delivery(slack)["actions"][0]["value"] == "old"
+    assert last_delivery(slack)["message"]["text"] == "?"
     await client.chat_delete(channel=posted["channel"], ts=posted["ts"])
-    await ada.click("Approve", on=seen, stale=True)
+    await ada.click("Approve", on=message, stale=True)
     with pytest.raises(CannotAct, match="nothing to click called 'Reject'; there are 'Approve'"):
-        await ada.click("Reject", on=seen, stale=True)
+        await ada.click("Reject", on=message, stale=True)
 
 
 async def test_buttons_in_modals_overflows_and_feedback_can_be_clicked(
@@ -197,13 +197,13 @@ async def test_buttons_in_modals_overflows_and_feedback_can_be_clicked(
     blocks = [actions(overflow), {"type": "context_actions", "elements": [feedback]}]
     await client.chat_postMessage(channel=ada.id, text="?", blocks=blocks)
     await ada.click("Two")
-    assert sent(slack)["actions"][0]["selected_option"] == OPTIONS[1]
+    assert last_delivery(slack)["actions"][0]["selected_option"] == OPTIONS[1]
     await ada.click("Bad")
-    assert sent(slack)["actions"][0]["value"] == "-"
-    await show(slack, client, ada, actions(button("Next page", "next")))
+    assert last_delivery(slack)["actions"][0]["value"] == "-"
+    await post(slack, client, ada, actions(button("Next page", "next")))
     await ada.click("next")
-    assert sent(slack)["container"] == {"type": "view", "view_id": sent(slack)["view"]["id"]}
-    slack.slack.triggers.redeem(sent(slack)["trigger_id"], app_id=slack.app.id)
+    assert last_delivery(slack)["container"] == {"type": "view", "view_id": last_delivery(slack)["view"]["id"]}
+    slack.slack.triggers.redeem(last_delivery(slack)["trigger_id"], app_id=slack.app.id)
 
 
 async def test_menus_in_messages_can_be_chosen_from(
@@ -212,11 +212,13 @@ async def test_menus_in_messages_can_be_chosen_from(
     menu = {"type": "static_select", "action_id": "menu", "options": OPTIONS}
     await client.chat_postMessage(channel=ada.id, text="?", blocks=[actions(menu)])
     await ada.choose("menu", "Two", on=ada.sees()[0])
-    assert sent(slack)["actions"][0]["selected_option"] == OPTIONS[1]
-    assert sent(slack)["state"]["values"]["actions"]["menu"]["selected_option"] == OPTIONS[1]
+    assert last_delivery(slack)["actions"][0]["selected_option"] == OPTIONS[1]
+    assert last_delivery(slack)["state"]["values"]["actions"]["menu"]["selected_option"] == OPTIONS[1]
 
 
-async def test_who_cannot_see_or_do_it(slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson) -> None:
+async def test_actions_that_a_person_cannot_take_are_refused(
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
+) -> None:
     with pytest.raises(CannotAct, match="cannot see a channel 'secret'"):
         ada.sees("secret")
     with pytest.raises(CannotAct, match="has no modal open"):
@@ -238,7 +240,7 @@ async def test_ephemeral_messages_and_modals_are_gone_after_a_reload(
 ) -> None:
     await client.chat_postEphemeral(channel=ada.dm, user=ada.id, text="psst")
     await client.chat_postEphemeral(channel="#general", user=slack.person("ben").id, text="psst")
-    await show(slack, client, ada, section())
+    await post(slack, client, ada, section())
     ada.reload()
     assert ada.sees() == []
     assert ada.modal is None

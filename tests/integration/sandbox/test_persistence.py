@@ -25,7 +25,7 @@ from bot.devtools.sandbox.persistence import UnreadableFile, UnwritableFile
 from bot.devtools.sandbox.world import Conversation, File, InstalledApp, Message, Team, User, Usergroup, World
 from tests.support.sandbox_env import actions, button, client_of, served
 
-# Halves of surrogate pairs too: JSON can carry them, and Slack takes them.
+# Halves of surrogate pairs too: JSON can carry them, and Slack accepts them.
 TEXT = st.text(st.characters(), max_size=8)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
@@ -38,7 +38,7 @@ OBJECTS = st.lists(OBJECT, max_size=2)
 
 def instances(kind: Any, **given_fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Return instances in which every field is drawn, those with defaults included."""
-    drawn = {
+    strategies = {
         "str": TEXT,
         "int": st.integers(),
         "bool": st.booleans(),
@@ -54,7 +54,7 @@ def instances(kind: Any, **given_fields: st.SearchStrategy[Any]) -> st.SearchStr
     return st.builds(
         kind,
         **{
-            config_field.name: given_fields.get(config_field.name, drawn[str(config_field.type)])
+            config_field.name: given_fields.get(config_field.name, strategies[str(config_field.type)])
             for config_field in fields(kind)
         },
     )
@@ -86,7 +86,7 @@ NOT_KEPT = {"time", "views", "stacks", "homes", "troubles"}
 
 @settings(deadline=None, max_examples=50)
 @given(world=worlds())
-def test_what_is_written_comes_back(world: World) -> None:
+def test_a_saved_workspace_is_loaded_unchanged(world: World) -> None:
     loaded = persistence.loads(persistence.dumps(world), Time(world.time.clock))
     assert set(vars(loaded)) == set(vars(world))
     for name in set(vars(world)) - NOT_KEPT:
@@ -96,7 +96,7 @@ def test_what_is_written_comes_back(world: World) -> None:
     assert persistence.dumps(loaded) == persistence.dumps(world)
 
 
-def test_ids_and_timestamps_count_on() -> None:
+def test_ids_and_timestamps_continue_after_a_load() -> None:
     time = Time(FrozenClock())
     world = seed.new_world(time, AppConfig())
     general = world.channel_named("general")
@@ -110,12 +110,12 @@ def test_ids_and_timestamps_count_on() -> None:
 # -- files --------------------------------------------------------------------------------------------------
 
 
-def test_where_there_is_no_file_there_is_a_fresh_workspace(tmp_path: Path) -> None:
+def test_without_a_file_the_workspace_is_fresh(tmp_path: Path) -> None:
     world = persistence.load(tmp_path / "slack.json", Time(), AppConfig())
     assert world.user_named("ada") is not None
 
 
-def test_the_app_is_as_it_is_configured_now(tmp_path: Path) -> None:
+def test_a_loaded_workspace_has_the_current_configuration_of_the_app(tmp_path: Path) -> None:
     file, time = tmp_path / "slack.json", Time(FrozenClock())
     before = seed.new_world(time, AppConfig(scopes=("chat:write",), commands=("/other",)))
     next(iter(before.apps.values())).token_error = "token_revoked"
@@ -129,7 +129,7 @@ GOOD = json.loads(persistence.dumps(seed.new_world(Time(FrozenClock()), AppConfi
 
 
 @pytest.mark.parametrize(
-    ("content", "why"),
+    ("content", "reason"),
     [
         (b"", "Expecting value"),
         (b"\xff\xfe\x00", "decode"),
@@ -143,20 +143,20 @@ GOOD = json.loads(persistence.dumps(seed.new_world(Time(FrozenClock()), AppConfi
         (json.dumps({**GOOD, "messages": {}}).encode(), "parts of it are missing"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path, content: bytes, why: str) -> None:
+def test_an_unusable_file_is_refused_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
     file = tmp_path / "slack.json"
     file.write_bytes(content)
-    with pytest.raises(UnreadableFile, match=why):
+    with pytest.raises(UnreadableFile, match=reason):
         persistence.load(file, Time(), AppConfig())
     assert file.read_bytes() == content
 
 
-def test_a_folder_in_its_place_is_refused_too(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match="Is a directory"):
         persistence.load(tmp_path, Time(), AppConfig())
 
 
-def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "slack.json"
     persistence.write_file(file, b"one")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -173,14 +173,14 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("slack.json", b"three")]
 
 
-# -- at work ------------------------------------------------------------------------------------------------
+# -- while it runs ------------------------------------------------------------------------------------------
 
 
-def again(file: Path) -> Any:
+def restarted(file: Path) -> Any:
     return sandbox(world=partial(persistence.load, file))
 
 
-async def test_the_next_start_goes_on_with_the_same_messages(tmp_path: Path, session: aiohttp.ClientSession) -> None:
+async def test_the_next_start_has_the_same_messages(tmp_path: Path, session: aiohttp.ClientSession) -> None:
     file = tmp_path / "slack.json"
     async with sandbox() as slack, persistence.save_changes(slack.slack, file):
         client = client_of(slack, session)
@@ -195,7 +195,7 @@ async def test_the_next_start_goes_on_with_the_same_messages(tmp_path: Path, ses
         clicks.append((await request.post())["payload"])
         return aiohttp.web.Response()
 
-    async with again(file) as slack, served(take) as url:
+    async with restarted(file) as slack, served(take) as url:
         slack.app.request_url = url
         ada = slack.person("ada")
         assert (ada.sees(), ada.sees("general")) == seen
@@ -218,7 +218,7 @@ async def test_a_change_is_in_the_file_a_moment_later(slack: RunningSandbox, tmp
         await slack.until(lambda: b"must not take" not in file.read_bytes())
 
 
-async def test_what_the_app_posts_is_in_the_file_before_it_is_answered(
+async def test_a_post_of_the_app_is_in_the_file_before_its_answer(
     slack: RunningSandbox, client: AsyncWebClient, tmp_path: Path
 ) -> None:
     file = tmp_path / "slack.json"
@@ -231,7 +231,7 @@ async def test_what_the_app_posts_is_in_the_file_before_it_is_answered(
         assert b'"text":"leads"' in file.read_bytes()
 
 
-async def test_what_cannot_be_written_is_told_and_tried_again(
+async def test_a_failed_write_is_logged_and_repeated(
     slack: RunningSandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder, away = tmp_path / "folder", tmp_path / "away"
@@ -248,17 +248,15 @@ async def test_what_cannot_be_written_is_told_and_tried_again(
     assert len(caplog.records) == 1
 
 
-async def test_what_cannot_be_written_at_the_beginning_or_the_end_is_an_error(
-    slack: RunningSandbox, tmp_path: Path
-) -> None:
+async def test_a_failed_write_at_the_start_or_at_the_end_is_an_error(slack: RunningSandbox, tmp_path: Path) -> None:
     file = tmp_path / "folder" / "slack.json"
     with pytest.raises(UnwritableFile, match="No such file"):
         async with persistence.save_changes(slack.slack, file):
             raise AssertionError("it cannot be kept")
     file.parent.mkdir()
-    at_work = persistence.save_changes(slack.slack, file)
-    await at_work.__aenter__()
+    saving = persistence.save_changes(slack.slack, file)
+    await saving.__aenter__()
     file.parent.rename(tmp_path / "away")
     slack.person("ada").say("Hello", channel="general")
     with pytest.raises(UnwritableFile, match="No such file"):
-        await at_work.__aexit__(None, None, None)
+        await saving.__aexit__(None, None, None)

@@ -42,7 +42,7 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
                 pass
 
 
-def test_the_sandbox_imports_nothing_of_ours_but_the_clock_and_ids() -> None:
+def test_the_sandbox_imports_only_the_clock_and_ids_of_the_product() -> None:
     allowed = ("bot.devtools.sandbox", "engine.ports", "engine.system")
     for path in (ROOT / "bot/devtools/sandbox").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -91,7 +91,7 @@ async def test_sleepers_wake_when_the_clock_is_moved() -> None:
         time.advance(-1)
 
 
-async def test_a_clock_that_runs_ends_sleeps_by_itself() -> None:
+async def test_a_running_clock_ends_sleeps_by_itself() -> None:
     async with asyncio.timeout(1):
         await Time().sleep(0.01)
 
@@ -119,11 +119,11 @@ def script(slack: RunningSandbox, session: aiohttp.ClientSession) -> Script:
 async def test_people_can_be_played_by_script(slack: RunningSandbox, client: AsyncWebClient, script: Script) -> None:
     ada = slack.person("ada")
     posted = await client.chat_postMessage(channel=ada.id, text="Pay?", blocks=[actions(button())])
-    seen = (await script("GET", "people/ada/messages"))["messages"]
-    assert seen[0]["text"] == "Pay?"
+    messages = (await script("GET", "people/ada/messages"))["messages"]
+    assert messages[0]["text"] == "Pay?"
     clicked = await script("POST", "people/ada/click", button="Approve", on={"channel": ada.dm, "ts": posted["ts"]})
     assert clicked["ack"]["problem"] == "dispatch_failed"
-    assert (await script("POST", "people/ada/click", button="Approve", on=seen[0], stale=True))["sent"]
+    assert (await script("POST", "people/ada/click", button="Approve", on=messages[0], stale=True))["sent"]
     assert (await script("POST", "people/ada/click", 409, button="Nope"))["error"].startswith("ada sees no message")
     assert (await script("POST", "people/ada/click", 409))["error"] == "missing: button"
     unknown = await script("POST", "people/nobody/click", 409, button="x")
@@ -149,9 +149,9 @@ async def test_modals_can_be_played_by_script(slack: RunningSandbox, client: Asy
     await script("POST", "people/ada/upload", name="a.yaml", text="a: 1", into="File")
     await script("POST", "people/ada/upload", 409, name="a.yaml", base64="!")
     assert (await script("POST", "people/ada/submit"))["sent"]
-    shown = await script("GET", "people/ada")
-    assert len(shown["stack"]) == 1
-    assert shown["troubles"][0]["code"] == "dispatch_failed"
+    state = await script("GET", "people/ada")
+    assert len(state["stack"]) == 1
+    assert state["troubles"][0]["code"] == "dispatch_failed"
     await script("POST", "people/ada/close", everything=True)
     assert (await script("GET", "people/ada"))["modal"] is None
 
@@ -195,7 +195,7 @@ async def test_a_page_of_another_site_is_refused(slack: RunningSandbox, session:
 
 
 @pytest.mark.parametrize("body", ["{", "[]"])
-async def test_a_body_that_is_no_object_is_refused(
+async def test_a_body_that_is_not_an_object_is_refused(
     slack: RunningSandbox, session: aiohttp.ClientSession, body: str
 ) -> None:
     async with session.post(slack.script_url + "clock", data=body) as response:

@@ -20,15 +20,17 @@ from tests.support.sandbox_env import actions, button, client_of, error_of
 @pytest.fixture
 async def socket(slack: RunningSandbox, client: AsyncWebClient) -> AsyncIterator[SocketModeClient]:
     socket = SocketModeClient(app_token=slack.app.app_token, web_client=client, ping_interval=0.5)
-    seen: list[SocketModeRequest] = []
+    requests: list[SocketModeRequest] = []
 
     async def acknowledge(self: Any, request: SocketModeRequest) -> None:
-        seen.append(request)
+        requests.append(request)
         await self.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
 
     socket.socket_mode_request_listeners.append(acknowledge)
-    socket.seen = seen  # type: ignore[attr-defined]
+    socket.seen = requests  # type: ignore[attr-defined]
+
     await socket.connect()  # type: ignore[no-untyped-call]
+
     await slack.until(lambda: slack.sockets.of(slack.app.id))
     yield socket
     await socket.close()  # type: ignore[no-untyped-call]

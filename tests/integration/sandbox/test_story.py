@@ -19,6 +19,7 @@ from tests.support.sandbox_env import actions, bolt, button, field, modal, over_
 async def over_sockets(slack: RunningSandbox, app: AsyncApp) -> AsyncIterator[str]:
     handler = AsyncSocketModeHandler(app, slack.app.app_token, web_client=app.client, ping_interval=1)
     await handler.connect_async()  # type: ignore[no-untyped-call]
+
     await slack.until(lambda: slack.sockets.of(slack.app.id))
     try:
         yield ""
@@ -30,7 +31,7 @@ Transport = Callable[[RunningSandbox, AsyncApp], AbstractAsyncContextManager[str
 
 
 @pytest.fixture(params=[over_http, over_sockets], ids=["http", "sockets"])
-def way(request: pytest.FixtureRequest) -> Transport:
+def run_app(request: pytest.FixtureRequest) -> Transport:
     chosen: Transport = request.param
     return chosen
 
@@ -50,7 +51,7 @@ def request_app(slack: RunningSandbox, session: aiohttp.ClientSession) -> AsyncA
         await client.views_open(trigger_id=body["trigger_id"], view=view)
 
     @app.view("edit")
-    async def submitted(ack: Any, body: Any) -> None:
+    async def handle_submission(ack: Any, body: Any) -> None:
         values = body["view"]["state"]["values"]
         if values["field"]["value"]["value"] == "no":
             await ack(response_action="errors", errors={"field": "Say more."})
@@ -65,11 +66,11 @@ def request_app(slack: RunningSandbox, session: aiohttp.ClientSession) -> AsyncA
 
 
 async def test_a_message_is_posted_clicked_and_replaced(
-    slack: RunningSandbox, session: aiohttp.ClientSession, way: Transport
+    slack: RunningSandbox, session: aiohttp.ClientSession, run_app: Transport
 ) -> None:
     ada = slack.person("ada")
     app = request_app(slack, session)
-    async with way(slack, app):
+    async with run_app(slack, app):
         opened = await app.client.conversations_open(users=ada.id)
         await app.client.chat_postMessage(
             channel=opened["channel"]["id"], text="Pay?", blocks=[section(), actions(button())]
@@ -83,10 +84,10 @@ async def test_a_message_is_posted_clicked_and_replaced(
 
 
 async def test_a_command_opens_a_modal_that_is_refused_and_then_submitted(
-    slack: RunningSandbox, session: aiohttp.ClientSession, way: Transport
+    slack: RunningSandbox, session: aiohttp.ClientSession, run_app: Transport
 ) -> None:
     ben = slack.person("ben")
-    async with way(slack, request_app(slack, session)):
+    async with run_app(slack, request_app(slack, session)):
         await ben.command("/signoff run refund", channel="general")
         await slack.until(lambda: ben.modal)
         await ben.submit({"Reason": "no"})
@@ -97,10 +98,10 @@ async def test_a_command_opens_a_modal_that_is_refused_and_then_submitted(
 
 
 async def test_a_home_tab_is_published_when_it_is_opened(
-    slack: RunningSandbox, session: aiohttp.ClientSession, way: Transport
+    slack: RunningSandbox, session: aiohttp.ClientSession, run_app: Transport
 ) -> None:
     ada = slack.person("ada")
-    async with way(slack, request_app(slack, session)):
+    async with run_app(slack, request_app(slack, session)):
         ada.open_home()
         await slack.until(lambda: ada.home)
         assert ada.home is not None

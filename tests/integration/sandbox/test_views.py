@@ -1,4 +1,4 @@
-"""Modals and Home tabs: triggers, the stack, hashes, ids, and what apps answer to a submission."""
+"""Modals and Home tabs: triggers, the stack, hashes and ids."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ async def test_a_trigger_is_not_used_up_by_a_view_that_is_refused(
 @pytest.mark.parametrize(
     "view", ["x", {}, {"type": "home", "blocks": []}, {"type": "modal", "title": plain("x")}, [], None]
 )
-async def test_what_is_not_a_modal_cannot_be_opened(
+async def test_an_invalid_modal_cannot_be_opened(
     slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson, view: Any
 ) -> None:
-    given = {"trigger_id": slack.trigger(ada), "view": view}
-    assert await error_of(client.api_call("views.open", json=given)) == "invalid_arguments"
+    arguments = {"trigger_id": slack.trigger(ada), "view": view}
+    assert await error_of(client.api_call("views.open", json=arguments)) == "invalid_arguments"
 
 
 async def test_three_modals_can_be_stacked_and_no_more(
@@ -74,7 +74,7 @@ async def test_three_modals_can_be_stacked_and_no_more(
     assert ada.stack == []
 
 
-async def test_a_view_is_updated_by_those_who_know_its_hash(
+async def test_a_view_is_updated_only_with_its_current_hash(
     slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     opened = (await client.views_open(trigger_id=slack.trigger(ada), view=modal(field(TEXT), external_id="x")))["view"]

@@ -23,13 +23,13 @@ from tests.support.sandbox_env import actions, button, client_of, conforms, erro
 async def test_arguments_are_taken_in_each_of_slacks_forms(
     slack: RunningSandbox, session: aiohttp.ClientSession, form: str
 ) -> None:
-    given = {"channel": slack.channel("general"), "text": "hi", "blocks": json.dumps([section()])}
+    arguments = {"channel": slack.channel("general"), "text": "hi", "blocks": json.dumps([section()])}
     headers = {"Authorization": f"Bearer {slack.app.bot_token}"}
     forms: dict[str, dict[str, Any]] = {
-        "json": {"json": {**given, "blocks": [section()]}},
-        "form": {"data": given},
-        "query": {"params": given},
-        "multipart": {"data": aiohttp.FormData(given, default_to_multipart=True)},
+        "json": {"json": {**arguments, "blocks": [section()]}},
+        "form": {"data": arguments},
+        "query": {"params": arguments},
+        "multipart": {"data": aiohttp.FormData(arguments, default_to_multipart=True)},
     }
     async with session.post(slack.api_url + "chat.postMessage", headers=headers, **forms[form]) as response:
         body = await response.json()
@@ -38,13 +38,13 @@ async def test_arguments_are_taken_in_each_of_slacks_forms(
 
 
 async def test_a_token_may_be_an_argument_except_in_json(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
-    given = {"token": slack.app.bot_token}
+    arguments = {"token": slack.app.bot_token}
     url = slack.api_url + "auth.test"
-    async with session.post(url, data=given) as response:
+    async with session.post(url, data=arguments) as response:
         assert (await response.json())["ok"]
-    async with session.get(url, params=given) as response:
+    async with session.get(url, params=arguments) as response:
         assert (await response.json())["ok"]
-    async with session.post(url, json=given) as response:
+    async with session.post(url, json=arguments) as response:
         assert (await response.json())["error"] == "not_authed"
 
 
@@ -63,7 +63,7 @@ async def test_a_body_that_cannot_be_read_is_refused(
         assert (await response.json())["error"] == error
 
 
-async def test_a_missing_charset_is_warned_of_as_slack_does(
+async def test_a_missing_charset_gives_the_warning_of_slack(
     slack: RunningSandbox, session: aiohttp.ClientSession
 ) -> None:
     headers = {"Content-Type": "application/json"}
@@ -73,7 +73,7 @@ async def test_a_missing_charset_is_warned_of_as_slack_does(
     assert body["response_metadata"]["warnings"] == ["missing_charset"]
 
 
-async def test_a_method_that_is_not_there_is_unknown(client: AsyncWebClient) -> None:
+async def test_an_unknown_method_is_refused(client: AsyncWebClient) -> None:
     assert await error_of(client.api_call("chat.shout")) == "unknown_method"
 
 
@@ -118,7 +118,7 @@ async def test_scopes_are_in_the_headers(slack: RunningSandbox, client: AsyncWeb
     assert answer.headers["X-Accepted-OAuth-Scopes"] == "users:read"
 
 
-async def test_answers_are_dated_by_slacks_clock(slack: RunningSandbox, client: AsyncWebClient) -> None:
+async def test_answers_are_dated_by_the_clock_of_the_sandbox(slack: RunningSandbox, client: AsyncWebClient) -> None:
     before = slack.time.now().replace(microsecond=0)
     slack.time.advance(600)
     answer = await client.auth_test()
@@ -152,7 +152,7 @@ async def test_auth_test_names_the_bot(slack: RunningSandbox, client: AsyncWebCl
         ("old", "is_archived"),
     ],
 )
-async def test_where_the_bot_may_post(
+async def test_the_bot_may_post_only_to_channels_that_it_is_in(
     slack: RunningSandbox, client: AsyncWebClient, channel: str, error: str | None
 ) -> None:
     call = client.chat_postMessage(channel=slack.channel(channel), text="hi")
@@ -191,7 +191,7 @@ async def test_timestamps_are_unique_and_rise_while_the_clock_stands(
 
 
 @pytest.mark.parametrize(
-    ("given", "error"),
+    ("content", "error"),
     [
         ({}, "no_text"),
         ({"text": "x", "blocks": "[{"}, "invalid_blocks_format"),
@@ -203,8 +203,8 @@ async def test_timestamps_are_unique_and_rise_while_the_clock_stands(
         ({"text": "x", "metadata": {"event_type": "a", "event_payload": {"x": "y" * 16384}}}, "metadata_too_large"),
     ],
 )
-async def test_content_that_cannot_be_posted(client: AsyncWebClient, given: dict[str, Any], error: str) -> None:
-    assert await error_of(client.api_call("chat.postMessage", json={"channel": "#general", **given})) == error
+async def test_invalid_content_cannot_be_posted(client: AsyncWebClient, content: dict[str, Any], error: str) -> None:
+    assert await error_of(client.api_call("chat.postMessage", json={"channel": "#general", **content})) == error
 
 
 async def test_invalid_blocks_are_pointed_at(client: AsyncWebClient) -> None:
@@ -251,13 +251,13 @@ async def test_text_without_blocks_deletes_the_blocks_and_is_marked_as_edited(
     assert only_text["message"]["edited"]["user"] == slack.app.bot_user
 
 
-async def test_what_an_update_may_touch(
+async def test_an_update_may_change_only_messages_of_the_bot(
     slack: RunningSandbox, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
     general = slack.channel("general")
-    other = next(app for app in slack.world.apps.values() if app.id != slack.app.id)
-    slack.world.channels[general].members.append(other.bot_user)
-    theirs = await client_of(slack, session, other.bot_token).chat_postMessage(channel=general, text="x")
+    other_app = next(app for app in slack.world.apps.values() if app.id != slack.app.id)
+    slack.world.channels[general].members.append(other_app.bot_user)
+    theirs = await client_of(slack, session, other_app.bot_token).chat_postMessage(channel=general, text="x")
     own_ts = slack.person("ada").say("hello", channel="general")
     whisper = await client.chat_postEphemeral(channel=general, user=slack.person("ada").id, text="psst")
     for ts in (theirs["ts"], own_ts):
@@ -291,17 +291,17 @@ async def test_metadata_is_kept_until_it_is_taken_away(slack: RunningSandbox, cl
     metadata = {"event_type": "signoff_request", "event_payload": {"delivery": "d1"}}
     posted = await client.chat_postMessage(channel=dm, text="x", metadata=metadata)
 
-    async def kept() -> Any:
+    async def metadata_of_message() -> Any:
         response = await client.conversations_history(channel=dm, include_all_metadata=True)
         return response["messages"][0].get("metadata")
 
-    assert await kept() == metadata
-    conforms(await kept(), "AMetadata")
+    assert await metadata_of_message() == metadata
+    conforms(await metadata_of_message(), "AMetadata")
     assert "metadata" not in (await client.conversations_history(channel=dm))["messages"][0]
     await client.chat_update(channel=dm, ts=posted["ts"], text="y")
-    assert await kept() == metadata
+    assert await metadata_of_message() == metadata
     await client.chat_update(channel=dm, ts=posted["ts"], text="y", metadata={})
-    assert await kept() is None
+    assert await metadata_of_message() is None
 
 
 async def test_a_permalink_names_the_message(client: AsyncWebClient) -> None:
@@ -319,7 +319,7 @@ async def test_a_permalink_names_the_message(client: AsyncWebClient) -> None:
     ("name", "error"),
     [("gus", None), ("dora", "user_disabled"), ("other_bot", "cannot_dm_bot"), ("slackbot", "cannot_dm_bot")],
 )
-async def test_with_whom_a_conversation_can_be_opened(
+async def test_a_conversation_cannot_be_opened_with_bots_and_closed_accounts(
     slack: RunningSandbox, client: AsyncWebClient, name: str, error: str | None
 ) -> None:
     call = client.conversations_open(users=slack.person(name).id)
@@ -409,7 +409,7 @@ async def test_users_have_their_kind_zone_and_email(slack: RunningSandbox, clien
     assert "email" not in (await info("cleo"))["profile"]
 
 
-async def test_a_lookup_by_email_that_finds_nobody_fails_in_the_plural(
+async def test_a_lookup_by_an_unknown_email_fails_with_users_not_found(
     slack: RunningSandbox, client: AsyncWebClient
 ) -> None:
     response = await client.users_lookupByEmail(email="ADA@example.com")

@@ -1,4 +1,4 @@
-"""Deliveries that are signed and still nothing for us: of others, malformed, or of a kind that nobody asked for."""
+"""Signed deliveries that the bot does not act on: those of other apps, malformed ones, and unexpected kinds."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from bot.devtools.sandbox import payloads
 from bot.devtools.sandbox.delivery import Ack, DeliveryKind
+from bot.devtools.sandbox.limits import ACK_SECONDS
 from bot.slack import payload_schema
 from bot.slack.payload_schema import Malformed
 from engine.domain import RequestState
@@ -29,21 +30,21 @@ async def by_http(tmp_path: Path, empty_database: bytes) -> AsyncIterator[SlackE
     path = tmp_path / "signoff.db"
     path.write_bytes(empty_database)
     path.chmod(0o600)
-    async with open_slack(path, "http") as here:
-        yield here
+    async with open_slack(path, "http") as env:
+        yield env
 
 
 async def deliver(env: SlackEnv, kind: DeliveryKind, payload: dict[str, Any]) -> Ack:
     return await env.slack.slack.deliveries.send(env.slack.app, kind=kind, payload=payload)
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What the operator reads; never a traceback."""
-    assert not [one for one in caplog.records if one.exc_info]
-    return [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the warnings that the operator reads, none with a traceback."""
+    assert not [record for record in caplog.records if record.exc_info]
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-# -- of others ----------------------------------------------------------------------------------------------
+# -- for other apps and teams -------------------------------------------------------------------------------
 
 
 def another_team(payload: dict[str, Any]) -> None:
@@ -52,8 +53,8 @@ def another_team(payload: dict[str, Any]) -> None:
             payload[name].update({"id": "T0THERS"} if name == "team" else {"team_id": "T0THERS"})
     if "team_id" in payload:
         payload["team_id"] = "T0THERS"
-    for one in payload.get("authorizations", []):
-        one["team_id"] = "T0THERS"
+    for authorization in payload.get("authorizations", []):
+        authorization["team_id"] = "T0THERS"
 
 
 def another_app(payload: dict[str, Any]) -> None:
@@ -61,13 +62,13 @@ def another_app(payload: dict[str, Any]) -> None:
 
 
 def whole_organisation(payload: dict[str, Any]) -> None:
-    """As the app of another organisation, installed in all of its workspaces, delivers."""
+    """Change a payload into one for an app that is installed in all workspaces of another organisation."""
     another_team(payload)
     payload |= {"team": None, "enterprise": {"id": "E0THERS"}, "enterprise_id": "E0THERS"}
 
 
 @pytest.mark.parametrize("change", [another_team, another_app, whole_organisation])
-async def test_what_is_for_another_team_or_app_does_nothing(
+async def test_a_delivery_for_another_team_or_app_does_nothing(
     by_http: SlackEnv, change: Change, caplog: pytest.LogCaptureFixture
 ) -> None:
     env = by_http
@@ -75,7 +76,7 @@ async def test_what_is_for_another_team_or_app_does_nothing(
     expect_ok(await env.person("cleo").command("/signoff list", channel="general"))
     expect_ok(await env.person("ada").click("Edit"))
     await env.slack.until(lambda: env.person("ada").modal)
-    click, typed = (next(one for one in env.slack.deliveries if one.kind == kind) for kind in KINDS[:2])
+    click, typed = (next(delivery for delivery in env.slack.deliveries if delivery.kind == kind) for kind in KINDS[:2])
     decided = copy.deepcopy(click.payload)
     decided["actions"][0]["action_id"] = "request.approve"
     opened = payloads.event(
@@ -93,15 +94,15 @@ async def test_what_is_for_another_team_or_app_does_nothing(
     await env.settle()
     assert await env.state(run) is RequestState.PENDING
     assert len(env.slack.calls("views.publish")) == published
-    refused = [one for one in lines(caplog) if "was refused" in one]
+    refused = [line for line in warnings_of(caplog) if "was refused" in line]
     assert refused
-    assert all("SIGNOFF_SLACK_BOT_TOKEN" in one for one in refused)
+    assert all("SIGNOFF_SLACK_BOT_TOKEN" in line for line in refused)
 
 
 KINDS: tuple[DeliveryKind, ...] = ("interactive", "slash_commands", "events_api")
 
 
-async def test_an_event_of_a_shared_channel_is_ours_by_its_authorization(env: SlackEnv) -> None:
+async def test_an_event_of_a_shared_channel_is_admitted_by_its_authorization(env: SlackEnv) -> None:
     opened = {"type": "app_home_opened", "user": env.person("ada").id, "tab": "home", "channel": "D1"}
     event = payloads.event(env.slack.slack, env.slack.app, inner=opened)
     event["team_id"] = "T0THERS"
@@ -110,53 +111,66 @@ async def test_an_event_of_a_shared_channel_is_ours_by_its_authorization(env: Sl
     assert env.slack.calls("views.publish")
 
 
-async def test_a_socket_acknowledges_nothing_of_another_team(env: SlackEnv) -> None:
+async def test_a_socket_acknowledges_nothing_of_another_team(env: SlackEnv, caplog: pytest.LogCaptureFixture) -> None:
     expect_ok(await env.person("cleo").command("/signoff list", channel="general"))
     typed = copy.deepcopy(env.slack.deliveries[-1].payload)
     another_team(typed)
-    assert not (await deliver(env, "slash_commands", typed)).ok
+    sending = asyncio.ensure_future(deliver(env, "slash_commands", typed))
+    await refusal_logged(env, caplog)
+    expect_ok(await env.person("cleo").command("/signoff list", channel="general"))
+    env.slack.time.advance(ACK_SECONDS)
+    assert not (await sending).ok
 
 
-async def test_while_slack_does_not_say_who_we_are_a_click_decides_and_nothing_else_is_taken(env: SlackEnv) -> None:
+async def refusal_logged(env: SlackEnv, caplog: pytest.LogCaptureFixture) -> None:
+    """Wait until the bot has logged that it refused a delivery."""
+    await env.slack.until(lambda: "was refused" in caplog.text)
+
+
+async def test_while_the_identity_of_the_bot_is_unknown_only_clicks_are_admitted(
+    env: SlackEnv, caplog: pytest.LogCaptureFixture
+) -> None:
     run = await env.request_approval()
     await env.stop_bot()
     env.slack.fault("auth.test", "status", times=None)
     if env.transport == "sockets":
         await env.slack.until(lambda: not env.slack.sockets.of(env.slack.app.id))
     await env.start_bot()
-    ack = await env.person("gus").command("/signoff list")
-    assert not ack.ok
+    typing = asyncio.ensure_future(env.person("gus").command("/signoff list"))
+    await refusal_logged(env, caplog)
     expect_ok(await env.person("ada").click("Approve"))
+    env.slack.time.advance(ACK_SECONDS)
+    assert not (await typing).ok
     assert await env.state(run) is RequestState.APPROVED
 
 
-# -- nobody expects them ------------------------------------------------------------------------------------
+# -- unexpected kinds ---------------------------------------------------------------------------------------
 
 
-async def test_events_that_nobody_asked_for_are_acknowledged_in_one_line(
+async def test_unexpected_events_are_acknowledged_with_one_log_line(
     env: SlackEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(3):
         event = payloads.event(env.slack.slack, env.slack.app, inner={"type": "reaction_added", "user": "U1"})
         expect_ok(await deliver(env, "events_api", event))
-    (line,) = lines(caplog)
+    (line,) = warnings_of(caplog)
     assert "reaction_added" in line
     assert "signoff manifest" in line
 
 
-async def test_a_shortcut_that_nobody_asked_for_is_refused_in_one_line(
+async def test_an_unexpected_shortcut_is_refused_with_one_log_line(
     by_http: SlackEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
     env, user = by_http, by_http.person("ada").user
     for kind in "shortcut", "message_action":
         shortcut = payloads.shortcut(env.slack.slack, app=env.slack.app, user=user, callback_id="what", message=None)
         assert (await deliver(env, "interactive", {**shortcut, "type": kind})).status == 404
-    first, second = lines(caplog)
+    first, second = warnings_of(caplog)
     assert "shortcut" in first
     assert "message_action" in second
 
 
-async def test_a_limit_of_events_is_one_line(env: SlackEnv, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_limit_of_events_is_one_log_line(env: SlackEnv, caplog: pytest.LogCaptureFixture) -> None:
     limited = {
         "token": "t",
         "type": "app_rate_limited",
@@ -165,7 +179,7 @@ async def test_a_limit_of_events_is_one_line(env: SlackEnv, caplog: pytest.LogCa
         "api_app_id": env.slack.app.id,
     }
     expect_ok(await deliver(env, "events_api", limited))
-    (line,) = lines(caplog)
+    (line,) = warnings_of(caplog)
     assert "leaves out events" in line
 
 
@@ -177,12 +191,12 @@ async def test_only_a_revoked_token_of_the_bot_is_an_alarm(
 ) -> None:
     revoked = payloads.event(env.slack.slack, env.slack.app, inner={"type": "tokens_revoked", "tokens": tokens})
     expect_ok(await deliver(env, "events_api", revoked))
-    found = lines(caplog)
-    assert len(found) == alarms
-    assert all("install" in one and "SIGNOFF_SLACK_BOT_TOKEN" in one for one in found)
+    warnings = warnings_of(caplog)
+    assert len(warnings) == alarms
+    assert all("install" in line and "SIGNOFF_SLACK_BOT_TOKEN" in line for line in warnings)
 
 
-async def test_a_token_that_was_revoked_meanwhile_is_one_line_for_each_method(
+async def test_a_token_that_was_revoked_meanwhile_is_one_log_line_for_each_method(
     env: SlackEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
     await env.request_approval()
@@ -194,14 +208,14 @@ async def test_a_token_that_was_revoked_meanwhile_is_one_line_for_each_method(
         ada.say("hello")
         ada.open_home()
         await env.finish_background_work()
-    await env.slack.until(lambda: all(one.ack is not None for one in env.slack.deliveries))
+    await env.slack.until(lambda: all(delivery.ack is not None for delivery in env.slack.deliveries))
     await env.finish_background_work()
-    told = [one for one in lines(caplog) if "Slack refused views.open" in one]
-    assert len(told) == 1
-    assert "signoff doctor" in told[0]
-    said = " ".join(words(one.blocks) for one in env.slack.world.ephemerals)
-    assert "tell the operator" in said
-    assert "click again" not in said
+    refusals = [line for line in warnings_of(caplog) if "Slack refused views.open" in line]
+    assert len(refusals) == 1
+    assert "signoff doctor" in refusals[0]
+    text = " ".join(words(message.blocks) for message in env.slack.world.ephemerals)
+    assert "tell the operator" in text
+    assert "click again" not in text
 
 
 # -- malformed ----------------------------------------------------------------------------------------------
@@ -213,31 +227,31 @@ JSON = st.recursive(
 )
 
 
-def places(whole: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inside = whole.items() if isinstance(whole, dict) else enumerate(whole) if isinstance(whole, list) else ()
-    return [path] * bool(path) + [found for key, value in inside for found in places(value, (*path, key))]
+def paths(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inside = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [path] * bool(path) + [inner_path for key, value in inside for inner_path in paths(value, (*path, key))]
 
 
 @st.composite
-def broken(draw: st.DrawFn, whole: dict[str, Any]) -> dict[str, Any]:
-    """A payload with some of its parts taken out, or replaced by anything."""
-    made = copy.deepcopy(whole)
+def broken_payloads(draw: st.DrawFn, payload: dict[str, Any]) -> dict[str, Any]:
+    """Draw a payload with some of its parts removed or replaced by arbitrary values."""
+    changed = copy.deepcopy(payload)
     for _ in range(draw(st.integers(1, 3))):
-        *way, last = draw(st.sampled_from(places(made)))
-        inner = made
-        for key in way:
+        *parents, last = draw(st.sampled_from(paths(changed)))
+        inner = changed
+        for key in parents:
             inner = inner[key]
         if draw(st.booleans()):
             inner[last] = draw(JSON)
         elif isinstance(inner, dict):
             del inner[last]
-    return made
+    return changed
 
 
 @given(st.data())
 @settings(max_examples=200, deadline=None)
-def test_reading_says_malformed_and_nothing_else(data: st.DataObject) -> None:
-    whole: dict[str, Any] = {
+def test_reading_a_broken_payload_raises_only_malformed(data: st.DataObject) -> None:
+    payload: dict[str, Any] = {
         "type": "view_submission",
         "user": {"id": "U1"},
         "team": {"id": "T1"},
@@ -249,13 +263,13 @@ def test_reading_says_malformed_and_nothing_else(data: st.DataObject) -> None:
             "state": {"values": {"b": {"a": {"type": "plain_text_input", "value": "x"}}}},
         },
     }
-    assert payload_schema.read(whole).teams == {"T1"}
+    assert payload_schema.read(payload).teams == {"T1"}
     with contextlib.suppress(Malformed):
-        payload_schema.read(data.draw(broken(whole) | JSON))
+        payload_schema.read(data.draw(broken_payloads(payload) | JSON))
 
 
-async def recorded(env: SlackEnv) -> list[tuple[DeliveryKind, dict[str, Any]]]:
-    """Deliveries of each kind, as a day brings them."""
+async def record_deliveries(env: SlackEnv) -> list[tuple[DeliveryKind, dict[str, Any]]]:
+    """Make deliveries of each kind and return their payloads."""
     await env.request_approval()
     ada, cleo = env.person("ada"), env.person("cleo")
     for line in "run refund", "register", "pending", "list", "cancel x":
@@ -268,23 +282,24 @@ async def recorded(env: SlackEnv) -> list[tuple[DeliveryKind, dict[str, Any]]]:
     ada.open_home()
     ada.say("hello")
     await env.settle()
-    await env.slack.until(lambda: all(one.ack is not None for one in env.slack.deliveries))
-    return [(one.kind, one.payload) for one in env.slack.deliveries]
+    await env.slack.until(lambda: all(delivery.ack is not None for delivery in env.slack.deliveries))
+    return [(delivery.kind, delivery.payload) for delivery in env.slack.deliveries]
 
 
-async def test_whatever_is_malformed_is_refused_and_breaks_nothing(
+async def test_malformed_deliveries_are_refused_and_break_nothing(
     by_http: SlackEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
     env, loop = by_http, asyncio.get_running_loop()
-    kept = [one for one in await recorded(env) if one[0] != "slash_commands"]
-    assert {one["type"] for _, one in kept} >= {"block_actions", "view_submission", "event_callback"}
+    deliveries = [delivery for delivery in await record_deliveries(env) if delivery[0] != "slash_commands"]
+    assert {payload["type"] for _, payload in deliveries} >= {"block_actions", "view_submission", "event_callback"}
     seen = set[int]()
 
-    @given(st.sampled_from(kept), st.data())
+    @given(st.sampled_from(deliveries), st.data())
     @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    def fuzz(one: tuple[DeliveryKind, dict[str, Any]], data: st.DataObject) -> None:
-        payload = data.draw(broken(one[1]))
-        sending = asyncio.run_coroutine_threadsafe(deliver(env, one[0], payload), loop)
+    def fuzz(delivery: tuple[DeliveryKind, dict[str, Any]], data: st.DataObject) -> None:
+        kind, recorded_payload = delivery
+        payload = data.draw(broken_payloads(recorded_payload))
+        sending = asyncio.run_coroutine_threadsafe(deliver(env, kind, payload), loop)
         ack = sending.result(timeout=30)
         assert ack.status is not None
         assert ack.status < 500, payload
@@ -293,5 +308,5 @@ async def test_whatever_is_malformed_is_refused_and_breaks_nothing(
     await asyncio.to_thread(fuzz)
     await env.settle()
     assert {200, 400} <= seen
-    lines(caplog)
+    warnings_of(caplog)
     expect_ok(await env.person("gus").command("/signoff list"))

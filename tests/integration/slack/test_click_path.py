@@ -1,4 +1,4 @@
-"""The path of one click through the files, as docs/architecture.md tells it, is the path that a click takes."""
+"""The path of one click that docs/architecture.md describes is the path that a click takes through the files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Recorder:
         if not self.on or event != "call" or not file.startswith(f"{ROOT}/"):
             return
         if file.endswith("slack/background.py") and frame.f_code.co_name == "do":
-            self.on = False  # what follows the acknowledgement
+            self.on = False  # Work that follows the acknowledgement.
+
             return
         name = file.removeprefix(f"{ROOT}/").removesuffix(".py")
         if name.startswith(("bot/", "engine/")) and not name.startswith(("bot/devtools/", "bot/web/")):
@@ -68,7 +69,7 @@ def transport() -> str:
 
 @pytest.fixture
 def recorded_first(recorder: Recorder, env: SlackEnv) -> SlackEnv:
-    """The bot, whose writing thread starts after the recorder is installed."""
+    """Run a bot whose writing thread starts after the recorder is installed."""
     return env
 
 
@@ -90,7 +91,7 @@ async def test_the_path_of_the_page_is_the_path_of_a_click(recorder: Recorder, r
     await env.request_approval()
     with recorder.recording():
         expect_ok(await env.person("ada").click("Approve"))
-    assert set(path) - recorder.files == set(), "no click goes there"
-    known = {*path, *beside(page.text)}
-    strangers = {file for file in recorder.files if file not in known and file.rpartition("/")[0] not in known}
-    assert strangers == set(), "a click goes there too"
+    assert set(path) - recorder.files == set(), "files that no click runs through"
+    described = {*path, *beside(page.text)}
+    strangers = {file for file in recorder.files if file not in described and file.rpartition("/")[0] not in described}
+    assert strangers == set(), "files that a click runs through and the page leaves out"

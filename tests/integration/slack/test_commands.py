@@ -16,16 +16,16 @@ from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of,
 WRONG = REFUND_WORKFLOW.replace("uses: played", "uses: plaid")
 
 
-async def typed(env: SlackEnv, person: str, line: str) -> str:
-    """What a command is answered."""
-    who = env.person(person)
-    expect_ok(await who.command(line, channel="general"))
+async def answer_to(env: SlackEnv, person: str, line: str) -> str:
+    """Type a command and return the answer to it."""
+    typist = env.person(person)
+    expect_ok(await typist.command(line, channel="general"))
     await env.finish_background_work()
-    told = ephemeral_texts(env.slack, who)
-    return told[-1] if told else ""
+    texts = ephemeral_texts(env.slack, typist)
+    return texts[-1] if texts else ""
 
 
-def test_values_go_on_until_the_next_name_or_stand_in_quotes() -> None:
+def test_a_value_ends_at_the_next_name_or_is_quoted() -> None:
     assert pairs("") == ({}, "")
     assert pairs("a=1 b=two words c=“3 = 4”") == ({"a": "1", "b": "two words", "c": "3 = 4"}, "")
     assert pairs('url=https://x.example/?a=b note="x y=z"') == (
@@ -36,12 +36,12 @@ def test_values_go_on_until_the_next_name_or_stand_in_quotes() -> None:
     assert pairs("what a=1") == ({}, "what a=1")
 
 
-async def test_help_lists_what_can_be_typed(env: SlackEnv) -> None:
-    told = await typed(env, "gus", "/signoff help")
+async def test_help_lists_the_commands(env: SlackEnv) -> None:
+    text = await answer_to(env, "gus", "/signoff help")
     for word in ("register", "run NAME", "list", "show NAME", "pending", "runs", "cancel"):
-        assert f"/signoff {word}" in told
-    assert await typed(env, "gus", "/signoff") == told
-    assert "no command 'dance'" in await typed(env, "gus", "/signoff dance")
+        assert f"/signoff {word}" in text
+    assert await answer_to(env, "gus", "/signoff") == text
+    assert "no command 'dance'" in await answer_to(env, "gus", "/signoff dance")
 
 
 async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(env: SlackEnv) -> None:
@@ -50,13 +50,13 @@ async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(e
     await env.slack.until(lambda: cleo.modal)
     expect_ok(await cleo.submit({"Workflow file": WRONG}))
     assert cleo.modal is not None
-    (told,) = cleo.modal["errors"].values()
-    assert told.startswith("line 8, column ")
-    assert "plaid" in told
+    (error,) = cleo.modal["errors"].values()
+    assert error.startswith("line 8, column ")
+    assert "plaid" in error
     expect_ok(await cleo.submit({"Workflow file": REFUND_WORKFLOW}))
     assert "Refund is registered as version 1" in words(cleo.modal)
     assert "ada@example.com (Ada Approver), ben@example.com (Ben Approver)" in words(cleo.modal)
-    assert [one.name for one in await env.engine.workflows()] == ["refund"]
+    assert [workflow.name for workflow in await env.engine.workflows()] == ["refund"]
 
 
 async def test_a_condition_that_compares_texts_is_refused_where_it_is_pasted(env: SlackEnv) -> None:
@@ -71,12 +71,12 @@ async def test_a_condition_that_compares_texts_is_refused_where_it_is_pasted(env
     ):
         expect_ok(await cleo.submit({"Workflow file": f"{source}      {gate}\n"}))
         assert cleo.modal is not None
-        (told,) = cleo.modal["errors"].values()
-        assert told.startswith("line 7, column ")
-        assert sentence in told
+        (error,) = cleo.modal["errors"].values()
+        assert error.startswith("line 7, column ")
+        assert sentence in error
 
 
-async def test_a_channel_without_the_app_is_said_when_a_workflow_is_registered(env: SlackEnv) -> None:
+async def test_registering_warns_of_a_channel_without_the_app(env: SlackEnv) -> None:
     cleo = env.person("cleo")
     step = "steps:\n  - {id: tell, uses: message, with: {to: '#finance', text: Hello}}\n"
     expect_ok(await cleo.command("/signoff register"))
@@ -86,7 +86,7 @@ async def test_a_channel_without_the_app_is_said_when_a_workflow_is_registered(e
     assert "tell: Signoff is not in #finance. Type /invite @Signoff there" in words(cleo.modal)
 
 
-async def test_a_file_that_is_uploaded_is_registered(env: SlackEnv) -> None:
+async def test_an_uploaded_file_is_registered(env: SlackEnv) -> None:
     cleo = env.person("cleo")
     await cleo.command("/signoff register")
     await env.slack.until(lambda: cleo.modal)
@@ -115,7 +115,7 @@ async def test_a_form_to_register_has_room_for_more_parts(env: SlackEnv) -> None
 
 
 async def test_only_builders_register(env: SlackEnv) -> None:
-    assert "Only builders may register" in await typed(env, "ada", "/signoff register")
+    assert "Only builders may register" in await answer_to(env, "ada", "/signoff register")
     assert env.person("ada").modal is None
 
 
@@ -135,22 +135,22 @@ async def test_a_form_of_the_inputs_starts_a_run(env: SlackEnv) -> None:
 
 async def test_inputs_on_the_line_start_a_run_at_once(env: SlackEnv) -> None:
     await env.register()
-    told = await typed(env, "ben", "/signoff run refund amount=80 note=for the delay")
-    assert "Started Refund: run " in told
+    text = await answer_to(env, "ben", "/signoff run refund amount=80 note=for the delay")
+    assert "Started Refund: run " in text
     (run,) = await env.engine.runs(PageQuery())
     assert run.inputs == {"amount": 80, "note": "for the delay"}
 
 
-async def test_inputs_that_are_wrong_are_told_and_nothing_starts(env: SlackEnv) -> None:
+async def test_wrong_inputs_are_refused_and_nothing_starts(env: SlackEnv) -> None:
     await env.register()
-    for line, told in (
+    for line, expected in (
         ("amount=much", "amount"),
         ("amont=80", "amont"),
         ("nonsense", "'nonsense' is no input"),
     ):
-        assert told in await typed(env, "ben", f"/signoff run refund {line}")
-    assert "There is no workflow refun. Did you mean refund?" in await typed(env, "ben", "/signoff run refun")
-    assert "Which workflow?" in await typed(env, "ben", "/signoff run")
+        assert expected in await answer_to(env, "ben", f"/signoff run refund {line}")
+    assert "There is no workflow refun. Did you mean refund?" in await answer_to(env, "ben", "/signoff run refun")
+    assert "Which workflow?" in await answer_to(env, "ben", "/signoff run")
     assert await env.engine.runs(PageQuery()) == []
 
 
@@ -171,58 +171,58 @@ async def test_a_form_that_is_delivered_twice_starts_one_run(env: SlackEnv) -> N
     assert len(await env.engine.runs(PageQuery())) == 1
 
 
-async def test_workflows_are_listed_and_shown_with_who_is_asked(env: SlackEnv) -> None:
-    assert "No workflow is registered yet" in await typed(env, "ada", "/signoff list")
+async def test_workflows_are_listed_and_shown_with_their_approvers(env: SlackEnv) -> None:
+    assert "No workflow is registered yet" in await answer_to(env, "ada", "/signoff list")
     await env.register()
     assert "refund Refund (version 1, owner Cleo Builder)" in " ".join(
-        (await typed(env, "ada", "/signoff list")).split()
+        (await answer_to(env, "ada", "/signoff list")).split()
     )
-    shown = await typed(env, "ada", "/signoff show refund")
-    assert "1. pay" in shown
-    assert "ada@example.com (Ada Approver)" in shown
-    assert "Which workflow?" in await typed(env, "ada", "/signoff show")
-    assert "There is no workflow refunds" in await typed(env, "ada", "/signoff show refunds")
+    text = await answer_to(env, "ada", "/signoff show refund")
+    assert "1. pay" in text
+    assert "ada@example.com (Ada Approver)" in text
+    assert "Which workflow?" in await answer_to(env, "ada", "/signoff show")
+    assert "There is no workflow refunds" in await answer_to(env, "ada", "/signoff show refunds")
 
 
 async def test_a_mistyped_address_can_be_seen_where_a_workflow_is_shown(env: SlackEnv) -> None:
     await env.register(REFUND_WORKFLOW.replace("ada@example.com", "ada@exmaple.com"))
-    shown = " ".join((await typed(env, "cleo", "/signoff show refund")).split())
-    assert "ada@exmaple.com (not in Slack)" in shown
+    text = " ".join((await answer_to(env, "cleo", "/signoff show refund")).split())
+    assert "ada@exmaple.com (not in Slack)" in text
 
 
-async def test_what_waits_for_a_person_can_be_decided_from_the_list(env: SlackEnv) -> None:
-    assert "No request waits for you" in await typed(env, "ada", "/signoff pending")
+async def test_a_waiting_request_can_be_decided_from_the_list(env: SlackEnv) -> None:
+    assert "No request waits for you" in await answer_to(env, "ada", "/signoff pending")
     run = await env.request_approval()
-    assert "No request waits for you" in await typed(env, "cleo", "/signoff pending")
+    assert "No request waits for you" in await answer_to(env, "cleo", "/signoff pending")
     ada = env.person("ada")
-    assert "Refund 120 EUR?" in await typed(env, "ada", "/signoff pending")
+    assert "Refund 120 EUR?" in await answer_to(env, "ada", "/signoff pending")
     expect_ok(await ada.click("Review", on=ada.sees("general")[-1]))
     await env.slack.until(lambda: ada.modal)
     expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
     assert await env.state(run) is RequestState.APPROVED
     assert "Approved by Ada Approver" in words(ada.modal)
-    # The list is no copy of the request: it stays what it is.
+    # The list is not a copy of the request, so it is not updated.
     assert "Waiting for you" in words(ada.sees("general")[-1])
 
 
-async def test_runs_are_those_of_the_person(env: SlackEnv) -> None:
+async def test_a_person_sees_only_their_own_runs(env: SlackEnv) -> None:
     await env.register()
     await env.start(by="ben")
-    assert "Refund: waiting" in await typed(env, "ben", "/signoff runs")
-    assert "Refund: waiting" in await typed(env, "cleo", "/signoff runs")
-    assert "None of the runs is yours" in await typed(env, "gus", "/signoff runs")
+    assert "Refund: waiting" in await answer_to(env, "ben", "/signoff runs")
+    assert "Refund: waiting" in await answer_to(env, "cleo", "/signoff runs")
+    assert "None of the runs is yours" in await answer_to(env, "gus", "/signoff runs")
 
 
-async def test_a_run_is_cancelled_by_who_started_it_and_by_nobody_else(env: SlackEnv) -> None:
+async def test_only_the_requester_can_cancel_a_run(env: SlackEnv) -> None:
     run = await env.request_approval(by="ben")
-    assert "Only who started a run" in await typed(env, "gus", f"/signoff cancel {run}")
-    assert "There is no run nonsense" in await typed(env, "ben", "/signoff cancel nonsense")
-    assert "Which run?" in await typed(env, "ben", "/signoff cancel")
-    assert f"Run {run} is cancelled" in await typed(env, "ben", f"/signoff cancel {run}")
-    assert "is cancelled already" in await typed(env, "ben", f"/signoff cancel {run}")
+    assert "Only who started a run" in await answer_to(env, "gus", f"/signoff cancel {run}")
+    assert "There is no run nonsense" in await answer_to(env, "ben", "/signoff cancel nonsense")
+    assert "Which run?" in await answer_to(env, "ben", "/signoff cancel")
+    assert f"Run {run} is cancelled" in await answer_to(env, "ben", f"/signoff cancel {run}")
+    assert "is cancelled already" in await answer_to(env, "ben", f"/signoff cancel {run}")
     await env.settle()
-    assert "has ended already" in await typed(env, "ben", f"/signoff cancel {run}")
+    assert "has ended already" in await answer_to(env, "ben", f"/signoff cancel {run}")
     assert (await env.view(run)).status is RunStatus.CANCELLED
     assert buttons(copy_of(env.person("ada"))) == []
 
@@ -235,7 +235,7 @@ async def test_home_says_how_to_start_a_first_run(env: SlackEnv) -> None:
     assert "/signoff list" in words(ada.home)
 
 
-async def test_a_file_is_uploaded_where_one_asks_for_it(env: SlackEnv) -> None:
+async def test_the_form_to_register_switches_between_pasting_and_uploading(env: SlackEnv) -> None:
     cleo = env.person("cleo")
     expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
@@ -249,7 +249,7 @@ async def test_a_file_is_uploaded_where_one_asks_for_it(env: SlackEnv) -> None:
     await env.slack.until(lambda: "Upload it instead" in words(cleo.modal))
 
 
-async def test_who_sends_a_form_is_told_how_they_hear_of_the_end(env: SlackEnv) -> None:
+async def test_the_sender_of_a_form_reads_that_a_message_will_follow(env: SlackEnv) -> None:
     await env.register()
     cleo = env.person("cleo")
     expect_ok(await cleo.command("/signoff run refund", channel="general"))
@@ -258,11 +258,11 @@ async def test_who_sends_a_form_is_told_how_they_hear_of_the_end(env: SlackEnv) 
     assert "You will get a message from Signoff when it is done." in words(cleo.modal)
 
 
-async def test_home_follows_what_waits_though_nobody_opens_it(env: SlackEnv) -> None:
+async def test_home_is_updated_without_being_opened(env: SlackEnv) -> None:
     await env.request_approval()
     ada, ben = env.person("ada"), env.person("ben")
     assert "Refund 120 EUR?" in words(ada.home)
-    other = await env.start(amount=7)
+    second_run = await env.start(amount=7)
     await env.settle()
     for person in ada, ben:
         assert "Refund 120 EUR?" in words(person.home)
@@ -272,7 +272,7 @@ async def test_home_follows_what_waits_though_nobody_opens_it(env: SlackEnv) -> 
     for person in ada, ben:
         assert "Refund 120 EUR?" not in words(person.home)
         assert "Refund 7 EUR?" in words(person.home)
-    expect_ok(await env.person("cleo").command(f"/signoff cancel {other}"))
+    expect_ok(await env.person("cleo").command(f"/signoff cancel {second_run}"))
     await env.settle()
     assert "Nothing waits for you" in words(ben.home)
     assert "Refund: cancelled" in words(env.person("cleo").home)
@@ -285,7 +285,7 @@ async def test_many_changes_publish_a_home_once() -> None:
         published.append(user)
 
     publisher = HomePublisher(stale, publish, debounce=0.0)
-    working = asyncio.ensure_future(publisher.run())
+    publishing = asyncio.ensure_future(publisher.run())
     for _ in range(10):
         stale.mark("U1")
         stale.mark("U2")
@@ -293,7 +293,7 @@ async def test_many_changes_publish_a_home_once() -> None:
     while not publisher.idle:  # noqa: ASYNC110 what is waited for cannot be awaited
         await asyncio.sleep(0)
     assert published == ["U1", "U2"]
-    working.cancel()
+    publishing.cancel()
 
 
 async def test_a_home_that_slack_refuses_for_a_while_is_published_later_and_any_other_failure_is_only_staleness(
@@ -301,12 +301,12 @@ async def test_a_home_that_slack_refuses_for_a_while_is_published_later_and_any_
 ) -> None:
     env.slack.fault("views.publish", "error", code="internal_error", times=1)
     await env.request_approval()
-    homes = [env.person(one).home for one in ("ada", "ben")]
+    homes = [env.person(name).home for name in ("ada", "ben")]
     assert homes.count(None) == 1
     env.slack.fault("views.publish", "ratelimited", seconds=1, times=1)
     await env.start(amount=7)
     await env.settle()
-    assert all("Refund 7 EUR?" in words(env.person(one).home) for one in ("ada", "ben"))
+    assert all("Refund 7 EUR?" in words(env.person(name).home) for name in ("ada", "ben"))
 
 
 async def test_a_home_that_was_read_first_never_replaces_one_that_was_read_later(env: SlackEnv) -> None:
@@ -319,7 +319,7 @@ async def test_a_home_that_was_read_first_never_replaces_one_that_was_read_later
     while works := await env.engine.due(env.clock.now()):
         for work in works:
             await (env.bot.relay.deliver if work.kind == "deliver" else env.bot.runner.advance)(work.id)
-    # Time for the tab of the others, and for hers if it does not wait.
+    # Time for the tabs of the other people, and for ada's tab if it does not wait.
     for _ in range(1_000):
         await asyncio.sleep(0)
     env.slack.time.advance(60)
@@ -327,7 +327,7 @@ async def test_a_home_that_was_read_first_never_replaces_one_that_was_read_later
     assert "Nothing waits for you" in words(ada.home)
 
 
-async def test_home_shows_what_waits_and_opens_it(env: SlackEnv) -> None:
+async def test_home_shows_waiting_requests_and_opens_them(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada = env.person("ada")
     ada.open_home()

@@ -52,46 +52,46 @@ async def test_the_blocks_of_an_updated_copy_have_other_ids_as_slack_wants_it(en
 
 
 @pytest.mark.parametrize("form", [False, True], ids=["click", "form"])
-async def test_nothing_is_acknowledged_before_it_is_on_the_disk(env: SlackEnv, *, form: bool) -> None:
+async def test_a_click_is_acknowledged_only_after_its_commit(env: SlackEnv, *, form: bool) -> None:
     run = await env.request_approval()
     ada = env.person("ada")
     if form:
         expect_ok(await ada.click("Reject"))
         await env.slack.until(lambda: ada.modal)
-    writing, goes_on = threading.Event(), threading.Event()
+    writing, released = threading.Event(), threading.Event()
 
-    def hold_up(tx: Tx) -> None:
+    def hold_commit(tx: Tx) -> None:
         writing.set()
-        goes_on.wait()
+        released.wait()
 
-    holding = asyncio.ensure_future(env.bot.store.transact(hold_up))
+    holding = asyncio.ensure_future(env.bot.store.transact(hold_commit))
     try:
         await asyncio.to_thread(writing.wait)
         acting = asyncio.ensure_future(ada.submit({"Reason": "No."}) if form else ada.click("Approve"))
         answered, _ = await asyncio.wait({acting}, timeout=0.3)
     finally:
-        goes_on.set()
-    assert not answered, "it was acknowledged, and is not on the disk"
+        released.set()
+    assert not answered, "the click was acknowledged before it was on the disk"
     expect_ok(await acting)
     assert await env.state(run) is (RequestState.REJECTED if form else RequestState.APPROVED)
     await holding
 
 
-async def test_the_decision_says_who_made_it_and_where(env: SlackEnv) -> None:
+async def test_the_decision_records_the_approver_and_the_place(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada = env.person("ada")
-    seen = copy_of(ada)
+    message = copy_of(ada)
     await ada.click("Approve")
     await env.settle()
-    entry = next(one for one in await env.engine.story(run) if one.kind == "request.approved")
+    entry = next(entry for entry in await env.engine.story(run) if entry.kind == "request.approved")
     assert entry.content is not None
-    place = entry.content["place"]
-    assert isinstance(place, dict)
-    assert (place["user"], place["message"], place["channel"]) == (ada.id, seen["ts"], seen["channel"])
+    origin = entry.content["place"]
+    assert isinstance(origin, dict)
+    assert (origin["user"], origin["message"], origin["channel"]) == (ada.id, message["ts"], message["channel"])
     assert entry.content["assurance"] == "slack"
 
 
-async def test_a_gate_that_asks_back_is_decided_when_the_dialog_is_confirmed(env: SlackEnv) -> None:
+async def test_a_gate_with_a_confirmation_is_decided_when_the_dialog_is_confirmed(env: SlackEnv) -> None:
     run = await env.request_approval(CONFIRMS)
     ada = env.person("ada")
     assert await ada.click("Approve", confirm=False) is None
@@ -100,17 +100,17 @@ async def test_a_gate_that_asks_back_is_decided_when_the_dialog_is_confirmed(env
     assert await env.state(run) is RequestState.APPROVED
 
 
-async def test_a_gate_that_asks_back_and_wants_a_reason_asks_back_once(env: SlackEnv) -> None:
+async def test_a_gate_with_a_confirmation_and_a_reason_asks_for_confirmation_once(env: SlackEnv) -> None:
     run = await env.request_approval(
         REASONS.replace("reason_required: always", 'reason_required: always\n      confirm: "Really?"')
     )
     ada = env.person("ada")
-    for way in "Approve", "Edit":
-        (button,) = (one for one in copy_of(ada)["blocks"][-1]["elements"] if one["text"]["text"] == way)
-        expect_ok(await ada.click(way))
+    for label in "Approve", "Edit":
+        (button,) = (element for element in copy_of(ada)["blocks"][-1]["elements"] if element["text"]["text"] == label)
+        expect_ok(await ada.click(label))
         await env.slack.until(lambda: ada.modal)
         assert f"{words(button.get('confirm'))} {words(ada.modal)}".count("Really?") == 1
-        if way == "Approve":
+        if label == "Approve":
             await ada.close()
     expect_ok(await ada.submit({"Reason": "They waited long enough."}))
     assert await env.state(run) is RequestState.APPROVED
@@ -147,9 +147,9 @@ async def test_an_edit_with_a_wrong_value_is_refused_under_its_field_and_then_ta
     assert "Approved with edits by Ada Approver" in words(copy_of(ada))
     await env.settle()
     for person in ada, env.person("ben"):
-        shown = words(copy_of(person))
-        assert "lee@example.com" in shown
-        assert "sam@example.com" in shown
+        text = words(copy_of(person))
+        assert "lee@example.com" in text
+        assert "sam@example.com" in text
         assert buttons(copy_of(person)) == []
     assert [params.text for params, _ in env.bot.step.calls] == ["sam@example.com"]
 
@@ -165,17 +165,19 @@ async def test_a_form_that_is_sent_unchanged_is_a_plain_approval(env: SlackEnv) 
     assert request.decision.edits == ()
 
 
-async def test_a_form_whose_content_takes_long_opens_at_once_and_fills_later(env: SlackEnv) -> None:
+async def test_a_form_with_slow_content_opens_at_once_and_is_filled_later(env: SlackEnv) -> None:
     await env.request_approval()
     ada = env.person("ada")
     waits = asyncio.Event()
     read = env.engine.store.read
 
-    async def slowly(query):  # type: ignore[no-untyped-def]
+    async def build_slowly(query):  # type: ignore[no-untyped-def]
+
         await waits.wait()
         return await read(query)
 
-    env.engine.store.read = slowly  # type: ignore[method-assign]
+    env.engine.store.read = build_slowly  # type: ignore[method-assign]
+
     expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
     assert "One moment" in words(ada.modal)
@@ -189,7 +191,7 @@ async def test_a_form_whose_content_takes_long_opens_at_once_and_fills_later(env
 # -- rejections ---------------------------------------------------------------------------------------------
 
 
-async def test_a_rejection_asks_for_its_reason_and_everybody_reads_it(env: SlackEnv) -> None:
+async def test_a_rejection_asks_for_its_reason_and_every_copy_shows_it(env: SlackEnv) -> None:
     run = await env.request_approval()
     ben = env.person("ben")
     expect_ok(await ben.click("Reject"))
@@ -203,47 +205,48 @@ async def test_a_rejection_asks_for_its_reason_and_everybody_reads_it(env: Slack
     assert env.bot.step.calls == []
 
 
-async def test_who_started_it_hears_the_outcome_where_they_started_it(env: SlackEnv) -> None:
+async def test_the_requester_reads_the_outcome_where_they_started_the_run(env: SlackEnv) -> None:
     await env.request_approval()
     await env.person("ada").click("Approve")
     await env.settle()
-    heard = words(env.person("cleo").sees("general")[-1])
-    assert "Refund: done" in heard
-    assert "Approved by Ada Approver" in heard
+    text = words(env.person("cleo").sees("general")[-1])
+    assert "Refund: done" in text
+    assert "Approved by Ada Approver" in text
 
 
-async def test_who_started_it_hears_who_rejected_it_and_why(env: SlackEnv) -> None:
+async def test_the_requester_reads_who_rejected_the_request_and_why(env: SlackEnv) -> None:
     await env.request_approval()
     ben = env.person("ben")
     await ben.click("Reject")
     await env.settle()
     await ben.submit({"Reason": "Paid already"})
     await env.settle()
-    heard = words(env.person("cleo").sees("general")[-1])
-    assert "Refund: rejected" in heard
-    assert "Rejected by Ben Approver" in heard
-    assert "Reason: Paid already" in heard
+    text = words(env.person("cleo").sees("general")[-1])
+    assert "Refund: rejected" in text
+    assert "Rejected by Ben Approver" in text
+    assert "Reason: Paid already" in text
 
 
-# -- everything in full -------------------------------------------------------------------------------------
+# -- long content -------------------------------------------------------------------------------------------
 
 
-async def test_what_does_not_fit_is_shown_in_full_on_pages_that_end_with_the_buttons(env: SlackEnv) -> None:
+async def test_long_content_is_shown_in_full_on_pages_that_end_with_the_buttons(env: SlackEnv) -> None:
     text = "\n".join(f"line {number} of the text" for number in range(1500))
     run = await env.request_approval(LONG, note=text)
     ada = env.person("ada")
     expect_ok(await ada.click("Show everything"))
     await env.slack.until(lambda: ada.modal)
-    shown = ""
+    text_shown = ""
     for _ in range(20):
         assert ada.modal is not None
-        shown += words(ada.modal)
+        text_shown += words(ada.modal)
         if "Next" not in buttons(ada.modal):
             break
         before = ada.modal["hash"]
         expect_ok(await ada.click("Next"))
         await env.slack.until(lambda before=before: ada.modal["hash"] != before)  # type: ignore[misc]
-    assert all(f"line {number} of the text" in shown for number in (0, 700, 1499))
+
+    assert all(f"line {number} of the text" in text_shown for number in (0, 700, 1499))
     expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
     assert await env.state(run) is RequestState.APPROVED
@@ -261,6 +264,7 @@ async def test_a_form_opened_on_top_of_the_pages_closes_them_all(env: SlackEnv) 
         before = ada.modal["hash"]
         await ada.click("Next")
         await env.slack.until(lambda before=before: ada.modal["hash"] != before)  # type: ignore[misc]
+
     expect_ok(await ada.click("Reject"))
     await env.slack.until(lambda: len(ada.stack) == 2)
     expect_ok(await ada.submit({"Reason": "Too long."}))
@@ -273,7 +277,7 @@ async def test_a_form_opened_on_top_of_the_pages_closes_them_all(env: SlackEnv) 
 # -- refusals -----------------------------------------------------------------------------------------------
 
 
-async def test_the_loser_of_a_race_is_told_who_was_first_and_sees_the_outcome(env: SlackEnv) -> None:
+async def test_the_loser_of_a_race_reads_who_was_first_and_sees_the_outcome(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada, ben = env.person("ada"), env.person("ben")
     first, second = await asyncio.gather(ada.click("Approve"), ben.click("Approve"))
@@ -283,36 +287,36 @@ async def test_the_loser_of_a_race_is_told_who_was_first_and_sees_the_outcome(en
     request = await env.request(run)
     assert request.decision is not None
     winner, loser = (ada, ben) if request.decision.person.name == "Ada Approver" else (ben, ada)
-    (told,) = ephemeral_texts(env.slack, loser)
-    assert f"already approved by {request.decision.person.name}" in told
+    (sentence,) = ephemeral_texts(env.slack, loser)
+    assert f"already approved by {request.decision.person.name}" in sentence
     assert ephemeral_texts(env.slack, winner) == []
     assert buttons(copy_of(loser)) == []
 
 
-async def test_a_second_click_is_told_that_it_was_the_second(env: SlackEnv) -> None:
+async def test_a_second_click_is_answered_that_it_was_the_second(env: SlackEnv) -> None:
     await env.request_approval()
     ada = env.person("ada")
-    old = copy_of(ada)
-    await ada.click("Approve", on=old)
+    outdated = copy_of(ada)
+    await ada.click("Approve", on=outdated)
     await env.settle()
-    expect_ok(await ada.click("Approve", on=old, stale=True))
+    expect_ok(await ada.click("Approve", on=outdated, stale=True))
     await env.finish_background_work()
-    (told,) = ephemeral_texts(env.slack, ada)
-    assert "already approved by you" in told
+    (sentence,) = ephemeral_texts(env.slack, ada)
+    assert "already approved by you" in sentence
 
 
-async def test_a_delivery_that_comes_twice_is_one_decision_and_one_sentence(env: SlackEnv) -> None:
+async def test_a_repeated_delivery_makes_one_decision_and_one_sentence(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada = env.person("ada")
     env.slack.fault("deliver:interactive", "duplicate")
     expect_ok(await ada.click("Approve"))
     await env.settle()
-    kinds = [one.kind for one in await env.engine.story(run)]
+    kinds = [entry.kind for entry in await env.engine.story(run)]
     assert kinds.count("request.approved") == 1
     assert "Approved by Ada Approver" in words(copy_of(ada))
 
 
-async def test_a_form_that_others_decided_meanwhile_says_so_and_updates_the_copy(env: SlackEnv) -> None:
+async def test_a_form_of_a_request_decided_meanwhile_says_so_and_updates_the_copy(env: SlackEnv) -> None:
     await env.request_approval()
     ada, ben = env.person("ada"), env.person("ben")
     await ada.click("Edit")
@@ -324,22 +328,22 @@ async def test_a_form_that_others_decided_meanwhile_says_so_and_updates_the_copy
     assert buttons(copy_of(ada)) == []
 
 
-async def test_a_form_of_a_request_that_is_decided_is_not_opened(env: SlackEnv) -> None:
+async def test_the_form_of_a_decided_request_is_not_opened(env: SlackEnv) -> None:
     await env.request_approval()
     ada, ben = env.person("ada"), env.person("ben")
-    old = copy_of(ben)
+    outdated = copy_of(ben)
     await ada.click("Approve")
     await env.settle()
-    expect_ok(await ben.click("Edit", on=old, stale=True))
+    expect_ok(await ben.click("Edit", on=outdated, stale=True))
     await env.slack.until(lambda: ben.modal)
     assert "already approved by Ada Approver" in words(ben.modal)
 
 
-async def test_a_person_who_is_not_an_approver_is_told_whom_it_waits_for(env: SlackEnv) -> None:
+async def test_a_person_who_is_not_an_approver_reads_who_is_asked(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada, cleo = env.person("ada"), env.person("cleo")
     copy = copy_of(ada)
-    # Nobody can click the copy of another; a request that is forged like this is as far as Slack lets them.
+    # In Slack, people cannot click the copy of another person, so the test forges the request.
     value = next(
         element["value"]
         for block in copy["blocks"]
@@ -365,8 +369,8 @@ async def test_a_person_who_is_not_an_approver_is_told_whom_it_waits_for(env: Sl
             }
         ],
     )
-    seen = cleo.sees("general")[-1]
-    expect_ok(await cleo.click("Yes", on=seen))
+    message = cleo.sees("general")[-1]
+    expect_ok(await cleo.click("Yes", on=message))
     await env.finish_background_work()
     assert "Cleo Builder is not an approver of this request" in ephemeral_texts(env.slack, cleo)[-1]
     assert await env.state(run) is RequestState.PENDING
@@ -388,16 +392,16 @@ async def test_an_expired_request_can_no_longer_be_decided(env: SlackEnv) -> Non
 async def test_a_cancelled_request_says_that_its_run_was_cancelled(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada, cleo = env.person("ada"), env.person("cleo")
-    old = copy_of(ada)
+    outdated = copy_of(ada)
     expect_ok(await cleo.command(f"/signoff cancel {run}"))
-    expect_ok(await ada.click("Approve", on=old))
+    expect_ok(await ada.click("Approve", on=outdated))
     await env.finish_background_work()
     assert "was cancelled with its run" in ephemeral_texts(env.slack, ada)[-1]
     await env.settle()
     assert "the run was cancelled by Cleo Builder" in words(copy_of(ada))
 
 
-async def test_a_button_of_another_version_is_told_where_the_request_is(env: SlackEnv) -> None:
+async def test_a_button_of_another_version_is_answered_with_the_place_of_the_request(env: SlackEnv) -> None:
     await env.bot.client.post(
         "chat.postMessage",
         channel=env.person("ada").id,
@@ -421,12 +425,12 @@ async def test_a_button_of_another_version_is_told_where_the_request_is(env: Sla
     for number, name in enumerate(("Approve", "Edit", "Old"), start=1):
         expect_ok(await ada.click(name))
         await env.finish_background_work()
-        told = ephemeral_texts(env.slack, ada)
-        assert len(told) == number
-        assert "another version of Signoff" in told[-1]
+        sentences = ephemeral_texts(env.slack, ada)
+        assert len(sentences) == number
+        assert "another version of Signoff" in sentences[-1]
 
 
-async def test_a_trigger_that_is_too_old_asks_to_click_again(env: SlackEnv) -> None:
+async def test_an_expired_trigger_is_answered_with_a_request_to_click_again(env: SlackEnv) -> None:
     await env.request_approval()
     ada = env.person("ada")
     env.slack.fault("views.open", "error", code="expired_trigger_id")
@@ -435,19 +439,21 @@ async def test_a_trigger_that_is_too_old_asks_to_click_again(env: SlackEnv) -> N
     assert "click again" in ephemeral_texts(env.slack, ada)[-1]
 
 
-async def test_what_breaks_is_answered_with_an_incident_and_nothing_is_decided(env: SlackEnv) -> None:
+async def test_an_unexpected_error_is_answered_with_an_incident_and_decides_nothing(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada = env.person("ada")
 
-    async def breaks(*_: object, **__: object) -> None:
+    async def raise_error(*_: object, **__: object) -> None:
         raise RuntimeError("broke")
 
     decide = env.engine.decide
-    env.engine.decide = breaks  # type: ignore[method-assign,assignment]
+    env.engine.decide = raise_error  # type: ignore[method-assign,assignment]
+
     expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
     assert "(incident " in ephemeral_texts(env.slack, ada)[-1]
     env.engine.decide = decide  # type: ignore[method-assign]
+
     expect_ok(await ada.click("Approve"))
     assert await env.state(run) is RequestState.APPROVED
 
@@ -480,14 +486,14 @@ async def test_an_edit_is_held_to_the_declaration_of_the_input_and_has_its_contr
     assert inputs["Note"]["max_length"] == 20
     expect_ok(await ada.submit({"Amount (EUR)": "1.234"}))
     assert ada.modal is not None
-    (said,) = ada.modal["errors"].values()
-    assert said == "Amount must have at most 2 decimals in EUR; write 1234 EUR if you mean that."
+    (error,) = ada.modal["errors"].values()
+    assert error == "Amount must have at most 2 decimals in EUR; write 1234 EUR if you mean that."
     assert await env.state(run) is RequestState.PENDING
     expect_ok(await ada.submit({"Amount (EUR)": "12.50", "Size": "large"}))
     await env.settle()
     decision = (await env.request(run)).decision
     assert decision is not None
-    assert {one.path: one.after for one in decision.edits} == {
+    assert {edit.path: edit.after for edit in decision.edits} == {
         ("amount",): {"amount": "12.50", "currency": "EUR"},
         ("body", "size"): "large",
     }

@@ -1,4 +1,4 @@
-"""Who people are and who may be asked, as the local Slack knows them."""
+"""The directory on a local Slack: who people are, and who may be asked."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ steps:
 """
 
 
-class Moment:
-    """A clock in seconds."""
+class StoppedClock:
+    """A clock that counts seconds and stands still."""
 
     now = 0.0
 
@@ -41,8 +41,8 @@ class Moment:
 
 
 @pytest.fixture
-def moment() -> Moment:
-    return Moment()
+def clock() -> StoppedClock:
+    return StoppedClock()
 
 
 @pytest.fixture
@@ -52,113 +52,117 @@ async def slack() -> AsyncIterator[RunningSandbox]:
 
 
 @pytest.fixture
-async def directory(slack: RunningSandbox, moment: Moment) -> AsyncIterator[SlackDirectory]:
+async def directory(slack: RunningSandbox, clock: StoppedClock) -> AsyncIterator[SlackDirectory]:
     async with open_client(token=slack.app.bot_token, api_url=slack.api_url) as client:
-        yield SlackDirectory(client, now=moment)
+        yield SlackDirectory(client, now=clock)
 
 
-async def resolved(directory: SlackDirectory, kind: str, value: str) -> Resolution:
+async def resolve(directory: SlackDirectory, kind: str, value: str) -> Resolution:
     reference = Reference(kind, value, f"{kind}:{value}")
     assert directory.asks(reference)
     return (await directory.resolve([reference]))[reference]
 
 
-def found(slack: RunningSandbox, name: str) -> DirectoryPerson:
+def known_person(slack: RunningSandbox, name: str) -> DirectoryPerson:
     user = slack.world.users[slack.person(name).id]
     return DirectoryPerson(user.real_name, (Address("slack", user.id), Address("email", user.email)), user.tz)
 
 
 async def test_an_email_address_and_an_account_are_one_person(slack: RunningSandbox, directory: SlackDirectory) -> None:
-    ada = found(slack, "ada")
-    assert await resolved(directory, "email", "ada@example.com") == Resolution((ada,))
-    assert await resolved(directory, "slack", slack.person("ada").id) == Resolution((ada,))
+    ada = known_person(slack, "ada")
+    assert await resolve(directory, "email", "ada@example.com") == Resolution((ada,))
+    assert await resolve(directory, "slack", slack.person("ada").id) == Resolution((ada,))
 
 
-@pytest.mark.parametrize(("name", "why"), [("dora", "is deactivated"), ("gus", "is a guest"), ("una", "is a guest")])
+@pytest.mark.parametrize(("name", "reason"), [("dora", "is deactivated"), ("gus", "is a guest"), ("una", "is a guest")])
 async def test_some_accounts_are_never_asked(
-    slack: RunningSandbox, directory: SlackDirectory, name: str, why: str
+    slack: RunningSandbox, directory: SlackDirectory, name: str, reason: str
 ) -> None:
-    answer = await resolved(directory, "slack", slack.person(name).id)
+    answer = await resolve(directory, "slack", slack.person(name).id)
     assert answer.people == ()
-    assert f"{why} and is not asked" in (answer.why or "")
-    answer = await resolved(directory, "email", f"{name}@example.com")
+    assert f"{reason} and is not asked" in (answer.why or "")
+    answer = await resolve(directory, "email", f"{name}@example.com")
     assert answer.people == ()
     assert "not asked" in (answer.why or "")
 
 
 async def test_bots_are_never_asked(slack: RunningSandbox, directory: SlackDirectory) -> None:
     for account in slack.app.bot_user, "USLACKBOT":
-        answer = await resolved(directory, "slack", account)
+        answer = await resolve(directory, "slack", account)
         assert answer.people == ()
         assert "is a bot" in (answer.why or "")
 
 
-async def test_what_slack_does_not_know_is_said(directory: SlackDirectory) -> None:
-    for kind, value, why in (
+async def test_references_that_slack_does_not_know_get_a_reason(directory: SlackDirectory) -> None:
+    for kind, value, reason in (
         ("slack", "U0NOBODY", "is no account in this Slack workspace"),
         ("email", "nobody@example.com", "has no active account in this Slack workspace"),
         ("group", "nobodies", "There is no usergroup @nobodies"),
         ("group", "disbanded", "There is no usergroup @disbanded"),
     ):
-        answer = await resolved(directory, kind, value)
+        answer = await resolve(directory, kind, value)
         assert answer.people == ()
-        assert why in (answer.why or "")
+        assert reason in (answer.why or "")
 
 
-async def test_a_usergroup_is_its_members_who_may_be_asked(slack: RunningSandbox, directory: SlackDirectory) -> None:
-    (group,) = [one for one in slack.world.usergroups.values() if one.handle == "finance-approvers"]
+async def test_a_usergroup_resolves_to_the_members_who_may_be_asked(
+    slack: RunningSandbox, directory: SlackDirectory
+) -> None:
+    (group,) = [group for group in slack.world.usergroups.values() if group.handle == "finance-approvers"]
     group.users.append(slack.person("dora").id)
-    answer = await resolved(directory, "group", "finance-approvers")
-    assert answer.people == (found(slack, "ada"), found(slack, "ben"))
+    answer = await resolve(directory, "group", "finance-approvers")
+    assert answer.people == (known_person(slack, "ada"), known_person(slack, "ben"))
     assert "Dora Deactivated is deactivated" in (answer.why or "")
 
 
-async def test_a_usergroup_with_nobody_left_says_why(slack: RunningSandbox, directory: SlackDirectory) -> None:
-    (group,) = [one for one in slack.world.usergroups.values() if one.handle == "finance-approvers"]
+async def test_a_usergroup_without_eligible_members_says_why(slack: RunningSandbox, directory: SlackDirectory) -> None:
+    (group,) = [group for group in slack.world.usergroups.values() if group.handle == "finance-approvers"]
     group.users[:] = [slack.person("gus").id]
-    answer = await resolved(directory, "group", "finance-approvers")
+    answer = await resolve(directory, "group", "finance-approvers")
     assert answer.people == ()
     assert "has nobody who can be asked" in (answer.why or "")
     assert "Gus Guest is a guest" in (answer.why or "")
 
 
-async def test_a_plan_without_usergroups_is_said(slack: RunningSandbox, directory: SlackDirectory) -> None:
+async def test_a_plan_without_usergroups_gets_a_reason(slack: RunningSandbox, directory: SlackDirectory) -> None:
     slack.world.team.has_usergroups = False
-    answer = await resolved(directory, "group", "finance-approvers")
+    answer = await resolve(directory, "group", "finance-approvers")
     assert "has no usergroups" in (answer.why or "")
 
 
-async def test_an_answer_is_believed_for_some_minutes(
-    slack: RunningSandbox, directory: SlackDirectory, moment: Moment
+async def test_an_answer_is_cached_for_some_minutes(
+    slack: RunningSandbox, directory: SlackDirectory, clock: StoppedClock
 ) -> None:
     ada = slack.person("ada")
     for _ in range(3):
-        await resolved(directory, "slack", ada.id)
+        await resolve(directory, "slack", ada.id)
     assert len(slack.calls("users.info")) == 1
     ada.user.deleted = True
-    moment.now += FRESH_SECONDS + 1
-    assert (await resolved(directory, "slack", ada.id)).people == ()
+    clock.now += FRESH_SECONDS + 1
+    assert (await resolve(directory, "slack", ada.id)).people == ()
 
 
-async def test_a_silent_slack_is_an_error_and_not_an_answer(slack: RunningSandbox, directory: SlackDirectory) -> None:
+async def test_an_unreachable_slack_is_an_error_and_not_an_answer(
+    slack: RunningSandbox, directory: SlackDirectory
+) -> None:
     slack.faults.down = True
     for kind, value in ("slack", "U0ADA"), ("email", "ada@example.com"), ("group", "finance-approvers"):
         with pytest.raises(ChannelError):
-            await resolved(directory, kind, value)
+            await resolve(directory, kind, value)
 
 
-async def test_where_people_are_reached(directory: SlackDirectory) -> None:
+async def test_people_are_reached_in_slack_or_at_the_terminal(directory: SlackDirectory) -> None:
     email, slack, terminal = Address("email", "a@example.com"), Address("slack", "U1"), Address("terminal", "root")
     assert directory.reach(Person("p", "Ada", (email, slack))) == [Route("slack", "U1")]
     assert directory.reach(Person("p", "Ada", (terminal,))) == [Route("terminal", "Ada")]
     assert directory.reach(Person("p", "Ada", (email,))) == []
 
 
-async def test_where_an_outcome_is_told(directory: SlackDirectory) -> None:
+async def test_an_outcome_goes_to_the_place_where_the_run_started(directory: SlackDirectory) -> None:
     person = Person("p", "Ada", (Address("slack", "U1"),))
 
-    def back(**place: str) -> Route | None:
-        return directory.back(Origin(surface="slack", place=place), person)
+    def back(**details: str) -> Route | None:
+        return directory.back(Origin(surface="slack", place=details), person)
 
     assert back(channel="C1", user="U2") == Route("slack", "C1,U2")
     assert back(channel="D1", user="U2") == Route("slack", "U2")
@@ -173,7 +177,7 @@ async def test_a_time_zone_that_does_not_exist_is_unknown(
 ) -> None:
     user = slack.person("ada").id
     slack.world.users[user].tz = zone
-    (ada,) = (await resolved(directory, "slack", user)).people
+    (ada,) = (await resolve(directory, "slack", user)).people
     assert ada.zone is None
 
 
@@ -182,20 +186,26 @@ async def test_a_time_zone_that_does_not_exist_is_unknown(
 
 async def test_a_usergroup_is_asked(env: SlackEnv) -> None:
     run = await env.request_approval(WHO.replace('"{{ inputs.who }}"', '["group:finance-approvers"]'), who=[])
-    assert [one.person.name for one in (await env.request(run)).approvers] == ["Ada Approver", "Ben Approver"]
+    assert [approver.person.name for approver in (await env.request(run)).approvers] == ["Ada Approver", "Ben Approver"]
     assert buttons(copy_of(env.person("ben")))
 
 
-async def test_where_nobody_may_be_asked_the_owner_is_and_reads_why(env: SlackEnv) -> None:
+async def test_without_eligible_approvers_the_owner_is_asked_and_reads_why(env: SlackEnv) -> None:
     names = [f"<@{env.person(name).id}>" for name in ("dora", "gus")]
     await env.request_approval(WHO, who=[*names, f"<@{env.slack.app.bot_user}>", "nobody@example.com"])
-    shown = words(copy_of(env.person("cleo")))
-    for why in ("is deactivated", "is a guest", "is a bot", "so they are not asked", "so the owner of the workflow is"):
-        assert why in shown
+    text = words(copy_of(env.person("cleo")))
+    for part in (
+        "is deactivated",
+        "is a guest",
+        "is a bot",
+        "so they are not asked",
+        "so the owner of the workflow is",
+    ):
+        assert part in text
     assert env.person("gus").sees() == []
 
 
-async def test_whoever_is_named_twice_gets_one_copy(env: SlackEnv) -> None:
+async def test_a_person_who_is_named_twice_gets_one_copy(env: SlackEnv) -> None:
     asks = WHO.replace('"{{ inputs.who }}"', '["{{ inputs.who }}", "group:finance-approvers"]')
     await env.request_approval(asks, who=["ada@example.com", f"<@{env.person('ada').id}>"])
     assert len(env.person("ada").sees()) == 1
@@ -204,34 +214,34 @@ async def test_whoever_is_named_twice_gets_one_copy(env: SlackEnv) -> None:
 # -- large groups -------------------------------------------------------------------------------------------
 
 
-def crowd(slack: RunningSandbox, count: int) -> list[str]:
-    """So many new people in @finance-approvers."""
+def add_members(slack: RunningSandbox, count: int) -> list[str]:
+    """Put `number` new people into @finance-approvers and return their ids."""
     world = slack.world
-    joined = []
+    ids = []
     for number in range(count):
-        made = User(id=world.new_id("U"), name=f"p{number}", real_name=f"P {number}", email=f"p{number}@example.com")
-        world.users[made.id] = made
-        joined.append(made.id)
-    next(one for one in world.usergroups.values() if one.handle == "finance-approvers").users = joined
-    return joined
+        user = User(id=world.new_id("U"), name=f"p{number}", real_name=f"P {number}", email=f"p{number}@example.com")
+        world.users[user.id] = user
+        ids.append(user.id)
+    next(group for group in world.usergroups.values() if group.handle == "finance-approvers").users = ids
+    return ids
 
 
-async def test_of_a_large_usergroup_only_as_many_are_looked_up_as_are_asked(
+async def test_only_the_asked_members_of_a_large_usergroup_are_looked_up(
     slack: RunningSandbox, directory: SlackDirectory
 ) -> None:
     slack.rates.configure(enabled=False)
-    crowd(slack, 130)
-    found = await resolved(directory, "group", "finance-approvers")
-    assert len(found.people) == 100
-    assert found.why == "@finance-approvers has 130 members; only the first 100 are asked."
-    assert len([one for one in slack.slack.calls if one.method == "users.info"]) == 100
+    add_members(slack, 130)
+    resolution = await resolve(directory, "group", "finance-approvers")
+    assert len(resolution.people) == 100
+    assert resolution.why == "@finance-approvers has 130 members; only the first 100 are asked."
+    assert len([call for call in slack.slack.calls if call.method == "users.info"]) == 100
 
 
-async def test_who_is_in_a_usergroup_is_known_without_looking_anybody_up(
+async def test_the_members_of_a_usergroup_are_known_without_a_lookup_of_each(
     slack: RunningSandbox, directory: SlackDirectory
 ) -> None:
-    joined = crowd(slack, 400)
-    asked = Reference("members", "finance-approvers", "group:finance-approvers")
-    found = (await directory.resolve([asked]))[asked]
-    assert found.members == {Address("slack", one) for one in joined}
-    assert not [one for one in slack.slack.calls if one.method == "users.info"]
+    ids = add_members(slack, 400)
+    reference = Reference("members", "finance-approvers", "group:finance-approvers")
+    resolution = (await directory.resolve([reference]))[reference]
+    assert resolution.members == {Address("slack", account) for account in ids}
+    assert not [call for call in slack.slack.calls if call.method == "users.info"]

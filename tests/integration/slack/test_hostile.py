@@ -1,8 +1,6 @@
-"""What people do who do not read, do not wait, and do not mean well: over signed HTTP and over a socket."""
+"""Careless, impatient and hostile use of the bot, over signed HTTP and over a socket."""
 
 from __future__ import annotations
-
-import asyncio
 
 import pytest
 
@@ -13,99 +11,103 @@ from engine import workflowfile
 from engine.domain import DeliveryKind, DeliveryState, RequestState, RunStatus
 from engine.errors import DefinitionError, StoreError
 from engine.read_models import PageQuery
-from tests.integration.slack.test_commands import typed
+from tests.integration.slack.test_commands import answer_to
 from tests.integration.slack.test_steps import message
-from tests.integration.slack.test_trouble import OWNED, parked
+from tests.integration.slack.test_trouble import OWNED, start_unknown_outcome
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, words
 
-# -- what became of a step ----------------------------------------------------------------------------------
+# -- steps of unknown outcome -------------------------------------------------------------------------------
 
 
 async def test_an_answer_counts_for_the_call_that_was_asked_about_and_for_no_later_one(env: SlackEnv) -> None:
-    run = await parked(env)
+    run = await start_unknown_outcome(env)
     cleo = env.person("cleo")
-    old = cleo.sees()[-1]
-    expect_ok(await cleo.click("Repeat", on=old))
+    outdated = cleo.sees()[-1]
+    expect_ok(await cleo.click("Repeat", on=outdated))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     for answer in "Repeat", "Done", "Stop":
-        expect_ok(await cleo.click(answer, on=old, stale=True))
+        expect_ok(await cleo.click(answer, on=outdated, stale=True))
         await env.settle()
         answered = "Cleo Builder already answered “It did not happen”, 2026-03-02 09:00 UTC."
         assert answered in ephemeral_texts(env.slack, cleo)[-1]
     assert len(env.bot.step.calls) == 2
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
-    asked, asks = (one for one in cleo.sees() if "did the step happen?" in words(one["blocks"]))
-    assert "This was answered" in words(asked)
-    assert buttons(asked) == []
-    expect_ok(await cleo.click("Done", on=asks))
+    answered_message, question = (
+        message for message in cleo.sees() if "did the step happen?" in words(message["blocks"])
+    )
+    assert "This was answered" in words(answered_message)
+    assert buttons(answered_message) == []
+    expect_ok(await cleo.click("Done", on=question))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
 
 
-# -- what is typed ------------------------------------------------------------------------------------------
+# -- typed lines --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("line", "left"),
+    ("line", "unread"),
     [
         ("amount=80 amount=800", "amount=800"),
         ('amount=80 note="as agreed amount=800', 'note="as agreed amount=800'),
         ('note="say "hi" twice"', 'note="say "hi" twice"'),
     ],
 )
-def test_what_could_mean_one_thing_or_another_is_not_taken(line: str, left: str) -> None:
-    assert pairs(line)[1] == left
+def test_an_ambiguous_part_of_a_line_is_not_read(line: str, unread: str) -> None:
+    assert pairs(line)[1] == unread
 
 
 async def test_an_amount_that_is_typed_twice_starts_nothing(env: SlackEnv) -> None:
     await env.register()
-    told = await typed(env, "ben", "/signoff run refund amount=80 amount=800")
-    assert "'amount=800' is no input; write name=value, each name once" in told
+    text = await answer_to(env, "ben", "/signoff run refund amount=80 amount=800")
+    assert "'amount=800' is no input; write name=value, each name once" in text
     assert await env.engine.runs(PageQuery()) == []
 
 
 @pytest.mark.parametrize("gap", ["\n", "\t", "\u00a0", "  "])
 async def test_a_command_may_have_any_white_space_between_its_words(env: SlackEnv, gap: str) -> None:
     await env.register()
-    assert "Started Refund" in await typed(env, "ben", f"/signoff run{gap}refund{gap}amount=80{gap}note=a b")
+    assert "Started Refund" in await answer_to(env, "ben", f"/signoff run{gap}refund{gap}amount=80{gap}note=a b")
     (run,) = await env.engine.runs(PageQuery())
     assert run.inputs == {"amount": 80, "note": "a b"}
 
 
-async def test_what_nobody_understands_is_said_back_as_it_was_typed(env: SlackEnv) -> None:
+async def test_an_unknown_command_is_quoted_as_it_was_typed(env: SlackEnv) -> None:
     await env.register()
-    assert "no command 'it's'." in await typed(env, "ben", "/signoff it's")
-    assert "no command '⟦U+202E⟧x'." in await typed(env, "ben", "/signoff \u202ex")
-    assert "'it's\nso' is no input" in await typed(env, "ben", "/signoff run refund it's\nso")
+    assert "no command 'it's'." in await answer_to(env, "ben", "/signoff it's")
+    assert "no command '⟦U+202E⟧x'." in await answer_to(env, "ben", "/signoff \u202ex")
+    assert "'it's\nso' is no input" in await answer_to(env, "ben", "/signoff run refund it's\nso")
 
 
 def test_a_long_line_is_read_at_once() -> None:
-    """It is read where everybody else waits. Were each character looked at again for each, this would never end."""
+    """Other deliveries wait meanwhile. A reader of quadratic cost would exceed the time limit of the test."""
     for line in ("a=1" + " " * 400_000 + "x", " " * 400_000 + "x", "a=1 " + "x " * 200_000, 'a="' + "x " * 200_000):
         assert pairs(line) is not None
 
 
-# -- what breaks --------------------------------------------------------------------------------------------
+# -- errors after a commit ----------------------------------------------------------------------------------
 
 
-async def unreadable(*_: object) -> None:
+async def answer_unreadably(*_: object) -> None:
     raise StoreError("The disk cannot be read.")
 
 
-async def test_what_is_recorded_is_never_said_to_be_lost(env: SlackEnv) -> None:
+async def test_a_recorded_decision_is_never_reported_as_lost(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada = env.person("ada")
-    request, env.engine.request = env.engine.request, unreadable  # type: ignore[method-assign,assignment]
+    request, env.engine.request = env.engine.request, answer_unreadably  # type: ignore[method-assign,assignment]
+
     expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
     env.engine.request = request  # type: ignore[method-assign]
+
     assert await env.state(run) is RequestState.APPROVED
     assert "What you did is recorded" in ephemeral_texts(env.slack, ada)[-1]
     assert "nothing was changed" not in str(ephemeral_texts(env.slack, ada))
 
 
-async def test_what_is_recorded_in_a_form_is_never_said_to_be_lost(env: SlackEnv) -> None:
+async def test_a_recorded_form_is_never_reported_as_lost(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada = env.person("ada")
     ada.open_home()
@@ -114,26 +116,30 @@ async def test_what_is_recorded_in_a_form_is_never_said_to_be_lost(env: SlackEnv
     await env.slack.until(lambda: ada.modal)
     expect_ok(await ada.click("Reject"))
     await env.slack.until(lambda: len(ada.stack) == 2)
-    request, env.engine.request = env.engine.request, unreadable  # type: ignore[method-assign,assignment]
+    request, env.engine.request = env.engine.request, answer_unreadably  # type: ignore[method-assign,assignment]
+
     expect_ok(await ada.submit({"Reason": "No"}))
     env.engine.request = request  # type: ignore[method-assign]
+
     assert await env.state(run) is RequestState.REJECTED
     assert "What you did is recorded" in words(ada.modal)
 
 
-async def test_what_is_registered_is_never_said_to_be_lost(env: SlackEnv) -> None:
+async def test_a_registered_workflow_is_never_reported_as_lost(env: SlackEnv) -> None:
     cleo = env.person("cleo")
     expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
-    workflow, env.engine.workflow = env.engine.workflow, unreadable  # type: ignore[method-assign,assignment]
+    workflow, env.engine.workflow = env.engine.workflow, answer_unreadably  # type: ignore[method-assign,assignment]
+
     expect_ok(await cleo.submit({"Workflow file": REFUND_WORKFLOW}))
     env.engine.workflow = workflow  # type: ignore[method-assign]
-    assert [one.name for one in await env.engine.workflows()] == ["refund"]
+
+    assert [workflow.name for workflow in await env.engine.workflows()] == ["refund"]
     assert "What you did is recorded" in words(cleo.modal)
 
 
 @pytest.mark.parametrize("how", ["decided here", "cancelled meanwhile"])
-async def test_the_pages_below_a_form_have_no_buttons_once_it_is_over(env: SlackEnv, how: str) -> None:
+async def test_the_pages_below_a_form_have_no_buttons_after_the_decision(env: SlackEnv, how: str) -> None:
     run = await env.request_approval()
     ada = env.person("ada")
     ada.open_home()
@@ -153,7 +159,7 @@ async def test_the_pages_below_a_form_have_no_buttons_once_it_is_over(env: Slack
 
 
 @pytest.mark.parametrize("fault", ["ratelimited", "reset", "lost", "status"])
-async def test_who_opens_a_form_that_does_not_come_is_told_to_click_again(env: SlackEnv, fault: FaultKind) -> None:
+async def test_a_form_that_cannot_be_opened_asks_to_click_again(env: SlackEnv, fault: FaultKind) -> None:
     await env.request_approval()
     ada = env.person("ada")
     env.slack.fault("views.open", fault, seconds=30)
@@ -180,27 +186,29 @@ async def test_a_copy_that_could_not_be_edited_for_a_while_loses_its_buttons_all
         assert buttons(copy_of(env.person(person))) == []
 
 
-async def test_a_copy_that_nobody_may_edit_any_more_is_given_up_some_time(env: SlackEnv) -> None:
+async def test_a_copy_that_can_no_longer_be_edited_is_given_up_eventually(env: SlackEnv) -> None:
     run = await env.request_approval()
     env.slack.fault("chat.update", "error", code="is_archived", times=None)
     env.bot.client._pace = RateLimiter(multiplier=1000)  # noqa: SLF001
+
     expect_ok(await env.person("ada").click("Approve"))
     for _ in range(14):
         await env.settle()
         env.pass_time(hours=1)
-    copies = [one for one in await env.engine.deliveries(run=run) if one.kind is DeliveryKind.REQUEST]
-    assert {one.state for one in copies} == {DeliveryState.DEAD}
+    copies = [delivery for delivery in await env.engine.deliveries(run=run) if delivery.kind is DeliveryKind.REQUEST]
+    assert {copy.state for copy in copies} == {DeliveryState.DEAD}
 
 
 async def test_a_form_that_was_slow_and_then_broke_no_longer_says_one_moment(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada = env.person("ada")
 
-    async def breaks(*_: object) -> None:
-        await asyncio.sleep(1)
+    async def raise_error(*_: object) -> None:
+        await env.slack.until(lambda: ada.modal)
         raise RuntimeError("broke")
 
-    env.engine.request = breaks  # type: ignore[method-assign,assignment]
+    env.engine.request = raise_error  # type: ignore[method-assign,assignment]
+
     expect_ok(await ada.click("Edit"))
     await env.finish_background_work()
     assert "could not be fetched" in words(ada.modal)
@@ -208,43 +216,43 @@ async def test_a_form_that_was_slow_and_then_broke_no_longer_says_one_moment(env
     assert (await env.view(run)).status is RunStatus.WAITING
 
 
-async def test_who_started_it_is_told_where_neither_an_approver_nor_the_owner_can_be_reached(env: SlackEnv) -> None:
+async def test_the_requester_is_informed_when_neither_approver_nor_owner_can_be_reached(env: SlackEnv) -> None:
     asks = OWNED.replace("[ada@example.com, ben@example.com]", "[ada@example.com]")
     await env.register(asks.replace("steps:", "may_run: [gus@example.com]\nsteps:"))
     run = await env.start(by="gus")
     for name in "ada", "cleo":
         env.person(name).user.deleted = True
     await env.settle()
-    (told,) = [words(one.get("blocks")) for one in env.person("gus").sees()]
-    assert "nobody can be reached for “Refund 120 EUR?”" in told
-    assert "Ada Approver (" in told
+    (text,) = [words(message.get("blocks")) for message in env.person("gus").sees()]
+    assert "nobody can be reached for “Refund 120 EUR?”" in text
+    assert "Ada Approver (" in text
     assert await env.state(run) is RequestState.PENDING
 
 
 # -- a slow Slack -------------------------------------------------------------------------------------------
 
 
-async def slowly(env: SlackEnv) -> None:
-    """No account is known yet, and each lookup takes as long as just passes."""
+async def slow_down_lookups(env: SlackEnv) -> None:
+    """Forget all accounts, and make each lookup take almost the longest time that the bot waits."""
     await env.restart()
     for method in "users.lookupByEmail", "users.info", "usergroups.users.list":
         env.slack.fault(method, "slow", seconds=1.0 if method != "usergroups.users.list" else 0.05, times=None)
 
 
-async def test_a_run_whose_people_are_looked_up_slowly_is_answered_in_time(env: SlackEnv) -> None:
-    """Else its author would see a failure, type it again, and have two runs."""
+async def test_a_start_with_slow_lookups_is_answered_in_time(env: SlackEnv) -> None:
+    """Otherwise the author would see a failure, type the command again, and start two runs."""
     await env.register(REFUND_WORKFLOW.replace("steps:", "may_run: [group:finance-approvers]\nsteps:"))
-    await slowly(env)
+    await slow_down_lookups(env)
     ben = env.person("ben")
     expect_ok(await ben.command("/signoff run refund amount=80"))
     env.slack.faults.clear()
 
 
-async def test_what_is_registered_slowly_is_answered_in_time(env: SlackEnv) -> None:
+async def test_a_slow_registration_is_answered_in_time(env: SlackEnv) -> None:
     cleo = env.person("cleo")
     expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
-    await slowly(env)
+    await slow_down_lookups(env)
     source = REFUND_WORKFLOW.replace("title: Refund\n", "title: Refund\nowner: ben@example.com\n")
     expect_ok(await cleo.submit({"Workflow file": source}))
     assert "Refund is registered as version 1" in words(cleo.modal)
@@ -256,14 +264,14 @@ async def test_runs_are_found_behind_hundreds_of_others(env: SlackEnv) -> None:
     run = await env.start(by="gus")
     for _ in range(210):
         await env.start(by="ben")
-    assert run in await typed(env, "gus", "/signoff runs")
+    assert run in await answer_to(env, "gus", "/signoff runs")
 
 
 # -- messages -----------------------------------------------------------------------------------------------
 
 
 async def test_a_message_is_posted_whole_or_not_at_all(env: SlackEnv) -> None:
-    """Slack cuts a text that is too long, and counts it as it is escaped."""
+    """Slack cuts a text that is too long. It counts the escaped text."""
     await env.register(message("#general", "{{ inputs.text }}").replace("steps:", "inputs: {text: long_text}\nsteps:"))
     run = await env.start("tell", text="&" * 39_000)
     await env.settle()
@@ -272,7 +280,7 @@ async def test_a_message_is_posted_whole_or_not_at_all(env: SlackEnv) -> None:
     assert "longer than the 40,000 characters" in (view.error or "")
     run = await env.start("tell", text="&" * 7_900)
     await env.settle()
-    assert any("&amp;" * 7_900 in one.get("text", "") for one in env.person("ada").sees("general"))
+    assert any("&amp;" * 7_900 in message.get("text", "") for message in env.person("ada").sees("general"))
 
 
 # -- forms --------------------------------------------------------------------------------------------------
@@ -293,12 +301,12 @@ async def test_forty_amounts_can_be_filled_in(env: SlackEnv) -> None:
     expect_ok(await ada.click("Fill in"))
     await env.slack.until(lambda: ada.modal)
     assert ada.modal is not None
-    inputs = [one["block_id"] for one in ada.modal["blocks"] if one["type"] == "input"]
-    expect_ok(await ada.submit({one: "5" if "amount" in one else "EUR" for one in inputs}))
+    inputs = [block["block_id"] for block in ada.modal["blocks"] if block["type"] == "input"]
+    expect_ok(await ada.submit({block_id: "5" if "amount" in block_id else "EUR" for block_id in inputs}))
     assert await env.state(run) is RequestState.APPROVED
 
 
-async def test_a_form_that_slack_has_no_room_for_says_so_before_somebody_fills_it_in(env: SlackEnv) -> None:
+async def test_a_form_that_is_too_large_for_slack_says_so_before_it_is_filled_in(env: SlackEnv) -> None:
     options = ", ".join(f"{n:03}{'y' * 140}" for n in range(100))
     await env.request_approval(
         form("".join(f"      f{n}: {{type: choice, options: [{options}]}}\n" for n in range(15)))
@@ -313,7 +321,7 @@ async def test_a_form_that_slack_has_no_room_for_says_so_before_somebody_fills_i
 
 
 async def test_a_form_of_an_earlier_version_starts_nothing(env: SlackEnv) -> None:
-    """It would be refused for a field that it does not have, or start what its author has not seen."""
+    """It would be refused because of a field that it does not have, or start a version that its author has not seen."""
     await env.register()
     ben = env.person("ben")
     expect_ok(await ben.command("/signoff run refund"))

@@ -1,4 +1,4 @@
-"""People are shown by name wherever somebody reads of them; what stands for them inside is never seen."""
+"""People are shown by name everywhere. Internal ids never appear."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ steps:
 """
 
 
-def users(whole: object) -> list[str]:
-    """The people whom Slack itself names in a payload."""
-    if isinstance(whole, dict):
-        own = [whole["user_id"]] if whole.get("type") == "user" else []
-        return own + [one for value in whole.values() for one in users(value)]
-    return [one for part in whole for one in users(part)] if isinstance(whole, list) else []
+def user_ids(payload: object) -> list[str]:
+    """Return the ids in the rich text of a payload, which Slack shows as names."""
+    if isinstance(payload, dict):
+        own = [payload["user_id"]] if payload.get("type") == "user" else []
+        return own + [user for value in payload.values() for user in user_ids(value)]
+    return [user for part in payload for user in user_ids(part)] if isinstance(payload, list) else []
 
 
-async def admitted(env: SlackEnv, who: str, **more: str) -> str:
+async def start_access_run(env: SlackEnv, guest: str, **inputs: str) -> str:
     await env.register(ACCESS)
-    run = await env.start("access", by="cleo", who=who, **more)
+    run = await env.start("access", by="cleo", who=guest, **inputs)
     await env.settle()
     return run
 
@@ -52,50 +52,50 @@ async def admitted(env: SlackEnv, who: str, **more: str) -> str:
 @pytest.mark.parametrize("who", ["ben", "gus"])
 async def test_a_person_in_a_request_is_shown_by_name_on_every_surface(env: SlackEnv, who: str) -> None:
     person = env.person(who)
-    run = await admitted(env, person.id, deputy=env.person("ben").id)
+    run = await start_access_run(env, person.id, deputy=env.person("ben").id)
     name = person.user.real_name
-    seen = copy_of(env.person("ada"), f"May {name} come in?")
-    named = [person.id, env.person("ben").id]
-    assert users(seen["blocks"]) == named, "Slack shows people as it always does"
-    for text in seen["text"], words([block for block in seen["blocks"] if block["type"] != "actions"]):
+    message = copy_of(env.person("ada"), f"May {name} come in?")
+    account_ids = [person.id, env.person("ben").id]
+    assert user_ids(message["blocks"]) == account_ids, "Slack itself shows the names of these accounts"
+    for text in message["text"], words([block for block in message["blocks"] if block["type"] != "actions"]):
         assert name in text
-    assert person.id not in seen["text"]
+    assert person.id not in message["text"]
     request = await env.request(run)
     card = request_card.request_card(request)
-    shown = json.dumps([card.title, *card.facts, *[(one.label, one.text) for one in card.fields]])
-    assert name in shown
-    assert person.id not in shown, "pages, emails and the terminal show the texts of the card"
+    card_text = json.dumps([card.title, *card.facts, *[(field.label, field.text) for field in card.fields]])
+    assert name in card_text
+    assert person.id not in card_text, "pages, emails and the terminal show the texts of the card"
     assert person.id not in of_card(card)
     opened = details_modal.details(card, metadata=ids.ModalRef())
-    assert users(opened["blocks"]) == named
+    assert user_ids(opened["blocks"]) == account_ids
     page = review_view.review(request, await env.view(run))
-    read = json.dumps([page.inputs, *[(one.label, one.text, one.hints) for one in page.content]])
-    assert name in read
-    assert person.id not in read
-    assert "Now Ben Approver (ben@example.com)." in read, "the input itself can only hold what the account is called"
-    assert (request.model.content.value["for"]) == person.id, "what runs is the account"
+    page_text = json.dumps([page.inputs, *[(field.label, field.text, field.hints) for field in page.content]])
+    assert name in page_text
+    assert person.id not in page_text
+    assert "Now Ben Approver (ben@example.com)." in page_text, "the input itself can only hold the account"
+    assert (request.model.content.value["for"]) == person.id, "the step runs with the account"
 
 
-async def test_a_person_who_is_put_in_by_an_edit_is_shown_by_name(env: SlackEnv) -> None:
+async def test_a_person_entered_by_an_edit_is_shown_by_name(env: SlackEnv) -> None:
     ben, gus = env.person("ben"), env.person("gus")
-    await admitted(env, ben.id)
+    await start_access_run(env, ben.id)
     ada = env.person("ada")
     expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
     expect_ok(await ada.submit({"deputy": gus.id}))
     await env.settle()
-    seen = copy_of(ada, "May Ben Approver come in?")
-    assert gus.id in users(seen["blocks"])
-    assert gus.user.real_name in seen["text"]
-    assert gus.id not in seen["text"]
+    message = copy_of(ada, "May Ben Approver come in?")
+    assert gus.id in user_ids(message["blocks"])
+    assert gus.user.real_name in message["text"]
+    assert gus.id not in message["text"]
 
 
-async def test_an_account_that_is_none_is_said_to_be_of_slack(env: SlackEnv) -> None:
-    run = await admitted(env, "U0NOBODY1")
+async def test_an_unknown_account_is_shown_as_a_slack_user(env: SlackEnv) -> None:
+    run = await start_access_run(env, "U0NOBODY1")
     assert await env.state(run) is RequestState.PENDING
-    seen = copy_of(env.person("ada"), "May U0NOBODY1 come in?")
-    assert "Slack user U0NOBODY1" in seen["text"]
-    assert not users(seen["blocks"])
+    message = copy_of(env.person("ada"), "May U0NOBODY1 come in?")
+    assert "Slack user U0NOBODY1" in message["text"]
+    assert not user_ids(message["blocks"])
 
 
 async def test_a_guest_who_starts_a_run_is_shown_by_name(env: SlackEnv) -> None:
@@ -115,12 +115,12 @@ async def test_a_guest_who_starts_a_run_is_shown_by_name(env: SlackEnv) -> None:
     await env.settle()
     view = await env.view(started.run)
     assert view.requester.label == guest.user.real_name
-    seen = copy_of(env.person("ada"), "May ben@example.com come in?")
-    assert guest.user.real_name in seen["text"]
-    assert guest.id not in seen["text"]
+    message = copy_of(env.person("ada"), "May ben@example.com come in?")
+    assert guest.user.real_name in message["text"]
+    assert guest.id not in message["text"]
 
 
-async def test_whoever_is_known_by_an_account_only_is_a_user_of_slack(env: SlackEnv) -> None:
+async def test_a_person_known_only_by_an_account_is_shown_as_a_slack_user(env: SlackEnv) -> None:
     answer = await env.engine.register(
         Register(
             source=ACCESS.replace("owner: cleo@example.com\n", "").encode(),

@@ -1,4 +1,4 @@
-"""What notifications and screen readers say: as much as the blocks, and what the decision depends on first."""
+"""The text for notifications and screen readers: as complete as the blocks, the facts for the decision first."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.support import samples, slack_rules
 from tests.support.slack_env import SlackEnv, copy_of, expect_ok
 
 
-def said(card: Card, **more: Any) -> str:
-    return message_view.message(card, delivery="d1", **more).text
+def text_of(card: Card, **changes: Any) -> str:
+    return message_view.message(card, delivery="d1", **changes).text
 
 
-def test_a_request_is_said_with_its_values_its_reason_and_its_deadline() -> None:
-    assert said(samples.card(), note="Slack could not reach Kim.").split("\n") == [
+def test_the_text_of_a_request_has_its_values_its_reason_and_its_deadline() -> None:
+    assert text_of(samples.card(), note="Slack could not reach Kim.").split("\n") == [
         "Pay 90 EUR back?",
         "Slack could not reach Kim.",
         "Amount: 90.00 EUR",
@@ -28,57 +28,57 @@ def test_a_request_is_said_with_its_values_its_reason_and_its_deadline() -> None
     ]
 
 
-def test_a_decision_is_said_with_what_was_changed() -> None:
+def test_the_text_of_a_decision_has_the_changes() -> None:
     field = CardField(path="amount", label="Amount", type="money", text="80.00 EUR", before="90.00 EUR")
-    told = said(samples.closed_card(fields=(field,))).split("\n")
-    assert told[:3] == [
+    lines = text_of(samples.closed_card(fields=(field,))).split("\n")
+    assert lines[:3] == [
         "Pay 90 EUR back?",
         "Approved by Lee at 2026-03-04 09:40 UTC.",
         "Amount: 80.00 EUR (before: 90.00 EUR)",
     ]
 
 
-def test_further_lines_of_data_cannot_pass_for_lines_of_ours() -> None:
+def test_further_lines_of_data_cannot_look_like_lines_of_the_bot() -> None:
     note = CardField(
         path="note", label="Note", type="long_text", text="Thanks\nApproved by Ada at 09:00\nAmount: 1 EUR"
     )
-    told = said(samples.card(fields=(note,), state="Rejected by Lee. Reason: no\nAmount: 1 EUR", actions=()))
-    ours = [one for one in told.split("\n") if not one.startswith("&gt; ")]
-    assert not [one for one in ours if one.startswith(("Approved", "Amount"))]
+    text = text_of(samples.card(fields=(note,), state="Rejected by Lee. Reason: no\nAmount: 1 EUR", actions=()))
+    ours = [line for line in text.split("\n") if not line.startswith("&gt; ")]
+    assert not [line for line in ours if line.startswith(("Approved", "Amount"))]
 
 
 def test_a_long_value_hides_neither_the_others_nor_the_deadline() -> None:
     long = CardField(path="body", label="Body", type="long_text", text="word\n" * 10_000)
     short = CardField(path="amount", label="Amount", type="money", text="90.00 EUR")
-    told = said(samples.card(fields=(long, short)))
+    text = text_of(samples.card(fields=(long, short)))
     for fact in "Amount: 90.00 EUR", "Why: over 50", "Expires 2026-03-04 09:30 UTC", "Waits for: Lee", "left out":
-        assert fact in told
+        assert fact in text
 
 
 def test_the_deadline_has_room_beside_many_empty_fields() -> None:
     empty = CardField(path="", label="", type="text", text="", before="")
     for size in range(2_500, 3_900, 20):
-        told = notification_text.of_card(
+        text = notification_text.of_card(
             samples.card(title="0" * size, facts=(), fields=(empty,) * 40, expires_at=samples.NOW)
         )
-        assert slack_rules.length(told) <= 4_000
-        assert "Expires 2026-03-04 09:30 UTC" in told
+        assert slack_rules.length(text) <= 4_000
+        assert "Expires 2026-03-04 09:30 UTC" in text
 
 
 @settings(max_examples=60, deadline=None)
 @given(samples.cards())
 def test_the_text_of_every_card_is_short_enough_to_be_updated(card: Card) -> None:
-    told = notification_text.of_card(card)
-    assert 0 < slack_rules.length(told) <= 4_000
+    text = notification_text.of_card(card)
+    assert 0 < slack_rules.length(text) <= 4_000
     if card.expires_at is not None:
-        assert "Expires 2026-03-04 09:30 UTC" in told
+        assert "Expires 2026-03-04 09:30 UTC" in text
 
 
-def test_a_card_without_anything_still_has_a_text() -> None:
+def test_an_empty_card_still_has_a_text() -> None:
     assert notification_text.of_card(Card(kind=DeliveryKind.OUTCOME, title="")) == "–"
 
 
-async def test_every_message_says_in_its_text_what_its_blocks_say(env: SlackEnv) -> None:
+async def test_the_text_of_every_message_repeats_its_blocks(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada, cleo = env.person("ada"), env.person("cleo")
     for line in "help", "list", "show refund", "runs", "pending", "run refund amount=7", "run x", "cancel x", "dance":
@@ -92,6 +92,6 @@ async def test_every_message_says_in_its_text_what_its_blocks_say(env: SlackEnv)
     await env.settle()
     assert (await env.view(run)).status.ended
     world = env.slack.world
-    shown = [*world.ephemerals, *(one for many in world.messages.values() for one in many if one.blocks)]
-    assert len(shown) > 20
-    assert [problem for one in shown for problem in slack_rules.missing_from_text(one.text, one.blocks)] == []
+    messages = [*world.ephemerals, *(message for many in world.messages.values() for message in many if message.blocks)]
+    assert len(messages) > 20
+    assert [problem for shown in messages for problem in slack_rules.missing_from_text(shown.text, shown.blocks)] == []

@@ -1,4 +1,4 @@
-"""Who a person is while people come, go, and change their addresses and groups: through signed clicks."""
+"""Identity while people come, leave, and change their addresses and groups, tested with signed clicks."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ MINUTE = 61
 """Seconds after which Slack is asked again."""
 
 
-def address(env: SlackEnv, name: str, email: str) -> None:
-    """Slack names this address for the account now."""
+def set_address(env: SlackEnv, name: str, email: str) -> None:
+    """Change the email address of the account in Slack."""
     env.person(name).user.email = email
 
 
 async def person(env: SlackEnv, name: str) -> Person:
-    """Who the account of this name is to the engine."""
-    found = await env.engine.person(Address("slack", env.person(name).id))
-    assert found is not None
-    return found
+    """Return the person whom the engine knows by the account of this name."""
+    known = await env.engine.person(Address("slack", env.person(name).id))
+    assert known is not None
+    return known
 
 
 async def decided_by(env: SlackEnv, run: str) -> str:
-    """The account that the record of the decision names, and no other."""
-    entry = next(one for one in await env.engine.story(run) if one.kind == "request.approved")
+    """Return the only account that the entry of the decision names."""
+    entry = next(entry for entry in await env.engine.story(run) if entry.kind == "request.approved")
     assert entry.content is not None
     recorded = entry.content["person"]
     assert isinstance(recorded, dict)
     addresses = recorded["addresses"]
     assert isinstance(addresses, list)
-    (account,) = [str(one) for one in addresses if str(one).startswith("slack:")]
+    (account,) = [str(set_address) for set_address in addresses if str(set_address).startswith("slack:")]
     assert entry.content["acted_as"] == account
     assert entry.actor == recorded["id"]
     return account.removeprefix("slack:")
@@ -60,45 +60,45 @@ async def test_an_address_that_moves_asks_the_account_that_has_it_now(env: Slack
     await env.request_approval(ADA_ONLY)
     expect_ok(await ada.click("Approve"))
     await env.settle()
-    address(env, "ada", "ada.old@example.com")
-    address(env, "ben", "ada@example.com")
+    set_address(env, "ada", "ada.old@example.com")
+    set_address(env, "ben", "ada@example.com")
     env.pass_time(seconds=MINUTE)
     run = await env.start(amount=7)
     await env.settle()
     title = "Refund 7 EUR?"
     assert buttons(copy_of(ben, title)) == ["Approve", "Edit", "Reject"]
-    assert not [one for one in ada.sees() if title in words(one.get("blocks"))]
+    assert not [message for message in ada.sees() if title in words(message.get("blocks"))]
     expect_ok(await ben.click("Approve"))
     assert await decided_by(env, run) == ben.id
     assert (await person(env, "ada")).id != (await person(env, "ben")).id
     assert (await person(env, "ada")).account == Address("slack", ada.id)
 
 
-async def test_whoever_lost_the_address_while_a_request_waits_cannot_decide_it(env: SlackEnv) -> None:
+async def test_an_approver_who_lost_the_address_while_a_request_waits_cannot_decide_it(env: SlackEnv) -> None:
     run = await env.request_approval(ADA_ONLY)
-    address(env, "ada", "ada.old@example.com")
-    address(env, "ben", "ada@example.com")
+    set_address(env, "ada", "ada.old@example.com")
+    set_address(env, "ben", "ada@example.com")
     env.pass_time(seconds=MINUTE)
     ada = env.person("ada")
     expect_ok(await ada.click("Approve"))
     await env.settle()
     assert await env.state(run) is RequestState.PENDING
-    told = "ada@example.com is not the email address of this account any more"
-    assert any(told in one for one in ephemeral_texts(env.slack, ada))
+    sentence = "ada@example.com is not the email address of this account any more"
+    assert any(sentence in text for text in ephemeral_texts(env.slack, ada))
     assert "can no longer decide" in words(copy_of(ada))
     owner = words(env.person("cleo").sees()[-1]["blocks"])
     assert "an approver of “Refund 120 EUR?” can no longer decide" in owner
     assert "No approver is left" in owner
 
 
-async def test_two_who_swap_their_addresses_stay_two(env: SlackEnv) -> None:
+async def test_two_people_who_swap_addresses_stay_two_people(env: SlackEnv) -> None:
     ada, ben = env.person("ada"), env.person("ben")
     await env.request_approval()
     expect_ok(await ada.click("Approve"))
     await env.settle()
     before = (await person(env, "ada")).id, (await person(env, "ben")).id
-    address(env, "ada", "ben@example.com")
-    address(env, "ben", "ada@example.com")
+    set_address(env, "ada", "ben@example.com")
+    set_address(env, "ben", "ada@example.com")
     env.pass_time(seconds=MINUTE)
     run = await env.request_approval(ADA_ONLY)
     expect_ok(await ben.click("Approve"))
@@ -112,25 +112,25 @@ async def test_two_who_swap_their_addresses_stay_two(env: SlackEnv) -> None:
         assert (await person(env, name)).email == email
 
 
-async def test_whoever_comes_back_with_a_new_account_is_asked_there(env: SlackEnv) -> None:
+async def test_a_person_who_returns_with_a_new_account_is_asked_there(env: SlackEnv) -> None:
     ada = env.person("ada")
     await env.request_approval(ADA_ONLY)
     expect_ok(await ada.click("Approve"))
     await env.settle()
     ada.user.deleted = True
-    again = dataclasses.replace(ada.user, id=env.slack.world.new_id("U"), deleted=False, name="ada2")
-    env.slack.world.users[again.id] = again
+    new_account = dataclasses.replace(ada.user, id=env.slack.world.new_id("U"), deleted=False, name="ada2")
+    env.slack.world.users[new_account.id] = new_account
     env.pass_time(seconds=MINUTE)
     run = await env.start(amount=8)
     await env.settle()
     expect_ok(await env.person("ada2").click("Approve"))
-    assert await decided_by(env, run) == again.id
+    assert await decided_by(env, run) == new_account.id
 
 
 async def test_the_right_to_cancel_does_not_move_with_an_address(env: SlackEnv) -> None:
     run = await env.request_approval(by="ada")
-    address(env, "ada", "ada.old@example.com")
-    address(env, "ben", "ada@example.com")
+    set_address(env, "ada", "ada.old@example.com")
+    set_address(env, "ben", "ada@example.com")
     env.pass_time(seconds=MINUTE)
     await env.request_approval(ADA_ONLY.replace("refund", "other"))
     expect_ok(await env.person("ben").command(f"/signoff cancel {run}"))
@@ -142,42 +142,44 @@ async def test_the_right_to_cancel_does_not_move_with_an_address(env: SlackEnv) 
 async def test_every_address_that_moves_is_on_the_record(env: SlackEnv) -> None:
     await env.request_approval(ADA_ONLY)
     before = await person(env, "ada")
-    address(env, "ada", "")
-    address(env, "ben", "ada@example.com")
+    set_address(env, "ada", "")
+    set_address(env, "ben", "ada@example.com")
     env.pass_time(seconds=MINUTE)
     await env.request_approval(ADA_ONLY)
     now = await person(env, "ben")
-    taken = [one for one in env.entries() if one["kind"] == "person.address_taken"]
-    assert [(one["person"], one["before"], one["address"]) for one in taken] == [(now.id, before.id, "ada@example.com")]
-    assert f"as an address of the account {env.person('ben').id}" in str(taken[0]["evidence"])
+    [entry] = [entry for entry in env.entries() if entry["kind"] == "person.address_taken"]
+    assert (entry["person"], entry["before"], entry["address"]) == (now.id, before.id, "ada@example.com")
+    assert f"as an address of the account {env.person('ben').id}" in str(entry["evidence"])
 
 
 # -- people who leave ---------------------------------------------------------------------------------------
 
 
-async def test_whoever_left_the_group_while_a_request_waits_cannot_decide_it(env: SlackEnv) -> None:
+async def test_an_approver_who_left_the_group_while_a_request_waits_cannot_decide_it(env: SlackEnv) -> None:
     run = await env.request_approval(OF_GROUP)
-    (group,) = [one for one in env.slack.world.usergroups.values() if one.handle == "finance-approvers"]
+    (group,) = [group for group in env.slack.world.usergroups.values() if group.handle == "finance-approvers"]
     ada, ben = env.person("ada"), env.person("ben")
     group.users.remove(ada.id)
     env.pass_time(seconds=MINUTE)
     expect_ok(await ada.click("Approve"))
     await env.settle()
     assert await env.state(run) is RequestState.PENDING
-    assert any("no longer in @finance-approvers" in one for one in ephemeral_texts(env.slack, ada))
+    assert any("no longer in @finance-approvers" in text for text in ephemeral_texts(env.slack, ada))
     assert "Ada Approver can no longer decide: no longer in @finance-approvers." in words(copy_of(ben))
     assert "The other approvers can still decide" in words(env.person("cleo").sees()[-1]["blocks"])
     expect_ok(await ada.click("Approve"))
     await env.settle()
-    alerts = [one for one in env.person("cleo").sees() if "can no longer decide" in words(one.get("blocks"))]
-    assert len(alerts) == 1, "once is enough"
+    alerts = [
+        message for message in env.person("cleo").sees() if "can no longer decide" in words(message.get("blocks"))
+    ]
+    assert len(alerts) == 1, "one alert is enough"
     expect_ok(await ben.click("Approve"))
     assert await decided_by(env, run) == ben.id
 
 
-async def test_whoever_is_back_in_the_group_can_decide_again(env: SlackEnv) -> None:
+async def test_an_approver_who_is_back_in_the_group_can_decide_again(env: SlackEnv) -> None:
     run = await env.request_approval(OF_GROUP)
-    (group,) = [one for one in env.slack.world.usergroups.values() if one.handle == "finance-approvers"]
+    (group,) = [group for group in env.slack.world.usergroups.values() if group.handle == "finance-approvers"]
     ada = env.person("ada")
     group.users.remove(ada.id)
     env.pass_time(seconds=MINUTE)
@@ -191,7 +193,7 @@ async def test_whoever_is_back_in_the_group_can_decide_again(env: SlackEnv) -> N
 
 @pytest.mark.parametrize("source", [ADA_ONLY, OF_GROUP], ids=["email", "group"])
 @pytest.mark.parametrize("became", ["is_restricted", "is_stranger", "is_bot"])
-async def test_an_account_that_may_not_be_asked_any_more_cannot_decide(env: SlackEnv, source: str, became: str) -> None:
+async def test_an_account_that_may_no_longer_be_asked_cannot_decide(env: SlackEnv, source: str, became: str) -> None:
     run = await env.request_approval(source)
     ada = env.person("ada")
     setattr(ada.user, became, True)
@@ -203,7 +205,7 @@ async def test_an_account_that_may_not_be_asked_any_more_cannot_decide(env: Slac
 
 
 @pytest.mark.parametrize("fault", ["status", "ratelimited", "reset", "hang"])
-async def test_a_decision_is_taken_while_slack_does_not_answer_and_says_so(env: SlackEnv, fault: FaultKind) -> None:
+async def test_a_decision_counts_while_slack_does_not_answer_and_says_so(env: SlackEnv, fault: FaultKind) -> None:
     run = await env.request_approval(OF_GROUP)
     env.pass_time(seconds=MINUTE)
     for method in "usergroups.list", "users.info":
@@ -211,7 +213,7 @@ async def test_a_decision_is_taken_while_slack_does_not_answer_and_says_so(env: 
     expect_ok(await env.person("ada").click("Approve"))
     env.slack.faults.clear()
     assert await decided_by(env, run) == env.person("ada").id
-    entry = next(one for one in await env.engine.story(run) if one.kind == "request.approved")
+    entry = next(entry for entry in await env.engine.story(run) if entry.kind == "request.approved")
     assert entry.content is not None
     assert "could not be looked up" in str(entry.content["unchecked"])
 
@@ -222,17 +224,17 @@ async def test_two_decisions_within_a_minute_ask_slack_once(env: SlackEnv) -> No
     await env.start(amount=9)
     await env.settle()
     ada = env.person("ada")
-    asked = len(env.slack.calls("users.lookupByEmail"))
+    lookups = len(env.slack.calls("users.lookupByEmail"))
     for title in "Refund 9 EUR?", "Refund 120 EUR?":
         expect_ok(await ada.click("Approve", on=copy_of(ada, title)))
         await env.settle()
-    assert len(env.slack.calls("users.lookupByEmail")) == asked
+    assert len(env.slack.calls("users.lookupByEmail")) == lookups
 
 
 # -- guests -------------------------------------------------------------------------------------------------
 
 
-async def started(env: SlackEnv, name: str) -> Started | NotAllowed:
+async def start(env: SlackEnv, name: str) -> Started | NotAllowed:
     actor = Address("slack", env.person(name).id)
     command = Start(workflow="refund", inputs={}, actor=actor, origin=Origin(surface="slack", place={}))
     answer = await env.engine.start(command)
@@ -248,24 +250,24 @@ async def test_guests_start_nothing_unless_they_are_named(env: SlackEnv, guest: 
     assert "Guests may not start refund" in last_message_of(env.person(guest), "general")
     for may in f"{guest}@example.com", env.person(guest).id:
         await env.register(REFUND_WORKFLOW.replace("steps:", f"may_run: [{may}]\nsteps:"))
-        assert isinstance(await started(env, guest), Started)
+        assert isinstance(await start(env, guest), Started)
     await env.register(REFUND_WORKFLOW.replace("steps:", "may_run: [ada@example.com]\nsteps:"))
-    assert isinstance(await started(env, guest), NotAllowed)
+    assert isinstance(await start(env, guest), NotAllowed)
 
 
 async def test_strangers_of_a_shared_channel_start_nothing(env: SlackEnv) -> None:
     await env.register()
     env.person("ben").user.is_stranger = True
     env.pass_time(seconds=MINUTE)
-    answer = await started(env, "ben")
+    answer = await start(env, "ben")
     assert isinstance(answer, NotAllowed)
     assert "Guests may not start" in refusals.sentence(answer)
 
 
-# -- who is named in a file ---------------------------------------------------------------------------------
+# -- people named in a file ---------------------------------------------------------------------------------
 
 
-async def registering(env: SlackEnv, source: str) -> Registered | NotAllowed:
+async def register(env: SlackEnv, source: str) -> Registered | NotAllowed:
     actor = Address("slack", env.person("cleo").id)
     command = Register(source=source.encode(), actor=actor, origin=Origin(surface="slack", place={}))
     answer = await env.engine.register(command)
@@ -274,7 +276,7 @@ async def registering(env: SlackEnv, source: str) -> Registered | NotAllowed:
 
 
 @pytest.mark.parametrize(
-    ("named", "why"),
+    ("approver", "reason"),
     [
         ("group:nobodies", "The gate of step pay: There is no usergroup @nobodies in this Slack workspace."),
         ("group:disbanded", "There is no usergroup @disbanded"),
@@ -283,26 +285,26 @@ async def registering(env: SlackEnv, source: str) -> Registered | NotAllowed:
         ("gus@example.com", "Gus Guest is a guest and is not asked"),
     ],
 )
-async def test_a_file_that_names_who_can_never_be_asked_is_refused(env: SlackEnv, named: str, why: str) -> None:
-    answer = await registering(env, REFUND_WORKFLOW.replace("ben@example.com", named))
+async def test_a_file_whose_approver_can_never_be_asked_is_refused(env: SlackEnv, approver: str, reason: str) -> None:
+    answer = await register(env, REFUND_WORKFLOW.replace("ben@example.com", approver))
     assert isinstance(answer, NotAllowed)
-    assert why in refusals.sentence(answer)
+    assert reason in refusals.sentence(answer)
 
 
-@pytest.mark.parametrize(("named", "expect_ok"), [("group:nobodies", False), ("gus@example.com", True)])
-async def test_a_file_says_who_may_start_it(env: SlackEnv, named: str, *, expect_ok: bool) -> None:
-    answer = await registering(env, REFUND_WORKFLOW.replace("steps:", f"may_run: [{named}]\nsteps:"))
-    assert isinstance(answer, Registered if expect_ok else NotAllowed)
+@pytest.mark.parametrize(("person", "allowed"), [("group:nobodies", False), ("gus@example.com", True)])
+async def test_only_the_people_that_a_file_names_may_start_it(env: SlackEnv, person: str, *, allowed: bool) -> None:
+    answer = await register(env, REFUND_WORKFLOW.replace("steps:", f"may_run: [{person}]\nsteps:"))
+    assert isinstance(answer, Registered if allowed else NotAllowed)
 
 
 async def test_an_address_without_an_account_is_a_warning_where_the_file_is_registered(env: SlackEnv) -> None:
     cleo = env.person("cleo")
-    answer = await registering(env, REFUND_WORKFLOW.replace("ben@example.com", "nobody@example.com"))
+    answer = await register(env, REFUND_WORKFLOW.replace("ben@example.com", "nobody@example.com"))
     assert isinstance(answer, Registered)
-    told = (
+    warning = (
         "The gate of step pay: nobody@example.com has no active account in this Slack workspace, so they are not asked."
     )
-    assert answer.warnings == (told,)
+    assert answer.warnings == (warning,)
     expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
     pasted = REFUND_WORKFLOW.replace("ben@example.com", "noone@example.com")
@@ -310,11 +312,11 @@ async def test_an_address_without_an_account_is_a_warning_where_the_file_is_regi
     await env.slack.until(lambda: "noone@example.com has no active account" in words(cleo.modal))
 
 
-async def test_what_slack_does_not_answer_when_a_file_is_registered_is_a_warning(env: SlackEnv) -> None:
-    await registering(env, REFUND_WORKFLOW)
+async def test_an_unanswered_lookup_at_registration_is_a_warning(env: SlackEnv) -> None:
+    await register(env, REFUND_WORKFLOW)
     env.pass_time(seconds=MINUTE)
     env.slack.fault("usergroups.list", "status", times=None)
-    answer = await registering(env, OF_GROUP)
+    answer = await register(env, OF_GROUP)
     assert isinstance(answer, Registered)
     (warning,) = answer.warnings
     assert "group:finance-approvers could not be looked up" in warning

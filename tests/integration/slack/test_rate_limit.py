@@ -1,4 +1,4 @@
-"""Turns for calls, on a clock that a sleep moves on; and the client on a local Slack that counts."""
+"""The rate limiter on a clock that sleeps move forward, and the client on a local Slack that counts calls."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from bot.slack.rate_limit import LONGEST_WAIT, RateLimiter, retry_after
 from engine.errors import ChannelError
 
 
-class Moving:
-    """A clock that stands still but for sleeps."""
+class SleepClock:
+    """A clock that moves only by sleeps."""
 
     def __init__(self) -> None:
         self.at = 100.0
@@ -33,7 +33,7 @@ class Moving:
 
 
 class SteppedClock:
-    """A clock for several tasks: it moves on to the next end of a sleep when all of them sleep."""
+    """A clock for several tasks: when all of them sleep, it moves to the end of the shortest sleep."""
 
     def __init__(self) -> None:
         self.at = 100.0
@@ -49,7 +49,7 @@ class SteppedClock:
         await end
 
     async def run(self, *work: Coroutine[Any, Any, None]) -> None:
-        """Run everything to its end."""
+        """Run the coroutines until all of them have ended."""
         running = asyncio.gather(*work)
         while not running.done():
             await asyncio.sleep(0)
@@ -61,25 +61,25 @@ class SteppedClock:
 
 
 @pytest.fixture
-def clock() -> Moving:
-    return Moving()
+def clock() -> SleepClock:
+    return SleepClock()
 
 
-def pace(clock: Moving, *, multiplier: float = 1.0, burst: int | None = None) -> RateLimiter:
+def limiter_on(clock: SleepClock, *, multiplier: float = 1.0, burst: int | None = None) -> RateLimiter:
     return RateLimiter(multiplier=multiplier, burst=burst, now=clock.now, sleep=clock.sleep)
 
 
-async def test_calls_come_evenly_where_no_burst_is_allowed(clock: Moving) -> None:
-    turns, at = pace(clock, multiplier=10, burst=1), []
+async def test_calls_come_evenly_where_no_burst_is_allowed(clock: SleepClock) -> None:
+    turns, times = limiter_on(clock, multiplier=10, burst=1), []
     for _ in range(60):
         await turns.turn("chat.update")
-        at.append(clock.at)
+        times.append(clock.at)
     least = 59 * 60 / 500
-    assert least <= at[-1] - at[0] <= least * 1.05
+    assert least <= times[-1] - times[0] <= least * 1.05
 
 
-async def test_a_minutes_worth_may_come_at_once_after_a_rest(clock: Moving) -> None:
-    turns = pace(clock)
+async def test_the_calls_of_a_minute_may_come_at_once_after_a_pause(clock: SleepClock) -> None:
+    turns = limiter_on(clock)
     for _ in range(50):
         await turns.turn("chat.update")
     assert clock.at == 100.0
@@ -87,8 +87,8 @@ async def test_a_minutes_worth_may_come_at_once_after_a_rest(clock: Moving) -> N
     assert clock.at > 101.0
 
 
-async def test_posts_to_one_conversation_are_counted_apart(clock: Moving) -> None:
-    turns = pace(clock)
+async def test_posts_to_one_conversation_are_counted_apart(clock: SleepClock) -> None:
+    turns = limiter_on(clock)
     for number in range(10):
         await turns.turn("chat.postMessage", channel=f"D{number}")
     assert clock.at == 100.0
@@ -97,7 +97,7 @@ async def test_posts_to_one_conversation_are_counted_apart(clock: Moving) -> Non
     assert clock.at >= 101.0
 
 
-async def test_who_would_wait_too_long_comes_back_for_a_turn_that_is_kept(clock: Moving) -> None:
+async def test_a_caller_that_would_wait_too_long_keeps_its_turn_for_later(clock: SleepClock) -> None:
     turns = RateLimiter(burst=1, now=clock.now, sleep=clock.sleep)
     turns.stop("chat.update", 60)
     waits = []
@@ -115,8 +115,8 @@ async def test_who_would_wait_too_long_comes_back_for_a_turn_that_is_kept(clock:
     assert clock.at == pytest.approx(161.2, abs=0.1)
 
 
-async def test_who_gives_up_waiting_finds_the_turn_kept(clock: Moving) -> None:
-    """Whoever asks in a hurry, again and again, must not push everybody's turns away."""
+async def test_a_caller_that_gives_up_waiting_keeps_its_turn(clock: SleepClock) -> None:
+    """A caller that asks again and again must not delay the turns of all others."""
     patient = False
 
     async def sleep(seconds: float) -> None:
@@ -128,43 +128,44 @@ async def test_who_gives_up_waiting_finds_the_turn_kept(clock: Moving) -> None:
     for _ in range(20):
         waiting = [asyncio.ensure_future(turns.turn("users.info", key=str(number))) for number in range(5)]
         await asyncio.sleep(0.01)
-        for one in waiting:
-            one.cancel()
+        for task in waiting:
+            task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-    patient, began = True, clock.at
+    patient, start = True, clock.at
     for number in range(1, 5):
         await turns.turn("users.info", key=str(number))
-    assert clock.at - began == pytest.approx(4 * 0.606, abs=0.61), "as if nobody had given up"
+    assert clock.at - start == pytest.approx(4 * 0.606, abs=0.61), "as if no caller had given up"
 
 
 async def test_calls_that_are_overdue_are_not_made_at_once() -> None:
-    """Ten are ready together, and what they do before they leave holds up the first: the others keep their distance."""
-    turns, left = RateLimiter(multiplier=10, burst=1), list[float]()
+    """Ten calls are ready together, and work before the call delays the first. The others keep their distance."""
+    turns, times = RateLimiter(multiplier=10, burst=1), list[float]()
     loop = asyncio.get_running_loop()
 
     async def call() -> None:
         await turns.turn("chat.postMessage")
-        left.append(loop.time())
+        times.append(loop.time())
 
     async def stall() -> None:
         time.sleep(0.1)  # noqa: ASYNC251 as a machine does that has something else to do
 
     await asyncio.gather(*(call() for _ in range(5)), stall(), *(call() for _ in range(5)))
     interval = 60 / 3000
-    assert left[-1] - left[0] > 9 * interval - 0.01
+    assert times[-1] - times[0] > 9 * interval - 0.01
 
 
-async def test_a_refusal_stops_those_too_who_wait_for_a_turn_that_they_have(clock: Moving) -> None:
-    turns, refused = RateLimiter(burst=1, now=clock.now, sleep=clock.sleep), list[ChannelError]()
+async def test_a_refusal_also_stops_callers_that_wait_for_their_turn(clock: SleepClock) -> None:
+    turns, errors = RateLimiter(burst=1, now=clock.now, sleep=clock.sleep), list[ChannelError]()
     await turns.turn("chat.update")
 
     def sleep(seconds: float) -> None:
         clock.sleep(seconds)
-        if seconds and not refused:
+        if seconds and not errors:
             turns.stop("chat.update", 30)
-            refused.append(ChannelError("Slack said no to another"))
+            errors.append(ChannelError("Slack said no to another"))
 
     turns._sleep = sleep  # noqa: SLF001
+
     with pytest.raises(ChannelError) as caught:
         await turns.turn("chat.update", key="d1")
     assert caught.value.retry_after is not None
@@ -174,13 +175,13 @@ async def test_a_refusal_stops_those_too_who_wait_for_a_turn_that_they_have(cloc
     assert clock.at == pytest.approx(131.2, abs=0.1)
 
 
-def test_a_wish_of_slack_is_read_and_bounded() -> None:
+def test_the_retry_after_header_is_read_and_bounded() -> None:
     assert retry_after("30") == timedelta(seconds=30)
     assert retry_after("99999999999") == timedelta(hours=1)
     assert retry_after(None) == retry_after("soon") == timedelta(seconds=30)
 
 
-async def test_a_short_refusal_is_waited_for_and_the_call_made_again() -> None:
+async def test_after_a_short_refusal_the_call_is_repeated() -> None:
     async with sandbox() as slack, open_client(token=slack.app.bot_token, api_url=slack.api_url) as client:
         slack.fault("users.info", "ratelimited", seconds=1)
         assert (await client.get("users.info", user=slack.person("ada").id))["ok"]
@@ -207,12 +208,13 @@ async def test_every_failure_says_whether_it_may_have_happened(
 ) -> None:
     async with sandbox() as slack, open_client(token=slack.app.bot_token, api_url=slack.api_url) as client:
         slack.fault("chat.postMessage", kind, **details)  # type: ignore[arg-type]
+
         with pytest.raises(ChannelError) as caught:
             await client.post("chat.postMessage", channel=slack.person("ada").id, text="hello")
         assert caught.value.outcome_unknown is unknown
 
 
-async def test_where_nobody_listens_nothing_has_happened() -> None:
+async def test_a_refused_connection_means_that_nothing_happened() -> None:
     async with open_client(token="xoxb-1", api_url="http://127.0.0.1:9/api/") as client:
         with pytest.raises(ChannelError, match="Slack cannot be reached") as caught:
             await client.post("chat.postMessage", channel="C1", text="hello")
@@ -220,7 +222,7 @@ async def test_where_nobody_listens_nothing_has_happened() -> None:
         assert not await client.respond("http://127.0.0.1:9/", {})
 
 
-async def test_our_token_goes_to_slack_only() -> None:
+async def test_the_token_is_sent_to_slack_only() -> None:
     async with open_client(token="xoxb-1") as client:
         for url in ("http://files.slack.com/x", "https://files.slack.com.example/x", "https://example.com/x", "x"):
             with pytest.raises(ChannelError, match="not on Slack"):
@@ -228,7 +230,7 @@ async def test_our_token_goes_to_slack_only() -> None:
 
 
 async def test_copies_are_updated_although_the_limits_allow_no_burst() -> None:
-    """The bench in small: twenty, at ten times Slack's rates. How long it takes is for the bench to measure."""
+    """A small version of the benchmark: twenty copies at ten times the rates. Only the benchmark measures the time."""
     limits = RateLimiter(multiplier=10, burst=1)
     async with (
         sandbox() as slack,
@@ -242,12 +244,12 @@ async def test_copies_are_updated_although_the_limits_allow_no_burst() -> None:
                 for number in range(20)
             )
         )
-        updated = [one for one in slack.slack.calls if one.method == "chat.update" and one.outcome == "ok"]
+        updated = [call for call in slack.slack.calls if call.method == "chat.update" and call.outcome == "ok"]
         assert len(updated) == 20
 
 
-async def test_many_callers_share_out_the_turns_and_none_waits_longer_than_allowed() -> None:
-    """A hundred copies after a refusal: each leaves at its turn, after at most one visit before it."""
+async def test_many_callers_share_the_turns_and_none_waits_longer_than_allowed() -> None:
+    """A hundred copies after a refusal: each is sent at its turn, after at most one earlier attempt."""
     clock, visits, waits = SteppedClock(), list[str](), list[float]()
     limiter = RateLimiter(burst=1, now=clock.now, sleep=clock.sleep)
     limiter.stop("chat.update", 30)
@@ -255,13 +257,13 @@ async def test_many_callers_share_out_the_turns_and_none_waits_longer_than_allow
     async def deliver(key: str) -> None:
         while True:
             visits.append(key)
-            came = clock.at
+            start = clock.at
             try:
                 await limiter.turn("chat.update", key=key)
             except ChannelError as error:
                 await clock.sleep((error.retry_after or timedelta()).total_seconds())
             else:
-                waits.append(clock.at - came)
+                waits.append(clock.at - start)
                 return
 
     await clock.run(*(deliver(f"d{number}") for number in range(100)))

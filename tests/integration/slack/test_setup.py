@@ -35,7 +35,7 @@ def port() -> int:
     return number
 
 
-def settings(slack: RunningSandbox, path: Path, port: int, **more: str) -> Settings:
+def settings(slack: RunningSandbox, path: Path, port: int, **extra: str) -> Settings:
     return load(
         {
             "SIGNOFF_DATABASE_URL": f"sqlite:///{path}",
@@ -43,23 +43,23 @@ def settings(slack: RunningSandbox, path: Path, port: int, **more: str) -> Setti
             "SIGNOFF_SLACK_API_URL": slack.api_url,
             "SIGNOFF_BUILDERS": "cleo@example.com",
             "SIGNOFF_PORT": str(port),
-            **more,
+            **extra,
         }
     )
 
 
-@pytest.mark.parametrize("over", ["http", "sockets"])
-async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, port: int, over: str) -> None:
+@pytest.mark.parametrize("transport", ["http", "sockets"])
+async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, port: int, transport: str) -> None:
     async with sandbox() as slack:
-        way = {
+        over_transport = {
             "http": {"SIGNOFF_SLACK_SIGNING_SECRET": slack.app.signing_secret},
             "sockets": {"SIGNOFF_SLACK_APP_TOKEN": slack.app.app_token},
-        }[over]
-        chosen = settings(slack, stepwise_units.copy_empty_database(tmp_path / "signoff.db"), port, **way)
-        slack.app.request_url = f"http://127.0.0.1:{port}{PATH}" if over == "http" else None
+        }[transport]
+        chosen = settings(slack, stepwise_units.copy_empty_database(tmp_path / "signoff.db"), port, **over_transport)
+        slack.app.request_url = f"http://127.0.0.1:{port}{PATH}" if transport == "http" else None
         options = AppOptions(settings=chosen, environment={})
         async with app.open_app(options) as opened, app.open_endpoints(opened):
-            if over == "sockets":
+            if transport == "sockets":
                 await slack.until(lambda: slack.sockets.of(slack.app.id))
             ada, ben, cleo = (slack.person(name) for name in ("ada", "ben", "cleo"))
             await cleo.command("/signoff register")

@@ -42,7 +42,7 @@ steps:
 ASKS = "Which account for Una?"
 
 
-def message(to: str, text: str = "Hello <@U012AB3CD> & all", more: str = "") -> str:
+def message(to: str, text: str = "Hello <@U012AB3CD> & all", keys: str = "") -> str:
     return f"""\
 name: tell
 title: Tell
@@ -50,11 +50,11 @@ steps:
   - id: say
     uses: message
     with: {{to: "{to}", text: "{text}"}}
-    {more}
+    {keys}
 """
 
 
-async def test_a_form_is_filled_in_by_one_of_a_usergroup(env: SlackEnv) -> None:
+async def test_a_form_is_filled_in_by_a_member_of_a_usergroup(env: SlackEnv) -> None:
     run = await env.request_approval(FORM)
     ada, ben = env.person("ada"), env.person("ben")
     assert buttons(copy_of(ada, ASKS)) == ["Fill in", "Reject"]
@@ -114,21 +114,21 @@ async def test_a_message_is_posted_to_a_person_as_it_is(env: SlackEnv, to: str) 
     run = await env.request_approval(message(to.replace("CLEO", cleo.id)))
     view = await env.view(run)
     assert view.status is RunStatus.SUCCEEDED
-    said = next(one for one in cleo.sees() if one["ts"] == (view.steps[0].output or {})["ts"])
-    assert words(said["blocks"]) == f"Message of the workflow tell, run {run}: Hello <@U012AB3CD> & all"
+    message_seen = next(message for message in cleo.sees() if message["ts"] == (view.steps[0].output or {})["ts"])
+    assert words(message_seen["blocks"]) == f"Message of the workflow tell, run {run}: Hello <@U012AB3CD> & all"
 
 
 async def test_a_message_is_posted_to_a_channel_once_it_is_approved(env: SlackEnv) -> None:
     gate = 'gate: {approvers: [ada@example.com], title: "Tell them?"}'
-    run = await env.request_approval(message("#general", more=gate))
+    run = await env.request_approval(message("#general", keys=gate))
     ada = env.person("ada")
-    assert not [one for one in ada.sees("general") if "Hello" in one.get("text", "")]
+    assert not [message for message in ada.sees("general") if "Hello" in message.get("text", "")]
     expect_ok(await ada.click("Edit"))
     await env.settle()
     expect_ok(await ada.submit({"text": "Hello you"}))
     await env.settle()
-    # The outcome of the run stands in the channel as well, and names what was changed.
-    posted = [words(one["blocks"]) for one in ada.sees("general") if one["text"].startswith("Message of")]
+    # The outcome of the run is posted to the channel as well, and names the changes.
+    posted = [words(message["blocks"]) for message in ada.sees("general") if message["text"].startswith("Message of")]
     assert posted == [f"Message of the workflow tell, run {run}: Hello you"]
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
 
@@ -138,11 +138,11 @@ async def test_a_message_that_cannot_be_posted_fails_and_tells_the_owner(env: Sl
     view = await env.view(run)
     assert view.status is RunStatus.FAILED
     cleo = env.person("cleo")
-    assert any("Tell failed" in words(one.get("blocks")) for one in cleo.sees())
+    assert any("Tell failed" in words(message.get("blocks")) for message in cleo.sees())
 
 
 async def test_a_message_to_a_channel_of_unknown_outcome_asks_the_owner(env: SlackEnv) -> None:
-    """We may not read channels, so only a person can say whether it is there."""
+    """The bot may not read channels, so only a person can say whether the message is there."""
     env.slack.fault("chat.postMessage", "lost")
     run = await env.request_approval(message("#general"))
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
@@ -150,7 +150,7 @@ async def test_a_message_to_a_channel_of_unknown_outcome_asks_the_owner(env: Sla
     expect_ok(await cleo.click("Done"))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
-    assert len([one for one in cleo.sees("general") if "Hello" in one.get("text", "")]) == 1
+    assert len([message for message in cleo.sees("general") if "Hello" in message.get("text", "")]) == 1
 
 
 # -- people -------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ steps:
 """
 
 
-async def started(env: SlackEnv, name: str) -> Started | NotAllowed:
+async def start(env: SlackEnv, name: str) -> Started | NotAllowed:
     address = Address("slack", env.person(name).id)
     answer = await env.engine.start(
         Start(workflow="limited", inputs={}, actor=address, origin=Origin(surface="slack", place={}))
@@ -175,21 +175,21 @@ async def started(env: SlackEnv, name: str) -> Started | NotAllowed:
 
 
 @pytest.mark.parametrize("may", ["group:finance-approvers", "ada@example.com", "ADA"])
-async def test_who_may_start_a_workflow_can_be_people_of_slack(env: SlackEnv, may: str) -> None:
+async def test_the_people_who_may_start_a_workflow_can_be_named_by_slack(env: SlackEnv, may: str) -> None:
     source = STARTS.replace("OWNER", "cleo@example.com").replace("MAY", may.replace("ADA", env.person("ada").id))
     await env.register(source)
-    assert isinstance(await started(env, "ada"), Started)
-    assert isinstance(await started(env, "cleo"), Started), "the owner always may"
-    refused = await started(env, "gus")
+    assert isinstance(await start(env, "ada"), Started)
+    assert isinstance(await start(env, "cleo"), Started), "the owner may always start it"
+    refused = await start(env, "gus")
     assert isinstance(refused, NotAllowed)
     assert may.replace("ADA", env.person("ada").id) in refusals.sentence(refused)
 
 
-async def test_a_usergroup_that_cannot_be_looked_up_lets_nobody_start(env: SlackEnv) -> None:
+async def test_while_a_usergroup_cannot_be_looked_up_no_person_may_start(env: SlackEnv) -> None:
     await env.register(STARTS.replace("OWNER", "cleo@example.com").replace("MAY", "group:finance-approvers"))
     env.pass_time(seconds=61)
     env.slack.faults.down = True
-    refused = await started(env, "ben")
+    refused = await start(env, "ben")
     assert isinstance(refused, NotAllowed)
     assert "could not be looked up" in refusals.sentence(refused)
 
@@ -206,45 +206,45 @@ async def test_an_owner_who_is_named_by_an_account_must_be_one(env: SlackEnv) ->
     assert "U0NOBODY00" in refusals.sentence(answer)
 
 
-async def test_an_owner_who_was_never_seen_is_told_in_slack(env: SlackEnv) -> None:
-    """By the email address that the file names; the account is found when the file is registered."""
+async def test_an_owner_who_was_never_seen_is_informed_in_slack(env: SlackEnv) -> None:
+    """The file names an email address, and its account is found when the file is registered."""
     source = message("#secret").replace("title: Tell", "title: Tell\nowner: ben@example.com")
     await env.request_approval(source)
-    assert any("Tell failed" in words(one.get("blocks")) for one in env.person("ben").sees())
+    assert any("Tell failed" in words(message.get("blocks")) for message in env.person("ben").sees())
 
 
 async def test_an_owner_who_has_left_is_not_asked(env: SlackEnv) -> None:
     gate = "gate: {approvers: [owner, ada@example.com]}"
-    await env.register(message("#general", more=gate).replace("title: Tell", "title: Tell\nowner: ben@example.com"))
+    await env.register(message("#general", keys=gate).replace("title: Tell", "title: Tell\nowner: ben@example.com"))
     env.slack.person("ben").user.deleted = True
     await env.restart()
     run = await env.start("tell")
     await env.settle()
     request = await env.request(run)
-    assert [one.person.label for one in request.approvers] == ["Ada Approver"]
+    assert [approver.person.label for approver in request.approvers] == ["Ada Approver"]
     assert "is deactivated and is not asked" in " ".join(request.notes)
 
 
 @pytest.mark.parametrize("kind", ["person", "text"])
-async def test_who_starts_a_run_does_not_make_themselves_its_approver(env: SlackEnv, kind: str) -> None:
-    """Neither by a word nor by their own address or account."""
-    source = message("#general", more="gate: {approvers: ['{{ inputs.who }}']}").replace(
+async def test_a_requester_cannot_make_themselves_an_approver(env: SlackEnv, kind: str) -> None:
+    """Neither the word `requester` nor their own address or account makes them one."""
+    source = message("#general", keys="gate: {approvers: ['{{ inputs.who }}']}").replace(
         "steps:", f"owner: ada@example.com\ninputs: {{who: {kind}}}\nsteps:"
     )
     ben = env.slack.person("ben").user
     await env.register(source, by="ada")
-    for who in ("requester", "ben@example.com", ben.id) if kind == "text" else ("ben@example.com", ben.id):
-        run = await env.start("tell", by="ben", who=who)
+    for named in ("requester", "ben@example.com", ben.id) if kind == "text" else ("ben@example.com", ben.id):
+        run = await env.start("tell", by="ben", who=named)
         await env.settle()
         request = await env.request(run)
-        assert [one.person.label for one in request.approvers] == ["Ada Approver"]
-        told = " ".join(request.notes)
-        assert "names Ben Approver, who started this run" in told or "data can only name people by address" in told
-        assert "so the owner of the workflow is" in told
+        assert [approver.person.label for approver in request.approvers] == ["Ada Approver"]
+        notes = " ".join(request.notes)
+        assert "names Ben Approver, who started this run" in notes or "data can only name people by address" in notes
+        assert "so the owner of the workflow is" in notes
     ada = await env.start("tell", by="ben", who="ada@example.com")
     await env.settle()
     assert "named the approver, in the input who" in words(copy_of(env.person("ada"), "say"))
-    assert [one.person.label for one in (await env.request(ada)).approvers] == ["Ada Approver"]
+    assert [approver.person.label for approver in (await env.request(ada)).approvers] == ["Ada Approver"]
 
 
 async def test_a_later_step_says_who_approved(env: SlackEnv) -> None:
@@ -263,5 +263,7 @@ steps:
 
 async def test_the_requester_may_be_named_by_an_expression(env: SlackEnv) -> None:
     gate = "gate: {approvers: ['{{ run.requester }}']}"
-    run = await env.request_approval(message("#general", more=gate))
-    assert [one.person.id for one in (await env.request(run)).approvers] == [(await env.view(run)).requester.id]
+    run = await env.request_approval(message("#general", keys=gate))
+    assert [approver.person.id for approver in (await env.request(run)).approvers] == [
+        (await env.view(run)).requester.id
+    ]

@@ -1,4 +1,4 @@
-"""What the operator reads while Slack's socket cannot be opened."""
+"""The log while Slack's socket cannot be opened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.slack.service import SlackService
 from bot.slack.setup import SlackCredentials, serving
 
 
-async def test_a_refused_app_token_is_told_in_lines_without_a_traceback(
+async def test_a_refused_app_token_is_logged_without_a_traceback(
     caplog: pytest.LogCaptureFixture, slack: RunningSandbox
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -29,7 +29,7 @@ async def test_a_refused_app_token_is_told_in_lines_without_a_traceback(
             while not caplog.records:  # noqa: ASYNC110 what is waited for cannot be awaited
                 await asyncio.sleep(0.01)
     logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
-    lines = [one for one in caplog.records if one.name.startswith("slack_sdk")]
+    lines = [record for record in caplog.records if record.name.startswith("slack_sdk")]
     assert any("invalid_auth" in line.getMessage() for line in lines)
     for line in lines:
         assert "signoff doctor says more" in line.getMessage()

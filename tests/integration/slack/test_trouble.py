@@ -23,11 +23,11 @@ ACTS_TWICE = f"{ACTS}  - {{id: again, uses: played, with: {{text: hello}}}}\n"
 
 
 def copies(env: SlackEnv, person: str) -> int:
-    return sum("Refund 120 EUR?" in words(one.get("blocks")) for one in env.person(person).sees())
+    return sum("Refund 120 EUR?" in words(message.get("blocks")) for message in env.person(person).sees())
 
 
-async def opened(env: SlackEnv) -> str:
-    """A run whose copies are not posted yet."""
+async def start_unposted(env: SlackEnv) -> str:
+    """Start a run whose copies are not posted yet."""
     await env.register()
     return await env.start()
 
@@ -36,16 +36,18 @@ async def opened(env: SlackEnv) -> str:
 
 
 async def test_a_restart_between_post_and_receipt_finds_the_copy_again(env: SlackEnv) -> None:
-    run = await opened(env)
+    run = await start_unposted(env)
 
-    async def killed(*_: object) -> None:
+    async def kill_process(*_: object) -> None:
         raise asyncio.CancelledError
 
-    record, env.bot.store.transact_with_retry = env.bot.store.transact_with_retry, killed  # type: ignore[method-assign,assignment]
-    for one in await env.engine.deliveries(run=run):
+    record, env.bot.store.transact_with_retry = env.bot.store.transact_with_retry, kill_process  # type: ignore[method-assign,assignment]
+
+    for delivery in await env.engine.deliveries(run=run):
         with pytest.raises(asyncio.CancelledError):
-            await env.bot.relay.deliver(one.id)
+            await env.bot.relay.deliver(delivery.id)
     env.bot.store.transact_with_retry = record  # type: ignore[method-assign]
+
     assert copies(env, "ada") == 1
     await env.restart()
     env.pass_time(seconds=60)
@@ -57,11 +59,11 @@ async def test_a_restart_between_post_and_receipt_finds_the_copy_again(env: Slac
 
 
 async def test_a_click_on_a_copy_that_no_receipt_knows_decides(env: SlackEnv) -> None:
-    run = await opened(env)
+    run = await start_unposted(env)
     env.slack.fault("chat.postMessage", "lost", times=2)
-    for one in await env.engine.deliveries(run=run):
-        await env.bot.relay.deliver(one.id)
-    assert {one.state for one in await env.engine.deliveries(run=run)} == {DeliveryState.DUE}
+    for delivery in await env.engine.deliveries(run=run):
+        await env.bot.relay.deliver(delivery.id)
+    assert {delivery.state for delivery in await env.engine.deliveries(run=run)} == {DeliveryState.DUE}
     expect_ok(await env.person("ada").click("Approve"))
     assert await env.state(run) is RequestState.APPROVED
     env.pass_time(minutes=1)
@@ -84,7 +86,7 @@ async def test_a_restart_between_post_and_click_changes_nothing(env: SlackEnv) -
     assert "Pay half" in words(copy_of(env.person("ben")))
 
 
-async def test_a_restart_between_click_and_update_updates_all_the_same(env: SlackEnv) -> None:
+async def test_a_restart_between_click_and_update_does_not_lose_the_update(env: SlackEnv) -> None:
     run = await env.request_approval()
     env.slack.fault("response_url", "reset", times=None)
     expect_ok(await env.person("ada").click("Approve"))
@@ -96,25 +98,26 @@ async def test_a_restart_between_click_and_update_updates_all_the_same(env: Slac
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
 
 
-async def test_a_click_after_its_time_that_was_answered_slowly_brings_no_buttons_back(env: SlackEnv) -> None:
+async def test_a_slowly_answered_click_on_an_expired_request_restores_no_buttons(env: SlackEnv) -> None:
     run = await env.request_approval(REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      expires: 2h"))
     env.pass_time(hours=3)
     env.slack.fault("response_url", "slow", seconds=2)
     expect_ok(await env.person("ada").click("Approve"))
-    # What it shows is read by now, and on its way; the clock comes to the request meanwhile.
+    # The content of the copy is loaded and under way. Meanwhile the request expires.
     await env.slack.until(lambda: not env.slack.faults.queue)
     for work in await env.engine.due(env.clock.now()):
         assert work.kind == "process_due"
         await env.engine.process_due(work.id)
-    for one in await env.engine.deliveries(run=run):
-        await env.bot.relay.deliver(one.id)
+    for delivery in await env.engine.deliveries(run=run):
+        await env.bot.relay.deliver(delivery.id)
     assert buttons(copy_of(env.person("ada"))) == []
+    env.slack.time.advance(2)
     await env.finish_background_work()
     await env.settle()
     assert await env.state(run) is RequestState.EXPIRED
     assert "expired" in ephemeral_texts(env.slack, env.person("ada"))[-1]
     for person in "ada", "ben":
-        assert buttons(copy_of(env.person(person))) == [], "what was read before the end must not be shown after it"
+        assert buttons(copy_of(env.person(person))) == [], "content from before the end must not be shown after it"
 
 
 # -- outages ------------------------------------------------------------------------------------------------
@@ -122,8 +125,9 @@ async def test_a_click_after_its_time_that_was_answered_slowly_brings_no_buttons
 
 async def test_slack_is_down_for_ten_minutes_while_copies_are_posted(env: SlackEnv) -> None:
     await env.register()
-    # The approver that the gate names was asked before.
+    # The approver whom the gate names was asked before.
     await env.bot.service.approver_names((await env.bot.service.workflow("refund"))[1])  # type: ignore[index]
+
     env.slack.faults.down = True
     run = await env.start()
     for _ in range(20):
@@ -155,7 +159,7 @@ async def test_slack_is_down_for_ten_minutes_while_copies_are_updated(env: Slack
     assert copies(env, "ben") == 1
 
 
-async def test_a_run_that_starts_while_nobody_can_be_looked_up_asks_later(env: SlackEnv) -> None:
+async def test_a_run_that_starts_during_an_outage_asks_later(env: SlackEnv) -> None:
     await env.register()
     await env.start()
     env.pass_time(seconds=61)
@@ -168,26 +172,26 @@ async def test_a_run_that_starts_while_nobody_can_be_looked_up_asks_later(env: S
     assert buttons(copy_of(env.person("ada")))
 
 
-# -- what Slack refuses -------------------------------------------------------------------------------------
+# -- refusals of Slack --------------------------------------------------------------------------------------
 
 
 async def test_a_copy_that_was_deleted_is_posted_afresh_with_its_outcome(env: SlackEnv) -> None:
     await env.request_approval()
     ben = env.person("ben")
-    seen = copy_of(ben)
-    await env.bot.client.post("chat.delete", channel=seen["channel"], ts=seen["ts"])
+    message = copy_of(ben)
+    await env.bot.client.post("chat.delete", channel=message["channel"], ts=message["ts"])
     expect_ok(await env.person("ada").click("Approve"))
     await env.settle()
     assert "Approved by Ada Approver" in words(copy_of(ben))
     assert copies(env, "ben") == 1
 
 
-async def test_content_that_slack_does_not_take_is_shown_as_a_minimal_card(env: SlackEnv) -> None:
-    run = await opened(env)
+async def test_content_that_slack_refuses_is_shown_as_a_minimal_card(env: SlackEnv) -> None:
+    run = await start_unposted(env)
     env.slack.fault("chat.postMessage", "error", code="invalid_blocks", times=1)
     await env.settle()
-    seen = [person for person in ("ada", "ben") if "Review" in words(env.person(person).sees()[-1]["blocks"])]
-    (small,) = seen
+    readers = [person for person in ("ada", "ben") if "Review" in words(env.person(person).sees()[-1]["blocks"])]
+    (small,) = readers
     person = env.person(small)
     assert "Approve" not in buttons(person.sees()[-1])
     expect_ok(await person.click("Review"))
@@ -198,16 +202,16 @@ async def test_content_that_slack_does_not_take_is_shown_as_a_minimal_card(env: 
     assert buttons(person.sees()[-1]) == []
 
 
-async def test_a_refusal_to_go_on_is_obeyed(env: SlackEnv) -> None:
-    run = await opened(env)
+async def test_a_rate_limit_is_obeyed(env: SlackEnv) -> None:
+    run = await start_unposted(env)
     env.slack.fault("chat.postMessage", "ratelimited", seconds=40, times=1)
     await env.settle()
-    assert {one.state for one in await env.engine.deliveries(run=run)} == {DeliveryState.DUE}
-    due = [one.next_at for one in await env.engine.deliveries(run=run)]
-    assert all(at is not None and (at - env.clock.now()).total_seconds() >= 30 for at in due)
+    assert {delivery.state for delivery in await env.engine.deliveries(run=run)} == {DeliveryState.DUE}
+    due = [delivery.next_at for delivery in await env.engine.deliveries(run=run)]
+    assert all(time is not None and (time - env.clock.now()).total_seconds() >= 30 for time in due)
 
 
-async def test_a_clicked_copy_whose_answer_slack_does_not_take_is_updated_by_the_relay(env: SlackEnv) -> None:
+async def test_a_clicked_copy_whose_update_slack_refuses_is_updated_by_the_relay(env: SlackEnv) -> None:
     await env.request_approval()
     env.slack.fault("response_url", "status", status=404, times=None)
     ada = env.person("ada")
@@ -218,22 +222,22 @@ async def test_a_clicked_copy_whose_answer_slack_does_not_take_is_updated_by_the
     assert buttons(copy_of(ada)) == []
 
 
-async def test_a_sentence_finds_another_way_where_the_first_is_closed(env: SlackEnv) -> None:
+async def test_a_sentence_is_sent_another_way_when_the_first_one_fails(env: SlackEnv) -> None:
     await env.request_approval()
     ada = env.person("ada")
-    old = copy_of(ada)
+    outdated = copy_of(ada)
     await env.person("ben").click("Approve")
     env.slack.fault("response_url", "status", status=404, times=None)
-    expect_ok(await ada.click("Approve", on=old, stale=True))
+    expect_ok(await ada.click("Approve", on=outdated, stale=True))
     await env.finish_background_work()
     assert "already approved by Ben Approver" in ephemeral_texts(env.slack, ada)[-1]
     env.slack.fault("chat.postEphemeral", "error", code="user_not_in_channel", times=None)
-    expect_ok(await ada.click("Approve", on=old, stale=True))
+    expect_ok(await ada.click("Approve", on=outdated, stale=True))
     await env.finish_background_work()
     assert "already approved by Ben Approver" in words(ada.sees()[-1]["blocks"])
 
 
-async def test_an_outcome_goes_to_the_person_where_the_channel_is_closed_to_us(env: SlackEnv) -> None:
+async def test_an_outcome_goes_to_the_person_when_the_channel_cannot_be_posted_to(env: SlackEnv) -> None:
     await env.register()
     run = await env.start()
     env.slack.world.channels[env.slack.channel("general")].members.remove(env.slack.app.bot_user)
@@ -244,19 +248,19 @@ async def test_an_outcome_goes_to_the_person_where_the_channel_is_closed_to_us(e
     assert "Refund: done" in words(env.person("cleo").sees()[-1])
 
 
-# -- what became of a step ----------------------------------------------------------------------------------
+# -- steps of unknown outcome -------------------------------------------------------------------------------
 
 
-async def parked(env: SlackEnv, source: str = ACTS, *, leaves: str | None = None) -> str:
-    """A run with a step of unknown outcome. `leaves`: who left the workspace before they were told."""
+async def start_unknown_outcome(env: SlackEnv, source: str = ACTS, *, leaves: str | None = None) -> str:
+    """Start a run with a step of unknown outcome. `leaves` names a person who leaves the workspace before the alert."""
     await env.register(source)
     if leaves is not None:
         env.person(leaves).user.deleted = True
 
-    async def breaks(params: PlayedParams, context: object) -> Mapping[str, object]:
+    async def raise_error(params: PlayedParams, context: object) -> Mapping[str, object]:
         raise UnexpectedError("broke")
 
-    env.bot.step.play = breaks
+    env.bot.step.play = raise_error
     run = await env.start("flow")
     await env.settle()
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
@@ -264,10 +268,10 @@ async def parked(env: SlackEnv, source: str = ACTS, *, leaves: str | None = None
 
 
 async def test_a_step_of_unknown_outcome_asks_its_owner_who_answers_in_the_message(env: SlackEnv) -> None:
-    run = await parked(env)
+    run = await start_unknown_outcome(env)
     cleo = env.person("cleo")
     assert buttons(cleo.sees()[-1]) == ["Done", "Repeat", "Stop"]
-    old = cleo.sees()[-1]
+    outdated = cleo.sees()[-1]
     expect_ok(await cleo.click("Done"))
     await env.finish_background_work()
     assert "Answered by Cleo Builder at 2026-03-02 09:00 UTC: done." in words(cleo.sees()[-1])
@@ -275,17 +279,17 @@ async def test_a_step_of_unknown_outcome_asks_its_owner_who_answers_in_the_messa
     assert buttons(cleo.sees()[-1]) == []
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
-    expect_ok(await cleo.click("Stop", on=old, stale=True))
+    expect_ok(await cleo.click("Stop", on=outdated, stale=True))
     await env.finish_background_work()
     assert "Cleo Builder already answered" in ephemeral_texts(env.slack, cleo)[-1]
 
 
-async def test_a_question_that_its_owner_cannot_read_is_told_to_whoever_started_the_run(env: SlackEnv) -> None:
+async def test_a_question_that_cannot_reach_the_owner_goes_to_the_requester(env: SlackEnv) -> None:
     source = ACTS.replace("title: Flow\n", "title: Flow\nowner: ben@example.com\n")
-    run = await parked(env, source, leaves="ben")
-    told = env.person("cleo").sees()[-1]
-    assert "did the step happen?" in words(told["blocks"])
-    assert buttons(told) == [], "only the owner may answer"
+    run = await start_unknown_outcome(env, source, leaves="ben")
+    message = env.person("cleo").sees()[-1]
+    assert "did the step happen?" in words(message["blocks"])
+    assert buttons(message) == [], "only the owner may answer"
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
 
 
@@ -299,8 +303,8 @@ READS = (
 )
 
 
-async def test_done_asks_for_what_later_steps_read_and_the_step_is_not_repeated(env: SlackEnv) -> None:
-    run = await parked(env, READS)
+async def test_done_asks_for_the_values_that_later_steps_read_and_does_not_repeat_the_step(env: SlackEnv) -> None:
+    run = await start_unknown_outcome(env, READS)
     cleo, calls = env.person("cleo"), len(env.bot.step.calls)
     expect_ok(await cleo.click("Done"))
     await env.slack.until(lambda: cleo.modal)
@@ -311,13 +315,13 @@ async def test_done_asks_for_what_later_steps_read_and_the_step_is_not_repeated(
     view = await env.view(run)
     assert view.status is RunStatus.SUCCEEDED
     assert view.steps[-1].output == {"number": "R-1007"}
-    assert len(env.bot.step.calls) == calls, "nothing was carried out a second time"
+    assert len(env.bot.step.calls) == calls, "the step did not run a second time"
     assert "Answered by Cleo Builder" in words(cleo.sees()[-1])
     assert buttons(cleo.sees()[-1]) == []
 
 
 async def test_a_form_about_an_earlier_call_is_refused_and_nothing_is_lost(env: SlackEnv) -> None:
-    run = await parked(env, READS)
+    run = await start_unknown_outcome(env, READS)
     cleo = env.person("cleo")
     expect_ok(await cleo.click("Done"))
     await env.slack.until(lambda: cleo.modal)
@@ -327,40 +331,40 @@ async def test_a_form_about_an_earlier_call_is_refused_and_nothing_is_lost(env: 
     await env.settle()
     view = await env.view(run)
     assert view.status is RunStatus.FAILED
-    assert "start a new run" not in " ".join(words(one) for one in cleo.sees())
+    assert "start a new run" not in " ".join(words(message) for message in cleo.sees())
 
 
-async def test_an_answer_to_an_earlier_question_is_none(env: SlackEnv) -> None:
-    run = await parked(env, ACTS_TWICE)
+async def test_an_answer_to_an_earlier_question_does_not_count(env: SlackEnv) -> None:
+    run = await start_unknown_outcome(env, ACTS_TWICE)
     cleo = env.person("cleo")
-    old = cleo.sees()[-1]
+    outdated = cleo.sees()[-1]
     expect_ok(await cleo.click("Done"))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
-    expect_ok(await cleo.click("Done", on=old, stale=True))
+    expect_ok(await cleo.click("Done", on=outdated, stale=True))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     assert ephemeral_texts(env.slack, cleo)
 
 
-async def test_a_failed_run_tells_its_owner(env: SlackEnv) -> None:
+async def test_the_owner_of_a_failed_run_is_informed(env: SlackEnv) -> None:
     await env.request_approval(REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      expires: 2h"))
     env.pass_time(hours=3)
     await env.settle()
-    assert "expired without a decision" in words([one["blocks"] for one in env.person("cleo").sees()])
+    assert "expired without a decision" in words([message["blocks"] for message in env.person("cleo").sees()])
 
 
-# -- an end that its owner has to look into, told to owner and requester ----------------------------------
+# -- an end that the owner has to look into -----------------------------------------------------------------
 
 EXPIRES = REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      expires: 2h")
 DECIDED = "Expired at 2026-03-02 12:00 UTC without a decision; the run was stopped."
 TO_DO = "Start it again if it is still needed."
 
 
-async def lapsed(env: SlackEnv, *, place: str | None = None, source: str = EXPIRES) -> str:
-    """A run that cleo starts by a command, there or in her conversation with the app, and that stays undecided."""
+async def start_and_expire(env: SlackEnv, *, channel: str | None = None, source: str = EXPIRES) -> str:
+    """Let a run of cleo expire. She starts it in `channel`, or in her conversation with the app."""
     await env.register(source)
-    expect_ok(await env.person("cleo").command("/signoff run refund amount=120", channel=place))
+    expect_ok(await env.person("cleo").command("/signoff run refund amount=120", channel=channel))
     await env.settle()
     (run,) = await env.engine.runs(PageQuery(limit=10))
     env.pass_time(hours=3)
@@ -369,40 +373,40 @@ async def lapsed(env: SlackEnv, *, place: str | None = None, source: str = EXPIR
     return run.id
 
 
-def ends(env: SlackEnv, person: str, place: str | None = None) -> list[str]:
-    """What a person reads there about the end of a run."""
-    seen = [words(one.get("blocks")) for one in env.person(person).sees(place)]
-    return [one for one in seen if "Refund: expired without a decision" in one or "Refund failed" in one]
+def end_messages(env: SlackEnv, person: str, channel: str | None = None) -> list[str]:
+    """Return the messages about the end of a run that a person reads in `channel`."""
+    texts = [words(message.get("blocks")) for message in env.person(person).sees(channel)]
+    return [text for text in texts if "Refund: expired without a decision" in text or "Refund failed" in text]
 
 
-async def test_who_owns_what_they_started_hears_of_its_expiry_once_and_all_of_it(env: SlackEnv) -> None:
-    run = await lapsed(env)
-    (told,) = ends(env, "cleo")
-    for said in (run, "Refund 120 EUR?", DECIDED, TO_DO):
-        assert said in told
+async def test_a_requester_who_is_the_owner_gets_one_complete_message_about_the_expiry(env: SlackEnv) -> None:
+    run = await start_and_expire(env)
+    (text,) = end_messages(env, "cleo")
+    for part in (run, "Refund 120 EUR?", DECIDED, TO_DO):
+        assert part in text
 
 
-async def test_who_started_it_elsewhere_hears_it_there_and_as_its_owner(env: SlackEnv) -> None:
-    await lapsed(env, place="general")
-    (outcome,), (alert,) = ends(env, "cleo", "general"), ends(env, "cleo")
+async def test_an_owner_who_started_the_run_in_a_channel_reads_the_end_there_and_as_the_owner(env: SlackEnv) -> None:
+    await start_and_expire(env, channel="general")
+    (outcome,), (alert,) = end_messages(env, "cleo", "general"), end_messages(env, "cleo")
     assert DECIDED in outcome
     assert DECIDED in alert
     assert TO_DO in alert
 
 
-async def test_an_owner_and_somebody_else_who_started_it_both_hear_of_its_expiry(env: SlackEnv) -> None:
-    await lapsed(env, source=EXPIRES.replace("title: Refund\n", "title: Refund\nowner: ben@example.com\n"))
-    (outcome,), (alert,) = ends(env, "cleo"), ends(env, "ben")
+async def test_owner_and_requester_are_both_informed_of_the_expiry(env: SlackEnv) -> None:
+    await start_and_expire(env, source=EXPIRES.replace("title: Refund\n", "title: Refund\nowner: ben@example.com\n"))
+    (outcome,), (alert,) = end_messages(env, "cleo"), end_messages(env, "ben")
     assert DECIDED in outcome
     assert DECIDED in alert
     assert TO_DO in alert
 
 
-async def test_who_owns_what_they_started_hears_once_that_it_failed_and_what_was_decided_before(env: SlackEnv) -> None:
-    async def refuses(params: PlayedParams, context: object) -> Mapping[str, object]:
+async def test_a_requester_who_is_the_owner_gets_one_message_about_the_failure_and_the_decision(env: SlackEnv) -> None:
+    async def refuse(params: PlayedParams, context: object) -> Mapping[str, object]:
         raise StepError("The bank said no.")
 
-    env.bot.step.play = refuses
+    env.bot.step.play = refuse
     await env.register()
     expect_ok(await env.person("cleo").command("/signoff run refund amount=120"))
     await env.settle()
@@ -411,10 +415,10 @@ async def test_who_owns_what_they_started_hears_once_that_it_failed_and_what_was
     await env.slack.until(lambda: ada.modal)
     expect_ok(await ada.submit({"text": "Pay 90 EUR"}))
     await env.settle()
-    (told,) = ends(env, "cleo")
-    assert "may have taken effect: pay" in told
-    for said in ("The bank said no.", "Approved with edits by Ada Approver", "Pay 90 EUR"):
-        assert said in told
+    (text,) = end_messages(env, "cleo")
+    assert "may have taken effect: pay" in text
+    for part in ("The bank said no.", "Approved with edits by Ada Approver", "Pay 90 EUR"):
+        assert part in text
 
 
 # -- people that Slack cannot reach -------------------------------------------------------------------------
@@ -423,11 +427,11 @@ OWNED = REFUND_WORKFLOW.replace("title: Refund\n", "title: Refund\nowner: cleo@e
 
 
 def alerts(env: SlackEnv) -> list[str]:
-    seen = [words(one.get("blocks")) for one in env.person("cleo").sees()]
-    return [one for one in seen if "can be reached for" in one]
+    texts = [words(message.get("blocks")) for message in env.person("cleo").sees()]
+    return [text for text in texts if "can be reached for" in text]
 
 
-async def test_who_cannot_be_reached_is_named_on_the_other_copies_and_to_the_owner(env: SlackEnv) -> None:
+async def test_an_unreachable_approver_is_named_on_the_other_copies_and_to_the_owner(env: SlackEnv) -> None:
     await env.register(OWNED)
     run = await env.start()
     env.person("ben").user.deleted = True
@@ -443,22 +447,22 @@ async def test_who_cannot_be_reached_is_named_on_the_other_copies_and_to_the_own
     assert await env.state(run) is RequestState.APPROVED
 
 
-async def test_a_request_that_reaches_nobody_is_told_to_the_owner(env: SlackEnv) -> None:
+async def test_the_owner_is_informed_of_a_request_that_reaches_no_one(env: SlackEnv) -> None:
     await env.register(OWNED)
     run = await env.start()
     env.person("ada").user.deleted = env.person("ben").user.deleted = True
     await env.settle()
-    told = alerts(env)
-    assert any("nobody can be reached for “Refund 120 EUR?”" in one for one in told)
-    assert len(told) <= 2
+    texts = alerts(env)
+    assert any("nobody can be reached for “Refund 120 EUR?”" in text for text in texts)
+    assert len(texts) <= 2
     assert await env.state(run) is RequestState.PENDING
 
 
 # -- a Slack that does not answer ---------------------------------------------------------------------------
 
 
-async def test_a_command_is_answered_in_time_though_nobody_can_be_looked_up(env: SlackEnv) -> None:
-    """Else its author would see a failure, type it again, and have two runs."""
+async def test_a_command_is_answered_in_time_although_lookups_fail(env: SlackEnv) -> None:
+    """Otherwise the author would see a failure, type the command again, and start two runs."""
     await env.register()
     for method in "users.lookupByEmail", "users.info":
         env.slack.fault(method, "hang", times=None)

@@ -1,4 +1,4 @@
-"""Slack, or what stands before it, answers with success and no JSON object: what was asked may have happened."""
+"""Slack, or a proxy before it, answers with success but no JSON object: the call may have happened."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-def unreadable(slack: RunningSandbox, on: str, body: str, **more: Any) -> None:
-    """The call lands, and the answer is no JSON object of Slack's."""
+def answer_unreadably(slack: RunningSandbox, method: str, body: str, **options: Any) -> None:
+    """Carry out the call, and answer with a body that is not a JSON object of Slack."""
     content, content_type = BODIES[body]
-    slack.fault(on, "status", status=200, body=content, content_type=content_type, landed=True, **more)
+    slack.fault(method, "status", status=200, body=content, content_type=content_type, landed=True, **options)
 
 
 @pytest.fixture
@@ -54,16 +54,16 @@ async def slack() -> AsyncIterator[RunningSandbox]:
 
 @pytest.fixture
 async def client(slack: RunningSandbox) -> AsyncIterator[SlackClient]:
-    async with open_client(token=slack.app.bot_token, api_url=slack.api_url) as made:
-        yield made
+    async with open_client(token=slack.app.bot_token, api_url=slack.api_url) as client:
+        yield client
 
 
-@pytest.mark.parametrize("body", [one for one in BODIES if not one.startswith(("a success", "parts"))])
+@pytest.mark.parametrize("body", [body for body in BODIES if not body.startswith(("a success", "parts"))])
 @pytest.mark.parametrize("method", METHODS)
 async def test_only_a_channel_error_leaves_the_client(
     slack: RunningSandbox, client: SlackClient, method: str, body: str
 ) -> None:
-    unreadable(slack, method, body)
+    answer_unreadably(slack, method, body)
     with pytest.raises(ChannelError) as caught:
         await client.post(method, **METHODS[method])
     assert caught.value.outcome_unknown is (method != "conversations.open")
@@ -71,10 +71,10 @@ async def test_only_a_channel_error_leaves_the_client(
 
 
 @pytest.mark.parametrize("body", BODIES)
-async def test_a_post_that_landed_unheard_stays_the_one_copy(env: SlackEnv, body: str) -> None:
+async def test_a_post_that_arrived_without_an_answer_stays_the_only_copy(env: SlackEnv, body: str) -> None:
     await env.register()
     for _ in range(2):
-        unreadable(env.slack, "chat.postMessage", body)
+        answer_unreadably(env.slack, "chat.postMessage", body)
     run = await env.start()
     await env.settle()
     env.pass_time(minutes=1)
@@ -83,30 +83,30 @@ async def test_a_post_that_landed_unheard_stays_the_one_copy(env: SlackEnv, body
     await env.settle()
     assert await env.state(run) is RequestState.APPROVED
     for person in "ada", "ben":
-        seen = [one for one in env.person(person).sees() if "Refund 120 EUR?" in words(one.get("blocks"))]
-        assert [buttons(one) for one in seen] == [[]], "a second copy would keep its buttons for ever"
+        copies = [message for message in env.person(person).sees() if "Refund 120 EUR?" in words(message.get("blocks"))]
+        assert [buttons(message) for message in copies] == [[]], "a second copy would keep its buttons forever"
 
 
 @pytest.mark.parametrize("body", BODIES)
 async def test_a_copy_that_cannot_be_looked_for_is_not_posted_again(env: SlackEnv, body: str) -> None:
     await env.register()
     for _ in range(2):
-        unreadable(env.slack, "chat.postMessage", body)
-        unreadable(env.slack, "conversations.history", body)
-        unreadable(env.slack, "conversations.open", body)
+        answer_unreadably(env.slack, "chat.postMessage", body)
+        answer_unreadably(env.slack, "conversations.history", body)
+        answer_unreadably(env.slack, "conversations.open", body)
     await env.start()
     for _ in range(12):
         await env.settle()
         env.pass_time(minutes=1)
     for person in "ada", "ben":
-        assert sum("Refund 120 EUR?" in words(one.get("blocks")) for one in env.person(person).sees()) == 1
+        assert sum("Refund 120 EUR?" in words(message.get("blocks")) for message in env.person(person).sees()) == 1
 
 
 @pytest.mark.parametrize("body", BODIES)
-async def test_an_update_that_was_answered_so_takes_the_buttons_all_the_same(env: SlackEnv, body: str) -> None:
+async def test_an_update_with_an_unreadable_answer_still_removes_the_buttons(env: SlackEnv, body: str) -> None:
     await env.request_approval()
-    unreadable(env.slack, "chat.update", body, times=2)
-    unreadable(env.slack, "response_url", body)
+    answer_unreadably(env.slack, "chat.update", body, times=2)
+    answer_unreadably(env.slack, "response_url", body)
     expect_ok(await env.person("ada").click("Approve"))
     await env.settle()
     env.pass_time(minutes=1)
@@ -116,15 +116,15 @@ async def test_an_update_that_was_answered_so_takes_the_buttons_all_the_same(env
 
 
 @pytest.mark.parametrize("body", BODIES)
-async def test_a_modal_that_was_answered_so_leads_to_a_sentence_and_no_error(
+async def test_a_modal_with_an_unreadable_answer_leads_to_a_sentence_and_not_to_an_error(
     env: SlackEnv, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = await env.request_approval()
-    unreadable(env.slack, "views.open", body)
+    answer_unreadably(env.slack, "views.open", body)
     ada = env.person("ada")
     expect_ok(await ada.click("Edit"))
     await env.settle()
-    assert not [one for one in caplog.records if one.exc_info]
+    assert not [record for record in caplog.records if record.exc_info]
     expect_ok(await ada.submit({"text": "Pay half"}))
     await env.settle()
     assert await env.state(run) is RequestState.APPROVED

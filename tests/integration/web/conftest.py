@@ -1,4 +1,4 @@
-"""The pages on a house of their own."""
+"""Fixtures: the pages, with an engine of their own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.support.web_env import WebEnv, open_web
 
 @pytest.fixture
 def path(tmp_path: Path, empty_database: bytes) -> Path:
-    made = tmp_path / "signoff.db"
-    made.write_bytes(empty_database)
-    made.chmod(0o600)
-    return made
+    path = tmp_path / "signoff.db"
+    path.write_bytes(empty_database)
+    path.chmod(0o600)
+    return path
 
 
 @pytest.fixture
-async def here(path: Path) -> AsyncIterator[WebEnv]:
-    async with open_web(path) as made:
-        yield made
+async def env(path: Path) -> AsyncIterator[WebEnv]:
+    async with open_web(path) as env:
+        yield env

@@ -1,4 +1,4 @@
-"""Whoever approved a step hears that it failed or has an unknown outcome, and every copy says what became of it."""
+"""The approver of a step is informed of its failure or unknown outcome, and every copy shows the outcome."""
 
 from __future__ import annotations
 
@@ -32,114 +32,118 @@ steps:
 
 
 @pytest.fixture
-async def here(path: Path) -> AsyncIterator[WebEnv]:
+async def env(path: Path) -> AsyncIterator[WebEnv]:
     played = PlayedStep()
-    async with open_web(path, steps={"set": SetStep(), "played": played}) as made:
-        made.engine_env.step = played
-        yield made
+    async with open_web(path, steps={"set": SetStep(), "played": played}) as env:
+        env.engine_env.step = played
+        yield env
 
 
-async def approved(here: WebEnv, error: StepError | None, source: str = PAYS, *, by: str = ADA) -> str:
-    """A run that Ada approved, or another approver, whose step came to this."""
+async def run_approved(env: WebEnv, error: StepError | None, source: str = PAYS, *, by: str = ADA) -> str:
+    """Start a run, approve it, and let its step succeed or raise `error`."""
 
     async def play(params: PlayedParams, context: Any) -> dict[str, object]:
         if error is not None:
             raise error
         return {}
 
-    here.engine_env.step.play = play
-    asked = await here.request_approval(source=source)
-    approver = await here.sign_in(by)
-    page = await approver.get(f"/review/{asked.id}")
+    env.engine_env.step.play = play
+    request = await env.request_approval(source=source)
+    approver = await env.sign_in(by)
+    page = await approver.get(f"/review/{request.id}")
     await approver.send(page.page.form)
-    await here.engine_env.settle()
-    return asked.run
+    await env.engine_env.settle()
+    return request.run
 
 
-def copies(here: WebEnv, address: str) -> list[Card]:
-    """The copies of the request as they are now."""
-    return [one.card for one in here.engine_env.mail.channel.of(address) if one.cards[0].kind is DeliveryKind.REQUEST]
+def copies(env: WebEnv, address: str) -> list[Card]:
+    """Return the current copies of the request at the address."""
+    return [
+        email.card for email in env.engine_env.mail.channel.of(address) if email.cards[0].kind is DeliveryKind.REQUEST
+    ]
 
 
-def told(cards: Sequence[Card]) -> list[str]:
-    return [text for one in cards for label, text in one.facts if label == "What became of it"]
+def outcomes(cards: Sequence[Card]) -> list[str]:
+    return [text for card in cards for label, text in card.facts if label == "What became of it"]
 
 
-async def test_whoever_approved_hears_once_that_it_failed_and_every_copy_says_so(here: WebEnv) -> None:
-    run = await approved(here, StepError("The bank refused it.", retryable=False))
-    assert (await here.engine_env.view(run)).status is RunStatus.FAILED
-    [alert] = here.engine_env.mail.to(ADA, DeliveryKind.ALERT)
+async def test_the_approver_is_informed_once_of_the_failure_and_every_copy_shows_it(env: WebEnv) -> None:
+    run = await run_approved(env, StepError("The bank refused it.", retryable=False))
+    assert (await env.engine_env.view(run)).status is RunStatus.FAILED
+    [alert] = env.engine_env.mail.to(ADA, DeliveryKind.ALERT)
     assert alert.title == "Pay a supplier: what you approved failed"
-    assert told([alert]) == ["The step failed: The bank refused it."]
+    assert outcomes([alert]) == ["The step failed: The bank refused it."]
     assert alert.token is None
-    assert here.engine_env.mail.to(BEN, DeliveryKind.ALERT) == []
-    assert told([*copies(here, ADA), *copies(here, BEN)]) == ["The step failed: The bank refused it."] * 2
+    assert env.engine_env.mail.to(BEN, DeliveryKind.ALERT) == []
+    assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["The step failed: The bank refused it."] * 2
 
 
-async def test_its_email_stands_in_the_thread_of_the_request(here: WebEnv) -> None:
-    await approved(here, StepError("The bank refused it.", retryable=False))
-    [alert] = here.engine_env.mail.to(ADA, DeliveryKind.ALERT)
-    [asked] = here.engine_env.mail.to(ADA, DeliveryKind.REQUEST)
-    made = [message.mail(one, envelope(at)) for at, one in enumerate((asked, alert))]
-    assert made[1]["In-Reply-To"] == made[0]["Message-ID"]
-    assert made[1]["Subject"] == f"Re: {made[0]['Subject']}"
+async def test_the_email_about_the_failure_is_in_the_thread_of_the_request(env: WebEnv) -> None:
+    await run_approved(env, StepError("The bank refused it.", retryable=False))
+    [alert] = env.engine_env.mail.to(ADA, DeliveryKind.ALERT)
+    [request] = env.engine_env.mail.to(ADA, DeliveryKind.REQUEST)
+    messages = [message.mail(card, envelope(number)) for number, card in enumerate((request, alert))]
+    assert messages[1]["In-Reply-To"] == messages[0]["Message-ID"]
+    assert messages[1]["Subject"] == f"Re: {messages[0]['Subject']}"
     assert "because you approved this" in " ".join(view.shown(alert, public_url="https://s.example").footer)
 
 
-def envelope(at: int) -> message.Envelope:
+def envelope(number: int) -> message.Envelope:
     return message.Envelope(
         sender=Address("Signoff", addr_spec="signoff@example.com"),
         to=ADA,
         public_url="https://s.example",
-        delivery=f"copy-{at}",
+        delivery=f"copy-{number}",
         date=datetime(2026, 3, 2, tzinfo=UTC),
     )
 
 
-async def test_whoever_approved_hears_that_the_outcome_is_unknown_and_copies_follow_the_answer(here: WebEnv) -> None:
-    run = await approved(here, StepError("The line went dead.", outcome_unknown=True))
-    [alert] = here.engine_env.mail.to(ADA, DeliveryKind.ALERT)
+async def test_the_approver_is_informed_of_an_unknown_outcome_and_copies_follow_the_answer(env: WebEnv) -> None:
+    run = await run_approved(env, StepError("The line went dead.", outcome_unknown=True))
+    [alert] = env.engine_env.mail.to(ADA, DeliveryKind.ALERT)
     assert alert.title == "Pay a supplier: the outcome of what you approved is unknown"
     assert alert.token is None
-    [fact] = set(told([*copies(here, ADA), *copies(here, BEN)]))
+    [fact] = set(outcomes([*copies(env, ADA), *copies(env, BEN)]))
     assert fact.startswith("The step was called, and its outcome is unknown.")
-    page = await (await here.sign_in(ADA)).get(f"/review/{(await here.engine_env.request(run)).id}")
+    page = await (await env.sign_in(ADA)).get(f"/review/{(await env.engine_env.request(run)).id}")
     assert "its outcome is unknown" in page.page.text
-    await here.engine_env.engine.resume(Resume(run=run, answer=ResumeAnswer.DONE, actor=SAM, origin=TERMINAL))
-    await here.engine_env.settle()
-    assert told([*copies(here, ADA), *copies(here, BEN)]) == []
-    [now] = [one.card for one in here.engine_env.mail.channel.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
+    await env.engine_env.engine.resume(Resume(run=run, answer=ResumeAnswer.DONE, actor=SAM, origin=TERMINAL))
+    await env.engine_env.settle()
+    assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == []
+    [now] = [email.card for email in env.engine_env.mail.channel.of(ADA) if email.cards[0].kind is DeliveryKind.ALERT]
     assert now.state is not None
     assert now.state.startswith("Answered by")
 
 
-async def test_whoever_approved_is_not_told_that_a_stopped_step_failed(here: WebEnv) -> None:
-    run = await approved(here, StepError("The line went dead.", outcome_unknown=True))
-    await here.engine_env.engine.resume(Resume(run=run, answer=ResumeAnswer.STOP, actor=SAM, origin=TERMINAL))
-    await here.engine_env.settle()
-    [alert] = [one.card for one in here.engine_env.mail.channel.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
+async def test_the_approver_is_not_informed_that_a_stopped_step_failed(env: WebEnv) -> None:
+    run = await run_approved(env, StepError("The line went dead.", outcome_unknown=True))
+    await env.engine_env.engine.resume(Resume(run=run, answer=ResumeAnswer.STOP, actor=SAM, origin=TERMINAL))
+    await env.engine_env.settle()
+    [alert] = [email.card for email in env.engine_env.mail.channel.of(ADA) if email.cards[0].kind is DeliveryKind.ALERT]
     assert alert.topic == "approved_unknown"
     assert alert.state is not None
     assert alert.state.startswith("Answered by")
     unknown = "A person stopped the run; whether step pay happened is unknown. The line went dead."
-    assert told([*copies(here, ADA), *copies(here, BEN)]) == [unknown] * 2
+    assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == [unknown] * 2
 
 
-async def test_an_approver_who_started_the_run_at_the_terminal_hears_it_too(here: WebEnv) -> None:
-    """Nothing else tells them: a command that has ended cannot."""
+async def test_an_approver_who_started_the_run_at_the_terminal_is_informed_too(env: WebEnv) -> None:
+    """Nothing else informs them, because their command has ended."""
     source = PAYS.replace("[ada@example.com, ben@example.com]", "[ann@example.com]")
-    await approved(here, StepError("The bank refused it."), source, by="ann@example.com")
-    assert [one.topic for one in here.engine_env.mail.to("ann@example.com", DeliveryKind.ALERT)] == ["approved_failed"]
+    await run_approved(env, StepError("The bank refused it."), source, by="ann@example.com")
+    assert [email.topic for email in env.engine_env.mail.to("ann@example.com", DeliveryKind.ALERT)] == [
+        "approved_failed"
+    ]
 
 
-async def test_nothing_more_is_said_of_a_step_that_went_well(here: WebEnv) -> None:
-    run = await approved(here, None)
-    assert (await here.engine_env.view(run)).status is RunStatus.SUCCEEDED
-    assert here.engine_env.mail.to(ADA, DeliveryKind.ALERT) == []
-    assert told([*copies(here, ADA), *copies(here, BEN)]) == []
+async def test_a_successful_step_sends_nothing_more(env: WebEnv) -> None:
+    run = await run_approved(env, None)
+    assert (await env.engine_env.view(run)).status is RunStatus.SUCCEEDED
+    assert env.engine_env.mail.to(ADA, DeliveryKind.ALERT) == []
+    assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == []
 
 
-async def test_an_approver_who_owns_the_workflow_hears_it_once(here: WebEnv) -> None:
+async def test_an_approver_who_owns_the_workflow_is_informed_once(env: WebEnv) -> None:
     source = PAYS.replace("owner: sam@example.com", "owner: ada@example.com")
-    await approved(here, StepError("The bank refused it.", retryable=False), source)
-    assert [one.topic for one in here.engine_env.mail.to(ADA, DeliveryKind.ALERT)] == ["failed"]
+    await run_approved(env, StepError("The bank refused it.", retryable=False), source)
+    assert [email.topic for email in env.engine_env.mail.to(ADA, DeliveryKind.ALERT)] == ["failed"]

@@ -1,4 +1,4 @@
-"""The page on which an owner says what became of a step: what it shows, who may answer, and what answers count."""
+"""The page about a step of unknown outcome: its content, the people who may answer, and the answers that count."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ALONE: Final = PAY_WORKFLOW.partition("  - id: book")[0]
 
 
 class Line:
-    """What the effect does: the answer to a call is lost, so often."""
+    """An effect whose first calls lose their answer."""
 
     def __init__(self) -> None:
         self.calls, self.lost = 0, 1
@@ -63,36 +63,36 @@ def line() -> Line:
 
 
 @pytest.fixture
-async def here(path: Path, line: Line) -> AsyncIterator[WebEnv]:
+async def env(path: Path, line: Line) -> AsyncIterator[WebEnv]:
     played = PlayedStep()
     played.play = line.play
     kinds: dict[str, StepType[Any]] = {"set": SetStep(), "played": played}
-    async with open_web(path, steps=kinds) as made:
-        yield made
+    async with open_web(path, steps=kinds) as env:
+        yield env
 
 
-async def asking(here: WebEnv, source: str = PAY_WORKFLOW) -> str:
-    """A run whose owner has been asked by email."""
-    await here.engine_env.register(source)
-    run = await here.engine_env.start("pay")
-    await here.engine_env.settle()
-    assert (await here.engine_env.view(run)).status is RunStatus.NEEDS_ATTENTION
+async def ask_owner(env: WebEnv, source: str = PAY_WORKFLOW) -> str:
+    """Start a run whose owner has been asked by email."""
+    await env.engine_env.register(source)
+    run = await env.engine_env.start("pay")
+    await env.engine_env.settle()
+    assert (await env.engine_env.view(run)).status is RunStatus.NEEDS_ATTENTION
     return run
 
 
-def alerts(here: WebEnv, address: str = SAM) -> list[Card]:
-    return here.engine_env.mail.to(address, DeliveryKind.ALERT)
+def alerts(env: WebEnv, address: str = SAM) -> list[Card]:
+    return env.engine_env.mail.to(address, DeliveryKind.ALERT)
 
 
-def token(here: WebEnv, address: str = SAM) -> str:
-    found = alerts(here, address)[-1].token
-    assert found is not None
-    return found
+def token(env: WebEnv, address: str = SAM) -> str:
+    token = alerts(env, address)[-1].token
+    assert token is not None
+    return token
 
 
-async def opened(here: WebEnv, browser: Browser | None = None) -> tuple[Browser, Answer]:
-    used = browser or here.browser()
-    return used, await used.get(f"/r/{token(here)}")
+async def open_link(env: WebEnv, browser: Browser | None = None) -> tuple[Browser, Answer]:
+    used = browser or env.browser()
+    return used, await used.get(f"/r/{token(env)}")
 
 
 def field(page: Answer) -> str:
@@ -101,60 +101,60 @@ def field(page: Answer) -> str:
 
 async def send(browser: Browser, page: Answer, answer: str | None, **changed: str) -> Answer:
     form = page.page.form
-    given = {**changed, **({} if answer is None else {"answer": answer})}
-    return await browser.post(form.action, form.with_(**given), kind=form.kind)
+    fields = {**changed, **({} if answer is None else {"answer": answer})}
+    return await browser.post(form.action, form.with_(**fields), kind=form.kind)
 
 
-async def status(here: WebEnv, run: str) -> RunStatus:
-    return (await here.engine_env.view(run)).status
+async def status(env: WebEnv, run: str) -> RunStatus:
+    return (await env.engine_env.view(run)).status
 
 
-async def resumed(here: WebEnv, run: str) -> list[read_models.StoryEntry]:
-    return [one for one in await here.engine_env.engine.story(run) if one.kind == "run.resumed"]
+async def resumed_entries(env: WebEnv, run: str) -> list[read_models.StoryEntry]:
+    return [entry for entry in await env.engine_env.engine.story(run) if entry.kind == "run.resumed"]
 
 
-def rows(here: WebEnv, query: str, *given: object) -> list[Any]:
-    with closing(sqlite3.connect(here.engine_env.path)) as connection:
-        return connection.execute(query, given).fetchall()
+def rows(env: WebEnv, query: str, *parameters: object) -> list[Any]:
+    with closing(sqlite3.connect(env.engine_env.path)) as connection:
+        return connection.execute(query, parameters).fetchall()
 
 
-# -- the way of an owner who has only email -----------------------------------------------------------------
+# -- an owner who has only email ----------------------------------------------------------------------------
 
 
 async def test_an_owner_who_has_only_email_says_that_it_happened_and_the_run_goes_on_without_a_second_call(
-    here: WebEnv, line: Line
+    env: WebEnv, line: Line
 ) -> None:
-    run = await asking(here)
-    sam, page = await opened(here)
+    run = await ask_owner(env)
+    sam, page = await open_link(env)
     assert page.path == f"/attention/{run}"
     text = page.page.text
-    for said in ("Did it happen?", "Pay the rent", "The line went dead.", "Approved by Ada", "It did not happen"):
-        assert said in text
+    for part in ("Did it happen?", "Pay the rent", "The line went dead.", "Approved by Ada", "It did not happen"):
+        assert part in text
     at_code = await send(sam, page, "done", **{field(page): "R-77"})
     assert at_code.path.startswith("/code/")
-    assert await status(here, run) is RunStatus.NEEDS_ATTENTION
-    await here.engine_env.settle()
-    card = here.engine_env.mail.to(SAM, DeliveryKind.CODE)[-1]
+    assert await status(env, run) is RunStatus.NEEDS_ATTENTION
+    await env.engine_env.settle()
+    card = env.engine_env.mail.to(SAM, DeliveryKind.CODE)[-1]
     assert card.title == "Your code to answer “It happened: go on”"
-    assert [(one.label, one.text) for one in card.fields] == [("Receipt", "R-77")]
-    answer = await here.enter_code(sam, at_code, SAM)
+    assert [(field.label, field.text) for field in card.fields] == [("Receipt", "R-77")]
+    answer = await env.enter_code(sam, at_code, SAM)
     assert answer.path == f"/attention/{run}"
     assert "It happened: go on. Answered by" in answer.page.text
-    await here.engine_env.settle()
-    view = await here.engine_env.view(run)
+    await env.engine_env.settle()
+    view = await env.engine_env.view(run)
     assert view.status is RunStatus.SUCCEEDED
     assert line.calls == 1
     assert view.steps[-1].output == {"receipt": "R-77"}
 
 
-async def test_the_record_says_who_answered_and_what_identified_them(here: WebEnv) -> None:
-    run = await asking(here)
-    sam, page = await opened(here)
-    await here.enter_code(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
-    [entry] = await resumed(here, run)
+async def test_the_record_says_who_answered_and_what_identified_them(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    sam, page = await open_link(env)
+    await env.enter_code(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
+    [entry] = await resumed_entries(env, run)
     assert entry.content is not None
-    told = {name: entry.content[name] for name in ("answer", "attempt", "surface", "assurance", "acted_as", "output")}
-    assert told == {
+    names = ("answer", "attempt", "surface", "assurance", "acted_as", "output")
+    assert {name: entry.content[name] for name in names} == {
         "answer": "done",
         "attempt": 1,
         "surface": "web",
@@ -164,249 +164,249 @@ async def test_the_record_says_who_answered_and_what_identified_them(here: WebEn
     }
 
 
-async def test_values_of_several_lines_stand_in_a_quote_of_their_own(here: WebEnv) -> None:
-    await asking(here)
-    _, page = await opened(here)
+async def test_values_of_several_lines_stand_in_a_quote_of_their_own(env: WebEnv) -> None:
+    await ask_owner(env)
+    _, page = await open_link(env)
     assert 'class="quote">Rent\nApproved by Ada</dd>' in page.text
 
 
-async def test_what_later_steps_read_is_asked_for_by_its_name_and_nothing_is_sent_without_it(here: WebEnv) -> None:
-    run = await asking(here)
-    sam, page = await opened(here)
+async def test_a_value_that_later_steps_read_is_a_required_field(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    sam, page = await open_link(env)
     again = await send(sam, page, "done")
     assert again.status == 422
     assert "Receipt is required" in again.page.text
-    assert await here.codes(SAM) == 0
-    assert await status(here, run) is RunStatus.NEEDS_ATTENTION
+    assert await env.codes(SAM) == 0
+    assert await status(env, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_an_answer_has_to_be_chosen(here: WebEnv) -> None:
-    await asking(here)
-    sam, page = await opened(here)
+async def test_an_answer_has_to_be_chosen(env: WebEnv) -> None:
+    await ask_owner(env)
+    sam, page = await open_link(env)
     again = await send(sam, page, None, **{field(page): "R-77"})
     assert again.status == 422
     assert "Choose one of the three answers." in again.page.text
     assert (field(page), "R-77") in again.page.form.fields
-    assert await here.codes(SAM) == 0
+    assert await env.codes(SAM) == 0
 
 
 @pytest.mark.parametrize(
     ("answer", "calls", "ends"), [("repeat", 2, RunStatus.SUCCEEDED), ("stop", 1, RunStatus.FAILED)]
 )
 async def test_repeat_calls_it_once_more_and_stop_ends_the_run(
-    here: WebEnv, line: Line, answer: str, calls: int, ends: RunStatus
+    env: WebEnv, line: Line, answer: str, calls: int, ends: RunStatus
 ) -> None:
-    run = await asking(here)
-    sam, page = await opened(here)
-    await here.enter_code(sam, await send(sam, page, answer), SAM)
-    await here.engine_env.settle()
-    assert (line.calls, await status(here, run)) == (calls, ends)
+    run = await ask_owner(env)
+    sam, page = await open_link(env)
+    await env.enter_code(sam, await send(sam, page, answer), SAM)
+    await env.engine_env.settle()
+    assert (line.calls, await status(env, run)) == (calls, ends)
 
 
-async def test_nothing_is_asked_for_where_no_later_step_reads_it(here: WebEnv, line: Line) -> None:
-    run = await asking(here, ALONE)
-    sam, page = await opened(here)
+async def test_nothing_is_asked_for_where_no_later_step_reads_it(env: WebEnv, line: Line) -> None:
+    run = await ask_owner(env, ALONE)
+    sam, page = await open_link(env)
     assert not [name for name, _ in page.page.form.fields if name.startswith("f-")]
-    await here.enter_code(sam, await send(sam, page, "done"), SAM)
-    await here.engine_env.settle()
-    assert (line.calls, await status(here, run)) == (1, RunStatus.SUCCEEDED)
+    await env.enter_code(sam, await send(sam, page, "done"), SAM)
+    await env.engine_env.settle()
+    assert (line.calls, await status(env, run)) == (1, RunStatus.SUCCEEDED)
 
 
-async def test_a_remembered_browser_of_the_owner_answers_without_a_code(here: WebEnv) -> None:
-    run = await asking(here)
-    sam = await here.sign_in(SAM)
+async def test_a_remembered_browser_of_the_owner_answers_without_a_code(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    sam = await env.sign_in(SAM)
     inbox = await sam.get("/inbox")
     assert f"/attention/{run}" in inbox.page.links
     page = await sam.get(f"/attention/{run}")
-    codes = await here.codes(SAM)
+    codes = await env.codes(SAM)
     answer = await send(sam, page, "done", **{field(page): "R-1"})
     assert "(you)" in answer.page.text
-    assert await here.codes(SAM) == codes
-    [entry] = await resumed(here, run)
+    assert await env.codes(SAM) == codes
+    [entry] = await resumed_entries(env, run)
     assert entry.content is not None
     assert entry.content["acted_as"] == "browser remembered for sam@example.com"
     assert f"/attention/{run}" not in (await sam.get("/inbox")).page.links
 
 
-async def test_what_was_typed_is_there_again_for_another_code(here: WebEnv) -> None:
-    run = await asking(here)
-    sam, page = await opened(here)
+async def test_typed_values_are_kept_for_another_code(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    sam, page = await open_link(env)
     at_code = await send(sam, page, "done", **{field(page): "R-77"})
-    back = next(one for one in at_code.page.links if one.startswith("/attention/"))
+    back = next(link for link in at_code.page.links if link.startswith("/attention/"))
     again = await sam.get(back)
     assert (field(page), "R-77") in again.page.form.fields
     assert ("answer", "done") in again.page.form.fields
-    assert await status(here, run) is RunStatus.NEEDS_ATTENTION
+    assert await status(env, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_the_alert_is_followed_by_what_was_answered_once(here: WebEnv) -> None:
-    run = await asking(here)
-    sam, page = await opened(here)
-    await here.enter_code(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
-    await here.engine_env.settle()
-    [copy] = [one for one in here.engine_env.mail.channel.of(SAM) if one.cards[0].topic == "needs_attention"]
+async def test_the_answer_follows_the_alert_once(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    sam, page = await open_link(env)
+    await env.enter_code(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
+    await env.engine_env.settle()
+    [copy] = [email for email in env.engine_env.mail.channel.of(SAM) if email.cards[0].topic == "needs_attention"]
     assert copy.card.state is not None
     assert copy.card.state.startswith("Answered by")
-    assert await status(here, run) is RunStatus.SUCCEEDED
+    assert await status(env, run) is RunStatus.SUCCEEDED
 
 
-# -- who may, and who may not -------------------------------------------------------------------------------
+# -- the people who may answer ------------------------------------------------------------------------------
 
 
-async def test_looking_answers_nothing_and_writes_nothing(here: WebEnv) -> None:
-    run = await asking(here)
-    before = rows(here, "select count(*) from audit"), rows(here, "select count(*) from challenge")
+async def test_viewing_the_page_answers_nothing_and_writes_nothing(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    before = rows(env, "select count(*) from audit"), rows(env, "select count(*) from challenge")
     for method in ("GET", "HEAD", "GET"):
-        browser = here.browser()
-        await browser.get(f"/r/{token(here)}", method=method)
+        browser = env.browser()
+        await browser.get(f"/r/{token(env)}", method=method)
         await browser.get(f"/attention/{run}", method=method)
-    assert (rows(here, "select count(*) from audit"), rows(here, "select count(*) from challenge")) == before
-    assert await status(here, run) is RunStatus.NEEDS_ATTENTION
+    assert (rows(env, "select count(*) from audit"), rows(env, "select count(*) from challenge")) == before
+    assert await status(env, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_a_forwarded_link_shows_and_does_not_answer(here: WebEnv) -> None:
-    run = await asking(here)
-    mallory, page = await opened(here)
+async def test_a_forwarded_link_shows_and_does_not_answer(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    mallory, page = await open_link(env)
     at_code = await send(mallory, page, "repeat")
     form = at_code.page.form
     for guess in (WRONG, "00000000", "12345678"):
         await mallory.post(form.action, form.with_(code=guess), kind=form.kind)
-    await here.engine_env.settle()
-    assert await status(here, run) is RunStatus.NEEDS_ATTENTION
-    assert await resumed(here, run) == []
+    await env.engine_env.settle()
+    assert await status(env, run) is RunStatus.NEEDS_ATTENTION
+    assert await resumed_entries(env, run) == []
 
 
 async def test_the_browser_of_another_person_sees_nothing_without_the_link_and_never_answers_as_the_owner(
-    here: WebEnv,
+    env: WebEnv,
 ) -> None:
-    run = await asking(here)
-    ann = await here.sign_in(ANN)
+    run = await ask_owner(env)
+    ann = await env.sign_in(ANN)
     barred = await ann.get(f"/attention/{run}")
     assert (barred.status, "You are not asked here" in barred.page.text) == (403, True)
     assert f"/attention/{run}" not in (await ann.get("/inbox")).page.links
-    _, page = await opened(here, ann)
+    _, page = await open_link(env, ann)
     assert page.status == 200
     at_code = await send(ann, page, "stop")
     assert at_code.path.startswith("/code/")
-    await here.engine_env.settle()
-    assert here.engine_env.mail.to(SAM, DeliveryKind.CODE)
-    assert await resumed(here, run) == []
+    await env.engine_env.settle()
+    assert env.engine_env.mail.to(SAM, DeliveryKind.CODE)
+    assert await resumed_entries(env, run) == []
 
 
-async def test_nothing_is_learned_without_link_and_browser(here: WebEnv) -> None:
-    run = await asking(here)
-    stranger = here.browser()
+async def test_nothing_is_learned_without_link_and_browser(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    stranger = env.browser()
     for path in (f"/attention/{run}", "/attention/nothing"):
         answer = await stranger.get(path)
         assert (answer.status, "Open the link in your email" in answer.page.text) == (403, True)
 
 
-async def test_the_link_of_one_run_opens_no_other(here: WebEnv) -> None:
-    first = await asking(here)
-    sam, _ = await opened(here)
+async def test_the_link_of_one_run_opens_no_other(env: WebEnv) -> None:
+    first = await ask_owner(env)
+    sam, _ = await open_link(env)
     cookie = next(value for (name, path), value in sam.jar.items() if path == f"/attention/{first}")
-    here.engine_env.pass_time(seconds=1)
-    other = await here.engine_env.start("pay")
-    sam.jar["signoff-view", f"/attention/{other}"] = cookie
-    assert (await sam.get(f"/attention/{other}")).status == 404
+    env.engine_env.pass_time(seconds=1)
+    other_run = await env.engine_env.start("pay")
+    sam.jar["signoff-view", f"/attention/{other_run}"] = cookie
+    assert (await sam.get(f"/attention/{other_run}")).status == 404
 
 
-async def test_a_link_is_kept_as_a_hash_runs_out_and_can_be_revoked(here: WebEnv) -> None:
-    run = await asking(here)
-    sam, _ = await opened(here)
-    assert not any(token(here) in str(one) for one in rows(here, "select * from attention_link"))
-    assert await here.engine_env.identity.revoke(run) == 1
+async def test_a_link_is_kept_as_a_hash_runs_out_and_can_be_revoked(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    sam, _ = await open_link(env)
+    assert not any(token(env) in str(row) for row in rows(env, "select * from attention_link"))
+    assert await env.engine_env.identity.revoke(run) == 1
     assert "was revoked" in (await sam.get(f"/attention/{run}")).page.text
-    here.engine_env.pass_time(days=31)
-    late = here.browser()
-    assert (await late.get(f"/r/{token(here)}")).status == 410
+    env.engine_env.pass_time(days=31)
+    late = env.browser()
+    assert (await late.get(f"/r/{token(env)}")).status == 410
 
 
-async def test_an_expired_link_says_so(here: WebEnv) -> None:
-    await asking(here)
-    here.engine_env.pass_time(days=31)
-    _, page = await opened(here)
+async def test_an_expired_link_says_so(env: WebEnv) -> None:
+    await ask_owner(env)
+    env.engine_env.pass_time(days=31)
+    _, page = await open_link(env)
     assert (page.status, "has expired" in page.page.text) == (410, True)
 
 
 @pytest.mark.parametrize(
     "headers", [{"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": None, "Origin": "http://evil"}]
 )
-async def test_a_form_of_another_site_answers_nothing(here: WebEnv, headers: dict[str, str | None]) -> None:
-    run = await asking(here, ALONE)
-    sam = await here.sign_in(SAM)
+async def test_a_form_of_another_site_answers_nothing(env: WebEnv, headers: dict[str, str | None]) -> None:
+    run = await ask_owner(env, ALONE)
+    sam = await env.sign_in(SAM)
     page = await sam.get(f"/attention/{run}")
     form = page.page.form
     answer = await sam.post(form.action, form.with_(answer="repeat"), follow=True, kind=form.kind, **headers)
     assert answer.status == 403
-    assert await status(here, run) is RunStatus.NEEDS_ATTENTION
+    assert await status(env, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_a_form_made_for_another_browser_answers_nothing(here: WebEnv) -> None:
-    run = await asking(here, ALONE)
-    sam, other = await here.sign_in(SAM), await here.sign_in(SAM)
+async def test_a_form_made_for_another_browser_answers_nothing(env: WebEnv) -> None:
+    run = await ask_owner(env, ALONE)
+    sam, other = await env.sign_in(SAM), await env.sign_in(SAM)
     page = await other.get(f"/attention/{run}")
     form = page.page.form
     answer = await sam.post(form.action, form.with_(answer="repeat"), kind=form.kind)
     assert (answer.status, "Nothing was answered yet" in answer.page.text) == (422, True)
-    assert await status(here, run) is RunStatus.NEEDS_ATTENTION
+    assert await status(env, run) is RunStatus.NEEDS_ATTENTION
 
 
-# -- what counts, and what comes too late -------------------------------------------------------------------
+# -- answers that count, and answers that are too late ------------------------------------------------------
 
 
-async def test_a_code_for_one_answer_gives_no_other(here: WebEnv, line: Line) -> None:
-    run = await asking(here, ALONE)
-    sam, page = await opened(here)
+async def test_a_code_for_one_answer_gives_no_other(env: WebEnv, line: Line) -> None:
+    run = await ask_owner(env, ALONE)
+    sam, page = await open_link(env)
     await send(sam, page, "stop")
-    code = await here.code(SAM)
-    other, theirs = await opened(here)
+    code = await env.code(SAM)
+    other, theirs = await open_link(env)
     at_code = await send(other, theirs, "repeat")
-    await here.code(SAM)
+    await env.code(SAM)
     form = at_code.page.form
     assert (await other.post(form.action, form.with_(code=code), kind=form.kind)).status == 422
-    await here.engine_env.settle()
-    assert (line.calls, await status(here, run)) == (1, RunStatus.NEEDS_ATTENTION)
+    await env.engine_env.settle()
+    assert (line.calls, await status(env, run)) == (1, RunStatus.NEEDS_ATTENTION)
 
 
-async def test_a_code_for_one_value_confirms_no_other(here: WebEnv) -> None:
-    run = await asking(here)
-    sam, page = await opened(here)
+async def test_a_code_for_one_value_confirms_no_other(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    sam, page = await open_link(env)
     await send(sam, page, "done", **{field(page): "R-1"})
-    code = await here.code(SAM)
-    other, theirs = await opened(here)
+    code = await env.code(SAM)
+    other, theirs = await open_link(env)
     at_code = await send(other, theirs, "done", **{field(theirs): "R-2"})
-    await here.code(SAM)
+    await env.code(SAM)
     form = at_code.page.form
     assert (await other.post(form.action, form.with_(code=code), kind=form.kind)).status == 422
-    assert await status(here, run) is RunStatus.NEEDS_ATTENTION
+    assert await status(env, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_a_code_to_sign_in_or_to_decide_answers_nothing(here: WebEnv) -> None:
-    run = await asking(here, ALONE)
-    sam, page = await opened(here)
+async def test_a_code_to_sign_in_or_to_decide_answers_nothing(env: WebEnv) -> None:
+    run = await ask_owner(env, ALONE)
+    sam, page = await open_link(env)
     at_code = await send(sam, page, "repeat")
-    browser = here.browser()
+    browser = env.browser()
     form = (await browser.get("/inbox")).page.form
     await browser.post(form.action, form.with_(email=SAM), kind=form.kind)
-    code = await here.code(SAM)
+    code = await env.code(SAM)
     form = at_code.page.form
     assert (await sam.post(form.action, form.with_(code=code), kind=form.kind)).status == 422
-    assert await status(here, run) is RunStatus.NEEDS_ATTENTION
+    assert await status(env, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_an_answer_to_a_run_that_was_answered_elsewhere_says_who_and_when(here: WebEnv, line: Line) -> None:
-    run = await asking(here)
-    sam = await here.sign_in(SAM)
+async def test_an_answer_to_a_run_that_was_answered_elsewhere_says_who_and_when(env: WebEnv, line: Line) -> None:
+    run = await ask_owner(env)
+    sam = await env.sign_in(SAM)
     page = await sam.get(f"/attention/{run}")
-    here.engine_env.pass_time(minutes=1)
+    env.engine_env.pass_time(minutes=1)
     command = Resume(
         run=run,
         answer=ResumeAnswer.STOP,
         actor=Address("email", SAM),
         origin=Origin(surface="terminal"),
     )
-    assert isinstance(await here.engine_env.engine.resume(command), Done)
+    assert isinstance(await env.engine_env.engine.resume(command), Done)
     answer = await send(sam, page, "done", **{field(page): "R-9"})
     assert answer.status == 409
     text = answer.page.text
@@ -414,163 +414,163 @@ async def test_an_answer_to_a_run_that_was_answered_elsewhere_says_who_and_when(
     assert "2026-" in text
     assert "What you sent was not counted." in text
     assert "R-9" in text
-    await here.engine_env.settle()
-    assert (line.calls, len(await resumed(here, run))) == (1, 1)
+    await env.engine_env.settle()
+    assert (line.calls, len(await resumed_entries(env, run))) == (1, 1)
 
 
-async def test_an_answer_to_an_earlier_call_never_counts_for_a_later_one(here: WebEnv, line: Line) -> None:
+async def test_an_answer_to_an_earlier_call_never_counts_for_a_later_one(env: WebEnv, line: Line) -> None:
     line.lost = 2
-    run = await asking(here, ALONE)
-    old, page = await opened(here)
-    sam = await here.sign_in(SAM)
+    run = await ask_owner(env, ALONE)
+    old, page = await open_link(env)
+    sam = await env.sign_in(SAM)
     mine = await sam.get(f"/attention/{run}")
-    here.engine_env.pass_time(minutes=1)
+    env.engine_env.pass_time(minutes=1)
     await send(sam, mine, "repeat")
-    await here.engine_env.settle()
-    assert (line.calls, await status(here, run)) == (2, RunStatus.NEEDS_ATTENTION)
+    await env.engine_env.settle()
+    assert (line.calls, await status(env, run)) == (2, RunStatus.NEEDS_ATTENTION)
     late = await send(sam, mine, "stop")
     assert (late.status, "another call of the step" in late.page.text) == (409, True)
     stale = await send(old, page, "stop")
     assert stale.status == 409
     assert "It did not happen: call it again. Answered by" in stale.page.text
     assert "asks about a later call" in stale.page.text
-    assert await here.codes(SAM) == 1
-    assert await status(here, run) is RunStatus.NEEDS_ATTENTION
-    _, newest = await opened(here)
+    assert await env.codes(SAM) == 1
+    assert await status(env, run) is RunStatus.NEEDS_ATTENTION
+    _, newest = await open_link(env)
     assert newest.page.form.fields
 
 
-async def test_a_code_typed_after_the_run_asked_about_a_later_call_answers_nothing(here: WebEnv, line: Line) -> None:
+async def test_a_code_typed_after_the_run_asked_about_a_later_call_answers_nothing(env: WebEnv, line: Line) -> None:
     line.lost = 2
-    run = await asking(here, ALONE)
-    old, page = await opened(here)
+    run = await ask_owner(env, ALONE)
+    old, page = await open_link(env)
     at_code = await send(old, page, "stop")
-    code = await here.code(SAM)
-    sam = await here.sign_in(SAM)
+    code = await env.code(SAM)
+    sam = await env.sign_in(SAM)
     await send(sam, await sam.get(f"/attention/{run}"), "repeat")
-    await here.engine_env.settle()
+    await env.engine_env.settle()
     form = at_code.page.form
     answer = await old.post(form.action, form.with_(code=code), kind=form.kind)
     assert answer.status == 409
     assert "already answered" in answer.page.text
-    assert (line.calls, await status(here, run)) == (2, RunStatus.NEEDS_ATTENTION)
+    assert (line.calls, await status(env, run)) == (2, RunStatus.NEEDS_ATTENTION)
 
 
-async def test_of_two_answers_at_once_one_counts_and_the_other_learns_of_it(here: WebEnv, line: Line) -> None:
-    run = await asking(here, ALONE)
-    first, second = await here.sign_in(SAM), await here.sign_in(SAM)
-    pages = [await one.get(f"/attention/{run}") for one in (first, second)]
+async def test_of_two_answers_at_once_one_counts_and_the_other_learns_of_it(env: WebEnv, line: Line) -> None:
+    run = await ask_owner(env, ALONE)
+    first, second = await env.sign_in(SAM), await env.sign_in(SAM)
+    pages = [await browser.get(f"/attention/{run}") for browser in (first, second)]
     sent = [send(first, pages[0], "done"), send(second, pages[1], "repeat")]
     answers = await asyncio.gather(*sent)
-    assert sorted(one.status for one in answers) == [200, 409]
-    await here.engine_env.settle()
-    assert len(await resumed(here, run)) == 1
+    assert sorted(answer.status for answer in answers) == [200, 409]
+    await env.engine_env.settle()
+    assert len(await resumed_entries(env, run)) == 1
     assert line.calls <= 2
 
 
-async def test_a_double_click_sees_its_own_answer(here: WebEnv) -> None:
-    run = await asking(here, ALONE)
-    sam = await here.sign_in(SAM)
+async def test_a_double_click_sees_its_own_answer(env: WebEnv) -> None:
+    run = await ask_owner(env, ALONE)
+    sam = await env.sign_in(SAM)
     page = await sam.get(f"/attention/{run}")
     answers = [await send(sam, page, "done"), await send(sam, page, "done")]
-    assert [one.status for one in answers] == [200, 200]
-    assert all("not counted" not in one.page.text for one in answers)
-    assert len(await resumed(here, run)) == 1
+    assert [answer.status for answer in answers] == [200, 200]
+    assert all("not counted" not in answer.page.text for answer in answers)
+    assert len(await resumed_entries(env, run)) == 1
 
 
-async def test_the_link_shows_after_the_answer_no_more_than_what_was_answered(here: WebEnv) -> None:
-    run = await asking(here)
-    sam = await here.sign_in(SAM)
+async def test_after_the_answer_the_link_shows_only_the_answer(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    sam = await env.sign_in(SAM)
     page = await sam.get(f"/attention/{run}")
     await send(sam, page, "done", **{field(page): "R-77"})
-    _, seen = await opened(here)
-    assert "Answered by" in seen.page.text
-    assert "R-77" not in seen.page.text
-    assert "Rent" not in seen.page.text
+    _, page_seen = await open_link(env)
+    assert "Answered by" in page_seen.page.text
+    assert "R-77" not in page_seen.page.text
+    assert "Rent" not in page_seen.page.text
 
 
-async def test_many_forms_by_whoever_has_the_link_send_few_codes(here: WebEnv) -> None:
-    run = await asking(here, ALONE)
+async def test_many_forms_with_one_link_send_few_codes(env: WebEnv) -> None:
+    run = await ask_owner(env, ALONE)
     for _ in range(12):
-        browser, page = await opened(here)
+        browser, page = await open_link(env)
         await send(browser, page, "stop")
-    assert await here.codes(SAM) <= 7
-    assert len(rows(here, "select * from challenge where run = ?", run)) <= 5
+    assert await env.codes(SAM) <= 7
+    assert len(rows(env, "select * from challenge where run = ?", run)) <= 5
 
 
-async def test_signing_in_where_too_many_codes_were_sent_leads_back_to_the_question(here: WebEnv) -> None:
-    run = await asking(here, ALONE)
+async def test_signing_in_where_too_many_codes_were_sent_leads_back_to_the_question(env: WebEnv) -> None:
+    run = await ask_owner(env, ALONE)
     for _ in range(6):
-        browser, page = await opened(here)
+        browser, page = await open_link(env)
         at_code = await send(browser, page, "stop")
-    back = await here.enter_code(browser, at_code, SAM)
+    back = await env.enter_code(browser, at_code, SAM)
     assert back.path == f"/attention/{run}?typed=1"
     assert (await send(browser, back, "stop")).status == 200
-    assert await status(here, run) is RunStatus.FAILED
+    assert await status(env, run) is RunStatus.FAILED
 
 
-async def test_a_new_owner_is_asked_and_the_link_of_the_old_one_opens_nothing(here: WebEnv) -> None:
-    run = await asking(here)
-    sam, page = await opened(here)
+async def test_a_new_owner_is_asked_and_the_link_of_the_old_one_opens_nothing(env: WebEnv) -> None:
+    run = await ask_owner(env)
+    sam, page = await open_link(env)
     at_code = await send(sam, page, "stop")
-    code = await here.code(SAM)
-    await here.engine_env.register(PAY_WORKFLOW.replace("owner: sam@example.com", f"owner: {BEN}"))
+    code = await env.code(SAM)
+    await env.engine_env.register(PAY_WORKFLOW.replace("owner: sam@example.com", f"owner: {BEN}"))
     assert "no longer yours" in (await sam.get(f"/attention/{run}")).page.text
     form = at_code.page.form
     await sam.post(form.action, form.with_(code=code), kind=form.kind)
-    assert await status(here, run) is RunStatus.NEEDS_ATTENTION
-    ben = await here.sign_in(BEN)
+    assert await status(env, run) is RunStatus.NEEDS_ATTENTION
+    ben = await env.sign_in(BEN)
     assert f"/attention/{run}" in (await ben.get("/inbox")).page.links
 
 
-async def test_a_link_made_while_the_clock_was_ahead_lasts_no_longer_than_others(here: WebEnv) -> None:
-    await asking(here)
-    here.clock.pass_time(-timedelta(days=400))
-    await opened(here)
-    [(until,)] = rows(here, "select expires_at from attention_link")
+async def test_a_link_made_while_the_clock_was_ahead_lasts_no_longer_than_others(env: WebEnv) -> None:
+    await ask_owner(env)
+    env.clock.pass_time(-timedelta(days=400))
+    await open_link(env)
+    [(until,)] = rows(env, "select expires_at from attention_link")
     assert str(until)[:4] in ("2024", "2025")
 
 
 async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_was_sent_last(
-    here: WebEnv, line: Line
+    env: WebEnv, line: Line
 ) -> None:
-    """A step back in the browser from the page of the code, and the other button: nothing is called again."""
-    run = await asking(here)
-    sam, page = await opened(here)
+    """The owner goes back from the page of the code and presses the other button. The step is not called again."""
+    run = await ask_owner(env)
+    sam, page = await open_link(env)
     await send(sam, page, "repeat")
-    first = await here.code(SAM)
+    first = await env.code(SAM)
     at_code = await send(sam, page, "stop")
     form = at_code.page.form
     wrong = await sam.post(form.action, form.with_(code=first), kind=form.kind)
     assert wrong.status == 422
-    await here.enter_code(sam, at_code, SAM)
-    await here.engine_env.settle()
+    await env.enter_code(sam, at_code, SAM)
+    await env.engine_env.settle()
     assert line.calls == 1
-    assert [one.content["answer"] for one in await resumed(here, run) if one.content] == ["stop"]
+    assert [entry.content["answer"] for entry in await resumed_entries(env, run) if entry.content] == ["stop"]
 
 
-async def test_whoever_is_told_in_place_of_the_owner_gets_no_link(here: WebEnv) -> None:
-    refused = ChannelError("There is no such mailbox.", permanent=True, about="address")
-    here.engine_env.mail.channel.queue_faults(Fault(error=refused))
-    run = await asking(here)
-    assert alerts(here) == []
-    [told] = alerts(here, ANN)
-    assert told.topic == "needs_attention"
-    assert told.token is None
-    assert rows(here, "select * from attention_link where run = ?", run) == []
+async def test_a_person_informed_in_place_of_the_owner_gets_no_link(env: WebEnv) -> None:
+    error = ChannelError("There is no such mailbox.", permanent=True, about="address")
+    env.engine_env.mail.channel.queue_faults(Fault(error=error))
+    run = await ask_owner(env)
+    assert alerts(env) == []
+    [alert] = alerts(env, ANN)
+    assert alert.topic == "needs_attention"
+    assert alert.token is None
+    assert rows(env, "select * from attention_link where run = ?", run) == []
 
 
-async def test_the_link_of_an_earlier_call_has_no_code_sent_for_a_later_one(here: WebEnv, line: Line) -> None:
+async def test_the_link_of_an_earlier_call_has_no_code_sent_for_a_later_one(env: WebEnv, line: Line) -> None:
     line.lost = 2
-    run = await asking(here, ALONE)
-    old = token(here)
+    run = await ask_owner(env, ALONE)
+    old = token(env)
     again = Resume(run=run, answer=ResumeAnswer.REPEAT, actor=Address("email", SAM), origin=Origin(surface="terminal"))
-    assert isinstance(await here.engine_env.engine.resume(again), Done)
-    await here.engine_env.settle()
+    assert isinstance(await env.engine_env.engine.resume(again), Done)
+    await env.engine_env.settle()
     stop = structs.replace(again, answer=ResumeAnswer.STOP, step="pay", visit=1, attempt=2, assurance=Assurance.LINK)
-    asks = {link: AnswerAttention(resume=stop, link=link, form=f"form-of-{link}") for link in (old, token(here))}
+    forms = {link: AnswerAttention(resume=stop, link=link, form=f"form-of-{link}") for link in (old, token(env))}
     answers = [
-        await here.engine_env.identity.ask_answer_code(AskAnswerCode(answer=one, holder="browser"))
-        for one in asks.values()
+        await env.engine_env.identity.ask_answer_code(AskAnswerCode(answer=form, holder="browser"))
+        for form in forms.values()
     ]
-    assert [type(one) for one in answers] == [NoLink, CodeSent]
+    assert [type(answer) for answer in answers] == [NoLink, CodeSent]

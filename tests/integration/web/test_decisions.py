@@ -1,4 +1,4 @@
-"""From the link in a mail to the decision, over real HTTP."""
+"""From the link in an email to the decision, over real HTTP."""
 
 from __future__ import annotations
 
@@ -16,104 +16,104 @@ CONFIRM = '      confirm: "Really send it?"\n'
 BY_LINK = "      assurance: link\n"
 
 
-async def test_the_link_opens_the_page_and_leaves_the_address_bar(here: WebEnv) -> None:
-    asked = await here.request_approval()
-    _, page = await here.open_link()
+async def test_the_link_opens_the_page_and_leaves_the_address_bar(env: WebEnv) -> None:
+    request = await env.request_approval()
+    _, page = await env.open_link()
     assert page.status == 200
-    assert page.path == f"/review/{asked.id}"
-    assert here.token() not in page.text
+    assert page.path == f"/review/{request.id}"
+    assert env.token() not in page.text
     assert page.page.headings[0] == "Send this to Kim?"
-    for told in ("It was written by a machine.", "Dear Kim,", "Send email", "Hold it back", "Answer a customer", "ann"):
-        assert told in page.text, told
+    for part in ("It was written by a machine.", "Dear Kim,", "Send email", "Hold it back", "Answer a customer", "ann"):
+        assert part in page.text, part
 
 
-async def test_opening_writes_nothing_and_spends_nothing(here: WebEnv) -> None:
-    asked = await here.request_approval()
-    before = await here.engine_env.kinds(asked.run)
+async def test_opening_the_page_writes_nothing_and_uses_nothing_up(env: WebEnv) -> None:
+    request = await env.request_approval()
+    before = await env.engine_env.kinds(request.run)
     for _ in range(3):
-        _, page = await here.open_link()
+        _, page = await env.open_link()
         assert page.status == 200
-    assert await here.engine_env.kinds(asked.run) == before
+    assert await env.engine_env.kinds(request.run) == before
 
 
-async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_not(here: WebEnv) -> None:
-    asked = await here.request_approval()
-    browser, page = await here.open_link()
+async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_not(env: WebEnv) -> None:
+    request = await env.request_approval()
+    browser, page = await env.open_link()
     at_code = await browser.send(page.page.form)
     assert at_code.status == 200
     assert at_code.path.startswith("/code/")
     assert "a…@example.com" in at_code.text
     assert ADA not in at_code.text
-    assert (await here.reload(asked)).model.state is RequestState.PENDING
-    receipt = await here.enter_code(browser, at_code)
+    assert (await env.reload(request)).model.state is RequestState.PENDING
+    receipt = await env.enter_code(browser, at_code)
     assert receipt.status == 200
-    assert receipt.path == f"/review/{asked.id}"
+    assert receipt.path == f"/review/{request.id}"
     assert "Approved by" in receipt.text
     assert f"{ADA} (you)" in receipt.page.text
     assert "by a code that was sent to your email address" in receipt.page.text
-    decided = await here.reload(asked)
+    decided = await env.reload(request)
     assert decided.model.state is RequestState.APPROVED
     assert decided.decision is not None
     assert decided.decision.edits == ()
 
-    second = await here.request_approval()
-    browser, page = await here.open_link(browser=browser)
+    second = await env.request_approval()
+    browser, page = await env.open_link(browser=browser)
     receipt = await browser.send(page.page.form, "reject", reason="No")
-    assert (await here.reload(second)).model.state is RequestState.REJECTED
+    assert (await env.reload(second)).model.state is RequestState.REJECTED
     assert "Reason: No" in receipt.text
-    assert await here.codes() == 1
+    assert await env.codes() == 1
 
 
-async def test_where_the_gate_says_so_the_link_is_enough(here: WebEnv) -> None:
-    asked = await here.request_approval(BY_LINK)
-    browser, page = await here.open_link()
+async def test_the_link_is_enough_if_the_gate_allows_it(env: WebEnv) -> None:
+    request = await env.request_approval(BY_LINK)
+    browser, page = await env.open_link()
     receipt = await browser.send(page.page.form)
-    assert (await here.reload(asked)).model.state is RequestState.APPROVED
+    assert (await env.reload(request)).model.state is RequestState.APPROVED
     assert "by the link alone that was sent to them" in receipt.page.text
 
 
-async def test_what_stands_in_the_fields_is_approved_and_the_receipt_shows_both(here: WebEnv) -> None:
-    asked = await here.request_approval(BY_LINK)
-    browser, page = await here.open_link()
+async def test_the_edited_values_are_approved_and_the_receipt_shows_old_and_new(env: WebEnv) -> None:
+    request = await env.request_approval(BY_LINK)
+    browser, page = await env.open_link()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
     receipt = await browser.send(page.page.form, typed={name: "Dear Kim,\r\nit is done."})
-    decision = (await here.reload(asked)).decision
+    decision = (await env.reload(request)).decision
     assert decision is not None
-    assert [(one.path, one.after) for one in decision.edits] == [(("text",), "Dear Kim,\nit is done.")]
+    assert [(edit.path, edit.after) for edit in decision.edits] == [(("text",), "Dear Kim,\nit is done.")]
     assert "your refund is on its way" in receipt.text
     assert "it is done." in receipt.text
     assert "Approved with edits" in receipt.page.text
 
 
-async def test_a_double_click_does_nothing_twice_and_shows_the_same(here: WebEnv) -> None:
-    asked = await here.request_approval(BY_LINK)
-    browser, page = await here.open_link()
+async def test_a_double_click_does_nothing_twice_and_shows_the_same(env: WebEnv) -> None:
+    request = await env.request_approval(BY_LINK)
+    browser, page = await env.open_link()
     first = await browser.send(page.page.form)
     second = await browser.send(page.page.form)
     assert (first.status, first.path, first.page.headings) == (second.status, second.path, second.page.headings)
-    assert (await here.engine_env.kinds(asked.run)).count("request.approved") == 1
+    assert (await env.engine_env.kinds(request.run)).count("request.approved") == 1
     other = await browser.send(page.page.form, nonce="x" * 24)
     assert other.status == 409
 
 
-async def test_a_double_click_sends_one_code(here: WebEnv) -> None:
-    await here.request_approval()
-    browser, page = await here.open_link()
+async def test_a_double_click_sends_one_code(env: WebEnv) -> None:
+    await env.request_approval()
+    browser, page = await env.open_link()
     first = await browser.send(page.page.form, follow=False)
     second = await browser.send(page.page.form, follow=False)
     assert first.headers["Location"] == second.headers["Location"]
-    assert await here.codes() == 1
+    assert await env.codes() == 1
     form = (await browser.get(first.headers["Location"])).page.form
-    given = form.with_(code=await here.code())
-    answers = [await browser.post(form.action, given, kind=form.kind, follow=False) for _ in range(2)]
-    assert [one.status for one in answers] == [303, 303]
+    form_with_code = form.with_(code=await env.code())
+    answers = [await browser.post(form.action, form_with_code, kind=form.kind, follow=False) for _ in range(2)]
+    assert [answer.status for answer in answers] == [303, 303]
     assert answers[0].headers["Location"] == answers[1].headers["Location"]
-    assert all(any("signoff-browser=" in one for one in answer.cookies) for answer in answers)
+    assert all(any("signoff-browser=" in cookie for cookie in answer.cookies) for answer in answers)
 
 
-async def test_a_reason_that_is_missing_is_asked_for_and_nothing_typed_is_lost(here: WebEnv) -> None:
-    asked = await here.request_approval()
-    browser, page = await here.open_link()
+async def test_a_reason_that_is_missing_is_asked_for_and_nothing_typed_is_lost(env: WebEnv) -> None:
+    request = await env.request_approval()
+    browser, page = await env.open_link()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
     answer = await browser.send(page.page.form, "reject", typed={name: "\r\nTyped <b>"})
     assert answer.status == 422
@@ -121,45 +121,45 @@ async def test_a_reason_that_is_missing_is_asked_for_and_nothing_typed_is_lost(h
     assert answer.page.title.startswith("Error: ")
     assert "#reason" in answer.page.links
     assert answer.page.ids["reason"]["aria-describedby"] == "reason-hint reason-error"
-    assert (await here.reload(asked)).model.state is RequestState.PENDING
+    assert (await env.reload(request)).model.state is RequestState.PENDING
 
 
-async def test_a_confirmation_is_asked_back_and_carries_everything(here: WebEnv) -> None:
-    asked = await here.request_approval(CONFIRM + BY_LINK)
-    browser, page = await here.open_link()
+async def test_the_confirmation_page_carries_all_values(env: WebEnv) -> None:
+    request = await env.request_approval(CONFIRM + BY_LINK)
+    browser, page = await env.open_link()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
     typed = {name: "\r\nOther  text\r\n", "reason": "Because"}
     question = await browser.send(page.page.form, typed=typed)
     assert question.page.headings[0] == "Really send it?"
-    assert (await here.reload(asked)).model.state is RequestState.PENDING
+    assert (await env.reload(request)).model.state is RequestState.PENDING
     back = await browser.send(question.page.form, "back")
     assert back.status == 200
     assert dict(back.page.form.fields)[name] == "\r\nOther  text\r\n"
     assert dict(back.page.form.fields)["reason"] == "Because"
     await browser.send((await browser.send(back.page.form)).page.form)
-    decision = (await here.reload(asked)).decision
+    decision = (await env.reload(request)).decision
     assert decision is not None
-    assert [one.after for one in decision.edits] == ["\nOther  text\n"]
+    assert [edit.after for edit in decision.edits] == ["\nOther  text\n"]
     assert decision.reason == "Because"
 
 
-async def test_going_back_from_the_code_loses_nothing(here: WebEnv) -> None:
-    await here.request_approval()
-    browser, page = await here.open_link()
+async def test_going_back_from_the_code_loses_nothing(env: WebEnv) -> None:
+    await env.request_approval()
+    browser, page = await env.open_link()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
     at_code = await browser.send(page.page.form, typed={name: "Mine", "reason": "So"})
-    back = next(one for one in at_code.page.links if one.endswith("typed=1"))
+    back = next(link for link in at_code.page.links if link.endswith("typed=1"))
     again = await browser.get(back)
     assert dict(again.page.form.fields)[name] == "Mine"
     assert dict(again.page.form.fields)["reason"] == "So"
     assert dict((await browser.get(back.partition("?")[0])).page.form.fields)[name] != "Mine"
     assert (await browser.send(again.page.form)).path.startswith("/code/")
-    assert await here.codes() == 2
+    assert await env.codes() == 2
 
 
-async def test_wrong_codes_are_counted_and_the_last_one_ends_it(here: WebEnv) -> None:
-    asked = await here.request_approval()
-    browser, page = await here.open_link()
+async def test_wrong_codes_are_counted_and_the_last_one_ends_it(env: WebEnv) -> None:
+    request = await env.request_approval()
+    browser, page = await env.open_link()
     at_code = await browser.send(page.page.form)
     for left in (4, 3, 2):
         form = at_code.page.form
@@ -171,32 +171,32 @@ async def test_wrong_codes_are_counted_and_the_last_one_ends_it(here: WebEnv) ->
     for _ in range(2):
         ended = await browser.post(form.action, at_code.page.form.with_(code="00000000"), kind=form.kind)
     assert ended.status == 410
-    assert (await here.reload(asked)).model.state is RequestState.PENDING
+    assert (await env.reload(request)).model.state is RequestState.PENDING
 
 
-async def test_a_code_may_be_pasted_with_what_stands_around_it(here: WebEnv) -> None:
-    asked = await here.request_approval()
-    browser, page = await here.open_link()
+async def test_a_code_may_be_pasted_with_surrounding_text(env: WebEnv) -> None:
+    request = await env.request_approval()
+    browser, page = await env.open_link()
     form = (await browser.send(page.page.form)).page.form
-    code = await here.code()
+    code = await env.code()
     await browser.post(form.action, form.with_(code=f" {code[:4]}-{code[4:]}\u2009"), kind=form.kind)
-    assert (await here.reload(asked)).model.state is RequestState.APPROVED
+    assert (await env.reload(request)).model.state is RequestState.APPROVED
 
 
-async def test_the_page_of_a_code_is_for_the_browser_that_asked(here: WebEnv) -> None:
-    await here.request_approval()
-    browser, page = await here.open_link()
+async def test_the_page_of_a_code_is_for_the_browser_that_asked(env: WebEnv) -> None:
+    await env.request_approval()
+    browser, page = await env.open_link()
     at_code = await browser.send(page.page.form)
-    other, _ = await here.open_link()
+    other, _ = await env.open_link()
     assert (await other.get(at_code.path)).status == 410
-    here.engine_env.pass_time(minutes=11)
+    env.engine_env.pass_time(minutes=11)
     assert (await browser.get(at_code.path)).status == 410
 
 
-async def test_whoever_comes_too_late_sees_who_decided_and_what_they_had_typed(here: WebEnv) -> None:
-    await here.request_approval(BY_LINK)
-    ada, mine = await here.open_link(ADA)
-    ben, yours = await here.open_link(BEN)
+async def test_a_late_approver_sees_who_decided_and_their_own_text(env: WebEnv) -> None:
+    await env.request_approval(BY_LINK)
+    ada, mine = await env.open_link(ADA)
+    ben, yours = await env.open_link(BEN)
     await ben.send(yours.page.form, "reject", reason="Not now")
     name = next(name for name, _ in mine.page.form.fields if name.startswith("f-"))
     late = await ada.send(mine.page.form, typed={name: "My long text"})
@@ -209,10 +209,10 @@ async def test_whoever_comes_too_late_sees_who_decided_and_what_they_had_typed(h
     assert "Not now" in again.page.text
 
 
-async def test_whoever_approves_what_somebody_else_edited_meanwhile_sees_what_was_changed(here: WebEnv) -> None:
-    await here.request_approval(BY_LINK)
-    ada, mine = await here.open_link(ADA)
-    ben, yours = await here.open_link(BEN)
+async def test_a_late_approver_sees_the_edits_of_the_earlier_decision(env: WebEnv) -> None:
+    await env.request_approval(BY_LINK)
+    ada, mine = await env.open_link(ADA)
+    ben, yours = await env.open_link(BEN)
     name = next(name for name, _ in yours.page.form.fields if name.startswith("f-"))
     edited = await ben.post(
         yours.page.form.action,
@@ -227,65 +227,65 @@ async def test_whoever_approves_what_somebody_else_edited_meanwhile_sees_what_wa
         assert shown in late.page.text
 
 
-async def test_a_link_shows_what_was_asked_until_it_is_answered_and_a_browser_that_is_remembered_longer(
-    here: WebEnv,
+async def test_a_link_shows_the_content_until_the_decision_and_a_remembered_browser_longer(
+    env: WebEnv,
 ) -> None:
-    await here.request_approval(BY_LINK)
-    browser, page = await here.open_link(ADA)
+    await env.request_approval(BY_LINK)
+    browser, page = await env.open_link(ADA)
     assert "your refund is on its way" in page.text
     await browser.send(page.page.form)
-    for used in (browser, here.browser()):
-        answer = await used.get(f"/r/{here.token(ADA)}")
+    for used in (browser, env.browser()):
+        answer = await used.get(f"/r/{env.token(ADA)}")
         assert "Approved" in answer.page.text
         assert "your refund is on its way" not in answer.text
-    known = await here.sign_in(ADA)
+    known = await env.sign_in(ADA)
     assert "your refund is on its way" in (await known.get(page.path)).text
 
 
-async def test_a_forwarded_link_does_not_take_its_reader_for_who_decided(here: WebEnv) -> None:
-    await here.request_approval()
-    browser, page = await here.open_link(ADA)
-    await here.enter_code(browser, await browser.send(page.page.form))
-    _, forwarded = await here.open_link(ADA)
+async def test_a_forwarded_link_does_not_take_its_reader_for_the_approver(env: WebEnv) -> None:
+    await env.request_approval()
+    browser, page = await env.open_link(ADA)
+    await env.enter_code(browser, await browser.send(page.page.form))
+    _, forwarded = await env.open_link(ADA)
     assert "by a code that was sent to their email address" in forwarded.page.text
     assert "(you)" not in forwarded.page.text
     assert "sign in below" in forwarded.page.text
     assert "Sign in to see what waits for you" in forwarded.page.text
 
 
-async def test_content_that_changed_is_shown_with_its_difference(here: WebEnv) -> None:
-    asked = await here.request_approval(BY_LINK)
-    browser, page = await here.open_link()
+async def test_content_that_changed_is_shown_with_its_difference(env: WebEnv) -> None:
+    request = await env.request_approval(BY_LINK)
+    browser, page = await env.open_link()
     fields = dict(page.page.form.fields)
     seen = fields["seen"].replace("refund is on its way", "money is gone")
     answer = await browser.send(page.page.form, digest="0" * 64, seen=seen)
     assert answer.status == 409
     assert "What is different now" in answer.page.headings
     assert "your money is gone" in answer.page.text
-    assert (await here.reload(asked)).model.state is RequestState.PENDING
+    assert (await env.reload(request)).model.state is RequestState.PENDING
     assert (await browser.send(answer.page.form)).status == 200
-    assert (await here.reload(asked)).model.state is RequestState.APPROVED
+    assert (await env.reload(request)).model.state is RequestState.APPROVED
 
 
-async def test_a_form_that_is_stale_is_shown_again_as_it_was_typed(here: WebEnv) -> None:
-    asked = await here.request_approval(BY_LINK)
-    browser, page = await here.open_link()
+async def test_a_stale_form_is_shown_again_with_the_typed_values(env: WebEnv) -> None:
+    request = await env.request_approval(BY_LINK)
+    browser, page = await env.open_link()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
     browser.jar = {key: value for key, value in browser.jar.items() if "holder" not in key[0]}
     answer = await browser.send(page.page.form, typed={name: "Mine"})
     assert answer.status == 422
     assert dict(answer.page.form.fields)[name] == "Mine"
-    assert (await here.reload(asked)).model.state is RequestState.PENDING
+    assert (await env.reload(request)).model.state is RequestState.PENDING
     await browser.send(answer.page.form)
-    assert (await here.reload(asked)).model.state is RequestState.APPROVED
+    assert (await env.reload(request)).model.state is RequestState.APPROVED
 
 
 @pytest.mark.parametrize("verdict", ["", "delete", "APPROVE"])
-async def test_a_form_without_a_button_decides_nothing(here: WebEnv, verdict: str) -> None:
-    asked = await here.request_approval(BY_LINK)
-    browser, page = await here.open_link()
+async def test_a_form_without_a_button_decides_nothing(env: WebEnv, verdict: str) -> None:
+    request = await env.request_approval(BY_LINK)
+    browser, page = await env.open_link()
     assert (await browser.send(page.page.form, verdict)).status == 422
-    assert (await here.reload(asked)).model.state is RequestState.PENDING
+    assert (await env.reload(request)).model.state is RequestState.PENDING
 
 
 FORM = """\
@@ -304,9 +304,9 @@ steps:
 """
 
 
-async def test_what_is_wrong_in_a_form_stands_beside_its_field(here: WebEnv) -> None:
-    asked = await here.request_approval(source=FORM)
-    browser, page = await here.open_link()
+async def test_each_error_of_a_form_stands_beside_its_field(env: WebEnv) -> None:
+    request = await env.request_approval(source=FORM)
+    browser, page = await env.open_link()
     account, count = (name for name, _ in page.page.form.fields if name.startswith("f-"))
     wrong = await browser.send(page.page.form, typed={account: "far too long", count: "many"})
     assert wrong.status == 422
@@ -323,20 +323,20 @@ async def test_what_is_wrong_in_a_form_stands_beside_its_field(here: WebEnv) -> 
     assert "Account is required." in missing.page.text
     done = await browser.send(missing.page.form, typed={account: "DE1"})
     assert "Filled in" in done.page.text
-    decision = (await here.reload(asked)).decision
+    decision = (await env.reload(request)).decision
     assert decision is not None
-    assert {one.path: one.after for one in decision.edits} == {("account",): "DE1", ("count",): 2}
+    assert {edit.path: edit.after for edit in decision.edits} == {("account",): "DE1", ("count",): 2}
 
 
-async def test_untrusted_text_is_shown_as_it_is_and_marked_where_it_cannot_be_seen(here: WebEnv) -> None:
+async def test_untrusted_text_is_shown_as_it_is_and_marked_where_it_cannot_be_seen(env: WebEnv) -> None:
     lookalike = "P\N{CYRILLIC SMALL LETTER A}yp\N{CYRILLIC SMALL LETTER A}l"
-    await here.request_approval(customer=f"{lookalike} <b>*now*</b> <!channel> \u202eevil\u200b")
-    _, page = await here.open_link(ADA)
+    await env.request_approval(customer=f"{lookalike} <b>*now*</b> <!channel> \u202eevil\u200b")
+    _, page = await env.open_link(ADA)
     shown = f"{lookalike} <b>*now*</b> <!channel> ⟦U+202E⟧evil⟦U+200B⟧"
     assert f"Send this to {shown}?" in page.page.headings
     assert "<b>*now*</b>" not in page.text
     assert not {"\u202e", "\u200b"} & set(page.page.text)
-    card = here.engine_env.mail.to(ADA, DeliveryKind.REQUEST)[-1]
+    card = env.engine_env.mail.to(ADA, DeliveryKind.REQUEST)[-1]
     sent = message.mail(card, envelope())
     assert str(sent["Subject"]) == f"Send this to {shown}?"
     for part in sent.iter_parts():
@@ -345,13 +345,13 @@ async def test_untrusted_text_is_shown_as_it_is_and_marked_where_it_cannot_be_se
     assert shown in str(message_view.message(card, delivery="d").for_post())
 
 
-async def test_a_form_that_decided_and_is_sent_again_with_another_answer_is_told_that_it_was_not_counted(
-    here: WebEnv,
+async def test_another_answer_from_a_form_that_decided_is_reported_as_not_counted(
+    env: WebEnv,
 ) -> None:
-    """A step back in the browser, and the other button; the same button again is shown what it did."""
-    asked = await here.request_approval()
-    browser = await here.sign_in()
-    page = await browser.get(f"/review/{asked.id}")
+    """The approver goes back and presses the other button. The same button again shows its own decision."""
+    request = await env.request_approval()
+    browser = await env.sign_in()
+    page = await browser.get(f"/review/{request.id}")
     await browser.send(page.page.form)
     again = await browser.send(page.page.form)
     assert again.status == 200
@@ -362,4 +362,4 @@ async def test_a_form_that_decided_and_is_sent_again_with_another_answer_is_told
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
     edited = await browser.send(page.page.form, typed={name: "another"})
     assert edited.status == 409
-    assert (await here.reload(asked)).model.state is RequestState.APPROVED
+    assert (await env.reload(request)).model.state is RequestState.APPROVED

@@ -1,4 +1,4 @@
-"""Edits on a page are held to the declarations of the inputs, and large content holds nobody up."""
+"""Edits on a page are checked by the declarations of the inputs, and large content does not delay others."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ steps:
 """
 
 
-async def test_each_edit_is_refused_as_the_input_form_refuses_it_and_a_right_one_is_taken(here: WebEnv) -> None:
-    asked = await here.request_approval(source=DECLARED, **GIVEN)
-    browser, page = await here.open_link()
+async def test_each_edit_is_refused_as_the_input_form_refuses_it_and_a_right_one_is_taken(env: WebEnv) -> None:
+    request = await env.request_approval(source=DECLARED, **GIVEN)
+    browser, page = await env.open_link()
     for label in ("Amount", "Size", "Due", "Number", "Tags"):
         assert label in page.page.text
     amount, number, size = (
@@ -65,12 +65,12 @@ async def test_each_edit_is_refused_as_the_input_form_refuses_it_and_a_right_one
     again = await browser.send(wrong.page.form, typed={**typed, amount: "1.234", number: "1.000", size: "large"})
     assert "Amount must have at most 2 decimals in EUR; write 1234 EUR if you mean that." in again.page.text
     assert "Number is not clear: 1.000 may mean 1000 or 1; write one of these." in again.page.text
-    assert (await here.reload(asked)).model.state is RequestState.PENDING
+    assert (await env.reload(request)).model.state is RequestState.PENDING
     typed = {amount: "12.50", number: "3", size: "large", form_inputs.key("due"): "2026-03-04"}
     await browser.send(again.page.form, typed=typed)
-    decision = (await here.reload(asked)).decision
+    decision = (await env.reload(request)).decision
     assert decision is not None
-    assert {one.path: one.after for one in decision.edits} == {
+    assert {edit.path: edit.after for edit in decision.edits} == {
         ("amount",): {"amount": "12.50", "currency": "EUR"},
         ("body", "n"): 3,
         ("body", "sizes", 0): "large",
@@ -78,51 +78,52 @@ async def test_each_edit_is_refused_as_the_input_form_refuses_it_and_a_right_one
     }
 
 
-async def test_an_answer_with_a_very_long_amount_has_a_page_that_takes_no_time(here: WebEnv) -> None:
-    """Reading such a number once more from each of its digits took minutes: this test would not end in its time."""
+async def test_a_page_with_a_very_long_amount_is_made_quickly(env: WebEnv) -> None:
+    """A reader of quadratic cost would need minutes for such a number and exceed the time limit of the test."""
 
     async def long(params: PlayedParams, context: StepContext) -> Mapping[str, object]:
         return {"amount": {"amount": "1" * 300_000 + "x", "currency": "EUR"}, "due": " " * 300_000}
 
-    step = here.engine_env.runner._steps["played"]  # noqa: SLF001 the one that the hall plays
+    step = env.engine_env.runner._steps["played"]  # noqa: SLF001 the one that the hall plays
+
     assert isinstance(step, PlayedStep)
     step.play = long
-    await here.request_approval(source=ANSWERED)
-    _, page = await here.open_link()
+    await env.request_approval(source=ANSWERED)
+    _, page = await env.open_link()
     assert page.status == 200
     assert "1" * 1_000 in page.text
 
 
-async def test_a_form_with_a_very_long_number_is_refused_at_once(here: WebEnv) -> None:
-    asked = await here.request_approval(source=DECLARED, **GIVEN)
-    browser, page = await here.open_link()
+async def test_a_form_with_a_very_long_number_is_refused_at_once(env: WebEnv) -> None:
+    request = await env.request_approval(source=DECLARED, **GIVEN)
+    browser, page = await env.open_link()
     typed = {f"{form_inputs.key('amount')}-amount": "1" * 300_000 + "x", form_inputs.key("body.n"): "1" * 300_000 + "x"}
     wrong = await browser.send(page.page.form, typed=typed)
     assert wrong.status == 422
     assert "Number must be a number of at most 400 digits." in wrong.page.text
-    assert (await here.reload(asked)).model.state is RequestState.PENDING
+    assert (await env.reload(request)).model.state is RequestState.PENDING
 
 
-async def test_a_page_is_made_beside_the_loop(here: WebEnv) -> None:
-    """What data makes long may not keep others waiting: the loop does other things until the page is there."""
-    asked = await here.request_approval(source=DECLARED, **GIVEN)
-    made = await off_loop(lambda: (review_view.review(asked, None), threading.current_thread()))
-    assert made[1] is not threading.main_thread()
-    held, goes_on = threading.Event(), threading.Event()
+async def test_a_page_is_made_beside_the_loop(env: WebEnv) -> None:
+    """Long content must not delay others: the loop does other work until the page is made."""
+    request = await env.request_approval(source=DECLARED, **GIVEN)
+    page_made = await off_loop(lambda: (review_view.review(request, None), threading.current_thread()))
+    assert page_made[1] is not threading.main_thread()
+    blocked, released = threading.Event(), threading.Event()
 
     def hold() -> None:
-        held.set()
-        goes_on.wait()
+        blocked.set()
+        released.wait()
 
     waiting = [asyncio.ensure_future(off_loop(hold)) for _ in range(2)]
     try:
-        await asyncio.to_thread(held.wait)
-        opening = asyncio.ensure_future(here.open_link())
-        health = await here.browser().get("/")
+        await asyncio.to_thread(blocked.wait)
+        opening = asyncio.ensure_future(env.open_link())
+        health = await env.browser().get("/")
         assert health.status < 500
         assert not opening.done()
     finally:
-        goes_on.set()
+        released.set()
     _, page = await opening
     assert page.status == 200
     await asyncio.gather(*waiting)

@@ -1,4 +1,4 @@
-"""Signing in by mail, what waits, and the browsers that are remembered."""
+"""Signing in by email, the waiting requests, and the remembered browsers."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from tests.support.web_env import ADA, BEN, WebEnv
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
 
 
-async def test_whoever_reads_the_mail_sees_what_waits_for_them(here: WebEnv) -> None:
-    asked = await here.request_approval()
-    browser = here.browser()
+async def test_a_person_who_signs_in_by_email_sees_their_waiting_requests(env: WebEnv) -> None:
+    request = await env.request_approval()
+    browser = env.browser()
     sign_in = await browser.get("/inbox")
     assert sign_in.page.headings == ["See what waits for you"]
     form = sign_in.page.form
     at_code = await browser.post(form.action, form.with_(email=f" {ADA.upper()} "), kind=form.kind)
     assert at_code.path.startswith("/code/")
-    inbox = await here.enter_code(browser, at_code)
+    inbox = await env.enter_code(browser, at_code)
     assert inbox.path == "/inbox"
     assert "Send this to Kim?" in inbox.page.headings
-    assert f"/review/{asked.id}" in inbox.page.links
+    assert f"/review/{request.id}" in inbox.page.links
     assert "Chrome on Linux" in inbox.page.text
     assert "this one" in inbox.page.text
-    page = await browser.get(f"/review/{asked.id}")
+    page = await browser.get(f"/review/{request.id}")
     await browser.send(page.page.form)
-    assert (await here.reload(asked)).decision is not None
+    assert (await env.reload(request)).decision is not None
     assert "Nothing waits for you" in (await browser.get("/inbox")).page.text
 
 
-async def test_nobody_learns_who_is_known(here: WebEnv) -> None:
-    await here.request_approval()
+async def test_the_page_does_not_reveal_known_addresses(env: WebEnv) -> None:
+    await env.request_approval()
     pages = []
     for email in (ADA, "nobody@example.com"):
-        browser = here.browser()
+        browser = env.browser()
         form = (await browser.get("/inbox")).page.form
         answer = await browser.post(form.action, form.with_(email=email), kind=form.kind)
         pages.append((answer.status, answer.page.text.replace("n…@", "a…@")))
     assert pages[0] == pages[1]
-    assert await here.codes("nobody@example.com") == 0
+    assert await env.codes("nobody@example.com") == 0
 
 
-async def test_what_is_no_address_is_shown_again_with_what_is_wrong(here: WebEnv) -> None:
-    browser = here.browser()
+async def test_an_invalid_address_is_shown_again_with_its_error(env: WebEnv) -> None:
+    browser = env.browser()
     form = (await browser.get("/inbox")).page.form
     for typed in ("", "ada", 'a"<b>@example'):
         answer = await browser.post(form.action, form.with_(email=typed), kind=form.kind)
@@ -49,39 +49,39 @@ async def test_what_is_no_address_is_shown_again_with_what_is_wrong(here: WebEnv
         assert answer.page.ids["email"]["aria-describedby"] == "email-error"
 
 
-async def test_a_browser_can_be_forgotten_from_another_one(here: WebEnv) -> None:
-    await here.request_approval()
-    lost = await here.sign_in()
-    lost.extra["User-Agent"] = FIREFOX
-    mine = await here.sign_in()
+async def test_a_browser_can_be_forgotten_from_another_one(env: WebEnv) -> None:
+    await env.request_approval()
+    lost_browser = await env.sign_in()
+    lost_browser.extra["User-Agent"] = FIREFOX
+    mine = await env.sign_in()
     inbox = await mine.get("/inbox")
     others = [
-        one for one in inbox.page.forms if ("act", "forget", "Sign out of Chrome on Linux") in _short(one.buttons)
+        form for form in inbox.page.forms if ("act", "forget", "Sign out of Chrome on Linux") in _short(form.buttons)
     ]
     assert len(inbox.page.forms) == 2
     assert len(others) == 1
     form = others[0]
     after = await mine.post(form.action, form.with_(act="forget"), kind=form.kind)
     assert len(after.page.forms) == 1
-    assert (await lost.get("/inbox")).page.headings == ["See what waits for you"]
+    assert (await lost_browser.get("/inbox")).page.headings == ["See what waits for you"]
 
 
 def _short(buttons: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     return [(name, value, text.partition(",")[0]) for name, value, text in buttons]
 
 
-async def test_signing_out_forgets_this_browser(here: WebEnv) -> None:
-    await here.request_approval()
-    mine = await here.sign_in()
+async def test_signing_out_forgets_this_browser(env: WebEnv) -> None:
+    await env.request_approval()
+    mine = await env.sign_in()
     form = (await mine.get("/inbox")).page.form
     out = await mine.post(form.action, form.with_(act="sign-out"), kind=form.kind)
     assert out.page.headings == ["See what waits for you"]
     assert not any("browser" in name for name, _ in mine.jar)
 
 
-async def test_nobody_signs_out_others(here: WebEnv) -> None:
-    await here.request_approval()
-    ada, ben = await here.sign_in(ADA), await here.sign_in(BEN)
+async def test_people_can_sign_out_only_themselves(env: WebEnv) -> None:
+    await env.request_approval()
+    ada, ben = await env.sign_in(ADA), await env.sign_in(BEN)
     theirs = dict((await ada.get("/inbox")).page.form.fields)["browser"]
     form = (await ben.get("/inbox")).page.form
     await ben.post(form.action, form.with_(act="forget", browser=theirs), kind=form.kind)

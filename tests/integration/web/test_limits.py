@@ -1,4 +1,4 @@
-"""What one client may take of the server: sizes, counts, times and connections, over real sockets on loopback."""
+"""The limits of one client: sizes, counts, times and connections, over real sockets on loopback."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PATIENCE = 30.0
 
 @dataclass
 class Client:
-    """One connection."""
+    """A connection of a client."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -40,7 +40,7 @@ class Client:
         return self
 
     async def status(self) -> int:
-        """The status of the next answer, whose body is read too; 0: the connection was closed without one."""
+        """Read the next answer with its body and return its status, or 0 if the connection was closed without one."""
         try:
             async with asyncio.timeout(PATIENCE):
                 head = await self.reader.readuntil(b"\r\n\r\n")
@@ -61,11 +61,11 @@ class Client:
 
 @dataclass
 class Served:
-    """A server, with whatever is mounted at Slack's path."""
+    """A server with an endpoint of the test at the path of Slack."""
 
     port: int
     stack: AsyncExitStack
-    held: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
     given_up: asyncio.Event = field(default_factory=asyncio.Event)
     arrived: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     bodies: list[bytes] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Served:
         return self.keep(Client(reader, writer))
 
     def keep(self, client: Client) -> Client:
-        """Close it in the end."""
+        """Close the client at the end of the test, and return it."""
         self.stack.callback(client.writer.transport.abort)
         self.opened.append(client)
         return client
@@ -86,7 +86,7 @@ class Served:
         return [await (await self.client()).send(*parts) for _ in range(number)]
 
     async def answer(self, request: Request) -> Response:
-        """Signed if a header says so; with others it holds on, or streams."""
+        """Treat the request as signed, wait, or stream, as its header says."""
         body = await request.body()
         self.bodies.append(body)
         self.arrived.release()
@@ -94,7 +94,7 @@ class Served:
             request.scope["extensions"][TRUST]()
             self.trusted += 1
         if "x-hold" in request.headers:
-            await self.held.wait()
+            await self.released.wait()
         if "x-stream" in request.headers:
             return StreamingResponse(self._stream())
         if "x-large" in request.headers:
@@ -111,7 +111,7 @@ class Served:
 
     async def _stream(self) -> AsyncIterator[bytes]:
         yield b"begin"
-        await self.held.wait()
+        await self.released.wait()
 
 
 @asynccontextmanager
@@ -121,7 +121,7 @@ async def serving(limits: ConnectionLimits = PATIENT) -> AsyncIterator[Served]:
         pages = site("", mounted={SLACK: served.answer})
         listening = server.listening(pages, host="127.0.0.1", port=0, limits=limits, kept_for=[SLACK])
         _, served.port = await stack.enter_async_context(listening)
-        stack.callback(served.held.set)
+        stack.callback(served.released.set)
         yield served
 
 
@@ -131,8 +131,8 @@ def post(*headers: bytes, body: bytes = b"x=1", length: int | None = None) -> by
     return b"\r\n".join(lines)
 
 
-async def sent(client: Client, parts: Sequence[bytes], *, pause: float = 0) -> int:
-    """How many of the parts are sent until the other side has closed."""
+async def send_until_closed(client: Client, parts: Sequence[bytes], *, pause: float = 0) -> int:
+    """Send the parts until the server closes, and return the number of parts that were sent."""
     for count, part in enumerate(parts):
         if client.reader.at_eof() or client.reader.exception():
             return count
@@ -167,7 +167,7 @@ async def test_a_head_that_is_too_large_is_refused_while_it_comes(head: bytes) -
         assert await (await (await served.client()).send(GET)).status() == 200
 
 
-async def test_what_browsers_and_slack_send_is_taken() -> None:
+async def test_requests_of_the_size_of_browsers_and_slack_are_accepted() -> None:
     headers = b"".join(b"X-%d: %s\r\n" % (n, b"v" * 300) for n in range(90))
     async with serving() as served:
         (client,) = await served.clients(1, GET[:-2] + headers + b"\r\n")
@@ -175,7 +175,7 @@ async def test_what_browsers_and_slack_send_is_taken() -> None:
         for _ in range(3):
             body = b"y" * 1_500_000
             assert await (await client.send(post(body=body))).status() == 200
-        assert [len(one) for one in served.bodies] == [1_500_000] * 3
+        assert [len(body) for body in served.bodies] == [1_500_000] * 3
         chunks = b"".join(b"1\r\nz\r\n" for _ in range(20_000)) + b"0\r\n\r\n"
         await client.send(b"POST /slack/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", chunks)
         assert await client.status() == 200
@@ -192,7 +192,7 @@ async def test_trailers_and_chunk_extensions_count_as_well() -> None:
             assert await client.status() == 431
 
 
-async def test_what_is_no_http_is_refused() -> None:
+async def test_bytes_that_are_not_http_are_refused() -> None:
     async with serving() as served:
         client = await (await served.client()).send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 50)
         assert await client.status() == 400
@@ -203,35 +203,35 @@ async def test_a_body_that_goes_on_after_the_answer_is_cut_off() -> None:
     async with serving() as served:
         (client,) = await served.clients(1, b"POST /no HTTP/1.1\r\nContent-Length: 2000000000\r\n\r\n")
         assert await client.status() == 404
-        assert await sent(client, [b"x" * 65_536] * 2_000) < 2_000
+        assert await send_until_closed(client, [b"x" * 65_536] * 2_000) < 2_000
 
 
 # -- times --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("part", [HALF, b"G", b"GET /healthz HTTP/1.1\r\nX"])
-async def test_a_head_that_does_not_come_to_its_end_is_given_up(part: bytes) -> None:
+async def test_an_incomplete_head_times_out(part: bytes) -> None:
     async with serving(ConnectionLimits(head_seconds=0.2)) as served:
         (client,) = await served.clients(1, part)
         assert await client.status() == 408
         assert await client.is_closed()
 
 
-async def test_a_connection_that_says_nothing_is_closed() -> None:
+async def test_a_silent_connection_is_closed() -> None:
     async with serving(ConnectionLimits(head_seconds=0.2)) as served:
         (silent, blank) = [*await served.clients(1), *await served.clients(1, b"\r\n\r\n")]
         assert await silent.is_closed()
         assert await blank.is_closed()
 
 
-async def test_a_head_that_trickles_is_given_up_and_its_time_begins_anew_with_each_request() -> None:
+async def test_a_trickling_head_times_out_and_each_request_has_its_own_time() -> None:
     async with serving(ConnectionLimits(head_seconds=0.3)) as served:
         (client,) = await served.clients(1, GET)
         assert await client.status() == 200
-        assert await sent(client, [bytes([byte]) for byte in HALF * 1_000], pause=0.01) < 1_000
+        assert await send_until_closed(client, [bytes([byte]) for byte in HALF * 1_000], pause=0.01) < 1_000
 
 
-async def test_a_body_that_does_not_come_to_its_end_is_given_up() -> None:
+async def test_an_incomplete_body_times_out() -> None:
     async with serving(ConnectionLimits(body_seconds=0.2)) as served:
         (client,) = await served.clients(1, post(length=100))
         assert await client.status() == 408
@@ -239,7 +239,7 @@ async def test_a_body_that_does_not_come_to_its_end_is_given_up() -> None:
         assert served.bodies == []
 
 
-async def test_an_answer_that_nobody_reads_is_given_up() -> None:
+async def test_an_answer_that_the_client_does_not_read_times_out() -> None:
     async with serving(ConnectionLimits(send_seconds=0.2)) as served:
         (client,) = await served.clients(1, post(b"X-Large: 1"))
         async with asyncio.timeout(PATIENCE):
@@ -253,8 +253,9 @@ async def test_an_answer_may_take_longer_than_a_request() -> None:
     async with serving(ConnectionLimits(head_seconds=0.1, body_seconds=0.1, send_seconds=0.1)) as served:
         (client,) = await served.clients(1, post(b"X-Hold: 1"))
         silent = await served.client()
-        assert await silent.is_closed()  # several times over, time has passed
-        served.held.set()
+        assert await silent.is_closed()  # The time limit has passed several times.
+
+        served.released.set()
         assert await client.status() == 200
 
 
@@ -264,13 +265,13 @@ async def test_an_answer_may_take_longer_than_a_request() -> None:
 async def test_half_sent_requests_make_room_for_whole_ones() -> None:
     async with serving() as served:
         waiting = await served.clients(100, HALF)
-        whole = [await (await (await served.client()).send(GET)).status() for _ in range(50)]
-        assert whole == [200] * 50
+        statuses = [await (await (await served.client()).send(GET)).status() for _ in range(50)]
+        assert statuses == [200] * 50
         assert await waiting[0].is_closed()
 
 
 @pytest.mark.parametrize("part", [b"", HALF, post(length=100), GET, post(b"X-Stream: 1")])
-async def test_signed_requests_come_through_whatever_holds_the_others(part: bytes) -> None:
+async def test_signed_requests_are_served_while_others_are_blocked(part: bytes) -> None:
     async with serving() as served:
         await served.clients(100, part)
         for _ in range(20):
@@ -279,7 +280,7 @@ async def test_signed_requests_come_through_whatever_holds_the_others(part: byte
         assert served.trusted == 20
 
 
-async def test_a_connection_that_signed_is_kept_while_others_go() -> None:
+async def test_a_connection_with_a_signed_request_is_kept_while_others_are_closed() -> None:
     async with serving() as served:
         (slack,) = await served.clients(1, post(b"X-Signed: 1"))
         assert await slack.status() == 200
@@ -287,7 +288,7 @@ async def test_a_connection_that_signed_is_kept_while_others_go() -> None:
         assert await (await slack.send(post(b"X-Signed: 1"))).status() == 200
 
 
-async def test_what_is_being_answered_is_never_closed_and_the_last_connections_are_for_slack() -> None:
+async def test_busy_connections_are_never_closed_and_the_last_ones_are_for_slack() -> None:
     async with serving() as served:
         busy = await served.clients(36, post(b"X-Hold: 1"))
         for _ in busy:
@@ -296,8 +297,8 @@ async def test_what_is_being_answered_is_never_closed_and_the_last_connections_a
         assert await page.status() == 503
         (slack,) = await served.clients(1, post(b"X-Signed: 1"))
         assert await slack.status() == 200
-        served.held.set()
-        assert [await one.status() for one in busy] == [200] * 36
+        served.released.set()
+        assert [await client.status() for client in busy] == [200] * 36
 
 
 async def test_a_client_with_many_connections_loses_them_first() -> None:
@@ -308,7 +309,7 @@ async def test_a_client_with_many_connections_loses_them_first() -> None:
         assert await (await other.send(b"\r\n")).status() == 200
 
 
-async def test_the_log_has_a_line_for_all_of_it_and_not_one_for_each(caplog: pytest.LogCaptureFixture) -> None:
+async def test_refusals_are_logged_together_and_not_one_by_one(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         async with serving() as served:
             for _ in range(150):

@@ -33,59 +33,59 @@ def book() -> AccountDirectory:
 
 
 @pytest.fixture
-async def there(tmp_path: Path, book: AccountDirectory) -> AsyncIterator[WebEnv]:
-    async with open_web(tmp_path / "signoff.db", directory=book) as made:
-        yield made
+async def env(tmp_path: Path, book: AccountDirectory) -> AsyncIterator[WebEnv]:
+    async with open_web(tmp_path / "signoff.db", directory=book) as env:
+        yield env
 
 
-async def test_a_browser_of_somebody_who_left_decides_nothing(there: WebEnv, book: AccountDirectory) -> None:
-    asked = await there.request_approval()
-    browser = await there.sign_in()
-    page = await browser.get(f"/review/{asked.id}")
+async def test_the_browser_of_a_person_who_left_decides_nothing(env: WebEnv, book: AccountDirectory) -> None:
+    request = await env.request_approval()
+    browser = await env.sign_in()
+    page = await browser.get(f"/review/{request.id}")
     book.closed["UADA"] = book.active.pop("UADA")
     answer = await browser.send(page.page.form)
     assert "You can no longer decide this request: the account is deactivated." in answer.page.text
-    assert (await there.reload(asked)).model.state is RequestState.PENDING
-    await there.engine_env.settle()
-    assert there.engine_env.mail.to("sam@example.com", DeliveryKind.ALERT)
-    _, page = await there.open_link(BEN)
+    assert (await env.reload(request)).model.state is RequestState.PENDING
+    await env.engine_env.settle()
+    assert env.engine_env.mail.to("sam@example.com", DeliveryKind.ALERT)
+    _, page = await env.open_link(BEN)
     assert "Uada can no longer decide: the account is deactivated." in page.page.text
 
 
-async def test_a_link_of_somebody_who_left_decides_nothing(there: WebEnv, book: AccountDirectory) -> None:
-    asked = await there.request_approval(BY_LINK)
-    browser, page = await there.open_link()
+async def test_the_link_of_a_person_who_left_decides_nothing(env: WebEnv, book: AccountDirectory) -> None:
+    request = await env.request_approval(BY_LINK)
+    browser, page = await env.open_link()
     book.closed["UADA"] = book.active.pop("UADA")
     answer = await browser.send(page.page.form)
     assert "You can no longer decide this request" in answer.page.text
-    assert (await there.reload(asked)).model.state is RequestState.PENDING
+    assert (await env.reload(request)).model.state is RequestState.PENDING
 
 
 @pytest.mark.parametrize("keys", ["", BY_LINK], ids=["code", "link"])
-async def test_a_page_that_was_opened_before_the_address_moved_decides_nothing(
-    there: WebEnv, book: AccountDirectory, keys: str
+async def test_a_page_opened_before_the_address_moved_decides_nothing(
+    env: WebEnv, book: AccountDirectory, keys: str
 ) -> None:
-    asked = await there.request_approval(keys)
-    browser, page = await there.open_link()
+    request = await env.request_approval(keys)
+    browser, page = await env.open_link()
     book.active |= {"UADA": "ada.old@example.com", "UBEN": "ben.old@example.com", "UANN": ADA}
     answer = await browser.send(page.page.form)
     if answer.path.startswith("/code/"):
-        answer = await there.enter_code(browser, answer)
-    assert (await there.reload(asked)).model.state is RequestState.PENDING
+        answer = await env.enter_code(browser, answer)
+    assert (await env.reload(request)).model.state is RequestState.PENDING
     assert "Approved" not in answer.page.text
-    signed_in = await there.sign_in()
-    assert asked.title not in (await signed_in.get("/inbox")).page.text, "who has the address now was not asked"
+    signed_in = await env.sign_in()
+    assert request.title not in (await signed_in.get("/inbox")).page.text, "the new person of the address was not asked"
 
 
-async def test_a_change_of_a_person_is_confirmed_by_the_names_that_the_page_shows(there: WebEnv) -> None:
-    await there.request_approval(source=NAMES_A_PERSON)
-    browser, page = await there.open_link()
+async def test_a_change_of_a_person_is_confirmed_by_the_names_that_the_page_shows(env: WebEnv) -> None:
+    await env.request_approval(source=NAMES_A_PERSON)
+    browser, page = await env.open_link()
     assert "Now Uann (ann@example.com)." in page.page.text
     confirm = await browser.send(page.page.form, typed={form_inputs.key("lead"): "UBEN"})
     assert "Was Uann (ann@example.com) Now Slack user UBEN" in confirm.page.text
     await browser.send(confirm.page.form)
-    await there.engine_env.settle()
-    mail = there.engine_env.mail.to(ADA, DeliveryKind.CODE)[-1]
-    assert [(one.label, one.before, one.text) for one in mail.fields] == [
+    await env.engine_env.settle()
+    mail = env.engine_env.mail.to(ADA, DeliveryKind.CODE)[-1]
+    assert [(field.label, field.before, field.text) for field in mail.fields] == [
         ("Lead", "Uann (ann@example.com)", "Slack user UBEN")
     ]

@@ -1,4 +1,4 @@
-"""No answer takes its address from what a request says of its own host, at whatever path, behind whatever proxy."""
+"""No answer uses the host that a request names, at any path and behind any proxy."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ EVIL = {
 }
 
 
-def trusted(answer: Answer, url: str) -> None:
-    """What it says of addresses is ours."""
+def check_urls(answer: Answer, url: str) -> None:
+    """Check that all addresses in the answer are those of this server."""
     assert "evil" not in answer.text
     assert "evil" not in str(answer.headers)
     location = answer.headers.get("Location", "/")
-    found, ours = urlsplit(location), urlsplit(url)
-    assert (found.scheme, found.netloc) in (("", ""), (ours.scheme, ours.netloc)), location
+    target, ours = urlsplit(location), urlsplit(url)
+    assert (target.scheme, target.netloc) in (("", ""), (ours.scheme, ours.netloc)), location
     assert location.startswith("/") or location.startswith(url)
     assert not location.startswith("//")
 
 
-def paths(here: WebEnv, request: str) -> list[str]:
+def paths(env: WebEnv, request: str) -> list[str]:
     return [
         "/",
         "/inbox",
-        f"/r/{here.token()}",
+        f"/r/{env.token()}",
         f"/review/{request}",
         f"/review/{request}/events",
         "/code/x",
@@ -47,33 +47,33 @@ def paths(here: WebEnv, request: str) -> list[str]:
 
 @pytest.mark.parametrize("prefix", ["", "/approve/it"])
 @pytest.mark.parametrize("strips", [True, False])
-async def test_no_answer_believes_the_host_that_a_request_names(path: Path, prefix: str, strips: bool) -> None:
-    async with open_web(path, prefix=prefix, scheme="https", host="signoff.example.com") as here:
-        asked = await here.request_approval()
-        browser = Browser(here.session, here.base)
+async def test_no_answer_uses_the_host_that_a_request_names(path: Path, prefix: str, strips: bool) -> None:
+    async with open_web(path, prefix=prefix, scheme="https", host="signoff.example.com") as env:
+        request = await env.request_approval()
+        browser = Browser(env.session, env.base)
         browser.extra.update(EVIL)
         browser.stripped_prefix = prefix if strips else ""
-        for bare in paths(here, asked.id):
+        for bare in paths(env, request.id):
             for path_asked in (bare, f"{bare}/", f"{bare}//", f"{bare}/?a=b"):
                 for method in ("GET", "HEAD", "POST", "PUT", "OPTIONS"):
                     browser.jar.clear()
                     answer = await browser.get(prefix + path_asked, method=method, follow=False)
-                    trusted(answer, here.url)
-                    assert answer.status not in (301, 302, 307, 308), "a redirect of the library"
+                    check_urls(answer, env.url)
+                    assert answer.status not in (301, 302, 307, 308), "this is a redirect of the library"
                     assert answer.status < 500, (method, path_asked)
 
 
 @pytest.mark.parametrize("prefix", ["", "/approve/it"])
 async def test_a_slash_at_the_end_is_served_like_none(path: Path, prefix: str) -> None:
-    async with open_web(path, prefix=prefix, scheme="https", host="signoff.example.com") as here:
-        asked = await here.request_approval()
-        browser = Browser(here.session, here.base)
-        page = await browser.get(f"{prefix}/r/{here.token()}/", follow=False)
+    async with open_web(path, prefix=prefix, scheme="https", host="signoff.example.com") as env:
+        request = await env.request_approval()
+        browser = Browser(env.session, env.base)
+        page = await browser.get(f"{prefix}/r/{env.token()}/", follow=False)
         assert page.status == 303
-        assert page.headers["Location"] == f"{prefix}/review/{asked.id}"
-        for bare in ("/inbox", "/healthz", f"/review/{asked.id}"):
+        assert page.headers["Location"] == f"{prefix}/review/{request.id}"
+        for bare in ("/inbox", "/healthz", f"/review/{request.id}"):
             plain, slashed = [await browser.get(prefix + bare + end, follow=False) for end in ("", "/")]
             assert slashed.status == plain.status == 200, bare
-        form = (await browser.get(f"{prefix}/review/{asked.id}/")).page.form
+        form = (await browser.get(f"{prefix}/review/{request.id}/")).page.form
         sent = await browser.post(f"{form.action}/", form.with_(verdict="approve"), kind=form.kind, follow=False)
         assert sent.headers["Location"].startswith(f"{prefix}/code/")
