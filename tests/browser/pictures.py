@@ -100,7 +100,7 @@ async def _open_window(browser: Browser, size: dict[str, int], url: str) -> Page
 
 
 def _request_message(page: Page) -> Locator:
-    return page.locator(".message", has_text="Refund order A-1007?").last
+    return page.locator(".message", has_text="for order A-1007?").last
 
 
 if __name__ == "__main__":

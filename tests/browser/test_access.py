@@ -55,7 +55,7 @@ async def test_every_view_is_accessible(windows: SandboxWindows, size: dict[str,
     cleo = windows.demo.slack.person("cleo")
     await cleo.command("/signoff show refund", channel="general")
     page = await windows.window("ada", size=size)
-    message = request_message(page, "Refund order A-5001?")
+    message = request_message(page, "for order A-5001?")
     await expect(message).to_be_visible()
     await check_accessibility(page, size)
 
@@ -77,7 +77,7 @@ async def test_every_view_is_accessible(windows: SandboxWindows, size: dict[str,
     await page.keyboard.press("Enter")
     await expect(page.locator(".ephemeral")).to_be_visible()
     await page.get_by_label("How Slack works").select_option("down")
-    await request_message(page, "Refund order A-500250025002?").get_by_role("button", name="Pay the refund").click()
+    await request_message(page, "for order A-500250025002?").get_by_role("button", name="Pay the refund").click()
     await expect(page.get_by_role("alert")).to_be_visible()
     await check_accessibility(page, size)
     await page.get_by_label("How Slack works").select_option("works")

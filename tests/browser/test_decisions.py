@@ -28,7 +28,7 @@ steps:
 async def test_a_request_is_approved_by_a_click(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-1001")
     ada = await windows.window("ada")
-    message = request_message(ada, "Refund order A-1001?")
+    message = request_message(ada, "for order A-1001?")
     await message.get_by_role("button", name="Pay the refund").click()
     await expect(message).to_contain_text("Approved by Ada Approver")
     await expect(message.get_by_role("button")).to_have_count(0)
@@ -38,9 +38,9 @@ async def test_a_request_is_approved_by_a_click(windows: SandboxWindows) -> None
 async def test_another_window_changes_by_itself(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-1002")
     ada, ben = await windows.window("ada"), await windows.window("ben")
-    ben_message = request_message(ben, "Refund order A-1002?")
+    ben_message = request_message(ben, "for order A-1002?")
     await expect(ben_message.get_by_role("button", name="Pay the refund")).to_be_visible()
-    await request_message(ada, "Refund order A-1002?").get_by_role("button", name="Pay the refund").click()
+    await request_message(ada, "for order A-1002?").get_by_role("button", name="Pay the refund").click()
     await expect(ben_message).to_contain_text("Approved by Ada Approver")
     await expect(ben_message.get_by_role("button")).to_have_count(0)
 
@@ -50,7 +50,7 @@ async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_runs(
 ) -> None:
     await windows.open_refund_request("A-1003", amount="240.50")
     ada = await windows.window("ada")
-    message = request_message(ada, "Refund order A-1003?")
+    message = request_message(ada, "for order A-1003?")
     await message.get_by_role("button", name="Edit").click()
     modal = ada.get_by_role("dialog", name="Edit, then approve")
     amount = modal.get_by_label("Amount (EUR)")
@@ -72,7 +72,7 @@ async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_runs(
 async def test_a_rejection_needs_a_reason_and_shows_it(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-1004")
     ben = await windows.window("ben")
-    message = request_message(ben, "Refund order A-1004?")
+    message = request_message(ben, "for order A-1004?")
     await message.get_by_role("button", name="Do not pay").click()
     modal = ben.get_by_role("dialog", name="Do not pay")
     await modal.get_by_role("button", name="Do not pay").click()
@@ -89,7 +89,7 @@ async def test_one_of_two_simultaneous_clicks_decides_and_the_other_person_gets_
 ) -> None:
     await windows.open_refund_request("A-1005")
     ada, ben = await windows.window("ada"), await windows.window("ben")
-    messages = [request_message(page, "Refund order A-1005?") for page in (ada, ben)]
+    messages = [request_message(page, "for order A-1005?") for page in (ada, ben)]
     buttons = [message.get_by_role("button", name="Pay the refund") for message in messages]
     for button in buttons:
         await expect(button).to_be_visible()
@@ -111,13 +111,13 @@ async def test_a_request_is_decided_from_home(windows: SandboxWindows) -> None:
     ada = await windows.window("ada", "home")
     await ada.get_by_role("button", name="Review").click()
     modal = ada.get_by_role("dialog", name="Everything in full")
-    await expect(modal).to_contain_text("Refund order A-1006?")
+    await expect(modal).to_contain_text("for order A-1006?")
     await modal.get_by_role("button", name="Pay the refund").click()
     await windows.until(lambda: windows.demo.payments.for_order("A-1006"))
     await ada.keyboard.press("Escape")
     await expect(modal).to_have_count(0)
     await ada.get_by_role("link", name="Messages").click()
-    await expect(request_message(ada, "Refund order A-1006?")).to_contain_text("Approved by Ada Approver")
+    await expect(request_message(ada, "for order A-1006?")).to_contain_text("Approved by Ada Approver")
 
 
 async def test_a_button_asks_for_confirmation_where_the_workflow_says_so(windows: SandboxWindows) -> None:
@@ -140,7 +140,7 @@ async def test_a_button_asks_for_confirmation_where_the_workflow_says_so(windows
 async def test_an_approval_needs_no_mouse(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-1007")
     ada = await windows.window("ada")
-    button = request_message(ada, "Refund order A-1007?").get_by_role("button", name="Pay the refund")
+    button = request_message(ada, "for order A-1007?").get_by_role("button", name="Pay the refund")
     await expect(button).to_be_visible()
     for _ in range(40):
         await ada.keyboard.press("Tab")
@@ -149,6 +149,6 @@ async def test_an_approval_needs_no_mouse(windows: SandboxWindows) -> None:
     outline = await button.evaluate("node => getComputedStyle(node).outlineStyle")
     assert outline != "none"
     await ada.keyboard.press("Enter")
-    await expect(request_message(ada, "Refund order A-1007?")).to_contain_text("Approved by Ada Approver")
+    await expect(request_message(ada, "for order A-1007?")).to_contain_text("Approved by Ada Approver")
     # The focused button is gone, and the focus stays in the message.
     assert await ada.evaluate("document.activeElement.closest('li.message') !== null")

@@ -12,7 +12,7 @@ from bot.devtools.demo.workflows import OUTSIDER
 from tests.browser.sandbox_page import SandboxWindows
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-TITLE = "Pay back this expense?"
+TITLE = "Pay back 84.50 EUR for Train to Bonn?"
 MAX_TAB_STOPS = 60
 
 

@@ -205,7 +205,7 @@ async def test_the_story_shows_events_and_reasons(windows: SandboxWindows) -> No
     await windows.open_refund_request("A-4001")
     page = await windows.window("ada")
     story = page.get_by_role("complementary", name="Story")
-    await expect(story).to_contain_text("Refund order A-4001?")
+    await expect(story).to_contain_text("for order A-4001?")
     await expect(story.locator(".lines")).to_contain_text("Over 100 EUR: refund policy 4.2")
     await expect(story.locator(".lines")).to_contain_text("waits for Ada Approver, Ben Approver")
     await story.get_by_text("Over the wire").click()

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 async def test_slack_is_down_by_the_switch_and_comes_back(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-3001")
     ada = await windows.window("ada")
-    message = request_message(ada, "Refund order A-3001?")
+    message = request_message(ada, "for order A-3001?")
     button = message.get_by_role("button", name="Pay the refund")
     await ada.get_by_label("How Slack works").select_option("down")
     await expect(ada.locator("#banner")).to_contain_text("Slack is down")
@@ -39,7 +39,7 @@ async def test_copies_that_could_not_be_posted_arrive_later_and_the_story_shows_
 ) -> None:
     await windows.open_refund_request("A-3000")
     ada = await windows.window("ada")
-    await expect(request_message(ada, "Refund order A-3000?")).to_be_visible()
+    await expect(request_message(ada, "for order A-3000?")).to_be_visible()
     await ada.get_by_label("How Slack works").select_option("limited")
     await expect(ada.locator("#banner")).to_contain_text("too many requests")
     await windows.start_refund("A-3002")
@@ -48,14 +48,14 @@ async def test_copies_that_could_not_be_posted_arrive_later_and_the_story_shows_
     await expect(copies).to_contain_text("due")
     await expect(copies.locator(".error")).not_to_be_empty()
     await ada.get_by_label("How Slack works").select_option("works")
-    await expect(request_message(ada, "Refund order A-3002?")).to_be_visible(timeout=15_000)
+    await expect(request_message(ada, "for order A-3002?")).to_be_visible(timeout=15_000)
     await expect(copies).to_contain_text("shown")
 
 
 async def test_a_form_that_cannot_be_sent_stays_open_with_the_typed_text(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-3003")
     ada = await windows.window("ada")
-    await request_message(ada, "Refund order A-3003?").get_by_role("button", name="Do not pay").click()
+    await request_message(ada, "for order A-3003?").get_by_role("button", name="Do not pay").click()
     modal = ada.get_by_role("dialog", name="Do not pay")
     await modal.get_by_label("Reason").fill("It was paid in May")
     windows.demo.slack.faults.down = True
@@ -65,7 +65,7 @@ async def test_a_form_that_cannot_be_sent_stays_open_with_the_typed_text(windows
     windows.demo.slack.faults.clear()
     await modal.get_by_role("button", name="Do not pay").click()
     await expect(modal).to_have_count(0)
-    await expect(request_message(ada, "Refund order A-3003?")).to_contain_text("It was paid in May")
+    await expect(request_message(ada, "for order A-3003?")).to_contain_text("It was paid in May")
 
 
 async def test_the_page_says_when_the_sandbox_does_not_answer_and_goes_on_afterwards(
@@ -73,14 +73,14 @@ async def test_the_page_says_when_the_sandbox_does_not_answer_and_goes_on_afterw
 ) -> None:
     await windows.open_refund_request("A-3004")
     ada = await windows.window("ada")
-    await expect(request_message(ada, "Refund order A-3004?")).to_be_visible()
+    await expect(request_message(ada, "for order A-3004?")).to_be_visible()
     windows.offline = True
     await ada.context.set_offline(True)
     await expect(ada.locator("#banner")).to_contain_text("The sandbox is gone")
     await ada.context.set_offline(False)
     await expect(ada.locator("#banner")).to_be_hidden()
     await windows.start_refund("A-3005")
-    await expect(request_message(ada, "Refund order A-3005?")).to_be_visible()
+    await expect(request_message(ada, "for order A-3005?")).to_be_visible()
 
 
 async def test_the_page_goes_on_with_a_sandbox_that_was_started_again(windows: SandboxWindows) -> None:

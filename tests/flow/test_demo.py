@@ -36,7 +36,7 @@ cleo refunds 40 EUR: below the limit, no one is asked
 40 EUR was paid exactly once
 no one was asked
 cleo refunds 120 EUR: ada changes it to 95 and approves
-ada, ben see “Refund order A-1002?” [Pay the refund] [Edit] [Do not pay]
+ada, ben see “Refund 120 EUR for order A-1002?” [Pay the refund] [Edit] [Do not pay]
 nothing is paid while it is
 sees under the amount “Please enter a number of at least 0.01.”
 ben’s copy says “Approved with edits by Ada Approver … 120 EUR → 95 EUR”, and has no buttons
@@ -64,7 +64,7 @@ Only builders may register workflows here
 the run was cancelled by Cleo Builder
 mia, who has no Slack, changes it to 180 by email
 will ask Ada Approver, Ben Approver and mia@example.com above 100 EUR and for VIPs
-gets the email “Refund order A-1007?” from Signoff <signoff@example.com>
+gets the email “Refund 200 EUR for order A-1007?” from Signoff <signoff@example.com>
 its only link is to review; none decides
 opening the link does not decide anything
 the page shows all 11 facts of the email
@@ -75,13 +75,13 @@ a wrong code decides nothing
 kim gets no further than the page for the code
 kim is told “That is not the code.”
 a person who has only the link cannot decide
-sees “Approved with edits Refund order A-1007?
+sees “Approved with edits Refund 200 EUR for order A-1007?
 the receipt says who approved it
 and what identified her
 ada’s copy says “Approved with edits by mia@example.com … 200 EUR → 180 EUR”, and has no buttons
 cleo hears “Refund a customer: done”
 180 EUR was paid exactly once
-gets the email “Re: Refund order A-1007?” from Signoff <signoff@example.com>
+gets the email “Re: Refund 200 EUR for order A-1007?” from Signoff <signoff@example.com>
 it is in the thread of the first
 it has both amounts
 no run is left open
@@ -355,12 +355,12 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
     "the code is not sent": (
         refuse_emails(1),
         "mia gets the email with the code",
-        "after 4 s, ['Refund order A-1007?']",
+        "after 4 s, ['Refund 200 EUR for order A-1007?']",
     ),
     "no email about the outcome is sent": (
         refuse_emails(3),
         "mia gets the email about the outcome",
-        "'Your code to approve: Refund order A-1007?'",
+        "'Your code to approve: Refund 200 EUR for order A-1007?'",
     ),
     "the page decides without the code": (
         decide_without_code,

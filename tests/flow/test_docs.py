@@ -121,7 +121,7 @@ def first_commands(number: int) -> list[list[str]]:
 
 def test_the_first_command_of_the_page_runs_and_asks(terminal: Terminal) -> None:
     (command,) = first_commands(0)
-    assert "Pay back this expense?" in terminal.signoff(*command, code=Exit.WAITING)
+    assert "Pay back 84.50 EUR for Train to Bonn?" in terminal.signoff(*command, code=Exit.WAITING)
     terminal.signoff(*command, "--answer", "approve")
 
 

@@ -37,6 +37,8 @@ LAST_LINE = "Ctrl-C stops it"
 GONE_ON = "The demo goes on where it stopped"
 PAY = "Pay the refund"
 MIA = "mia@example.com"
+EXPENSE = 'expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02'
+EXPENSE_TITLE = "Pay back 84.50 EUR for Train to Bonn?"
 
 
 class Demo:
@@ -118,14 +120,14 @@ class Demo:
         return not self.waiting(person, title)
 
     def refund(self, order: str, amount: int = 120, more: str = "") -> None:
-        self.start_run(f"refund order={order} amount={amount} reason=Broken {more}", f"Refund order {order}?")
+        self.start_run(f"refund order={order} amount={amount} reason=Broken {more}", f"for order {order}?")
 
     def wait_for_closed_copy(self, person: str, order: str, text: str) -> dict[str, Any]:
         """Wait until a person's copy has this text and no buttons, and return it."""
 
         def look() -> dict[str, Any] | None:
             copies = [
-                message for message in self.sees(person) if f"Refund order {order}?" in json.dumps(message["blocks"])
+                message for message in self.sees(person) if f"for order {order}?" in json.dumps(message["blocks"])
             ]
             return next((copy for copy in copies if text in json.dumps(copy) and not buttons(copy)), None)
 
@@ -272,14 +274,18 @@ def test_people_are_advised_to_do_what_can_be_done(demo: Demo) -> None:
 
 def test_an_expense_is_asked_about(demo: Demo) -> None:
     demo.start()
-    demo.start_run('expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02', "Pay back this expense?")
+    demo.start_run(
+        'expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02', "Pay back 84.50 EUR for Train to Bonn?"
+    )
     demo.act("ada", "click", button="Pay back")
     demo.wait_for_outcome("Expense report: done")
 
 
 def test_a_person_without_slack_decides_from_the_email_also_after_a_restart(demo: Demo) -> None:
     demo.start()
-    demo.start_run('expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02', "Pay back this expense?")
+    demo.start_run(
+        'expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02', "Pay back 84.50 EUR for Train to Bonn?"
+    )
     (request_email,) = until(demo.mails)
     before = demo.restart()
     assert f"{GONE_ON}; 1 request waits for a decision." in before
@@ -287,7 +293,7 @@ def test_a_person_without_slack_decides_from_the_email_also_after_a_restart(demo
     asyncio.run(_decide_by_email(demo, request_email["id"]))
     demo.wait_for_outcome("Expense report: done")
     for person in "ada", "ben":
-        until(partial(demo.settled, person, "Pay back this expense?"))
+        until(partial(demo.settled, person, EXPENSE_TITLE))
     until(lambda: [email for email in demo.mails() if email["subject"] == f"Re: {request_email['subject']}"])
     demo.restart("--fresh")
     assert demo.mails() == []

@@ -57,7 +57,7 @@ async def test_the_story_has_the_run_with_its_request_its_copies_and_the_reason(
     assert story["runs"][0]["status"] == "waiting"
     assert story["runs"][0]["steps"][0]["status"] == "in_review"
     (request,) = story["requests"]
-    assert request["title"] == "Refund order A-1?"
+    assert request["title"] == "Refund 240.50 EUR for order A-1?"
     assert {delivery["person"] for delivery in request["deliveries"]} == {"Ada Approver", "Ben Approver"}
     text = sentences(story)
     assert "waits for Ada Approver, Ben Approver. Why: Over 100 EUR: refund policy 4.2" in text

@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.devtools.demo import emails, story_browser, templates
 from bot.devtools.demo.first_chapters import open_register_modal, submit_workflow
-from bot.devtools.demo.scene import APPROVERS, PAY, Scene, ShownRequest, request_title
+from bot.devtools.demo.scene import APPROVERS, PAY, Scene, ShownRequest, is_about
 from bot.devtools.demo.story_browser import Browser, LoadedPage
 from bot.devtools.demo.workflows import OUTSIDER, refund
 from bot.devtools.sandbox.mail.records import ReceivedMail
@@ -30,7 +30,7 @@ async def decide_by_email(scene: Scene) -> None:
     """Edit and approve a request as mia, in a browser that she opens from her email."""
     scene.narrator.chapter("cleo refunds 200 EUR: mia, who has no Slack, changes it to 180 by email")
     request = await _request_by_email(scene)
-    email = await _receive_email(scene, "that asks her", lambda received: received.subject == request_title(_ORDER))
+    email = await _receive_email(scene, "that asks her", lambda received: is_about(received.subject, _ORDER))
     link = _single_link(scene, email)
     async with (
         story_browser.open_browser() as scanner,
@@ -191,9 +191,7 @@ async def _expect_outcome(scene: Scene, request: ShownRequest, first: ReceivedMa
         await scene.expect_closed(name, _ORDER, f"Approved with edits by {MIA}", "200 EUR → 180 EUR")
     await scene.expect_end(request.run, RunStatus.SUCCEEDED, "Refund a customer: done")
     scene.expect_paid_once(request.run, _ORDER, "180 EUR")
-    last = await _receive_email(
-        scene, "about the outcome", lambda email: email.subject == f"Re: {request_title(_ORDER)}"
-    )
+    last = await _receive_email(scene, "about the outcome", lambda email: email.subject == f"Re: {first.subject}")
     scene.narrator.claim("it is in the thread of the first", emails.is_reply(last, first), actual=last.parsed.headers)
     amounts = dict(emails.rows(last)).get("Amount", "")
     scene.narrator.claim("it has both amounts", amounts == "before 200 EUR now 180 EUR", actual=last.text)

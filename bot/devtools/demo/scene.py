@@ -92,7 +92,7 @@ class Scene:
             lambda: copies if len(copies := self._open_copies(order)) == len(APPROVERS) else None,
         )
         buttons = "] [".join(visible_text.buttons(copies["ada"]))
-        self.narrator.line("ada, ben", f"see “{request_title(order)}” [{buttons}]")
+        self.narrator.line("ada, ben", f"see “{visible_text.heading(copies['ada'])}” [{buttons}]")
         self.narrator.claim(
             "the gate is open, and nothing is paid while it is", not self.paid(order), actual=self.paid(order)
         )
@@ -112,8 +112,7 @@ class Scene:
 
     def copy(self, name: str, order: str) -> dict[str, Any] | None:
         """Return the current message about an order in a person's conversation with the app."""
-        title = request_title(order)
-        return next((copy for copy in self.person(name).sees() if visible_text.is_titled(copy, title)), None)
+        return next((copy for copy in self.person(name).sees() if is_about(visible_text.heading(copy), order)), None)
 
     async def expect_closed(self, name: str, order: str, *texts: str) -> None:
         """Wait until a person's copy has all these texts and no buttons."""
@@ -191,9 +190,9 @@ class Scene:
         self.narrator.claim(f"the status of the run is {status}", current is status, actual=f"it is {current}")
 
 
-def request_title(order: str) -> str:
-    """Return the heading of a request about an order."""
-    return f"Refund order {order}?"
+def is_about(title: str, order: str) -> bool:
+    """Return whether this is the title of a request about an order."""
+    return title.startswith("Refund ") and f" for order {order}?" in title
 
 
 async def await_ack(person: str, act: UserAct) -> Ack:

@@ -34,7 +34,7 @@ def buttons(message: dict[str, Any]) -> list[str]:
     return [words(element) for row in rows for element in row if element["type"] == "button"]
 
 
-def is_titled(message: dict[str, Any], title: str) -> bool:
-    """Return whether a message has this heading."""
+def heading(message: dict[str, Any]) -> str:
+    """Return the heading of a message, or an empty text if it has none."""
     blocks = message.get("blocks") or [{"type": "none"}]
-    return bool(blocks[0]["type"] == "header" and words(blocks[0]) == title)
+    return words(blocks[0]) if blocks[0]["type"] == "header" else ""
