@@ -55,7 +55,7 @@ _CHANNEL = Statement(select(_delivery.c.channel).where(_delivery.c.id == bindpar
 _RELEASE = Statement(
     update(_delivery).where(_delivery.c.lease_until > bindparam("now")).values(lease_until=bindparam("now"))
 )
-_TRY_EARLY = Statement(update(_delivery).where(_delivery.c.next_at > bindparam("now")).values(next_at=bindparam("now")))
+_MAKE_DUE = Statement(update(_delivery).where(_delivery.c.next_at > bindparam("now")).values(next_at=bindparam("now")))
 _MINE = (_delivery.c.id == bindparam("held")) & (_delivery.c.rev == bindparam("seen_rev"))
 _SHOWN = Statement(
     update(_delivery)
@@ -232,9 +232,9 @@ def release_deliveries(tx: Tx) -> None:
     tx.write(_RELEASE, {"now": tx.now})
 
 
-def try_early(tx: Tx) -> None:
+def make_waiting_deliveries_due(tx: Tx) -> None:
     """Make every waiting delivery due, because a clock that was ahead may have postponed it for too long."""
-    tx.write(_TRY_EARLY, {"now": tx.now})
+    tx.write(_MAKE_DUE, {"now": tx.now})
 
 
 def _read(row: Any) -> LeasedDelivery:

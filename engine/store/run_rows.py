@@ -97,7 +97,7 @@ _RELEASE = Statement(
         ready_at=case((_run.c.ready_at > _NOW, _NOW), else_=_run.c.ready_at),
     )
 )
-_WAKE_EARLY = Statement(
+_MAKE_READY = Statement(
     update(_run)
     .where(
         _run.c.ready_at > bindparam("now"),
@@ -353,9 +353,9 @@ def release_runs(tx: Tx) -> None:
     tx.write(_RELEASE, {"now": tx.now})
 
 
-def wake_early(tx: Tx) -> None:
+def make_postponed_runs_ready(tx: Tx) -> None:
     """Make runs ready that a clock that was ahead has postponed, unless a step of them waits for a time."""
-    tx.write(_WAKE_EARLY, {"now": tx.now})
+    tx.write(_MAKE_READY, {"now": tx.now})
 
 
 def postpone(tx: Tx, run: str, reason: str) -> bool:

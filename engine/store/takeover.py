@@ -18,5 +18,5 @@ def take_over(tx: Tx) -> None:
     last = audit_log.latest(tx.connection, DEFAULT_WORKSPACE)
     if last is not None and last > tx.now:
         # The clock was ahead when this was written: work that was due then would wait until that time.
-        run_rows.wake_early(tx)
-        deliveries.try_early(tx)
+        run_rows.make_postponed_runs_ready(tx)
+        deliveries.make_waiting_deliveries_due(tx)
