@@ -1,6 +1,9 @@
 """The frozen values and enums that all packages share: the words of docs/words.md as types."""
 
 from engine.domain.access import (
+    BROWSER_LIFETIME,
+    CODE_LIFETIME,
+    LINK_LIFETIME,
     AttentionLink,
     ChallengeView,
     CodeExpired,
@@ -73,7 +76,10 @@ from engine.domain.statuses import (
 from engine.domain.work import Work
 
 __all__ = [
+    "BROWSER_LIFETIME",
+    "CODE_LIFETIME",
     "DEFAULT_WORKSPACE",
+    "LINK_LIFETIME",
     "SECRET_SHOWN",
     "Address",
     "AddressReturned",

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from engine.domain.people import Person
 from engine.domain.results import Decided, Done, Refusal
 from engine.domain.statuses import ResumeAnswer, Verdict
+
+CODE_LIFETIME: Final = timedelta(minutes=10)
+"""How long a one-time code can be used."""
+BROWSER_LIFETIME: Final = timedelta(days=30)
+"""How long a browser is remembered after a code was confirmed in it."""
+LINK_LIFETIME: Final = timedelta(days=30)
+"""How long a link is valid. After it, the person signs in at the inbox instead."""
 
 
 class Purpose(StrEnum):

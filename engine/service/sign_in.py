@@ -17,6 +17,7 @@ from engine.code_derivation import Codes, hashed
 from engine.delivery.recipients import Recipients
 from engine.delivery.routing import EMAIL_CHANNEL
 from engine.domain import (
+    CODE_LIFETIME,
     Address,
     ChallengeView,
     CodeExpired,
@@ -31,7 +32,7 @@ from engine.errors import Conflict
 from engine.ports import Route
 from engine.service import assurance
 from engine.store import browsers, challenges, deliveries
-from engine.store.challenges import LIFETIME, NewChallenge, StoredChallenge
+from engine.store.challenges import NewChallenge, StoredChallenge
 from engine.store.connection import Connection
 from engine.store.deliveries import NewDelivery
 from engine.store.port import Tx
@@ -50,7 +51,7 @@ class CarriedSignIn(msgspec.Struct, frozen=True, kw_only=True):
 
     def open(self, now: datetime) -> bool:
         """Return whether a code can still be given."""
-        return self.until - LIFETIME - CLOCK_SLACK <= now < self.until
+        return self.until - CODE_LIFETIME - CLOCK_SLACK <= now < self.until
 
 
 def ask(
@@ -84,7 +85,7 @@ def ask(
         )
         challenges.insert_challenge(tx, codes, new)
         send(tx, new, person)
-    until = tx.now + LIFETIME
+    until = tx.now + CODE_LIFETIME
     page = {"request": request, "run": run}
     challenge = CarriedSignIn(workspace=workspace, address=address, holder=hashed(holder).hex(), until=until, **page)
     sealed = codes.seal(msgspec.json.encode(challenge).decode())

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, insert, or_, select, update
 
 from engine.code_derivation import hashed
-from engine.domain import Address, Person, RememberedBrowser
+from engine.domain import BROWSER_LIFETIME, Address, Person, RememberedBrowser
 from engine.store import people
 from engine.store.connection import Connection
 from engine.store.people_tables import BrowserRow
@@ -16,7 +16,6 @@ from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.wrong_clock import CLOCK_SLACK
 
-LIFETIME: Final = timedelta(days=30)
 SEEN_EVERY: Final = timedelta(hours=1)
 """How exact `seen_at` is: it is written at most once an hour."""
 LABEL_LENGTH: Final = 100
@@ -43,7 +42,7 @@ _SET_RIGHT = Statement(
 
 def remember(tx: Tx, workspace: str, person: Person, address: str, label: str) -> tuple[str, datetime]:
     """Remember a browser, and return the secret that it keeps and the time until which it is remembered."""
-    secret, until = tx.ids.token(), tx.now + LIFETIME
+    secret, until = tx.ids.token(), tx.now + BROWSER_LIFETIME
     tx.write(
         _NEW,
         {
@@ -84,8 +83,8 @@ def _read(connection: Connection, rows: list[Any], now: datetime) -> list[Rememb
             label=row.label,
             created_at=row.created_at,
             seen_at=row.seen_at,
-            until=min(row.expires_at, now + LIFETIME),
-            is_of_wrong_clock=row.expires_at > now + LIFETIME + CLOCK_SLACK or row.seen_at > now + CLOCK_SLACK,
+            until=min(row.expires_at, now + BROWSER_LIFETIME),
+            is_of_wrong_clock=row.expires_at > now + BROWSER_LIFETIME + CLOCK_SLACK or row.seen_at > now + CLOCK_SLACK,
         )
         for row in rows
     ]
@@ -93,8 +92,8 @@ def _read(connection: Connection, rows: list[Any], now: datetime) -> list[Rememb
 
 def correct_times(tx: Tx) -> None:
     """Correct the times of browsers that were remembered while the clock was ahead: they begin now."""
-    span = {"latest": tx.now + LIFETIME + CLOCK_SLACK, "soon": tx.now + CLOCK_SLACK}
-    tx.write(_SET_RIGHT, {**span, "now": tx.now, "until": tx.now + LIFETIME})
+    span = {"latest": tx.now + BROWSER_LIFETIME + CLOCK_SLACK, "soon": tx.now + CLOCK_SLACK}
+    tx.write(_SET_RIGHT, {**span, "now": tx.now, "until": tx.now + BROWSER_LIFETIME})
 
 
 def record_use(tx: Tx, browser: RememberedBrowser) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from engine import json_values
 from engine.code_derivation import DIGITS, LONG_DIGITS, Codes, hashed
-from engine.domain import Address, Assurance, Decide, Origin, Purpose, Resume, ResumeAnswer, Verdict
+from engine.domain import CODE_LIFETIME, Address, Assurance, Decide, Origin, Purpose, Resume, ResumeAnswer, Verdict
 from engine.store.browsers import LABEL_LENGTH
 from engine.store.connection import Connection
 from engine.store.people_tables import ChallengeRow
@@ -27,7 +27,6 @@ Command: TypeAlias = Decide | Resume
 """The commands that may wait for their code."""
 ShownValues: TypeAlias = tuple[tuple[str, str], ...]
 """The output of a step in an answer, with labels and as people read it."""
-LIFETIME: Final = timedelta(minutes=10)
 TRIES: Final = 5
 """Wrong codes that one browser may give before it has to ask for another code."""
 HOUR: Final = timedelta(hours=1)
@@ -150,7 +149,7 @@ def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> StoredChallenge
             "mac": codes.mac(new.id, subject, codes.code(new.id, digits(new.purpose))),
             "tries": 0,
             "created_at": tx.now,
-            "expires_at": tx.now + LIFETIME,
+            "expires_at": tx.now + CODE_LIFETIME,
         },
     )
     return cast("StoredChallenge", load_challenge(tx.connection, new.id))
@@ -159,7 +158,7 @@ def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> StoredChallenge
 def sweep(tx: Tx) -> None:
     """Delete expired commands, old challenges, and those of a clock that was ahead."""
     tx.write(_OLD, {"before": tx.now - DAY, "latest": tx.now + CLOCK_SLACK})
-    tx.write(_LAPSED, {"before": tx.now - LIFETIME})
+    tx.write(_LAPSED, {"before": tx.now - CODE_LIFETIME})
 
 
 def touch(tx: Tx, workspace: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from engine.code_derivation import hashed
-from engine.domain import Address, Link, LinkState
+from engine.domain import LINK_LIFETIME, Address, Link, LinkState
 from engine.store import people
 from engine.store.connection import Connection
 from engine.store.deliveries import LeasedDelivery
@@ -17,9 +17,6 @@ from engine.store.people_tables import LinkRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.wrong_clock import CLOCK_SLACK
-
-LIFETIME: Final = timedelta(days=30)
-"""How long a link is valid. After it, the person signs in at the inbox instead."""
 
 _link = LinkRow.__table__  # type: ignore[attr-defined]
 _NEW = Statement(insert(_link))
@@ -56,7 +53,7 @@ def mint(tx: Tx, delivery: LeasedDelivery) -> NewLink:
 def make(tx: Tx, delivery: LeasedDelivery) -> tuple[NewLink, dict[str, Any]]:
     """Return a new link for this delivery, and the columns that every kind of link has."""
     # To the minute, as people read it: then emails that leave together say the same.
-    minted = NewLink(tx.ids.token(), (tx.now + LIFETIME).replace(second=0, microsecond=0))
+    minted = NewLink(tx.ids.token(), (tx.now + LINK_LIFETIME).replace(second=0, microsecond=0))
     row = {
         "hash": hashed(minted.token),
         "person": delivery.person,
@@ -82,7 +79,7 @@ def load_link(connection: Connection, token: str, now: datetime) -> Link | None:
 def standing(connection: Connection, row: Any, now: datetime) -> dict[str, Any]:
     """Return what every kind of link has: its person, until when it is valid, and whether it can be used."""
     person = people.load_people(connection, [row.person])[row.person]
-    until = min(row.expires_at, now + LIFETIME)
+    until = min(row.expires_at, now + LINK_LIFETIME)
     live = LinkState.LIVE if until > now else LinkState.EXPIRED
     # Once the address is with another person, they read the mailbox that the email is in.
     moved = Address("email", row.address) not in person.addresses
@@ -91,13 +88,15 @@ def standing(connection: Connection, row: Any, now: datetime) -> dict[str, Any]:
         "address": row.address,
         "state": LinkState.REVOKED if row.revoked_at or moved else live,
         "until": until,
-        "is_of_wrong_clock": row.expires_at > now + LIFETIME + CLOCK_SLACK,
+        "is_of_wrong_clock": row.expires_at > now + LINK_LIFETIME + CLOCK_SLACK,
     }
 
 
 def correct_times(tx: Tx, statement: Statement = _SET_RIGHT) -> None:
     """Correct the times of links that were made while the clock was ahead: they begin now."""
-    tx.write(statement, {"latest": tx.now + LIFETIME + CLOCK_SLACK, "now": tx.now, "until": tx.now + LIFETIME})
+    tx.write(
+        statement, {"latest": tx.now + LINK_LIFETIME + CLOCK_SLACK, "now": tx.now, "until": tx.now + LINK_LIFETIME}
+    )
 
 
 def revoke(tx: Tx, request: str) -> int:

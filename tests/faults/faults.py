@@ -402,7 +402,7 @@ FAULTS: Final = (
     Fault(
         "decisions that wait for a code are kept after it has run out",
         "engine/store/challenges.py",
-        '    tx.write(_LAPSED, {"before": tx.now - LIFETIME})\n',
+        '    tx.write(_LAPSED, {"before": tx.now - CODE_LIFETIME})\n',
         "",
         _CODES,
     ),
