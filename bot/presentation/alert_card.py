@@ -48,7 +48,7 @@ def alert_card(copy: DeliveryContent) -> Card:
         run=run.id,
         request=request.id if request else None,
         topic=copy.topic,
-        about=line(approved.title) if approved else None,
+        about=request_card.question(approved) if approved else None,
         step=question.step if question else None,
         visit=question.visit if question else None,
         attempt=question.attempt if question else None,

@@ -6,6 +6,8 @@ text cannot look like another than the one that is approved.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.presentation.alert_card import alert_card
 from bot.presentation.code_card import code_card
 from bot.presentation.outcome_card import outcome_card
@@ -15,7 +17,11 @@ from engine.read_models import CodeDelivery, DeliveryContent
 
 
 def card(copy: DeliveryContent | CodeDelivery) -> Card:
-    """Return the card of a copy, from the current state."""
+    """Return the card of a copy, from the current state, for the person who gets it."""
+    return replace(_card(copy), zone=copy.person.zone)
+
+
+def _card(copy: DeliveryContent | CodeDelivery) -> Card:
     if isinstance(copy, CodeDelivery):
         return code_card(copy)
     if copy.kind is DeliveryKind.ALERT:
@@ -23,4 +29,4 @@ def card(copy: DeliveryContent | CodeDelivery) -> Card:
     if copy.kind is DeliveryKind.OUTCOME:
         return outcome_card(copy)
     assert copy.request is not None
-    return request_card(copy.request)
+    return request_card(copy.request, copy.person)

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
-from bot.presentation import dates, expiry, labels, people, request_content, request_outcome, states
+from bot.presentation import dates, expiry, labels, people, request_content, request_outcome, states, summary
 from bot.presentation.characters import line, stands_apart, visible
 from engine import runs
-from engine.domain import Card, CardAction, CardFact, DeliveryKind, Phrase, RequestState, ReviewPoint, StepStatus
+from engine.domain import (
+    Card,
+    CardAction,
+    CardFact,
+    DeliveryKind,
+    Person,
+    Phrase,
+    RequestState,
+    ReviewPoint,
+    StepStatus,
+)
 from engine.read_models import RequestView
 
 LONGEST_LEAD: Final = 200
 """Longest reason that stands in the line of context, in characters. A longer one is a note."""
 
 
-def request_card(request: RequestView) -> Card:
+def request_card(request: RequestView, reader: Person | None = None) -> Card:
     """Return the card of a request: with actions while it is pending, with its outcome afterwards."""
     model = request.model
-    pending = model.state is RequestState.PENDING
+    pending, values = model.state is RequestState.PENDING, request_content.values(request)
     return Card(
         kind=DeliveryKind.REQUEST,
         title=line(request.title),
         tone=states.REQUEST_TONES[model.state],
         lead=tuple(_lead(request)) if pending else (),
-        values=request_content.values(request),
+        values=values,
         notes=tuple(_notes(request)),
-        outcome=None if pending else request_outcome.card_outcome(request),
+        outcome=None if pending else request_outcome.card_outcome(request, reader),
         approvers=tuple(people.approvers(request)),
         requester=line(request.requester.label),
+        question=summary.question(request.title, values) if request.decision is None else question(request),
         details=tuple(_details(request)),
         facts=tuple(_facts(request)),
         fields=tuple(request_content.content_fields(request)),
@@ -41,6 +53,11 @@ def request_card(request: RequestView) -> Card:
         content_version=model.content_version,
         digest=model.digest,
     )
+
+
+def question(request: RequestView) -> str:
+    """Return one line that tells the request from others, the same before and after a decision that changes values."""
+    return summary.question(request.title, request_content.values(replace(request, decision=None)))
 
 
 def _lead(request: RequestView) -> Iterator[Phrase]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bot.presentation import dates, expiry, labels, states
 from bot.presentation.characters import line, stands_apart, visible
 from engine import runs
-from engine.domain import CardOutcome, OnExpiry, Phrase, RequestState, StepStatus
+from engine.domain import CardOutcome, OnExpiry, Person, Phrase, RequestState, StepStatus
 from engine.read_models import DecisionView, RequestView
 
 
@@ -17,10 +17,23 @@ def outcome(request: RequestView) -> str:
     return f"{sentence} Reason: {_first_line(visible(reason))}" if reason else sentence
 
 
-def card_outcome(request: RequestView) -> CardOutcome:
+def card_outcome(request: RequestView, reader: Person | None = None) -> CardOutcome:
     """Return how a closed request ended, and what became of the step."""
     reason = visible(request.decision.reason or "") if request.decision else ""
-    return CardOutcome(line=ended(request), reason=reason or None, effect=effect(request))
+    return CardOutcome(
+        line=ended(request), sentence=sentence(request, reader), reason=reason or None, effect=effect(request)
+    )
+
+
+def sentence(request: RequestView, reader: Person | None) -> Phrase:
+    """Return `ended` as a sentence without a full stop, to the person who decided as well: "You approved this, …"."""
+    decision = request.decision
+    if decision is None:
+        return ended(request)
+    who = "You" if reader is not None and reader.id == decision.person.id else line(decision.person.label)
+    verb, *more = headline(request).lower().split(" ", 1)
+    # A form is filled in, and the object stands between the two words.
+    return f"{' '.join([who, verb, 'this', *more])}, ", decision.decided_at
 
 
 def ended(request: RequestView) -> Phrase:

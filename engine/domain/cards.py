@@ -55,9 +55,11 @@ class CardOutcome:
     """The end of a closed request or question, in up to three lines.
 
     `line`: the verb, the person and the moment. `reason`: the reason of a decision, whole. `effect`: what became of it.
+    `sentence`: the line as a sentence to its reader, who may be the one who decided: "You approved this, …".
     """
 
     line: Phrase
+    sentence: Phrase = ()
     reason: str | None = None
     effect: str | None = None
 
@@ -90,6 +92,10 @@ class Card:
     """The names of the people who can decide, or who were asked once it is closed."""
     requester: str = ""
     """The name of the person who started the run, for lists and the subjects of emails."""
+    question: str = ""
+    """One line that tells the request from others, the same until its end and after it: for the subjects of emails."""
+    zone: str | None = None
+    """The IANA name of the reader's time zone, for channels that have to write moments themselves; None: not known."""
     details: tuple[CardFact, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     fields: tuple[CardField, ...] = ()
@@ -103,7 +109,7 @@ class Card:
     topic: str | None = None
     """The subject of an alert, as a key."""
     about: str | None = None
-    """The title of the request that the alert follows, which its recipient approved; for channels with threads."""
+    """The `question` of the request that the alert follows, which its recipient approved; for channels with threads."""
     step: str | None = None
     visit: int | None = None
     attempt: int | None = None

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bot.presentation import card as cards
 from bot.presentation import characters, dates, request_card, request_content, request_outcome
+from engine import json_values
 from engine.domain import (
     CardAction,
     CardField,
@@ -152,8 +154,67 @@ def test_a_decided_request_says_who_when_and_what_became_of_it() -> None:
     request = decided_request(request_view(PAY, effect=(StepStatus.SUCCEEDED, None)), reason="fine")
     card = request_card.request_card(request)
     assert card.tone is Tone.APPROVED
-    assert card.outcome == CardOutcome(line=("Approved by Lee, ", START), reason="fine", effect="Pay the refund: done")
+    assert card.outcome == CardOutcome(
+        line=("Approved by Lee, ", START),
+        sentence=("Lee approved this, ", START),
+        reason="fine",
+        effect="Pay the refund: done",
+    )
     assert card.lead == ()
+
+
+def test_the_copy_of_the_person_who_decided_says_you() -> None:
+    request = decided_request(request_view(PAY), reason="fine")
+    copies = [
+        DeliveryContent(
+            delivery="c1", kind=DeliveryKind.REQUEST, topic=None, person=person, run=run_view(), request=request
+        )
+        for person in (LEE, EVE)
+    ]
+    outcomes = [cards.card(copy).outcome for copy in copies]
+    assert [outcome and outcome.sentence for outcome in outcomes] == [
+        ("You approved this, ", START),
+        ("Lee approved this, ", START),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "is_form", "has_edits", "words"),
+    [
+        (RequestState.APPROVED, False, True, "You approved this with edits, "),
+        (RequestState.APPROVED, True, True, "You filled this in, "),
+        (RequestState.REJECTED, False, False, "You rejected this, "),
+    ],
+)
+def test_a_decision_is_told_in_a_sentence(verdict: RequestState, is_form: bool, has_edits: bool, words: str) -> None:
+    pending = request_view(PAY)
+    subject = replace_fields(pending.model.subject, uses="form" if is_form else "http")
+    pending = replace_fields(pending, model=replace_fields(pending.model, subject=subject))
+    edits = (Edit(("json", "note"), "note", "Arrived broken", "Arrived late"),) if has_edits else ()
+    request = decided_request(pending, *edits, state=verdict)
+    assert request_outcome.sentence(request, LEE) == (words, START)
+
+
+def test_the_question_of_a_request_stays_the_same_when_a_decision_changes_its_values() -> None:
+    pending = request_view(PAY, title="Pay?", technical=TECHNICAL)
+    before, after = (
+        json_values.loads(f'{{"amount": "{amount}", "currency": "EUR"}}') for amount in ("120.50", "99.50")
+    )
+    decided = decided_request(pending, Edit(("json", "amount"), "amount", before, after))
+    for request in (pending, decided):
+        assert request_card.request_card(request).question == "Pay? · 120.50 EUR · A-1007"
+
+
+def test_a_card_knows_the_time_zone_of_its_reader() -> None:
+    copy = DeliveryContent(
+        delivery="c1",
+        kind=DeliveryKind.OUTCOME,
+        topic=None,
+        person=structs.replace(LEE, zone="Asia/Tokyo"),
+        run=run_view(),
+        request=None,
+    )
+    assert cards.card(copy).zone == "Asia/Tokyo"
 
 
 @pytest.mark.parametrize(
