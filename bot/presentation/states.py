@@ -81,10 +81,10 @@ REQUESTS: Final[Mapping[RequestState, str]] = {
     RequestState.CANCELLED: "cancelled",
 }
 DELIVERIES: Final[Mapping[DeliveryState, str]] = {
-    DeliveryState.DUE: "not shown yet",
-    DeliveryState.SHOWN: "shown",
+    DeliveryState.DUE: "on its way",
+    DeliveryState.SHOWN: "delivered",
     DeliveryState.SKIPPED: "not needed",
-    DeliveryState.DEAD: "cannot be shown",
+    DeliveryState.DEAD: "cannot be delivered",
 }
 
 

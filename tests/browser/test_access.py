@@ -76,11 +76,11 @@ async def test_every_view_is_accessible(windows: SandboxWindows, size: dict[str,
     await line.fill("/signoff help")
     await page.keyboard.press("Enter")
     await expect(page.locator(".ephemeral")).to_be_visible()
-    await page.get_by_label("How Slack works").select_option("down")
+    await page.get_by_label("Slack", exact=True).select_option("down")
     await request_message(page, "for order A-500250025002?").get_by_role("button", name="Pay the refund").click()
     await expect(page.get_by_role("alert")).to_be_visible()
     await check_accessibility(page, size)
-    await page.get_by_label("How Slack works").select_option("works")
+    await page.get_by_label("Slack", exact=True).select_option("works")
 
     if size is NARROW:
         await page.get_by_role("button", name="Story").click()

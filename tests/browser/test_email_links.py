@@ -31,10 +31,10 @@ async def tab_to(page: Page, target: Locator, *, within: FrameLocator | None = N
 
 async def open_email(page: Page, subject: str) -> None:
     """Open the newest email whose subject contains the text."""
-    list_entry = page.get_by_role("region", name="List of mails").get_by_role("link", name=subject).first
+    list_entry = page.get_by_role("region", name="List of emails").get_by_role("link", name=subject).first
     await tab_to(page, list_entry)
     await page.keyboard.press("Enter")
-    heading = page.get_by_role("region", name="The open mail").get_by_role("heading", level=2)
+    heading = page.get_by_role("region", name="The open email").get_by_role("heading", level=2)
     await expect(heading).to_contain_text(subject)
 
 

@@ -27,7 +27,7 @@ async def test_the_first_screen_of_a_builder_explains_commands_and_starts_a_run(
     await windows.register()
     cleo = await windows.window("cleo", size=size)
     empty_view = cleo.locator(".nothing")
-    await expect(empty_view).to_contain_text("Type / below and choose a command")
+    await expect(empty_view).to_contain_text("A form opens. Refund more than 100 EUR, and Ada and Ben are asked.")
     await expect(empty_view.get_by_role("link", name="Open Ada’s window")).to_be_in_viewport()
     message_field = cleo.get_by_role("combobox", name="Message")
     assert not await message_field.evaluate(_PLACEHOLDER_IS_CUT)
@@ -41,7 +41,7 @@ async def test_the_first_screen_of_a_builder_explains_commands_and_starts_a_run(
 async def test_the_first_screen_of_an_approver_says_where_requests_come_from(windows: SandboxWindows) -> None:
     ada = await windows.window("ada", size=NARROW)
     empty_view = ada.locator(".nothing")
-    await expect(empty_view).to_contain_text("Requests appear here by themselves once Cleo starts something")
+    await expect(empty_view).to_contain_text("You approve things here. First Cleo has to ask for something")
     async with ada.context.expect_page() as opening:
         await empty_view.get_by_role("link", name="Open Cleo’s window").click()
     cleo = await opening.value
@@ -53,12 +53,12 @@ async def test_the_first_screen_of_an_approver_says_where_requests_come_from(win
 async def test_an_empty_mailbox_says_how_an_email_gets_into_it(windows: SandboxWindows) -> None:
     page = await windows.window("ada")
     for address, hint in (
-        (MIA, "as Cleo, type /signoff run expense"),
-        ("ada@example.com", "only while Slack is down"),
+        (MIA, "Open Cleo’s window and run expense: then an email comes here."),
+        ("ada@example.com", "They get an email only while Slack is down"),
         ("gus@example.com", "It appears here by itself"),
     ):
         await page.goto(f"{windows.demo.slack.page_url}/mail?to={address}")
-        await expect(page.locator(".nothing", has_text="No mail yet.")).to_contain_text(hint)
+        await expect(page.locator(".nothing", has_text="No email yet.")).to_contain_text(hint)
 
 
 async def test_a_notice_does_not_hide_the_last_message(windows: SandboxWindows) -> None:

@@ -67,11 +67,11 @@ async def send_story(slack: RunningSandbox) -> None:
 
 
 def mail_items(page: Page) -> Locator:
-    return page.get_by_role("region", name="List of mails").get_by_role("listitem")
+    return page.get_by_role("region", name="List of emails").get_by_role("listitem")
 
 
 def mail_view(page: Page) -> Locator:
-    return page.get_by_role("region", name="The open mail")
+    return page.get_by_role("region", name="The open email")
 
 
 async def test_replies_are_listed_under_the_email_that_they_answer(mail_windows: MailWindows) -> None:
@@ -96,7 +96,7 @@ async def test_an_email_can_be_read_as_html_text_headers_and_source(mail_windows
     await mail_items(page).get_by_role("link", name="Refund order A-1007?").first.click()
     await expect(mail_view(page).get_by_role("heading", level=2)).to_be_focused()
     await expect(page.locator(".mails .unread")).to_have_count(3)
-    await expect(page).to_have_title("(3) Refund order A-1007? – Mia Approver – Signoff sandbox mail")
+    await expect(page).to_have_title("(3) Refund order A-1007? – Mia Approver – Signoff sandbox emails")
     await expect(page.frame_locator(".rendered").get_by_role("heading")).to_have_text("Refund order A-1007?")
     await page.get_by_role("tab", name="Text").click()
     await expect(page.get_by_role("region", name="Text")).to_contain_text("Amount: 120 EUR")
@@ -125,7 +125,7 @@ async def test_a_link_in_an_email_opens_a_window_of_its_own(mail_windows: MailWi
     await send_story(mail_windows.slack)
     page = await mail_windows.window(f"?to={MIA}#/1")
     opened = await click_to_popup(page, page.frame_locator(".rendered").get_by_role("link", name="Review"))
-    await expect(opened.get_by_role("heading", name="Whose mail?")).to_be_visible()
+    await expect(opened.get_by_role("heading", name="Whose emails?")).to_be_visible()
     assert await opened.evaluate("window.opener") is None
 
 
@@ -144,7 +144,7 @@ async def test_the_html_of_an_email_can_run_nothing_and_load_nothing(mail_window
     frame = page.frame_locator(".rendered")
     await expect(frame.get_by_text("Harmless?")).to_be_visible()
     await frame.get_by_role("button", name="Send").click()
-    await expect(page).to_have_title("Refund order A-1007? – Mia Approver – Signoff sandbox mail")
+    await expect(page).to_have_title("Refund order A-1007? – Mia Approver – Signoff sandbox emails")
     assert loaded
     assert [url for url in loaded if not url.startswith(mail_windows.slack.base_url) or url.endswith("/state")] == []
     refusal_words = ("Content Security Policy", "sandboxed", "Refused", "Blocked")
@@ -157,10 +157,10 @@ async def test_the_html_of_an_email_can_run_nothing_and_load_nothing(mail_window
 
 async def test_new_emails_appear_by_themselves_and_are_announced(mail_windows: MailWindows) -> None:
     page = await mail_windows.window()
-    await expect(page.get_by_text("No mail yet.")).to_be_visible()
+    await expect(page.get_by_text("No email yet.")).to_be_visible()
     await send(mail_windows.slack, message("First"))
     await expect(mail_items(page)).to_have_count(1)
-    await expect(page.locator("#spoken")).to_have_text("New mail: First")
+    await expect(page.locator("#spoken")).to_have_text("New email: First")
     await mail_items(page).get_by_role("link").click()
     await expect(mail_view(page).get_by_role("heading", level=2)).to_be_focused()
     await send(mail_windows.slack, message("Second", to="new@elsewhere.example"))
@@ -168,7 +168,7 @@ async def test_new_emails_appear_by_themselves_and_are_announced(mail_windows: M
     await expect(mailbox).to_be_visible()
     await expect(mail_view(page).get_by_role("heading", level=2)).to_be_focused()
     mail_windows.slack.mail.clear()
-    await expect(mail_view(page)).to_contain_text("This mail is not there (any more).")
+    await expect(mail_view(page)).to_contain_text("This email does not exist, or was deleted.")
 
 
 async def test_the_pages_lead_to_each_other(mail_windows: MailWindows) -> None:
@@ -182,7 +182,7 @@ async def test_the_pages_lead_to_each_other(mail_windows: MailWindows) -> None:
     await page.get_by_role("link", name="Slack", exact=True).click()
     await expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
     await page.get_by_role("link", name="Mia Approver").click()
-    await expect(page.get_by_text("No mail yet.")).to_be_visible()
+    await expect(page.get_by_text("No email yet.")).to_be_visible()
     await page.goto(f"{mail_windows.slack.page_url}?as=ben")
     await page.get_by_role("link", name="Mailbox", exact=True).click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Ben Approver")
@@ -190,7 +190,7 @@ async def test_the_pages_lead_to_each_other(mail_windows: MailWindows) -> None:
 
 async def test_the_mail_server_can_be_switched_between_its_faults(mail_windows: MailWindows) -> None:
     page = await mail_windows.window()
-    switch = page.get_by_label("How the mail works")
+    switch = page.get_by_label("Email", exact=True)
     await switch.select_option("down")
     await expect(page.locator("#banner")).to_contain_text("down")
     with pytest.raises(aiosmtplib.SMTPConnectError):
@@ -224,7 +224,7 @@ async def test_everything_can_be_done_with_the_keyboard(mail_windows: MailWindow
     await expect(page.get_by_role("region", name="Source")).to_be_visible()
     await page.keyboard.press("ArrowRight")
     await expect(page.get_by_role("tab", name="Rendered")).to_be_focused()
-    await page.get_by_role("link", name="All mails").focus()
+    await page.get_by_role("link", name="All emails").focus()
     await page.keyboard.press("Enter")
     await expect(mail_items(page).get_by_role("link", name="Refund order A-1007?").first).to_be_focused()
     await page.get_by_role("button", name="Mailboxes").focus()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import aiohttp
@@ -194,6 +195,8 @@ async def test_a_window_without_a_person_asks_who_you_are(windows: SandboxWindow
     page = await windows.window(None)
     await expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
     await expect(page.get_by_role("listitem")).to_have_count(6)
+    await expect(page.get_by_text("Begin as Cleo")).to_be_visible()
+    await expect(page.get_by_role("link", name="Be Cleo, who asks")).to_have_attribute("href", "/sandbox?as=cleo")
     await page.get_by_role("link", name="Ben Approver").click()
     await expect(page).to_have_url(f"{windows.demo.slack.page_url}?as=ben")
     await expect(page.get_by_role("heading", name="Signoff", exact=True)).to_be_visible()
@@ -206,9 +209,13 @@ async def test_the_story_shows_events_and_reasons(windows: SandboxWindows) -> No
     page = await windows.window("ada")
     story = page.get_by_role("complementary", name="Story")
     await expect(story).to_contain_text("for order A-4001?")
+    await expect(story.locator(".run-head .pill")).to_have_text("● Waiting")
+    await expect(story.locator(".steps li")).to_have_text(re.compile("^Pay the refund● Wait"))
+    await expect(story.locator(".copies li").first).to_contain_text("by Slack✓ Delivered")
+    await expect(story.locator(".lines")).to_contain_text("reached Ada Approver in Slack.")
     await expect(story.locator(".lines")).to_contain_text("Over 100 EUR: refund policy 4.2")
-    await expect(story.locator(".lines")).to_contain_text("waits for Ada Approver, Ben Approver")
-    await story.get_by_text("Over the wire").click()
+    await expect(story.locator(".lines")).to_contain_text("Signoff asks Ada Approver and Ben Approver")
+    await story.get_by_text("Calls between Slack and Signoff").click()
     await expect(story.locator(".wire")).to_contain_text("chat.postMessage")
 
 

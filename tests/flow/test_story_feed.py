@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.devtools.demo import servers, story_feed, workflows
+from bot.devtools.demo import servers, story_sentences, workflows
 from bot.devtools.demo.servers import DemoEnvironment
 from bot.devtools.demo.story_feed import StoryFeed
 from engine.audit_entries import EntryKind
@@ -55,20 +55,26 @@ async def test_the_story_has_the_run_with_its_request_its_copies_and_the_reason(
     story = await wait_for_line(feed, env, "delivery.shown")
     assert [run["id"] for run in story["runs"]] == [run]
     assert story["runs"][0]["status"] == "waiting"
-    assert story["runs"][0]["steps"][0]["status"] == "in_review"
+    (step,) = story["runs"][0]["steps"]
+    assert (step["status"], step["title"], step["icon"], step["tone"]) == (
+        "in_review",
+        "Pay the refund",
+        "●",
+        "waiting",
+    )
     (request,) = story["requests"]
     assert request["title"] == "Refund 240.50 EUR for order A-1?"
     assert {delivery["person"] for delivery in request["deliveries"]} == {"Ada Approver", "Ben Approver"}
     text = sentences(story)
-    assert "waits for Ada Approver, Ben Approver. Why: Over 100 EUR: refund policy 4.2" in text
-    assert "Cleo Builder: started refund, version 1." in text
+    assert "Signoff asks Ada Approver and Ben Approver: “Refund 240.50 EUR for order A-1?” Why: Over 100 EUR" in text
+    assert "Cleo Builder: started refund." in text
 
     await env.slack.person("ada").click("Edit")
     await env.slack.until(lambda: env.slack.person("ada").modal)
     await env.slack.person("ada").submit({"Amount (EUR)": "90"})
     await wait_for_line(feed, env, "run.succeeded")
     story = await wait_for_line(feed, env, "run.succeeded")  # read once more: the run itself is read before its lines
-    assert "Ada Approver: chose “Pay the refund”, with changes of Amount." in sentences(story)
+    assert "Ada Approver: chose “Pay the refund”, and changed Amount." in sentences(story)
     assert story["requests"][0]["state"] == RequestState.APPROVED
     assert story["runs"][0]["status"] == RunStatus.SUCCEEDED
 
@@ -79,7 +85,7 @@ async def test_the_story_has_a_cancelled_run(env: DemoEnvironment) -> None:
     answer = await env.app.engine.cancel(Cancel(run=run, actor=cleo, origin=Origin(surface="slack")))
     assert isinstance(answer, Done)
     text = sentences(await wait_for_line(feed, env, "run.cancelled"))
-    assert "Cleo Builder: asked for the run to be cancelled." in text
+    assert "Cleo Builder: asked to cancel the run." in text
     assert "The request was cancelled." in text
 
 
@@ -100,4 +106,4 @@ async def test_an_app_that_has_stopped_has_no_story() -> None:
 
 def test_every_kind_of_entry_of_a_run_has_a_sentence() -> None:
     subjects = ("run", "step", "gate", "request", "delivery", "links")
-    assert {kind for kind in EntryKind if kind.partition(".")[0] in subjects} <= set(story_feed.SENTENCES)
+    assert {kind for kind in EntryKind if kind.partition(".")[0] in subjects} <= set(story_sentences.SENTENCES)

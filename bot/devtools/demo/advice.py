@@ -8,35 +8,47 @@ from bot.devtools.demo.workflows import OUTSIDER
 from bot.devtools.sandbox import Hint
 
 _CLEO: Final = Hint(text="Open Cleo’s window", page="/sandbox?as=cleo")
-_STARTED: Final = (
-    "Requests appear here by themselves once Cleo starts something, and you decide them with their buttons."
+_APPROVER: Final = (
+    Hint(text="You approve things here. First Cleo has to ask for something; then a message with buttons comes here."),
+    _CLEO,
 )
 _GUEST: Final = (
-    "Guests are never asked to approve, so nothing comes here by itself. Cleo starts things; Ada and Ben decide."
+    Hint(text="You are a guest, and guests never approve anything. Cleo asks for things; Ada and Ben approve them."),
+    _CLEO,
 )
 _IN_SLACK: Final = (
-    "People in Slack are asked there. An email comes here only while Slack is down, or when no one has answered for "
-    "15 minutes."
+    Hint(
+        text="Ada, Ben and Cleo get messages in Slack. They get an email only while Slack is down, or if no one has "
+        "answered for 15 minutes."
+    ),
+)
+_BEGIN: Final = (
+    Hint(text="Begin as Cleo: she asks for a refund. Then be Ada, who approves it, corrects it or says no."),
+    Hint(text="Be Cleo, who asks", page="/sandbox?as=cleo"),
+    Hint(text="Be Ada, who approves", page="/sandbox?as=ada"),
 )
 
 ADVICE: Final = {
+    "": _BEGIN,
     "cleo": (
-        Hint(text="You start things. Type / below and choose a command, or choose one of these and press Send:"),
-        Hint(text="/signoff run expense", line="/signoff run expense"),
+        Hint(text="You ask for things. Press one of these, then Send:"),
         Hint(text="/signoff run refund", line="/signoff run refund"),
-        Hint(text="Then see what Ada is asked, and answer for her."),
+        Hint(text="/signoff run expense", line="/signoff run expense"),
+        Hint(text="A form opens. Refund more than 100 EUR, and Ada and Ben are asked."),
+        Hint(text="Then open Ada’s window, and answer for her:"),
         Hint(text="Open Ada’s window", page="/sandbox?as=ada"),
+        Hint(text="To see all commands, type / below."),
     ),
-    "ada": (Hint(text=_STARTED), _CLEO),
-    "ben": (Hint(text=_STARTED), _CLEO),
-    "gus": (Hint(text=_GUEST), _CLEO),
-    "una": (Hint(text=_GUEST), _CLEO),
+    "ada": _APPROVER,
+    "ben": _APPROVER,
+    "gus": _GUEST,
+    "una": _GUEST,
     OUTSIDER: (
         Hint(
-            text="Mia has no Slack, so she is asked by email: as Cleo, type /signoff run expense, and an email comes."
+            text="You have no Slack, so you get emails. Open Cleo’s window and run expense: then an email comes here."
         ),
         _CLEO,
     ),
-    **{f"{name}@example.com": (Hint(text=_IN_SLACK),) for name in ("ada", "ben", "cleo")},
+    **{f"{name}@example.com": _IN_SLACK for name in ("ada", "ben", "cleo")},
 }
-"""Hints by account name and by email address, the two keys that the page uses."""
+"""Hints by account name, by email address, and by an empty name for the choice of a person: the keys of the page."""

@@ -139,7 +139,7 @@ async function show() {
   }
   if (!me || ![...state.users.values()].some((user) => user.name === me)) {
     document.body.classList.add("choosing");
-    if (built !== "chooser") replace(at("main"), chooser(state.users, state.outsiders));
+    if (built !== "chooser") replace(at("main"), await chooser(state.users, state.outsiders));
     built = "chooser";
     await switches.refresh();
     return;

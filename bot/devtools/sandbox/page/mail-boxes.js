@@ -6,10 +6,10 @@ import { avatar } from "./messages.js";
 
 const address = (box) => `/sandbox/mail?to=${encodeURIComponent(box.address)}`;
 const first = (box) => box.name?.split(" ")[0] || box.address;
-const mails = (box) => (box.count === 1 ? "1 mail" : `${box.count} mails`);
+const mails = (box) => (box.count === 1 ? "1 email" : `${box.count} emails`);
 
 /** The kind of an address: people without a Slack account only have their address. */
-export const by = (box) => (box.name === null ? "Nobody’s address" : box.account === null ? "By email only" : "In Slack too");
+export const by = (box) => (box.name === null ? "No one’s address" : box.account === null ? "By email only" : "In Slack too");
 
 let shown = "";
 
@@ -27,7 +27,7 @@ export function showMailboxes(node, mailboxes, to) {
         "a",
         { href: address(box), "aria-current": box.address === to ? "page" : null, "data-focus": `box ${box.address}`, title: box.address },
         avatar(box.name || box.address, box.address),
-        h("span", { class: "person" }, h("span", { class: "place" }, first(box)), h("small", {}, box.name === null ? "nobody’s" : by(box))),
+        h("span", { class: "person" }, h("span", { class: "place" }, first(box)), h("small", {}, box.name === null ? "no one’s" : by(box))),
         unread.get(box.address) > 0 && h("span", { class: "count" }, unread.get(box.address), h("span", { class: "visually-hidden" }, " unread")),
       ),
     );
@@ -47,8 +47,8 @@ const cards = h("ul", { class: "cards" });
 /** The page before a mailbox is chosen. */
 export function mailChooser(node, mailboxes) {
   if (!cards.isConnected) {
-    const intro = "This is where the mail of the local world ends up. Choose whose mailbox to open; any other address works as soon as something is sent to it.";
-    replace(node, h("div", { class: "chooser" }, h("h1", {}, "Whose mail?"), h("p", {}, intro), cards));
+    const intro = "Every email of this local Signoff arrives here. Choose a mailbox to open.";
+    replace(node, h("div", { class: "chooser" }, h("h1", {}, "Whose emails?"), h("p", {}, intro), cards));
   }
   const card = (box) =>
     h("li", {}, h("a", { class: "card", href: address(box) }, avatar(box.name || box.address, box.address), h("span", {}, h("strong", {}, box.name || box.address), h("small", {}, `${by(box)} · ${mails(box)}`))));

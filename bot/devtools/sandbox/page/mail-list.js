@@ -7,7 +7,7 @@ import { format, full } from "./when.js";
 /** The name of the sender, without the address. */
 export function sender(mail) {
   const [, name] = /^\s*"?([^"<]*?)"?\s*<[^>]*>\s*$/.exec(mail.from) || [];
-  return name || mail.from || mail.envelope.from || "(nobody)";
+  return name || mail.from || mail.envelope.from || "(no sender)";
 }
 
 export const subject = (mail) => mail.subject || "(no subject)";

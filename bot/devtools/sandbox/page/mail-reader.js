@@ -11,7 +11,7 @@ const TABS = { rendered: "Rendered", text: "Text", headers: "Headers", source: "
 const frame = (mail) =>
   h("iframe", {
     class: "rendered", sandbox: "allow-popups allow-popups-to-escape-sandbox", referrerpolicy: "no-referrer",
-    src: `/sandbox/mail/${encodeURIComponent(mail.id)}/rendered`, title: `The mail “${subject(mail)}”, rendered`, tabindex: 0,
+    src: `/sandbox/mail/${encodeURIComponent(mail.id)}/rendered`, title: `The email “${subject(mail)}”, rendered`, tabindex: 0,
   });
 
 const pre = (text, label) => h("pre", { class: "mail-text", tabindex: 0, role: "region", "aria-label": label }, text);
@@ -25,8 +25,8 @@ async function source(mail) {
 }
 
 const SHOWN = {
-  rendered: (mail) => (mail.html === null ? h("p", { class: "nothing" }, "This mail has no HTML.") : frame(mail)),
-  text: (mail) => (mail.text === null ? h("p", { class: "nothing" }, "This mail has no text.") : pre(mail.text, "Text")),
+  rendered: (mail) => (mail.html === null ? h("p", { class: "nothing" }, "This email has no HTML.") : frame(mail)),
+  text: (mail) => (mail.text === null ? h("p", { class: "nothing" }, "This email has no text.") : pre(mail.text, "Text")),
   headers: table,
   source,
 };
@@ -35,8 +35,8 @@ export class Reader {
   constructor() {
     this.shown = "";
     this.chosen = null;
-    this.node = h("section", { class: "reader", "aria-label": "The open mail" });
-    this.nothing("Choose a mail to read it here.");
+    this.node = h("section", { class: "reader", "aria-label": "The open email" });
+    this.nothing("Choose an email to read it here.");
   }
 
   /** `summary`: undefined if no email is open, null if the email does not exist. */
@@ -44,8 +44,8 @@ export class Reader {
     const stamp = JSON.stringify([summary === undefined ? "none" : summary, zone, thread.length]);
     if (stamp === this.shown) return;
     this.shown = stamp;
-    if (summary === undefined) return this.nothing("Choose a mail to read it here.");
-    if (summary === null) return this.nothing("This mail is not there (any more).");
+    if (summary === undefined) return this.nothing("Choose an email to read it here.");
+    if (summary === null) return this.nothing("This email does not exist, or was deleted.");
     const { mail } = await get(`/mail/${encodeURIComponent(summary.id)}`);
     const kept = this.mail?.id === mail.id && this.mail.received_at === mail.received_at;
     this.mail = mail;
@@ -67,7 +67,7 @@ export class Reader {
   }
 
   back() {
-    return h("a", { class: "back", href: "#/" }, icon("back"), "All mails");
+    return h("a", { class: "back", href: "#/" }, icon("back"), "All emails");
   }
 
   facts(mail, zone) {
@@ -97,7 +97,7 @@ export class Reader {
   }
 
   tablist() {
-    return h("div", { class: "tabs", role: "tablist", "aria-label": "How to show the mail", onkeydown: (event) => this.move(event) }, this.tabs);
+    return h("div", { class: "tabs", role: "tablist", "aria-label": "How to show the email", onkeydown: (event) => this.move(event) }, this.tabs);
   }
 
   move(event) {

@@ -33,9 +33,9 @@ function remember(mail, mails) {
 const title = h("h1", { class: "place-title" });
 const subtitle = h("p", { class: "place-told" });
 const list = h("ol", { class: "mails" });
-const none = h("div", { class: "nothing", "data-empty": "No mail yet.", hidden: true });
+const none = h("div", { class: "nothing", "data-empty": "No email yet.", hidden: true });
 const reader = new Reader();
-const inbox = h("section", { class: "inbox", "aria-label": "Mails" }, h("div", { class: "place-head" }, title, subtitle), h("div", { class: "mails-scroll", tabindex: 0, role: "region", "aria-label": "List of mails" }, none, list));
+const inbox = h("section", { class: "inbox", "aria-label": "Emails" }, h("div", { class: "place-head" }, title, subtitle), h("div", { class: "mails-scroll", tabindex: 0, role: "region", "aria-label": "List of emails" }, none, list));
 
 const wanted = () => decodeURIComponent(location.hash.replace(/^#\//, ""));
 
@@ -53,21 +53,21 @@ async function showMailbox(mailboxes) {
   const open = mails.find((mail) => mail.id === wanted());
   if (open && !document.hidden) remember(open, mails);
   title.textContent = box?.name || to;
-  subtitle.textContent = `${box?.name ? `${to} · ` : ""}${mails.length === 1 ? "1 mail" : `${mails.length} mails`}`;
+  subtitle.textContent = `${box?.name ? `${to} · ` : ""}${mails.length === 1 ? "1 email" : `${mails.length} emails`}`;
   none.hidden = mails.length > 0;
   if (!none.hidden) await advise(none, { who: to, otherwise: "It appears here by itself." });
   showList(list, mails, { zone, now: open?.id, unread: (mail) => !read.has(stamp(mail)) });
   document.body.classList.toggle("reading", Boolean(wanted()));
   await reader.show(wanted() ? open || null : undefined, { zone, thread: open ? mails.filter((mail) => mail.thread === open.thread) : [] });
   const unread = mails.filter((mail) => !read.has(stamp(mail))).length;
-  document.title = `${unread ? `(${unread}) ` : ""}${open ? `${open.subject || "(no subject)"} – ` : ""}${box?.name || to} – Signoff sandbox mail`;
+  document.title = `${unread ? `(${unread}) ` : ""}${open ? `${open.subject || "(no subject)"} – ` : ""}${box?.name || to} – Signoff sandbox emails`;
 }
 
 function announce(mails) {
   const now = new Set(mails.map(stamp));
   const fresh = state.known ? mails.filter((mail) => !state.known.has(stamp(mail))) : [];
   state.known = now;
-  if (fresh.length) speak(fresh.length === 1 ? `New mail: ${fresh[0].subject || "(no subject)"}` : `${fresh.length} new mails`);
+  if (fresh.length) speak(fresh.length === 1 ? `New email: ${fresh[0].subject || "(no subject)"}` : `${fresh.length} new emails`);
 }
 
 function showSide(mailboxes) {

@@ -1,5 +1,6 @@
 // The sidebar: the current person, and the conversations.
 
+import { hints } from "./advice.js";
 import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { avatar, coloured } from "./messages.js";
@@ -79,12 +80,14 @@ const outsider = (user) =>
   h("li", {}, h("a", { href: mailbox(user), "data-focus": `mail of ${user.name}` }, avatar(user.real_name, coloured(user)), h("span", { class: "person" }, h("span", {}, user.real_name.split(" ")[0]), h("small", {}, "By email only")), h("span", { class: "visually-hidden" }, ": mailbox"), icon("mail")));
 
 /** The page before a person is chosen. */
-export function chooser(users, outsiders) {
+export async function chooser(users, outsiders) {
+  const begin = await hints("", { here: true });
   return h(
     "div",
     { class: "chooser" },
     h("h1", {}, "Who are you?"),
-    h("p", {}, "This is a local Slack, with Signoff in it. Choose somebody to be; open a second window to be somebody else as well."),
+    h("p", {}, "This is a Slack on your machine, with Signoff in it. Each window is one person. Open a second window to be another person too."),
+    begin.length > 0 && h("div", { class: "begin" }, begin),
     h(
       "ul",
       { class: "cards" },

@@ -1,9 +1,11 @@
-// The side panel: the events of the app, its runs with their copies, and its calls and deliveries.
+// The side panel: the runs, what happened in them, and the calls between Slack and the app.
 
 import { get } from "./api.js";
 import { h, reconcile, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { clock, full } from "./when.js";
+
+const WAYS = { slack: "Slack", email: "email", terminal: "terminal" };
 
 const seconds = (iso) => Date.parse(iso) / 1000;
 
@@ -12,7 +14,10 @@ function when(iso, zone) {
   return h("time", { datetime: iso, title: full(at, zone) }, clock(at, zone));
 }
 
-const pill = (state) => h("span", { class: `pill state-${state}` }, state.replace(/_/g, " "));
+/** A state as the app words it. Screen readers get the words without the icon. */
+const pill = ({ icon: sign, words, tone }) => h("span", { class: `pill is-${tone}` }, h("span", { class: "sign-of", "aria-hidden": "true" }, sign), ` ${words}`);
+
+const outcomePill = (outcome) => h("span", { class: `pill is-${/^(ok|2\d\d)$/.test(outcome) ? "done" : "calm"}` }, outcome);
 
 export class Story {
   constructor(node) {
@@ -21,8 +26,8 @@ export class Story {
     this.lines = h("ol", { class: "lines" });
     this.runs = h("ol", { class: "runs" });
     this.wire = h("ol", { class: "wire" });
-    this.none = h("p", { class: "small" }, "Nothing has happened yet. What is started is told here: its steps, who was asked, and why.");
-    this.overWire = h("details", { class: "part", ontoggle: () => this.refreshWire().catch(() => {}) }, h("summary", {}, h("h3", {}, "Over the wire")), this.wire);
+    this.none = h("p", { class: "small" }, "Nothing has happened yet. Once Cleo starts something, you see here who is asked, why, and what became of it.");
+    this.overWire = h("details", { class: "part", ontoggle: () => this.refreshWire().catch(() => {}) }, h("summary", {}, h("h3", {}, "Calls between Slack and Signoff")), this.wire);
     replace(
       node,
       h("div", { class: "story-head" }, h("h2", { tabindex: -1 }, "Story"), h("button", { type: "button", class: "icon-button close-story" }, icon("close"), h("span", { class: "visually-hidden" }, "Close the story"))),
@@ -30,7 +35,7 @@ export class Story {
         "div",
         { class: "story-body", tabindex: 0, role: "region", "aria-label": "What happened" },
         this.none,
-        h("details", { class: "part", open: true }, h("summary", {}, h("h3", {}, "Runs and their copies")), this.runs),
+        h("details", { class: "part", open: true }, h("summary", {}, h("h3", {}, "Runs")), this.runs),
         h("details", { class: "part", open: true }, h("summary", {}, h("h3", {}, "What happened, and why")), this.lines),
         this.overWire,
       ),
@@ -62,13 +67,13 @@ export class Story {
     return h(
       "details",
       { class: "run", open },
-      h("summary", { "data-focus": "run", onclick: (event) => this.turned.set(run.id, !event.currentTarget.parentElement.open) }, h("span", { class: "run-head" }, h("strong", {}, title), pill(run.status))),
-      h("p", { class: "small" }, `${run.title} · ${run.id} · started by ${run.requester} `, when(run.started_at, this.zone)),
+      h("summary", { "data-focus": "run", onclick: (event) => this.turned.set(run.id, !event.currentTarget.parentElement.open) }, h("span", { class: "run-head" }, h("strong", {}, title), pill(run))),
+      h("p", { class: "small", title: `Run ${run.id}` }, `${run.title}, started by ${run.requester}, `, when(run.started_at, this.zone)),
       run.error && h("p", { class: "error" }, run.error),
       h("ul", { class: "steps" }, run.steps.map((step) =>
-        h("li", {}, h("span", {}, step.visit > 1 ? `${step.step} (${step.visit})` : step.step), pill(step.status), step.error && h("span", { class: "error" }, step.error)))),
-      requests.map((request) => h("div", { class: "request" }, h("p", {}, request.title, " ", pill(request.state)), copies(request.deliveries))),
-      own.length > 0 && h("div", { class: "request" }, h("p", {}, "Told"), copies(own)),
+        h("li", {}, h("span", {}, step.visit > 1 ? `${step.title} (${step.visit})` : step.title), pill(step), step.error && h("span", { class: "error" }, step.error)))),
+      requests.map((request) => h("div", { class: "request" }, h("p", {}, request.title, " ", pill(request)), copies(request.deliveries))),
+      own.length > 0 && h("div", { class: "request" }, h("p", {}, "Messages about this run"), copies(own)),
     );
   }
 
@@ -82,24 +87,24 @@ export class Story {
     const back = calls.map((call, index) => ({ key: `c${index}`, way: "from the app", what: call.method, outcome: call.outcome }));
     reconcile(this.wire, [...out, ...back].map((entry) => ({
       key: entry.key, stamp: JSON.stringify(entry),
-      make: () => h("li", {}, h("span", { class: "small" }, entry.way), h("code", {}, entry.what), pill(entry.outcome)),
+      make: () => h("li", {}, h("span", { class: "small" }, entry.way), h("code", {}, entry.what), outcomePill(entry.outcome)),
     })));
   }
 }
 
 function line(entry, zone) {
-  return h("li", {}, when(entry.at, zone), h("p", {}, entry.who && h("strong", {}, `${entry.who} `), entry.sentence), h("code", { class: "kind" }, entry.kind));
+  return h("li", { title: entry.kind }, when(entry.at, zone), h("p", {}, entry.who && h("strong", {}, `${entry.who} `), entry.sentence));
 }
 
 function copies(deliveries) {
   return h("ul", { class: "copies" }, deliveries.map((delivery) => {
     const behind = delivery.state === "shown" && delivery.shown_version < delivery.wanted_version;
-    const facts = [behind && "an update is due", delivery.last_error && delivery.attempts > 0 && `${delivery.attempts} failed ${delivery.attempts === 1 ? "try" : "tries"}`];
+    const facts = [behind && "an update is on its way", delivery.last_error && delivery.attempts > 0 && `${delivery.attempts} failed ${delivery.attempts === 1 ? "try" : "tries"}`];
     return h(
       "li",
       {},
-      h("span", {}, `${delivery.person} `, h("small", {}, `${delivery.channel}${delivery.kind === "request" ? "" : `, ${delivery.kind}`}`)),
-      pill(delivery.state),
+      h("span", {}, `${delivery.person} `, h("small", {}, `by ${WAYS[delivery.channel] || delivery.channel}${delivery.kind === "request" ? "" : `, ${delivery.kind}`}`)),
+      pill(delivery),
       h("small", {}, facts.filter(Boolean).join(", ")),
       delivery.last_error && h("small", { class: "error" }, delivery.last_error),
     );

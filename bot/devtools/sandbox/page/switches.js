@@ -1,42 +1,43 @@
 // Switches: faults of Slack or of the mail server, and the light or dark theme.
 
 import { get, post, remove } from "./api.js";
-import { h } from "./dom.js";
+import { h, newId } from "./dom.js";
 
 /** `faults`: the choices, each with the `fault` that it arms. `down` is a separate switch. */
 export const SLACK = {
-  label: "How Slack works",
+  label: "Slack",
   path: "/faults",
   faults: {
-    works: { label: "Slack works", said: "" },
-    down: { label: "Slack down", said: "Slack is down: nothing gets through to the app or from it." },
-    slow: { label: "Slack slow", said: "Slack is slow: every call of the app takes 5 seconds.", fault: { on: "*", kind: "slow", seconds: 5 } },
-    limited: { label: "Slack limits", said: "Slack refuses every call of the app: too many requests, again in 5 seconds.", fault: { on: "*", kind: "ratelimited", seconds: 5 } },
+    works: { label: "works", said: "" },
+    down: { label: "is down", said: "Slack is down: nothing reaches Signoff, and nothing comes from it." },
+    slow: { label: "is slow", said: "Slack is slow: every call from Signoff takes 5 seconds.", fault: { on: "*", kind: "slow", seconds: 5 } },
+    limited: { label: "is busy", said: "Slack is busy: it refuses every call from Signoff, and asks it to try again in 5 seconds.", fault: { on: "*", kind: "ratelimited", seconds: 5 } },
   },
 };
 export const MAIL = {
-  label: "How the mail works",
+  label: "Email",
   path: "/mail/faults",
   faults: {
-    works: { label: "Mail works", said: "" },
-    down: { label: "Mail down", said: "The mail server is down: nobody can connect to it." },
-    slow: { label: "Mail slow", said: "The mail server is slow: every answer takes 5 seconds.", fault: { on: "*", kind: "slow", seconds: 5 } },
-    busy: { label: "Mail busy", said: "The mail server sends everybody away: try again later (421).", fault: { on: "connect", kind: "error", code: 421 } },
-    unknown: { label: "No mailbox", said: "The mail server knows no recipient (550).", fault: { on: "rcpt", kind: "error", code: 550 } },
-    full: { label: "Mailbox full", said: "Every mailbox is full (552).", fault: { on: "rcpt", kind: "error", code: 552 } },
-    lost: { label: "Mail unsure", said: "Mails arrive, but the connection breaks before the mail server says so.", fault: { on: "dot", kind: "lost" } },
+    works: { label: "works", said: "" },
+    down: { label: "is down", said: "The mail server is down. Signoff cannot connect to it." },
+    slow: { label: "is slow", said: "The mail server is slow: every answer takes 5 seconds.", fault: { on: "*", kind: "slow", seconds: 5 } },
+    busy: { label: "is busy", said: "The mail server is busy: it asks Signoff to try again later (421).", fault: { on: "connect", kind: "error", code: 421 } },
+    unknown: { label: "knows no one", said: "The mail server refuses every email: it does not know the recipient (550).", fault: { on: "rcpt", kind: "error", code: 550 } },
+    full: { label: "is full", said: "Every mailbox is full (552).", fault: { on: "rcpt", kind: "error", code: 552 } },
+    lost: { label: "loses the answer", said: "Emails arrive, but the connection breaks before the mail server says so.", fault: { on: "dot", kind: "lost" } },
   },
 };
-const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
+const THEMES = { auto: "as my system", light: "light", dark: "dark" };
 
 function selectOf(options, { label, now, change }) {
+  const id = newId("switch");
   const node = h(
     "select",
-    { class: "switch", "aria-label": label, "data-focus": label, onchange: (event) => change(event.target.value) },
+    { id, class: "switch", "data-focus": label, onchange: (event) => change(event.target.value) },
     Object.entries(options).map(([value, name]) => h("option", { value }, name.label || name)),
   );
   node.value = now;
-  return node;
+  return { node, labelled: h("span", { class: "labelled" }, h("label", { for: id }, label), node) };
 }
 
 export class Switches {
@@ -44,11 +45,12 @@ export class Switches {
     this.subject = subject;
     this.banner = banner;
     this.failed = failed;
-    this.fault = selectOf(subject.faults, { label: subject.label, now: "works", change: (wanted) => this.arm(wanted) });
+    const fault = selectOf(subject.faults, { label: subject.label, now: "works", change: (wanted) => this.arm(wanted) });
     const theme = localStorage.getItem("theme") || "auto";
-    this.theme = selectOf(THEMES, { label: "Colours", now: theme, change: paint });
+    const colours = selectOf(THEMES, { label: "Colours", now: theme, change: paint });
+    this.fault = fault.node;
     paint(theme);
-    node.append(this.fault, this.theme);
+    node.append(fault.labelled, colours.labelled);
   }
 
   async arm(wanted) {

@@ -1,0 +1,157 @@
+"""The sentences of the story: one for each kind of entry of the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from bot.presentation import answers, expiry, labels
+from engine.domain import ResumeAnswer
+from engine.json_values import Value
+from engine.read_models import StoryEntry
+
+Content: TypeAlias = Mapping[str, Value]
+_WAYS: Final = {"slack": "in Slack", "email": "by email", "terminal": "in the terminal"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """The names of people by their ids, and the titles of steps by their ids."""
+
+    people: Mapping[str, str]
+    steps: Mapping[str, str]
+
+    def step(self, entry: StoryEntry) -> str:
+        """Return the title of the step of an entry, in quotes."""
+        step = entry.step or ""
+        return f"“{labels.in_words(self.steps.get(step, step))}”"
+
+
+Sentence: TypeAlias = Callable[[StoryEntry, Content, Names], str]
+
+
+def actor_of(entry: StoryEntry, names: Names) -> str | None:
+    """Return the name of the person who acted, or None if nobody did."""
+    name = names.people.get(entry.actor or "")
+    return str(entry.content["actor_name"]) if name is None and entry.content and _has_actor(entry.content) else name
+
+
+def _has_actor(content: Content) -> bool:
+    return isinstance(content.get("actor_name"), str)
+
+
+def sentence_of(entry: StoryEntry, names: Names) -> str:
+    """Return the sentence of an entry. If a person acted, it follows their name."""
+    if entry.content is None:
+        return "This entry’s content was erased."
+    sentence = SENTENCES.get(entry.kind)
+    return entry.kind if sentence is None else sentence(entry, entry.content, names)
+
+
+def _opened_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    people = [str(item.get("name")) for item in _dicts(content.get("approvers"))]
+    reason = f" Why: {content['reason']}" if content.get("reason") else ""
+    return f"Signoff asks {_joined(people) or 'the approvers'}: “{content.get('title')}”{reason}"
+
+
+def _decided_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    edited = [str(item.get("label") or item.get("path")) for item in _dicts(content.get("edits"))]
+    text = f"chose “{content.get('verdict')}”"
+    if edited:
+        text += f", and changed {_joined(edited)}"
+    return f"{text}. Reason: {content['reason']}" if content.get("reason") else f"{text}."
+
+
+def _rejected_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
+    return _decided_sentence(entry, content, names) if "verdict" in content else f"The request {expiry.REJECTED}."
+
+
+def _resumed_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    answer = str(content.get("answer"))
+    known = answers.LABELS[ResumeAnswer(answer)] if answer in {*ResumeAnswer} else answer
+    return f"answered what happened: “{known}”."
+
+
+def _dicts(value: Value) -> list[dict[str, Any]]:
+    """Return the objects of a JSON list, or none for any other value."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _joined(names: list[str]) -> str:
+    """Join names as in a sentence: “Ada, Ben and Mia”."""
+    *others, last = names or [""]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _channel_names(content: Content) -> str:
+    channels = content.get("channels")
+    return _joined([*map(str, channels)]) if isinstance(channels, list) and channels else "other ways"
+
+
+def _receiver(content: Content, names: Names) -> str:
+    person = names.people.get(str(content.get("person")), "a person")
+    return f"{person} {_WAYS.get(str(content.get('channel')), content.get('channel'))}"
+
+
+def _shown_sentence(_: StoryEntry, content: Content, names: Names) -> str:
+    noun = "The request" if content.get("kind") in (None, "request") else f"The {content.get('kind')}"
+    return f"{noun} reached {_receiver(content, names)}."
+
+
+def _dead_sentence(_: StoryEntry, content: Content, names: Names) -> str:
+    return f"{_receiver(content, names)} did not get it: {content.get('error')}"
+
+
+def _started_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
+    attempt = content.get("attempt")
+    again = f", attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else ""
+    return f"{names.step(entry)} started{again}."
+
+
+def _ended_sentence(text: str) -> Sentence:
+    return lambda _, content, __: f"{text} {content['error']}" if content.get("error") else text
+
+
+SENTENCES: Final[Mapping[str, Sentence]] = {
+    "run.started": lambda _, content, __: f"started {content.get('workflow')}.",
+    "run.cancel_asked": lambda *_: "asked to cancel the run.",
+    "run.resumed": _resumed_sentence,
+    "run.stuck": lambda _, content, __: f"This server cannot continue the run: {content.get('error')}",
+    "run.succeeded": _ended_sentence("The run is done."),
+    "run.failed": _ended_sentence("The run failed."),
+    "run.rejected": _ended_sentence("The run ended, because the request was rejected."),
+    "run.expired": _ended_sentence("The run ended, because no one decided in time."),
+    "run.cancelled": _ended_sentence("The run was cancelled."),
+    "gate.passed": lambda entry, _, names: f"{names.step(entry)} needs no approval this time.",
+    "gate.unanswered": lambda entry, _, names: (
+        f"No one decided about {names.step(entry)} in time. The run went on, as its workflow says."
+    ),
+    "request.opened": _opened_sentence,
+    "request.approved": _decided_sentence,
+    "request.rejected": _rejected_sentence,
+    "request.expired": lambda *_: f"The request {expiry.WITHOUT_DECISION}.",
+    "request.fell_back": lambda _, content, __: (
+        f"No one has answered yet, so it asks by {_channel_names(content)} too."
+    ),
+    "request.unseen": lambda *_: "The request reached no one, and the owner gets a message.",
+    "request.approver_excluded": lambda _, content, __: (
+        f"{content.get('name')} can no longer decide: {content.get('why')}."
+    ),
+    "request.withdrawn": lambda *_: "The request was cancelled.",
+    "step.started": _started_sentence,
+    "step.succeeded": lambda entry, _, names: f"{names.step(entry)} is done.",
+    "step.skipped": lambda entry, _, names: f"{names.step(entry)} was skipped, because it is not needed this time.",
+    "step.stopped": lambda entry, _, names: f"{names.step(entry)} did not run.",
+    "step.sleeping": lambda entry, _, names: f"{names.step(entry)} waits for its time.",
+    "step.retrying": lambda entry, content, names: (
+        f"{names.step(entry)} failed, and is tried again: {content.get('error')}"
+    ),
+    "step.failed": lambda entry, content, names: f"{names.step(entry)} failed: {content.get('error')}",
+    "step.outcome_unknown": lambda entry, content, names: (
+        f"It is unknown whether {names.step(entry)} happened: {content['error']}"
+    ),
+    "links.revoked": lambda *_: "The review links of this request no longer work.",
+    "delivery.shown": _shown_sentence,
+    "delivery.dead": _dead_sentence,
+}
