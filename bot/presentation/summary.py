@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from bot.presentation.characters import line
 from engine.domain import CardField
 from engine.fields import FieldType
+from engine.read_models import RequestView
 
 MOST_VALUES: Final = 2
 LONGEST: Final = 40
@@ -29,6 +30,27 @@ def key_values(title: str, values: Sequence[CardField]) -> tuple[str, ...]:
 def question(title: str, values: Sequence[CardField]) -> str:
     """Return a question in one line that can be told from others of the same workflow."""
     return " · ".join([line(title), *key_values(title, values)])
+
+
+def waiting(count: int) -> str:
+    """Return the heading of a person's list of requests, without a full stop."""
+    if count == 0:
+        return "No request is waiting for you"
+    return f"{count:,} {'request is' if count == 1 else 'requests are'} waiting for you"
+
+
+def by_deadline(requests: Iterable[RequestView]) -> list[RequestView]:
+    """Return requests in the order in which they expire, those that never do last; of equal ones the oldest first."""
+    return sorted(requests, key=_urgency)
+
+
+def _urgency(request: RequestView) -> tuple[bool, float, str]:
+    deadlines = request.model.deadlines
+    at, after = deadlines.expires_at, deadlines.expires_after
+    if at is None and after is not None:
+        # Its clock starts when a first person was asked, which is at any moment.
+        at = deadlines.opened_at + after
+    return at is None, (at or deadlines.opened_at).timestamp(), request.id
 
 
 def _is_short(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeVar
 
@@ -216,6 +216,10 @@ class Engine:
 
     async def requests_of_run(self, run: str) -> list[RequestView]:
         return await self.store.read(lambda connection: request_queries.requests_of_run(connection, run))
+
+    async def latest_requests(self, runs: Sequence[str]) -> dict[str, RequestView]:
+        """Return the latest request of each of these runs, by run."""
+        return await self.store.read(lambda connection: request_queries.latest_requests(connection, runs))
 
     async def request(self, request: str) -> RequestView | None:
         return await self.store.read(lambda connection: request_queries.request_view(connection, request))

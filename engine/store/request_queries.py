@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Row, bindparam, exists, or_, select
+from sqlalchemy import BindParameter, Row, bindparam, exists, func, or_, select
 
 from engine import json_values
 from engine.domain import DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
@@ -116,6 +116,13 @@ def request_views(
 def requests_of_run(connection: Connection, run: str) -> list[RequestView]:
     """Return every request of a run, the oldest first."""
     return _request_views(connection, _REQUESTS_OF_RUN.all(connection, {"run": run}))
+
+
+def latest_requests(connection: Connection, runs: Sequence[str]) -> dict[str, RequestView]:
+    """Return the latest request of each of these runs, by run; runs without a request are left out."""
+    latest = select(func.max(_request.c.id)).where(_request.c.run.in_(runs)).group_by(_request.c.run)
+    rows = connection.execute(_REQUESTS.where(_request.c.id.in_(latest))).all()
+    return {view.run: view for view in _request_views(connection, rows)}
 
 
 def revisions(connection: Connection, request: str) -> tuple[int, int] | None:

@@ -472,6 +472,7 @@ FEW: dict[str, Query] = {
     "request": lambda c: request_model.load_request(Tx(c, now=START, ids=RandomIds()), "q"),
     "pinned version": _pinned,
     "requests of a run": lambda c: request_queries.requests_of_run(c, "r"),
+    "latest requests": lambda c: request_queries.latest_requests(c, ["r", "s"]),
     "copies of a run": lambda c: delivery_queries.delivery_views(c, run="r"),
     "copies of a request": lambda c: delivery_queries.delivery_views(c, request="q"),
     "story": lambda c: audit_log.story(c, "r"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from bot.presentation import summary
 from engine.domain import CardField
+from tests.support import samples
 
 
 def make_field(text: str, field_type: str = "text") -> CardField:
@@ -34,3 +37,22 @@ def test_long_texts_and_booleans_are_left_out() -> None:
 
 def test_an_equal_value_is_shown_once() -> None:
     assert summary.key_values("Pay?", (make_field("same"), make_field("same"))) == ("same",)
+
+
+def test_a_list_says_how_many_requests_are_waiting() -> None:
+    assert summary.waiting(0) == "No request is waiting for you"
+    assert summary.waiting(1) == "1 request is waiting for you"
+    assert summary.waiting(1_200) == "1,200 requests are waiting for you"
+
+
+def test_requests_are_in_the_order_in_which_they_expire() -> None:
+    requests = [
+        samples.request(id="never", expires_at=None),
+        samples.request(id="later", expires_at=samples.NOW + timedelta(days=2)),
+        samples.request(id="not started", expires_at=None, expires_after=timedelta(days=1)),
+        samples.request(id="second", expires_at=samples.NOW),
+        samples.request(id="first", expires_at=samples.NOW),
+        samples.request(id="newer, never", expires_at=None, opened_at=samples.NOW + timedelta(hours=1)),
+    ]
+    ordered = [request.id for request in summary.by_deadline(requests)]
+    assert ordered == ["first", "second", "not started", "later", "never", "newer, never"]
