@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from bot.devtools.demo import servers, story_sentences, workflows
+from bot.devtools.demo import servers, workflows
 from bot.devtools.demo.servers import DemoEnvironment
 from bot.devtools.demo.story_feed import StoryFeed
+from bot.presentation import story
 from engine.audit_entries import EntryKind
 from engine.domain import Address, Cancel, Done, Origin, Register, Registered, RequestState, RunStatus, Start, Started
 from engine.json_values import Value
@@ -105,5 +106,5 @@ async def test_an_app_that_has_stopped_has_no_story() -> None:
 
 
 def test_every_kind_of_entry_of_a_run_has_a_sentence() -> None:
-    subjects = ("run", "step", "gate", "request", "delivery", "links")
-    assert {kind for kind in EntryKind if kind.partition(".")[0] in subjects} <= set(story_sentences.SENTENCES)
+    subjects = ("run", "step", "gate", "request", "delivery", "links", "content", "code", "browser")
+    assert {kind for kind in EntryKind if kind.partition(".")[0] in subjects} <= set(story.SENTENCES)

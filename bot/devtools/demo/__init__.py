@@ -13,7 +13,7 @@ and the database is in a temporary folder that is deleted at the end.
 | `advice` | hints for people while there is nothing to see yet |
 | `workflows`, `templates` | the ready-made workflows, with the people and services of this machine; their files |
 | `browser` | opens the page in the user's browser |
-| `story_feed`, `story_sentences` | the events of a run for the side panel of the page; a sentence for each |
+| `story_feed` | the events of a run for the side panel of the page |
 | `story` | start here for `--play`: `play()`, the order of the chapters, and the totals at the end |
 | `first_chapters`, `last_chapters`, `email_chapter` | the chapters |
 | `scene` | actions and expectations: each action is printed, each claim checked |

@@ -6,16 +6,15 @@ slack.tell(story=feed.story, completions=feed.completions)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from bot.app import App
-from bot.devtools.demo.story_sentences import Names, actor_of, sentence_of
 from bot.presentation import characters, labels, states
+from bot.presentation.story import Names, actor_of, sentence_of
 from bot.slack import bolt_app, command_messages
-from engine.domain import DeliveryState, Person, StepStatus, Tone
+from engine.domain import DeliveryState, StepStatus, Tone
 from engine.errors import StoreError
 from engine.read_models import DeliveryView, PageQuery, RequestView, RunView, StepView, StoryEntry
 
@@ -86,7 +85,7 @@ class StoryFeed:
             request_copies += asked
             requests_json.append(_request_json(request, asked))
         ids = {copy.id for copy in request_copies}
-        names = _names(view, requests, [*copies, *request_copies])
+        names = Names.of_run(view, requests, [*copies, *request_copies])
         lines = [_line_json(entry, names) for entry in await self._engine.story(run)]
         own_copies = [copy for copy in copies if copy.id not in ids]
         return _run_json(view, own_copies, names.steps), requests_json, lines
@@ -172,18 +171,6 @@ def _iso_time(at: datetime | None) -> str | None:
 
 def _shorten(text: str) -> str:
     return characters.visible(text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…")
-
-
-def _names(run: RunView, requests: Sequence[RequestView], copies: Iterable[DeliveryView]) -> Names:
-    """Return the names of all people and steps that the entries of a run may refer to."""
-    deciders = (request.decision.person for request in requests if request.decision is not None)
-    approvers = (approver.person for request in requests for approver in request.approvers)
-    recipients = (copy.person for copy in copies)
-    people: Iterable[Person] = chain((run.requester, run.owner), deciders, approvers, recipients)
-    return Names(
-        people={person.id: characters.line(person.label) for person in people},
-        steps={request.model.subject.step: characters.line(request.step_label) for request in requests},
-    )
 
 
 def _line_json(entry: StoryEntry, names: Names) -> Json:

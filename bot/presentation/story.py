@@ -1,15 +1,17 @@
-"""The sentences of the story: one for each kind of entry of the audit log."""
+"""The story of a run: a sentence for each kind of entry of the audit log. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from bot.presentation import answers, expiry, labels
-from engine.domain import ResumeAnswer
+from bot.presentation.characters import line
+from engine.domain import Person, ResumeAnswer
 from engine.json_values import Value
-from engine.read_models import StoryEntry
+from engine.read_models import DeliveryView, RequestView, RunView, StoryEntry
 
 Content: TypeAlias = Mapping[str, Value]
 _WAYS: Final = {"slack": "in Slack", "email": "by email", "terminal": "in the terminal"}
@@ -26,6 +28,18 @@ class Names:
         """Return the title of the step of an entry, in quotes."""
         step = entry.step or ""
         return f"“{labels.in_words(self.steps.get(step, step))}”"
+
+    @classmethod
+    def of_run(cls, run: RunView, requests: Sequence[RequestView], copies: Iterable[DeliveryView]) -> Names:
+        """Return the names of all people and steps that the entries of a run may refer to."""
+        deciders = (request.decision.person for request in requests if request.decision is not None)
+        approvers = (approver.person for request in requests for approver in request.approvers)
+        recipients = (copy.person for copy in copies)
+        people: Iterable[Person] = chain((run.requester, run.owner), deciders, approvers, recipients)
+        return cls(
+            people={person.id: line(person.label) for person in people},
+            steps={request.model.subject.step: line(request.step_label) for request in requests},
+        )
 
 
 Sentence: TypeAlias = Callable[[StoryEntry, Content, Names], str]
@@ -149,8 +163,11 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "step.failed": lambda entry, content, names: f"{names.step(entry)} failed: {content.get('error')}",
     "step.outcome_unknown": lambda entry, content, names: (
-        f"It is unknown whether {names.step(entry)} happened: {content['error']}"
+        f"It is unknown whether {names.step(entry)} happened: {content.get('error')}"
     ),
+    "content.erased": lambda _, content, __: f"erased the contents of this run. Reason: {content.get('reason')}",
+    "code.exhausted": lambda *_: "A code was typed wrong five times, so it no longer works.",
+    "browser.remembered": lambda _, content, __: f"proved to read {content.get('address')} in a browser.",
     "links.revoked": lambda *_: "The review links of this request no longer work.",
     "delivery.shown": _shown_sentence,
     "delivery.dead": _dead_sentence,

@@ -1,0 +1,63 @@
+"""The story of a run in sentences."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.presentation import story
+from bot.presentation.story import Names
+from engine.json_values import Value
+from engine.read_models import StoryEntry
+
+NAMES = Names(people={"p1": "Ada"}, steps={"pay": "Pay the refund"})
+
+
+def make_entry(kind: str, content: dict[str, Value] | None, *, actor: str | None = None) -> StoryEntry:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    return StoryEntry(seq=1, at=at, kind=kind, step="pay", request=None, actor=actor, content=content)
+
+
+def sentence(kind: str, content: dict[str, Value] | None) -> str:
+    return story.sentence_of(make_entry(kind, content), NAMES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "text"),
+    [
+        ("gate.passed", {}, "“Pay the refund” needs no approval this time."),
+        ("step.started", {"attempt": 1}, "“Pay the refund” started."),
+        ("step.started", {"attempt": 2}, "“Pay the refund” started, attempt 2."),
+        ("request.approved", {"verdict": "Pay it"}, "chose “Pay it”."),
+        (
+            "request.approved",
+            {"verdict": "Pay it", "edits": [{"label": "Amount"}, {"path": "note"}], "reason": "agreed"},
+            "chose “Pay it”, and changed Amount and note. Reason: agreed",
+        ),
+        ("request.rejected", {}, "The request expired without a decision and was rejected automatically."),
+        ("run.resumed", {"answer": "done"}, "answered what happened: “It happened”."),
+        ("run.resumed", {"answer": "later"}, "answered what happened: “later”."),
+        ("request.fell_back", {"channels": ["email"]}, "No one has answered yet, so it asks by email too."),
+        ("request.fell_back", {}, "No one has answered yet, so it asks by other ways too."),
+        ("delivery.shown", {"person": "p1", "channel": "email"}, "The request reached Ada by email."),
+        ("delivery.shown", {"kind": "alert", "channel": "fax"}, "The alert reached a person fax."),
+        ("content.erased", {"reason": "asked for"}, "erased the contents of this run. Reason: asked for"),
+        ("something.new", {}, "something.new"),
+        ("step.failed", None, "This entry’s content was erased."),
+    ],
+)
+def test_an_entry_is_told_in_a_sentence(kind: str, content: dict[str, Value] | None, text: str) -> None:
+    assert sentence(kind, content) == text
+
+
+@pytest.mark.parametrize("kind", story.SENTENCES)
+def test_an_entry_with_less_content_than_usual_has_a_sentence_too(kind: str) -> None:
+    assert sentence(kind, {}).strip()
+
+
+def test_the_person_who_acted_is_named_as_they_are_called_now_or_as_they_were_then() -> None:
+    assert story.actor_of(make_entry("run.started", {"actor_name": "Ada L."}, actor="p1"), NAMES) == "Ada"
+    assert story.actor_of(make_entry("run.started", {"actor_name": "Ben"}, actor="p2"), NAMES) == "Ben"
+    assert story.actor_of(make_entry("run.started", {}, actor="p2"), NAMES) is None
+    assert story.actor_of(make_entry("run.started", None, actor="p2"), NAMES) is None
