@@ -41,15 +41,15 @@ async def test_copies_that_could_not_be_posted_arrive_later_and_the_story_shows_
     ada = await windows.window("ada")
     await expect(request_message(ada, "for order A-3000?")).to_be_visible()
     await ada.get_by_label("Slack", exact=True).select_option("limited")
-    await expect(ada.locator("#banner")).to_contain_text("too many requests")
+    await expect(ada.locator("#banner")).to_contain_text("Slack is busy")
     await windows.start_refund("A-3002")
     newest = ada.get_by_role("complementary", name="Story").locator(".run").first
     copies = newest.locator(".copies li", has_text="Ada Approver")
-    await expect(copies).to_contain_text("due")
+    await expect(copies).to_contain_text("On its way")
     await expect(copies.locator(".error")).not_to_be_empty()
     await ada.get_by_label("Slack", exact=True).select_option("works")
     await expect(request_message(ada, "for order A-3002?")).to_be_visible(timeout=15_000)
-    await expect(copies).to_contain_text("shown")
+    await expect(copies).to_contain_text("Delivered")
 
 
 async def test_a_form_that_cannot_be_sent_stays_open_with_the_typed_text(windows: SandboxWindows) -> None:

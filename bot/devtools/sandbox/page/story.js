@@ -99,7 +99,7 @@ function line(entry, zone) {
 function copies(deliveries) {
   return h("ul", { class: "copies" }, deliveries.map((delivery) => {
     const behind = delivery.state === "shown" && delivery.shown_version < delivery.wanted_version;
-    const facts = [behind && "an update is on its way", delivery.last_error && delivery.attempts > 0 && `${delivery.attempts} failed ${delivery.attempts === 1 ? "try" : "tries"}`];
+    const facts = [behind && "an update is on its way", delivery.last_error && delivery.attempts > 0 && `tried ${delivery.attempts === 1 ? "once" : `${delivery.attempts} times`}`];
     return h(
       "li",
       {},
