@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from aiohttp import web
 
 from engine import json_values
+from engine.ports import Clock
+from engine.system import SystemClock
 
 _UNHEALTHY: Final = "broken"
 """A version with this word in its name makes the service unhealthy, so that people see the failure."""
@@ -15,10 +18,11 @@ _UNHEALTHY: Final = "broken"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """One deployed version. `key`: the idempotency key."""
+    """One deployed version. `key`: the idempotency key; `at`: when it was deployed."""
 
     key: str
     version: str
+    at: datetime | None = None
 
 
 @dataclass(kw_only=True)
@@ -27,6 +31,7 @@ class Deployments:
 
     token: str
     deployed: list[Deployment] = field(default_factory=list)
+    clock: Clock = field(default_factory=SystemClock)
 
     async def deploy(self, request: web.Request) -> web.Response:
         """Deploy once for each key; a repeated call gets the first response again."""
@@ -39,7 +44,7 @@ class Deployments:
             return web.Response(status=400, text=str(error))
         keys = [deployed.key for deployed in self.deployed]
         if key not in keys:
-            self.deployed.append(deployment)
+            self.deployed.append(replace(deployment, at=self.clock.now()))
             keys.append(key)
         result: json_values.Value = {"deployment": f"D-{keys.index(key) + 1}", "version": deployment.version}
         return web.Response(status=201, text=json_values.dumps(result), content_type="application/json")

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from aiohttp import web
 
 from engine import json_values
+from engine.ports import Clock
+from engine.system import SystemClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """One requested refund. `key`: the idempotency key; `amount`: such as `95 EUR`."""
+    """One requested refund. `key`: the idempotency key; `amount`: such as `95 EUR`; `at`: when it was booked."""
 
     key: str
     order: str
     amount: str
     note: str
+    at: datetime | None = None
 
 
 @dataclass(kw_only=True)
@@ -32,6 +36,7 @@ class Payments:
     book: Callable[[Refund], Sequence[Refund]] = lambda refund: (refund,)
     booked: list[Refund] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    clock: Clock = field(default_factory=SystemClock)
 
     def for_order(self, order: str) -> list[Refund]:
         """Return the booked refunds of an order."""
@@ -45,7 +50,7 @@ class Payments:
         except ValueError as error:
             return web.Response(status=400, text=str(error))
         if key not in self.calls:
-            self.booked += self.book(refund)
+            self.booked += self.book(replace(refund, at=self.clock.now()))
         self.calls.append(key)
         receipt: json_values.Value = {
             "receipt": f"R-{self.calls.index(key) + 1}",

@@ -88,6 +88,7 @@ async def open_playground(path: Path, ports: Ports, *, fresh: bool = False) -> A
         services = await _open_services(stack, files, ports.effects)
         running_app = await _open_server(stack, files, ports.server, slack, services)
         await _register_workflows(running_app, slack, services)
+        services.approval_of = partial(_approval_of, running_app)
         feed = StoryFeed(running_app)
         slack.tell(story=feed.story, completions=feed.completions, advice=ADVICE)
         pending = len(await running_app.engine.requests(PageQuery(limit=1000, open_only=True)))
@@ -156,6 +157,20 @@ async def _register_workflows(app: App, slack: RunningSandbox, services: DemoSer
     services.save()
 
 
+async def _approval_of(app: App, key: str) -> str:
+    """Return who approved the call with this idempotency key, which is `run:step:visit`."""
+    run, step, visit = key.split(":")
+    requests = [
+        request
+        for request in await app.engine.requests_of_run(run)
+        if (request.model.subject.step, str(request.model.subject.visit)) == (step, visit)
+    ]
+    if not requests:
+        return "No approval was needed"
+    decision = requests[-1].decision
+    return f"Approved by {decision.person.label}" if decision is not None else ""
+
+
 @contextmanager
 def _port_errors(port: int, flag: str) -> Iterator[None]:
     """Turn the errors of a taken port into `DemoPortTaken`, which names the option for another port."""
@@ -207,22 +222,27 @@ def instructions(playground: Playground) -> Iterator[str]:
     """Yield the lines with the first things to try."""
     if playground.resumed:
         count = playground.pending
-        pending = f"{count} request{'s wait' if count > 1 else ' waits'}" if count else "no request waits"
-        yield f"The demo goes on where it stopped; {pending} for a decision."
+        pending = f"{count} request{'s' if count > 1 else ''} waiting" if count else "no request is waiting"
+        yield f"The demo goes on where it stopped; {pending}."
     else:
-        yield "A whole Signoff on this machine, with a Slack and mailboxes of its own; nothing leaves it."
+        yield "All of Signoff runs on this machine, with its own Slack and mailboxes. Nothing leaves the machine."
     yield ""
-    yield f"  Cleo, who runs things:  {playground.page('cleo')}"
-    yield f"  Ada, who approves:      {playground.page('ada')}"
-    yield f"  Ben, who approves too:  {playground.page('ben')}"
-    yield f"  Mia, who has no Slack:  {playground.mailbox}"
+    yield "Open these pages, each in a window of its own:"
+    yield f"  Cleo asks for things:    {playground.page('cleo')}"
+    yield f"  Ada approves them:       {playground.page('ada')}"
+    yield f"  Ben approves them too:   {playground.page('ben')}"
+    yield f"  Mia approves by email:   {playground.mailbox}"
+    yield f"  What really happened:    {playground.services.url}"
     yield ""
-    yield "  1. As Cleo, type /signoff run refund, and refund more than 100 EUR, or any amount to a VIP."
-    yield "  2. As Ada, look at the request: change the amount with Edit, or press Pay the refund."
-    yield "  3. As Ben, see the decision in his copy too; as Cleo, see that it is done."
+    yield "Then try this:"
+    yield "  1. As Cleo, type /signoff run refund in the box at the bottom, and press Enter. A form opens."
+    yield "     Ask for more than 100 EUR, and send it."
+    yield "  2. As Ada, press Pay the refund. Or press Edit, change the amount, and send it."
+    yield "  3. As Ben, see who decided. As Cleo, see that it is done."
     yield "  4. As Cleo, type /signoff run expense. As Mia, open the new email, press Review, then Pay back,"
     yield "     and type the code from the next email."
-    yield "  5. As Cleo, try /signoff run deploy: for a version named broken, Cleo is asked as well."
-    yield f"  6. See what was really paid and deployed: {playground.services.url}"
+    yield "  5. As Cleo, type /signoff run deploy, with a version that is named broken. Approve it as Ada. The service"
+    yield "     then reports an error, and Cleo is asked whether to keep the version."
+    yield "  6. Look at the last page: it lists what was really paid and deployed, and who approved it."
     yield ""
-    yield "Ctrl-C stops it, and the next start goes on from there; with --fresh it starts anew."
+    yield "Ctrl-C stops the demo, and the next start goes on from there; with --fresh it starts anew."

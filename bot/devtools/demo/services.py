@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 
 from bot.devtools.demo import ledger_page
 from bot.devtools.demo.deployments import Deployment, Deployments
+from bot.devtools.demo.ledger_page import LedgerEntry
 from bot.devtools.demo.payments import Payments, Refund
 from bot.devtools.sandbox import persistence
 from bot.devtools.sandbox.persistence import UnreadableFile
@@ -59,6 +60,8 @@ class DemoServices:
     path: Path
     payments: Payments
     deployments: Deployments
+    approval_of: Callable[[str], Awaitable[str]] | None = None
+    """Tells from the idempotency key of a call who approved it; none until the server runs."""
 
     @property
     def url(self) -> str:
@@ -85,14 +88,34 @@ class DemoServices:
 
     async def show_ledger(self, request: web.Request) -> web.Response:
         """Show the refunds and deployments, as a page in browsers and as text elsewhere."""
-        entries = [("paid", f"{paid.amount} for order {paid.order} ({paid.note})") for paid in self.payments.booked]
-        entries += [("deployed", f"version {deployed.version}") for deployed in self.deployments.deployed]
         if "text/html" in request.headers.get("Accept", ""):
-            return web.Response(
-                text=ledger_page.render_page(entries), content_type="text/html", headers=ledger_page.HEADERS
-            )
-        lines = [f"{verb:8}  {details}" for verb, details in entries]
+            text = ledger_page.render_page([*await self._entries()])
+            return web.Response(text=text, content_type="text/html", headers=ledger_page.HEADERS)
+        lines = [f"paid      {paid.amount} for order {paid.order} ({paid.note})" for paid in self.payments.booked]
+        lines += [f"deployed  version {deployed.version}" for deployed in self.deployments.deployed]
         return web.Response(text="\n".join(lines) or ledger_page.NOTHING_YET)
+
+    async def _entries(self) -> list[LedgerEntry]:
+        """Return the entries of the page, the newest first."""
+        entries = [
+            LedgerEntry(
+                f"Paid {paid.amount} for order {paid.order}",
+                note=paid.note,
+                at=paid.at,
+                approval=await self._approval(paid.key),
+            )
+            for paid in self.payments.booked
+        ]
+        entries += [
+            LedgerEntry(
+                f"Deployed version {deployed.version}", at=deployed.at, approval=await self._approval(deployed.key)
+            )
+            for deployed in self.deployments.deployed
+        ]
+        return sorted(entries, key=lambda entry: entry.at.timestamp() if entry.at else 0.0, reverse=True)
+
+    async def _approval(self, key: str) -> str:
+        return await self.approval_of(key) if self.approval_of is not None else ""
 
 
 def service_url(port: int) -> str:
