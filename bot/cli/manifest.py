@@ -19,6 +19,7 @@ def _https(_: click.Context, __: click.Parameter, url: str | None) -> str | None
     callback=_https,
     help="The address at which Slack reaches this server over HTTPS. Default: the server opens a socket to Slack.",
 )
-def manifest(url: str | None) -> None:
+@click.option("--link", is_flag=True, help="Print an address that creates the app in a browser.")
+def manifest(url: str | None, *, link: bool) -> None:
     """Print the manifest from which the Slack app is created."""
-    click.echo(manifests.as_yaml(url), nl=False)
+    click.echo(manifests.link(url) if link else manifests.as_yaml(url), nl=link)

@@ -5,13 +5,16 @@ https://docs.slack.dev/reference/app-manifest
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
+from urllib.parse import quote
 
 import yaml
 
 from bot.palette import palette
 from bot.slack import bolt_app, transport
 
+_NEW_APP: Final = "https://api.slack.com/apps?new_app=1&manifest_json="
 SCOPES: Final = {
     "chat:write": "send requests, answers and outcomes",
     "commands": f"offer {bolt_app.COMMAND}",
@@ -89,6 +92,12 @@ def manifest(url: str | None = None) -> dict[str, Any]:
             "token_rotation_enabled": False,
         },
     }
+
+
+def link(url: str | None = None) -> str:
+    """Return the address of Slack's page that creates an app from this manifest."""
+    text = json.dumps(manifest(url), separators=(",", ":"))
+    return f"{_NEW_APP}{quote(text, safe='')}"
 
 
 def as_yaml(url: str | None = None) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from playwright.async_api import Browser, Locator, Page, async_playwright
 
+from bot import palette
 from bot.devtools.demo import emails, servers, workflows
 from bot.devtools.demo.servers import DemoEnvironment
 from bot.devtools.demo.story_feed import StoryFeed
@@ -40,9 +41,19 @@ async def take_pictures(folder: Path) -> None:
         demo.slack.tell(story=feed.story, completions=feed.completions)
         await _start_run(demo, "refund", _REFUND)
         browser = await playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS, *root])
+        await _draw_icon(browser, folder)
         await _photograph_slack(browser, demo, folder)
         await _photograph_email(browser, demo, folder)
         await browser.close()
+
+
+async def _draw_icon(browser: Browser, folder: Path) -> None:
+    """Write icon.png, the picture for the page of the Slack app. Slack rounds its corners."""
+    size, background = 512, palette.palette().light["accent"]
+    page = await browser.new_page(viewport={"width": size, "height": size})
+    await page.set_content(f"<style>body {{margin: 0; background: {background}}}</style>{palette.mark()}")
+    await page.screenshot(path=folder / "icon.png")
+    await page.close()
 
 
 async def _photograph_slack(browser: Browser, demo: DemoEnvironment, folder: Path) -> None:

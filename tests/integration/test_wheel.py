@@ -157,3 +157,7 @@ def test_the_installed_command_checks_a_workflow(installed: Installed) -> None:
 
 def test_the_installed_command_tries_a_workflow(installed: Installed) -> None:
     installed.signoff("try", "hello.yaml", "--answer", "approve")
+
+
+def test_the_installed_command_plays_the_demo(installed: Installed) -> None:
+    assert "claims held" in installed.signoff("demo", "--play")

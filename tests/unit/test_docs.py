@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import dataclasses
 import json
 import re
@@ -11,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
+from urllib.parse import parse_qs, urlsplit
 
 import click
 import pytest
@@ -20,6 +22,7 @@ from bot.cli.lazy import LazyCommand
 from bot.cli.main import signoff
 from bot.settings import PREFIX, Settings
 from bot.slack import command_messages, message_view
+from bot.slack import manifest as manifests
 from engine import durations, fields, json_values, references
 from engine.domain import RequestState, RunStatus, StepStatus
 from engine.errors import DefinitionError, ExpressionError, StepError
@@ -536,6 +539,34 @@ def test_the_values_that_a_setting_may_have_are_documented() -> None:
         assert set(values) <= set(rows[PREFIX + name.upper()].code(2))
 
 
+# -- operations ---------------------------------------------------------------------------------------------
+
+OPERATIONS = Page.of("operations.md")
+
+
+def test_the_commands_of_the_operations_page_exist() -> None:
+    lines = [line for block in OPERATIONS.blocks for line in block.text.splitlines()]
+    used = {words for line in lines for words in re.findall(r"bin/signoff ([a-z]+(?: verify)?)", line)}
+    assert {f"signoff {words}" for words in used} == {f"signoff {words}" for words in used} & ALL_COMMANDS.keys()
+    assert used == {"serve", "doctor", "backup", "audit verify"}
+
+
+def test_the_settings_of_the_operations_page_exist() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    assert set(re.findall(r"SIGNOFF_[A-Z_]+", OPERATIONS.text)) <= known
+
+
+def test_the_unit_of_the_operations_page_runs_the_server_as_its_own_user() -> None:
+    (block,) = [block for block in OPERATIONS.blocks if block.info == "ini"]
+    unit = configparser.ConfigParser(interpolation=None, strict=True)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(block.text)
+    service = unit["Service"]
+    assert (service["User"], service["UMask"], service["WorkingDirectory"]) == ("signoff", "0077", "/var/lib/signoff")
+    assert service["ExecStart"] == "/opt/signoff/bin/signoff serve"
+    assert service["ReadWritePaths"] == service["WorkingDirectory"]
+
+
 # -- slack --------------------------------------------------------------------------------------------------
 
 
@@ -548,3 +579,17 @@ def test_the_buttons_that_slack_shows_are_explained() -> None:
     labels = " ".join(row[0] for row in Page.of("slack.md").table("Approvers"))
     for button in ("Approve", "Edit", "Fill in", "Reject", message_view.SHOW_EVERYTHING):
         assert button in labels
+
+
+def test_the_link_to_create_the_app_carries_the_manifest() -> None:
+    address = urlsplit(manifests.link("https://signoff.example.com"))
+    assert (address.hostname, address.path) == ("api.slack.com", "/apps")
+    query = parse_qs(address.query, strict_parsing=True)
+    assert query["new_app"] == ["1"]
+    assert json.loads(query["manifest_json"][0]) == manifests.manifest("https://signoff.example.com")
+
+
+def test_the_first_workflow_of_the_page_is_a_workflow() -> None:
+    (block,) = [block for block in Page.of("slack.md").blocks if block.info == "yaml"]
+    workflow = load(block.text.encode(), kinds=KINDS)
+    assert [step.id for step in workflow.steps] == ["order"]
