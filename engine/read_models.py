@@ -24,6 +24,7 @@ from engine.domain import (
     StepStatus,
 )
 from engine.fields import Field
+from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Edit, Request
 from engine.workflowfile.expected_output import ExpectedOutput
@@ -54,7 +55,7 @@ class RequestView:
     workflow_title: str
     workflow_version: int = 0
     step_label: str = ""
-    """The title of the step, or its id."""
+    """The title of the step, or its id in words."""
     technical: tuple[str, ...] = ()
     """Names of the top-level values in the content that people see only under technical details."""
     requester: Person
@@ -103,6 +104,8 @@ class StepView:
     """One visit of a run to a step."""
 
     step: str
+    label: str
+    """The title of the step in the version that the run started with, or its id in words."""
     visit: int
     status: StepStatus
     attempt: int
@@ -155,6 +158,12 @@ class RunView:
     ended_at: datetime | None
     cancelled: bool = False
     steps: tuple[StepView, ...] = ()
+    step_labels: Mapping[str, str] = field(default_factory=dict)
+    """The labels of all steps of the version by id, in a view with steps."""
+
+    def step_label(self, step: str) -> str:
+        """Return the label of a step, or the id in words if it is not known."""
+        return self.step_labels.get(step) or in_words(step)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

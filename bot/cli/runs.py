@@ -87,7 +87,7 @@ def _show(connection: Any, run_id: str, *, as_json: bool) -> None:
     if view.error:
         out.print(quote(characters.visible(view.error)), style="red")
     for entry in story:
-        out.print(render_story_entry(entry))
+        out.print(render_story_entry(entry, view))
     for hint in _hints(view, [request.id for request in requests if request.model.closed_at is None]):
         out.print(hint)
 

@@ -56,6 +56,7 @@ def run(view: RunView) -> dict[str, Value]:
         "steps": [
             {
                 "step": step.step,
+                "title": step.label,
                 "visit": step.visit,
                 "status": step.status.value,
                 "attempt": step.attempt,

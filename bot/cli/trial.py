@@ -190,8 +190,8 @@ class Trial:
         """Print the story of the run as it goes on, and ask for its decisions. Return the exit code."""
         while True:
             self.portal.call(app.wait_for_run, self.app, run)
-            self._print_story(run)
             view = self._view(run)
+            self._print_story(view)
             if view.status.ended:
                 return self._print_end(view)
             if view.status is RunStatus.NEEDS_ATTENTION:
@@ -209,17 +209,17 @@ class Trial:
         assert view is not None
         return view
 
-    def _print_story(self, run: str) -> None:
+    def _print_story(self, run: RunView) -> None:
         async def story() -> Any:
-            return await self.app.engine.story(run, after=self._printed_seq.get(run, 0))
+            return await self.app.engine.story(run.id, after=self._printed_seq.get(run.id, 0))
 
         for entry in self.portal.call(story):
-            self._printed_seq[run] = entry.seq
+            self._printed_seq[run.id] = entry.seq
             if entry.kind == "step.failed":
                 self._printed_errors.add(str((entry.content or {}).get("error")))
             # The last line says how the run ended.
             if entry.kind not in ("delivery.shown", "run.failed"):
-                self.console.print(render_story_entry(entry))
+                self.console.print(render_story_entry(entry, run))
 
     def _pending_request(self, run: str) -> RequestView | None:
         requests: list[RequestView] = self.portal.call(self.app.engine.requests_of_run, run)
@@ -239,7 +239,7 @@ class Trial:
     def _print_end(self, view: RunView) -> int:
         for step in view.steps:
             if step.output:
-                self.console.print(f"{step.step}:", style="cyan")
+                self.console.print(f"{characters.line(step.label)}:", style="cyan")
                 self.console.print(render_output(step.output))
         error = view.error or ""
         # The line of the failed step has the error already.

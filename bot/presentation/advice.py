@@ -74,4 +74,4 @@ def _only_reads(step: StepView) -> bool:
 
 
 def _names(steps: Iterable[StepView]) -> str:
-    return ", ".join(dict.fromkeys(step.step for step in steps))
+    return ", ".join(dict.fromkeys(line(step.label) for step in steps))

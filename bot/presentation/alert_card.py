@@ -164,12 +164,20 @@ def _to_approver(topic: str, run: RunView) -> tuple[str, str]:
     )
 
 
+def _question(run: RunView) -> str:
+    """Return the question about the call of unknown outcome, or about the last one that was answered."""
+    unknown = next((step for step in run.steps if step.status is StepStatus.OUTCOME_UNKNOWN), None)
+    answered = advice.last_answer(run)
+    step = unknown or (answered[0] if answered else None)
+    return answers.question(step.label) if step else f"{line(run.workflow_title)}: did the step happen?"
+
+
 def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, str]:
     name = line(run.workflow_title)
     asks = line(request.title) if request else "A request"
     match topic:
         case "needs_attention":
-            return f"{name}: did the step happen?", (
+            return _question(run), (
                 "The outcome of a step is unknown. Find out whether it happened, then answer: done, repeat or stop."
             )
         case "stuck":

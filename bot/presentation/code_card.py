@@ -51,11 +51,11 @@ def _answer_code_card(
     return Card(
         kind=DeliveryKind.CODE,
         title=f"Your code to answer “{ANSWERS[answer.answer]}”",
-        lead=((f"{line(run.workflow_title)}, step {line(answer.step or '')}",),),
+        lead=((f"{line(run.workflow_title)}, step {line(run.step_label(answer.step or ''))}",),),
         values=values,
         details=(CardFact(label="Reference", text=(copy.reference,)), *browser),
         facts=(
-            ("For", f"{line(run.workflow_title)}, step {line(answer.step or '')}"),
+            ("For", f"{line(run.workflow_title)}, step {line(run.step_label(answer.step or ''))}"),
             ("Reference", copy.reference),
             ("Answer", ANSWERS[answer.answer]),
             *asked_in,

@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
-
-import regex
 
 from engine import json_values
+from engine.identifiers import in_words
 from engine.json_values import Path
 
-_IDENTIFIER: Final = regex.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_WORD_STARTS: Final = regex.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_BETWEEN: Final = regex.compile(r"[_\-\s]+")
-
-_SHORT_FORMS: Final = {"id": "ID", "url": "URL"}
-
-
-def in_words(name: str) -> str:
-    """Return the words of an identifier: `order_id` and `orderId` are "Order ID". Other texts stay as they are."""
-    if _IDENTIFIER.fullmatch(name) is None:
-        return name
-    words = [word for word in _BETWEEN.split(_WORD_STARTS.sub(" ", name)) if word]
-    text = " ".join(word if word.isupper() else _SHORT_FORMS.get(word.lower(), word.lower()) for word in words)
-    return text[:1].upper() + text[1:]
+__all__ = ["in_words", "of_paths"]
 
 
 def of_paths(paths: Sequence[Path]) -> dict[Path, str]:

@@ -38,7 +38,7 @@ class Names:
         people: Iterable[Person] = chain((run.requester, run.owner), deciders, approvers, recipients)
         return cls(
             people={person.id: line(person.label) for person in people},
-            steps={request.model.subject.step: line(request.step_label) for request in requests},
+            steps={step: line(label) for step, label in run.step_labels.items()},
         )
 
 

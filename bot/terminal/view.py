@@ -15,7 +15,7 @@ from bot.presentation.characters import stands_apart
 from engine import fields
 from engine.domain import Card, CardField, DeliveryState, RequestState, RunStatus, StepStatus
 from engine.json_values import Value
-from engine.read_models import StoryEntry
+from engine.read_models import RunView, StoryEntry
 
 MAX_TEXT: Final = 2_000
 """Maximum length of one field on a card, in characters. `signoff requests ID --json` prints the whole field."""
@@ -72,12 +72,12 @@ def quote(text: str) -> str:
     return "\n".join(f"│ {line}" for line in text.split("\n")) if stands_apart(text) else text
 
 
-def render_story_entry(entry: StoryEntry) -> Text:
-    """Render one transition of a run as a line."""
+def render_story_entry(entry: StoryEntry, run: RunView) -> Text:
+    """Render one transition of a run as a line, with the title of its step."""
     words, sign = _KIND_WORDS.get(entry.kind, entry.kind), _STATE_SIGNS.get(entry.kind.split(".")[-1], "·")
     line = Text.assemble((f"{dates.time_of_day(entry.at)} ", "dim"), (sign, "bold"), f" {words}")
     if entry.step:
-        line.append(f" {entry.step}", style="cyan")
+        line.append(f" {characters.line(run.step_label(entry.step))}", style="cyan")
     detail = _detail(entry.content or {})
     if detail:
         line.append(f"  {characters.line(detail)}", style="dim")

@@ -177,7 +177,7 @@ def closed(visit: AttentionVisit) -> AnsweredPage:
     is_own = visit.remembered and answer.person.id == visit.person.id
     who = f"{answer.person.label} (you)" if is_own else answer.person.label
     return AnsweredPage(
-        title=f"{characters.line(visit.run.workflow_title)}: {characters.line(step.step)}",
+        title=f"{characters.line(visit.run.workflow_title)}: {characters.line(step.label)}",
         said=answered(answer.answer, who, dates.moment(answer.at)),
         identified=outcome.how(answer.assurance, mine=is_own),
         run_state=state,

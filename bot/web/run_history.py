@@ -59,7 +59,7 @@ def values(values: Mapping[str, Value], people: People) -> Iterator[tuple[str, s
 def _step(step: StepView, people: People) -> HistoryStep:
     visit = f" (visit {step.visit})" if step.visit > 1 else ""
     return HistoryStep(
-        step=f"{characters.line(step.step)}{visit}",
+        step=f"{characters.line(step.label)}{visit}",
         status=states.STEPS[step.status],
         tone="good" if step.status is StepStatus.SUCCEEDED else "bad" if step.status is StepStatus.FAILED else "calm",
         at=step.ended_at or step.started_at,

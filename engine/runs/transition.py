@@ -326,7 +326,7 @@ class Transition:
 
     def _stop_unknown(self, step: Step, visit: Visit) -> None:
         """Fail a step of unknown outcome, because a person stopped the run without finding out."""
-        why = f"{STOPPED}; whether step {step.id} happened is unknown. {visit.error or ''}".strip()
+        why = f"{STOPPED}; it is not known whether “{step.label}” happened. {visit.error or ''}".strip()
         self._put(
             replace(visit, status=StepStatus.FAILED, error=why, ended_at=self.now, wakes_at=None),
             EntryKind.STEP_FAILED,
@@ -340,7 +340,7 @@ class Transition:
         if step.on_error is OnError.CONTINUE:
             self.cursor += 1
         else:
-            self._end(RunStatus.FAILED, f"Step {step.id} failed: {message}")
+            self._end(RunStatus.FAILED, f"Step “{step.label}” failed: {message}")
 
     def _park(self, visit: Visit, message: str) -> None:
         """Stop the run until its owner says what became of the effect."""
@@ -356,11 +356,11 @@ class Transition:
         step = self.workflow.steps[self.cursor] if self.cursor < len(self.workflow.steps) else None
         visit = self.visits.get(step.id) if step else None
         error = None
-        if visit is not None and visit.ended_at is None:
+        if step is not None and visit is not None and visit.ended_at is None:
             is_unknown = visit.status in (StepStatus.STARTED, StepStatus.OUTCOME_UNKNOWN)
             status = StepStatus.OUTCOME_UNKNOWN if is_unknown else StepStatus.STOPPED
             if is_unknown:
-                error = f"Whether step {visit.step} happened before the run was cancelled is unknown."
+                error = f"It is not known whether “{step.label}” happened before the run was cancelled."
             self._put(replace(visit, status=status, ended_at=self.now, wakes_at=None), EntryKind.STEP_STOPPED)
         self.ready_at = None
         self._end(RunStatus.CANCELLED, error)

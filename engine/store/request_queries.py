@@ -11,6 +11,7 @@ from sqlalchemy import BindParameter, Row, bindparam, exists, func, or_, select
 
 from engine import json_values
 from engine.domain import DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
+from engine.identifiers import in_words
 from engine.read_models import DecisionView, PageQuery, RequestView, RunView
 from engine.requests import Edit, Request, by_name, is_account, mentioned
 from engine.store import people, request_model, run_queries
@@ -215,7 +216,7 @@ def _request_view(
         workflow=row.workflow_name,
         workflow_title=row.workflow_title,
         workflow_version=row.workflow_version,
-        step_label=details.get("step_label", row.step),
+        step_label=details.get("step_label") or in_words(row.step),
         technical=tuple(details.get("technical", ())),
         requester=persons[row.requester],
         started_at=row.started_at,

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, false, insert, literal_column, null, or_, sele
 
 from engine import json_values
 from engine.domain import Approver, Assurance, Decide, EmailPolicy, RequestState
+from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Deadlines, Edit, Opening, Request, Ruling
 from engine.store import deadline_columns
@@ -188,7 +189,7 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
 
 
 def _step_details(opening: Opening) -> Iterator[tuple[str, Value]]:
-    if opening.step_label != opening.subject.step:
+    if opening.step_label != in_words(opening.subject.step):
         yield "step_label", opening.step_label
     if opening.technical:
         yield "technical", list[Value](opening.technical)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Final, cast
 
 from sqlalchemy import Row, bindparam, select
 
@@ -11,12 +13,16 @@ from engine import json_values
 from engine.domain import Params, Person, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.read_models import PageQuery, RunView, StepAnswer, StepView
-from engine.store import people, step_answers
+from engine.store import people, step_answers, workflows
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.run_rows import read_origin
 from engine.store.statements import Statement
 from engine.store.tables import RunRow, StepRunRow, WorkflowRow
+from engine.workflowfile import load_step_labels
+
+_LABELLED: Final = 256
+"""Number of workflow versions whose labels of steps are cached, by their source."""
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
@@ -45,27 +51,40 @@ def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView
     if row is None:
         return None
     persons = people.load_people(connection, [row.requester, row.owner])
-    answers = step_answers.load_answers(connection, run) if steps else {}
-    rows = _VISITS.all(connection, {"run": run}) if steps else ()
-    visits = tuple(_step_view(row, answers.get((row.step, row.visit), ())) for row in rows)
-    return _run_view(row, persons, visits)
+    view = _run_view(row, persons)
+    if not steps:
+        return view
+    source = workflows.load_source(connection, row.workflow, row.version)
+    return _with_steps(connection, view, _step_labels(source))
+
+
+def _with_steps(connection: Connection, view: RunView, labels: Mapping[str, str]) -> RunView:
+    """Return the view of a run with every visit to every step. `labels`: those of the steps by id."""
+    labelled = replace(view, step_labels=labels)
+    answers = step_answers.load_answers(connection, view.id)
+    rows = _VISITS.all(connection, {"run": view.id})
+    visits = (_step_view(row, labelled, answers.get((row.step, row.visit), ())) for row in rows)
+    return replace(labelled, steps=tuple(visits))
+
+
+_step_labels = lru_cache(_LABELLED)(load_step_labels)
 
 
 def runs_waiting_for_owner(connection: Connection, workspace: str, owner: str, limit: int) -> list[RunView]:
     """Return the runs that wait for their owner to say what became of a step, the newest first."""
     rows = _NEEDS_ATTENTION.all(connection, {"workspace": workspace, "owner": owner, "limit": limit})
     persons = people.load_people(connection, {person for row in rows for person in (row.requester, row.owner)})
-    return [_run_view(row, persons, ()) for row in rows]
+    return [_run_view(row, persons) for row in rows]
 
 
 def run_views(connection: Connection, workspace: str, page: PageQuery) -> list[RunView]:
     """Return runs, the newest first, without their steps."""
     rows = connection.execute(paged(_RUNS, page, workspace, _run.c.id, _run.c.ended_at.is_(None))).all()
     persons = people.load_people(connection, [person for row in rows for person in (row.requester, row.owner)])
-    return [_run_view(row, persons, ()) for row in rows]
+    return [_run_view(row, persons) for row in rows]
 
 
-def _run_view(row: Row[Any], persons: Mapping[str, Person], steps: tuple[StepView, ...]) -> RunView:
+def _run_view(row: Row[Any], persons: Mapping[str, Person]) -> RunView:
     return RunView(
         id=row.id,
         workspace=row.workspace,
@@ -82,13 +101,13 @@ def _run_view(row: Row[Any], persons: Mapping[str, Person], steps: tuple[StepVie
         started_at=row.started_at,
         ended_at=row.ended_at,
         cancelled=row.cancel is not None,
-        steps=steps,
     )
 
 
-def _step_view(row: Row[Any], answers: tuple[StepAnswer, ...]) -> StepView:
+def _step_view(row: Row[Any], run: RunView, answers: tuple[StepAnswer, ...]) -> StepView:
     return StepView(
         step=row.step,
+        label=run.step_label(row.step),
         visit=row.visit,
         status=StepStatus(row.status),
         attempt=row.attempt,

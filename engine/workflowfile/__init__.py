@@ -4,11 +4,12 @@
 its parts, and `draft` reads each part by itself. `expression_scope`, `declarations`, `checks`, `approver_checks` and
 `edit_checks` judge values that depend on each other. `unsupported` lists the parts of the grammar that are not built
 yet. `report` collects the problems. The result is a `workflow.Workflow`. `step_kinds` declares what this package needs
-to know about a kind of step.
+to know about a kind of step. `step_titles` reads titles alone.
 """
 
 from engine.workflowfile.loader import load
 from engine.workflowfile.step_kinds import Nature, StepKind
+from engine.workflowfile.step_titles import load_step_labels
 from engine.workflowfile.workflow import Gate, ShownItem, Step, Workflow
 
-__all__ = ["Gate", "Nature", "ShownItem", "Step", "StepKind", "Workflow", "load"]
+__all__ = ["Gate", "Nature", "ShownItem", "Step", "StepKind", "Workflow", "load", "load_step_labels"]

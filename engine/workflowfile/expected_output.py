@@ -12,6 +12,7 @@ from engine.domain import ReviewPoint
 from engine.errors import InvalidValue
 from engine.expressions import Template
 from engine.fields import Field, FieldType, forms
+from engine.identifiers import in_words
 from engine.json_values import Path, Value
 from engine.workflowfile import decision_outputs
 from engine.workflowfile.workflow import Step, Workflow
@@ -160,12 +161,12 @@ def _build_field(step: Step, path: Path, read: _OutputRead, all_paths: Sequence[
     type_ = FieldType.JSON if not path else declared or FieldType.TEXT
     label = _label_of(path) if path else "Everything that the step returned"
     if sum(_label_of(other) == label for other in all_paths if other) > 1:
-        label = " ".join(str(part).replace("_", " ") for part in path).capitalize()
+        label = " · ".join(in_words(str(part)) for part in path)
     return Field(type=type_, label=label, help=f"Read by: {', '.join(read.readers)}.", required=not read.is_optional)
 
 
 def _label_of(path: Path) -> str:
-    return str(path[-1]).replace("_", " ").replace("-", " ").strip().capitalize() if path else ""
+    return in_words(str(path[-1])) if path else ""
 
 
 def _read_value(field: Field, value: Value) -> Value:

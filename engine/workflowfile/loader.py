@@ -20,6 +20,7 @@ from engine.workflowfile import (
     decision_outputs,
     declared_types,
     edit_checks,
+    step_titles,
     yaml_tree,
 )
 from engine.workflowfile.declarations import (
@@ -245,8 +246,7 @@ def _build_step(
         index=draft.index,
         kind=kind,
         params=params,
-        # The title of a form is its question, which may hold expressions. Such a form has no title as a step.
-        title=file.title if file.title and not has_expression(file.title) else "",
+        title=step_titles.as_step_title(file.title),
         when=when,
         retry=_build_retry(file),
         timeout=file.timeout,

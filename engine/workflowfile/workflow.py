@@ -10,6 +10,7 @@ from typing import Final
 from engine.domain import Assurance, EmailPolicy, OnError, OnExpiry, ReasonRequired, ReviewPoint
 from engine.expressions import CompiledValue, Template
 from engine.fields import Field
+from engine.identifiers import in_words
 from engine.retry import RetryPolicy
 from engine.workflowfile.declarations import NO_DECLARATIONS, Declarations
 from engine.workflowfile.step_kinds import StepKind
@@ -67,6 +68,11 @@ class Gate:
         return tuple(template for template in texts if template is not None)
 
 
+def label_of(step: str, title: str) -> str:
+    """Return the text by which people know a step: its title, or its id in words."""
+    return title or in_words(step)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step of a workflow."""
@@ -86,8 +92,8 @@ class Step:
 
     @property
     def label(self) -> str:
-        """The title of the step, or its id."""
-        return self.title or self.id
+        """The title of the step, or its id in words."""
+        return label_of(self.id, self.title)
 
     @property
     def templates(self) -> tuple[Template, ...]:

@@ -44,6 +44,7 @@ title: Call
 owner: sam@example.com
 steps:
   - id: call
+    title: Pay the refund
     uses: http
     with: {method: POST, url: "URL/pay", json: {}}
   - id: read
@@ -286,7 +287,7 @@ def test_runs_are_listed_newest_first_and_the_open_ones_alone(signoff: Commands,
 def test_a_run_is_shown_with_its_story_and_what_it_waits_for(signoff: Commands, open_request: dict[str, Any]) -> None:
     output = signoff.run_ok("runs", open_request["run"]).out
     assert f"Run {open_request['run']} of refund version 1: waiting" in output
-    assert "approval asked for plan" in output
+    assert "approval asked for Plan" in output
     assert output.endswith(f"Waits for a decision: signoff requests {open_request['id']}\n")
     run = signoff.json("runs", open_request["run"])
     assert [step["status"] for step in run["steps"]] == ["in_review"]
@@ -300,8 +301,11 @@ def test_a_failed_run_says_why(signoff: Commands) -> None:
     signoff.run_ok("register", "call.yaml")
     run = signoff.json("run", "call")["run"]
     output = signoff.run_ok("runs", run).output
-    assert "Step call failed: POST http://192.168.7.7/pay was not sent" in output
-    assert signoff.json("runs", run)["status"] == "failed"
+    assert "Step “Pay the refund” failed: POST http://192.168.7.7/pay was not sent" in output
+    assert "calling Pay the refund" in output
+    view = signoff.json("runs", run)
+    assert view["status"] == "failed"
+    assert [(step["step"], step["title"]) for step in view["steps"]] == [("call", "Pay the refund")]
 
 
 @pytest.mark.parametrize("command", [("runs",), ("requests",), ("cancel",), ("resume", "stop"), ("decide", "approve")])

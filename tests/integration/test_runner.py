@@ -171,12 +171,25 @@ async def test_many_hints_at_once_call_the_effect_once(env: EngineEnv) -> None:
 # -- failures -----------------------------------------------------------------------------------------------
 
 
+async def test_a_run_names_its_steps_by_the_titles_of_the_version_that_it_started_with(env: EngineEnv) -> None:
+    env.step.play = raising(StepError("The bank said no."))
+    file = "name: flow\nsteps: [{id: pay_it, uses: played, TITLE with: {text: hello}}]\n"
+    titles = "title: Pay the refund,", "title: Pay it out,", ""
+    runs = [await start_run(env, file.replace("TITLE", title)) for title in titles]
+    await env.settle()
+    views = [await env.view(run) for run in runs]
+    assert [view.steps[0].label for view in views] == ["Pay the refund", "Pay it out", "Pay it"]
+    assert [view.step_label("pay_it") for view in views] == ["Pay the refund", "Pay it out", "Pay it"]
+    assert views[0].step_label("gone_by_now") == "Gone by now"
+    assert views[0].error == "Step “Pay the refund” failed: The bank said no."
+
+
 async def test_a_permanent_failure_ends_the_run_with_its_sentence(env: EngineEnv) -> None:
     env.step.play = raising(StepError("The bank said no."))
     run = await start_run(env, RETRIED)
     await env.settle()
     assert (await step(env, run)).status is StepStatus.FAILED
-    assert (await env.view(run)).error == "Step act failed: The bank said no."
+    assert (await env.view(run)).error == "Step “Act” failed: The bank said no."
     assert len(env.step.calls) == 1
 
 

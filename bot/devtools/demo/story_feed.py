@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from bot.app import App
-from bot.presentation import characters, labels, states
+from bot.presentation import characters, states
 from bot.presentation.story import Names, actor_of, sentence_of
 from bot.slack import bolt_app, command_messages
 from engine.domain import DeliveryState, StepStatus, Tone
@@ -88,7 +88,7 @@ class StoryFeed:
         names = Names.of_run(view, requests, [*copies, *request_copies])
         lines = [_line_json(entry, names) for entry in await self._engine.story(run)]
         own_copies = [copy for copy in copies if copy.id not in ids]
-        return _run_json(view, own_copies, names.steps), requests_json, lines
+        return _run_json(view, own_copies), requests_json, lines
 
     async def completions(self) -> list[tuple[str, str]]:
         """Return the sub-commands with their help, and those for one workflow once for each registered workflow."""
@@ -110,7 +110,7 @@ def _state_json(words: str, tone: Tone) -> Json:
     return {"icon": states.ICONS[tone], "words": f"{words[:1].upper()}{words[1:]}", "tone": tone.value}
 
 
-def _run_json(run: RunView, copies: Iterable[DeliveryView], titles: Mapping[str, str]) -> Json:
+def _run_json(run: RunView, copies: Iterable[DeliveryView]) -> Json:
     return {
         "id": run.id,
         "workflow": run.workflow,
@@ -121,15 +121,15 @@ def _run_json(run: RunView, copies: Iterable[DeliveryView], titles: Mapping[str,
         "started_at": _iso_time(run.started_at),
         "ended_at": _iso_time(run.ended_at),
         "error": None if run.error is None else _shorten(run.error),
-        "steps": [_step_json(step, titles) for step in run.steps],
+        "steps": [_step_json(step) for step in run.steps],
         "deliveries": [_copy_json(copy) for copy in copies],
     }
 
 
-def _step_json(step: StepView, titles: Mapping[str, str]) -> Json:
+def _step_json(step: StepView) -> Json:
     return {
         "step": step.step,
-        "title": characters.line(labels.in_words(titles.get(step.step, step.step))),
+        "title": characters.line(step.label),
         "visit": step.visit,
         "status": step.status.value,
         **_state_json(states.STEPS[step.status], _STEP_TONES[step.status]),

@@ -81,7 +81,7 @@ async def test_a_step_of_unknown_outcome_asks_its_owner_and_is_not_repeated(
     assert view is not None
     assert view.status is RunStatus.NEEDS_ATTENTION
     assert len(mail_sandbox.mail.received(to=MIA)) == 1
-    assert "did the step happen?" in mail_sandbox.mail.received(to=SAM.value)[0].subject
+    assert "Did “Mail” happen?" in mail_sandbox.mail.received(to=SAM.value)[0].subject
 
 
 async def test_an_approver_asked_by_email_is_informed_that_the_run_was_cancelled(

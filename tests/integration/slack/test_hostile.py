@@ -33,9 +33,7 @@ async def test_an_answer_counts_for_the_call_that_was_asked_about_and_for_no_lat
         assert answered in ephemeral_texts(env.slack, cleo)[-1]
     assert len(env.bot.step.calls) == 2
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
-    answered_message, question = (
-        message for message in cleo.sees() if "did the step happen?" in words(message["blocks"])
-    )
+    answered_message, question = (message for message in cleo.sees() if "Did “Act” happen?" in words(message["blocks"]))
     assert "This was answered" in words(answered_message)
     assert buttons(answered_message) == []
     expect_ok(await cleo.click("Done", on=question))

@@ -288,7 +288,7 @@ async def test_a_question_that_cannot_reach_the_owner_goes_to_the_requester(env:
     source = ACTS.replace("title: Flow\n", "title: Flow\nowner: ben@example.com\n")
     run = await start_unknown_outcome(env, source, leaves="ben")
     message = env.person("cleo").sees()[-1]
-    assert "did the step happen?" in words(message["blocks"])
+    assert "Did “Act” happen?" in words(message["blocks"])
     assert buttons(message) == [], "only the owner may answer"
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
 
@@ -416,7 +416,7 @@ async def test_a_requester_who_is_the_owner_gets_one_message_about_the_failure_a
     expect_ok(await ada.submit({"text": "Pay 90 EUR"}))
     await env.settle()
     (text,) = end_messages(env, "cleo")
-    assert "may have taken effect: pay" in text
+    assert "may have taken effect: Pay" in text
     for part in ("The bank said no.", "Approved with edits by Ada Approver", "Pay 90 EUR"):
         assert part in text
 

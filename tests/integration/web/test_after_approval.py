@@ -123,7 +123,7 @@ async def test_the_approver_is_not_informed_that_a_stopped_step_failed(env: WebE
     assert alert.topic == "approved_unknown"
     assert alert.state is not None
     assert alert.state.startswith("Answered by")
-    unknown = "A person stopped the run; whether step pay happened is unknown. The line went dead."
+    unknown = "A person stopped the run; it is not known whether “Pay” happened. The line went dead."
     assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == [unknown] * 2
 
 

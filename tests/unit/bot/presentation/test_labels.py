@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,23 +12,6 @@ PATHS = st.lists(
     st.lists(st.sampled_from(["json", "order", "orderId", "order_id"]) | st.integers(0, 2), min_size=1, max_size=4),
     max_size=6,
 )
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("order", "Order"),
-        ("order_id", "Order ID"),
-        ("orderId", "Order ID"),
-        ("order-id", "Order ID"),
-        ("VAT", "VAT"),
-        ("Straße", "Straße"),
-        ("two words", "two words"),
-        ("", ""),
-    ],
-)
-def test_an_identifier_is_written_as_words(name: str, words: str) -> None:
-    assert labels.in_words(name) == words
 
 
 def test_a_label_is_the_end_of_the_path_as_far_as_it_is_needed() -> None:

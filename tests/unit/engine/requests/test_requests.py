@@ -100,7 +100,7 @@ def test_a_text_that_cannot_be_rendered_is_replaced_by_a_note() -> None:
     opening = open_gate(
         f"title: {missing}, reason: {missing}, confirm: {missing}, show: [{{label: Sum, value: {missing}}}]", any={}
     )
-    assert (opening.title, opening.reason, opening.confirm, opening.show) == ("words", None, None, (("Sum", "–"),))
+    assert (opening.title, opening.reason, opening.confirm, opening.show) == ("Words", None, None, (("Sum", "–"),))
     assert [note.split(" of this request could not be written: ")[0] for note in opening.notes] == [
         "The title",
         "The reason",
@@ -111,7 +111,7 @@ def test_a_text_that_cannot_be_rendered_is_replaced_by_a_note() -> None:
 
 @pytest.mark.parametrize("value", ["", " ", "\n\n"])
 def test_a_title_that_comes_out_empty_is_the_label_of_the_step(value: str) -> None:
-    assert open_gate('title: "{{ inputs.any }}"', any=value).title == "words"
+    assert open_gate('title: "{{ inputs.any }}"', any=value).title == "Words"
 
 
 def test_a_title_from_data_stays_one_line() -> None:

@@ -72,7 +72,7 @@ def test_a_condition_of_a_step_that_cannot_be_evaluated_fails_the_step(when: str
     run = started_run(CALL_STEP % f", when: '{when}'", any="yes")
     assert run.state.status is RunStatus.FAILED
     assert run.last is not None
-    assert (run.last.error or "").startswith("Step send failed: ")
+    assert (run.last.error or "").startswith("Step “Send” failed: ")
     assert "step.started" not in run.kinds()
 
 
@@ -288,7 +288,7 @@ def test_a_definite_failure_is_retried_with_doubling_waits_and_then_fails_the_ru
     assert waits == [2, 4, 8]
     assert run.effect.attempt == 4
     progress = run.record(REFUSED)
-    assert (progress.status, progress.error) == (RunStatus.FAILED, "Step send failed: refused")
+    assert (progress.status, progress.error) == (RunStatus.FAILED, "Step “Send” failed: refused")
 
 
 @pytest.mark.parametrize(
@@ -414,13 +414,13 @@ def test_stop_fails_the_run_even_where_errors_continue() -> None:
     run = run_needing_attention(CALL_STEP % ", on_error: continue")
     progress = run.resume(ResumeAnswer.STOP)
     assert (progress.status, run.visit("send").status) == (RunStatus.FAILED, StepStatus.FAILED)
-    assert progress.error == "A person stopped the run; whether step send happened is unknown. lost"
+    assert progress.error == "A person stopped the run; it is not known whether “Send” happened. lost"
 
 
 def test_stop_needs_no_earlier_error() -> None:
     run = run_needing_attention()
     run.state = replace_fields(run.state, visits={"send": replace_fields(run.visit("send"), error=None)})
-    assert run.resume(ResumeAnswer.STOP).error == "A person stopped the run; whether step send happened is unknown."
+    assert run.resume(ResumeAnswer.STOP).error == "A person stopped the run; it is not known whether “Send” happened."
 
 
 # -- sleeping -----------------------------------------------------------------------------------------------
@@ -509,7 +509,7 @@ def test_a_cancelled_run_says_that_an_effect_may_have_happened(start_run: Any) -
     progress = run.proceed()
     assert run.visit("send").status is StepStatus.OUTCOME_UNKNOWN
     assert progress.status is RunStatus.CANCELLED
-    assert progress.error == "Whether step send happened before the run was cancelled is unknown."
+    assert progress.error == "It is not known whether “Send” happened before the run was cancelled."
 
 
 def test_a_run_cancelled_before_its_first_step_or_after_its_last_ends_cancelled() -> None:
@@ -570,7 +570,7 @@ def test_an_inline_step_that_cannot_produce_fails() -> None:
     run = RunInMemory.of(CALL_STEP % "")
     step = replace_fields(run.workflow.steps[0], kind=Broken())
     run.workflow = replace_fields(run.workflow, steps=(step,))
-    assert run.proceed().error == "Step send failed: cannot"
+    assert run.proceed().error == "Step “Send” failed: cannot"
 
 
 def test_amounts_keep_their_digits_from_input_to_output() -> None:

@@ -68,12 +68,12 @@ def test_a_value_and_its_part_are_one_field_that_names_its_readers() -> None:
         "- {id: three, uses: set, with: {n: '{{ steps.pay.body }}'}}",
     )
     assert set(expected.fields) == {"body"}
-    assert expected.fields["body"].help == "Read by: one, Tell the customer, three."
+    assert expected.fields["body"].help == "Read by: One, Tell the customer, Three."
 
 
 def test_two_values_with_one_name_have_different_labels() -> None:
     later_step = "- {id: n, uses: set, with: {a: '{{ steps.pay.body.from.id }}', b: '{{ steps.pay.body.to.id }}'}}"
-    assert {label for label, _, _ in fields_of(later_step).values()} == {"Body from id", "Body to id"}
+    assert {label for label, _, _ in fields_of(later_step).values()} == {"Body · From · ID", "Body · To · ID"}
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_steps_keep_their_order_and_their_keys(full_workflow: Workflow) -> None:
     assert letter.when is None
     assert pay.when is not None
     assert pay.when.render({}) is False
-    assert (letter.on_error, letter.retry, letter.label) == (OnError.STOP, RetryPolicy(), "letter")
+    assert (letter.on_error, letter.retry, letter.label) == (OnError.STOP, RetryPolicy(), "Letter")
     assert quiet.gate is None
 
 
@@ -203,7 +203,7 @@ def test_a_form_asks_for_its_fields() -> None:
     assert form.gate is not None
     assert form.when is not None
     assert form.gate.when is None
-    assert form.label == "ask"
+    assert form.label == "Ask"
     assert {name: field.type for name, field in (form.gate.edit or {}).items() if field} == {
         "why": "text",
         "days": "integer",

@@ -1,0 +1,36 @@
+"""The titles of steps, read from a registered file without compiling it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from engine.errors import DefinitionError
+from engine.json_values import Value
+from engine.workflowfile import yaml_tree
+from engine.workflowfile.scalars import has_expression
+from engine.workflowfile.workflow import label_of
+
+
+def as_step_title(title: str | None) -> str:
+    """Return the title of a step, or an empty text.
+
+    The title of a form is its question, which may hold expressions. Such a form has no title as a step.
+    """
+    return title if title and not has_expression(title) else ""
+
+
+def load_step_labels(source: bytes) -> Mapping[str, str]:
+    """Return the title of each step by its id, or its id in words. A file that cannot be read any more has none."""
+    try:
+        root = yaml_tree.read(source).root.value
+    except DefinitionError:
+        return {}
+    steps = root.get("steps") if isinstance(root, dict) else None
+    return dict(_iter_labels(steps)) if isinstance(steps, list) else {}
+
+
+def _iter_labels(steps: list[Value]) -> Iterator[tuple[str, str]]:
+    for step in steps:
+        if isinstance(step, dict) and isinstance(name := step.get("id"), str):
+            title = step.get("title")
+            yield name, label_of(name, as_step_title(title if isinstance(title, str) else None))
