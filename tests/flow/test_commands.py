@@ -336,7 +336,7 @@ def test_a_request_is_shown_as_its_card_with_the_copies_and_how_to_answer(
     output = signoff.run_ok("requests", open_request["id"]).out
     assert "Refund 12.50 EUR to Ann?" in output
     assert "12.50 EUR" in output
-    assert "kim@example.com  terminal  shown" in output
+    assert "kim@example.com  terminal  delivered" in output
     assert f"signoff decide {open_request['id']} approve" in output
     signoff.run_ok("decide", open_request["id"], "reject", "--reason", "no money")
     closed_output = signoff.run_ok("requests", open_request["id"]).output
