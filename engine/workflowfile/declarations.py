@@ -74,14 +74,15 @@ class DeclarationSources:
     def of(self, value: Value, templates: Mapping[Path, Template], path: Path = ()) -> Declarations:
         """Return the declarations in a value of the file. `templates` holds its texts with expressions, by path."""
         if isinstance(value, str):
-            return self._of_template(templates[path]) if path in templates else NO_DECLARATIONS
+            return self.of_template(templates[path]) if path in templates else NO_DECLARATIONS
         if isinstance(value, dict):
             return _combine({key: self.of(item, templates, (*path, key)) for key, item in value.items()})
         if isinstance(value, list):
             return _combine({index: self.of(item, templates, (*path, index)) for index, item in enumerate(value)})
         return NO_DECLARATIONS
 
-    def _of_template(self, template: Template) -> Declarations:
+    def of_template(self, template: Template) -> Declarations:
+        """Return the declarations of the value of an expression, if it is a value of an input or step."""
         origin = find_origin(template)
         return NO_DECLARATIONS if origin is None else _convert(self._at(origin.path), origin)
 

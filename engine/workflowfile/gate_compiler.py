@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from engine.domain import Assurance, EmailPolicy, OnExpiry, ReasonRequired, ReviewPoint
 from engine.expressions import Template, compile_template
 from engine.fields import Field
+from engine.identifiers import in_words
 from engine.json_values import Path
 from engine.workflowfile import approver_checks
-from engine.workflowfile.declarations import Declarations, parse_field_path, with_source_label
+from engine.workflowfile.declarations import Declarations, DeclarationSources, parse_field_path, with_source_label
 from engine.workflowfile.draft import StepDraft, item_path
 from engine.workflowfile.expression_scope import (
     ExpressionNames,
@@ -46,9 +47,18 @@ def compile_condition(
 
 
 def compile_gate(
-    report: ProblemReport, step: StepDraft, gate: GateFile, names: ExpressionNames, declarations: Declarations
+    report: ProblemReport,
+    step: StepDraft,
+    gate: GateFile,
+    names: ExpressionNames,
+    *,
+    declarations: Declarations,
+    sources: DeclarationSources,
 ) -> Gate:
-    """Compile a gate, as far as it is right, and report its problems. `declarations`: those of the reviewed values."""
+    """Compile a gate, as far as it is right, and report its problems.
+
+    `declarations`: those of the reviewed values. `sources`: those of the values that expressions can read.
+    """
     at = step.gate_at
 
     def compile_key(key: str, source: str | None, max_length: int) -> Template | None:
@@ -65,17 +75,13 @@ def compile_gate(
         condition_warning=find_silent_clash(when, names) if report.registered and when is not None else "",
         reason=compile_key("reason", gate.reason, MAX_REASON),
         title=compile_key("title", gate.title, MAX_TITLE),
-        show=_compile_shown_items(report, gate, at, names),
+        show=_compile_shown_items(report, gate, at, names, sources),
         edit=_build_editable_fields(step, declarations),
         declarations=declarations,
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
         approvers=approvers,
-        approver_inputs={
-            approver.source: inputs
-            for approver in approvers
-            if (inputs := approver_checks.inputs_naming_approver(approver, names))
-        },
+        approver_inputs=_inputs_naming_approvers(approvers, names),
         asks_requester="exclude" in gate.model_fields_set and "requester" not in gate.exclude,
         expires=gate.expires,
         on_expiry=OnExpiry.STOP if gate.on_expiry == "escalate" else OnExpiry(gate.on_expiry),
@@ -97,6 +103,12 @@ def _compile_approvers(report: ProblemReport, gate: GateFile, at: Path, names: E
             approver_checks.check_person(report, template, path, names)
             approvers.append(template)
     return tuple(approvers)
+
+
+def _inputs_naming_approvers(approvers: Sequence[Template], names: ExpressionNames) -> Mapping[str, tuple[str, ...]]:
+    """Return the inputs through which the requester names approvers, by the source of the expression."""
+    found = {approver.source: approver_checks.inputs_naming_approver(approver, names) for approver in approvers}
+    return {source: inputs for source, inputs in found.items() if inputs}
 
 
 def _build_editable_fields(step: StepDraft, declarations: Declarations) -> Mapping[str, Field | None] | None:
@@ -124,18 +136,22 @@ def _compile_limited(
 
 
 def _compile_shown_items(
-    report: ProblemReport, gate: GateFile, at: Path, names: ExpressionNames
+    report: ProblemReport, gate: GateFile, at: Path, names: ExpressionNames, sources: DeclarationSources
 ) -> tuple[ShownItem, ...]:
-    items = [_compile_shown_item(report, item, (*at, "show", index), names) for index, item in enumerate(gate.show)]
+    items = [
+        _compile_shown_item(report, item, (*at, "show", index), names, sources) for index, item in enumerate(gate.show)
+    ]
     return tuple(item for item in items if item is not None)
 
 
-def _compile_shown_item(report: ProblemReport, item: ShowFile, at: Path, names: ExpressionNames) -> ShownItem | None:
+def _compile_shown_item(
+    report: ProblemReport, item: ShowFile, at: Path, names: ExpressionNames, sources: DeclarationSources
+) -> ShownItem | None:
     path: Path = (*at, "value") if report.has((*at, "value")) else at
     template = compile_text(report, item.value, path, names)
     if template is None:
         return None
-    label = item.label or _label_of_reference(template)
+    label = item.label or _label_of_reference(template, sources)
     if label is None:
         hint = 'Write {label: …, value: …}, or one reference like "{{ inputs.to }}".'
         report.add(path, "This line needs a label.", hint)
@@ -143,11 +159,15 @@ def _compile_shown_item(report: ProblemReport, item: ShowFile, at: Path, names: 
     return ShownItem(label=label, value=template)
 
 
-def _label_of_reference(template: Template) -> str | None:
-    """Return the last name of a reference in words, or None for a template that is not just a reference."""
+def _label_of_reference(template: Template, sources: DeclarationSources) -> str | None:
+    """Return the label of the input or field whose value it is, else the last name of the reference in words.
+
+    Return None for a template that is not just a reference.
+    """
     if not template.is_whole or len(template.references) != 1 or not _PLAIN_REFERENCE.fullmatch(template.source):
         return None
+    declared = sources.of_template(template).field
+    if declared is not None and declared.label:
+        return declared.label
     (reference,) = template.references
-    names = [part for part in reference if isinstance(part, str)]
-    words = names[-1].replace("_", " ").strip()
-    return words[:1].upper() + words[1:] if words else None
+    return in_words([part for part in reference if isinstance(part, str)][-1]) or None

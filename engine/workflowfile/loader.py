@@ -199,7 +199,8 @@ class _StepCompiler:
             self._check_edit(draft, gate, params, outputs)
         # Only `set` steps and forms have their parameters as their output.
         reviews_params = gate.at == "before" or draft.uses in (SET, FORM)
-        return compile_gate(self._report, draft, gate, names, declarations if reviews_params else NO_DECLARATIONS)
+        reviewed = declarations if reviews_params else NO_DECLARATIONS
+        return compile_gate(self._report, draft, gate, names, declarations=reviewed, sources=self._sources)
 
     def _check_edit(self, draft: StepDraft, gate: GateFile, params: CompiledValue | None, outputs: StepOutputs) -> None:
         edits = draft.edit or []

@@ -118,6 +118,33 @@ def test_a_gate_after_a_step_may_name_its_output(full_workflow: Workflow) -> Non
     assert [template.source for template in gate.approvers] == ["owner"]
 
 
+@pytest.mark.parametrize(
+    ("reference", "label"),
+    [
+        ("inputs.changes", "What has changed"),
+        ("inputs.order_id", "Order ID"),
+        ("steps.look.text", "What has changed"),
+        ("steps.look.webhookUrl", "Webhook URL"),
+        ("steps.ask.days", "Days of leave"),
+        ("run.requester", "Requester"),
+    ],
+)
+def test_a_shown_value_has_the_label_of_its_source_or_the_end_of_its_path_in_words(reference: str, label: str) -> None:
+    source = f"""
+name: show
+inputs:
+  changes: {{type: long_text, label: What has changed}}
+  order_id: text
+steps:
+  - {{id: look, uses: set, with: {{text: "{{{{ inputs.changes }}}}", webhookUrl: a}}}}
+  - {{id: ask, uses: form, fields: {{days: {{type: integer, label: Days of leave}}}}, approvers: [owner], title: Ask}}
+  - {{id: pay, uses: set, with: {{a: 1}}, gate: {{show: ["{{{{ {reference} }}}}"]}}}}
+"""
+    gate = load_workflow(source).step("pay").gate
+    assert gate is not None
+    assert [item.label for item in gate.show] == [label]
+
+
 def test_a_gate_that_is_true_has_every_default(full_workflow: Workflow) -> None:
     gate = full_workflow.step("letter").gate
     assert gate is not None
