@@ -33,21 +33,21 @@ def after_failure(run: RunView) -> str:
     """Return the advice for the owner of a failed run."""
     answered = last_answer(run)
     if answered is not None and answered[1].answer is ResumeAnswer.STOP:
-        return f"It was stopped, as {line(answered[1].person.label)} answered. {_before_another(run)}".strip()
+        return f"{line(answered[1].person.label)} stopped it. {_before_another(run)}".strip()
     return _before_another(run) or "Fix the cause, then start a new run."
 
 
 def after_expiry(run: RunView) -> str:
     """Return the advice for the owner of a run in which no decision came in time."""
-    return f"The run was stopped. {_before_another(run) or 'Start it again if it is still needed.'}"
+    return f"The run was stopped. {_before_another(run) or 'If you still need it, start it again.'}"
 
 
 def before_asking_anew(run: RunView) -> str:
     """Return the advice for the owner of a request that has no approver left."""
     again = _before_another(run)
     if again:
-        return f"Cancel the run and correct who is asked. {again}"
-    return "Cancel the run, correct who is asked, and start it again."
+        return f"Cancel the run and correct its approvers. {again}"
+    return "Cancel the run, correct its approvers, and start it again."
 
 
 def _before_another(run: RunView) -> str:
@@ -57,12 +57,12 @@ def _before_another(run: RunView) -> str:
     maybe = [step for step in called if step not in done]
     sentences = []
     if done:
-        sentences.append(f"Already carried out: {_names(done)}.")
+        sentences.append(f"Already done: {_names(done)}.")
     if maybe:
-        sentences.append(f"Called, and may have taken effect: {_names(maybe)}. Find out first.")
+        sentences.append(f"May have happened: {_names(maybe)}. Find out first.")
     if called:
         sentences.append(
-            "Do not just start the workflow again: it would repeat what has happened. Do only what is missing."
+            "Do not simply start the workflow again: that would repeat what has happened. Do only what is missing."
         )
     return " ".join(sentences)
 

@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from bot.presentation import advice, answers, dates, expiry, outcome_card, people, request_card, request_outcome, states
+from bot.presentation import (
+    advice,
+    answers,
+    dates,
+    outcome_card,
+    people,
+    request_card,
+    request_outcome,
+    states,
+)
 from bot.presentation.characters import line
-from engine.domain import Card, CardFact, CardOutcome, DeliveryKind, RunStatus, StepStatus, Tone
+from engine import durations
+from engine.domain import Card, CardFact, CardOutcome, DeliveryKind, RequestState, RunStatus, StepStatus, Tone
 from engine.read_models import DeliveryContent, RequestView, RunView, StepAnswer, StepView
+from engine.requests.deadlines import UNDELIVERED_AFTER
 
 
 def alert_card(copy: DeliveryContent) -> Card:
     """Return the alert about a run; about the end of a run it says all that the outcome card says."""
     run, topic = copy.run, copy.topic or ""
     ends = run.status.ended and topic == run.status.value
-    request = None if ends else copy.request
+    request = None if ends or topic == RunStatus.NEEDS_ATTENTION else copy.request
     approved = request if topic in TO_APPROVERS else None
-    title, what = _to_approver(topic, run) if topic in TO_APPROVERS else _alert(topic, run, request)
+    title, what = _alert(topic, copy)
     decided, changed = outcome_card.decision_facts(copy.request) if ends else ((), ())
     question = _open_question(copy)
     over = _closing_sentence(copy)
@@ -30,7 +41,7 @@ def alert_card(copy: DeliveryContent) -> Card:
         notes=(
             *outcome_card.run_notes(run),
             *(_approved_notes(approved) if approved else ()),
-            *outcome_card.decision_notes(copy.request if ends else None),
+            *(_decision_notes(copy.request) if ends or topic == RunStatus.NEEDS_ATTENTION else ()),
             *(_people_notes(request) if request else ()),
         ),
         outcome=_outcome(copy),
@@ -57,15 +68,25 @@ def alert_card(copy: DeliveryContent) -> Card:
 
 def _open_question(copy: DeliveryContent) -> StepView | None:
     """Return the step of unknown outcome that the reader may answer for: only the owner of the workflow may."""
-    if copy.person.id != copy.run.owner.id:
-        return None
-    steps = (step for step in copy.run.steps if step.status is StepStatus.OUTCOME_UNKNOWN and step.ended_at is None)
-    return next(steps, None)
+    step = _unknown_step(copy.run)
+    return step if step is not None and step.ended_at is None and copy.person.id == copy.run.owner.id else None
+
+
+def _unknown_step(run: RunView) -> StepView | None:
+    """Return the step whose outcome is unknown; the newest one, if there were several."""
+    return next((step for step in reversed(run.steps) if step.status is StepStatus.OUTCOME_UNKNOWN), None)
+
+
+def _decision_notes(request: RequestView | None) -> Iterator[CardFact]:
+    """Yield the end of the last request of a run, and the reason of the person who decided."""
+    if request is not None and request.model.state is not RequestState.PENDING:
+        yield CardFact(label=line(request.title), text=request_outcome.ended(request))
+        yield from outcome_card.reason_notes(request)
 
 
 def _approved_notes(request: RequestView) -> Iterator[CardFact]:
     """Yield the approval and the result of the step."""
-    yield CardFact(label=line(request.title), text=request_outcome.ended(request))
+    yield CardFact(label="Decision", text=request_outcome.ended(request))
     became = request_outcome.effect(request)
     if became is not None:
         yield CardFact(label="What happened", text=(became,))
@@ -84,7 +105,7 @@ def _outcome(copy: DeliveryContent) -> CardOutcome | None:
         if answer is not None and _answers(copy, answer[1]):
             return _answered(answer)
         if run.status.ended:
-            return CardOutcome(line=(f"No answer is needed any more: the run {states.RUN_CLAUSES[run.status]}",))
+            return CardOutcome(line=(f"No answer is needed: the run {states.RUN_CLAUSES[run.status]}",))
         return None
     if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
         known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
@@ -96,7 +117,7 @@ def _outcome(copy: DeliveryContent) -> CardOutcome | None:
 
 def _answered(answered: tuple[StepView, StepAnswer] | None) -> CardOutcome:
     if answered is None:
-        return CardOutcome(line=("The outcome is known by now",))
+        return CardOutcome(line=("It is known by now whether it happened",))
     answer = answered[1]
     text = f"{line(answer.person.label)} answered “{answers.LABELS[answer.answer]}”, "
     return CardOutcome(line=(text, answer.at))
@@ -124,7 +145,7 @@ def _closing_sentence(copy: DeliveryContent) -> str | None:
         answered = advice.last_answer(run)
         if answered is not None and _answers(copy, answered[1]):
             return _answered_by(answered)
-        ended = f"There is nothing to answer any more: the run {states.RUN_CLAUSES[run.status]}."
+        ended = f"No answer is needed: the run {states.RUN_CLAUSES[run.status]}."
         return ended if run.status.ended else None
     if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
         is_known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
@@ -136,7 +157,7 @@ def _closing_sentence(copy: DeliveryContent) -> str | None:
 
 def _answered_by(answered: tuple[StepView, StepAnswer] | None) -> str:
     if answered is None:
-        return "The outcome is known by now."
+        return "It is known by now whether it happened."
     answer = answered[1]
     return f"Answered by {line(answer.person.label)} at {dates.moment(answer.at)}: {answer.answer.value}."
 
@@ -152,60 +173,91 @@ TO_APPROVERS: Final = frozenset({"approved_failed", "approved_unknown"})
 _ABOUT_REQUESTS: Final = frozenset({"unseen", "unreachable", "broken", "undelivered", "excluded"})
 
 
-def _to_approver(topic: str, run: RunView) -> tuple[str, str]:
+def _alert(topic: str, copy: DeliveryContent) -> tuple[str, str]:
+    """Return the title of an alert and its advice: what happened, and what the reader can do."""
+    if topic in TO_APPROVERS:
+        return _to_approver(topic, copy)
+    if topic in _ABOUT_REQUESTS:
+        return _about_request(topic, copy)
+    return _about_run(topic, copy)
+
+
+def _to_approver(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     """Return the title and the advice of an alert to the approver of a step."""
-    name = line(run.workflow_title)
+    owner = line(copy.run.owner.label)
     if topic == "approved_failed":
-        return f"{name}: what you approved failed", (
-            "You need not do anything. The owner of the workflow decides what happens next."
+        return f"You approved “{_question(copy)}”, and it failed", (
+            f"You don't need to do anything. {owner} decides what happens next."
         )
-    return f"{name}: the outcome of what you approved is unknown", (
-        "You need not do anything. The owner of the workflow was asked to find out whether it happened."
+    return f"You approved “{_question(copy)}”. Did it happen?", (
+        f"Signoff got no clear answer. You don't need to do anything: {owner} has been asked to find out."
     )
 
 
-def _question(run: RunView) -> str:
-    """Return the question about the call of unknown outcome, or about the last one that was answered."""
-    unknown = next((step for step in run.steps if step.status is StepStatus.OUTCOME_UNKNOWN), None)
-    answered = advice.last_answer(run)
-    step = unknown or (answered[0] if answered else None)
-    return answers.question(step.label) if step else f"{line(run.workflow_title)}: did the step happen?"
-
-
-def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, str]:
-    name = line(run.workflow_title)
-    asks = line(request.title) if request else "A request"
+def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
+    """Return the title and the advice of an alert about the approvers of a request."""
+    asks, request = _question(copy), copy.request
+    reasons = " The reasons are below." if request is not None and request.unreached else ""
     match topic:
-        case "needs_attention":
-            return _question(run), (
-                "The outcome of a step is unknown. Find out whether it happened, then answer: done, repeat or stop."
-            )
-        case "stuck":
-            return f"{name} cannot go on", "The server tries again every minute; its operator has to mend the cause."
-        case "cancelled":
-            return f"{name} was cancelled in the middle of a step", (
-                "Find out whether the step happened before you start the workflow again."
-            )
         case "unseen":
-            return f"{name}: nobody has seen “{asks}” yet", (
-                "No copy reached anybody for 15 minutes. Tell an approver, or see why the copies failed."
+            return f"No approver has received “{asks}” yet", (
+                f"Nothing was delivered for {durations.in_words(UNDELIVERED_AFTER)}. "
+                f"Please ask an approver yourself.{reasons}"
             )
         case "unreachable":
-            return f"{name}: nobody can be reached for “{asks}”", "Tell an approver, or mend how they are reached."
+            return f"No approver can be reached for “{asks}”", f"Please ask an approver yourself.{reasons}"
         case "broken":
-            return f"{name}: nobody can be asked by mail for “{asks}”", (
-                "The mail server does not take what this server sends; its operator sees why with `signoff doctor`."
+            return f"Emails about “{asks}” cannot be sent", (
+                "The email server does not accept what Signoff sends. "
+                "The operator of this server can find the cause with `signoff doctor`."
             )
         case "undelivered":
-            return f"{name}: not everybody can be reached for “{asks}”", "The others were asked and can decide."
-        case "excluded":
-            left = request is not None and bool(people.approvers(request))
-            return f"{name}: an approver of “{asks}” can no longer decide", (
-                "The other approvers can still decide."
-                if left
-                else f"No approver is left. {advice.before_asking_anew(run)}"
+            return f"Some approvers of “{asks}” cannot be reached", f"The others can still decide.{reasons}"
+    if request is not None and people.approvers(request):
+        return _excluded(asks, request), "The other approvers can still decide."
+    return _excluded(asks, request), f"No approver is left. {advice.before_asking_anew(copy.run)}"
+
+
+def _excluded(asks: str, request: RequestView | None) -> str:
+    """Return the title of the alert that an approver can no longer decide, with their name if it is only one."""
+    names = [line(approver.person.label) for approver in request.approvers if approver.excluded] if request else []
+    return f"{names[0] if len(names) == 1 else 'Some approvers'} can no longer decide “{asks}”"
+
+
+def _about_run(topic: str, copy: DeliveryContent) -> tuple[str, str]:
+    """Return the title and the advice of an alert about a run."""
+    run, step = copy.run, _unknown_step(copy.run)
+    match topic:
+        case "needs_attention":
+            return _unknown_outcome(copy)
+        case "stuck":
+            return f"“{line(run.workflow_title)}” is stuck", (
+                "Signoff cannot continue the run and keeps trying. "
+                "The operator of this server can find the cause in its log."
+            )
+        case "cancelled":
+            name = f"“{line(step.label)}”" if step else "the last step"
+            return outcome_card.title(run, copy.request, RunStatus.CANCELLED), (
+                f"It was cancelled while {name} was running. "
+                "Find out whether that happened before you start the workflow again."
             )
         case "expired":
-            return f"{name}: {expiry.WITHOUT_DECISION}", advice.after_expiry(run)
+            return outcome_card.title(run, copy.request, RunStatus.EXPIRED), advice.after_expiry(run)
         case _:
-            return f"{name} failed", advice.after_failure(run)
+            return outcome_card.title(run, copy.request, RunStatus.FAILED), advice.after_failure(run)
+
+
+def _unknown_outcome(copy: DeliveryContent) -> tuple[str, str]:
+    """Return the question about the call of unknown outcome, or the last that was answered, and who answers it."""
+    run, answered = copy.run, advice.last_answer(copy.run)
+    step = _unknown_step(run) or (answered[0] if answered else None)
+    title = answers.question(step.label) if step else f"“{line(run.workflow_title)}” needs attention"
+    called = "Signoff called it and got no clear answer."
+    if copy.person.id == run.owner.id:
+        return title, f"{called} Find out, then answer below."
+    return title, f"{called} {line(run.owner.label)} has to find out."
+
+
+def _question(copy: DeliveryContent) -> str:
+    """Return the question of the request that an alert is about."""
+    return line(copy.request.title if copy.request is not None else copy.run.workflow_title)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.presentation import changes
+from bot.presentation import answers, changes
 from bot.presentation.characters import line, visible
-from engine.domain import Card, CardFact, CardField, DeliveryKind, Resume, ResumeAnswer, Verdict
+from engine.domain import Card, CardFact, CardField, Decide, DeliveryKind, Resume, ResumeAnswer, Verdict
 from engine.read_models import CodeDelivery, RunView
 
 
@@ -21,11 +21,10 @@ def code_card(copy: CodeDelivery) -> Card:
         return Card(
             kind=DeliveryKind.CODE, title="Your code to sign in", facts=asked_in, details=browser, until=copy.until
         )
-    verb = {Verdict.APPROVE: "approve", Verdict.REJECT: "reject"}[decision.verdict]
     reason = (("Reason", visible(decision.reason)),) if decision.reason else ()
     return Card(
         kind=DeliveryKind.CODE,
-        title=f"Your code to {verb}{' with changes' if decision.edits else ''}",
+        title=f"Your code to {_verb(decision, is_form=request.model.subject.is_form)}",
         lead=((line(request.title),),),
         values=tuple(changes.proposed(request, decision.edits)),
         notes=(CardFact(label="Reason", text=(visible(decision.reason),)),) if decision.reason else (),
@@ -35,6 +34,15 @@ def code_card(copy: CodeDelivery) -> Card:
         request=request.id,
         until=copy.until,
     )
+
+
+def _verb(decision: Decide, *, is_form: bool) -> str:
+    """Return what the code does, in the words that the closed request uses."""
+    if decision.verdict is Verdict.REJECT:
+        return "reject"
+    if is_form:
+        return "fill in"
+    return "approve with edits" if decision.edits else "approve"
 
 
 def _answer_code_card(
@@ -50,14 +58,14 @@ def _answer_code_card(
     )
     return Card(
         kind=DeliveryKind.CODE,
-        title=f"Your code to answer “{ANSWERS[answer.answer]}”",
-        lead=((f"{line(run.workflow_title)}, step {line(run.step_label(answer.step or ''))}",),),
+        title=f"Your code to answer “{answers.LABELS[answer.answer]}”",
+        lead=((answers.question(run.step_label(answer.step or "")),), (f"{line(run.workflow_title)}.",)),
         values=values,
         details=(CardFact(label="Reference", text=(copy.reference,)), *browser),
         facts=(
             ("For", f"{line(run.workflow_title)}, step {line(run.step_label(answer.step or ''))}"),
             ("Reference", copy.reference),
-            ("Answer", ANSWERS[answer.answer]),
+            ("Answer", answers.LABELS[answer.answer]),
             *asked_in,
         ),
         fields=values,

@@ -17,7 +17,7 @@ WITHOUT_DECISION: Final = "expired without a decision"
 REJECTED: Final = f"{WITHOUT_DECISION} and was rejected automatically"
 """The words for the expiry of a request whose gate has `on_expiry: reject`."""
 _CONSEQUENCES: Final = {
-    OnExpiry.CONTINUE: "the run went on without an approval",
+    OnExpiry.CONTINUE: "the run continued without approval",
     OnExpiry.STOP: "the run was stopped",
     OnExpiry.REJECT: "it was rejected automatically",
 }
@@ -37,12 +37,12 @@ def deadline(at: datetime | None, after: timedelta | None) -> Phrase:
 
 def due_after(delta: timedelta) -> str:
     """Return when a request expires whose clock has not started."""
-    return f"{LABEL} {after_shown(delta)}"
+    return f"{LABEL} in {durations.in_words(delta)}"
 
 
 def after_shown(delta: timedelta) -> str:
     """Return the time after which a request expires whose clock has not started."""
-    return f"{durations.in_words(delta)} after somebody was first shown it"
+    return f"in {durations.in_words(delta)}"
 
 
 def expired(at: str, on_expiry: OnExpiry) -> str:
@@ -58,7 +58,7 @@ def consequence(on_expiry: OnExpiry) -> str:
 
 def too_late(at: datetime) -> Phrase:
     """Return the sentence for a person who decides too late."""
-    return "This request expired, ", at, ". It can no longer be decided."
+    return "This request expired ", at, ". You can no longer decide it."
 
 
 def of_gate(after: timedelta, on_expiry: OnExpiry) -> str:

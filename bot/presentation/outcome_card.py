@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bot.presentation import dates, request_content, request_outcome, states
 from bot.presentation.characters import line, visible
-from engine.domain import Card, CardFact, CardField, DeliveryKind, RequestState
+from engine.domain import Card, CardFact, CardField, DeliveryKind, Phrase, RequestState, RunStatus
 from engine.read_models import DeliveryContent, RequestView, RunView
 
 
@@ -16,10 +16,11 @@ def outcome_card(copy: DeliveryContent) -> Card:
     decided, changed = decision_facts(copy.request)
     return Card(
         kind=DeliveryKind.OUTCOME,
-        title=f"{line(run.workflow_title)}: {states.run_end(run.status)}",
+        title=title(run, copy.request, run.status),
         tone=states.RUN_TONES[run.status],
+        lead=tuple(_decision(copy.request)),
         values=changed,
-        notes=(*run_notes(run), *decision_notes(copy.request)),
+        notes=(*run_notes(run), *reason_notes(copy.request)),
         requester=line(run.requester.label),
         details=tuple(run_details(run)),
         facts=(*run_facts(run), *decided),
@@ -34,12 +35,21 @@ def run_notes(run: RunView) -> Iterator[CardFact]:
         yield CardFact(label="What went wrong", text=(visible(run.error),))
 
 
-def decision_notes(request: RequestView | None) -> Iterator[CardFact]:
-    """Yield the end of a closed request, and the reason of the person who decided."""
-    if request is None or request.model.state is RequestState.PENDING:
-        return
-    yield CardFact(label=line(request.title), text=request_outcome.ended(request))
-    reason = request.decision.reason if request.decision else None
+def title(run: RunView, request: RequestView | None, status: RunStatus) -> str:
+    """Return how a run ended, and which one: by the question of its last request, or by its workflow."""
+    words = states.run_end(status)
+    return f"{words[:1].upper()}{words[1:]}: {line(request.title if request is not None else run.workflow_title)}"
+
+
+def _decision(request: RequestView | None) -> Iterator[Phrase]:
+    """Yield how the last request of a run was closed."""
+    if request is not None and request.model.state is not RequestState.PENDING:
+        yield (*request_outcome.ended(request), ".")
+
+
+def reason_notes(request: RequestView | None) -> Iterator[CardFact]:
+    """Yield the reason of the person who decided."""
+    reason = request.decision.reason if request is not None and request.decision else None
     if reason:
         yield CardFact(label="Reason", text=(visible(reason),))
 

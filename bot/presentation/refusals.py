@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import singledispatch
 from typing import Final
 
-from bot.presentation import answers, dates, expiry, states
+from bot.presentation import answers, dates, expiry, people, states
 from bot.presentation.characters import line
 from engine.domain import (
     AlreadyDecided,
@@ -65,8 +65,10 @@ def _not_allowed(refusal: NotAllowed) -> Phrase:
 
 @phrase.register
 def _contested(refusal: Contested) -> Phrase:
-    acted = "deciding" if refusal.what == "request" else "answering"
-    return (f"Others were {acted} at the same moment. Look at the {refusal.what}, then try again.",)
+    return (
+        f"Others changed this {refusal.what} at the same moment, so your answer was not saved. "
+        "Look at it again, then try once more.",
+    )
 
 
 # -- typed values -------------------------------------------------------------------------------------------
@@ -88,7 +90,7 @@ def _about_fields(errors: Mapping[str, str], labels: Mapping[str, str]) -> str:
 
 @phrase.register
 def _reason_missing(refusal: ReasonMissing) -> Phrase:
-    return (f"Give a reason to {refusal.verdict}; whoever asked will read it.",)
+    return (f"Please say why you {refusal.verdict} this. The person who asked will read it.",)
 
 
 # -- decisions ----------------------------------------------------------------------------------------------
@@ -97,20 +99,25 @@ def _reason_missing(refusal: ReasonMissing) -> Phrase:
 @phrase.register
 def _already_decided(refusal: AlreadyDecided) -> Phrase:
     if refusal.by is None and not refusal.by_you:
-        return f"This request {expiry.REJECTED}, ", refusal.at, "."
-    who = "you" if refusal.by_you or refusal.by is None else line(refusal.by.label)
-    return f"This request was already {states.REQUESTS[refusal.state]} by {who}, ", refusal.at, "."
+        return f"This request {expiry.REJECTED}, ", refusal.at, ". You can no longer decide it."
+    who = "You" if refusal.by_you or refusal.by is None else line(refusal.by.label)
+    return (
+        f"{who} already {states.REQUESTS[refusal.state]} this request, ",
+        refusal.at,
+        ". No other decision is needed.",
+    )
 
 
 @phrase.register
 def _not_an_approver(refusal: NotAnApprover) -> Phrase:
-    they = f"{refusal.who} is" if refusal.who else "You are"
-    return (f"{they} not an approver of this request; it waits for {', '.join(refusal.approvers)}.",)
+    they = f"{line(refusal.who)} is" if refusal.who else "You are"
+    approvers = people.asked([line(name) for name in refusal.approvers], closed=False)
+    return (f"{they} not an approver of this request. {approvers}",)
 
 
 @phrase.register
 def _no_longer_approver(refusal: NoLongerApprover) -> Phrase:
-    return (f"You can no longer decide this request: {refusal.why}. The owner of the workflow was told.",)
+    return (f"You can no longer decide this request: {refusal.why}. The owner of the workflow has been notified.",)
 
 
 @phrase.register
@@ -120,12 +127,12 @@ def _expired(refusal: Expired) -> Phrase:
 
 @phrase.register
 def _cancelled(refusal: Cancelled) -> Phrase:
-    return "This request was cancelled with its run, ", refusal.at, "."
+    return "This request was cancelled with its run, ", refusal.at, ". No decision is needed."
 
 
 @phrase.register
 def _changed(refusal: Changed) -> Phrase:  # noqa: ARG001
-    return ("What this request asks has changed since you opened it; look at it again, then decide.",)
+    return ("This request has changed since you opened it. Look at it again, then decide.",)
 
 
 # -- runs ---------------------------------------------------------------------------------------------------
@@ -135,12 +142,10 @@ def _changed(refusal: Changed) -> Phrase:  # noqa: ARG001
 def _not_waiting(refusal: NotWaiting) -> Phrase:
     if refusal.answer is not None and refusal.by is not None and refusal.at is not None:
         answered = f"{line(refusal.by.label)} already answered “{answers.LABELS[refusal.answer]}”, "
-        return answered, refusal.at, ". Your answer changed nothing."
-    if refusal.status.ended:
-        return (f"Run {refusal.run} has ended already ({states.RUNS[refusal.status]}).",)
+        return answered, refusal.at, ". Your answer was not saved."
     if refusal.status is RunStatus.NEEDS_ATTENTION:
-        return (f"This question was answered already; run {refusal.run} now asks what became of a later call.",)
-    return (f"Run {refusal.run} is {states.RUNS[refusal.status]}; it does not ask what became of a step.",)
+        return ("This question was already answered. The run now asks about a newer call: answer that one.",)
+    return (f"There is no open question about a step: the run {states.RUN_CLAUSES[refusal.status]}.",)
 
 
 # -- links and codes ----------------------------------------------------------------------------------------
@@ -148,25 +153,28 @@ def _not_waiting(refusal: NotWaiting) -> Phrase:
 
 @phrase.register
 def _needs_code(refusal: NeedsCode) -> Phrase:
-    return (f"Confirm this with a code that is sent to {refusal.address}.",)
+    return (f"Please confirm with a code. It is sent to {refusal.address}.",)
 
 
 @phrase.register
 def _wrong_code(refusal: WrongCode) -> Phrase:
     if refusal.left is None:
-        return ("That is not the code. Use the one in the newest email that says it is for signing in.",)
-    again = "one try is" if refusal.left == 1 else f"{refusal.left} tries are"
-    return (f"That is not the code. Use the one in the email with the reference {refusal.reference}; {again} left.",)
+        return ("That is not the right code. Use the one in your newest sign-in email.",)
+    left = "one try" if refusal.left == 1 else f"{refusal.left} tries"
+    return (
+        f"That is not the right code. Use the one in the email with the reference {refusal.reference}. "
+        f"You have {left} left.",
+    )
 
 
 @phrase.register
 def _code_expired(refusal: CodeExpired) -> Phrase:  # noqa: ARG001
-    return ("This code can no longer be used here. Go back to the request and decide again; a new code will be sent.",)
+    return ("This code no longer works. Go back and send your answer again. You will get a new code.",)
 
 
 @phrase.register
 def _no_link(refusal: NoLink) -> Phrase:
-    return (f"{link_state(refusal.state)}. Sign in with your email address to see what waits for you.",)
+    return (f"{link_state(refusal.state)}. Sign in with your email address to see your open requests.",)
 
 
 def link_state(state: LinkState | None) -> str:
@@ -175,8 +183,8 @@ def link_state(state: LinkState | None) -> str:
 
 
 _LINKS: Final[Mapping[LinkState | None, str]] = {
-    None: "is not known here",
-    LinkState.LIVE: "is not known here",
+    None: "is not valid",
+    LinkState.LIVE: "is not valid",
     LinkState.EXPIRED: "has expired",
     LinkState.REVOKED: "was revoked",
 }

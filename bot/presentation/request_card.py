@@ -88,10 +88,10 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
 def _details(request: RequestView) -> Iterator[CardFact]:
     """Yield the technical facts: what approving runs, the values that only a builder reads, and where it came from."""
     subject = request.model.subject
-    step = labels.in_words(request.step_label or subject.step)
+    step = labels.of_step(request.step_label or subject.step)
     if not subject.is_form:
         label = "If approved" if request.at is ReviewPoint.BEFORE else "Result of"
-        yield CardFact(label=label, text=(line(step),))
+        yield CardFact(label=label, text=(step,))
     yield from request_content.technical_facts(request)
     yield CardFact(label="Step", text=(f"{line(subject.step)} ({subject.uses})",))
     version = f", version {request.workflow_version}" if request.workflow_version else ""
@@ -129,13 +129,16 @@ def effect_facts(request: RequestView) -> Iterator[tuple[str, str]]:
     """Yield the failure of the step after it was approved, if there was one."""
     status, error = request.effect or (None, None)
     if status is StepStatus.OUTCOME_UNKNOWN:
-        yield "What became of it", "The step was called, and its outcome is unknown. The owner was asked to find out."
+        yield (
+            "What happened",
+            "The step was called, and it is not clear whether it happened. The owner has been asked to find out.",
+        )
     elif status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):
         # That it failed is not known.
-        yield "What became of it", visible(error)
+        yield "What happened", visible(error)
     elif status is StepStatus.FAILED:
         why = f"The step failed: {error}" if error else "The step failed."
-        yield "What became of it", visible(why)
+        yield "What happened", visible(why)
 
 
 def _subject(request: RequestView) -> str:

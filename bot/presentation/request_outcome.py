@@ -44,7 +44,7 @@ def ended(request: RequestView) -> Phrase:
     at: Phrase = (model.closed_at,) if model.closed_at is not None else ("–",)
     if model.state is RequestState.CANCELLED:
         by = f" by {line(model.closed_by.label)}" if model.closed_by else ""
-        return f"Cancelled{by}, ", *at, ". The run was cancelled"
+        return f"Cancelled with its run{by}, ", *at
     rejected = model.state is RequestState.REJECTED
     return (
         "Expired without a decision, ",
@@ -58,12 +58,12 @@ def effect(request: RequestView) -> str | None:
     status, error = request.effect or (None, None)
     if status is None:
         return None
-    step = line(labels.in_words(request.step_label or request.model.subject.step))
+    step = labels.of_step(request.step_label or request.model.subject.step)
     if status is StepStatus.OUTCOME_UNKNOWN:
-        return f"{step}: it is not known whether this happened. The owner was asked to find out"
+        return f"{step}: it is not clear whether this happened. The owner has been asked to find out"
     if status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):
         # That it failed is not known.
-        return f"{step}: {visible(error)}"
+        return visible(error)
     if status is StepStatus.FAILED:
         return f"{step}: failed. {visible(error)}" if error else f"{step}: failed"
     return f"{step}: {states.STEPS[status]}" if status is not StepStatus.READY else None

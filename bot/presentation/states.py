@@ -36,8 +36,6 @@ RUN_TONES: Final[Mapping[RunStatus, Tone]] = {
     RunStatus.EXPIRED: Tone.EXPIRED,
     RunStatus.CANCELLED: Tone.CANCELLED,
 }
-WAITS: Final = "waits for a decision"
-"""Words for a pending request, and for its step, if there is room for them."""
 RUNS: Final[Mapping[RunStatus, str]] = {
     RunStatus.RUNNING: "running",
     RunStatus.WAITING: "waiting",
@@ -51,22 +49,22 @@ RUNS: Final[Mapping[RunStatus, str]] = {
 """Words for a list of runs."""
 RUN_CLAUSES: Final[Mapping[RunStatus, str]] = {
     RunStatus.RUNNING: "is running",
-    RunStatus.WAITING: "waits",
-    RunStatus.NEEDS_ATTENTION: "waits for its owner to find out whether a step happened",
+    RunStatus.WAITING: "is waiting for an approver",
+    RunStatus.NEEDS_ATTENTION: "needs attention: its owner has to find out whether a step happened",
     RunStatus.SUCCEEDED: "is done",
     RunStatus.FAILED: "failed",
-    RunStatus.REJECTED: "ended with the rejection",
+    RunStatus.REJECTED: "ended because the request was rejected",
     RunStatus.EXPIRED: expiry.WITHOUT_DECISION,
     RunStatus.CANCELLED: "was cancelled",
 }
 """Words that follow “The run” in a sentence."""
 STEPS: Final[Mapping[StepStatus, str]] = {
-    StepStatus.IN_REVIEW: WAITS,
+    StepStatus.IN_REVIEW: "waiting for an approver",
     StepStatus.READY: "about to run",
     StepStatus.STARTED: "running",
-    StepStatus.RETRYING: "failed, will be tried again",
-    StepStatus.SLEEPING: "waits for a time",
-    StepStatus.OUTPUT_IN_REVIEW: f"done, its output {WAITS}",
+    StepStatus.RETRYING: "failed, trying again",
+    StepStatus.SLEEPING: "paused until its time",
+    StepStatus.OUTPUT_IN_REVIEW: "done, its result is waiting for an approver",
     StepStatus.OUTCOME_UNKNOWN: "outcome unknown",
     StepStatus.SUCCEEDED: "done",
     StepStatus.SKIPPED: "skipped",
@@ -95,6 +93,4 @@ def run_end(status: RunStatus) -> str:
 
 def request_words(state: RequestState, *, is_form: bool) -> str:
     """Return the words for the state of a request; a form is filled in, and not approved."""
-    if state is RequestState.PENDING:
-        return WAITS
     return "filled in" if is_form and state is RequestState.APPROVED else REQUESTS[state]

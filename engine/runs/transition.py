@@ -21,7 +21,7 @@ from engine.runs.state import Effect, Event, Progress, ReviewResult, RunState, S
 from engine.workflowfile import Gate, Step, Workflow
 from engine.workflowfile.step_kinds import Nature
 
-STOPPED: Final = "A person stopped the run"
+STOPPED: Final = "The run was stopped before it was clear whether"
 """How the error of a step begins if a person stopped the run without knowing whether the step happened."""
 MAX_CRASHES: Final = 10
 """Number of calls of one visit that a crash may cut off before the owner is asked, even if the step is idempotent."""
@@ -326,7 +326,7 @@ class Transition:
 
     def _stop_unknown(self, step: Step, visit: Visit) -> None:
         """Fail a step of unknown outcome, because a person stopped the run without finding out."""
-        why = f"{STOPPED}; it is not known whether “{step.label}” happened. {visit.error or ''}".strip()
+        why = f"{STOPPED} “{step.label}” happened. {visit.error or ''}".strip()
         self._put(
             replace(visit, status=StepStatus.FAILED, error=why, ended_at=self.now, wakes_at=None),
             EntryKind.STEP_FAILED,
@@ -360,7 +360,7 @@ class Transition:
             is_unknown = visit.status in (StepStatus.STARTED, StepStatus.OUTCOME_UNKNOWN)
             status = StepStatus.OUTCOME_UNKNOWN if is_unknown else StepStatus.STOPPED
             if is_unknown:
-                error = f"It is not known whether “{step.label}” happened before the run was cancelled."
+                error = f"The run was cancelled before it was clear whether “{step.label}” happened."
             self._put(replace(visit, status=status, ended_at=self.now, wakes_at=None), EntryKind.STEP_STOPPED)
         self.ready_at = None
         self._end(RunStatus.CANCELLED, error)

@@ -65,13 +65,13 @@ OTHER: Final = "0" * 64
 """The digest of another content."""
 
 REFUSED: Final[dict[str, tuple[Prepare, str, str | None, str]]] = {
-    "decided": (reject, "", None, "This request was already rejected by ben@example.com, "),
+    "decided": (reject, "", None, "ben@example.com already rejected this request, "),
     "cancelled": (cancel, "", None, "This request was cancelled with its run, "),
-    "expired": (let_expire, EXPIRES, None, "This request expired, "),
-    "changed": (leave, "", OTHER, "What this request asks has changed since you opened it"),
+    "expired": (let_expire, EXPIRES, None, "This request expired "),
+    "changed": (leave, "", OTHER, "This request has changed since you opened it"),
     "tampered": (tamper, "", None, "is not what was approved; nothing was run."),
-    "overtaken": (overtake, "", None, "Others were deciding at the same moment. Look at the request, then try again."),
-    "no reason": (leave, REASON, None, "Give a reason to approve; whoever asked will read it."),
+    "overtaken": (overtake, "", None, "Others changed this request at the same moment"),
+    "no reason": (leave, REASON, None, "Please say why you approve this. The person who asked will read it."),
 }
 
 

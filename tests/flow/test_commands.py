@@ -370,7 +370,7 @@ def test_edit_approves_with_the_new_values(signoff: Commands, open_request: dict
 
 def test_reject_ends_the_run(signoff: Commands, open_request: dict[str, Any]) -> None:
     refused = signoff("decide", open_request["id"], "reject")
-    assert (refused.code, refused.err) == (1, "Give a reason to reject; whoever asked will read it.\n")
+    assert (refused.code, refused.err) == (1, "Please say why you reject this. The person who asked will read it.\n")
     signoff.run_ok("decide", open_request["id"], "reject", "--reason", "no money")
     assert signoff.json("runs", open_request["run"])["status"] == "rejected"
 
@@ -400,7 +400,7 @@ def test_only_approvers_decide_not_admins_nor_owners(signoff: Commands, open_req
     finished = signoff("decide", open_request["id"], "approve")
     assert finished.code == 1
     assert finished.err == (
-        "sam@example.com is not an approver of this request; it waits for lee@example.com, kim@example.com.\n"
+        "sam@example.com is not an approver of this request. lee@example.com or kim@example.com can decide.\n"
     )
 
 
@@ -422,9 +422,9 @@ def test_a_second_decision_is_refused_with_the_first(signoff: Commands, open_req
     signoff.run_ok("decide", open_request["id"], "approve")
     again = signoff("decide", open_request["id"], "reject", "--reason", "no")
     assert again.code == 1
-    assert again.err.startswith("This request was already approved by you, ")
+    assert again.err.startswith("You already approved this request, ")
     signoff.set(operator="kim@example.com")
-    assert "already approved by lee@example.com, " in signoff("decide", open_request["id"], "approve").err
+    assert "lee@example.com already approved this request, " in signoff("decide", open_request["id"], "approve").err
 
 
 # -- cancel and resume --------------------------------------------------------------------------------------
@@ -438,7 +438,7 @@ def test_cancel_withdraws_the_request(signoff: Commands, open_request: dict[str,
     assert (late.code, "cancelled with its run" in late.err) == (1, True)
     assert "run was cancelled by lee@example.com" in signoff.run_ok("requests", open_request["id"]).output
     again = signoff("cancel", open_request["run"])
-    assert (again.code, again.err) == (1, f"Run {open_request['run']} has ended already (cancelled).\n")
+    assert (again.code, again.err) == (1, "There is no open question about a step: the run was cancelled.\n")
 
 
 def test_the_operator_cancels_a_run_of_another_requester(signoff: Commands, open_request: dict[str, Any]) -> None:
@@ -492,14 +492,14 @@ def test_stop_ends_the_run(signoff: Commands, http_service: HttpService, attenti
     assert signoff.run_ok("resume", attention_run, "stop").out == f"Run {attention_run} is stopped.\n"
     assert signoff.json("runs", attention_run)["status"] == "failed"
     again = signoff("resume", attention_run, "repeat")
-    assert (again.code, again.err) == (1, f"Run {attention_run} has ended already (failed).\n")
+    assert (again.code, again.err) == (1, "There is no open question about a step: the run failed.\n")
     assert len(http_service.posts) == 1
 
 
 def test_resume_is_for_steps_of_unknown_outcome(signoff: Commands, open_request: dict[str, Any]) -> None:
     finished = signoff("resume", open_request["run"], "repeat")
     assert finished.code == 1
-    assert finished.err == f"Run {open_request['run']} is waiting; it does not ask what became of a step.\n"
+    assert finished.err == "There is no open question about a step: the run is waiting for an approver.\n"
 
 
 @pytest.mark.parametrize(

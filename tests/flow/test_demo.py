@@ -40,26 +40,26 @@ ada, ben see “Refund 120 EUR for order A-1002?” [Pay the refund] [Edit] [Do 
 nothing is paid while it is
 sees under the amount “Please enter a number of at least 0.01.”
 ben’s copy says “Approved with edits by Ada Approver … 120 EUR → 95 EUR”, and has no buttons
-cleo hears “Refund a customer: done”
+cleo hears “Done: Refund 120 EUR for order A-1002?”
 95 EUR was paid exactly once
 cleo refunds 30 EUR to a VIP: ben says no
 ada’s copy says “Rejected by Ben Approver … Reason: Paid back last week.”, and has no buttons
-cleo hears “Refund a customer: rejected”
+cleo hears “Rejected: Refund 30 EUR for order A-1003?”
 nothing was paid
 no one decides
 ada’s copy says “Expired at … without a decision; the run was stopped”, and has no buttons
-cleo hears “Refund a customer: expired without a decision”
+cleo hears “Expired without a decision: Refund 150 EUR for order A-1004?”
 it waited 2s from the moment it was shown
 can no longer be decided
 ada and ben approve at the same moment
-is told “This request was already approved by
+already approved this request,
 there is one decision on the record
 130 EUR was paid exactly once
 people who may not decide try to
 gus is told
-cleo is told “Cleo Builder is not an approver of this request; it waits for Ada Approver, Ben Approver.”
+cleo is told “Cleo Builder is not an approver of this request. Ada Approver or Ben Approver can decide.”
 the server answers 401 to a click that Slack did not sign
-the request still waits for ada or ben
+the request is still open for ada and ben
 Only builders may register workflows here
 the run was cancelled by Cleo Builder
 mia, who has no Slack, changes it to 180 by email
@@ -73,13 +73,13 @@ nothing is decided or paid without it
 it has eight digits, and no link of ours
 a wrong code decides nothing
 kim gets no further than the page for the code
-kim is told “That is not the code.”
+kim is told “That is not the right code.”
 a person who has only the link cannot decide
 sees “Approved with edits Refund 200 EUR for order A-1007?
 the receipt says who approved it
 and what identified her
 ada’s copy says “Approved with edits by mia@example.com … 200 EUR → 180 EUR”, and has no buttons
-cleo hears “Refund a customer: done”
+cleo hears “Done: Refund 200 EUR for order A-1007?”
 180 EUR was paid exactly once
 gets the email “Re: Refund 200 EUR for order A-1007?” from Signoff <signoff@example.com>
 it is in the thread of the first
@@ -328,7 +328,7 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
     ),
     "nothing is ever posted": (
         fault("chat.postMessage", "status"),
-        "cleo hears “Refund a customer: done”",
+        "cleo hears “Done: Refund a customer”",
         "after 4 s",
     ),
     "modals do not open": (
@@ -368,7 +368,7 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
         "Approved with edits",
     ),
     "opening the link decides": (decide_by_opening, "opening the link does not decide anything", "it is approved"),
-    "any code is right": (accept_any_code, "the page says “That is not the code.”", "Approved with edits"),
+    "any code is right": (accept_any_code, "the page says “That is not the right code.”", "Approved with edits"),
     "paid by mail as asked and not as approved": (
         book_wrongly(lambda refund: [replace(refund, amount=refund.amount.replace("180", "200"))]),
         "180 EUR was paid exactly once",

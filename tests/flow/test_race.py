@@ -117,7 +117,7 @@ async def test_of_two_hundred_decisions_one_wins_and_all_others_are_answered(tmp
             lambda: all(count_answers(person) == DECISIONS_PER_PERSON for person in clickers), seconds=30
         )
         sentences = [sentence for person in clickers for sentence in ephemeral_texts(env.sandbox, person)]
-        assert all("already approved by" in sentence for sentence in sentences), sentences
+        assert all("already approved this request, " in sentence for sentence in sentences), sentences
         await env.sandbox.until(
             lambda: not any(buttons(copy_of(person, "Pay 900 EUR?")) for person in clickers), seconds=30
         )

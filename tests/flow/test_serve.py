@@ -120,7 +120,7 @@ def test_commands_go_through_the_server_that_runs(installation: Installation, si
         signoff.run_ok("backup", "copy.db")
         assert signoff("decide", request["id"], "approve", "--digest", "stale").code == 1
         assert signoff.json("decide", request["id"], "approve")["state"] == "approved"
-        assert signoff("decide", request["id"], "approve").err.startswith("This request was already approved by you")
+        assert signoff("decide", request["id"], "approve").err.startswith("You already approved this request, ")
         other = signoff.json("run", "hello")["run"]
         signoff.run_ok("cancel", other)
         assert signoff("resume", other, "stop").code == 1

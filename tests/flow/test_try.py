@@ -195,7 +195,7 @@ def test_a_rejection_needs_a_reason(installation: Installation) -> None:
         person.type("r")
         person.see("Reason: ")
         person.type("  ")
-        person.see("Give a reason to reject; whoever asked will read it.")
+        person.see("Please say why you reject this. The person who asked will read it.")
         person.see("Reason: ")
         person.type("too much")
         person.see("too much · by lee@example.com")
@@ -337,7 +337,7 @@ def test_an_unreadable_answer_is_refused_before_a_run_starts(signoff: Commands, 
 def test_a_person_who_is_no_approver_is_refused(signoff: Commands) -> None:
     finished = signoff("try", "two.yaml", "--answer", "approve", "--as", "eve@example.com")
     assert finished.code == 1
-    assert "eve@example.com is not an approver of this request; it waits for sam@example.com." in finished.err
+    assert "eve@example.com is not an approver of this request. sam@example.com can decide." in finished.err
 
 
 def test_missing_and_wrong_inputs_are_named(signoff: Commands) -> None:

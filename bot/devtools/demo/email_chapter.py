@@ -20,7 +20,7 @@ _NAME: Final = "refund-by-mail"
 _ORDER: Final = "A-1007"
 _AMOUNT: Final = "Amount in EUR"
 _CODE_PROMPT: Final = "Type the code from your email"
-_WRONG_CODE: Final = "That is not the code."
+_WRONG_CODE: Final = "That is not the right code."
 _CODE_GONE: Final = "This code can no longer be used here"
 _BY_CODE: Final = "by a code that was sent to your email address"
 _EMAIL_ONLY: Final = "The link works until"
@@ -189,7 +189,7 @@ def _expect_text(scene: Scene, loaded: LoadedPage, part: str, claim: str) -> Non
 async def _expect_outcome(scene: Scene, request: ShownRequest, first: ReceivedMail) -> None:
     for name in APPROVERS:
         await scene.expect_closed(name, _ORDER, f"Approved with edits by {MIA}", "200 EUR → 180 EUR")
-    await scene.expect_end(request.run, RunStatus.SUCCEEDED, "Refund a customer: done")
+    await scene.expect_end(request.run, RunStatus.SUCCEEDED, f"Done: Refund 200 EUR for order {_ORDER}?")
     scene.expect_paid_once(request.run, _ORDER, "180 EUR")
     last = await _receive_email(scene, "about the outcome", lambda email: email.subject == f"Re: {first.subject}")
     scene.narrator.claim("it is in the thread of the first", emails.is_reply(last, first), actual=last.parsed.headers)

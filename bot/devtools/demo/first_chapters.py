@@ -72,7 +72,7 @@ async def refund_below_limit(scene: Scene) -> None:
     """Refund an amount below the limit, for which the gate does not open."""
     scene.narrator.chapter("cleo refunds 40 EUR: below the limit, no one is asked")
     run = await scene.start_run("refund", "A-1001", amount="40", why="Arrived late")
-    await scene.expect_end(run, RunStatus.SUCCEEDED, "Refund a customer: done")
+    await scene.expect_end(run, RunStatus.SUCCEEDED, "Done: Refund a customer")
     scene.expect_paid_once(run, "A-1001", "40 EUR")
     requests = await scene.env.app.engine.requests_of_run(run)
     copies = [name for name in APPROVERS if scene.copy(name, "A-1001")]
@@ -91,7 +91,7 @@ async def approve_with_edits(scene: Scene) -> None:
     await scene.act("ada", "changes it to 95, and sends it", ada.submit({"Amount (EUR)": "95"}))
     for name in "ada", "ben":
         await scene.expect_closed(name, order, "Approved with edits by Ada Approver", "120 EUR → 95 EUR")
-    await scene.expect_end(request.run, RunStatus.SUCCEEDED, "Refund a customer: done")
+    await scene.expect_end(request.run, RunStatus.SUCCEEDED, f"Done: Refund 120 EUR for order {order}?")
     scene.expect_paid_once(request.run, order, "95 EUR")
 
 

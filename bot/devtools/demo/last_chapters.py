@@ -28,7 +28,7 @@ async def reject_request(scene: Scene) -> None:
     await scene.act("ben", f"writes “{why}”, and sends it", ben.submit({"Reason": why}))
     for name in "ben", "ada":
         await scene.expect_closed(name, request.order, "Rejected by Ben Approver", f"Reason: {why}")
-    await scene.expect_end(request.run, RunStatus.REJECTED, "Refund a customer: rejected")
+    await scene.expect_end(request.run, RunStatus.REJECTED, f"Rejected: Refund 30 EUR for order {request.order}?")
     scene.expect_not_paid(request.order)
 
 
@@ -43,7 +43,8 @@ async def let_request_expire(scene: Scene) -> None:
     scene.narrator.line("ada, ben", "do nothing")
     for name in "ada", "ben":
         await scene.expect_closed(name, request.order, "Expired at", "without a decision; the run was stopped")
-    await scene.expect_end(request.run, RunStatus.EXPIRED, "Refund a customer: expired without a decision")
+    heading = f"Expired without a decision: Refund 150 EUR for order {request.order}?"
+    await scene.expect_end(request.run, RunStatus.EXPIRED, heading)
     await _check_waiting_time(scene, request)
     before = len(scene.ephemeral_texts("ben"))
     act = scene.person("ben").click(PAY, on=request.copies["ben"], stale=True)
@@ -74,10 +75,10 @@ async def decide_simultaneously(scene: Scene) -> None:
     await asyncio.gather(*(await_ack(name, click) for name, click in zip(request.copies, clicks, strict=True)))
     winner, loser = await _winner_and_loser(scene, request)
     scene.narrator.line("server", f"accepts the click of {winner}")
-    await scene.expect_ephemeral(loser, before[loser], f"already approved by {NAMES[winner]}")
+    await scene.expect_ephemeral(loser, before[loser], f"{NAMES[winner]} already approved this request")
     for name in request.copies:
         await scene.expect_closed(name, request.order, f"Approved by {NAMES[winner]}")
-    await scene.expect_end(request.run, RunStatus.SUCCEEDED, "Refund a customer: done")
+    await scene.expect_end(request.run, RunStatus.SUCCEEDED, f"Done: Refund 130 EUR for order {request.order}?")
     entries = await scene.env.app.engine.story(request.run)
     decisions = [entry.kind for entry in entries].count("request.approved")
     scene.narrator.claim("there is one decision on the record", decisions == 1, actual=f"there are {decisions}")
@@ -112,7 +113,7 @@ async def refuse_strangers(scene: Scene) -> None:
     scene.narrator.claim("the server answers 401 to a click that Slack did not sign", status == 401, actual=status)
     (view,) = await scene.env.app.engine.requests_of_run(request.run)
     state = view.model.state
-    scene.narrator.claim("the request still waits for ada or ben", state.value == "pending", actual=state)
+    scene.narrator.claim("the request is still open for ada and ben", state.value == "pending", actual=state)
     await _refuse_non_builder(scene)
     await scene.type_command(f"/signoff cancel {request.run}")
     for name in request.copies:

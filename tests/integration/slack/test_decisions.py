@@ -210,7 +210,7 @@ async def test_the_requester_reads_the_outcome_where_they_started_the_run(env: S
     await env.person("ada").click("Approve")
     await env.settle()
     text = words(env.person("cleo").sees("general")[-1])
-    assert "Refund: done" in text
+    assert "Done: Refund 120 EUR?" in text
     assert "Approved by Ada Approver" in text
 
 
@@ -222,7 +222,7 @@ async def test_the_requester_reads_who_rejected_the_request_and_why(env: SlackEn
     await ben.submit({"Reason": "Paid already"})
     await env.settle()
     text = words(env.person("cleo").sees("general")[-1])
-    assert "Refund: rejected" in text
+    assert "Rejected: Refund 120 EUR?" in text
     assert "Rejected by Ben Approver" in text
     assert "Reason: Paid already" in text
 
@@ -288,7 +288,7 @@ async def test_the_loser_of_a_race_reads_who_was_first_and_sees_the_outcome(env:
     assert request.decision is not None
     winner, loser = (ada, ben) if request.decision.person.name == "Ada Approver" else (ben, ada)
     (sentence,) = ephemeral_texts(env.slack, loser)
-    assert f"already approved by {request.decision.person.name}" in sentence
+    assert f"{request.decision.person.name} already approved this request, " in sentence
     assert ephemeral_texts(env.slack, winner) == []
     assert buttons(copy_of(loser)) == []
 
@@ -302,7 +302,7 @@ async def test_a_second_click_is_answered_that_it_was_the_second(env: SlackEnv) 
     expect_ok(await ada.click("Approve", on=outdated, stale=True))
     await env.finish_background_work()
     (sentence,) = ephemeral_texts(env.slack, ada)
-    assert "already approved by you" in sentence
+    assert "You already approved this request, " in sentence
 
 
 async def test_a_repeated_delivery_makes_one_decision_and_one_sentence(env: SlackEnv) -> None:
@@ -324,7 +324,7 @@ async def test_a_form_of_a_request_decided_meanwhile_says_so_and_updates_the_cop
     await ben.click("Approve")
     expect_ok(await ada.submit({"text": "Pay nothing"}))
     await env.finish_background_work()
-    assert "already approved by Ben Approver" in words(ada.modal)
+    assert "Ben Approver already approved this request" in words(ada.modal)
     assert buttons(copy_of(ada)) == []
 
 
@@ -336,7 +336,7 @@ async def test_the_form_of_a_decided_request_is_not_opened(env: SlackEnv) -> Non
     await env.settle()
     expect_ok(await ben.click("Edit", on=outdated, stale=True))
     await env.slack.until(lambda: ben.modal)
-    assert "already approved by Ada Approver" in words(ben.modal)
+    assert "Ada Approver already approved this request" in words(ben.modal)
 
 
 async def test_a_person_who_is_not_an_approver_reads_who_is_asked(env: SlackEnv) -> None:
@@ -382,7 +382,7 @@ async def test_an_expired_request_can_no_longer_be_decided(env: SlackEnv) -> Non
     env.pass_time(hours=2, seconds=1)
     expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
-    assert "This request expired, " in ephemeral_texts(env.slack, ada)[-1]
+    assert "This request expired " in ephemeral_texts(env.slack, ada)[-1]
     await env.settle()
     assert "without a decision" in words(copy_of(ada))
     assert buttons(copy_of(ada)) == []

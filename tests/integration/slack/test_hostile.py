@@ -222,7 +222,7 @@ async def test_the_requester_is_informed_when_neither_approver_nor_owner_can_be_
         env.person(name).user.deleted = True
     await env.settle()
     (text,) = [words(message.get("blocks")) for message in env.person("gus").sees()]
-    assert "nobody can be reached for “Refund 120 EUR?”" in text
+    assert "No approver can be reached for “Refund 120 EUR?”" in text
     assert "Ada Approver (" in text
     assert await env.state(run) is RequestState.PENDING
 

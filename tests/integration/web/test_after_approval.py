@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from bot.email import message, view
+from bot.presentation.dates import written
 from engine.domain import Card, DeliveryKind, Resume, ResumeAnswer, RunStatus
 from engine.errors import StepError
 from engine.steps.set import SetStep
@@ -64,18 +65,19 @@ def copies(env: WebEnv, address: str) -> list[Card]:
 
 
 def outcomes(cards: Sequence[Card]) -> list[str]:
-    return [text for card in cards for label, text in card.facts if label == "What became of it"]
+    effects = [card.outcome.effect for card in cards if card.outcome is not None and card.outcome.effect]
+    return [*effects, *(written(note.text) for card in cards for note in card.notes if note.label == "What happened")]
 
 
 async def test_the_approver_is_informed_once_of_the_failure_and_every_copy_shows_it(env: WebEnv) -> None:
     run = await run_approved(env, StepError("The bank refused it.", retryable=False))
     assert (await env.engine_env.view(run)).status is RunStatus.FAILED
     [alert] = env.engine_env.mail.to(ADA, DeliveryKind.ALERT)
-    assert alert.title == "Pay a supplier: what you approved failed"
-    assert outcomes([alert]) == ["The step failed: The bank refused it."]
+    assert alert.title == "You approved “Pay 900 EUR?”, and it failed"
+    assert outcomes([alert]) == ["Pay: failed. The bank refused it."]
     assert alert.token is None
     assert env.engine_env.mail.to(BEN, DeliveryKind.ALERT) == []
-    assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["The step failed: The bank refused it."] * 2
+    assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["Pay: failed. The bank refused it."] * 2
 
 
 async def test_the_email_about_the_failure_is_in_the_thread_of_the_request(env: WebEnv) -> None:
@@ -101,15 +103,15 @@ def envelope(number: int) -> message.Envelope:
 async def test_the_approver_is_informed_of_an_unknown_outcome_and_copies_follow_the_answer(env: WebEnv) -> None:
     run = await run_approved(env, StepError("The line went dead.", outcome_unknown=True))
     [alert] = env.engine_env.mail.to(ADA, DeliveryKind.ALERT)
-    assert alert.title == "Pay a supplier: the outcome of what you approved is unknown"
+    assert alert.title == "You approved “Pay 900 EUR?”. Did it happen?"
     assert alert.token is None
     [fact] = set(outcomes([*copies(env, ADA), *copies(env, BEN)]))
-    assert fact.startswith("The step was called, and its outcome is unknown.")
+    assert fact.startswith("Pay: it is not clear whether this happened.")
     page = await (await env.sign_in(ADA)).get(f"/review/{(await env.engine_env.request(run)).id}")
-    assert "its outcome is unknown" in page.page.text
+    assert "not clear whether it happened" in page.page.text
     await env.engine_env.engine.resume(Resume(run=run, answer=ResumeAnswer.DONE, actor=SAM, origin=TERMINAL))
     await env.engine_env.settle()
-    assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == []
+    assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["Pay: done"] * 2
     [now] = [email.card for email in env.engine_env.mail.channel.of(ADA) if email.cards[0].kind is DeliveryKind.ALERT]
     assert now.state is not None
     assert now.state.startswith("Answered by")
@@ -123,7 +125,7 @@ async def test_the_approver_is_not_informed_that_a_stopped_step_failed(env: WebE
     assert alert.topic == "approved_unknown"
     assert alert.state is not None
     assert alert.state.startswith("Answered by")
-    unknown = "A person stopped the run; it is not known whether “Pay” happened. The line went dead."
+    unknown = "The run was stopped before it was clear whether “Pay” happened. The line went dead."
     assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == [unknown] * 2
 
 
@@ -140,7 +142,7 @@ async def test_a_successful_step_sends_nothing_more(env: WebEnv) -> None:
     run = await run_approved(env, None)
     assert (await env.engine_env.view(run)).status is RunStatus.SUCCEEDED
     assert env.engine_env.mail.to(ADA, DeliveryKind.ALERT) == []
-    assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == []
+    assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["Pay: done"] * 2
 
 
 async def test_an_approver_who_owns_the_workflow_is_informed_once(env: WebEnv) -> None:

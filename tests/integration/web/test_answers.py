@@ -99,7 +99,7 @@ async def test_pages_say_what_happened_and_what_to_do(env: WebEnv) -> None:
     stranger = env.browser()
     expected = {
         "/nothing": (404, "There is no such page"),
-        "/r/unknown": (404, "This link is not known here"),
+        "/r/unknown": (404, "This link is not valid"),
         f"/review/{request.id}": (403, "Open the link in your mail, or sign in"),
         f"/review/{NOBODY}": (403, "Open the link in your mail, or sign in"),
         "/code/unknown": (410, "This code can no longer be used here"),
@@ -135,7 +135,7 @@ async def test_a_request_that_expired_or_was_cancelled_says_so(env: WebEnv) -> N
     env.engine_env.pass_time(hours=2)
     late = await browser.send(page.page.form)
     assert late.status == 410
-    assert "This request expired, 2026-03-02 10:00 UTC." in late.page.text
+    assert "This request expired 2026-03-02 10:00 UTC." in late.page.text
     await env.engine_env.settle()
     closed = await browser.get(page.path)
     assert closed.status == 200

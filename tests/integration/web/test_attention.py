@@ -135,7 +135,7 @@ async def test_an_owner_who_has_only_email_says_that_it_happened_and_the_run_goe
     assert await status(env, run) is RunStatus.NEEDS_ATTENTION
     await env.engine_env.settle()
     card = env.engine_env.mail.to(SAM, DeliveryKind.CODE)[-1]
-    assert card.title == "Your code to answer “It happened: go on”"
+    assert card.title == "Your code to answer “It happened”"
     assert [(field.label, field.text) for field in card.fields] == [("Receipt", "R-77")]
     answer = await env.enter_code(sam, at_code, SAM)
     assert answer.path == f"/attention/{run}"

@@ -58,7 +58,7 @@ async def test_a_code_to_reject_approves_nothing_in_another_browser(env: WebEnv)
     await env.code()
     answer = await type_code(env, other, at_code, code)
     assert answer.status == 422
-    assert "That is not the code" in answer.page.text
+    assert "That is not the right code" in answer.page.text
     assert (await env.reload(request)).model.state is RequestState.PENDING
 
 
@@ -160,13 +160,13 @@ async def test_the_email_says_all_that_its_code_confirms_and_the_page_which_emai
     at_code = await browser.send(page.page.form, typed={field(page): "Dear Kim, no."}, reason="Because")
     card = await mail(env)
     shown = view.shown(card, public_url=env.url)
-    assert shown.subject == "Your code to approve with changes: Send this to Kim?"
+    assert shown.subject == "Your code to approve with edits: Send this to Kim?"
     facts = {row.label: row.text for row in shown.facts}
     assert facts["Reason"] == "Because"
     assert facts["Asked for in"] == "Chrome on Linux"
     assert facts["Reference"] in at_code.page.text
     (row,) = shown.fields
-    assert (row.label, row.text) == ("text", "Dear Kim, no.")
+    assert (row.label, row.text) == ("Text", "Dear Kim, no.")
     assert "your refund is on its way" in str(row.before)
     await browser.send((await browser.get(page.path)).page.form, "reject", reason="No")
     assert view.subject(await mail(env)) == "Your code to reject: Send this to Kim?"

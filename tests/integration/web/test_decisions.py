@@ -201,7 +201,7 @@ async def test_a_late_approver_sees_who_decided_and_their_own_text(env: WebEnv) 
     name = next(name for name, _ in mine.page.form.fields if name.startswith("f-"))
     late = await ada.send(mine.page.form, typed={name: "My long text"})
     assert late.status == 409
-    assert "was already rejected by" in late.page.text
+    assert "already rejected this request, " in late.page.text
     assert "My long text" in late.text
     again = await ada.get(late.path)
     assert again.status == 200
@@ -222,7 +222,7 @@ async def test_a_late_approver_sees_the_edits_of_the_earlier_decision(env: WebEn
     assert "Approved with edits" in edited.page.text
     late = await ada.send(mine.page.form)
     assert late.status == 409
-    assert "was already approved by" in late.page.text
+    assert "already approved this request, " in late.page.text
     for shown in ("What was changed", "your refund is on its way", "Dear Kim, no."):
         assert shown in late.page.text
 

@@ -184,7 +184,7 @@ _EXPIRES_AFTER_DELIVERY: Final = {"expires_at": None, "expires_after": timedelta
 
 @pytest.mark.parametrize(
     ("expiry", "expiry_text"),
-    [({}, "2026-03-02 10:00 UTC"), (_EXPIRES_AFTER_DELIVERY, "1 hour after somebody was first shown it")],
+    [({}, "2026-03-02 10:00 UTC"), (_EXPIRES_AFTER_DELIVERY, "in 1 hour")],
 )
 def test_the_short_email_has_the_link_and_the_times_and_nothing_else_of_the_card(
     expiry: dict[str, Any], expiry_text: str

@@ -222,7 +222,7 @@ def test_a_card_knows_the_time_zone_of_its_reader() -> None:
     [
         (RequestState.EXPIRED, ("Expired without a decision, ", START, ". The run was stopped")),
         (RequestState.REJECTED, ("Expired without a decision, ", START, ". It was rejected automatically")),
-        (RequestState.CANCELLED, ("Cancelled, ", START, ". The run was cancelled")),
+        (RequestState.CANCELLED, ("Cancelled with its run, ", START)),
     ],
 )
 def test_a_request_without_a_decision_says_why_it_closed(state: RequestState, line: Any) -> None:
@@ -391,7 +391,7 @@ def test_an_open_request_shows_its_content_reason_and_approvers() -> None:
 def test_before_the_first_delivery_a_request_says_in_words_when_it_expires(after: timedelta, words: str) -> None:
     request = request_view(model={"expires_after": after})
     card = request_card.request_card(request)
-    assert card.facts[-2] == ("Expires", f"{words} after somebody was first shown it")
+    assert card.facts[-2] == ("Expires", f"in {words}")
     assert (card.expires_at, card.expires_after) == (None, after)
     delivered = replace_fields(
         request,
@@ -443,7 +443,7 @@ def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
         (closed_request(RequestState.EXPIRED), f"Expired at {WHEN} without a decision; the run was stopped."),
         (
             closed_request(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE),
-            f"Expired at {WHEN} without a decision; the run went on without an approval.",
+            f"Expired at {WHEN} without a decision; the run continued without approval.",
         ),
         (closed_request(RequestState.CANCELLED), f"Cancelled at {WHEN}: the run was cancelled."),
         (closed_request(RequestState.CANCELLED, closed_by=LEE), f"Cancelled at {WHEN}: the run was cancelled by Lee."),
@@ -623,13 +623,13 @@ def test_the_copy_of_a_request_is_the_card_of_the_request() -> None:
 @pytest.mark.parametrize(
     ("topic", "title"),
     [
-        ("failed", "Demo failed"),
-        ("something new", "Demo failed"),
-        (None, "Demo failed"),
-        ("needs_attention", "Demo: did the step happen?"),
-        ("expired", "Demo: expired without a decision"),
-        ("unseen", "Demo: nobody has seen “A request” yet"),
-        ("unreachable", "Demo: nobody can be reached for “A request”"),
+        ("failed", "Failed: Demo"),
+        ("something new", "Failed: Demo"),
+        (None, "Failed: Demo"),
+        ("needs_attention", "“Demo” needs attention"),
+        ("expired", "Expired without a decision: Demo"),
+        ("unseen", "No approver has received “Demo” yet"),
+        ("unreachable", "No approver can be reached for “Demo”"),
     ],
 )
 def test_an_alert_shows_the_event_and_what_to_do(topic: str | None, title: str) -> None:
@@ -651,7 +651,7 @@ def test_an_alert_about_the_end_of_a_run_shows_the_outcome_of_the_request() -> N
     assert expiry_alert.request is None
     assert expiry_alert.facts[3:] == (
         ("Pay?", request_outcome.outcome(request)),
-        ("What to do", "The run was stopped. Start it again if it is still needed."),
+        ("What to do", "The run was stopped. If you still need it, start it again."),
     )
     other_alert = alert_card("stuck", request, status=RunStatus.EXPIRED)
     assert [name for name, _ in other_alert.facts[3:]] == ["What to do"], "the alert is about another problem"
@@ -659,5 +659,5 @@ def test_an_alert_about_the_end_of_a_run_shows_the_outcome_of_the_request() -> N
 
 def test_an_alert_about_a_request_names_it() -> None:
     card = alert_card("unseen", request_view(title="Pay?"))
-    assert (card.title, card.request) == ("Demo: nobody has seen “Pay?” yet", "q1")
+    assert (card.title, card.request) == ("No approver has received “Pay?” yet", "q1")
     assert [name for name, _ in card.facts] == ["Workflow", "Run", "Started by", "What to do"]

@@ -47,72 +47,82 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (NotAllowed(why="Guests may not start it."), "Guests may not start it."),
     (
         Contested(what="request"),
-        "Others were deciding at the same moment. Look at the request, then try again.",
+        "Others changed this request at the same moment, so your answer was not saved. "
+        "Look at it again, then try once more.",
     ),
-    (Contested(what="run"), "Others were answering at the same moment. Look at the run, then try again."),
+    (
+        Contested(what="run"),
+        "Others changed this run at the same moment, so your answer was not saved. "
+        "Look at it again, then try once more.",
+    ),
     (InvalidInputs(errors={"n": "is required"}, labels={"n": "How many"}), "How many is required."),
     (InvalidEdits(errors={"a": "is required", "b.c": "is not a number"}), "a is required. b.c is not a number."),
-    (ReasonMissing(verdict=Verdict.REJECT), "Give a reason to reject; whoever asked will read it."),
+    (ReasonMissing(verdict=Verdict.REJECT), "Please say why you reject this. The person who asked will read it."),
     (
         AlreadyDecided(state=RequestState.APPROVED, by=LEE, at=AT),
-        "This request was already approved by Lee, 2026-03-02 09:30 UTC.",
+        "Lee already approved this request, 2026-03-02 09:30 UTC. No other decision is needed.",
     ),
     (
         AlreadyDecided(state=RequestState.REJECTED, by=LEE, at=AT, by_you=True),
-        "This request was already rejected by you, 2026-03-02 09:30 UTC.",
+        "You already rejected this request, 2026-03-02 09:30 UTC. No other decision is needed.",
     ),
     (
         AlreadyDecided(state=RequestState.REJECTED, by=None, at=AT),
-        "This request expired without a decision and was rejected automatically, 2026-03-02 09:30 UTC.",
+        "This request expired without a decision and was rejected automatically, 2026-03-02 09:30 UTC. "
+        "You can no longer decide it.",
     ),
-    (NotAnApprover(who=None, approvers=("Lee",)), "You are not an approver of this request; it waits for Lee."),
-    (NotAnApprover(who="Kim", approvers=("Lee",)), "Kim is not an approver of this request; it waits for Lee."),
+    (NotAnApprover(who=None, approvers=("Lee",)), "You are not an approver of this request. Lee can decide."),
+    (NotAnApprover(who="Kim", approvers=("Lee",)), "Kim is not an approver of this request. Lee can decide."),
     (
         NoLongerApprover(why="the account is deactivated"),
-        "You can no longer decide this request: the account is deactivated. The owner of the workflow was told.",
+        "You can no longer decide this request: the account is deactivated. "
+        "The owner of the workflow has been notified.",
     ),
-    (Expired(at=AT), "This request expired, 2026-03-02 09:30 UTC. It can no longer be decided."),
-    (Cancelled(at=AT), "This request was cancelled with its run, 2026-03-02 09:30 UTC."),
+    (Expired(at=AT), "This request expired 2026-03-02 09:30 UTC. You can no longer decide it."),
+    (Cancelled(at=AT), "This request was cancelled with its run, 2026-03-02 09:30 UTC. No decision is needed."),
     (
         Changed(content_version=2),
-        "What this request asks has changed since you opened it; look at it again, then decide.",
+        "This request has changed since you opened it. Look at it again, then decide.",
     ),
     (
         NotWaiting(run="R1", status=RunStatus.RUNNING, answer=ResumeAnswer.DONE, by=LEE, at=AT),
-        "Lee already answered “It happened”, 2026-03-02 09:30 UTC. Your answer changed nothing.",
+        "Lee already answered “It happened”, 2026-03-02 09:30 UTC. Your answer was not saved.",
     ),
-    (NotWaiting(run="R1", status=RunStatus.FAILED), "Run R1 has ended already (failed)."),
+    (NotWaiting(run="R1", status=RunStatus.FAILED), "There is no open question about a step: the run failed."),
     (
         NotWaiting(run="R1", status=RunStatus.NEEDS_ATTENTION),
-        "This question was answered already; run R1 now asks what became of a later call.",
+        "This question was already answered. The run now asks about a newer call: answer that one.",
     ),
-    (NotWaiting(run="R1", status=RunStatus.WAITING), "Run R1 is waiting; it does not ask what became of a step."),
-    (NeedsCode(address="lee@example.com"), "Confirm this with a code that is sent to lee@example.com."),
-    (WrongCode(), "That is not the code. Use the one in the newest email that says it is for signing in."),
+    (
+        NotWaiting(run="R1", status=RunStatus.WAITING),
+        "There is no open question about a step: the run is waiting for an approver.",
+    ),
+    (NeedsCode(address="lee@example.com"), "Please confirm with a code. It is sent to lee@example.com."),
+    (WrongCode(), "That is not the right code. Use the one in your newest sign-in email."),
     (
         WrongCode(left=1, reference="ABCD"),
-        "That is not the code. Use the one in the email with the reference ABCD; one try is left.",
+        "That is not the right code. Use the one in the email with the reference ABCD. You have one try left.",
     ),
     (
         WrongCode(left=3, reference="ABCD"),
-        "That is not the code. Use the one in the email with the reference ABCD; 3 tries are left.",
+        "That is not the right code. Use the one in the email with the reference ABCD. You have 3 tries left.",
     ),
     (
         CodeExpired(),
-        "This code can no longer be used here. Go back to the request and decide again; a new code will be sent.",
+        "This code no longer works. Go back and send your answer again. You will get a new code.",
     ),
-    (NoLink(), "This link is not known here. Sign in with your email address to see what waits for you."),
+    (NoLink(), "This link is not valid. Sign in with your email address to see your open requests."),
     (
         NoLink(state=LinkState.LIVE),
-        "This link is not known here. Sign in with your email address to see what waits for you.",
+        "This link is not valid. Sign in with your email address to see your open requests.",
     ),
     (
         NoLink(state=LinkState.EXPIRED),
-        "This link has expired. Sign in with your email address to see what waits for you.",
+        "This link has expired. Sign in with your email address to see your open requests.",
     ),
     (
         NoLink(state=LinkState.REVOKED),
-        "This link was revoked. Sign in with your email address to see what waits for you.",
+        "This link was revoked. Sign in with your email address to see your open requests.",
     ),
 ]
 

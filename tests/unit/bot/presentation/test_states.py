@@ -42,13 +42,13 @@ def test_a_form_is_filled_in_and_never_approved() -> None:
     assert states.request_words(RequestState.APPROVED, is_form=True) == "filled in"
     assert states.request_words(RequestState.APPROVED, is_form=False) == "approved"
     assert states.request_words(RequestState.REJECTED, is_form=True) == "rejected"
-    assert states.request_words(RequestState.PENDING, is_form=True) == "waits for a decision"
+    assert states.request_words(RequestState.PENDING, is_form=True) == "waiting"
 
 
 def test_an_expiry_is_worded_alike_with_each_way_to_write_a_date() -> None:
     assert expiry.due(AT) == "Expires 2026-03-02 09:30 UTC"
     assert expiry.due(AT, written=lambda at: f"<{at:%A}>") == "Expires <Monday>"
-    assert expiry.due_after(timedelta(hours=1)) == "Expires 1 hour after somebody was first shown it"
+    assert expiry.due_after(timedelta(hours=1)) == "Expires in 1 hour"
 
 
 def test_dates_are_written_in_utc() -> None:

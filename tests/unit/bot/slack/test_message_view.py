@@ -186,7 +186,7 @@ def test_a_card_of_nothing_is_still_a_message() -> None:
     ("expiry", "expiry_text"),
     [
         ({}, "2026-03-04 09:30 UTC"),
-        ({"expires_at": None, "expires_after": timedelta(hours=1)}, "Expires 1 hour after somebody was first shown it"),
+        ({"expires_at": None, "expires_after": timedelta(hours=1)}, "Expires in 1 hour"),
     ],
 )
 def test_the_minimal_message_says_when_the_request_expires(expiry: dict[str, Any], expiry_text: str) -> None:

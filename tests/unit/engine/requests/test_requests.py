@@ -355,7 +355,7 @@ def test_a_rejection_takes_a_reason_and_no_edits() -> None:
 def test_a_refusal_does_not_show_the_id_of_an_account() -> None:
     refusal = decide(request_of(open_gate()), person=None, actor=Address("slack", "U0225G7YX4C"))
     assert isinstance(refusal, NotAnApprover)
-    assert refusals.sentence(refusal) == "You are not an approver of this request; it waits for Lee, kim@example.com."
+    assert refusals.sentence(refusal) == "You are not an approver of this request. Lee or kim@example.com can decide."
 
 
 @pytest.mark.parametrize(("person", "name"), [(EVE, "Eve"), (None, "lee@example.com")])
@@ -375,7 +375,7 @@ def test_a_decided_request_says_by_whom_and_whether_it_was_you(state: RequestSta
     request = request_of(open_gate(), state=state, closed_at=START, closed_by=LEE)
     assert decide(request) == AlreadyDecided(state=state, by=LEE, at=START, by_you=True)
     assert decide(request, person=KIM) == AlreadyDecided(state=state, by=LEE, at=START)
-    assert "by you, " in refusals.sentence(decide(request))
+    assert "You already" in refusals.sentence(decide(request))
 
 
 def test_a_request_that_was_rejected_at_its_expiry_was_decided_by_no_person() -> None:

@@ -414,13 +414,13 @@ def test_stop_fails_the_run_even_where_errors_continue() -> None:
     run = run_needing_attention(CALL_STEP % ", on_error: continue")
     progress = run.resume(ResumeAnswer.STOP)
     assert (progress.status, run.visit("send").status) == (RunStatus.FAILED, StepStatus.FAILED)
-    assert progress.error == "A person stopped the run; it is not known whether “Send” happened. lost"
+    assert progress.error == "The run was stopped before it was clear whether “Send” happened. lost"
 
 
 def test_stop_needs_no_earlier_error() -> None:
     run = run_needing_attention()
     run.state = replace_fields(run.state, visits={"send": replace_fields(run.visit("send"), error=None)})
-    assert run.resume(ResumeAnswer.STOP).error == "A person stopped the run; it is not known whether “Send” happened."
+    assert run.resume(ResumeAnswer.STOP).error == "The run was stopped before it was clear whether “Send” happened."
 
 
 # -- sleeping -----------------------------------------------------------------------------------------------
@@ -509,7 +509,7 @@ def test_a_cancelled_run_says_that_an_effect_may_have_happened(start_run: Any) -
     progress = run.proceed()
     assert run.visit("send").status is StepStatus.OUTCOME_UNKNOWN
     assert progress.status is RunStatus.CANCELLED
-    assert progress.error == "It is not known whether “Send” happened before the run was cancelled."
+    assert progress.error == "The run was cancelled before it was clear whether “Send” happened."
 
 
 def test_a_run_cancelled_before_its_first_step_or_after_its_last_ends_cancelled() -> None:
