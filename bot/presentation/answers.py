@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.presentation import labels
+from bot.presentation.characters import line
 from engine.domain import ResumeAnswer
 
 LABELS: Final[Mapping[ResumeAnswer, str]] = {
@@ -24,4 +25,4 @@ CONSEQUENCES: Final[Mapping[ResumeAnswer, str]] = {
 
 def question(step: str) -> str:
     """Return the question about a call of unknown outcome. `step`: the title of the step, or its id."""
-    return f"Did “{labels.of_step(step)}” happen?"
+    return f"Did “{line(labels.in_words(step))}” happen?"

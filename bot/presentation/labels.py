@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from bot.presentation.characters import line
 from engine import json_values
 from engine.identifiers import in_words
 from engine.json_values import Path
 
 __all__ = ["in_words", "of_paths"]
-
-
-def of_step(step: str) -> str:
-    """Return the name of a step in one line. `step`: its title, or its id."""
-    return line(in_words(step))
 
 
 def of_paths(paths: Sequence[Path]) -> dict[Path, str]:

@@ -88,7 +88,7 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
 def _details(request: RequestView) -> Iterator[CardFact]:
     """Yield the technical facts: what approving runs, the values that only a builder reads, and where it came from."""
     subject = request.model.subject
-    step = labels.of_step(request.step_label or subject.step)
+    step = line(labels.in_words(request.step_label or subject.step))
     if not subject.is_form:
         label = "If approved" if request.at is ReviewPoint.BEFORE else "Result of"
         yield CardFact(label=label, text=(step,))

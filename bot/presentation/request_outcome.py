@@ -58,7 +58,7 @@ def effect(request: RequestView) -> str | None:
     status, error = request.effect or (None, None)
     if status is None:
         return None
-    step = labels.of_step(request.step_label or request.model.subject.step)
+    step = line(labels.in_words(request.step_label or request.model.subject.step))
     if status is StepStatus.OUTCOME_UNKNOWN:
         return f"{step}: it is not clear whether this happened. The owner has been asked to find out"
     if status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):
