@@ -72,7 +72,7 @@ export class Story {
       run.error && h("p", { class: "error" }, run.error),
       h("ul", { class: "steps" }, run.steps.map((step) =>
         h("li", {}, h("span", {}, step.visit > 1 ? `${step.title} (${step.visit})` : step.title), pill(step), step.error && h("span", { class: "error" }, step.error)))),
-      requests.map((request) => h("div", { class: "request" }, h("p", {}, request.title, " ", pill(request)), copies(request.deliveries))),
+      requests.map((request) => h("div", { class: "request" }, h("p", {}, request.title === title ? "Asked" : request.title, " ", pill(request)), copies(request.deliveries))),
       own.length > 0 && h("div", { class: "request" }, h("p", {}, "Messages about this run"), copies(own)),
     );
   }

@@ -27,7 +27,7 @@ export const MAIL = {
     lost: { label: "loses the answer", said: "Emails arrive, but the connection breaks before the mail server says so.", fault: { on: "dot", kind: "lost" } },
   },
 };
-const THEMES = { auto: "as my system", light: "light", dark: "dark" };
+const THEMES = { auto: "auto", light: "light", dark: "dark" };
 
 function selectOf(options, { label, now, change }) {
   const id = newId("switch");
