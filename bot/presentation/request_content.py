@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from bot.presentation import labels
-from bot.presentation.characters import line, visible
+from bot.presentation.characters import line, stands_apart, visible
 from engine import fields, json_values
 from engine.domain import CardFact, CardField, accounts
 from engine.fields import Field, FieldType
@@ -106,9 +106,16 @@ def _account(request: RequestView, field: Field, value: Value) -> str | None:
 
 
 def show(field: Field, value: Value) -> str:
-    """Return a value of this field as people read it."""
+    """Return a value of this field as people read it: a list of plain texts as a sentence has it, "rush, it"."""
+    if isinstance(value, list) and value and all(_is_plain_item(item) for item in value):
+        return visible(", ".join(map(str, value)))
     kind = FieldType.JSON if isinstance(value, dict | list) and field.type is FieldType.TEXT else field.type
     return visible(fields.show(kind, value))
+
+
+def _is_plain_item(item: Value) -> bool:
+    """Return whether a text can stand in a list with commas, and still be told from its neighbours."""
+    return isinstance(item, str) and item.strip() == item != "" and "," not in item and not stands_apart(visible(item))
 
 
 class _Places:

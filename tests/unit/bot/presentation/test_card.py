@@ -520,6 +520,20 @@ def test_nested_mappings_are_shown_part_by_part_down_to_a_depth_and_then_as_json
     assert {path: field.text for path, field in card_fields.items()} == {"a.b.c": '{\n  "d": 1\n}', "a.e": "2"}
 
 
+@pytest.mark.parametrize("items", [["rush", "it"], ["rush"], ["order 7", "2026-01-02", "null", "⟦U+200B⟧"]])
+def test_a_list_of_plain_texts_reads_as_in_a_sentence(items: list[Value]) -> None:
+    assert show_fields({"tags": items})["tags"].text == ", ".join(map(str, items))
+
+
+@pytest.mark.parametrize(
+    "items",
+    [[], ["a, b", "c"], ["a\nb"], ["a", ""], [" a", "b"], ["a", 1], ["a", None], ["a", ["b"]], [True]],
+)
+def test_a_list_whose_items_cannot_be_told_apart_in_a_sentence_stays_as_it_is(items: list[Value]) -> None:
+    shown = show_fields({"tags": items})["tags"].text
+    assert json_values.loads(shown) == items
+
+
 def test_an_editable_place_inside_of_a_list_is_shown_by_itself() -> None:
     card_fields = show_fields(
         {"a": [{"b": 1, "c": [2, 3]}, "x"], "m": {"amount": "1", "currency": "EUR"}, "z": [1]},
