@@ -231,7 +231,7 @@ def _about_run(topic: str, copy: DeliveryContent) -> tuple[str, str]:
         case "needs_attention":
             return _unknown_outcome(copy)
         case "stuck":
-            return f"“{line(run.workflow_title)}” is stuck", (
+            return f"“{outcome_card.subject(run, None)}” is stuck", (
                 "Signoff cannot continue the run and keeps trying. "
                 "The operator of this server can find the cause in its log."
             )
@@ -251,7 +251,7 @@ def _unknown_outcome(copy: DeliveryContent) -> tuple[str, str]:
     """Return the question about the call of unknown outcome, or the last that was answered, and who answers it."""
     run, answered = copy.run, advice.last_answer(copy.run)
     step = _unknown_step(run) or (answered[0] if answered else None)
-    title = answers.question(step.label) if step else f"“{line(run.workflow_title)}” needs attention"
+    title = answers.question(step.label) if step else f"“{outcome_card.subject(run, None)}” needs attention"
     called = "Signoff called it and got no clear answer."
     if copy.person.id == run.owner.id:
         return title, f"{called} Find out, then answer below."

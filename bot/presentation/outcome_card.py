@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from bot.presentation import dates, request_content, request_outcome, states
+from bot.presentation import dates, questions, request_content, request_outcome, states
 from bot.presentation.characters import line, visible
 from engine.domain import Card, CardFact, CardField, DeliveryKind, Phrase, RequestState, RunStatus
 from engine.read_models import DeliveryContent, RequestView, RunView
@@ -38,7 +39,14 @@ def run_notes(run: RunView) -> Iterator[CardFact]:
 def title(run: RunView, request: RequestView | None, status: RunStatus) -> str:
     """Return how a run ended, and which one: by the question of its last request, or by its workflow."""
     words = states.run_end(status)
-    return f"{words[:1].upper()}{words[1:]}: {line(request.title if request is not None else run.workflow_title)}"
+    return f"{words[:1].upper()}{words[1:]}: {subject(run, request)}"
+
+
+def subject(run: RunView, request: RequestView | None) -> str:
+    """Return one line that tells a run from others: by its last request, or by its workflow and its inputs."""
+    if request is not None:
+        return questions.of_request(replace(request, decision=None))
+    return " · ".join(part for part in (line(run.workflow_title), questions.of_run(run, None)) if part)
 
 
 def _decision(request: RequestView | None) -> Iterator[Phrase]:

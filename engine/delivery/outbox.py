@@ -34,7 +34,10 @@ MARGIN: Final = timedelta(seconds=10)
 
 _Key: TypeAlias = tuple[str, str | None, DeliveryKind, bool]
 """Run, request, kind, and whether the copy is about the end of the run. Copies with the same key share one read."""
-_ENDS: Final = frozenset(status.value for status in RunStatus if status.ended)
+_ABOUT_RUNS: Final = frozenset(
+    status.value for status in RunStatus if status.ended or status is RunStatus.NEEDS_ATTENTION
+)
+"""Topics of alerts that show the last request of the run, so that their reader knows which run it is."""
 _Subject: TypeAlias = tuple[RunView, RequestView | None]
 log = logging.getLogger(__name__)
 
@@ -134,8 +137,8 @@ class Relay:
         would delay the first copy.
         """
         assert delivery.run is not None
-        is_end = delivery.kind is DeliveryKind.OUTCOME or delivery.topic in _ENDS
-        key = (delivery.run, delivery.request, delivery.kind, is_end)
+        is_about_run = delivery.kind is DeliveryKind.OUTCOME or delivery.topic in _ABOUT_RUNS
+        key = (delivery.run, delivery.request, delivery.kind, is_about_run)
         reading = self._subjects.get(key)
         if reading is None:
             reading = self._subjects[key] = asyncio.ensure_future(self._read(key))
@@ -219,11 +222,11 @@ def _is_large(content: DeliveryContent | CodeDelivery) -> bool:
 
 
 def _load_subject(connection: Connection, key: _Key) -> _Subject:
-    """Return the run and the request that a copy is about. At the end of a run, that is its last request."""
-    run_id, request_id, kind, is_end = key
+    """Return the run and the request that a copy is about: the last one, if it is about the run."""
+    run_id, request_id, kind, is_about_run = key
     run = run_queries.run_view(connection, run_id, steps=kind is DeliveryKind.ALERT)
     assert run is not None
-    if is_end:
+    if is_about_run:
         return run, next(reversed(request_queries.requests_of_run(connection, run_id)), None)
     return run, request_queries.request_view(connection, request_id) if request_id else None
 
