@@ -50,7 +50,7 @@ no one decides
 ada’s copy says “Expired at … without a decision; the run was stopped”, and has no buttons
 cleo hears “Expired without a decision: Refund 150 EUR for order A-1004?”
 it waited 2s from the moment it was shown
-can no longer be decided
+You can no longer decide it.
 ada and ben approve at the same moment
 already approved this request,
 there is one decision on the record

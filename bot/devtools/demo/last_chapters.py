@@ -49,7 +49,7 @@ async def let_request_expire(scene: Scene) -> None:
     before = len(scene.ephemeral_texts("ben"))
     act = scene.person("ben").click(PAY, on=request.copies["ben"], stale=True)
     await scene.act("ben", f"clicks [{PAY}] in a window that is not up to date", act)
-    await scene.expect_ephemeral("ben", before, "can no longer be decided")
+    await scene.expect_ephemeral("ben", before, "You can no longer decide it.")
     scene.expect_not_paid(request.order)
 
 
