@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
@@ -21,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from bot import setting_values
 from bot.env_file import read as read_env_file
+from bot.presentation import characters
 from bot.setting_values import MailServerAddress
 from engine import fields
 from engine.domain import accounts
@@ -42,6 +44,7 @@ _NEEDS: Final = {
     "DKIM_DOMAIN": ("DKIM_KEY_FILE",),
 }
 """Settings, each with the settings that it needs."""
+_MAX_NAME: Final = 60
 _MAX_PORT: Final = 65_535
 _MIN_CONNECTIONS: Final = 16
 _MAX_CONNECTIONS: Final = 20_000
@@ -98,6 +101,8 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Addresses and networks, separated by commas, of the proxies in front of this server. The client that they name in
     `X-Forwarded-For` is believed: the number of codes for one client is limited."""
+    name: str = ""
+    """Who runs this Signoff, as emails show it: `Acme Finance`. Default: the host of `SIGNOFF_PUBLIC_URL`."""
     smtp_url: SecretStr = SecretStr("")
     """The mail server: `smtps://user:password@host:465` or `smtp+starttls://user:password@host:587`. `smtp://`, without
     TLS, is for this machine only. With it, people are asked by email."""
@@ -177,6 +182,13 @@ class Settings(BaseSettings):
     def _public(cls, value: str) -> str:
         return setting_values.parse_public_url(value) if value else ""
 
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if len(value) > _MAX_NAME or characters.line(value) != value.strip():
+            raise ValueError(f"must be one line of at most {_MAX_NAME} visible characters")
+        return value.strip()
+
     @field_validator("smtp_url")
     @classmethod
     def _smtp(cls, value: SecretStr) -> SecretStr:
@@ -247,6 +259,11 @@ class Settings(BaseSettings):
     def database(self) -> Path:
         """Return the database file."""
         return setting_values.parse_database_path(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def site_name(self) -> str:
+        """Return who runs this Signoff: the name that is set, else the host of the public URL, else an empty text."""
+        return self.name or urlsplit(self.public_url).hostname or ""
 
     @property
     def mail_server(self) -> MailServerAddress | None:

@@ -62,6 +62,24 @@ def test_set_values_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"SIGNOFF_NAME": " Acme Finance "}, "Acme Finance"),
+        ({"SIGNOFF_NAME": "Größe & Söhne", "SIGNOFF_PUBLIC_URL": "https://s.example"}, "Größe & Söhne"),
+        ({"SIGNOFF_PUBLIC_URL": "https://signoff.example.com:8443/team"}, "signoff.example.com"),
+        ({}, ""),
+    ],
+)
+def test_the_name_of_who_runs_signoff_is_that_of_the_host_unless_it_is_set(values: dict[str, str], name: str) -> None:
+    assert settings.load(values).site_name == name
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "Acme\u202e", "x" * 61])
+def test_a_name_is_one_short_line_that_can_be_seen(name: str) -> None:
+    assert problems_of(name=name) == ["SIGNOFF_NAME: must be one line of at most 60 visible characters."]
+
+
+@pytest.mark.parametrize(
     "proxies", ["proxy.example.com", "10.0.0.0/8, *", "10.0.0.1/8", "0.0.0.0/0", "::/0", "10.0.0.1:80"]
 )
 def test_a_proxy_that_is_no_address_is_refused(proxies: str) -> None:
