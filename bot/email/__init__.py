@@ -3,6 +3,8 @@
 | module | what is in it |
 |---|---|
 | `view` | start here: the texts of an email, made from a card. Pure |
+| `email_kinds` | what each kind of email says about itself, and whether it has a link. Pure |
+| `rows` | values, notes and details, cut to the room that an email has. Pure |
 | `truncate` | cuts texts to the room in an email, and writes them in HTML. Pure |
 | `message` | the email itself. Pure |
 | `transfer_encoding` | the transfer encoding of its texts: seven bits, eight bits, or encoded. Pure |

@@ -14,6 +14,7 @@ from bot.email.client import BEFORE_DOT_SECONDS, SmtpClient
 from bot.email.errors import MailError, Meaning, Stage
 from bot.email.message import Envelope
 from engine.domain import Card, DeliveryKind, Receipt, RunStatus
+from engine.off_loop import LARGE, off_loop
 
 ANSWER_SECONDS: Final = 60.0
 """How long a copy waits for the answer to the final dot, in seconds. RFC 5321 (4.5.3.2.6) asks for ten minutes, which
@@ -23,15 +24,18 @@ log = logging.getLogger(__name__)
 
 
 class EmailChannel:
-    """The port `Channel` for email addresses. `now`: the clock that dates the emails."""
+    """The port `Channel` for email addresses. `now`: the clock that dates the emails. `name`: who runs this Signoff."""
 
     name = "email"
     carries_links: ClassVar[Literal[True]] = True
     show_seconds: ClassVar[float] = 2 * BEFORE_DOT_SECONDS + ANSWER_SECONDS + 4
     """Maximum time for one copy, in seconds: the whole email is refused, and the short one is sent."""
 
-    def __init__(self, client: SmtpClient, *, sender: Address, public_url: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, client: SmtpClient, *, sender: Address, public_url: str, now: Callable[[], datetime], name: str = ""
+    ) -> None:
         self._client, self._sender, self._public_url, self._now = client, sender, public_url, now
+        self._name = name
 
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
         """Send the email of the card, or once the one that tells the outcome. Raises `ChannelError`."""
@@ -43,6 +47,7 @@ class EmailChannel:
             public_url=self._public_url,
             delivery=delivery,
             date=self._now(),
+            name=self._name,
             thread=None if receipt is None else receipt.data["message_id"],
         )
         try:
@@ -51,12 +56,12 @@ class EmailChannel:
             raise errors.channel_error(error.failure) from error
         if receipt is not None:
             return Receipt({**receipt.data, "closed": sent})
-        return Receipt({"message_id": sent, "delivery": delivery} | ({"closed": sent} if card.state else {}))
+        return Receipt({"message_id": sent, "delivery": delivery} | ({"closed": sent} if card.outcome else {}))
 
     async def _sent(self, card: Card, envelope: Envelope) -> str:
         """Send the email, or the short one if its content is refused, and return its Message-ID. Raises `MailError`."""
         try:
-            whole = message.mail(card, envelope)
+            whole = await off_loop(lambda: message.mail(card, envelope), large=_compares(card))
         except ValueError as error:
             raise MailError(errors.classify(Stage.ADDRESS, error)) from error
         try:
@@ -73,7 +78,13 @@ class EmailChannel:
         return str(mail["Message-ID"])
 
 
+def _compares(card: Card) -> bool:
+    """Return whether the email compares texts that are so large that the event loop must not do it."""
+    changed = [field for field in card.values if field.before is not None]
+    return sum(len(field.text) + len(field.before or "") for field in changed) > LARGE
+
+
 def _is_news(card: Card, receipt: Receipt) -> bool:
     """Return whether the card tells for the first time that a request or step no longer needs an answer."""
     asks = card.kind is DeliveryKind.REQUEST or card.topic == RunStatus.NEEDS_ATTENTION
-    return asks and card.state is not None and "closed" not in receipt.data
+    return asks and card.outcome is not None and "closed" not in receipt.data

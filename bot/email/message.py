@@ -26,24 +26,28 @@ POLICY: Final = EmailPolicy(linesep="\r\n", cte_type="7bit")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Sender and recipient of an email. `thread`: the Message-ID that it replies to. `delivery`: the id of the copy."""
+    """Sender and recipient of an email. `name`: who runs this Signoff. `thread`: the Message-ID that it replies to.
+
+    `delivery`: the id of the copy.
+    """
 
     sender: Address
     to: str
     public_url: str
     delivery: str
     date: datetime
+    name: str = ""
     thread: str | None = None
 
 
 def mail(card: Card, envelope: Envelope) -> EmailMessage:
     """Return the mail of a card. Raises `ValueError` for an address that is not valid."""
-    return _message(view.shown(card, public_url=envelope.public_url), card, envelope)
+    return _message(view.shown(card, public_url=envelope.public_url, name=envelope.name), card, envelope)
 
 
 def short_mail(card: Card, envelope: Envelope) -> EmailMessage | None:
     """Return the mail for a server that refused the whole one, or None if there is no link to put into it."""
-    shown = view.short(card, public_url=envelope.public_url)
+    shown = view.short(card, public_url=envelope.public_url, name=envelope.name)
     return None if shown is None else _message(shown, card, envelope)
 
 
@@ -91,7 +95,7 @@ def _render(template: str, shown: EmailContent) -> str:
 
 def message_id(card: Card, envelope: Envelope) -> str:
     """Return the Message-ID, the same for every attempt to send the email: mailboxes may drop a second one."""
-    if card.kind in view.ASKING and card.state is not None:
+    if card.kind in (DeliveryKind.REQUEST, DeliveryKind.ALERT) and card.outcome is not None:
         return _id(envelope, "closed", envelope.delivery)
     return _first(card, envelope) if card.kind is DeliveryKind.REQUEST else _own(card, envelope)
 
@@ -103,10 +107,10 @@ def _thread(card: Card, envelope: Envelope) -> str | None:
     """
     if card.about is not None:
         return _first(card, envelope)
-    if card.kind is DeliveryKind.ALERT and card.state is not None:
+    if card.kind is DeliveryKind.ALERT and card.outcome is not None:
         return _own(card, envelope)
-    follows = card.kind is DeliveryKind.REMINDER or (card.kind is DeliveryKind.REQUEST and card.state is not None)
-    return _first(card, envelope) if follows else None
+    follows = card.kind is not DeliveryKind.REQUEST or card.outcome is not None
+    return _first(card, envelope) if follows and card.request and card.kind is not DeliveryKind.CODE else None
 
 
 def _own(card: Card, envelope: Envelope) -> str:

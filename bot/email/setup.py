@@ -36,7 +36,7 @@ async def open_email(settings: Settings, now: Callable[[], datetime]) -> AsyncIt
     sender, client = setting_values.parse_sender(settings.email_from), smtp_client(server, settings)
     try:
         yield EmailSetup(
-            EmailChannel(client, sender=sender, public_url=settings.public_url, now=now),
+            EmailChannel(client, sender=sender, public_url=settings.public_url, now=now, name=settings.site_name),
             SmtpMailer(client, sender=sender, now=now),
         )
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -11,8 +12,23 @@ from bot import template_files
 from bot.email import truncate
 from bot.palette import palette
 from bot.presentation.characters import stands_apart
+from bot.presentation.text_diff import Part, Segment
+from engine.domain import Tone
 
 _INDENT: Final = "    "
+_TINTS: Final = {
+    Tone.WAITING: "calm",
+    Tone.APPROVED: "good",
+    Tone.REJECTED: "bad",
+    Tone.EXPIRED: "warn",
+    Tone.CANCELLED: "calm",
+    Tone.DONE: "good",
+    Tone.FAILED: "bad",
+    Tone.ATTENTION: "warn",
+}
+"""The colours of the palette for each tone."""
+_GUTTERS: Final = {Part.SAME: "|", Part.REMOVED: "-", Part.ADDED: "+"}
+"""What stands before each line of a difference in the text part. No line of data can have another sign there."""
 
 
 @cache
@@ -27,7 +43,10 @@ def environment() -> jinja2.Environment:
         auto_reload=False,
     )
     environment.globals["palette"] = palette()
+    environment.globals["tints"] = _TINTS
     environment.filters["markup"] = truncate.markup
+    environment.filters["difference"] = truncate.difference
+    environment.filters["compared"] = compared
     environment.filters["stretched"] = truncate.stretched
     environment.filters["indented"] = indented
     environment.filters["hanging"] = hanging
@@ -39,6 +58,19 @@ def hanging(text: str) -> str:
     """Return the text with all lines but the first indented: the first one follows words of ours."""
     first, _, rest = text.partition("\n")
     return f"{first}\n{indented(rest)}" if rest else first
+
+
+def compared(segments: Sequence[Segment]) -> str:
+    """Return a difference as lines, each with a sign before it that says whether it was removed or added."""
+    lines = list[str]()
+    for segment in segments:
+        gutter = _GUTTERS.get(segment.part)
+        if gutter is None:
+            lines.append(f"{_INDENT}{segment.text.strip()}")
+            continue
+        for line in segment.text.removesuffix("\n").split("\n"):
+            lines += [f"{_INDENT}{gutter} {piece}".rstrip() for piece in truncate.folded(line, truncate.octets)]
+    return "\n".join(lines)
 
 
 def indented(text: str) -> str:

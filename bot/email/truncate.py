@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -11,18 +11,28 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from bot.presentation.characters import boundary, stretches
+from bot.presentation.text_diff import Part, Segment
 
-_JOINTS: Final = re.compile(r"(?<=[./:@])(?=\S)")
+_JOINTS: Final = re.compile(r"(?<=[./:@])(?!(?<=[0-9][./:])[0-9])(?=\S)")
+"""The places in an address where it may be divided. Amounts, times and dates have none."""
 _COST: Final = {"&": 5, "<": 4, ">": 4, '"': 5, "'": 5, "\n": 4, ".": 6, "/": 6, ":": 6, "@": 6}
 
 _MORE: Final = tuple((character, cost - 1) for character, cost in _COST.items())
 """How many bytes more each character takes in HTML than in UTF-8."""
 
 
+_MARKS: Final = {
+    Part.SAME: Markup("{}"),
+    Part.REMOVED: Markup('<del class="old">{}</del>'),
+    Part.ADDED: Markup('<strong class="new">{}</strong>'),
+    Part.FOLDED: Markup('<span class="soft">{}</span>'),
+}
 _LINE: Final = 600
 """Maximum octets of one line of data. With the tags around it, a line stays under the 998 that every server accepts."""
 _FOLD: Final = Markup("<!--\n-->")
 """A line end in HTML that is not shown, also where line ends of the text are."""
+MARKED: Final = max(map(len, _MARKS.values())) - len("{}") + len(_FOLD)
+"""Bytes of HTML around one segment of a difference."""
 _NEVER_FOLDED: Final = _LINE * 2 // 7
 """Bytes of UTF-8 that always fit into one line: a character of two bytes may take seven as a reference, no other grows
 more."""
@@ -48,6 +58,11 @@ def markup(text: str) -> Markup:
     link of it. Unlike an invisible character it is not copied along with the text.
     """
     return Markup("<br>").join(_FOLD.join(map(_marked_up, folded(line, _reference_size))) for line in text.split("\n"))
+
+
+def difference(segments: Sequence[Segment]) -> Markup:
+    """Return a difference as HTML: struck out what was removed, bold what was added, as every mail program shows it."""
+    return Markup("").join(_FOLD + _MARKS[segment.part].format(markup(segment.text)) for segment in segments)
 
 
 def _marked_up(piece: str) -> Markup:

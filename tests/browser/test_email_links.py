@@ -54,7 +54,7 @@ async def test_mia_decides_by_email_with_the_keyboard_alone(windows: SandboxWind
     await open_email(mailbox, TITLE)
     async with mailbox.context.expect_page() as opening:
         mail = mailbox.frame_locator(".rendered")
-        await tab_to(mailbox, mail.get_by_role("link", name="Review"), within=mail)
+        await tab_to(mailbox, mail.get_by_role("link", name="Review and decide"), within=mail)
         await mailbox.keyboard.press("Enter")
     review = await opening.value
 
@@ -66,7 +66,7 @@ async def test_mia_decides_by_email_with_the_keyboard_alone(windows: SandboxWind
     await review.keyboard.press("Enter")
     await expect(review.get_by_role("heading", name="Type the code from your email")).to_be_visible()
 
-    await open_email(mailbox, "Your code to approve")
+    await open_email(mailbox, "is your Signoff code")
     code_email = await mail.locator("body").inner_text()
     (code,) = re.findall(r"\b\d{4} ?\d{4}\b", code_email)
     await tab_to(review, review.get_by_label("Code"))

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from playwright.async_api import Locator, Route, expect
 
 from bot.email import message
+from engine.domain import Card, CardFact
 from tests.browser.review_page import BY_LINK, EVERY_FIELD, NARROW, WIDE, ReviewWindows
 from tests.support.copies import replace_fields
-from tests.support.email_env import REQUEST_CARD, envelope, html_of
+from tests.support.email_env import (
+    CLOSED_CARD,
+    CODE_CARD,
+    OUTCOME_CARD,
+    QUESTION_CARD,
+    REQUEST_CARD,
+    envelope,
+    html_of,
+)
 from tests.support.web_env import ADA, BEN
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -79,10 +90,34 @@ async def test_text_typed_into_one_line_follows_its_own_direction(review: Review
     assert await direction(word) == "rtl"
 
 
+CONTRASTS = """\
+() => {
+  const luminance = (colour) => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255)
+      .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const background = (element) => {
+    const colour = getComputedStyle(element).backgroundColor;
+    return colour === "rgba(0, 0, 0, 0)" ? background(element.parentElement) : colour;
+  };
+  const letters = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), texts = [];
+  while (letters.nextNode()) {
+    const element = letters.currentNode.parentElement;
+    if (!letters.currentNode.data.trim() || element.closest("[aria-hidden]") || !element.checkVisibility()) continue;
+    const pair = [getComputedStyle(element).color, background(element)].map(luminance).sort((a, b) => b - a);
+    texts.push([letters.currentNode.data, (pair[0] + 0.05) / (pair[1] + 0.05)]);
+  }
+  return texts;
+}
+"""
+"""Return each visible text and its contrast with the background."""
+
+
 async def test_texts_in_an_email_follow_their_own_direction(review: ReviewWindows) -> None:
     page = await review.window()
-    facts = (("Why", HEBREW), ("Customer", "Kim"))
-    await page.set_content(html_of(message.mail(replace_fields(REQUEST_CARD, title=HEBREW, facts=facts), envelope())))
+    notes = (CardFact(label="Why", text=(HEBREW,)), CardFact(label="Customer", text=("Kim",)))
+    await page.set_content(html_of(message.mail(replace_fields(REQUEST_CARD, title=HEBREW, notes=notes), envelope())))
     hebrew_paragraph = page.locator("p", has_text=HEBREW)
     assert (await direction(hebrew_paragraph), await side(hebrew_paragraph)) == ("rtl", "right")
     english_paragraph = page.locator("p", has_text="Kim")
@@ -123,25 +158,38 @@ async def test_each_line_of_a_text_in_an_email_follows_its_own_direction_and_is_
     review: ReviewWindows,
 ) -> None:
     page = await review.window()
-    facts = (("Why", MULTILINE_TEXT),)
-    fields = tuple(
-        replace_fields(field, text=f"now {MULTILINE_TEXT}", before=MULTILINE_TEXT) for field in REQUEST_CARD.fields[1:]
-    )
+    (changed, *_), letter = REQUEST_CARD.values, f"{HEBREW}\nDear Kim,\n{HEBREW}\nYours, Lee\n"
     card = replace_fields(
-        REQUEST_CARD, facts=facts, fields=fields, state=f"Rejected by Lee. Reason: no\n{MULTILINE_TEXT}", actions=()
+        CLOSED_CARD,
+        outcome=replace_fields(CLOSED_CARD.outcome, reason=MULTILINE_TEXT),
+        values=(replace_fields(changed, text=f"{letter}Bye", before=letter),),
+        notes=(CardFact(label="Why", text=(MULTILINE_TEXT,)),),
     )
-    await page.set_content(html_of(message.mail(replace_fields(card, token=None), envelope())))
+    await page.set_content(html_of(message.mail(card, envelope())))
     right, left = ["rtl", "right"], ["ltr", "left"]
-    for name, text, directions_and_sides in (
-        (".ink", MULTILINE_TEXT, [right, left, right, right, left]),
-        (".old", MULTILINE_TEXT, [right, left, right, right, left]),
-        (".new", f"now {MULTILINE_TEXT}", [left, left, right, right, left]),
-        (".ink", f"Rejected by Lee. Reason: no\n{MULTILINE_TEXT}", [left, right, left, right, right, left]),
-    ):
-        paragraph = page.locator(f"{name}:not(h1)", has_text="Yours, Lee").nth(0 if text.startswith("Rej") else -1)
-        assert await paragraph.evaluate(LINE_DIRECTIONS_AND_SIDES) == directions_and_sides, name
-        assert (await paragraph.evaluate(COPIED_TEXT)).rstrip("\n") == text.rstrip("\n")
-        assert (await paragraph.inner_text()).rstrip("\n") == text.rstrip("\n")
+    texts = page.locator(".ink:not(h1)", has_text="Yours, Lee")
+    await expect(texts).to_have_count(3)
+    for index in (0, 2):
+        paragraph = texts.nth(index)
+        assert await paragraph.evaluate(LINE_DIRECTIONS_AND_SIDES) == [right, left, right, right, left]
+        assert (await paragraph.evaluate(COPIED_TEXT)).rstrip("\n") == MULTILINE_TEXT.rstrip("\n")
+        assert (await paragraph.inner_text()).rstrip("\n") == MULTILINE_TEXT.rstrip("\n")
+    difference = texts.nth(1)
+    assert await difference.evaluate(LINE_DIRECTIONS_AND_SIDES) == [right, left, right, left, left]
+    assert await difference.inner_text() == f"{letter}Bye"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("card", [REQUEST_CARD, CLOSED_CARD, CODE_CARD, QUESTION_CARD, OUTCOME_CARD])
+async def test_an_email_fits_a_phone_and_its_texts_stand_out(
+    review: ReviewWindows, card: Card, scheme: Literal["light", "dark"]
+) -> None:
+    page = await review.window(size=NARROW)
+    await page.emulate_media(color_scheme=scheme)
+    await page.set_content(html_of(message.mail(card, envelope(name="Acme Finance"))))
+    assert await page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+    pale = await page.evaluate(CONTRASTS)
+    assert [text for text, contrast in pale if contrast < 4.5] == []
 
 
 async def test_each_line_of_a_reason_follows_its_own_direction_on_an_open_page(review: ReviewWindows) -> None:

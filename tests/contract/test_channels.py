@@ -24,7 +24,7 @@ from bot.slack.client import open_client
 from bot.terminal.channel import TerminalChannel
 from bot.terminal.output import ServerConsole
 from engine import json_values
-from engine.domain import Card, CardAction, CardField, DeliveryKind, Receipt
+from engine.domain import Card, CardAction, CardFact, CardField, CardOutcome, DeliveryKind, Receipt
 from engine.errors import ChannelError
 from engine.ports import Channel, FindsCopies
 from tests.support.email_env import AT, PUBLIC_URL, SENDER, client_to, mail_server
@@ -55,7 +55,7 @@ async def recording() -> AsyncIterator[Surface]:
     lost = ChannelError("The answer was lost.", outcome_unknown=True)
     yield Surface(
         channel=channel,
-        seen=lambda: str([copy.card for copy in channel.posted.values()]),
+        seen=lambda: str([replace(copy.card, state=None) for copy in channel.posted.values()]),
         refuse=lambda: channel.queue_faults(Fault(error=ChannelError("Not now."))),
         lose_answer=lambda: channel.queue_faults(Fault(error=lost, landed=True)),
         fail_look=lambda: channel.queue_find_errors(ChannelError("Not now.")),
@@ -122,6 +122,8 @@ REQUEST = Card(
     title="Refund 120?",
     facts=(("Workflow", "Refund"),),
     fields=(CardField(path="amount", label="amount", type="number", text="120", editable=True),),
+    values=(CardField(path="amount", label="amount", type="number", text="120", editable=True),),
+    details=(CardFact(label="Workflow", text=("Refund",)), CardFact(label="Request", text=("q1",))),
     actions=(CardAction(verdict="approve", label="Approve"), CardAction(verdict="reject", label="Reject")),
     expires_at=datetime(2026, 3, 2, 10, tzinfo=UTC),
     request="q1",
@@ -129,8 +131,20 @@ REQUEST = Card(
     content_version=1,
     digest="0" * 64,
 )
-CLOSED = replace(REQUEST, actions=(), expires_at=None, state="Approved by Lee at 2026-03-02 09:30 UTC.")
-ALERT = Card(kind=DeliveryKind.ALERT, title="Refund failed", facts=(("What to do", "Mend it"),), run="r1")
+CLOSED = replace(
+    REQUEST,
+    actions=(),
+    expires_at=None,
+    state="Approved by Lee at 2026-03-02 09:30 UTC.",
+    outcome=CardOutcome(line=("Approved by Lee, ", datetime(2026, 3, 2, 9, 30, tzinfo=UTC))),
+)
+ALERT = Card(
+    kind=DeliveryKind.ALERT,
+    title="Refund failed",
+    facts=(("What to do", "Mend it"),),
+    lead=(("Mend it",),),
+    run="r1",
+)
 
 
 @pytest.fixture(params=SURFACES)

@@ -64,10 +64,10 @@ Only builders may register workflows here
 the run was cancelled by Cleo Builder
 mia, who has no Slack, changes it to 180 by email
 will ask Ada Approver, Ben Approver and mia@example.com above 100 EUR and for VIPs
-gets the email “Refund 200 EUR for order A-1007?” from Signoff <signoff@example.com>
+gets the email “Refund 200 EUR for order A-1007? (Cleo Builder)” from Signoff <signoff@example.com>
 its only link is to review; none decides
 opening the link does not decide anything
-the page shows all 11 facts of the email
+values of the email
 she is asked for a code first
 nothing is decided or paid without it
 it has eight digits, and no link of ours
@@ -81,7 +81,7 @@ and what identified her
 ada’s copy says “Approved with edits by mia@example.com … 200 EUR → 180 EUR”, and has no buttons
 cleo hears “Done: Refund 200 EUR for order A-1007?”
 180 EUR was paid exactly once
-gets the email “Re: Refund 200 EUR for order A-1007?” from Signoff <signoff@example.com>
+gets the email “Re: Refund 200 EUR for order A-1007? (Cleo Builder)” from Signoff <signoff@example.com>
 it is in the thread of the first
 it has both amounts
 no run is left open
@@ -355,12 +355,12 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
     "the code is not sent": (
         refuse_emails(1),
         "mia gets the email with the code",
-        "after 4 s, ['Refund 200 EUR for order A-1007?']",
+        "after 4 s, ['Refund 200 EUR for order A-1007? (Cleo Builder)']",
     ),
     "no email about the outcome is sent": (
         refuse_emails(3),
         "mia gets the email about the outcome",
-        "'Your code to approve: Refund 200 EUR for order A-1007?'",
+        "is your Signoff code'",
     ),
     "the page decides without the code": (
         decide_without_code,

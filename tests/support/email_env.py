@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -16,7 +17,7 @@ from bot import setting_values
 from bot.devtools.sandbox import FrozenClock, MailConfig, RunningSandbox, sandbox
 from bot.email.client import SmtpClient
 from bot.email.message import Envelope
-from engine.domain import Card, CardAction, CardField, DeliveryKind
+from engine.domain import Card, CardAction, CardFact, CardField, CardOutcome, DeliveryKind, Tone
 
 SENDER = Address("Signoff", addr_spec="signoff@example.com")
 PUBLIC_URL = "https://signoff.example.com"
@@ -28,11 +29,17 @@ MIA = "mia@example.com"
 REQUEST_CARD = Card(
     kind=DeliveryKind.REQUEST,
     title="Refund 120 €?",
-    facts=(("Workflow", "Refund a customer"), ("Why", "over 100: refund policy 4.2"), ("Waits for", "Lee, Mia")),
-    fields=(
+    question="Refund 120 €? · A-1007",
+    requester="Cleo",
+    lead=(("Cleo asks.",), ("Over 100: refund policy 4.2.",)),
+    values=(
         CardField(path="amount", label="Amount", type="number", text="120", editable=True),
-        CardField(path="text", label="Text", type="long_text", text="We pay 100.", before="We pay 120."),
+        CardField(path="text", label="Text", type="long_text", text="We pay 120.", editable=True),
+        CardField(path="order", label="Order", type="text", text="A-1007"),
     ),
+    notes=(CardFact(label="Please check", text=("Kim had a refund in May.",)),),
+    approvers=("Lee", "Mia"),
+    details=(CardFact(label="Step", text=("pay (http)",)), CardFact(label="Request", text=("q1",))),
     actions=(CardAction(verdict="approve", label="Approve"), CardAction(verdict="reject", label="Reject")),
     expires_at=datetime(2026, 3, 2, 10, tzinfo=UTC),
     request="q1",
@@ -40,16 +47,68 @@ REQUEST_CARD = Card(
     token=TOKEN,
     until=datetime(2026, 3, 9, 9, tzinfo=UTC),
 )
+LETTER = f"Dear Kim,\n\n{'We looked at the photos that you sent us. ' * 9}We pay 120 EUR.\n\nYours, Lee"
+CLOSED_CARD = replace(
+    REQUEST_CARD,
+    tone=Tone.APPROVED,
+    lead=(),
+    values=(
+        *REQUEST_CARD.values[1:],
+        CardField(path="amount", label="Amount", type="number", text="99", before="120"),
+        CardField(path="letter", label="Letter", type="long_text", text=LETTER.replace("120", "99"), before=LETTER),
+    ),
+    outcome=CardOutcome(
+        line=("Approved with edits by Mia, ", AT),
+        sentence=("You approved this with edits, ", AT),
+        reason="The kettle is used.",
+        effect="Pay the refund: done",
+    ),
+    actions=(),
+    token=None,
+    until=None,
+    expires_at=None,
+)
 CODE_CARD = Card(
     kind=DeliveryKind.CODE,
     title="Your code to approve",
-    facts=(("For", "Refund 120 €?"),),
+    lead=(("Refund 120 €?",),),
+    notes=(CardFact(label="Reason", text=("The kettle is used.",)),),
+    details=(CardFact(label="Reference", text=("KXTF",)), CardFact(label="Browser", text=("Firefox on Linux",))),
     request="q1",
     code="48151623",
     until=datetime(2026, 3, 2, 9, 10, tzinfo=UTC),
 )
-ALERT_CARD = Card(kind=DeliveryKind.ALERT, title="Refund failed", facts=(("What to do", "Mend it"),), run="r1")
-OUTCOME_CARD = Card(kind=DeliveryKind.OUTCOME, title="Refund: done", facts=(("Refund?", "Approved by Lee"),), run="r1")
+ALERT_CARD = Card(
+    kind=DeliveryKind.ALERT,
+    title="Refund failed",
+    tone=Tone.FAILED,
+    lead=(("Fix the cause, then start it again.",),),
+    notes=(CardFact(label="What went wrong", text=("The bank refused it.",)),),
+    details=(CardFact(label="Run", text=("r1",)),),
+    run="r1",
+)
+QUESTION_CARD = replace(
+    ALERT_CARD,
+    title="Did “Pay the refund” happen?",
+    tone=Tone.ATTENTION,
+    topic="needs_attention",
+    token=TOKEN,
+    step="pay",
+    visit=1,
+    attempt=1,
+)
+ANSWERED_CARD = replace(
+    QUESTION_CARD, lead=(), token=None, outcome=CardOutcome(line=("Sam answered “It happened”, ", AT))
+)
+OUTCOME_CARD = Card(
+    kind=DeliveryKind.OUTCOME,
+    title="Done: Refund 120 €?",
+    tone=Tone.DONE,
+    notes=(CardFact(label="Refund 120 €?", text=("Approved with edits by Lee, ", AT)),),
+    values=CLOSED_CARD.values[2:],
+    requester="Cleo",
+    run="r1",
+)
 
 
 def envelope(**changes: Any) -> Envelope:

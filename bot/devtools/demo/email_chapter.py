@@ -23,7 +23,6 @@ _CODE_PROMPT: Final = "Type the code from your email"
 _WRONG_CODE: Final = "That is not the right code."
 _CODE_GONE: Final = "This code can no longer be used here"
 _BY_CODE: Final = "by a code that was sent to your email address"
-_EMAIL_ONLY: Final = "The link works until"
 
 
 async def decide_by_email(scene: Scene) -> None:
@@ -112,13 +111,13 @@ async def _expect_open(scene: Scene, request: ShownRequest, claim: str) -> None:
 
 
 async def _read_page(scene: Scene, browser: Browser, email: ReceivedMail, link: str) -> LoadedPage:
-    scene.narrator.line("mia", "presses Review in the email")
+    scene.narrator.line("mia", "presses “Review and decide” in the email")
     loaded = await browser.follow(link)
-    rows = [(label, text) for label, text in emails.rows(email) if label != _EMAIL_ONLY]
-    missing = [row for row in rows if not all(part in loaded.page.words for part in row)]
+    rows = [*emails.rows(email)]
+    missing = [row for row in rows if row[1] not in loaded.page.words]
     scene.narrator.claim(
-        f"the page shows all {len(rows)} facts of the email",
-        len(rows) > 5 and not missing,
+        f"the page shows all {len(rows)} values of the email",
+        len(rows) > 2 and not missing,
         actual=f"{missing} of {rows} are missing in: {loaded.page.words}",
     )
     return loaded
@@ -194,7 +193,7 @@ async def _expect_outcome(scene: Scene, request: ShownRequest, first: ReceivedMa
     last = await _receive_email(scene, "about the outcome", lambda email: email.subject == f"Re: {first.subject}")
     scene.narrator.claim("it is in the thread of the first", emails.is_reply(last, first), actual=last.parsed.headers)
     amounts = dict(emails.rows(last)).get("Amount", "")
-    scene.narrator.claim("it has both amounts", amounts == "before 200 EUR now 180 EUR", actual=last.text)
+    scene.narrator.claim("it has both amounts", amounts == "before: 200 EUR now: 180 EUR", actual=last.text)
 
 
 CHAPTERS = (decide_by_email,)

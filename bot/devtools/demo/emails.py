@@ -10,6 +10,7 @@ from bot.devtools.sandbox.mail.records import ReceivedMail
 
 _LINK: Final = re.compile(r'https?://[^\s<>"]+')
 _CODE: Final = re.compile(r"^\d{8}$", re.MULTILINE)
+_DETAILS: Final = "\nTechnical details\n"
 _ROW: Final = re.compile(r"^- (?P<label>\S.*):\n(?P<text>(?:  .*\n)+)", re.MULTILINE)
 
 
@@ -20,8 +21,9 @@ def links(email: ReceivedMail, prefix: str) -> list[str]:
 
 
 def rows(email: ReceivedMail) -> Iterator[tuple[str, str]]:
-    """Yield label and text of each row; several lines of a text are joined."""
-    for match in _ROW.finditer(email.text or ""):
+    """Yield label and text of each row before the technical details; several lines of a text are joined."""
+    text, _, _ = (email.text or "").partition(_DETAILS)
+    for match in _ROW.finditer(text):
         yield match["label"], " ".join(match["text"].split())
 
 

@@ -10,26 +10,26 @@ import pytest
 
 from bot.devtools.sandbox import RunningSandbox
 from bot.email.channel import EmailChannel
-from engine.domain import Card, DeliveryKind, Receipt
+from engine.domain import Card, CardFact, DeliveryKind, Receipt
 from engine.errors import ChannelError
 from engine.ports import CarriesLinks, FindsCopies
 from tests.support.email_env import (
     ALERT_CARD,
+    ANSWERED_CARD,
     AT,
+    CLOSED_CARD,
     CODE_CARD,
     LINK,
     MIA,
     OUTCOME_CARD,
     PUBLIC_URL,
+    QUESTION_CARD,
     REQUEST_CARD,
     SENDER,
     client_to,
     mail_server,
 )
 
-CLOSED = replace(
-    REQUEST_CARD, actions=(), token=None, until=None, expires_at=None, state="Approved by Lee at 2026-03-02 09:30 UTC."
-)
 REMINDER = replace(REQUEST_CARD, kind=DeliveryKind.REMINDER)
 
 
@@ -78,7 +78,10 @@ async def test_a_request_that_changes_while_it_is_open_sends_nothing(
     mail_sandbox: RunningSandbox, channel: EmailChannel
 ) -> None:
     receipt = await show(channel, REQUEST_CARD)
-    assert await show(channel, replace(REQUEST_CARD, facts=(("Not reached", "Lee"),)), receipt) == receipt
+    assert (
+        await show(channel, replace(REQUEST_CARD, notes=(CardFact(label="Not reached", text=("Lee",)),)), receipt)
+        == receipt
+    )
     assert len(mail_sandbox.mail.received()) == 1
 
 
@@ -86,14 +89,14 @@ async def test_the_end_of_a_request_is_sent_once_and_in_its_thread(
     mail_sandbox: RunningSandbox, channel: EmailChannel
 ) -> None:
     receipt = await show(channel, REQUEST_CARD)
-    shown = await show(channel, CLOSED, receipt)
-    assert await show(channel, CLOSED, shown) == shown
+    shown = await show(channel, CLOSED_CARD, receipt)
+    assert await show(channel, CLOSED_CARD, shown) == shown
     first, second = mail_sandbox.mail.received()
     assert second.subject == f"Re: {first.subject}"
     assert second.header("in-reply-to") == second.header("references") == first.header("message-id")
     assert second.header("message-id") != first.header("message-id")
-    assert "Approved by Lee" in str(second.text)
-    assert "http" not in str(second.text)
+    assert "You approved this with edits" in str(second.text)
+    assert "://" not in str(second.text)
 
 
 async def test_a_reminder_and_an_alert_are_never_followed_up(
@@ -101,32 +104,26 @@ async def test_a_reminder_and_an_alert_are_never_followed_up(
 ) -> None:
     for card in (REMINDER, ALERT_CARD):
         receipt = await show(channel, card)
-        assert await show(channel, replace(card, state="Approved."), receipt) == receipt
+        assert await show(channel, replace(card, outcome=CLOSED_CARD.outcome), receipt) == receipt
     assert len(mail_sandbox.mail.received()) == 2
-
-
-ASKS_OWNER = replace(
-    ALERT_CARD, topic="needs_attention", token=LINK.rpartition("/")[2], step="pay", visit=1, attempt=1, request=None
-)
-ANSWERED = replace(ASKS_OWNER, token=None, state="Answered by Sam at 2026-03-02 09:30 UTC: done.")
 
 
 async def test_an_alert_about_a_step_has_one_link_and_its_answer_follows_once_in_its_thread(
     mail_sandbox: RunningSandbox, channel: EmailChannel
 ) -> None:
-    receipt = await show(channel, ASKS_OWNER)
-    shown = await show(channel, ANSWERED, receipt)
-    assert await show(channel, ANSWERED, shown) == shown
+    receipt = await show(channel, QUESTION_CARD)
+    shown = await show(channel, ANSWERED_CARD, receipt)
+    assert await show(channel, ANSWERED_CARD, shown) == shown
     first, second = mail_sandbox.mail.received()
     assert first.text is not None
     assert second.text is not None
     assert first.text.count(PUBLIC_URL) == 1
     assert "Answer: " in first.text
-    assert "Opening it answers nothing." in first.text
+    assert "Opening the page does not answer anything." in first.text
     assert second.subject == f"Re: {first.subject}"
     assert second.header("in-reply-to") == second.header("references") == first.header("message-id")
     assert second.header("message-id") != first.header("message-id")
-    assert "Answered by Sam" in second.text
+    assert "Sam answered “It happened”" in second.text
     assert PUBLIC_URL not in second.text
 
 
@@ -151,8 +148,8 @@ async def test_a_second_try_has_the_same_id_and_a_fresh_link(
     assert first.header("message-id") == second.header("message-id")
     assert LINK in str(first.text)
     assert f"/r/{fresh}" in str(second.text)
-    assert "sent twice" in str(second.text)
-    assert "sent twice" in str(second.html)
+    assert "You may get this email twice" in str(second.text)
+    assert "You may get this email twice" in str(second.html)
 
 
 @pytest.mark.parametrize(("code", "command"), [(552, "dot"), (554, "dot"), (554, "data")])
@@ -163,7 +160,7 @@ async def test_a_refused_content_is_followed_by_a_short_email(
     await show(channel, REQUEST_CARD)
     (email,) = mail_sandbox.mail.received()
     assert LINK in str(email.text)
-    assert "2026-03-02 10:00 UTC" in str(email.text)
+    assert "Expires Mar 2, 2026, 10:00 AM UTC." in str(email.text)
     assert "120" not in email.raw.decode()
     assert email.complaints == []
 

@@ -89,12 +89,13 @@ async def test_an_approver_asked_by_email_is_informed_that_the_run_was_cancelled
 ) -> None:
     run = await start_run(server, ASKS)
     (opened,) = await mail_sandbox.mail.wait_for(to=MIA, seconds=20)
-    assert opened.subject == "Tell Mia?"
+    assert opened.subject == "Tell Mia? · Paid · mia@example.com (sam@example.com)"
     assert "https://signoff.example.com/r/" in str(opened.text)
     await status(server, run)
     await server.engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL))
     _, closed = await mail_sandbox.mail.wait_for(to=MIA, count=2, seconds=20)
-    assert closed.subject == "Re: Tell Mia?"
+    assert closed.subject == f"Re: {opened.subject}"
     assert closed.header("in-reply-to") == opened.header("message-id")
-    assert "Cancelled at" in str(closed.text)
+    assert "⊘ Cancelled with its run by sam@example.com" in str(closed.text)
+    assert str(opened.text).startswith("signoff.example.com - Signoff\n")
     assert [email.complaints for email in (opened, closed)] == [[], []]

@@ -90,6 +90,17 @@ async def test_the_email_about_the_failure_is_in_the_thread_of_the_request(env: 
     assert "because you approved this" in " ".join(view.shown(alert, public_url="https://s.example").footer)
 
 
+async def test_each_approver_gets_a_receipt_in_the_thread_of_the_request(env: WebEnv) -> None:
+    await run_approved(env, None)
+    for address, who in ((ADA, "You"), (BEN, ADA)):
+        [request] = env.engine_env.mail.to(address, DeliveryKind.REQUEST)
+        [closed] = copies(env, address)
+        opened, receipt = (message.mail(card, envelope(number)) for number, card in enumerate((request, closed)))
+        assert receipt["In-Reply-To"] == opened["Message-ID"]
+        assert receipt["Subject"] == f"Re: {opened['Subject']}"
+        assert view.shown(closed, public_url="https://s.example").outcome[0].startswith(f"{who} approved this, ")
+
+
 def envelope(number: int) -> message.Envelope:
     return message.Envelope(
         sender=Address("Signoff", addr_spec="signoff@example.com"),

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.email import view
+from bot.presentation.text_diff import Part
 from engine.domain import Card, DeliveryKind, RequestState
 from tests.support.web_env import ADA, Answer, Browser, WebEnv
 
@@ -160,16 +161,18 @@ async def test_the_email_says_all_that_its_code_confirms_and_the_page_which_emai
     at_code = await browser.send(page.page.form, typed={field(page): "Dear Kim, no."}, reason="Because")
     card = await mail(env)
     shown = view.shown(card, public_url=env.url)
-    assert shown.subject == "Your code to approve with edits: Send this to Kim?"
-    facts = {row.label: row.text for row in shown.facts}
-    assert facts["Reason"] == "Because"
-    assert facts["Asked for in"] == "Chrome on Linux"
-    assert facts["Reference"] in at_code.page.text
-    (row,) = shown.fields
-    assert (row.label, row.text) == ("Text", "Dear Kim, no.")
-    assert "your refund is on its way" in str(row.before)
+    assert shown.subject == f"{shown.code} is your Signoff code"
+    assert (shown.title, shown.lead) == ("Your code to approve with edits", ("Send this to Kim?",))
+    notes = {row.label: row.text for row in shown.notes}
+    assert notes["Reason"] == "Because"
+    assert notes["Browser"] == "Chrome on Linux"
+    assert notes["Reference"] in at_code.page.text
+    (row,) = shown.values
+    assert row.label == "Text"
+    assert "".join(part.text for part in row.segments if part.part is not Part.REMOVED) == "Dear Kim, no."
+    assert "your refund is on its way" in "".join(part.text for part in row.segments if part.part is Part.REMOVED)
     await browser.send((await browser.get(page.path)).page.form, "reject", reason="No")
-    assert view.subject(await mail(env)) == "Your code to reject: Send this to Kim?"
+    assert (await mail(env)).title == "Your code to reject"
 
 
 async def test_the_newest_code_works_when_another_person_pressed_the_same_button(env: WebEnv) -> None:
@@ -268,7 +271,7 @@ async def test_a_person_who_gets_no_other_code_signs_in_and_then_decides(env: We
     ada, page = await env.open_link()
     at_code = await ada.send(page.page.form, typed={field(page): "Mine"}, reason="So")
     assert "Too many codes were sent" in at_code.page.text
-    assert view.subject(await mail(env)) == "Your code to sign in"
+    assert (await mail(env)).title == "Your code to sign in"
     back = await type_code(env, ada, at_code, await env.code())
     assert back.path == f"/review/{request.id}?typed=1"
     assert (await env.reload(request)).model.state is RequestState.PENDING

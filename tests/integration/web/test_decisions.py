@@ -338,7 +338,7 @@ async def test_untrusted_text_is_shown_as_it_is_and_marked_where_it_cannot_be_se
     assert not {"\u202e", "\u200b"} & set(page.page.text)
     card = env.engine_env.mail.to(ADA, DeliveryKind.REQUEST)[-1]
     sent = message.mail(card, envelope())
-    assert str(sent["Subject"]) == f"Send this to {shown}?"
+    assert str(sent["Subject"]) == f"Send this to {shown}? (ann@example.com)"
     for part in sent.iter_parts():
         assert lookalike in unescape(str(part.get_content()))
         assert "\u202e" not in str(part.get_content())

@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from bot.email import message
-from tests.support.email_env import ALERT_CARD, CODE_CARD, REQUEST_CARD, HtmlContent, envelope, html_of
+from tests.support.email_env import (
+    ALERT_CARD,
+    CLOSED_CARD,
+    CODE_CARD,
+    OUTCOME_CARD,
+    QUESTION_CARD,
+    REQUEST_CARD,
+    HtmlContent,
+    envelope,
+    html_of,
+)
 
 DATA: Final = json.loads((Path(__file__).parents[3] / "data/email/caniemail.json").read_text(encoding="utf-8"))
 SUPPORT: Final[dict[str, dict[str, str]]] = DATA["support"]
@@ -24,6 +34,7 @@ MISSING_WITHOUT_HARM: Final = {
     "css-overflow-wrap": "used beside word-break, and <wbr> in texts that look like an address",
     "css-white-space": "lines are kept by <br>; runs of spaces become one",
     "css-word-break": "a long word makes the sheet wider",
+    "html-aria-hidden": "an icon is read out before the words that say the same",
     "html-body": "its background is on the table inside as well",
     "html-doctype": "the program sets its own",
     "html-meta-color-scheme": "as for the dark mode",
@@ -32,8 +43,11 @@ MISSING_WITHOUT_HARM: Final = {
 }
 PROPERTY_FEATURES: Final = {
     **dict.fromkeys(("font-family",), "css-font"),
-    **dict.fromkeys(("border-top", "border-color"), "css-border"),
+    **dict.fromkeys(("border-top", "border-left", "border-color"), "css-border"),
+    "padding-left": "css-padding",
     "color": None,
+    # Not in the data. Without it, the lines of a difference have the direction of the first one.
+    "unicode-bidi": None,
 }
 TAG_FEATURES: Final = {
     **dict.fromkeys(("table", "tr", "td"), "html-table"),
@@ -44,7 +58,8 @@ PLAIN_ATTRIBUTES: Final = {"class", "style", "href", "charset", "content", "name
 
 
 def render_all_cards() -> str:
-    return "".join(html_of(message.mail(card, envelope())) for card in (REQUEST_CARD, CODE_CARD, ALERT_CARD))
+    cards = (REQUEST_CARD, CLOSED_CARD, CODE_CARD, ALERT_CARD, QUESTION_CARD, OUTCOME_CARD)
+    return "".join(html_of(message.mail(card, envelope(name="Acme"))) for card in cards)
 
 
 def find_used_properties() -> set[str]:

@@ -8,20 +8,26 @@ from dataclasses import replace
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
+from html import unescape
 from typing import Any, Final
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.email import message, view
-from bot.presentation import characters, dates
-from engine.domain import Card, CardField, DeliveryKind
+from bot.email import message, rows, view
+from bot.presentation import characters, dates, text_diff
+from engine.domain import Card, CardFact, CardField, CardOutcome, DeliveryKind, Tone
 from tests.support.email_env import (
     ALERT_CARD,
+    ANSWERED_CARD,
+    AT,
+    CLOSED_CARD,
     CODE_CARD,
+    LETTER,
     LINK,
     OUTCOME_CARD,
+    QUESTION_CARD,
     REQUEST_CARD,
     HtmlContent,
     envelope,
@@ -30,15 +36,14 @@ from tests.support.email_env import (
 )
 
 REMINDER = replace(REQUEST_CARD, kind=DeliveryKind.REMINDER)
-CLOSED = replace(
-    REQUEST_CARD, actions=(), token=None, until=None, expires_at=None, state="Approved by Lee. Reason: fine."
-)
 CARDS = {
     "request": REQUEST_CARD,
     "reminder": REMINDER,
-    "closed": CLOSED,
+    "closed": CLOSED_CARD,
     "code": CODE_CARD,
     "alert": ALERT_CARD,
+    "question": QUESTION_CARD,
+    "answered": ANSWERED_CARD,
     "outcome": OUTCOME_CARD,
 }
 GMAIL_HTML_BYTES = 102_000
@@ -57,6 +62,22 @@ def remove_spacing(text: str) -> str:
     return "".join(text.replace("|", "").split())
 
 
+def parts_of(card: Card) -> tuple[str, str]:
+    """Return what people read of both parts of the email, without what mail programs show beside the subject."""
+    email_message = parse_as_recipient(message.mail(card, envelope()))
+    _, _, body = html_of(email_message).partition("</div>")
+    return text_of(email_message).replace("\r\n", "\n"), HtmlContent(body).text
+
+
+def read_difference(text_part: str, label: str) -> tuple[str, str]:
+    """Return the two texts that a difference in the text part leads from and to, without what it folds."""
+    rows = re.search(rf"^- {label} \(- before, \+ now\):\n((?:    .*\n)+)", text_part, re.MULTILINE)
+    assert rows is not None
+    signs = [(line[4:5], line[6:]) for line in rows[1].splitlines()]
+    texts = ["".join(text for sign, text in signs if sign in ("|", wanted)) for wanted in "-+"]
+    return remove_spacing(texts[0]), remove_spacing(texts[1])
+
+
 @pytest.fixture(params=[*CARDS.values()], ids=[*CARDS])
 def card(request: pytest.FixtureRequest) -> Card:
     assert isinstance(request.param, Card)
@@ -64,17 +85,135 @@ def card(request: pytest.FixtureRequest) -> Card:
 
 
 def test_both_parts_say_all_that_the_card_says(card: Card) -> None:
-    email_message = parse_as_recipient(message.mail(card, envelope()))
-    for text in (text_of(email_message), HtmlContent(html_of(email_message)).text):
-        labelled_texts = [*card.facts, *((field.label, field.text) for field in card.fields)]
-        labelled_texts += [("before", field.before) for field in card.fields if field.before is not None]
-        for label, value in labelled_texts:
-            assert label in text
-            assert value in text
-        for line in (card.title, card.state, card.code, card.request):
+    write = dates.in_zone(None)
+    for text in parts_of(card):
+        for field in card.values:
+            assert field.label in text
+            for value in (field.text, field.before):
+                assert value is None or len(value) > text_diff.SHORT or value in text
+        for fact in (*card.notes, *card.details):
+            assert fact.label in text
+            assert dates.written(fact.text, write) in text
+        ending = (card.outcome.sentence or card.outcome.line, (card.outcome.reason or "",)) if card.outcome else ()
+        for phrase in (*card.lead, *ending):
+            assert dates.written(phrase, write) in text
+        for line in (card.title, card.code):
             assert line is None or line in text
         for moment in (card.expires_at, card.until):
-            assert moment is None or dates.moment(moment) in text
+            assert moment is None or write(moment) in text
+
+
+def test_a_request_shows_question_context_values_button_notes_and_people_in_this_order() -> None:
+    for text in parts_of(REQUEST_CARD):
+        shown = [
+            "Refund 120 €?",
+            "Cleo asks. Over 100: refund policy 4.2. Expires Mar 2, 2026, 10:00 AM UTC.",
+            "Amount",
+            "Order",
+            "Review and decide",
+            "Opening the page does not approve anything.",
+            "Please check",
+            "Lee or Mia can decide.",
+            "Technical details",
+            "pay (http)",
+            "You get this email because you were asked to decide.",
+        ]
+        places = [text.index(part) for part in shown]
+        assert places == sorted(places)
+
+
+def test_a_decision_shows_what_happened_then_what_was_changed_then_the_other_values() -> None:
+    for text in parts_of(CLOSED_CARD):
+        shown = [
+            "Refund 120 €?",
+            "✓ You approved this with edits, Mar 2, 2026, 9:00 AM UTC.",
+            "Pay the refund: done.",
+            "The kettle is used.",
+            "Amount",
+            "Letter",
+            "Order",
+            "Lee and Mia were asked.",
+        ]
+        places = [text.index(part) for part in shown]
+        assert places == sorted(places)
+        assert "No decision needed" not in text
+
+
+def test_a_change_of_a_short_text_shows_both_texts() -> None:
+    text, html = parts_of(CLOSED_CARD)
+    assert "- Amount:\n    before: 120\n    now: 99\n" in text
+    assert "120 → 99" in html
+    assert '<del class="old" dir="auto" style="color:#b3261e;">120</del>' in html_of(
+        message.mail(CLOSED_CARD, envelope())
+    )
+
+
+def test_a_change_in_a_long_text_is_found_at_once() -> None:
+    text, html = parts_of(CLOSED_CARD)
+    assert "    - 120\n    + 99\n" in text
+    content = html_of(message.mail(CLOSED_CARD, envelope()))
+    assert '<del class="old">120 </del>' in content
+    assert '<strong class="new">99 </strong>' in content
+    (folded,) = re.findall(r"… (\d+) unchanged characters …", html)
+    assert re.findall(r"… (\d+) unchanged characters …", text) == [folded]
+    assert len(LETTER) - 200 < int(folded) < len(LETTER)
+    for part in (text, html):
+        assert "Unchanged parts of long texts are left out." in part
+        assert "The page behind the link of the first email shows all of it." in part
+
+
+@pytest.mark.parametrize(
+    ("tone", "icon"), [(Tone.REJECTED, "✕"), (Tone.EXPIRED, "⏱"), (Tone.CANCELLED, "⊘"), (Tone.APPROVED, "✓")]
+)
+def test_each_end_of_a_request_has_its_icon_which_is_not_read_out(tone: Tone, icon: str) -> None:
+    card = replace(CLOSED_CARD, tone=tone, outcome=CardOutcome(line=("It ended, ", AT)))
+    text, html = parts_of(card)
+    assert f"{icon} It ended, Mar 2, 2026, 9:00 AM UTC." in text
+    assert f"{icon} It ended, Mar 2, 2026, 9:00 AM UTC." in html
+    assert re.search(r'<span aria-hidden="true">(.|&#\d+;)</span> It ended', html_of(message.mail(card, envelope())))
+
+
+def test_moments_are_written_in_the_zone_of_the_reader_and_once() -> None:
+    for text in parts_of(replace(REQUEST_CARD, zone="Asia/Tokyo")):
+        assert "Expires Mar 2, 2026, 7:00 PM." in text
+        assert "UTC" not in text
+
+
+@pytest.mark.parametrize(("name", "first"), [("Acme Finance", "Acme Finance - Signoff"), ("", "Signoff")])
+def test_every_email_begins_with_the_mark_and_who_runs_this_signoff(card: Card, name: str, first: str) -> None:
+    email_message = message.mail(card, envelope(name=name))
+    assert text_of(email_message).splitlines()[0] == first
+    html = html_of(email_message)
+    assert html.index('<td aria-hidden="true" class="act"') < html.index(name or "Signoff</span>") < html.index("<h1")
+
+
+def preheader_of(card: Card) -> str:
+    match = re.search(r'<div style="display:none[^>]*>(.*?)</div>', html_of(message.mail(card, envelope())))
+    assert match is not None
+    return unescape(match[1])
+
+
+def test_a_mail_program_lists_what_tells_emails_apart() -> None:
+    listed = {
+        name: (str(message.mail(card, envelope())["Subject"]), preheader_of(card)) for name, card in CARDS.items()
+    }
+    assert listed["request"] == ("Refund 120 €? · A-1007 (Cleo)", "Amount 120 · Text We pay 120. · Order A-1007")
+    subject, preheader = listed["closed"]
+    assert subject == "Re: Refund 120 €? · A-1007 (Cleo)"
+    assert preheader.startswith("You approved this with edits, Mar 2, 2026, 9:00 AM UTC. · Amount 120 → 99 · Letter")
+    assert listed["code"] == ("48151623 is your Signoff code", "Your code to approve · Refund 120 €?")
+    assert listed["alert"] == ("Refund failed", "The bank refused it. · Fix the cause, then start it again.")
+    assert listed["answered"][1] == "Sam answered “It happened”, Mar 2, 2026, 9:00 AM UTC."
+    subject, preheader = listed["outcome"]
+    assert subject == "Done: Refund 120 €?"
+    assert preheader.startswith("Approved with edits by Lee, Mar 2, 2026, 9:00 AM UTC · Amount 120 → 99")
+
+
+def test_a_long_question_leaves_room_for_the_requester_in_the_subject() -> None:
+    subject = str(message.mail(replace(REQUEST_CARD, question="Pay? " * 100), envelope())["Subject"])
+    assert subject.startswith("Pay? Pay?")
+    assert subject.endswith(" (Cleo)")
+    assert len(subject) <= view.SUBJECT
 
 
 def test_every_email_says_that_replies_are_not_read(card: Card) -> None:
@@ -85,9 +224,9 @@ def test_every_email_says_that_replies_are_not_read(card: Card) -> None:
             assert "Please do not reply to this email. Replies are not read." in text
 
 
-def test_only_an_open_request_has_a_link_and_only_one(card: Card) -> None:
+def test_only_what_asks_has_a_link_and_only_one(card: Card) -> None:
     email_message = parse_as_recipient(message.mail(card, envelope()))
-    links = [LINK] if card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and card.state is None else []
+    links = [LINK] if card.token else []
     assert HtmlContent(html_of(email_message)).links == links
     assert re.findall(r"https?://\S+", text_of(email_message)) == links
 
@@ -142,7 +281,7 @@ def test_the_message_id_of_a_request_depends_on_the_request_and_the_recipient_on
 
 def test_other_emails_have_a_message_id_for_each_delivery() -> None:
     email_messages = [
-        message.mail(card, envelope(delivery=delivery)) for card in CARDS.values() for delivery in ("d1", "d2")
+        message.mail(card, envelope(delivery=f"{name} {number}")) for name, card in CARDS.items() for number in (1, 2)
     ]
     assert len({email_message["Message-ID"] for email_message in email_messages}) == 2 * len(CARDS) - 1
     assert all(email_message["Message-ID"].endswith("@example.com>") for email_message in email_messages)
@@ -150,33 +289,53 @@ def test_other_emails_have_a_message_id_for_each_delivery() -> None:
 
 def test_reminder_and_outcome_follow_the_request() -> None:
     request_message = message.mail(REQUEST_CARD, envelope())
-    for card in (REMINDER, CLOSED):
+    for card in (REMINDER, CLOSED_CARD):
         follow_up = message.mail(card, envelope(delivery="d2"))
         assert follow_up["In-Reply-To"] == follow_up["References"] == request_message["Message-ID"]
         assert follow_up["Subject"] == f"Re: {request_message['Subject']}"
-    assert message.mail(CLOSED, envelope(thread="<x@example.com>"))["References"] == "<x@example.com>"
+    assert message.mail(CLOSED_CARD, envelope(thread="<x@example.com>"))["References"] == "<x@example.com>"
     assert "References" not in message.mail(ALERT_CARD, envelope())
+
+
+def test_an_alert_about_a_request_is_in_its_thread() -> None:
+    request_message = message.mail(REQUEST_CARD, envelope())
+    about_people = message.mail(replace(ALERT_CARD, request="q1"), envelope())
+    assert about_people["References"] == request_message["Message-ID"]
+    follow_up = message.mail(
+        replace(ALERT_CARD, request="q1", about=REQUEST_CARD.question, requester="Cleo"), envelope()
+    )
+    assert follow_up["References"] == request_message["Message-ID"]
+    assert follow_up["Subject"] == f"Re: {request_message['Subject']}"
 
 
 # -- codes, times and cuts ----------------------------------------------------------------------------------
 
 
-def test_an_email_with_a_code_says_its_purpose_and_what_to_do_if_you_did_not_ask_for_it() -> None:
-    email_message = message.mail(CODE_CARD, envelope())
-    assert email_message["Subject"] == "Your code to approve: Refund 120 €?"
-    assert "48151623" not in email_message["Subject"]
-    assert "ten minutes" in text_of(email_message)
-    assert "If you did not ask for it" in text_of(email_message)
-    assert message.mail(replace(CODE_CARD, facts=()), envelope())["Subject"] == "Your code to approve"
+def test_an_email_with_a_code_says_first_the_code_then_its_purpose_and_its_limits() -> None:
+    for text in parts_of(CODE_CARD):
+        shown = [
+            "48151623",
+            "Your code to approve",
+            "Refund 120 €?",
+            "The kettle is used.",
+            "KXTF",
+            "Firefox on Linux",
+            "It works once, for 10 minutes, until Mar 2, 2026, 9:10 AM UTC.",
+            "The browser then stays signed in for 30 days.",
+            "Do not give this code to anyone. If you did not ask for it, ignore this email",
+        ]
+        places = [text.rindex(part) for part in shown]
+        assert places == sorted(places)
+        assert "Technical details" not in text
 
 
 @pytest.mark.parametrize("expiry", [{}, {"expires_at": None, "expires_after": timedelta(hours=1)}], ids=["at", "after"])
 def test_the_end_of_the_link_does_not_look_like_the_end_of_the_request(expiry: dict[str, Any]) -> None:
     text = text_of(message.mail(replace(REQUEST_CARD, **expiry), envelope()))
     assert "The link works until" not in text
-    assert "- The link shows the request, and what became of it, until:\n    2026-03-09 09:00 UTC" in text
+    assert "Until Mar 9, 2026, 9:00 AM UTC, the link also shows what became of the request." in text
     text_without_expiry = text_of(message.mail(replace(REQUEST_CARD, expires_at=None), envelope()))
-    assert "- The link works until:\n    2026-03-09 09:00 UTC" in text_without_expiry
+    assert "The link works until Mar 9, 2026, 9:00 AM UTC." in text_without_expiry
 
 
 _EXPIRES_AFTER_DELIVERY: Final = {"expires_at": None, "expires_after": timedelta(hours=1)}
@@ -184,7 +343,7 @@ _EXPIRES_AFTER_DELIVERY: Final = {"expires_at": None, "expires_after": timedelta
 
 @pytest.mark.parametrize(
     ("expiry", "expiry_text"),
-    [({}, "2026-03-02 10:00 UTC"), (_EXPIRES_AFTER_DELIVERY, "in 1 hour")],
+    [({}, "Expires Mar 2, 2026, 10:00 AM UTC."), (_EXPIRES_AFTER_DELIVERY, "Expires in 1 hour.")],
 )
 def test_the_short_email_has_the_link_and_the_times_and_nothing_else_of_the_card(
     expiry: dict[str, Any], expiry_text: str
@@ -195,13 +354,13 @@ def test_the_short_email_has_the_link_and_the_times_and_nothing_else_of_the_card
     html = HtmlContent(html_of(email_message))
     assert html.links == [LINK]
     assert "Refund" not in str(email_message)
-    assert "sent twice" in text_of(email_message)
-    assert f"- Expires:\n    {expiry_text}\n" in text_of(email_message)
+    assert "You may get this email twice" in text_of(email_message)
+    assert expiry_text in text_of(email_message)
     assert expiry_text in html.text
-    assert text_of(message.mail(card, envelope())).count("until:\n    2026-03-09 09:00 UTC") == 1
-    assert text_of(email_message).count("until:\n    2026-03-09 09:00 UTC") == 1
+    assert text_of(message.mail(card, envelope())).count("Until Mar 9, 2026, 9:00 AM UTC, the link") == 1
+    assert text_of(email_message).count("Until Mar 9, 2026, 9:00 AM UTC, the link") == 1
     assert email_message["Message-ID"] == message.mail(REQUEST_CARD, envelope())["Message-ID"]
-    assert message.short_mail(CLOSED, envelope()) is None
+    assert message.short_mail(CLOSED_CARD, envelope()) is None
 
 
 def test_the_short_email_of_a_request_without_expiry_mentions_none() -> None:
@@ -211,9 +370,8 @@ def test_the_short_email_of_a_request_without_expiry_mentions_none() -> None:
 
 
 def test_a_long_field_is_cut_and_says_by_how_much() -> None:
-    long_card = replace(REQUEST_CARD, fields=(CardField(path="a", label="a", type="text", text="é" * 60_000),))
-    email_message = message.mail(long_card, envelope())
-    for text in (text_of(email_message), HtmlContent(html_of(email_message)).text):
+    long_card = replace(REQUEST_CARD, values=(CardField(path="a", label="a", type="text", text="é" * 60_000),))
+    for text in parts_of(long_card):
         (missing,) = re.findall(r"… \(([\d,]+) more characters\)", text)
         assert text.count("é") == 60_000 - int(missing.replace(",", ""))
         assert f"Not everything fits here: {missing} characters left out. The review page shows all of it." in text
@@ -222,28 +380,35 @@ def test_a_long_field_is_cut_and_says_by_how_much() -> None:
 def test_five_thousand_characters_are_shown_in_full() -> None:
     text = "A text of some length. " * 218
     email_message = message.mail(
-        replace(REQUEST_CARD, fields=(CardField(path="a", label="a", type="text", text=text),)), envelope()
+        replace(REQUEST_CARD, values=(CardField(path="a", label="a", type="text", text=text),)), envelope()
     )
     assert text.rstrip() in HtmlContent(html_of(email_message)).text
     assert "Not everything" not in text_of(email_message)
 
 
-def test_edited_fields_come_before_unchanged_fields() -> None:
-    fields = tuple(CardField(path=str(n), label=f"f{n}", type="text", text="x") for n in range(100))
-    edited_field = replace(fields[99], before="was")
-    mail_view = view.shown(replace(ALERT_CARD, fields=(*fields[:99], edited_field)), public_url="https://x.example")
-    assert len(mail_view.facts) + len(mail_view.fields) == view.ROWS
-    assert mail_view.fields[-1].label == "f99"
-    assert mail_view.left_out == "Not everything fits here: 40 of 101 lines shown."
+def test_changed_values_and_notes_are_kept_before_unchanged_values_and_details() -> None:
+    values = tuple(CardField(path=str(n), label=f"f{n}", type="text", text="x") for n in range(100))
+    changed = replace(values[99], before="was")
+    mail_view = view.shown(
+        replace(REQUEST_CARD, values=(*values[:99], changed)), public_url="https://x.example", name="Acme"
+    )
+    assert [row.label for row in mail_view.notes] == ["Please check"]
+    assert len(mail_view.values) == rows.ROWS - 1
+    assert mail_view.values[0].label == "f99"
+    assert mail_view.details == ()
+    assert mail_view.left_out == "Not everything fits here: 40 of 103 lines shown. The review page shows all of it."
 
 
 def test_five_thousand_characters_in_two_directions_are_shown_in_full() -> None:
     lines = "".join(f"Paragraph {n}, with 12.50 EUR: see https://example.com/{n}.\n\nשלם 1.5\n" for n in range(80))
     for text in (lines[:2_500], f"{lines[:4_997]}end", "a\nש\n" * 1_250, ("ש\n\n" * 7 + "a.\n") * 200):
-        field = CardField(path="a", label="a", type="text", text=text, before=f"was {text}")
-        email_message = message.mail(replace(REQUEST_CARD, fields=(field,)), envelope())
-        assert HtmlContent(html_of(email_message)).text.count(text.rstrip("\n")) == 2
+        field = CardField(path="a", label="a", type="text", text=text)
+        email_message = message.mail(replace(REQUEST_CARD, values=(field,)), envelope())
+        assert text.rstrip("\n") in HtmlContent(html_of(email_message)).text
         assert "Not everything" not in text_of(email_message)
+        changed = message.mail(replace(REQUEST_CARD, values=(replace(field, before=f"was {text}"),)), envelope())
+        assert "Not everything" not in text_of(changed)
+        assert '<del class="old">was </del>' in html_of(changed)
 
 
 @pytest.mark.parametrize(
@@ -252,12 +417,22 @@ def test_five_thousand_characters_in_two_directions_are_shown_in_full() -> None:
 )
 def test_no_content_makes_an_email_that_gmail_would_cut(character: str) -> None:
     long_text, text = ((character * size)[:size] for size in (45_000, 6_000))
-    fields = tuple(CardField(path=f"{text}{n}", label=text, type="text", text=text, before=text) for n in range(20))
-    first_field = replace(fields[0], text=long_text, before=long_text)
-    huge_card = replace(
-        REQUEST_CARD, title=long_text, facts=((text, text),) * 20, fields=(first_field, *fields[1:]), again=True
+    values = tuple(
+        CardField(path=f"{text}{n}", label=text, type="text", text=text, before=before)
+        for n, before in enumerate((text, None, text[:80], text[::-1], f"x {text}") * 4)
     )
-    for card in (huge_card, replace(huge_card, state=text)):
+    huge_card = replace(
+        REQUEST_CARD,
+        title=long_text,
+        lead=((text,), (text,)),
+        values=(replace(values[0], text=long_text, before=f"x{long_text}"), *values[1:]),
+        notes=(CardFact(label=text, text=(text,)),) * 10,
+        approvers=(text,) * 9,
+        details=(CardFact(label=text, text=(text,)),) * 10,
+        again=True,
+    )
+    outcome = CardOutcome(line=(text,), sentence=(text,), reason=text, effect=text)
+    for card in (huge_card, replace(huge_card, outcome=outcome)):
         email_message = message.mail(card, envelope())
         assert len(html_of(email_message).encode()) < GMAIL_HTML_BYTES
 
@@ -290,17 +465,22 @@ HOSTILE_TEXTS = st.text(
     label=HOSTILE_TEXTS,
     text=HOSTILE_TEXTS,
     before=st.none() | HOSTILE_TEXTS,
-    state=st.none() | HOSTILE_TEXTS,
+    reason=st.none() | HOSTILE_TEXTS,
 )
-@example(title="", label="", text="", before="", state="")
-@example(title="", label="0" * 18 + ":" + "\x1f" * 7 + "\U000f0000", text="", before=None, state=None)
-@example(title="x" * 149 + "e\u0301", label="", text="\n", before=None, state=None)
+@example(title="", label="", text="", before="", reason="")
+@example(title="", label="0" * 18 + ":" + "\x1f" * 7 + "\U000f0000", text="", before=None, reason=None)
+@example(title="x" * 149 + "e\u0301", label="", text="\n", before=None, reason=None)
 def test_an_email_shows_any_data_and_nothing_more(
-    title: str, label: str, text: str, before: str | None, state: str | None
+    title: str, label: str, text: str, before: str | None, reason: str | None
 ) -> None:
-    field = CardField(path="p", label=label, type="text", text=text, before=before)
-    card_state = None if state is None else f"Rejected by Lee. Reason: {state}"
-    card = replace(REQUEST_CARD, title=title, facts=((label, text),), fields=(field,), state=card_state)
+    outcome = None if reason is None else CardOutcome(line=("Rejected by Lee, ", AT), reason=reason)
+    card = replace(
+        REQUEST_CARD,
+        title=title,
+        values=(CardField(path="p", label=label, type="text", text=text, before=before),),
+        notes=(CardFact(label=label, text=(text,)),),
+        outcome=outcome,
+    )
     email_message = message.mail(card, envelope())
     received_mail = parse_as_recipient(email_message)
 
@@ -310,20 +490,30 @@ def test_an_email_shows_any_data_and_nothing_more(
     assert characters.line(subject) == subject
     assert remove_spacing(subject) == remove_spacing(str(email_message["Subject"]))
     html_body, text_body = html_of(received_mail), text_of(received_mail)
-    assert HtmlContent(html_body).links == ([LINK] if state is None else [])
+    assert HtmlContent(html_body).links == ([LINK] if reason is None else [])
     for text_part in (text_body, HtmlContent(html_body).text):
-        for value in (text, before, state):
+        for value in (text, reason):
             if value is not None:
                 assert remove_spacing(characters.visible(value)) in remove_spacing(text_part)
         # A label may have 120 bytes of HTML, and a hidden character takes ten of them.
         assert remove_spacing(characters.visible(label[:10])) in remove_spacing(text_part)
         assert remove_spacing(characters.line(title)) in remove_spacing(text_part)
     assert not set(text_body) & set("\u202e\u200b\u2028\x00\x85")
-    assert set(HtmlContent(html_body).tags) <= set(
-        HtmlContent(html_of(message.mail(REQUEST_CARD, envelope()))).tags
-    ) | {
-        "br",
-        "wbr",
-    }
-    review_lines = [line for line in text_body.splitlines() if line.startswith("Review:")]
-    assert review_lines == ([f"Review: {LINK}"] if state is None else [])
+    usual_tags = set(HtmlContent(html_of(message.mail(REQUEST_CARD, envelope()))).tags)
+    assert set(HtmlContent(html_body).tags) <= usual_tags | {"br", "wbr", "del", "strong"}
+    review_lines = [line for line in text_body.splitlines() if line.startswith("Review and decide:")]
+    assert review_lines == ([f"Review and decide: {LINK}"] if reason is None else [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(HOSTILE_TEXTS, HOSTILE_TEXTS)
+@example("a" * 90, f"{'a' * 90}\n- 5 EUR\n+ 7 EUR")
+def test_a_difference_in_the_text_part_leads_from_one_text_to_the_other(before: str, text: str) -> None:
+    """Whatever the data is, a line of it cannot look like a change that nobody made."""
+    before, text = f"{before}\n.", f"{text}\n."
+    field = CardField(path="p", label="Letter", type="text", text=text, before=before)
+    part, _ = parts_of(replace(CLOSED_CARD, values=(field,)))
+    if "unchanged characters" in part or not characters.visible(text).strip():
+        return
+    expected = tuple(remove_spacing(characters.visible(value)) for value in (before, text))
+    assert read_difference(part, "Letter") == expected

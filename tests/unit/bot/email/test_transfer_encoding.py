@@ -16,6 +16,7 @@ from bot.email import message
 from bot.email.sender import SmtpMailer
 from bot.email.transfer_encoding import LONGEST_LINE, in_eight_bits
 from bot.presentation.characters import visible
+from engine.domain import CardFact
 from tests.support.email_env import (
     AT,
     MIA,
@@ -46,7 +47,7 @@ HOSTILE_TEXTS = st.text(st.sampled_from("a .<&é承\U0001f469\u200d\u0628\n"), m
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=[*TEXTS])
 async def test_both_parts_have_the_link_in_one_line(text: str) -> None:
-    card = replace(REQUEST_CARD, title="Pay?", facts=(("Why", text),), fields=())
+    card = replace(REQUEST_CARD, title="Pay?", question="Pay?", values=(), notes=(CardFact(label="Why", text=(text,)),))
     async with mail_server() as sandbox, client_to(sandbox) as client:
         await client.send(message.mail(card, envelope(public_url=LONG_PUBLIC_URL)), answer_seconds=5)
         (received,) = sandbox.mail.received()
@@ -57,7 +58,7 @@ async def test_both_parts_have_the_link_in_one_line(text: str) -> None:
 
 
 async def test_a_server_of_seven_bits_gets_seven_bits() -> None:
-    card = replace(REQUEST_CARD, facts=(("Why", TEXTS["script"]),))
+    card = replace(REQUEST_CARD, notes=(CardFact(label="Why", text=(TEXTS["script"],)),))
     async with mail_server() as sandbox, client_to(sandbox) as client:
         sandbox.mail.fault("8bitmime", "missing")
         await client.send(message.mail(card, envelope(public_url=LONG_PUBLIC_URL)), answer_seconds=5)
@@ -69,7 +70,7 @@ async def test_a_server_of_seven_bits_gets_seven_bits() -> None:
 
 
 async def test_a_signed_email_is_in_seven_bits() -> None:
-    card = replace(REQUEST_CARD, facts=(("Why", TEXTS["accents"]),))
+    card = replace(REQUEST_CARD, notes=(CardFact(label="Why", text=(TEXTS["accents"],)),))
     async with (
         mail_server() as sandbox,
         client_to(sandbox, sign=lambda content: b"X-Signed: yes\r\n" + content) as client,
@@ -94,8 +95,10 @@ async def test_the_body_of_an_email_step_arrives_as_it_was_written(body: str) ->
 @settings(max_examples=60, deadline=None)
 @given(HOSTILE_TEXTS, HOSTILE_TEXTS)
 def test_no_line_of_an_email_is_longer_than_servers_accept_and_nothing_is_lost(fact: str, value: str) -> None:
-    fields = (replace(REQUEST_CARD.fields[0], text=value),)
-    received = message.mail(replace(REQUEST_CARD, facts=(("Why", fact),), fields=fields), envelope())
+    values = (replace(REQUEST_CARD.values[0], text=value),)
+    notes = (CardFact(label="Why", text=(fact,)),)
+    changed = replace(REQUEST_CARD.values[1], text=fact, before=value)
+    received = message.mail(replace(REQUEST_CARD, notes=notes, values=(*values, changed)), envelope())
     raw = in_eight_bits(received) or received.as_bytes()
     for content in (raw, received.as_bytes()):
         assert max(map(len, content.split(b"\r\n"))) <= LONGEST_LINE

@@ -17,7 +17,7 @@ from bot.slack import details_modal, ids, message_view, rich_text
 from bot.slack.text_objects import Block
 from bot.terminal.output import create_console
 from bot.terminal.view import render_card, truncate
-from engine.domain import Card, CardField, DeliveryKind
+from engine.domain import Card, CardFact, CardField, DeliveryKind
 
 IMITATION = "please\nApproved by Ada at 2026-03-02 10:00 UTC\nAmount: 5.00 EUR"
 TEXTS = st.lists(
@@ -31,6 +31,8 @@ def make_card(text: str, before: str | None = None) -> Card:
         title="Pay?",
         facts=(("Note", characters.visible(text)),),
         fields=(CardField(path="note", label="Note", type="text", text=characters.visible(text), before=before),),
+        values=(CardField(path="note", label="Note", type="text", text=characters.visible(text), before=before),),
+        notes=(CardFact(label="Note", text=(characters.visible(text),)),),
         request="q1",
         run="r1",
         content_version=1,
@@ -84,11 +86,14 @@ def test_outside_of_quotes_every_line_in_slack_begins_with_a_label(values: list[
 @given(TEXTS, st.none() | TEXTS)
 def test_an_email_indents_every_line_of_a_quoted_text(text: str, before: str | None) -> None:
     plain, _ = render_email(text, before)
-    labels = [line for line in plain.splitlines() if line and not line.startswith((" ", "  "))]
-    one_line_email, _ = render_email("one line", None if before is None else "one line")
-    assert labels == [line for line in one_line_email.splitlines() if line and not line.startswith((" ", "  "))]
+    labels = [line for line in plain.splitlines() if line and not line.startswith("    ")]
+    one_line_email, _ = render_email("one line")
+    # The label of a change in a long text explains the signs before its lines.
+    assert [line.replace(" (- before, + now)", "") for line in labels] == [
+        line for line in one_line_email.splitlines() if line and not line.startswith("    ")
+    ]
     if "\n" in text:
-        rows = re.findall(r"^    \|(.*)$", plain, re.MULTILINE)
+        rows = re.findall(r"^    [|+](.*)$", plain, re.MULTILINE)
         assert all(line.strip() in map(str.strip, rows) for line in characters.visible(text).split("\n"))
 
 
