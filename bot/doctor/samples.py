@@ -11,6 +11,7 @@ from msgspec import structs
 
 from bot.presentation import request_card
 from bot.slack import details_modal, home_view, ids, message_view, register_modal, request_modals, start_modal
+from bot.slack.list_rows import RunList
 from engine import workflowfile
 from engine.domain import Address, Approver, Card, Params, Person, ReasonRequired, RequestState, ReviewPoint, RunStatus
 from engine.fields import Field, FieldType
@@ -49,7 +50,7 @@ def build_samples(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "the details", "view", details_modal.details(pending_card, metadata=metadata)
     yield "the form of a run", "view", start_modal.run_form(_workflow(), version=1, metadata=ids.ModalRef())
     yield "the form to register", "view", register_modal.register_form(metadata=ids.ModalRef())
-    yield "the Home tab", "view", home_view.home(pending=[pending], runs=[])
+    yield "the Home tab", "view", home_view.home(pending=[pending], runs=RunList())
 
 
 def _message(sample: Card) -> dict[str, Any]:

@@ -21,6 +21,11 @@ _CONSEQUENCES: Final = {
     OnExpiry.STOP: "the run was stopped",
     OnExpiry.REJECT: "it was rejected automatically",
 }
+_GATE_CONSEQUENCES: Final = {
+    OnExpiry.CONTINUE: "the run continues without an approval",
+    OnExpiry.STOP: "the run is stopped",
+    OnExpiry.REJECT: "the request is rejected",
+}
 
 
 def due(at: datetime, *, written: Callable[[datetime], str] = dates.moment) -> str:
@@ -62,5 +67,5 @@ def too_late(at: datetime) -> Phrase:
 
 
 def of_gate(after: timedelta, on_expiry: OnExpiry) -> str:
-    """Return when the requests of a gate expire, and what happens then, in the words of the file."""
-    return f"expires after {durations.show(after)}, then: {on_expiry}"
+    """Return the sentence that says when the requests of a gate expire, and what happens then."""
+    return f"Without a decision in {durations.in_words(after)}, {_GATE_CONSEQUENCES[on_expiry]}."

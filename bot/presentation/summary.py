@@ -29,7 +29,7 @@ def key_values(title: str, values: Sequence[CardField]) -> tuple[str, ...]:
 
 def question(title: str, values: Sequence[CardField]) -> str:
     """Return a question in one line that can be told from others of the same workflow."""
-    return " · ".join([line(title), *key_values(title, values)])
+    return " · ".join(filter(None, [line(title), *key_values(title, values)]))
 
 
 def waiting(count: int) -> str:

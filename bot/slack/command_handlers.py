@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
-from bot.presentation import refusals
-from bot.slack import command_messages, message_view, register_modal, replies, start_modal
+from bot.presentation import characters, refusals, summary
+from bot.slack import command_messages, list_rows, message_view, register_modal, replies, start_modal
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
 from bot.slack.message_view import SlackMessage
 from bot.slack.payloads import TypedCommand, first_word
-from bot.slack.submission_handlers import started
+from bot.slack.submission_handlers import show_started
 from bot.slack.text_objects import View
 from engine import fields
 from engine.domain import Cancel, InvalidInputs, NotWaiting, Refusal, Start
 from engine.json_values import Value
+from engine.off_loop import off_loop
 from engine.read_models import WorkflowView
 from engine.workflowfile import Workflow
 
 Answer: TypeAlias = SlackMessage | str | None
-"""The message that answers; None if a modal opens instead."""
+"""The message that answers; None if a modal opens instead, or a message follows."""
+_ALIKE: Final = 0.75
+"""How much a command has to be like a mistyped word to be suggested, from 0 to 1."""
 _QUOTES: Final = ('"', "“", "”")
 _NAME: Final = re.compile(r"\s*([^\s=\"“”]+)=")
 _NAME_AHEAD: Final = re.compile(r"(?<=\s)[^\s=\"“”]+=")
@@ -58,17 +62,38 @@ class CommandHandlers:
     # -- looking --
 
     async def _help(self, typed: TypedCommand) -> Answer:
-        return command_messages.help_message(typed.command)
+        return command_messages.help_message(typed.command, next_step=await self._next_step(typed))
+
+    async def _next_step(self, typed: TypedCommand) -> str:
+        """Return what this person can do now: decide, start a workflow, or have the first one registered."""
+        waiting = len(await self._context.service.pending(typed.by))
+        if waiting:
+            them = "it" if waiting == 1 else "them"
+            return f"{summary.waiting(waiting)}. To see {them}, type {typed.command} pending."
+        if await self._context.service.engine.workflows():
+            return f"To start a workflow, type {typed.command} list. It shows what to type for each one."
+        refusal = await self._context.service.may_register(typed.by)
+        if refusal is None:
+            return f"No workflow is registered yet. To register the first one, type {typed.command} register."
+        return f"No workflow is registered yet. {refusals.sentence(refusal)}"
 
     async def _unknown(self, typed: TypedCommand) -> Answer:
-        return f"There is no command '{typed.word}'. What there is: {typed.command} help"
+        close = difflib.get_close_matches(typed.word, filter(None, self._words), n=1, cutoff=_ALIKE)
+        hint = f"Did you mean {typed.command} {close[0]}?" if close else f"Type {typed.command} help to see them all."
+        return f"There is no command “{characters.line(typed.word)}”. {hint}"
 
     async def _list(self, typed: TypedCommand) -> Answer:
         return command_messages.workflows(await self._context.service.engine.workflows(), command=typed.command)
 
+    async def _which(self, typed: TypedCommand) -> Answer:
+        """Ask for the name of a workflow, with those that there are."""
+        title = f"Which workflow? Type {typed.command} {typed.word} and its name."
+        registered = await self._context.service.engine.workflows()
+        return command_messages.workflows(registered, command=typed.command, title=title)
+
     async def _show(self, typed: TypedCommand) -> Answer:
         if not typed.rest:
-            return f"Which workflow? {typed.command} show NAME"
+            return await self._which(typed)
         loaded = await self._context.service.workflow(typed.rest)
         if isinstance(loaded, Refusal):
             return refusals.sentence(loaded)
@@ -77,23 +102,32 @@ class CommandHandlers:
         return command_messages.workflow(workflow, version=view.version, approvers=approvers, command=typed.command)
 
     async def _pending(self, typed: TypedCommand) -> Answer:
-        return command_messages.pending(await self._context.service.pending(typed.by))
+        views = await self._context.service.pending(typed.by)
+        large = list_rows.is_large(views[: list_rows.MOST_ROWS])
+        return await off_loop(lambda: command_messages.pending(views), large=large)
 
     async def _runs(self, typed: TypedCommand) -> Answer:
-        return command_messages.runs(await self._context.service.runs(typed.by))
+        return await self._run_list(typed, "Your latest runs")
+
+    async def _run_list(self, typed: TypedCommand, title: str) -> Answer:
+        shown = await self._context.service.runs(typed.by)
+        large = list_rows.is_large(shown.latest.values())
+        return await off_loop(lambda: command_messages.runs(shown, command=typed.command, title=title), large=large)
 
     # -- acting --
 
     async def _cancel(self, typed: TypedCommand) -> Answer:
         run = typed.rest.removeprefix("run ").strip()
         if not run:
-            return f"Which run? {typed.command} cancel RUN; {typed.command} runs lists them."
+            return await self._run_list(typed, "Which run do you want to cancel?")
         answer = await self._context.service.engine.cancel(
             Cancel(run=run, actor=typed.by.address, origin=typed.by.origin())
         )
-        if isinstance(answer, NotWaiting) and not answer.status.ended:
-            return f"Run {run} is cancelled already."
-        return refusals.sentence(answer) if isinstance(answer, Refusal) else f"Run {run} is cancelled."
+        is_again = isinstance(answer, NotWaiting) and not answer.status.ended
+        if isinstance(answer, Refusal) and not is_again:
+            return refusals.sentence(answer)
+        name = await self._context.service.run_name(run)
+        return f"This run was cancelled already: {name}" if is_again else f"You cancelled this run: {name}"
 
     async def _register(self, typed: TypedCommand) -> Answer:
         refusal = await self._context.service.may_register(typed.by)
@@ -105,7 +139,7 @@ class CommandHandlers:
     async def _run(self, typed: TypedCommand) -> Answer:
         name, line = first_word(typed.rest)
         if not name:
-            return f"Which workflow? {typed.command} run NAME; {typed.command} list lists them."
+            return await self._which(typed)
         loaded = await self._context.service.workflow(name)
         if isinstance(loaded, Refusal):
             return refusals.sentence(loaded)
@@ -115,13 +149,12 @@ class CommandHandlers:
             return None
         typed_inputs, left = pairs(line)
         if left:
-            form = f"Or type only {typed.command} run {name}, for a form."
-            return f"'{left}' is no input; write name=value, each name once, each quote closed. {form}"
+            rule = "Write each input once, as name=value, and close each quote."
+            return f"Signoff could not read “{characters.line(left)}”. {rule} {_form_hint(typed, name)}"
         inputs, errors = fields.from_text_all(workflow.inputs, typed_inputs)
         if errors:
-            hint = f"Or type only {typed.command} run {name}, for a form."
             refusal = InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
-            return f"{refusals.sentence(refusal)} {hint}"
+            return f"{refusals.sentence(refusal)} {_form_hint(typed, name)}"
         return await self._start(typed, view, workflow, inputs)
 
     async def _start(
@@ -137,7 +170,12 @@ class CommandHandlers:
                 key=f"slack:{typed.by.team}:{typed.trigger}" if typed.trigger else None,
             )
         )
-        return refusals.sentence(answer) if isinstance(answer, Refusal) else started(workflow.title, answer)
+        if isinstance(answer, Refusal):
+            return refusals.sentence(answer)
+        url = typed.response_url
+        work = show_started(self._context, typed.by, workflow.title, answer, response_url=url)
+        self._context.after(typed.by, url, work, recorded=True)
+        return None
 
     def _form(self, typed: TypedCommand, view: WorkflowView, workflow: Workflow) -> View:
         metadata = _metadata(typed, workflow=view.name, version=view.version)
@@ -149,6 +187,10 @@ class CommandHandlers:
 
         opening = self._context.replies.modal_when_ready("views.open", typed.trigger, ready(), metadata=ModalRef())
         self._context.after(typed.by, typed.response_url, opening)
+
+
+def _form_hint(typed: TypedCommand, name: str) -> str:
+    return f"Or type only {typed.command} run {name} to get a form."
 
 
 def _metadata(typed: TypedCommand, *, workflow: str | None = None, version: int = 0) -> ModalRef:

@@ -1,116 +1,168 @@
-"""Messages that answer the slash command: help, and lists of workflows, requests and runs, within Slack's limits."""
+"""Messages that answer the slash command: help, lists, what was started or registered; within Slack's limits."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
-from bot.presentation import expiry, states
-from bot.slack import ids, notification_text, register_modal, rich_text, text_objects, truncate
+from bot.presentation import people, questions, states, summary
+from bot.slack import list_rows, notification_text, rich_text, text_objects, truncate, workflow_view
+from bot.slack.list_rows import RunList
 from bot.slack.message_view import SlackMessage
 from bot.slack.rich_text import Line
-from bot.slack.text_objects import Block
-from engine.read_models import RequestView, RunView, WorkflowView
+from bot.slack.text_objects import Block, Element
+from engine.domain import Registered, RequestState
+from engine.read_models import RequestView, WorkflowView
 from engine.workflowfile import Workflow
 
-MOST_ITEMS: Final = 20
-_ITEM: Final = 250
-_LIST_TEXT: Final = 8_000
+COMMAND: Final = "/signoff"
+_TITLE: Final = 250
+_QUESTION: Final = 250
+_WARNING: Final = 200
+_MOST_WARNINGS: Final = 10
+"""Maximum number of warnings that are shown: a file with more of them has one cause."""
+_MOST_WORKFLOWS: Final = 40
+_ICON: Final = re.compile(f"^[{''.join(sorted(set(states.ICONS.values())))}] ", re.MULTILINE)
+"""The sign before a state, which is only for eyes."""
 COMMANDS: Final = (
     ("help", "this list"),
-    ("register", "register a workflow, or a new version of it"),
-    ("run NAME", "start a run; inputs may follow as name=value"),
+    ("pending", "the requests that are waiting for you"),
     ("list", "the workflows"),
-    ("show NAME", "the steps of a workflow, its gates, and who is asked"),
-    ("pending", "the requests that wait for you"),
-    ("runs", "the latest runs that you may see"),
+    ("run NAME", "start a workflow; its inputs may follow as name=value"),
+    ("runs", "your latest runs, and those of your workflows"),
     ("cancel RUN", "cancel a run"),
+    ("show NAME", "the steps of a workflow, and who is asked"),
+    ("register", "register a workflow, or a new version of it"),
 )
 
 
-def help_message(command: str = "/signoff") -> SlackMessage:
-    """Return the message that lists the commands."""
+def help_message(command: str = COMMAND, *, next_step: str = "") -> SlackMessage:
+    """Return the message that lists the commands. `next_step`: what this person can do now."""
     lines = [Line(label=f"{command} {usage}", after=purpose) for usage, purpose in COMMANDS]
-    sentence = "Signoff runs workflows whose risky steps wait for a person's decision."
-    return _message(sentence, [rich_text.lines(lines, block="commands")])
+    following = [text_objects.section(next_step, block="next")] if next_step else []
+    sentence = "Signoff runs workflows, and asks people before the steps that need a yes."
+    return _message(sentence, [*following, rich_text.lines(lines, block="commands")])
 
 
-def workflows(views: Sequence[WorkflowView], *, command: str = "/signoff") -> SlackMessage:
-    """Return the list of registered workflows, one line each."""
+# -- workflows ----------------------------------------------------------------------------------------------
+
+
+def workflows(views: Sequence[WorkflowView], *, command: str = COMMAND, title: str = "Workflows") -> SlackMessage:
+    """Return the list of registered workflows, each with the command that starts it."""
     if not views:
-        return _message(f"No workflow is registered yet. Register one: {command} register", [])
-    lines = [
-        Line(label=view.name, after=f"{view.title} (version {view.version}, owner {view.owner.label})")
-        for view in views
+        return _message(f"No workflow is registered yet. To register one, type {command} register.", [])
+    shown = views[:_MOST_WORKFLOWS]
+    rows = [{"type": "rich_text_section", "elements": [*_workflow(view, command)]} for view in shown]
+    blocks: list[Block] = [{"type": "rich_text", "block_id": "workflows", "elements": rows}]
+    hint = f"To see the steps of one, type {command} show and its name."
+    left = len(views) - len(shown)
+    hint = f"{left:,} more are not shown. {hint}" if left > 0 else hint
+    return _message(title, [*blocks, text_objects.context([text_objects.plain(hint)], block="hint")])
+
+
+def _workflow(view: WorkflowView, command: str) -> list[Element]:
+    title = text_objects.clipped(text_objects.line(view.title), list_rows.TITLE)
+    owner = text_objects.clipped(text_objects.line(view.owner.label), list_rows.NAME)
+    return [
+        *rich_text.words(title, bold=True),
+        *rich_text.words("  "),
+        *_code(f"{command} run {view.name}"),
+        *rich_text.words(f"  version {view.version}, owner {owner}"),
     ]
-    shown, more = truncate.first(lines, room=_LIST_TEXT, each=_ITEM)
-    return _message("Workflows", [rich_text.lines(shown, block="workflows")], more=more)
 
 
-def workflow(
-    workflow: Workflow, *, version: int, approvers: Mapping[str, str], command: str = "/signoff"
+def _code(text: str) -> list[Element]:
+    return [{**element, "style": {"code": True}} for element in rich_text.words(text)]
+
+
+def workflow(workflow: Workflow, *, version: int, approvers: Mapping[str, str], command: str = COMMAND) -> SlackMessage:
+    """Return one workflow with its steps. `approvers`: names for the approvers of the file, by their text."""
+    title = f"{_title(workflow)}, version {version}"
+    steps = workflow_view.steps(workflow, approvers=approvers, version=version)
+    return _message(title, [*steps, _start(workflow, command)])
+
+
+def registered(
+    workflow: Workflow, answer: Registered, *, approvers: Mapping[str, str], command: str = COMMAND
 ) -> SlackMessage:
-    """Return one workflow with its steps. `approvers`: by step, where they are known before a run."""
-    title = f"{text_objects.clipped(text_objects.line(workflow.title), _ITEM)}, version {version}"
-    start = text_objects.context([text_objects.plain(f"Start it: {command} run {workflow.name}")], block="start")
-    return _message(title, [*register_modal.step_lines(workflow, approvers=approvers, version=version), start])
+    """Return what a person registered: the version, what does not work now, and the steps."""
+    if not answer.changed:
+        sentence = f"{_title(workflow)} is registered like this already, as version {answer.version}."
+    elif answer.version > 1:
+        before = answer.version - 1
+        sentence = f"Registered {_title(workflow)}, version {answer.version}. Open runs keep version {before}."
+    else:
+        sentence = f"Registered {_title(workflow)}, version 1."
+    steps = workflow_view.steps(workflow, approvers=approvers, version=answer.version)
+    return _message(sentence, [*_warnings(answer.warnings), *steps, _start(workflow, command)])
+
+
+def _warnings(warnings: Sequence[str]) -> list[Block]:
+    shown, left = truncate.first(
+        [Line(label="Please check", after=warning) for warning in warnings[:_MOST_WARNINGS]],
+        room=_WARNING * _MOST_WARNINGS,
+        each=_WARNING,
+    )
+    left += max(0, len(warnings) - _MOST_WARNINGS)
+    more = text_objects.context([text_objects.plain(f"{left:,} more warnings are not shown.")], block="warnings:more")
+    return [rich_text.lines(shown, block="warnings"), *([more] if left else [])] if shown else []
+
+
+def _title(workflow: Workflow) -> str:
+    return text_objects.clipped(text_objects.line(workflow.title), _TITLE)
+
+
+def _start(workflow: Workflow, command: str) -> Block:
+    return text_objects.context([text_objects.plain(f"Start it: {command} run {workflow.name}")], block="start")
+
+
+# -- requests and runs --------------------------------------------------------------------------------------
 
 
 def pending(views: Sequence[RequestView]) -> SlackMessage:
-    """Return the requests that wait for a person, each with a button for its details."""
+    """Return the requests that wait for a person, in the order given, each with a button to review it."""
     if not views:
-        return _message("No request waits for you.", [])
-    return _message("Waiting for you", requests(views[:MOST_ITEMS]), more=len(views) - MOST_ITEMS)
+        return _message(f"{summary.waiting(0)}. You get a message as soon as one is.", [])
+    return _message(summary.waiting(len(views)), list_rows.requests(views))
 
 
-def runs(views: Sequence[RunView]) -> SlackMessage:
-    """Return a list of runs, in the order given."""
-    if not views:
-        return _message("None of the runs is yours: you started none, and own none of their workflows.", [])
-    return _message("Runs", run_items(views[:MOST_ITEMS]), more=len(views) - MOST_ITEMS)
+def runs(shown: RunList, *, command: str = COMMAND, title: str = "Your latest runs") -> SlackMessage:
+    """Return the list of a person's runs."""
+    if not shown.runs:
+        return _message(no_runs(command), [])
+    hint = text_objects.plain(f"To cancel a run, type {command} cancel and the characters after “Run”.")
+    return _message(title, [*list_rows.runs(shown), text_objects.context([hint], block="hint")])
 
 
-def requests(views: Sequence[RequestView]) -> list[Block]:
-    """Yield two blocks for each request."""
-    return [block for view in views for block in _request(view)]
+def no_runs(command: str = COMMAND) -> str:
+    """Return the sentence for a person without runs, with what to do next."""
+    return f"You haven't started a run yet. To see what you can start, type {command} list."
 
 
-def _request(request: RequestView) -> list[Block]:
-    model = request.model
-    ref = ids.Ref(request=request.id, content_version=model.content_version, digest=model.digest)
-    text = f"{text_objects.line(request.title)}\n{text_objects.line(request.workflow_title)}"
-    review = text_objects.button("Review", action=ids.DETAILS, value=ids.encode(ref))
-    return [
-        text_objects.section(text_objects.clipped(text, _ITEM), block=f"request:{request.id}", accessory=review),
-        _when("Asked", model.deadlines.opened_at, until=model.deadlines.expires_at, block=f"when:{request.id}"),
-    ]
+def started(title: str, request: RequestView | None, *, created: bool, here: bool) -> SlackMessage:
+    """Return the answer to a person who started a run.
+
+    `request`: the request that is open now. `here`: whether the outcome is posted in the same conversation.
+    """
+    end = f"You'll get a message {'here' if here else 'from Signoff'} when it's done."
+    again = "" if created else "This was started already, and not a second time. "
+    name = text_objects.clipped(text_objects.line(title), _TITLE)
+    if request is None or request.model.state is not RequestState.PENDING:
+        return _message(f"{again}{name} has started. {end}", [])
+    question = text_objects.clipped(text_objects.line(questions.of_request(request)), _QUESTION)
+    return _message(f"{question}\n{again}{_asked(request)} {end}", [])
 
 
-def run_items(views: Sequence[RunView]) -> list[Block]:
-    """Yield two blocks for each run."""
-    return [block for view in views for block in _run(view)]
+def _asked(request: RequestView) -> str:
+    if all(approver.person.id == request.requester.id for approver in request.approvers):
+        return "You were asked."
+    return people.asked([text_objects.clipped(name, list_rows.NAME) for name in people.approvers(request)], closed=True)
 
 
-def _run(run: RunView) -> list[Block]:
-    status = states.RUNS[run.status]
-    who = text_objects.line(run.requester.label)
-    text = (
-        f"{text_objects.clipped(text_objects.line(run.workflow_title), 100)}: {status}\nRun {run.id}, started by {who}"
-    )
-    return [
-        text_objects.section(text_objects.clipped(text, _ITEM), block=f"run:{run.id}"),
-        _when("Started", run.started_at, until=None, block=f"when:{run.id}"),
-    ]
+# -- all ----------------------------------------------------------------------------------------------------
 
 
-def _when(word: str, at: datetime, *, until: datetime | None, block: str) -> Block:
-    expires = f" · {expiry.due(until, written=text_objects.date)}" if until is not None else ""
-    return text_objects.context([text_objects.mrkdwn(f"{word} {text_objects.date(at)}{expires}")], block=block)
-
-
-def _message(title: str, blocks: list[Block], *, more: int = 0) -> SlackMessage:
+def _message(title: str, blocks: Sequence[Block]) -> SlackMessage:
     shown = [text_objects.section(title, block="title"), *blocks]
-    if more > 0:
-        shown.append(text_objects.context([text_objects.plain(f"And {more:,} more.")], block="more"))
-    return SlackMessage(notification_text.of_blocks(shown), shown)
+    return SlackMessage(_ICON.sub("", notification_text.of_blocks(shown)), shown)

@@ -6,12 +6,14 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bot.slack import home_view
+from bot.slack import home_view, list_rows
 from bot.slack.context import SlackContext
 from bot.slack.payloads import Actor
+from engine.off_loop import off_loop
 
 WRITTEN: Final = (
-    "I do not read messages: requests are decided with their buttons. Type /signoff help to see what I can do for you."
+    "I can't read messages. To decide a request, use the buttons below it. To see what else you can do, type "
+    "/signoff help."
 )
 _SAID_AGAIN: Final = timedelta(hours=1)
 _REMEMBERED: Final = 10_000
@@ -19,8 +21,8 @@ _SLACKBOT: Final = "USLACKBOT"
 _WRITTEN_BY_PEOPLE: Final = (None, "file_share", "thread_broadcast", "me_message")
 """Subtypes of messages that a person wrote: https://docs.slack.dev/reference/events/message#subtypes"""
 INSTALL_AGAIN: Final = (
-    "Nobody is reached in Slack until it is installed again at https://api.slack.com/apps and this server is started "
-    "with the new SIGNOFF_SLACK_BOT_TOKEN."
+    "No one in Slack gets messages until you install it again at https://api.slack.com/apps and start this server with "
+    "the new SIGNOFF_SLACK_BOT_TOKEN."
 )
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,9 @@ async def publish_home(context: SlackContext, user: str) -> None:
     """Publish the person's Home tab as it is now."""
     by = Actor(team="", user=user)
     async with context.tabs.of(user):
-        view = home_view.home(pending=await context.service.pending(by), runs=await context.service.runs(by))
+        pending, runs = await context.service.pending(by), await context.service.runs(by)
+        large = list_rows.is_large((*pending[: list_rows.MOST_ROWS], *runs.latest.values()))
+        view = await off_loop(lambda: home_view.home(pending=pending, runs=runs), large=large)
         await context.replies.publish(user, view)
 
 

@@ -1,23 +1,15 @@
-"""Modals for registering a workflow: the form to paste or upload a file, its errors, and the result."""
+"""The form for registering a workflow: to paste or upload a file, and its errors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from bot.presentation import expiry
-from bot.slack import form_blocks, ids, rich_text, text_objects, truncate
-from bot.slack.rich_text import Line
+from bot.slack import form_blocks, ids, text_objects
 from bot.slack.text_objects import Block, View
-from engine.domain import ReviewPoint
 from engine.errors import Problem
-from engine.workflowfile import Gate, Step, Workflow
 
 MOST_PARTS: Final = 5
-_STEP: Final = 400
-_STEPS_TEXT: Final = 8_000
-_WARNINGS: Final = 10
-"""Maximum number of warnings about people that are shown: a file with more of them has one cause."""
 
 
 def register_form(*, metadata: ids.ModalRef, parts: int = 1) -> View:
@@ -26,12 +18,12 @@ def register_form(*, metadata: ids.ModalRef, parts: int = 1) -> View:
     `parts`: how many inputs there are now; a button asks for one more, another one for the form to upload it.
     """
     parts = max(1, min(parts, MOST_PARTS))
-    introduction = "Paste the workflow file, or upload it. A file of more than 3,000 characters is best uploaded."
+    introduction = "Paste the workflow file, or upload it. A file of more than 3,000 characters is easier to upload."
     blocks: list[Block] = [text_objects.section(introduction, block="how")]
     blocks += [_paste(number, of=parts) for number in range(1, parts + 1)]
     buttons = [text_objects.button("Upload it instead", action=ids.REGISTER_UPLOAD, value=str(parts))]
     if parts < MOST_PARTS:
-        buttons.append(text_objects.button("Room for another part", action=ids.REGISTER_MORE, value=str(parts + 1)))
+        buttons.append(text_objects.button("Add another part", action=ids.REGISTER_MORE, value=str(parts + 1)))
     return _form([*blocks, text_objects.actions(buttons, block=ids.block_id("more", parts))], metadata=metadata)
 
 
@@ -103,61 +95,3 @@ def form_errors(text: str, *, uploaded: bool = False, of: int = 1) -> dict[str, 
     if len(lines) > len(shown):
         shown.append(f"And {max(of, len(lines)) - len(shown):,} more problems.")
     return {ids.UPLOAD_BLOCK if uploaded else paste_block(1): "\n".join(shown)}
-
-
-def registered_message(
-    workflow: Workflow,
-    *,
-    version: int,
-    changed: bool,
-    approvers: Mapping[str, str],
-    warnings: Sequence[str] = (),
-    command: str = "/signoff",
-) -> View:
-    """Return the registered workflow as numbered steps. `approvers`: by step, where they are known."""
-    replaced = f", in the place of version {version - 1}, which open runs keep" if version > 1 else ""
-    sentence = (
-        f"{workflow.title} is registered as version {version}{replaced}."
-        if changed
-        else f"{workflow.title} was registered like this already, as version {version}."
-    )
-    blocks = [text_objects.section(sentence, block="said")]
-    if warnings:
-        warning_lines = [
-            Line(label="Warning", after=text_objects.clipped(warning, _STEP)) for warning in warnings[:_WARNINGS]
-        ]
-        blocks.append(rich_text.lines(warning_lines, block="warnings"))
-    blocks += [*step_lines(workflow, approvers=approvers, version=version)]
-    blocks.append(text_objects.context([text_objects.plain(f"Start it: {command} run {workflow.name}")], block="start"))
-    return form_blocks.view(
-        callback=ids.PLAIN_MODAL, title="Registered", blocks=blocks, metadata=ids.ModalRef(), close="Close"
-    )
-
-
-def step_lines(workflow: Workflow, *, approvers: Mapping[str, str], version: int) -> list[Block]:
-    """Return the numbered steps of a workflow, with their gates and approvers."""
-    lines = [_step(number, step, approvers.get(step.id)) for number, step in enumerate(workflow.steps, start=1)]
-    shown, more = truncate.first(lines, room=_STEPS_TEXT, each=_STEP)
-    blocks = [rich_text.lines(shown, block=ids.block_id("steps", version))]
-    if more:
-        blocks.append(
-            text_objects.context([text_objects.plain(f"And {more} more steps.")], block=ids.block_id("more", version))
-        )
-    return blocks
-
-
-def _step(number: int, step: Step, approvers: str | None) -> Line:
-    parts = [step.kind.name]
-    if step.when is not None:
-        parts.append(f"only if {step.when.source}")
-    if step.gate is not None:
-        parts.append(_gate(step.gate, approvers))
-    return Line(label=f"{number}. {step.label}", after="\n".join(parts) if step.gate else ", ".join(parts))
-
-
-def _gate(gate: Gate, approvers: str | None) -> str:
-    people = approvers or ", ".join(template.source for template in gate.approvers) or "the owner"
-    what = "before it runs" if gate.at is ReviewPoint.BEFORE else "on what it produced"
-    when = f", if {gate.when.source}" if gate.when is not None else ""
-    expires = f"; {expiry.of_gate(gate.expires, gate.on_expiry)}" if gate.expires else ""
-    return f"Asks {people} {what}{when}{expires}"

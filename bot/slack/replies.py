@@ -24,7 +24,7 @@ from engine.off_loop import off_loop
 
 CONTENT_SECONDS: Final = 0.8
 """How long a modal waits for its content before it opens as "loading", in seconds: a trigger expires after three."""
-_NOTHING_CAME: Final = "This could not be fetched; a message beside this says why. Close it, and try again."
+_NOTHING_CAME: Final = "This could not be loaded. A message to you says why. Close this, then try again."
 
 _NO_SECOND_CLICK: Final = frozenset({FailureClass.STALE, FailureClass.INSTALLATION, FailureClass.ROTATE})
 """Failures after which another click does not help, or whose sentence asks for one already."""
@@ -41,19 +41,28 @@ class Replies:
     # -- sentences --
 
     async def tell(self, by: Actor, text: str, *, response_url: str | None = None) -> None:
+        """Send a sentence to one person: where they acted, or in the conversation with them."""
+        await self.show(by, message_view.sentence(text), response_url=response_url)
+
+    async def show(self, by: Actor, message: SlackMessage, *, response_url: str | None = None) -> None:
         """Send a message to one person: where they acted, or in the conversation with them."""
-        message = message_view.sentence(text)
         if response_url and await self._client.respond(
             response_url, {**message.for_answer(), "response_type": "ephemeral", "replace_original": False}
         ):
             return
+        if not await self.show_here(by, message):
+            await self._client.post("chat.postMessage", channel=by.user, **message.for_post())
+
+    async def show_here(self, by: Actor, message: SlackMessage) -> bool:
+        """Show a message to one person where they acted, if the app is in that conversation. Return whether it is."""
+        if not by.channel:
+            return False
         try:
-            if by.channel:
-                await self._client.post("chat.postEphemeral", channel=by.channel, user=by.user, **message.for_update())
-                return
+            await self._client.post("chat.postEphemeral", channel=by.channel, user=by.user, **message.for_update())
         except ChannelError as error:
             log.info("%s cannot be told in %s: %s", by.user, by.channel, error)
-        await self._client.post("chat.postMessage", channel=by.user, **message.for_post())
+            return False
+        return True
 
     async def say(self, channel: str, text: str, *, thread: str | None = None) -> None:
         """Post a sentence for all people in a conversation. `thread`: the message that it replies to."""

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.presentation import alert_card, request_card, states
+from bot.presentation import alert_card, characters, questions, request_card, states, summary
+from bot.slack import list_rows
 from bot.slack.ids import Ref, RunRef
+from bot.slack.list_rows import RunList
 from bot.slack.payloads import Actor
 from engine import json_values, requests, workflowfile
 from engine.domain import (
@@ -28,6 +30,7 @@ from engine.domain import (
     Verdict,
 )
 from engine.errors import ChannelError, DefinitionError, Tampered
+from engine.expressions import Template
 from engine.json_values import Value
 from engine.name_lists import join_names
 from engine.off_loop import LARGE, off_loop
@@ -40,15 +43,17 @@ from engine.workflowfile import Gate, StepKind, Workflow
 MOST_SHOWN: Final = 200
 """Rows that are read at a time to find those of one person."""
 _PAGES: Final = 10
-"""How often that many rows are read while few of the person are found: others may have started hundreds since."""
+"""How often that many rows are read at most: a person may have hundreds, and others may have started hundreds since."""
 _LOOKING_UP: Final = 1.2
 """Time for looking up the names of approvers, in seconds: Slack waits three for the whole answer."""
+_MOST_NAMES: Final = 5
+"""Maximum number of people of one group who are named."""
 NO_BUILDERS: Final = (
-    "Nobody may register workflows here yet: the operator of this server names the builders in SIGNOFF_BUILDERS "
-    "(email addresses, Slack user ids, or group:handle, separated by commas)."
+    "No one may register workflows here yet. The operator of this server names the builders in SIGNOFF_BUILDERS "
+    "(email addresses, Slack user IDs, or group:handle, separated by commas)."
 )
 ANOTHER_VERSION: Final = (
-    "This button is from another version of Signoff. Open the request again: it waits in the Home tab of this app."
+    "This button is from another version of Signoff. You'll find the request in this app's Home tab."
 )
 
 
@@ -124,7 +129,7 @@ class SlackService:
                 )
             )
         except ChannelError as error:
-            return NotAllowed(why=f"Your answer was not saved, because Slack does not answer us: {error} Try again.")
+            return NotAllowed(why=f"Your answer was not saved. {error} Try again in a moment.")
 
     async def alert(self, ref: RunRef) -> Card | None:
         """Return the card of the alert about a run as it is now."""
@@ -153,17 +158,40 @@ class SlackService:
         return await self.engine.person(by.address)
 
     async def pending(self, by: Actor) -> list[RequestView]:
-        """Return the requests that wait for this person."""
+        """Return the requests that wait for this person, in the order in which they expire."""
         person = await self.person(by)
         if person is None:
             return []
-        return await self.engine.requests(PageQuery(limit=MOST_SHOWN, open_only=True), person=person.id)
+        waiting: list[RequestView] = []
+        before: str | None = None
+        for _ in range(_PAGES):
+            query = PageQuery(limit=MOST_SHOWN, before=before, open_only=True)
+            page = await self.engine.requests(query, person=person.id)
+            waiting += page
+            if len(page) < MOST_SHOWN:
+                break
+            before = page[-1].id
+        return summary.by_deadline(waiting)
 
-    async def runs(self, by: Actor) -> list[RunView]:
+    async def runs(self, by: Actor) -> RunList:
         """Return the latest runs that this person started, or whose workflow they own."""
         person = await self.person(by)
         if person is None:
-            return []
+            return RunList()
+        mine = await self._runs_of(person)
+        latest = await self.engine.latest_requests([run.id for run in mine[: list_rows.MOST_ROWS]]) if mine else {}
+        return RunList(runs=mine, latest=latest, reader=person.id)
+
+    async def run_name(self, run_id: str) -> str:
+        """Return the title of the workflow of a run, and what the run is about."""
+        run = await self.engine.run(run_id)
+        if run is None:
+            return run_id
+        latest = await self.engine.latest_requests([run_id])
+        about = questions.of_run(run, latest.get(run_id))
+        return " · ".join(filter(None, (characters.line(run.workflow_title), about)))
+
+    async def _runs_of(self, person: Person) -> list[RunView]:
         mine: list[RunView] = []
         before: str | None = None
         for _ in range(_PAGES):
@@ -186,24 +214,23 @@ class SlackService:
             return NotAllowed(why=f"This server no longer understands the workflow {name}: {first}")
 
     async def approver_names(self, workflow: Workflow, *, seconds: float = _LOOKING_UP) -> dict[str, str]:
-        """Return the approvers of each step, where they are known before a run and can be looked up in time."""
-        approvers = {step.id: _literal(step.gate) for step in workflow.steps if step.gate is not None}
-        references = sorted(
-            {reference for step_references in approvers.values() for reference in step_references}, key=str
-        )
+        """Return the names of the approvers that the file names, by their text in the file.
+
+        Approvers who cannot be looked up in time, and those whom only a run knows, are left out.
+        """
+        texts = {template.source for step in workflow.steps if step.gate for template in _literals(step.gate)}
+        references = {text: reference for text in texts if (reference := parse_resolvable(text)) is not None}
+        asked = sorted((reference for reference in references.values() if self.directory.asks(reference)), key=str)
         try:
             async with asyncio.timeout(seconds):
-                resolutions = await self.directory.resolve(
-                    [reference for reference in references if self.directory.asks(reference)]
-                )
+                resolutions = await self.directory.resolve(asked)
         except (ChannelError, TimeoutError):
             return {}
-        named = {
-            step: [_describe_reference(reference, resolutions) for reference in step_references]
-            for step, step_references in approvers.items()
-            if step_references
+        return {
+            text: _describe_reference(reference, resolutions[reference])
+            for text, reference in references.items()
+            if reference in resolutions
         }
-        return {step: ", ".join(names) for step, names in named.items()}
 
     # -- builders --
 
@@ -220,8 +247,8 @@ class SlackService:
             async with asyncio.timeout(_LOOKING_UP):
                 resolutions = await self.directory.resolve(to_resolve)
         except (ChannelError, TimeoutError) as error:
-            why = str(error) or "Slack did not answer in time."
-            return NotAllowed(why=f"Whether you may register workflows cannot be found out now: {why}")
+            why = str(error) or "Slack did not answer in time. Try again in a moment."
+            return NotAllowed(why=f"Signoff could not check whether you may register workflows. {why}")
         own_addresses = {address for member in resolutions[person].people for address in member.addresses}
         groups = {address for group in to_resolve[1:] for address in resolutions[group].members}
         emails = {reference.value for reference in references if reference.kind == EMAIL}
@@ -229,7 +256,8 @@ class SlackService:
             by.address in groups or any(address.value in emails for address in own_addresses)
         ):
             return None
-        return NotAllowed(why=f"Only builders may register workflows here: {', '.join(self.builders)}.")
+        names = ", ".join(self.builders)
+        return NotAllowed(why=f"Only builders may register workflows here: {names}. Ask one of them.")
 
 
 def _asks_the_same(shown: Card, ref: RunRef) -> bool:
@@ -254,26 +282,18 @@ def _decide(
     )
 
 
-def _literal(gate: Gate) -> list[Reference]:
-    """Return the approvers of a gate, if the file names all of them literally."""
-    references: list[Reference] = []
-    for template in gate.approvers:
-        reference = parse_resolvable(template.source) if template.is_literal else None
-        if reference is None:
-            return []
-        references.append(reference)
-    return references
+def _literals(gate: Gate) -> list[Template]:
+    """Return the approvers that the file names without an expression."""
+    return [template for template in gate.approvers if template.is_literal]
 
 
-def _describe_reference(reference: Reference, resolutions: Mapping[Reference, Resolution]) -> str:
+def _describe_reference(reference: Reference, resolution: Resolution) -> str:
     """Return the names of the people that a reference means; a mistyped address is shown as it is."""
-    resolution = resolutions.get(reference)
-    if resolution is None:
-        return reference.rule
     if resolution.unknown:
         return f"{reference.rule} (not in Slack{', asked by email' if resolution.people else ''})"
-    labels = [person.name or person.addresses[0].value for person in resolution.people]
-    names = [label for label in labels if label != reference.rule]
+    names = [person.name or person.addresses[0].value for person in resolution.people]
     if not names:
-        return reference.rule
-    return f"{reference.rule} ({join_names(names[:5], len(names))})"
+        return f"{reference.rule} ({resolution.standing or 'cannot be asked'})"
+    if reference.kind != GROUP:
+        return join_names(names[:_MOST_NAMES], len(names))
+    return f"{reference.rule} ({join_names(names[:_MOST_NAMES], len(names))})"

@@ -1,4 +1,4 @@
-"""Handlers of submitted modals: decisions, workflow files, inputs. A refusal is shown under the fields."""
+"""Handlers of submitted modals: decisions, workflow files, inputs. Errors are shown under the fields."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import msgspec
 
 from bot.log import report_incident
 from bot.presentation import refusals
-from bot.slack import ids, register_modal, replies, request_modals, view_state
+from bot.slack import command_messages, ids, register_modal, replies, request_modals, view_state
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef, Ref, RunRef
-from bot.slack.payloads import SeenView, Submission
+from bot.slack.message_view import SlackMessage
+from bot.slack.payloads import Actor, SeenView, Submission
 from bot.slack.service import ANOTHER_VERSION
 from engine import json_values
 from engine.domain import (
@@ -38,12 +39,7 @@ MOST_BYTES: Final = 1_000_000
 """Maximum size of an uploaded workflow file, in bytes."""
 _FETCHING: Final = 1.5
 """Timeout of downloading an uploaded file, in seconds: Slack waits three for the whole answer."""
-_REGISTERING: Final = 2.2
-"""Time after which no more names are looked up for the answer, in seconds."""
-_AGAIN: Final = "Close this, and open it again."
-_TOO_OLD: Final = "This form is from another version of Signoff. Close it, and open the request again."
-_END: Final = "You will get a message from Signoff when it is done."
-"""It does not say where: in a channel without the app, the outcome comes in person."""
+_TOO_OLD: Final = "This form is from another version of Signoff. Close it, then open the request again."
 
 
 class SubmissionHandlers:
@@ -146,8 +142,7 @@ class SubmissionHandlers:
 
     async def register(self, ack: Any, body: Any) -> None:
         """Register the workflow file that was pasted or uploaded."""
-        sent, clock = Submission.of(body), asyncio.get_running_loop().time
-        until = clock() + _REGISTERING
+        sent = Submission.of(body)
         pasted, file = view_state.read_source(sent.view.values)
         refusal, (source, wrong) = await asyncio.gather(
             self._context.service.may_register(sent.by), self._source(pasted, file)
@@ -167,23 +162,20 @@ class SubmissionHandlers:
             await ack(
                 **replies.errors(register_modal.form_errors(refusals.sentence(answer), uploaded=file is not None))
             )
-        else:
-            await self._registered(ack, answer, seconds=until - clock())
+            return
+        await ack(**replies.CLEAR)
+        url = sent.view.ref.response_url if sent.view.ref is not None else None
+        self._context.after(sent.by, url, self._registered(sent.by, answer, url), recorded=True)
 
-    async def _registered(self, ack: Any, answer: Registered, *, seconds: float) -> None:
-        try:
-            loaded = await self._context.service.workflow(answer.workflow)
-        except StoreError as error:
-            await self._say(ack, report_incident(error, recorded=True))
-            return
+    async def _registered(self, by: Actor, answer: Registered, response_url: str | None) -> None:
+        """Show what was registered where the command was typed."""
+        loaded = await self._context.service.workflow(answer.workflow)
         if isinstance(loaded, Refusal):
-            await self._say(ack, refusals.sentence(loaded))
+            await self._context.replies.tell(by, refusals.sentence(loaded), response_url=response_url)
             return
-        approvers = await self._context.service.approver_names(loaded[1], seconds=seconds)
-        view = register_modal.registered_message(
-            loaded[1], version=answer.version, changed=answer.changed, approvers=approvers, warnings=answer.warnings
-        )
-        await ack(**replies.update(view))
+        approvers = await self._context.service.approver_names(loaded[1])
+        message = command_messages.registered(loaded[1], answer, approvers=approvers)
+        await self._context.replies.show(by, message, response_url=response_url)
 
     async def _source(self, pasted: str, file: Mapping[str, Any] | None) -> tuple[bytes, str]:
         """Return the bytes of the file, or a sentence why they cannot be read."""
@@ -193,15 +185,15 @@ class SubmissionHandlers:
             return b"", "Paste the file or upload it, not both."
         url = file.get("url_private_download") or file.get("url_private")
         if not isinstance(url, str):
-            return b"", "Slack did not say where this file is; paste its text."
+            return b"", "Slack did not say where this file is. Paste its text instead."
         try:
             async with asyncio.timeout(_FETCHING):
                 content = await self._context.client.download(url, most=MOST_BYTES)
         except (ChannelError, TimeoutError) as error:
-            why = str(error) or "Slack did not send it in time; send the form again, or paste the text."
-            return b"", f"The file could not be fetched: {why}"
+            why = str(error) or "Slack did not send it in time. Send the form again, or paste the text."
+            return b"", f"The file could not be loaded. {why}"
         if len(content) > MOST_BYTES:
-            return b"", f"The file is larger than {MOST_BYTES:,} bytes."
+            return b"", f"The file is too large. It may have up to {MOST_BYTES:,} bytes."
         return content, ""
 
     # -- starting --
@@ -217,7 +209,9 @@ class SubmissionHandlers:
         if loaded[0].version != modal_ref.version:
             # The new version may ask for other inputs, and use them for something else.
             await self._say(
-                ack, f"{loaded[1].title} has changed since this form was opened; nothing was started. {_AGAIN}"
+                ack,
+                f"{loaded[1].title} has changed since you opened this form. Nothing was started. "
+                "Close this, then type the command again.",
             )
             return
         inputs, wrong = view_state.read_inputs(sent.view.values, loaded[1].inputs)
@@ -235,9 +229,13 @@ class SubmissionHandlers:
         )
         if isinstance(answer, InvalidInputs) and (placed := view_state.place_errors(sent.view.values, answer)):
             await ack(**replies.errors(placed))
+        elif isinstance(answer, Refusal):
+            await self._say(ack, refusals.sentence(answer))
         else:
-            title = loaded[1].title
-            await self._say(ack, refusals.sentence(answer) if isinstance(answer, Refusal) else started(title, answer))
+            await ack(**replies.CLEAR)
+            url = modal_ref.response_url
+            work = show_started(self._context, sent.by, loaded[1].title, answer, response_url=url)
+            self._context.after(sent.by, url, work, recorded=True)
 
     # -- what became of a step --
 
@@ -286,11 +284,20 @@ class SubmissionHandlers:
         await ack(**replies.update(request_modals.sentence(text)))
 
 
-def started(title: str, answer: Started) -> str:
-    """Return the sentence for a person who started a run."""
-    if not answer.created:
-        return f"That was started already: run {answer.run} of {title}."
-    return f"Started {title}: run {answer.run}. {_END}"
+async def show_started(
+    context: SlackContext, by: Actor, title: str, answer: Started, *, response_url: str | None
+) -> None:
+    """Tell a person who started a run who was asked, where they started it.
+
+    The outcome is posted there as well if the app is in the conversation, and else in the one with the person.
+    """
+    request = (await context.service.engine.latest_requests([answer.run])).get(answer.run)
+
+    def message(*, here: bool) -> SlackMessage:
+        return command_messages.started(title, request, created=answer.created, here=here)
+
+    if not await context.replies.show_here(by, message(here=True)):
+        await context.replies.show(by, message(here=False), response_url=response_url)
 
 
 def _under_inputs(values: Mapping[str, Any], wrong: dict[str, str]) -> dict[str, str]:

@@ -43,6 +43,8 @@ def problems_of_message(text: str, blocks: list[dict[str, Any]], metadata: Any =
 _REPEATED_CHARACTERS = 3_000
 """The fallback text must repeat all blocks of up to this many characters; of longer messages it may cut the end."""
 _CUT = re.compile(r"…( \([\d,]+ more characters\))?$")
+_ICON = re.compile(r"^[●✓✕⏱⊘!] ")
+"""The sign before a state, which is only for eyes: screen readers get the words beside it."""
 
 
 def missing_from_text(text: str, blocks: list[dict[str, Any]]) -> list[str]:
@@ -52,7 +54,7 @@ def missing_from_text(text: str, blocks: list[dict[str, Any]]) -> list[str]:
     if is_cut or sum(length(html.escape(fact)) + 8 for fact in facts) > _REPEATED_CHARACTERS:
         return []
     message_text = _collapse_blanks(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
-    expected = [_collapse_blanks(_CUT.sub("", fact)) for fact in facts]
+    expected = [_collapse_blanks(_CUT.sub("", _ICON.sub("", fact))) for fact in facts]
     return [f"not in the text: {fact}" for fact in expected if fact not in message_text]
 
 
@@ -180,7 +182,7 @@ def _rich(block: dict[str, Any]) -> Iterator[str]:
                 continue
             if element["type"] != "text" or not 1 <= length(element["text"]) <= 3_000:
                 yield f"rich text element {element['type']}"
-            if not element.get("style", {}).keys() <= {"bold", "strike", "italic"}:
+            if not element.get("style", {}).keys() <= {"bold", "strike", "italic", "code"}:
                 yield "rich text style"
 
 

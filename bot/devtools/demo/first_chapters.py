@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.devtools.demo import templates, visible_text
+from bot.devtools.demo import templates
 from bot.devtools.demo.narration import ClaimFailed
 from bot.devtools.demo.scene import APPROVERS, CHANNEL, EDIT, NAMES, Scene
 from bot.devtools.demo.workflows import refund
@@ -39,7 +39,7 @@ async def register_workflow(scene: Scene) -> None:
 
 def _approver_text(name: str) -> str:
     """Return the text for an approver: a name in Slack, or an email address."""
-    return f"{name} (not in Slack, asked by email)" if "@" in name else f"({name})"
+    return f"{name} (not in Slack, asked by email)" if "@" in name else name
 
 
 async def open_register_modal(scene: Scene) -> None:
@@ -51,17 +51,14 @@ async def open_register_modal(scene: Scene) -> None:
 async def submit_workflow(scene: Scene, description: str, text: str, *approvers: str) -> None:
     """Submit the form as cleo, and check the reply. `approvers`: names in the reply; default: ada and ben."""
     *others, last = names = approvers or tuple(NAMES[approver] for approver in APPROVERS)
-    cleo = scene.person("cleo")
-    await scene.act("cleo", description, cleo.submit({"Workflow file": text}))
-    reply = visible_text.words((cleo.modal or {}).get("blocks"))
-    registered = "is registered as version 1."
-    scene.narrator.line("cleo", f"sees “{reply[: reply.find(registered)]}{registered}”")
+    before = len(scene.ephemeral_texts("cleo"))
+    await scene.act("cleo", description, scene.person("cleo").submit({"Workflow file": text}))
+    reply = await scene.expect_answer(before)
     scene.narrator.claim(
         f"it is registered, and will ask {', '.join(others)} and {last} above 100 EUR and for VIPs",
-        all(part in reply for part in (registered, *map(_approver_text, names), "> 100 or inputs.vip")),
+        all(part in reply for part in ("Registered ", *map(_approver_text, names), "> 100 or inputs.vip")),
         actual=reply,
     )
-    await cleo.close()
 
 
 def _error_texts(modal: dict[str, Any] | None) -> str:
@@ -96,7 +93,7 @@ async def approve_with_edits(scene: Scene) -> None:
 
 
 async def _start_with_form(scene: Scene, order: str) -> str:
-    cleo = scene.person("cleo")
+    cleo, before = scene.person("cleo"), len(scene.ephemeral_texts("cleo"))
     act = cleo.command("/signoff run refund", channel=CHANNEL)
     await scene.open_modal("cleo", "types /signoff run refund", act, title="Refund a customer")
     values = {
@@ -105,9 +102,7 @@ async def _start_with_form(scene: Scene, order: str) -> str:
         "Why": "Arrived broken",
     }
     await scene.act("cleo", f"fills the form in: order {order}, 120 EUR, “Arrived broken”", cleo.submit(values))
-    run = scene.read_run_id(visible_text.words((cleo.modal or {}).get("blocks")))
-    await cleo.close()
-    return run
+    return await scene.expect_start(before)
 
 
 async def _expect_refused(scene: Scene, *, amount: str) -> None:

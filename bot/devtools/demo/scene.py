@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Coroutine
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from bot.devtools.demo.servers import DemoEnvironment
 from bot.devtools.sandbox import CannotAct
 from bot.devtools.sandbox.server import Ack, SimulatedPerson
 from engine.domain import RunStatus
+from engine.read_models import PageQuery
 
 UserAct: TypeAlias = Coroutine[Any, Any, Ack | None]
 APPROVERS: Final = ("ada", "ben")
@@ -70,20 +70,28 @@ class Scene:
     # -- runs --
 
     async def start_run(self, workflow: str, order: str, *, amount: str, why: str, vip: bool = False) -> str:
-        """Start a run as cleo with one line, and return its id from the reply."""
+        """Start a run as cleo with one line, and return its id."""
         vip_input = " vip=yes" if vip else ""
         line = f'/signoff run {workflow} order={order} amount={amount} reason="{why}"{vip_input}'
-        cleo = self.person("cleo")
-        await self.act("cleo", f"types {line}", cleo.command(line, channel=CHANNEL))
-        return self.read_run_id(visible_text.words(cleo.sees(CHANNEL)[-1]))
+        before = len(self.ephemeral_texts("cleo"))
+        await self.type_command(line)
+        return await self.expect_start(before)
 
-    def read_run_id(self, reply: str) -> str:
-        """Return the id of the run in a reply to cleo. Raises `ClaimFailed`."""
-        self.narrator.line("cleo", f"sees “{reply}”")
-        match = re.fullmatch(r"Started .+: run (\w+)\. You will get a message.*", reply)
-        if match is None:
+    async def expect_start(self, before: int) -> str:
+        """Wait until cleo is told that her run has started, and return its id. `before`: how often she was answered."""
+        reply = await self.expect_answer(before)
+        if not reply.endswith("You'll get a message here when it's done."):
             raise ClaimFailed("cleo is told that her run has started", reply)
-        return match[1]
+        (run,) = await self.env.app.engine.runs(PageQuery(limit=1))
+        return run.id
+
+    async def expect_answer(self, before: int) -> str:
+        """Wait until cleo gets one more answer that only she sees, and return it."""
+        reply = await self.narrator.wait_for(
+            "cleo gets an answer", lambda: next(iter(self.ephemeral_texts("cleo")[before:]), None)
+        )
+        self.narrator.line("cleo", f"sees “{reply}”")
+        return reply
 
     async def expect_request(self, run: str, order: str) -> ShownRequest:
         """Wait until both approvers have a copy with buttons, and check that nothing is paid yet."""

@@ -11,7 +11,15 @@ from bot.slack.command_handlers import pairs
 from bot.slack.home_publisher import HomePublisher, StaleHomes
 from engine.domain import RequestState, RunStatus
 from engine.read_models import PageQuery
-from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, words
+from tests.support.slack_env import (
+    REFUND_WORKFLOW,
+    SlackEnv,
+    buttons,
+    copy_of,
+    ephemeral_texts,
+    expect_ok,
+    words,
+)
 
 WRONG = REFUND_WORKFLOW.replace("uses: played", "uses: plaid")
 
@@ -23,6 +31,12 @@ async def answer_to(env: SlackEnv, person: str, line: str) -> str:
     await env.finish_background_work()
     texts = ephemeral_texts(env.slack, typist)
     return texts[-1] if texts else ""
+
+
+async def last_answer(env: SlackEnv, person: str) -> str:
+    """Return the latest message that only this person sees."""
+    await env.finish_background_work()
+    return ephemeral_texts(env.slack, env.person(person))[-1]
 
 
 def test_a_value_ends_at_the_next_name_or_is_quoted() -> None:
@@ -41,7 +55,20 @@ async def test_help_lists_the_commands(env: SlackEnv) -> None:
     for word in ("register", "run NAME", "list", "show NAME", "pending", "runs", "cancel"):
         assert f"/signoff {word}" in text
     assert await answer_to(env, "gus", "/signoff") == text
-    assert "no command 'dance'" in await answer_to(env, "gus", "/signoff dance")
+    assert "There is no command “dance”. Type /signoff help" in await answer_to(env, "gus", "/signoff dance")
+    assert "Did you mean /signoff list?" in await answer_to(env, "gus", "/signoff lsit")
+
+
+async def test_help_says_what_the_person_can_do_next(env: SlackEnv) -> None:
+    assert "To register the first one, type /signoff register." in await answer_to(env, "cleo", "/signoff")
+    for_ada = await answer_to(env, "ada", "/signoff")
+    assert "No workflow is registered yet. Only builders may register workflows here: cleo@example.com." in for_ada
+    await env.register()
+    assert "To start a workflow, type /signoff list." in await answer_to(env, "ada", "/signoff")
+    await env.start()
+    await env.settle()
+    for_ada = await answer_to(env, "ada", "/signoff")
+    assert "1 request is waiting for you. To see it, type /signoff pending." in for_ada
 
 
 async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(env: SlackEnv) -> None:
@@ -54,8 +81,11 @@ async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(e
     assert error.startswith("line 8, column ")
     assert "plaid" in error
     expect_ok(await cleo.submit({"Workflow file": REFUND_WORKFLOW}))
-    assert "Refund is registered as version 1" in words(cleo.modal)
-    assert "ada@example.com (Ada Approver), ben@example.com (Ben Approver)" in words(cleo.modal)
+    text = await last_answer(env, "cleo")
+    assert text.startswith("Registered Refund, version 1.")
+    assert "Asks Ada Approver or Ben Approver first" in " ".join(text.split())
+    assert text.endswith("Start it: /signoff run refund")
+    assert cleo.modal is None
     assert [workflow.name for workflow in await env.engine.workflows()] == ["refund"]
 
 
@@ -82,8 +112,9 @@ async def test_registering_warns_of_a_channel_without_the_app(env: SlackEnv) -> 
     expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)
     expect_ok(await cleo.submit({"Workflow file": f"name: tell\ntitle: Tell\n{step}"}))
-    assert "Tell is registered as version 1" in words(cleo.modal)
-    assert "tell: Signoff is not in #finance. Type /invite @Signoff there" in words(cleo.modal)
+    text = await last_answer(env, "cleo")
+    assert "Registered Tell, version 1." in text
+    assert "tell: Signoff is not in #finance. Type /invite @Signoff there" in text
 
 
 async def test_an_uploaded_file_is_registered(env: SlackEnv) -> None:
@@ -99,7 +130,7 @@ async def test_an_uploaded_file_is_registered(env: SlackEnv) -> None:
     await cleo.fill("Workflow file", [])
     await cleo.upload("refund.yaml", REFUND_WORKFLOW.encode(), into="Workflow file")
     expect_ok(await cleo.submit())
-    assert "registered as version 1" in words(cleo.modal)
+    assert "Registered Refund, version 1." in await last_answer(env, "cleo")
 
 
 async def test_a_form_to_register_has_room_for_more_parts(env: SlackEnv) -> None:
@@ -108,10 +139,20 @@ async def test_a_form_to_register_has_room_for_more_parts(env: SlackEnv) -> None
     await env.slack.until(lambda: cleo.modal)
     first, second = REFUND_WORKFLOW[:200], REFUND_WORKFLOW[200:]
     await cleo.fill("Workflow file", first)
-    expect_ok(await cleo.click("Room for another part"))
+    expect_ok(await cleo.click("Add another part"))
     await env.slack.until(lambda: "part 2 of 2" in words(cleo.modal))
     expect_ok(await cleo.submit({"Workflow file, part 2 of 2": second}))
-    assert "registered as version 1" in words(cleo.modal)
+    assert "Registered Refund, version 1." in await last_answer(env, "cleo")
+
+
+async def test_a_workflow_is_registered_from_a_channel_without_the_app(env: SlackEnv) -> None:
+    ben = env.person("ben")
+    expect_ok(await env.person("cleo").command("/signoff register", channel="secret"))
+    cleo = env.person("cleo")
+    await env.slack.until(lambda: cleo.modal)
+    expect_ok(await cleo.submit({"Workflow file": REFUND_WORKFLOW}))
+    assert "Registered Refund, version 1." in await last_answer(env, "cleo")
+    assert ephemeral_texts(env.slack, ben) == []
 
 
 async def test_only_builders_register(env: SlackEnv) -> None:
@@ -125,7 +166,8 @@ async def test_a_form_of_the_inputs_starts_a_run(env: SlackEnv) -> None:
     expect_ok(await ben.command("/signoff run refund"))
     await env.slack.until(lambda: ben.modal)
     expect_ok(await ben.submit({"amount": "75", "note": "as agreed"}))
-    assert "Started Refund: run " in words(ben.modal)
+    assert ben.modal is None
+    assert (await last_answer(env, "ben")).startswith("Refund 75 EUR?")
     await env.settle()
     assert buttons(copy_of(env.person("ada"), "Refund 75 EUR?")) == ["Approve", "Edit", "Reject"]
     (run,) = await env.engine.runs(PageQuery())
@@ -136,7 +178,8 @@ async def test_a_form_of_the_inputs_starts_a_run(env: SlackEnv) -> None:
 async def test_inputs_on_the_line_start_a_run_at_once(env: SlackEnv) -> None:
     await env.register()
     text = await answer_to(env, "ben", "/signoff run refund amount=80 note=for the delay")
-    assert "Started Refund: run " in text
+    asked = "Ada Approver and Ben Approver were asked. You'll get a message here when it's done."
+    assert text == f"Refund 80 EUR? · Pay 80 EUR\n{asked}"
     (run,) = await env.engine.runs(PageQuery())
     assert run.inputs == {"amount": 80, "note": "for the delay"}
 
@@ -146,11 +189,13 @@ async def test_wrong_inputs_are_refused_and_nothing_starts(env: SlackEnv) -> Non
     for line, expected in (
         ("amount=much", "amount"),
         ("amont=80", "amont"),
-        ("nonsense", "'nonsense' is no input"),
+        ("nonsense", "Signoff could not read “nonsense”."),
     ):
         assert expected in await answer_to(env, "ben", f"/signoff run refund {line}")
     assert "There is no workflow refun. Did you mean refund?" in await answer_to(env, "ben", "/signoff run refun")
-    assert "Which workflow?" in await answer_to(env, "ben", "/signoff run")
+    text = await answer_to(env, "ben", "/signoff run")
+    assert text.startswith("Which workflow? Type /signoff run and its name.")
+    assert "/signoff run refund" in text
     assert await env.engine.runs(PageQuery()) == []
 
 
@@ -174,12 +219,11 @@ async def test_a_form_that_is_delivered_twice_starts_one_run(env: SlackEnv) -> N
 async def test_workflows_are_listed_and_shown_with_their_approvers(env: SlackEnv) -> None:
     assert "No workflow is registered yet" in await answer_to(env, "ada", "/signoff list")
     await env.register()
-    assert "refund Refund (version 1, owner Cleo Builder)" in " ".join(
-        (await answer_to(env, "ada", "/signoff list")).split()
-    )
+    listed = " ".join((await answer_to(env, "ada", "/signoff list")).split())
+    assert "Refund /signoff run refund version 1, owner Cleo Builder" in listed
     text = await answer_to(env, "ada", "/signoff show refund")
-    assert "1. pay" in text
-    assert "ada@example.com (Ada Approver)" in text
+    assert "1. Pay" in text
+    assert "Asks Ada Approver or Ben Approver first" in " ".join(text.split())
     assert "Which workflow?" in await answer_to(env, "ada", "/signoff show")
     assert "There is no workflow refunds" in await answer_to(env, "ada", "/signoff show refunds")
 
@@ -191,9 +235,9 @@ async def test_a_mistyped_address_can_be_seen_where_a_workflow_is_shown(env: Sla
 
 
 async def test_a_waiting_request_can_be_decided_from_the_list(env: SlackEnv) -> None:
-    assert "No request waits for you" in await answer_to(env, "ada", "/signoff pending")
+    assert "No request is waiting for you" in await answer_to(env, "ada", "/signoff pending")
     run = await env.request_approval()
-    assert "No request waits for you" in await answer_to(env, "cleo", "/signoff pending")
+    assert "No request is waiting for you" in await answer_to(env, "cleo", "/signoff pending")
     ada = env.person("ada")
     assert "Refund 120 EUR?" in await answer_to(env, "ada", "/signoff pending")
     expect_ok(await ada.click("Review", on=ada.sees("general")[-1]))
@@ -203,24 +247,27 @@ async def test_a_waiting_request_can_be_decided_from_the_list(env: SlackEnv) -> 
     assert await env.state(run) is RequestState.APPROVED
     assert "Approved by Ada Approver" in words(ada.modal)
     # The list is not a copy of the request, so it is not updated.
-    assert "Waiting for you" in words(ada.sees("general")[-1])
+    assert "1 request is waiting for you" in words(ada.sees("general")[-1])
 
 
 async def test_a_person_sees_only_their_own_runs(env: SlackEnv) -> None:
     await env.register()
     await env.start(by="ben")
-    assert "Refund: waiting" in await answer_to(env, "ben", "/signoff runs")
-    assert "Refund: waiting" in await answer_to(env, "cleo", "/signoff runs")
-    assert "None of the runs is yours" in await answer_to(env, "gus", "/signoff runs")
+    text = await answer_to(env, "ben", "/signoff runs")
+    assert "● Waiting · Refund 120 EUR?" in text
+    assert "Refund, started by you," in text
+    assert "Refund, started by Ben Approver," in await answer_to(env, "cleo", "/signoff runs")
+    assert "You haven't started a run yet." in await answer_to(env, "gus", "/signoff runs")
 
 
 async def test_only_the_requester_can_cancel_a_run(env: SlackEnv) -> None:
     run = await env.request_approval(by="ben")
     assert "Only who started a run" in await answer_to(env, "gus", f"/signoff cancel {run}")
     assert "There is no run nonsense" in await answer_to(env, "ben", "/signoff cancel nonsense")
-    assert "Which run?" in await answer_to(env, "ben", "/signoff cancel")
-    assert f"Run {run} is cancelled" in await answer_to(env, "ben", f"/signoff cancel {run}")
-    assert "is cancelled already" in await answer_to(env, "ben", f"/signoff cancel {run}")
+    assert "Which run do you want to cancel?" in await answer_to(env, "ben", "/signoff cancel")
+    name = "Refund · Refund 120 EUR? · Pay 120 EUR"
+    assert f"You cancelled this run: {name}" in await answer_to(env, "ben", f"/signoff cancel {run}")
+    assert f"This run was cancelled already: {name}" in await answer_to(env, "ben", f"/signoff cancel {run}")
     await env.settle()
     assert "There is no open question about a step: the run " in await answer_to(env, "ben", f"/signoff cancel {run}")
     assert (await env.view(run)).status is RunStatus.CANCELLED
@@ -231,7 +278,7 @@ async def test_home_says_how_to_start_a_first_run(env: SlackEnv) -> None:
     ada = env.person("ada")
     ada.open_home()
     await env.slack.until(lambda: ada.home)
-    assert "You have started no run yet" in words(ada.home)
+    assert "You haven't started a run yet" in words(ada.home)
     assert "/signoff list" in words(ada.home)
 
 
@@ -249,13 +296,29 @@ async def test_the_form_to_register_switches_between_pasting_and_uploading(env: 
     await env.slack.until(lambda: "Upload it instead" in words(cleo.modal))
 
 
-async def test_the_sender_of_a_form_reads_that_a_message_will_follow(env: SlackEnv) -> None:
+@pytest.mark.parametrize(("channel", "where"), [("general", "here"), ("secret", "from Signoff")])
+async def test_the_sender_of_a_form_reads_where_the_outcome_will_be(env: SlackEnv, channel: str, where: str) -> None:
     await env.register()
     cleo = env.person("cleo")
-    expect_ok(await cleo.command("/signoff run refund", channel="general"))
+    expect_ok(await cleo.command("/signoff run refund", channel=channel))
     await env.slack.until(lambda: cleo.modal)
     expect_ok(await cleo.submit())
-    assert "You will get a message from Signoff when it is done." in words(cleo.modal)
+    assert (await last_answer(env, "cleo")).endswith(f"You'll get a message {where} when it's done.")
+    await env.settle()
+    expect_ok(await env.person("ada").click("Approve", on=copy_of(env.person("ada"))))
+    await env.settle()
+    outcome = "Refund: done"
+    assert (outcome in words(cleo.sees("general"))) is (channel == "general")
+    assert (outcome in words(cleo.sees())) is (channel == "secret")
+
+
+async def test_the_answer_to_a_start_comes_in_person_if_the_place_cannot_be_answered(env: SlackEnv) -> None:
+    await env.register()
+    env.slack.fault("response_url", "error", status=500)
+    expect_ok(await env.person("cleo").command("/signoff run refund amount=80", channel="secret"))
+    await env.finish_background_work()
+    texts = words(env.person("cleo").sees())
+    assert "You'll get a message from Signoff when it's done." in texts
 
 
 async def test_home_is_updated_without_being_opened(env: SlackEnv) -> None:
@@ -274,8 +337,8 @@ async def test_home_is_updated_without_being_opened(env: SlackEnv) -> None:
         assert "Refund 7 EUR?" in words(person.home)
     expect_ok(await env.person("cleo").command(f"/signoff cancel {second_run}"))
     await env.settle()
-    assert "Nothing waits for you" in words(ben.home)
-    assert "Refund: cancelled" in words(env.person("cleo").home)
+    assert "No request is waiting for you" in words(ben.home)
+    assert "⊘ Cancelled · Refund 7 EUR?" in words(env.person("cleo").home)
 
 
 async def test_many_changes_publish_a_home_once() -> None:
@@ -324,7 +387,7 @@ async def test_a_home_that_was_read_first_never_replaces_one_that_was_read_later
         await asyncio.sleep(0)
     env.slack.time.advance(60)
     await env.settle()
-    assert "Nothing waits for you" in words(ada.home)
+    assert "No request is waiting for you" in words(ada.home)
 
 
 async def test_home_shows_waiting_requests_and_opens_them(env: SlackEnv) -> None:
@@ -342,4 +405,4 @@ async def test_home_shows_waiting_requests_and_opens_them(env: SlackEnv) -> None
     assert "Rejected by Ada Approver" in words(ada.modal)
     assert await env.state(run) is RequestState.REJECTED
     ada.open_home()
-    await env.slack.until(lambda: "Nothing waits for you" in words(ada.home))
+    await env.slack.until(lambda: "No request is waiting for you" in words(ada.home))

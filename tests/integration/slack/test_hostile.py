@@ -59,23 +59,23 @@ def test_an_ambiguous_part_of_a_line_is_not_read(line: str, unread: str) -> None
 async def test_an_amount_that_is_typed_twice_starts_nothing(env: SlackEnv) -> None:
     await env.register()
     text = await answer_to(env, "ben", "/signoff run refund amount=80 amount=800")
-    assert "'amount=800' is no input; write name=value, each name once" in text
+    assert "could not read “amount=800”. Write each input once, as name=value" in text
     assert await env.engine.runs(PageQuery()) == []
 
 
 @pytest.mark.parametrize("gap", ["\n", "\t", "\u00a0", "  "])
 async def test_a_command_may_have_any_white_space_between_its_words(env: SlackEnv, gap: str) -> None:
     await env.register()
-    assert "Started Refund" in await answer_to(env, "ben", f"/signoff run{gap}refund{gap}amount=80{gap}note=a b")
+    assert "Refund 80 EUR?" in await answer_to(env, "ben", f"/signoff run{gap}refund{gap}amount=80{gap}note=a b")
     (run,) = await env.engine.runs(PageQuery())
     assert run.inputs == {"amount": 80, "note": "a b"}
 
 
 async def test_an_unknown_command_is_quoted_as_it_was_typed(env: SlackEnv) -> None:
     await env.register()
-    assert "no command 'it's'." in await answer_to(env, "ben", "/signoff it's")
-    assert "no command '⟦U+202E⟧x'." in await answer_to(env, "ben", "/signoff \u202ex")
-    assert "'it's\nso' is no input" in await answer_to(env, "ben", "/signoff run refund it's\nso")
+    assert "no command “it's”." in await answer_to(env, "ben", "/signoff it's")
+    assert "no command “⟦U+202E⟧x”." in await answer_to(env, "ben", "/signoff \u202ex")
+    assert "could not read “it's so”." in await answer_to(env, "ben", "/signoff run refund it's\nso")
 
 
 def test_a_long_line_is_read_at_once() -> None:
@@ -130,10 +130,11 @@ async def test_a_registered_workflow_is_never_reported_as_lost(env: SlackEnv) ->
     workflow, env.engine.workflow = env.engine.workflow, answer_unreadably  # type: ignore[method-assign,assignment]
 
     expect_ok(await cleo.submit({"Workflow file": REFUND_WORKFLOW}))
+    await env.finish_background_work()
     env.engine.workflow = workflow  # type: ignore[method-assign]
 
     assert [workflow.name for workflow in await env.engine.workflows()] == ["refund"]
-    assert "What you did is recorded" in words(cleo.modal)
+    assert "What you did is recorded" in ephemeral_texts(env.slack, cleo)[-1]
 
 
 @pytest.mark.parametrize("how", ["decided here", "cancelled meanwhile"])
@@ -209,7 +210,7 @@ async def test_a_form_that_was_slow_and_then_broke_no_longer_says_one_moment(env
 
     expect_ok(await ada.click("Edit"))
     await env.finish_background_work()
-    assert "could not be fetched" in words(ada.modal)
+    assert "could not be loaded" in words(ada.modal)
     assert "(incident " in ephemeral_texts(env.slack, ada)[-1]
     assert (await env.view(run)).status is RunStatus.WAITING
 
@@ -253,8 +254,9 @@ async def test_a_slow_registration_is_answered_in_time(env: SlackEnv) -> None:
     await slow_down_lookups(env)
     source = REFUND_WORKFLOW.replace("title: Refund\n", "title: Refund\nowner: ben@example.com\n")
     expect_ok(await cleo.submit({"Workflow file": source}))
-    assert "Refund is registered as version 1" in words(cleo.modal)
     env.slack.faults.clear()
+    await env.finish_background_work()
+    assert "Registered Refund, version 1." in ephemeral_texts(env.slack, cleo)[-1]
 
 
 async def test_runs_are_found_behind_hundreds_of_others(env: SlackEnv) -> None:
@@ -327,5 +329,5 @@ async def test_a_form_of_an_earlier_version_starts_nothing(env: SlackEnv) -> Non
     await env.register(REFUND_WORKFLOW.replace("inputs:\n", "inputs:\n  who: text\n"))
     await env.restart()
     expect_ok(await ben.submit({"amount": "75"}))
-    assert "Refund has changed since this form was opened; nothing was started." in words(ben.modal)
+    assert "Refund has changed since you opened this form. Nothing was started." in words(ben.modal)
     assert await env.engine.runs(PageQuery()) == []

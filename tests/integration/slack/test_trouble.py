@@ -469,7 +469,9 @@ async def test_a_command_is_answered_in_time_although_lookups_fail(env: SlackEnv
     for method in "users.lookupByEmail", "users.info":
         env.slack.fault(method, "hang", times=None)
     cleo = env.person("cleo")
-    assert "Started Refund" in str(expect_ok(await cleo.command("/signoff run refund amount=120")).body)
+    expect_ok(await cleo.command("/signoff run refund amount=120", channel="general"))
+    await env.finish_background_work()
+    assert "Refund 120 EUR?" in ephemeral_texts(env.slack, cleo)[-1]
     (run,) = await env.engine.runs(PageQuery(limit=10))
     env.slack.faults.clear()
     env.pass_time(minutes=1)

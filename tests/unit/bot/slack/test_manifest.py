@@ -16,6 +16,7 @@ from bot.devtools.sandbox import AppConfig
 from bot.devtools.sandbox.methods import METHODS
 from bot.settings import SettingsError
 from bot.slack import bolt_app, home_view, manifest, text_objects
+from bot.slack.list_rows import RunList
 from bot.slack.rate_limit import PER_MINUTE
 
 ROOT = Path(__file__).parents[4]
@@ -76,7 +77,7 @@ def test_the_commands_and_events_are_those_that_are_handled() -> None:
     home = document["features"]["app_home"]
     assert home["home_tab_enabled"]
     assert home["messages_tab_enabled"]
-    assert home_view.home(pending=[], runs=[])["type"] == "home"
+    assert home_view.home(pending=[], runs=RunList())["type"] == "home"
 
 
 def test_its_texts_are_as_long_as_slack_allows() -> None:

@@ -1,41 +1,28 @@
-"""Details, registration, lists and App Home keep the limits of Slack and lose no content."""
+"""Details, registration and sentences keep the limits of Slack and lose no content."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.slack import command_messages, details_modal, home_view, ids, register_modal, request_modals, view_state
+from bot.slack import details_modal, ids, register_modal, request_modals, view_state
 from bot.slack.ids import ModalRef
-from bot.slack.message_view import SlackMessage
 from bot.slack.text_objects import View
-from engine import workflowfile
 from engine.domain import Card, CardField
 from engine.errors import Problem
-from engine.read_models import WorkflowView
-from engine.steps import registry
-from engine.workflowfile import Workflow
 from tests.support import samples, slack_rules
 
 REF = ids.Ref(request="req1", content_version=1, digest=samples.DIGEST, delivery="d1")
 METADATA = ModalRef(ref=REF)
-FULL_WORKFLOW = Path(__file__).parents[3] / "data" / "workflows" / "full.yaml"
-TEMPLATES = sorted((Path(__file__).parents[4] / "templates" / "workflows").glob("*.yaml"))
 
 
 def check_view(view: View) -> View:
     assert slack_rules.problems_of_view(view) == []
     return view
-
-
-def check_message(message: SlackMessage) -> SlackMessage:
-    assert slack_rules.problems_of_message(message.text, message.blocks, message.metadata) == []
-    return message
 
 
 def join_texts(payload: Any) -> str:
@@ -46,10 +33,6 @@ def find_action_ids(view: View) -> list[str]:
     return [
         element["action_id"] for block in view["blocks"] if block["type"] == "actions" for element in block["elements"]
     ]
-
-
-def load_workflow(path: Path) -> Workflow:
-    return workflowfile.load(path.read_bytes(), kinds=registry.all_step_types())
 
 
 # -- details ------------------------------------------------------------------------------------------------
@@ -141,102 +124,7 @@ def test_more_problems_than_fit_are_counted() -> None:
     assert len(long_error) <= ids.ERROR_TEXT
 
 
-def test_a_registered_workflow_is_shown_step_by_step_with_its_gates() -> None:
-    workflow = load_workflow(FULL_WORKFLOW)
-    view = check_view(
-        register_modal.registered_message(workflow, version=3, changed=True, approvers={"pay": "Lee and Kim"})
-    )
-    view_text = join_texts(view)
-    for part in (
-        "registered as version 3",
-        "1. Look the order up",
-        "only if {{ not inputs.urgent }}",
-        "Asks Lee and Kim before it runs, if {{ inputs.amount.amount | number > 100 }}",
-        "then: reject",
-        "Asks the owner before it runs",
-        "on what it produced",
-        "/signoff run refund",
-    ):
-        assert part in view_text
-    assert "already" in join_texts(register_modal.registered_message(workflow, version=3, changed=False, approvers={}))
-
-
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
-def test_every_ready_made_workflow_can_be_shown(path: Path) -> None:
-    workflow = load_workflow(path)
-    check_view(register_modal.registered_message(workflow, version=1, changed=True, approvers={}))
-    check_message(command_messages.workflow(workflow, version=1, approvers={}))
-
-
-def test_a_workflow_of_many_steps_says_how_many_are_not_shown() -> None:
-    workflow = load_workflow(FULL_WORKFLOW)
-    long_workflow = replace(workflow, steps=workflow.steps * 20)
-    message = check_message(command_messages.workflow(long_workflow, version=1, approvers={}))
-    assert "more steps." in join_texts(message.blocks)
-    long_titles = replace(workflow, steps=tuple(replace(step, title="x" * 3_000) for step in long_workflow.steps))
-    check_message(command_messages.workflow(long_titles, version=1, approvers={"pay": "y" * 3_000}))
-
-
-# -- lists and Home -----------------------------------------------------------------------------------------
-
-
-def workflow_view(name: str) -> WorkflowView:
-    return WorkflowView(
-        name=name,
-        title="Refunds <!here>",
-        version=1,
-        owner=samples.PERSON,
-        source=b"",
-        hash="h",
-        updated_at=samples.NOW,
-    )
-
-
-def test_help_names_every_command() -> None:
-    message = check_message(command_messages.help_message("/approve"))
-    for name in "help", "register", "run NAME", "list", "show NAME", "pending", "runs", "cancel":
-        assert f"/approve {name}" in join_texts(message.blocks)
-
-
-def test_empty_lists_say_so_in_a_sentence() -> None:
-    assert "/signoff register" in check_message(command_messages.workflows([])).text
-    assert check_message(command_messages.pending([])).text == "No request waits for you."
-    assert (
-        check_message(command_messages.runs([])).text
-        == "None of the runs is yours: you started none, and own none of their workflows."
-    )
-    view = check_view(home_view.home(pending=[], runs=[]))
-    assert "Nothing waits for you." in join_texts(view)
-
-
-@settings(max_examples=15, deadline=None)
-@given(samples.ANY.map(lambda text: text[:3_000]), st.integers(1, 60))
-def test_lists_of_any_length_and_content_are_within_the_limits(text: str, count: int) -> None:
-    requests = [samples.request(id=f"r{number}", title=text, workflow_title=text) for number in range(count)]
-    runs = [samples.run(id=f"u{number}", workflow_title=text) for number in range(count)]
-    workflows = [replace(workflow_view(f"w{number}"), title=text) for number in range(count)]
-    for message in (
-        command_messages.pending(requests),
-        command_messages.runs(runs),
-        command_messages.workflows(workflows),
-    ):
-        check_message(message)
-        if count > 40:
-            assert "more." in join_texts(message.blocks)
-    view = check_view(home_view.home(pending=requests, runs=runs))
-    sections = [block for block in view["blocks"] if "accessory" in block]
-    assert len(sections) == min(count, command_messages.MOST_ITEMS)
-
-
-def test_a_request_in_a_list_carries_its_reference() -> None:
-    message = command_messages.pending([samples.request(expires_at=None)])
-    (button,) = [block["accessory"] for block in message.blocks if "accessory" in block]
-    assert button["action_id"] == ids.DETAILS
-    assert ids.decode_ref(button["value"]) == request_ref(None)
-
-
-def request_ref(delivery: str | None) -> ids.Ref:
-    return ids.Ref(request="req1", content_version=1, digest=samples.DIGEST, delivery=delivery)
+# -- sentences ----------------------------------------------------------------------------------------------
 
 
 @settings(deadline=None)

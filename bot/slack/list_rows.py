@@ -1,0 +1,99 @@
+"""The rows of lists, for answers to commands and for App Home: one row for each request, and one for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from bot.presentation import dates, expiry, questions, states
+from bot.slack import ids, text_objects
+from bot.slack.text_objects import Block, Element
+from engine import json_values
+from engine.off_loop import LARGE
+from engine.read_models import RequestView, RunView
+
+MOST_ROWS: Final = 20
+_QUESTION: Final = 200
+TITLE: Final = 60
+NAME: Final = 40
+"""Maximum lengths, in characters: with them, a message holds all rows of a list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunList:
+    """Runs, the latest first, with the latest request of each that has one. `reader`: the id of who reads the list."""
+
+    runs: Sequence[RunView] = ()
+    latest: Mapping[str, RequestView] = field(default_factory=dict)
+    reader: str | None = None
+
+
+def is_large(views: Iterable[RequestView]) -> bool:
+    """Return whether arranging these requests may take long."""
+    return any(json_values.is_larger(view.model.content.value, LARGE) for view in views)
+
+
+def requests(views: Sequence[RequestView]) -> list[Block]:
+    """Return a row for each request: its question with a button, and below it who asks and until when."""
+    blocks = [block for view in views[:MOST_ROWS] for block in _request(view)]
+    left = len(views) - MOST_ROWS
+    return (
+        [*blocks, _left_out(f"{left:,} more are not shown. They move up as you decide.", block="pending:more")]
+        if left > 0
+        else blocks
+    )
+
+
+def _request(request: RequestView) -> list[Block]:
+    model = request.model
+    ref = ids.Ref(request=request.id, content_version=model.content_version, digest=model.digest)
+    review = text_objects.button("Review", action=ids.DETAILS, value=ids.encode(ref))
+    question = text_objects.clipped(text_objects.line(questions.of_request(request)), _QUESTION)
+    return [
+        text_objects.section(question, block=f"request:{request.id}", accessory=review),
+        text_objects.context(_asked(request), block=f"when:{request.id}"),
+    ]
+
+
+def _asked(request: RequestView) -> list[Element]:
+    asks = text_objects.plain(f"{_name(request.requester.label)} asks.")
+    deadlines = request.model.deadlines
+    due = expiry.deadline(deadlines.expires_at, deadlines.expires_after)
+    return [asks, text_objects.mrkdwn(dates.written(due, text_objects.date))] if due else [asks]
+
+
+def runs(shown: RunList) -> list[Block]:
+    """Return a row for each run: its state and what it is about, and below it its workflow, who started it and when."""
+    first = shown.runs[:MOST_ROWS]
+    blocks = [block for run in first for block in _run(run, shown.latest.get(run.id), shown.reader)]
+    left = len(shown.runs) - MOST_ROWS
+    return [*blocks, _left_out(f"{left:,} older runs are not shown.", block="runs:more")] if left > 0 else blocks
+
+
+def _run(run: RunView, request: RequestView | None, reader: str | None) -> list[Block]:
+    title = text_objects.clipped(text_objects.line(run.workflow_title), TITLE)
+    about = text_objects.clipped(text_objects.line(questions.of_run(run, request)), _QUESTION)
+    state = f"{states.ICONS[states.RUN_TONES[run.status]]} {_capital(states.RUNS[run.status])}"
+    starter = "you" if run.requester.id == reader else _name(run.requester.label)
+    details = [
+        text_objects.plain(f"{title}, started by {starter},"),
+        text_objects.mrkdwn(text_objects.date(run.started_at)),
+        text_objects.plain(f"Run {run.id}"),
+    ]
+    return [
+        text_objects.section(f"{state} · {about or title}", block=f"run:{run.id}"),
+        text_objects.context(details, block=f"when:{run.id}"),
+    ]
+
+
+def _name(label: str) -> str:
+    return text_objects.clipped(text_objects.line(label), NAME)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _left_out(sentence: str, *, block: str) -> Block:
+    return text_objects.context([text_objects.plain(sentence)], block=block)

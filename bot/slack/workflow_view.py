@@ -1,0 +1,106 @@
+"""The steps of a workflow in words: what each one is, when it runs, and who is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from bot.presentation import expiry, labels
+from bot.slack import ids, rich_text, text_objects
+from bot.slack.text_objects import Block, Element
+from engine.domain import ReviewPoint
+from engine.expressions import Template
+from engine.references import OWNER, REQUESTER
+from engine.workflowfile import Gate, Step, Workflow
+from engine.workflowfile.step_kinds import FORM
+
+MOST_STEPS: Final = 40
+_STEPS_TEXT: Final = 6_000
+"""Maximum length of all steps together, in characters."""
+_PART: Final = 150
+"""Maximum length of a title, of an expression and of the names of an approver, in characters."""
+_MOST_APPROVERS: Final = 5
+_ROLES: Final = {OWNER: "the owner of the workflow", REQUESTER: "the person who starts the run"}
+
+
+def steps(workflow: Workflow, *, approvers: Mapping[str, str], version: int) -> list[Block]:
+    """Return the numbered steps of a workflow. `approvers`: names for the approvers of the file, by their text."""
+    parts, room = list[Element](), _STEPS_TEXT
+    for number, step in enumerate(workflow.steps[:MOST_STEPS], start=1):
+        elements = [*_title(number, step), *_sentences(step, approvers)]
+        room -= sum(text_objects.size(element["text"]) for element in elements)
+        if room < 0:
+            break
+        parts.append({"type": "rich_text_section", "elements": elements})
+    blocks: list[Block] = [{"type": "rich_text", "block_id": ids.block_id("steps", version), "elements": parts}]
+    left = len(workflow.steps) - len(parts)
+    return [*blocks, _left_out(left, version)] if left else blocks
+
+
+def _left_out(count: int, version: int) -> Block:
+    steps_left = "1 more step does" if count == 1 else f"{count:,} more steps do"
+    return text_objects.context(
+        [text_objects.plain(f"{steps_left} not fit here. The workflow file has them all.")],
+        block=ids.block_id("more", version),
+    )
+
+
+def _title(number: int, step: Step) -> Iterator[Element]:
+    title = text_objects.clipped(text_objects.line(labels.in_words(step.label)), _PART)
+    yield from rich_text.words(f"{number}. {title}", bold=True)
+    yield from rich_text.words("\n")
+
+
+def _sentences(step: Step, approvers: Mapping[str, str]) -> Iterator[Element]:
+    """Yield when the step runs and who is asked, as sentences in one paragraph."""
+    if step.when is not None:
+        yield from rich_text.words("Only if ")
+        yield from _expression(step.when)
+        yield from rich_text.words(". ")
+    if step.gate is None:
+        yield from rich_text.words("Runs without asking anyone.")
+        return
+    yield from rich_text.words("Asks ")
+    yield from _asked(step.gate, approvers)
+    yield from rich_text.words(_question(step, step.gate))
+    if step.gate.when is not None:
+        yield from rich_text.words(", if ")
+        yield from _expression(step.gate.when)
+    yield from rich_text.words(f".{_expiry(step.gate)}")
+
+
+def _asked(gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:
+    """Yield the approvers, of whom any one decides. Those that only a run knows are expressions."""
+    named = gate.approvers[:_MOST_APPROVERS]
+    left = len(gate.approvers) - len(named)
+    people = [[*_approver(template, approvers)] for template in named] or [[*rich_text.words(_ROLES[OWNER])]]
+    if left:
+        people.append([*rich_text.words(f"{left} more")])
+    for index, elements in enumerate(people):
+        yield from rich_text.words("" if index == 0 else " or " if index == len(people) - 1 else ", ")
+        yield from elements
+
+
+def _approver(template: Template, approvers: Mapping[str, str]) -> Iterable[Element]:
+    if not template.is_literal:
+        return _expression(template)
+    name = approvers.get(template.source) or _ROLES.get(template.source) or template.source
+    return rich_text.words(text_objects.clipped(text_objects.line(name), _PART))
+
+
+def _question(step: Step, gate: Gate) -> str:
+    if step.kind.name == FORM:
+        return " to fill in a form"
+    return " first" if gate.at is ReviewPoint.BEFORE else " about its result"
+
+
+def _expiry(gate: Gate) -> str:
+    return f" {expiry.of_gate(gate.expires, gate.on_expiry)}" if gate.expires else ""
+
+
+def _expression(template: Template) -> Iterator[Element]:
+    """Yield an expression as code, without the braces around the whole of it."""
+    source = text_objects.line(template.source)
+    bare = source.removeprefix("{{").removesuffix("}}").strip() if template.is_whole else source
+    for element in rich_text.words(text_objects.clipped(bare, _PART) or "–"):
+        yield {**element, "style": {"code": True}}

@@ -1,0 +1,294 @@
+"""Lists, App Home, and answers to commands keep the limits of Slack, and say what a person can do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.slack import command_messages, home_view, ids, list_rows
+from bot.slack.list_rows import RunList
+from bot.slack.message_view import SlackMessage
+from bot.slack.text_objects import Block, View
+from engine import workflowfile
+from engine.domain import Approver, Person, Registered, RequestState, RunStatus
+from engine.read_models import RequestView, WorkflowView
+from engine.steps import registry
+from engine.workflowfile import Workflow
+from tests.support import samples, slack_rules
+
+FULL_WORKFLOW = Path(__file__).parents[3] / "data" / "workflows" / "full.yaml"
+TEMPLATES = sorted((Path(__file__).parents[4] / "templates" / "workflows").glob("*.yaml"))
+ADA, BEN = Person("p2", "Ada"), Person("p3", "Ben")
+
+
+def check_view(view: View) -> View:
+    assert slack_rules.problems_of_view(view) == []
+    return view
+
+
+def check_message(message: SlackMessage) -> SlackMessage:
+    assert slack_rules.problems_of_message(message.text, message.blocks, message.metadata) == []
+    return message
+
+
+def join_texts(payload: Any) -> str:
+    return "\n".join(slack_rules.texts(payload))
+
+
+def load_workflow(path: Path) -> Workflow:
+    return workflowfile.load(path.read_bytes(), kinds=registry.all_step_types())
+
+
+def lines_of(block: Block) -> list[str]:
+    """Return each paragraph of a rich text as one text, with expressions in backticks."""
+    return [
+        "".join(
+            f"`{element['text']}`" if element.get("style") == {"code": True} else element["text"]
+            for element in part["elements"]
+        )
+        for part in block["elements"]
+    ]
+
+
+# -- workflows ----------------------------------------------------------------------------------------------
+
+
+def test_the_steps_of_a_workflow_are_told_in_words() -> None:
+    approvers = {"lee@example.com": "Lee"}
+    message = check_message(command_messages.workflow(load_workflow(FULL_WORKFLOW), version=3, approvers=approvers))
+    assert message.blocks[0]["text"]["text"] == "Refund a customer, version 3"
+    assert lines_of(message.blocks[1]) == [
+        "1. Look the order up\nRuns without asking anyone.",
+        "2. Pause\nOnly if `not inputs.urgent`. Runs without asking anyone.",
+        "3. Letter\nAsks the owner of the workflow first.",
+        "4. Pay\nOnly if `false`. Asks Lee, the owner of the workflow, the person who starts the run, `inputs.boss` or "
+        "`steps.lookup.body.account_owner` first, if `inputs.amount.amount | number > 100`. Without a decision in 2 "
+        "days, the request is rejected.",
+        "5. Receipt\nAsks the owner of the workflow about its result, if `steps.receipt.status != 200`.",
+        "6. Quiet\nRuns without asking anyone.",
+    ]
+
+
+def test_a_form_is_filled_in_and_more_approvers_than_fit_are_counted() -> None:
+    people = ", ".join(f"p{number}@example.com" for number in range(7))
+    step = f"  - {{id: ask, uses: form, fields: {{vat: text}}, approvers: [{people}]}}"
+    source = f"name: a\nsteps:\n{step}\n"
+    form = workflowfile.load(source.encode(), kinds=registry.all_step_types())
+    message = check_message(command_messages.workflow(form, version=1, approvers={}))
+    names = ", ".join(f"p{number}@example.com" for number in range(5))
+    assert lines_of(message.blocks[1]) == [f"1. Ask\nAsks {names} or 2 more to fill in a form."]
+
+
+def test_approvers_who_cannot_be_looked_up_are_shown_as_the_file_names_them() -> None:
+    message = command_messages.workflow(load_workflow(FULL_WORKFLOW), version=3, approvers={})
+    assert "Asks lee@example.com, the owner" in message.text
+
+
+def register(answer: Registered, approvers: dict[str, str] | None = None) -> SlackMessage:
+    workflow = load_workflow(FULL_WORKFLOW)
+    return check_message(command_messages.registered(workflow, answer, approvers=approvers or {}))
+
+
+def test_a_person_who_registers_reads_the_version_and_how_to_start_it() -> None:
+    first = register(Registered(workflow="refund", version=1, changed=True))
+    assert first.text.startswith("Registered Refund a customer, version 1.\n")
+    assert first.text.endswith("\nStart it: /signoff run refund")
+    second = register(Registered(workflow="refund", version=2, changed=True))
+    assert second.text.startswith("Registered Refund a customer, version 2. Open runs keep version 1.\n")
+    same = register(Registered(workflow="refund", version=2, changed=False))
+    assert same.text.startswith("Refund a customer is registered like this already, as version 2.\n")
+
+
+def test_warnings_are_shown_above_the_steps_and_counted_if_there_are_many() -> None:
+    warnings = tuple(f"Warning {number}." for number in range(14))
+    text = register(Registered(workflow="refund", version=1, changed=True, warnings=warnings)).text
+    assert "Please check  Warning 9.\n4 more warnings are not shown.\n1. " in text
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_every_ready_made_workflow_can_be_shown(path: Path) -> None:
+    workflow = load_workflow(path)
+    check_message(command_messages.workflow(workflow, version=1, approvers={}))
+    answer = Registered(workflow=workflow.name, version=1, changed=True, warnings=("x" * 5_000,) * 20)
+    check_message(command_messages.registered(workflow, answer, approvers={}))
+
+
+def test_a_workflow_of_many_steps_says_how_many_are_not_shown() -> None:
+    workflow = load_workflow(FULL_WORKFLOW)
+    long_workflow = replace(workflow, steps=workflow.steps * 20)
+    message = check_message(command_messages.workflow(long_workflow, version=1, approvers={}))
+    shown = len(message.blocks[1]["elements"])
+    assert f"{len(long_workflow.steps) - shown} more steps do not fit here." in join_texts(message.blocks)
+    long_titles = replace(workflow, steps=tuple(replace(step, title="x" * 3_000) for step in long_workflow.steps))
+    check_message(command_messages.workflow(long_titles, version=1, approvers={"sam@example.com": "y" * 3_000}))
+
+
+def workflow_view(name: str) -> WorkflowView:
+    return WorkflowView(
+        name=name,
+        title="Refunds <!here>",
+        version=1,
+        owner=samples.PERSON,
+        source=b"",
+        hash="h",
+        updated_at=samples.NOW,
+    )
+
+
+def test_a_workflow_in_the_list_says_what_to_type_to_start_it() -> None:
+    message = check_message(command_messages.workflows([workflow_view("refund")]))
+    assert lines_of(message.blocks[1]) == ["Refunds <!here>  `/signoff run refund`  version 1, owner Sam"]
+    assert message.text.endswith("To see the steps of one, type /signoff show and its name.")
+
+
+# -- help ---------------------------------------------------------------------------------------------------
+
+
+def test_help_names_every_command() -> None:
+    message = check_message(command_messages.help_message("/approve"))
+    for name in "help", "register", "run NAME", "list", "show NAME", "pending", "runs", "cancel":
+        assert f"/approve {name}" in join_texts(message.blocks)
+
+
+def test_help_begins_with_what_the_person_can_do_next() -> None:
+    message = check_message(command_messages.help_message(next_step="Do this."))
+    assert message.text.split("\n")[1] == "Do this."
+
+
+# -- requests and runs --------------------------------------------------------------------------------------
+
+
+def show_home(pending: Sequence[RequestView] = (), runs: RunList | None = None) -> View:
+    return check_view(home_view.home(pending=pending, runs=runs or RunList()))
+
+
+def test_empty_lists_say_what_to_do_next() -> None:
+    assert "/signoff register" in check_message(command_messages.workflows([])).text
+    waiting = check_message(command_messages.pending([])).text
+    assert waiting == "No request is waiting for you. You get a message as soon as one is."
+    runs = check_message(command_messages.runs(RunList())).text
+    assert runs == "You haven't started a run yet. To see what you can start, type /signoff list."
+    home = join_texts(show_home())
+    assert home.startswith("No request is waiting for you\nNew requests appear here, and in the Messages tab.\n")
+    assert home.endswith(runs)
+
+
+def test_a_request_in_a_list_has_its_question_who_asks_the_deadline_and_a_button() -> None:
+    request = samples.request({"order": ("text", "A-1007")})
+    heading, row, context = check_message(command_messages.pending([request])).blocks
+    assert heading["text"]["text"] == "1 request is waiting for you"
+    assert row["text"]["text"] == "Pay it back? · A-1007"
+    assert row["accessory"]["text"]["text"] == "Review"
+    asks, due = context["elements"]
+    assert asks["text"] == "Sam asks."
+    assert due["text"].startswith("Expires <!date^1772616600^")
+
+
+def test_a_request_whose_clock_has_not_started_says_after_which_time_it_expires() -> None:
+    request = samples.request(expires_at=None, expires_after=timedelta(days=14))
+    message = check_message(command_messages.pending([request]))
+    assert [element["text"] for element in message.blocks[2]["elements"]] == ["Sam asks.", "Expires in 2 weeks"]
+
+
+def test_a_request_in_a_list_carries_its_reference() -> None:
+    message = command_messages.pending([samples.request(expires_at=None)])
+    (button,) = [block["accessory"] for block in message.blocks if "accessory" in block]
+    assert button["action_id"] == ids.DETAILS
+    assert ids.decode_ref(button["value"]) == ids.Ref(request="req1", content_version=1, digest=samples.DIGEST)
+
+
+def test_a_run_in_a_list_has_its_state_its_subject_its_workflow_and_who_started_it() -> None:
+    run = samples.run(status=RunStatus.WAITING, inputs={"order": "A-1"})
+    shown = RunList(runs=[run], latest={"run1": samples.request({}, title="Refund A-1?")}, reader="p1")
+    _, row, context, hint = check_message(command_messages.runs(shown)).blocks
+    assert row["text"]["text"] == "● Waiting · Refund A-1?"
+    workflow, when, run_id = context["elements"]
+    assert workflow["text"] == "Refunds, started by you,"
+    assert when["text"].startswith("<!date^")
+    assert run_id["text"] == "Run run1"
+    assert "/signoff cancel" in hint["elements"][0]["text"]
+
+
+def test_a_run_that_asked_no_one_is_told_from_others_by_its_inputs_and_else_by_its_workflow() -> None:
+    done = samples.run(status=RunStatus.SUCCEEDED, inputs={"order": "A-1"})
+    message = command_messages.runs(RunList(runs=[done, samples.run(id="run2")], reader="p9"))
+    texts = [block["text"]["text"] for block in message.blocks if block["type"] == "section"][1:]
+    assert texts == ["✓ Done · A-1", "! Needs attention · Refunds"]
+    assert "started by Sam," in join_texts(message.blocks)
+
+
+def test_a_notification_has_no_signs() -> None:
+    runs = [samples.run(id=status.value, status=status) for status in RunStatus]
+    message = check_message(command_messages.runs(RunList(runs=runs)))
+    assert not set(message.text) & set("●✓✕⏱⊘!")
+
+
+@settings(max_examples=15, deadline=None)
+@given(samples.ANY.map(lambda text: text[:3_000]), st.integers(1, 60))
+def test_lists_of_any_length_and_content_are_within_the_limits(text: str, count: int) -> None:
+    person = Person("p1", text)
+    requests = [
+        samples.request(id=f"r{number}", title=text, workflow_title=text, requester=person) for number in range(count)
+    ]
+    runs = [samples.run(id=f"u{number}", workflow_title=text, requester=person) for number in range(count)]
+    shown = RunList(runs=runs, latest={"u0": requests[0]})
+    workflows = [replace(workflow_view(f"w{number}"), title=text, owner=person) for number in range(count)]
+    for message in (
+        command_messages.pending(requests),
+        command_messages.runs(shown),
+        command_messages.workflows(workflows),
+    ):
+        check_message(message)
+        if count > 40:
+            assert "not shown." in join_texts(message.blocks)
+    view = show_home(requests, shown)
+    sections = [block for block in view["blocks"] if "accessory" in block]
+    assert len(sections) == min(count, list_rows.MOST_ROWS)
+
+
+# -- starting -----------------------------------------------------------------------------------------------
+
+
+def asked_request(*approvers: Person, **changes: Any) -> RequestView:
+    return samples.request({}, approvers=tuple(Approver(person, "rule") for person in approvers), **changes)
+
+
+def test_a_person_who_starts_a_run_reads_who_was_asked_and_where_the_outcome_will_be() -> None:
+    request = asked_request(ADA, BEN, title="Refund 120 EUR?")
+    message = check_message(command_messages.started("Refund", request, created=True, here=True))
+    assert message.text == "Refund 120 EUR?\nAda and Ben were asked. You'll get a message here when it's done."
+    elsewhere = command_messages.started("Refund", request, created=True, here=False)
+    assert elsewhere.text.endswith("Ada and Ben were asked. You'll get a message from Signoff when it's done.")
+
+
+def test_a_run_that_asks_no_one_now_has_only_started() -> None:
+    closed = asked_request(ADA, state=RequestState.APPROVED)
+    for request in None, closed:
+        message = check_message(command_messages.started("Refund", request, created=True, here=True))
+        assert message.text == "Refund has started. You'll get a message here when it's done."
+
+
+def test_a_person_who_is_the_only_approver_is_addressed() -> None:
+    message = command_messages.started("Refund", asked_request(samples.PERSON), created=True, here=True)
+    assert "\nYou were asked. " in message.text
+
+
+def test_a_run_that_was_started_before_says_so() -> None:
+    message = command_messages.started("Refund", None, created=False, here=True)
+    assert message.text.startswith("This was started already, and not a second time. Refund has started.")
+
+
+@settings(max_examples=25, deadline=None)
+@given(samples.ANY, st.integers(1, 50))
+def test_the_answer_to_a_start_is_within_the_limits(text: str, count: int) -> None:
+    people = [Person(f"a{number}", text) for number in range(count)]
+    request = asked_request(*people, title=text)
+    for shown in None, request:
+        check_message(command_messages.started(text, shown, created=True, here=True))
