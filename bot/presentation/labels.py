@@ -12,6 +12,15 @@ from engine.json_values import Path
 __all__ = ["in_words", "of_paths"]
 
 
+def of_field(label: str, path: str) -> str:
+    """Return the label of a field, or the end of its dotted path in words: `json.order_id` is "Order ID"."""
+    if label:
+        return label
+    *around, last = path.split(".")
+    # An item of a list has no name of its own.
+    return f"{in_words(around[-1])} {int(last) + 1}" if around and last.isdecimal() else in_words(last)
+
+
 def of_paths(paths: Sequence[Path]) -> dict[Path, str]:
     """Return a label for each path, with as much of its end as tells it from the others."""
     labels = dict[Path, str]()

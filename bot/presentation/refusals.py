@@ -12,6 +12,7 @@ from typing import Final
 
 from bot.presentation import answers, dates, expiry, people, states
 from bot.presentation.characters import line
+from bot.presentation.labels import of_field
 from engine.domain import (
     AlreadyDecided,
     Cancelled,
@@ -85,7 +86,7 @@ def _invalid_edits(refusal: InvalidEdits) -> Phrase:
 
 
 def _about_fields(errors: Mapping[str, str], labels: Mapping[str, str]) -> str:
-    return " ".join(about(labels.get(name) or name, predicate) for name, predicate in errors.items())
+    return " ".join(about(of_field(labels.get(name) or "", name), predicate) for name, predicate in errors.items())
 
 
 @phrase.register

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from bot.presentation import labels
 from bot.slack import ids, input_blocks, text_objects
 from bot.slack.input_blocks import Raw
 from engine import json_values, requests
@@ -73,7 +74,7 @@ def read_output(values: object, expected: Mapping[str, Field]) -> tuple[dict[str
 def _under_blocks(errors: Mapping[str, str], fields: Mapping[str, Field], form: Form) -> dict[str, str]:
     return {
         _block_of(fields[name], form.get(ids.field_key(name), {})) or name: _shown(
-            about(fields[name].label or name, predicate)
+            about(labels.of_field(fields[name].label, name), predicate)
         )
         for name, predicate in errors.items()
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import click
 from rich.console import Console
 
-from bot.presentation import changes, characters, refusals, request_content
+from bot.presentation import changes, characters, labels, refusals, request_content
 from bot.terminal.view import render_card, truncate
 from engine import json_values, requests
 from engine.domain import Card, InvalidEdits, ReasonMissing, ReasonRequired, Verdict
@@ -124,7 +124,7 @@ def _ask_edit(
         try:
             return forms.changed(field, current, forms.text_entries(field, current, typed, shown=shown))
         except InvalidValue as error:
-            console.print(f"  {characters.visible(about(field.label or path, str(error)))}", style="red")
+            console.print(f"  {characters.visible(about(labels.of_field(field.label, path), str(error)))}", style="red")
 
 
 def _ask_text(console: Console, request: RequestView, path: str, field: Field, shown: Value) -> str | None:

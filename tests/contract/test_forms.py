@@ -124,7 +124,7 @@ _PAGES: Final = Renderer(site_urls.place("https://signoff.example.com"))
 
 
 def on_a_page(request: RequestView, act: Act) -> Result:
-    (field,) = review_view.review(request, None).content
+    (field,) = review_view.review(request, None).values
     source = _PAGES._environment.from_string(  # noqa: SLF001
         '{% from "parts.html" import edit %}<form method="post" action="/">{{ edit(shown) }}</form>'
     ).render(shown=field)
@@ -242,9 +242,9 @@ FIXED: Final = {**MONEY, "currency": "EUR"}
 OPTIONAL: Final = {"required": False, "label": "The field"}
 COLOURS: Final = ["red", "green", "blue"]
 UNCHANGED: Final = "unchanged"
-LONG: Final = "x must be at most 4 characters long, and has 5."
+LONG: Final = "X must be at most 4 characters long, and has 5."
 DECIMALS: Final = "Amount must have at most 2 decimals in EUR; write 13505 EUR if you mean that."
-EARLY: Final = "x must not be before 2026-03-01."
+EARLY: Final = "X must not be before 2026-03-01."
 EVERY: Final = frozenset(SURFACES)
 TEXTS: Final = EVERY - {"Slack"}
 NO_PROMPT: Final = EVERY - {"prompt"}
@@ -254,39 +254,39 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
     ("text", "abc", Write("abc"), UNCHANGED, EVERY),
     ("text", "abc", Write("abc "), UNCHANGED, EVERY),
     ("text", "abc", Write("abd "), {"x": "abd "}, EVERY),
-    ("text", "abc", Write(""), "x is required.", EVERY),
+    ("text", "abc", Write(""), "X is required.", EVERY),
     ({"type": "text", **OPTIONAL}, "abc", Write(""), {"x": None}, EVERY),
     ({"type": "text", **OPTIONAL, "blank": "keep"}, "abc", Write(""), {"x": ""}, EVERY),
-    ("text", "abc", Write("a\nb"), "x must be one line; use long_text for more.", NO_PROMPT),
+    ("text", "abc", Write("a\nb"), "X must be one line; use long_text for more.", NO_PROMPT),
     (
         {"type": "text", "max_length": 4},
         "abc",
         Write("abcde"),
-        "x must be at most 4 characters long, and has 5.",
+        "X must be at most 4 characters long, and has 5.",
         EVERY,
     ),
     ("long_text", "abc", Write("abc"), UNCHANGED, NO_PROMPT),
     ("long_text", "abc", Write("abc "), UNCHANGED, NO_PROMPT),
     ("long_text", "a\r\nb", Write("a\nb"), UNCHANGED, NO_PROMPT),
     ("long_text", "abc", Write("a\nb\r\nc"), {"x": "a\nb\nc"}, NO_PROMPT),
-    ("long_text", "abc", Write(" "), "x is required.", NO_PROMPT),
+    ("long_text", "abc", Write(" "), "X is required.", NO_PROMPT),
     # numbers
     ("number", Decimal("1.5"), Write("1.50"), UNCHANGED, EVERY),
     ("number", Decimal("1.234"), Write("1.234"), UNCHANGED, EVERY),
-    ("number", 1, Write("1.234"), "x is not clear: 1.234 may mean 1234 or 1.2340; write one of these.", EVERY),
+    ("number", 1, Write("1.234"), "X is not clear: 1.234 may mean 1234 or 1.2340; write one of these.", EVERY),
     ("number", 1, Write(" 2 "), {"x": 2}, EVERY),
     (
         "number",
         1,
         Write("12,50"),
-        "x must be written as 12.50, with a decimal point and no other separators.",
+        "X must be written as 12.50, with a decimal point and no other separators.",
         EVERY,
     ),
-    ({"type": "number", "max": 9}, 1, Write("10"), "x must be at most 9.", EVERY),
+    ({"type": "number", "max": 9}, 1, Write("10"), "X must be at most 9.", EVERY),
     ({"type": "number", **OPTIONAL}, 1, Write(""), {"x": None}, EVERY),
     ("integer", 3, Write("3.0"), UNCHANGED, EVERY),
-    ("integer", 3, Write("3.5"), "x must be a whole number.", EVERY),
-    ("integer", 3, Write("many"), "x must be a number.", EVERY),
+    ("integer", 3, Write("3.5"), "X must be a whole number.", EVERY),
+    ("integer", 3, Write("many"), "X must be a number.", EVERY),
     # money
     (MONEY, EUR, Write("12.5"), UNCHANGED, EVERY),
     (MONEY, EUR, Write("13"), {"x": {"amount": "13", "currency": "EUR"}}, EVERY),
@@ -322,16 +322,16 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
     # times
     ("date", "2026-03-04", Write("2026-03-04"), UNCHANGED, EVERY),
     ("date", "2026-03-04", Write("2026-03-05"), {"x": "2026-03-05"}, EVERY),
-    ("date", "2026-03-04", Write("2026-02-30"), "x is not a day in the calendar.", EVERY),
-    ("date", "2026-03-04", Write("tomorrow"), "x must be a date, like 2026-01-31.", TEXTS),
+    ("date", "2026-03-04", Write("2026-02-30"), "X is not a day in the calendar.", EVERY),
+    ("date", "2026-03-04", Write("tomorrow"), "X must be a date, like 2026-01-31.", TEXTS),
     (
         {"type": "date", "min": "2026-03-01"},
         "2026-03-04",
         Write("2026-02-01"),
-        "x must not be before 2026-03-01.",
+        "X must not be before 2026-03-01.",
         EVERY,
     ),
-    ("date", "2026-03-04", Write(""), "x is required.", EVERY),
+    ("date", "2026-03-04", Write(""), "X is required.", EVERY),
     ("datetime", "2026-03-04T09:30:00Z", Write("2026-03-04T11:30+02:00"), UNCHANGED, EVERY),
     ("datetime", "2026-03-04T09:30:00Z", Write("2026-03-04T09:30+02:00"), {"x": "2026-03-04T07:30:00Z"}, EVERY),
     ("datetime", "2026-03-04T09:30:00Z", PickTime(datetime(2026, 3, 4, 9, 30, tzinfo=UTC)), UNCHANGED, EVERY),
@@ -346,22 +346,22 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
         "datetime",
         "2026-03-04T09:30:00Z",
         Write("2026-03-04 10:00"),
-        "x must say its time zone: end it with Z for UTC, or with an offset like +01:00.",
+        "X must say its time zone: end it with Z for UTC, or with an offset like +01:00.",
         TEXTS,
     ),
     ({"type": "datetime", **OPTIONAL}, "2026-03-04T09:30:00Z", Write(""), {"x": None}, EVERY),
     # addresses
     ("email", "sam@example.com", Write(" sam@example.com"), UNCHANGED, EVERY),
     ("email", "sam@example.com", Write("lee@EXAMPLE.com"), {"x": "lee@example.com"}, EVERY),
-    ("email", "sam@example.com", Write("sam"), "x must be one email address, like sam@example.com.", EVERY),
+    ("email", "sam@example.com", Write("sam"), "X must be one email address, like sam@example.com.", EVERY),
     ("url", "https://a.com", Write("https://b.com"), {"x": "https://b.com"}, EVERY),
-    ("url", "https://a.com", Write("b"), "x must be an http or https address, like https://example.com/page.", EVERY),
+    ("url", "https://a.com", Write("b"), "X must be an http or https address, like https://example.com/page.", EVERY),
     ("person", "sam@example.com", Write("lee@example.com"), {"x": "lee@example.com"}, EVERY),
     # options
     ({"type": "choice", "options": COLOURS}, "red", Choose(("red",)), UNCHANGED, EVERY),
     ({"type": "choice", "options": COLOURS}, "red", Choose(("blue",)), {"x": "blue"}, EVERY),
     ({"type": "choice", "options": COLOURS}, "gone", Choose(("blue",)), {"x": "blue"}, EVERY),
-    ({"type": "choice", "options": COLOURS}, "red", Choose(("pink",)), "x is not one of: red, green, blue.", EVERY),
+    ({"type": "choice", "options": COLOURS}, "red", Choose(("pink",)), "X is not one of: red, green, blue.", EVERY),
     ({"type": "choice", "options": COLOURS, **OPTIONAL}, "red", Choose(()), {"x": None}, EVERY),
     ({"type": "choices", "options": COLOURS}, ["blue", "red"], Choose(("red", "blue")), UNCHANGED, EVERY),
     (
@@ -371,12 +371,12 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
         {"x": ["blue", "red", "green"]},
         EVERY,
     ),
-    ({"type": "choices", "options": COLOURS}, ["red"], Choose(()), "x is required.", EVERY),
+    ({"type": "choices", "options": COLOURS}, ["red"], Choose(()), "X is required.", EVERY),
     (
         {"type": "choices", "options": COLOURS},
         ["red"],
         Choose(("red", "pink")),
-        "x has 'pink', which is not one of: red, green, blue.",
+        "X has 'pink', which is not one of: red, green, blue.",
         EVERY,
     ),
     ({"type": "choices", "options": COLOURS, **OPTIONAL}, ["red"], Choose(()), {"x": []}, EVERY),
@@ -384,7 +384,7 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
     ("json", {"a": 1}, Write('{"a":1}'), UNCHANGED, NO_PROMPT),
     ("json", {"a": 1}, Write('{"a":2}'), {"x": {"a": 2}}, NO_PROMPT),
     ("json", None, Write("null"), {"x": None}, NO_PROMPT),
-    ("json", {"a": 1}, Write("a"), 'x must be JSON; a text is written in double quotes, like "a".', NO_PROMPT),
+    ("json", {"a": 1}, Write("a"), 'X must be JSON; a text is written in double quotes, like "a".', NO_PROMPT),
 ]
 
 
@@ -414,7 +414,7 @@ def test_an_unchanged_form_changes_nothing_on_any_surface(kind: str) -> None:
 
 def test_the_example_beside_a_time_can_be_typed_as_it_stands() -> None:
     now = "2026-03-04T09:30:00.5Z"  # no picker has fractions of seconds, so the field is a text input
-    (field,) = review_view.review(samples.request({"x": ("datetime", now)}), None).content
+    (field,) = review_view.review(samples.request({"x": ("datetime", now)}), None).values
     (example,) = [hint.removeprefix("Like ").removesuffix(".") for hint in field.hints if hint.startswith("Like ")]
     assert results("datetime", now, Write(example)) == dict.fromkeys(EVERY, ({"x": "2026-03-02T09:30:00Z"}, []))
 
@@ -473,7 +473,7 @@ def test_options_are_chosen_correctly_whatever_their_labels_are(
     by_surface = results(field, now, Choose(tuple(after)))
     assert_same(by_surface)
     if required and before and not after:
-        assert by_surface["page"][1] == ["x is required."]
+        assert by_surface["page"][1] == ["X is required."]
     elif set(before) == set(after):
         assert by_surface["page"] == ({}, [])
     elif kind is FieldType.CHOICES:

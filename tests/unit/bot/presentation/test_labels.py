@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,3 +30,17 @@ def test_every_path_has_a_label(paths: list[list[str | int]]) -> None:
     labels_by_path = labels.of_paths([tuple(path) for path in paths])
     assert set(labels_by_path) == {tuple(path) for path in paths}
     assert all(labels_by_path.values())
+
+
+@pytest.mark.parametrize(
+    ("label", "path", "shown"),
+    [
+        ("Order", "json.order", "Order"),
+        ("", "json.order_id", "Order ID"),
+        ("", "sizes.0", "Sizes 1"),
+        ("", "0", "0"),
+        ("", "x", "X"),
+    ],
+)
+def test_a_field_without_a_label_is_named_by_the_end_of_its_path(label: str, path: str, shown: str) -> None:
+    assert labels.of_field(label, path) == shown

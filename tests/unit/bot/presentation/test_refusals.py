@@ -56,7 +56,7 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         "Look at it again, then try once more.",
     ),
     (InvalidInputs(errors={"n": "is required"}, labels={"n": "How many"}), "How many is required."),
-    (InvalidEdits(errors={"a": "is required", "b.c": "is not a number"}), "a is required. b.c is not a number."),
+    (InvalidEdits(errors={"a": "is required", "b.c": "is not a number"}), "A is required. C is not a number."),
     (ReasonMissing(verdict=Verdict.REJECT), "Please say why you reject this. The person who asked will read it."),
     (
         AlreadyDecided(state=RequestState.APPROVED, by=LEE, at=AT),

@@ -465,8 +465,8 @@ def test_a_run_form_asks_the_inputs_and_reads_them_typed() -> None:
     values[find_block(values, "to")][ids.INPUT]["value"] = None
     read_edits, errors = view_state.read_inputs(values, refund.inputs)
     assert read_edits["n"] == 5
-    assert errors == {find_block(values, "to"): "to is required."}
-    assert view_state.read_inputs({}, refund.inputs)[1] == {"to": "to is required."}
+    assert errors == {find_block(values, "to"): "To is required."}
+    assert view_state.read_inputs({}, refund.inputs)[1] == {"to": "To is required."}
 
 
 def test_a_run_form_is_filled_with_the_values_of_the_command() -> None:
