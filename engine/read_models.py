@@ -123,7 +123,8 @@ class StepView:
 class AttentionView:
     """A call of unknown outcome that its owner is asked about.
 
-    `expected`: the values that the answer `done` needs.
+    `expected`: the values that the answer `done` needs. `technical`: names of the parameters that people see only under
+    technical details.
     """
 
     run: RunView
@@ -131,6 +132,7 @@ class AttentionView:
     label: str
     uses: str
     expected: ExpectedOutput
+    technical: frozenset[str] = frozenset()
 
     @property
     def fields(self) -> Mapping[str, Field]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -116,6 +116,14 @@ def show(field: Field, value: Value) -> str:
 def _is_plain_item(item: Value) -> bool:
     """Return whether a text can stand in a list with commas, and still be told from its neighbours."""
     return isinstance(item, str) and item.strip() == item != "" and "," not in item and not stands_apart(visible(item))
+
+
+def undeclared(values: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
+    """Yield the parts of values that no form declares, such as an output, each with its label."""
+    parts = [*_iter_fields(dict(values), _Places(()))]
+    named = labels.of_paths([path for path, _ in parts])
+    for path, value in parts:
+        yield line(named[path]), value
 
 
 class _Places:

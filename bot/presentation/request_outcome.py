@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from bot.presentation import dates, expiry, labels, states
 from bot.presentation.characters import line, stands_apart, visible
@@ -10,11 +11,20 @@ from engine import runs
 from engine.domain import CardOutcome, OnExpiry, Person, Phrase, RequestState, StepStatus
 from engine.read_models import DecisionView, RequestView
 
+_NOT_YET: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.READY})
+"""States of a step right after the decision, before anything became of it."""
+
 
 def outcome(request: RequestView) -> str:
     """Return the sentence about the end of a closed request, in one line, with the first line of the reason."""
     sentence, reason = _outcome(request), request.decision.reason if request.decision else None
     return f"{sentence} Reason: {_first_line(visible(reason))}" if reason else sentence
+
+
+def with_reason(request: RequestView) -> Phrase:
+    """Return the sentence about the end of a closed request, with the first line of the reason."""
+    reason = request.decision.reason if request.decision else None
+    return (*ended(request), ".", *([f" Reason: {_first_line(visible(reason))}"] if reason else []))
 
 
 def card_outcome(request: RequestView, reader: Person | None = None) -> CardOutcome:
@@ -66,7 +76,7 @@ def effect(request: RequestView) -> str | None:
         return visible(error)
     if status is StepStatus.FAILED:
         return f"{step}: failed. {visible(error)}" if error else f"{step}: failed"
-    return f"{step}: {states.STEPS[status]}" if status is not StepStatus.READY else None
+    return f"{step}: {states.STEPS[status]}" if status not in _NOT_YET else None
 
 
 def _first_line(reason: str) -> str:

@@ -17,6 +17,7 @@ from bot.web.attention_view import TypedAnswer
 from bot.web.context import RequestContext
 from bot.web.drafts import FormDraft
 from bot.web.service import AccessRefused
+from bot.web.status_pages import Notice
 from engine.domain import (
     Address,
     AnswerAttention,
@@ -40,15 +41,15 @@ from engine.off_loop import off_loop
 from engine.read_models import AttentionView
 
 _STALE: Final = (
-    "Nothing was answered yet: this page was open for a long time, or your browser keeps no cookies. "
-    "Everything that you typed is still here. Press the button again."
+    "Nothing was answered yet. This page was open for a long time, or your browser keeps no cookies. "
+    "What you typed is still here. Press the button again."
 )
-_BACK: Final = "This is what you had typed. Nothing was answered yet."
-_NOT_COUNTED: Final = "What you sent was not counted."
+_BACK: Final = "Nothing was answered yet. Your text is still here."
+_NOT_COUNTED: Final = "Your answer was not counted."
 _OTHER_CALL: Final = (
-    "The run asks about another call of the step now. Nothing was answered. Look at what is asked, then answer."
+    "Nothing was answered. The step was called again in the meantime. Read the question below, then answer."
 )
-_LATER: Final = "Who is asked next cannot be found out just now. Nothing was answered. Try again in a minute."
+_LATER: Final = "Nothing was answered. Signoff cannot look up the next approvers at the moment. Try again in a minute."
 _TYPED: Final = "typed"
 """Query parameter: show what was typed before a code was asked for."""
 _LINKS: Final[Mapping[LinkState | None, AccessRefused]] = {
@@ -211,7 +212,7 @@ class AttentionHandlers:
                     sent.visit,
                     sent.attention,
                     typed=_typed(sent.form),
-                    notice=refusals.sentence(answer),
+                    notice=refusals.phrase(answer),
                     status=409,
                 )
 
@@ -230,10 +231,8 @@ class AttentionHandlers:
         if isinstance(visit, AccessRefused):
             return self._barred(visit)
         if isinstance(answer, NotWaiting) and visit.attention is None:
-            return self.closed(visit, notice=f"{refusals.sentence(answer)} {_NOT_COUNTED}", status=409)
-        return self._context.status_page(
-            status_pages.refused(refusals.sentence(answer), status=409, at=self._context.at)
-        )
+            return self.closed(visit, notice=(*refusals.phrase(answer), f" {_NOT_COUNTED}"), status=409)
+        return self._context.status_page(status_pages.refused(refusals.phrase(answer), status=409, at=self._context.at))
 
     # -- pages --
 
@@ -247,7 +246,7 @@ class AttentionHandlers:
         attention: AttentionView,
         *,
         typed: TypedAnswer | None = None,
-        notice: str = "",
+        notice: Notice = "",
         status: int = 200,
     ) -> Response:
         def build_page() -> Response:
@@ -266,7 +265,7 @@ class AttentionHandlers:
         return await off_loop(build_page)
 
     def closed(
-        self, visit: AttentionVisit, *, notice: str = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
+        self, visit: AttentionVisit, *, notice: Notice = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
     ) -> Response:
         """Return the page of an answered question: who answered what, and the state of the run."""
         return self._context.pages.page(

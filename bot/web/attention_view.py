@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from bot.presentation import characters, code_card, dates, request_content, request_outcome, states
+from bot.presentation import answers, characters, labels, outcome_card, request_content, request_outcome, states
 from bot.web import form_inputs, outcome, review_view, run_history
 from bot.web.attention_access import AttentionVisit, call
 from bot.web.form_inputs import Raws
 from bot.web.review_view import ShownField
-from engine.domain import ResumeAnswer
+from engine.domain import CardFact, Phrase, ResumeAnswer
 from engine.errors import about
+from engine.fields import Field
 from engine.json_values import Value
-from engine.read_models import AttentionView
+from engine.read_models import AttentionView, StepAnswer
 
-WAYS: Final[Mapping[ResumeAnswer, str]] = {
-    ResumeAnswer.DONE: "The step counts as done, and the run goes on. It is not called again.",
-    ResumeAnswer.REPEAT: "Only if you are sure: if it did happen, it happens twice.",
-    ResumeAnswer.STOP: "Nothing more is called, and the run ends as failed. What happened stays as it is.",
-}
-"""What happens after each answer."""
 ANSWER: Final = "answer"
 """The name of the radio buttons for the answers."""
 
@@ -51,8 +47,10 @@ class Question:
     """The page of an open question. `call`: carried by the form, so that it answers this call and no later one."""
 
     title: str
-    facts: tuple[tuple[str, str], ...]
+    called_at: datetime | None
+    error: str | None
     given: tuple[tuple[str, str], ...]
+    details: tuple[CardFact, ...]
     ways: tuple[AnswerOption, ...]
     fields: tuple[ShownField, ...]
     call: str
@@ -70,19 +68,21 @@ CHOOSE: Final = "Choose one of the three answers."
 
 def question(visit: AttentionVisit, attention: AttentionView, typed: TypedAnswer | None = None) -> Question:
     """Return the page. `typed`: the contents of its inputs."""
-    params = attention.step.params
+    step = attention.step
     return Question(
-        title=f"Did it happen? {characters.line(attention.run.workflow_title)}: {characters.line(attention.label)}",
-        facts=tuple(_facts(visit, attention)),
-        given=tuple(run_history.values(params.shown(), _people(visit))) if params is not None else (),
+        title=answers.question(attention.label),
+        called_at=step.started_at,
+        error=characters.visible(step.error) if step.error else None,
+        given=_given(visit, attention),
+        details=tuple(_details(visit, attention)),
         ways=tuple(
             AnswerOption(
                 answer=answer,
-                label=code_card.ANSWERS[answer],
-                hint=hint,
+                label=label,
+                hint=answers.CONSEQUENCES[answer],
                 chosen=typed is not None and typed.answer is answer,
             )
-            for answer, hint in WAYS.items()
+            for answer, label in answers.LABELS.items()
         ),
         fields=tuple(_fields(attention, typed or TypedAnswer(raws={}))),
         call=written(attention),
@@ -96,28 +96,34 @@ def written(attention: AttentionView) -> str:
     return f"{visit}.{attempt}.{step}"
 
 
-def _facts(visit: AttentionVisit, attention: AttentionView) -> Iterator[tuple[str, str]]:
+def _given(visit: AttentionVisit, attention: AttentionView) -> tuple[tuple[str, str], ...]:
+    """Return the values that the step was called with, without technical ones."""
+    params, technical = attention.step.params, attention.technical
+    shown = params.shown() if params is not None else {}
+    return tuple(run_history.values({n: v for n, v in shown.items() if n not in technical}, _people(visit)))
+
+
+def _details(visit: AttentionVisit, attention: AttentionView) -> Iterator[CardFact]:
     step, run = attention.step, attention.run
-    yield "Workflow", characters.line(run.workflow_title)
-    yield "Run", run.id
-    yield "Started by", f"{characters.line(run.requester.label)}, {dates.moment(run.started_at)}"
-    yield "Step", f"{characters.line(attention.label)} ({characters.line(attention.uses)})"
-    if step.started_at is not None:
-        yield "Called" if step.attempt == 1 else "First called", dates.moment(step.started_at)
-    if step.attempt > 1:
-        yield "Calls so far", str(step.attempt)
-    if step.error:
-        yield "What went wrong", characters.visible(step.error)
+    params = step.params.shown() if step.params is not None else {}
+    technical = {name: value for name, value in params.items() if name in attention.technical}
+    for label, text in run_history.values(technical, _people(visit)):
+        yield CardFact(label=label, text=(text,))
     for request in visit.requests:
         if request.model.subject.step == step.step and request.model.closed_at is not None:
-            yield characters.line(request.title), request_outcome.outcome(request)
+            yield CardFact(label=characters.line(request.title), text=request_outcome.with_reason(request))
     for answer in step.answers:
-        yield "Answered before", answered(answer.answer, answer.person.label, dates.moment(answer.at))
+        yield CardFact(label="Answered before", text=answered(answer, mine=False))
+    if step.attempt > 1:
+        yield CardFact(label="Calls so far", text=(str(step.attempt),))
+    yield CardFact(label="Step", text=(f"{characters.line(step.step)} ({characters.line(attention.uses)})",))
+    yield from outcome_card.run_details(run)
 
 
-def answered(answer: ResumeAnswer, who: str, when: str) -> str:
-    """Return the sentence about the answer."""
-    return f"{code_card.ANSWERS[answer]}. Answered by {characters.line(who)} at {when}."
+def answered(answer: StepAnswer, *, mine: bool) -> Phrase:
+    """Return the sentence that says who answered what. `mine`: the reader did."""
+    who = "You" if mine else characters.line(answer.person.label)
+    return f"{who} answered “{answers.LABELS[answer.answer]}”, ", answer.at, "."
 
 
 def _people(visit: AttentionVisit) -> run_history.People:
@@ -128,7 +134,7 @@ def _fields(attention: AttentionView, typed: TypedAnswer) -> Iterator[ShownField
     wrong = typed.wrong or {}
     for path, field in attention.fields.items():
         inputs = form_inputs.inputs(path, field, None)
-        label = characters.line(field.label or path)
+        label = _label(path, field)
         yield ShownField(
             path=path,
             label=label,
@@ -140,16 +146,20 @@ def _fields(attention: AttentionView, typed: TypedAnswer) -> Iterator[ShownField
         )
 
 
+def _label(path: str, field: Field) -> str:
+    return characters.line(labels.of_field(field.label, path))
+
+
 def values(attention: AttentionView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the typed values, and a sentence about each wrong one, by dotted path."""
     changes, errors = form_inputs.read_edits(((path, field, None) for path, field in attention.fields.items()), raws)
-    return changes, {path: about(attention.fields[path].label or path, predicate) for path, predicate in errors.items()}
+    return changes, {path: about(_label(path, attention.fields[path]), predicate) for path, predicate in errors.items()}
 
 
 def shown_values(attention: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
     """Return the values with their labels, as people read them."""
     return tuple(
-        (characters.line(field.label or path), request_content.show(field, values[path]))
+        (_label(path, field), request_content.show(field, values[path]))
         for path, field in attention.fields.items()
         if path in values
     )
@@ -160,7 +170,7 @@ class AnsweredPage:
     """The page of a question that was answered."""
 
     title: str
-    said: str
+    line: Phrase
     identified: str | None
     run_state: str
     asks_again: bool
@@ -168,18 +178,16 @@ class AnsweredPage:
 
 def closed(visit: AttentionVisit) -> AnsweredPage:
     """Return the page of an answered question."""
-    title = f"{characters.line(visit.run.workflow_title)}: did it happen?"
-    state = states.RUN_CLAUSES[visit.run.status]
+    state, workflow = states.RUN_CLAUSES[visit.run.status], characters.line(visit.run.workflow_title)
     if visit.answer is None:
-        sentence = "This question was withdrawn." if visit.asks_again else "There is nothing to answer."
-        return AnsweredPage(title=title, said=sentence, identified=None, run_state=state, asks_again=visit.asks_again)
+        line = "This question was answered or cancelled." if visit.asks_again else "There is no open question."
+        return AnsweredPage(title=workflow, line=(line,), identified=None, run_state=state, asks_again=visit.asks_again)
     step, answer = visit.answer
-    is_own = visit.remembered and answer.person.id == visit.person.id
-    who = f"{answer.person.label} (you)" if is_own else answer.person.label
+    mine = visit.remembered and answer.person.id == visit.person.id
     return AnsweredPage(
-        title=f"{characters.line(visit.run.workflow_title)}: {characters.line(step.label)}",
-        said=answered(answer.answer, who, dates.moment(answer.at)),
-        identified=outcome.how(answer.assurance, mine=is_own),
+        title=answers.question(step.label),
+        line=answered(answer, mine=mine),
+        identified=outcome.how(answer.assurance, mine=mine),
         run_state=state,
         asks_again=visit.asks_again,
     )
@@ -188,4 +196,4 @@ def closed(visit: AttentionVisit) -> AnsweredPage:
 def typed_texts(raws: Raws) -> tuple[tuple[str, str], ...]:
     """Return the texts of a form that can no longer be submitted, so that the person can copy them."""
     texts = [raw for raws_of_one in raws.values() for raw in raws_of_one if raw.strip()]
-    return tuple(("A value", characters.visible(text)) for text in texts)
+    return tuple(("Value", characters.visible(text)) for text in texts)

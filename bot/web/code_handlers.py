@@ -19,8 +19,19 @@ from bot.web.client_limits import ClientLimits
 from bot.web.context import RequestContext
 from bot.web.review_handlers import ReviewHandlers
 from bot.web.service import AccessRefused
+from engine import durations
 from engine.code_derivation import tidy
-from engine.domain import ChallengeView, CodeExpired, GiveCode, NotFound, ProvenIdentity, Purpose, Refusal, WrongCode
+from engine.domain import (
+    BROWSER_LIFETIME,
+    ChallengeView,
+    CodeExpired,
+    GiveCode,
+    NotFound,
+    ProvenIdentity,
+    Purpose,
+    Refusal,
+    WrongCode,
+)
 
 Given: TypeAlias = ProvenIdentity | WrongCode | CodeExpired
 _KEPT: Final = 100
@@ -131,9 +142,9 @@ class CodeHandlers:
             or visit.request.model.closed_at is None
         ):
             return self._context.status_page(
-                status_pages.refused(refusals.sentence(proven.answer), status=409, at=self._context.at)
+                status_pages.refused(refusals.phrase(proven.answer), status=409, at=self._context.at)
             )
-        notice = f"{refusals.sentence(proven.answer)} What you sent was not counted."
+        notice = (*refusals.phrase(proven.answer), " Your answer was not counted.")
         return await self._reviewing.closed(visit, notice=notice, status=409)
 
     # -- pages --
@@ -153,6 +164,7 @@ class CodeHandlers:
             back=self._back(challenge),
             error=error,
             digits=challenge.digits,
+            lifetime=durations.in_words(BROWSER_LIFETIME),
         )
 
     def _back(self, challenge: ChallengeView | ProvenIdentity | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -11,14 +12,17 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import characters
+from bot.presentation import answers, characters, expiry, questions, summary
 from bot.web import client_limits, form_data, user_agents
 from bot.web.client_limits import ClientLimits
 from bot.web.context import RequestContext
+from bot.web.service import WaitingRequests
+from bot.web.site_urls import SiteUrls
 from engine import fields
-from engine.domain import RememberedBrowser, SignIn
+from engine.domain import Person, Phrase, RememberedBrowser, SignIn
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
+from engine.read_models import AttentionView, RequestView, RunView
 
 _ABOUT: Final = "inbox"
 _EMAIL: Final = Field(type=FieldType.EMAIL)
@@ -82,7 +86,7 @@ class InboxHandlers:
             log.warning("client %s asks for too many codes to sign in, and gets none for a while.%s", who, hint)
         minutes = max(1, math.ceil(wait.total_seconds() / 60))
         error = (
-            "Too many codes were asked for from your network. "
+            "Too many people on your network asked for a code. "
             f"Try again in {minutes} minute{'' if minutes == 1 else 's'}, or open the link in the email that asks you."
         )
         answer = self._sign_in(request, typed=typed, error=error, status=429)
@@ -101,26 +105,55 @@ class InboxHandlers:
     def _sign_in(self, request: Request, *, typed: str = "", error: str = "", status: int = 200) -> Response:
         return self._context.form("sign-in", request, _ABOUT, status=status, typed=typed, error=error)
 
+    async def _questions(self, person: Person) -> list[tuple[RunView, str, str]]:
+        """Return the runs that ask this person what became of a step, each with its question and its address."""
+        engine = self._context.service.engine
+        runs = await engine.runs_waiting_for(person.id)
+        asked = [await engine.attention(run.id) for run in runs]
+        return [
+            (one.run, answers.question(one.label), self._context.at.attention(one.run.id))
+            for one in asked
+            if isinstance(one, AttentionView)
+        ]
+
     async def _list(self, request: Request, browser: RememberedBrowser) -> Response:
-        waiting = await self._context.service.waiting(browser.person)
-        asking = await self._context.service.engine.runs_waiting_for(browser.person.id)
+        waiting, asking = await self._context.service.waiting(browser.person), await self._questions(browser.person)
         browsers = await self._context.service.identity.browsers(browser.person.id)
         return self._context.form(
             "inbox",
             request,
             _ABOUT,
-            me=characters.line(browser.person.label),
+            heading=_heading(waiting, has_questions=bool(asking)),
             address=browser.address,
-            waiting=[
-                (
-                    request,
-                    characters.line(request.title),
-                    characters.line(request.workflow_title),
-                    self._context.at.review(request.id),
-                )
-                for request in waiting
-            ],
-            asking=[(run, characters.line(run.workflow_title), self._context.at.attention(run.id)) for run in asking],
+            rows=[_row(request, self._context.at) for request in summary.by_deadline(waiting.requests)],
+            more=waiting.more,
+            asking=asking,
             browsers=[(remembered, characters.line(remembered.label)) for remembered in browsers],
             this=browser.id,
         )
+
+
+def _heading(waiting: WaitingRequests, *, has_questions: bool) -> str:
+    if not waiting.requests and has_questions:
+        return "Your answer is needed"
+    return f"{'More than ' if waiting.more else ''}{summary.waiting(len(waiting.requests))}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """One request of the inbox. `question` tells it from the others."""
+
+    question: str
+    requester: str
+    deadline: Phrase
+    url: str
+
+
+def _row(request: RequestView, at: SiteUrls) -> InboxRow:
+    deadlines = request.model.deadlines
+    return InboxRow(
+        question=questions.of_request(request),
+        requester=characters.line(request.requester.label),
+        deadline=expiry.deadline(deadlines.expires_at, deadlines.expires_after),
+        url=at.review(request.id),
+    )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Final
 
 from starlette.requests import Request
@@ -19,7 +20,8 @@ from bot.web.review_handlers import ReviewHandlers
 from bot.web.service import AccessRefused, ReviewVisit, mark
 from engine import json_values
 from engine.code_derivation import hashed
-from engine.domain import RequestState
+from engine.domain import Phrase, RequestState
+from engine.json_values import Value
 from engine.read_models import RequestView
 
 EVERY: Final = 2.0
@@ -91,7 +93,9 @@ class _CountedPages(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._opened.total() >= MOST or self._opened[self._whose] >= MOST_EACH:
-            await PlainTextResponse("Too many pages are open; this one is told nothing.\n", 503)(scope, receive, send)
+            await PlainTextResponse("Too many pages are open. This one is not kept up to date.\n", 503)(
+                scope, receive, send
+            )
             return
         self._opened[self._whose] += 1
         try:
@@ -107,6 +111,11 @@ def _whose(visit: ReviewVisit) -> str:
     return hashed(visit.browser or "" if visit.remembered else visit.token or "").hex()
 
 
+def _parts(phrase: Phrase) -> list[Value]:
+    """Return a phrase as the script reads it: texts, and moments that it writes in the time zone of the reader."""
+    return [{"at": part.isoformat()} if isinstance(part, datetime) else part for part in phrase]
+
+
 def state(request: RequestView, *, mark: str) -> str:
     """Return the event as one line of JSON. The script fetches the page if `mark` is not that of the page."""
     closed = request.model.state is not RequestState.PENDING
@@ -114,7 +123,7 @@ def state(request: RequestView, *, mark: str) -> str:
         {
             "mark": mark,
             "state": request.model.state.value,
-            "said": request_outcome.outcome(request) if closed else None,
+            "said": _parts(request_outcome.with_reason(request)) if closed else None,
             "ended": closed and request.run_status.ended,
             "digest": request.model.digest,
         }

@@ -4,68 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from bot.presentation import changes, characters, request_outcome
-from bot.web import form_inputs
+from bot.presentation import characters, expiry, request_outcome, states
+from bot.web import form_inputs, review_view
 from bot.web.review_view import TypedReview
 from engine import json_values
-from engine.domain import Assurance, InvalidEdits, RequestState
+from engine.domain import Assurance, InvalidEdits, Person, Phrase, RequestState, Tone
 from engine.fields import forms
 from engine.fields.forms import PlacedError
-from engine.json_values import Value
 from engine.read_models import RequestView
 
 _HOW: Final[Mapping[str, str]] = {
-    Assurance.LINK: "by the link alone that was sent to {them}",
-    Assurance.CODE: "by a code that was sent to {their} email address",
-    Assurance.SSO: "by signing in with Slack",
-    Assurance.SLACK: "by {their} account in Slack",
-    Assurance.TERMINAL: "as the operator, at the terminal of the server",
+    Assurance.LINK: "By the link that was sent to {them}, without a code",
+    Assurance.CODE: "By a code that was sent to {their} email address",
+    Assurance.SSO: "By signing in with Slack",
+    Assurance.SLACK: "By {their} account in Slack",
+    Assurance.TERMINAL: "As the operator, at the terminal of the server",
 }
 _YOURS: Final = {"them": "you", "their": "your"}
 _THEIRS: Final = {"them": "them", "their": "their"}
-_SIGNS: Final[Mapping[RequestState, tuple[str, str]]] = {
-    RequestState.APPROVED: ("good", "✓"),
-    RequestState.REJECTED: ("bad", "✗"),
-    RequestState.EXPIRED: ("calm", "○"),
-    RequestState.CANCELLED: ("calm", "○"),
-    RequestState.PENDING: ("wait", "●"),
-}
-"""The tone and the sign of the chip for each state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The outcome of a request. `verdict`: the label of the button; `identified`: how. All None if it expired."""
+    """The end of a request. `line`: who decided and when; `effect`: what became of the step; `identified`: how."""
 
     headline: str
-    tone: str
-    sign: str
-    verdict: str | None = None
-    by: str | None = None
-    identified: str | None = None
-    at: datetime | None = None
-    reason: str | None = None
+    tone: Tone
+    line: Phrase
+    effect: str | None
+    reason: str | None
+    identified: str | None
 
 
-def outcome(request: RequestView, *, mine: bool) -> Outcome:
-    """Return the outcome. `mine`: the reader is known to be the person who decided."""
-    tone, sign = _SIGNS[request.model.state]
-    headline, decision = request_outcome.headline(request), request.decision
-    if decision is None:
-        return Outcome(headline=headline, tone=tone, sign=sign)
+def outcome(request: RequestView, reader: Person | None) -> Outcome:
+    """Return the outcome. `reader`: the person who reads it, if they are known."""
+    if request.model.state is RequestState.PENDING:
+        return _overdue(request)
+    ended, decision = request_outcome.card_outcome(request, reader), request.decision
     return Outcome(
-        headline=headline,
-        tone=tone,
-        sign=sign,
-        verdict=characters.line(decision.verdict),
-        by=f"{characters.line(decision.person.label)}{' (you)' if mine else ''}",
-        identified=how(decision.assurance, mine=mine),
-        at=decision.decided_at,
-        reason=characters.visible(decision.reason) if decision.reason else None,
+        headline=request_outcome.headline(request),
+        tone=states.REQUEST_TONES[request.model.state],
+        line=(*ended.sentence, "."),
+        effect=_sentence(ended.effect) if ended.effect else None,
+        reason=ended.reason,
+        identified=how(decision.assurance, mine=is_own(request, reader)) if decision else None,
     )
+
+
+def _overdue(request: RequestView) -> Outcome:
+    """Return the outcome of a request that has expired and is about to be closed."""
+    at, state = request.model.deadlines.expires_at, RequestState.EXPIRED
+    return Outcome(
+        headline=states.REQUESTS[state].capitalize(),
+        tone=states.REQUEST_TONES[state],
+        line=expiry.too_late(at) if at is not None else (),
+        effect=None,
+        reason=None,
+        identified=None,
+    )
+
+
+def is_own(request: RequestView, reader: Person | None) -> bool:
+    """Return whether the reader is the person who decided."""
+    return request.decision is not None and reader is not None and request.decision.person.id == reader.id
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def how(assurance: str, *, mine: bool) -> str:
@@ -77,26 +84,19 @@ def how(assurance: str, *, mine: bool) -> str:
 # -- around the form ----------------------------------------------------------------------------------------
 
 
-def proposed_changes(request: RequestView, edits: Mapping[str, Value]) -> tuple[tuple[str, str, str], ...]:
-    """Return each change with its label, the old and the new value."""
-    return tuple((change.label, change.before or "", change.text) for change in changes.proposed(request, edits))
-
-
 def placed(request: RequestView, refusal: InvalidEdits) -> PlacedError:
     """Return the engine's errors by the field whose inputs they belong to."""
     editable = {json_values.show_path(editable_value.path) for editable_value in request.model.editable}
-    return forms.place(refusal.errors, refusal.labels, editable.__contains__)
+    return forms.place(refusal.errors, {**refusal.labels, **review_view.labels(request)}, editable.__contains__)
 
 
 def typed_texts(request: RequestView, typed: TypedReview) -> tuple[tuple[str, str], ...]:
     """Return the typed values of a form that can no longer be submitted, so that the person can copy them."""
-    typed_values = []
+    typed_values, labels = [], review_view.labels(request)
     for editable in request.model.editable:
         path = json_values.show_path(editable.path)
         inputs = form_inputs.inputs(path, editable.field, json_values.look(request.model.content.value, editable.path))
         now = [raw for each in form_inputs.refilled(inputs, typed.raws) for raw in form_inputs.shown_values(each)]
         if now != [raw for each in inputs for raw in form_inputs.shown_values(each)]:
-            typed_values.append(
-                (characters.line(editable.field.label or path), characters.visible(" ".join(now)) or "–")
-            )
+            typed_values.append((labels.get(path, path), characters.visible(" ".join(now)) or "–"))
     return (*typed_values, *([("Reason", characters.visible(typed.reason))] if typed.reason else []))

@@ -10,13 +10,14 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from bot import template_files
-from bot.presentation import dates, expiry
-from bot.presentation.characters import stands_apart
+from bot.presentation import dates, states, text_diff
+from bot.presentation.characters import line, stands_apart
 from bot.web import site_urls as places
 from bot.web import static_files
 from bot.web.site_urls import SiteUrls
-from bot.web.status_pages import StatusPage
+from bot.web.status_pages import Notice, StatusPage
 
+_in_utc: Final = dates.in_zone(None)
 _TYPE: Final = "text/html; charset=utf-8"
 
 
@@ -34,9 +35,17 @@ class Renderer:
             keep_trailing_newline=True,
         )
         self._environment.filters["time"] = _time
-        self._environment.filters["due"] = _due
+        self._environment.filters["phrase"] = _phrase
+        self._environment.filters["plain"] = dates.written
+        self._environment.filters["line"] = line
+        self._environment.filters["difference"] = text_diff.folded
         self._environment.tests["apart"] = stands_apart
-        self._environment.globals.update(at=at, static={name: _static(at, name) for name in static_files.statics()})
+        self._environment.globals.update(
+            icons=states.ICONS,
+            long_change=text_diff.is_long,
+            at=at,
+            static={name: _static(at, name) for name in static_files.statics()},
+        )
         for name in self._environment.list_templates(extensions=["html"]):
             # Compile them now, and not while the first people wait for their pages.
             self._environment.get_template(name)
@@ -56,11 +65,12 @@ def _static(at: SiteUrls, name: str) -> str:
 
 
 def _time(moment: datetime) -> Markup:
-    """Write a time in UTC; the script adds the reader's local time."""
+    """Write a time in UTC; the script puts the reader's local time in its place."""
     exact = moment.astimezone(UTC).isoformat(timespec="seconds")
-    return Markup('<time datetime="{}">{}</time>').format(exact, escape(dates.moment(moment)))
+    return Markup('<time datetime="{}">{}</time>').format(exact, escape(_in_utc(moment)))
 
 
-def _due(at: datetime) -> Markup:
-    """Write when a request expires."""
-    return Markup("{} {}").format(expiry.LABEL, _time(at))
+def _phrase(phrase: Notice) -> Markup:
+    """Write a phrase with its moments as times."""
+    parts = (phrase,) if isinstance(phrase, str) else phrase
+    return Markup("").join(_time(part) if isinstance(part, datetime) else escape(part) for part in parts)

@@ -10,12 +10,13 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import characters, refusals
+from bot.presentation import changes, characters, expiry, refusals
 from bot.web import form_data, outcome, review_view, service, stale_form, status_pages, user_agents
 from bot.web.context import SHORT, RequestContext
 from bot.web.drafts import FormDraft
 from bot.web.review_view import TypedReview
 from bot.web.service import AccessRefused, ReviewVisit
+from bot.web.status_pages import Notice
 from engine import json_values
 from engine.domain import (
     AlreadyDecided,
@@ -40,11 +41,13 @@ from engine.off_loop import off_loop
 from engine.read_models import RequestView
 
 _STALE: Final = (
-    "Nothing was decided yet: this page was open for a long time, or your browser keeps no cookies. "
-    "Everything that you typed is still here. Press the button again."
+    "Nothing was decided yet. This page was open for a long time, or your browser keeps no cookies. "
+    "What you typed is still here. Press the button again."
 )
-_CHOOSE: Final = "Nothing was decided yet. Choose one of the buttons at the end."
+_CHOOSE: Final = "Nothing was decided yet. Press one of the buttons."
 _VERDICTS: Final = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
+_REASON: Final = "reason"
+"""The name of the field for the reason. A form is without it until the button to reject was pressed."""
 _TYPED: Final = "typed"
 """Query parameter: show what was typed before a code was asked for."""
 
@@ -80,7 +83,7 @@ class SubmittedReview:
 
 def _typed(form: FormData, **wrong: Any) -> TypedReview:
     return TypedReview(
-        raws=form_data.content_values(form), reason=form_data.text(form, "reason").replace("\r\n", "\n"), **wrong
+        raws=form_data.content_values(form), reason=form_data.text(form, _REASON).replace("\r\n", "\n"), **wrong
     )
 
 
@@ -120,7 +123,7 @@ class ReviewHandlers:
         draft = self._context.drafts.find(self._context.holder(request), visit.request.id)
         if draft is None or _TYPED not in request.query_params or draft.digest != visit.request.model.digest:
             return await self._open(request, visit)
-        reason = "".join(draft.raws.get("reason", ()))
+        reason = "".join(draft.raws.get(_REASON, ()))
         return await self._open(request, visit, typed=TypedReview(raws=draft.raws, reason=reason), notice=_BACK)
 
     async def decide(self, request: Request, form: FormData) -> Response:
@@ -149,13 +152,27 @@ class ReviewHandlers:
             request.path_params["request"], token=self._context.token(request), browser=self._context.browser(request)
         )
 
+    async def changes(self, request: Request, form: FormData) -> Response:
+        """Return the changes in a form as differences, for the script that shows them while a person types."""
+        visit = await self.visit(request)
+        if isinstance(visit, AccessRefused):
+            return self._context.status_page(status_pages.barred(visit, self._context.at))
+
+        def build_fragment() -> Response:
+            shown = review_view.review(visit.request, visit.run, (), _typed(form))
+            return self._context.pages.page("changes", values=[field for field in shown.values if field.change])
+
+        return await off_loop(build_fragment)
+
     # -- deciding --
 
     async def _ask_back(self, request: Request, sent: SubmittedReview) -> Response | None:
         """Return the page to fix errors or to confirm, or None if the form can decide."""
         view = sent.visit.request
-        if sent.verdict is Verdict.REJECT or view.model.state is not RequestState.PENDING:
+        if view.model.state is not RequestState.PENDING:
             return None
+        if sent.verdict is Verdict.REJECT:
+            return await self._ask_reason(request, sent)
         if sent.wrong:
             return await self._again(request, sent.visit, _typed(sent.form, wrong=sent.wrong))
         if not view.confirm or form_data.text(sent.form, "confirmed") == view.model.digest:
@@ -174,13 +191,20 @@ class ReviewHandlers:
                 question=question,
                 title=characters.line(view.title),
                 label=_label(view),
-                edits=outcome.proposed_changes(view, sent.edits),
+                changes=tuple(changes.proposed(view, sent.edits)),
                 reason=sent.typed.reason,
                 digest=view.model.digest,
                 carried=[(n, v) for n, v in sent.form.multi_items() if n not in _OWN and isinstance(v, str)],
             )
 
         return await off_loop(build_page)
+
+    async def _ask_reason(self, request: Request, sent: SubmittedReview) -> Response | None:
+        """Return the page with the field for the reason, or None if it was there, or if the content has changed."""
+        is_same = form_data.text(sent.form, "digest") == sent.visit.request.model.digest
+        if _REASON in sent.form or not is_same:
+            return None
+        return await self._again(request, sent.visit, _typed(sent.form, asks_reason=True), status=200)
 
     async def _decided(self, request: Request, sent: SubmittedReview) -> Response:
         answer = await self._context.service.engine.decide(sent.command)
@@ -198,7 +222,7 @@ class ReviewHandlers:
         answer = await self._context.service.identity.ask_code(AskCode(decide=sent.command, holder=holder, label=label))
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
-        contents = {**form_data.content_values(sent.form), "reason": (sent.typed.reason,)}
+        contents = {**form_data.content_values(sent.form), _REASON: (sent.typed.reason,)}
         self._context.drafts.keep(holder, sent.visit.request.id, FormDraft(contents, sent.visit.request.model.digest))
         return self._context.to(self._context.at.code(answer.challenge))
 
@@ -219,7 +243,7 @@ class ReviewHandlers:
                 why = _LINKS.get(answer.state, AccessRefused.UNKNOWN_LINK)
                 return self._context.status_page(status_pages.barred(why, self._context.at))
             case _:
-                return await self._again(request, sent.visit, sent.typed, refusals.sentence(answer), status=409)
+                return await self._again(request, sent.visit, sent.typed, refusals.phrase(answer), status=409)
 
     async def _too_late(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
         visit = await self.visit(request)
@@ -233,19 +257,19 @@ class ReviewHandlers:
             return await self._open(
                 request,
                 visit,
-                notice=refusals.sentence(answer),
+                notice=refusals.phrase(answer),
                 seen=form_data.text(sent.form, "seen"),
                 had=had,
                 status=409,
             )
         status = 409 if isinstance(answer, AlreadyDecided) else 410
-        notice = f"{refusals.sentence(answer)} What you sent was not counted."
+        notice = (*refusals.phrase(answer), " Your answer was not counted.")
         return await self.closed(visit, notice=notice, had=had, status=status)
 
     # -- pages --
 
     async def _again(
-        self, request: Request, visit: ReviewVisit, typed: TypedReview, notice: str = "", *, status: int = 422
+        self, request: Request, visit: ReviewVisit, typed: TypedReview, notice: Notice = "", *, status: int = 422
     ) -> Response:
         if visit.request.model.state is not RequestState.PENDING:
             had = await off_loop(lambda: outcome.typed_texts(visit.request, typed))
@@ -258,7 +282,7 @@ class ReviewHandlers:
         visit: ReviewVisit,
         *,
         typed: TypedReview | None = None,
-        notice: str = "",
+        notice: Notice = "",
         seen: str = "",
         had: tuple[tuple[str, str], ...] = (),
         status: int = 200,
@@ -273,6 +297,7 @@ class ReviewHandlers:
                 visit=visit,
                 masked=user_agents.masked(visit.address),
                 review=shown,
+                deadline=expiry.deadline(shown.card.expires_at, shown.card.expires_after),
                 label=_label(visit.request),
                 reject_label=characters.line(visit.request.reject_label),
                 notice_text=notice,
@@ -283,7 +308,7 @@ class ReviewHandlers:
         return await off_loop(build_page)
 
     async def closed(
-        self, visit: ReviewVisit, *, notice: str = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
+        self, visit: ReviewVisit, *, notice: Notice = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
     ) -> Response:
         """Return the page of a closed request: its outcome, and that of its run.
 
@@ -292,19 +317,18 @@ class ReviewHandlers:
 
         def build_page() -> Response:
             shown = review_view.review(visit.request, visit.run, visit.together)
-            decision = visit.request.decision
+            # The holder of a link may be any person.
+            reader = visit.person if visit.remembered else None
             return self._context.pages.page(
                 "closed",
                 status=status,
                 visit=visit,
                 masked=user_agents.masked(visit.address),
                 review=shown,
-                # The holder of a link may be any person.
-                outcome=outcome.outcome(
-                    visit.request,
-                    mine=visit.remembered and decision is not None and decision.person.id == visit.person.id,
-                ),
-                changed=[field for field in shown.content if field.before is not None],
+                mine=outcome.is_own(visit.request, reader),
+                still_open=_STILL_OPEN if visit.request.model.state is RequestState.APPROVED else "",
+                outcome=outcome.outcome(visit.request, reader),
+                changes=[field for field in shown.content if field.before is not None],
                 notice_text=notice,
                 had_typed=had,
             )
@@ -312,7 +336,8 @@ class ReviewHandlers:
         return await off_loop(build_page)
 
 
-_BACK: Final = "This is what you had typed. Nothing was decided yet."
+_BACK: Final = "Nothing was decided yet. Your text is still here."
+_STILL_OPEN: Final = "This page shows what becomes of it."
 _OWN: Final = frozenset({"verdict", "confirmed", "nonce"})
 _LINKS: Final[Mapping[LinkState | None, AccessRefused]] = {
     LinkState.EXPIRED: AccessRefused.EXPIRED_LINK,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby
+from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.presentation import characters, request_card, request_content, request_outcome, states
+from bot.presentation import changes, characters, people, request_card, request_content, states
 from bot.presentation.characters import boundary, hidden
 from bot.web import form_inputs, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
 from bot.web.run_history import HistoryStep
 from engine import fields, json_values, requests
-from engine.domain import Card, ReasonRequired, ReviewPoint
+from engine.domain import Card, CardField, Phrase, ReasonRequired, RequestState, ReviewPoint
 from engine.errors import about
 from engine.fields import Field, FieldType
 from engine.json_values import Value
@@ -33,20 +31,22 @@ MOST_EDITABLE: Final = 1_200_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownField:
-    """A field of the content. With `inputs` it can be changed; `text` is its present value.
+    """A value of the request. With `inputs` it can be changed; `text` is its present value.
 
-    `marked`: excerpts around its invisible characters, which an input would hide.
+    `marked`: excerpts around its invisible characters, which an input would hide. `change`: what was typed, as a
+    difference. `length`: of a long text, in characters.
     """
 
     path: str
     label: str
     text: str
-    before: str | None = None
     inputs: tuple[Input, ...] = ()
     is_optional: bool = False
     hints: tuple[str, ...] = ()
     marked: tuple[str, ...] = ()
     error: str | None = None
+    change: CardField | None = None
+    length: int | None = None
 
     @property
     def id(self) -> str:
@@ -56,6 +56,11 @@ class ShownField:
     def is_group(self) -> bool:
         """Whether it has several inputs, which then need a common label."""
         return len(self.inputs) > 1 or any(input_.kind in ("radio", "checkbox") for input_ in self.inputs)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its inputs are shown at once: it was typed into."""
+        return self.error is not None or self.change is not None
 
     @property
     def focus(self) -> str:
@@ -71,127 +76,159 @@ class ShownField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """The field for the reason. `is_shown`: at once, and not only with the button to reject."""
+
+    text: str
+    error: str | None
+    hint: str
+    is_optional: bool
+    is_always: bool
+    is_shown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A request as its page shows it. `seen`: the content as text in the form, to find later changes."""
+    """A request as its page shows it. `seen`: carried by the form, to show later what has changed since."""
 
     request: RequestView
     card: Card
-    content: tuple[ShownField, ...]
+    asked: str
+    values: tuple[ShownField, ...]
+    content: tuple[CardField, ...]
+    """All of the content, with the values that stand under the details."""
     inputs: tuple[tuple[str, str], ...]
     trigger: str
-    run_id: str
-    state: str
     run_state: str
     steps: tuple[HistoryStep, ...]
-    history: tuple[tuple[datetime | None, str], ...]
-    reason: str
-    reason_error: str | None
-    reason_hint: str
+    history: tuple[Phrase, ...]
+    reason: Reason
     seen: str
 
     @property
     def headline(self) -> str:
-        """The headline above the content."""
+        """The headline above the values."""
         if self.request.model.subject.is_form:
             return "What is needed"
-        return "What will be done" if self.request.at is ReviewPoint.BEFORE else "What was produced"
+        return "What will be done" if self.request.at is ReviewPoint.BEFORE else "The result"
 
     @property
-    def is_editable(self) -> bool:
-        return any(field.inputs for field in self.content)
-
-    @property
-    def parts(self) -> list[list[ShownField]]:
-        """The content in its order, grouped into runs of fields to read and fields to change."""
-        return [list(group) for _, group in groupby(self.content, key=lambda field: bool(field.inputs))]
+    def is_edited(self) -> bool:
+        return any(field.change is not None for field in self.values)
 
     @property
     def errors(self) -> tuple[tuple[str, str], ...]:
         """Return the errors for the top of the page, each with the id of its input."""
-        errors = [(field.focus, field.error) for field in self.content if field.error and field.inputs]
-        return (*errors, *([("reason", self.reason_error)] if self.reason_error else []))
+        errors = [(field.focus, field.error) for field in self.values if field.error and field.inputs]
+        return (*errors, *([("reason", self.reason.error)] if self.reason.error else []))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedReview:
-    """The contents of a submitted form, and sentences about errors, by dotted path."""
+    """The contents of a submitted form, and sentences about errors, by dotted path.
+
+    `asks_reason`: the button to reject was pressed, and the reason was not asked for yet.
+    """
 
     raws: Raws
     reason: str = ""
     wrong: Mapping[str, str] | None = None
     reason_error: str | None = None
+    asks_reason: bool = False
+
+
+_UNTYPED: Final = TypedReview(raws={})
 
 
 def review(
     request: RequestView, run: RunView | None, earlier: Sequence[RequestView] = (), typed: TypedReview | None = None
 ) -> Review:
     """Return the page. `earlier`: other requests of the run; `typed`: shown in the inputs instead of the content."""
-    content = tuple(_content(request, typed or TypedReview(raws={})))
+    card, content = request_card.request_card(request), request_content.labelled(request)
     return Review(
         request=request,
-        card=request_card.request_card(request),
+        card=card,
+        asked=people.asked(card.approvers, closed=request.model.state is not RequestState.PENDING),
+        # A short value can be read at a glance, so it does not stand below a long text.
+        values=tuple(sorted(_values(request, card.values, typed or _UNTYPED), key=lambda field: bool(field.length))),
         content=content,
         inputs=run_history.inputs(run, request.people),
         trigger=run_history.trigger(run),
-        run_id=request.run,
-        state=request_outcome.headline(request),
         run_state=states.RUN_CLAUSES[request.run_status],
         steps=run_history.steps(run, request.people),
         history=tuple(run_history.history(request, run, earlier)),
-        reason=typed.reason if typed else "",
-        reason_error=typed.reason_error if typed else None,
-        reason_hint=_reason_hint(request),
+        reason=_reason(request, typed or _UNTYPED),
         seen=stale_form.seen(content),
     )
 
 
-def _reason_hint(request: RequestView) -> str:
-    who = characters.line(request.requester.label)
-    match request.model.reason_required:
-        case ReasonRequired.ALWAYS:
-            return f"Needed for either answer. {who}, who started this, reads it."
-        case ReasonRequired.REJECT:
-            return f"Needed for “{characters.line(request.reject_label)}”. {who}, who started this, reads it."
-        case _:
-            return f"You may leave it empty. {who}, who started this, reads it."
-
-
-# -- the content --------------------------------------------------------------------------------------------
-
-
-def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
-    """Yield the content in its order; the editable fields of an open request have inputs."""
-    pending = request.decision is None and request.model.closed_at is None
-    editable = (
-        {json_values.show_path(editable_value.path): editable_value for editable_value in request.model.editable}
-        if pending
-        else {}
+def _reason(request: RequestView, typed: TypedReview) -> Reason:
+    required = request.model.reason_required
+    is_always = required is ReasonRequired.ALWAYS
+    reader = f"{characters.line(request.requester.label)} will read it."
+    return Reason(
+        text=typed.reason,
+        error=typed.reason_error,
+        hint=f"Both answers need a reason. {reader}" if is_always else reader,
+        is_optional=required not in (ReasonRequired.ALWAYS, ReasonRequired.REJECT),
+        is_always=is_always,
+        is_shown=is_always or typed.asks_reason or bool(typed.reason) or typed.reason_error is not None,
     )
+
+
+# -- the values ---------------------------------------------------------------------------------------------
+
+
+def _values(request: RequestView, shown: Sequence[CardField], typed: TypedReview) -> Iterator[ShownField]:
+    """Yield the values of the card; of an open request with inputs for those that may be changed."""
+    editable = _editable(request)
+    changes = typed_changes(request, typed.raws)
     room, wrong = MOST_EDITABLE, typed.wrong or {}
-    for field in request_content.content_fields(request):
-        editable_value = editable.get(field.path) if field.editable else None
-        shown = ShownField(path=field.path, label=field.label, text=field.text, before=field.before)
+    for card_field in shown:
+        value = ShownField(
+            path=card_field.path, label=card_field.label, text=card_field.text, length=_length(card_field.text)
+        )
+        editable_value = editable.get(card_field.path) if card_field.editable else None
         if editable_value is None:
-            yield shown
+            yield value
             continue
-        value = json_values.look(request.model.content.value, editable_value.path)
-        inputs = form_inputs.inputs(field.path, editable_value.field, value)
+        present = json_values.look(request.model.content.value, editable_value.path)
+        inputs = form_inputs.inputs(card_field.path, editable_value.field, present)
         room -= sum(len(text.encode()) for each in inputs for text in each.values)
         if room < 0:
-            yield ShownField(
-                path=field.path, label=field.label, text=field.text, hints=("This is too long to be edited here.",)
-            )
+            yield replace(value, hints=("This is too long to be changed here.",))
             continue
-        yield ShownField(
-            path=field.path,
-            label=field.label,
-            text=field.text,
+        yield replace(
+            value,
             inputs=form_inputs.refilled(inputs, typed.raws),
             is_optional=not editable_value.field.required and editable_value.field.blank != "keep",
-            hints=(*_named(request, editable_value.field, value), *hints(editable_value.field, value, inputs)),
-            marked=marked(value),
-            error=characters.visible(wrong[field.path]) if field.path in wrong else None,
+            hints=(
+                *_named(request, editable_value.field, present),
+                *hints(editable_value.field, present, inputs),
+            ),
+            marked=marked(present),
+            error=characters.visible(wrong[card_field.path]) if card_field.path in wrong else None,
+            change=changes.get(card_field.path),
         )
+
+
+def _editable(request: RequestView) -> dict[str, requests.Editable]:
+    """Return what may be changed by dotted path; nothing once the request is closed."""
+    if request.decision is not None or request.model.closed_at is not None:
+        return {}
+    return {json_values.show_path(editable.path): editable for editable in request.model.editable}
+
+
+def typed_changes(request: RequestView, raws: Raws) -> dict[str, CardField]:
+    """Return the changes in a form by dotted path, without values that are wrong."""
+    # What a form asks for replaces nothing.
+    if not raws or request.model.subject.is_form:
+        return {}
+    return {change.path: change for change in changes.proposed(request, edits(request, raws)[0])}
+
+
+def _length(text: str) -> int | None:
+    return len(text) if len(text) >= _COUNTED else None
 
 
 def marked(value: Value) -> tuple[str, ...]:
@@ -239,9 +276,6 @@ def hints(field: Field, value: Value, inputs: Sequence[Input]) -> Iterator[str]:
     if field.help:
         yield characters.visible(field.help)
     yield from _bounds(field)
-    long = value if isinstance(value, str) else inputs[0].value
-    if inputs[0].kind == "textarea" and len(long) >= _COUNTED:
-        yield f"It came with {len(long):,} characters."
     if field.max_length is not None:
         yield f"At most {field.max_length:,} characters."
     if field.type is FieldType.DATETIME and inputs[0].kind == "text":
@@ -255,7 +289,7 @@ def hints(field: Field, value: Value, inputs: Sequence[Input]) -> Iterator[str]:
         and value not in (None, [])
         and not any(choice.chosen for choice in inputs[0].choices)
     ):
-        yield f"Now {characters.line(request_content.show(field, value))}; whatever you choose replaces it."
+        yield f"Now {characters.line(request_content.show(field, value))}. What you choose replaces it."
 
 
 def _bounds(field: Field) -> Iterator[str]:
@@ -281,6 +315,11 @@ def _ends(field: Field) -> tuple[Value, Value]:
 def edits(request: RequestView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the changes in the form, and sentences about errors, by dotted path. Without changes it is an approval."""
     editable = request.model.editable
-    changes, errors = form_inputs.read_edits(requests.editable_fields(editable, request.model.content.value), raws)
-    labels = {json_values.show_path(editable_value.path): editable_value.field.label for editable_value in editable}
-    return changes, {path: about(labels[path] or path, predicate) for path, predicate in errors.items()}
+    new_values, errors = form_inputs.read_edits(requests.editable_fields(editable, request.model.content.value), raws)
+    named = labels(request)
+    return new_values, {path: about(named.get(path, path), predicate) for path, predicate in errors.items()}
+
+
+def labels(request: RequestView) -> dict[str, str]:
+    """Return the label of each value of the content by dotted path."""
+    return {field.path: field.label for field in request_content.labelled(request)}

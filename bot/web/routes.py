@@ -95,6 +95,8 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{places.CODE}/{{challenge}}": (code.show, code.give),
         page_urls.INBOX: (inbox.show, inbox.act),
     }
+    changes = _either(context, review.show, review.changes)
+    yield Route(f"{page_urls.REVIEW}/{{request}}/changes", changes, methods=["POST"])
     for path, (get, post) in handlers.items():
         methods = ["GET", *(["POST"] if post else [])]
         yield Route(path, get if post is None else _either(context, get, post), methods=methods)

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from bot.presentation import characters, request_content, request_outcome, states
 from engine import fields, requests
-from engine.domain import Person, StepStatus
+from engine.domain import Person, Phrase, StepStatus
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView, StepView
 
@@ -18,7 +18,7 @@ _TRIGGERS: Final = {
     "terminal": "from the terminal of the server",
     "slack": "in Slack",
     "web": "on these pages",
-    "email": "by mail",
+    "email": "by email",
     "schedule": "by the schedule",
     "webhook": "by a webhook",
     "api": "through the API",
@@ -52,8 +52,9 @@ def steps(run: RunView | None, people: People) -> tuple[HistoryStep, ...]:
 
 
 def values(values: Mapping[str, Value], people: People) -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        yield characters.line(name), requests.by_name(request_content.show(fields.infer(value), value), people)
+    """Yield values with their labels, as people read them."""
+    for label, value in request_content.undeclared(values):
+        yield label, requests.by_name(request_content.show(fields.infer(value), value), people)
 
 
 def _step(step: StepView, people: People) -> HistoryStep:
@@ -69,19 +70,17 @@ def _step(step: StepView, people: People) -> HistoryStep:
     )
 
 
-def history(
-    request: RequestView, run: RunView | None, earlier: Sequence[RequestView]
-) -> Iterator[tuple[datetime | None, str]]:
+def history(request: RequestView, run: RunView | None, earlier: Sequence[RequestView]) -> Iterator[Phrase]:
+    """Yield what happened in the run until now, in order, each with its time."""
     if run is not None:
-        yield run.started_at, f"{characters.line(run.requester.label)} started run {run.id}."
+        yield run.started_at, f" {characters.line(run.requester.label)} started run {run.id}."
+    opened_at, first_shown_at = request.model.deadlines.opened_at, request.model.deadlines.first_shown_at
     for other in earlier:
-        if other.id != request.id and other.model.deadlines.opened_at <= request.model.deadlines.opened_at:
-            sentence = (
-                request_outcome.outcome(other) if other.model.closed_at else f"{request_outcome.headline(other)}."
-            )
-            yield other.model.deadlines.opened_at, f"{characters.line(other.title)}: {sentence}"
-    yield request.model.deadlines.opened_at, "This request was opened."
-    if request.model.deadlines.first_shown_at is not None:
-        yield request.model.deadlines.first_shown_at, "The request first reached an approver."
+        if other.id != request.id and other.model.deadlines.opened_at <= opened_at:
+            end: Phrase = request_outcome.with_reason(other) if other.model.closed_at else ("Waiting.",)
+            yield other.model.deadlines.opened_at, f" {characters.line(other.title)} ", *end
+    yield opened_at, " This request was opened."
+    if first_shown_at is not None:
+        yield first_shown_at, " The request first reached an approver."
     if request.model.closed_at is not None:
-        yield request.model.closed_at, request_outcome.outcome(request)
+        yield request_outcome.with_reason(request)

@@ -48,6 +48,14 @@ class ReviewVisit:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingRequests:
+    """The requests that wait for a person. `more`: there are more than a page lists."""
+
+    requests: Sequence[RequestView]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewService:
     engine: Engine
     identity: Identity
@@ -95,9 +103,10 @@ class ReviewService:
         places = (entry.content.get("place") for entry in story if entry.request == request.id and entry.content)
         return any(isinstance(place, dict) and place.get("form") == form for place in places)
 
-    async def waiting(self, person: Person) -> list[RequestView]:
+    async def waiting(self, person: Person) -> WaitingRequests:
         """Return the requests that wait for this person."""
-        return await self.engine.requests(PageQuery(limit=MOST_LISTED, open_only=True), person=person.id)
+        found = await self.engine.requests(PageQuery(limit=MOST_LISTED + 1, open_only=True), person=person.id)
+        return WaitingRequests(found[:MOST_LISTED], more=len(found) > MOST_LISTED)
 
 
 def mark(standing: tuple[int, int] | None) -> str:

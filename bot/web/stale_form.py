@@ -35,6 +35,11 @@ class Difference:
     before: str | None
     now: str | None
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the form carried only the beginning of the text."""
+        return self.before is not None and len(self.before) > _KEPT
+
 
 def seen(content: Sequence[SeenContent]) -> str:
     """Return the present content as text for the form, or an empty text if it would be too large."""

@@ -106,6 +106,7 @@ def attention(context: CommandContext, tx: Tx, run_id: str) -> AttentionView | N
         label=step.label,
         uses=step.kind.name,
         expected=find_expected_output(workflow, step.id),
+        technical=step.kind.technical_names,
     )
 
 

@@ -2,15 +2,15 @@
 "use strict";
 
 const localFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-function addLocalTimes(page) {
-  for (const time of page.querySelectorAll("time[datetime]")) {
+function showLocalTimes(page) {
+  for (const time of page.querySelectorAll("time[datetime]:not([title])")) {
     const at = new Date(time.dateTime);
-    if (!Number.isNaN(at.getTime()) && at.getTimezoneOffset() !== 0) {
-      time.after(` (${localFormat.format(at)} where you are)`);
-    }
+    if (Number.isNaN(at.getTime())) continue;
+    time.title = time.textContent;
+    time.textContent = localFormat.format(at);
   }
 }
-addLocalTimes(document);
+showLocalTimes(document);
 
 document.getElementById("errors")?.focus();
 
@@ -50,40 +50,89 @@ if (!CSS.supports("field-sizing", "content")) {
 
 const approve = document.querySelector("button[data-changed]");
 if (approve) {
-  const unchangedLabel = approve.textContent;
-  const fields = [...document.querySelectorAll("[data-field]")];
-  const markChanges = () => {
-    let anyChanged = false;
-    for (const field of fields) {
-      const changed = [...field.querySelectorAll("input:not([type=hidden]), textarea, select")].some(isChanged);
-      anyChanged ||= changed;
-      const title = field.querySelector("legend, label");
-      const chip = title.querySelector(".changed-mark");
-      if (changed && !chip) {
-        const newChip = document.createElement("span");
-        newChip.className = "chip wait changed-mark";
-        newChip.textContent = "changed";
-        title.append(newChip);
-      } else if (!changed) {
-        chip?.remove();
-      }
-    }
-    if (document.getElementById("as-it-stands")) {
-      approve.textContent = anyChanged ? approve.dataset.changed : unchangedLabel;
+  const form = approve.form;
+  const fields = [...form.querySelectorAll("[data-field]")];
+  const mark = (field, isEdited) => {
+    const title = field.closest(".value")?.querySelector("dt") ?? field.querySelector("legend, label");
+    const chip = title.querySelector(".changed-mark");
+    if (isEdited && !chip) {
+      const newChip = document.createElement("span");
+      newChip.className = "chip wait changed-mark";
+      newChip.textContent = "changed";
+      title.append(newChip);
+    } else if (!isEdited) {
+      chip?.remove();
     }
   };
-  approve.form.addEventListener("input", markChanges);
+  const markChanges = () => {
+    let anyEdited = false;
+    for (const field of fields) {
+      const isTyped = [...field.querySelectorAll("input:not([type=hidden]), textarea, select")].some(isChanged);
+      const isEdited = isTyped || field.dataset.edited === "yes";
+      anyEdited ||= isEdited;
+      mark(field, isEdited);
+    }
+    approve.textContent = anyEdited ? approve.dataset.changed : approve.dataset.label;
+  };
+  // The server compares the texts, so that the difference is the one that everybody sees later.
+  let latest = 0;
+  const showDifferences = async () => {
+    const mine = ++latest;
+    const response = await fetch(form.dataset.changes, { method: "POST", body: new FormData(form) });
+    const page = new DOMParser().parseFromString(response.ok ? await response.text() : "", "text/html");
+    if (mine !== latest || !response.ok) return;
+    for (const field of fields) {
+      const typed = document.getElementById(`${field.dataset.field}-typed`);
+      const change = page.querySelector(`[data-typed="${field.dataset.field}"]`);
+      typed?.replaceChildren(...(change?.childNodes ?? []));
+      delete field.dataset.edited;
+      if (change) field.dataset.edited = "yes";
+    }
+    markChanges();
+  };
+  let waiting = 0;
+  const hasDifferences = document.querySelector(".typed") !== null;
+  form.addEventListener("input", () => {
+    markChanges();
+    clearTimeout(waiting);
+    // Without the server, the page still says which fields are changed.
+    if (hasDifferences) waiting = setTimeout(() => showDifferences().catch(() => {}), 300);
+  });
   markChanges();
+  for (const details of form.querySelectorAll(".change > details")) {
+    details.addEventListener("toggle", () => {
+      if (details.open) details.querySelector("textarea, select, input:not([type=hidden])")?.focus();
+    });
+  }
+}
+
+// The reason is asked for where the button is, and only then.
+const why = document.getElementById("why");
+const cancel = document.getElementById("cancel");
+if (approve && cancel && why?.hidden) {
+  const reason = why.querySelector("textarea");
+  const reject = approve.form.querySelector("button[value=reject]");
+  const ask = (isAsked) => {
+    why.hidden = reason.disabled = cancel.hidden = !isAsked;
+    approve.hidden = isAsked;
+    (isAsked ? reason : reject).focus();
+  };
+  reject.addEventListener("click", (event) => {
+    if (!why.hidden) return;
+    event.preventDefault();
+    ask(true);
+  });
+  cancel.addEventListener("click", () => ask(false));
 }
 
 function showNotice(lines, tone) {
   const notice = document.createElement("div");
   notice.className = `notice ${tone}`;
-  for (const text of lines) {
+  for (const parts of lines) {
     const line = document.createElement("p");
     line.className = "text";
     line.dir = "auto";
-    line.textContent = text;
+    for (const part of parts) line.append(typeof part === "string" ? part : localFormat.format(new Date(part.at)));
     notice.append(line);
   }
   document.getElementById("live").replaceChildren(notice);
@@ -97,10 +146,10 @@ function closeForm(form, outcome) {
   // A page that is opened now has this heading.
   const heading = form.querySelector("[data-answered]");
   heading.textContent = heading.dataset.answered;
-  const notice = showNotice([outcome, "Nothing can be decided here any more."], "warn");
+  const notice = showNotice([outcome, ["Your answer is no longer needed."]], "warn");
   const link = document.createElement("a");
   link.href = location.pathname;
-  link.textContent = "Show what became of it";
+  link.textContent = "Show the outcome";
   notice.append(link);
 }
 
@@ -108,7 +157,7 @@ function closeForm(form, outcome) {
 async function updateParts(live) {
   const response = await fetch(location.pathname);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  addLocalTimes(page);
+  showLocalTimes(page);
   for (const old of document.querySelectorAll("[data-renewed]")) {
     const current = page.getElementById(old.id);
     if (current === null) {
@@ -141,7 +190,7 @@ if (live && window.EventSource) {
       live.dataset.closed = "yes";
       closeForm(live, state.said);
     } else if (!state.said && live.dataset.digest && state.digest !== live.dataset.digest) {
-      showNotice(["What this request asks has changed since you opened it. Load the page again."], "warn");
+      showNotice([["The request has changed since you opened it. Load the page again."]], "warn");
       return;
     }
     updating = updating.then(async () => {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
 
 from engine.domain import DeliveryKind
 from engine.ports import StepType
@@ -117,6 +117,19 @@ async def open_review_windows(
         assert windows.complaints == []
 
 
+async def change(page: Page, label: str = "Text") -> Locator:
+    """Press Change beside a value, and return its input."""
+    await page.locator("summary", has_text=f"Change {label}").click()
+    return page.get_by_label(label)
+
+
+async def reject(page: Page, reason: str = "") -> None:
+    """Press the button to reject, type the reason that it asks for, and press it again."""
+    await page.get_by_role("button", name="Hold it back").click()
+    await page.get_by_label("Reason").fill(reason)
+    await page.get_by_role("button", name="Hold it back").click()
+
+
 async def check_accessibility(page: Page) -> None:
     """Fail if axe reports a violation in light or dark colours, or if the page is wider than the window."""
     rules: dict[Literal["light", "dark"], dict[str, Any]] = {
@@ -152,8 +165,12 @@ async def walk_pages(windows: ReviewWindows, page: Page) -> AsyncIterator[str]:
     await windows.open_link(page=page)
     yield "review"
     await page.get_by_role("button", name="Hold it back").click()
+    yield "reason"
+    await page.get_by_role("button", name="Hold it back").click()
     yield "review-error"
-    await page.get_by_label("text").fill("Dear Kim,\nit is done.")
+    await (await change(page)).fill("Dear Kim,\nit is done.")
+    await page.locator(".typed ins").first.wait_for()
+    yield "changed-by-me"
     await page.get_by_label("Reason").fill("Shorter")
     await page.get_by_role("button", name="Send email").click()
     yield "confirm"
@@ -166,7 +183,8 @@ async def walk_pages(windows: ReviewWindows, page: Page) -> AsyncIterator[str]:
     await page.get_by_role("button", name="Confirm").click()
     await web.engine_env.settle()
     await page.reload()
-    for details in await page.locator("details").all():
+    await page.locator("#details > summary").click()
+    for details in await page.locator("#details details").all():
         await details.locator("summary").click()
     yield "receipt"
     await web.request_approval(BY_LINK)
@@ -181,7 +199,7 @@ async def walk_pages(windows: ReviewWindows, page: Page) -> AsyncIterator[str]:
     await windows.open_link(page=page)
     ben_page = await windows.open_link(BEN)
     await ben_page.get_by_role("button", name="Send email").click()
-    await page.get_by_text("Nothing can be decided here any more").wait_for()
+    await page.get_by_text("Your answer is no longer needed").wait_for()
     yield "decided-elsewhere"
     await web.request_approval(source=EVERY_FIELD)
     await windows.open_link(page=page)

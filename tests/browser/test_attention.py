@@ -59,20 +59,20 @@ async def test_every_page_of_the_question_is_accessible(attention: ReviewWindows
     page = await attention.window(size=size)
     await page.goto(alert_link(attention))
     await check_accessibility(page)
-    await page.get_by_role("button", name="Send this answer").click()
+    await page.get_by_role("button", name="Send the answer").click()
     await expect(page.get_by_text("Not submitted yet")).to_be_visible()
     await check_accessibility(page)
-    await page.get_by_label("It happened: go on").check()
+    await page.get_by_label("It happened", exact=True).check()
     await page.get_by_label("Receipt").fill("R-1")
-    await page.get_by_role("button", name="Send this answer").click()
+    await page.get_by_role("button", name="Send the answer").click()
     await check_accessibility(page)
     await page.get_by_label("Code").fill(await attention.code(SAM))
     await page.get_by_role("button", name="Confirm").click()
-    await expect(page.get_by_text("Answered by")).to_be_visible()
+    await expect(page.get_by_text("You answered")).to_be_visible()
     await check_accessibility(page)
     await start_pay_run(attention)
     await page.goto(f"{attention.web.url}/inbox")
-    await expect(page.get_by_role("link", name="Did it happen?")).to_be_visible()
+    await expect(page.get_by_role("link", name="Did “Pay the rent” happen?")).to_be_visible()
     await check_accessibility(page)
 
 
@@ -80,21 +80,21 @@ async def test_the_keyboard_alone_answers_without_any_script(attention: ReviewWi
     run = await start_pay_run(attention)
     page = await attention.window(script=False)
     await page.goto(alert_link(attention))
-    await page.get_by_label("It happened: go on").focus()
+    await page.get_by_label("It happened", exact=True).focus()
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("ArrowUp")
     await page.keyboard.press("Tab")
     await page.keyboard.type("R-1")
     # The Enter key in a field sends nothing.
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("button", name="Send this answer")).to_be_visible()
+    await expect(page.get_by_role("button", name="Send the answer")).to_be_visible()
     assert await attention.web.codes(SAM) == 0
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await expect(page.get_by_label("Code")).to_be_visible()
     await page.get_by_label("Code").fill(await attention.code(SAM))
     await page.keyboard.press("Enter")
-    await expect(page.get_by_text("It happened: go on. Answered by")).to_be_visible()
+    await expect(page.get_by_text("You answered “It happened”")).to_be_visible()
     await attention.web.engine_env.settle()
     assert await run_status(attention, run) is RunStatus.SUCCEEDED
 
@@ -113,7 +113,7 @@ async def test_a_scanner_that_chooses_and_clicks_everything_answers_nothing_and_
     sam = await attention.web.sign_in(SAM)
     form = (await sam.get(f"/attention/{run}")).page.form
     answer = await sam.post(form.action, form.with_(answer="stop"), kind=form.kind)
-    assert "Answered by" in answer.page.text
+    assert "You answered “Stop the run”" in answer.page.text
 
 
 async def _click_everything(page: Page, *, depth: int) -> None:

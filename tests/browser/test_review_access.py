@@ -26,7 +26,7 @@ async def test_every_page_is_accessible(review: ReviewWindows, size: dict[str, i
     async for name in walk_pages(review, page):
         await check_accessibility(page)
         names.append(name)
-    assert len(names) == len(set(names)) == 16
+    assert len(names) == len(set(names)) == 18
 
 
 async def test_every_page_can_be_read_at_twice_the_size(review: ReviewWindows) -> None:
@@ -42,6 +42,7 @@ async def test_the_html_of_every_page_is_right(review: ReviewWindows, tmp_path: 
     await web.request_approval('      confirm: "Really?"\n', body='two\n\u200blines "&<>')
     _, page = await web.open_link(browser=browser)
     await browser.send(page.page.form, "reject")
+    await browser.send(page.page.form, "reject", reason="")
     confirm_page = await browser.send(page.page.form, reason="Be\ncause")
     code_page = await browser.send(confirm_page.page.form)
     await browser.post(code_page.page.form.action, code_page.page.form.with_(code="1"), kind=code_page.page.form.kind)

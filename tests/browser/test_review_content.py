@@ -9,7 +9,7 @@ from playwright.async_api import Locator, Route, expect
 
 from bot.email import message
 from engine.domain import Card, CardFact
-from tests.browser.review_page import BY_LINK, EVERY_FIELD, NARROW, WIDE, ReviewWindows
+from tests.browser.review_page import BY_LINK, EVERY_FIELD, NARROW, WIDE, ReviewWindows, change, reject
 from tests.support.copies import replace_fields
 from tests.support.email_env import (
     CLOSED_CARD,
@@ -66,19 +66,21 @@ async def side(text: Locator) -> str:
 async def test_every_text_of_the_data_follows_its_own_direction(review: ReviewWindows) -> None:
     await review.web.request_approval(BY_LINK, customer=HEBREW, body=MIXED)
     page = await review.open_link(ADA)
-    customer = page.locator("#facts dd", has_text=HEBREW).first
+    customer = page.locator(".values .now", has_text=HEBREW).last
     assert (await direction(customer), await side(customer)) == ("rtl", "right")
-    assert await direction(page.locator("#facts dd", has_text="It was written by a machine.")) == "ltr"
-    assert await direction(page.get_by_label("text")) == "rtl"
+    assert await direction(page.locator("#context span", has_text="It was written by a machine.")) == "ltr"
+    text = await change(page)
+    assert await direction(text) == "rtl"
+    await page.get_by_role("button", name="Hold it back").click()
     await page.get_by_label("Reason").fill(HEBREW)
     assert await direction(page.get_by_label("Reason")) == "rtl"
-    await page.get_by_label("text").fill(f"Hello\n{MIXED}")
-    assert await direction(page.get_by_label("text")) == "ltr"
+    await text.fill(f"Hello\n{MIXED}")
+    assert await direction(text) == "ltr"
+    await page.get_by_role("button", name="Cancel").click()
     await page.get_by_role("button", name="Send email with your changes").click()
-    changed_text = page.locator("ins", has_text="Hello")
-    assert await changed_text.evaluate(LINE_DIRECTIONS) == ["ltr", "rtl", "ltr", "rtl"]
-    reason = page.get_by_text(HEBREW, exact=True)
-    assert await direction(reason) == "rtl"
+    difference = page.locator(".difference", has_text="Hello")
+    assert await direction(difference) == "ltr"
+    assert await difference.locator("span", has_text="Dear Kim").evaluate(LINE_DIRECTIONS) == ["rtl", "ltr", "rtl"]
 
 
 async def test_text_typed_into_one_line_follows_its_own_direction(review: ReviewWindows) -> None:
@@ -195,8 +197,7 @@ async def test_an_email_fits_a_phone_and_its_texts_stand_out(
 async def test_each_line_of_a_reason_follows_its_own_direction_on_an_open_page(review: ReviewWindows) -> None:
     await review.web.request_approval()
     ada, ben = await review.open_link(ADA), await review.open_link(BEN)
-    await ben.get_by_label("Reason").fill(f"Not today\n{HEBREW}\nSorry")
-    await ben.get_by_role("button", name="Hold it back").click()
+    await reject(ben, f"Not today\n{HEBREW}\nSorry")
     await ben.get_by_label("Code").fill(await review.code(BEN))
     await ben.get_by_role("button", name="Confirm").click()
     # The notice shows the first line only, because further lines could pass for text of the page.
@@ -206,6 +207,7 @@ async def test_each_line_of_a_reason_follows_its_own_direction_on_an_open_page(r
     reason = ada.locator("dl.facts dd", has_text="Sorry").first
     assert await reason.evaluate(LINE_DIRECTIONS) == ["ltr", "rtl", "ltr"]
     assert await reason.inner_text() == f"Not today\n{HEBREW}\nSorry"
+    await ben.locator("#details > summary").click()
     await ben.locator("#run-history summary").click()
     await expect(ben.locator("#run-history")).to_contain_text("Not today …")
 
@@ -223,8 +225,8 @@ async def test_five_thousand_characters_are_readable_without_scrolling_in_their_
         rule = "textarea { field-sizing: fixed !important }"
         await page.route("**/*.css", lambda route: add_css_rule(route, rule))
     await review.open_link(ADA, page=page)
-    field = page.get_by_label("text")
-    await expect(page.get_by_text("It came with 4,999 characters.")).to_be_visible()
+    await expect(page.get_by_text("4,999 characters")).to_be_visible()
+    field = await change(page)
     assert await field.evaluate("(element) => element.scrollHeight <= element.clientHeight")
     await field.press("ControlOrMeta+End")
     await field.press_sequentially("\nMore\nlines")
@@ -239,6 +241,7 @@ async def add_css_rule(route: Route, rule: str) -> None:
 async def test_many_hidden_characters_take_little_room(review: ReviewWindows) -> None:
     await review.web.request_approval(BY_LINK, body="A few words\u200c and more of them. " * 150)
     page = await review.open_link(ADA, size=NARROW)
+    await change(page)
     note = page.locator(".marked")
     box = await note.bounding_box()
     assert box is not None

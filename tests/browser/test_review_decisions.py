@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from engine.domain import RequestState
-from tests.browser.review_page import BY_LINK, EVERY_FIELD, ReviewWindows
+from tests.browser.review_page import BY_LINK, EVERY_FIELD, ReviewWindows, change, reject
 from tests.support.web_env import ADA, BEN, email_workflow
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -21,13 +21,15 @@ async def test_from_the_link_to_the_receipt_with_the_keyboard_alone(review: Revi
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     await page.keyboard.press("Enter")
-    await _tab_to(page, "textarea[name^=f-]")
+    await _tab_to(page, ".change summary")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("textarea[name^=f-]")).to_be_focused()
     await page.keyboard.press("Control+End")
     await page.keyboard.type(" Bye.")
     await expect(page.get_by_role("button", name="Send email with your changes")).to_be_visible()
     await _tab_to(page, "button[value=approve]")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Type the code from your email")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Enter the code that we sent to a…@example.com")
     await _tab_to(page, "#code")
     await page.keyboard.type(await review.code())
     await page.keyboard.press("Enter")
@@ -104,13 +106,17 @@ async def test_a_double_click_decides_once_and_shows_the_receipt(review: ReviewW
 async def test_everything_works_without_a_script(review: ReviewWindows) -> None:
     request = await review.web.request_approval('      confirm: "Really?"\n')
     page = await review.open_link(script=False)
+    await expect(page.get_by_label("Reason")).to_be_hidden()
+    await page.get_by_role("button", name="Hold it back").click()
+    await expect(page.get_by_label("Reason")).to_be_focused()
     await page.get_by_role("button", name="Hold it back").click()
     await page.get_by_role("link", name="Give a reason").click()
     await expect(page.get_by_label("Reason")).to_be_focused()
-    await page.get_by_label("text").fill("Other")
+    await (await change(page)).fill("Other")
     await page.get_by_role("button", name="Send email").click()
     await page.get_by_role("button", name="Go back").click()
     await expect(page.get_by_label("text")).to_have_value("Other")
+    await expect(page.locator(".typed ins")).to_have_text("Other")
     await page.get_by_role("button", name="Send email").click()
     await page.get_by_role("button", name="Yes: Send email").click()
     await page.get_by_role("link", name="Go back").click()
@@ -127,13 +133,12 @@ async def test_everything_works_without_a_script(review: ReviewWindows) -> None:
 async def test_an_open_page_shows_the_decision_and_keeps_the_typed_text(review: ReviewWindows) -> None:
     await review.web.request_approval(BY_LINK)
     ada, ben = await review.open_link(ADA), await review.open_link(BEN)
-    await ada.get_by_label("text").fill("My long answer")
-    await ben.get_by_label("Reason").fill("Not today")
-    await ben.get_by_role("button", name="Hold it back").click()
-    await expect(ada.get_by_text("Nothing can be decided here any more")).to_be_visible()
+    await (await change(ada)).fill("My long answer")
+    await reject(ben, "Not today")
+    await expect(ada.get_by_text("Your answer is no longer needed")).to_be_visible()
     await expect(ada.get_by_role("button", name="Send email")).to_be_disabled()
     await expect(ada.get_by_label("text")).to_have_value("My long answer")
-    await ada.get_by_role("link", name="Show what became of it").click()
+    await ada.get_by_role("link", name="Show the outcome").click()
     await expect(ada.get_by_text("Rejected").first).to_be_visible()
 
 
@@ -141,9 +146,9 @@ async def test_a_receipt_follows_the_run(review: ReviewWindows) -> None:
     await review.web.request_approval(BY_LINK)
     page = await review.open_link()
     await page.get_by_role("button", name="Send email", exact=True).click()
-    await expect(page.get_by_text("The run is done.")).to_have_count(0)
+    await expect(page.locator("#since")).to_have_text("This page shows what becomes of it.")
     await review.web.engine_env.settle()
-    await expect(page.get_by_text("The run is done.").first).to_be_visible()
+    await expect(page.locator("#since")).to_have_text("Send: done.")
 
 
 async def test_all_of_a_receipt_follows_the_run(review: ReviewWindows) -> None:
@@ -157,9 +162,10 @@ async def test_all_of_a_receipt_follows_the_run(review: ReviewWindows) -> None:
     story, history = page.locator("#story"), page.locator("#run-history")
     await expect(story.get_by_text("is done")).to_have_count(0)
     await expect(story.get_by_text("note", exact=True)).to_have_count(0)
+    await page.locator("#details > summary").click()
     await history.locator("summary").click()
     await review.web.engine_env.settle()
-    await expect(page.locator("#since")).to_have_text("The run is done.")
+    await expect(page.locator("#since")).to_have_text("Send: done.")
     await expect(story).to_contain_text("The run is done.")
     await expect(story.get_by_text("note", exact=True)).to_be_visible()
     assert "wait" not in await story.inner_text()
@@ -175,22 +181,21 @@ async def test_an_open_page_does_not_say_that_a_decided_request_waits(review: Re
         await ada.get_by_role("button", name="Send email", exact=True).click()
         await ada.get_by_label("Code").fill(await review.code())
         await ada.get_by_role("button", name="Confirm").click()
-        await ada.get_by_text(f"{ADA} (you)").wait_for()
+        await ada.get_by_text("You approved this").wait_for()
     else:
         ada = await review.window()
     await review.web.request_approval(f"      expires: 2d\n{BY_LINK}")
     await review.open_link(ADA, page=ada)
-    await expect(ada.get_by_text("Waits for", exact=True)).to_be_visible()
+    await expect(ada.get_by_text("can decide.")).to_be_visible()
     await expect(ada.locator("#content-title")).to_have_text("What will be done")
     ben = await review.open_link(BEN)
-    await ben.get_by_label("Reason").fill("Not to Eve")
-    await ben.get_by_role("button", name="Hold it back").click()
+    await reject(ben, "Not to Eve")
     await review.web.engine_env.settle()
     await expect(ada.locator("#live p").first).to_have_text(re.compile("Reason: Not to Eve$"))
-    await expect(ada.locator("#live p").last).to_have_text("Nothing can be decided here any more.")
-    await expect(ada.get_by_text("Waits for", exact=True)).to_have_count(0)
+    await expect(ada.locator("#live p").last).to_have_text("Your answer is no longer needed.")
+    await expect(ada.get_by_text("can decide.")).to_have_count(0)
     await expect(ada.get_by_text("waits for a decision")).to_have_count(0)
-    await expect(ada.locator("#state, #as-it-stands, #counts")).to_have_count(0)
+    await expect(ada.locator("#context, #asked")).to_have_count(0)
     await expect(ada.get_by_text("What will be done")).to_have_count(0)
     await expect(ada.get_by_role("region", name="What was asked")).to_be_visible()
     await expect(ada.get_by_text("The run ended with the rejection")).to_have_count(1 if signed_in else 0)
@@ -199,9 +204,14 @@ async def test_an_open_page_does_not_say_that_a_decided_request_waits(review: Re
 async def test_times_are_shown_in_the_time_zone_of_the_reader(review: ReviewWindows) -> None:
     await review.web.request_approval("      expires: 4h\n")
     page = await review.open_link(timezone_id="Asia/Tokyo", locale="en-GB")
-    await expect(page.locator(".state")).to_contain_text(
-        "Expires 2026-03-02 13:00 UTC (2 Mar 2026, 22:00 where you are)"
-    )
+    await expect(page.locator(".deadline")).to_have_text("Expires 2 Mar 2026, 22:00.")
+    await expect(page.locator(".deadline time")).to_have_attribute("title", "Mar 2, 2026, 1:00 PM UTC")
+
+
+async def test_times_are_in_utc_without_a_script(review: ReviewWindows) -> None:
+    await review.web.request_approval("      expires: 4h\n")
+    page = await review.open_link(timezone_id="Asia/Tokyo", script=False)
+    await expect(page.locator(".deadline")).to_have_text("Expires Mar 2, 2026, 1:00 PM UTC.")
 
 
 _HIDE_PAGE = """() => {
@@ -223,9 +233,8 @@ async def test_hidden_pages_free_their_connections_and_catch_up_when_shown(
     for _ in range(7):
         await pages[-1].evaluate(_HIDE_PAGE)
         pages.append(await review.open_link(page=await first.context.new_page()))
-    await pages[-1].get_by_label("Reason").fill("Not today")
-    await pages[-1].get_by_role("button", name="Hold it back").click()
+    await reject(pages[-1], "Not today")
     await expect(pages[-1].get_by_text("Rejected").first).to_be_visible()
-    await expect(first.get_by_text("Nothing can be decided here any more")).to_have_count(0)
+    await expect(first.get_by_text("Your answer is no longer needed")).to_have_count(0)
     await first.evaluate(_SHOW_PAGE)
-    await expect(first.get_by_text("Nothing can be decided here any more")).to_be_visible()
+    await expect(first.get_by_text("Your answer is no longer needed")).to_be_visible()

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.local.service import OperatorCommands
-from bot.presentation import refusals
+from bot.presentation import dates, refusals
 from bot.slack.ids import Ref
 from bot.slack.payloads import Actor
 from bot.slack.service import SlackService
@@ -84,20 +84,20 @@ async def test_every_surface_says_the_same(tmp_path: Path, why: str) -> None:
         await prepare(env, request)
         digest = digest or request.model.digest
 
-        slack = await in_slack(env, request, digest)
-        assert sentence in slack
-        assert await in_a_terminal(env, request, digest) == slack
+        refusal = await in_slack(env, request, digest)
+        assert sentence in refusals.sentence(refusal)
+        assert await in_a_terminal(env, request, digest) == refusals.sentence(refusal)
         page = (await browser.send(opened.page.form, digest=digest)).page
-        assert slack in " ".join(page.text.split())
+        assert refusals.sentence(refusal, dates.in_zone(None)) in " ".join(page.text.split())
 
 
-async def in_slack(env: WebEnv, request: RequestView, digest: str) -> str:
+async def in_slack(env: WebEnv, request: RequestView, digest: str) -> Refusal:
     home = env.engine_env
     service = SlackService(home.engine, home.advancer.kinds, home.advancer.directory, home.clock)
     ref = Ref(request=request.id, content_version=request.model.content_version, digest=digest)
     refusal = await service.decide(Actor(team="T1", user="uada"), ref, Verdict.APPROVE)
     assert isinstance(refusal, Refusal)
-    return refusals.sentence(refusal)
+    return refusal
 
 
 async def in_a_terminal(env: WebEnv, request: RequestView, digest: str) -> str:

@@ -75,8 +75,8 @@ a wrong code decides nothing
 kim gets no further than the page for the code
 kim is told “That is not the right code.”
 a person who has only the link cannot decide
-sees “Approved with edits Refund 200 EUR for order A-1007?
-the receipt says who approved it
+sees “You approved this with edits,
+the receipt says that she approved it
 and what identified her
 ada’s copy says “Approved with edits by mia@example.com … 200 EUR → 180 EUR”, and has no buttons
 cleo hears “Done: Refund 200 EUR for order A-1007?”
@@ -364,7 +364,7 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
     ),
     "the page decides without the code": (
         decide_without_code,
-        "she is asked for a code first: “Type the code from your email”",
+        "she is asked for a code first: “Enter the code that we sent to m…@example.com”",
         "Approved with edits",
     ),
     "opening the link decides": (decide_by_opening, "opening the link does not decide anything", "it is approved"),

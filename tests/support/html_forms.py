@@ -40,6 +40,9 @@ class Page:
     forms: list[Form] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     ids: dict[str, dict[str, str]] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    """The texts that are marked as removed and added."""
 
     @property
     def form(self) -> Form:
@@ -79,7 +82,7 @@ class _Parser(HTMLParser):
             self.page.forms.append(self._form)
         if self._form is not None:
             self._control(tag, attributes)
-        if tag in ("h1", "h2", "title", "button"):
+        if tag in ("h1", "h2", "title", "button", "del", "ins"):
             self._text = ""
 
     def _control(self, tag: str, attributes: dict[str, str]) -> None:
@@ -89,7 +92,7 @@ class _Parser(HTMLParser):
             if kind in ("radio", "checkbox") and "checked" not in attributes:
                 return
             self._form.fields.append((attributes["name"], _submitted(attributes.get("value", ""), kind)))
-        elif tag == "textarea":
+        elif tag == "textarea" and "disabled" not in attributes:
             self._area, self._name = [], attributes["name"]
         elif tag == "select":
             self._select = (attributes["name"], None, None)
@@ -116,6 +119,8 @@ class _Parser(HTMLParser):
             self._form = None
         elif tag in ("h1", "h2"):
             self.page.headings.append(" ".join(self._text.split()))
+        elif tag in ("del", "ins"):
+            (self.page.removed if tag == "del" else self.page.added).append(self._text)
         elif tag == "title":
             self.page.title = " ".join(self._text.split())
 

@@ -19,10 +19,11 @@ _APPROVERS: Final = ("Ada Approver", "Ben Approver", MIA)
 _NAME: Final = "refund-by-mail"
 _ORDER: Final = "A-1007"
 _AMOUNT: Final = "Amount in EUR"
-_CODE_PROMPT: Final = "Type the code from your email"
+_CODE_PROMPT: Final = "Enter the code that we sent to m…@example.com"
 _WRONG_CODE: Final = "That is not the right code."
-_CODE_GONE: Final = "This code can no longer be used here"
-_BY_CODE: Final = "by a code that was sent to your email address"
+_CODE_GONE: Final = "This code no longer works here"
+_BY_CODE: Final = "By a code that was sent to your email address"
+_RECEIPT: Final = "You approved this with edits"
 
 
 async def decide_by_email(scene: Scene) -> None:
@@ -169,12 +170,12 @@ async def _enter_code(scene: Scene, browser: Browser, code_page: LoadedPage, cod
     scene.narrator.line("mia", "types the code of her own email")
     receipt = await browser.press(code_page, "Confirm", {"Code": f"{code[:4]} {code[4:]}"})
     scene.narrator.line("mia", f"sees “{_receipt_text(receipt)}”")
-    _expect_text(scene, receipt, f"By {MIA} (you)", "the receipt says who approved it")
+    _expect_text(scene, receipt, _RECEIPT, "the receipt says that she approved it")
     _expect_text(scene, receipt, _BY_CODE, "and what identified her")
 
 
 def _receipt_text(receipt: LoadedPage) -> str:
-    match = re.search(rf"Approved with edits .*{_BY_CODE}", receipt.page.words)
+    match = re.search(rf"{_RECEIPT}, [^.]*\.", receipt.page.words)
     return match[0] if match else receipt.page.words
 
 

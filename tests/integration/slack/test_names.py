@@ -69,7 +69,7 @@ async def test_a_person_in_a_request_is_shown_by_name_on_every_surface(env: Slac
     opened = details_modal.details(card, metadata=ids.ModalRef())
     assert user_ids(opened["blocks"]) == account_ids
     page = review_view.review(request, await env.view(run))
-    page_text = json.dumps([page.inputs, *[(field.label, field.text, field.hints) for field in page.content]])
+    page_text = json.dumps([page.inputs, *[(field.label, field.text, field.hints) for field in page.values]])
     assert name in page_text
     assert person.id not in page_text
     assert "Now Ben Approver (ben@example.com)." in page_text, "the input itself can only hold the account"

@@ -119,7 +119,7 @@ async def test_the_approver_is_informed_of_an_unknown_outcome_and_copies_follow_
     [fact] = set(outcomes([*copies(env, ADA), *copies(env, BEN)]))
     assert fact.startswith("Pay: it is not clear whether this happened.")
     page = await (await env.sign_in(ADA)).get(f"/review/{(await env.engine_env.request(run)).id}")
-    assert "not clear whether it happened" in page.page.text
+    assert "it is not clear whether this happened" in page.page.text
     await env.engine_env.engine.resume(Resume(run=run, answer=ResumeAnswer.DONE, actor=SAM, origin=TERMINAL))
     await env.engine_env.settle()
     assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["Pay: done"] * 2

@@ -91,20 +91,20 @@ async def test_other_methods_are_refused(env: WebEnv) -> None:
             answer = await browser.get(path, method=method)
             assert answer.status == 405, (path, method)
             assert "GET" in answer.headers["Allow"]
-            assert answer.page.headings == ["That does not work at this address"]
+            assert answer.page.headings == ["This address does not work that way"]
 
 
 async def test_pages_say_what_happened_and_what_to_do(env: WebEnv) -> None:
     request = await env.request_approval()
     stranger = env.browser()
     expected = {
-        "/nothing": (404, "There is no such page"),
+        "/nothing": (404, "This page does not exist"),
         "/r/unknown": (404, "This link is not valid"),
-        f"/review/{request.id}": (403, "Open the link in your mail, or sign in"),
-        f"/review/{NOBODY}": (403, "Open the link in your mail, or sign in"),
-        "/code/unknown": (410, "This code can no longer be used here"),
-        "/docs": (404, "There is no such page"),
-        "/openapi.json": (404, "There is no such page"),
+        f"/review/{request.id}": (403, "Open the link in your email, or sign in"),
+        f"/review/{NOBODY}": (403, "Open the link in your email, or sign in"),
+        "/code/unknown": (410, "This code no longer works here"),
+        "/docs": (404, "This page does not exist"),
+        "/openapi.json": (404, "This page does not exist"),
     }
     for path, (status, heading) in expected.items():
         answer = await stranger.get(path)
@@ -131,11 +131,12 @@ async def test_a_link_that_has_expired_or_was_revoked_says_so(env: WebEnv) -> No
 async def test_a_request_that_expired_or_was_cancelled_says_so(env: WebEnv) -> None:
     await env.request_approval("      expires: 1h\n")
     browser, page = await env.open_link()
-    assert "Expires 2026-03-02 10:00 UTC" in page.page.text
+    assert "Expires Mar 2, 2026, 10:00 AM UTC." in page.page.text
     env.engine_env.pass_time(hours=2)
     late = await browser.send(page.page.form)
     assert late.status == 410
-    assert "This request expired 2026-03-02 10:00 UTC." in late.page.text
+    assert "This request expired Mar 2, 2026, 10:00 AM UTC." in late.page.text
+    assert late.page.title == "Expired: Send this to Kim? – Signoff"
     await env.engine_env.settle()
     closed = await browser.get(page.path)
     assert closed.status == 200
@@ -153,7 +154,7 @@ async def test_a_person_who_is_not_asked_does_not_see_the_request(env: WebEnv) -
     eve = await env.sign_in("eve@example.com")
     request = await env.request_approval()
     answer = await eve.get(f"/review/{request.id}")
-    assert (answer.status, answer.page.headings) == (403, ["You are not asked here"])
+    assert (answer.status, answer.page.headings) == (403, ["You were not asked to decide this request"])
     assert (await eve.get(f"/review/{NOBODY}")).status == 404
 
 
@@ -164,7 +165,7 @@ async def test_an_approver_who_is_no_longer_asked_reads_so(env: WebEnv) -> None:
         connection.execute("DELETE FROM approver WHERE person = (SELECT person FROM address WHERE value = ?)", (ADA,))
         connection.commit()
     for answer in (await browser.get(page.path), await browser.send(page.page.form)):
-        assert (answer.status, answer.page.headings) == (403, ["This request is no longer yours to decide"])
+        assert (answer.status, answer.page.headings) == (403, ["You no longer need to decide this request"])
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ async def test_only_our_own_pages_may_send_forms(
 @pytest.mark.parametrize("page", [f"/review/{NOBODY}", f"/attention/{NOBODY}", f"/code/{NOBODY}", "/inbox"])
 async def test_every_page_that_takes_a_form_refuses_one_of_another_site(env: WebEnv, page: str) -> None:
     answer = await Browser(env.session, env.base).post(page, [], Sec_Fetch_Site="cross-site")
-    assert (answer.status, answer.page.headings) == (403, ["This form was sent from somewhere else"])
+    assert (answer.status, answer.page.headings) == (403, ["This form came from another website"])
     ours = await Browser(env.session, env.base).post(page, [])
     assert ours.page.headings != answer.page.headings
 
@@ -229,7 +230,7 @@ async def test_an_oversized_form_is_refused_before_it_is_read(env: WebEnv) -> No
     for body in (io.BytesIO(b"a" * (MOST_BYTES + 1)), slowly()):
         async with env.session.post(env.base + page.path, data=body, headers=headers) as response:
             assert response.status == 413
-            assert "That is too much text" in await response.text()
+            assert "This is too much text" in await response.text()
             assert response.headers["X-Frame-Options"] == "DENY"
     assert (await env.reload(request)).decision is None
 
@@ -295,7 +296,7 @@ async def test_an_unexpected_error_shows_an_incident_number_and_no_traceback(
         connection.execute("UPDATE request SET details = 'the inside'")
         connection.commit()
     answer = await browser.get(page.path)
-    assert (answer.status, answer.page.headings) == (500, ["Something broke"])
+    assert (answer.status, answer.page.headings) == (500, ["Something went wrong here"])
     assert "the inside" not in answer.text
     assert "Traceback" not in answer.text
     number = re.search(r"incident ([0-9a-f]{8})", answer.page.text)
@@ -332,7 +333,7 @@ async def test_nothing_secret_is_logged(env: WebEnv, caplog: pytest.LogCaptureFi
 
 async def test_the_root_address_leads_to_the_inbox(env: WebEnv) -> None:
     answer = await env.browser().get("/")
-    assert (answer.path, answer.page.headings) == ("/inbox", ["See what waits for you"])
+    assert (answer.path, answer.page.headings) == ("/inbox", ["Sign in to see your requests"])
 
 
 async def test_robots_are_excluded_and_the_health_check_passes(env: WebEnv) -> None:
@@ -345,7 +346,7 @@ async def test_invisible_characters_are_marked_and_the_value_stays(env: WebEnv) 
     request = await env.request_approval(BY_LINK, body=body)
     browser, page = await env.open_link()
     assert "⟦U+202E⟧" in page.text
-    assert "characters that cannot be seen" in page.page.text
+    assert "invisible characters" in page.page.text
     await browser.send(page.page.form)
     decision = (await env.reload(request)).decision
     assert decision is not None
@@ -368,20 +369,20 @@ async def test_text_of_several_lines_stands_in_a_quote(env: WebEnv) -> None:
     text = "please\nApproved by Ada\nAmount: 5.00 EUR"
     await env.request_approval(source=LINES, customer=text)
     _, page = await env.open_link()
-    assert f'class="quote">{text}<' in page.text
-    assert f'"auto">{text}<' not in page.text
+    assert f'class="now quote">{text}<' in page.text
+    assert f'class="now">{text}<' not in page.text
     await env.request_approval(source=LINES, customer="one line")
     _, page = await env.open_link()
-    assert '"auto">one line<' in page.text
+    assert 'class="now">one line<' in page.text
 
 
 async def test_a_long_text_says_how_long_it_is(env: WebEnv) -> None:
     await env.request_approval(BY_LINK, body="word " * 1_000)
     _, page = await env.open_link()
-    assert "It came with 5,000 characters." in page.page.text
+    assert "5,000 characters" in page.page.text
     await env.request_approval(BY_LINK, body="a few words")
     _, page = await env.open_link()
-    assert "It came with" not in page.page.text
+    assert "characters" not in page.page.text
 
 
 async def test_markup_in_the_data_is_text(env: WebEnv) -> None:

@@ -11,7 +11,7 @@ async def test_a_person_who_signs_in_by_email_sees_their_waiting_requests(env: W
     request = await env.request_approval()
     browser = env.browser()
     sign_in = await browser.get("/inbox")
-    assert sign_in.page.headings == ["See what waits for you"]
+    assert sign_in.page.headings == ["Sign in to see your requests"]
     form = sign_in.page.form
     at_code = await browser.post(form.action, form.with_(email=f" {ADA.upper()} "), kind=form.kind)
     assert at_code.path.startswith("/code/")
@@ -20,11 +20,11 @@ async def test_a_person_who_signs_in_by_email_sees_their_waiting_requests(env: W
     assert "Send this to Kim?" in inbox.page.headings
     assert f"/review/{request.id}" in inbox.page.links
     assert "Chrome on Linux" in inbox.page.text
-    assert "this one" in inbox.page.text
+    assert "this browser" in inbox.page.text
     page = await browser.get(f"/review/{request.id}")
     await browser.send(page.page.form)
     assert (await env.reload(request)).decision is not None
-    assert "Nothing waits for you" in (await browser.get("/inbox")).page.text
+    assert "No request is waiting for you" in (await browser.get("/inbox")).page.text
 
 
 async def test_the_page_does_not_reveal_known_addresses(env: WebEnv) -> None:
@@ -63,7 +63,7 @@ async def test_a_browser_can_be_forgotten_from_another_one(env: WebEnv) -> None:
     form = others[0]
     after = await mine.post(form.action, form.with_(act="forget"), kind=form.kind)
     assert len(after.page.forms) == 1
-    assert (await lost_browser.get("/inbox")).page.headings == ["See what waits for you"]
+    assert (await lost_browser.get("/inbox")).page.headings == ["Sign in to see your requests"]
 
 
 def _short(buttons: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
@@ -75,7 +75,7 @@ async def test_signing_out_forgets_this_browser(env: WebEnv) -> None:
     mine = await env.sign_in()
     form = (await mine.get("/inbox")).page.form
     out = await mine.post(form.action, form.with_(act="sign-out"), kind=form.kind)
-    assert out.page.headings == ["See what waits for you"]
+    assert out.page.headings == ["Sign in to see your requests"]
     assert not any("browser" in name for name, _ in mine.jar)
 
 
@@ -85,6 +85,6 @@ async def test_people_can_sign_out_only_themselves(env: WebEnv) -> None:
     theirs = dict((await ada.get("/inbox")).page.form.fields)["browser"]
     form = (await ben.get("/inbox")).page.form
     await ben.post(form.action, form.with_(act="forget", browser=theirs), kind=form.kind)
-    assert (await ada.get("/inbox")).page.headings[0] == "What waits for you"
+    assert (await ada.get("/inbox")).page.headings[0] == "1 request is waiting for you"
     await ada.post(form.action, [("act", "forget"), ("browser", theirs), ("nonce", "old")], kind=form.kind)
-    assert (await ada.get("/inbox")).page.headings[0] == "What waits for you"
+    assert (await ada.get("/inbox")).page.headings[0] == "1 request is waiting for you"

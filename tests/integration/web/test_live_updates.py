@@ -50,7 +50,7 @@ async def test_a_page_receives_the_decision_of_another_person_and_the_end_of_the
         await ben.send(yours.page.form)
         now = await next_update(stream)
         assert now["state"] == "approved"
-        assert "Approved by" in now["said"]
+        assert now["said"] == [f"Approved by {BEN}, ", {"at": "2026-03-02T09:00:00+00:00"}, "."]
         await env.engine_env.settle()
         while not now["ended"]:
             now = await next_update(stream)

@@ -82,7 +82,7 @@ async def test_a_change_of_a_person_is_confirmed_by_the_names_that_the_page_show
     browser, page = await env.open_link()
     assert "Now Uann (ann@example.com)." in page.page.text
     confirm = await browser.send(page.page.form, typed={form_inputs.key("lead"): "UBEN"})
-    assert "Was Uann (ann@example.com) Now Slack user UBEN" in confirm.page.text
+    assert (confirm.page.removed, confirm.page.added) == (["Uann (ann@example.com)"], ["Slack user UBEN"])
     await browser.send(confirm.page.form)
     await env.engine_env.settle()
     mail = env.engine_env.mail.to(ADA, DeliveryKind.CODE)[-1]
