@@ -234,7 +234,7 @@ def test_a_deployment_is_carried_out_and_asked_about_again_where_the_service_is_
     demo.start()
     demo.start_run("deploy version=1.4 changes=Faster settle=1s", "Deploy 1.4 to production?")
     demo.act("ben", "click", button="Approve")
-    demo.wait_for_outcome("Deploy to production: done")
+    demo.wait_for_outcome("Done: Deploy 1.4 to production?")
     assert demo.booked() == ["deployed version 1.4"]
     demo.start_run("deploy version=2-broken changes=Worse settle=1s", "Deploy 2-broken to production?")
     demo.act("ada", "click", button="Approve")
@@ -286,7 +286,7 @@ def test_an_expense_is_asked_about(demo: Demo) -> None:
     demo.start()
     demo.start_run(EXPENSE, EXPENSE_TITLE)
     demo.act("ada", "click", button="Pay back")
-    demo.wait_for_outcome("Expense report: done")
+    demo.wait_for_outcome(f"Done: {EXPENSE_TITLE}")
 
 
 def test_a_person_without_slack_decides_from_the_email_also_after_a_restart(demo: Demo) -> None:
@@ -297,7 +297,7 @@ def test_a_person_without_slack_decides_from_the_email_also_after_a_restart(demo
     assert f"{GONE_ON}; 1 request waiting." in before
     assert [email["id"] for email in demo.mails()] == [request_email["id"]]
     asyncio.run(_decide_by_email(demo, request_email["id"]))
-    demo.wait_for_outcome("Expense report: done")
+    demo.wait_for_outcome(f"Done: {EXPENSE_TITLE}")
     for person in "ada", "ben":
         until(partial(demo.settled, person, EXPENSE_TITLE))
     until(lambda: [email for email in demo.mails() if email["subject"] == f"Re: {request_email['subject']}"])
@@ -307,7 +307,7 @@ def test_a_person_without_slack_decides_from_the_email_also_after_a_restart(demo
 
 async def _decide_by_email(demo: Demo, email: str) -> None:
     """Decide as mia: follow the link, change the amount, and type the code."""
-    (link,) = re.findall(r"^Review: (\S+)$", demo.mail(email)["text"], flags=re.MULTILINE)
+    (link,) = re.findall(r"^Review and decide: (\S+)$", demo.mail(email)["text"], flags=re.MULTILINE)
     async with story_browser.open_browser() as mia_browser:
         page = await mia_browser.follow(link)
         code_page = await mia_browser.press(page, "Pay back", {"Amount in EUR": "80"})
