@@ -71,7 +71,7 @@ class RequestView:
     unreached: tuple[tuple[Person, str], ...] = ()
     """Approvers whose copy could not be delivered, and why."""
     effect: tuple[StepStatus, str | None] | None = None
-    """The status and the error of the step that was approved before it ran."""
+    """The status and the error of the step that was approved, once it was called or will not be."""
     people: Mapping[str, Person] = field(default_factory=dict)
     """The people whose account ids are in the content or the texts, by account id."""
 

@@ -43,6 +43,9 @@ _REVISIONS = Statement(
 )
 _RUN_OF = Statement(select(_request.c.run).where(_request.c.id == bindparam("id")))
 _REQUESTS_OF_RUN = Statement(_REQUESTS.where(_request.c.run == bindparam("run")).order_by(_request.c.id))
+_TELLING = frozenset({StepStatus.FAILED, StepStatus.SLEEPING, StepStatus.STOPPED, StepStatus.OUTCOME_UNKNOWN})
+"""Statuses that say something of an approved step that was not called. Of one that only passes values on, the decision
+says all."""
 _other = _delivery.alias("other")
 _NOT_DELIVERED = (_delivery.c.state == DeliveryState.DEAD.value) & (_delivery.c.shown_version == 0)
 _LAST_FAILURE = ~exists().where(
@@ -84,7 +87,7 @@ class _RelatedStatements:
             (_visit.c.run == _request.c.run) & (_visit.c.step == _request.c.step) & (_visit.c.visit == _request.c.visit)
         )
         self.effects = Statement(
-            select(_request.c.id, _visit.c.status, _visit.c.error)
+            select(_request.c.id, _visit.c.status, _visit.c.attempt, _visit.c.error)
             .select_from(_request.join(_visit, of_visit))
             .where(
                 _request.c.id.in_(ids),
@@ -160,11 +163,14 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
         unreached[row_read.request].append((persons[row_read.person], row_read.last_error or ""))
     views = [_request_view(row, rules[row.id], decisions.get(row.id), persons, unreached[row.id]) for row in rows]
     if any(row.state == RequestState.APPROVED.value for row in rows):
-        effects = {
-            effect.id: (StepStatus(effect.status), effect.error) for effect in around.effects.all(connection, params)
-        }
+        effects = _effects(around.effects.all(connection, params))
         views = [replace(view, effect=effects.get(view.id)) for view in views]
     return _by_name(connection, views)
+
+
+def _effects(rows: Sequence[Any]) -> dict[str, tuple[StepStatus, str | None]]:
+    """Return the status and error of steps that were called, or will not be, by the request that approved them."""
+    return {row.id: (StepStatus(row.status), row.error) for row in rows if row.attempt > 0 or row.status in _TELLING}
 
 
 def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[RequestView]:

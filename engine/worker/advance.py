@@ -35,6 +35,8 @@ _ALERTED: Final = frozenset({RunStatus.FAILED, RunStatus.NEEDS_ATTENTION, RunSta
 """Statuses of a run that its owner is alerted about."""
 _WENT_WRONG: Final = {StepStatus.FAILED: "approved_failed", StepStatus.OUTCOME_UNKNOWN: "approved_unknown"}
 """Statuses of an approved step that its approver is alerted about, with the topic of the alert."""
+_OVER: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.STOPPED})
+"""Statuses that end an approved step without an alert."""
 _COMPILED: Final = 256
 """Number of compiled workflow versions that are cached. Versions never change, so the cache is never stale."""
 
@@ -154,13 +156,12 @@ class Advancer:
                 self._alert_approver(tx, run, visit, *approver)
 
     def _follow_approval(self, tx: Tx, run: LoadedRun, visit: Visit) -> tuple[str, str] | None:
-        """Update the copies of a request if the step that it approved failed, or no longer does.
+        """Update the copies of a request when the outcome of the step that it approved is known.
 
         Return the request and its approver if the step failed: the approver has to be alerted.
         """
-        before = run.state.visits.get(visit.step)
         failed = visit.status in _WENT_WRONG
-        if not failed and (before is None or before.status not in _WENT_WRONG):
+        if not failed and not _is_over(run.state.visits.get(visit.step), visit):
             return None
         approval = request_model.load_approval(tx.connection, run=run.state.id, step=visit.step, visit=visit.visit)
         if approval is None:
@@ -233,6 +234,16 @@ class Advancer:
             except StepError as error:
                 missing.append(str(error))
         return missing
+
+
+def _is_over(before: Visit | None, visit: Visit) -> bool:
+    """Return whether an approved step ended well, or is known to have ended, after its copies showed the decision.
+
+    A step that ends in the unit which reads the decision calls nothing: its copies have nothing to add.
+    """
+    if before is None or before.status is StepStatus.IN_REVIEW:
+        return False
+    return before.status in _WENT_WRONG or (visit.digest is not None and visit.status in _OVER)
 
 
 def _opened_entry(

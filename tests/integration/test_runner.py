@@ -142,8 +142,9 @@ async def test_an_effect_is_called_once_with_what_was_resolved_and_its_output_go
 async def test_many_requests_with_their_outcomes_take_as_many_statements_as_one(
     env: EngineEnv,
 ) -> None:
+    called = ASKS_AND_ACTS.replace("uses: set\n    with: {amount: 5}", "uses: played")
     for _ in range(5):
-        await env.decide(await start_run(env, ASKS_AND_ACTS))
+        await env.decide(await start_run(env, called))
     await env.settle()
 
     def listed(connection: Connection, limit: int) -> tuple[list[RequestView], int]:

@@ -114,7 +114,7 @@ async def test_registering_warns_of_a_channel_without_the_app(env: SlackEnv) -> 
     expect_ok(await cleo.submit({"Workflow file": f"name: tell\ntitle: Tell\n{step}"}))
     text = await last_answer(env, "cleo")
     assert "Registered Tell, version 1." in text
-    assert "tell: Signoff is not in #finance. Type /invite @Signoff there" in text
+    assert "Tell: Signoff is not in #finance. Type /invite @Signoff there" in text
 
 
 async def test_an_uploaded_file_is_registered(env: SlackEnv) -> None:

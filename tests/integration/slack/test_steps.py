@@ -243,7 +243,7 @@ async def test_a_requester_cannot_make_themselves_an_approver(env: SlackEnv, kin
         assert "so the owner of the workflow is" in notes
     ada = await env.start("tell", by="ben", who="ada@example.com")
     await env.settle()
-    assert "named the approver, in the input who" in words(copy_of(env.person("ada"), "say"))
+    assert "named the approver, in the input who" in words(copy_of(env.person("ada"), "Say"))
     assert [approver.person.label for approver in (await env.request(ada)).approvers] == ["Ada Approver"]
 
 

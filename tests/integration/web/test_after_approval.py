@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -12,7 +13,7 @@ import pytest
 
 from bot.email import message, view
 from bot.presentation.dates import written
-from engine.domain import Card, DeliveryKind, Resume, ResumeAnswer, RunStatus
+from engine.domain import Card, DeliveryKind, RequestState, Resume, ResumeAnswer, RunStatus
 from engine.errors import StepError
 from engine.steps.set import SetStep
 from tests.support.engine_env import SAM, TERMINAL, PlayedParams, PlayedStep
@@ -149,11 +150,46 @@ async def test_an_approver_who_started_the_run_at_the_terminal_is_informed_too(e
     ]
 
 
-async def test_a_successful_step_sends_nothing_more(env: WebEnv) -> None:
+async def test_a_successful_step_alerts_no_one(env: WebEnv) -> None:
     run = await run_approved(env, None)
     assert (await env.engine_env.view(run)).status is RunStatus.SUCCEEDED
     assert env.engine_env.mail.to(ADA, DeliveryKind.ALERT) == []
     assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["Pay: done"] * 2
+
+
+async def test_copies_follow_a_step_that_succeeds_after_they_showed_the_decision(env: WebEnv) -> None:
+    called, may_return = asyncio.Event(), asyncio.Event()
+
+    async def play(params: PlayedParams, context: Any) -> dict[str, object]:
+        called.set()
+        await may_return.wait()
+        return {}
+
+    env.engine_env.step.play = play
+    source = PAYS.replace("uses: played", "title: Pay the supplier\n    uses: played")
+    request = await env.request_approval(source=source)
+    approver = await env.sign_in(ADA)
+    page = await approver.get(f"/review/{request.id}")
+    await approver.send(page.page.form)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(env.engine_env.runner.advance(request.run))
+        await called.wait()
+        await env.engine_env.deliver()
+        assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["Pay the supplier: running"] * 2
+        may_return.set()
+    await env.engine_env.settle()
+    assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["Pay the supplier: done"] * 2
+
+
+@pytest.mark.parametrize("gate", ["", "    gate: {at: after, title: 'Was it right?', approvers: [ada@example.com]}\n"])
+async def test_a_step_that_no_one_approved_before_it_ran_updates_no_copy(env: WebEnv, gate: str) -> None:
+    asks = "  - {id: ask, uses: set, with: {text: a}, gate: {title: 'Go on?', approvers: [ada@example.com]}}\n"
+    source = f"name: pay\nowner: sam@example.com\nsteps:\n{asks}  - id: pay\n    uses: played\n{gate}"
+    run = await run_approved(env, None, source)
+    request = (await env.engine_env.engine.requests_of_run(run))[0]
+    [copy] = await env.engine_env.engine.deliveries(request=request.id)
+    assert copy.wanted_version == 2, "one for the request, and one for its decision"
+    assert (request.effect, request.model.state) == (None, RequestState.APPROVED)
 
 
 async def test_an_approver_who_owns_the_workflow_is_informed_once(env: WebEnv) -> None:
