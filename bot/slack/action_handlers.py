@@ -11,6 +11,7 @@ from bot.presentation import refusals
 from bot.slack import details_modal, ids, message_view, register_modal, request_modals, resume_modal
 from bot.slack.channel import is_large
 from bot.slack.context import SlackContext
+from bot.slack.event_handlers import publish_home
 from bot.slack.ids import ModalRef, Ref, RunRef
 from bot.slack.payloads import Click
 from bot.slack.service import ANOTHER_VERSION
@@ -170,6 +171,26 @@ class ActionHandlers:
             await self._context.replies.copy(click.response_url, card, delivery=ref.delivery)
         if isinstance(answer, Refusal):
             await self._context.replies.answer(click, refusals.sentence(answer))
+
+    # -- cancelling --
+
+    async def cancel(self, ack: Any, body: Any) -> None:
+        """Cancel a run of a list; it is committed before the click is acknowledged."""
+        click = Click.of(body)
+        ref = ids.decode_run(click.value)
+        if ref is None:
+            await self._answer(ack, click, ANOTHER_VERSION)
+            return
+        answer = await self._context.service.cancel(click.by, ref.run)
+        await ack()
+        self._after(click, self._cancelled(click, ref, answer), recorded=isinstance(answer, Done))
+
+    async def _cancelled(self, click: Click, ref: RunRef, answer: Done | Refusal) -> None:
+        if isinstance(answer, Done) and click.view is not None:
+            # The tab shows the run as cancelled.
+            await publish_home(self._context, click.by.user)
+        else:
+            await self._context.replies.answer(click, await self._context.service.cancellation(ref.run, answer))
 
     # -- registering --
 

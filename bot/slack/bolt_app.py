@@ -69,6 +69,7 @@ def _actions(app: AsyncApp, actions: ActionHandlers) -> None:
         ids.DETAILS: actions.details,
         ids.PREVIOUS_PAGE: actions.page,
         ids.NEXT_PAGE: actions.page,
+        ids.RUN_CANCEL: actions.cancel,
         ids.RUN_DONE: actions.resume,
         ids.RUN_REPEAT: actions.resume,
         ids.RUN_STOP: actions.resume,

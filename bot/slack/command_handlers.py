@@ -16,7 +16,7 @@ from bot.slack.payloads import TypedCommand, first_word
 from bot.slack.submission_handlers import show_started
 from bot.slack.text_objects import View
 from engine import fields
-from engine.domain import Cancel, InvalidInputs, NotWaiting, Refusal, Start
+from engine.domain import InvalidInputs, Refusal, Start
 from engine.json_values import Value
 from engine.off_loop import off_loop
 from engine.read_models import WorkflowView
@@ -120,14 +120,7 @@ class CommandHandlers:
         run = typed.rest.removeprefix("run ").strip()
         if not run:
             return await self._run_list(typed, "Which run do you want to cancel?")
-        answer = await self._context.service.engine.cancel(
-            Cancel(run=run, actor=typed.by.address, origin=typed.by.origin())
-        )
-        is_again = isinstance(answer, NotWaiting) and not answer.status.ended
-        if isinstance(answer, Refusal) and not is_again:
-            return refusals.sentence(answer)
-        name = await self._context.service.run_name(run)
-        return f"This run was cancelled already: {name}" if is_again else f"You cancelled this run: {name}"
+        return await self._context.service.cancellation(run, await self._context.service.cancel(typed.by, run))
 
     async def _register(self, typed: TypedCommand) -> Answer:
         refusal = await self._context.service.may_register(typed.by)

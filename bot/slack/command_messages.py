@@ -58,7 +58,7 @@ def workflows(views: Sequence[WorkflowView], *, command: str = COMMAND, title: s
     hint = f"To see the steps of one, type {command} show and its name."
     left = len(views) - len(shown)
     hint = f"{left:,} more are not shown. {hint}" if left > 0 else hint
-    return _message(title, [*blocks, text_objects.context([text_objects.plain(hint)], block="hint")])
+    return _list(title, [*blocks, text_objects.context([text_objects.plain(hint)], block="hint")])
 
 
 def _workflow(view: WorkflowView, command: str) -> list[Element]:
@@ -124,15 +124,14 @@ def pending(views: Sequence[RequestView]) -> SlackMessage:
     """Return the requests that wait for a person, in the order given, each with a button to review it."""
     if not views:
         return _message(f"{summary.waiting(0)}. You get a message as soon as one is.", [])
-    return _message(summary.waiting(len(views)), list_rows.requests(views))
+    return _list(summary.waiting(len(views)), list_rows.requests(views))
 
 
 def runs(shown: RunList, *, command: str = COMMAND, title: str = "Your latest runs") -> SlackMessage:
     """Return the list of a person's runs."""
     if not shown.runs:
         return _message(no_runs(command), [])
-    hint = text_objects.plain(f"To cancel a run, type {command} cancel and the characters after “Run”.")
-    return _message(title, [*list_rows.runs(shown), text_objects.context([hint], block="hint")])
+    return _list(title, list_rows.runs(shown))
 
 
 def no_runs(command: str = COMMAND) -> str:
@@ -163,6 +162,13 @@ def _asked(request: RequestView) -> str:
 # -- all ----------------------------------------------------------------------------------------------------
 
 
+def _list(title: str, blocks: Sequence[Block]) -> SlackMessage:
+    return _of_blocks([text_objects.header(title, block="title"), *blocks])
+
+
 def _message(title: str, blocks: Sequence[Block]) -> SlackMessage:
-    shown = [text_objects.section(title, block="title"), *blocks]
+    return _of_blocks([text_objects.section(title, block="title"), *blocks])
+
+
+def _of_blocks(shown: list[Block]) -> SlackMessage:
     return SlackMessage(_ICON.sub("", notification_text.of_blocks(shown)), shown)

@@ -10,6 +10,7 @@ from bot.presentation import dates, expiry, questions, states
 from bot.slack import ids, text_objects
 from bot.slack.text_objects import Block, Element
 from engine import json_values
+from engine.domain import RunStatus
 from engine.off_loop import LARGE
 from engine.read_models import RequestView, RunView
 
@@ -18,6 +19,7 @@ _QUESTION: Final = 200
 TITLE: Final = 60
 NAME: Final = 40
 """Maximum lengths, in characters: with them, a message holds all rows of a list."""
+_CONSEQUENCE: Final = "Its request is closed, and no further step is called. A step that is running now still finishes."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +76,32 @@ def runs(shown: RunList) -> list[Block]:
 def _run(run: RunView, request: RequestView | None, reader: str | None) -> list[Block]:
     title = text_objects.clipped(text_objects.line(run.workflow_title), TITLE)
     about = text_objects.clipped(text_objects.line(questions.of_run(run, request)), _QUESTION)
-    state = f"{states.ICONS[states.RUN_TONES[run.status]]} {_capital(states.RUNS[run.status])}"
+    # A cancelled run ends once its step has finished.
+    status = RunStatus.CANCELLED if run.cancelled and not run.status.ended else run.status
+    state = f"{states.ICONS[states.RUN_TONES[status]]} {_capital(states.RUNS[status])}"
     starter = "you" if run.requester.id == reader else _name(run.requester.label)
     details = [
-        text_objects.plain(f"{title}, started by {starter},"),
+        text_objects.plain(f"{title}, started by {starter}"),
         text_objects.mrkdwn(text_objects.date(run.started_at)),
         text_objects.plain(f"Run {run.id}"),
     ]
     return [
-        text_objects.section(f"{state} · {about or title}", block=f"run:{run.id}"),
+        text_objects.section(
+            f"{state} · {about or title}",
+            block=f"run:{run.id}",
+            accessory=None if status.ended else _cancel(run),
+        ),
         text_objects.context(details, block=f"when:{run.id}"),
     ]
+
+
+def _cancel(run: RunView) -> Element:
+    return text_objects.button(
+        "Cancel",
+        action=ids.RUN_CANCEL,
+        value=ids.encode(ids.RunRef(run=run.id)),
+        confirm=text_objects.confirm(_CONSEQUENCE, yes="Cancel the run", style="danger"),
+    )
 
 
 def _name(label: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.presentation import alert_card, characters, questions, request_card, states, summary
+from bot.presentation import alert_card, characters, questions, refusals, request_card, states, summary
 from bot.slack import list_rows
 from bot.slack.ids import Ref, RunRef
 from bot.slack.list_rows import RunList
@@ -15,6 +15,7 @@ from bot.slack.payloads import Actor
 from engine import json_values, requests, workflowfile
 from engine.domain import (
     Assurance,
+    Cancel,
     Card,
     Decide,
     Decided,
@@ -23,6 +24,7 @@ from engine.domain import (
     InvalidEdits,
     NotAllowed,
     NotFound,
+    NotWaiting,
     Person,
     Refusal,
     Resume,
@@ -130,6 +132,20 @@ class SlackService:
             )
         except ChannelError as error:
             return NotAllowed(why=f"Your answer was not saved. {error} Try again in a moment.")
+
+    async def cancel(self, by: Actor, run: str) -> Done | Refusal:
+        """Cancel a run; it is committed when this returns `Done`."""
+        return await self.engine.cancel(Cancel(run=run, actor=by.address, origin=by.origin()))
+
+    async def cancellation(self, run: str, answer: Done | Refusal) -> str:
+        """Return the sentence for a person who cancelled a run."""
+        if isinstance(answer, Refusal) and not isinstance(answer, NotWaiting):
+            return refusals.sentence(answer)
+        name = await self.run_name(run)
+        if isinstance(answer, Done):
+            return f"You cancelled this run: {name}"
+        end = "has ended" if answer.status.ended else "was cancelled"
+        return f"This run {end} already: {name}"
 
     async def alert(self, ref: RunRef) -> Card | None:
         """Return the card of the alert about a run as it is now."""

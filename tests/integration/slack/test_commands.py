@@ -255,8 +255,8 @@ async def test_a_person_sees_only_their_own_runs(env: SlackEnv) -> None:
     await env.start(by="ben")
     text = await answer_to(env, "ben", "/signoff runs")
     assert "● Waiting · Refund 120 EUR?" in text
-    assert "Refund, started by you," in text
-    assert "Refund, started by Ben Approver," in await answer_to(env, "cleo", "/signoff runs")
+    assert "Refund, started by you" in text
+    assert "Refund, started by Ben Approver" in await answer_to(env, "cleo", "/signoff runs")
     assert "You haven't started a run yet." in await answer_to(env, "gus", "/signoff runs")
 
 
@@ -269,9 +269,39 @@ async def test_only_the_requester_can_cancel_a_run(env: SlackEnv) -> None:
     assert f"You cancelled this run: {name}" in await answer_to(env, "ben", f"/signoff cancel {run}")
     assert f"This run was cancelled already: {name}" in await answer_to(env, "ben", f"/signoff cancel {run}")
     await env.settle()
-    assert "There is no open question about a step: the run " in await answer_to(env, "ben", f"/signoff cancel {run}")
+    assert f"This run has ended already: {name}" in await answer_to(env, "ben", f"/signoff cancel {run}")
     assert (await env.view(run)).status is RunStatus.CANCELLED
     assert buttons(copy_of(env.person("ada"))) == []
+
+
+@pytest.mark.parametrize("from_home", [True, False])
+async def test_a_run_is_cancelled_from_a_list(env: SlackEnv, from_home: bool) -> None:
+    run = await env.request_approval(by="ben")
+    ben = env.person("ben")
+    ben.open_home()
+    await env.slack.until(lambda: ben.home)
+    await answer_to(env, "ben", "/signoff runs")
+    expect_ok(await ben.click("Cancel", on="home" if from_home else ben.sees("general")[-1]))
+    await env.finish_background_work()
+    assert ben.modal is None
+    if from_home:
+        assert "⊘ Cancelled · Refund 120 EUR?" in words(ben.home)
+        assert "Cancel the run" not in words(ben.home)
+    else:
+        assert "You cancelled this run: Refund · Refund 120 EUR?" in await last_answer(env, "ben")
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.CANCELLED
+
+
+async def test_a_run_that_ended_meanwhile_is_not_cancelled_from_a_list(env: SlackEnv) -> None:
+    await env.request_approval(by="ben")
+    ben = env.person("ben")
+    await answer_to(env, "ben", "/signoff runs")
+    run_list = ben.sees("general")[-1]
+    expect_ok(await env.person("ada").click("Approve"))
+    await env.settle()
+    expect_ok(await ben.click("Cancel", on=run_list))
+    assert "This run has ended already: Refund · Refund 120 EUR?" in await last_answer(env, "ben")
 
 
 async def test_home_says_how_to_start_a_first_run(env: SlackEnv) -> None:
@@ -307,7 +337,7 @@ async def test_the_sender_of_a_form_reads_where_the_outcome_will_be(env: SlackEn
     await env.settle()
     expect_ok(await env.person("ada").click("Approve", on=copy_of(env.person("ada"))))
     await env.settle()
-    outcome = "Refund: done"
+    outcome = "Done: Refund 120 EUR?"
     assert (outcome in words(cleo.sees("general"))) is (channel == "general")
     assert (outcome in words(cleo.sees())) is (channel == "secret")
 
