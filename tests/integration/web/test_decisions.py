@@ -9,6 +9,7 @@ import pytest
 from bot.email import message
 from bot.slack import message_view
 from engine.domain import DeliveryKind, RequestState
+from tests.support import html_forms
 from tests.support.email_env import envelope
 from tests.support.web_env import ADA, BEN, WebEnv
 
@@ -366,3 +367,16 @@ async def test_another_answer_from_a_form_that_decided_is_reported_as_not_counte
     edited = await browser.send(page.page.form, typed={name: "another"})
     assert edited.status == 409
     assert (await env.reload(request)).model.state is RequestState.APPROVED
+
+
+async def test_technical_facts_stand_only_under_the_details(env: WebEnv) -> None:
+    request = await env.request_approval()
+    browser, page = await env.open_link()
+    receipt = await env.enter_code(browser, await browser.send(page.page.form))
+    for answer in (page, receipt):
+        front, details = answer.text.split('<details id="details">')
+        visible = html_forms.read(front).text
+        for technical in (request.run, request.id, request.model.digest, "(played)", "version 1"):
+            assert technical not in visible, technical
+            assert technical in details, technical
+        assert "2026-03-02" not in visible

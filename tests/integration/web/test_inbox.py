@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.web_env import ADA, BEN, WebEnv
 
+BY_LINK = "      assurance: link\n"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
 
 
@@ -88,3 +89,30 @@ async def test_people_can_sign_out_only_themselves(env: WebEnv) -> None:
     assert (await ada.get("/inbox")).page.headings[0] == "1 request is waiting for you"
     await ada.post(form.action, [("act", "forget"), ("browser", theirs), ("nonce", "old")], kind=form.kind)
     assert (await ada.get("/inbox")).page.headings[0] == "1 request is waiting for you"
+
+
+async def test_the_inbox_lists_questions_in_the_order_in_which_they_expire(env: WebEnv) -> None:
+    later = await env.request_approval("      expires: 3d\n", customer="Lee")
+    never = await env.request_approval(customer="Noa")
+    first = await env.request_approval("      expires: 4h\n", customer="Eve")
+    inbox = await (await env.sign_in()).get("/inbox")
+    assert inbox.page.headings[:4] == [
+        "3 requests are waiting for you",
+        "Send this to Eve?",
+        "Send this to Lee?",
+        "Send this to Noa?",
+    ]
+    assert inbox.page.title == "3 requests are waiting for you – Signoff"
+    assert [link for link in inbox.page.links if link.startswith("/review/")] == [
+        f"/review/{request.id}" for request in (first, later, never)
+    ]
+    assert "ann@example.com asks. Expires Mar 2, 2026, 1:00 PM UTC." in inbox.page.text
+
+
+async def test_an_empty_inbox_says_so(env: WebEnv) -> None:
+    await env.request_approval(BY_LINK)
+    browser = await env.sign_in()
+    await browser.send((await env.open_link(browser=browser))[1].page.form)
+    inbox = await browser.get("/inbox")
+    assert inbox.page.headings[0] == "No request is waiting for you"
+    assert "You get an email when your decision is needed." in inbox.page.text
