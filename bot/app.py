@@ -37,7 +37,7 @@ from bot.slack.setup import SlackCredentials
 from bot.step_types import load_step_types
 from bot.terminal.channel import TerminalChannel
 from bot.terminal.directory import TerminalDirectory
-from bot.terminal.output import create_console
+from bot.terminal.output import create_console, local_time
 from bot.terminal.sender import TerminalMailer, TerminalSender
 from bot.web import routes
 from bot.web import server as http_server
@@ -145,7 +145,7 @@ def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
     )
     store.on_commit(executor.submit)
     identity = Identity(engine, codes, clock)
-    commands = OperatorCommands(engine, identity, kinds, operator=settings.operator, login=login)
+    commands = OperatorCommands(engine, identity, kinds, operator=settings.operator, login=login, writer=local_time)
     slack = None
     if adapters.slack is not None:
         service = SlackService(engine, kinds, directory, clock, settings.builders)

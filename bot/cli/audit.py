@@ -26,7 +26,7 @@ MAX_PRINTED: Final = 100
 
 @click.group()
 def audit() -> None:
-    """Export and verify the record of everything that happened."""
+    """Export, verify and erase the record of everything that happened."""
 
 
 @audit.command()

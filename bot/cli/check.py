@@ -20,7 +20,7 @@ from engine.workflowfile.step_kinds import StepKind
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
 def check(files: tuple[Path, ...], as_json: bool) -> int:
-    """Print everything that is wrong with workflow FILES."""
+    """Check workflow FILES, and print all their problems."""
     kinds = load_step_types(load_context().settings)
     problems = [(file, problem) for file in files for problem in _find_problems(file, kinds)]
     if as_json:
@@ -46,6 +46,6 @@ def _print(problems: list[tuple[Path, Problem]], files: int) -> None:
         print_sentence(problem.sentence(str(file)))
     if problems:
         usable = files - len({file for file, _ in problems})
-        click.echo(f"{usable} of {files} files can be used.", err=True)
+        click.echo(f"{usable} of {files} files have no problems.", err=True)
     else:
-        click.echo("No problems.")
+        click.echo("No problems found.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
@@ -79,8 +80,10 @@ async def _carry_out_here(
 
 
 def is_server_running() -> bool:
-    """Return whether a server goes on with the work that this command began."""
-    return socket_path(load_context().settings.database).exists()
+    """Return whether a server answers, and goes on with the work that this command began."""
+    # A killed server leaves its socket behind, so it is not enough that the file exists.
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(socket_path(load_context().settings.database))) == 0
 
 
 def facts_of(reply: CommandReply) -> dict[str, Value]:

@@ -50,7 +50,7 @@ def demo(
     fresh: bool,
     no_browser: bool,
 ) -> int:
-    """Play with a whole Signoff that has a Slack of its own.
+    """Try a whole Signoff in your browser, with a Slack of its own.
 
     It uses no settings, and calls no service outside of this machine. Ctrl-C stops it; the next start continues.
     """

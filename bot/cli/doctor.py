@@ -16,15 +16,15 @@ from bot.terminal.output import print_sentence, render_json
 from engine.json_values import Value
 from engine.system import SystemClock
 
-_MARKS: Final = {FindingState.OK: "✓", FindingState.WARNING: "!", FindingState.PROBLEM: "✗"}
+_MARKS: Final = {FindingState.OK: "✓", FindingState.WARNING: "!", FindingState.PROBLEM: "✕"}
 
 
 @click.command()
 @json_option
 def doctor(as_json: bool) -> int:
-    """Say what is wrong with this installation, and what to do.
+    """Check this installation, and say what to do about problems.
 
-    The command changes nothing, and may run beside a server. It ends with 1 if there are problems, not for warnings.
+    It changes nothing, and a server may run meanwhile. It ends with 1 if there are problems, not for warnings.
     """
     environment, complaints = checks.read_environment()
     findings = asyncio.run(checks.run_checks(environment, SystemClock(), complaints=complaints))

@@ -14,34 +14,34 @@ from bot.cli.lazy import LazyCommand, LazyGroup
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def signoff() -> None:
-    """Workflows whose risky steps wait for a person's decision.
+    """Workflows whose risky steps wait for a person's approval.
 
     Start with: signoff try FILE
     """
 
 
 for _command in (
-    LazyCommand("check", "check:check", "Print everything that is wrong with workflow FILES."),
-    LazyCommand("try", "try_:try_", "Run the workflow in FILE here, and answer its requests."),
+    LazyCommand("check", "check:check", "Check workflow FILES, and print all their problems."),
+    LazyCommand("try", "try_:try_", "Try the workflow in FILE here, and answer its requests yourself."),
     LazyCommand("register", "workflows:register", "Register the workflow in FILE, or a new version of it."),
     LazyCommand("workflows", "workflows:workflows", "List the registered workflows."),
     LazyCommand("run", "runs:run", "Start a run of the registered WORKFLOW."),
     LazyCommand("runs", "runs:runs", "List the runs, or show the run ID with its story."),
     LazyCommand("cancel", "runs:cancel", "Cancel the run ID and its request."),
-    LazyCommand("resume", "runs:resume", "Say whether a step of unknown outcome in the run ID happened."),
-    LazyCommand("requests", "requests:requests", "List the requests that wait for a decision, or show the request ID."),
-    LazyCommand("decide", "requests:decide", "Decide the request ID: approve, edit or reject."),
+    LazyCommand("resume", "runs:resume", "Say whether a step in the run ID happened, when that is unknown."),
+    LazyCommand("requests", "requests:requests", "List the open requests, or show the request ID."),
+    LazyCommand("decide", "requests:decide", "Approve, edit or reject the request ID."),
     LazyCommand("revoke", "requests:revoke", "Revoke the links emailed for the request or run ID."),
-    LazyCommand("people", "people:people", "List people and their addresses, and return one to its earlier person."),
+    LazyCommand("people", "people:people", "List people and their addresses, and give an address back."),
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),
     LazyCommand("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),
     LazyCommand("backup", "database:backup", "Copy the database to TARGET, also while a server uses it."),
     LazyCommand("version", "version:version", "Print the version."),
-    LazyCommand("audit", "audit:audit", "Export and verify the record of everything that happened."),
+    LazyCommand("audit", "audit:audit", "Export, verify and erase the record of everything that happened."),
     LazyCommand("manifest", "manifest:manifest", "Print the manifest from which the Slack app is created."),
     LazyCommand("bench", "bench:bench", "Measure how fast Signoff is on this machine."),
-    LazyCommand("demo", "demo:demo", "Play with a whole Signoff that has a Slack of its own."),
-    LazyCommand("doctor", "doctor:doctor", "Say what is wrong with this installation, and what to do."),
+    LazyCommand("demo", "demo:demo", "Try a whole Signoff in your browser, with a Slack of its own."),
+    LazyCommand("doctor", "doctor:doctor", "Check this installation, and say what to do about problems."),
 ):
     signoff.add_command(_command)
 

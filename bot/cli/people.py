@@ -19,11 +19,11 @@ from engine.store import person_queries
 
 @click.group()
 def people() -> None:
-    """List people and their addresses, and return one to its earlier person."""
+    """List people and their addresses, and give an address back."""
 
 
 @people.command(name="list")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many to list.")
 @json_option
 def list_(limit: int, as_json: bool) -> None:
     """List the people that Signoff knows, the newest first."""
@@ -31,6 +31,9 @@ def list_(limit: int, as_json: bool) -> None:
         views = person_queries.person_views(connection, DEFAULT_WORKSPACE, limit)
     if as_json:
         click.echo(render_json([serialize.person_view(view) for view in views]))
+        return
+    if not views:
+        click.echo("No people are known yet. They become known when they start, own or approve something.")
         return
     rows = [
         (view.person.id, view.person.label, ", ".join(map(str, view.person.addresses)), format_time(view.created_at))
@@ -43,7 +46,7 @@ def list_(limit: int, as_json: bool) -> None:
 @click.argument("who", metavar="WHO")
 @json_option
 def show(who: str, as_json: bool) -> None:
-    """Show the addresses that a person has and had, and the reason for each.
+    """Show a person's present and past addresses, and where each is from.
 
     WHO is an email address, a Slack user id, or an id of `signoff people list`.
     """
@@ -91,12 +94,12 @@ def _address(who: str) -> Address | None:
 def undo(address: str, as_json: bool) -> None:
     """Give ADDRESS back to the person who had it before.
 
-    The requests that still wait, the workflows and the runs that have not ended go back with the address. Correct the
-    address in Slack first; otherwise the next look-up gives it to the same account again.
+    Their open requests, workflows and open runs move back with the address. Correct the address in Slack first.
+    Otherwise, Slack gives it to the same account again.
     """
     parsed = _address(address)
     if parsed is None:
-        raise click.UsageError(f"{address} is no email address and no Slack user id.")
+        raise click.UsageError(f"{address} is not an email address and not a Slack user id.")
     facts = client.facts_of(client.carry_out("return_address", {"kind": parsed.kind, "value": parsed.value}))
     if as_json:
         click.echo(render_json(facts))

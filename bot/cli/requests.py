@@ -3,85 +3,118 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import Any
 
 import click
 
-from bot.cli import client, serialize
+from bot.cli import client, next_steps, serialize
 from bot.cli.context import json_option
 from bot.local.reply import NEEDS_CONFIRMATION, CommandReply
-from bot.presentation import request_card, states
+from bot.presentation import dates, expiry, questions, request_card, states, summary
 from bot.presentation.characters import visible
-from bot.terminal.channel import answer_hint
-from bot.terminal.output import create_console, format_time, print_sentence, render_json, render_table
+from bot.terminal import next_commands
+from bot.terminal.output import (
+    create_console,
+    format_time,
+    local_time,
+    print_commands,
+    print_sentence,
+    render_json,
+    render_table,
+    short_time,
+)
 from bot.terminal.view import render_card
 from engine.domain import DEFAULT_WORKSPACE, RequestState, RunStatus
 from engine.json_values import Value
-from engine.read_models import DeliveryView, PageQuery
+from engine.read_models import DeliveryView, PageQuery, RequestView, RunView
 from engine.store import delivery_queries, request_queries, run_queries
+from engine.system import SystemClock
 
 
 @click.command()
 @click.argument("request_id", required=False, metavar="[ID]")
 @click.option("--all", "everything", is_flag=True, help="List closed requests too.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many to list.")
+@click.option("--details", is_flag=True, help="With ID: show the technical details, and every text whole.")
 @json_option
-def requests(request_id: str | None, everything: bool, limit: int, as_json: bool) -> None:
-    """List the requests that wait for a decision, or show the request ID.
+def requests(request_id: str | None, everything: bool, limit: int, details: bool, as_json: bool) -> None:
+    """List the open requests, or show the request ID.
 
-    Below the list are the runs with a step of unknown outcome.
+    The first one to expire is at the top. Below the list are the runs that need an answer about a step.
     """
+    if details and request_id is None:
+        raise click.UsageError("--details goes with the id of a request.")
     with client.open_for_reading() as connection:
         if request_id is not None:
-            _show(connection, request_id, as_json=as_json)
+            _show(connection, request_id, details=details, as_json=as_json)
             return
-        views = request_queries.request_views(
-            connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=not everything)
-        )
-        open_runs = run_queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=1000, open_only=True))
-    if as_json:
-        click.echo(render_json([serialize.request(view) for view in views]))
+        page = PageQuery(limit=limit, open_only=not everything)
+        views = request_queries.request_views(connection, DEFAULT_WORKSPACE, page)
+        if as_json:
+            click.echo(render_json([serialize.request(view) for view in views]))
+            return
+        attention = _attention_runs(connection)
+    _print_list(views if everything else summary.by_deadline(views), page)
+    for run in attention:
+        click.echo()
+        for line in next_steps.attention_lines(run):
+            print_sentence(line)
+
+
+def _attention_runs(connection: Any) -> list[RunView]:
+    """Return the runs that need an answer about a step of unknown outcome, with their steps."""
+    open_runs = run_queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=1000, open_only=True))
+    ids = [run.id for run in open_runs if run.status is RunStatus.NEEDS_ATTENTION]
+    return [view for run in ids if (view := run_queries.run_view(connection, run)) is not None]
+
+
+def _print_list(views: list[RequestView], page: PageQuery) -> None:
+    """Print the requests, and the command that goes on from there."""
+    if not views:
+        more = " Those that are closed: signoff requests --all" if page.open_only else ""
+        click.echo(f"No requests {'are open' if page.open_only else 'yet'}.{more}")
         return
-    rows = [
-        (
-            view.id,
-            view.title,
-            view.workflow,
-            states.REQUESTS[view.model.state],
-            ", ".join(approver.person.label for approver in view.model.eligible),
-            format_time(view.model.deadlines.opened_at),
-        )
-        for view in views
-    ]
-    create_console().print(render_table(("request", "asks", "workflow", "state", "waits for", "opened"), rows))
-    for run in open_runs:
-        if run.status is RunStatus.NEEDS_ATTENTION:
-            print_sentence(f"Run {run.id} of {run.workflow} asks whether a step happened: {run.error or ''}")
-            print_sentence(f"  signoff resume {run.id} done | repeat | stop")
+    out = create_console()
+    now = SystemClock().now()
+    rows = [(view.id, questions.of_request(view), view.requester.label, _state(view, now)) for view in views]
+    out.print(render_table(("id", "request", "from", "state"), rows))
+    if len(views) == page.limit:
+        out.print(f"\nThese are the latest {page.limit}. More of them: --limit {min(2 * page.limit, 1000)}")
+    print_commands(out, "\nLook at one: signoff requests ID")
 
 
-def _show(connection: Any, request_id: str, *, as_json: bool) -> None:
+def _state(view: RequestView, now: datetime) -> str:
+    """Return the state of a request in words, with its deadline while it waits and its end afterwards."""
+    model = view.model
+    icon = states.ICONS[states.REQUEST_TONES[model.state]]
+    if model.state is RequestState.PENDING:
+        phrase = expiry.deadline(model.deadlines.expires_at, model.deadlines.expires_after)
+        deadline = dates.written(phrase, lambda at: short_time(at, now))
+        return f"{icon} Waiting. {deadline}" if deadline else f"{icon} Waiting"
+    words = states.request_words(model.state, is_form=model.subject.is_form).capitalize()
+    return f"{icon} {words} {short_time(model.closed_at, now) if model.closed_at else ''}"
+
+
+def _show(connection: Any, request_id: str, *, details: bool, as_json: bool) -> None:
     view = request_queries.request_view(connection, request_id)
     if view is None:
         client.refuse(f"There is no request {request_id}.")
     deliveries = delivery_queries.delivery_views(connection, request=request_id)
     if as_json:
-        details: dict[str, Value] = {
+        whole: dict[str, Value] = {
             **serialize.request(view),
             "deliveries": [serialize.delivery(delivery) for delivery in deliveries],
         }
-        click.echo(render_json(details))
+        click.echo(render_json(whole))
         return
     out = create_console()
     card = request_card.request_card(view)
-    out.print(render_card(card))
-    out.print(
-        render_table(
-            ("copy for", "channel", "state", "shown", "error"), [_delivery_row(delivery) for delivery in deliveries]
-        )
-    )
-    if view.model.state is RequestState.PENDING:
-        out.print(answer_hint(card))
+    out.print(render_card(card, local_time, details=details))
+    if details:
+        rows = [_delivery_row(delivery) for delivery in deliveries]
+        out.print(render_table(("copy for", "channel", "state", "when", "error"), rows))
+    print_commands(out, next_commands.decide(card, details=not details))
 
 
 def _delivery_row(view: DeliveryView) -> tuple[str, ...]:
@@ -98,9 +131,9 @@ def _delivery_row(view: DeliveryView) -> tuple[str, ...]:
 @click.argument("request_id", metavar="ID")
 @click.argument("verdict", type=click.Choice(["approve", "reject", "edit"]))
 @click.argument("edits", nargs=-1, metavar="[FIELD=VALUE]...")
-@click.option("--reason", help="The reason, which the requester will read.")
-@click.option("--digest", help="Decide only if the request still has this digest (see requests ID --json).")
-@click.option("--yes", "confirmed", is_flag=True, help="Confirm the question that the gate asks before an approval.")
+@click.option("--reason", help="Your reason. The requester will read it.")
+@click.option("--digest", help="Decide only if the content still has this fingerprint (see requests ID --details).")
+@click.option("--yes", "confirmed", is_flag=True, help="Say yes to the question that comes before an approval.")
 @json_option
 def decide(
     request_id: str,
@@ -111,13 +144,13 @@ def decide(
     confirmed: bool,
     as_json: bool,
 ) -> None:
-    """Decide the request ID: approve, edit or reject.
+    """Approve, edit or reject the request ID.
 
-    This machine's operator decides: set SIGNOFF_OPERATOR to that person's email address.
+    You decide as the person in SIGNOFF_OPERATOR, which is your email address. `edit` changes fields and approves.
     """
     if (verdict == "edit") != bool(edits):
-        requirement = "Name what changes" if verdict == "edit" else "Edits go with edit"
-        raise click.UsageError(f"{requirement}: signoff decide ID edit field=value")
+        requirement = "Say what to change" if verdict == "edit" else "To change something, use edit"
+        raise click.UsageError(f"{requirement}: signoff decide ID edit FIELD=VALUE")
     arguments: dict[str, Value] = {
         "request": request_id,
         "verdict": "reject" if verdict == "reject" else "approve",
@@ -131,7 +164,8 @@ def decide(
         click.echo(render_json(facts))
         return
     edited = " with edits" if facts["edited"] else ""
-    click.echo(f"Request {request_id} is {facts['state']}{edited}. The run: signoff runs {facts['run']}")
+    click.echo(f"You {facts['state']} this{edited}.")
+    next_steps.print_next(str(facts["run"]))
 
 
 @click.command()
@@ -140,7 +174,7 @@ def decide(
 def revoke(request_id: str, as_json: bool) -> None:
     """Revoke the links emailed for the request or run ID.
 
-    The approvers can still answer in Slack, or sign in at the inbox.
+    The approvers can still decide in Slack, or sign in on the web page.
     """
     facts = client.facts_of(client.carry_out("revoke", {"request": request_id}))
     if as_json:
@@ -156,7 +190,7 @@ def _decide(arguments: dict[str, Value]) -> CommandReply:
     if reply.facts.get("refusal") != NEEDS_CONFIRMATION or reply.refused is None:
         return reply
     if not sys.stdin.isatty():
-        client.refuse(f"The gate asks: {reply.refused} Answer it with --yes.")
+        client.refuse(f"Please confirm: {reply.refused} To say yes, add --yes.")
     if not click.confirm(visible(reply.refused)):
-        client.refuse("Not approved; nothing was decided.")
+        client.refuse("Not approved. Nothing was decided.")
     return client.carry_out("decide", {**arguments, "confirmed": True}, wait_for_run=True)

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
 
-from bot.cli import client, serialize
+from bot.cli import client, next_steps, serialize
 from bot.cli.context import json_option
 from bot.cli.exit_codes import Exit
-from bot.presentation import characters, states
-from bot.terminal.output import create_console, format_time, render_json, render_table
-from bot.terminal.view import quote, render_story_entry
+from bot.presentation import answers, characters, questions, request_card, states
+from bot.presentation.story import Names
+from bot.terminal import next_commands
+from bot.terminal.output import (
+    create_console,
+    in_local_zone,
+    print_commands,
+    render_json,
+    render_table,
+    short_time,
+)
+from bot.terminal.story_lines import render_story
 from engine import json_values
-from engine.domain import DEFAULT_WORKSPACE, RunStatus
+from engine.domain import DEFAULT_WORKSPACE, ResumeAnswer, RunStatus
 from engine.errors import InvalidValue
 from engine.json_values import Value
-from engine.read_models import PageQuery, RunView
+from engine.read_models import PageQuery, RequestView, RunView
 from engine.store import audit_log, delivery_queries, request_queries, run_queries
+from engine.system import SystemClock
 
 
 @click.command()
 @click.argument("workflow")
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the run.")
-@click.option("--key", help="Your own id for this start: the same key again starts no second run.")
+@click.option("--key", help="Your own id for this start. The same key never starts a second run.")
 @json_option
 def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) -> None:
     """Start a run of the registered WORKFLOW."""
@@ -38,16 +50,14 @@ def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) 
     if as_json:
         click.echo(render_json(facts))
         return
-    click.echo(f"{'Started run' if facts['created'] else 'This key has started run'} {facts['run']}.")
-    if not client.is_server_running():
-        click.echo("Nothing serves now: what waits for a time goes on when `signoff serve` runs.")
-    click.echo(f"Follow it: signoff runs {facts['run']}")
+    click.echo(f"Started run {facts['run']}." if facts["created"] else f"This key started run {facts['run']} before.")
+    next_steps.print_next(str(facts["run"]))
 
 
 @click.command()
 @click.argument("run_id", required=False, metavar="[ID]")
 @click.option("--open", "open_only", is_flag=True, help="Only runs that have not ended.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many to list.")
 @json_option
 def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None:
     """List the runs, or show the run ID with its story."""
@@ -56,14 +66,38 @@ def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None
             _show(connection, run_id, as_json=as_json)
             return
         views = run_queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=open_only))
+        latest = request_queries.latest_requests(connection, [view.id for view in views])
     if as_json:
         click.echo(render_json([serialize.run(view) for view in views]))
         return
-    rows = [
-        (view.id, view.workflow, states.RUNS[view.status], view.requester.label, format_time(view.started_at))
-        for view in views
-    ]
-    create_console().print(render_table(("run", "workflow", "status", "started by", "started"), rows))
+    _print_list(views, latest, PageQuery(limit=limit, open_only=open_only))
+
+
+def _print_list(views: Sequence[RunView], latest: Mapping[str, RequestView], page: PageQuery) -> None:
+    """Print the runs, and the command that goes on from there."""
+    if not views:
+        click.echo("No runs are open." if page.open_only else "No runs yet. Start one: signoff run WORKFLOW")
+        return
+    out = create_console()
+    now = SystemClock().now()
+    rows = [(view.id, _name(view, latest.get(view.id)), view.requester.label, _state(view, now)) for view in views]
+    out.print(render_table(("id", "run", "started by", "state"), rows))
+    if len(views) == page.limit:
+        out.print(f"\nThese are the latest {page.limit}. More of them: --limit {min(2 * page.limit, 1000)}")
+    print_commands(out, "\nLook at one: signoff runs ID")
+
+
+def _name(run: RunView, latest: RequestView | None) -> str:
+    """Return what a run is about: its latest question, or its workflow with the values that it started with."""
+    about = questions.of_run(run, latest)
+    return about if latest is not None else " · ".join(filter(None, (run.workflow_title, about)))
+
+
+def _state(run: RunView, now: datetime) -> str:
+    """Return the state of a run in words, and when it started or ended."""
+    words = f"{states.ICONS[states.RUN_TONES[run.status]]} {states.RUNS[run.status].capitalize()}"
+    at = short_time(run.ended_at or run.started_at, now)
+    return f"{words} {at}" if run.ended_at else f"{words}, started {at}"
 
 
 def _show(connection: Any, run_id: str, *, as_json: bool) -> None:
@@ -83,43 +117,52 @@ def _show(connection: Any, run_id: str, *, as_json: bool) -> None:
         click.echo(render_json(details))
         return
     out = create_console()
-    out.print(f"Run {view.id} of {view.workflow} version {view.version}: {states.RUNS[view.status]}")
-    if view.error:
-        out.print(quote(characters.visible(view.error)), style="red")
-    for entry in story:
-        out.print(render_story_entry(entry, view))
-    for hint in _hints(view, [request.id for request in requests if request.model.closed_at is None]):
-        out.print(hint)
+    out.print(characters.line(view.workflow_title), style="bold")
+    out.print(f"{_state(view, SystemClock().now())}. Version {view.version}, run {view.id}", style="dim")
+    names = Names.of_run(view, requests, deliveries)
+    for line in render_story(story, names, [in_local_zone(entry.at) for entry in story]):
+        out.print(line)
+    pending = [request for request in requests if request.model.closed_at is None]
+    for command in _next_lines(view, pending):
+        print_commands(out, command)
 
 
-def _hints(view: RunView, pending: list[str]) -> list[str]:
+def _next_lines(view: RunView, pending: Sequence[RequestView]) -> Iterator[str]:
+    """Yield what can be done about a run that waits for people."""
     if view.status is RunStatus.NEEDS_ATTENTION:
-        return [f"Find out whether it happened, then: signoff resume {view.id} done | repeat | stop"]
-    return [f"Waits for a decision: signoff requests {request_id}" for request_id in pending]
+        yield ""
+        yield from next_steps.attention_lines(view)
+    for request in pending:
+        yield f"\n{questions.of_request(request)}"
+        yield next_commands.decide(request_card.request_card(request))
 
 
 @click.command()
 @click.argument("run_id", metavar="ID")
-@click.option("--reason", help="The reason, which is kept in the audit log.")
+@click.option("--reason", help="Your reason. It is kept in the audit log.")
 def cancel(run_id: str, reason: str | None) -> None:
     """Cancel the run ID and its request.
 
-    No further step starts; a step in progress finishes.
+    No further step starts. A step that is running finishes.
     """
     client.facts_of(client.carry_out("cancel", {"run": run_id, "reason": reason}, wait_for_run=True))
-    click.echo(f"Run {run_id} is being cancelled.")
+    click.echo(f"You cancelled run {run_id}. A step that is running still finishes.")
 
 
 @click.command()
 @click.argument("run_id", metavar="ID")
 @click.argument("answer", type=click.Choice(["done", "repeat", "stop"]))
-@click.option("-o", "named", metavar="NAME=VALUE", multiple=True, help="With done: one output that later steps read.")
-@click.option("--output", help="With done: the details output of the step for later steps, as a JSON object.")
+@click.option("-o", "named", metavar="NAME=VALUE", multiple=True, help="With done: a value that later steps read.")
+@click.option("--output", help="With done: the whole output of the step, as a JSON object.")
 def resume(run_id: str, answer: str, named: tuple[str, ...], output: str | None) -> int:
-    """Say whether a step of unknown outcome in the run ID happened.
+    """Say whether a step in the run ID happened, when that is unknown.
 
-    done: it happened, and the run goes on without repeating it; if later steps read its output, you are told which
-    values to give with -o. repeat: it did not happen, and is done now. stop: end the run.
+    done: It happened. The run continues with the next step. If later steps read its output, you are told which values
+    to give with -o.
+
+    repeat: It did not happen. The step is called again.
+
+    stop: The run ends here.
     """
     arguments: dict[str, Value] = {
         "run": run_id,
@@ -128,13 +171,14 @@ def resume(run_id: str, answer: str, named: tuple[str, ...], output: str | None)
         "values": dict[str, Value](_parse_values(named, answer)),
     }
     client.facts_of(client.carry_out("resume", arguments, wait_for_run=True))
-    click.echo(f"Run {run_id} goes on." if answer != "stop" else f"Run {run_id} is stopped.")
+    click.echo(f"You answered “{answers.LABELS[ResumeAnswer(answer)]}”.")
+    next_steps.print_next(run_id)
     return Exit.DONE
 
 
 def _parse_values(arguments: tuple[str, ...], answer: str) -> dict[str, str]:
     if arguments and answer != "done":
-        raise click.UsageError("-o goes with done: only a step that happened has produced something.")
+        raise click.UsageError("-o goes with done. Only a step that happened has an output.")
     if any("=" not in argument for argument in arguments):
         raise click.UsageError("-o takes a name and a value, like -o body.number=R-1.")
     return {name.strip(): value for name, _, value in (argument.partition("=") for argument in arguments)}
@@ -144,7 +188,7 @@ def _parse_output(text: str | None, answer: str) -> Value:
     if text is None:
         return {}
     if answer != "done":
-        raise click.UsageError("--output goes with done: only a step that happened has produced something.")
+        raise click.UsageError("--output goes with done. Only a step that happened has an output.")
     try:
         value = json_values.loads(text)
     except InvalidValue as error:

@@ -26,22 +26,24 @@ from engine.system import EnvironmentSecrets
 def _endpoints(settings: Settings) -> Iterator[str]:
     """Return a sentence for each address at which Slack, mail servers and browsers reach this server."""
     if settings.slack_signing_secret:
-        yield f"Slack's events are taken at http://{settings.host}:{settings.port}{transport.PATH}"
+        yield f"Slack delivers events to http://{settings.host}:{settings.port}{transport.PATH}"
     if settings.slack_app_token:
-        yield "Slack's events are taken over Socket Mode"
+        yield "Slack delivers events over a socket that this server opens (Socket Mode)"
     if settings.mail_server:
         yield f"Emails are sent through {settings.mail_server.host}:{settings.mail_server.port}"
     if settings.public_url:
-        yield f"Review pages are served at http://{settings.host}:{settings.port}, for {settings.public_url}"
+        yield f"Review pages are at {settings.public_url} (this server listens at http://{settings.host}:{settings.port})"
+    if not settings.slack_bot_token and not settings.mail_server:
+        yield "Requests are shown in this terminal, because neither Slack nor email is set up"
 
 
 @click.command()
-@click.option("--restored", is_flag=True, help="Use a database that may be older than the latest events.")
+@click.option("--restored", is_flag=True, help="Use a restored database that may be out of date, without asking.")
 def serve(restored: bool) -> None:
     """Run the workflows and ask the approvers, until Ctrl-C.
 
-    The server owns its database; a second server with the same one is refused. If the database is a restored backup,
-    the server lists the effects that may happen twice, and asks before it continues.
+    One database is for one server; a second one is refused. If the database is a restored backup, the server lists
+    what may happen twice, and asks before it continues.
     """
     context = load_context()
     database, secrets = context.settings.database, EnvironmentSecrets(context.environment)
@@ -67,17 +69,18 @@ def serve(restored: bool) -> None:
     except StoreRestored as error:
         _confirm_restored(database, error)
         asyncio.run(app.serve(replace(options, restored=True), on_ready))
-    click.echo("Stopped; every run goes on at the next start.")
+    click.echo("Stopped. Every run continues at the next start.")
 
 
 def _print_ready(settings: Settings, waiting: int) -> None:
-    """Print the addresses of the server, and how many requests wait for a decision."""
-    click.echo(f"Signoff serves {settings.database}")
+    """Print the addresses of the server, how many requests are open, and how to stop it."""
+    click.echo(f"The database is {settings.database}")
     click.echo(f"Commands on this machine reach it at {socket_path(settings.database)}")
     for line in _endpoints(settings):
         click.echo(line)
     if waiting:
-        click.echo(f"{waiting} request{'s wait' if waiting > 1 else ' waits'} for a decision: signoff requests")
+        click.echo(f"{waiting:,} request{'s are' if waiting > 1 else ' is'} open. See them: signoff requests")
+    click.echo("Ready. Press Ctrl-C to stop.")
 
 
 def _confirm_restored(database: Path, error: StoreRestored) -> None:
@@ -85,10 +88,10 @@ def _confirm_restored(database: Path, error: StoreRestored) -> None:
     print_sentence(str(error).removesuffix(schema.ASKED).rstrip(), err=True)
     for sentence in outlook(database):
         print_sentence(sentence, err=True)
-    if sys.stdin.isatty() and click.confirm("Go on with this database?", default=False, err=True):
+    if sys.stdin.isatty() and click.confirm("Continue with this database?", default=False, err=True):
         return
     print_sentence(
-        "Nothing was done with it. Put the latest database in its place, or go on with: signoff serve --restored",
+        "Nothing was changed. Put the latest database in its place, or continue with: signoff serve --restored",
         err=True,
     )
     raise click.exceptions.Exit(Exit.STORE)

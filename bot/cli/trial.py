@@ -20,11 +20,13 @@ from bot import app, settings
 from bot.app import AppOptions
 from bot.cli import trial_folders
 from bot.cli.exit_codes import Exit
-from bot.presentation import characters, dates, refusals, request_card, states
-from bot.terminal import prompts
-from bot.terminal.output import create_console, print_sentence
+from bot.presentation import answers, characters, labels, refusals, request_card, states
+from bot.presentation.story import Names
+from bot.terminal import input_hints, prompts
+from bot.terminal.output import create_console, in_local_zone, local_time, print_sentence
 from bot.terminal.prompts import TypedDecision
-from bot.terminal.view import render_card, render_output, render_story_entry
+from bot.terminal.story_lines import render_output, render_story_entry
+from bot.terminal.view import render_card
 from engine import fields, workflowfile
 from engine.domain import (
     Address,
@@ -41,6 +43,7 @@ from engine.domain import (
     ResumeAnswer,
     RunStatus,
     Start,
+    StepStatus,
 )
 from engine.errors import DefinitionError, InvalidValue, about
 from engine.json_values import Value
@@ -75,7 +78,7 @@ def play(options: TrialOptions) -> int:
     folder = None if options.database is not None else trial_folders.create()
     database = options.database or Path(str(folder)) / trial_folders.NAME
     if options.source is None and not database.exists():
-        raise click.UsageError(f"There is no trial at {database}; name a workflow file to begin one.")
+        raise click.UsageError(f"There is no trial at {database}. Name a workflow file to begin one.")
     waits = False
     try:
         code, waits = _play(options, database)
@@ -86,9 +89,9 @@ def play(options: TrialOptions) -> int:
         if folder is not None and not waits:
             shutil.rmtree(folder, ignore_errors=True)
     if waits:
-        click.echo(f"The run waits. Go on with it: signoff try --db {shlex.quote(str(database))}")
+        click.echo(f"The run is waiting. Continue it: signoff try --db {shlex.quote(str(database))}")
         if folder is not None:
-            click.echo("A later try removes it when a day has passed; start with --db FILE to keep one longer.")
+            click.echo("A trial is deleted after a day without use. To keep one longer, start it with --db FILE.")
     return code
 
 
@@ -103,7 +106,7 @@ def _play(options: TrialOptions, database: Path) -> tuple[int, bool]:
         trial = Trial(options=options, portal=portal, app=opened, console=create_console())
         runs = trial.begin()
         if not runs:
-            click.echo("Every run in this trial has ended.")
+            click.echo("This trial is over: every run in it has ended.")
             return Exit.DONE, False
         try:
             code = max(trial.follow(run) for run in runs)
@@ -174,9 +177,9 @@ class Trial:
         return values
 
     def _ask_input(self, name: str, declared: fields.Field) -> str:
-        label = characters.line(declared.label or name)
+        label = characters.line(declared.label or labels.in_words(name))
         while True:
-            text: str = click.prompt(f"{label} ({declared.type.value})", default="", show_default=False)
+            text: str = click.prompt(input_hints.question(label, declared), default="", show_default=False)
             try:
                 fields.from_text(declared, text)
             except InvalidValue as error:
@@ -213,13 +216,14 @@ class Trial:
         async def story() -> Any:
             return await self.app.engine.story(run.id, after=self._printed_seq.get(run.id, 0))
 
+        names = Names.of_run(run, self.portal.call(self.app.engine.requests_of_run, run.id), ())
         for entry in self.portal.call(story):
             self._printed_seq[run.id] = entry.seq
             if entry.kind == "step.failed":
                 self._printed_errors.add(str((entry.content or {}).get("error")))
             # The last line says how the run ended.
             if entry.kind not in ("delivery.shown", "run.failed"):
-                self.console.print(render_story_entry(entry, run))
+                self.console.print(render_story_entry(entry, names, in_local_zone(entry.at)))
 
     def _pending_request(self, run: str) -> RequestView | None:
         requests: list[RequestView] = self.portal.call(self.app.engine.requests_of_run, run)
@@ -229,7 +233,7 @@ class Trial:
         until = view.ready_at
         if until is not None and view.status is RunStatus.WAITING and (view.id, until) not in self._announced_waits:
             self._announced_waits.add((view.id, until))
-            self.console.print(f"Waits until {dates.moment(until)}; Ctrl-C leaves it waiting.")
+            self.console.print(f"Waiting until {local_time(until)}. Press Ctrl-C to leave; the trial is kept.")
 
         async def pause() -> None:
             await asyncio.sleep(_POLL_SECONDS)
@@ -252,8 +256,8 @@ class Trial:
     def _decide(self, request: RequestView) -> int | None:
         answer = self._next_answer(request)
         if answer is None:
-            self.console.print(render_card(request_card.request_card(request)))
-            click.echo("Nobody is here to ask: answer at a terminal, or with --answer approve.")
+            self.console.print(render_card(request_card.request_card(request), local_time))
+            click.echo("No one can be asked here. Answer at a terminal, or with --answer approve.")
             return Exit.WAITING
         result: Any = self.portal.call(
             self.app.engine.decide,
@@ -271,7 +275,7 @@ class Trial:
         )
         if not isinstance(result, Refusal):
             return None
-        print_sentence(refusals.sentence(result), err=True)
+        print_sentence(refusals.sentence(result, local_time), err=True)
         if isinstance(result, InvalidEdits | ReasonMissing | Contested):
             self._refused_edits[request.id] = answer.edits
         # A given answer would be refused again, so only a person is asked again.
@@ -295,7 +299,7 @@ class Trial:
             self._answers_used += 1
             if index >= len(answers):
                 return None
-            self.console.print(render_card(request_card.request_card(request)))
+            self.console.print(render_card(request_card.request_card(request), local_time))
             return prompts.parse_answer(answers[index], request)
         if not sys.stdin.isatty():
             return None
@@ -305,12 +309,13 @@ class Trial:
 
     def _ask_outcome(self, view: RunView) -> int | None:
         if not self._is_interactive:
-            click.echo("The outcome of a step is unknown: say at a terminal whether it happened.")
+            click.echo("It is not known whether a step happened. Say so at a terminal.")
             return Exit.WAITING
-        answer = click.prompt(
-            "Did the step happen? done = yes, go on; repeat = do it again; stop = end the run",
-            type=click.Choice([answer.value for answer in ResumeAnswer]),
-        )
+        step = next(step for step in reversed(view.steps) if step.status is StepStatus.OUTCOME_UNKNOWN)
+        click.echo(characters.line(answers.question(step.label)))
+        for known in ResumeAnswer:
+            click.echo(f"  {known.value}: {answers.LABELS[known]}. {answers.CONSEQUENCES[known]}")
+        answer = click.prompt("Your answer", type=click.Choice([answer.value for answer in ResumeAnswer]))
         owner = view.owner.addresses[0]
         output = self._ask_output(view.id) if answer == ResumeAnswer.DONE else {}
         command = Resume(run=view.id, answer=ResumeAnswer(answer), actor=owner, origin=_ORIGIN, output=output)
@@ -335,6 +340,6 @@ class Trial:
 def _unless_refused(result: Any) -> Any:
     """Return the result of a command. A refusal is printed, and ends the trial."""
     if isinstance(result, Refusal):
-        print_sentence(refusals.sentence(result), err=True)
+        print_sentence(refusals.sentence(result, local_time), err=True)
         raise click.exceptions.Exit(Exit.NO)
     return result

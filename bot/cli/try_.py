@@ -18,21 +18,21 @@ from bot.cli.context import read_workflow_argument
     "answers",
     multiple=True,
     metavar="approve|reject[:REASON]|edit:FIELD=VALUE",
-    help="Answer without asking. Given once, it answers every request; given again, each answers the next one.",
+    help="Answer without being asked. One answer is for every request. Several answer one request each.",
 )
 @click.option("--as", "person", metavar="EMAIL", help="Answer as this person, instead of the first approver.")
 @click.option("--db", "database", type=click.Path(path_type=Path), help="Keep the run in this file, or continue it.")
 def try_(
     file: Path | None, inputs: tuple[str, ...], answers: tuple[str, ...], person: str | None, database: Path | None
 ) -> int:
-    """Run the workflow in FILE here, and answer its requests.
+    """Try the workflow in FILE here, and answer its requests yourself.
 
-    Steps really run: an http step calls the real address. The decisions count for this trial only.
+    Steps really run: an http step calls the real address. Decisions count for this trial only.
     """
     if file is None and database is None:
-        raise click.UsageError("Name a workflow file, or go on with a trial: signoff try --db FILE")
+        raise click.UsageError("Name a workflow file, or continue a trial: signoff try --db FILE")
     if file is None and inputs:
-        raise click.UsageError("Inputs belong to a new run; name its workflow file too.")
+        raise click.UsageError("Inputs are for a new run. Name its workflow file too.")
     source = read_workflow_argument(file) if file is not None else None
     options = trial.TrialOptions(
         source=source,

@@ -43,7 +43,7 @@ def register(file: Path, as_json: bool) -> None:
             f"Registered {facts['workflow']}, version {facts['version']}. Run it: signoff run {facts['workflow']}"
         )
     else:
-        click.echo(f"{facts['workflow']} is registered like this already, as version {facts['version']}.")
+        click.echo(f"{facts['workflow']} has not changed. Version {facts['version']} is already registered.")
 
 
 @click.command()
@@ -54,6 +54,9 @@ def workflows(as_json: bool) -> None:
         views = workflow_views(connection, DEFAULT_WORKSPACE)
     if as_json:
         click.echo(render_json([serialize.workflow(view) for view in views]))
+        return
+    if not views:
+        click.echo("No workflows are registered. Register one: signoff register FILE")
         return
     rows = [
         (view.name, str(view.version), view.title, view.owner.label, format_time(view.updated_at)) for view in views

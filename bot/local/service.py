@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from bot.local.reply import NEEDS_CONFIRMATION, CommandReply
-from bot.presentation import refusals
+from bot.presentation import dates, refusals
 from engine import fields, requests, workflowfile
 from engine.domain import (
     Address,
@@ -39,8 +39,8 @@ from engine.service import Engine, Identity
 from engine.workflowfile import StepKind
 
 NO_OPERATOR: Final = (
-    "Deciding in a terminal is off: set SIGNOFF_OPERATOR to the email address of the person who uses this machine, "
-    "where `signoff serve` runs."
+    "Signoff does not know who you are. Set SIGNOFF_OPERATOR to your email address. If `signoff serve` is running, "
+    "set it there and start it again. If not, set it here. A line in a file .env is enough."
 )
 
 
@@ -48,12 +48,20 @@ class OperatorCommands:
     """Carries out commands by name, with arguments as JSON has them.
 
     `operator` is the email address of this machine's operator, or empty; `login` is the user's name on this machine.
+    `writer` writes the moments in refusals.
     """
 
     def __init__(
-        self, engine: Engine, identity: Identity, kinds: Mapping[str, StepKind], *, operator: str, login: str
+        self,
+        engine: Engine,
+        identity: Identity,
+        kinds: Mapping[str, StepKind],
+        *,
+        operator: str,
+        login: str,
+        writer: dates.Writer = dates.moment,
     ) -> None:
-        self.kinds, self.login = kinds, login
+        self.kinds, self.login, self._writer = kinds, login, writer
         self._engine, self._identity, self._operator = engine, identity, operator
         self._commands: dict[str, Callable[[dict[str, Any]], Awaitable[CommandReply]]] = {
             "register": self._register,
@@ -78,7 +86,7 @@ class OperatorCommands:
         """Carry out one command. Raises `StoreError` when the database fails."""
         handler = self._commands.get(command)
         if handler is None:
-            return CommandReply(f"This server does not know the command {command}; it may be an older version.")
+            return CommandReply(f"The server does not know the command {command}. It may be an older version.")
         try:
             return await handler(arguments)
         except DefinitionError as error:
@@ -91,7 +99,7 @@ class OperatorCommands:
         source = _text(arguments, "source").encode()
         result = await self._engine.register(Register(source=source, actor=self._actor, origin=self._origin))
         if isinstance(result, Refusal):
-            return _refused(result)
+            return self._refused(result)
         facts: dict[str, Value] = {
             "workflow": result.workflow,
             "version": result.version,
@@ -108,18 +116,18 @@ class OperatorCommands:
             declared = workflowfile.load(workflow.source, kinds=self.kinds, registered=True).inputs
             inputs, errors = fields.from_text_all(declared, _texts(arguments, "inputs"))
             if errors:
-                return _refused(InvalidInputs(errors=errors, labels=fields.labels(declared)))
+                return self._refused(InvalidInputs(errors=errors, labels=fields.labels(declared)))
         key = _optional_text(arguments, "key")
         start = Start(workflow=name, inputs=inputs, actor=self._actor, origin=self._origin, key=key)
         result = await self._engine.start(start)
         if isinstance(result, Refusal):
-            return _refused(result)
+            return self._refused(result)
         return CommandReply(facts={"run": result.run, "created": result.created})
 
     async def _erase(self, arguments: dict[str, Any]) -> CommandReply:
         run, reason = _text(arguments, "run"), _text(arguments, "reason")
         result = await self._engine.erase(Erase(run=run, reason=reason, actor=self._actor, origin=self._origin))
-        return _refused(result) if isinstance(result, Refusal) else CommandReply(facts={"entries": result.entries})
+        return self._refused(result) if isinstance(result, Refusal) else CommandReply(facts={"entries": result.entries})
 
     async def _decide(self, arguments: dict[str, Any]) -> CommandReply:
         if not self._operator:
@@ -127,13 +135,13 @@ class OperatorCommands:
         request_id, texts = _text(arguments, "request"), _texts(arguments, "edits")
         request = await self._engine.request(request_id)
         if request is None:
-            return _refused(NotFound(what="request", name=request_id))
+            return self._refused(NotFound(what="request", name=request_id))
         needs_confirmation = request.confirm is not None and request.model.state is RequestState.PENDING
         if needs_confirmation and arguments.get("verdict") == "approve" and arguments.get("confirmed") is not True:
             return CommandReply(request.confirm, {"refusal": NEEDS_CONFIRMATION})
         edits = requests.read_text_edits(request.model, texts)
         if isinstance(edits, InvalidEdits):
-            return _refused(edits)
+            return self._refused(edits)
         result = await self._engine.decide(
             Decide(
                 request=request.id,
@@ -148,11 +156,11 @@ class OperatorCommands:
                 reason=_optional_text(arguments, "reason"),
             )
         )
-        return _refused(result) if isinstance(result, Refusal) else CommandReply(facts=_decision_facts(result))
+        return self._refused(result) if isinstance(result, Refusal) else CommandReply(facts=_decision_facts(result))
 
     async def _cancel(self, arguments: dict[str, Any]) -> CommandReply:
         run, reason = _text(arguments, "run"), _optional_text(arguments, "reason")
-        return _run_reply(
+        return self._run_reply(
             await self._engine.cancel(Cancel(run=run, actor=self._actor, origin=self._origin, reason=reason))
         )
 
@@ -163,10 +171,10 @@ class OperatorCommands:
         if texts:
             attention = await self._engine.attention(run)
             if isinstance(attention, Refusal):
-                return _refused(attention)
+                return self._refused(attention)
             values, errors = attention.expected.parse_texts(texts)
             if errors:
-                return _refused(InvalidInputs(errors=errors, labels=attention.expected.labels))
+                return self._refused(InvalidInputs(errors=errors, labels=attention.expected.labels))
             output = attention.expected.build_output(values, known_output=output)
         command = Resume(run=run, answer=answer, actor=self._actor, origin=self._origin, output=output)
         result = await self._engine.resume(command)
@@ -175,13 +183,13 @@ class OperatorCommands:
             return CommandReply(
                 refused=f"{refusals.sentence(result)} Find it out, then: signoff resume {run} done {needed}"
             )
-        return _run_reply(result)
+        return self._run_reply(result)
 
     async def _revoke(self, arguments: dict[str, Any]) -> CommandReply:
         request_id = _text(arguments, "request")
         result = await self._identity.revoke(request_id)
         if isinstance(result, Refusal):
-            return _refused(result)
+            return self._refused(result)
         return CommandReply(facts={"request": request_id, "links": result})
 
     async def _return_address(self, arguments: dict[str, Any]) -> CommandReply:
@@ -189,11 +197,17 @@ class OperatorCommands:
         command = ReturnAddress(address=address, actor=self._actor, origin=self._origin)
         result = await self._engine.return_address(command)
         if isinstance(result, Refusal):
-            return _refused(result)
+            return self._refused(result)
         given_to = result.given_to.label if result.given_to else None
         return CommandReply(
             facts={"address": str(address), "taken_from": result.taken_from.label, "given_to": given_to}
         )
+
+    def _run_reply(self, result: Done | Refusal) -> CommandReply:
+        return self._refused(result) if isinstance(result, Refusal) else CommandReply(facts={"run": result.run})
+
+    def _refused(self, refusal: Refusal) -> CommandReply:
+        return CommandReply(refusals.sentence(refusal, self._writer), {"refusal": type(refusal).__name__})
 
 
 # -- arguments: they are checked, because a process can write anything to the socket ------------------------
@@ -231,10 +245,6 @@ def _texts(arguments: dict[str, Any], name: str) -> dict[str, str]:
 # -- replies ------------------------------------------------------------------------------------------------
 
 
-def _run_reply(result: Done | Refusal) -> CommandReply:
-    return _refused(result) if isinstance(result, Refusal) else CommandReply(facts={"run": result.run})
-
-
 def _decision_facts(decision: Decided) -> dict[str, Value]:
     return {
         "request": decision.request,
@@ -243,7 +253,3 @@ def _decision_facts(decision: Decided) -> dict[str, Value]:
         "state": decision.state.value,
         "edited": list(decision.edited),
     }
-
-
-def _refused(refusal: Refusal) -> CommandReply:
-    return CommandReply(refusals.sentence(refusal), {"refusal": type(refusal).__name__})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from bot.presentation import dates, states
+from bot.terminal import next_commands
+from bot.terminal.output import local_time, print_commands
 from bot.terminal.view import render_card
 from engine.domain import Card, DeliveryKind, Receipt
 from engine.errors import ChannelError
@@ -32,25 +35,28 @@ class TerminalChannel:
         return Receipt({"printed": delivery})
 
     def _print(self, console: Console, address: str, card: Card, *, edited: bool) -> None:
-        """Print a card once for all its copies, and the address of each copy below it."""
-        printed = (card.kind, card.request, card.run, card.state)
+        """Print a card once for all its copies, and below it the address of each copy that the card does not name."""
+        printed = (card.kind, card.request, card.run, card.outcome and card.outcome.line)
         is_repeated = printed == self._last_printed
         if edited and card.kind is DeliveryKind.REQUEST:
-            if not is_repeated and card.state is not None:
-                console.print(f"Request {card.request} ({card.title}): {card.state}")
+            if not is_repeated and card.outcome is not None:
+                outcome = dates.written(card.outcome.line, local_time)
+                console.print(f"{states.ICONS[card.tone]} {card.title} {outcome}")
             self._last_printed = printed
             return
         if not is_repeated:
-            console.print(render_card(card))
-            console.print(answer_hint(card))
-        console.print(f"For {address}.", style="dim")
+            console.print(render_card(card, local_time))
+            print_commands(console, answer_commands(card))
+        if address not in card.approvers:
+            console.print(f"This is for {address}.", style="dim")
         # Set only now, so that a copy that could not be written is written the next time.
         self._last_printed = printed
 
 
-def answer_hint(card: Card) -> str:
-    """Return a hint with the command that answers this card."""
-    if card.kind is DeliveryKind.ALERT:
-        return f"See: signoff runs {card.run}"
-    edit = ", or edit field=value" if any(field.editable for field in card.fields) else ""
-    return f"Answer with: signoff decide {card.request} approve\n(or in the place of approve: reject --reason …{edit})"
+def answer_commands(card: Card) -> str:
+    """Return the commands that answer this card, and the one that shows the rest of it."""
+    if card.kind is DeliveryKind.REQUEST:
+        return next_commands.decide(card)
+    if card.topic == "needs_attention" and card.outcome is None:
+        return next_commands.resume(str(card.run))
+    return f"  Details: signoff runs {card.run}"

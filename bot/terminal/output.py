@@ -50,9 +50,32 @@ def render_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table
     return table
 
 
+def in_local_zone(at: datetime) -> datetime:
+    """Return the moment in the time zone of this machine."""
+    return at.astimezone()
+
+
+def local_time(at: datetime) -> str:
+    """Return the date and the time in the time zone of this machine; in UTC, they say so."""
+    local = in_local_zone(at)
+    return dates.in_zone(None if local.tzname() == "UTC" else local.tzinfo)(at)
+
+
+def short_time(at: datetime, now: datetime) -> str:
+    """Return `local_time` for a list: without the year if it is this year."""
+    year = in_local_zone(at).year
+    text = local_time(at)
+    return text.replace(f", {year}, ", ", ", 1) if year == in_local_zone(now).year else text
+
+
 def format_time(at: datetime | None) -> str:
     """Return the time as people read it, or an empty text for None."""
-    return dates.moment(at) if at is not None else ""
+    return local_time(at) if at is not None else ""
+
+
+def print_commands(console: Console, commands: str) -> None:
+    """Print commands without breaking their lines, so that they can be copied."""
+    console.print(commands, soft_wrap=True)
 
 
 def render_json(value: Value) -> str:

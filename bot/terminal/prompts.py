@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from bot.presentation import changes, characters, labels, refusals, request_content
-from bot.terminal.view import render_card, truncate
+from bot.terminal import input_hints
+from bot.terminal.output import local_time
+from bot.terminal.view import render_card, render_value, truncate
 from engine import json_values, requests
 from engine.domain import Card, InvalidEdits, ReasonMissing, ReasonRequired, Verdict
 from engine.errors import InvalidValue, about
@@ -35,11 +38,13 @@ def ask_decision(
 
     Raises `click.Abort` on Ctrl-C or the end of input.
     """
-    console.print(render_card(card))
+    console.print(render_card(card, local_time))
     edits = dict(edits or {})
     while True:
         choice = _ask_choice(request, edited=bool(edits))
-        if choice == "e":
+        if choice == "d":
+            console.print(render_card(card, local_time, details=True))
+        elif choice == "e":
             edits = _ask_edits(console, request, edits)
             _print_edits(console, request, edits)
         elif choice == "r":
@@ -72,10 +77,11 @@ def _print_refusal(console: Console, refusal: InvalidEdits) -> None:
 
 def _ask_choice(request: RequestView, *, edited: bool) -> str:
     is_form = request.model.subject.is_form
-    approve = f"[a] {characters.visible(request.approve_label)}" + (" with the edits" if edited and not is_form else "")
+    suffix = " with your changes" if edited and not is_form else ""
+    approve = f"[a] {characters.visible(request.approve_label)}{suffix}"
     edit = f"  [e] {'Fill in' if is_form else 'Edit'}" if request.model.editable else ""
-    choices = ["a", "r", *("e" if request.model.editable else "")]
-    question = f"{approve}{edit}  [r] {characters.visible(request.reject_label)}"
+    choices = ["a", "r", "d", *("e" if request.model.editable else "")]
+    question = f"{approve}{edit}  [r] {characters.visible(request.reject_label)}  [d] Details"
     answer: str = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)
     return answer.lower()
 
@@ -104,7 +110,7 @@ def _ask_required_reason(verdict: Verdict) -> str:
 def _ask_edits(console: Console, request: RequestView, earlier: Mapping[str, Value]) -> dict[str, Value]:
     """Ask for each field. Return the values that differ from the content of the request, by dotted path."""
     edits = dict[str, Value]()
-    console.print("Enter keeps a value; a single dot empties it.")
+    console.print("Press Enter to keep a value, or type a single dot to empty it.")
     for path, field, current in requests.editable_fields(request.model.editable, request.model.content.value):
         edit = _ask_edit(console, request, path, field, current, (earlier[path],) if path in earlier else None)
         if edit is not None:
@@ -118,7 +124,7 @@ def _ask_edit(
     """Ask for a field until the typed text is a valid value. Return its edit, or None if the value stays as it is."""
     shown = current if earlier is None else earlier[0]
     while True:
-        typed = _ask_text(console, request, path, field, shown)
+        typed = _ask_text(console, request, labels.of_field(field.label, path), field, shown)
         if typed is None:
             return earlier
         try:
@@ -127,17 +133,17 @@ def _ask_edit(
             console.print(f"  {characters.visible(about(labels.of_field(field.label, path), str(error)))}", style="red")
 
 
-def _ask_text(console: Console, request: RequestView, path: str, field: Field, shown: Value) -> str | None:
+def _ask_text(console: Console, request: RequestView, label: str, field: Field, shown: Value) -> str | None:
     """Return the text that is typed for a field, or None to keep its value."""
     text = truncate(request_content.show_in(request, field, shown))
     gap = "\n" if "\n" in text else " "
-    console.print(f"{characters.visible(field.label or path)} ({field.type.value}):{gap}{text}")
+    console.print(f"{input_hints.question(label, field)}:{gap}{text}")
     typed = _ask_in_editor(field, shown) if field.type in (FieldType.LONG_TEXT, FieldType.JSON) else _ask_in_line()
     return "" if typed is not None and typed.strip() == "." else typed
 
 
 def _ask_in_line() -> str | None:
-    typed: str = click.prompt("  new value", default="", show_default=False)
+    typed: str = click.prompt("  New value", default="", show_default=False)
     return typed or None
 
 
@@ -151,19 +157,20 @@ def _ask_in_editor(field: Field, shown: Value) -> str | None:
 
 
 def _print_edits(console: Console, request: RequestView, edits: Mapping[str, Value]) -> None:
+    """Print each change: the old and the new text, and a long text word by word."""
     for change in changes.proposed(request, edits):
-        before, after = truncate(change.before or ""), truncate(change.text)
-        gap = "\n" if "\n" in before + after else " "
-        console.print(f"  {change.label}:{gap}{before}{gap}→{gap}{after}")
+        text = render_value(change)
+        gap = "\n" if "\n" in text.plain else " "
+        console.print(Text.assemble(f"  {change.label}:{gap}", text))
 
 
 def check_answer(text: str) -> None:
     """Raise `click.UsageError` with a sentence if the text is no answer. It is called before anything is done."""
     word, _, rest = text.partition(":")
     if word not in ("approve", "reject", "edit"):
-        raise click.UsageError(f"{text!r} is no answer; write approve, reject:reason or edit:field=value.")
+        raise click.UsageError(f"{text!r} is not an answer. Write approve, reject:reason or edit:field=value.")
     if word == "edit" and "=" not in rest and not rest.lstrip().startswith("{"):
-        raise click.UsageError(f"{text!r} changes nothing; write edit:field=value.")
+        raise click.UsageError(f"{text!r} changes nothing. Write edit:field=value.")
 
 
 def parse_answer(text: str, request: RequestView) -> TypedDecision:

@@ -9,7 +9,9 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -85,7 +87,7 @@ def attention_run(signoff: Commands, http_service: HttpService) -> str:
 
 
 def test_check_says_when_nothing_is_wrong(signoff: Commands) -> None:
-    assert signoff.run_ok("check", "refund.yaml", "hello.yaml").out == "No problems.\n"
+    assert signoff.run_ok("check", "refund.yaml", "hello.yaml").out == "No problems found.\n"
     assert signoff.json("check", "refund.yaml") == []
 
 
@@ -95,7 +97,7 @@ def test_a_missing_file_hides_no_problem_of_the_others(signoff: Commands) -> Non
     assert finished.code == 1
     assert finished.out.splitlines()[0] == "missing.yaml:1:1: The file cannot be read: No such file or directory."
     assert finished.out.splitlines()[1].startswith("bad.yaml:2:1: step: ")
-    assert finished.err == "1 of 3 files can be used.\n"
+    assert finished.err == "1 of 3 files have no problems.\n"
 
 
 def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
@@ -106,7 +108,7 @@ def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
     assert finished.code == 1
     assert [line.split(" ")[0] for line in finished.out.splitlines()] == ["bad.yaml:10:11:", "bad.yaml:15:14:"]
     assert "set" in finished.out
-    assert finished.err == "1 of 2 files can be used.\n"
+    assert finished.err == "1 of 2 files have no problems.\n"
     result = signoff("check", "bad.yaml", "--json")
     assert result.code == 1
     assert [(problem["file"], problem["line"]) for problem in result.json] == [("bad.yaml", 10), ("bad.yaml", 15)]
@@ -130,7 +132,9 @@ def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None
         "changed": False,
         "warnings": [],
     }
-    assert signoff.run_ok("register", "refund.yaml").out == "refund is registered like this already, as version 1.\n"
+    assert signoff.run_ok("register", "refund.yaml").out == (
+        "refund has not changed. Version 1 is already registered.\n"
+    )
     signoff.installation.write("refund.yaml", REFUND + "# changed\n")
     assert signoff.json("register", "refund.yaml") == {
         "workflow": "refund",
@@ -213,17 +217,70 @@ def test_run_reads_each_input_as_its_type(signoff: Commands) -> None:
     assert inputs == {"customer": "Ann = Co", "amount": {"amount": "12.50", "currency": "EUR"}, "urgent": True}
 
 
-def test_run_says_where_to_look_and_for_which_approvers_it_waits(signoff: Commands) -> None:
+def test_run_prints_the_card_and_the_commands_that_answer_it(signoff: Commands) -> None:
     signoff.run_ok("register", "refund.yaml")
     finished = signoff.run_ok("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
-    (run,) = signoff.json("runs")
+    (run,), (request,) = signoff.json("runs"), signoff.json("requests")
     assert finished.out == (
         f"Started run {run['id']}.\n"
-        "Nothing serves now: what waits for a time goes on when `signoff serve` runs.\n"
-        f"Follow it: signoff runs {run['id']}\n"
+        f"Follow the run: signoff runs {run['id']}\n"
+        "No server is running. Deadlines, retries and waits go on when you start one: signoff serve\n"
     )
     assert "Refund 12.50 EUR to Ann?" in finished.err
-    assert "For kim@example.com." in finished.err
+    assert "lee@example.com or kim@example.com can decide." in finished.err
+    assert (
+        f"  Approve it: signoff decide {request['id']} approve\n"
+        f"  Edit it:    signoff decide {request['id']} edit amount=… note=…\n"
+        f'  Reject it:  signoff decide {request["id"]} reject --reason "…"\n'
+        f"  Details:    signoff requests {request['id']} --details\n"
+    ) in finished.err
+
+
+def test_a_run_without_a_request_says_how_it_ended(signoff: Commands) -> None:
+    signoff.run_ok("register", "hello.yaml")
+    assert signoff.run_ok("run", "hello").out.splitlines()[1] == "The run is done."
+
+
+def test_a_run_that_sleeps_says_until_when(signoff: Commands) -> None:
+    steps = "steps: [{id: pause, uses: wait, with: {for: 2d}}]"
+    signoff.installation.write("pause.yaml", f"name: pause\ntitle: Pause\n{steps}\n")
+    signoff.run_ok("register", "pause.yaml")
+    assert re.search(r"^The run is waiting until \w+ \d+, \d{4}, ", signoff.run_ok("run", "pause").out, re.MULTILINE)
+
+
+def test_empty_lists_say_so_and_what_to_do_next(signoff: Commands) -> None:
+    assert signoff.run_ok("workflows").out == "No workflows are registered. Register one: signoff register FILE\n"
+    assert signoff.run_ok("runs").out == "No runs yet. Start one: signoff run WORKFLOW\n"
+    assert signoff.run_ok("runs", "--open").out == "No runs are open.\n"
+    assert signoff.run_ok("requests", "--all").out == "No requests yet.\n"
+    assert signoff.run_ok("people", "list").out.startswith("No people are known yet.")
+
+
+def test_times_are_in_the_zone_of_the_machine(installation: Installation, signoff: Commands) -> None:
+    signoff.run_ok("register", "hello.yaml")
+    for zone, end in (("Asia/Tokyo", "M"), ("UTC", "M UTC")):
+        installation.settings["TZ"] = zone
+        updated = installation.run("workflows").out.splitlines()[1].rstrip()
+        assert updated.endswith(end)
+    at = datetime.fromisoformat(signoff.json("workflows")[0]["updated_at"])
+    installation.settings["TZ"] = "Asia/Tokyo"
+    there = at.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert (
+        f"{there:%b} {there.day}, {there.year}, {there.hour % 12 or 12}:{there:%M} "
+        in installation.run("workflows").out
+    )
+
+
+def test_the_requests_that_expire_first_are_at_the_top(signoff: Commands) -> None:
+    for name, expires in (("slow", "3w"), ("fast", "1d"), ("middle", "1w")):
+        text = HELLO.replace("hello", name).replace("Hello", name.title())
+        gate = f"    gate: {{title: 'Greet {name}?', approvers: [{OPERATOR}], expires: {expires}}}\n"
+        signoff.installation.write(f"{name}.yaml", text + gate)
+        signoff.run_ok("register", f"{name}.yaml")
+        signoff.run_ok("run", name)
+    lines = signoff.run_ok("requests").out.splitlines()
+    assert re.findall(r"Greet (\w+)\?", " ".join(lines)) == ["fast", "middle", "slow"]
+    assert all("● Waiting. Expires " in line for line in lines[1:4])
 
 
 @pytest.mark.parametrize(
@@ -258,7 +315,7 @@ def test_the_same_key_starts_one_run(signoff: Commands) -> None:
     again = signoff.json("run", "hello", "--key", "order-7")
     assert (first["created"], again["created"]) == (True, False)
     assert first["run"] == again["run"]
-    assert signoff.run_ok("run", "hello", "--key", "order-7").out.startswith("This key has started run ")
+    assert signoff.run_ok("run", "hello", "--key", "order-7").out.startswith("This key started run ")
     assert len(signoff.json("runs")) == 1
 
 
@@ -279,16 +336,17 @@ def test_runs_are_listed_newest_first_and_the_open_ones_alone(signoff: Commands,
     assert [run["workflow"] for run in signoff.json("runs", "--open")] == ["refund"]
     assert [run["workflow"] for run in signoff.json("runs", "--limit", "1")] == ["hello"]
     lines = signoff.run_ok("runs").out.splitlines()
-    assert lines[0].split() == ["run", "workflow", "status", "started", "by", "started"]
-    assert lines[2].split()[:4] == [open_request["run"], "refund", "waiting", OPERATOR]
+    assert lines[0].split() == ["id", "run", "started", "by", "state"]
+    assert re.match(rf"{open_request['run']}  Refund 12\.50 EUR to Ann\?  {OPERATOR}  ● Waiting, started ", lines[2])
+    assert re.search(r"  Hello +.*  ✓ Done ", lines[1])
     assert signoff("runs", "--limit", "0").code == 2
 
 
 def test_a_run_is_shown_with_its_story_and_what_it_waits_for(signoff: Commands, open_request: dict[str, Any]) -> None:
     output = signoff.run_ok("runs", open_request["run"]).out
-    assert f"Run {open_request['run']} of refund version 1: waiting" in output
-    assert "approval asked for Plan" in output
-    assert output.endswith(f"Waits for a decision: signoff requests {open_request['id']}\n")
+    assert output.startswith("Refund a customer\n● Waiting, started ")
+    assert "Signoff asks lee@example.com and kim@example.com: “Refund 12.50 EUR to Ann?”" in output
+    assert f"\n  Approve it: signoff decide {open_request['id']} approve\n" in output
     run = signoff.json("runs", open_request["run"])
     assert [step["status"] for step in run["steps"]] == ["in_review"]
     assert [one["kind"] for one in run["story"]][:2] == ["run.started", "request.opened"]
@@ -302,7 +360,7 @@ def test_a_failed_run_says_why(signoff: Commands) -> None:
     run = signoff.json("run", "call")["run"]
     output = signoff.run_ok("runs", run).output
     assert "Step “Pay the refund” failed: POST http://192.168.7.7/pay was not sent" in output
-    assert "calling Pay the refund" in output
+    assert "“Pay the refund” started." in output
     view = signoff.json("runs", run)
     assert view["status"] == "failed"
     assert [(step["step"], step["title"]) for step in view["steps"]] == [("call", "Pay the refund")]
@@ -320,14 +378,17 @@ def test_an_unknown_id_is_refused(signoff: Commands, command: tuple[str, ...]) -
 
 def test_requests_that_wait_are_listed(signoff: Commands, open_request: dict[str, Any]) -> None:
     lines = signoff.run_ok("requests").out.splitlines()
-    assert lines[0].split() == ["request", "asks", "workflow", "state", "waits", "for", "opened"]
-    assert lines[1].startswith(f"{open_request['id']}  Refund 12.50 EUR to Ann?")
+    assert lines[0].split() == ["id", "request", "from", "state"]
+    assert lines[1] == f"{open_request['id']}  Refund 12.50 EUR to Ann?  {OPERATOR}  ● Waiting"
+    assert lines[-1] == "Look at one: signoff requests ID"
     assert [one["rule"] for one in open_request["approvers"]] == ["lee@example.com", "kim@example.com"]
     assert open_request["content"] == {"customer": "Ann", "amount": {"amount": "12.50", "currency": "EUR"}, "note": ""}
     assert [one["path"] for one in open_request["editable"]] == ["amount", "note"]
     signoff.run_ok("decide", open_request["id"], "approve")
     assert signoff.json("requests") == []
+    assert signoff.run_ok("requests").out == "No requests are open. Those that are closed: signoff requests --all\n"
     assert [one["state"] for one in signoff.json("requests", "--all")] == ["approved"]
+    assert re.search(r"  ✓ Approved \w+ \d+, \d+:\d\d [AP]M", signoff.run_ok("requests", "--all").out)
 
 
 def test_a_request_is_shown_as_its_card_with_the_copies_and_how_to_answer(
@@ -336,18 +397,28 @@ def test_a_request_is_shown_as_its_card_with_the_copies_and_how_to_answer(
     output = signoff.run_ok("requests", open_request["id"]).out
     assert "Refund 12.50 EUR to Ann?" in output
     assert "12.50 EUR" in output
-    assert "kim@example.com  terminal  delivered" in output
+    assert "lee@example.com or kim@example.com can decide." in output
     assert f"signoff decide {open_request['id']} approve" in output
+    details = signoff.run_ok("requests", open_request["id"], "--details").out
+    assert "kim@example.com  terminal  delivered" in details
+    for technical in (open_request["id"], open_request["run"], open_request["digest"], "plan (set)"):
+        assert technical in details
+        assert technical not in output.replace(f"signoff decide {open_request['id']}", "").replace(
+            f"signoff requests {open_request['id']}", ""
+        )
     signoff.run_ok("decide", open_request["id"], "reject", "--reason", "no money")
     closed_output = signoff.run_ok("requests", open_request["id"]).output
     assert "Rejected by lee@example.com" in closed_output
     assert "Reason: no money" in closed_output
-    assert "Answer with" not in closed_output
+    assert "signoff decide" not in closed_output
+    assert "were asked." in closed_output
 
 
 def test_approve_lets_the_run_go_on(signoff: Commands, open_request: dict[str, Any]) -> None:
     finished = signoff.run_ok("decide", open_request["id"], "approve")
-    assert finished.out == f"Request {open_request['id']} is approved. The run: signoff runs {open_request['run']}\n"
+    assert finished.out == (
+        f"You approved this.\nThe run is done.\nSee what happened: signoff runs {open_request['run']}\n"
+    )
     run = signoff.json("runs", open_request["run"])
     assert (run["status"], run["steps"][1]["output"]) == ("succeeded", {"text": "12.50 EUR to Ann"})
     assert run["requests"][0]["decision"]["assurance"] == "terminal"
@@ -382,7 +453,7 @@ def test_reject_ends_the_run(signoff: Commands, open_request: dict[str, Any]) ->
         (["customer=Bob"], 1, "customer: this field cannot be edited; these can: amount, note."),
         (["amount=lots", "customer=Bob"], 1, "amount must be"),
         (["amount"], 2, "'amount' is not an edit; write name=value."),
-        ([], 2, "Name what changes"),
+        ([], 2, "Say what to change"),
     ],
 )
 def test_wrong_edits_decide_nothing(
@@ -408,7 +479,10 @@ def test_without_an_operator_no_decision_is_possible(signoff: Commands, open_req
     signoff.set(operator="")
     finished = signoff("decide", open_request["id"], "approve")
     assert finished.code == 1
-    assert "set SIGNOFF_OPERATOR to the email address" in finished.err
+    assert finished.err == (
+        "Signoff does not know who you are. Set SIGNOFF_OPERATOR to your email address. If `signoff serve` is running, "
+        "set it there and start it again. If not, set it here. A line in a file .env is enough.\n"
+    )
 
 
 def test_a_digest_pins_what_is_decided(signoff: Commands, open_request: dict[str, Any]) -> None:
@@ -432,7 +506,7 @@ def test_a_second_decision_is_refused_with_the_first(signoff: Commands, open_req
 
 def test_cancel_withdraws_the_request(signoff: Commands, open_request: dict[str, Any]) -> None:
     finished = signoff.run_ok("cancel", open_request["run"], "--reason", "wrong customer")
-    assert finished.out == f"Run {open_request['run']} is being cancelled.\n"
+    assert finished.out == f"You cancelled run {open_request['run']}. A step that is running still finishes.\n"
     assert signoff.json("runs", open_request["run"])["status"] == "cancelled"
     late = signoff("decide", open_request["id"], "approve")
     assert (late.code, "cancelled with its run" in late.err) == (1, True)
@@ -449,14 +523,20 @@ def test_the_operator_cancels_a_run_of_another_requester(signoff: Commands, open
 def test_done_goes_on_with_what_the_step_produced(
     signoff: Commands, http_service: HttpService, attention_run: str
 ) -> None:
-    assert signoff.run_ok("runs", attention_run).out.endswith(f"signoff resume {attention_run} done | repeat | stop\n")
-    listed = signoff.run_ok("requests").out
-    assert f"Run {attention_run} of " in listed
-    assert listed.endswith(f"signoff resume {attention_run} done | repeat | stop\n")
+    commands = (
+        "Find out, then answer:\n"
+        f"  It happened:       signoff resume {attention_run} done\n"
+        f"  It did not happen: signoff resume {attention_run} repeat\n"
+        f"  Stop the run:      signoff resume {attention_run} stop\n"
+    )
+    for listing in (("runs", attention_run), ("requests",)):
+        output = signoff.run_ok(*listing).out
+        assert "Did “Pay the refund” happen?\n" in output
+        assert output.endswith(commands)
     finished = signoff.run_ok(
         "resume", attention_run, "done", "--output", '{"body": {"receipt": 12345678901234567890.10}}'
     )
-    assert finished.out == f"Run {attention_run} goes on.\n"
+    assert finished.out.startswith("You answered “It happened”.\nThe run is done.\n")
     run = signoff.json("runs", attention_run)
     assert (run["status"], run["steps"][1]["output"]) == (
         "succeeded",
@@ -489,7 +569,9 @@ def test_repeat_calls_again_with_the_same_key(signoff: Commands, http_service: H
 
 
 def test_stop_ends_the_run(signoff: Commands, http_service: HttpService, attention_run: str) -> None:
-    assert signoff.run_ok("resume", attention_run, "stop").out == f"Run {attention_run} is stopped.\n"
+    assert signoff.run_ok("resume", attention_run, "stop").out.startswith(
+        "You answered “Stop the run”.\nThe run failed."
+    )
     assert signoff.json("runs", attention_run)["status"] == "failed"
     again = signoff("resume", attention_run, "repeat")
     assert (again.code, again.err) == (1, "There is no open question about a step: the run failed.\n")
@@ -668,7 +750,7 @@ def test_the_contents_of_a_run_are_erased_for_good_and_the_log_names_the_person(
     assert re.search(r"entry \d+: \d+-\d+ erased by .*lee@example.com.* at .*: 'asked for'", verified.out)
     assert "The log is whole." in verified.out
     run_output = signoff.run_ok("runs", open_request["run"])
-    assert "content.erased" in run_output.out
+    assert "lee@example.com erased the contents of this run. Reason: asked for" in run_output.out
     assert signoff.json("runs", open_request["run"])["status"] == "rejected"
     assert "approved" not in signoff.run_ok("requests", open_request["id"]).out
     again = signoff.run_ok("audit", "erase", open_request["run"], "--reason", "again")

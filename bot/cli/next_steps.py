@@ -1,0 +1,111 @@
+"""What a run does after a command: what it waits for, with the commands that go on with it, or how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from bot.cli import client
+from bot.cli.context import load_context
+from bot.presentation import answers, characters, people, questions, request_card, states
+from bot.terminal import next_commands
+from bot.terminal.output import create_console, local_time, print_commands
+from bot.terminal.view import context_line, quote
+from engine.domain import RequestState, RunStatus, StepStatus
+from engine.read_models import RequestView, RunView
+from engine.store import delivery_queries, request_queries, run_queries
+
+SETTLE_SECONDS: Final = 2.0
+"""How long a command waits for the server to bring a run to where it waits or ends, in seconds."""
+NO_SERVER: Final = "No server is running. Deadlines, retries and waits go on when you start one: signoff serve"
+_LOOK_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutlook:
+    """How far a run is. `is_printed`: this command has printed its cards already, as the terminal of the approvers."""
+
+    run: RunView
+    pending: tuple[RequestView, ...]
+    is_printed: bool
+
+
+def print_next(run_id: str) -> None:
+    """Print what the run waits for and who can answer, or how it ended."""
+    is_served = client.is_server_running()
+    outlook = asyncio.run(_settled(run_id)) if is_served else _outlook(run_id, is_served=False)
+    out = create_console()
+    if not outlook.is_printed or outlook.run.status.ended:
+        for line in _lines(outlook):
+            print_commands(out, line)
+    see = "See what happened" if outlook.run.status.ended else "Follow the run"
+    print_commands(out, f"{see}: signoff runs {run_id}")
+    if not is_served and not outlook.run.status.ended:
+        print_commands(out, NO_SERVER)
+
+
+async def _settled(run_id: str) -> RunOutlook:
+    """Return how far the run is as soon as it waits or has ended, or what is known after `SETTLE_SECONDS`."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + SETTLE_SECONDS
+    while True:
+        outlook = _outlook(run_id, is_served=True)
+        if outlook.run.status is not RunStatus.RUNNING or loop.time() > deadline:
+            return outlook
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _outlook(run_id: str, *, is_served: bool) -> RunOutlook:
+    with client.open_for_reading() as connection:
+        run = run_queries.run_view(connection, run_id)
+        assert run is not None
+        requests = request_queries.requests_of_run(connection, run_id)
+        copies = delivery_queries.delivery_views(connection, run=run_id)
+    pending = tuple(request for request in requests if request.model.state is RequestState.PENDING)
+    return RunOutlook(run, pending, not is_served and any(copy.channel == "terminal" for copy in copies))
+
+
+def _lines(outlook: RunOutlook) -> Iterator[str]:
+    run = outlook.run
+    for request in outlook.pending:
+        yield from _request_lines(request)
+    if run.status is RunStatus.NEEDS_ATTENTION:
+        yield from attention_lines(run)
+    elif run.status.ended:
+        error = f" {quote(characters.visible(run.error))}" if run.error else ""
+        yield f"The run {states.RUN_CLAUSES[run.status]}.{error}"
+    elif not outlook.pending:
+        at = run.ready_at if run.status is RunStatus.WAITING else None
+        yield "The run is running." if at is None else f"The run is waiting until {local_time(at)}."
+
+
+def _request_lines(request: RequestView) -> Iterator[str]:
+    """Yield the question, who can decide, and the commands that decide, if the operator of this machine may."""
+    card = request_card.request_card(request)
+    yield questions.of_request(request)
+    yield context_line(card, local_time)
+    yield people.asked(card.approvers, closed=not _is_operator_asked(request))
+    if _is_operator_asked(request):
+        yield next_commands.decide(card)
+
+
+def _is_operator_asked(request: RequestView) -> bool:
+    operator = load_context().settings.operator
+    return any(
+        address.kind == "email" and address.value == operator
+        for approver in request.model.eligible
+        for address in approver.person.addresses
+    )
+
+
+def attention_lines(run: RunView) -> Iterator[str]:
+    """Yield the question about the step of unknown outcome in a run, and the commands that answer it."""
+    steps = [step for step in run.steps if step.status is StepStatus.OUTCOME_UNKNOWN]
+    if steps:
+        yield answers.question(steps[-1].label)
+    if run.error:
+        yield quote(characters.visible(run.error))
+    yield "Find out, then answer:"
+    yield next_commands.resume(run.id)

@@ -1,0 +1,49 @@
+"""The commands that answer a request or a question about a step, as a person copies them. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from bot.presentation import answers
+from bot.presentation.characters import line
+from engine.domain import Card, ResumeAnswer
+
+_MOST_EDITS: Final = 3
+"""Fields that the command for an edit names."""
+
+
+def decide(card: Card, *, details: bool = True) -> str:
+    """Return the commands that decide a request while it is open, and the one that shows its `details`."""
+    more = [("Details", f"signoff requests {card.request} --details")] if details else []
+    return _aligned([*_decisions(card), *more])
+
+
+def _decisions(card: Card) -> Iterator[tuple[str, str]]:
+    command = f"signoff decide {card.request}"
+    for action in card.actions:
+        match action.verdict:
+            case "approve":
+                yield "Approve it", f"{command} approve"
+            case "edit":
+                yield "Fill it in" if action.primary else "Edit it", f"{command} edit {_edits(card)}"
+            case "reject":
+                yield "Reject it", f'{command} reject --reason "…"'
+
+
+def _edits(card: Card) -> str:
+    paths = [field.path for field in card.values if field.editable]
+    more = " …" if len(paths) > _MOST_EDITS else ""
+    return " ".join(f"{shlex.quote(line(path))}=…" for path in paths[:_MOST_EDITS]) + more
+
+
+def resume(run: str) -> str:
+    """Return the commands that say what became of a step of unknown outcome, one in each line."""
+    return _aligned((answers.LABELS[answer], f"signoff resume {run} {answer.value}") for answer in ResumeAnswer)
+
+
+def _aligned(commands: Iterable[tuple[str, str]]) -> str:
+    pairs = [*commands]
+    width = max((len(label) for label, _ in pairs), default=0) + 2
+    return "\n".join(f"  {f'{label}:':<{width}}{command}" for label, command in pairs)
