@@ -221,8 +221,8 @@ class Trial:
             self._printed_seq[run.id] = entry.seq
             if entry.kind == "step.failed":
                 self._printed_errors.add(str((entry.content or {}).get("error")))
-            # The last line says how the run ended.
-            if entry.kind not in ("delivery.shown", "run.failed"):
+            # The card has the question, and the last line says how the run ended.
+            if entry.kind not in ("request.opened", "delivery.shown", "run.failed"):
                 self.console.print(render_story_entry(entry, names, in_local_zone(entry.at)))
 
     def _pending_request(self, run: str) -> RequestView | None:

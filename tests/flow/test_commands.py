@@ -510,7 +510,7 @@ def test_cancel_withdraws_the_request(signoff: Commands, open_request: dict[str,
     assert signoff.json("runs", open_request["run"])["status"] == "cancelled"
     late = signoff("decide", open_request["id"], "approve")
     assert (late.code, "cancelled with its run" in late.err) == (1, True)
-    assert "run was cancelled by lee@example.com" in signoff.run_ok("requests", open_request["id"]).output
+    assert "⊘ Cancelled with its run by lee@example.com, " in signoff.run_ok("requests", open_request["id"]).output
     again = signoff("cancel", open_request["run"])
     assert (again.code, again.err) == (1, "There is no open question about a step: the run was cancelled.\n")
 

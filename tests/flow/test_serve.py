@@ -92,7 +92,7 @@ def test_a_second_server_on_the_same_database_is_refused(installation: Installat
         # The first server still has its socket.
         signoff.run_ok("register", "hello.yaml")
         assert server.stop() == 0
-    assert "Stopped; every run goes on at the next start." in server.output
+    assert "Stopped. Every run continues at the next start." in server.output
 
 
 def test_only_the_user_may_open_the_socket_and_the_database(installation: Installation, signoff: Commands) -> None:
@@ -114,9 +114,19 @@ def test_commands_go_through_the_server_that_runs(installation: Installation, si
         registered = signoff.run_ok("register", "hello.yaml")
         started = signoff.run_ok("run", "hello", "--key", "k")
         assert registered.out == "Registered hello, version 1. Run it: signoff run hello\n"
-        # The server tells the approvers, not the command.
+        # The server tells the approvers, not the command, which says only what to do next.
         assert started.err == ""
         (request,) = signoff.json("requests")
+        assert started.out == (
+            f"Started run {request['run']}.\n"
+            f"{request['title']}\n"
+            "lee@example.com asks.\n"
+            "lee@example.com can decide.\n"
+            f"  Approve it: signoff decide {request['id']} approve\n"
+            f'  Reject it:  signoff decide {request["id"]} reject --reason "…"\n'
+            f"  Details:    signoff requests {request['id']} --details\n"
+            f"Follow the run: signoff runs {request['run']}\n"
+        )
         signoff.run_ok("backup", "copy.db")
         assert signoff("decide", request["id"], "approve", "--digest", "stale").code == 1
         assert signoff.json("decide", request["id"], "approve")["state"] == "approved"
@@ -152,6 +162,44 @@ def test_a_waiting_request_is_decided_under_the_next_owner(installation: Install
     assert signoff.json("runs", run)["status"] == "waiting"
     signoff.run_ok("decide", request["id"], "approve")
     assert signoff.json("runs", run)["status"] == "succeeded"
+
+
+def test_a_run_that_waits_for_others_says_who_was_asked(installation: Installation, signoff: Commands) -> None:
+    with serving(installation):
+        signoff.run_ok("register", "hello.yaml")
+        signoff.set(operator="kim@example.com")
+        out = signoff.run_ok("run", "hello").out
+        assert "lee@example.com was asked.\n" in out
+        assert "signoff decide" not in out
+
+
+def test_without_an_operator_a_decision_says_where_to_set_one_also_after_the_server_was_killed(
+    installation: Installation, signoff: Commands
+) -> None:
+    installation.settings["SIGNOFF_OPERATOR"] = ""
+    with serving(installation) as server:
+        signoff.run_ok("register", "hello.yaml")
+        signoff.run_ok("run", "hello")
+        (request,) = signoff.json("requests")
+        answered_by_the_server = signoff("decide", request["id"], "approve")
+        server.kill()
+    signoff.set(operator="")
+    answered_here = signoff("decide", request["id"], "approve")
+    assert (answered_here.code, answered_here.err) == (answered_by_the_server.code, answered_by_the_server.err)
+    assert "Set SIGNOFF_OPERATOR to your email address." in answered_here.err
+    signoff.set(operator="lee@example.com")
+    signoff.run_ok("decide", request["id"], "approve")
+
+
+def test_a_server_says_that_it_is_ready_and_how_to_stop_it(installation: Installation) -> None:
+    with serving(installation) as server:
+        assert server.stop(signal.SIGINT) == 0
+    lines = server.output.splitlines()
+    assert lines[-3:] == [
+        "Requests are shown in this terminal, because neither Slack nor email is set up",
+        "Ready. Press Ctrl-C to stop.",
+        "Stopped. Every run continues at the next start.",
+    ]
 
 
 def test_the_socket_of_a_killed_server_is_replaced(installation: Installation, signoff: Commands) -> None:

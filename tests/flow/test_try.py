@@ -70,6 +70,7 @@ steps:
 """
 INPUTS = ("-i", "customer=Ann", "-i", "amount=12.50")
 QUESTION = "[a] Pay it"
+DETAILS = "[d] Details: "
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def trial_folders(installation: Installation) -> list[Path]:
 
 def resume_command(output: str) -> list[str]:
     """Return the command in the last line, without `signoff`. A terminal may break the line anywhere."""
-    match = re.search(r"The run waits\. Go on with it: signoff try --db (.+\.db)", output.replace("\n", ""))
+    match = re.search(r"The run is waiting\. Continue it: signoff try --db (.+\.db)", output.replace("\n", ""))
     assert match, output
     return ["try", "--db", *shlex.split(match[1])]
 
@@ -108,34 +109,38 @@ def resume_command(output: str) -> list[str]:
 
 def test_a_person_is_asked_for_inputs_and_decides(installation: Installation) -> None:
     with terminal(installation, "try", "refund.yaml", columns=80) as person:
-        person.see("Customer (text): ")
+        person.see("Customer: ")
         person.type("")
         person.see("Customer is required.")
-        person.see("Customer (text): ")
+        person.see("Customer: ")
         person.type("Ann")
-        person.see("Amount (money): ")
+        person.see("Amount (like 12.50 EUR): ")
         person.type("lots")
         person.see("Amount must be an amount and a currency")
-        person.see("Amount (money): ")
+        person.see("Amount (like 12.50 EUR): ")
         person.type("12.50")
         card = person.see(QUESTION)
         assert "Refund 12.50 EUR to Ann?" in card
-        assert "lee@example.com, kim@example.com" in card
+        assert "lee@example.com or kim@example.com can decide." in card
         assert max(map(len, card.splitlines())) == 80
-        assert person.see(": ") == "  [e] Edit  [r] Keep it"
+        assert person.see(": ") == "  [e] Edit  [r] Keep it  [d] Details"
+        assert "plan (set)" not in card
         person.type("q")
         person.see("is not one of")
-        person.see("Keep it: ")
+        person.see(DETAILS)
+        person.type("d")
+        assert "plan (set)" in person.see(QUESTION)
+        person.see(DETAILS)
         person.type("a")
         person.see("This pays 12.50 EUR. Sure? [y/N]: ")
         person.type("n")
-        person.see("Keep it: ")
+        person.see(DETAILS)
         person.type("A")
         person.see("Sure? [y/N]: ")
         person.type("y")
         person.see("Answering as lee@example.com.")
-        person.see("what step sent (set) produced")
-        person.see("[r] Reject: ")
+        person.see("1 x Dear Ann,")
+        person.see("[r] Reject  [d] Details: ")
         person.type("a")
         person.see("Answering as kim@example.com.")
         person.see("1 x Dear Ann,")
@@ -149,23 +154,23 @@ def test_edits_are_asked_field_by_field_until_they_are_right(installation: Insta
     editor.chmod(0o700)
     installation.settings["EDITOR"] = str(editor)
     with terminal(installation, "try", "refund.yaml", *INPUTS) as person:
-        person.see("Keep it: ")
+        person.see(DETAILS)
         person.type("e")
-        person.see("Count (integer): 1\n")
-        person.see("new value: ")
+        person.see("Count: 1\n")
+        person.see("New value: ")
         person.type("none")
         person.see("Count must be a number.")
-        person.see("new value: ")
+        person.see("New value: ")
         person.type("3")
         # The person writes the longer text in an editor.
         person.see("Count: 1 → 3")
-        person.see("Letter:\nDear Ann,\n→\n│ Dear Bob,\n│ sorry.")
-        person.see("[a] Pay it with the edits")
+        person.see("Letter:\n│ Dear [-Ann,-]{+Bob,\n│ sorry.+}")
+        person.see("[a] Pay it with your changes")
         person.type("a")
         person.see("[y/N]: ")
         person.type("y")
-        person.see("with edits")
-        person.see("[r] Reject: ")
+        person.see("lee@example.com chose “Pay it”, and changed Count and Letter.")
+        person.see("[r] Reject  [d] Details: ")
         person.type("a")
         person.see("The run is done.")
         assert person.end() == 0
@@ -177,28 +182,28 @@ def test_typed_edits_are_kept_when_the_answer_is_refused(installation: Installat
         "call.yaml", CALL.replace("URL", "http://127.0.0.1:9").replace("edit: [json.text]", "edit: [url]")
     )
     with terminal(installation, "try", "call.yaml") as person:
-        person.see("[r] Reject: ")
+        person.see("[r] Reject  [d] Details: ")
         person.type("e")
-        person.see("new value: ")
+        person.see("New value: ")
         person.type("nowhere")
-        person.see("[a] Approve with the edits")
-        person.see("[r] Reject: ")
+        person.see("[a] Approve with your changes")
+        person.see("[r] Reject  [d] Details: ")
         person.type("a")
         person.see("url must")
-        person.see("[a] Approve with the edits")
+        person.see("[a] Approve with your changes")
         assert person.interrupt() == 3
 
 
 def test_a_rejection_needs_a_reason(installation: Installation) -> None:
     with terminal(installation, "try", "refund.yaml", *INPUTS) as person:
-        person.see("Keep it: ")
+        person.see(DETAILS)
         person.type("r")
         person.see("Reason: ")
         person.type("  ")
         person.see("Please say why you reject this. The person who asked will read it.")
         person.see("Reason: ")
         person.type("too much")
-        person.see("too much · by lee@example.com")
+        person.see("lee@example.com chose “Keep it”. Reason: too much")
         person.see("The run ended with the rejection.")
         assert person.end() == 1
     assert trial_folders(installation) == []
@@ -207,25 +212,25 @@ def test_a_rejection_needs_a_reason(installation: Installation) -> None:
 @pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
 def test_leaving_keeps_the_run_and_says_how_to_go_on(installation: Installation, key: str) -> None:
     with terminal(installation, "try", "refund.yaml", *INPUTS) as person:
-        person.see("Keep it: ")
+        person.see(DETAILS)
         if key == "Ctrl-D":
             person.press("\x04")
         assert (person.interrupt() if key == "Ctrl-C" else person.end()) == 3
         command = resume_command(person.screen)
     with terminal(installation, *command) as person:
         person.see("Refund 12.50 EUR to Ann?")
-        person.see("Keep it: ")
+        person.see(DETAILS)
         person.type("r")
         person.see("Reason: ")
         person.type("no")
         assert person.end() == 1
     finished = installation.run(*command)
-    assert (finished.code, finished.out) == (0, "Every run in this trial has ended.\n")
+    assert (finished.code, finished.out) == (0, "This trial is over: every run in it has ended.\n")
 
 
 def test_ctrl_c_before_there_is_a_run_leaves_nothing(installation: Installation) -> None:
     with terminal(installation, "try", "refund.yaml") as person:
-        person.see("Customer (text): ")
+        person.see("Customer: ")
         assert person.interrupt() == 130
         assert "Stopped." in person.screen
     assert trial_folders(installation) == []
@@ -235,12 +240,12 @@ def test_data_cannot_imitate_the_terminal(installation: Installation) -> None:
     hostile = "\x1b[2J\x1b]0;owned\x07[red]Ann[/red] \u202eNNA :smile:"
     with terminal(installation, "try", "two.yaml", "-i", f"text={hostile}", "--as", "sam@example.com") as person:
         person.see("Say ")
-        person.see("[r] Reject: ")
+        person.see("[r] Reject  [d] Details: ")
         person.type("e")
-        person.see("text (text): ")
-        person.see("new value: ")
+        person.see("Text: ")
+        person.see("New value: ")
         person.type("plain")
-        person.see("[r] Reject: ")
+        person.see("[r] Reject  [d] Details: ")
         person.type("a")
         person.see("Really ")
         person.see("[y/N]: ")
@@ -256,11 +261,12 @@ def test_a_step_of_unknown_outcome_is_asked_about(installation: Installation, ht
     installation.write("call.yaml", CALL.replace("URL", http_service.url))
     http_service.status = 500
     with terminal(installation, "try", "call.yaml") as person:
-        person.see("[r] Reject: ")
+        person.see("[r] Reject  [d] Details: ")
         person.type("a")
-        person.see("outcome unknown:")
-        person.see("Did the step happen? done = yes, go on; repeat = do it again; stop = end the run")
-        person.see(": ")
+        person.see("It is unknown whether “Call” happened: ")
+        person.see("Did “Call” happen?")
+        person.see("done: It happened. The run continues with the next step.")
+        person.see("Your answer")
         http_service.status = 200
         person.type("repeat")
         person.see("The run is done.")
@@ -276,7 +282,7 @@ def test_without_a_terminal_the_run_waits_and_says_how_to_answer(signoff: Comman
     finished = signoff("try", "refund.yaml", *INPUTS)
     assert finished.code == 3
     assert "Refund 12.50 EUR to Ann?" in finished.out
-    assert "Nobody is here to ask: answer at a terminal, or with --answer approve." in finished.output
+    assert "No one can be asked here. Answer at a terminal, or with --answer approve." in finished.output
     answered = signoff(*resume_command(finished.out), "--answer", "approve")
     assert answered.code == 0
     assert "The run is done." in answered.out
@@ -293,7 +299,7 @@ def test_several_answers_each_answer_the_next_request(signoff: Commands) -> None
     finished = signoff("try", "two.yaml", "--answer", "edit:text=hey", "--answer", "reject:too loud")
     assert finished.code == 1
     assert "hey!" in finished.out
-    assert "too loud · by sam@example.com" in finished.output
+    assert "sam@example.com chose “Reject”. Reason: too loud" in finished.output
     waiting = signoff("try", "two.yaml", "--db", "t.db", "--answer", "approve", "--answer", 'edit:{"text": "x"}')
     assert waiting.code == 0
     assert "x" in waiting.out
@@ -323,8 +329,8 @@ def test_an_answer_that_cannot_be_used_keeps_the_run(signoff: Commands, answer: 
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        ("perhaps", "'perhaps' is no answer; write approve, reject:reason or edit:field=value."),
-        ("edit:text", "'edit:text' changes nothing; write edit:field=value."),
+        ("perhaps", "'perhaps' is not an answer. Write approve, reject:reason or edit:field=value."),
+        ("edit:text", "'edit:text' changes nothing. Write edit:field=value."),
     ],
 )
 def test_an_unreadable_answer_is_refused_before_a_run_starts(signoff: Commands, answer: str, sentence: str) -> None:
@@ -502,7 +508,7 @@ def test_a_trial_that_waited_for_a_day_is_removed_by_the_next(signoff: Commands,
     make_older(old, hours=25)
     make_older(young, hours=23)
     output = signoff("try", "two.yaml", "--answer", "approve").out
-    assert "A later try removes it" not in output
+    assert "A trial is deleted" not in output
     assert trial_folders(installation) == [young]
 
 
@@ -532,9 +538,9 @@ def test_a_folder_that_may_not_be_a_trial_is_never_removed(
 
 def test_a_trial_that_waits_says_how_to_go_on_and_when_it_goes(signoff: Commands) -> None:
     lines = signoff("try", "two.yaml").out.splitlines()
-    assert lines[-2].startswith("The run waits. Go on with it: signoff try --db ")
-    assert lines[-1] == "A later try removes it when a day has passed; start with --db FILE to keep one longer."
-    assert "A later try" not in signoff("try", "two.yaml", "--db", "mine.db").out
+    assert lines[-2].startswith("The run is waiting. Continue it: signoff try --db ")
+    assert lines[-1] == "A trial is deleted after a day without use. To keep one longer, start it with --db FILE."
+    assert "A trial is deleted" not in signoff("try", "two.yaml", "--db", "mine.db").out
 
 
 def test_a_failure_is_reported_once(signoff: Commands, installation: Installation) -> None:

@@ -105,7 +105,7 @@ def test_an_email_has_a_bar_beside_a_quoted_text(text: str, has_bar: bool) -> No
 def test_a_terminal_has_a_bar_before_each_line_of_a_quoted_text() -> None:
     out = create_console()
     with out.capture() as capture:
-        out.print(render_card(make_card(IMITATION)))
+        out.print(render_card(make_card(IMITATION), details=True))
     assert capture.get().count("│ Approved by Ada at") == 2
     assert truncate("one line") == "one line"
-    assert truncate("x\n" * 2_000).endswith("more characters)")
+    assert truncate("x\n" * 2_000).endswith("more characters under Details)")
