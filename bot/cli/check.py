@@ -48,4 +48,4 @@ def _print(problems: list[tuple[Path, Problem]], files: int) -> None:
         usable = files - len({file for file, _ in problems})
         click.echo(f"{usable} of {files} files have no problems.", err=True)
     else:
-        click.echo("No problems found.")
+        click.echo("No problems.")

@@ -51,6 +51,8 @@ from engine.read_models import PageQuery, RequestView, RunView
 from engine.system import SystemClock
 
 _ORIGIN = Origin(surface="terminal")
+_TOLD_OTHERWISE = {"request.opened", "delivery.shown", *(f"run.{status}" for status in RunStatus if status.ended)}
+"""Entries that are not printed: the card has the question, and the last line says how the run ended."""
 _POLL_SECONDS = 0.05
 """Pause before a run that waits for a time is looked at again, in seconds."""
 
@@ -221,8 +223,7 @@ class Trial:
             self._printed_seq[run.id] = entry.seq
             if entry.kind == "step.failed":
                 self._printed_errors.add(str((entry.content or {}).get("error")))
-            # The card has the question, and the last line says how the run ended.
-            if entry.kind not in ("request.opened", "delivery.shown", "run.failed"):
+            if entry.kind not in _TOLD_OTHERWISE:
                 self.console.print(render_story_entry(entry, names, in_local_zone(entry.at)))
 
     def _pending_request(self, run: str) -> RequestView | None:

@@ -87,7 +87,7 @@ def attention_run(signoff: Commands, http_service: HttpService) -> str:
 
 
 def test_check_says_when_nothing_is_wrong(signoff: Commands) -> None:
-    assert signoff.run_ok("check", "refund.yaml", "hello.yaml").out == "No problems found.\n"
+    assert signoff.run_ok("check", "refund.yaml", "hello.yaml").out == "No problems.\n"
     assert signoff.json("check", "refund.yaml") == []
 
 

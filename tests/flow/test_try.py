@@ -204,7 +204,7 @@ def test_a_rejection_needs_a_reason(installation: Installation) -> None:
         person.see("Reason: ")
         person.type("too much")
         person.see("lee@example.com chose “Keep it”. Reason: too much")
-        person.see("The run ended with the rejection.")
+        person.see("The run ended because the request was rejected.")
         assert person.end() == 1
     assert trial_folders(installation) == []
 
