@@ -257,7 +257,7 @@ class Trial:
     def _decide(self, request: RequestView) -> int | None:
         answer = self._next_answer(request)
         if answer is None:
-            self.console.print(render_card(request_card.request_card(request), local_time))
+            self._print_whole_card(request)
             click.echo("No one can be asked here. Answer at a terminal, or with --answer approve.")
             return Exit.WAITING
         result: Any = self.portal.call(
@@ -282,6 +282,10 @@ class Trial:
         # A given answer would be refused again, so only a person is asked again.
         return None if self._is_interactive else Exit.NO
 
+    def _print_whole_card(self, request: RequestView) -> None:
+        """Print the card with its details, because a script cannot ask for them."""
+        self.console.print(render_card(request_card.request_card(request), local_time, details=True))
+
     def _decider(self, request: RequestView) -> Address:
         if self.options.person is not None:
             return Address("email", self.options.person)
@@ -300,7 +304,7 @@ class Trial:
             self._answers_used += 1
             if index >= len(answers):
                 return None
-            self.console.print(render_card(request_card.request_card(request), local_time))
+            self._print_whole_card(request)
             return prompts.parse_answer(answers[index], request)
         if not sys.stdin.isatty():
             return None

@@ -182,7 +182,7 @@ def test_an_approved_expense_is_recorded_as_it_was_reported(terminal: Terminal, 
     result = terminal.try_("expense.yaml", EXPENSE, "approve")
     assert result.code == Exit.DONE
     assert "02 Mar 2026: 84.50 EUR for Train to Bonn" in result.out
-    assert "corrected  no" in result.out
+    assert "Corrected  no" in result.out
     assert services.calls == []
 
 
@@ -190,7 +190,7 @@ def test_a_corrected_expense_is_recorded_as_corrected(terminal: Terminal) -> Non
     result = terminal.try_("expense.yaml", EXPENSE, 'edit:{"amount": 70, "category": "other"}')
     assert result.code == Exit.DONE
     assert "02 Mar 2026: 70 EUR for Train to Bonn" in result.out
-    assert "corrected  yes" in result.out
+    assert "Corrected  yes" in result.out
 
 
 def test_a_rejected_expense_is_not_recorded(terminal: Terminal) -> None:
@@ -216,13 +216,13 @@ def test_access_is_granted_as_the_approver_edited_it(terminal: Terminal) -> None
     assert result.code == Exit.DONE
     assert "A message to #general, which a trial does not send:" in result.out
     assert "may write billing for 9 days." in " ".join(result.out.split())
-    assert "told    yes" in result.out
+    assert "Told    yes" in result.out
 
 
 def test_access_is_granted_for_a_week_by_default(terminal: Terminal) -> None:
     result = terminal.try_("access.yaml", ACCESS, "approve")
     assert result.code == Exit.DONE
-    assert "days    7" in result.out
+    assert "Days    7" in result.out
 
 
 def test_access_that_is_not_granted_sends_no_message(terminal: Terminal) -> None:
