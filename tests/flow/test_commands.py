@@ -286,10 +286,10 @@ def test_the_requests_that_expire_first_are_at_the_top(signoff: Commands) -> Non
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["-i", "customer=Ann"], 1, "amount is required."),
-        (["-i", "customer=Ann", "-i", "amount=lots"], 1, "amount must be an amount and a currency"),
+        (["-i", "customer=Ann"], 1, "Amount is required."),
+        (["-i", "customer=Ann", "-i", "amount=lots"], 1, "Amount must be an amount and a currency"),
         (["-i", "customer=Ann", "-i", "amount=1 USD"], 1, "EUR"),
-        (["-i", "customer=Ann", "-i", "amount=1", "-i", "amuont=1"], 1, "amuont: "),
+        (["-i", "customer=Ann", "-i", "amount=1", "-i", "amuont=1"], 1, "Amuont: "),
         (["-i", "customer"], 2, "'customer' is not an input; write name=value."),
         (["-i", "customer=Ann", "-i", "customer=Bob"], 2, "customer is given twice."),
     ],
@@ -449,9 +449,9 @@ def test_reject_ends_the_run(signoff: Commands, open_request: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("edits", "code", "sentence"),
     [
-        (["amount=lots"], 1, "amount must be"),
-        (["customer=Bob"], 1, "customer: this field cannot be edited; these can: amount, note."),
-        (["amount=lots", "customer=Bob"], 1, "amount must be"),
+        (["amount=lots"], 1, "Amount must be"),
+        (["customer=Bob"], 1, "Customer: this field cannot be edited; these can: amount, note."),
+        (["amount=lots", "customer=Bob"], 1, "Amount must be"),
         (["amount"], 2, "'amount' is not an edit; write name=value."),
         ([], 2, "Say what to change"),
     ],

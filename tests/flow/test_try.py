@@ -189,7 +189,7 @@ def test_typed_edits_are_kept_when_the_answer_is_refused(installation: Installat
         person.see("[a] Approve with your changes")
         person.see("[r] Reject  [d] Details: ")
         person.type("a")
-        person.see("url must")
+        person.see("URL must")
         person.see("[a] Approve with your changes")
         assert person.interrupt() == 3
 
@@ -315,7 +315,7 @@ def test_answers_that_run_out_leave_the_run_waiting(signoff: Commands) -> None:
 @pytest.mark.parametrize(
     ("answer", "code", "sentence"),
     [
-        ("edit:colour=red", 1, "colour: this field cannot be edited; these can: text."),
+        ("edit:colour=red", 1, "Colour: this field cannot be edited; these can: text."),
         ("edit:[1]=red", 1, "[1]: this field cannot be edited; these can: text."),
     ],
 )
@@ -450,7 +450,7 @@ def test_an_edited_address_is_called_as_it_is_recorded_or_refused(signoff: Comma
     for wrong in ("/orders/../admin", "/orders/%2e%2e/admin", "/orders/7#x"):
         refused = try_payment(signoff, http_service, address, "7", f"edit:url={http_service.url}{wrong}")
         assert refused.code != 0
-        assert "url has" in " ".join(refused.output.split())
+        assert "URL has" in " ".join(refused.output.split())
     assert try_payment(signoff, http_service, address, "7", "edit:url=example.com/x").code != 0
     finished = try_payment(signoff, http_service, address, "7", f"edit:url={http_service.url}/orders/a b")
     assert finished.code == 0
