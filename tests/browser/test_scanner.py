@@ -61,7 +61,7 @@ async def start_run(server: ServerEnv, keys: str = "") -> str:
 
 def request_emails(server: ServerEnv) -> list[ReceivedMail]:
     """Return the request emails to Mia."""
-    return [mail for mail in server.sandbox.mail.received(to=MIA) if mail.subject == "Pay 900 EUR?"]
+    return [mail for mail in server.sandbox.mail.received(to=MIA) if mail.subject.startswith("Pay 900 EUR?")]
 
 
 # -- a scanner without a browser ----------------------------------------------------------------------------

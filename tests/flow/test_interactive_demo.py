@@ -314,7 +314,7 @@ async def _decide_by_email(demo: Demo, email: str) -> None:
         (newest,) = until(partial(demo.mails, "code"))
         (code,) = re.findall(r"^\d{8}$", demo.mail(newest["id"])["text"], flags=re.MULTILINE)
         receipt = await mia_browser.press(code_page, "Confirm", {"Code": code})
-    assert f"By {MIA} (you)" in receipt.page.words
+    assert "You approved this with edits" in receipt.page.words
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
