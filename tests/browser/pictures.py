@@ -20,6 +20,7 @@ from engine.json_values import Value
 from tests.browser.conftest import ARGUMENTS, chromium
 
 WIDE: Final = {"width": 1280, "height": 760}
+TALL: Final = {"width": 1280, "height": 1000}
 NARROW: Final = {"width": 360, "height": 740}
 _REFUND: Final[dict[str, Value]] = {
     "order": "A-1007",
@@ -71,21 +72,19 @@ async def _photograph_slack(browser: Browser, demo: DemoEnvironment, folder: Pat
 
 
 async def _photograph_email(browser: Browser, demo: DemoEnvironment, folder: Path) -> None:
-    """Write mail.png and review.png with the whole page, and narrow ones that show the part of a phone screen."""
+    """Write mail.png and review.png, and narrow ones with the size of a phone's screen."""
     await _start_run(demo, "expense", _EXPENSE)
     (mail,) = await demo.slack.mail.wait_for(to=OUTSIDER)
     (link,) = emails.links(mail, demo.public_url)
-    for size, name in ((WIDE, ""), (NARROW, "-narrow")):
-        page = await _open_window(browser, size, f"{demo.slack.page_url}/mail?to={OUTSIDER}#/{mail.id}")
-        await page.frame_locator(".rendered").get_by_role("link", name="Review").wait_for()
-        await page.screenshot(path=folder / f"mail{name}.png")
+    page = await _open_window(browser, WIDE, f"{demo.slack.page_url}/mail?to={OUTSIDER}#/{mail.id}")
+    await page.frame_locator(".rendered").get_by_role("link", name="Review").wait_for()
+    await page.screenshot(path=folder / "mail.png")
+    page = await _open_window(browser, NARROW, f"{demo.slack.page_url}/mail/{mail.id}/rendered")
+    await page.screenshot(path=folder / "mail-narrow.png")
+    for size, name in ((TALL, ""), (NARROW, "-narrow")):
         page = await _open_window(browser, size, link)
         await page.get_by_role("button", name="Pay back").wait_for()
-        if size is NARROW:
-            await page.get_by_role("button", name="Reject").evaluate(
-                "element => element.scrollIntoView({block: 'end'})"
-            )
-        await page.screenshot(path=folder / f"review{name}.png", full_page=size is WIDE)
+        await page.screenshot(path=folder / f"review{name}.png")
 
 
 async def _start_run(demo: DemoEnvironment, workflow: str, inputs: dict[str, Value]) -> None:

@@ -96,6 +96,7 @@ def demo_settings(slack: RunningSandbox, *, database: Path, allow: str, port: in
         "HOST": HOST,
         "PORT": str(port),
         "PUBLIC_URL": f"http://{HOST}:{port}",
+        "NAME": "Demo",
         "SMTP_URL": slack.mail.url,
         "EMAIL_FROM": _SENDER,
     }
