@@ -145,6 +145,8 @@ def _preheader(card: Card, kind: EmailKind, outcome: Lines) -> str:
     told = [*outcome[:1], *(dates.written(fact.text, _writer(card)) for fact in card.notes[:1])]
     if card.kind is DeliveryKind.CODE:
         parts = [card.title, *lead]
+    elif card.kind is DeliveryKind.OUTCOME:
+        parts = [*(lead or told[:1]), *_previews(_changed(card))]
     elif kind.tells:
         parts = [*told[:1], *lead, *_previews(_changed(card))]
     else:

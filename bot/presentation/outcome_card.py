@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from bot.presentation import dates, questions, request_content, request_outcome, states
 from bot.presentation.characters import line, visible
@@ -45,7 +44,7 @@ def title(run: RunView, request: RequestView | None, status: RunStatus) -> str:
 def subject(run: RunView, request: RequestView | None) -> str:
     """Return one line that tells a run from others: by its last request, or by its workflow and its inputs."""
     if request is not None:
-        return questions.of_request(replace(request, decision=None))
+        return questions.as_asked(request)
     return " · ".join(part for part in (line(run.workflow_title), questions.of_run(run, None)) if part)
 
 

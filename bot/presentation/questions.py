@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from bot.presentation import labels, request_content, summary
 from bot.presentation.characters import line
@@ -15,6 +16,11 @@ from engine.read_models import RequestView, RunView
 def of_request(request: RequestView) -> str:
     """Return the question of a request, with values that tell it from others of the same workflow."""
     return summary.question(request.title, request_content.values(request))
+
+
+def as_asked(request: RequestView) -> str:
+    """Return the question of a request with the values that were asked about, also after a decision changed some."""
+    return of_request(request if request.decision is None else replace(request, decision=None))
 
 
 def of_run(run: RunView, latest: RequestView | None) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
-from bot.presentation import dates, expiry, labels, people, request_content, request_outcome, states, summary
+from bot.presentation import dates, expiry, labels, people, questions, request_content, request_outcome, states, summary
 from bot.presentation.characters import line, stands_apart, visible
 from engine import runs
 from engine.domain import (
@@ -40,7 +39,7 @@ def request_card(request: RequestView, reader: Person | None = None) -> Card:
         outcome=None if pending else request_outcome.card_outcome(request, reader),
         approvers=tuple(people.approvers(request)),
         requester=line(request.requester.label),
-        question=summary.question(request.title, values) if request.decision is None else question(request),
+        question=questions.as_asked(request) if request.decision else summary.question(request.title, values),
         details=tuple(_details(request)),
         facts=tuple(_facts(request)),
         fields=tuple(request_content.content_fields(request)),
@@ -53,11 +52,6 @@ def request_card(request: RequestView, reader: Person | None = None) -> Card:
         content_version=model.content_version,
         digest=model.digest,
     )
-
-
-def question(request: RequestView) -> str:
-    """Return one line that tells the request from others, the same before and after a decision that changes values."""
-    return summary.question(request.title, request_content.values(replace(request, decision=None)))
 
 
 def _lead(request: RequestView) -> Iterator[Phrase]:

@@ -206,7 +206,7 @@ def test_a_mail_program_lists_what_tells_emails_apart() -> None:
     assert listed["answered"][1] == "Sam answered “It happened”, Mar 2, 2026, 9:00 AM UTC."
     subject, preheader = listed["outcome"]
     assert subject == "Done: Refund 120 €?"
-    assert preheader.startswith("Approved with edits by Lee, Mar 2, 2026, 9:00 AM UTC · Amount 120 → 99")
+    assert preheader.startswith("Approved with edits by Lee, Mar 2, 2026, 9:00 AM UTC. · Amount 120 → 99")
 
 
 def test_a_long_question_leaves_room_for_the_requester_in_the_subject() -> None:
