@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bot.presentation.text_diff import AROUND, Part, Segment, difference, folded, is_long
 
-TEXTS = st.text(st.sampled_from("ab \n1e\u0301"), max_size=60) | st.text(max_size=30)
+TEXTS = st.text(st.sampled_from("ab \n12.,e\u0301"), max_size=60) | st.text(max_size=30)
 
 
 def join_without(segments: tuple[Segment, ...], part: Part) -> str:
@@ -38,14 +38,24 @@ def test_one_digit_in_a_long_text_is_found() -> None:
     after = before.replace("Line 31: the customer gets 1,250", "Line 31: the customer gets 1,350")
     segments = folded(before, after)
     assert [(segment.part, segment.text) for segment in segments if segment.part in (Part.REMOVED, Part.ADDED)] == [
-        (Part.REMOVED, "250 "),
-        (Part.ADDED, "350 "),
+        (Part.REMOVED, "1,250 "),
+        (Part.ADDED, "1,350 "),
     ]
     assert [segment.part for segment in segments] == [
         Part.FOLDED, Part.SAME, Part.REMOVED, Part.ADDED, Part.SAME, Part.FOLDED,
     ]  # fmt: skip
     shown = "".join(segment.text for segment in segments if segment.part is not Part.FOLDED)
     assert len(shown) <= 2 * AROUND + 10
+
+
+def test_an_amount_is_one_word() -> None:
+    parts = [(segment.part, segment.text) for segment in difference("We pay 120.50 EUR.", "We pay 99.50 EUR.")]
+    assert parts == [
+        (Part.SAME, "We pay "),
+        (Part.REMOVED, "120.50 "),
+        (Part.ADDED, "99.50 "),
+        (Part.SAME, "EUR."),
+    ]
 
 
 @settings(deadline=None)
