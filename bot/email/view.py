@@ -142,15 +142,16 @@ def subject(card: Card) -> str:
 def _preheader(card: Card, kind: EmailKind, outcome: Lines) -> str:
     """Return the line beside the subject: what happened and what was changed, or the values that are asked about."""
     lead = [dates.written(phrase, _writer(card)) for phrase in card.lead]
-    told = [*outcome[:1], *(dates.written(fact.text, _writer(card)) for fact in card.notes[:1])]
-    if card.kind is DeliveryKind.CODE:
+    told = [dates.written(fact.text, _writer(card)) for fact in card.notes[:1]]
+    if card.kind is DeliveryKind.CODE or card.about is not None:
+        # Of other emails the title stands beside it, in the subject.
         parts = [card.title, *lead]
-    elif card.kind is DeliveryKind.OUTCOME:
-        parts = [*(lead or told[:1]), *_previews(_changed(card))]
+    elif outcome:
+        parts = [*outcome[:1], *_previews(_changed(card))]
     elif kind.tells:
-        parts = [*told[:1], *lead, *_previews(_changed(card))]
+        parts = [*lead, *_previews(_changed(card)), *told]
     else:
-        parts = [*outcome[:1], *_previews(_changed(card))] if outcome else [*_previews(card.values)] or lead
+        parts = [*_previews(card.values)] or lead
     return truncate.cut(characters.line(" · ".join(parts)[:TITLE]), SUBJECT).text or kind.footer[0]
 
 

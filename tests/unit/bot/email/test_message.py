@@ -202,11 +202,16 @@ def test_a_mail_program_lists_what_tells_emails_apart() -> None:
     assert subject == "Re: Refund 120 €? · A-1007 (Cleo)"
     assert preheader.startswith("You approved this with edits, Mar 2, 2026, 9:00 AM UTC. · Amount 120 → 99 · Letter")
     assert listed["code"] == ("48151623 is your Signoff code", "Your code to approve · Refund 120 €?")
-    assert listed["alert"] == ("Refund failed", "The bank refused it. · Fix the cause, then start it again.")
+    assert listed["alert"] == ("Refund failed", "Fix the cause, then start it again. · The bank refused it.")
     assert listed["answered"][1] == "Sam answered “It happened”, Mar 2, 2026, 9:00 AM UTC."
     subject, preheader = listed["outcome"]
     assert subject == "Done: Refund 120 €?"
     assert preheader.startswith("Approved with edits by Lee, Mar 2, 2026, 9:00 AM UTC. · Amount 120 → 99")
+
+
+def test_an_email_that_follows_a_request_says_beside_its_subject_what_it_is_about() -> None:
+    card = replace(ALERT_CARD, request="q1", about=REQUEST_CARD.question, title="You approved it, and it failed")
+    assert preheader_of(card) == "You approved it, and it failed · Fix the cause, then start it again."
 
 
 def test_a_long_question_leaves_room_for_the_requester_in_the_subject() -> None:
