@@ -15,6 +15,7 @@ from engine.fields import forms
 from engine.fields.forms import PlacedError
 from engine.read_models import RequestView
 
+STILL_OPEN: Final = "This page shows what becomes of it."
 _HOW: Final[Mapping[str, str]] = {
     Assurance.LINK: "By the link that was sent to {them}, without a code",
     Assurance.CODE: "By a code that was sent to {their} email address",
@@ -51,6 +52,14 @@ def outcome(request: RequestView, reader: Person | None) -> Outcome:
         reason=ended.reason,
         identified=how(decision.assurance, mine=is_own(request, reader)) if decision else None,
     )
+
+
+def since(request: RequestView, reader: Person | None) -> str:
+    """Return what became of an approved step. Of one that only passes values on, the end of the run is all to say."""
+    effect = outcome(request, reader).effect
+    if effect is not None or request.model.state is not RequestState.APPROVED:
+        return effect or ""
+    return f"The run {states.RUN_CLAUSES[request.run_status]}." if request.run_status.ended else STILL_OPEN
 
 
 def _overdue(request: RequestView) -> Outcome:

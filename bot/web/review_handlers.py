@@ -326,7 +326,7 @@ class ReviewHandlers:
                 masked=user_agents.masked(visit.address),
                 review=shown,
                 mine=outcome.is_own(visit.request, reader),
-                still_open=_STILL_OPEN if visit.request.model.state is RequestState.APPROVED else "",
+                since=outcome.since(visit.request, reader),
                 outcome=outcome.outcome(visit.request, reader),
                 changes=[field for field in shown.content if field.before is not None],
                 notice_text=notice,
@@ -337,7 +337,6 @@ class ReviewHandlers:
 
 
 _BACK: Final = "Nothing was decided yet. Your text is still here."
-_STILL_OPEN: Final = "This page shows what becomes of it."
 _OWN: Final = frozenset({"verdict", "confirmed", "nonce"})
 _LINKS: Final[Mapping[LinkState | None, AccessRefused]] = {
     LinkState.EXPIRED: AccessRefused.EXPIRED_LINK,

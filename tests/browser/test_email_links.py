@@ -76,7 +76,7 @@ async def test_mia_decides_by_email_with_the_keyboard_alone(windows: SandboxWind
     await review.keyboard.press("Enter")
 
     await expect(review.get_by_text("You approved this with edits")).to_be_visible()
-    await expect(review.locator("#since")).to_contain_text("done.")
+    await expect(review.locator("#since")).to_have_text("The run is done.")
     await review.locator("#details > summary").click()
     await expect(review.get_by_text("By a code that was sent to your email address")).to_be_visible()
     (request,) = await windows.demo.app.engine.requests_of_run(run)
