@@ -16,7 +16,7 @@ from typing import Final
 
 from rich.console import Console
 
-from bot import server_key
+from bot import page_urls, server_key
 from bot.email.directory import DirectoryWithEmail
 from bot.email.setup import open_email
 from bot.local import server as command_server
@@ -148,7 +148,8 @@ def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
     commands = OperatorCommands(engine, identity, kinds, operator=settings.operator, login=login, writer=local_time)
     slack = None
     if adapters.slack is not None:
-        service = SlackService(engine, kinds, directory, clock, settings.builders)
+        inbox = f"{settings.public_url}{page_urls.INBOX}" if settings.public_url else ""
+        service = SlackService(engine, kinds, directory, clock, settings.builders, inbox)
         slack = SlackParts(adapters.slack, service, stale_homes)
     return App(settings, store, engine, identity, codes, clock, executor, commands, slack)
 

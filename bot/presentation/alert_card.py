@@ -36,7 +36,7 @@ def alert_card(copy: DeliveryContent) -> Card:
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
-        tone=states.RUN_TONES[run.status] if ends else Tone.ATTENTION,
+        tone=states.RUN_TONES[run.status] if ends else _tone(copy),
         lead=() if over else ((what,),),
         values=changed,
         notes=(
@@ -114,6 +114,14 @@ def _outcome(copy: DeliveryContent) -> CardOutcome | None:
     if request is None or request.model.closed_at is None or copy.topic not in _ABOUT_REQUESTS:
         return None
     return request_outcome.card_outcome(request)
+
+
+def _tone(copy: DeliveryContent) -> Tone:
+    """Return the tone of an alert about trouble: that of its request or answer once it asks nothing any more."""
+    if _outcome(copy) is None:
+        return Tone.ATTENTION
+    about_request = copy.request is not None and copy.topic in _ABOUT_REQUESTS
+    return states.REQUEST_TONES[copy.request.model.state] if about_request and copy.request else Tone.DONE
 
 
 def _answered(answered: tuple[StepView, StepAnswer] | None) -> CardOutcome:

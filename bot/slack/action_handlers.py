@@ -17,7 +17,7 @@ from bot.slack.payloads import Click
 from bot.slack.service import ANOTHER_VERSION
 from bot.slack.text_objects import View
 from engine import json_values
-from engine.domain import Decided, Done, InvalidInputs, ReasonMissing, Refusal, ResumeAnswer, Verdict
+from engine.domain import Card, Decided, Done, InvalidInputs, ReasonMissing, Refusal, ResumeAnswer, Verdict
 from engine.off_loop import LARGE, off_loop
 from engine.read_models import RequestView
 
@@ -26,6 +26,7 @@ _RESUMES: Final = {
     ids.RUN_REPEAT: ResumeAnswer.REPEAT,
     ids.RUN_STOP: ResumeAnswer.STOP,
 }
+_GONE: Final = "There is nothing to show any more: it was removed."
 MakesView = Callable[[RequestView, ModalRef], View]
 
 
@@ -55,7 +56,8 @@ class ActionHandlers:
         """Open the edit form."""
         click = Click.of(body)
         await ack()
-        self._open_for(click, lambda request, metadata: request_modals.edit(request, metadata=metadata))
+        inbox = self._context.service.inbox
+        self._open_for(click, lambda request, metadata: request_modals.edit(request, metadata=metadata, inbox=inbox))
 
     async def reject(self, ack: Any, body: Any) -> None:
         """Open the form for the reason of a rejection."""
@@ -127,16 +129,40 @@ class ActionHandlers:
 
     async def _turn(self, click: Click) -> None:
         view = click.modal
-        if view is None or view.ref is None or view.ref.ref is None or not click.value.isdecimal():
+        ref = view.ref if view is not None else None
+        if view is None or ref is None or not (ref.ref or ref.run) or not click.value.isdecimal():
             await self._context.replies.answer(click, ANOTHER_VERSION)
             return
-        card = await self._context.service.card(view.ref.ref.request)
+        card = await self._card_of(ref)
         if card is None:
-            await self._context.replies.answer(click, f"There is no request {view.ref.ref.request}.")
+            await self._context.replies.answer(click, _GONE)
             return
-        current = message_view.ref_of(card, delivery=view.ref.ref.delivery)
-        metadata = msgspec.structs.replace(view.ref, ref=current, page=int(click.value[:6]))
+        current = message_view.ref_of(card, delivery=ref.ref.delivery if ref.ref else None)
+        metadata = msgspec.structs.replace(ref, ref=current, page=int(click.value[:6]))
         await self._context.replies.details(view.id, card, metadata=metadata, view_hash=view.hash)
+
+    async def _card_of(self, opened: ModalRef) -> Card | None:
+        """Return the card that the details show: of a request, or else of a run."""
+        if opened.ref is not None:
+            return await self._context.service.card(opened.ref.request)
+        return await self._context.service.run_card(opened.run.run) if opened.run is not None else None
+
+    async def run_details(self, ack: Any, body: Any) -> None:
+        """Open everything about the run of an alert or an outcome."""
+        click = Click.of(body)
+        await ack()
+        ref = ids.decode_run(click.value)
+        if ref is None:
+            self._after(click, self._context.replies.answer(click, ANOTHER_VERSION))
+            return
+        making = self._run_details(ModalRef(run=ref))
+        self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
+
+    async def _run_details(self, metadata: ModalRef) -> View:
+        card = await self._card_of(metadata)
+        if card is None:
+            return request_modals.sentence(_GONE)
+        return await off_loop(lambda: details_modal.details(card, metadata=metadata), large=is_large(card))
 
     # -- what became of a step --
 

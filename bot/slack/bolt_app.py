@@ -67,6 +67,7 @@ def _actions(app: AsyncApp, actions: ActionHandlers) -> None:
         ids.EDIT: actions.edit,
         ids.REJECT: actions.reject,
         ids.DETAILS: actions.details,
+        ids.RUN_DETAILS: actions.run_details,
         ids.PREVIOUS_PAGE: actions.page,
         ids.NEXT_PAGE: actions.page,
         ids.RUN_CANCEL: actions.cancel,

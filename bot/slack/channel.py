@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def is_large(card: Card) -> bool:
     """Return whether arranging the card may take long."""
-    return sum(len(field.text) + len(field.before or "") for field in card.fields) > LARGE
+    return sum(len(field.text) + len(field.before or "") for field in card.values) > LARGE
 
 
 def complete_card(card: Card, *, delivery: str) -> SlackMessage:

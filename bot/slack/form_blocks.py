@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from bot.presentation import labels
 from bot.slack import ids, input_blocks, text_objects
 from bot.slack.input_blocks import InputPart
 from bot.slack.text_objects import Block, Element, View
@@ -22,15 +23,16 @@ _LISTED: Final = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedField:
-    """A field of a form. `name`: its dotted path, or the name of the input."""
+    """A field of a form. `name`: its dotted path, or the name of the input. `words`: the label if it has none."""
 
     name: str
     field: Field
     current: Value
+    words: str = ""
 
     @property
     def label(self) -> str:
-        return self.field.label or self.name
+        return self.field.label or self.words or labels.in_words(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def _omissions(too_long: list[str], too_many: list[str]) -> Iterable[str]:
     if too_long:
         yield f"Too long for a form in Slack (over {longest:,} characters): {_listed(too_long)}."
     if too_many:
-        yield f"More than fits into one form; not here: {_listed(too_many)}."
+        yield f"There is no more room in this form. Not here: {_listed(too_many)}."
 
 
 def _listed(labels: list[str]) -> str:
@@ -131,7 +133,7 @@ def _keeps(asked_field: AskedField, part: InputPart) -> str:
     if not part.keeps:
         return ""
     now = text_objects.clipped(text_objects.shown(fields.show(asked_field.field.type, asked_field.current)), _LABEL)
-    return f"It is {now} now, which is none of these; leave it empty to keep that."
+    return f"It is {now} now, which is none of these. Leave it empty to keep that."
 
 
 def _hidden(current: Value) -> str:
@@ -147,7 +149,7 @@ def _hidden(current: Value) -> str:
         f"{text_objects.shown(character)} {unicodedata.name(character, '')}".strip() for character in hidden[:5]
     )
     more = f" and {len(hidden) - 5} more kinds" if len(hidden) > 5 else ""
-    return f"It holds characters that cannot be seen: {names}{more}."
+    return f"It has characters that cannot be seen: {names}{more}."
 
 
 def view(

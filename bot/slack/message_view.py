@@ -1,6 +1,6 @@
 """The card of a delivery as a Slack message, within Slack's limits whatever the content is.
 
-What data says stands in plain_text or rich_text, where Slack parses nothing. The one mrkdwn text is ours: the expiry,
+What data says stands in plain_text or rich_text, where Slack parses nothing. The only mrkdwn texts are dates of ours,
 which every reader sees in their own time zone.
 
 Blocks have no `block_id`: Slack wants a new one whenever a message is updated, and makes one for a block without.
@@ -9,21 +9,32 @@ https://docs.slack.dev/reference/block-kit/blocks
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bot.presentation import expiry
+from bot.presentation import answers, expiry, people, states
 from bot.slack import ids, notification_text, rich_text, text_objects, truncate
-from bot.slack.notification_text import Facts
+from bot.slack.rich_text import Line
 from bot.slack.text_objects import Block, Element
-from engine.domain import Card, CardAction, DeliveryKind
+from engine.domain import Card, CardAction, CardOutcome, DeliveryKind, Phrase, ResumeAnswer
 
 NEEDS_ATTENTION: Final = "needs_attention"
 SHOW_EVERYTHING: Final = "Show everything"
+DETAILS: Final = "Details"
 
-_SMALL_PRINT: Final = 600
-_STATE: Final = 2_000
-_NOTE: Final = 400
+_LEAD: Final = 600
+_QUESTION: Final = 300
+"""Characters of the question of a closed request."""
+_OUTCOME: Final = 600
+"""Characters of each line about the end of a request."""
+_LONG_VALUE: Final = 700
+"""Characters of one value or note of an open request: its beginning; the whole is in the details."""
+_LONG_CHANGE: Final = 1_200
+"""Characters of one change of a closed request."""
+_MOST_INLINE: Final = 3
+"""Changes that stand beside the question."""
+_LEFT_OUT_ROOM: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +67,10 @@ def metadata(delivery: str) -> dict[str, Any]:
     return {"event_type": ids.METADATA_EVENT, "event_payload": {"delivery": delivery}}
 
 
-def message(card: Card, *, delivery: str, note: str | None = None, topic: str | None = None) -> SlackMessage:
-    """Return the message of a card. `note`: a sentence about this delivery.
-
-    `topic`: of an alert; one that needs attention gets Done, Repeat and Stop.
-    """
-    introduction, facts, approvers = notification_text.arrange(card)
-    before, cut_before = _before(card, introduction, note=note)
-    after, cut_after = _after(card, approvers)
-    buttons = _buttons(card, delivery=delivery, topic=topic)
-    if buttons:
-        after.append(text_objects.actions(buttons))
-    room = ids.MESSAGE_TEXT - text_objects.total(before) - text_objects.total(after) - _LEFT_OUT_ROOM
-    fitted = truncate.fitted(facts, card.fields, room=room)
-    blocks = [*before, *_lines(fitted)]
-    left_out = fitted.left_out(cut_before + cut_after)
-    if left_out is not None:
-        blocks.append(_left_out(card, left_out, delivery=delivery))
-    return SlackMessage(notification_text.of_card(card, note=note), [*blocks, *after], metadata(delivery))
-
-
-_LEFT_OUT_ROOM: Final = 300
+def message(card: Card, *, delivery: str, topic: str | None = None) -> SlackMessage:
+    """Return the message of a card. `topic`: of an alert; one that needs attention gets a button for each answer."""
+    blocks = _open(card, delivery, topic) if card.outcome is None else _closed(card, card.outcome, delivery)
+    return SlackMessage(notification_text.of_card(card), blocks, metadata(delivery))
 
 
 def minimal(card: Card, *, delivery: str) -> SlackMessage:
@@ -84,17 +78,16 @@ def minimal(card: Card, *, delivery: str) -> SlackMessage:
 
     It has no Approve, because no one has seen the content. `Review` opens the details with all buttons.
     """
-    sentence = card.state if card.state is not None else "Slack could not show this request here. Review it to decide."
-    if card.kind is not DeliveryKind.REQUEST and card.state is None:
-        sentence = "Slack could not show this message here."
+    what = "request" if card.kind is DeliveryKind.REQUEST else "message"
+    todo = " Review it to decide." if card.actions else ""
+    how = text_objects.one_line(card.outcome.line, _OUTCOME) if card.outcome is not None else ()
     blocks: list[Block] = [
         text_objects.section(text_objects.clipped(text_objects.line(card.title), ids.HEADER)),
-        text_objects.section(text_objects.clipped(text_objects.shown(sentence), _STATE)),
+        text_objects.context(text_objects.phrase_elements(how))
+        if any(how)
+        else text_objects.section(f"Slack could not show this {what} here.{todo}"),
     ]
-    elements = _expiry(card)
-    if card.expires_after is not None:
-        # In the whole message it is one of the facts.
-        elements.append(text_objects.plain(expiry.due_after(card.expires_after)))
+    elements = _deadline(card)
     if elements:
         blocks.append(text_objects.context(elements))
     ref = ref_of(card, delivery=delivery)
@@ -115,45 +108,57 @@ def ref_of(card: Card, *, delivery: str | None) -> ids.Ref | None:
     )
 
 
-# -- parts --------------------------------------------------------------------------------------------------
+# -- open ---------------------------------------------------------------------------------------------------
 
 
-def _before(card: Card, introduction: Facts, *, note: str | None) -> tuple[list[Block], int]:
-    """Return the blocks above the lines, and how many characters of them were cut."""
-    blocks = [text_objects.header(card.title)]
-    missing = text_objects.clip(text_objects.line(card.title), ids.HEADER).missing
-    if card.state is not None:
-        state = text_objects.clip(text_objects.shown(card.state), _STATE)
-        blocks.append(text_objects.section(state.text))
-        missing += state.missing
-    if note is not None:
-        blocks.append(text_objects.context([text_objects.plain(note, _NOTE)]))
-    if introduction:
-        small = text_objects.clip(text_objects.shown(notification_text.introduction_text(introduction)), _SMALL_PRINT)
-        blocks.append(text_objects.context([text_objects.plain(small.text)]))
-        missing += small.missing
-    return blocks, missing
+def _open(card: Card, delivery: str, topic: str | None) -> list[Block]:
+    """Return the blocks of a card that asks something, or of one that tells about the end of a run."""
+    before, cut_before = _before(card)
+    after, cut_after = _asked(card)
+    after += [text_objects.actions(buttons) for buttons in (_buttons(card, delivery=delivery, topic=topic),) if buttons]
+    room = ids.MESSAGE_TEXT - text_objects.total(before) - text_objects.total(after) - _LEFT_OUT_ROOM
+    values, notes = notification_text.shown_parts(card)
+    fitted = truncate.fitted(values, notes, room=room, each=_LONG_VALUE)
+    blocks = [*before, *(rich_text.lines(lines) for lines in (fitted.values, fitted.notes) if lines)]
+    left_out = fitted.left_out(cut_before + cut_after)
+    if left_out is not None:
+        blocks.append(_left_out(card, left_out, delivery=delivery))
+    return [*blocks, *after]
 
 
-def _after(card: Card, approvers: Facts) -> tuple[list[Block], int]:
-    """Return the blocks below the lines: the expiry and the approvers."""
-    elements = _expiry(card)
-    missing = 0
-    for label, text in approvers:
-        small = text_objects.clip(text_objects.shown(f"{label}: {text}"), _SMALL_PRINT)
-        elements.append(text_objects.plain(small.text))
-        missing += small.missing
-    return [text_objects.context(elements)] if elements else [], missing
+def _before(card: Card) -> tuple[list[Block], int]:
+    """Return the question and the context, and how many characters of them were cut."""
+    icon = "" if card.kind is DeliveryKind.REQUEST else f"{states.ICONS[card.tone]} "
+    title = f"{icon}{text_objects.line(card.title) or '–'}"
+    clips = [text_objects.clip_phrase(phrase, _LEAD) for phrase in card.lead]
+    lead = [phrase for phrase, _ in clips if any(phrase)]
+    missing = text_objects.clip(title, ids.HEADER).missing + sum(cut for _, cut in clips)
+    if card.kind is DeliveryKind.REQUEST:
+        below = context(lead, card)
+    else:
+        sentences = [element for phrase in lead for element in (*rich_text.phrase(phrase), *rich_text.words(" "))]
+        below = [rich_text.paragraphs([rich_text.section(sentences)])] if sentences else []
+    return [text_objects.header(title), *below], missing
 
 
-def _expiry(card: Card) -> list[Element]:
-    if card.expires_at is None:
-        return []
-    return [text_objects.mrkdwn(expiry.due(card.expires_at, written=text_objects.date))]
+def context(lead: Sequence[Phrase], card: Card, *, block: str | None = None) -> list[Block]:
+    """Return the line of context: the sentences, and the deadline."""
+    elements = [element for phrase in lead for element in text_objects.phrase_elements(phrase)]
+    elements = [*elements[: ids.CONTEXT_ELEMENTS - 1], *_deadline(card)]
+    return [text_objects.context(elements, block=block)] if elements else []
 
 
-def _lines(fitted: truncate.Fitted) -> list[Block]:
-    return [rich_text.lines(lines) for lines in (fitted.facts, fitted.fields) if lines]
+def _deadline(card: Card) -> list[Element]:
+    due = expiry.deadline(card.expires_at, card.expires_after)
+    return [text_objects.mrkdwn(text_objects.phrase(due))] if due else []
+
+
+def _asked(card: Card) -> tuple[list[Block], int]:
+    """Return the small text about who can decide, and how many characters of it were cut."""
+    if card.kind is not DeliveryKind.REQUEST:
+        return [], 0
+    clip = text_objects.clip(text_objects.line(people.asked(card.approvers, closed=False)), _LEAD)
+    return [text_objects.context([text_objects.plain(clip.text)])], clip.missing
 
 
 def _left_out(card: Card, sentence: str, *, delivery: str) -> Block:
@@ -165,14 +170,74 @@ def _left_out(card: Card, sentence: str, *, delivery: str) -> Block:
     return text_objects.section(sentence, accessory=everything)
 
 
+# -- closed -------------------------------------------------------------------------------------------------
+
+
+def _closed(card: Card, outcome: CardOutcome, delivery: str) -> list[Block]:
+    """Return the blocks of a closed card: how it ended, the question with its changes, and what became of it."""
+    lines, cut = _outcome_lines(card, outcome)
+    headline, *rest = lines
+    room = ids.MESSAGE_TEXT - text_objects.total(lines) - _QUESTION - _LEFT_OUT_ROOM
+    values, _ = notification_text.shown_parts(card)
+    fitted = truncate.fitted(values, (), room=room, each=_LONG_CHANGE)
+    question = text_objects.clip(text_objects.line(notification_text.question(card)), _QUESTION)
+    parts = [headline, *_question_parts(question.text, fitted.values), *rest]
+    blocks = [rich_text.paragraphs(parts)]
+    left_out = fitted.left_out(cut + question.missing)
+    if left_out is not None:
+        blocks.append(_left_out(card, left_out, delivery=delivery))
+    details = _details(card, delivery=delivery)
+    return [*blocks, *([text_objects.actions([details])] if details else [])]
+
+
+def _outcome_lines(card: Card, outcome: CardOutcome) -> tuple[list[Element], int]:
+    """Return the headline, what became of it, and the reason, and how many characters were cut."""
+    line = text_objects.one_line(outcome.line, _OUTCOME)
+    parts = [rich_text.section([*rich_text.words(f"{states.ICONS[card.tone]} "), *rich_text.phrase(line, bold=True)])]
+    missing = 0
+    if outcome.effect:
+        effect = text_objects.clip(text_objects.line(outcome.effect), _OUTCOME)
+        parts.append(rich_text.section(rich_text.words(effect.text)))
+        missing += effect.missing
+    if outcome.reason:
+        reason = text_objects.clip(text_objects.shown(outcome.reason), _OUTCOME)
+        parts += rich_text.line_parts([Line(label="Reason", after=reason.text)])
+        missing += reason.missing
+    return parts, missing
+
+
+def _question_parts(question: str, changes: tuple[Line, ...]) -> Iterator[Element]:
+    """Yield the question, a few short changes beside it, and the others below it."""
+    short = [
+        line for line in changes if not line.segments and not truncate.is_long_change(line.before or "", line.after)
+    ]
+    inline = short if len(short) <= _MOST_INLINE else []
+    elements = [*rich_text.words(question or "–")]
+    for line in inline:
+        elements += [*rich_text.words(" · "), *rich_text.line_elements(line)]
+    yield rich_text.section(elements)
+    yield from rich_text.line_parts(line for line in changes if line not in inline)
+
+
 # -- buttons ------------------------------------------------------------------------------------------------
 
 
 def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
-    if card.kind is DeliveryKind.ALERT:
-        asks = topic == NEEDS_ATTENTION and card.run is not None and card.state is None
-        return _run_buttons(card, delivery=delivery) if asks else []
-    return request_buttons(card, delivery=delivery)
+    details = _details(card, delivery=delivery)
+    asks = card.kind is DeliveryKind.ALERT and topic == NEEDS_ATTENTION and card.run is not None
+    acting = _run_buttons(card, delivery=delivery) if asks else request_buttons(card, delivery=delivery)
+    return [*acting, *([details] if details else [])]
+
+
+def _details(card: Card, *, delivery: str) -> Element | None:
+    """Return the button that opens the technical details and all texts in full."""
+    ref = ref_of(card, delivery=delivery)
+    if ref is not None:
+        return text_objects.button(DETAILS, action=ids.DETAILS, value=ids.encode(ref))
+    if card.run is None:
+        return None
+    run = ids.RunRef(run=card.run, delivery=delivery or None)
+    return text_objects.button(DETAILS, action=ids.RUN_DETAILS, value=ids.encode(run))
 
 
 def request_buttons(card: Card, *, delivery: str | None) -> list[Element]:
@@ -198,9 +263,9 @@ def _action(action: CardAction, value: str) -> Element:
 
 
 _RUN_BUTTONS: Final = (
-    ("Done", ids.RUN_DONE, "It happened: the run goes on with the next step.", None),
-    ("Repeat", ids.RUN_REPEAT, "It did not happen: the step is carried out again. If it did, it happens twice.", None),
-    ("Stop", ids.RUN_STOP, "The run is stopped here; nothing more is carried out.", "danger"),
+    (ResumeAnswer.DONE, ids.RUN_DONE, None),
+    (ResumeAnswer.REPEAT, ids.RUN_REPEAT, None),
+    (ResumeAnswer.STOP, ids.RUN_STOP, "danger"),
 )
 
 
@@ -210,13 +275,15 @@ def _run_buttons(card: Card, *, delivery: str) -> list[Element]:
     value = ids.encode(ref)
     return [
         text_objects.button(
-            label,
+            answers.LABELS[answer],
             action=action,
             value=value,
             style=style,
-            confirm=text_objects.confirm(question, yes=label, style=style or "primary"),
+            confirm=text_objects.confirm(
+                answers.CONSEQUENCES[answer], yes=answers.LABELS[answer], style=style or "primary"
+            ),
         )
-        for label, action, question, style in _RUN_BUTTONS
+        for answer, action, style in _RUN_BUTTONS
     ]
 
 

@@ -4,64 +4,95 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.slack import form_blocks, ids, text_objects
-from bot.slack.form_blocks import AskedField
-from bot.slack.text_objects import Block, View
+from bot.presentation import request_content
+from bot.slack import form_blocks, ids, rich_text, text_objects
+from bot.slack.form_blocks import AskedField, ModalForm
+from bot.slack.text_objects import Block, Element, View
 from engine import json_values, requests
 from engine.domain import ReasonRequired
 from engine.read_models import RequestView
 from engine.requests import Editable
 
-_OWN_BLOCKS: Final = 6
-"""Blocks of an edit form besides its fields: question, confirmation, reason, and the note about missing fields."""
+_OWN_BLOCKS: Final = 7
+"""Blocks of an edit form besides its fields: question, confirmation, reason, and the notes about missing fields."""
+_FILL_IN: Final = "Fill in"
 _WITH_EDITS: Final = " with edits"
-_TOO_LARGE: Final = (
-    "This form is too large for Slack and cannot be filled in here; tell the owner of the workflow. "
-    "There was no room for:"
-)
+_TOO_LARGE: Final = "This form is too large for Slack. There is no room for:"
+_NO_INPUTS: Final = "Nothing can be edited here. Submit the form to approve it as it is."
 
 
-def edit(request: RequestView, *, metadata: ids.ModalRef) -> View:
+def edit(request: RequestView, *, metadata: ids.ModalRef, inbox: str = "") -> View:
     """Return a form with a prefilled input for every editable field. Submitted unchanged, it is a plain approval.
 
-    `metadata` says which content it was filled with: its `ref` must be of the content in `request`.
+    `metadata` says which content it was filled with: its `ref` must be of the content in `request`. `inbox`: the
+    address of the pages, if there are any, for what Slack cannot edit.
     """
     model, filling = request.model, request.model.subject.is_form
-    form = form_blocks.form(
+    form = _form(request)
+    lacking = [one for one in requests.missing(model, model.content) if _name(one) not in form.named] if filling else []
+    if lacking:
+        return _too_large(request, lacking, metadata=metadata, inbox=inbox)
+    blocks = [text_objects.section(request.title, block="question"), *form.blocks]
+    blocks += [text_objects.section(omission, block=f"without:{index}") for index, omission in enumerate(form.without)]
+    if form.without and inbox:
+        blocks.append(_elsewhere("You can edit all of it", inbox))
+    if not form.blocks:
+        blocks.append(text_objects.section(_NO_INPUTS, block="none"))
+    if request.confirm:
+        blocks.append(text_objects.section(request.confirm, block="confirm"))
+    if model.reason_required is ReasonRequired.ALWAYS:
+        blocks.append(_reason(request, required=True))
+    return form_blocks.view(
+        callback=ids.EDIT_MODAL,
+        title=_FILL_IN if filling else request.approve_label,
+        blocks=blocks,
+        metadata=metadata,
+        submit=submit_label(request.approve_label, edited=bool(form.blocks) and not filling),
+        close="Cancel",
+    )
+
+
+def _form(request: RequestView) -> ModalForm:
+    """Return the inputs for the editable fields, each with the label that it has on the card."""
+    model = request.model
+    words = {field.path: field.label for field in request_content.labelled(request)}
+    return form_blocks.form(
         [
             AskedField(
-                name=_name(editable), field=editable.field, current=json_values.look(model.content.value, editable.path)
+                name=_name(editable),
+                field=editable.field,
+                current=json_values.look(model.content.value, editable.path),
+                words=words.get(_name(editable), ""),
             )
             for editable in model.editable
         ],
         version=model.content_version,
         room=ids.VIEW_BLOCKS - _OWN_BLOCKS,
     )
-    if filling and (
-        lacking := [
-            editable for editable in requests.missing(model, model.content) if _name(editable) not in form.named
-        ]
-    ):
-        labels = ", ".join(editable.field.label or _name(editable) for editable in lacking)
-        return plain("Fill in", f"{_TOO_LARGE} {text_objects.clipped(labels, ids.HEADER)}.", metadata=metadata)
-    blocks = [text_objects.section(request.title, block="question"), *form.blocks]
-    blocks += [text_objects.section(omission, block=f"without:{index}") for index, omission in enumerate(form.without)]
-    if not form.blocks:
-        blocks.append(
-            text_objects.section("None of its fields can be edited here; submit to approve as it is.", block="none")
-        )
-    if request.confirm:
-        blocks.append(text_objects.section(request.confirm, block="confirm"))
-    if model.reason_required is ReasonRequired.ALWAYS:
-        blocks.append(_reason(required=True))
+
+
+def _too_large(request: RequestView, lacking: list[Editable], *, metadata: ids.ModalRef, inbox: str) -> View:
+    """Return the modal for a form that Slack cannot hold, with what the person can do."""
+    words = {field.path: field.label for field in request_content.labelled(request)}
+    names = ", ".join(editable.field.label or words.get(_name(editable), _name(editable)) for editable in lacking)
+    sentence = f"{_TOO_LARGE} {text_objects.clipped(names, ids.HEADER)}."
+    if not inbox:
+        sentence = f"{sentence} Tell the owner of the workflow."
+    below = [_elsewhere("You can fill it in", inbox)] if inbox else []
     return form_blocks.view(
-        callback=ids.EDIT_MODAL,
-        title="Fill in" if filling else "Edit, then approve",
-        blocks=blocks,
+        callback=ids.PLAIN_MODAL,
+        title=_FILL_IN,
+        blocks=[text_objects.section(sentence, block="sentence"), *below],
         metadata=metadata,
-        submit=submit_label(request.approve_label, edited=bool(form.blocks) and not filling),
-        close="Cancel",
+        close="Close",
     )
+
+
+def _elsewhere(what: str, inbox: str) -> Block:
+    """Return a sentence with the link to the pages, which ask for a code by email."""
+    link: Element = {"type": "link", "url": inbox, "text": "on the web"}
+    sentence = [*rich_text.words(f"{what} "), link, *rich_text.words(". Sign in there with your email address.")]
+    return rich_text.paragraphs([rich_text.section(sentence)], block="elsewhere")
 
 
 def _name(editable: Editable) -> str:
@@ -85,7 +116,7 @@ def reject(request: RequestView, *, metadata: ids.ModalRef) -> View:
     return form_blocks.view(
         callback=ids.REJECT_MODAL,
         title=request.reject_label,
-        blocks=[text_objects.section(request.title, block="question"), _reason(required=required)],
+        blocks=[text_objects.section(request.title, block="question"), _reason(request, required=required)],
         metadata=metadata,
         submit=request.reject_label,
         close="Cancel",
@@ -102,20 +133,21 @@ def approve(request: RequestView, *, metadata: ids.ModalRef) -> View:
     return form_blocks.view(
         callback=ids.APPROVE_MODAL,
         title=request.approve_label,
-        blocks=[*blocks, _reason(required=required)],
+        blocks=[*blocks, _reason(request, required=required)],
         metadata=metadata,
         submit=request.approve_label,
         close="Cancel",
     )
 
 
-def _reason(*, required: bool) -> Block:
-    return form_blocks.reason_input(required=required, label="Reason", hint="Whoever asked will read it.")
+def _reason(request: RequestView, *, required: bool) -> Block:
+    requester = text_objects.clipped(text_objects.line(request.requester.label), ids.HEADER)
+    return form_blocks.reason_input(required=required, label="Reason", hint=f"{requester} will read it.")
 
 
 def loading(*, metadata: ids.ModalRef) -> View:
     """Return the modal that is shown until the content is ready."""
-    return plain("One moment", "Fetching the current state…", metadata=metadata)
+    return plain("One moment", "Loading…", metadata=metadata)
 
 
 def sentence(text: str, *, metadata: ids.ModalRef | None = None) -> View:

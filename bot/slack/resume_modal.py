@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.presentation import characters
+from bot.presentation import answers, characters
 from bot.slack import form_blocks, ids, text_objects
 from bot.slack.form_blocks import AskedField
 from bot.slack.text_objects import View
+from engine.domain import ResumeAnswer
 from engine.read_models import AttentionView
 
 _OWN_BLOCKS: Final = 4
@@ -21,16 +22,16 @@ def resume_form(attention: AttentionView, *, metadata: ids.ModalRef) -> View:
         room=ids.VIEW_BLOCKS - _OWN_BLOCKS,
     )
     introduction = (
-        f"{characters.line(attention.run.workflow_title)}: step {attention.label} happened. Later steps need what it "
-        "answered, so look it up where it happened. Nothing is carried out a second time."
+        f"{characters.line(attention.run.workflow_title)}: “{attention.label}” happened. "
+        "Later steps need its result. Look it up where it happened, and enter it here. Nothing is called again."
     )
     blocks = [text_objects.section(introduction, block="said"), *form.blocks]
     blocks += [text_objects.section(sentence, block=f"without:{index}") for index, sentence in enumerate(form.without)]
     return form_blocks.view(
         callback=ids.RESUME_MODAL,
-        title="It happened",
+        title=answers.LABELS[ResumeAnswer.DONE],
         blocks=blocks,
         metadata=metadata,
-        submit="Go on",
+        submit="Continue the run",
         close="Cancel",
     )

@@ -6,31 +6,55 @@ https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from bot.presentation.characters import stands_apart
+from bot.presentation.text_diff import Part, Segment
 from bot.slack import ids, text_objects
 from bot.slack.text_objects import Block, Element
+from engine.domain import Phrase
 
 EMPTY: Final = "(empty)"
 ARROW: Final = " → "
 OVERHEAD: Final = 16
 """Maximum number of characters of a line besides its texts: line end, gap, arrow, `(empty)`."""
+DATE_SIZE: Final = 40
+"""Characters that a moment may take."""
+_BLANKS: Final = str.maketrans({" ": "␣", "\t": "⇥", "\n": "↵\n"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """A label and a value.
 
-    `before`: the value before a change. `account`: of the person whose name the value is.
+    `before`: the value before a change. `account`: of the person whose name the value is. `phrase`: a text with
+    moments, in the place of `after`. `segments`: a change word by word, in the place of `before` and `after`.
     """
 
     label: str
-    after: str
+    after: str = ""
     before: str | None = None
     account: str | None = None
+    phrase: Phrase = ()
+    segments: tuple[Segment, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Return all texts of the value."""
+        changed = () if self.before is None else (self.before,)
+        parts = tuple(part for part in self.phrase if isinstance(part, str))
+        return (*changed, self.after, *parts, *map(segment_text, self.segments))
+
+
+def segment_text(segment: Segment) -> str:
+    """Return a segment as people see it: a folded one as its length, and blanks alone as signs."""
+    if segment.part is Part.FOLDED:
+        return f" [… {len(segment.text):,} unchanged characters …] "
+    is_blank = segment.part is not Part.SAME and not segment.text.strip()
+    return segment.text.translate(_BLANKS) if is_blank else segment.text
 
 
 def words(content: str, *, bold: bool = False, strike: bool = False, italic: bool = False) -> Iterator[Element]:
@@ -40,34 +64,65 @@ def words(content: str, *, bold: bool = False, strike: bool = False, italic: boo
         yield {"type": "text", "text": piece, "style": style} if style else {"type": "text", "text": piece}
 
 
-def value(content: str, *, strike: bool = False) -> Iterator[Element]:
+def value(content: str, *, bold: bool = False, strike: bool = False) -> Iterator[Element]:
     """Return a value. An empty one is "(empty)" in italics, which data cannot imitate."""
-    return words(content, strike=strike) if content else words(EMPTY, italic=True)
+    return words(content, bold=bold, strike=strike) if content else words(EMPTY, italic=True)
+
+
+def phrase(parts: Phrase, *, bold: bool = False) -> Iterator[Element]:
+    """Return a text with moments, which every reader sees in their own time zone."""
+    for part in parts:
+        if isinstance(part, datetime):
+            yield {
+                "type": "date",
+                "timestamp": int(part.timestamp()),
+                "format": text_objects.DATE_FORMAT,
+                "fallback": text_objects.date_in_utc(part),
+                **({"style": {"bold": True}} if bold else {}),
+            }
+        else:
+            yield from words(text_objects.shown(part), bold=bold)
+
+
+def section(elements: Iterable[Element]) -> Element:
+    """Return a paragraph: a part of rich text."""
+    return _part(_SECTION, elements)
+
+
+def paragraphs(parts: Sequence[Element], *, block: str | None = None) -> Block:
+    """Return parts of rich text one below the other."""
+    return {"type": "rich_text", **({} if block is None else {"block_id": block}), "elements": [*parts]}
 
 
 def lines(shown: Iterable[Line], *, block: str | None = None) -> Block:
     """Return lines one below the other. A value that could imitate our own lines is in a quote of its own."""
+    return paragraphs(line_parts(shown), block=block)
+
+
+def line_parts(shown: Iterable[Line]) -> list[Element]:
+    """Return lines as parts of rich text."""
     parts: list[Element] = []
     for line in shown:
-        if stands_apart(line.after) or stands_apart(line.before or ""):
+        if line.segments or any(map(stands_apart, line.texts)):
             parts += _quoted_line(line)
         elif parts and parts[-1]["type"] == _SECTION:
-            parts[-1]["elements"] += [*words("\n"), *_line(line)]
+            parts[-1]["elements"] += [*words("\n"), *line_elements(line)]
         else:
-            parts.append(_part(_SECTION, _line(line)))
-    return {"type": "rich_text", **({} if block is None else {"block_id": block}), "elements": parts}
+            parts.append(section(line_elements(line)))
+    return parts
 
 
 def quotation(content: str, *, block: str) -> Block:
     """Return a text in a quote."""
-    return {"type": "rich_text", "block_id": block, "elements": [_part(_QUOTE, value(content))]}
+    return paragraphs([_part(_QUOTE, value(content))], block=block)
 
 
 _SECTION: Final = "rich_text_section"
 _QUOTE: Final = "rich_text_quote"
 
 
-def _line(line: Line) -> Iterator[Element]:
+def line_elements(line: Line) -> Iterator[Element]:
+    """Return a label and its value beside it."""
     yield from words(line.label, bold=True)
     yield from words("  ")
     if line.before is not None:
@@ -76,16 +131,35 @@ def _line(line: Line) -> Iterator[Element]:
     if line.account is not None:
         yield {"type": "user", "user_id": line.account}
     else:
-        yield from value(line.after)
+        yield from _after(line)
+
+
+def _after(line: Line) -> Iterator[Element]:
+    return phrase(line.phrase) if any(line.phrase) else value(line.after, bold=line.before is not None)
 
 
 def _quoted_line(line: Line) -> Iterator[Element]:
     """Return a label, and below it the value in a quote that nothing in it can leave."""
     yield _part(_SECTION, words(line.label, bold=True))
+    if line.segments:
+        yield _part(_QUOTE, difference(line.segments))
+        return
     if line.before is not None:
         yield _part(_QUOTE, value(line.before, strike=True))
         yield _part(_SECTION, words(ARROW.strip()))
-    yield _part(_QUOTE, value(line.after))
+    yield _part(_QUOTE, _after(line))
+
+
+def difference(segments: Iterable[Segment]) -> Iterator[Element]:
+    """Return a change word by word: what was removed is struck, what was added is bold."""
+    for segment in segments:
+        part = segment.part
+        yield from words(
+            segment_text(segment),
+            bold=part is Part.ADDED,
+            strike=part is Part.REMOVED,
+            italic=part is Part.FOLDED,
+        )
 
 
 def _part(kind: str, elements: Iterable[Element]) -> Element:

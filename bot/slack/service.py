@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.presentation import alert_card, characters, questions, refusals, request_card, states, summary
+from bot.presentation import (
+    alert_card,
+    characters,
+    dates,
+    outcome_card,
+    questions,
+    refusals,
+    request_card,
+    states,
+    summary,
+)
 from bot.slack import list_rows
 from bot.slack.ids import Ref, RunRef
 from bot.slack.list_rows import RunList
@@ -17,6 +27,7 @@ from engine.domain import (
     Assurance,
     Cancel,
     Card,
+    CardOutcome,
     Decide,
     Decided,
     DeliveryKind,
@@ -29,6 +40,7 @@ from engine.domain import (
     Refusal,
     Resume,
     ResumeAnswer,
+    Tone,
     Verdict,
 )
 from engine.errors import ChannelError, DefinitionError, Tampered
@@ -68,6 +80,8 @@ class SlackService:
     directory: Directory
     clock: Clock
     builders: tuple[str, ...] = ()
+    inbox: str = ""
+    """The address of the inbox on the web, if pages are served."""
 
     # -- deciding --
 
@@ -164,8 +178,26 @@ class SlackService:
         if shown.step is not None and _asks_the_same(shown, ref):
             return shown
         # Each later question has its own alert.
-        state = shown.state or f"This was answered; the run {states.RUN_CLAUSES[run.status]}."
-        return replace(shown, step=None, state=state)
+        answered = CardOutcome(line=("This was answered",), effect=f"The run {states.RUN_CLAUSES[run.status]}")
+        state = shown.state or dates.written(answered.line)
+        return replace(shown, step=None, tone=Tone.DONE, outcome=shown.outcome or answered, state=state)
+
+    async def run_card(self, run_id: str) -> Card | None:
+        """Return a card about a run: its state, the last decision, and its technical details."""
+        run = await self.engine.run(run_id)
+        if run is None:
+            return None
+        requests_of_run = await self.engine.requests_of_run(run_id)
+        return outcome_card.outcome_card(
+            DeliveryContent(
+                delivery="",
+                kind=DeliveryKind.OUTCOME,
+                topic=None,
+                person=run.requester,
+                run=run,
+                request=requests_of_run[-1] if requests_of_run else None,
+            )
+        )
 
     # -- looking --
 

@@ -16,15 +16,21 @@ from typing import Any, Final, TypeAlias
 from bot.presentation import characters, dates
 from bot.presentation.characters import boundary
 from bot.slack import ids
+from engine.domain import Phrase
 
 Block: TypeAlias = dict[str, Any]
 Element: TypeAlias = dict[str, Any]
 View: TypeAlias = dict[str, Any]
 
 ELLIPSIS: Final = "…"
+DATE_FORMAT: Final = "{date_short_pretty} at {time}"
+"""A date as Slack writes it in the reader's time zone: "today at 11:47 PM"."""
+date_in_utc: Final = dates.in_zone(None)
+"""Writes a date for the few clients that do not know the reader's time zone."""
 _COST: Final = {"&": 5, "<": 4, ">": 4}
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_BLANKS: Final = re.compile(r"\s+")
 _BEHIND: Final = 100
 """Code points after a cut that are looked at: they may belong to the character before it."""
 _SAYS_HOW_MUCH: Final = 100
@@ -79,12 +85,13 @@ def clip(text: str, limit: int, *, beyond: int = 0) -> ClippedText:
     if size(text) <= limit and not beyond:
         return ClippedText(text, 0)
     says = limit >= _SAYS_HOW_MUCH
-    head = fit(text, limit - size(_more(len(text) + beyond) if says else ELLIPSIS))
+    head = fit(text, limit - size(more(len(text) + beyond) if says else ELLIPSIS))
     missing = len(text) + beyond - len(head)
-    return ClippedText(head + (_more(missing) if says else ELLIPSIS), missing)
+    return ClippedText(head + (more(missing) if says else ELLIPSIS), missing)
 
 
-def _more(missing: int) -> str:
+def more(missing: int) -> str:
+    """Return the end of a text that was cut."""
     return f"{ELLIPSIS} ({missing:,} more characters)"
 
 
@@ -181,7 +188,37 @@ def date(at: datetime) -> str:
 
     https://docs.slack.dev/messaging/formatting-message-text#date-formatting
     """
-    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{dates.moment(at)}>"
+    return f"<!date^{int(at.timestamp())}^{DATE_FORMAT}|{date_in_utc(at)}>"
+
+
+def clip_phrase(parts: Phrase, limit: int) -> tuple[Phrase, int]:
+    """Return a phrase in one line, each of its texts cut to `limit`, and how many characters are missing."""
+    clips = [ClippedText("", 0) if isinstance(part, datetime) else clip(_collapsed(part), limit) for part in parts]
+    cut = (part if isinstance(part, datetime) else own.text for part, own in zip(parts, clips, strict=True))
+    return tuple(cut), sum(own.missing for own in clips)
+
+
+def one_line(parts: Phrase, limit: int) -> Phrase:
+    """Return the phrase of `clip_phrase`, without the count."""
+    return clip_phrase(parts, limit)[0]
+
+
+def _collapsed(text: str) -> str:
+    return _BLANKS.sub(" ", shown(text))
+
+
+def phrase(parts: Phrase) -> str:
+    """Return a phrase as mrkdwn. Its texts are `shown` already; its moments are in the reader's time zone."""
+    return "".join(date(part) if isinstance(part, datetime) else escape(part) for part in parts)
+
+
+def phrase_elements(parts: Phrase) -> list[Element]:
+    """Return a phrase for a line of context: its texts as plain text, its moments as mrkdwn."""
+    return [
+        mrkdwn(date(part)) if isinstance(part, datetime) else plain_line(part, ids.SECTION)
+        for part in parts
+        if isinstance(part, datetime) or part.strip()
+    ]
 
 
 # -- small blocks -------------------------------------------------------------------------------------------

@@ -1,41 +1,50 @@
-"""Chooses the lines of a card to show, and cuts them, if not all of it fits. Deterministic.
+"""Chooses which lines of a card are shown, and how much of each, if not all of it fits. Deterministic.
 
-Changed fields come first, then the first facts, then the other fields, then the other facts. Every line that is shown
-has room for `ENOUGH` of each of its texts, and what is left over is shared so that only the longest are cut.
+Changed values come first, then the first values and notes, then the others. Every line that is shown has room for
+`ENOUGH` of each of its texts, and what is left over is shared so that only the longest are cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import accumulate, takewhile
 from typing import Final
 
-from bot.presentation.characters import level
-from bot.slack import ids, text_objects
+from bot.presentation import text_diff
+from bot.presentation.characters import level, stands_apart
+from bot.presentation.text_diff import Part, Segment
+from bot.slack import ids, rich_text, text_objects
 from bot.slack.rich_text import OVERHEAD, Line
-from engine.domain import CardField
+from engine.domain import CardFact, CardField
 
 MOST_LINES: Final = 40
-FIRST_FACTS: Final = 10
+FIRST_VALUES: Final = 10
 ENOUGH: Final = 150
 LABEL: Final = 80
+MOST_DIFFERENCES: Final = 5
+"""Long changes of one card that are compared word by word; of the others, both texts are shown."""
+MOST_SEGMENTS: Final = 100
+"""Segments of one difference: each is an element of its own, which takes far more bytes than its text."""
+_MOST_ROWS: Final = 15
+"""Lines of one value, if `fitted` gets a limit for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A line that may be shown. `beyond`: characters of each text that no message could hold."""
+    """A line that may be shown. `texts`: those of its line. `beyond`: characters of each that no message could hold."""
 
     index: int
-    label: str
+    line: Line
     texts: tuple[str, ...]
     beyond: tuple[int, ...]
-    is_field: bool
-    account: str | None = None
+    is_value: bool
 
     @property
     def overhead(self) -> int:
-        return text_objects.size(self.label) + OVERHEAD
+        moments = sum(isinstance(part, datetime) for part in self.line.phrase)
+        return text_objects.size(self.line.label) + OVERHEAD + moments * rich_text.DATE_SIZE
 
     @property
     def least(self) -> int:
@@ -43,88 +52,159 @@ class _Row:
 
     def cut(self, cap: int) -> tuple[Line, int]:
         """Return the line with each text cut to `cap`, and how many characters are missing."""
+        if self.line.segments:
+            segments, missing = _cut_segments(self.line.segments, cap)
+            return replace(self.line, segments=segments), missing
         cut = [text_objects.clip(one, cap, beyond=beyond) for one, beyond in zip(self.texts, self.beyond, strict=True)]
-        before = cut[0].text if len(cut) == 2 else None
-        line = Line(label=self.label, before=before, after=cut[-1].text, account=self.account)
-        return line, sum(clip.missing for clip in cut)
+        return self._with([clip.text for clip in cut]), sum(clip.missing for clip in cut)
+
+    def _with(self, texts: Sequence[str]) -> Line:
+        """Return the line with other texts."""
+        if self.line.phrase:
+            rest = iter(texts)
+            parts = tuple(part if isinstance(part, datetime) else next(rest) for part in self.line.phrase)
+            return replace(self.line, phrase=parts)
+        return replace(self.line, before=texts[0] if len(texts) == 2 else None, after=texts[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
     """The lines that are shown, in the order of the card, and what was left out."""
 
-    facts: tuple[Line, ...]
-    fields: tuple[Line, ...]
-    of_facts: int
-    of_fields: int
+    values: tuple[Line, ...]
+    notes: tuple[Line, ...]
+    of_values: int
+    of_notes: int
     missing: int
     """Characters cut from the lines that are shown."""
 
     def left_out(self, also: int = 0) -> str | None:
         """Return the sentence about what is missing, or None. `also`: characters cut elsewhere."""
         parts = []
-        if len(self.fields) < self.of_fields:
-            parts.append(f"{len(self.fields)} of {self.of_fields} fields shown")
-        if len(self.facts) < self.of_facts:
-            parts.append(f"{len(self.facts)} of {self.of_facts} notes shown")
+        if len(self.values) < self.of_values:
+            parts.append(f"{len(self.values)} of {self.of_values} values shown")
+        if len(self.notes) < self.of_notes:
+            parts.append(f"{len(self.notes)} of {self.of_notes} notes shown")
         if self.missing + also:
             parts.append(f"{self.missing + also:,} characters left out")
-        return f"Not everything fits here: {', '.join(parts)}." if parts else None
+        return f"Not everything fits here: {', '.join(parts)}. Details has all of it." if parts else None
 
 
-def fitted(facts: Sequence[tuple[str, str]], fields: Sequence[CardField], *, room: int) -> Fitted:
-    """Return as much of the facts and fields of a card as fits."""
-    picked = _picked(_ranked(facts, fields), room)
+def fitted(
+    values: Sequence[CardField], notes: Sequence[CardFact], *, room: int, each: int = ids.MESSAGE_TEXT
+) -> Fitted:
+    """Return as much of the values and notes of a card as fits, and of each text at most `each`."""
+    picked = _picked(_ranked(values, notes, each), room)
     sizes = [text_objects.size(text) for row in picked for text in row.texts]
-    cap = level(sizes, room - sum(row.overhead for row in picked))
-    cut = [(row.is_field, *row.cut(cap)) for row in picked]
+    cap = min(each, level(sizes, room - sum(row.overhead for row in picked)))
+    cut = [(row.is_value, *row.cut(cap)) for row in picked]
     return Fitted(
-        facts=tuple(line for is_field, line, _ in cut if not is_field),
-        fields=tuple(line for is_field, line, _ in cut if is_field),
-        of_facts=len(facts),
-        of_fields=len(fields),
+        values=tuple(line for is_value, line, _ in cut if is_value),
+        notes=tuple(line for is_value, line, _ in cut if not is_value),
+        of_values=len(values),
+        of_notes=len(notes),
         missing=sum(missing for _, _, missing in cut),
     )
 
 
-def _ranked(facts: Sequence[tuple[str, str]], fields: Sequence[CardField]) -> list[_Row]:
+def _ranked(values: Sequence[CardField], notes: Sequence[CardFact], each: int) -> Iterator[_Row]:
     """Yield the lines that may be shown, the most important first."""
-    ranks = [1 if index < FIRST_FACTS else 3 for index in range(len(facts))]
-    ranks += [2 if field.before is None else 0 for field in fields]
+    early = [index < FIRST_VALUES for index in range(max(len(values), len(notes)))]
+    ranks = [0 if field.before is not None else 1 if early[index] else 3 for index, field in enumerate(values)]
+    ranks += [2 if early[index] else 4 for index in range(len(notes))]
     order = sorted(range(len(ranks)), key=lambda index: (ranks[index], index))
-    return [
-        _fact(index, facts[index]) if index < len(facts) else _field(index, fields[index - len(facts)])
-        for index in order[:MOST_LINES]
-    ]
+    compared = 0
+    for index in order[:MOST_LINES]:
+        line = value_line(values[index]) if index < len(values) else note_line(notes[index - len(values)])
+        if line.before is not None and compared < MOST_DIFFERENCES and is_long_change(line.before, line.after):
+            compared += 1
+            line = compare(line)
+        yield _row(index, line, is_value=index < len(values), each=each)
 
 
-def _fact(index: int, fact: tuple[str, str]) -> _Row:
-    return _row(index, fact[0], fact[1:], is_field=False)
+def value_line(field: CardField) -> Line:
+    """Return the line of a value."""
+    before = None if field.before is None else text_objects.shown(field.before)
+    after = text_objects.shown(field.text)
+    return Line(label=_label(field.label or field.path), before=before, after=after, account=field.account)
 
 
-def _field(index: int, field: CardField) -> _Row:
-    texts = (field.text,) if field.before is None else (field.before, field.text)
-    return replace(_row(index, field.label or field.path, texts, is_field=True), account=field.account)
+def note_line(note: CardFact) -> Line:
+    """Return the line of a note."""
+    parts = (part if isinstance(part, datetime) else text_objects.shown(part) for part in note.text)
+    return Line(label=_label(note.label), phrase=tuple(parts))
 
 
-def _row(index: int, label: str, texts: tuple[str, ...], *, is_field: bool) -> _Row:
-    return _Row(
-        index=index,
-        label=_label(label),
-        texts=tuple(text_objects.shown(text[: ids.MESSAGE_TEXT]) for text in texts),
-        beyond=tuple(max(0, len(text) - ids.MESSAGE_TEXT) for text in texts),
-        is_field=is_field,
-    )
+def is_long_change(before: str, after: str) -> bool:
+    """Return whether a change is shown word by word, in a quote."""
+    return text_diff.is_long(before, after) or stands_apart(before) or stands_apart(after)
+
+
+def compare(line: Line) -> Line:
+    """Return a changed line with its change word by word, long unchanged stretches folded."""
+    assert line.before is not None
+    segments = text_diff.folded(line.before, line.after)
+    return replace(line, before=None, after="", segments=segments)
+
+
+def difference_line(line: Line, cap: int) -> Line:
+    """Return a changed line with its change word by word, cut to `cap`."""
+    compared = compare(line)
+    return replace(compared, segments=_cut_segments(compared.segments, cap)[0])
+
+
+def _row(index: int, line: Line, *, is_value: bool, each: int) -> _Row:
+    whole = _texts(line)
+    texts = tuple(_beginning(text, each) for text in whole)
+    beyond = tuple(len(text) - len(shown) for text, shown in zip(whole, texts, strict=True))
+    return _Row(index=index, line=line, texts=texts, beyond=beyond, is_value=is_value)
+
+
+def _texts(line: Line) -> tuple[str, ...]:
+    if line.segments:
+        return ("".join(map(rich_text.segment_text, line.segments)),)
+    if line.phrase:
+        return tuple(part for part in line.phrase if isinstance(part, str))
+    return (line.after,) if line.before is None else (line.before, line.after)
+
+
+def _beginning(text: str, each: int) -> str:
+    """Return what a message could hold of a text; where each text has a limit, no more than its first lines."""
+    head = text[: ids.MESSAGE_TEXT]
+    return head if each == ids.MESSAGE_TEXT else "\n".join(head.split("\n", _MOST_ROWS)[:_MOST_ROWS])
+
+
+def _cut_segments(segments: Sequence[Segment], cap: int) -> tuple[tuple[Segment, ...], int]:
+    """Return as many of the segments as fit into `cap`, and how many characters of the others are missing."""
+    room = cap
+    for number, segment in enumerate(segments):
+        need = text_objects.size(rich_text.segment_text(segment))
+        if need > room or number == MOST_SEGMENTS:
+            return _with_end(segments[:number], segment, segments[number + 1 :], room)
+        room -= need
+    return tuple(segments), 0
+
+
+def _with_end(
+    kept: Sequence[Segment], cut: Segment, left: Sequence[Segment], room: int
+) -> tuple[tuple[Segment, ...], int]:
+    """Return segments that end inside of `cut`, with the number of characters that are missing."""
+    beyond = sum(len(segment.text) for segment in left if segment.part is not Part.FOLDED)
+    if cut.part is Part.FOLDED:
+        cut = Segment(Part.SAME, "")
+    end = text_objects.clip(cut.text, room, beyond=beyond)
+    return (*kept, Segment(cut.part, end.text)), end.missing
 
 
 def _label(label: str) -> str:
     return text_objects.clipped(text_objects.line(label[: LABEL * 2]), LABEL) or "–"
 
 
-def _picked(ranked: Sequence[_Row], room: int) -> list[_Row]:
+def _picked(ranked: Iterator[_Row], room: int) -> list[_Row]:
     """Return the first lines that fit together, in the order of the card."""
-    spent = accumulate(row.least for row in ranked)
-    fitting = takewhile(lambda pair: pair[1] <= room, zip(ranked, spent, strict=True))
+    rows = [*ranked]
+    spent = accumulate(row.least for row in rows)
+    fitting = takewhile(lambda pair: pair[1] <= room, zip(rows, spent, strict=True))
     return sorted((row for row, _ in fitting), key=lambda row: row.index)
 
 

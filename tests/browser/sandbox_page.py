@@ -119,4 +119,4 @@ steps:
 
 def request_message(page: Page, title: str) -> Locator:
     """Return the message of a request."""
-    return page.locator("li.message", has=page.get_by_role("heading", name=title))
+    return page.locator("li.message", has_text=title)

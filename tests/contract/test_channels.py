@@ -24,7 +24,7 @@ from bot.slack.client import open_client
 from bot.terminal.channel import TerminalChannel
 from bot.terminal.output import ServerConsole
 from engine import json_values
-from engine.domain import Card, CardAction, CardFact, CardField, CardOutcome, DeliveryKind, Receipt
+from engine.domain import Card, CardAction, CardFact, CardField, CardOutcome, DeliveryKind, Receipt, Tone
 from engine.errors import ChannelError
 from engine.ports import Channel, FindsCopies
 from tests.support.email_env import AT, PUBLIC_URL, SENDER, client_to, mail_server
@@ -117,12 +117,16 @@ SURFACES: Final[dict[str, Callable[[], AbstractAsyncContextManager[Surface]]]] =
     "slack": slack,
 }
 
+AMOUNT = CardField(path="amount", label="amount", type="number", text="120", editable=True)
 REQUEST = Card(
     kind=DeliveryKind.REQUEST,
     title="Refund 120?",
+    lead=(("Cleo asks.",),),
+    values=(AMOUNT,),
+    approvers=("Lee",),
+    requester="Cleo",
     facts=(("Workflow", "Refund"),),
-    fields=(CardField(path="amount", label="amount", type="number", text="120", editable=True),),
-    values=(CardField(path="amount", label="amount", type="number", text="120", editable=True),),
+    fields=(AMOUNT,),
     details=(CardFact(label="Workflow", text=("Refund",)), CardFact(label="Request", text=("q1",))),
     actions=(CardAction(verdict="approve", label="Approve"), CardAction(verdict="reject", label="Reject")),
     expires_at=datetime(2026, 3, 2, 10, tzinfo=UTC),
@@ -135,14 +139,17 @@ CLOSED = replace(
     REQUEST,
     actions=(),
     expires_at=None,
-    state="Approved by Lee at 2026-03-02 09:30 UTC.",
+    tone=Tone.APPROVED,
+    lead=(),
     outcome=CardOutcome(line=("Approved by Lee, ", datetime(2026, 3, 2, 9, 30, tzinfo=UTC))),
+    state="Approved by Lee at 2026-03-02 09:30 UTC.",
 )
 ALERT = Card(
     kind=DeliveryKind.ALERT,
     title="Refund failed",
-    facts=(("What to do", "Mend it"),),
+    tone=Tone.FAILED,
     lead=(("Mend it",),),
+    facts=(("What to do", "Mend it"),),
     run="r1",
 )
 

@@ -39,15 +39,15 @@ cleo refunds 120 EUR: ada changes it to 95 and approves
 ada, ben see “Refund 120 EUR for order A-1002?” [Pay the refund] [Edit] [Do not pay]
 nothing is paid while it is
 sees under the amount “Please enter a number of at least 0.01.”
-ben’s copy says “Approved with edits by Ada Approver … 120 EUR → 95 EUR”, and has no buttons
+ben’s copy says “Approved with edits by Ada Approver … 120 EUR → 95 EUR”, and has no buttons to decide
 cleo hears “Done: Refund 120 EUR for order A-1002?”
 95 EUR was paid exactly once
 cleo refunds 30 EUR to a VIP: ben says no
-ada’s copy says “Rejected by Ben Approver … Reason: Paid back last week.”, and has no buttons
+ada’s copy says “Rejected by Ben Approver … Reason Paid back last week.”, and has no buttons to decide
 cleo hears “Rejected: Refund 30 EUR for order A-1003?”
 nothing was paid
 no one decides
-ada’s copy says “Expired at … without a decision; the run was stopped”, and has no buttons
+ada’s copy says “Expired without a decision … The run was stopped”, and has no buttons to decide
 cleo hears “Expired without a decision: Refund 150 EUR for order A-1004?”
 it waited 2s from the moment it was shown
 You can no longer decide it.
@@ -61,7 +61,7 @@ cleo is told “Cleo Builder is not an approver of this request. Ada Approver or
 the server answers 401 to a click that Slack did not sign
 the request is still open for ada and ben
 Only builders may register workflows here
-the run was cancelled by Cleo Builder
+ada’s copy says “Cancelled with its run by Cleo Builder”, and has no buttons to decide
 mia, who has no Slack, changes it to 180 by email
 will ask Ada Approver, Ben Approver and mia@example.com above 100 EUR and for VIPs
 gets the email “Refund 200 EUR for order A-1007? (Cleo Builder)” from Signoff <signoff@example.com>
@@ -78,7 +78,7 @@ a person who has only the link cannot decide
 sees “You approved this with edits,
 the receipt says that she approved it
 and what identified her
-ada’s copy says “Approved with edits by mia@example.com … 200 EUR → 180 EUR”, and has no buttons
+ada’s copy says “Approved with edits by mia@example.com … 200 EUR → 180 EUR”, and has no buttons to decide
 cleo hears “Done: Refund 200 EUR for order A-1007?”
 180 EUR was paid exactly once
 gets the email “Re: Refund 200 EUR for order A-1007? (Cleo Builder)” from Signoff <signoff@example.com>
@@ -323,7 +323,7 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
     ),
     "copies are never edited": (
         fault("chat.update", "error", code="fatal_error"),
-        "ben’s copy says “Approved with edits by Ada Approver … 120 EUR → 95 EUR”, and has no buttons",
+        "ben’s copy says “Approved with edits by Ada Approver … 120 EUR → 95 EUR”, and has no buttons to decide",
         "['Pay the refund', 'Edit', 'Do not pay']",
     ),
     "nothing is ever posted": (

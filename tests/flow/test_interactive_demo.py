@@ -114,7 +114,7 @@ class Demo:
 
     def waiting(self, person: str, title: str) -> list[dict[str, Any]]:
         """Return a person's copies with this title that have buttons."""
-        return [message for message in self.sees(person) if title in message["text"] and buttons(message)]
+        return [message for message in self.sees(person) if title in message["text"] and decision_buttons(message)]
 
     def settled(self, person: str, title: str) -> bool:
         return not self.waiting(person, title)
@@ -123,13 +123,13 @@ class Demo:
         self.start_run(f"refund order={order} amount={amount} reason=Broken {more}", f"for order {order}?")
 
     def wait_for_closed_copy(self, person: str, order: str, text: str) -> dict[str, Any]:
-        """Wait until a person's copy has this text and no buttons, and return it."""
+        """Wait until a person's copy has this text and can no longer be decided, and return it."""
 
         def look() -> dict[str, Any] | None:
             copies = [
                 message for message in self.sees(person) if f"for order {order}?" in json.dumps(message["blocks"])
             ]
-            return next((copy for copy in copies if text in json.dumps(copy) and not buttons(copy)), None)
+            return next((copy for copy in copies if text in json.dumps(copy) and not decision_buttons(copy)), None)
 
         closed_copy: dict[str, Any] = until(look)
         return closed_copy
@@ -177,9 +177,11 @@ def until(look: Callable[[], Any]) -> Any:
     return value
 
 
-def buttons(message: dict[str, Any]) -> list[str]:
+def decision_buttons(message: dict[str, Any]) -> list[str]:
+    """Return the labels of the buttons of a message, without the one that only shows the details."""
     rows = [block["elements"] for block in message.get("blocks", []) if block["type"] == "actions"]
-    return [item["text"]["text"] for row in rows for item in row if item["type"] == "button"]
+    found = [item for row in rows for item in row if item["type"] == "button"]
+    return [item["text"]["text"] for item in found if item["text"]["text"] != "Details"]
 
 
 @pytest.fixture

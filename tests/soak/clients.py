@@ -170,4 +170,4 @@ class Clients:
             await self.world.ask("resume", {"run": run, "answer": "stop" if stop else "repeat"})
         else:
             cleo = self.world.person(OWNER)
-            await cleo.click("Stop" if stop else "Repeat", on=cleo.render(message), stale=True)
+            await cleo.click("Stop the run" if stop else "It did not happen", on=cleo.render(message), stale=True)

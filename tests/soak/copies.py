@@ -68,8 +68,12 @@ def outcome(evidence: Evidence, request: Any, names: Mapping[str, str]) -> str:
     decisions = evidence.decisions.get(request["id"], [])
     if decisions:
         edited = " with edits" if decisions[0]["edits"] and request["state"] == "approved" else ""
-        return f"{request['state'].capitalize()}{edited} by {names[decisions[0]['person']]} at"
-    without_decision = {"cancelled": "Cancelled at", "rejected": "rejected automatically", "expired": "Expired at"}
+        return f"{request['state'].capitalize()}{edited} by {names[decisions[0]['person']]},"
+    without_decision = {
+        "cancelled": "Cancelled",
+        "rejected": "rejected automatically",
+        "expired": "Expired without a decision",
+    }
     return without_decision.get(request["state"], "the name of the person who decided it")
 
 

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bot.devtools.sandbox.world import Message, World
 from bot.slack import ids
@@ -42,6 +42,10 @@ class Claim:
     decision: str | None
     verdict: str | None = None
     edits: dict[str, str] | None = None
+
+
+_DETAILS: Final = frozenset({ids.DETAILS, ids.RUN_DETAILS})
+"""Buttons that decide nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +156,7 @@ def messages(world: World) -> Iterator[Shown]:
 def shown(message: Message) -> Shown:
     """Return the parts of a message that the checks need."""
     buttons = [element for element in _elements(message.blocks) if element.get("type") == "button"]
-    values = [element.get("value") for element in buttons]
+    values = [element.get("value") for element in buttons if element.get("action_id") not in _DETAILS]
     requests = [ref.request for value in values if (ref := ids.decode_ref(value)) is not None]
     runs = [about.run for value in values if (about := ids.decode_run(value)) is not None]
     payload = (message.metadata or {}).get("event_payload") or {}

@@ -17,6 +17,7 @@ from typing import Any, Final
 from bot.devtools.sandbox import CannotAct, NotSubmitted
 from bot.devtools.sandbox.delivery import Ack
 from bot.devtools.sandbox.server import SimulatedPerson
+from bot.presentation import labels
 from bot.slack import ids
 from tests.soak.clients import Clients, edited_path, open_requests
 from tests.soak.evidence import Claim
@@ -110,7 +111,8 @@ class People:
         path = edited_path(row["at"])
         edits = {path: f"edited by {email}-{self._count}"}
         modal = self._modal(email, row["id"], ids.EDIT, ids.EDIT_MODAL)
-        await self._submit(email, row["id"], modal, ("approve", edits), edits)
+        typed = {labels.in_words(path.rpartition(".")[2]): text for path, text in edits.items()}
+        await self._submit(email, row["id"], modal, ("approve", edits), typed)
 
     async def reject(self, email: str, request: str) -> None:
         """Reject with a reason in a modal."""

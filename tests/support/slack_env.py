@@ -15,7 +15,7 @@ from typing import Any
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.delivery import Ack
 from bot.devtools.sandbox.server import SimulatedPerson
-from bot.presentation import card
+from bot.presentation import card, states
 from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, open_client
 from bot.slack.directory import SlackDirectory
@@ -242,11 +242,19 @@ def words(payload: Any) -> str:
 
 def copy_of(person: SimulatedPerson, title: str = "Refund 120 EUR?") -> dict[str, Any]:
     """Return the newest message of a request that a person sees."""
-    return next(
-        message
-        for message in reversed(person.sees())
-        if message.get("blocks") and message["blocks"][0]["type"] == "header" and title in words(message["blocks"][0])
-    )
+    return next(message for message in reversed(person.sees()) if is_copy(message, title))
+
+
+_SIGNS = tuple(states.ICONS.values())
+
+
+def is_copy(message: dict[str, Any], title: str) -> bool:
+    """Return whether a message is about a request with this question: in its heading, or below how it ended."""
+    first, *_ = message.get("blocks") or [{"type": ""}]
+    if first["type"] == "rich_text":
+        return len(first["elements"]) > 1 and title in words(first["elements"][1])
+    # The heading of a message about a run begins with the sign of its state.
+    return first["type"] == "header" and title in words(first) and not words(first).startswith(_SIGNS)
 
 
 def buttons(message: dict[str, Any]) -> list[str]:

@@ -43,6 +43,7 @@ def problems_of_message(text: str, blocks: list[dict[str, Any]], metadata: Any =
 _REPEATED_CHARACTERS = 3_000
 """The fallback text must repeat all blocks of up to this many characters; of longer messages it may cut the end."""
 _CUT = re.compile(r"…( \([\d,]+ more characters\))?$")
+_DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
 _ICON = re.compile(r"^[●✓✕⏱⊘!] ")
 """The sign before a state, which is only for eyes: screen readers get the words beside it."""
 
@@ -53,8 +54,9 @@ def missing_from_text(text: str, blocks: list[dict[str, Any]]) -> list[str]:
     is_cut = any(fact.startswith("Not everything fits here") for fact in facts)
     if is_cut or sum(length(html.escape(fact)) + 8 for fact in facts) > _REPEATED_CHARACTERS:
         return []
-    message_text = _collapse_blanks(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
-    expected = [_collapse_blanks(_CUT.sub("", _ICON.sub("", fact))) for fact in facts]
+    message_text = _DATE.sub(r"\1", text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    message_text = _collapse_blanks(message_text.replace("\n> ", "\n"))
+    expected = [_collapse_blanks(_CUT.sub("", _ICON.sub("", fact))).strip(" ,:.") for fact in facts]
     return [f"not in the text: {fact}" for fact in expected if fact not in message_text]
 
 
@@ -63,18 +65,24 @@ def _collapse_blanks(text: str) -> str:
 
 
 def _facts(part: Any) -> Iterator[str]:
-    """Yield every text that people see outside of buttons, without arrows and dashes."""
+    """Yield every text that people see outside of buttons, without arrows and dashes; of a difference, the changes."""
     if isinstance(part, list):
         for item in part:
             yield from _facts(item)
     elif isinstance(part, dict) and part.get("type") != "button":
         text = part.get("text")
         if isinstance(text, str):
-            parsed = re.sub(r"<!date\^[^|>]*\|([^>]*)>", r"\1", text) if part["type"] == "mrkdwn" else text
-            yield "" if text.strip() in ("→", "–") else parsed
-        for value in part.values():
-            if not isinstance(value, str):
-                yield from _facts(value)
+            parsed = _DATE.sub(r"\1", text) if part["type"] == "mrkdwn" else text
+            yield "" if text.strip() in ("→", "–", "·", "") else parsed
+        if part.get("type") == "rich_text_quote" and is_difference(part):
+            yield from _facts([one for one in part["elements"] if one.get("style", {}).keys() & {"bold", "strike"}])
+        else:
+            yield from (fact for value in part.values() if not isinstance(value, str) for fact in _facts(value))
+
+
+def is_difference(quote: dict[str, Any]) -> bool:
+    """Return whether a quote shows a change word by word."""
+    return len({str(sorted(element.get("style", {}))) for element in quote["elements"]}) > 1
 
 
 def problems_of_view(view: dict[str, Any]) -> list[str]:
@@ -141,17 +149,17 @@ def _blocks(blocks: list[dict[str, Any]], *, most: int, surface: str) -> Iterato
         elif kind == "input" and surface != "modal":
             yield f"an input in a {surface}"
         else:
-            yield from (f"{name}: {problem}" for problem in _block(kind, block))
+            yield from (f"{name}: {problem}" for problem in _block(kind, block, surface))
 
 
-def _block(kind: str, block: dict[str, Any]) -> Iterator[str]:
+def _block(kind: str, block: dict[str, Any], surface: str) -> Iterator[str]:
     if kind == "header":
         yield from _text(block["text"], 150, "header", only_plain=True)
     elif kind == "section":
         yield from _text(block["text"], 3_000, "section")
         yield from _element(block["accessory"]) if "accessory" in block else ()
     elif kind == "rich_text":
-        yield from _rich(block)
+        yield from _rich(block, surface)
     elif kind == "input":
         yield from _text(block["label"], 2_000, "label", only_plain=True)
         yield from _text(block["hint"], 2_000, "hint", only_plain=True) if "hint" in block else ()
@@ -170,7 +178,10 @@ def _elements(kind: str, elements: list[dict[str, Any]]) -> Iterator[str]:
         yield from _text(element, 3_000, "context") if kind == "context" else _element(element)
 
 
-def _rich(block: dict[str, Any]) -> Iterator[str]:
+_DATE_KEYS = {"type", "timestamp", "format", "fallback"}
+
+
+def _rich(block: dict[str, Any], surface: str) -> Iterator[str]:
     if not block["elements"]:
         yield "empty rich text"
     for part in block["elements"]:
@@ -179,6 +190,10 @@ def _rich(block: dict[str, Any]) -> Iterator[str]:
         yield from _own_lines(part)
         for element in part["elements"]:
             if element["type"] == "user" and element.keys() == {"type", "user_id"}:
+                continue
+            if element["type"] == "date" and element.keys() - {"style"} == _DATE_KEYS and element["fallback"]:
+                continue
+            if element["type"] == "link" and element.keys() == {"type", "url", "text"} and surface == "modal":
                 continue
             if element["type"] != "text" or not 1 <= length(element["text"]) <= 3_000:
                 yield f"rich text element {element['type']}"

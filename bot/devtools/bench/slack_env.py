@@ -62,9 +62,9 @@ class PostedCopy:
 
     @property
     def shows_the_outcome(self) -> bool:
-        """Whether the copy shows the decision and has no buttons."""
-        blocks = self.message.blocks
-        return "Approved by" in str(blocks) and not any(block["type"] == "actions" for block in blocks)
+        """Whether the copy shows the decision and has no buttons to decide."""
+        blocks = str(self.message.blocks)
+        return "Approved by" in blocks and ids.APPROVE not in blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

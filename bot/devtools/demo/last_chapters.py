@@ -27,7 +27,7 @@ async def reject_request(scene: Scene) -> None:
     why = "Paid back last week."
     await scene.act("ben", f"writes “{why}”, and sends it", ben.submit({"Reason": why}))
     for name in "ben", "ada":
-        await scene.expect_closed(name, request.order, "Rejected by Ben Approver", f"Reason: {why}")
+        await scene.expect_closed(name, request.order, "Rejected by Ben Approver", f"Reason {why}")
     await scene.expect_end(request.run, RunStatus.REJECTED, f"Rejected: Refund 30 EUR for order {request.order}?")
     scene.expect_not_paid(request.order)
 
@@ -42,7 +42,7 @@ async def let_request_expire(scene: Scene) -> None:
     request = await scene.request_refund("refund-today", "A-1004", amount="150", why="Arrived twice")
     scene.narrator.line("ada, ben", "do nothing")
     for name in "ada", "ben":
-        await scene.expect_closed(name, request.order, "Expired at", "without a decision; the run was stopped")
+        await scene.expect_closed(name, request.order, "Expired without a decision", "The run was stopped")
     heading = f"Expired without a decision: Refund 150 EUR for order {request.order}?"
     await scene.expect_end(request.run, RunStatus.EXPIRED, heading)
     await _check_waiting_time(scene, request)
@@ -117,7 +117,7 @@ async def refuse_strangers(scene: Scene) -> None:
     await _refuse_non_builder(scene)
     await scene.type_command(f"/signoff cancel {request.run}")
     for name in request.copies:
-        await scene.expect_closed(name, request.order, "Cancelled at", "the run was cancelled by Cleo Builder")
+        await scene.expect_closed(name, request.order, "Cancelled with its run by Cleo Builder")
     await scene.expect_status(request.run, RunStatus.CANCELLED)
     scene.expect_not_paid(request.order)
 

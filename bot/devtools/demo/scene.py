@@ -99,8 +99,8 @@ class Scene:
             f"ada and ben are asked about order {order}",
             lambda: copies if len(copies := self._open_copies(order)) == len(APPROVERS) else None,
         )
-        buttons = "] [".join(visible_text.buttons(copies["ada"]))
-        self.narrator.line("ada, ben", f"see “{visible_text.heading(copies['ada'])}” [{buttons}]")
+        buttons = "] [".join(visible_text.decision_buttons(copies["ada"]))
+        self.narrator.line("ada, ben", f"see “{visible_text.question(copies['ada'])}” [{buttons}]")
         self.narrator.claim(
             "the gate is open, and nothing is paid while it is", not self.paid(order), actual=self.paid(order)
         )
@@ -108,7 +108,7 @@ class Scene:
 
     def _open_copies(self, order: str) -> dict[str, dict[str, Any]]:
         copies = {name: self.copy(name, order) for name in APPROVERS}
-        return {name: copy for name, copy in copies.items() if copy is not None and visible_text.buttons(copy)}
+        return {name: copy for name, copy in copies.items() if copy is not None and visible_text.decision_buttons(copy)}
 
     async def request_refund(
         self, workflow: str, order: str, *, amount: str, why: str, vip: bool = False
@@ -120,22 +120,24 @@ class Scene:
 
     def copy(self, name: str, order: str) -> dict[str, Any] | None:
         """Return the current message about an order in a person's conversation with the app."""
-        return next((copy for copy in self.person(name).sees() if is_about(visible_text.heading(copy), order)), None)
+        return next((copy for copy in self.person(name).sees() if is_about(visible_text.question(copy), order)), None)
 
     async def expect_closed(self, name: str, order: str, *texts: str) -> None:
-        """Wait until a person's copy has all these texts and no buttons."""
+        """Wait until a person's copy has all these texts and can no longer be decided."""
 
         def look() -> str | None:
             copy = self.copy(name, order) or {}
             words = visible_text.words(copy)
-            return words if all(text in words for text in texts) and not visible_text.buttons(copy) else None
+            return words if all(text in words for text in texts) and not visible_text.decision_buttons(copy) else None
+
+        def describe() -> str:
+            copy = self.copy(name, order) or {}
+            return f"“{visible_text.words(copy)}” {visible_text.decision_buttons(copy)}"
 
         await self.narrator.expect(
-            f"{name}’s copy says “{' … '.join(texts)}”, and has no buttons",
+            f"{name}’s copy says “{' … '.join(texts)}”, and has no buttons to decide",
             look,
-            actual=lambda: (
-                f"“{visible_text.words(self.copy(name, order))}” {visible_text.buttons(self.copy(name, order) or {})}"
-            ),
+            actual=describe,
         )
 
     def ephemeral_texts(self, name: str) -> list[str]:
@@ -181,7 +183,7 @@ class Scene:
         await self.narrator.expect(
             f"cleo hears “{heading}”",
             lambda: any(
-                run in (words := visible_text.words(message)) and heading in words
+                run in str(message["blocks"]) and heading in visible_text.words(message)
                 for message in self.person("cleo").sees(CHANNEL)
             ),
             actual=lambda: f"“{visible_text.words(self.person('cleo').sees(CHANNEL)[-1])}”",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-_VISIBLE_KEYS: Final = ("title", "text", "label", "hint", "elements", "accessory", "blocks")
+from bot.slack import ids
+
+_VISIBLE_KEYS: Final = ("title", "text", "fallback", "label", "hint", "elements", "accessory", "blocks")
 """The keys with visible texts, in reading order."""
+_DETAILS: Final = frozenset({ids.DETAILS, ids.RUN_DETAILS})
 
 
 def words(part: Any) -> str:
@@ -21,20 +24,23 @@ def _texts(part: Any) -> Iterator[str]:
     elif isinstance(part, dict):
         for key in _VISIBLE_KEYS:
             value = part.get(key)
-            if isinstance(value, str) and key == "text":
+            if isinstance(value, str) and key in ("text", "fallback"):
                 # A message with blocks also has a text, for clients that cannot show blocks.
                 yield "" if part.get("blocks") else value
             else:
                 yield from _texts(value)
 
 
-def buttons(message: dict[str, Any]) -> list[str]:
-    """Return the texts of the buttons of a message."""
+def decision_buttons(message: dict[str, Any]) -> list[str]:
+    """Return the texts of the buttons of a message, without the one that only shows the details."""
     rows = [block["elements"] for block in message.get("blocks", []) if block["type"] == "actions"]
-    return [words(element) for row in rows for element in row if element["type"] == "button"]
+    buttons = [element for row in rows for element in row if element["type"] == "button"]
+    return [words(button) for button in buttons if button["action_id"] not in _DETAILS]
 
 
-def heading(message: dict[str, Any]) -> str:
-    """Return the heading of a message, or an empty text if it has none."""
-    blocks = message.get("blocks") or [{"type": "none"}]
-    return words(blocks[0]) if blocks[0]["type"] == "header" else ""
+def question(message: dict[str, Any]) -> str:
+    """Return the question of a message: its heading, or what stands below how it ended; empty if it has none."""
+    first, *_ = message.get("blocks") or [{"type": "none"}]
+    if first["type"] == "rich_text" and len(first["elements"]) > 1:
+        return words(first["elements"][1])
+    return words(first) if first["type"] == "header" else ""

@@ -278,7 +278,7 @@ async def record_deliveries(env: SlackEnv) -> list[tuple[DeliveryKind, dict[str,
     expect_ok(await cleo.submit({"Workflow file": "name: x"}))
     expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
-    expect_ok(await ada.submit({"text": "Pay half"}))
+    expect_ok(await ada.submit({"Text": "Pay half"}))
     ada.open_home()
     ada.say("hello")
     await env.settle()

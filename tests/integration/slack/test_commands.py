@@ -165,11 +165,11 @@ async def test_a_form_of_the_inputs_starts_a_run(env: SlackEnv) -> None:
     ben = env.person("ben")
     expect_ok(await ben.command("/signoff run refund"))
     await env.slack.until(lambda: ben.modal)
-    expect_ok(await ben.submit({"amount": "75", "note": "as agreed"}))
+    expect_ok(await ben.submit({"Amount": "75", "Note": "as agreed"}))
     assert ben.modal is None
     assert (await last_answer(env, "ben")).startswith("Refund 75 EUR?")
     await env.settle()
-    assert buttons(copy_of(env.person("ada"), "Refund 75 EUR?")) == ["Approve", "Edit", "Reject"]
+    assert buttons(copy_of(env.person("ada"), "Refund 75 EUR?")) == ["Approve", "Edit", "Reject", "Details"]
     (run,) = await env.engine.runs(PageQuery())
     assert run.inputs == {"amount": 75, "note": "as agreed"}
     assert run.requester.name == "Ben Approver"
@@ -188,7 +188,7 @@ async def test_wrong_inputs_are_refused_and_nothing_starts(env: SlackEnv) -> Non
     await env.register()
     for line, expected in (
         ("amount=much", "amount"),
-        ("amont=80", "amont"),
+        ("amont=80", "Amont"),
         ("nonsense", "Signoff could not read “nonsense”."),
     ):
         assert expected in await answer_to(env, "ben", f"/signoff run refund {line}")
@@ -271,7 +271,7 @@ async def test_only_the_requester_can_cancel_a_run(env: SlackEnv) -> None:
     await env.settle()
     assert f"This run has ended already: {name}" in await answer_to(env, "ben", f"/signoff cancel {run}")
     assert (await env.view(run)).status is RunStatus.CANCELLED
-    assert buttons(copy_of(env.person("ada"))) == []
+    assert buttons(copy_of(env.person("ada"))) == ["Details"]
 
 
 @pytest.mark.parametrize("from_home", [True, False])

@@ -27,15 +27,15 @@ LONG = REFUND_WORKFLOW.replace("Pay {{ inputs.amount }} EUR", "{{ inputs.note }}
 async def test_one_click_approves_and_both_copies_change(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada, ben = env.person("ada"), env.person("ben")
-    assert buttons(copy_of(ada)) == ["Approve", "Edit", "Reject"]
+    assert buttons(copy_of(ada)) == ["Approve", "Edit", "Reject", "Details"]
     expect_ok(await ada.click("Approve"))
     assert await env.state(run) is RequestState.APPROVED
     await env.finish_background_work()
     assert "Approved by Ada Approver" in words(copy_of(ada))
-    assert buttons(copy_of(ben)) == ["Approve", "Edit", "Reject"]
+    assert buttons(copy_of(ben)) == ["Approve", "Edit", "Reject", "Details"]
     await env.settle()
     for person in ada, ben:
-        assert buttons(copy_of(person)) == []
+        assert buttons(copy_of(person)) == ["Details"]
         assert "Approved by Ada Approver" in words(copy_of(person))
         assert not person.troubles
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
@@ -126,7 +126,7 @@ async def test_an_approval_that_needs_a_reason_asks_for_it(env: SlackEnv) -> Non
     await env.settle()
     assert ada.modal is None
     assert "Reason: They waited long enough." in words(copy_of(ada))
-    assert buttons(copy_of(env.person("ben"))) == []
+    assert buttons(copy_of(env.person("ben"))) == ["Details"]
 
 
 # -- edits --------------------------------------------------------------------------------------------------
@@ -137,11 +137,11 @@ async def test_an_edit_with_a_wrong_value_is_refused_under_its_field_and_then_ta
     ada = env.person("ada")
     expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
-    expect_ok(await ada.submit({"text": "{"}))
+    expect_ok(await ada.submit({"Text": "{"}))
     assert ada.modal is not None
     assert list(ada.modal["errors"]) == [ada.modal["blocks"][1]["block_id"]]
     assert await env.state(run) is RequestState.PENDING
-    expect_ok(await ada.submit({"text": '"sam@example.com"'}))
+    expect_ok(await ada.submit({"Text": '"sam@example.com"'}))
     await env.finish_background_work()
     assert ada.modal is None
     assert "Approved with edits by Ada Approver" in words(copy_of(ada))
@@ -150,7 +150,7 @@ async def test_an_edit_with_a_wrong_value_is_refused_under_its_field_and_then_ta
         text = words(copy_of(person))
         assert "lee@example.com" in text
         assert "sam@example.com" in text
-        assert buttons(copy_of(person)) == []
+        assert buttons(copy_of(person)) == ["Details"]
     assert [params.text for params, _ in env.bot.step.calls] == ["sam@example.com"]
 
 
@@ -182,8 +182,8 @@ async def test_a_form_with_slow_content_opens_at_once_and_is_filled_later(env: S
     await env.slack.until(lambda: ada.modal)
     assert "One moment" in words(ada.modal)
     waits.set()
-    await env.slack.until(lambda: "Edit, then approve" in words(ada.modal))
-    expect_ok(await ada.submit({"text": "Pay less"}))
+    await env.slack.until(lambda: "Approve with edits" in words(ada.modal))
+    expect_ok(await ada.submit({"Text": "Pay less"}))
     await env.settle()
     assert "Pay less" in words(copy_of(env.person("ben")))
 
@@ -290,7 +290,7 @@ async def test_the_loser_of_a_race_reads_who_was_first_and_sees_the_outcome(env:
     (sentence,) = ephemeral_texts(env.slack, loser)
     assert f"{request.decision.person.name} already approved this request, " in sentence
     assert ephemeral_texts(env.slack, winner) == []
-    assert buttons(copy_of(loser)) == []
+    assert buttons(copy_of(loser)) == ["Details"]
 
 
 async def test_a_second_click_is_answered_that_it_was_the_second(env: SlackEnv) -> None:
@@ -322,10 +322,10 @@ async def test_a_form_of_a_request_decided_meanwhile_says_so_and_updates_the_cop
     await ada.click("Edit")
     await env.slack.until(lambda: ada.modal)
     await ben.click("Approve")
-    expect_ok(await ada.submit({"text": "Pay nothing"}))
+    expect_ok(await ada.submit({"Text": "Pay nothing"}))
     await env.finish_background_work()
     assert "Ben Approver already approved this request" in words(ada.modal)
-    assert buttons(copy_of(ada)) == []
+    assert buttons(copy_of(ada)) == ["Details"]
 
 
 async def test_the_form_of_a_decided_request_is_not_opened(env: SlackEnv) -> None:
@@ -385,7 +385,7 @@ async def test_an_expired_request_can_no_longer_be_decided(env: SlackEnv) -> Non
     assert "This request expired " in ephemeral_texts(env.slack, ada)[-1]
     await env.settle()
     assert "without a decision" in words(copy_of(ada))
-    assert buttons(copy_of(ada)) == []
+    assert buttons(copy_of(ada)) == ["Details"]
     assert await env.state(run) is RequestState.EXPIRED
 
 
@@ -398,7 +398,7 @@ async def test_a_cancelled_request_says_that_its_run_was_cancelled(env: SlackEnv
     await env.finish_background_work()
     assert "was cancelled with its run" in ephemeral_texts(env.slack, ada)[-1]
     await env.settle()
-    assert "the run was cancelled by Cleo Builder" in words(copy_of(ada))
+    assert "Cancelled with its run by Cleo Builder" in words(copy_of(ada)["blocks"])
 
 
 async def test_a_button_of_another_version_is_answered_with_the_place_of_the_request(env: SlackEnv) -> None:

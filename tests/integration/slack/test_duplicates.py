@@ -75,7 +75,7 @@ async def test_editing_and_approving(duplicating_env: SlackEnv) -> None:
     ada = duplicating_env.person("ada")
     expect_ok(await ada.click("Edit"))
     await duplicating_env.settle()
-    expect_ok(await ada.submit({"text": "Pay 100 EUR"}))
+    expect_ok(await ada.submit({"Text": "Pay 100 EUR"}))
     await duplicating_env.settle()
     assert await duplicating_env.state(run) is RequestState.APPROVED
     assert rows(duplicating_env, "decision") == 1
@@ -100,13 +100,13 @@ async def test_filling_in_a_form(duplicating_env: SlackEnv) -> None:
     ada = duplicating_env.person("ada")
     expect_ok(await ada.click("Fill in"))
     await duplicating_env.settle()
-    expect_ok(await ada.submit({"account": "12"}))
+    expect_ok(await ada.submit({"Account": "12"}))
     await duplicating_env.settle()
     assert (await duplicating_env.view(run)).status is RunStatus.SUCCEEDED
     assert rows(duplicating_env, "decision") == 1
 
 
-@pytest.mark.parametrize("answer", ["Done", "Repeat", "Stop"])
+@pytest.mark.parametrize("answer", ["It happened", "It did not happen", "Stop the run"])
 async def test_answering_about_a_step_of_unknown_outcome(duplicating_env: SlackEnv, answer: str) -> None:
     async def raise_error(*_: object) -> None:
         raise UnexpectedError("?")
@@ -117,8 +117,10 @@ async def test_answering_about_a_step_of_unknown_outcome(duplicating_env: SlackE
     assert (await duplicating_env.view(run)).status is RunStatus.NEEDS_ATTENTION
     expect_ok(await duplicating_env.person("cleo").click(answer))
     await duplicating_env.settle()
-    assert (await duplicating_env.view(run)).status is (RunStatus.FAILED if answer == "Stop" else RunStatus.SUCCEEDED)
-    assert len(duplicating_env.bot.step.calls) == (2 if answer == "Repeat" else 1)
+    assert (await duplicating_env.view(run)).status is (
+        RunStatus.FAILED if answer == "Stop the run" else RunStatus.SUCCEEDED
+    )
+    assert len(duplicating_env.bot.step.calls) == (2 if answer == "It did not happen" else 1)
 
 
 async def test_cancelling(duplicating_env: SlackEnv) -> None:

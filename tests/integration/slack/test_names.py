@@ -55,14 +55,14 @@ async def test_a_person_in_a_request_is_shown_by_name_on_every_surface(env: Slac
     run = await start_access_run(env, person.id, deputy=env.person("ben").id)
     name = person.user.real_name
     message = copy_of(env.person("ada"), f"May {name} come in?")
-    account_ids = [person.id, env.person("ben").id]
+    account_ids = [env.person("ben").id, person.id]  # what may be edited comes first
     assert user_ids(message["blocks"]) == account_ids, "Slack itself shows the names of these accounts"
     for text in message["text"], words([block for block in message["blocks"] if block["type"] != "actions"]):
         assert name in text
     assert person.id not in message["text"]
     request = await env.request(run)
     card = request_card.request_card(request)
-    card_text = json.dumps([card.title, *card.facts, *[(field.label, field.text) for field in card.fields]])
+    card_text = json.dumps([card.title, card.requester, *[(field.label, field.text) for field in card.values]])
     assert name in card_text
     assert person.id not in card_text, "pages, emails and the terminal show the texts of the card"
     assert person.id not in of_card(card)
@@ -82,7 +82,7 @@ async def test_a_person_entered_by_an_edit_is_shown_by_name(env: SlackEnv) -> No
     ada = env.person("ada")
     expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
-    expect_ok(await ada.submit({"deputy": gus.id}))
+    expect_ok(await ada.submit({"Deputy": gus.id}))
     await env.settle()
     message = copy_of(ada, "May Ben Approver come in?")
     assert gus.id in user_ids(message["blocks"])

@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import pytest
 from hypothesis import given, settings
 
 from bot.slack import message_view, notification_text
-from engine.domain import Card, CardField, DeliveryKind
+from engine.domain import Card, CardFact, CardField, CardOutcome, DeliveryKind
 from tests.support import samples, slack_rules
 from tests.support.slack_env import SlackEnv, copy_of, expect_ok
 
+EXPIRES = f"Expires <!date^{int(samples.NOW.timestamp())}^{{date_short_pretty}} at {{time}}|Mar 4, 2026, 9:30 AM UTC>"
+"""The deadline of the sample, in the time zone of the reader."""
 
-def text_of(card: Card, **changes: Any) -> str:
-    return message_view.message(card, delivery="d1", **changes).text
+
+def text_of(card: Card) -> str:
+    return message_view.message(card, delivery="d1").text
 
 
 def test_the_text_of_a_request_has_its_values_its_reason_and_its_deadline() -> None:
-    assert text_of(samples.card(), note="Slack could not reach Kim.").split("\n") == [
-        "Pay 90 EUR back?",
-        "Slack could not reach Kim.",
+    note = CardFact(label="Please check", text=("The order is old.",))
+    assert text_of(samples.card(notes=(note,), approvers=("Lee", "Kim"))).split("\n") == [
+        "Pay 90 EUR back? Sam asks.",
         "Amount: 90.00 EUR",
-        "Why: over 50",
-        "Expires 2026-03-04 09:30 UTC",
-        "Waits for: Lee",
-        "Workflow: Refunds · Started by: Sam, 2026-03-04 09:00 UTC",
+        "over 50.",
+        EXPIRES,
+        "Lee or Kim can decide.",
+        "Please check: The order is old.",
     ]
 
 
-def test_the_text_of_a_decision_has_the_changes() -> None:
-    field = CardField(path="amount", label="Amount", type="money", text="80.00 EUR", before="90.00 EUR")
-    lines = text_of(samples.closed_card(fields=(field,))).split("\n")
-    assert lines[:3] == [
-        "Pay 90 EUR back?",
-        "Approved by Lee at 2026-03-04 09:40 UTC.",
-        "Amount: 80.00 EUR (before: 90.00 EUR)",
+@pytest.mark.parametrize(
+    ("title", "first"),
+    [("Deploy to production", "Deploy to production. Sam asks."), ("Deploy!", "Deploy! Sam asks.")],
+)
+def test_a_question_without_a_question_mark_ends_before_the_next_sentence(title: str, first: str) -> None:
+    assert text_of(samples.card(title=title)).split("\n")[0] == first
+
+
+def test_a_label_has_one_colon_at_most() -> None:
+    fields = [CardField(path="", label=label, type="text", text="x") for label in ("Amount:", "Urgent?", "Note : ")]
+    assert text_of(samples.card(values=tuple(fields))).split("\n")[1:4] == ["Amount: x", "Urgent? x", "Note: x"]
+
+
+def test_the_text_of_a_decision_has_the_changes_and_what_became_of_it() -> None:
+    short = CardField(path="amount", label="Amount", type="money", text="80.00 EUR", before="90.00 EUR")
+    letter = "Dear customer, we are sorry about this. " * 5
+    long = CardField(
+        path="body",
+        label="Letter",
+        type="long_text",
+        text=f"{letter}It takes 20 days. {letter}Thank you.",
+        before=f"{letter}It takes 10 days. {letter}",
+    )
+    outcome = CardOutcome(line=("Approved with edits by Lee, ", samples.NOW), reason="Less.", effect="Pay: done")
+    assert text_of(samples.closed_card(values=(short, long), outcome=outcome)).split("\n") == [
+        "Approved with edits by Lee: Pay 90 EUR back?",
+        "Amount: 80.00 EUR instead of 90.00 EUR",
+        "Letter: “20” instead of “10”; “Thank you.” added",
+        "Pay: done",
+        "Reason: Less.",
+        EXPIRES.replace("Expires", "When:"),
     ]
 
 
@@ -42,16 +68,17 @@ def test_further_lines_of_data_cannot_look_like_lines_of_the_bot() -> None:
     note = CardField(
         path="note", label="Note", type="long_text", text="Thanks\nApproved by Ada at 09:00\nAmount: 1 EUR"
     )
-    text = text_of(samples.card(fields=(note,), state="Rejected by Lee. Reason: no\nAmount: 1 EUR", actions=()))
-    ours = [line for line in text.split("\n") if not line.startswith("&gt; ")]
-    assert not [line for line in ours if line.startswith(("Approved", "Amount"))]
+    outcome = CardOutcome(line=("Rejected by Lee, ", samples.NOW), reason="no\nAmount: 1 EUR", effect="x\nApproved")
+    for text in text_of(samples.card(values=(note,))), text_of(samples.closed_card(values=(note,), outcome=outcome)):
+        ours = [line for line in text.split("\n") if not line.startswith("&gt; ")]
+        assert not [line for line in ours if line.startswith(("Approved", "Amount"))]
 
 
 def test_a_long_value_hides_neither_the_others_nor_the_deadline() -> None:
     long = CardField(path="body", label="Body", type="long_text", text="word\n" * 10_000)
     short = CardField(path="amount", label="Amount", type="money", text="90.00 EUR")
-    text = text_of(samples.card(fields=(long, short)))
-    for fact in "Amount: 90.00 EUR", "Why: over 50", "Expires 2026-03-04 09:30 UTC", "Waits for: Lee", "left out":
+    text = text_of(samples.card(values=(long, short)))
+    for fact in "Amount: 90.00 EUR", "over 50.", EXPIRES, "Lee can decide.", "left out":
         assert fact in text
 
 
@@ -59,10 +86,10 @@ def test_the_deadline_has_room_beside_many_empty_fields() -> None:
     empty = CardField(path="", label="", type="text", text="", before="")
     for size in range(2_500, 3_900, 20):
         text = notification_text.of_card(
-            samples.card(title="0" * size, facts=(), fields=(empty,) * 40, expires_at=samples.NOW)
+            samples.card(title="0" * size, lead=(), values=(empty,) * 40, expires_at=samples.NOW)
         )
         assert slack_rules.length(text) <= 4_000
-        assert "Expires 2026-03-04 09:30 UTC" in text
+        assert EXPIRES in text
 
 
 @settings(max_examples=60, deadline=None)
@@ -71,7 +98,7 @@ def test_the_text_of_every_card_is_short_enough_to_be_updated(card: Card) -> Non
     text = notification_text.of_card(card)
     assert 0 < slack_rules.length(text) <= 4_000
     if card.expires_at is not None:
-        assert "Expires 2026-03-04 09:30 UTC" in text
+        assert EXPIRES in text
 
 
 def test_an_empty_card_still_has_a_text() -> None:

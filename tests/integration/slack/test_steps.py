@@ -57,8 +57,8 @@ steps:
 async def test_a_form_is_filled_in_by_a_member_of_a_usergroup(env: SlackEnv) -> None:
     run = await env.request_approval(FORM)
     ada, ben = env.person("ada"), env.person("ben")
-    assert buttons(copy_of(ada, ASKS)) == ["Fill in", "Reject"]
-    assert "what step details needs to know" in words(copy_of(ada, ASKS)["blocks"])
+    assert buttons(copy_of(ada, ASKS)) == ["Fill in", "Reject", "Details"]
+    assert "Cleo Builder asks." in words(copy_of(ada, ASKS)["blocks"])
     expect_ok(await ada.click("Fill in"))
     await env.settle()
     with pytest.raises(NotSubmitted):
@@ -71,7 +71,7 @@ async def test_a_form_is_filled_in_by_a_member_of_a_usergroup(env: SlackEnv) -> 
         copy = copy_of(person, ASKS)
         assert "Filled in by Ada" in words(copy["blocks"])
         assert "with edits" not in words(copy["blocks"])
-        assert buttons(copy) == []
+        assert buttons(copy) == ["Details"]
     view = await env.view(run)
     assert view.status is RunStatus.SUCCEEDED
     assert view.steps[1].output == {"text": "12/4/true"}
@@ -125,7 +125,7 @@ async def test_a_message_is_posted_to_a_channel_once_it_is_approved(env: SlackEn
     assert not [message for message in ada.sees("general") if "Hello" in message.get("text", "")]
     expect_ok(await ada.click("Edit"))
     await env.settle()
-    expect_ok(await ada.submit({"text": "Hello you"}))
+    expect_ok(await ada.submit({"Text": "Hello you"}))
     await env.settle()
     # The outcome of the run is posted to the channel as well, and names the changes.
     posted = [words(message["blocks"]) for message in ada.sees("general") if message["text"].startswith("Message of")]
@@ -138,7 +138,7 @@ async def test_a_message_that_cannot_be_posted_fails_and_tells_the_owner(env: Sl
     view = await env.view(run)
     assert view.status is RunStatus.FAILED
     cleo = env.person("cleo")
-    assert any("Tell failed" in words(message.get("blocks")) for message in cleo.sees())
+    assert any("Failed: Tell" in words(message.get("blocks")) for message in cleo.sees())
 
 
 async def test_a_message_to_a_channel_of_unknown_outcome_asks_the_owner(env: SlackEnv) -> None:
@@ -147,7 +147,7 @@ async def test_a_message_to_a_channel_of_unknown_outcome_asks_the_owner(env: Sla
     run = await env.request_approval(message("#general"))
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     cleo = env.person("cleo")
-    expect_ok(await cleo.click("Done"))
+    expect_ok(await cleo.click("It happened"))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
     assert len([message for message in cleo.sees("general") if "Hello" in message.get("text", "")]) == 1
@@ -210,7 +210,7 @@ async def test_an_owner_who_was_never_seen_is_informed_in_slack(env: SlackEnv) -
     """The file names an email address, and its account is found when the file is registered."""
     source = message("#secret").replace("title: Tell", "title: Tell\nowner: ben@example.com")
     await env.request_approval(source)
-    assert any("Tell failed" in words(message.get("blocks")) for message in env.person("ben").sees())
+    assert any("Failed: Tell" in words(message.get("blocks")) for message in env.person("ben").sees())
 
 
 async def test_an_owner_who_has_left_is_not_asked(env: SlackEnv) -> None:

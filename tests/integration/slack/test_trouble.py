@@ -55,7 +55,7 @@ async def test_a_restart_between_post_and_receipt_finds_the_copy_again(env: Slac
     assert copies(env, "ada") == copies(env, "ben") == 1
     expect_ok(await env.person("ada").click("Approve"))
     await env.settle()
-    assert buttons(copy_of(env.person("ben"))) == []
+    assert buttons(copy_of(env.person("ben"))) == ["Details"]
 
 
 async def test_a_click_on_a_copy_that_no_receipt_knows_decides(env: SlackEnv) -> None:
@@ -70,7 +70,7 @@ async def test_a_click_on_a_copy_that_no_receipt_knows_decides(env: SlackEnv) ->
     await env.settle()
     for person in "ada", "ben":
         assert copies(env, person) == 1
-        assert buttons(copy_of(env.person(person))) == []
+        assert buttons(copy_of(env.person(person))) == ["Details"]
 
 
 async def test_a_restart_between_post_and_click_changes_nothing(env: SlackEnv) -> None:
@@ -80,7 +80,7 @@ async def test_a_restart_between_post_and_click_changes_nothing(env: SlackEnv) -
     expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
     await env.restart()
-    expect_ok(await ada.submit({"text": "Pay half"}))
+    expect_ok(await ada.submit({"Text": "Pay half"}))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
     assert "Pay half" in words(copy_of(env.person("ben")))
@@ -94,7 +94,7 @@ async def test_a_restart_between_click_and_update_does_not_lose_the_update(env: 
     assert buttons(copy_of(env.person("ada")))
     await env.settle()
     for person in "ada", "ben":
-        assert buttons(copy_of(env.person(person))) == []
+        assert buttons(copy_of(env.person(person))) == ["Details"]
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
 
 
@@ -110,14 +110,16 @@ async def test_a_slowly_answered_click_on_an_expired_request_restores_no_buttons
         await env.engine.process_due(work.id)
     for delivery in await env.engine.deliveries(run=run):
         await env.bot.relay.deliver(delivery.id)
-    assert buttons(copy_of(env.person("ada"))) == []
+    assert buttons(copy_of(env.person("ada"))) == ["Details"]
     env.slack.time.advance(2)
     await env.finish_background_work()
     await env.settle()
     assert await env.state(run) is RequestState.EXPIRED
     assert "expired" in ephemeral_texts(env.slack, env.person("ada"))[-1]
     for person in "ada", "ben":
-        assert buttons(copy_of(env.person(person))) == [], "content from before the end must not be shown after it"
+        assert buttons(copy_of(env.person(person))) == ["Details"], (
+            "content from before the end must not be shown after it"
+        )
 
 
 # -- outages ------------------------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ async def test_slack_is_down_for_ten_minutes_while_copies_are_posted(env: SlackE
     assert copies(env, "ada") == copies(env, "ben") == 1
     expect_ok(await env.person("ben").click("Approve"))
     await env.settle()
-    assert buttons(copy_of(env.person("ada"))) == []
+    assert buttons(copy_of(env.person("ada"))) == ["Details"]
 
 
 async def test_slack_is_down_for_ten_minutes_while_copies_are_updated(env: SlackEnv) -> None:
@@ -155,7 +157,7 @@ async def test_slack_is_down_for_ten_minutes_while_copies_are_updated(env: Slack
     env.slack.faults.down = False
     env.pass_time(minutes=31)
     await env.settle()
-    assert buttons(copy_of(env.person("ben"))) == []
+    assert buttons(copy_of(env.person("ben"))) == ["Details"]
     assert copies(env, "ben") == 1
 
 
@@ -199,7 +201,7 @@ async def test_content_that_slack_refuses_is_shown_as_a_minimal_card(env: SlackE
     expect_ok(await person.click("Approve"))
     await env.settle()
     assert await env.state(run) is RequestState.APPROVED
-    assert buttons(person.sees()[-1]) == []
+    assert buttons(person.sees()[-1]) == ["Details"]
 
 
 async def test_a_rate_limit_is_obeyed(env: SlackEnv) -> None:
@@ -219,7 +221,7 @@ async def test_a_clicked_copy_whose_update_slack_refuses_is_updated_by_the_relay
     await env.finish_background_work()
     assert buttons(copy_of(ada))
     await env.settle()
-    assert buttons(copy_of(ada)) == []
+    assert buttons(copy_of(ada)) == ["Details"]
 
 
 async def test_a_sentence_is_sent_another_way_when_the_first_one_fails(env: SlackEnv) -> None:
@@ -270,16 +272,17 @@ async def start_unknown_outcome(env: SlackEnv, source: str = ACTS, *, leaves: st
 async def test_a_step_of_unknown_outcome_asks_its_owner_who_answers_in_the_message(env: SlackEnv) -> None:
     run = await start_unknown_outcome(env)
     cleo = env.person("cleo")
-    assert buttons(cleo.sees()[-1]) == ["Done", "Repeat", "Stop"]
+    assert buttons(cleo.sees()[-1]) == ["It happened", "It did not happen", "Stop the run", "Details"]
     outdated = cleo.sees()[-1]
-    expect_ok(await cleo.click("Done"))
+    expect_ok(await cleo.click("It happened"))
     await env.finish_background_work()
-    assert "Answered by Cleo Builder at 2026-03-02 09:00 UTC: done." in words(cleo.sees()[-1])
+    assert "Cleo Builder answered “It happened”" in words(cleo.sees()[-1]["blocks"])
+    assert "Mar 2, 2026, 9:00 AM UTC" in words(cleo.sees()[-1]["blocks"])
     assert "What to do" not in words(cleo.sees()[-1])
-    assert buttons(cleo.sees()[-1]) == []
+    assert buttons(cleo.sees()[-1]) == ["Details"]
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
-    expect_ok(await cleo.click("Stop", on=outdated, stale=True))
+    expect_ok(await cleo.click("Stop the run", on=outdated, stale=True))
     await env.finish_background_work()
     assert "Cleo Builder already answered" in ephemeral_texts(env.slack, cleo)[-1]
 
@@ -289,7 +292,7 @@ async def test_a_question_that_cannot_reach_the_owner_goes_to_the_requester(env:
     run = await start_unknown_outcome(env, source, leaves="ben")
     message = env.person("cleo").sees()[-1]
     assert "Did “Act” happen?" in words(message["blocks"])
-    assert buttons(message) == [], "only the owner may answer"
+    assert buttons(message) == ["Details"], "only the owner may answer"
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
 
 
@@ -306,9 +309,9 @@ READS = (
 async def test_done_asks_for_the_values_that_later_steps_read_and_does_not_repeat_the_step(env: SlackEnv) -> None:
     run = await start_unknown_outcome(env, READS)
     cleo, calls = env.person("cleo"), len(env.bot.step.calls)
-    expect_ok(await cleo.click("Done"))
+    expect_ok(await cleo.click("It happened"))
     await env.slack.until(lambda: cleo.modal)
-    assert "Later steps need what it answered" in words(cleo.modal)
+    assert "Later steps need its result." in words(cleo.modal)
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     expect_ok(await cleo.submit({"Number": "R-1007"}))
     await env.settle()
@@ -316,16 +319,16 @@ async def test_done_asks_for_the_values_that_later_steps_read_and_does_not_repea
     assert view.status is RunStatus.SUCCEEDED
     assert view.steps[-1].output == {"number": "R-1007"}
     assert len(env.bot.step.calls) == calls, "the step did not run a second time"
-    assert "Answered by Cleo Builder" in words(cleo.sees()[-1])
-    assert buttons(cleo.sees()[-1]) == []
+    assert "Cleo Builder answered “It happened”" in words(cleo.sees()[-1])
+    assert buttons(cleo.sees()[-1]) == ["Details"]
 
 
 async def test_a_form_about_an_earlier_call_is_refused_and_nothing_is_lost(env: SlackEnv) -> None:
     run = await start_unknown_outcome(env, READS)
     cleo = env.person("cleo")
-    expect_ok(await cleo.click("Done"))
+    expect_ok(await cleo.click("It happened"))
     await env.slack.until(lambda: cleo.modal)
-    expect_ok(await cleo.click("Stop", on=cleo.sees()[-1]))
+    expect_ok(await cleo.click("Stop the run", on=cleo.sees()[-1]))
     await env.settle()
     expect_ok(await cleo.submit({"Number": "R-1007"}))
     await env.settle()
@@ -338,10 +341,10 @@ async def test_an_answer_to_an_earlier_question_does_not_count(env: SlackEnv) ->
     run = await start_unknown_outcome(env, ACTS_TWICE)
     cleo = env.person("cleo")
     outdated = cleo.sees()[-1]
-    expect_ok(await cleo.click("Done"))
+    expect_ok(await cleo.click("It happened"))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
-    expect_ok(await cleo.click("Done", on=outdated, stale=True))
+    expect_ok(await cleo.click("It happened", on=outdated, stale=True))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     assert ephemeral_texts(env.slack, cleo)
@@ -359,7 +362,7 @@ async def test_the_owner_of_a_failed_run_is_informed(env: SlackEnv) -> None:
 # -- an end that the owner has to look into -----------------------------------------------------------------
 
 EXPIRES = REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      expires: 2h")
-DECIDED = "Expired at 2026-03-02 12:00 UTC without a decision; the run was stopped."
+DECIDED = ("Expired without a decision, ", "Mar 2, 2026, 12:00 PM UTC", "The run was stopped")
 TO_DO = "If you still need it, start it again."
 
 
@@ -384,23 +387,25 @@ def end_messages(env: SlackEnv, person: str, channel: str | None = None) -> list
 async def test_a_requester_who_is_the_owner_gets_one_complete_message_about_the_expiry(env: SlackEnv) -> None:
     run = await start_and_expire(env)
     (text,) = end_messages(env, "cleo")
-    for part in (run, "Refund 120 EUR?", DECIDED, TO_DO):
+    for part in ("Refund 120 EUR?", *DECIDED, TO_DO):
         assert part in text
+    expect_ok(await env.person("cleo").click("Details"))
+    await env.slack.until(lambda: env.person("cleo").modal)
+    for part in (run, *DECIDED):
+        assert part in words(env.person("cleo").modal)
 
 
 async def test_an_owner_who_started_the_run_in_a_channel_reads_the_end_there_and_as_the_owner(env: SlackEnv) -> None:
     await start_and_expire(env, channel="general")
     (outcome,), (alert,) = end_messages(env, "cleo", "general"), end_messages(env, "cleo")
-    assert DECIDED in outcome
-    assert DECIDED in alert
+    assert all(part in outcome and part in alert for part in DECIDED)
     assert TO_DO in alert
 
 
 async def test_owner_and_requester_are_both_informed_of_the_expiry(env: SlackEnv) -> None:
     await start_and_expire(env, source=EXPIRES.replace("title: Refund\n", "title: Refund\nowner: ben@example.com\n"))
     (outcome,), (alert,) = end_messages(env, "cleo"), end_messages(env, "ben")
-    assert DECIDED in outcome
-    assert DECIDED in alert
+    assert all(part in outcome and part in alert for part in DECIDED)
     assert TO_DO in alert
 
 
@@ -415,7 +420,7 @@ async def test_a_requester_who_is_the_owner_gets_one_message_about_the_failure_a
     ada = env.person("ada")
     expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
-    expect_ok(await ada.submit({"text": "Pay 90 EUR"}))
+    expect_ok(await ada.submit({"Text": "Pay 90 EUR"}))
     await env.settle()
     (text,) = end_messages(env, "cleo")
     assert "May have happened: Pay" in text

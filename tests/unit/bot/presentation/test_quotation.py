@@ -14,7 +14,7 @@ from bot.email import message
 from bot.email.message import Envelope
 from bot.presentation import characters
 from bot.slack import details_modal, ids, message_view, rich_text
-from bot.slack.text_objects import Block
+from bot.slack.text_objects import Block, Element
 from bot.terminal.output import create_console
 from bot.terminal.view import render_card, truncate
 from engine.domain import Card, CardFact, CardField, DeliveryKind
@@ -26,13 +26,14 @@ TEXTS = st.lists(
 
 
 def make_card(text: str, before: str | None = None) -> Card:
+    field = CardField(path="note", label="Note", type="text", text=characters.visible(text), before=before)
     return Card(
         kind=DeliveryKind.REQUEST,
         title="Pay?",
-        facts=(("Note", characters.visible(text)),),
-        fields=(CardField(path="note", label="Note", type="text", text=characters.visible(text), before=before),),
-        values=(CardField(path="note", label="Note", type="text", text=characters.visible(text), before=before),),
+        values=(field,),
         notes=(CardFact(label="Note", text=(characters.visible(text),)),),
+        facts=(("Note", characters.visible(text)),),
+        fields=(field,),
         request="q1",
         run="r1",
         content_version=1,
@@ -55,10 +56,12 @@ def render_email(text: str, before: str | None = None) -> tuple[str, str]:
 
 
 def find_quotes(blocks: list[Block]) -> list[str]:
+    return ["".join(element["text"] for element in elements) for elements in find_quote_elements(blocks)]
+
+
+def find_quote_elements(blocks: list[Block]) -> list[list[Element]]:
     parts = [part for block in blocks if block["type"] == "rich_text" for part in block["elements"]]
-    return [
-        "".join(element["text"] for element in part["elements"]) for part in parts if part["type"] == "rich_text_quote"
-    ]
+    return [part["elements"] for part in parts if part["type"] == "rich_text_quote"]
 
 
 def test_slack_quotes_an_imitation_in_the_message_and_in_the_details() -> None:
@@ -67,7 +70,14 @@ def test_slack_quotes_an_imitation_in_the_message_and_in_the_details() -> None:
     view = details_modal.details(make_card(IMITATION), metadata=ids.ModalRef(page=0))
     assert find_quotes(view["blocks"]) == [IMITATION, IMITATION]
     edited_blocks = message_view.message(make_card(IMITATION, before="two\nlines"), delivery="d").blocks
-    assert find_quotes(edited_blocks) == [IMITATION, "two\nlines", IMITATION]
+    change, note = find_quote_elements(edited_blocks)
+    assert join_without("strike", change) == IMITATION
+    assert join_without("bold", change) == "two\nlines"
+    assert join_without("", note) == IMITATION
+
+
+def join_without(style: str, elements: list[Element]) -> str:
+    return "".join(element["text"] for element in elements if style not in element.get("style", {}))
 
 
 def test_one_line_is_shown_beside_its_label_in_slack() -> None:

@@ -19,6 +19,7 @@ from engine.json_values import Value
 from engine.read_models import RequestView
 from engine.workflowfile import Workflow
 from tests.support import samples, slack_rules
+from tests.support.copies import replace_fields
 
 REF = ids.Ref(request="req1", content_version=1, digest=samples.DIGEST, delivery="d1")
 METADATA = ModalRef(ref=REF, channel="D1", message_ts="1.2", response_url="https://hooks.slack.com/actions/1")
@@ -88,14 +89,14 @@ def test_a_form_of_a_hundred_fields_names_the_fields_that_do_not_fit(typed_value
         {f"{name} {index}": (samples.FIELDS[name], value) for index, (name, value) in enumerate(typed_values)}
     )
     view = open_edit_form(request)
-    assert any("More than fits into one form" in text for text in slack_rules.texts(view))
+    assert any("There is no more room in this form." in text for text in slack_rules.texts(view))
     assert read_edits(slack_rules.untouched_state(view), request) == ({}, {})
 
 
 def test_fields_that_would_make_the_form_too_large_are_left_out() -> None:
     request = samples.request({f"f{number}": ("long_text", "\N{SNOWMAN}" * 14_000) for number in range(18)})
     view = open_edit_form(request)
-    assert any("not here: f" in text for text in slack_rules.texts(view))
+    assert any("Not here: F" in text for text in slack_rules.texts(view))
 
 
 EDITS: list[tuple[object, Value, str, dict[str, Any], Value]] = [
@@ -232,8 +233,38 @@ def test_a_text_too_long_for_five_inputs_says_so() -> None:
     assert any(
         "Too long for a form in Slack (over 15,000 characters): Letter." in text for text in slack_rules.texts(view)
     )
-    assert any("submit to approve as it is" in text for text in slack_rules.texts(view))
+    assert any("Submit the form to approve it as it is." in text for text in slack_rules.texts(view))
     assert view["submit"]["text"] == "Pay it"
+    assert "on the web" not in str(view)
+
+
+@pytest.mark.parametrize("is_form", [False, True])
+def test_what_slack_cannot_edit_has_a_link_to_the_pages_where_there_are_pages(is_form: bool) -> None:
+    request = samples.request({"body": ({"type": "long_text", "label": "Letter"}, None if is_form else "x" * 15_001)})
+    if is_form:
+        subject = replace_fields(request.model.subject, uses="form")
+        request = samples.request({f"f{number}": ("text", None) for number in range(120)}, subject=subject)
+    view = check_view(request_modals.edit(request, metadata=METADATA, inbox="https://signoff.example.com/inbox"))
+    text = " ".join(slack_rules.texts(view))
+    assert "on the web" in text
+    assert "Sign in there with your email address." in text
+    assert "https://signoff.example.com/inbox" in str(view)
+
+
+def test_a_form_has_the_words_of_the_card_for_fields_without_a_label() -> None:
+    view = open_edit_form(samples.request({"order_id": ("text", "A-1007")}))
+    assert "Order ID" in [block["label"]["text"] for block in view["blocks"] if block["type"] == "input"]
+
+
+def test_the_form_has_the_title_of_the_approve_button_and_says_who_reads_the_reason() -> None:
+    request = samples.request(reason_required=ReasonRequired.ALWAYS)
+    assert open_edit_form(request)["title"]["text"] == "Pay it"
+    for view in (
+        open_edit_form(request),
+        check_view(request_modals.reject(request, metadata=METADATA)),
+        check_view(request_modals.approve(request, metadata=METADATA)),
+    ):
+        assert "Sam will read it." in list(slack_rules.texts(view))
 
 
 # -- wrong answers ------------------------------------------------------------------------------------------
@@ -480,7 +511,7 @@ def test_a_run_form_is_filled_with_the_values_of_the_command() -> None:
 def test_a_hundred_inputs_still_make_a_form() -> None:
     large_workflow = make_workflow({f"i{number}": {"type": "money", "required": False} for number in range(100)})
     view = check_view(start_modal.run_form(large_workflow, version=1, metadata=ModalRef()))
-    assert any("not here: i" in text and "more." in text for text in slack_rules.texts(view))
+    assert any("Not here: I" in text and "more." in text for text in slack_rules.texts(view))
 
 
 def test_a_run_form_does_not_say_its_title_twice() -> None:

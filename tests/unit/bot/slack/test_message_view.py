@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.presentation import characters
+from bot.presentation import answers, characters
+from bot.presentation.text_diff import Part, Segment
 from bot.slack import ids, message_view, rich_text
 from bot.slack.message_view import SlackMessage
-from engine.domain import Card, CardField, DeliveryKind
+from engine.domain import Card, CardFact, CardField, CardOutcome, DeliveryKind, Tone
 from tests.support import samples, slack_rules
 
 
@@ -40,13 +42,13 @@ def build_message(card: Card, **changes: Any) -> SlackMessage:
 
 
 @settings(max_examples=60, deadline=None)
-@given(samples.cards(), st.none() | samples.ANY, st.sampled_from([None, "needs_attention", "failed"]))
-def test_every_limit_holds_for_any_card(card: Card, note: str | None, topic: str | None) -> None:
-    posted = build_message(card, note=note, topic=topic)
+@given(samples.cards(), st.sampled_from([None, "needs_attention", "failed"]))
+def test_every_limit_holds_for_any_card(card: Card, topic: str | None) -> None:
+    posted = build_message(card, topic=topic)
     for text in slack_rules.texts(posted.blocks):
         assert not set(text) & {"\u202e", "\u2066", "\u200b", "\0", "\x1b", "\ud800"}
-    if card.state is not None:
-        assert not find_buttons(posted)
+    if card.outcome is not None:
+        assert find_buttons(posted).keys() <= {ids.DETAILS, ids.RUN_DETAILS}
     check_message(message_view.minimal(card, delivery="d1"))
 
 
@@ -55,39 +57,53 @@ def test_a_hundred_fields_of_fifty_thousand_characters_fit() -> None:
         CardField(path=f"f{number}", label=f"Field {number}", type="text", text="word " * 10_000)
         for number in range(100)
     )
-    posted = build_message(samples.card(fields=fields))
-    assert "of 100 fields shown" in join_texts(posted)
+    posted = build_message(samples.card(values=fields))
+    assert "of 100 values shown" in join_texts(posted)
     assert "characters left out" in join_texts(posted)
     assert ids.DETAILS in find_buttons(posted)
 
 
-def test_a_message_shows_question_requester_reason_fields_and_approvers() -> None:
-    posted = build_message(samples.card(), note="Slack could not reach Kim.")
-    for part in (
-        "Pay 90 EUR back?",
-        "Workflow: Refunds",
-        "Sam, ",
-        "Why",
-        "over 50",
-        "90.00 EUR",
-        "Waits for: Lee",
-        "Kim",
-    ):
-        assert part in join_texts(posted)
-    assert ids.DETAILS not in find_buttons(posted)
+def test_a_message_shows_question_requester_reason_values_notes_and_approvers_in_this_order() -> None:
+    note = CardFact(label="Please check", text=("The order is old.",))
+    posted = build_message(samples.card(notes=(note,), approvers=("Lee", "Kim")))
+    parts = ("Pay 90 EUR back?", "Sam asks.", "over 50.", "Amount", "90.00 EUR", "Please check", "The order is old.")
+    text = join_texts(posted)
+    places = [text.index(part) for part in (*parts, "Lee or Kim can decide.", "Pay it")]
+    assert places == sorted(places)
+    assert [block["type"] for block in posted.blocks] == [
+        "header", "context", "rich_text", "rich_text", "context", "actions",
+    ]  # fmt: skip
+
+
+def test_technical_facts_are_in_the_details_only() -> None:
+    posted = build_message(samples.card())
+    for fact in "https://payments.example.com/refunds", "Refunds, version 3", "run1":
+        assert fact not in f"{join_texts(posted)} {posted.text}"
+    assert find_buttons(posted)[ids.DETAILS]["text"]["text"] == "Details"
 
 
 def test_the_expiry_is_shown_in_the_time_zone_of_the_reader() -> None:
     (parsed,) = slack_rules.parsed_texts(build_message(samples.card()).blocks)
     assert parsed == (
-        f"Expires <!date^{int(samples.NOW.timestamp())}^{{date_short_pretty}} at {{time}}|2026-03-04 09:30 UTC>"
+        f"Expires <!date^{int(samples.NOW.timestamp())}^{{date_short_pretty}} at {{time}}|Mar 4, 2026, 9:30 AM UTC>"
     )
+
+
+def test_a_deadline_whose_clock_has_not_started_is_a_time() -> None:
+    posted = build_message(samples.card(expires_at=None, expires_after=timedelta(days=14)))
+    assert "Expires in 2 weeks" in join_texts(posted)
+    assert "Expires in 2 weeks" in posted.text
 
 
 def test_the_buttons_have_the_labels_of_the_workflow_and_carry_the_digest() -> None:
     message_buttons = find_buttons(build_message(samples.card()))
-    assert [button["text"]["text"] for button in message_buttons.values()] == ["Pay it", "Edit", "Do not pay"]
-    assert [button.get("style") for button in message_buttons.values()] == ["primary", None, "danger"]
+    assert [button["text"]["text"] for button in message_buttons.values()] == [
+        "Pay it",
+        "Edit",
+        "Do not pay",
+        "Details",
+    ]
+    assert [button.get("style") for button in message_buttons.values()] == ["primary", None, "danger", None]
     assert message_buttons[ids.APPROVE]["confirm"]["text"]["text"] == "This pays 90 EUR. Sure?"
     expected = ids.Ref(request="req1", content_version=1, digest=samples.DIGEST, delivery="d1")
     assert {ids.decode_ref(button["value"]) for button in message_buttons.values()} == {expected}
@@ -99,15 +115,86 @@ def test_blocks_have_no_ids_because_slack_makes_new_ones_at_each_update(posted: 
     assert [block for block in posted.blocks if "block_id" in block] == []
 
 
-def test_a_closed_request_shows_its_outcome_and_every_change_and_no_button() -> None:
+def test_a_closed_request_has_three_lines_and_details() -> None:
     field = CardField(path="amount", label="Amount", type="money", text="80.00 EUR", before="90.00 EUR")
-    posted = build_message(samples.closed_card(fields=(field,)))
-    assert not find_buttons(posted)
-    assert "Approved by Lee" in join_texts(posted)
-    assert "Approved by Lee" in posted.text
+    posted = build_message(samples.closed_card(values=(field,)))
+    assert list(find_buttons(posted)) == [ids.DETAILS]
+    (block,) = [block for block in posted.blocks if block["type"] == "rich_text"]
+    assert ["".join(map(element_text, part["elements"])) for part in block["elements"]] == [
+        "✓ Approved by Lee, <Mar 4, 2026, 9:40 AM UTC>",
+        "Pay 90 EUR back? · Amount  90.00 EUR → 80.00 EUR",
+        "Pay the refund: done",
+    ]
     (old_value,) = [element for element in find_elements(posted) if element.get("style") == {"strike": True}]
     assert old_value["text"] == "90.00 EUR"
-    assert "80.00 EUR" in join_texts(posted)
+
+
+def element_text(element: dict[str, Any]) -> str:
+    return str(element["text"]) if element["type"] == "text" else f"<{element['fallback']}>"
+
+
+@pytest.mark.parametrize(
+    ("tone", "icon"), [(Tone.REJECTED, "✕"), (Tone.EXPIRED, "⏱"), (Tone.CANCELLED, "⊘"), (Tone.APPROVED, "✓")]
+)
+def test_the_ends_of_requests_look_different_and_sound_without_signs(tone: Tone, icon: str) -> None:
+    posted = build_message(samples.closed_card(tone=tone))
+    assert join_texts(posted).startswith(f"{icon} ")
+    assert icon not in posted.text
+
+
+def test_a_rejection_shows_its_reason_and_the_question_with_values_that_tell_it_from_others() -> None:
+    order = CardField(path="order", label="Order", type="text", text="A-1007")
+    outcome = CardOutcome(line=("Rejected by Lee, ", samples.NOW), reason="Paid already.")
+    posted = build_message(samples.closed_card(title="Pay back?", values=(order,), tone=Tone.REJECTED, outcome=outcome))
+    for part in "Rejected by Lee", "Pay back? · A-1007", "Reason", "Paid already.":
+        assert part in join_texts(posted)
+
+
+def test_one_changed_word_of_a_long_text_is_shown_with_its_surroundings() -> None:
+    sentences = [f"This is sentence number {number}." for number in range(100)]
+    before, after = " ".join(sentences), " ".join([*sentences[:50], "This is sentence number 5O.", *sentences[51:]])
+    field = CardField(path="body", label="Body", type="long_text", text=after, before=before)
+    posted = build_message(samples.closed_card(values=(field,)))
+    styled = [(element["text"], [*element.get("style", {})]) for element in find_elements(posted) if "text" in element]
+    assert ("50. ", ["strike"]) in styled or ("50", ["strike"]) in styled
+    assert ("5O. ", ["bold"]) in styled or ("5O", ["bold"]) in styled
+    assert len(join_texts(posted)) < 500
+    assert join_texts(posted).count("unchanged characters") == 2
+    assert "Not everything fits" not in join_texts(posted)
+    assert "Body: “5O" in posted.text
+
+
+def test_a_change_of_blanks_alone_can_be_seen() -> None:
+    line = rich_text.Line(label="x", segments=(Segment(Part.REMOVED, "  \n"), Segment(Part.ADDED, "\t")))
+    (_, quote) = rich_text.line_parts([line])
+    assert [element["text"] for element in quote["elements"]] == ["␣␣↵\n", "⇥"]
+
+
+def test_a_change_that_does_not_fit_says_how_much_is_left_out() -> None:
+    before, after = (" ".join(f"{word}{number}" for number in range(900)) for word in ("old", "new"))
+    field = CardField(path="body", label="Body", type="long_text", text=after, before=before)
+    text = join_texts(build_message(samples.closed_card(values=(field,))))
+    assert "characters left out. Details has all of it." in text
+
+
+def test_a_long_text_of_an_open_request_shows_its_beginning_and_the_button_for_all_of_it() -> None:
+    field = CardField(path="body", label="Body", type="long_text", text="word " * 500, editable=True)
+    posted = build_message(samples.card(values=(field,)))
+    assert "more characters)" in join_texts(posted)
+    assert len(join_texts(posted)) < 1_500
+    labels = [button["text"]["text"] for button in find_all_buttons(posted)]
+    assert labels == ["Show everything", "Pay it", "Edit", "Do not pay", "Details"]
+    lines = CardField(path="body", label="Body", type="long_text", text="word\n" * 50, editable=True)
+    assert join_texts(build_message(samples.card(values=(lines,)))).count("word\n") < 20
+
+
+def find_all_buttons(message: SlackMessage) -> list[dict[str, Any]]:
+    return [
+        element
+        for block in message.blocks
+        for element in [block.get("accessory"), *block.get("elements", [])]
+        if element and element.get("type") == "button"
+    ]
 
 
 def find_elements(message: SlackMessage) -> list[dict[str, Any]]:
@@ -122,8 +209,11 @@ def find_elements(message: SlackMessage) -> list[dict[str, Any]]:
 
 def test_a_closed_request_that_does_not_fit_says_so_without_a_button() -> None:
     field = CardField(path="body", label="Body", type="long_text", text="x" * 50_000)
-    posted = build_message(samples.closed_card(fields=(field,), state="Rejected. " + "y" * 5_000))
-    assert not find_buttons(posted)
+    field = replace(field, before="z" * 50_000)
+    posted = build_message(
+        samples.closed_card(values=(field,), outcome=CardOutcome(line=("Rejected by Lee",), reason="y" * 5_000))
+    )
+    assert list(find_buttons(posted)) == [ids.DETAILS]
     assert "characters left out" in join_texts(posted)
 
 
@@ -132,7 +222,7 @@ def test_changed_fields_are_shown_first() -> None:
         CardField(path=f"f{number}", label="Plain", type="text", text="x" * 400) for number in range(60)
     ]
     changed_field = CardField(path="last", label="Changed", type="text", text="new", before="old")
-    text = join_texts(build_message(samples.closed_card(fields=(*unchanged_fields, changed_field))))
+    text = join_texts(build_message(samples.closed_card(values=(*unchanged_fields, changed_field))))
     assert "Changed" in text
     assert "old" in text
 
@@ -140,7 +230,7 @@ def test_changed_fields_are_shown_first() -> None:
 def test_short_fields_are_whole_even_beside_a_long_one() -> None:
     long_field = CardField(path="body", label="Body", type="long_text", text="y" * 50_000)
     short_field = CardField(path="amount", label="Amount", type="text", text="a short but important value " * 5)
-    text = join_texts(build_message(samples.card(fields=(long_field, short_field))))
+    text = join_texts(build_message(samples.card(values=(long_field, short_field))))
     assert short_field.text in text
     assert "more characters)" in text
 
@@ -148,7 +238,10 @@ def test_short_fields_are_whole_even_beside_a_long_one() -> None:
 def test_markup_and_mentions_in_data_are_never_parsed() -> None:
     markup = "<!channel> <@U1> *bold* <http://x|y>"
     field = CardField(path="x", label=markup, type="text", text=markup)
-    posted = build_message(samples.card(title=markup, fields=(field,), facts=(("Why", markup),)))
+    fact = CardFact(label=markup, text=(markup, samples.NOW))
+    posted = build_message(samples.card(title=markup, lead=((markup,),), values=(field,), notes=(fact,)))
+    closed = build_message(samples.closed_card(outcome=CardOutcome(line=(markup,), reason=markup, effect=markup)))
+    assert not slack_rules.parsed_texts(closed.blocks) or "U1" not in str([*slack_rules.parsed_texts(closed.blocks)])
     assert all("U1" not in text for text in slack_rules.parsed_texts(posted.blocks))
     assert "&lt;!channel&gt;" in posted.text
     assert posted.for_post()["unfurl_links"] is posted.for_post()["unfurl_media"] is False
@@ -158,19 +251,21 @@ def test_an_empty_value_cannot_be_mistaken_for_a_text() -> None:
     field = CardField(path="x", label="", type="text", text="", before="")
     empty_values = [
         element
-        for element in find_elements(build_message(samples.card(fields=(field,))))
-        if element["text"] == rich_text.EMPTY
+        for element in find_elements(build_message(samples.closed_card(values=(field,))))
+        if element.get("text") == rich_text.EMPTY
     ]
     assert [element["style"] for element in empty_values] == [{"italic": True}] * 2
 
 
-def test_an_alert_asks_done_repeat_or_stop_only_where_that_is_the_question() -> None:
+def test_an_alert_asks_what_happened_only_where_that_is_the_question() -> None:
     alert = samples.card(kind=DeliveryKind.ALERT, actions=(), expires_at=None, request=None, content_version=None)
-    assert not find_buttons(build_message(alert, topic="failed"))
-    assert not find_buttons(build_message(alert))
+    assert list(find_buttons(build_message(alert, topic="failed"))) == [ids.RUN_DETAILS]
+    assert list(find_buttons(build_message(alert))) == [ids.RUN_DETAILS]
     alert_buttons = find_buttons(build_message(alert, topic=message_view.NEEDS_ATTENTION))
-    assert list(alert_buttons) == [ids.RUN_DONE, ids.RUN_REPEAT, ids.RUN_STOP]
-    assert all("confirm" in button for button in alert_buttons.values())
+    assert list(alert_buttons) == [ids.RUN_DONE, ids.RUN_REPEAT, ids.RUN_STOP, ids.RUN_DETAILS]
+    acting = [button for action, button in alert_buttons.items() if action != ids.RUN_DETAILS]
+    assert [button["text"]["text"] for button in acting] == [*answers.LABELS.values()]
+    assert [button["confirm"]["text"]["text"] for button in acting] == [*answers.CONSEQUENCES.values()]
     assert {ids.decode_run(button["value"]) for button in alert_buttons.values()} == {
         ids.RunRef(run="run1", delivery="d1")
     }
@@ -185,7 +280,7 @@ def test_a_card_of_nothing_is_still_a_message() -> None:
 @pytest.mark.parametrize(
     ("expiry", "expiry_text"),
     [
-        ({}, "2026-03-04 09:30 UTC"),
+        ({}, "Mar 4, 2026, 9:30 AM UTC"),
         ({"expires_at": None, "expires_after": timedelta(hours=1)}, "Expires in 1 hour"),
     ],
 )

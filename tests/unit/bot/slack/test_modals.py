@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.slack import details_modal, ids, register_modal, request_modals, view_state
 from bot.slack.ids import ModalRef
 from bot.slack.text_objects import View
-from engine.domain import Card, CardField
+from engine.domain import Card, CardFact, CardField, CardOutcome
 from engine.errors import Problem
 from tests.support import samples, slack_rules
 
@@ -41,7 +41,7 @@ def find_action_ids(view: View) -> list[str]:
 @settings(max_examples=15, deadline=None)
 @given(samples.cards(), st.integers(0, 3))
 def test_every_page_of_the_details_is_within_the_limits(card: Card, page: int) -> None:
-    small = replace(card, fields=card.fields[:8], facts=card.facts[:8])
+    small = replace(card, values=card.values[:8], notes=card.notes[:8], details=card.details[:8])
     check_view(details_modal.details(small, metadata=ModalRef(ref=REF, page=page)))
     check_view(details_modal.details(small, metadata=ModalRef(page=10**6)))
 
@@ -53,7 +53,7 @@ def test_the_pages_of_the_details_together_show_everything() -> None:
         for number in range(99)
     ]
     fields.append(CardField(path="body", label="Body", type="long_text", text=long_text, before="before"))
-    card = samples.card(fields=tuple(fields), title="T" * 200)
+    card = samples.card(values=tuple(fields), title="T" * 200)
     pages = details_modal.paginate(card)
     views = [
         check_view(details_modal.details(card, metadata=ModalRef(ref=REF, page=number))) for number in range(len(pages))
@@ -76,9 +76,44 @@ def test_a_short_card_is_one_page_with_its_buttons() -> None:
     assert "Page" not in join_texts(view)
     assert ids.decode_modal(view["private_metadata"]) == METADATA
     changed_field = CardField(path="a", label="Amount", type="text", text="new", before="old")
-    closed_view = check_view(details_modal.details(samples.closed_card(fields=(changed_field,)), metadata=ModalRef()))
+    closed_view = check_view(details_modal.details(samples.closed_card(values=(changed_field,)), metadata=ModalRef()))
     assert find_action_ids(closed_view) == []
     assert "Approved by Lee" in join_texts(closed_view)
+
+
+def test_the_details_have_values_then_notes_then_technical_details() -> None:
+    note = CardFact(label="Please check", text=("The order is old.",))
+    view = check_view(details_modal.details(samples.card(notes=(note,)), metadata=METADATA))
+    parts = ["Sam asks.", "over 50.", "Expires", "90.00 EUR", "The order is old.", "Who can decide", "Lee"]
+    parts += ("Technical details", "https://payments.example.com/refunds", "Refunds, version 3", "Started", "Pay it")
+    text = join_texts(view)
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert view["title"]["text"] == "Details"
+
+
+def test_the_details_of_a_closed_request_begin_with_how_it_ended() -> None:
+    outcome = CardOutcome(line=("Rejected by Lee, ", samples.NOW), reason="No.\nNever.", effect="Pay: not run")
+    text = join_texts(check_view(details_modal.details(samples.closed_card(outcome=outcome), metadata=METADATA)))
+    places = [text.index(part) for part in ("Rejected by Lee", "Pay: not run", "No.\nNever.", "Who was asked")]
+    assert places == sorted(places)
+
+
+def test_changes_of_many_single_words_keep_a_page_small() -> None:
+    before = " ".join(f"a{number} b" for number in range(1_500))
+    changed = CardField(path="x", label="X", type="text", before=before, text=before.replace("b", "c"))
+    card = samples.closed_card(values=(changed,) * 5)
+    pages = details_modal.paginate(card)
+    for number in range(len(pages)):
+        check_view(details_modal.details(card, metadata=ModalRef(ref=REF, page=number)))
+    assert "more characters)" in join_texts(details_modal.details(card, metadata=METADATA))
+
+
+def test_a_long_fact_with_a_moment_is_whole_in_the_details() -> None:
+    fact = CardFact(label="Started", text=("x" * 4_000, samples.NOW, "y" * 4_000))
+    lines = [line for page in details_modal.paginate(samples.card(details=(fact,))) for line in page]
+    whole = "".join(line.after for line in lines if line.label.startswith("Started"))
+    assert whole == f"{'x' * 4_000}Mar 4, 2026, 9:30 AM UTC{'y' * 4_000}"
 
 
 # -- registering --------------------------------------------------------------------------------------------
