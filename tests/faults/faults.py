@@ -465,6 +465,20 @@ FAULTS: Final = (
         "tests/unit/bot/email/test_errors.py",
     ),
     Fault(
+        "an email tells every approver that they decided",
+        "bot/presentation/request_outcome.py",
+        '    who = "You" if reader is not None and reader.id == decision.person.id else line(decision.person.label)\n',
+        '    who = "You" if reader is not None else line(decision.person.label)\n',
+        "tests/unit/bot/presentation/test_card.py",
+    ),
+    Fault(
+        "a line of data looks like a change in the text of an email",
+        "bot/email/templates.py",
+        '{gutter} {piece}".rstrip() for piece in truncate.folded',
+        '{piece}".rstrip() for piece in truncate.folded',
+        "tests/unit/bot/email/test_message.py",
+    ),
+    Fault(
         "a form of another site is taken",
         "bot/web/csrf.py",
         '        return [*sites] == ["same-origin"]\n',
