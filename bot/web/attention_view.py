@@ -47,6 +47,8 @@ class Question:
     """The page of an open question. `call`: carried by the form, so that it answers this call and no later one."""
 
     title: str
+    workflow: str
+    starter: str
     called_at: datetime | None
     error: str | None
     given: tuple[tuple[str, str], ...]
@@ -71,6 +73,8 @@ def question(visit: AttentionVisit, attention: AttentionView, typed: TypedAnswer
     step = attention.step
     return Question(
         title=answers.question(attention.label),
+        workflow=characters.line(attention.run.workflow_title),
+        starter=characters.line(attention.run.requester.label),
         called_at=step.started_at,
         error=characters.visible(step.error) if step.error else None,
         given=_given(visit, attention),
