@@ -35,7 +35,7 @@ def _read_content(path: Path, descriptor: int) -> bytes:
     if stat.S_ISDIR(status.st_mode):
         raise ValueError(f"{path.absolute()} cannot be read: Is a directory.")
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path.absolute()} is no regular file; write the settings into a file, or remove it.")
+        raise ValueError(f"{path.absolute()} is not a regular file; write the settings into a file, or remove it.")
     if status.st_size > MAX_SIZE:
         raise ValueError(f"{path.absolute()} is larger than {MAX_SIZE:,} bytes; it can only hold settings.")
     with os.fdopen(os.dup(descriptor), "rb") as file:

@@ -83,10 +83,10 @@ def report_incident(error: Exception, *, recorded: bool = False) -> str:
     """
     name = log_incident(error)
     if recorded:
-        return f"What you did is recorded; it only could not be shown here (incident {name})."
+        return f"What you did was saved, but it cannot be shown here (incident {name})."
     what = (
-        "This could not be written down, so nothing was changed."
+        "This could not be saved, so nothing was changed."
         if isinstance(error, StoreError)
         else ("Something broke here.")
     )
-    return f"{what} Try again; if it stays like this, tell the operator of Signoff (incident {name})."
+    return f"{what} Try again. If that does not help, tell the operator of Signoff (incident {name})."

@@ -58,7 +58,7 @@ def _read(path: Path) -> bytes:
 def _check_private(path: Path, status: os.stat_result) -> None:
     """Raise `KeyUnusable` if other users may know the key, or may have replaced it."""
     if not stat.S_ISREG(status.st_mode):
-        raise KeyUnusable(f"The key {path} is no regular file. Put the key of this server there, {_OR_REMOVE}")
+        raise KeyUnusable(f"The key {path} is not a regular file. Put the key of this server there, {_OR_REMOVE}")
     if os.geteuid() not in (0, status.st_uid):
         raise KeyUnusable(f"The key {path} belongs to another user. Make it this user's (chown), {_OR_REMOVE}")
     if stat.S_IMODE(status.st_mode) & 0o077:

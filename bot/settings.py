@@ -172,7 +172,7 @@ class Settings(BaseSettings):
             try:
                 network = ipaddress.ip_network(proxy)
             except ValueError:
-                raise ValueError(f"{proxy!r} is no address and no network; write 10.0.0.5 or 10.0.0.0/8") from None
+                raise ValueError(f"{proxy!r} is not an address or a network; write 10.0.0.5 or 10.0.0.0/8") from None
             if network.prefixlen == 0:
                 raise ValueError(f"{proxy!r} is every address; name only the proxies that you run")
         return value
@@ -236,7 +236,7 @@ class Settings(BaseSettings):
         for builder in value:
             reference = parse_resolvable(builder)
             if reference is None or reference.is_keyword:
-                raise ValueError(f"{builder!r} is no email address, {accounts.LABELS} or group:handle")
+                raise ValueError(f"{builder!r} is not an email address, {accounts.LABELS} or group:handle")
         return value
 
     @field_validator("log_level", "log_format", mode="before")

@@ -88,7 +88,9 @@ class EnvironmentSecrets:
         """Return the value of the secret. Raises `StepError` with the name of the setting if it is missing."""
         value = self._secrets.get(name)
         if not value:
-            raise StepError(f"The secret {name} is not set; set {SECRET_PREFIX}{name} in the server's environment.")
+            raise StepError(
+                f"The secret {name} is not set. The operator of this server has to set {SECRET_PREFIX}{name}."
+            )
         return value
 
     def redact(self, text: str) -> str:

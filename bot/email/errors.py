@@ -87,16 +87,16 @@ _WHERE: Final = {
     Stage.AUTH: "at the login",
     Stage.MAIL: "at the sender's address",
     Stage.RCPT: "at the recipient's address",
-    Stage.DATA: "before the mail was complete",
-    Stage.ANSWER: "after the mail was complete",
+    Stage.DATA: "before the email was complete",
+    Stage.ANSWER: "after the email was complete",
 }
 _MEANS: Final = {
-    Meaning.LATER: "The mail server did not take the mail",
-    Meaning.SETUP: "Mail is not set up properly",
-    Meaning.ADDRESS: "Mail cannot reach this address",
-    Meaning.COPY: "The mail server refused this mail for this address",
-    Meaning.CONTENT: "The mail server refused the content of the mail",
-    Meaning.UNKNOWN: "The mail server did not say whether it took the mail",
+    Meaning.LATER: "The mail server did not accept the email",
+    Meaning.SETUP: "Email is not set up properly",
+    Meaning.ADDRESS: "Email cannot reach this address",
+    Meaning.COPY: "The mail server refused this email for this address",
+    Meaning.CONTENT: "The mail server refused the content of the email",
+    Meaning.UNKNOWN: "The mail server did not say whether it accepted the email",
 }
 
 

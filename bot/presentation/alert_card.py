@@ -27,7 +27,7 @@ def alert_card(copy: DeliveryContent) -> Card:
     """Return the alert about a run; about the end of a run it says all that the outcome card says."""
     run, topic = copy.run, copy.topic or ""
     ends = run.status.ended and topic == run.status.value
-    request = None if ends or topic == RunStatus.NEEDS_ATTENTION else copy.request
+    request = None if ends else copy.request
     approved = request if topic in TO_APPROVERS else None
     title, what = _alert(topic, copy)
     decided, changed = outcome_card.decision_facts(copy.request) if ends else ((), ())
@@ -42,7 +42,8 @@ def alert_card(copy: DeliveryContent) -> Card:
         notes=(
             *outcome_card.run_notes(run),
             *(_approved_notes(approved) if approved else ()),
-            *(_decision_notes(copy.request) if ends or topic == RunStatus.NEEDS_ATTENTION else ()),
+            *(_decision_notes(copy.request) if ends else ()),
+            *(() if ends or copy.request else _inputs_note(run)),
             *(_people_notes(request) if request else ()),
         ),
         outcome=_outcome(copy),
@@ -83,6 +84,13 @@ def _decision_notes(request: RequestView | None) -> Iterator[CardFact]:
     if request is not None and request.model.state is not RequestState.PENDING:
         yield CardFact(label=line(request.title), text=request_outcome.ended(request))
         yield from outcome_card.reason_notes(request)
+
+
+def _inputs_note(run: RunView) -> Iterator[CardFact]:
+    """Yield the inputs that tell the run from others, if no request does."""
+    inputs = questions.of_run(run, None)
+    if inputs:
+        yield CardFact(label="Started with", text=(inputs,))
 
 
 def _approved_notes(request: RequestView) -> Iterator[CardFact]:
@@ -240,7 +248,7 @@ def _about_run(topic: str, copy: DeliveryContent) -> tuple[str, str]:
         case "needs_attention":
             return _unknown_outcome(copy)
         case "stuck":
-            return f"“{outcome_card.subject(run, None)}” is stuck", (
+            return f"“{line(run.workflow_title)}” is stuck", (
                 "Signoff cannot continue the run and keeps trying. "
                 "The operator of this server can find the cause in its log."
             )
@@ -260,7 +268,7 @@ def _unknown_outcome(copy: DeliveryContent) -> tuple[str, str]:
     """Return the question about the call of unknown outcome, or the last that was answered, and who answers it."""
     run, answered = copy.run, advice.last_answer(copy.run)
     step = _unknown_step(run) or (answered[0] if answered else None)
-    title = answers.question(step.label) if step else f"“{outcome_card.subject(run, None)}” needs attention"
+    title = answers.question(step.label) if step else f"“{line(run.workflow_title)}” needs attention"
     called = "Signoff called it and got no clear answer."
     if copy.person.id == run.owner.id:
         return title, f"{called} Find out, then answer below."

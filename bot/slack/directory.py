@@ -72,7 +72,7 @@ class SlackDirectory:
     async def _account(self, reference: Reference) -> Resolution:
         account = await self._accounts.by_id(reference.value)
         if account is None:
-            why = f"{_named(reference)} is no account in this Slack workspace, so nobody is asked for it."
+            why = f"{_named(reference)} is not an account in this Slack workspace and is not asked."
             return Resolution((), why, never=True)
         return _one_account(account, reference)
 
@@ -83,7 +83,7 @@ class SlackDirectory:
             account = await self._accounts.deactivated(reference.value)
             if account is not None:
                 return _one_account(account, reference)
-            why = f"{reference.value} has no active account in this Slack workspace, so they are not asked."
+            why = f"{reference.value} has no active account in this Slack workspace and is not asked."
             return Resolution((), why, unknown=True)
         resolution = _one_account(account, reference)
         # The address that was looked up is theirs, whatever the app may read of their profile.
@@ -102,7 +102,7 @@ class SlackDirectory:
                 why = f"{reference.rule} cannot be asked: this Slack workspace has no usergroups."
                 return Resolution((), why, never=True)
             if error.code == "no_such_subteam":
-                why = f"The usergroup @{reference.value} is disabled, so nobody in it is asked."
+                why = f"The usergroup @{reference.value} is disabled, so its members are not asked."
                 return Resolution((), why, never=True)
             raise
         if reference.kind == MEMBERS:
@@ -122,7 +122,7 @@ class SlackDirectory:
                 break
         resolution = _resolution(accounts, reference)
         if not resolution.people:
-            nobody = f"The usergroup @{reference.value} has nobody who can be asked."
+            nobody = f"The usergroup @{reference.value} has no member who can be asked."
             return Resolution((), f"{nobody} {resolution.why}" if resolution.why else nobody)
         if looked_up + _SLICE < len(members):
             few = f"@{reference.value} has {len(members):,} members; only the first {MAX_APPROVERS} are asked."

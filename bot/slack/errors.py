@@ -69,25 +69,25 @@ _PERMANENT: Final = frozenset({FailureClass.RECIPIENT, FailureClass.PAYLOAD, Fai
 _REQUEST_TIMEOUT: Final = 408
 
 _SENTENCES: Final[Mapping[FailureClass, str]] = {
-    FailureClass.WAIT: "Slack asks us to slow down",
+    FailureClass.WAIT: "Slack asks Signoff to slow down",
     FailureClass.UNKNOWN: "Slack did not say whether it took this",
     FailureClass.RECIPIENT: "Slack cannot reach this address",
-    FailureClass.PAYLOAD: "Slack refused what we sent",
-    FailureClass.MESSAGE: "Slack no longer lets us change this message",
+    FailureClass.PAYLOAD: "Slack refused what Signoff sent",
+    FailureClass.MESSAGE: "Slack no longer lets Signoff change this message",
     FailureClass.STALE: "That click is too old for Slack; click again",
-    FailureClass.REREAD: "The view was changed by somebody else meanwhile",
+    FailureClass.REREAD: "This view has changed meanwhile",
     FailureClass.ROTATE: "Signoff's token for this workspace has run out; tell the operator of Signoff",
     FailureClass.INSTALLATION: "Signoff is not installed properly in this workspace; tell the operator of Signoff",
     FailureClass.OTHER: "Slack refused",
 }
-_NO_ANSWER: Final = "Slack did not answer our question"
+_NO_ANSWER: Final = "Slack did not answer"
 """The sentence for `UNKNOWN` of a call that changes nothing."""
 _WHY: Final[Mapping[str, str]] = {
     "user_disabled": "the account is deactivated",
     "user_not_found": "there is no such user",
-    "users_not_found": "nobody there has this email address",
-    "channel_not_found": "there is no such conversation, or we may not see it",
-    "not_in_channel": "we are not a member of the channel",
+    "users_not_found": "no account there has this email address",
+    "channel_not_found": "there is no such conversation, or Signoff cannot see it",
+    "not_in_channel": "Signoff is not a member of the channel",
     "is_archived": "the channel is archived",
     "cannot_dm_bot": "it is a bot",
     "messages_tab_disabled": "messages to the app are switched off in its settings",

@@ -34,10 +34,7 @@ MARGIN: Final = timedelta(seconds=10)
 
 _Key: TypeAlias = tuple[str, str | None, DeliveryKind, bool]
 """Run, request, kind, and whether the copy is about the end of the run. Copies with the same key share one read."""
-_ABOUT_RUNS: Final = frozenset(
-    status.value for status in RunStatus if status.ended or status is RunStatus.NEEDS_ATTENTION
-)
-"""Topics of alerts that show the last request of the run, so that their reader knows which run it is."""
+_ENDS: Final = frozenset(status.value for status in RunStatus if status.ended)
 _Subject: TypeAlias = tuple[RunView, RequestView | None]
 log = logging.getLogger(__name__)
 
@@ -137,8 +134,8 @@ class Relay:
         would delay the first copy.
         """
         assert delivery.run is not None
-        is_about_run = delivery.kind is DeliveryKind.OUTCOME or delivery.topic in _ABOUT_RUNS
-        key = (delivery.run, delivery.request, delivery.kind, is_about_run)
+        is_end = delivery.kind is DeliveryKind.OUTCOME or delivery.topic in _ENDS
+        key = (delivery.run, delivery.request, delivery.kind, is_end)
         reading = self._subjects.get(key)
         if reading is None:
             reading = self._subjects[key] = asyncio.ensure_future(self._read(key))
@@ -177,12 +174,12 @@ class Relay:
             return error
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
-                message = f"The channel {delivery.channel} did not answer within {seconds:g} seconds."
+                message = f"{delivery.channel.capitalize()} did not answer within {seconds:g} seconds."
                 return ChannelError(message, outcome_unknown=True)
             log.exception(
                 "copy %s of run %s could not be shown", delivery.id, delivery.run, extra={"run": delivery.run}
             )
-            message = f"The channel {delivery.channel} broke; the server's log has it under copy {delivery.id}."
+            message = f"{delivery.channel.capitalize()} failed unexpectedly. The log of the server says why."
             return ChannelError(message, outcome_unknown=True)
 
     def _seconds(self, name: str) -> float:
@@ -195,7 +192,7 @@ class Relay:
             return None
         channel = self._channels.get(delivery.channel)
         if channel is None:
-            raise ChannelError(f"The channel {delivery.channel} is not set up on this server.")
+            raise ChannelError(f"{delivery.channel.capitalize()} is not set up on this server.")
         if receipt is None and delivery.unknown and isinstance(channel, FindsCopies):
             receipt = await channel.find(address=delivery.address, delivery=delivery.id)
         if receipt is None and claimed.is_closed:
@@ -222,11 +219,11 @@ def _is_large(content: DeliveryContent | CodeDelivery) -> bool:
 
 
 def _load_subject(connection: Connection, key: _Key) -> _Subject:
-    """Return the run and the request that a copy is about: the last one, if it is about the run."""
-    run_id, request_id, kind, is_about_run = key
+    """Return the run and the request that a copy is about. At the end of a run, that is its last request."""
+    run_id, request_id, kind, is_end = key
     run = run_queries.run_view(connection, run_id, steps=kind is DeliveryKind.ALERT)
     assert run is not None
-    if is_about_run:
+    if is_end:
         return run, next(reversed(request_queries.requests_of_run(connection, run_id)), None)
     return run, request_queries.request_view(connection, request_id) if request_id else None
 

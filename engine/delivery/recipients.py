@@ -178,18 +178,18 @@ class Recipients:
         for reference in concrete:
             resolution = self._resolved.get(reference)
             if resolution is not None and resolution.unknown and self._had_account(run, reference):
-                notes.append(f"{reference.value} has no active account any more, so they are not asked.")
+                notes.append(f"{reference.value} no longer has an active account and is not asked.")
                 continue
             if resolution is not None and resolution.why:
                 notes.append(resolution.why)
             for person in self._people(run, reference, resolution):
                 if reference.not_requester and person.id == run.requester:
-                    notes.append(f"{reference.rule} names {person.label}, who started this run, so they are not asked.")
+                    notes.append(f"{person.label} started this run and is not asked.")
                     continue
                 named.setdefault(person.id, (person, []))[1].append(reference)
         approvers = [_approver(person, references) for person, references in named.values()]
         if len(approvers) > MAX_APPROVERS:
-            notes.append(f"The gate names {len(approvers):,} approvers; only the first {MAX_APPROVERS} are asked.")
+            notes.append(f"The workflow names {len(approvers):,} approvers; only the first {MAX_APPROVERS} are asked.")
         return approvers[:MAX_APPROVERS], notes
 
     def _had_account(self, run: LoadedRun, reference: Reference) -> bool:

@@ -68,7 +68,7 @@ def text(value: Value, *, lines: bool, longest: int) -> str:
     if len(value) > longest:
         raise InvalidValue(f"must be at most {longest} characters long, and has {len(value)}")
     if "\0" in value:
-        raise InvalidValue("must not hold a NUL character")
+        raise InvalidValue("must not contain a NUL character")
     if not lines and not one_line(value):
         raise InvalidValue("must be one line; use long_text for more")
     return value
@@ -106,7 +106,7 @@ def url(value: Value) -> str:
     if parts is None or parts.scheme not in ("http", "https") or not (parts.hostname or "").strip("."):
         raise InvalidValue("must be an http or https address, like https://example.com/page")
     if "@" in parts.netloc:
-        raise InvalidValue("must not hold a user name or password before the host")
+        raise InvalidValue("must not contain a user name or password before the host")
     return value
 
 

@@ -65,7 +65,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     def check(self, content: Params, digest: str) -> None:
         """Raise `Tampered` if `digest` is not the digest of `content`."""
         if self.digest(content) != digest:
-            raise Tampered(f"What step {self.step} is about to run is not what was approved; nothing was run.")
+            raise Tampered("What is about to run is not what was approved, so nothing was run.")
 
 
 class Editable(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,6 +14,7 @@ from engine import fields, json_values, references
 from engine.domain import Assurance, EmailPolicy, OnExpiry, Params, ReasonRequired, ReviewPoint
 from engine.errors import ExpressionError
 from engine.expressions import Template, describe_server_source, render_items
+from engine.identifiers import in_words
 from engine.json_values import Path, Value
 from engine.references import Reference
 from engine.requests.deadlines import Deadlines
@@ -29,7 +31,9 @@ NOTE_LENGTH: Final = 1000
 """Maximum length of a note, in characters."""
 MAX_NOTES: Final = 20
 """Maximum number of notes on a request."""
-_UNKNOWN: Final = "Whether this needs approval could not be found out"
+_UNKNOWN: Final = "Signoff could not tell whether this needs approval"
+
+_DOTTED: Final = re.compile(r"(?:[A-Za-z_][\w-]*\.)+([\w-]+)")
 
 Scope = Mapping[str, Value]
 
@@ -158,9 +162,14 @@ def _address_notes(gate: Gate, step: Step) -> Iterator[str]:
         origin = describe_server_source(template) if path[0] in step.kind.address_params else None
         if origin is not None:
             yield (
-                f"The address in {path[0]} comes from {origin}, not from the workflow file. "
+                f"The address to call comes from {_in_words(origin)}, not from the workflow file. "
                 "Check where it leads before you approve."
             )
+
+
+def _in_words(names: str) -> str:
+    """Return dotted names of data, each as the words of its end: `inputs.pay_url` is “Pay URL”."""
+    return _DOTTED.sub(lambda name: f"“{in_words(name[1])}”", names)
 
 
 def _limit_notes(notes: list[str]) -> Iterator[str]:
@@ -190,13 +199,13 @@ def _named(gate: Gate, template: Template, scope: Scope, notes: list[str]) -> It
     try:
         items = render_items(template, scope)
     except ExpressionError as error:
-        notes.append(f"An approver could not be found out: {error}")
+        notes.append(f"Signoff could not find an approver: {error}")
         return
     from_data, asks_requester = False, gate.asks_requester or _REQUESTER in template.references
     for item in items:
         reference = references.parse_resolvable(item.value, rule=template.source)
         if reference is None:
-            notes.append(f"{template.source} names {json_values.dumps(item.value)}, which is nobody that can be asked.")
+            notes.append(f"{json_values.dumps(item.value)} cannot be an approver: it is not the address of a person.")
         elif item.is_written:
             yield reference
         elif reference.is_address:
@@ -204,11 +213,11 @@ def _named(gate: Gate, template: Template, scope: Scope, notes: list[str]) -> It
             yield replace(reference, not_requester=not asks_requester)
         else:
             notes.append(
-                f"{template.source} gave {json_values.dumps(item.value)}, but data can only name people by address."
+                f"{json_values.dumps(item.value)} cannot be an approver: data can name people only by their address."
             )
     if from_data and (inputs := gate.approver_inputs.get(template.source)):
-        where = f"inputs {' and '.join(inputs)}" if len(inputs) > 1 else f"input {inputs[0]}"
-        notes.append(f"The person who started this run named the approver, in the {where}.")
+        where = " and ".join(f"“{in_words(name)}”" for name in inputs)
+        notes.append(f"The person who started this run chose the approver, in {where}.")
 
 
 _REQUESTER: Final = ("run", "requester")
@@ -227,14 +236,15 @@ def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iter
             # A name may have a dot in it. The whole name is tried first.
             path = (dotted,) if dotted in content.value else json_values.read_path(dotted, content.value)
         except KeyError:
-            notes.append(f"{dotted} was to be editable, but is not there this time.")
+            name = " · ".join(in_words(part) for part in dotted.split("."))
+            notes.append(f"“{name}” cannot be edited, because it is missing this time.")
             continue
         if _touches_secret(path, content):
             continue
         values = [Editable(path, field)] if field is not None else _editable_values(gate, content, path)
         for value in values:
             if (name := json_values.show_path(value.path)) in names:
-                notes.append(f"Of two values with the name {name} only the first can be edited.")
+                notes.append(f"Two values are called “{in_words(name)}”. Only the first can be edited.")
                 continue
             names.add(name)
             yield value

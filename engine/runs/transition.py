@@ -268,7 +268,7 @@ class Transition:
         if self._is_repeatable(step, visit) and visit.attempt < MAX_CRASHES:
             self._call(step, visit)
         else:
-            self._park(visit, "The server stopped while this step was under way, so its outcome is unknown.")
+            self._park(visit, "The server stopped while this step was running, so it is not clear whether it happened.")
 
     def _is_repeatable(self, step: Step, visit: Visit) -> bool:
         if step.idempotent is not None:

@@ -29,7 +29,7 @@ from engine.store import attention_links, browsers, challenges, run_rows
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 
-_NOT_YOURS = "Only the owner of the workflow or an admin may say what became of a step."
+_NOT_YOURS = "Only the owner of the workflow or an admin can say whether a step happened."
 
 
 def answer(context: CommandContext, tx: Tx, command: AnswerAttention, resolved: Resolved) -> Done | Refusal:

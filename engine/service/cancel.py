@@ -18,7 +18,7 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
         return NotFound(what="run", name=command.run)
     actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
     if not context.may(actor, command.actor, run.requester, run.owner):
-        return NotAllowed(why="Only who started a run, the owner of its workflow, or an admin may cancel it.")
+        return NotAllowed(why="Only the person who started a run, the owner of its workflow or an admin can cancel it.")
     record: dict[str, Value] = {"by": actor.id, "reason": command.reason}
     if not run_rows.try_cancel(tx, command.run, record):
         return NotWaiting(run=command.run, status=run.state.status)

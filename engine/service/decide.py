@@ -53,7 +53,7 @@ def rule(context: CommandContext, tx: Tx, request: Request, command: Decide, pro
     kind = context.advancer.kinds.get(request.subject.uses)
     if kind is None:
         return NotAllowed(
-            why=f"This server has no step type {request.subject.uses} any more; its operator must install it again."
+            why=f"This server no longer has the step type {request.subject.uses}. Its operator has to install it again."
         )
     try:
         return requests.decide(request, assurance.as_proven(command, proof), kind=kind, person=proof.person, now=tx.now)

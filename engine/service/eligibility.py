@@ -17,7 +17,7 @@ from engine.store import deliveries, request_rows, run_rows
 from engine.store.port import Tx
 from engine.worker.advance import Advancer
 
-_STARTED_IT: Final = "they started this run themselves"
+_STARTED_IT: Final = "in this workflow, requesters do not decide their own requests"
 
 
 class Eligibility(Struct, frozen=True):
@@ -65,18 +65,18 @@ def _why_excluded(reference: Reference, answer: Resolution | None, person: Perso
         return None
     account = person.account
     if reference.kind == MEMBERS:
-        return None if account in answer.members else f"no longer in @{reference.value}"
+        return None if account in answer.members else f"@{reference.value} no longer includes this account"
     if account is None:
-        return None if answer.unknown else f"{reference.value} {_account_state(answer)}"
+        return None if answer.unknown else f"the account of {reference.value} {_account_state(answer)}"
     if any(account in holder.addresses for holder in answer.people):
         return None
     if reference.kind == EMAIL and answer.standing is None:
-        return f"{reference.value} is not the email address of this account any more"
+        return f"{reference.value} is no longer the email address of this account"
     return f"the account {_account_state(answer)}"
 
 
 def _account_state(answer: Resolution) -> str:
-    return f"is {answer.standing}" if answer.standing else "is not in this workspace any more"
+    return f"is {answer.standing}" if answer.standing else "is no longer in this workspace"
 
 
 def exclude(advancer: Advancer, tx: Tx, request: Request, approver: Approver, why: str) -> None:

@@ -18,11 +18,11 @@ def erase(context: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -
         return NotFound(what="run", name=command.run)
     actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
     if not context.may(actor, command.actor):
-        return NotAllowed(why="Only an admin may erase what the record holds.")
+        return NotAllowed(why="Only an admin can erase the contents of a run.")
     if not run.state.status.ended:
-        return NotAllowed(why=f"Run {command.run} has not ended yet; cancel it, or wait until it has.")
+        return NotAllowed(why=f"Run {command.run} has not ended yet. Cancel it, or wait until it ends.")
     if not command.reason.strip():
-        return NotAllowed(why="Say why it is erased: the record keeps the reason.")
+        return NotAllowed(why="Please give a reason. The audit log keeps it.")
     numbers = erasure.erase_run(tx, run.workspace, command.run)
     if numbers:
         tx.audit(

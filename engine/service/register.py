@@ -99,5 +99,5 @@ def _find_owner(recipients: Recipients, command: Register, workflow: Workflow, a
     answer = recipients.answers([reference]).get(reference)
     unreachable = answer is not None and answer.why is not None and not answer.unanswered
     if answer is not None and unreachable and (answer.never or reference.kind != EMAIL):
-        return NotAllowed(why=f"The owner could never be told anything: {answer.why}")
+        return NotAllowed(why=f"Signoff cannot reach the owner: {answer.why}")
     return recipients.named(command.workspace, reference)

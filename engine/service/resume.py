@@ -54,7 +54,7 @@ def resume(
         return NotFound(what="run", name=command.run)
     actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
     if not context.may(actor, command.actor, run.owner):
-        return NotAllowed(why="Only the owner of the workflow or an admin may say what became of a step.")
+        return NotAllowed(why="Only the owner of the workflow or an admin can say whether a step happened.")
     accepted = check_answer(context, tx, run, command)
     if isinstance(accepted, Refusal):
         return accepted

@@ -13,7 +13,7 @@ def give_back(context: CommandContext, tx: Tx, command: ReturnAddress, resolved:
     """Give an address back to the person who had it before: the unit of `Engine.return_address`."""
     actor = Recipients(tx, context.advancer.directory, resolved).actor(command.workspace, command.actor)
     if not context.may(actor, command.actor):
-        return NotAllowed(why="Only an admin may undo whose an address is.")
+        return NotAllowed(why="Only an admin can give an address back.")
     holder = people.find_person_cached(tx, command.workspace, command.address)
     moved = identities.undo(tx, command.workspace, command.address, actor=actor)
     if moved is None or holder is None:

@@ -68,9 +68,9 @@ def _check_starter(
     guest = recipients.guest(command.workspace, command.actor)
     if not starters:
         if guest is not None:
-            return NotAllowed(why=f"Guests may not start {workflow.name}, because it has no `may_run` that names them.")
+            return NotAllowed(why=f"Guests cannot start {workflow.name}. Its owner can name them under `may_run`.")
         if recipients.is_unverified(command.workspace, command.actor):
-            return NotAllowed(why="Slack did not say in time whether you are a member here. Try again in a moment.")
+            return NotAllowed(why="Slack did not answer in time whether you are a member here. Try again in a moment.")
         return recipients.actor(command.workspace, command.actor)
     requester = recipients.actor(command.workspace, command.actor)
     if guest is None and requester.id == current.owner:
@@ -78,7 +78,7 @@ def _check_starter(
     may, unknown = recipients.among(guest.addresses if guest else requester.addresses, starters)
     if may:
         return requester
-    allowed = f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}."
+    allowed = f"You cannot start {workflow.name}. It is for {', '.join(workflow.may_run)}."
     return NotAllowed(why=" ".join([allowed, *unknown]))
 
 

@@ -67,7 +67,7 @@ class EmailStep(StepType[EmailParams]):
 
     async def run(self, params: EmailParams, context: StepContext) -> Mapping[str, object]:
         if self._mailer is None:
-            raise StepError("Mails cannot be sent from here: this server has no mail server set up (SIGNOFF_SMTP_URL).")
+            raise StepError("Emails cannot be sent: this server has no mail server set up (SIGNOFF_SMTP_URL).")
         return await self._mailer.send(
             to=params.to,
             subject=params.subject,

@@ -60,7 +60,7 @@ class HttpParams(BaseModel):
         for name, value in headers.items():
             url_guard.check_header(name, value)
         if len({name.lower() for name in headers}) < len(headers):
-            raise InvalidValue("a header stands there twice (upper and lower case are the same)")
+            raise InvalidValue("a header is there twice (upper and lower case are the same)")
         return headers
 
     @field_validator("idempotency_header")

@@ -54,6 +54,6 @@ class MessageStep(StepType[MessageParams]):
 
     async def run(self, params: MessageParams, context: StepContext) -> Mapping[str, object]:
         if self._sender is None:
-            raise StepError("Messages cannot be sent from here: this server is not connected to Slack.")
+            raise StepError("Messages cannot be sent: this server is not connected to Slack.")
         source = f"the workflow {context.workflow}, run {context.run}"
         return await self._sender.send(to=params.to, text=params.text, source=source, key=context.idempotency_key)

@@ -203,8 +203,8 @@ class Advancer:
         notes += missing
         if not approvers:
             owner = people.load_people_cached(tx, [run.owner])[run.owner]
-            approvers = [Approver(owner, "owner, because the gate named nobody who can be asked")]
-            notes.append("The gate named nobody who can be asked, so the owner of the workflow is.")
+            approvers = [Approver(owner, "owner, because no other approver can be asked")]
+            notes.append("No approver can be asked, so the owner of the workflow decides.")
         copies, more_ways = routing.open_copies(
             self.directory, opening.email, run=run.state.id, request=request_id, approvers=approvers
         )

@@ -61,10 +61,10 @@ class Runner:
         except DefinitionError as error:
             log.error("run %s cannot go on: its workflow file is no longer valid: %s", run, error)
             first = str(error).partition("\n")[0]
-            await self._postpone(run, f"The workflow of this run is no longer understood by this server: {first}")
+            await self._postpone(run, f"This server no longer understands the workflow of this run: {first}")
         except Exception:
             log.exception("run %s cannot go on", run, extra={"run": run})
-            await self._postpone(run, f"Something broke on the way; the server's log has it under run {run}.")
+            await self._postpone(run, "Something broke. The log of the server says what.")
         finally:
             self._under_way.discard(run)
 
@@ -125,7 +125,7 @@ class Runner:
         except ValidationError as error:
             # The text of the error would quote the parameters, which hold the secrets here.
             return StepFailure(
-                message=f"The step does not take its parameters ({error.error_count()} wrong).", final=True
+                message=f"The parameters do not fit this step ({error.error_count()} wrong).", final=True
             )
         except Exception as error:  # noqa: BLE001 a step type may be anybody's code
             # The step was not called yet, so the outcome is known.
@@ -173,7 +173,7 @@ class Runner:
         log.error(
             "step %s of run %s raised an exception", step.id, claimed.run, exc_info=error, extra={"run": claimed.run}
         )
-        message = f"The step type {step.kind.name} broke; the server's log has it under run {claimed.run}."
+        message = "The step broke. The log of the server says why."
         return StepFailure(message=message, unknown=unknown, final=not unknown)
 
     async def _output(self, produced: Mapping[str, object]) -> dict[str, Value]:

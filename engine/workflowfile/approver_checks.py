@@ -34,7 +34,7 @@ def check_person(report: ProblemReport, template: Template, at: Path, names: Exp
     if template.is_literal or report.registered or report.has_problem(at):
         return
     if joins_texts(template):
-        report.add(at, "Several people stand in one text.", _LIST_HINT)
+        report.add(at, "This text names several people.", _LIST_HINT)
     elif not template.is_whole:
         if template.source.strip().startswith(references.DATA_CANNOT_NAME):
             report.add(at, "Data cannot say which group is asked.", _KEYWORD_HINT)
@@ -55,14 +55,14 @@ def _check_source(report: ProblemReport, source: ValueSource, at: Path) -> None:
     texts = type_.texts if type_.texts is not None else type_.item.texts if type_.item is not None else None
     for text in texts or ():
         if person_kind(text) not in references.ADDRESSES:
-            report.add(at, f"{source.name} can be `{cite(text)}`, which is no address of a person.", _KEYWORD_HINT)
+            report.add(at, f"{source.name} can be `{cite(text)}`, which is not the address of a person.", _KEYWORD_HINT)
             break
 
 
 def _check_literal(report: ProblemReport, text: str, at: Path) -> None:
     kind = person_kind(text)
     if kind is None:
-        report.add(at, f"`{cite(text)}` names no person.", f"Write an email address, {accounts.ONE} or `group:handle`.")
+        report.add(at, f"`{cite(text)}` is not a person.", f"Write an email address, {accounts.ONE} or `group:handle`.")
     elif kind in references.NOT_YET:
         report.add(at, f"`{cite(text)}` is not available yet.")
 

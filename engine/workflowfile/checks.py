@@ -139,7 +139,7 @@ def check_gate(report: ProblemReport, gate: GateFile, at: Path) -> None:
         return not any(report.has((*at, key)) for key in keys)
 
     if "on_expiry" in gate.model_fields_set and are_absent("expires"):
-        _report_never(report, (*at, "on_expiry"), "`on_expiry` never happens without `expires`.", "Add `expires: 2d`.")
+        _report_never(report, (*at, "on_expiry"), "`on_expiry` has no effect without `expires`.", "Add `expires: 2d`.")
     if gate.on_expiry == "escalate" and are_absent("escalate"):
         _report_never(report, (*at, "on_expiry"), "`on_expiry: escalate` needs `escalate` to say to whom.", "")
     if gate.hours and are_absent("expires", "escalate", "remind"):
@@ -148,7 +148,7 @@ def check_gate(report: ProblemReport, gate: GateFile, at: Path) -> None:
         )
     if gate.fallback_after and gate.email in ("always", "never"):
         _report_never(
-            report, (*at, "fallback_after"), f"`fallback_after` never happens with `email: {gate.email}`.", ""
+            report, (*at, "fallback_after"), f"`fallback_after` has no effect with `email: {gate.email}`.", ""
         )
     if gate.revise_limit is not None and are_absent("revise"):
         _report_never(report, (*at, "revise_limit"), "`revise_limit` never counts without `revise`.", "")
@@ -164,7 +164,7 @@ def _check_clocks(report: ProblemReport, gate: GateFile, at: Path) -> None:
     for key, clock in (("escalate", gate.escalate), ("remind", gate.remind)):
         if clock and gate.expires and clock.after >= gate.expires:
             hint = "Make `after` shorter than `expires`."
-            _report_never(report, (*at, key, "after"), f"`{key}` never happens: the request has expired before.", hint)
+            _report_never(report, (*at, key, "after"), f"`{key}` has no effect: the request expires earlier.", hint)
     if gate.remind and gate.remind.times and gate.remind.times > 1 and gate.remind.every is None:
         _report_never(report, (*at, "remind", "times"), "Only the first reminder would be sent.", "Add `every: 1d`.")
 
@@ -179,7 +179,7 @@ def _check_policy(report: ProblemReport, gate: GateFile, at: Path) -> None:
             message = f"A quorum of {gate.policy.quorum} can never come together from {count}."
             _report_never(report, (*at, "policy", "quorum"), message, "Name more approvers.")
     if references.REQUESTER in gate.exclude and kinds == {references.REQUESTER}:
-        message = "Nobody could decide: the only approver is excluded."
+        message = "No one could decide: the only approver is excluded."
         _report_never(report, (*at, "exclude"), message, "Name another approver.")
 
 

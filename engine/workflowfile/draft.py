@@ -289,7 +289,7 @@ def _read_edit(report: ProblemReport, raw: Value, at: Path) -> list[EditDraft]:
     names: set[str] = set()
     for edit in edits:
         if edit.name in names:
-            report.add(edit.at, f"`{cite(edit.name)}` stands here twice.", at="key")
+            report.add(edit.at, f"`{cite(edit.name)}` is here twice.", at="key")
         names.add(edit.name)
     return edits
 

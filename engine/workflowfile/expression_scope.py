@@ -93,7 +93,7 @@ def compile_text(
         if not secrets:
             report.add(at, names.explain_secrets())
         elif not SECRET_NAME.fullmatch(name):
-            report.add(at, f"`{cite(name)}` is no name of a secret: it has only A-Z, 0-9 and `_`, like CRM_TOKEN.")
+            report.add(at, f"`{cite(name)}` is not the name of a secret: it has only A-Z, 0-9 and `_`, like CRM_TOKEN.")
     for reference in sorted(template.references, key=lambda path: [str(part) for part in path]):
         _check_reference(report, at, reference, names, is_optional=reference in template.optional_references)
     # A template of one node is only a reference, which cannot clash.

@@ -103,5 +103,5 @@ def _write_message(character: str) -> str:
     name = f"{unicodedata.name(character, 'hidden character').lower()} (U+{ord(character):04X})"
     article = "An" if name[0] in "aeiou" else "A"
     if re.fullmatch(f"[{_QUOTES}]", character):
-        return f"{article} {name} stands here: replace it with a straight quote, \" or '."
-    return f"{article} {name} stands here: replace it with an ordinary space."
+        return f"{article} {name} is here: replace it with a straight quote, \" or '."
+    return f"{article} {name} is here: replace it with an ordinary space."

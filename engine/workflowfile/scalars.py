@@ -150,7 +150,7 @@ def _condition(raw: object) -> bool | str:
         raise refuse(f"Write true or false here, without quotes, not `{text}`.")
     if not has_expression(text):
         hint = f'Put it in braces: "{{{{ {cite(text)} }}}}".' if _is_expression(text) else _CONDITION_EXAMPLE
-        raise refuse(f"`{cite(text)}` is no condition.", hint)
+        raise refuse(f"`{cite(text)}` is not a condition.", hint)
     return text
 
 
@@ -198,10 +198,10 @@ def _person(text: str) -> str:
     kind = person_kind(text)
     if kind is None:
         if people := _split_people(text):
-            raise refuse("Several people stand in one text.", f"Write a list: [{cite(', '.join(people))}].")
+            raise refuse("This text names several people.", f"Write a list: [{cite(', '.join(people))}].")
         allowed = f"an email address, {accounts.ONE}, `group:handle`, `owner`, `requester` or an expression"
         hint = f"Write `{text.casefold()}`." if text.casefold() in (references.OWNER, references.REQUESTER) else ""
-        raise refuse(f"`{cite(text)}` names nobody: write {allowed}.", hint)
+        raise refuse(f"`{cite(text)}` is not a person or a group: write {allowed}.", hint)
     return str(fields.validate(_EMAIL, text)) if kind == references.EMAIL else text
 
 
@@ -228,7 +228,7 @@ def _starter(text: str) -> str:
 
 def _require_starter(people: list[str]) -> list[str]:
     if not people:
-        raise refuse("Nobody could start this workflow.", "Name somebody, or delete the line to let everyone start it.")
+        raise refuse("No one could start this workflow.", "Name a person, or delete the line to let everyone start it.")
     return people
 
 

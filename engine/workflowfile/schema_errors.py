@@ -68,7 +68,7 @@ _LIMITS: Final[Mapping[str, Callable[[Limits], str]]] = {
         "This may not be empty." if ctx["min_length"] == 1 else f"This needs at least {ctx['min_length']} characters."
     ),
     "string_pattern_mismatch": lambda ctx: f"This text does not match the pattern `{cite(ctx['pattern'])}`.",
-    "too_long": lambda ctx: f"At most {ctx['max_length']:,} entries may stand here.",
+    "too_long": lambda ctx: f"At most {ctx['max_length']:,} entries are allowed here.",
     "too_short": lambda ctx: f"This needs at least {ctx['min_length']} {_entries(ctx['min_length'])}.",
     "greater_than": lambda ctx: f"This must be more than {ctx['gt']}.",
     "greater_than_equal": lambda ctx: f"This must be at least {ctx['ge']}.",

@@ -34,13 +34,13 @@ _AT_PROBLEM: Final = (
      r"|indentation indicator", "Text cannot begin like this; put the whole value in quotes."),
     (r"block (collection|sequence)", "The items of a list must begin in the same column, each with `- `."),
     (r"expected key|<block end>", "The indentation does not fit the lines above; align this key with its neighbours."),
-    (r"document (start|indicator)|<document start>", "This stands outside of the workflow; check the indentation."),
+    (r"document (start|indicator)|<document start>", "This is outside the workflow; check the indentation."),
 )  # fmt: skip
 _AT_CONTEXT: Final = (
     (r"escape|hexadecimal|hexdecimal|Unicode character",
      "This text in double quotes has an unknown `\\` escape; use single quotes, or write `\\\\`."),
     (r"quoted scalar", "This quote is never closed."),
-    (r"simple key|expected ':'", "This line is no `key: value` pair; add the colon, or indent it like the text above."),
+    (r"simple key|expected ':'", "This is not a `key: value` pair; add the colon, or indent it like the line above."),
 )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def _explain_character(error_text: str, at: tuple[int, int], lines: Sequence[str
     line, column = at
     character = lines[line][column : column + 1] if line < len(lines) else ""
     if "tab character" in error_text or (character == "\t" and "cannot start" in error_text):
-        return _problem("A tab stands here; YAML wants spaces.", at)
+        return _problem("There is a tab here. YAML needs spaces.", at)
     if "cannot start" in error_text:
         return _problem(f"A value cannot begin with `{cite(character)}`; put it in quotes.", at)
     return None

@@ -120,7 +120,7 @@ def _decode(source: bytes) -> str:
         before = source[: error.start].decode("utf-8-sig")
         raise DefinitionError([_unreadable(before, "This is not UTF-8 text; save the file as UTF-8.")]) from None
     if bad := _UNREADABLE.search(text):
-        sentence = f"The invisible character U+{ord(bad[0]):04X} stands here; remove it."
+        sentence = f"The invisible character U+{ord(bad[0]):04X} is here; remove it."
         raise DefinitionError([_unreadable(text[: bad.start()], sentence)])
     return text
 
@@ -268,7 +268,7 @@ class _Builder:
         if name in mapping.children:
             first = mapping.children[name].key
             self._report(
-                f"The key `{cite(name)}` stands here twice: on line {first.line}, column {first.column}, and on "
+                f"The key `{cite(name)}` is here twice: on line {first.line}, column {first.column}, and on "
                 f"line {node.mark.line}, column {node.mark.column}; keep one of them.",
                 part=name,
             )

@@ -69,7 +69,7 @@ REFUSED: Final[dict[str, tuple[Prepare, str, str | None, str]]] = {
     "cancelled": (cancel, "", None, "This request was cancelled with its run, "),
     "expired": (let_expire, EXPIRES, None, "This request expired "),
     "changed": (leave, "", OTHER, "This request has changed since you opened it"),
-    "tampered": (tamper, "", None, "is not what was approved; nothing was run."),
+    "tampered": (tamper, "", None, "is not what was approved, so nothing was run."),
     "overtaken": (overtake, "", None, "Others changed this request at the same moment"),
     "no reason": (leave, REASON, None, "Please say why you approve this. The person who asked will read it."),
 }

@@ -41,7 +41,7 @@ def names(request: dict[str, Any]) -> list[str]:
 def test_a_keyword_from_an_input_names_no_person(signoff: Commands, word: str) -> None:
     request = request_of_run(signoff, GATED % ("text", FROM_INPUT), word)
     assert names(request) == ["sam@example.com"]
-    assert f'{{{{ inputs.who }}}} gave "{word}", but data can only name people by address.' in request["notes"]
+    assert f'"{word}" cannot be an approver: data can name people only by their address.' in request["notes"]
     refused = signoff("decide", request["id"], "approve")
     assert refused.code == 1
     assert "lee@example.com is not an approver of this request" in refused.output
@@ -51,7 +51,7 @@ def test_a_keyword_from_an_input_names_no_person(signoff: Commands, word: str) -
 def test_an_input_does_not_make_the_requester_their_own_approver(signoff: Commands, kind: str) -> None:
     request = request_of_run(signoff, GATED % (kind, FROM_INPUT), OPERATOR)
     assert names(request) == ["sam@example.com"]
-    assert "{{ inputs.who }} names lee@example.com, who started this run, so they are not asked." in request["notes"]
+    assert "lee@example.com started this run and is not asked." in request["notes"]
     assert signoff("decide", request["id"], "approve").code == 1
 
 
@@ -76,7 +76,7 @@ def test_the_file_can_let_people_approve_what_they_started(signoff: Commands, ga
 
 
 def test_card_and_record_say_that_the_requester_named_the_approver(signoff: Commands) -> None:
-    note = "The person who started this run named the approver, in the input who."
+    note = "The person who started this run chose the approver, in “Who”."
     request = request_of_run(signoff, GATED % ("email", FROM_INPUT), "kim@example.com")
     assert names(request) == ["kim@example.com"]
     assert request["approvers"][0]["rule"] == "{{ inputs.who }}"
@@ -89,22 +89,26 @@ def test_card_and_record_say_that_the_requester_named_the_approver(signoff: Comm
     ("kind", "gate", "sentence"),
     [
         ("text", "approvers: []", "gate.approvers: This list is empty. Name a person, or delete the line"),
-        ("text", 'approvers: ["{{ inputs.who }},{{ inputs.who }}"]', "Several people stand in one text. Write a list"),
-        ("text", 'approvers: "{{ inputs.who }} {{ inputs.who }}"', "Several people stand in one text. Write a list"),
-        ("text", "approvers: [\"{{ inputs.who ~ ', ' ~ inputs.who }}\"]", "Several people stand in one text."),
-        ("json", "approvers: [\"{{ inputs.who | join(', ') }}\"]", "Several people stand in one text."),
-        ("text", "approvers: [\"{{ inputs.who + '; ' + inputs.who }}\"]", "Several people stand in one text."),
+        ("text", 'approvers: ["{{ inputs.who }},{{ inputs.who }}"]', "This text names several people. Write a list"),
+        ("text", 'approvers: "{{ inputs.who }} {{ inputs.who }}"', "This text names several people. Write a list"),
+        ("text", "approvers: [\"{{ inputs.who ~ ', ' ~ inputs.who }}\"]", "This text names several people."),
+        ("json", "approvers: [\"{{ inputs.who | join(', ') }}\"]", "This text names several people."),
+        ("text", "approvers: [\"{{ inputs.who + '; ' + inputs.who }}\"]", "This text names several people."),
         ("text", 'approvers: ["group:{{ inputs.who }}"]', "Data cannot say which group is asked."),
         ("number", FROM_INPUT, "An approver is a person, but `inputs.who` is a number."),
         ("{type: money, currency: EUR}", FROM_INPUT, "An approver is a person, but `inputs.who` is money"),
         ("date", FROM_INPUT, "An approver is a person, but `inputs.who` is a date"),
-        ("{type: choice, options: [owner, requester]}", FROM_INPUT, "`inputs.who` can be `owner`, which is no address"),
+        (
+            "{type: choice, options: [owner, requester]}",
+            FROM_INPUT,
+            "`inputs.who` can be `owner`, which is not the address",
+        ),
         (
             "{type: choices, options: [lee@example.com, nobody]}",
             FROM_INPUT,
-            "`inputs.who` can be `nobody`, which is no address of a person.",
+            "`inputs.who` can be `nobody`, which is not the address of a person.",
         ),
-        ("text", "approvers: [\"{{ 'bos' if inputs.urgent else 'owner' }}\"]", "`bos` names no person."),
+        ("text", "approvers: [\"{{ 'bos' if inputs.urgent else 'owner' }}\"]", "`bos` is not a person."),
         ("text", "approvers: [\"{{ 'role:boss' if inputs.urgent else 'owner' }}\"]", "`role:boss` is not available"),
     ],
 )

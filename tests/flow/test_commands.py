@@ -323,7 +323,7 @@ def test_may_run_excludes_everyone_else_even_an_admin(signoff: Commands) -> None
     signoff.installation.write("hello.yaml", HELLO + "may_run: [kim@example.com]\nowner: sam@example.com\n")
     signoff.run_ok("register", "hello.yaml")
     finished = signoff("run", "hello")
-    assert (finished.code, finished.err) == (1, "You may not start hello; it is for kim@example.com.\n")
+    assert (finished.code, finished.err) == (1, "You cannot start hello. It is for kim@example.com.\n")
     for allowed in ("kim@example.com", "sam@example.com"):
         signoff.set(operator=allowed)
         signoff.run_ok("run", "hello")
@@ -741,7 +741,7 @@ def test_the_contents_of_a_run_are_erased_for_good_and_the_log_names_the_person(
     signoff.run_ok("decide", open_request["id"], "reject", "--reason", "Mallory lives in Kiel")
     assert b"Mallory" in everything(signoff)
     assert signoff("audit", "erase", open_request["run"]).code == 2
-    assert "Say why" in signoff("audit", "erase", open_request["run"], "--reason", " ").err
+    assert "Please give a reason." in signoff("audit", "erase", open_request["run"], "--reason", " ").err
     assert "no run x" in signoff("audit", "erase", "x", "--reason", "asked for").err.lower()
     erased = signoff.run_ok("audit", "erase", open_request["run"], "--reason", "asked for")
     assert re.search(r"Erased the contents of \d+ entries of run", erased.out)

@@ -74,7 +74,7 @@ def test_a_file_that_was_registered_before_asks_and_gives_the_reason(signoff: Co
     (request,) = signoff.json("requests")
     details = signoff.json("requests", request["id"])
     assert [
-        note for note in details["notes"] if note.startswith("Whether this needs approval could not be found out: ")
+        note for note in details["notes"] if note.startswith("Signoff could not tell whether this needs approval: ")
     ]
 
 
@@ -107,7 +107,7 @@ def test_a_comparison_that_fails_only_in_the_run_opens_the_gate(signoff: Command
     signoff.run_ok("check", "unknown.yaml")
     finished = signoff("try", "unknown.yaml", "-i", f"answer={json.dumps(answer)}", "--answer", "approve")
     assert finished.code == 0
-    assert "Whether this needs approval could not be found out" in finished.out
+    assert "Signoff could not tell whether this needs approval" in finished.out
 
 
 @pytest.mark.parametrize(

@@ -322,7 +322,7 @@ def test_a_slack_that_is_down_is_reported(signoff: Commands, slack: RunningSandb
     slack.faults.down = True
     findings = run_doctor(signoff, code=1)
     assert states(findings, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
-    assert "could not be checked. Slack did not answer our question" in single(findings, "slack.token")[1]
+    assert "could not be checked. Slack did not answer" in single(findings, "slack.token")[1]
     assert "slack-status.com" in findings["slack.token"][0]["todo"]
 
 
@@ -799,7 +799,7 @@ def test_copies_that_do_not_arrive_and_requests_without_a_copy_are_reported(sign
     long_ago = "2026-01-01 00:00:00.000000"
     execute(
         signoff.installation.database,
-        "UPDATE delivery SET state = 'due', last_error = 'Slack asks us to slow down.', next_at = created_at, "
+        "UPDATE delivery SET state = 'due', last_error = 'Slack asks Signoff to slow down.', next_at = created_at, "
         "attempts = 3",
         f"UPDATE request SET first_shown_at = NULL, opened_at = '{long_ago}'",
     )

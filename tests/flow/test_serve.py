@@ -357,7 +357,7 @@ def test_a_settings_file_that_is_a_pipe_blocks_no_command(installation: Installa
     arguments = [command, installation.folder / "hello.yaml"] if command == "try" else [command]
     finished = installation.run(*arguments)
     assert (finished.code, len(finished.err.splitlines())) == (2, 2)
-    assert f"{installation.folder / '.env'} is no regular file" in finished.err
+    assert f"{installation.folder / '.env'} is not a regular file" in finished.err
 
 
 @pytest.mark.parametrize(

@@ -442,7 +442,7 @@ def test_an_address_from_data_is_shown_as_such(signoff: Commands, http_service: 
     assert finished.code == 0
     assert [post.path for post in http_service.posts] == ["/pay/7"]
     output = " ".join(finished.out.split())
-    assert "The address in url comes from inputs.server, not from the workflow file." in output
+    assert "The address to call comes from “Server”, not from the workflow file." in output
 
 
 def test_an_edited_address_is_called_as_it_is_recorded_or_refused(signoff: Commands, http_service: HttpService) -> None:
@@ -467,7 +467,7 @@ def test_a_trial_and_a_real_database_are_never_taken_for_each_other(signoff: Com
     for command in (["serve"], ["register", "two.yaml"]):
         refused = signoff(*command)
         assert refused.code == 4
-        assert "is a database of `signoff try`, in which anybody may answer for anybody; use another file." in (
+        assert "is a database of `signoff try`, in which everyone may answer for everyone; use another file." in (
             refused.err
         )
 

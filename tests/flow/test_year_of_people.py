@@ -246,7 +246,7 @@ class Year:
 
     async def check_approvers(self, request: RequestView, gate: str) -> None:
         """Check that the gate names everyone who is asked, and that copies go to their current account and address."""
-        fell_back = any("so the owner of the workflow is" in note for note in request.notes)
+        fell_back = any("so the owner of the workflow decides" in note for note in request.notes)
         for approver in request.approvers:
             account = approver.person.account
             human = self.human_of_account.get(account.value) if account else self.reader(str(approver.person.email))

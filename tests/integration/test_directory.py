@@ -59,7 +59,7 @@ class Book:
             "ann@example.com": Resolution((DirectoryPerson("Ann", (ANN,)),)),
             "U0LEE": Resolution((lee,)),
             "finance": Resolution((lee, kim), "group:finance: one account is deactivated and is not asked."),
-            "ghosts": Resolution((), "group:ghosts has nobody who can be asked."),
+            "ghosts": Resolution((), "group:ghosts has no member who can be asked."),
         }
         self.down = False
 
@@ -128,7 +128,7 @@ async def test_a_group_without_eligible_members_asks_the_owner_and_says_why(env:
     await env.register(ASKS.replace('"{{ inputs.who }}"', '["group:ghosts"]'))
     request = await env.request(await env.start())
     assert [approver.person.email for approver in request.approvers] == ["sam@example.com"]
-    assert request.notes[0] == "group:ghosts has nobody who can be asked."
+    assert request.notes[0] == "group:ghosts has no member who can be asked."
 
 
 async def test_a_person_who_left_is_not_asked_another_way(env: EngineEnv, book: Book) -> None:
@@ -142,7 +142,7 @@ async def test_a_person_who_left_is_not_asked_another_way(env: EngineEnv, book: 
     book.known["lee@example.com"] = Resolution((DirectoryPerson("", (LEE,)),), unknown=True)
     request = await env.request(await env.start())
     assert [approver.person.email for approver in request.approvers] == ["sam@example.com"]
-    assert request.notes[1] == "lee@example.com has no active account any more, so they are not asked."
+    assert request.notes[1] == "lee@example.com no longer has an active account and is not asked."
 
 
 async def test_two_references_to_one_person_decide_as_one_person(env: EngineEnv, book: Book) -> None:

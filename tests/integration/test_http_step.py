@@ -819,7 +819,7 @@ def test_a_meaningless_entry_of_the_allow_list_is_refused(entry: str) -> None:
         ({"headers": {"Content-Length": "hush"}}, "set by Signoff itself"),
         ({"headers": {"transfer-encoding": "hush"}}, "set by Signoff itself"),
         ({"headers": {"Connection": "hush"}}, "set by Signoff itself"),
-        ({"headers": {"X-A": "hush", "x-a": "hush"}}, "stands there twice"),
+        ({"headers": {"X-A": "hush", "x-a": "hush"}}, "is there twice"),
         ({"idempotency_header": "a:b"}, "'a:b' is not the name of a header"),
         ({"expect": []}, "at least 1 item"),
         ({"expect": [99]}, "'99' is not a status"),

@@ -254,7 +254,7 @@ async def test_a_channel_that_is_not_set_up_is_logged_and_waited_for(tmp_path: P
         run = await start_run(env)
         await env.deliver()
         view = await copy(env, run)
-        assert view.last_error == "The channel pigeons is not set up on this server."
+        assert view.last_error == "Pigeons is not set up on this server."
         assert view.state is DeliveryState.DUE
         await env.decide(run)
         await env.settle()
@@ -350,7 +350,7 @@ async def test_a_relay_that_was_taken_over_records_nothing(env: EngineEnv, tmp_p
     gate.set()
     await slow
     view = await copy(env, run)
-    assert (view.state, view.last_error) == (DeliveryState.DUE, "The channel recording is not set up on this server.")
+    assert (view.state, view.last_error) == (DeliveryState.DUE, "Recording is not set up on this server.")
 
 
 async def test_a_relay_that_comes_back_after_its_lease_leaves_no_live_buttons(env: EngineEnv) -> None:
@@ -399,7 +399,7 @@ async def test_a_channel_with_a_bug_neither_loses_the_copy_nor_posts_it_twice_no
     with caplog.at_level(logging.ERROR):
         await env.deliver()
     view = await copy(env, run)
-    assert view.id in str(view.last_error)
+    assert view.last_error == "Recording failed unexpectedly. The log of the server says why."
     assert [record.exc_info is not None and view.id in record.getMessage() for record in caplog.records] == [True]
     assert await env.deliver() == 0
     env.clock.pass_time(retry.UNKNOWN_OUTCOME_WAIT)

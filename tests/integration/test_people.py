@@ -297,7 +297,7 @@ async def test_an_address_that_turns_out_to_belong_to_the_requester_decides_noth
     answer = replace(await env.approval_by_link(run), verdict=verdict, reason="It is wrong.")
     answer_by_account = await env.engine.decide(replace(answer, actor=account("ULEE"), assurance=Assurance.SLACK))
     assert isinstance(answer_by_account, NoLongerApprover)
-    assert answer_by_account.why == "they started this run themselves"
+    assert answer_by_account.why == "in this workflow, requesters do not decide their own requests"
     by_link = replace(answer, link=link)
     for decision in by_link, replace(answer, browser=secret), replace(by_link, browser=secret):
         assert isinstance(await env.engine.decide(decision), Refusal)

@@ -266,7 +266,7 @@ async def test_a_step_type_with_a_bug_has_an_unknown_outcome_and_its_traceback_i
         await env.settle()
     view = await env.view(run)
     assert view.status is RunStatus.NEEDS_ATTENTION
-    assert (await step(env, run)).error == f"The step type played broke; the server's log has it under run {run}."
+    assert (await step(env, run)).error == "The step broke. The log of the server says why."
     (record,) = caplog.records
     assert record.exc_info is not None
     assert record.exc_info[1] is error
@@ -549,7 +549,7 @@ async def test_a_run_with_a_missing_step_type_is_postponed_and_continues_when_it
             await without.settle()
         assert len(caplog.records) == 1, "the run is not tried again at once"
         view = await without.view(run)
-        assert "no longer understood by this server" in str(view.error)
+        assert "no longer understands the workflow of this run" in str(view.error)
         assert "played" in str(view.error)
         assert view.ready_at == without.clock.now() + DIRECTORY_DOWN_WAIT
         assert not view.status.ended
@@ -574,7 +574,7 @@ async def test_a_run_that_hits_a_bug_is_postponed_and_the_traceback_is_logged(
     assert [work for work in await env.engine.due(env.clock.now()) if work.kind == "advance"] == []
     repair = "UPDATE run SET inputs = '{}'"
     await env.store.transact(lambda tx: tx.connection.execute(text(repair)).close())
-    assert f"under run {run}" in str((await env.view(run)).error)
+    assert (await env.view(run)).error == "Something broke. The log of the server says what."
     env.clock.pass_time(DIRECTORY_DOWN_WAIT)
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED

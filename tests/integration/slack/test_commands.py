@@ -262,7 +262,7 @@ async def test_a_person_sees_only_their_own_runs(env: SlackEnv) -> None:
 
 async def test_only_the_requester_can_cancel_a_run(env: SlackEnv) -> None:
     run = await env.request_approval(by="ben")
-    assert "Only who started a run" in await answer_to(env, "gus", f"/signoff cancel {run}")
+    assert "Only the person who started a run" in await answer_to(env, "gus", f"/signoff cancel {run}")
     assert "There is no run nonsense" in await answer_to(env, "ben", "/signoff cancel nonsense")
     assert "Which run do you want to cancel?" in await answer_to(env, "ben", "/signoff cancel")
     name = "Refund · Refund 120 EUR? · Pay 120 EUR"

@@ -101,7 +101,7 @@ async def test_a_recorded_decision_is_never_reported_as_lost(env: SlackEnv) -> N
     env.engine.request = request  # type: ignore[method-assign]
 
     assert await env.state(run) is RequestState.APPROVED
-    assert "What you did is recorded" in ephemeral_texts(env.slack, ada)[-1]
+    assert "What you did was saved" in ephemeral_texts(env.slack, ada)[-1]
     assert "nothing was changed" not in str(ephemeral_texts(env.slack, ada))
 
 
@@ -120,7 +120,7 @@ async def test_a_recorded_form_is_never_reported_as_lost(env: SlackEnv) -> None:
     env.engine.request = request  # type: ignore[method-assign]
 
     assert await env.state(run) is RequestState.REJECTED
-    assert "What you did is recorded" in words(ada.modal)
+    assert "What you did was saved" in words(ada.modal)
 
 
 async def test_a_registered_workflow_is_never_reported_as_lost(env: SlackEnv) -> None:
@@ -134,7 +134,7 @@ async def test_a_registered_workflow_is_never_reported_as_lost(env: SlackEnv) ->
     env.engine.workflow = workflow  # type: ignore[method-assign]
 
     assert [workflow.name for workflow in await env.engine.workflows()] == ["refund"]
-    assert "What you did is recorded" in ephemeral_texts(env.slack, cleo)[-1]
+    assert "What you did was saved" in ephemeral_texts(env.slack, cleo)[-1]
 
 
 @pytest.mark.parametrize("how", ["decided here", "cancelled meanwhile"])

@@ -83,7 +83,7 @@ async def test_an_approver_who_lost_the_address_while_a_request_waits_cannot_dec
     expect_ok(await ada.click("Approve"))
     await env.settle()
     assert await env.state(run) is RequestState.PENDING
-    sentence = "ada@example.com is not the email address of this account any more"
+    sentence = "ada@example.com is no longer the email address of this account"
     assert any(sentence in text for text in ephemeral_texts(env.slack, ada))
     assert "can no longer decide" in words(copy_of(ada))
     owner = words(env.person("cleo").sees()[-1]["blocks"])
@@ -164,8 +164,10 @@ async def test_an_approver_who_left_the_group_while_a_request_waits_cannot_decid
     expect_ok(await ada.click("Approve"))
     await env.settle()
     assert await env.state(run) is RequestState.PENDING
-    assert any("no longer in @finance-approvers" in text for text in ephemeral_texts(env.slack, ada))
-    assert "Ada Approver can no longer decide: no longer in @finance-approvers." in words(copy_of(ben))
+    assert any("@finance-approvers no longer includes this account" in text for text in ephemeral_texts(env.slack, ada))
+    assert "Ada Approver can no longer decide: @finance-approvers no longer includes this account." in words(
+        copy_of(ben)
+    )
     assert "The other approvers can still decide" in words(env.person("cleo").sees()[-1]["blocks"])
     expect_ok(await ada.click("Approve"))
     await env.settle()
@@ -247,7 +249,7 @@ async def test_guests_start_nothing_unless_they_are_named(env: SlackEnv, guest: 
     await env.register()
     expect_ok(await env.person(guest).command("/signoff run refund amount=80", channel="general"))
     await env.settle()
-    assert "Guests may not start refund" in last_message_of(env.person(guest), "general")
+    assert "Guests cannot start refund" in last_message_of(env.person(guest), "general")
     for may in f"{guest}@example.com", env.person(guest).id:
         await env.register(REFUND_WORKFLOW.replace("steps:", f"may_run: [{may}]\nsteps:"))
         assert isinstance(await start(env, guest), Started)
@@ -261,7 +263,7 @@ async def test_strangers_of_a_shared_channel_start_nothing(env: SlackEnv) -> Non
     env.pass_time(seconds=MINUTE)
     answer = await start(env, "ben")
     assert isinstance(answer, NotAllowed)
-    assert "Guests may not start" in refusals.sentence(answer)
+    assert "Guests cannot start" in refusals.sentence(answer)
 
 
 # -- people named in a file ---------------------------------------------------------------------------------
@@ -280,7 +282,7 @@ async def register(env: SlackEnv, source: str) -> Registered | NotAllowed:
     [
         ("group:nobodies", "The gate of step pay: There is no usergroup @nobodies in this Slack workspace."),
         ("group:disbanded", "There is no usergroup @disbanded"),
-        ("U0NOBODY00", "U0NOBODY00 is no account in this Slack workspace"),
+        ("U0NOBODY00", "U0NOBODY00 is not an account in this Slack workspace"),
         ("dora@example.com", "Dora Deactivated is deactivated and is not asked"),
         ("gus@example.com", "Gus Guest is a guest and is not asked"),
     ],
@@ -301,9 +303,7 @@ async def test_an_address_without_an_account_is_a_warning_where_the_file_is_regi
     cleo = env.person("cleo")
     answer = await register(env, REFUND_WORKFLOW.replace("ben@example.com", "nobody@example.com"))
     assert isinstance(answer, Registered)
-    warning = (
-        "The gate of step pay: nobody@example.com has no active account in this Slack workspace, so they are not asked."
-    )
+    warning = "The gate of step pay: nobody@example.com has no active account in this Slack workspace and is not asked."
     assert answer.warnings == (warning,)
     expect_ok(await cleo.command("/signoff register"))
     await env.slack.until(lambda: cleo.modal)

@@ -136,7 +136,7 @@ async def test_a_message_that_arrived_without_an_answer_is_not_sent_twice(
         ("#nothing", "no such conversation"),
         ("#finance", "not a member"),
         ("#old", "archived"),
-        ("nobody@example.com", "nobody there has this email address"),
+        ("nobody@example.com", "no account there has this email address"),
         ("U0NOBODY", "no such user"),
     ],
 )

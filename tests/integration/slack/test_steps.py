@@ -239,11 +239,11 @@ async def test_a_requester_cannot_make_themselves_an_approver(env: SlackEnv, kin
         request = await env.request(run)
         assert [approver.person.label for approver in request.approvers] == ["Ada Approver"]
         notes = " ".join(request.notes)
-        assert "names Ben Approver, who started this run" in notes or "data can only name people by address" in notes
-        assert "so the owner of the workflow is" in notes
+        assert "Ben Approver started this run and is not asked" in notes or "data can name people only by" in notes
+        assert "so the owner of the workflow decides" in notes
     ada = await env.start("tell", by="ben", who="ada@example.com")
     await env.settle()
-    assert "named the approver, in the input who" in words(copy_of(env.person("ada"), "Say"))
+    assert "chose the approver, in “Who”" in words(copy_of(env.person("ada"), "Say"))
     assert [approver.person.label for approver in (await env.request(ada)).approvers] == ["Ada Approver"]
 
 

@@ -88,7 +88,7 @@ def test_a_key_that_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: 
     else:
         os.mkfifo(tmp_path / "fifo", 0o600)
         path.symlink_to(tmp_path / "fifo")
-    with pytest.raises(KeyUnusable, match="is no regular file"):
+    with pytest.raises(KeyUnusable, match="is not a regular file"):
         server_key.load_codes(tmp_path / "signoff.db")
 
 

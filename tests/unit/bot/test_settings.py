@@ -323,8 +323,8 @@ def test_a_file_that_holds_no_settings_is_refused(tmp_path: Path, kind: str) -> 
     else:
         file.write_text("# a note\nSIGNOFF_OPERATOR lee@example.com\n")
     expected = {
-        "fifo": f"{file} is no regular file; write the settings into a file, or remove it.",
-        "device": f"{file} is no regular file; write the settings into a file, or remove it.",
+        "fifo": f"{file} is not a regular file; write the settings into a file, or remove it.",
+        "device": f"{file} is not a regular file; write the settings into a file, or remove it.",
         "large": f"{file} is larger than 1,000,000 bytes; it can only hold settings.",
         "nul": f"{file}: line 2 holds a byte 0, which no setting has; remove it.",
         "broken": f"{file}: line 2 cannot be read; write NAME=value.",

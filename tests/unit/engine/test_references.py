@@ -174,7 +174,7 @@ def test_builders_are_named_by_address_or_group(name: str) -> None:
     if reference is not None and not reference.is_keyword:
         assert Settings(builders=(name,)).builders == (name,)
         return
-    with pytest.raises(ValidationError, match="is no email address, Slack user id or group:handle"):
+    with pytest.raises(ValidationError, match="is not an email address, Slack user id or group:handle"):
         Settings(builders=(name,))
 
 

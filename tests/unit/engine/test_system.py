@@ -87,7 +87,7 @@ def test_a_secret_is_read_from_its_variable() -> None:
 
 @pytest.mark.parametrize("environment", [{}, {"SIGNOFF_SECRET_BANK": ""}, {"BANK": "swordfish"}])
 def test_a_secret_that_is_not_set_is_an_error_that_names_the_setting(environment: dict[str, str]) -> None:
-    with pytest.raises(StepError, match="set SIGNOFF_SECRET_BANK in the server's environment") as raised:
+    with pytest.raises(StepError, match="The operator of this server has to set SIGNOFF_SECRET_BANK") as raised:
         EnvironmentSecrets(environment).read("BANK")
     assert not raised.value.outcome_unknown
 

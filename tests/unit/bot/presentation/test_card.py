@@ -675,3 +675,12 @@ def test_an_alert_about_a_request_names_it() -> None:
     card = alert_card("unseen", request_view(title="Pay?"))
     assert (card.title, card.request) == ("No approver has received “Pay?” yet", "q1")
     assert [name for name, _ in card.facts] == ["Workflow", "Run", "Started by", "What to do"]
+
+
+def test_an_alert_about_a_run_without_a_request_says_which_run_it_is() -> None:
+    inputs = {"order": "A-1007", "amount": {"amount": "40.00", "currency": "EUR"}}
+    waiting = alert_card("needs_attention", status=RunStatus.NEEDS_ATTENTION, inputs=inputs)
+    assert [(note.label, dates.written(note.text)) for note in waiting.notes] == [
+        ("Started with", "A-1007 · 40.00 EUR")
+    ]
+    assert alert_card("failed", inputs=inputs).title == "Failed: Demo · A-1007 · 40.00 EUR"

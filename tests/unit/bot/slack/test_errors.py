@@ -100,7 +100,7 @@ def test_a_sentence_says_why_where_that_is_known() -> None:
 
 
 def test_a_failed_call_that_changes_nothing_has_no_unknown_outcome() -> None:
-    assert sentence(None, http_status=502, changes_nothing=True) == "Slack did not answer our question (HTTP 502)."
+    assert sentence(None, http_status=502, changes_nothing=True) == "Slack did not answer (HTTP 502)."
     assert not channel_error(None, changes_nothing=True).outcome_unknown
     refusal = "Slack cannot reach this address: the account is deactivated (user_disabled)."
     assert sentence("user_disabled", changes_nothing=True) == refusal

@@ -74,7 +74,7 @@ def test_a_gate_whose_condition_is_false_does_not_open() -> None:
 def test_a_condition_that_cannot_be_evaluated_opens_the_gate_and_shows_why(when: str) -> None:
     opening = open_gate(f'when: "{when}"', amount=None, any=[1])
     assert len(opening.notes) == 1
-    assert opening.notes[0].startswith("Whether this needs approval could not be found out: ")
+    assert opening.notes[0].startswith("Signoff could not tell whether this needs approval: ")
 
 
 def test_a_request_has_the_evaluated_texts_of_its_gate() -> None:
@@ -145,7 +145,7 @@ def test_approvers_are_named_by_role_address_or_an_expression_that_gives_one_or_
         Reference("email", "kim@example.com", rule, not_requester=True),
         Reference("slack", "U012AB3CD", rule, not_requester=True),
     )
-    assert opening.notes == ("The person who started this run named the approver, in the input any.",)
+    assert opening.notes == ("The person who started this run chose the approver, in “Any”.",)
 
 
 @pytest.mark.parametrize("word", ["owner", "requester", "group:sales", "group:@sales"])
@@ -165,7 +165,7 @@ def test_approvers_are_named_by_role_address_or_an_expression_that_gives_one_or_
 def test_data_cannot_name_roles_or_groups(word: str, entry: str) -> None:
     opening = open_gate(f'approvers: ["{entry}"]', any=word, amount=1)
     assert {reference.kind for reference in opening.references} <= {"email"}
-    assert opening.notes[0] == f'{entry} gave "{word}", but data can only name people by address.'
+    assert opening.notes[0] == f'"{word}" cannot be an approver: data can name people only by their address.'
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_note_names_the_input_that_named_an_approver_even_through_a_step() -> 
         any="kim@example.com",
     )
     run.proceed()
-    assert run.opening.notes == ("The person who started this run named the approver, in the input any.",)
+    assert run.opening.notes == ("The person who started this run chose the approver, in “Any”.",)
 
 
 @pytest.mark.parametrize(
@@ -218,15 +218,13 @@ def test_a_note_names_the_input_that_named_an_approver_even_through_a_step() -> 
 def test_an_approver_that_names_no_person_is_noted_and_asks_no_person(value: Value) -> None:
     opening = open_gate('approvers: ["{{ inputs.any }}"]', any=[value])
     assert opening.references == ()
-    assert opening.notes == (
-        f"{{{{ inputs.any }}}} names {json_values.dumps(value)}, which is nobody that can be asked.",
-    )
+    assert opening.notes == (f"{json_values.dumps(value)} cannot be an approver: it is not the address of a person.",)
 
 
 def test_an_approver_that_cannot_be_evaluated_is_noted_and_the_others_are_asked() -> None:
     opening = open_gate('approvers: ["{{ inputs.any.boss }}", lee@example.com]', any={})
     assert [reference.value for reference in opening.references] == ["lee@example.com"]
-    assert opening.notes[0].startswith("An approver could not be found out: ")
+    assert opening.notes[0].startswith("Signoff could not find an approver: ")
 
 
 def test_any_amount_of_junk_makes_few_and_short_notes() -> None:
@@ -274,7 +272,7 @@ def test_an_editable_field_that_is_missing_from_the_content_is_noted() -> None:
         any={"items": ["a"]},
     )
     assert editable_paths(opening) == ["details.items.0"]
-    assert opening.notes == ("details.items.1 was to be editable, but is not there this time.",)
+    assert opening.notes == ("“Details · Items · 1” cannot be edited, because it is missing this time.",)
 
 
 def test_a_name_with_a_dot_in_it_is_that_name_and_not_a_path() -> None:

@@ -248,7 +248,7 @@ def test_only_the_first_of_two_values_with_one_name_can_be_edited() -> None:
     )
     names = [json_values.show_path(editable.path) for editable in opening.editable]
     assert len(names) == len(set(names))
-    assert "Of two values with the name a.b only the first can be edited." in opening.notes
+    assert "Two values are called “a.b”. Only the first can be edited." in opening.notes
 
 
 def test_a_missing_answer_is_named_by_its_label() -> None:

@@ -59,7 +59,7 @@ def test_a_character_that_looks_like_a_space_is_named_at_its_place(space: str) -
     for number, column in structural_places():
         line = LINES[number][:column] + space + LINES[number][column + 1 :]
         problems = problems_of("\n".join([*LINES[:number], line, *LINES[number + 1 :]]))
-        sentence = f"(U+{ord(space):04X}) stands here: replace it with an ordinary"
+        sentence = f"(U+{ord(space):04X}) is here: replace it with an ordinary"
         named = [problem for problem in problems if sentence in problem.message]
         assert (named[0].line, named[0].column) == (number + 1, column + 1), line
 
@@ -77,7 +77,7 @@ def test_both_parsers_give_the_same_sentence(loader: object, line: str) -> None:
     else:
         problems = document.lookalikes
     assert [(problem.line, problem.column) for problem in problems] == [(4, line.index("\u00a0") + 1)]
-    assert problems[0].message == "A no-break space (U+00A0) stands here: replace it with an ordinary space."
+    assert problems[0].message == "A no-break space (U+00A0) is here: replace it with an ordinary space."
 
 
 @pytest.mark.parametrize(

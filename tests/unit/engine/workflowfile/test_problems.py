@@ -34,9 +34,9 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     (step_file("id: a\nuses: set") + "title: '{{ x }}'\n", 5, 8, "title", "expressions do not work here"),
     (step_file("id: a\nuses: set") + f"title: {'x' * 151}\n", 5, 8, "title", "at most 150 characters long; it has 151"),
     (step_file("id: a\nuses: set") + 'title: "a\\nb"\n', 5, 8, "title", "must be one line"),
-    (step_file("id: a\nuses: set") + "owner: bob\n", 5, 8, "owner", "`bob` names nobody"),
+    (step_file("id: a\nuses: set") + "owner: bob\n", 5, 8, "owner", "`bob` is not a person or a group"),
     (step_file("id: a\nuses: set") + "owner: 'group:x'\n", 5, 8, "owner", "The owner is one person"),
-    (step_file("id: a\nuses: set") + "may_run: []\n", 5, 10, "may_run", "Nobody could start this workflow"),
+    (step_file("id: a\nuses: set") + "may_run: []\n", 5, 10, "may_run", "No one could start this workflow"),
     (step_file("id: a\nuses: set") + "may_run: [requester]\n", 5, 11, "may_run[0]", "known before it runs"),
     (step_file("id: a\nuses: set") + "may_run: role:cfo\n", 5, 10, "may_run", "`role:cfo` is not available yet"),
     # inputs
@@ -110,14 +110,14 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         5,
         11,
         "steps[0].when",
-        '`yes please` is no condition. Write it like "{{ inputs.amount | number > 100 }}".',
+        '`yes please` is not a condition. Write it like "{{ inputs.amount | number > 100 }}".',
     ),
     (
         step_file("id: a\nuses: set\nwhen: please"),
         5,
         11,
         "steps[0].when",
-        '`please` is no condition. Write it like "{{ inputs.amount | number > 100 }}".',
+        '`please` is not a condition. Write it like "{{ inputs.amount | number > 100 }}".',
     ),
     (
         step_file("id: a\nuses: set\nwhen: '{{ 1 + 1 }}'"),
@@ -251,7 +251,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     (gate_file(f"confirm: {'x' * 301}"), 7, 16, "steps[0].gate.confirm", "at most 300 characters"),
     (gate_file("expires: 5"), 7, 16, "steps[0].gate.expires", "a duration with its unit, like 90s"),
     (gate_file("expires: 5 days"), 7, 16, "steps[0].gate.expires", "is not a duration"),
-    (gate_file("on_expiry: stop"), 7, 7, "steps[0].gate.on_expiry", "`on_expiry` never happens without `expires`"),
+    (gate_file("on_expiry: stop"), 7, 7, "steps[0].gate.on_expiry", "`on_expiry` has no effect without `expires`"),
     (
         gate_file("reason_required: maybe"),
         7,
@@ -259,8 +259,8 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         "steps[0].gate.reason_required",
         "must be `reject`, `always` or `never`",
     ),
-    (gate_file("approvers: [bob]"), 7, 19, "steps[0].gate.approvers[0]", "`bob` names nobody"),
-    (gate_file("approvers: bob@nowhere"), 7, 18, "steps[0].gate.approvers", "names nobody"),
+    (gate_file("approvers: [bob]"), 7, 19, "steps[0].gate.approvers[0]", "`bob` is not a person or a group"),
+    (gate_file("approvers: bob@nowhere"), 7, 18, "steps[0].gate.approvers", "is not a person or a group"),
     (gate_file("approvers: [Owner]"), 7, 19, "steps[0].gate.approvers[0]", "Write `owner`"),
     (gate_file("approvers: [5]"), 7, 19, "steps[0].gate.approvers[0]", "must be text"),
     (gate_file("approvers: [{a: b}]"), 7, 19, "steps[0].gate.approvers[0]", "must be text, not a mapping"),
@@ -269,7 +269,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         7,
         19,
         "steps[0].gate.approvers[0]",
-        "`group:the sales` names nobody",
+        "`group:the sales` is not a person or a group",
     ),
     (gate_file("approvers: role:cfo"), 7, 18, "steps[0].gate.approvers", "`role:cfo` is not available yet"),
     (gate_file("approvers: ['{{ inputs.boss }}']"), 7, 19, "steps[0].gate.approvers[0]", "There is no input `boss`"),
@@ -279,7 +279,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         8,
         7,
         "steps[0].gate.fallback_after",
-        "never happens with `email: never`",
+        "has no effect with `email: never`",
     ),
     (gate_file("show: [hello]"), 7, 14, "steps[0].gate.show[0]", "This line needs a label"),
     (gate_file("show: ['{{ 1 + 1 }}']"), 7, 14, "steps[0].gate.show[0]", "This line needs a label"),
@@ -296,7 +296,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     (gate_file("edit: [y]"), 7, 14, "steps[0].gate.edit[0]", "no parameter `y` to edit. There are `x` and `text`"),
     (gate_file("edit: [txt]"), 7, 14, "steps[0].gate.edit[0]", "Did you mean `text`?"),
     (gate_file("edit: [x.y]"), 7, 14, "steps[0].gate.edit[0]", "no parameter `x.y` to edit"),
-    (gate_file("edit: [x, x]"), 7, 17, "steps[0].gate.edit[1]", "`x` stands here twice"),
+    (gate_file("edit: [x, x]"), 7, 17, "steps[0].gate.edit[1]", "`x` is here twice"),
     (gate_file("edit: [{a: text, b: text}]"), 7, 14, "steps[0].gate.edit[0]", "An entry of `edit` is"),
     (gate_file("edit: [{x: text}]"), 7, 18, "steps[0].gate.edit[0].x", "does not fit the type text: it must be text"),
     (gate_file("edit: {x: txt}"), 7, 17, "steps[0].gate.edit.x", "did you mean text"),
@@ -412,7 +412,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         5,
         34,
         "steps[0].with.body",
-        "`key` is no name of a secret",
+        "`key` is not the name of a secret",
     ),
     *(
         (gate_file(f"{key}: {value}"), 7, 9 + len(key), f"steps[0].gate.{key}", SECRETS)
@@ -445,7 +445,7 @@ def test_a_problem_says_where_it_is_and_what_to_do(
     ("source", "sentences"),
     [
         *(
-            (gate_file(f"approvers: {written}"), f"Several people stand in one text. Write a list: [{people}].")
+            (gate_file(f"approvers: {written}"), f"This text names several people. Write a list: [{people}].")
             for written, people in (
                 ('"ada@example.com, ben@example.com"', "ada@example.com, ben@example.com"),
                 ("[ada@example.com ben@example.com]", "ada@example.com, ben@example.com"),
@@ -490,7 +490,7 @@ def test_an_unknown_key_is_no_suggestion_to_edit() -> None:
         ),
         (gate_file("title: '  '"), "may not be empty"),
         (step_file(f"id: a\nuses: set\n{'w' * 70}: true"), "has no key"),
-        (step_file("id: a\nuses: set") + "x: *a\n" * 300, "stands here twice"),
+        (step_file("id: a\nuses: set") + "x: *a\n" * 300, "is here twice"),
     ],
 )
 def test_a_rare_mistake_is_reported_too(source: str, fragment: str) -> None:

@@ -87,7 +87,7 @@ KINDS_WITH_ODD: Final[dict[str, StepKind]] = {**KINDS, "odd": Odd()}
         ("name: 1.50", 'This must be text, not the number 1.50. Put it in quotes: "1.50".'),
         ("name: true", 'This must be text, not `true`. Put it in quotes: "true".'),
         ("some: [1]", "This needs at least 2 entries."),
-        ("some: [1, 2, 3, 4]", "At most 3 entries may stand here."),
+        ("some: [1, 2, 3, 4]", "At most 3 entries are allowed here."),
         ("each: 7", "This must be a multiple of 5."),
         ("each: 0", "This must be at least 5."),
         ("each: 95", "This must be at most 90."),
