@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -42,13 +42,24 @@ class Envelope:
 
 def mail(card: Card, envelope: Envelope) -> EmailMessage:
     """Return the mail of a card. Raises `ValueError` for an address that is not valid."""
-    return _message(view.shown(card, public_url=envelope.public_url, name=envelope.name), card, envelope)
+    dated = _dated(card, envelope)
+    return _message(view.shown(dated, public_url=envelope.public_url, name=envelope.name), card, envelope)
 
 
 def short_mail(card: Card, envelope: Envelope) -> EmailMessage | None:
     """Return the mail for a server that refused the whole one, or None if there is no link to put into it."""
-    shown = view.short(card, public_url=envelope.public_url, name=envelope.name)
+    shown = view.short(_dated(card, envelope), public_url=envelope.public_url, name=envelope.name)
     return None if shown is None else _message(shown, card, envelope)
+
+
+def _dated(card: Card, envelope: Envelope) -> Card:
+    """Return the card with the date when the request expires, also where its clock waits for this email to be sent.
+
+    An email cannot be edited once the clock runs. Its own date is at most a moment earlier than the start of the clock.
+    """
+    if card.expires_after is None:
+        return card
+    return replace(card, expires_at=envelope.date + card.expires_after, expires_after=None)
 
 
 def _message(shown: EmailContent, card: Card, envelope: Envelope) -> EmailMessage:

@@ -129,7 +129,8 @@ def subject(card: Card) -> str:
     """Return the subject in one line. All emails about a request share it; all but the first begin with `Re:`."""
     if card.kind is DeliveryKind.CODE:
         return f"{card.code} is your Signoff code" if card.code else "Your Signoff code"
-    asked = card.about or (card.question if card.kind is not DeliveryKind.ALERT else "")
+    asks = card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER)
+    asked = card.about or (card.question if asks else "")
     requester = truncate.cut(characters.line(card.requester), _REQUESTER).text if asked else ""
     ending = f" ({requester})" if requester else ""
     text = characters.line((asked or card.title)[:TITLE])

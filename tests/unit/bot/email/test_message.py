@@ -343,12 +343,16 @@ def test_the_end_of_the_link_does_not_look_like_the_end_of_the_request(expiry: d
     assert "The link works until Mar 9, 2026, 9:00 AM UTC." in text_without_expiry
 
 
-_EXPIRES_AFTER_DELIVERY: Final = {"expires_at": None, "expires_after": timedelta(hours=1)}
+_EXPIRES_AFTER_DELIVERY: Final = {"expires_at": None, "expires_after": timedelta(hours=2)}
 
 
 @pytest.mark.parametrize(
     ("expiry", "expiry_text"),
-    [({}, "Expires Mar 2, 2026, 10:00 AM UTC."), (_EXPIRES_AFTER_DELIVERY, "Expires in 1 hour.")],
+    [
+        ({}, "Expires Mar 2, 2026, 10:00 AM UTC."),
+        # An email cannot be edited when the clock starts, which is when it is sent.
+        (_EXPIRES_AFTER_DELIVERY, "Expires Mar 2, 2026, 11:00 AM UTC."),
+    ],
 )
 def test_the_short_email_has_the_link_and_the_times_and_nothing_else_of_the_card(
     expiry: dict[str, Any], expiry_text: str
@@ -362,6 +366,7 @@ def test_the_short_email_has_the_link_and_the_times_and_nothing_else_of_the_card
     assert "You may get this email twice" in text_of(email_message)
     assert expiry_text in text_of(email_message)
     assert expiry_text in html.text
+    assert expiry_text in text_of(message.mail(card, envelope()))
     assert text_of(message.mail(card, envelope())).count("Until Mar 9, 2026, 9:00 AM UTC, the link") == 1
     assert text_of(email_message).count("Until Mar 9, 2026, 9:00 AM UTC, the link") == 1
     assert email_message["Message-ID"] == message.mail(REQUEST_CARD, envelope())["Message-ID"]
@@ -482,6 +487,9 @@ def test_an_email_shows_any_data_and_nothing_more(
     card = replace(
         REQUEST_CARD,
         title=title,
+        question=title,
+        requester=label,
+        approvers=(label, title),
         values=(CardField(path="p", label=label, type="text", text=text, before=before),),
         notes=(CardFact(label=label, text=(text,)),),
         outcome=outcome,
@@ -491,7 +499,8 @@ def test_an_email_shows_any_data_and_nothing_more(
 
     assert received_mail.keys() == email_message.keys()
     assert not any(part.defects for part in received_mail.walk())
-    subject = str(received_mail["Subject"])
+    # A subject that fills one line begins on the second one, with a blank that belongs to the fold (RFC 5322, 2.2.3).
+    subject = str(received_mail["Subject"]).removeprefix(" ")
     assert characters.line(subject) == subject
     assert remove_spacing(subject) == remove_spacing(str(email_message["Subject"]))
     html_body, text_body = html_of(received_mail), text_of(received_mail)
