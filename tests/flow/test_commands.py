@@ -286,8 +286,8 @@ def test_the_requests_that_expire_first_are_at_the_top(signoff: Commands) -> Non
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["-i", "customer=Ann"], 1, "Amount is required."),
-        (["-i", "customer=Ann", "-i", "amount=lots"], 1, "Amount must be an amount and a currency"),
+        (["-i", "customer=Ann"], 1, "amount is required."),
+        (["-i", "customer=Ann", "-i", "amount=lots"], 1, "amount must be an amount and a currency"),
         (["-i", "customer=Ann", "-i", "amount=1 USD"], 1, "EUR"),
         (["-i", "customer=Ann", "-i", "amount=1", "-i", "amuont=1"], 1, "Amuont: "),
         (["-i", "customer"], 2, "'customer' is not an input; write name=value."),
