@@ -118,7 +118,7 @@ def test_at_a_terminal_the_server_asks(installation: Installation, signoff: Comm
     approve(signoff, run)
     restore(installation, copy)
     with terminal(installation, "serve") as person:
-        person.see("Go on with this database? [y/N]")
+        person.see("Continue with this database? [y/N]")
         person.type(answer)
         person.see("Commands on this machine" if answer == "y" else "Nothing was done with it")
         assert (person.interrupt() if answer == "y" else person.end()) == (0 if answer == "y" else 4)

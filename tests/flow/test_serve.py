@@ -119,7 +119,7 @@ def test_commands_go_through_the_server_that_runs(installation: Installation, si
         (request,) = signoff.json("requests")
         assert started.out == (
             f"Started run {request['run']}.\n"
-            f"{request['title']}\n"
+            "Greet · Hello\n"
             "lee@example.com asks.\n"
             "lee@example.com can decide.\n"
             f"  Approve it: signoff decide {request['id']} approve\n"
@@ -314,7 +314,7 @@ def test_a_malformed_command_on_the_socket_gets_a_sentence(installation: Install
             assert refusal_of(path, command, body) == not_understood, (command, body[:60])
         # Half a surrogate pair is a character with which no workflow file begins.
         assert "A workflow file is a mapping" in send_bytes(path, "register", b'{"source": "\\ud800"}')[1]
-        assert refusal_of(path, "launch", b"{}").startswith("This server does not know the command launch;")
+        assert refusal_of(path, "launch", b"{}").startswith("The server does not know the command launch. ")
         assert refusal_of(path, "start", b"x" * 1_000_001).startswith("The command is larger than 1,000,000 bytes")
         assert send_bytes(path, "start", b"", method="GET")[0] == 405
         assert send_bytes(path, "", b"")[0] == 404
