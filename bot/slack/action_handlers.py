@@ -71,9 +71,9 @@ class ActionHandlers:
         if card is not None:
             await self._context.replies.copy(click.opening(ref).response_url, card, delivery=ref.delivery)
         if isinstance(answer, Refusal):
-            await self._context.replies.answer(click, refusals.sentence(answer))
+            await self._context.replies.answer(click, refusals.phrase(answer))
         elif card is not None and (click.modal is not None or click.message_ts is None):
-            await self._context.replies.answer(click, card.state or "It is decided.")
+            await self._context.replies.answer(click, await self._context.service.receipt(click.by, ref.request))
 
     # -- opening modals --
 
@@ -98,7 +98,7 @@ class ActionHandlers:
         if card is not None:
             url = click.opening(ref).response_url
             self._after(click, self._context.replies.copy(url, card, delivery=ref.delivery))
-        return request_modals.sentence(refusals.sentence(request))
+        return request_modals.sentence(refusals.phrase(request))
 
     # -- everything in full --
 
@@ -185,7 +185,7 @@ class ActionHandlers:
         """Return the form for the output that later steps read, or the reason why it is no longer needed."""
         attention = await self._context.service.engine.attention(ref.run)
         if isinstance(attention, Refusal):
-            return request_modals.sentence(refusals.sentence(attention))
+            return request_modals.sentence(refusals.phrase(attention))
         origin = ModalRef(
             channel=click.by.channel or None, message_ts=click.message_ts, response_url=click.response_url, run=ref
         )
@@ -196,7 +196,7 @@ class ActionHandlers:
         if card is not None:
             await self._context.replies.copy(click.response_url, card, delivery=ref.delivery)
         if isinstance(answer, Refusal):
-            await self._context.replies.answer(click, refusals.sentence(answer))
+            await self._context.replies.answer(click, refusals.phrase(answer))
 
     # -- cancelling --
 

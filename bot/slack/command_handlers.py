@@ -13,6 +13,7 @@ from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
 from bot.slack.message_view import SlackMessage
 from bot.slack.payloads import TypedCommand, first_word
+from bot.slack.sentences import Sentence
 from bot.slack.submission_handlers import show_started
 from bot.slack.text_objects import View
 from engine import fields
@@ -22,7 +23,7 @@ from engine.off_loop import off_loop
 from engine.read_models import WorkflowView
 from engine.workflowfile import Workflow
 
-Answer: TypeAlias = SlackMessage | str | None
+Answer: TypeAlias = SlackMessage | Sentence | None
 """The message that answers; None if a modal opens instead, or a message follows."""
 _ALIKE: Final = 0.75
 """How much a command has to be like a mistyped word to be suggested, from 0 to 1."""
@@ -56,7 +57,7 @@ class CommandHandlers:
         if answer is None:
             await ack()
         else:
-            message = message_view.sentence(answer) if isinstance(answer, str) else answer
+            message = answer if isinstance(answer, SlackMessage) else message_view.sentence(answer)
             await ack(**replies.acknowledged(message))
 
     # -- looking --
@@ -96,7 +97,7 @@ class CommandHandlers:
             return await self._which(typed)
         loaded = await self._context.service.workflow(typed.rest)
         if isinstance(loaded, Refusal):
-            return refusals.sentence(loaded)
+            return refusals.phrase(loaded)
         view, workflow = loaded
         approvers = await self._context.service.approver_names(workflow)
         return command_messages.workflow(workflow, version=view.version, approvers=approvers, command=typed.command)
@@ -125,7 +126,7 @@ class CommandHandlers:
     async def _register(self, typed: TypedCommand) -> Answer:
         refusal = await self._context.service.may_register(typed.by)
         if refusal is not None:
-            return refusals.sentence(refusal)
+            return refusals.phrase(refusal)
         self._open(typed, register_modal.register_form(metadata=_metadata(typed)))
         return None
 
@@ -135,7 +136,7 @@ class CommandHandlers:
             return await self._which(typed)
         loaded = await self._context.service.workflow(name)
         if isinstance(loaded, Refusal):
-            return refusals.sentence(loaded)
+            return refusals.phrase(loaded)
         view, workflow = loaded
         if workflow.inputs and not line.strip():
             self._open(typed, self._form(typed, view, workflow))
@@ -146,8 +147,9 @@ class CommandHandlers:
             return f"Signoff could not read “{characters.line(left)}”. {rule} {_form_hint(typed, name)}"
         inputs, errors = fields.from_text_all(workflow.inputs, typed_inputs)
         if errors:
-            refusal = InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
-            return f"{refusals.sentence(refusal)} {_form_hint(typed, name)}"
+            unknown = {mistyped: f"“{mistyped}”" for mistyped in errors if mistyped not in workflow.inputs}
+            refusal = InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs) | unknown)
+            return f"{refusals.sentence(refusal)} {_form_hint(typed, view.name)}"
         return await self._start(typed, view, workflow, inputs)
 
     async def _start(
@@ -164,7 +166,7 @@ class CommandHandlers:
             )
         )
         if isinstance(answer, Refusal):
-            return refusals.sentence(answer)
+            return refusals.phrase(answer)
         url = typed.response_url
         work = show_started(self._context, typed.by, workflow.title, answer, response_url=url)
         self._context.after(typed.by, url, work, recorded=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.presentation import dates, expiry, questions, states
+from bot.presentation import expiry, questions, states
 from bot.slack import ids, text_objects
 from bot.slack.text_objects import Block, Element
 from engine import json_values
@@ -62,7 +62,7 @@ def _asked(request: RequestView) -> list[Element]:
     asks = text_objects.plain(f"{_name(request.requester.label)} asks.")
     deadlines = request.model.deadlines
     due = expiry.deadline(deadlines.expires_at, deadlines.expires_after)
-    return [asks, text_objects.mrkdwn(dates.written(due, text_objects.date))] if due else [asks]
+    return [asks, text_objects.mrkdwn(text_objects.phrase(due))] if due else [asks]
 
 
 def runs(shown: RunList) -> list[Block]:

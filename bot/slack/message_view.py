@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.presentation import answers, expiry, people, states
-from bot.slack import ids, notification_text, rich_text, text_objects, truncate
+from bot.slack import ids, notification_text, rich_text, sentences, text_objects, truncate
 from bot.slack.rich_text import Line
+from bot.slack.sentences import Sentence
 from bot.slack.text_objects import Block, Element
 from engine.domain import Card, CardAction, CardOutcome, DeliveryKind, Phrase, ResumeAnswer
 
@@ -287,7 +288,6 @@ def _run_buttons(card: Card, *, delivery: str) -> list[Element]:
     ]
 
 
-def sentence(text: str) -> SlackMessage:
+def sentence(text: Sentence) -> SlackMessage:
     """Return one sentence as a message."""
-    block = text_objects.section(text_objects.clipped(text_objects.shown(text), ids.SECTION), block="sentence")
-    return SlackMessage(notification_text.of_blocks([block]), [block])
+    return SlackMessage(sentences.text(text), [sentences.block(text)])

@@ -17,6 +17,7 @@ from bot.slack.errors import FailureClass
 from bot.slack.ids import ModalRef
 from bot.slack.message_view import SlackMessage
 from bot.slack.payloads import Actor, Click
+from bot.slack.sentences import Sentence
 from bot.slack.text_objects import View
 from engine.domain import Card
 from engine.errors import ChannelError
@@ -40,7 +41,7 @@ class Replies:
 
     # -- sentences --
 
-    async def tell(self, by: Actor, text: str, *, response_url: str | None = None) -> None:
+    async def tell(self, by: Actor, text: Sentence, *, response_url: str | None = None) -> None:
         """Send a sentence to one person: where they acted, or in the conversation with them."""
         await self.show(by, message_view.sentence(text), response_url=response_url)
 
@@ -69,7 +70,7 @@ class Replies:
         below = {} if thread is None else {"thread_ts": thread}
         await self._client.post("chat.postMessage", channel=channel, **message_view.sentence(text).for_post(), **below)
 
-    async def answer(self, click: Click, text: str) -> None:
+    async def answer(self, click: Click, text: Sentence) -> None:
         """Answer a click with a sentence: in its modal, or else to the person."""
         if click.modal is not None:
             await self.update(click.modal.id, request_modals.sentence(text, metadata=click.modal.ref))
@@ -160,7 +161,7 @@ def acknowledged(message: SlackMessage) -> dict[str, Any]:
     return {**message.for_answer(), "response_type": "ephemeral"}
 
 
-def sentence(text: str) -> dict[str, Any]:
+def sentence(text: Sentence) -> dict[str, Any]:
     """Return the arguments of `ack` that answer with one sentence."""
     return acknowledged(message_view.sentence(text))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from bot.presentation import request_content
-from bot.slack import form_blocks, ids, rich_text, text_objects
+from bot.slack import form_blocks, ids, rich_text, sentences, text_objects
 from bot.slack.form_blocks import AskedField, ModalForm
+from bot.slack.sentences import Sentence
 from bot.slack.text_objects import Block, Element, View
 from engine import json_values, requests
 from engine.domain import ReasonRequired
@@ -150,17 +151,17 @@ def loading(*, metadata: ids.ModalRef) -> View:
     return plain("One moment", "Loading…", metadata=metadata)
 
 
-def sentence(text: str, *, metadata: ids.ModalRef | None = None) -> View:
+def sentence(text: Sentence, *, metadata: ids.ModalRef | None = None) -> View:
     """Return a modal with a refusal or an error."""
     return plain("Signoff", text, metadata=metadata)
 
 
-def plain(title: str, text: str, *, metadata: ids.ModalRef | None = None) -> View:
+def plain(title: str, text: Sentence, *, metadata: ids.ModalRef | None = None) -> View:
     """Return a modal that only shows text."""
     return form_blocks.view(
         callback=ids.PLAIN_MODAL,
         title=title,
-        blocks=[text_objects.section(text, block="sentence")],
+        blocks=[sentences.block(text)],
         metadata=metadata or ids.ModalRef(),
         close="Close",
     )

@@ -15,6 +15,7 @@ from bot.presentation import (
     questions,
     refusals,
     request_card,
+    request_outcome,
     states,
     summary,
 )
@@ -37,6 +38,7 @@ from engine.domain import (
     NotFound,
     NotWaiting,
     Person,
+    Phrase,
     Refusal,
     Resume,
     ResumeAnswer,
@@ -126,6 +128,13 @@ class SlackService:
         large = json_values.is_larger(view.model.content.value, LARGE)
         return await off_loop(lambda: request_card.request_card(view), large=large)
 
+    async def receipt(self, by: Actor, request: str) -> Phrase:
+        """Return the sentence for a person who just decided: what they did, and when."""
+        view = await self.engine.request(request)
+        if view is None or view.decision is None:
+            return ("Your decision was saved.",)
+        return *request_outcome.sentence(view, await self.person(by)), "."
+
     async def resume(
         self, by: Actor, ref: RunRef, answer: ResumeAnswer, *, output: Mapping[str, Value] | None = None
     ) -> Done | Refusal:
@@ -151,15 +160,15 @@ class SlackService:
         """Cancel a run; it is committed when this returns `Done`."""
         return await self.engine.cancel(Cancel(run=run, actor=by.address, origin=by.origin()))
 
-    async def cancellation(self, run: str, answer: Done | Refusal) -> str:
+    async def cancellation(self, run: str, answer: Done | Refusal) -> Phrase:
         """Return the sentence for a person who cancelled a run."""
         if isinstance(answer, Refusal) and not isinstance(answer, NotWaiting):
-            return refusals.sentence(answer)
+            return refusals.phrase(answer)
         name = await self.run_name(run)
         if isinstance(answer, Done):
-            return f"You cancelled this run: {name}"
+            return (f"You cancelled this run: {name}",)
         end = "has ended" if answer.status.ended else "was cancelled"
-        return f"This run {end} already: {name}"
+        return (f"This run {end} already: {name}",)
 
     async def alert(self, ref: RunRef) -> Card | None:
         """Return the card of the alert about a run as it is now."""

@@ -15,6 +15,7 @@ from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef, Ref, RunRef
 from bot.slack.message_view import SlackMessage
 from bot.slack.payloads import Actor, SeenView, Submission
+from bot.slack.sentences import Sentence
 from bot.slack.service import ANOTHER_VERSION
 from engine import json_values
 from engine.domain import (
@@ -111,22 +112,21 @@ class SubmissionHandlers:
             await ack(**replies.errors({ids.REASON_BLOCK: refusals.sentence(answer)}))
             return
         if isinstance(answer, Refusal):
-            await self._say(ack, refusals.sentence(answer))
+            await self._say(ack, refusals.phrase(answer))
         elif sent.view.ref is not None and sent.view.ref.message_ts is None:
             # They have no message that would show the outcome.
-            await self._say(ack, await self._outcome(ref))
+            await self._say(ack, await self._receipt(sent.by, ref))
         else:
             await ack(**replies.CLEAR)
         work = self._copy(sent.view, ref)
         self._context.after(sent.by, None, work, recorded=isinstance(answer, Decided))
 
-    async def _outcome(self, ref: Ref) -> str:
-        """Return the outcome of a request that was just decided."""
+    async def _receipt(self, by: Actor, ref: Ref) -> Sentence:
+        """Return the sentence for a person who just decided."""
         try:
-            card = await self._context.service.card(ref.request)
+            return await self._context.service.receipt(by, ref.request)
         except StoreError as error:
             return report_incident(error, recorded=True)
-        return (card.state if card is not None else None) or "It is decided."
 
     async def _copy(self, view: SeenView, ref: Ref) -> None:
         """Update the message and the modal that the form was opened from."""
@@ -171,7 +171,7 @@ class SubmissionHandlers:
         """Show what was registered where the command was typed."""
         loaded = await self._context.service.workflow(answer.workflow)
         if isinstance(loaded, Refusal):
-            await self._context.replies.tell(by, refusals.sentence(loaded), response_url=response_url)
+            await self._context.replies.tell(by, refusals.phrase(loaded), response_url=response_url)
             return
         approvers = await self._context.service.approver_names(loaded[1])
         message = command_messages.registered(loaded[1], answer, approvers=approvers)
@@ -204,7 +204,7 @@ class SubmissionHandlers:
         modal_ref = sent.view.ref or ModalRef()
         loaded = await self._context.service.workflow(modal_ref.workflow) if modal_ref.workflow else None
         if loaded is None or isinstance(loaded, Refusal):
-            await self._say(ack, refusals.sentence(loaded) if loaded is not None else _TOO_OLD)
+            await self._say(ack, refusals.phrase(loaded) if loaded is not None else _TOO_OLD)
             return
         if loaded[0].version != modal_ref.version:
             # The new version may ask for other inputs, and use them for something else.
@@ -230,7 +230,7 @@ class SubmissionHandlers:
         if isinstance(answer, InvalidInputs) and (placed := view_state.place_errors(sent.view.values, answer)):
             await ack(**replies.errors(placed))
         elif isinstance(answer, Refusal):
-            await self._say(ack, refusals.sentence(answer))
+            await self._say(ack, refusals.phrase(answer))
         else:
             await ack(**replies.CLEAR)
             url = modal_ref.response_url
@@ -248,7 +248,7 @@ class SubmissionHandlers:
             return
         attention = await self._context.service.engine.attention(ref.run)
         if isinstance(attention, Refusal):
-            await self._say(ack, refusals.sentence(attention))
+            await self._say(ack, refusals.phrase(attention))
             return
         values, wrong = view_state.read_output(sent.view.values, attention.fields)
         if wrong:
@@ -261,7 +261,7 @@ class SubmissionHandlers:
             return
         await ack(
             **(
-                replies.update(request_modals.sentence(refusals.sentence(answer)))
+                replies.update(request_modals.sentence(refusals.phrase(answer)))
                 if isinstance(answer, Refusal)
                 else replies.CLEAR
             )
@@ -280,7 +280,7 @@ class SubmissionHandlers:
         """Answer a modal that only another version of Signoff has."""
         await self._say(ack, ANOTHER_VERSION)
 
-    async def _say(self, ack: Any, text: str) -> None:
+    async def _say(self, ack: Any, text: Sentence) -> None:
         await ack(**replies.update(request_modals.sentence(text)))
 
 

@@ -188,7 +188,7 @@ async def test_wrong_inputs_are_refused_and_nothing_starts(env: SlackEnv) -> Non
     await env.register()
     for line, expected in (
         ("amount=much", "amount"),
-        ("amont=80", "Amont"),
+        ("amont=80", "“amont”: is not known here; did you mean amount?"),
         ("nonsense", "Signoff could not read “nonsense”."),
     ):
         assert expected in await answer_to(env, "ben", f"/signoff run refund {line}")
@@ -245,7 +245,7 @@ async def test_a_waiting_request_can_be_decided_from_the_list(env: SlackEnv) -> 
     expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
     assert await env.state(run) is RequestState.APPROVED
-    assert "Approved by Ada Approver" in words(ada.modal)
+    assert "You approved this, " in words(ada.modal)
     # The list is not a copy of the request, so it is not updated.
     assert "1 request is waiting for you" in words(ada.sees("general")[-1])
 
@@ -432,7 +432,7 @@ async def test_home_shows_waiting_requests_and_opens_them(env: SlackEnv) -> None
     await env.slack.until(lambda: len(ada.stack) == 2)
     expect_ok(await ada.submit({"Reason": "No."}))
     await env.finish_background_work()
-    assert "Rejected by Ada Approver" in words(ada.modal)
+    assert "You rejected this, " in words(ada.modal)
     assert await env.state(run) is RequestState.REJECTED
     ada.open_home()
     await env.slack.until(lambda: "No request is waiting for you" in words(ada.home))

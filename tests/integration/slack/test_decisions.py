@@ -250,7 +250,7 @@ async def test_long_content_is_shown_in_full_on_pages_that_end_with_the_buttons(
     expect_ok(await ada.click("Approve"))
     await env.finish_background_work()
     assert await env.state(run) is RequestState.APPROVED
-    assert "Approved by Ada Approver" in words(ada.modal)
+    assert "You approved this, " in words(ada.modal)
     assert "Approved by Ada Approver" in words(copy_of(ada))
 
 

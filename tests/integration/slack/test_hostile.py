@@ -29,8 +29,7 @@ async def test_an_answer_counts_for_the_call_that_was_asked_about_and_for_no_lat
     for answer in "It did not happen", "It happened", "Stop the run":
         expect_ok(await cleo.click(answer, on=outdated, stale=True))
         await env.settle()
-        answered = "Cleo Builder already answered “It did not happen”, 2026-03-02 09:00 UTC."
-        assert answered in ephemeral_texts(env.slack, cleo)[-1]
+        assert "Cleo Builder already answered “It did not happen”, " in ephemeral_texts(env.slack, cleo)[-1]
     assert len(env.bot.step.calls) == 2
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
     answered_message, question = (message for message in cleo.sees() if "Did “Act” happen?" in words(message["blocks"]))
