@@ -29,7 +29,7 @@ _QUESTION: Final = 300
 """Characters of the question of a closed request."""
 _OUTCOME: Final = 600
 """Characters of each line about the end of a request."""
-_LONG_VALUE: Final = 700
+_LONG_VALUE: Final = 500
 """Characters of one value or note of an open request: its beginning; the whole is in the details."""
 _LONG_CHANGE: Final = 1_200
 """Characters of one change of a closed request."""

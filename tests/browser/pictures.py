@@ -68,6 +68,7 @@ async def _photograph_slack(browser: Browser, demo: DemoEnvironment, folder: Pat
     await ada.get_by_role("dialog").screenshot(path=folder / "edit.png")
     await ada.get_by_role("dialog").get_by_role("button", name="Pay the refund").click()
     await ben.get_by_text("Approved with edits by Ada Approver").wait_for()
+    await ben.get_by_text("Pay the refund: done").wait_for()
     await _request_message(ben).screenshot(path=folder / "outcome.png")
 
 
