@@ -90,7 +90,7 @@ def _head(card: Card, most: _Limits) -> list[Phrase]:
     if card.outcome is not None:
         how = _how(card.outcome, most.outcome)[0].strip().rstrip(",")
         return [(f"{how}: {title}" if how else title,)]
-    first = text_objects.one_line(card.lead[0], most.lead) if card.lead else ()
+    first = _cut(card.lead[0], most.lead) if card.lead else ()
     if not any(first) or card.kind is not DeliveryKind.REQUEST:
         return [(title,)]
     return [(f"{title} " if title.endswith(_ENDS) else f"{title}. ", *first)]
@@ -98,7 +98,7 @@ def _head(card: Card, most: _Limits) -> list[Phrase]:
 
 def _how(outcome: CardOutcome, limit: int) -> tuple[str, Phrase]:
     """Return how a question was closed and by whom, and the rest: when, and what it led to."""
-    how, *rest = text_objects.one_line(outcome.line, limit)
+    how, *rest = _cut(outcome.line, limit)
     return ("", (how, *rest)) if isinstance(how, datetime) else (how, tuple(rest))
 
 
@@ -107,7 +107,7 @@ def _tail(card: Card, most: _Limits) -> list[Phrase]:
     if card.outcome is not None:
         return [*_closing(card.outcome, most.outcome)]
     first = 1 if card.kind is DeliveryKind.REQUEST else 0
-    lead = [text_objects.one_line(phrase, most.lead) for phrase in card.lead[first:]]
+    lead = [_cut(phrase, most.lead) for phrase in card.lead[first:]]
     deadline = expiry.deadline(card.expires_at, card.expires_after)
     asked = people.asked(card.approvers, closed=False) if card.kind is DeliveryKind.REQUEST else ""
     return [line for line in (*lead, deadline, (_line(asked, most.approvers),)) if any(line)]
@@ -125,6 +125,11 @@ def _closing(outcome: CardOutcome, limit: int) -> Iterator[Phrase]:
     led_to = [part.lstrip(" .") if isinstance(part, str) else part for part in when[1:]]
     if led_to:
         yield tuple(led_to)
+
+
+def _cut(phrase: Phrase, limit: int) -> Phrase:
+    """Return a phrase in one line, its texts together at most `limit` long."""
+    return text_objects.one_line(phrase, limit // max(1, len(phrase)))
 
 
 def _clip_marked(text: str, limit: int) -> str:

@@ -92,6 +92,13 @@ def test_the_deadline_has_room_beside_many_empty_fields() -> None:
         assert EXPIRES in text
 
 
+def test_the_deadline_has_room_beside_sentences_of_many_parts() -> None:
+    sentence = ("x" * 2_000, samples.NOW, "y" * 2_000, "z" * 2_000)
+    text = notification_text.of_card(samples.card(title="0" * 2_000, lead=(sentence,) * 3))
+    assert slack_rules.length(text) <= 4_000
+    assert EXPIRES in text
+
+
 @settings(max_examples=60, deadline=None)
 @given(samples.cards())
 def test_the_text_of_every_card_is_short_enough_to_be_updated(card: Card) -> None:
