@@ -157,22 +157,18 @@ def _cut(candidate: Candidate, cap: int) -> Row:
 
 def _fitting(candidate: Candidate, cap: int) -> tuple[list[Segment], int]:
     """Return the segments that fit, the last of them cut, and the number of characters that do not."""
-    if candidate.size <= cap:
-        return [*candidate.segments], 0
-    room, kept, segments = cap, list[Segment](), [*candidate.segments]
-    while segments:
-        segment = segments[0]
-        room -= truncate.size(_shown(segment)) + (truncate.MARKED if candidate.changes else 0)
-        if room < 0:
-            break
-        kept.append(segments.pop(0))
-    # What did not fit whole is cut, if any of it fits.
-    room += truncate.size(_shown(segments[0]))
-    cut = truncate.cut(segments[0].text, max(room, 0))
-    if cut.text and segments[0].part is not Part.FOLDED:
-        kept.append(Segment(segments[0].part, cut.text))
-        return kept, cut.missing + sum(len(segment.text) for segment in segments[1:])
-    return kept, sum(len(segment.text) for segment in segments)
+    marks = truncate.MARKED if candidate.changes else 0
+    room, kept = cap, list[Segment]()
+    for index, segment in enumerate(candidate.segments):
+        size = truncate.size(_shown(segment)) + marks
+        if size > room:
+            # How much a folded segment leaves out is said whole or not at all.
+            cut = truncate.cut(segment.text, 0 if segment.part is Part.FOLDED else max(room - marks, 0))
+            kept += [Segment(segment.part, cut.text)] if cut.text else []
+            return kept, cut.missing + sum(len(rest.text) for rest in candidate.segments[index + 1 :])
+        room -= size
+        kept.append(segment)
+    return kept, 0
 
 
 def _shown(segment: Segment) -> str:
