@@ -26,7 +26,7 @@ _RESUMES: Final = {
     ids.RUN_REPEAT: ResumeAnswer.REPEAT,
     ids.RUN_STOP: ResumeAnswer.STOP,
 }
-_GONE: Final = "There is nothing to show any more: it was removed."
+_GONE: Final = "There is nothing to show here any more."
 MakesView = Callable[[RequestView, ModalRef], View]
 
 
@@ -116,7 +116,7 @@ class ActionHandlers:
     async def _details(self, click: Click, ref: Ref) -> View:
         card = await self._context.service.card(ref.request)
         if card is None:
-            return request_modals.sentence(f"There is no request {ref.request}.")
+            return request_modals.sentence(_GONE)
         current = message_view.ref_of(card, delivery=ref.delivery)
         metadata = click.opening(current or ref)
         return await off_loop(lambda: details_modal.details(card, metadata=metadata), large=is_large(card))

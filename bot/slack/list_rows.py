@@ -89,10 +89,14 @@ def _run(run: RunView, request: RequestView | None, reader: str | None) -> list[
         text_objects.section(
             f"{state} · {about or title}",
             block=f"run:{run.id}",
-            accessory=None if status.ended else _cancel(run),
+            accessory=_details(run) if status.ended else _cancel(run),
         ),
         text_objects.context(details, block=f"when:{run.id}"),
     ]
+
+
+def _details(run: RunView) -> Element:
+    return text_objects.button("Details", action=ids.RUN_DETAILS, value=ids.encode(ids.RunRef(run=run.id)))
 
 
 def _cancel(run: RunView) -> Element:

@@ -293,6 +293,17 @@ async def test_a_run_is_cancelled_from_a_list(env: SlackEnv, from_home: bool) ->
     assert (await env.view(run)).status is RunStatus.CANCELLED
 
 
+async def test_the_details_of_a_run_that_has_ended_open_from_a_list(env: SlackEnv) -> None:
+    await env.request_approval(by="ben")
+    expect_ok(await env.person("ada").click("Approve"))
+    await env.settle()
+    ben = env.person("ben")
+    await answer_to(env, "ben", "/signoff runs")
+    expect_ok(await ben.click("Details", on=ben.sees("general")[-1]))
+    await env.slack.until(lambda: ben.modal)
+    assert "Approved by Ada Approver" in words(ben.modal)
+
+
 async def test_a_run_that_ended_meanwhile_is_not_cancelled_from_a_list(env: SlackEnv) -> None:
     await env.request_approval(by="ben")
     ben = env.person("ben")

@@ -215,12 +215,14 @@ def test_a_run_in_a_list_has_its_state_its_subject_its_workflow_and_who_started_
     assert run_id["text"] == "Run run1"
 
 
-def test_a_run_that_has_not_ended_can_be_cancelled_from_the_list() -> None:
+def test_a_run_can_be_cancelled_from_the_list_until_it_has_ended() -> None:
     runs = [samples.run(id=status.value, status=status) for status in RunStatus]
     runs.append(samples.run(id="cancelled already", cancelled=True))
     message = check_message(command_messages.runs(RunList(runs=runs)))
     buttons = {block["block_id"]: block["accessory"] for block in message.blocks if "accessory" in block}
-    assert list(buttons) == ["run:running", "run:waiting", "run:needs_attention"]
+    cancelled = [block for block, button in buttons.items() if button["action_id"] == ids.RUN_CANCEL]
+    assert cancelled == ["run:running", "run:waiting", "run:needs_attention"]
+    assert {button["action_id"] for button in buttons.values()} == {ids.RUN_CANCEL, ids.RUN_DETAILS}
     button = buttons["run:waiting"]
     assert (button["action_id"], ids.decode_run(button["value"])) == (ids.RUN_CANCEL, ids.RunRef(run="waiting"))
     assert button["confirm"]["confirm"]["text"] == "Cancel the run"
