@@ -293,7 +293,11 @@ async def open_endpoints(app: App) -> AsyncIterator[None]:
         mounted = await _open_slack(app, stack)
         if mounted or settings.public_url:
             site = routes.site(
-                settings.public_url, mounted=mounted, review=_review_pages(app), proxies=settings.trusted_proxies
+                settings.public_url,
+                mounted=mounted,
+                review=_review_pages(app),
+                proxies=settings.trusted_proxies,
+                name=settings.name,
             )
             limits = limits_for(settings.max_connections)
             await stack.enter_async_context(

@@ -24,7 +24,7 @@ _TYPE: Final = "text/html; charset=utf-8"
 class Renderer:
     """Renders the templates in `templates/pages`."""
 
-    def __init__(self, at: SiteUrls) -> None:
+    def __init__(self, at: SiteUrls, name: str = "") -> None:
         self._environment = Environment(
             loader=FileSystemLoader(template_files.folder() / "pages"),
             autoescape=True,
@@ -41,6 +41,7 @@ class Renderer:
         self._environment.filters["difference"] = text_diff.folded
         self._environment.tests["apart"] = stands_apart
         self._environment.globals.update(
+            site_name=name,
             icons=states.ICONS,
             long_change=text_diff.is_long,
             at=at,

@@ -56,13 +56,14 @@ def site(
     mounted: Mapping[str, Handler],
     review: ReviewPages | None = None,
     proxies: Sequence[str] = (),
+    name: str = "",
 ) -> Site:
     """Return the site. `mounted`: endpoints for POST by path, such as Slack's deliveries. `review`: for our own pages.
 
-    `proxies`: addresses and networks of proxies whose forwarded client address is trusted.
+    `proxies`: addresses and networks of proxies whose forwarded client address is trusted. `name`: who runs this.
     """
     at = places.place(public_url)
-    pages, closing = Renderer(at), asyncio.Event()
+    pages, closing = Renderer(at, name), asyncio.Event()
     routes = [*_plain_routes(), *(Route(path, handler, methods=["POST"]) for path, handler in mounted.items())]
     if review is not None:
         context = RequestContext(

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.presentation import characters
-from bot.web import csrf, review_view, site_urls, stale_form, user_agents
+from bot.web import csrf, review_view, site_urls, stale_form, status_pages, user_agents
 from bot.web.drafts import Drafts, FormDraft
+from bot.web.renderer import Renderer
 from bot.web.review_view import ShownField
 
 ROUTE_HEADS = frozenset({"", "r", "review", "inbox"})
@@ -167,3 +168,10 @@ def test_hidden_characters_that_stand_together_share_an_excerpt() -> None:
     assert review_view.marked("ab\u200b\ncd\u200b" + "e" * 50) == (f"ab⟦U+200B⟧ cd⟦U+200B⟧{'e' * 19}…",)
     assert len(review_view.marked("word\u200c" * 100)) == 6
     assert review_view.marked("plain") == review_view.marked(12) == ()
+
+
+def test_every_page_says_who_runs_this_signoff() -> None:
+    urls = site_urls.place("https://signoff.example.com")
+    page = Renderer(urls, "Acme <Finance>").status_page(status_pages.NOT_FOUND)
+    assert "Acme &lt;Finance&gt;" in bytes(page.body).decode()
+    assert "site-name" not in bytes(Renderer(urls).status_page(status_pages.NOT_FOUND).body).decode()
