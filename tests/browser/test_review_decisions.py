@@ -110,7 +110,7 @@ async def test_everything_works_without_a_script(review: ReviewWindows) -> None:
     await page.get_by_role("button", name="Hold it back").click()
     await expect(page.get_by_label("Reason")).to_be_focused()
     await page.get_by_role("button", name="Hold it back").click()
-    await page.get_by_role("link", name="Give a reason").click()
+    await page.get_by_role("link", name="Please say why you reject this").click()
     await expect(page.get_by_label("Reason")).to_be_focused()
     await (await change(page)).fill("Other")
     await page.get_by_role("button", name="Send email").click()
@@ -161,13 +161,13 @@ async def test_all_of_a_receipt_follows_the_run(review: ReviewWindows) -> None:
     await page.get_by_role("button", name="Confirm").click()
     story, history = page.locator("#story"), page.locator("#run-history")
     await expect(story.get_by_text("is done")).to_have_count(0)
-    await expect(story.get_by_text("note", exact=True)).to_have_count(0)
+    await expect(story.get_by_text("Note", exact=True)).to_have_count(0)
     await page.locator("#details > summary").click()
     await history.locator("summary").click()
     await review.web.engine_env.settle()
     await expect(page.locator("#since")).to_have_text("Send: done.")
     await expect(story).to_contain_text("The run is done.")
-    await expect(story.get_by_text("note", exact=True)).to_be_visible()
+    await expect(story.get_by_text("Note", exact=True)).to_be_visible()
     assert "wait" not in await story.inner_text()
     await expect(history).to_have_attribute("open", "")
     await expect(history.locator("summary")).to_be_focused()
@@ -198,7 +198,7 @@ async def test_an_open_page_does_not_say_that_a_decided_request_waits(review: Re
     await expect(ada.locator("#context, #asked")).to_have_count(0)
     await expect(ada.get_by_text("What will be done")).to_have_count(0)
     await expect(ada.get_by_role("region", name="What was asked")).to_be_visible()
-    await expect(ada.get_by_text("The run ended with the rejection")).to_have_count(1 if signed_in else 0)
+    await expect(ada.get_by_text("The run ended because the request was rejected")).to_have_count(1 if signed_in else 0)
 
 
 async def test_times_are_shown_in_the_time_zone_of_the_reader(review: ReviewWindows) -> None:
