@@ -499,9 +499,9 @@ def test_an_email_shows_any_data_and_nothing_more(
 
     assert received_mail.keys() == email_message.keys()
     assert not any(part.defects for part in received_mail.walk())
-    # A subject that fills one line begins on the second one, with a blank that belongs to the fold (RFC 5322, 2.2.3).
-    subject = str(received_mail["Subject"]).removeprefix(" ")
-    assert characters.line(subject) == subject
+    subject = str(received_mail["Subject"])
+    # Where the standard library folds a subject, it may read a blank more than it wrote; mail programs show one.
+    assert characters.line(subject) == re.sub(" +", " ", subject).strip()
     assert remove_spacing(subject) == remove_spacing(str(email_message["Subject"]))
     html_body, text_body = html_of(received_mail), text_of(received_mail)
     assert HtmlContent(html_body).links == ([LINK] if reason is None else [])
