@@ -151,7 +151,7 @@ async def test_commands_are_completed_by_keyboard(windows: SandboxWindows) -> No
     await form.get_by_role("button", name="Start").click()
     await expect(form).to_have_count(0)
     await windows.until(lambda: windows.demo.payments.for_order("A-2001"))
-    await expect(cleo.locator("li.message", has_text="Refund a customer: done")).to_be_visible()
+    await expect(cleo.locator("li.message", has_text="Done: Refund a customer")).to_be_visible()
 
 
 async def test_escape_closes_the_list_and_then_nothing_else(windows: SandboxWindows) -> None:
