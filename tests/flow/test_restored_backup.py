@@ -120,7 +120,7 @@ def test_at_a_terminal_the_server_asks(installation: Installation, signoff: Comm
     with terminal(installation, "serve") as person:
         person.see("Continue with this database? [y/N]")
         person.type(answer)
-        person.see("Commands on this machine" if answer == "y" else "Nothing was done with it")
+        person.see("Commands on this machine" if answer == "y" else "Nothing was changed")
         assert (person.interrupt() if answer == "y" else person.end()) == (0 if answer == "y" else 4)
 
 

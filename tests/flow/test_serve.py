@@ -123,6 +123,7 @@ def test_commands_go_through_the_server_that_runs(installation: Installation, si
             "lee@example.com asks.\n"
             "lee@example.com can decide.\n"
             f"  Approve it: signoff decide {request['id']} approve\n"
+            f"  Edit it:    signoff decide {request['id']} edit text=…\n"
             f'  Reject it:  signoff decide {request["id"]} reject --reason "…"\n'
             f"  Details:    signoff requests {request['id']} --details\n"
             f"Follow the run: signoff runs {request['run']}\n"
