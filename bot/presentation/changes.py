@@ -19,10 +19,11 @@ def proposed(request: RequestView, edits: Mapping[str, Value]) -> Iterator[CardF
         path = json_values.show_path(editable.path)
         if path in edits:
             before = json_values.look(request.model.content.value, editable.path)
+            old, new = request_content.show_change(request, editable.field, before, edits[path])
             yield CardField(
                 path=path,
                 label=line(editable.field.label) or labels.get(path, path),
                 type=editable.field.type.value,
-                text=request_content.show_in(request, editable.field, edits[path]),
-                before=request_content.show_in(request, editable.field, before),
+                text=new,
+                before=old,
             )

@@ -38,13 +38,14 @@ def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
         field = declared[path] if path in declared else fields.infer(value)
         # The content of a form replaces nothing.
         replaced = not model.subject.is_form and path in edited
+        old, new = show_change(request, field, before, value) if replaced else (None, show_in(request, field, value))
         card_field = CardField(
             path=json_values.show_path(path),
             label=line(field.label or json_values.show_path(path)),
             type=field.type.value,
-            text=show_in(request, field, value),
+            text=new,
             editable=path in editable,
-            before=show_in(request, field, before) if replaced else None,
+            before=old,
             account=_account(request, field, value),
         )
         yield path, field, card_field
@@ -100,6 +101,15 @@ def show_in(request: RequestView, field: Field, value: Value) -> str:
     return line(f"{person.label} ({person.email})" if person.email else person.label)
 
 
+def show_change(request: RequestView, field: Field, before: Value, after: Value) -> tuple[str, str]:
+    """Return both values of an edit as people read them, or exactly if both would read the same, as 5 and 5.00 EUR."""
+    shown = show_in(request, field, before), show_in(request, field, after)
+    if shown[0] != shown[1]:
+        return shown
+    old, new = (visible(fields.show(_shown_type(field, value), value)) for value in (before, after))
+    return old, new
+
+
 def _account(request: RequestView, field: Field, value: Value) -> str | None:
     known = field.type is FieldType.PERSON and isinstance(value, str) and value in request.people
     return str(value) if known else None
@@ -109,8 +119,11 @@ def show(field: Field, value: Value) -> str:
     """Return a value of this field as people read it: a list of plain texts as a sentence has it, "rush, it"."""
     if isinstance(value, list) and value and all(_is_plain_item(item) for item in value):
         return visible(", ".join(map(str, value)))
-    kind = FieldType.JSON if isinstance(value, dict | list) and field.type is FieldType.TEXT else field.type
-    return visible(fields.show(kind, value))
+    return visible(fields.show_to_read(_shown_type(field, value), value))
+
+
+def _shown_type(field: Field, value: Value) -> FieldType:
+    return FieldType.JSON if isinstance(value, dict | list) and field.type is FieldType.TEXT else field.type
 
 
 def _is_plain_item(item: Value) -> bool:

@@ -56,6 +56,6 @@ def render_output(output: Mapping[str, Value]) -> Table:
     """Render the output of a step as lines with a label and a value."""
     table = grid()
     for name, value in output.items():
-        text = characters.visible(fields.show(fields.infer(value).type, value))
+        text = characters.visible(fields.show_to_read(fields.infer(value).type, value))
         table.add_row(Text(characters.line(labels.in_words(name)), style="dim"), Text(truncate(text)))
     return table

@@ -33,12 +33,14 @@ ITEM_SIZE: Final = 40
 class Budget:
     """The scope of one render and its remaining steps. Every method raises `ExpressionError` if none remain."""
 
-    __slots__ = ("is_gate_condition", "remaining", "scope")
+    __slots__ = ("is_gate_condition", "is_shown", "remaining", "scope")
 
-    def __init__(self, scope: Scope, *, is_gate_condition: bool = False) -> None:
+    def __init__(self, scope: Scope, *, is_gate_condition: bool = False, is_shown: bool = False) -> None:
         self.scope = scope
         self.is_gate_condition = is_gate_condition
         """Whether the result decides if people are asked, or which ones. Then an ambiguous number is an error."""
+        self.is_shown = is_shown
+        """Whether people only read the result. Then money in a text has at least the decimals of its currency."""
         self.remaining = MAX_STEPS
 
     def spend(self, steps: int) -> None:

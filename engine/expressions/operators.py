@@ -113,12 +113,13 @@ def _append(budget: Budget, left: Any, right: Any) -> list[Value]:
     return [*left, *right]
 
 
-def concatenate(budget: Budget, parts: Sequence[str | Operand]) -> str:
-    """Return one text made of literal texts and operands, in order."""
+def concatenate(budget: Budget, parts: Sequence[str | Operand], *, is_shown: bool = False) -> str:
+    """Return one text made of literal texts and operands, in order. `is_shown`: money is written as people read it."""
+    write = value_text.write_shown if is_shown else value_text.write_text
     texts: list[str] = []
     total = 0
     for part in parts:
-        text = part if isinstance(part, str) else value_text.write_text(budget, part.evaluate(budget), label=part.label)
+        text = part if isinstance(part, str) else write(budget, part.evaluate(budget), label=part.label)
         texts.append(text)
         total += len(text)
         if total > MAX_TEXT:

@@ -47,6 +47,10 @@ class Template:
         """Return the value over `scope`. Raises `ExpressionError`, also if the text uses a secret: see `resolve`."""
         return self.evaluate(Budget(scope))
 
+    def render_shown(self, scope: Scope) -> Value:
+        """Return the value of a text that is only shown to people, like `render`, but with money as people read it."""
+        return self.evaluate(Budget(scope, is_shown=True))
+
     def evaluate_condition(self, scope: Scope) -> Value:
         """Return the value of a gate's condition, like `render`, but with an error for an ambiguous number."""
         return self.evaluate(Budget(scope, is_gate_condition=True))
@@ -125,7 +129,7 @@ def _build_evaluator(parts: Sequence[_Part], *, is_whole: bool, may_grow: bool) 
     without_secrets = [part for part in parts if not isinstance(part, SecretName)]
     whole = next((part.evaluate for part in without_secrets if isinstance(part, Operand)), None)
     if not is_whole or whole is None:
-        return lambda budget: operators.concatenate(budget, without_secrets)
+        return lambda budget: operators.concatenate(budget, without_secrets, is_shown=budget.is_shown)
     return _measure_result(whole) if may_grow else whole
 
 

@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 from difflib import get_close_matches
 from typing import Final, Literal, TypeAlias
 
-from engine import json_values
+from engine import currencies, json_values
 from engine.errors import ExpressionError
 from engine.expressions.limits import MAX_SIZE, Budget, measure
 from engine.json_values import Value
@@ -112,6 +112,12 @@ def write_text(budget: Budget, value: Value, *, label: str = "the value") -> str
             raise ExpressionError(f'{label} is empty (none), so there is nothing to write; add `| default("…")`')
         case _:
             return _write_money(value) or write_json(budget, value)
+
+
+def write_shown(budget: Budget, value: Value, *, label: str = "the value") -> str:
+    """Return the form of a value inside a text that is only shown: money with at least the decimals of its currency."""
+    money = _write_money(value)
+    return write_text(budget, value, label=label) if money is None else currencies.show(*money.split(" ", 1))
 
 
 def _write_money(value: Value) -> str | None:

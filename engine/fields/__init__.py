@@ -19,7 +19,7 @@ from engine.fields.field import (
 )
 from engine.fields.forms import as_seen, from_text_all, in_order, labels, same, same_value, validate_all
 from engine.fields.inference import infer
-from engine.fields.text import from_text, show
+from engine.fields.text import from_text, show, show_to_read
 
 __all__ = [
     "Field",
@@ -40,6 +40,7 @@ __all__ = [
     "same",
     "same_value",
     "show",
+    "show_to_read",
     "stored",
     "validate",
     "validate_all",

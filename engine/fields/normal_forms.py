@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from functools import cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from engine import json_values
+from engine.currencies import usual_decimals
 from engine.domain import accounts
 from engine.errors import InvalidValue
 from engine.json_values import Value
@@ -232,7 +232,7 @@ def money(value: Value, *, currency: str | None) -> dict[str, Value]:
 
 def check_decimals(exact: Decimal, currency: str) -> None:
     """Raise `InvalidValue` for more decimals than the currency has (ISO 4217)."""
-    decimals = currencies().get(currency)
+    decimals = usual_decimals().get(currency)
     if decimals is None or decimals_of(exact) <= decimals:
         return
     if decimals == 0:
@@ -246,23 +246,12 @@ def decimals_of(number: Decimal) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-@cache
-def currencies() -> Mapping[str, int | None]:
-    """Return the currencies of ISO 4217 with their decimals, or None if any number is allowed, as for gold.
-
-    The table is read when it is first needed.
-    """
-    import iso4217
-
-    return {currency.code: currency.exponent for currency in iso4217.Currency}
-
-
 def currency_code(value: Value) -> str:
     """Return the code of a currency in capital letters. Raises `InvalidValue` for one that ISO 4217 does not have."""
     if not isinstance(value, str) or not CURRENCY.fullmatch(value):
         raise InvalidValue("must be a currency of three capital letters, like EUR")
-    if value not in currencies():
-        raise InvalidValue(f"has no known currency: {value} is not in ISO 4217{near(value, currencies())}")
+    if value not in usual_decimals():
+        raise InvalidValue(f"has no known currency: {value} is not in ISO 4217{near(value, usual_decimals())}")
     return value
 
 

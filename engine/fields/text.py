@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from engine import json_values
+from engine import currencies, json_values
 from engine.errors import InvalidValue
 from engine.fields import normal_forms, number_formats
 from engine.fields.field import Field, FieldPart, FieldType, nothing, validate
@@ -107,7 +107,7 @@ def _without_sign(field: Field, typed: str) -> str:
 def _amount(field: Field, digits: str, currency: str | None) -> Value:
     """Return the amount. The currency limits its decimals, which makes some numbers unambiguous."""
     readings = number_formats.readings(digits)
-    decimals = normal_forms.currencies().get(currency) if currency else None
+    decimals = currencies.usual_decimals().get(currency) if currency else None
     if decimals is None or not readings:
         return _read_number(field, digits)
     if len(readings) > 1:
@@ -200,6 +200,15 @@ def show(field_type: FieldType, value: Value) -> str:
             return ", ".join(str(item) for item in items)
         case _:
             return _pretty(value)
+
+
+def show_to_read(field_type: FieldType, value: Value) -> str:
+    """Return a value as text for people who only read it: money has at least the decimals of its currency."""
+    match value:
+        case {"amount": str(amount), "currency": str(currency)} if field_type is FieldType.MONEY:
+            return currencies.show(amount, currency)
+        case _:
+            return show(field_type, value)
 
 
 def _pretty(value: Value) -> str:

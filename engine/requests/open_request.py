@@ -180,8 +180,8 @@ def _limit_notes(notes: list[str]) -> Iterator[str]:
 
 
 def _text(template: Template, scope: Scope) -> str:
-    value = template.render(scope)
-    return value if isinstance(value, str) else fields.show(fields.infer(value).type, value)
+    value = template.render_shown(scope)
+    return value if isinstance(value, str) else fields.show_to_read(fields.infer(value).type, value)
 
 
 def _references(gate: Gate, scope: Scope, notes: list[str]) -> Iterator[Reference]:

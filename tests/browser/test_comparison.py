@@ -81,8 +81,8 @@ async def test_the_largest_request(windows: SandboxWindows) -> None:
     await windows.start_refund("A-3", amount="120")
     ada, clicks = await windows.window("ada"), Clicks()
     await clicks.on(ada.get_by_role("navigation").get_by_role("link", name="Home"))
-    for title in ("Refund 150 EUR for order A-1?", "Refund 900 EUR for order A-2?", "Refund 120 EUR for order A-3?"):
-        await expect(ada.locator("#home")).to_contain_text(title)
+    for amount, order in (("150.00", "A-1"), ("900.00", "A-2"), ("120.00", "A-3")):
+        await expect(ada.locator("#home")).to_contain_text(f"Refund {amount} EUR for order {order}?")
     clicks.expect_to_be_those_of("find today's largest request")
 
 
@@ -93,8 +93,8 @@ async def test_what_an_approver_changed(windows: SandboxWindows) -> None:
     await ada.get_by_role("dialog").get_by_label("Amount").fill("95")
     await ada.get_by_role("dialog").get_by_role("button", name="Pay the refund").click()
     message = ben.locator("li.message", has_text="A-1").first
-    await expect(message).to_contain_text("95 EUR")
-    await expect(message).to_contain_text("120 EUR")
+    await expect(message).to_contain_text("95.00 EUR")
+    await expect(message).to_contain_text("120.00 EUR")
     Clicks().expect_to_be_those_of("see what an approver changed")
 
 

@@ -36,19 +36,19 @@ cleo refunds 40 EUR: below the limit, no one is asked
 40 EUR was paid exactly once
 no one was asked
 cleo refunds 120 EUR: ada changes it to 95 and approves
-ada, ben see “Refund 120 EUR for order A-1002?” [Pay the refund] [Edit] [Do not pay]
+ada, ben see “Refund 120.00 EUR for order A-1002?” [Pay the refund] [Edit] [Do not pay]
 nothing is paid while it is
 sees under the amount “Please enter a number of at least 0.01.”
-ben’s copy says “Approved with edits by Ada Approver … 120 EUR → 95 EUR”, and has no buttons to decide
-cleo hears “Done: Refund 120 EUR for order A-1002?”
+ben’s copy says “Approved with edits by Ada Approver … 120.00 EUR → 95.00 EUR”, and has no buttons to decide
+cleo hears “Done: Refund 120.00 EUR for order A-1002?”
 95 EUR was paid exactly once
 cleo refunds 30 EUR to a VIP: ben says no
 ada’s copy says “Rejected by Ben Approver … Reason Paid back last week.”, and has no buttons to decide
-cleo hears “Rejected: Refund 30 EUR for order A-1003?”
+cleo hears “Rejected: Refund 30.00 EUR for order A-1003?”
 nothing was paid
 no one decides
 ada’s copy says “Expired without a decision … The run was stopped”, and has no buttons to decide
-cleo hears “Expired without a decision: Refund 150 EUR for order A-1004?”
+cleo hears “Expired without a decision: Refund 150.00 EUR for order A-1004?”
 it waited 2s from the moment it was shown
 You can no longer decide it.
 ada and ben approve at the same moment
@@ -64,7 +64,7 @@ Only builders may register workflows here
 ada’s copy says “Cancelled with its run by Cleo Builder”, and has no buttons to decide
 mia, who has no Slack, changes it to 180 by email
 will ask Ada Approver, Ben Approver and mia@example.com above 100 EUR and for VIPs
-gets the email “Refund 200 EUR for order A-1007? (Cleo Builder)” from Signoff <signoff@example.com>
+gets the email “Refund 200.00 EUR for order A-1007? (Cleo Builder)” from Signoff <signoff@example.com>
 its only link is to review; none decides
 opening the link does not decide anything
 values of the email
@@ -78,10 +78,10 @@ a person who has only the link cannot decide
 sees “You approved this with edits,
 the receipt says that she approved it
 and what identified her
-ada’s copy says “Approved with edits by mia@example.com … 200 EUR → 180 EUR”, and has no buttons to decide
-cleo hears “Done: Refund 200 EUR for order A-1007?”
+ada’s copy says “Approved with edits by mia@example.com … 200.00 EUR → 180.00 EUR”, and has no buttons to decide
+cleo hears “Done: Refund 200.00 EUR for order A-1007?”
 180 EUR was paid exactly once
-gets the email “Re: Refund 200 EUR for order A-1007? (Cleo Builder)” from Signoff <signoff@example.com>
+gets the email “Re: Refund 200.00 EUR for order A-1007? (Cleo Builder)” from Signoff <signoff@example.com>
 it is in the thread of the first
 it has both amounts
 no run is left open
@@ -323,7 +323,7 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
     ),
     "copies are never edited": (
         fault("chat.update", "error", code="fatal_error"),
-        "ben’s copy says “Approved with edits by Ada Approver … 120 EUR → 95 EUR”, and has no buttons to decide",
+        "ben’s copy says “Approved with edits by Ada Approver … 120.00 EUR → 95.00 EUR”, and has no buttons to decide",
         "['Pay the refund', 'Edit', 'Do not pay']",
     ),
     "nothing is ever posted": (
@@ -355,7 +355,7 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
     "the code is not sent": (
         refuse_emails(1),
         "mia gets the email with the code",
-        "after 4 s, ['Refund 200 EUR for order A-1007? (Cleo Builder)']",
+        "after 4 s, ['Refund 200.00 EUR for order A-1007? (Cleo Builder)']",
     ),
     "no email about the outcome is sent": (
         refuse_emails(3),

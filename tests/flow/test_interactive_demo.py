@@ -221,7 +221,7 @@ def test_the_printed_steps_work(demo: Demo) -> None:
     demo.act("ada", "click", button=PAY)
     for person in "ada", "ben":
         demo.wait_for_closed_copy(person, "A-1", "Approved by Ada Approver")
-    demo.wait_for_outcome("Done: Refund 120 EUR for order A-1?")
+    demo.wait_for_outcome("Done: Refund 120.00 EUR for order A-1?")
     assert demo.booked() == ["paid 120 EUR for order A-1 (Arrived broken)"]
 
     demo.refund("A-2", 5, "vip=yes")
@@ -334,7 +334,7 @@ def test_the_next_start_goes_on_where_the_first_stopped(demo: Demo) -> None:
     demo.refund("A-2")
     demo.act("ada", "click", button=PAY)
     demo.wait_for_closed_copy("ben", "A-2", "Approved by Ada Approver")
-    demo.wait_for_outcome("Done: Refund 120 EUR for order A-2?")
+    demo.wait_for_outcome("Done: Refund 120.00 EUR for order A-2?")
     before = {person: demo.sees(person) for person in ("ada", "ben", "cleo")}
 
     demo.server = free_port()

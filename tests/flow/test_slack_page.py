@@ -20,7 +20,7 @@ async def run_status(env: DemoEnvironment) -> list[RunStatus]:
 
 
 def questions(person: SimulatedPerson) -> list[dict[str, Any]]:
-    return [message for message in person.sees() if "Spend 48 EUR at Luigi" in json.dumps(message)]
+    return [message for message in person.sees() if "Spend 48.00 EUR at Luigi" in json.dumps(message)]
 
 
 async def test_the_first_workflow_of_the_page_asks_the_person_who_registered_it() -> None:
@@ -40,5 +40,5 @@ async def test_the_first_workflow_of_the_page_asks_the_person_who_registered_it(
         assert await run_status(env) == [RunStatus.WAITING]
         # The copy is edited once its clock runs, perhaps between this look at it and the click.
         await cleo.click("Approve", on=question, stale=True)
-        await env.slack.until(lambda: "Done: Spend 48 EUR" in json.dumps(cleo.sees("general")))
+        await env.slack.until(lambda: "Done: Spend 48.00 EUR" in json.dumps(cleo.sees("general")))
         assert await run_status(env) == [RunStatus.SUCCEEDED]

@@ -589,6 +589,27 @@ def test_an_edited_field_shows_the_approved_and_the_old_value() -> None:
     assert (field.text, field.before) == ("better⟦U+200B⟧", "draft")
 
 
+@pytest.mark.parametrize(
+    ("amount", "before", "text"),
+    [
+        ("99.5", "120.00 EUR", "99.50 EUR"),
+        ("120.50", "120.00 EUR", "120.50 EUR"),
+        ("120.00", "120 EUR", "120.00 EUR"),
+        ("120.001", "120.00 EUR", "120.001 EUR"),
+    ],
+)
+def test_an_edit_of_money_shows_usual_decimals_unless_both_values_would_read_the_same(
+    amount: str, before: str, text: str
+) -> None:
+    old: Value = {"amount": "120", "currency": "EUR"}
+    request = request_view(
+        "- {id: pay, uses: set, with: {sum: '{{ inputs.any.v }}'}, gate: {}}", inputs={"any": {"v": old}}
+    )
+    edit = Edit(("sum",), "sum", old, {"amount": amount, "currency": "EUR"})
+    (field,) = request_content.content_fields(decided_request(request, edit))
+    assert (field.before, field.text) == (before, text)
+
+
 def test_an_edit_of_a_part_is_shown_in_its_field() -> None:
     request = request_view("- {id: words, uses: set, with: {a: {b: 1}, c: 2}, gate: {}}")
     edited_field, other_field = request_content.content_fields(decided_request(request, Edit(("a", "b"), "b", 1, 5)))

@@ -109,6 +109,17 @@ def test_a_text_that_cannot_be_rendered_is_replaced_by_a_note() -> None:
     ]
 
 
+def test_texts_that_people_only_read_write_money_with_its_usual_decimals_and_the_content_stays_exact() -> None:
+    texts = "title: 'Pay {{ inputs.any }}?', reason: '{{ inputs.any }}', confirm: 'Pay {{ inputs.any }}?'"
+    same = "{{ 'same' if inputs.any ~ '' == '5 EUR' else 'other' }}"
+    show = f"[{{label: Sum, value: '{{{{ inputs.any }}}}'}}, {{label: Compared, value: \"{same}\"}}]"
+    gate = f"- {{id: words, uses: set, with: {{text: 'Pay {{{{ inputs.any }}}}'}}, gate: {{{texts}, show: {show}}}}}"
+    opening = opening_of(gate, any={"amount": "5", "currency": "EUR"})
+    assert (opening.title, opening.reason, opening.confirm) == ("Pay 5.00 EUR?", "5.00 EUR", "Pay 5.00 EUR?")
+    assert opening.show == (("Sum", "5.00 EUR"), ("Compared", "same"))
+    assert opening.content.value == {"text": "Pay 5 EUR"}
+
+
 @pytest.mark.parametrize("value", ["", " ", "\n\n"])
 def test_a_title_that_comes_out_empty_is_the_label_of_the_step(value: str) -> None:
     assert open_gate('title: "{{ inputs.any }}"', any=value).title == "Words"
