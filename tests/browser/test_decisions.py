@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from playwright.async_api import expect
@@ -31,7 +32,7 @@ async def test_a_request_is_approved_by_a_click(windows: SandboxWindows) -> None
     message = request_message(ada, "for order A-1001?")
     await message.get_by_role("button", name="Pay the refund").click()
     await expect(message).to_contain_text("Approved by Ada Approver")
-    await expect(message.get_by_role("button")).to_have_count(0)
+    await expect(message.get_by_role("button")).to_have_text(["Details"])
     await windows.until(lambda: windows.demo.payments.for_order("A-1001"))
 
 
@@ -42,7 +43,7 @@ async def test_another_window_changes_by_itself(windows: SandboxWindows) -> None
     await expect(ben_message.get_by_role("button", name="Pay the refund")).to_be_visible()
     await request_message(ada, "for order A-1002?").get_by_role("button", name="Pay the refund").click()
     await expect(ben_message).to_contain_text("Approved by Ada Approver")
-    await expect(ben_message.get_by_role("button")).to_have_count(0)
+    await expect(ben_message.get_by_role("button")).to_have_text(["Details"])
 
 
 async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_runs(
@@ -52,7 +53,7 @@ async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_runs(
     ada = await windows.window("ada")
     message = request_message(ada, "for order A-1003?")
     await message.get_by_role("button", name="Edit").click()
-    modal = ada.get_by_role("dialog", name="Edit, then approve")
+    modal = ada.get_by_role("dialog", name="Pay the refund")
     amount = modal.get_by_label("Amount (EUR)")
     await expect(amount).to_have_value("240.50")
     await expect(amount).to_be_focused()
@@ -80,7 +81,7 @@ async def test_a_rejection_needs_a_reason_and_shows_it(windows: SandboxWindows) 
     await modal.get_by_label("Reason").fill("<b>Paid</b> & closed on *Monday*")
     await modal.get_by_role("button", name="Do not pay").click()
     await expect(message).to_contain_text("Rejected by Ben Approver")
-    await expect(message).to_contain_text("Reason: <b>Paid</b> & closed on *Monday*")
+    await expect(message).to_contain_text(re.compile(r"Reason\s+<b>Paid</b> & closed on \*Monday\*"))
     assert not windows.demo.payments.booked
 
 
@@ -96,7 +97,7 @@ async def test_one_of_two_simultaneous_clicks_decides_and_the_other_person_gets_
     # A script clicks, because a click of the driver waits for the page to settle, and a race must not wait.
     await asyncio.gather(*(button.evaluate("button => button.click()") for button in buttons))
     for message in messages:
-        await expect(message.get_by_role("button")).to_have_count(0)
+        await expect(message.get_by_role("button")).to_have_text(["Details"])
         await expect(message).to_contain_text("Approved by")
     await windows.until(lambda: len(windows.demo.slack.world.ephemerals) == 1)
     (notice,) = windows.demo.slack.world.ephemerals
@@ -110,7 +111,7 @@ async def test_a_request_is_decided_from_home(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-1006")
     ada = await windows.window("ada", "home")
     await ada.get_by_role("button", name="Review").click()
-    modal = ada.get_by_role("dialog", name="Everything in full")
+    modal = ada.get_by_role("dialog", name="Details")
     await expect(modal).to_contain_text("for order A-1006?")
     await modal.get_by_role("button", name="Pay the refund").click()
     await windows.until(lambda: windows.demo.payments.for_order("A-1006"))
