@@ -186,7 +186,8 @@ async def test_a_step_that_no_one_approved_before_it_ran_updates_no_copy(env: We
     asks = "  - {id: ask, uses: set, with: {text: a}, gate: {title: 'Go on?', approvers: [ada@example.com]}}\n"
     source = f"name: pay\nowner: sam@example.com\nsteps:\n{asks}  - id: pay\n    uses: played\n{gate}"
     run = await run_approved(env, None, source)
-    request = (await env.engine_env.engine.requests_of_run(run))[0]
+    requests = await env.engine_env.engine.requests_of_run(run)
+    (request,) = [request for request in requests if request.model.subject.step == "ask"]
     [copy] = await env.engine_env.engine.deliveries(request=request.id)
     assert copy.wanted_version == 2, "one for the request, and one for its decision"
     assert (request.effect, request.model.state) == (None, RequestState.APPROVED)
