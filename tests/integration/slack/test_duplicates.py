@@ -50,7 +50,7 @@ async def test_registering_and_running_by_forms(duplicating_env: SlackEnv) -> No
     expect_ok(await cleo.submit({"Workflow file": REFUND_WORKFLOW}))
     await duplicating_env.settle()
     assert rows(duplicating_env, "workflow_version") == 1
-    await cleo.close(everything=True)
+    assert cleo.modal is None
     expect_ok(await cleo.command("/signoff run refund"))
     await duplicating_env.settle()
     expect_ok(await cleo.submit({}))

@@ -309,7 +309,8 @@ async def test_an_address_without_an_account_is_a_warning_where_the_file_is_regi
     await env.slack.until(lambda: cleo.modal)
     pasted = REFUND_WORKFLOW.replace("ben@example.com", "noone@example.com")
     expect_ok(await cleo.submit({"Workflow file": pasted}))
-    await env.slack.until(lambda: "noone@example.com has no active account" in words(cleo.modal))
+    await env.finish_background_work()
+    assert "noone@example.com has no active account" in ephemeral_texts(env.slack, cleo)[-1]
 
 
 async def test_an_unanswered_lookup_at_registration_is_a_warning(env: SlackEnv) -> None:
