@@ -97,14 +97,14 @@ def copies(context: CheckContext) -> Iterator[Finding]:
     if failing.count:
         yield warning(
             "work.copies",
-            f"Copies that could not be shown so far: {_counted(failing)}",
-            "Fix the named errors; a running server retries these copies by itself.",
+            f"Copies that could not be delivered so far: {_counted(failing)}",
+            "Fix these errors. A running server then sends these copies by itself.",
         )
     if dead.count:
         yield warning(
             "work.copies",
-            f"Copies of open requests that will never be shown: {_counted(dead)}",
-            "Make sure that these people can be reached, or name others; then cancel those runs and start them again.",
+            f"Copies of open requests that cannot be delivered: {_counted(dead)}",
+            "Make sure that these people can be reached, or name others. Then cancel those runs and start them again.",
         )
     if not failing.count and not dead.count:
         yield ok("work.copies", "No copies fail.")
@@ -141,8 +141,8 @@ def attention(context: CheckContext) -> Iterator[Finding]:
         "work.attention",
         context,
         health.runs_needing_attention,
-        "Runs with a step that may have happened or not",
-        "Find out whether it happened, then run: signoff resume RUN done, repeat or stop",
+        "Runs with a step of which it is not known whether it happened",
+        "Find out, then answer. The commands are listed by: signoff requests",
         good="No run needs attention.",
     )
 
@@ -154,9 +154,9 @@ def unseen(context: CheckContext) -> Iterator[Finding]:
         "work.unseen",
         context,
         lambda connection: health.undelivered_requests(connection, before=before),
-        f"Requests that have waited for over {UNSEEN_DAYS} days and were shown to no one",
-        "signoff requests REQUEST says why; start the server if none runs.",
-        good=f"No request has waited for over {UNSEEN_DAYS} days without being shown.",
+        f"Requests that have waited for over {UNSEEN_DAYS} days and reached no one",
+        "See why: signoff requests REQUEST --details. Start the server if none is running.",
+        good=f"No request has waited for over {UNSEEN_DAYS} days without reaching anyone.",
     )
 
 

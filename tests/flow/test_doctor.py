@@ -806,10 +806,12 @@ def test_copies_that_do_not_arrive_and_requests_without_a_copy_are_reported(sign
     findings = run_doctor(signoff, code=0)
     assert states(findings) == {"work.copies": "warning", "work.unseen": "warning"}
     expected = single(findings, "work.copies")[1]
-    assert expected.startswith("Copies that could not be shown so far: 4. lee@example.com (terminal): Slack asks us")
+    assert expected.startswith(
+        "Copies that could not be delivered so far: 4. lee@example.com (terminal): Slack asks Signoff"
+    )
     assert expected.endswith("; and 1 more.")
     execute(signoff.installation.database, "UPDATE delivery SET state = 'dead', next_at = NULL")
-    assert "will never be shown: 4." in single(run_doctor(signoff, code=0), "work.copies")[1]
+    assert "cannot be delivered: 4." in single(run_doctor(signoff, code=0), "work.copies")[1]
 
 
 def test_addresses_that_a_mail_server_refused_are_reported(signoff: Commands) -> None:
