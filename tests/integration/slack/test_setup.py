@@ -70,7 +70,7 @@ async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, 
             expect_ok(await ada.click("Approve"))
             await slack.until(lambda: buttons(copy_of(ben, "Greet?")) == ["Details"])
             assert "Approved by Ada Approver" in words(copy_of(ben, "Greet?"))
-            await slack.until(lambda: "Hello: done" in words(cleo.sees("general")))
+            await slack.until(lambda: "Done: Greet?" in words(cleo.sees("general")))
 
 
 async def test_a_trial_never_writes_to_slack(tmp_path: Path, port: int) -> None:
