@@ -99,7 +99,7 @@ async def test_an_email_can_be_read_as_html_text_headers_and_source(mail_windows
     await expect(page).to_have_title("(3) Refund order A-1007? – Mia Approver – Signoff sandbox emails")
     await expect(page.frame_locator(".rendered").get_by_role("heading")).to_have_text("Refund order A-1007?")
     await page.get_by_role("tab", name="Text").click()
-    await expect(page.get_by_role("region", name="Text")).to_contain_text("Amount: 120.00 EUR")
+    await expect(page.get_by_role("region", name="Text")).to_contain_text("Amount: 120 EUR")
     await page.get_by_role("tab", name="Headers").click()
     await expect(page.get_by_role("region", name="Headers")).to_contain_text("<1@b.example>")
     await page.get_by_role("tab", name="Source").click()
