@@ -8,11 +8,9 @@ from typing import Final
 from bot.presentation import (
     advice,
     answers,
-    dates,
     outcome_card,
     people,
     questions,
-    request_card,
     request_outcome,
     states,
 )
@@ -30,15 +28,14 @@ def alert_card(copy: DeliveryContent) -> Card:
     request = None if ends else copy.request
     approved = request if topic in TO_APPROVERS else None
     title, what = _alert(topic, copy)
-    decided, changed = outcome_card.decision_facts(copy.request) if ends else ((), ())
     question = _open_question(copy)
-    over = _closing_sentence(copy)
+    outcome = _outcome(copy)
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
         tone=states.RUN_TONES[run.status] if ends else _tone(copy),
-        lead=() if over else ((what,),),
-        values=changed,
+        lead=() if outcome else ((what,),),
+        values=outcome_card.changed_values(copy.request) if ends else (),
         notes=(
             *outcome_card.run_notes(run),
             *(_approved_notes(approved) if approved else ()),
@@ -46,18 +43,9 @@ def alert_card(copy: DeliveryContent) -> Card:
             *(() if ends or copy.request else _inputs_note(run)),
             *(_people_notes(request) if request else ()),
         ),
-        outcome=_outcome(copy),
+        outcome=outcome,
         requester=line(run.requester.label),
         details=tuple(outcome_card.run_details(run)),
-        facts=(
-            *outcome_card.run_facts(run),
-            *(_approved_facts(approved) if approved else ()),
-            *decided,
-            *(_people_facts(request) if request else ()),
-            *(() if over else (("What to do", what),)),
-        ),
-        fields=changed,
-        state=over,
         run=run.id,
         request=request.id if request else None,
         topic=copy.topic,
@@ -103,7 +91,11 @@ def _approved_notes(request: RequestView) -> Iterator[CardFact]:
 
 def _people_notes(request: RequestView) -> Iterator[CardFact]:
     """Yield which approvers were not reached, and which can no longer decide."""
-    yield from (CardFact(label=label, text=(text,)) for label, text in _people_facts(request))
+    if request.unreached:
+        yield CardFact(label="Not reached", text=(people.not_reached(request),))
+    excluded = people.excluded(request)
+    if excluded:
+        yield CardFact(label="Can no longer decide", text=(excluded,))
 
 
 def _outcome(copy: DeliveryContent) -> CardOutcome | None:
@@ -138,45 +130,6 @@ def _answered(answered: tuple[StepView, StepAnswer] | None) -> CardOutcome:
     answer = answered[1]
     text = f"{line(answer.person.label)} answered “{answers.LABELS[answer.answer]}”, "
     return CardOutcome(line=(text, answer.at))
-
-
-def _approved_facts(request: RequestView) -> Iterator[tuple[str, str]]:
-    """Yield the approval and the result of the step."""
-    yield line(request.title), request_outcome.outcome(request)
-    yield from request_card.effect_facts(request)
-
-
-def _people_facts(request: RequestView) -> Iterator[tuple[str, str]]:
-    """Yield which approvers were not reached, and which can no longer decide."""
-    if request.unreached:
-        yield "Not reached", people.not_reached(request)
-    excluded = people.excluded(request)
-    if excluded:
-        yield "Can no longer decide", excluded
-
-
-def _closing_sentence(copy: DeliveryContent) -> str | None:
-    """Return why an alert is over (it was answered, or its request is closed), or None if it is open."""
-    run, request = copy.run, copy.request
-    if copy.topic == RunStatus.NEEDS_ATTENTION:
-        answered = advice.last_answer(run)
-        if answered is not None and _answers(copy, answered[1]):
-            return _answered_by(answered)
-        ended = f"No answer is needed: the run {states.RUN_CLAUSES[run.status]}."
-        return ended if run.status.ended else None
-    if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
-        is_known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
-        return _answered_by(advice.last_answer(run)) if is_known else None
-    if request is None or request.model.closed_at is None or copy.topic not in _ABOUT_REQUESTS:
-        return None
-    return request_outcome.outcome(request)
-
-
-def _answered_by(answered: tuple[StepView, StepAnswer] | None) -> str:
-    if answered is None:
-        return "It is known by now whether it happened."
-    answer = answered[1]
-    return f"Answered by {line(answer.person.label)} at {dates.moment(answer.at)}: {answer.answer.value}."
 
 
 def _answers(copy: DeliveryContent, answer: StepAnswer) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.presentation import dates
 from engine import durations
 from engine.domain import OnExpiry, Phrase
 
@@ -28,31 +26,11 @@ _GATE_CONSEQUENCES: Final = {
 }
 
 
-def due(at: datetime, *, written: Callable[[datetime], str] = dates.moment) -> str:
-    """Return when a request expires. `written`: writes the date as the surface can show it."""
-    return f"{LABEL} {written(at)}"
-
-
 def deadline(at: datetime | None, after: timedelta | None) -> Phrase:
     """Return when a request expires, or nothing if it never does. `after`: while its clock has not started."""
     if at is not None:
         return f"{LABEL} ", at
     return () if after is None else (f"{LABEL} in {durations.in_words(after)}",)
-
-
-def due_after(delta: timedelta) -> str:
-    """Return when a request expires whose clock has not started."""
-    return f"{LABEL} in {durations.in_words(delta)}"
-
-
-def after_shown(delta: timedelta) -> str:
-    """Return the time after which a request expires whose clock has not started."""
-    return f"in {durations.in_words(delta)}"
-
-
-def expired(at: str, on_expiry: OnExpiry) -> str:
-    """Return the sentence about a request that expired. `at`: the date, as it is written."""
-    return f"Expired at {at} without a decision; {_CONSEQUENCES[on_expiry]}."
 
 
 def consequence(on_expiry: OnExpiry) -> str:

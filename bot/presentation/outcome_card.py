@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.presentation import dates, questions, request_content, request_outcome, states
+from bot.presentation import questions, request_content, request_outcome, states
 from bot.presentation.characters import line, visible
 from engine.domain import Card, CardFact, CardField, DeliveryKind, Phrase, RequestState, RunStatus
 from engine.read_models import DeliveryContent, RequestView, RunView
@@ -13,18 +13,15 @@ from engine.read_models import DeliveryContent, RequestView, RunView
 def outcome_card(copy: DeliveryContent) -> Card:
     """Return the card that tells the requester how a run ended."""
     run = copy.run
-    decided, changed = decision_facts(copy.request)
     return Card(
         kind=DeliveryKind.OUTCOME,
         title=title(run, copy.request, run.status),
         tone=states.RUN_TONES[run.status],
         lead=tuple(_decision(copy.request)),
-        values=changed,
+        values=changed_values(copy.request),
         notes=(*run_notes(run), *reason_notes(copy.request)),
         requester=line(run.requester.label),
         details=tuple(run_details(run)),
-        facts=(*run_facts(run), *decided),
-        fields=changed,
         run=run.id,
     )
 
@@ -68,17 +65,6 @@ def run_details(run: RunView) -> Iterator[CardFact]:
     yield CardFact(label="Run", text=(run.id,))
 
 
-def decision_facts(request: RequestView | None) -> tuple[tuple[tuple[str, str], ...], tuple[CardField, ...]]:
-    """Return the end of a closed request: who decided, if anyone did, and the fields that were changed."""
-    if request is None or request.model.state is RequestState.PENDING:
-        return (), ()
-    changed = tuple(field for field in request_content.labelled(request) if field.before is not None)
-    return ((line(request.title), request_outcome.outcome(request)), *request_outcome.reason_facts(request)), changed
-
-
-def run_facts(run: RunView) -> Iterator[tuple[str, str]]:
-    yield "Workflow", line(run.workflow_title)
-    yield "Run", run.id
-    yield "Started by", f"{line(run.requester.label)}, {dates.moment(run.started_at)}"
-    if run.error:
-        yield "Error", visible(run.error)
+def changed_values(request: RequestView | None) -> tuple[CardField, ...]:
+    """Return the values that the decision changed."""
+    return tuple(field for field in request_content.labelled(request) if field.before is not None) if request else ()

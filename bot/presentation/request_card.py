@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from bot.presentation import dates, expiry, labels, people, questions, request_content, request_outcome, states, summary
+from bot.presentation import labels, people, questions, request_content, request_outcome, states, summary
 from bot.presentation.characters import line, stands_apart, visible
-from engine import runs
 from engine.domain import (
     Card,
     CardAction,
@@ -17,7 +16,6 @@ from engine.domain import (
     Phrase,
     RequestState,
     ReviewPoint,
-    StepStatus,
 )
 from engine.read_models import RequestView
 
@@ -41,9 +39,6 @@ def request_card(request: RequestView, reader: Person | None = None) -> Card:
         requester=line(request.requester.label),
         question=questions.as_asked(request) if request.decision else summary.question(request.title, values),
         details=tuple(_details(request)),
-        facts=tuple(_facts(request)),
-        fields=tuple(request_content.content_fields(request)),
-        state=None if pending else request_outcome.outcome(request),
         actions=_actions(request) if pending else (),
         expires_at=model.deadlines.expires_at if pending else None,
         expires_after=model.deadlines.expires_after if pending and model.deadlines.expires_at is None else None,
@@ -94,53 +89,6 @@ def _details(request: RequestView) -> Iterator[CardFact]:
     yield CardFact(label="Run", text=(request.run,))
     yield CardFact(label="Request", text=(request.id,))
     yield CardFact(label="Fingerprint of the content", text=(request.model.digest,))
-
-
-def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
-    yield "Workflow", line(request.workflow_title)
-    yield "Started by", f"{line(request.requester.label)}, {dates.moment(request.started_at)}"
-    yield "Asks about", _subject(request)
-    yield from request_outcome.reason_facts(request)
-    if request.reason:
-        yield "Why", visible(request.reason)
-    for label, text in request.show:
-        yield line(label), visible(text)
-    yield from effect_facts(request)
-    for note in request.notes:
-        yield "Note", visible(note)
-    pending = request.model.state is RequestState.PENDING
-    if pending and request.unreached:
-        yield "Not reached", people.not_reached(request)
-    if pending and request.model.deadlines.expires_at is None and request.model.deadlines.expires_after is not None:
-        yield expiry.LABEL, expiry.after_shown(request.model.deadlines.expires_after)
-    yield (
-        "Waits for" if pending else "Asked",
-        ", ".join(people.approvers(request)) or "No approver is left",
-    )
-
-
-def effect_facts(request: RequestView) -> Iterator[tuple[str, str]]:
-    """Yield the failure of the step after it was approved, if there was one."""
-    status, error = request.effect or (None, None)
-    if status is StepStatus.OUTCOME_UNKNOWN:
-        yield (
-            "What happened",
-            "The step was called, and it is not clear whether it happened. The owner has been asked to find out.",
-        )
-    elif status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):
-        # That it failed is not known.
-        yield "What happened", visible(error)
-    elif status is StepStatus.FAILED:
-        why = f"The step failed: {error}" if error else "The step failed."
-        yield "What happened", visible(why)
-
-
-def _subject(request: RequestView) -> str:
-    subject = request.model.subject
-    if subject.is_form:
-        return f"what step {subject.step} needs to know"
-    what = "is about to do" if request.at is ReviewPoint.BEFORE else "produced"
-    return f"what step {subject.step} ({subject.uses}) {what}"
 
 
 def _actions(request: RequestView) -> tuple[CardAction, ...]:

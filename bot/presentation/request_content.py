@@ -18,11 +18,6 @@ _FLAT_DEPTH: Final = 3
 """Levels of nested data that are shown field by field; deeper data is shown as JSON."""
 
 
-def content_fields(request: RequestView) -> Iterator[CardField]:
-    """The content as it was decided, field by field; an edited field shows what stood there before."""
-    return (shown for _, _, shown in _content(request))
-
-
 def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
     """Yield each value of the content: its path, its field, and how it is shown."""
     model = request.model

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
-from bot.presentation import dates, expiry, labels, states
-from bot.presentation.characters import line, stands_apart, visible
+from bot.presentation import expiry, labels, states
+from bot.presentation.characters import line, visible
 from engine import runs
 from engine.domain import CardOutcome, OnExpiry, Person, Phrase, RequestState, StepStatus
-from engine.read_models import DecisionView, RequestView
+from engine.read_models import RequestView
 
 _NOT_YET: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.READY})
 """States of a step right after the decision, before anything became of it."""
-
-
-def outcome(request: RequestView) -> str:
-    """Return the sentence about the end of a closed request, in one line, with the first line of the reason."""
-    sentence, reason = _outcome(request), request.decision.reason if request.decision else None
-    return f"{sentence} Reason: {_first_line(visible(reason))}" if reason else sentence
 
 
 def with_reason(request: RequestView) -> Phrase:
@@ -79,24 +72,6 @@ def effect(request: RequestView) -> str | None:
     return f"{step}: {states.STEPS[status]}" if status not in _NOT_YET else None
 
 
-def _first_line(reason: str) -> str:
-    """Return the first line of the reason. The card has a longer reason as a fact."""
-    first, _, more = reason.strip().partition("\n")
-    return f"{line(first)} …" if more else line(first)
-
-
-def _outcome(request: RequestView) -> str:
-    model = request.model
-    if request.decision is not None:
-        return _decided(request.decision, headline(request))
-    at = dates.moment(model.closed_at) if model.closed_at else "–"
-    if model.state is RequestState.CANCELLED:
-        who = f" by {line(model.closed_by.label)}" if model.closed_by else ""
-        return f"{headline(request)} at {at}: the run was cancelled{who}."
-    rejected = model.state is RequestState.REJECTED
-    return expiry.expired(at, OnExpiry.REJECT if rejected else model.deadlines.on_expiry)
-
-
 def headline(request: RequestView) -> str:
     """Return the state of a request as a headline, which says whether it was approved as it was asked."""
     model, edits = request.model, request.decision.edits if request.decision else ()
@@ -105,12 +80,7 @@ def headline(request: RequestView) -> str:
     return f"{words.capitalize()} with edits" if edited else words.capitalize()
 
 
-def _decided(decision: DecisionView, what: str) -> str:
-    return f"{what} by {line(decision.person.label)} at {dates.moment(decision.decided_at)}."
-
-
-def reason_facts(request: RequestView) -> Iterator[tuple[str, str]]:
-    """Yield the whole reason if the sentence has only its beginning: more lines of it could pass for ours."""
-    reason = visible(request.decision.reason or "") if request.decision else ""
-    if stands_apart(reason):
-        yield "Reason", reason
+def _first_line(reason: str) -> str:
+    """Return the first line of the reason: more lines of it could pass for ours."""
+    first, _, more = reason.strip().partition("\n")
+    return f"{line(first)} …" if more else line(first)

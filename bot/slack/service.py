@@ -10,7 +10,6 @@ from typing import Final
 from bot.presentation import (
     alert_card,
     characters,
-    dates,
     outcome_card,
     questions,
     refusals,
@@ -188,8 +187,7 @@ class SlackService:
             return shown
         # Each later question has its own alert.
         answered = CardOutcome(line=("This was answered",), effect=f"The run {states.RUN_CLAUSES[run.status]}")
-        state = shown.state or dates.written(answered.line)
-        return replace(shown, step=None, tone=Tone.DONE, outcome=shown.outcome or answered, state=state)
+        return replace(shown, step=None, tone=Tone.DONE, outcome=shown.outcome or answered)
 
     async def run_card(self, run_id: str) -> Card | None:
         """Return a card about a run: its state, the last decision, and its technical details."""

@@ -97,9 +97,6 @@ class Card:
     zone: str | None = None
     """The IANA name of the reader's time zone, for channels that have to write moments themselves; None: not known."""
     details: tuple[CardFact, ...] = ()
-    facts: tuple[tuple[str, str], ...] = ()
-    fields: tuple[CardField, ...] = ()
-    state: str | None = None
     actions: tuple[CardAction, ...] = ()
     expires_at: datetime | None = None
     expires_after: timedelta | None = None

@@ -55,7 +55,7 @@ async def recording() -> AsyncIterator[Surface]:
     lost = ChannelError("The answer was lost.", outcome_unknown=True)
     yield Surface(
         channel=channel,
-        seen=lambda: str([replace(copy.card, state=None) for copy in channel.posted.values()]),
+        seen=lambda: str([copy.card for copy in channel.posted.values()]),
         refuse=lambda: channel.queue_faults(Fault(error=ChannelError("Not now."))),
         lose_answer=lambda: channel.queue_faults(Fault(error=lost, landed=True)),
         fail_look=lambda: channel.queue_find_errors(ChannelError("Not now.")),
@@ -125,8 +125,6 @@ REQUEST = Card(
     values=(AMOUNT,),
     approvers=("Lee",),
     requester="Cleo",
-    facts=(("Workflow", "Refund"),),
-    fields=(AMOUNT,),
     details=(CardFact(label="Workflow", text=("Refund",)), CardFact(label="Request", text=("q1",))),
     actions=(CardAction(verdict="approve", label="Approve"), CardAction(verdict="reject", label="Reject")),
     expires_at=datetime(2026, 3, 2, 10, tzinfo=UTC),
@@ -142,14 +140,12 @@ CLOSED = replace(
     tone=Tone.APPROVED,
     lead=(),
     outcome=CardOutcome(line=("Approved by Lee, ", datetime(2026, 3, 2, 9, 30, tzinfo=UTC))),
-    state="Approved by Lee at 2026-03-02 09:30 UTC.",
 )
 ALERT = Card(
     kind=DeliveryKind.ALERT,
     title="Refund failed",
     tone=Tone.FAILED,
-    lead=(("Mend it",),),
-    facts=(("What to do", "Mend it"),),
+    lead=(("Fix the cause, then start a new run.",),),
     run="r1",
 )
 
@@ -222,7 +218,7 @@ async def test_copies_have_different_receipts(surface: Surface) -> None:
 async def test_an_alert_is_shown_without_a_request(surface: Surface) -> None:
     await post(surface, ALERT)
     assert "Refund failed" in surface.seen()
-    assert "Mend it" in surface.seen()
+    assert "Fix the cause, then start a new run." in surface.seen()
 
 
 async def test_text_with_markup_is_shown_unchanged(surface: Surface) -> None:

@@ -254,7 +254,7 @@ async def test_runs_reach_their_end_by_hints_alone_and_by_ticks_alone(tmp_path: 
         await until(lambda: len(env.channel.posted) == 10 and executor.idle)
         await asyncio.gather(*(env.decide(run) for run in started))
         posted = env.channel.posted.values()
-        await until(lambda: all(post.card.state for post in posted) and len(env.step.calls) == 20 and executor.idle)
+        await until(lambda: all(post.card.outcome for post in posted) and len(env.step.calls) == 20 and executor.idle)
         assert {(await env.view(run)).status for run in started} == {RunStatus.SUCCEEDED}
         assert await env.engine.due(env.clock.now()) == []
 

@@ -311,7 +311,7 @@ async def test_five_wrong_codes_end_one_challenge_and_no_other(env: EngineEnv) -
     challenge = await ask_code(env, await command(env, run))
     wrong = "0" * 8 if code(env) != "0" * 8 else "1" * 8
     answers = [await give_code(env, challenge.challenge, wrong) for _ in range(6)]
-    reference = dict(env.mail.to(LEE, DeliveryKind.CODE)[-1].facts)["Reference"]
+    reference = str(env.mail.to(LEE, DeliveryKind.CODE)[-1].details[0].text[0])
     wrong_codes = [WrongCode(left=left, reference=reference) for left in (4, 3, 2, 1)]
     assert answers == [*wrong_codes, CodeExpired(), CodeExpired()]
     assert (await env.kinds(run)).count("code.exhausted") == 1

@@ -77,7 +77,7 @@ async def test_a_copy_is_posted_once_and_edited_after_the_decision(env: EngineEn
     await env.settle()
     assert len(posted.cards) == 3
     assert posted.card.actions == ()
-    assert "Approved" in str(posted.card.state)
+    assert "Approved" in str(posted.card.outcome)
     assert env.channel.calls == 3
     assert (await env.kinds(run)).count("delivery.shown") == 1
 
@@ -99,7 +99,7 @@ async def test_a_copy_follows_a_run_that_is_cancelled(env: EngineEnv) -> None:
     await env.settle()
     (posted,) = env.channel.of("lee@example.com")
     assert posted.card.actions == ()
-    assert "Cancelled at" in str(posted.card.state)
+    assert "Cancelled with its run" in str(posted.card.outcome)
 
 
 async def test_a_hint_for_a_copy_that_is_not_due_does_nothing(env: EngineEnv) -> None:
@@ -133,7 +133,8 @@ async def test_the_first_receipt_starts_the_clock_and_the_second_does_not_move_i
     env.pass_time(minutes=55)
     assert isinstance(await env.decide(run), Expired)
     await env.settle()
-    assert {str(post.card.state)[:7] for post in env.channel.posted.values() if post.card.request} == {"Expired"}
+    lines = [post.card.outcome.line[0] for post in env.channel.posted.values() if post.card.outcome is not None]
+    assert {str(line)[:7] for line in lines} == {"Expired"}
 
 
 async def test_a_request_that_closes_before_its_first_post_is_never_posted(env: EngineEnv) -> None:
@@ -157,7 +158,7 @@ async def test_a_decision_while_a_post_is_under_way_leaves_no_live_buttons(env: 
     assert posted.card.actions, "the copy was loaded before the decision"
     await env.settle()
     assert posted.card.actions == ()
-    assert "Approved" in str(posted.card.state)
+    assert "Approved" in str(posted.card.outcome)
     assert len(posted.cards) == 2
     request = (await env.request(run)).model
     assert request.deadlines.first_shown_at is None, "no deadline may start after the decision"
@@ -213,7 +214,7 @@ async def test_a_failed_edit_is_repeated(env: EngineEnv) -> None:
     await env.settle()
     env.pass_time(seconds=5)
     await env.settle()
-    assert "Approved" in str(posted.card.state)
+    assert "Approved" in str(posted.card.outcome)
     assert env.channel.find_calls == 0, "an edit finds its copy by its receipt"
 
 
@@ -275,7 +276,7 @@ async def test_a_post_of_unknown_outcome_that_landed_is_adopted(env: EngineEnv) 
     assert (await copy(env, run)).state is DeliveryState.SHOWN
     await env.decide(run)
     await env.settle()
-    assert "Approved" in str(env.channel.of("lee@example.com")[0].card.state)
+    assert "Approved" in str(env.channel.of("lee@example.com")[0].card.outcome)
 
 
 async def test_a_post_of_unknown_outcome_that_did_not_land_is_posted_again(env: EngineEnv) -> None:
@@ -310,7 +311,7 @@ async def test_a_request_that_closes_after_a_post_of_unknown_outcome_leaves_no_l
     await env.settle()
     posted = env.channel.of("lee@example.com")
     assert len(posted) == int(landed), "a post that did not arrive is not repeated after the end"
-    assert all("Rejected" in str(post.card.state) for post in posted)
+    assert all("Rejected" in str(post.card.outcome) for post in posted)
     assert (await copy(env, run)).state is (DeliveryState.SHOWN if landed else DeliveryState.SKIPPED)
 
 
@@ -374,7 +375,7 @@ async def test_a_relay_that_comes_back_after_its_lease_leaves_no_live_buttons(en
     assert posted.card.actions, "the late post hides the outcome"
     await env.settle()
     assert posted.card.actions == ()
-    assert "Approved" in str(posted.card.state)
+    assert "Approved" in str(posted.card.outcome)
 
 
 async def test_a_channel_that_hangs_is_cut_off_and_its_copy_looked_for(tmp_path: Path) -> None:
@@ -450,7 +451,7 @@ async def test_many_copies_of_one_request_all_follow_its_end(env: EngineEnv) -> 
     await env.decide(run)
     await env.settle()
     assert len(env.channel.posted) == 51
-    assert all("Approved" in str(post.card.state) for post in env.channel.posted.values())
+    assert all("Approved" in str(post.card.outcome) for post in env.channel.posted.values())
     assert (await env.request(run)).model.state is RequestState.APPROVED
 
 

@@ -115,7 +115,7 @@ class RecordingChannel:
     def _inspect(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> None:
         if delivery in self._busy:
             self.complaints.append(f"{delivery} is shown twice at once")
-        if card.state is not None and card.actions:
+        if card.outcome is not None and card.actions:
             self.complaints.append(f"{delivery} is closed and can still be clicked")
         if receipt is None:
             if any(other.delivery == delivery for other in self.posted.values()):

@@ -59,13 +59,6 @@ def card(**changes: Any) -> Card:
             CardFact(label="Workflow", text=("Refunds, version 3",)),
             CardFact(label="Started", text=("Sam, ", datetime(2026, 3, 4, 9, 0, tzinfo=UTC))),
         ),
-        facts=(
-            ("Workflow", "Refunds"),
-            ("Started by", "Sam, 2026-03-04 09:00 UTC"),
-            ("Why", "over 50"),
-            ("Waits for", "Lee"),
-        ),
-        fields=(AMOUNT,),
         actions=ACTIONS,
         expires_at=NOW,
         request="req1",
@@ -80,7 +73,6 @@ def closed_card(**changes: Any) -> Card:
     decided = datetime(2026, 3, 4, 9, 40, tzinfo=UTC)
     closing = {
         "actions": (),
-        "state": "Approved by Lee at 2026-03-04 09:40 UTC.",
         "tone": Tone.APPROVED,
         "lead": (),
         "outcome": CardOutcome(line=("Approved by Lee, ", decided), effect="Pay the refund: done"),
@@ -191,8 +183,6 @@ CARD_FIELDS = st.builds(
     editable=st.booleans(),
     before=st.none() | ANY,
 )
-FACTS = st.tuples(st.sampled_from(["Workflow", "Started by", "Why", "Waits for", "Asked", "Run"]) | ANY, ANY)
-
 PHRASES = st.lists(ANY | st.just(NOW), min_size=1, max_size=3).map(tuple)
 CARD_FACTS = st.builds(CardFact, label=ANY, text=PHRASES)
 OUTCOMES = st.builds(CardOutcome, line=PHRASES, reason=st.none() | ANY, effect=st.none() | ANY)
@@ -211,9 +201,6 @@ def cards(draw: st.DrawFn) -> Card:
     return Card(
         kind=draw(st.sampled_from([DeliveryKind.REQUEST, DeliveryKind.ALERT, DeliveryKind.OUTCOME])),
         title=draw(ANY),
-        facts=tuple(draw(st.lists(FACTS, max_size=5))) * draw(st.integers(1, 6)),
-        fields=tuple(draw(st.lists(CARD_FIELDS, max_size=6))) * many,
-        state=None if is_open else draw(ANY),
         tone=draw(st.sampled_from(Tone)),
         lead=tuple(draw(st.lists(PHRASES, max_size=3))),
         values=tuple(draw(st.lists(CARD_FIELDS, max_size=6))) * many,

@@ -125,8 +125,8 @@ async def test_the_approver_is_informed_of_an_unknown_outcome_and_copies_follow_
     await env.engine_env.settle()
     assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["Pay: done"] * 2
     [now] = [email.card for email in env.engine_env.mail.channel.of(ADA) if email.cards[0].kind is DeliveryKind.ALERT]
-    assert now.state is not None
-    assert now.state.startswith("Answered by")
+    assert now.outcome is not None
+    assert "answered “It happened”" in written(now.outcome.line)
 
 
 async def test_the_approver_is_not_informed_that_a_stopped_step_failed(env: WebEnv) -> None:
@@ -135,8 +135,8 @@ async def test_the_approver_is_not_informed_that_a_stopped_step_failed(env: WebE
     await env.engine_env.settle()
     [alert] = [email.card for email in env.engine_env.mail.channel.of(ADA) if email.cards[0].kind is DeliveryKind.ALERT]
     assert alert.topic == "approved_unknown"
-    assert alert.state is not None
-    assert alert.state.startswith("Answered by")
+    assert alert.outcome is not None
+    assert "answered “Stop the run”" in written(alert.outcome.line)
     unknown = "The run was stopped before it was clear whether “Pay” happened. The line went dead."
     assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == [unknown] * 2
 

@@ -136,7 +136,7 @@ async def test_an_owner_who_has_only_email_says_that_it_happened_and_the_run_goe
     await env.engine_env.settle()
     card = env.engine_env.mail.to(SAM, DeliveryKind.CODE)[-1]
     assert card.title == "Your code to answer “It happened”"
-    assert [(field.label, field.text) for field in card.fields] == [("Receipt", "R-77")]
+    assert [(field.label, field.text) for field in card.values] == [("Receipt", "R-77")]
     answer = await env.enter_code(sam, at_code, SAM)
     assert answer.path == f"/attention/{run}"
     assert "You answered “It happened”" in answer.page.text
@@ -245,8 +245,8 @@ async def test_the_answer_follows_the_alert_once(env: WebEnv) -> None:
     await env.enter_code(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
     await env.engine_env.settle()
     [copy] = [email for email in env.engine_env.mail.channel.of(SAM) if email.cards[0].topic == "needs_attention"]
-    assert copy.card.state is not None
-    assert copy.card.state.startswith("Answered by")
+    assert copy.card.outcome is not None
+    assert " answered “" in str(copy.card.outcome.line[0])
     assert await status(env, run) is RunStatus.SUCCEEDED
 
 

@@ -86,6 +86,6 @@ async def test_a_change_of_a_person_is_confirmed_by_the_names_that_the_page_show
     await browser.send(confirm.page.form)
     await env.engine_env.settle()
     mail = env.engine_env.mail.to(ADA, DeliveryKind.CODE)[-1]
-    assert [(field.label, field.before, field.text) for field in mail.fields] == [
+    assert [(field.label, field.before, field.text) for field in mail.values] == [
         ("Lead", "Uann (ann@example.com)", "Slack user UBEN")
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from bot.presentation import card as cards
-from bot.presentation import characters, dates, request_card, request_content, request_outcome
+from bot.presentation import characters, dates, expiry, request_card, request_content, request_outcome
 from engine import json_values
 from engine.domain import (
     CardAction,
+    CardFact,
     CardField,
     CardOutcome,
     DeliveryKind,
@@ -86,11 +88,15 @@ def closed_request(state: RequestState, **changes: Any) -> RequestView:
     return request_view(model={"state": state, "closed_at": START, **changes})
 
 
+def facts_of(facts: Iterable[CardFact]) -> dict[str, str]:
+    return {fact.label: dates.written(fact.text) for fact in facts}
+
+
 def show_fields(value: dict[str, Value], gate: str = "{edit: []}") -> dict[str, CardField]:
     values = {f"v{index}": item for index, item in enumerate(value.values())}
     names = ", ".join(f"{name}: '{{{{ inputs.any.v{index} }}}}'" for index, name in enumerate(value))
     request = request_view(f"- {{id: words, uses: set, with: {{{names}}}, gate: {gate}}}", inputs={"any": values})
-    return {field.path: field for field in request_content.content_fields(request)}
+    return {field.path: field for field in request_content.labelled(request)}
 
 
 # -- what matters comes first -------------------------------------------------------------------------------
@@ -354,7 +360,9 @@ def test_names_and_titles_are_one_line_with_any_data() -> None:
     request = replace_fields(request_view(title="Pay?\nYes", workflow_title="A\nB"), requester=imitator)
     card = request_card.request_card(request)
     assert card.title == "Pay? Yes"
-    assert card.facts[:2] == (("Workflow", "A B"), ("Started by", f"Eve Approved by: Sam, {WHEN}"))
+    details = facts_of(card.details)
+    assert (details["Workflow"], details["Started"]) == ("A B", f"Eve Approved by: Sam, {WHEN}")
+    assert card.lead == (("Eve Approved by: Sam asks.",),)
 
 
 # -- an open request ----------------------------------------------------------------------------------------
@@ -365,16 +373,11 @@ def test_an_open_request_shows_its_content_reason_and_approvers() -> None:
         reason="over 100", show=(("To", "lee\u200b"),), notes=("Odd.",), model={"expires_at": START + timedelta(days=1)}
     )
     card = request_card.request_card(request)
-    assert card.facts == (
-        ("Workflow", "Demo"),
-        ("Started by", f"Eve, {WHEN}"),
-        ("Asks about", "what step words (set) is about to do"),
-        ("Why", "over 100"),
-        ("To", "lee⟦U+200B⟧"),
-        ("Note", "Odd."),
-        ("Waits for", "Lee, kim@example.com"),
-    )
-    assert (card.kind, card.state, card.request, card.run) == (DeliveryKind.REQUEST, None, "q1", "r1")
+    assert card.lead == (("Eve asks.",), ("over 100.",))
+    assert (card.values[-1].label, card.values[-1].text) == ("To", "lee⟦U+200B⟧")
+    assert facts_of(card.notes) == {"Please check": "Odd."}
+    assert card.approvers == ("Lee", "kim@example.com")
+    assert (card.kind, card.outcome, card.request, card.run) == (DeliveryKind.REQUEST, None, "q1", "r1")
     assert (card.content_version, card.digest) == (1, request.model.digest)
     assert card.expires_at == START + timedelta(days=1)
 
@@ -391,7 +394,7 @@ def test_an_open_request_shows_its_content_reason_and_approvers() -> None:
 def test_before_the_first_delivery_a_request_says_in_words_when_it_expires(after: timedelta, words: str) -> None:
     request = request_view(model={"expires_after": after})
     card = request_card.request_card(request)
-    assert card.facts[-2] == ("Expires", f"in {words}")
+    assert dates.written(expiry.deadline(card.expires_at, card.expires_after)) == f"Expires in {words}"
     assert (card.expires_at, card.expires_after) == (None, after)
     delivered = replace_fields(
         request,
@@ -401,13 +404,12 @@ def test_before_the_first_delivery_a_request_says_in_words_when_it_expires(after
     )
     cancelled = closed_request(RequestState.CANCELLED, expires_after=after)
     for other_card in (request_card.request_card(delivered), request_card.request_card(cancelled)):
-        assert "Expires" not in dict(other_card.facts)
         assert other_card.expires_after is None
 
 
-def test_a_request_after_a_step_asks_about_its_output() -> None:
+def test_a_request_after_a_step_says_whose_result_it_is() -> None:
     card = request_card.request_card(request_view("- {id: words, uses: set, with: {x: 1}, gate: {at: after}}"))
-    assert ("Asks about", "what step words (set) produced") in card.facts
+    assert facts_of(card.details)["Result of"] == "Words"
 
 
 def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
@@ -427,27 +429,27 @@ def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        (decided_request(request_view()), f"Approved by Lee at {WHEN}."),
+        (decided_request(request_view()), f"Approved by Lee, {WHEN}."),
         (
             decided_request(request_view(), Edit(("text",), "text", "draft", "x")),
-            f"Approved with edits by Lee at {WHEN}.",
+            f"Approved with edits by Lee, {WHEN}.",
         ),
         (
             decided_request(request_view(), state=RequestState.REJECTED, reason="too\u200b much"),
-            f"Rejected by Lee at {WHEN}. Reason: too⟦U+200B⟧ much",
+            f"Rejected by Lee, {WHEN}. Reason: too⟦U+200B⟧ much",
         ),
         (
             closed_request(RequestState.REJECTED),
-            f"Expired at {WHEN} without a decision; it was rejected automatically.",
+            f"Expired without a decision, {WHEN}. It was rejected automatically.",
         ),
-        (closed_request(RequestState.EXPIRED), f"Expired at {WHEN} without a decision; the run was stopped."),
+        (closed_request(RequestState.EXPIRED), f"Expired without a decision, {WHEN}. The run was stopped."),
         (
             closed_request(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE),
-            f"Expired at {WHEN} without a decision; the run continued without approval.",
+            f"Expired without a decision, {WHEN}. The run continued without approval.",
         ),
-        (closed_request(RequestState.CANCELLED), f"Cancelled at {WHEN}: the run was cancelled."),
-        (closed_request(RequestState.CANCELLED, closed_by=LEE), f"Cancelled at {WHEN}: the run was cancelled by Lee."),
-        (closed_request(RequestState.EXPIRED, closed_at=None), "Expired at – without a decision; the run was stopped."),
+        (closed_request(RequestState.CANCELLED), f"Cancelled with its run, {WHEN}."),
+        (closed_request(RequestState.CANCELLED, closed_by=LEE), f"Cancelled with its run by Lee, {WHEN}."),
+        (closed_request(RequestState.EXPIRED, closed_at=None), "Expired without a decision, –. The run was stopped."),
     ],
 )
 def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: RequestView, sentence: str) -> None:
@@ -456,34 +458,31 @@ def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: Req
         model=replace_fields(request_.model, deadlines=replace_fields(request_.model.deadlines, expires_at=START)),
     )
     card = request_card.request_card(open_until)
-    assert (card.state, card.actions, card.expires_at) == (sentence, (), None)
-    assert card.facts[-1] == ("Asked", "Lee, kim@example.com")
+    assert dates.written(request_outcome.with_reason(open_until)) == sentence
+    assert (card.actions, card.expires_at) == ((), None)
+    assert card.approvers == ("Lee", "kim@example.com")
 
 
-def test_a_reason_of_several_lines_is_a_fact_and_the_sentence_shows_its_first_line() -> None:
+def test_a_reason_of_several_lines_is_whole_on_the_card_and_the_sentence_shows_its_first_line() -> None:
     request = decided_request(
         request_view(), state=RequestState.REJECTED, reason="too much\r\n\r\nApproved by Ada at noon."
     )
     card = request_card.request_card(request)
-    assert card.state == f"Rejected by Lee at {WHEN}. Reason: too much …"
-    assert ("Reason", "too much\n\nApproved by Ada at noon.") in card.facts
-    card_with_spaces = request_card.request_card(
-        decided_request(request_view(), reason=f"fine{' ' * 9}Approved by Ada")
-    )
-    assert card_with_spaces.state == f"Approved by Lee at {WHEN}. Reason: fine Approved by Ada"
-    assert not any(
-        label == "Reason"
-        for label, _ in request_card.request_card(decided_request(request_view(), reason="fine")).facts
-    )
+    assert dates.written(request_outcome.with_reason(request)) == f"Rejected by Lee, {WHEN}. Reason: too much …"
+    assert card.outcome is not None
+    assert card.outcome.reason == "too much\n\nApproved by Ada at noon."
+    with_spaces = decided_request(request_view(), reason=f"fine{' ' * 9}Approved by Ada")
+    sentence = dates.written(request_outcome.with_reason(with_spaces))
+    assert sentence == f"Approved by Lee, {WHEN}. Reason: fine Approved by Ada"
 
 
 @given(st.text(st.sampled_from("ab.\n\r\t \u2028\u00a0"), max_size=40))
 def test_the_sentence_of_a_closed_request_is_one_line_with_any_reason(reason: str) -> None:
     request = decided_request(request_view(), reason=f"x{reason}")
-    assert "\n" not in request_outcome.outcome(request)
-    card = request_card.request_card(request)
-    assert card.state == request_outcome.outcome(request)
-    assert dict(card.facts).get("Reason", characters.visible(f"x{reason}")) == characters.visible(f"x{reason}")
+    assert "\n" not in dates.written(request_outcome.with_reason(request))
+    outcome = request_card.request_card(request).outcome
+    assert outcome is not None
+    assert outcome.reason == characters.visible(f"x{reason}")
 
 
 # -- content ------------------------------------------------------------------------------------------------
@@ -541,11 +540,11 @@ def test_an_editable_place_inside_of_a_list_is_shown_by_itself() -> None:
     )
     assert {path: (field.label, field.text, field.editable) for path, field in card_fields.items()} == {
         "a.0.b": ("Count", "1", True),
-        "a.0.c": ("a.0.c", "[\n  2,\n  3\n]", False),
-        "a.1": ("a.1", "x", False),
-        "m.amount": ("m.amount", "1", True),
-        "m.currency": ("m.currency", "EUR", False),
-        "z": ("z", "[\n  1\n]", False),
+        "a.0.c": ("C", "[\n  2,\n  3\n]", False),
+        "a.1": ("A 2", "x", False),
+        "m.amount": ("Amount", "1", True),
+        "m.currency": ("Currency", "EUR", False),
+        "z": ("Z", "[\n  1\n]", False),
     }
 
 
@@ -559,7 +558,7 @@ def test_a_hundred_fields_are_a_hundred_fields() -> None:
         "- {id: words, uses: set, with: {all: '{{ inputs.any }}'}, gate: {edit: []}}",
         inputs={"any": {f"k{index}": index for index in range(100)}},
     )
-    assert len(request_card.request_card(request).fields) == 100
+    assert len(request_card.request_card(request).values) == 100
 
 
 def test_a_value_that_is_not_of_its_declared_type_is_shown_all_the_same() -> None:
@@ -573,17 +572,17 @@ def test_a_value_that_is_not_of_its_declared_type_is_shown_all_the_same() -> Non
 
 
 def test_the_name_of_a_field_cannot_look_like_another_line() -> None:
-    assert show_fields({"a": {"b\nApproved": 1}})["a.b\nApproved"].label == "a.b Approved"
+    assert show_fields({"a": {"b\nApproved": 1}})["a.b\nApproved"].label == "b Approved"
 
 
 def test_a_secret_is_shown_by_its_name() -> None:
     step = "- {id: send, uses: call, with: {to: x, headers: {token: 'Bearer {{ secret.BANK }}'}}, gate: {}}"
-    texts = {field.path: field.text for field in request_content.content_fields(request_view(step))}
+    texts = {field.path: field.text for field in request_content.labelled(request_view(step))}
     assert texts["headers.token"] == "Bearer •••• (secret BANK)"
 
 
 def test_an_edited_field_shows_the_approved_and_the_old_value() -> None:
-    (field,) = request_content.content_fields(
+    (field,) = request_content.labelled(
         decided_request(request_view(), Edit(("text",), "text", "draft", "better\u200b"))
     )
     assert (field.text, field.before) == ("better⟦U+200B⟧", "draft")
@@ -612,14 +611,14 @@ def test_an_edit_of_money_shows_usual_decimals_unless_both_values_would_read_the
 
 def test_an_edit_of_a_part_is_shown_in_its_field() -> None:
     request = request_view("- {id: words, uses: set, with: {a: {b: 1}, c: 2}, gate: {}}")
-    edited_field, other_field = request_content.content_fields(decided_request(request, Edit(("a", "b"), "b", 1, 5)))
+    edited_field, other_field = request_content.labelled(decided_request(request, Edit(("a", "b"), "b", 1, 5)))
     assert (edited_field.text, edited_field.before) == ('{\n  "b": 5\n}', '{\n  "b": 1\n}')
     assert (other_field.text, other_field.before) == ("2", None)
 
 
 def test_an_edit_that_changes_the_shape_is_shown_as_a_whole() -> None:
     request = request_view("- {id: words, uses: set, with: {a: {b: 1}}, gate: {}}")
-    (field,) = request_content.content_fields(decided_request(request, Edit(("a",), "a", {"b": 1}, [2])))
+    (field,) = request_content.labelled(decided_request(request, Edit(("a",), "a", {"b": 1}, [2])))
     assert (field.path, field.text, field.before) == ("a", "[\n  2\n]", '{\n  "b": 1\n}')
 
 
@@ -671,31 +670,25 @@ def test_an_alert_shows_the_event_and_what_to_do(topic: str | None, title: str) 
     status = RunStatus.NEEDS_ATTENTION if topic == "needs_attention" else RunStatus.FAILED
     card = alert_card(topic, error="It\u200b broke.", status=status)
     assert (card.kind, card.title, card.run, card.request, card.actions) == (DeliveryKind.ALERT, title, "r1", None, ())
-    assert card.facts[:4] == (
-        ("Workflow", "Demo"),
-        ("Run", "r1"),
-        ("Started by", f"Eve, {WHEN}"),
-        ("Error", "It⟦U+200B⟧ broke."),
-    )
-    assert card.facts[4][0] == "What to do"
+    assert facts_of(card.notes) == {"What went wrong": "It⟦U+200B⟧ broke."}
+    assert facts_of(card.details) == {"Workflow": "Demo, version 1", "Started": f"Eve, {WHEN}", "Run": "r1"}
+    assert len(card.lead) == 1
 
 
 def test_an_alert_about_the_end_of_a_run_shows_the_outcome_of_the_request() -> None:
     request = replace_fields(closed_request(RequestState.EXPIRED), title="Pay?")
     expiry_alert = alert_card("expired", request, status=RunStatus.EXPIRED)
     assert expiry_alert.request is None
-    assert expiry_alert.facts[3:] == (
-        ("Pay?", request_outcome.outcome(request)),
-        ("What to do", "The run was stopped. If you still need it, start it again."),
-    )
+    assert expiry_alert.lead == (("The run was stopped. If you still need it, start it again.",),)
+    assert facts_of(expiry_alert.notes) == {"Pay?": f"Expired without a decision, {WHEN}. The run was stopped"}
     other_alert = alert_card("stuck", request, status=RunStatus.EXPIRED)
-    assert [name for name, _ in other_alert.facts[3:]] == ["What to do"], "the alert is about another problem"
+    assert other_alert.notes == (), "the alert is about another problem"
 
 
 def test_an_alert_about_a_request_names_it() -> None:
     card = alert_card("unseen", request_view(title="Pay?"))
     assert (card.title, card.request) == ("No approver has received “Pay?” yet", "q1")
-    assert [name for name, _ in card.facts] == ["Workflow", "Run", "Started by", "What to do"]
+    assert card.lead == (("Nothing was delivered for 15 minutes. Please ask an approver yourself.",),)
 
 
 def test_an_alert_about_a_run_without_a_request_says_which_run_it_is() -> None:

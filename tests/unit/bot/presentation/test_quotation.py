@@ -32,8 +32,6 @@ def make_card(text: str, before: str | None = None) -> Card:
         title="Pay?",
         values=(field,),
         notes=(CardFact(label="Note", text=(characters.visible(text),)),),
-        facts=(("Note", characters.visible(text)),),
-        fields=(field,),
         request="q1",
         run="r1",
         content_version=1,

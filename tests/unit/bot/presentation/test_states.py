@@ -23,7 +23,7 @@ AT: Final = datetime(2026, 3, 2, 9, 30, 5, tzinfo=UTC)
         (StepStatus, states.STEPS),
         (RequestState, states.REQUESTS),
         (DeliveryState, states.DELIVERIES),
-        (OnExpiry, {on_expiry: expiry.expired("–", on_expiry) for on_expiry in OnExpiry}),
+        (OnExpiry, {on_expiry: expiry.consequence(on_expiry) for on_expiry in OnExpiry}),
     ],
 )
 def test_every_state_has_words_and_none_is_shown_as_an_identifier(
@@ -46,9 +46,10 @@ def test_a_form_is_filled_in_and_never_approved() -> None:
 
 
 def test_an_expiry_is_worded_alike_with_each_way_to_write_a_date() -> None:
-    assert expiry.due(AT) == "Expires 2026-03-02 09:30 UTC"
-    assert expiry.due(AT, written=lambda at: f"<{at:%A}>") == "Expires <Monday>"
-    assert expiry.due_after(timedelta(hours=1)) == "Expires in 1 hour"
+    assert dates.written(expiry.deadline(AT, None)) == "Expires 2026-03-02 09:30 UTC"
+    assert dates.written(expiry.deadline(AT, None), lambda at: f"<{at:%A}>") == "Expires <Monday>"
+    assert dates.written(expiry.deadline(None, timedelta(hours=1))) == "Expires in 1 hour"
+    assert expiry.deadline(None, None) == ()
 
 
 def test_dates_are_written_in_utc() -> None:

@@ -269,7 +269,7 @@ def test_null_is_an_answer_to_a_form_that_asks_for_json() -> None:
 def test_a_value_that_cannot_be_edited_is_shown_by_its_declaration() -> None:
     opening = open_last_step(gated_step({"n": "{{ inputs.n }}", "tags": "{{ inputs.tags }}"}, edit=[]))
     request = samples.request({}, content=opening.content, editable=(), declared=opening.declared)
-    assert [(field.label, field.text, field.editable) for field in request_content.content_fields(request)] == [
+    assert [(field.label, field.text, field.editable) for field in request_content.labelled(request)] == [
         ("Number", "9", False),
         ("tags", "a, b", False),
     ]
