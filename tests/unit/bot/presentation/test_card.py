@@ -605,7 +605,7 @@ def test_an_edit_of_money_shows_usual_decimals_unless_both_values_would_read_the
         "- {id: pay, uses: set, with: {sum: '{{ inputs.any.v }}'}, gate: {}}", inputs={"any": {"v": old}}
     )
     edit = Edit(("sum",), "sum", old, {"amount": amount, "currency": "EUR"})
-    (field,) = request_content.content_fields(decided_request(request, edit))
+    (field,) = request_content.labelled(decided_request(request, edit))
     assert (field.before, field.text) == (before, text)
 
 
