@@ -145,7 +145,7 @@ def _not_waiting(refusal: NotWaiting) -> Phrase:
         answered = f"{line(refusal.by.label)} already answered “{answers.LABELS[refusal.answer]}”, "
         return answered, refusal.at, ". Your answer was not saved."
     if refusal.status is RunStatus.NEEDS_ATTENTION:
-        return ("This question was already answered. The run now asks about a newer call: answer that one.",)
+        return ("This question was already answered. The run has a newer question: answer that one.",)
     return (f"There is no open question about a step: the run {states.RUN_CLAUSES[refusal.status]}.",)
 
 

@@ -91,7 +91,7 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (NotWaiting(run="R1", status=RunStatus.FAILED), "There is no open question about a step: the run failed."),
     (
         NotWaiting(run="R1", status=RunStatus.NEEDS_ATTENTION),
-        "This question was already answered. The run now asks about a newer call: answer that one.",
+        "This question was already answered. The run has a newer question: answer that one.",
     ),
     (
         NotWaiting(run="R1", status=RunStatus.WAITING),
