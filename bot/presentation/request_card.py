@@ -69,7 +69,7 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
     if request.reason and (_is_long(request.reason) or not pending):
         yield CardFact(label="Why it was asked", text=(visible(request.reason),))
     for note in request.notes:
-        yield CardFact(label="Please check", text=(visible(note),))
+        yield CardFact(label="Note", text=(visible(note),))
     if pending and request.unreached:
         yield CardFact(label="Not reached", text=(people.not_reached(request),))
 

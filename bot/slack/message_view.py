@@ -81,12 +81,11 @@ def minimal(card: Card, *, delivery: str) -> SlackMessage:
     """
     what = "request" if card.kind is DeliveryKind.REQUEST else "message"
     todo = " Review it to decide." if card.actions else ""
-    how = text_objects.one_line(card.outcome.line, _OUTCOME) if card.outcome is not None else ()
+    outcome = text_objects.one_line(card.outcome.line, _OUTCOME) if card.outcome is not None else ()
+    how = text_objects.phrase_elements(outcome)
     blocks: list[Block] = [
         text_objects.section(text_objects.clipped(text_objects.line(card.title), ids.HEADER)),
-        text_objects.context(text_objects.phrase_elements(how))
-        if any(how)
-        else text_objects.section(f"Slack could not show this {what} here.{todo}"),
+        text_objects.context(how) if how else text_objects.section(f"Slack could not show this {what} here.{todo}"),
     ]
     elements = _deadline(card)
     if elements:

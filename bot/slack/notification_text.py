@@ -45,7 +45,8 @@ class _Limits:
 _ALL: Final = _Limits(
     title=ids.FALLBACK_TEXT, outcome=ids.FALLBACK_TEXT, lead=ids.FALLBACK_TEXT, approvers=ids.FALLBACK_TEXT
 )
-_TIGHT: Final = _Limits(title=500, outcome=500, lead=500, approvers=300)
+_TIGHT: Final = _Limits(title=300, outcome=600, lead=600, approvers=600)
+"""As long as the blocks show them, so that nothing stands in the message that a screen reader does not get."""
 
 
 # -- cards --------------------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from engine.requests import Editable
 _OWN_BLOCKS: Final = 7
 """Blocks of an edit form besides its fields: question, confirmation, reason, and the notes about missing fields."""
 _FILL_IN: Final = "Fill in"
+_EDIT: Final = "Edit, then approve"
+"""Title of the edit form: the words of Approve alone would read as if it were done already."""
 _WITH_EDITS: Final = " with edits"
 _TOO_LARGE: Final = "This form is too large for Slack. There is no room for:"
 _NO_INPUTS: Final = "Nothing can be edited here. Submit the form to approve it as it is."
@@ -45,7 +47,7 @@ def edit(request: RequestView, *, metadata: ids.ModalRef, inbox: str = "") -> Vi
         blocks.append(_reason(request, required=True))
     return form_blocks.view(
         callback=ids.EDIT_MODAL,
-        title=_FILL_IN if filling else request.approve_label,
+        title=_FILL_IN if filling else _EDIT,
         blocks=blocks,
         metadata=metadata,
         submit=submit_label(request.approve_label, edited=bool(form.blocks) and not filling),

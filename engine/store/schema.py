@@ -58,7 +58,7 @@ def owned(
             raise StoreError(
                 f"{path} holds real decisions; `signoff try` takes only a database that it made itself."
                 if trial
-                else f"{path} is a database of `signoff try`, in which anybody may answer for anybody; "
+                else f"{path} is a database of `signoff try`, in which everyone may answer for everyone; "
                 "use another file."
             )
         suspicion = None if trial else find_suspicion(path)

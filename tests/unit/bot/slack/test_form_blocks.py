@@ -258,7 +258,7 @@ def test_a_form_has_the_words_of_the_card_for_fields_without_a_label() -> None:
 
 def test_the_form_has_the_title_of_the_approve_button_and_says_who_reads_the_reason() -> None:
     request = samples.request(reason_required=ReasonRequired.ALWAYS)
-    assert open_edit_form(request)["title"]["text"] == "Pay it"
+    assert open_edit_form(request)["title"]["text"] == "Edit, then approve"
     for view in (
         open_edit_form(request),
         check_view(request_modals.reject(request, metadata=METADATA)),

@@ -41,6 +41,13 @@ def build_message(card: Card, **changes: Any) -> SlackMessage:
     return check_message(message_view.message(card, **{"delivery": "d1", **changes}))
 
 
+@pytest.mark.parametrize("line", ["", " ", "0" * 550, "0" * 5_000, "\u202e"])
+def test_a_line_about_the_end_of_any_length_fits(line: str) -> None:
+    card = samples.closed_card(outcome=CardOutcome(line=(line,)), values=())
+    build_message(card)
+    check_message(message_view.minimal(card, delivery="d1"))
+
+
 @settings(max_examples=60, deadline=None)
 @given(samples.cards(), st.sampled_from([None, "needs_attention", "failed"]))
 def test_every_limit_holds_for_any_card(card: Card, topic: str | None) -> None:
