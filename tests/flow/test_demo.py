@@ -142,7 +142,7 @@ def test_the_story_runs_in_order_and_leaves_no_files(installation: Installation)
     assert last is not None, finished.out
     assert float(last[1]) < 20
     assert int(last[2]) == finished.out.count("✓")
-    assert "✗" not in finished.out
+    assert "✕" not in finished.out
     assert remaining_files(installation) == []
     assert open_addresses(finished.out) == []
 
@@ -391,10 +391,10 @@ def test_a_claim_that_does_not_hold_is_named_and_ends_with_1(name: str, capsys: 
     out = capsys.readouterr().out
     words = " ".join(out.split())
     assert code == Exit.NO, out
-    assert f"✗ {claim}" in words
-    assert instead in words.partition("✗")[2]
+    assert f"✕ {claim}" in words
+    assert instead in words.partition("✕")[2]
     assert words.endswith("The story broke off: this claim does not hold.")
-    assert words.count("✗") == 1
+    assert words.count("✕") == 1
     assert [folder for folder in folders if folder.exists()] == []
     assert open_addresses(out) == []
 

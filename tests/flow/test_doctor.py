@@ -158,7 +158,7 @@ def test_people_read_a_line_for_each_finding_and_one_for_what_to_do(signoff: Com
     signoff.set(port="many")
     finished = signoff("doctor")
     assert finished.code == 1
-    assert finished.out.startswith("✗ settings: SIGNOFF_PORT: must be a whole number from 1 to 65535")
+    assert finished.out.startswith("✕ settings: SIGNOFF_PORT: must be a whole number from 1 to 65535")
     assert "\n    Correct it in the environment or in the file .env" in finished.out
     assert "\n✓ database.integrity: SQLite's quick check of the database finds no damage.\n" in finished.out
     assert finished.out.endswith("\n\n1 problem, 0 warnings.\n")

@@ -207,7 +207,7 @@ async def test_the_requester_is_informed_of_the_end_where_they_started_the_run(e
         delivery for delivery in await env.engine.deliveries(run=started.run) if delivery.kind is DeliveryKind.OUTCOME
     ]
     assert outcome.address == "C1"
-    assert [posted.card.title for posted in env.channel.of("C1")] == ["flow: rejected"]
+    assert [posted.card.title for posted in env.channel.of("C1")] == ["Rejected: Act"]
 
 
 async def test_an_answer_about_an_earlier_visit_does_not_count(env: EngineEnv) -> None:

@@ -199,7 +199,7 @@ async def test_a_closed_account_cannot_decide(env: EngineEnv, book: AccountDirec
     await env.settle()
     assert "request.approver_excluded" in await env.kinds(run)
     (alert,) = env.mail.to("sam@example.com", DeliveryKind.ALERT)
-    assert "can no longer decide “act”" in alert.title
+    assert "can no longer decide “Act”" in alert.title
 
 
 async def test_a_directory_that_does_not_answer_refuses_no_decision(env: EngineEnv, book: AccountDirectory) -> None:

@@ -97,7 +97,7 @@ class Narrator:
 
     def print_failure(self, failure: ClaimFailed) -> None:
         """Print a claim that did not hold, as the end of the story."""
-        self._row(Text("✗".rjust(8), style="bold red"), Text(characters.visible(failure.claim), style="bold red"))
+        self._row(Text("✕".rjust(8), style="bold red"), Text(characters.visible(failure.claim), style="bold red"))
         self.line("instead", failure.actual)
         self._console.print()
         self._console.print("The story broke off: this claim does not hold.", style="bold red")

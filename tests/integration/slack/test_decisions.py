@@ -476,7 +476,7 @@ steps:
 async def test_an_edit_is_held_to_the_declaration_of_the_input_and_has_its_control(env: SlackEnv) -> None:
     run = await env.request_approval(DECLARED, amount={"amount": "400", "currency": "EUR"}, size="small")
     ada = env.person("ada")
-    assert "Amount" in words(copy_of(ada, "Pay 400 EUR?"))
+    assert "Amount" in words(copy_of(ada, "Pay 400.00 EUR?"))
     expect_ok(await ada.click("Edit"))
     await env.slack.until(lambda: ada.modal)
     assert ada.modal is not None

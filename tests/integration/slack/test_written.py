@@ -26,7 +26,7 @@ async def test_a_person_who_writes_to_the_app_is_answered_with_the_command(env: 
     ada, ben = env.person("ada"), env.person("ben")
     ada.say("hello there")
     (answer,) = await answers_to(env, ada, after=1)
-    assert answer.startswith("I do not read messages")
+    assert answer.startswith("I can't read messages")
     assert "/signoff help" in answer
     assert await answers_to(env, ben, after=1) == []
 
@@ -68,7 +68,7 @@ async def test_a_file_and_a_broadcast_reply_are_answered_like_a_message(env: Sla
     event = {"type": "message", "user": ada.id, "text": "x", "ts": "1.1", "channel": ada.dm, "channel_type": "im"}
     below = {"thread_ts": ada.sees()[-1]["ts"]} if "thread_ts" in written else {}
     emit(env.slack.slack, app, inner={**event, **written, **below}, subscribed=True)
-    assert (await answers_to(env, ada, after=1))[-1].startswith("I do not read messages")
+    assert (await answers_to(env, ada, after=1))[-1].startswith("I can't read messages")
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,7 @@ def test_a_value_that_cannot_be_edited_is_shown_by_its_declaration() -> None:
     request = samples.request({}, content=opening.content, editable=(), declared=opening.declared)
     assert [(field.label, field.text, field.editable) for field in request_content.labelled(request)] == [
         ("Number", "9", False),
-        ("tags", "a, b", False),
+        ("Tags", "a, b", False),
     ]
     assert len(_details(opening, ())["declared"]) == 2  # type: ignore[arg-type]
 
