@@ -53,7 +53,7 @@ async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_runs(
     ada = await windows.window("ada")
     message = request_message(ada, "for order A-1003?")
     await message.get_by_role("button", name="Edit").click()
-    modal = ada.get_by_role("dialog", name="Pay the refund")
+    modal = ada.get_by_role("dialog", name="Edit, then approve")
     amount = modal.get_by_label("Amount (EUR)")
     await expect(amount).to_have_value("240.50")
     await expect(amount).to_be_focused()
