@@ -130,7 +130,7 @@ def _closing(outcome: CardOutcome, limit: int) -> Iterator[Phrase]:
 
 def _cut(phrase: Phrase, limit: int) -> Phrase:
     """Return a phrase in one line, its texts together at most `limit` long."""
-    return text_objects.one_line(phrase, limit // max(1, len(phrase)))
+    return text_objects.one_line(phrase, limit)
 
 
 def _clip_marked(text: str, limit: int) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from bot.presentation import characters, dates
@@ -192,9 +193,18 @@ def date(at: datetime) -> str:
 
 
 def clip_phrase(parts: Phrase, limit: int) -> tuple[Phrase, int]:
-    """Return a phrase in one line, each of its texts cut to `limit`, and how many characters are missing."""
-    clips = [ClippedText("", 0) if isinstance(part, datetime) else clip(_collapsed(part), limit) for part in parts]
-    cut = (part if isinstance(part, datetime) else own.text for part, own in zip(parts, clips, strict=True))
+    """Return a phrase in one line, its texts together cut to `limit`, and how many characters are missing.
+
+    Texts that follow each other become one.
+    """
+    joined = [
+        part
+        for is_text, group in groupby(parts, key=lambda part: isinstance(part, str))
+        for part in (["".join(map(str, group))] if is_text else group)
+    ]
+    share = limit // max(1, sum(isinstance(part, str) for part in joined))
+    clips = [ClippedText("", 0) if isinstance(part, datetime) else clip(_collapsed(part), share) for part in joined]
+    cut = (part if isinstance(part, datetime) else own.text for part, own in zip(joined, clips, strict=True))
     return tuple(cut), sum(own.missing for own in clips)
 
 

@@ -155,7 +155,8 @@ def difference_line(line: Line, cap: int) -> Line:
 
 def _row(index: int, line: Line, *, is_value: bool, each: int) -> _Row:
     whole = _texts(line)
-    texts = tuple(_beginning(text, each) for text in whole)
+    # Segments are cut by their characters alone, so all of these count.
+    texts = tuple(_beginning(text, ids.MESSAGE_TEXT if line.segments else each) for text in whole)
     beyond = tuple(len(text) - len(shown) for text, shown in zip(whole, texts, strict=True))
     return _Row(index=index, line=line, texts=texts, beyond=beyond, is_value=is_value)
 

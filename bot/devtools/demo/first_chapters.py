@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.devtools.demo import templates
 from bot.devtools.demo.narration import ClaimFailed
-from bot.devtools.demo.scene import APPROVERS, CHANNEL, EDIT, NAMES, PAY, Scene
+from bot.devtools.demo.scene import APPROVERS, CHANNEL, EDIT, NAMES, Scene
 from bot.devtools.demo.workflows import refund
 from bot.devtools.sandbox import NotSubmitted
 from engine.domain import NotFound, RunStatus
@@ -83,7 +83,7 @@ async def approve_with_edits(scene: Scene) -> None:
     request = await scene.expect_request(await _start_with_form(scene, order), order)
     ada = scene.person("ada")
     act = ada.click(EDIT, on=request.copies["ada"])
-    await scene.open_modal("ada", f"clicks [{EDIT}]", act, title=PAY)
+    await scene.open_modal("ada", f"clicks [{EDIT}]", act, title="Edit, then approve")
     await _expect_refused(scene, amount="0")
     await scene.act("ada", "changes it to 95, and sends it", ada.submit({"Amount (EUR)": "95"}))
     for name in "ada", "ben":

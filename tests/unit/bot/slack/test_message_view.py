@@ -14,7 +14,7 @@ from bot.presentation import answers, characters
 from bot.presentation.text_diff import Part, Segment
 from bot.slack import ids, message_view, rich_text
 from bot.slack.message_view import SlackMessage
-from engine.domain import Card, CardFact, CardField, CardOutcome, DeliveryKind, Tone
+from engine.domain import Card, CardFact, CardField, CardOutcome, DeliveryKind, Phrase, Tone
 from tests.support import samples, slack_rules
 
 
@@ -41,11 +41,31 @@ def build_message(card: Card, **changes: Any) -> SlackMessage:
     return check_message(message_view.message(card, **{"delivery": "d1", **changes}))
 
 
-@pytest.mark.parametrize("line", ["", " ", "0" * 550, "0" * 5_000, "\u202e"])
-def test_a_line_about_the_end_of_any_length_fits(line: str) -> None:
-    card = samples.closed_card(outcome=CardOutcome(line=(line,)), values=())
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("",),
+        (" ",),
+        ("0" * 550,),
+        ("0" * 5_000,),
+        ("\u202e",),
+        ("a" * 400, "b" * 900),
+        ("a" * 400, samples.NOW, "b" * 900),
+    ],
+)
+def test_a_line_about_the_end_of_any_length_fits(line: Phrase) -> None:
+    card = samples.closed_card(outcome=CardOutcome(line=line), values=())
     build_message(card)
     check_message(message_view.minimal(card, delivery="d1"))
+
+
+def test_many_changes_of_many_lines_fit() -> None:
+    lines = "00000\n" * 300
+    values = tuple(
+        CardField(path="", label="", type="text", text="" if number % 2 else "x" * 1_199, before=lines)
+        for number in range(16)
+    )
+    build_message(samples.closed_card(values=values))
 
 
 @settings(max_examples=60, deadline=None)
