@@ -195,8 +195,8 @@ def _outcome_lines(card: Card, outcome: CardOutcome) -> tuple[list[Element], int
     line = text_objects.one_line(outcome.line, _OUTCOME)
     parts = [rich_text.section([*rich_text.words(f"{states.ICONS[card.tone]} "), *rich_text.phrase(line, bold=True)])]
     missing = 0
-    if outcome.effect:
-        effect = text_objects.clip(text_objects.line(outcome.effect), _OUTCOME)
+    effect = text_objects.clip(text_objects.line(outcome.effect or ""), _OUTCOME)
+    if effect.text:
         parts.append(rich_text.section(rich_text.words(effect.text)))
         missing += effect.missing
     if outcome.reason:

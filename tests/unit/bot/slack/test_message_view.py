@@ -59,6 +59,12 @@ def test_a_line_about_the_end_of_any_length_fits(line: Phrase) -> None:
     check_message(message_view.minimal(card, delivery="d1"))
 
 
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_a_blank_effect_and_a_blank_reason_make_no_empty_part(text: str) -> None:
+    outcome = CardOutcome(line=(samples.NOW,), effect=text, reason=text)
+    build_message(samples.closed_card(outcome=outcome, values=()))
+
+
 def test_many_changes_of_many_lines_fit() -> None:
     lines = "00000\n" * 300
     values = tuple(
