@@ -5,7 +5,6 @@ All wrong settings are reported at once, each with a sentence.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import os
 import re
@@ -20,30 +19,19 @@ import platformdirs
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import setting_values
+from bot import setting_values, variable_checks
 from bot.env_file import read as read_env_file
 from bot.presentation import characters
 from bot.setting_values import MailServerAddress
+from bot.variable_checks import PREFIX
 from engine import fields
 from engine.domain import accounts
 from engine.errors import InvalidValue, SignoffError
 from engine.fields import Field
-from engine.redaction import MIN_LENGTH, Redactor
+from engine.redaction import Redactor
 from engine.references import parse_resolvable
 from engine.steps.url_guard import Guard
-from engine.system import SECRET_PREFIX
-from engine.workflowfile.scalars import SECRET_NAME
 
-PREFIX: Final = "SIGNOFF_"
-_NEEDS: Final = {
-    "SMTP_URL": ("EMAIL_FROM", "PUBLIC_URL"),
-    "EMAIL_FROM": ("SMTP_URL",),
-    "SMTP_CA_FILE": ("SMTP_URL",),
-    "DKIM_KEY_FILE": ("DKIM_SELECTOR", "SMTP_URL"),
-    "DKIM_SELECTOR": ("DKIM_KEY_FILE",),
-    "DKIM_DOMAIN": ("DKIM_KEY_FILE",),
-}
-"""Settings, each with the settings that it needs."""
 _MAX_NAME: Final = 60
 _MAX_PORT: Final = 65_535
 _MIN_CONNECTIONS: Final = 16
@@ -349,7 +337,7 @@ def read(environment: Mapping[str, str], *, database: Path | None = None) -> Loa
     complaints = [f"{variables[name]}: {sentence}" for name, sentence in errors]
     return LoadedSettings(
         settings,
-        (*_unknown(environment), *_incomplete(environment), *_too_short(environment), *complaints),
+        (*variable_checks.problems(environment, tuple(Settings.model_fields)), *complaints),
         frozenset(name for name, _ in errors),
     )
 
@@ -367,49 +355,3 @@ def _validate(values: Mapping[str, str]) -> tuple[Settings, list[tuple[str, str]
 
 def _sentence(message: str) -> str:
     return message.removeprefix("Value error, ").replace("Input should be", "must be").rstrip(".") + "."
-
-
-def _incomplete(environment: Mapping[str, str]) -> Iterator[str]:
-    """Return a sentence for each setting that needs another one."""
-    token, transports = "SLACK_BOT_TOKEN", ("SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN")
-    transports_set = [name for name in transports if environment.get(PREFIX + name)]
-    if environment.get(PREFIX + token) and not transports_set:
-        yield (
-            f"{PREFIX}{token}: nothing says how Slack reaches this server; set {PREFIX}{transports[0]} too, for HTTP, "
-            f"or {PREFIX}{transports[1]}, for Socket Mode."
-        )
-    if transports_set and not environment.get(PREFIX + token):
-        yield f"{PREFIX}{transports_set[0]}: set {PREFIX}{token} too; without it nothing can be sent to Slack."
-
-    for name, needed in _NEEDS.items():
-        for other in needed:
-            if environment.get(PREFIX + name) and not environment.get(PREFIX + other):
-                yield f"{PREFIX}{name}: set {PREFIX}{other} too; one is of no use without the other."
-
-
-def _too_short(environment: Mapping[str, str]) -> Iterator[str]:
-    """Return a sentence for each secret that is too short: redacting it would remove ordinary words too."""
-    for name, value in sorted(environment.items()):
-        if name.startswith(SECRET_PREFIX) and value and len(value.strip()) < MIN_LENGTH:
-            yield (
-                f"{name}: must have at least {MIN_LENGTH} characters; a shorter secret cannot be hidden where a "
-                "service repeats it."
-            )
-
-
-def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
-    """Return a sentence for each variable with our prefix that is no setting."""
-    names = [name.upper() for name in Settings.model_fields]
-    for name in sorted(environment):
-        setting = name.removeprefix(PREFIX)
-        if name.startswith(SECRET_PREFIX):
-            if not SECRET_NAME.fullmatch(name.removeprefix(SECRET_PREFIX)):
-                yield (
-                    f"{name}: the name of a secret follows {SECRET_PREFIX} and has only A-Z, 0-9 and _, "
-                    f"like {SECRET_PREFIX}CRM_TOKEN."
-                )
-        elif setting != name and setting not in names:
-            # Compared without the prefix, which would make any two names look alike.
-            close = difflib.get_close_matches(setting, names, n=1)
-            hint = f" Did you mean {PREFIX}{close[0]}?" if close else ""
-            yield f"{name}: there is no such setting.{hint}"

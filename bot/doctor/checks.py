@@ -14,7 +14,8 @@ from bot import settings as bot_settings
 from bot.doctor import database, database_folder, email, events_endpoint, machine, settings, slack, workload
 from bot.doctor.context import CheckContext, ClockReading, is_serving
 from bot.doctor.finding import Finding, problem
-from bot.settings import PREFIX, SettingsError
+from bot.settings import SettingsError
+from bot.variable_checks import PREFIX
 from engine.errors import SignoffError
 from engine.ports import Clock
 from engine.system import SECRET_PREFIX, EnvironmentSecrets

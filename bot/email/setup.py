@@ -15,7 +15,8 @@ from bot.email.channel import EmailChannel
 from bot.email.client import SmtpClient
 from bot.email.sender import SmtpMailer
 from bot.setting_values import MailServerAddress
-from bot.settings import PREFIX, Settings, SettingsError
+from bot.settings import Settings, SettingsError
+from bot.variable_checks import PREFIX
 
 
 @dataclass(frozen=True, slots=True)

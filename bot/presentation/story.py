@@ -46,7 +46,7 @@ Sentence: TypeAlias = Callable[[StoryEntry, Content, Names], str]
 
 
 def actor_of(entry: StoryEntry, names: Names) -> str | None:
-    """Return the name of the person who acted, or None if nobody did."""
+    """Return the name of the person who acted, or None if no person did."""
     name = names.people.get(entry.actor or "")
     return str(entry.content["actor_name"]) if name is None and entry.content and _has_actor(entry.content) else name
 

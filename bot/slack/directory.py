@@ -122,8 +122,8 @@ class SlackDirectory:
                 break
         resolution = _resolution(accounts, reference)
         if not resolution.people:
-            nobody = f"The usergroup @{reference.value} has no member who can be asked."
-            return Resolution((), f"{nobody} {resolution.why}" if resolution.why else nobody)
+            no_members = f"The usergroup @{reference.value} has no member who can be asked."
+            return Resolution((), f"{no_members} {resolution.why}" if resolution.why else no_members)
         if looked_up + _SLICE < len(members):
             few = f"@{reference.value} has {len(members):,} members; only the first {MAX_APPROVERS} are asked."
             return Resolution(resolution.people[:MAX_APPROVERS], few)

@@ -271,7 +271,7 @@ class SlackService:
     async def approver_names(self, workflow: Workflow, *, seconds: float = _LOOKING_UP) -> dict[str, str]:
         """Return the names of the approvers that the file names, by their text in the file.
 
-        Approvers who cannot be looked up in time, and those whom only a run knows, are left out.
+        Approvers who cannot be looked up in time, and those that only a run knows, are left out.
         """
         texts = {template.source for step in workflow.steps if step.gate for template in _literals(step.gate)}
         references = {text: reference for text in texts if (reference := parse_resolvable(text)) is not None}

@@ -20,9 +20,10 @@ import pytest
 from bot.cli.exit_codes import Exit
 from bot.cli.lazy import LazyCommand
 from bot.cli.main import signoff
-from bot.settings import PREFIX, Settings
+from bot.settings import Settings
 from bot.slack import command_messages, message_view
 from bot.slack import manifest as manifests
+from bot.variable_checks import PREFIX
 from engine import durations, fields, json_values, references
 from engine.domain import RequestState, RunStatus, StepStatus
 from engine.errors import DefinitionError, ExpressionError, StepError

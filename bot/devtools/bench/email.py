@@ -29,7 +29,7 @@ from bot.devtools.bench.slack_env import BenchFailed
 from bot.devtools.sandbox import sandbox
 from bot.email import setup
 from bot.presentation import card
-from bot.settings import PREFIX
+from bot.variable_checks import PREFIX
 from engine.delivery.outbox import Relay
 from engine.domain import Address, Origin, Person, Register, Start, Started
 from engine.ports import Resolution, Route

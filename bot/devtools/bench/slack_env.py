@@ -25,9 +25,9 @@ from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.server import SimulatedPerson
 from bot.devtools.sandbox.world import Message, User
 from bot.local import client
-from bot.settings import PREFIX
 from bot.slack import ids
 from bot.slack.transport import PATH
+from bot.variable_checks import PREFIX
 from engine.errors import SignoffError
 from engine.json_values import Value
 

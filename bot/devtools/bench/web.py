@@ -23,7 +23,7 @@ from bot.devtools.bench import engine as lifecycles
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile
 from bot.devtools.bench.floor import Replay
 from bot.devtools.bench.slack_env import BenchFailed, SlackLimits, free_port, run_bot
-from bot.settings import PREFIX
+from bot.variable_checks import PREFIX
 from engine.code_derivation import hashed
 from engine.system import RandomIds
 

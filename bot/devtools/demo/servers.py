@@ -20,6 +20,7 @@ from bot.devtools.demo.payments import Payments
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.settings import Settings
 from bot.slack.transport import PATH
+from bot.variable_checks import PREFIX
 from bot.web.server import PortTaken
 
 BUILDER: Final = "cleo@example.com"
@@ -101,7 +102,7 @@ def demo_settings(slack: RunningSandbox, *, database: Path, allow: str, port: in
         "EMAIL_FROM": _SENDER,
     }
     # Names without the prefix are ignored without an error, so the prefix is added here.
-    return settings.load({f"{settings.PREFIX}{name}": value for name, value in values.items()})
+    return settings.load({f"{PREFIX}{name}": value for name, value in values.items()})
 
 
 @contextmanager

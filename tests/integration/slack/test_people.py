@@ -32,7 +32,7 @@ def set_address(env: SlackEnv, name: str, email: str) -> None:
 
 
 async def person(env: SlackEnv, name: str) -> Person:
-    """Return the person whom the engine knows by the account of this name."""
+    """Return the person that the engine knows by the account of this name."""
     known = await env.engine.person(Address("slack", env.person(name).id))
     assert known is not None
     return known

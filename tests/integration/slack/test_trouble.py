@@ -127,7 +127,7 @@ async def test_a_slowly_answered_click_on_an_expired_request_restores_no_buttons
 
 async def test_slack_is_down_for_ten_minutes_while_copies_are_posted(env: SlackEnv) -> None:
     await env.register()
-    # The approver whom the gate names was asked before.
+    # The approver that the gate names was asked before.
     await env.bot.service.approver_names((await env.bot.service.workflow("refund"))[1])  # type: ignore[index]
 
     env.slack.faults.down = True

@@ -523,7 +523,7 @@ def test_an_email_shows_any_data_and_nothing_more(
 @given(HOSTILE_TEXTS, HOSTILE_TEXTS)
 @example("a" * 90, f"{'a' * 90}\n- 5 EUR\n+ 7 EUR")
 def test_a_difference_in_the_text_part_leads_from_one_text_to_the_other(before: str, text: str) -> None:
-    """Whatever the data is, a line of it cannot look like a change that nobody made."""
+    """No line of data can look like a change that a person made."""
     before, text = f"{before}\n.", f"{text}\n."
     field = CardField(path="p", label="Letter", type="text", text=text, before=before)
     part, _ = parts_of(replace(CLOSED_CARD, values=(field,)))

@@ -239,7 +239,7 @@ def test_a_run_that_asked_no_one_is_told_from_others_by_its_inputs_and_else_by_i
 def test_a_notification_has_no_signs() -> None:
     runs = [samples.run(id=status.value, status=status) for status in RunStatus]
     message = check_message(command_messages.runs(RunList(runs=runs)))
-    # A date is written as `<!date^…>`, which nobody reads.
+    # A date is written as `<!date^…>`, which people do not read.
     assert not set(message.text.replace("<!date^", "")) & set("●✓✕⏱⊘!")
 
 
