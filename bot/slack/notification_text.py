@@ -150,7 +150,8 @@ def _spoken(fields: Iterable[CardField]) -> Iterator[CardField]:
             compared += 1
             yield replace(field, text=change_in_words(text_diff.difference(before, after)), before=None)
         else:
-            yield replace(field, text=_marked(after) or EMPTY, before=None)
+            whole = f"{_marked(after) or EMPTY} instead of {_marked(before) or EMPTY}"
+            yield replace(field, text=whole, before=None)
 
 
 def change_in_words(segments: Sequence[Segment]) -> str:

@@ -65,6 +65,11 @@ def test_a_blank_effect_and_a_blank_reason_make_no_empty_part(text: str) -> None
     build_message(samples.closed_card(outcome=outcome, values=()))
 
 
+def test_many_long_texts_in_the_place_of_none_are_read_aloud_as_they_are_shown() -> None:
+    values = tuple(CardField(path="", label="A", type="text", text="x" * 100, before="") for _ in range(7))
+    build_message(samples.card(values=values))
+
+
 def test_many_changes_of_many_lines_fit() -> None:
     lines = "00000\n" * 300
     values = tuple(
