@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -48,6 +49,9 @@ for _command in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit. Without `arguments`, those of the command line are used."""
+    if arguments is None:
+        # Nearly all objects of a start are modules and classes, which stay: to look for garbage among them is in vain.
+        gc.set_threshold(100_000, 20, 100)
     code = _run(arguments)
     if arguments is None:
         # All output is written and all files are closed: a second Ctrl-C would only print a traceback over it.
