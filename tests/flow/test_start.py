@@ -13,7 +13,7 @@ import pytest
 
 from bot.cli.lazy import LazyCommand
 from bot.cli.main import signoff
-from tests.support.processes import HELLO, Installation, create_installation
+from tests.support.processes import HELLO, SIGNOFF, Installation, create_installation
 
 ROOT = Path(__file__).parents[2]
 RUN_AND_PRINT_MODULES = """
@@ -98,3 +98,23 @@ def test_the_list_of_commands_has_the_description_of_each_command() -> None:
         assert isinstance(command, click.Command)
         assert (command.name, command.get_short_help_str(200)) == (name, lazy_command.get_short_help_str(200))
         assert (command.hidden, command.deprecated) == (lazy_command.hidden, lazy_command.deprecated)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["version"], ["--help"], ["check", "hello.yaml"], ["check", "missing.yaml"], ["runs"], ["runs", "--x"]],
+)
+def test_the_processes_of_other_tests_behave_as_the_installed_command(
+    installation: Installation, arguments: list[str]
+) -> None:
+    installed = subprocess.run(
+        [str(SIGNOFF), *arguments],
+        cwd=installation.folder,
+        env=installation.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    forked = installation.run(*arguments)
+    assert (forked.code, forked.out, forked.err) == (installed.returncode, installed.stdout, installed.stderr)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import json_values
+from tests.support import forked_processes
 from tests.support.http_service import PATIENCE
 
 SIGNOFF = Path(sys.executable).with_name("signoff")
@@ -27,6 +28,8 @@ steps:
     uses: set
     with: {text: Hello}
 """
+
+Process = subprocess.Popen[str] | forked_processes.ForkedProcess
 
 _INHERITED = ("LANG", "LC_ALL", "TMPDIR")
 
@@ -74,38 +77,47 @@ class Installation:
             **self.settings,
         }
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path, stdin: str = "") -> Process:
         """Start a command without waiting for its end."""
-        return subprocess.Popen(
-            [str(SIGNOFF), *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        )
+        with _pipe_with(stdin) as source:
+            if forked_processes.AVAILABLE:
+                return forked_processes.start(
+                    [*map(str, arguments)], folder=self.folder, environment=self.environment, stdin=source
+                )
+            return subprocess.Popen(
+                [str(SIGNOFF), *map(str, arguments)],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+            )
 
     def run(self, *arguments: str | Path, stdin: str = "") -> CommandResult:
         """Run a command to its end."""
-        finished = subprocess.run(
-            [str(SIGNOFF), *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=PATIENCE,
-            check=False,
-        )
-        assert "Traceback" not in finished.stdout + finished.stderr
-        return CommandResult(finished.returncode, finished.stdout, finished.stderr)
+        process = self.start(*arguments, stdin=stdin)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert "Traceback" not in out + err
+        return CommandResult(process.wait(), out, err)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file into the folder."""
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         return path
+
+
+@contextmanager
+def _pipe_with(text: str) -> Iterator[int]:
+    """Open a pipe that gives this text, which must be short, and ends."""
+    reading, writing = os.pipe()
+    try:
+        with os.fdopen(writing, "w", encoding="utf-8") as writer:
+            writer.write(text)
+        yield reading
+    finally:
+        os.close(reading)
 
 
 def create_installation(folder: Path, **settings: str) -> Installation:

@@ -17,8 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support import forked_processes
 from tests.support.http_service import PATIENCE
 from tests.support.processes import SIGNOFF, Installation
+
+AnyProcess = subprocess.Popen[bytes] | forked_processes.ForkedProcess
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _OWN_TERMINAL = """
@@ -32,7 +35,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 class Terminal:
     """A process at a pseudo-terminal of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+    def __init__(self, process: AnyProcess, descriptor: int) -> None:
         self._process, self._descriptor = process, descriptor
         self.raw = ""
         """Everything that the process wrote, with its escape sequences."""
@@ -107,18 +110,26 @@ def terminal(installation: Installation, *arguments: str | Path, columns: int = 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _OWN_TERMINAL, str(SIGNOFF), *map(str, arguments)],
-            cwd=installation.folder,
-            env={**installation.environment, "TERM": "xterm"},
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
+        person = Terminal(_start_at(theirs, installation, [*map(str, arguments)]), ours)
     finally:
         os.close(theirs)
-    person = Terminal(process, ours)
     try:
         yield person
     finally:
         person.close()
+
+
+def _start_at(descriptor: int, installation: Installation, arguments: list[str]) -> AnyProcess:
+    environment = {**installation.environment, "TERM": "xterm"}
+    if forked_processes.AVAILABLE:
+        return forked_processes.start(
+            arguments, folder=installation.folder, environment=environment, stdin=descriptor, piped=False
+        )
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _OWN_TERMINAL, str(SIGNOFF), *arguments],
+        cwd=installation.folder,
+        env=environment,
+        stdin=descriptor,
+        stdout=descriptor,
+        stderr=descriptor,
+    )

@@ -1,0 +1,78 @@
+"""The parent of the processes that tests fork (see `forked_processes`). It is run with the number of its socket."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import json
+import os
+import socket
+import sys
+import termios
+import threading
+import time
+from typing import Any, Final
+
+_LARGEST: Final = 200_000
+
+
+def wait_for_a_request(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Return a request and its streams, in a process of its own. The process that is asked never returns."""
+    while True:
+        request, streams, _, _ = socket.recv_fds(connection, _LARGEST, 3)
+        if not request:
+            sys.exit()
+        received, sent = os.pipe()
+        between = os.fork()
+        if between == 0:
+            process = os.fork()
+            if process == 0:
+                os.close(received)
+                os.close(sent)
+                connection.close()
+                return json.loads(request), streams
+            os.write(sent, str(process).encode())
+            os._exit(0)
+        os.waitpid(between, 0)
+        connection.send(os.read(received, 100))
+        for descriptor in (received, sent, *streams):
+            os.close(descriptor)
+
+
+def become(request: dict[str, Any], streams: list[int]) -> None:
+    """Make this process one that was started with the arguments, environment, folder and streams of the request."""
+    if request["terminal"]:
+        os.setsid()
+        fcntl.ioctl(streams[0], termios.TIOCSCTTY, 0)
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+    os.closerange(3, max(streams) + 1)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    time.tzset()
+    sys.argv[1:] = request["arguments"]
+    sys.stdin = os.fdopen(0, closefd=False, encoding="utf-8", errors="surrogateescape")
+    sys.stdout = os.fdopen(1, "w", closefd=False, encoding="utf-8", errors="surrogateescape")
+    sys.stderr = os.fdopen(2, "w", closefd=False, encoding="utf-8", errors="backslashreplace", buffering=1)
+
+
+def import_all() -> None:
+    """Import everything that a command may need."""
+    from bot.cli.lazy import LazyCommand
+    from bot.cli.main import signoff
+
+    for command in signoff.commands.values():
+        assert isinstance(command, LazyCommand)
+        command.load()
+    importlib.import_module("bot.app")
+    # A fork has only the thread that forked.
+    assert threading.active_count() == 1
+
+
+if __name__ == "__main__":
+    from bot.cli import main
+
+    import_all()
+    become(*wait_for_a_request(socket.socket(fileno=int(sys.argv[1]))))
+    main()
