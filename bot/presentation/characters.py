@@ -28,22 +28,22 @@ _INVISIBLE: Final = regex.compile(
         (?:\u200D\p{Extended_Pictographic}[\uFE0E\uFE0F]?\p{Emoji_Modifier}?)*+
     | [0-9\#*]\uFE0F(?=\u20E3)
     # The flags of England, Scotland and Wales, the only ones that are written with tags and drawn everywhere.
-    | (?<=\U0001F3F4)\U000E0067\U000E0062
+    | (?=\U000E0067)(?<=\U0001F3F4)\U000E0067\U000E0062
         (?:\U000E0065\U000E006E\U000E0067|\U000E0073\U000E0063\U000E0074|\U000E0077\U000E006C\U000E0073)\U000E007F
     # The form of one ideograph, as names in Japan need it, and of one Mongolian letter.
     | \p{Script=Han}[\uFE00-\uFE02\U000E0100-\U000E01EF]
-    | (?<=[\p{Script=Mongolian}--\p{DI}])[\u180B-\u180D\u180F]
-    | (?<=[\p{Script=Mongolian}--\p{DI}])\u180E(?=[\p{Script=Mongolian}--\p{DI}])
+    | (?=[\u180B-\u180D\u180F])(?<=[\p{Script=Mongolian}--\p{DI}])[\u180B-\u180D\u180F]
+    | (?=\u180E)(?<=[\p{Script=Mongolian}--\p{DI}])\u180E(?=[\p{Script=Mongolian}--\p{DI}])
     # A soft hyphen, at which a word may be broken; never in an address, which must be what it looks like.
-    | (?<![@./:][^\n\t\p{Zs}]{0,80})(?<=[\p{L}--\p{DI}][\p{M}--\p{DI}]?)\u00AD(?=[\p{L}--\p{DI}])
+    | (?=\u00AD)(?<![@./:][^\n\t\p{Zs}]{0,80})(?<=[\p{L}--\p{DI}][\p{M}--\p{DI}]?)\u00AD(?=[\p{L}--\p{DI}])
         (?![^\n\t\p{Zs}]{0,80}[@./:][^\n\t\p{Zs}])
     # A joiner beside the sign that joins consonants: https://www.rfc-editor.org/rfc/rfc5892#appendix-A
-    | (?<=\p{ccc=9})[\u200C\u200D]
-    | (?<=[\p{L}--\p{DI}])[\u200C\u200D](?=\p{ccc=9})
+    | (?=[\u200C\u200D])(?<=\p{ccc=9})[\u200C\u200D]
+    | (?=[\u200C\u200D])(?<=[\p{L}--\p{DI}])[\u200C\u200D](?=\p{ccc=9})
     # A joiner that changes the letters beside it: it separates two that would join, or joins one that would not.
-    | (?<=[\p{jt=D}\p{jt=L}][\p{Mn}--\p{DI}]{0,4})\u200C(?=[\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}])
-    | (?<=[\p{jt=D}\p{jt=L}][\p{Mn}--\p{DI}]{0,4})\u200D(?![\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}\p{jt=C}])
-    | (?<![\p{jt=D}\p{jt=L}\p{jt=C}][\p{Mn}--\p{DI}]{0,4})\u200D(?=[\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}])
+    | (?=\u200C)(?<=[\p{jt=D}\p{jt=L}][\p{Mn}--\p{DI}]{0,4})\u200C(?=[\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}])
+    | (?=\u200D)(?<=[\p{jt=D}\p{jt=L}][\p{Mn}--\p{DI}]{0,4})\u200D(?![\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}\p{jt=C}])
+    | (?=\u200D)(?<![\p{jt=D}\p{jt=L}\p{jt=C}][\p{Mn}--\p{DI}]{0,4})\u200D(?=[\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}])
     # The end of a line, as mail and browsers write it.
     | \r\n
     # Everything else that prints nothing, moves what follows, or turns its direction.
