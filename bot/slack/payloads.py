@@ -7,7 +7,7 @@ https://docs.slack.dev/reference/interaction-payloads
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bot.slack import ids
@@ -37,7 +37,7 @@ class Actor:
 class SeenView:
     """The modal or Home tab in which a person acted. `ref`: its private metadata, or None if it cannot be read.
 
-    `below`: the modal that it was opened on top of.
+    `below`: the modal that it was opened on top of. `labels`: of its inputs, by block id.
     """
 
     id: str
@@ -47,6 +47,7 @@ class SeenView:
     ref: ModalRef | None
     values: Mapping[str, Any]
     below: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +178,14 @@ def _view(body: Mapping[str, Any]) -> SeenView | None:
         ref=ids.decode_modal(view.get("private_metadata")),
         values=_part(_part(view, "state"), "values"),
         below=_text(view, "previous_view_id"),
+        labels=_labels(view.get("blocks")),
     )
+
+
+def _labels(blocks: object) -> dict[str, str]:
+    """Return the labels of the inputs, by block id."""
+    inputs = [block for block in blocks if isinstance(block, Mapping)] if isinstance(blocks, list) else []
+    return {_text(block, "block_id"): _text(_part(block, "label"), "text") for block in inputs if "label" in block}
 
 
 def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ import msgspec
 
 from bot.log import report_incident
 from bot.presentation import refusals
-from bot.slack import command_messages, ids, register_modal, replies, request_modals, view_state
+from bot.slack import command_messages, ids, register_modal, replies, request_modals, start_modal, view_state
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef, Ref, RunRef
 from bot.slack.message_view import SlackMessage
@@ -35,12 +35,18 @@ from engine.domain import (
 from engine.errors import ChannelError, DefinitionError, StoreError
 from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
+from engine.read_models import WorkflowView
+from engine.workflowfile import Workflow
 
 MOST_BYTES: Final = 1_000_000
 """Maximum size of an uploaded workflow file, in bytes."""
 _FETCHING: Final = 1.5
 """Timeout of downloading an uploaded file, in seconds: Slack waits three for the whole answer."""
 _TOO_OLD: Final = "This form is from another version of Signoff. Close it, then open the request again."
+_CHANGED: Final = (
+    "This workflow has changed since you opened this form, so nothing was started. Copy what you need, "
+    "close the form, then start the workflow again."
+)
 
 
 class SubmissionHandlers:
@@ -208,11 +214,7 @@ class SubmissionHandlers:
             return
         if loaded[0].version != modal_ref.version:
             # The new version may ask for other inputs, and use them for something else.
-            await self._say(
-                ack,
-                f"{loaded[1].title} has changed since you opened this form. Nothing was started. "
-                "Close this, then type the command again.",
-            )
+            await self._newer(ack, sent, modal_ref, loaded)
             return
         inputs, wrong = view_state.read_inputs(sent.view.values, loaded[1].inputs)
         if wrong:
@@ -236,6 +238,22 @@ class SubmissionHandlers:
             url = modal_ref.response_url
             work = show_started(self._context, sent.by, loaded[1].title, answer, response_url=url)
             self._context.after(sent.by, url, work, recorded=True)
+
+    async def _newer(
+        self, ack: Any, sent: Submission, modal_ref: ModalRef, loaded: tuple[WorkflowView, Workflow]
+    ) -> None:
+        """Show the form of the present version with what was entered in the older one."""
+        view, workflow = loaded
+        values, metadata = sent.view.values, msgspec.structs.replace(modal_ref, version=view.version)
+        form = start_modal.newer_form(
+            workflow, version=view.version, metadata=metadata, values=values, names=sent.view.labels
+        )
+        first = next((block for block in values if block.startswith("field:")), None)
+        if form is not None:
+            await ack(**replies.update(form))
+        elif first is not None:
+            # The older form stays open, so that its entries can be copied.
+            await ack(**replies.errors({first: _CHANGED}))
 
     # -- what became of a step --
 

@@ -25,11 +25,12 @@ from engine.requests import Editable
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """The content of one input."""
+    """The content of one input. `words`: the labels of the options that were chosen."""
 
     block: str
     kind: str
     raw: Raw
+    words: str = ""
 
 
 Form: TypeAlias = Mapping[str, Mapping[str, ViewState]]
@@ -171,7 +172,7 @@ def states(values: object) -> dict[str, dict[str, ViewState]]:
         name, raw = ids.read_field_block(block), _raw(element)
         if name is not None and raw is not None:
             key, part = name
-            form.setdefault(key, {})[part] = ViewState(block, str(element["type"]), raw)
+            form.setdefault(key, {})[part] = ViewState(block, str(element["type"]), raw, _words(element))
     return form
 
 
@@ -186,6 +187,13 @@ def _elements(values: object) -> list[tuple[str, Mapping[str, Any]]]:
         for element in [*elements.values()][:1]
         if isinstance(element, Mapping)
     ]
+
+
+def _words(element: Mapping[str, Any]) -> str:
+    """Return the labels of the options that were chosen, as Slack shows them."""
+    chosen = element.get("selected_options") or [element.get("selected_option")]
+    texts = [option.get("text") for option in chosen if isinstance(option, Mapping)]
+    return ", ".join(str(text.get("text", "")) for text in texts if isinstance(text, Mapping))
 
 
 _TEXTS: Final = {

@@ -319,14 +319,20 @@ async def test_a_form_that_is_too_large_for_slack_says_so_before_it_is_filled_in
     assert ada.modal["submit"] is None
 
 
-async def test_a_form_of_an_earlier_version_starts_nothing(env: SlackEnv) -> None:
+async def test_a_form_of_an_earlier_version_becomes_the_present_one_with_what_was_typed(env: SlackEnv) -> None:
     """It would be refused because of a field that it does not have, or start a version that its author has not seen."""
     await env.register()
     ben = env.person("ben")
     expect_ok(await ben.command("/signoff run refund"))
     await env.slack.until(lambda: ben.modal)
-    await env.register(REFUND_WORKFLOW.replace("inputs:\n", "inputs:\n  who: text\n"))
+    changed = REFUND_WORKFLOW.replace("  note: {type: long_text, required: false}\n", "  who: text\n")
+    await env.register(changed)
     await env.restart()
-    expect_ok(await ben.submit({"Amount": "75"}))
-    assert "Refund has changed since you opened this form. Nothing was started." in words(ben.modal)
+    expect_ok(await ben.submit({"Amount": "75", "Note": "For Dana.\nIt is urgent."}))
+    assert "Refund has changed since you opened this form, so nothing was started." in words(ben.modal)
+    assert "It is no longer asked for: Note" in words(ben.modal)
+    assert "For Dana.\nIt is urgent." in words(ben.modal)
     assert await env.engine.runs(PageQuery()) == []
+    expect_ok(await ben.submit({"Who": "Dana"}))
+    (run,) = await env.engine.runs(PageQuery())
+    assert (run.version, run.inputs) == (2, {"who": "Dana", "amount": 75})
