@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import CodeType
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
@@ -21,6 +23,25 @@ _in_utc: Final = dates.in_zone(None)
 _TYPE: Final = "text/html; charset=utf-8"
 
 
+class _CompiledTemplates(BytecodeCache):
+    """The compiled templates of this process, for all its sites: compiling takes most of the time to make one."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take a template that was compiled from the same source."""
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep a template that was compiled."""
+        if bucket.code is not None:
+            self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED: Final = _CompiledTemplates()
+
+
 class Renderer:
     """Renders the templates in `templates/pages`."""
 
@@ -33,6 +54,7 @@ class Renderer:
             lstrip_blocks=True,
             # Browsers remove the first newline of a text area, so we add one; a newline of the data must stay.
             keep_trailing_newline=True,
+            bytecode_cache=_COMPILED,
         )
         self._environment.filters["time"] = _time
         self._environment.filters["phrase"] = _phrase
