@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
@@ -21,6 +22,14 @@ def pytest_xdist_auto_num_workers() -> int:
     configured = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return int(configured) if configured else (processors * 3 + 1) // 2
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Collect garbage less often, and never among the modules and tests, which stay until the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 10, 10)
 
 
 @pytest.fixture(scope="session")
