@@ -12,13 +12,16 @@ ICONS: Final[Mapping[Tone, str]] = {
     Tone.WAITING: "●",
     Tone.APPROVED: "✓",
     Tone.REJECTED: "✕",
-    Tone.EXPIRED: "⏱",
+    Tone.EXPIRED: "◷",
     Tone.CANCELLED: "⊘",
     Tone.DONE: "✓",
     Tone.FAILED: "✕",
     Tone.ATTENTION: "!",
 }
-"""One sign for each tone, the same on every surface. Screen readers get the words beside it."""
+"""One sign for each tone, the same on every surface. Screen readers get the words beside it.
+
+None of them is an emoji: phones and Slack draw these as coloured pictures of their own.
+"""
 REQUEST_TONES: Final[Mapping[RequestState, Tone]] = {
     RequestState.PENDING: Tone.WAITING,
     RequestState.APPROVED: Tone.APPROVED,

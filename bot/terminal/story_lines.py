@@ -24,7 +24,7 @@ _SIGNS: Final = {
     "stuck": "!",
     "outcome_unknown": "!",
     "opened": "●",
-    "expired": "⏱",
+    "expired": "◷",
     "cancelled": "⊘",
     "withdrawn": "⊘",
 }

@@ -153,4 +153,4 @@ async def test_a_request_that_is_decided_looks_different_for_each_outcome(review
     review.web.engine_env.pass_time(hours=2)
     await review.web.engine_env.settle()
     await page.reload()
-    await expect(page.locator("main > .chip")).to_have_text("⏱ Expired")
+    await expect(page.locator("main > .chip")).to_have_text("◷ Expired")

@@ -163,7 +163,7 @@ def test_a_change_in_a_long_text_is_found_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tone", "icon"), [(Tone.REJECTED, "✕"), (Tone.EXPIRED, "⏱"), (Tone.CANCELLED, "⊘"), (Tone.APPROVED, "✓")]
+    ("tone", "icon"), [(Tone.REJECTED, "✕"), (Tone.EXPIRED, "◷"), (Tone.CANCELLED, "⊘"), (Tone.APPROVED, "✓")]
 )
 def test_each_end_of_a_request_has_its_icon_which_is_not_read_out(tone: Tone, icon: str) -> None:
     card = replace(CLOSED_CARD, tone=tone, outcome=CardOutcome(line=("It ended, ", AT)))

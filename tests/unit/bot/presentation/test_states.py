@@ -56,3 +56,14 @@ def test_dates_are_written_in_utc() -> None:
     assert dates.moment(AT) == "2026-03-02 09:30 UTC"
     assert dates.exact_moment(AT) == "2026-03-02 09:30:05 UTC"
     assert dates.time_of_day(AT) == "09:30:05"
+
+
+_EMOJI = frozenset("⌚⌛⌨⏏⏩⏪⏫⏬⏭⏮⏯⏰⏱⏲⏳⏸⏹⏺▪▫▶◀◻◼◽◾☀☁☂☃☄☑⚠⚡⛔✅✔✖❌❎❓❔❕❗❣❤➕")
+"""Emoji of emoji-data.txt in the blocks of symbols that look like ours."""
+
+
+def test_no_icon_is_drawn_as_an_emoji() -> None:
+    for icon in states.ICONS.values():
+        assert len(icon) == 1
+        assert icon < "\U0001f000"
+        assert icon not in _EMOJI

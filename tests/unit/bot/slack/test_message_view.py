@@ -172,7 +172,7 @@ def element_text(element: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("tone", "icon"), [(Tone.REJECTED, "✕"), (Tone.EXPIRED, "⏱"), (Tone.CANCELLED, "⊘"), (Tone.APPROVED, "✓")]
+    ("tone", "icon"), [(Tone.REJECTED, "✕"), (Tone.EXPIRED, "◷"), (Tone.CANCELLED, "⊘"), (Tone.APPROVED, "✓")]
 )
 def test_the_ends_of_requests_look_different_and_sound_without_signs(tone: Tone, icon: str) -> None:
     posted = build_message(samples.closed_card(tone=tone))
