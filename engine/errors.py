@@ -51,9 +51,9 @@ class InvalidValue(SignoffError, ValueError):
 
 def about(name: str, predicate: str) -> str:
     """Return the sentence about a wrong field, which is the same on every surface."""
-    if predicate.endswith((".", "?", "!")):
+    if predicate.endswith((".", "!")):
         return f"{name}: {predicate}"
-    return f"{name} {predicate}."
+    return f"{name} {predicate}" if predicate.endswith("?") else f"{name} {predicate}."
 
 
 class StepError(SignoffError):

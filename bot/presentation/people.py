@@ -22,13 +22,19 @@ def approvers(request: RequestView) -> list[str]:
 
 def asked(names: Sequence[str], *, closed: bool) -> str:
     """Return who can decide a request, or who was asked once it is closed; a long list ends with a number."""
+    if not names:
+        return "" if closed else "No approver is left."
+    if closed:
+        return f"{joined(names, 'and')} {'was' if len(names) == 1 else 'were'} asked."
+    return f"{joined(names, 'or')} can decide."
+
+
+def joined(names: Sequence[str], word: str) -> str:
+    """Return the names as a part of a sentence, with "and" or "or" before the last; a long list ends with a number."""
     # One more name is as short as "1 more".
     shown = [*names] if len(names) <= _NAMED + 1 else [*names[:_NAMED], f"{len(names) - _NAMED} more people"]
-    if not shown:
-        return "" if closed else "No approver is left."
-    last = shown[-1]
-    listed = f"{', '.join(shown[:-1])} {'and' if closed else 'or'} {last}" if shown[:-1] else last
-    return f"{listed} {'was' if len(shown) == 1 else 'were'} asked." if closed else f"{listed} can decide."
+    *first, last = shown
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def excluded(request: RequestView) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from bot.presentation import characters, refusals, summary
@@ -108,20 +109,28 @@ class CommandHandlers:
         return await off_loop(lambda: command_messages.pending(views), large=large)
 
     async def _runs(self, typed: TypedCommand) -> Answer:
-        return await self._run_list(typed, "Your latest runs")
-
-    async def _run_list(self, typed: TypedCommand, title: str) -> Answer:
         shown = await self._context.service.runs(typed.by)
         large = list_rows.is_large(shown.latest.values())
-        return await off_loop(lambda: command_messages.runs(shown, command=typed.command, title=title), large=large)
+        return await off_loop(lambda: command_messages.runs(shown, command=typed.command), large=large)
 
     # -- acting --
 
     async def _cancel(self, typed: TypedCommand) -> Answer:
         run = typed.rest.removeprefix("run ").strip()
         if not run:
-            return await self._run_list(typed, "Which run do you want to cancel?")
+            return await self._which_run(typed)
         return await self._context.service.cancellation(run, await self._context.service.cancel(typed.by, run))
+
+    async def _which_run(self, typed: TypedCommand) -> Answer:
+        """Ask for a run, with those that can still be cancelled."""
+        shown = await self._context.service.runs(typed.by)
+        open_runs = [run for run in shown.runs if not run.status.ended and not run.cancelled]
+        if not open_runs:
+            return "You have no open run, so there is nothing to cancel."
+        listed = replace(shown, runs=open_runs)
+        large = list_rows.is_large(listed.latest.values())
+        title = "Which run do you want to cancel?"
+        return await off_loop(lambda: command_messages.runs(listed, command=typed.command, title=title), large=large)
 
     async def _register(self, typed: TypedCommand) -> Answer:
         refusal = await self._context.service.may_register(typed.by)
@@ -185,7 +194,7 @@ class CommandHandlers:
 
 
 def _form_hint(typed: TypedCommand, name: str) -> str:
-    return f"Or type only {typed.command} run {name} to get a form."
+    return f"To get a form instead, type only {typed.command} run {name}."
 
 
 def _metadata(typed: TypedCommand, *, workflow: str | None = None, version: int = 0) -> ModalRef:

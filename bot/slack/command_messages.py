@@ -123,7 +123,7 @@ def _start(workflow: Workflow, command: str) -> Block:
 def pending(views: Sequence[RequestView]) -> SlackMessage:
     """Return the requests that wait for a person, in the order given, each with a button to review it."""
     if not views:
-        return _message(f"{summary.waiting(0)}. You get a message as soon as one is.", [])
+        return _message(f"{summary.waiting(0)}. You'll get a message when one comes in.", [])
     return _list(summary.waiting(len(views)), list_rows.requests(views))
 
 
@@ -145,11 +145,12 @@ def started(title: str, request: RequestView | None, *, created: bool, here: boo
     `request`: the request that is open now. `here`: whether the outcome is posted in the same conversation.
     """
     end = f"You'll get a message {'here' if here else 'from Signoff'} when it's done."
-    again = "" if created else "This was started already, and not a second time. "
     name = text_objects.clipped(text_objects.line(title), _TITLE)
     if request is None or request.model.state is not RequestState.PENDING:
-        return _message(f"{again}{name} has started. {end}", [])
+        begun = "has started" if created else "was started already, so it was not started again"
+        return _message(f"{name} {begun}. {end}", [])
     question = text_objects.clipped(text_objects.line(questions.of_request(request)), _QUESTION)
+    again = "" if created else "This was started already, so it was not started again. "
     return _message(f"{question}\n{again}{_asked(request)} {end}", [])
 
 

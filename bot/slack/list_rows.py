@@ -19,7 +19,7 @@ _QUESTION: Final = 200
 TITLE: Final = 60
 NAME: Final = 40
 """Maximum lengths, in characters: with them, a message holds all rows of a list."""
-_CONSEQUENCE: Final = "Its request is closed, and no further step is called. A step that is running now still finishes."
+_CONSEQUENCE: Final = "Its request is closed, and no further step runs. A step that is running now still finishes."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +50,8 @@ def requests(views: Sequence[RequestView]) -> list[Block]:
 def _request(request: RequestView) -> list[Block]:
     model = request.model
     ref = ids.Ref(request=request.id, content_version=model.content_version, digest=model.digest)
-    review = text_objects.button("Review", action=ids.DETAILS, value=ids.encode(ref))
     question = text_objects.clipped(text_objects.line(questions.of_request(request)), _QUESTION)
+    review = text_objects.button("Review", action=ids.DETAILS, value=ids.encode(ref), about=question)
     return [
         text_objects.section(question, block=f"request:{request.id}", accessory=review),
         text_objects.context(_asked(request), block=f"when:{request.id}"),
@@ -89,21 +89,23 @@ def _run(run: RunView, request: RequestView | None, reader: str | None) -> list[
         text_objects.section(
             f"{state} · {about or title}",
             block=f"run:{run.id}",
-            accessory=_details(run) if status.ended else _cancel(run),
+            accessory=_details(run, about or title) if status.ended else _cancel(run, about or title),
         ),
         text_objects.context(details, block=f"when:{run.id}"),
     ]
 
 
-def _details(run: RunView) -> Element:
-    return text_objects.button("Details", action=ids.RUN_DETAILS, value=ids.encode(ids.RunRef(run=run.id)))
+def _details(run: RunView, about: str) -> Element:
+    value = ids.encode(ids.RunRef(run=run.id))
+    return text_objects.button("Details", action=ids.RUN_DETAILS, value=value, about=about)
 
 
-def _cancel(run: RunView) -> Element:
+def _cancel(run: RunView, about: str) -> Element:
     return text_objects.button(
         "Cancel",
         action=ids.RUN_CANCEL,
         value=ids.encode(ids.RunRef(run=run.id)),
+        about=about,
         confirm=text_objects.confirm(_CONSEQUENCE, yes="Cancel the run", style="danger"),
     )
 

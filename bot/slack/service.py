@@ -11,6 +11,7 @@ from bot.presentation import (
     alert_card,
     characters,
     outcome_card,
+    people,
     questions,
     refusals,
     request_card,
@@ -311,8 +312,7 @@ class SlackService:
             by.address in groups or any(address.value in emails for address in own_addresses)
         ):
             return None
-        names = ", ".join(self.builders)
-        return NotAllowed(why=f"Only builders may register workflows here: {names}. Ask one of them.")
+        return NotAllowed(why=f"Only builders may register workflows here. Ask {people.joined(self.builders, 'or')}.")
 
 
 def _asks_the_same(shown: Card, ref: RunRef) -> bool:

@@ -257,7 +257,16 @@ def _named(block: Block, block_id: str | None) -> Block:
     return block if block_id is None else {**block, "block_id": block_id}
 
 
-def button(label: str, *, action: str, value: str, style: str | None = None, confirm: Element | None = None) -> Element:
+def button(
+    label: str,
+    *,
+    action: str,
+    value: str,
+    style: str | None = None,
+    confirm: Element | None = None,
+    about: str = "",
+) -> Element:
+    """Return a button. `about`: what tells it from others with the same label, for people who hear it."""
     element: Element = {
         "type": "button",
         "action_id": action,
@@ -268,6 +277,8 @@ def button(label: str, *, action: str, value: str, style: str | None = None, con
         element["style"] = style
     if confirm is not None:
         element["confirm"] = confirm
+    if about:
+        element["accessibility_label"] = clipped(line(f"{label}: {about}"), ids.BUTTON_TEXT)
     return element
 
 

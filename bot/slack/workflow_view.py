@@ -54,18 +54,19 @@ def _title(number: int, step: Step) -> Iterator[Element]:
 def _sentences(step: Step, approvers: Mapping[str, str]) -> Iterator[Element]:
     """Yield when the step runs and who is asked, as sentences in one paragraph."""
     if step.when is not None:
-        yield from rich_text.words("Only if ")
+        yield from rich_text.words("Runs only if ")
         yield from _expression(step.when)
         yield from rich_text.words(". ")
     if step.gate is None:
-        yield from rich_text.words("Runs without asking anyone.")
+        yield from rich_text.words("No one is asked.")
         return
-    yield from rich_text.words("Asks ")
-    yield from _asked(step.gate, approvers)
-    yield from rich_text.words(_question(step, step.gate))
     if step.gate.when is not None:
-        yield from rich_text.words(", if ")
+        yield from rich_text.words("If ")
         yield from _expression(step.gate.when)
+        yield from rich_text.words(": ")
+    asks = _question(step, step.gate)
+    yield from rich_text.words(f"{asks[0].lower() if step.gate.when is not None else asks[0]}{asks[1:]} ")
+    yield from _asked(step.gate, approvers)
     yield from rich_text.words(f".{_expiry(step.gate)}")
 
 
@@ -90,8 +91,8 @@ def _approver(template: Template, approvers: Mapping[str, str]) -> Iterable[Elem
 
 def _question(step: Step, gate: Gate) -> str:
     if step.kind.name == FORM:
-        return " to fill in a form"
-    return " first" if gate.at is ReviewPoint.BEFORE else " about its result"
+        return "Filled in by"
+    return "Needs approval first, by" if gate.at is ReviewPoint.BEFORE else "Its result needs approval by"
 
 
 def _expiry(gate: Gate) -> str:

@@ -133,7 +133,11 @@ def from_text_all(fields: Mapping[str, Field], typed: Mapping[str, str]) -> tupl
 
 
 def _unknown(fields: Mapping[str, Field], names: Iterable[str]) -> dict[str, str]:
-    return {name: f"is not known here{normal_forms.near(name, fields)}" for name in names if name not in fields}
+    return {
+        name: f"is not an input of this workflow{normal_forms.near(name, fields)}"
+        for name in names
+        if name not in fields
+    }
 
 
 def labels(fields: Mapping[str, Field]) -> dict[str, str]:

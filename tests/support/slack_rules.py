@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 TEXT_KINDS = {"plain_text", "mrkdwn"}
-BUTTON = {"type", "action_id", "text", "value", "style", "confirm", "url"}
+BUTTON = {"type", "action_id", "text", "value", "style", "confirm", "url", "accessibility_label"}
 OPTION_KINDS = {"static_select", "radio_buttons", "multi_static_select", "checkboxes"}
 BLOCK_KEYS = {
     "header": {"text"},
@@ -44,7 +44,7 @@ _REPEATED_CHARACTERS = 3_000
 """The fallback text must repeat all blocks of up to this many characters; of longer messages it may cut the end."""
 _CUT = re.compile(r"…( \([\d,]+ more characters\))?$")
 _DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
-_ICON = re.compile(r"^[●✓✕⏱⊘!] ")
+_ICON = re.compile(r"^[●✓✕◷⊘!] ")
 """The sign before a state, which is only for eyes: screen readers get the words beside it."""
 
 
@@ -238,6 +238,8 @@ def _element(element: dict[str, Any]) -> Iterator[str]:
     yield from _text(element["text"], 75, "button", only_plain=True)
     if element.get("style", "primary") not in ("primary", "danger"):
         yield "style"
+    if not 1 <= length(element.get("accessibility_label", "x")) <= 75:
+        yield "accessibility_label"
     if "confirm" in element:
         confirm = element["confirm"]
         yield from _text(confirm["title"], 100, "confirm title", only_plain=True)

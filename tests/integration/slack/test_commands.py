@@ -62,7 +62,7 @@ async def test_help_lists_the_commands(env: SlackEnv) -> None:
 async def test_help_says_what_the_person_can_do_next(env: SlackEnv) -> None:
     assert "To register the first one, type /signoff register." in await answer_to(env, "cleo", "/signoff")
     for_ada = await answer_to(env, "ada", "/signoff")
-    assert "No workflow is registered yet. Only builders may register workflows here: cleo@example.com." in for_ada
+    assert "No workflow is registered yet. Only builders may register workflows here. Ask cleo@example.com." in for_ada
     await env.register()
     assert "To start a workflow, type /signoff list." in await answer_to(env, "ada", "/signoff")
     await env.start()
@@ -83,7 +83,7 @@ async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(e
     expect_ok(await cleo.submit({"Workflow file": REFUND_WORKFLOW}))
     text = await last_answer(env, "cleo")
     assert text.startswith("Registered Refund, version 1.")
-    assert "Asks Ada Approver or Ben Approver first" in " ".join(text.split())
+    assert "Needs approval first, by Ada Approver or Ben Approver" in " ".join(text.split())
     assert text.endswith("Start it: /signoff run refund")
     assert cleo.modal is None
     assert [workflow.name for workflow in await env.engine.workflows()] == ["refund"]
@@ -188,7 +188,7 @@ async def test_wrong_inputs_are_refused_and_nothing_starts(env: SlackEnv) -> Non
     await env.register()
     for line, expected in (
         ("amount=much", "amount"),
-        ("amont=80", "“amont”: is not known here; did you mean amount?"),
+        ("amont=80", "“amont” is not an input of this workflow; did you mean amount?"),
         ("nonsense", "Signoff could not read “nonsense”."),
     ):
         assert expected in await answer_to(env, "ben", f"/signoff run refund {line}")
@@ -223,7 +223,7 @@ async def test_workflows_are_listed_and_shown_with_their_approvers(env: SlackEnv
     assert "Refund /signoff run refund version 1, owner Cleo Builder" in listed
     text = await answer_to(env, "ada", "/signoff show refund")
     assert "1. Pay" in text
-    assert "Asks Ada Approver or Ben Approver first" in " ".join(text.split())
+    assert "Needs approval first, by Ada Approver or Ben Approver" in " ".join(text.split())
     assert "Which workflow?" in await answer_to(env, "ada", "/signoff show")
     assert "There is no workflow refunds" in await answer_to(env, "ada", "/signoff show refunds")
 
@@ -272,6 +272,18 @@ async def test_only_the_requester_can_cancel_a_run(env: SlackEnv) -> None:
     assert f"This run has ended already: {name}" in await answer_to(env, "ben", f"/signoff cancel {run}")
     assert (await env.view(run)).status is RunStatus.CANCELLED
     assert buttons(copy_of(env.person("ada"))) == ["Details"]
+    assert "You have no open run, so there is nothing to cancel." in await answer_to(env, "ben", "/signoff cancel")
+
+
+async def test_only_runs_that_can_be_cancelled_are_offered(env: SlackEnv) -> None:
+    await env.request_approval(by="ben")
+    expect_ok(await env.person("ada").click("Approve"))
+    await env.settle()
+    await env.start(by="ben", amount=75)
+    await env.settle()
+    text = await answer_to(env, "ben", "/signoff cancel")
+    assert "Refund 75 EUR?" in text
+    assert "Refund 120 EUR?" not in text
 
 
 @pytest.mark.parametrize("from_home", [True, False])

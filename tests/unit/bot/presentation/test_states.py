@@ -58,7 +58,7 @@ def test_dates_are_written_in_utc() -> None:
     assert dates.time_of_day(AT) == "09:30:05"
 
 
-_EMOJI = frozenset("⌚⌛⌨⏏⏩⏪⏫⏬⏭⏮⏯⏰⏱⏲⏳⏸⏹⏺▪▫▶◀◻◼◽◾☀☁☂☃☄☑⚠⚡⛔✅✔✖❌❎❓❔❕❗❣❤➕")
+_EMOJI = frozenset("⌚⌛⌨⏏⏩⏪⏫⏬⏭⏮⏯⏰⏱⏲⏳⏸⏹⏺▪▫▶◀◻◼◽◾☀☁☂☃☄☑⚠⚡⛔✅✔✖❌❎❓❔❕❗❣❤")
 """Emoji of emoji-data.txt in the blocks of symbols that look like ours."""
 
 

@@ -65,14 +65,14 @@ def test_the_steps_of_a_workflow_are_told_in_words() -> None:
     message = check_message(command_messages.workflow(load_workflow(FULL_WORKFLOW), version=3, approvers=approvers))
     assert message.blocks[0]["text"]["text"] == "Refund a customer, version 3"
     assert lines_of(message.blocks[1]) == [
-        "1. Look the order up\nRuns without asking anyone.",
-        "2. Pause\nOnly if `not inputs.urgent`. Runs without asking anyone.",
-        "3. Letter\nAsks the owner of the workflow first.",
-        "4. Pay\nOnly if `false`. Asks Lee, the owner of the workflow, the person who starts the run, `inputs.boss` or "
-        "`steps.lookup.body.account_owner` first, if `inputs.amount.amount | number > 100`. Without a decision in 2 "
-        "days, the request is rejected.",
-        "5. Receipt\nAsks the owner of the workflow about its result, if `steps.receipt.status != 200`.",
-        "6. Quiet\nRuns without asking anyone.",
+        "1. Look the order up\nNo one is asked.",
+        "2. Pause\nRuns only if `not inputs.urgent`. No one is asked.",
+        "3. Letter\nNeeds approval first, by the owner of the workflow.",
+        "4. Pay\nRuns only if `false`. If `inputs.amount.amount | number > 100`: needs approval first, by Lee, the "
+        "owner of the workflow, the person who starts the run, `inputs.boss` or `steps.lookup.body.account_owner`. "
+        "Without a decision in 2 days, the request is rejected.",
+        "5. Receipt\nIf `steps.receipt.status != 200`: its result needs approval by the owner of the workflow.",
+        "6. Quiet\nNo one is asked.",
     ]
 
 
@@ -83,12 +83,12 @@ def test_a_form_is_filled_in_and_more_approvers_than_fit_are_counted() -> None:
     form = workflowfile.load(source.encode(), kinds=registry.all_step_types())
     message = check_message(command_messages.workflow(form, version=1, approvers={}))
     names = ", ".join(f"p{number}@example.com" for number in range(5))
-    assert lines_of(message.blocks[1]) == [f"1. Ask\nAsks {names} or 2 more to fill in a form."]
+    assert lines_of(message.blocks[1]) == [f"1. Ask\nFilled in by {names} or 2 more."]
 
 
 def test_approvers_who_cannot_be_looked_up_are_shown_as_the_file_names_them() -> None:
     message = command_messages.workflow(load_workflow(FULL_WORKFLOW), version=3, approvers={})
-    assert "Asks lee@example.com, the owner" in message.text
+    assert "by lee@example.com, the owner" in message.text
 
 
 def register(answer: Registered, approvers: dict[str, str] | None = None) -> SlackMessage:
@@ -172,7 +172,7 @@ def show_home(pending: Sequence[RequestView] = (), runs: RunList | None = None) 
 def test_empty_lists_say_what_to_do_next() -> None:
     assert "/signoff register" in check_message(command_messages.workflows([])).text
     waiting = check_message(command_messages.pending([])).text
-    assert waiting == "No request is waiting for you. You get a message as soon as one is."
+    assert waiting == "No request is waiting for you. You'll get a message when one comes in."
     runs = check_message(command_messages.runs(RunList())).text
     assert runs == "You haven't started a run yet. To see what you can start, type /signoff list."
     home = join_texts(show_home())
@@ -236,11 +236,27 @@ def test_a_run_that_asked_no_one_is_told_from_others_by_its_inputs_and_else_by_i
     assert "started by Sam" in join_texts(message.blocks)
 
 
+def test_buttons_with_the_same_label_are_told_apart_by_ear() -> None:
+    requests = [samples.request(id=f"r{amount}", title=f"Refund {amount} EUR?") for amount in (80, 90)]
+    runs = [
+        samples.run(id="u1", status=RunStatus.SUCCEEDED, inputs={"order": "A-1"}),
+        samples.run(id="u2", status=RunStatus.WAITING, inputs={"order": "A-2"}),
+    ]
+    blocks = show_home(requests, RunList(runs=runs))["blocks"]
+    labels = [block["accessory"]["accessibility_label"] for block in blocks if "accessory" in block]
+    assert labels == [
+        "Review: Refund 80 EUR? · Hello",
+        "Review: Refund 90 EUR? · Hello",
+        "Details: A-1",
+        "Cancel: A-2",
+    ]
+
+
 def test_a_notification_has_no_signs() -> None:
     runs = [samples.run(id=status.value, status=status) for status in RunStatus]
     message = check_message(command_messages.runs(RunList(runs=runs)))
     # A date is written as `<!date^…>`, which people do not read.
-    assert not set(message.text.replace("<!date^", "")) & set("●✓✕⏱⊘!")
+    assert not set(message.text.replace("<!date^", "")) & set("●✓✕◷⊘!")
 
 
 @settings(max_examples=15, deadline=None)
@@ -295,7 +311,7 @@ def test_a_person_who_is_the_only_approver_is_addressed() -> None:
 
 def test_a_run_that_was_started_before_says_so() -> None:
     message = command_messages.started("Refund", None, created=False, here=True)
-    assert message.text.startswith("This was started already, and not a second time. Refund has started.")
+    assert message.text.startswith("Refund was started already, so it was not started again.")
 
 
 @settings(max_examples=25, deadline=None)

@@ -510,8 +510,8 @@ def test_everything_wrong_with_a_form_is_reported_by_name() -> None:
     values, errors = validate_all(FORM, {"amonut": 5, "zzz": 1, "day": "soon", "note": "x"})
     assert values == {"note": "x", "moment": "2026-01-02T09:00:00Z"}
     assert errors == {
-        "amonut": "is not known here; did you mean amount?",
-        "zzz": "is not known here",
+        "amonut": "is not an input of this workflow; did you mean amount?",
+        "zzz": "is not an input of this workflow",
         "amount": "is required",
         "day": "must be a date, like 2026-01-31",
     }
