@@ -56,8 +56,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 # Each file runs on one worker, so that its server or wheel is started once. Files run in the order of their folders and
 # not by their number of tests, because files with few tests have the longest tests, which would run last.
+# Compiled tests are kept: else each worker compiles all of them again for each run.
 test: $(STAMP) ## run all tests except those in a browser
-	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not browser" $(TESTFLAGS)
+	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not browser" $(TESTFLAGS)
 
 # Two workers, each with one Chromium, which starts more processes. Every test starts its own servers.
 test-browser: $(STAMP) ## run the tests in a browser (needs Chromium and Java)
