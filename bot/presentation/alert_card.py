@@ -69,7 +69,10 @@ def _unknown_step(run: RunView) -> StepView | None:
 
 def _decision_notes(request: RequestView | None) -> Iterator[CardFact]:
     """Yield the end of the last request of a run, and the reason of the person who decided."""
-    if request is not None and request.model.state is not RequestState.PENDING:
+    if request is not None and request.model.state is RequestState.EXPIRED and request.model.closed_at is not None:
+        # The title says that it expired, and the sentence below it what that led to.
+        yield CardFact(label="When", text=(request.model.closed_at,))
+    elif request is not None and request.model.state is not RequestState.PENDING:
         yield CardFact(label=line(request.title), text=request_outcome.ended(request))
         yield from outcome_card.reason_notes(request)
 

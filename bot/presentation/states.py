@@ -66,7 +66,7 @@ STEPS: Final[Mapping[StepStatus, str]] = {
     StepStatus.READY: "about to run",
     StepStatus.STARTED: "running",
     StepStatus.RETRYING: "failed, trying again",
-    StepStatus.SLEEPING: "paused until its time",
+    StepStatus.SLEEPING: "paused",
     StepStatus.OUTPUT_IN_REVIEW: "done, its result is waiting for an approver",
     StepStatus.OUTCOME_UNKNOWN: "outcome unknown",
     StepStatus.SUCCEEDED: "done",

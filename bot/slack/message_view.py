@@ -193,17 +193,18 @@ def _closed(card: Card, outcome: CardOutcome, delivery: str) -> list[Block]:
 def _outcome_lines(card: Card, outcome: CardOutcome) -> tuple[list[Element], int]:
     """Return the headline, what became of it, and the reason, and how many characters were cut."""
     line = text_objects.one_line(outcome.line, _OUTCOME)
-    parts = [rich_text.section([*rich_text.words(f"{states.ICONS[card.tone]} "), *rich_text.phrase(line, bold=True)])]
-    missing = 0
+    headline = [*rich_text.words(f"{states.ICONS[card.tone]} "), *rich_text.phrase(line, bold=True)]
     effect = text_objects.clip(text_objects.line(outcome.effect or ""), _OUTCOME)
-    if effect.text:
-        parts.append(rich_text.section(rich_text.words(effect.text)))
-        missing += effect.missing
-    if outcome.reason:
-        reason = text_objects.clip(text_objects.shown(outcome.reason), _OUTCOME)
-        parts += rich_text.line_parts([Line(label="Reason", after=reason.text)])
-        missing += reason.missing
-    return parts, missing
+    reason = text_objects.clip(text_objects.line(outcome.reason or ""), _OUTCOME)
+    # They share a line, so that a closed card has at most three.
+    below = [*rich_text.words(effect.text)]
+    if reason.text:
+        below += [
+            *rich_text.words(" · " if below else ""),
+            *rich_text.line_elements(Line(label="Reason", after=reason.text)),
+        ]
+    parts = [rich_text.section(headline), *([rich_text.section(below)] if below else [])]
+    return parts, effect.missing + reason.missing
 
 
 def _question_parts(question: str, changes: tuple[Line, ...]) -> Iterator[Element]:

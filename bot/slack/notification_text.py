@@ -118,8 +118,8 @@ def _closing(outcome: CardOutcome, limit: int) -> Iterator[Phrase]:
     """Yield what became of a closed question, the reason of the person who decided, and when that was."""
     if outcome.effect:
         yield (_line(outcome.effect, limit),)
-    if outcome.reason:
-        yield _labelled_line(Line(label="Reason", after=_clip_marked(outcome.reason, limit)))
+    if outcome.reason and outcome.reason.strip():
+        yield _labelled_line(Line(label="Reason", after=_line(outcome.reason, limit)))
     when = _how(outcome, limit)[1]
     if when:
         yield ("When: ", when[0])
@@ -131,10 +131,6 @@ def _closing(outcome: CardOutcome, limit: int) -> Iterator[Phrase]:
 def _cut(phrase: Phrase, limit: int) -> Phrase:
     """Return a phrase in one line, its texts together at most `limit` long."""
     return text_objects.one_line(phrase, limit)
-
-
-def _clip_marked(text: str, limit: int) -> str:
-    return text_objects.clipped(_marked(text_objects.shown(text)), limit)
 
 
 def _spoken(fields: Iterable[CardField]) -> Iterator[CardField]:

@@ -167,8 +167,8 @@ class SlackService:
         name = await self.run_name(run)
         if isinstance(answer, Done):
             return (f"You cancelled this run: {name}",)
-        end = "has ended" if answer.status.ended else "was cancelled"
-        return (f"This run {end} already: {name}",)
+        end = "has already ended" if answer.status.ended else "was already cancelled"
+        return (f"This run {end}: {name}",)
 
     async def alert(self, ref: RunRef) -> Card | None:
         """Return the card of the alert about a run as it is now."""
@@ -239,13 +239,12 @@ class SlackService:
         return RunList(runs=mine, latest=latest, reader=person.id)
 
     async def run_name(self, run_id: str) -> str:
-        """Return the title of the workflow of a run, and what the run is about."""
+        """Return what a run is about, or else the title of its workflow."""
         run = await self.engine.run(run_id)
         if run is None:
             return run_id
         latest = await self.engine.latest_requests([run_id])
-        about = questions.of_run(run, latest.get(run_id))
-        return " · ".join(filter(None, (characters.line(run.workflow_title), about)))
+        return questions.of_run(run, latest.get(run_id)) or characters.line(run.workflow_title)
 
     async def _runs_of(self, person: Person) -> list[RunView]:
         mine: list[RunView] = []

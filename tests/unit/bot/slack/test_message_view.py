@@ -59,6 +59,21 @@ def test_a_line_about_the_end_of_any_length_fits(line: Phrase) -> None:
     check_message(message_view.minimal(card, delivery="d1"))
 
 
+def test_a_decided_request_with_changes_an_effect_and_a_reason_of_many_lines_has_three_lines() -> None:
+    field = CardField(path="a", label="Amount", type="money", text="90.00 EUR", before="120.00 EUR")
+    outcome = CardOutcome(
+        line=("Approved with edits by Lee, ", samples.NOW),
+        effect="Pay the refund: done",
+        reason="As agreed.\n\nBy phone.",
+    )
+    message = build_message(samples.closed_card(values=(field,), outcome=outcome))
+    (block,) = [block for block in message.blocks if block["type"] == "rich_text"]
+    assert [part["type"] for part in block["elements"]] == ["rich_text_section"] * 3
+    assert "".join(element["text"] for element in block["elements"][2]["elements"]) == (
+        "Pay the refund: done · Reason  As agreed. By phone."
+    )
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n"])
 def test_a_blank_effect_and_a_blank_reason_make_no_empty_part(text: str) -> None:
     outcome = CardOutcome(line=(samples.NOW,), effect=text, reason=text)
