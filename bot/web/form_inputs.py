@@ -49,7 +49,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """One input. `values`: its text; `unit`: the unit that is shown beside it."""
+    """One input. `values`: its text; `unit`: shown beside it; `old`: what it held before a person typed into it."""
 
     name: str
     kind: Kind
@@ -58,6 +58,7 @@ class Input:
     unit: str = ""
     mode: str = ""
     choices: tuple[Choice, ...] = ()
+    old: tuple[str, ...] | None = None
 
     @property
     def value(self) -> str:
@@ -102,11 +103,12 @@ def refilled(empty: Sequence[Input], raws: Raws) -> tuple[Input, ...]:
 
 def _refilled(item: Input, raws: list[str]) -> Input:
     if item.choices:
-        return replace(item, choices=tuple(replace(option, chosen=option.value in raws) for option in item.choices))
+        choices = tuple(replace(option, chosen=option.value in raws) for option in item.choices)
+        return replace(item, choices=choices, old=item.filled)
     raw = raws[-1] if raws else ""
     holds = _HOLDS.get(item.kind)
     kind: Kind = "text" if raw and holds and not holds.fullmatch(raw) else item.kind
-    return replace(item, kind="textarea" if "\n" in raw else kind, values=(raw,))
+    return replace(item, kind="textarea" if "\n" in raw else kind, values=(raw,), old=item.values)
 
 
 def _normal(field: Field, current: Value) -> Value:

@@ -30,10 +30,29 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
+// Without `data-old`, a control was never sent, and its default is what stands in the request.
 function isChanged(control) {
-  if (control.type === "radio" || control.type === "checkbox") return control.checked !== control.defaultChecked;
-  if (control.tagName === "SELECT") return [...control.options].some((option) => option.selected !== option.defaultSelected);
-  return control.value !== control.defaultValue;
+  const wasChosen = (choice, otherwise) => (choice.dataset.old ? choice.dataset.old === "yes" : otherwise);
+  if (control.type === "radio" || control.type === "checkbox") {
+    return control.checked !== wasChosen(control, control.defaultChecked);
+  }
+  if (control.tagName === "SELECT") {
+    return [...control.options].some((option) => option.selected !== wasChosen(option, option.defaultSelected));
+  }
+  return control.value !== (control.dataset.old ?? control.defaultValue);
+}
+
+// Put back what stood in a field before it was changed, even if the page was sent and came back in between.
+function keepOld(control) {
+  if (control.type === "radio" || control.type === "checkbox") {
+    control.checked = control.dataset.old ? control.dataset.old === "yes" : control.defaultChecked;
+  } else if (control.tagName === "SELECT") {
+    for (const option of control.options) {
+      option.selected = option.dataset.old ? option.dataset.old === "yes" : option.defaultSelected;
+    }
+  } else {
+    control.value = control.dataset.old ?? control.defaultValue;
+  }
 }
 
 // Let a field grow with its text in browsers that cannot do this with CSS.
@@ -99,6 +118,25 @@ if (approve) {
     if (hasDifferences) waiting = setTimeout(() => showDifferences().catch(() => {}), 300);
   });
   markChanges();
+  for (const keep of form.querySelectorAll(".keep")) {
+    keep.hidden = false;
+    keep.addEventListener("click", () => {
+      const value = keep.closest(".value");
+      for (const control of value.querySelectorAll("input:not([type=hidden]), textarea, select")) keepOld(control);
+      latest++;
+      delete value.querySelector("[data-field]").dataset.edited;
+      keep.previousElementSibling.replaceChildren();
+      const details = value.querySelector(".change > details");
+      details.open = false;
+      details.querySelector("summary").focus();
+      markChanges();
+    });
+  }
+  // The difference that is shown while people type stands right above the buttons, however high these are.
+  const bar = form.querySelector(".bar");
+  new ResizeObserver(() => {
+    document.documentElement.style.setProperty("--bar", `${bar.offsetHeight}px`);
+  }).observe(bar);
   for (const details of form.querySelectorAll(".change > details")) {
     details.addEventListener("toggle", () => {
       if (details.open) details.querySelector("textarea, select, input:not([type=hidden])")?.focus();
@@ -142,15 +180,20 @@ function showNotice(lines, tone) {
 function closeForm(form, outcome) {
   // People can still read and copy the text that they typed.
   for (const control of form.querySelectorAll("textarea, input:not([type=radio], [type=checkbox])")) control.readOnly = true;
-  for (const control of form.querySelectorAll("button, select, input[type=radio], input[type=checkbox]")) control.disabled = true;
+  for (const control of form.querySelectorAll("select, input[type=radio], input[type=checkbox]")) control.disabled = true;
+  const hadFocus = document.activeElement?.tagName === "BUTTON";
+  // Buttons that do nothing any more make way for the outcome.
+  for (const buttons of form.querySelectorAll(".keep, .bar .buttons")) buttons.remove();
   // A page that is opened now has this heading.
   const heading = form.querySelector("[data-answered]");
   heading.textContent = heading.dataset.answered;
   const notice = showNotice([outcome, ["Your answer is no longer needed."]], "warn");
   const link = document.createElement("a");
   link.href = location.pathname;
+  link.className = "button";
   link.textContent = "Show the outcome";
   notice.append(link);
+  if (hadFocus) link.focus();
 }
 
 // All parts that can be outdated are taken from one page, so that they agree with each other.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from tests.browser.page_states import MONEY
 from tests.browser.review_page import BY_LINK, NARROW, WIDE, ReviewWindows, change, check_accessibility
 from tests.support.web_env import email_workflow
 
@@ -95,6 +96,53 @@ async def test_one_changed_digit_of_a_long_text_is_found_while_typing(review: Re
     await text.fill(LONG)
     await expect(page.locator("del, ins")).to_have_count(0)
     await expect(page.get_by_role("button", name="Send email", exact=True)).to_be_visible()
+
+
+@SIZES
+async def test_the_difference_stays_in_view_while_a_long_text_is_typed(
+    review: ReviewWindows, size: dict[str, int]
+) -> None:
+    await review.web.request_approval(BY_LINK, body=LONG)
+    page = await review.open_link(size=size)
+    text = await change(page)
+    await text.press("ControlOrMeta+Home")
+    await text.press_sequentially("Dear Kim, ")
+    added = page.locator(".typed ins")
+    await expect(added).to_be_in_viewport(ratio=1)
+    box, bar = await added.bounding_box(), await top(page.locator(".bar"))
+    assert box is not None
+    assert box["y"] + box["height"] <= bar
+
+
+async def test_an_amount_is_shown_with_all_its_decimals_while_it_is_typed(review: ReviewWindows) -> None:
+    await review.web.request_approval(source=MONEY)
+    page = await review.open_link(size=NARROW)
+    await (await change(page, "Amount")).fill("99.5")
+    await expect(page.locator(".typed ins")).to_have_text("99.50 EUR")
+
+
+async def test_the_old_value_can_be_kept_after_all(review: ReviewWindows) -> None:
+    request = await review.web.request_approval(source=MONEY)
+    page = await review.open_link(size=NARROW)
+    keep = page.get_by_role("button", name="Keep the old value of Amount")
+    await expect(keep).to_be_hidden()
+    await (await change(page, "Amount")).fill("99.5")
+    await keep.click()
+    await expect(page.locator(".value", has_text="Amount").locator(".now")).to_be_visible()
+    await expect(page.locator("summary", has_text="Change Amount")).to_be_focused()
+    await expect(page.locator(".changed-mark, .typed ins")).to_have_count(0)
+    await (await change(page, "Amount")).fill("abc")
+    await page.get_by_role("button", name="Pay the refund").click()
+    await expect(page.locator("#errors")).to_be_visible()
+    await keep.click()
+    await expect(page.get_by_role("button", name="Pay the refund", exact=True)).to_be_visible()
+    await page.get_by_role("button", name="Pay the refund").click()
+    await page.get_by_label("Code").fill(await review.code())
+    await page.get_by_role("button", name="Confirm").click()
+    await expect(page.get_by_text("You approved this")).to_be_visible()
+    decision = (await review.web.reload(request)).decision
+    assert decision is not None
+    assert not decision.edits
 
 
 async def test_the_page_says_that_a_text_is_changed_if_the_server_cannot_be_asked(review: ReviewWindows) -> None:

@@ -1,0 +1,505 @@
+"""Every state of every review page, by name. Each function brings one window into its state."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from playwright.async_api import Browser, Page, expect
+
+from engine.domain import Address, Cancel, DeliveryKind
+from engine.errors import StepError
+from engine.ports import StepType
+from engine.steps.form import FormStep
+from engine.steps.set import SetStep
+from tests.browser.review_page import BY_LINK, EVERY_FIELD, ReviewWindows, change, open_review_windows, reject
+from tests.support.engine_env import TERMINAL, PlayedParams, PlayedStep
+from tests.support.web_env import ADA, BEN, PAY_WORKFLOW
+
+PageState: TypeAlias = Callable[[ReviewWindows, Page], Awaitable[None]]
+SAM: Final = "sam@example.com"
+LONG: Final = "We are sorry that the blue kettle arrived broken, and sent 12.50 EUR back. " * 40
+LETTER: Final = "Dear Kim,\nyour refund is on its way.\n\nBest wishes"
+MONEY: Final = """\
+name: refund
+title: Refund an order
+owner: sam@example.com
+inputs:
+  order: {type: text, label: Order, default: A-1007}
+  amount: {type: money, label: Amount, currency: EUR, default: {amount: "120.50", currency: EUR}}
+steps:
+  - id: pay
+    title: Pay the refund
+    uses: set
+    with: {order: "{{ inputs.order }}", amount: "{{ inputs.amount }}"}
+    gate:
+      title: "Refund {{ inputs.amount }} for order {{ inputs.order }}?"
+      reason: Over 100 EUR (refund policy 4.2).
+      approvers: [ada@example.com, ben@example.com]
+      edit: [amount]
+      expires: 4h
+      approve_label: Pay the refund
+      reject_label: Hold it back
+"""
+
+
+async def lose_outcome(params: PlayedParams, context: Any) -> Mapping[str, object]:
+    """Act like a step whose call got no answer, if its text says so."""
+    if "Rent" in params.text:
+        raise StepError("The line went dead.", outcome_unknown=True)
+    return {"text": params.text}
+
+
+@asynccontextmanager
+async def open_state_windows(path: Path, browser: Browser) -> AsyncIterator[ReviewWindows]:
+    """Open a server whose step "Pay the rent" gets no answer, and all of whose other steps succeed."""
+    played = PlayedStep()
+    played.play = lose_outcome
+    steps: Mapping[str, StepType[Any]] = {"set": SetStep(), "form": FormStep(), "played": played}
+    async with open_review_windows(path, browser, steps=steps) as windows:
+        yield windows
+
+
+# -- an open request ----------------------------------------------------------------------------------------
+
+
+async def _ask(windows: ReviewWindows, page: Page, keys: str = "", **inputs: Any) -> None:
+    await windows.web.request_approval(keys, **inputs)
+    await windows.open_link(page=page)
+
+
+async def _ask_about_money(windows: ReviewWindows, page: Page) -> None:
+    await windows.web.request_approval(source=MONEY)
+    await windows.open_link(page=page)
+
+
+async def _change_open(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, body=LETTER)
+    await change(page)
+
+
+async def _live_difference(windows: ReviewWindows, page: Page) -> None:
+    await _ask_about_money(windows, page)
+    await (await change(page, "Amount")).fill("99.5")
+    await page.locator(".typed ins").first.wait_for()
+
+
+async def _long_difference(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, body=LONG)
+    await (await change(page)).fill(LONG.replace("12.50", "12.80", 1))
+    await page.locator(".typed ins").first.wait_for()
+
+
+async def _invalid(windows: ReviewWindows, page: Page) -> None:
+    await _ask_about_money(windows, page)
+    await (await change(page, "Amount")).fill("abc")
+    await page.get_by_role("button", name="Pay the refund").click()
+    await page.locator("#errors").wait_for()
+
+
+async def _reason_open(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, "      reason_required: reject\n")
+    await page.get_by_role("button", name="Hold it back").click()
+
+
+async def _reason_missing(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, "      reason_required: reject\n")
+    await reject(page)
+    await page.locator("#errors").wait_for()
+
+
+async def _reason_always(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, "      reason_required: always\n")
+
+
+async def _confirm(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, '      confirm: "Really send it to the customer?"\n', body=LETTER)
+    await (await change(page)).fill("Dear Kim,\nit is done.")
+    await page.get_by_role("button", name="Send email").click()
+    await page.get_by_role("button", name="Yes: Send email").wait_for()
+
+
+async def _changed_content(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, BY_LINK)
+    await page.locator("input[name=digest]").evaluate("(element) => { element.value = '0'.repeat(64) }")
+    await page.locator("input[name=seen]").evaluate(
+        "(element) => { element.value = element.value.replace('refund', 'bill') }"
+    )
+    await page.get_by_role("button", name="Send email").click()
+    await page.get_by_text("What is different now").wait_for()
+
+
+async def _no_cookies(windows: ReviewWindows, page: Page) -> None:
+    """Send a form whose nonce is no longer valid."""
+    await _ask(windows, page)
+    await page.locator("input[name=nonce]").evaluate("(element) => { element.value = 'x' }")
+    await page.get_by_role("button", name="Send email").click()
+    await page.get_by_role("alert").wait_for()
+
+
+async def _form(windows: ReviewWindows, page: Page) -> None:
+    await windows.web.request_approval(source=EVERY_FIELD)
+    await windows.open_link(page=page)
+
+
+async def _form_invalid(windows: ReviewWindows, page: Page) -> None:
+    await _form(windows, page)
+    await page.get_by_label("Count").fill("many")
+    await page.get_by_role("button", name="Send").click()
+    await page.locator("#errors").wait_for()
+
+
+async def _hidden_characters(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, body="Dear Kim,\nyour \u200brefund \u202eis on its way.", customer="שלום עולם")
+    await change(page)
+
+
+# -- codes --------------------------------------------------------------------------------------------------
+
+
+async def _code(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page)
+    await page.get_by_role("button", name="Send email").click()
+    await page.get_by_label("Code").wait_for()
+
+
+async def _give_code(page: Page, code: str) -> None:
+    await page.get_by_label("Code").fill(code)
+    await page.get_by_role("button", name="Confirm").click()
+
+
+async def _code_not_digits(windows: ReviewWindows, page: Page) -> None:
+    await _code(windows, page)
+    await _give_code(page, "1")
+    await page.locator("#code-error").wait_for()
+
+
+async def _code_wrong(windows: ReviewWindows, page: Page) -> None:
+    await _code(windows, page)
+    await _give_code(page, "00000000")
+    await page.locator("#code-error").wait_for()
+
+
+async def _code_too_many(windows: ReviewWindows, page: Page) -> None:
+    await _code(windows, page)
+    for number in range(5):
+        await _give_code(page, f"0000000{number}")
+    await page.get_by_role("heading", name="This code no longer works here").wait_for()
+
+
+async def _code_expired(windows: ReviewWindows, page: Page) -> None:
+    await _code(windows, page)
+    windows.web.engine_env.pass_time(minutes=11)
+    await page.reload()
+
+
+async def _code_to_sign_in(windows: ReviewWindows, page: Page) -> None:
+    await page.goto(f"{windows.web.url}/inbox")
+    await page.get_by_label("Email address").fill(ADA)
+    await page.get_by_role("button", name="Send me a code").click()
+    await page.get_by_label("Code").wait_for()
+
+
+async def _code_beyond_the_limit(windows: ReviewWindows, page: Page) -> None:
+    for _ in range(6):
+        await _code(windows, page)
+        await windows.code()
+
+
+# -- closed requests ----------------------------------------------------------------------------------------
+
+
+async def _decide(windows: ReviewWindows, page: Page, address: str = ADA) -> None:
+    await page.get_by_label("Code").wait_for()
+    await _give_code(page, await windows.code(address))
+    await page.locator(".outcome").first.wait_for()
+
+
+async def _approved(windows: ReviewWindows, page: Page) -> None:
+    await _code(windows, page)
+    await _decide(windows, page)
+
+
+async def _approved_and_done(windows: ReviewWindows, page: Page) -> None:
+    await _approved(windows, page)
+    await windows.web.engine_env.settle()
+    await page.reload()
+    await page.locator("#details > summary").click()
+    for details in await page.locator("#details details").all():
+        await details.locator("summary").click()
+
+
+async def _edited(windows: ReviewWindows, page: Page) -> None:
+    await _live_difference(windows, page)
+    await page.get_by_role("button", name="Pay the refund with your changes").click()
+    await _decide(windows, page)
+    await windows.web.engine_env.settle()
+    await page.reload()
+
+
+async def _rejected(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page)
+    await reject(page, "Not today")
+    await _decide(windows, page)
+
+
+async def _decided_by_another(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page)
+    ben_page = await windows.open_link(BEN)
+    await reject(ben_page, "Not today")
+    await _decide(windows, ben_page, BEN)
+    await windows.open_link(page=page)
+
+
+async def _decided_while_open(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, body=LETTER)
+    await (await change(page)).fill("Dear Kim, I have typed much.")
+    ben_page = await windows.open_link(BEN)
+    await reject(ben_page, "Not today")
+    await _decide(windows, ben_page, BEN)
+    await page.get_by_text("Your answer is no longer needed").wait_for()
+
+
+async def _too_late(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, BY_LINK, body=LETTER)
+    await page.route("**/events", lambda route: route.abort())
+    await page.reload()
+    await (await change(page)).fill("Dear Kim, I have typed much.")
+    ben_page = await windows.open_link(BEN)
+    await ben_page.get_by_role("button", name="Send email").click()
+    await ben_page.locator(".outcome").first.wait_for()
+    await page.get_by_role("button", name="Send email").click()
+    await page.get_by_text("Your text, to copy").wait_for()
+    windows.complaints.clear()
+
+
+async def _expired(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, "      expires: 1h\n")
+    windows.web.engine_env.pass_time(hours=2)
+    await windows.web.engine_env.settle()
+    await page.reload()
+
+
+async def _cancelled(windows: ReviewWindows, page: Page) -> None:
+    request = await windows.web.request_approval()
+    await windows.open_link(page=page)
+    await windows.web.engine_env.engine.cancel(Cancel(run=request.run, actor=Address("email", SAM), origin=TERMINAL))
+    await windows.web.engine_env.settle()
+    await page.reload()
+
+
+# -- signing in and the inbox -------------------------------------------------------------------------------
+
+
+async def _sign_in_page(windows: ReviewWindows, page: Page) -> None:
+    await page.goto(f"{windows.web.url}/inbox")
+
+
+async def _sign_in_wrong(windows: ReviewWindows, page: Page) -> None:
+    await _sign_in_page(windows, page)
+    await page.get_by_label("Email address").fill("ada")
+    await page.get_by_role("button", name="Send me a code").click()
+    await page.locator("#email-error").wait_for()
+
+
+async def _sign_in_too_often(windows: ReviewWindows, page: Page) -> None:
+    for _ in range(31):
+        await _sign_in_page(windows, page)
+        await page.get_by_label("Email address").fill("kim@example.com")
+        await page.get_by_role("button", name="Send me a code").click()
+        await page.wait_for_load_state()
+    await page.locator("#email-error").wait_for()
+
+
+async def _inbox_empty(windows: ReviewWindows, page: Page) -> None:
+    await _approved(windows, page)
+    await page.get_by_role("link", name="See your other requests").click()
+
+
+async def _sign_in(windows: ReviewWindows, page: Page) -> None:
+    await _code_to_sign_in(windows, page)
+    await page.get_by_label("Code").fill(await windows.code())
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("heading", name="Your browsers").wait_for()
+
+
+async def _inbox_one(windows: ReviewWindows, page: Page) -> None:
+    await windows.web.request_approval(source=MONEY)
+    await _sign_in(windows, page)
+
+
+async def _inbox_many(windows: ReviewWindows, page: Page) -> None:
+    for number in range(4):
+        await windows.web.request_approval(source=MONEY, order=f"A-{1007 + number}")
+    await windows.web.request_approval(customer="a customer with a very long name " * 4)
+    await _sign_in(windows, page)
+
+
+async def _inbox_of_an_owner(windows: ReviewWindows, page: Page) -> None:
+    await _start_pay_run(windows)
+    await page.goto(f"{windows.web.url}/inbox")
+    await page.get_by_label("Email address").fill(SAM)
+    await page.get_by_role("button", name="Send me a code").click()
+    await page.get_by_label("Code").fill(await windows.code(SAM))
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("heading", name="Your browsers").wait_for()
+
+
+# -- a step of unknown outcome ------------------------------------------------------------------------------
+
+
+async def _start_pay_run(windows: ReviewWindows) -> None:
+    await windows.web.engine_env.register(PAY_WORKFLOW)
+    await windows.web.engine_env.start("pay")
+    await windows.web.engine_env.settle()
+
+
+async def _attention(windows: ReviewWindows, page: Page) -> None:
+    await _start_pay_run(windows)
+    token = windows.web.engine_env.mail.to(SAM, DeliveryKind.ALERT)[-1].token
+    await page.goto(f"{windows.web.url}/r/{token}")
+
+
+async def _attention_unanswered(windows: ReviewWindows, page: Page) -> None:
+    await _attention(windows, page)
+    await page.get_by_role("button", name="Send the answer").click()
+    await page.locator("#errors").wait_for()
+
+
+async def _attention_code(windows: ReviewWindows, page: Page) -> None:
+    await _attention(windows, page)
+    await page.get_by_label("It happened", exact=True).check()
+    await page.get_by_label("Receipt").fill("R-1")
+    await page.get_by_role("button", name="Send the answer").click()
+    await page.get_by_label("Code").wait_for()
+
+
+async def _attention_answered(windows: ReviewWindows, page: Page) -> None:
+    await _attention_code(windows, page)
+    await _decide(windows, page, SAM)
+    await windows.web.engine_env.settle()
+    await page.reload()
+
+
+async def _attention_stopped(windows: ReviewWindows, page: Page) -> None:
+    await _attention(windows, page)
+    await page.get_by_label("Stop the run", exact=True).check()
+    await page.get_by_role("button", name="Send the answer").click()
+    await _decide(windows, page, SAM)
+    await windows.web.engine_env.settle()
+    await page.reload()
+
+
+# -- refused ------------------------------------------------------------------------------------------------
+
+
+async def _unknown_link(windows: ReviewWindows, page: Page) -> None:
+    await page.goto(f"{windows.web.url}/r/unknown")
+
+
+async def _revoked_link(windows: ReviewWindows, page: Page) -> None:
+    request = await windows.web.request_approval()
+    await windows.web.engine_env.identity.revoke(request.id)
+    await windows.open_link(page=page)
+
+
+async def _missing_token(windows: ReviewWindows, page: Page) -> None:
+    request = await windows.web.request_approval()
+    await page.goto(f"{windows.web.url}/review/{request.id}")
+
+
+async def _wrong_person(windows: ReviewWindows, page: Page) -> None:
+    await windows.web.engine_env.register(PAY_WORKFLOW)
+    request = await windows.web.request_approval()
+    await page.goto(f"{windows.web.url}/inbox")
+    await page.get_by_label("Email address").fill(SAM)
+    await page.get_by_role("button", name="Send me a code").click()
+    await page.get_by_label("Code").fill(await windows.code(SAM))
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("heading", name="Your browsers").wait_for()
+    await page.goto(f"{windows.web.url}/review/{request.id}")
+
+
+async def _not_found(windows: ReviewWindows, page: Page) -> None:
+    await page.goto(f"{windows.web.url}/nothing")
+
+
+async def _no_request(windows: ReviewWindows, page: Page) -> None:
+    await page.goto(f"{windows.web.url}/review/unknown")
+
+
+async def _foreign_form(windows: ReviewWindows, page: Page) -> None:
+    """Send a form from a page of another site."""
+    await page.set_content(f'<form method="post" action="{windows.web.url}/inbox"><button>Send</button></form>')
+    await page.get_by_role("button", name="Send").click()
+    await page.get_by_role("heading", name="another website").wait_for()
+
+
+async def _broken(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page)
+    await page.route("**/events", lambda route: route.abort())
+    await page.reload()
+    with closing(sqlite3.connect(windows.web.engine_env.path)) as connection:
+        connection.execute("UPDATE request SET details = 'the inside'")
+        connection.commit()
+    await page.reload()
+    await expect(page.get_by_role("heading", name="Something went wrong")).to_be_visible()
+    windows.complaints.clear()
+
+
+STATES: Final[Mapping[str, PageState]] = {
+    "open": _ask,
+    "open-money": _ask_about_money,
+    "change": _change_open,
+    "difference": _live_difference,
+    "difference-long": _long_difference,
+    "invalid": _invalid,
+    "reason": _reason_open,
+    "reason-missing": _reason_missing,
+    "reason-always": _reason_always,
+    "confirm": _confirm,
+    "changed-content": _changed_content,
+    "no-cookies": _no_cookies,
+    "form": _form,
+    "form-invalid": _form_invalid,
+    "hidden-characters": _hidden_characters,
+    "code": _code,
+    "code-not-digits": _code_not_digits,
+    "code-wrong": _code_wrong,
+    "code-too-many": _code_too_many,
+    "code-expired": _code_expired,
+    "code-to-sign-in": _code_to_sign_in,
+    "code-beyond-the-limit": _code_beyond_the_limit,
+    "approved": _approved,
+    "approved-done": _approved_and_done,
+    "edited": _edited,
+    "rejected": _rejected,
+    "decided-by-another": _decided_by_another,
+    "decided-while-open": _decided_while_open,
+    "too-late": _too_late,
+    "expired": _expired,
+    "cancelled": _cancelled,
+    "sign-in": _sign_in_page,
+    "sign-in-wrong": _sign_in_wrong,
+    "sign-in-too-often": _sign_in_too_often,
+    "inbox-empty": _inbox_empty,
+    "inbox-one": _inbox_one,
+    "inbox-many": _inbox_many,
+    "inbox-owner": _inbox_of_an_owner,
+    "attention": _attention,
+    "attention-unanswered": _attention_unanswered,
+    "attention-code": _attention_code,
+    "attention-answered": _attention_answered,
+    "attention-stopped": _attention_stopped,
+    "unknown-link": _unknown_link,
+    "revoked-link": _revoked_link,
+    "missing-token": _missing_token,
+    "wrong-person": _wrong_person,
+    "not-found": _not_found,
+    "no-request": _no_request,
+    "foreign-form": _foreign_form,
+    "broken": _broken,
+}
