@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib
 import json
 import os
@@ -66,6 +67,7 @@ def import_all() -> None:
         assert isinstance(command, LazyCommand)
         command.load()
     importlib.import_module("bot.app")
+    gc.freeze()
     # A fork has only the thread that forked.
     assert threading.active_count() == 1
 
