@@ -61,7 +61,7 @@ def calm_collector() -> Iterator[None]:
     A unit of work creates thousands of small objects, hardly any of them in a cycle. So the collector would take
     CPU time for nothing, and delay answers.
     """
-    before = gc.get_threshold()
+    before, others = gc.get_threshold(), gc.get_freeze_count()
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
@@ -69,7 +69,9 @@ def calm_collector() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
+        # What was frozen before cannot be told from the rest, and stays so.
+        if not others:
+            gc.unfreeze()
 
 
 class EnvironmentSecrets:

@@ -23,11 +23,15 @@ class LazyCommand(click.Command):
 
 
 class LazyGroup(click.Group):
-    """A group of commands, some of which are imported when they are called."""
+    """A group of commands, some of which are imported when they are called; `obj`, if any, is called after that."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that is called, imported."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command.load() if isinstance(command, LazyCommand) else command, rest
+        if isinstance(command, LazyCommand):
+            command = command.load()
+            if ctx.obj is not None:
+                ctx.obj()
+        return name, command, rest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -50,18 +50,19 @@ for _command in (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit. Without `arguments`, those of the command line are used."""
     if arguments is None:
-        # Nearly all objects of a start are modules and classes, which stay: to look for garbage among them is in vain.
+        # Nearly all objects of a start are modules and classes, which stay: to look for garbage among them is in vain,
+        # now and, once they are frozen, at the end.
         gc.set_threshold(100_000, 20, 100)
-    code = _run(arguments)
+    code = _run(arguments, on_import=gc.freeze if arguments is None else None)
     if arguments is None:
         # All output is written and all files are closed: a second Ctrl-C would only print a traceback over it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None, on_import: Callable[[], None] | None) -> int:
     try:
-        code = signoff.main(args=arguments, prog_name="signoff", standalone_mode=False)
+        code = signoff.main(args=arguments, prog_name="signoff", standalone_mode=False, obj=on_import)
         return code if isinstance(code, int) else Exit.DONE
     except click.exceptions.Exit as finished:
         return finished.exit_code

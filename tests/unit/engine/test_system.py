@@ -15,11 +15,19 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 def test_the_garbage_collector_is_restored_after_the_body() -> None:
     before = gc.get_threshold()
+    gc.unfreeze()
     with calm_collector():
         assert gc.get_threshold() > before
         assert gc.get_freeze_count() > 0
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
+
+
+def test_what_was_frozen_before_the_body_stays_frozen() -> None:
+    gc.freeze()
+    with calm_collector():
+        pass
+    assert gc.get_freeze_count() > 0
 
 
 def test_the_clock_returns_utc() -> None:
