@@ -192,19 +192,24 @@ def _closed(card: Card, outcome: CardOutcome, delivery: str) -> list[Block]:
 
 def _outcome_lines(card: Card, outcome: CardOutcome) -> tuple[list[Element], int]:
     """Return the headline, what became of it, and the reason, and how many characters were cut."""
-    line = text_objects.one_line(outcome.line, _OUTCOME)
-    headline = [*rich_text.words(f"{states.ICONS[card.tone]} "), *rich_text.phrase(line, bold=True)]
+    how, led_to = _split(text_objects.one_line(outcome.line, _OUTCOME))
     effect = text_objects.clip(text_objects.line(outcome.effect or ""), _OUTCOME)
     reason = text_objects.clip(text_objects.line(outcome.reason or ""), _OUTCOME)
+    reason_line = [*rich_text.line_elements(Line(label="Reason", after=reason.text))] if reason.text else []
     # They share a line, so that a closed card has at most three.
-    below = [*rich_text.words(effect.text)]
-    if reason.text:
-        below += [
-            *rich_text.words(" · " if below else ""),
-            *rich_text.line_elements(Line(label="Reason", after=reason.text)),
-        ]
+    below: list[Element] = []
+    for elements in ([*rich_text.phrase(led_to)], [*rich_text.words(effect.text)], reason_line):
+        below += [*rich_text.words(" · " if below and elements else ""), *elements]
+    headline = [*rich_text.words(f"{states.ICONS[card.tone]} "), *rich_text.phrase(how, bold=True)]
     parts = [rich_text.section(headline), *([rich_text.section(below)] if below else [])]
     return parts, effect.missing + reason.missing
+
+
+def _split(line: Phrase) -> tuple[Phrase, Phrase]:
+    """Return how a question was closed, by whom and when, and what that led to."""
+    end = next((number for number, part in enumerate(line, start=1) if not isinstance(part, str)), len(line))
+    led_to = tuple(part.lstrip(" .") if isinstance(part, str) else part for part in line[end:])
+    return line[:end], tuple(part for part in led_to if part)
 
 
 def _question_parts(question: str, changes: tuple[Line, ...]) -> Iterator[Element]:
