@@ -40,14 +40,14 @@ class ForkedProcess:
 
     def poll(self) -> int | None:
         """Return the exit code, or None while the process runs."""
-        if self._descriptor is not None and select.select([self._descriptor], [], [], 0)[0]:
+        if self._descriptor is not None and _is_readable(self._descriptor, 0):
             self.wait()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the end, and return the exit code, which is negative after a signal."""
         if self._descriptor is not None:
-            if not select.select([self._descriptor], [], [], timeout)[0]:
+            if not _is_readable(self._descriptor, timeout):
                 raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
             self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             os.close(self._descriptor)
@@ -83,6 +83,13 @@ class ForkedProcess:
         if expired:
             raise subprocess.TimeoutExpired(f"process {self.pid}", timeout, out)
         return out, errors[0]
+
+
+def _is_readable(descriptor: int, timeout: float | None) -> bool:
+    """Wait for a descriptor, also where a test has opened more than `select` can take."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(None if timeout is None else timeout * 1000))
 
 
 def start(
