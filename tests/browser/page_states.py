@@ -187,7 +187,7 @@ async def _code_too_many(windows: ReviewWindows, page: Page) -> None:
     await _code(windows, page)
     for number in range(5):
         await _give_code(page, f"0000000{number}")
-    await page.get_by_role("heading", name="This code no longer works here").wait_for()
+    await page.get_by_role("heading", name="Too many wrong codes").wait_for()
 
 
 async def _code_expired(windows: ReviewWindows, page: Page) -> None:
@@ -446,7 +446,7 @@ async def _broken(windows: ReviewWindows, page: Page) -> None:
         connection.execute("UPDATE request SET details = 'the inside'")
         connection.commit()
     await page.reload()
-    await expect(page.get_by_role("heading", name="Something went wrong")).to_be_visible()
+    await expect(page.get_by_role("heading", name="does not work right now")).to_be_visible()
     windows.complaints.clear()
 
 

@@ -5,28 +5,45 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import AsyncIterator
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Response
 
-from tests.browser.review_page import EVERY_FIELD, TIGHT, WIDE, ReviewWindows, check_accessibility, walk_pages
+from tests.browser.page_states import STATES, open_state_windows
+from tests.browser.review_page import EVERY_FIELD, NARROW, TIGHT, WIDE, ReviewWindows, check_accessibility, walk_pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 _OLD_BROWSER_WARNING: Final = "not supported in all browsers"
 """The checker warns of `inputmode` and of date inputs, which fall back to plain text in old browsers."""
-SIZES = pytest.mark.parametrize("size", [WIDE, TIGHT], ids=["wide", "320"])
 
 
-@SIZES
-async def test_every_page_is_accessible(review: ReviewWindows, size: dict[str, int]) -> None:
-    page = await review.window(size=size)
-    names = []
-    async for name in walk_pages(review, page):
+@pytest_asyncio.fixture(loop_scope="session")
+async def states(tmp_path: Path, browser: Browser) -> AsyncIterator[ReviewWindows]:
+    async with open_state_windows(tmp_path / "signoff.db", browser) as windows:
+        yield windows
+
+
+@pytest.mark.parametrize("name", STATES)
+async def test_every_state_of_every_page_is_accessible_and_right(
+    states: ReviewWindows, name: str, tmp_path: Path
+) -> None:
+    page = await states.window(size=NARROW)
+    documents = list[Response]()
+    page.on("response", lambda answer: documents.append(answer) if answer.request.is_navigation_request() else None)
+    await STATES[name](states, page)
+    html = await documents[-1].text()
+    for size in (WIDE, TIGHT):
+        await page.set_viewport_size({"width": size["width"], "height": size["height"]})
         await check_accessibility(page)
-        names.append(name)
-    assert len(names) == len(set(names)) == 18
+    folder = tmp_path / "html"
+    folder.mkdir()
+    (folder / f"{name}.html").write_text(html, encoding="utf-8")
+    assert _html_problems(folder) == []
 
 
 async def test_every_page_can_be_read_at_twice_the_size(review: ReviewWindows) -> None:
