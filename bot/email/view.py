@@ -212,7 +212,7 @@ def _code_rules(card: Card, writer: dates.Writer) -> Iterator[str]:
     until = f", until {writer(card.until)}" if card.until else ""
     yield "Type the code into the page that asks for it."
     yield f"It works once, for {durations.in_words(CODE_LIFETIME)}{until}."
-    yield f"The browser then stays signed in for {durations.in_words(BROWSER_LIFETIME)}."
+    yield f"You then stay signed in for {durations.in_words(BROWSER_LIFETIME)} in that browser."
     yield (
         "Do not give this code to anyone. If you did not ask for it, ignore this email: "
         "nothing happens without the code."
@@ -252,7 +252,7 @@ def _link_until(card: Card, writer: dates.Writer) -> Iterator[str]:
     if card.expires_at is None and card.expires_after is None:
         yield f"The link works until {writer(card.until)}."
     else:
-        yield f"Until {writer(card.until)}, the link also shows what became of the request."
+        yield f"The link shows the result until {writer(card.until)}."
 
 
 # -- rows ---------------------------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "content.erased": lambda _, content, __: f"erased the contents of this run. Reason: {content.get('reason')}",
     "code.exhausted": lambda *_: "A code was typed wrong five times, so it no longer works.",
-    "browser.remembered": lambda _, content, __: f"proved to read {content.get('address')} in a browser.",
+    "browser.remembered": lambda _, content, __: f"confirmed the address {content.get('address')} with a code.",
     "links.revoked": lambda *_: "The review links of this request no longer work.",
     "delivery.shown": _shown_sentence,
     "delivery.dead": _dead_sentence,

@@ -191,7 +191,8 @@ class CodeHandlers:
 
     def _expired_page(self, challenge: ChallengeView | None) -> Response:
         asks = _ASKS.get(challenge.purpose, "") if challenge is not None else ""
-        return self._context.status_page(status_pages.code_gone(self._back(challenge), asks=asks))
+        guessed = challenge is not None and challenge.tries_left == 0 and not challenge.used
+        return self._context.status_page(status_pages.code_gone(self._back(challenge), asks=asks, guessed=guessed))
 
 
 def _about(challenge: str) -> str:

@@ -15,7 +15,7 @@ from engine.fields import forms
 from engine.fields.forms import PlacedError
 from engine.read_models import RequestView
 
-STILL_OPEN: Final = "This page shows what becomes of it."
+STILL_OPEN: Final = "The result will appear here."
 _HOW: Final[Mapping[str, str]] = {
     Assurance.LINK: "By the link that was sent to {them}, without a code",
     Assurance.CODE: "By a code that was sent to {their} email address",

@@ -37,7 +37,7 @@ class StatusPage:
 
 def broken(sentence: str) -> StatusPage:
     """Return the page for an unexpected error. `sentence` has the number of the incident."""
-    return StatusPage(status=500, title="Something went wrong here", lines=(sentence,))
+    return StatusPage(status=500, title="This page does not work right now", lines=(sentence,))
 
 
 _AGAIN: Final = "Open the link in your email again."
@@ -68,14 +68,18 @@ UNREADABLE = StatusPage(
 )
 
 
-def code_gone(back: str, *, asks: str) -> StatusPage:
-    """Return the page for an expired code. `back`: where to ask for another; `asks`: what it confirms."""
+def code_gone(back: str, *, asks: str, guessed: bool = False) -> StatusPage:
+    """Return the page for a code that is no longer accepted.
+
+    `back`: where to ask for another; `asks`: what it confirms; `guessed`: too many wrong codes were typed.
+    """
     again = f"Nothing was done. Go back and send your {asks} again. You will get a new code."
+    lasts = f"A code works once, within {durations.in_words(CODE_LIFETIME)}, in the browser that asked for it."
     return StatusPage(
         status=410,
-        title="This code no longer works here",
+        title="Too many wrong codes" if guessed else "This code no longer works here",
         lines=(
-            f"A code works once, within {durations.in_words(CODE_LIFETIME)}, in the browser that asked for it.",
+            "The code in the email does not work any more." if guessed else lasts,
             again if asks else "Sign in again to get a new code.",
         ),
         ways=(PageLink(f"Back to the {_ABOUT[asks]}" if asks else "Sign in", back),),

@@ -144,11 +144,28 @@ async def test_an_open_page_shows_the_decision_and_keeps_the_typed_text(review: 
     await expect(ada.get_by_text("Rejected").first).to_be_visible()
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+async def test_going_back_after_the_decision_shows_it_and_decides_nothing_else(
+    review: ReviewWindows, *, script: bool
+) -> None:
+    request = await review.web.request_approval(BY_LINK)
+    page = await review.open_link(script=script)
+    await page.get_by_role("button", name="Send email").click()
+    await expect(page.locator(".outcome").first).to_be_visible()
+    await page.go_back()
+    if await page.get_by_role("button", name="Hold it back").is_visible():
+        await page.get_by_role("button", name="Hold it back").click()
+    await expect(page.get_by_text("Approved").first).to_be_visible()
+    assert (await review.web.reload(request)).model.state is RequestState.APPROVED
+    kinds = await review.web.engine_env.kinds(request.run)
+    assert (kinds.count("request.approved"), kinds.count("request.rejected")) == (1, 0)
+
+
 async def test_a_receipt_follows_the_run(review: ReviewWindows) -> None:
     await review.web.request_approval(BY_LINK)
     page = await review.open_link()
     await page.get_by_role("button", name="Send email", exact=True).click()
-    await expect(page.locator("#since")).to_have_text("This page shows what becomes of it.")
+    await expect(page.locator("#since")).to_have_text("The result will appear here.")
     await review.web.engine_env.settle()
     await expect(page.locator("#since")).to_have_text("Send: done.")
 

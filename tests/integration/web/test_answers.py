@@ -296,7 +296,7 @@ async def test_an_unexpected_error_shows_an_incident_number_and_no_traceback(
         connection.execute("UPDATE request SET details = 'the inside'")
         connection.commit()
     answer = await browser.get(page.path)
-    assert (answer.status, answer.page.headings) == (500, ["Something went wrong here"])
+    assert (answer.status, answer.page.headings) == (500, ["This page does not work right now"])
     assert "the inside" not in answer.text
     assert "Traceback" not in answer.text
     number = re.search(r"incident ([0-9a-f]{8})", answer.page.text)

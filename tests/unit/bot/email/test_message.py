@@ -326,7 +326,7 @@ def test_an_email_with_a_code_says_first_the_code_then_its_purpose_and_its_limit
             "KXTF",
             "Firefox on Linux",
             "It works once, for 10 minutes, until Mar 2, 2026, 9:10 AM UTC.",
-            "The browser then stays signed in for 30 days.",
+            "You then stay signed in for 30 days in that browser.",
             "Do not give this code to anyone. If you did not ask for it, ignore this email",
         ]
         places = [text.rindex(part) for part in shown]
@@ -338,7 +338,7 @@ def test_an_email_with_a_code_says_first_the_code_then_its_purpose_and_its_limit
 def test_the_end_of_the_link_does_not_look_like_the_end_of_the_request(expiry: dict[str, Any]) -> None:
     text = text_of(message.mail(replace(REQUEST_CARD, **expiry), envelope()))
     assert "The link works until" not in text
-    assert "Until Mar 9, 2026, 9:00 AM UTC, the link also shows what became of the request." in text
+    assert "The link shows the result until Mar 9, 2026, 9:00 AM UTC." in text
     text_without_expiry = text_of(message.mail(replace(REQUEST_CARD, expires_at=None), envelope()))
     assert "The link works until Mar 9, 2026, 9:00 AM UTC." in text_without_expiry
 
@@ -367,8 +367,10 @@ def test_the_short_email_has_the_link_and_the_times_and_nothing_else_of_the_card
     assert expiry_text in text_of(email_message)
     assert expiry_text in html.text
     assert expiry_text in text_of(message.mail(card, envelope()))
-    assert text_of(message.mail(card, envelope())).count("Until Mar 9, 2026, 9:00 AM UTC, the link") == 1
-    assert text_of(email_message).count("Until Mar 9, 2026, 9:00 AM UTC, the link") == 1
+    assert (
+        text_of(message.mail(card, envelope())).count("The link shows the result until Mar 9, 2026, 9:00 AM UTC.") == 1
+    )
+    assert text_of(email_message).count("The link shows the result until Mar 9, 2026, 9:00 AM UTC.") == 1
     assert email_message["Message-ID"] == message.mail(REQUEST_CARD, envelope())["Message-ID"]
     assert message.short_mail(CLOSED_CARD, envelope()) is None
 
