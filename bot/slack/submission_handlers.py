@@ -42,7 +42,10 @@ MOST_BYTES: Final = 1_000_000
 """Maximum size of an uploaded workflow file, in bytes."""
 _FETCHING: Final = 1.5
 """Timeout of downloading an uploaded file, in seconds: Slack waits three for the whole answer."""
-_TOO_OLD: Final = "This form is from another version of Signoff. Close it, then open the request again."
+_TOO_OLD: Final = (
+    "This form is from another version of Signoff, so nothing was saved. Copy what you need, close the form, "
+    "then open it again."
+)
 _CHANGED: Final = (
     "This workflow has changed since you opened this form, so nothing was started. Copy what you need, "
     "close the form, then start the workflow again."
@@ -62,7 +65,7 @@ class SubmissionHandlers:
         sent = Submission.of(body)
         ref = sent.view.ref.ref if sent.view.ref is not None else None
         if ref is None:
-            await self._say(ack, _TOO_OLD)
+            await self._keep_open(ack, sent, _TOO_OLD)
             return
         edits, wrong = await self._edits(sent, ref)
         if wrong:
@@ -82,7 +85,7 @@ class SubmissionHandlers:
     async def _verdict(self, ack: Any, sent: Submission, verdict: Verdict) -> None:
         ref = sent.view.ref.ref if sent.view.ref is not None else None
         if ref is None:
-            await self._say(ack, _TOO_OLD)
+            await self._keep_open(ack, sent, _TOO_OLD)
             return
         await self._answered(ack, sent, ref, await self._decide(sent, ref, verdict, edits={}))
 
@@ -210,7 +213,7 @@ class SubmissionHandlers:
         modal_ref = sent.view.ref or ModalRef()
         loaded = await self._context.service.workflow(modal_ref.workflow) if modal_ref.workflow else None
         if loaded is None or isinstance(loaded, Refusal):
-            await self._say(ack, refusals.phrase(loaded) if loaded is not None else _TOO_OLD)
+            await self._keep_open(ack, sent, refusals.sentence(loaded) if loaded is not None else _TOO_OLD)
             return
         if loaded[0].version != modal_ref.version:
             # The new version may ask for other inputs, and use them for something else.
@@ -248,12 +251,10 @@ class SubmissionHandlers:
         form = start_modal.newer_form(
             workflow, version=view.version, metadata=metadata, values=values, names=sent.view.labels
         )
-        first = next((block for block in values if block.startswith("field:")), None)
         if form is not None:
             await ack(**replies.update(form))
-        elif first is not None:
-            # The older form stays open, so that its entries can be copied.
-            await ack(**replies.errors({first: _CHANGED}))
+        else:
+            await self._keep_open(ack, sent, _CHANGED)
 
     # -- what became of a step --
 
@@ -262,7 +263,7 @@ class SubmissionHandlers:
         sent = Submission.of(body)
         ref = sent.view.ref.run if sent.view.ref is not None else None
         if ref is None:
-            await self._say(ack, _TOO_OLD)
+            await self._keep_open(ack, sent, _TOO_OLD)
             return
         attention = await self._context.service.engine.attention(ref.run)
         if isinstance(attention, Refusal):
@@ -297,6 +298,14 @@ class SubmissionHandlers:
     async def unknown(self, ack: Any) -> None:
         """Answer a modal that only another version of Signoff has."""
         await self._say(ack, ANOTHER_VERSION)
+
+    async def _keep_open(self, ack: Any, sent: Submission, text: str) -> None:
+        """Say a sentence under the first input, so that what was entered can be copied."""
+        first = next(iter(sent.view.values), None)
+        if first is None:
+            await self._say(ack, text)
+        else:
+            await ack(**replies.errors({first: text}))
 
     async def _say(self, ack: Any, text: Sentence) -> None:
         await ack(**replies.update(request_modals.sentence(text)))

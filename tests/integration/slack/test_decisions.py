@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from bot.slack import form_blocks, ids
 from engine.domain import RequestState, RunStatus
 from engine.store.port import Tx
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, words
@@ -428,6 +429,42 @@ async def test_a_button_of_another_version_is_answered_with_the_place_of_the_req
         sentences = ephemeral_texts(env.slack, ada)
         assert len(sentences) == number
         assert "another version of Signoff" in sentences[-1]
+
+
+async def test_a_form_of_another_version_stays_open_with_what_was_typed(env: SlackEnv) -> None:
+    run = await env.request_approval()
+    ada = env.person("ada")
+    reason = form_blocks.reason_input(required=True, label="Reason", hint="Cleo will read it.")
+    for callback in ids.EDIT_MODAL, ids.REJECT_MODAL, ids.RUN_MODAL, ids.RESUME_MODAL:
+        view = form_blocks.view(
+            callback=callback, title="Old", blocks=[reason], metadata=ids.ModalRef(), submit="Send", close="Cancel"
+        )
+        opening = {**view, "private_metadata": '["m0",1]'}
+        await env.bot.client.post("views.open", trigger_id=env.slack.trigger(ada), view=opening)
+        expect_ok(await ada.submit({"Reason": "Paid already."}))
+        assert ada.modal is not None
+        (error,) = ada.modal["errors"].values()
+        assert error.startswith("This form is from another version of Signoff, so nothing was saved.")
+        await ada.close()
+    assert await env.state(run) is RequestState.PENDING
+
+
+async def test_a_workflow_that_was_removed_meanwhile_leaves_the_form_open(env: SlackEnv) -> None:
+    ben = env.person("ben")
+    reason = form_blocks.reason_input(required=True, label="Reason", hint="For Cleo.")
+    view = form_blocks.view(
+        callback=ids.RUN_MODAL,
+        title="Refund",
+        blocks=[reason],
+        metadata=ids.ModalRef(workflow="refund", version=1),
+        submit="Start",
+        close="Cancel",
+    )
+    await env.bot.client.post("views.open", trigger_id=env.slack.trigger(ben), view=view)
+    expect_ok(await ben.submit({"Reason": "For Dana"}))
+    assert ben.modal is not None
+    (error,) = ben.modal["errors"].values()
+    assert error == "There is no workflow refund."
 
 
 async def test_an_expired_trigger_is_answered_with_a_request_to_click_again(env: SlackEnv) -> None:
