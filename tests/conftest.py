@@ -3,9 +3,14 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.support.databases import OpenStore
 
 # The duration of an example depends on how busy the machine is, so hypothesis must not limit it. Tests of speed count
 # steps instead.
@@ -39,3 +44,31 @@ def empty_database() -> bytes:
     from tests.support import stepwise_units
 
     return stepwise_units.empty_database()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Yield the URL of a PostgreSQL server for this worker's tests."""
+    from tests.support import postgres_server
+
+    with postgres_server.server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """Yield the URL of a new PostgreSQL database with the current schema."""
+    from tests.support import postgres_server
+
+    with postgres_server.database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "repeating", "postgresql"])
+def open_store(request: pytest.FixtureRequest) -> OpenStore:
+    """Return what opens the test's database, for each database that the store supports."""
+    from tests.support import databases
+
+    if request.param == "postgresql":
+        return databases.on_server(request.getfixturevalue("postgres_database"))
+    return databases.open_sqlite if request.param == "sqlite" else databases.open_repeating

@@ -3,36 +3,56 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy
 from sqlalchemy import CursorResult, Executable
 
 
-class Connection(ABC):
-    """The connection of one thread. `core` is SQLAlchemy's, `driver` the DB-API's; `cursor` runs prepared statements.
+class CompiledStatement(Protocol):
+    """A statement as one dialect writes it.
 
-    Finding the driver behind SQLAlchemy's connection each time would take as long as a look-up by key. What differs
-    between databases is abstract here.
+    `text` has the driver's placeholders. `values` puts named parameters in their order; `read` makes a row of a tuple.
     """
 
-    __slots__ = ("core", "cursor", "database", "driver")
+    text: str
+    values: Callable[[Any], Sequence[Any]]
+    read: Callable[[Iterable[Any]], Any]
+
+
+class Connection(ABC):
+    """A connection that runs statements for one caller at a time. `core` is SQLAlchemy's, `database` names its dialect.
+
+    What differs between databases is abstract here. Errors are the driver's own.
+    """
+
+    __slots__ = ("core", "database")
 
     def __init__(self, core: sqlalchemy.Connection) -> None:
         self.core = core
         self.database = core.dialect.name
-        driver: Any = core.connection.driver_connection
-        self.driver = driver
-        self.cursor = driver.cursor()
 
+    @abstractmethod
     def execute(self, statement: Executable, params: Any = None) -> CursorResult[Any]:
         """Run a statement through SQLAlchemy, for statements that are rare or differ each time."""
-        return self.core.execute(statement, params)
 
+    @abstractmethod
     def exec_driver_sql(self, statement: str) -> CursorResult[Any]:
         """Run SQL text as it is."""
-        return self.core.exec_driver_sql(statement)
+
+    @abstractmethod
+    def fetch(self, statement: CompiledStatement, values: Sequence[Any]) -> Sequence[Iterable[Any]]:
+        """Run a compiled statement, and return its rows as tuples."""
+
+    @abstractmethod
+    def change(self, statement: CompiledStatement, values: Sequence[Any]) -> int:
+        """Run a compiled statement, and return the number of rows that it changed."""
+
+    @abstractmethod
+    def change_all(self, statement: CompiledStatement, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a compiled statement once for each of the rows."""
 
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[None]:
@@ -41,14 +61,3 @@ class Connection(ABC):
     @abstractmethod
     def overwrite_deleted(self) -> None:
         """Overwrite deleted and replaced data on the disk from now on, as far as the database can."""
-
-    def renew(self) -> None:
-        """Replace the cursor after a failure: an open statement would keep an old snapshot."""
-        self.cursor.close()
-        self.cursor = self.driver.cursor()
-
-    def close(self) -> None:
-        """Close the connection."""
-        # The cursor first: an open statement would keep the file open, and the files beside it.
-        self.cursor.close()
-        self.core.close()

@@ -13,6 +13,7 @@ from engine import json_values
 from engine.domain import DeliveryKind, DeliveryState, Person, Receipt, RunStatus, Work
 from engine.domain.statuses import by_value
 from engine.ports import Route
+from engine.store.columns import Utc
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -69,7 +70,7 @@ _SHOWN = Statement(
         unknown=False,
         last_error=None,
         lease_until=None,
-        next_at=case((_delivery.c.wanted_version > bindparam("version"), bindparam("now")), else_=null()),
+        next_at=case((_delivery.c.wanted_version > bindparam("version"), bindparam("now", type_=Utc)), else_=null()),
     )
     .returning(_delivery.c.next_at)
 )

@@ -22,7 +22,7 @@ from engine.domain.people import ACCOUNT
 from engine.store import schema
 from engine.store.connection import Connection
 from engine.store.people_tables import AddressRow, PersonRow
-from engine.store.sqlite_connection import connect
+from engine.store.sqlite_connection import SqliteConnection, connect
 from engine.store.sqlite_errors import translated
 from engine.store.tables import AuditRow, DeliveryRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow, WorkspaceRow
 
@@ -74,7 +74,7 @@ class WorkflowSource:
 
 
 @contextmanager
-def open_for_inspection(path: Path) -> Iterator[Connection]:
+def open_for_inspection(path: Path) -> Iterator[SqliteConnection]:
     """Open a read-only connection to a file of any schema, also one that another process owns. Raises `StoreError`.
 
     Readers of a WAL leave files beside the database. Without a WAL, no process has it open.
@@ -105,7 +105,7 @@ def has_wal(path: Path) -> bool:
         return file.read(20)[18:] == b"\x02\x02"
 
 
-def find_damage(connection: Connection, *, seconds: float) -> str | None:
+def find_damage(connection: SqliteConnection, *, seconds: float) -> str | None:
     """Return the messages of SQLite's quick check, empty if all is well, or None if it takes longer than `seconds`."""
     driver = connection.driver
     deadline = time.monotonic() + seconds

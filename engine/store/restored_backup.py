@@ -17,9 +17,8 @@ from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE, RequestState
 from engine.name_lists import join_names
 from engine.store import audit_log, file_marks, log_head
-from engine.store.connection import Connection
 from engine.store.port import Tx
-from engine.store.sqlite_connection import connect
+from engine.store.sqlite_connection import SqliteConnection, connect
 from engine.store.sqlite_errors import translated
 from engine.store.tables import RequestRow, RunRow
 
@@ -37,7 +36,7 @@ class RestoreSuspicion(Struct, frozen=True, kw_only=True):
     """The head that was noted beside it, if there is one."""
 
 
-def find_suspicion(path: Path, connection: Connection | None = None) -> RestoreSuspicion | None:
+def find_suspicion(path: Path, connection: SqliteConnection | None = None) -> RestoreSuspicion | None:
     """Return why the database may be a restored backup, or None. `connection`: an open connection to it."""
     if connection is None:
         with closing(connect(path, writable=False)) as opened, translated(path):
@@ -47,7 +46,7 @@ def find_suspicion(path: Path, connection: Connection | None = None) -> RestoreS
     return None if why is None else RestoreSuspicion(why=why, noted=None if noted is None else f"{noted[0]}:{noted[1]}")
 
 
-def _why(path: Path, connection: Connection, noted: log_head.Head | None) -> str | None:
+def _why(path: Path, connection: SqliteConnection, noted: log_head.Head | None) -> str | None:
     if _is_empty(connection):
         return f"It is new, and entry {noted[0]} was written here already." if noted is not None and noted[0] else None
     head = audit_log.head(connection, DEFAULT_WORKSPACE)
@@ -76,7 +75,7 @@ def outlook(path: Path) -> list[str]:
         return [_describe_risks(int(waiting or 0), list(open_runs)) + when]
 
 
-def _is_empty(connection: Connection) -> bool:
+def _is_empty(connection: SqliteConnection) -> bool:
     return connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'audit'").first() is None
 
 

@@ -11,18 +11,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import sqlalchemy
 from sqlalchemy import insert, select
 
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import StoreError, StoreFull, StoreOutdated, StoreReadOnly, StoreRestored
 from engine.ports import Clock, Ids
 from engine.store import file_marks, lock
-from engine.store.connection import Connection
 from engine.store.files import create_private, free, sync_folder
 from engine.store.lock import make_file, own
 from engine.store.restored_backup import find_suspicion
 from engine.store.sqlite import SqliteStore
-from engine.store.sqlite_connection import BUSY_SECONDS, connect
+from engine.store.sqlite_connection import BUSY_SECONDS, SqliteConnection, connect
 from engine.store.sqlite_errors import translate, translated
 from engine.store.tables import WorkspaceRow
 
@@ -116,17 +116,10 @@ def revisions(history: Path) -> list[str]:
     return sorted(file.name.partition("_")[0] for file in (history / "versions").glob("[0-9]*.py"))
 
 
-def _upgrade(connection: Connection, now: datetime, name: str, history: Path) -> None:
-    # Imported here, because Alembic takes long to import, and there is hardly ever a migration to apply.
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(history).replace("%", "%%"))
-    config.attributes["connection"] = connection.core
+def _upgrade(connection: SqliteConnection, now: datetime, name: str, history: Path) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
-        command.upgrade(config, "head")
+        apply_migrations(connection.core, history)
         if connection.execute(select(_workspace.c.id)).first() is None:
             row = {"id": DEFAULT_WORKSPACE, "name": name, "created_at": now}
             connection.execute(insert(_workspace), row)
@@ -136,7 +129,19 @@ def _upgrade(connection: Connection, now: datetime, name: str, history: Path) ->
     connection.exec_driver_sql("COMMIT")
 
 
-def _revision(connection: Connection) -> str | None:
+def apply_migrations(connection: sqlalchemy.Connection, history: Path = HISTORY) -> None:
+    """Apply the migrations of a history that the database lacks, in the transaction that the caller began."""
+    # Imported here, because Alembic takes long to import, and there is hardly ever a migration to apply.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(history).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _revision(connection: SqliteConnection) -> str | None:
     # This reads the same row as Alembic, which takes long to import.
     named = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
     if connection.exec_driver_sql(named).first() is None:
@@ -160,7 +165,7 @@ def is_trial(path: Path) -> bool:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Connection]:
+def reading(path: Path) -> Iterator[SqliteConnection]:
     """Open a read-only connection to a file of this program's schema, also one that another process owns.
 
     Raises `StoreError` if there is none, and `StoreOutdated` for another schema.

@@ -32,7 +32,7 @@ from engine.store.file_watch import FileLoss, FileWatch
 from engine.store.log_head import QUIET_SECONDS, Head, HeadNote
 from engine.store.port import Memory, Tx
 from engine.store.restored_backup import RestoreSuspicion
-from engine.store.sqlite_connection import BUSY_SECONDS, connect
+from engine.store.sqlite_connection import BUSY_SECONDS, SqliteConnection, connect
 from engine.store.sqlite_errors import translate, translated
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class SqliteStore:
         self._listener: Callable[[Sequence[Work]], None] | None = None
         self._readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="signoff-read")
         self._local = threading.local()
-        self._opened: list[Connection] = []
+        self._opened: list[SqliteConnection] = []
         self._connection = connect(path, writable=True, busy_seconds=busy_seconds)
         self._driver = self._connection.driver
         self._note = HeadNote(path, self._head) if noting else None
@@ -225,8 +225,8 @@ class SqliteStore:
             finally:
                 connection.exec_driver_sql("ROLLBACK")
 
-    def _reader(self) -> Connection:
-        connection: Connection | None = getattr(self._local, "connection", None)
+    def _reader(self) -> SqliteConnection:
+        connection: SqliteConnection | None = getattr(self._local, "connection", None)
         if connection is not None:
             return connection
         reader = self._local.connection = connect(self.path, writable=False, busy_seconds=self._busy_seconds)

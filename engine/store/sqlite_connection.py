@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import NoneType
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import NullPool, create_engine
+import sqlalchemy
+from sqlalchemy import CursorResult, Executable, NullPool, create_engine
 
 from engine.errors import StoreReadOnly
-from engine.store.connection import Connection
+from engine.store.connection import CompiledStatement, Connection
 from engine.store.sqlite_errors import translated
 
 PAGE: Final = 8192
@@ -34,10 +35,52 @@ sqlite3.register_adapter(bool, int)
 
 
 class SqliteConnection(Connection):
-    """A connection to a SQLite file."""
+    """The connection of one thread to a SQLite file. `driver` is the DB-API's; `cursor` runs compiled statements.
 
-    __slots__ = ()
-    driver: sqlite3.Connection
+    Finding the driver behind SQLAlchemy's connection each time would take as long as a look-up by key.
+    """
+
+    __slots__ = ("cursor", "driver")
+
+    def __init__(self, core: sqlalchemy.Connection) -> None:
+        super().__init__(core)
+        driver: Any = core.connection.driver_connection
+        self.driver: sqlite3.Connection = driver
+        self.cursor = self.driver.cursor()
+
+    def execute(self, statement: Executable, params: Any = None) -> CursorResult[Any]:
+        """Run a statement through SQLAlchemy, for statements that are rare or differ each time."""
+        return self.core.execute(statement, params)
+
+    def exec_driver_sql(self, statement: str) -> CursorResult[Any]:
+        """Run SQL text as it is."""
+        return self.core.exec_driver_sql(statement)
+
+    def fetch(self, statement: CompiledStatement, values: Sequence[Any]) -> Sequence[Iterable[Any]]:
+        """Run a compiled statement, and return its rows as tuples."""
+        # All rows are read: an unread row would keep the statement open, and with it the snapshot of the connection.
+        rows: list[tuple[Any, ...]] = self.cursor.execute(statement.text, values).fetchall()
+        return rows
+
+    def change(self, statement: CompiledStatement, values: Sequence[Any]) -> int:
+        """Run a compiled statement, and return the number of rows that it changed."""
+        count: int = self.cursor.execute(statement.text, values).rowcount
+        return count
+
+    def change_all(self, statement: CompiledStatement, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a compiled statement once for each of the rows."""
+        self.cursor.executemany(statement.text, rows)
+
+    def renew(self) -> None:
+        """Replace the cursor after a failure: an open statement would keep an old snapshot."""
+        self.cursor.close()
+        self.cursor = self.driver.cursor()
+
+    def close(self) -> None:
+        """Close the connection."""
+        # The cursor first: an open statement would keep the file open, and the files beside it.
+        self.cursor.close()
+        self.core.close()
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

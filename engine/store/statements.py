@@ -43,14 +43,13 @@ class Statement:
     def one(self, connection: Connection, params: Params) -> Any | None:
         """Return the first row, or None."""
         compiled = self._compiled.get(connection.database) or self._compile(connection, params)
-        # All rows are read: an unread row would keep the statement open, and with it the snapshot of the connection.
-        rows = connection.cursor.execute(compiled.text, compiled.values(params)).fetchall()
+        rows = connection.fetch(compiled, compiled.values(params))
         return compiled.read(rows[0]) if rows else None
 
     def all(self, connection: Connection, params: Params) -> list[Any]:
         """Return every row."""
         compiled = self._compiled.get(connection.database) or self._compile(connection, params)
-        return [*map(compiled.read, connection.cursor.execute(compiled.text, compiled.values(params)).fetchall())]
+        return [*map(compiled.read, connection.fetch(compiled, compiled.values(params)))]
 
     def scalars(self, connection: Connection, params: Params) -> list[Any]:
         """Return the first column of every row."""
@@ -59,14 +58,13 @@ class Statement:
     def write(self, connection: Connection, params: Params) -> int:
         """Run the statement, and return the number of rows that it changed."""
         compiled = self._compiled.get(connection.database) or self._compile(connection, params)
-        count: int = connection.cursor.execute(compiled.text, compiled.values(params)).rowcount
-        return count
+        return connection.change(compiled, compiled.values(params))
 
     def write_all(self, connection: Connection, rows: Sequence[Params]) -> None:
         """Run the statement once for each of the rows, of which there may be none."""
         if rows:
             compiled = self._compiled.get(connection.database) or self._compile(connection, rows[0])
-            connection.cursor.executemany(compiled.text, map(compiled.values, rows))
+            connection.change_all(compiled, map(compiled.values, rows))
 
     def _for(self, dialect: Dialect) -> Executable:
         return self._construct.construct(dialect) if isinstance(self._construct, Upsert) else self._construct

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import pytest
@@ -14,30 +14,42 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE, Work
 from engine.errors import Conflict, StoreError
-from engine.store import audit_log
+from engine.store import audit_log, postgres
 from engine.store.dialect import Upsert
 from engine.store.port import Connection, Store, Tx
 from engine.store.sqlite import SqliteStore
 from engine.store.tables import StepRunRow, WorkspaceRow
 from engine.system import RandomIds, SystemClock
 from tests.support.repeating_store import RepeatingStore
+from tests.support.stepwise_units import copy_empty_database
 
 VISIT: Any = StepRunRow.__table__  # type: ignore[attr-defined]
 
 
-def sqlite_store(store: SqliteStore) -> Store:
-    return store
+@asynccontextmanager
+async def sqlite_store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    path = copy_empty_database(request.getfixturevalue("tmp_path") / "signoff.db")
+    with closing(SqliteStore(path, clock=SystemClock(), ids=RandomIds())) as store:
+        yield store
 
 
-@pytest.fixture(params=[sqlite_store, RepeatingStore], ids=["sqlite", "repeating"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, empty_database: bytes) -> Iterator[Store]:
-    path = tmp_path / "signoff.db"
-    path.write_bytes(empty_database)
-    inner = SqliteStore(path, clock=SystemClock(), ids=RandomIds())
-    try:
-        yield request.param(inner)
-    finally:
-        inner.close()
+@asynccontextmanager
+async def repeating_store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    async with sqlite_store(request) as store:
+        yield RepeatingStore(store)
+
+
+@asynccontextmanager
+async def postgres_store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    url: str = request.getfixturevalue("postgres_database")
+    async with postgres.opened(url, clock=SystemClock(), ids=RandomIds()) as store:
+        yield store
+
+
+@pytest.fixture(params=[sqlite_store, repeating_store, postgres_store], ids=["sqlite", "repeating", "postgresql"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    async with request.param(request) as opened:
+        yield opened
 
 
 def keep(name: str, *, error: BaseException | None = None) -> Callable[[Tx], str]:
@@ -111,7 +123,9 @@ async def test_a_read_sees_one_snapshot_and_cannot_write(store: Store) -> None:
 
     def query(connection: Connection) -> tuple[set[str], set[str]]:
         before = names(connection)
-        asyncio.run_coroutine_threadsafe(store.transact(keep("meanwhile")), loop).result(30)
+        write = asyncio.run_coroutine_threadsafe(store.transact(keep("meanwhile")), loop)
+        while not write.done():
+            names(connection)  # a query in the loop lets it go on while it waits for the database
         return before, names(connection)
 
     assert await store.read(query) == (set(), set())
@@ -126,8 +140,9 @@ async def test_a_caller_that_gives_up_does_not_take_the_unit_back(store: Store) 
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await store.transact(lambda tx: None)
-    assert await store.read(names) == {"kept"}
+    deadline = asyncio.get_running_loop().time() + 30
+    while await store.read(names) != {"kept"}:
+        assert asyncio.get_running_loop().time() < deadline
 
 
 @pytest.mark.parametrize("database", [sqlite, postgresql], ids=["sqlite", "postgresql"])

@@ -245,7 +245,7 @@ FAULTS: Final = (
     Fault(
         "a change while a copy is being shown is forgotten",
         "engine/store/deliveries.py",
-        'next_at=case((_delivery.c.wanted_version > bindparam("version"), bindparam("now")), else_=null()),',
+        'next_at=case((_delivery.c.wanted_version > bindparam("version"), bindparam("now", type_=Utc)), else_=null()),',
         "next_at=null(),",
         _COPIES,
     ),

@@ -20,9 +20,9 @@ from engine.errors import ChannelError
 from engine.read_models import DeliveryView
 from engine.store import deliveries
 from engine.store.deliveries import LEASE
-from tests.support.engine_env import SAM, TERMINAL, EngineEnv, UnexpectedError, open_engine, plain, until
+from tests.support.databases import OpenStore
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, UnexpectedError, open_engine, until
 from tests.support.recording_channel import Fault, RecordingChannel
-from tests.support.repeating_store import RepeatingStore
 
 GATED = """
 name: flow
@@ -46,9 +46,9 @@ LOST = ChannelError("The line went dead.", outcome_unknown=True)
 DEAD = ChannelError("There is no such mailbox.", permanent=True)
 
 
-@pytest.fixture(params=[plain, RepeatingStore], ids=["sqlite", "repeating"])
-async def env(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[EngineEnv]:
-    async with open_engine(tmp_path / "signoff.db", wraps=request.param) as env:
+@pytest.fixture
+async def env(tmp_path: Path, open_store: OpenStore) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_store) as env:
         yield env
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bot.presentation import refusals
 from engine.domain import (
@@ -260,7 +261,7 @@ async def join_address(env: EngineEnv, book: AccountDirectory) -> tuple[Person, 
 
 
 def _own(tx: Tx, owner: str) -> None:
-    tx.connection.driver.execute("UPDATE workflow SET owner = ?", (owner,))
+    tx.connection.execute(text("UPDATE workflow SET owner = :owner"), {"owner": owner})
     tx.memory.forget()
 
 
@@ -360,8 +361,8 @@ def replace_actor(cancel: Cancel, actor: Address) -> Cancel:
 def _join_as_before(tx: Tx) -> None:
     """Join two accounts into one person, as `adopt` of older versions did."""
     lee = people.need_person(tx, "default", account("ULEE"))
-    tx.connection.driver.execute("UPDATE address SET person = ? WHERE value = 'UKIM'", (lee.id,))
-    tx.connection.driver.execute("UPDATE address_period SET person = ? WHERE value = 'UKIM'", (lee.id,))
+    for table in ("address", "address_period"):
+        tx.connection.execute(text(f"UPDATE {table} SET person = :lee WHERE value = 'UKIM'"), {"lee": lee.id})
     tx.memory.forget()
 
 

@@ -17,10 +17,13 @@ from engine.read_models import PageQuery, RequestView, StepView
 from engine.retry import DIRECTORY_DOWN_WAIT
 from engine.runs import MAX_OUTPUT
 from engine.store import request_queries
+from engine.store.metadata import METADATA
 from engine.store.port import Connection, Tx
 from engine.store.run_rows import LEASE
+from engine.store.sqlite_connection import SqliteConnection
 from engine.store.takeover import take_over
 from engine.worker.runner import Runner
+from tests.support.databases import OpenStore
 from tests.support.engine_env import (
     PATIENCE,
     SAM,
@@ -30,12 +33,10 @@ from tests.support.engine_env import (
     UnexpectedError,
     echo,
     open_engine,
-    plain,
     until,
 )
 from tests.support.fakes import START, FakeClock
 from tests.support.recording_channel import RecordingChannel
-from tests.support.repeating_store import RepeatingStore
 
 FLOW = """
 name: flow
@@ -79,9 +80,16 @@ steps:
 """
 
 
-@pytest.fixture(params=[plain, RepeatingStore], ids=["sqlite", "repeating"])
-async def env(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[EngineEnv]:
-    async with open_engine(tmp_path / "signoff.db", secrets={"BANK": SWORDFISH}, wraps=request.param) as env:
+@pytest.fixture
+async def env(tmp_path: Path, open_store: OpenStore) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", secrets={"BANK": SWORDFISH}, open_store=open_store) as env:
+        yield env
+
+
+@pytest.fixture
+async def sqlite_env(tmp_path: Path) -> AsyncIterator[EngineEnv]:
+    """Open an engine on a file, for what only a file has."""
+    async with open_engine(tmp_path / "signoff.db") as env:
         yield env
 
 
@@ -140,8 +148,9 @@ async def test_an_effect_is_called_once_with_what_was_resolved_and_its_output_go
 
 
 async def test_many_requests_with_their_outcomes_take_as_many_statements_as_one(
-    env: EngineEnv,
+    sqlite_env: EngineEnv,
 ) -> None:
+    env = sqlite_env
     called = ASKS_AND_ACTS.replace("uses: set\n    with: {amount: 5}", "uses: played")
     for _ in range(5):
         await env.decide(await start_run(env, called))
@@ -149,6 +158,7 @@ async def test_many_requests_with_their_outcomes_take_as_many_statements_as_one(
 
     def listed(connection: Connection, limit: int) -> tuple[list[RequestView], int]:
         statements: list[str] = []
+        assert isinstance(connection, SqliteConnection)
         connection.driver.set_trace_callback(statements.append)
         views = request_queries.request_views(connection, "default", PageQuery(limit=limit))
         connection.driver.set_trace_callback(None)
@@ -324,8 +334,7 @@ async def test_secrets_are_masked_in_errors(env: EngineEnv) -> None:
 
 async def _texts_with(env: EngineEnv, part: str) -> list[str]:
     def query(connection: Any) -> list[str]:
-        tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
-        rows = [row for table in tables for row in connection.exec_driver_sql(f"SELECT * FROM {table}")]
+        rows = [row for table in METADATA.sorted_tables for row in connection.execute(table.select())]
         return [str(value) for row in rows for value in row if part in str(value)]
 
     return await env.store.read(query)
@@ -509,8 +518,9 @@ async def test_a_cancel_during_a_step_lets_the_step_finish_as_the_last_one(env: 
 
 
 async def test_an_outcome_that_cannot_be_recorded_is_kept_until_there_is_room_and_no_crash_meanwhile(
-    env: EngineEnv, caplog: pytest.LogCaptureFixture
+    sqlite_env: EngineEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
+    env = sqlite_env
     pause = env.step.play = PausedStep()
     run = await start_run(env, AGAIN)
     advancing = asyncio.ensure_future(env.runner.advance(run))

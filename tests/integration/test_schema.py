@@ -40,7 +40,7 @@ from engine.store import (
 )
 from engine.store.metadata import METADATA
 from engine.store.port import Connection, Tx
-from engine.store.sqlite_connection import connect
+from engine.store.sqlite_connection import SqliteConnection, connect
 from engine.store.statements import Statement
 from engine.system import RandomIds, SystemClock
 from tests.support import stepwise_units
@@ -400,7 +400,7 @@ def test_a_prepared_statement_refuses_a_time_without_a_zone(connection: Connecti
         write.write(connection, {"at": datetime(2026, 3, 2, 9, 0)})  # noqa: DTZ001 that is the point
 
 
-def test_reading_the_first_of_several_rows_leaves_no_cursor_open(connection: Connection) -> None:
+def test_reading_the_first_of_several_rows_leaves_no_cursor_open(connection: SqliteConnection) -> None:
     for table in "ab":
         connection.execute(insert(WORKSPACE), {"id": table, "name": table, "created_at": START})
     first = Statement(select(WORKSPACE.c.id).order_by(WORKSPACE.c.id))
@@ -482,7 +482,7 @@ FEW: dict[str, Query] = {
 
 
 @pytest.mark.parametrize("name", [*ALL, *FEW])
-def test_every_query_that_is_asked_often_goes_by_an_index(connection: Connection, name: str) -> None:
+def test_every_query_that_is_asked_often_goes_by_an_index(connection: SqliteConnection, name: str) -> None:
     plans = _plans(connection, lambda: (ALL | FEW)[name](connection))
     assert plans
     assert [step for step in plans if step.startswith("SCAN")] == []
@@ -491,7 +491,7 @@ def test_every_query_that_is_asked_often_goes_by_an_index(connection: Connection
         assert [step for step in plans if "TEMP B-TREE" in step] == []
 
 
-def _plans(connection: Connection, work: Callable[[], object]) -> list[str]:
+def _plans(connection: SqliteConnection, work: Callable[[], object]) -> list[str]:
     statements: list[str] = []
     driver = connection.driver
     driver.set_trace_callback(statements.append)
@@ -505,6 +505,7 @@ async def test_every_write_of_a_lifecycle_goes_by_an_index(tmp_path: Path) -> No
         seen: set[str] = set()
 
         def watch(tx: Tx) -> None:
+            assert isinstance(tx.connection, SqliteConnection)
             tx.connection.driver.set_trace_callback(seen.add)
 
         await env.store.transact(watch)

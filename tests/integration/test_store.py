@@ -41,7 +41,7 @@ from engine.requests import Request, Ruling
 from engine.store import audit_log, deliveries, identities, lock, people, request_rows, run_rows, schema
 from engine.store.port import Connection, Tx
 from engine.store.sqlite import SqliteStore
-from engine.store.sqlite_connection import connect
+from engine.store.sqlite_connection import SqliteConnection, connect
 from engine.store.statements import Statement
 from engine.store.tables import WorkspaceRow
 from engine.system import RandomIds, SystemClock
@@ -260,6 +260,7 @@ async def test_a_person_is_cached_and_not_read_again(store: SqliteStore) -> None
     await store.transact(lambda tx: people.need_person(tx, "default", ANN, name="Ann"))
 
     def asked(tx: Tx) -> list[str]:
+        assert isinstance(tx.connection, SqliteConnection)
         driver = tx.connection.driver
         statements: list[str] = []
         driver.set_trace_callback(statements.append)

@@ -22,13 +22,11 @@ from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunVi
 from engine.service import Engine, Identity
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
-from engine.store import schema
 from engine.store.port import Store
-from engine.store.sqlite import SqliteStore
-from engine.system import EnvironmentSecrets, RandomIds
+from engine.system import EnvironmentSecrets
 from engine.worker.advance import Advancer
 from engine.worker.runner import Runner
-from tests.support import stepwise_units
+from tests.support.databases import OpenStore, open_sqlite
 from tests.support.fakes import FakeClock, people_reached_by
 from tests.support.recording_channel import RecordingChannel, RecordingEmailChannel
 
@@ -87,7 +85,7 @@ class EngineEnv:
     """The engine with its runner, relay and identity, which a test runs one unit at a time."""
 
     path: Path
-    store: SqliteStore
+    store: Store
     engine: Engine
     runner: Runner
     relay: Relay
@@ -167,11 +165,6 @@ class EngineEnv:
         return [entry.kind for entry in await self.engine.story(run)]
 
 
-def plain(store: SqliteStore) -> Store:
-    """Return the store itself, as the default of `wraps`."""
-    return store
-
-
 @asynccontextmanager
 async def open_engine(
     path: Path,
@@ -185,13 +178,13 @@ async def open_engine(
     renew_seconds: float = 60.0,
     show_seconds: float = 20.0,
     busy_seconds: float = 5.0,
-    wraps: Callable[[SqliteStore], Store] = plain,
+    open_store: OpenStore | None = None,
 ) -> AsyncIterator[EngineEnv]:
-    """Open an engine that owns the file at `path`. A missing file is created as an empty database."""
-    stepwise_units.copy_empty_database(path)
+    """Open an engine that owns the file at `path`, or the database of `open_store`."""
     clock, channel, played = clock or FakeClock(), channel or RecordingChannel(), PlayedStep()
     kinds: dict[str, StepType[Any]] = dict(steps or {"set": SetStep(), "wait": WaitStep(), "played": played})
-    with schema.owned(path, clock=clock, ids=RandomIds(), busy_seconds=busy_seconds) as store:
+    database = open_store(path, clock) if open_store else open_sqlite(path, clock, busy_seconds=busy_seconds)
+    async with database as store:
         environment = {f"SIGNOFF_SECRET_{name}": value for name, value in (secrets or {}).items()}
         resolver = EnvironmentSecrets(environment)
         known_people = directory or people_reached_by(reached_by)
@@ -203,21 +196,20 @@ async def open_engine(
                 rendered.append(copy)
             return card.card(copy)
 
-        store_in_use = wraps(store)
-        engine, codes, mail = Engine(store_in_use, advancer), Codes(b"k" * MIN_KEY), RecordingEmailChannel()
+        engine, codes, mail = Engine(store, advancer), Codes(b"k" * MIN_KEY), RecordingEmailChannel()
         yield EngineEnv(
             path,
             store,
             engine,
             Runner(
-                store_in_use,
+                store,
                 advancer,
                 steps=kinds,
                 secrets=resolver,
                 renew_seconds=renew_seconds,
             ),
             Relay(
-                store_in_use,
+                store,
                 channels={"recording": channel, "email": mail},
                 directory=known_people,
                 render=render,

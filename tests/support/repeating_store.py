@@ -37,7 +37,6 @@ def _twice(unit: Callable[[Tx], T]) -> Callable[[Tx], T]:
     def repeated(tx: Tx) -> T:
         tx.connection.execute(text("SAVEPOINT first")).close()
         unit(_fresh_transaction(tx))  # the store rolls back if this raises
-        tx.connection.renew()
         tx.connection.execute(text("ROLLBACK TO first")).close()
         tx.connection.execute(text("RELEASE first")).close()
         again = _fresh_transaction(tx)

@@ -1,0 +1,344 @@
+"""PostgreSQL as the store of any number of processes: units of work in groups, each group one transaction.
+
+Units that wait run together, in step, on one connection (`postgres_calls`); one commit makes them durable. Where one
+fails after it has written, or another process was faster at a row, each runs again in a transaction of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from engine.domain import Work
+from engine.errors import Conflict, StoreError
+from engine.ports import Clock, Ids
+from engine.retry import CONFLICT_SECONDS
+from engine.store import audit_log
+from engine.store.connection import Connection
+from engine.store.port import Tx
+from engine.store.postgres_calls import Calls
+from engine.store.postgres_connection import Function, PostgresConnection
+from engine.store.postgres_errors import is_again, is_lost, translate
+
+T = TypeVar("T")
+GROUP: Final = 64
+"""Maximum number of units in one transaction, so that the first caller of a group never waits long."""
+WRITERS: Final = 2
+"""Connections that write: while one waits for its commit, the other runs the next group."""
+READERS: Final = 4
+"""Connections that read."""
+COMMAND_SECONDS: Final = 10.0
+"""Maximum time of one statement, in seconds. A connection whose other end is gone is noticed by it."""
+TRIES: Final = 5
+"""How often a unit runs when other processes change the same rows."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _WaitingUnit(Generic[T]):
+    unit: Callable[[Tx], T]
+    future: asyncio.Future[T]
+
+    def settle(self, result: T) -> None:
+        if not self.future.done():
+            self.future.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        if self.future.done():
+            return
+        if isinstance(error, StopIteration):
+            error = RuntimeError("a unit of work raised StopIteration")  # a future does not take StopIteration
+        self.future.set_exception(error)
+
+
+class _Line:
+    """One connection to the database, opened when it is needed, and again after it was lost."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._core: AsyncConnection | None = None
+        self.driver: asyncpg.Connection[Any]
+        self.connection: PostgresConnection
+
+    async def open(self) -> None:
+        if self._core is not None and not self.driver.is_closed():
+            return
+        await self.drop()
+        core = await self._engine.connect()
+        raw = await core.get_raw_connection()
+        driver: Any = raw.driver_connection
+        sync = core.sync_connection
+        assert sync is not None
+        self._core, self.driver, self.connection = core, driver, PostgresConnection(sync)
+
+    async def drop(self) -> None:
+        """Close the connection without waiting for the other end."""
+        core, self._core = self._core, None
+        if core is None:
+            return
+        self.driver.terminate()
+        with contextlib.suppress(Exception):
+            await core.close()
+
+
+class PostgresStore:
+    """A `Store` in a PostgreSQL database, for the event loop that opened it. `place` names it without its password."""
+
+    def __init__(self, engine: AsyncEngine, *, place: str, clock: Clock, ids: Ids) -> None:
+        self.place = place
+        self.commits = 0
+        """Commits since the start, for measurements."""
+        self._engine, self._clock, self._ids = engine, clock, ids
+        self._jobs: deque[_WaitingUnit[Any]] = deque()
+        self._wanted = asyncio.Semaphore(0)
+        self._readers: asyncio.Queue[_Line] = asyncio.Queue()
+        self._lines = [_Line(engine) for _ in range(READERS + WRITERS)]
+        for line in self._lines[WRITERS:]:
+            self._readers.put_nowait(line)
+        self._listener: Callable[[Sequence[Work]], None] | None = None
+        self._trouble: str | None = None
+        self._closed = False
+        self._writing = [asyncio.ensure_future(self._write(line)) for line in self._lines[:WRITERS]]
+
+    def on_commit(self, listener: Callable[[Sequence[Work]], None]) -> None:
+        """Call `listener` in the event loop with the work that each commit made ready."""
+        self._listener = listener
+
+    async def transact(self, unit: Callable[[Tx], T]) -> T:
+        """Run `unit` in a transaction, and return its result once the transaction is durable.
+
+        Raises the exceptions of the unit, and `StoreError` if the database cannot be reached or written.
+        """
+        self._check_open()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.append(_WaitingUnit(unit, future))
+        self._wanted.release()
+        return await future
+
+    async def transact_with_retry(self, unit: Callable[[Tx], T]) -> T:
+        """Do as `transact`, to record something that has happened already: try until it is recorded.
+
+        Raises the exceptions of the unit, and `StoreError` only if the store is closed meanwhile.
+        """
+        while True:
+            try:
+                return await self.transact(unit)
+            except Conflict:
+                continue
+            except StoreError:
+                if self._closed:
+                    raise
+                await asyncio.sleep(CONFLICT_SECONDS)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run `query` on one snapshot, on a connection that cannot write. Raises `StoreError`."""
+        self._check_open()
+        line = await self._readers.get()
+        try:
+            await line.open()
+            await line.driver.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            try:
+                (function,) = await Calls(line.driver).run([lambda: query(line.connection)])
+            finally:
+                await line.driver.execute("ROLLBACK")
+            if function.error is not None:
+                raise function.error
+        except BaseException as error:
+            if is_lost(error) or isinstance(error, asyncio.CancelledError):
+                await line.drop()
+            translated = translate(error, self.place)
+            if translated is error:
+                raise
+            raise translated from error
+        finally:
+            self._readers.put_nowait(line)
+        result: T = function.result
+        return result
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"The database {self.place} is closed: this process is stopping.")
+
+    async def close(self) -> None:
+        """Run the waiting units, then close every connection. Later callers get a `StoreError`."""
+        if self._closed:
+            return
+        self._closed = True
+        for _ in self._writing:
+            self._wanted.release()
+        await asyncio.gather(*self._writing, return_exceptions=True)
+        for line in self._lines:
+            await line.drop()
+        await self._engine.dispose()
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    async def _write(self, line: _Line) -> None:
+        while True:
+            await self._wanted.acquire()
+            jobs = [self._jobs.popleft() for _ in range(min(len(self._jobs), GROUP))]
+            if jobs:
+                await self._write_group(line, jobs)
+            elif self._closed:
+                return
+
+    async def _write_group(self, line: _Line, jobs: list[_WaitingUnit[Any]]) -> None:
+        try:
+            if not await self._try_together(line, jobs):
+                for job in jobs:
+                    await self._write_alone(line, job)
+            self._report(None)
+        except BaseException as error:  # noqa: BLE001 whatever happened, every caller must hear of it
+            await line.drop()
+            translated = translate(error, self.place)
+            for job in jobs:
+                job.fail(self._for_caller(translated))
+            self._report(str(translated))
+
+    def _for_caller(self, error: BaseException) -> BaseException:
+        """Return an exception of its own for each caller."""
+        if isinstance(error, StoreError):
+            return type(error)(*error.args)
+        return StoreError(f"A transaction on {self.place} was broken off ({type(error).__name__}); nothing was saved.")
+
+    async def _try_together(self, line: _Line, jobs: list[_WaitingUnit[Any]]) -> bool:
+        """Run the units in one transaction. Return False if all are rolled back, so that each has to run alone."""
+        await line.open()
+        try:
+            async with _transaction(line):
+                txs = [self._new_tx(line) for _ in jobs]
+                functions = await Calls(line.driver).run([_bound(job, tx) for job, tx in zip(jobs, txs, strict=True)])
+                if any(function.error is not None and function.wrote for function in functions):
+                    raise _RunAlone
+                await self._seal(line, [tx for tx, function in zip(txs, functions, strict=True) if not function.error])
+        except _RunAlone:
+            return False
+        except Exception as error:
+            if is_lost(error):
+                raise
+            return False
+        self._settle(jobs, txs, functions)
+        return True
+
+    async def _write_alone(self, line: _Line, job: _WaitingUnit[Any]) -> None:
+        """Run one unit in a transaction of its own, and again if other processes were faster at its rows."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                async with _transaction(line):
+                    tx = self._new_tx(line)
+                    functions = await Calls(line.driver).run([_bound(job, tx)])
+                    if functions[0].error is not None:
+                        raise _RunAlone
+                    await self._seal(line, [tx])
+            except _RunAlone:
+                job.fail(translate(functions[0].error or RuntimeError(), self.place))
+            except Exception as error:
+                if is_lost(error):
+                    raise
+                if is_again(error) and tries_left:
+                    continue
+                job.fail(translate(error, self.place))
+            else:
+                self._settle([job], [tx], functions)
+            return
+
+    def _new_tx(self, line: _Line) -> Tx:
+        return Tx(line.connection, now=self._clock.now(), ids=self._ids)
+
+    async def _seal(self, line: _Line, txs: Sequence[Tx]) -> None:
+        """Append the entries of the units to the chains, one process after the other."""
+        chains = sorted({workspace for tx in txs for workspace in tx.entries})
+        if not chains:
+            return
+
+        def seal() -> None:
+            for workspace in chains:
+                line.connection.take_turn(f"audit {workspace}")
+            audit_log.seal(txs)
+
+        (function,) = await Calls(line.driver).run([seal])
+        if function.error is not None:
+            raise function.error
+
+    def _settle(self, jobs: Sequence[_WaitingUnit[Any]], txs: Sequence[Tx], functions: Sequence[Function]) -> None:
+        self.commits += 1
+        works: list[Work] = []
+        for job, tx, function in zip(jobs, txs, functions, strict=True):
+            if function.error is not None:
+                job.fail(translate(function.error, self.place))
+            else:
+                job.settle(function.result)
+                works += tx.works
+        if works and self._listener is not None:
+            # After the callers ran, as the port promises.
+            asyncio.get_running_loop().call_soon(self._listener, works)
+
+    def _report(self, trouble: str | None) -> None:
+        """Log when a failure begins or ends, and not for every unit."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble is None:
+            log.info("the database %s can be written again", self.place)
+        else:
+            log.error("%s", trouble)
+
+
+class _RunAlone(Exception):
+    """Rolls a transaction back."""
+
+
+def _bound(job: _WaitingUnit[Any], tx: Tx) -> Callable[[], Any]:
+    return lambda: job.unit(tx)
+
+
+@asynccontextmanager
+async def _transaction(line: _Line) -> AsyncIterator[None]:
+    """Commit what the body does, or roll it back if it raises."""
+    await line.driver.execute("BEGIN")
+    try:
+        yield
+    except BaseException as error:
+        if not is_lost(error):
+            await line.driver.execute("ROLLBACK")
+        raise
+    await line.driver.execute("COMMIT")
+
+
+@asynccontextmanager
+async def opened(url: str, *, clock: Clock, ids: Ids) -> AsyncIterator[PostgresStore]:
+    """Open the database at a SQLAlchemy URL while the body runs. Its schema must be current."""
+    engine = create(url)
+    store = PostgresStore(engine, place=place_of(engine), clock=clock, ids=ids)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def create(url: str) -> AsyncEngine:
+    """Return SQLAlchemy's engine for a database: no pool, and transactions are begun by hand."""
+    return create_async_engine(
+        url,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # otherwise an error would carry contents into the logs
+        connect_args={"command_timeout": COMMAND_SECONDS, "server_settings": {"application_name": "signoff"}},
+    )
+
+
+def place_of(engine: AsyncEngine) -> str:
+    """Return host and name of the database, without user and password."""
+    url = engine.url
+    return f"{url.database} on {url.host or 'this machine'}"

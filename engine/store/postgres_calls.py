@@ -1,0 +1,150 @@
+"""Carries out the calls of functions that share one connection, in one transaction.
+
+The functions go in step: all that ask for the same statement are answered by one round trip. What one function writes
+the others see, as they would see what another transaction has committed; so units rely on conditions in their
+statements, and on `take_turn`, and never on being alone.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy.util import greenlet_spawn
+
+from engine.store.postgres_batches import Batch, Kind, batch_of, sorted_out
+from engine.store.postgres_connection import Change, ChangeAll, Core, Fetch, Function, Turn
+
+_TURNS: Final = "SELECT pg_advisory_xact_lock($1, $2)"
+TURN_SPACE: Final = int.from_bytes(b"Sign", "big") & 0x7FFFFFFF
+"""The first key of our advisory locks, so that they are not those of another program in the same database."""
+
+
+class Calls:
+    """The calls of one transaction on `driver`."""
+
+    def __init__(self, driver: asyncpg.Connection[Any]) -> None:
+        self._driver = driver
+        self._turns: dict[str, Function] = {}
+
+    async def run(self, functions: Sequence[Callable[[], Any]]) -> list[Function]:
+        """Run the functions until each has ended. Raises the error of a statement, which has ended the transaction."""
+        started = [Function(function) for function in functions]
+        waiting = [function for function in started if function.call is not None]
+        try:
+            while waiting:
+                await self._answer(waiting)
+                waiting = [function for function in waiting if function.call is not None]
+        except BaseException as error:
+            for function in waiting:
+                # It ends, so that no greenlet stays behind. What it says is of no interest: all is rolled back.
+                while function.call is not None:
+                    function.fail(error)
+            raise
+        return started
+
+    async def _answer(self, waiting: Sequence[Function]) -> None:
+        by_text: dict[str, list[Function]] = {}
+        progress = False
+        for function in waiting:
+            call = function.call
+            if isinstance(call, Fetch | Change):
+                by_text.setdefault(call.statement.text, []).append(function)
+            elif isinstance(call, Turn):
+                progress = await self._take_turn(function, call.key) or progress
+            elif isinstance(call, ChangeAll):
+                progress = True
+                await self._change_all(function, call)
+            elif isinstance(call, Core):
+                progress = True
+                await self._core(function, call)
+        for text, functions in by_text.items():
+            await self._answer_alike(text, functions)
+        if not progress and not by_text:
+            raise RuntimeError("units of one group wait for each other's turns; a unit may take one turn only")
+
+    async def _take_turn(self, function: Function, key: str) -> bool:
+        holder = self._turns.get(key)
+        if holder is not None and holder is not function and holder.call is not None:
+            return False
+        if holder is None:
+            await self._driver.fetch(_TURNS, TURN_SPACE, zlib.crc32(key.encode()) - 2**31)
+        self._turns[key] = function
+        function.go_on(None)
+        return True
+
+    async def _change_all(self, function: Function, call: ChangeAll) -> None:
+        batch = batch_of(call.statement.text)
+        if batch is not None and batch.kind is Kind.NOTHING:
+            await self._driver.fetch(batch.text, *batch.arrays(call.rows))
+        else:
+            await self._driver.executemany(call.statement.text, call.rows)
+        function.wrote = True
+        function.go_on(None)
+
+    async def _core(self, function: Function, call: Core) -> None:
+        result = await greenlet_spawn(call.run)
+        function.wrote = function.wrote or not result.returns_rows
+        function.go_on(result)
+
+    async def _answer_alike(self, text: str, functions: list[Function]) -> None:
+        """Answer functions that ask for the same statement: together where that is possible."""
+        batch = batch_of(text) if len(functions) > 1 else None
+        if batch is not None:
+            functions = await self._answer_together(batch, functions)
+        for function in functions:
+            await self._answer_alone(text, function)
+
+    async def _answer_together(self, batch: Batch, functions: list[Function]) -> list[Function]:
+        """Answer what can be answered by one statement. Return the functions that have to ask alone."""
+        alone: list[Function] = []
+        if batch.condition:
+            functions, alone = _apart(batch, functions)
+        rows = await self._driver.fetch(batch.text, *batch.arrays([_values(function) for function in functions]))
+        if batch.kind is Kind.NOTHING:
+            for function in functions:
+                function.wrote = True
+                function.go_on(1)
+            return alone
+        results = sorted_out(rows, len(functions))
+        for function, result in zip(functions, results, strict=True):
+            if batch.condition and not result:
+                alone.append(function)  # nothing to change, or another of the batch changed the same row
+                continue
+            function.wrote = function.wrote or bool(batch.condition)
+            function.go_on(result if isinstance(function.call, Fetch) else len(result))
+        return alone
+
+    async def _answer_alone(self, text: str, function: Function) -> None:
+        values = _values(function)
+        if isinstance(function.call, Fetch):
+            rows = await self._driver.fetch(text, *values)
+            function.wrote = function.wrote or (bool(rows) and not text.startswith("SELECT"))
+            function.go_on(rows)
+            return
+        count = changed(await self._driver.execute(text, *values))
+        function.wrote = function.wrote or count > 0
+        function.go_on(count)
+
+
+def changed(status: str) -> int:
+    """Return the number of rows in the status of a command, such as `UPDATE 1` or `INSERT 0 1`."""
+    return int(status.rpartition(" ")[2])
+
+
+def _values(function: Function) -> Sequence[Any]:
+    call = function.call
+    assert isinstance(call, Fetch | Change)
+    return call.values
+
+
+def _apart(batch: Batch, functions: list[Function]) -> tuple[list[Function], list[Function]]:
+    """Return the functions whose conditions differ, and those with the condition of an earlier one."""
+    first: dict[tuple[Any, ...], Function] = {}
+    others = [
+        function for function in functions if first.setdefault(batch.key(_values(function)), function) is not function
+    ]
+    # All groups lock rows in the same order, so that they wait for each other and not in a circle.
+    return [first[key] for key in sorted(first, key=repr)], others

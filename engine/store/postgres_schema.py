@@ -1,0 +1,74 @@
+"""The schema of a PostgreSQL database: its migrations, and checks of what it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+import sqlalchemy
+from sqlalchemy import insert, inspect, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from engine.domain import DEFAULT_WORKSPACE
+from engine.errors import StoreError, StoreOutdated
+from engine.store import schema
+from engine.store.postgres import place_of
+from engine.store.postgres_calls import TURN_SPACE
+from engine.store.postgres_errors import translate
+from engine.store.tables import WorkspaceRow
+
+_workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
+_MIGRATING: Final = 1
+"""The second key of the advisory lock of migrations: chains have other numbers."""
+
+
+async def prepare(engine: AsyncEngine, *, now: datetime) -> bool:
+    """Bring the database to this program's schema. Return whether that was necessary.
+
+    Processes that start at the same time wait for each other. Either all migrations are applied or none. A process of
+    the version before goes on with the new schema. Raises `StoreOutdated` for a database of a newer version, and
+    `StoreError` for one that cannot be used.
+    """
+    place = place_of(engine)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(_prepare, now, place)
+    except (sqlalchemy.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        translated = translate(error, place)
+        if translated is error:
+            raise
+        raise translated from error
+
+
+def _prepare(connection: sqlalchemy.Connection, now: datetime, place: str) -> bool:
+    known = schema.revisions(schema.HISTORY)
+    if _revision(connection, place) == known[-1]:
+        return False
+    # The connection commits each statement by itself, so the transaction is begun by hand.
+    connection.exec_driver_sql("BEGIN")
+    try:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:space, :key)"), {"space": TURN_SPACE, "key": _MIGRATING})
+        revision = _revision(connection, place)
+        if revision is not None and revision not in known:
+            raise StoreOutdated(f"{place} was written by a newer Signoff; install that version to use it.")
+        schema.apply_migrations(connection)
+        if connection.execute(select(_workspace.c.id)).first() is None:
+            row = {"id": DEFAULT_WORKSPACE, "name": DEFAULT_WORKSPACE, "created_at": now}
+            connection.execute(insert(_workspace), row)
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
+    return True
+
+
+def _revision(connection: sqlalchemy.Connection, place: str) -> str | None:
+    """Return the schema of the database, or None if it is empty. Raises `StoreError` for one of another program."""
+    tables = inspect(connection).get_table_names()
+    if "alembic_version" not in tables:
+        if "run" in tables or "request" in tables:
+            raise StoreError(f"{place} has tables of another program; use a database of its own for Signoff.")
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return revision

