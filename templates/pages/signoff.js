@@ -108,6 +108,8 @@ if (approve) {
       if (change) field.dataset.edited = "yes";
     }
     markChanges();
+    // It must not stand behind the buttons.
+    document.activeElement?.closest(".value")?.querySelector(".typed")?.scrollIntoView({ block: "nearest" });
   };
   let waiting = 0;
   const hasDifferences = document.querySelector(".typed") !== null;

@@ -114,6 +114,19 @@ async def test_the_difference_stays_in_view_while_a_long_text_is_typed(
     assert box["y"] + box["height"] <= bar
 
 
+async def test_the_difference_of_a_short_value_is_not_behind_the_buttons(review: ReviewWindows) -> None:
+    await review.web.request_approval(source=MONEY)
+    page = await review.open_link(size={"width": 360, "height": 520})
+    field = await change(page, "Amount")
+    await field.fill("99.5")
+    added = page.locator(".typed ins")
+    await expect(added).to_be_in_viewport(ratio=1)
+    box, typed, bar = await added.bounding_box(), await field.bounding_box(), await top(page.locator(".bar"))
+    assert box is not None
+    assert typed is not None
+    assert 0 <= typed["y"] < typed["y"] + typed["height"] <= box["y"] < box["y"] + box["height"] <= bar
+
+
 async def test_an_amount_is_shown_with_all_its_decimals_while_it_is_typed(review: ReviewWindows) -> None:
     await review.web.request_approval(source=MONEY)
     page = await review.open_link(size=NARROW)

@@ -124,7 +124,7 @@ async def test_a_reason_that_is_missing_is_asked_for_and_nothing_typed_is_lost(e
     assert dict(answer.page.form.fields)[name] == "\r\nTyped <b>"
     assert answer.page.title.startswith("Error: ")
     assert "#reason" in answer.page.links
-    assert answer.page.ids["reason"]["aria-describedby"] == "reason-hint reason-error"
+    assert answer.page.ids["reason"]["aria-describedby"] == "reason-error"
     assert (await env.reload(request)).model.state is RequestState.PENDING
 
 
