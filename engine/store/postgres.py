@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -41,6 +41,9 @@ COMMAND_SECONDS: Final = 10.0
 """Maximum time of one statement, in seconds. A connection whose other end is gone is noticed by it."""
 TRIES: Final = 5
 """How often a unit runs when other processes change the same rows."""
+
+WriteHints = Callable[["asyncpg.Connection[Any]", Sequence[Work]], Awaitable[None]]
+"""Writes hints of work on a connection, in the transaction that is open there."""
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +110,7 @@ class PostgresStore:
         for line in self._lines[WRITERS:]:
             self._readers.put_nowait(line)
         self._listener: Callable[[Sequence[Work]], None] | None = None
+        self._write_hints: WriteHints | None = None
         self._trouble: str | None = None
         self._closed = False
         self._writing = [asyncio.ensure_future(self._write(line)) for line in self._lines[:WRITERS]]
@@ -114,6 +118,10 @@ class PostgresStore:
     def on_commit(self, listener: Callable[[Sequence[Work]], None]) -> None:
         """Call `listener` in the event loop with the work that each commit made ready."""
         self._listener = listener
+
+    def before_commit(self, write_hints: WriteHints) -> None:
+        """Have the work of each transaction written into a queue, on its connection, before it is committed."""
+        self._write_hints = write_hints
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
         """Run `unit` in a transaction, and return its result once the transaction is durable.
@@ -199,12 +207,14 @@ class PostgresStore:
                 for job in jobs:
                     await self._write_alone(line, job)
             self._report(None)
-        except BaseException as error:  # noqa: BLE001 whatever happened, every caller must hear of it
+        except BaseException as error:
             await line.drop()
             translated = translate(error, self.place)
             for job in jobs:
                 job.fail(self._for_caller(translated))
             self._report(str(translated))
+            if isinstance(error, asyncio.CancelledError):
+                raise
 
     def _for_caller(self, error: BaseException) -> BaseException:
         """Return an exception of its own for each caller."""
@@ -221,7 +231,9 @@ class PostgresStore:
                 functions = await Calls(line.driver).run([_bound(job, tx) for job, tx in zip(jobs, txs, strict=True)])
                 if any(function.error is not None and function.wrote for function in functions):
                     raise _RunAlone
-                await self._seal(line, [tx for tx, function in zip(txs, functions, strict=True) if not function.error])
+                await self._finish(
+                    line, [tx for tx, function in zip(txs, functions, strict=True) if not function.error]
+                )
         except _RunAlone:
             return False
         except Exception as error:
@@ -240,7 +252,7 @@ class PostgresStore:
                     functions = await Calls(line.driver).run([_bound(job, tx)])
                     if functions[0].error is not None:
                         raise _RunAlone
-                    await self._seal(line, [tx])
+                    await self._finish(line, [tx])
             except _RunAlone:
                 job.fail(translate(functions[0].error or RuntimeError(), self.place))
             except Exception as error:
@@ -255,6 +267,13 @@ class PostgresStore:
 
     def _new_tx(self, line: _Line) -> Tx:
         return Tx(line.connection, now=self._clock.now(), ids=self._ids)
+
+    async def _finish(self, line: _Line, txs: Sequence[Tx]) -> None:
+        """Do what comes last in a transaction: write the hints, then the entries of the audit log."""
+        works = [work for tx in txs for work in tx.works]
+        if works and self._write_hints is not None:
+            await self._write_hints(line.driver, works)
+        await self._seal(line, txs)
 
     async def _seal(self, line: _Line, txs: Sequence[Tx]) -> None:
         """Append the entries of the units to the chains, one process after the other."""
