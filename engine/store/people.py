@@ -57,7 +57,7 @@ def _by_ids(count: int) -> Statement:
     return Statement(
         select(*_COLUMNS)
         .select_from(_person.join(_address, _address.c.person == _person.c.id, isouter=True))
-        .where(_person.c.id.in_([bindparam(f"id{at}") for at in range(count)]))
+        .where(_person.c.id.in_([bindparam(f"id{at}", type_=_person.c.id.type) for at in range(count)]))
     )
 
 
@@ -72,7 +72,7 @@ def _by_accounts(count: int) -> Statement:
         .where(
             _match.c.workspace == bindparam("workspace"),
             _match.c.kind == ACCOUNT,
-            _match.c.value.in_([bindparam(f"a{at}") for at in range(count)]),
+            _match.c.value.in_([bindparam(f"a{at}", type_=_match.c.value.type) for at in range(count)]),
         )
     )
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 _PARAMETER: Final = re.compile(r"\$(\d+)(?:::([A-Z]+(?: WITH TIME ZONE)?))?")
-_INSERT: Final = re.compile(r"(INSERT INTO \w+ \([^()]*\)) VALUES \((.*)\)", re.DOTALL)
+_INSERT: Final = re.compile(r"(INSERT INTO \w+ \([^()]*\)) VALUES \((.*?)\)( ON CONFLICT .*)?", re.DOTALL)
 
 Values = Sequence[Any]
 
@@ -27,6 +27,8 @@ class Kind(Enum):
     """The number of its row of parameters, once for each row that was changed."""
     NOTHING = auto()
     """Nothing: every row of parameters was inserted."""
+    UPSERT = auto()
+    """Nothing: every row of parameters was inserted, or replaced what was there. No two may have the same key."""
 
 
 class Batch:
@@ -107,9 +109,10 @@ def _update(text: str, types: Sequence[str]) -> Batch | None:
 
 def _insert(text: str, types: Sequence[str]) -> Batch | None:
     match = _INSERT.fullmatch(text)
-    if match is None:  # ON CONFLICT, RETURNING, DELETE
+    if match is None:  # RETURNING, DELETE
         return None
-    return Batch(f"{match[1]} SELECT {_over(match[2])} FROM {_source(types)} ORDER BY batch.number", Kind.NOTHING)
+    text = f"{match[1]} SELECT {_over(match[2])} FROM {_source(types)} ORDER BY batch.number"
+    return Batch(f"{text}{match[3] or ''}", Kind.UPSERT if match[3] else Kind.NOTHING)
 
 
 def sorted_out(rows: Iterable[Iterable[Any]], count: int) -> list[list[tuple[Any, ...]]]:

@@ -46,23 +46,25 @@ class Calls:
         return started
 
     async def _answer(self, waiting: Sequence[Function]) -> None:
-        by_text: dict[str, list[Function]] = {}
+        alike: dict[str, list[Function]] = {}
+        inserting: dict[str, list[Function]] = {}
         progress = False
         for function in waiting:
             call = function.call
             if isinstance(call, Fetch | Change):
-                by_text.setdefault(call.statement.text, []).append(function)
+                alike.setdefault(call.statement.text, []).append(function)
             elif isinstance(call, Turn):
                 progress = await self._take_turn(function, call.key) or progress
             elif isinstance(call, ChangeAll):
-                progress = True
-                await self._change_all(function, call)
+                inserting.setdefault(call.statement.text, []).append(function)
             elif isinstance(call, Core):
                 progress = True
                 await self._core(function, call)
-        for text, functions in by_text.items():
+        for text, functions in alike.items():
             await self._answer_alike(text, functions)
-        if not progress and not by_text:
+        for text, functions in inserting.items():
+            await self._change_all(text, functions)
+        if not progress and not alike and not inserting:
             raise RuntimeError("units of one group wait for each other's turns; a unit may take one turn only")
 
     async def _take_turn(self, function: Function, key: str) -> bool:
@@ -75,14 +77,18 @@ class Calls:
         function.go_on(None)
         return True
 
-    async def _change_all(self, function: Function, call: ChangeAll) -> None:
-        batch = batch_of(call.statement.text)
-        if batch is not None and batch.kind is Kind.NOTHING:
-            await self._driver.fetch(batch.text, *batch.arrays(call.rows))
+    async def _change_all(self, text: str, functions: Sequence[Function]) -> None:
+        """Write the rows of all functions that write with the same statement."""
+        batch = batch_of(text)
+        rows = [row for function in functions for row in _rows(function)]
+        # One function may replace its own row twice, which a single statement cannot do.
+        if batch is not None and (batch.kind is Kind.NOTHING or (batch.kind is Kind.UPSERT and len(functions) > 1)):
+            await self._driver.fetch(batch.text, *batch.arrays(rows))
         else:
-            await self._driver.executemany(call.statement.text, call.rows)
-        function.wrote = True
-        function.go_on(None)
+            await self._driver.executemany(text, rows)
+        for function in functions:
+            function.wrote = True
+            function.go_on(None)
 
     async def _core(self, function: Function, call: Core) -> None:
         result = await greenlet_spawn(call.run)
@@ -103,7 +109,7 @@ class Calls:
         if batch.condition:
             functions, alone = _apart(batch, functions)
         rows = await self._driver.fetch(batch.text, *batch.arrays([_values(function) for function in functions]))
-        if batch.kind is Kind.NOTHING:
+        if batch.kind in (Kind.NOTHING, Kind.UPSERT):
             for function in functions:
                 function.wrote = True
                 function.go_on(1)
@@ -138,6 +144,12 @@ def _values(function: Function) -> Sequence[Any]:
     call = function.call
     assert isinstance(call, Fetch | Change)
     return call.values
+
+
+def _rows(function: Function) -> Sequence[Sequence[Any]]:
+    call = function.call
+    assert isinstance(call, ChangeAll)
+    return call.rows
 
 
 def _apart(batch: Batch, functions: list[Function]) -> tuple[list[Function], list[Function]]:
