@@ -1,6 +1,7 @@
 """Marks in the header of the file, in fields that SQLite leaves to programs: they need no table in any schema.
 
-`user_version`: 0 after the database was closed, 1 in a copy that `backup` made, anything else while it is in use.
+`user_version`: 0 after the database was closed, 1 in a copy that `backup` made, 4 once everything
+in it was moved to another database, anything else while it is in use.
 `application_id`: set once the head of the log is noted beside the file, so that a missing note is noticed.
 """
 
@@ -18,6 +19,7 @@ from engine.ports import Ids
 
 CLOSED: Final = 0
 COPY: Final = 1
+MOVED: Final = 4
 _AT: Final = 60
 """Where `PRAGMA user_version` stands in the file: https://sqlite.org/fileformat2.html"""
 _NOTED: Final = int.from_bytes(b"Sign", "big")
@@ -52,6 +54,22 @@ def set_closed(driver: sqlite3.Connection) -> None:
 def set_copy(driver: sqlite3.Connection) -> None:
     """Mark a file as a copy, so that it is noticed if it replaces its original."""
     driver.execute(f"PRAGMA user_version = {COPY}")
+
+
+def set_moved(driver: sqlite3.Connection) -> None:
+    """Mark the file as moved: what happens from now on is written elsewhere."""
+    driver.execute(f"PRAGMA user_version = {MOVED}")
+    driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def check_not_moved(path: Path) -> None:
+    """Raise `StoreError` if everything in the file was moved to another database. Call it before the file is opened."""
+    with contextlib.suppress(FileNotFoundError):
+        if _read_closed(path) == MOVED:
+            raise StoreError(
+                f"Everything in {path} was moved to another database. Set SIGNOFF_DATABASE_URL to that one; what "
+                "happened since is only there."
+            )
 
 
 def check_beside(path: Path) -> None:

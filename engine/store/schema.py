@@ -53,6 +53,7 @@ def owned(
     """
     with own(path):
         file_marks.check_beside(lock.real_path(path))
+        file_marks.check_not_moved(lock.real_path(path))
         # Checked before the migration: a file for the other purpose stays as it is.
         if path.is_file() and _own_revision(path) is not None and is_trial(path) != trial:
             raise StoreError(
