@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 
 class SignoffError(Exception):
@@ -49,8 +49,16 @@ class InvalidValue(SignoffError, ValueError):
     """A value that its field does not take, or that the engine cannot carry."""
 
 
+MISSING: Final = "is missing"
+"""The predicate of a required field without a value."""
+UNKNOWN: Final = "Signoff does not know"
+"""The beginning of the sentence about a name that was typed and that no field has."""
+
+
 def about(name: str, predicate: str) -> str:
     """Return the sentence about a wrong field, which is the same on every surface."""
+    if predicate.startswith(UNKNOWN):
+        return predicate
     if predicate.endswith((".", "!")):
         return f"{name}: {predicate}"
     return f"{name} {predicate}" if predicate.endswith("?") else f"{name} {predicate}."

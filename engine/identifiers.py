@@ -18,3 +18,10 @@ def in_words(name: str) -> str:
     words = [word for word in _BETWEEN.split(_WORD_STARTS.sub(" ", name)) if word]
     text = " ".join(word if word.isupper() else _SHORT_FORMS.get(word.lower(), word.lower()) for word in words)
     return text[:1].upper() + text[1:]
+
+
+def end_in_words(path: str) -> str:
+    """Return the end of a dotted path in words: `json.order_id` is "Order ID"."""
+    *around, last = path.split(".")
+    # An item of a list has no name of its own.
+    return f"{in_words(around[-1])} {int(last) + 1}" if around and last.isdecimal() else in_words(last)

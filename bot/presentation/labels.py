@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from engine import json_values
-from engine.identifiers import in_words
+from engine.identifiers import end_in_words, in_words
 from engine.json_values import Path
 
 __all__ = ["in_words", "of_paths"]
@@ -14,11 +14,7 @@ __all__ = ["in_words", "of_paths"]
 
 def of_field(label: str, path: str) -> str:
     """Return the label of a field, or the end of its dotted path in words: `json.order_id` is "Order ID"."""
-    if label:
-        return label
-    *around, last = path.split(".")
-    # An item of a list has no name of its own.
-    return f"{in_words(around[-1])} {int(last) + 1}" if around and last.isdecimal() else in_words(last)
+    return label or end_in_words(path)
 
 
 def of_paths(paths: Sequence[Path]) -> dict[Path, str]:

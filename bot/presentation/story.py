@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from bot.presentation import answers, expiry, labels
 from bot.presentation.characters import line
+from engine import json_values
 from engine.domain import Person, ResumeAnswer
 from engine.json_values import Value
 from engine.read_models import DeliveryView, RequestView, RunView, StoryEntry
@@ -70,11 +71,18 @@ def _opened_sentence(_: StoryEntry, content: Content, __: Names) -> str:
 
 
 def _decided_sentence(_: StoryEntry, content: Content, __: Names) -> str:
-    edited = [str(item.get("label") or item.get("path")) for item in _dicts(content.get("edits"))]
+    edited = [_edited_label(item) for item in _dicts(content.get("edits"))]
     text = f"chose “{content.get('verdict')}”"
     if edited:
         text += f", and changed {_joined(edited)}"
     return f"{text}. Reason: {content['reason']}" if content.get("reason") else f"{text}."
+
+
+def _edited_label(edit: Mapping[str, Any]) -> str:
+    """Return the label of an edit in an entry. Entries of earlier versions may have the path as the label."""
+    label, path = str(edit.get("label") or ""), edit.get("path")
+    dotted = json_values.show_path(tuple(path)) if isinstance(path, list) else ""
+    return line(labels.of_field("" if label == dotted else label, dotted))
 
 
 def _rejected_sentence(entry: StoryEntry, content: Content, names: Names) -> str:

@@ -156,8 +156,7 @@ class CommandHandlers:
             return f"Signoff could not read “{characters.line(left)}”. {rule} {_form_hint(typed, name)}"
         inputs, errors = fields.from_text_all(workflow.inputs, typed_inputs)
         if errors:
-            unknown = {mistyped: f"“{mistyped}”" for mistyped in errors if mistyped not in workflow.inputs}
-            refusal = InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs) | unknown)
+            refusal = InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
             return f"{refusals.sentence(refusal)} {_form_hint(typed, view.name)}"
         return await self._start(typed, view, workflow, inputs)
 

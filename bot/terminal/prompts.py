@@ -16,7 +16,7 @@ from bot.terminal.output import local_time
 from bot.terminal.view import render_card, render_value, truncate
 from engine import json_values, requests
 from engine.domain import Card, InvalidEdits, ReasonMissing, ReasonRequired, Verdict
-from engine.errors import InvalidValue, about
+from engine.errors import MISSING, InvalidValue, about
 from engine.fields import Field, FieldType, forms
 from engine.json_values import Value
 from engine.read_models import RequestView
@@ -62,7 +62,7 @@ def _missing(request: RequestView, edits: Mapping[str, Value]) -> InvalidEdits |
     if not request.model.subject.is_form:
         return None
     empty = requests.missing(request.model, request.model.content)
-    errors = {json_values.show_path(editable.path): "is required" for editable in empty}
+    errors = {json_values.show_path(editable.path): MISSING for editable in empty}
     errors = {path: predicate for path, predicate in errors.items() if path not in edits}
     return InvalidEdits(errors=errors, labels=_labels(request)) if errors else None
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, ValidationError, field_validator, model_validator
 
 from engine import json_values
-from engine.errors import InvalidValue
+from engine.errors import MISSING, InvalidValue
 from engine.fields import normal_forms
 from engine.json_values import Value
 
@@ -304,7 +304,7 @@ def normal_form(field: Field, value: Value) -> Value:
 def nothing(field: Field, empty: Value = None) -> Value:
     """Return the value of a field that was left empty. Raises `InvalidValue` if it is required."""
     if field.required:
-        raise InvalidValue("is required")
+        raise InvalidValue(MISSING)
     return empty
 
 

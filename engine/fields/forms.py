@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from engine import json_values
-from engine.errors import InvalidValue, about
+from engine.errors import UNKNOWN, InvalidValue, about
 from engine.fields import normal_forms
 from engine.fields.field import Field, FieldType, absent, validate
 from engine.fields.text import from_text, picked, show
+from engine.identifiers import end_in_words, in_words
 from engine.json_values import Value
 
 Typed: TypeAlias = str | tuple[str, ...]
@@ -23,6 +24,8 @@ Typed: TypeAlias = str | tuple[str, ...]
 AMOUNT: Final = "amount"
 CURRENCY: Final = "currency"
 """The parts of money that has two inputs."""
+_QUOTED: Final = 100
+"""Maximum length of a typed name that an error repeats, in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,16 +136,18 @@ def from_text_all(fields: Mapping[str, Field], typed: Mapping[str, str]) -> tupl
 
 
 def _unknown(fields: Mapping[str, Field], names: Iterable[str]) -> dict[str, str]:
-    return {
-        name: f"is not an input of this workflow{normal_forms.near(name, fields)}"
-        for name in names
-        if name not in fields
-    }
+    return {name: unknown(name, fields) for name in names if name not in fields}
+
+
+def unknown(name: str, names: Collection[str]) -> str:
+    """Return the sentence about a name that was typed and is none of `names`, with the nearest of them or all."""
+    others = f". Use one of these: {normal_forms.listed(names)}." if names else ": there is nothing to fill in."
+    return f"{UNKNOWN} “{name[:_QUOTED]}”{normal_forms.near(name, names) or others}"
 
 
 def labels(fields: Mapping[str, Field]) -> dict[str, str]:
-    """Return the labels of these fields, by name."""
-    return {name: field.label or name for name, field in fields.items()}
+    """Return the labels of these fields, by name; without one the words of the name."""
+    return {name: field.label or in_words(name) for name, field in fields.items()}
 
 
 # -- placing errors ----------------------------------------------------------------------------------------
@@ -165,7 +170,7 @@ def place(errors: Mapping[str, str], labels: Mapping[str, str], has_input: Calla
     for path, predicate in errors.items():
         name = next(filter(has_input, _around(path)), None)
         sentences = elsewhere if name is None else under.setdefault(name, [])
-        sentences.append(about(labels.get(path) or path, predicate))
+        sentences.append(about(labels.get(path) or end_in_words(path), predicate))
     return PlacedError({name: " ".join(sentences) for name, sentences in under.items()}, " ".join(elsewhere))
 
 

@@ -43,9 +43,9 @@ _NOT_IN_URL: Final = frozenset(' <>"\\')
 
 
 def near(text: str, names: Collection[str]) -> str:
-    """Return `; did you mean …?` if one of `names` is close to `text`, or an empty text."""
+    """Return `. Did you mean …?` if one of `names` is close to `text`, or an empty text."""
     close = get_close_matches(text[:100].casefold(), {name.casefold(): name for name in names}, n=1)
-    return next((f"; did you mean {name}?" for name in names if [name.casefold()] == close), "")
+    return next((f". Did you mean “{name}”?" for name in names if [name.casefold()] == close), "")
 
 
 def listed(names: Collection[str]) -> str:
@@ -70,7 +70,7 @@ def text(value: Value, *, lines: bool, longest: int) -> str:
     if "\0" in value:
         raise InvalidValue("must not contain a NUL character")
     if not lines and not one_line(value):
-        raise InvalidValue("must be one line; use long_text for more")
+        raise InvalidValue("must be one line, without line breaks")
     return value
 
 
@@ -140,13 +140,13 @@ def choice(value: Value, options: Collection[str]) -> str:
 def choices(value: Value, options: Collection[str]) -> list[Value]:
     """Return the chosen options in the given order, each once."""
     if not isinstance(value, list):
-        raise InvalidValue(f"must be a list with some of: {listed(options)}")
+        raise InvalidValue(f"must be some of: {listed(options)}")
     allowed = frozenset(options)
     for item in value:
         if not isinstance(item, str):
-            raise InvalidValue(f"must be a list with some of: {listed(options)}")
+            raise InvalidValue(f"must be some of: {listed(options)}")
         if item not in allowed:
-            raise InvalidValue(f"has {item[:100]!r}, which is not one of: {listed(options)}{near(item, options)}")
+            raise InvalidValue(f"has “{item[:100]}”, which is not one of: {listed(options)}{near(item, options)}")
     return [*dict.fromkeys(str(item) for item in value)]
 
 

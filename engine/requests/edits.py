@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from engine import fields, json_values, urls
 from engine.domain import InvalidEdits, Params, ReviewPoint
-from engine.errors import InvalidValue
+from engine.errors import MISSING, InvalidValue
 from engine.fields import Field, forms
 from engine.fields.normal_forms import listed
 from engine.json_values import Path, Value
@@ -72,12 +72,12 @@ def apply_edits(
     approved = _with_edits(request.content, edits)
     if edits and len(json_values.dumps(approved.value)) > MAX_EDITED:
         errors = {
-            json_values.show_path(edit.path): f"all together may be at most {MAX_EDITED:,} characters."
+            json_values.show_path(edit.path): f"makes the content longer than {MAX_EDITED:,} characters"
             for edit in edits
         }
     elif request.subject.is_form:
         errors = {
-            path: "is required"
+            path: MISSING
             for editable in missing(request, approved)
             if not _is_null(editable, values.get(path := json_values.show_path(editable.path), ""))
         }
@@ -102,7 +102,7 @@ def _read_edits(
         editable = by_path[dotted]
         try:
             before = json_values.look(request.content.value, editable.path)
-            edits += _read_edit(editable, dotted, raw, before, is_address=_is_address(request, editable, kind))
+            edits += _read_edit(editable, raw, before, is_address=_is_address(request, editable, kind))
         except InvalidValue as error:
             errors[dotted] = str(error)
     return edits, errors
@@ -113,7 +113,7 @@ def _is_address(request: Request, editable: Editable, kind: StepKind) -> bool:
     return request.subject.at is ReviewPoint.BEFORE and editable.path[0] in kind.address_params
 
 
-def _read_edit(editable: Editable, dotted: str, raw: Value, before: Value, *, is_address: bool) -> list[Edit]:
+def _read_edit(editable: Editable, raw: Value, before: Value, *, is_address: bool) -> list[Edit]:
     """Return the edit, or nothing if the value is unchanged.
 
     An unchanged value is not validated: it may be one that the field would refuse or write in another form.
@@ -125,7 +125,7 @@ def _read_edit(editable: Editable, dotted: str, raw: Value, before: Value, *, is
         after = urls.checked(after)
     if fields.same_value(editable.field, before, after):
         return []
-    return [Edit(editable.path, editable.field.label or dotted, before, after)]
+    return [Edit(editable.path, editable.label, before, after)]
 
 
 # -- values that are edited one by one --------------------------------------------------------------------
@@ -142,7 +142,7 @@ def _split_by_place(
             continue
         path = _find_path(request, dotted)
         if path is None or path not in containers:
-            errors[dotted] = _not_editable(by_path)
+            errors[dotted] = forms.unknown(dotted, by_path) if path is None and by_path else _not_editable(by_path)
             continue
         try:
             yield from [*_parts(json_values.clean(raw), json_values.look(request.content.value, path), path, by_path)]
@@ -168,7 +168,7 @@ def _parts(raw: Value, now: Value, path: Path, by_path: Mapping[str, Editable]) 
         for index, item in enumerate(raw):
             yield from _parts(item, now[index], (*path, index), by_path)
     elif json_values.canonical(raw) != json_values.canonical(now):
-        raise InvalidValue("must keep its names and its length; only its values can be changed")
+        raise InvalidValue("must keep its names and its length: only its values can be changed")
 
 
 # -- the edited content ---------------------------------------------------------------------------------------
@@ -193,17 +193,15 @@ def _with_edits(content: Params, edits: list[Edit]) -> Params:
 
 def _not_editable(by_path: Mapping[str, Editable]) -> str:
     if not by_path:
-        return "nothing of this request can be edited."
-    return f"this field cannot be edited; these can: {listed(by_path)}."
+        return "cannot be changed, and neither can anything else in this request"
+    return f"cannot be changed. You can change: {listed(by_path)}"
 
 
 def _overlaps(edits: list[Edit]) -> dict[str, str]:
     """Return an error for each edit inside another edit: the result would depend on their order."""
-    paths = {edit.path: edit.path for edit in edits}
+    paths = {edit.path: edit for edit in edits}
     return {
-        json_values.show_path(
-            edit.path
-        ): f"this lies inside {json_values.show_path(outer)}, which was edited too; edit one of them."
+        json_values.show_path(edit.path): f"is a part of “{outer.label}”, which was changed too. Change one of them"
         for edit in edits
         for length in range(len(edit.path))
         if (outer := paths.get(edit.path[:length])) is not None

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from engine import json_values
 from engine.domain import (
@@ -20,8 +21,9 @@ from engine.domain import (
     RequestState,
     ReviewPoint,
 )
-from engine.errors import Tampered
+from engine.errors import MISSING, Tampered
 from engine.fields import Field
+from engine.identifiers import end_in_words
 from engine.json_values import Path
 from engine.requests.deadlines import Deadlines
 from engine.workflowfile.schema_errors import describe_error
@@ -74,6 +76,11 @@ class Editable(Struct, frozen=True):
     path: Path
     field: Field
 
+    @property
+    def label(self) -> str:
+        """The label of the field, or the end of its path in words."""
+        return self.field.label or end_in_words(json_values.show_path(self.path))
+
 
 class Request(Struct, frozen=True, kw_only=True):
     """A request as loaded for a decision or a deadline."""
@@ -119,11 +126,18 @@ def _accepts_anything(params: type[BaseModel]) -> bool:
 
 
 def invalid_params(kind: StepKind, params: Params) -> dict[str, str]:
-    """Return a sentence for each parameter that the step refuses, by dotted path."""
+    """Return a predicate for each parameter that the step refuses, by dotted path."""
     if _accepts_anything(kind.Params):
         return {}
     try:
         kind.Params.model_validate(params.shown())
     except ValidationError as error:
-        return {json_values.show_path(tuple(item["loc"])) or "with": describe_error(item) for item in error.errors()}
+        return {json_values.show_path(tuple(item["loc"])) or "with": _predicate(item) for item in error.errors()}
     return {}
+
+
+def _predicate(error: ErrorDetails) -> str:
+    """Return an error so that it reads on after the name of the value, if its sentence allows that."""
+    sentence = describe_error(error)
+    reads_on = sentence.startswith("This must ")
+    return MISSING if error["type"] == "missing" else sentence[5:].removesuffix(".") if reads_on else sentence

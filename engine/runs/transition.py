@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from engine import audit, requests
 from engine.audit_entries import EntryKind
 from engine.domain import OnError, OnExpiry, Params, RequestState, ResumeAnswer, ReviewPoint, RunStatus, StepStatus
-from engine.errors import ExpressionError, InvalidValue, Tampered
+from engine.errors import ExpressionError, InvalidValue, Tampered, about
 from engine.expressions import resolve_params
+from engine.identifiers import end_in_words
 from engine.json_values import Value
 from engine.requests import Opening, Subject
 from engine.retry import MAX_RETRY_AFTER
@@ -135,7 +136,9 @@ class Transition:
             return
         problems = requests.invalid_params(step.kind, params)
         if problems:
-            self._fail(step, visit, " ".join(f"{path}: {message}" for path, message in problems.items()))
+            self._fail(
+                step, visit, " ".join(about(f"“{end_in_words(path)}”", problem) for path, problem in problems.items())
+            )
         elif step.gate is None or not self._try_open(step, visit, ReviewPoint.BEFORE, params, names):
             self._begin(step, visit, params, None)
 

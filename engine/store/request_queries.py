@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, Row, bindparam, exists, func, or_, select
 
 from engine import json_values
 from engine.domain import DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
-from engine.identifiers import in_words
+from engine.identifiers import end_in_words, in_words
 from engine.read_models import DecisionView, PageQuery, RequestView, RunView
 from engine.requests import Edit, Request, by_name, is_account, mentioned
 from engine.store import people, request_model, run_queries
@@ -263,10 +263,13 @@ def _decision_view(row: Row[Any], request: Request, persons: Mapping[str, Person
 
 
 def _edits(text: str, request: Request) -> list[Edit]:
-    labels = {editable.path: editable.field.label for editable in request.editable}
+    labels = {editable.path: editable.label for editable in request.editable}
     return [
         Edit(
-            path, labels.get(path) or json_values.show_path(path), json_values.look(request.content.value, path), after
+            path,
+            labels.get(path) or end_in_words(json_values.show_path(path)),
+            json_values.look(request.content.value, path),
+            after,
         )
         for path, after in request_model.read_edits(text).items()
     ]

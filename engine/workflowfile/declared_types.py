@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from engine import fields, json_values
-from engine.errors import InvalidValue
+from engine.errors import MISSING, InvalidValue
 from engine.expressions import (
     Kind,
     StaticType,
@@ -112,7 +112,7 @@ def _field_mismatch(declared: Field) -> Callable[[Value], str | None]:
         try:
             normal = fields.validate(declared, value)
         except InvalidValue as error:
-            return str(error)
+            return "is required" if str(error) == MISSING else str(error)
         if normal == value:
             return None
         normal_text = json_values.dumps(normal) if isinstance(normal, list | dict) else write_plain(normal)

@@ -9,7 +9,7 @@ from typing import Final
 
 from engine import fields, json_values
 from engine.domain import ReviewPoint
-from engine.errors import InvalidValue
+from engine.errors import MISSING, InvalidValue
 from engine.expressions import Template
 from engine.fields import Field, FieldType, forms
 from engine.identifiers import in_words
@@ -198,7 +198,7 @@ def _set_at(output: dict[str, Value], path: Path, value: Value) -> None:
 def _find_problem(field: Field, path: Path, required: Sequence[Path], output: Value) -> str | None:
     value = _get_at(output, path)
     if value is None or (not path and not value):
-        return "is required: later steps read it" if field.required else None
+        return f"{MISSING}: later steps read it" if field.required else None
     missing = [
         json_values.show_path(required_path[len(path) :])
         for required_path in required

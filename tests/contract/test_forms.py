@@ -254,10 +254,10 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
     ("text", "abc", Write("abc"), UNCHANGED, EVERY),
     ("text", "abc", Write("abc "), UNCHANGED, EVERY),
     ("text", "abc", Write("abd "), {"x": "abd "}, EVERY),
-    ("text", "abc", Write(""), "X is required.", EVERY),
+    ("text", "abc", Write(""), "X is missing.", EVERY),
     ({"type": "text", **OPTIONAL}, "abc", Write(""), {"x": None}, EVERY),
     ({"type": "text", **OPTIONAL, "blank": "keep"}, "abc", Write(""), {"x": ""}, EVERY),
-    ("text", "abc", Write("a\nb"), "X must be one line; use long_text for more.", NO_PROMPT),
+    ("text", "abc", Write("a\nb"), "X must be one line, without line breaks.", NO_PROMPT),
     (
         {"type": "text", "max_length": 4},
         "abc",
@@ -269,7 +269,7 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
     ("long_text", "abc", Write("abc "), UNCHANGED, NO_PROMPT),
     ("long_text", "a\r\nb", Write("a\nb"), UNCHANGED, NO_PROMPT),
     ("long_text", "abc", Write("a\nb\r\nc"), {"x": "a\nb\nc"}, NO_PROMPT),
-    ("long_text", "abc", Write(" "), "X is required.", NO_PROMPT),
+    ("long_text", "abc", Write(" "), "X is missing.", NO_PROMPT),
     # numbers
     ("number", Decimal("1.5"), Write("1.50"), UNCHANGED, EVERY),
     ("number", Decimal("1.234"), Write("1.234"), UNCHANGED, EVERY),
@@ -315,7 +315,7 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
     (FIXED, EUR, Write("13 USD"), "Amount must be in EUR, not in USD.", EVERY),
     (MONEY, None, Write("13,50"), "Amount must say its currency, like 12.50 EUR.", EVERY),
     (MONEY, EUR, Write("€13"), "Amount must have its currency in three letters: write 13 EUR.", EVERY),
-    (MONEY, EUR, Write(""), "Amount is required.", EVERY),
+    (MONEY, EUR, Write(""), "Amount is missing.", EVERY),
     # yes and no
     ("boolean", True, Write("yes"), UNCHANGED, EVERY),
     ("boolean", True, Write("no"), {"x": False}, EVERY),
@@ -331,7 +331,7 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
         "X must not be before 2026-03-01.",
         EVERY,
     ),
-    ("date", "2026-03-04", Write(""), "X is required.", EVERY),
+    ("date", "2026-03-04", Write(""), "X is missing.", EVERY),
     ("datetime", "2026-03-04T09:30:00Z", Write("2026-03-04T11:30+02:00"), UNCHANGED, EVERY),
     ("datetime", "2026-03-04T09:30:00Z", Write("2026-03-04T09:30+02:00"), {"x": "2026-03-04T07:30:00Z"}, EVERY),
     ("datetime", "2026-03-04T09:30:00Z", PickTime(datetime(2026, 3, 4, 9, 30, tzinfo=UTC)), UNCHANGED, EVERY),
@@ -371,12 +371,12 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
         {"x": ["blue", "red", "green"]},
         EVERY,
     ),
-    ({"type": "choices", "options": COLOURS}, ["red"], Choose(()), "X is required.", EVERY),
+    ({"type": "choices", "options": COLOURS}, ["red"], Choose(()), "X is missing.", EVERY),
     (
         {"type": "choices", "options": COLOURS},
         ["red"],
         Choose(("red", "pink")),
-        "X has 'pink', which is not one of: red, green, blue.",
+        "X has “pink”, which is not one of: red, green, blue.",
         EVERY,
     ),
     ({"type": "choices", "options": COLOURS, **OPTIONAL}, ["red"], Choose(()), {"x": []}, EVERY),
@@ -473,7 +473,7 @@ def test_options_are_chosen_correctly_whatever_their_labels_are(
     by_surface = results(field, now, Choose(tuple(after)))
     assert_same(by_surface)
     if required and before and not after:
-        assert by_surface["page"][1] == ["X is required."]
+        assert by_surface["page"][1] == ["X is missing."]
     elif set(before) == set(after):
         assert by_surface["page"] == ({}, [])
     elif kind is FieldType.CHOICES:

@@ -286,10 +286,14 @@ def test_the_requests_that_expire_first_are_at_the_top(signoff: Commands) -> Non
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["-i", "customer=Ann"], 1, "amount is required."),
-        (["-i", "customer=Ann", "-i", "amount=lots"], 1, "amount must be an amount and a currency"),
+        (["-i", "customer=Ann"], 1, "Amount is missing."),
+        (["-i", "customer=Ann", "-i", "amount=lots"], 1, "Amount must be an amount and a currency"),
         (["-i", "customer=Ann", "-i", "amount=1 USD"], 1, "EUR"),
-        (["-i", "customer=Ann", "-i", "amount=1", "-i", "amuont=1"], 1, "Amuont is not an input"),
+        (
+            ["-i", "customer=Ann", "-i", "amount=1", "-i", "amuont=1"],
+            1,
+            "Signoff does not know “amuont”. Did you mean “amount”?",
+        ),
         (["-i", "customer"], 2, "'customer' is not an input; write name=value."),
         (["-i", "customer=Ann", "-i", "customer=Bob"], 2, "customer is given twice."),
     ],
@@ -450,7 +454,7 @@ def test_reject_ends_the_run(signoff: Commands, open_request: dict[str, Any]) ->
     ("edits", "code", "sentence"),
     [
         (["amount=lots"], 1, "Amount must be"),
-        (["customer=Bob"], 1, "Customer: this field cannot be edited; these can: amount, note."),
+        (["customer=Bob"], 1, "Customer cannot be changed. You can change: amount, note."),
         (["amount=lots", "customer=Bob"], 1, "Amount must be"),
         (["amount"], 2, "'amount' is not an edit; write name=value."),
         ([], 2, "Say what to change"),
@@ -550,7 +554,7 @@ def test_done_needs_what_later_steps_read_and_says_how_to_give_it(
 ) -> None:
     refused = signoff("resume", attention_run, "done")
     assert refused.code == 1
-    assert "Receipt is required: later steps read it" in refused.err
+    assert "Receipt is missing: later steps read it" in refused.err
     assert f"signoff resume {attention_run} done -o body.receipt=…" in refused.err
     assert "-o body.receipt" in signoff("resume", attention_run, "done", "-o", "number=1").err + refused.err
     assert signoff("resume", attention_run, "stop", "-o", "body.receipt=1").code == 2

@@ -111,7 +111,7 @@ def test_a_person_is_asked_for_inputs_and_decides(installation: Installation) ->
     with terminal(installation, "try", "refund.yaml", columns=80) as person:
         person.see("Customer: ")
         person.type("")
-        person.see("Customer is required.")
+        person.see("Customer is missing.")
         person.see("Customer: ")
         person.type("Ann")
         person.see("Amount (like 12.50 EUR): ")
@@ -315,8 +315,8 @@ def test_answers_that_run_out_leave_the_run_waiting(signoff: Commands) -> None:
 @pytest.mark.parametrize(
     ("answer", "code", "sentence"),
     [
-        ("edit:colour=red", 1, "Colour: this field cannot be edited; these can: text."),
-        ("edit:[1]=red", 1, "[1]: this field cannot be edited; these can: text."),
+        ("edit:colour=red", 1, "Signoff does not know “colour”. Use one of these: text."),
+        ("edit:[1]=red", 1, "Signoff does not know “[1]”. Use one of these: text."),
     ],
 )
 def test_an_answer_that_cannot_be_used_keeps_the_run(signoff: Commands, answer: str, code: int, sentence: str) -> None:
@@ -365,8 +365,8 @@ def test_the_problems_of_a_file_are_reported_line_by_line(signoff: Commands) -> 
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
-        ("for", "5", "for: This must be a duration with its unit, like 90s, 15m, 4h, 2d or 1w."),
-        ("until", "5", "until: This must be a time, like 2026-03-01T09:00+01:00, or a date, like 2026-03-01."),
+        ("for", "5", "“For” must be a duration with its unit, like 90s, 15m, 4h, 2d or 1w."),
+        ("until", "5", "“Until” must be a time, like 2026-03-01T09:00+01:00, or a date, like 2026-03-01."),
         ("until", '"9999-01-01"', "until: '9999-01-01' is more than 366 days away; write an earlier time."),
     ],
 )

@@ -187,8 +187,8 @@ async def test_inputs_on_the_line_start_a_run_at_once(env: SlackEnv) -> None:
 async def test_wrong_inputs_are_refused_and_nothing_starts(env: SlackEnv) -> None:
     await env.register()
     for line, expected in (
-        ("amount=much", "amount"),
-        ("amont=80", "“amont” is not an input of this workflow; did you mean amount?"),
+        ("amount=much", "Amount must be a number."),
+        ("amont=80", "Signoff does not know “amont”. Did you mean “amount”?"),
         ("nonsense", "Signoff could not read “nonsense”."),
     ):
         assert expected in await answer_to(env, "ben", f"/signoff run refund {line}")

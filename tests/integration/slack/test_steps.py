@@ -93,7 +93,7 @@ async def test_a_form_that_is_not_filled_in_is_not_approved_by_any_other_way(env
     )
     answer = await env.engine.decide(command)
     assert isinstance(answer, InvalidEdits)
-    assert answer.errors == {"account": "is required"}
+    assert answer.errors == {"account": "is missing"}
     assert await env.state(run) is RequestState.PENDING
 
 

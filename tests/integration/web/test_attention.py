@@ -175,7 +175,7 @@ async def test_a_value_that_later_steps_read_is_a_required_field(env: WebEnv) ->
     sam, page = await open_link(env)
     again = await send(sam, page, "done")
     assert again.status == 422
-    assert "Receipt is required" in again.page.text
+    assert "Receipt is missing" in again.page.text
     assert await env.codes(SAM) == 0
     assert await status(env, run) is RunStatus.NEEDS_ATTENTION
 

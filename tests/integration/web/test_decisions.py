@@ -325,7 +325,7 @@ async def test_each_error_of_a_form_stands_beside_its_field(env: WebEnv) -> None
     assert missing.status == 422
     assert "Count must be at most 9." in missing.page.text
     missing = await browser.send(missing.page.form, typed={count: "2"})
-    assert "Account is required." in missing.page.text
+    assert "Account is missing." in missing.page.text
     done = await browser.send(missing.page.form, typed={account: "DE1"})
     assert "Filled in" in done.page.text
     decision = (await env.reload(request)).decision

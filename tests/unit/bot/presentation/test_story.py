@@ -32,8 +32,12 @@ def sentence(kind: str, content: dict[str, Value] | None) -> str:
         ("request.approved", {"verdict": "Pay it"}, "chose “Pay it”."),
         (
             "request.approved",
-            {"verdict": "Pay it", "edits": [{"label": "Amount"}, {"path": "note"}], "reason": "agreed"},
-            "chose “Pay it”, and changed Amount and note. Reason: agreed",
+            {
+                "verdict": "Pay it",
+                "edits": [{"label": "Amount"}, {"path": ["json", "order_id"], "label": "json.order_id"}],
+                "reason": "agreed",
+            },
+            "chose “Pay it”, and changed Amount and Order ID. Reason: agreed",
         ),
         ("request.rejected", {}, "The request expired without a decision and was rejected automatically."),
         ("run.resumed", {"answer": "done"}, "answered what happened: “It happened”."),

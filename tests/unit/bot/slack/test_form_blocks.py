@@ -273,7 +273,7 @@ def test_the_form_has_the_title_of_the_approve_button_and_says_who_reads_the_rea
 @pytest.mark.parametrize(
     ("declaration", "before", "part", "input_state", "sentence"),
     [
-        ("text", "Hello", "", {"value": None}, "The field is required."),
+        ("text", "Hello", "", {"value": None}, "The field is missing."),
         ("number", 1, "", {"value": "many"}, "The field must be a number."),
         ({"type": "number", "max": 9}, 1, "", {"value": "10"}, "The field must be at most 9."),
         ("datetime", None, "", {"selected_date_time": 10**30}, "The field must be a date and time."),
@@ -292,9 +292,9 @@ def test_the_form_has_the_title_of_the_approve_button_and_says_who_reads_the_rea
             {"selected_option": {"value": "z"}},
             "is not one of: a, b",
         ),
-        ({"type": "choice", "options": ["a"]}, "a", "", {"selected_option": None}, "The field is required."),
+        ({"type": "choice", "options": ["a"]}, "a", "", {"selected_option": None}, "The field is missing."),
         ({"type": "choices", "options": ["a"]}, ["a"], "", {"selected_options": [{"value": "z"}]}, "is not one of: a"),
-        ({"type": "choices", "options": ["a"]}, ["a"], "", {"selected_options": "?"}, "The field is required."),
+        ({"type": "choices", "options": ["a"]}, ["a"], "", {"selected_options": "?"}, "The field is missing."),
         (
             "money",
             {"amount": "1", "currency": "EUR"},
@@ -458,7 +458,7 @@ def test_an_error_of_the_engine_stands_under_the_input_of_its_field() -> None:
     errors = {"json.a.0": "must be text", "with": "Field required.", "subject": "is too long"}
     refusal = InvalidEdits(errors=errors, labels={"subject": "The subject"})
     errors_by_block = view_state.place_errors(values, refusal)
-    assert errors_by_block[find_block(values, "json")] == "json.a.0 must be text."
+    assert errors_by_block[find_block(values, "json")] == "A 1 must be text."
     assert errors_by_block[find_block(values, "subject")] == "with: Field required. The subject is too long."
     assert view_state.place_errors({}, refusal) == {}
     long_errors = view_state.place_errors(values, InvalidEdits(errors={"subject": "x" * 5_000}))
@@ -496,8 +496,8 @@ def test_a_run_form_asks_the_inputs_and_reads_them_typed() -> None:
     values[find_block(values, "to")][ids.INPUT]["value"] = None
     read_edits, errors = view_state.read_inputs(values, refund.inputs)
     assert read_edits["n"] == 5
-    assert errors == {find_block(values, "to"): "To is required."}
-    assert view_state.read_inputs({}, refund.inputs)[1] == {"to": "To is required."}
+    assert errors == {find_block(values, "to"): "To is missing."}
+    assert view_state.read_inputs({}, refund.inputs)[1] == {"to": "To is missing."}
 
 
 def test_a_run_form_is_filled_with_the_values_of_the_command() -> None:

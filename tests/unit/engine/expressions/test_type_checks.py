@@ -353,10 +353,10 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
         ('inputs.some == "200"', '`==` is never true here: `inputs.some` is a number and `"200"` is text.'),
         ("inputs.n in ['200', 300]", '`in` never finds `"200"` here: `inputs.n` is a number and `"200"` is text.'),
         ('inputs.size == "XL"', "`==` is never true here: `inputs.size` is not one of: 5, 10, 100."),
-        ('"50" != inputs.size', "`!=` is always true here: `inputs.size` is not one of: 5, 10, 100; did you mean 5?"),
+        ('"50" != inputs.size', "`!=` is always true here: `inputs.size` is not one of: 5, 10, 100. Did you mean “5”?"),
         (
             'inputs.size in ["5", "50"]',
-            '`in` never finds `"50"` here: `inputs.size` is not one of: 5, 10, 100; did you mean 5?',
+            '`in` never finds `"50"` here: `inputs.size` is not one of: 5, 10, 100. Did you mean “5”?',
         ),
         ('inputs.size in "small, large"', '`in` never finds this here: `"small, large"` is "small, large".'),
         ('"c" in inputs.tags', "`in` never finds this here: an item of `inputs.tags` is not one of: a, b."),
@@ -459,7 +459,7 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
             'inputs.fixed == {"amount": 200, "currency": "EUR"}',
             '`==` is never true here: `inputs.fixed` is written {"amount":"200","currency":"EUR"}.',
         ),
-        ('inputs.tags == ["c"]', "`==` is never true here: `inputs.tags` has 'c', which is not one of: a, b."),
+        ('inputs.tags == ["c"]', "`==` is never true here: `inputs.tags` has “c”, which is not one of: a, b."),
     ],
 )
 def test_a_comparison_of_texts_without_meaning_is_reported_with_the_file(expression: str, sentence: str) -> None:

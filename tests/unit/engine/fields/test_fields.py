@@ -81,7 +81,7 @@ def test_a_declaration_survives_being_dumped_and_read(declaration: object) -> No
 @pytest.mark.parametrize(
     ("declaration", "errors"),
     [
-        ("txt", {"type": "there is no field type txt; did you mean text?"}),
+        ("txt", {"type": "there is no field type txt. Did you mean “text”?"}),
         ("zzz", {"type": "there is no field type zzz; there are text, long_text, number, integer, money, boolean, "
                          "date, datetime, email, url, choice, choices, person, json"}),
         ({"type": 5}, {"type": "the type is one of: text, long_text, number, integer, money, boolean, date, datetime, "
@@ -119,10 +119,10 @@ def test_a_declaration_survives_being_dumped_and_read(declaration: object) -> No
         ({"type": "money", "currency": "eur"}, {"currency": "a currency is three capital letters, like EUR"}),
         ({"type": "date", "blank": "keep"}, {"blank": "only text and long_text fields keep a blank text"}),
         ({"type": "number", "default": 5, "max": 4}, {"default": "the default must be at most 4"}),
-        ({"type": "text", "default": " ", "required": True}, {"default": "the default is required"}),
+        ({"type": "text", "default": " ", "required": True}, {"default": "the default is missing"}),
         ({"type": "json", "default": Decimal("NaN")}, {"default": "NaN is not a number that can be written down"}),
         ({"type": "choice", "default": "rde", **OPTIONS},
-         {"default": "the default is not one of: red, green, b; did you mean red?"}),
+         {"default": "the default is not one of: red, green, b. Did you mean “red”?"}),
     ],
 )  # fmt: skip
 def test_a_wrong_declaration_is_refused_at_its_key_with_a_sentence(declaration: object, errors: dict[str, str]) -> None:
@@ -209,16 +209,16 @@ def test_a_right_value_gets_its_normal_form(declaration: object, value: Value, n
 @pytest.mark.parametrize(
     ("declaration", "value", "message"),
     [
-        ("text", None, "is required"),
-        ("text", " \t", "is required"),
-        ({"type": "text", "blank": "keep"}, "", "is required"),
-        ("email", "", "is required"),
-        ({"type": "choices", **OPTIONS}, [], "is required"),
+        ("text", None, "is missing"),
+        ("text", " \t", "is missing"),
+        ({"type": "text", "blank": "keep"}, "", "is missing"),
+        ("email", "", "is missing"),
+        ({"type": "choices", **OPTIONS}, [], "is missing"),
         ("text", 5, "must be text"),
         ("text", "a\0", "must not contain a NUL character"),
         ("long_text", "a\0", "must not contain a NUL character"),
-        ("text", "a\nb", "must be one line; use long_text for more"),
-        ("text", "a\N{LINE SEPARATOR}", "must be one line; use long_text for more"),
+        ("text", "a\nb", "must be one line, without line breaks"),
+        ("text", "a\N{LINE SEPARATOR}", "must be one line, without line breaks"),
         ("text", "x" * 3001, "must be at most 3000 characters long, and has 3001"),
         ("long_text", "x" * 100_001, "must be at most 100000 characters long, and has 100001"),
         ({"type": "text", "max_length": 2}, "abc", "must be at most 2 characters long, and has 3"),
@@ -243,7 +243,7 @@ def test_a_right_value_gets_its_normal_form(declaration: object, value: Value, n
         (EUR, {"amount": "10.500"}, "must have at most 2 decimals in EUR, and has 3"),
         ("money", {"amount": "10.5", "currency": "JPY"}, "must be a whole amount, because JPY has no decimals"),
         ("money", {"amount": "5", "currency": "EUT"},
-         "has no known currency: EUT is not in ISO 4217; did you mean EUR?"),
+         "has no known currency: EUT is not in ISO 4217. Did you mean “EUR”?"),
         (EUR, -5, "must not be negative"),
         ({"min": -5, **EUR}, -6, "must be at least -5 EUR"),
         (EUR, {"amount": 1, "currency": "USD"}, "must be in EUR, not in USD"),
@@ -279,12 +279,12 @@ def test_a_right_value_gets_its_normal_form(declaration: object, value: Value, n
         ("url", "https://good.com@evil.com/", "must not contain a user name or password before the host"),
         ("url", f"https://a.com/{'x' * 3000}", "must be at most 3000 characters long, and has 3014"),
         ({"type": "choice", **OPTIONS}, 1, "must be one of: red, green, b"),
-        ({"type": "choice", **OPTIONS}, "GREE", "is not one of: red, green, b; did you mean green?"),
+        ({"type": "choice", **OPTIONS}, "GREE", "is not one of: red, green, b. Did you mean “green”?"),
         ({"type": "choice", **OPTIONS}, "zzz", "is not one of: red, green, b"),
-        ({"type": "choices", **OPTIONS}, "red", "must be a list with some of: red, green, b"),
-        ({"type": "choices", **OPTIONS}, ["red", None], "must be a list with some of: red, green, b"),
+        ({"type": "choices", **OPTIONS}, "red", "must be some of: red, green, b"),
+        ({"type": "choices", **OPTIONS}, ["red", None], "must be some of: red, green, b"),
         ({"type": "choices", **OPTIONS}, ["red", "gren"],
-         "has 'gren', which is not one of: red, green, b; did you mean green?"),
+         "has “gren”, which is not one of: red, green, b. Did you mean “green”?"),
         *[("person", wrong, "must be a person: an email address, or a Slack user id like U012AB3CD") for wrong in (
             5, "sam", "<@U012AB3CD", "u012ab3cd", "<sam@example.com>", "B012AB3CD",
         )],
@@ -368,7 +368,7 @@ def notation_error(number: str) -> str:
         ("number", "1e999", "must be a number of at most 400 digits"),
         ("number", "9" * 5000, "must be a number of at most 400 digits"),
         ("number", f"{'9' * 500_000}x", "must be a number of at most 400 digits"),
-        ("number", " ", "is required"),
+        ("number", " ", "is missing"),
         ("money", "1.234,50 EUR", notation_error("1234.50 EUR")),
         ("money", "1.2.3 EUR", "must be a number"),
         ("money", "1,234.50 EUR", notation_error("1234.50 EUR")),
@@ -402,12 +402,12 @@ def notation_error(number: str) -> str:
         (EUR, "5 USD", "must be in EUR, not in USD"),
         ("boolean", "maybe", "must be yes or no"),
         ("json", "1e99999999999999999999", "must be JSON whose numbers are not that large"),
-        ("json", " ", "is required"),
+        ("json", " ", "is missing"),
         ("json", "plain text", 'must be JSON; a text is written in double quotes, like "plain text"'),
         ("json", "x" * 50, f'must be JSON; a text is written in double quotes, like "{"x" * 39}…"'),
         ("json", '{"a" 1}', "is not valid JSON: JSON is malformed: expected ':' (byte 5)"),
         ({"type": "choice", **OPTIONS}, "Sky", "is not one of: red, green, b"),
-        ({"type": "choices", **OPTIONS}, "red, Sky", "has 'Sky', which is not one of: red, green, b"),
+        ({"type": "choices", **OPTIONS}, "red, Sky", "has “Sky”, which is not one of: red, green, b"),
     ],
 )
 def test_text_that_cannot_be_read_is_refused_with_a_sentence(declaration: object, typed: str, message: str) -> None:
@@ -510,9 +510,9 @@ def test_everything_wrong_with_a_form_is_reported_by_name() -> None:
     values, errors = validate_all(FORM, {"amonut": 5, "zzz": 1, "day": "soon", "note": "x"})
     assert values == {"note": "x", "moment": "2026-01-02T09:00:00Z"}
     assert errors == {
-        "amonut": "is not an input of this workflow; did you mean amount?",
-        "zzz": "is not an input of this workflow",
-        "amount": "is required",
+        "amonut": "Signoff does not know “amonut”. Did you mean “amount”?",
+        "zzz": "Signoff does not know “zzz”. Use one of these: amount, note, day, moment.",
+        "amount": "is missing",
         "day": "must be a date, like 2026-01-31",
     }
     assert from_text_all(FORM, {"amount": "x"})[1] == {"amount": "must be an amount and a currency, like 12.50 EUR"}

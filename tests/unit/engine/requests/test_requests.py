@@ -497,7 +497,7 @@ DEEP = """
 def test_an_edit_reaches_into_lists_and_mappings() -> None:
     ruling = decide(request_of(opening_of(DEEP)), edits={"details.items.0.name": "uno", "details.items.1.count": 3})
     assert ruling.approved.value["details"] == {"items": [{"name": "uno", "count": 1}, {"name": "two", "count": 3}]}
-    assert [edit.label for edit in ruling.edits] == ["First", "details.items.1.count"]
+    assert [edit.label for edit in ruling.edits] == ["First", "Count"]
 
 
 def test_an_unchanged_value_is_no_edit() -> None:
@@ -527,7 +527,7 @@ def test_every_wrong_edit_is_named_and_none_is_applied() -> None:
     )
     assert refusal == InvalidEdits(
         errors={
-            "to": "this field cannot be edited; these can: details.items.0.name, details.items.1.count, text.",
+            "to": "cannot be changed. You can change: details.items.0.name, details.items.1.count, text",
             "details.items.1.count": "must be a whole number",
         }
     )
@@ -535,7 +535,7 @@ def test_every_wrong_edit_is_named_and_none_is_applied() -> None:
 
 def test_a_request_with_nothing_to_edit_says_so() -> None:
     refusal = decide(request_of(open_gate("edit: []")), edits={"text": "x"})
-    assert refusal == InvalidEdits(errors={"text": "nothing of this request can be edited."})
+    assert refusal == InvalidEdits(errors={"text": "cannot be changed, and neither can anything else in this request"})
 
 
 def test_a_value_that_cannot_be_carried_is_an_invalid_edit() -> None:
@@ -545,13 +545,13 @@ def test_a_value_that_cannot_be_carried_is_an_invalid_edit() -> None:
 def test_an_edit_that_the_parameters_of_the_step_refuse_is_refused_at_its_field() -> None:
     step = "- {id: send, uses: call, with: {to: bank, text: hello}, gate: {edit: {text: json, to: json}}}"
     refusal = decide(request_of(opening_of(step)), edits={"text": 7})
-    assert refusal == InvalidEdits(errors={"text": "This must be text, not the number 7."})
+    assert refusal == InvalidEdits(errors={"text": "must be text, not the number 7"})
 
 
 def test_an_edit_of_the_wrong_kind_is_refused_in_plain_words() -> None:
     step = "- {id: send, uses: call, with: {to: bank, text: hello}, gate: {edit: {text: json, to: json}}}"
     refusal = decide(request_of(opening_of(step)), edits={"text": {"a": 1}})
-    assert refusal == InvalidEdits(errors={"text": "This must be text, not a mapping."})
+    assert refusal == InvalidEdits(errors={"text": "must be text, not a mapping"})
 
 
 def test_an_edit_of_an_output_is_not_checked_by_the_parameters() -> None:
@@ -567,14 +567,14 @@ def test_an_edit_inside_of_another_edit_is_refused(outer: Value, inner_first: bo
     inner = requests.Editable(("a", "b"), infer(1))
     edits = {"a.b": 2, "a": outer} if inner_first else {"a": outer, "a.b": 2}
     refusal = decide(replace_fields(request, editable=(*request.editable, inner)), edits=edits)
-    assert refusal == InvalidEdits(errors={"a.b": "this lies inside a, which was edited too; edit one of them."})
+    assert refusal == InvalidEdits(errors={"a.b": "is a part of “A”, which was changed too. Change one of them"})
 
 
 def test_edits_that_make_the_content_too_large_are_refused() -> None:
     refusal = decide(
         request_of(opening_of("- {id: w, uses: set, with: {a: {}}, gate: {}}")), edits={"a": ["x" * 1_500_000]}
     )
-    assert refusal == InvalidEdits(errors={"a": "all together may be at most 1,500,000 characters."})
+    assert refusal == InvalidEdits(errors={"a": "makes the content longer than 1,500,000 characters"})
 
 
 def test_parameters_that_are_wrong_as_a_whole_are_named_as_with() -> None:

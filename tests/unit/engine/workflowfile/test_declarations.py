@@ -151,15 +151,15 @@ def test_a_value_keeps_the_declaration_of_its_input(steps: list[Value], value: V
         ("due", "not a date", "must be a date, like 2026-01-31"),
         ("due", "2025-12-31", "must not be before 2026-01-01"),
         ("mail", "hello", "must be one email address, like sam@example.com"),
-        ("tags", ["z"], "has 'z', which is not one of: a, b, c"),
-        ("tags", '["z"]', "must be a list with some of: a, b, c"),
+        ("tags", ["z"], "has “z”, which is not one of: a, b, c"),
+        ("tags", '["z"]', "must be some of: a, b, c"),
         ("amount", {"amount": "501", "currency": "EUR"}, "must be at most 500 EUR"),
         ("amount", {"amount": "5", "currency": "USD"}, "must be in EUR, not in USD"),
         ("amount", {"amount": "5.001", "currency": "EUR"}, "must have at most 2 decimals in EUR, and has 3"),
         ("amount", {"amount": "-5", "currency": "EUR"}, "must be at least 1 EUR"),
         ("note", "too long", "must be at most 5 characters long, and has 8"),
         ("later", "next Tuesday", "must be a date, like 2026-01-31"),
-        ("size", None, "is required"),
+        ("size", None, "is missing"),
     ],
 )
 def test_a_wrong_edit_is_refused_with_the_sentence_of_the_form(name: str, edit: Value, sentence: str) -> None:
@@ -235,7 +235,7 @@ def test_a_mapping_may_be_edited_as_a_whole_if_it_keeps_its_shape() -> None:
     assert edit_errors(opening, json={"a": {"n": 20, "b": 1}, "list": ["c@example.com"]}) == {
         "json.a.n": "must be at most 9"
     }
-    sentence = "must keep its names and its length; only its values can be changed"
+    sentence = "must keep its names and its length: only its values can be changed"
     values: list[Value] = [{"a": {"n": 2}, "list": ["x"]}, {"a": {"n": 2, "b": 1}, "list": []}, "text"]
     for value in values:
         assert edit_errors(opening, json=value) == {"json": sentence}
@@ -256,7 +256,7 @@ def test_a_missing_answer_is_named_by_its_label() -> None:
     form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": json_values.clean(declared)}
     result = requests.apply_edits(request_of(open_last_step(form)), {}, kind=STEP_KINDS["form"])
     assert isinstance(result, InvalidEdits)
-    assert refusals.sentence(result) == "How many is required."
+    assert refusals.sentence(result) == "How many is missing."
 
 
 def test_null_is_an_answer_to_a_form_that_asks_for_json() -> None:

@@ -13,7 +13,7 @@ from engine.workflowfile.expected_output import ExpectedOutput, find_expected_ou
 PAY = "- {id: pay, uses: http, with: {method: POST, url: 'https://pay.example.com/refunds', json: {a: 1}}}"
 
 
-REQUIRED = "is required: later steps read it"
+REQUIRED = "is missing: later steps read it"
 
 
 def expected_output(*later_steps: str, pay: str = PAY) -> ExpectedOutput:
@@ -107,7 +107,7 @@ def test_a_typed_text_becomes_a_value_of_the_output(typed: str, value: Any) -> N
         (
             "{a: '{{ steps.pay.body | default(1) }}', b: '{{ steps.pay.body.n }}'}",
             {},
-            "is required: later steps read it",
+            "is missing: later steps read it",
         ),
         ("{a: '{{ steps.pay.body.lines[0].id }}'}", {"body": {"lines": "abc"}}, "needs 0.id: later steps read it"),
         ("{a: '{{ steps.pay[run.id] }}'}", {}, REQUIRED),
@@ -125,8 +125,8 @@ def test_missing_and_wrong_values_are_named() -> None:
         "- {id: n, uses: set, with: {a: '{{ steps.pay.body.number }}', b: '{{ steps.pay.status }}'}}"
     )
     assert expected.find_problems({}) == {
-        "body.number": "is required: later steps read it",
-        "status": "is required: later steps read it",
+        "body.number": "is missing: later steps read it",
+        "status": "is missing: later steps read it",
     }
     assert set(expected.find_problems({"body": {"number": 1}, "status": "many"})) == {"status"}
     _, errors = expected.parse_texts({"body.nothing": "x", "status": "many"})

@@ -42,7 +42,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     # inputs
     (step_file("id: a\nuses: set") + "inputs: {Who: text}\n", 5, 10, "inputs.Who", "Write `who`"),
     (step_file("id: a\nuses: set") + "inputs: {a-b: text}\n", 5, 10, "inputs.a-b", "Use `_` instead of `-`: `a_b`"),
-    (step_file("id: a\nuses: set") + "inputs: {w: txt}\n", 5, 13, "inputs.w", "did you mean text"),
+    (step_file("id: a\nuses: set") + "inputs: {w: txt}\n", 5, 13, "inputs.w", "Did you mean “text”?"),
     (step_file("id: a\nuses: set") + "inputs: {w: {typ: text}}\n", 5, 14, "inputs.w.typ", "Did you mean `type`?"),
     (
         step_file("id: a\nuses: set") + "inputs: {w: {type: number, default: x}}\n",
@@ -299,7 +299,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     (gate_file("edit: [x, x]"), 7, 17, "steps[0].gate.edit[1]", "`x` is here twice"),
     (gate_file("edit: [{a: text, b: text}]"), 7, 14, "steps[0].gate.edit[0]", "An entry of `edit` is"),
     (gate_file("edit: [{x: text}]"), 7, 18, "steps[0].gate.edit[0].x", "does not fit the type text: it must be text"),
-    (gate_file("edit: {x: txt}"), 7, 17, "steps[0].gate.edit.x", "did you mean text"),
+    (gate_file("edit: {x: txt}"), 7, 17, "steps[0].gate.edit.x", "Did you mean “text”?"),
     (gate_file("at: after\nedit: [y]"), 8, 14, "steps[0].gate.edit[0]", "The step has no output `y` to edit"),
     (
         step_file("id: a\nuses: set\nwith: {p: {q: 1}}\ngate: {edit: [p, p.q]}"),
