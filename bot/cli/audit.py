@@ -26,7 +26,7 @@ MAX_PRINTED: Final = 100
 
 @click.group()
 def audit() -> None:
-    """Export, verify and erase the record of everything that happened."""
+    """Export, verify or erase the log of everything that happened."""
 
 
 @audit.command()
@@ -71,7 +71,7 @@ def verify(checkpoints: tuple[str, ...]) -> int:
         heads = [verify_audit.read_checkpoint(checkpoint) for checkpoint in checkpoints]
     except argparse.ArgumentTypeError:
         raise click.UsageError(
-            "A checkpoint looks like 120:9f86d0… (a number, a colon, 64 hexadecimal digits)."
+            "Write a checkpoint like 120:9f86d0…: the number of the entry, a colon, and its hash of 64 digits."
         ) from None
     # The noted head is read before the log: a server that runs meanwhile may note a later one.
     noted_head = log_head.read(load_context().settings.database)
@@ -79,18 +79,23 @@ def verify(checkpoints: tuple[str, ...]) -> int:
     with client.open_for_reading() as connection, connection.snapshot():
         for line in audit_log.export(connection, DEFAULT_WORKSPACE):
             findings += _print_findings(log.read(line))
-        findings += _print_findings(log.finish())
         findings += _print_differences(reconciliation.compare(connection, DEFAULT_WORKSPACE))
+        if not (log.entries or findings or heads or (noted_head and noted_head[0])):
+            click.echo("The audit log is empty: nothing has happened yet.")
+            return Exit.DONE
+        findings += _print_findings(log.finish())
     for line in (*log.explanations, *verify_audit.unexplained_erasures(log)):
         click.echo(line, err=line not in log.explanations)
-    click.echo(f"{log.entries:,} entries, {log.erased:,} of them with erased content; head {log.head}")
+    click.echo(f"{log.entries:,} entries, {log.erased:,} of them with erased content. Head: {log.head}")
     if findings:
-        click.echo(f"{findings} finding{'s' if findings > 1 else ''}: the log or the tables were changed.", err=True)
+        click.echo(
+            f"{findings} finding{'s' if findings > 1 else ''}: the audit log or the tables were changed.", err=True
+        )
         return Exit.NO
     if log.unexplained:
-        click.echo("The chain is whole, but contents were erased and no entry says by whom.", err=True)
+        click.echo("The chain is intact, but contents were erased and no entry says by whom.", err=True)
         return Exit.WAITING
-    click.echo("The log is whole.")
+    click.echo("The audit log is intact.")
     return Exit.DONE
 
 
@@ -98,9 +103,10 @@ def verify(checkpoints: tuple[str, ...]) -> int:
 @click.argument("run_id", metavar="RUN")
 @click.option("--reason", required=True, help="The reason, which is kept in the audit log.")
 def erase(run_id: str, reason: str) -> None:
-    """Erase the contents of the ended run RUN from the audit log and the tables, for good.
+    """Erase the contents of the ended run RUN for good.
 
-    The chain stays whole: the log still says who decided what and when, and who erased the contents and why.
+    They are erased from the audit log and from the tables. The chain stays intact: the log still says who decided
+    what and when, and who erased the contents and why.
     """
     reply = client.carry_out("erase", {"run": run_id, "reason": reason})
     click.echo(f"Erased the contents of {client.facts_of(reply)['entries']} entries of run {run_id}.")

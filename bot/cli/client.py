@@ -106,8 +106,8 @@ def parse_pairs(arguments: tuple[str, ...], *, noun: str) -> dict[str, str]:
         name, equals, value = argument.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise click.UsageError(f"{argument!r} is not {noun}; write name=value.")
+            raise click.UsageError(f"{argument!r} is not {noun}. Write NAME=VALUE.")
         if name in pairs:
-            raise click.UsageError(f"{name} is given twice.")
+            raise click.UsageError(f"{name} is given twice. Give it once.")
         pairs[name] = value
     return pairs

@@ -32,7 +32,7 @@ def load_context() -> CliContext:
 def check_absent(target: Path) -> None:
     """Raise `StoreError` if the file exists: nothing is overwritten."""
     if target.is_file():
-        raise StoreError(f"{target} exists already; name another file.")
+        raise StoreError(f"{target} exists already. Name another file.")
 
 
 def print_if_created(database: Path, *, existed: bool) -> None:

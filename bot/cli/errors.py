@@ -27,6 +27,7 @@ def report(error: Exception) -> int:
             click.echo("Some settings cannot be used:", err=True)
             for sentence in error.sentences:
                 click.echo(f"  {sentence}", err=True)
+            click.echo("Correct them in the environment, or in the file .env of this folder.", err=True)
             return Exit.USAGE
         case StoreError():
             print_sentence(str(error), err=True)
@@ -45,12 +46,12 @@ def _report_bug() -> int:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)  # a traceback may quote the data of a run
         file.write_text(redact(traceback.format_exc()), encoding="utf-8")
-        location = f"the traceback is in {file}"
+        location = f"The details are in {file}."
     except OSError:
         log.set_up("error", "text", redact)
         logging.getLogger(__name__).exception("incident %s", incident)
-        location = "the traceback is above"
-    click.echo(f"Something broke (incident {incident}); {location}. Please report it.", err=True)
+        location = "The details are above."
+    click.echo(f"Something broke (incident {incident}). {location} Please report it.", err=True)
     return Exit.BROKEN
 
 

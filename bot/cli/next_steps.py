@@ -19,7 +19,7 @@ from engine.store import delivery_queries, request_queries, run_queries
 
 SETTLE_SECONDS: Final = 2.0
 """How long a command waits for the server to bring a run to where it waits or ends, in seconds."""
-NO_SERVER: Final = "No server is running. Deadlines, retries and waits go on when you start one: signoff serve"
+NO_SERVER: Final = "No server is running. Deadlines, retries and waits pause until you start one: signoff serve"
 _LOOK_SECONDS: Final = 0.05
 
 

@@ -8,6 +8,7 @@ import click
 
 from bot.cli import client, serialize
 from bot.cli.context import json_option
+from bot.local.reply import LISTS
 from bot.terminal.output import create_console, format_time, render_json, render_table
 from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.json_values import Value
@@ -53,7 +54,7 @@ def show(who: str, as_json: bool) -> None:
     with client.open_for_reading() as connection:
         view = _find(connection, who)
         if view is None:
-            client.refuse(f"There is no person {who}.")
+            client.refuse(f"There is no person {who}. {LISTS['person']}")
         periods = person_queries.load_periods(connection, view.person.id)
     if as_json:
         whole: dict[str, Value] = {
@@ -99,10 +100,10 @@ def undo(address: str, as_json: bool) -> None:
     """
     parsed = _address(address)
     if parsed is None:
-        raise click.UsageError(f"{address} is not an email address and not a Slack user id.")
+        raise click.UsageError(f"{address} is not an email address or a Slack user id.")
     facts = client.facts_of(client.carry_out("return_address", {"kind": parsed.kind, "value": parsed.value}))
     if as_json:
         click.echo(render_json(facts))
         return
-    now = f"belongs to {facts['given_to']} again" if facts["given_to"] else "belongs to no person now"
-    click.echo(f"{parsed} {now}, and not to {facts['taken_from']} any more.")
+    now = f"It belongs to {facts['given_to']} again" if facts["given_to"] else "It belongs to no person now"
+    click.echo(f"{parsed} no longer belongs to {facts['taken_from']}. {now}.")

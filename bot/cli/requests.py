@@ -10,7 +10,7 @@ import click
 
 from bot.cli import client, next_steps, serialize
 from bot.cli.context import json_option
-from bot.local.reply import NEEDS_CONFIRMATION, CommandReply
+from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.presentation import dates, expiry, questions, request_card, states, summary
 from bot.presentation.characters import visible
 from bot.terminal import next_commands
@@ -44,7 +44,7 @@ def requests(request_id: str | None, everything: bool, limit: int, details: bool
     The first one to expire is at the top. Below the list are the runs that need an answer about a step.
     """
     if details and request_id is None:
-        raise click.UsageError("--details goes with the id of a request.")
+        raise click.UsageError("--details needs the id of a request: signoff requests ID --details")
     with client.open_for_reading() as connection:
         if request_id is not None:
             _show(connection, request_id, details=details, as_json=as_json)
@@ -72,7 +72,7 @@ def _attention_runs(connection: Any) -> list[RunView]:
 def _print_list(views: list[RequestView], page: PageQuery) -> None:
     """Print the requests, and the command that goes on from there."""
     if not views:
-        more = " Those that are closed: signoff requests --all" if page.open_only else ""
+        more = " See the closed ones: signoff requests --all" if page.open_only else ""
         click.echo(f"No requests {'are open' if page.open_only else 'yet'}.{more}")
         return
     out = create_console()
@@ -80,7 +80,7 @@ def _print_list(views: list[RequestView], page: PageQuery) -> None:
     rows = [(view.id, questions.of_request(view), view.requester.label, _state(view, now)) for view in views]
     out.print(render_table(("id", "request", "from", "state"), rows))
     if len(views) == page.limit:
-        out.print(f"\nThese are the latest {page.limit}. More of them: --limit {min(2 * page.limit, 1000)}")
+        out.print(f"\nThese are the latest {page.limit}. To see more, add --limit {min(2 * page.limit, 1000)}")
     print_commands(out, "\nLook at one: signoff requests ID")
 
 
@@ -99,7 +99,7 @@ def _state(view: RequestView, now: datetime) -> str:
 def _show(connection: Any, request_id: str, *, details: bool, as_json: bool) -> None:
     view = request_queries.request_view(connection, request_id)
     if view is None:
-        client.refuse(f"There is no request {request_id}.")
+        client.refuse(f"There is no request {request_id}. {LISTS['request']}")
     deliveries = delivery_queries.delivery_views(connection, request=request_id)
     if as_json:
         whole: dict[str, Value] = {
@@ -149,7 +149,7 @@ def decide(
     You decide as the person in SIGNOFF_OPERATOR, which is your email address. `edit` changes fields and approves.
     """
     if (verdict == "edit") != bool(edits):
-        requirement = "Say what to change" if verdict == "edit" else "To change something, use edit"
+        requirement = "Name what to change" if verdict == "edit" else "To change a value, use edit"
         raise click.UsageError(f"{requirement}: signoff decide ID edit FIELD=VALUE")
     arguments: dict[str, Value] = {
         "request": request_id,
@@ -163,7 +163,7 @@ def decide(
     if as_json:
         click.echo(render_json(facts))
         return
-    edited = " with edits" if facts["edited"] else ""
+    edited = " with edits" if facts["edited"] else " without edits: these are its present values" if edits else ""
     click.echo(f"You {facts['state']} this{edited}.")
     next_steps.print_next(str(facts["run"]))
 
@@ -181,6 +181,9 @@ def revoke(request_id: str, as_json: bool) -> None:
         click.echo(render_json(facts))
         return
     count = facts["links"]
+    if not count:
+        click.echo(f"No links were emailed for {request_id}, so there was nothing to revoke.")
+        return
     click.echo(f"{count} {'link' if count == 1 else 'links'} to {request_id} can no longer be used.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ import click
 from bot.cli import client, next_steps, serialize
 from bot.cli.context import json_option
 from bot.cli.exit_codes import Exit
+from bot.local.reply import LISTS
 from bot.presentation import answers, characters, questions, request_card, states
 from bot.presentation.story import Names
 from bot.terminal import next_commands
@@ -33,13 +35,16 @@ from engine.store import audit_log, delivery_queries, request_queries, run_queri
 from engine.system import SystemClock
 
 
-@click.command()
+@click.command(context_settings={"allow_extra_args": True})
 @click.argument("workflow")
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the run.")
 @click.option("--key", help="Your own id for this start. The same key never starts a second run.")
 @json_option
-def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) -> None:
+@click.pass_context
+def run(context: click.Context, workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) -> None:
     """Start a run of the registered WORKFLOW."""
+    if context.args:
+        raise click.UsageError(f"Write each input after -i: signoff run {workflow} -i {shlex.quote(context.args[0])}")
     arguments: dict[str, Value] = {
         "workflow": workflow,
         "inputs": dict(client.parse_pairs(inputs, noun="an input")),
@@ -83,7 +88,7 @@ def _print_list(views: Sequence[RunView], latest: Mapping[str, RequestView], pag
     rows = [(view.id, _name(view, latest.get(view.id)), view.requester.label, _state(view, now)) for view in views]
     out.print(render_table(("id", "run", "started by", "state"), rows))
     if len(views) == page.limit:
-        out.print(f"\nThese are the latest {page.limit}. More of them: --limit {min(2 * page.limit, 1000)}")
+        out.print(f"\nThese are the latest {page.limit}. To see more, add --limit {min(2 * page.limit, 1000)}")
     print_commands(out, "\nLook at one: signoff runs ID")
 
 
@@ -103,7 +108,7 @@ def _state(run: RunView, now: datetime) -> str:
 def _show(connection: Any, run_id: str, *, as_json: bool) -> None:
     view = run_queries.run_view(connection, run_id)
     if view is None:
-        client.refuse(f"There is no run {run_id}.")
+        client.refuse(f"There is no run {run_id}. {LISTS['run']}")
     story = audit_log.story(connection, run_id)
     requests = request_queries.requests_of_run(connection, run_id)
     deliveries = delivery_queries.delivery_views(connection, run=run_id)
@@ -155,7 +160,9 @@ def cancel(run_id: str, reason: str | None) -> None:
 @click.option("-o", "named", metavar="NAME=VALUE", multiple=True, help="With done: a value that later steps read.")
 @click.option("--output", help="With done: the whole output of the step, as a JSON object.")
 def resume(run_id: str, answer: str, named: tuple[str, ...], output: str | None) -> int:
-    """Say whether a step in the run ID happened, when that is unknown.
+    """Say whether a step of the run ID happened.
+
+    A run needs this answer when Signoff could not find out by itself.
 
     done: It happened. The run continues with the next step. If later steps read its output, you are told which values
     to give with -o.

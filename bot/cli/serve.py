@@ -91,7 +91,7 @@ def _confirm_restored(database: Path, error: StoreRestored) -> None:
     if sys.stdin.isatty() and click.confirm("Continue with this database?", default=False, err=True):
         return
     print_sentence(
-        "Nothing was changed. Put the latest database in its place, or continue with: signoff serve --restored",
+        "Nothing was changed. Put the latest database there, or continue with this one: signoff serve --restored",
         err=True,
     )
     raise click.exceptions.Exit(Exit.STORE)

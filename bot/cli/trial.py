@@ -80,7 +80,7 @@ def play(options: TrialOptions) -> int:
     folder = None if options.database is not None else trial_folders.create()
     database = options.database or Path(str(folder)) / trial_folders.NAME
     if options.source is None and not database.exists():
-        raise click.UsageError(f"There is no trial at {database}. Name a workflow file to begin one.")
+        raise click.UsageError(f"There is no trial at {database}. To begin one, name a workflow file too.")
     waits = False
     try:
         code, waits = _play(options, database)
@@ -172,9 +172,8 @@ class Trial:
                     texts[name] = self._ask_input(name, declared)
         values, errors = fields.from_text_all(workflow.inputs, texts)
         if errors:
-            labels = fields.labels(workflow.inputs)
-            for name, sentence in errors.items():
-                print_sentence(f"-i {name}: {about(labels.get(name, name), sentence)}", err=True)
+            for sentence in refusals.of_options(errors, fields.labels(workflow.inputs)):
+                print_sentence(sentence, err=True)
             raise click.exceptions.Exit(Exit.USAGE)
         return values
 
@@ -258,7 +257,7 @@ class Trial:
         answer = self._next_answer(request)
         if answer is None:
             self._print_whole_card(request)
-            click.echo("No one can be asked here. Answer at a terminal, or with --answer approve.")
+            click.echo("This is not a terminal, so you cannot be asked. Add --answer approve, or use a terminal.")
             return Exit.WAITING
         result: Any = self.portal.call(
             self.app.engine.decide,
@@ -314,7 +313,7 @@ class Trial:
 
     def _ask_outcome(self, view: RunView) -> int | None:
         if not self._is_interactive:
-            click.echo("It is not known whether a step happened. Say so at a terminal.")
+            click.echo("It is unknown whether a step happened. Run this in a terminal to answer.")
             return Exit.WAITING
         step = next(step for step in reversed(view.steps) if step.status is StepStatus.OUTCOME_UNKNOWN)
         click.echo(characters.line(answers.question(step.label)))

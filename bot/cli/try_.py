@@ -25,7 +25,7 @@ from bot.cli.context import read_workflow_argument
 def try_(
     file: Path | None, inputs: tuple[str, ...], answers: tuple[str, ...], person: str | None, database: Path | None
 ) -> int:
-    """Try the workflow in FILE here, and answer its requests yourself.
+    """Try the workflow in FILE, and decide its requests yourself.
 
     Steps really run: an http step calls the real address. Decisions count for this trial only.
     """

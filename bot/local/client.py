@@ -41,5 +41,5 @@ async def ask(database: Path, command: str, arguments: dict[str, Value]) -> Comm
             ) from error
     reply = CommandReply.from_value(body)
     if status >= 500:
-        raise StoreError(reply.refused or "The server failed.")
+        raise StoreError(reply.refused or "The server failed. The details are in its log.")
     return reply

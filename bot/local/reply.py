@@ -10,6 +10,14 @@ from engine.json_values import Value
 NEEDS_CONFIRMATION: Final = "NeedsConfirmation"
 """The refusal of an approval that needs a confirmation. Its sentence is the question; `confirmed` answers it."""
 
+LISTS: Final = {
+    "workflow": "See the registered workflows: signoff workflows",
+    "run": "See the latest runs: signoff runs",
+    "request": "See the open requests: signoff requests",
+    "person": "See the known people: signoff people list",
+}
+"""Where the operator finds the ids of each kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class CommandReply:

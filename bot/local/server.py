@@ -66,7 +66,7 @@ def _make_private(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise StoreError(f"The folder {folder} is open to others; remove it.")
+        raise StoreError(f"Other users of this machine may use the folder {folder}. Remove it, and try again.")
 
 
 def _private_socket(path: Path) -> socket.socket:
@@ -92,15 +92,17 @@ async def _answer(carry_out: CarryOut, request: Request) -> Response:
     except ClientDisconnect:
         return Response(status_code=400)  # the client is gone and reads nothing
     except _BodyTooLarge:
-        reply = CommandReply(f"The command is larger than {MAX_BODY:,} bytes; nothing was done.")
+        reply = CommandReply(f"The command is larger than {MAX_BODY:,} bytes. Nothing was done.")
     except (InvalidValue, KeyError, ValueError, TypeError, AttributeError) as error:
         log.info("a local command was not understood: %s", error)
-        reply = CommandReply("This server did not understand the command; use the same version of signoff.")
+        reply = CommandReply("The server did not understand the command. Use the server's version of `signoff`.")
     except SignoffError as error:
         return _json(CommandReply(str(error), {"error": type(error).__name__}), status=503)
     except Exception as error:  # noqa: BLE001 the one boundary: an unexpected error becomes an incident
         name = log_incident(error)
-        return _json(CommandReply(f"Something broke; the server's log has it under {name}."), status=500)
+        return _json(
+            CommandReply(f"Something broke in the server. The details are in its log, under {name}."), status=500
+        )
     return _json(reply, status=200)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from bot.local.reply import NEEDS_CONFIRMATION, CommandReply
+from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.presentation import dates, refusals
 from engine import fields, requests, workflowfile
 from engine.domain import (
@@ -23,6 +23,7 @@ from engine.domain import (
     InvalidEdits,
     InvalidInputs,
     NotFound,
+    NotWaiting,
     Origin,
     Refusal,
     Register,
@@ -39,8 +40,8 @@ from engine.service import Engine, Identity
 from engine.workflowfile import StepKind
 
 NO_OPERATOR: Final = (
-    "Signoff does not know who you are. Set SIGNOFF_OPERATOR to your email address. If `signoff serve` is running, "
-    "set it there and start it again. If not, set it here. A line in a file .env is enough."
+    "Signoff does not know who you are. Add SIGNOFF_OPERATOR= and your email address to the file .env in this "
+    "folder. If `signoff serve` is running, add it to .env in its folder, and start it again."
 )
 
 
@@ -86,12 +87,12 @@ class OperatorCommands:
         """Carry out one command. Raises `StoreError` when the database fails."""
         handler = self._commands.get(command)
         if handler is None:
-            return CommandReply(f"The server does not know the command {command}. It may be an older version.")
+            return CommandReply(f"The server does not know the command {command}. Restart it with this version.")
         try:
             return await handler(arguments)
         except DefinitionError as error:
             return CommandReply(
-                "The workflow file cannot be used.",
+                "The workflow file has problems.",
                 {"problems": [dict[str, Value](problem.facts()) for problem in error.problems]},
             )
 
@@ -116,7 +117,8 @@ class OperatorCommands:
             declared = workflowfile.load(workflow.source, kinds=self.kinds, registered=True).inputs
             inputs, errors = fields.from_text_all(declared, _texts(arguments, "inputs"))
             if errors:
-                return self._refused(InvalidInputs(errors=errors, labels=fields.labels(declared)))
+                sentences = refusals.of_options(errors, fields.labels(declared))
+                return CommandReply("\n".join(sentences), {"refusal": InvalidInputs.__name__})
         key = _optional_text(arguments, "key")
         start = Start(workflow=name, inputs=inputs, actor=self._actor, origin=self._origin, key=key)
         result = await self._engine.start(start)
@@ -160,9 +162,11 @@ class OperatorCommands:
 
     async def _cancel(self, arguments: dict[str, Any]) -> CommandReply:
         run, reason = _text(arguments, "run"), _optional_text(arguments, "reason")
-        return self._run_reply(
-            await self._engine.cancel(Cancel(run=run, actor=self._actor, origin=self._origin, reason=reason))
-        )
+        result = await self._engine.cancel(Cancel(run=run, actor=self._actor, origin=self._origin, reason=reason))
+        if isinstance(result, NotWaiting):
+            state = "has already ended" if result.status.ended else "was already cancelled"
+            return CommandReply(f"Run {run} {state}.", {"refusal": "NotWaiting"})
+        return self._run_reply(result)
 
     async def _resume(self, arguments: dict[str, Any]) -> CommandReply:
         run, answer = _text(arguments, "run"), ResumeAnswer(_text(arguments, "answer"))
@@ -181,15 +185,15 @@ class OperatorCommands:
         if isinstance(result, InvalidInputs) and answer is ResumeAnswer.DONE:
             needed = " ".join(f"-o {name}=…" for name in result.errors)
             return CommandReply(
-                refused=f"{refusals.sentence(result)} Find it out, then: signoff resume {run} done {needed}"
+                refused=f"{refusals.sentence(result)} Find out, then run: signoff resume {run} done {needed}"
             )
         return self._run_reply(result)
 
     async def _revoke(self, arguments: dict[str, Any]) -> CommandReply:
         request_id = _text(arguments, "request")
         result = await self._identity.revoke(request_id)
-        if isinstance(result, Refusal):
-            return self._refused(result)
+        if isinstance(result, NotFound):
+            return CommandReply(f"There is no request or run {request_id}.", {"refusal": NotFound.__name__})
         return CommandReply(facts={"request": request_id, "links": result})
 
     async def _return_address(self, arguments: dict[str, Any]) -> CommandReply:
@@ -207,7 +211,10 @@ class OperatorCommands:
         return self._refused(result) if isinstance(result, Refusal) else CommandReply(facts={"run": result.run})
 
     def _refused(self, refusal: Refusal) -> CommandReply:
-        return CommandReply(refusals.sentence(refusal, self._writer), {"refusal": type(refusal).__name__})
+        sentence = refusals.sentence(refusal, self._writer)
+        if isinstance(refusal, NotFound) and not refusal.suggestion and refusal.what in LISTS:
+            sentence = f"{sentence} {LISTS[refusal.what]}"
+        return CommandReply(sentence, {"refusal": type(refusal).__name__})
 
 
 # -- arguments: they are checked, because a process can write anything to the socket ------------------------

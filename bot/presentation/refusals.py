@@ -89,6 +89,11 @@ def _about_fields(errors: Mapping[str, str], labels: Mapping[str, str]) -> str:
     return " ".join(about(of_field(labels.get(name) or "", name), predicate) for name, predicate in errors.items())
 
 
+def of_options(errors: Mapping[str, str], labels: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each wrong input, with the option of the command line that sets it."""
+    return [f"-i {line(name)}: {_about_fields({name: predicate}, labels)}" for name, predicate in errors.items()]
+
+
 @phrase.register
 def _reason_missing(refusal: ReasonMissing) -> Phrase:
     return (f"Please say why you {refusal.verdict} this. The person who asked will read it.",)

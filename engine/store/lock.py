@@ -16,6 +16,7 @@ from engine.store.files import create_private
 
 _PLACE: Final = 2**62
 """The byte of the file that is locked: SQLite locks other bytes, and no byte near it is ever written."""
+_AS_SERVER: Final = "Run this command as the user of the server."
 _UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
@@ -47,8 +48,8 @@ def _held_beside(path: Path) -> Iterator[None]:
         descriptor = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreReadOnly(
-            f"The folder {path.parent} cannot be written ({error.strerror}); "
-            "give this user the right to, or set SIGNOFF_DATABASE_URL to another place."
+            f"The database folder {path.parent} cannot be used: {error.strerror}. "
+            "Let this user write there, or set SIGNOFF_DATABASE_URL to another file."
         ) from error
     try:
         try:
@@ -67,7 +68,7 @@ def _held_inside(path: Path) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
-        raise StoreReadOnly(f"The database {path} cannot be written; give this user the right to.") from error
+        raise StoreReadOnly(f"The database {path} cannot be written. Let this user write to it.") from error
     try:
         _lock_inode(descriptor, path)
         yield
@@ -87,7 +88,7 @@ def _lock_inode(descriptor: int, path: Path) -> None:
             raise _in_use(path) from error
         if error.errno not in _UNSUPPORTED:
             raise StoreError(
-                f"The database {path} cannot be locked ({error.strerror}); move it to a local disk."
+                f"The database {path} cannot be locked: {error.strerror}. Move it to a local disk."
             ) from error
 
 
@@ -114,7 +115,7 @@ def _is_held_beside(lock: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StoreReadOnly(f"The lock {lock} cannot be looked at: {error.strerror}.") from error
+        raise StoreReadOnly(f"The lock {lock} cannot be read: {error.strerror}. {_AS_SERVER}") from error
     try:
         # A shared lock, released at once, so that other processes can check at the same time.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -132,7 +133,7 @@ def _is_held_inside(path: Path) -> bool:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise StoreReadOnly(f"The database {path} cannot be looked at: {error.strerror}.") from error
+        raise StoreReadOnly(f"The database {path} cannot be read: {error.strerror}. {_AS_SERVER}") from error
     try:
         answer = fcntl.fcntl(descriptor, command, _range())
     except OSError:
@@ -142,14 +143,21 @@ def _is_held_inside(path: Path) -> bool:
     return bool(struct.unpack_from("h", answer)[0] != fcntl.F_UNLCK)
 
 
+def check_regular(path: Path) -> None:
+    """Raise `StoreError` if the path names a folder or a device."""
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "not a regular file"
+        raise StoreError(f"{path} is {kind}, not a database. Set SIGNOFF_DATABASE_URL to a file.")
+
+
 def make_file(path: Path) -> None:
     """Create an empty private file if there is none. Raises `StoreError` if that fails."""
-    if path.exists() and not path.is_file():
-        raise StoreError(f"{path} is no file; name another place for the database.")
+    check_regular(path)
     try:
         if not path.exists():
             os.close(create_private(path))
     except OSError as error:
         raise StoreReadOnly(
-            f"The database {path} cannot be made ({error.strerror}); give this user the right to."
+            f"The database {path} cannot be created: {error.strerror}. "
+            "Let this user write to its folder, or set SIGNOFF_DATABASE_URL to another file."
         ) from error

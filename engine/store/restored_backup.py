@@ -25,6 +25,7 @@ from engine.store.tables import RequestRow, RunRow
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _NAMED = 3
+_NOTED = "the database here already had entry {}"
 """How many runs are named; the others are only counted."""
 
 
@@ -48,16 +49,16 @@ def find_suspicion(path: Path, connection: SqliteConnection | None = None) -> Re
 
 def _why(path: Path, connection: SqliteConnection, noted: log_head.Head | None) -> str | None:
     if _is_empty(connection):
-        return f"It is new, and entry {noted[0]} was written here already." if noted is not None and noted[0] else None
+        return f"It is new, but {_NOTED.format(noted[0])}." if noted is not None and noted[0] else None
     head = audit_log.head(connection, DEFAULT_WORKSPACE)
     if noted is not None and audit_log.hash_of(connection, DEFAULT_WORKSPACE, noted[0]) != noted[1]:
         if head[0] < noted[0]:
-            return f"Its log ends with entry {head[0]}, and entry {noted[0]} was written here already."
-        return f"Entry {noted[0]} of its log is not the one that was written here."
+            return f"Its audit log ends with entry {head[0]}, but {_NOTED.format(noted[0])}."
+        return f"Entry {noted[0]} of its audit log is not the one that the database here had."
     if file_marks.read(connection.driver) == file_marks.COPY:
         return "It is a copy that `signoff backup` made."
     if noted is None and file_marks.is_noted(connection.driver):
-        return f"The note of how far it was ({log_head.head_path(path)}) is missing or cannot be read."
+        return f"The file {log_head.head_path(path)}, which has its last entry, is missing or cannot be read."
     return None
 
 
@@ -65,9 +66,9 @@ def outlook(path: Path) -> list[str]:
     """Return sentences about the runs and requests that may repeat something."""
     with closing(connect(path, writable=False)) as connection, translated(path):
         if _is_empty(connection):
-            return [f"It is empty. If that is meant, remove {log_head.head_path(path)} too."]
+            return [f"The database is empty. If you want to begin anew, remove {log_head.head_path(path)} too."]
         last = audit_log.latest(connection, DEFAULT_WORKSPACE)
-        when = "" if last is None else f" The last that it knows is of {last:%Y-%m-%d %H:%M:%S} UTC."
+        when = "" if last is None else f" Its last entry is from {last:%Y-%m-%d %H:%M:%S} UTC."
         waiting = connection.execute(
             select(func.count()).select_from(_request).where(_request.c.state == RequestState.PENDING.value)
         ).scalar()
@@ -81,12 +82,12 @@ def _is_empty(connection: SqliteConnection) -> bool:
 
 def _describe_risks(waiting: int, runs: list[str]) -> str:
     if not runs:
-        return "No run is open in it, so nothing that it knows can happen twice."
+        return "It has no open run, so nothing can happen twice."
     named = join_names(runs[:_NAMED], len(runs))
-    requests = "1 request waits" if waiting == 1 else f"{waiting:,} requests wait"
+    requests = "1 request is" if waiting == 1 else f"{waiting:,} requests are"
     return (
-        f"{requests} in it, so people may be asked again what they have decided since; and open runs ({named}) may "
-        "make calls and send messages again that were made and sent since. Links that were emailed since lead nowhere."
+        f"{requests} open in it. People may be asked again about requests that they have decided since. "
+        f"Open runs ({named}) may repeat calls and messages. Links that were emailed since then no longer work."
     )
 
 

@@ -26,7 +26,7 @@ from engine.store.sqlite_connection import BUSY_SECONDS, SqliteConnection, conne
 from engine.store.sqlite_errors import translate, translated
 from engine.store.tables import WorkspaceRow
 
-ASKED: Final = "`signoff serve` says what may happen twice, and asks before it goes on with it."
+ASKED: Final = "Start `signoff serve`: it shows what may happen twice, and asks before it uses the database."
 HISTORY: Final = Path(__file__).parent / "migrations"
 _workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
 
@@ -57,16 +57,14 @@ def owned(
         # Checked before the migration: a file for the other purpose stays as it is.
         if path.is_file() and _own_revision(path) is not None and is_trial(path) != trial:
             raise StoreError(
-                f"{path} holds real decisions; `signoff try` takes only a database that it made itself."
+                f"{path} holds real decisions, and `signoff try` uses only databases that it made. Name another file."
                 if trial
-                else f"{path} is a database of `signoff try`, in which everyone may answer for everyone; "
-                "use another file."
+                else f"{path} is a database of `signoff try`, where one person answers for everyone. "
+                "Set SIGNOFF_DATABASE_URL to another file."
             )
         suspicion = None if trial else find_suspicion(path)
         if suspicion is not None and not restored:
-            raise StoreRestored(
-                f"The database {path} may be older than what has happened since. {suspicion.why} {ASKED}"
-            )
+            raise StoreRestored(f"The database {path} may be an older copy. {suspicion.why} {ASKED}")
         prepare(path, now=clock.now(), name=TRIAL if trial else DEFAULT_WORKSPACE)
         store = SqliteStore(
             path, clock=clock, ids=ids, busy_seconds=busy_seconds, noting=not trial, suspicion=suspicion
@@ -87,7 +85,7 @@ def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history
     file_marks.check_beside(lock.real_path(path))
     revision, known_revisions = _own_revision(path), revisions(history)
     if revision is not None and revision not in known_revisions:
-        raise StoreOutdated(f"{path} was written by a newer Signoff; install that version to use it.")
+        raise StoreOutdated(_newer(path))
     with closing(connect(path, writable=True)) as connection, translated(path):
         if revision == known_revisions[-1]:
             return None
@@ -108,7 +106,7 @@ def _own_revision(path: Path) -> str | None:
     with closing(connect(path, writable=False)) as connection, translated(path):
         revision = _revision(connection)
         if revision is None and connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is not None:
-            raise StoreError(f"{path} is a database of another program; use another file.")
+            raise StoreError(f"{path} is a database of another program. Set SIGNOFF_DATABASE_URL to another file.")
     return revision
 
 
@@ -152,9 +150,13 @@ def _revision(connection: SqliteConnection) -> str | None:
 
 
 def revision(path: Path) -> str | None:
-    """Return the schema of the file. Raises `StoreError` if there is no such file."""
+    """Return the schema of the file. Raises `StoreError` if there is no such file, or if it is a folder or device."""
     if not path.exists():
-        raise StoreError(f"There is no database at {path} yet; `signoff serve` or `signoff register` makes one.")
+        raise StoreError(
+            f"There is no database at {path} yet. `signoff serve` and `signoff register` create it. "
+            "If you expected one there, check SIGNOFF_DATABASE_URL."
+        )
+    lock.check_regular(path)
     with closing(connect(path, writable=False)) as connection, translated(path):
         return _revision(connection)
 
@@ -178,8 +180,17 @@ def reading(path: Path) -> Iterator[SqliteConnection]:
 
 def check_current(path: Path) -> None:
     """Raise `StoreOutdated` unless the file has this program's schema."""
-    if revision(path) != revisions(HISTORY)[-1]:
-        raise StoreOutdated(f"{path} has another schema than this version of Signoff; run `signoff migrate`.")
+    found, known_revisions = revision(path), revisions(HISTORY)
+    if found is None and _own_revision(path) is None:
+        raise StoreOutdated(f"The database {path} is empty. Start `signoff serve`, which creates its tables.")
+    if found not in known_revisions:
+        raise StoreOutdated(_newer(path))
+    if found != known_revisions[-1]:
+        raise StoreOutdated(f"The database {path} was written by an older Signoff. Run `signoff migrate`.")
+
+
+def _newer(path: Path) -> str:
+    return f"The database {path} was written by a newer Signoff. Install that version."
 
 
 def backup(path: Path, target: Path) -> Path:
@@ -188,7 +199,7 @@ def backup(path: Path, target: Path) -> Path:
     Raises `StoreError` if it cannot be read or written, or if `target` exists.
     """
     if target.exists():
-        raise StoreError(f"{target} exists already; name another file.")
+        raise StoreError(f"{target} exists already. Name another file.")
     part = target.with_name(target.name + ".part")
     try:
         part.unlink(missing_ok=True)
@@ -208,7 +219,7 @@ def backup(path: Path, target: Path) -> Path:
         translated_error = translate(error, path)
         raise (translate(error, target) if isinstance(translated_error, StoreFull) else translated_error) from error
     except OSError as error:
-        raise StoreReadOnly(f"The backup {target} cannot be written: {error.strerror}.") from error
+        raise StoreReadOnly(f"The backup {target} cannot be written: {error.strerror}. Name another file.") from error
     finally:
         part.unlink(missing_ok=True)
     return target

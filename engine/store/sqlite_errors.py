@@ -56,19 +56,23 @@ def translate(error: BaseException, path: Path) -> BaseException:
 def _by_name(name: str, original: sqlite3.Error, path: Path) -> StoreError:
     if name in _NO_ROOM:
         return StoreFull(
-            f"The database {path} could not be written ({original}); nothing was saved. "
-            "Make room on its disk; Signoff goes on by itself then."
+            f"The database {path} could not be written ({original}), so nothing was saved. "
+            "Free space on its disk. Signoff then continues by itself."
         )
     if name.startswith("SQLITE_IOERR"):
         return StoreError(
-            f"The database {path} could not be read or written ({original}); nothing was saved. See to its disk."
+            f"The database {path} could not be read or written ({original}), so nothing was saved. Check its disk."
         )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
-        return StoreLocked(f"The database {path} is locked by another program; nothing was saved. Close that program.")
+        return StoreLocked(
+            f"The database {path} is locked by another program, so nothing was saved. Close that program."
+        )
     if name.startswith("SQLITE_READONLY") or name == "SQLITE_PERM":
-        return StoreReadOnly(f"The database {path} or its folder cannot be written; give this user the right to.")
+        return StoreReadOnly(f"The database {path} or its folder cannot be written. Let this user write there.")
     if name.startswith("SQLITE_CANTOPEN"):
-        return StoreReadOnly(f"The database {path} cannot be opened; see that its folder exists and can be written.")
+        return StoreReadOnly(f"The database {path} cannot be opened. Check that this user may write to its folder.")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return StoreError(f"The file {path} is not a Signoff database, or is damaged; restore a backup.")
+        return StoreError(
+            f"The file {path} is not a Signoff database, or is damaged. Restore a backup, or use another file."
+        )
     return StoreError(f"The database {path} failed: {original}")

@@ -153,7 +153,7 @@ def test_register_prints_every_problem_with_file_line_and_column(signoff: Comman
     assert finished.code == 1
     lines = finished.err.splitlines()
     assert [line.split(" ")[0] for line in lines[:-1]] == ["bad.yaml:10:11:", "bad.yaml:15:14:"]
-    assert lines[-1] == "The workflow file cannot be used."
+    assert lines[-1] == "The workflow file has problems."
     assert signoff.json("workflows") == []
 
 
@@ -224,7 +224,7 @@ def test_run_prints_the_card_and_the_commands_that_answer_it(signoff: Commands) 
     assert finished.out == (
         f"Started run {run['id']}.\n"
         f"Follow the run: signoff runs {run['id']}\n"
-        "No server is running. Deadlines, retries and waits go on when you start one: signoff serve\n"
+        "No server is running. Deadlines, retries and waits pause until you start one: signoff serve\n"
     )
     assert "Refund 12.50 EUR to Ann?" in finished.err
     assert "lee@example.com or kim@example.com can decide." in finished.err
@@ -286,15 +286,16 @@ def test_the_requests_that_expire_first_are_at_the_top(signoff: Commands) -> Non
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["-i", "customer=Ann"], 1, "Amount is missing."),
-        (["-i", "customer=Ann", "-i", "amount=lots"], 1, "Amount must be an amount and a currency"),
+        (["-i", "customer=Ann"], 1, "-i amount: Amount is missing.\n"),
+        (["customer=Ann"], 2, "Write each input after -i: signoff run refund -i customer=Ann"),
+        (["-i", "customer=Ann", "-i", "amount=lots"], 1, "-i amount: Amount must be an amount and a currency"),
         (["-i", "customer=Ann", "-i", "amount=1 USD"], 1, "EUR"),
         (
             ["-i", "customer=Ann", "-i", "amount=1", "-i", "amuont=1"],
             1,
             "Signoff does not know “amuont”. Did you mean “amount”?",
         ),
-        (["-i", "customer"], 2, "'customer' is not an input; write name=value."),
+        (["-i", "customer"], 2, "'customer' is not an input. Write NAME=VALUE."),
         (["-i", "customer=Ann", "-i", "customer=Bob"], 2, "customer is given twice."),
     ],
 )
@@ -374,7 +375,11 @@ def test_a_failed_run_says_why(signoff: Commands) -> None:
 def test_an_unknown_id_is_refused(signoff: Commands, command: tuple[str, ...]) -> None:
     finished = signoff(command[0], "nope", *command[1:])
     assert finished.code == 1
-    assert finished.err in ("There is no run nope.\n", "There is no request nope.\n")
+    assert finished.err in (
+        "There is no run nope. See the latest runs: signoff runs\n",
+        "There is no request nope. See the open requests: signoff requests\n",
+        "There is no request or run nope.\n",
+    )
 
 
 # -- requests and decide ------------------------------------------------------------------------------------
@@ -390,7 +395,7 @@ def test_requests_that_wait_are_listed(signoff: Commands, open_request: dict[str
     assert [one["path"] for one in open_request["editable"]] == ["amount", "note"]
     signoff.run_ok("decide", open_request["id"], "approve")
     assert signoff.json("requests") == []
-    assert signoff.run_ok("requests").out == "No requests are open. Those that are closed: signoff requests --all\n"
+    assert signoff.run_ok("requests").out == "No requests are open. See the closed ones: signoff requests --all\n"
     assert [one["state"] for one in signoff.json("requests", "--all")] == ["approved"]
     assert re.search(r"  ✓ Approved \w+ \d+, \d+:\d\d [AP]M", signoff.run_ok("requests", "--all").out)
 
@@ -456,8 +461,8 @@ def test_reject_ends_the_run(signoff: Commands, open_request: dict[str, Any]) ->
         (["amount=lots"], 1, "Amount must be"),
         (["customer=Bob"], 1, "Customer cannot be changed. You can change: amount, note."),
         (["amount=lots", "customer=Bob"], 1, "Amount must be"),
-        (["amount"], 2, "'amount' is not an edit; write name=value."),
-        ([], 2, "Say what to change"),
+        (["amount"], 2, "'amount' is not an edit. Write NAME=VALUE."),
+        ([], 2, "Name what to change"),
     ],
 )
 def test_wrong_edits_decide_nothing(
@@ -484,8 +489,8 @@ def test_without_an_operator_no_decision_is_possible(signoff: Commands, open_req
     finished = signoff("decide", open_request["id"], "approve")
     assert finished.code == 1
     assert finished.err == (
-        "Signoff does not know who you are. Set SIGNOFF_OPERATOR to your email address. If `signoff serve` is running, "
-        "set it there and start it again. If not, set it here. A line in a file .env is enough.\n"
+        "Signoff does not know who you are. Add SIGNOFF_OPERATOR= and your email address to the file .env in this "
+        "folder. If `signoff serve` is running, add it to .env in its folder, and start it again.\n"
     )
 
 
@@ -516,7 +521,7 @@ def test_cancel_withdraws_the_request(signoff: Commands, open_request: dict[str,
     assert (late.code, "cancelled with its run" in late.err) == (1, True)
     assert "⊘ Cancelled with its run by lee@example.com, " in signoff.run_ok("requests", open_request["id"]).output
     again = signoff("cancel", open_request["run"])
-    assert (again.code, again.err) == (1, "There is no open question about a step: the run was cancelled.\n")
+    assert (again.code, again.err) == (1, f"Run {open_request['run']} has already ended.\n")
 
 
 def test_the_operator_cancels_a_run_of_another_requester(signoff: Commands, open_request: dict[str, Any]) -> None:
@@ -607,7 +612,7 @@ def test_a_backup_is_a_whole_database(signoff: Commands, open_request: dict[str,
     assert finished.out.startswith(f"Copied {signoff.installation.database} to copy.db (")
     assert copy.stat().st_mode & 0o777 == 0o600
     again = signoff("backup", "copy.db")
-    assert (again.code, again.err) == (4, "copy.db exists already; name another file.\n")
+    assert (again.code, again.err) == (4, "copy.db exists already. Name another file.\n")
     assert signoff("backup", "nowhere/copy.db").code == 4
     signoff.set(database_url=f"sqlite:///{copy}")
     assert [one["id"] for one in signoff.json("requests")] == [open_request["id"]]
@@ -688,8 +693,8 @@ def test_the_audit_log_is_exported_and_verified_with_and_without_signoff(
     assert kinds[0] == "workflow.registered"
     assert "request.approved" in kinds
     verified = signoff.run_ok("audit", "verify", "--checkpoint", head)
-    assert f"{len(lines)} entries, 0 of them with erased content; head {head}" in verified.out
-    assert "The log is whole." in verified.out
+    assert f"{len(lines)} entries, 0 of them with erased content. Head: {head}" in verified.out
+    assert "The audit log is intact." in verified.out
     alone = subprocess.run(
         [sys.executable, "-I", verify_audit.__file__, "log.jsonl"],
         cwd=signoff.installation.folder,
@@ -709,7 +714,7 @@ def test_a_changed_log_is_found(signoff: Commands, open_request: dict[str, Any])
     finished = signoff("audit", "verify", "--checkpoint", head)
     assert finished.code == 1
     assert "no entry says that it was opened" in finished.err
-    assert finished.err.splitlines()[-1] == "2 findings: the log or the tables were changed."
+    assert finished.err.splitlines()[-1] == "2 findings: the audit log or the tables were changed."
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
@@ -734,7 +739,7 @@ def test_a_decision_without_an_entry_is_found(signoff: Commands, open_request: d
     finished = signoff("audit", "verify")
     assert finished.code == 1
     assert f"tables: decision {decision} (rejected by person" in finished.err
-    assert finished.err.splitlines()[-1] == "2 findings: the log or the tables were changed."
+    assert finished.err.splitlines()[-1] == "2 findings: the audit log or the tables were changed."
 
 
 def test_the_contents_of_a_run_are_erased_for_good_and_the_log_names_the_person(
@@ -752,7 +757,7 @@ def test_the_contents_of_a_run_are_erased_for_good_and_the_log_names_the_person(
     assert b"Mallory" not in everything(signoff)
     verified = signoff.run_ok("audit", "verify")
     assert re.search(r"entry \d+: \d+-\d+ erased by .*lee@example.com.* at .*: 'asked for'", verified.out)
-    assert "The log is whole." in verified.out
+    assert "The audit log is intact." in verified.out
     run_output = signoff.run_ok("runs", open_request["run"])
     assert "lee@example.com erased the contents of this run. Reason: asked for" in run_output.out
     assert signoff.json("runs", open_request["run"])["status"] == "rejected"
@@ -777,19 +782,32 @@ def test_contents_erased_without_an_entry_are_named_and_end_with_three(
     finished = signoff("audit", "verify")
     assert finished.code == 3
     assert "erased, and no entry says by whom: 2" in finished.err
-    assert finished.err.splitlines()[-1] == "The chain is whole, but contents were erased and no entry says by whom."
+    assert finished.err.splitlines()[-1] == "The chain is intact, but contents were erased and no entry says by whom."
+
+
+def test_an_empty_log_is_no_finding(signoff: Commands) -> None:
+    signoff.run_ok("migrate")
+    verified = signoff.run_ok("audit", "verify")
+    assert verified.output == "The audit log is empty: nothing has happened yet."
+
+
+def test_an_emptied_log_is_a_finding(signoff: Commands, open_request: dict[str, Any]) -> None:
+    with closing(sqlite3.connect(signoff.installation.database)) as connection, connection:
+        connection.execute("DROP TRIGGER audit_kept")
+        connection.execute("DELETE FROM audit")
+    assert signoff("audit", "verify").code == 1
 
 
 def test_an_export_overwrites_no_file(signoff: Commands, open_request: dict[str, Any]) -> None:
     noted = signoff.installation.folder / "log.jsonl"
     noted.write_text("noted earlier\n")
     again = signoff("audit", "export", "-o", "log.jsonl")
-    assert (again.code, again.err) == (4, "log.jsonl exists already; name another file.\n")
+    assert (again.code, again.err) == (4, "log.jsonl exists already. Name another file.\n")
     assert noted.read_text() == "noted earlier\n"
 
 
 def test_audit_with_wrong_arguments_is_wrong_usage(signoff: Commands, open_request: dict[str, Any]) -> None:
-    assert "A checkpoint looks like" in signoff("audit", "verify", "--checkpoint", "x").err
+    assert "Write a checkpoint like" in signoff("audit", "verify", "--checkpoint", "x").err
     for wrong in (["verify", "--checkpoint", "x"], ["export", "-o", "nowhere/log.jsonl"], ["export", "-o", "."], ["x"]):
         assert signoff("audit", *wrong).code == 2
 
@@ -832,7 +850,7 @@ def test_a_bug_is_reported_with_a_number_and_a_file_with_the_traceback(
     assert finished.code == 70
     (file,) = (signoff.installation.folder / ".local" / "state" / "signoff" / "incidents").iterdir()
     incident = file.stem.rpartition("-")[2]
-    assert finished.err == f"Something broke (incident {incident}); the traceback is in {file}. Please report it.\n"
+    assert finished.err == f"Something broke (incident {incident}). The details are in {file}. Please report it.\n"
     assert file.stat().st_mode & 0o777 == 0o600
     content = file.read_text(encoding="utf-8")
     assert "RuntimeError: my password is (secret PASSWORD), the token (a token of Slack)" in content

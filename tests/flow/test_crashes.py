@@ -296,7 +296,7 @@ def test_twenty_kills_lose_double_and_skip_nothing(tmp_path: Path, http_service:
     check_decisions(campaign)
     check_effects(campaign)
     verified = installation.run("audit", "verify")
-    assert (verified.code, "The log is whole." in verified.out) == (0, True), verified.output
+    assert (verified.code, "The audit log is intact." in verified.out) == (0, True), verified.output
     check_coverage(campaign)
 
 

@@ -161,7 +161,7 @@ def test_a_backup_is_restored_as_the_page_says(terminal: Terminal, tmp_path: Pat
             with pytest.raises(SystemExit) as ended:
                 main(command[1:])
             assert ended.value.code == Exit.STORE
-            assert "1 request waits in it" in terminal.capture.readouterr().err
+            assert "1 request is open in it" in terminal.capture.readouterr().err
         elif command[0] == "signoff":
             terminal.signoff(*command[1:])
         else:

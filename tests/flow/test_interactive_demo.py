@@ -453,7 +453,7 @@ def test_a_file_that_cannot_be_used_is_named_and_kept(demo: Demo, name: str) -> 
     file.write_bytes(b'{"version":' + b" " * 200)
     finished = demo.installation.run(*demo.options)
     assert (finished.code, finished.out) == (Exit.STORE, "")
-    reason = rf"(The file )?{file} (cannot be read: .+\.|is not a Signoff database, .+;.+\.)"
+    reason = rf"(The file )?{file} (cannot be read: .+\.|is not a Signoff database, or is damaged\. .+\.)"
     assert re.fullmatch(rf"{reason} With --fresh the demo starts anew and deletes the saved state\.", finished.output)
     assert file.read_bytes() == b'{"version":' + b" " * 200
     assert GONE_ON not in demo.start("--fresh")

@@ -68,14 +68,16 @@ def test_people_are_listed_and_shown_with_what_said_so(signoff: Commands) -> Non
         assert (period["address"], period["until"]) == ("sam@example.com", None)
         assert period["evidence"] == "sam@example.com names it."
     assert "sam@example.com names it." in " ".join(signoff.run_ok("people", "show", "sam@example.com").out.split())
-    assert signoff("people", "show", "nobody@example.com").output == "There is no person nobody@example.com."
+    assert signoff("people", "show", "nobody@example.com").output == (
+        "There is no person nobody@example.com. See the known people: signoff people list"
+    )
 
 
 def test_the_person_of_an_address_can_be_undone(signoff: Commands) -> None:
     signoff.run_ok("register", "hello.yaml")
     signoff.run_ok("run", "hello")
     undone = signoff.run_ok("people", "undo", "sam@example.com").out
-    assert undone.startswith("sam@example.com belongs to no person now, and not to sam@example.com any more.")
+    assert undone.startswith("sam@example.com no longer belongs to sam@example.com. It belongs to no person now.")
     assert signoff("people", "undo", "sam@example.com").code == 1
     assert signoff("people", "undo", "owner").code == 2
     entries = [json.loads(line) for line in signoff.run_ok("audit", "export").out.splitlines()]

@@ -75,17 +75,17 @@ def test_a_restored_backup_is_noticed_and_nothing_is_done_with_it(
     before = installation.database.read_bytes()
     refused = installation.run("serve")
     assert refused.code == 4
-    assert f"The database {installation.database} may be older than what has happened since." in refused.output
-    assert "was written here already." in refused.output
+    assert f"The database {installation.database} may be an older copy." in refused.output
+    assert "but the database here already had entry" in refused.output
     assert (
-        f"1 request waits in it, so people may be asked again what they have decided since; and open runs ({run})"
-        in (refused.output)
+        "1 request is open in it. People may be asked again about requests that they have decided since. "
+        f"Open runs ({run}) may repeat calls and messages." in refused.output
     )
     assert "signoff serve --restored" in refused.output
     for command in (["run", "pay"], ["cancel", run], ["register", "pay.yaml"]):
         finished = signoff(*command)
         assert finished.code == 4
-        assert "`signoff serve` says what may happen twice" in finished.err
+        assert "Start `signoff serve`: it shows what may happen twice" in finished.err
     assert installation.database.read_bytes() == before
     assert len(http_service.posts) == 1
 
@@ -100,7 +100,7 @@ def test_a_restored_backup_goes_on_once_the_operator_said_so_and_the_record_says
     _serve_restored(installation)
     with closing(sqlite3.connect(installation.database)) as file:
         (content,) = file.execute("SELECT content FROM audit WHERE leaf LIKE '%database.restored%'").fetchone()
-    assert "was written here already" in content
+    assert "the database here already had entry" in content
     assert '"by":"terminal:' in content
     approve(signoff, run)
     signoff.run_ok("audit", "verify")
@@ -148,7 +148,7 @@ def test_a_copy_beside_the_log_of_a_killed_server_is_left_alone(
         assert f"Move {log} and {installation.database}-shm away, and start again." in refused.output
     assert (installation.database.read_bytes(), log.read_bytes()) == before
     log.unlink()
-    assert "may be older than what has happened since." in installation.run("serve").output
+    assert "may be an older copy." in installation.run("serve").output
     _serve_restored(installation)
     approve(signoff, run)
     signoff.run_ok("audit", "verify")
@@ -173,8 +173,8 @@ def test_a_database_that_was_removed_is_not_begun_anew_without_a_yes(
     installation.database.unlink()
     refused = signoff("serve")
     assert refused.code == 4
-    assert "It is new, and entry" in refused.output
-    assert f"If that is meant, remove {installation.database}.head too." in refused.output
+    assert "It is new, but the database here already had entry" in refused.output
+    assert f"If you want to begin anew, remove {installation.database}.head too." in refused.output
     Path(f"{installation.database}.head").unlink()
     with serving(installation):
         assert signoff.json("requests") == []
@@ -195,7 +195,7 @@ def test_a_database_without_its_note_is_noticed_once(installation: Installation,
     moved.parent.mkdir()
     shutil.copy(installation.database, moved)
     copy = Installation(installation.folder, moved)
-    assert f"The note of how far it was ({moved}.head) is missing or cannot be read." in copy.run("serve").output
+    assert f"The file {moved}.head, which has its last entry, is missing or cannot be read." in copy.run("serve").output
     _serve_restored(copy)
     with serving(copy) as server:
         assert server.stop() == 0
@@ -205,7 +205,7 @@ def test_a_log_that_was_written_anew_is_noticed(installation: Installation, sign
     with closing(sqlite3.connect(installation.database)) as file, file:
         file.execute("DROP TRIGGER audit_unchanged")
         file.execute("UPDATE audit SET hash = zeroblob(32)")
-    assert "of its log is not the one that was written here." in signoff("serve").output
+    assert "of its audit log is not the one that the database here had." in signoff("serve").output
 
 
 def test_a_lost_log_of_a_killed_server_is_noticed(installation: Installation, signoff: Commands, run: str) -> None:
@@ -221,7 +221,7 @@ def test_a_lost_log_of_a_killed_server_is_noticed(installation: Installation, si
         server.kill()
     for log_file in installation.folder.glob("signoff.db-*"):
         log_file.unlink()
-    assert "was written here already." in signoff("serve").output
+    assert "the database here already had entry" in signoff("serve").output
 
 
 def test_a_database_that_was_moved_with_its_note_or_killed_or_stopped_asks_nothing(

@@ -282,7 +282,7 @@ def test_without_a_terminal_the_run_waits_and_says_how_to_answer(signoff: Comman
     finished = signoff("try", "refund.yaml", *INPUTS)
     assert finished.code == 3
     assert "Refund 12.50 EUR to Ann?" in finished.out
-    assert "No one can be asked here. Answer at a terminal, or with --answer approve." in finished.output
+    assert "This is not a terminal, so you cannot be asked. Add --answer approve, or use a terminal." in finished.output
     answered = signoff(*resume_command(finished.out), "--answer", "approve")
     assert answered.code == 0
     assert "The run is done." in answered.out
@@ -461,13 +461,15 @@ def test_a_trial_and_a_real_database_are_never_taken_for_each_other(signoff: Com
     assert signoff("register", "two.yaml").code == 0
     refused = signoff("try", "two.yaml", "--db", signoff.installation.database)
     assert refused.code == 4
-    assert refused.err.endswith("holds real decisions; `signoff try` takes only a database that it made itself.\n")
+    assert refused.err.endswith(
+        "holds real decisions, and `signoff try` uses only databases that it made. Name another file.\n"
+    )
     assert signoff("try", "two.yaml", "--db", "trial.db").code == 3
     signoff.set(database_url=f"sqlite:///{signoff.installation.folder / 'trial.db'}")
     for command in (["serve"], ["register", "two.yaml"]):
         refused = signoff(*command)
         assert refused.code == 4
-        assert "is a database of `signoff try`, in which everyone may answer for everyone; use another file." in (
+        assert "is a database of `signoff try`, where one person answers for everyone. Set SIGNOFF_DATABASE_URL" in (
             refused.err
         )
 

@@ -72,7 +72,9 @@ async def test_a_failing_database_is_an_error_and_a_failing_program_an_incident(
         with pytest.raises(StoreError, match=r"^The disk is full\.$"):
             await client.ask(database, "start", {})
         assert caplog.text == ""
-        with pytest.raises(StoreError, match=r"^Something broke; the server's log has it under [0-9a-f]{8}\.$"):
+        with pytest.raises(
+            StoreError, match=r"^Something broke in the server\. The details are in its log, under [0-9a-f]{8}\.$"
+        ):
             await client.ask(database, "cancel", {})
     assert "a defect" in caplog.text
 
@@ -84,7 +86,7 @@ async def test_an_oversized_command_is_refused_and_the_connection_stays_usable(t
         reader, writer = await asyncio.open_unix_connection(socket_path(database))
         writer.write(b"POST /start HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
         assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
-        assert b"larger than 1,000,000 bytes; nothing was done." in await reader.readuntil(b"}}")
+        assert b"larger than 1,000,000 bytes. Nothing was done." in await reader.readuntil(b"}}")
         writer.write(b"POST /start HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
         await reader.readuntil(b"\r\n\r\n")
         assert await reader.readuntil(b"}}") == b'{"refused":null,"facts":{"command":"start"}}'

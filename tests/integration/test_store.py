@@ -681,7 +681,7 @@ def process(path: Path, *arguments: str) -> Iterator[Process]:
         started.end()
 
 
-FULL = "Make room on its disk; Signoff goes on by itself then."
+FULL = "Free space on its disk. Signoff then continues by itself."
 
 
 @pytest.mark.parametrize("room", [0, 200_000])
@@ -821,7 +821,7 @@ def test_a_path_that_leads_through_a_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "signoff.db").mkdir()
-    assert "is no file" in str(open_refused(tmp_path / "signoff.db"))
+    assert "is a folder, not a database" in str(open_refused(tmp_path / "signoff.db"))
 
 
 def test_a_file_of_something_else_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
