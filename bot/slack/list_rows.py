@@ -83,7 +83,6 @@ def _run(run: RunView, request: RequestView | None, reader: str | None) -> list[
     details = [
         text_objects.plain(f"{title}, started by {starter}"),
         text_objects.mrkdwn(text_objects.date(run.started_at)),
-        text_objects.plain(f"Run {run.id}"),
     ]
     return [
         text_objects.section(

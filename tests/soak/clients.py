@@ -144,7 +144,7 @@ class Clients:
 
     async def _cancel_in_slack(self, run: str) -> None:
         ack = await self.world.person(OWNER).command(f"/signoff cancel {run}")
-        if ack.ok and f"Run {run} is cancelled." in str(ack.body):
+        if ack.ok and "You cancelled this run" in str(ack.body):
             self.world.evidence.cancelled.add(run)
 
     async def attend_runs(self) -> None:
