@@ -21,10 +21,14 @@ SHORT: Final = 80
 _MOST_PAIRS: Final = 250_000
 """Words of one text times words of the other that are compared word by word: about a tenth of a second at most."""
 _WORDS: Final = regex.compile(
-    r"\p{N}{1,20}(?:[.,:]\p{N}{1,20}){1,8}\s{0,40}"
+    r"⟦U\+[0-9A-F]{4,6}⟧\p{M}{0,40}\s{0,40}|\p{Grapheme_Cluster_Break=Prepend}{1,40}(?=⟦U\+)"
+    r"|\p{N}{1,20}(?:[.,:]\p{N}{1,20}){1,8}\s{0,40}"
     r"|(?:[\p{L}\p{N}_][\p{M}\u200C\u200D]*){1,40}\s{0,40}|\s{1,40}|\X\s{0,40}"
 )
-"""A word with the blank behind it: an amount and a time are one word. A text without blanks is taken apart as well."""
+"""A word with the blank behind it: an amount, a time and the name of a hidden character are one word each.
+
+A text without blanks is taken apart as well.
+"""
 _LINES: Final = regex.compile(r"[^\n]*\n|[^\n]+")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +33,28 @@ def test_a_folded_difference_holds_both_texts(before: str, after: str) -> None:
 @given(TEXTS)
 def test_equal_texts_have_no_difference(text: str) -> None:
     assert {segment.part for segment in difference(text, text)} <= {Part.SAME}
+
+
+MARKERS = ["⟦U+202E⟧", "⟦U+202D⟧", "⟦U+200B⟧", "⟦U+E0041⟧"]
+MARKED = st.lists(
+    st.sampled_from([*MARKERS, "a", "U", "202", "1,250", " ", "\n", "\u0301", "\u0600", "e\u0301"]), max_size=25
+).map("".join)
+
+
+@given(MARKED, MARKED)
+def test_the_name_of_a_hidden_character_is_never_split(before: str, after: str) -> None:
+    for segment in (*difference(before, after), *folded(before, after, around=5)):
+        rest = re.sub("|".join(map(re.escape, MARKERS)), "", segment.text)
+        assert not {"⟦", "⟧", "+"} & {*rest}
+
+
+def test_one_hidden_character_in_the_place_of_another_is_one_changed_word() -> None:
+    assert difference("pay⟦U+202E⟧ now", "pay⟦U+202D⟧ now") == (
+        Segment(Part.SAME, "pay"),
+        Segment(Part.REMOVED, "⟦U+202E⟧ "),
+        Segment(Part.ADDED, "⟦U+202D⟧ "),
+        Segment(Part.SAME, "now"),
+    )
 
 
 def test_one_digit_in_a_long_text_is_found() -> None:
