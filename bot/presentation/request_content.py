@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from bot.presentation import labels
+from bot.presentation import dates, labels
 from bot.presentation.characters import line, stands_apart, visible
 from engine import fields, json_values
 from engine.domain import CardFact, CardField, accounts
@@ -53,7 +53,10 @@ def values(request: RequestView) -> tuple[CardField, ...]:
     """
     content = labelled(request)
     main = [field for field in content if not _is_technical(request, field)] or (() if request.show else content)
-    shown = (CardField(path="", label=line(label), type="text", text=visible(text)) for label, text in request.show)
+    shown = (
+        CardField(path="", label=line(label), type="text", text=visible(dates.in_words(text)))
+        for label, text in request.show
+    )
     return (
         *(field for field in main if field.editable),
         *(field for field in main if not field.editable),
@@ -111,10 +114,12 @@ def _account(request: RequestView, field: Field, value: Value) -> str | None:
 
 
 def show(field: Field, value: Value) -> str:
-    """Return a value of this field as people read it: a list of plain texts as a sentence has it, "rush, it"."""
+    """Return a value of this field as people read it: a date in words, a list of plain texts as "rush, it"."""
     if isinstance(value, list) and value and all(_is_plain_item(item) for item in value):
-        return visible(", ".join(map(str, value)))
-    return visible(fields.show_to_read(_shown_type(field, value), value))
+        items = [dates.in_words(str(item)) for item in value]
+        # A date in words has a comma in it.
+        return visible(("; " if items != value else ", ").join(items))
+    return visible(dates.in_words(fields.show_to_read(_shown_type(field, value), value)))
 
 
 def _shown_type(field: Field, value: Value) -> FieldType:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from bot.presentation import labels
+from bot.presentation import dates, labels
 from bot.slack import ids, input_blocks, text_objects
 from bot.slack.input_blocks import InputPart
 from bot.slack.text_objects import Block, Element, View
@@ -118,9 +118,12 @@ def _hint(asked_field: AskedField, part: InputPart) -> str:
 
 
 def _bounds(field: Field) -> str:
+    is_time = field.type in (FieldType.DATE, FieldType.DATETIME)
+    words = ("not before", "not after") if is_time else ("at least", "at most")
+    shown_type = field.type if field.type is not FieldType.MONEY else FieldType.NUMBER
     bounds = [
-        f"{word} {fields.show(field.type if field.type is not FieldType.MONEY else FieldType.NUMBER, bound)}"
-        for word, bound in (("at least", field.min), ("at most", field.max))
+        f"{word} {dates.in_words(fields.show(shown_type, bound))}"
+        for word, bound in zip(words, (field.min, field.max), strict=True)
         if bound is not None
     ]
     if field.max_length is not None:
@@ -132,7 +135,9 @@ def _bounds(field: Field) -> str:
 def _keeps(asked_field: AskedField, part: InputPart) -> str:
     if not part.keeps:
         return ""
-    now = text_objects.clipped(text_objects.shown(fields.show(asked_field.field.type, asked_field.current)), _LABEL)
+    now = text_objects.clipped(
+        text_objects.shown(dates.in_words(fields.show(asked_field.field.type, asked_field.current))), _LABEL
+    )
     return f"It is {now} now, which is none of these. Leave it empty to keep that."
 
 

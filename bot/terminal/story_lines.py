@@ -9,7 +9,7 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from bot.presentation import characters, labels, story
+from bot.presentation import characters, labels, request_content, story
 from bot.presentation.story import Names
 from bot.terminal.view import grid, truncate
 from engine import fields
@@ -56,6 +56,6 @@ def render_output(output: Mapping[str, Value]) -> Table:
     """Render the output of a step as lines with a label and a value."""
     table = grid()
     for name, value in output.items():
-        text = characters.visible(fields.show_to_read(fields.infer(value).type, value))
+        text = request_content.show(fields.infer(value), value)
         table.add_row(Text(characters.line(labels.in_words(name)), style="dim"), Text(truncate(text)))
     return table

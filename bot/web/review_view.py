@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.presentation import changes, characters, people, request_card, request_content, states
+from bot.presentation import changes, characters, dates, people, request_card, request_content, states
 from bot.presentation.characters import boundary, hidden
 from bot.web import form_inputs, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
@@ -294,7 +294,8 @@ def hints(field: Field, value: Value, inputs: Sequence[Input]) -> Iterator[str]:
 
 def _bounds(field: Field) -> Iterator[str]:
     low, high = (
-        None if bound is None else fields.show(_PLAIN.get(field.type, field.type), bound) for bound in _ends(field)
+        None if bound is None else dates.in_words(fields.show(_PLAIN.get(field.type, field.type), bound))
+        for bound in _ends(field)
     )
     if low is not None and high is not None:
         yield f"From {low} to {high}."

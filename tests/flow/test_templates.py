@@ -329,7 +329,7 @@ def test_an_ill_service_is_kept_only_with_a_reason(terminal: Terminal, services:
 def test_a_deployment_has_nothing_to_edit(terminal: Terminal, services: FakeServices) -> None:
     result = terminal.try_("deploy.yaml", deploy(), "edit:json.version=2.0.0")
     assert result.code == Exit.NO
-    assert "nothing of this request can be edited" in result.err
+    assert "Version cannot be changed, and neither can anything else in this request." in result.err
     assert services.calls == []
 
 

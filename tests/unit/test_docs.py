@@ -20,6 +20,7 @@ import pytest
 from bot.cli.exit_codes import Exit
 from bot.cli.lazy import LazyCommand
 from bot.cli.main import signoff
+from bot.presentation import request_content
 from bot.settings import Settings
 from bot.slack import command_messages, message_view
 from bot.slack import manifest as manifests
@@ -264,7 +265,7 @@ def test_a_field_is_typed_and_shown_as_its_row_says(row: Row) -> None:
     field = typed_fields()[kind]
     assert fields.validate(field, value) == value
     assert fields.from_text(field, typed) == value
-    shown_text = fields.show(field.type, value).replace("\n", "⏎")
+    shown_text = request_content.show(field, value).replace("\n", "⏎")
     assert row[3] == ("indented" if kind == "json" else shown_text)
 
 

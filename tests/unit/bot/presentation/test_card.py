@@ -519,9 +519,22 @@ def test_nested_mappings_are_shown_part_by_part_down_to_a_depth_and_then_as_json
     assert {path: field.text for path, field in card_fields.items()} == {"a.b.c": '{\n  "d": 1\n}', "a.e": "2"}
 
 
-@pytest.mark.parametrize("items", [["rush", "it"], ["rush"], ["order 7", "2026-01-02", "null", "⟦U+200B⟧"]])
+@pytest.mark.parametrize("items", [["rush", "it"], ["rush"], ["order 7", "null", "⟦U+200B⟧"]])
 def test_a_list_of_plain_texts_reads_as_in_a_sentence(items: list[Value]) -> None:
     assert show_fields({"tags": items})["tags"].text == ", ".join(map(str, items))
+
+
+def test_the_dates_of_a_list_are_in_words_and_apart_from_each_other() -> None:
+    assert show_fields({"days": ["2026-01-02", "2026-01-03"]})["days"].text == "Jan 2, 2026; Jan 3, 2026"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("2026-03-02", "Mar 2, 2026"), ("2026-03-02T09:00:00Z", "Mar 2, 2026, 9:00 AM UTC")]
+)
+def test_a_date_is_shown_in_words_and_the_content_stays_exact(value: str, text: str) -> None:
+    request = request_view("- {id: words, uses: set, with: {at: '{{ inputs.any }}'}, gate: {}}", inputs={"any": value})
+    assert [field.text for field in request_content.labelled(request)] == [text]
+    assert request.model.content.value == {"at": value}
 
 
 @pytest.mark.parametrize(

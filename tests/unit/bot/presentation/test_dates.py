@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.presentation import dates
 from engine.domain import Person
@@ -46,3 +48,43 @@ def test_a_phrase_is_written_with_its_moments() -> None:
     assert dates.written(("Approved by Ada, ", AT, "."), dates.in_zone(ZoneInfo("Europe/Berlin"))) == (
         "Approved by Ada, Dec 12, 2026, 11:47 PM."
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("2026-03-02", "Mar 2, 2026"),
+        ("0999-12-31", "Dec 31, 0999"),
+        ("2026-03-02T09:00:00Z", "Mar 2, 2026, 9:00 AM UTC"),
+        ("2026-03-02 09:00 UTC", "Mar 2, 2026, 9:00 AM UTC"),
+        ("2026-03-02T00:05:07Z", "Mar 2, 2026, 12:05:07 AM UTC"),
+        ("2026-03-02T12:05:00.250000Z", "Mar 2, 2026, 12:05:00.250000 PM UTC"),
+        ("2026-03-02T23:05:00+01:00", "Mar 2, 2026, 11:05 PM UTC+01:00"),
+        ("2026-03-02T23:05", "Mar 2, 2026, 11:05 PM"),
+    ],
+)
+def test_a_value_that_is_a_date_is_written_in_words(value: str, text: str) -> None:
+    assert dates.in_words(value) == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "soon",
+        "2026-02-30",
+        "2026-03-02T25:00Z",
+        "2026-03-02 ",
+        "INV-2026-03-02",
+        "20260302",
+        "2026-03-02T09:00 CET",
+    ],
+)
+def test_a_value_that_is_no_date_stays_as_it_is(value: str) -> None:
+    assert dates.in_words(value) == value
+
+
+@given(st.datetimes(), st.datetimes(), st.sampled_from(["", "Z", "+01:00", "-03:30"]))
+def test_two_times_never_read_the_same(first: datetime, second: datetime, zone: str) -> None:
+    texts = {dates.in_words(f"{at.isoformat()}{zone}") for at in (first, second)}
+    assert len(texts) == len({first, second})

@@ -459,7 +459,7 @@ def test_an_error_of_the_engine_stands_under_the_input_of_its_field() -> None:
     refusal = InvalidEdits(errors=errors, labels={"subject": "The subject"})
     errors_by_block = view_state.place_errors(values, refusal)
     assert errors_by_block[find_block(values, "json")] == "A 1 must be text."
-    assert errors_by_block[find_block(values, "subject")] == "with: Field required. The subject is too long."
+    assert errors_by_block[find_block(values, "subject")] == "With: Field required. The subject is too long."
     assert view_state.place_errors({}, refusal) == {}
     long_errors = view_state.place_errors(values, InvalidEdits(errors={"subject": "x" * 5_000}))
     assert len(long_errors[find_block(values, "subject")]) <= ids.ERROR_TEXT
