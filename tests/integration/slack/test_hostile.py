@@ -263,7 +263,9 @@ async def test_runs_are_found_behind_hundreds_of_others(env: SlackEnv) -> None:
     run = await env.start(by="gus")
     for _ in range(210):
         await env.start(by="ben")
-    assert run in await answer_to(env, "gus", "/signoff runs")
+    await answer_to(env, "gus", "/signoff runs")
+    (listed,) = [message for message in env.slack.world.ephemerals if message.seen_by == env.person("gus").id]
+    assert run in str(listed.blocks), "the button of its row names the run"
 
 
 # -- messages -----------------------------------------------------------------------------------------------
