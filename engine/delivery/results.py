@@ -140,6 +140,8 @@ def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, erro
         retry_after=error.retry_after,
     )
     is_dead = _is_dead(tx, delivery, error)
+    if is_dead or error.about == "channel":
+        _lock(tx, delivery)
     recorded = deliveries.try_failed(
         tx,
         delivery,
@@ -165,6 +167,16 @@ def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, erro
         if error.about == "address":
             people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=str(error))
         _replace_dead(tx, directory, claimed)
+
+
+def _lock(tx: Tx, delivery: LeasedDelivery) -> None:
+    """Keep others from adding copies meanwhile, and from deciding: they would not update a copy that is added here."""
+    if delivery.request is not None:
+        request_rows.lock(tx, delivery.request)
+    elif delivery.run is not None:
+        run_rows.lock(tx, delivery.run)
+    if delivery.run is not None:
+        deliveries.take_turn(tx, delivery.run)
 
 
 def _is_dead(tx: Tx, delivery: LeasedDelivery, error: ChannelError) -> bool:

@@ -66,6 +66,7 @@ def fall_back(
     tx: Tx, routing: Routing, *, workspace: str, run: str, request: str, persons: Sequence[Person]
 ) -> list[NewDelivery]:
     """Send a copy to these approvers on the next route, where there is one, and return the new copies."""
+    deliveries.take_turn(tx, run)
     copies = routing.fallback_copies(tx, run, request, persons)
     deliveries.insert_deliveries(tx, workspace, copies)
     return copies

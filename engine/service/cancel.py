@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Cancel, Done, NotAllowed, NotFound, NotWaiting, Refusal, Work
+from engine.errors import Conflict
 from engine.json_values import Value
 from engine.service.context import CommandContext
 from engine.store import deliveries, request_rows, run_rows
@@ -19,9 +20,11 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
     actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
     if not context.may(actor, command.actor, run.requester, run.owner):
         return NotAllowed(why="Only the person who started a run, the owner of its workflow or an admin can cancel it.")
-    record: dict[str, Value] = {"by": actor.id, "reason": command.reason}
-    if not run_rows.try_cancel(tx, command.run, record):
+    if run.state.cancelled or run.state.status.ended:
         return NotWaiting(run=command.run, status=run.state.status)
+    record: dict[str, Value] = {"by": actor.id, "reason": command.reason}
+    if not run_rows.try_cancel(tx, run, record):
+        raise Conflict(f"run {command.run} was moved by another process")
     for request_id in request_rows.cancel_requests(tx, command.run, by=actor.id):
         deliveries.mark_outdated(tx, command.run, request_id)
         tx.audit(run.workspace, entry(EntryKind.REQUEST_WITHDRAWN, run=command.run, request=request_id, actor=actor))

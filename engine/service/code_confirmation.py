@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.code_derivation import Codes
-from engine.domain import AskAnswerCode, AskCode, CodeSent, Decide
+from engine.domain import AskAnswerCode, AskCode, CodeSent, Decide, Person
 from engine.service import sign_in
 from engine.service.assurance import Proof
 from engine.store import challenges
@@ -24,9 +24,9 @@ def ask(
     shown_values: ShownValues = (),
 ) -> CodeSent:
     """Store the command and send its code. If too many codes were sent, or it is too large, send a code to sign in."""
-    person, address = proof.person, proof.address
-    assert person is not None
-    assert address is not None
+    person, address = _reader(proof)
+    if earlier := _find_earlier(tx, workspace, address, ask_command.holder, form, command):
+        return sent(earlier)
     # The browser returns to the request of a decision, or to the run of an answer.
     request, answered_run = (command.request, None) if isinstance(command, Decide) else (None, run)
     if not _may_confirm(tx, workspace, address, command):
@@ -58,6 +58,20 @@ def ask(
     )
     sign_in.send(tx, new, person, run=run)
     return sent(challenges.insert_challenge(tx, codes, new))
+
+
+def _reader(proof: Proof) -> tuple[Person, str]:
+    assert proof.person is not None
+    assert proof.address is not None
+    return proof.person, proof.address
+
+
+def _find_earlier(
+    tx: Tx, workspace: str, address: str, holder: str, form: str | None, command: Command
+) -> StoredChallenge | None:
+    """Return what another unit has sent meanwhile to this browser for the same command."""
+    challenges.take_turn(tx, workspace, address)
+    return challenges.find_confirming(tx.connection, holder, form, command)
 
 
 def _may_confirm(tx: Tx, workspace: str, address: str, command: Command) -> bool:

@@ -23,6 +23,7 @@ def erase(context: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -
         return NotAllowed(why=f"Run {command.run} has not ended yet. Cancel it, or wait until it ends.")
     if not command.reason.strip():
         return NotAllowed(why="Please give a reason. The audit log keeps it.")
+    tx.take_turn(f"erase {command.run}")
     numbers = erasure.erase_run(tx, run.workspace, command.run)
     if numbers:
         tx.audit(

@@ -138,7 +138,9 @@ def _match(codes: Codes, tx: Tx, challenge: StoredChallenge, code: str) -> Store
 
     The newest email may be there because an email scanner pressed the same button, and the person cannot know that.
     """
-    sent = challenges.load_sent(tx.connection, challenge.workspace, challenge.address, tx.now)
+    others = challenges.load_sent(tx.connection, challenge.workspace, challenge.address, tx.now)
+    # This one as it was judged: a wrong code may have been counted since.
+    sent = [challenge, *(other for other in others if other.id != challenge.id)]
     same = [other for other in sent if other.subject == challenge.subject and other.live(tx.now)]
     return next((other for other in same if codes.matches(other.id, challenge.subject, code, other.mac)), None)
 

@@ -70,6 +70,7 @@ def ask(
     """Send a code to sign in, if the address is known and not too many were sent. The result is always the same."""
     challenges.sweep(tx)
     challenges.touch(tx, workspace)
+    challenges.take_turn(tx, workspace, address)
     earlier = challenges.find_sign_in(tx.connection, holder, form)
     sent = challenges.load_sent(tx.connection, workspace, address, tx.now)
     if person is not None and earlier is None and challenges.may_sign_in(sent, tx.now):

@@ -62,7 +62,12 @@ _TRIED = Statement(
 )
 _USED = Statement(
     update(_challenge)
-    .where(_challenge.c.id == bindparam("held"), _challenge.c.used_at.is_(None))
+    .where(
+        _challenge.c.id == bindparam("held"),
+        _challenge.c.used_at.is_(None),
+        # Each guess counts: of many at the same time, one is judged by the number of tries that it saw.
+        _challenge.c.tries == bindparam("seen"),
+    )
     .values(used_at=bindparam("now"), decision=None)
 )
 _OLD = Statement(
@@ -200,6 +205,11 @@ def _load_by_form(connection: Connection, holder: str, form: str | None) -> list
     return [_read(row) for row in rows if row.purpose is not None]
 
 
+def take_turn(tx: Tx, workspace: str, address: str) -> None:
+    """Wait until no other unit sends a code to this address, so that the codes that it got can be counted."""
+    tx.take_turn(f"codes {workspace} {address}")
+
+
 def load_sent(connection: Connection, workspace: str, address: str, now: datetime) -> list[StoredChallenge]:
     """Return the challenges whose codes went to the address within a day."""
     span = {"since": now - DAY, "latest": now + CLOCK_SLACK}
@@ -244,8 +254,11 @@ def try_count(tx: Tx, challenge: StoredChallenge) -> bool:
 
 
 def try_use(tx: Tx, challenge: StoredChallenge) -> bool:
-    """Record that the right code was given, and delete its command. Return False if it was given before."""
-    return bool(tx.write(_USED, {"held": challenge.id, "now": tx.now}))
+    """Record that the right code was given, and delete its command.
+
+    Return False if it was given before, or a wrong one was counted meanwhile.
+    """
+    return bool(tx.write(_USED, {"held": challenge.id, "seen": challenge.tries, "now": tx.now}))
 
 
 _STANDS_FOR: Final[Mapping[Purpose, tuple[str, ...]]] = {

@@ -59,5 +59,13 @@ class Connection(ABC):
         """See the database as it is now while the body runs, whatever a server writes meanwhile."""
 
     @abstractmethod
+    def take_turn(self, key: str) -> None:
+        """Wait until no other unit of work, of any process, has this turn. It ends with the transaction."""
+
+    @abstractmethod
+    def work_alone(self) -> None:
+        """Go on only while no other unit of work, of any process, runs. The unit may be begun anew for that."""
+
+    @abstractmethod
     def overwrite_deleted(self) -> None:
         """Overwrite deleted and replaced data on the disk from now on, as far as the database can."""

@@ -325,6 +325,11 @@ def mark_alerts_outdated(tx: Tx, run: str) -> None:
         tx.enqueue(Work("deliver", delivery))
 
 
+def take_turn(tx: Tx, run: str) -> None:
+    """Wait until no other unit adds copies or alerts because of those that a run has already."""
+    tx.take_turn(f"copies {run}")
+
+
 def load_outlook(connection: Connection, run: str, request: str) -> tuple[bool, frozenset[str]]:
     """Return whether any delivery of the request is not dead, and the topics of the alerts about it."""
     rows = _OF_REQUEST.all(connection, {"run": run, "request": request})

@@ -1,6 +1,7 @@
 """The owner of an address: the account that the directory names for it now. Every change is in the audit log.
 
 Two persons who each have an account are never joined. An address that moves takes nothing with it but itself.
+A change is rare and concerns all that names a person, so it is made while no other unit runs.
 """
 
 from __future__ import annotations
@@ -160,6 +161,7 @@ def adopt(tx: Tx, workspace: str, directory_person: DirectoryPerson) -> Person:
     person = people.find_unchanged(tx, workspace, directory_person)
     if person is not None:
         return person  # nearly always: nothing has changed
+    tx.work_alone()
     account = next((address for address in directory_person.addresses if address.kind == ACCOUNT), None)
     emails = [
         Address(address.kind, address.value.lower())
@@ -291,6 +293,7 @@ def undo(tx: Tx, workspace: str, address: Address, *, actor: Person) -> tuple[st
 
     Returns the ids of both persons, or None if no person has it now. The second id is None if no person had it before.
     """
+    tx.work_alone()
     key = {"in_workspace": workspace, "of_kind": address.kind, "held": address.value}
     periods = _PERIODS.all(tx.connection, key)
     current = next((period for period in periods if period.until is None), None)
@@ -317,6 +320,8 @@ def separate(tx: Tx, workspace: str) -> int:
     them again, so they belong to no person until then.
     """
     joined = _JOINED.scalars(tx.connection, {"workspace": workspace})
+    if joined:
+        tx.work_alone()
     for person in people.load_people(tx.connection, joined).values():
         tx.memory.forget()
         accounts = [address for address in person.addresses if address.kind == ACCOUNT]

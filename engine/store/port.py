@@ -72,6 +72,21 @@ class Tx:
         """Append an entry to the workspace's chain before the unit is committed."""
         self.entries.setdefault(workspace, []).append(entry)
 
+    def take_turn(self, key: str) -> None:
+        """Wait until no other unit, of any process, has this turn; it ends with the transaction.
+
+        For a unit that reads and then writes by what it read, where no condition of a statement can hold both together.
+        Read after it: what was read before may have changed. A unit takes one turn.
+        """
+        self.connection.take_turn(key)
+
+    def work_alone(self) -> None:
+        """Go on only while no other unit, of any process, runs, so that nothing that was read can change.
+
+        For rare changes that concern everything, such as the owner of an address. Call it before the first write.
+        """
+        self.connection.work_alone()
+
     def one(self, statement: Statement, params: Mapping[str, Any]) -> Any | None:
         return statement.one(self.connection, params)
 

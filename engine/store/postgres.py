@@ -26,7 +26,7 @@ from engine.retry import CONFLICT_SECONDS
 from engine.store import audit_log
 from engine.store.connection import Connection
 from engine.store.port import Tx
-from engine.store.postgres_calls import Calls
+from engine.store.postgres_calls import BEGIN, BEGIN_ALONE, Calls, MustBeAlone
 from engine.store.postgres_connection import Function, PostgresConnection
 from engine.store.postgres_errors import is_again, is_lost, translate
 
@@ -245,14 +245,18 @@ class PostgresStore:
 
     async def _write_alone(self, line: _Line, job: _WaitingUnit[Any]) -> None:
         """Run one unit in a transaction of its own, and again if other processes were faster at its rows."""
+        alone = False
         for tries_left in reversed(range(TRIES)):
             try:
-                async with _transaction(line):
+                async with _transaction(line, BEGIN_ALONE if alone else BEGIN):
                     tx = self._new_tx(line)
-                    functions = await Calls(line.driver).run([_bound(job, tx)])
+                    functions = await Calls(line.driver, alone=alone).run([_bound(job, tx)])
                     if functions[0].error is not None:
                         raise _RunAlone
                     await self._finish(line, [tx])
+            except MustBeAlone:
+                alone = True
+                continue
             except _RunAlone:
                 job.fail(translate(functions[0].error or RuntimeError(), self.place))
             except Exception as error:
@@ -323,10 +327,10 @@ def _bound(job: _WaitingUnit[Any], tx: Tx) -> Callable[[], Any]:
 
 
 @asynccontextmanager
-async def _transaction(line: _Line) -> AsyncIterator[None]:
+async def _transaction(line: _Line, begin: str = BEGIN) -> AsyncIterator[None]:
     """Commit what the body does, or roll it back if it raises."""
-    await line.driver.execute("BEGIN")
     try:
+        await line.driver.execute(begin)
         yield
     except BaseException as error:
         if not is_lost(error):

@@ -15,18 +15,29 @@ import asyncpg
 from sqlalchemy.util import greenlet_spawn
 
 from engine.store.postgres_batches import Batch, Kind, batch_of, sorted_out
-from engine.store.postgres_connection import Change, ChangeAll, Core, Fetch, Function, Turn
+from engine.store.postgres_connection import Alone, Change, ChangeAll, Core, Fetch, Function, Turn
 
 _TURNS: Final = "SELECT pg_advisory_xact_lock($1, $2)"
 TURN_SPACE: Final = int.from_bytes(b"Sign", "big") & 0x7FFFFFFF
 """The first key of our advisory locks, so that they are not those of another program in the same database."""
 
 
-class Calls:
-    """The calls of one transaction on `driver`."""
+_UNITS: Final = f"{TURN_SPACE}, 2"
+BEGIN: Final = f"BEGIN; SELECT pg_advisory_xact_lock_shared({_UNITS})"
+"""Begins a transaction of units, among any number of others."""
+BEGIN_ALONE: Final = f"BEGIN; SELECT pg_advisory_xact_lock({_UNITS})"
+"""Begins a transaction of units when all others have ended, and lets none begin before it ends."""
 
-    def __init__(self, driver: asyncpg.Connection[Any]) -> None:
-        self._driver = driver
+
+class MustBeAlone(Exception):
+    """A function has to be the only one that runs, so its transaction has to be begun anew by `BEGIN_ALONE`."""
+
+
+class Calls:
+    """The calls of one transaction on `driver`. `alone`: it was begun by `BEGIN_ALONE`, for one function."""
+
+    def __init__(self, driver: asyncpg.Connection[Any], *, alone: bool = False) -> None:
+        self._driver, self._alone = driver, alone
         self._turns: dict[str, Function] = {}
 
     async def run(self, functions: Sequence[Callable[[], Any]]) -> list[Function]:
@@ -55,6 +66,9 @@ class Calls:
                 alike.setdefault(call.statement.text, []).append(function)
             elif isinstance(call, Turn):
                 progress = await self._take_turn(function, call.key) or progress
+            elif isinstance(call, Alone):
+                progress = True
+                self._go_on_alone(function)
             elif isinstance(call, ChangeAll):
                 inserting.setdefault(call.statement.text, []).append(function)
             elif isinstance(call, Core):
@@ -76,6 +90,11 @@ class Calls:
         self._turns[key] = function
         function.go_on(None)
         return True
+
+    def _go_on_alone(self, function: Function) -> None:
+        if not self._alone:
+            raise MustBeAlone
+        function.go_on(None)
 
     async def _change_all(self, text: str, functions: Sequence[Function]) -> None:
         """Write the rows of all functions that write with the same statement."""

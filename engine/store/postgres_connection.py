@@ -52,7 +52,11 @@ class Turn(Struct, frozen=True, eq=False):
     key: str
 
 
-Call = Fetch | Change | ChangeAll | Core | Turn
+class Alone(Struct, frozen=True, eq=False):
+    """A wish to go on only while no other unit, of any process, runs."""
+
+
+Call = Fetch | Change | ChangeAll | Core | Turn | Alone
 
 
 def ask(call: Call) -> Any:
@@ -92,8 +96,12 @@ class PostgresConnection(Connection):
         ask(ChangeAll(statement, [*rows]))
 
     def take_turn(self, key: str) -> None:
-        """Wait until no other unit, of any process, works on `key`. The turn ends with the transaction."""
+        """Wait until no other unit, of any process, has this turn. It ends with the transaction."""
         ask(Turn(key))
+
+    def work_alone(self) -> None:
+        """Go on at once in a transaction that excludes all others; any other is rolled back."""
+        ask(Alone())
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -88,6 +88,7 @@ _TOUCH = Statement(
     .where(_request.c.id == bindparam("held"), _request.c.state == RequestState.PENDING.value)
     .values(rev=_request.c.rev + _ONE)
 )
+_LOCK = Statement(select(_request.c.id).where(_request.c.id == bindparam("request")).with_for_update(key_share=True))
 _SETTLE = Statement(update(_approver).where(_approver.c.request == bindparam("held")).values(pending=false()))
 _DUE = Statement(
     select(_request.c.id)
@@ -267,6 +268,11 @@ def try_set_deadlines(tx: Tx, request: Request, deadlines: Deadlines) -> bool:
     """Write the clocks of a pending request. Return False if it has changed since it was loaded."""
     columns = {f"new_{name}": value for name, value in deadline_columns.moving(deadlines).items()}
     return bool(tx.write(_SET_DEADLINES, {"held": request.id, "seen_rev": request.rev, **columns}))
+
+
+def lock(tx: Tx, request: str) -> None:
+    """Keep the request as it is until this unit is committed. (A file with one writer needs no lock.)"""
+    tx.one(_LOCK, {"request": request})
 
 
 def due_requests(connection: Connection, now: datetime, limit: int) -> list[str]:

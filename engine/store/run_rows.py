@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any, Final, cast
 
 from msgspec import Struct
-from sqlalchemy import bindparam, case, exists, insert, literal_column, null, or_, select, update
+from sqlalchemy import Boolean, bindparam, case, exists, insert, literal_column, null, or_, select, update
 
 from engine import json_values
 from engine.domain import Origin, Params, RunStatus, StepStatus
@@ -50,7 +50,12 @@ _ONE: Final[Any] = literal_column("1")
 _NEW = Statement(insert(_run).values(rev=_ONE, wakes=literal_column("0")))
 _PROGRESS = Statement(
     update(_run)
-    .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"))
+    .where(
+        _run.c.id == bindparam("held"),
+        _run.c.rev == bindparam("seen_rev"),
+        # A run that is asked to end opens no request any more: it has to be loaded again.
+        or_(_run.c.cancel.is_(None), bindparam("knows_cancel", type_=Boolean)),
+    )
     .values(
         rev=_run.c.rev + _ONE,
         status=bindparam("new_status"),
@@ -78,8 +83,7 @@ _PLACE = Statement(
     .select_from(_run.join(_workflow, _workflow.c.id == _run.c.workflow))
     .where(_run.c.id == bindparam("id"))
 )
-_ERROR = Statement(select(_run.c.error).where(_run.c.id == bindparam("run")))
-_POSTPONE = Statement(
+_POSTPONED = (
     update(_run)
     .where(
         _run.c.id == bindparam("held"),
@@ -88,6 +92,9 @@ _POSTPONE = Statement(
     )
     .values(rev=_run.c.rev + 1, error=bindparam("reason"), ready_at=bindparam("later"), lease_until=None)
 )
+_POSTPONE = Statement(_POSTPONED)
+_POSTPONE_FIRST = Statement(_POSTPONED.where(or_(_run.c.error.is_(None), _run.c.error != bindparam("reason"))))
+_LOCK = Statement(select(_run.c.id).where(_run.c.id == bindparam("run")).with_for_update(key_share=True))
 _NOW = bindparam("now", type_=Utc)
 _RELEASE = Statement(
     update(_run)
@@ -108,7 +115,13 @@ _MAKE_READY = Statement(
 )
 _CANCEL = Statement(
     update(_run)
-    .where(_run.c.id == bindparam("held"), _run.c.ended_at.is_(None), _run.c.cancel.is_(None))
+    .where(
+        _run.c.id == bindparam("held"),
+        # A run that moved meanwhile may just be opening a request.
+        _run.c.rev == bindparam("seen_rev"),
+        _run.c.ended_at.is_(None),
+        _run.c.cancel.is_(None),
+    )
     .values(cancel=bindparam("record"), wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
 )
 _DUE = Statement(
@@ -289,6 +302,7 @@ def try_save_run(tx: Tx, run: LoadedRun, progress: Progress) -> bool:
             "held": run.state.id,
             "seen_rev": run.rev,
             "seen_wakes": run.wakes,
+            "knows_cancel": run.state.cancelled,
             "now": tx.now,
             "new_status": columns["status"],
             "new_cursor": columns["cursor"],
@@ -363,14 +377,22 @@ def postpone(tx: Tx, run: str, reason: str) -> bool:
 
     Returns whether it is the first time for this reason.
     """
-    before = tx.one(_ERROR, {"run": run})
     params = {"held": run, "reason": reason, "now": tx.now, "later": tx.now + DIRECTORY_DOWN_WAIT}
-    return bool(tx.write(_POSTPONE, params)) and before is not None and before.error != reason
+    if tx.write(_POSTPONE_FIRST, params):
+        return True
+    tx.write(_POSTPONE, params)
+    return False
 
 
-def try_cancel(tx: Tx, run: str, record: dict[str, Value]) -> bool:
-    """Ask the run to end. Return False if it has ended, or was asked before."""
-    return bool(tx.write(_CANCEL, {"held": run, "record": json_values.dumps(record), "now": tx.now}))
+def lock(tx: Tx, run: str) -> None:
+    """Keep the run as it is until this unit is committed. (A file with one writer needs no lock.)"""
+    tx.one(_LOCK, {"run": run})
+
+
+def try_cancel(tx: Tx, run: LoadedRun, record: dict[str, Value]) -> bool:
+    """Ask the run to end. Return False if it has moved, or was asked by another unit."""
+    params = {"held": run.state.id, "seen_rev": run.rev, "record": json_values.dumps(record), "now": tx.now}
+    return bool(tx.write(_CANCEL, params))
 
 
 def due_runs(connection: Connection, now: datetime, limit: int) -> list[str]:

@@ -92,6 +92,12 @@ class SqliteConnection(Connection):
             self.renew()
             self.exec_driver_sql("ROLLBACK")
 
+    def take_turn(self, key: str) -> None:
+        """Do nothing: the file has one writer."""
+
+    def work_alone(self) -> None:
+        """Do nothing: the file has one writer."""
+
     def overwrite_deleted(self) -> None:
         """Overwrite deleted and replaced data on the disk from now on."""
         self.exec_driver_sql("PRAGMA secure_delete = ON")

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import bindparam, insert, select, update
 
+from engine.errors import Conflict
 from engine.read_models import WorkflowView
 from engine.store import people
 from engine.store.connection import Connection
@@ -136,51 +137,56 @@ def load_names(connection: Connection, workspace: str) -> list[str]:
 
 
 def load_source(connection: Connection, workflow: str, version: int) -> bytes:
-    """Return the source of a version that a run pinned; versions are never removed while a run names them."""
+    """Return the source of a version; versions are never removed. Raises `Conflict` if it is only being written."""
     row = _SOURCE.one(connection, {"workflow": workflow, "version": version})
-    assert row is not None
+    if row is None:
+        raise Conflict(f"version {version} of workflow {workflow} is being registered")
     return bytes(row.source)
 
 
 def save_version(tx: Tx, workspace: str, registration: NewVersion, *, replaces: NewVersion | None) -> bool:
     """Write the version and make it current. Return False if another registration was faster."""
     tx.memory.forget()
-    values = {
-        "workflow": registration.id,
-        "version": registration.version,
-        "source": registration.source,
-        "hash": registration.hash,
-        "registered_by": registration.registered_by,
-        "registered_at": tx.now,
-    }
     if replaces is None:
-        tx.write(
-            _NEW,
-            {
-                "id": registration.id,
-                "workspace": workspace,
-                "name": registration.name,
-                "title": registration.title,
-                "owner": registration.owner,
-                "version": registration.version,
-                "created_at": tx.now,
-                "updated_at": tx.now,
-            },
-        )
-    elif not tx.write(
-        _REPLACE,
+        tx.write(_NEW, _new_workflow(tx, workspace, registration))
+    # The version first, so that a run never starts with a current version that has no source yet.
+    tx.write(
+        _NEW_VERSION,
         {
-            "held": replaces.id,
-            "seen": replaces.version,
-            "new_title": registration.title,
-            "new_owner": registration.owner,
-            "new_version": registration.version,
-            "now": tx.now,
+            "workflow": registration.id,
+            "version": registration.version,
+            "source": registration.source,
+            "hash": registration.hash,
+            "registered_by": registration.registered_by,
+            "registered_at": tx.now,
         },
-    ):
-        return False
-    tx.write(_NEW_VERSION, values)
-    return True
+    )
+    return replaces is None or _try_replace(tx, registration, replaces)
+
+
+def _new_workflow(tx: Tx, workspace: str, registration: NewVersion) -> dict[str, Any]:
+    return {
+        "id": registration.id,
+        "workspace": workspace,
+        "name": registration.name,
+        "title": registration.title,
+        "owner": registration.owner,
+        "version": registration.version,
+        "created_at": tx.now,
+        "updated_at": tx.now,
+    }
+
+
+def _try_replace(tx: Tx, registration: NewVersion, replaces: NewVersion) -> bool:
+    params = {
+        "held": replaces.id,
+        "seen": replaces.version,
+        "new_title": registration.title,
+        "new_owner": registration.owner,
+        "new_version": registration.version,
+        "now": tx.now,
+    }
+    return bool(tx.write(_REPLACE, params))
 
 
 def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]:
