@@ -15,8 +15,8 @@ Writer: TypeAlias = Callable[[datetime], str]
 
 
 def moment(at: datetime) -> str:
-    """Return a date to the minute."""
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+    """Return a date to the minute in UTC, as for a reader whose time zone is not known."""
+    return in_zone(None)(at)
 
 
 def exact_moment(at: datetime) -> str:

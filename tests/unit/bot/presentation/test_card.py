@@ -39,7 +39,7 @@ from tests.support.copies import replace_fields
 from tests.support.fakes import START
 from tests.support.run_in_memory import EVE, LEE, opening_of, request_of
 
-WHEN = "2026-03-02 09:00 UTC"
+WHEN = "Mar 2, 2026, 9:00 AM UTC"
 
 
 def request_view(step: str = "- {id: words, uses: set, with: {text: draft}, gate: {}}", **changes: Any) -> RequestView:
@@ -532,7 +532,7 @@ def test_the_dates_of_a_list_are_in_words_and_apart_from_each_other() -> None:
     ("value", "text"), [("2026-03-02", "Mar 2, 2026"), ("2026-03-02T09:00:00Z", "Mar 2, 2026, 9:00 AM UTC")]
 )
 def test_a_date_is_shown_in_words_and_the_content_stays_exact(value: str, text: str) -> None:
-    request = request_view("- {id: words, uses: set, with: {at: '{{ inputs.any }}'}, gate: {}}", inputs={"any": value})
+    request = request_view(f"- {{id: words, uses: set, with: {{at: '{value}'}}, gate: {{}}}}")
     assert [field.text for field in request_content.labelled(request)] == [text]
     assert request.model.content.value == {"at": value}
 

@@ -55,20 +55,20 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         "Others changed this run at the same moment, so your answer was not saved. "
         "Look at it again, then try once more.",
     ),
-    (InvalidInputs(errors={"n": "is required"}, labels={"n": "How many"}), "How many is required."),
-    (InvalidEdits(errors={"a": "is required", "b.c": "is not a number"}), "A is required. C is not a number."),
+    (InvalidInputs(errors={"n": "is missing"}, labels={"n": "How many"}), "How many is missing."),
+    (InvalidEdits(errors={"a": "is missing", "b.c": "is not a number"}), "A is missing. C is not a number."),
     (ReasonMissing(verdict=Verdict.REJECT), "Please say why you reject this. The person who asked will read it."),
     (
         AlreadyDecided(state=RequestState.APPROVED, by=LEE, at=AT),
-        "Lee already approved this request, 2026-03-02 09:30 UTC. No other decision is needed.",
+        "Lee already approved this request, Mar 2, 2026, 9:30 AM UTC. No other decision is needed.",
     ),
     (
         AlreadyDecided(state=RequestState.REJECTED, by=LEE, at=AT, by_you=True),
-        "You already rejected this request, 2026-03-02 09:30 UTC. No other decision is needed.",
+        "You already rejected this request, Mar 2, 2026, 9:30 AM UTC. No other decision is needed.",
     ),
     (
         AlreadyDecided(state=RequestState.REJECTED, by=None, at=AT),
-        "This request expired without a decision and was rejected automatically, 2026-03-02 09:30 UTC. "
+        "This request expired without a decision and was rejected automatically, Mar 2, 2026, 9:30 AM UTC. "
         "You can no longer decide it.",
     ),
     (NotAnApprover(who=None, approvers=("Lee",)), "You are not an approver of this request. Lee can decide."),
@@ -78,15 +78,15 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         "You can no longer decide this request: the account is deactivated. "
         "The owner of the workflow has been notified.",
     ),
-    (Expired(at=AT), "This request expired 2026-03-02 09:30 UTC. You can no longer decide it."),
-    (Cancelled(at=AT), "This request was cancelled with its run, 2026-03-02 09:30 UTC. No decision is needed."),
+    (Expired(at=AT), "This request expired Mar 2, 2026, 9:30 AM UTC. You can no longer decide it."),
+    (Cancelled(at=AT), "This request was cancelled with its run, Mar 2, 2026, 9:30 AM UTC. No decision is needed."),
     (
         Changed(content_version=2),
         "This request has changed since you opened it. Look at it again, then decide.",
     ),
     (
         NotWaiting(run="R1", status=RunStatus.RUNNING, answer=ResumeAnswer.DONE, by=LEE, at=AT),
-        "Lee already answered “It happened”, 2026-03-02 09:30 UTC. Your answer was not saved.",
+        "Lee already answered “It happened”, Mar 2, 2026, 9:30 AM UTC. Your answer was not saved.",
     ),
     (NotWaiting(run="R1", status=RunStatus.FAILED), "There is no open question about a step: the run failed."),
     (

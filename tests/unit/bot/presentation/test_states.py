@@ -46,14 +46,14 @@ def test_a_form_is_filled_in_and_never_approved() -> None:
 
 
 def test_an_expiry_is_worded_alike_with_each_way_to_write_a_date() -> None:
-    assert dates.written(expiry.deadline(AT, None)) == "Expires 2026-03-02 09:30 UTC"
+    assert dates.written(expiry.deadline(AT, None)) == "Expires Mar 2, 2026, 9:30 AM UTC"
     assert dates.written(expiry.deadline(AT, None), lambda at: f"<{at:%A}>") == "Expires <Monday>"
     assert dates.written(expiry.deadline(None, timedelta(hours=1))) == "Expires in 1 hour"
     assert expiry.deadline(None, None) == ()
 
 
 def test_dates_are_written_in_utc() -> None:
-    assert dates.moment(AT) == "2026-03-02 09:30 UTC"
+    assert dates.moment(AT) == "Mar 2, 2026, 9:30 AM UTC"
     assert dates.exact_moment(AT) == "2026-03-02 09:30:05 UTC"
     assert dates.time_of_day(AT) == "09:30:05"
 
