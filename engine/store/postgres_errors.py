@@ -14,8 +14,10 @@ AGAIN: Final = (
     asyncpg.DeadlockDetectedError,
     asyncpg.UniqueViolationError,
     asyncpg.LockNotAvailableError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
 )
-"""Another process was faster at the same rows: the unit runs again, and then sees what that process wrote."""
+"""Another process was faster at the same rows, or migrated the schema: the unit runs again, and then sees it."""
 _LOST: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,

@@ -1,0 +1,142 @@
+"""Every migration over tables with rows, on both databases: it loses no row, column, constraint, index or trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, exc, text
+
+from engine.store import postgres, schema
+from engine.store.metadata import METADATA
+from tests.support import filled_tables, postgres_server
+
+REVISIONS = schema.revisions(schema.HISTORY)
+CHANGED = {
+    "0002": {"column delivery.run"},
+}
+"""What a migration changes on purpose, of what was there before."""
+ADDED_ROWS = {"0004": {"address_period"}}
+"""Tables that a migration fills."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """Yield what runs a function over a connection to an empty database."""
+    if request.param == "sqlite":
+        engine = create_engine(f"sqlite:///{tmp_path / 'signoff.db'}")
+
+        async def on_file(work: Callable[[Connection], None]) -> None:
+            with engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+                work(connection)
+
+        yield on_file
+        engine.dispose()
+        return
+    with postgres_server.empty(request.getfixturevalue("postgres_url")) as url:
+        server = postgres.create(url)
+
+        async def on_server(work: Callable[[Connection], None]) -> None:
+            async with server.connect() as connection:
+                await connection.run_sync(work)
+
+        yield on_server
+        await server.dispose()
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.HISTORY))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+    if connection.in_transaction():
+        connection.commit()
+
+
+Contents = tuple[dict[str, list[dict[str, Any]]], dict[str, str]]
+
+
+def contents(connection: Connection) -> Contents:
+    return filled_tables.rows(connection), filled_tables.objects(connection)
+
+
+def check(revision: str, before: Contents, after: Contents) -> None:
+    """Check that all that was there is there after the step, unless the step is about it."""
+    (rows, objects), (rows_after, objects_after) = before, after
+    assert {name for name, what in objects.items() if objects_after.get(name) != what} == CHANGED.get(revision, set())
+    for table, rows_before in rows.items():
+        columns = rows_before[0].keys()
+        kept = [{column: row[column] for column in columns} for row in rows_after[table]]
+        assert sorted(kept, key=repr) == rows_before, table
+    assert {table for table in rows_after.keys() - rows.keys() if rows_after[table]} == ADDED_ROWS.get(revision, set())
+
+
+@pytest.mark.parametrize("number", range(1, len(REVISIONS)), ids=REVISIONS[1:])
+async def test_a_migration_loses_nothing(migrated: Any, number: int) -> None:
+    found: list[Contents] = []
+
+    def fill(connection: Connection) -> None:
+        migrate(connection, REVISIONS[number - 1])
+        filled_tables.fill(connection)
+        found.append(contents(connection))
+        connection.commit()
+
+    await migrated(fill)
+    await migrated(lambda connection: migrate(connection, REVISIONS[number]))
+    await migrated(lambda connection: found.append(contents(connection)))
+    assert all(found[0][0].values()), "every table has rows"
+    check(REVISIONS[number], *found)
+
+
+async def test_the_migrations_make_what_the_tables_declare(migrated: Any) -> None:
+    def work(connection: Connection) -> None:
+        migrate(connection, "head")
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, METADATA) == []
+
+    await migrated(work)
+
+
+async def test_every_text_of_postgresql_is_in_the_order_of_its_bytes(postgres_database: str) -> None:
+    engine = postgres.create(postgres_database)
+    async with engine.connect() as connection:
+        collations = await connection.run_sync(filled_tables.collations)
+    await engine.dispose()
+    texts = {f"{table.name}.{column.name}" for table in METADATA.sorted_tables for column in table.columns}
+    assert collations.keys() <= texts
+    assert len(collations) > 100
+    assert {name for name, collation in collations.items() if collation != "C"} == set()
+
+
+@pytest.mark.parametrize("table", ["audit", "decision"])
+@pytest.mark.parametrize("migrated", ["postgresql"], indirect=True)
+async def test_what_is_append_only_in_a_file_is_so_on_a_server(migrated: Any, table: str) -> None:
+    def work(connection: Connection) -> None:
+        migrate(connection, "head")
+        filled_tables.fill(connection)
+        columns = METADATA.tables[table].columns
+        changes = [f"UPDATE {table} SET {column.name} = {_other(column)}" for column in columns]
+        for statement in (f"DELETE FROM {table}", f"TRUNCATE {table}", *changes):
+            with pytest.raises(exc.IntegrityError, match="append-only"):
+                connection.execute(text(statement))
+        connection.execute(text(f"UPDATE {table} SET {ERASED[table]}"))
+
+    await migrated(work)
+
+
+ERASED = {"audit": "salt = NULL, content = NULL", "decision": "reason = NULL, edits = NULL, record = '{}'"}
+"""What may be changed, because contents may be erased."""
+
+
+def _other(column: sqlalchemy.Column[Any]) -> str:
+    """Return another value for a column, as SQL."""
+    types = {"BLOB": "decode('01', 'hex')", "INTEGER": "9", "DATETIME": "now()"}
+    return types.get(str(column.type.compile()), "'forged'")
