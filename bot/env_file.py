@@ -35,9 +35,9 @@ def _read_content(path: Path, descriptor: int) -> bytes:
     if stat.S_ISDIR(status.st_mode):
         raise ValueError(f"{path.absolute()} cannot be read: Is a directory.")
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path.absolute()} is not a regular file; write the settings into a file, or remove it.")
+        raise ValueError(f"{path.absolute()} is not a regular file. Make it one, or remove it.")
     if status.st_size > MAX_SIZE:
-        raise ValueError(f"{path.absolute()} is larger than {MAX_SIZE:,} bytes; it can only hold settings.")
+        raise ValueError(f"{path.absolute()} is larger than {MAX_SIZE:,} bytes. It may only have settings.")
     with os.fdopen(os.dup(descriptor), "rb") as file:
         return file.read(MAX_SIZE)
 
@@ -47,11 +47,11 @@ def _parse(path: Path, content: bytes) -> dict[str, str]:
         # Some editors write a byte order mark before the first name.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError(f"{path.absolute()} is not text in UTF-8.") from None
+        raise ValueError(f"{path.absolute()} is not UTF-8 text. Save it as UTF-8.") from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise ValueError(f"{path.absolute()}: line {line} holds a byte 0, which no setting has; remove it.")
+        raise ValueError(f"{path.absolute()}: line {line} has a NUL character. Remove it.")
     invalid_lines = [binding.original.line for binding in parse_stream(io.StringIO(text)) if binding.error]
     if invalid_lines:
-        raise ValueError(f"{path.absolute()}: line {invalid_lines[0]} cannot be read; write NAME=value.")
+        raise ValueError(f"{path.absolute()}: line {invalid_lines[0]} cannot be read. Write NAME=value.")
     return {name: value for name, value in dotenv_values(stream=io.StringIO(text)).items() if value is not None}

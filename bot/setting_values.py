@@ -28,6 +28,7 @@ _SCHEMES: Final[dict[str, tuple[Security, int]]] = {
     "smtp+starttls": ("starttls", 587),
     "smtp": ("none", 25),
 }
+_ESCAPED: Final = "Write / ? # @ and : in user or password as %2F %3F %23 %40 %3A"
 _SMTP_SHAPE: Final = "must look like smtps://user:password@host:465 or smtp+starttls://user:password@host:587"
 DATABASE_SHAPE: Final = "sqlite:////absolute/path/signoff.db"
 _MAX_NAME: Final = 200
@@ -69,18 +70,16 @@ def parse_smtp_url(url: str) -> MailServerAddress:
         host, given_port = parts.hostname or "", parts.port
     except ValueError:
         # `from None`: the text in the place of the port may be half of a password.
-        raise ValueError(
-            f"{_SMTP_SHAPE}; / ? # @ and : in user or password are written as %2F %3F %23 %40 %3A"
-        ) from None
+        raise ValueError(f"{_SMTP_SHAPE}. {_ESCAPED}") from None
     if not _HOST.fullmatch(host) or parts.path not in ("", "/") or parts.query or parts.fragment or given_port == 0:
-        raise ValueError(f"{_SMTP_SHAPE}; / ? # @ and : in user or password are written as %2F %3F %23 %40 %3A")
+        raise ValueError(f"{_SMTP_SHAPE}. {_ESCAPED}")
     user, password = _credential(parts.username), _credential(parts.password)
     if (user is None) != (password is None):
-        raise ValueError("has a user or a password without the other")
+        raise ValueError("must have both a user and a password, or neither")
     if security == "none" and user is not None:
-        raise ValueError("would send the password unencrypted; use smtps:// or smtp+starttls://")
+        raise ValueError("would send the password unencrypted. Use smtps:// or smtp+starttls://")
     if security == "none" and not is_loopback(host):
-        raise ValueError("smtp:// is only for this machine; use smtps:// or smtp+starttls://")
+        raise ValueError("may use smtp:// only on this machine. Use smtps:// or smtp+starttls://")
     return MailServerAddress(host=host, port=given_port or port, security=security, user=user, password=password)
 
 
@@ -92,7 +91,7 @@ def _credential(text: str | None) -> str | None:
     except UnicodeDecodeError:
         credential = ""
     if not credential or not credential.isprintable():
-        raise ValueError("has a user or password with characters that no mail server takes")
+        raise ValueError("has a user or password with characters that no mail server accepts")
     return credential
 
 
@@ -124,26 +123,26 @@ def ascii_mailbox(address: str, *, name: str = "") -> Address:
     except InvalidValue as error:
         raise ValueError(str(error)) from None
     if not username.isascii():
-        raise ValueError("must be an address without letters beyond ASCII")
+        raise ValueError("must have only ASCII letters before the @")
     return Address(display_name=name, username=username, domain=domain)
 
 
 def parse_database_path(text: str) -> Path:
     """Return the absolute path of the database for the text after `sqlite:///`."""
     if "?" in text:
-        raise ValueError(f"takes no options after `?`; write {DATABASE_SHAPE}")
+        raise ValueError(f"must not have options after `?`. Write {DATABASE_SHAPE}")
     if text.startswith((":memory:", "file:")):
-        raise ValueError(f"must name a file that outlives the server; write {DATABASE_SHAPE}")
+        raise ValueError(f"must name a file on a disk. Write {DATABASE_SHAPE}")
     if text.endswith("/") or Path(text).name in ("", ".."):
-        raise ValueError(f"must name a file and not a folder; write {DATABASE_SHAPE}")
+        raise ValueError(f"must name a file, not a folder. Write {DATABASE_SHAPE}")
     if not text.isprintable():
-        raise ValueError(f"holds characters that cannot be seen; write {DATABASE_SHAPE}")
+        raise ValueError(f"has invisible characters. Write {DATABASE_SHAPE}")
     try:
         path = Path(text).expanduser().absolute()
     except RuntimeError:
-        raise ValueError(f"names the home folder of a user that is not there; write {DATABASE_SHAPE}") from None
+        raise ValueError(f"names the home folder of a user who does not exist. Write {DATABASE_SHAPE}") from None
     if len(os.fsencode(path.name)) > _MAX_NAME or len(os.fsencode(path)) > _MAX_PATH:
-        raise ValueError(f"is too long: the name of the file has at most {_MAX_NAME} bytes, the whole path {_MAX_PATH}")
+        raise ValueError(f"is too long: the name may have {_MAX_NAME} bytes, and the whole path {_MAX_PATH}")
     return path
 
 
@@ -161,7 +160,7 @@ def parse_public_url(url: str) -> str:
         raise ValueError(f"{_PUBLIC_SHAPE}; a port is a number from 1 to 65535")
     _check_prefix(parts.path)
     if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError("http:// is only for this machine; use https://")
+        raise ValueError("may use http:// only on this machine. Use https://")
     return url.rstrip("/")
 
 
@@ -183,7 +182,7 @@ def _check_prefix(path: str) -> None:
             or not unquote(segment, errors="replace").isprintable()
         ):
             raise ValueError(
-                "has a path that cannot be used; it may have letters, digits and . _ ~ - between slashes, "
+                "has a path that cannot be used. It may have letters, digits and . _ ~ - between slashes, "
                 "like https://example.com/signoff"
             )
 

@@ -160,9 +160,9 @@ class Settings(BaseSettings):
             try:
                 network = ipaddress.ip_network(proxy)
             except ValueError:
-                raise ValueError(f"{proxy!r} is not an address or a network; write 10.0.0.5 or 10.0.0.0/8") from None
+                raise ValueError(f"{proxy!r} is not an address or a network, like 10.0.0.5 or 10.0.0.0/8") from None
             if network.prefixlen == 0:
-                raise ValueError(f"{proxy!r} is every address; name only the proxies that you run")
+                raise ValueError(f"{proxy!r} would trust every address. Name only the proxies that you run")
         return value
 
     @field_validator("public_url")
@@ -215,7 +215,7 @@ class Settings(BaseSettings):
     def _bindable(cls, value: str) -> str:
         # An empty host would mean every address of this machine.
         if not setting_values.is_host(value.lower()):
-            raise ValueError("must be an address of this machine, like 127.0.0.1, or 0.0.0.0 for every one")
+            raise ValueError("must be an address of this machine, like 127.0.0.1, or 0.0.0.0 for all of them")
         return value
 
     @field_validator("builders")
@@ -290,7 +290,7 @@ def _parse_email(value: str) -> str:
     try:
         return str(fields.validate(_EMAIL, value))
     except InvalidValue as error:
-        raise ValueError(f"{value!r}: {error}") from None
+        raise ValueError(f"{value!r} {error}") from None
 
 
 def load_environment(env_file: Path = Path(".env")) -> dict[str, str]:

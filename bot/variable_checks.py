@@ -35,16 +35,16 @@ def _incomplete(environment: Mapping[str, str]) -> Iterator[str]:
     transports_set = [name for name in transports if environment.get(PREFIX + name)]
     if environment.get(PREFIX + token) and not transports_set:
         yield (
-            f"{PREFIX}{token}: nothing says how Slack reaches this server; set {PREFIX}{transports[0]} too, for HTTP, "
-            f"or {PREFIX}{transports[1]}, for Socket Mode."
+            f"{PREFIX}{token}: is not enough to hear from Slack. Set {PREFIX}{transports[1]} too, for Socket Mode, "
+            f"or {PREFIX}{transports[0]}, for HTTP."
         )
     if transports_set and not environment.get(PREFIX + token):
-        yield f"{PREFIX}{transports_set[0]}: set {PREFIX}{token} too; without it nothing can be sent to Slack."
+        yield f"{PREFIX}{transports_set[0]}: is not enough to write to Slack. Set {PREFIX}{token} too."
 
     for name, needed in _NEEDS.items():
         for other in needed:
             if environment.get(PREFIX + name) and not environment.get(PREFIX + other):
-                yield f"{PREFIX}{name}: set {PREFIX}{other} too; one is of no use without the other."
+                yield f"{PREFIX}{name}: has no use without {PREFIX}{other}. Set that too."
 
 
 def _too_short(environment: Mapping[str, str]) -> Iterator[str]:
@@ -52,8 +52,8 @@ def _too_short(environment: Mapping[str, str]) -> Iterator[str]:
     for name, value in sorted(environment.items()):
         if name.startswith(SECRET_PREFIX) and value and len(value.strip()) < MIN_LENGTH:
             yield (
-                f"{name}: must have at least {MIN_LENGTH} characters; a shorter secret cannot be hidden where a "
-                "service repeats it."
+                f"{name}: must have at least {MIN_LENGTH} characters. A shorter secret cannot be hidden in what "
+                "people read."
             )
 
 
@@ -64,10 +64,7 @@ def _unknown(environment: Mapping[str, str], settings: Sequence[str]) -> Iterato
         setting = name.removeprefix(PREFIX)
         if name.startswith(SECRET_PREFIX):
             if not SECRET_NAME.fullmatch(name.removeprefix(SECRET_PREFIX)):
-                yield (
-                    f"{name}: the name of a secret follows {SECRET_PREFIX} and has only A-Z, 0-9 and _, "
-                    f"like {SECRET_PREFIX}CRM_TOKEN."
-                )
+                yield (f"{name}: must end with a name of A-Z, 0-9 and _, like {SECRET_PREFIX}CRM_TOKEN.")
         elif setting != name and setting not in names:
             # Compared without the prefix, which would make any two names look alike.
             close = difflib.get_close_matches(setting, names, n=1)

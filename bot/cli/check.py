@@ -45,7 +45,8 @@ def _print(problems: list[tuple[Path, Problem]], files: int) -> None:
     for file, problem in problems:
         print_sentence(problem.sentence(str(file)))
     if problems:
-        usable = files - len({file for file, _ in problems})
-        click.echo(f"{usable} of {files} files have no problems.", err=True)
+        faulty = len({file for file, _ in problems})
+        of_files = "1 file has" if files == 1 else f"{faulty} of {files} files {'has' if faulty == 1 else 'have'}"
+        click.echo(f"{of_files} problems.", err=True)
     else:
         click.echo("No problems.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from itertools import zip_longest
 from typing import Final
 
 import click
@@ -40,9 +41,10 @@ def _json(finding: Finding) -> Value:
 
 
 def _print(findings: list[Finding]) -> None:
-    for finding in findings:
+    for finding, following in zip_longest(findings, findings[1:]):
         print_sentence(f"{_MARKS[finding.state]} {finding.check}: {_line(finding.message)}")
-        if finding.advice is not None:
+        # Advice for several findings in a row is printed once, below the last of them.
+        if finding.advice is not None and (following is None or following.advice != finding.advice):
             print_sentence(f"    {_line(finding.advice)}")
     counts = Counter(finding.state for finding in findings)
     click.echo(

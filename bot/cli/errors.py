@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
+from typing import Final
 
 import click
 import platformdirs
@@ -19,15 +20,16 @@ from bot.terminal.output import print_sentence
 from engine.errors import SignoffError, StoreError
 from engine.system import EnvironmentSecrets, SystemClock
 
+_CORRECT: Final = "Correct them in the environment, or in the file .env of this folder:"
+
 
 def report(error: Exception) -> int:
     """Print the error that is being handled, and return the exit code."""
     match error:
         case SettingsError():
-            click.echo("Some settings cannot be used:", err=True)
+            click.echo(f"Some settings cannot be used. {_CORRECT}", err=True)
             for sentence in error.sentences:
                 click.echo(f"  {sentence}", err=True)
-            click.echo("Correct them in the environment, or in the file .env of this folder.", err=True)
             return Exit.USAGE
         case StoreError():
             print_sentence(str(error), err=True)

@@ -71,6 +71,8 @@ def _run(arguments: Sequence[str] | None, on_import: Callable[[], None] | None) 
         error.show()
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
+        if sys.stderr.isatty():
+            click.echo(err=True)  # the terminal has printed ^C, or the question of a prompt
         click.echo("Stopped.", err=True)
         return 130
     except SystemExit:

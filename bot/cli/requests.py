@@ -194,6 +194,11 @@ def _decide(arguments: dict[str, Value]) -> CommandReply:
         return reply
     if not sys.stdin.isatty():
         client.refuse(f"Please confirm: {reply.refused} To say yes, add --yes.")
-    if not click.confirm(visible(reply.refused)):
+    try:
+        confirmed = click.confirm(visible(reply.refused))
+    except click.Abort:
+        click.echo("\nNothing was decided.", err=True)
+        raise
+    if not confirmed:
         client.refuse("Not approved. Nothing was decided.")
     return client.carry_out("decide", {**arguments, "confirmed": True}, wait_for_run=True)

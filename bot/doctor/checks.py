@@ -113,7 +113,7 @@ def _broken_check(check: Check | NetworkCheck, error: Exception) -> Finding:
     subject = _SUBJECTS[check.__module__.rpartition(".")[2]]
     if isinstance(error, SignoffError | OSError):
         reason = str(error).rstrip(".")
-        return problem(subject, f"{check.__name__} could not be checked: {reason}.", "Fix that, then look again.")
+        return problem(subject, f"{check.__name__} could not be checked: {reason}.", "Fix that, then run this again.")
     return problem(
         subject,
         f"{check.__name__} could not be checked: something broke ({type(error).__name__}: {error}).",

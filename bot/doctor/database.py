@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.doctor.context import CheckContext
-from bot.doctor.finding import Finding, ok, problem, warning
+from bot.doctor.finding import CORRECT_SETTINGS, Finding, ok, problem, warning
 from bot.local.socket_path import socket_path
 from engine.errors import StoreError
 from engine.store import health, lock
@@ -27,17 +27,15 @@ def file(context: CheckContext) -> Iterator[Finding]:
     """Check that the file exists and is a file."""
     path = context.database
     if path is None:
-        yield warning(
-            "database.file", "The database was not looked at, because its setting is wrong.", "See `settings`."
-        )
+        yield warning("database.file", "The database was not checked, because its setting is wrong.", CORRECT_SETTINGS)
     elif not path.exists():
         yield warning(
             "database.file",
             f"There is no database at {path} yet.",
-            "Start `signoff serve`, which creates it; or correct SIGNOFF_DATABASE_URL if there should be one.",
+            "Start `signoff serve`, which creates it. If there should be one, correct SIGNOFF_DATABASE_URL.",
         )
     elif not path.is_file():
-        yield problem("database.file", f"{path} is not a file.", _USE_ANOTHER)
+        yield problem("database.file", f"{path} is not a file, so it cannot be the database.", _USE_ANOTHER)
     else:
         yield ok("database.file", f"The database is {path}, {size(path):,} bytes.")
 
@@ -90,7 +88,7 @@ def _schema_finding(path: Path, state: SchemaState) -> Finding:
             return warning(
                 "database.schema",
                 f"{path} has the schema of an older version.",
-                "Stop the server and run `signoff migrate`; `signoff serve` does it too. A backup is made first.",
+                "Stop the server and run `signoff migrate`. `signoff serve` does it too. Both make a backup first.",
             )
         case SchemaState.NEWER:
             return problem("database.schema", f"{path} was written by a newer Signoff.", "Install that version.")
@@ -107,12 +105,12 @@ def journal(context: CheckContext) -> Iterator[Finding]:
     if path is None or schema_state(context) not in (SchemaState.CURRENT, SchemaState.OLDER):
         return
     if health.has_wal(path):
-        yield ok("database.wal", "The database is written through a write-ahead log.")
+        yield ok("database.wal", "The database has a write-ahead log.")
     else:
         yield warning(
             "database.wal",
-            f"{path} is not written through a write-ahead log (WAL): it is a copy, or a program turned it off.",
-            "Start `signoff serve` on it, which turns it on.",
+            f"{path} has no write-ahead log (WAL): it is a copy, or a program turned the log off.",
+            "Start `signoff serve`, which turns it on.",
         )
 
 
@@ -154,7 +152,7 @@ def restored_backup(context: CheckContext) -> Iterator[Finding]:
         yield warning(
             "database.latest",
             f"{path} may be an older copy. {suspicion.why}",
-            "Restore the newest copy; or start `signoff serve`, which lists what may happen twice, and asks.",
+            "Restore the newest copy. Or start `signoff serve`, which shows what may happen twice, and asks.",
         )
 
 
@@ -170,12 +168,12 @@ def owner(context: CheckContext) -> Iterator[Finding]:
         return
     process = _lock_holder(lock.lock_path(path)) if is_locked else ""
     if is_locked and context.serving:
-        yield ok("database.owner", f"A server runs on the database{process}.")
+        yield ok("database.owner", f"A server uses the database{process}.")
     elif is_locked:
         yield warning(
             "database.owner",
             f"A process{process} owns the database and does not answer at {socket_path(path)}.",
-            "Look again in a minute: a running command or a starting server is done by then. Otherwise stop it.",
+            "Run this again in a minute: a command or a starting server is done by then. Otherwise stop the process.",
         )
     elif context.serving:
         yield problem(
@@ -184,7 +182,7 @@ def owner(context: CheckContext) -> Iterator[Finding]:
             "Restart the server, and do not touch the files beside the database.",
         )
     else:
-        yield ok("database.owner", "No server runs on the database; runs go on when `signoff serve` is started.")
+        yield ok("database.owner", "No server uses the database. Runs continue when you start `signoff serve`.")
 
 
 def _lock_holder(lock: Path) -> str:

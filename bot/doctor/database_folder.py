@@ -55,7 +55,7 @@ def file_system(context: CheckContext) -> Iterator[Finding]:
         yield warning(
             "database.file_system",
             f"{folder} is on {kind}, a network file system or one of another machine, where locks may not hold.",
-            "Move the database to a local disk: two servers on it at once would destroy it.",
+            "Move the database to a local disk. Two servers that use it at once would destroy it.",
         )
     elif kind in _IN_MEMORY:
         yield warning(

@@ -8,7 +8,7 @@ from typing import Final
 import aiohttp
 
 from bot.doctor.context import NETWORK_SECONDS, TIMEOUT, CheckContext, os_error_text
-from bot.doctor.finding import Finding, ok, problem, warning
+from bot.doctor.finding import CORRECT_SETTINGS, Finding, ok, problem, warning
 from bot.email import setup
 from bot.email.errors import MailError, Stage
 from bot.settings import SettingsError
@@ -29,7 +29,7 @@ async def server(context: CheckContext) -> AsyncIterator[Finding]:
     """Connect, encrypt, log in, and hang up."""
     mail_server = context.settings.mail_server
     if _NEEDED_SETTINGS & context.unusable or (mail_server is not None and not context.settings.email_from):
-        yield warning("mail.server", "The mail server was not checked, because a setting is wrong.", "See `settings`.")
+        yield warning("mail.server", "The mail server was not checked, because a setting is wrong.", CORRECT_SETTINGS)
         return
     if mail_server is None:
         yield ok("mail.server", "Email is not set up, so no one is asked by email.")

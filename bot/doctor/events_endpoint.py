@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from bot.doctor.context import NETWORK_SECONDS, TIMEOUT, CheckContext, os_error_text
-from bot.doctor.finding import Finding, ok, problem, warning
+from bot.doctor.finding import CORRECT_SETTINGS, Finding, ok, problem, warning
 from bot.slack import transport
 
 _PORT_IN_USE: Final = "Stop that program, or set SIGNOFF_PORT to another port."
@@ -29,7 +29,9 @@ async def deliveries(context: CheckContext) -> AsyncIterator[Finding]:
         return
     if {"host", "port"} & context.unusable:
         yield warning(
-            "slack.deliveries", "The address of deliveries was not checked: a setting is wrong.", "See `settings`."
+            "slack.deliveries",
+            "The address for Slack was not checked, because a setting is wrong.",
+            CORRECT_SETTINGS,
         )
         return
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class FindingState(StrEnum):
@@ -12,6 +13,10 @@ class FindingState(StrEnum):
     """It works but needs the operator's attention, or it could not be checked."""
     PROBLEM = "problem"
     """Something that is set up does not work."""
+
+
+CORRECT_SETTINGS: Final = "Correct the settings above first."
+"""The advice of a check that a wrong setting prevents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ _AHEAD: Final = timedelta(seconds=5)
 """How far audit entries may lie ahead of the clock: time servers set clocks back by as much."""
 _RELEASED: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """No version of Signoff is older, so an earlier time is wrong."""
-_SET_CLOCK: Final = "Set the clock of this machine, and have it kept right (NTP)."
+_SET_CLOCK: Final = "Set the clock of this machine, and let NTP keep it right."
 
 
 def time_zones(context: CheckContext) -> Iterator[Finding]:
@@ -45,7 +45,7 @@ def time_zones(context: CheckContext) -> Iterator[Finding]:
     if year is not None and int(year[0]) < context.clock.now().year - _OLD_YEARS:
         yield warning(
             "machine.time_zones",
-            f"The time zone data of {source} is of {version}; rules have changed since.",
+            f"The time zone data of {source} is of {version}. Rules may have changed since then.",
             "Update the package tzdata of this system and of Python.",
         )
     else:
@@ -85,11 +85,11 @@ def clock(context: CheckContext) -> Iterator[Finding]:
     if now < earliest - _AHEAD:
         yield problem(
             "machine.clock",
-            f"This machine's clock says {dates.exact_moment(now)}, but {dates.exact_moment(earliest)} is already past.",
+            f"This machine's clock says {dates.exact_moment(now)}, but it is after {dates.exact_moment(earliest)}.",
             _SET_CLOCK,
         )
     else:
-        yield ok("machine.clock", f"This machine's clock says {dates.exact_moment(now)}, which is plausible.")
+        yield ok("machine.clock", f"This machine's clock says {dates.exact_moment(now)}.")
 
 
 def _newest_entry(context: CheckContext) -> datetime | None:
@@ -112,7 +112,7 @@ def clock_jump(context: CheckContext, ended: ClockReading) -> Iterator[Finding]:
         yield warning(
             "machine.clock",
             f"This machine's clock jumped by {jump.total_seconds():+.1f} seconds while this command ran.",
-            "Find out which program sets it. It should be adjusted slowly (NTP), not set.",
+            "Find out which program sets it. Let NTP adjust it slowly instead.",
         )
 
 

@@ -10,7 +10,7 @@ import aiohttp
 
 from bot.doctor import block_validation, slack_call
 from bot.doctor.context import TIMEOUT, CheckContext
-from bot.doctor.finding import Finding, ok, problem, warning
+from bot.doctor.finding import CORRECT_SETTINGS, Finding, ok, problem, warning
 from bot.doctor.slack_call import ApiResponse
 from bot.slack import manifest
 
@@ -30,7 +30,7 @@ async def bot(context: CheckContext) -> AsyncIterator[Finding]:
     """Check the bot token, and everything that can be read with it."""
     token = context.settings.slack_bot_token.get_secret_value()
     if {"slack_bot_token", "slack_api_url"} & context.unusable:
-        yield warning("slack.token", "The bot token was not checked, because a setting is wrong.", "See `settings`.")
+        yield warning("slack.token", "The bot token was not checked, because a setting is wrong.", CORRECT_SETTINGS)
         return
     if not token:
         yield ok("slack.token", "Slack is not set up, so people are asked at the terminal of `signoff serve`.")
@@ -111,7 +111,7 @@ def _clock(context: CheckContext, response: ApiResponse) -> Iterator[Finding]:
     offset = abs(response.ahead)
     direction = "behind" if response.ahead > timedelta() else "ahead of"
     difference = f"This machine's clock is {offset.total_seconds():.0f} seconds {direction} Slack's"
-    advice = "Set the clock of this machine, and have it kept right (NTP)."
+    advice = "Set the clock of this machine, and let NTP keep it right."
     if offset >= SIGNATURE_WINDOW - _DELIVERY_TIME and context.settings.slack_signing_secret:
         yield problem("slack.clock", f"{difference}: signed requests are refused from five minutes on.", advice)
     elif offset >= _MAX_OFFSET:

@@ -93,7 +93,7 @@ def _parse_response(response: aiohttp.ClientResponse, body: bytes, url: URL, *, 
     kind = errors.classify(code, response.status)
     advice = _ADVICE.get(code or "", _DEFAULT_ADVICE)
     if kind is FailureClass.WAIT:
-        advice = f"Look again in {response.headers.get('Retry-After', '60')} seconds."
+        advice = f"Run this again in {response.headers.get('Retry-After', '60')} seconds."
     elif code is None:
         advice = f"Check that {url.parent} is a Slack API, and at https://slack-status.com that it is up."
     return ApiResponse(

@@ -32,7 +32,7 @@ def workflows(context: CheckContext) -> Iterator[Finding]:
     try:
         kinds = load_step_types(context.settings)
     except PluginError as error:
-        yield problem("workflows", f"{str(error)[:1].upper()}{str(error)[1:]}.", "Fix that, then look again.")
+        yield problem("workflows", f"{str(error)[:1].upper()}{str(error)[1:]}.", "Fix that, then run this again.")
         return
     understood: list[tuple[WorkflowSource, Workflow]] = []
     for source in sources:

@@ -165,7 +165,8 @@ class ExpressionCompiler:
             return self._compile_default(node, node.node)
         filter_ = FILTERS.get(node.name)
         if filter_ is None:
-            suggestion = value_text.suggest(node.name, [*FILTERS, "default"])
+            names = [*FILTERS, "default"]
+            suggestion = value_text.suggest(node.name, names) or f" There are {', '.join(sorted(names))}."
             raise ExpressionError(f"there is no filter `{value_text.shorten(node.name)}`.{suggestion}")
         arguments = syntax.filter_arguments(node, filter_)
         if filter_.check is not None:
@@ -194,7 +195,8 @@ class ExpressionCompiler:
             return lambda budget: isinstance(resolve(budget), Missing) is wanted
         holds = TESTS.get(node.name)
         if holds is None:
-            suggestion = value_text.suggest(node.name, [*TESTS, "defined", "undefined"])
+            names = [*TESTS, "defined", "undefined"]
+            suggestion = value_text.suggest(node.name, names) or f" There are {', '.join(sorted(names))}."
             raise ExpressionError(f"there is no test `is {value_text.shorten(node.name)}`.{suggestion}")
         subject = self.compile_operand(node.node).evaluate
         return lambda budget: holds(subject(budget))

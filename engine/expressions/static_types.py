@@ -170,7 +170,7 @@ def type_of_texts(texts: Sequence[str], phrase: str) -> StaticType:
 
 def mismatch_with_texts(texts: Sequence[str]) -> Callable[[Value], str | None]:
     """Return the `mismatch` of a text that is one of `texts`."""
-    return lambda value: None if value in texts else f"is one of: {value_text.list_names(texts)}"
+    return lambda value: None if value in texts else f"can only be: {value_text.list_names(texts)}"
 
 
 def _type_of_literal(value: object) -> StaticType:
@@ -195,7 +195,7 @@ def _type_of_changed_text(name: str, type_: StaticType | None) -> StaticType:
             return None
         if change(value) != value:
             return f"is changed by `{name}`, so it would be {value_text.shorten(change(value))}"
-        return None if changed is None or value in changed else f"is one of: {value_text.list_names(changed)}"
+        return None if changed is None or value in changed else f"can only be: {value_text.list_names(changed)}"
 
     return replace(
         type_of_kind("text"),

@@ -17,7 +17,7 @@ from engine.workflowfile.scalars import person_kind
 
 _LIST_HINT: Final = 'Write a list, like ["{{ inputs.a }}", "{{ inputs.b }}"].'
 _KEYWORD_HINT: Final = (
-    "From data only addresses of people count; `owner`, `requester` and `group:` count where the file writes them, "
+    "Data can only give addresses of people. Write `owner`, `requester` and `group:` in the file itself, "
     "like \"{{ 'owner' if inputs.urgent else 'group:finance' }}\"."
 )
 

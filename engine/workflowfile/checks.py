@@ -144,7 +144,10 @@ def check_gate(report: ProblemReport, gate: GateFile, at: Path) -> None:
         _report_never(report, (*at, "on_expiry"), "`on_expiry: escalate` needs `escalate` to say to whom.", "")
     if gate.hours and are_absent("expires", "escalate", "remind"):
         _report_never(
-            report, (*at, "hours"), "`hours` needs a clock to count.", "Add `expires`, `escalate` or `remind`."
+            report,
+            (*at, "hours"),
+            "`hours` has no effect without a deadline.",
+            "Add `expires`, `escalate` or `remind`.",
         )
     if gate.fallback_after and gate.email in ("always", "never"):
         _report_never(

@@ -29,7 +29,7 @@ _TYPES: Final[dict[Path, StaticType]] = {
     ("verdict",): replace(
         type_of_texts(VERDICTS, "text"),
         converts_to_number=False,
-        mismatch=lambda value: None if value in VERDICTS else f"is one of: {', '.join(VERDICTS)}",
+        mismatch=lambda value: None if value in VERDICTS else f"can only be: {', '.join(VERDICTS)}",
     ),
     ("reason",): StaticType(_TEXT_OR_NONE, "text", is_date=False),
     ("edited",): StaticType(frozenset({"boolean"}), "true or false"),

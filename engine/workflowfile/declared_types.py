@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -103,6 +104,10 @@ def _currency_mismatch(value: Value) -> str | None:
     return None if is_currency else "has three capital letters, like EUR"
 
 
+_ONE_OF: Final = re.compile(r"^(?:has “.*”, which )?is not one of: ", re.DOTALL)
+_CAN_ONLY: Final = "can only be: "
+
+
 def _field_mismatch(declared: Field) -> Callable[[Value], str | None]:
     """Return the `mismatch` of a field: the reason why it refuses a value or stores it in another form."""
 
@@ -112,7 +117,8 @@ def _field_mismatch(declared: Field) -> Callable[[Value], str | None]:
         try:
             normal = fields.validate(declared, value)
         except InvalidValue as error:
-            return "is required" if str(error) == MISSING else str(error)
+            # The subject of the reason is the field, and not the value that it is compared with.
+            return "is required, so it is never empty" if str(error) == MISSING else _ONE_OF.sub(_CAN_ONLY, str(error))
         if normal == value:
             return None
         normal_text = json_values.dumps(normal) if isinstance(normal, list | dict) else write_plain(normal)

@@ -70,7 +70,7 @@ class ProblemReport:
         listed, omitted = problems[:MAX_PROBLEMS], len(problems) - MAX_PROBLEMS
         if omitted > 0:
             last = listed[-1]
-            message = f"There are {omitted} more problems from here on; correct these first."
+            message = f"There are {omitted} more problems. Correct these first."
             listed.append(Problem(message, line=last.line, column=last.column))
         raise DefinitionError(listed)
 

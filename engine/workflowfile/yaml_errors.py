@@ -135,7 +135,7 @@ def _explain_misalignment(at: tuple[int, int], lines: Sequence[str]) -> Problem 
     # Of two columns that are as near, the deeper one is meant: people mostly write too few spaces.
     nearest = min(columns, key=lambda each: (abs(each - column), -each))
     above, word = columns[nearest]
-    message = f"This does not line up with what stands above: begin it in column {nearest + 1}, like `{cite(word)}`"
+    message = f"This is not in line with the lines above. Begin it in column {nearest + 1}, like `{cite(word)}`"
     return _problem(f"{message} on line {above + 1}.", at)
 
 

@@ -97,7 +97,7 @@ def test_a_missing_file_hides_no_problem_of_the_others(signoff: Commands) -> Non
     assert finished.code == 1
     assert finished.out.splitlines()[0] == "missing.yaml:1:1: The file cannot be read: No such file or directory."
     assert finished.out.splitlines()[1].startswith("bad.yaml:2:1: step: ")
-    assert finished.err == "1 of 3 files have no problems.\n"
+    assert finished.err == "2 of 3 files have problems.\n"
 
 
 def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
@@ -108,7 +108,7 @@ def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
     assert finished.code == 1
     assert [line.split(" ")[0] for line in finished.out.splitlines()] == ["bad.yaml:10:11:", "bad.yaml:15:14:"]
     assert "set" in finished.out
-    assert finished.err == "1 of 2 files have no problems.\n"
+    assert finished.err == "1 of 2 files has problems.\n"
     result = signoff("check", "bad.yaml", "--json")
     assert result.code == 1
     assert [(problem["file"], problem["line"]) for problem in result.json] == [("bad.yaml", 10), ("bad.yaml", 15)]

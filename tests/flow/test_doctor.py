@@ -132,7 +132,7 @@ def test_an_installation_without_slack_is_well(signoff: Commands) -> None:
     findings = run_doctor(signoff, code=0)
     assert states(findings) == {}
     assert "Slack is not set up" in single(findings, "slack.token")[1]
-    assert "No server runs on the database" in single(findings, "database.owner")[1]
+    assert "No server uses the database" in single(findings, "database.owner")[1]
     assert {"database.file", "database.schema", "database.wal", "database.integrity", "database.disk"} <= set(findings)
     assert {"machine.clock", "machine.time_zones", "workflows", "work.copies", "work.attention"} <= set(findings)
 
@@ -179,7 +179,7 @@ def test_it_looks_beside_a_server_that_takes_deliveries(
     with serving(installation) as server:
         findings = run_doctor(signoff, code=0)
         assert states(findings, "slack.api") == {}
-        assert f"A server runs on the database (process {server.process.pid})." in single(findings, "database.owner")[1]
+        assert f"A server uses the database (process {server.process.pid})." in single(findings, "database.owner")[1]
         assert "an unsigned request is refused with 401" in single(findings, "slack.deliveries")[1]
         signoff.set(port=str(free_port()))
         findings = run_doctor(signoff, code=1)
@@ -239,7 +239,7 @@ def test_a_token_in_the_wrong_place_is_not_printed(signoff: Commands) -> None:
 def test_a_file_of_settings_that_cannot_be_read_is_one_finding(signoff: Commands) -> None:
     (signoff.installation.folder / ".env").write_bytes(b"\xff\xfe")
     findings = run_doctor(signoff, code=1)
-    assert "is not text in UTF-8" in single(findings, "settings")[1]
+    assert "is not UTF-8 text" in single(findings, "settings")[1]
     assert states(findings) == {"settings": "problem"}
 
 
@@ -355,7 +355,7 @@ def test_a_limit_is_no_problem(signoff: Commands, slack: RunningSandbox) -> None
     slack.fault("apps.connections.open", "ratelimited", seconds=50)
     findings = run_doctor(signoff, code=0)
     assert states(findings, "slack.api") == {"slack.token": "warning", "slack.app_token": "warning"}
-    assert findings["slack.token"][0]["todo"] == "Look again in 40 seconds."
+    assert findings["slack.token"][0]["todo"] == "Run this again in 40 seconds."
 
 
 @pytest.mark.parametrize(
@@ -715,7 +715,7 @@ def test_a_clock_behind_the_audit_log_is_reported(signoff: Commands, monkeypatch
     signoff.run_ok("register", "hello.yaml")
     yesterday = FakeClock(SystemClock().now() - timedelta(days=1))
     monkeypatch.setattr(command, "SystemClock", lambda: yesterday)
-    assert "is already past" in single(run_doctor(signoff, code=1), "machine.clock")[1]
+    assert "but it is after" in single(run_doctor(signoff, code=1), "machine.clock")[1]
 
 
 def test_a_clock_that_jumps_is_reported(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:

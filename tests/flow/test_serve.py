@@ -187,7 +187,7 @@ def test_without_an_operator_a_decision_says_where_to_set_one_also_after_the_ser
     signoff.set(operator="")
     answered_here = signoff("decide", request["id"], "approve")
     assert (answered_here.code, answered_here.err) == (answered_by_the_server.code, answered_by_the_server.err)
-    assert "Set SIGNOFF_OPERATOR to your email address." in answered_here.err
+    assert "Add SIGNOFF_OPERATOR= and your email address" in answered_here.err
     signoff.set(operator="lee@example.com")
     signoff.run_ok("decide", request["id"], "approve")
 
@@ -287,7 +287,7 @@ def test_a_malformed_command_on_the_socket_gets_a_sentence(installation: Install
     (request,) = signoff.json("requests")
     with serving(installation) as server:
         path = server.socket
-        not_understood = "This server did not understand the command; use the same version of signoff."
+        not_understood = "The server did not understand the command. Use the server's version of `signoff`."
         for command, body in [
             ("start", b""),
             ("start", b"{"),
@@ -346,7 +346,7 @@ def test_every_wrong_setting_is_reported_at_once(installation: Installation, sig
         finished = signoff(command, *(["hello.yaml"] if command == "try" else []))
         assert finished.code == 2
         lines = finished.err.splitlines()
-        assert lines[0] == "Some settings cannot be used:"
+        assert lines[0].startswith("Some settings cannot be used. Correct them")
         reported = {line.strip().partition(":")[0] for line in lines[1:]}
         expected = {"SIGNOFF_LOG_FORMAT", "SIGNOFF_ADMINS", "SIGNOFF_OPERATOR", "SIGNOFF_LOG_LEVEL", "SIGNOFF_OPARATOR"}
         assert reported == (expected if command == "try" else {*expected, "SIGNOFF_DATABASE_URL"})

@@ -66,7 +66,7 @@ async def test_without_settings_of_email_there_is_nothing_to_check() -> None:
 
 async def test_a_wrong_setting_is_not_tried() -> None:
     result = await finding({"SMTP_URL": "smtp://u:swordfish@mail.example.com"})
-    assert (result.state, result.advice) == (FindingState.WARNING, "See `settings`.")
+    assert (result.state, result.advice) == (FindingState.WARNING, "Correct the settings above first.")
 
 
 async def test_a_missing_file_is_a_problem(config: MailConfig) -> None:

@@ -85,7 +85,7 @@ def test_a_name_is_one_short_line_that_can_be_seen(name: str) -> None:
 def test_a_proxy_that_is_no_address_is_refused(proxies: str) -> None:
     (sentence,) = problems_of(trusted_proxies=proxies)
     invalid = proxies.rpartition(", ")[2]
-    assert sentence.startswith(f"SIGNOFF_TRUSTED_PROXIES: {invalid!r} is ")
+    assert sentence.startswith(f"SIGNOFF_TRUSTED_PROXIES: {invalid!r} ")
 
 
 def test_a_database_of_a_command_goes_before_the_one_that_is_set(tmp_path: Path) -> None:
@@ -122,18 +122,18 @@ def test_a_database_that_is_no_sqlite_file_is_refused(url: str, sentence: str) -
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("sqlite:////srv/signoff.db?mode=memory", "takes no options after `?`"),
-        ("sqlite:////srv/signoff.db?mode=memory&cache=shared", "takes no options after `?`"),
-        ("sqlite:////srv/signoff.db?", "takes no options after `?`"),
-        ("sqlite:///:memory:", "must name a file that outlives the server"),
-        ("sqlite:///file::memory:", "must name a file that outlives the server"),
-        ("sqlite:///file:signoff.db", "must name a file that outlives the server"),
-        ("sqlite:////srv/", "must name a file and not a folder"),
-        ("sqlite:////srv/..", "must name a file and not a folder"),
-        ("sqlite:///.", "must name a file and not a folder"),
-        ("sqlite:////srv/sign\noff.db", "holds characters that cannot be seen"),
-        ("sqlite:////srv/sign\0off.db", "holds characters that cannot be seen"),
-        ("sqlite:///~nobody-here/signoff.db", "names the home folder of a user that is not there"),
+        ("sqlite:////srv/signoff.db?mode=memory", "must not have options after `?`"),
+        ("sqlite:////srv/signoff.db?mode=memory&cache=shared", "must not have options after `?`"),
+        ("sqlite:////srv/signoff.db?", "must not have options after `?`"),
+        ("sqlite:///:memory:", "must name a file on a disk"),
+        ("sqlite:///file::memory:", "must name a file on a disk"),
+        ("sqlite:///file:signoff.db", "must name a file on a disk"),
+        ("sqlite:////srv/", "must name a file, not a folder"),
+        ("sqlite:////srv/..", "must name a file, not a folder"),
+        ("sqlite:///.", "must name a file, not a folder"),
+        ("sqlite:////srv/sign\noff.db", "has invisible characters"),
+        ("sqlite:////srv/sign\0off.db", "has invisible characters"),
+        ("sqlite:///~nobody-here/signoff.db", "names the home folder of a user who does not exist"),
         ("sqlite:////srv/" + "n" * 201, "is too long"),
         ("sqlite:///" + "/nnnn" * 100, "is too long"),
     ],
@@ -224,7 +224,7 @@ def test_a_secret_without_a_usable_name_is_refused(name: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings.load({f"SIGNOFF_SECRET_{name}": "hunter22"})
     (sentence,) = caught.value.sentences
-    assert sentence.startswith(f"SIGNOFF_SECRET_{name}: the name of a secret follows SIGNOFF_SECRET_")
+    assert sentence.startswith(f"SIGNOFF_SECRET_{name}: must end with a name of A-Z, 0-9 and _")
     assert "hunter22" not in sentence
 
 
@@ -297,7 +297,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     file.write_bytes("SIGNOFF_OPERATOR=lee@example.com".encode("utf-16"))
     with pytest.raises(SettingsError) as caught:
         settings.load_environment(file)
-    assert caught.value.sentences == [f"{file} is not text in UTF-8."]
+    assert caught.value.sentences == [f"{file} is not UTF-8 text. Save it as UTF-8."]
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
@@ -323,11 +323,11 @@ def test_a_file_that_holds_no_settings_is_refused(tmp_path: Path, kind: str) -> 
     else:
         file.write_text("# a note\nSIGNOFF_OPERATOR lee@example.com\n")
     expected = {
-        "fifo": f"{file} is not a regular file; write the settings into a file, or remove it.",
-        "device": f"{file} is not a regular file; write the settings into a file, or remove it.",
-        "large": f"{file} is larger than 1,000,000 bytes; it can only hold settings.",
-        "nul": f"{file}: line 2 holds a byte 0, which no setting has; remove it.",
-        "broken": f"{file}: line 2 cannot be read; write NAME=value.",
+        "fifo": f"{file} is not a regular file. Make it one, or remove it.",
+        "device": f"{file} is not a regular file. Make it one, or remove it.",
+        "large": f"{file} is larger than 1,000,000 bytes. It may only have settings.",
+        "nul": f"{file}: line 2 has a NUL character. Remove it.",
+        "broken": f"{file}: line 2 cannot be read. Write NAME=value.",
     }
     with pytest.raises(SettingsError) as caught:
         settings.load_environment(file)

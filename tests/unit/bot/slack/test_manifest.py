@@ -130,7 +130,9 @@ def test_settings_that_contradict_each_other_are_reported_together() -> None:
     assert "SIGNOFF_SLACK_SIGNING_SECRET" in problem
     assert "SIGNOFF_SLACK_APP_TOKEN" in problem
     (problem,) = problems_of(slack_signing_secret="sign-secret")
-    assert problem.startswith("SIGNOFF_SLACK_SIGNING_SECRET: set SIGNOFF_SLACK_BOT_TOKEN too")
+    assert problem.startswith(
+        "SIGNOFF_SLACK_SIGNING_SECRET: is not enough to write to Slack. Set SIGNOFF_SLACK_BOT_TOKEN too"
+    )
     problems = problems_of(
         slack_bot_token="xapp-1-secret",
         slack_api_url="slack.com",

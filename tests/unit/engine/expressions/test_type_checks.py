@@ -352,14 +352,14 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
         ('inputs.n == "200"', '`==` is never true here: `inputs.n` is a number and `"200"` is text.'),
         ('inputs.some == "200"', '`==` is never true here: `inputs.some` is a number and `"200"` is text.'),
         ("inputs.n in ['200', 300]", '`in` never finds `"200"` here: `inputs.n` is a number and `"200"` is text.'),
-        ('inputs.size == "XL"', "`==` is never true here: `inputs.size` is not one of: 5, 10, 100."),
-        ('"50" != inputs.size', "`!=` is always true here: `inputs.size` is not one of: 5, 10, 100. Did you mean “5”?"),
+        ('inputs.size == "XL"', "`==` is never true here: `inputs.size` can only be: 5, 10, 100."),
+        ('"50" != inputs.size', "`!=` is always true here: `inputs.size` can only be: 5, 10, 100. Did you mean “5”?"),
         (
             'inputs.size in ["5", "50"]',
-            '`in` never finds `"50"` here: `inputs.size` is not one of: 5, 10, 100. Did you mean “5”?',
+            '`in` never finds `"50"` here: `inputs.size` can only be: 5, 10, 100. Did you mean “5”?',
         ),
         ('inputs.size in "small, large"', '`in` never finds this here: `"small, large"` is "small, large".'),
-        ('"c" in inputs.tags', "`in` never finds this here: an item of `inputs.tags` is not one of: a, b."),
+        ('"c" in inputs.tags', "`in` never finds this here: an item of `inputs.tags` can only be: a, b."),
         ('inputs.fixed.currency == "eur"', "`==` is never true here: `inputs.fixed.currency` is always EUR."),
         ('inputs.fixed.currency != "USD"', "`!=` is always true here: `inputs.fixed.currency` is always EUR."),
         (
@@ -376,12 +376,12 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
         ),
         (
             'inputs.at | date("%A") == "saturday"',
-            "`==` is never true here: the value is one of: "
+            "`==` is never true here: the value can only be: "
             "Friday, Monday, Saturday, Sunday, Thursday, Tuesday, Wednesday.",
         ),
         (
             'inputs.at | date("%p") in ["am"]',
-            '`in` never finds `"am"` here: the value is one of: AM, PM.',
+            '`in` never finds `"am"` here: the value can only be: AM, PM.',
         ),
         (
             'run.requester == "Ann@example.com"',
@@ -398,9 +398,9 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
         ),
         (
             'inputs.size is defined and inputs.size == "XL"',
-            "`==` is never true here: `inputs.size` is not one of: 5, 10, 100.",
+            "`==` is never true here: `inputs.size` can only be: 5, 10, 100.",
         ),
-        ('inputs.tags | first | upper == "C"', "`==` is never true here: the value is one of: A, B."),
+        ('inputs.tags | first | upper == "C"', "`==` is never true here: the value can only be: A, B."),
         ('("a" if inputs.ok else "b") == "c"', "`==` is never true here: the value is another text."),
         ('inputs.day == "1.3.2026"', "`==` is never true here: `inputs.day` must be a date, like 2026-01-31."),
         (
@@ -409,7 +409,7 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
         ),
         ('inputs.to == "Ann@Example.com"', "`==` is never true here: `inputs.to` is written Ann@example.com."),
         ("inputs.n == 2.5", "`==` is never true here: `inputs.n` must be a whole number."),
-        ('inputs.count == ""', "`==` is never true here: `inputs.count` is required."),
+        ('inputs.count == ""', "`==` is never true here: `inputs.count` is required, so it is never empty."),
         (
             'steps.ask.note == ""',
             "`==` is never true here: `steps.ask.note` is none where it is left empty, so ask `is none`.",
@@ -459,7 +459,7 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
             'inputs.fixed == {"amount": 200, "currency": "EUR"}',
             '`==` is never true here: `inputs.fixed` is written {"amount":"200","currency":"EUR"}.',
         ),
-        ('inputs.tags == ["c"]', "`==` is never true here: `inputs.tags` has “c”, which is not one of: a, b."),
+        ('inputs.tags == ["c"]', "`==` is never true here: `inputs.tags` can only be: a, b."),
     ],
 )
 def test_a_comparison_of_texts_without_meaning_is_reported_with_the_file(expression: str, sentence: str) -> None:
@@ -537,8 +537,8 @@ steps:
         ),
         ('steps.kept.amount.amount > "100"', "Write `steps.kept.amount.amount | number > 100`."),
         ('steps.kept.digits == "100"', "compares letter by letter"),
-        ('steps.kept.size == "XL"', "`==` is never true here: `steps.kept.size` is not one of: S, M."),
-        ('steps.edited.size == "XL"', "`==` is never true here: `steps.edited.size` is not one of: S, M."),
+        ('steps.kept.size == "XL"', "`==` is never true here: `steps.kept.size` can only be: S, M."),
+        ('steps.edited.size == "XL"', "`==` is never true here: `steps.edited.size` can only be: S, M."),
         ('steps.kept.word > "high"', "Texts have no order"),
         ('steps.kept.text > "Size L"', "Texts have no order"),
         ('steps.kept.n == "3"', "`==` is never true here: `steps.kept.n` is a number"),

@@ -548,7 +548,7 @@ def test_names_of_an_unreadable_part_are_not_reported_as_missing() -> None:
 def test_more_than_a_hundred_problems_are_counted_not_listed() -> None:
     problems = problems_of("name: a\nsteps: [{id: a, uses: set}]\n" + "".join(f"k{n}: 1\n" for n in range(150)))
     assert len(problems) == 101
-    assert problems[-1].message == "There are 50 more problems from here on; correct these first."
+    assert problems[-1].message == "There are 50 more problems. Correct these first."
 
 
 def test_more_than_a_hundred_steps_are_refused() -> None:

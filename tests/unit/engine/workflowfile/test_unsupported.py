@@ -147,7 +147,7 @@ LATER: list[tuple[str, int, int, str, str]] = [
         "name of a secret",
     ),
     (gate_file("hours: on"), 7, 14, "steps[0].gate.hours", "Write true or false here, not `on`"),
-    (gate_file("hours: true"), 7, 7, "steps[0].gate.hours", "needs a clock"),
+    (gate_file("hours: true"), 7, 7, "steps[0].gate.hours", "has no effect without a deadline"),
     (
         gate_file("policy: {quorum: 3}\napprovers: [a@example.com, b@example.com]"),
         7,
