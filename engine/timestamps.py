@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -45,6 +46,41 @@ def find_zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+def in_words(value: str) -> str:
+    """Return a value that is an ISO date or time as people read it, "Mar 2, 2026, 9:00 AM UTC"; others as they are.
+
+    Nothing of the value is lost, and its time stays in its own zone: people decide about exactly this value.
+    """
+    found = _ISO.fullmatch(value)
+    if found is None:
+        return value
+    try:
+        day = date.fromisoformat(found["day"])
+        clock = time.fromisoformat(found["clock"]) if found["clock"] else None
+    except ValueError:
+        return value
+    text = f"{day:%b} {day.day}, {found['day'][:4]}"
+    return text if clock is None else f"{text}, {_clock(clock, found['fraction'] or '')}{_offset(found['zone'])}"
+
+
+_ISO: Final = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[T ](?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?P<fraction>\.[0-9]{1,9})?"
+    r"(?P<zone> ?(?:Z|UTC|[+-][0-9]{2}:[0-9]{2}))?)?"
+)
+
+
+def _clock(clock: time, fraction: str) -> str:
+    """Return a time of day, with its seconds unless they are zero."""
+    seconds = f":{clock.second:02}{fraction}" if clock.second or fraction else ""
+    return f"{clock.hour % 12 or 12}:{clock.minute:02}{seconds} {'AM' if clock.hour < 12 else 'PM'}"
+
+
+def _offset(zone: str | None) -> str:
+    name = (zone or "").strip()
+    return f" UTC{name}" if name.startswith(("+", "-")) else " UTC" if name else ""
 
 
 @lru_cache(64)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, ValidationError, field_validator, model_validator
 
-from engine import json_values
+from engine import json_values, timestamps
 from engine.errors import MISSING, InvalidValue
 from engine.fields import normal_forms
 from engine.json_values import Value
@@ -387,5 +387,5 @@ def _check_bounds(field: Field, value: Value) -> None:
 
 
 def _show_bound(bound: int | Decimal | str, value: Value) -> str:
-    text = bound if isinstance(bound, str) else normal_forms.plain(bound)
+    text = timestamps.in_words(bound) if isinstance(bound, str) else normal_forms.plain(bound)
     return f"{text} {value['currency']}" if isinstance(value, dict) and "currency" in value else text

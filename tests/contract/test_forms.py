@@ -244,7 +244,7 @@ COLOURS: Final = ["red", "green", "blue"]
 UNCHANGED: Final = "unchanged"
 LONG: Final = "X must be at most 4 characters long, and has 5."
 DECIMALS: Final = "Amount must have at most 2 decimals in EUR; write 13505 EUR if you mean that."
-EARLY: Final = "X must not be before 2026-03-01."
+EARLY: Final = "X must not be before Mar 1, 2026."
 EVERY: Final = frozenset(SURFACES)
 TEXTS: Final = EVERY - {"Slack"}
 NO_PROMPT: Final = EVERY - {"prompt"}
@@ -328,7 +328,7 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
         {"type": "date", "min": "2026-03-01"},
         "2026-03-04",
         Write("2026-02-01"),
-        "X must not be before 2026-03-01.",
+        "X must not be before Mar 1, 2026.",
         EVERY,
     ),
     ("date", "2026-03-04", Write(""), "X is missing.", EVERY),

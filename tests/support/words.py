@@ -9,7 +9,7 @@ FORBIDDEN: Final = re.compile(
     r"\b(whoever|somebody|nobody|mend|waits for a decision|rejected by the clock|Asks about|was told|mail for)\b",
     re.IGNORECASE,
 )
-ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(?!\.)")
+ISO: Final = re.compile(r"\d{4}-\d\d-\d\d")
 """A date or time as programs write it."""
 RAW_PATH: Final = re.compile(r"\bjson\.\w+|\bwith\.\w+|\bsteps\.\w+|\binputs\.\w+")
 RUN_ID: Final = re.compile(r"05n7nzcm0\w+")

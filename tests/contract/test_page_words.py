@@ -1,0 +1,301 @@
+"""What people read on a page before they open its details has no technical word, in any state of any page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import pytest
+
+from bot import template_files
+from bot.web import status_pages
+from bot.web.service import AccessRefused
+from bot.web.site_urls import SiteUrls
+from bot.web.status_pages import StatusPage
+from engine.domain import Address, Cancel, Done, ResumeAnswer, Verdict
+from engine.errors import StepError
+from engine.ports import StepType
+from engine.read_models import RequestView
+from engine.steps.form import FormStep
+from engine.steps.set import SetStep
+from tests.support import html_forms, words
+from tests.support.engine_env import SAM, TERMINAL, PlayedParams, PlayedStep
+from tests.support.web_env import ADA, BEN, PAY_WORKFLOW, Answer, Browser, WebEnv, open_web
+
+OWNER: Final = "sam@example.com"
+REFUND: Final = """\
+name: refund
+title: Refund an order
+owner: sam@example.com
+steps:
+  - id: pay
+    title: Pay the refund
+    uses: set
+    with:
+      json: {order_id: A-1007, amount: 120, due: "2026-03-09", at: "2026-03-09T10:00:00Z", tags: [rush, it]}
+    gate:
+      title: "Refund 120 EUR?"
+      reason: Over 100 EUR.
+      show: [{label: Spent on, value: "2026-03-02"}]
+      approvers: [ada@example.com, ben@example.com]
+      edit: {json.amount: integer, json.due: {type: date, min: "2026-03-01"}}
+      expires: 4h
+KEYS
+"""
+FORM: Final = """\
+name: account
+title: Give an account
+owner: sam@example.com
+steps:
+  - id: ask
+    uses: form
+    title: "Which account?"
+    approvers: [ada@example.com]
+    fields: {cost_center: text, start_date: date}
+"""
+TYPED: Final = {"amount": "99", "due": "2026-03-10"}
+Scenario: TypeAlias = Callable[[WebEnv], Awaitable[Browser]]
+
+
+@pytest.fixture
+async def env(tmp_path: Path, empty_database: bytes) -> AsyncIterator[WebEnv]:
+    path = tmp_path / "signoff.db"
+    path.write_bytes(empty_database)
+    path.chmod(0o600)
+    played = PlayedStep()
+    played.play = _lose_answer
+    kinds: dict[str, StepType[Any]] = {"set": SetStep(), "form": FormStep(), "played": played}
+    async with open_web(path, steps=kinds) as env:
+        yield env
+
+
+async def _lose_answer(params: PlayedParams, context: Any) -> Mapping[str, object]:
+    raise StepError("The line went dead.", outcome_unknown=True)
+
+
+# -- requests -----------------------------------------------------------------------------------------------
+
+
+async def _ask(env: WebEnv, keys: str = "", source: str = REFUND) -> tuple[RequestView, Browser, Answer]:
+    request = await env.request_approval(source=source.replace("KEYS", keys))
+    browser, page = await env.open_link()
+    return request, browser, page
+
+
+def _typed(page: Answer, **values: str) -> dict[str, str]:
+    """Return the values by the names of the inputs, which are in the order of the fields."""
+    names = [name for name, _ in page.page.form.fields if name.startswith("f-")]
+    return dict(zip(names, values.values(), strict=False))
+
+
+async def _open(env: WebEnv) -> Browser:
+    return (await _ask(env))[1]
+
+
+async def _form(env: WebEnv) -> Browser:
+    _, browser, page = await _ask(env, source=FORM)
+    await browser.send(page.page.form)
+    return browser
+
+
+async def _wrong_values(env: WebEnv) -> Browser:
+    _, browser, page = await _ask(env)
+    await browser.send(page.page.form, typed=_typed(page, amount="many", due="2026-02-01"))
+    return browser
+
+
+async def _approved_with_edits(env: WebEnv) -> Browser:
+    _, browser, page = await _ask(env)
+    await env.enter_code(browser, await browser.send(page.page.form, typed=_typed(page, **TYPED)))
+    await env.engine_env.settle()
+    await browser.get(browser.answers[-1].path)
+    return browser
+
+
+async def _rejected(env: WebEnv) -> Browser:
+    _, browser, page = await _ask(env)
+    without_reason = await browser.send(page.page.form, "reject")
+    at_code = await browser.send(without_reason.page.form, "reject", reason="Too much.")
+    await env.enter_code(browser, at_code)
+    return browser
+
+
+async def _filled_in(env: WebEnv) -> Browser:
+    _, browser, page = await _ask(env, source=FORM)
+    typed = _typed(page, cost_center="4711", start_date="2026-03-10")
+    await env.enter_code(browser, await browser.send(page.page.form, typed=typed))
+    return browser
+
+
+async def _wrong_code(env: WebEnv) -> Browser:
+    _, browser, page = await _ask(env)
+    at_code = await browser.send(page.page.form)
+    for _ in range(6):
+        form = at_code.page.form
+        await browser.post(form.action, form.with_(code="00000000"), kind=form.kind)
+    return browser
+
+
+async def _confirm(env: WebEnv) -> Browser:
+    _, browser, page = await _ask(env, keys='      confirm: "Really?"\n      assurance: link\n')
+    await browser.send(page.page.form, typed=_typed(page, **TYPED))
+    return browser
+
+
+async def _decided_by_another(env: WebEnv) -> Browser:
+    request, browser, page = await _ask(env)
+    await env.engine_env.decide(request.run, Verdict.REJECT, by=Address("email", BEN))
+    await browser.get(page.path)
+    # No date is typed: the page gives back exactly what was typed, to be copied.
+    await browser.send(page.page.form, typed=_typed(page, amount="99"))
+    return browser
+
+
+async def _expired(env: WebEnv) -> Browser:
+    _, browser, page = await _ask(env)
+    env.engine_env.pass_time(hours=5)
+    await browser.send(page.page.form)
+    await browser.get(page.path)
+    await env.engine_env.settle()
+    await browser.get(page.path)
+    return browser
+
+
+async def _cancelled(env: WebEnv) -> Browser:
+    request, browser, page = await _ask(env)
+    assert isinstance(await env.engine_env.engine.cancel(Cancel(run=request.run, actor=SAM, origin=TERMINAL)), Done)
+    await env.engine_env.settle()
+    await browser.get(page.path)
+    await browser.send(page.page.form)
+    return browser
+
+
+async def _changes(env: WebEnv) -> Browser:
+    _, browser, page = await _ask(env)
+    form = page.page.form
+    typed = _typed(page, **TYPED)
+    answer = await browser.post(f"{form.action}/changes", form.with_(**typed), kind=form.kind)
+    assert answer.status == 200
+    return browser
+
+
+# -- the inbox and the questions about a step ---------------------------------------------------------------
+
+
+async def _inbox(env: WebEnv) -> Browser:
+    request = await env.request_approval(source=REFUND.replace("KEYS", ""))
+    browser = await env.sign_in()
+    await browser.get("/inbox")
+    await env.engine_env.decide(request.run, Verdict.REJECT, by=Address("email", BEN))
+    await browser.get("/inbox")
+    return browser
+
+
+async def _sign_in(env: WebEnv) -> Browser:
+    browser = env.browser()
+    form = (await browser.get("/inbox")).page.form
+    await browser.post(form.action, form.with_(email="no address"), kind=form.kind)
+    await browser.post(form.action, form.with_(email=ADA), kind=form.kind)
+    return browser
+
+
+async def _question(env: WebEnv) -> tuple[str, Browser, Answer]:
+    await env.engine_env.register(PAY_WORKFLOW)
+    run = await env.engine_env.start("pay")
+    await env.engine_env.settle()
+    browser = await env.sign_in(OWNER)
+    return run, browser, await browser.get(f"/attention/{run}")
+
+
+async def _attention(env: WebEnv) -> Browser:
+    _, browser, page = await _question(env)
+    form = page.page.form
+    await browser.post(form.action, form.fields, kind=form.kind)
+    await browser.post(form.action, form.with_(answer="done"), kind=form.kind)
+    await browser.get("/inbox")
+    return browser
+
+
+def _answered(answer: ResumeAnswer) -> Scenario:
+    async def run(env: WebEnv) -> Browser:
+        _, browser, page = await _question(env)
+        form = page.page.form
+        name = next(name for name, _ in form.fields if name.startswith("f-"))
+        changed = {name: "R-1"} if answer is ResumeAnswer.DONE else {}
+        await browser.post(form.action, form.with_(answer=answer.value, **changed), kind=form.kind)
+        await browser.get(page.path)
+        return browser
+
+    return run
+
+
+SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
+    ("review", "open"): (_open, "What will be done"),
+    ("review", "form"): (_form, "Cost center is missing."),
+    ("review", "wrong values"): (_wrong_values, "Amount must be a number."),
+    ("changes", "while typing"): (_changes, "120 → 99"),
+    ("confirm", "edited"): (_confirm, "Really?"),
+    ("code", "wrong"): (_wrong_code, "Too many wrong codes"),
+    ("closed", "approved with edits"): (_approved_with_edits, "You approved this with edits"),
+    ("closed", "rejected"): (_rejected, "You rejected this"),
+    ("closed", "filled in"): (_filled_in, "You filled this in"),
+    ("closed", "by another"): (_decided_by_another, "Your answer was not counted."),
+    ("closed", "expired"): (_expired, "Expired without a decision"),
+    ("closed", "cancelled"): (_cancelled, "Cancelled with its run"),
+    ("inbox", "empty and full"): (_inbox, "No request is waiting for you"),
+    ("sign-in", "wrong address"): (_sign_in, "Enter the code from your email"),
+    ("attention", "open"): (_attention, "Your answer is needed"),
+    **{("answered", answer.value): (_answered(answer), "You answered") for answer in ResumeAnswer},
+}
+"""What leads to each state of each page, and what its last page says."""
+PARTS: Final = {"base", "parts", "said"}
+"""Templates of parts, and the one of the pages of a status, which have a test of their own."""
+
+
+def read_text(html: str) -> str:
+    """Return what people see or hear on a page while its details are closed."""
+    html = re.sub(r"<(script|style)\b.*?</\1>", "", html, flags=re.DOTALL)
+    spoken = re.findall(r'\b(?:aria-label|alt|title|placeholder)="([^"]*)"', html)
+    while (inner := re.sub(r"<details\b(?! open)(?:(?!<details\b).)*?</details>", "", html, flags=re.DOTALL)) != html:
+        html = inner
+    return "\n".join([html_forms.read(html).text, *spoken])
+
+
+@pytest.mark.parametrize(("page", "state"), SCENARIOS)
+async def test_no_page_shows_a_technical_word_before_the_details(env: WebEnv, page: str, state: str) -> None:
+    scenario, expected = SCENARIOS[page, state]
+    browser = await scenario(env)
+    assert expected in browser.answers[-1].page.text
+    shown = [answer for answer in browser.answers if not 300 <= answer.status < 400]
+    for answer in shown:
+        assert words.technical(read_text(answer.text)) == [], answer.path
+        assert words.forbidden(html_forms.read(answer.text).text) == [], answer.path
+
+
+def test_every_page_has_a_scenario() -> None:
+    pages = {path.stem for path in (template_files.folder() / "pages").glob("*.html")}
+    assert pages - PARTS == {page for page, _ in SCENARIOS}
+
+
+URLS: Final = SiteUrls("https://signoff.example.com", "")
+STATUS_PAGES: Final[Mapping[str, StatusPage]] = {
+    **{name: page for name, page in vars(status_pages).items() if isinstance(page, StatusPage)},
+    **{f"barred {why.name}": status_pages.barred(why, URLS) for why in AccessRefused},
+    **{f"barred from run {why.name}": status_pages.barred_from_run(why, URLS) for why in AccessRefused},
+    **{
+        f"code gone {asks} {guessed}": status_pages.code_gone("/inbox", asks=asks, guessed=guessed)
+        for asks in ("", "decision", "answer")
+        for guessed in (False, True)
+    },
+    "broken": status_pages.broken("The number of the incident is 7."),
+    "refused": status_pages.refused("Others changed this request.", status=409, at=URLS),
+}
+
+
+@pytest.mark.parametrize("name", STATUS_PAGES)
+def test_no_page_of_a_status_has_a_technical_word(name: str) -> None:
+    page = STATUS_PAGES[name]
+    texts = [page.title, *(str(line) for line in page.lines), *(link.label for link in page.ways)]
+    assert words.technical("\n".join(texts)) == []
