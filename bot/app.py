@@ -12,7 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
@@ -50,13 +50,17 @@ from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.ports import Channel, Clock, Directory, Mailer, Secrets, Sender, StepServices
 from engine.read_models import PageQuery
 from engine.service import Engine, Identity
-from engine.store import identities, restored_backup, schema
+from engine.store import identities, measurements, restored_backup, schema
+from engine.store.measurements import Measurements
 from engine.store.sqlite import SqliteStore
 from engine.store.takeover import take_over
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
 from engine.worker.advance import Advancer
 from engine.worker.embedded import Embedded
 from engine.worker.runner import Runner
+
+if TYPE_CHECKING:
+    from bot.metrics import Metrics
 
 DRAIN_SECONDS: Final = 10.0
 """How long a process that stops waits for effects in progress, in seconds: a call that is cut off needs a person."""
@@ -122,6 +126,8 @@ class App:
     executor: Embedded
     operator_commands: OperatorCommands
     slack: SlackParts | None
+    metrics: Metrics | None
+    """What this process counts, or None if no port shows it."""
 
 
 # -- building -----------------------------------------------------------------------------------------------
@@ -133,11 +139,12 @@ def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
     kinds, login = load_step_types(settings, adapters.services), getpass.getuser()
     directory, stale_homes = _build_directory(adapters), StaleHomes()
     advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
-    engine = Engine(store, advancer, admins=_admins(settings, login))
+    metrics = _build_metrics(settings)
+    engine = Engine(store, advancer, admins=_admins(settings, login), telemetry=metrics)
     runner = Runner(store, advancer, steps=kinds, secrets=secrets)
     codes = server_key.load_codes(settings.database)
     channels = _build_channels(adapters, stale_homes)
-    relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes)
+    relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes, telemetry=metrics)
     executor = Embedded(
         units={"advance": runner.advance, "deliver": relay.deliver, "process_due": engine.process_due},
         due=engine.due,
@@ -151,7 +158,16 @@ def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
         inbox = f"{settings.public_url}{page_urls.INBOX}" if settings.public_url else ""
         service = SlackService(engine, kinds, directory, clock, settings.builders, inbox)
         slack = SlackParts(adapters.slack, service, stale_homes)
-    return App(settings, store, engine, identity, codes, clock, executor, commands, slack)
+    return App(settings, store, engine, identity, codes, clock, executor, commands, slack, metrics)
+
+
+def _build_metrics(settings: Settings) -> Metrics | None:
+    if not settings.probe_port:
+        return None
+    # Imported here, because few installations need it.
+    from bot.metrics import Metrics
+
+    return Metrics()
 
 
 def _build_directory(adapters: Adapters) -> Directory:
@@ -280,9 +296,29 @@ async def open_server(options: AppOptions) -> AsyncIterator[App]:
     async with (
         open_app(options) as app,
         command_server.serving(app.operator_commands.carry_out, socket_path(options.settings.database)),
+        _open_probes(app),
         open_endpoints(app),
     ):
         yield app
+
+
+@asynccontextmanager
+async def _open_probes(app: App) -> AsyncIterator[None]:
+    """Answer probes while the body runs, if a port is set."""
+    if app.metrics is None:
+        yield
+        return
+    from bot import probes
+
+    async def measure() -> Measurements:
+        return await app.store.read(lambda connection: measurements.measure(connection, app.clock.now()))
+
+    handlers = probes.Probes(measure, app.metrics)
+    async with probes.serving(handlers, host=app.settings.host, port=app.settings.probe_port):
+        try:
+            yield
+        finally:
+            handlers.stopping = True
 
 
 @asynccontextmanager

@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     """The address at which this server listens for HTTP."""
     port: int = 8000
     """The port at which this server listens for HTTP."""
+    probe_port: int = 0
+    """The port at which this server answers health checks and shows metrics, on `SIGNOFF_HOST`. 0: none."""
     max_connections: int = 500
     """Maximum number of HTTP connections at the same time. It is lower if the process may open fewer files."""
     public_url: str = ""
@@ -111,6 +113,11 @@ class Settings(BaseSettings):
     @classmethod
     def _port(cls, value: object) -> object:
         return _parse_number(value, 1, _MAX_PORT, example=8000)
+
+    @field_validator("probe_port", mode="before")
+    @classmethod
+    def _probe_port(cls, value: object) -> object:
+        return _parse_number(value, 0, _MAX_PORT, example=9090)
 
     @field_validator("max_connections", mode="before")
     @classmethod

@@ -15,7 +15,8 @@ from typing import ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVa
 from msgspec import Struct
 from pydantic import BaseModel
 
-from engine.domain import Address, Card, Origin, Person, Receipt, Work
+from engine.domain import Address, Card, Decided, Origin, Person, Receipt, Refusal, Work
+from engine.errors import ChannelError
 from engine.fields import Field, FieldType
 from engine.json_values import Value
 from engine.references import Reference
@@ -277,6 +278,32 @@ class Secrets(Protocol):
         """Return the text with every secret replaced by its name, however it is escaped or encoded."""
 
 
+class Telemetry(Protocol):
+    """Counts what happens in this process, for monitoring. Its methods return at once and never raise."""
+
+    def decided(self, result: Decided | Refusal, *, surface: str) -> None:
+        """Record the result of a decision from a surface."""
+
+    def delivered(self, channel: str, *, seconds: float | None) -> None:
+        """Record that a copy is up to date; `seconds` since it was wanted, for a first copy."""
+
+    def delivery_failed(self, channel: str, error: ChannelError) -> None:
+        """Record a failed attempt to show a copy."""
+
+
+class NoTelemetry:
+    """Counts nothing."""
+
+    def decided(self, result: Decided | Refusal, *, surface: str) -> None:
+        """Do nothing."""
+
+    def delivered(self, channel: str, *, seconds: float | None) -> None:
+        """Do nothing."""
+
+    def delivery_failed(self, channel: str, error: ChannelError) -> None:
+        """Do nothing."""
+
+
 class Executor(Protocol):
     """Runs the units of work. A lost hint delays work by seconds; it never loses work."""
 
@@ -298,6 +325,7 @@ __all__ = [
     "FindsCopies",
     "Ids",
     "Mailer",
+    "NoTelemetry",
     "Resolution",
     "Resolve",
     "Route",
@@ -307,4 +335,5 @@ __all__ = [
     "StepServices",
     "StepType",
     "TakesLonger",
+    "Telemetry",
 ]

@@ -36,7 +36,9 @@ for _command in (
     LazyCommand("people", "people:people", "List people and their addresses, and give an address back."),
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),
     LazyCommand("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),
-    LazyCommand("move", "move:move", "Move the database file to PostgreSQL, with everything that waits."),
+    LazyCommand(
+        "move", "move:move", "Move the database file to an empty PostgreSQL database, with everything that waits in it."
+    ),
     LazyCommand("backup", "database:backup", "Copy the database to TARGET, also while a server uses it."),
     LazyCommand("version", "version:version", "Print the version."),
     LazyCommand("audit", "audit:audit", "Export, verify or erase the log of everything that happened."),

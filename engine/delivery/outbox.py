@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -20,7 +20,7 @@ from engine.domain import Card, DeliveryKind, Person, Receipt, RunStatus
 from engine.errors import ChannelError
 from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
-from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, TakesLonger
+from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, NoTelemetry, TakesLonger, Telemetry
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
 from engine.store import deliveries, delivery_queries, people, request_queries, run_queries
 from engine.store.deliveries import LEASE, LeasedDelivery
@@ -64,7 +64,9 @@ class Relay:
         render: Callable[[DeliveryContent | CodeDelivery], Card],
         codes: Codes | None = None,
         show_seconds: float = SHOW_SECONDS,
+        telemetry: Telemetry | None = None,
     ) -> None:
+        self._telemetry = telemetry or NoTelemetry()
         self._store, self._channels, self._render, self._show_seconds = store, channels, render, show_seconds
         self._directory, self._codes = directory, codes
         longest = max([show_seconds, *(self._seconds(name) for name in channels)])
@@ -100,9 +102,19 @@ class Relay:
                     lambda tx: results.record(tx, self._directory, claimed, result)
                 )
                 self._breaker.record(claimed.delivery.channel, result, at)
+                self._count(claimed.delivery, result, at)
         finally:
             next_id = self._limiter.release(delivery_id)
         return next_id
+
+    def _count(self, delivery: LeasedDelivery, result: Receipt | ChannelError | None, at: datetime) -> None:
+        """Tell monitoring about an attempt."""
+        if isinstance(result, ChannelError):
+            self._telemetry.delivery_failed(delivery.channel, result)
+        elif result is not None:
+            first = delivery.receipt is None
+            seconds = (at - delivery.created_at).total_seconds() if first else None
+            self._telemetry.delivered(delivery.channel, seconds=seconds)
 
     def _claim(self, tx: Tx, delivery_id: str) -> ClaimedDelivery | _Claim | _NoSlot | None:
         """Claim a delivery, with a link if its channel carries links. Return None if it is not to be shown now.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
@@ -32,13 +32,14 @@ class Started(Struct, frozen=True, kw_only=True):
 
 
 class Decided(Struct, frozen=True, kw_only=True):
-    """The decision was saved. `edited`: the paths that were edited."""
+    """The decision was saved. `edited`: the paths that were edited. `waited`: the time since the request opened."""
 
     request: str
     run: str
     decision: str
     state: RequestState
     edited: tuple[str, ...] = ()
+    waited: timedelta = timedelta(0)
 
 
 class Done(Struct, frozen=True, kw_only=True):

@@ -97,6 +97,7 @@ def decide_as(
         decision=decision,
         state=ruling.state,
         edited=tuple(json_values.show_path(edit.path) for edit in ruling.edits),
+        waited=tx.now - request.deadlines.opened_at,
     )
 
 

@@ -35,6 +35,7 @@ from engine.domain import (
     Work,
 )
 from engine.errors import ChannelError, Conflict
+from engine.ports import NoTelemetry, Telemetry
 from engine.read_models import AttentionView, DeliveryView, PageQuery, RequestView, RunView, StoryEntry, WorkflowView
 from engine.service import (
     answer_attention,
@@ -72,8 +73,16 @@ _LOOKUP_SECONDS: Final = 1.2
 class Engine:
     """The commands and reads of Signoff. `admins`: who may replace, cancel and resume what other people own."""
 
-    def __init__(self, store: Store, advancer: Advancer, *, admins: frozenset[Address] = frozenset()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        advancer: Advancer,
+        *,
+        admins: frozenset[Address] = frozenset(),
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self.store, self.context = store, CommandContext(advancer, admins)
+        self._telemetry = telemetry or NoTelemetry()
 
     # -- commands --
 
@@ -112,7 +121,9 @@ class Engine:
         decision = self.transact_with_directory(
             lambda tx, resolved: decide.decide(self.context, tx, command, resolved), required=False
         )
-        return await _or_contested(decision, "request")
+        result = await _or_contested(decision, "request")
+        self._telemetry.decided(result, surface=command.origin.surface)
+        return result
 
     async def cancel(self, command: Cancel) -> Done | Refusal:
         """End a run. Its open request is closed at once; a running step finishes and is the last one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +65,13 @@ def links(mail: ReceivedMail) -> list[str]:
 
 
 @asynccontextmanager
-async def open_server(folder: Path, *, in_slack: bool = False) -> AsyncIterator[ServerEnv]:
-    """Run a server. With `in_slack`, it also serves the local Slack, whose rate limits are turned off."""
+async def open_server(
+    folder: Path, *, in_slack: bool = False, more: Mapping[str, str] | None = None
+) -> AsyncIterator[ServerEnv]:
+    """Run a server. With `in_slack`, it also serves the local Slack, whose rate limits are turned off.
+
+    `more`: further settings.
+    """
     database = stepwise_units.copy_empty_database(folder / "signoff.db")
     async with sandbox() as world:
         port = free_port()
@@ -79,6 +84,7 @@ async def open_server(folder: Path, *, in_slack: bool = False) -> AsyncIterator[
                 "SIGNOFF_PUBLIC_URL": url,
                 "SIGNOFF_PORT": str(port),
                 **(_slack(world) if in_slack else {}),
+                **(more or {}),
             }
         )
         world.rates.configure(multiplier=1000)
