@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -83,10 +84,16 @@ def _asked(gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:
 
 
 def _approver(template: Template, approvers: Mapping[str, str]) -> Iterable[Element]:
+    if (named := _NAMED_BY_INPUT.fullmatch(template.source)) is not None:
+        return rich_text.words(f"the person in “{text_objects.line(labels.in_words(named[1]))}”")
     if not template.is_literal:
         return _expression(template)
     name = approvers.get(template.source) or _ROLES.get(template.source) or template.source
     return rich_text.words(text_objects.clipped(text_objects.line(name), _PART))
+
+
+_NAMED_BY_INPUT: Final = re.compile(r"\{\{\s*inputs\.(\w+)\s*\}\}")
+"""An approver that the requester chooses in an input."""
 
 
 def _question(step: Step, gate: Gate) -> str:
