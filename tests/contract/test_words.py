@@ -6,16 +6,22 @@ is missing here until it has a sample. The pages are in test_page_words.py.
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import io
 import itertools
+import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from rich.console import Console
 
+import bot.slack
+from bot import template_files
 from bot.email import message
 from bot.presentation import card as cards
 from bot.presentation import refusals, states
@@ -42,10 +48,13 @@ from engine.domain import (
     Card,
     Decide,
     DeliveryKind,
+    Expired,
+    NotFound,
     Origin,
     Params,
     Purpose,
     Refusal,
+    Registered,
     RequestState,
     Resume,
     ResumeAnswer,
@@ -63,9 +72,11 @@ from engine.read_models import (
     RequestView,
     StepView,
     StoryEntry,
+    WorkflowView,
 )
 from engine.requests import Edit, Editable
-from engine.workflowfile import Workflow
+from engine.steps.registry import builtin
+from engine.workflowfile import Workflow, load
 from engine.workflowfile.expected_output import ExpectedOutput
 from tests.support import samples, words
 from tests.support.copies import replace_fields
@@ -306,8 +317,80 @@ def views() -> Iterator[tuple[str, str, Any]]:
     yield "start form", "every field", start_modal.run_form(_workflow(), version=1, metadata=ref)
     yield "register form", "paste", register_modal.register_form(metadata=ref)
     yield "register form", "upload", register_modal.upload_form(metadata=ref)
+    for workflow in _registered_workflows():
+        form = start_modal.run_form(workflow, version=1, metadata=ref)
+        yield "start form", workflow.name, form
+        newer = start_modal.newer_form(workflow, version=2, metadata=ref, values={}, names={})
+        yield "newer start form", workflow.name, newer
+        yield "workflow", workflow.name, command_messages.workflow(workflow, version=1, approvers={}).blocks
+        for changed, version in ((True, 1), (True, 2), (False, 2)):
+            result = Registered(workflow=workflow.name, version=version, changed=changed, warnings=("No secret.",))
+            message_shown = command_messages.registered(workflow, result, approvers={})
+            yield "registered", f"{workflow.name} {version} {changed}", message_shown.blocks
+    yield "workflows", "all", command_messages.workflows([_workflow_view()]).blocks
+    for name, refusal in (("plain", NOT_FOUND), ("with a time", TOO_LATE)):
+        text = refusals.phrase(refusal)
+        yield "sentence", name, message_view.sentence(text).blocks
+        yield "sentence form", name, request_modals.sentence(text, metadata=ref)
+        yield "titled form", name, request_modals.plain("Not sent", text, metadata=ref)
     for name, expected in _expected():
         yield "answer form", name, resume_modal.resume_form(_attention(expected), metadata=ref)
+
+
+NOT_FOUND: Final = NotFound(what="workflow", name="refnd", suggestion="refund")
+TOO_LATE: Final = Expired(at=samples.NOW)
+BUILDING_BLOCKS: Final = {"form_blocks.view", "channel.complete_card", "message_view.minimal"}
+"""Functions that only arrange what the others give them."""
+
+
+def test_every_view_of_slack_has_a_sample() -> None:
+    own_text = Path(__file__).read_text(encoding="utf-8")
+    assert [name for name in sorted(slack_views() - BUILDING_BLOCKS) if f"{name}(" not in own_text] == []
+
+
+def slack_views() -> set[str]:
+    """Return the functions that return a modal, App Home or a message of Slack, by module and name."""
+    modules = [importlib.import_module(f"bot.slack.{found.name}") for found in pkgutil.iter_modules(bot.slack.__path__)]
+    return {
+        f"{module.__name__.rpartition('.')[2]}.{name}"
+        for module in modules
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+        and not name.startswith("_")
+        and str(function.__annotations__.get("return")) in ("View", "View | None", "SlackMessage")
+    }
+
+
+CONDITIONS: Final = {"workflow", "registered"}
+"""Lists of the steps of a file, which quote its conditions for the builder, as code."""
+
+
+def _without_code(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_without_code(item) for item in part if not (isinstance(item, dict) and _is_code(item))]
+    return {key: _without_code(value) for key, value in part.items()} if isinstance(part, dict) else part
+
+
+def _is_code(element: Mapping[str, Any]) -> bool:
+    return element.get("style") == {"code": True}
+
+
+def _registered_workflows() -> Iterator[Workflow]:
+    """Yield the ready-made workflows."""
+    for path in sorted((template_files.folder() / "workflows").glob("*.yaml")):
+        yield load(path.read_bytes(), kinds=builtin())
+
+
+def _workflow_view() -> WorkflowView:
+    return WorkflowView(
+        name="refund",
+        title="Refunds",
+        version=1,
+        owner=samples.PERSON,
+        source=b"",
+        hash="h",
+        updated_at=samples.NOW,
+    )
 
 
 def _workflow() -> Workflow:
@@ -352,7 +435,7 @@ def table() -> Iterator[tuple[str, str, str]]:
             if card.kind is not DeliveryKind.CODE or surface == "email":  # Codes are sent by email only.
                 yield surface, name, text(card)
     for surface, name, view in views():
-        yield surface, name, text_of_blocks(view)
+        yield surface, name, text_of_blocks(_without_code(view) if surface in CONDITIONS else view)
     for number, (refusal, sentence) in enumerate(SENTENCES):
         yield "refusal", f"{type(refusal).__name__} {number}", sentence
         yield (
