@@ -78,9 +78,9 @@ from engine.requests import Edit, Editable
 from engine.steps.registry import builtin
 from engine.workflowfile import Workflow, load
 from engine.workflowfile.expected_output import ExpectedOutput
-from tests.support import samples, words
+from tests.support import html_forms, samples, words
 from tests.support.copies import replace_fields
-from tests.support.email_env import envelope, text_of
+from tests.support.email_env import envelope, html_of, text_of
 from tests.unit.bot.presentation.test_refusals import SENTENCES, refusals_of_the_engine
 
 RUN, REQUEST = "05n7nzcm09tatzhjt", "05n7nzcm0gzmdwgjg"
@@ -251,6 +251,12 @@ def in_email(card: Card) -> str:
     return f"{email['Subject']}\n{re.split(r'(?m)^ *(?:Technical )?[Dd]etails', text_of(email))[0]}"
 
 
+def in_html(card: Card) -> str:
+    with_code = replace(card, code="36336366") if card.kind is DeliveryKind.CODE else card
+    text = html_forms.read(html_of(message.mail(with_code, envelope()))).text
+    return re.split(r"(?:Technical details|\bDetails)\b", text)[0]
+
+
 def in_terminal(card: Card) -> str:
     console = Console(file=io.StringIO(), width=200)
     console.print(render_card(card))
@@ -286,6 +292,7 @@ def _texts(part: Any) -> Iterator[str]:
 
 SURFACES: Final[Mapping[str, Callable[[Card], str]]] = {
     "email": in_email,
+    "email as HTML": in_html,
     "terminal": in_terminal,
     "slack": in_slack,
     "notification": lambda card: _without_tokens(in_notification(card)),
@@ -432,7 +439,7 @@ def table() -> Iterator[tuple[str, str, str]]:
     for name, content in CONTENTS.items():
         card = cards.card(content)
         for surface, text in SURFACES.items():
-            if card.kind is not DeliveryKind.CODE or surface == "email":  # Codes are sent by email only.
+            if card.kind is not DeliveryKind.CODE or surface.startswith("email"):  # Codes are sent by email only.
                 yield surface, name, text(card)
     for surface, name, view in views():
         yield surface, name, text_of_blocks(_without_code(view) if surface in CONDITIONS else view)
