@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import dataclasses
 import json
@@ -26,7 +27,7 @@ from bot.slack import command_messages, message_view
 from bot.slack import manifest as manifests
 from bot.variable_checks import PREFIX
 from engine import durations, fields, json_values, references
-from engine.domain import RequestState, RunStatus, StepStatus
+from engine.domain import Assurance, RequestState, RunStatus, StepStatus
 from engine.errors import DefinitionError, ExpressionError, StepError
 from engine.expressions import MAX_SOURCE, MAX_TEXT, Template, compile_template
 from engine.expressions.filters import FILTERS, TESTS
@@ -595,3 +596,83 @@ def test_the_first_workflow_of_the_page_is_a_workflow() -> None:
     (block,) = [block for block in Page.of("slack.md").blocks if block.info == "yaml"]
     workflow = load(block.text.encode(), kinds=KINDS)
     assert [step.id for step in workflow.steps] == ["order"]
+
+
+# -- words --------------------------------------------------------------------------------------------------
+
+WORDS = Page.of("words.md")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Definitions:
+    """The modules, and the names that modules and classes define, of the whole program."""
+
+    modules: frozenset[str]
+    members: dict[str, frozenset[str]]
+
+    @classmethod
+    def read(cls) -> Definitions:
+        """Read every source file."""
+        files = [file for folder in ("bot", "engine") for file in sorted((ROOT / folder).rglob("*.py"))]
+        trees = {_module_name(file): ast.parse(file.read_text()) for file in files}
+        members: dict[str, frozenset[str]] = {}
+        for module, tree in trees.items():
+            members[module] = _defined(tree.body)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef):
+                    members[node.name] = members.get(node.name, frozenset()) | _defined(node.body)
+        return cls(frozenset(trees), members)
+
+    def have(self, name: str) -> bool:
+        """Return whether a module, class, constant, or a member of one of them has this name."""
+        owner, _, member = name.rpartition(".")
+        if name in self.modules or name in self.members:
+            return True
+        return member in self.members.get(owner, ()) if owner else any(name in names for names in self.members.values())
+
+
+def _module_name(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _defined(body: Iterable[ast.stmt]) -> frozenset[str]:
+    """Return the names that statements define or import."""
+    names = set[str]()
+    for node in body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names.add(node.name)
+            case ast.AnnAssign(target=ast.Name() as target):
+                names.add(target.id)
+            case ast.Assign():
+                names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+            case ast.ImportFrom():
+                names |= {alias.asname or alias.name for alias in node.names}
+    return frozenset(names)
+
+
+NOUNS = [line.strip("| ").split(" | ") for line in WORDS.text.splitlines() if line.startswith("| **")]
+
+
+def test_every_name_beside_a_word_exists() -> None:
+    definitions = Definitions.read()
+    names = [name for row in NOUNS if len(row) == 3 for name in re.findall(r"`([^`]+)`", row[2])]
+    assert len(names) > 40
+    assert [name for name in names if not definitions.have(name)] == []
+
+
+@pytest.mark.parametrize("columns", [3, 2], ids=["nouns", "verbs"])
+def test_the_words_are_in_alphabetical_order_and_each_is_there_once(columns: int) -> None:
+    words = [row[0].strip("*") for row in NOUNS if len(row) == columns]
+    assert words
+    assert words == sorted(set(words))
+
+
+def test_the_words_name_every_assurance_that_is_used_and_every_prefix_of_the_store() -> None:
+    (assurance,) = [row[1] for row in NOUNS if row[0] == "**assurance**"]
+    assert set(re.findall(r"`(\w+)`", assurance)) == {*Assurance} - {Assurance.SSO}
+    (claim,) = [row[1] for row in NOUNS if row[0] == "**claim**"]
+    functions = {name for module, names in Definitions.read().members.items() if ".store." in module for name in names}
+    prefixes = re.findall(r"`(\w+_)`", claim)
+    assert prefixes
+    assert all(any(name.startswith(prefix) for name in functions) for prefix in prefixes)
