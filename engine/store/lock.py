@@ -146,7 +146,7 @@ def _is_held_inside(path: Path) -> bool:
 def check_regular(path: Path) -> None:
     """Raise `StoreError` if the path names a folder or a device."""
     if path.exists() and not path.is_file():
-        kind = "a folder" if path.is_dir() else "not a regular file"
+        kind = "a folder" if path.is_dir() else "a device or a pipe"
         raise StoreError(f"{path} is {kind}, not a database. Set SIGNOFF_DATABASE_URL to a file.")
 
 

@@ -19,6 +19,7 @@ from engine import json_values, verify_audit
 from tests.support.cli import Commands
 from tests.support.http_service import PATIENCE, HttpService
 from tests.support.processes import HELLO, OPERATOR, SIGNOFF, Installation
+from tests.support.terminals import terminal
 
 REFUND = """\
 name: refund
@@ -473,6 +474,28 @@ def test_wrong_edits_decide_nothing(
     assert sentence in finished.err
     assert signoff("decide", open_request["id"], "approve", "amount=1 EUR").code == 2
     assert [one["state"] for one in signoff.json("requests")] == ["pending"]
+
+
+def test_an_edit_that_changes_nothing_says_so(signoff: Commands, open_request: dict[str, Any]) -> None:
+    decided = signoff.run_ok("decide", open_request["id"], "edit", "amount=12.50")
+    assert "You approved this without edits: these are its present values.\n" in decided.out
+
+
+def test_without_links_there_is_nothing_to_revoke(signoff: Commands, open_request: dict[str, Any]) -> None:
+    revoked = signoff.run_ok("revoke", open_request["id"])
+    assert revoked.out == f"No links were emailed for {open_request['id']}, so there was nothing to revoke.\n"
+
+
+def test_ctrl_c_at_the_question_of_a_gate_decides_nothing(installation: Installation, signoff: Commands) -> None:
+    installation.write("sure.yaml", HELLO + f"    gate: {{approvers: [{OPERATOR}], confirm: 'Are you sure?'}}\n")
+    signoff.run_ok("register", "sure.yaml")
+    signoff.run_ok("run", "hello")
+    (request,) = signoff.json("requests")
+    with terminal(installation, "decide", request["id"], "approve") as person:
+        person.see("Are you sure? [y/N]:")
+        assert person.interrupt() == 130
+        assert person.screen.endswith("\nNothing was decided.\n\nStopped.\n")
+    assert [view["state"] for view in signoff.json("requests")] == ["pending"]
 
 
 def test_only_approvers_decide_not_admins_nor_owners(signoff: Commands, open_request: dict[str, Any]) -> None:

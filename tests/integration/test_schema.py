@@ -524,3 +524,27 @@ async def test_every_write_of_a_lifecycle_goes_by_an_index(tmp_path: Path) -> No
         file.close()
     assert len(plans) > 20
     assert {statement for statement, plan in plans.items() if any(step.startswith("SCAN") for step in plan)} == set()
+
+
+def _make_foreign(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("CREATE TABLE notes (body TEXT)")
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (Path.mkdir, "is a folder, not a database. Set SIGNOFF_DATABASE_URL to a file."),
+        (os.mkfifo, "is a device or a pipe, not a database. Set SIGNOFF_DATABASE_URL to a file."),
+        (Path.touch, "is empty. Start `signoff serve`, which creates its tables."),
+        (_make_foreign, "is a database of another program. Set SIGNOFF_DATABASE_URL to another file."),
+    ],
+)
+def test_a_reader_of_no_database_of_signoff_learns_what_it_is(
+    tmp_path: Path, make: Callable[[Path], object], sentence: str
+) -> None:
+    path = tmp_path / "signoff.db"
+    make(path)
+    with pytest.raises(StoreError) as refused, schema.reading(path):
+        pass
+    assert str(refused.value).endswith(f"{path} {sentence}")
