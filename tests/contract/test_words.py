@@ -21,10 +21,11 @@ import pytest
 from rich.console import Console
 
 import bot.slack
+import engine
 from bot import template_files
 from bot.email import message
+from bot.presentation import alert_card, refusals, states
 from bot.presentation import card as cards
-from bot.presentation import refusals, states
 from bot.presentation.story import SENTENCES as STORY
 from bot.presentation.story import Names, sentence_of
 from bot.slack import (
@@ -479,6 +480,13 @@ def test_every_kind_and_state_of_the_engine_has_a_sample() -> None:
     assert {copy.run.status for copy in copies if copy.kind is DeliveryKind.OUTCOME} == {*RunStatus}
     assert {copy.request.effect[0] for copy in of_requests if copy.request and copy.request.effect} == {*StepStatus}
     assert {type(refusal) for refusal, _ in SENTENCES} == {*refusals_of_the_engine(Refusal)}
+
+
+def test_every_topic_of_an_alert_has_a_sample() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in Path(engine.__path__[0]).rglob("*.py")]
+    topics = {topic for source in sources for topic in re.findall(r'\btopic="(\w+)"', source)}
+    assert len(topics) > 4
+    assert topics | alert_card.TO_APPROVERS <= {*TOPICS}
 
 
 def test_every_purpose_of_a_code_has_a_sample() -> None:
