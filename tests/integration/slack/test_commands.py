@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.support.slack_env import (
     expect_ok,
     words,
 )
+from tests.support.words import technical
 
 WRONG = REFUND_WORKFLOW.replace("uses: played", "uses: plaid")
 
@@ -30,13 +32,19 @@ async def answer_to(env: SlackEnv, person: str, line: str) -> str:
     expect_ok(await typist.command(line, channel="general"))
     await env.finish_background_work()
     texts = ephemeral_texts(env.slack, typist)
-    return texts[-1] if texts else ""
+    return in_plain_words(texts[-1] if texts else "")
 
 
 async def last_answer(env: SlackEnv, person: str) -> str:
     """Return the latest message that only this person sees."""
     await env.finish_background_work()
-    return ephemeral_texts(env.slack, env.person(person))[-1]
+    return in_plain_words(ephemeral_texts(env.slack, env.person(person))[-1])
+
+
+def in_plain_words(text: str) -> str:
+    """Return an answer, after a check that it has no technical word."""
+    assert technical(re.sub("<!date[^>]*>", "", text)) == []
+    return text
 
 
 def test_a_value_ends_at_the_next_name_or_is_quoted() -> None:
