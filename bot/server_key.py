@@ -16,7 +16,7 @@ from engine.store import files
 
 _MAX_SIZE: Final = 1024
 """Maximum number of bytes that are read from the file. A key has 65."""
-_OR_REMOVE: Final = "or remove it: a new one is made then, and only codes that were sent and not used yet are lost."
+_OR_REMOVE: Final = "or remove it. Signoff then makes a new key, and only codes that are not used yet stop working."
 
 
 class KeyUnusable(SignoffError):
@@ -38,11 +38,11 @@ def load_codes(database: Path) -> Codes:
         return Codes(_read(path) if os.path.lexists(path) else _create(path))
     except OSError as error:
         advice = f"Give this user the right to read it, {_OR_REMOVE}"
-        raise KeyUnusable(f"The key {path} cannot be used ({error.strerror}). {advice}") from error
+        raise KeyUnusable(f"The key {path} cannot be used: {error.strerror}. {advice}") from error
     except ValueError:
         # `from None`: such an error may quote the content of the file.
         advice = f"Put the key of this server there, {_OR_REMOVE}"
-        raise KeyUnusable(f"The key {path} cannot be used (it holds no key). {advice}") from None
+        raise KeyUnusable(f"The key {path} cannot be used: it has no key in it. {advice}") from None
 
 
 def _read(path: Path) -> bytes:
@@ -63,8 +63,8 @@ def _check_private(path: Path, status: os.stat_result) -> None:
         raise KeyUnusable(f"The key {path} belongs to another user. Make it this user's (chown), {_OR_REMOVE}")
     if stat.S_IMODE(status.st_mode) & 0o077:
         raise KeyUnusable(
-            f"Other users of this machine may read or write the key {path}. Run `chmod 600 {path}` if none of them "
-            f"did, {_OR_REMOVE}"
+            f"Other users of this machine may read or write the key {path}. If none of them did, "
+            f"run `chmod 600 {path}`, {_OR_REMOVE}"
         )
 
 

@@ -68,7 +68,7 @@ def demo(
         raise click.UsageError(str(error)) from None
     # The terminal may be gone; the data is kept all the same.
     with contextlib.suppress(OSError):
-        click.echo("Stopped; the next start goes on from here.")
+        click.echo("Stopped. The next start continues from here.")
     return Exit.DONE
 
 

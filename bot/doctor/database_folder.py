@@ -38,7 +38,7 @@ def disk_space(context: CheckContext) -> Iterator[Finding]:
             "database.disk", f"The disk is full: {space}.", "Free disk space; nothing can be saved without it."
         )
     elif free < needed + _LOW_SPACE:
-        yield warning("database.disk", f"{space}: not enough for a copy of it.", "Free space on its disk.")
+        yield warning("database.disk", f"{space}, which is not enough for a copy of it.", "Free space on its disk.")
     else:
         yield ok("database.disk", f"{space}.")
 
@@ -54,7 +54,7 @@ def file_system(context: CheckContext) -> Iterator[Finding]:
     elif _NETWORK.fullmatch(kind):
         yield warning(
             "database.file_system",
-            f"{folder} is on {kind}, a network file system or one of another machine, where locks may not hold.",
+            f"{folder} is on {kind}, a network file system or one of another machine. File locks may not work there.",
             "Move the database to a local disk. Two servers that use it at once would destroy it.",
         )
     elif kind in _IN_MEMORY:
@@ -104,14 +104,14 @@ def permissions(context: CheckContext) -> Iterator[Finding]:
     if any(stat.S_IMODE(item.stat().st_mode) & 0o022 for item in exposed):
         yield problem(
             "database.permissions",
-            f"Other users of this machine may write {_names(exposed)}, and so decide for anyone.",
-            f"chmod 600 {_names(exposed)}",
+            f"Other users of this machine may write {_names(exposed)}, so they could decide for anyone.",
+            f"Run: chmod 600 {_names(exposed)}",
         )
     elif exposed:
         yield warning(
             "database.permissions",
-            f"Other users of this machine may read {_names(exposed)}, with all that people were asked.",
-            f"chmod 600 {_names(exposed)}",
+            f"Other users of this machine may read {_names(exposed)}, with everything that people were asked.",
+            f"Run: chmod 600 {_names(exposed)}",
         )
     elif not unwritable:
         yield ok("database.permissions", "Only this user may read and write the database.")

@@ -148,7 +148,7 @@ class HttpStep(StepType[HttpParams]):
         target = self._guard.check(params.method, params.url)
         total = context.timeout.total_seconds()
         if total <= 0:  # aiohttp reads 0 as "for ever"
-            raise StepError(f"{target.call} was not sent: no time was left", retryable=True)
+            raise StepError(f"{target.call} was not sent: there was no time left", retryable=True)
         wire = _Wire()
         try:
             async with (

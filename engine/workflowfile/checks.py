@@ -114,7 +114,7 @@ def check_form(report: ProblemReport, step: StepDraft, file: StepFile, gate: Gat
     _report_meaningless(report, step, file, "with", "edit", "at", "retry", "idempotent", "timeout")
     required = [name for name, field in step.fields.items() if field.required and field.default is None]
     if gate is not None and gate.on_expiry == "continue" and required:
-        message = f"The run could not go on without an answer: {list_names(required, 'and')} would be missing."
+        message = f"The run could not continue without an answer: {list_names(required, 'and')} would be missing."
         hint = "Give each field a `default`, or make it `required: false`."
         report.add((*step.at, "on_expiry"), message, hint, at="key")
 

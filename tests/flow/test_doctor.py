@@ -613,7 +613,7 @@ def test_a_file_that_others_may_open_is_reported(signoff: Commands, mode: int, s
     signoff.installation.database.chmod(mode)
     findings = run_doctor(signoff)
     assert states(findings) == {"database.permissions": state}
-    assert findings["database.permissions"][0]["todo"] == f"chmod 600 {signoff.installation.database}"
+    assert findings["database.permissions"][0]["todo"] == f"Run: chmod 600 {signoff.installation.database}"
 
 
 BOUND = """
@@ -671,10 +671,10 @@ def test_looking_for_the_owner_disturbs_no_other_process(signoff: Commands) -> N
 @pytest.mark.parametrize(
     ("mounted", "state", "expected"),
     [
-        ("nfs4", "warning", "locks may not hold"),
-        ("cifs", "warning", "locks may not hold"),
-        ("fuse.sshfs", "warning", "locks may not hold"),
-        ("9p", "warning", "locks may not hold"),
+        ("nfs4", "warning", "File locks may not work there"),
+        ("cifs", "warning", "File locks may not work there"),
+        ("fuse.sshfs", "warning", "File locks may not work there"),
+        ("9p", "warning", "File locks may not work there"),
         ("tmpfs", "warning", "lost at the next restart"),
         ("xfs", "ok", "on xfs"),
         ("fuseblk", "ok", "on fuseblk"),

@@ -74,7 +74,7 @@ class Demo:
         return self.process.wait(), out.strip(), err.strip()
 
     def restart(self, *more: str) -> str:
-        assert self.stop() == (Exit.DONE, "Stopped; the next start goes on from here.", "")
+        assert self.stop() == (Exit.DONE, "Stopped. The next start continues from here.", "")
         return self.start(*more)
 
     def workflows(self) -> dict[str, int]:
@@ -228,7 +228,7 @@ def test_the_printed_steps_work(demo: Demo) -> None:
     until(lambda: "paid 5 EUR for order A-3 (Late)" in demo.booked())
     assert "A-2" not in " ".join(demo.booked())
     assert demo.call("GET", "people/ada")["troubles"] == []
-    assert demo.stop() == (Exit.DONE, "Stopped; the next start goes on from here.", "")
+    assert demo.stop() == (Exit.DONE, "Stopped. The next start continues from here.", "")
 
 
 def test_a_deployment_is_carried_out_and_asked_about_again_where_the_service_is_ill(demo: Demo) -> None:
@@ -321,7 +321,7 @@ async def _decide_by_email(demo: Demo, email: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_it_is_stopped_by_other_signals_too(demo: Demo, number: signal.Signals) -> None:
     demo.start()
-    assert demo.stop(number) == (Exit.DONE, "Stopped; the next start goes on from here.", "")
+    assert demo.stop(number) == (Exit.DONE, "Stopped. The next start continues from here.", "")
 
 
 # -- restarts -----------------------------------------------------------------------------

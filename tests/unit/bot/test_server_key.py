@@ -51,10 +51,10 @@ def test_the_error_for_an_unusable_key_names_the_file_and_what_to_do(tmp_path: P
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
     with pytest.raises(
-        KeyUnusable, match=r"signoff\.db\.key cannot be used \(it holds no key\)\. Put the key"
+        KeyUnusable, match=r"signoff\.db\.key cannot be used: it has no key in it\. Put the key"
     ) as error:
         server_key.load_codes(tmp_path / "signoff.db")
-    assert "or remove it: a new one is made then" in str(error.value)
+    assert "or remove it. Signoff then makes a new key" in str(error.value)
 
 
 def test_a_key_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:

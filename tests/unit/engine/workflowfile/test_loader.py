@@ -258,7 +258,7 @@ def test_a_form_may_continue_unanswered_only_if_no_field_is_required() -> None:
     (problem,) = problems_of(step_file(form))
     assert (problem.path, problem.message) == (
         "steps[0].on_expiry",
-        "The run could not go on without an answer: `why` would be missing.",
+        "The run could not continue without an answer: `why` would be missing.",
     )
     load_workflow(step_file(form.replace("why: text", "why: {type: text, default: none}")))
 
