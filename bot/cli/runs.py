@@ -185,9 +185,9 @@ def resume(run_id: str, answer: str, named: tuple[str, ...], output: str | None)
 
 def _parse_values(arguments: tuple[str, ...], answer: str) -> dict[str, str]:
     if arguments and answer != "done":
-        raise click.UsageError("-o goes with done. Only a step that happened has an output.")
+        raise click.UsageError("-o is only for done: a step that did not happen has no output.")
     if any("=" not in argument for argument in arguments):
-        raise click.UsageError("-o takes a name and a value, like -o body.number=R-1.")
+        raise click.UsageError("-o needs a name and a value, like -o body.number=R-1.")
     return {name.strip(): value for name, _, value in (argument.partition("=") for argument in arguments)}
 
 
@@ -195,11 +195,11 @@ def _parse_output(text: str | None, answer: str) -> Value:
     if text is None:
         return {}
     if answer != "done":
-        raise click.UsageError("--output goes with done. Only a step that happened has an output.")
+        raise click.UsageError("--output is only for done: a step that did not happen has no output.")
     try:
         value = json_values.loads(text)
     except InvalidValue as error:
         raise click.UsageError(f"--output: {error}.") from None
     if not isinstance(value, dict):
-        raise click.UsageError('--output takes a JSON object, like {"status": 200}.')
+        raise click.UsageError('--output needs a JSON object, like {"status": 200}.')
     return value

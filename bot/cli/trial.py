@@ -108,7 +108,7 @@ def _play(options: TrialOptions, database: Path) -> tuple[int, bool]:
         trial = Trial(options=options, portal=portal, app=opened, console=create_console())
         runs = trial.begin()
         if not runs:
-            click.echo("This trial is over: every run in it has ended.")
+            click.echo("This trial is over. Begin a new one: signoff try FILE")
             return Exit.DONE, False
         try:
             code = max(trial.follow(run) for run in runs)

@@ -225,7 +225,7 @@ def test_leaving_keeps_the_run_and_says_how_to_go_on(installation: Installation,
         person.type("no")
         assert person.end() == 1
     finished = installation.run(*command)
-    assert (finished.code, finished.out) == (0, "This trial is over: every run in it has ended.\n")
+    assert (finished.code, finished.out) == (0, "This trial is over. Begin a new one: signoff try FILE\n")
 
 
 def test_ctrl_c_before_there_is_a_run_leaves_nothing(installation: Installation) -> None:
