@@ -62,7 +62,7 @@ def decide(
     )
     if refusal is not None:
         return refusal
-    reason = clip(str(json_values.clean(command.reason)).strip(), REASON_LENGTH) if command.reason else None
+    reason = clip(_clean(command.reason), REASON_LENGTH) if command.reason else None
     needs_code = _check_assurance(request, command)
     if command.verdict is Verdict.REJECT:
         if needs_code is not None:
@@ -108,6 +108,11 @@ def _check_content(request: Request, command: Decide) -> Refusal | None:
     if (command.content_version, command.digest) == (request.content_version, request.digest):
         return None
     return Changed(content_version=request.content_version)
+
+
+def _clean(reason: str) -> str:
+    # It is stored as text, and PostgreSQL stores no U+0000.
+    return str(json_values.clean(reason)).replace("\0", "\ufffd").strip()
 
 
 def _check_reason(request: Request, command: Decide) -> Refusal | None:

@@ -57,7 +57,12 @@ _RELEASE = Statement(
     update(_delivery).where(_delivery.c.lease_until > bindparam("now")).values(lease_until=bindparam("now"))
 )
 _MAKE_DUE = Statement(update(_delivery).where(_delivery.c.next_at > bindparam("now")).values(next_at=bindparam("now")))
-_MINE = (_delivery.c.id == bindparam("held")) & (_delivery.c.rev == bindparam("seen_rev"))
+_MINE = (
+    (_delivery.c.id == bindparam("held"))
+    & (_delivery.c.rev == bindparam("seen_rev"))
+    # A result that was recorded already, by a commit whose answer was lost, is not recorded again.
+    & _delivery.c.lease_until.is_not(None)
+)
 _SHOWN = Statement(
     update(_delivery)
     .where(_MINE)

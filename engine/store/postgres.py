@@ -28,7 +28,14 @@ from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.postgres_calls import BEGIN, BEGIN_ALONE, Calls, MustBeAlone
 from engine.store.postgres_connection import Function, PostgresConnection
-from engine.store.postgres_errors import is_again, is_lost, translate
+from engine.store.postgres_errors import (
+    CommitUnknown,
+    is_again,
+    is_broken_off,
+    is_lost,
+    is_unstorable,
+    translate,
+)
 
 T = TypeVar("T")
 GROUP: Final = 64
@@ -39,6 +46,8 @@ READERS: Final = 4
 """Connections that read."""
 COMMAND_SECONDS: Final = 10.0
 """Maximum time of one statement, in seconds. A connection whose other end is gone is noticed by it."""
+CONNECT_SECONDS: Final = 5.0
+"""Maximum time to connect, in seconds."""
 TRIES: Final = 5
 """How often a unit runs when other processes change the same rows."""
 
@@ -152,12 +161,27 @@ class PostgresStore:
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run `query` on one snapshot, on a connection that cannot write. Raises `StoreError`."""
         self._check_open()
+        cleans = False
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return await self._read(query, cleans=cleans)
+            except Exception as error:
+                if tries_left and (is_again(error) or is_broken_off(error) or (is_unstorable(error) and not cleans)):
+                    cleans = cleans or is_unstorable(error)
+                    continue
+                translated = translate(error, self.place)
+                if translated is error:
+                    raise
+                raise translated from error
+        raise AssertionError("the last try returns or raises")
+
+    async def _read(self, query: Callable[[Connection], T], *, cleans: bool) -> T:
         line = await self._readers.get()
         try:
             await line.open()
             await line.driver.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             try:
-                (function,) = await Calls(line.driver).run([lambda: query(line.connection)])
+                (function,) = await Calls(line.driver, cleans=cleans).run([lambda: query(line.connection)])
             finally:
                 await line.driver.execute("ROLLBACK")
             if function.error is not None:
@@ -165,10 +189,7 @@ class PostgresStore:
         except BaseException as error:
             if is_lost(error) or isinstance(error, asyncio.CancelledError):
                 await line.drop()
-            translated = translate(error, self.place)
-            if translated is error:
-                raise
-            raise translated from error
+            raise
         finally:
             self._readers.put_nowait(line)
         result: T = function.result
@@ -203,9 +224,14 @@ class PostgresStore:
 
     async def _write_group(self, line: _Line, jobs: list[_WaitingUnit[Any]]) -> None:
         try:
-            if not await self._try_together(line, jobs):
-                for job in jobs:
-                    await self._write_alone(line, job)
+            try:
+                await self._write_jobs(line, jobs)
+            except Exception as error:
+                if not is_broken_off(error):
+                    raise
+                # Nothing of what is not settled was committed, and another connection may be there at once.
+                await line.drop()
+                await self._write_jobs(line, [job for job in jobs if not job.future.done()])
             self._report(None)
         except BaseException as error:
             await line.drop()
@@ -215,6 +241,11 @@ class PostgresStore:
             self._report(str(translated))
             if isinstance(error, asyncio.CancelledError):
                 raise
+
+    async def _write_jobs(self, line: _Line, jobs: list[_WaitingUnit[Any]]) -> None:
+        if not await self._try_together(line, jobs):
+            for job in jobs:
+                await self._write_alone(line, job)
 
     def _for_caller(self, error: BaseException) -> BaseException:
         """Return an exception of its own for each caller."""
@@ -245,12 +276,12 @@ class PostgresStore:
 
     async def _write_alone(self, line: _Line, job: _WaitingUnit[Any]) -> None:
         """Run one unit in a transaction of its own, and again if other processes were faster at its rows."""
-        alone = False
+        alone = cleans = False
         for tries_left in reversed(range(TRIES)):
             try:
                 async with _transaction(line, BEGIN_ALONE if alone else BEGIN):
                     tx = self._new_tx(line)
-                    functions = await Calls(line.driver, alone=alone).run([_bound(job, tx)])
+                    functions = await Calls(line.driver, alone=alone, cleans=cleans).run([_bound(job, tx)])
                     if functions[0].error is not None:
                         raise _RunAlone
                     await self._finish(line, [tx])
@@ -262,7 +293,8 @@ class PostgresStore:
             except Exception as error:
                 if is_lost(error):
                     raise
-                if is_again(error) and tries_left:
+                if tries_left and (is_again(error) or (is_unstorable(error) and not cleans)):
+                    cleans = cleans or is_unstorable(error)
                     continue
                 job.fail(translate(error, self.place))
             else:
@@ -336,7 +368,12 @@ async def _transaction(line: _Line, begin: str = BEGIN) -> AsyncIterator[None]:
         if not is_lost(error):
             await line.driver.execute("ROLLBACK")
         raise
-    await line.driver.execute("COMMIT")
+    try:
+        await line.driver.execute("COMMIT")
+    except Exception as error:
+        if is_lost(error):
+            raise CommitUnknown from error
+        raise
 
 
 @asynccontextmanager
@@ -357,7 +394,15 @@ def create(url: str) -> AsyncEngine:
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # otherwise an error would carry contents into the logs
-        connect_args={"command_timeout": COMMAND_SECONDS, "server_settings": {"application_name": "signoff"}},
+        connect_args={
+            "timeout": CONNECT_SECONDS,
+            "command_timeout": COMMAND_SECONDS,
+            "server_settings": {
+                "application_name": "signoff",
+                # Locks of a process that was stopped in the middle of a transaction do not hold up all others.
+                "idle_in_transaction_session_timeout": f"{COMMAND_SECONDS:.0f}s",
+            },
+        },
     )
 
 

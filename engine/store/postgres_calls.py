@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import asyncpg
+from msgspec import structs
 from sqlalchemy.util import greenlet_spawn
 
+from engine import json_values
 from engine.store.postgres_batches import Batch, Kind, batch_of, sorted_out
-from engine.store.postgres_connection import Alone, Change, ChangeAll, Core, Fetch, Function, Turn
+from engine.store.postgres_connection import Alone, Call, Change, ChangeAll, Core, Fetch, Function, Turn
 
 _TURNS: Final = "SELECT pg_advisory_xact_lock($1, $2)"
 TURN_SPACE: Final = int.from_bytes(b"Sign", "big") & 0x7FFFFFFF
@@ -34,10 +36,13 @@ class MustBeAlone(Exception):
 
 
 class Calls:
-    """The calls of one transaction on `driver`. `alone`: it was begun by `BEGIN_ALONE`, for one function."""
+    """The calls of one transaction on `driver`.
 
-    def __init__(self, driver: asyncpg.Connection[Any], *, alone: bool = False) -> None:
-        self._driver, self._alone = driver, alone
+    `alone`: it was begun by `BEGIN_ALONE`, for one function. `cleans`: write U+FFFD for what PostgreSQL does not store.
+    """
+
+    def __init__(self, driver: asyncpg.Connection[Any], *, alone: bool = False, cleans: bool = False) -> None:
+        self._driver, self._alone, self._cleans = driver, alone, cleans
         self._turns: dict[str, Function] = {}
 
     async def run(self, functions: Sequence[Callable[[], Any]]) -> list[Function]:
@@ -61,7 +66,7 @@ class Calls:
         inserting: dict[str, list[Function]] = {}
         progress = False
         for function in waiting:
-            call = function.call
+            call = function.call = _cleaned(function.call) if self._cleans else function.call
             if isinstance(call, Fetch | Change):
                 alike.setdefault(call.statement.text, []).append(function)
             elif isinstance(call, Turn):
@@ -152,6 +157,18 @@ class Calls:
         count = changed(await self._driver.execute(text, *values))
         function.wrote = function.wrote or count > 0
         function.go_on(count)
+
+
+def _cleaned(call: Call | None) -> Call | None:
+    if isinstance(call, Fetch | Change):
+        return structs.replace(call, values=[*map(_clean, call.values)])
+    if isinstance(call, ChangeAll):
+        return structs.replace(call, rows=[[*map(_clean, row)] for row in call.rows])
+    return call
+
+
+def _clean(value: Any) -> Any:
+    return str(json_values.clean(value)).replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
 def changed(status: str) -> int:

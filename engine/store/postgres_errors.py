@@ -30,6 +30,10 @@ _LOST: Final = (
 )
 
 
+class CommitUnknown(Exception):
+    """The connection was lost while a commit was under way: its transaction may be durable."""
+
+
 def original(error: BaseException) -> BaseException:
     """Return the driver's error behind one of SQLAlchemy."""
     while isinstance(error, exc.DBAPIError) and error.orig is not None:
@@ -39,7 +43,18 @@ def original(error: BaseException) -> BaseException:
 
 def is_lost(error: BaseException) -> bool:
     """Return whether the connection is of no use any more."""
-    return isinstance(original(error), _LOST)
+    return isinstance(original(error), (*_LOST, CommitUnknown))
+
+
+def is_broken_off(error: BaseException) -> bool:
+    """Return whether the connection was lost before a commit, and at once: the same work may be done on another."""
+    cause = original(error)
+    return isinstance(cause, _LOST) and not isinstance(cause, TimeoutError)
+
+
+def is_unstorable(error: BaseException) -> bool:
+    """Return whether a text holds what PostgreSQL does not store: U+0000, or half of a surrogate pair."""
+    return isinstance(original(error), asyncpg.DataError)
 
 
 def is_again(error: BaseException) -> bool:
@@ -50,6 +65,30 @@ def is_again(error: BaseException) -> bool:
 def translate(error: BaseException, place: str) -> BaseException:
     """Return the `StoreError` for an error of the database at `place`; return any other error as it is."""
     cause = original(error)
+    refused = _refused(cause, place)
+    if refused is not None:
+        return refused
+    if isinstance(cause, asyncpg.DiskFullError | asyncpg.OutOfMemoryError):
+        return StoreFull(f"The database {place} is full; nothing was saved. Make room; Signoff goes on by itself then.")
+    if isinstance(cause, asyncpg.ReadOnlySQLTransactionError):
+        return StoreReadOnly(f"The database {place} is read-only; set SIGNOFF_DATABASE_URL to the primary server.")
+    if isinstance(cause, asyncpg.InsufficientPrivilegeError):
+        return StoreReadOnly(f"The user of {place} lacks a right ({cause}); grant it on all tables of Signoff.")
+    if isinstance(cause, CommitUnknown):
+        return StoreError(
+            f"The database {place} was lost while it saved; it is unknown whether it did. Look before you repeat it."
+        )
+    if isinstance(cause, _LOST):
+        return StoreError(f"The database {place} does not answer ({_why(cause)}); nothing was saved. Is it running?")
+    if isinstance(cause, asyncpg.InsufficientResourcesError | asyncpg.OperatorInterventionError):
+        return StoreError(f"The database {place} stopped the work ({cause}); nothing was saved.")
+    if is_again(error):
+        return StoreError(f"Too many processes changed the same rows of {place} at once; nothing was saved. Try again.")
+    return error
+
+
+def _refused(cause: BaseException, place: str) -> StoreError | None:
+    """Return the error for a connection that the server refused, or None for anything else."""
     if isinstance(cause, asyncpg.TooManyConnectionsError):
         return StoreError(
             f"The database {place} has no connection left; nothing was saved. Raise max_connections there, or lower "
@@ -59,19 +98,7 @@ def translate(error: BaseException, place: str) -> BaseException:
         return StoreError(f"The database {place} refuses this user; check the name and password in its address.")
     if isinstance(cause, asyncpg.InvalidCatalogNameError):
         return StoreError(f"There is no database {place}; create it, or set SIGNOFF_DATABASE_URL to another one.")
-    if isinstance(cause, asyncpg.DiskFullError | asyncpg.OutOfMemoryError):
-        return StoreFull(f"The database {place} is full; nothing was saved. Make room; Signoff goes on by itself then.")
-    if isinstance(cause, asyncpg.ReadOnlySQLTransactionError):
-        return StoreReadOnly(f"The database {place} is read-only; set SIGNOFF_DATABASE_URL to the primary server.")
-    if isinstance(cause, asyncpg.InsufficientPrivilegeError):
-        return StoreReadOnly(f"The user of {place} lacks a right ({cause}); grant it on all tables of Signoff.")
-    if isinstance(cause, _LOST):
-        return StoreError(f"The database {place} does not answer ({_why(cause)}); nothing was saved. Is it running?")
-    if isinstance(cause, asyncpg.InsufficientResourcesError | asyncpg.OperatorInterventionError):
-        return StoreError(f"The database {place} stopped the work ({cause}); nothing was saved.")
-    if is_again(error):
-        return StoreError(f"Too many processes changed the same rows of {place} at once; nothing was saved. Try again.")
-    return error
+    return None
 
 
 def _why(error: BaseException) -> str:

@@ -13,6 +13,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -72,42 +73,54 @@ def _newest(programs: Iterable[Path]) -> Path | None:
 @contextlib.contextmanager
 def started(folder: Path, binaries: Path) -> Iterator[str]:
     """Run a server in `folder`, which it owns while the body runs."""
-    user = _server_user()
-    if user is not None:
-        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    data = folder / "data"
-    subprocess.run(
-        [
-            binaries / "initdb",
-            "-D",
-            data,
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-            "--no-instructions",
-        ],
-        user=user,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        cwd=folder,
-    )
-    options = [part for option in (*OPTIONS, f"unix_socket_directories={folder}") for part in ("-c", option)]
-    with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(
-            [binaries / "postgres", "-D", data, *options], user=user, stdout=log, stderr=log, cwd=folder
-        ) as process,
-    ):
-        url = f"postgresql+asyncpg://postgres@/postgres?host={quote(str(folder))}"
+    server = Server(folder, binaries)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+class Server:
+    """A server in a folder, which can be stopped and started again."""
+
+    def __init__(self, folder: Path, binaries: Path) -> None:
+        self._folder, self._binaries, self._user = folder, binaries, _server_user()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql+asyncpg://postgres@/postgres?host={quote(str(folder))}"
+        if self._user is not None:
+            os.chown(folder, pwd.getpwnam(self._user).pw_uid, -1)
+        options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions")
+        subprocess.run(
+            [binaries / "initdb", "-D", folder / "data", *options],
+            user=self._user,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+        )
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = [part for option in (*OPTIONS, f"unix_socket_directories={self._folder}") for part in ("-c", option)]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._binaries / "postgres", "-D", self._folder / "data", *options],
+                user=self._user,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+            )
         try:
-            _wait_until_ready(url)
-            yield url
-        finally:
-            process.terminate()
+            _wait_until_ready(self.url)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop it at once, and break off every connection."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait()
 
 
 def _server_user() -> str | None:
