@@ -138,7 +138,7 @@ def test_try_reads_decisions_too(signoff: Commands) -> None:
         ("steps.a.decision.by.mail", "`by` has no `mail`. It has `name` and `address`."),
         ("steps.n.decision", "The step `n` has no gate, so nothing is decided about it."),
         ("steps.a.decision.edited > 3", "`steps.a.decision.edited` is true or false and `3` is a number."),
-        ("steps.a.decision.verdict == 'yes'", "`steps.a.decision.verdict` is one of: approved, rejected."),
+        ("steps.a.decision.verdict == 'yes'", "`steps.a.decision.verdict` can only be: approved, rejected."),
         ("steps.a.decision.by.name > 'a'", "compares two numbers, or two dates or times"),
     ],
 )
