@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 _PARAMETER: Final = re.compile(r"\$(\d+)(?:::([A-Z]+(?: WITH TIME ZONE)?))?")
+_EQUAL: Final = re.compile(r"\w+\.(\w+) = \$(\d+)::[A-Z ]+")
+_CHANGED: Final = re.compile(r"(?: SET |, )(\w+)=")
 _INSERT: Final = re.compile(r"(INSERT INTO \w+ \([^()]*\)) VALUES \((.*?)\)( ON CONFLICT .*)?", re.DOTALL)
 
 Values = Sequence[Any]
@@ -39,10 +41,10 @@ class Batch:
     def __init__(self, text: str, kind: Kind, condition: frozenset[int] = frozenset()) -> None:
         self.text, self.kind = text, kind
         self.condition = condition
-        """The positions of the parameters in the condition of an update."""
+        """The positions of the parameters of an update that tell its rows: other values of them mean other rows."""
 
     def key(self, values: Values) -> tuple[Any, ...]:
-        """Return the parameters of the condition: an update changes a row only once, so that equal keys run apart."""
+        """Return what tells the rows of an update: it changes a row only once, so that equal keys run apart."""
         return tuple(values[at] for at in sorted(self.condition))
 
     @staticmethod
@@ -96,15 +98,25 @@ def _update(text: str, types: Sequence[str]) -> Batch | None:
         return None
     head, _, condition = text.partition(" WHERE ")
     condition, returning, columns = condition.partition(" RETURNING ")
-    numbers = frozenset(int(match[1]) - 1 for match in _PARAMETER.finditer(condition))
+    numbers = frozenset(_equal(condition, changed=set(_CHANGED.findall(head))))
     if not numbers:
-        return None
+        return None  # two rows of parameters might mean the same row
     result = f"batch.number, {columns}" if returning else "batch.number"
     return Batch(
         f"{_over(head)} FROM {_source(types)} WHERE {_over(condition)} RETURNING {result}",
         Kind.ROWS if returning else Kind.COUNTS,
         numbers,
     )
+
+
+def _equal(condition: str, *, changed: set[str]) -> Iterator[int]:
+    """Yield the positions of parameters that a column which is not changed has to equal, whatever else holds."""
+    depth = 0
+    for part in condition.split(" AND "):
+        match = _EQUAL.fullmatch(part.strip())
+        if match is not None and depth == 0 and match[1] not in changed:
+            yield int(match[2]) - 1
+        depth += part.count("(") - part.count(")")
 
 
 def _insert(text: str, types: Sequence[str]) -> Batch | None:

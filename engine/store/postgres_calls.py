@@ -140,10 +140,7 @@ class Calls:
             return alone
         results = sorted_out(rows, len(functions))
         for function, result in zip(functions, results, strict=True):
-            if batch.condition and not result:
-                alone.append(function)  # nothing to change, or another of the batch changed the same row
-                continue
-            function.wrote = function.wrote or bool(batch.condition)
+            function.wrote = function.wrote or bool(batch.condition and result)
             function.go_on(result if isinstance(function.call, Fetch) else len(result))
         return alone
 
@@ -189,7 +186,7 @@ def _rows(function: Function) -> Sequence[Sequence[Any]]:
 
 
 def _apart(batch: Batch, functions: list[Function]) -> tuple[list[Function], list[Function]]:
-    """Return the functions whose conditions differ, and those with the condition of an earlier one."""
+    """Return the functions that are about different rows, and those about the rows of an earlier one."""
     first: dict[tuple[Any, ...], Function] = {}
     others = [
         function for function in functions if first.setdefault(batch.key(_values(function)), function) is not function

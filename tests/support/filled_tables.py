@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy
@@ -35,8 +35,11 @@ def _refers_to_itself(column: sqlalchemy.Column[Any]) -> bool:
 
 
 def _value(column: sqlalchemy.Column[Any], number: int) -> Any:
+    if number == 1 and column.nullable:
+        return None
     if isinstance(column.type, DateTime):
-        return START if column.type.timezone else START.replace(tzinfo=None)
+        moment = START + timedelta(minutes=number)
+        return moment if column.type.timezone else moment.replace(tzinfo=None)
     if isinstance(column.type, LargeBinary):
         return bytes([number, 0, 255])
     if isinstance(column.type, sqlalchemy.Boolean):
