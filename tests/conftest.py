@@ -64,6 +64,16 @@ def postgres_database(postgres_url: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def open_database(request: pytest.FixtureRequest) -> OpenStore:
+    """Return what opens the test's database, for SQLite and for PostgreSQL."""
+    from tests.support import databases
+
+    if request.param == "postgresql":
+        return databases.on_server(request.getfixturevalue("postgres_database"))
+    return databases.open_sqlite
+
+
 @pytest.fixture(params=["sqlite", "repeating", "postgresql"])
 def open_store(request: pytest.FixtureRequest) -> OpenStore:
     """Return what opens the test's database, for each database that the store supports."""

@@ -26,6 +26,7 @@ from engine.domain import (
     WrongCode,
 )
 from engine.store.takeover import take_over
+from tests.support.databases import OpenStore
 from tests.support.engine_env import EngineEnv, open_engine
 from tests.support.fakes import START, people_reached_by
 
@@ -40,9 +41,11 @@ AHEAD = timedelta(days=3_650)
 
 
 @pytest.fixture
-async def env(tmp_path: Path) -> AsyncIterator[EngineEnv]:
+async def env(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
     """Run an engine whose clock is ten years ahead."""
-    async with open_engine(tmp_path / "signoff.db", directory=people_reached_by("email")) as env:
+    async with open_engine(
+        tmp_path / "signoff.db", open_store=open_database, directory=people_reached_by("email")
+    ) as env:
         env.clock.at = START + AHEAD
         yield env
 

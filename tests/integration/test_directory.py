@@ -25,6 +25,7 @@ from engine.errors import ChannelError
 from engine.ports import DirectoryPerson, Resolution, Route
 from engine.references import Reference
 from engine.retry import DIRECTORY_DOWN_WAIT
+from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, UnexpectedError, open_engine
 
 LEE_SLACK = Address("slack", "U0LEE")
@@ -89,8 +90,8 @@ def book() -> Book:
 
 
 @pytest.fixture
-async def env(tmp_path: Path, book: Book) -> AsyncIterator[EngineEnv]:
-    async with open_engine(tmp_path / "signoff.db", directory=book) as env:
+async def env(tmp_path: Path, open_database: OpenStore, book: Book) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, directory=book) as env:
         yield env
 
 

@@ -12,6 +12,7 @@ import pytest
 from engine.domain import RunStatus, Work
 from engine.errors import StoreError, StoreFull
 from engine.worker.embedded import CONCURRENT, Embedded
+from tests.support.databases import OpenStore
 from tests.support.engine_env import EngineEnv, open_engine, until
 from tests.support.fakes import START
 
@@ -247,8 +248,11 @@ async def running_engine(env: EngineEnv, *, hints: bool) -> AsyncIterator[Embedd
 
 
 @pytest.mark.parametrize("hints", [True, False])
-async def test_runs_reach_their_end_by_hints_alone_and_by_ticks_alone(tmp_path: Path, hints: bool) -> None:
-    async with open_engine(tmp_path / "signoff.db") as env, running_engine(env, hints=hints) as executor:
+async def test_runs_reach_their_end_by_hints_alone_and_by_ticks_alone(
+    tmp_path: Path, open_database: OpenStore, hints: bool
+) -> None:
+    engine = open_engine(tmp_path / "signoff.db", open_store=open_database)
+    async with engine as env, running_engine(env, hints=hints) as executor:
         await env.register(FLOW)
         started = await asyncio.gather(*(env.start() for _ in range(10)))
         await until(lambda: len(env.channel.posted) == 10 and executor.idle)

@@ -13,6 +13,7 @@ from engine.domain import StepStatus, Verdict
 from engine.ports import StepType
 from engine.steps.http import HttpStep
 from engine.steps.set import SetStep
+from tests.support.databases import OpenStore
 from tests.support.engine_env import EngineEnv, open_engine
 
 FLOW = """
@@ -59,8 +60,10 @@ async def start_waiting_run(env: EngineEnv, called: CalledServer, order: str) ->
     return run
 
 
-async def test_card_record_and_call_have_one_address(tmp_path: Path, called: CalledServer) -> None:
-    async with open_engine(tmp_path / "signoff.db", steps=STEPS) as env:
+async def test_card_record_and_call_have_one_address(
+    tmp_path: Path, open_database: OpenStore, called: CalledServer
+) -> None:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, steps=STEPS) as env:
         run = await start_waiting_run(env, called, "A 1/x?y#z;v=1")
         target = "/orders/A%201%2Fx%3Fy%23z%3Bv%3D1/refund"
         assert f"{called.url}{target}" in repr(env.channel.of("lee@example.com"))
@@ -76,10 +79,10 @@ async def test_card_record_and_call_have_one_address(tmp_path: Path, called: Cal
 
 @pytest.mark.parametrize("order", ["7/../../admin", "7/%2e%2e/admin", "7#"])
 async def test_a_content_approved_by_an_older_version_is_not_called_at_another_address(
-    tmp_path: Path, called: CalledServer, order: str
+    tmp_path: Path, open_database: OpenStore, called: CalledServer, order: str
 ) -> None:
     """A request that an older version opened is approved with its own content and digest."""
-    async with open_engine(tmp_path / "signoff.db", steps=STEPS) as env:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, steps=STEPS) as env:
         # The file has the complete URL, as an older version would have rendered it.
         await env.register(FLOW.replace("URL/orders/{{ inputs.order }}/refund", f"{called.url}/orders/ORDER/refund"))
         run = await env.start(order="7")

@@ -40,9 +40,10 @@ from engine.domain import (
     Verdict,
 )
 from engine.service import Engine
-from engine.store import audit_log, identities, people, schema
+from engine.store import audit_log, identities, people
 from engine.store.port import Tx
 from tests.support.account_directory import AccountDirectory, account
+from tests.support.databases import OpenStore
 from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
 
 WEB = Origin(surface="web")
@@ -64,8 +65,8 @@ def book() -> AccountDirectory:
 
 
 @pytest.fixture
-async def env(tmp_path: Path, book: AccountDirectory) -> AsyncIterator[EngineEnv]:
-    async with open_engine(tmp_path / "signoff.db", directory=book) as env:
+async def env(tmp_path: Path, open_database: OpenStore, book: AccountDirectory) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, directory=book) as env:
         yield env
 
 
@@ -98,9 +99,9 @@ async def sign_in(env: EngineEnv, holder: str = "browser") -> str:
     return proven.browser
 
 
-def entries(env: EngineEnv) -> list[dict[str, Any]]:
-    with schema.reading(env.path) as connection:
-        lines = [json.loads(line) for line in audit_log.export(connection, "default")]
+async def entries(env: EngineEnv) -> list[dict[str, Any]]:
+    exported = await env.store.read(lambda connection: [*audit_log.export(connection, "default")])
+    lines = [json.loads(line) for line in exported]
     return [{**json.loads(line["content"]), "kind": json.loads(line["leaf"])["kind"]} for line in lines]
 
 
@@ -208,7 +209,7 @@ async def test_a_directory_that_does_not_answer_refuses_no_decision(env: EngineE
     secret = await sign_in(env)
     book.down = True
     assert isinstance(await env.engine.decide(await env.approval_by_link(run, browser=secret)), Decided)
-    entry = next(entry for entry in entries(env) if entry["kind"] == "request.approved")
+    entry = next(entry for entry in await entries(env) if entry["kind"] == "request.approved")
     assert "could not be looked up: The directory does not answer." in entry["unchecked"][0]
 
 
@@ -227,7 +228,7 @@ async def test_an_approver_asked_by_email_stays_the_same_person_with_an_account(
     assert (await person(env.engine, account("ULEE"))).id == by_mail.id
     assert await env.identity.browser(secret) is None, "the reader of the address has to prove it again"
     assert isinstance(await env.decide(run, by=account("ULEE")), Decided)
-    assert [entry["person"] for entry in entries(env) if entry["kind"] == "person.account_found"] == [by_mail.id]
+    assert [entry["person"] for entry in await entries(env) if entry["kind"] == "person.account_found"] == [by_mail.id]
 
 
 async def test_a_person_with_another_address_takes_only_the_address(env: EngineEnv, book: AccountDirectory) -> None:
@@ -267,7 +268,7 @@ def _own(tx: Tx, owner: str) -> None:
 
 async def test_requests_of_an_address_move_to_its_account(env: EngineEnv, book: AccountDirectory) -> None:
     alone, by_mail, run = await join_address(env, book)
-    (entry,) = [entry for entry in entries(env) if entry["kind"] == "person.joined"]
+    (entry,) = [entry for entry in await entries(env) if entry["kind"] == "person.joined"]
     assert (entry["person"], entry["before"]) == (alone.id, by_mail.id)
     assert set(entry["moved"]) == {"requests", "workflows"}
     assert (await env.view(run)).owner.id == alone.id
@@ -303,7 +304,7 @@ async def test_an_address_that_turns_out_to_belong_to_the_requester_decides_noth
     for decision in by_link, replace(answer, browser=secret), replace(by_link, browser=secret):
         assert isinstance(await env.engine.decide(decision), Refusal)
     assert (await env.request(run)).model.state is RequestState.PENDING
-    assert "request.approver_excluded" in [entry["kind"] for entry in entries(env)]
+    assert "request.approver_excluded" in [entry["kind"] for entry in await entries(env)]
 
 
 async def test_an_approver_named_in_the_file_may_decide_although_they_are_the_requester(
@@ -345,7 +346,7 @@ async def test_undoing_a_join_gives_everything_back(env: EngineEnv, book: Accoun
     assert (await person(env.engine, Address("email", LEE))).id == by_mail.id
     assert (await env.view(run)).owner.id == by_mail.id
     assert [approver.person.id for approver in (await env.request(run)).approvers] == [by_mail.id]
-    assert "person.undone" in [entry["kind"] for entry in entries(env)]
+    assert "person.undone" in [entry["kind"] for entry in await entries(env)]
     cancel = Cancel(run=run, actor=account("ULEE"), origin=TERMINAL)
     assert isinstance(await env.engine.cancel(cancel), NotAllowed)
     assert isinstance(await env.engine.cancel(replace_actor(cancel, Address("email", LEE))), Done)
@@ -386,5 +387,5 @@ async def test_people_who_were_joined_are_separated_when_the_server_starts(
     assert isinstance(await env.decide(run, by=account("UKIM")), NotAnApprover)
     assert isinstance(await env.decide(run, by=account("ULEE")), Decided)
     assert (await person(env.engine, Address("email", LEE))).id == lee.id, "the directory named the address again"
-    kinds = [entry["kind"] for entry in entries(env)]
+    kinds = [entry["kind"] for entry in await entries(env)]
     assert kinds.count("person.separated") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 from engine.domain import Cancel, Done, Verdict
 from engine.store import reconciliation
+from engine.store.port import Tx
 from engine.store.sqlite_connection import connect
+from tests.support.databases import OpenStore, on_server
 from tests.support.engine_env import SAM, TERMINAL, EngineEnv, UnexpectedError, open_engine
 
 FLOW = """
@@ -60,10 +63,16 @@ async def _broken(*_: object) -> dict[str, object]:
     raise UnexpectedError("it broke")
 
 
-async def test_log_and_tables_agree_about_all_events(tmp_path: Path) -> None:
+async def test_log_and_tables_agree_about_all_events(tmp_path: Path, open_database: OpenStore) -> None:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:
+        await make_history(env)
+        assert await env.store.read(lambda connection: [*reconciliation.compare(connection, "default")]) == []
+
+
+async def test_log_and_tables_of_a_file_agree_while_a_server_works_and_afterwards(tmp_path: Path) -> None:
     async with open_engine(tmp_path / "signoff.db") as env:
         await make_history(env)
-        assert differences(env.path) == [], "also while a server works"
+        assert differences(env.path) == []
     assert differences(tmp_path / "signoff.db") == []
 
 
@@ -146,6 +155,28 @@ def test_a_change_of_the_tables_or_the_log_is_named(path: Path, name: str) -> No
         assert file.execute(statement).rowcount > 0
     differing = differences(path)
     assert any(message in difference for difference in differing), differing
+
+
+async def test_a_change_of_the_tables_or_the_log_of_a_server_is_named(postgres_database: str) -> None:
+    class Undone(Exception):
+        """Rolls a forgery back."""
+
+    def forge(statement: str) -> Callable[[Tx], None]:
+        def unit(tx: Tx) -> None:
+            # What the owner of a server can do: no trigger and no reference holds.
+            tx.connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+            assert tx.connection.exec_driver_sql(statement).rowcount > 0
+            raise Undone([*reconciliation.compare(tx.connection, "default")])
+
+        return unit
+
+    async with open_engine(Path("unused"), open_store=on_server(postgres_database)) as env:
+        await make_history(env)
+        for name, (statement, message) in FORGERIES.items():
+            with pytest.raises(Undone) as undone:
+                await env.store.transact(forge(statement.replace("CAST('x' AS BLOB)", "'x'")))
+            assert any(message in difference for difference in undone.value.args[0]), (name, undone.value.args[0])
+        assert await env.store.read(lambda connection: [*reconciliation.compare(connection, "default")]) == []
 
 
 def empty_the_log(path: Path) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +13,7 @@ from engine.domain import Address, Decided, DeliveryKind, DeliveryState, Origin,
 from engine.errors import ChannelError
 from engine.ports import Route
 from engine.read_models import DeliveryView
+from tests.support.databases import OpenStore
 from tests.support.engine_env import EngineEnv, open_engine
 from tests.support.fakes import KnownPeople
 from tests.support.recording_channel import Fault
@@ -37,8 +36,8 @@ def routes_of(email: str) -> list[Route]:
 
 
 @pytest.fixture
-async def env(tmp_path: Path) -> AsyncIterator[EngineEnv]:
-    async with open_engine(tmp_path / "signoff.db", directory=KnownPeople(routes_of)) as env:
+async def env(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, directory=KnownPeople(routes_of)) as env:
         yield env
 
 
@@ -170,9 +169,10 @@ class Answering(KnownPeople):
     ],
 )
 async def test_one_person_is_informed_of_an_end_once_in_one_place(
-    tmp_path: Path, owner: str, expected: list[tuple[str, str, str]]
+    tmp_path: Path, open_database: OpenStore, owner: str, expected: list[tuple[str, str, str]]
 ) -> None:
-    async with open_engine(tmp_path / "signoff.db", directory=Answering(routes_of)) as env:
+    directory = Answering(routes_of)
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, directory=directory) as env:
         await env.register(GATED.replace(SAM, owner).format(keys=", expires: 1h"))
         command = Start(
             workflow="flow",
@@ -242,10 +242,7 @@ async def test_an_address_that_is_refused_is_marked_until_something_arrives(env:
     env.mail.channel.queue_faults(Fault(error=error))
     await start_run(env)
 
-    def marked() -> list[tuple[str, str]]:
-        with closing(sqlite3.connect(env.path)) as connection:
-            return connection.execute("SELECT value, refused_why FROM address WHERE refused_at NOTNULL").fetchall()
-
-    assert marked() == [("mia@example.com", "there is no such mailbox")]
+    query = "SELECT value, refused_why FROM address WHERE refused_at IS NOT NULL"
+    assert await env.rows(query) == [("mia@example.com", "there is no such mailbox")]
     await start_run(env)
-    assert marked() == []
+    assert await env.rows(query) == []

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import text
 
 from bot.presentation import card
 from engine.code_derivation import MIN_KEY, Codes
@@ -22,7 +23,7 @@ from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunVi
 from engine.service import Engine, Identity
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
-from engine.store.port import Store
+from engine.store.port import Connection, Store
 from engine.system import EnvironmentSecrets
 from engine.worker.advance import Advancer
 from engine.worker.runner import Runner
@@ -159,6 +160,14 @@ class EngineEnv:
 
     def pass_time(self, **delta: float) -> None:
         self.clock.pass_time(timedelta(**delta))
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on the database."""
+
+        def read(connection: Connection) -> list[tuple[Any, ...]]:
+            return [tuple(row) for row in connection.execute(text(query)).all()]
+
+        return await self.store.read(read)
 
     async def kinds(self, run: str) -> list[str]:
         """Return the kinds of the audit entries of a run."""
