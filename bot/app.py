@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import getpass
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-
-from bot import page_urls, server_key
+from bot import databases, executors, page_urls, server_key, setting_values
+from bot.app_parts import Adapters, App, AppOptions, SlackParts
 from bot.email.directory import DirectoryWithEmail
 from bot.email.setup import open_email
+from bot.executors import RunsWork
 from bot.local import server as command_server
 from bot.local.service import OperatorCommands
 from bot.local.socket_path import socket_path
@@ -30,7 +30,6 @@ from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, open_client
 from bot.slack.directory import SlackDirectory
 from bot.slack.home_publisher import StaleHomes
-from bot.slack.rate_limit import RateLimiter
 from bot.slack.sender import SlackSender
 from bot.slack.service import SlackService
 from bot.slack.setup import SlackCredentials
@@ -47,16 +46,17 @@ from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.delivery.outbox import Relay
 from engine.domain import DEFAULT_WORKSPACE, Address
-from engine.ports import Channel, Clock, Directory, Mailer, Secrets, Sender, StepServices
+from engine.ports import Channel, Directory
 from engine.read_models import PageQuery
 from engine.service import Engine, Identity
 from engine.store import identities, measurements, restored_backup, schema
 from engine.store.measurements import Measurements
+from engine.store.port import Store
 from engine.store.sqlite import SqliteStore
 from engine.store.takeover import take_over
-from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
+from engine.system import EnvironmentSecrets, RandomIds, calm_collector
 from engine.worker.advance import Advancer
-from engine.worker.embedded import Embedded
+from engine.worker.embedded import Unit
 from engine.worker.runner import Runner
 
 if TYPE_CHECKING:
@@ -66,74 +66,10 @@ DRAIN_SECONDS: Final = 10.0
 """How long a process that stops waits for effects in progress, in seconds: a call that is cut off needs a person."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppOptions:
-    """The settings of a process, and further options for tests and other processes.
-
-    `console` prints the copies for this machine's terminal; without one they are not printed. `slack_limiter` replaces
-    the rate limits that Slack publishes. `restored` accepts a database that may be older than the latest events.
-    """
-
-    settings: Settings
-    environment: Mapping[str, str]
-    console: Console | None = None
-    clock: Clock = field(default_factory=SystemClock)
-    slack_limiter: RateLimiter | None = None
-    restored: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adapters:
-    """The implementations of the engine's ports that this process uses. An optional one is None if it is not set up.
-
-    `slack` and `email` show copies; `sender` and `mailer` are what steps send with. `console` prints the copies for
-    this machine's terminal.
-    """
-
-    clock: Clock
-    secrets: Secrets
-    console: Console | None = None
-    slack: SlackClient | None = None
-    email: Channel | None = None
-    sender: Sender | None = None
-    mailer: Mailer | None = None
-
-    @property
-    def services(self) -> StepServices:
-        """Return the adapters that steps may use."""
-        return StepServices(sender=self.sender, mailer=self.mailer, secrets=self.secrets)
-
-
-@dataclass(frozen=True, slots=True)
-class SlackParts:
-    """The parts of an app that serve Slack: its client, its use cases, and the Home tabs that are out of date."""
-
-    client: SlackClient
-    service: SlackService
-    stale_homes: StaleHomes
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """All parts of a process. `slack` is None if Slack is not set up."""
-
-    settings: Settings
-    store: SqliteStore
-    engine: Engine
-    identity: Identity
-    codes: Codes
-    clock: Clock
-    executor: Embedded
-    operator_commands: OperatorCommands
-    slack: SlackParts | None
-    metrics: Metrics | None
-    """What this process counts, or None if no port shows it."""
-
-
 # -- building -----------------------------------------------------------------------------------------------
 
 
-def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
+def build(store: Store, settings: Settings, adapters: Adapters) -> App:
     """Build all parts around the store. None of them runs yet."""
     clock, secrets = adapters.clock, adapters.secrets
     kinds, login = load_step_types(settings, adapters.services), getpass.getuser()
@@ -142,15 +78,15 @@ def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
     metrics = _build_metrics(settings)
     engine = Engine(store, advancer, admins=_admins(settings, login), telemetry=metrics)
     runner = Runner(store, advancer, steps=kinds, secrets=secrets)
-    codes = server_key.load_codes(settings.database)
+    codes = _load_codes(settings)
     channels = _build_channels(adapters, stale_homes)
     relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes, telemetry=metrics)
-    executor = Embedded(
-        units={"advance": runner.advance, "deliver": relay.deliver, "process_due": engine.process_due},
-        due=engine.due,
-        now=clock.now,
-    )
-    store.on_commit(executor.submit)
+    units: dict[str, Unit] = {
+        "advance": runner.advance,
+        "deliver": relay.deliver,
+        "process_due": engine.process_due,
+    }
+    executor = executors.build_executor(settings, store, units=units, due=engine.due, now=clock.now)
     identity = Identity(engine, codes, clock)
     commands = OperatorCommands(engine, identity, kinds, operator=settings.operator, login=login, writer=local_time)
     slack = None
@@ -159,6 +95,13 @@ def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
         service = SlackService(engine, kinds, directory, clock, settings.builders, inbox)
         slack = SlackParts(adapters.slack, service, stale_homes)
     return App(settings, store, engine, identity, codes, clock, executor, commands, slack, metrics)
+
+
+def _load_codes(settings: Settings) -> Codes:
+    """Return the codes of the key in the settings, or of the key beside the database file. Raises `KeyUnusable`."""
+    if settings.server_url is None:
+        return server_key.load_codes(settings.database)
+    return Codes(setting_values.parse_key(settings.key.get_secret_value()))
 
 
 def _build_metrics(settings: Settings) -> Metrics | None:
@@ -208,6 +151,18 @@ async def open_app(options: AppOptions) -> AsyncIterator[App]:
 
 
 @asynccontextmanager
+async def open_for_commands(options: AppOptions) -> AsyncIterator[App]:
+    """Open the app for a command of the terminal: on a file it also runs workflows, on a server other processes do."""
+    if options.settings.server_url is None:
+        async with open_app(options) as app:
+            yield app
+        return
+    async with AsyncExitStack() as stack:
+        store = await _open_store(options, stack, trial=False)
+        yield build(store, options.settings, await _connect_adapters(options, stack))
+
+
+@asynccontextmanager
 async def open_trial(options: AppOptions) -> AsyncIterator[App]:
     """Own a database of `signoff try`, and run workflows while the body runs.
 
@@ -222,16 +177,28 @@ async def open_trial(options: AppOptions) -> AsyncIterator[App]:
         yield app
 
 
-async def _open_store(options: AppOptions, stack: AsyncExitStack, *, trial: bool) -> SqliteStore:
-    """Own the database until the stack is left, and bring it up to date after another process or version."""
-    ids, database = RandomIds(), options.settings.database
-    ownership = schema.owned(database, clock=options.clock, ids=ids, trial=trial, restored=options.restored)
-    store = stack.enter_context(ownership)
-    if (suspicion := store.suspicion) is not None:
-        await store.transact(lambda tx: restored_backup.record(tx, suspicion, by=f"terminal:{getpass.getuser()}"))
-    await store.transact(take_over)
+async def _open_store(options: AppOptions, stack: AsyncExitStack, *, trial: bool) -> Store:
+    """Open the database until the stack is left, and bring it up to date after another process or version."""
+    settings = options.settings
+    if settings.server_url is not None and not trial:
+        store: Store = await stack.enter_async_context(databases.open_on_server(settings, options.clock))
+    else:
+        store = await stack.enter_async_context(_own_file(options, trial=trial))
     await store.transact(lambda tx: identities.separate(tx, DEFAULT_WORKSPACE))
     return store
+
+
+@asynccontextmanager
+async def _own_file(options: AppOptions, *, trial: bool) -> AsyncIterator[SqliteStore]:
+    """Own the database file while the body runs, with the work that the last owner had claimed."""
+    ownership = schema.owned(
+        options.settings.database, clock=options.clock, ids=RandomIds(), trial=trial, restored=options.restored
+    )
+    with ownership as store:
+        if (suspicion := store.suspicion) is not None:
+            await store.transact(lambda tx: restored_backup.record(tx, suspicion, by=f"terminal:{getpass.getuser()}"))
+        await store.transact(take_over)
+        yield store
 
 
 def _local_adapters(options: AppOptions) -> Adapters:
@@ -262,8 +229,11 @@ async def _connect_slack(options: AppOptions, stack: AsyncExitStack) -> SlackCli
 
 
 @asynccontextmanager
-async def _run(executor: Embedded) -> AsyncIterator[None]:
+async def _run(executor: RunsWork | None) -> AsyncIterator[None]:
     """Run the executor while the body runs. At the end, let the work in progress finish for `DRAIN_SECONDS`."""
+    if executor is None:
+        yield
+        return
     task = asyncio.ensure_future(executor.run())
     try:
         yield
@@ -279,10 +249,11 @@ async def wait_for_run(app: App, run_id: str) -> None:
     """Wait until the run has ended, or waits for a person or for a time."""
     while True:
         view = await app.engine.run(run_id)
+        idle = app.executor is None or app.executor.idle
         if view is None or view.ready_at is None or view.status.ended:
-            if app.executor.idle:
+            if idle:
                 return
-        elif view.status.value == "waiting" and app.executor.idle:
+        elif view.status.value == "waiting" and idle:
             return
         await asyncio.sleep(0.02)
 
@@ -295,11 +266,21 @@ async def open_server(options: AppOptions) -> AsyncIterator[App]:
     """Open the app, and take this machine's commands, Slack's events and HTTP requests while the body runs."""
     async with (
         open_app(options) as app,
-        command_server.serving(app.operator_commands.carry_out, socket_path(options.settings.database)),
+        _open_socket(app),
         _open_probes(app),
         open_endpoints(app),
     ):
         yield app
+
+
+@asynccontextmanager
+async def _open_socket(app: App) -> AsyncIterator[None]:
+    """Take the commands of this machine's terminal while the body runs. With a server, each command acts itself."""
+    if app.settings.server_url is not None:
+        yield
+        return
+    async with command_server.serving(app.operator_commands.carry_out, socket_path(app.settings.database)):
+        yield
 
 
 @asynccontextmanager
@@ -325,6 +306,9 @@ async def _open_probes(app: App) -> AsyncIterator[None]:
 async def open_endpoints(app: App) -> AsyncIterator[None]:
     """Take Slack's events and HTTP requests while the body runs, as far as they are set up."""
     settings = app.settings
+    if settings.role == "worker":
+        yield
+        return
     async with AsyncExitStack() as stack:
         mounted = await _open_slack(app, stack)
         if mounted or settings.public_url:
@@ -374,7 +358,8 @@ async def serve(options: AppOptions, on_ready: Callable[[int], None]) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_server(options) as app:
         # The store reports a loss from its own thread.
-        app.store.on_loss(lambda: _set_from_thread(loop, stop))
+        if isinstance(app.store, SqliteStore):
+            app.store.on_loss(lambda: _set_from_thread(loop, stop))
         on_ready(len(await app.engine.requests(PageQuery(limit=1000, open_only=True))))
         with calm_collector():
             await stop.wait()

@@ -17,6 +17,7 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from engine import fields
+from engine.code_derivation import MIN_KEY
 from engine.errors import InvalidValue
 from engine.fields import Field
 
@@ -30,6 +31,8 @@ _SCHEMES: Final[dict[str, tuple[Security, int]]] = {
 }
 _ESCAPED: Final = "Write / ? # @ and : in user or password as %2F %3F %23 %40 %3A"
 _SMTP_SHAPE: Final = "must look like smtps://user:password@host:465 or smtp+starttls://user:password@host:587"
+SERVER_SCHEME: Final = "postgresql+asyncpg"
+SERVER_SHAPE: Final = f"{SERVER_SCHEME}://user:password@host/signoff"
 DATABASE_SHAPE: Final = "sqlite:////absolute/path/signoff.db"
 _MAX_NAME: Final = 200
 """Maximum length of the database's file name, in bytes. File systems take 255; the files beside it have longer
@@ -144,6 +147,38 @@ def parse_database_path(text: str) -> Path:
     if len(os.fsencode(path.name)) > _MAX_NAME or len(os.fsencode(path)) > _MAX_PATH:
         raise ValueError(f"is too long: the name may have {_MAX_NAME} bytes, and the whole path {_MAX_PATH}")
     return path
+
+
+def parse_server_url(url: str) -> str:
+    """Return the URL of a database on a PostgreSQL server as it is. Its password is in no error."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 raises for a port that is no number
+    except ValueError:
+        raise ValueError(f"is not a URL. Write {SERVER_SHAPE}. {_ESCAPED}") from None
+    if parts.scheme != SERVER_SCHEME or not parts.path.strip("/") or parts.fragment:
+        raise ValueError(f"must look like {SERVER_SHAPE}. {_ESCAPED}")
+    return url
+
+
+def passwords_in_server_url(url: str) -> tuple[str, ...]:
+    """Return the password in the URL of a database, decoded and as it is written. An invalid URL is returned whole."""
+    try:
+        encoded = urlsplit(url).password
+    except ValueError:
+        return (url,)
+    return (unquote(encoded), encoded) if encoded else ()
+
+
+def parse_key(text: str) -> bytes:
+    """Return the key of all servers of a database, from hexadecimal digits. It is in no error."""
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) < MIN_KEY:
+        raise ValueError(f"must have at least {2 * MIN_KEY} hexadecimal digits. Make one: signoff key")
+    return key
 
 
 def parse_public_url(url: str) -> str:

@@ -39,6 +39,10 @@ _MAX_CONNECTIONS: Final = 20_000
 _EMAIL: Final = Field(type=fields.FieldType.EMAIL)
 
 
+class NotAFile(SignoffError):
+    """The database is on a server, and something needs a file."""
+
+
 class SettingsError(SignoffError):
     """Some settings cannot be used. `sentences` has one for each of them."""
 
@@ -59,6 +63,12 @@ class Settings(BaseSettings):
 
     database_url: str = ""
     """The database: `sqlite:////absolute/path/signoff.db`. Default: a file under the user's data folder."""
+    key: SecretStr = SecretStr("")
+    """At least 64 hexadecimal digits, the same for all servers of a PostgreSQL database: `signoff key` prints a new
+    one. Codes and forms are derived from it. A database file has its key beside it."""
+    role: Literal["all", "bot", "worker"] = "all"
+    """What this process does, with PostgreSQL: `bot` takes what people and Slack send, `worker` runs workflows and
+    sends messages, `all` does both."""
     operator: str = ""
     """The email address of the person who uses the terminal of this machine. `signoff decide` needs it."""
     admins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -172,6 +182,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"{proxy!r} would trust every address. Name only the proxies that you run")
         return value
 
+    @field_validator("key")
+    @classmethod
+    def _key(cls, value: SecretStr) -> SecretStr:
+        if value:
+            setting_values.parse_key(value.get_secret_value())
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _public(cls, value: str) -> str:
@@ -234,7 +251,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{builder!r} is not an email address, {accounts.LABELS} or group:handle")
         return value
 
-    @field_validator("log_level", "log_format", mode="before")
+    @field_validator("log_level", "log_format", "role", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -244,15 +261,22 @@ class Settings(BaseSettings):
     def _database(cls, value: str) -> str:
         url = value or default_database()
         if url.startswith(("postgresql:", "postgres:", "postgresql+")):
-            raise ValueError(f"PostgreSQL is not available yet; use {setting_values.DATABASE_SHAPE}")
+            return setting_values.parse_server_url(url)
         if not url.startswith("sqlite:///") or url.rstrip("/") == "sqlite:":
             raise ValueError(f"must look like {setting_values.DATABASE_SHAPE}")
         setting_values.parse_database_path(url.removeprefix("sqlite:///"))
         return url
 
     @property
+    def server_url(self) -> str | None:
+        """Return the URL of the database on a PostgreSQL server, or None if it is a file."""
+        return self.database_url if self.database_url.startswith(f"{setting_values.SERVER_SCHEME}:") else None
+
+    @property
     def database(self) -> Path:
-        """Return the database file."""
+        """Return the database file. Raises `NotAFile` if the database is on a server."""
+        if self.server_url is not None:
+            raise NotAFile("This works on a database file, and SIGNOFF_DATABASE_URL names a server.")
         return setting_values.parse_database_path(self.database_url.removeprefix("sqlite:///"))
 
     @property
@@ -277,6 +301,9 @@ class Settings(BaseSettings):
             if name == "smtp_url":
                 for password in setting_values.passwords_in(value.get_secret_value()):
                     yield password, "(the password of the mail server)"
+            elif name == "database_url" and self.server_url is not None:
+                for password in setting_values.passwords_in_server_url(value):
+                    yield password, "(the password of the database)"
             elif isinstance(value, SecretStr):
                 yield value.get_secret_value(), "(a token of Slack)" if name.startswith("slack_") else "(a secret)"
 

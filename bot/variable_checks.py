@@ -41,6 +41,12 @@ def _incomplete(environment: Mapping[str, str]) -> Iterator[str]:
     if transports_set and not environment.get(PREFIX + token):
         yield f"{PREFIX}{transports_set[0]}: is not enough to write to Slack. Set {PREFIX}{token} too."
 
+    on_server = environment.get(f"{PREFIX}DATABASE_URL", "").startswith("postgresql+")
+    if on_server and not environment.get(f"{PREFIX}KEY"):
+        yield f"{PREFIX}KEY: is needed with PostgreSQL, the same for every server. Make one: signoff key"
+    if not on_server and environment.get(f"{PREFIX}ROLE", "all").lower() != "all":
+        yield f"{PREFIX}ROLE: has no use with a database file, which one process does all work on. Remove it."
+
     for name, needed in _NEEDS.items():
         for other in needed:
             if environment.get(PREFIX + name) and not environment.get(PREFIX + other):

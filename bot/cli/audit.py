@@ -74,7 +74,8 @@ def verify(checkpoints: tuple[str, ...]) -> int:
             "Write a checkpoint like 120:9f86d0…: the number of the entry, a colon, and its hash of 64 digits."
         ) from None
     # The noted head is read before the log: a server that runs meanwhile may note a later one.
-    noted_head = log_head.read(load_context().settings.database)
+    settings = load_context().settings
+    noted_head = log_head.read(settings.database) if settings.server_url is None else None
     log, findings = verify_audit.Log(checkpoints=[*heads, *([noted_head] if noted_head else [])]), 0
     with client.open_for_reading() as connection, connection.snapshot():
         for line in audit_log.export(connection, DEFAULT_WORKSPACE):

@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from bot import databases
 from bot.cli.context import CliContext, load_context, print_if_created
 from bot.cli.exit_codes import Exit
 from bot.local.reply import CommandReply
@@ -17,7 +18,6 @@ from bot.local.socket_path import socket_path
 from bot.terminal.output import create_console, print_sentence
 from engine.errors import StoreLocked
 from engine.json_values import Value
-from engine.store import schema
 
 STARTUP_SECONDS: Final = 5.0
 """How long a command waits for a server that owns the database but does not answer yet, in seconds."""
@@ -27,7 +27,7 @@ _RETRY_SECONDS: Final = 0.1
 @contextmanager
 def open_for_reading() -> Iterator[Any]:
     """Open a connection that reads the database, also while a server owns it."""
-    with schema.reading(load_context().settings.database) as connection:
+    with databases.reading(load_context().settings) as connection:
         yield connection
 
 
@@ -46,6 +46,8 @@ async def _carry_out(
     # Imported here, because the import of the HTTP client would slow down commands that only read.
     from bot.local import client
 
+    if context.settings.server_url is not None:
+        return await _carry_out_here(context, command, arguments, wait_for_run=False)
     deadline = asyncio.get_running_loop().time() + STARTUP_SECONDS
     while True:
         reply = await client.ask(context.settings.database, command, arguments)
@@ -64,15 +66,15 @@ async def _carry_out_here(
 ) -> CommandReply:
     """Own the database and carry out the command. Raises `StoreLocked` while another process owns it."""
     # This imports most of the program, which a command does not need where a server answers.
-    from bot import app
+    from bot import app, app_parts
 
-    database = context.settings.database
-    existed = database.exists()
+    is_new = context.settings.server_url is None and not context.settings.database.exists()
     # Programs read the reply on standard output, so the terminal channel prints to standard error.
     console = create_console(stderr=True)
-    options = app.AppOptions(settings=context.settings, environment=context.environment, console=console)
-    async with app.open_app(options) as opened:
-        print_if_created(database, existed=existed)
+    options = app_parts.AppOptions(settings=context.settings, environment=context.environment, console=console)
+    async with app.open_for_commands(options) as opened:
+        if is_new:
+            print_if_created(context.settings.database, existed=False)
         reply = await opened.operator_commands.carry_out(command, arguments)
         if wait_for_run and reply.refused is None:
             await app.wait_for_run(opened, str(reply.facts["run"]))
@@ -81,6 +83,8 @@ async def _carry_out_here(
 
 def is_server_running() -> bool:
     """Return whether a server answers, and goes on with the work that this command began."""
+    if load_context().settings.server_url is not None:
+        return True  # other processes of the database do
     # A killed server leaves its socket behind, so it is not enough that the file exists.
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(socket_path(load_context().settings.database))) == 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import click
 
+from bot import databases
 from bot.cli.context import load_context, print_if_created
+from engine.errors import StoreError
 from engine.store import lock, schema
 from engine.system import SystemClock
 
@@ -14,7 +17,12 @@ from engine.system import SystemClock
 @click.command()
 def migrate() -> None:
     """Bring the database to this version's schema. A backup is made first."""
-    path = load_context().settings.database
+    settings = load_context().settings
+    if settings.server_url is not None:
+        place, was_older = asyncio.run(databases.migrate_server(settings, SystemClock().now()))
+        click.echo(f"The tables of {place} were {'brought up to date' if was_older else 'up to date already'}.")
+        return
+    path = settings.database
     existed = path.exists()
     with lock.own(path):
         copy = schema.prepare(path, now=SystemClock().now())
@@ -26,7 +34,10 @@ def migrate() -> None:
 @click.argument("target", type=click.Path(path_type=Path))
 def backup(target: Path) -> None:
     """Copy the database to TARGET, also while a server uses it."""
-    path = load_context().settings.database
+    settings = load_context().settings
+    if settings.server_url is not None:
+        raise StoreError("A database on a server is backed up there, for example with: pg_dump --format=custom")
+    path = settings.database
     schema.revision(path)
     schema.backup(path, target)
     click.echo(f"Copied {path} to {target} ({target.stat().st_size:,} bytes).")

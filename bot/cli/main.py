@@ -35,6 +35,8 @@ for _command in (
     LazyCommand("revoke", "requests:revoke", "Revoke the links emailed for the request or run ID."),
     LazyCommand("people", "people:people", "List people and their addresses, and give an address back."),
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),
+    LazyCommand("worker", "serve:worker", "Run workflows and send messages, while others take the clicks."),
+    LazyCommand("key", "key:key", "Print a new key for SIGNOFF_KEY."),
     LazyCommand("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),
     LazyCommand(
         "move", "move:move", "Move the database file to an empty PostgreSQL database, with everything that waits in it."

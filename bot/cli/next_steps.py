@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -35,7 +35,7 @@ class RunOutlook:
 def print_next(run_id: str) -> None:
     """Print what the run waits for and who can answer, or how it ended."""
     is_served = client.is_server_running()
-    outlook = asyncio.run(_settled(run_id)) if is_served else _outlook(run_id, is_served=False)
+    outlook = _settled(run_id) if is_served else _outlook(run_id, is_served=False)
     out = create_console()
     if not outlook.is_printed or outlook.run.status.ended:
         for line in _lines(outlook):
@@ -46,15 +46,14 @@ def print_next(run_id: str) -> None:
         print_commands(out, NO_SERVER)
 
 
-async def _settled(run_id: str) -> RunOutlook:
+def _settled(run_id: str) -> RunOutlook:
     """Return how far the run is as soon as it waits or has ended, or what is known after `SETTLE_SECONDS`."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + SETTLE_SECONDS
+    deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         outlook = _outlook(run_id, is_served=True)
-        if outlook.run.status is not RunStatus.RUNNING or loop.time() > deadline:
+        if outlook.run.status is not RunStatus.RUNNING or time.monotonic() > deadline:
             return outlook
-        await asyncio.sleep(_LOOK_SECONDS)
+        time.sleep(_LOOK_SECONDS)
 
 
 def _outlook(run_id: str, *, is_served: bool) -> RunOutlook:

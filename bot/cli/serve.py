@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from bot import app, log
-from bot.cli.context import load_context, print_if_created
+from bot import app, app_parts, databases, log
+from bot.cli.context import CliContext, load_context, print_if_created
 from bot.cli.exit_codes import Exit
 from bot.local.socket_path import socket_path
 from bot.settings import Settings
@@ -42,41 +42,56 @@ def _endpoints(settings: Settings) -> Iterator[str]:
 def serve(restored: bool) -> None:
     """Run the workflows and ask the approvers, until Ctrl-C.
 
-    One database is for one server; a second one is refused. If the database is a restored backup, the server lists
-    what may happen twice, and asks before it continues.
+    A database file is for one server; a second one is refused. If the file is a restored backup, the server lists what
+    may happen twice, and asks before it continues. A PostgreSQL database is for any number of servers.
+    """
+    _serve(load_context(), restored=restored)
+
+
+@click.command()
+def worker() -> None:
+    """Run workflows and send messages, while others take the clicks.
+
+    For a PostgreSQL database, until Ctrl-C. The others have SIGNOFF_ROLE=bot.
     """
     context = load_context()
-    database, secrets = context.settings.database, EnvironmentSecrets(context.environment)
-    existed = database.exists()
-    log.set_up(
-        context.settings.log_level,
-        context.settings.log_format,
-        lambda text: secrets.redact(context.settings.redact(text)),
-    )
+    if context.settings.server_url is None:
+        raise click.UsageError("A database file is for one process: signoff serve. Workers need PostgreSQL.")
+    _serve(replace(context, settings=context.settings.model_copy(update={"role": "worker"})))
+
+
+def _serve(context: CliContext, *, restored: bool = False) -> None:
+    settings, secrets = context.settings, EnvironmentSecrets(context.environment)
+    is_new = settings.server_url is None and not settings.database.exists()
+    log.set_up(settings.log_level, settings.log_format, lambda text: secrets.redact(settings.redact(text)))
 
     def on_ready(waiting: int) -> None:
-        print_if_created(database, existed=existed)
-        _print_ready(context.settings, waiting)
+        if is_new:
+            print_if_created(settings.database, existed=False)
+        _print_ready(settings, waiting)
 
-    options = app.AppOptions(
-        settings=context.settings,
+    options = app_parts.AppOptions(
+        settings=settings,
         environment=context.environment,
         console=create_console(kind=ServerConsole),
         restored=restored,
     )
     try:
+        if settings.server_url is not None:
+            asyncio.run(databases.migrate_server(settings, options.clock.now()))
         asyncio.run(app.serve(options, on_ready))
     except StoreRestored as error:
-        _confirm_restored(database, error)
+        _confirm_restored(settings.database, error)
         asyncio.run(app.serve(replace(options, restored=True), on_ready))
     click.echo("Stopped. Every run continues at the next start.")
 
 
 def _print_ready(settings: Settings, waiting: int) -> None:
     """Print the addresses of the server, how many requests are open, and how to stop it."""
-    click.echo(f"The database is {settings.database}")
-    click.echo(f"Commands on this machine reach it at {socket_path(settings.database)}")
-    for line in _endpoints(settings):
+    click.echo(f"The database is {databases.place(settings)}")
+    if settings.server_url is None:
+        click.echo(f"Commands on this machine reach it at {socket_path(settings.database)}")
+    for line in _endpoints(settings) if settings.role != "worker" else ():
         click.echo(line)
     if waiting:
         click.echo(f"{waiting:,} request{'s are' if waiting > 1 else ' is'} open. See them: signoff requests")

@@ -16,8 +16,8 @@ import click
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from rich.console import Console
 
-from bot import app, settings
-from bot.app import AppOptions
+from bot import app, app_parts, settings
+from bot.app_parts import AppOptions
 from bot.cli import trial_folders
 from bot.cli.exit_codes import Exit
 from bot.presentation import answers, characters, labels, refusals, request_card, states
@@ -127,7 +127,7 @@ class Trial:
 
     options: TrialOptions
     portal: BlockingPortal
-    app: app.App
+    app: app_parts.App
     console: Console
     _printed_seq: dict[str, int] = field(default_factory=dict)
     _printed_errors: set[str] = field(default_factory=set)

@@ -41,6 +41,25 @@ async def prepare(engine: AsyncEngine, *, now: datetime) -> bool:
         raise translated from error
 
 
+async def check_current(engine: AsyncEngine) -> None:
+    """Raise `StoreOutdated` unless the database has this program's schema, and `StoreError` if it cannot be reached."""
+    place = place_of(engine)
+    try:
+        async with engine.connect() as connection:
+            revision = await connection.run_sync(_revision, place)
+    except (sqlalchemy.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        translated = translate(error, place)
+        if translated is error:
+            raise
+        raise translated from error
+    if revision is None:
+        raise StoreError(f"There are no tables in {place} yet. Make them: signoff migrate")
+    if revision != schema.revisions(schema.HISTORY)[-1]:
+        raise StoreOutdated(
+            f"{place} has another schema than this version of Signoff. Bring it up to date: signoff migrate"
+        )
+
+
 def _prepare(connection: sqlalchemy.Connection, now: datetime, place: str) -> bool:
     known = schema.revisions(schema.HISTORY)
     if _revision(connection, place) == known[-1]:

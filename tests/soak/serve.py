@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from bot import app, log, settings
-from bot.app import AppOptions
+from bot.app_parts import AppOptions
 from bot.settings import Settings
 from bot.slack.rate_limit import RateLimiter
 from bot.terminal.output import create_console

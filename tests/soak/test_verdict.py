@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from bot import app, settings
-from bot.app import AppOptions
+from bot.app_parts import AppOptions
 from bot.slack.rate_limit import RateLimiter
 from engine.domain import DEFAULT_WORKSPACE
 from engine.store import audit_log, schema

@@ -98,7 +98,7 @@ class Installation:
         """Run a command to its end."""
         process = self.start(*arguments, stdin=stdin)
         out, err = process.communicate(timeout=PATIENCE)
-        assert "Traceback" not in out + err
+        assert "Traceback" not in out + err, out + err
         return CommandResult(process.wait(), out, err)
 
     def write(self, name: str, text: str) -> Path:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from bot import app, settings
-from bot.app import App, AppOptions
+from bot.app_parts import App, AppOptions
 from bot.devtools.demo.servers import free_port
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.mail.records import ReceivedMail

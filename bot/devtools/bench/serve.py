@@ -13,7 +13,7 @@ from typing import Final
 import click
 
 from bot import app, log, settings
-from bot.app import AppOptions
+from bot.app_parts import AppOptions
 from bot.slack.rate_limit import RateLimiter
 from bot.terminal.output import ServerConsole, create_console
 

@@ -13,7 +13,7 @@ from typing import Final
 from rich.console import Console
 
 from bot import app
-from bot.app import App, AppOptions
+from bot.app_parts import App, AppOptions
 from bot.devtools.demo import folder, servers, workflows
 from bot.devtools.demo import services as demo_services
 from bot.devtools.demo.advice import ADVICE

@@ -14,7 +14,7 @@ from typing import Final
 from rich.console import Console
 
 from bot import app, settings
-from bot.app import App, AppOptions
+from bot.app_parts import App, AppOptions
 from bot.devtools.demo import payments
 from bot.devtools.demo.payments import Payments
 from bot.devtools.sandbox import RunningSandbox, sandbox

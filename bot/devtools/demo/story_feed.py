@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from bot.app import App
+from bot.app_parts import App
 from bot.presentation import characters, states
 from bot.presentation.story import Names, actor_of, sentence_of
 from bot.slack import bolt_app, command_messages

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot import app, settings
-from bot.app import App, AppOptions
+from bot.app_parts import App, AppOptions
 from bot.devtools.sandbox import RunningSandbox
 from engine.domain import Address, Cancel, Origin, Register, Registered, RunStatus, Start, Started
 from tests.support import stepwise_units

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot import app
-from bot.app import AppOptions
+from bot.app_parts import AppOptions
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.settings import Settings, load
 from bot.slack.transport import PATH

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from bot import setting_values, settings
-from bot.settings import Settings, SettingsError
+from bot import databases, setting_values, settings, variable_checks
+from bot.settings import NotAFile, Settings, SettingsError
 
 
 def problems_of(**values: str) -> list[str]:
@@ -101,6 +101,11 @@ def test_a_database_may_be_relative_or_under_the_home_folder(monkeypatch: pytest
     assert settings.load({"SIGNOFF_DATABASE_URL": "sqlite:///~/here.db"}).database == Path("/home/lee/here.db")
 
 
+SERVER = (
+    "postgresql+asyncpg://user:password@host/signoff. Write / ? # @ and : in user or password as %2F %3F %23 %40 %3A"
+)
+
+
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
@@ -109,14 +114,39 @@ def test_a_database_may_be_relative_or_under_the_home_folder(monkeypatch: pytest
         ("sqlite:", "must look like sqlite:////absolute/path/signoff.db."),
         ("sqlite:///", "must look like sqlite:////absolute/path/signoff.db."),
         ("sqlite://host/x.db", "must look like sqlite:////absolute/path/signoff.db."),
+        ("postgresql://ann:geheim@host/x", f"must look like {SERVER}."),
+        ("postgresql+psycopg://ann:geheim@host/x", f"must look like {SERVER}."),
+        ("postgresql+asyncpg://ann:geheim@host", f"must look like {SERVER}."),
         (
-            "postgresql+asyncpg://x/y",
-            "PostgreSQL is not available yet; use sqlite:////absolute/path/signoff.db.",
+            "postgresql+asyncpg://ann:geheim@host:port/x",
+            f"is not a URL. Write {SERVER}.",
         ),
     ],
 )
-def test_a_database_that_is_no_sqlite_file_is_refused(url: str, sentence: str) -> None:
-    assert problems_of(database_url=url) == [f"SIGNOFF_DATABASE_URL: {sentence}"]
+def test_a_database_that_is_neither_a_file_nor_on_a_server_is_refused(url: str, sentence: str) -> None:
+    assert f"SIGNOFF_DATABASE_URL: {sentence}" in problems_of(database_url=url)
+
+
+SERVED = {"SIGNOFF_DATABASE_URL": "postgresql+asyncpg://ann:g%23heim@db.example.com/signoff", "SIGNOFF_KEY": "5a" * 32}
+
+
+def test_the_password_of_a_database_is_hidden_as_it_is_written_and_as_it_is() -> None:
+    loaded = settings.load(SERVED)
+    assert loaded.redact("g#heim and g%23heim") == "(the password of the database) and (the password of the database)"
+    assert databases.place(loaded) == "signoff on db.example.com"
+
+
+def test_a_database_on_a_server_is_no_file() -> None:
+    with pytest.raises(NotAFile, match="names a server"):
+        _ = settings.load(SERVED).database
+
+
+def test_a_role_and_a_key_belong_to_a_database_on_a_server() -> None:
+    assert [*variable_checks.problems({"SIGNOFF_ROLE": "bot"}, ("role",))] == [
+        "SIGNOFF_ROLE: has no use with a database file, which one process does all work on. Remove it."
+    ]
+    missing = {name: value for name, value in SERVED.items() if name != "SIGNOFF_KEY"}
+    assert "is needed with PostgreSQL" in "".join(variable_checks.problems(missing, ("database_url",)))
 
 
 @pytest.mark.parametrize(

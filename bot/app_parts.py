@@ -1,0 +1,90 @@
+"""The parts that make up a process, and the options with which it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from bot.executors import RunsWork
+from bot.local.service import OperatorCommands
+from bot.settings import Settings
+from bot.slack.client import SlackClient
+from bot.slack.home_publisher import StaleHomes
+from bot.slack.rate_limit import RateLimiter
+from bot.slack.service import SlackService
+from engine.code_derivation import Codes
+from engine.ports import Channel, Clock, Mailer, Secrets, Sender, StepServices
+from engine.service import Engine, Identity
+from engine.store.port import Store
+from engine.system import SystemClock
+
+if TYPE_CHECKING:
+    from bot.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppOptions:
+    """The settings of a process, and further options for tests and other processes.
+
+    `console` prints the copies for this machine's terminal; without one they are not printed. `slack_limiter` replaces
+    the rate limits that Slack publishes. `restored` accepts a database that may be older than the latest events.
+    """
+
+    settings: Settings
+    environment: Mapping[str, str]
+    console: Console | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    slack_limiter: RateLimiter | None = None
+    restored: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """The implementations of the engine's ports that this process uses. An optional one is None if it is not set up.
+
+    `slack` and `email` show copies; `sender` and `mailer` are what steps send with. `console` prints the copies for
+    this machine's terminal.
+    """
+
+    clock: Clock
+    secrets: Secrets
+    console: Console | None = None
+    slack: SlackClient | None = None
+    email: Channel | None = None
+    sender: Sender | None = None
+    mailer: Mailer | None = None
+
+    @property
+    def services(self) -> StepServices:
+        """Return the adapters that steps may use."""
+        return StepServices(sender=self.sender, mailer=self.mailer, secrets=self.secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackParts:
+    """The parts of an app that serve Slack: its client, its use cases, and the Home tabs that are out of date."""
+
+    client: SlackClient
+    service: SlackService
+    stale_homes: StaleHomes
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """All parts of a process. `slack` is None if Slack is not set up."""
+
+    settings: Settings
+    store: Store
+    engine: Engine
+    identity: Identity
+    codes: Codes
+    clock: Clock
+    executor: RunsWork | None
+    """Runs the work of runs and messages, or None if other processes do."""
+    operator_commands: OperatorCommands
+    slack: SlackParts | None
+    metrics: Metrics | None
+    """What this process counts, or None if no port shows it."""
