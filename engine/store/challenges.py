@@ -57,7 +57,9 @@ _RECENT = Statement(
 )
 _TRIED = Statement(
     update(_challenge)
-    .where(_challenge.c.id == bindparam("held"), _challenge.c.tries == bindparam("seen"))
+    .where(
+        _challenge.c.id == bindparam("held"), _challenge.c.tries == bindparam("seen"), _challenge.c.used_at.is_(None)
+    )
     .values(tries=_challenge.c.tries + 1)
 )
 _USED = Statement(
@@ -249,7 +251,7 @@ def digits(purpose: Purpose) -> int:
 
 
 def try_count(tx: Tx, challenge: StoredChallenge) -> bool:
-    """Count a wrong code. Return False if another was counted meanwhile."""
+    """Count a wrong code. Return False if another was counted, or the right one given, meanwhile."""
     return bool(tx.write(_TRIED, {"held": challenge.id, "seen": challenge.tries}))
 
 

@@ -23,6 +23,7 @@ _RUNS = "tests/integration/test_runner.py tests/integration/test_store.py tests/
 _LINKS = "tests/integration/test_identity.py"
 _CODES = "tests/integration/web/test_codes.py"
 _ATTENTION = "tests/integration/web/test_attention.py"
+_WRITERS = "tests/integration/test_many_writers.py"
 _COPIES = "tests/integration/test_outbox.py tests/unit/bot/slack/test_message_view.py"
 
 FAULTS: Final = (
@@ -783,5 +784,54 @@ FAULTS: Final = (
         "        has_room = unsigned < self.limits.connections - self.limits.kept or self._make_room()\n",
         "        has_room = unsigned < self.limits.connections - self.limits.kept\n",
         "tests/integration/web/test_limits.py",
+    ),
+    # -- several writers --
+    Fault(
+        "codes of an address are counted by two processes at once",
+        "engine/store/challenges.py",
+        '    tx.take_turn(f"codes {workspace} {address}")\n',
+        '    tx.take_turn(f"codes {workspace} {address} {tx.new_id()}")\n',
+        _WRITERS,
+    ),
+    Fault(
+        "a right code is accepted whatever number of tries it saw",
+        "engine/store/challenges.py",
+        """        _challenge.c.tries == bindparam("seen"),
+    )
+    .values(used_at=bindparam("now"), decision=None)
+""",
+        """        _challenge.c.tries <= bindparam("seen") + TRIES,
+    )
+    .values(used_at=bindparam("now"), decision=None)
+""",
+        _WRITERS,
+    ),
+    Fault(
+        "the owner of an address changes while others work with it",
+        "engine/store/identities.py",
+        "        return person  # nearly always: nothing has changed\n    tx.work_alone()\n",
+        "        return person  # nearly always: nothing has changed\n",
+        _WRITERS,
+    ),
+    Fault(
+        "a run that is asked to end may open a request",
+        "engine/store/run_rows.py",
+        '        or_(_run.c.cancel.is_(None), bindparam("knows_cancel", type_=Boolean)),\n',
+        '        or_(_run.c.cancel.is_(None), bindparam("knows_cancel", type_=Boolean), _run.c.rev > 0),\n',
+        _WRITERS,
+    ),
+    Fault(
+        "a result is recorded twice if the answer to its commit was lost",
+        "engine/store/deliveries.py",
+        "    & _delivery.c.lease_until.is_not(None)\n",
+        "",
+        "tests/integration/test_lost_database.py",
+    ),
+    Fault(
+        "parameters that mean the same row are joined with it at once",
+        "engine/store/postgres_batches.py",
+        "        if match is not None and depth == 0 and match[1] not in changed:\n",
+        "        if match is not None:\n",
+        "tests/integration/test_batches.py",
     ),
 )

@@ -529,7 +529,7 @@ async def test_an_outcome_that_cannot_be_recorded_is_kept_until_there_is_room_an
     with caplog.at_level(logging.ERROR):
         pause.released.set()
         await until(lambda: bool(caplog.records))
-    assert "Make room on its disk" in caplog.records[0].getMessage()
+    assert "Free space on its disk" in caplog.records[0].getMessage()
     with pytest.raises(StoreFull):
         await env.store.transact(lambda tx: tx.connection.execute(text("CREATE TABLE more (a)")).close())
     env.clock.pass_time(10 * LEASE)
