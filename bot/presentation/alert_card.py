@@ -225,7 +225,7 @@ def _unknown_outcome(copy: DeliveryContent) -> tuple[str, str]:
     run, answered = copy.run, advice.last_answer(copy.run)
     step = _unknown_step(run) or (answered[0] if answered else None)
     title = answers.question(step.label) if step else f"“{line(run.workflow_title)}” needs attention"
-    called = "Signoff called it and got no clear answer."
+    called = "Signoff called this step and got no clear answer."
     if copy.person.id == run.owner.id:
         return title, f"{called} Find out, then answer below."
     return title, f"{called} {line(run.owner.label)} has to find out."

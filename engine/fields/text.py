@@ -63,7 +63,7 @@ def _read_number(field: Field, typed: str) -> Value:
 def _money(field: Field, typed: str) -> Value:
     """Return money from `12.50 EUR`, `EUR 12.50`, or `12.50` if the field fixes the currency."""
     if len(typed) > normal_forms.MAX_NUMBER + 10:
-        raise InvalidValue(f"must be an amount and a currency, like 12.50 {field.currency or 'EUR'}")
+        raise InvalidValue(_money_example(field))
     if field.part is FieldPart.CURRENCY:
         return typed.upper()
     code, digits = _currency_in(field, typed)
@@ -77,6 +77,12 @@ def _money(field: Field, typed: str) -> Value:
     return {"amount": amount, "currency": currency} if field.part is None else amount
 
 
+def _money_example(field: Field) -> str:
+    if field.currency:
+        return f"must be an amount in {field.currency}, like 12.50"
+    return "must be an amount and a currency, like 12.50 EUR"
+
+
 def _currency_in(field: Field, typed: str) -> tuple[str, str]:
     """Return the code of the currency and the rest of the typed text."""
     if normal_forms.has_currency_sign(typed):
@@ -84,7 +90,7 @@ def _currency_in(field: Field, typed: str) -> tuple[str, str]:
     words, digits = _LETTERS.findall(typed), _LETTERS.sub("", typed).strip()
     word = "".join(words)
     if not digits or len(words) > 1 or len(word) not in (0, 3) or not (typed.startswith(word) or typed.endswith(word)):
-        raise InvalidValue(f"must be an amount and a currency, like 12.50 {field.currency or 'EUR'}")
+        raise InvalidValue(_money_example(field))
     return word.upper(), digits
 
 

@@ -116,7 +116,7 @@ def test_a_person_is_asked_for_inputs_and_decides(installation: Installation) ->
         person.type("Ann")
         person.see("Amount (like 12.50 EUR): ")
         person.type("lots")
-        person.see("Amount must be an amount and a currency")
+        person.see("Amount must be an amount in EUR")
         person.see("Amount (like 12.50 EUR): ")
         person.type("12.50")
         card = person.see(QUESTION)

@@ -398,7 +398,7 @@ def notation_error(number: str) -> str:
         ("money", "12.50 EURO", "must be an amount and a currency, like 12.50 EUR"),
         ("money", "EUR 12.50 EUR", "must be an amount and a currency, like 12.50 EUR"),
         ("money", "9" * 50_000, "must be an amount and a currency, like 12.50 EUR"),
-        ({"type": "money", "currency": "CHF"}, "12 CHF 50", "must be an amount and a currency, like 12.50 CHF"),
+        ({"type": "money", "currency": "CHF"}, "12 CHF 50", "must be an amount in CHF, like 12.50"),
         (EUR, "5 USD", "must be in EUR, not in USD"),
         ("boolean", "maybe", "must be yes or no"),
         ("json", "1e99999999999999999999", "must be JSON whose numbers are not that large"),
@@ -515,7 +515,7 @@ def test_everything_wrong_with_a_form_is_reported_by_name() -> None:
         "amount": "is missing",
         "day": "must be a date, like 2026-01-31",
     }
-    assert from_text_all(FORM, {"amount": "x"})[1] == {"amount": "must be an amount and a currency, like 12.50 EUR"}
+    assert from_text_all(FORM, {"amount": "x"})[1] == {"amount": "must be an amount in EUR, like 12.50"}
 
 
 # -- properties ---------------------------------------------------------------------------------------------
