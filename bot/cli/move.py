@@ -53,7 +53,7 @@ async def _move(path: Path, target: str) -> Moved:
         from engine.store.move import move as move_rows
     except ModuleNotFoundError as error:
         raise StoreError(f"PostgreSQL needs more packages ({error.name}): pip install 'signoff[postgres]'.") from None
-    engine = postgres.create(target)
+    engine = postgres.create(target, seconds=None)
     try:
         await postgres_schema.prepare(engine, now=SystemClock().now())
         with closing(connect(path, writable=True)) as source:

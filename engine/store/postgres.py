@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 import asyncpg
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -46,6 +47,8 @@ READERS: Final = 4
 """Connections that read."""
 COMMAND_SECONDS: Final = 10.0
 """Maximum time of one statement, in seconds. A connection whose other end is gone is noticed by it."""
+IDLE_SECONDS: Final = 5.0
+"""How long a process may do nothing in a transaction, in seconds: then one that was stopped holds up no other."""
 CONNECT_SECONDS: Final = 5.0
 """Maximum time to connect, in seconds."""
 TRIES: Final = 5
@@ -93,6 +96,11 @@ class _Line:
         sync = core.sync_connection
         assert sync is not None
         self._core, self.driver, self.connection = core, driver, PostgresConnection(sync)
+        try:
+            await driver.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS:.0f}s'")
+        except BaseException:
+            await self.drop()
+            raise
 
     async def drop(self) -> None:
         """Close the connection without waiting for the other end."""
@@ -387,8 +395,11 @@ async def opened(url: str, *, clock: Clock, ids: Ids) -> AsyncIterator[PostgresS
         await store.close()
 
 
-def create(url: str) -> AsyncEngine:
-    """Return SQLAlchemy's engine for a database: no pool, and transactions are begun by hand."""
+def create(url: str | URL, *, seconds: float | None = COMMAND_SECONDS) -> AsyncEngine:
+    """Return SQLAlchemy's engine for a database: no pool, and transactions are begun by hand.
+
+    `seconds`: maximum time of one statement; None for work that takes as long as there are rows.
+    """
     return create_async_engine(
         url,
         poolclass=NullPool,
@@ -396,12 +407,8 @@ def create(url: str) -> AsyncEngine:
         hide_parameters=True,  # otherwise an error would carry contents into the logs
         connect_args={
             "timeout": CONNECT_SECONDS,
-            "command_timeout": COMMAND_SECONDS,
-            "server_settings": {
-                "application_name": "signoff",
-                # Locks of a process that was stopped in the middle of a transaction do not hold up all others.
-                "idle_in_transaction_session_timeout": f"{COMMAND_SECONDS:.0f}s",
-            },
+            "command_timeout": seconds,
+            "server_settings": {"application_name": "signoff"},
         },
     )
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import StoreError, StoreOutdated
 from engine.store import schema
-from engine.store.postgres import place_of
+from engine.store.postgres import create, place_of
 from engine.store.postgres_calls import TURN_SPACE
 from engine.store.postgres_errors import translate
 from engine.store.tables import WorkspaceRow
@@ -31,14 +31,17 @@ async def prepare(engine: AsyncEngine, *, now: datetime) -> bool:
     `StoreError` for one that cannot be used.
     """
     place = place_of(engine)
+    patient = create(engine.url, seconds=None)  # a migration of many rows takes long, and others wait for it
     try:
-        async with engine.connect() as connection:
+        async with patient.connect() as connection:
             return await connection.run_sync(_prepare, now, place)
     except (sqlalchemy.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         translated = translate(error, place)
         if translated is error:
             raise
         raise translated from error
+    finally:
+        await patient.dispose()
 
 
 async def check_current(engine: AsyncEngine) -> None:

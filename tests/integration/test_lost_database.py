@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,29 @@ async def test_a_connection_that_was_broken_off_while_idle_is_replaced_unnoticed
             )
         assert await store.read(names) == {"n0", "n1", "n2"}
     await administrator.close()
+
+
+async def test_a_process_that_stops_in_a_transaction_holds_up_others_for_seconds_only(postgres_database: str) -> None:
+    def stop(tx: Tx) -> None:
+        keep("stopped")(tx)
+        time.sleep(next(pauses, 0))  # as if the whole process were stopped
+
+    pauses = iter([postgres.IDLE_SECONDS + 1])
+    stopped = asyncio.to_thread(asyncio.run, _stop_in_the_middle(postgres_database, stop))
+    async with opened(postgres_database) as store:
+        stopping = asyncio.ensure_future(stopped)
+        await asyncio.sleep(1)
+        began = time.monotonic()
+        assert await store.transact(keep("stopped")) == "stopped"
+        assert time.monotonic() - began < postgres.IDLE_SECONDS + 0.5
+        await stopping
+        await check_whole(store, {"stopped"})
+
+
+async def _stop_in_the_middle(url: str, unit: Callable[[Tx], None]) -> None:
+    async with opened(url) as store:
+        with contextlib.suppress(StoreError):
+            await store.transact(unit)
 
 
 async def test_a_process_goes_on_when_another_migrates_the_schema(postgres_database: str) -> None:
