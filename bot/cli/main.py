@@ -17,7 +17,7 @@ from bot.cli.lazy import LazyCommand, LazyGroup
 def signoff() -> None:
     """Workflows whose risky steps wait for a person's approval.
 
-    Start with: signoff try FILE
+    Start with: signoff demo
     """
 
 
