@@ -54,7 +54,9 @@ def statements() -> dict[str, Statement]:
             if isinstance(value, Statement):
                 found[f"{module.name.rpartition('.')[2]}.{name}"] = value
     found |= {f"identities.{name}": statement for name, statement in identities._MOVES.items()}  # noqa: SLF001
-    return found | {"people.by_ids": people._by_ids(2), "people.by_accounts": people._by_accounts(2)}  # noqa: SLF001
+    found |= {"people.by_ids": people._by_ids(2), "people.by_accounts": people._by_accounts(2)}  # noqa: SLF001
+    # Copies: a statement is compiled for the names of its first parameters, and here those are all columns.
+    return {name: Statement(statement._construct) for name, statement in found.items()}  # noqa: SLF001
 
 
 STATEMENTS: Final = statements()
