@@ -91,12 +91,14 @@ def _drop_link(tx: Tx, claimed: ClaimedDelivery) -> None:
 
 
 def _record_shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
-    delivery = claimed.delivery
+    delivery, request = claimed.delivery, claimed.request
+    is_first = delivery.shown_version == 0
+    if is_first and request is not None and request.model.deadlines.first_shown_at is None:
+        request_rows.lock(tx, request.id)
     if not deliveries.try_shown(tx, delivery, receipt, state=DeliveryState.SHOWN):
         # The lease had run out: this copy may have replaced a newer one.
         deliveries.mark_to_show_again(tx, delivery.id)
         return
-    is_first = delivery.shown_version == 0
     if is_first:
         content = {
             "kind": delivery.kind.value,
@@ -110,7 +112,6 @@ def _record_shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
         )
         if delivery.channel == routing.EMAIL_CHANNEL:
             people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=None)
-    request = claimed.request
     if is_first and delivery.kind is DeliveryKind.REQUEST and request is not None:
         _start_deadlines(tx, request)
 

@@ -23,6 +23,7 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
     if run.state.cancelled or run.state.status.ended:
         return NotWaiting(run=command.run, status=run.state.status)
     record: dict[str, Value] = {"by": actor.id, "reason": command.reason}
+    request_rows.lock_open(tx, command.run)
     if not run_rows.try_cancel(tx, run, record):
         raise Conflict(f"run {command.run} was moved by another process")
     for request_id in request_rows.cancel_requests(tx, command.run, by=actor.id):

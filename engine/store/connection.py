@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import sqlalchemy
 from sqlalchemy import CursorResult, Executable
@@ -29,6 +29,8 @@ class Connection(ABC):
     """
 
     __slots__ = ("core", "database")
+    has_rivals: ClassVar[bool] = True
+    """Whether others may write at the same time, so that rows have to be locked."""
 
     def __init__(self, core: sqlalchemy.Connection) -> None:
         self.core = core

@@ -87,6 +87,14 @@ class Tx:
         """
         self.connection.work_alone()
 
+    def lock(self, statement: Statement, params: Mapping[str, Any]) -> None:
+        """Keep the rows of a `SELECT … FOR UPDATE` as they are until this unit is committed.
+
+        Everywhere a request is locked before its copies and its run: so units wait for each other, and not in a circle.
+        """
+        if self.connection.has_rivals:
+            statement.all(self.connection, params)
+
     def one(self, statement: Statement, params: Mapping[str, Any]) -> Any | None:
         return statement.one(self.connection, params)
 

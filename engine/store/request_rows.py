@@ -89,6 +89,11 @@ _TOUCH = Statement(
     .values(rev=_request.c.rev + _ONE)
 )
 _LOCK = Statement(select(_request.c.id).where(_request.c.id == bindparam("request")).with_for_update(key_share=True))
+_LOCK_OPEN = Statement(
+    select(_request.c.id)
+    .where(_request.c.run == bindparam("run"), _request.c.state == RequestState.PENDING.value)
+    .with_for_update(key_share=True)
+)
 _SETTLE = Statement(update(_approver).where(_approver.c.request == bindparam("held")).values(pending=false()))
 _DUE = Statement(
     select(_request.c.id)
@@ -271,8 +276,13 @@ def try_set_deadlines(tx: Tx, request: Request, deadlines: Deadlines) -> bool:
 
 
 def lock(tx: Tx, request: str) -> None:
-    """Keep the request as it is until this unit is committed. (A file with one writer needs no lock.)"""
-    tx.one(_LOCK, {"request": request})
+    """Keep the request as it is until this unit is committed."""
+    tx.lock(_LOCK, {"request": request})
+
+
+def lock_open(tx: Tx, run: str) -> None:
+    """Keep the open requests of a run as they are until this unit is committed."""
+    tx.lock(_LOCK_OPEN, {"run": run})
 
 
 def due_requests(connection: Connection, now: datetime, limit: int) -> list[str]:

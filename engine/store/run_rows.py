@@ -385,8 +385,8 @@ def postpone(tx: Tx, run: str, reason: str) -> bool:
 
 
 def lock(tx: Tx, run: str) -> None:
-    """Keep the run as it is until this unit is committed. (A file with one writer needs no lock.)"""
-    tx.one(_LOCK, {"run": run})
+    """Keep the run as it is until this unit is committed."""
+    tx.lock(_LOCK, {"run": run})
 
 
 def try_cancel(tx: Tx, run: LoadedRun, record: dict[str, Value]) -> bool:

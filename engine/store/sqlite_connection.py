@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import NoneType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 import sqlalchemy
@@ -41,6 +41,7 @@ class SqliteConnection(Connection):
     """
 
     __slots__ = ("cursor", "driver")
+    has_rivals: ClassVar[bool] = False
 
     def __init__(self, core: sqlalchemy.Connection) -> None:
         super().__init__(core)

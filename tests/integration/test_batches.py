@@ -59,7 +59,8 @@ def statements() -> dict[str, Statement]:
     return {name: Statement(statement._construct) for name, statement in found.items()}  # noqa: SLF001
 
 
-STATEMENTS: Final = statements()
+# Each is compiled for the parameters of its first call, which are others in the store.
+STATEMENTS: Final = {name: Statement(statement._construct) for name, statement in statements().items()}  # noqa: SLF001
 
 
 @dataclass(repr=False)

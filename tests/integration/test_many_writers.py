@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from engine.domain import (
     DEFAULT_WORKSPACE,
@@ -42,7 +42,7 @@ from tests.support.account_directory import account
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, until
 from tests.support.fakes import people_reached_by
 from tests.support.recording_channel import Fault
-from tests.support.rival_processes import race, two_processes
+from tests.support.rival_processes import connect, race, two_processes
 
 GATED = """
 name: flow
@@ -344,6 +344,28 @@ async def fail_at_once(rivals: Processes, error: ChannelError) -> str:
     gate.set()
     await asyncio.gather(*tasks)
     return run
+
+
+async def test_two_first_copies_that_are_shown_at_once_do_not_wait_for_each_other_in_a_circle(
+    postgres_database: str, postgres_url: str
+) -> None:
+    async with two_processes(postgres_database, directory=people_reached_by("email")) as both:
+        await both[0].register(GATED.replace("gate: {", "gate: {expires: 1h, "))
+        run, gate = await both[0].start(), asyncio.Event()
+        for env in both:
+            env.mail.channel.queue_faults(Fault(gate=gate))
+        due = [work.id for work in await both[0].engine.due(both[0].clock.now()) if work.kind == "deliver"]
+        delivering = [asyncio.ensure_future(env.relay.deliver(id_)) for env, id_ in zip(both, due, strict=True)]
+        await until(lambda: all(env.mail.channel.calls == 1 for env in both))
+        gate.set()
+        assert await race(postgres_database, "request", *delivering) == [None, None]
+        assert (await both[0].kinds(run)).count("delivery.shown") == 2
+    # The connections are closed, so all that the server counts about them is there.
+    administrator = await connect(postgres_url)
+    name = make_url(postgres_database).database
+    deadlocks = await administrator.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = $1", name)
+    await administrator.close()
+    assert deadlocks == 0
 
 
 async def alerts(env: EngineEnv, run: str) -> list[str]:
