@@ -91,8 +91,8 @@ def _refused(cause: BaseException, place: str) -> StoreError | None:
     """Return the error for a connection that the server refused, or None for anything else."""
     if isinstance(cause, asyncpg.TooManyConnectionsError):
         return StoreError(
-            f"The database {place} has no connection left; nothing was saved. Raise max_connections there, or run fewer "
-            "processes here."
+            f"The database {place} has no connection left, so nothing was saved. Raise max_connections there, or run "
+            "fewer processes."
         )
     if isinstance(cause, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
         return StoreError(f"The database {place} refuses this user; check the name and password in its address.")

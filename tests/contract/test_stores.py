@@ -14,12 +14,13 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE, Work
 from engine.errors import Conflict, StoreError
-from engine.store import audit_log, postgres
+from engine.store import postgres
 from engine.store.dialect import Upsert
 from engine.store.port import Connection, Store, Tx
 from engine.store.sqlite import SqliteStore
 from engine.store.tables import StepRunRow, WorkspaceRow
 from engine.system import RandomIds, SystemClock
+from tests.support.databases import entries, names
 from tests.support.repeating_store import RepeatingStore
 from tests.support.stepwise_units import copy_empty_database
 
@@ -64,14 +65,6 @@ def keep(name: str, *, error: BaseException | None = None) -> Callable[[Tx], str
         return name
 
     return unit
-
-
-def names(connection: Connection) -> set[str]:
-    return set(connection.execute(text("SELECT id FROM workspace")).scalars()) - {DEFAULT_WORKSPACE}
-
-
-def entries(connection: Connection) -> int:
-    return audit_log.head(connection, DEFAULT_WORKSPACE)[0]
 
 
 async def test_a_unit_is_kept_whole_and_once(store: Store) -> None:

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, make_url, select, text
+from sqlalchemy import insert, make_url, select
 
 from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE, Address, Assurance, Decided, DeliveryKind, DeliveryState, SignIn, Verdict
 from engine.errors import ChannelError, StoreError
-from engine.store import audit_log, postgres, reconciliation
-from engine.store.port import Connection, Tx
+from engine.store import postgres, reconciliation
+from engine.store.port import Tx
 from engine.store.postgres import PostgresStore
 from engine.store.tables import WorkspaceRow
 from engine.system import RandomIds, SystemClock
 from tests.support import postgres_server
-from tests.support.databases import OpenStore, on_server
+from tests.support.databases import OpenStore, entries, names, on_server
 from tests.support.engine_env import TERMINAL, open_engine, until
 from tests.support.fakes import people_reached_by
 from tests.support.recording_channel import Fault
@@ -47,14 +47,6 @@ def keep(name: str) -> Callable[[Tx], str]:
         return name
 
     return unit
-
-
-def names(connection: Connection) -> set[str]:
-    return set(connection.execute(text("SELECT id FROM workspace")).scalars()) - {DEFAULT_WORKSPACE}
-
-
-def entries(connection: Connection) -> int:
-    return audit_log.head(connection, DEFAULT_WORKSPACE)[0]
 
 
 @contextlib.asynccontextmanager

@@ -6,8 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+from sqlalchemy import text
+
+from engine.domain import DEFAULT_WORKSPACE
 from engine.ports import Clock
-from engine.store import postgres, schema
+from engine.store import audit_log, postgres, schema
+from engine.store.connection import Connection
 from engine.store.port import Store
 from engine.system import RandomIds
 from tests.support.repeating_store import RepeatingStore
@@ -41,3 +45,13 @@ def on_server(url: str) -> OpenStore:
             yield store
 
     return open_postgres
+
+
+def names(connection: Connection) -> set[str]:
+    """Return the workspaces that a test has written."""
+    return set(connection.execute(text("SELECT id FROM workspace")).scalars()) - {DEFAULT_WORKSPACE}
+
+
+def entries(connection: Connection) -> int:
+    """Return the number of entries in the audit log."""
+    return audit_log.head(connection, DEFAULT_WORKSPACE)[0]

@@ -164,19 +164,15 @@ def _wait_for(work: Coroutine[Any, Any, None]) -> None:
 def database(server_url: str) -> Iterator[str]:
     """Yield the URL of a new database with the current schema, and drop it at the end."""
     _template(server_url)
-    name = f"signoff_{uuid4().hex}"
-    _wait_for(_run(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
-    try:
-        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
-    finally:
-        _wait_for(_run(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+    with empty(server_url, f"TEMPLATE {TEMPLATE}") as url:
+        yield url
 
 
 @contextlib.contextmanager
-def empty(server_url: str) -> Iterator[str]:
-    """Yield the URL of a new database without any tables, and drop it at the end."""
+def empty(server_url: str, options: str = "") -> Iterator[str]:
+    """Yield the URL of a new database, without any tables unless `options` say otherwise, and drop it at the end."""
     name = f"signoff_{uuid4().hex}"
-    _wait_for(_run(server_url, f"CREATE DATABASE {name}"))
+    _wait_for(_run(server_url, f"CREATE DATABASE {name} {options}"))
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:

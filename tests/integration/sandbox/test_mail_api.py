@@ -28,13 +28,22 @@ class Script:
             return await response.json()
 
 
+PAGE = "<head><title>t</title></head><p hidden>Refund order A-1007?</p><p>Amount: 120 EUR</p>"
+
+
 @pytest.fixture
 def script(slack: RunningSandbox, session: aiohttp.ClientSession) -> Script:
     return Script(slack, session)
 
 
 async def test_emails_are_listed_and_read(slack: RunningSandbox, script: Script) -> None:
-    await send(slack, message(Message_ID="<1@b.example>", html="<p>x</p>"))
+    await send(
+        slack,
+        message(
+            Message_ID="<1@b.example>",
+            html=PAGE,
+        ),
+    )
     await send(slack, message("Re: Refund", In_Reply_To="<1@b.example>", Date=""))
     await send(slack, message("Other", to="ben@example.com"))
     listed = (await script("GET", f"mail?to={MIA}"))["mails"]
@@ -49,7 +58,7 @@ async def test_emails_are_listed_and_read(slack: RunningSandbox, script: Script)
     assert [email["id"] for email in (await script("GET", "mail?subject=Other"))["mails"]] == ["3"]
     read = (await script("GET", "mail/1"))["mail"]
     assert ["Subject", "Refund order A-1007?"] in read["headers"]
-    assert (read["text"], read["html"]) == ("Refund order A-1007?\n\nAmount: 120 EUR\n", "<p>x</p>\n")
+    assert (read["text"], read["html"]) == ("Refund order A-1007?\n\nAmount: 120 EUR\n", f"{PAGE}\n")
     assert (await script("GET", "mail/9", 409))["error"] == "there is no mail '9'"
     await script("DELETE", "mail")
     assert (await script("GET", "mail"))["mails"] == []

@@ -131,7 +131,7 @@ def _summary(mail: ReceivedMail) -> Json:
         "from": parsed.header("from"),
         "to": parsed.header("to"),
         "subject": mail.subject,
-        "snippet": " ".join((parsed.text or "").split())[:_SNIPPET],
+        "snippet": parsed.preview[:_SNIPPET],
         "message_id": parsed.message_id,
         "references": parsed.references,
         "attachments": parsed.attachments,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
 from email.utils import getaddresses
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from html.parser import HTMLParser
 from typing import Final
 
 Headers = tuple[tuple[str, str], ...]
@@ -19,6 +20,7 @@ BROKEN: Final = (
     LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError,
 )  # fmt: skip
 _WORD: Final = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
+_NO_TEXT: Final = frozenset({"head", "style", "script", "title"})
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]+>")
 
 
@@ -44,6 +46,11 @@ class ParsedMessage:
         """Return the first header of this name, or ""."""
         return next(iter(self.all(name)), "")
 
+    @cached_property
+    def preview(self) -> str:
+        """Return the text in one line as mail programs show it beside the subject: of HTML, hidden text first."""
+        return " ".join((_text_of(self.html) if self.html is not None else self.text or "").split())
+
     @property
     def message_id(self) -> str | None:
         """Return the Message-ID with its angle brackets, or None."""
@@ -59,6 +66,32 @@ class ParsedMessage:
     def addressed(self) -> list[str]:
         """Return the addresses in To and Cc, in lower case."""
         return addresses([*self.all("to"), *self.all("cc")])
+
+
+class _TextReader(HTMLParser):
+    """Collects the text of a page without its head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 as it is called
+        self._hidden += tag in _NO_TEXT
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag in _NO_TEXT
+
+    def handle_data(self, data: str) -> None:
+        if self._hidden <= 0:
+            self.texts.append(data)
+
+
+def _text_of(html: str) -> str:
+    reader = _TextReader()
+    reader.feed(html)
+    reader.close()
+    return " ".join(reader.texts)
 
 
 def addresses(values: list[str]) -> list[str]:
