@@ -9,6 +9,7 @@ from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
 from html import unescape
+from html.parser import HTMLParser
 from typing import Any, Final
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.email import message, rows, view
-from bot.presentation import characters, dates, text_diff
+from bot.presentation import characters, dates, states, text_diff
 from engine.domain import Card, CardFact, CardField, CardOutcome, DeliveryKind, Tone
 from tests.support.email_env import (
     ALERT_CARD,
@@ -82,6 +83,58 @@ def read_difference(text_part: str, label: str) -> tuple[str, str]:
 def card(request: pytest.FixtureRequest) -> Card:
     assert isinstance(request.param, Card)
     return request.param
+
+
+class Outline(HTMLParser):
+    """What a screen reader gets of an email: its language, headings, tables and links, and the text that it reads."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.language: str | None = None
+        self.headings: list[str] = []
+        self.tables: list[str | None] = []
+        self.links: list[str] = []
+        self.spoken = ""
+        self._silent: list[str] = []
+        self._in_link = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        if tag == "html":
+            self.language = attributes.get("lang")
+        elif tag in ("h1", "h2", "h3"):
+            self.headings.append(tag)
+        elif tag == "table":
+            self.tables.append(attributes.get("role"))
+        elif tag == "a":
+            self._in_link = True
+            self.links.append("")
+        if tag in ("style", "title") or attributes.get("aria-hidden") == "true" or (self._silent and tag != "br"):
+            self._silent.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_link = self._in_link and tag != "a"
+        if self._silent and self._silent[-1] == tag:
+            self._silent.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.spoken += data
+        if self._in_link:
+            self.links[-1] += data.strip()
+
+
+def test_a_screen_reader_gets_an_outline_words_and_links_with_a_purpose(card: Card) -> None:
+    outline = Outline(html_of(parse_as_recipient(message.mail(card, envelope()))))
+    assert outline.language == "en"
+    assert outline.headings[0] == "h1"
+    assert outline.headings.count("h1") == 1
+    assert set(outline.tables) == {"presentation"}
+    assert all(text in ("Review and decide", "Answer") or text.startswith("https://") for text in outline.links)
+    assert not set(outline.spoken) & set("".join(states.ICONS.values()) + "✓●"), "signs say nothing aloud"
+    if card.outcome is not None:
+        assert dates.written(card.outcome.sentence or card.outcome.line, dates.in_zone(None)) in outline.spoken
 
 
 def test_both_parts_say_all_that_the_card_says(card: Card) -> None:
