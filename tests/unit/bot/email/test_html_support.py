@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from bot.email import message
+from engine.domain import DeliveryKind, Tone
 from tests.support.email_env import (
     ALERT_CARD,
+    ANSWERED_CARD,
     CLOSED_CARD,
     CODE_CARD,
     OUTCOME_CARD,
@@ -53,13 +56,27 @@ TAG_FEATURES: Final = {
     **dict.fromkeys(("table", "tr", "td"), "html-table"),
     **dict.fromkeys(("html", "head", "title", "meta", "br", "a"), None),
     "h1": "html-h1-h6",
+    "h2": "html-h1-h6",
 }
 PLAIN_ATTRIBUTES: Final = {"class", "style", "href", "charset", "content", "name", "border"}
 
 
 def render_all_cards() -> str:
-    cards = (REQUEST_CARD, CLOSED_CARD, CODE_CARD, ALERT_CARD, QUESTION_CARD, OUTCOME_CARD)
-    return "".join(html_of(message.mail(card, envelope(name="Acme"))) for card in cards)
+    """Return the HTML of every kind of email, of every tone, with texts of both directions, and of the short one."""
+    cards = (REQUEST_CARD, CLOSED_CARD, CODE_CARD, ALERT_CARD, QUESTION_CARD, ANSWERED_CARD, OUTCOME_CARD)
+    closed = [replace(CLOSED_CARD, tone=tone) for tone in Tone]
+    others = (
+        replace(REQUEST_CARD, kind=DeliveryKind.REMINDER),
+        replace(
+            REQUEST_CARD,
+            values=(replace(REQUEST_CARD.values[0], text="one\n\u05e9\u05dc\u05d5\u05dd\nthree"),),
+        ),
+        replace(ALERT_CARD, about="Refund?", requester="Cleo"),
+    )
+    messages = [message.mail(card, envelope(name="Acme")) for card in (*cards, *closed, *others)]
+    short = message.short_mail(REQUEST_CARD, envelope(name="Acme"))
+    assert short is not None
+    return "".join(map(html_of, (*messages, short)))
 
 
 def find_used_properties() -> set[str]:
