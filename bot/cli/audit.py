@@ -94,7 +94,7 @@ def verify(checkpoints: tuple[str, ...]) -> int:
         )
         return Exit.NO
     if log.unexplained:
-        click.echo("The chain is intact, but contents were erased and no entry says by whom.", err=True)
+        click.echo("The chain is intact, but no entry says who erased contents.", err=True)
         return Exit.WAITING
     click.echo("The audit log is intact.")
     return Exit.DONE

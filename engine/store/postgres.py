@@ -7,7 +7,6 @@ fails after it has written, or another process was faster at a row, each runs ag
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -17,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import asyncpg
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from engine.domain import Work
@@ -28,15 +27,15 @@ from engine.store import audit_log
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.postgres_calls import BEGIN, BEGIN_ALONE, Calls, MustBeAlone
-from engine.store.postgres_connection import Function, PostgresConnection
+from engine.store.postgres_connection import Function
 from engine.store.postgres_errors import (
-    CommitUnknown,
     is_again,
     is_broken_off,
     is_lost,
     is_unstorable,
     translate,
 )
+from engine.store.postgres_line import PostgresLine, transaction
 
 T = TypeVar("T")
 GROUP: Final = 64
@@ -47,8 +46,6 @@ READERS: Final = 4
 """Connections that read."""
 COMMAND_SECONDS: Final = 10.0
 """Maximum time of one statement, in seconds. A connection whose other end is gone is noticed by it."""
-IDLE_SECONDS: Final = 5.0
-"""How long a process may do nothing in a transaction, in seconds: then one that was stopped holds up no other."""
 CONNECT_SECONDS: Final = 5.0
 """Maximum time to connect, in seconds."""
 TRIES: Final = 5
@@ -77,41 +74,6 @@ class _WaitingUnit(Generic[T]):
         self.future.set_exception(error)
 
 
-class _Line:
-    """One connection to the database, opened when it is needed, and again after it was lost."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._core: AsyncConnection | None = None
-        self.driver: asyncpg.Connection[Any]
-        self.connection: PostgresConnection
-
-    async def open(self) -> None:
-        if self._core is not None and not self.driver.is_closed():
-            return
-        await self.drop()
-        core = await self._engine.connect()
-        raw = await core.get_raw_connection()
-        driver: Any = raw.driver_connection
-        sync = core.sync_connection
-        assert sync is not None
-        self._core, self.driver, self.connection = core, driver, PostgresConnection(sync)
-        try:
-            await driver.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS:.0f}s'")
-        except BaseException:
-            await self.drop()
-            raise
-
-    async def drop(self) -> None:
-        """Close the connection without waiting for the other end."""
-        core, self._core = self._core, None
-        if core is None:
-            return
-        self.driver.terminate()
-        with contextlib.suppress(Exception):
-            await core.close()
-
-
 class PostgresStore:
     """A `Store` in a PostgreSQL database, for the event loop that opened it. `place` names it without its password."""
 
@@ -122,8 +84,8 @@ class PostgresStore:
         self._engine, self._clock, self._ids = engine, clock, ids
         self._jobs: deque[_WaitingUnit[Any]] = deque()
         self._wanted = asyncio.Semaphore(0)
-        self._readers: asyncio.Queue[_Line] = asyncio.Queue()
-        self._lines = [_Line(engine) for _ in range(READERS + WRITERS)]
+        self._readers: asyncio.Queue[PostgresLine] = asyncio.Queue()
+        self._lines = [PostgresLine(engine) for _ in range(READERS + WRITERS)]
         for line in self._lines[WRITERS:]:
             self._readers.put_nowait(line)
         self._listener: Callable[[Sequence[Work]], None] | None = None
@@ -221,7 +183,7 @@ class PostgresStore:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    async def _write(self, line: _Line) -> None:
+    async def _write(self, line: PostgresLine) -> None:
         while True:
             await self._wanted.acquire()
             jobs = [self._jobs.popleft() for _ in range(min(len(self._jobs), GROUP))]
@@ -230,7 +192,7 @@ class PostgresStore:
             elif self._closed:
                 return
 
-    async def _write_group(self, line: _Line, jobs: list[_WaitingUnit[Any]]) -> None:
+    async def _write_group(self, line: PostgresLine, jobs: list[_WaitingUnit[Any]]) -> None:
         try:
             try:
                 await self._write_jobs(line, jobs)
@@ -250,7 +212,7 @@ class PostgresStore:
             if isinstance(error, asyncio.CancelledError):
                 raise
 
-    async def _write_jobs(self, line: _Line, jobs: list[_WaitingUnit[Any]]) -> None:
+    async def _write_jobs(self, line: PostgresLine, jobs: list[_WaitingUnit[Any]]) -> None:
         if not await self._try_together(line, jobs):
             for job in jobs:
                 await self._write_alone(line, job)
@@ -261,11 +223,11 @@ class PostgresStore:
             return type(error)(*error.args)
         return StoreError(f"A transaction on {self.place} was broken off ({type(error).__name__}); nothing was saved.")
 
-    async def _try_together(self, line: _Line, jobs: list[_WaitingUnit[Any]]) -> bool:
+    async def _try_together(self, line: PostgresLine, jobs: list[_WaitingUnit[Any]]) -> bool:
         """Run the units in one transaction. Return False if all are rolled back, so that each has to run alone."""
         await line.open()
         try:
-            async with _transaction(line):
+            async with transaction(line):
                 txs = [self._new_tx(line) for _ in jobs]
                 functions = await Calls(line.driver).run([_bound(job, tx) for job, tx in zip(jobs, txs, strict=True)])
                 if any(function.error is not None and function.wrote for function in functions):
@@ -282,12 +244,12 @@ class PostgresStore:
         self._settle(jobs, txs, functions)
         return True
 
-    async def _write_alone(self, line: _Line, job: _WaitingUnit[Any]) -> None:
+    async def _write_alone(self, line: PostgresLine, job: _WaitingUnit[Any]) -> None:
         """Run one unit in a transaction of its own, and again if other processes were faster at its rows."""
         alone = cleans = False
         for tries_left in reversed(range(TRIES)):
             try:
-                async with _transaction(line, BEGIN_ALONE if alone else BEGIN):
+                async with transaction(line, BEGIN_ALONE if alone else BEGIN):
                     tx = self._new_tx(line)
                     functions = await Calls(line.driver, alone=alone, cleans=cleans).run([_bound(job, tx)])
                     if functions[0].error is not None:
@@ -309,17 +271,17 @@ class PostgresStore:
                 self._settle([job], [tx], functions)
             return
 
-    def _new_tx(self, line: _Line) -> Tx:
+    def _new_tx(self, line: PostgresLine) -> Tx:
         return Tx(line.connection, now=self._clock.now(), ids=self._ids)
 
-    async def _finish(self, line: _Line, txs: Sequence[Tx]) -> None:
+    async def _finish(self, line: PostgresLine, txs: Sequence[Tx]) -> None:
         """Do what comes last in a transaction: write the hints, then the entries of the audit log."""
         works = [work for tx in txs for work in tx.works]
         if works and self._write_hints is not None:
             await self._write_hints(line.driver, works)
         await self._seal(line, txs)
 
-    async def _seal(self, line: _Line, txs: Sequence[Tx]) -> None:
+    async def _seal(self, line: PostgresLine, txs: Sequence[Tx]) -> None:
         """Append the entries of the units to the chains, one process after the other."""
         chains = sorted({workspace for tx in txs for workspace in tx.entries})
         if not chains:
@@ -364,24 +326,6 @@ class _RunAlone(Exception):
 
 def _bound(job: _WaitingUnit[Any], tx: Tx) -> Callable[[], Any]:
     return lambda: job.unit(tx)
-
-
-@asynccontextmanager
-async def _transaction(line: _Line, begin: str = BEGIN) -> AsyncIterator[None]:
-    """Commit what the body does, or roll it back if it raises."""
-    try:
-        await line.driver.execute(begin)
-        yield
-    except BaseException as error:
-        if not is_lost(error):
-            await line.driver.execute("ROLLBACK")
-        raise
-    try:
-        await line.driver.execute("COMMIT")
-    except Exception as error:
-        if is_lost(error):
-            raise CommitUnknown from error
-        raise
 
 
 @asynccontextmanager

@@ -806,7 +806,7 @@ def test_contents_erased_without_an_entry_are_named_and_end_with_three(
     finished = signoff("audit", "verify")
     assert finished.code == 3
     assert "erased, and no entry says by whom: 2" in finished.err
-    assert finished.err.splitlines()[-1] == "The chain is intact, but contents were erased and no entry says by whom."
+    assert finished.err.splitlines()[-1] == "The chain is intact, but no entry says who erased contents."
 
 
 def test_an_empty_log_is_no_finding(signoff: Commands) -> None:

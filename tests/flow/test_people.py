@@ -68,8 +68,8 @@ def test_people_are_listed_and_shown_with_what_said_so(signoff: Commands) -> Non
         assert (period["address"], period["until"]) == ("sam@example.com", None)
         assert period["evidence"] == "sam@example.com names it."
     assert "sam@example.com names it." in " ".join(signoff.run_ok("people", "show", "sam@example.com").out.split())
-    assert signoff("people", "show", "nobody@example.com").output == (
-        "There is no person nobody@example.com. See the known people: signoff people list"
+    assert signoff("people", "show", "stranger@example.com").output == (
+        "There is no person stranger@example.com. See the known people: signoff people list"
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import insert, make_url, select
 from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE, Address, Assurance, Decided, DeliveryKind, DeliveryState, SignIn, Verdict
 from engine.errors import ChannelError, StoreError
-from engine.store import postgres, reconciliation
+from engine.store import postgres, postgres_line, reconciliation
 from engine.store.port import Tx
 from engine.store.postgres import PostgresStore
 from engine.store.tables import WorkspaceRow
@@ -136,14 +136,14 @@ async def test_a_process_that_stops_in_a_transaction_holds_up_others_for_seconds
         keep("stopped")(tx)
         time.sleep(next(pauses, 0))  # as if the whole process were stopped
 
-    pauses = iter([postgres.IDLE_SECONDS + 1])
+    pauses = iter([postgres_line.IDLE_SECONDS + 1])
     stopped = asyncio.to_thread(asyncio.run, _stop_in_the_middle(postgres_database, stop))
     async with opened(postgres_database) as store:
         stopping = asyncio.ensure_future(stopped)
         await asyncio.sleep(1)
         began = time.monotonic()
         assert await store.transact(keep("stopped")) == "stopped"
-        assert time.monotonic() - began < postgres.IDLE_SECONDS + 0.5
+        assert time.monotonic() - began < postgres_line.IDLE_SECONDS + 0.5
         await stopping
         await check_whole(store, {"stopped"})
 

@@ -32,6 +32,8 @@ from engine.store import postgres, postgres_schema
 from tests.support.fakes import START
 
 ENVIRONMENT = "SIGNOFF_TEST_POSTGRES"
+UNPRIVILEGED = 65534
+"""The user id without any rights that every Linux has."""
 WHEEL = "wheel"
 """Value of the variable that takes the server of the wheel although the machine has one."""
 OPTIONS = ("fsync=off", "synchronous_commit=on", "full_page_writes=off", "max_connections=200", "listen_addresses=")
@@ -144,7 +146,7 @@ def _server_user() -> str | None:
     if os.geteuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
-    return "postgres" if "postgres" in names else "nobody"
+    return "postgres" if "postgres" in names else pwd.getpwuid(UNPRIVILEGED).pw_name
 
 
 def _wait_until_ready(url: str, seconds: float = 30) -> None:

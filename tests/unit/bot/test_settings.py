@@ -163,7 +163,7 @@ def test_a_role_and_a_key_belong_to_a_database_on_a_server() -> None:
         ("sqlite:///.", "must name a file, not a folder"),
         ("sqlite:////srv/sign\noff.db", "has invisible characters"),
         ("sqlite:////srv/sign\0off.db", "has invisible characters"),
-        ("sqlite:///~nobody-here/signoff.db", "names the home folder of a user who does not exist"),
+        ("sqlite:///~no-such-user/signoff.db", "names the home folder of a user who does not exist"),
         ("sqlite:////srv/" + "n" * 201, "is too long"),
         ("sqlite:///" + "/nnnn" * 100, "is too long"),
     ],
