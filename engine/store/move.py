@@ -20,7 +20,7 @@ from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import StoreError
 from engine.store import audit_log, metadata
 from engine.store.postgres import place_of
-from engine.store.postgres_errors import translate
+from engine.store.postgres_errors import translated
 from engine.store.sqlite_connection import SqliteConnection
 from engine.store.tables import WorkspaceRow
 
@@ -45,16 +45,9 @@ async def move(source: SqliteConnection, target: AsyncEngine) -> Moved:
     changed, or if a database fails; then the target is as it was.
     """
     place = place_of(target)
-    try:
+    with translated(place):
         async with target.connect() as connection:
             return await _move(source, connection, place)
-    except StoreError:
-        raise
-    except Exception as error:
-        translated = translate(error, place)
-        if translated is error:
-            raise
-        raise translated from error
 
 
 async def _move(source: SqliteConnection, target: AsyncConnection, place: str) -> Moved:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import asyncpg
@@ -60,6 +62,18 @@ def is_unstorable(error: BaseException) -> bool:
 def is_again(error: BaseException) -> bool:
     """Return whether the same unit may succeed when it runs again at once."""
     return isinstance(original(error), AGAIN)
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Raise errors of the database in the body as `StoreError`; leave all others as they are."""
+    try:
+        yield
+    except (exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        translation = translate(error, place)
+        if translation is error:
+            raise
+        raise translation from error
 
 
 def translate(error: BaseException, place: str) -> BaseException:

@@ -9,13 +9,12 @@ from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import CursorResult, Executable
-from sqlalchemy.exc import SQLAlchemyError
 
 from engine.store import postgres, postgres_schema
 from engine.store.connection import CompiledStatement, Connection
 from engine.store.postgres_calls import Calls
 from engine.store.postgres_connection import PostgresConnection
-from engine.store.postgres_errors import translate
+from engine.store.postgres_errors import translated
 
 T = TypeVar("T")
 
@@ -23,13 +22,17 @@ T = TypeVar("T")
 class BlockingConnection(Connection):
     """A connection whose methods wait for the database, each in turns of a loop of its own."""
 
-    __slots__ = ("_driver", "_inner", "_loop")
+    __slots__ = ("_driver", "_inner", "_loop", "_place")
 
     def __init__(
-        self, inner: PostgresConnection, driver: asyncpg.Connection[Any], loop: asyncio.AbstractEventLoop
+        self,
+        inner: PostgresConnection,
+        driver: asyncpg.Connection[Any],
+        loop: asyncio.AbstractEventLoop,
+        place: str,
     ) -> None:
         super().__init__(inner.core)
-        self._inner, self._driver, self._loop = inner, driver, loop
+        self._inner, self._driver, self._loop, self._place = inner, driver, loop, place
 
     def execute(self, statement: Executable, params: Any = None) -> CursorResult[Any]:
         """Run a statement through SQLAlchemy, for statements that are rare or differ each time."""
@@ -67,9 +70,10 @@ class BlockingConnection(Connection):
         """Do nothing: the connection cannot write."""
 
     def _wait(self, function: Callable[[], T]) -> T:
-        (ended,) = self._loop.run_until_complete(Calls(self._driver).run([function]))
-        if ended.error is not None:
-            raise ended.error
+        with translated(self._place):
+            (ended,) = self._loop.run_until_complete(Calls(self._driver).run([function]))
+            if ended.error is not None:
+                raise ended.error
         result: T = ended.result
         return result
 
@@ -85,19 +89,16 @@ def reading(url: str) -> Iterator[BlockingConnection]:
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         try:
-            runner.run(postgres_schema.check_current(engine))
-            core = runner.run(_connect(engine))
-            driver: Any = runner.run(core.get_raw_connection()).driver_connection
-            runner.run(driver.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            # Only the database's own errors: the body may fail to write a file, which is no error of the database.
+            with translated(place):
+                runner.run(postgres_schema.check_current(engine))
+                core = runner.run(_connect(engine))
+                driver: Any = runner.run(core.get_raw_connection()).driver_connection
+                runner.run(driver.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
             try:
-                yield BlockingConnection(PostgresConnection(core.sync_connection), driver, loop)
+                yield BlockingConnection(PostgresConnection(core.sync_connection), driver, loop, place)
             finally:
                 runner.run(core.close())
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            translated = translate(error, place)
-            if translated is error:
-                raise
-            raise translated from error
         finally:
             runner.run(engine.dispose())
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-import asyncpg
 import sqlalchemy
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import StoreError, StoreOutdated
 from engine.store import schema
 from engine.store.postgres import create, place_of
 from engine.store.postgres_calls import TURN_SPACE
-from engine.store.postgres_errors import translate
+from engine.store.postgres_errors import translated
 from engine.store.tables import WorkspaceRow
 
 _workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
@@ -33,13 +31,9 @@ async def prepare(engine: AsyncEngine, *, now: datetime) -> bool:
     place = place_of(engine)
     patient = create(engine.url, seconds=None)  # a migration of many rows takes long, and others wait for it
     try:
-        async with patient.connect() as connection:
-            return await connection.run_sync(_prepare, now, place)
-    except (sqlalchemy.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        translated = translate(error, place)
-        if translated is error:
-            raise
-        raise translated from error
+        with translated(place):
+            async with patient.connect() as connection:
+                return await connection.run_sync(_prepare, now, place)
     finally:
         await patient.dispose()
 
@@ -47,14 +41,9 @@ async def prepare(engine: AsyncEngine, *, now: datetime) -> bool:
 async def check_current(engine: AsyncEngine) -> None:
     """Raise `StoreOutdated` unless the database has this program's schema, and `StoreError` if it cannot be reached."""
     place = place_of(engine)
-    try:
+    with translated(place):
         async with engine.connect() as connection:
             revision = await connection.run_sync(_revision, place)
-    except (sqlalchemy.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        translated = translate(error, place)
-        if translated is error:
-            raise
-        raise translated from error
     if revision is None:
         raise StoreError(f"There are no tables in {place} yet. Make them: signoff migrate")
     if revision != schema.revisions(schema.HISTORY)[-1]:
@@ -75,9 +64,7 @@ def _prepare(connection: sqlalchemy.Connection, now: datetime, place: str) -> bo
         if revision is not None and revision not in known:
             raise StoreOutdated(f"{place} was written by a newer Signoff; install that version to use it.")
         schema.apply_migrations(connection)
-        if connection.execute(select(_workspace.c.id)).first() is None:
-            row = {"id": DEFAULT_WORKSPACE, "name": DEFAULT_WORKSPACE, "created_at": now}
-            connection.execute(insert(_workspace), row)
+        schema.create_workspace(connection, now)
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise

@@ -119,13 +119,17 @@ def _upgrade(connection: SqliteConnection, now: datetime, name: str, history: Pa
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
         apply_migrations(connection.core, history)
-        if connection.execute(select(_workspace.c.id)).first() is None:
-            row = {"id": DEFAULT_WORKSPACE, "name": name, "created_at": now}
-            connection.execute(insert(_workspace), row)
+        create_workspace(connection.core, now, name)
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
     connection.exec_driver_sql("COMMIT")
+
+
+def create_workspace(connection: sqlalchemy.Connection, now: datetime, name: str = DEFAULT_WORKSPACE) -> None:
+    """Write the workspace of a new database; do nothing in another one."""
+    if connection.execute(select(_workspace.c.id)).first() is None:
+        connection.execute(insert(_workspace), {"id": DEFAULT_WORKSPACE, "name": name, "created_at": now})
 
 
 def apply_migrations(connection: sqlalchemy.Connection, history: Path = HISTORY) -> None:

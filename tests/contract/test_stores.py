@@ -14,7 +14,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE, Work
 from engine.errors import Conflict, StoreError
-from engine.store import postgres
+from engine.store import postgres, postgres_reader
 from engine.store.dialect import Upsert
 from engine.store.port import Connection, Store, Tx
 from engine.store.sqlite import SqliteStore
@@ -181,3 +181,8 @@ async def test_a_unit_sees_no_more_in_its_memory_than_what_is_stored(store: Stor
     await store.transact(keep("kept"))
     assert await store.transact(read) == "kept"
     assert await store.transact(read) == "kept"
+
+
+def test_an_error_of_the_caller_is_none_of_the_database(postgres_database: str) -> None:
+    with pytest.raises(OSError, match="the disk of the copy is full"), postgres_reader.reading(postgres_database):
+        raise OSError("the disk of the copy is full")
