@@ -263,9 +263,20 @@ async def _decided_while_open(windows: ReviewWindows, page: Page) -> None:
     await page.get_by_text("Your answer is no longer needed").wait_for()
 
 
+async def _stop_events(page: Page) -> None:
+    """Give the page a stream of events that ends at once and asks it to come back in an hour.
+
+    A refused request would make the browser write an error to the console, at a time that nothing can wait for.
+    """
+    await page.route(
+        "**/events",
+        lambda route: route.fulfill(content_type="text/event-stream", body="retry: 3600000\n\n"),
+    )
+
+
 async def _too_late(windows: ReviewWindows, page: Page) -> None:
     await _ask(windows, page, BY_LINK, body=LETTER)
-    await page.route("**/events", lambda route: route.abort())
+    await _stop_events(page)
     await page.reload()
     await (await change(page)).fill("Dear Kim, I have typed much.")
     ben_page = await windows.open_link(BEN)
@@ -273,7 +284,6 @@ async def _too_late(windows: ReviewWindows, page: Page) -> None:
     await ben_page.locator(".outcome").first.wait_for()
     await page.get_by_role("button", name="Send email").click()
     await page.get_by_text("Your text, to copy").wait_for()
-    windows.complaints.clear()
 
 
 async def _expired(windows: ReviewWindows, page: Page) -> None:
@@ -440,14 +450,13 @@ async def _foreign_form(windows: ReviewWindows, page: Page) -> None:
 
 async def _broken(windows: ReviewWindows, page: Page) -> None:
     await _ask(windows, page)
-    await page.route("**/events", lambda route: route.abort())
+    await _stop_events(page)
     await page.reload()
     with closing(sqlite3.connect(windows.web.engine_env.path)) as connection:
         connection.execute("UPDATE request SET details = 'the inside'")
         connection.commit()
     await page.reload()
     await expect(page.get_by_role("heading", name="does not work right now")).to_be_visible()
-    windows.complaints.clear()
 
 
 STATES: Final[Mapping[str, PageState]] = {
