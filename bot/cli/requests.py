@@ -25,7 +25,7 @@ from bot.terminal.output import (
     short_time,
 )
 from bot.terminal.view import render_card
-from engine.domain import DEFAULT_WORKSPACE, RequestState, RunStatus
+from engine.domain import DEFAULT_WORKSPACE, RequestState
 from engine.json_values import Value
 from engine.read_models import DeliveryView, PageQuery, RequestView, RunView
 from engine.store import delivery_queries, request_queries, run_queries
@@ -64,9 +64,8 @@ def requests(request_id: str | None, everything: bool, limit: int, details: bool
 
 def _attention_runs(connection: Any) -> list[RunView]:
     """Return the runs that need an answer about a step of unknown outcome, with their steps."""
-    open_runs = run_queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=1000, open_only=True))
-    ids = [run.id for run in open_runs if run.status is RunStatus.NEEDS_ATTENTION]
-    return [view for run in ids if (view := run_queries.run_view(connection, run)) is not None]
+    runs = run_queries.runs_waiting_for_answer(connection, DEFAULT_WORKSPACE, limit=1000)
+    return [view for run in runs if (view := run_queries.run_view(connection, run.id)) is not None]
 
 
 def _print_list(views: list[RequestView], page: PageQuery) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -32,16 +32,17 @@ _RUNS = select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.title,
     _run.join(_workflow, _workflow.c.id == _run.c.workflow)
 )
 _RUN = Statement(_RUNS.where(_run.c.id == bindparam("id")))
-_NEEDS_ATTENTION = Statement(
+_NEED_ATTENTION = (
     _RUNS.where(
         _run.c.workspace == bindparam("workspace"),
         _run.c.ended_at.is_(None),
         _run.c.status == RunStatus.NEEDS_ATTENTION.value,
-        _workflow.c.owner == bindparam("owner"),
     )
     .order_by(_run.c.id.desc())
     .limit(bindparam("limit"))
 )
+_WAITING_FOR_ANSWER = Statement(_NEED_ATTENTION)
+_WAITING_FOR_OWNER = Statement(_NEED_ATTENTION.where(_workflow.c.owner == bindparam("owner")))
 _VISITS = Statement(select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit))
 
 
@@ -72,15 +73,25 @@ _step_labels = lru_cache(_LABELLED)(load_step_labels)
 
 def runs_waiting_for_owner(connection: Connection, workspace: str, owner: str, limit: int) -> list[RunView]:
     """Return the runs that wait for their owner to say what became of a step, the newest first."""
-    rows = _NEEDS_ATTENTION.all(connection, {"workspace": workspace, "owner": owner, "limit": limit})
-    persons = people.load_people(connection, {person for row in rows for person in (row.requester, row.owner)})
-    return [_run_view(row, persons) for row in rows]
+    return _run_views(
+        connection, _WAITING_FOR_OWNER.all(connection, {"workspace": workspace, "owner": owner, "limit": limit})
+    )
+
+
+def runs_waiting_for_answer(connection: Connection, workspace: str, limit: int) -> list[RunView]:
+    """Return the runs whose owner, any owner, has to say what became of a step, the newest first."""
+    return _run_views(connection, _WAITING_FOR_ANSWER.all(connection, {"workspace": workspace, "limit": limit}))
 
 
 def run_views(connection: Connection, workspace: str, page: PageQuery) -> list[RunView]:
     """Return runs, the newest first, without their steps."""
-    rows = connection.execute(paged(_RUNS, page, workspace, _run.c.id, _run.c.ended_at.is_(None))).all()
-    persons = people.load_people(connection, [person for row in rows for person in (row.requester, row.owner)])
+    return _run_views(
+        connection, connection.execute(paged(_RUNS, page, workspace, _run.c.id, _run.c.ended_at.is_(None))).all()
+    )
+
+
+def _run_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[RunView]:
+    persons = people.load_people(connection, {person for row in rows for person in (row.requester, row.owner)})
     return [_run_view(row, persons) for row in rows]
 
 

@@ -578,6 +578,23 @@ def test_done_goes_on_with_what_the_step_produced(
     assert len(http_service.posts) == 1
 
 
+def test_a_run_that_needs_an_answer_is_listed_beside_a_thousand_newer_ones(
+    signoff: Commands, attention_run: str
+) -> None:
+    with closing(sqlite3.connect(signoff.installation.database)) as connection:
+        names = [name for _, name, *_ in connection.execute("PRAGMA table_info(run)")]
+        values = ", ".join(
+            {"id": "'z' || value", "status": "'waiting'", "key": "NULL"}.get(name, name) for name in names
+        )
+        connection.execute(
+            "WITH RECURSIVE number (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM number WHERE value < 1001)"
+            f" INSERT INTO run ({', '.join(names)}) SELECT {values} FROM run, number WHERE id = ?",
+            (attention_run,),
+        )
+        connection.commit()
+    assert f"signoff resume {attention_run} done" in signoff.run_ok("requests").out
+
+
 def test_done_needs_what_later_steps_read_and_says_how_to_give_it(
     signoff: Commands, http_service: HttpService, attention_run: str
 ) -> None:
