@@ -9,13 +9,12 @@ https://docs.slack.dev/reference/block-kit/blocks
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.presentation import answers, expiry, people, states
-from bot.slack import ids, notification_text, rich_text, sentences, text_objects, truncate
-from bot.slack.rich_text import Line
+from bot.slack import closed_view, ids, notification_text, rich_text, sentences, text_objects, truncate
 from bot.slack.sentences import Sentence
 from bot.slack.text_objects import Block, Element
 from engine.domain import Card, CardAction, CardOutcome, DeliveryKind, Phrase, ResumeAnswer
@@ -25,16 +24,10 @@ SHOW_EVERYTHING: Final = "Show everything"
 DETAILS: Final = "Details"
 
 _LEAD: Final = 600
-_QUESTION: Final = 300
-"""Characters of the question of a closed request."""
 _OUTCOME: Final = 600
-"""Characters of each line about the end of a request."""
+"""Characters of the line about the end of a request in a minimal message."""
 _LONG_VALUE: Final = 500
 """Characters of one value or note of an open request: its beginning; the whole is in the details."""
-_LONG_CHANGE: Final = 1_200
-"""Characters of one change of a closed request."""
-_MOST_INLINE: Final = 3
-"""Changes that stand beside the question."""
 _LEFT_OUT_ROOM: Final = 300
 
 
@@ -165,7 +158,7 @@ def _left_out(card: Card, sentence: str, *, delivery: str) -> Block:
     """Return the note about text that is missing; of an open request with the button for the details."""
     ref = ref_of(card, delivery=delivery)
     if ref is None or not card.actions:
-        return text_objects.context([text_objects.plain(sentence)])
+        return text_objects.context([text_objects.plain(f"{sentence} {truncate.IN_DETAILS}")])
     everything = text_objects.button(SHOW_EVERYTHING, action=ids.DETAILS, value=ids.encode(ref))
     return text_objects.section(sentence, accessory=everything)
 
@@ -174,55 +167,11 @@ def _left_out(card: Card, sentence: str, *, delivery: str) -> Block:
 
 
 def _closed(card: Card, outcome: CardOutcome, delivery: str) -> list[Block]:
-    """Return the blocks of a closed card: how it ended, the question with its changes, and what became of it."""
-    lines, cut = _outcome_lines(card, outcome)
-    headline, *rest = lines
-    room = ids.MESSAGE_TEXT - text_objects.total(lines) - _QUESTION - _LEFT_OUT_ROOM
-    values, _ = notification_text.shown_parts(card)
-    fitted = truncate.fitted(values, (), room=room, each=_LONG_CHANGE)
-    question = text_objects.clip(text_objects.line(notification_text.question(card)), _QUESTION)
-    parts = [headline, *_question_parts(question.text, fitted.values), *rest]
-    blocks = [rich_text.paragraphs(parts)]
-    left_out = fitted.left_out(cut + question.missing)
-    if left_out is not None:
-        blocks.append(_left_out(card, left_out, delivery=delivery))
-    details = _details(card, delivery=delivery)
+    """Return the blocks of a closed card: three lines at most, and the button for everything else."""
+    lines, missing = closed_view.lines(card, outcome)
+    details = _details(card, delivery=delivery, missing=missing)
+    blocks = [rich_text.paragraphs(lines)]
     return [*blocks, *([text_objects.actions([details])] if details else [])]
-
-
-def _outcome_lines(card: Card, outcome: CardOutcome) -> tuple[list[Element], int]:
-    """Return the headline, what became of it, and the reason, and how many characters were cut."""
-    how, led_to = _split(text_objects.one_line(outcome.line, _OUTCOME))
-    effect = text_objects.clip(text_objects.line(outcome.effect or ""), _OUTCOME)
-    reason = text_objects.clip(text_objects.line(outcome.reason or ""), _OUTCOME)
-    reason_line = [*rich_text.line_elements(Line(label="Reason", after=reason.text))] if reason.text else []
-    # They share a line, so that a closed card has at most three.
-    below: list[Element] = []
-    for elements in ([*rich_text.phrase(led_to)], [*rich_text.words(effect.text)], reason_line):
-        below += [*rich_text.words(" · " if below and elements else ""), *elements]
-    headline = [*rich_text.words(f"{states.ICONS[card.tone]} "), *rich_text.phrase(how, bold=True)]
-    parts = [rich_text.section(headline), *([rich_text.section(below)] if below else [])]
-    return parts, effect.missing + reason.missing
-
-
-def _split(line: Phrase) -> tuple[Phrase, Phrase]:
-    """Return how a question was closed, who did it and when, and what that led to."""
-    end = next((number for number, part in enumerate(line, start=1) if not isinstance(part, str)), len(line))
-    led_to = tuple(part.lstrip(" .") if isinstance(part, str) else part for part in line[end:])
-    return line[:end], tuple(part for part in led_to if part)
-
-
-def _question_parts(question: str, changes: tuple[Line, ...]) -> Iterator[Element]:
-    """Yield the question, a few short changes beside it, and the others below it."""
-    short = [
-        line for line in changes if not line.segments and not truncate.is_long_change(line.before or "", line.after)
-    ]
-    inline = short if len(short) <= _MOST_INLINE else []
-    elements = [*rich_text.words(question or "–")]
-    for line in inline:
-        elements += [*rich_text.words(" · "), *rich_text.line_elements(line)]
-    yield rich_text.section(elements)
-    yield from rich_text.line_parts(line for line in changes if line not in inline)
 
 
 # -- buttons ------------------------------------------------------------------------------------------------
@@ -235,15 +184,16 @@ def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
     return [*acting, *([details] if details else [])]
 
 
-def _details(card: Card, *, delivery: str) -> Element | None:
-    """Return the button that opens the technical details and all texts in full."""
-    ref = ref_of(card, delivery=delivery)
+def _details(card: Card, *, delivery: str, missing: int = 0) -> Element | None:
+    """Return the button that opens the technical details and all texts in full. `missing`: characters cut elsewhere."""
+    more = f" ({missing:,} more {'character' if missing == 1 else 'characters'})" if missing else ""
+    label, ref = f"{DETAILS}{more}", ref_of(card, delivery=delivery)
     if ref is not None:
-        return text_objects.button(DETAILS, action=ids.DETAILS, value=ids.encode(ref))
+        return text_objects.button(label, action=ids.DETAILS, value=ids.encode(ref))
     if card.run is None:
         return None
     run = ids.RunRef(run=card.run, delivery=delivery or None)
-    return text_objects.button(DETAILS, action=ids.RUN_DETAILS, value=ids.encode(run))
+    return text_objects.button(label, action=ids.RUN_DETAILS, value=ids.encode(run))
 
 
 def request_buttons(card: Card, *, delivery: str | None) -> list[Element]:

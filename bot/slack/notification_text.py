@@ -16,7 +16,7 @@ from typing import Final
 from bot.presentation import dates, expiry, people, summary, text_diff
 from bot.presentation.characters import stands_apart
 from bot.presentation.text_diff import Part, Segment
-from bot.slack import ids, rich_text, text_objects, truncate
+from bot.slack import ids, inline_changes, rich_text, text_objects, truncate
 from bot.slack.rich_text import EMPTY, Line
 from bot.slack.text_objects import Block, Element
 from engine.domain import Card, CardFact, CardField, CardOutcome, DeliveryKind, Phrase
@@ -63,19 +63,25 @@ def _lines(card: Card, most: _Limits) -> tuple[list[Phrase], bool]:
     head, tail = _head(card, most), _tail(card, most)
     room = ids.FALLBACK_TEXT - _LEFT_OUT - sum(_size(line) + 1 for line in (*head, *tail))
     values, notes = shown_parts(card)
+    if most is not _ALL and card.outcome is not None:
+        # The message shows the shortest ones, so these must not be left out.
+        values = [change.field for change in inline_changes.shortest_first(values)]
     # Quoted first: the marks of a value of many lines take more room.
     fitted = truncate.fitted([*_spoken(values)], [*map(_quoted_note, notes)], room=room)
     left_out = fitted.left_out()
-    last: list[Phrase] = [] if left_out is None else [(left_out,)]
+    last: list[Phrase] = [] if left_out is None else [(f"{left_out} {truncate.IN_DETAILS}",)]
     lines = [*head, *map(_labelled_line, fitted.values), *tail, *map(_labelled_line, fitted.notes), *last]
     return lines, room >= 0 and left_out is None
 
 
 def shown_parts(card: Card) -> tuple[Sequence[CardField], Sequence[CardFact]]:
     """Return the values and notes that stand in a message; once a question is closed, only what was changed."""
-    if card.outcome is None:
-        return card.values, card.notes
-    return [field for field in card.values if field.before is not None], ()
+    return (card.values, card.notes) if card.outcome is None else (changed(card), ())
+
+
+def changed(card: Card) -> list[CardField]:
+    """Return the values that were changed."""
+    return [field for field in card.values if field.before is not None]
 
 
 def question(card: Card) -> str:
@@ -154,7 +160,7 @@ def change_in_words(segments: Sequence[Segment]) -> str:
     """Return a change of a long text in one line: “new” instead of “old”, for each place."""
     parts, previous = list[str](), None
     for segment in segments:
-        text = f"“{text_objects.line(rich_text.segment_text(segment))}”"
+        text = f"“{rich_text.segment_line(segment).strip()}”"
         if segment.part is Part.ADDED and previous is not None and previous.part is Part.REMOVED:
             parts[-1] = f"{text} instead of {parts[-1].removesuffix(' removed')}"
         elif segment.part is Part.ADDED:

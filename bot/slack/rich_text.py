@@ -6,6 +6,7 @@ https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,9 @@ OVERHEAD: Final = 16
 DATE_SIZE: Final = 40
 """Characters that a moment may take."""
 _BLANKS: Final = str.maketrans({" ": "␣", "\t": "⇥", "\n": "↵\n"})
+_SIGNS: Final = str.maketrans({" ": "␣", "\t": "⇥", "\n": "↵"})
+_RUNS: Final = re.compile(r"[\t\n]+| {2,}")
+_ANY_BLANKS: Final = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,14 @@ def segment_text(segment: Segment) -> str:
         return f" [… {len(segment.text):,} unchanged characters …] "
     is_blank = segment.part is not Part.SAME and not segment.text.strip()
     return segment.text.translate(_BLANKS) if is_blank else segment.text
+
+
+def segment_line(segment: Segment) -> str:
+    """Return a segment in one line; in what was changed, line ends and long blanks are signs."""
+    text = segment_text(segment)
+    if segment.part in (Part.ADDED, Part.REMOVED):
+        text = _RUNS.sub(lambda run: f"{run[0].translate(_SIGNS)} ", text)
+    return _ANY_BLANKS.sub(" ", text)
 
 
 def words(content: str, *, bold: bool = False, strike: bool = False, italic: bool = False) -> Iterator[Element]:
@@ -153,13 +165,12 @@ def _quoted_line(line: Line) -> Iterator[Element]:
 def difference(segments: Iterable[Segment]) -> Iterator[Element]:
     """Return a change word by word: what was removed is struck, what was added is bold."""
     for segment in segments:
-        part = segment.part
-        yield from words(
-            segment_text(segment),
-            bold=part is Part.ADDED,
-            strike=part is Part.REMOVED,
-            italic=part is Part.FOLDED,
-        )
+        yield from segment_words(segment.part, segment_text(segment))
+
+
+def segment_words(part: Part, text: str) -> Iterator[Element]:
+    """Return the text of a segment in the style of its part."""
+    return words(text, bold=part is Part.ADDED, strike=part is Part.REMOVED, italic=part is Part.FOLDED)
 
 
 def _part(kind: str, elements: Iterable[Element]) -> Element:

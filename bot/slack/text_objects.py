@@ -197,15 +197,20 @@ def clip_phrase(parts: Phrase, limit: int) -> tuple[Phrase, int]:
 
     Texts that follow each other become one.
     """
-    joined = [
-        part
-        for is_text, group in groupby(parts, key=lambda part: isinstance(part, str))
-        for part in (["".join(map(str, group))] if is_text else group)
-    ]
+    joined = in_one_line(parts)
     share = limit // max(1, sum(isinstance(part, str) for part in joined))
-    clips = [ClippedText("", 0) if isinstance(part, datetime) else clip(_collapsed(part), share) for part in joined]
+    clips = [ClippedText("", 0) if isinstance(part, datetime) else clip(part, share) for part in joined]
     cut = (part if isinstance(part, datetime) else own.text for part, own in zip(joined, clips, strict=True))
     return tuple(cut), sum(own.missing for own in clips)
+
+
+def in_one_line(parts: Phrase) -> Phrase:
+    """Return a phrase in one line. Texts that follow each other become one."""
+    return tuple(
+        part
+        for is_text, group in groupby(parts, key=lambda part: isinstance(part, str))
+        for part in ([_collapsed("".join(map(str, group)))] if is_text else group)
+    )
 
 
 def one_line(parts: Phrase, limit: int) -> Phrase:

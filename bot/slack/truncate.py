@@ -19,6 +19,8 @@ from bot.slack import ids, rich_text, text_objects
 from bot.slack.rich_text import OVERHEAD, Line
 from engine.domain import CardFact, CardField
 
+IN_DETAILS: Final = "Details has all of it."
+"""Follows the sentence of `Fitted.left_out`, unless a button beside it opens everything."""
 MOST_LINES: Final = 40
 FIRST_VALUES: Final = 10
 ENOUGH: Final = 150
@@ -87,7 +89,7 @@ class Fitted:
             parts.append(f"{len(self.notes)} of {self.of_notes} notes shown")
         if self.missing + also:
             parts.append(f"{self.missing + also:,} characters left out")
-        return f"Not everything fits here: {', '.join(parts)}. Details has all of it." if parts else None
+        return f"Not everything fits here: {', '.join(parts)}." if parts else None
 
 
 def fitted(

@@ -11,7 +11,10 @@ import pytest
 from aiohttp import web
 from playwright.async_api import expect
 
+from bot.slack import message_view
+from engine.domain import CardField, CardOutcome
 from tests.browser.sandbox_page import SandboxWindows
+from tests.support import samples
 from tests.support.sandbox_env import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -226,3 +229,41 @@ async def test_without_a_story_there_is_no_panel(windows: SandboxWindows) -> Non
     await expect(page.get_by_role("complementary")).to_have_count(0)
     await page.get_by_role("combobox", name="Message").fill("/")
     await expect(page.get_by_role("option", name="/signoff")).to_be_visible()
+
+
+LETTER = " ".join(f"This is sentence number {number} of the letter to the customer." for number in range(60))
+CHANGES = (
+    CardField(path="a", label="Amount", type="money", text="99.50 EUR", before="120.50 EUR"),
+    CardField(path="b", label="Letter", type="long_text", text=LETTER.replace("31", "3l"), before=LETTER),
+    CardField(path="c", label="Place", type="text", text="Antica Trattoria", before="The canteen downstairs"),
+    CardField(path="d", label="Rest", type="long_text", text=LETTER[::-1], before=LETTER),
+)
+LONG_OUTCOME = CardOutcome(
+    line=(f"Approved with edits by {'Maximilian ' * 12}, ", samples.NOW),
+    effect="Pay the refund: failed. The payment service answered that the account is closed, and the money is back",
+    reason="Paid already by bank transfer on Monday. See the thread with Dan, who has the receipt and the letter.",
+)
+
+
+async def test_each_line_of_a_closed_card_is_one_line_on_a_wide_screen(windows: SandboxWindows) -> None:
+    ada = windows.demo.slack.person("ada").id
+    channel = (await call_slack(windows, "conversations.open", users=ada))["channel"]["id"]
+    # The story takes a part of the window that Slack has for messages.
+    page = await windows.window("ada", size={"width": 1440, "height": 900})
+    cards = [
+        samples.closed_card(title=title, values=values, outcome=outcome)
+        for title in ("Refund 120.50 EUR for order A-1007?", "Move the warehouse with all its goods to Bonn " * 5)
+        for values in (CHANGES[:1], CHANGES[1:2], CHANGES)
+        for outcome in (CardOutcome(line=("Approved with edits by Ada, ", samples.NOW)), LONG_OUTCOME)
+    ]
+    # In one message, because Slack takes one a second.
+    blocks = [message_view.message(card, delivery="d1").blocks[0] for card in cards]
+    await call_slack(windows, "chat.postMessage", channel=channel, text="Closed cards", blocks=blocks)
+    lines = page.locator(".message p.rich")
+    await expect(page.locator(".block-rich_text")).to_have_count(len(cards))
+    heights = await lines.evaluate_all(
+        "all => all.map(line => line.offsetHeight / parseFloat(getComputedStyle(line).lineHeight))"
+    )
+    texts = await lines.all_inner_texts()
+    assert 2 * len(cards) <= len(texts) <= 3 * len(cards)
+    assert [text for text, height in zip(texts, heights, strict=True) if height > 1.5] == []

@@ -42,10 +42,12 @@ def problems_of_message(text: str, blocks: list[dict[str, Any]], metadata: Any =
 
 _REPEATED_CHARACTERS = 3_000
 """The fallback text must repeat all blocks of up to this many characters; of longer messages it may cut the end."""
-_CUT = re.compile(r"…( \([\d,]+ more characters\))?$")
+_CUT = re.compile(r"…( \([\d,]+ more characters\))?\s*$")
 _DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
 _ICON = re.compile(r"^[●✓✕◷⊘!] ")
 """The sign before a state, which is only for eyes: screen readers get the words beside it."""
+_FOLDED = re.compile(r"[\d,]+ (more )?(long )?changes? in Details")
+"""How many changes a closed card folds; the text for screen readers has them."""
 
 
 def missing_from_text(text: str, blocks: list[dict[str, Any]]) -> list[str]:
@@ -75,9 +77,33 @@ def _facts(part: Any) -> Iterator[str]:
             parsed = _DATE.sub(r"\1", text) if part["type"] == "mrkdwn" else text
             yield "" if text.strip() in ("→", "–", "·", "") else parsed
         if part.get("type") == "rich_text_quote" and is_difference(part):
-            yield from _facts([one for one in part["elements"] if one.get("style", {}).keys() & {"bold", "strike"}])
+            yield from _facts(_styled(part["elements"]))
+        elif part.get("type") == "rich_text_section":
+            for statement in statements(part["elements"]):
+                yield from _facts(_styled(statement) if is_inline_difference(statement) else statement)
         else:
             yield from (fact for value in part.values() if not isinstance(value, str) for fact in _facts(value))
+
+
+def _styled(elements: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in elements if one.get("style", {}).keys() & {"bold", "strike"}]
+
+
+def statements(elements: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the parts of a line between its separators, without what it says about folded text."""
+    statement: list[dict[str, Any]] = []
+    for element in elements:
+        if element.get("text") == " · ":
+            yield statement
+            statement = []
+        elif element.get("style") != {"italic": True} or not _FOLDED.fullmatch(element["text"]):
+            statement.append(element)
+    yield statement
+
+
+def is_inline_difference(statement: list[dict[str, Any]]) -> bool:
+    """Return whether a part of a line is a label and a change word by word: one without an arrow."""
+    return bool(_styled(statement[2:])) and all(element.get("text") != " → " for element in statement)
 
 
 def is_difference(quote: dict[str, Any]) -> bool:
