@@ -18,7 +18,7 @@ from bot.slack.sentences import Sentence
 from bot.slack.submission_handlers import show_started
 from bot.slack.text_objects import View
 from engine import fields
-from engine.domain import InvalidInputs, Refusal, Start
+from engine.domain import InvalidInputs, NotFound, Refusal, Start
 from engine.json_values import Value
 from engine.off_loop import off_loop
 from engine.read_models import WorkflowView
@@ -98,7 +98,7 @@ class CommandHandlers:
             return await self._which(typed)
         loaded = await self._context.service.workflow(typed.rest)
         if isinstance(loaded, Refusal):
-            return refusals.phrase(loaded)
+            return _not_found(loaded, f"To see all workflows, type {typed.command} list.")
         view, workflow = loaded
         approvers = await self._context.service.approver_names(workflow)
         return command_messages.workflow(workflow, version=view.version, approvers=approvers, command=typed.command)
@@ -119,7 +119,10 @@ class CommandHandlers:
         run = typed.rest.removeprefix("run ").strip()
         if not run:
             return await self._which_run(typed)
-        return await self._context.service.cancellation(run, await self._context.service.cancel(typed.by, run))
+        answer = await self._context.service.cancel(typed.by, run)
+        if isinstance(answer, NotFound):
+            return _not_found(answer, f"To choose one from a list, type {typed.command} cancel.")
+        return await self._context.service.cancellation(run, answer)
 
     async def _which_run(self, typed: TypedCommand) -> Answer:
         """Ask for a run, with those that can still be cancelled."""
@@ -145,7 +148,7 @@ class CommandHandlers:
             return await self._which(typed)
         loaded = await self._context.service.workflow(name)
         if isinstance(loaded, Refusal):
-            return refusals.phrase(loaded)
+            return _not_found(loaded, f"To see all workflows, type {typed.command} list.")
         view, workflow = loaded
         if workflow.inputs and not line.strip():
             self._open(typed, self._form(typed, view, workflow))
@@ -156,7 +159,9 @@ class CommandHandlers:
             return f"Signoff could not read “{characters.line(left)}”. {rule} {_form_hint(typed, name)}"
         inputs, errors = fields.from_text_all(workflow.inputs, typed_inputs)
         if errors:
-            refusal = InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
+            # A label such as "Why" would read as a word of the sentence.
+            labels = {name: f"“{label}”" for name, label in fields.labels(workflow.inputs).items()}
+            refusal = InvalidInputs(errors=errors, labels=labels)
             return f"{refusals.sentence(refusal)} {_form_hint(typed, view.name)}"
         return await self._start(typed, view, workflow, inputs)
 
@@ -190,6 +195,12 @@ class CommandHandlers:
 
         opening = self._context.replies.modal_when_ready("views.open", typed.trigger, ready(), metadata=ModalRef())
         self._context.after(typed.by, typed.response_url, opening)
+
+
+def _not_found(refusal: Refusal, hint: str) -> Answer:
+    """Return the sentence of a refusal; what to do now follows if the name was wrong and no other one is close."""
+    has_hint = isinstance(refusal, NotFound) and refusal.suggestion is None
+    return (*refusals.phrase(refusal), *((f" {hint}",) if has_hint else ()))
 
 
 def _form_hint(typed: TypedCommand, name: str) -> str:

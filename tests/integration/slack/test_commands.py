@@ -195,7 +195,7 @@ async def test_inputs_on_the_line_start_a_run_at_once(env: SlackEnv) -> None:
 async def test_wrong_inputs_are_refused_and_nothing_starts(env: SlackEnv) -> None:
     await env.register()
     for line, expected in (
-        ("amount=much", "Amount must be a number."),
+        ("amount=much", "“Amount” must be a number."),
         ("amont=80", "Signoff does not know “amont”. Did you mean “amount”?"),
         ("nonsense", "Signoff could not read “nonsense”."),
     ):
@@ -233,7 +233,9 @@ async def test_workflows_are_listed_and_shown_with_their_approvers(env: SlackEnv
     assert "1. Pay" in text
     assert "Needs approval first, by Ada Approver or Ben Approver" in " ".join(text.split())
     assert "Which workflow?" in await answer_to(env, "ada", "/signoff show")
-    assert "There is no workflow refunds" in await answer_to(env, "ada", "/signoff show refunds")
+    assert await answer_to(env, "ada", "/signoff show invoices") == (
+        "There is no workflow invoices. To see all workflows, type /signoff list."
+    )
 
 
 async def test_a_mistyped_address_can_be_seen_where_a_workflow_is_shown(env: SlackEnv) -> None:
@@ -271,7 +273,9 @@ async def test_a_person_sees_only_their_own_runs(env: SlackEnv) -> None:
 async def test_only_the_requester_can_cancel_a_run(env: SlackEnv) -> None:
     run = await env.request_approval(by="ben")
     assert "Only the person who started a run" in await answer_to(env, "gus", f"/signoff cancel {run}")
-    assert "There is no run nonsense" in await answer_to(env, "ben", "/signoff cancel nonsense")
+    assert await answer_to(env, "ben", "/signoff cancel nonsense") == (
+        "There is no run nonsense. To choose one from a list, type /signoff cancel."
+    )
     assert "Which run do you want to cancel?" in await answer_to(env, "ben", "/signoff cancel")
     name = "Refund 120 EUR? · Pay 120 EUR"
     assert f"You cancelled this run: {name}" in await answer_to(env, "ben", f"/signoff cancel {run}")
