@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from bot.presentation import characters, refusals, summary
-from bot.slack import command_messages, list_rows, message_view, register_modal, replies, start_modal
+from bot.slack import command_messages, list_rows, message_view, register_modal, replies, start_modal, text_objects
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
 from bot.slack.message_view import SlackMessage
@@ -28,6 +30,8 @@ Answer: TypeAlias = SlackMessage | Sentence | None
 """The message that answers; None if a modal opens instead, or a message follows."""
 _ALIKE: Final = 0.75
 """How much a command has to be like a mistyped word to be suggested, from 0 to 1."""
+_LONGEST_QUOTE: Final = 80
+"""Characters of what a person typed that are repeated in the answer."""
 _QUOTES: Final = ('"', "“", "”")
 _NAME: Final = re.compile(r"\s*([^\s=\"“”]+)=")
 _NAME_AHEAD: Final = re.compile(r"(?<=\s)[^\s=\"“”]+=")
@@ -82,7 +86,7 @@ class CommandHandlers:
     async def _unknown(self, typed: TypedCommand) -> Answer:
         close = difflib.get_close_matches(typed.word, filter(None, self._words), n=1, cutoff=_ALIKE)
         hint = f"Did you mean {typed.command} {close[0]}?" if close else f"Type {typed.command} help to see them all."
-        return f"There is no command “{characters.line(typed.word)}”. {hint}"
+        return f"There is no command “{_quoted(typed.word)}”. {hint}"
 
     async def _list(self, typed: TypedCommand) -> Answer:
         return command_messages.workflows(await self._context.service.engine.workflows(), command=typed.command)
@@ -91,7 +95,7 @@ class CommandHandlers:
         """Ask for the name of a workflow, with those that there are."""
         title = f"Which workflow? Type {typed.command} {typed.word} and its name."
         registered = await self._context.service.engine.workflows()
-        return command_messages.workflows(registered, command=typed.command, title=title)
+        return command_messages.workflows(registered, command=typed.command, title=title, word=typed.word)
 
     async def _show(self, typed: TypedCommand) -> Answer:
         if not typed.rest:
@@ -156,7 +160,7 @@ class CommandHandlers:
         typed_inputs, left = pairs(line)
         if left:
             rule = "Write each input once, as name=value, and close each quote."
-            return f"Signoff could not read “{characters.line(left)}”. {rule} {_form_hint(typed, name)}"
+            return f"Signoff could not read “{_quoted(left)}”. {rule} {_form_hint(typed, name)}"
         inputs, errors = fields.from_text_all(workflow.inputs, typed_inputs)
         if errors:
             # A label such as "Why" would read as a word of the sentence.
@@ -199,8 +203,15 @@ class CommandHandlers:
 
 def _not_found(refusal: Refusal, hint: str) -> Answer:
     """Return the sentence of a refusal; what to do now follows if the name was wrong and no other one is close."""
-    has_hint = isinstance(refusal, NotFound) and refusal.suggestion is None
-    return (*refusals.phrase(refusal), *((f" {hint}",) if has_hint else ()))
+    if not isinstance(refusal, NotFound):
+        return refusals.phrase(refusal)
+    sentence = refusals.sentence(msgspec.structs.replace(refusal, name=_quoted(refusal.name)))
+    return sentence if refusal.suggestion else f"{sentence} {hint}"
+
+
+def _quoted(typed: str) -> str:
+    """Return what a person typed, in one line and no longer than they need to recognize it."""
+    return text_objects.clipped(characters.line(typed), _LONGEST_QUOTE)
 
 
 def _form_hint(typed: TypedCommand, name: str) -> str:

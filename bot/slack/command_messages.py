@@ -48,17 +48,20 @@ def help_message(command: str = COMMAND, *, next_step: str = "") -> SlackMessage
 # -- workflows ----------------------------------------------------------------------------------------------
 
 
-def workflows(views: Sequence[WorkflowView], *, command: str = COMMAND, title: str = "Workflows") -> SlackMessage:
-    """Return the list of registered workflows, each with the command that starts it."""
+def workflows(
+    views: Sequence[WorkflowView], *, command: str = COMMAND, title: str = "Workflows", word: str = "run"
+) -> SlackMessage:
+    """Return the list of registered workflows, each with what to type. `word`: what it does, "run" or "show"."""
     if not views:
         return _message(f"No workflow is registered yet. To register one, type {command} register.", [])
     shown = views[:_MOST_WORKFLOWS]
-    rows = [{"type": "rich_text_section", "elements": [*_workflow(view, command)]} for view in shown]
+    rows = [{"type": "rich_text_section", "elements": [*_workflow(view, f"{command} {word}")]} for view in shown]
     blocks: list[Block] = [{"type": "rich_text", "block_id": "workflows", "elements": rows}]
-    hint = f"To see the steps of one, type {command} show and its name."
     left = len(views) - len(shown)
-    hint = f"{left:,} more are not shown. {hint}" if left > 0 else hint
-    return _list(title, [*blocks, text_objects.context([text_objects.plain(hint)], block="hint")])
+    hints = [f"{left:,} more are not shown."] if left > 0 else []
+    hints += [f"To see the steps of one, type {command} show and its name."] if word != "show" else []
+    blocks += [text_objects.context([text_objects.plain(" ".join(hints))], block="hint")] if hints else []
+    return _list(title, blocks)
 
 
 def _workflow(view: WorkflowView, command: str) -> list[Element]:
@@ -67,7 +70,7 @@ def _workflow(view: WorkflowView, command: str) -> list[Element]:
     return [
         *rich_text.words(title, bold=True),
         *rich_text.words("  "),
-        *_code(f"{command} run {view.name}"),
+        *_code(f"{command} {view.name}"),
         *rich_text.words(f"  version {view.version}, owner {owner}"),
     ]
 

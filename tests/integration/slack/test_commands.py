@@ -232,7 +232,9 @@ async def test_workflows_are_listed_and_shown_with_their_approvers(env: SlackEnv
     text = await answer_to(env, "ada", "/signoff show refund")
     assert "1. Pay" in text
     assert "Needs approval first, by Ada Approver or Ben Approver" in " ".join(text.split())
-    assert "Which workflow?" in await answer_to(env, "ada", "/signoff show")
+    which = " ".join((await answer_to(env, "ada", "/signoff show")).split())
+    assert "Which workflow? Type /signoff show and its name." in which
+    assert which.endswith("Refund /signoff show refund version 1, owner Cleo Builder")
     assert await answer_to(env, "ada", "/signoff show invoices") == (
         "There is no workflow invoices. To see all workflows, type /signoff list."
     )
@@ -268,6 +270,15 @@ async def test_a_person_sees_only_their_own_runs(env: SlackEnv) -> None:
     assert "Refund, started by you" in text
     assert "Refund, started by Ben Approver" in await answer_to(env, "cleo", "/signoff runs")
     assert "You haven't started a run yet." in await answer_to(env, "gus", "/signoff runs")
+
+
+@pytest.mark.parametrize("typed", ["{}", "show {}", "run {}", "run refund {}", "cancel {}"])
+async def test_a_very_long_text_is_repeated_as_far_as_it_can_be_recognized(env: SlackEnv, typed: str) -> None:
+    await env.register()
+    answer = await answer_to(env, "ada", f"/signoff {typed.format('x' * 5_000)}")
+    assert "xxxxx…" in answer
+    assert len(answer) < 300
+    assert "/signoff" in answer
 
 
 async def test_only_the_requester_can_cancel_a_run(env: SlackEnv) -> None:
