@@ -2,80 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.domain import Card, DeliveryKind
 
 NO_REPLIES: Final = "Please do not reply to this email. Replies are not read."
-_NO_LINK: Final = "Signoff put no link into this email. Any link that you see came with the data."
+_NO_LINK: Final = "No link in this email is from Signoff. A link that you see belongs to the content."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailKind:
     """One kind of email.
 
-    `footer`: why the reader gets it, and which links are from Signoff. `tells`: whether it tells what happened, and
-    asks nothing. `page`: the page behind its link. `harmless`: what opening that page does not do.
+    `because`: why the reader gets it, unless the card says so. `links`: which links are from Signoff. `tells`: whether
+    it tells what happened, and asks nothing. `page`: the page behind its link. `harmless`: what opening that page does
+    not do.
     """
 
-    footer: tuple[str, ...]
+    because: str
+    links: str = _NO_LINK
     eyebrow: str | None = None
     tells: bool = False
     names_approvers: bool = False
     has_link: bool = False
     button: str = ""
-    page: str = "review page"
+    page: str = ""
     harmless: str = ""
+
+    def footer(self, card: Card) -> tuple[str, ...]:
+        """Return why the reader gets the email, which links are from Signoff, and that replies are not read."""
+        return f"You get this email because {card.because or self.because}.", self.links, NO_REPLIES
 
 
 _REQUEST: Final = EmailKind(
-    footer=(
-        "You get this email because you were asked to decide.",
-        "The only link from Signoff in this email opens the review page. Any other link came with the data.",
+    because="you were asked to decide",
+    links=(
+        "Only one link in this email is from Signoff: it opens the review page. Any other link belongs to the content."
     ),
     names_approvers=True,
     has_link=True,
     button="Review and decide",
+    page="review page",
     harmless="Opening the page does not approve anything.",
 )
-_REMINDER: Final = EmailKind(
-    footer=_REQUEST.footer,
-    eyebrow="Reminder: your decision is still needed",
-    names_approvers=True,
-    has_link=True,
-    button=_REQUEST.button,
-    harmless=_REQUEST.harmless,
-)
-_CLOSED: Final = EmailKind(
-    footer=("You get this email because you were asked to decide.", _NO_LINK), names_approvers=True
-)
-_CODE: Final = EmailKind(footer=("You get this email because a code for your address was asked for.", _NO_LINK))
-_OUTCOME: Final = EmailKind(footer=("You get this email because you started this run.", _NO_LINK), tells=True)
-_ALERT: Final = EmailKind(
-    footer=("You get this email because you started this run or own the workflow.", _NO_LINK), tells=True
-)
+_REMINDER: Final = replace(_REQUEST, eyebrow="Reminder: your decision is still needed")
+_CLOSED: Final = EmailKind(because="you were asked to decide", names_approvers=True)
+_CODE: Final = EmailKind(because="a code was requested for your email address")
+_OUTCOME: Final = EmailKind(because="you started this run", tells=True)
+_ALERT: Final = EmailKind(because="you own this workflow or started this run", tells=True)
 _QUESTION: Final = EmailKind(
-    footer=(
-        "You get this email because you own this workflow.",
-        "The only link from Signoff in this email opens the page for your answer. Any other link came with the data.",
+    because="you own this workflow",
+    links=(
+        "Only one link in this email is from Signoff: it opens the page for your answer. "
+        "Any other link belongs to the content."
     ),
     tells=True,
     has_link=True,
-    button="Answer",
-    page="page",
+    button="Review and answer",
+    page="page for your answer",
     harmless="Opening the page does not answer anything.",
 )
-_ANSWERED: Final = EmailKind(
-    footer=("You get this email because you got the first email about this.", _NO_LINK), tells=True
-)
-_FOLLOWS: Final = EmailKind(footer=("You get this email because you approved this.", _NO_LINK), tells=True)
 
 
 def kind_of(card: Card) -> EmailKind:
     """Return the kind of the email of a card."""
-    if card.about is not None:
-        return _FOLLOWS
     match card.kind:
         case DeliveryKind.CODE:
             return _CODE
@@ -83,8 +74,6 @@ def kind_of(card: Card) -> EmailKind:
             return _OUTCOME
         case DeliveryKind.REMINDER if card.outcome is None:
             return _REMINDER
-        case DeliveryKind.ALERT if card.outcome is not None:
-            return _ANSWERED
         case DeliveryKind.ALERT:
             return _QUESTION if card.token else _ALERT
         case _:

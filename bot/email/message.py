@@ -65,9 +65,9 @@ def _dated(card: Card, envelope: Envelope) -> Card:
 def _message(shown: EmailContent, card: Card, envelope: Envelope) -> EmailMessage:
     message = headed(envelope.sender, envelope.to, subject=shown.subject, date=envelope.date)
     message["Message-ID"] = message_id(card, envelope)
-    thread = envelope.thread or _thread(card, envelope)
-    if thread is not None:
-        message["In-Reply-To"] = message["References"] = thread
+    thread = _thread(card, envelope)
+    if thread:
+        message["In-Reply-To"], message["References"] = thread[-1], " ".join(thread)
     # `All` would keep bounces from us too: https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxcmail
     message["X-Auto-Response-Suppress"] = "OOF, AutoReply, RN, NRN"
     message["MIME-Version"] = "1.0"
@@ -111,17 +111,20 @@ def message_id(card: Card, envelope: Envelope) -> str:
     return _first(card, envelope) if card.kind is DeliveryKind.REQUEST else _own(card, envelope)
 
 
-def _thread(card: Card, envelope: Envelope) -> str | None:
-    """Return the Message-ID of the first email about the request or step to this address, even if it was never sent.
+def _thread(card: Card, envelope: Envelope) -> tuple[str, ...]:
+    """Return the Message-IDs that an email follows, the nearest last, even if some of these emails were never sent.
 
-    Return None if the email starts a thread.
+    Emails about a request follow the request to this address. Alerts and outcomes also follow one common id of their
+    run, so that all of them to this address are one thread. A request starts a thread, and a code stands alone.
     """
-    if card.about is not None:
-        return _first(card, envelope)
-    if card.kind is DeliveryKind.ALERT and card.outcome is not None:
-        return _own(card, envelope)
-    follows = card.kind is not DeliveryKind.REQUEST or card.outcome is not None
-    return _first(card, envelope) if follows and card.request and card.kind is not DeliveryKind.CODE else None
+    if card.kind is DeliveryKind.CODE or (card.kind is DeliveryKind.REQUEST and card.outcome is None):
+        return ()
+    if card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER):
+        return (envelope.thread or _first(card, envelope),)
+    run = [_id(envelope, "run", card.run)] if card.run else []
+    request = [_first(card, envelope)] if card.request else []
+    own = [envelope.thread or _own(card, envelope)] if card.outcome is not None else []
+    return (*run, *request, *own)
 
 
 def _own(card: Card, envelope: Envelope) -> str:

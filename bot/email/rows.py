@@ -124,7 +124,8 @@ def _changed(label: str, old: str, field: CardField) -> Candidate:
 
 
 def _label(label: str) -> str:
-    return truncate.cut(characters.line(label[:LABEL]), LABEL).text or "–"
+    cut = truncate.cut(characters.line(label[:LABEL]), LABEL, beyond=max(0, len(label) - LABEL))
+    return f"{cut.text}…" if cut.missing else cut.text or "–"
 
 
 def fit(candidates: Sequence[Candidate]) -> FittingRows:

@@ -11,7 +11,7 @@ from typing import Final
 
 from bot import page_urls
 from bot.email import rows, truncate
-from bot.email.email_kinds import NO_REPLIES, EmailKind, kind_of
+from bot.email.email_kinds import EmailKind, kind_of
 from bot.email.rows import FittingRows, Group, Row
 from bot.presentation import characters, dates, expiry, people, states
 from engine import durations, timestamps
@@ -82,7 +82,7 @@ def shown(card: Card, *, public_url: str, name: str = "") -> EmailContent:
         outcome=outcome,
         happened=fitting.by_group[Group.OUTCOME],
         values=fitting.by_group[Group.VALUES],
-        left_out=_left_out(card, fitting),
+        left_out=_left_out(card, fitting, sum(map(_missing, (characters.line(card.title), _context(card, writer))))),
         link=page_urls.review_link(public_url, card.token) if card.token and kind.has_link else None,
         button=kind.button,
         harmless=kind.harmless,
@@ -90,7 +90,7 @@ def shown(card: Card, *, public_url: str, name: str = "") -> EmailContent:
         rules=tuple(_code_rules(card, writer)),
         small=tuple(_small(card, kind, writer)),
         details=fitting.by_group[Group.DETAILS],
-        footer=(*kind.footer, NO_REPLIES),
+        footer=kind.footer(card),
     )
 
 
@@ -103,7 +103,7 @@ def short(card: Card, *, public_url: str, name: str = "") -> EmailContent | None
         return None
     kind, writer = kind_of(card), _writer(card)
     title = "A step needs your answer" if card.kind is DeliveryKind.ALERT else "A request is waiting for your decision"
-    refused = f"The mail server refused the email with its content. The {kind.page} shows all of it."
+    refused = f"The mail server refused the email with the full text. The {kind.page} shows all of it."
     return EmailContent(
         subject=title,
         name=name,
@@ -114,7 +114,7 @@ def short(card: Card, *, public_url: str, name: str = "") -> EmailContent | None
         button=kind.button,
         harmless=kind.harmless,
         small=tuple(_link_until(card, writer)),
-        footer=(*kind.footer, NO_REPLIES),
+        footer=kind.footer(card),
     )
 
 
@@ -131,10 +131,10 @@ def subject(card: Card) -> str:
         return f"{card.code} is your Signoff code" if card.code else "Your Signoff code"
     asks = card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER)
     asked = card.about or (card.question if asks else "")
-    requester = truncate.cut(characters.line(card.requester), _REQUESTER).text if asked else ""
+    requester = _clipped(characters.line(card.requester), _REQUESTER) if asked else ""
     ending = f" ({requester})" if requester else ""
     text = characters.line((asked or card.title)[:TITLE])
-    title = truncate.cut(text, SUBJECT - len(ending)).text.rstrip() or "Signoff"
+    title = _clipped(text, SUBJECT - len(ending)) or "Signoff"
     closes = card.kind in (DeliveryKind.REQUEST, DeliveryKind.ALERT) and card.outcome is not None
     follows = card.kind is DeliveryKind.REMINDER or closes or card.about is not None
     return f"{'Re: ' if follows else ''}{title}{ending}"
@@ -146,14 +146,14 @@ def _preheader(card: Card, kind: EmailKind, outcome: Lines) -> str:
     told = [dates.written(fact.text, _writer(card)) for fact in card.notes[:1]]
     if card.kind is DeliveryKind.CODE or card.about is not None:
         # Of other emails the title stands beside it, in the subject.
-        parts = [card.title, *lead]
+        parts = [card.title, *lead, *_previews(_changed(card))]
     elif outcome:
         parts = [*outcome[:1], *_previews(_changed(card))]
     elif kind.tells:
         parts = [*lead, *_previews(_changed(card)), *told]
     else:
         parts = [*_previews(card.values)] or lead
-    return truncate.cut(characters.line(" · ".join(parts)[:TITLE]), SUBJECT).text or kind.footer[0]
+    return _clipped(characters.line(" · ".join(parts)[:TITLE]), SUBJECT) or kind.footer(card)[0]
 
 
 def _changed(card: Card) -> list[CardField]:
@@ -171,9 +171,13 @@ def _previews(fields: Sequence[CardField]) -> Iterator[str]:
 
 
 def _preview(text: str) -> str:
-    line = characters.line(text[:TITLE])
-    cut = truncate.cut(line, _PREVIEWED)
-    return f"{cut.text}…" if cut.missing else cut.text
+    return _clipped(characters.line(text[:TITLE]), _PREVIEWED)
+
+
+def _clipped(text: str, room: int) -> str:
+    """Return the text, or as much of it as fits, with a sign that there is more."""
+    cut = truncate.cut(text, room)
+    return f"{truncate.cut(text, room - len('…'.encode())).text.rstrip()}…" if cut.missing else cut.text.rstrip()
 
 
 # -- what the email says in words of ours -------------------------------------------------------------------
@@ -181,8 +185,6 @@ def _preview(text: str) -> str:
 
 def _tone(card: Card, kind: EmailKind) -> Tone | None:
     """Return the tone of an email that tells what happened; None of one that asks."""
-    if card.kind is DeliveryKind.ALERT and card.outcome is not None:
-        return Tone.DONE
     return card.tone if kind.tells or card.outcome is not None else None
 
 
@@ -192,11 +194,16 @@ def _title(text: str) -> str:
 
 def _lead(card: Card, writer: dates.Writer) -> Iterator[str]:
     """Yield the line of context, with the deadline, and whether the email may come twice."""
-    context = [dates.written(phrase, writer) for phrase in card.lead]
-    line = " ".join([*context, *_deadline(card, writer)])
+    line = _context(card, writer)
     if line:
-        yield _whole(characters.visible(line), TITLE)
+        yield _whole(line, TITLE)
     yield from _again(card)
+
+
+def _context(card: Card, writer: dates.Writer) -> str:
+    """Return the line of context, however long it is."""
+    context = [dates.written(phrase, writer) for phrase in card.lead]
+    return characters.visible(" ".join([*context, *_deadline(card, writer)]))
 
 
 def _deadline(card: Card, writer: dates.Writer) -> Iterator[str]:
@@ -252,7 +259,7 @@ def _link_until(card: Card, writer: dates.Writer) -> Iterator[str]:
     if card.expires_at is None and card.expires_after is None:
         yield f"The link works until {writer(card.until)}."
     else:
-        yield f"The link shows the result until {writer(card.until)}."
+        yield f"After the decision, the link shows the result until {writer(card.until)}."
 
 
 # -- rows ---------------------------------------------------------------------------------------------------
@@ -267,18 +274,38 @@ def _candidates(card: Card, kind: EmailKind, writer: dates.Writer) -> Iterator[r
     yield from rows.of_facts(Group.NOTES if card.kind is DeliveryKind.CODE else Group.DETAILS, card.details, writer)
 
 
-def _left_out(card: Card, fitting: FittingRows) -> str | None:
-    """Return what the email leaves out, and where all of it is."""
+def _left_out(card: Card, fitting: FittingRows, cut: int) -> str | None:
+    """Return what the email leaves out, and where all of it is. `cut`: characters that the lines above miss."""
+    missing = fitting.missing + cut
     parts = [f"{fitting.shown} of {fitting.count} lines shown"] if fitting.shown < fitting.count else []
-    parts += [f"{fitting.missing:,} characters left out"] if fitting.missing else []
+    parts += [f"{missing:,} characters left out"] if missing else []
     sentences = [f"Not everything fits here: {', '.join(parts)}."] if parts else []
     sentences += ["Unchanged parts of long texts are left out."] if fitting.folds else []
-    if sentences and card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER):
-        page = "review page" if card.token else "page behind the link of the first email"
-        sentences.append(f"The {page} shows all of it.")
-    return " ".join(sentences) or None
+    return " ".join([*sentences, *_where_all_is(card)]) if sentences else None
+
+
+def _where_all_is(card: Card) -> Iterator[str]:
+    """Yield where the reader finds what an email leaves out: a page that they can open, or else a command."""
+    if card.kind is DeliveryKind.CODE:
+        yield "The page where you gave your answer shows all of it."
+    elif card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and card.token:
+        yield "The review page shows all of it."
+    elif card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) or card.about is not None:
+        # The page of a closed request shows no more than the result to the holder of its link.
+        yield "To read all of it, open the link in the first email. If that page shows only the result, sign in there,"
+        yield "then open the link again."
+    elif card.run is not None:
+        yield f"The operator of this server can show you all of it: `signoff runs {card.run} --json`"
 
 
 def _whole(text: str, room: int) -> str:
-    cut = truncate.cut(text[:room], room, beyond=max(0, len(text) - room))
+    cut = _cut(text, room)
     return f"{cut.text}… ({cut.missing:,} more characters)" if cut.missing else cut.text
+
+
+def _missing(text: str) -> int:
+    return _cut(text, TITLE).missing
+
+
+def _cut(text: str, room: int) -> truncate.Cut:
+    return truncate.cut(text[:room], room, beyond=max(0, len(text) - room))

@@ -27,6 +27,7 @@ def alert_card(copy: DeliveryContent) -> Card:
     ends = run.status.ended and topic == run.status.value
     request = None if ends else copy.request
     approved = request if topic in TO_APPROVERS else None
+    follows = copy.request if approved or (ends and outcome_card.was_asked(copy)) else None
     title, what = _alert(topic, copy)
     question = _open_question(copy)
     outcome = _outcome(copy)
@@ -47,13 +48,23 @@ def alert_card(copy: DeliveryContent) -> Card:
         requester=line(run.requester.label),
         details=tuple(outcome_card.run_details(run)),
         run=run.id,
-        request=request.id if request else None,
+        request=follows.id if follows else request.id if request else None,
         topic=copy.topic,
-        about=questions.as_asked(approved) if approved else None,
+        about=questions.as_asked(follows) if follows else None,
+        because=_because(copy),
         step=question.step if question else None,
         visit=question.visit if question else None,
         attempt=question.attempt if question else None,
     )
+
+
+def _because(copy: DeliveryContent) -> str:
+    """Return why the reader gets the alert, or an empty text for a person who owned the workflow before."""
+    if copy.topic in TO_APPROVERS:
+        return "you approved this request"
+    if copy.person.id == copy.run.owner.id:
+        return "you own this workflow"
+    return "you started this run" if copy.person.id == copy.run.requester.id else ""
 
 
 def _open_question(copy: DeliveryContent) -> StepView | None:
@@ -73,7 +84,7 @@ def _decision_notes(request: RequestView | None) -> Iterator[CardFact]:
         # The title says that it expired, and the sentence below it what that led to.
         yield CardFact(label="When", text=(request.model.closed_at,))
     elif request is not None and request.model.state is not RequestState.PENDING:
-        yield CardFact(label=line(request.title), text=request_outcome.ended(request))
+        yield CardFact(label=line(request.title), text=(*request_outcome.ended(request), "."))
         yield from outcome_card.reason_notes(request)
 
 
@@ -86,7 +97,7 @@ def _inputs_note(run: RunView) -> Iterator[CardFact]:
 
 def _approved_notes(request: RequestView) -> Iterator[CardFact]:
     """Yield the approval and the result of the step."""
-    yield CardFact(label="Decision", text=request_outcome.ended(request))
+    yield CardFact(label="Decision", text=(*request_outcome.ended(request), "."))
     became = request_outcome.effect(request)
     if became is not None:
         yield CardFact(label="What happened", text=(became,))
@@ -129,7 +140,7 @@ def _tone(copy: DeliveryContent) -> Tone:
 
 def _answered(answered: tuple[StepView, StepAnswer] | None) -> CardOutcome:
     if answered is None:
-        return CardOutcome(line=("It is known by now whether it happened",))
+        return CardOutcome(line=("It is now clear whether this happened",))
     answer = answered[1]
     text = f"{line(answer.person.label)} answered “{answers.LABELS[answer.answer]}”, "
     return CardOutcome(line=(text, answer.at))
@@ -170,22 +181,22 @@ def _to_approver(topic: str, copy: DeliveryContent) -> tuple[str, str]:
 def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     """Return the title and the advice of an alert about the approvers of a request."""
     asks, request = _question(copy), copy.request
-    reasons = " The reasons are below." if request is not None and request.unreached else ""
+    reasons = "The reasons are below. " if request is not None and request.unreached else ""
     match topic:
         case "unseen":
             return f"No approver has received “{asks}” yet", (
                 f"Nothing was delivered for {durations.in_words(UNDELIVERED_AFTER)}. "
-                f"Please ask an approver yourself.{reasons}"
+                f"{reasons}Please ask an approver yourself."
             )
         case "unreachable":
-            return f"No approver can be reached for “{asks}”", f"Please ask an approver yourself.{reasons}"
+            return f"No approver can be reached for “{asks}”", f"{reasons}Please ask an approver yourself."
         case "broken":
             return f"Emails about “{asks}” cannot be sent", (
-                "The email server does not accept what Signoff sends. "
+                "The mail server does not accept emails from Signoff. "
                 "The operator of this server can find the cause with `signoff doctor`."
             )
         case "undelivered":
-            return f"Some approvers of “{asks}” cannot be reached", f"The others can still decide.{reasons}"
+            return f"Some approvers of “{asks}” cannot be reached", f"{reasons}The others can still decide."
     if request is not None and people.approvers(request):
         return _excluded(asks, request), "The other approvers can still decide."
     return _excluded(asks, request), f"No approver is left. {advice.before_asking_anew(copy.run)}"

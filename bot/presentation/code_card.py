@@ -50,7 +50,7 @@ def _answer_code_card(
     return Card(
         kind=DeliveryKind.CODE,
         title=f"Your code to answer “{answers.LABELS[answer.answer]}”",
-        lead=((answers.question(run.step_label(answer.step or "")),), (f"{line(run.workflow_title)}.",)),
+        lead=((answers.question(run.step_label(answer.step or "")),), (f"Workflow: {line(run.workflow_title)}.",)),
         values=values,
         details=(CardFact(label="Reference", text=(copy.reference,)), *browser),
         run=run.id,

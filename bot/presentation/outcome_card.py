@@ -23,7 +23,20 @@ def outcome_card(copy: DeliveryContent) -> Card:
         requester=line(run.requester.label),
         details=tuple(run_details(run)),
         run=run.id,
+        request=copy.request.id if copy.request is not None and was_asked(copy) else None,
+        about=question_of_reader(copy),
     )
+
+
+def was_asked(copy: DeliveryContent) -> bool:
+    """Return whether the reader was asked to decide the request of a copy."""
+    approvers = copy.request.approvers if copy.request is not None else ()
+    return any(approver.person.id == copy.person.id for approver in approvers)
+
+
+def question_of_reader(copy: DeliveryContent) -> str | None:
+    """Return the question that the reader was asked, or None if other people were."""
+    return questions.as_asked(copy.request) if copy.request is not None and was_asked(copy) else None
 
 
 def run_notes(run: RunView) -> Iterator[CardFact]:

@@ -106,7 +106,12 @@ class Card:
     topic: str | None = None
     """The subject of an alert, as a key."""
     about: str | None = None
-    """The `question` of the request that the alert follows, which its recipient approved; for channels with threads."""
+    """The `question` of the request that an alert or outcome follows, if its reader was asked to decide it.
+
+    For channels with threads.
+    """
+    because: str = ""
+    """Why its reader gets an alert, as the end of "You get this because …"; for channels that say it."""
     step: str | None = None
     visit: int | None = None
     attempt: int | None = None

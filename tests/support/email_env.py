@@ -98,7 +98,7 @@ QUESTION_CARD = replace(
     attempt=1,
 )
 ANSWERED_CARD = replace(
-    QUESTION_CARD, lead=(), token=None, outcome=CardOutcome(line=("Sam answered “It happened”, ", AT))
+    QUESTION_CARD, tone=Tone.DONE, lead=(), token=None, outcome=CardOutcome(line=("Sam answered “It happened”, ", AT))
 )
 OUTCOME_CARD = Card(
     kind=DeliveryKind.OUTCOME,

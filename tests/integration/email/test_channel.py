@@ -118,10 +118,11 @@ async def test_an_alert_about_a_step_has_one_link_and_its_answer_follows_once_in
     assert first.text is not None
     assert second.text is not None
     assert first.text.count(PUBLIC_URL) == 1
-    assert "Answer: " in first.text
+    assert "Review and answer: " in first.text
     assert "Opening the page does not answer anything." in first.text
     assert second.subject == f"Re: {first.subject}"
-    assert second.header("in-reply-to") == second.header("references") == first.header("message-id")
+    assert second.header("in-reply-to") == first.header("message-id")
+    assert str(second.header("references")).split() == [first.header("references"), first.header("message-id")]
     assert second.header("message-id") != first.header("message-id")
     assert "Sam answered “It happened”" in second.text
     assert PUBLIC_URL not in second.text
@@ -133,6 +134,31 @@ async def test_a_reminder_is_in_the_thread_of_the_request(mail_sandbox: RunningS
     first, second = mail_sandbox.mail.received()
     assert second.header("references") == first.header("message-id")
     assert second.subject == f"Re: {first.subject}"
+
+
+async def test_the_outcome_is_in_the_thread_of_the_request_that_its_reader_was_asked(
+    mail_sandbox: RunningSandbox, channel: EmailChannel
+) -> None:
+    await show(channel, REQUEST_CARD, delivery="d1")
+    await show(channel, replace(OUTCOME_CARD, request="q1", about=REQUEST_CARD.question), delivery="d2")
+    first, second = mail_sandbox.mail.received()
+    assert second.header("in-reply-to") == first.header("message-id")
+    assert first.header("message-id") in str(second.header("references")).split()
+    assert second.subject == f"Re: {first.subject}"
+    assert "✓ Done: Refund 120 €?" in str(second.text)
+
+
+async def test_emails_about_one_run_are_one_thread_for_a_reader_who_was_not_asked(
+    mail_sandbox: RunningSandbox, channel: EmailChannel
+) -> None:
+    for number, card in enumerate((QUESTION_CARD, replace(ALERT_CARD, request="q1"), OUTCOME_CARD, OUTCOME_CARD)):
+        await show(channel, card, delivery=f"d{number}")
+    await show(channel, replace(OUTCOME_CARD, run="r2"), delivery="other")
+    *emails, other = mail_sandbox.mail.received()
+    root, *more = {str(email.header("references")).split()[0] for email in emails}
+    assert more == []
+    assert len({email.header("message-id") for email in emails}) == len(emails)
+    assert root not in str(other.header("references"))
 
 
 async def test_a_second_try_has_the_same_id_and_a_fresh_link(

@@ -131,7 +131,9 @@ def test_a_screen_reader_gets_an_outline_words_and_links_with_a_purpose(card: Ca
     assert outline.headings[0] == "h1"
     assert outline.headings.count("h1") == 1
     assert set(outline.tables) == {"presentation"}
-    assert all(text in ("Review and decide", "Answer") or text.startswith("https://") for text in outline.links)
+    assert all(
+        text in ("Review and decide", "Review and answer") or text.startswith("https://") for text in outline.links
+    )
     assert not set(outline.spoken) & set("".join(states.ICONS.values()) + "✓●"), "signs say nothing aloud"
     if card.outcome is not None:
         assert dates.written(card.outcome.sentence or card.outcome.line, dates.in_zone(None)) in outline.spoken
@@ -212,7 +214,10 @@ def test_a_change_in_a_long_text_is_found_at_once() -> None:
     assert len(LETTER) - 200 < int(folded) < len(LETTER)
     for part in (text, html):
         assert "Unchanged parts of long texts are left out." in part
-        assert "The page behind the link of the first email shows all of it." in part
+        assert (
+            "To read all of it, open the link in the first email. If that page shows only the result, sign in there, "
+            "then open the link again."
+        ) in part
 
 
 @pytest.mark.parametrize(
@@ -270,7 +275,7 @@ def test_an_email_that_follows_a_request_says_beside_its_subject_what_it_is_abou
 def test_a_long_question_leaves_room_for_the_requester_in_the_subject() -> None:
     subject = str(message.mail(replace(REQUEST_CARD, question="Pay? " * 100), envelope())["Subject"])
     assert subject.startswith("Pay? Pay?")
-    assert subject.endswith(" (Cleo)")
+    assert subject.endswith("Pay?… (Cleo)"), "it says that there is more"
     assert len(subject) <= view.SUBJECT
 
 
@@ -352,18 +357,34 @@ def test_reminder_and_outcome_follow_the_request() -> None:
         assert follow_up["In-Reply-To"] == follow_up["References"] == request_message["Message-ID"]
         assert follow_up["Subject"] == f"Re: {request_message['Subject']}"
     assert message.mail(CLOSED_CARD, envelope(thread="<x@example.com>"))["References"] == "<x@example.com>"
-    assert "References" not in message.mail(ALERT_CARD, envelope())
 
 
-def test_an_alert_about_a_request_is_in_its_thread() -> None:
+@pytest.mark.parametrize("card", [ALERT_CARD, OUTCOME_CARD], ids=["alert", "outcome"])
+def test_an_alert_or_outcome_about_a_request_is_in_its_thread(card: Card) -> None:
     request_message = message.mail(REQUEST_CARD, envelope())
-    about_people = message.mail(replace(ALERT_CARD, request="q1"), envelope())
-    assert about_people["References"] == request_message["Message-ID"]
+    about_people = message.mail(replace(card, request="q1"), envelope())
+    assert about_people["In-Reply-To"] == request_message["Message-ID"]
     follow_up = message.mail(
-        replace(ALERT_CARD, request="q1", about=REQUEST_CARD.question, requester="Cleo"), envelope()
+        replace(card, request="q1", about=REQUEST_CARD.question, requester="Cleo"), envelope(delivery="d2")
     )
-    assert follow_up["References"] == request_message["Message-ID"]
+    assert follow_up["In-Reply-To"] == request_message["Message-ID"]
+    assert follow_up["References"] == about_people["References"]
     assert follow_up["Subject"] == f"Re: {request_message['Subject']}"
+
+
+def test_all_alerts_and_outcomes_of_a_run_are_in_one_thread_of_their_reader() -> None:
+    cards = [ALERT_CARD, QUESTION_CARD, ANSWERED_CARD, OUTCOME_CARD, replace(ALERT_CARD, request="q1")]
+    roots = {
+        message.mail(card, envelope(delivery=f"d{number}"))["References"].split()[0]
+        for number, card in enumerate(cards)
+    }
+    assert len(roots) == 1
+    others = [
+        message.mail(replace(OUTCOME_CARD, run="r2"), envelope()),
+        message.mail(OUTCOME_CARD, envelope(to="lee@example.com")),
+    ]
+    assert all(other["References"] not in roots for other in others)
+    assert "References" not in message.mail(CODE_CARD, envelope()), "a code stands alone"
 
 
 # -- codes, times and cuts ----------------------------------------------------------------------------------
@@ -391,7 +412,7 @@ def test_an_email_with_a_code_says_first_the_code_then_its_purpose_and_its_limit
 def test_the_end_of_the_link_does_not_look_like_the_end_of_the_request(expiry: dict[str, Any]) -> None:
     text = text_of(message.mail(replace(REQUEST_CARD, **expiry), envelope()))
     assert "The link works until" not in text
-    assert "The link shows the result until Mar 9, 2026, 9:00 AM UTC." in text
+    assert "After the decision, the link shows the result until Mar 9, 2026, 9:00 AM UTC." in text
     text_without_expiry = text_of(message.mail(replace(REQUEST_CARD, expires_at=None), envelope()))
     assert "The link works until Mar 9, 2026, 9:00 AM UTC." in text_without_expiry
 
@@ -420,10 +441,9 @@ def test_the_short_email_has_the_link_and_the_times_and_nothing_else_of_the_card
     assert expiry_text in text_of(email_message)
     assert expiry_text in html.text
     assert expiry_text in text_of(message.mail(card, envelope()))
-    assert (
-        text_of(message.mail(card, envelope())).count("The link shows the result until Mar 9, 2026, 9:00 AM UTC.") == 1
-    )
-    assert text_of(email_message).count("The link shows the result until Mar 9, 2026, 9:00 AM UTC.") == 1
+    until = "After the decision, the link shows the result until Mar 9, 2026, 9:00 AM UTC."
+    assert text_of(message.mail(card, envelope())).count(until) == 1
+    assert text_of(email_message).count(until) == 1
     assert email_message["Message-ID"] == message.mail(REQUEST_CARD, envelope())["Message-ID"]
     assert message.short_mail(CLOSED_CARD, envelope()) is None
 
@@ -440,6 +460,42 @@ def test_a_long_field_is_cut_and_says_by_how_much() -> None:
         (missing,) = re.findall(r"… \(([\d,]+) more characters\)", text)
         assert text.count("é") == 60_000 - int(missing.replace(",", ""))
         assert f"Not everything fits here: {missing} characters left out. The review page shows all of it." in text
+
+
+_SIGN_IN: Final = (
+    "To read all of it, open the link in the first email. If that page shows only the result, sign in there, "
+    "then open the link again."
+)
+_COMMAND: Final = "The operator of this server can show you all of it: `signoff runs r1 --json`"
+
+
+@pytest.mark.parametrize(
+    ("card", "where"),
+    [
+        (REQUEST_CARD, "The review page shows all of it."),
+        (REMINDER, "The review page shows all of it."),
+        (CLOSED_CARD, _SIGN_IN),
+        (CODE_CARD, "The page where you gave your answer shows all of it."),
+        (ALERT_CARD, _COMMAND),
+        (QUESTION_CARD, _COMMAND),
+        (OUTCOME_CARD, _COMMAND),
+        (replace(ALERT_CARD, request="q1", about=REQUEST_CARD.question), _SIGN_IN),
+        (replace(OUTCOME_CARD, request="q1", about=REQUEST_CARD.question), _SIGN_IN),
+    ],
+)
+def test_an_email_that_leaves_something_out_says_how_much_and_where_all_of_it_is(card: Card, where: str) -> None:
+    note = CardFact(label="Long", text=("é" * 60_000,))
+    for text in parts_of(replace(card, notes=(note,), values=())):
+        (missing,) = re.findall(r"… \(([\d,]+) more characters\)", text)
+        assert f"Not everything fits here: {missing} characters left out. {where}" in text
+    for text in parts_of(replace(card, notes=(), values=(), title="é" * 2_000)):
+        (missing,) = re.findall(r"… \(([\d,]+) more characters\)", text)
+        assert f"Not everything fits here: {missing} characters left out. {where}" in text
+
+
+def test_a_label_that_was_cut_says_so() -> None:
+    for text in parts_of(replace(REQUEST_CARD, notes=(CardFact(label="word " * 40, text=("x",)),))):
+        assert re.search("word word…", text)
 
 
 def test_five_thousand_characters_are_shown_in_full() -> None:

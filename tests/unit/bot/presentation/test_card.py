@@ -691,11 +691,37 @@ def test_an_alert_shows_the_event_and_what_to_do(topic: str | None, title: str) 
 def test_an_alert_about_the_end_of_a_run_shows_the_outcome_of_the_request() -> None:
     request = replace_fields(closed_request(RequestState.EXPIRED), title="Pay?")
     expiry_alert = alert_card("expired", request, status=RunStatus.EXPIRED)
-    assert expiry_alert.request is None
+    assert (expiry_alert.request, expiry_alert.about) == ("q1", "Pay? · draft"), "its reader was asked"
     assert expiry_alert.lead == (("The run was stopped. If you still need it, start it again.",),)
     assert facts_of(expiry_alert.notes) == {"When": WHEN}
     other_alert = alert_card("stuck", request, status=RunStatus.EXPIRED)
     assert other_alert.notes == (), "the alert is about another problem"
+
+
+@pytest.mark.parametrize(("reader", "asked"), [(LEE, True), (EVE, False)])
+def test_the_end_of_a_run_belongs_to_its_request_for_a_reader_who_was_asked(reader: Person, asked: bool) -> None:
+    request = replace_fields(closed_request(RequestState.EXPIRED), title="Pay?")
+    for kind, topic in ((DeliveryKind.OUTCOME, None), (DeliveryKind.ALERT, "expired")):
+        run = run_view(status=RunStatus.EXPIRED)
+        copy = DeliveryContent(delivery="c1", kind=kind, topic=topic, person=reader, run=run, request=request)
+        card = cards.card(copy)
+        assert (card.request, card.about) == (("q1", "Pay? · draft") if asked else (None, None))
+
+
+@pytest.mark.parametrize(
+    ("topic", "reader", "because"),
+    [
+        ("failed", LEE, "you own this workflow"),
+        ("failed", EVE, "you started this run"),
+        ("failed", Person("p9", "Kim"), ""),
+        ("approved_failed", EVE, "you approved this request"),
+    ],
+)
+def test_an_alert_says_why_its_reader_gets_it(topic: str, reader: Person, because: str) -> None:
+    copy = DeliveryContent(
+        delivery="c1", kind=DeliveryKind.ALERT, topic=topic, person=reader, run=run_view(), request=request_view()
+    )
+    assert cards.card(copy).because == because
 
 
 def test_an_alert_about_a_request_names_it() -> None:
