@@ -47,6 +47,12 @@ _REQUEST: Final = EmailKind(
     harmless="Opening the page does not approve anything.",
 )
 _REMINDER: Final = replace(_REQUEST, eyebrow="Reminder: your decision is still needed")
+_FORM: Final = replace(
+    _REQUEST,
+    because="you were asked to fill in a form",
+    button="Open the form",
+    harmless="Opening the page does not send anything.",
+)
 _CLOSED: Final = EmailKind(because="you were asked to decide", names_approvers=True)
 _CODE: Final = EmailKind(because="a code was requested for your email address")
 _OUTCOME: Final = EmailKind(because="you started this run", tells=True)
@@ -74,7 +80,13 @@ def kind_of(card: Card) -> EmailKind:
             return _OUTCOME
         case DeliveryKind.REMINDER if card.outcome is None:
             return _REMINDER
+        case DeliveryKind.REQUEST if _asks_to_fill_in(card):
+            return _FORM
         case DeliveryKind.ALERT:
             return _QUESTION if card.token else _ALERT
         case _:
             return _REQUEST if card.outcome is None else _CLOSED
+
+
+def _asks_to_fill_in(card: Card) -> bool:
+    return any(action.primary and action.verdict == "edit" for action in card.actions)

@@ -42,7 +42,7 @@ def alert_card(copy: DeliveryContent) -> Card:
             *(_approved_notes(approved) if approved else ()),
             *(_decision_notes(copy.request) if ends else ()),
             *(() if ends or copy.request else _inputs_note(run)),
-            *(_people_notes(request) if request else ()),
+            *(_people_notes(request) if request and not approved else ()),
         ),
         outcome=outcome,
         requester=line(run.requester.label),

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from bot.email import message, rows, view
 from bot.presentation import characters, dates, states, text_diff
-from engine.domain import Card, CardFact, CardField, CardOutcome, DeliveryKind, Tone
+from engine.domain import Card, CardAction, CardFact, CardField, CardOutcome, DeliveryKind, Tone
 from tests.support.email_env import (
     ALERT_CARD,
     ANSWERED_CARD,
@@ -175,6 +175,26 @@ def test_a_request_shows_question_context_values_button_notes_and_people_in_this
         ]
         places = [text.index(part) for part in shown]
         assert places == sorted(places)
+
+
+def test_an_email_about_a_form_asks_to_fill_it_in() -> None:
+    actions = (CardAction(verdict="edit", label="Fill in", primary=True), CardAction(verdict="reject", label="Reject"))
+    for text in parts_of(replace(REQUEST_CARD, actions=actions)):
+        assert "Open the form" in text
+        assert "Opening the page does not send anything." in text
+        assert "You get this email because you were asked to fill in a form." in text
+        assert "decide and" not in text.lower()
+        assert "approve" not in text
+
+
+def test_what_became_of_a_step_does_not_have_the_colour_of_the_decision() -> None:
+    outcome = CardOutcome(line=("Approved by Mia, ", AT), effect="Pay the refund: failed. The bank said no")
+    html = html_of(message.mail(replace(CLOSED_CARD, outcome=outcome), envelope()))
+    box = re.search(r'<td class="good".*?</td>', html, re.DOTALL)
+    assert box is not None
+    assert "Approved by Mia" in box[0]
+    assert "failed" not in box[0]
+    assert re.search(r'<p class="ink"[^>]*>Pay the refund: failed', html)
 
 
 def test_a_decision_shows_what_happened_then_what_was_changed_then_the_other_values() -> None:

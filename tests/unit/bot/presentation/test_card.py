@@ -724,6 +724,12 @@ def test_an_alert_says_why_its_reader_gets_it(topic: str, reader: Person, becaus
     assert cards.card(copy).because == because
 
 
+def test_an_alert_to_an_approver_does_not_list_who_was_not_reached() -> None:
+    request = replace_fields(decided_request(request_view()), unreached=((EVE, "the account is deactivated"),))
+    assert "Not reached" in facts_of(alert_card("undelivered", request).notes)
+    assert "Not reached" not in facts_of(alert_card("approved_unknown", request).notes)
+
+
 def test_an_alert_about_a_request_names_it() -> None:
     card = alert_card("unseen", request_view(title="Pay?"))
     assert (card.title, card.request) == ("No approver has received “Pay?” yet", "q1")
