@@ -27,7 +27,7 @@ async def open_on_server(settings: Settings, clock: Clock) -> AsyncIterator[Stor
     Raises `StoreError` if it cannot be used.
     """
     assert settings.server_url is not None
-    with _explaining_packages():
+    with explaining_packages():
         from engine.store import postgres, postgres_schema
     engine = postgres.create(settings.server_url)
     try:
@@ -44,7 +44,7 @@ async def migrate_server(settings: Settings, now: datetime) -> tuple[str, bool]:
     Return where it is, and whether its schema was older. Raises `StoreError`.
     """
     assert settings.server_url is not None
-    with _explaining_packages():
+    with explaining_packages():
         from engine.store import postgres, postgres_schema
         from engine.worker import distributed
     engine = postgres.create(settings.server_url)
@@ -63,7 +63,7 @@ def reading(settings: Settings) -> Iterator[Connection]:
         with schema.reading(settings.database) as connection:
             yield connection
         return
-    with _explaining_packages():
+    with explaining_packages():
         from engine.store import postgres_reader
     with postgres_reader.reading(settings.server_url) as blocking:
         yield blocking
@@ -73,7 +73,12 @@ def place(settings: Settings) -> str:
     """Return where the database is, without user and password."""
     if settings.server_url is None:
         return str(settings.database)
-    parts = urlsplit(settings.server_url)
+    return place_of_url(settings.server_url)
+
+
+def place_of_url(url: str) -> str:
+    """Return where the database at a URL is, without user and password."""
+    parts = urlsplit(url)
     return f"{parts.path.strip('/')} on {parts.hostname or 'this machine'}"
 
 
@@ -83,7 +88,8 @@ def libpq(url: str) -> str:
 
 
 @contextmanager
-def _explaining_packages() -> Iterator[None]:
+def explaining_packages() -> Iterator[None]:
+    """Raise `PackagesMissing` if the body imports what only the extra `postgres` installs."""
     try:
         yield
     except ModuleNotFoundError as error:

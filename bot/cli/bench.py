@@ -9,16 +9,17 @@ from typing import TypeAlias
 
 import click
 
+from bot import databases
 from bot.cli.context import json_option
 from bot.devtools.bench import email as email_bench
 from bot.devtools.bench import engine as engine_bench
 from bot.devtools.bench import report as bench_report
 from bot.devtools.bench import slack as slack_bench
 from bot.devtools.bench import web as web_bench
-from bot.devtools.bench.figures import Figure, Machine
+from bot.devtools.bench.figures import Fact, Figure, Machine
 from bot.terminal.output import create_console
 
-Measure: TypeAlias = Callable[[], Awaitable[tuple[list[Figure], Machine]]]
+Measure: TypeAlias = Callable[[], Awaitable[tuple[Sequence[Figure | Fact], Machine]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,24 @@ def mail(as_json: bool) -> BenchPart:
     return BenchPart(lambda: email_bench.run(email_bench.EmailBenchSize(), _report_progress), as_json)
 
 
+@bench.command()
+@click.option("--server", metavar="URL", help="A server where databases may be created, instead of one of its own.")
+@click.option("--langgraph", is_flag=True, help="Compare with LangGraph. The first time, it is installed.")
+@click.option("--pending", metavar="N", default=1_000_000, type=click.IntRange(1000), help="How many requests wait.")
+@json_option
+def pg(server: str | None, langgraph: bool, pending: int, as_json: bool) -> BenchPart:
+    """Measure runs on PostgreSQL beside bare asyncpg, and the cost of a million pending requests.
+
+    It needs no settings and uses no data of yours. It ends with 0 when it has measured, even if a target is missed.
+    """
+    with databases.explaining_packages():
+        from bot.devtools.bench import postgres as postgres_bench
+    size = postgres_bench.PostgresBenchSize(pending=pending)
+    return BenchPart(
+        lambda: postgres_bench.run(size, _report_progress, server=server, with_langgraph=langgraph), as_json
+    )
+
+
 def _report_progress(line: str) -> None:
     click.echo(line, err=True)
 
@@ -92,7 +111,7 @@ def report(parts: Sequence[BenchPart]) -> None:
     click.echo(bench_report.machine_sentence(machine))
 
 
-async def _measure(parts: Sequence[BenchPart]) -> tuple[list[Figure], Machine]:
+async def _measure(parts: Sequence[BenchPart]) -> tuple[list[Figure | Fact], Machine]:
     """Return the figures of all parts, and the machine as it was before the first."""
     results = [await part.measure() for part in parts]
     return [figure for figures, _ in results for figure in figures], results[0][1]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import os
 import shutil
 import sqlite3
 import statistics
@@ -21,8 +20,8 @@ from pathlib import Path
 from typing import Final
 
 from bot.devtools.bench.engine_load import open_engine, run_engine
-from bot.devtools.bench.figures import Figure, Machine, Target, percentile
-from bot.devtools.bench.floor import Floor, Recording, Replay
+from bot.devtools.bench.figures import Figure, Machine, Target, percentile, rss_mb
+from bot.devtools.bench.floor import Floor, Recording, Replay, read_tables
 from engine.system import SystemClock
 
 CLIENTS: Final = 64
@@ -107,14 +106,14 @@ async def record_lifecycle(path: Path) -> Replay:
     with open_engine(path) as env:
         await env.register()
         for _ in range(2):  # The first lifecycle creates persons, so the second is recorded.
-            recording = Recording(path)
-            recording.snapshot()
+            recording = Recording()
+            recording.add(read_tables(path))
             run = await env.start()
-            recording.snapshot()
+            recording.add(read_tables(path))
             await env.decide(run)
-            recording.snapshot()
+            recording.add(read_tables(path))
             await env.advance(run)
-            recording.snapshot()
+            recording.add(read_tables(path))
     return Replay(recording)
 
 
@@ -251,12 +250,6 @@ def _serve_idle(path: Path, seconds: float, pipe: Connection) -> None:
             cpu = time.process_time()
             await asyncio.sleep(seconds)
             spent = time.process_time() - cpu
-            pipe.send((_rss_mb(), spent / seconds * 100))
+            pipe.send((rss_mb(), spent / seconds * 100))
 
     asyncio.run(idle())
-
-
-def _rss_mb() -> float:
-    """Return the current resident memory, not its peak."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

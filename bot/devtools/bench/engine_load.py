@@ -10,21 +10,22 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from engine.domain import Address, Assurance, Decide, Decided, Origin, Person, Register, Start, Started, Verdict, Work
 from engine.json_values import Value
 from engine.ports import Resolution, Route, StepType
 from engine.references import Reference
+from engine.retry import TICK_SECONDS
 from engine.service import Engine
 from engine.steps.set import SetStep
 from engine.store import schema
-from engine.store.sqlite import SqliteStore
+from engine.store.port import Store
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
 from engine.worker.advance import Advancer
 from engine.worker.embedded import Embedded, Unit
@@ -53,10 +54,22 @@ steps:
 NOTE: Final = ("A thousand characters that an approver has to read and may want to change before they go out. " * 12)[
     :1000
 ]
+ORDER: Final = "A-1001"
+EDITED_ORDER: Final = "A-1002"
 APPROVER: Final = Address("email", "ann@example.com")
 REQUESTER: Final = Address("email", "sam@example.com")
 ORIGIN: Final = Origin(surface="api")
 _BUTTON_QUERY: Final = "SELECT id, digest FROM request WHERE run = ?"
+
+
+ReadButton = Callable[[str], Awaitable[tuple[str, str]]]
+"""Reads what the button of a copy carries: the request of a run, and its digest."""
+
+
+class CountingStore(Store, Protocol):
+    """A store that counts its commits."""
+
+    commits: int
 
 
 class _OneRouteDirectory:
@@ -90,30 +103,32 @@ def _approval(request: str, digest: str, edits: dict[str, Value]) -> Decide:
 
 @dataclass(slots=True)
 class EngineBenchEnv:
-    """An engine on a file, and its clients."""
+    """An engine on a database, and its clients."""
 
-    store: SqliteStore
+    store: CountingStore
     engine: Engine
     runner: Runner
-    reader: sqlite3.Connection
-    """Reads the values of a copy's button, so that the reading does not count as work of the engine."""
+    read_button: ReadButton
+    """Reads past the engine, so that the reading does not count as its work."""
     ends: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     decision_seconds: list[float] = field(default_factory=list)
 
-    async def register(self) -> None:
-        await self.engine.register(Register(source=WORKFLOW, actor=REQUESTER, origin=ORIGIN))
+    async def register(self, source: bytes = WORKFLOW) -> None:
+        await self.engine.register(Register(source=source, actor=REQUESTER, origin=ORIGIN))
 
     async def start(self) -> str:
-        inputs = {"order": "A-1001", "note": NOTE}
+        inputs = {"order": ORDER, "note": NOTE}
         started = await self.engine.start(Start(workflow="bench", inputs=inputs, actor=REQUESTER, origin=ORIGIN))
         assert isinstance(started, Started)
         return started.run
 
     async def decide(self, run: str, *, edit_everything: bool = False) -> None:
         """Approve with another order number, and with another text if everything is edited."""
-        request, digest = self.reader.execute(_BUTTON_QUERY, (run,)).fetchone()
+        await self.decide_request(*await self.read_button(run), edit_everything=edit_everything)
+
+    async def decide_request(self, request: str, digest: str, *, edit_everything: bool = False) -> None:
         edits: dict[str, Value] = {
-            "order": "A-1002",
+            "order": EDITED_ORDER,
             **({"note": f"{NOTE[:-20]} as edited by Ann."} if edit_everything else {}),
         }
         command = _approval(request, digest, edits)
@@ -152,28 +167,45 @@ def _without_deliveries(works: Sequence[Work]) -> list[Work]:
     return [work for work in works if work.kind != "deliver"]
 
 
+def build_env(store: CountingStore, read_button: ReadButton) -> EngineBenchEnv:
+    """Return an engine on the store. No worker runs yet."""
+    steps, secrets = dict[str, StepType[Any]](set=SetStep()), EnvironmentSecrets({})
+    advancer = Advancer(kinds=steps, directory=_OneRouteDirectory(), secrets=secrets)
+    runner = Runner(store, advancer, steps=steps, secrets=secrets)
+    return EngineBenchEnv(store, Engine(store, advancer), runner, read_button)
+
+
+@asynccontextmanager
+async def at_work(env: EngineBenchEnv, *, tick_seconds: float = TICK_SECONDS) -> AsyncIterator[EngineBenchEnv]:
+    """Run a worker that performs due work while the body runs."""
+    units: dict[str, Unit] = {"advance": env.advance, "process_due": env.engine.process_due}
+    executor = Embedded(units=units, due=env.due, now=SystemClock().now, tick_seconds=tick_seconds)
+    env.store.on_commit(lambda works: executor.submit(_without_deliveries(works)))
+    await env.register()
+    running = asyncio.ensure_future(executor.run())
+    try:
+        with calm_collector():  # as `signoff serve` does
+            yield env
+    finally:
+        executor.stop()
+        await running
+
+
 @contextmanager
 def open_engine(path: Path) -> Iterator[EngineBenchEnv]:
     """Open an engine on the file, which is created if it is missing. No worker runs yet."""
-    clock, steps, secrets = SystemClock(), dict[str, StepType[Any]](set=SetStep()), EnvironmentSecrets({})
-    with schema.owned(path, clock=clock, ids=RandomIds()) as store, closing(sqlite3.connect(path)) as reader:
-        advancer = Advancer(kinds=steps, directory=_OneRouteDirectory(), secrets=secrets)
-        runner = Runner(store, advancer, steps=steps, secrets=secrets)
-        yield EngineBenchEnv(store, Engine(store, advancer), runner, reader)
+    with schema.owned(path, clock=SystemClock(), ids=RandomIds()) as store, closing(sqlite3.connect(path)) as reader:
+
+        async def read_button(run: str) -> tuple[str, str]:
+            request, digest = reader.execute(_BUTTON_QUERY, (run,)).fetchone()
+            return request, digest
+
+        yield build_env(store, read_button)
 
 
 @asynccontextmanager
 async def run_engine(path: Path) -> AsyncIterator[EngineBenchEnv]:
     """Open an engine on the file with a worker that performs due work."""
     with open_engine(path) as env:
-        units: dict[str, Unit] = {"advance": env.advance, "process_due": env.engine.process_due}
-        executor = Embedded(units=units, due=env.due, now=SystemClock().now)
-        env.store.on_commit(lambda works: executor.submit(_without_deliveries(works)))
-        await env.register()
-        running = asyncio.ensure_future(executor.run())
-        try:
-            with calm_collector():  # as `signoff serve` does
-                yield env
-        finally:
-            executor.stop()
-            await running
+        async with at_work(env):
+            yield env

@@ -49,6 +49,15 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What else a report says, in words: where something comes from, or how it was measured."""
+
+    name: str
+    text: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """The machine of a measurement. `load`: average of the last minute; `sync_ms`: time to write a page to the disk."""
 
@@ -90,3 +99,9 @@ def percentile(samples: Sequence[float], share: float) -> float:
     if not samples:
         raise ValueError("no samples")
     return sorted(samples)[max(0, math.ceil(len(samples) * share) - 1)]
+
+
+def rss_mb(process: int | str = "self") -> float:
+    """Return the current resident memory of a process, not its peak."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

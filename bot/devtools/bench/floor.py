@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,11 +45,12 @@ class Write:
 
 @dataclass(slots=True)
 class TableShape:
-    """The columns of a table, and the positions of its key."""
+    """The columns of a table, and the positions of its key. `mark`: writes the place of the n-th value."""
 
     name: str
     columns: tuple[str, ...]
     key: tuple[int, ...]
+    mark: Callable[[int], str] = "?{}".format
 
     @classmethod
     def read(cls, connection: sqlite3.Connection, name: str) -> TableShape:
@@ -57,39 +58,36 @@ class TableShape:
         key = sorted((pk, position) for position, (_, pk) in enumerate(columns) if pk)
         return cls(name, tuple(column for column, _ in columns), tuple(position for _, position in key))
 
-    def rows(self, connection: sqlite3.Connection) -> dict[Row, Row]:
-        rows = connection.execute(f"SELECT * FROM {self.name}").fetchall()  # noqa: S608 a name of ours
+    def by_key(self, rows: Iterable[Row]) -> dict[Row, Row]:
         return {tuple(row[at] for at in self.key): row for row in rows}
 
     def insert(self, row: Row) -> Write:
-        marks = ", ".join("?" * len(self.columns))
+        marks = ", ".join(map(self.mark, range(1, len(self.columns) + 1)))
         sql = f"INSERT INTO {self.name} ({', '.join(self.columns)}) VALUES ({marks})"  # noqa: S608 names of ours
         return Write(sql, row, audit=self.name == "audit")
 
     def update(self, key: Row, before: Row, after: Row) -> Write:
         changed = [at for at in range(len(after)) if after[at] != before[at]]
-        sets = ", ".join(f"{self.columns[at]} = ?" for at in changed)
-        where = " AND ".join(f"{self.columns[at]} = ?" for at in self.key)
+        sets = ", ".join(f"{self.columns[at]} = {self.mark(number)}" for number, at in enumerate(changed, 1))
+        where = " AND ".join(
+            f"{self.columns[at]} = {self.mark(number)}" for number, at in enumerate(self.key, len(changed) + 1)
+        )
         sql = f"UPDATE {self.name} SET {sets} WHERE {where}"  # noqa: S608 names of ours
         return Write(sql, (*(after[at] for at in changed), *key))
 
 
 @dataclass(slots=True)
 class Recording:
-    """The writes of each stage of one lifecycle to a file. Call `snapshot` before the first stage and after each."""
+    """The writes of each stage of one lifecycle. Call `add` with the tables before the first stage and after each."""
 
-    path: Path
     stages: list[list[Write]] = field(default_factory=list)
     _previous: dict[str, dict[Row, Row]] = field(default_factory=dict)
 
-    def snapshot(self) -> None:
-        """Read the tables; from the second call on, add the changes as one stage."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            tables = [TableShape.read(connection, name) for name in TABLES]
-            current = {table.name: table.rows(connection) for table in tables}
+    def add(self, tables: Sequence[tuple[TableShape, dict[Row, Row]]]) -> None:
+        """Take the tables as they are now; from the second call on, add the changes as one stage."""
         if self._previous:
-            self.stages.append([write for table in tables for write in self._changes(table, current[table.name])])
-        self._previous = current
+            self.stages.append([write for table, rows in tables for write in self._changes(table, rows)])
+        self._previous = {table.name: rows for table, rows in tables}
 
     def _changes(self, table: TableShape, rows: dict[Row, Row]) -> Iterable[Write]:
         before = self._previous[table.name]
@@ -100,11 +98,22 @@ class Recording:
                 yield table.update(key, before[key], row)
 
 
-class Replay:
-    """Builds the statements of more lifecycles from a recorded one, with new ids and in the same audit chain."""
+def read_tables(path: Path) -> list[tuple[TableShape, dict[Row, Row]]]:
+    """Read the tables of a file, each row under its key."""
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [TableShape.read(connection, name) for name in TABLES]
+        select = "SELECT * FROM {}".format
+        return [(table, table.by_key(connection.execute(select(table.name)))) for table in tables]
 
-    def __init__(self, recording: Recording) -> None:
-        self._stages = recording.stages
+
+class Replay:
+    """Builds the statements of more lifecycles from a recorded one, with new ids and in the same audit chain.
+
+    `rename`: returns what else is different in another run, as new values by recorded ones, from the new ids.
+    """
+
+    def __init__(self, recording: Recording, rename: Callable[[Mapping[Any, Any]], Mapping[Any, Any]] = dict) -> None:
+        self._stages, self._rename = recording.stages, rename
         self._ids, self._clock = RandomIds(), SystemClock()
         recorded_ids = {
             write.values[0]: None
@@ -136,7 +145,8 @@ class Replay:
         return stage_batches
 
     def _new_ids(self) -> dict[Any, Any]:
-        return {old: self._ids.new(self._clock.now()) for old in self._recorded_ids}
+        renamed = {old: self._ids.new(self._clock.now()) for old in self._recorded_ids}
+        return {**renamed, **self._rename(renamed)}
 
     def _chained_entry(
         self, write: Write, values: Row, renamed: dict[Any, Any], seq: int, previous: bytes

@@ -166,3 +166,8 @@ def empty_database(server_url: str, options: str = "") -> Iterator[str]:
 def with_database(url: str, name: str) -> str:
     """Return the URL of another database on the same server."""
     return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+def database_of(url: str) -> str:
+    """Return the name of the database at a URL."""
+    return urlsplit(url).path.strip("/")

@@ -8,29 +8,31 @@ from typing import Any
 
 from rich.table import Table
 
-from bot.devtools.bench.figures import Figure, Machine
+from bot.devtools.bench.figures import Fact, Figure, Machine
 from bot.terminal.output import render_table
 
 
-def as_json(figures: Sequence[Figure], machine: Machine) -> str:
+def as_json(figures: Sequence[Figure | Fact], machine: Machine) -> str:
     """Format figures as JSON: `slack.x` becomes `x` in the object `slack`; `targets` has the full names."""
     report: dict[str, Any] = {}
     for figure in figures:
         part, _, name = figure.name.partition(".")
-        report.setdefault(part, {})[name] = figure.rounded
+        report.setdefault(part, {})[name] = figure.text if isinstance(figure, Fact) else figure.rounded
     report["targets"] = {
         figure.name: {"target": str(figure.target), "met": figure.target.met(figure.value)}
         for figure in figures
-        if figure.target
+        if isinstance(figure, Figure) and figure.target
     }
     report["machine"] = {name: getattr(machine, name) for name in machine.__slots__}
     return json.dumps(report, indent=2, ensure_ascii=False)
 
 
-def table(figures: Sequence[Figure]) -> Table:
+def table(figures: Sequence[Figure | Fact]) -> Table:
     """Return a table with one row for each figure."""
     rows = [
-        (figure.name, f"{figure.rounded:g}", str(figure.target or ""), _met_text(figure), figure.meaning)
+        (figure.name, "", "", "", f"{figure.meaning}: {figure.text}")
+        if isinstance(figure, Fact)
+        else (figure.name, f"{figure.rounded:g}", str(figure.target or ""), _met_text(figure), figure.meaning)
         for figure in figures
     ]
     return render_table(("figure", "value", "target", "met", "meaning"), rows)

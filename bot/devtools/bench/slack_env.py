@@ -177,7 +177,9 @@ def _settings(slack: RunningSandbox, database: Path, port: int) -> dict[str, str
 
 
 @asynccontextmanager
-async def run_bot(folder: Path, settings: Mapping[str, str], limits: SlackLimits) -> AsyncIterator[None]:
+async def run_bot(
+    folder: Path, settings: Mapping[str, str], limits: SlackLimits
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a bot with these settings in its own process. Raises `BenchFailed` if it does not start."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     rates = [f"{limits.multiplier:g}", *([str(limits.burst)] if limits.burst else [])]
@@ -192,7 +194,7 @@ async def run_bot(folder: Path, settings: Mapping[str, str], limits: SlackLimits
         )
     try:
         await wait_until_ready(process, folder / "log")
-        yield
+        yield process
     finally:
         await stop_bot(process)
 
