@@ -58,14 +58,14 @@ class CodeHandlers:
         """Show the page, or the result if the code was given already."""
         challenge = await self._challenge(request)
         if challenge is None:
-            return self._expired_page(None)
+            return self._context.status_page(status_pages.code_elsewhere(self._context.at.inbox))
         return await self._redirect_if_used(request, challenge) or self._page(request, challenge)
 
     async def give(self, request: Request, form: FormData) -> Response:
         """Take the code."""
         challenge = await self._challenge(request)
         if challenge is None:
-            return self._expired_page(None)
+            return self._context.status_page(status_pages.code_elsewhere(self._context.at.inbox))
         if self._context.salt(request, form, _about(challenge.id)) is None:
             return self._page(request, challenge, error=_STALE)
         code = tidy(form_data.text(form, "code")[:_MOST_TYPED]).strip()
@@ -189,9 +189,9 @@ class CodeHandlers:
         is_in = browser is not None and browser.address == challenge.address
         return self._context.to(self._back(challenge)) if is_in else None
 
-    def _expired_page(self, challenge: ChallengeView | None) -> Response:
-        asks = _ASKS.get(challenge.purpose, "") if challenge is not None else ""
-        guessed = challenge is not None and challenge.tries_left == 0 and not challenge.used
+    def _expired_page(self, challenge: ChallengeView) -> Response:
+        asks = _ASKS.get(challenge.purpose, "")
+        guessed = challenge.tries_left == 0 and not challenge.used
         return self._context.status_page(status_pages.code_gone(self._back(challenge), asks=asks, guessed=guessed))
 
 

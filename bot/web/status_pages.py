@@ -86,6 +86,19 @@ def code_gone(back: str, *, asks: str, guessed: bool = False) -> StatusPage:
     )
 
 
+def code_elsewhere(sign_in: str) -> StatusPage:
+    """Return the page for a browser that has not asked for this code. `sign_in`: where it can ask for one."""
+    return StatusPage(
+        status=410,
+        title="This code does not work in this browser",
+        lines=(
+            "Type it into the page that asked for it, in the browser where you pressed the button.",
+            "You can also sign in here with your email address.",
+        ),
+        ways=(PageLink("Sign in", sign_in),),
+    )
+
+
 _ABOUT: Final = {"decision": "request", "answer": "question"}
 _LINKS: Final = f"Links in emails work for {durations.in_words(LINK_LIFETIME)}."
 _INBOX: Final = "Sign in to see your requests"

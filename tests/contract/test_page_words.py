@@ -289,6 +289,7 @@ STATUS_PAGES: Final[Mapping[str, StatusPage]] = {
         for asks in ("", "decision", "answer")
         for guessed in (False, True)
     },
+    "code elsewhere": status_pages.code_elsewhere("/inbox"),
     "broken": status_pages.broken("The number of the incident is 7."),
     "refused": status_pages.refused("Others changed this request.", status=409, at=URLS),
 }

@@ -21,7 +21,7 @@ _ORDER: Final = "A-1007"
 _AMOUNT: Final = "Amount in EUR"
 _CODE_PROMPT: Final = "Enter the code that we sent to m…@example.com"
 _WRONG_CODE: Final = "That is not the right code."
-_CODE_GONE: Final = "This code no longer works here"
+_CODE_GONE: Final = "This code does not work in this browser"
 _BY_CODE: Final = "By a code that was sent to your email address"
 _RECEIPT: Final = "You approved this with edits"
 

@@ -102,7 +102,7 @@ async def test_pages_say_what_happened_and_what_to_do(env: WebEnv) -> None:
         "/r/unknown": (404, "This link is not valid"),
         f"/review/{request.id}": (403, "Open the link in your email, or sign in"),
         f"/review/{NOBODY}": (403, "Open the link in your email, or sign in"),
-        "/code/unknown": (410, "This code no longer works here"),
+        "/code/unknown": (410, "This code does not work in this browser"),
         "/docs": (404, "This page does not exist"),
         "/openapi.json": (404, "This page does not exist"),
     }

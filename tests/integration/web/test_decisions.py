@@ -254,7 +254,7 @@ async def test_a_forwarded_link_does_not_take_its_reader_for_the_approver(env: W
     _, forwarded = await env.open_link(ADA)
     assert "By a code that was sent to their email address" in forwarded.page.text
     assert "You approved" not in forwarded.page.text
-    assert "To read the whole request again, sign in." in forwarded.page.text
+    assert "To read the whole request again, sign in, then open the link in your email again." in forwarded.page.text
     assert "Sign in to see your requests" in forwarded.page.text
 
 
