@@ -33,7 +33,17 @@ def migrate() -> None:
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path))
 def backup(target: Path) -> None:
-    """Copy the database to TARGET, also while a server uses it."""
+    """Copy the database to TARGET, also while a server uses it.
+
+    \b
+    To restore the copy, stop the server. Then, in the folder of the database:
+      mv signoff.db signoff.db.old
+      rm -f signoff.db-wal signoff.db-shm
+      cp -p TARGET signoff.db
+      signoff doctor
+      signoff serve
+    The server asks you before it continues.
+    """
     settings = load_context().settings
     if settings.server_url is not None:
         raise StoreError("A database on a server is backed up there, for example with: pg_dump --format=custom")

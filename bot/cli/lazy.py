@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -23,12 +25,21 @@ class LazyCommand(click.Command):
 
 
 class LazyGroup(click.Group):
-    """A group of commands, some of which are imported when they are called; `obj`, if any, is called after that."""
+    """A group of commands, some of which are imported when they are called; `obj`, if any, is called after that.
+
+    `elsewhere`: what to do instead, by the name of a command that people know from another surface.
+    """
+
+    def __init__(self, *arguments: Any, elsewhere: Mapping[str, str] | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._elsewhere = elsewhere or {}
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that is called, imported."""
+        if args and args[0] in self._elsewhere:
+            ctx.fail(f"There is no command {args[0]} in the terminal. {self._elsewhere[args[0]]}")
         name, command, rest = super().resolve_command(ctx, args)
         if isinstance(command, LazyCommand):
             command = command.load()

@@ -6,14 +6,30 @@ import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import click
 
 from bot.cli.exit_codes import Exit
 from bot.cli.lazy import LazyCommand, LazyGroup
 
+_ELSEWHERE: Final = {
+    "pending": "See the open requests: signoff requests",
+    "list": "See the registered workflows: signoff workflows",
+    "show": "See a run: signoff runs ID. See a request: signoff requests ID.",
+    "approve": "Use: signoff decide ID approve",
+    "edit": "Use: signoff decide ID edit FIELD=VALUE",
+    "reject": 'Use: signoff decide ID reject --reason "…"',
+    "restore": "Stop the server, and put the backup in the place of the database: signoff backup --help",
+}
+"""What the words of Slack and of the buttons are here, and what people look for after a loss."""
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(
+    cls=LazyGroup,
+    elsewhere=_ELSEWHERE,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 def signoff() -> None:
     """Workflows whose risky steps wait for a person's approval.
 

@@ -718,6 +718,29 @@ def test_wrong_arguments_are_reported_without_a_traceback(signoff: Commands) -> 
     assert signoff("--help").code == signoff("decide", "--help").code == 0
 
 
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [
+        ("pending", "signoff requests"),
+        ("list", "signoff workflows"),
+        ("show", "signoff runs ID"),
+        ("approve", "signoff decide ID approve"),
+        ("restore", "signoff backup --help"),
+    ],
+)
+def test_words_from_slack_and_for_restoring_lead_to_the_commands_of_the_terminal(
+    signoff: Commands, word: str, advice: str
+) -> None:
+    finished = signoff(word)
+    assert finished.code == 2
+    assert f"There is no command {word} in the terminal." in finished.err
+    assert advice in finished.err
+
+
+def test_the_help_of_backup_says_how_to_restore_the_copy(signoff: Commands) -> None:
+    assert "cp -p TARGET signoff.db" in signoff("backup", "--help").out
+
+
 # -- the audit log ------------------------------------------------------------------------------------------
 
 
