@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from bot.devtools.demo import servers
 from bot.devtools.demo.advice import ADVICE
@@ -21,6 +21,8 @@ from tests.browser.sandbox_page import SandboxWindows
 logging.getLogger("slack_bolt").setLevel(logging.CRITICAL)
 logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
 
+# A slow machine makes a page late, not wrong. Expectations that hold do not wait.
+expect.set_options(timeout=30_000)
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
     "--disable-gpu",

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
 
 from bot.devtools.demo import workflows
 from bot.devtools.demo.servers import DemoEnvironment
 from bot.devtools.sandbox import RunningSandbox
 from engine.domain import Address, Origin, Register, Registered, Start, Started
 
-expect.set_options(timeout=6_000)
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 360, "height": 740}
 

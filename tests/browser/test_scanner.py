@@ -120,7 +120,6 @@ async def open_in_browser(browser: Browser, mail: ReceivedMail, *, scripts: bool
         for link in links(mail):
             page = await context.new_page()
             await page.goto(link, wait_until="domcontentloaded")
-            await asyncio.sleep(0.1)
             await _click_everything(page, depth=depth)
             await page.close()
     finally:

@@ -48,7 +48,7 @@ async def test_copies_that_could_not_be_posted_arrive_later_and_the_story_shows_
     await expect(copies).to_contain_text("On its way")
     await expect(copies.locator(".error")).not_to_be_empty()
     await ada.get_by_label("Slack", exact=True).select_option("works")
-    await expect(request_message(ada, "for order A-3002?")).to_be_visible(timeout=15_000)
+    await expect(request_message(ada, "for order A-3002?")).to_be_visible()
     await expect(copies).to_contain_text("Delivered")
 
 
