@@ -90,7 +90,8 @@ class CodeHandlers:
             return
         about = f"request {challenge.request}" if challenge.purpose is Purpose.DECIDE else "signing in"
         about = f"what became of a step of run {challenge.run}" if challenge.purpose is Purpose.ANSWER else about
-        tries = "" if challenge.tries_left is None else f"; {challenge.tries_left} tries are left"
+        left = challenge.tries_left
+        tries = "" if left is None else "; 1 try is left" if left == 1 else f"; {left} tries are left"
         log.warning(
             "wrong code for %s, sent to %s, from client %s%s", about, user_agents.masked(challenge.address), who, tries
         )

@@ -107,9 +107,12 @@ _INBOX: Final = "Sign in to see your requests"
 def barred(why: AccessRefused, at: SiteUrls) -> StatusPage:
     """Return the page for a visitor who may not see a request."""
     status, title, lines = _BARRED[why]
-    return StatusPage(status=status, title=title, lines=lines, ways=(PageLink(_INBOX, at.inbox),))
+    label = "See your requests" if why in _BARRED_PEOPLE else _INBOX
+    return StatusPage(status=status, title=title, lines=lines, ways=(PageLink(label, at.inbox),))
 
 
+_BARRED_PEOPLE: Final = frozenset({AccessRefused.REASSIGNED, AccessRefused.NOT_AN_APPROVER})
+"""Refusals of people who may be signed in already."""
 _BARRED: Final[Mapping[AccessRefused, tuple[int, str, tuple[str, ...]]]] = {
     AccessRefused.UNKNOWN_LINK: (
         404,

@@ -7,7 +7,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser.page_states import MONEY
 from tests.browser.review_page import BY_LINK, NARROW, WIDE, ReviewWindows, change, check_accessibility
-from tests.support.web_env import email_workflow
+from tests.support.web_env import ADA, email_workflow
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "360"])
@@ -161,13 +161,39 @@ async def test_the_old_value_can_be_kept_after_all(review: ReviewWindows) -> Non
 async def test_the_page_says_that_a_text_is_changed_if_the_server_cannot_be_asked(review: ReviewWindows) -> None:
     await review.web.request_approval(BY_LINK)
     page = await review.open_link()
-    await page.route("**/changes", lambda route: route.abort())
-    review.complaints.clear()
-    await (await change(page)).fill("Dear Kim, no.")
+    await page.route("**/changes", lambda route: route.fulfill(status=503))
+    async with page.expect_response("**/changes"):
+        await (await change(page)).fill("Dear Kim, no.")
     await expect(page.locator(".changed-mark")).to_have_text("changed")
     await expect(page.get_by_role("button", name="Send email with your changes")).to_be_visible()
-    await page.wait_for_timeout(600)
-    review.complaints.clear()
+
+
+@SIZES
+async def test_a_code_of_sixteen_digits_fits_its_field(review: ReviewWindows, size: dict[str, int]) -> None:
+    await review.web.request_approval()
+    page = await review.window(size=size)
+    await page.goto(f"{review.web.url}/inbox")
+    await page.get_by_label("Email address").fill(ADA)
+    await page.get_by_role("button", name="Send me a code").click()
+    code = page.get_by_label("Code")
+    await code.fill(await review.code())
+    assert len(await code.input_value()) == len("1234 5678 1234 5678")
+    assert await code.evaluate("input => input.scrollWidth <= input.clientWidth")
+
+
+@SIZES
+async def test_times_in_the_history_stand_within_their_sentences(review: ReviewWindows, size: dict[str, int]) -> None:
+    await review.web.request_approval(BY_LINK)
+    page = await review.open_link(size=size)
+    await page.locator("#details > summary").click()
+    await page.locator("#run-history > summary").click()
+    times = page.locator(".history time")
+    await expect(times.first).to_be_visible()
+    for time in await times.all():
+        assert await time.evaluate("time => [getComputedStyle(time).display, time.getClientRects().length]") == [
+            "inline",
+            1,
+        ]
 
 
 @SIZES
