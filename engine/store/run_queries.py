@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, cast
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, bindparam, literal_column, select
 
 from engine import json_values
 from engine.domain import Params, Person, RunStatus, StepStatus
@@ -36,7 +36,7 @@ _NEED_ATTENTION = (
     _RUNS.where(
         _run.c.workspace == bindparam("workspace"),
         _run.c.ended_at.is_(None),
-        _run.c.status == RunStatus.NEEDS_ATTENTION.value,
+        _run.c.status == literal_column(f"'{RunStatus.NEEDS_ATTENTION.value}'"),  # as in the index
     )
     .order_by(_run.c.id.desc())
     .limit(bindparam("limit"))

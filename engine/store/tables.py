@@ -21,6 +21,8 @@ class WorkspaceRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     name: str
     created_at: datetime = utc(nullable=False)
+    key_fingerprint: str | None = None
+    """Of the key of the server that started last, on PostgreSQL: all need the same. It does not tell the key."""
 
 
 class WorkflowRow(SQLModel, table=True):
@@ -66,6 +68,13 @@ class RunRow(SQLModel, table=True):
             "id",
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index(
+            "run_attention",
+            "workspace",
+            "id",
+            sqlite_where=text("status = 'needs_attention'"),
+            postgresql_where=text("status = 'needs_attention'"),
         ),
         Index(
             "run_key",
