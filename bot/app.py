@@ -22,6 +22,7 @@ from bot.executors import RunsWork
 from bot.local import server as command_server
 from bot.local.service import OperatorCommands
 from bot.local.socket_path import socket_path
+from bot.monitor import Monitor
 from bot.presentation import card
 from bot.settings import Settings
 from bot.slack import setup as slack_setup
@@ -46,6 +47,7 @@ from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.delivery.outbox import Relay
 from engine.domain import DEFAULT_WORKSPACE, Address
+from engine.errors import SignoffError
 from engine.ports import Channel, Directory
 from engine.read_models import PageQuery
 from engine.service import Engine, Identity
@@ -61,9 +63,14 @@ from engine.worker.runner import Runner
 
 if TYPE_CHECKING:
     from bot.metrics import Metrics
+    from bot.traces import Traces
 
 DRAIN_SECONDS: Final = 10.0
 """How long a process that stops waits for effects in progress, in seconds: a call that is cut off needs a person."""
+
+
+class TracingPackagesMissing(SignoffError):
+    """The packages for tracing are not installed."""
 
 
 # -- building -----------------------------------------------------------------------------------------------
@@ -75,12 +82,12 @@ def build(store: Store, settings: Settings, adapters: Adapters) -> App:
     kinds, login = load_step_types(settings, adapters.services), getpass.getuser()
     directory, stale_homes = _build_directory(adapters), StaleHomes()
     advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
-    metrics = _build_metrics(settings)
-    engine = Engine(store, advancer, admins=_admins(settings, login), telemetry=metrics)
-    runner = Runner(store, advancer, steps=kinds, secrets=secrets)
+    monitoring = Monitor(_build_metrics(settings), adapters.tracing)
+    engine = Engine(store, advancer, admins=_admins(settings, login), telemetry=monitoring)
+    runner = Runner(store, advancer, steps=kinds, secrets=secrets, telemetry=monitoring)
     codes = _load_codes(settings)
     channels = _build_channels(adapters, stale_homes)
-    relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes, telemetry=metrics)
+    relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes, telemetry=monitoring)
     units: dict[str, Unit] = {
         "advance": runner.advance,
         "deliver": relay.deliver,
@@ -88,13 +95,15 @@ def build(store: Store, settings: Settings, adapters: Adapters) -> App:
     }
     executor = executors.build_executor(settings, store, units=units, due=engine.due, now=clock.now)
     identity = Identity(engine, codes, clock)
-    commands = OperatorCommands(engine, identity, kinds, operator=settings.operator, login=login, writer=local_time)
+    commands = OperatorCommands(
+        engine, identity, kinds, operator=settings.operator, login=login, writer=local_time, monitoring=monitoring
+    )
     slack = None
     if adapters.slack is not None:
         inbox = f"{settings.public_url}{page_urls.INBOX}" if settings.public_url else ""
         service = SlackService(engine, kinds, directory, clock, settings.builders, inbox)
         slack = SlackParts(adapters.slack, service, stale_homes)
-    return App(settings, store, engine, identity, codes, clock, executor, commands, slack, metrics)
+    return App(settings, store, engine, identity, codes, clock, executor, commands, slack, monitoring)
 
 
 def _load_codes(settings: Settings) -> Codes:
@@ -213,10 +222,28 @@ async def _connect_adapters(options: AppOptions, stack: AsyncExitStack) -> Adapt
     return replace(
         _local_adapters(options),
         slack=client,
+        tracing=await stack.enter_async_context(_trace(options)),
         sender=SlackSender(client) if client is not None else None,
         email=email.channel if email is not None else None,
         mailer=email.mailer if email is not None else None,
     )
+
+
+@asynccontextmanager
+async def _trace(options: AppOptions) -> AsyncIterator[Traces | None]:
+    """Write traces while the body runs, if the setting says so."""
+    if options.settings.tracing == "off":
+        yield None
+        return
+    try:
+        from bot import traces
+    except ModuleNotFoundError as error:
+        raise TracingPackagesMissing(
+            f"SIGNOFF_TRACING needs more packages ({error.name} is missing). Install them: pip install "
+            "'signoff[tracing]'"
+        ) from None
+    with traces.opened(options.environment, options.clock) as traced:
+        yield traced
 
 
 async def _connect_slack(options: AppOptions, stack: AsyncExitStack) -> SlackClient | None:
@@ -286,20 +313,26 @@ async def _open_socket(app: App) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _open_probes(app: App) -> AsyncIterator[None]:
     """Answer probes while the body runs, if a port is set."""
-    if app.metrics is None:
+    counted = app.monitoring.metrics
+    if counted is None:
         yield
         return
     from bot import probes
+    from bot.metrics import counting_errors
 
     async def measure() -> Measurements:
         return await app.store.read(lambda connection: measurements.measure(connection, app.clock.now()))
 
-    handlers = probes.Probes(measure, app.metrics)
+    async def ask() -> None:
+        await app.store.read(measurements.ask)
+
+    handlers = probes.Probes(measure, ask, counted)
     async with probes.serving(handlers, host=app.settings.host, port=app.settings.probe_port):
-        try:
-            yield
-        finally:
-            handlers.stopping = True
+        with counting_errors(counted):
+            try:
+                yield
+            finally:
+                handlers.stopping = True
 
 
 @asynccontextmanager
@@ -318,6 +351,7 @@ async def open_endpoints(app: App) -> AsyncIterator[None]:
                 review=_review_pages(app),
                 proxies=settings.trusted_proxies,
                 name=settings.name,
+                monitoring=app.monitoring,
             )
             limits = limits_for(settings.max_connections)
             await stack.enter_async_context(
@@ -336,7 +370,7 @@ async def _open_slack(app: App, stack: AsyncExitStack) -> dict[str, Handler]:
         app_token=settings.slack_app_token.get_secret_value(),
     )
     served = await stack.enter_async_context(
-        slack_setup.serving(slack.client, slack.service, credentials, slack.stale_homes)
+        slack_setup.serving(slack.client, slack.service, credentials, slack.stale_homes, monitoring=app.monitoring)
     )
     return {} if served.door is None else {transport.PATH: served.door.events}
 

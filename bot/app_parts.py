@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bot.executors import RunsWork
 from bot.local.service import OperatorCommands
+from bot.monitor import Monitor
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.home_publisher import StaleHomes
@@ -22,7 +23,7 @@ from engine.store.port import Store
 from engine.system import SystemClock
 
 if TYPE_CHECKING:
-    from bot.metrics import Metrics
+    from bot.traces import Traces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Adapters:
     """The implementations of the engine's ports that this process uses. An optional one is None if it is not set up.
 
     `slack` and `email` show copies; `sender` and `mailer` are what steps send with. `console` prints the copies for
-    this machine's terminal.
+    this machine's terminal. `tracing` writes traces.
     """
 
     clock: Clock
@@ -56,6 +57,7 @@ class Adapters:
     email: Channel | None = None
     sender: Sender | None = None
     mailer: Mailer | None = None
+    tracing: Traces | None = None
 
     @property
     def services(self) -> StepServices:
@@ -86,5 +88,5 @@ class App:
     """Runs the work of runs and messages, or None if other processes do."""
     operator_commands: OperatorCommands
     slack: SlackParts | None
-    metrics: Metrics | None
-    """What this process counts, or None if no port shows it."""
+    monitoring: Monitor
+    """What this process tells about its work."""

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
+from bot import request_scope, trace_ids
 from engine.errors import StoreError
 
 log = logging.getLogger(__name__)
 
 
-class _RedactingFormatter(logging.Formatter):
-    """Redacts the message and the traceback of an entry, those of libraries too."""
+_QUIET: Final = ("alembic", "aiohttp.access")
+_TALKATIVE: Final = (
+    *("aiohttp", "aiosmtplib", "asyncio", "opentelemetry", "pgqueuer"),
+    *("slack_bolt", "slack_sdk", "urllib3", "uvicorn"),
+)
+"""Libraries whose debug entries quote what they send and get, tokens and contents included: never written."""
 
-    def __init__(self, redact: Callable[[str], str]) -> None:
+
+class _RedactingFormatter(logging.Formatter):
+    """Redacts the message and the traceback of an entry, those of libraries too. `traced`: whether traces are sent."""
+
+    def __init__(self, redact: Callable[[str], str], *, traced: bool) -> None:
         super().__init__()
-        self._redact = redact
+        self._redact, self._traced = redact, traced
 
     def timestamp(self, record: logging.LogRecord) -> str:
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -28,15 +36,30 @@ class _RedactingFormatter(logging.Formatter):
     def message(self, record: logging.LogRecord) -> str:
         return self._redact(record.getMessage())
 
-    def trace(self, record: logging.LogRecord) -> str | None:
+    def exception(self, record: logging.LogRecord) -> str | None:
         return self._redact(self.formatException(record.exc_info)) if record.exc_info else None
+
+    def ids(self, record: logging.LogRecord) -> dict[str, str]:
+        """Return the ids of the entry: from whoever wrote it, or else of the request that is answered."""
+        scope = request_scope.current()
+        known = {
+            "request_id": scope.id if scope is not None else None,
+            "run": getattr(record, "run", None) or (scope.run if scope is not None else None),
+            "request": getattr(record, "request", None) or (scope.request if scope is not None else None),
+            "incident": getattr(record, "incident", None),
+        }
+        if self._traced and known["run"] is not None:
+            known["trace_id"] = f"{trace_ids.trace_id(known['run']):032x}"
+        return {name: str(value) for name, value in known.items() if value is not None}
 
 
 class _TextFormatter(_RedactingFormatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{self.timestamp(record)} {record.levelname.lower()} {record.name}: {_one_line(self.message(record))}"
-        trace = self.trace(record)
-        return "\n".join([line, *map(_one_line, trace.splitlines())]) if trace else line
+        message = _one_line(self.message(record))
+        line = f"{self.timestamp(record)} {record.levelname.lower()} {record.name}: {message}"
+        others = " ".join(f"{name}={value}" for name, value in self.ids(record).items() if value not in message)
+        trace = self.exception(record)
+        return "\n".join([f"{line} [{others}]" if others else line, *map(_one_line, (trace or "").splitlines())])
 
 
 def _one_line(text: str) -> str:
@@ -47,31 +70,36 @@ def _one_line(text: str) -> str:
 class _JsonFormatter(_RedactingFormatter):
     def format(self, record: logging.LogRecord) -> str:
         entry = {
-            "at": self.timestamp(record),
+            "time": self.timestamp(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": self.message(record),
-            "run": getattr(record, "run", None),
-            "incident": getattr(record, "incident", None),
-            "trace": self.trace(record),
+            **self.ids(record),
         }
-        return json.dumps({name: value for name, value in entry.items() if value is not None}, ensure_ascii=False)
+        exception = self.exception(record)
+        return json.dumps(entry if exception is None else {**entry, "exception": exception}, ensure_ascii=False)
 
 
-def set_up(level: str, form: Literal["text", "json"], redact: Callable[[str], str]) -> None:
-    """Log entries of `level` and above to standard error."""
+def set_up(level: str, form: Literal["text", "json"], redact: Callable[[str], str], *, traced: bool = False) -> None:
+    """Log entries of `level` and above to standard error, Python's warnings too. `traced`: with ids of traces."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter(redact) if form == "json" else _TextFormatter(redact))
-    for library in ("alembic", "aiohttp.access"):
+    handler.setLevel(level.upper())  # a logger with a level of its own does not ask the root's
+    formatter = _JsonFormatter if form == "json" else _TextFormatter
+    handler.setFormatter(formatter(redact, traced=traced))
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.INFO)
+    for library in _QUIET:
         logging.getLogger(library).setLevel(logging.WARNING)
     # It warns whenever a tick is late, which is normal under load.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
 
 
 def log_incident(error: Exception) -> str:
-    """Log an unexpected error, and return the id of its entry."""
-    name = secrets.token_hex(4)
+    """Log an unexpected error, and return the id of its entry: that of the request under way, if any."""
+    scope = request_scope.current()
+    name = scope.id if scope is not None else request_scope.new_id()
     log.error("incident %s", name, exc_info=error, extra={"incident": name})
     return name
 

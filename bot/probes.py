@@ -14,7 +14,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,6 +29,7 @@ from engine.store.measurements import Measurements
 ANSWER_SECONDS: Final = 2.0
 """How long the database may take to answer a probe, in seconds. Slack waits for three."""
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -37,10 +38,15 @@ class ProbePortTaken(SignoffError):
 
 
 class Probes:
-    """The handlers. `measure`: reads from the database how much waits. Set `stopping` before the process drains."""
+    """The handlers. Set `stopping` before the process drains.
 
-    def __init__(self, measure: Callable[[], Awaitable[Measurements]], counted: Metrics) -> None:
-        self._measure, self._metrics = measure, counted
+    `measure`: reads from the database how much waits. `ask`: returns once the database has answered.
+    """
+
+    def __init__(
+        self, measure: Callable[[], Awaitable[Measurements]], ask: Callable[[], Awaitable[None]], counted: Metrics
+    ) -> None:
+        self._measure, self._ask, self._metrics = measure, ask, counted
         self.stopping = False
         routes = [
             Route(path, handler)
@@ -54,21 +60,26 @@ class Probes:
     async def _ready(self, _request: Request) -> Response:
         if self.stopping:
             return PlainTextResponse("stopping\n", 503)
-        return PlainTextResponse("ready\n") if await self._measured() else _no_answer()
+        return PlainTextResponse("ready\n") if await _in_time(self._answers) else _no_answer()
 
     async def _scrape(self, _request: Request) -> Response:
-        measurements = await self._measured()
+        measurements = await _in_time(self._measure)
         if measurements is None:
             return _no_answer()
         return Response(self._metrics.text(measurements), media_type=metrics.CONTENT_TYPE)
 
-    async def _measured(self) -> Measurements | None:
-        """Return how much waits, or None if the database does not answer in time."""
-        try:
-            return await asyncio.wait_for(self._measure(), ANSWER_SECONDS)
-        except (SignoffError, TimeoutError) as error:
-            log.warning("a probe got no answer from the database (%s)", error or type(error).__name__)
-            return None
+    async def _answers(self) -> bool:
+        await self._ask()
+        return True
+
+
+async def _in_time(work: Callable[[], Awaitable[T]]) -> T | None:
+    """Return the result of a read, or None if the database does not answer in time."""
+    try:
+        return await asyncio.wait_for(work(), ANSWER_SECONDS)
+    except (SignoffError, TimeoutError) as error:
+        log.warning("a probe got no answer from the database (%s)", error or type(error).__name__)
+        return None
 
 
 def _no_answer() -> Response:

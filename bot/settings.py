@@ -118,6 +118,8 @@ class Settings(BaseSettings):
     """The domain that signs. Default: the domain of `SIGNOFF_EMAIL_FROM`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+    tracing: Literal["off", "on"] = "off"
+    """Whether traces of runs are sent to an OpenTelemetry collector, as the variables `OTEL_*` say."""
 
     @field_validator("port", mode="before")
     @classmethod
@@ -251,7 +253,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{builder!r} is not an email address, {accounts.LABELS} or group:handle")
         return value
 
-    @field_validator("log_level", "log_format", "role", mode="before")
+    @field_validator("log_level", "log_format", "role", "tracing", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

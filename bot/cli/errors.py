@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import traceback
 from collections.abc import Callable
 from datetime import UTC
@@ -13,7 +12,7 @@ from typing import Final
 import click
 import platformdirs
 
-from bot import log, settings
+from bot import log, request_scope, settings
 from bot.cli.exit_codes import Exit
 from bot.settings import SettingsError
 from bot.terminal.output import print_sentence
@@ -42,7 +41,7 @@ def report(error: Exception) -> int:
 
 
 def _report_bug() -> int:
-    incident, redact = secrets.token_hex(4), _redactor()
+    incident, redact = request_scope.new_id(), _redactor()
     file = _incident_folder() / f"{SystemClock().now().astimezone(UTC):%Y%m%dT%H%M%S}-{incident}.txt"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

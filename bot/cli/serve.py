@@ -63,7 +63,12 @@ def worker() -> None:
 def _serve(context: CliContext, *, restored: bool = False) -> None:
     settings, secrets = context.settings, EnvironmentSecrets(context.environment)
     is_new = settings.server_url is None and not settings.database.exists()
-    log.set_up(settings.log_level, settings.log_format, lambda text: secrets.redact(settings.redact(text)))
+    log.set_up(
+        settings.log_level,
+        settings.log_format,
+        lambda text: secrets.redact(settings.redact(text)),
+        traced=settings.tracing == "on",
+    )
 
     def on_ready(waiting: int) -> None:
         if is_new:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
+from bot.monitor import Monitor
 from bot.presentation import dates, refusals
 from engine import fields, requests, workflowfile
 from engine.domain import (
@@ -61,7 +62,9 @@ class OperatorCommands:
         operator: str,
         login: str,
         writer: dates.Writer = dates.moment,
+        monitoring: Monitor | None = None,
     ) -> None:
+        self._monitoring = monitoring or Monitor()
         self.kinds, self.login, self._writer = kinds, login, writer
         self._engine, self._identity, self._operator = engine, identity, operator
         self._commands: dict[str, Callable[[dict[str, Any]], Awaitable[CommandReply]]] = {
@@ -88,6 +91,14 @@ class OperatorCommands:
         handler = self._commands.get(command)
         if handler is None:
             return CommandReply(f"The server does not know the command {command}. Restart it with this version.")
+        with self._monitoring.request(f"command {command}") as scope:
+            reply = await self._reply(handler, arguments)
+            scope.answer = "done" if reply.refused is None else "refused"
+            return reply
+
+    async def _reply(
+        self, handler: Callable[[dict[str, Any]], Awaitable[CommandReply]], arguments: dict[str, Any]
+    ) -> CommandReply:
         try:
             return await handler(arguments)
         except DefinitionError as error:

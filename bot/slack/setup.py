@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from bot.monitor import Monitor
 from bot.slack import transport
 from bot.slack.admission import Admission
 from bot.slack.background import BackgroundTasks
@@ -46,10 +47,12 @@ async def serving(
     stale: StaleHomes,
     *,
     debounce: float = DEBOUNCE_SECONDS,
+    monitoring: Monitor | None = None,
 ) -> AsyncIterator[SlackApp]:
     """Take deliveries while the body runs, and finish those under way at the end.
 
     `stale`: Home tabs that are published again, after changes were collected for `debounce` seconds.
+    `monitoring` is told about each delivery that comes over a socket.
     """
     background = BackgroundTasks()
     context = SlackContext(service, Replies(client), client, background)
@@ -67,7 +70,11 @@ async def serving(
         )
         if credentials.app_token:
             sockets = transport.over_sockets(
-                admission, app_token=credentials.app_token, api_url=client.api_url, later=background
+                admission,
+                app_token=credentials.app_token,
+                api_url=client.api_url,
+                later=background,
+                monitoring=monitoring or Monitor(),
             )
             await stack.enter_async_context(sockets)
         # The first click need not wait for it.

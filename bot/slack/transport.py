@@ -21,11 +21,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from bot.monitor import Monitor
 from bot.slack.admission import Admission
 from bot.slack.background import BackgroundTasks
 from bot.slack.log_throttle import LogThrottle
 
 PATH: Final = "/slack/events"
+SOCKET: Final = "Slack's socket"
+"""The door of deliveries that come over a socket."""
 MOST_BYTES: Final = 2 * 1024 * 1024
 """Maximum size of a delivery, in bytes: the largest ones carry a view (250 KB) and its state."""
 DRAIN_SECONDS: Final = 8.0
@@ -116,7 +119,7 @@ def _quiet(logger: logging.Logger) -> logging.Logger:
 
 @asynccontextmanager
 async def over_sockets(
-    admission: Admission, *, app_token: str, api_url: str, later: BackgroundTasks
+    admission: Admission, *, app_token: str, api_url: str, later: BackgroundTasks, monitoring: Monitor
 ) -> AsyncIterator[None]:
     """Take deliveries over a socket while the body runs; it is opened again whenever it closes."""
     client = SocketModeClient(
@@ -127,7 +130,8 @@ async def over_sockets(
     )
 
     async def take(_: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
-        await later.under_way(_carry_out(client, admission, request))
+        with monitoring.request(SOCKET) as scope:
+            scope.answer = str(await later.under_way(_carry_out(client, admission, request)))
 
     listeners: list[Any] = client.socket_mode_request_listeners
     listeners.append(take)
@@ -143,7 +147,8 @@ async def over_sockets(
         await client.close()  # type: ignore[no-untyped-call]
 
 
-async def _carry_out(client: SocketModeClient, admission: Admission, request: SocketModeRequest) -> None:
+async def _carry_out(client: SocketModeClient, admission: Admission, request: SocketModeRequest) -> int:
+    """Answer a delivery that came over a socket, and return the status of the answer."""
     loop = asyncio.get_running_loop()
 
     def make() -> AsyncBoltRequest:
@@ -151,3 +156,4 @@ async def _carry_out(client: SocketModeClient, admission: Admission, request: So
 
     answer = await admission.dispatch(make)
     await send_async_response(client, request, answer, loop.time())
+    return answer.status

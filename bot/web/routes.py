@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bot import page_urls
+from bot.monitor import Monitor
 from bot.web import form_data, static_files, status_pages
 from bot.web import site_urls as places
 from bot.web.attention_handlers import AttentionHandlers
@@ -25,6 +26,7 @@ from bot.web.inbox_handlers import InboxHandlers
 from bot.web.live_updates import LiveUpdates
 from bot.web.middleware import Middleware
 from bot.web.renderer import Renderer
+from bot.web.request_ids import RequestIds, named
 from bot.web.review_handlers import ReviewHandlers
 from bot.web.service import ReviewService
 from engine.ports import Clock
@@ -57,10 +59,12 @@ def site(
     review: ReviewPages | None = None,
     proxies: Sequence[str] = (),
     name: str = "",
+    monitoring: Monitor | None = None,
 ) -> Site:
     """Return the site. `mounted`: endpoints for POST by path, such as Slack's deliveries. `review`: for our own pages.
 
     `proxies`: addresses and networks of proxies whose forwarded client address is trusted. `name`: who runs this.
+    `monitoring` is told about each request.
     """
     at = places.place(public_url)
     pages, closing = Renderer(at, name), asyncio.Event()
@@ -70,7 +74,7 @@ def site(
             service=review.service, clock=review.clock, at=at, pages=pages, key=review.key, closing=closing
         )
         routes += _page_routes(context)
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _error_pages(pages)})
+    app = Starlette(routes=[*map(named, routes)], exception_handlers={HTTPException: _error_pages(pages)})
     # Starlette's redirects for slashes use the Host header; `Middleware` removes the slashes instead.
     app.router.redirect_slashes = False
     heads = {route.path.split("/", 2)[1] for route in routes}
@@ -80,6 +84,7 @@ def site(
     if proxies:
         # This middleware also changes the scheme of a request, which no code here uses.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[*proxies])
+    app.add_middleware(RequestIds, monitoring=monitoring or Monitor())
     return Site(app, closing)
 
 

@@ -20,7 +20,16 @@ from engine.domain import Card, DeliveryKind, Person, Receipt, RunStatus
 from engine.errors import ChannelError
 from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
-from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, NoTelemetry, TakesLonger, Telemetry
+from engine.ports import (
+    CarriesLinks,
+    Channel,
+    DeliveryAttempt,
+    Directory,
+    FindsCopies,
+    NoTelemetry,
+    TakesLonger,
+    Telemetry,
+)
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
 from engine.store import deliveries, delivery_queries, people, request_queries, run_queries
 from engine.store.deliveries import LEASE, LeasedDelivery
@@ -97,24 +106,40 @@ class Relay:
                 self._limiter.add_waiting(claim.channel, delivery_id)
             elif claim is not None:
                 claimed = claim if isinstance(claim, ClaimedDelivery) else await self._load(claim.delivery, claim.link)
+                began = self._telemetry.clock()
                 result = await self._attempt(claimed)
                 at = await self._store.transact_with_retry(
                     lambda tx: results.record(tx, self._directory, claimed, result)
                 )
                 self._breaker.record(claimed.delivery.channel, result, at)
-                self._count(claimed.delivery, result, at)
+                self._report(claimed, result, at, began)
         finally:
             next_id = self._limiter.release(delivery_id)
         return next_id
 
-    def _count(self, delivery: LeasedDelivery, result: Receipt | ChannelError | None, at: datetime) -> None:
-        """Tell monitoring about an attempt."""
-        if isinstance(result, ChannelError):
-            self._telemetry.delivery_failed(delivery.channel, result)
-        elif result is not None:
-            first = delivery.receipt is None
-            seconds = (at - delivery.created_at).total_seconds() if first else None
-            self._telemetry.delivered(delivery.channel, seconds=seconds)
+    def _report(
+        self, claimed: ClaimedDelivery, result: Receipt | ChannelError | None, at: datetime, began: float
+    ) -> None:
+        """Tell monitoring about an attempt, unless the copy was not needed any more."""
+        if result is None:
+            return
+        delivery, request = claimed.delivery, claimed.request
+        subject = request.model.subject if request is not None and request.decision is not None else None
+        failed = isinstance(result, ChannelError)
+        is_first = delivery.receipt is None and not failed
+        self._telemetry.delivered(
+            DeliveryAttempt(
+                channel=delivery.channel,
+                kind=delivery.kind.value,
+                run=delivery.run,
+                request=delivery.request,
+                began=began,
+                lag=(at - delivery.created_at).total_seconds() if is_first else None,
+                step=subject.step if subject is not None else None,
+                visit=subject.visit if subject is not None else 0,
+                error=result if isinstance(result, ChannelError) else None,
+            )
+        )
 
     def _claim(self, tx: Tx, delivery_id: str) -> ClaimedDelivery | _Claim | _NoSlot | None:
         """Claim a delivery, with a link if its channel carries links. Return None if it is not to be shown now.

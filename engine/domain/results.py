@@ -32,7 +32,10 @@ class Started(Struct, frozen=True, kw_only=True):
 
 
 class Decided(Struct, frozen=True, kw_only=True):
-    """The decision was saved. `edited`: the paths that were edited. `waited`: the time since the request opened."""
+    """The decision was saved. `edited`: the paths that were edited. `waited`: the time since the request opened.
+
+    `step` and `visit`: what was asked about.
+    """
 
     request: str
     run: str
@@ -40,6 +43,8 @@ class Decided(Struct, frozen=True, kw_only=True):
     state: RequestState
     edited: tuple[str, ...] = ()
     waited: timedelta = timedelta(0)
+    step: str = ""
+    visit: int = 0
 
 
 class Done(Struct, frozen=True, kw_only=True):

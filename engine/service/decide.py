@@ -98,6 +98,8 @@ def decide_as(
         state=ruling.state,
         edited=tuple(json_values.show_path(edit.path) for edit in ruling.edits),
         waited=tx.now - request.deadlines.opened_at,
+        step=request.subject.step,
+        visit=request.subject.visit,
     )
 
 

@@ -103,6 +103,12 @@ class Engine:
 
     async def start(self, command: Start) -> Started | Refusal:
         """Start a run and move it to its first request, effect or wait, in one transaction."""
+        began = self._telemetry.clock()
+        result = await self._start(command)
+        self._telemetry.started(result, surface=command.origin.surface, began=began)
+        return result
+
+    async def _start(self, command: Start) -> Started | Refusal:
         try:
             return await self.transact_with_directory(
                 lambda tx, resolved: start.start(self.context, tx, command, resolved)
@@ -118,11 +124,12 @@ class Engine:
 
     async def decide(self, command: Decide) -> Decided | Refusal:
         """Decide a request. `Decided` means that the decision is on the disk, and that no other decision will count."""
+        began = self._telemetry.clock()
         decision = self.transact_with_directory(
             lambda tx, resolved: decide.decide(self.context, tx, command, resolved), required=False
         )
         result = await _or_contested(decision, "request")
-        self._telemetry.decided(result, surface=command.origin.surface)
+        self._telemetry.decided(result, request=command.request, surface=command.origin.surface, began=began)
         return result
 
     async def cancel(self, command: Cancel) -> Done | Refusal:

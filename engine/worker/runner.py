@@ -15,7 +15,7 @@ from engine.delivery.recipients import NeedsDirectory, run_with_directory
 from engine.errors import ChannelError, Conflict, DefinitionError, InvalidValue, StepError, StoreError, Tampered
 from engine.json_values import Value
 from engine.off_loop import off_loop
-from engine.ports import Secrets, StepContext, StepType
+from engine.ports import NoTelemetry, RunMove, Secrets, StepCall, StepContext, StepType, Telemetry
 from engine.runs import Effect, Outcome, StepFailure, StepOutput
 from engine.store import run_rows
 from engine.store.port import Store
@@ -40,7 +40,9 @@ class Runner:
         steps: Mapping[str, StepType[Any]],
         secrets: Secrets,
         renew_seconds: float = RENEW_SECONDS,
+        telemetry: Telemetry | None = None,
     ) -> None:
+        self._telemetry = telemetry or NoTelemetry()
         self._store, self._advancer, self._steps, self._secrets = store, advancer, steps, secrets
         self._renew_seconds = renew_seconds
         self._under_way: set[str] = set()
@@ -59,7 +61,7 @@ class Runner:
             # The directory cannot say who the approvers are. After a rate limit it is enough to wait.
             await self._postpone(run, str(error), alert_owner=error.retry_after is None)
         except DefinitionError as error:
-            log.error("run %s cannot go on: its workflow file is no longer valid: %s", run, error)
+            log.error("run %s cannot go on: its workflow file is no longer valid: %s", run, error, extra={"run": run})
             first = str(error).partition("\n")[0]
             await self._postpone(run, f"This server no longer understands the workflow of this run: {first}")
         except Exception:
@@ -69,16 +71,18 @@ class Runner:
             self._under_way.discard(run)
 
     async def _advance(self, run: str) -> None:
+        began = self._telemetry.clock()
         try:
             claimed = await run_with_directory(
                 self._store.transact,
                 lambda tx, resolved: self._advancer.advance(tx, run, resolved),
                 self._advancer.directory,
             )
+            self._telemetry.moved(_move(run, claimed, began))
             while claimed is not None:
                 claimed = await self._perform(claimed)
         except Conflict:
-            log.info("run %s was taken over by another process", run)
+            log.info("run %s was taken over by another process", run, extra={"run": run})
 
     async def _postpone(self, run: str, reason: str, *, alert_owner: bool = True) -> None:
         """Try the run again later, and alert its owner the first time."""
@@ -86,21 +90,30 @@ class Runner:
             await self._store.transact(lambda tx: self._advancer.alert_stuck(tx, run, reason))
 
     async def _perform(self, claimed: ClaimedEffect) -> ClaimedEffect | None:
+        began = self._telemetry.clock()
         async with asyncio.TaskGroup() as group:
             renewing = group.create_task(self._renew(claimed))
             try:
                 outcome = await self._run_effect(claimed)
             finally:
                 renewing.cancel()
+        self._telemetry.called(_call(claimed, outcome, began))
+        return await self._record(claimed, outcome)
+
+    async def _record(self, claimed: ClaimedEffect, outcome: Outcome) -> ClaimedEffect | None:
+        """Record the outcome, and return the next effect of the run, claimed."""
+        began = self._telemetry.clock()
         try:
-            return await self._store.transact_with_retry(lambda tx: self._advancer.record(tx, claimed, outcome, {}))
+            then = await self._store.transact_with_retry(lambda tx: self._advancer.record(tx, claimed, outcome, {}))
         except NeedsDirectory:
             # The outcome is recorded at once. The next request is opened when the directory has answered.
             await self._store.transact_with_retry(
                 lambda tx: self._advancer.record(tx, claimed, outcome, {}, may_open_requests=False)
             )
-        await self._advance(claimed.run)
-        return None
+            await self._advance(claimed.run)
+            return None
+        self._telemetry.moved(_move(claimed.run, then, began, after=claimed.rev))
+        return then
 
     async def _renew(self, claimed: ClaimedEffect) -> None:
         while True:
@@ -108,7 +121,9 @@ class Runner:
             try:
                 renewed = await self._store.transact(lambda tx: run_rows.try_renew(tx, claimed.run, claimed.rev))
             except StoreError as error:
-                log.warning("the lease of run %s could not be renewed: %s", claimed.run, error)
+                log.warning(
+                    "the lease of run %s could not be renewed: %s", claimed.run, error, extra={"run": claimed.run}
+                )
                 continue
             if not renewed:
                 return
@@ -186,6 +201,35 @@ class Runner:
         redacted = await off_loop(lambda: _redact(output, redact), large=large)
         assert isinstance(redacted, dict)
         return redacted
+
+
+def _move(run: str, claimed: ClaimedEffect | None, began: float, *, after: int = 0) -> RunMove:
+    if claimed is None:
+        return RunMove(run=run, began=began, after=after)
+    effect = claimed.effect
+    return RunMove(
+        run=run,
+        began=began,
+        after=after,
+        step=effect.step.id,
+        visit=effect.visit,
+        rev=claimed.rev,
+        approved=effect.digest is not None,
+    )
+
+
+def _call(claimed: ClaimedEffect, outcome: Outcome, began: float) -> StepCall:
+    effect = claimed.effect
+    return StepCall(
+        run=claimed.run,
+        step=effect.step.id,
+        step_type=effect.step.kind.name,
+        visit=effect.visit,
+        attempt=effect.attempt,
+        rev=claimed.rev,
+        outcome="succeeded" if isinstance(outcome, StepOutput) else "unknown" if outcome.unknown else "failed",
+        began=began,
+    )
 
 
 class _Unusable(Exception):

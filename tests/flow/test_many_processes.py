@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from bot import trace_ids
 from tests.support import postgres_server
 from tests.support.processes import CommandResult, Installation, Process, create_installation
+from tests.support.span_receiver import receiving_spans
 
 KEY = "5a" * 32
 WORKFLOW = """
@@ -113,6 +115,25 @@ def test_bots_and_workers_share_the_work_and_a_killed_worker_is_replaced(install
             victim.communicate(timeout=PATIENCE)
             until(lambda: {status(installation, run) for run in runs} == {"succeeded"})
     assert "intact" in ok(installation.run("audit", "verify")).out
+
+
+def test_all_processes_write_one_trace_of_a_run(installation: Installation) -> None:
+    with receiving_spans() as collector:
+        installation.settings["SIGNOFF_TRACING"] = "on"
+        installation.write(".env", f"OTEL_EXPORTER_OTLP_ENDPOINT={collector.url}\n")
+        with serving(installation, OTEL_SERVICE_NAME="server"):
+            ok(installation.run("register", "flow.yaml"))
+            run = start_run(installation)
+            decide(installation)
+            until(lambda: status(installation, run) == "succeeded")
+    trace = f"{trace_ids.trace_id(run):032x}"
+    tree = collector.tree(trace)
+    assert tree[""] == ["command start"]
+    assert tree["command start"] == ["start"]
+    assert tree["command start > start > command decide"] == ["decide"]
+    services = {span.name: span.service for span in collector.spans if span.trace == trace}
+    assert {services[name] for name in ("start", "decide")} == {"signoff"}, "each by its own command"
+    assert services["advance"] == "server"
 
 
 def test_a_command_before_the_tables_were_made_says_what_to_run(installation: Installation) -> None:

@@ -73,7 +73,7 @@ async def test_a_failing_database_is_an_error_and_a_failing_program_an_incident(
             await client.ask(database, "start", {})
         assert caplog.text == ""
         with pytest.raises(
-            StoreError, match=r"^Something broke in the server\. The details are in its log, under [0-9a-f]{8}\.$"
+            StoreError, match=r"^Something broke in the server\. The details are in its log, under [0-9a-z]{17}\.$"
         ):
             await client.ask(database, "cancel", {})
     assert "a defect" in caplog.text

@@ -299,8 +299,9 @@ async def test_an_unexpected_error_shows_an_incident_number_and_no_traceback(
     assert (answer.status, answer.page.headings) == (500, ["This page does not work right now"])
     assert "the inside" not in answer.text
     assert "Traceback" not in answer.text
-    number = re.search(r"incident ([0-9a-f]{8})", answer.page.text)
+    number = re.search(r"incident ([0-9a-z]{17})", answer.page.text)
     assert number is not None
+    assert number[1] == answer.headers["X-Request-Id"], "all lines of this request carry it"
     assert number[1] in caplog.text
     check_headers(answer)
 

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from bot import log
+from bot import log, request_scope, trace_ids
 from engine.system import EnvironmentSecrets
+from tests.support.log_state import restored_logging
 
 REDACT = EnvironmentSecrets({"SIGNOFF_SECRET_CRM": "hunter22", "SIGNOFF_SECRET_SHORT": "on"}).redact
+IDS = ("request_id", "run", "request", "trace_id", "incident")
 
 
 @pytest.fixture(autouse=True)
 def _restore_logging() -> Iterator[None]:
-    """Restore the logging of the process after each test."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    library_levels = {name: logging.getLogger(name).level for name in ("alembic", "aiohttp.access", "apscheduler")}
-    # The handlers of pytest would write entries as well.
-    for handler in handlers:
-        root.removeHandler(handler)
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, library_level in library_levels.items():
-        logging.getLogger(name).setLevel(library_level)
+    with restored_logging():
+        yield
 
 
 def entries(captured: str) -> list[dict[str, Any]]:
@@ -50,14 +43,14 @@ def test_an_entry_in_json_has_its_fields_and_extras(capsys: pytest.CaptureFixtur
     logging.getLogger("a").error("broke\nhere ü", extra={"run": "r1", "incident": "i1"})
     logging.getLogger("b").info("fine")
     first, second = entries(capsys.readouterr().err)
-    assert {name: value for name, value in first.items() if name != "at"} == {
+    assert {name: value for name, value in first.items() if name != "time"} == {
         "level": "error",
         "logger": "a",
         "message": "broke\nhere ü",
         "run": "r1",
         "incident": "i1",
     }
-    assert set(second) == {"at", "level", "logger", "message"}
+    assert set(second) == {"time", "level", "logger", "message"}
 
 
 def test_below_the_level_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,6 +67,65 @@ def test_only_warnings_of_chatty_libraries_are_written(capsys: pytest.CaptureFix
     assert capsys.readouterr().err.count("chat") == 0
     logging.getLogger("alembic").warning("beware")
     assert "warning alembic: beware" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("level", "lines"), [("debug", 2), ("info", 2), ("warning", 1), ("error", 0)])
+def test_libraries_that_quote_what_they_send_write_no_debug_entries(
+    capsys: pytest.CaptureFixture[str], level: str, lines: int
+) -> None:
+    log.set_up(level, "text", REDACT)
+    for write in ("debug", "info", "warning"):
+        getattr(logging.getLogger("slack_sdk.web"), write)("a token")
+    assert capsys.readouterr().err.count("a token") == lines
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_entry_carries_the_ids_of_the_request_that_is_answered(
+    capsys: pytest.CaptureFixture[str], form: Any
+) -> None:
+    log.set_up("info", form, REDACT, traced=True)
+    with request_scope.entered("POST /x", id_="proxy-17") as scope:
+        logging.getLogger("a").info("first")
+        scope.note(run="r1", request="q1")
+        logging.getLogger("a").info("second")
+        logging.getLogger("a").info("of run r2", extra={"run": "r2"})
+    logging.getLogger("a").info("nothing")
+    lines = capsys.readouterr().err.splitlines()
+    trace, other = (f"{trace_ids.trace_id(run):032x}" for run in ("r1", "r2"))
+    if form == "text":
+        endings = [line.partition(" info a: ")[2] for line in lines]
+        assert endings == [
+            "first [request_id=proxy-17]",
+            f"second [request_id=proxy-17 run=r1 request=q1 trace_id={trace}]",
+            f"of run r2 [request_id=proxy-17 request=q1 trace_id={other}]",
+            "nothing",
+        ]
+        return
+    ids = [{name: entry[name] for name in IDS if name in entry} for entry in entries("\n".join(lines))]
+    assert ids == [
+        {"request_id": "proxy-17"},
+        {"request_id": "proxy-17", "run": "r1", "request": "q1", "trace_id": trace},
+        {"request_id": "proxy-17", "run": "r2", "request": "q1", "trace_id": other},
+        {},
+    ]
+
+
+def test_a_warning_of_python_is_an_entry(capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up("info", "json", REDACT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=True)
+        warnings.warn("old", stacklevel=1)
+    (entry,) = entries(capsys.readouterr().err)
+    assert (entry["logger"], "old" in entry["message"]) == ("py.warnings", True)
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_without_traces_no_entry_names_one(capsys: pytest.CaptureFixture[str], traced: bool) -> None:
+    log.set_up("info", "json", REDACT, traced=traced)
+    logging.getLogger("a").info("it", extra={"run": "r1"})
+    (entry,) = entries(capsys.readouterr().err)
+    assert ("trace_id" in entry) is traced
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

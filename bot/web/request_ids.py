@@ -1,0 +1,56 @@
+"""The outermost middleware: each request gets an id, which its answer, its log lines and its trace carry."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bot import request_scope
+from bot.monitor import Monitor
+from bot.request_scope import HEADER
+
+_UNKNOWN: Final = "an unknown path"
+"""The door of a request before a route took it, so that paths of strangers are no labels."""
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class RequestIds:
+    """Wraps the site."""
+
+    def __init__(self, app: ASGIApp, *, monitoring: Monitor) -> None:
+        self._app, self._monitoring = app, monitoring
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get(HEADER)
+        with self._monitoring.request(_UNKNOWN, id_=given, parent=headers.get("traceparent")) as request:
+
+            async def with_id(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    request.answer = str(message["status"])
+                    MutableHeaders(scope=message)[HEADER] = request.id
+                await send(message)
+
+            await self._app(scope, receive, with_id)
+
+
+def named(route: Route) -> Route:
+    """Return the route with a handler that names the door of each request: the pattern of its path, not the path."""
+    handler: Handler = route.endpoint
+
+    async def handle(request: Request) -> Response:
+        current = request_scope.current()
+        if current is not None:
+            current.door = f"{request.method} {route.path}"
+        return await handler(request)
+
+    return Route(route.path, handle, methods=sorted(route.methods or ()))
