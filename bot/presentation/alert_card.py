@@ -38,8 +38,7 @@ def alert_card(copy: DeliveryContent) -> Card:
         lead=() if outcome else ((what,),),
         values=outcome_card.changed_values(copy.request) if ends else (),
         notes=(
-            *outcome_card.run_notes(run),
-            *(_approved_notes(approved) if approved else ()),
+            *(_approved_notes(run, approved) if approved else outcome_card.run_notes(run)),
             *(_decision_notes(copy.request) if ends else ()),
             *(() if ends or copy.request else _inputs_note(run)),
             *(_people_notes(request) if request and not approved else ()),
@@ -95,11 +94,15 @@ def _inputs_note(run: RunView) -> Iterator[CardFact]:
         yield CardFact(label="Started with", text=(inputs,))
 
 
-def _approved_notes(request: RequestView) -> Iterator[CardFact]:
-    """Yield the approval and the result of the step."""
+def _approved_notes(run: RunView, request: RequestView) -> Iterator[CardFact]:
+    """Yield what went wrong, the approval, and the result of the step, each fact once."""
+    status, error = request.effect or (None, None)
+    if not (error and run.error and error in run.error and status is StepStatus.FAILED):
+        yield from outcome_card.run_notes(run)
     yield CardFact(label="Decision", text=(*request_outcome.ended(request), "."))
     became = request_outcome.effect(request)
-    if became is not None:
+    # The sentence above the notes says already that it is not clear.
+    if became is not None and status is not StepStatus.OUTCOME_UNKNOWN:
         yield CardFact(label="What happened", text=(became,))
 
 

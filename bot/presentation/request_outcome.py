@@ -63,7 +63,7 @@ def effect(request: RequestView) -> str | None:
         return None
     step = line(labels.in_words(request.step_label or request.model.subject.step))
     if status is StepStatus.OUTCOME_UNKNOWN:
-        return f"{step}: it is not clear whether this happened. The owner has been asked to find out"
+        return f"{step}: it is not clear whether this happened. The owner was asked"
     if status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):
         # That it failed is not known.
         return visible(error)

@@ -228,10 +228,14 @@ def phrase(parts: Phrase) -> str:
 
 
 def phrase_elements(parts: Phrase) -> list[Element]:
-    """Return a phrase for a line of context: its texts as plain text, its moments as mrkdwn."""
+    """Return a phrase for a line of context: its texts as plain text, its moments as mrkdwn.
+
+    Slack sets the elements apart, so a full stop behind a moment would stand alone, and is left out.
+    """
+    own = (part.lstrip(" .") if isinstance(part, str) and number else part for number, part in enumerate(parts))
     return [
         mrkdwn(date(part)) if isinstance(part, datetime) else plain_line(part, ids.SECTION)
-        for part in parts
+        for part in own
         if isinstance(part, datetime) or part.strip()
     ]
 

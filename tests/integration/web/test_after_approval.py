@@ -76,6 +76,7 @@ async def test_the_approver_is_informed_once_of_the_failure_and_every_copy_shows
     [alert] = env.engine_env.mail.to(ADA, DeliveryKind.ALERT)
     assert alert.title == "You approved “Pay 900 EUR?”, and it failed"
     assert outcomes([alert]) == ["Pay: failed. The bank refused it."]
+    assert [note.label for note in alert.notes] == ["Decision", "What happened"]
     assert alert.token is None
     assert env.engine_env.mail.to(BEN, DeliveryKind.ALERT) == []
     assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["Pay: failed. The bank refused it."] * 2
@@ -116,6 +117,7 @@ async def test_the_approver_is_informed_of_an_unknown_outcome_and_copies_follow_
     run = await run_approved(env, StepError("The line went dead.", outcome_unknown=True))
     [alert] = env.engine_env.mail.to(ADA, DeliveryKind.ALERT)
     assert alert.title == "You approved “Pay 900 EUR?”. Did it happen?"
+    assert [note.label for note in alert.notes] == ["What went wrong", "Decision"]
     assert alert.token is None
     [fact] = set(outcomes([*copies(env, ADA), *copies(env, BEN)]))
     assert fact.startswith("Pay: it is not clear whether this happened.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,3 +109,11 @@ def test_text_objects_are_never_empty_and_show_hidden_characters() -> None:
     assert text_objects.plain("")["text"] == "–"
     assert text_objects.plain_line(" \n ", 75)["text"] == "–"
     assert text_objects.plain("a\u202eb\ud800")["text"] == "a⟦U+202E⟧b\N{REPLACEMENT CHARACTER}"
+
+
+def test_no_full_stop_stands_alone_behind_a_moment() -> None:
+    at = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
+    (ended, moment) = text_objects.phrase_elements(("Approved by Lee, ", at, "."))
+    assert (ended["text"], moment["type"]) == ("Approved by Lee,", "mrkdwn")
+    (*_, led_to) = text_objects.phrase_elements(("Expired, ", at, ". The run was stopped."))
+    assert led_to["text"] == "The run was stopped."
