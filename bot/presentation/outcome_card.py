@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.presentation import questions, request_content, request_outcome, states
+from bot.presentation import expiry, questions, request_content, request_outcome, states
 from bot.presentation.characters import line, visible
 from engine.domain import Card, CardFact, CardField, DeliveryKind, Phrase, RequestState, RunStatus
 from engine.read_models import DeliveryContent, RequestView, RunView
@@ -17,7 +17,7 @@ def outcome_card(copy: DeliveryContent) -> Card:
         kind=DeliveryKind.OUTCOME,
         title=title(run, copy.request, run.status),
         tone=states.RUN_TONES[run.status],
-        lead=tuple(_decision(copy.request)),
+        lead=tuple(_decision(run, copy.request)),
         values=changed_values(copy.request),
         notes=(*run_notes(run), *reason_notes(copy.request)),
         requester=line(run.requester.label),
@@ -58,9 +58,14 @@ def subject(run: RunView, request: RequestView | None) -> str:
     return " · ".join(part for part in (line(run.workflow_title), questions.of_run(run, None)) if part)
 
 
-def _decision(request: RequestView | None) -> Iterator[Phrase]:
-    """Yield how the last request of a run was closed."""
-    if request is not None and request.model.state is not RequestState.PENDING:
+def _decision(run: RunView, request: RequestView | None) -> Iterator[Phrase]:
+    """Yield how the last request of a run was closed; of one that expired with its run, the title says that."""
+    if request is None:
+        return
+    model = request.model
+    if run.status is RunStatus.EXPIRED and model.state is RequestState.EXPIRED and model.closed_at is not None:
+        yield f"{expiry.consequence(model.deadlines.on_expiry)}, ", model.closed_at, "."
+    elif model.state is not RequestState.PENDING:
         yield (*request_outcome.ended(request), ".")
 
 

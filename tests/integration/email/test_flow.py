@@ -11,7 +11,20 @@ import pytest
 from bot import app, settings
 from bot.app_parts import App, AppOptions
 from bot.devtools.sandbox import RunningSandbox
-from engine.domain import Address, Cancel, Origin, Register, Registered, RunStatus, Start, Started
+from engine.domain import (
+    Address,
+    Assurance,
+    Cancel,
+    Decide,
+    Decided,
+    Origin,
+    Register,
+    Registered,
+    RunStatus,
+    Start,
+    Started,
+    Verdict,
+)
 from tests.support import stepwise_units
 from tests.support.email_env import MIA, mail_server
 from tests.support.engine_env import until
@@ -99,3 +112,31 @@ async def test_an_approver_asked_by_email_is_informed_that_the_run_was_cancelled
     assert "⊘ Cancelled with its run by sam@example.com" in str(closed.text)
     assert str(opened.text).startswith("signoff.example.com - Signoff\n")
     assert [email.complaints for email in (opened, closed)] == [[], []]
+
+
+async def test_an_owner_who_approved_gets_the_failure_in_the_thread_of_the_request(
+    mail_sandbox: RunningSandbox, server: App
+) -> None:
+    mail_sandbox.mail.fault("rcpt", "error", code=550, to=MIA)
+    run = await start_run(server, ASKS.replace("approvers: [mia@", "approvers: [sam@"))
+    (opened,) = await mail_sandbox.mail.wait_for(to=SAM.value, seconds=20)
+    (request,) = await server.engine.requests_of_run(run)
+    decided = await server.engine.decide(
+        Decide(
+            request=request.id,
+            verdict=Verdict.APPROVE,
+            actor=SAM,
+            content_version=request.model.content_version,
+            digest=request.model.digest,
+            origin=TERMINAL,
+            assurance=Assurance.TERMINAL,
+        )
+    )
+    assert isinstance(decided, Decided)
+    assert await status(server, run) is RunStatus.FAILED
+    _, *later = await mail_sandbox.mail.wait_for(to=SAM.value, count=3, seconds=20)
+    (failure,) = [email for email in later if "✕ Failed: Tell Mia?" in str(email.text)]
+    for email in later:
+        assert opened.header("message-id") in str(email.header("references")).split()
+        assert email.subject == f"Re: {opened.subject}"
+    assert "You get this email because you own this workflow." in str(failure.text)

@@ -724,6 +724,15 @@ def test_an_alert_says_why_its_reader_gets_it(topic: str, reader: Person, becaus
     assert cards.card(copy).because == because
 
 
+def test_the_outcome_of_an_expired_run_says_once_that_it_expired() -> None:
+    request = replace_fields(closed_request(RequestState.EXPIRED), title="Pay?")
+    run = run_view(status=RunStatus.EXPIRED)
+    copy = DeliveryContent(delivery="c1", kind=DeliveryKind.OUTCOME, topic=None, person=EVE, run=run, request=request)
+    card = cards.card(copy)
+    assert card.title == "Expired without a decision: Pay? · draft"
+    assert card.lead == (("The run was stopped, ", START, "."),)
+
+
 def test_an_alert_to_an_approver_does_not_list_who_was_not_reached() -> None:
     request = replace_fields(decided_request(request_view()), unreached=((EVE, "the account is deactivated"),))
     assert "Not reached" in facts_of(alert_card("undelivered", request).notes)
