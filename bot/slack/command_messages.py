@@ -58,7 +58,7 @@ def workflows(
     rows = [{"type": "rich_text_section", "elements": [*_workflow(view, f"{command} {word}")]} for view in shown]
     blocks: list[Block] = [{"type": "rich_text", "block_id": "workflows", "elements": rows}]
     left = len(views) - len(shown)
-    hints = [f"{left:,} more are not shown."] if left > 0 else []
+    hints = [list_rows.not_shown(left, "more is", "more are")] if left > 0 else []
     hints += [f"To see the steps of one, type {command} show and its name."] if word != "show" else []
     blocks += [text_objects.context([text_objects.plain(" ".join(hints))], block="hint")] if hints else []
     return _list(title, blocks)

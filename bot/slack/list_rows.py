@@ -40,11 +40,10 @@ def requests(views: Sequence[RequestView]) -> list[Block]:
     """Return a row for each request: its question with a button, and below it who asks and until when."""
     blocks = [block for view in views[:MOST_ROWS] for block in _request(view)]
     left = len(views) - MOST_ROWS
-    return (
-        [*blocks, _left_out(f"{left:,} more are not shown. They move up as you decide.", block="pending:more")]
-        if left > 0
-        else blocks
-    )
+    if left <= 0:
+        return blocks
+    sentence = f"{not_shown(left, 'more is', 'more are')} Others move up as you decide."
+    return [*blocks, _left_out(sentence, block="pending:more")]
 
 
 def _request(request: RequestView) -> list[Block]:
@@ -70,7 +69,11 @@ def runs(shown: RunList) -> list[Block]:
     first = shown.runs[:MOST_ROWS]
     blocks = [block for run in first for block in _run(run, shown.latest.get(run.id), shown.reader)]
     left = len(shown.runs) - MOST_ROWS
-    return [*blocks, _left_out(f"{left:,} older runs are not shown.", block="runs:more")] if left > 0 else blocks
+    return (
+        [*blocks, _left_out(not_shown(left, "older run is", "older runs are"), block="runs:more")]
+        if left > 0
+        else blocks
+    )
 
 
 def _run(run: RunView, request: RequestView | None, reader: str | None) -> list[Block]:
@@ -115,6 +118,11 @@ def _name(label: str) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def not_shown(count: int, one: str, several: str) -> str:
+    """Return the sentence about the rows that a list leaves out. `one`, `several`: what they are, with the verb."""
+    return f"{count:,} {one if count == 1 else several} not shown."
 
 
 def _left_out(sentence: str, *, block: str) -> Block:

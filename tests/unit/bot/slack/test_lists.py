@@ -197,6 +197,14 @@ def test_a_request_whose_clock_has_not_started_says_after_which_time_it_expires(
     assert [element["text"] for element in message.blocks[2]["elements"]] == ["Sam asks.", "Expires in 2 weeks"]
 
 
+def test_a_long_list_says_how_many_rows_it_leaves_out() -> None:
+    views = [samples.request(id=f"r{number}") for number in range(list_rows.MOST_ROWS + 2)]
+    assert join_texts(list_rows.requests(views)).endswith("2 more are not shown. Others move up as you decide.")
+    assert join_texts(list_rows.requests(views[1:])).endswith("1 more is not shown. Others move up as you decide.")
+    runs = [samples.run(id=f"r{number}") for number in range(list_rows.MOST_ROWS + 1)]
+    assert join_texts(list_rows.runs(RunList(runs=runs))).endswith("1 older run is not shown.")
+
+
 def test_a_request_in_a_list_carries_its_reference() -> None:
     message = command_messages.pending([samples.request(expires_at=None)])
     (button,) = [block["accessory"] for block in message.blocks if "accessory" in block]
