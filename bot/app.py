@@ -190,7 +190,8 @@ async def _open_store(options: AppOptions, stack: AsyncExitStack, *, trial: bool
     """Open the database until the stack is left, and bring it up to date after another process or version."""
     settings = options.settings
     if settings.server_url is not None and not trial:
-        store: Store = await stack.enter_async_context(databases.open_on_server(settings, options.clock))
+        opened = databases.open_on_server(settings, options.clock, by=_operator(), restored=options.restored)
+        store: Store = await stack.enter_async_context(opened)
     else:
         store = await stack.enter_async_context(_own_file(options, trial=trial))
     await store.transact(lambda tx: identities.separate(tx, DEFAULT_WORKSPACE))
@@ -205,9 +206,14 @@ async def _own_file(options: AppOptions, *, trial: bool) -> AsyncIterator[Sqlite
     )
     with ownership as store:
         if (suspicion := store.suspicion) is not None:
-            await store.transact(lambda tx: restored_backup.record(tx, suspicion, by=f"terminal:{getpass.getuser()}"))
+            await store.transact(lambda tx: restored_backup.record(tx, suspicion, by=_operator()))
         await store.transact(take_over)
         yield store
+
+
+def _operator() -> str:
+    """Return the user of this machine, as the audit log names them."""
+    return f"terminal:{getpass.getuser()}"
 
 
 def _local_adapters(options: AppOptions) -> Adapters:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bot.settings import Settings
 from engine.errors import StoreError
 from engine.ports import Clock
-from engine.store import schema
+from engine.store import restored_backup, schema
 from engine.store.connection import Connection
 from engine.store.port import Store
 from engine.system import RandomIds
@@ -21,20 +21,24 @@ class PackagesMissing(StoreError):
 
 
 @asynccontextmanager
-async def open_on_server(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
+async def open_on_server(
+    settings: Settings, clock: Clock, *, by: str = "", restored: bool = False
+) -> AsyncIterator[Store]:
     """Open the PostgreSQL database of the settings while the body runs; its schema must be current.
 
-    Raises `StoreError` if it cannot be used.
+    `restored`: use a database that may lack its latest events, as confirmed by `by`. Raises `StoreError` if it cannot
+    be used, and `StoreRestored` if it may lack them.
     """
     assert settings.server_url is not None
     with explaining_packages():
-        from engine.store import postgres, postgres_schema
+        from engine.store import postgres, postgres_schema, server_marks
     engine = postgres.create(settings.server_url)
     try:
         await postgres_schema.check_current(engine)
     finally:
         await engine.dispose()
-    async with postgres.opened(settings.server_url, clock=clock, ids=RandomIds()) as store:
+    async with postgres.opened(settings.server_url, clock=clock, ids=RandomIds(), restored=restored) as store:
+        await server_marks.confirm(store, store.continuity, by=by)
         yield store
 
 
@@ -67,6 +71,14 @@ def reading(settings: Settings) -> Iterator[Connection]:
         from engine.store import postgres_reader
     with postgres_reader.reading(settings.server_url) as blocking:
         yield blocking
+
+
+def risks(settings: Settings) -> str:
+    """Return what a database that may lack its latest events may do twice. Raises `StoreError`."""
+    if settings.server_url is None:
+        return restored_backup.outlook(settings.database)
+    with reading(settings) as connection:
+        return restored_backup.risks(connection)
 
 
 def place(settings: Settings) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
@@ -18,8 +17,7 @@ from bot.settings import Settings
 from bot.slack import transport
 from bot.terminal.output import ServerConsole, create_console, print_sentence
 from engine.errors import StoreRestored
-from engine.store import schema
-from engine.store.restored_backup import outlook
+from engine.store.restored_backup import ASKED
 from engine.system import EnvironmentSecrets
 
 
@@ -86,7 +84,7 @@ def _serve(context: CliContext, *, restored: bool = False) -> None:
             asyncio.run(databases.migrate_server(settings, options.clock.now()))
         asyncio.run(app.serve(options, on_ready))
     except StoreRestored as error:
-        _confirm_restored(settings.database, error)
+        _confirm_restored(settings, error)
         asyncio.run(app.serve(replace(options, restored=True), on_ready))
     click.echo("Stopped. Every run continues at the next start.")
 
@@ -103,11 +101,10 @@ def _print_ready(settings: Settings, waiting: int) -> None:
     click.echo("Ready. Press Ctrl-C to stop.")
 
 
-def _confirm_restored(database: Path, error: StoreRestored) -> None:
+def _confirm_restored(settings: Settings, error: StoreRestored) -> None:
     """Print the effects that may happen twice, and return if the operator continues. Otherwise end the command."""
-    print_sentence(str(error).removesuffix(schema.ASKED).rstrip(), err=True)
-    for sentence in outlook(database):
-        print_sentence(sentence, err=True)
+    print_sentence(str(error).removesuffix(ASKED).rstrip(), err=True)
+    print_sentence(databases.risks(settings), err=True)
     if sys.stdin.isatty() and click.confirm("Continue with this database?", default=False, err=True):
         return
     print_sentence(

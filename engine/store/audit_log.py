@@ -43,14 +43,19 @@ _PAGE = Statement(
 )
 
 
-def seal(txs: Sequence[Tx]) -> None:
-    """Append the entries of these units to the chains, in their order. Call it last in a transaction."""
+def seal(txs: Sequence[Tx]) -> dict[str, tuple[int, bytes]]:
+    """Append the entries of these units to the chains, in their order, and return the last of each chain.
+
+    Call it last in a transaction.
+    """
+    heads = {}
     for workspace in {name: None for tx in txs for name in tx.entries}:
         entries = [(tx, entry) for tx in txs for entry in tx.entries.get(workspace, ())]
-        _append(txs[0].connection, workspace, entries)
+        heads[workspace] = _append(txs[0].connection, workspace, entries)
+    return heads
 
 
-def _append(connection: Connection, workspace: str, entries: Sequence[tuple[Tx, Entry]]) -> None:
+def _append(connection: Connection, workspace: str, entries: Sequence[tuple[Tx, Entry]]) -> tuple[int, bytes]:
     seq, previous = _head(connection, workspace)
     rows = []
     for tx, entry in entries:
@@ -69,6 +74,7 @@ def _append(connection: Connection, workspace: str, entries: Sequence[tuple[Tx, 
             }
         )
     _APPEND.write_all(connection, rows)
+    return seq, previous
 
 
 def _head(connection: Connection, workspace: str) -> tuple[int, bytes]:

@@ -8,6 +8,7 @@ What differs between databases is in these modules of the store:
 - `dialect` (statements that each database writes in its own way); `tables` names the conditions of indexes for each
 - for a database that is a file: `schema` (its lock, backup and migrations), `lock`, `files`, `file_marks`,
   `file_watch`, `log_head`, `restored_backup`, and `health`, which the doctor uses
+- for a database on a server: `postgres` and the modules whose names begin with it, and `server_marks`
 
 All other modules are Core statements and plain functions over a `Tx`.
 """

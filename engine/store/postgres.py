@@ -36,6 +36,7 @@ from engine.store.postgres_errors import (
     translate,
 )
 from engine.store.postgres_line import PostgresLine, transaction
+from engine.store.server_marks import Continuity, Head
 
 T = TypeVar("T")
 GROUP: Final = 64
@@ -77,15 +78,18 @@ class _WaitingUnit(Generic[T]):
 class PostgresStore:
     """A `Store` in a PostgreSQL database, for the event loop that opened it. `place` names it without its password."""
 
-    def __init__(self, engine: AsyncEngine, *, place: str, clock: Clock, ids: Ids) -> None:
+    def __init__(self, engine: AsyncEngine, continuity: Continuity, *, place: str, clock: Clock, ids: Ids) -> None:
         self.place = place
+        self.continuity = continuity
+        """What is known about where the database is, and whether it has all that this process saw."""
         self.commits = 0
         """Commits since the start, for measurements."""
         self._engine, self._clock, self._ids = engine, clock, ids
         self._jobs: deque[_WaitingUnit[Any]] = deque()
         self._wanted = asyncio.Semaphore(0)
         self._readers: asyncio.Queue[PostgresLine] = asyncio.Queue()
-        self._lines = [PostgresLine(engine) for _ in range(READERS + WRITERS)]
+        checks = [continuity.check_and_note] * WRITERS + [continuity.check] * READERS
+        self._lines = [PostgresLine(engine, check) for check in checks]
         for line in self._lines[WRITERS:]:
             self._readers.put_nowait(line)
         self._listener: Callable[[Sequence[Work]], None] | None = None
@@ -139,10 +143,10 @@ class PostgresStore:
                 if tries_left and (is_again(error) or is_broken_off(error) or (is_unstorable(error) and not cleans)):
                     cleans = cleans or is_unstorable(error)
                     continue
-                translated = translate(error, self.place)
-                if translated is error:
+                translation = translate(error, self.place)
+                if translation is error:
                     raise
-                raise translated from error
+                raise translation from error
         raise AssertionError("the last try returns or raises")
 
     async def _read(self, query: Callable[[Connection], T], *, cleans: bool) -> T:
@@ -205,10 +209,10 @@ class PostgresStore:
             self._report(None)
         except BaseException as error:
             await line.drop()
-            translated = translate(error, self.place)
+            translation = translate(error, self.place)
             for job in jobs:
-                job.fail(self._for_caller(translated))
-            self._report(str(translated))
+                job.fail(self._for_caller(translation))
+            self._report(str(translation))
             if isinstance(error, asyncio.CancelledError):
                 raise
 
@@ -232,7 +236,7 @@ class PostgresStore:
                 functions = await Calls(line.driver).run([_bound(job, tx) for job, tx in zip(jobs, txs, strict=True)])
                 if any(function.error is not None and function.wrote for function in functions):
                     raise _RunAlone
-                await self._finish(
+                heads = await self._finish(
                     line, [tx for tx, function in zip(txs, functions, strict=True) if not function.error]
                 )
         except _RunAlone:
@@ -241,6 +245,7 @@ class PostgresStore:
             if is_lost(error):
                 raise
             return False
+        self.continuity.saw(heads)
         self._settle(jobs, txs, functions)
         return True
 
@@ -254,7 +259,7 @@ class PostgresStore:
                     functions = await Calls(line.driver, alone=alone, cleans=cleans).run([_bound(job, tx)])
                     if functions[0].error is not None:
                         raise _RunAlone
-                    await self._finish(line, [tx])
+                    heads = await self._finish(line, [tx])
             except MustBeAlone:
                 alone = True
                 continue
@@ -268,33 +273,36 @@ class PostgresStore:
                     continue
                 job.fail(translate(error, self.place))
             else:
+                self.continuity.saw(heads)
                 self._settle([job], [tx], functions)
             return
 
     def _new_tx(self, line: PostgresLine) -> Tx:
         return Tx(line.connection, now=self._clock.now(), ids=self._ids)
 
-    async def _finish(self, line: PostgresLine, txs: Sequence[Tx]) -> None:
+    async def _finish(self, line: PostgresLine, txs: Sequence[Tx]) -> dict[str, Head]:
         """Do what comes last in a transaction: write the hints, then the entries of the audit log."""
         works = [work for tx in txs for work in tx.works]
         if works and self._write_hints is not None:
             await self._write_hints(line.driver, works)
-        await self._seal(line, txs)
+        return await self._seal(line, txs)
 
-    async def _seal(self, line: PostgresLine, txs: Sequence[Tx]) -> None:
-        """Append the entries of the units to the chains, one process after the other."""
+    async def _seal(self, line: PostgresLine, txs: Sequence[Tx]) -> dict[str, Head]:
+        """Append the entries of the units to the chains, one process after the other; return the last of each."""
         chains = sorted({workspace for tx in txs for workspace in tx.entries})
         if not chains:
-            return
+            return {}
 
-        def seal() -> None:
+        def seal() -> dict[str, Head]:
             for workspace in chains:
                 line.connection.take_turn(f"audit {workspace}")
-            audit_log.seal(txs)
+            return audit_log.seal(txs)
 
         (function,) = await Calls(line.driver).run([seal])
         if function.error is not None:
             raise function.error
+        heads: dict[str, Head] = function.result
+        return heads
 
     def _settle(self, jobs: Sequence[_WaitingUnit[Any]], txs: Sequence[Tx], functions: Sequence[Function]) -> None:
         self.commits += 1
@@ -329,10 +337,16 @@ def _bound(job: _WaitingUnit[Any], tx: Tx) -> Callable[[], Any]:
 
 
 @asynccontextmanager
-async def opened(url: str, *, clock: Clock, ids: Ids) -> AsyncIterator[PostgresStore]:
-    """Open the database at a SQLAlchemy URL while the body runs. Its schema must be current."""
+async def opened(url: str, *, clock: Clock, ids: Ids, restored: bool = False) -> AsyncIterator[PostgresStore]:
+    """Open the database at a SQLAlchemy URL while the body runs. Its schema must be current.
+
+    `restored`: use a database that may lack its latest events; without it, `StoreRestored` is raised for one.
+    """
     engine = create(url)
-    store = PostgresStore(engine, place=place_of(engine), clock=clock, ids=ids)
+    continuity = await Continuity.begin(engine, place_of(engine))
+    if not restored:
+        continuity.refuse()
+    store = PostgresStore(engine, continuity, place=place_of(engine), clock=clock, ids=ids)
     try:
         yield store
     finally:

@@ -51,7 +51,7 @@ def is_lost(error: BaseException) -> bool:
 def is_broken_off(error: BaseException) -> bool:
     """Return whether the connection was lost before a commit, and at once: the same work may be done on another."""
     cause = original(error)
-    return isinstance(cause, _LOST) and not isinstance(cause, TimeoutError)
+    return isinstance(cause, _LOST) and not isinstance(cause, TimeoutError | StoreError)
 
 
 def is_unstorable(error: BaseException) -> bool:
@@ -77,7 +77,9 @@ def translated(place: str) -> Iterator[None]:
 
 
 def translate(error: BaseException, place: str) -> BaseException:
-    """Return the `StoreError` for an error of the database at `place`; return any other error as it is."""
+    """Return the `StoreError` for an error of the database at `place`; return any other and our own as they are."""
+    if isinstance(error, StoreError):
+        return error
     cause = original(error)
     refused = _refused(cause, place)
     if refused is not None:

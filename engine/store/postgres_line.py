@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -18,11 +18,15 @@ IDLE_SECONDS: Final = 5.0
 """How long a process may do nothing in a transaction, in seconds: then one that was stopped holds up no other."""
 
 
+Check = Callable[["asyncpg.Connection[Any]"], Awaitable[None]]
+"""Raises if a new connection may not be used."""
+
+
 class PostgresLine:
     """One connection to the database, opened when it is needed, and again after it was lost."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: AsyncEngine, check: Check) -> None:
+        self._engine, self._check = engine, check
         self._core: AsyncConnection | None = None
         self.driver: asyncpg.Connection[Any]
         self.connection: PostgresConnection
@@ -39,6 +43,7 @@ class PostgresLine:
         self._core, self.driver, self.connection = core, driver, PostgresConnection(sync)
         try:
             await driver.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS:.0f}s'")
+            await self._check(driver)
         except BaseException:
             await self.drop()
             raise

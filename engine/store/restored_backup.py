@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from sqlalchemy import func, select
@@ -17,6 +17,7 @@ from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE, RequestState
 from engine.name_lists import join_names
 from engine.store import audit_log, file_marks, log_head
+from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.sqlite_connection import SqliteConnection, connect
 from engine.store.sqlite_errors import translated
@@ -24,6 +25,7 @@ from engine.store.tables import RequestRow, RunRow
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
+ASKED: Final = "Start `signoff serve`: it shows what may happen twice, and asks before it uses the database."
 _NAMED = 3
 _NOTED = "the database here already had entry {}"
 """How many runs are named; the others are only counted."""
@@ -34,7 +36,7 @@ class RestoreSuspicion(Struct, frozen=True, kw_only=True):
 
     why: str
     noted: str | None
-    """The head that was noted beside it, if there is one."""
+    """What was noted about the database before: the head beside a file, or the marks of one on a server."""
 
 
 def find_suspicion(path: Path, connection: SqliteConnection | None = None) -> RestoreSuspicion | None:
@@ -62,18 +64,23 @@ def _why(path: Path, connection: SqliteConnection, noted: log_head.Head | None) 
     return None
 
 
-def outlook(path: Path) -> list[str]:
-    """Return sentences about the runs and requests that may repeat something."""
+def outlook(path: Path) -> str:
+    """Return what may happen twice with the file."""
     with closing(connect(path, writable=False)) as connection, translated(path):
         if _is_empty(connection):
-            return [f"The database is empty. If you want to begin anew, remove {log_head.head_path(path)} too."]
-        last = audit_log.latest(connection, DEFAULT_WORKSPACE)
-        when = "" if last is None else f" Its last entry is from {last:%Y-%m-%d %H:%M:%S} UTC."
-        waiting = connection.execute(
-            select(func.count()).select_from(_request).where(_request.c.state == RequestState.PENDING.value)
-        ).scalar()
-        open_runs = connection.execute(select(_run.c.id).where(_run.c.ended_at.is_(None)).order_by(_run.c.id)).scalars()
-        return [_describe_risks(int(waiting or 0), list(open_runs)) + when]
+            return f"The database is empty. If you want to begin anew, remove {log_head.head_path(path)} too."
+        return risks(connection)
+
+
+def risks(connection: Connection) -> str:
+    """Return what the open runs and requests of a database may repeat."""
+    last = audit_log.latest(connection, DEFAULT_WORKSPACE)
+    when = "" if last is None else f" Its last entry is from {last:%Y-%m-%d %H:%M:%S} UTC."
+    waiting = connection.execute(
+        select(func.count()).select_from(_request).where(_request.c.state == RequestState.PENDING.value)
+    ).scalar()
+    open_runs = connection.execute(select(_run.c.id).where(_run.c.ended_at.is_(None)).order_by(_run.c.id)).scalars()
+    return _describe_risks(int(waiting or 0), list(open_runs)) + when
 
 
 def _is_empty(connection: SqliteConnection) -> bool:

@@ -20,13 +20,12 @@ from engine.ports import Clock, Ids
 from engine.store import file_marks, lock
 from engine.store.files import create_private, free, sync_folder
 from engine.store.lock import make_file, own
-from engine.store.restored_backup import find_suspicion
+from engine.store.restored_backup import ASKED, find_suspicion
 from engine.store.sqlite import SqliteStore
 from engine.store.sqlite_connection import BUSY_SECONDS, SqliteConnection, connect
 from engine.store.sqlite_errors import translate, translated
 from engine.store.tables import WorkspaceRow
 
-ASKED: Final = "Start `signoff serve`: it shows what may happen twice, and asks before it uses the database."
 HISTORY: Final = Path(__file__).parent / "migrations"
 _workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
 

@@ -23,6 +23,8 @@ class WorkspaceRow(SQLModel, table=True):
     created_at: datetime = utc(nullable=False)
     key_fingerprint: str | None = None
     """Of the key of the server that started last, on PostgreSQL: all need the same. It does not tell the key."""
+    marks: str | None = None
+    """Where the database was when it was used last (see `engine.store.server_marks`); null in a file."""
 
 
 class WorkflowRow(SQLModel, table=True):

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from bot import trace_ids
+from bot.devtools.bench.postgres_server import run as execute
+from bot.devtools.bench.postgres_server import wait_for
 from tests.support import postgres_server
 from tests.support.processes import CommandResult, Installation, Process, create_installation
 from tests.support.span_receiver import receiving_spans
@@ -134,6 +136,31 @@ def test_all_processes_write_one_trace_of_a_run(installation: Installation) -> N
     services = {span.name: span.service for span in collector.spans if span.trace == trace}
     assert {services[name] for name in ("start", "decide")} == {"signoff"}, "each by its own command"
     assert services["advance"] == "server"
+
+
+def test_a_restored_database_is_used_once_the_operator_says_so(installation: Installation) -> None:
+    ok(installation.run("migrate"))
+    ok(installation.run("register", "flow.yaml"))
+    run = start_run(installation)
+    url = installation.settings["SIGNOFF_DATABASE_URL"]
+    # As a dump that was loaded into another server has it.
+    wait_for(execute(url, "UPDATE workspace SET marks = 'cluster=1 timeline=00000001 database=1 table=1'"))
+    for command in (["serve"], ["worker"]):
+        refused = installation.run(*command)
+        assert refused.code == 4
+        assert "It was restored from a dump, or copied from another database." in refused.output
+        assert "1 request is open in it. People may be asked again" in refused.output
+        assert run in refused.output
+        assert "continue with this one: signoff serve --restored" in refused.output
+    assert "Start `signoff serve`" in installation.run("run", "flow").err
+    restored = installation.start("serve", "--restored")
+    assert restored.stdout is not None
+    assert any(line.startswith("Ready") for line in restored.stdout)
+    restored.send_signal(signal.SIGTERM)
+    restored.communicate(timeout=PATIENCE)
+    decide(installation)
+    assert "database.restored" in ok(installation.run("audit", "export")).out
+    assert "intact" in ok(installation.run("audit", "verify")).out
 
 
 def test_a_command_before_the_tables_were_made_says_what_to_run(installation: Installation) -> None:

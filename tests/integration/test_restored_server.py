@@ -1,0 +1,189 @@
+"""A PostgreSQL database that lacks its latest events is noticed, and used once an operator has confirmed it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from bot.databases import libpq
+from bot.devtools.bench.postgres_server import wait_for
+from engine.audit_entries import EntryKind, entry
+from engine.domain import DEFAULT_WORKSPACE
+from engine.errors import StoreRestored
+from engine.store import audit_log, postgres, server_marks
+from engine.store.connection import Connection
+from engine.store.port import Tx
+from engine.store.postgres import PostgresStore
+from engine.system import RandomIds, SystemClock
+from tests.support import postgres_server
+from tests.support.databases import entries
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, *, restored: bool = False) -> AsyncIterator[PostgresStore]:
+    async with postgres.opened(url, clock=SystemClock(), ids=RandomIds(), restored=restored) as store:
+        yield store
+
+
+def happen(tx: Tx) -> None:
+    tx.audit(DEFAULT_WORKSPACE, entry(EntryKind.RUN_STUCK, content={}))
+
+
+def marks(connection: Connection) -> str | None:
+    found: str | None = connection.execute(text("SELECT marks FROM workspace")).scalar()
+    return found
+
+
+async def is_refused(url: str) -> str:
+    with pytest.raises(StoreRestored) as refused:
+        async with opened(url):
+            pass
+    return str(refused.value)
+
+
+def dump_and_load(source: str, target: str) -> None:
+    """Copy a database as the pages say it, with the programs of its server."""
+    binaries = postgres_server.binaries_of_machine()
+    if binaries is None or os.environ.get(postgres_server.ENVIRONMENT):
+        pytest.skip("the programs of another server cannot be used")
+    with tempfile.TemporaryDirectory() as folder:
+        dump = f"{folder}/signoff.dump"
+        subprocess.run([binaries / "pg_dump", "--format=custom", f"--file={dump}", libpq(source)], check=True)
+        subprocess.run([binaries / "pg_restore", "--exit-on-error", f"--dbname={libpq(target)}", dump], check=True)
+
+
+async def test_a_loaded_dump_is_refused_until_an_operator_confirms_it(
+    postgres_url: str, postgres_database: str
+) -> None:
+    async with opened(postgres_database) as store:
+        await store.transact(happen)
+        assert "database=" in (await store.read(marks) or "")
+    async with opened(postgres_database) as store:
+        assert store.continuity.suspicion is None
+    with postgres_server.empty(postgres_url) as url:
+        dump_and_load(postgres_database, url)
+        sentence = await is_refused(url)
+        assert "It was restored from a dump, or copied from another database." in sentence
+        assert "asks before it uses the database" in sentence
+        async with opened(url, restored=True) as store:
+            assert await store.read(entries) == 1
+            await server_marks.confirm(store, store.continuity, by="terminal:lee")
+            (confirmed,) = await store.read(lambda c: list(audit_log.export(c, DEFAULT_WORKSPACE, after=1)))
+            assert "database.restored" in confirmed
+            assert "terminal:lee" in confirmed
+        async with opened(url) as store:
+            await store.transact(happen)
+            assert await store.read(entries) == 3
+    async with opened(postgres_database) as store:
+        assert store.continuity.suspicion is None, "the original goes on"
+
+
+async def test_a_user_that_may_not_read_about_the_server_is_no_reason(postgres_database: str) -> None:
+    async with opened(postgres_database) as store:
+        await store.transact(happen)
+        noted = await store.read(marks)
+    assert noted is not None
+    unknown = " ".join(f"{mark.partition('=')[0]}=-" for mark in noted.split(" "))
+    assert server_marks.find_suspicion(noted, unknown) is None
+    assert server_marks.find_suspicion(unknown, noted) is None
+    assert server_marks.find_suspicion(None, noted) is None
+
+
+# -- a server that stops ------------------------------------------------------------------------------------
+
+
+class OwnServer:
+    """A server of a test, whose files the test may exchange while it is stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        binaries = postgres_server.binaries_of_machine() or postgres_server.binaries_of_wheel()
+        self._folder, self._server = folder, postgres_server.Server(folder, binaries)
+        self._server.start()
+        self.url, self.stop, self.start = self._server.url, self._server.stop, self._server.start
+
+    def recover(self) -> None:
+        """Recover all of it, which begins a new timeline, as a standby does that takes over."""
+        self.stop()
+        signal = self._folder / "data" / "recovery.signal"
+        signal.touch()
+        configuration = self._folder / "data" / "postgresql.auto.conf"
+        configuration.write_text(f"{configuration.read_text()}\nrestore_command = 'false'\n")
+        self.start()
+        deadline = time.monotonic() + 30
+        while self.is_recovering():
+            assert time.monotonic() < deadline, "the server never was the primary one"
+            time.sleep(0.05)
+
+    def is_recovering(self) -> bool:
+        asked: list[bool] = []
+
+        async def ask() -> None:
+            connection = await asyncpg.connect(libpq(self.url))
+            asked.append(await connection.fetchval("SELECT pg_is_in_recovery()"))
+            await connection.close()
+
+        wait_for(ask())
+        return asked[0]
+
+    def copy(self) -> None:
+        self.stop()
+        subprocess.run(["cp", "-a", self._folder / "data", self._folder / "copy"], check=True)
+        self.start()
+
+    def put_back(self) -> None:
+        self.stop()
+        shutil.rmtree(self._folder / "data")
+        (self._folder / "copy").rename(self._folder / "data")
+        self.start()
+
+
+@pytest.fixture
+def own_server() -> Iterator[OwnServer]:
+    folder = Path(tempfile.mkdtemp(prefix="signoff-postgres-"))
+    server = OwnServer(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def test_what_a_running_process_saw_decides_after_a_failover(own_server: OwnServer) -> None:
+    with postgres_server.database(own_server.url) as url:
+        async with opened(url) as store:
+            await store.transact(happen)
+            before = await store.read(marks)
+            own_server.recover()
+            await store.transact(happen)
+            assert before != await store.read(marks)
+        async with opened(url) as store:
+            own_server.copy()
+            await store.transact(happen)
+            own_server.put_back()
+            with pytest.raises(StoreRestored, match="may be an older copy"):
+                await store.transact(happen)
+            with pytest.raises(StoreRestored, match="A process saw entry 3 of its audit log, which is not there"):
+                await store.read(entries)
+        assert "A process saw entry 3" in await is_refused(url)
+        async with opened(url, restored=True) as store:
+            await server_marks.confirm(store, store.continuity, by="terminal:lee")
+        async with opened(url) as store:
+            assert await store.read(entries) == 3
+
+
+async def test_a_recovery_while_no_process_ran_is_refused(own_server: OwnServer) -> None:
+    with postgres_server.database(own_server.url) as url:
+        async with opened(url) as store:
+            await store.transact(happen)
+        own_server.recover()
+        assert "Its server was recovered, or a standby has taken over." in await is_refused(url)
