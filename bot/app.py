@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from bot import databases, executors, page_urls, server_key, setting_values
+from bot import databases, executors, monitor, page_urls, server_key, setting_values
 from bot.app_parts import Adapters, App, AppOptions, SlackParts
 from bot.email.directory import DirectoryWithEmail
 from bot.email.setup import open_email
@@ -47,7 +47,6 @@ from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.delivery.outbox import Relay
 from engine.domain import DEFAULT_WORKSPACE, Address
-from engine.errors import SignoffError
 from engine.ports import Channel, Directory
 from engine.read_models import PageQuery
 from engine.service import Engine, Identity
@@ -63,14 +62,9 @@ from engine.worker.runner import Runner
 
 if TYPE_CHECKING:
     from bot.metrics import Metrics
-    from bot.traces import Traces
 
 DRAIN_SECONDS: Final = 10.0
 """How long a process that stops waits for effects in progress, in seconds: a call that is cut off needs a person."""
-
-
-class TracingPackagesMissing(SignoffError):
-    """The packages for tracing are not installed."""
 
 
 # -- building -----------------------------------------------------------------------------------------------
@@ -153,6 +147,8 @@ async def open_app(options: AppOptions) -> AsyncIterator[App]:
     """
     async with AsyncExitStack() as stack:
         store = await _open_store(options, stack, trial=False)
+        if options.settings.server_url is not None:
+            await databases.note_key(options.settings, store)
         adapters = await _connect_adapters(options, stack)
         app = build(store, options.settings, adapters)
         await stack.enter_async_context(_run(app.executor))
@@ -228,28 +224,11 @@ async def _connect_adapters(options: AppOptions, stack: AsyncExitStack) -> Adapt
     return replace(
         _local_adapters(options),
         slack=client,
-        tracing=await stack.enter_async_context(_trace(options)),
+        tracing=stack.enter_context(monitor.open_traces(options.settings, options.environment, options.clock)),
         sender=SlackSender(client) if client is not None else None,
         email=email.channel if email is not None else None,
         mailer=email.mailer if email is not None else None,
     )
-
-
-@asynccontextmanager
-async def _trace(options: AppOptions) -> AsyncIterator[Traces | None]:
-    """Write traces while the body runs, if the setting says so."""
-    if options.settings.tracing == "off":
-        yield None
-        return
-    try:
-        from bot import traces
-    except ModuleNotFoundError as error:
-        raise TracingPackagesMissing(
-            f"SIGNOFF_TRACING needs more packages ({error.name} is missing). Install them: pip install "
-            "'signoff[tracing]'"
-        ) from None
-    with traces.opened(options.environment, options.clock) as traced:
-        yield traced
 
 
 async def _connect_slack(options: AppOptions, stack: AsyncExitStack) -> SlackClient | None:

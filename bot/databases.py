@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
+from typing import Final
 from urllib.parse import urlsplit
 
+from bot.setting_values import parse_key
 from bot.settings import Settings
+from engine.code_derivation import Codes
+from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import StoreError
 from engine.ports import Clock
-from engine.store import restored_backup, schema
+from engine.store import key_marks, restored_backup, schema
 from engine.store.connection import Connection
 from engine.store.port import Store
 from engine.system import RandomIds
+
+_TLS: Final = re.compile(r"([?&])ssl=")
+log = logging.getLogger(__name__)
 
 
 class PackagesMissing(StoreError):
@@ -40,6 +49,17 @@ async def open_on_server(
     async with postgres.opened(settings.server_url, clock=clock, ids=RandomIds(), restored=restored) as store:
         await server_marks.confirm(store, store.continuity, by=by)
         yield store
+
+
+async def note_key(settings: Settings, store: Store) -> None:
+    """Note which key this process has, for the others of its database, and warn if it is another one than before."""
+    fingerprint = Codes(parse_key(settings.key.get_secret_value())).fingerprint
+    before = await store.transact(lambda tx: key_marks.note(tx, DEFAULT_WORKSPACE, fingerprint))
+    if before not in (None, fingerprint):
+        log.warning(
+            "SIGNOFF_KEY is not the key of the process that started before this one; codes and forms of one do not "
+            "work at the other. Set the same for all, and restart them."
+        )
 
 
 async def migrate_server(settings: Settings, now: datetime) -> tuple[str, bool]:
@@ -95,8 +115,8 @@ def place_of_url(url: str) -> str:
 
 
 def libpq(url: str) -> str:
-    """Return the URL as PostgreSQL's own programs write it."""
-    return url.replace("+asyncpg", "", 1)
+    """Return the URL as PostgreSQL's own programs write it, which also name the use of TLS another way."""
+    return _TLS.sub(r"\1sslmode=", url.replace("+asyncpg", "", 1))
 
 
 @contextmanager

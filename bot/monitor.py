@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bot import request_scope
 from bot.request_scope import RequestScope
+from bot.settings import Settings
 from engine.domain import Decided, Refusal, Started
-from engine.ports import DeliveryAttempt, RunMove, StepCall
+from engine.errors import SignoffError
+from engine.ports import Clock, DeliveryAttempt, RunMove, StepCall
 
 if TYPE_CHECKING:
     from bot.metrics import Metrics
     from bot.traces import Traces
+
+
+class TracingPackagesMissing(SignoffError):
+    """The packages for tracing are not installed."""
 
 
 class Monitor:
@@ -75,3 +81,20 @@ def _note(*, run: str | None = None, request: str | None = None) -> None:
     scope = request_scope.current()
     if scope is not None:
         scope.note(run=run, request=request)
+
+
+@contextmanager
+def open_traces(settings: Settings, environment: Mapping[str, str], clock: Clock) -> Iterator[Traces | None]:
+    """Send traces while the body runs, if the setting says so. Raises `TracingPackagesMissing`."""
+    if settings.tracing == "off":
+        yield None
+        return
+    try:
+        from bot import traces
+    except ModuleNotFoundError as error:
+        raise TracingPackagesMissing(
+            f"SIGNOFF_TRACING needs more packages ({error.name} is missing). Install them: pip install "
+            "'signoff[tracing]'"
+        ) from None
+    with traces.opened(environment, clock) as opened:
+        yield opened

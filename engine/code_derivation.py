@@ -26,6 +26,8 @@ MIN_KEY: Final = 32
 """Minimum length of the key, in bytes."""
 _SEALED: Final = "s."
 _LONGEST_SEALED: Final = 2_000
+_FINGERPRINT: Final = 16
+"""Length of the fingerprint of a key, in hexadecimal digits."""
 _CONSONANTS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 _BETWEEN: Final = re.compile(r"[\s\-\u2010-\u2015]+")
 
@@ -69,6 +71,11 @@ class Codes:
             return AESSIV(self._sealing_key).decrypt(raw, [b"signoff"]).decode("utf-8", "surrogatepass")
         except (binascii.Error, ValueError, InvalidTag):
             return None
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a text by which two servers can tell whether they have the same key. It does not tell the key."""
+        return self._digest("fingerprint").hex()[:_FINGERPRINT]
 
     @property
     def _sealing_key(self) -> bytes:

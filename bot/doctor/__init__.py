@@ -6,6 +6,7 @@
 | `finding`, `context` | the result of a check; the settings and the clock that every check is given |
 | `settings`, `machine` | the settings; the machine's clock and time zones |
 | `database`, `database_folder` | the file: schema, damage, owner; its folder: disk space, file system, permissions |
+| `database_server` | a database on PostgreSQL: version, schema, rights, clock, connections, TLS, key, queue |
 | `workload` | workflows and their secrets, failing copies, runs and requests that wait for attention |
 | `slack`, `slack_call`, `block_validation`, `samples` | tokens, scopes, clock; whether Slack accepts our blocks |
 | `email` | the mail server: connection, certificate, login |

@@ -11,7 +11,17 @@ from typing import Final, TypeAlias
 
 from bot import setting_values
 from bot import settings as bot_settings
-from bot.doctor import database, database_folder, email, events_endpoint, machine, settings, slack, workload
+from bot.doctor import (
+    database,
+    database_folder,
+    database_server,
+    email,
+    events_endpoint,
+    machine,
+    settings,
+    slack,
+    workload,
+)
 from bot.doctor.context import CheckContext, ClockReading, is_serving
 from bot.doctor.finding import Finding, problem
 from bot.settings import SettingsError
@@ -29,20 +39,26 @@ LOCAL_CHECKS: Final[tuple[tuple[Check, ...], ...]] = (
     database_folder.CHECKS,
     workload.CHECKS,
 )
-NETWORK_CHECKS: Final[tuple[NetworkCheck, ...]] = (*slack.CHECKS, *events_endpoint.CHECKS, *email.CHECKS)
+NETWORK_CHECKS: Final[tuple[NetworkCheck, ...]] = (
+    *database_server.CHECKS,
+    *slack.CHECKS,
+    *events_endpoint.CHECKS,
+    *email.CHECKS,
+)
 _ORDER: Final = ("settings", "slack", "mail", "machine", "database", "workflows", "work")
 _SUBJECTS: Final = {
     "settings": "settings",
     "machine": "machine",
     "database": "database",
     "database_folder": "database",
+    "database_server": "database",
     "workload": "work",
     "slack": "slack",
     "events_endpoint": "slack",
     "email": "mail",
 }
 """The subject of the findings of each module with checks."""
-_CREDENTIALS: Final = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
+_CREDENTIALS: Final = ("KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
 _TOKEN: Final = re.compile(r"\b(?:xox[a-z]|xapp)[.-]\w[\w.-]*\w")
 _MIN_SECRET_LENGTH: Final = 4
 """Characters. Shorter secrets are not redacted, because that would mask ordinary words."""
@@ -125,6 +141,8 @@ def _redactor(environment: Mapping[str, str]) -> Callable[[str], str]:
     """Return a function that masks every secret, because a token may stand in a setting that is not for tokens."""
     smtp_secrets = setting_values.passwords_in(environment.get(f"{PREFIX}SMTP_URL", ""))
     credentials = {name: environment.get(PREFIX + name, "") for name in _CREDENTIALS}
+    database_secrets = setting_values.passwords_in_server_url(environment.get(f"{PREFIX}DATABASE_URL", ""))
+    credentials |= {f"DATABASE_URL_{number}": secret for number, secret in enumerate(database_secrets)}
     credentials |= {f"SMTP_URL_{number}": secret for number, secret in enumerate(smtp_secrets)}
     secrets = EnvironmentSecrets(
         {name: value for name, value in environment.items() if name.startswith(SECRET_PREFIX)}

@@ -51,8 +51,15 @@ class CheckContext:
 
     @property
     def database(self) -> Path | None:
-        """Return the database file, or None if its setting is wrong: the default file is not meant then."""
-        return None if "database_url" in self.unusable else self.settings.database
+        """Return the database file, or None if its setting is wrong or names a server: no default is meant then."""
+        if "database_url" in self.unusable or self.settings.server_url is not None:
+            return None
+        return self.settings.database
+
+    @property
+    def server_url(self) -> str | None:
+        """Return the URL of the database on a server, or None if it is a file."""
+        return self.settings.server_url
 
 
 def os_error_text(error: OSError) -> str:

@@ -7,12 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
+from bot import databases
 from bot.doctor import database
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
 from bot.step_types import load_step_types
 from engine import workflowfile
-from engine.errors import DefinitionError, PluginError, StepError
+from engine.errors import DefinitionError, PluginError, StepError, StoreError
 from engine.store import health
 from engine.store.connection import Connection
 from engine.store.health import SchemaState, Summary, WorkflowSource
@@ -184,11 +185,21 @@ def _counted(rows: Summary) -> str:
 
 def _query(context: CheckContext, query: Callable[[Connection], T]) -> T | None:
     """Return the result of the query, or None if the database cannot be read, which the database checks report."""
+    if context.server_url is not None:
+        return _query_server(context, query)
     if database.schema_state(context) is not SchemaState.CURRENT:
         return None
     assert isinstance(context.database, Path)
     with health.open_for_inspection(context.database) as connection:
         return query(connection)
+
+
+def _query_server(context: CheckContext, query: Callable[[Connection], T]) -> T | None:
+    try:
+        with databases.reading(context.settings) as connection:
+            return query(connection)
+    except StoreError:
+        return None
 
 
 CHECKS: Final = (workflows, copies, addresses, people, attention, unseen)
