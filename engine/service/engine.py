@@ -51,16 +51,14 @@ from engine.service import (
 from engine.service.context import CommandContext
 from engine.store import (
     audit_log,
-    deliveries,
     delivery_queries,
+    due_work,
     people,
     request_queries,
-    request_rows,
     run_queries,
-    run_rows,
     workflows,
 )
-from engine.store.port import Connection, Store, Tx
+from engine.store.port import Store, Tx
 from engine.worker.advance import Advancer
 
 T = TypeVar("T")
@@ -196,16 +194,7 @@ class Engine:
 
     async def due(self, now: datetime, limit: int = 200) -> list[Work]:
         """Return the work that is due, found by index. It makes the loss of a hint harmless."""
-
-        def query(connection: Connection) -> list[Work]:
-            ids_by_kind = {
-                "advance": run_rows.due_runs(connection, now, limit),
-                "deliver": deliveries.due_deliveries(connection, now, limit),
-                "process_due": request_rows.due_requests(connection, now, limit),
-            }
-            return [Work(kind, id_) for kind, ids in ids_by_kind.items() for id_ in ids]  # type: ignore[arg-type]
-
-        return await self.store.read(query)
+        return await self.store.read(lambda connection: due_work.due_work(connection, now, limit))
 
     async def person(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> Person | None:
         """Return the person who has this address now."""

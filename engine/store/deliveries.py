@@ -148,7 +148,7 @@ _ALERTED = Statement(
         _delivery.c.run == bindparam("run"), _delivery.c.kind == DeliveryKind.ALERT.value
     )
 )
-_DUE = Statement(
+DUE = (
     select(_delivery.c.id)
     .where(
         _delivery.c.next_at <= bindparam("now"),
@@ -157,6 +157,7 @@ _DUE = Statement(
     .order_by(_delivery.c.next_at)
     .limit(bindparam("limit"))
 )
+"""Selects deliveries that are due; `engine.store.due_work` reads it."""
 
 
 class LeasedDelivery(Struct, frozen=True, kw_only=True):
@@ -358,8 +359,3 @@ def load_alerted(connection: Connection, run: str, topic: str | None) -> dict[st
         if row.topic == topic:
             channels.setdefault(row.person, set()).add(row.channel)
     return channels
-
-
-def due_deliveries(connection: Connection, now: datetime, limit: int) -> list[str]:
-    """Return the ids of deliveries that are due."""
-    return _DUE.scalars(connection, {"now": now, "limit": limit})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import bindparam, false, insert, literal_column, null, or_, select, true, update
@@ -14,7 +13,6 @@ from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Deadlines, Edit, Opening, Request, Ruling
 from engine.store import deadline_columns
-from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.request_model import NOT_REQUESTER
 from engine.store.statements import Statement
@@ -95,12 +93,13 @@ _LOCK_OPEN = Statement(
     .with_for_update(key_share=True)
 )
 _SETTLE = Statement(update(_approver).where(_approver.c.request == bindparam("held")).values(pending=false()))
-_DUE = Statement(
+DUE = (
     select(_request.c.id)
     .where(_request.c.check_at <= bindparam("now"))
     .order_by(_request.c.check_at)
     .limit(bindparam("limit"))
 )
+"""Selects requests for which a deadline is due; `engine.store.due_work` reads it."""
 
 
 # -- opening ------------------------------------------------------------------------------------------------
@@ -283,8 +282,3 @@ def lock(tx: Tx, request: str) -> None:
 def lock_open(tx: Tx, run: str) -> None:
     """Keep the open requests of a run as they are until this unit is committed."""
     tx.lock(_LOCK_OPEN, {"run": run})
-
-
-def due_requests(connection: Connection, now: datetime, limit: int) -> list[str]:
-    """Return the ids of requests for which a deadline is due."""
-    return _DUE.scalars(connection, {"now": now, "limit": limit})

@@ -124,7 +124,7 @@ _CANCEL = Statement(
     )
     .values(cancel=bindparam("record"), wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
 )
-_DUE = Statement(
+DUE = (
     select(_run.c.id)
     .where(
         _run.c.ready_at <= bindparam("now"), or_(_run.c.lease_until.is_(None), _run.c.lease_until <= bindparam("now"))
@@ -132,6 +132,7 @@ _DUE = Statement(
     .order_by(_run.c.ready_at)
     .limit(bindparam("limit"))
 )
+"""Selects runs that are ready; `engine.store.due_work` reads it."""
 _FIRST_VISITS = Statement(insert(_visit))
 _SAVE_VISIT = Statement(
     Upsert(
@@ -393,8 +394,3 @@ def try_cancel(tx: Tx, run: LoadedRun, record: dict[str, Value]) -> bool:
     """Ask the run to end. Return False if it has moved, or was asked by another unit."""
     params = {"held": run.state.id, "seen_rev": run.rev, "record": json_values.dumps(record), "now": tx.now}
     return bool(tx.write(_CANCEL, params))
-
-
-def due_runs(connection: Connection, now: datetime, limit: int) -> list[str]:
-    """Return the ids of runs that are ready."""
-    return _DUE.scalars(connection, {"now": now, "limit": limit})

@@ -63,6 +63,10 @@ async def _enqueue(queries: Queries, works: Sequence[Work], *, dedupe: bool = Fa
     )
 
 
+async def _keep(connection: asyncpg.Connection[Any]) -> None:
+    """Leave the session as it is: no query of the queue changes it, and a reset after each is one query more."""
+
+
 async def prepare(address: str) -> None:
     """Create the tables of the queue, or bring them up to date. `address`: as libpq takes it.
 
@@ -124,7 +128,9 @@ class Distributed:
                 await asyncio.wait_for(self._stopping.wait(), RECONNECT_SECONDS)
 
     async def _run_connected(self) -> None:
-        async with asyncpg.create_pool(self._address, min_size=2, max_size=4, command_timeout=COMMAND_SECONDS) as pool:
+        async with asyncpg.create_pool(
+            self._address, min_size=2, max_size=4, command_timeout=COMMAND_SECONDS, reset=_keep
+        ) as pool:
             queue = PgQueuer(AsyncpgPoolDriver(pool))
             for kind in self._units:
                 queue.entrypoint(kind, on_failure="hold")(self._worker(kind))

@@ -27,12 +27,11 @@ from engine.errors import StoreError, StoreOutdated, StoreReadOnly
 from engine.read_models import PageQuery
 from engine.store import (
     audit_log,
-    deliveries,
     delivery_queries,
+    due_work,
     people,
     request_model,
     request_queries,
-    request_rows,
     run_queries,
     run_rows,
     schema,
@@ -444,9 +443,7 @@ def test_processes_in_other_time_zones_read_and_write_the_same_moments(path: Pat
 
 Query = Callable[[Connection], object]
 ALL: dict[str, Query] = {
-    "due_runs": lambda c: run_rows.due_runs(c, START, 10),
-    "due_requests": lambda c: request_rows.due_requests(c, START, 10),
-    "due_deliveries": lambda c: deliveries.due_deliveries(c, START, 10),
+    "due_work": lambda c: due_work.due_work(c, START, 10),
     "runs": lambda c: run_queries.run_views(c, "default", PageQuery()),
     "older runs": lambda c: run_queries.run_views(c, "default", PageQuery(before="x")),
     "open runs": lambda c: run_queries.run_views(c, "default", PageQuery(open_only=True)),
@@ -485,7 +482,9 @@ FEW: dict[str, Query] = {
 def test_every_query_that_is_asked_often_goes_by_an_index(connection: SqliteConnection, name: str) -> None:
     plans = _plans(connection, lambda: (ALL | FEW)[name](connection))
     assert plans
-    assert [step for step in plans if step.startswith("SCAN")] == []
+    # A subquery is a step of its own, and held to the same; its few rows are then read one after the other.
+    subqueries = {f"SCAN {step.removeprefix('CO-ROUTINE ')}" for step in plans if step.startswith("CO-ROUTINE ")}
+    assert [step for step in plans if step.startswith("SCAN") and step not in subqueries] == []
     if name in ALL:
         # The rows of one run may be sorted. Tables that grow without end may not.
         assert [step for step in plans if "TEMP B-TREE" in step] == []

@@ -1,0 +1,28 @@
+"""The work that is due, of all kinds, read by one statement: every process looks for it again and again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Select, String, literal_column, select, union_all
+
+from engine.domain import Work
+from engine.store import deliveries, request_rows, run_rows
+from engine.store.connection import Connection
+from engine.store.statements import Statement
+
+
+def _of_kind(kind: str, due: Select[tuple[str]]) -> Select[tuple[str, str]]:
+    ids = due.subquery()
+    return select(literal_column(f"'{kind}'", String).label("kind"), ids.c.id)
+
+
+_ALL = union_all(
+    _of_kind("advance", run_rows.DUE), _of_kind("deliver", deliveries.DUE), _of_kind("process_due", request_rows.DUE)
+).subquery()
+_DUE = Statement(select(_ALL.c.kind, _ALL.c.id))
+
+
+def due_work(connection: Connection, now: datetime, limit: int) -> list[Work]:
+    """Return the work that is due: of each kind, the `limit` that has waited longest."""
+    return [Work(row.kind, row.id) for row in _DUE.all(connection, {"now": now, "limit": limit})]
