@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -17,6 +18,7 @@ from bot.request_scope import HEADER
 
 _UNKNOWN: Final = "an unknown path"
 """The door of a request before a route took it, so that paths of strangers are no labels."""
+_ID: Final = re.compile(r"[0-9a-z]{17}")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -51,6 +53,8 @@ def named(route: Route) -> Route:
         current = request_scope.current()
         if current is not None:
             current.door = f"{request.method} {route.path}"
+            if _ID.fullmatch(str(asked := request.path_params.get("request"))):
+                current.note(request=asked)
         return await handler(request)
 
     return Route(route.path, handle, methods=sorted(route.methods or ()))

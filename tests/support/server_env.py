@@ -66,11 +66,15 @@ def links(mail: ReceivedMail) -> list[str]:
 
 @asynccontextmanager
 async def open_server(
-    folder: Path, *, in_slack: bool = False, more: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    in_slack: bool = False,
+    more: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[ServerEnv]:
     """Run a server. With `in_slack`, it also serves the local Slack, whose rate limits are turned off.
 
-    `more`: further settings.
+    `more`: further settings. `environment`: further variables, such as the secrets of workflows.
     """
     database = stepwise_units.copy_empty_database(folder / "signoff.db")
     async with sandbox() as world:
@@ -90,7 +94,10 @@ async def open_server(
         world.rates.configure(multiplier=1000)
         world.app.request_url = f"{url}{PATH}" if in_slack else None
         options = AppOptions(
-            settings=loaded, environment={}, console=Console(quiet=True), slack_limiter=RateLimiter(multiplier=1000)
+            settings=loaded,
+            environment=environment or {},
+            console=Console(quiet=True),
+            slack_limiter=RateLimiter(multiplier=1000),
         )
         async with app.open_server(options) as running_app:
             yield ServerEnv(running_app, world, url)
