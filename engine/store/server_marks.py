@@ -130,10 +130,12 @@ class Continuity:
 
     async def check(self, driver: Driver) -> None:
         """Check a new connection: what this process saw last must be there. Raises `StoreRestored` if it is not."""
-        if self._head is not None:
-            digest = await driver.fetchval(_HASH, DEFAULT_WORKSPACE, self._head[0])
-            if digest is None or bytes(digest) != self._head[1]:
-                await self._mark_lost(driver, self._head[0])
+        if self._head is None:
+            return
+        seq, seen = self._head  # another connection may commit more entries while this one asks
+        digest = await driver.fetchval(_HASH, DEFAULT_WORKSPACE, seq)
+        if digest is None or bytes(digest) != seen:
+            await self._mark_lost(driver, seq)
 
     async def check_and_note(self, driver: Driver) -> None:
         """Check a new connection, and note where the database is if nothing is missing."""

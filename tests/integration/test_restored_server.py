@@ -9,7 +9,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import asyncpg
 import pytest
@@ -86,6 +88,29 @@ async def test_a_loaded_dump_is_refused_until_an_operator_confirms_it(
             assert await store.read(entries) == 3
     async with opened(postgres_database) as store:
         assert store.continuity.suspicion is None, "the original goes on"
+
+
+@dataclass
+class BusyDriver:
+    """A connection of a store that commits more while this one asks."""
+
+    driver: Any
+    store: PostgresStore
+
+    async def fetchval(self, query: str, *args: object) -> object:
+        answer: object = await self.driver.fetchval(query, *args)
+        await self.store.transact(happen)
+        return answer
+
+
+async def test_what_is_committed_while_a_new_connection_is_checked_is_not_missing(postgres_database: str) -> None:
+    driver = await asyncpg.connect(libpq(postgres_database))
+    async with opened(postgres_database) as store:
+        await store.transact(happen)
+        await store.continuity.check(cast("asyncpg.Connection[Any]", BusyDriver(driver, store)))
+        assert store.continuity.suspicion is None
+        assert await store.read(entries) == 2
+    await driver.close()
 
 
 async def test_a_user_that_may_not_read_about_the_server_is_no_reason(postgres_database: str) -> None:
