@@ -23,6 +23,7 @@ AGAIN: Final = (
 _LOST: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server has said that it ends the connection, which is not closed yet
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
@@ -69,7 +70,7 @@ def translated(place: str) -> Iterator[None]:
     """Raise errors of the database in the body as `StoreError`; leave all others as they are."""
     try:
         yield
-    except (exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (exc.SQLAlchemyError, asyncpg.PostgresError, *_LOST) as error:
         translation = translate(error, place)
         if translation is error:
             raise

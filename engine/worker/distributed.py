@@ -40,7 +40,14 @@ COMMAND_SECONDS: Final = 10.0
 
 _PREPARING: Final = (int.from_bytes(b"Sign", "big"), 2)
 """The advisory lock of those who prepare the queue; it ends with their connection."""
-_LOST: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, PgqException)
+_LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    PgqException,
+)
 
 
 class HintWriter:

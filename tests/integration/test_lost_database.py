@@ -220,6 +220,7 @@ class Proxy:
     def __init__(self, url: str, folder: Path) -> None:
         self._socket = f"{make_url(url).query['host']}/.s.PGSQL.5432"
         self._folder, self._loses, self.lost = folder, False, 0
+        self.server_url = url
         self._serving: set[asyncio.Task[None]] = set()
         self.url = make_url(url).set(query={"host": str(folder)}).render_as_string(hide_password=False)
 
@@ -314,6 +315,20 @@ async def test_a_result_of_a_copy_is_recorded_once_though_the_answer_was_lost(
         assert copies == [DeliveryState.SHOWN if fault is None else DeliveryState.DEAD]
         alerts = [view.topic for view in views if view.kind is DeliveryKind.ALERT]
         assert alerts == ([] if fault is None else ["unreachable"])
+
+
+async def test_a_connection_that_the_server_has_ended_is_replaced_though_it_is_not_closed_yet(proxy: Proxy) -> None:
+    """The server says that it ends a connection a moment before the end; the proxy makes that moment long."""
+    administrator = await connect(proxy.server_url)
+    async with opened(proxy.url) as store:
+        for number in range(2 * postgres.READERS):
+            await store.transact(keep(f"n{number}"))
+            assert len(await store.read(names)) == number + 1
+            await administrator.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'signoff'"
+            )
+            await asyncio.sleep(0.05)
+    await administrator.close()
 
 
 # -- texts that PostgreSQL does not store -------------------------------------------------------------------
