@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from engine.delivery import results
 from engine.delivery.concurrency import CircuitBreaker, ConcurrencyLimiter
 from engine.delivery.results import ClaimedDelivery
 from engine.domain import Card, DeliveryKind, Person, Receipt, RunStatus
-from engine.errors import ChannelError
+from engine.errors import ChannelError, StoreError
 from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
 from engine.ports import (
@@ -38,6 +39,8 @@ from engine.store.port import Connection, Store, Tx
 
 SHOW_SECONDS: Final = 20.0
 """How long a channel may take for one copy, unless it declares `show_seconds`."""
+HAND_OVER_SECONDS: Final = 2.0
+"""How long a process that stops tries to hand over a copy, in seconds."""
 MARGIN: Final = timedelta(seconds=10)
 """Time that a lease adds to that of the channel, so that a second attempt starts only after the first was cut off."""
 
@@ -100,22 +103,34 @@ class Relay:
 
     async def _deliver(self, delivery_id: str) -> str | None:
         """Make one attempt to deliver. Return the delivery that waited for the slot which is free now, if any."""
+        claim: ClaimedDelivery | _Claim | _NoSlot | None = None
         try:
             claim = await self._store.transact(lambda tx: self._claim(tx, delivery_id))
             if isinstance(claim, _NoSlot):
                 self._limiter.add_waiting(claim.channel, delivery_id)
             elif claim is not None:
-                claimed = claim if isinstance(claim, ClaimedDelivery) else await self._load(claim.delivery, claim.link)
-                began = self._telemetry.clock()
-                result = await self._attempt(claimed)
-                at = await self._store.transact_with_retry(
-                    lambda tx: results.record(tx, self._directory, claimed, result)
-                )
-                self._breaker.record(claimed.delivery.channel, result, at)
-                self._report(claimed, result, at, began)
+                await self._show_claimed(claim)
+        except asyncio.CancelledError:
+            if isinstance(claim, ClaimedDelivery | _Claim):
+                await self._hand_over(claim.delivery)
+            raise
         finally:
             next_id = self._limiter.release(delivery_id)
         return next_id
+
+    async def _show_claimed(self, claim: ClaimedDelivery | _Claim) -> None:
+        claimed = claim if isinstance(claim, ClaimedDelivery) else await self._load(claim.delivery, claim.link)
+        began = self._telemetry.clock()
+        result = await self._attempt(claimed)
+        at = await self._store.transact_with_retry(lambda tx: results.record(tx, self._directory, claimed, result))
+        self._breaker.record(claimed.delivery.channel, result, at)
+        self._report(claimed, result, at, began)
+
+    async def _hand_over(self, delivery: LeasedDelivery) -> None:
+        """Let another process go on with a copy at once, as this one stops. Else it does when the lease has lapsed."""
+        with contextlib.suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await self._store.transact(lambda tx: deliveries.hand_over(tx, delivery))
 
     def _report(
         self, claimed: ClaimedDelivery, result: Receipt | ChannelError | None, at: datetime, began: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal, TypeVar
 
 from msgspec import structs
@@ -192,9 +192,13 @@ class Engine:
 
     # -- reads --
 
-    async def due(self, now: datetime, limit: int = 200) -> list[Work]:
-        """Return the work that is due, found by index. It makes the loss of a hint harmless."""
-        return await self.store.read(lambda connection: due_work.due_work(connection, now, limit))
+    async def due(self, now: datetime, limit: int = 200, *, grace: timedelta = timedelta()) -> list[Work]:
+        """Return the work that is due, found by index. It makes the loss of a hint harmless.
+
+        `grace`: how long work must have been ready, because its hint may be under way. There is no hint of a lease that
+        lapsed or of a deadline that came.
+        """
+        return await self.store.read(lambda connection: due_work.due_work(connection, now, limit, ready=now - grace))
 
     async def person(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> Person | None:
         """Return the person who has this address now."""

@@ -100,6 +100,7 @@ _FAILED = Statement(
         next_at=bindparam("new_next"),
     )
 )
+_HAND_OVER = Statement(update(_delivery).where(_MINE).values(lease_until=bindparam("now")))
 _RAISE = Statement(
     update(_delivery)
     .where(
@@ -151,7 +152,7 @@ _ALERTED = Statement(
 DUE = (
     select(_delivery.c.id)
     .where(
-        _delivery.c.next_at <= bindparam("now"),
+        _delivery.c.next_at <= bindparam("ready"),
         or_(_delivery.c.lease_until.is_(None), _delivery.c.lease_until <= bindparam("now")),
     )
     .order_by(_delivery.c.next_at)
@@ -232,6 +233,12 @@ def load_channel(connection: Connection, delivery: str) -> str | None:
     """Return the channel of a delivery."""
     row = _CHANNEL.one(connection, {"id": delivery})
     return None if row is None else row.channel
+
+
+def hand_over(tx: Tx, delivery: LeasedDelivery) -> None:
+    """End the lease of a delivery that was cut off here, so that another process goes on at once."""
+    if tx.write(_HAND_OVER, {"held": delivery.id, "seen_rev": delivery.rev, "now": tx.now}):
+        tx.enqueue(Work("deliver", delivery.id))
 
 
 def release_deliveries(tx: Tx) -> None:

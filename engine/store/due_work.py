@@ -23,6 +23,10 @@ _ALL = union_all(
 _DUE = Statement(select(_ALL.c.kind, _ALL.c.id))
 
 
-def due_work(connection: Connection, now: datetime, limit: int) -> list[Work]:
-    """Return the work that is due: of each kind, the `limit` that has waited longest."""
-    return [Work(row.kind, row.id) for row in _DUE.all(connection, {"now": now, "limit": limit})]
+def due_work(connection: Connection, now: datetime, limit: int, *, ready: datetime) -> list[Work]:
+    """Return the work that is due: of each kind, the `limit` that has waited longest.
+
+    `ready`: since when runs and deliveries have been ready, if no process has begun with them.
+    """
+    rows = _DUE.all(connection, {"now": now, "ready": ready, "limit": limit})
+    return [Work(row.kind, row.id) for row in rows]

@@ -8,10 +8,10 @@ from operator import attrgetter
 from typing import Any, Final, cast
 
 from msgspec import Struct
-from sqlalchemy import Boolean, bindparam, case, exists, insert, literal_column, null, or_, select, update
+from sqlalchemy import Boolean, bindparam, case, insert, literal_column, or_, select, update
 
 from engine import json_values
-from engine.domain import Origin, Params, RunStatus, StepStatus
+from engine.domain import Origin, Params, RunStatus, StepStatus, Work
 from engine.domain.statuses import by_value
 from engine.json_values import Value
 from engine.retry import DIRECTORY_DOWN_WAIT
@@ -24,7 +24,7 @@ from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import RunRow, StepRunRow, WorkflowRow
 
-LEASE: Final = timedelta(seconds=8)
+LEASE: Final = timedelta(seconds=7)
 """Lease of a claimed run; renewed every 2 seconds while its step works."""
 
 
@@ -95,24 +95,6 @@ _POSTPONED = (
 _POSTPONE = Statement(_POSTPONED)
 _POSTPONE_FIRST = Statement(_POSTPONED.where(or_(_run.c.error.is_(None), _run.c.error != bindparam("reason"))))
 _LOCK = Statement(select(_run.c.id).where(_run.c.id == bindparam("run")).with_for_update(key_share=True))
-_NOW = bindparam("now", type_=Utc)
-_RELEASE = Statement(
-    update(_run)
-    .where(_run.c.ready_at.is_not(None), _run.c.lease_until.is_not(None))
-    .values(
-        lease_until=null(),
-        ready_at=case((_run.c.ready_at > _NOW, _NOW), else_=_run.c.ready_at),
-    )
-)
-_MAKE_READY = Statement(
-    update(_run)
-    .where(
-        _run.c.ready_at > bindparam("now"),
-        _run.c.ended_at.is_(None),
-        ~exists().where(_visit.c.run == _run.c.id, _visit.c.wakes_at > bindparam("now")),
-    )
-    .values(ready_at=bindparam("now"))
-)
 _CANCEL = Statement(
     update(_run)
     .where(
@@ -127,7 +109,7 @@ _CANCEL = Statement(
 DUE = (
     select(_run.c.id)
     .where(
-        _run.c.ready_at <= bindparam("now"), or_(_run.c.lease_until.is_(None), _run.c.lease_until <= bindparam("now"))
+        _run.c.ready_at <= bindparam("ready"), or_(_run.c.lease_until.is_(None), _run.c.lease_until <= bindparam("now"))
     )
     .order_by(_run.c.ready_at)
     .limit(bindparam("limit"))
@@ -355,22 +337,15 @@ def try_renew(tx: Tx, run: str, rev: int) -> bool:
     return bool(tx.write(_RENEW, {"held": run, "seen_rev": rev, "new_lease": tx.now + LEASE}))
 
 
+def hand_over(tx: Tx, run: str, rev: int) -> None:
+    """End the lease of a run whose step was cut off here, so that another process goes on at once."""
+    if tx.write(_RENEW, {"held": run, "seen_rev": rev, "new_lease": tx.now}):
+        tx.enqueue(Work("advance", run))
+
+
 def wake(tx: Tx, run: str) -> None:
     """Make the run ready, even if it is being advanced now."""
     tx.write(_WAKE, {"held": run, "now": tx.now})
-
-
-def release_runs(tx: Tx) -> None:
-    """End every lease. Only for a process that owns the database alone and has claimed nothing yet.
-
-    A lease of a clock that was ahead would delay a run whose effect was interrupted for as long.
-    """
-    tx.write(_RELEASE, {"now": tx.now})
-
-
-def make_postponed_runs_ready(tx: Tx) -> None:
-    """Make runs ready that a clock that was ahead has postponed, unless a step of them waits for a time."""
-    tx.write(_MAKE_READY, {"now": tx.now})
 
 
 def postpone(tx: Tx, run: str, reason: str) -> bool:

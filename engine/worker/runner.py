@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 _SEARCHED_AT_ONCE: Final = 16_384
 """Up to this many characters an output is searched for secrets on the event loop; a larger one on a thread."""
+HAND_OVER_SECONDS: Final = 2.0
+"""How long a process that stops tries to hand over a run, in seconds."""
 RENEW_SECONDS: Final = 2.0
 """Time between two renewals of the lease of a run while its step runs."""
 
@@ -80,7 +83,7 @@ class Runner:
             )
             self._telemetry.moved(_move(run, claimed, began))
             while claimed is not None:
-                claimed = await self._perform(claimed)
+                claimed = await self._perform_or_hand_over(claimed)
         except Conflict:
             log.info("run %s was taken over by another process", run, extra={"run": run})
 
@@ -88,6 +91,13 @@ class Runner:
         """Try the run again later, and alert its owner the first time."""
         if await self._store.transact(lambda tx: run_rows.postpone(tx, run, reason)) and alert_owner:
             await self._store.transact(lambda tx: self._advancer.alert_stuck(tx, run, reason))
+
+    async def _perform_or_hand_over(self, claimed: ClaimedEffect) -> ClaimedEffect | None:
+        try:
+            return await self._perform(claimed)
+        except asyncio.CancelledError:
+            await self._hand_over(claimed)
+            raise
 
     async def _perform(self, claimed: ClaimedEffect) -> ClaimedEffect | None:
         began = self._telemetry.clock()
@@ -114,6 +124,12 @@ class Runner:
             return None
         self._telemetry.moved(_move(claimed.run, then, began, after=claimed.rev))
         return then
+
+    async def _hand_over(self, claimed: ClaimedEffect) -> None:
+        """Let another process go on with a run at once, as this one stops. Else it does when the lease has lapsed."""
+        with contextlib.suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await self._store.transact(lambda tx: run_rows.hand_over(tx, claimed.run, claimed.rev))
 
     async def _renew(self, claimed: ClaimedEffect) -> None:
         while True:

@@ -690,7 +690,7 @@ FAULTS: Final = (
     Fault(
         "a run keeps its lease when the database gets a new owner",
         "engine/store/takeover.py",
-        "    run_rows.release_runs(tx)\n",
+        '    tx.write(_RELEASE_RUNS, {"now": tx.now})\n',
         "",
         "tests/integration/test_runner.py",
     ),

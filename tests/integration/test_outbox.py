@@ -316,15 +316,33 @@ async def test_a_request_that_closes_after_a_post_of_unknown_outcome_leaves_no_l
 
 
 @pytest.mark.parametrize("landed", [True, False])
+async def test_a_copy_that_its_process_cuts_off_when_it_stops_is_handed_over_at_once(
+    env: EngineEnv, landed: bool
+) -> None:
+    run = await start_run(env)
+    env.channel.queue_faults(Fault(error=asyncio.CancelledError(), landed=landed))
+    with pytest.raises(asyncio.CancelledError):
+        await env.deliver()
+    await env.settle()
+    assert len(env.channel.of("lee@example.com")) == 1
+    assert env.channel.find_calls == 1
+    assert (await copy(env, run)).state is DeliveryState.SHOWN
+
+
+@pytest.mark.parametrize("landed", [True, False])
 async def test_after_a_crash_between_the_post_and_its_record_one_copy_is_found_or_posted(
     tmp_path: Path, landed: bool
 ) -> None:
+    gate = asyncio.Event()
     async with open_engine(tmp_path / "signoff.db") as before:
         run = await start_run(before)
-        # The post is cut off with its process. Only the channel knows whether it arrived.
-        before.channel.queue_faults(Fault(error=asyncio.CancelledError(), landed=landed))
-        with pytest.raises(asyncio.CancelledError):
-            await before.deliver()
+        before.channel.queue_faults(Fault(error=asyncio.CancelledError(), landed=landed, gate=gate))
+        delivering = asyncio.ensure_future(before.deliver())
+        await until(lambda: before.channel.calls == 1)
+    # The post is cut off with its process, which cannot write any more. Only the channel knows whether it arrived.
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await delivering
     async with open_engine(tmp_path / "signoff.db", clock=before.clock, channel=before.channel) as after:
         await after.settle()
         assert after.channel.calls == 1, "its lease still runs"

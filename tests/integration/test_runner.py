@@ -441,6 +441,31 @@ class _NoSecrets:
         return text
 
 
+async def crash(task: asyncio.Future[None]) -> None:
+    """Cut off a task that has lost its store already, so that it can hand over nothing."""
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "calls"), [(FLOW, RunStatus.NEEDS_ATTENTION, 1), (AGAIN, RunStatus.SUCCEEDED, 2)]
+)
+async def test_a_step_that_its_process_cuts_off_when_it_stops_is_handed_over_at_once(
+    env: EngineEnv, source: str, status: RunStatus, calls: int
+) -> None:
+    pause = env.step.play = PausedStep()
+    run = await start_run(env, source)
+    advancing = asyncio.ensure_future(env.runner.advance(run))
+    await pause.started.wait()
+    advancing.cancel()
+    await asyncio.gather(advancing, return_exceptions=True)
+    env.step.play = echo
+    await env.settle()
+    assert (await env.view(run)).status is status
+    assert len(env.step.calls) == calls
+
+
 @pytest.mark.parametrize(
     ("source", "status", "calls"), [(FLOW, RunStatus.NEEDS_ATTENTION, 1), (AGAIN, RunStatus.SUCCEEDED, 2)]
 )
@@ -452,9 +477,7 @@ async def test_a_step_that_was_under_way_in_a_crash_is_repeated_only_if_that_is_
         run = await start_run(before, source)
         advancing = asyncio.ensure_future(before.runner.advance(run))
         await pause.started.wait()
-        advancing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await advancing
+    await crash(advancing)
     async with open_engine(tmp_path / "signoff.db", clock=before.clock, channel=before.channel) as after:
         await after.settle()
         assert after.step.calls == []
@@ -485,8 +508,7 @@ async def test_work_postponed_by_a_clock_that_was_ahead_continues_in_the_next_pr
             await before.decide(run)
         advancing = asyncio.ensure_future(before.runner.advance(acting))
         await pause.started.wait()
-        advancing.cancel()
-        await asyncio.gather(advancing, return_exceptions=True)
+    await crash(advancing)
     async with open_engine(path, clock=FakeClock(START), channel=channel) as after:
         await after.settle()
         assert after.step.calls == []
