@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -10,7 +10,7 @@ from bot.databases import libpq
 from bot.settings import Settings
 from engine.domain import Work
 from engine.store.port import Store
-from engine.worker.embedded import Embedded, Unit
+from engine.worker.embedded import Embedded, LooksForWork, Unit
 
 SHARED_TICK_SECONDS: Final = 2.0
 """Time between two looks for due work where other processes look too, in seconds."""
@@ -38,7 +38,7 @@ def build_executor(
     store: Store,
     *,
     units: dict[str, Unit],
-    due: Callable[[datetime], Awaitable[list[Work]]],
+    due: LooksForWork,
     now: Callable[[], datetime],
 ) -> RunsWork | None:
     """Return what runs due work in this process, or None if other processes run it.

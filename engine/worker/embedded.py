@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -21,6 +21,12 @@ CONCURRENT: Final = {"advance": 64, "deliver": 32, "process_due": 8}
 """Maximum number of concurrent units of each kind, so that slow steps do not delay deliveries or deadlines."""
 
 Unit = Callable[[str], Awaitable[None]]
+
+
+class LooksForWork(Protocol):
+    """Reads the work that is ready at a time, and has been for `grace`."""
+
+    async def __call__(self, now: datetime, *, grace: timedelta = ...) -> list[Work]: ...
 
 
 class Embedded:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import asyncpg
@@ -51,7 +51,7 @@ class Units:
 
         return do
 
-    async def look(self, now: datetime) -> list[Work]:
+    async def look(self, now: datetime, *, grace: timedelta = timedelta()) -> list[Work]:
         due, self.due = self.due, []
         return due
 
@@ -109,10 +109,10 @@ async def commit(address: str, works: Sequence[Work], *, rolls_back: bool = Fals
 
 
 @asynccontextmanager
-async def running(executor: Executor) -> AsyncIterator[None]:
+async def running(executor: Executor) -> AsyncIterator[asyncio.Future[None]]:
     run = asyncio.ensure_future(executor.run())
     try:
-        yield
+        yield run
     finally:
         executor.stop()
         await asyncio.wait_for(run, 30)
@@ -250,11 +250,80 @@ async def test_a_worker_goes_on_after_all_its_connections_were_dropped(
     async with running(worker(address, units)):
         await commit(address, [Work("advance", "before")])
         await until(lambda: units.ids() == ["before"])
-        connection: asyncpg.Connection[Any] = await asyncpg.connect(address)
-        await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        await connection.close()
+        await drop_connections(address)
         await commit(address, [Work("advance", "behind")])
         await until(lambda: units.ids() == ["before", "behind"])
+
+
+async def test_a_worker_goes_on_after_a_loss_though_a_slow_step_still_runs(address: str) -> None:
+    released = asyncio.Event()
+    units = Units(acts={"slow": lambda: wait_for(released)})
+    async with running(worker(address, units)) as run:
+        await commit(address, [Work("advance", "slow"), Work("advance", "before")])
+        await until(lambda: units.ids() == ["before"])
+        await drop_connections(address)
+        await commit(address, [Work("advance", "behind")])
+        await until(lambda: units.ids() == ["before", "behind"])
+        assert not run.done()
+        released.set()
+
+
+async def test_a_worker_that_stops_gives_what_it_has_not_begun_to_others_at_once(address: str) -> None:
+    released = asyncio.Event()
+    slow = [Work("advance", f"slow{number}") for number in range(CONCURRENT["advance"])]
+    first, second = Units(acts={work.id: lambda: wait_for(released) for work in slow}), Units()
+    stopping = worker(address, first)
+    async with running(stopping) as run:
+        await commit(address, [*slow, *(Work("advance", f"next{number}") for number in range(20))])
+        await until(lambda: not stopping.idle)
+        await until_jobs(address, 0)
+        async with running(worker(address, second)):
+            stopping.stop()
+            await until(lambda: len(second.done) == 20)
+            assert not run.done()
+            released.set()
+            await run
+    assert first.ids() == sorted(work.id for work in slow)
+
+
+async def test_the_hint_of_a_look_that_a_killed_worker_had_taken_is_given_again(address: str) -> None:
+    lost = Work("advance", "lost")
+    looks = Units(due=[lost])
+    never = Distributed(address, units={}, due=looks.look, now=lambda: START)
+    async with running(never):
+        await until_jobs(address, 1)
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(address)
+    await connection.execute(
+        "UPDATE pgqueuer SET status = 'picked', heartbeat = now(), queue_manager_id = gen_random_uuid()"
+    )
+    await connection.close()
+    units = Units(due=[lost])
+    later = Distributed(
+        address, units={kind: units.unit(kind) for kind in KINDS}, due=units.look, now=lambda: START + distributed.SLOT
+    )
+    async with running(later):
+        await until(lambda: units.ids() == ["lost"])
+
+
+async def wait_for(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def until_jobs(address: str, count: int) -> None:
+    """Wait until the queue has so many jobs."""
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(address)
+    try:
+        async with asyncio.timeout(10):
+            while await connection.fetchval("SELECT count(*) FROM pgqueuer") != count:  # noqa: ASYNC110 it is a table
+                await asyncio.sleep(0.02)
+    finally:
+        await connection.close()
+
+
+async def drop_connections(address: str) -> None:
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(address)
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await connection.close()
