@@ -12,6 +12,7 @@ import time
 
 from tests.soak import campaign
 from tests.soak.campaign import Campaign
+from tests.soak.replicas import ReplicaCampaign
 
 
 def main() -> int:
@@ -22,10 +23,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = campaign.folder()
     began = time.monotonic()
-    _print(f"soak: {arguments.minutes:g} minutes, seed {seed}")
+    _print(f"soak on {arguments.database}: {arguments.minutes:g} minutes, seed {seed}")
     # The local Slack logs each killed caller as an error, so its log goes to a file.
     logging.basicConfig(filename=folder / "campaign.log", level=logging.INFO)
-    soak = Campaign(minutes=arguments.minutes, seed=seed, folder=folder, say=_print)
+    kind = ReplicaCampaign if arguments.database == "postgresql" else Campaign
+    soak = kind(minutes=arguments.minutes, seed=seed, folder=folder, say=_print)
     soak.run()
     for name, count in sorted(soak.figures.items()):
         _print(f"{count:8}  {name}")
@@ -46,9 +48,10 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.soak",
-        description="Run Signoff under faults of the server, Slack, the clock and the disk.",
+        description="Run Signoff under faults of its processes, Slack, the clock, the disk and the database server.",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="how long the faults go on")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite", help="what they run on")
     parser.add_argument("--seed", default="", help="seed of the random choices (default: a new one)")
     parser.add_argument("--keep", action="store_true", help="keep the folder even if there are no findings")
     return parser

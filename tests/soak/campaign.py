@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,8 +33,8 @@ UNSETTLED: Final = """\
 SELECT 'run ' || id || ' is ' || status AS what FROM run WHERE ended_at IS NULL AND NOT
     (status = 'waiting' AND ready_at IS NULL AND id IN (SELECT run FROM request WHERE state = 'pending'))
 UNION ALL SELECT 'run ' || id || ' ended and is ready' FROM run WHERE ended_at IS NOT NULL AND ready_at IS NOT NULL
-UNION ALL SELECT 'copy ' || id || ' is due at ' || next_at FROM delivery WHERE next_at IS NOT NULL
-UNION ALL SELECT 'request ' || id || ' expires at ' || coalesce(expires_at, 'some time') FROM request
+UNION ALL SELECT 'copy ' || id || ' is due at ' || CAST(next_at AS TEXT) FROM delivery WHERE next_at IS NOT NULL
+UNION ALL SELECT 'request ' || id || ' expires at ' || coalesce(CAST(expires_at AS TEXT), 'some time') FROM request
     WHERE state = 'pending' AND expires_after IS NOT NULL
 """
 NEXTS: Final = """\
@@ -78,6 +76,11 @@ class Campaign:
     figures: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
 
+    @property
+    def least_blows(self) -> float:
+        """SIGKILLs and SIGSTOPs that the storm waits for."""
+        return self.minutes * BLOWS_A_MINUTE
+
     def run(self) -> None:
         """Run the whole campaign, and collect its findings."""
         with small_disk(self.folder / "disk") as mounted:
@@ -103,28 +106,35 @@ class Campaign:
             chaos = Chaos(soak_world, all_servers, disk_spaces, random.Random(dice.random()))
             clients = Clients(soak_world, random.Random(dice.random()), round(self.minutes * RUNS_A_MINUTE))
             people = People(soak_world, random.Random(dice.random()), clients)
-            await (await all_servers.fork()).becomes_ready()
+            server = await all_servers.fork()
+            await server.becomes_ready()
             await clients.register()
+            await server.kill()
+            strikes = [chaos.step_clock(), chaos.fill_disk(self.minutes * 60)]
             try:
-                await self._storm(soak_world, chaos, clients, people)
-                self.say("the storm is over; everything comes to rest …")
-                await self._calm(soak_world, all_servers, people)
+                await self._storm(chaos, clients, people, strikes, [chaos.run_servers()])
+                await self._calm(soak_world, all_servers, people, [""])
             finally:
                 self._count(soak_world, all_servers, chaos, clients, people)
-            soak_world.evidence.export = self._export(soak_world)
-            soak_world.evidence.messages = list(evidence.messages(soak_world.slack.world))
-            self.findings += [Finding("servers", sentence) for sentence in chaos.findings]
-            self.findings += verdict.findings(soak_world.evidence)
-            self.findings += self._weak(soak_world)
-            if self.findings:
-                soak_world.evidence.save(self.folder)
+            self._judge(soak_world, chaos)
+
+    def _judge(self, world: World, chaos: Chaos) -> None:
+        """Complete the evidence, and collect the findings of all checks."""
+        world.evidence.export = self._export(world)
+        world.evidence.messages = list(evidence.messages(world.slack.world))
+        self.findings += [Finding("servers", sentence) for sentence in chaos.findings]
+        self.findings += verdict.findings(world.evidence)
+        self.findings += self._weak(world)
+        if self.findings:
+            world.evidence.save(self.folder)
 
     # -- the storm --
 
-    async def _storm(self, world: World, chaos: Chaos, clients: Clients, people: People) -> None:
+    async def _storm(
+        self, chaos: Chaos, clients: Clients, people: People, strikes: Sequence[Work], serving: Sequence[Work]
+    ) -> None:
+        """Let people act and faults strike. `serving`: runs servers, and strikes them; `strikes`: the other faults."""
         seconds = self.minutes * 60
-        assert chaos.servers.now is not None
-        await chaos.servers.now.kill()
         acting = [
             clients.start_runs(seconds * 0.9),
             people.start_runs(0),
@@ -136,15 +146,14 @@ class Campaign:
             people.race(),
             people.decide_late(),
         ]
-        striking = [chaos.break_slack(), chaos.step_clock(), chaos.fill_disk(seconds), chaos.note_audit_heads()]
-        tasks = [asyncio.ensure_future(coroutine) for coroutine in (*acting, *striking)]
-        serving = asyncio.ensure_future(chaos.run_servers())
+        striking = [chaos.break_slack(), chaos.note_audit_heads(), *strikes]
+        tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(work) for work in (*acting, *striking, *serving)]
         try:
-            await self._wait(seconds, chaos, clients, [*tasks, serving])
+            await self._wait(seconds, chaos, clients, tasks)
         finally:
-            world.over.set()
-            await asyncio.wait([*tasks, serving], timeout=FINISHING_SECONDS)
-            await _cancel_tasks([*tasks, serving])
+            chaos.world.over.set()
+            await asyncio.wait(tasks, timeout=FINISHING_SECONDS)
+            await _cancel_tasks(tasks)
 
     async def _wait(self, seconds: float, chaos: Chaos, clients: Clients, tasks: list[asyncio.Future[None]]) -> None:
         """Wait until the time is over with enough blows and starts, or raise the error of a task."""
@@ -160,24 +169,25 @@ class Campaign:
                 self.say(
                     f"{passed:4.0f} s: {chaos.blows} blows, {clients.asked} starts, {chaos.servers.started} servers"
                 )
-            enough = chaos.blows >= self.minutes * BLOWS_A_MINUTE and clients.asked >= clients.runs
-            if passed >= seconds and enough and not chaos.world.full:
+            enough = chaos.blows >= self.least_blows and clients.asked >= clients.runs
+            if passed >= seconds and enough and not chaos.world.unwritable:
                 return
 
     # -- the calm --
 
-    async def _calm(self, world: World, all_servers: Servers, people: People) -> None:
-        """Run one server without faults until everything is at rest; its clock is stepped to save time."""
+    async def _calm(self, world: World, all_servers: Servers, people: People, slots: Sequence[str]) -> None:
+        """Run servers without faults until everything is at rest; their clock is stepped to save time."""
+        self.say("the storm is over; everything comes to rest …")
         world.slack.faults.clear()
         world.service.delay = lambda: 0.0
-        server = await all_servers.fork()
-        if not await server.becomes_ready():
+        last = [await all_servers.fork(slot) for slot in slots]
+        if not all([await server.becomes_ready() for server in last]):
             self.findings.append(Finding("servers", "the last server did not start"))
             return
         loop = asyncio.get_running_loop()
         began = stepped = loop.time()
         while unsettled := await self._settle(world, people):
-            if loop.time() - began > REST_SECONDS or server.gone.is_set():
+            if loop.time() - began > REST_SECONDS or any(server.gone.is_set() for server in last):
                 self.findings += [
                     Finding("rest", f"after {REST_SECONDS:g} s {sentence}") for sentence in unsettled[:20]
                 ]
@@ -187,12 +197,13 @@ class Campaign:
                 all_servers.step(self._until_next(world))
             await asyncio.sleep(0.3)
         self.figures["seconds until all was at rest"] = round(loop.time() - began)
-        if not await server.stop() or server.code != 0:
-            self.findings.append(Finding("servers", f"the last server did not end well: {server.code}"))
+        for server in last:
+            if not await server.stop() or server.code != 0:
+                self.findings.append(Finding("servers", f"the last server did not end well: {server.code}"))
 
     def _until_next(self, world: World) -> float:
         """Return the seconds until the next due time. Deliveries that failed often wait for an hour."""
-        nexts = [datetime.fromisoformat(row["at"]).replace(tzinfo=UTC) for row in world.evidence.rows(NEXTS)]
+        nexts = [datetime.fromisoformat(row["at"]).replace(tzinfo=UTC) for row in world.tables.rows(NEXTS)]
         waits = [seconds for moment in nexts if (seconds := (moment - world.now).total_seconds()) > 0]
         # Add a little, so that rows which are due shortly afterwards are due as well.
         return min(waits) + 5.0 if waits else 0.0
@@ -203,7 +214,7 @@ class Campaign:
             token for token, started_runs in world.evidence.starts.items() if token.isdecimal() and not started_runs
         ]:
             await people.terminal.start(token)
-        for row in world.evidence.rows(STUCK):
+        for row in world.tables.rows(STUCK):
             await people.terminal.attend(row["id"], in_terminal=True)
         waiting = open_requests(world)
         for row in waiting:
@@ -211,7 +222,7 @@ class Campaign:
                 await people.terminal.decide(row, "approve", plainly=True)
             else:
                 await people.approve(OWNER, row["id"])
-        unsettled = [str(row["what"]) for row in world.evidence.rows(UNSETTLED)]
+        unsettled = [str(row["what"]) for row in world.tables.rows(UNSETTLED)]
         return unsettled + [f"request {row['id']} is still open" for row in waiting]
 
     # -- the end --
@@ -238,28 +249,31 @@ class Campaign:
                 "calls of the service": len(collected.calls),
                 "calls under a key that was used before": len(collected.calls)
                 - len({call.key for call in collected.calls}),
-                "answers about steps of unknown outcome": len(collected.answers),
                 "noted heads of the log": len(collected.heads),
                 "times that a server said the disk is full": all_servers.line_counts["full"],
                 "tracebacks in the log": all_servers.line_counts["tracebacks"],
             }
         )
-        with contextlib.suppress(sqlite3.Error):
-            for row in collected.rows("SELECT status, count(*) AS n FROM run GROUP BY status"):
-                self.figures[f"runs {row['status']}"] = row["n"]
-            for row in collected.rows("SELECT state, count(*) AS n FROM request GROUP BY state"):
-                self.figures[f"requests {row['state']}"] = row["n"]
+        for row in world.rows("SELECT status, count(*) AS n FROM run GROUP BY status"):
+            self.figures[f"runs {row['status']}"] = row["n"]
+        for row in world.rows("SELECT state, count(*) AS n FROM request GROUP BY state"):
+            self.figures[f"requests {row['state']}"] = row["n"]
 
     def _weak(self, world: World) -> list[Finding]:
         """Return a finding for each event that the campaign met too seldom to prove anything."""
-        least = dict.fromkeys(RARE, 1) if self.minutes >= LONG else {}
-        least |= {"runs": round(self.minutes * 100), "blows": round(self.minutes * 40)}
+        least = self._least()
         self.figures["runs"] = len(world.evidence.runs)
+        self.figures["answers about steps of unknown outcome"] = len(world.evidence.answers)
         return [
             Finding("weak", f"{name}: {self.figures[name]}, and {minimum} is the least that proves anything")
             for name, minimum in least.items()
             if self.figures[name] < minimum
         ]
+
+    def _least(self) -> dict[str, int]:
+        """Return how often each event must have been met."""
+        least = dict.fromkeys(RARE, 1) if self.minutes >= LONG else {}
+        return least | {"runs": round(self.minutes * 100), "blows": round(self.minutes * 40)}
 
     def _keep(self) -> None:
         """Copy the database off the small disk, and write the findings to a file."""

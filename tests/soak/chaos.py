@@ -20,6 +20,8 @@ LONGER: Final = 3.0
 """A campaign on a slow machine may take this many times longer to reach its numbers of blows and runs."""
 FULL_SECONDS: Final = 5.0
 UNTIL_FULL: Final = 30.0
+EXCUSED_SECONDS: Final = 3.0
+"""How long after the end of a fault its consequences are excused, in seconds."""
 
 Fault = tuple[str, str, dict[str, Any]]
 FAULTS: Final[Sequence[Fault]] = (
@@ -65,6 +67,8 @@ class Chaos:
     servers: Servers
     disk_spaces: Sequence[DiskSpace]
     dice: random.Random
+    gap: float = 1.0
+    """Factor on the time between two blows to a server."""
     figures: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
 
@@ -74,10 +78,10 @@ class Chaos:
 
     # -- the server --
 
-    async def run_servers(self) -> None:
-        """Run one server after the other, each until it is killed."""
+    async def run_servers(self, slot: str = "") -> None:
+        """Run one server after the other in a slot, each until it is killed."""
         while not self.world.over.is_set():
-            server = await self.servers.fork()
+            server = await self.servers.fork(slot)
             if self.dice.random() < 0.1:
                 await server.ends_within(self.dice.uniform(0.0, 0.5))
             elif not await self._survives(server):
@@ -93,13 +97,13 @@ class Chaos:
         for _ in range(self.dice.choice((0, 1, 1, 2, 2, 3))):
             if self.world.over.is_set():
                 break
-            if await server.ends_within(self.dice.uniform(0.05, 0.8)):
+            if await server.ends_within(self.gap * self.dice.uniform(0.05, 0.8)):
                 return False
             server.signal(signal.SIGSTOP)
             self.figures["SIGSTOP"] += 1
             await asyncio.sleep(self._pause())
             server.signal(signal.SIGCONT)
-        return not await server.ends_within(self.dice.uniform(0.05, 1.2))
+        return not await server.ends_within(self.gap * self.dice.uniform(0.05, 1.2))
 
     def _pause(self) -> float:
         """Return the seconds of a pause: mostly short, sometimes longer than Slack waits, rarely than a lease."""
@@ -121,7 +125,7 @@ class Chaos:
     def _record_exit(self, server: Server) -> None:
         """Record that a server ended by itself, which is a finding unless the disk was full."""
         self.figures["ended by themselves"] += 1
-        if not self.world.full:
+        if not self.world.unwritable:
             self.findings.append(f"server {server.pid} ended by itself, with {server.code}")
 
     # -- the rest of the world --
@@ -161,23 +165,22 @@ class Chaos:
     async def _fill(self, disk_space: DiskSpace) -> bool:
         """Keep the disk full until a server reports it and some seconds more. Return whether a server reported it."""
         before, loop = self.servers.line_counts["full"], asyncio.get_running_loop()
-        self.world.full = True
-        began = reported_at = loop.time()
-        is_reported = False
-        while loop.time() - began < UNTIL_FULL and not (is_reported and loop.time() - reported_at > FULL_SECONDS):
-            await disk_space.take()
-            if not is_reported and self.servers.line_counts["full"] > before:
-                is_reported, reported_at = True, loop.time()
-            await asyncio.sleep(0.25)
-        await disk_space.give()
-        # Failures from the full disk may be reported a moment later.
-        await asyncio.sleep(3.0)
-        self.world.full = False
+        with self.world.excused():
+            began = reported_at = loop.time()
+            is_reported = False
+            while loop.time() - began < UNTIL_FULL and not (is_reported and loop.time() - reported_at > FULL_SECONDS):
+                await disk_space.take()
+                if not is_reported and self.servers.line_counts["full"] > before:
+                    is_reported, reported_at = True, loop.time()
+                await asyncio.sleep(0.25)
+            await disk_space.give()
+            # Failures from the full disk may be reported a moment later.
+            await asyncio.sleep(EXCUSED_SECONDS)
         return is_reported
 
     async def note_audit_heads(self) -> None:
         """Note the head of the audit log now and then: the log at the end must contain each noted entry."""
         while not self.world.over.is_set():
             await asyncio.sleep(self.dice.uniform(3, 9))
-            query = "SELECT seq, hex(hash) AS hash FROM audit ORDER BY seq DESC LIMIT 1"
-            self.world.evidence.heads += [f"{row['seq']}:{row['hash'].lower()}" for row in self.world.rows(query)]
+            query = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"
+            self.world.evidence.heads += [f"{row['seq']}:{row['hash'].hex()}" for row in self.world.rows(query)]

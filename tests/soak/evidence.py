@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from bot.devtools.sandbox.world import Message, World
 from bot.slack import ids
+from tests.soak.tables import FileTables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,15 @@ class Claim:
     decision: str | None
     verdict: str | None = None
     edits: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """Work that a killed worker had, and after how many seconds another one did it (None: not at all)."""
+
+    work: str
+    seconds: float | None
+    limit: float
 
 
 _DETAILS: Final = frozenset({ids.DETAILS, ids.RUN_DETAILS})
@@ -78,12 +87,13 @@ class Evidence:
     calls: list[Call] = field(default_factory=list)
     messages: list[Shown] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
+    takeovers: list[Takeover] = field(default_factory=list)
     export: str = ""
     """The audit log, as `signoff audit export` prints it."""
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
-        """Query the database."""
-        return rows(self.database, query, *values)
+        """Query the database file."""
+        return FileTables(self.database).rows(query, *values)
 
     @cached_property
     def requests(self) -> dict[str, sqlite3.Row]:
@@ -138,13 +148,6 @@ class Evidence:
 
 def _plain(value: Any) -> Any:
     return sorted(value) if isinstance(value, set) else asdict(value)
-
-
-def rows(database: Path, query: str, *values: object) -> list[sqlite3.Row]:
-    """Query a database without the code of the product. Raise `sqlite3.Error` if it cannot be read."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
-        connection.row_factory = sqlite3.Row
-        return connection.execute(query, values).fetchall()
 
 
 def messages(world: World) -> Iterator[Shown]:

@@ -2,16 +2,18 @@
 
     python -m tests.soak.serve CLOCK MULTIPLIER
 
-Each line of standard input starts one more server. Importing Signoff is slow and forking is fast, so this process
-imports everything once and then only forks. It runs nothing that a child could inherit half done. Settings come from
-the environment. CLOCK is a file of eight bytes: the seconds by which the clock of the servers is ahead. MULTIPLIER is
-the factor on the rate of calls to Slack.
+Each line of standard input starts one more server, with the settings that the line names (`NAME=value`, and spaces
+between them). Importing Signoff is slow and forking is fast, so this process imports everything once and then only
+forks. It runs nothing that a child could inherit half done. Settings come from the environment. CLOCK is a file of
+eight bytes: the seconds by which the clock of the servers is ahead. MULTIPLIER is the factor on the rate of calls to
+Slack. The file uses nothing of this package, so that it can run an older version of Signoff.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import mmap
 import os
 import signal
@@ -53,27 +55,38 @@ def main(arguments: Sequence[str]) -> None:
     """Fork a server for every line of standard input."""
     clock, multiplier = SteppedClock(Path(arguments[0])), float(arguments[1])
     environment = settings.load_environment()
-    loaded = settings.load(environment)
+    _import_for(environment)
     # This process does not wait for its children, because the campaign watches them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    last = 0
-    for _ in sys.stdin:
-        last = os.fork()
-        if not last:
-            _child(loaded, environment, clock, multiplier)
-        _say("forked", last)
-    if last:
-        # The campaign has ended, so its last server must not go on.
+    last: dict[str, int] = {}
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            own = dict(word.split("=", 1) for word in line.split())
+            _child({**environment, **own}, clock, multiplier)
+        if line in last:
+            os.close(last[line])
+        last[line] = os.pidfd_open(child)
+        _say("forked", child)
+    for descriptor in last.values():
+        # The campaign has ended, so its last servers must not go on.
         with contextlib.suppress(ProcessLookupError):
-            os.kill(last, signal.SIGKILL)
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
 
 
-def _child(loaded: Settings, environment: Mapping[str, str], clock: SteppedClock, multiplier: float) -> None:
+def _import_for(environment: Mapping[str, str]) -> None:
+    """Import what servers of these settings import late."""
+    if settings.load(environment).server_url is not None:
+        importlib.import_module("engine.store.postgres_schema")
+        importlib.import_module("engine.worker.distributed")
+
+
+def _child(environment: Mapping[str, str], clock: SteppedClock, multiplier: float) -> None:
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        code = _serve(loaded, environment, clock, multiplier)
+        code = _serve(settings.load(environment), environment, clock, multiplier)
     finally:
         # sys.exit would continue the loop of the parent process in this copy of it.
         _say("ended", os.getpid(), code)

@@ -21,8 +21,8 @@ from tests.soak.serve import AHEAD
 
 PATIENCE: Final = 30.0
 """Seconds after which a server that does not start or stop is a finding."""
-FULL: Final = "could not be written"
-"""Words in the log line of a server when the disk gets full. It logs them once, not for every failed unit."""
+FULL: Final = ("could not be written", "is full; nothing was saved")
+"""Words in the log lines of servers when the disk gets full. They log them once, not for every failed unit."""
 ROOT: Final = Path(__file__).parents[2]
 
 
@@ -78,7 +78,10 @@ class Server:
 
 @dataclass
 class Servers:
-    """Runs one server after the other. `log` has the output of all; `line_counts` counts some of its lines."""
+    """Runs one server after the other in each slot. `log` has their output; `line_counts` counts some of its lines.
+
+    A slot is named by the settings of its servers, as `tests.soak.serve` takes them.
+    """
 
     forking: Process
     clock: int
@@ -87,18 +90,22 @@ class Servers:
     line_counts: Counter[str] = field(default_factory=Counter)
     ahead: float = 0.0
     started: int = 0
-    now: Server | None = None
+    slots: dict[str, Server] = field(default_factory=dict)
+    """The last server of each slot."""
+    _forking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _forked: asyncio.Queue[Server] = field(default_factory=asyncio.Queue)
     _known: dict[int, Server] = field(default_factory=dict)
 
-    async def fork(self) -> Server:
-        """Fork a new server, which is not ready yet. Kill the previous one if it still runs."""
-        await self.kill()
+    async def fork(self, slot: str = "") -> Server:
+        """Fork a new server, which is not ready yet. Kill the previous one in this slot if it still runs."""
+        if slot in self.slots:
+            await self.slots[slot].kill()
         assert self.forking.stdin is not None
-        self.forking.stdin.write(b"\n")
-        self.started += 1
-        self.now = await asyncio.wait_for(self._forked.get(), PATIENCE)
-        return self.now
+        async with self._forking:
+            self.forking.stdin.write(f"{slot}\n".encode())
+            self.started += 1
+            self.slots[slot] = await asyncio.wait_for(self._forked.get(), PATIENCE)
+        return self.slots[slot]
 
     async def kill(self) -> None:
         """Kill all servers."""
@@ -111,10 +118,10 @@ class Servers:
         os.pwrite(self.clock, AHEAD.pack(self.ahead), 0)
 
     def limit(self, size: int) -> None:
-        """Limit the files that the running server and all later ones write to this many bytes."""
+        """Limit the files that the running servers and all later ones write to this many bytes."""
         resource.prlimit(self.forking.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-        if self.now is not None:
-            self.now.limit(size)
+        for server in self.slots.values():
+            server.limit(size)
 
     async def listen(self) -> None:
         """Read the events of the servers until the forking process ends."""
@@ -156,7 +163,7 @@ class Servers:
         async for raw in self.forking.stderr:
             line = raw.decode(errors="replace")
             self.log.write(line)
-            self.line_counts["full"] += FULL in line
+            self.line_counts["full"] += any(words in line for words in FULL)
             self.line_counts["tracebacks"] += line.startswith("Traceback")
         self.log.flush()
 

@@ -26,7 +26,7 @@ from tests.soak import evidence as slack_evidence
 from tests.soak import verdict
 from tests.soak.campaign import UNSETTLED
 from tests.soak.clients import Clients
-from tests.soak.evidence import Call, Claim, Evidence, Shown
+from tests.soak.evidence import Call, Claim, Evidence, Shown, Takeover
 from tests.soak.people import People
 from tests.soak.world import MULTIPLIER, OWNER, World, world
 from tests.support.fakes import FakeClock
@@ -68,6 +68,9 @@ class Story:
         await self.people.reject("lee@example.com", after["id"])
 
     async def _end_other_runs(self) -> None:
+        pause = await self._start_run("pause")
+        await self.people.approve("ada@example.com", pause["id"])
+        await self._until(lambda: bool(self.world.rows("SELECT 1 FROM step_run WHERE wakes_at IS NOT NULL")))
         await self._start_run("brief")
         await self._start_run("brief-go")
         await self.clients.cancel((await self._start_run("sure"))["run"])
@@ -151,9 +154,9 @@ def evidence(sound_evidence: Evidence, tmp_path: Path) -> Evidence:
 def test_a_story_that_is_all_right_has_no_findings(evidence: Evidence) -> None:
     assert verdict.findings(evidence) == []
     statuses = sorted(run["status"] for run in evidence.runs.values())
-    assert statuses == ["cancelled", "expired", "rejected", "rejected", "succeeded", "succeeded", "waiting"]
+    assert statuses == ["cancelled", "expired", "rejected", "rejected", "succeeded", "succeeded", "waiting", "waiting"]
     assert {claim.how for claim in evidence.claims} == {"click", "modal", "socket"}
-    assert len(evidence.calls) == 3
+    assert len(evidence.calls) == 4
 
 
 # -- falsifications --------------------------------------------------------------------------------------
@@ -255,6 +258,21 @@ def cut_log(evidence: Evidence) -> None:
     evidence.heads.append(f"{len(evidence.export.splitlines()) + 5}:{'0' * 64}")
 
 
+def late_takeover(evidence: Evidence) -> None:
+    evidence.takeovers += [Takeover(work="w", seconds=seconds, limit=10.0) for seconds in (9.9, 10.1)]
+
+
+def lost_work(evidence: Evidence) -> None:
+    evidence.takeovers.append(Takeover(work="w", seconds=None, limit=10.0))
+
+
+def in_the_log_again(kind: str) -> Falsify:
+    return sql(
+        "INSERT INTO audit SELECT workspace, seq + 1000, run, leaf, hash, salt, content FROM audit "
+        f"WHERE leaf LIKE '%\"{kind}\"%' LIMIT 1"
+    )
+
+
 APPROVED = "(SELECT id FROM request WHERE state = 'approved' LIMIT 1)"
 SECOND = (
     "INSERT INTO decision SELECT 'second', workspace, request, content_version, (SELECT id FROM person p WHERE "
@@ -327,6 +345,23 @@ CASES: Final[dict[str, tuple[str, Falsify]]] = {
         "verdict.effects",
         sql("UPDATE request SET state = 'rejected' WHERE state = 'approved' AND at = 'before'"),
     ),
+    "a deadline fires twice": ("verdict.deadlines", in_the_log_again("request.expired")),
+    "a gate is passed twice": ("verdict.deadlines", in_the_log_again("gate.unanswered")),
+    "a wait ends twice": ("verdict.deadlines", in_the_log_again("step.sleeping")),
+    "a deadline fires too early": (
+        "verdict.deadlines",
+        sql("UPDATE request SET closed_at = opened_at WHERE state = 'expired'"),
+    ),
+    "a deadline is missed": (
+        "verdict.deadlines",
+        sql("UPDATE request SET expires_at = opened_at WHERE state = 'pending'"),
+    ),
+    "an expired request is not in the log": (
+        "verdict.deadlines",
+        sql("DELETE FROM audit WHERE leaf LIKE '%request.expired%'"),
+    ),
+    "a killed worker is replaced too late": ("verdict.takeovers", late_takeover),
+    "a killed worker is never replaced": ("verdict.takeovers", lost_work),
     "an approver without a copy": (
         "copies.rows",
         sql("DELETE FROM delivery WHERE id = (SELECT id FROM delivery WHERE kind = 'request' LIMIT 1)"),

@@ -23,6 +23,10 @@ from tests.soak.evidence import Call, Claim, Evidence
 VERIFIER: Final = Path(__file__).parents[2] / "engine" / "verify_audit.py"
 BECOMES: Final = {"approve": "approved", "reject": "rejected"}
 DECIDED: Final = frozenset(BECOMES.values())
+CLOSES: Final = frozenset({"request.approved", "request.rejected", "request.expired", "request.withdrawn"})
+"""Entries of which a closed request has one."""
+ONCE: Final = CLOSES | {"request.fell_back", "request.unseen", "gate.unanswered", "step.sleeping"}
+"""Entries that a request, or the only visit of a step, has at most once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,39 @@ def _wrong_calls(evidence: Evidence, run: Any, calls: list[Call]) -> Iterator[st
         yield f"run {run['id']} called {len(calls)} times, and may not repeat; it was told to {repeated} times"
 
 
+def deadlines(evidence: Evidence) -> Iterator[str]:
+    """Check that every deadline fired once, and none before its time or never."""
+    logged: Counter[tuple[str | None, ...]] = Counter()
+    for row in evidence.rows("SELECT leaf FROM audit"):
+        leaf = json.loads(row["leaf"])
+        logged[leaf["kind"], leaf.get("run"), leaf.get("request"), leaf.get("step")] += leaf["kind"] in ONCE
+    for (kind, run, request, step), count in logged.items():
+        if count > 1:
+            yield f"run {run}: {kind} of step {step} (request {request}) is {count} times in the log"
+    closed = Counter[str]()
+    for (kind, _, request, _), count in logged.items():
+        closed[str(request)] += count if kind in CLOSES else 0
+    for row in evidence.requests.values():
+        yield from _wrong_end(row, closed[row["id"]], by_person=bool(evidence.decisions.get(row["id"])))
+
+
+def _wrong_end(row: Any, closed: int, *, by_person: bool) -> Iterator[str]:
+    if closed != (row["state"] != "pending"):
+        yield f"request {row['id']} is {row['state']}, and the log closes it {closed} times"
+    if row["state"] == "pending" and row["expires_at"] is not None:
+        yield f"request {row['id']} should have expired at {row['expires_at']}"
+    by_clock = row["state"] in ("expired", "rejected") and not by_person
+    if by_clock and (row["expires_at"] or "never") > row["closed_at"]:
+        yield f"request {row['id']} ended by itself at {row['closed_at']}, and should have at {row['expires_at']}"
+
+
+def takeovers(evidence: Evidence) -> Iterator[str]:
+    """Check that the work of each killed worker was taken over in time."""
+    for takeover in evidence.takeovers:
+        if takeover.seconds is None or takeover.seconds > takeover.limit:
+            yield f"{takeover.work} was taken over after {takeover.seconds} s, and {takeover.limit:g} s is the limit"
+
+
 def audit(evidence: Evidence) -> Iterator[str]:
     """Check the log with the independent script: the chain is whole and contains every noted head."""
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
@@ -233,6 +270,8 @@ CHECKS: Final[tuple[Callable[[Evidence], Iterator[str]], ...]] = (
     decisions,
     claims,
     effects,
+    deadlines,
+    takeovers,
     copies.rows,
     copies.posts,
     copies.buttons,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.server import SimulatedPerson
@@ -19,12 +18,15 @@ from bot.devtools.sandbox.world import Message, User
 from bot.local import client
 from bot.local.reply import CommandReply
 from bot.slack.transport import PATH
-from engine.errors import StoreError
+from engine.errors import SignoffError
 from engine.json_values import Value
 from engine.system import SystemClock
 from tests.soak import evidence, service
 from tests.soak.evidence import Claim, Evidence
 from tests.soak.service import Service
+from tests.soak.tables import FileTables, Tables, Unreadable
+
+CarryOut = Callable[[str, dict[str, Value]], Awaitable[CommandReply | None]]
 
 OPERATOR: Final = "lee@example.com"
 """The approver who decides in the terminal, and who has a copy in Slack like the others."""
@@ -32,6 +34,7 @@ APPROVERS: Final = ("ada@example.com", "ben@example.com", OPERATOR)
 OWNER: Final = "cleo@example.com"
 MULTIPLIER: Final = 60.0
 """Factor on Slack's published rates, because a campaign makes more calls than Slack allows to one app."""
+KEY: Final = "5a" * 32
 SLOW_SECONDS: Final = (0.0, 0.05, 0.4, 1.5, 4.0)
 
 WORKFLOW: Final = """\
@@ -65,9 +68,15 @@ RECEIPT: Final = """\
     uses: set
     with: {text: "{{ steps.receipt.text }}"}
 """
+PAUSE: Final = """\
+  - id: pause
+    uses: wait
+    with: {for: 3s}
+"""
 KINDS: Final = {
     "sure": ("true", "", RECEIPT),
     "unsure": ("false", "", RECEIPT),
+    "pause": ("true", "", PAUSE + RECEIPT),
     "brief": ("true", "      expires: 6s\n", ""),
     "brief-reject": ("true", "      expires: 9s\n      on_expiry: reject\n", ""),
     "brief-go": ("true", "      expires: 12s\n      on_expiry: continue\n", ""),
@@ -101,9 +110,13 @@ class World:
     service: Service
     evidence: Evidence
     port: int
+    url: str
+    """The URL of the database on a server, or nothing."""
+    tables: Tables
+    operator: CarryOut
+    """Carries out the operator's commands: through the socket, or on the server's database."""
     ahead: Callable[[], float] = lambda: 0.0
-    full: bool = False
-    """Whether the disk is full, or was a moment ago."""
+    _excuses: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _copies: dict[tuple[str, str], Message] = field(default_factory=dict)
     _looked: dict[str, int] = field(default_factory=dict)
@@ -121,7 +134,8 @@ class World:
         """Return the environment of a server, without the settings of the person who runs the campaign."""
         inherited = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
         values = {
-            "DATABASE_URL": f"sqlite:///{self.database}",
+            "DATABASE_URL": self.url or f"sqlite:///{self.database}",
+            "KEY": KEY if self.url else "",
             "OPERATOR": OPERATOR,
             "HTTP_ALLOW": "127.0.0.1",
             "SLACK_BOT_TOKEN": self.slack.app.bot_token,
@@ -132,20 +146,34 @@ class World:
         own = {f"SIGNOFF_{name}": value for name, value in values.items()}
         return {**inherited, "HOME": str(self.database.parent), "PATH": os.defpath, "PYTHONUTF8": "1", **own}
 
+    @property
+    def unwritable(self) -> bool:
+        """Whether the database cannot be written, or could not a moment ago."""
+        return self._excuses > 0
+
+    @contextmanager
+    def excused(self) -> Iterator[None]:
+        """Expect that the database cannot be written while the body runs."""
+        self._excuses += 1
+        try:
+            yield
+        finally:
+            self._excuses -= 1
+
     # -- queries --
 
-    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+    def rows(self, query: str, *values: object) -> Sequence[Any]:
         """Query the database, or return no rows while it cannot be read. The checks must not use this."""
         try:
-            return self.evidence.rows(query, *values)
-        except sqlite3.Error:
+            return self.tables.rows(query, *values)
+        except Unreadable:
             return []
 
     def approved(self, key: str) -> bool | None:
         """Return whether a person or an expiry approved the call with this key, or None if that cannot be read."""
         run, step, visit = key.split(":")
         try:
-            requests = self.evidence.rows(
+            requests = self.tables.rows(
                 "SELECT request.state, request.on_expiry, decision.verdict FROM request "
                 "LEFT JOIN decision ON decision.request = request.id "
                 "WHERE request.run = ? AND request.step = ? AND request.visit = ? AND request.at = 'before'",
@@ -153,7 +181,7 @@ class World:
                 step,
                 int(visit),
             )
-        except sqlite3.Error:
+        except Unreadable:
             return None
         by_person = any(row["verdict"] == "approved" and row["state"] == "approved" for row in requests)
         return by_person or any((row["state"], row["on_expiry"]) == ("expired", "continue") for row in requests)
@@ -172,13 +200,13 @@ class World:
         self._looked[dm] = len(messages)
         return self._copies.get((dm, about))
 
-    # -- the socket --
+    # -- the operator --
 
     async def ask(self, command: str, arguments: dict[str, Value]) -> CommandReply | None:
-        """Send a command, and return the answer, or None if there was none and its effect is unknown."""
+        """Give a command, and return the answer, or None if there was none and its effect is unknown."""
         try:
-            return await client.ask(self.database, command, arguments)
-        except StoreError:
+            return await self.operator(command, arguments)
+        except SignoffError:
             return None
 
     # -- acknowledged clicks --
@@ -193,7 +221,7 @@ class World:
             claim = Claim(how="click", request=request, by=by, decision=row["id"])
             if row["state"] != "pending":
                 self.evidence.claims.append(claim)
-            elif not self._is_expired(row["expires_at"]) and not self.full:
+            elif not self._is_expired(row["expires_at"]) and not self.unwritable:
                 self.evidence.empty.append(claim)
 
     def _is_expired(self, expires_at: str | None) -> bool:
@@ -210,8 +238,11 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def world(database: Path) -> AsyncIterator[World]:
-    """Open the surroundings of servers, without a server, while the body runs."""
+async def world(database: Path, *, url: str = "", tables: Tables | None = None) -> AsyncIterator[World]:
+    """Open the surroundings of servers, without a server, while the body runs.
+
+    `url`, `tables`: of a database on a server. Its rows are in `database` at the end.
+    """
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(sandbox())
         slack.rates.configure(multiplier=MULTIPLIER)
@@ -221,6 +252,12 @@ async def world(database: Path) -> AsyncIterator[World]:
         slack.app.request_url = f"http://127.0.0.1:{port}{PATH}"
         calls = await stack.enter_async_context(service.serving(lambda key: new_world.approved(key)))
         new_world = World(
-            slack=slack, service=calls, evidence=Evidence(database=database, calls=calls.calls), port=port
+            slack=slack,
+            service=calls,
+            evidence=Evidence(database=database, calls=calls.calls),
+            port=port,
+            url=url,
+            tables=tables or FileTables(database),
+            operator=lambda command, arguments: client.ask(database, command, arguments),
         )
         yield new_world

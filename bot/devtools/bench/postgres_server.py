@@ -97,11 +97,16 @@ class PostgresServer:
             self.stop()
             raise
 
-    def stop(self) -> None:
-        """Stop it at once, and break off every connection."""
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Stop it at once, and break off every connection. SIGQUIT: without writing anything any more."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGINT)
+        self._process.send_signal(number)
         self._process.wait()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs: it ends by itself where it cannot write its log."""
+        return self._process is not None and self._process.poll() is None
 
 
 @contextlib.contextmanager

@@ -1,0 +1,145 @@
+"""Faults of a PostgreSQL server, and of the way to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import make_url
+
+from tests.soak.balancer import CHUNK
+from tests.soak.chaos import EXCUSED_SECONDS
+from tests.soak.tables import ServerTables, Unreadable
+from tests.soak.world import World
+from tests.support.postgres_server import Server
+
+SOCKET: Final = ".s.PGSQL.5432"
+BREAK_OFF: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name <> 'soak'"
+RESTARTS: Final = ((signal.SIGINT, 0.0), (signal.SIGQUIT, 8.0))
+"""How the server is stopped, and for how many seconds it is away."""
+
+
+@dataclass
+class Way:
+    """A way to the server that can swallow everything in both directions, as a network does that lost a host."""
+
+    server: Path
+    folder: Path
+    swallows: bool = False
+    _pipes: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def url(self, url: str) -> str:
+        """Return the URL of a database by this way."""
+        return make_url(url).set(query={"host": str(self.folder)}).render_as_string(hide_password=False)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Way]:
+        """Take connections while the body runs."""
+        server = await asyncio.start_unix_server(self._serve, self.folder / SOCKET)
+        try:
+            yield self
+        finally:
+            server.close()
+            for task in self._pipes:
+                task.cancel()
+            await asyncio.gather(*self._pipes, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._pipes.add(task)
+        try:
+            with contextlib.suppress(OSError):
+                database_reader, database_writer = await asyncio.open_unix_connection(self.server / SOCKET)
+                ways = [self._pass_on(reader, database_writer), self._pass_on(database_reader, writer)]
+                tasks = [asyncio.ensure_future(coroutine) for coroutine in ways]
+                try:
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+                finally:
+                    for one in tasks:
+                        one.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+                    database_writer.close()
+        finally:
+            self._pipes.discard(task)
+            writer.close()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Write what is read. Raise when that ends, except after something was swallowed: then no one hears of it.
+
+        What was swallowed is lost for this connection, so the rest of it is swallowed as well.
+        """
+        swallowed = False
+        while chunk := await reader.read(CHUNK):
+            swallowed = swallowed or self.swallows
+            if not swallowed:
+                writer.write(chunk)
+                await writer.drain()
+        if not swallowed:
+            raise ConnectionResetError
+
+
+@dataclass
+class DatabaseFaults:
+    """The faults of the database of one campaign. `way`: the one that some of the processes use."""
+
+    world: World
+    server: Server
+    tables: ServerTables
+    way: Way
+    dice: random.Random
+    figures: Counter[str] = field(default_factory=Counter)
+
+    async def restart(self, seconds: float) -> None:
+        """Stop the server and start it again, within this many seconds, once for each of `RESTARTS`."""
+        for number, away in RESTARTS:
+            await asyncio.sleep(seconds / (len(RESTARTS) + 1) * self.dice.uniform(0.7, 1.0))
+            with self.world.excused():
+                await asyncio.to_thread(self.server.stop, number)
+                await asyncio.sleep(away)
+                await asyncio.to_thread(self.server.start)
+                self.figures["restarts of the database"] += 1
+                await asyncio.sleep(EXCUSED_SECONDS)
+
+    async def revive(self) -> None:
+        """Start the server again when it has ended because it could not write."""
+        while not self.world.over.is_set():
+            await asyncio.sleep(0.5)
+            if not self.server.runs and not self.world.unwritable:
+                self.figures["ends of the database by itself"] += 1
+                with self.world.excused():
+                    await asyncio.to_thread(self.server.start)
+                    await asyncio.sleep(EXCUSED_SECONDS)
+
+    async def break_off(self) -> None:
+        """Break off all connections now and then."""
+        while not self.world.over.is_set():
+            await asyncio.sleep(self.dice.uniform(6, 18))
+            with self.world.excused(), contextlib.suppress(Unreadable):
+                await asyncio.to_thread(self.tables.execute, BREAK_OFF)
+                self.figures["times that all connections were broken off"] += 1
+                await asyncio.sleep(EXCUSED_SECONDS)
+
+    async def swallow(self) -> None:
+        """Swallow what travels on one way now and then, so that its connections are half open."""
+        while not self.world.over.is_set():
+            await asyncio.sleep(self.dice.uniform(15, 30))
+            with self.world.excused():
+                self.figures["times that connections were half open"] += 1
+                await self._swallow_for(self.dice.uniform(2, 12))
+                await asyncio.sleep(EXCUSED_SECONDS)
+
+    async def _swallow_for(self, seconds: float) -> None:
+        self.way.swallows = True
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.way.swallows = False

@@ -1,0 +1,179 @@
+"""A campaign on PostgreSQL: bots and workers in processes of their own, and a server that goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import subprocess
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bot import app, settings
+from bot.app_parts import AppOptions
+from bot.devtools.bench.postgres_server import binaries_of_machine, readable
+from bot.slack.rate_limit import RateLimiter
+from bot.terminal.output import create_console
+from tests.soak import takeovers
+from tests.soak.balancer import Balancer, balancing
+from tests.soak.campaign import LONG, RARE, SIGNOFF, Campaign
+from tests.soak.chaos import Chaos
+from tests.soak.clients import Clients
+from tests.soak.database_faults import DatabaseFaults, Way
+from tests.soak.disk_full import SmallDisk, small_disk
+from tests.soak.people import People
+from tests.soak.serve import SteppedClock
+from tests.soak.servers import servers
+from tests.soak.tables import ServerTables
+from tests.soak.takeovers import Takeovers
+from tests.soak.verdict import Finding
+from tests.soak.world import MULTIPLIER, SLOW_SECONDS, World, free_port, world
+from tests.support import postgres_server
+from tests.support.postgres_server import Server
+
+BOTS: Final = 3
+WORKERS: Final = 4
+RUNS_A_MINUTE: Final = 200
+BLOWS_A_MINUTE: Final = 60
+GAP: Final = 6.0
+"""Factor on the time between two blows to one of the processes: they are seven, and the machine may have two cores."""
+ONLY_ON_FILES: Final = frozenset({"clock steps", "socket decisions refused", "socket commands without an answer"})
+
+
+@contextmanager
+def database_server() -> Iterator[tuple[Server, SmallDisk | None, Path]]:
+    """Yield a new server, the disk that it is on if that can be filled, and the folder of its socket."""
+    folder = Path(tempfile.mkdtemp(prefix="signoff-postgres-"))
+    folder.chmod(0o711)  # the server may have another user
+    try:
+        binaries = binaries_of_machine() or readable(postgres_server.binaries_of_wheel(), folder)
+        with small_disk(folder / "disk") as mounted:
+            server = Server(folder / "disk", binaries)
+            server.start()
+            try:
+                yield server, SmallDisk(folder / "disk") if mounted else None, folder / "disk"
+            finally:
+                if server.runs:
+                    server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class ReplicaCampaign(Campaign):
+    """One campaign on PostgreSQL, and its findings."""
+
+    @property
+    def least_blows(self) -> float:
+        return self.minutes * BLOWS_A_MINUTE
+
+    def run(self) -> None:
+        """Run the whole campaign, and collect its findings."""
+        with database_server() as (server, disk, socket):
+            try:
+                asyncio.run(self._run_on(server, disk, socket))
+            except Exception:  # noqa: BLE001 whatever it was, the folder is kept and named
+                self.findings.append(Finding("campaign", f"it broke off: {traceback.format_exc()}"))
+            self._keep()
+
+    async def _run_on(self, server: Server, disk: SmallDisk | None, socket: Path) -> None:
+        url = server.url
+        dice = random.Random(self.seed)
+        way_folder = self.folder / "way"
+        way_folder.mkdir()
+        async with AsyncExitStack() as stack:
+            tables = stack.enter_context(ServerTables(url).open())
+            way = await stack.enter_async_context(Way(socket, way_folder).open())
+            soak_world = await stack.enter_async_context(world(self.folder / "signoff.db", url=url, tables=tables))
+            ports = [free_port() for _ in range(BOTS)]
+            balancer = Balancer(ports, random.Random(dice.random()))
+            await stack.enter_async_context(balancing(soak_world.port, balancer))
+            self._migrate(soak_world)
+            all_servers = await stack.enter_async_context(
+                servers(self.folder, soak_world.settings(), multiplier=MULTIPLIER)
+            )
+            soak_world.ahead = lambda: all_servers.ahead
+            await self._employ_operator(soak_world, stack)
+            slow = random.Random(dice.random())
+            soak_world.service.delay = lambda: slow.choice(SLOW_SECONDS)
+            disks = [] if disk is None else [disk]
+            chaos = Chaos(soak_world, all_servers, disks, random.Random(dice.random()), gap=GAP)
+            faults = DatabaseFaults(soak_world, server, tables, way, random.Random(dice.random()))
+            clients = Clients(soak_world, random.Random(dice.random()), round(self.minutes * RUNS_A_MINUTE))
+            people = People(soak_world, random.Random(dice.random()), clients)
+            bots, workers = slots(ports, way.url(url))
+            await clients.register()
+            seconds = self.minutes * 60
+            strikes = [faults.restart(seconds), faults.revive(), faults.break_off(), faults.swallow()]
+            strikes.append(chaos.fill_disk(seconds))
+            try:
+                await self._storm(
+                    chaos, clients, people, strikes, [chaos.run_servers(slot) for slot in (*bots, *workers)]
+                )
+                await self._take_over(
+                    Takeovers(soak_world, all_servers, clients, workers, random.Random(dice.random())), bots
+                )
+                await self._calm(soak_world, all_servers, people, [*bots, *workers])
+            finally:
+                self._count(soak_world, all_servers, chaos, clients, people)
+                self.figures |= faults.figures
+                for number, port in enumerate(ports, start=1):
+                    self.figures[f"connections to bot {number}"] = balancer.connections[port]
+            tables.copy_to(soak_world.evidence.database)
+            self._judge(soak_world, chaos)
+
+    def _migrate(self, world: World) -> None:
+        subprocess.run([str(SIGNOFF), "migrate"], env=world.settings(), check=True, capture_output=True)
+
+    async def _employ_operator(self, world: World, stack: AsyncExitStack) -> None:
+        """Let the operator act as the command does: on the database, in a process of its own."""
+        environment = world.settings()
+        options = AppOptions(
+            settings=settings.load(environment),
+            environment=environment,
+            console=create_console(stderr=True),
+            clock=SteppedClock(self.folder / "clock"),
+            slack_limiter=RateLimiter(multiplier=MULTIPLIER),
+        )
+        opened = await stack.enter_async_context(app.open_for_commands(options))
+        world.operator = opened.operator_commands.carry_out
+
+    async def _take_over(self, measured: Takeovers, bots: list[str]) -> None:
+        """Measure takeovers, without any other fault."""
+        self.say("the storm is over; workers are killed and replaced …")
+        world = measured.world
+        world.slack.faults.clear()
+        world.service.delay = lambda: 0.0
+        for bot in bots:
+            await (await measured.servers.fork(bot)).becomes_ready()
+        await measured.measure(max(1, round(self.minutes)))
+        for name, seconds in takeovers.arithmetic().items():
+            self.figures[f"ms that a takeover of a {name} may take by the arithmetic of leases"] = round(seconds * 1000)
+        for word in ("call", "start", "copies"):
+            times = [one.seconds for one in world.evidence.takeovers if f"the {word} " in one.work and one.seconds]
+            self.figures[f"ms of the slowest takeover ({word})"] = round(max(times, default=0) * 1000)
+
+    def _least(self) -> dict[str, int]:
+        least = {name: 1 for name in RARE if name not in ONLY_ON_FILES} if self.minutes >= LONG else {}
+        return least | {
+            "runs": round(self.minutes * RUNS_A_MINUTE),
+            "blows": round(self.least_blows),
+            "restarts of the database": 2,
+            "times that all connections were broken off": 1,
+            "times that connections were half open": 1,
+            **{f"connections to bot {number}": 1 for number in range(1, BOTS + 1)},
+        }
+
+
+def slots(ports: list[int], other_way: str) -> tuple[list[str], list[str]]:
+    """Return the slots of bots and workers. The last of each reaches the database by another way."""
+    bots = [f"SIGNOFF_ROLE=bot SIGNOFF_PORT={port}" for port in ports]
+    workers = [f"SIGNOFF_ROLE=worker SIGNOFF_NAME=worker{number}" for number in range(1, WORKERS + 1)]
+    for kind in (bots, workers):
+        kind[-1] += f" SIGNOFF_DATABASE_URL={other_way}"
+    return bots, workers
