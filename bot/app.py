@@ -152,6 +152,8 @@ async def open_app(options: AppOptions) -> AsyncIterator[App]:
         adapters = await _connect_adapters(options, stack)
         app = build(store, options.settings, adapters)
         await stack.enter_async_context(_run(app.executor))
+        if app.executor is not None:
+            app.at_stop.append(app.executor.stop)
         yield app
 
 
@@ -312,12 +314,10 @@ async def _open_probes(app: App) -> AsyncIterator[None]:
         await app.store.read(measurements.ask)
 
     handlers = probes.Probes(measure, ask, counted)
+    app.at_stop.append(handlers.stop)
     async with probes.serving(handlers, host=app.settings.host, port=app.settings.probe_port):
         with counting_errors(counted):
-            try:
-                yield
-            finally:
-                handlers.stopping = True
+            yield
 
 
 @asynccontextmanager
@@ -382,6 +382,9 @@ async def serve(options: AppOptions, on_ready: Callable[[int], None]) -> None:
         on_ready(len(await app.engine.requests(PageQuery(limit=1000, open_only=True))))
         with calm_collector():
             await stop.wait()
+        # At once: nothing new is begun here while requests under way are answered, and load balancers look elsewhere.
+        for notify in app.at_stop:
+            notify()
 
 
 def _set_from_thread(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -90,3 +90,5 @@ class App:
     slack: SlackParts | None
     monitoring: Monitor
     """What this process tells about its work."""
+    at_stop: list[Callable[[], None]] = field(default_factory=list)
+    """Called when the process is told to stop, before it finishes what it has begun."""

@@ -38,7 +38,7 @@ class ProbePortTaken(SignoffError):
 
 
 class Probes:
-    """The handlers. Set `stopping` before the process drains.
+    """The handlers. Call `stop` before the process drains.
 
     `measure`: reads from the database how much waits. `ask`: returns once the database has answered.
     """
@@ -47,18 +47,22 @@ class Probes:
         self, measure: Callable[[], Awaitable[Measurements]], ask: Callable[[], Awaitable[None]], counted: Metrics
     ) -> None:
         self._measure, self._ask, self._metrics = measure, ask, counted
-        self.stopping = False
+        self._stopping = False
         routes = [
             Route(path, handler)
             for path, handler in (("/healthz", self._health), ("/readyz", self._ready), ("/metrics", self._scrape))
         ]
         self.app = Starlette(routes=routes)
 
+    def stop(self) -> None:
+        """Be no longer ready."""
+        self._stopping = True
+
     async def _health(self, _request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def _ready(self, _request: Request) -> Response:
-        if self.stopping:
+        if self._stopping:
             return PlainTextResponse("stopping\n", 503)
         return PlainTextResponse("ready\n") if await _in_time(self._answers) else _no_answer()
 

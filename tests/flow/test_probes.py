@@ -230,7 +230,7 @@ async def test_a_process_that_stops_is_healthy_and_not_ready() -> None:
     handlers = Probes(_never, ask, Metrics())
     async with probes.serving(handlers, host="127.0.0.1", port=0) as port:
         assert (await get(f"http://127.0.0.1:{port}/readyz"))[0] == 200
-        handlers.stopping = True
+        handlers.stop()
         assert await get(f"http://127.0.0.1:{port}/readyz") == (503, "stopping\n")
         assert (await get(f"http://127.0.0.1:{port}/healthz"))[0] == 200
 
