@@ -12,6 +12,9 @@ TESTFLAGS ?=
 # Minutes of faults and load in the soak test, and the seed of its choices. Without a seed, it makes one and prints it.
 SOAK_MINUTES ?= 10
 SOAK_SEED ?=
+# What the soak runs on: sqlite or postgresql. The commit whose processes soak-upgrade replaces.
+SOAK_DATABASE ?= sqlite
+SOAK_FROM ?= HEAD~1
 # Options of `signoff demo`, as in: make demo DEMOFLAGS="--fresh --port 9000"
 DEMOFLAGS ?=
 
@@ -21,7 +24,7 @@ STAMP := $(VENV)/.installed
 PIP := $(RUN) -m pip --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup test test-browser check format bench soak faults pictures demo clean constraints
+.PHONY: help setup test test-browser check format bench soak soak-upgrade faults pictures demo clean constraints
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -91,8 +94,11 @@ bench: $(STAMP) ## measure speed (docs/benchmarks.md)
 	$(VENV)/bin/signoff bench slack
 	$(VENV)/bin/signoff bench web mail
 
-soak: $(STAMP) ## kill, stop and starve a server for SOAK_MINUTES, then check its data (SOAK_SEED=… repeats a campaign)
-	$(RUN) -m tests.soak --minutes "$(SOAK_MINUTES)" --seed "$(SOAK_SEED)"
+soak: $(STAMP) ## kill, stop and starve servers for SOAK_MINUTES, then check the data (SOAK_DATABASE=postgresql: seven of them)
+	$(RUN) -m tests.soak --database "$(SOAK_DATABASE)" --minutes "$(SOAK_MINUTES)" --seed "$(SOAK_SEED)"
+
+soak-upgrade: $(STAMP) ## replace processes of the commit SOAK_FROM by these under load, on PostgreSQL, then check the data
+	$(RUN) -m tests.soak --upgrade-from "$(SOAK_FROM)" --minutes "$(SOAK_MINUTES)" --seed "$(SOAK_SEED)"
 
 faults: $(STAMP) ## plant one bug after the other in a copy, and check that the tests notice each
 	$(RUN) -m tests.faults.plant

@@ -9,10 +9,13 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import ExitStack
+from typing import Any
 
 from tests.soak import campaign
 from tests.soak.campaign import Campaign
 from tests.soak.replicas import ReplicaCampaign
+from tests.soak.upgrade import NoOlderCode, UpgradeCampaign, older_code
 
 
 def main() -> int:
@@ -26,9 +29,9 @@ def main() -> int:
     _print(f"soak on {arguments.database}: {arguments.minutes:g} minutes, seed {seed}")
     # The local Slack logs each killed caller as an error, so its log goes to a file.
     logging.basicConfig(filename=folder / "campaign.log", level=logging.INFO)
-    kind = ReplicaCampaign if arguments.database == "postgresql" else Campaign
-    soak = kind(minutes=arguments.minutes, seed=seed, folder=folder, say=_print)
-    soak.run()
+    with ExitStack() as stack:
+        soak = _campaign(arguments, stack, minutes=arguments.minutes, seed=seed, folder=folder, say=_print)
+        soak.run()
     for name, count in sorted(soak.figures.items()):
         _print(f"{count:8}  {name}")
     _print(f"{time.monotonic() - began:8.0f}  seconds in all")
@@ -45,6 +48,16 @@ def main() -> int:
     return 1
 
 
+def _campaign(arguments: argparse.Namespace, stack: ExitStack, **options: Any) -> Campaign:
+    if arguments.upgrade_from:
+        try:
+            older = stack.enter_context(older_code(arguments.upgrade_from, options["folder"]))
+        except NoOlderCode as error:
+            sys.exit(str(error))
+        return UpgradeCampaign(older=older, **options)
+    return ReplicaCampaign(**options) if arguments.database == "postgresql" else Campaign(**options)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.soak",
@@ -52,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="how long the faults go on")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite", help="what they run on")
+    parser.add_argument("--upgrade-from", default="", help="replace PostgreSQL's processes of this commit during load")
     parser.add_argument("--seed", default="", help="seed of the random choices (default: a new one)")
     parser.add_argument("--keep", action="store_true", help="keep the folder even if there are no findings")
     return parser

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from tests.soak.database_faults import DatabaseFaults, Way
 from tests.soak.disk_full import SmallDisk, small_disk
 from tests.soak.people import People
 from tests.soak.serve import SteppedClock
-from tests.soak.servers import servers
+from tests.soak.servers import Servers, servers
 from tests.soak.tables import ServerTables
 from tests.soak.takeovers import Takeovers
 from tests.soak.verdict import Finding
@@ -65,8 +65,25 @@ def database_server() -> Iterator[tuple[Server, SmallDisk | None, Path]]:
 
 
 @dataclass
+class Acting:
+    """All who act in a campaign. `bots`, `workers`: the slots of the processes."""
+
+    world: World
+    servers: Servers
+    stack: AsyncExitStack
+    chaos: Chaos
+    faults: DatabaseFaults
+    clients: Clients
+    people: People
+    bots: list[str]
+    workers: list[str]
+
+
+@dataclass
 class ReplicaCampaign(Campaign):
     """One campaign on PostgreSQL, and its findings."""
+
+    runs_a_minute: int = RUNS_A_MINUTE
 
     @property
     def least_blows(self) -> float:
@@ -82,18 +99,18 @@ class ReplicaCampaign(Campaign):
             self._keep()
 
     async def _run_on(self, server: Server, disk: SmallDisk | None, socket: Path) -> None:
-        url = server.url
         dice = random.Random(self.seed)
         way_folder = self.folder / "way"
         way_folder.mkdir()
         async with AsyncExitStack() as stack:
-            tables = stack.enter_context(ServerTables(url).open())
+            tables = stack.enter_context(ServerTables(server.url).open())
             way = await stack.enter_async_context(Way(socket, way_folder).open())
-            soak_world = await stack.enter_async_context(world(self.folder / "signoff.db", url=url, tables=tables))
-            ports = [free_port() for _ in range(BOTS)]
-            balancer = Balancer(ports, random.Random(dice.random()))
+            soak_world = await stack.enter_async_context(
+                world(self.folder / "signoff.db", url=server.url, tables=tables)
+            )
+            balancer = Balancer([free_port() for _ in range(BOTS)], random.Random(dice.random()))
             await stack.enter_async_context(balancing(soak_world.port, balancer))
-            self._migrate(soak_world)
+            self._prepare(soak_world)
             all_servers = await stack.enter_async_context(
                 servers(self.folder, soak_world.settings(), multiplier=MULTIPLIER)
             )
@@ -104,30 +121,37 @@ class ReplicaCampaign(Campaign):
             disks = [] if disk is None else [disk]
             chaos = Chaos(soak_world, all_servers, disks, random.Random(dice.random()), gap=GAP)
             faults = DatabaseFaults(soak_world, server, tables, way, random.Random(dice.random()))
-            clients = Clients(soak_world, random.Random(dice.random()), round(self.minutes * RUNS_A_MINUTE))
+            clients = Clients(soak_world, random.Random(dice.random()), round(self.minutes * self.runs_a_minute))
             people = People(soak_world, random.Random(dice.random()), clients)
-            bots, workers = slots(ports, way.url(url))
-            await clients.register()
-            seconds = self.minutes * 60
-            strikes = [faults.restart(seconds), faults.revive(), faults.break_off(), faults.swallow()]
-            strikes.append(chaos.fill_disk(seconds))
+            bots, workers = slots(balancer.ports, way.url(server.url))
+            acting = Acting(soak_world, all_servers, stack, chaos, faults, clients, people, bots, workers)
+            await self._register(clients)
             try:
-                await self._storm(
-                    chaos, clients, people, strikes, [chaos.run_servers(slot) for slot in (*bots, *workers)]
-                )
-                await self._take_over(
-                    Takeovers(soak_world, all_servers, clients, workers, random.Random(dice.random())), bots
-                )
+                await self._act(acting, random.Random(dice.random()))
                 await self._calm(soak_world, all_servers, people, [*bots, *workers])
             finally:
                 self._count(soak_world, all_servers, chaos, clients, people)
                 self.figures |= faults.figures
-                for number, port in enumerate(ports, start=1):
+                for number, port in enumerate(balancer.ports, start=1):
                     self.figures[f"connections to bot {number}"] = balancer.connections[port]
             tables.copy_to(soak_world.evidence.database)
             self._judge(soak_world, chaos)
 
-    def _migrate(self, world: World) -> None:
+    async def _act(self, acting: Acting, dice: random.Random) -> None:
+        """Let people act and faults strike, then measure takeovers."""
+        seconds, faults, chaos = self.minutes * 60, acting.faults, acting.chaos
+        strikes = [faults.restart(seconds), faults.revive(), faults.break_off(), faults.swallow()]
+        strikes.append(chaos.fill_disk(seconds))
+        serving = [chaos.run_servers(slot) for slot in (*acting.bots, *acting.workers)]
+        await self._storm(chaos, acting.clients, acting.people, strikes, serving)
+        measured = Takeovers(acting.world, acting.servers, acting.clients, acting.workers, dice)
+        await self._take_over(measured, acting.bots)
+
+    async def _register(self, clients: Clients) -> None:
+        await clients.register()
+
+    def _prepare(self, world: World) -> None:
+        """Make the tables."""
         subprocess.run([str(SIGNOFF), "migrate"], env=world.settings(), check=True, capture_output=True)
 
     async def _employ_operator(self, world: World, stack: AsyncExitStack) -> None:
@@ -151,17 +175,17 @@ class ReplicaCampaign(Campaign):
         world.service.delay = lambda: 0.0
         for bot in bots:
             await (await measured.servers.fork(bot)).becomes_ready()
-        await measured.measure(max(1, round(self.minutes)))
+        await measured.measure(min(4, max(1, round(self.minutes))), posts=self.minutes >= LONG)
         for name, seconds in takeovers.arithmetic().items():
             self.figures[f"ms that a takeover of a {name} may take by the arithmetic of leases"] = round(seconds * 1000)
-        for word in ("call", "start", "copies"):
+        for word in ("call", "start", "stop", "copies"):
             times = [one.seconds for one in world.evidence.takeovers if f"the {word} " in one.work and one.seconds]
             self.figures[f"ms of the slowest takeover ({word})"] = round(max(times, default=0) * 1000)
 
     def _least(self) -> dict[str, int]:
         least = {name: 1 for name in RARE if name not in ONLY_ON_FILES} if self.minutes >= LONG else {}
         return least | {
-            "runs": round(self.minutes * RUNS_A_MINUTE),
+            "runs": round(self.minutes * self.runs_a_minute),
             "blows": round(self.least_blows),
             "restarts of the database": 2,
             "times that all connections were broken off": 1,
@@ -170,7 +194,7 @@ class ReplicaCampaign(Campaign):
         }
 
 
-def slots(ports: list[int], other_way: str) -> tuple[list[str], list[str]]:
+def slots(ports: Sequence[int], other_way: str) -> tuple[list[str], list[str]]:
     """Return the slots of bots and workers. The last of each reaches the database by another way."""
     bots = [f"SIGNOFF_ROLE=bot SIGNOFF_PORT={port}" for port in ports]
     workers = [f"SIGNOFF_ROLE=worker SIGNOFF_NAME=worker{number}" for number in range(1, WORKERS + 1)]

@@ -169,21 +169,24 @@ class Servers:
 
 
 @asynccontextmanager
-async def servers(folder: Path, environment: Mapping[str, str], *, multiplier: float) -> AsyncIterator[Servers]:
-    """Yield servers with these settings, and kill all of them at the end."""
+async def servers(
+    folder: Path, environment: Mapping[str, str], *, multiplier: float, root: Path = ROOT
+) -> AsyncIterator[Servers]:
+    """Yield servers with these settings, and kill all of them at the end. `root`: of the code that they run."""
     clock = folder / "clock"
-    clock.write_bytes(AHEAD.pack(0.0))
+    if not clock.exists():
+        clock.write_bytes(AHEAD.pack(0.0))
     descriptor = os.open(clock, os.O_RDWR)
     forking = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", serve.__name__, str(clock), f"{multiplier:g}"),
+        *(sys.executable, "-P", serve.__file__, str(clock), f"{multiplier:g}"),
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env={**environment, "PYTHONPATH": str(root)},
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
         limit=2**22,
     )
-    with (folder / "server.log").open("w", encoding="utf-8") as log:
+    with (folder / "server.log").open("a", encoding="utf-8") as log:
         all_servers = Servers(forking, descriptor, log)
         readers = [asyncio.ensure_future(reader) for reader in (all_servers.listen(), all_servers.read())]
         try:

@@ -22,6 +22,8 @@ class Service:
     delay: Callable[[], float] = lambda: 0.0
     url: str = ""
     calls: list[Call] = field(default_factory=list)
+    held: set[str] = field(default_factory=set)
+    """Runs whose calls get no answer while they are in it."""
 
     def count(self, run: str) -> int:
         """Return how often the effect of this run happened."""
@@ -34,6 +36,8 @@ class Service:
         self.calls.append(Call(key=key, body=body, approved=self.approved(key)))
         number = len(self.calls)
         await asyncio.sleep(self.delay())
+        while key.partition(":")[0] in self.held:  # noqa: ASYNC110 it lasts for seconds
+            await asyncio.sleep(0.1)
         return web.json_response({"receipt": number})
 
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from bot.app import DRAIN_SECONDS
 from engine.delivery.outbox import MARGIN, SHOW_SECONDS
 from engine.store.run_rows import LEASE
 from engine.worker.distributed import LOOK_SECONDS
+from engine.worker.runner import HAND_OVER_SECONDS
 from tests.soak.clients import Clients
 from tests.soak.evidence import Takeover
 from tests.soak.servers import Servers
@@ -47,11 +49,13 @@ class Takeovers:
     dice: random.Random
     _count: int = 0
 
-    async def measure(self, rounds: int) -> None:
-        """Kill a worker in a call, another before it claims the step, another while it posts, so many times."""
-        for _ in range(rounds):
-            for kill in (self._in_a_call, self._before_a_call, self._in_a_post):
-                await self._round(kill)
+    async def measure(self, rounds: int, *, posts: bool) -> None:
+        """Kill a worker in a call, another at the approval, another while it posts, and stop one, so many times."""
+        kills = [self._in_a_call, self._at_the_approval]
+        if posts:
+            kills += [self._at_sigterm, self._in_a_post]
+        for kill in kills * rounds:
+            await self._round(kill)
 
     async def _round(self, kill: Callable[[str], Awaitable[Takeover]]) -> None:
         """Start with one worker; the others are there when it is killed."""
@@ -60,12 +64,19 @@ class Takeovers:
         await (await self.servers.fork(first)).becomes_ready()
         self._count += 1
         self.world.evidence.takeovers.append(await kill(first))
-        self.world.service.delay = lambda: 0.0
+        self.world.service.held.clear()
 
-    async def _kill(self, first: str, work: str, number: Callable[[], int], limit: float) -> Takeover:
+    async def _kill(
+        self,
+        first: str,
+        work: str,
+        number: Callable[[], int],
+        limit: float,
+        blow: signal.Signals = signal.SIGKILL,
+    ) -> Takeover:
         """Kill the worker, and measure how long it takes until something has happened once more."""
         loop, before = asyncio.get_running_loop(), number()
-        self.servers.slots[first].signal(signal.SIGKILL)
+        self.servers.slots[first].signal(blow)
         began = loop.time()
         if not await until(lambda: number() > before):
             return Takeover(work=work, seconds=None, limit=limit)
@@ -78,25 +89,36 @@ class Takeovers:
         await asyncio.sleep(self.dice.uniform(0, 3))
 
     async def _in_a_call(self, first: str) -> Takeover:
-        self.world.service.delay = lambda: 2 * PATIENCE
-        run = await self._approved_run()
+        run = await self._waiting_run()
+        self.world.service.held.add(run)
+        await self._approve(run)
         assert await until(lambda: self.world.service.count(run) == 1), f"the call of run {run} never came"
         await self._others(first)
         return await self._kill(first, f"the call of run {run}", lambda: self.world.service.count(run), STEP_LIMIT)
 
-    async def _before_a_call(self, first: str) -> Takeover:
-        """Stop the worker so that it never hears of the approval, or has just heard of it."""
-        self.world.service.delay = lambda: 2 * PATIENCE
+    async def _at_sigterm(self, first: str) -> Takeover:
+        """Tell the worker to stop: it waits for its call for some seconds, and then hands it over."""
         run = await self._waiting_run()
+        self.world.service.held.add(run)
+        await self._approve(run)
+        assert await until(lambda: self.world.service.count(run) == 1), f"the call of run {run} never came"
         await self._others(first)
-        for slot in self.slots:
-            if slot != first:
-                self.servers.slots[slot].signal(signal.SIGSTOP)
+        limit = DRAIN_SECONDS + HAND_OVER_SECONDS
+        work = f"the stop during run {run}"
+        return await self._kill(first, work, lambda: self.world.service.count(run), limit, signal.SIGTERM)
+
+    async def _at_the_approval(self, first: str) -> Takeover:
+        """Let only this worker hear of the approval, and kill it at that moment."""
+        run = await self._waiting_run()
+        self.world.service.held.add(run)
+        await self._others(first)
+        others = [self.servers.slots[slot] for slot in self.slots if slot != first]
+        for other in others:
+            other.signal(signal.SIGSTOP)
         await self._approve(run)
         await asyncio.sleep(self.dice.uniform(0, 0.05))
-        for slot in self.slots:
-            if slot != first:
-                self.servers.slots[slot].signal(signal.SIGCONT)
+        for other in others:
+            other.signal(signal.SIGCONT)
         return await self._kill(
             first, f"the start of step pay of run {run}", lambda: self.world.service.count(run), STEP_LIMIT
         )
@@ -129,11 +151,6 @@ class Takeovers:
         run = await self._start()
         pending = "SELECT id FROM delivery WHERE run = ? AND kind = 'request' AND state = 'shown'"
         assert await until(lambda: bool(self.world.rows(pending, run))), f"no one was asked about run {run}"
-        return run
-
-    async def _approved_run(self) -> str:
-        run = await self._waiting_run()
-        await self._approve(run)
         return run
 
     async def _approve(self, run: str) -> None:
