@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,11 +14,11 @@ CHUNK = 1 << 16
 
 @dataclass
 class Balancer:
-    """Sends each connection to one of `ports`. `connections`: how many each got."""
+    """Sends each connection to the next of `ports` that answers. `connections`: how many each got."""
 
     ports: Sequence[int]
-    dice: random.Random
     connections: Counter[int] = field(default_factory=Counter)
+    _turn: int = 0
     _pipes: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -33,7 +32,9 @@ class Balancer:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for port in self.dice.sample(self.ports, len(self.ports)):
+        self._turn += 1
+        for number in range(len(self.ports)):
+            port = self.ports[(self._turn + number) % len(self.ports)]
             with contextlib.suppress(OSError):
                 bot_reader, bot_writer = await asyncio.open_connection("127.0.0.1", port)
                 self.connections[port] += 1

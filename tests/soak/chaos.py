@@ -81,11 +81,12 @@ class Chaos:
     async def run_servers(self, slot: str = "") -> None:
         """Run one server after the other in a slot, each until it is killed."""
         while not self.world.over.is_set():
+            excused = self.world.unwritable
             server = await self.servers.fork(slot)
             if self.dice.random() < 0.1:
                 await server.ends_within(self.dice.uniform(0.0, 0.5))
             elif not await self._survives(server):
-                self._record_exit(server)
+                self._record_exit(server, excused=excused or self.world.unwritable)
                 await asyncio.sleep(0.3)
                 continue
             await self._end(server)
@@ -122,10 +123,10 @@ class Chaos:
         await server.kill()
         self.figures["SIGKILL"] += 1
 
-    def _record_exit(self, server: Server) -> None:
-        """Record that a server ended by itself, which is a finding unless the disk was full."""
+    def _record_exit(self, server: Server, *, excused: bool) -> None:
+        """Record that a server ended by itself, which is a finding unless the database could not be written."""
         self.figures["ended by themselves"] += 1
-        if not self.world.unwritable:
+        if not excused:
             self.findings.append(f"server {server.pid} ended by itself, with {server.code}")
 
     # -- the rest of the world --

@@ -108,7 +108,7 @@ class ReplicaCampaign(Campaign):
             soak_world = await stack.enter_async_context(
                 world(self.folder / "signoff.db", url=server.url, tables=tables)
             )
-            balancer = Balancer([free_port() for _ in range(BOTS)], random.Random(dice.random()))
+            balancer = Balancer([free_port() for _ in range(BOTS)])
             await stack.enter_async_context(balancing(soak_world.port, balancer))
             self._prepare(soak_world)
             all_servers = await stack.enter_async_context(
