@@ -18,12 +18,12 @@ from typing import IO, Final
 
 from tests.soak import serve
 from tests.soak.serve import AHEAD
+from tests.soak.world import ROOT
 
 PATIENCE: Final = 30.0
 """Seconds after which a server that does not start or stop is a finding."""
 FULL: Final = ("could not be written", "is full; nothing was saved")
 """Words in the log lines of servers when the disk gets full. They log them once, not for every failed unit."""
-ROOT: Final = Path(__file__).parents[2]
 
 
 @dataclass

@@ -17,9 +17,9 @@ from engine.errors import StoreError
 from engine.json_values import Value
 from tests.soak.clients import Clients
 from tests.soak.replicas import Acting, ReplicaCampaign
-from tests.soak.servers import ROOT, Servers, servers
+from tests.soak.servers import Servers, servers
 from tests.soak.verdict import Finding
-from tests.soak.world import KINDS, MULTIPLIER, World, workflow
+from tests.soak.world import KINDS, MULTIPLIER, ROOT, World, workflow
 
 COMMAND: Final = "from bot.cli import main; main()"
 RUNS_A_MINUTE: Final = 100

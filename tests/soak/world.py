@@ -28,6 +28,8 @@ from tests.soak.tables import FileTables, Tables, Unreadable
 
 CarryOut = Callable[[str, dict[str, Value]], Awaitable[CommandReply | None]]
 
+ROOT: Final = Path(__file__).parents[2]
+"""The code that the servers and commands of a campaign run."""
 OPERATOR: Final = "lee@example.com"
 """The approver who decides in the terminal, and who has a copy in Slack like the others."""
 APPROVERS: Final = ("ada@example.com", "ben@example.com", OPERATOR)
@@ -144,7 +146,14 @@ class World:
             "PORT": str(self.port),
         }
         own = {f"SIGNOFF_{name}": value for name, value in values.items()}
-        return {**inherited, "HOME": str(self.database.parent), "PATH": os.defpath, "PYTHONUTF8": "1", **own}
+        return {
+            **inherited,
+            "HOME": str(self.database.parent),
+            "PATH": os.defpath,
+            "PYTHONUTF8": "1",
+            "PYTHONPATH": str(ROOT),
+            **own,
+        }
 
     @property
     def unwritable(self) -> bool:
