@@ -443,7 +443,7 @@ def test_processes_in_other_time_zones_read_and_write_the_same_moments(path: Pat
 
 Query = Callable[[Connection], object]
 ALL: dict[str, Query] = {
-    "due_work": lambda c: due_work.due_work(c, START, 10),
+    "due_work": lambda c: due_work.due_work(c, START, 10, ready=START),
     "runs": lambda c: run_queries.run_views(c, "default", PageQuery()),
     "older runs": lambda c: run_queries.run_views(c, "default", PageQuery(before="x")),
     "open runs": lambda c: run_queries.run_views(c, "default", PageQuery(open_only=True)),
