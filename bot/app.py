@@ -53,6 +53,7 @@ from engine.service import Engine, Identity
 from engine.store import identities, measurements, restored_backup, schema
 from engine.store.measurements import Measurements
 from engine.store.port import Store
+from engine.store.punctual import PunctualStore
 from engine.store.sqlite import SqliteStore
 from engine.store.takeover import take_over
 from engine.system import EnvironmentSecrets, RandomIds, calm_collector
@@ -78,6 +79,8 @@ def build(store: Store, settings: Settings, adapters: Adapters) -> App:
     advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
     monitoring = Monitor(_build_metrics(settings), adapters.tracing)
     engine = Engine(store, advancer, admins=_admins(settings, login), telemetry=monitoring)
+    # For people in Slack and on pages, who are told soon if the database does not answer.
+    prompt = Engine(PunctualStore(store), advancer, admins=_admins(settings, login), telemetry=monitoring)
     runner = Runner(store, advancer, steps=kinds, secrets=secrets, telemetry=monitoring)
     codes = _load_codes(settings)
     channels = _build_channels(adapters, stale_homes)
@@ -95,9 +98,10 @@ def build(store: Store, settings: Settings, adapters: Adapters) -> App:
     slack = None
     if adapters.slack is not None:
         inbox = f"{settings.public_url}{page_urls.INBOX}" if settings.public_url else ""
-        service = SlackService(engine, kinds, directory, clock, settings.builders, inbox)
+        service = SlackService(prompt, kinds, directory, clock, settings.builders, inbox)
         slack = SlackParts(adapters.slack, service, stale_homes)
-    return App(settings, store, engine, identity, codes, clock, executor, commands, slack, monitoring)
+    review = ReviewService(prompt, Identity(prompt, codes, clock))
+    return App(settings, store, engine, codes, clock, executor, commands, slack, review, monitoring)
 
 
 def _load_codes(settings: Settings) -> Codes:
@@ -363,7 +367,7 @@ async def _open_slack(app: App, stack: AsyncExitStack) -> dict[str, Handler]:
 def _review_pages(app: App) -> ReviewPages | None:
     if not app.settings.public_url:
         return None
-    return ReviewPages(ReviewService(app.engine, app.identity), app.clock, app.codes.key)
+    return ReviewPages(app.review, app.clock, app.codes.key)
 
 
 async def serve(options: AppOptions, on_ready: Callable[[int], None]) -> None:

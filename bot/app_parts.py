@@ -16,9 +16,10 @@ from bot.slack.client import SlackClient
 from bot.slack.home_publisher import StaleHomes
 from bot.slack.rate_limit import RateLimiter
 from bot.slack.service import SlackService
+from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.ports import Channel, Clock, Mailer, Secrets, Sender, StepServices
-from engine.service import Engine, Identity
+from engine.service import Engine
 from engine.store.port import Store
 from engine.system import SystemClock
 
@@ -81,13 +82,13 @@ class App:
     settings: Settings
     store: Store
     engine: Engine
-    identity: Identity
     codes: Codes
     clock: Clock
     executor: RunsWork | None
     """Runs the work of runs and messages, or None if other processes do."""
     operator_commands: OperatorCommands
     slack: SlackParts | None
+    review: ReviewService
     monitoring: Monitor
     """What this process tells about its work."""
     at_stop: list[Callable[[], None]] = field(default_factory=list)

@@ -10,7 +10,14 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from bot import request_scope, trace_ids
-from engine.errors import StoreError
+from engine.errors import StoreBusy, StoreError, StoreUnsure
+
+RETRY_SECONDS: Final = 5
+"""What a response asks a program to wait before it tries again after `StoreBusy`, in seconds."""
+_BUSY: Final = "Signoff is very busy, so nothing was saved. Please try again in a minute."
+_UNSURE: Final = (
+    "Signoff is very busy, and it is not sure yet whether this was saved. Look again in a minute before you repeat it."
+)
 
 log = logging.getLogger(__name__)
 
@@ -104,11 +111,19 @@ def log_incident(error: Exception) -> str:
     return name
 
 
+def is_busy(error: Exception) -> bool:
+    """Return whether the same may work in a minute, because the database only was too slow."""
+    return isinstance(error, StoreBusy | StoreUnsure)
+
+
 def report_incident(error: Exception, *, recorded: bool = False) -> str:
-    """Log an unexpected error, and return a sentence with the id of its entry.
+    """Log an unexpected error, and return a sentence with the id of its entry; a busy database is no incident.
 
     `recorded`: what the person did was saved before the error.
     """
+    if is_busy(error) and not recorded:
+        log.warning("a person was asked to try again: %s", error)
+        return _UNSURE if isinstance(error, StoreUnsure) else _BUSY
     name = log_incident(error)
     if recorded:
         return f"What you did was saved, but it cannot be shown here (incident {name})."

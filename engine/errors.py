@@ -136,6 +136,14 @@ class StoreLost(StoreError):
     """The files of the database were moved, removed or replaced while it was in use."""
 
 
+class StoreBusy(StoreError):
+    """The database did not take the unit of work in time. It is withdrawn: nothing of it was or will be saved."""
+
+
+class StoreUnsure(SignoffError):
+    """The database did not confirm the unit of work in time. It is saved, or it is not."""
+
+
 class StoreRestored(StoreError):
     """The database may be an old backup. It is used only after the operator confirms that."""
 

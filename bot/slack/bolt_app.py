@@ -11,12 +11,13 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.log import report_incident
+from bot.log import RETRY_SECONDS, is_busy, report_incident
 from bot.slack import ids, message_view, payloads, replies, request_modals
 from bot.slack.action_handlers import ActionHandlers
 from bot.slack.command_handlers import CommandHandlers
 from bot.slack.context import SlackContext
 from bot.slack.event_handlers import EventHandlers
+from bot.slack.payloads import Submission
 from bot.slack.submission_handlers import SubmissionHandlers
 from engine.errors import ChannelError, StoreError
 
@@ -104,13 +105,18 @@ class _Errors:
         """Log the error and notify the person, who may try again: a decision is either committed or not."""
         sentence = str(error) if isinstance(error, ChannelError) else report_incident(error)
         if body.get("type") == "view_submission":
-            return _json(replies.update(request_modals.sentence(sentence)))
+            inputs = Submission.of(body).view.labels if is_busy(error) else {}
+            # What was typed stays in the form, to be sent again.
+            kept = replies.errors(dict.fromkeys(list(inputs)[:1], sentence)) if inputs else None
+            return _json(kept or replies.update(request_modals.sentence(sentence)))
         if isinstance(body.get("command"), str):
             return _json(replies.acknowledged(message_view.sentence(sentence)))
         by, url = payloads.actor_of(body), body.get("response_url")
         if by.user and body.get("type") != "event_callback":
             self._context.after(by, None, self._context.replies.tell(by, sentence, response_url=url))
         # A decision that was not saved must not look saved, even if the person can no longer be notified.
+        if is_busy(error):
+            return BoltResponse(status=503, body="", headers={"Retry-After": str(RETRY_SECONDS)})
         return BoltResponse(status=500 if isinstance(error, StoreError) else 200, body="")
 
 

@@ -21,6 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from bot.log import RETRY_SECONDS
 from bot.monitor import Monitor
 from bot.slack.admission import Admission
 from bot.slack.background import BackgroundTasks
@@ -32,6 +33,8 @@ SOCKET: Final = "Slack's socket"
 MOST_BYTES: Final = 2 * 1024 * 1024
 """Maximum size of a delivery, in bytes: the largest ones carry a view (250 KB) and its state."""
 DRAIN_SECONDS: Final = 8.0
+ANSWER_SECONDS: Final = 2.7
+"""How long a delivery may take, in seconds: Slack waits three."""
 _LONGEST: Final = 400
 """Maximum length of a log line about the socket, in characters."""
 
@@ -57,7 +60,13 @@ class EventsEndpoint:
         def make() -> AsyncBoltRequest:
             return AsyncBoltRequest(body=body.decode(), query=request.url.query, headers=dict(request.headers.items()))
 
-        return _answer(await self._later.under_way(self._admission.dispatch(make)))
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return _answer(await self._later.under_way(self._admission.dispatch(make)))
+        except TimeoutError:
+            # The handler goes on, and tells the person what became of it.
+            log.warning("a delivery of Slack was not answered in time: the database or this machine is slow")
+            return PlainTextResponse("busy", 503, {"Retry-After": str(RETRY_SECONDS)})
 
     def _is_signed(self, request: Request, body: bytes) -> bool:
         timestamp = request.headers.get("X-Slack-Request-Timestamp", "")

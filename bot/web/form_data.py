@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-from bot.web.middleware import MOST_BYTES
+from bot.web.middleware import MOST_BYTES, keep_form
 
 _MAX_FIELDS: Final = 2_000
 _MAX_DISCARDED: Final = 10 * MOST_BYTES
@@ -30,7 +30,9 @@ async def read_form(request: Request) -> FormData:
             raise HTTPException(413)
         return message
 
-    return await Request(request.scope, receive).form(max_files=0, max_fields=_MAX_FIELDS, max_part_size=MOST_BYTES)
+    form = await Request(request.scope, receive).form(max_files=0, max_fields=_MAX_FIELDS, max_part_size=MOST_BYTES)
+    keep_form(request.scope, form)
+    return form
 
 
 async def _discard_rest(request: Request, message: Message, size: int) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import FormData, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.log import report_incident
+from bot.log import is_busy, report_incident
 from bot.web import site_urls
 from bot.web.site_urls import SiteUrls
 
@@ -33,15 +34,29 @@ HEADERS: Final = {
 }
 STRICT_TRANSPORT: Final = "max-age=31536000"
 
-Broken = Callable[[str], Response]
-"""Makes the page for an incident."""
+TypedForm: TypeAlias = Sequence[tuple[str, str]]
+"""The fields of the form that was sent, by name."""
+_FORM: Final = "signoff.form"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPages:
+    """Make the pages for errors of a sentence: an incident, or a busy database, which keeps what was typed."""
+
+    broken: Callable[[str], Response]
+    busy: Callable[[str, TypedForm], Response]
+
+
+def keep_form(scope: Scope, form: FormData) -> None:
+    """Keep the fields of a form for the page that asks to send it again."""
+    scope[_FORM].extend((name, value) for name, value in form.multi_items() if isinstance(value, str))
 
 
 class Middleware:
-    """Wraps the site. `broken` makes the page for an unexpected error; `heads`: the first segments of our paths."""
+    """Wraps the site. `errors` makes the pages for unexpected errors; `heads`: the first segments of our paths."""
 
-    def __init__(self, app: ASGIApp, *, at: SiteUrls, heads: Iterable[str], broken: Broken) -> None:
-        self._app, self._at, self._heads, self._broken = app, at, frozenset(heads), broken
+    def __init__(self, app: ASGIApp, *, at: SiteUrls, heads: Iterable[str], errors: ErrorPages) -> None:
+        self._app, self._at, self._heads, self._errors = app, at, frozenset(heads), errors
         self._headers = {**HEADERS, **({"Strict-Transport-Security": STRICT_TRANSPORT} if at.is_secure else {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,16 +79,27 @@ class Middleware:
         except ClientDisconnect:
             return
         except Exception as error:  # noqa: BLE001 the one boundary: an unexpected error becomes an incident
-            incident = report_incident(error)
+            page = self._page(error, inner)
             if began:
                 raise _CutOff from None
-            await self._broken(incident)(inner, receive, with_headers)
+            await page(inner, receive, with_headers)
+
+    def _page(self, error: Exception, scope: Scope) -> Response:
+        sentence = report_incident(error)
+        return self._errors.busy(sentence, scope[_FORM]) if is_busy(error) else self._errors.broken(sentence)
 
     def _inner(self, scope: Scope) -> Scope:
         """Handle HEAD as GET, because the server leaves the body out, and ignore a slash at the end."""
         head = scope["method"] == "HEAD"
         path = site_urls.inside(scope["path"], self._at.prefix, self._heads).rstrip("/") or "/"
-        return {**scope, "method": "GET" if head else scope["method"], "is_head": head, "path": path, "root_path": ""}
+        return {
+            **scope,
+            "method": "GET" if head else scope["method"],
+            "is_head": head,
+            "path": path,
+            "root_path": "",
+            _FORM: [],
+        }
 
 
 class _CutOff(Exception):

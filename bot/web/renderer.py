@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import CodeType
 from typing import Any, Final
@@ -78,9 +79,9 @@ class Renderer:
         html = self._environment.get_template(f"{template}.html").render(**view)
         return HTMLResponse(html, status, media_type=_TYPE)
 
-    def status_page(self, page: StatusPage) -> HTMLResponse:
-        """Return the page of a status, with advice."""
-        return self.page("said", status=page.status, said=page)
+    def status_page(self, page: StatusPage, *, again: Sequence[tuple[str, str]] = ()) -> HTMLResponse:
+        """Return the page of a status, with advice. `again`: the fields of a form that a button sends again."""
+        return self.page("said", status=page.status, said=page, again=again)
 
 
 def _static(at: SiteUrls, name: str) -> str:

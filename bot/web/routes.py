@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bot import page_urls
+from bot.log import RETRY_SECONDS
 from bot.monitor import Monitor
 from bot.web import form_data, static_files, status_pages
 from bot.web import site_urls as places
@@ -24,7 +25,7 @@ from bot.web.code_handlers import CodeHandlers
 from bot.web.context import RequestContext
 from bot.web.inbox_handlers import InboxHandlers
 from bot.web.live_updates import LiveUpdates
-from bot.web.middleware import Middleware
+from bot.web.middleware import ErrorPages, Middleware, TypedForm
 from bot.web.renderer import Renderer
 from bot.web.request_ids import RequestIds, named
 from bot.web.review_handlers import ReviewHandlers
@@ -78,9 +79,7 @@ def site(
     # Starlette's redirects for slashes use the Host header; `Middleware` removes the slashes instead.
     app.router.redirect_slashes = False
     heads = {route.path.split("/", 2)[1] for route in routes}
-    app.add_middleware(
-        Middleware, at=at, heads=heads, broken=lambda incident: pages.status_page(status_pages.broken(incident))
-    )
+    app.add_middleware(Middleware, at=at, heads=heads, errors=_middleware_pages(pages))
     if proxies:
         # This middleware also changes the scheme of a request, which no code here uses.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[*proxies])
@@ -144,6 +143,15 @@ def _plain_routes() -> Iterator[Route]:
     yield Route(places.HEALTH, _health, methods=["GET"])
     yield Route(places.ROBOTS, _robots, methods=["GET"])
     yield Route(f"{places.STATIC}/{{name}}", _static, methods=["GET"])
+
+
+def _middleware_pages(pages: Renderer) -> ErrorPages:
+    def busy(sentence: str, form: TypedForm) -> Response:
+        response = pages.status_page(status_pages.busy(sentence), again=form)
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+        return response
+
+    return ErrorPages(broken=lambda sentence: pages.status_page(status_pages.broken(sentence)), busy=busy)
 
 
 def _error_pages(pages: Renderer) -> Callable[[Request, Exception], Awaitable[Response]]:

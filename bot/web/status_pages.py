@@ -40,6 +40,11 @@ def broken(sentence: str) -> StatusPage:
     return StatusPage(status=500, title="This page does not work right now", lines=(sentence,))
 
 
+def busy(sentence: str) -> StatusPage:
+    """Return the page for a database that was too slow. `sentence` says whether something may be saved."""
+    return StatusPage(status=503, title="Please try again in a minute", lines=(sentence,))
+
+
 _AGAIN: Final = "Open the link in your email again."
 NOT_FOUND = StatusPage(
     status=404,

@@ -156,8 +156,11 @@ class PostgresStore:
             await line.driver.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             try:
                 (function,) = await Calls(line.driver, cleans=cleans).run([lambda: query(line.connection)])
-            finally:
+            except Exception:
                 await line.driver.execute("ROLLBACK")
+                raise
+            # A caller that is cancelled does not get here: a statement that hangs would keep it waiting.
+            await line.driver.execute("ROLLBACK")
             if function.error is not None:
                 raise function.error
         except BaseException as error:

@@ -16,11 +16,14 @@ from engine.ports import StepType
 from engine.steps.form import FormStep
 from engine.steps.set import SetStep
 from tests.browser.review_page import BY_LINK, EVERY_FIELD, ReviewWindows, change, open_review_windows, reject
+from tests.support import held_database
 from tests.support.engine_env import TERMINAL, PlayedParams, PlayedStep
 from tests.support.web_env import ADA, BEN, PAY_WORKFLOW
 
 PageState: TypeAlias = Callable[[ReviewWindows, Page], Awaitable[None]]
 SAM: Final = "sam@example.com"
+_PATIENCE: Final = 5.0
+"""Seconds until a page says that the database is busy: long enough for a slow machine."""
 LONG: Final = "We are sorry that the blue kettle arrived broken, and sent 12.50 EUR back. " * 40
 LETTER: Final = "Dear Kim,\nyour refund is on its way.\n\nBest wishes"
 MONEY: Final = """\
@@ -59,7 +62,7 @@ async def open_state_windows(path: Path, browser: Browser) -> AsyncIterator[Revi
     played = PlayedStep()
     played.play = lose_outcome
     steps: Mapping[str, StepType[Any]] = {"set": SetStep(), "form": FormStep(), "played": played}
-    async with open_review_windows(path, browser, steps=steps) as windows:
+    async with open_review_windows(path, browser, steps=steps, patience=_PATIENCE) as windows:
         yield windows
 
 
@@ -286,6 +289,13 @@ async def _too_late(windows: ReviewWindows, page: Page) -> None:
     await page.get_by_text("Your text, to copy").wait_for()
 
 
+async def _busy(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, BY_LINK, body=LETTER)
+    async with held_database.of_file(windows.web.engine_env.path)():
+        await page.get_by_role("button", name="Send email").click()
+        await page.get_by_role("button", name="Try again").wait_for()
+
+
 async def _expired(windows: ReviewWindows, page: Page) -> None:
     await _ask(windows, page, "      expires: 1h\n")
     windows.web.engine_env.pass_time(hours=2)
@@ -489,6 +499,7 @@ STATES: Final[Mapping[str, PageState]] = {
     "decided-by-another": _decided_by_another,
     "decided-while-open": _decided_while_open,
     "too-late": _too_late,
+    "busy": _busy,
     "expired": _expired,
     "cancelled": _cancelled,
     "sign-in": _sign_in_page,

@@ -105,9 +105,9 @@ class ReviewWindows:
 
 @asynccontextmanager
 async def open_review_windows(
-    path: Path, browser: Browser, *, steps: Mapping[str, StepType[Any]] | None = None
+    path: Path, browser: Browser, *, steps: Mapping[str, StepType[Any]] | None = None, patience: float | None = None
 ) -> AsyncIterator[ReviewWindows]:
-    async with open_web(path, steps=steps) as web:
+    async with open_web(path, steps=steps, patience=patience) as web:
         windows = ReviewWindows(web, browser)
         try:
             yield windows

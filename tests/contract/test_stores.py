@@ -17,10 +17,12 @@ from engine.errors import Conflict, StoreError
 from engine.store import postgres, postgres_reader
 from engine.store.dialect import Upsert
 from engine.store.port import Connection, Store, Tx
+from engine.store.punctual import PunctualStore
 from engine.store.sqlite import SqliteStore
 from engine.store.tables import StepRunRow, WorkspaceRow
 from engine.system import RandomIds, SystemClock
 from tests.support.databases import entries, names
+from tests.support.http_service import PATIENCE
 from tests.support.repeating_store import RepeatingStore
 from tests.support.stepwise_units import copy_empty_database
 
@@ -41,13 +43,27 @@ async def repeating_store(request: pytest.FixtureRequest) -> AsyncIterator[Store
 
 
 @asynccontextmanager
+async def punctual_store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    async with sqlite_store(request) as store:
+        yield PunctualStore(store, patience=PATIENCE)
+
+
+@asynccontextmanager
 async def postgres_store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     url: str = request.getfixturevalue("postgres_database")
     async with postgres.opened(url, clock=SystemClock(), ids=RandomIds()) as store:
         yield store
 
 
-@pytest.fixture(params=[sqlite_store, repeating_store, postgres_store], ids=["sqlite", "repeating", "postgresql"])
+STORES = {
+    "sqlite": sqlite_store,
+    "repeating": repeating_store,
+    "punctual": punctual_store,
+    "postgresql": postgres_store,
+}
+
+
+@pytest.fixture(params=list(STORES.values()), ids=list(STORES))
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     async with request.param(request) as opened:
         yield opened

@@ -22,7 +22,7 @@ from bot.devtools.demo.email_chapter import MIA
 from bot.devtools.demo.payments import Payments, Refund
 from bot.devtools.demo.servers import DemoEnvironment
 from bot.web.server import PortTaken
-from bot.web.service import ReviewService, ReviewVisit, decision
+from bot.web.service import ReviewVisit, decision
 from engine.domain import AskCode, CodeExpired, CodeSent, GiveCode, Link, ProvenIdentity, Refusal, Verdict, WrongCode
 from tests.support.http_service import PATIENCE
 from tests.support.processes import Installation, create_installation
@@ -236,7 +236,7 @@ def refuse_emails(skip: int) -> Callable[[DemoEnvironment], None]:
 
 def decide_without_code(env: DemoEnvironment) -> None:
     """Enter the code in the place of the page."""
-    identity, codes, label = env.app.identity, env.app.codes, "nobody"
+    identity, codes, label = env.app.review.identity, env.app.codes, "nobody"
     ask_code = identity.ask_code
 
     async def decide(command: AskCode) -> CodeSent | Refusal:
@@ -252,9 +252,9 @@ def decide_without_code(env: DemoEnvironment) -> None:
 def decide_by_opening(env: DemoEnvironment) -> None:
     """Approve when the link of an email is opened."""
     identity, codes, reviews = (
-        env.app.identity,
+        env.app.review.identity,
         env.app.codes,
-        ReviewService(env.app.engine, env.app.identity),
+        env.app.review,
     )
     read_link = identity.link
 
@@ -280,7 +280,7 @@ def decide_by_opening(env: DemoEnvironment) -> None:
 
 def accept_any_code(env: DemoEnvironment) -> None:
     """Replace every typed code by the right one."""
-    identity, codes = env.app.identity, env.app.codes
+    identity, codes = env.app.review.identity, env.app.codes
     give_code = identity.give_code
 
     async def give_right_code(command: GiveCode) -> ProvenIdentity | WrongCode | CodeExpired:

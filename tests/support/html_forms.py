@@ -78,7 +78,9 @@ class _Parser(HTMLParser):
         if tag == "a" and "href" in attributes:
             self.page.links.append(attributes["href"])
         if tag == "form":
-            self._form = Form(attributes["action"], attributes.get("enctype", "application/x-www-form-urlencoded"))
+            self._form = Form(
+                attributes.get("action", ""), attributes.get("enctype", "application/x-www-form-urlencoded")
+            )
             self.page.forms.append(self._form)
         if self._form is not None:
             self._control(tag, attributes)

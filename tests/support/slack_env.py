@@ -33,10 +33,12 @@ from engine.read_models import RequestView, RunView
 from engine.service import Engine
 from engine.steps import registry
 from engine.store import audit_log, schema
-from engine.store.sqlite import SqliteStore
+from engine.store.port import Store
+from engine.store.punctual import PunctualStore
 from engine.system import EnvironmentSecrets, RandomIds
 from engine.worker.advance import Advancer
 from engine.worker.runner import Runner
+from tests.support.databases import OpenStore
 from tests.support.engine_env import PlayedStep
 from tests.support.fakes import FakeClock
 from tests.support.http_service import PATIENCE
@@ -64,7 +66,7 @@ steps:
 class Bot:
     """The parts of one bot process. After a restart only the database file is the same."""
 
-    store: SqliteStore
+    store: Store
     engine: Engine
     runner: Runner
     relay: Relay
@@ -78,13 +80,18 @@ class Bot:
 
 @dataclass
 class SlackEnv:
-    """A local Slack and a bot on it. `transport`: "http" or "sockets"; `bot`: the process that runs now."""
+    """A local Slack and a bot on it. `transport`: "http" or "sockets"; `bot`: the process that runs now.
+
+    `patience`: how long people wait for the database, in seconds; None: as long as it takes.
+    """
 
     slack: RunningSandbox
     path: Path
     transport: str
     clock: FakeClock
     builders: tuple[str, ...]
+    open_store: OpenStore | None = None
+    patience: float | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _bot: Bot | None = None
 
@@ -103,7 +110,10 @@ class SlackEnv:
     async def start_bot(self, *, listens: bool = True) -> None:
         """Start a bot process on the database file."""
         stack = AsyncExitStack()
-        store = stack.enter_context(schema.owned(self.path, clock=self.clock, ids=RandomIds()))
+        if self.open_store is not None:
+            store = await stack.enter_async_context(self.open_store(self.path, self.clock))
+        else:
+            store = stack.enter_context(schema.owned(self.path, clock=self.clock, ids=RandomIds()))
         client = await stack.enter_async_context(
             open_client(token=self.slack.app.bot_token, api_url=self.slack.api_url)
         )
@@ -115,7 +125,8 @@ class SlackEnv:
         secrets = EnvironmentSecrets({})
         advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
         engine = Engine(store, advancer)
-        service = SlackService(engine, kinds, directory, self.clock, self.builders)
+        prompt = engine if self.patience is None else Engine(PunctualStore(store, patience=self.patience), advancer)
+        service = SlackService(prompt, kinds, directory, self.clock, self.builders)
         surface = None
         if listens:
             surface = await stack.enter_async_context(
@@ -285,12 +296,17 @@ def expect_ok(ack: Ack | None) -> Ack:
 
 @asynccontextmanager
 async def open_slack(
-    path: Path, transport: str, *, builders: tuple[str, ...] = ("cleo@example.com",)
+    path: Path,
+    transport: str,
+    *,
+    builders: tuple[str, ...] = ("cleo@example.com",),
+    open_store: OpenStore | None = None,
+    patience: float | None = None,
 ) -> AsyncIterator[SlackEnv]:
     """Open a local Slack and start a bot on it."""
     clock = FakeClock()
     async with sandbox() as slack:
-        env = SlackEnv(slack, path, transport, clock, builders)
+        env = SlackEnv(slack, path, transport, clock, builders, open_store, patience)
         await env.start_bot()
         try:
             yield env

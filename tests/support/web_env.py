@@ -15,13 +15,16 @@ from bot.devtools.demo.servers import free_port
 from bot.web import routes, server
 from bot.web.routes import ReviewPages
 from bot.web.service import ReviewService
-from engine.code_derivation import MIN_KEY
+from engine.code_derivation import MIN_KEY, Codes
 from engine.domain import DeliveryKind
 from engine.ports import Directory, StepType
 from engine.read_models import RequestView
+from engine.service import Engine, Identity
 from engine.steps.form import FormStep as Form_
 from engine.steps.set import SetStep
+from engine.store.punctual import PunctualStore
 from tests.support import html_forms
+from tests.support.databases import OpenStore
 from tests.support.engine_env import EngineEnv, PlayedStep, open_engine
 from tests.support.fakes import FakeClock, people_reached_by
 from tests.support.html_forms import Form, Page
@@ -250,17 +253,28 @@ async def open_web(
     proxies: Sequence[str] = (),
     directory: Directory | None = None,
     steps: Mapping[str, StepType[Any]] | None = None,
+    patience: float | None = None,
+    open_store: OpenStore | None = None,
 ) -> AsyncIterator[WebEnv]:
-    """Open an engine with its pages. `host` is the host of the public address if it differs from the real one."""
+    """Open an engine with its pages. `host` is the host of the public address if it differs from the real one.
+
+    `patience`: how long people wait for the database, in seconds; None: as long as it takes.
+    """
     usual: dict[str, StepType[Any]] = {"set": SetStep(), "form": Form_(), "played": PlayedStep()}
     async with (
-        open_engine(path, directory=directory or people_reached_by("email"), steps=steps or usual) as env,
+        open_engine(
+            path, directory=directory or people_reached_by("email"), steps=steps or usual, open_store=open_store
+        ) as env,
         aiohttp.ClientSession() as session,
     ):
         port = free_port()
         base = f"http://127.0.0.1:{port}"
         url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"
-        review = ReviewPages(ReviewService(env.engine, env.identity), env.clock, b"k" * MIN_KEY)
+        service = ReviewService(env.engine, env.identity)
+        if patience is not None:
+            prompt = Engine(PunctualStore(env.store, patience=patience), env.advancer)
+            service = ReviewService(prompt, Identity(prompt, Codes(b"k" * MIN_KEY), env.clock))
+        review = ReviewPages(service, env.clock, b"k" * MIN_KEY)
         served = routes.site(url, mounted={}, review=review, proxies=proxies)
         async with server.listening(served, host="127.0.0.1", port=port):
             yield WebEnv(env, session, url, base)
