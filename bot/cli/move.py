@@ -11,8 +11,8 @@ import click
 
 from bot import server_key
 from bot.cli.context import load_context
-from engine.errors import StoreError
-from engine.store import file_marks, lock, schema
+from engine.errors import StoreError, StoreRestored
+from engine.store import file_marks, lock, restored_backup, schema
 from engine.store.sqlite_connection import connect
 from engine.system import SystemClock
 
@@ -35,12 +35,21 @@ def move(target: str) -> None:
         raise click.UsageError(f"--to takes an address that begins with {_SCHEME}")
     schema.check_current(path)
     with lock.own(path):
-        file_marks.check_not_moved(lock.real_path(path))
+        _check(path)
         moved = asyncio.run(_move(path, target))
     rows = sum(moved.rows.values())
     waiting = f"The audit log ends with entry {moved.head[0]}." if moved.head[0] else "The audit log is empty."
     click.echo(f"Moved {rows:,} rows and compared them. {waiting}")
     click.echo(f"Now set SIGNOFF_DATABASE_URL to the new address, and SIGNOFF_KEY to what {_key(path)} holds.")
+
+
+def _check(path: Path) -> None:
+    """Raise `StoreError` for a file that may not be used, or that may lack its latest events."""
+    file_marks.check_not_moved(lock.real_path(path))
+    if schema.is_trial(path):
+        raise StoreError(f"{path} is a database of `signoff try`. Set SIGNOFF_DATABASE_URL to the one of the server.")
+    if (suspicion := restored_backup.find_suspicion(path)) is not None:
+        raise StoreRestored(f"The database {path} may be an older copy. {suspicion.why} {restored_backup.ASKED}")
 
 
 def _key(path: Path) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from sqlalchemy import Connection as CoreConnection
 from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from engine import verify_audit
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import StoreError
 from engine.store import audit_log, metadata
@@ -41,8 +43,8 @@ class Moved(Struct, frozen=True):
 async def move(source: SqliteConnection, target: AsyncEngine) -> Moved:
     """Copy every row of `source` into `target`, whose schema is current and which holds nothing yet.
 
-    No process may use the source meanwhile. Raises `StoreError` if the target is in use already, if a row arrived
-    changed, or if a database fails; then the target is as it was.
+    No process may use the source meanwhile. Raises `StoreError` if the log of the source was changed, if the target is
+    in use already, if a row arrived changed, or if a database fails; then the target is as it was.
     """
     place = place_of(target)
     with translated(place):
@@ -55,6 +57,7 @@ async def _move(source: SqliteConnection, target: AsyncConnection, place: str) -
     driver: Any = raw.driver_connection
     await driver.execute("BEGIN")
     try:
+        _check_log(source)
         await _check_empty(target, place)
         await target.execute(_workspace.delete())  # the one of a new database; it comes with the others
         counts = {table.name: await _copy(source, driver, table) for table in _TABLES}
@@ -66,6 +69,14 @@ async def _move(source: SqliteConnection, target: AsyncConnection, place: str) -
             await driver.execute("ROLLBACK")
         raise
     return Moved(counts, head)
+
+
+def _check_log(source: SqliteConnection) -> None:
+    """Raise `StoreError` if the chain of the audit log is broken: afterwards it would seem that the move broke it."""
+    log = verify_audit.Log()
+    findings = chain.from_iterable(log.read(line) for line in audit_log.export(source, DEFAULT_WORKSPACE))
+    if (finding := next(findings, None)) is not None:
+        raise StoreError(f"The audit log was changed ({finding}), so nothing was moved. Look: signoff audit verify")
 
 
 async def _check_empty(target: AsyncConnection, place: str) -> None:

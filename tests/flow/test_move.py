@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from sqlalchemy import func, insert, select
 
-from engine.domain import Decided, RunStatus
+from bot import app
+from engine.domain import Decided, RequestState, RunStatus
 from engine.errors import StoreError
 from engine.store import audit_log, file_marks, metadata, move, postgres, schema
 from engine.store.sqlite_connection import connect
@@ -19,13 +24,23 @@ from tests.support import postgres_server
 from tests.support.cli import Commands
 from tests.support.databases import on_server
 from tests.support.engine_env import open_engine
-from tests.support.processes import HELLO, Installation
+from tests.support.processes import HELLO, Installation, Server, serving
+from tests.support.server_env import MIA, NOA, links, open_server
+from tests.support.web_env import Browser
 
 GATED = """
 name: flow
 owner: sam@example.com
 steps:
   - {id: act, uses: played, with: {text: "a 'quoted' ü € text\\nof two lines"}, gate: {approvers: [lee@example.com]}}
+"""
+
+
+EMAILED = f"""
+name: flow
+owner: {NOA}
+steps:
+  - {{id: act, uses: set, with: {{a: 1}}, gate: {{title: May it?, approvers: [{MIA}]}}}}
 """
 
 
@@ -131,6 +146,69 @@ def test_a_server_that_does_not_answer_leaves_the_file_in_use(signoff: Commands,
     assert "x on 127.0.0.1 does not answer" in refused.output
     assert "geheim" not in refused.output
     signoff.run_ok("register", "hello.yaml")
+
+
+@pytest.fixture
+def registered(signoff: Commands, installation: Installation) -> Installation:
+    installation.write("hello.yaml", HELLO)
+    signoff.run_ok("register", "hello.yaml")
+    return installation
+
+
+def test_a_file_that_a_server_uses_is_refused(signoff: Commands, registered: Installation, empty_url: str) -> None:
+    with serving(registered):
+        refused = signoff("move", "--to", empty_url)
+    assert refused.code == 4
+    assert "Another Signoff process uses" in refused.output
+    signoff.run_ok("move", "--to", empty_url)
+
+
+def test_a_file_whose_log_was_changed_is_refused_and_goes_on(
+    signoff: Commands, registered: Installation, empty_url: str
+) -> None:
+    signoff.run_ok("run", "hello")
+    with closing(sqlite3.connect(registered.database)) as file, file:
+        file.execute("DROP TRIGGER audit_unchanged")
+        file.execute("UPDATE audit SET hash = zeroblob(32) WHERE seq = 1")
+    refused = signoff("move", "--to", empty_url)
+    assert refused.code == 4
+    assert "The audit log was changed" in refused.output
+    signoff.run_ok("run", "hello")
+
+
+def test_a_restored_backup_is_moved_only_after_the_operator_confirmed_it(
+    signoff: Commands, registered: Installation, empty_url: str
+) -> None:
+    signoff.run_ok("backup", "copy.db")
+    signoff.run_ok("run", "hello")
+    shutil.copy(registered.folder / "copy.db", registered.database)
+    refused = signoff("move", "--to", empty_url)
+    assert refused.code == 4
+    assert "may be an older copy" in refused.output
+    server = Server(registered, "--restored").wait_until_ready()
+    assert server.stop() == 0
+    signoff.run_ok("move", "--to", empty_url)
+
+
+async def test_a_link_that_was_emailed_before_the_move_decides_afterwards(
+    tmp_path: Path, postgres_database: str
+) -> None:
+    async with open_server(tmp_path) as before:
+        await before.register(EMAILED)
+        run = await before.start("flow")
+        (mail,) = await before.sandbox.mail.wait_for(to=MIA)
+        link = urlsplit(next(link for link in links(mail) if "/r/" in link)).path
+    await moved(tmp_path / "signoff.db", postgres_database)
+    key = (tmp_path / "signoff.db.key").read_text().strip()
+    settings = {"SIGNOFF_DATABASE_URL": postgres_database, "SIGNOFF_KEY": key}
+    async with open_server(tmp_path, more=settings) as after, aiohttp.ClientSession() as session:
+        browser = Browser(session, after.url)
+        page = await browser.get(link)
+        at_code = await browser.send(page.page.form)
+        form = at_code.page.form
+        await browser.post(form.action, form.with_(code=await after.code()), kind=form.kind)
+        await app.wait_for_run(after.app, run)
+        assert (await after.request(run)).model.state is RequestState.APPROVED
 
 
 def test_the_mark_of_a_moved_file_is_none_of_the_others(tmp_path: Path) -> None:
