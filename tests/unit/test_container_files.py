@@ -93,7 +93,7 @@ def test_both_stages_have_the_python_of_the_tests() -> None:
 def test_every_package_of_the_image_has_its_version_in_the_constraints() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {canonicalize_name(line.partition("==")[0]) for line in lines if not line.startswith("#")}
-    assert packages_of("signoff", {"postgres"}) | {"build", "hatchling"} <= pinned | {"signoff"}
+    assert packages_of("signoff", {"postgres", "tracing"}) | {"build", "hatchling"} <= pinned | {"signoff"}
 
 
 def packages_of(name: str, extras: set[str]) -> set[str]:
