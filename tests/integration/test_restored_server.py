@@ -15,20 +15,22 @@ from typing import Any, cast
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from bot.databases import libpq
-from bot.devtools.bench.postgres_server import wait_for
+from bot.devtools.bench.postgres_server import run as execute
+from bot.devtools.bench.postgres_server import wait_for, with_database
 from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import StoreRestored
-from engine.store import audit_log, postgres, server_marks
+from engine.store import audit_log, postgres, postgres_schema, server_marks
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.postgres import PostgresStore
 from engine.system import RandomIds, SystemClock
 from tests.support import postgres_server
 from tests.support.databases import entries
+from tests.support.documents import Page
 
 
 @contextlib.asynccontextmanager
@@ -53,40 +55,56 @@ async def is_refused(url: str) -> str:
     return str(refused.value)
 
 
-def dump_and_load(source: str, target: str) -> None:
-    """Copy a database as the pages say it, with the programs of its server."""
+def back_up_as_the_page_says(url: str, folder: Path) -> None:
+    """Run the commands of the page on the database `signoff` of a server, with the programs of the server."""
     binaries = postgres_server.binaries_of_machine()
     if binaries is None or os.environ.get(postgres_server.ENVIRONMENT):
         pytest.skip("the programs of another server cannot be used")
-    with tempfile.TemporaryDirectory() as folder:
-        dump = f"{folder}/signoff.dump"
-        subprocess.run([binaries / "pg_dump", "--format=custom", f"--file={dump}", libpq(source)], check=True)
-        subprocess.run([binaries / "pg_restore", "--exit-on-error", f"--dbname={libpq(target)}", dump], check=True)
+    environment = {"PATH": f"{binaries}:{os.defpath}", "PGHOST": str(make_url(url).query["host"]), "PGUSER": "postgres"}
+    blocks = Page.of("deploying.md").under("Back up PostgreSQL", "sh")
+    assert len(blocks) == 3
+    for block in blocks:
+        subprocess.run(["sh", "-ec", block.text], cwd=folder, env=environment, check=True)
+    assert (folder / "base" / "backup_manifest").exists()
 
 
-async def test_a_loaded_dump_is_refused_until_an_operator_confirms_it(
-    postgres_url: str, postgres_database: str
+@pytest.fixture
+def on_the_page(postgres_url: str) -> Iterator[tuple[str, str]]:
+    """Yield the URLs of the two databases that the page names."""
+    names = ("signoff", "signoff_restored")
+    wait_for(execute(postgres_url, "CREATE DATABASE signoff"))
+    try:
+        yield with_database(postgres_url, names[0]), with_database(postgres_url, names[1])
+    finally:
+        wait_for(execute(postgres_url, *(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)" for name in names)))
+
+
+async def test_a_dump_that_was_loaded_as_the_page_says_is_refused_until_an_operator_confirms_it(
+    on_the_page: tuple[str, str], tmp_path: Path
 ) -> None:
-    async with opened(postgres_database) as store:
+    original, loaded = on_the_page
+    engine = postgres.create(original)
+    await postgres_schema.prepare(engine, now=SystemClock().now())
+    await engine.dispose()
+    async with opened(original) as store:
         await store.transact(happen)
         assert "database=" in (await store.read(marks) or "")
-    async with opened(postgres_database) as store:
+    async with opened(original) as store:
         assert store.continuity.suspicion is None
-    with postgres_server.empty(postgres_url) as url:
-        dump_and_load(postgres_database, url)
-        sentence = await is_refused(url)
-        assert "It was restored from a dump, or copied from another database." in sentence
-        assert "asks before it uses the database" in sentence
-        async with opened(url, restored=True) as store:
-            assert await store.read(entries) == 1
-            await server_marks.confirm(store, store.continuity, by="terminal:lee")
-            (confirmed,) = await store.read(lambda c: list(audit_log.export(c, DEFAULT_WORKSPACE, after=1)))
-            assert "database.restored" in confirmed
-            assert "terminal:lee" in confirmed
-        async with opened(url) as store:
-            await store.transact(happen)
-            assert await store.read(entries) == 3
-    async with opened(postgres_database) as store:
+    back_up_as_the_page_says(original, tmp_path)
+    sentence = await is_refused(loaded)
+    assert "It was restored from a dump, or copied from another database." in sentence
+    assert "asks before it uses the database" in sentence
+    async with opened(loaded, restored=True) as store:
+        assert await store.read(entries) == 1
+        await server_marks.confirm(store, store.continuity, by="terminal:lee")
+        (confirmed,) = await store.read(lambda c: list(audit_log.export(c, DEFAULT_WORKSPACE, after=1)))
+        assert "database.restored" in confirmed
+        assert "terminal:lee" in confirmed
+    async with opened(loaded) as store:
+        await store.transact(happen)
+        assert await store.read(entries) == 3
+    async with opened(original) as store:
         assert store.continuity.suspicion is None, "the original goes on"
 
 

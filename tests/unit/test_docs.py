@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import configparser
 import dataclasses
 import json
 import re
@@ -551,23 +550,12 @@ def test_the_commands_of_the_operations_page_exist() -> None:
     lines = [line for block in OPERATIONS.blocks for line in block.text.splitlines()]
     used = {words for line in lines for words in re.findall(r"bin/signoff ([a-z]+(?: verify)?)", line)}
     assert {f"signoff {words}" for words in used} == {f"signoff {words}" for words in used} & ALL_COMMANDS.keys()
-    assert used == {"serve", "doctor", "backup", "audit verify"}
+    assert used == {"doctor", "backup", "audit verify"}
 
 
 def test_the_settings_of_the_operations_page_exist() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     assert set(re.findall(r"SIGNOFF_[A-Z_]+", OPERATIONS.text)) <= known
-
-
-def test_the_unit_of_the_operations_page_runs_the_server_as_its_own_user() -> None:
-    (block,) = [block for block in OPERATIONS.blocks if block.info == "ini"]
-    unit = configparser.ConfigParser(interpolation=None, strict=True)
-    unit.optionxform = str  # type: ignore[assignment, method-assign]
-    unit.read_string(block.text)
-    service = unit["Service"]
-    assert (service["User"], service["UMask"], service["WorkingDirectory"]) == ("signoff", "0077", "/var/lib/signoff")
-    assert service["ExecStart"] == "/opt/signoff/bin/signoff serve"
-    assert service["ReadWritePaths"] == service["WorkingDirectory"]
 
 
 # -- slack --------------------------------------------------------------------------------------------------
