@@ -27,6 +27,7 @@ from tests.soak.clients import Clients
 from tests.soak.database_faults import DatabaseFaults, Way
 from tests.soak.disk_full import SmallDisk, small_disk
 from tests.soak.people import People
+from tests.soak.recoveries import Recoveries
 from tests.soak.serve import SteppedClock
 from tests.soak.servers import Servers, servers
 from tests.soak.tables import ServerTables
@@ -146,6 +147,12 @@ class ReplicaCampaign(Campaign):
         await self._storm(chaos, acting.clients, acting.people, strikes, serving)
         measured = Takeovers(acting.world, acting.servers, acting.clients, acting.workers, dice)
         await self._take_over(measured, acting.bots)
+        if self.minutes >= LONG:
+            slots = [acting.bots[-1], acting.workers[-1]]
+            recoveries = Recoveries(acting.world, acting.servers, acting.people, measured, faults, slots)
+            with acting.world.excused():
+                await recoveries.measure()
+        self._count_takeovers(acting.world)
 
     async def _register(self, clients: Clients) -> None:
         await clients.register()
@@ -176,9 +183,11 @@ class ReplicaCampaign(Campaign):
         for bot in bots:
             await (await measured.servers.fork(bot)).becomes_ready()
         await measured.measure(min(4, max(1, round(self.minutes))), posts=self.minutes >= LONG)
+
+    def _count_takeovers(self, world: World) -> None:
         for name, seconds in takeovers.arithmetic().items():
             self.figures[f"ms that a takeover of a {name} may take by the arithmetic of leases"] = round(seconds * 1000)
-        for word in ("call", "start", "stop", "copies"):
+        for word in ("call", "start", "stop", "copies", "click"):
             times = [one.seconds for one in world.evidence.takeovers if f"the {word} " in one.work and one.seconds]
             self.figures[f"ms of the slowest takeover ({word})"] = round(max(times, default=0) * 1000)
 

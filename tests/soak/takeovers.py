@@ -89,7 +89,7 @@ class Takeovers:
         await asyncio.sleep(self.dice.uniform(0, 3))
 
     async def _in_a_call(self, first: str) -> Takeover:
-        run = await self._waiting_run()
+        run = await self.waiting_run()
         self.world.service.held.add(run)
         await self._approve(run)
         assert await until(lambda: self.world.service.count(run) == 1), f"the call of run {run} never came"
@@ -98,7 +98,7 @@ class Takeovers:
 
     async def _at_sigterm(self, first: str) -> Takeover:
         """Tell the worker to stop: it waits for its call for some seconds, and then hands it over."""
-        run = await self._waiting_run()
+        run = await self.waiting_run()
         self.world.service.held.add(run)
         await self._approve(run)
         assert await until(lambda: self.world.service.count(run) == 1), f"the call of run {run} never came"
@@ -109,7 +109,7 @@ class Takeovers:
 
     async def _at_the_approval(self, first: str) -> Takeover:
         """Let only this worker hear of the approval, and kill it at that moment."""
-        run = await self._waiting_run()
+        run = await self.waiting_run()
         self.world.service.held.add(run)
         await self._others(first)
         others = [self.servers.slots[slot] for slot in self.slots if slot != first]
@@ -147,7 +147,8 @@ class Takeovers:
         (run,) = self.world.evidence.starts[token]
         return run
 
-    async def _waiting_run(self) -> str:
+    async def waiting_run(self) -> str:
+        """Start a run, and return it when an approver has a copy."""
         run = await self._start()
         pending = "SELECT id FROM delivery WHERE run = ? AND kind = 'request' AND state = 'shown'"
         assert await until(lambda: bool(self.world.rows(pending, run))), f"no one was asked about run {run}"
