@@ -5,7 +5,8 @@ The outbox, the runner and the service depend on the port and name no database.
 What differs between databases is in these modules of the store:
 
 - `sqlite` (the writer), `sqlite_connection` (how a file is opened), `sqlite_errors`
-- `dialect` (statements that each database writes in its own way); `tables` names the conditions of indexes for each
+- `dialect` (statements that each database writes in its own way); the conditions of indexes are in `tables` for SQLite,
+  and for PostgreSQL in the migrations alone
 - for a database that is a file: `schema` (its lock, backup and migrations), `lock`, `files`, `file_marks`,
   `file_watch`, `log_head`, `restored_backup`, and `health`, which the doctor uses
 - for a database on a server: `postgres` and the modules whose names begin with it, and `server_marks`

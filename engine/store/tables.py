@@ -61,7 +61,6 @@ class RunRow(SQLModel, table=True):
             "run_ready",
             "ready_at",
             sqlite_where=text("ready_at IS NOT NULL"),
-            postgresql_where=text("ready_at IS NOT NULL"),
         ),
         Index("run_workspace", "workspace", "id"),
         Index(
@@ -69,14 +68,12 @@ class RunRow(SQLModel, table=True):
             "workspace",
             "id",
             sqlite_where=text("ended_at IS NULL"),
-            postgresql_where=text("ended_at IS NULL"),
         ),
         Index(
             "run_attention",
             "workspace",
             "id",
             sqlite_where=text("status = 'needs_attention'"),
-            postgresql_where=text("status = 'needs_attention'"),
         ),
         Index(
             "run_key",
@@ -84,7 +81,6 @@ class RunRow(SQLModel, table=True):
             "key",
             unique=True,
             sqlite_where=text("key IS NOT NULL"),
-            postgresql_where=text("key IS NOT NULL"),
         ),
     )
     id: str = Field(primary_key=True)
@@ -153,14 +149,12 @@ class RequestRow(SQLModel, table=True):
             "request_check",
             "check_at",
             sqlite_where=text("check_at IS NOT NULL"),
-            postgresql_where=text("check_at IS NOT NULL"),
         ),
         Index(
             "request_pending",
             "workspace",
             "id",
             sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
         ),
     )
     id: str = Field(primary_key=True)
@@ -202,7 +196,6 @@ class ApproverRow(SQLModel, table=True):
             "person",
             "request",
             sqlite_where=text("pending = 1"),  # the same words as in the queries, or SQLite does not use the index
-            postgresql_where=text("pending"),
         ),
         {"sqlite_with_rowid": False},  # a row is little more than its key
     )
@@ -247,7 +240,6 @@ class DeliveryRow(SQLModel, table=True):
             "delivery_next",
             "next_at",
             sqlite_where=text("next_at IS NOT NULL"),
-            postgresql_where=text("next_at IS NOT NULL"),
         ),
     )
     id: str = Field(primary_key=True)

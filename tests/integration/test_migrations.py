@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,24 @@ async def test_the_migrations_make_what_the_tables_declare(migrated: Any) -> Non
         assert compare_metadata(context, METADATA) == []
 
     await migrated(work)
+
+
+async def test_an_index_of_some_rows_is_of_the_same_rows_in_both_databases(postgres_database: str) -> None:
+    declared = {
+        str(index.name): str(index.dialect_options["sqlite"]["where"]).removesuffix(" = 1")  # a boolean of SQLite
+        for table in METADATA.sorted_tables
+        for index in table.indexes
+        if index.dialect_options["sqlite"]["where"] is not None
+    }
+    query = """SELECT relname, pg_get_expr(indpred, indrelid) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+        WHERE indpred IS NOT NULL AND relnamespace = current_schema()::regnamespace"""
+    engine = postgres.create(postgres_database)
+    async with engine.connect() as connection:
+        rows = (await connection.execute(text(query))).all()
+    await engine.dispose()
+    # PostgreSQL writes (state = 'pending'::text) for state = 'pending'.
+    plain = {name: re.sub(r"^\(|\)$|::\w+( varying)?|\(|\)", "", condition) for name, condition in rows}
+    assert {name: condition for name, condition in plain.items() if name in declared} == declared
 
 
 async def test_every_text_of_postgresql_is_in_the_order_of_its_bytes(postgres_database: str) -> None:
