@@ -834,4 +834,35 @@ FAULTS: Final = (
         "        if match is not None:\n",
         "tests/integration/test_batches.py",
     ),
+    # -- what operators see --
+    Fault(
+        "the updates of copies follow from the start of the run",
+        "bot/traces.py",
+        """        above = ("start",) if attempt.step is None else (attempt.step, attempt.visit)
+""",
+        """        above = ("start",)
+""",
+        "tests/flow/test_traces.py",
+    ),
+    Fault(
+        "a traceback in the log keeps its secrets",
+        "bot/log.py",
+        "return self._redact(self.formatException(record.exc_info)) if record.exc_info else None",
+        "return self.formatException(record.exc_info) if record.exc_info else None",
+        "tests/unit/bot/test_log.py",
+    ),
+    Fault(
+        "any text of a client becomes the id of its request",
+        "bot/request_scope.py",
+        "id_ if id_ is not None and _SANE.fullmatch(id_) else new_id()",
+        "id_ or new_id()",
+        "tests/integration/web/test_request_ids.py",
+    ),
+    Fault(
+        "a server with another key than the others is well",
+        "bot/doctor/database_server.py",
+        "    elif health.key_fingerprint == fingerprint:\n",
+        "    elif health.key_fingerprint:\n",
+        "tests/flow/test_doctor_on_postgres.py",
+    ),
 )
