@@ -31,6 +31,7 @@ from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, open_client
 from bot.slack.directory import SlackDirectory
 from bot.slack.home_publisher import StaleHomes
+from bot.slack.rate_limit import RateLimiter
 from bot.slack.sender import SlackSender
 from bot.slack.service import SlackService
 from bot.slack.setup import SlackCredentials
@@ -242,7 +243,9 @@ async def _connect_slack(options: AppOptions, stack: AsyncExitStack) -> SlackCli
     if not settings.slack_bot_token:
         return None
     token = settings.slack_bot_token.get_secret_value()
-    client = open_client(token=token, api_url=settings.slack_api_url, pace=options.slack_limiter)
+    pace = await stack.enter_async_context(databases.open_pace(settings))
+    limiter = (options.slack_limiter or RateLimiter()).sharing(pace)
+    client = open_client(token=token, api_url=settings.slack_api_url, pace=limiter)
     return await stack.enter_async_context(client)
 
 

@@ -15,6 +15,7 @@ from bot.settings import Settings
 from engine.code_derivation import Codes
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import StoreError
+from engine.pace import Pace
 from engine.ports import Clock
 from engine.store import key_marks, restored_backup, schema
 from engine.store.connection import Connection
@@ -60,6 +61,18 @@ async def note_key(settings: Settings, store: Store) -> None:
             "SIGNOFF_KEY is not the key of the process that started before this one; codes and forms of one do not "
             "work at the other. Set the same for all, and restart them."
         )
+
+
+@asynccontextmanager
+async def open_pace(settings: Settings) -> AsyncIterator[Pace | None]:
+    """Open the pace that all processes on the database share while the body runs; None if there is only one process."""
+    if settings.server_url is None:
+        yield None
+        return
+    from engine.store import postgres_pace
+
+    async with postgres_pace.opened(settings.server_url) as pace:
+        yield pace
 
 
 async def migrate_server(settings: Settings, now: datetime) -> tuple[str, bool]:

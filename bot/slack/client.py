@@ -97,7 +97,7 @@ class SlackClient:
             if error.kind is not FailureClass.WAIT:
                 raise
             wait = (error.retry_after or retry.SLACK_RATE_LIMIT_WAIT).total_seconds()
-            self._pace.stop(method, wait)
+            await self._pace.stop(method, wait)
             if wait > _WORTH_WAITING:
                 raise
         # A refused call did nothing, so it can be repeated.

@@ -4,20 +4,22 @@ Slack counts the calls of a method by workspace and app, and posts by conversati
 method for the whole workspace. https://docs.slack.dev/apis/web-api/rate-limits
 
 Each count is a token bucket that hands out turns in advance. A plain bucket is shorter, but after a refusal it lets
-every caller wait at the same time, far longer than a delivery may take: each must learn when to come back.
+every caller wait at the same time, far longer than a delivery may take: each must learn when to come back. Slack counts
+the calls of all processes together, so the turns come from a `Pace` that they share.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from engine import retry
 from engine.errors import ChannelError
+from engine.pace import LocalPace, Pace, Rate
 
 POST: Final = "chat.postMessage"
 PER_MINUTE: Final = {
@@ -51,61 +53,42 @@ _EARLY: Final = 1.5
 _LATE: Final = 0.005
 """How late a call may leave without making the next ones late too, in seconds: timers are not exact. If the machine
 stalls for longer, that time is lost, because overdue calls must not leave all at once."""
+_NEWS: Final = 1.0
+"""After a longer wait a caller asks whether the rate rests now, in seconds: Slack may have refused another process."""
 _NOW: Final = 0.0005
 """Waits up to this many seconds are not worth a sleep."""
 
 
 @dataclass(slots=True)
-class _Turns:
-    """The turns of one count: one call every `interval` seconds, and `burst` at once after a rest.
+class _Departures:
+    """The calls of this process at one rate. `left`: time of the next call, by the calls that have left.
 
-    Turns are planned in advance, so that every caller knows how long it waits. `left` follows the calls themselves.
+    Turns are planned for calls that leave in time. A process that was late must not catch up at once.
     """
 
-    interval: float
-    burst: float
-    planned: float = -math.inf
-    """Time of the next turn, if every turn so far is taken in time and evenly."""
+    rate: Rate
     left: float = -math.inf
-    """Time of the next turn, by the calls that have left."""
-    promised: dict[str, float] = field(default_factory=dict)
-    """Times of the turns that are kept for callers that come back, by key."""
-
-    def reserve(self, now: float) -> float:
-        """Take the next turn and return its time."""
-        at = max(now, self.planned - self._head_start)
-        self.planned = max(self.planned, at) + self.interval
-        return at
-
-    def promise(self, key: str, at: float, now: float) -> None:
-        """Keep a turn for a caller that comes back, and drop the turns of callers that did not."""
-        self.promised = {other: time for other, time in self.promised.items() if time > now - LONGEST_WAIT}
-        self.promised[key] = at
 
     @property
     def free(self) -> float:
         """Return the time before which no call may leave."""
-        return self.left - self._head_start
+        return self.left - self.rate.head_start
 
     def leave(self, now: float) -> None:
         """Record that a call leaves now."""
         on_time = now - self.left < _LATE
-        self.left = (self.left if on_time else now) + self.interval
+        self.left = (self.left if on_time else now) + self.rate.interval
 
     def stop(self, until: float) -> None:
         """Let no call leave before `until`, also none that has a turn, and then one at a time."""
-        self.planned = max(self.planned, until + self._head_start)
-        self.left = max(self.left, until + self._head_start)
-
-    @property
-    def _head_start(self) -> float:
-        return (self.burst - 1) * self.interval
+        self.left = max(self.left, until + self.rate.head_start)
 
 
 class RateLimiter:
-    """Hands out turns for all methods.
+    """Lets each call wait for its turn.
 
     `multiplier`: of Slack's published rates. `burst`: calls at once; None allows the calls of a minute at once.
+    `pace` hands out the turns; without one, this process keeps the rates by itself.
     """
 
     def __init__(
@@ -115,11 +98,19 @@ class RateLimiter:
         burst: int | None = None,
         now: Callable[[], float] | None = None,
         sleep: Callable[[float], object] | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._multiplier, self._burst = multiplier, burst
         self._now = now or (lambda: asyncio.get_running_loop().time())
         self._sleep = sleep or asyncio.sleep
-        self._turns: dict[tuple[str, str], _Turns] = {}
+        self._pace = pace or LocalPace(self._now)
+        self._departures: dict[str, _Departures] = {}
+
+    def sharing(self, pace: Pace | None) -> RateLimiter:
+        """Return a limiter of the same rates whose turns come from `pace`, or this one if there is none."""
+        if pace is None:
+            return self
+        return RateLimiter(multiplier=self._multiplier, burst=self._burst, now=self._now, sleep=self._sleep, pace=pace)
 
     async def turn(self, method: str, *, channel: str = "", key: str = "") -> None:
         """Wait until the method may be called. Raises `ChannelError` if that takes too long.
@@ -129,56 +120,73 @@ class RateLimiter:
         counted = [self._of(method)]
         if channel and method == POST:
             counted.append(self._of(method, channel))
-        at = max(self._planned(turns, key) for turns in counted)
+        at = await self._reserve(counted, key)
         try:
             # Other tasks that are ready run first. They would delay a call whose turn is now on its way out, and the
             # next call would come too close behind it.
             await self._wait(0)
-            while (wait := max(at, *(turns.free for turns in counted)) - self._now()) > _NOW:
+            while (wait := max(at, *(departures.free for departures in counted)) - self._now()) > _NOW:
                 if wait > LONGEST_WAIT:
-                    raise self._too_long(counted, at, key)
+                    raise await self._too_long(counted, at, key)
                 await self._wait(wait)
+                if wait > _NEWS:
+                    self._obey(counted, await self._pace.rests(_rates(counted)))
         except asyncio.CancelledError:
             # A caller that gave up waiting comes back. Without its turn, callers with short timeouts would use up turns
             # and never leave.
-            for turns in counted if key else ():
-                turns.promise(key, at, self._now())
+            if key:
+                await self._pace.keep(_rates(counted), key, at - self._now())
             raise
-        for turns in counted:
-            turns.leave(self._now())
+        for departures in counted:
+            departures.leave(self._now())
 
-    def stop(self, method: str, seconds: float) -> None:
+    async def stop(self, method: str, seconds: float) -> None:
         """Stop all calls of the method for so many seconds, because Slack refused one."""
-        self._of(method).stop(self._now() + seconds)
+        departures = self._of(method)
+        departures.stop(self._now() + seconds)
+        await self._pace.rest(departures.rate, seconds)
 
-    def _planned(self, turns: _Turns, key: str) -> float:
-        """Return the turn that was kept for the key, or a new one."""
-        at = turns.promised.pop(key, None) if key else None
-        return turns.reserve(self._now()) if at is None else at
+    async def _reserve(self, counted: list[_Departures], key: str) -> float:
+        """Return the time of the turn that was kept for the key, or of a new one."""
+        turns = await self._pace.reserve(_rates(counted), key)
+        self._obey(counted, [turn.rest for turn in turns])
+        return self._now() + max(turn.seconds for turn in turns)
 
-    def _too_long(self, counted: list[_Turns], at: float, key: str) -> ChannelError:
-        now = self._now()
-        if at - now <= LONGEST_WAIT:
+    def _obey(self, counted: list[_Departures], rests: Sequence[float]) -> None:
+        """Stop what rests, also because of a refusal that another process got."""
+        for departures, rest in zip(counted, rests, strict=True):
+            if rest > 0:
+                departures.stop(self._now() + rest)
+
+    async def _too_long(self, counted: list[_Departures], at: float, key: str) -> ChannelError:
+        if at - self._now() <= LONGEST_WAIT:
             # Slack refused another call meanwhile, which voided this turn.
-            at = max(turns.reserve(now) for turns in counted)
-        for turns in counted if key else ():
-            turns.promise(key, at, now)
-        wait = timedelta(seconds=at - now - _EARLY)
-        return ChannelError("Too much is being sent to Slack at once; this has to wait.", retry_after=wait)
+            at = await self._reserve(counted, "")
+        wait = at - self._now()
+        if key:
+            await self._pace.keep(_rates(counted), key, wait)
+        return ChannelError(
+            "Too much is being sent to Slack at once; this has to wait.",
+            retry_after=timedelta(seconds=wait - _EARLY),
+        )
 
     async def _wait(self, seconds: float) -> None:
         waiting = self._sleep(seconds)
         if asyncio.iscoroutine(waiting):
             await waiting
 
-    def _of(self, method: str, channel: str = "") -> _Turns:
-        key = (method, channel)
-        if key not in self._turns:
+    def _of(self, method: str, channel: str = "") -> _Departures:
+        key = f"slack {method} {channel}".rstrip()
+        if key not in self._departures:
             per_second = POSTS_PER_SECOND if channel else PER_MINUTE.get(method, 20) / 60
             most = POST_BURST if channel else PER_MINUTE.get(method, 20)
             burst = most if self._burst is None else self._burst
-            self._turns[key] = _Turns(1.01 / (per_second * self._multiplier), burst)
-        return self._turns[key]
+            self._departures[key] = _Departures(Rate(key, 1.01 / (per_second * self._multiplier), burst))
+        return self._departures[key]
+
+
+def _rates(counted: Sequence[_Departures]) -> list[Rate]:
+    return [departures.rate for departures in counted]
 
 
 def retry_after(header: str | None) -> timedelta:

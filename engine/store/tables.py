@@ -279,3 +279,37 @@ class AuditRow(SQLModel, table=True):
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     salt: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     content: str | None = text_column()
+
+
+class PaceRow(SQLModel, table=True):
+    """When the next turn is at something with a limited rate, for all processes on a PostgreSQL database.
+
+    A row whose `next_at` has passed means nothing, and is deleted.
+    """
+
+    __tablename__ = "pace"
+    workspace: str = Field(primary_key=True, foreign_key="workspace.id")
+    key: str = Field(primary_key=True)
+    next_at: datetime = utc(nullable=False)
+    """Time of the next turn, if every turn so far is taken in time and evenly."""
+    rests_until: datetime | None = utc()
+
+
+class KeptTurnRow(SQLModel, table=True):
+    """A turn that is kept for a caller that comes back. `caller`: a digest of its key."""
+
+    __tablename__ = "kept_turn"
+    workspace: str = Field(primary_key=True, foreign_key="workspace.id")
+    key: str = Field(primary_key=True)
+    caller: str = Field(primary_key=True)
+    at: datetime = utc(nullable=False)
+
+
+class ChannelRestRow(SQLModel, table=True):
+    """A channel that an operator has to fix: nothing is tried on it before `until`, after so many `failures`."""
+
+    __tablename__ = "channel_rest"
+    workspace: str = Field(primary_key=True, foreign_key="workspace.id")
+    channel: str = Field(primary_key=True)
+    failures: int
+    until: datetime = utc(nullable=False)

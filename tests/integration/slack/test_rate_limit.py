@@ -99,7 +99,7 @@ async def test_posts_to_one_conversation_are_counted_apart(clock: SleepClock) ->
 
 async def test_a_caller_that_would_wait_too_long_keeps_its_turn_for_later(clock: SleepClock) -> None:
     turns = RateLimiter(burst=1, now=clock.now, sleep=clock.sleep)
-    turns.stop("chat.update", 60)
+    await turns.stop("chat.update", 60)
     waits = []
     for number in range(3):
         with pytest.raises(ChannelError) as caught:
@@ -158,10 +158,10 @@ async def test_a_refusal_also_stops_callers_that_wait_for_their_turn(clock: Slee
     turns, errors = RateLimiter(burst=1, now=clock.now, sleep=clock.sleep), list[ChannelError]()
     await turns.turn("chat.update")
 
-    def sleep(seconds: float) -> None:
+    async def sleep(seconds: float) -> None:
         clock.sleep(seconds)
         if seconds and not errors:
-            turns.stop("chat.update", 30)
+            await turns.stop("chat.update", 30)
             errors.append(ChannelError("Slack said no to another"))
 
     turns._sleep = sleep  # noqa: SLF001
@@ -252,7 +252,7 @@ async def test_many_callers_share_the_turns_and_none_waits_longer_than_allowed()
     """A hundred copies after a refusal: each is sent at its turn, after at most one earlier attempt."""
     clock, visits, waits = SteppedClock(), list[str](), list[float]()
     limiter = RateLimiter(burst=1, now=clock.now, sleep=clock.sleep)
-    limiter.stop("chat.update", 30)
+    await limiter.stop("chat.update", 30)
 
     async def deliver(key: str) -> None:
         while True:
