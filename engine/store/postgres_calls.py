@@ -121,11 +121,31 @@ class Calls:
 
     async def _answer_alike(self, text: str, functions: list[Function]) -> None:
         """Answer functions that ask for the same statement: together where that is possible."""
+        if len(functions) > 1 and text.startswith("SELECT"):
+            await self._answer_readers(text, functions)
+            return
         batch = batch_of(text) if len(functions) > 1 else None
         if batch is not None:
             functions = await self._answer_together(batch, functions)
         for function in functions:
             await self._answer_alone(text, function)
+
+    async def _answer_readers(self, text: str, functions: list[Function]) -> None:
+        """Answer functions that read: those that ask the same get the same rows, for they ask at the same moment."""
+        asked: dict[tuple[Any, ...], list[Function]] = {}
+        for function in functions:
+            asked.setdefault(tuple(_values(function)), []).append(function)
+        for values, rows in (await self._rows(text, [*asked])).items():
+            for function in asked[values]:
+                function.go_on(rows)
+
+    async def _rows(self, text: str, questions: Sequence[tuple[Any, ...]]) -> dict[tuple[Any, ...], Sequence[Any]]:
+        """Return the rows of a SELECT for each tuple of parameters."""
+        batch = batch_of(text) if len(questions) > 1 else None
+        if batch is None:
+            return {values: await self._driver.fetch(text, *values) for values in questions}
+        rows = await self._driver.fetch(batch.text, *batch.arrays(questions))
+        return dict(zip(questions, sorted_out(rows, len(questions)), strict=True))
 
     async def _answer_together(self, batch: Batch, functions: list[Function]) -> list[Function]:
         """Answer what can be answered by one statement. Return the functions that have to ask alone."""
