@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 from email.headerregistry import Address
-from email.message import EmailMessage
 from typing import ClassVar, Final, Literal
 
-from bot.email import errors, message
+from bot.email import errors, message, transfer_encoding
 from bot.email.client import BEFORE_DOT_SECONDS, SmtpClient
 from bot.email.errors import MailError, Meaning, Stage
 from bot.email.message import Envelope
+from bot.email.transfer_encoding import WrittenEmail
+from bot.email.writer import EmailWriter
 from engine.domain import Card, DeliveryKind, Receipt, RunStatus
 from engine.off_loop import LARGE, off_loop
 
@@ -36,6 +37,7 @@ class EmailChannel:
     ) -> None:
         self._client, self._sender, self._public_url, self._now = client, sender, public_url, now
         self._name = name
+        self._writer = EmailWriter(sender, public_url=public_url, name=name)
 
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
         """Send the email of the card, or once the one that tells the outcome. Raises `ChannelError`."""
@@ -61,7 +63,7 @@ class EmailChannel:
     async def _sent(self, card: Card, envelope: Envelope) -> str:
         """Send the email, or the short one if its content is refused, and return its Message-ID. Raises `MailError`."""
         try:
-            whole = await off_loop(lambda: message.mail(card, envelope), large=_compares(card))
+            whole = await off_loop(lambda: self._writer.write(card, envelope), large=_compares(card))
         except ValueError as error:
             raise MailError(errors.classify(Stage.ADDRESS, error)) from error
         try:
@@ -71,11 +73,11 @@ class EmailChannel:
             if error.failure.meaning is not Meaning.CONTENT or short is None:
                 raise
             log.warning("copy %s is sent without its content: %s", envelope.delivery, error)
-        return await self._send(short)
+        return await self._send(transfer_encoding.written(short))
 
-    async def _send(self, mail: EmailMessage) -> str:
+    async def _send(self, mail: WrittenEmail) -> str:
         await self._client.send(mail, answer_seconds=ANSWER_SECONDS)
-        return str(mail["Message-ID"])
+        return mail.message_id
 
 
 def _compares(card: Card) -> bool:

@@ -10,14 +10,12 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Final
 
 import aiosmtplib
 
-from bot.email import transfer_encoding
 from bot.email.errors import MailError, Stage, classify
+from bot.email.transfer_encoding import WrittenEmail
 from bot.setting_values import MailServerAddress
 
 BEFORE_DOT_SECONDS: Final = 12.0
@@ -34,24 +32,6 @@ _METHOD_NOT_SUPPORTED: Final = frozenset({502, 504})
 _FLUSH_CHECK_SECONDS: Final = 0.01
 """Interval of looking whether the system has taken all bytes of a large email, in seconds."""
 _LEADING_DOT: Final = re.compile(rb"(?m)^\.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """The bytes of an email, with CR LF at the end of each line.
-
-    `eight_bits`: None if they are the same in seven bits. `seven_bits`: None until a server needs them.
-    """
-
-    mail: EmailMessage
-    eight_bits: bytes | None
-    seven_bits: bytes | None
-
-    def for_server(self, connection: aiosmtplib.SMTP) -> tuple[bytes, list[str]]:
-        """Return the bytes for this server, and the parameters of MAIL that go with them."""
-        if self.eight_bits is not None and connection.supports_extension("8bitmime"):
-            return self.eight_bits, ["BODY=8BITMIME"]
-        return self.seven_bits or self.mail.as_bytes(), []
 
 
 class SmtpClient:
@@ -78,36 +58,35 @@ class SmtpClient:
         self._idle: list[_IdleConnection] = []
         self._closed = False
 
-    async def send(self, mail: EmailMessage, *, answer_seconds: float) -> None:
+    async def send(self, mail: WrittenEmail, *, answer_seconds: float) -> None:
         """Send the email. Raises only `MailError`.
 
         `answer_seconds`: how long to wait for the answer to the final dot.
         """
         attempt = _Attempt()
         try:
-            content = self._content(mail)
-            sender, to = str(mail["From"].addresses[0].addr_spec), str(mail["To"].addresses[0].addr_spec)
             async with (
                 asyncio.timeout(self._before_dot) as limit,
                 self._slots,
                 self._connection(attempt) as connection,
             ):
-                data, options = content.for_server(connection)
-                await attempt.envelope(connection, sender, to, options=options)
+                data, options = self._content(mail, connection)
+                await attempt.envelope(connection, mail.sender, mail.to, options=options)
                 await attempt.body(connection, data)
                 limit.reschedule(asyncio.get_running_loop().time() + answer_seconds)
                 await attempt.dot(connection, answer_seconds)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # TimeoutError is an OSError
             raise MailError(classify(attempt.stage, error)) from error
 
-    def _content(self, mail: EmailMessage) -> _Content:
-        """Write the email. Raises `ValueError` if it cannot be written."""
+    def _content(self, mail: WrittenEmail, connection: aiosmtplib.SMTP) -> tuple[bytes, list[str]]:
+        """Return the bytes for this server, and the parameters of MAIL that go with them."""
         if self._sign is not None:
             # A server that takes only seven bits would change eight-bit content on the way, and break the signature
             # (RFC 6376, 5.3).
-            return _Content(mail, None, self._sign(mail.as_bytes()))
-        eight_bits = transfer_encoding.in_eight_bits(mail)
-        return _Content(mail, eight_bits, mail.as_bytes() if eight_bits is None else None)
+            return self._sign(mail.seven_bits), []
+        if mail.eight_bits is not None and connection.supports_extension("8bitmime"):
+            return mail.eight_bits, ["BODY=8BITMIME"]
+        return mail.seven_bits, []
 
     async def check(self) -> None:
         """Connect, log in and hang up. Raises only `MailError`."""

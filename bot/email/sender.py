@@ -28,7 +28,7 @@ class SmtpMailer:
         """Send the email. Raises `StepError`."""
         try:
             mail = self._message(to=to, subject=subject, body=body, reply_to=reply_to, key=key)
-            await self._client.send(mail, answer_seconds=ANSWER_SECONDS)
+            await self._client.send(transfer_encoding.written(mail), answer_seconds=ANSWER_SECONDS)
         except MailError as error:
             raise errors.step_error(error.failure) from error
         except ValueError as error:

@@ -7,6 +7,7 @@ Quoted-printable cuts every line at 76 characters, links too. ASCII in lines tha
 from __future__ import annotations
 
 import binascii
+from dataclasses import dataclass
 from email.message import EmailMessage, Message
 from typing import Any, Final
 
@@ -15,6 +16,31 @@ LONGEST_LINE: Final = 998
 https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.6"""
 _REFERENCES: Final = 100_000
 """Maximum size of HTML in which characters beyond ASCII are references, in bytes. Gmail would cut a larger email."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenEmail:
+    """An email in bytes, with CR LF at the end of each line. `sender`, `to`: the addresses without names.
+
+    `eight_bits`: the same for a server that takes eight bits, or None if no byte would differ.
+    """
+
+    sender: str
+    to: str
+    message_id: str
+    seven_bits: bytes
+    eight_bits: bytes | None
+
+
+def written(mail: EmailMessage) -> WrittenEmail:
+    """Return the mail in bytes. Raises `ValueError` if it cannot be written."""
+    return WrittenEmail(
+        sender=str(mail["From"].addresses[0].addr_spec),
+        to=str(mail["To"].addresses[0].addr_spec),
+        message_id=str(mail["Message-ID"]),
+        seven_bits=mail.as_bytes(),
+        eight_bits=in_eight_bits(mail),
+    )
 
 
 def set_text(part: EmailMessage, text: str, *, subtype: str) -> None:

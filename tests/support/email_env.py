@@ -13,6 +13,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
 from bot import setting_values
 from bot.devtools.sandbox import FrozenClock, MailConfig, RunningSandbox, sandbox
 from bot.email.client import SmtpClient
@@ -111,6 +113,26 @@ OUTCOME_CARD = Card(
     run="r1",
 )
 
+HOSTILE_TEXTS = st.text(
+    st.characters() | st.sampled_from("<>&\"'=?\r\n\t\u202e\u200b\u2028\x00\x85.:/@{}%"),
+    max_size=60,
+) | st.sampled_from(
+    [
+        "</p><a href='https://evil.example'>x</a>",
+        "{{ mail.link }} {% for %}",
+        "=?utf-8?q?Approved?= =?x",
+        "a\r\nBcc: eve@evil.example\r\n\r\nbody",
+        "\n\nReview: https://evil.example/r/x\n",
+        "-- \nSent by Signoff.",
+        "--signoff-0\nContent-Type: text/html\n\n",
+        "https://evil.example/" + "x" * 200,
+        "word " * 100,
+        "\ud800",
+        "e\u0301" * 90,
+    ]
+)
+"""Texts that try to leave their place in an email."""
+
 
 def envelope(**changes: Any) -> Envelope:
     defaults = {"sender": SENDER, "to": MIA, "public_url": PUBLIC_URL, "delivery": "d1", "date": AT}
@@ -128,17 +150,6 @@ def html_of(mail: EmailMessage) -> str:
     part = mail.get_body(("html",))
     assert part is not None
     return str(part.get_content())
-
-
-class RecordingClient(SmtpClient):
-    """Records emails instead of sending them."""
-
-    def __init__(self) -> None:
-        super().__init__(setting_values.parse_smtp_url("smtp://127.0.0.1"), local_name="example.com")
-        self.sent: list[EmailMessage] = []
-
-    async def send(self, mail: EmailMessage, *, answer_seconds: float) -> None:
-        self.sent.append(mail)
 
 
 def connections(running: RunningSandbox) -> int:

@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from bot.devtools.sandbox import MailConfig, RunningSandbox
 from bot.email import errors, message
 from bot.email.client import SmtpClient
 from bot.email.errors import Failure, MailError, Meaning, Stage
+from bot.email.transfer_encoding import written
 from tests.support.certificates import encrypted_mail_config
 from tests.support.email_env import MIA, REQUEST_CARD, SENDER, client_to, connections, envelope, mail_server
 from tests.support.engine_env import until
@@ -133,10 +133,10 @@ def _create_folder(folder: Path) -> Path:
     return folder
 
 
-async def catch_failure(sandbox: RunningSandbox, ca: Path | None, email_message: EmailMessage | None = None) -> Failure:
+async def catch_failure(sandbox: RunningSandbox, ca: Path | None) -> Failure:
     async with client_to(sandbox, ca=ca, before_dot_seconds=ANSWER_SECONDS * 3) as client:
         with pytest.raises(MailError) as caught:
-            await client.send(email_message or message.mail(REQUEST_CARD, envelope()), answer_seconds=ANSWER_SECONDS)
+            await client.send(written(message.mail(REQUEST_CARD, envelope())), answer_seconds=ANSWER_SECONDS)
     return caught.value.failure
 
 
@@ -156,7 +156,7 @@ async def test_a_failure_has_the_stage_and_the_meaning_of_its_case(
 async def test_the_same_server_accepts_the_email_without_a_fault(configs: dict[str, MailConfig]) -> None:
     for config in configs.values():
         async with mail_server(config) as sandbox, client_to(sandbox, ca=config.ca) as client:
-            await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=ANSWER_SECONDS)
+            await client.send(written(message.mail(REQUEST_CARD, envelope())), answer_seconds=ANSWER_SECONDS)
             (received,) = sandbox.mail.received(to=MIA)
             assert (received.sender, received.tls, received.user) == (SENDER.addr_spec, True, "signoff")
             assert received.complaints == []
@@ -262,18 +262,18 @@ async def sandbox() -> AsyncIterator[RunningSandbox]:
 async def test_one_connection_carries_many_emails(sandbox: RunningSandbox) -> None:
     async with client_to(sandbox) as client:
         for number in range(5):
-            await client.send(message.mail(REQUEST_CARD, envelope(delivery=f"d{number}")), answer_seconds=5)
+            await client.send(written(message.mail(REQUEST_CARD, envelope(delivery=f"d{number}"))), answer_seconds=5)
         assert connections(sandbox) == 1
     assert len(sandbox.mail.received()) == 5
 
 
 async def test_a_closed_connection_is_replaced_without_an_error(sandbox: RunningSandbox) -> None:
     async with client_to(sandbox) as client:
-        await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
+        await client.send(written(message.mail(REQUEST_CARD, envelope())), answer_seconds=5)
         sandbox.mail.disconnect()
-        await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
+        await client.send(written(message.mail(REQUEST_CARD, envelope())), answer_seconds=5)
         sandbox.mail.fault("rset", "reset")
-        await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
+        await client.send(written(message.mail(REQUEST_CARD, envelope())), answer_seconds=5)
     assert len(sandbox.mail.received()) == 3
 
 
@@ -282,7 +282,7 @@ async def test_no_more_than_a_few_connections_at_once(sandbox: RunningSandbox) -
 
     async def send(number: int) -> None:
         nonlocal max_connections
-        await client.send(message.mail(REQUEST_CARD, envelope(to=f"p{number}@example.com")), answer_seconds=5)
+        await client.send(written(message.mail(REQUEST_CARD, envelope(to=f"p{number}@example.com"))), answer_seconds=5)
         max_connections = max(max_connections, connections(sandbox))
 
     async with client_to(sandbox) as client:
@@ -293,20 +293,20 @@ async def test_no_more_than_a_few_connections_at_once(sandbox: RunningSandbox) -
 
 async def test_a_cancelled_email_closes_its_connection(sandbox: RunningSandbox) -> None:
     async with client_to(sandbox) as client:
-        await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
+        await client.send(written(message.mail(REQUEST_CARD, envelope())), answer_seconds=5)
         sandbox.mail.fault("rcpt", "hang", to=MIA)
-        sending = asyncio.ensure_future(client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5))
+        sending = asyncio.ensure_future(client.send(written(message.mail(REQUEST_CARD, envelope())), answer_seconds=5))
         await until(lambda: bool(sandbox.mail.faults.used))
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
-        await client.send(message.mail(REQUEST_CARD, envelope(to="lee@example.com")), answer_seconds=5)
+        await client.send(written(message.mail(REQUEST_CARD, envelope(to="lee@example.com"))), answer_seconds=5)
     assert [received.recipients for received in sandbox.mail.received()] == [[MIA], ["lee@example.com"]]
 
 
 async def test_an_idle_connection_is_closed(sandbox: RunningSandbox) -> None:
     async with client_to(sandbox, idle_seconds=0.0) as client:
-        await client.send(message.mail(REQUEST_CARD, envelope()), answer_seconds=5)
+        await client.send(written(message.mail(REQUEST_CARD, envelope())), answer_seconds=5)
         await until(lambda: connections(sandbox) == 0)
 
 
@@ -316,7 +316,7 @@ async def test_a_long_email_with_dots_arrives_unchanged(sandbox: RunningSandbox)
     body = "\n".join([".", "..", ".x", "", *("." * 70 for _ in range(20_000))]) + "\n"
     email_message.set_content(body)
     async with client_to(sandbox) as client:
-        await client.send(email_message, answer_seconds=30)
+        await client.send(written(email_message), answer_seconds=30)
     (received,) = sandbox.mail.received()
     assert received.text == body
 
@@ -347,7 +347,7 @@ async def test_an_email_that_the_server_stops_reading_was_not_sent(*, cut: bool)
             setting_values.parse_smtp_url(f"smtp://127.0.0.1:{port}"), local_name="a.example", before_dot_seconds=1
         )
         with pytest.raises(MailError) as caught:
-            await client.send(email_message, answer_seconds=ANSWER_SECONDS)
+            await client.send(written(email_message), answer_seconds=ANSWER_SECONDS)
         test_is_over.set()
         await client.aclose()
     assert (caught.value.failure.stage, caught.value.failure.meaning) == (Stage.DATA, LATER)

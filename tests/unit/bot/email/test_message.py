@@ -25,6 +25,7 @@ from tests.support.email_env import (
     AT,
     CLOSED_CARD,
     CODE_CARD,
+    HOSTILE_TEXTS,
     LETTER,
     LINK,
     OUTCOME_CARD,
@@ -579,25 +580,6 @@ def test_no_content_makes_an_email_that_gmail_would_cut(character: str) -> None:
 
 
 # -- hostile texts ------------------------------------------------------------------------------------------
-
-HOSTILE_TEXTS = st.text(
-    st.characters() | st.sampled_from("<>&\"'=?\r\n\t\u202e\u200b\u2028\x00\x85.:/@{}%"),
-    max_size=60,
-) | st.sampled_from(
-    [
-        "</p><a href='https://evil.example'>x</a>",
-        "{{ mail.link }} {% for %}",
-        "=?utf-8?q?Approved?= =?x",
-        "a\r\nBcc: eve@evil.example\r\n\r\nbody",
-        "\n\nReview: https://evil.example/r/x\n",
-        "-- \nSent by Signoff.",
-        "--signoff-0\nContent-Type: text/html\n\n",
-        "https://evil.example/" + "x" * 200,
-        "word " * 100,
-        "\ud800",
-        "e\u0301" * 90,
-    ]
-)
 
 
 @settings(max_examples=40, deadline=None)

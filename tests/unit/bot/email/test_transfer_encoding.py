@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.email import message
 from bot.email.sender import SmtpMailer
-from bot.email.transfer_encoding import LONGEST_LINE, in_eight_bits
+from bot.email.transfer_encoding import LONGEST_LINE, in_eight_bits, written
 from bot.presentation.characters import visible
 from engine.domain import CardFact
 from tests.support.email_env import (
@@ -49,7 +49,7 @@ HOSTILE_TEXTS = st.text(st.sampled_from("a .<&é承\U0001f469\u200d\u0628\n"), m
 async def test_both_parts_have_the_link_in_one_line(text: str) -> None:
     card = replace(REQUEST_CARD, title="Pay?", question="Pay?", values=(), notes=(CardFact(label="Why", text=(text,)),))
     async with mail_server() as sandbox, client_to(sandbox) as client:
-        await client.send(message.mail(card, envelope(public_url=LONG_PUBLIC_URL)), answer_seconds=5)
+        await client.send(written(message.mail(card, envelope(public_url=LONG_PUBLIC_URL))), answer_seconds=5)
         (received,) = sandbox.mail.received()
     assert received.complaints == []
     assert received.raw.count(LINK.encode()) == 3, "in the text, on the button and below it"
@@ -61,7 +61,7 @@ async def test_a_server_of_seven_bits_gets_seven_bits() -> None:
     card = replace(REQUEST_CARD, notes=(CardFact(label="Why", text=(TEXTS["script"],)),))
     async with mail_server() as sandbox, client_to(sandbox) as client:
         sandbox.mail.fault("8bitmime", "missing")
-        await client.send(message.mail(card, envelope(public_url=LONG_PUBLIC_URL)), answer_seconds=5)
+        await client.send(written(message.mail(card, envelope(public_url=LONG_PUBLIC_URL))), answer_seconds=5)
         (received,) = sandbox.mail.received()
     assert received.complaints == []
     assert received.raw.isascii()
@@ -75,7 +75,7 @@ async def test_a_signed_email_is_in_seven_bits() -> None:
         mail_server() as sandbox,
         client_to(sandbox, sign=lambda content: b"X-Signed: yes\r\n" + content) as client,
     ):
-        await client.send(message.mail(card, envelope()), answer_seconds=5)
+        await client.send(written(message.mail(card, envelope())), answer_seconds=5)
         (received,) = sandbox.mail.received()
     assert received.raw.isascii()
     assert received.header("x-signed") == "yes"
