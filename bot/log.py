@@ -47,7 +47,7 @@ class _RedactingFormatter(logging.Formatter):
         return self._redact(self.formatException(record.exc_info)) if record.exc_info else None
 
     def ids(self, record: logging.LogRecord) -> dict[str, str]:
-        """Return the ids of the entry: from whoever wrote it, or else of the request that is answered."""
+        """Return the ids of the entry: those that it came with, or else those of the request under way."""
         scope = request_scope.current()
         known = {
             "request_id": scope.id if scope is not None else None,

@@ -88,7 +88,7 @@ class Metrics:
             "step_seconds", "Duration of a call of a step.", _STEP_SECONDS, "step_type", "outcome"
         )
         self._answers = self._histogram(
-            "answer_seconds", "Time to answer people, Slack and commands.", _ANSWER_SECONDS, "door", "answer"
+            "answer_seconds", "Time to answer people, Slack and commands.", _ANSWER_SECONDS, "endpoint", "answer"
         )
         self._errors = self._counter("errors", "Errors in the log, by class.", "class")
         for class_ in {name for _, name in _CLASSES} | {"other"}:
@@ -137,7 +137,7 @@ class Metrics:
 
     def answered(self, scope: RequestScope) -> None:
         """Record the answer to a request."""
-        self._answers.labels(scope.door, scope.answer or "none").observe(self.clock() - scope.began)
+        self._answers.labels(scope.endpoint, scope.answer or "none").observe(self.clock() - scope.began)
 
     def failed(self, class_: str) -> None:
         """Record an error in the log."""

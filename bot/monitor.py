@@ -32,9 +32,9 @@ class Monitor:
         self.clock = time.monotonic if self._listeners else _zero
 
     @contextmanager
-    def request(self, door: str, *, id_: str | None = None, parent: str | None = None) -> Iterator[RequestScope]:
+    def request(self, endpoint: str, *, id_: str | None = None, parent: str | None = None) -> Iterator[RequestScope]:
         """Have the body work for a request, and record its answer."""
-        with request_scope.entered(door, id_=id_) as scope:
+        with request_scope.entered(endpoint, id_=id_) as scope:
             scope.parent = parent
             if self.tracing is not None:
                 self.tracing.enter(scope)

@@ -21,13 +21,13 @@ _SANE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(slots=True)
 class RequestScope:
-    """One request. `door`: what took it, such as `POST /slack/events`; never a path with something of a person.
+    """One request. `endpoint`: what took it, such as `POST /slack/events`; never a path with something of a person.
 
     `run` and `request`: the first run and product request that it acted on. `answer`: what the client got.
     """
 
     id: str
-    door: str
+    endpoint: str
     began: float = field(default_factory=time.monotonic)
     run: str | None = None
     request: str | None = None
@@ -55,9 +55,9 @@ def current() -> RequestScope | None:
 
 
 @contextmanager
-def entered(door: str, *, id_: str | None = None) -> Iterator[RequestScope]:
+def entered(endpoint: str, *, id_: str | None = None) -> Iterator[RequestScope]:
     """Have the body, and the tasks that it starts, work for a new request. `id_`: what the client calls it."""
-    scope = RequestScope(id_ if id_ is not None and _SANE.fullmatch(id_) else new_id(), door)
+    scope = RequestScope(id_ if id_ is not None and _SANE.fullmatch(id_) else new_id(), endpoint)
     token = _CURRENT.set(scope)
     try:
         yield scope

@@ -88,7 +88,7 @@ class Traces:
         if scope.answer is not None and scope.answer.isdecimal():
             attributes["http.response.status_code"] = int(scope.answer)
         self._write(
-            scope.door,
+            scope.endpoint,
             scope.run,
             began=scope.began,
             id_=scope.span,

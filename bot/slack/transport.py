@@ -29,7 +29,7 @@ from bot.slack.log_throttle import LogThrottle
 
 PATH: Final = "/slack/events"
 SOCKET: Final = "Slack's socket"
-"""The door of deliveries that come over a socket."""
+"""The endpoint of deliveries that come over a socket."""
 MOST_BYTES: Final = 2 * 1024 * 1024
 """Maximum size of a delivery, in bytes: the largest ones carry a view (250 KB) and its state."""
 DRAIN_SECONDS: Final = 8.0

@@ -17,7 +17,7 @@ from bot.monitor import Monitor
 from bot.request_scope import HEADER
 
 _UNKNOWN: Final = "an unknown path"
-"""The door of a request before a route took it, so that paths of strangers are no labels."""
+"""The endpoint of a request before a route took it, so that paths of strangers are no labels."""
 _ID: Final = re.compile(r"[0-9a-z]{17}")
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -46,13 +46,13 @@ class RequestIds:
 
 
 def named(route: Route) -> Route:
-    """Return the route with a handler that names the door of each request: the pattern of its path, not the path."""
+    """Return the route with a handler that names the endpoint of each request by the pattern of its path."""
     handler: Handler = route.endpoint
 
     async def handle(request: Request) -> Response:
         current = request_scope.current()
         if current is not None:
-            current.door = f"{request.method} {route.path}"
+            current.endpoint = f"{request.method} {route.path}"
             if _ID.fullmatch(str(asked := request.path_params.get("request"))):
                 current.note(request=asked)
         return await handler(request)

@@ -14,8 +14,9 @@ import pytest
 
 from bot import page_urls, trace_ids, traces
 from bot.app import wait_for_run
+from bot.devtools.sandbox import AppConfig
 from bot.monitor import Monitor
-from bot.slack.transport import PATH
+from bot.slack.transport import PATH, SOCKET
 from engine.domain import Decided, RequestState, Started
 from engine.ports import RunMove
 from engine.system import SystemClock
@@ -101,6 +102,23 @@ async def test_a_click_its_decision_the_updates_and_the_effect_are_one_tree(
     assert call.ended >= decision.ended
 
 
+async def test_a_click_that_comes_over_a_socket_is_in_the_tree_as_well(
+    tmp_path: Path, collector: SpanReceiver, payments: HttpService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    settings = {
+        "SIGNOFF_TRACING": "on",
+        "SIGNOFF_HTTP_ALLOW": "127.0.0.1",
+        "SIGNOFF_SLACK_SIGNING_SECRET": "",
+        "SIGNOFF_SLACK_APP_TOKEN": AppConfig().app_token,
+    }
+    async with open_server(tmp_path, in_slack=True, more=settings) as env:
+        env.sandbox.app.request_url = None
+        await env.sandbox.until(lambda: env.sandbox.slack.sockets.of(env.sandbox.app.id))
+        run = await click_through(env, payments)
+    assert collector.tree(trace_of(run))[f"start > {SOCKET}"] == ["decide"]
+
+
 async def test_spans_have_ids_types_counts_and_outcomes_and_nothing_else(
     tmp_path: Path, collector: SpanReceiver, payments: HttpService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,9 +168,9 @@ async def test_a_request_that_acts_on_several_runs_is_in_the_trace_of_the_first(
         "command start": ["decide", "start"],
     }
     assert collector.tree(trace_of("r2")) == {"": ["start"], "start": ["decide"]}
-    door = named(collector.spans, "command start")
+    endpoint = named(collector.spans, "command start")
     (other,) = [span for span in collector.spans if span.trace == trace_of("r2") and span.name == "decide"]
-    assert other.links == ((door.trace, door.id),)
+    assert other.links == ((endpoint.trace, endpoint.id),)
 
 
 def test_a_sampler_keeps_whole_runs(collector: SpanReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
