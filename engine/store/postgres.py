@@ -29,13 +29,14 @@ from engine.store.port import Tx
 from engine.store.postgres_calls import BEGIN, BEGIN_ALONE, Calls, MustBeAlone
 from engine.store.postgres_connection import Function
 from engine.store.postgres_errors import (
+    CommitUnknown,
     is_again,
     is_broken_off,
     is_lost,
     is_unstorable,
     translate,
 )
-from engine.store.postgres_line import PostgresLine, transaction
+from engine.store.postgres_line import PostgresLine, audit_turn, look_for_commit, transaction
 from engine.store.server_marks import Continuity, Head
 
 T = TypeVar("T")
@@ -244,6 +245,8 @@ class PostgresStore:
                 )
         except _RunAlone:
             return False
+        except CommitUnknown as error:
+            await look_for_commit(line, error, heads)
         except Exception as error:
             if is_lost(error):
                 raise
@@ -268,6 +271,9 @@ class PostgresStore:
                 continue
             except _RunAlone:
                 job.fail(translate(functions[0].error or RuntimeError(), self.place))
+                return
+            except CommitUnknown as error:
+                await look_for_commit(line, error, heads)
             except Exception as error:
                 if is_lost(error):
                     raise
@@ -275,9 +281,9 @@ class PostgresStore:
                     cleans = cleans or is_unstorable(error)
                     continue
                 job.fail(translate(error, self.place))
-            else:
-                self.continuity.saw(heads)
-                self._settle([job], [tx], functions)
+                return
+            self.continuity.saw(heads)
+            self._settle([job], [tx], functions)
             return
 
     def _new_tx(self, line: PostgresLine) -> Tx:
@@ -298,7 +304,7 @@ class PostgresStore:
 
         def seal() -> dict[str, Head]:
             for workspace in chains:
-                line.connection.take_turn(f"audit {workspace}")
+                line.connection.take_turn(audit_turn(workspace))
             return audit_log.seal(txs)
 
         (function,) = await Calls(line.driver).run([seal])

@@ -15,7 +15,17 @@ import pytest
 from sqlalchemy import insert, make_url, select
 
 from engine.audit_entries import EntryKind, entry
-from engine.domain import DEFAULT_WORKSPACE, Address, Assurance, Decided, DeliveryKind, DeliveryState, SignIn, Verdict
+from engine.domain import (
+    DEFAULT_WORKSPACE,
+    Address,
+    Assurance,
+    Decided,
+    DeliveryKind,
+    DeliveryState,
+    RunStatus,
+    SignIn,
+    Verdict,
+)
 from engine.errors import ChannelError, StoreError
 from engine.store import postgres, postgres_line, reconciliation
 from engine.store.port import Tx
@@ -41,12 +51,16 @@ def keep(name: str) -> Callable[[Tx], str]:
     """Return a unit that writes a row and an entry, and that may be repeated: it writes them once."""
 
     def unit(tx: Tx) -> str:
-        if tx.connection.execute(select(WorkspaceRow).where(WorkspaceRow.id == name)).first() is None:  # type: ignore[arg-type]
+        if not names_of(tx, name):
             tx.connection.execute(insert(WorkspaceRow), {"id": name, "name": name, "created_at": tx.now})
             tx.audit(DEFAULT_WORKSPACE, entry(EntryKind.RUN_STUCK, content={"name": name}))
         return name
 
     return unit
+
+
+def names_of(tx: Tx, name: str) -> bool:
+    return tx.connection.execute(select(WorkspaceRow).where(WorkspaceRow.id == name)).first() is not None  # type: ignore[arg-type]
 
 
 @contextlib.asynccontextmanager
@@ -220,6 +234,7 @@ class Proxy:
     def __init__(self, url: str, folder: Path) -> None:
         self._socket = f"{make_url(url).query['host']}/.s.PGSQL.5432"
         self._folder, self._loses, self.lost = folder, False, 0
+        self._once, self._arrives = False, True
         self.server_url = url
         self._serving: set[asyncio.Task[None]] = set()
         self.url = make_url(url).set(query={"host": str(folder)}).render_as_string(hide_password=False)
@@ -233,8 +248,9 @@ class Proxy:
             server.close()
             await asyncio.gather(*self._serving)
 
-    def lose_answers(self, loses: bool = True) -> None:
-        self._loses = loses
+    def lose_answers(self, loses: bool = True, *, once: bool = False, arrives: bool = True) -> None:
+        """Lose the answers to commits, or with `arrives` false, the commits."""
+        self._loses, self._once, self._arrives = loses, once, arrives
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -248,11 +264,14 @@ class Proxy:
                 if loses:
                     answers.cancel()
                     await asyncio.gather(answers, return_exceptions=True)
-                server_writer.write(chunk)
                 if loses:
                     self.lost += 1
-                    await server_reader.read(1)  # The server has done it.
+                    self._loses = not self._once
+                    if self._arrives:
+                        server_writer.write(chunk)
+                        await server_reader.read(1)  # The server has done it.
                     return
+                server_writer.write(chunk)
         finally:
             answers.cancel()
             for end in (writer, server_writer):
@@ -272,17 +291,51 @@ async def proxy(postgres_database: str) -> AsyncIterator[Proxy]:
             yield proxy
 
 
-async def test_a_caller_hears_that_the_outcome_of_a_commit_is_unknown(proxy: Proxy) -> None:
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_a_commit_without_an_answer_is_looked_for(proxy: Proxy, arrives: bool) -> None:
+    async with opened(proxy.url) as store:
+        await store.transact(keep("before"))
+        proxy.lose_answers(once=True, arrives=arrives)
+        kept = await asyncio.gather(*(store.transact(keep(f"n{number}")) for number in range(5)))
+        assert proxy.lost == 1
+        await check_whole(store, {"before", *kept})
+
+
+async def test_a_caller_hears_that_the_outcome_of_a_commit_without_an_entry_is_unknown(proxy: Proxy) -> None:
+    def write(tx: Tx) -> None:
+        if not names_of(tx, "unknown"):
+            tx.connection.execute(insert(WorkspaceRow), {"id": "unknown", "name": "u", "created_at": tx.now})
+
     async with opened(proxy.url) as store:
         await store.transact(keep("before"))
         proxy.lose_answers()
         with pytest.raises(StoreError, match="it is unknown whether it did"):
-            await store.transact(keep("unknown"))
+            await store.transact(write)
         proxy.lose_answers(False)
         assert await store.read(names) == {"before", "unknown"}
-        assert await store.transact(keep("unknown")) == "unknown"
-        await check_whole(store, {"before", "unknown"})
+        await store.transact(write)
         assert proxy.lost == 1
+
+
+UNSURE = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: act, uses: played, with: {text: hello}}
+"""
+
+
+async def test_an_effect_whose_claim_got_no_answer_is_called_and_its_owner_is_not_asked(
+    proxy: Proxy, open_by_proxy: OpenStore
+) -> None:
+    async with open_engine(Path("unused"), open_store=open_by_proxy) as env:
+        await env.register(UNSURE)
+        run = await env.start()
+        proxy.lose_answers(once=True)
+        await env.runner.advance(run)
+        assert proxy.lost == 1
+        assert len(env.step.calls) == 1
+        assert (await env.view(run)).status is RunStatus.SUCCEEDED
 
 
 @pytest.fixture
