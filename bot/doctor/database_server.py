@@ -191,6 +191,20 @@ def key(context: CheckContext, health: ServerHealth) -> Iterator[Finding]:
         )
 
 
+def restored_backup(_: CheckContext, health: ServerHealth) -> Iterator[Finding]:
+    """Check whether the database may lack its latest events."""
+    if health.schema is not SchemaState.CURRENT:
+        return
+    if health.suspicion is None:
+        yield ok("database.latest", "There is no sign that the database is an older copy.")
+    else:
+        yield warning(
+            "database.latest",
+            f"{health.place} may be an older copy. {health.suspicion.why}",
+            "Start `signoff serve`, which shows what may happen twice, and asks before it uses the database.",
+        )
+
+
 async def queue(context: CheckContext) -> AsyncIterator[Finding]:
     """Check that the queue between bots and workers is there, and that its jobs are done."""
     url = context.server_url
@@ -223,5 +237,5 @@ async def queue(context: CheckContext) -> AsyncIterator[Finding]:
         yield ok("database.queue", "The queue is there, and no job is stuck.")
 
 
-SERVER_CHECKS: Final = (version, schema, rights, clock, connections, encryption, key)
+SERVER_CHECKS: Final = (version, schema, rights, clock, connections, encryption, key, restored_backup)
 CHECKS: Final = (server, queue)

@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.domain import DEFAULT_WORKSPACE
 from engine.ports import Clock
-from engine.store import schema
+from engine.store import schema, server_marks
 from engine.store.health import SchemaState
 from engine.store.postgres import READERS, WRITERS, create, place_of
 from engine.store.postgres_errors import translated
+from engine.store.restored_backup import RestoreSuspicion
 
 STORE_CONNECTIONS: Final = WRITERS + READERS
 """Connections of the store of one process."""
@@ -49,6 +50,7 @@ class ServerHealth(Struct, frozen=True, kw_only=True):
 
     `ahead`: how far the clock of this machine is ahead of the server's. `closed_tables`: tables in which this user may
     not read or write everything. `key_fingerprint`: of the key of the server process that started last.
+    `suspicion`: why the database may lack its latest events.
     """
 
     place: str
@@ -63,6 +65,7 @@ class ServerHealth(Struct, frozen=True, kw_only=True):
     used_connections: int
     ahead: timedelta
     key_fingerprint: str | None
+    suspicion: RestoreSuspicion | None
 
 
 async def inspect_server(url: str, clock: Clock) -> ServerHealth:
@@ -74,13 +77,15 @@ async def inspect_server(url: str, clock: Clock) -> ServerHealth:
             async with engine.connect() as connection:
                 facts = (await connection.execute(_FACTS)).mappings().one()
                 state = await connection.run_sync(_schema_state)
+                is_current = state is SchemaState.CURRENT
                 is_ours = state in (SchemaState.CURRENT, SchemaState.OLDER, SchemaState.NEWER)
                 return ServerHealth(
                     place=place,
                     schema=state,
                     ahead=await _ahead(connection, clock),
                     closed_tables=(await connection.execute(_RIGHTS)).scalar_one() if is_ours else 0,
-                    key_fingerprint=await _fingerprint(connection) if state is SchemaState.CURRENT else None,
+                    key_fingerprint=await _fingerprint(connection) if is_current else None,
+                    suspicion=await _suspicion(connection) if is_current else None,
                     **{name: facts[name] for name in facts},
                 )
     finally:
@@ -109,3 +114,9 @@ async def _fingerprint(connection: AsyncConnection) -> str | None:
     statement = text("SELECT key_fingerprint FROM workspace WHERE id = :id")
     fingerprint: str | None = (await connection.execute(statement, {"id": DEFAULT_WORKSPACE})).scalar_one_or_none()
     return fingerprint
+
+
+async def _suspicion(connection: AsyncConnection) -> RestoreSuspicion | None:
+    raw = await connection.get_raw_connection()
+    driver: Any = raw.driver_connection
+    return await server_marks.inspect(driver)

@@ -87,6 +87,11 @@ def find_suspicion(noted: str | None, present: str) -> RestoreSuspicion | None:
     return RestoreSuspicion(why="It was restored from a dump, or copied from another database.", noted=noted)
 
 
+async def inspect(driver: Driver) -> RestoreSuspicion | None:
+    """Return why the database of a connection may lack its latest events, or None, without changing anything."""
+    return find_suspicion(await driver.fetchval(_NOTED, DEFAULT_WORKSPACE), await read(driver))
+
+
 def _parse(marks: str) -> dict[str, str]:
     """Return the marks that are known, by their names."""
     pairs = (mark.split("=", 1) for mark in marks.split(" "))

@@ -702,6 +702,20 @@ FAULTS: Final = (
         "tests/flow/test_restored_backup.py",
     ),
     Fault(
+        "a loaded dump of PostgreSQL is used without a question",
+        "engine/store/postgres.py",
+        "    if not restored:\n        continuity.refuse()\n",
+        "",
+        "tests/integration/test_restored_server.py",
+    ),
+    Fault(
+        "a process goes on with a database that lacks what it saw",
+        "engine/store/server_marks.py",
+        "        if digest is None or bytes(digest) != seen:\n",
+        "        if digest is not None and bytes(digest) != seen:\n",
+        "tests/integration/test_restored_server.py",
+    ),
+    Fault(
         "the verification accepts contents that were erased without an entry",
         "engine/verify_audit.py",
         "    at, reached = 0, 0\n",

@@ -22,6 +22,7 @@ from engine.domain import Work
 from engine.ports import Clock
 from engine.store import postgres, schema
 from engine.store.postgres_health import ServerHealth, inspect_server
+from engine.store.restored_backup import RestoreSuspicion
 from engine.system import RandomIds, SystemClock
 from engine.worker import distributed
 from engine.worker.distributed import HintWriter
@@ -131,7 +132,7 @@ def test_a_database_that_is_ready_has_no_problem(signoff: Commands, url: str) ->
     found = {finding["check"]: finding for finding in finished.json}
     assert {check: finding["state"] for check, finding in found.items() if finding["state"] != "ok"} == {}
     checked = {check.removeprefix("database.") for check in found if check.startswith("database")}
-    assert checked == {"server", "schema", "rights", "clock", "connections", "tls", "key", "queue"}
+    assert checked == {"server", "schema", "rights", "clock", "connections", "tls", "key", "latest", "queue"}
     assert {"work.copies", "work.people", "work.unseen"} <= set(found), "the work in it is checked too"
     assert "PostgreSQL 1" in found["database.server"]["said"]
 
@@ -279,6 +280,12 @@ def health(ready: str) -> ServerHealth:
         ),
         (database_server.rights, {"is_read_only": True}, PROBLEM, "is read-only"),
         (
+            database_server.restored_backup,
+            {"suspicion": RestoreSuspicion(why="A standby has taken over.", noted=None)},
+            WARNING,
+            "may be an older copy. A standby has taken over.",
+        ),
+        (
             database_server.connections,
             {"connections": 97, "used_connections": 90},
             WARNING,
@@ -323,6 +330,15 @@ def test_a_connection_over_a_network_has_to_be_encrypted(url: str, local: bool, 
     assert plain.state is (OK if local else WARNING)
     (encrypted,) = database_server.encryption(context, structs.replace(health, is_encrypted=True))
     assert encrypted.state is OK
+
+
+def test_a_restored_database_is_noticed_and_stays_as_it_is(url: str) -> None:
+    note_key(url, KEY)
+    run_sql(url, "UPDATE workspace SET marks = 'cluster=1 timeline=00000001 database=1 table=1'")
+    for _ in range(2):
+        assert "It was restored from a dump" in findings(url)["latest"].message
+    run_sql(url, "UPDATE workspace SET marks = NULL")
+    assert findings(url)["latest"].state is OK
 
 
 def test_tools_of_postgresql_get_the_use_of_tls_as_they_write_it() -> None:
