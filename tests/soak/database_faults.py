@@ -15,11 +15,11 @@ from typing import Final
 
 from sqlalchemy import make_url
 
+from bot.devtools.bench.postgres_server import PostgresServer
 from tests.soak.balancer import CHUNK
 from tests.soak.chaos import EXCUSED_SECONDS
 from tests.soak.tables import ServerTables, Unreadable
 from tests.soak.world import World
-from tests.support.postgres_server import Server
 
 SOCKET: Final = ".s.PGSQL.5432"
 BREAK_OFF: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name <> 'soak'"
@@ -92,7 +92,7 @@ class DatabaseFaults:
     """The faults of the database of one campaign. `way`: the one that some of the processes use."""
 
     world: World
-    server: Server
+    server: PostgresServer
     tables: ServerTables
     way: Way
     dice: random.Random

@@ -16,7 +16,7 @@ from typing import Final
 
 from bot import app, settings
 from bot.app_parts import AppOptions
-from bot.devtools.bench.postgres_server import binaries_of_machine, readable
+from bot.devtools.bench.postgres_server import PostgresServer, binaries_of_machine, readable
 from bot.slack.rate_limit import RateLimiter
 from bot.terminal.output import create_console
 from tests.soak import takeovers
@@ -35,8 +35,9 @@ from tests.soak.takeovers import Takeovers
 from tests.soak.verdict import Finding
 from tests.soak.world import MULTIPLIER, SLOW_SECONDS, World, free_port, world
 from tests.support import postgres_server
-from tests.support.postgres_server import Server
 
+OPTIONS: Final = (*postgres_server.OPTIONS, "max_wal_size=96MB")
+"""The log of the server must fit on the small disk."""
 BOTS: Final = 3
 WORKERS: Final = 4
 RUNS_A_MINUTE: Final = 200
@@ -47,14 +48,14 @@ ONLY_ON_FILES: Final = frozenset({"clock steps", "socket decisions refused", "so
 
 
 @contextmanager
-def database_server() -> Iterator[tuple[Server, SmallDisk | None, Path]]:
+def database_server() -> Iterator[tuple[PostgresServer, SmallDisk | None, Path]]:
     """Yield a new server, the disk that it is on if that can be filled, and the folder of its socket."""
     folder = Path(tempfile.mkdtemp(prefix="signoff-postgres-"))
     folder.chmod(0o711)  # the server may have another user
     try:
         binaries = binaries_of_machine() or readable(postgres_server.binaries_of_wheel(), folder)
         with small_disk(folder / "disk") as mounted:
-            server = Server(folder / "disk", binaries)
+            server = PostgresServer(folder / "disk", binaries, OPTIONS)
             server.start()
             try:
                 yield server, SmallDisk(folder / "disk") if mounted else None, folder / "disk"
@@ -99,7 +100,7 @@ class ReplicaCampaign(Campaign):
                 self.findings.append(Finding("campaign", f"it broke off: {traceback.format_exc()}"))
             self._keep()
 
-    async def _run_on(self, server: Server, disk: SmallDisk | None, socket: Path) -> None:
+    async def _run_on(self, server: PostgresServer, disk: SmallDisk | None, socket: Path) -> None:
         dice = random.Random(self.seed)
         way_folder = self.folder / "way"
         way_folder.mkdir()
