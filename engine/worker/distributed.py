@@ -169,6 +169,8 @@ class Distributed:
                 await self._run_connected()
             except _LOST as error:
                 self._report(f"the queue in the database cannot be reached ({error or type(error).__name__})")
+            except Exception:
+                log.exception("the queue in the database failed; it is opened again")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), RECONNECT_SECONDS)
 

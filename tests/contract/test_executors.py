@@ -268,6 +268,17 @@ async def test_a_worker_goes_on_after_a_loss_though_a_slow_step_still_runs(addre
         released.set()
 
 
+async def test_a_worker_goes_on_when_the_tables_of_its_queue_appear(
+    postgres_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    address, units = libpq(postgres_database), Units()
+    async with running(worker(address, units)):
+        await until(lambda: "the queue in the database failed" in caplog.text)
+        await distributed.prepare(address)
+        await commit(address, [Work("advance", "after")])
+        await until(lambda: units.ids() == ["after"])
+
+
 async def test_a_worker_that_stops_gives_what_it_has_not_begun_to_others_at_once(address: str) -> None:
     released = asyncio.Event()
     slow = [Work("advance", f"slow{number}") for number in range(CONCURRENT["advance"])]
