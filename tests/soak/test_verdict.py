@@ -4,135 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import random
 import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import pytest
-from rich.console import Console
 
-from bot import app, settings
-from bot.app_parts import AppOptions
-from bot.slack.rate_limit import RateLimiter
-from engine.domain import DEFAULT_WORKSPACE
-from engine.store import audit_log, schema
-from tests.soak import evidence as slack_evidence
 from tests.soak import verdict
-from tests.soak.campaign import UNSETTLED
-from tests.soak.clients import Clients
 from tests.soak.evidence import Call, Claim, Evidence, Shown, Takeover
-from tests.soak.people import People
-from tests.soak.world import MULTIPLIER, OWNER, World, world
-from tests.support.fakes import FakeClock
+from tests.soak.story import collect_evidence
 
-PATIENCE: Final = 30.0
 Falsify = Callable[[Evidence], None]
-
-
-# -- the story ----------------------------------------------------------------------------------------------
-
-
-class Story:
-    """Performs a few runs, each with another end."""
-
-    def __init__(self, world: World, clock: FakeClock) -> None:
-        self.world, self.clock = world, clock
-        self.clients = Clients(world, random.Random(1), runs=0)
-        self.people = People(world, random.Random(2), self.clients)
-        self._tokens = iter(range(10_000))
-
-    async def perform(self) -> None:
-        await self.clients.register()
-        await self._approve_a_run()
-        await self._edit_a_run()
-        await self._end_other_runs()
-        self.clock.pass_time(timedelta(seconds=60))
-        await self._until(lambda: not self._unsettled())
-
-    async def _approve_a_run(self) -> None:
-        request = await self._start_run("sure")
-        await self.people.approve("ada@example.com", request["id"])
-        after = await self._open_request(request["run"])
-        await self.clients.decide(after, "approve", plainly=True)
-
-    async def _edit_a_run(self) -> None:
-        request = await self._start_run("unsure")
-        await self.people.edit("ben@example.com", request)
-        after = await self._open_request(request["run"])
-        await self.people.reject("lee@example.com", after["id"])
-
-    async def _end_other_runs(self) -> None:
-        pause = await self._start_run("pause")
-        await self.people.approve("ada@example.com", pause["id"])
-        await self._until(lambda: bool(self.world.rows("SELECT 1 FROM step_run WHERE wakes_at IS NOT NULL")))
-        await self._start_run("brief")
-        await self._start_run("brief-go")
-        await self.clients.cancel((await self._start_run("sure"))["run"])
-        waits = await self._start_run("sure")
-        cleo = self.world.person(OWNER)
-        self.world.evidence.starts["s1"]
-        await cleo.command("/signoff run sure token=s1")
-        await self._until(lambda: len(self._pending()) == 4)
-        (started,) = [row for row in self._pending() if row["name"] == "sure" and row["run"] != waits["run"]]
-        await self._wait_for_copies(started["id"])
-        await self.people.reject("ben@example.com", started["id"])
-
-    async def _start_run(self, kind: str) -> sqlite3.Row:
-        token = next(str(number) for number in self._tokens if self.clients.kind(str(number)) == kind)
-        assert await self.clients.start(token)
-        (run,) = self.world.evidence.starts[token]
-        return await self._open_request(run)
-
-    async def _open_request(self, run: str) -> sqlite3.Row:
-        await self._until(lambda: any(row["run"] == run for row in self._pending()))
-        (request,) = [row for row in self._pending() if row["run"] == run]
-        await self._wait_for_copies(request["id"])
-        return request
-
-    async def _wait_for_copies(self, request: str) -> None:
-        people = ("ada@example.com", "ben@example.com", "lee@example.com")
-        await self._until(lambda: all(self.world.copy(email, request) for email in people))
-
-    def _pending(self) -> list[sqlite3.Row]:
-        return self.world.evidence.rows(
-            "SELECT request.*, workflow.name FROM request JOIN run ON run.id = request.run "
-            "JOIN workflow ON workflow.id = run.workflow WHERE state = 'pending'"
-        )
-
-    def _unsettled(self) -> list[sqlite3.Row]:
-        return self.world.evidence.rows(UNSETTLED)
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():  # noqa: ASYNC110 the condition is about tables
-                await asyncio.sleep(0.02)
-
-
-async def collect_evidence(database: Path) -> Evidence:
-    clock = FakeClock()
-    async with world(database) as soak_world:
-        loaded = settings.load(soak_world.settings())
-        options = AppOptions(
-            settings=loaded,
-            environment={},
-            console=Console(quiet=True),
-            clock=clock,
-            slack_limiter=RateLimiter(multiplier=MULTIPLIER),
-        )
-        async with app.open_server(options):
-            await Story(soak_world, clock).perform()
-        with schema.reading(database) as connection:
-            soak_world.evidence.export = "".join(
-                f"{line}\n" for line in audit_log.export(connection, DEFAULT_WORKSPACE)
-            )
-        soak_world.evidence.messages = list(slack_evidence.messages(soak_world.slack.world))
-        return soak_world.evidence
 
 
 @pytest.fixture(scope="module")
