@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from bot.presentation.characters import line
 from engine.domain import ResumeAnswer, StepStatus
+from engine.json_values import Value
 from engine.read_models import RunView, StepAnswer, StepView
+from engine.steps import http_response
 
 _DONE: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW})
 _READS: Final = frozenset({"GET", "HEAD"})
@@ -52,7 +54,7 @@ def before_asking_anew(run: RunView) -> str:
 
 def _before_another(run: RunView) -> str:
     """Return sentences about the calls that happened or may have happened, or an empty text if there were none."""
-    called = [step for step in run.steps if step.attempt > 0 and not _only_reads(step)]
+    called = [step for step in run.steps if step.attempt > 0 and not _only_reads(step) and not _was_refused(step)]
     done = [step for step in called if step.status in _DONE or step.output is not None]
     maybe = [step for step in called if step not in done]
     sentences = []
@@ -69,8 +71,18 @@ def _before_another(run: RunView) -> str:
 
 def _only_reads(step: StepView) -> bool:
     """Return whether the step is a web call that changes nothing, so that it can be repeated without harm."""
-    params = step.params.value if step.params is not None else {}
+    params = _given(step)
     return "url" in params and str(params.get("method", "GET")).upper() in _READS
+
+
+def _was_refused(step: StepView) -> bool:
+    """Return whether the only call of the step was refused: of earlier ones nothing is known here."""
+    once = step.status is StepStatus.FAILED and step.attempt == 1 and not step.answers and step.output is None
+    return once and "url" in _given(step) and http_response.did_nothing(step.error or "")
+
+
+def _given(step: StepView) -> Mapping[str, Value]:
+    return step.params.value if step.params is not None else {}
 
 
 def _names(steps: Iterable[StepView]) -> str:

@@ -20,13 +20,16 @@ def approvers(request: RequestView) -> list[str]:
     return [line(approver.person.label) for approver in approvers]
 
 
-def asked(names: Sequence[str], *, closed: bool) -> str:
-    """Return who can decide a request, or who was asked once it is closed; a long list ends with a number."""
+def asked(names: Sequence[str], *, closed: bool, is_form: bool = False) -> str:
+    """Return who can decide a request or answer a form, or who was asked once it is closed.
+
+    A long list ends with a number.
+    """
     if not names:
         return "" if closed else "No approver is left."
     if closed:
         return f"{joined(names, 'and')} {'was' if len(names) == 1 else 'were'} asked."
-    return f"{joined(names, 'or')} can decide."
+    return f"{joined(names, 'or')} can {'answer' if is_form else 'decide'}."
 
 
 def joined(names: Sequence[str], word: str) -> str:

@@ -55,8 +55,8 @@ def phrase(refusal: Refusal) -> Phrase:
 
 @phrase.register
 def _not_found(refusal: NotFound) -> Phrase:
-    hint = f" Did you mean {refusal.suggestion}?" if refusal.suggestion else ""
-    return (f"There is no {refusal.what} {refusal.name}.{hint}",)
+    hint = f" Did you mean “{refusal.suggestion}”?" if refusal.suggestion else ""
+    return (f"There is no {refusal.what} “{refusal.name}”.{hint}",)
 
 
 @phrase.register
@@ -133,7 +133,7 @@ def _expired(refusal: Expired) -> Phrase:
 
 @phrase.register
 def _cancelled(refusal: Cancelled) -> Phrase:
-    return "This request was cancelled with its run, ", refusal.at, ". No decision is needed."
+    return "The run was cancelled, ", refusal.at, ". No decision is needed."
 
 
 @phrase.register

@@ -36,6 +36,7 @@ def request_card(request: RequestView, reader: Person | None = None) -> Card:
         notes=tuple(_notes(request)),
         outcome=None if pending else request_outcome.card_outcome(request, reader),
         approvers=tuple(people.approvers(request)),
+        is_form=model.subject.is_form,
         requester=line(request.requester.label),
         question=questions.as_asked(request) if request.decision else summary.question(request.title, values),
         details=tuple(_details(request)),

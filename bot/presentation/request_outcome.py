@@ -47,7 +47,7 @@ def ended(request: RequestView) -> Phrase:
     at: Phrase = (model.closed_at,) if model.closed_at is not None else ("–",)
     if model.state is RequestState.CANCELLED:
         by = f" by {line(model.closed_by.label)}" if model.closed_by else ""
-        return f"Cancelled with its run{by}, ", *at
+        return f"The run was cancelled{by}, ", *at
     rejected = model.state is RequestState.REJECTED
     return (
         "Expired without a decision, ",
@@ -63,7 +63,7 @@ def effect(request: RequestView) -> str | None:
         return None
     step = line(labels.in_words(request.step_label or request.model.subject.step))
     if status is StepStatus.OUTCOME_UNKNOWN:
-        return f"{step}: it is not clear whether this happened. The owner was asked"
+        return f"{step}: it is not clear whether this happened. The owner was asked."
     if status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):
         # That it failed is not known.
         return visible(error)

@@ -47,6 +47,16 @@ class Segment:
     part: Part
     text: str
 
+    @property
+    def marked(self) -> str:
+        """The text without the blanks behind its last word, which are not struck out with it."""
+        return self.text.rstrip(" ") or self.text
+
+    @property
+    def blanks(self) -> str:
+        """The blanks that follow `marked`."""
+        return self.text[len(self.marked) :]
+
 
 def is_long(before: str, after: str) -> bool:
     """Return whether a change is shown word by word, and not as one whole text after the other."""

@@ -90,6 +90,8 @@ class Card:
     outcome: CardOutcome | None = None
     approvers: tuple[str, ...] = ()
     """The names of the people who can decide, or who were asked once it is closed."""
+    is_form: bool = False
+    """Whether the request asks people to fill in a form: it is answered, and not decided."""
     requester: str = ""
     """The name of the person who started the run, for lists and the subjects of emails."""
     question: str = ""

@@ -120,6 +120,16 @@ def _location_host(answer: Answer) -> str:
     return _printable(host, 253) if host else "the same host"
 
 
+def did_nothing(error: str) -> bool:
+    """Return whether the error of a single call says that the other server refused it, or that it was not sent."""
+    return _NOTHING_DONE.match(error) is not None
+
+
+_NOTHING_DONE: Final = re.compile(
+    rf"\S+ \S+ (?:was not sent: |answered (?:4[0-9]{{2}}|{'|'.join(map(str, sorted(_REFUSED)))})\b)"
+)
+
+
 def _retry_after(answer: Answer) -> timedelta | None:
     """Return the wait of `Retry-After` (RFC 9110, 10.2.3). A date is measured against `Date` of the response."""
     text = answer.headers.get("Retry-After", "").strip()

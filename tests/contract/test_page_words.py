@@ -243,7 +243,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("closed", "filled in"): (_filled_in, "You filled this in"),
     ("closed", "by another"): (_decided_by_another, "Your answer was not counted."),
     ("closed", "expired"): (_expired, "Expired without a decision"),
-    ("closed", "cancelled"): (_cancelled, "Cancelled with its run"),
+    ("closed", "cancelled"): (_cancelled, "The run was cancelled"),
     ("inbox", "empty and full"): (_inbox, "No request is waiting for you"),
     ("sign-in", "wrong address"): (_sign_in, "Enter the code from your email"),
     ("attention", "open"): (_attention, "Your answer is needed"),

@@ -66,7 +66,7 @@ OTHER: Final = "0" * 64
 
 REFUSED: Final[dict[str, tuple[Prepare, str, str | None, str]]] = {
     "decided": (reject, "", None, "ben@example.com already rejected this request, "),
-    "cancelled": (cancel, "", None, "This request was cancelled with its run, "),
+    "cancelled": (cancel, "", None, "The run was cancelled, "),
     "expired": (let_expire, EXPIRES, None, "This request expired "),
     "changed": (leave, "", OTHER, "This request has changed since you opened it"),
     "tampered": (tamper, "", None, "is not what was approved, so nothing was run."),

@@ -61,7 +61,7 @@ cleo is told “Cleo Builder is not an approver of this request. Ada Approver or
 the server answers 401 to a click that Slack did not sign
 the request is still open for ada and ben
 Only builders may register workflows here
-ada’s copy says “Cancelled with its run by Cleo Builder”, and has no buttons to decide
+ada’s copy says “The run was cancelled by Cleo Builder”, and has no buttons to decide
 mia, who has no Slack, changes it to 180 by email
 will ask Ada Approver, Ben Approver and mia@example.com above 100 EUR and for VIPs
 gets the email “Refund 200.00 EUR for order A-1007? (Cleo Builder)” from Signoff <signoff@example.com>

@@ -99,7 +99,7 @@ async def test_a_copy_follows_a_run_that_is_cancelled(env: EngineEnv) -> None:
     await env.settle()
     (posted,) = env.channel.of("lee@example.com")
     assert posted.card.actions == ()
-    assert "Cancelled with its run" in str(posted.card.outcome)
+    assert "The run was cancelled" in str(posted.card.outcome)
 
 
 async def test_a_hint_for_a_copy_that_is_not_due_does_nothing(env: EngineEnv) -> None:

@@ -117,7 +117,7 @@ async def refuse_strangers(scene: Scene) -> None:
     await _refuse_non_builder(scene)
     await scene.type_command(f"/signoff cancel {request.run}")
     for name in request.copies:
-        await scene.expect_closed(name, request.order, "Cancelled with its run by Cleo Builder")
+        await scene.expect_closed(name, request.order, "The run was cancelled by Cleo Builder")
     await scene.expect_status(request.run, RunStatus.CANCELLED)
     scene.expect_not_paid(request.order)
 

@@ -109,7 +109,7 @@ async def test_an_approver_asked_by_email_is_informed_that_the_run_was_cancelled
     _, closed = await mail_sandbox.mail.wait_for(to=MIA, count=2, seconds=20)
     assert closed.subject == f"Re: {opened.subject}"
     assert closed.header("in-reply-to") == opened.header("message-id")
-    assert "⊘ Cancelled with its run by sam@example.com" in str(closed.text)
+    assert "⊘ The run was cancelled by sam@example.com" in str(closed.text)
     assert str(opened.text).startswith("signoff.example.com - Signoff\n")
     assert [email.complaints for email in (opened, closed)] == [[], []]
 

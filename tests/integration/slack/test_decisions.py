@@ -397,9 +397,9 @@ async def test_a_cancelled_request_says_that_its_run_was_cancelled(env: SlackEnv
     expect_ok(await cleo.command(f"/signoff cancel {run}"))
     expect_ok(await ada.click("Approve", on=outdated))
     await env.finish_background_work()
-    assert "was cancelled with its run" in ephemeral_texts(env.slack, ada)[-1]
+    assert "The run was cancelled, " in ephemeral_texts(env.slack, ada)[-1]
     await env.settle()
-    assert "Cancelled with its run by Cleo Builder" in words(copy_of(ada)["blocks"])
+    assert "The run was cancelled by Cleo Builder" in words(copy_of(ada)["blocks"])
 
 
 async def test_a_button_of_another_version_is_answered_with_the_place_of_the_request(env: SlackEnv) -> None:
@@ -464,7 +464,7 @@ async def test_a_workflow_that_was_removed_meanwhile_leaves_the_form_open(env: S
     expect_ok(await ben.submit({"Reason": "For Dana"}))
     assert ben.modal is not None
     (error,) = ben.modal["errors"].values()
-    assert error == "There is no workflow refund."
+    assert error == "There is no workflow “refund”."
 
 
 async def test_an_expired_trigger_is_answered_with_a_request_to_click_again(env: SlackEnv) -> None:

@@ -153,7 +153,7 @@ async def test_the_pages_below_a_form_have_no_buttons_after_the_decision(env: Sl
     await ada.close()
     assert ada.modal is not None
     assert buttons(ada.modal) == []
-    assert ("cancelled" in how) == ("Cancelled with its run by Cleo Builder" in words(ada.modal))
+    assert ("cancelled" in how) == ("The run was cancelled by Cleo Builder" in words(ada.modal))
 
 
 @pytest.mark.parametrize("fault", ["ratelimited", "reset", "lost", "status"])

@@ -146,7 +146,7 @@ async def test_a_request_that_expired_or_was_cancelled_says_so(env: WebEnv) -> N
     assert isinstance(await env.engine_env.engine.cancel(Cancel(run=request.run, actor=SAM, origin=TERMINAL)), Done)
     late = await browser.send(page.page.form)
     assert late.status == 410
-    assert "was cancelled with its run" in late.page.text
+    assert "The run was cancelled, " in late.page.text
 
 
 async def test_a_person_who_is_not_asked_does_not_see_the_request(env: WebEnv) -> None:

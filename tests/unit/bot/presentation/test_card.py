@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import example, given
@@ -24,6 +25,7 @@ from engine.domain import (
     DeliveryKind,
     OnExpiry,
     Origin,
+    Params,
     Person,
     RequestState,
     RunStatus,
@@ -32,7 +34,7 @@ from engine.domain import (
 )
 from engine.fields import Field, FieldType
 from engine.json_values import Value
-from engine.read_models import DecisionView, DeliveryContent, RequestView, RunView
+from engine.read_models import DecisionView, DeliveryContent, RequestView, RunView, StepView
 from engine.requests import Edit
 from tests.support import samples
 from tests.support.copies import replace_fields
@@ -228,7 +230,7 @@ def test_a_card_knows_the_time_zone_of_its_reader() -> None:
     [
         (RequestState.EXPIRED, ("Expired without a decision, ", START, ". The run was stopped")),
         (RequestState.REJECTED, ("Expired without a decision, ", START, ". It was rejected automatically")),
-        (RequestState.CANCELLED, ("Cancelled with its run, ", START)),
+        (RequestState.CANCELLED, ("The run was cancelled, ", START)),
     ],
 )
 def test_a_request_without_a_decision_says_why_it_closed(state: RequestState, line: Any) -> None:
@@ -447,8 +449,8 @@ def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
             closed_request(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE),
             f"Expired without a decision, {WHEN}. The run continued without approval.",
         ),
-        (closed_request(RequestState.CANCELLED), f"Cancelled with its run, {WHEN}."),
-        (closed_request(RequestState.CANCELLED, closed_by=LEE), f"Cancelled with its run by Lee, {WHEN}."),
+        (closed_request(RequestState.CANCELLED), f"The run was cancelled, {WHEN}."),
+        (closed_request(RequestState.CANCELLED, closed_by=LEE), f"The run was cancelled by Lee, {WHEN}."),
         (closed_request(RequestState.EXPIRED, closed_at=None), "Expired without a decision, –. The run was stopped."),
     ],
 )
@@ -652,6 +654,13 @@ def run_view(**changes: Any) -> RunView:
     return samples.run(**{**defaults, **changes})
 
 
+_AGAIN: Final = "Fix the cause, then start a new run."
+_FIND_OUT: Final = (
+    "May have happened: Pay. Find out first. Do not simply start the workflow again: that would repeat what has "
+    "happened. Do only what is missing."
+)
+
+
 def alert_card(topic: str | None, request: RequestView | None = None, **changes: Any) -> Any:
     copy = DeliveryContent(
         delivery="c1", kind=DeliveryKind.ALERT, topic=topic, person=LEE, run=run_view(**changes), request=request
@@ -743,6 +752,41 @@ def test_an_alert_about_a_request_names_it() -> None:
     card = alert_card("unseen", request_view(title="Pay?"))
     assert (card.title, card.request) == ("No approver has received “Pay?” yet", "q1")
     assert card.lead == (("Nothing was delivered for 15 minutes. Please ask an approver yourself.",),)
+
+
+@pytest.mark.parametrize(
+    ("error", "changes", "advice"),
+    [
+        ("POST https://pay.example.com/refunds answered 404 Not Found: no such order", {}, _AGAIN),
+        ("POST https://pay.example.com/refunds was not sent: no connection in time", {}, _AGAIN),
+        ("POST https://pay.example.com/refunds answered 503 Service Unavailable", {}, _AGAIN),
+        ("POST https://pay.example.com/refunds answered 302 Found", {}, _FIND_OUT),
+        ("POST https://pay.example.com/refunds answered 500 Internal Server Error", {}, _FIND_OUT),
+        ("It took longer than 30 seconds.", {}, _FIND_OUT),
+        # An earlier call may have happened.
+        ("POST https://pay.example.com/refunds answered 404 Not Found", {"attempt": 2}, _FIND_OUT),
+        # A text of a step that is no web call may only look like this.
+        ("POST https://pay.example.com/refunds answered 404 Not Found", {"params": Params({"a": 1})}, _FIND_OUT),
+    ],
+)
+def test_a_refused_web_call_did_nothing_and_others_may_have_happened(
+    error: str, changes: dict[str, Any], advice: str
+) -> None:
+    step = StepView(
+        step="pay",
+        label="Pay",
+        visit=1,
+        status=StepStatus.FAILED,
+        attempt=1,
+        params=Params({"method": "POST", "url": "https://pay.example.com/refunds"}),
+        output=None,
+        error=error,
+        wakes_at=None,
+        started_at=START,
+        ended_at=START,
+    )
+    lead = alert_card("failed", steps=(replace(step, **changes),), error=error).lead
+    assert lead == ((advice,),)
 
 
 def test_an_alert_about_a_run_without_a_request_says_which_run_it_is() -> None:

@@ -22,3 +22,7 @@ from bot.presentation import people
 )
 def test_who_was_asked_is_one_short_sentence(names: list[str], closed: bool, sentence: str) -> None:
     assert people.asked(names, closed=closed) == sentence
+
+
+def test_a_form_is_answered_and_not_decided() -> None:
+    assert people.asked(["Ada", "Ben"], closed=False, is_form=True) == "Ada or Ben can answer."

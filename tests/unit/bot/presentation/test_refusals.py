@@ -39,10 +39,10 @@ from engine.domain import (
 AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 LEE: Final = Person(id="p1", name="Lee")
 SENTENCES: Final[list[tuple[Refusal, str]]] = [
-    (NotFound(what="run", name="R9"), "There is no run R9."),
+    (NotFound(what="run", name="R9"), "There is no run “R9”."),
     (
         NotFound(what="workflow", name="refnd", suggestion="refund"),
-        "There is no workflow refnd. Did you mean refund?",
+        "There is no workflow “refnd”. Did you mean “refund”?",
     ),
     (NotAllowed(why="Guests may not start it."), "Guests may not start it."),
     (
@@ -79,7 +79,7 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         "The owner of the workflow has been notified.",
     ),
     (Expired(at=AT), "This request expired Mar 2, 2026, 9:30 AM UTC. You can no longer decide it."),
-    (Cancelled(at=AT), "This request was cancelled with its run, Mar 2, 2026, 9:30 AM UTC. No decision is needed."),
+    (Cancelled(at=AT), "The run was cancelled, Mar 2, 2026, 9:30 AM UTC. No decision is needed."),
     (
         Changed(content_version=2),
         "This request has changed since you opened it. Look at it again, then decide.",

@@ -19,7 +19,7 @@ CLOSED = {
     Tone.APPROVED: CardOutcome(line=("Approved by Lee, ", samples.NOW), effect="Pay the refund: done"),
     Tone.REJECTED: CardOutcome(line=("Rejected by Lee, ", samples.NOW), reason="Paid already.\nSee A-12."),
     Tone.EXPIRED: CardOutcome(line=("Expired without a decision, ", samples.NOW, ". The run was stopped")),
-    Tone.CANCELLED: CardOutcome(line=("Cancelled with its run by Sam, ", samples.NOW)),
+    Tone.CANCELLED: CardOutcome(line=("The run was cancelled by Sam, ", samples.NOW)),
     Tone.FAILED: CardOutcome(line=("Approved by Lee, ", samples.NOW), effect="Pay the refund: failed"),
     Tone.DONE: CardOutcome(line=("Lee answered “It happened”, ", samples.NOW)),
     Tone.ATTENTION: CardOutcome(line=("Approved by Lee, ", samples.NOW), effect="Pay: it is not clear whether it was"),
