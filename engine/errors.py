@@ -27,7 +27,7 @@ class Problem:
         return {name: getattr(self, name) for name in ("line", "column", "path", "message", "hint")}
 
     def sentence(self, file: str = "") -> str:
-        position = f"{file}:{self.line}:{self.column}" if file else f"line {self.line}, column {self.column}"
+        position = f"{file}:{self.line}:{self.column}" if file else f"Line {self.line}, column {self.column}"
         path = f" {self.path}:" if self.path else ""
         hint = f" {self.hint}" if self.hint else ""
         return f"{position}:{path} {self.message}{hint}"

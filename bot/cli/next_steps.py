@@ -85,7 +85,7 @@ def _request_lines(request: RequestView) -> Iterator[str]:
     card = request_card.request_card(request)
     yield questions.of_request(request)
     yield context_line(card, local_time)
-    yield people.asked(card.approvers, closed=not _is_operator_asked(request))
+    yield people.asked(card.approvers, closed=not _is_operator_asked(request), is_form=card.is_form)
     if _is_operator_asked(request):
         yield next_commands.decide(card)
 

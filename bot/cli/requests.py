@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import datetime
 from typing import Any
@@ -25,7 +26,7 @@ from bot.terminal.output import (
     short_time,
 )
 from bot.terminal.view import render_card
-from engine.domain import DEFAULT_WORKSPACE, RequestState
+from engine.domain import DEFAULT_WORKSPACE, ReasonMissing, RequestState
 from engine.json_values import Value
 from engine.read_models import DeliveryView, PageQuery, RequestView, RunView
 from engine.store import delivery_queries, request_queries, run_queries
@@ -98,7 +99,7 @@ def _state(view: RequestView, now: datetime) -> str:
 def _show(connection: Any, request_id: str, *, details: bool, as_json: bool) -> None:
     view = request_queries.request_view(connection, request_id)
     if view is None:
-        client.refuse(f"There is no request {request_id}. {LISTS['request']}")
+        client.refuse(f"There is no request “{request_id}”. {LISTS['request']}")
     deliveries = delivery_queries.delivery_views(connection, request=request_id)
     if as_json:
         whole: dict[str, Value] = {
@@ -158,7 +159,10 @@ def decide(
         "digest": digest,
         "confirmed": confirmed,
     }
-    facts = client.facts_of(_decide(arguments))
+    reply = _decide(arguments)
+    if reply.refused is not None and reply.facts.get("refusal") == ReasonMissing.__name__:
+        client.refuse(f'{reply.refused}\nGive it with the command: {_again(request_id, verdict, edits)} --reason "…"')
+    facts = client.facts_of(reply)
     if as_json:
         click.echo(render_json(facts))
         return
@@ -184,6 +188,10 @@ def revoke(request_id: str, as_json: bool) -> None:
         click.echo(f"No links were emailed for {request_id}, so there was nothing to revoke.")
         return
     click.echo(f"{count} {'link' if count == 1 else 'links'} to {request_id} can no longer be used.")
+
+
+def _again(request_id: str, verdict: str, edits: tuple[str, ...]) -> str:
+    return shlex.join(["signoff", "decide", request_id, verdict, *edits])
 
 
 def _decide(arguments: dict[str, Value]) -> CommandReply:

@@ -108,7 +108,7 @@ def _state(run: RunView, now: datetime) -> str:
 def _show(connection: Any, run_id: str, *, as_json: bool) -> None:
     view = run_queries.run_view(connection, run_id)
     if view is None:
-        client.refuse(f"There is no run {run_id}. {LISTS['run']}")
+        client.refuse(f"There is no run “{run_id}”. {LISTS['run']}")
     story = audit_log.story(connection, run_id)
     requests = request_queries.requests_of_run(connection, run_id)
     deliveries = delivery_queries.delivery_views(connection, run=run_id)

@@ -204,7 +204,7 @@ class OperatorCommands:
         request_id = _text(arguments, "request")
         result = await self._identity.revoke(request_id)
         if isinstance(result, NotFound):
-            return CommandReply(f"There is no request or run {request_id}.", {"refusal": NotFound.__name__})
+            return CommandReply(f"There is no request or run “{request_id}”.", {"refusal": NotFound.__name__})
         return CommandReply(facts={"request": request_id, "links": result})
 
     async def _return_address(self, arguments: dict[str, Any]) -> CommandReply:

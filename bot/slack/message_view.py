@@ -150,7 +150,7 @@ def _asked(card: Card) -> tuple[list[Block], int]:
     """Return the small text about who can decide, and how many characters of it were cut."""
     if card.kind is not DeliveryKind.REQUEST:
         return [], 0
-    clip = text_objects.clip(text_objects.line(people.asked(card.approvers, closed=False)), _LEAD)
+    clip = text_objects.clip(text_objects.line(people.asked(card.approvers, closed=False, is_form=card.is_form)), _LEAD)
     return [text_objects.context([text_objects.plain(clip.text)])], clip.missing
 
 

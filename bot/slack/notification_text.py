@@ -116,7 +116,9 @@ def _tail(card: Card, most: _Limits) -> list[Phrase]:
     first = 1 if card.kind is DeliveryKind.REQUEST else 0
     lead = [_cut(phrase, most.lead) for phrase in card.lead[first:]]
     deadline = expiry.deadline(card.expires_at, card.expires_after)
-    asked = people.asked(card.approvers, closed=False) if card.kind is DeliveryKind.REQUEST else ""
+    asked = (
+        people.asked(card.approvers, closed=False, is_form=card.is_form) if card.kind is DeliveryKind.REQUEST else ""
+    )
     return [line for line in (*lead, deadline, (_line(asked, most.approvers),)) if any(line)]
 
 

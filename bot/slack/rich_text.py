@@ -169,8 +169,12 @@ def difference(segments: Iterable[Segment]) -> Iterator[Element]:
 
 
 def segment_words(part: Part, text: str) -> Iterator[Element]:
-    """Return the text of a segment in the style of its part."""
-    return words(text, bold=part is Part.ADDED, strike=part is Part.REMOVED, italic=part is Part.FOLDED)
+    """Yield the text of a segment in the style of its part. The blank behind a word is not struck out with it."""
+    segment = Segment(part, text)
+    is_folded = part is Part.FOLDED
+    shown = text if is_folded else segment.marked
+    yield from words(shown, bold=part is Part.ADDED, strike=part is Part.REMOVED, italic=is_folded)
+    yield from words("" if is_folded else segment.blanks)
 
 
 def _part(kind: str, elements: Iterable[Element]) -> Element:

@@ -64,9 +64,9 @@ def _sentences(step: Step, approvers: Mapping[str, str]) -> Iterator[Element]:
     if step.gate.when is not None:
         yield from rich_text.words("If ")
         yield from _expression(step.gate.when)
-        yield from rich_text.words(": ")
+        yield from rich_text.words(", ")
     asks = _question(step, step.gate)
-    yield from rich_text.words(f"{asks[0].lower() if step.gate.when is not None else asks[0]}{asks[1:]} ")
+    yield from rich_text.words(f"{asks if step.gate.when is not None else _alone(asks)} ")
     yield from _asked(step.gate, approvers)
     yield from rich_text.words(f".{_expiry(step.gate)}")
 
@@ -97,9 +97,16 @@ _NAMED_BY_INPUT: Final = re.compile(r"\{\{\s*inputs\.(\w+)\s*\}\}")
 
 
 def _question(step: Step, gate: Gate) -> str:
+    """Return what is asked, up to the people who are asked, as it follows a condition."""
     if step.kind.name == FORM:
-        return "Filled in by"
-    return "Needs approval first, by" if gate.at is ReviewPoint.BEFORE else "Its result needs approval by"
+        return "it is filled in by"
+    return "it first needs approval by" if gate.at is ReviewPoint.BEFORE else "its result needs approval by"
+
+
+def _alone(asks: str) -> str:
+    """Return what is asked as the beginning of a sentence: "First needs approval by", "Filled in by"."""
+    begins = asks.removeprefix("it is ").removeprefix("it ")
+    return f"{begins[:1].upper()}{begins[1:]}"
 
 
 def _expiry(gate: Gate) -> str:

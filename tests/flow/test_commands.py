@@ -312,7 +312,7 @@ def test_run_refuses_wrong_inputs_by_name(signoff: Commands, arguments: list[str
 def test_run_of_a_workflow_that_is_not_there_suggests_a_near_one(signoff: Commands) -> None:
     signoff.run_ok("register", "refund.yaml")
     finished = signoff("run", "refnud")
-    assert (finished.code, finished.err) == (1, "There is no workflow refnud. Did you mean refund?\n")
+    assert (finished.code, finished.err) == (1, "There is no workflow “refnud”. Did you mean “refund”?\n")
 
 
 def test_the_same_key_starts_one_run(signoff: Commands) -> None:
@@ -377,9 +377,9 @@ def test_an_unknown_id_is_refused(signoff: Commands, command: tuple[str, ...]) -
     finished = signoff(command[0], "nope", *command[1:])
     assert finished.code == 1
     assert finished.err in (
-        "There is no run nope. See the latest runs: signoff runs\n",
-        "There is no request nope. See the open requests: signoff requests\n",
-        "There is no request or run nope.\n",
+        "There is no run “nope”. See the latest runs: signoff runs\n",
+        "There is no request “nope”. See the open requests: signoff requests\n",
+        "There is no request or run “nope”.\n",
     )
 
 
@@ -451,7 +451,11 @@ def test_edit_approves_with_the_new_values(signoff: Commands, open_request: dict
 
 def test_reject_ends_the_run(signoff: Commands, open_request: dict[str, Any]) -> None:
     refused = signoff("decide", open_request["id"], "reject")
-    assert (refused.code, refused.err) == (1, "Please say why you reject this. The person who asked will read it.\n")
+    assert (refused.code, refused.err) == (
+        1,
+        "Please say why you reject this. The person who asked will read it.\n"
+        f'Give it with the command: signoff decide {open_request["id"]} reject --reason "…"\n',
+    )
     signoff.run_ok("decide", open_request["id"], "reject", "--reason", "no money")
     assert signoff.json("runs", open_request["run"])["status"] == "rejected"
 
@@ -542,8 +546,8 @@ def test_cancel_withdraws_the_request(signoff: Commands, open_request: dict[str,
     assert finished.out == f"You cancelled run {open_request['run']}. A step that is running still finishes.\n"
     assert signoff.json("runs", open_request["run"])["status"] == "cancelled"
     late = signoff("decide", open_request["id"], "approve")
-    assert (late.code, "cancelled with its run" in late.err) == (1, True)
-    assert "⊘ Cancelled with its run by lee@example.com, " in signoff.run_ok("requests", open_request["id"]).output
+    assert (late.code, "The run was cancelled, " in late.err) == (1, True)
+    assert "⊘ The run was cancelled by lee@example.com, " in signoff.run_ok("requests", open_request["id"]).output
     again = signoff("cancel", open_request["run"])
     assert (again.code, again.err) == (1, f"Run {open_request['run']} has already ended.\n")
 

@@ -135,7 +135,7 @@ def test_commands_go_through_the_server_that_runs(installation: Installation, si
         other = signoff.json("run", "hello")["run"]
         signoff.run_ok("cancel", other)
         assert signoff("resume", other, "stop").code == 1
-        assert signoff("run", "helo").err == "There is no workflow helo. Did you mean hello?\n"
+        assert signoff("run", "helo").err == "There is no workflow “helo”. Did you mean “hello”?\n"
         signoff.installation.write("bad.yaml", HELLO.replace("uses: set", "uses: sett"))
         assert signoff("register", "bad.yaml").err.startswith("bad.yaml:5:11: ")
         assert server.stop() == 0

@@ -29,7 +29,7 @@ async def register_workflow(scene: Scene) -> None:
     scene.narrator.line("cleo", f"sees under it “{errors}”")
     scene.narrator.claim(
         "the error names the line and the right word",
-        f"line {line}," in errors and "`approve_label`" in errors,
+        f"Line {line}," in errors and "`approve_label`" in errors,
         actual=errors,
     )
     registered = await scene.env.app.engine.workflow("refund")

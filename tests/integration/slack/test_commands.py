@@ -86,12 +86,12 @@ async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(e
     expect_ok(await cleo.submit({"Workflow file": WRONG}))
     assert cleo.modal is not None
     (error,) = cleo.modal["errors"].values()
-    assert error.startswith("line 8, column ")
+    assert error.startswith("Line 8, column ")
     assert "plaid" in error
     expect_ok(await cleo.submit({"Workflow file": REFUND_WORKFLOW}))
     text = await last_answer(env, "cleo")
     assert text.startswith("Registered Refund, version 1.")
-    assert "Needs approval first, by Ada Approver or Ben Approver" in " ".join(text.split())
+    assert "First needs approval by Ada Approver or Ben Approver" in " ".join(text.split())
     assert text.endswith("Start it: /signoff run refund")
     assert cleo.modal is None
     assert [workflow.name for workflow in await env.engine.workflows()] == ["refund"]
@@ -110,7 +110,7 @@ async def test_a_condition_that_compares_texts_is_refused_where_it_is_pasted(env
         expect_ok(await cleo.submit({"Workflow file": f"{source}      {gate}\n"}))
         assert cleo.modal is not None
         (error,) = cleo.modal["errors"].values()
-        assert error.startswith("line 7, column ")
+        assert error.startswith("Line 7, column ")
         assert sentence in error
 
 
@@ -200,7 +200,7 @@ async def test_wrong_inputs_are_refused_and_nothing_starts(env: SlackEnv) -> Non
         ("nonsense", "Signoff could not read “nonsense”."),
     ):
         assert expected in await answer_to(env, "ben", f"/signoff run refund {line}")
-    assert "There is no workflow refun. Did you mean refund?" in await answer_to(env, "ben", "/signoff run refun")
+    assert "There is no workflow “refun”. Did you mean “refund”?" in await answer_to(env, "ben", "/signoff run refun")
     text = await answer_to(env, "ben", "/signoff run")
     assert text.startswith("Which workflow? Type /signoff run and its name.")
     assert "/signoff run refund" in text
@@ -231,12 +231,12 @@ async def test_workflows_are_listed_and_shown_with_their_approvers(env: SlackEnv
     assert "Refund /signoff run refund version 1, owner Cleo Builder" in listed
     text = await answer_to(env, "ada", "/signoff show refund")
     assert "1. Pay" in text
-    assert "Needs approval first, by Ada Approver or Ben Approver" in " ".join(text.split())
+    assert "First needs approval by Ada Approver or Ben Approver" in " ".join(text.split())
     which = " ".join((await answer_to(env, "ada", "/signoff show")).split())
     assert "Which workflow? Type /signoff show and its name." in which
     assert which.endswith("Refund /signoff show refund version 1, owner Cleo Builder")
     assert await answer_to(env, "ada", "/signoff show invoices") == (
-        "There is no workflow invoices. To see all workflows, type /signoff list."
+        "There is no workflow “invoices”. To see all workflows, type /signoff list."
     )
 
 
@@ -285,7 +285,7 @@ async def test_only_the_requester_can_cancel_a_run(env: SlackEnv) -> None:
     run = await env.request_approval(by="ben")
     assert "Only the person who started a run" in await answer_to(env, "gus", f"/signoff cancel {run}")
     assert await answer_to(env, "ben", "/signoff cancel nonsense") == (
-        "There is no run nonsense. To choose one from a list, type /signoff cancel."
+        "There is no run “nonsense”. To choose one from a list, type /signoff cancel."
     )
     assert "Which run do you want to cancel?" in await answer_to(env, "ben", "/signoff cancel")
     name = "Refund 120 EUR? · Pay 120 EUR"

@@ -67,11 +67,11 @@ def test_the_steps_of_a_workflow_are_told_in_words() -> None:
     assert lines_of(message.blocks[1]) == [
         "1. Look the order up\nNo one is asked.",
         "2. Pause\nRuns only if `not inputs.urgent`. No one is asked.",
-        "3. Letter\nNeeds approval first, by the owner of the workflow.",
-        "4. Pay\nRuns only if `false`. If `inputs.amount.amount | number > 100`: needs approval first, by Lee, the "
+        "3. Letter\nFirst needs approval by the owner of the workflow.",
+        "4. Pay\nRuns only if `false`. If `inputs.amount.amount | number > 100`, it first needs approval by Lee, the "
         "owner of the workflow, the person who starts the run, the person in “Boss” or "
         "`steps.lookup.body.account_owner`. Without a decision in 2 days, the request is rejected.",
-        "5. Receipt\nIf `steps.receipt.status != 200`: its result needs approval by the owner of the workflow.",
+        "5. Receipt\nIf `steps.receipt.status != 200`, its result needs approval by the owner of the workflow.",
         "6. Quiet\nNo one is asked.",
     ]
 

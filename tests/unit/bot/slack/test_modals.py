@@ -144,7 +144,7 @@ def test_an_uploaded_file_is_read_as_slack_describes_it() -> None:
 def test_problems_stand_under_the_input_with_their_lines() -> None:
     problems = [Problem("This is wrong.", path="steps[0]", line=4, column=2)]
     assert register_modal.problems_text(problems) == {
-        register_modal.paste_block(1): "line 4, column 2: steps[0]: This is wrong."
+        register_modal.paste_block(1): "Line 4, column 2: steps[0]: This is wrong."
     }
     assert list(register_modal.problems_text(problems, uploaded=True)) == [ids.UPLOAD_BLOCK]
 
