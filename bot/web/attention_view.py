@@ -12,7 +12,7 @@ from bot.web import form_inputs, outcome, review_view, run_history
 from bot.web.attention_access import AttentionVisit, call
 from bot.web.form_inputs import Raws
 from bot.web.review_view import ShownField
-from engine.domain import CardFact, Phrase, ResumeAnswer
+from engine.domain import CardFact, Phrase, ResumeAnswer, Tone
 from engine.errors import about
 from engine.fields import Field
 from engine.json_values import Value
@@ -171,8 +171,10 @@ def shown_values(attention: AttentionView, values: Mapping[str, Value]) -> tuple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredPage:
-    """The page of a question that was answered."""
+    """The page of a question that was answered. `headline`: its state, or that of the run if it was not answered."""
 
+    tone: Tone
+    headline: str
     title: str
     line: Phrase
     identified: str | None
@@ -185,10 +187,20 @@ def closed(visit: AttentionVisit) -> AnsweredPage:
     state, workflow = states.RUN_CLAUSES[visit.run.status], characters.line(visit.run.workflow_title)
     if visit.answer is None:
         line = "This question was answered or cancelled." if visit.asks_again else "There is no open question."
-        return AnsweredPage(title=workflow, line=(line,), identified=None, run_state=state, asks_again=visit.asks_again)
+        return AnsweredPage(
+            tone=states.RUN_TONES[visit.run.status],
+            headline=states.RUNS[visit.run.status].capitalize(),
+            title=workflow,
+            line=(line,),
+            identified=None,
+            run_state=state,
+            asks_again=visit.asks_again,
+        )
     step, answer = visit.answer
     mine = visit.remembered and answer.person.id == visit.person.id
     return AnsweredPage(
+        tone=Tone.DONE,
+        headline="Answered",
         title=answers.question(step.label),
         line=answered(answer, mine=mine),
         identified=outcome.how(answer.assurance, mine=mine),

@@ -77,7 +77,10 @@ class ShownField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """The field for the reason. `is_shown`: at once, and not only with the button to reject."""
+    """The field for the reason. `is_shown`: at once, and not only with the button to reject.
+
+    `is_for_rejection`: it is shown because that button was pressed.
+    """
 
     text: str
     error: str | None
@@ -85,6 +88,7 @@ class Reason:
     is_optional: bool
     is_always: bool
     is_shown: bool
+    is_for_rejection: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +152,9 @@ def review(
     return Review(
         request=request,
         card=card,
-        asked=people.asked(card.approvers, closed=request.model.state is not RequestState.PENDING),
+        asked=people.asked(
+            card.approvers, closed=request.model.state is not RequestState.PENDING, is_form=card.is_form
+        ),
         # A short value can be read at a glance, so it does not stand below a long text.
         values=tuple(sorted(_values(request, card.values, typed or _UNTYPED), key=lambda field: bool(field.length))),
         content=content,
@@ -165,6 +171,7 @@ def review(
 def _reason(request: RequestView, typed: TypedReview) -> Reason:
     required = request.model.reason_required
     is_always = required is ReasonRequired.ALWAYS
+    is_for_rejection = not is_always and (typed.asks_reason or typed.reason_error is not None)
     reader = f"{characters.line(request.requester.label)} will read it."
     return Reason(
         text=typed.reason,
@@ -172,7 +179,8 @@ def _reason(request: RequestView, typed: TypedReview) -> Reason:
         hint=f"Both answers need a reason. {reader}" if is_always else reader,
         is_optional=required not in (ReasonRequired.ALWAYS, ReasonRequired.REJECT),
         is_always=is_always,
-        is_shown=is_always or typed.asks_reason or bool(typed.reason) or typed.reason_error is not None,
+        is_shown=is_always or is_for_rejection or bool(typed.reason),
+        is_for_rejection=is_for_rejection,
     )
 
 

@@ -149,14 +149,18 @@ if (approve) {
 // The reason is asked for where the button is, and only then.
 const why = document.getElementById("why");
 const cancel = document.getElementById("cancel");
-if (approve && cancel && why?.hidden) {
+if (approve && cancel && why && !("always" in why.dataset)) {
   const reason = why.querySelector("textarea");
   const reject = approve.form.querySelector("button[value=reject]");
-  const ask = (isAsked) => {
+  const show = (isAsked) => {
     why.hidden = reason.disabled = cancel.hidden = !isAsked;
     approve.hidden = isAsked;
+  };
+  const ask = (isAsked) => {
+    show(isAsked);
     (isAsked ? reason : reject).focus();
   };
+  if (why.dataset.asked) show(true);
   reject.addEventListener("click", (event) => {
     if (!why.hidden) return;
     event.preventDefault();

@@ -196,6 +196,20 @@ async def test_times_in_the_history_stand_within_their_sentences(review: ReviewW
         ]
 
 
+async def test_a_rejection_without_its_reason_can_be_given_one_or_be_cancelled(review: ReviewWindows) -> None:
+    await review.web.request_approval("      reason_required: reject\n")
+    page = await review.open_link()
+    reason, hold_back = page.get_by_label("Reason"), page.get_by_role("button", name="Hold it back")
+    await hold_back.click()
+    await hold_back.click()
+    await expect(page.locator("#errors")).to_be_visible()
+    await expect(reason).to_be_visible()
+    await expect(page.get_by_role("button", name="Send email")).to_be_hidden()
+    await page.get_by_role("button", name="Cancel").click()
+    await expect(reason).to_be_hidden()
+    await expect(page.get_by_role("button", name="Send email")).to_be_visible()
+
+
 @SIZES
 async def test_the_reason_is_asked_for_with_the_rejection(review: ReviewWindows, size: dict[str, int]) -> None:
     await review.web.request_approval(BY_LINK, body=LONG)

@@ -411,6 +411,7 @@ async def test_an_answer_to_a_run_that_was_answered_elsewhere_says_who_and_when(
     assert answer.status == 409
     text = answer.page.text
     assert "You answered “Stop the run”" in text
+    assert "✓ Answered" in " ".join(text.split())
     assert "Mar 2, 2026, 9:01 AM UTC." in text
     assert "Your answer was not counted." in text
     assert "R-9" in text

@@ -26,6 +26,9 @@ export class Story {
     this.lines = h("ol", { class: "lines" });
     this.runs = h("ol", { class: "runs" });
     this.wire = h("ol", { class: "wire" });
+    // A heading over nothing would only ask what is missing.
+    this.parts = [["Runs", this.runs], ["What happened, and why", this.lines]].map(([title, list]) =>
+      h("details", { class: "part", open: true, hidden: true }, h("summary", {}, h("h3", {}, title)), list));
     this.none = h("p", { class: "small" }, "Nothing has happened yet. Once Cleo starts something, you see here who is asked, why, and what became of it.");
     this.overWire = h("details", { class: "part", ontoggle: () => this.refreshWire().catch(() => {}) }, h("summary", {}, h("h3", {}, "Calls between Slack and Signoff")), this.wire);
     replace(
@@ -35,8 +38,7 @@ export class Story {
         "div",
         { class: "story-body", tabindex: 0, role: "region", "aria-label": "What happened" },
         this.none,
-        h("details", { class: "part", open: true }, h("summary", {}, h("h3", {}, "Runs")), this.runs),
-        h("details", { class: "part", open: true }, h("summary", {}, h("h3", {}, "What happened, and why")), this.lines),
+        ...this.parts,
         this.overWire,
       ),
     );
@@ -56,6 +58,7 @@ export class Story {
     reconcile(this.lines, story.lines.map((entry) => ({
       key: `${entry.seq}`, stamp: JSON.stringify([entry, zone]), make: () => line(entry, zone),
     })));
+    for (const part of this.parts) part.hidden = part.querySelector("ol").children.length === 0;
     await this.refreshWire();
     return true;
   }
