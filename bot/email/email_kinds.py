@@ -46,14 +46,16 @@ _REQUEST: Final = EmailKind(
     page="review page",
     harmless="Opening the page does not approve anything.",
 )
-_REMINDER: Final = replace(_REQUEST, eyebrow="Reminder: your decision is still needed")
 _FORM: Final = replace(
     _REQUEST,
     because="you were asked to fill in a form",
     button="Open the form",
     harmless="Opening the page does not send anything.",
 )
+_REMINDER: Final = replace(_REQUEST, eyebrow="Reminder: your decision is still needed")
+_FORM_REMINDER: Final = replace(_FORM, eyebrow="Reminder: your answer is still needed")
 _CLOSED: Final = EmailKind(because="you were asked to decide", names_approvers=True)
+_FORM_CLOSED: Final = replace(_CLOSED, because=_FORM.because)
 _CODE: Final = EmailKind(because="a code was requested for your email address")
 _OUTCOME: Final = EmailKind(because="you started this run", tells=True)
 _ALERT: Final = EmailKind(because="you own this workflow or started this run", tells=True)
@@ -79,14 +81,9 @@ def kind_of(card: Card) -> EmailKind:
         case DeliveryKind.OUTCOME:
             return _OUTCOME
         case DeliveryKind.REMINDER if card.outcome is None:
-            return _REMINDER
-        case DeliveryKind.REQUEST if _asks_to_fill_in(card):
-            return _FORM
+            return _FORM_REMINDER if card.is_form else _REMINDER
         case DeliveryKind.ALERT:
             return _QUESTION if card.token else _ALERT
         case _:
-            return _REQUEST if card.outcome is None else _CLOSED
-
-
-def _asks_to_fill_in(card: Card) -> bool:
-    return any(action.primary and action.verdict == "edit" for action in card.actions)
+            asks, closed = (_FORM, _FORM_CLOSED) if card.is_form else (_REQUEST, _CLOSED)
+            return asks if card.outcome is None else closed

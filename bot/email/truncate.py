@@ -15,6 +15,13 @@ from bot.presentation.text_diff import Part, Segment
 
 _JOINTS: Final = re.compile(r"(?<=[./:@])(?!(?<=[0-9][./:])[0-9])(?=\S)")
 """The places in an address where it may be divided. Amounts, times and dates have none."""
+_MOMENT: Final = re.compile(
+    r"\b((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{1,2}, [0-9]{4},"
+    r" [0-9]{1,2}:[0-9]{2} [AP]M(?: UTC)?\b)"
+)
+"""A moment as `bot.presentation.dates` writes it."""
+_UNDIVIDED: Final = Markup('<span\nstyle="white-space:nowrap">{}</span>')
+"""The line end keeps lines short that have many moments."""
 _COST: Final = {"&": 5, "<": 4, ">": 4, '"': 5, "'": 5, "\n": 4, ".": 6, "/": 6, ":": 6, "@": 6}
 
 _MORE: Final = tuple((character, cost - 1) for character, cost in _COST.items())
@@ -55,18 +62,30 @@ def markup(text: str) -> Markup:
     """Return the text as HTML.
 
     `<wbr>` in what looks like an address lets a long one wrap on a phone, and keeps many mail programs from making a
-    link of it. Unlike an invisible character it is not copied along with the text.
+    link of it. Unlike an invisible character it is not copied along with the text. A moment is never divided
+    between two lines.
     """
     return Markup("<br>").join(_FOLD.join(map(_marked_up, folded(line, _reference_size))) for line in text.split("\n"))
 
 
 def difference(segments: Sequence[Segment]) -> Markup:
     """Return a difference as HTML: struck out what was removed, bold what was added, as every mail program shows it."""
-    return Markup("").join(_FOLD + _MARKS[segment.part].format(markup(segment.text)) for segment in segments)
+    return Markup("").join(map(_marked_segment, segments))
+
+
+def _marked_segment(segment: Segment) -> Markup:
+    # More blanks than one would make a line longer than servers accept.
+    marked, blank = (segment.marked, " ") if segment.blanks == " " else (segment.text, "")
+    return _FOLD + _MARKS[segment.part].format(markup(marked)) + blank
 
 
 def _marked_up(piece: str) -> Markup:
-    return Markup("<wbr>").join(escape(part) for part in _JOINTS.split(piece))
+    parts = _MOMENT.split(piece)
+    return Markup("").join(_UNDIVIDED.format(part) if index % 2 else _jointed(part) for index, part in enumerate(parts))
+
+
+def _jointed(text: str) -> Markup:
+    return Markup("<wbr>").join(escape(part) for part in _JOINTS.split(text))
 
 
 def folded(line: str, cost: Callable[[str], int] = len) -> list[str]:

@@ -102,7 +102,8 @@ def short(card: Card, *, public_url: str, name: str = "") -> EmailContent | None
     if not card.token:
         return None
     kind, writer = kind_of(card), _writer(card)
-    title = "A step needs your answer" if card.kind is DeliveryKind.ALERT else "A request is waiting for your decision"
+    decides = "A form is waiting for your answer" if card.is_form else "A request is waiting for your decision"
+    title = "A step needs your answer" if card.kind is DeliveryKind.ALERT else decides
     refused = f"The mail server refused the email with the full text. The {kind.page} shows all of it."
     return EmailContent(
         subject=title,
@@ -216,9 +217,9 @@ def _code_rules(card: Card, writer: dates.Writer) -> Iterator[str]:
     """Yield how to use a code, and what not to do with it."""
     if card.kind is not DeliveryKind.CODE:
         return
-    until = f", until {writer(card.until)}" if card.until else ""
     yield "Type the code into the page that asks for it."
-    yield f"It works once, for {durations.in_words(CODE_LIFETIME)}{until}."
+    lasts = f"until {writer(card.until)}" if card.until else f"for {durations.in_words(CODE_LIFETIME)}"
+    yield f"It works once, {lasts}."
     yield f"You then stay signed in for {durations.in_words(BROWSER_LIFETIME)} in that browser."
     yield (
         "Do not give this code to anyone. If you did not ask for it, ignore this email: "
@@ -245,7 +246,8 @@ def _sentence(phrase: Phrase, writer: dates.Writer) -> str:
 
 def _small(card: Card, kind: EmailKind, writer: dates.Writer) -> Iterator[str]:
     """Yield who else was asked, and until when the link works."""
-    asked = people.asked(card.approvers, closed=card.outcome is not None) if kind.names_approvers else ""
+    closed = card.outcome is not None
+    asked = people.asked(card.approvers, closed=closed, is_form=card.is_form) if kind.names_approvers else ""
     if asked:
         yield _whole(characters.line(asked), TITLE)
     if kind.has_link:
@@ -259,7 +261,8 @@ def _link_until(card: Card, writer: dates.Writer) -> Iterator[str]:
     if card.expires_at is None and card.expires_after is None:
         yield f"The link works until {writer(card.until)}."
     else:
-        yield f"After the decision, the link shows the result until {writer(card.until)}."
+        closes = "answer" if card.is_form else "decision"
+        yield f"After the {closes}, the link shows the result until {writer(card.until)}."
 
 
 # -- rows ---------------------------------------------------------------------------------------------------
@@ -290,12 +293,18 @@ def _where_all_is(card: Card) -> Iterator[str]:
         yield "The page where you gave your answer shows all of it."
     elif card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and card.token:
         yield "The review page shows all of it."
-    elif card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) or card.about is not None:
+    elif card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER):
         # The page of a closed request shows no more than the result to the holder of its link.
-        yield "To read all of it, open the link in the first email. If that page shows only the result, sign in there,"
-        yield "then open the link again."
+        yield f"To read all of it, open the link in the first email. {_SIGN_IN}"
+    elif card.about is not None:
+        # A person who was asked in Slack got no email before.
+        yield "To read all of it, press Details where you were asked in Slack, or open the link in the first email."
+        yield _SIGN_IN
     elif card.run is not None:
         yield f"The operator of this server can show you all of it: `signoff runs {card.run} --json`"
+
+
+_SIGN_IN: Final = "If that page shows only the result, sign in there, then open the link again."
 
 
 def _whole(text: str, room: int) -> str:

@@ -180,12 +180,29 @@ def test_a_request_shows_question_context_values_button_notes_and_people_in_this
 
 def test_an_email_about_a_form_asks_to_fill_it_in() -> None:
     actions = (CardAction(verdict="edit", label="Fill in", primary=True), CardAction(verdict="reject", label="Reject"))
-    for text in parts_of(replace(REQUEST_CARD, actions=actions)):
+    form = replace(REQUEST_CARD, actions=actions, is_form=True)
+    for text in parts_of(form):
         assert "Open the form" in text
+        assert "Lee or Mia can answer." in text
+        assert "After the answer, the link shows the result until" in text
         assert "Opening the page does not send anything." in text
         assert "You get this email because you were asked to fill in a form." in text
         assert "decide and" not in text.lower()
         assert "approve" not in text
+    for text in parts_of(replace(form, kind=DeliveryKind.REMINDER)):
+        assert "Reminder: your answer is still needed" in text
+        assert "Open the form" in text
+    for text in parts_of(replace(CLOSED_CARD, is_form=True)):
+        assert "You get this email because you were asked to fill in a form." in text
+
+
+def test_a_moment_is_never_divided_between_two_lines() -> None:
+    html = html_of(message.mail(REQUEST_CARD, envelope()))
+    assert 'Expires <span\nstyle="white-space:nowrap">Mar 2, 2026, 10:00 AM UTC</span>.' in html.replace("\r\n", "\n")
+    moments = CardFact(label="When", text=("Mar 2, 2026, 10:00 AM UTC " * 3_000,))
+    whole = message.mail(replace(REQUEST_CARD, notes=(moments,)), envelope())
+    assert len(html_of(whole).encode()) < 102_000
+    assert max(map(len, whole.as_bytes().split(b"\r\n"))) <= 998
 
 
 def test_what_became_of_a_step_does_not_have_the_colour_of_the_decision() -> None:
@@ -228,8 +245,8 @@ def test_a_change_in_a_long_text_is_found_at_once() -> None:
     text, html = parts_of(CLOSED_CARD)
     assert "    - 120\n    + 99\n" in text
     content = html_of(message.mail(CLOSED_CARD, envelope()))
-    assert '<del class="old">120 </del>' in content
-    assert '<strong class="new">99 </strong>' in content
+    assert '<del class="old">120</del> ' in content
+    assert '<strong class="new">99</strong> ' in content
     (folded,) = re.findall(r"… (\d+) unchanged characters …", html)
     assert re.findall(r"… (\d+) unchanged characters …", text) == [folded]
     assert len(LETTER) - 200 < int(folded) < len(LETTER)
@@ -263,7 +280,8 @@ def test_every_email_begins_with_the_mark_and_who_runs_this_signoff(card: Card, 
     email_message = message.mail(card, envelope(name=name))
     assert text_of(email_message).splitlines()[0] == first
     html = html_of(email_message)
-    assert html.index('<td aria-hidden="true" class="act"') < html.index(name or "Signoff</span>") < html.index("<h1")
+    # Its colours are the same in the dark: the amber dot could not be told from the lighter teal.
+    assert html.index('<td aria-hidden="true" width="26"') < html.index(name or "Signoff</span>") < html.index("<h1")
 
 
 def preheader_of(card: Card) -> str:
@@ -420,7 +438,7 @@ def test_an_email_with_a_code_says_first_the_code_then_its_purpose_and_its_limit
             "The kettle is used.",
             "KXTF",
             "Firefox on Linux",
-            "It works once, for 10 minutes, until Mar 2, 2026, 9:10 AM UTC.",
+            "It works once, until Mar 2, 2026, 9:10 AM UTC.",
             "You then stay signed in for 30 days in that browser.",
             "Do not give this code to anyone. If you did not ask for it, ignore this email",
         ]
@@ -487,6 +505,11 @@ _SIGN_IN: Final = (
     "To read all of it, open the link in the first email. If that page shows only the result, sign in there, "
     "then open the link again."
 )
+_IN_SLACK: Final = (
+    "To read all of it, press Details where you were asked in Slack, or open the link in the first email. "
+    "If that page shows only the result, sign in there, then open the link again."
+)
+"""A person who was asked in Slack got no email before."""
 _COMMAND: Final = "The operator of this server can show you all of it: `signoff runs r1 --json`"
 
 
@@ -500,8 +523,8 @@ _COMMAND: Final = "The operator of this server can show you all of it: `signoff 
         (ALERT_CARD, _COMMAND),
         (QUESTION_CARD, _COMMAND),
         (OUTCOME_CARD, _COMMAND),
-        (replace(ALERT_CARD, request="q1", about=REQUEST_CARD.question), _SIGN_IN),
-        (replace(OUTCOME_CARD, request="q1", about=REQUEST_CARD.question), _SIGN_IN),
+        (replace(ALERT_CARD, request="q1", about=REQUEST_CARD.question), _IN_SLACK),
+        (replace(OUTCOME_CARD, request="q1", about=REQUEST_CARD.question), _IN_SLACK),
     ],
 )
 def test_an_email_that_leaves_something_out_says_how_much_and_where_all_of_it_is(card: Card, where: str) -> None:
@@ -550,7 +573,7 @@ def test_five_thousand_characters_in_two_directions_are_shown_in_full() -> None:
         assert "Not everything" not in text_of(email_message)
         changed = message.mail(replace(REQUEST_CARD, values=(replace(field, before=f"was {text}"),)), envelope())
         assert "Not everything" not in text_of(changed)
-        assert '<del class="old">was </del>' in html_of(changed)
+        assert '<del class="old">was</del> ' in html_of(changed)
 
 
 @pytest.mark.parametrize(
