@@ -18,8 +18,8 @@ import pytest
 from sqlalchemy import make_url, text
 
 from bot.databases import libpq
+from bot.devtools.bench.postgres_server import PostgresServer, wait_for, with_database
 from bot.devtools.bench.postgres_server import run as execute
-from bot.devtools.bench.postgres_server import wait_for, with_database
 from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import StoreRestored
@@ -31,6 +31,8 @@ from engine.system import RandomIds, SystemClock
 from tests.support import postgres_server
 from tests.support.databases import entries
 from tests.support.documents import Page
+
+PAGE = Page.of("deploying.md")
 
 
 @contextlib.asynccontextmanager
@@ -57,15 +59,19 @@ async def is_refused(url: str) -> str:
 
 def back_up_as_the_page_says(url: str, folder: Path) -> None:
     """Run the commands of the page on the database `signoff` of a server, with the programs of the server."""
+    blocks = PAGE.under("Back up PostgreSQL", "sh")
+    assert len(blocks) == 3
+    for block in blocks:
+        run_as_the_page_says(block.text, url, folder)
+    assert (folder / "base" / "backup_manifest").exists()
+
+
+def run_as_the_page_says(commands: str, url: str, folder: Path) -> None:
     binaries = postgres_server.binaries_of_machine()
     if binaries is None or os.environ.get(postgres_server.ENVIRONMENT):
         pytest.skip("the programs of another server cannot be used")
     environment = {"PATH": f"{binaries}:{os.defpath}", "PGHOST": str(make_url(url).query["host"]), "PGUSER": "postgres"}
-    blocks = Page.of("deploying.md").under("Back up PostgreSQL", "sh")
-    assert len(blocks) == 3
-    for block in blocks:
-        subprocess.run(["sh", "-ec", block.text], cwd=folder, env=environment, check=True)
-    assert (folder / "base" / "backup_manifest").exists()
+    subprocess.run(["sh", "-ec", commands], cwd=folder, env=environment, check=True)
 
 
 @pytest.fixture
@@ -150,22 +156,44 @@ class OwnServer:
 
     def __init__(self, folder: Path) -> None:
         binaries = postgres_server.binaries_of_machine() or postgres_server.binaries_of_wheel()
-        self._folder, self._server = folder, postgres_server.Server(folder, binaries)
+        self.folder, archive = folder, folder / "archive"
+        (settings,) = [block for block in PAGE.under("Back up PostgreSQL", "") if "archive_mode" in block.text]
+        archiving = settings.text.replace("'", "").replace("/srv/archive", str(archive)).replace(" = ", "=")
+        options = [*postgres_server.OPTIONS, *archiving.splitlines()]
+        self._server = PostgresServer(folder, binaries, options)
+        archive.mkdir()
+        shutil.chown(archive, (folder / "data").owner())
         self._server.start()
         self.url, self.stop, self.start = self._server.url, self._server.stop, self._server.start
 
     def recover(self) -> None:
         """Recover all of it, which begins a new timeline, as a standby does that takes over."""
         self.stop()
-        signal = self._folder / "data" / "recovery.signal"
+        signal = self.folder / "data" / "recovery.signal"
         signal.touch()
-        configuration = self._folder / "data" / "postgresql.auto.conf"
+        configuration = self.folder / "data" / "postgresql.auto.conf"
         configuration.write_text(f"{configuration.read_text()}\nrestore_command = 'false'\n")
         self.start()
+        self._wait_until_recovered()
+
+    def _wait_until_recovered(self) -> None:
         deadline = time.monotonic() + 30
         while self.is_recovering():
             assert time.monotonic() < deadline, "the server never was the primary one"
             time.sleep(0.05)
+
+    def recover_as_the_page_says(self, until: str) -> None:
+        (block,) = PAGE.under("Recover to a moment", "sh")
+        commands = block.text.replace("/srv/archive", str(self.folder / "archive"))
+        assert "2026-03-02 08:00:00+00" in commands
+        run_as_the_page_says(commands.replace("2026-03-02 08:00:00+00", until), self.url, self.folder)
+        self.stop()
+        data, recovered = self.folder / "data", self.folder / "recovered"
+        subprocess.run(["chown", "-R", data.owner(), recovered], check=True)
+        data.rename(self.folder / "before")
+        recovered.rename(data)
+        self.start()
+        self._wait_until_recovered()
 
     def is_recovering(self) -> bool:
         asked: list[bool] = []
@@ -180,13 +208,13 @@ class OwnServer:
 
     def copy(self) -> None:
         self.stop()
-        subprocess.run(["cp", "-a", self._folder / "data", self._folder / "copy"], check=True)
+        subprocess.run(["cp", "-a", self.folder / "data", self.folder / "copy"], check=True)
         self.start()
 
     def put_back(self) -> None:
         self.stop()
-        shutil.rmtree(self._folder / "data")
-        (self._folder / "copy").rename(self._folder / "data")
+        shutil.rmtree(self.folder / "data")
+        (self.folder / "copy").rename(self.folder / "data")
         self.start()
 
 
@@ -230,3 +258,19 @@ async def test_a_recovery_while_no_process_ran_is_refused(own_server: OwnServer)
             await store.transact(happen)
         own_server.recover()
         assert "Its server was recovered, or a standby has taken over." in await is_refused(url)
+
+
+async def test_a_recovery_as_the_page_says_ends_at_the_moment_and_is_refused(own_server: OwnServer) -> None:
+    with postgres_server.database(own_server.url) as url:
+        async with opened(url) as store:
+            await store.transact(happen)
+            (block,) = [block for block in PAGE.under("Back up PostgreSQL", "sh") if "basebackup" in block.text]
+            run_as_the_page_says(block.text, own_server.url, own_server.folder)
+            await store.transact(happen)
+            moment = (await store.read(lambda c: c.execute(text("SELECT clock_timestamp()")).scalar_one())).isoformat()
+            await store.transact(happen)
+        wait_for(execute(own_server.url, "SELECT pg_switch_wal()"))
+        own_server.recover_as_the_page_says(moment)
+        assert "Its server was recovered" in await is_refused(url)
+        async with opened(url, restored=True) as store:
+            assert await store.read(entries) == 2
