@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from bot.devtools.bench.postgres_server import (
     empty_database,
     readable,
     started,
-    with_database,
 )
 from bot.devtools.bench.slack_env import BenchFailed
 from engine.store import postgres, postgres_schema
@@ -45,6 +43,8 @@ class BenchServer:
     origin: str
     template: str
     """The database that new ones are copied from."""
+    counts_statements: bool
+    """Whether it counts statements, and not only transactions."""
 
 
 @asynccontextmanager
@@ -57,12 +57,25 @@ async def open_server(named: str | None, folder: Path) -> AsyncIterator[BenchSer
             url, source = named, f"the server {place_of_url(named)}"
         driver = await asyncpg.connect(libpq(url))
         try:
-            settings = [await driver.fetchval(f"SHOW {name}") for name in ("server_version", "fsync")]
+            version, fsync = [await driver.fetchval(f"SHOW {name}") for name in ("server_version", "fsync")]
+            counts = await _counts_statements(driver)
         finally:
             await driver.close()
         template = stack.enter_context(empty_database(url))
         await _prepare(template)
-        yield BenchServer(url, f"PostgreSQL {settings[0]}, {source}, fsync {settings[1]}", database_of(template))
+        yield BenchServer(url, f"PostgreSQL {version}, {source}, fsync {fsync}", database_of(template), counts)
+
+
+async def _counts_statements(driver: Driver) -> bool:
+    """Return whether the server counts statements, after it was asked to, which only a superuser may do."""
+    if await driver.fetchval("SHOW is_superuser") != "on":
+        return False
+    try:
+        await driver.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        await driver.fetchval(_STATEMENTS, "")
+    except asyncpg.PostgresError:
+        return False
+    return True
 
 
 @contextmanager
@@ -123,14 +136,10 @@ class QueryCounter:
 async def counting_queries(server: BenchServer, url: str) -> AsyncIterator[QueryCounter]:
     """Count queries of connections that are opened while the body runs."""
     database = database_of(url)
-    driver = await asyncpg.connect(libpq(with_database(server.url, "postgres")))
+    driver = await asyncpg.connect(libpq(server.url))
     try:
-        statements = False
-        with contextlib.suppress(asyncpg.PostgresError):
-            await driver.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-            await driver.fetchval(_STATEMENTS, database)
+        if server.counts_statements:
             await driver.execute(f"ALTER DATABASE {database} SET pg_stat_statements.track = 'top'")
-            statements = True
-        yield QueryCounter(driver, database, statements=statements)
+        yield QueryCounter(driver, database, statements=server.counts_statements)
     finally:
         await driver.close()

@@ -15,6 +15,7 @@ from bot.devtools.bench.figures import percentile, rss_mb
 from bot.devtools.bench.postgres_databases import BenchServer, counting_queries, new_database
 from bot.devtools.bench.postgres_floor import connected, open_floor, record_lifecycle
 from bot.devtools.bench.postgres_load import run_engine
+from bot.devtools.bench.postgres_server import database_of
 from bot.devtools.bench.slack_env import SlackLimits, run_bot
 from bot.variable_checks import PREFIX
 from engine.read_models import PageQuery
@@ -53,7 +54,9 @@ async def measure_idle_worker(
     ids = RandomIds()
     settings = {"DATABASE_URL": url, "ROLE": "worker", "KEY": (ids.salt() + ids.salt()).hex()}
     values = {PREFIX + name: value for name, value in settings.items()}
-    async with counting_queries(server, url) as counter, run_bot(folder, values, SlackLimits(1)) as process:
+    own = folder / database_of(url)
+    own.mkdir()
+    async with counting_queries(server, url) as counter, run_bot(own, values, SlackLimits(1)) as process:
         await asyncio.sleep(settle)
         before, started = await counter.read(), time.perf_counter()
         await asyncio.sleep(seconds)
@@ -119,8 +122,9 @@ async def measure_growth(
         few_url, many_url = [stack.enter_context(new_database(server)) for _ in range(2)]
         await fill(few_url, min(FEW, pending))
         await fill(many_url, pending)
-        few_worker = await measure_idle_worker(server, few_url, folder, settle=settle, seconds=seconds)
-        many_worker = await measure_idle_worker(server, many_url, folder, settle=settle, seconds=seconds)
+        few_worker, many_worker = await asyncio.gather(
+            *(measure_idle_worker(server, url, folder, settle=settle, seconds=seconds) for url in (few_url, many_url))
+        )
         few, many = [await open_bench(stack, url, 2 * rounds) for url in (few_url, many_url)]
         for bench in (few, many) * rounds:  # warms the caches
             await bench.measure()
