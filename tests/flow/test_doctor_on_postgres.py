@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import os
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+import trustme
 from msgspec import structs
 
 from bot import databases, settings
 from bot.databases import libpq
+from bot.devtools.bench.postgres_server import PostgresServer, readable
+from bot.devtools.demo.servers import free_port
 from bot.doctor import database_server
 from bot.doctor.context import CheckContext, ClockReading
 from bot.doctor.finding import Finding, FindingState
@@ -145,14 +150,6 @@ def test_a_server_that_does_not_answer_is_one_problem_without_its_password(signo
     assert "geheim" not in finished.output
 
 
-async def test_a_server_that_takes_the_connection_and_says_nothing_is_not_waited_for() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        context = context_of(f"postgresql+asyncpg://ann@127.0.0.1:{silent.getsockname()[1]}/x", SystemClock())
-        (finding,) = [finding async for finding in database_server.server(context)]
-    assert finding.state is PROBLEM
-    assert finding.message == "The database does not answer within 3 seconds."
-
-
 @pytest.mark.parametrize(
     ("revision", "state", "said", "todo"),
     [
@@ -249,6 +246,37 @@ def test_jobs_that_no_worker_does_are_a_problem(url: str) -> None:
     finding = findings(url)["queue"]
     assert finding.state is WARNING
     assert finding.message == "Jobs whose worker is gone: 2; jobs that failed and are kept: 1."
+
+
+@contextmanager
+def encrypting_server() -> Iterator[str]:
+    """Run a server of its own that takes TLS over TCP, and yield the URL of a database without any use of TLS."""
+    with tempfile.TemporaryDirectory(prefix="signoff-postgres-", ignore_cleanup_errors=True) as name:
+        folder, port = Path(name), free_port()
+        certificate = folder / "server.pem"
+        options = ("listen_addresses=127.0.0.1", "fsync=off", "ssl=on")
+        files = (f"ssl_cert_file={certificate}", f"ssl_key_file={certificate}")
+        binaries = postgres_server.binaries_of_machine() or readable(postgres_server.binaries_of_wheel(), folder)
+        server = PostgresServer(folder, binaries, (*options, *files))
+        trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+        certificate.chmod(0o600)
+        os.chown(certificate, folder.stat().st_uid, -1)  # the user of the server, who owns its folder
+        (folder / "data" / "postgresql.auto.conf").write_text(f"port = {port}\n")
+        server.url += f"&port={port}"
+        server.start()
+        try:
+            yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
+        finally:
+            server.stop()
+
+
+def test_tls_is_used_if_the_url_asks_for_it_also_by_the_queue() -> None:
+    with encrypting_server() as url:
+        assert findings(f"{url}?ssl=disable")["tls"].message.startswith("The database is on this machine")
+        asyncio.run(distributed.prepare(libpq(f"{url}?ssl=require")))
+        found = findings(f"{url}?ssl=require")
+    assert found["tls"].message == "The connection to the database is encrypted."
+    assert found["queue"].state is OK
 
 
 # -- findings that a test cannot bring about on a server that it shares ---------------------------------------

@@ -67,7 +67,7 @@ class PostgresServer:
 
     def __init__(self, folder: Path, binaries: Path, options: Sequence[str]) -> None:
         self._folder, self._binaries, self._user = folder, binaries, _server_user()
-        self._options = (*options, "listen_addresses=", f"unix_socket_directories={folder}")
+        self._options = ("listen_addresses=", f"unix_socket_directories={folder}", *options)
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"postgresql+asyncpg://postgres@/postgres?host={quote(str(folder))}"
         if self._user is not None:
