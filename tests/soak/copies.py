@@ -70,7 +70,7 @@ def outcome(evidence: Evidence, request: Any, names: Mapping[str, str]) -> str:
         edited = " with edits" if decisions[0]["edits"] and request["state"] == "approved" else ""
         return f"{request['state'].capitalize()}{edited} by {names[decisions[0]['person']]},"
     without_decision = {
-        "cancelled": "Cancelled",
+        "cancelled": "The run was cancelled",
         "rejected": "rejected automatically",
         "expired": "Expired without a decision",
     }

@@ -193,14 +193,15 @@ class ReplicaCampaign(Campaign):
             self.figures[f"ms of the slowest takeover ({word})"] = round(max(times, default=0) * 1000)
 
     def _least(self) -> dict[str, int]:
-        least = {name: 1 for name in RARE if name not in ONLY_ON_FILES} if self.minutes >= LONG else {}
+        rare = [*(name for name in RARE if name not in ONLY_ON_FILES)]
+        rare += [f"connections to bot {number}" for number in range(1, BOTS + 1)]
+        least = dict.fromkeys(rare, 1) if self.minutes >= LONG else {}
         return least | {
             "runs": round(self.minutes * self.runs_a_minute),
             "blows": round(self.least_blows),
             "restarts of the database": 2,
             "times that all connections were broken off": 1,
             "times that connections were half open": 1,
-            **{f"connections to bot {number}": 1 for number in range(1, BOTS + 1)},
         }
 
 
