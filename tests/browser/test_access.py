@@ -127,3 +127,14 @@ async def test_the_colours_can_be_chosen(windows: SandboxWindows) -> None:
     await page.reload()
     await page.locator("h1").wait_for()
     assert light != dark == await page.evaluate(shade)
+
+
+async def test_the_story_has_no_headings_over_nothing(windows: SandboxWindows) -> None:
+    page = await windows.window("ada")
+    story = page.get_by_role("complementary", name="Story")
+    await expect(story.get_by_text("Nothing has happened yet.")).to_be_visible()
+    await expect(story.get_by_role("heading", name="Runs")).to_be_hidden()
+    await expect(story.get_by_role("heading", name="What happened, and why")).to_be_hidden()
+    await windows.register()
+    await windows.start_refund("A-1007")
+    await expect(story.get_by_role("heading", name="Runs")).to_be_visible()
