@@ -36,7 +36,7 @@ class PunctualStore:
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
         """Run `unit` in a transaction, or withdraw it. Raises `StoreBusy`, `StoreUnsure` and what the store raises."""
-        attempt = _Attempt(unit)
+        attempt = _Withdrawable(unit)
         try:
             async with self._in_time():
                 return await self._store.transact(attempt.run)
@@ -76,7 +76,7 @@ class PunctualStore:
             self._waiting -= 1
 
 
-class _Attempt(Generic[T]):
+class _Withdrawable(Generic[T]):
     """A unit of work that can be withdrawn until all of it has run: from then on a commit may follow."""
 
     def __init__(self, unit: Callable[[Tx], T]) -> None:
