@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection
 from datetime import datetime
@@ -10,9 +11,14 @@ from typing import Final
 from engine import retry
 from engine.domain import Receipt
 from engine.errors import ChannelError
+from engine.store import channel_rests
+from engine.store.channel_rests import ChannelRest
+from engine.store.port import Connection, Store, Tx
 
 SLOW_AT_ONCE: Final = 16
 """Maximum number of concurrent deliveries on a slow channel: half of all, so that other channels are not blocked."""
+NEWS_SECONDS: Final = 1.0
+"""Time between two looks for pauses that other processes began or ended, in seconds."""
 
 log = logging.getLogger(__name__)
 
@@ -20,36 +26,81 @@ log = logging.getLogger(__name__)
 class CircuitBreaker:
     """Pauses channels that an operator has to fix: no copy is tried for a while, then one is.
 
-    The state is lost when the server stops. The first delivery after a start finds out again.
+    The pauses are in the database, so that a restart remembers them. Other processes learn of one within
+    `NEWS_SECONDS`; a process that is alone reads them once.
     """
 
-    def __init__(self) -> None:
-        self._broken: dict[str, tuple[int, datetime]] = {}
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._rests: dict[tuple[str, str], ChannelRest] = {}
         self._failing: set[str] = set()
+        self._read_at: float | None = None
+        self._has_rivals = True
+        self._reading = asyncio.Lock()
 
-    def open_until(self, channel: str) -> datetime | None:
+    async def refresh(self) -> None:
+        """Read the pauses that other processes may have written."""
+        if self._is_current():
+            return
+        async with self._reading:
+            if not self._is_current():
+                self._has_rivals, self._rests = await self._store.read(_read)
+                self._read_at = asyncio.get_running_loop().time()
+
+    def _is_current(self) -> bool:
+        if self._read_at is None or not self._has_rivals:
+            return self._read_at is not None
+        return asyncio.get_running_loop().time() - self._read_at < NEWS_SECONDS
+
+    def open_until(self, workspace: str, channel: str) -> datetime | None:
         """Return when the next copy may be tried on the channel, or None if it is not paused."""
-        state = self._broken.get(channel)
-        return state[1] if state else None
+        rest = self._rests.get((workspace, channel))
+        return rest.until if rest else None
 
-    def record(self, channel: str, result: Receipt | ChannelError | None, at: datetime) -> None:
-        """Take note of the result of an attempt, which was recorded at this time."""
+    def save(self, tx: Tx, workspace: str, channel: str, result: Receipt | ChannelError | None) -> ChannelRest | None:
+        """Save the pause that the result of an attempt begins or ends, and return the present one."""
         if isinstance(result, ChannelError) and result.about == "channel":
-            failures = self._broken.get(channel, (0, at))[0] + 1
-            wait = retry.waits(retry.CHANNEL_WAITS, failures)
-            log.error("nothing is sent through %s for %d s: %s", channel, wait.total_seconds(), result)
-            self._broken[channel] = (failures, at + wait)
+            rest = channel_rests.load(tx.connection, workspace, channel)
+            if rest is None or rest.until <= tx.now:
+                failures = rest.failures + 1 if rest else 1
+                rest = ChannelRest(failures, tx.now + retry.waits(retry.CHANNEL_WAITS, failures))
+                channel_rests.save(tx, workspace, channel, rest)
+            return rest
+        rest = self._rests.get((workspace, channel))
+        if rest is not None and isinstance(result, Receipt):
+            channel_rests.end(tx, workspace, channel)
+            return None
+        return rest
+
+    def note(
+        self,
+        workspace: str,
+        channel: str,
+        result: Receipt | ChannelError | None,
+        rest: ChannelRest | None,
+        at: datetime,
+    ) -> None:
+        """Take note of the result of an attempt after it was recorded, with the pause that was saved."""
+        before = self._rests.pop((workspace, channel), None)
+        if rest is not None:
+            self._rests[workspace, channel] = rest
+        if isinstance(result, ChannelError) and result.about == "channel":
+            if rest is not None and rest != before:
+                wait = (rest.until - at).total_seconds()
+                log.error("nothing is sent through %s for %.0f s: %s", channel, wait, result)
             self._failing.add(channel)
         elif isinstance(result, ChannelError):
             if result.about == "copy" and channel not in self._failing:
                 # Logged for the first copy only: a server that is down fails every copy in the same way.
                 log.warning("a copy could not be shown through %s and is tried again: %s", channel, result)
                 self._failing.add(channel)
-        elif result is not None:
-            self._broken.pop(channel, None)
-            if channel in self._failing:
-                log.info("copies get through %s again", channel)
-                self._failing.discard(channel)
+        elif result is not None and channel in self._failing:
+            log.info("copies get through %s again", channel)
+            self._failing.discard(channel)
+
+
+def _read(connection: Connection) -> tuple[bool, dict[tuple[str, str], ChannelRest]]:
+    return connection.has_rivals, channel_rests.load_all(connection)
 
 
 class ConcurrencyLimiter:

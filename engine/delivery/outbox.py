@@ -33,6 +33,7 @@ from engine.ports import (
 )
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
 from engine.store import deliveries, delivery_queries, people, request_queries, run_queries
+from engine.store.channel_rests import ChannelRest
 from engine.store.deliveries import LEASE, LeasedDelivery
 from engine.store.links import NewLink
 from engine.store.port import Connection, Store, Tx
@@ -83,7 +84,7 @@ class Relay:
         self._directory, self._codes = directory, codes
         longest = max([show_seconds, *(self._seconds(name) for name in channels)])
         self._lease = max(LEASE, timedelta(seconds=longest) + MARGIN)
-        self._breaker = CircuitBreaker()
+        self._breaker = CircuitBreaker(store)
         slow = [name for name, channel in channels.items() if isinstance(channel, TakesLonger)]
         self._limiter = ConcurrencyLimiter(slow)
         self._running: set[str] = set()
@@ -105,6 +106,7 @@ class Relay:
         """Make one attempt to deliver. Return the delivery that waited for the slot which is free now, if any."""
         claim: ClaimedDelivery | _Claim | _NoSlot | None = None
         try:
+            await self._breaker.refresh()
             claim = await self._store.transact(lambda tx: self._claim(tx, delivery_id))
             if isinstance(claim, _NoSlot):
                 self._limiter.add_waiting(claim.channel, delivery_id)
@@ -122,8 +124,8 @@ class Relay:
         claimed = claim if isinstance(claim, ClaimedDelivery) else await self._load(claim.delivery, claim.link)
         began = self._telemetry.clock()
         result = await self._attempt(claimed)
-        at = await self._store.transact_with_retry(lambda tx: results.record(tx, self._directory, claimed, result))
-        self._breaker.record(claimed.delivery.channel, result, at)
+        at, rest = await self._store.transact_with_retry(lambda tx: self._record(tx, claimed, result))
+        self._breaker.note(claimed.delivery.workspace, claimed.delivery.channel, result, rest, at)
         self._report(claimed, result, at, began)
 
     async def _hand_over(self, delivery: LeasedDelivery) -> None:
@@ -131,6 +133,13 @@ class Relay:
         with contextlib.suppress(StoreError, TimeoutError):
             async with asyncio.timeout(HAND_OVER_SECONDS):
                 await self._store.transact(lambda tx: deliveries.hand_over(tx, delivery))
+
+    def _record(
+        self, tx: Tx, claimed: ClaimedDelivery, result: Receipt | ChannelError | None
+    ) -> tuple[datetime, ChannelRest | None]:
+        """Record the result of an attempt: return when, and whether the channel rests now."""
+        at = results.record(tx, self._directory, claimed, result)
+        return at, self._breaker.save(tx, claimed.delivery.workspace, claimed.delivery.channel, result)
 
     def _report(
         self, claimed: ClaimedDelivery, result: Receipt | ChannelError | None, at: datetime, began: float
@@ -168,7 +177,7 @@ class Relay:
         delivery = deliveries.claim_delivery(tx, delivery_id, self._lease)
         if delivery is None:
             return None
-        until = self._breaker.open_until(delivery.channel)
+        until = self._breaker.open_until(delivery.workspace, delivery.channel)
         if until is not None and until > tx.now:
             deliveries.try_postponed(tx, delivery, until)
             return None
