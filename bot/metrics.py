@@ -23,8 +23,8 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from bot.request_scope import RequestScope
 from engine.domain import Decided, Refusal, Started
 from engine.errors import ChannelError, StoreError
-from engine.ports import DeliveryAttempt, RunMove, StepCall
 from engine.store.measurements import Measurements
+from engine.telemetry import DeliveryAttempt, RunMove, StepCall
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _MINUTE: Final = 60.0

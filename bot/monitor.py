@@ -12,7 +12,8 @@ from bot.request_scope import RequestScope
 from bot.settings import Settings
 from engine.domain import Decided, Refusal, Started
 from engine.errors import SignoffError
-from engine.ports import Clock, DeliveryAttempt, RunMove, StepCall
+from engine.ports import Clock
+from engine.telemetry import DeliveryAttempt, RunMove, StepCall
 
 if TYPE_CHECKING:
     from bot.metrics import Metrics

@@ -41,7 +41,8 @@ from bot import request_scope
 from bot.request_scope import RequestScope
 from bot.trace_ids import span_id, trace_id
 from engine.domain import Decided, Refusal, Started
-from engine.ports import Clock, DeliveryAttempt, RunMove, StepCall
+from engine.ports import Clock
+from engine.telemetry import DeliveryAttempt, RunMove, StepCall
 
 STOP_SECONDS: Final = 3.0
 """How long a process that stops waits for the collector, in seconds."""

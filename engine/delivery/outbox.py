@@ -21,22 +21,14 @@ from engine.domain import Card, DeliveryKind, Person, Receipt, RunStatus
 from engine.errors import ChannelError, StoreError
 from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
-from engine.ports import (
-    CarriesLinks,
-    Channel,
-    DeliveryAttempt,
-    Directory,
-    FindsCopies,
-    NoTelemetry,
-    TakesLonger,
-    Telemetry,
-)
+from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, TakesLonger
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
 from engine.store import deliveries, delivery_queries, people, request_queries, run_queries
 from engine.store.channel_rests import ChannelRest
 from engine.store.deliveries import LEASE, LeasedDelivery
 from engine.store.links import NewLink
 from engine.store.port import Connection, Store, Tx
+from engine.telemetry import DeliveryAttempt, NoTelemetry, Telemetry
 
 SHOW_SECONDS: Final = 20.0
 """How long a channel may take for one copy, unless it declares `show_seconds`."""

@@ -35,7 +35,6 @@ from engine.domain import (
     Work,
 )
 from engine.errors import ChannelError, Conflict
-from engine.ports import NoTelemetry, Telemetry
 from engine.read_models import AttentionView, DeliveryView, PageQuery, RequestView, RunView, StoryEntry, WorkflowView
 from engine.service import (
     answer_attention,
@@ -59,6 +58,7 @@ from engine.store import (
     workflows,
 )
 from engine.store.port import Store, Tx
+from engine.telemetry import NoTelemetry, Telemetry
 from engine.worker.advance import Advancer
 
 T = TypeVar("T")

@@ -16,10 +16,11 @@ from engine.delivery.recipients import NeedsDirectory, run_with_directory
 from engine.errors import ChannelError, Conflict, DefinitionError, InvalidValue, StepError, StoreError, Tampered
 from engine.json_values import Value
 from engine.off_loop import off_loop
-from engine.ports import NoTelemetry, RunMove, Secrets, StepCall, StepContext, StepType, Telemetry
+from engine.ports import Secrets, StepContext, StepType
 from engine.runs import Effect, Outcome, StepFailure, StepOutput
 from engine.store import run_rows
 from engine.store.port import Store
+from engine.telemetry import NoTelemetry, RunMove, StepCall, Telemetry
 from engine.worker.advance import Advancer, ClaimedEffect
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from bot.devtools.sandbox import AppConfig
 from bot.monitor import Monitor
 from bot.slack.transport import PATH, SOCKET
 from engine.domain import Decided, RequestState, Started
-from engine.ports import RunMove
 from engine.system import SystemClock
+from engine.telemetry import RunMove
 from tests.support.http_service import HttpService, open_http_service
 from tests.support.server_env import ServerEnv, open_server
 from tests.support.slack_env import copy_of
