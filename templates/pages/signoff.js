@@ -169,6 +169,13 @@ if (approve && cancel && why && !("always" in why.dataset)) {
   cancel.addEventListener("click", () => ask(false));
 }
 
+function createTime(at) {
+  const time = document.createElement("time");
+  time.dateTime = at;
+  time.textContent = localFormat.format(new Date(at));
+  return time;
+}
+
 function showNotice(lines, tone) {
   const notice = document.createElement("div");
   notice.className = `notice ${tone}`;
@@ -176,7 +183,7 @@ function showNotice(lines, tone) {
     const line = document.createElement("p");
     line.className = "text";
     line.dir = "auto";
-    for (const part of parts) line.append(typeof part === "string" ? part : localFormat.format(new Date(part.at)));
+    for (const part of parts) line.append(typeof part === "string" ? part : createTime(part.at));
     notice.append(line);
   }
   document.getElementById("live").replaceChildren(notice);

@@ -137,6 +137,8 @@ async def test_an_open_page_shows_the_decision_and_keeps_the_typed_text(review: 
     await reject(ben, "Not today")
     await expect(ada.get_by_text("Your answer is no longer needed")).to_be_visible()
     await expect(ada.locator(".bar")).to_contain_text("Rejected by ben@example.com")
+    # A time is one element, so that it stays in one line.
+    await expect(ada.locator("#live time")).to_have_css("white-space", "nowrap")
     await expect(ada.locator("button:visible")).to_have_count(0)
     await ada.get_by_label("text").press("Enter")
     await expect(ada.get_by_label("text")).to_have_value("My long answer")
