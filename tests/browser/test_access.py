@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.browser.sandbox_page import EVERYTHING, NARROW, WIDE, SandboxWindows, request_message
 
@@ -27,6 +27,14 @@ async def check_accessibility(page: Page, size: dict[str, int]) -> None:
         violations = results.response["violations"]
         assert not violations, [summary(violation) for violation in violations]
     assert await page.evaluate(WIDER) == [], size
+
+
+async def check_below_bar(page: Page, panel: Locator) -> None:
+    """Fail if the panel covers a part of the bar, which has one line or two."""
+    bar, box = await page.locator("header.top").bounding_box(), await panel.bounding_box()
+    assert bar is not None
+    assert box is not None
+    assert box["y"] >= bar["y"] + bar["height"]
 
 
 def summary(violation: dict[str, Any]) -> tuple[str, list[str]]:
@@ -85,6 +93,7 @@ async def test_every_view_is_accessible(windows: SandboxWindows, size: dict[str,
     if size is NARROW:
         await page.get_by_role("button", name="Story").click()
     story = page.get_by_role("complementary", name="Story")
+    await check_below_bar(page, story)
     await story.get_by_text("Calls between Slack and Signoff").click()
     await expect(story.locator(".wire li").first).to_be_visible()
     await check_accessibility(page, size)
@@ -92,6 +101,7 @@ async def test_every_view_is_accessible(windows: SandboxWindows, size: dict[str,
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("button", name="Story")).to_be_focused()
         await page.get_by_role("button", name="People and channels").click()
+        await check_below_bar(page, page.get_by_role("navigation", name="People and conversations"))
         await check_accessibility(page, size)
     await page.get_by_role("link", name="Home").click()
     # The tab is published a moment after it was opened; until then it lists the decided request too.
