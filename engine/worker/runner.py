@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from engine import json_values, runs
+from engine import durations, json_values, runs
 from engine.delivery.recipients import NeedsDirectory, run_with_directory
 from engine.errors import ChannelError, Conflict, DefinitionError, InvalidValue, StepError, StoreError, Tampered
 from engine.json_values import Value
@@ -195,9 +195,7 @@ class Runner:
             return self._crash(claimed, error, unknown=True)
         except Exception as error:  # noqa: BLE001 a step type may be anybody's code
             if isinstance(error, TimeoutError) and limit.expired():
-                return StepFailure(
-                    message=f"It took longer than {effect.timeout.total_seconds():g} seconds.", unknown=True
-                )
+                return StepFailure(message=f"It took longer than {durations.in_words(effect.timeout)}.", unknown=True)
             return self._crash(claimed, error, unknown=True)
 
     def _crash(self, claimed: ClaimedEffect, error: BaseException, *, unknown: bool) -> StepFailure:

@@ -261,7 +261,7 @@ async def test_a_step_that_takes_too_long_is_cut_off_with_unknown_outcome(env: E
     run = await start_run(env, FLOW.replace("with: {text", "timeout: 1s, with: {text", 1))
     await env.settle()
     assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION
-    assert (await step(env, run)).error == "It took longer than 1 seconds."
+    assert (await step(env, run)).error == "It took longer than 1 second."
 
 
 @pytest.mark.parametrize(
