@@ -819,7 +819,7 @@ def test_the_contents_of_a_run_are_erased_for_good_and_the_log_names_the_person(
     assert b"Mallory" in everything(signoff)
     assert signoff("audit", "erase", open_request["run"]).code == 2
     assert "Please give a reason." in signoff("audit", "erase", open_request["run"], "--reason", " ").err
-    assert "no run x" in signoff("audit", "erase", "x", "--reason", "asked for").err.lower()
+    assert "no run “x”" in signoff("audit", "erase", "x", "--reason", "asked for").err.lower()
     erased = signoff.run_ok("audit", "erase", open_request["run"], "--reason", "asked for")
     assert re.search(r"Erased the contents of \d+ entries of run", erased.out)
     assert b"Mallory" not in everything(signoff)

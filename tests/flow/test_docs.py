@@ -89,7 +89,7 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal) -> None:
     real["signoff runs"] = terminal.json("runs", real["signoff run"]["run"])
     real["signoff people undo"] = terminal.json("people", "undo", "finance@example.com")
     documented = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}
-    for bench in ("slack", "engine", "web", "mail"):
+    for bench in ("slack", "engine", "pg", "web", "mail"):
         del documented[f"signoff bench {bench}"]  # takes a minute; tests/bench and tests/integration run small ones
     assert set(documented) == set(real)
     for command in documented:

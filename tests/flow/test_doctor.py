@@ -762,8 +762,8 @@ def test_a_workflow_that_cannot_be_read_is_reported_with_its_runs(signoff: Comma
         "UPDATE workflow_version SET source = CAST(replace(CAST(source AS TEXT), 'uses: set', 'uses: sett') AS BLOB)",
     )
     runs, current = run_doctor(signoff, code=1)["workflows"]
-    assert runs["said"].startswith("This version does not understand version 1 of hello, which open runs use: line 6")
-    assert current["said"].startswith("This version does not understand the workflow hello: line 6")
+    assert runs["said"].startswith("This version does not understand version 1 of hello, which open runs use: Line 6")
+    assert current["said"].startswith("This version does not understand the workflow hello: Line 6")
     assert "Did you mean" in current["said"]
 
 

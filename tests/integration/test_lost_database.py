@@ -282,6 +282,7 @@ class Proxy:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(1 << 16):
             writer.write(chunk)
+        writer.close()  # the server has hung up, and the store waits for that when it closes a connection
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ async def test_the_edited_values_are_approved_and_the_receipt_shows_old_and_new(
     decision = (await env.reload(request)).decision
     assert decision is not None
     assert [(edit.path, edit.after) for edit in decision.edits] == [(("text",), "Dear Kim,\nit is done.")]
-    assert (receipt.page.removed, receipt.page.added) == (["your refund ", "on its way"], ["it ", "done"])
+    assert (receipt.page.removed, receipt.page.added) == (["your refund", "on its way"], ["it", "done"])
     assert "Approved with edits" in receipt.page.text
 
 
@@ -266,7 +266,7 @@ async def test_content_that_changed_is_shown_with_its_difference(env: WebEnv) ->
     answer = await browser.send(page.page.form, digest="0" * 64, seen=seen)
     assert answer.status == 409
     assert "What is different now" in answer.page.headings
-    assert (answer.page.removed, answer.page.added) == (["money ", "gone"], ["refund ", "on its way"])
+    assert (answer.page.removed, answer.page.added) == (["money", "gone"], ["refund", "on its way"])
     assert (await env.reload(request)).model.state is RequestState.PENDING
     assert (await browser.send(answer.page.form)).status == 200
     assert (await env.reload(request)).model.state is RequestState.APPROVED

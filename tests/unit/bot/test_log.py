@@ -75,7 +75,7 @@ def test_libraries_that_quote_what_they_send_write_no_debug_entries(
 ) -> None:
     log.set_up(level, "text", REDACT)
     for write in ("debug", "info", "warning"):
-        getattr(logging.getLogger("slack_sdk.web"), write)("a token")
+        getattr(logging.getLogger("slack_sdk.web.async_client"), write)("a token")
     assert capsys.readouterr().err.count("a token") == lines
 
 
