@@ -301,7 +301,7 @@ def _where_all_is(card: Card) -> Iterator[str]:
         yield "To read all of it, press Details where you were asked in Slack, or open the link in the first email."
         yield _SIGN_IN
     elif card.run is not None:
-        yield f"The operator of this server can show you all of it: `signoff runs {card.run} --json`"
+        yield f"The operator of this server can show you all of it: signoff runs {card.run} --json"
 
 
 _SIGN_IN: Final = "If that page shows only the result, sign in there, then open the link again."

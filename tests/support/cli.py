@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,8 @@ def commands(
 ) -> Iterator[Commands]:
     """Yield a `Commands` whose environment has only the settings of the installation."""
     with patch.context() as settings:
+        for name in [name for name in os.environ if name.startswith("SIGNOFF_")]:
+            settings.delenv(name)
         for name, value in installation.environment.items():
             settings.setenv(name, value)
         for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "COLUMNS"):

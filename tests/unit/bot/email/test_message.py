@@ -510,7 +510,7 @@ _IN_SLACK: Final = (
     "If that page shows only the result, sign in there, then open the link again."
 )
 """A person who was asked in Slack got no email before."""
-_COMMAND: Final = "The operator of this server can show you all of it: `signoff runs r1 --json`"
+_COMMAND: Final = "The operator of this server can show you all of it: signoff runs r1 --json"
 
 
 @pytest.mark.parametrize(
