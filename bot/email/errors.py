@@ -228,7 +228,7 @@ def channel_error(failure: Failure) -> ChannelError:
 
 
 _ADVICE: Final = {
-    Meaning.SETUP: " Have the operator run this command: signoff doctor",
+    Meaning.SETUP: " Have the operator run the command signoff doctor.",
     Meaning.ADDRESS: " Correct the address in the workflow or in what the run is started with.",
     Meaning.COPY: " Ask the operator of the mail server.",
     Meaning.CONTENT: " Change the text or make it shorter.",

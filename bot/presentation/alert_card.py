@@ -196,7 +196,7 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
         case "broken":
             return f"Emails about “{asks}” cannot be sent", (
                 "The mail server does not accept emails from Signoff. "
-                "The operator of this server can find the cause with the command: signoff doctor"
+                "The operator of this server can find the cause with the command signoff doctor."
             )
         case "undelivered":
             return f"Some approvers of “{asks}” cannot be reached", f"{reasons}The others can still decide."
