@@ -183,7 +183,7 @@ def _figures(relay_rates: Sequence[float], bare_rates: Sequence[float]) -> list[
             name="mail.ratio",
             value=statistics.median(ratios),
             meaning="relayed over bare, in the same round",
-            target=Target(0.5, least=True),
+            target=Target(0.9, least=True),
         ),
         Figure(
             name="mail.relayed_per_s",
