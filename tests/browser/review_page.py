@@ -171,7 +171,7 @@ async def walk_pages(windows: ReviewWindows, page: Page) -> AsyncIterator[str]:
     await (await change(page)).fill("Dear Kim,\nit is done.")
     await page.locator(".typed ins").first.wait_for()
     yield "changed-by-me"
-    await page.get_by_label("Reason").fill("Shorter")
+    await page.get_by_role("button", name="Cancel").click()
     await page.get_by_role("button", name="Send email").click()
     yield "confirm"
     await page.get_by_role("button", name="Yes: Send email").click()
