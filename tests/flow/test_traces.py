@@ -134,7 +134,7 @@ async def test_spans_have_ids_types_counts_and_outcomes_and_nothing_else(
         secrets = [env.sandbox.app.bot_token, env.sandbox.app.signing_secret]
         user = env.sandbox.person("ada").user
     sent = b"".join(collector.raw).decode("utf-8", "replace")
-    for text in (*secrets, *ATTRIBUTES_OF_NO_SPAN, user.id, user.email, user.name, "a-secret-token", payments.url):
+    for text in (*secrets, *ATTRIBUTES_OF_NO_SPAN, user.id, user.email, user.real_name, "a-secret-token", payments.url):
         assert text not in sent, text
     spans = [span for span in collector.spans if span.trace == trace_of(run)]
     assert named(spans, "call").failed
