@@ -18,7 +18,7 @@ from msgspec import structs
 
 from bot import databases, settings
 from bot.databases import libpq
-from bot.devtools.bench.postgres_server import PostgresServer, readable
+from bot.devtools.bench.postgres_server import PostgresServer, readable, run
 from bot.devtools.demo.servers import free_port
 from bot.doctor import database_server
 from bot.doctor.context import CheckContext, ClockReading
@@ -92,15 +92,7 @@ def findings(url: str, clock: Clock | None = None, key: str = KEY) -> dict[str, 
 
 
 def run_sql(url: str, *statements: str) -> None:
-    async def run() -> None:
-        connection = await asyncpg.connect(libpq(url))
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    asyncio.run(run())
+    asyncio.run(run(url, *statements))
 
 
 def note_key(url: str, key: str) -> None:

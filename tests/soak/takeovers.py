@@ -88,21 +88,22 @@ class Takeovers:
         # The worker is killed at any point of its renewals and of their looks.
         await asyncio.sleep(self.dice.uniform(0, 3))
 
-    async def _in_a_call(self, first: str) -> Takeover:
+    async def _held_call(self, first: str) -> str:
+        """Return a run whose call the worker `first` makes, and that stays without an answer; others run as well."""
         run = await self.waiting_run()
         self.world.service.held.add(run)
         await self._approve(run)
         assert await until(lambda: self.world.service.count(run) == 1), f"the call of run {run} never came"
         await self._others(first)
+        return run
+
+    async def _in_a_call(self, first: str) -> Takeover:
+        run = await self._held_call(first)
         return await self._kill(first, f"the call of run {run}", lambda: self.world.service.count(run), STEP_LIMIT)
 
     async def _at_sigterm(self, first: str) -> Takeover:
         """Tell the worker to stop: it waits for its call for some seconds, and then hands it over."""
-        run = await self.waiting_run()
-        self.world.service.held.add(run)
-        await self._approve(run)
-        assert await until(lambda: self.world.service.count(run) == 1), f"the call of run {run} never came"
-        await self._others(first)
+        run = await self._held_call(first)
         limit = DRAIN_SECONDS + HAND_OVER_SECONDS
         work = f"the stop during run {run}"
         return await self._kill(first, work, lambda: self.world.service.count(run), limit, signal.SIGTERM)
