@@ -11,6 +11,7 @@ import jinja2
 from bot import template_files
 from bot.email import truncate
 from bot.palette import palette
+from bot.presentation import states
 from bot.presentation.characters import stands_apart
 from bot.presentation.text_diff import Part, Segment
 from engine.domain import Tone
@@ -43,7 +44,7 @@ def environment() -> jinja2.Environment:
         auto_reload=False,
     )
     environment.globals["palette"] = palette()
-    environment.globals["tints"] = _TINTS
+    environment.globals.update(tints=_TINTS, icons=states.ICONS)
     environment.filters["markup"] = truncate.markup
     environment.filters["difference"] = truncate.difference
     environment.filters["compared"] = compared

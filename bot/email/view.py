@@ -50,6 +50,7 @@ class EmailContent:
     code: str | None = None
     lead: Lines
     outcome: Lines = ()
+    effect_tone: Tone | None = None
     happened: tuple[Row, ...] = ()
     values: tuple[Row, ...] = ()
     left_out: str | None = None
@@ -80,6 +81,7 @@ def shown(card: Card, *, public_url: str, name: str = "") -> EmailContent:
         code=card.code if card.kind is DeliveryKind.CODE else None,
         lead=tuple(_lead(card, writer)),
         outcome=outcome,
+        effect_tone=card.outcome.effect_tone if card.outcome is not None else None,
         happened=fitting.by_group[Group.OUTCOME],
         values=fitting.by_group[Group.VALUES],
         left_out=_left_out(card, fitting, sum(map(_missing, (characters.line(card.title), _context(card, writer))))),

@@ -7,7 +7,7 @@ from typing import Final
 from bot.presentation import expiry, labels, states
 from bot.presentation.characters import line, visible
 from engine import runs
-from engine.domain import CardOutcome, OnExpiry, Person, Phrase, RequestState, StepStatus
+from engine.domain import CardOutcome, OnExpiry, Person, Phrase, RequestState, StepStatus, Tone
 from engine.read_models import RequestView
 
 _NOT_YET: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.READY})
@@ -24,7 +24,11 @@ def card_outcome(request: RequestView, reader: Person | None = None) -> CardOutc
     """Return how a closed request ended, and what became of the step."""
     reason = visible(request.decision.reason or "") if request.decision else ""
     return CardOutcome(
-        line=ended(request), sentence=sentence(request, reader), reason=reason or None, effect=effect(request)
+        line=ended(request),
+        sentence=sentence(request, reader),
+        reason=reason or None,
+        effect=effect(request),
+        effect_tone=effect_tone(request),
     )
 
 
@@ -70,6 +74,13 @@ def effect(request: RequestView) -> str | None:
     if status is StepStatus.FAILED:
         return f"{step}: failed. {visible(error)}" if error else f"{step}: failed"
     return f"{step}: {states.STEPS[status]}" if status not in _NOT_YET else None
+
+
+def effect_tone(request: RequestView) -> Tone | None:
+    """Return the tone of `effect`, or None where it neither went well nor wrong."""
+    status, error = request.effect or (None, None)
+    stopped = status is StepStatus.FAILED and (error or "").startswith(runs.STOPPED)
+    return states.STEP_TONES.get(status) if status is not None and not stopped else None
 
 
 def headline(request: RequestView) -> str:

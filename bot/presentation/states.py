@@ -29,6 +29,12 @@ REQUEST_TONES: Final[Mapping[RequestState, Tone]] = {
     RequestState.EXPIRED: Tone.EXPIRED,
     RequestState.CANCELLED: Tone.CANCELLED,
 }
+STEP_TONES: Final[Mapping[StepStatus, Tone]] = {
+    StepStatus.SUCCEEDED: Tone.DONE,
+    StepStatus.FAILED: Tone.FAILED,
+    StepStatus.OUTCOME_UNKNOWN: Tone.ATTENTION,
+}
+"""Tones of what became of a step; one that is not at its end has none."""
 RUN_TONES: Final[Mapping[RunStatus, Tone]] = {
     RunStatus.RUNNING: Tone.WAITING,
     RunStatus.WAITING: Tone.WAITING,

@@ -54,14 +54,16 @@ class CardAction:
 class CardOutcome:
     """The end of a closed request or question, in up to three lines.
 
-    `line`: the verb, the person and the moment. `reason`: the reason of a decision, whole. `effect`: what became of it.
-    `sentence`: the line as a sentence to its reader, who may be the one who decided: "You approved this, …".
+    `line`: the verb, the person and the moment. `reason`: the reason of a decision, whole. `effect`: what became of it;
+    `effect_tone`: whether that went well, if it is known. `sentence`: the line as a sentence to its reader, who may be
+    the one who decided: "You approved this, …".
     """
 
     line: Phrase
     sentence: Phrase = ()
     reason: str | None = None
     effect: str | None = None
+    effect_tone: Tone | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -206,13 +206,22 @@ def test_a_moment_is_never_divided_between_two_lines() -> None:
 
 
 def test_what_became_of_a_step_does_not_have_the_colour_of_the_decision() -> None:
-    outcome = CardOutcome(line=("Approved by Mia, ", AT), effect="Pay the refund: failed. The bank said no")
+    outcome = CardOutcome(
+        line=("Approved by Mia, ", AT), effect="Pay the refund: failed. The bank said no", effect_tone=Tone.FAILED
+    )
     html = html_of(message.mail(replace(CLOSED_CARD, outcome=outcome), envelope()))
     box = re.search(r'<td class="good".*?</td>', html, re.DOTALL)
     assert box is not None
     assert "Approved by Mia" in box[0]
     assert "failed" not in box[0]
-    assert re.search(r'<p class="ink"[^>]*>Pay the refund: failed', html)
+    sign = re.search(
+        r'<p class="ink"[^>]*><span class="bad-text" aria-hidden="true"[^>]*>&#10005;</span> Pay the refund: failed',
+        html,
+    )
+    assert sign is not None
+    assert "✕ Pay the refund: failed. The bank said no." in text_of(
+        message.mail(replace(CLOSED_CARD, outcome=outcome), envelope())
+    )
 
 
 def test_a_decision_shows_what_happened_then_what_was_changed_then_the_other_values() -> None:

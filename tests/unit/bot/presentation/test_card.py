@@ -167,6 +167,7 @@ def test_a_decided_request_says_who_when_and_what_became_of_it() -> None:
         sentence=("Lee approved this, ", START),
         reason="fine",
         effect="Pay the refund: done",
+        effect_tone=Tone.DONE,
     )
     assert card.lead == ()
 
