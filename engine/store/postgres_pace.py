@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from engine.domain import DEFAULT_WORKSPACE
 from engine.pace import KEPT_SECONDS, LocalPace, Rate, ReservedTurn
 from engine.store import postgres
-from engine.store.postgres_errors import is_again
+from engine.store.postgres_errors import is_again, is_broken_off
 from engine.store.postgres_line import PostgresLine
 
 ANSWER_SECONDS: Final = 1.0
@@ -95,6 +96,13 @@ DELETE FROM kept_turn WHERE (workspace, key, caller) IN (
 )
 """A rate whose next turn was in the past is as good as one without a row."""
 
+_FAILURES: Final = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,  # also a timeout
+)
 log = logging.getLogger(__name__)
 _Driver: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -111,10 +119,18 @@ class _Waiting:
 class PostgresPace:
     """A `Pace` of all processes on one database. While that does not answer, a process keeps the rates by itself."""
 
-    def __init__(self, line: PostgresLine, workspace: str = DEFAULT_WORKSPACE) -> None:
+    def __init__(
+        self,
+        line: PostgresLine,
+        workspace: str = DEFAULT_WORKSPACE,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        alone_seconds: float = ALONE_SECONDS,
+    ) -> None:
         self._line, self._workspace = line, workspace
+        self._answer_seconds, self._alone_seconds = answer_seconds, alone_seconds
         self._alone = LocalPace()
-        self._alone_until = self._pruned_at = 0.0
+        self._alone_until = self._pruned_at = -math.inf
         self._is_alone = False
         self._lock = asyncio.Lock()
         self._waiting: list[_Waiting] = []
@@ -192,12 +208,11 @@ class PostgresPace:
         if now < self._alone_until:
             return False
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._line.open()
-                await _twice(ask, self._line.driver)
+            async with asyncio.timeout(self._answer_seconds):
+                await self._ask_twice(ask)
                 await self._prune(now)
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:  # OSError: a timeout
-            self._alone_until = now + ALONE_SECONDS
+        except _FAILURES as error:
+            self._alone_until = asyncio.get_running_loop().time() + self._alone_seconds
             self._report(error)
             await self._line.drop()
             return False
@@ -206,6 +221,19 @@ class PostgresPace:
             raise
         self._report(None)
         return True
+
+    async def _ask_twice(self, ask: Callable[[_Driver], Awaitable[None]]) -> None:
+        """Ask again if the connection had been broken off, or if another process was faster at the same rows."""
+        await self._line.open()
+        try:
+            await ask(self._line.driver)
+        except Exception as error:
+            if is_broken_off(error):
+                await self._line.drop()
+                await self._line.open()
+            elif not is_again(error):
+                raise
+            await ask(self._line.driver)
 
     def _report(self, error: Exception | None) -> None:
         """Log when a failure begins or ends, and not for every call."""
@@ -226,16 +254,6 @@ class PostgresPace:
             await self._line.driver.execute(statement, self._workspace, KEPT_SECONDS)
 
 
-async def _twice(ask: Callable[[_Driver], Awaitable[None]], driver: _Driver) -> None:
-    """Ask again if another process was faster at the same rows."""
-    try:
-        await ask(driver)
-    except asyncpg.PostgresError as error:
-        if not is_again(error):
-            raise
-        await ask(driver)
-
-
 def _short(caller: str) -> str:
     """Return a digest of a caller's key: keys may be long, and hold addresses."""
     return hashlib.blake2b(caller.encode(), digest_size=16).hexdigest() if caller else ""
@@ -247,12 +265,14 @@ async def _prepare(driver: _Driver) -> None:
 
 
 @asynccontextmanager
-async def opened(url: str | URL) -> AsyncIterator[PostgresPace]:
+async def opened(
+    url: str | URL, *, answer_seconds: float = ANSWER_SECONDS, alone_seconds: float = ALONE_SECONDS
+) -> AsyncIterator[PostgresPace]:
     """Share turns through the database at a URL while the body runs. It connects when a turn is asked for."""
     engine = postgres.create(url)
     line = PostgresLine(engine, _prepare)
     try:
-        yield PostgresPace(line)
+        yield PostgresPace(line, answer_seconds=answer_seconds, alone_seconds=alone_seconds)
     finally:
         await line.drop()
         await engine.dispose()
