@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import asyncpg
 from sqlalchemy import make_url
 
+from bot.databases import libpq
 from bot.devtools.bench.postgres_server import PostgresServer
 from tests.soak.balancer import CHUNK
 from tests.soak.chaos import EXCUSED_SECONDS
@@ -25,6 +27,8 @@ SOCKET: Final = ".s.PGSQL.5432"
 BREAK_OFF: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name <> 'soak'"
 RESTARTS: Final = ((signal.SIGINT, 0.0), (signal.SIGQUIT, 8.0))
 """How the server is stopped, and for how many seconds it is away."""
+FULL_SECONDS: Final = 20.0
+"""Maximum time to take all connections, in seconds: the server may be away meanwhile."""
 
 
 @dataclass
@@ -88,6 +92,31 @@ class Way:
 
 
 @dataclass
+class Hoard:
+    """Takes every connection that the server has, also those that become free meanwhile."""
+
+    url: str
+    was_full: bool = False
+    _taken: list[asyncpg.Connection[Any]] = field(default_factory=list)
+
+    async def take(self) -> None:
+        """Take connections until it is cancelled."""
+        while True:
+            try:
+                self._taken.append(await asyncpg.connect(self.url, server_settings={"application_name": "soak"}))
+            except asyncpg.TooManyConnectionsError:
+                self.was_full = True
+                await asyncio.sleep(0.05)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                await asyncio.sleep(0.2)  # the server is away
+
+    def give(self) -> None:
+        """Give all of them back."""
+        for connection in self._taken:
+            connection.terminate()
+
+
+@dataclass
 class DatabaseFaults:
     """The faults of the database of one campaign. `way`: the one that some of the processes use."""
 
@@ -127,6 +156,34 @@ class DatabaseFaults:
                 await asyncio.to_thread(self.tables.execute, BREAK_OFF)
                 self.figures["times that all connections were broken off"] += 1
                 await asyncio.sleep(EXCUSED_SECONDS)
+
+    async def take_connections(self) -> None:
+        """Leave no connection free now and then."""
+        while not self.world.over.is_set():
+            await asyncio.sleep(self.dice.uniform(15, 30))
+            with self.world.excused():
+                self.figures["times that no connection was free"] += await self.leave_none(self.dice.uniform(2, 8))
+                await asyncio.sleep(EXCUSED_SECONDS)
+
+    async def leave_none(self, seconds: float) -> bool:
+        """Leave no connection free, not even to those who have one, and return whether none was."""
+        hoard = Hoard(libpq(self.server.url))
+        taking = asyncio.ensure_future(hoard.take())
+        try:
+            await self._break_off_when_full(hoard)
+            await asyncio.sleep(seconds)
+        finally:
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
+            hoard.give()
+        return hoard.was_full
+
+    async def _break_off_when_full(self, hoard: Hoard) -> None:
+        with contextlib.suppress(Unreadable, TimeoutError):
+            async with asyncio.timeout(FULL_SECONDS):
+                while not hoard.was_full:  # noqa: ASYNC110 there is no event to await
+                    await asyncio.sleep(0.05)
+            await asyncio.to_thread(self.tables.execute, BREAK_OFF)
 
     async def swallow(self) -> None:
         """Swallow what travels on one way now and then, so that its connections are half open."""

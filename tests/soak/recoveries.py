@@ -44,6 +44,7 @@ class Recoveries:
             await (await self.servers.fork(slot)).becomes_ready()
         await self._measure("all connections were broken off", self._break_off, BROKEN_OFF_LIMIT)
         await self._measure("the database was away", self._go_away, AWAY_LIMIT)
+        await self._measure("no connection was free", self._take_connections, AWAY_LIMIT)
         await self._measure("connections were half open", self._swallow, HALF_OPEN_LIMIT)
 
     async def _measure(self, what: str, fault: Callable[[], Awaitable[None]], limit: float) -> None:
@@ -73,6 +74,9 @@ class Recoveries:
         await asyncio.to_thread(self.faults.server.stop)
         await asyncio.sleep(AWAY_SECONDS)
         await asyncio.to_thread(self.faults.server.start)
+
+    async def _take_connections(self) -> None:
+        await self.faults.leave_none(AWAY_SECONDS)
 
     async def _swallow(self) -> None:
         self.faults.way.swallows = True

@@ -36,8 +36,8 @@ from tests.soak.verdict import Finding
 from tests.soak.world import MULTIPLIER, SLOW_SECONDS, World, free_port, world
 from tests.support import postgres_server
 
-OPTIONS: Final = (*postgres_server.OPTIONS, "max_wal_size=96MB")
-"""The log of the server must fit on the small disk."""
+OPTIONS: Final = (*postgres_server.OPTIONS, "max_wal_size=96MB", "max_connections=100")
+"""The log of the server must fit on the small disk, and its connections are as many as PostgreSQL allows by default."""
 BOTS: Final = 3
 WORKERS: Final = 4
 RUNS_A_MINUTE: Final = 200
@@ -143,7 +143,7 @@ class ReplicaCampaign(Campaign):
         """Let people act and faults strike, then measure takeovers."""
         seconds, faults, chaos = self.minutes * 60, acting.faults, acting.chaos
         strikes = [faults.restart(seconds), faults.revive(), faults.break_off(), faults.swallow()]
-        strikes.append(chaos.fill_disk(seconds))
+        strikes += [faults.take_connections(), chaos.fill_disk(seconds)]
         serving = [chaos.run_servers(slot) for slot in (*acting.bots, *acting.workers)]
         await self._storm(chaos, acting.clients, acting.people, strikes, serving)
         measured = Takeovers(acting.world, acting.servers, acting.clients, acting.workers, dice)
@@ -202,6 +202,7 @@ class ReplicaCampaign(Campaign):
             "restarts of the database": 2,
             "times that all connections were broken off": 1,
             "times that connections were half open": 1,
+            "times that no connection was free": 1,
         }
 
 
