@@ -63,7 +63,8 @@ class Adapters:
     @property
     def services(self) -> StepServices:
         """Return the adapters that steps may use."""
-        return StepServices(sender=self.sender, mailer=self.mailer, secrets=self.secrets)
+        traceparent = self.tracing.traceparent if self.tracing is not None else None
+        return StepServices(sender=self.sender, mailer=self.mailer, secrets=self.secrets, traceparent=traceparent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from bot import request_scope
 from bot.request_scope import RequestScope
 from bot.trace_ids import span_id, trace_id
 from engine.domain import Decided, Refusal, Started
-from engine.ports import Clock
+from engine.ports import Clock, StepContext
 from engine.telemetry import DeliveryAttempt, RunMove, StepCall
 
 STOP_SECONDS: Final = 3.0
@@ -187,6 +187,7 @@ class Traces:
             "call",
             call.run,
             began=call.began,
+            id_=_call_id(call),
             parent=span_id(call.run, "advance", call.rev),
             attributes={
                 "signoff.step": call.step,
@@ -197,6 +198,11 @@ class Traces:
             },
             failed=call.outcome != "succeeded",
         )
+
+    def traceparent(self, context: StepContext) -> str:
+        """Return the header by which a called service writes its spans below that of the call."""
+        flags = self._flags(trace_id(context.run))
+        return f"00-{trace_id(context.run):032x}-{_call_id(context):016x}-{flags:02x}"
 
     def _write(
         self,
@@ -229,11 +235,17 @@ class Traces:
 
     def _below(self, trace_of_run: int, parent: int) -> Context:
         """Return the context of a span that another process may write, sampled as the whole trace is."""
-        decision = self._sampler.should_sample(Context(), trace_of_run, "start").decision
-        is_sampled = decision is Decision.RECORD_AND_SAMPLE
-        flags = TraceFlags(TraceFlags.SAMPLED if is_sampled else TraceFlags.DEFAULT)
-        above = SpanContext(trace_of_run, parent, is_remote=True, trace_flags=flags)
+        above = SpanContext(trace_of_run, parent, is_remote=True, trace_flags=self._flags(trace_of_run))
         return trace.set_span_in_context(NonRecordingSpan(above), Context())
+
+    def _flags(self, trace_of_run: int) -> TraceFlags:
+        """Return the flags of a trace: whether it is sampled."""
+        decision = self._sampler.should_sample(Context(), trace_of_run, "start").decision
+        return TraceFlags(TraceFlags.SAMPLED if decision is Decision.RECORD_AND_SAMPLE else TraceFlags.DEFAULT)
+
+
+def _call_id(call: StepCall | StepContext) -> int:
+    return span_id(call.run, "call", call.step, call.visit, call.attempt)
 
 
 def _note_refusal(scope: RequestScope | None, refusal: Refusal) -> None:

@@ -45,6 +45,10 @@ class StepContext:
     workflow: str = ""
 
 
+Traceparent: TypeAlias = Callable[[StepContext], str]
+"""Returns the header `traceparent` of a call: https://www.w3.org/TR/trace-context/"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepServices:
     """The services that steps use: one value, given to every step type when the registry creates it.
@@ -55,7 +59,8 @@ class StepServices:
     `http_allow`: hosts that may be private and called by plain http. `resolve`: looks up the addresses of a host; if it
     is None, the operating system does. `sender`: sends messages to people and channels. `mailer`: sends emails.
     `secrets`: reads the secrets of the server for a step type. Secrets of a workflow stand in parameters
-    (`secret_params`), so that approvers see where they go.
+    (`secret_params`), so that approvers see where they go. `traceparent`: returns the header of that name for a call
+    that a step makes, so that what the called service does is in the trace of the run; None while tracing is off.
     """
 
     http_allow: tuple[str, ...] = ()
@@ -63,6 +68,7 @@ class StepServices:
     sender: Sender | None = None
     mailer: Mailer | None = None
     secrets: Secrets | None = None
+    traceparent: Traceparent | None = None
 
 
 class StepType(ABC, Generic[ParamsT]):
@@ -307,4 +313,5 @@ __all__ = [
     "StepServices",
     "StepType",
     "TakesLonger",
+    "Traceparent",
 ]

@@ -20,7 +20,7 @@ from engine import json_values, urls
 from engine.errors import InvalidValue, StepError
 from engine.fields import Field, FieldType
 from engine.json_values import Value
-from engine.ports import Resolve, StepContext, StepServices, StepType
+from engine.ports import Resolve, StepContext, StepServices, StepType, Traceparent
 from engine.steps import http_response, pinned_resolver, url_guard
 from engine.workflowfile.step_kinds import Nature
 
@@ -100,6 +100,7 @@ class HttpStep(StepType[HttpParams]):
 
     `allow`: hosts that may be private and use plain http (see `url_guard.Guard`). `max_bytes`: of the decoded body.
     `connect_timeout`: for name, connection and TLS together, in seconds. `resolve`: looks up the addresses of a host.
+    `traceparent`: returns the header of that name for a call, or None if there are no traces.
     """
 
     name: ClassVar[str] = "http"
@@ -121,16 +122,19 @@ class HttpStep(StepType[HttpParams]):
         max_bytes: int = MAX_BYTES,
         connect_timeout: float = 10,
         resolve: Resolve = url_guard.system_resolve,
+        traceparent: Traceparent | None = None,
     ) -> None:
         self._guard = url_guard.Guard(allow)
         self._max_bytes = max_bytes
         self._connect_timeout = connect_timeout
         self._resolve = resolve
+        self._traceparent = traceparent
 
     @classmethod
     def create(cls, services: StepServices) -> Self:
-        """Return the step type with the allowed hosts of this server."""
-        return cls(allow=services.http_allow, resolve=services.resolve or url_guard.system_resolve)
+        """Return the step type with the allowed hosts and the traces of this server."""
+        resolve = services.resolve or url_guard.system_resolve
+        return cls(allow=services.http_allow, resolve=resolve, traceparent=services.traceparent)
 
     def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
         return frozenset({"status", "headers", "body"})
@@ -156,7 +160,7 @@ class HttpStep(StepType[HttpParams]):
                 session.request(
                     params.method,
                     _url(target, params),
-                    headers=_headers(params, context.idempotency_key),
+                    headers=self._headers(params, context),
                     data=_body(params),
                     allow_redirects=False,
                 ) as answer,
@@ -165,6 +169,21 @@ class HttpStep(StepType[HttpParams]):
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             # `from None`: aiohttp's own texts quote the whole URL, query included.
             raise http_response.broken(target.call, error, connected=wire.connected) from None
+
+    def _headers(self, params: HttpParams, context: StepContext) -> CIMultiDict[str]:
+        """Return the headers of a call; those of the workflow are never replaced."""
+        headers = CIMultiDict(params.headers)
+        headers["Accept-Encoding"] = "identity"
+        headers.setdefault("User-Agent", _agent())
+        if params.method not in _SAFE:
+            headers.setdefault(params.idempotency_header, context.idempotency_key)
+        if params.sends_json:
+            headers.setdefault("Content-Type", "application/json")
+        elif params.body is not None:
+            headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+        if self._traceparent is not None:
+            headers.setdefault("traceparent", self._traceparent(context))
+        return headers
 
     def _session(self, target: url_guard.CallTarget, total: float, wire: _Wire) -> aiohttp.ClientSession:
         resolver = pinned_resolver.PinnedResolver(self._guard, target, self._resolve)
@@ -255,19 +274,6 @@ def _agent() -> str:
         return f"signoff/{metadata.version('signoff')}"
     except metadata.PackageNotFoundError:  # a checkout that is not installed
         return "signoff/0"
-
-
-def _headers(params: HttpParams, key: str) -> CIMultiDict[str]:
-    headers = CIMultiDict(params.headers)
-    headers["Accept-Encoding"] = "identity"
-    headers.setdefault("User-Agent", _agent())
-    if params.method not in _SAFE:
-        headers.setdefault(params.idempotency_header, key)
-    if params.sends_json:
-        headers.setdefault("Content-Type", "application/json")
-    elif params.body is not None:
-        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
-    return headers
 
 
 def _body(params: HttpParams) -> io.BytesIO | None:

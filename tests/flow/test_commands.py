@@ -620,6 +620,7 @@ def test_repeat_calls_again_with_the_same_key(signoff: Commands, http_service: H
     signoff.run_ok("resume", attention_run, "repeat")
     assert signoff.json("runs", attention_run)["status"] == "succeeded"
     assert [post.key for post in http_service.posts] == [f"{attention_run}:call:1"] * 2
+    assert [post.traceparent for post in http_service.posts] == [None] * 2, "there are no traces"
 
 
 def test_stop_ends_the_run(signoff: Commands, http_service: HttpService, attention_run: str) -> None:

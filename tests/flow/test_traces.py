@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +19,7 @@ from bot.devtools.sandbox import AppConfig
 from bot.monitor import Monitor
 from bot.slack.transport import PATH, SOCKET
 from engine.domain import Decided, RequestState, Started
+from engine.ports import StepContext
 from engine.system import SystemClock
 from engine.telemetry import RunMove
 from tests.support.http_service import HttpService, open_http_service
@@ -100,6 +102,7 @@ async def test_a_click_its_decision_the_updates_and_the_effect_are_one_tree(
     assert decision.attributes["signoff.state"] == "approved"
     assert call.attributes["signoff.outcome"] == "succeeded"
     assert call.ended >= decision.ended
+    assert [post.traceparent for post in payments.posts] == [f"00-{call.trace}-{call.id}-01"]
 
 
 async def test_a_click_that_comes_over_a_socket_is_in_the_tree_as_well(
@@ -173,6 +176,10 @@ async def test_a_request_that_acts_on_several_runs_is_in_the_trace_of_the_first(
     assert other.links == ((endpoint.trace, endpoint.id),)
 
 
+def call_of(run: str) -> StepContext:
+    return StepContext(run=run, step="pay", visit=1, attempt=1, idempotency_key="k", timeout=timedelta(seconds=5))
+
+
 def test_a_sampler_keeps_whole_runs(collector: SpanReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in collector.variables.items():
         monkeypatch.setenv(name, value)
@@ -183,8 +190,10 @@ def test_a_sampler_keeps_whole_runs(collector: SpanReceiver, monkeypatch: pytest
         for run in runs:
             tracing.started(Started(run=run), surface="web", began=0.0)
             tracing.moved(RunMove(run=run, began=0.0))
+        told = [tracing.traceparent(call_of(run)) for run in runs]
     counts = [sum(span.trace == trace_of(run) for span in collector.spans) for run in runs]
     assert set(counts) == {0, 2}
+    assert [header.endswith("-01") for header in told] == [count == 2 for count in counts]
 
 
 def test_a_collector_that_does_not_answer_delays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from engine.errors import InvalidValue, StepError
-from engine.ports import Resolve, StepContext
+from engine.ports import Resolve, StepContext, StepServices
 from engine.steps import url_guard
 from engine.steps.http import HttpParams, HttpStep
 
@@ -147,6 +147,19 @@ async def test_the_idempotency_header_can_be_renamed_or_set_by_the_builder(echo:
     assert renamed["body"]["headers"]["X-Request-Key"] == "r1:call:1"
     own = await call(step, echo, method="POST", headers={"idempotency-key": "mine"})
     assert [v for k, v in own["body"]["headers"].items() if k.lower() == "idempotency-key"] == ["mine"]
+
+
+@pytest.mark.parametrize("own", [None, "Traceparent", "traceparent"])
+async def test_the_trace_is_passed_on_unless_the_workflow_does(echo: str, own: str | None) -> None:
+    def traceparent(context: StepContext) -> str:
+        return f"00-{context.run}-{context.attempt}"
+
+    step = HttpStep.create(StepServices(http_allow=tuple(LOCAL), traceparent=traceparent))
+    answer = await call(step, echo, headers={own: "mine"} if own else {})
+    sent = [value for name, value in answer["body"]["headers"].items() if name.lower() == "traceparent"]
+    assert sent == ["mine" if own else "00-r1-1"]
+    off = await call(HttpStep(allow=LOCAL), echo)
+    assert "traceparent" not in {name.lower() for name in off["body"]["headers"]}
 
 
 async def test_a_secret_in_a_header_arrives(echo: str) -> None:

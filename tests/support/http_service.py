@@ -26,6 +26,8 @@ class Post:
     at: datetime
     path: str = ""
     """The path as it was sent, with the query."""
+    traceparent: str | None = None
+    """The header of that name, or None if it was not sent."""
 
     @property
     def run(self) -> str:
@@ -73,7 +75,8 @@ def _handler(service: HttpService) -> type[BaseHTTPRequestHandler]:
             if len(raw) < int(self.headers["Content-Length"]):
                 return  # the caller died while it sent its request
             key = self.headers.get("Idempotency-Key", "")
-            number = service.add(Post(key, json.loads(raw or b"null"), SystemClock().now(), self.path))
+            parent = self.headers["traceparent"]
+            number = service.add(Post(key, json.loads(raw or b"null"), SystemClock().now(), self.path, parent))
             service.closing.wait(service.delay())
             while not service.may_answer.wait(0.05) and not service.closing.is_set():
                 pass
