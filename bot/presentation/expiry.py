@@ -18,11 +18,13 @@ _CONSEQUENCES: Final = {
     OnExpiry.CONTINUE: "the run continued without approval",
     OnExpiry.STOP: "the run was stopped",
     OnExpiry.REJECT: "it was rejected automatically",
+    OnExpiry.ESCALATE: "the run was stopped",
 }
 _GATE_CONSEQUENCES: Final = {
     OnExpiry.CONTINUE: "the run continues without an approval",
     OnExpiry.STOP: "the run is stopped",
     OnExpiry.REJECT: "the request is rejected",
+    OnExpiry.ESCALATE: "more people are asked",
 }
 
 

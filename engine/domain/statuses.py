@@ -79,6 +79,8 @@ class OnExpiry(StrEnum):
     STOP = "stop"
     CONTINUE = "continue"
     REJECT = "reject"
+    ESCALATE = "escalate"
+    """Ask further people, start the time again once, then stop."""
 
 
 class OnError(StrEnum):

@@ -5,7 +5,16 @@ Nothing here reads a clock or a table. `open_request` builds an `Opening`, `deci
 `model`.
 """
 
-from engine.requests.deadlines import UNDELIVERED_AFTER, Deadlines, NoResponse, NotDelivered, PastDue
+from engine.requests.deadlines import (
+    UNDELIVERED_AFTER,
+    Deadlines,
+    NoResponse,
+    NotDelivered,
+    Overdue,
+    PastDue,
+    Reminder,
+    Unanswered,
+)
 from engine.requests.decision import Ruling, decide
 from engine.requests.edits import MAX_EDITED, Edit, apply_edits, editable_fields, missing, read_text_edits
 from engine.requests.mentions import by_name, is_account, mentioned
@@ -34,11 +43,14 @@ __all__ = [
     "NoResponse",
     "NotDelivered",
     "Opening",
+    "Overdue",
     "PastDue",
+    "Reminder",
     "Request",
     "Ruling",
     "Scope",
     "Subject",
+    "Unanswered",
     "apply_edits",
     "by_name",
     "clip",

@@ -1,7 +1,8 @@
-"""The deadlines of a request: its expiry, its fallback to email, and the alert that no copy was delivered."""
+"""The deadlines of a request: expiry, escalation, reminders, the fallback to email, and the alert of no delivery."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,10 +10,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.domain import OnExpiry, RequestState
-from engine.workflowfile.workflow import FALLBACK_AFTER
+from engine.requests.working_hours import WorkingHours
+from engine.workflowfile.workflow import FALLBACK_AFTER, Remind
 
 UNDELIVERED_AFTER: Final = timedelta(minutes=15)
 """How long after opening the owner is alerted that no copy was delivered. The expiry is counted from then as well."""
+REMINDED_AT: Final = (0.5, 0.9)
+"""When approvers are reminded by default, as parts of the time until the expiry."""
+
+Zones = Collection[str | None]
+"""The time zones of the people whose working hours count; None: not known."""
 
 
 class NotDelivered(Struct, frozen=True):
@@ -29,11 +36,27 @@ class NoResponse(Struct, frozen=True):
     """No approver responded within `fallback_after`: they must be asked by email as well."""
 
 
+class Overdue(Struct, frozen=True):
+    """No decision in time: the backups must be asked as well."""
+
+
+class Unanswered(Struct, frozen=True):
+    """The approvers whose decision is missing must be reminded."""
+
+
+class Reminder(Struct, frozen=True):
+    """A moment at which approvers are reminded, and how often again after it."""
+
+    at: datetime
+    left: int = 0
+
+
 class Deadlines(Struct, frozen=True, kw_only=True):
     """Every deadline of a pending request. A deadline that has not started, or was processed, is None.
 
     A new deadline needs a field here, a branch in `due` and `next_check`, and a column in
-    `engine.store.deadline_columns`.
+    `engine.store.deadline_columns`. With `hours`, expiry, escalation and reminders count working hours. Of several
+    approvers the last one counts, so that each of them has the whole time.
     """
 
     opened_at: datetime
@@ -47,49 +70,120 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     fallback_after: timedelta = FALLBACK_AFTER
     fall_back_at: datetime | None = None
     """When approvers who did not respond are asked by email as well."""
+    hours: WorkingHours | None = None
+    """The working hours that count, or None if every hour does."""
+    remind: Remind | None = None
+    reminders: tuple[Reminder, ...] = ()
+    """The reminders that are planned. They are planned when their clock starts, and again when it starts anew."""
+    escalate_after: timedelta | None = None
+    escalate_at: datetime | None = None
+    """When the backups are asked because of `escalate_after`."""
+    restart_at: datetime | None = None
+    """With `on_expiry: escalate`, when the backups are asked and the time until the expiry starts again."""
+    escalated_at: datetime | None = None
 
-    def due(self, now: datetime) -> NotDelivered | PastDue | NoResponse | None:
+    def due(self, now: datetime) -> NotDelivered | PastDue | NoResponse | Overdue | Unanswered | None:
         """Return the first thing that is due, or None. Call it again after that was processed, for the next one."""
         if self.is_past_due(now):
             rejects = self.on_expiry is OnExpiry.REJECT
             return PastDue(RequestState.REJECTED if rejects else RequestState.EXPIRED)
+        if self.asks_backups_at is not None and self.asks_backups_at <= now:
+            return Overdue()
         if self.fall_back_at is not None and self.fall_back_at <= now:
             return NoResponse()
         if self._undelivered_at is not None and self._undelivered_at <= now:
             return NotDelivered()
+        if any(reminder.at <= now for reminder in self.reminders):
+            return Unanswered()
         return None
 
     def next_check(self) -> datetime | None:
         """Return the earliest time at which something is due, or None if nothing ever is."""
-        times = (self._undelivered_at, self.expires_at, self.fall_back_at)
-        return min((at for at in times if at is not None), default=None)
+        times = (self._undelivered_at, self.expires_at, self.fall_back_at, self.escalate_at, self.restart_at)
+        planned = (*times, *(reminder.at for reminder in self.reminders))
+        return min((at for at in planned if at is not None), default=None)
 
     def is_past_due(self, now: datetime) -> bool:
         """Return whether the request has expired."""
         return self.expires_at is not None and self.expires_at <= now
 
-    def after_shown(self, at: datetime) -> Deadlines:
-        """Return the deadlines after the first copy was delivered: expiry and fallback count from that moment."""
-        expires_at = self.expires_at
-        if expires_at is None and self.expires_after is not None:
-            expires_at = at + self.expires_after
+    @property
+    def asks_backups_at(self) -> datetime | None:
+        """When the backups are asked, for the first time or with the time until the expiry starting again."""
+        return min((at for at in (self.escalate_at, self.restart_at) if at is not None), default=None)
+
+    def after_shown(self, at: datetime, zones: Zones = ()) -> Deadlines:
+        """Return the deadlines after the first copy was delivered: all of them count from that moment."""
         fall_back_at = None if self.fall_back_at is None else at + self.fallback_after
-        return replace(self, first_shown_at=at, expires_at=expires_at, fall_back_at=fall_back_at)
+        started = self._started(at, zones)
+        return replace(started, first_shown_at=at, fall_back_at=fall_back_at, reminders=self._plan(at, zones))
 
-    def after_notifying_owner(self, at: datetime) -> Deadlines:
-        """Return the deadlines after the owner was notified that no copy was delivered: the expiry counts from now.
+    def after_notifying_owner(self, at: datetime, zones: Zones = ()) -> Deadlines:
+        """Return the deadlines after the owner was notified that no copy was delivered: they count from now.
 
-        With `on_expiry: continue` it does not: a run goes on without approval only if approvers were asked and did
-        not respond.
+        With `on_expiry: continue` the expiry does not: a run goes on without approval only if approvers were asked and
+        did not respond.
         """
-        expires_at = self.expires_at
-        if self.expires_after is not None and self.on_expiry is not OnExpiry.CONTINUE:
-            expires_at = at + self.expires_after
-        return replace(self, owner_notified=True, expires_at=expires_at)
+        started = self._started(at, zones)
+        if self.on_expiry is OnExpiry.CONTINUE:
+            started = replace(started, expires_at=self.expires_at)
+        return replace(started, owner_notified=True)
 
     def after_falling_back(self) -> Deadlines:
         """Return the deadlines after approvers were asked by email as well."""
         return replace(self, fall_back_at=None)
+
+    def after_escalating(self, at: datetime, zones: Zones = (), *, fall_back_at: datetime | None = None) -> Deadlines:
+        """Return the deadlines after the backups were asked. `fall_back_at`: when they are asked by email as well.
+
+        With `on_expiry: escalate`, the time until the expiry starts again once it is over.
+        """
+        escalated = replace(
+            self, escalate_at=None, escalated_at=self.escalated_at or at, fall_back_at=fall_back_at or self.fall_back_at
+        )
+        if self.restart_at is None or self.restart_at > at:
+            return escalated
+        assert self.expires_after is not None
+        expires_at = self._later(at, self.expires_after, zones)
+        return replace(escalated, restart_at=None, expires_at=expires_at, reminders=self._plan(at, zones))
+
+    def after_reminding(self, now: datetime, zones: Zones = ()) -> Deadlines:
+        """Return the deadlines after the approvers were reminded: once, whatever number of reminders was due."""
+        following = (self._following(reminder, now, zones) for reminder in self.reminders)
+        return replace(self, reminders=tuple(reminder for reminder in following if reminder is not None))
+
+    def _started(self, at: datetime, zones: Zones) -> Deadlines:
+        """Return the deadlines with expiry and escalation counting from `at`, unless they count already."""
+        expires_at, restart_at, escalate_at = self.expires_at, self.restart_at, self.escalate_at
+        if self.expires_after is not None and expires_at is None and restart_at is None:
+            ends_at = self._later(at, self.expires_after, zones)
+            restarts = self.on_expiry is OnExpiry.ESCALATE
+            expires_at, restart_at = (None, ends_at) if restarts else (ends_at, None)
+        if self.escalate_after is not None and escalate_at is None and self.escalated_at is None:
+            escalate_at = self._later(at, self.escalate_after, zones)
+        return replace(self, expires_at=expires_at, restart_at=restart_at, escalate_at=escalate_at)
+
+    def _plan(self, at: datetime, zones: Zones) -> tuple[Reminder, ...]:
+        if self.remind is None:
+            return ()
+        if self.remind.after is not None:
+            return (Reminder(self._later(at, self.remind.after, zones), self.remind.times - 1),)
+        assert self.expires_after is not None
+        return tuple(Reminder(self._later(at, self.expires_after, zones, part=part)) for part in REMINDED_AT)
+
+    def _following(self, reminder: Reminder, now: datetime, zones: Zones) -> Reminder | None:
+        """Return the first reminder of its series that is not due yet, or None if there is none."""
+        while reminder.at <= now:
+            if reminder.left == 0 or self.remind is None or self.remind.every is None:
+                return None
+            reminder = Reminder(self._later(reminder.at, self.remind.every, zones), reminder.left - 1)
+        return reminder
+
+    def _later(self, at: datetime, duration: timedelta, zones: Zones, *, part: float = 1) -> datetime:
+        if self.hours is None:
+            return at + duration * part
+        working_time = self.hours.working_time(duration) * part
+        return max(self.hours.after(at, working_time, zone) for zone in (zones or (None,)))
 
     @property
     def _undelivered_at(self) -> datetime | None:

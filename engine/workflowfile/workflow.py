@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from msgspec import Struct
+
 from engine.domain import Assurance, EmailPolicy, OnError, OnExpiry, ReasonRequired, ReviewPoint
 from engine.expressions import CompiledValue, Template
 from engine.fields import Field
@@ -17,6 +19,17 @@ from engine.workflowfile.step_kinds import StepKind
 
 FALLBACK_AFTER: Final = timedelta(minutes=15)
 """Time after which people who were asked in Slack are asked by email too, unless the gate sets another."""
+
+
+class Remind(Struct, frozen=True, kw_only=True):
+    """When approvers are reminded: first after `after`, then every `every`, `times` times in all.
+
+    Without `after`, at parts of the time until the expiry.
+    """
+
+    after: timedelta | None = None
+    every: timedelta | None = None
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +67,12 @@ class Gate:
     """Whether data may name the requester as an approver. The file allows it with `exclude: []`."""
     expires: timedelta | None = None
     on_expiry: OnExpiry = OnExpiry.STOP
+    remind: Remind | None = None
+    escalate_after: timedelta | None = None
+    escalate_to: tuple[Template, ...] = ()
+    """The backups: the people who are asked as well if there is no decision in time."""
+    hours: bool = False
+    """Whether the deadlines count working hours of the approvers."""
     confirm: Template | None = None
     reason_required: ReasonRequired = ReasonRequired.REJECT
     email: EmailPolicy = EmailPolicy.FALLBACK
@@ -64,8 +83,9 @@ class Gate:
     @property
     def templates(self) -> tuple[Template, ...]:
         """Every text of the gate that is evaluated."""
-        texts = (self.when, self.reason, self.title, self.confirm, *self.approvers, *(item.value for item in self.show))
-        return tuple(template for template in texts if template is not None)
+        texts = (self.when, self.reason, self.title, self.confirm, *self.approvers, *self.escalate_to)
+        shown = (item.value for item in self.show)
+        return tuple(template for template in (*texts, *shown) if template is not None)
 
 
 def label_of(step: str, title: str) -> str:
