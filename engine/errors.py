@@ -113,7 +113,7 @@ class ChannelError(SignoffError):
 
 
 class StoreError(SignoffError, OSError):
-    """The database could not be read or written. Nothing of the unit of work was saved."""
+    """The database could not be read or written. Nothing of the unit of work was saved, except `StoreUnanswered`."""
 
 
 class StoreFull(StoreError):
@@ -134,6 +134,10 @@ class StoreOutdated(StoreError):
 
 class StoreLost(StoreError):
     """The files of the database were moved, removed or replaced while it was in use."""
+
+
+class StoreUnanswered(StoreError):
+    """The database was lost while it saved the unit of work. It is saved, or it is not."""
 
 
 class StoreBusy(StoreError):

@@ -37,7 +37,7 @@ def set_open(driver: sqlite3.Connection, ids: Ids) -> int:
         # Into the file itself, for a process that finds it without its log. Not TRUNCATE: an empty log tells nothing.
         busy, *_ = driver.execute(f"PRAGMA wal_checkpoint({'FULL' if was_copy else 'PASSIVE'})").fetchone()
         if was_copy and busy:  # see `check_beside`
-            raise StoreError("Another process reads the database that was restored; try again in a moment.")
+            raise StoreError("Another process reads the database that was restored. Try again in a moment.")
     # This opens the files beside it, even if nothing could be written.
     driver.execute("SELECT 1 FROM sqlite_master").fetchone()
     return mark

@@ -82,7 +82,7 @@ def _check_log(source: SqliteConnection) -> None:
 async def _check_empty(target: AsyncConnection, place: str) -> None:
     for table in _TABLES:
         if table is not _workspace and (await target.execute(select(1).select_from(table).limit(1))).first():
-            raise StoreError(f"{place} is in use already (it has rows in {table.name}); name an empty database.")
+            raise StoreError(f"{place} is in use already (it has rows in {table.name}). Name an empty database.")
 
 
 async def _copy(source: SqliteConnection, driver: Any, table: Table) -> int:
@@ -108,10 +108,10 @@ async def _compare(source: SqliteConnection, target: AsyncConnection, counts: di
         arrived = (await target.execute(select(func.count()).select_from(table))).scalar_one()
         if arrived != counts[table.name]:
             missing = f"{arrived} of {counts[table.name]} rows of {table.name} arrived in {place}"
-            raise StoreError(f"{missing}; nothing is kept there.")
+            raise StoreError(f"{missing}. Nothing is kept there.")
         before = digest(row for rows in _read(source.core, table) for row in rows)
         if before != await target.run_sync(_digest_of, table):
-            raise StoreError(f"Rows of {table.name} arrived changed in {place}; nothing is kept there.")
+            raise StoreError(f"Rows of {table.name} arrived changed in {place}. Nothing is kept there.")
 
 
 def _digest_of(core: CoreConnection, table: Table) -> bytes:

@@ -229,7 +229,9 @@ class PostgresStore:
         """Return an exception of its own for each caller."""
         if isinstance(error, StoreError):
             return type(error)(*error.args)
-        return StoreError(f"A transaction on {self.place} was broken off ({type(error).__name__}); nothing was saved.")
+        return StoreError(
+            f"A transaction on {self.place} was broken off ({type(error).__name__}), so nothing was saved."
+        )
 
     async def _try_together(self, line: PostgresLine, jobs: list[_WaitingUnit[Any]]) -> bool:
         """Run the units in one transaction. Return False if all are rolled back, so that each has to run alone."""
@@ -246,7 +248,7 @@ class PostgresStore:
         except _RunAlone:
             return False
         except CommitUnknown as error:
-            await look_for_commit(line, error, heads)
+            await look_for_commit(line, error, heads, wrote=any(function.wrote for function in functions))
         except Exception as error:
             if is_lost(error):
                 raise
@@ -273,7 +275,7 @@ class PostgresStore:
                 job.fail(translate(functions[0].error or RuntimeError(), self.place))
                 return
             except CommitUnknown as error:
-                await look_for_commit(line, error, heads)
+                await look_for_commit(line, error, heads, wrote=functions[0].wrote)
             except Exception as error:
                 if is_lost(error):
                     raise

@@ -9,7 +9,7 @@ from typing import Final
 import asyncpg
 from sqlalchemy import exc
 
-from engine.errors import StoreError, StoreFull, StoreReadOnly
+from engine.errors import StoreError, StoreFull, StoreReadOnly, StoreUnanswered
 
 AGAIN: Final = (
     asyncpg.SerializationError,
@@ -86,21 +86,29 @@ def translate(error: BaseException, place: str) -> BaseException:
     if refused is not None:
         return refused
     if isinstance(cause, asyncpg.DiskFullError | asyncpg.OutOfMemoryError):
-        return StoreFull(f"The database {place} is full; nothing was saved. Make room; Signoff goes on by itself then.")
+        return StoreFull(
+            f"The database {place} is full, so nothing was saved. Make room, and Signoff goes on by itself."
+        )
     if isinstance(cause, asyncpg.ReadOnlySQLTransactionError):
-        return StoreReadOnly(f"The database {place} is read-only; set SIGNOFF_DATABASE_URL to the primary server.")
+        return StoreReadOnly(
+            f"The database {place} is read-only, so nothing was saved. Set SIGNOFF_DATABASE_URL to the primary server."
+        )
     if isinstance(cause, asyncpg.InsufficientPrivilegeError):
-        return StoreReadOnly(f"The user of {place} lacks a right ({cause}); grant it on all tables of Signoff.")
+        return StoreReadOnly(
+            f"The user of {place} lacks a right ({cause}), so nothing was saved. Grant it on all tables of Signoff."
+        )
     if isinstance(cause, CommitUnknown):
-        return StoreError(
-            f"The database {place} was lost while it saved; it is unknown whether it did. Look before you repeat it."
+        return StoreUnanswered(
+            f"The database {place} was lost while it saved, so it is unknown whether it did. Look before you repeat it."
         )
     if isinstance(cause, _LOST):
-        return StoreError(f"The database {place} does not answer ({_why(cause)}); nothing was saved. Is it running?")
+        return StoreError(f"The database {place} does not answer ({_why(cause)}), so nothing was saved. Is it running?")
     if isinstance(cause, asyncpg.InsufficientResourcesError | asyncpg.OperatorInterventionError):
-        return StoreError(f"The database {place} stopped the work ({cause}); nothing was saved.")
+        return StoreError(f"The database {place} stopped the work ({cause}), so nothing was saved.")
     if is_again(error):
-        return StoreError(f"Too many processes changed the same rows of {place} at once; nothing was saved. Try again.")
+        return StoreError(
+            f"Too many processes changed the same rows of {place} at once, so nothing was saved. Try again."
+        )
     return error
 
 
@@ -112,9 +120,9 @@ def _refused(cause: BaseException, place: str) -> StoreError | None:
             "fewer processes."
         )
     if isinstance(cause, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
-        return StoreError(f"The database {place} refuses this user; check the name and password in its address.")
+        return StoreError(f"The database {place} refuses this user. Check the name and password in its address.")
     if isinstance(cause, asyncpg.InvalidCatalogNameError):
-        return StoreError(f"There is no database {place}; create it, or set SIGNOFF_DATABASE_URL to another one.")
+        return StoreError(f"There is no database {place}. Create it, or set SIGNOFF_DATABASE_URL to another one.")
     return None
 
 

@@ -82,11 +82,15 @@ async def transaction(line: PostgresLine, begin: str = BEGIN) -> AsyncIterator[N
         raise
 
 
-async def look_for_commit(line: PostgresLine, unknown: CommitUnknown, heads: Mapping[str, Head]) -> None:
+async def look_for_commit(
+    line: PostgresLine, unknown: CommitUnknown, heads: Mapping[str, Head], *, wrote: bool
+) -> None:
     """Return if a transaction is durable whose commit was not answered. `heads`: its last entries, of which one tells.
 
-    Raises `ConnectionResetError` if it is not, and `unknown` if that cannot be found out.
+    Raises `ConnectionResetError` if it is not, or if it wrote nothing, and `unknown` if that cannot be found out.
     """
+    if not wrote:
+        raise ConnectionResetError("the commit had nothing to save")
     try:
         async with asyncio.timeout(LOOK_SECONDS + IDLE_SECONDS):
             for workspace, (seq, hash_) in heads.items():

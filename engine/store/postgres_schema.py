@@ -62,7 +62,7 @@ def _prepare(connection: sqlalchemy.Connection, now: datetime, place: str) -> bo
         connection.execute(text("SELECT pg_advisory_xact_lock(:space, :key)"), {"space": TURN_SPACE, "key": _MIGRATING})
         revision = _revision(connection, place)
         if revision is not None and revision not in known:
-            raise StoreOutdated(f"{place} was written by a newer Signoff; install that version to use it.")
+            raise StoreOutdated(f"{place} was written by a newer Signoff. Install that version to use it.")
         schema.apply_migrations(connection)
         schema.create_workspace(connection, now)
     except BaseException:
@@ -77,7 +77,7 @@ def _revision(connection: sqlalchemy.Connection, place: str) -> str | None:
     tables = inspect(connection).get_table_names()
     if "alembic_version" not in tables:
         if "run" in tables or "request" in tables:
-            raise StoreError(f"{place} has tables of another program; use a database of its own for Signoff.")
+            raise StoreError(f"{place} has tables of another program. Use a database of its own for Signoff.")
         return None
     revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
     return revision

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Final, Generic, TypeVar
 
 from engine.domain import Work
-from engine.errors import StoreBusy, StoreUnsure
+from engine.errors import StoreBusy, StoreUnanswered, StoreUnsure
 from engine.store.connection import Connection
 from engine.store.port import Store, Tx
 
@@ -27,7 +27,8 @@ MOST_WAITING: Final = 1_000
 class PunctualStore:
     """A `Store` that withdraws what `store` does not do in `patience` seconds, for each unit and each read.
 
-    `transact` raises `StoreBusy` for a unit that is withdrawn, and `StoreUnsure` if its commit had begun.
+    `transact` raises `StoreBusy` for a unit that is withdrawn, and `StoreUnsure` if its commit had begun or its answer
+    was lost.
     """
 
     def __init__(self, store: Store, *, patience: float = PATIENCE, most_waiting: int = MOST_WAITING) -> None:
@@ -44,6 +45,8 @@ class PunctualStore:
             if attempt.withdraw():
                 raise
             raise StoreUnsure("The database did not confirm in time.") from None
+        except StoreUnanswered as error:
+            raise StoreUnsure(str(error)) from error
 
     async def transact_with_retry(self, unit: Callable[[Tx], T]) -> T:
         """Do as the store: what has happened already is recorded, however long it takes."""

@@ -329,7 +329,7 @@ class SqliteStore:
     def _check_transaction(self, job: _Job[Any]) -> None:
         """Raise if the whole transaction was rolled back, as some errors (a full disk) do."""
         if not self._in_transaction:
-            raise job.error or StoreError(f"A transaction on {self.path} was broken off; nothing was saved.")
+            raise job.error or StoreError(f"A transaction on {self.path} was broken off, so nothing was saved.")
 
     def _fail_all(self, jobs: list[_Job[Any]], error: BaseException) -> None:
         self._memory.forget()
@@ -347,7 +347,9 @@ class SqliteStore:
         translated_error = translate(error, self.path)
         if isinstance(translated_error, StoreError):
             return type(translated_error)(*translated_error.args)
-        return StoreError(f"A transaction on {self.path} was broken off ({type(error).__name__}); nothing was saved.")
+        return StoreError(
+            f"A transaction on {self.path} was broken off ({type(error).__name__}), so nothing was saved."
+        )
 
     def _report(self, trouble: str | None) -> None:
         """Log when a failure begins or ends, and not for every unit: the disk may be full."""

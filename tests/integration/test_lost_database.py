@@ -26,16 +26,18 @@ from engine.domain import (
     SignIn,
     Verdict,
 )
-from engine.errors import ChannelError, StoreError
+from engine.errors import ChannelError, StoreError, StoreUnanswered, StoreUnsure
 from engine.store import postgres, postgres_line, reconciliation
 from engine.store.port import Tx
 from engine.store.postgres import PostgresStore
+from engine.store.punctual import PunctualStore
 from engine.store.tables import WorkspaceRow
 from engine.system import RandomIds, SystemClock
 from tests.support import postgres_server
 from tests.support.databases import OpenStore, entries, names, on_server
 from tests.support.engine_env import TERMINAL, open_engine, until
 from tests.support.fakes import people_reached_by
+from tests.support.http_service import PATIENCE
 from tests.support.recording_channel import Fault
 from tests.support.rival_processes import connect
 
@@ -55,6 +57,16 @@ def keep(name: str) -> Callable[[Tx], str]:
             tx.connection.execute(insert(WorkspaceRow), {"id": name, "name": name, "created_at": tx.now})
             tx.audit(DEFAULT_WORKSPACE, entry(EntryKind.RUN_STUCK, content={"name": name}))
         return name
+
+    return unit
+
+
+def keep_without_entry(name: str) -> Callable[[Tx], None]:
+    """Return a unit that writes a row once, and no entry."""
+
+    def unit(tx: Tx) -> None:
+        if not names_of(tx, name):
+            tx.connection.execute(insert(WorkspaceRow), {"id": name, "name": name, "created_at": tx.now})
 
     return unit
 
@@ -303,19 +315,30 @@ async def test_a_commit_without_an_answer_is_looked_for(proxy: Proxy, arrives: b
 
 
 async def test_a_caller_hears_that_the_outcome_of_a_commit_without_an_entry_is_unknown(proxy: Proxy) -> None:
-    def write(tx: Tx) -> None:
-        if not names_of(tx, "unknown"):
-            tx.connection.execute(insert(WorkspaceRow), {"id": "unknown", "name": "u", "created_at": tx.now})
-
+    write = keep_without_entry("unknown")
     async with opened(proxy.url) as store:
         await store.transact(keep("before"))
         proxy.lose_answers()
-        with pytest.raises(StoreError, match="it is unknown whether it did"):
+        with pytest.raises(StoreUnanswered, match="it is unknown whether it did"):
             await store.transact(write)
+        with pytest.raises(StoreUnsure, match="it is unknown whether it did"):
+            await PunctualStore(store, patience=PATIENCE).transact(keep_without_entry("second"))
         proxy.lose_answers(False)
-        assert await store.read(names) == {"before", "unknown"}
+        assert await store.read(names) == {"before", "unknown", "second"}
         await store.transact(write)
-        assert proxy.lost == 1
+        assert proxy.lost == 2
+
+
+async def test_a_commit_of_nothing_that_gets_no_answer_is_no_error(proxy: Proxy) -> None:
+    """Such is a decision that is refused."""
+    async with opened(proxy.url) as store:
+        await store.transact(keep("before"))
+        proxy.lose_answers(once=True)
+        assert await store.transact(keep("before")) == "before"
+        proxy.lose_answers(once=True)
+        results = await asyncio.gather(*(store.transact(keep("before")) for _ in range(3)))
+        assert results == ["before"] * 3
+        assert proxy.lost == 2
 
 
 UNSURE = """

@@ -22,8 +22,9 @@ from tests.soak.world import ROOT
 
 PATIENCE: Final = 30.0
 """Seconds after which a server that does not start or stop is a finding."""
-FULL: Final = ("could not be written", "is full; nothing was saved")
-"""Words in the log lines of servers when the disk gets full. They log them once, not for every failed unit."""
+FULL: Final = ("could not be written", "is full, so nothing was saved", "is full; nothing was saved")
+"""Words in the log lines of servers when the disk gets full. They log them once, not for every failed unit.
+The last words are those of older servers."""
 
 
 @dataclass
