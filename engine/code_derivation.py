@@ -28,6 +28,8 @@ _SEALED: Final = "s."
 _LONGEST_SEALED: Final = 2_000
 _FINGERPRINT: Final = 16
 """Length of the fingerprint of a key, in hexadecimal digits."""
+_CLIENT: Final = 16
+"""Length of the digest of a client, in bytes."""
 _CONSONANTS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 _BETWEEN: Final = re.compile(r"[\s\-\u2010-\u2015]+")
 
@@ -76,6 +78,10 @@ class Codes:
     def fingerprint(self) -> str:
         """Return a text by which two servers can tell whether they have the same key. It does not tell the key."""
         return self._digest("fingerprint").hex()[:_FINGERPRINT]
+
+    def client(self, address: str) -> bytes:
+        """Return the digest by which a client is counted. Without the key, it does not tell the address."""
+        return self._digest("client", address)[:_CLIENT]
 
     @property
     def _sealing_key(self) -> bytes:

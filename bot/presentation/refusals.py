@@ -6,6 +6,7 @@ is missing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import singledispatch
 from typing import Final
@@ -34,6 +35,7 @@ from engine.domain import (
     ReasonMissing,
     Refusal,
     RunStatus,
+    TooManyCodes,
     WrongCode,
 )
 from engine.errors import about
@@ -170,6 +172,15 @@ def _wrong_code(refusal: WrongCode) -> Phrase:
     return (
         f"That is not the right code. Use the one in the email with the reference {refusal.reference}. "
         f"You have {left} left.",
+    )
+
+
+@phrase.register
+def _too_many_codes(refusal: TooManyCodes) -> Phrase:
+    minutes = max(1, math.ceil(refusal.wait.total_seconds() / 60))
+    return (
+        "Too many people on your network asked for a code. "
+        f"Try again in {minutes} minute{'' if minutes == 1 else 's'}, or open the link in the email that asks you.",
     )
 
 

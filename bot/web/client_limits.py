@@ -1,4 +1,7 @@
-"""Limits how often each client, known by its address, may ask for a code."""
+"""Tells clients apart by their addresses, and limits the log lines that each of them causes.
+
+The limit of codes that a client may ask for is `engine.store.asked_codes`, for all processes together.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,7 @@ from typing import Final
 from starlette.requests import Request
 
 SPAN: Final = timedelta(minutes=10)
-MOST: Final = 30
-"""Maximum number of sign-in codes that one client may ask for in `SPAN`, for all addresses together."""
+"""How long a log line counts."""
 _KEPT: Final = 10_000
 """Maximum number of clients that are remembered; the one that asked longest ago is dropped first."""
 _LONGEST: Final = 60
@@ -35,14 +37,17 @@ def client(request: Request) -> str:
 
 
 class ClientLimits:
-    """Counts what each client does: at most `most` times in `SPAN`. Counts are in memory; a restart clears them."""
+    """Counts the log lines about each client: at most `most` in `SPAN`.
 
-    def __init__(self, most: int = MOST) -> None:
+    Counts are in memory, for one process: they decide only what it logs, and each process has a log of its own.
+    """
+
+    def __init__(self, most: int) -> None:
         self._most = most
         self._asked: OrderedDict[str, deque[datetime]] = OrderedDict()
 
     def take(self, who: str, now: datetime) -> timedelta | None:
-        """Count a request of a client and return None, or return how long it has to wait without counting."""
+        """Count a line about a client and return None, or return how long it has to wait without counting."""
         times = self._asked.pop(who, None) or deque()
         # A time in the future was recorded before the clock was set back.
         while times and not now - SPAN < times[0] <= now:

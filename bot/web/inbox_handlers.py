@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import answers, characters, expiry, questions, summary
+from bot.presentation import answers, characters, expiry, questions, refusals, summary
 from bot.web import client_limits, form_data, user_agents
 from bot.web.client_limits import ClientLimits
 from bot.web.context import RequestContext
 from bot.web.service import WaitingRequests
 from bot.web.site_urls import SiteUrls
 from engine import fields
-from engine.domain import Person, Phrase, RememberedBrowser, SignIn
+from engine.domain import Person, Phrase, RememberedBrowser, SignIn, TooManyCodes
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
 from engine.read_models import AttentionView, RequestView, RunView
@@ -35,7 +34,7 @@ class InboxHandlers:
     """The handlers."""
 
     def __init__(self, context: RequestContext) -> None:
-        self._context, self._clients, self._logged = context, ClientLimits(), ClientLimits(most=1)
+        self._context, self._logged = context, ClientLimits(most=1)
 
     async def lead(self, _: Request) -> Response:
         """Redirect from the bare public address, which people remember, to the inbox."""
@@ -69,28 +68,27 @@ class InboxHandlers:
             return self._sign_in(request, typed=typed, error=f"The address {error}.", status=422)
         if salt is None:
             return self._sign_in(request, typed=typed, error=_STALE, status=422)
-        wait = self._clients.take(client_limits.client(request), self._context.clock.now())
-        if wait is not None:
-            return self._too_often(request, typed, wait)
-        label = user_agents.browser(request.headers.get("user-agent", ""))
-        command = SignIn(email=email, holder=self._context.holder(request), form=salt, label=label)
+        command = SignIn(
+            email=email,
+            holder=self._context.holder(request),
+            form=salt,
+            label=user_agents.browser(request.headers.get("user-agent", "")),
+            client=client_limits.client(request),
+        )
         sent = await self._context.service.identity.sign_in(command)
+        if isinstance(sent, TooManyCodes):
+            return self._too_often(request, typed, sent)
         return self._context.to(self._context.at.code(sent.challenge))
 
-    def _too_often(self, request: Request, typed: str, wait: timedelta) -> Response:
+    def _too_often(self, request: Request, typed: str, refusal: TooManyCodes) -> Response:
         """Return the page for a client that asked for too many codes."""
         who = client_limits.client(request)
         if self._logged.take(who, self._context.clock.now()) is None:
             proxied = "x-forwarded-for" in request.headers
             hint = " If it is a proxy of yours, name it in SIGNOFF_TRUSTED_PROXIES." if proxied else ""
             log.warning("client %s asks for too many codes to sign in, and gets none for a while.%s", who, hint)
-        minutes = max(1, math.ceil(wait.total_seconds() / 60))
-        error = (
-            "Too many people on your network asked for a code. "
-            f"Try again in {minutes} minute{'' if minutes == 1 else 's'}, or open the link in the email that asks you."
-        )
-        answer = self._sign_in(request, typed=typed, error=error, status=429)
-        answer.headers["Retry-After"] = str(math.ceil(wait.total_seconds()))
+        answer = self._sign_in(request, typed=typed, error=refusals.sentence(refusal), status=429)
+        answer.headers["Retry-After"] = str(math.ceil(refusal.wait.total_seconds()))
         return answer
 
     async def _forget(self, request: Request, form: FormData, browser: RememberedBrowser) -> Response:

@@ -15,6 +15,7 @@ from engine.domain.access import (
     ProvenIdentity,
     Purpose,
     RememberedBrowser,
+    TooManyCodes,
     WrongCode,
 )
 from engine.domain.cards import Card, CardAction, CardFact, CardField, CardOutcome, Phrase, Receipt, Tone
@@ -151,6 +152,7 @@ __all__ = [
     "Started",
     "StepStatus",
     "Tone",
+    "TooManyCodes",
     "Verdict",
     "Work",
     "WrongCode",

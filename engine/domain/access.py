@@ -146,6 +146,12 @@ class WrongCode(Refusal, frozen=True, kw_only=True):
     reference: str = ""
 
 
+class TooManyCodes(Refusal, frozen=True, kw_only=True):
+    """The client asked for too many codes to sign in. `wait`: how long it gets none."""
+
+    wait: timedelta
+
+
 class CodeExpired(Refusal, frozen=True, kw_only=True):
     """The code has expired, was used or tried too often, or belongs to another browser."""
 

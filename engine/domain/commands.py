@@ -82,12 +82,16 @@ class AskCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """Send a code to sign in to this address. `form` and `holder`: as in `AskCode`."""
+    """Send a code to sign in to this address. `form` and `holder`: as in `AskCode`.
+
+    `client`: the network address that asks, if codes for it are limited. Only a digest of it is stored.
+    """
 
     email: str
     holder: str = hidden(repr=False)
     form: str | None = None
     label: str = ""
+    client: str | None = hidden(default=None, repr=False)
     workspace: str = DEFAULT_WORKSPACE
 
 

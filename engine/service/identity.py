@@ -19,6 +19,7 @@ from engine.domain import (
     Refusal,
     RememberedBrowser,
     SignIn,
+    TooManyCodes,
     WrongCode,
 )
 from engine.ports import Clock
@@ -84,8 +85,8 @@ class Identity:
         context = self._engine.context
         return await self._engine.transact(lambda tx: answer_attention.ask(context, self._codes, tx, command))
 
-    async def sign_in(self, command: SignIn) -> CodeSent:
-        """Send a code to sign in with."""
+    async def sign_in(self, command: SignIn) -> CodeSent | TooManyCodes:
+        """Send a code to sign in with, unless the client asked for too many."""
         return await self._engine.transact(lambda tx: one_time_codes.ask_sign_in_code(self._codes, tx, command))
 
     async def challenge(self, challenge: str, holder: str) -> ChallengeView | None:

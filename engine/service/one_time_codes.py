@@ -26,12 +26,13 @@ from engine.domain import (
     Refusal,
     Resume,
     SignIn,
+    TooManyCodes,
     WrongCode,
 )
 from engine.errors import Conflict
 from engine.service import answer_attention, assurance, code_confirmation, decide, sign_in
 from engine.service.context import CommandContext
-from engine.store import challenges, people, request_model
+from engine.store import asked_codes, challenges, people, request_model
 from engine.store.challenges import StoredChallenge
 from engine.store.port import Tx
 
@@ -61,11 +62,15 @@ def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskCode) -> Code
     )
 
 
-def ask_sign_in_code(codes: Codes, tx: Tx, command: SignIn) -> CodeSent:
-    """Send a code to sign in: the unit of `Identity.sign_in`.
+def ask_sign_in_code(codes: Codes, tx: Tx, command: SignIn) -> CodeSent | TooManyCodes:
+    """Send a code to sign in, unless the client asked for too many: the unit of `Identity.sign_in`.
 
     For an unknown address nothing is sent, and the result looks the same.
     """
+    if command.client is not None:
+        wait = asked_codes.count(tx, command.workspace, codes.client(command.client))
+        if wait is not None:
+            return TooManyCodes(wait=wait)
     address = command.email.strip().lower()
     return sign_in.ask(
         codes,

@@ -1,8 +1,9 @@
 """The sign-in with a code by email.
 
-Nothing is stored for a browser that asks for a code: the browser carries the challenge, sealed. So requests for codes
-fill no disk, and an unknown address looks like any other. Codes to sign in are long, and each can be used once, in any
-browser that asked with its address: sending codes to a person does not lock them out, and guessing does not help.
+Nothing is stored about an address that is asked with: the browser carries the challenge, sealed. So an unknown address
+looks like any other. What is stored about the client that asks (`store.asked_codes`) means nothing after ten minutes.
+Codes to sign in are long, and each can be used once, in any browser that asked with its address: sending codes to a
+person does not lock them out, and guessing does not help.
 """
 
 from __future__ import annotations

@@ -142,3 +142,41 @@ class ChallengeRow(SQLModel, table=True):
     """The name of the browser that asked, from its user agent."""
     run: str | None = Field(default=None, foreign_key="run.id")
     """The run of a code that confirms an answer about a step."""
+
+
+class AskedCodeRow(SQLModel, table=True):
+    """A client asked for a code to sign in. A row that is older than the limit of codes means nothing, and is deleted.
+
+    `client`: a digest of its address by the key of the server, so that no row tells the address.
+    """
+
+    __tablename__ = "asked_code"
+    __table_args__ = (
+        Index("asked_code_client", "workspace", "client", "asked_at"),
+        Index("asked_code_age", "asked_at"),
+    )
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    client: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    asked_at: datetime = utc(nullable=False)
+
+
+class FormDraftRow(SQLModel, table=True):
+    """A form as it was typed in a browser, while its person fetches a code. Only the SHA-256 of `holder` is kept."""
+
+    __tablename__ = "form_draft"
+    __table_args__ = (
+        Index("form_draft_about", "about", "kept_at"),
+        Index("form_draft_run", "run"),
+        Index("form_draft_age", "kept_at"),
+    )
+    holder: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    about: str = Field(primary_key=True)
+    """The id of the request, or of the run whose step is asked about."""
+    run: str = Field(foreign_key="run.id")
+    digest: str
+    """What tells the content that the form was based on."""
+    typed: str = text_column(nullable=False)
+    """The values of the inputs by name, as JSON."""
+    size: int
+    kept_at: datetime = utc(nullable=False)

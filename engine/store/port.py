@@ -78,7 +78,8 @@ class Tx:
         """Wait until no other unit, of any process, has this turn; it ends with the transaction.
 
         For a unit that reads and then writes by what it read, where no condition of a statement can hold both together.
-        Read after it: what was read before may have changed. A unit takes one turn.
+        Read after it: what was read before may have changed. A unit takes one turn; one that needs two takes them in
+        the order in which every other unit does, so that units wait for each other and not in a circle.
         """
         self.connection.take_turn(key)
 

@@ -84,7 +84,7 @@ class Calls:
         for text, functions in inserting.items():
             await self._change_all(text, functions)
         if not progress and not alike and not inserting:
-            raise RuntimeError("units of one group wait for each other's turns; a unit may take one turn only")
+            raise RuntimeError("units of one group wait for each other's turns; take two in the same order everywhere")
 
     async def _take_turn(self, function: Function, key: str) -> bool:
         holder = self._turns.get(key)

@@ -423,10 +423,17 @@ FAULTS: Final = (
     ),
     Fault(
         "one client has codes sent without end",
-        "bot/web/client_limits.py",
-        "        if len(times) >= self._most:\n",
-        "        if len(times) > 10**9:\n",
+        "engine/store/asked_codes.py",
+        "    if len(times) >= MOST:\n",
+        "    if len(times) > 10**9:\n",
         "tests/integration/web/test_code_limits.py",
+    ),
+    Fault(
+        "two processes grant one client the last code twice",
+        "engine/store/asked_codes.py",
+        '    tx.take_turn(f"client {workspace} {client.hex()}")\n',
+        "",
+        "tests/integration/test_many_writers.py",
     ),
     Fault(
         "the streams of a revoked link go on",

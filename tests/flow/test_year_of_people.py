@@ -310,6 +310,7 @@ class Year:
         if human is None:
             return
         code_sent = await self.home.identity.sign_in(SignIn(email=email, holder=human.name))
+        assert isinstance(code_sent, CodeSent)
         await self.read_mail(code_sent.challenge, human.name)
 
     async def type_codes(self) -> None:

@@ -22,9 +22,11 @@ from engine.domain import (
     Origin,
     ProvenIdentity,
     SignIn,
+    TooManyCodes,
     Verdict,
     WrongCode,
 )
+from engine.store.asked_codes import MOST, SPAN
 from engine.store.takeover import take_over
 from tests.support.databases import OpenStore
 from tests.support.engine_env import EngineEnv, open_engine
@@ -96,6 +98,7 @@ async def give_code(
 
 async def sign_in(env: EngineEnv, holder: str) -> CodeSent:
     sent = await env.identity.sign_in(SignIn(email=LEE, holder=holder, form=holder))
+    assert isinstance(sent, CodeSent)
     await env.settle()
     return sent
 
@@ -125,6 +128,29 @@ async def test_codes_of_a_clock_that_was_ahead_neither_work_nor_count(env: Engin
     assert isinstance(await give_code(env, signs_in.challenge, "now too", code(env)), ProvenIdentity)
     env.clock.at = START + AHEAD + timedelta(minutes=1)
     assert await give_code(env, challenges[0].challenge, "ahead 0", mail[0]) == CodeExpired(), "nor does it later"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_client_that_asked_while_the_clock_was_ahead_does_not_wait_for_it(
+    env: EngineEnv, restarts: bool
+) -> None:
+    ask = SignIn(email="no@example.com", holder="browser", client="192.0.2.7")
+    ahead = [await env.identity.sign_in(ask) for _ in range(MOST + 1)]
+    assert ahead[MOST] == TooManyCodes(wait=SPAN)
+    await correct_clock(env, restarts=restarts)
+    now = [await env.identity.sign_in(ask) for _ in range(MOST + 1)]
+    assert now[MOST] == TooManyCodes(wait=SPAN)
+    assert all(isinstance(sent, CodeSent) for sent in (*ahead[:MOST], *now[:MOST]))
+    env.clock.at = START + AHEAD + timedelta(minutes=1)
+    assert isinstance(await env.identity.sign_in(ask), CodeSent), "nor do those codes count later"
+
+
+async def test_a_clock_that_is_set_back_a_little_makes_a_client_wait_a_little_longer(env: EngineEnv) -> None:
+    ask = SignIn(email="no@example.com", holder="browser", client="192.0.2.7")
+    for _ in range(MOST):
+        await env.identity.sign_in(ask)
+    env.clock.pass_time(-timedelta(seconds=20))
+    assert await env.identity.sign_in(ask) == TooManyCodes(wait=SPAN + timedelta(seconds=20))
 
 
 @pytest.mark.parametrize("restarts", [False, True])

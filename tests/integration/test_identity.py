@@ -501,6 +501,7 @@ async def test_the_last_use_of_a_browser_is_saved_once_an_hour(env: EngineEnv) -
 async def test_a_person_signs_in_with_a_code(env: EngineEnv) -> None:
     await start_run(env)
     answer = await env.identity.sign_in(SignIn(email=" Lee@Example.com ", holder="browser", form="f"))
+    assert isinstance(answer, CodeSent)
     await env.settle()
     proof = await give_code(env, answer.challenge, code(env))
     assert isinstance(proof, ProvenIdentity)
@@ -574,6 +575,8 @@ async def test_an_unknown_address_looks_like_any_other_and_gets_nothing(env: Eng
     await start_run(env)
     known_sent = await env.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
     unknown_sent = await env.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g"))
+    assert isinstance(known_sent, CodeSent)
+    assert isinstance(unknown_sent, CodeSent)
     assert (unknown_sent.purpose, unknown_sent.until) == (known_sent.purpose, known_sent.until)
     assert await env.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g")) == unknown_sent
     await env.settle()

@@ -31,12 +31,13 @@ from engine.domain import (
     SignIn,
     Start,
     Started,
+    TooManyCodes,
     WrongCode,
 )
 from engine.errors import ChannelError, Conflict
 from engine.ports import DirectoryPerson
 from engine.service import Engine
-from engine.store import challenges, identities, people, run_rows
+from engine.store import asked_codes, challenges, identities, people, run_rows
 from engine.store.port import Connection
 from tests.support.account_directory import account
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, until
@@ -140,6 +141,28 @@ async def test_an_address_gets_no_more_sign_in_codes_than_the_limit(rivals: Proc
     answers = await meet("delivery", *signing_in)
     assert all(isinstance(answer, CodeSent) for answer in answers)
     assert await rows(first, "SELECT count(*) FROM challenge") == [(challenges.SIGN_INS_PER_HOUR,)]
+
+
+async def test_a_client_gets_no_more_sign_in_codes_than_the_limit(rivals: Processes, meet: Meet) -> None:
+    first, second = rivals
+    ask = SignIn(email="no@example.com", holder="a", client="192.0.2.7")
+    for _ in range(asked_codes.MOST - 1):
+        await first.identity.sign_in(ask)
+    answers = await meet("asked_code", first.identity.sign_in(ask), second.identity.sign_in(ask))
+    assert sorted(isinstance(answer, TooManyCodes) for answer in answers) == [False, True]
+    assert await rows(first, "SELECT count(*) FROM asked_code") == [(asked_codes.MOST,)]
+
+
+async def test_clients_and_addresses_that_cross_do_not_stop_each_other(processes: Processes) -> None:
+    asking = [
+        env.identity.sign_in(SignIn(email=f"{email}@example.com", holder="a", client=client))
+        for _ in range(10)
+        for env in processes
+        for email in "xyz"
+        for client in ("192.0.2.7", "192.0.2.8")
+    ]
+    answers = await asyncio.gather(*asking)
+    assert sum(isinstance(answer, CodeSent) for answer in answers) == 2 * asked_codes.MOST
 
 
 @pytest.mark.parametrize("guesses", [4, 40])

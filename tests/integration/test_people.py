@@ -18,6 +18,7 @@ from engine.domain import (
     Assurance,
     Cancel,
     CodeExpired,
+    CodeSent,
     Decided,
     DeliveryKind,
     Done,
@@ -91,6 +92,7 @@ def token(env: EngineEnv) -> str:
 async def sign_in(env: EngineEnv, holder: str = "browser") -> str:
     """Sign in as the reader of the address, and return the secret of the remembered browser."""
     sent = await env.identity.sign_in(SignIn(email=LEE, holder=holder))
+    assert isinstance(sent, CodeSent)
     await env.settle()
     code = env.mail.to(LEE, DeliveryKind.CODE)[-1].code
     assert code is not None
@@ -149,6 +151,7 @@ async def test_a_link_to_an_address_that_moved_decides_nothing(env: EngineEnv, b
 async def test_a_code_sent_before_the_address_moved_does_not_sign_in(env: EngineEnv, book: AccountDirectory) -> None:
     await start_run(env)
     sent = await env.identity.sign_in(SignIn(email=LEE, holder="browser"))
+    assert isinstance(sent, CodeSent)
     await env.settle()
     code = env.mail.to(LEE, DeliveryKind.CODE)[-1].code
     assert code is not None

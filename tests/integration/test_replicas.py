@@ -14,6 +14,7 @@ import pytest
 from bot.devtools.sandbox.delivery import Ack, AppDelivery
 from engine.domain import RequestState
 from engine.read_models import PageQuery
+from engine.store.asked_codes import MOST
 from tests.support import databases
 from tests.support.slack_env import SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, is_copy, open_slack, words
 from tests.support.web_env import Browser, WebEnv, open_web
@@ -89,6 +90,29 @@ async def test_who_signed_in_at_one_process_is_known_to_the_other(sites: tuple[W
     browser = await first.sign_in()
     turn(browser, second)
     assert f"/review/{request.id}" in (await browser.get("/inbox")).text
+
+
+async def ask_codes(browser: Browser, count: int) -> int:
+    """Ask for codes to sign in with addresses that no person has, and return how many were granted."""
+    form = (await browser.get("/inbox")).page.form
+    answers = [
+        await browser.post(form.action, form.with_(email=f"no{number}@example.com"), kind=form.kind)
+        for number in range(count)
+    ]
+    return sum(answer.status == 200 for answer in answers)
+
+
+async def test_a_client_may_ask_for_as_many_codes_at_all_processes_as_at_one(
+    tmp_path: Path, postgres_database: str
+) -> None:
+    async with two_sites(postgres_database, tmp_path) as (first, second):
+        at_first, at_second = first.browser(), second.browser()
+        assert sum(await asyncio.gather(ask_codes(at_first, 10), ask_codes(at_second, 10))) == 20
+        assert sum(await asyncio.gather(ask_codes(at_first, 15), ask_codes(at_second, 15))) == MOST - 20
+    async with two_sites(postgres_database, tmp_path) as sites:
+        assert [await ask_codes(site.browser(), 1) for site in sites] == [0, 0], "a restart does not reset it"
+        sites[1].engine_env.pass_time(minutes=11)
+        assert await ask_codes(sites[1].browser(), 1) == 1
 
 
 async def test_a_form_of_one_process_is_taken_by_another(sites: tuple[WebEnv, WebEnv]) -> None:

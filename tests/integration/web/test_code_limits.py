@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from bot.web import client_limits
-from bot.web.client_limits import MOST, SPAN, ClientLimits
+from bot.web.client_limits import SPAN, ClientLimits
 from engine.domain import DeliveryKind
+from engine.store.asked_codes import MOST
 from tests.support.web_env import ADA, BEN, Answer, Browser, WebEnv, open_web
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
@@ -32,6 +32,7 @@ from engine.domain import (
     RequestState,
     ResumeAnswer,
     RunStatus,
+    TooManyCodes,
     Verdict,
     WrongCode,
 )
@@ -106,6 +107,16 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (
         WrongCode(left=3, reference="ABCD"),
         "That is not the right code. Use the one in the email with the reference ABCD. You have 3 tries left.",
+    ),
+    (
+        TooManyCodes(wait=timedelta(seconds=61)),
+        "Too many people on your network asked for a code. Try again in 2 minutes, or open the link in the email that "
+        "asks you.",
+    ),
+    (
+        TooManyCodes(wait=timedelta(seconds=1)),
+        "Too many people on your network asked for a code. Try again in 1 minute, or open the link in the email that "
+        "asks you.",
     ),
     (
         CodeExpired(),
