@@ -46,6 +46,7 @@ class EntryKind(StrEnum):
     LINKS_REVOKED = "links.revoked"
     CODE_EXHAUSTED = "code.exhausted"
     BROWSER_REMEMBERED = "browser.remembered"
+    SIGN_IN_REFUSED = "sign_in.refused"
     WORKFLOW_REGISTERED = "workflow.registered"
     PERSON_ACCOUNT_FOUND = "person.account_found"
     PERSON_ADDRESS_GIVEN = "person.address_given"

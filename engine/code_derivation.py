@@ -58,6 +58,10 @@ class Codes:
         """Return whether `code`, as a person typed it, is the code of `mac` and confirms `subject`."""
         return hmac.compare_digest(self.mac(challenge, subject, code), mac)
 
+    def secret(self, purpose: str, seed: str) -> str:
+        """Return a secret that is derived from a seed, 43 characters long, so that only the seed's hash is stored."""
+        return base64.urlsafe_b64encode(self._digest("secret", purpose, seed)).decode().rstrip("=")
+
     def seal(self, text: str) -> str:
         """Return the text encrypted, so that only this server can read it and any change is noticed."""
         sealed = AESSIV(self._sealing_key).encrypt(text.encode("utf-8", "surrogatepass"), [b"signoff"])

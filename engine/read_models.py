@@ -31,6 +31,15 @@ from engine.workflowfile.expected_output import ExpectedOutput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """The electronic signature of a decision: the printed name of the person, the time, and what it means."""
+
+    name: str
+    at: datetime
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionView:
     """A decision as it is shown."""
 
@@ -42,6 +51,8 @@ class DecisionView:
     edits: tuple[Edit, ...]
     assurance: str
     decided_at: datetime
+    signature: Signature | None = None
+    """Of a gate that has each decision confirmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

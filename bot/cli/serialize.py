@@ -7,7 +7,16 @@ from datetime import datetime
 from engine import json_values
 from engine.domain import Person
 from engine.json_values import Value
-from engine.read_models import AddressPeriod, DeliveryView, PersonView, RequestView, RunView, StoryEntry, WorkflowView
+from engine.read_models import (
+    AddressPeriod,
+    DeliveryView,
+    PersonView,
+    RequestView,
+    RunView,
+    Signature,
+    StoryEntry,
+    WorkflowView,
+)
 
 
 def person(view: Person) -> Value:
@@ -112,6 +121,7 @@ def request(view: RequestView) -> dict[str, Value]:
 def _decision(view: RequestView) -> Value:
     if view.decision is None:
         return None
+    signature = _signature(view.decision.signature)
     return {
         "id": view.decision.id,
         "verdict": view.decision.verdict,
@@ -123,7 +133,12 @@ def _decision(view: RequestView) -> Value:
             for edit in view.decision.edits
         ],
         "decided_at": moment(view.decision.decided_at),
+        **({} if signature is None else {"signature": signature}),
     }
+
+
+def _signature(signed: Signature | None) -> Value:
+    return None if signed is None else {"name": signed.name, "at": moment(signed.at), "meaning": signed.meaning}
 
 
 def delivery(view: DeliveryView) -> dict[str, Value]:

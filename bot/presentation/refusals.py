@@ -16,15 +16,19 @@ from bot.presentation.characters import line
 from bot.presentation.labels import of_field
 from engine.domain import (
     AlreadyDecided,
+    Assurance,
     Cancelled,
+    CannotConfirm,
     Changed,
     CodeExpired,
+    ConfirmElsewhere,
     Contested,
     Expired,
     InvalidEdits,
     InvalidInputs,
     LinkState,
     NeedsCode,
+    NeedsSignIn,
     NoLink,
     NoLongerApprover,
     NotAllowed,
@@ -35,6 +39,8 @@ from engine.domain import (
     ReasonMissing,
     Refusal,
     RunStatus,
+    SignedInAsOther,
+    SignInExpired,
     TooManyCodes,
     WrongCode,
 )
@@ -162,6 +168,50 @@ def _not_waiting(refusal: NotWaiting) -> Phrase:
 @phrase.register
 def _needs_code(refusal: NeedsCode) -> Phrase:
     return (f"Please confirm with a code. It is sent to {refusal.address}.",)
+
+
+@phrase.register
+def _needs_sign_in(refusal: NeedsSignIn) -> Phrase:  # noqa: ARG001
+    return ("Please sign in with Slack to confirm that it is you.",)
+
+
+@phrase.register
+def _confirm_elsewhere(refusal: ConfirmElsewhere) -> Phrase:
+    if refusal.how is Assurance.SSO:
+        return ("You have to sign in with Slack to decide this request. Decide it in Slack or on its review page.",)
+    return (
+        "Each decision on this request is confirmed with a code from an email, and a terminal cannot ask for one. "
+        "Decide it in Slack or on its review page.",
+    )
+
+
+@phrase.register
+def _cannot_confirm(refusal: CannotConfirm) -> Phrase:
+    return (_UNCONFIRMED[refusal.why],)
+
+
+_UNCONFIRMED: Final[Mapping[str, str]] = {
+    "no_email": "This request asks for a code by email, and Signoff knows no email address of yours. "
+    "Ask the person who runs Signoff to add it.",
+    "many_codes": "Nothing was decided yet. You got many codes that were not used, so no other one can be sent now. "
+    "Try again in an hour.",
+    "too_large": "Nothing was decided yet. Your text is too long to be confirmed with a code. "
+    "Shorten it, then try again.",
+}
+
+
+@phrase.register
+def _signed_in_as_other(refusal: SignedInAsOther) -> Phrase:
+    asked = people.joined([line(name) for name in refusal.asked], "or")
+    return (
+        f"You are signed in to Slack as {line(refusal.who)}, and this decision is for {asked}. Nothing was decided. "
+        "Sign in with the account that was asked, or leave the decision to them.",
+    )
+
+
+@phrase.register
+def _sign_in_expired(refusal: SignInExpired) -> Phrase:  # noqa: ARG001
+    return ("This sign-in no longer works. Go back and press the button again.",)
 
 
 @phrase.register

@@ -77,6 +77,8 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
 
 def _details(request: RequestView) -> Iterator[CardFact]:
     """Yield the technical facts: what approving runs, the values that only a builder reads, and where it came from."""
+    if (signature := request_outcome.signature(request)) is not None:
+        yield CardFact(label="Signed by", text=signature)
     subject = request.model.subject
     step = line(labels.in_words(request.step_label or subject.step))
     if not subject.is_form:

@@ -83,6 +83,12 @@ def effect_tone(request: RequestView) -> Tone | None:
     return states.STEP_TONES.get(status) if status is not None and not stopped else None
 
 
+def signature(request: RequestView) -> Phrase | None:
+    """Return the signature of the decision: the printed name, the time, and what it means."""
+    signed = request.decision.signature if request.decision is not None else None
+    return None if signed is None else (f"{line(signed.name)}, ", signed.at, f": “{line(signed.meaning)}”")
+
+
 def headline(request: RequestView) -> str:
     """Return the state of a request as a headline, which says whether it was approved as it was asked."""
     model, edits = request.model, request.decision.edits if request.decision else ()

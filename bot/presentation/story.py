@@ -95,6 +95,18 @@ def _resumed_sentence(_: StoryEntry, content: Content, __: Names) -> str:
     return f"answered what happened: “{known}”."
 
 
+def _remembered_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    if content.get("account"):
+        return "signed in with Slack."
+    return f"confirmed the address {content.get('address')} with a code."
+
+
+def _refused_sign_in_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    asked = content.get("asked")
+    names = _joined([str(name) for name in asked] if isinstance(asked, list) else [])
+    return f"signed in with Slack, and was not asked{f': this is for {names}' if names else ''}. Nothing was decided."
+
+
 def _dicts(value: Value) -> list[dict[str, Any]]:
     """Return the objects of a JSON list, or none for any other value."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
@@ -175,7 +187,8 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "content.erased": lambda _, content, __: f"erased the contents of this run. Reason: {content.get('reason')}",
     "code.exhausted": lambda *_: "A code was typed wrong five times, so it no longer works.",
-    "browser.remembered": lambda _, content, __: f"confirmed the address {content.get('address')} with a code.",
+    "browser.remembered": _remembered_sentence,
+    "sign_in.refused": _refused_sign_in_sentence,
     "links.revoked": lambda *_: "The review links of this request no longer work.",
     "delivery.shown": _shown_sentence,
     "delivery.dead": _dead_sentence,

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
-from engine.domain.people import Person
+from engine.domain.people import Address, Person
 from engine.domain.results import Decided, Done, Refusal
-from engine.domain.statuses import ResumeAnswer, Verdict
+from engine.domain.statuses import Assurance, ResumeAnswer, Verdict
 
 CODE_LIFETIME: Final = timedelta(minutes=10)
 """How long a one-time code can be used."""
 BROWSER_LIFETIME: Final = timedelta(days=30)
 """How long a browser is remembered after a code was confirmed in it."""
+SIGN_IN_LIFETIME: Final = timedelta(hours=12)
+"""How long a browser counts as signed in with an account. After it, it is remembered like one that gave a code."""
 LINK_LIFETIME: Final = timedelta(days=30)
 """How long a link is valid. After it, the person signs in at the inbox instead."""
 
@@ -67,11 +69,17 @@ class AttentionLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RememberedBrowser:
-    """A browser in which a person proved that they read the email of `address`."""
+    """A browser in which a person proved who they are: that they read the email of `address`, or by an `account`.
+
+    `signed_in_until`: until when it counts as signed in with the account. With an account,
+    `address` is only shown.
+    """
 
     id: str
     person: Person
     address: str
+    account: Address | None = None
+    signed_in_until: datetime | None = None
     label: str
     created_at: datetime
     seen_at: datetime
@@ -118,10 +126,37 @@ class ChallengeView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProvenIdentity:
-    """The code was right. `browser`: the secret of the remembered browser, valid until `until`.
+class SignInView:
+    """A sign-in with an account as its browser may see it.
 
-    `answer`: the result of the command that the code confirmed, or None for a sign-in.
+    `request`: the request of the decision, or the one that the browser returns to. `verdict`: of the decision that
+    waits, or None if none does.
+    """
+
+    id: str
+    request: str | None
+    verdict: Verdict | None
+    until: datetime
+    used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInStart:
+    """What an identity provider is sent when a person signs in there: all three are for this one time."""
+
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenIdentity:
+    """The code was right, or the person signed in.
+
+    `browser`: the secret of the remembered browser, valid until `until`, or an empty text if none is remembered,
+    because the decision was made in a messenger.
+
+    `answer`: the result of the command that was confirmed, or None for a sign-in only.
     """
 
     person: Person
@@ -137,6 +172,33 @@ class NeedsCode(Refusal, frozen=True, kw_only=True):
     """The command is valid and not saved yet: the person has to prove that they read the email of the address."""
 
     address: str
+
+
+class NeedsSignIn(Refusal, frozen=True, kw_only=True):
+    """The command is valid and not saved yet: the person has to sign in with their account."""
+
+
+class ConfirmElsewhere(Refusal, frozen=True, kw_only=True):
+    """The decision needs a code or a sign-in, which this surface cannot ask for."""
+
+    how: Assurance
+
+
+class CannotConfirm(Refusal, frozen=True, kw_only=True):
+    """The decision needs a code of its own, and none can be sent now."""
+
+    why: Literal["no_email", "many_codes", "too_large"]
+
+
+class SignedInAsOther(Refusal, frozen=True, kw_only=True):
+    """The person who signed in may not give this decision. `who`: their name. `asked`: who was asked."""
+
+    who: str
+    asked: tuple[str, ...]
+
+
+class SignInExpired(Refusal, frozen=True, kw_only=True):
+    """The sign-in has expired, was completed or begun anew, or belongs to another browser."""
 
 
 class WrongCode(Refusal, frozen=True, kw_only=True):

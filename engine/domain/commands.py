@@ -50,7 +50,8 @@ class Decide:
 
     `edits`: new values by dotted path; only with `approve`. `assurance`: how the surface identified the person. If that
     is `link`, the engine itself checks the token of a `link` to this request and the secret of a remembered `browser`.
-    `form`: the single-use key of the form that was submitted.
+    `form`: the single-use key of the form that was submitted. `confirmed`: what confirmed exactly this decision; only
+    the engine sets it.
     """
 
     request: str
@@ -65,6 +66,7 @@ class Decide:
     link: str | None = hidden(default=None, repr=False)
     browser: str | None = hidden(default=None, repr=False)
     form: str | None = None
+    confirmed: Assurance | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,38 @@ class SignIn:
     label: str = ""
     client: str | None = hidden(default=None, repr=False)
     workspace: str = DEFAULT_WORKSPACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskSignIn:
+    """Keep a decision until the person signs in with their account, or only sign in if there is no decision.
+
+    `holder`: as in `AskCode`; empty if the decision was made in a messenger, whose person opens a browser for it.
+    `request`: the page that the browser returns to without a decision.
+    """
+
+    decide: Decide | None
+    holder: str = hidden(repr=False)
+    form: str | None = None
+    label: str = ""
+    request: str | None = None
+    workspace: str = DEFAULT_WORKSPACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishSignIn:
+    """Complete a sign-in with the account that the identity provider vouches for.
+
+    `name`: of the person, as the provider knows it. `browser`: the secret of a
+    browser that was remembered so far, whose place the new one takes.
+    """
+
+    sign_in: str
+    holder: str = hidden(repr=False)
+    account: Address
+    name: str
+    browser: str | None = hidden(default=None, repr=False)
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from engine.requests.deadlines import (
 )
 from engine.requests.decision import Ruling, decide
 from engine.requests.edits import MAX_EDITED, Edit, apply_edits, editable_fields, missing, read_text_edits
+from engine.requests.identification import meaning
 from engine.requests.mentions import by_name, is_account, mentioned
 from engine.requests.model import REASON_LENGTH, Editable, Request, Subject, clip, invalid_params
 from engine.requests.open_request import (
@@ -58,6 +59,7 @@ __all__ = [
     "editable_fields",
     "invalid_params",
     "is_account",
+    "meaning",
     "mentioned",
     "missing",
     "open_request",

@@ -11,12 +11,10 @@ from engine import json_values
 from engine.domain import (
     AlreadyDecided,
     Approver,
-    Assurance,
     Cancelled,
     Changed,
     Decide,
     Expired,
-    NeedsCode,
     NotAnApprover,
     Params,
     Person,
@@ -28,6 +26,7 @@ from engine.domain import (
     accounts,
 )
 from engine.requests.edits import Edit, apply_edits
+from engine.requests.identification import check_identification
 from engine.requests.model import REASON_LENGTH, Request, clip
 from engine.workflowfile.step_kinds import StepKind
 
@@ -63,7 +62,7 @@ def decide(
     if refusal is not None:
         return refusal
     reason = clip(_clean(command.reason), REASON_LENGTH) if command.reason else None
-    needs_code = _check_assurance(request, command)
+    needs_code = check_identification(request, command, approver.person)
     if command.verdict is Verdict.REJECT:
         if needs_code is not None:
             return needs_code
@@ -121,10 +120,3 @@ def _check_reason(request: Request, command: Decide) -> Refusal | None:
     )
     has_reason = bool(command.reason and command.reason.strip())
     return ReasonMissing(verdict=command.verdict) if needed and not has_reason else None
-
-
-def _check_assurance(request: Request, command: Decide) -> Refusal | None:
-    """Return the refusal that asks for a code. It comes last: a code is sent only if nothing else is left to fix."""
-    if command.assurance is Assurance.LINK and request.assurance is not Assurance.LINK:
-        return NeedsCode(address=command.actor.value)
-    return None

@@ -103,6 +103,8 @@ class Request(Struct, frozen=True, kw_only=True):
     deadlines: Deadlines
     email: EmailPolicy = EmailPolicy.FALLBACK
     assurance: Assurance = Assurance.CODE
+    confirm_with: Assurance | None = None
+    """What has to confirm a decision anew: a code or a sign-in."""
     closed_at: datetime | None = None
     closed_by: Person | None = None
 

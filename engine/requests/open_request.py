@@ -64,6 +64,7 @@ class Opening(Struct, frozen=True, kw_only=True):
     email: EmailPolicy
     fallback_after: timedelta
     assurance: Assurance
+    confirm_with: Assurance | None
     notes: tuple[str, ...]
     """Sentences for the approvers about expressions that could not be evaluated."""
 
@@ -150,6 +151,7 @@ def open_request(
         email=gate.email,
         fallback_after=gate.fallback_after,
         assurance=gate.assurance,
+        confirm_with=gate.confirm_with,
         notes=tuple(_limit_notes(notes)),
     )
 

@@ -50,8 +50,7 @@ def answer(context: CommandContext, tx: Tx, command: AnswerAttention, resolved: 
 
 def answer_as(context: CommandContext, tx: Tx, command: Resume, proof: Proof, resolved: Resolved) -> Done | Refusal:
     """Answer as the person that the proof identifies, if they are still allowed to."""
-    assert proof.address is not None
-    proven = structs.replace(command, actor=Address("email", proof.address), assurance=proof.assurance)
+    proven = structs.replace(command, actor=proof.actor(command.actor), assurance=proof.assurance)
     return resume.resume(context, tx, proven, resolved, acted_as=proof.acted_as)
 
 
@@ -92,13 +91,13 @@ def _prove(context: CommandContext, tx: Tx, run: LoadedRun, command: AnswerAtten
     link, browser = _link_proof(context, tx, run, command), _browser_proof(tx, command)
     if browser is None:
         return link
-    may = browser.person is not None and _may_answer(context, run, browser.person, browser.address or "")
+    may = browser.person is not None and _may_answer(context, run, browser.person, browser.actor(command.resume.actor))
     # A person may open the link of a colleague. They answer as themselves if they may, and never as the colleague.
     return browser if may or isinstance(link, Refusal) else link
 
 
-def _may_answer(context: CommandContext, run: LoadedRun, person: Person, address: str) -> bool:
-    return context.may(person, Address("email", address), run.owner)
+def _may_answer(context: CommandContext, run: LoadedRun, person: Person, address: Address) -> bool:
+    return context.may(person, address, run.owner)
 
 
 def _link_proof(context: CommandContext, tx: Tx, run: LoadedRun, command: AnswerAttention) -> Proof | Refusal:
@@ -110,11 +109,11 @@ def _link_proof(context: CommandContext, tx: Tx, run: LoadedRun, command: Answer
     resume = command.resume
     if (link.step, link.visit, link.attempt) != (resume.step, resume.visit, resume.attempt):
         return NoLink()
-    if not _may_answer(context, run, link.person, link.address):
+    if not _may_answer(context, run, link.person, Address("email", link.address)):
         return NotAllowed(why=_NOT_YOURS)
     return Proof(link.person, Assurance.LINK, link.address, f"holder of the link sent to {link.address}")
 
 
 def _browser_proof(tx: Tx, command: AnswerAttention) -> Proof | None:
     browser = browsers.load_browser(tx.connection, command.browser, tx.now) if command.browser else None
-    return None if browser is None else assurance.of_browser(browser)
+    return None if browser is None else assurance.of_browser(browser, tx.now)

@@ -1,8 +1,9 @@
-"""The proof of who decides: by the surface that vouches for them, a link, a remembered browser or a code."""
+"""The proof of who decides: by the surface that vouches for them, a link, a remembered browser, a code or a sign-in."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
@@ -19,14 +20,23 @@ _NEEDS_PROOF: Final = frozenset({Assurance.LINK, Assurance.CODE, Assurance.SSO})
 class Proof(Struct, frozen=True):
     """The person who gives a command, and how they were identified.
 
-    `address` is the email address that they read, and `acted_as` describes the proof in the audit log. Both are None if
-    the surface vouches for the person.
+    `address` is the email address that they read, `account` the one with which they signed in, and `acted_as` describes
+    the proof in the audit log. All are None if the surface vouches for the person. `confirmed`: what confirmed exactly
+    this command.
     """
 
     person: Person | None
     assurance: Assurance
     address: str | None = None
     acted_as: str | None = None
+    account: Address | None = None
+    confirmed: Assurance | None = None
+
+    def actor(self, otherwise: Address) -> Address:
+        """Return the address from which the person acts."""
+        if self.account is not None:
+            return self.account
+        return Address("email", self.address) if self.address else otherwise
 
 
 def vouched(command: Decide) -> bool:
@@ -58,12 +68,35 @@ def _link_proof(tx: Tx, request: Request, command: Decide) -> Proof | Refusal:
 
 def _browser_proof(tx: Tx, command: Decide) -> Proof | None:
     browser = browsers.load_browser(tx.connection, command.browser, tx.now) if command.browser else None
-    return None if browser is None else of_browser(browser)
+    return None if browser is None else of_browser(browser, tx.now)
 
 
-def of_browser(browser: RememberedBrowser) -> Proof:
-    """Return the proof that a remembered browser gives."""
-    return Proof(browser.person, Assurance.CODE, browser.address, f"browser remembered for {browser.address}")
+def of_browser(browser: RememberedBrowser, now: datetime) -> Proof:
+    """Return the proof that a remembered browser gives. A sign-in with an account is proof of it for some hours."""
+    account = browser.account
+    if account is None:
+        return Proof(browser.person, Assurance.CODE, browser.address, f"browser remembered for {browser.address}")
+    if browser.signed_in_until is not None and now < browser.signed_in_until:
+        return Proof(browser.person, Assurance.SSO, acted_as=f"browser signed in as {account}", account=account)
+    acted_as = f"browser remembered after a sign-in as {account}"
+    return Proof(browser.person, Assurance.CODE, acted_as=acted_as, account=account)
+
+
+def by_sign_in(person: Person, account: Address) -> Proof:
+    """Return the proof that a sign-in with an account gives, for the command that waited for it."""
+    acted_as = f"signed in as {account}"
+    return Proof(person, Assurance.SSO, acted_as=acted_as, account=account, confirmed=Assurance.SSO)
+
+
+def by_code_for(tx: Tx, command: Decide, person: str, address: str) -> Proof | None:
+    """Return the proof that a code gives for the decision that waited for it.
+
+    If the surface vouched for the person, it still does, and the code confirms the decision.
+    """
+    proof = by_code(tx, person, address)
+    if proof is None or not vouched(command):
+        return proof
+    return Proof(proof.person, command.assurance, confirmed=Assurance.CODE)
 
 
 def by_code(tx: Tx, person: str, address: str) -> Proof | None:
@@ -71,12 +104,13 @@ def by_code(tx: Tx, person: str, address: str) -> Proof | None:
     reader = people.load_people(tx.connection, [person])[person]
     if Address("email", address) not in reader.addresses:
         return None
-    return Proof(reader, Assurance.CODE, address, f"reader of a code sent to {address}")
+    acted_as = f"reader of a code sent to {address}"
+    return Proof(reader, Assurance.CODE, address, acted_as, confirmed=Assurance.CODE)
 
 
 def as_proven(command: Decide, proof: Proof) -> Decide:
-    """Return the command with the address and the assurance that were proven."""
-    if proof.address is None and proof.assurance is command.assurance:
+    """Return the command with the address, the assurance and the confirmation that were proven."""
+    actor = proof.actor(command.actor)
+    if actor is command.actor and proof.assurance is command.assurance and proof.confirmed is command.confirmed:
         return command
-    actor = Address("email", proof.address) if proof.address else command.actor
-    return replace(command, actor=actor, assurance=proof.assurance)
+    return replace(command, actor=actor, assurance=proof.assurance, confirmed=proof.confirmed)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from engine.code_derivation import Codes
-from engine.domain import AskAnswerCode, AskCode, CodeSent, Decide, Person
+from engine.domain import AskAnswerCode, AskCode, CannotConfirm, CodeSent, Decide, Person
 from engine.service import sign_in
 from engine.service.assurance import Proof
 from engine.store import challenges
-from engine.store.challenges import Command, NewChallenge, ShownValues, StoredChallenge
+from engine.store.challenges import NewChallenge, StoredChallenge
 from engine.store.port import Tx
+from engine.store.waiting_commands import Command, ShownValues
 
 
 def ask(
@@ -22,26 +23,18 @@ def ask(
     run: str,
     form: str | None,
     shown_values: ShownValues = (),
-) -> CodeSent:
-    """Store the command and send its code. If too many codes were sent, or it is too large, send a code to sign in."""
+    is_needed_each_time: bool = False,
+) -> CodeSent | CannotConfirm:
+    """Store the command and send its code. If too many codes were sent, or it is too large, send a code to sign in.
+
+    `is_needed_each_time`: a code to sign in does not help, because the command needs a code of its own.
+    """
     person, address = _reader(proof)
     if earlier := _find_earlier(tx, workspace, address, ask_command.holder, form, command):
         return sent(earlier)
-    # The browser returns to the request of a decision, or to the run of an answer.
-    request, answered_run = (command.request, None) if isinstance(command, Decide) else (None, run)
-    if not _may_confirm(tx, workspace, address, command):
-        return sign_in.ask(
-            codes,
-            tx,
-            workspace=workspace,
-            address=address,
-            person=person,
-            holder=ask_command.holder,
-            form=form,
-            label=ask_command.label,
-            request=request,
-            run=answered_run,
-        )
+    may_confirm = _may_confirm(tx, workspace, address, command)
+    if is_needed_each_time and not (address and may_confirm):
+        return _refused(address, command)
     new = NewChallenge(
         id=tx.new_id(),
         workspace=workspace,
@@ -51,19 +44,42 @@ def ask(
         label=ask_command.label,
         person=person.id,
         address=address,
-        request=request,
-        run=answered_run,
+        # The browser returns to the request of a decision, or to the run of an answer.
+        request=command.request if isinstance(command, Decide) else None,
+        run=None if isinstance(command, Decide) else run,
         command=command,
         shown_values=shown_values,
     )
+    if not may_confirm:
+        return _sign_in_instead(codes, tx, new, person)
     sign_in.send(tx, new, person, run=run)
     return sent(challenges.insert_challenge(tx, codes, new))
 
 
+def _sign_in_instead(codes: Codes, tx: Tx, new: NewChallenge, person: Person) -> CodeSent:
+    return sign_in.ask(
+        codes,
+        tx,
+        workspace=new.workspace,
+        address=new.address,
+        person=person,
+        holder=new.holder,
+        form=new.form,
+        label=new.label,
+        request=new.request,
+        run=new.run,
+    )
+
+
+def _refused(address: str, command: Command) -> CannotConfirm:
+    if not address:
+        return CannotConfirm(why="no_email")
+    return CannotConfirm(why="too_large" if challenges.is_too_large(command) else "many_codes")
+
+
 def _reader(proof: Proof) -> tuple[Person, str]:
     assert proof.person is not None
-    assert proof.address is not None
-    return proof.person, proof.address
+    return proof.person, proof.address or proof.person.email or ""
 
 
 def _find_earlier(

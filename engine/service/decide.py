@@ -83,6 +83,8 @@ def decide_as(
         eligibility.exclude(context.advancer, tx, request, ruling.approver, checked.excluded)
         return NoLongerApprover(why=checked.excluded)
     record = _record(request, command, ruling, labels, proof)
+    if request.confirm_with is not None:
+        record |= _signature(tx, request, command, ruling, labels)
     if checked.unchecked:
         record["unchecked"] = list[Value](checked.unchecked)
     decision = request_rows.try_decide(tx, request, command, ruling, record)
@@ -122,6 +124,14 @@ def _record(
     if request.deadlines.first_shown_at is not None:
         record["shown_at"] = timestamps.iso(request.deadlines.first_shown_at)
     return record
+
+
+def _signature(tx: Tx, request: Request, command: Decide, ruling: Ruling, labels: tuple[str, str]) -> dict[str, Value]:
+    """Return what 21 CFR 11 asks of an electronic signature: printed name, date and time, and what it means."""
+    label = labels[0] if command.verdict is Verdict.APPROVE else labels[1]
+    meaning = requests.meaning(label, request_model.load_title(tx.connection, request.id))
+    signature = {"name": ruling.approver.person.label, "at": timestamps.iso(tx.now), "meaning": meaning}
+    return {"confirmed_with": command.confirmed, "signature": dict[str, Value](signature)}
 
 
 def _decision_entry(

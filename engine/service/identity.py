@@ -6,26 +6,33 @@ from engine.audit_entries import EntryKind, entry
 from engine.code_derivation import Codes, is_sealed
 from engine.delivery.recipients import Recipients
 from engine.domain import (
+    Address,
     AskAnswerCode,
     AskCode,
+    AskSignIn,
     AttentionLink,
     ChallengeView,
     CodeExpired,
     CodeSent,
+    FinishSignIn,
     GiveCode,
     Link,
     NotFound,
     ProvenIdentity,
     Refusal,
     RememberedBrowser,
+    SignedInAsOther,
     SignIn,
+    SignInExpired,
+    SignInStart,
+    SignInView,
     TooManyCodes,
     WrongCode,
 )
 from engine.ports import Clock
-from engine.service import answer_attention, one_time_codes, sign_in
+from engine.service import account_sign_in, answer_attention, one_time_codes, sign_in
 from engine.service.engine import Engine
-from engine.store import attention_links, browsers, challenges, links, request_model, run_rows
+from engine.store import attention_links, browsers, challenges, links, request_model, run_rows, sign_ins
 from engine.store.browsers import SEEN_EVERY
 from engine.store.port import Tx
 
@@ -88,6 +95,35 @@ class Identity:
     async def sign_in(self, command: SignIn) -> CodeSent | TooManyCodes:
         """Send a code to sign in with, unless the client asked for too many."""
         return await self._engine.transact(lambda tx: one_time_codes.ask_sign_in_code(self._codes, tx, command))
+
+    async def ask_sign_in(self, command: AskSignIn) -> str | Refusal:
+        """Keep a decision until the person signs in with their account. Return the id of the sign-in."""
+        context = self._engine.context
+        return await self._engine.transact(lambda tx: account_sign_in.ask(context, tx, command))
+
+    async def sign_in_view(self, sign_in: str, holder: str) -> SignInView | None:
+        """Return a sign-in for its browser, or None for any other browser."""
+        stored = await self._engine.store.read(lambda connection: sign_ins.load_sign_in(connection, sign_in))
+        return account_sign_in.view(stored, holder)
+
+    async def begin_sign_in(self, sign_in: str, holder: str) -> SignInStart | SignInExpired:
+        """Return what the identity provider is sent now. What it was sent before no longer works."""
+        return await self._engine.transact(lambda tx: account_sign_in.begin(self._codes, tx, sign_in, holder))
+
+    async def take_state(self, state: str, holder: str) -> tuple[SignInView, SignInStart] | SignInExpired:
+        """Take what the identity provider sent back, once, and return the sign-in that it belongs to."""
+        return await self._engine.transact(lambda tx: account_sign_in.spend(self._codes, tx, state, holder))
+
+    async def finish_sign_in(self, command: FinishSignIn) -> ProvenIdentity | SignedInAsOther | SignInExpired:
+        """Sign in with an account that the identity provider vouches for, and carry out the decision that waits."""
+        context = self._engine.context
+        return await self._engine.transact_with_directory(
+            lambda tx, resolved: account_sign_in.finish(context, tx, command, resolved), required=False
+        )
+
+    def messenger_holder(self, account: Address) -> str:
+        """Return the secret that stands for a browser where a person decides in a messenger."""
+        return self._codes.secret("holder", str(account))
 
     async def challenge(self, challenge: str, holder: str) -> ChallengeView | None:
         """Return a challenge for the browser that asked for it, or None for any other browser."""

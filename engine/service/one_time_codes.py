@@ -58,7 +58,15 @@ def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskCode) -> Code
     if isinstance(ruling, Refusal) and not isinstance(ruling, NeedsCode):
         return ruling
     return code_confirmation.ask(
-        codes, tx, command, decision, proof, workspace=request.workspace, run=request.subject.run, form=decision.form
+        codes,
+        tx,
+        command,
+        decision,
+        proof,
+        workspace=request.workspace,
+        run=request.subject.run,
+        form=decision.form,
+        is_needed_each_time=request.confirm_with is not None,
     )
 
 
@@ -130,12 +138,15 @@ def give(
         raise Conflict(f"challenge {challenge.id} was used by another browser")
     # The address may have moved to another person since the code was sent.
     Recipients(tx, context.advancer.directory, resolved).actor(challenge.workspace, Address("email", challenge.address))
-    proven = sign_in.remember(tx, sent, command.label, request=challenge.request, run=challenge.run)
+    waiting = challenge.command
+    # A person who decides in a messenger has no browser that could be remembered.
+    label = None if isinstance(waiting, Decide) and assurance.vouched(waiting) else command.label
+    proven = sign_in.remember(tx, sent, label, request=challenge.request, run=challenge.run)
     if isinstance(proven, CodeExpired):
         return proven
-    if isinstance(challenge.command, Resume):
-        return replace(proven, answer=_answer(context, tx, challenge, challenge.command, resolved))
-    return replace(proven, answer=_decide(context, tx, challenge, challenge.command, resolved))
+    if isinstance(waiting, Resume):
+        return replace(proven, answer=_answer(context, tx, challenge, waiting, resolved))
+    return replace(proven, answer=_decide(context, tx, challenge, waiting, resolved))
 
 
 def _match(codes: Codes, tx: Tx, challenge: StoredChallenge, code: str) -> StoredChallenge | None:
@@ -179,7 +190,7 @@ def _decide(
     loaded = decide.load(context, tx, decision.request, resolved)
     assert loaded is not None
     request, labels = loaded
-    proof = assurance.by_code(tx, challenge.person, challenge.address)
+    proof = assurance.by_code_for(tx, decision, challenge.person, challenge.address)
     return NoLink() if proof is None else decide.decide_as(context, tx, request, labels, decision, proof, resolved)
 
 

@@ -156,15 +156,22 @@ def give(
 
 
 def remember(
-    tx: Tx, challenge: StoredChallenge, label: str, *, request: str | None = None, run: str | None = None
+    tx: Tx, challenge: StoredChallenge, label: str | None, *, request: str | None = None, run: str | None = None
 ) -> ProvenIdentity | CodeExpired:
-    """Use up the code and remember the browser, unless the address has moved to another person since."""
+    """Use up the code and remember the browser, unless the address has moved to another person since.
+
+    `label`: the name of the browser, or None if there is no browser to remember.
+    """
     proof = assurance.by_code(tx, challenge.person, challenge.address)
     if proof is None or proof.person is None:
         return CodeExpired()
     if not challenges.try_use(tx, challenge):
         raise Conflict(f"the code of challenge {challenge.id} was used by another browser")
     person = proof.person
+    if label is None:
+        return ProvenIdentity(
+            person=person, address=challenge.address, browser="", until=tx.now, request=request, run=run
+        )
     secret, until = browsers.remember(tx, challenge.workspace, person, challenge.address, label)
     tx.audit(
         challenge.workspace,

@@ -1,4 +1,4 @@
-"""Remembered browsers: each belongs to a person who proved with a code that they read the email of an address."""
+"""Remembered browsers: each belongs to a person who proved who they are, with a code by email or with their account."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Final
 from sqlalchemy import bindparam, insert, or_, select, update
 
 from engine.code_derivation import hashed
-from engine.domain import BROWSER_LIFETIME, Address, Person, RememberedBrowser
+from engine.domain import BROWSER_LIFETIME, SIGN_IN_LIFETIME, Address, Person, RememberedBrowser
+from engine.domain.people import ACCOUNT
 from engine.store import people
 from engine.store.connection import Connection
 from engine.store.people_tables import BrowserRow
@@ -40,9 +41,15 @@ _SET_RIGHT = Statement(
 )
 
 
-def remember(tx: Tx, workspace: str, person: Person, address: str, label: str) -> tuple[str, datetime]:
-    """Remember a browser, and return the secret that it keeps and the time until which it is remembered."""
+def remember(
+    tx: Tx, workspace: str, person: Person, address: str, label: str, *, account: Address | None = None
+) -> tuple[str, datetime]:
+    """Remember a browser, and return the secret that it keeps and the time until which it is remembered.
+
+    `account`: with which the person has just signed in.
+    """
     secret, until = tx.ids.token(), tx.now + BROWSER_LIFETIME
+    signed_in = {"account": account.value, "signed_in_until": tx.now + SIGN_IN_LIFETIME} if account else {}
     tx.write(
         _NEW,
         {
@@ -55,6 +62,9 @@ def remember(tx: Tx, workspace: str, person: Person, address: str, label: str) -
             "created_at": tx.now,
             "seen_at": tx.now,
             "expires_at": until,
+            "account": None,
+            "signed_in_until": None,
+            **signed_in,
         },
     )
     return secret, until
@@ -65,7 +75,11 @@ def load_browser(connection: Connection, secret: str, now: datetime) -> Remember
     rows = _BY_HASH.all(connection, {"hash": hashed(secret), "now": now})
     browsers = _read(connection, rows, now)
     # An address that moved proves nothing any more, neither for its new person nor for the old one.
-    return browsers[0] if browsers and Address("email", browsers[0].address) in browsers[0].person.addresses else None
+    return browsers[0] if browsers and _proven_address(browsers[0]) in browsers[0].person.addresses else None
+
+
+def _proven_address(browser: RememberedBrowser) -> Address:
+    return browser.account or Address("email", browser.address)
 
 
 def load_browsers(connection: Connection, person: str, now: datetime) -> list[RememberedBrowser]:
@@ -80,6 +94,8 @@ def _read(connection: Connection, rows: list[Any], now: datetime) -> list[Rememb
             id=row.id,
             person=persons[row.person],
             address=row.address,
+            account=Address(ACCOUNT, row.account) if row.account else None,
+            signed_in_until=row.signed_in_until and min(row.signed_in_until, now + SIGN_IN_LIFETIME),
             label=row.label,
             created_at=row.created_at,
             seen_at=row.seen_at,

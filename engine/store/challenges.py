@@ -9,24 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from engine import json_values
 from engine.code_derivation import DIGITS, LONG_DIGITS, Codes, hashed
-from engine.domain import CODE_LIFETIME, Address, Assurance, Decide, Origin, Purpose, Resume, ResumeAnswer, Verdict
+from engine.domain import CODE_LIFETIME, Decide, Purpose
+from engine.store import waiting_commands
 from engine.store.browsers import LABEL_LENGTH
 from engine.store.connection import Connection
 from engine.store.people_tables import ChallengeRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
+from engine.store.waiting_commands import Command, ShownValues
 from engine.store.wrong_clock import CLOCK_SLACK
 
-Command: TypeAlias = Decide | Resume
-"""The commands that may wait for their code."""
-ShownValues: TypeAlias = tuple[tuple[str, str], ...]
-"""The output of a step in an answer, with labels and as people read it."""
 TRIES: Final = 5
 """Wrong codes that one browser may give before it has to ask for another code."""
 HOUR: Final = timedelta(hours=1)
@@ -137,7 +135,7 @@ class NewChallenge:
 
 def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> StoredChallenge:
     """Write a challenge, and return it."""
-    waits = None if new.command is None else _write(new.command, new.shown_values)
+    waits = None if new.command is None else waiting_commands.write(new.command, new.shown_values)
     subject = _subject(new.purpose, new.workspace, new.person, new.address, waits)
     tx.write(
         _NEW,
@@ -227,7 +225,12 @@ def may_confirm(sent: list[StoredChallenge], command: Command, now: datetime) ->
         if challenge.purpose is not Purpose.SIGN_IN and challenge.used_at is None
     ]
     few = sum(at > now - HOUR for at in times) < UNANSWERED_PER_HOUR and len(times) < UNANSWERED_PER_DAY
-    return few and len(json_values.dumps(_write(command)).encode()) <= KEPT_BYTES
+    return few and not is_too_large(command)
+
+
+def is_too_large(command: Command) -> bool:
+    """Return whether a command is too large to wait for its code."""
+    return waiting_commands.size(command) > KEPT_BYTES
 
 
 def may_sign_in(sent: list[StoredChallenge], now: datetime) -> bool:
@@ -276,45 +279,8 @@ def _subject(purpose: Purpose, workspace: str, person: str, address: str, waits:
 
 
 def _subject_of(command: Command) -> bytes:
-    waits = _write(command)
+    waits = waiting_commands.write(command)
     return json_values.canonical([waits[name] for name in _STANDS_FOR[purpose_of(command)]])
-
-
-# -- the command that waits ---------------------------------------------------------------------------------
-
-
-def _write(command: Command, shown_values: ShownValues = ()) -> dict[str, Any]:
-    return _write_decision(command) if isinstance(command, Decide) else _write_answer(command, shown_values)
-
-
-def _write_answer(resume: Resume, shown_values: ShownValues) -> dict[str, Any]:
-    return {
-        "run": resume.run,
-        "step": resume.step,
-        "visit": resume.visit,
-        "attempt": resume.attempt,
-        "answer": resume.answer.value,
-        "output": dict(resume.output),
-        "said": [[*pair] for pair in shown_values],
-        "actor": [resume.actor.kind, resume.actor.value],
-        "surface": resume.origin.surface,
-        "place": dict(resume.origin.place),
-    }
-
-
-def _write_decision(decision: Decide) -> dict[str, Any]:
-    return {
-        "request": decision.request,
-        "verdict": decision.verdict.value,
-        "actor": [decision.actor.kind, decision.actor.value],
-        "content_version": decision.content_version,
-        "digest": decision.digest,
-        "surface": decision.origin.surface,
-        "place": dict(decision.origin.place),
-        "edits": dict(decision.edits),
-        "reason": decision.reason,
-        "form": decision.form,
-    }
 
 
 def _read(row: Any) -> StoredChallenge:
@@ -342,33 +308,6 @@ def _read(row: Any) -> StoredChallenge:
 
 
 def _read_command(purpose: Purpose, stored: dict[str, Any]) -> Command:
-    return _read_answer(stored) if purpose is Purpose.ANSWER else _read_decision(stored)
-
-
-def _read_answer(stored: dict[str, Any]) -> Resume:
-    return Resume(
-        run=stored["run"],
-        answer=ResumeAnswer(stored["answer"]),
-        actor=Address(*stored["actor"]),
-        origin=Origin(surface=stored["surface"], place=stored["place"]),
-        output=stored["output"],
-        step=stored["step"],
-        visit=int(stored["visit"]),
-        attempt=int(stored["attempt"]),
-        assurance=Assurance.LINK,
-    )
-
-
-def _read_decision(stored: dict[str, Any]) -> Decide:
-    return Decide(
-        request=stored["request"],
-        verdict=Verdict(stored["verdict"]),
-        actor=Address(*stored["actor"]),
-        content_version=int(stored["content_version"]),
-        digest=stored["digest"],
-        origin=Origin(surface=stored["surface"], place=stored["place"]),
-        assurance=Assurance.LINK,
-        edits=stored["edits"],
-        reason=stored["reason"],
-        form=stored["form"],
-    )
+    if purpose is Purpose.ANSWER:
+        return waiting_commands.read_answer(stored)
+    return waiting_commands.read_decision(stored)

@@ -19,7 +19,7 @@ _run = RunRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
 
 _TITLE: Final = "(erased)"
-_KEPT: Final = ("approve_label", "reject_label", "uses", "assurance")
+_KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_with")
 """Details of a request that come from its workflow, and not from this run."""
 
 

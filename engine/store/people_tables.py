@@ -95,7 +95,10 @@ class AttentionLinkRow(SQLModel, table=True):
 
 
 class BrowserRow(SQLModel, table=True):
-    """A browser that is remembered for the reader of `address`. Only the SHA-256 of its secret is stored."""
+    """A browser that is remembered for the reader of `address`, or for the owner of `account`.
+
+    Only the SHA-256 of its secret is stored.
+    """
 
     __tablename__ = "browser"
     __table_args__ = (Index("browser_hash", "hash"), Index("browser_person", "person"))
@@ -109,6 +112,9 @@ class BrowserRow(SQLModel, table=True):
     seen_at: datetime = utc(nullable=False)
     expires_at: datetime = utc(nullable=False)
     revoked_at: datetime | None = utc()
+    account: str | None = None
+    """The account with which the person signed in, or null for one who gave a code."""
+    signed_in_until: datetime | None = utc()
 
 
 class ChallengeRow(SQLModel, table=True):
@@ -180,3 +186,34 @@ class FormDraftRow(SQLModel, table=True):
     """The values of the inputs by name, as JSON."""
     size: int
     kept_at: datetime = utc(nullable=False)
+
+
+class SignInRow(SQLModel, table=True):
+    """A sign-in with an account that was begun, and the decision that waits for it.
+
+    `state` is the SHA-256 of what the identity provider was sent, and null before and after. `holder` is null until a
+    browser begins. The key of the server derives the other secrets from the state.
+    """
+
+    __tablename__ = "sign_in"
+    __table_args__ = (
+        Index("sign_in_state", "state"),
+        Index("sign_in_age", "created_at"),
+        Index("sign_in_form", "holder", "form"),
+        Index("sign_in_request", "request"),
+    )
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    state: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    holder: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    form: str | None = None
+    person: str | None = Field(default=None, foreign_key="person.id")
+    """The person who has to sign in, if they are known already."""
+    request: str | None = Field(default=None, foreign_key="request.id")
+    decision: str | None = text_column()
+    """The decision that waits, as JSON; dropped when it was carried out or has run out."""
+    attempts: int = 0
+    """How often a browser was sent to the identity provider."""
+    created_at: datetime = utc(nullable=False)
+    expires_at: datetime = utc(nullable=False)
+    used_at: datetime | None = utc()

@@ -66,6 +66,7 @@ _BY_ID = Statement(
     .select_from(_request.join(_run, _run.c.id == _request.c.run))
     .where(_request.c.id == bindparam("id"))
 )
+_TITLE = Statement(select(_request.c.title).where(_request.c.id == bindparam("id")))
 _APPROVERS = Statement(
     select(
         _approver.c.position, _approver.c.person, _approver.c.rule, _approver.c.named_by, _approver.c.excluded
@@ -172,6 +173,7 @@ def read_request(
         deadlines=deadline_columns.read(row, details),
         email=_POLICIES[details.get("email", "fallback")],
         assurance=_ASSURANCES[details.get("assurance", "code")],
+        confirm_with=_ASSURANCES[details["confirm_with"]] if "confirm_with" in details else None,
         closed_at=row.closed_at,
         closed_by=persons.get(row.closed_by) if row.closed_by else None,
     )
@@ -192,6 +194,11 @@ def _approver_of(person: Person, rule: Rule) -> Approver:
 def _field(text: str) -> Field:
     """Return the field of this JSON. Cached, because a workflow has few, and every request has some of them."""
     return fields.stored(json_values.loads(text))
+
+
+def load_title(connection: Connection, request: str) -> str:
+    """Return the question of a request in one line."""
+    return str(_TITLE.scalars(connection, {"id": request})[0])
 
 
 def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> ReviewResult | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from sqlalchemy import BindParameter, Row, bindparam, exists, func, or_, select
 from engine import json_values
 from engine.domain import DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
 from engine.identifiers import end_in_words, in_words
-from engine.read_models import DecisionView, PageQuery, RequestView, RunView
+from engine.read_models import DecisionView, PageQuery, RequestView, RunView, Signature
 from engine.requests import Edit, Request, by_name, is_account, mentioned
 from engine.store import people, request_model, run_queries
 from engine.store.connection import Connection
@@ -259,7 +260,12 @@ def _decision_view(row: Row[Any], request: Request, persons: Mapping[str, Person
         edits=tuple(_edits(row.edits, request)) if row.edits else (),
         assurance=row.assurance,
         decided_at=row.decided_at,
+        signature=_signature(record["signature"]) if "signature" in record else None,
     )
+
+
+def _signature(facts: Mapping[str, str]) -> Signature:
+    return Signature(name=facts["name"], at=datetime.fromisoformat(facts["at"]), meaning=facts["meaning"])
 
 
 def _edits(text: str, request: Request) -> list[Edit]:

@@ -190,6 +190,8 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
         details["email"] = opening.email
     if opening.assurance is not Assurance.CODE:
         details["assurance"] = opening.assurance
+    if opening.confirm_with is not None:
+        details["confirm_with"] = opening.confirm_with
     return details
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, case, exists, null, update
 
 from engine.domain import DEFAULT_WORKSPACE
-from engine.store import attention_links, audit_log, browsers, challenges, deliveries, links
+from engine.store import attention_links, audit_log, browsers, challenges, deliveries, links, sign_ins
 from engine.store.columns import Utc
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -40,6 +40,7 @@ def take_over(tx: Tx) -> None:
     tx.write(_RELEASE_RUNS, {"now": tx.now})
     deliveries.release_deliveries(tx)
     challenges.sweep(tx)
+    sign_ins.sweep(tx)
     links.correct_times(tx)
     attention_links.correct_times(tx)
     browsers.correct_times(tx)

@@ -90,6 +90,7 @@ def compile_gate(
         email=EmailPolicy(gate.email or EmailPolicy.FALLBACK),
         fallback_after=gate.fallback_after or FALLBACK_AFTER,
         assurance=Assurance(gate.assurance or Assurance.CODE),
+        confirm_with=Assurance(gate.confirm_with) if gate.confirm_with else None,
     )
 
 

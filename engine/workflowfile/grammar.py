@@ -135,6 +135,7 @@ class GateFile(FilePart):
     email: Literal["fallback", "always", "never"] | None = None
     fallback_after: Duration | None = None
     assurance: Literal["link", "code", "sso"] | None = None
+    confirm_with: Literal["code", "sso"] | None = None
     reason_required: Literal["reject", "always", "never"] = "reject"
     feedback: bool = False
     revise: StepId | None = None

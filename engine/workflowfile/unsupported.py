@@ -36,6 +36,7 @@ AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
         "hours": (False,),
         "channels": (),
         "assurance": ("link", "code"),
+        "confirm_with": (),
         "feedback": (False,),
         "revise": (),
         "revise_limit": (),

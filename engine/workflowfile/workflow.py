@@ -79,6 +79,8 @@ class Gate:
     fallback_after: timedelta = FALLBACK_AFTER
     assurance: Assurance = Assurance.CODE
     """The identification that a decision on the review page needs."""
+    confirm_with: Assurance | None = None
+    """What has to confirm each decision anew, on every surface: a code or a sign-in."""
 
     @property
     def templates(self) -> tuple[Template, ...]:

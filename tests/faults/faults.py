@@ -288,7 +288,7 @@ FAULTS: Final = (
     # -- links, codes, emails --
     Fault(
         "a link alone decides, whatever the gate wants",
-        "engine/requests/decision.py",
+        "engine/requests/identification.py",
         "    if command.assurance is Assurance.LINK and request.assurance is not Assurance.LINK:\n",
         "    if command.assurance is Assurance.SSO and request.assurance is not Assurance.LINK:\n",
         _LINKS,

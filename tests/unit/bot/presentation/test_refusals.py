@@ -11,15 +11,19 @@ import pytest
 from bot.presentation import refusals
 from engine.domain import (
     AlreadyDecided,
+    Assurance,
     Cancelled,
+    CannotConfirm,
     Changed,
     CodeExpired,
+    ConfirmElsewhere,
     Contested,
     Expired,
     InvalidEdits,
     InvalidInputs,
     LinkState,
     NeedsCode,
+    NeedsSignIn,
     NoLink,
     NoLongerApprover,
     NotAllowed,
@@ -32,6 +36,8 @@ from engine.domain import (
     RequestState,
     ResumeAnswer,
     RunStatus,
+    SignedInAsOther,
+    SignInExpired,
     TooManyCodes,
     Verdict,
     WrongCode,
@@ -99,6 +105,36 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         "There is no open question about a step: the run is waiting for an approver.",
     ),
     (NeedsCode(address="lee@example.com"), "Please confirm with a code. It is sent to lee@example.com."),
+    (NeedsSignIn(), "Please sign in with Slack to confirm that it is you."),
+    (
+        ConfirmElsewhere(how=Assurance.CODE),
+        "Each decision on this request is confirmed with a code from an email, and a terminal cannot ask for one. "
+        "Decide it in Slack or on its review page.",
+    ),
+    (
+        ConfirmElsewhere(how=Assurance.SSO),
+        "You have to sign in with Slack to decide this request. Decide it in Slack or on its review page.",
+    ),
+    (
+        CannotConfirm(why="no_email"),
+        "This request asks for a code by email, and Signoff knows no email address of yours. "
+        "Ask the person who runs Signoff to add it.",
+    ),
+    (
+        CannotConfirm(why="many_codes"),
+        "Nothing was decided yet. You got many codes that were not used, so no other one can be sent now. "
+        "Try again in an hour.",
+    ),
+    (
+        CannotConfirm(why="too_large"),
+        "Nothing was decided yet. Your text is too long to be confirmed with a code. Shorten it, then try again.",
+    ),
+    (
+        SignedInAsOther(who="Kim", asked=("Ada", "Lee")),
+        "You are signed in to Slack as Kim, and this decision is for Ada or Lee. Nothing was decided. "
+        "Sign in with the account that was asked, or leave the decision to them.",
+    ),
+    (SignInExpired(), "This sign-in no longer works. Go back and press the button again."),
     (WrongCode(), "That is not the right code. Use the one in your newest sign-in email."),
     (
         WrongCode(left=1, reference="ABCD"),

@@ -46,6 +46,13 @@ def sentence(kind: str, content: dict[str, Value] | None) -> str:
         ("request.fell_back", {}, "No one has answered yet, so it asks by other ways too."),
         ("delivery.shown", {"person": "p1", "channel": "email"}, "The request reached Ada by email."),
         ("delivery.shown", {"kind": "alert", "channel": "fax"}, "The alert reached a person fax."),
+        ("browser.remembered", {"address": "a@example.com"}, "confirmed the address a@example.com with a code."),
+        ("browser.remembered", {"account": "slack:U1"}, "signed in with Slack."),
+        (
+            "sign_in.refused",
+            {"asked": ["Ada", "Lee"]},
+            "signed in with Slack, and was not asked: this is for Ada and Lee. Nothing was decided.",
+        ),
         ("content.erased", {"reason": "asked for"}, "erased the contents of this run. Reason: asked for"),
         ("something.new", {}, "something.new"),
         ("step.failed", None, "This entry’s content was erased."),

@@ -32,6 +32,7 @@ UNSUPPORTED_VALUES = {
     "hours": ["true"],
     "channels": ["[slack, email]", '[{post_to: "#sales"}]'],
     "assurance": ["sso"],
+    "confirm_with": ["code", "sso"],
     "feedback": ["true"],
     "revise": ["zero"],
     "revise_limit": ["3"],

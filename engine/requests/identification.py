@@ -1,0 +1,59 @@
+"""The identification that a decision needs: how sure it is who decides, and what confirms exactly this decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from engine.domain import Assurance, ConfirmElsewhere, Decide, NeedsCode, NeedsSignIn, Person, Refusal
+from engine.requests.model import Request
+
+_IS_SIGNED_IN: Final = frozenset({Assurance.SSO, Assurance.SLACK})
+"""Identifications by the person's own account. A person who clicks in Slack is signed in there."""
+_CONFIRMS: Final[Mapping[Assurance, frozenset[Assurance | None]]] = {
+    Assurance.CODE: frozenset({Assurance.CODE, Assurance.SSO}),
+    Assurance.SSO: frozenset({Assurance.SSO}),
+}
+"""What confirms a decision, by the `confirm_with` of its gate."""
+
+
+def check_identification(request: Request, command: Decide, person: Person) -> Refusal | None:
+    """Return the refusal that asks the person for a code or a sign-in, or None.
+
+    It comes last: a person is asked only if nothing else is left to fix.
+    """
+    return _check_assurance(request, command) or _check_confirmation(request, command, person)
+
+
+def _check_assurance(request: Request, command: Decide) -> Refusal | None:
+    if request.assurance is Assurance.SSO:
+        is_proven = command.assurance in _IS_SIGNED_IN or command.confirmed is Assurance.SSO
+        return None if is_proven else _sign_in_for(command)
+    if command.assurance is Assurance.LINK and request.assurance is not Assurance.LINK:
+        return NeedsCode(address=command.actor.value)
+    return None
+
+
+def _check_confirmation(request: Request, command: Decide, person: Person) -> Refusal | None:
+    wanted = request.confirm_with
+    if wanted is None or command.confirmed in _CONFIRMS[wanted]:
+        return None
+    if wanted is Assurance.SSO:
+        return _sign_in_for(command)
+    if command.assurance is Assurance.TERMINAL:
+        return ConfirmElsewhere(how=Assurance.CODE)
+    return NeedsCode(address=command.actor.value if command.actor.kind == "email" else person.email or "")
+
+
+def _sign_in_for(command: Decide) -> Refusal:
+    """Return the refusal that asks for a sign-in. A terminal has no browser to sign in with."""
+    return ConfirmElsewhere(how=Assurance.SSO) if command.assurance is Assurance.TERMINAL else NeedsSignIn()
+
+
+def meaning(label: str, title: str) -> str:
+    """Return what a signature means, from the label of the button and the question: “Approved: Pay the rent?”."""
+    return f"{_SAID.get(label, label)}: {title}"
+
+
+_SAID: Final = {"Approve": "Approved", "Reject": "Rejected", "Submit": "Submitted"}
+"""The usual labels, as the person who signs has done it. A label of a workflow file stands as it is."""
