@@ -44,6 +44,12 @@ def original(error: BaseException) -> BaseException:
     return error
 
 
+def reason(error: BaseException) -> str:
+    """Return what the driver says about an error, or else the name of its kind."""
+    cause = original(error)
+    return str(cause) or type(cause).__name__
+
+
 def is_lost(error: BaseException) -> bool:
     """Return whether the connection is of no use any more."""
     return isinstance(original(error), (*_LOST, CommitUnknown))
@@ -102,7 +108,9 @@ def translate(error: BaseException, place: str) -> BaseException:
             f"The database {place} was lost while it saved, so it is unknown whether it did. Look before you repeat it."
         )
     if isinstance(cause, _LOST):
-        return StoreError(f"The database {place} does not answer ({_why(cause)}), so nothing was saved. Is it running?")
+        return StoreError(
+            f"The database {place} does not answer ({reason(error)}), so nothing was saved. Is it running?"
+        )
     if isinstance(cause, asyncpg.InsufficientResourcesError | asyncpg.OperatorInterventionError):
         return StoreError(f"The database {place} stopped the work ({cause}), so nothing was saved.")
     if is_again(error):
@@ -124,7 +132,3 @@ def _refused(cause: BaseException, place: str) -> StoreError | None:
     if isinstance(cause, asyncpg.InvalidCatalogNameError):
         return StoreError(f"There is no database {place}. Create it, or set SIGNOFF_DATABASE_URL to another one.")
     return None
-
-
-def _why(error: BaseException) -> str:
-    return str(error) or type(error).__name__

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from engine.domain import DEFAULT_WORKSPACE
 from engine.pace import KEPT_SECONDS, LocalPace, Rate, ReservedTurn
 from engine.store import postgres
-from engine.store.postgres_errors import is_again, is_broken_off
+from engine.store.postgres_errors import is_again, is_broken_off, reason
 from engine.store.postgres_line import PostgresLine
 
 ANSWER_SECONDS: Final = 1.0
@@ -241,8 +241,7 @@ class PostgresPace:
             return
         self._is_alone = error is not None
         if error is not None:
-            reason = str(error) or type(error).__name__
-            log.warning("this process paces its calls alone while the database does not answer: %s", reason)
+            log.warning("this process paces its calls alone while the database does not answer: %s", reason(error))
         else:
             log.info("all processes pace their calls together again")
 

@@ -20,6 +20,7 @@ from pgqueuer.errors import PgqException
 
 from engine.domain import Work
 from engine.errors import StoreError
+from engine.store.postgres_errors import reason
 from engine.worker.embedded import CONCURRENT, LooksForWork, Unit
 
 log = logging.getLogger(__name__)
@@ -168,7 +169,7 @@ class Distributed:
             try:
                 await self._run_connected()
             except _LOST as error:
-                self._report(f"the queue in the database cannot be reached ({error or type(error).__name__})")
+                self._report(f"the queue in the database cannot be reached ({reason(error)})")
             except Exception:
                 log.exception("the queue in the database failed; it is opened again")
             with contextlib.suppress(TimeoutError):
@@ -233,7 +234,7 @@ class Distributed:
                 async with asyncio.timeout(COMMAND_SECONDS):
                     await queue.qm.listener_healthy()
             except _LOST as error:
-                self._report(f"the queue in the database does not answer ({error or type(error).__name__})")
+                self._report(f"the queue in the database does not answer ({reason(error)})")
                 queue.shutdown.set()
 
     def _worker(self, kind: str) -> Callable[[Job], Awaitable[None]]:
@@ -277,7 +278,7 @@ class Distributed:
             except StoreError as error:
                 self._report(str(error))
             except _LOST as error:
-                self._report(f"cannot hint at due work ({error or type(error).__name__})")
+                self._report(f"cannot hint at due work ({reason(error)})")
             except Exception:
                 log.exception("cannot read due work")
             await asyncio.sleep(LOOK_SECONDS)

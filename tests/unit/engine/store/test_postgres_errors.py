@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from engine.errors import StoreError, StoreFull, StoreReadOnly, StoreUnanswered
-from engine.store.postgres_errors import CommitUnknown, translate
+from engine.store.postgres_errors import CommitUnknown, reason, translate
 
 PLACE = "signoff on db.example.com"
 ERRORS: list[tuple[BaseException, type[StoreError], str]] = [
@@ -41,3 +42,10 @@ def test_an_error_becomes_plain_sentences(error: BaseException, kind: type[Store
 def test_our_own_errors_and_those_of_the_program_are_left_as_they_are() -> None:
     for error in (StoreError("It is so."), ValueError("a mistake"), asyncpg.PostgresSyntaxError("a mistake")):
         assert translate(error, PLACE) is error
+
+
+def test_an_error_without_a_text_is_named_by_its_kind() -> None:
+    assert reason(TimeoutError()) == "TimeoutError"
+    assert reason(ConnectionRefusedError(111, "Connection refused")) == "[Errno 111] Connection refused"
+    wrapped = DBAPIError("SELECT 1", None, asyncpg.TooManyConnectionsError("sorry"))
+    assert reason(wrapped) == "sorry"
