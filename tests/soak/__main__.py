@@ -26,7 +26,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = campaign.folder()
     began = time.monotonic()
-    _print(f"soak on {arguments.database}: {arguments.minutes:g} minutes, seed {seed}")
+    database = "postgresql" if arguments.upgrade_from else arguments.database
+    _print(f"soak on {database}: {arguments.minutes:g} minutes, seed {seed}")
     # The local Slack logs each killed caller as an error, so its log goes to a file.
     logging.basicConfig(filename=folder / "campaign.log", level=logging.INFO)
     with ExitStack() as stack:

@@ -88,6 +88,8 @@ class Evidence:
     messages: list[Shown] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
     takeovers: list[Takeover] = field(default_factory=list)
+    has_older_words: bool = False
+    """Whether processes of an older version wrote some of the messages."""
     export: str = ""
     """The audit log, as `signoff audit export` prints it."""
 

@@ -96,6 +96,7 @@ class UpgradeCampaign(ReplicaCampaign):
 
     async def _act(self, acting: Acting, dice: random.Random) -> None:
         """Replace the processes while people act."""
+        acting.world.evidence.has_older_words = True
         async with servers(self.folder, acting.world.settings(), multiplier=MULTIPLIER, root=self.older) as older:
             slots = [*acting.bots, *acting.workers]
             for slot in slots:
