@@ -18,6 +18,7 @@ from bot.cli.main import signoff
 from bot.settings import Settings
 from bot.variable_checks import PREFIX
 from tests.support.documents import DOCS, Page
+from tests.support.load_balancer import HAPROXY
 
 PAGE = Page.of("deploying.md")
 UNITS = sorted((DOCS / "deploying").glob("*.service"))
@@ -49,6 +50,8 @@ def called_commands() -> Iterator[list[str]]:
                 yield command
             case ["docker", "compose", "run", "--rm", service, *command]:
                 yield command or SERVICES[service]["command"]
+            case ["runuser", "-u", "signoff", "--", "env", _, "/opt/signoff/bin/signoff", *command]:
+                yield command
             case ["runuser", "-u", "signoff", "--", "/opt/signoff/bin/signoff", *command]:
                 yield command
 
@@ -76,6 +79,46 @@ def test_every_setting_of_the_page_and_of_the_units_exists() -> None:
     assert {name for text in texts for name in re.findall(r"SIGNOFF_[A-Z_]+", text)} <= SETTINGS
 
 
+# -- the load balancer --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Path:
+    """Return the configuration that the command of the page makes for two bots on one machine."""
+    (command,) = re.findall(r"^sed .*?haproxy\.cfg$", PAGE.text, re.MULTILINE | re.DOTALL)
+    target = tmp_path / "haproxy.cfg"
+    line = command.replace("/etc/haproxy/haproxy.cfg", str(target))
+    subprocess.run(["sh", "-c", line], cwd=DOCS.parent, check=True)
+    return target
+
+
+def test_the_load_balancer_of_one_machine_finds_the_bots_of_the_units(configuration: Path) -> None:
+    lines = {line.strip() for line in configuration.read_text(encoding="utf-8").splitlines()}
+    assert {"user haproxy", "group haproxy", "bind 127.0.0.1:8080"} <= lines
+    environment = read(DOCS / "deploying" / "signoff-bot@.service")["Environment"]
+    for number in "12":
+        bot = dict(variable.split("=") for variable in environment.replace("%i", number).split())
+        port, probes = bot["SIGNOFF_PORT"], bot["SIGNOFF_PROBE_PORT"]
+        assert f"server bot-{number} 127.0.0.1:{port} check port {probes}" in lines
+
+
+def test_the_ports_of_the_units_differ() -> None:
+    variables = [
+        variable.replace("%i", number)
+        for unit in UNITS
+        for variable in read(unit).get("Environment", "").split()
+        if "PORT" in variable
+        for number in map(str, range(1, 10))
+    ]
+    ports = [variable.partition("=")[2] for variable in variables]
+    assert len(ports) == len(set(ports)) == 27
+
+
+@pytest.mark.skipif(HAPROXY is None, reason="HAProxy is not installed")
+def test_haproxy_understands_the_configuration(configuration: Path) -> None:
+    subprocess.run([str(HAPROXY), "-c", "-f", configuration], check=True, capture_output=True)
+
+
 # -- units --------------------------------------------------------------------------------------------------
 
 
@@ -92,7 +135,7 @@ def test_a_unit_runs_a_command_as_its_own_user_in_its_folder(unit: Path) -> None
     assert (service["User"], service["UMask"], service["WorkingDirectory"]) == ("signoff", "0077", "/var/lib/signoff")
     program, command = service["ExecStart"].split(" ")
     assert program == "/opt/signoff/bin/signoff"
-    assert command == {"signoff": "serve", "signoff-bot": "serve", "signoff-worker": "worker"}[unit.stem]
+    assert command == {"signoff": "serve", "signoff-bot@": "serve", "signoff-worker@": "worker"}[unit.stem]
     assert service["ProtectSystem"] == "strict"
     writable = service.get("ReadWritePaths")
     assert writable == (service["WorkingDirectory"] if unit.stem == "signoff" else None), (
