@@ -86,7 +86,8 @@ def _serve(context: CliContext, *, restored: bool = False) -> None:
     except StoreRestored as error:
         _confirm_restored(settings, error)
         asyncio.run(app.serve(replace(options, restored=True), on_ready))
-    click.echo("Stopped. Every run continues at the next start.")
+    where = "at the next start" if settings.server_url is None else "in another process, or at the next start"
+    click.echo(f"Stopped. Every run continues {where}.")
 
 
 def _print_ready(settings: Settings, waiting: int) -> None:

@@ -22,7 +22,7 @@ from bot.doctor import (
     slack,
     workload,
 )
-from bot.doctor.context import CheckContext, ClockReading, is_serving
+from bot.doctor.context import CheckContext, ClockReading, is_answering, is_serving
 from bot.doctor.finding import Finding, problem
 from bot.settings import SettingsError
 from bot.variable_checks import PREFIX
@@ -86,6 +86,8 @@ async def run_checks(environment: Mapping[str, str], clock: Clock, *, complaints
     )
     if context.database is not None:
         context = replace(context, serving=await is_serving(context.database))
+    elif context.server_url is not None:
+        context = replace(context, serving=await is_answering(context.settings))
     parts = await asyncio.gather(
         asyncio.to_thread(_run_local_checks, context),
         *(_run_network_check(check, context) for check in NETWORK_CHECKS),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import os
 import time
 from collections.abc import Mapping
@@ -11,9 +13,11 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
+from yarl import URL
 
 from bot.local.socket_path import socket_path
 from bot.settings import Settings
+from bot.web.site_urls import HEALTH
 from engine.ports import Clock
 
 NETWORK_SECONDS: Final = 3.0
@@ -66,6 +70,29 @@ def os_error_text(error: OSError) -> str:
     """Return the operating system's text for an error, which asyncio replaces by its own."""
     is_known = error.errno is not None and error.errno > 0
     return os.strerror(error.errno or 0) if is_known else error.strerror or str(error) or "no connection"
+
+
+def local_url(settings: Settings, path: str) -> URL:
+    """Return the URL to call for the host that is listened on; 0.0.0.0 and :: are called at loopback.
+
+    Raises `ValueError` if it is not a host.
+    """
+    host = settings.host
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        if address.is_unspecified:
+            host = "::1" if address.version == 6 else "127.0.0.1"
+    return URL.build(scheme="http", host=host, port=settings.port, path=path)
+
+
+async def is_answering(settings: Settings) -> bool:
+    """Return whether a server answers at the port of the settings: one on a database server has no socket."""
+    try:
+        url = local_url(settings, HEALTH)
+        async with aiohttp.ClientSession(timeout=TIMEOUT) as session, session.get(url) as response:
+            return response.status == 200 and (await response.text(errors="replace")).strip() == "ok"
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return False
 
 
 async def is_serving(database: Path) -> bool:

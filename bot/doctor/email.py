@@ -59,7 +59,8 @@ async def links(context: CheckContext) -> AsyncIterator[Finding]:
     if not url or "public_url" in context.unusable:
         return
     if not context.serving:
-        yield ok("mail.links", f"The links in emails lead to {url}; no server runs, so it was not tried.")
+        reason = "no server runs" if context.server_url is None else "no server answers at SIGNOFF_PORT here"
+        yield ok("mail.links", f"The links in emails lead to {url}; {reason}, so it was not tried.")
         return
     yield await _follow(url)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
 import socket
 from collections.abc import AsyncIterator
 from typing import Final
@@ -12,7 +10,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from bot.doctor.context import NETWORK_SECONDS, TIMEOUT, CheckContext, os_error_text
+from bot.doctor.context import NETWORK_SECONDS, TIMEOUT, CheckContext, local_url, os_error_text
 from bot.doctor.finding import CORRECT_SETTINGS, Finding, ok, problem, warning
 from bot.slack import transport
 
@@ -35,20 +33,11 @@ async def deliveries(context: CheckContext) -> AsyncIterator[Finding]:
         )
         return
     try:
-        url = _local_url(settings.host, settings.port)
+        url = local_url(settings, transport.PATH)
     except ValueError:
         yield problem("slack.deliveries", f"{settings.host!r} is not a host.", "Correct SIGNOFF_HOST.")
         return
     yield await _post_unsigned(context, url)
-
-
-def _local_url(host: str, port: int) -> URL:
-    """Return the URL to call for a host that is listened on; 0.0.0.0 and :: are called at loopback."""
-    with contextlib.suppress(ValueError):
-        address = ipaddress.ip_address(host)
-        if address.is_unspecified:
-            host = "::1" if address.version == 6 else "127.0.0.1"
-    return URL.build(scheme="http", host=host, port=port, path=transport.PATH)
 
 
 async def _post_unsigned(context: CheckContext, url: URL) -> Finding:

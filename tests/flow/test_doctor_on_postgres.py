@@ -23,6 +23,8 @@ from bot.devtools.demo.servers import free_port
 from bot.doctor import database_server
 from bot.doctor.context import CheckContext, ClockReading
 from bot.doctor.finding import Finding, FindingState
+from bot.web import routes
+from bot.web.server import listening
 from engine.domain import Work
 from engine.ports import Clock
 from engine.store import postgres, schema
@@ -132,6 +134,23 @@ def test_a_database_that_is_ready_has_no_problem(signoff: Commands, url: str) ->
     assert checked == {"server", "schema", "rights", "clock", "connections", "tls", "key", "latest", "queue"}
     assert {"work.copies", "work.people", "work.unseen"} <= set(found), "the work in it is checked too"
     assert "PostgreSQL 1" in found["database.server"]["said"]
+
+
+def test_a_bot_is_found_at_its_port(signoff: Commands) -> None:
+    async def look() -> tuple[dict[str, str], dict[str, str]]:
+        port = free_port()
+        signoff.set(port=str(port), public_url=f"http://127.0.0.1:{port}")
+        before = await said()
+        async with listening(routes.site("", mounted={}), host="127.0.0.1", port=port):
+            return before, await said()
+
+    async def said() -> dict[str, str]:
+        finished = await asyncio.to_thread(signoff, "doctor", "--json")
+        return {finding["check"]: finding["said"] for finding in finished.json}
+
+    before, with_bot = asyncio.run(look())
+    assert "no server answers at SIGNOFF_PORT here" in before["mail.links"]
+    assert "this server answers there" in with_bot["mail.links"]
 
 
 def test_a_server_that_does_not_answer_is_one_problem_without_its_password(signoff: Commands) -> None:

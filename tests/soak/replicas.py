@@ -160,7 +160,10 @@ class ReplicaCampaign(Campaign):
 
     def _prepare(self, world: World) -> None:
         """Make the tables."""
-        subprocess.run([str(SIGNOFF), "migrate"], env=world.settings(), check=True, capture_output=True)
+        command = [str(SIGNOFF), "migrate"]
+        finished = subprocess.run(command, env=world.settings(), check=False, capture_output=True, encoding="utf-8")
+        if finished.returncode:
+            raise RuntimeError(f"signoff migrate failed: {finished.stdout}{finished.stderr}")
 
     async def _employ_operator(self, world: World, stack: AsyncExitStack) -> None:
         """Let the operator act as the command does: on the database, in a process of its own."""
