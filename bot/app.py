@@ -24,6 +24,8 @@ from bot.local.service import OperatorCommands
 from bot.local.socket_path import socket_path
 from bot.monitor import Monitor
 from bot.presentation import card
+from bot.roles.directory import DirectoryWithRoles
+from bot.roles.source import roles_file, watched
 from bot.settings import Settings
 from bot.slack import setup as slack_setup
 from bot.slack import transport
@@ -123,7 +125,9 @@ def _build_metrics(settings: Settings) -> Metrics | None:
 
 def _build_directory(adapters: Adapters) -> Directory:
     directory: Directory = TerminalDirectory() if adapters.slack is None else SlackDirectory(adapters.slack)
-    return directory if adapters.email is None else DirectoryWithEmail(directory)
+    if adapters.email is not None:
+        directory = DirectoryWithEmail(directory)
+    return DirectoryWithRoles(directory, lambda: adapters.roles.current)
 
 
 def _build_channels(adapters: Adapters, stale_homes: StaleHomes) -> dict[str, Channel]:
@@ -156,6 +160,7 @@ async def open_app(options: AppOptions) -> AsyncIterator[App]:
             await databases.note_key(options.settings, store)
         adapters = await _connect_adapters(options, stack)
         app = build(store, options.settings, adapters)
+        await stack.enter_async_context(watched(adapters.roles))
         await stack.enter_async_context(_run(app.executor))
         if app.executor is not None:
             app.at_stop.append(app.executor.stop)
@@ -220,8 +225,13 @@ def _operator() -> str:
 
 
 def _local_adapters(options: AppOptions) -> Adapters:
-    """Return the adapters that need no connection."""
-    return Adapters(clock=options.clock, secrets=EnvironmentSecrets(options.environment), console=options.console)
+    """Return the adapters that need no connection. Raises `SettingsError` for a roles file that cannot be used."""
+    return Adapters(
+        clock=options.clock,
+        secrets=EnvironmentSecrets(options.environment),
+        console=options.console,
+        roles=roles_file(options.settings),
+    )
 
 
 async def _connect_adapters(options: AppOptions, stack: AsyncExitStack) -> Adapters:

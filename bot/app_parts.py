@@ -11,6 +11,7 @@ from rich.console import Console
 from bot.executors import RunsWork
 from bot.local.service import OperatorCommands
 from bot.monitor import Monitor
+from bot.roles.source import RolesFile
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.home_publisher import StaleHomes
@@ -48,7 +49,7 @@ class Adapters:
     """The implementations of the engine's ports that this process uses. An optional one is None if it is not set up.
 
     `slack` and `email` show copies; `sender` and `mailer` are what steps send with. `console` prints the copies for
-    this machine's terminal. `tracing` writes traces.
+    this machine's terminal. `tracing` writes traces. `roles`: the roles file, loaded.
     """
 
     clock: Clock
@@ -59,6 +60,7 @@ class Adapters:
     sender: Sender | None = None
     mailer: Mailer | None = None
     tracing: Traces | None = None
+    roles: RolesFile = field(default_factory=RolesFile)
 
     @property
     def services(self) -> StepServices:

@@ -29,7 +29,7 @@ from engine.domain import accounts
 from engine.errors import InvalidValue, SignoffError
 from engine.fields import Field
 from engine.redaction import Redactor
-from engine.references import parse_resolvable
+from engine.references import parse
 from engine.steps.url_guard import Guard
 
 _MAX_NAME: Final = 60
@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     """The email address of the person who uses the terminal of this machine. `signoff decide` needs it."""
     admins: Annotated[tuple[str, ...], NoDecode] = ()
     """Email addresses of admins, separated by commas. They may replace, cancel and resume the work of other owners."""
+    roles: str = ""
+    """A file (YAML) with roles, which workflow files name as `role:name`, and with the addresses of each person."""
     http_allow: Annotated[tuple[str, ...], NoDecode] = ()
     """Hosts, separated by commas, that `http` steps may call although they are private or do not use https:
     `host`, `host:port`, `.suffix`, or a network such as `10.1.0.0/16`."""
@@ -86,7 +88,7 @@ class Settings(BaseSettings):
     """The URL of Slack's Web API, for other Slack clouds and for the sandbox."""
     builders: Annotated[tuple[str, ...], NoDecode] = ()
     """The people who may register workflows in Slack, separated by commas: email addresses, Slack user ids,
-    `group:handle`."""
+    `group:handle`, `role:name`."""
     host: str = "127.0.0.1"
     """The address at which this server listens for HTTP."""
     port: int = 8000
@@ -248,9 +250,9 @@ class Settings(BaseSettings):
     @classmethod
     def _references(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for builder in value:
-            reference = parse_resolvable(builder)
+            reference = parse(builder)
             if reference is None or reference.is_keyword:
-                raise ValueError(f"{builder!r} is not an email address, {accounts.LABELS} or group:handle")
+                raise ValueError(f"{builder!r} is not an email address, {accounts.LABELS}, group:handle or role:name")
         return value
 
     @field_validator("log_level", "log_format", "role", "tracing", mode="before")

@@ -16,6 +16,7 @@ from msgspec import Struct
 from pydantic import BaseModel
 
 from engine.domain import Address, Card, Origin, Person, Receipt, Work
+from engine.domain.people import ACCOUNT
 from engine.fields import Field, FieldType
 from engine.json_values import Value
 from engine.references import Reference
@@ -173,20 +174,30 @@ class DirectoryPerson(Struct, frozen=True):
     """A person as a directory knows them: the name (may be empty), and every address that it vouches for.
 
     `zone`: the IANA name of their time zone, which exists on this machine, or None if the directory does not know it.
+    `unlisted`: no account has this address, and it stands for its reader. `joined`: the operator says that all of these
+    addresses are of one human.
     """
 
     name: str
     addresses: tuple[Address, ...]
     zone: str | None = None
+    unlisted: bool = False
+    joined: bool = False
+
+    @property
+    def account(self) -> Address | None:
+        """The account of the person, or None."""
+        return next((address for address in self.addresses if address.kind == ACCOUNT), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """The people that a reference names.
 
-    `why`: a sentence if people are missing. `members`: the addresses of all members of a group, for a reference of the
-    kind `members`. `unknown`: the directory knows no person with this address, who may still be asked another way.
-    `never`: the reference names something that does not exist or may never be asked, so that the file needs another.
+    `why`: a sentence if people are missing. `members`: the addresses of all members of a group or a role, for a
+    reference to its members. `unknown`: the directory knows no person with this address, who may still be asked
+    another way. `never`: the reference names something that does not exist or may never be asked, so that the file
+    needs another.
     `standing`: the state of an account that may not be asked, as it follows the word "is". `guests`: people who may not
     be asked because they belong to another organization. `unanswered`: the directory did not answer.
     """

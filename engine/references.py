@@ -26,15 +26,19 @@ GROUP: Final = "group"
 ROLE: Final = "role"
 MEMBERS: Final = "members"
 """The members of a group. No text is parsed to this; a directory is asked for it."""
+ROLE_MEMBERS: Final = "role members"
+"""The members of a role, like `MEMBERS`."""
+ROLE_ENTRIES: Final = "role entries"
+"""The entries of a role, without the members of its groups. A directory is asked why some cannot be asked."""
 
 ADDRESSES: Final = frozenset({EMAIL}) | accounts.NAMES
 """Kinds of references that name one person by an address: the only ones that data may use."""
-NOT_YET: Final = frozenset({ROLE})
-"""Kinds that can be written in a file and are not supported yet."""
 DATA_CANNOT_NAME: Final = (f"{GROUP}:", f"{ROLE}:", *accounts.MENTION_PREFIXES)
 """The beginnings of references that may not contain an expression."""
 
 _KEYWORDS: Final = frozenset({OWNER, REQUESTER})
+_MEMBERS_OF: Final = {GROUP: MEMBERS, ROLE: ROLE_MEMBERS}
+_CHECKED_AS: Final = {GROUP: MEMBERS, ROLE: ROLE_ENTRIES}
 _PREFIXED: Final = re.compile(rf"({GROUP}|{ROLE}):@?(\w[\w.-]{{0,79}})")
 _EMAIL: Final = Field(type=FieldType.EMAIL)
 
@@ -67,25 +71,32 @@ class Reference(Struct, frozen=True):
         return self.kind in _KEYWORDS
 
     @property
-    def is_resolvable(self) -> bool:
-        """Return whether the kind is supported, so that people can be asked by it."""
-        return self.kind not in NOT_YET
+    def has_members(self) -> bool:
+        """Return whether it names a group or a role."""
+        return self.kind in _MEMBERS_OF
+
+    @property
+    def is_members(self) -> bool:
+        """Return whether it is a reference to the members of a group or a role, made by `as_members`."""
+        return self.kind in (MEMBERS, ROLE_MEMBERS)
 
     @property
     def as_members(self) -> Reference:
-        """Return a reference to the members of a group; any other reference is returned as it is."""
-        return replace(self, kind=MEMBERS) if self.kind == GROUP else self
+        """Return a reference to the members of a group or a role; any other reference is returned as it is."""
+        return replace(self, kind=_MEMBERS_OF[self.kind]) if self.has_members else self
+
+    @property
+    def as_checked(self) -> Reference:
+        """Return a reference that finds out quickly whether people can be asked by this one.
+
+        The members of a group are not looked up, because a group can be large.
+        """
+        return replace(self, kind=_CHECKED_AS[self.kind]) if self.has_members else self
 
 
 def parse(name: Value, *, rule: str | None = None) -> Reference | None:
     """Return the reference that a value holds, or None if it holds none. `rule` is by default the text itself."""
     return _parse(name, name if rule is None else rule) if isinstance(name, str) else None
-
-
-def parse_resolvable(name: Value, *, rule: str | None = None) -> Reference | None:
-    """Return the reference that a value holds, or None if it names no one who can be asked."""
-    reference = parse(name, rule=rule)
-    return reference if reference is not None and reference.is_resolvable else None
 
 
 @lru_cache(1024)

@@ -13,7 +13,7 @@ from bot.terminal.output import create_console, format_time, render_json, render
 from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.json_values import Value
 from engine.read_models import AddressPeriod, PersonView
-from engine.references import parse_resolvable
+from engine.references import parse
 from engine.store import people as people_rows
 from engine.store import person_queries
 
@@ -85,7 +85,7 @@ def _find(connection: Any, who: str) -> PersonView | None:
 
 
 def _address(who: str) -> Address | None:
-    reference = parse_resolvable(who.removeprefix("slack:"))
+    reference = parse(who.removeprefix("slack:"))
     return reference.address if reference is not None and reference.is_address else None
 
 
@@ -95,8 +95,8 @@ def _address(who: str) -> Address | None:
 def undo(address: str, as_json: bool) -> None:
     """Give ADDRESS back to the person who had it before.
 
-    Their open requests, workflows and open runs move back with the address. Correct the address in Slack first.
-    Otherwise, Slack gives it to the same account again.
+    Their open requests, workflows and open runs move back with the address. Correct the address in Slack and in
+    the roles file first. Otherwise, the next look-up gives it to the same person again.
     """
     parsed = _address(address)
     if parsed is None:

@@ -43,5 +43,5 @@ class DirectoryWithEmail:
 def _with_email(reference: Reference, resolution: Resolution) -> Resolution:
     if resolution.people or reference.kind != EMAIL or not resolution.unknown:
         return resolution
-    person = DirectoryPerson("", (reference.address,))
+    person = DirectoryPerson("", (reference.address,), unlisted=True)
     return Resolution((person,), f"{reference.value} is not in Slack, so they are asked by email.", unknown=True)

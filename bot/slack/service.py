@@ -52,7 +52,7 @@ from engine.name_lists import join_names
 from engine.off_loop import LARGE, off_loop
 from engine.ports import Clock, Directory, Resolution
 from engine.read_models import DeliveryContent, PageQuery, RequestView, RunView, WorkflowView
-from engine.references import EMAIL, GROUP, Reference, parse_resolvable
+from engine.references import EMAIL, Reference, parse
 from engine.service import Engine
 from engine.workflowfile import Gate, StepKind, Workflow
 
@@ -66,7 +66,7 @@ _MOST_NAMES: Final = 5
 """Maximum number of people of one group who are named."""
 NO_BUILDERS: Final = (
     "No one may register workflows here yet. The operator of this server names the builders in SIGNOFF_BUILDERS "
-    "(email addresses, Slack user IDs, or group:handle, separated by commas)."
+    "(email addresses, Slack user IDs, group:handle or role:name, separated by commas)."
 )
 ANOTHER_VERSION: Final = (
     "This button is from another version of Signoff. You'll find the request in this app's Home tab."
@@ -274,7 +274,7 @@ class SlackService:
         Approvers who cannot be looked up in time, and those that only a run knows, are left out.
         """
         texts = {template.source for step in workflow.steps if step.gate for template in _literals(step.gate)}
-        references = {text: reference for text in texts if (reference := parse_resolvable(text)) is not None}
+        references = {text: reference for text in texts if (reference := parse(text)) is not None}
         asked = sorted((reference for reference in references.values() if self.directory.asks(reference)), key=str)
         try:
             async with asyncio.timeout(seconds):
@@ -293,11 +293,11 @@ class SlackService:
         """Return why this person may not register workflows, or None if they may."""
         if not self.builders:
             return NotAllowed(why=NO_BUILDERS)
-        references = [reference for builder in self.builders if (reference := parse_resolvable(builder)) is not None]
+        references = [reference for builder in self.builders if (reference := parse(builder)) is not None]
         if any(reference.address == by.address for reference in references):
             return None
         person = Reference(by.address.kind, by.user, by.user)
-        to_resolve = [person, *(reference.as_members for reference in references if reference.kind == GROUP)]
+        to_resolve = [person, *(reference.as_members for reference in references if reference.has_members)]
         try:
             async with asyncio.timeout(_LOOKING_UP):
                 resolutions = await self.directory.resolve(to_resolve)
@@ -305,10 +305,10 @@ class SlackService:
             why = str(error) or "Slack did not answer in time. Try again in a moment."
             return NotAllowed(why=f"Signoff could not check whether you may register workflows. {why}")
         own_addresses = {address for member in resolutions[person].people for address in member.addresses}
-        groups = {address for group in to_resolve[1:] for address in resolutions[group].members}
+        members = {address for group in to_resolve[1:] for address in resolutions[group].members}
         emails = {reference.value for reference in references if reference.kind == EMAIL}
         if by.address in own_addresses and (
-            by.address in groups or any(address.value in emails for address in own_addresses)
+            not members.isdisjoint(own_addresses) or any(address.value in emails for address in own_addresses)
         ):
             return None
         return NotAllowed(why=f"Only builders may register workflows here. Ask {people.joined(self.builders, 'or')}.")
@@ -348,6 +348,6 @@ def _describe_reference(reference: Reference, resolution: Resolution) -> str:
     names = [person.name or person.addresses[0].value for person in resolution.people]
     if not names:
         return f"{reference.rule} ({resolution.standing or 'cannot be asked'})"
-    if reference.kind != GROUP:
+    if not reference.has_members:
         return join_names(names[:_MOST_NAMES], len(names))
     return f"{reference.rule} ({join_names(names[:_MOST_NAMES], len(names))})"

@@ -16,7 +16,7 @@ from engine.domain import Address, Approver, Person
 from engine.domain.people import ACCOUNT
 from engine.errors import ChannelError, SignoffError
 from engine.ports import Directory, DirectoryPerson, Resolution
-from engine.references import EMAIL, GROUP, OWNER, Reference, parse_resolvable
+from engine.references import EMAIL, OWNER, Reference, parse
 from engine.store import identities, people
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
@@ -95,7 +95,10 @@ class Recipients:
 
     def actor(self, workspace: str, address: Address) -> Person:
         """Return the person who acts from an address, as the directory knows them now. Create one for a new address."""
-        self._resolve_actor(workspace, address)
+        resolution = self._resolve_actor(workspace, address)
+        for person in resolution.people if resolution is not None else ():
+            # A human with two accounts is one person, who has the other account.
+            return identities.adopt(self._tx, workspace, person)
         return people.need_person(self._tx, workspace, address, evidence="A command came from it.")
 
     def guest(self, workspace: str, address: Address) -> DirectoryPerson | None:
@@ -138,7 +141,7 @@ class Recipients:
         keys = {(address.kind, address.value) for address in addresses}
         if any((reference.kind, reference.value) in keys for reference in references):
             return True, []
-        groups = [reference.as_members for reference in references if reference.kind == GROUP]
+        groups = [reference.as_members for reference in references if reference.has_members]
         self._need(groups)
         answers = [self._resolved[group] for group in groups]
         is_member = any(not answer.members.isdisjoint(addresses) for answer in answers)
@@ -182,6 +185,7 @@ class Recipients:
                 continue
             if resolution is not None and resolution.why:
                 notes.append(resolution.why)
+            notes += self._notes_on_leavers(run, resolution)
             for person in self._people(run, reference, resolution):
                 if reference.not_requester and person.id == run.requester:
                     notes.append(f"{person.label} started this run and is not asked.")
@@ -196,6 +200,15 @@ class Recipients:
         """Return whether the person had an account when the directory last knew them: they may have left."""
         person = people.find_person_cached(self._tx, run.workspace, reference.address)
         return person is not None and person.account is not None
+
+    def _left(self, run: LoadedRun, person: DirectoryPerson) -> bool:
+        """Return whether a person without an account had one when the directory last knew them."""
+        return person.unlisted and identities.adopt(self._tx, run.workspace, person).account is not None
+
+    def _notes_on_leavers(self, run: LoadedRun, resolution: Resolution | None) -> list[str]:
+        left = [person for person in resolution.people if self._left(run, person)] if resolution is not None else []
+        names = [person.name or person.addresses[0] for person in left]
+        return [f"{name} no longer has an active account and is not asked." for name in names]
 
     def _need(self, references: Sequence[Reference]) -> None:
         missing = [reference for reference in references if reference not in self._resolved]
@@ -214,7 +227,8 @@ class Recipients:
 
     def _people(self, run: LoadedRun, reference: Reference, resolution: Resolution | None) -> list[Person]:
         if resolution is not None:
-            return [identities.adopt(self._tx, run.workspace, person) for person in resolution.people]
+            staying = [person for person in resolution.people if not self._left(run, person)]
+            return [identities.adopt(self._tx, run.workspace, person) for person in staying]
         if reference.kind == EMAIL:
             evidence = f"{reference.rule} names it."
             return [people.need_person(self._tx, run.workspace, reference.address, evidence=evidence)]
@@ -225,7 +239,7 @@ class Recipients:
 def _approver(person: Person, references: Sequence[Reference]) -> Approver:
     """Return the approver. `named_by` is stored only if the printed rule does not hold all of it."""
     rule = references[0].rule
-    if list(references) == [parse_resolvable(rule)]:
+    if list(references) == [parse(rule)]:
         return Approver(person, rule)
     named_by = tuple((reference.kind, reference.value) for reference in references)
     not_requester = all(reference.not_requester for reference in references)
@@ -236,5 +250,5 @@ def references_of(approver: Approver) -> list[Reference]:
     """Return the references that named an approver when the request was opened."""
     if approver.named_by:
         return [Reference(kind, value, approver.rule) for kind, value in approver.named_by]
-    reference = parse_resolvable(approver.rule)
+    reference = parse(approver.rule)
     return [] if reference is None else [reference]

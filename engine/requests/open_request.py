@@ -205,7 +205,7 @@ def _named(gate: Gate, template: Template, scope: Scope, notes: list[str]) -> It
         return
     from_data, asks_requester = False, gate.asks_requester or _REQUESTER in template.references
     for item in items:
-        reference = references.parse_resolvable(item.value, rule=template.source)
+        reference = references.parse(item.value, rule=template.source)
         if reference is None:
             notes.append(f"{json_values.dumps(item.value)} cannot be an approver: it is not the address of a person.")
         elif item.is_written:

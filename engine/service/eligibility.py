@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from engine.delivery.recipients import Recipients, references_of
 from engine.domain import Address, Approver, Person
 from engine.domain.people import ACCOUNT
 from engine.ports import Resolution
-from engine.references import EMAIL, GROUP, MEMBERS, Reference
+from engine.references import EMAIL, MEMBERS, ROLE_MEMBERS, Reference
 from engine.requests import Request
 from engine.store import deliveries, request_rows, run_rows
 from engine.store.port import Tx
@@ -39,8 +40,8 @@ def check(recipients: Recipients, request: Request, approver: Approver, actor: A
     named = [_for_person(reference, person) for reference in references_of(approver)]
     own = [Reference(ACCOUNT, person.account.value, str(person.account))] if person.account else []
     proof = [Reference(EMAIL, actor.value, actor.value)] if actor.kind == EMAIL else []
-    # The answer about an email address tells the state of its account. The answer about a group does not.
-    account = own if all(reference.kind == MEMBERS for reference in named) else []
+    # The answer about an email address tells the state of its account. The answer about a group or a role does not.
+    account = own if all(reference.is_members for reference in named) else []
     answers = recipients.answers(list(dict.fromkeys([*named, *account, *proof])))
     unchecked = tuple(str(answer.why) for answer in answers.values() if answer.unanswered)
     for references in (named, account, proof):
@@ -52,8 +53,8 @@ def check(recipients: Recipients, request: Request, approver: Approver, actor: A
 
 def _for_person(reference: Reference, person: Person) -> Reference:
     """Return the reference by which the directory is asked about this one person."""
-    if reference.kind == GROUP:
-        return Reference(MEMBERS, reference.value, reference.rule)
+    if reference.has_members:
+        return reference.as_members
     if reference.is_keyword and person.account is not None:
         return Reference(ACCOUNT, person.account.value, reference.rule)
     return reference
@@ -64,15 +65,23 @@ def _why_excluded(reference: Reference, answer: Resolution | None, person: Perso
     if answer is None or answer.unanswered:
         return None
     account = person.account
+    if reference.kind == ROLE_MEMBERS:
+        is_member = not answer.members.isdisjoint(person.addresses)
+        return None if is_member else f"the role {reference.value} no longer includes this person"
     if reference.kind == MEMBERS:
         return None if account in answer.members else f"@{reference.value} no longer includes this account"
     if account is None:
-        return None if answer.unknown else f"the account of {reference.value} {_account_state(answer)}"
+        stands_alone = any(holder.account is None and _share(holder.addresses, person) for holder in answer.people)
+        return None if answer.unknown or stands_alone else f"the account of {reference.value} {_account_state(answer)}"
     if any(account in holder.addresses for holder in answer.people):
         return None
     if reference.kind == EMAIL and answer.standing is None:
         return f"{reference.value} is no longer the email address of this account"
     return f"the account {_account_state(answer)}"
+
+
+def _share(addresses: Sequence[Address], person: Person) -> bool:
+    return not set(addresses).isdisjoint(person.addresses)
 
 
 def _account_state(answer: Resolution) -> str:

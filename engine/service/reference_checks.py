@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from engine import references
 from engine.delivery.recipients import Recipients
+from engine.expressions import Template, find_value_sources
 from engine.ports import Resolution
 from engine.references import Reference
 from engine.workflowfile import Workflow
@@ -27,12 +28,12 @@ def check(recipients: Recipients, workflow: Workflow) -> tuple[list[str], list[s
     Raises `NeedsDirectory` if the directory has to be asked first.
     """
     named = list(_literal_references(workflow))
-    # A group is only looked up by its name: loading its members takes too long.
-    answers = recipients.answers(list(dict.fromkeys(name.reference.as_members for name in named)))
+    # A group is only looked up by its name, also in a role: loading its members takes too long.
+    answers = recipients.answers(list(dict.fromkeys(name.reference.as_checked for name in named)))
     errors: dict[str, None] = {}
     warnings: dict[str, None] = {}
     for name in named:
-        answer = answers.get(name.reference.as_members)
+        answer = answers.get(name.reference.as_checked)
         if answer is None or _is_allowed_guest(name, answer):
             continue
         sentence = f"{name.subject}: {answer.why}"
@@ -44,16 +45,25 @@ def check(recipients: Recipients, workflow: Workflow) -> tuple[list[str], list[s
 
 
 def _literal_references(workflow: Workflow) -> Iterator[NamedReference]:
-    """Yield the references without expressions. The values of expressions are known when a run opens a request."""
+    """Yield the references that the file writes. Those in data are known when a run opens a request."""
     for name in workflow.may_run:
-        reference = references.parse_resolvable(name)
+        reference = references.parse(name)
         if reference is not None:
             yield NamedReference("may_run", reference, starts=True)
     for step in workflow.steps:
         for template in step.gate.approvers if step.gate is not None else ():
-            reference = references.parse_resolvable(template.source) if template.is_literal else None
-            if reference is not None:
-                yield NamedReference(f"The gate of step {step.id}", reference)
+            for text in _literals(template):
+                reference = references.parse(text)
+                if reference is not None:
+                    yield NamedReference(f"The gate of step {step.id}", reference)
+
+
+def _literals(template: Template) -> list[str]:
+    """Return the texts that an entry of `approvers` can give and that the file writes, also inside of an expression."""
+    if template.is_literal:
+        return [template.source]
+    sources = find_value_sources(template, lambda _: None) if template.is_whole else ()
+    return [source.literal for source in sources if source.literal is not None]
 
 
 def _is_allowed_guest(named: NamedReference, answer: Resolution) -> bool:

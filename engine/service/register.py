@@ -12,7 +12,7 @@ from engine.domain import NotAllowed, Person, Refusal, Register, Registered
 from engine.errors import Conflict
 from engine.json_values import Value
 from engine.ports import StepType
-from engine.references import EMAIL, parse_resolvable
+from engine.references import EMAIL, parse
 from engine.service import reference_checks
 from engine.service.context import CommandContext
 from engine.store import workflows
@@ -93,7 +93,7 @@ def _literals(step: Step) -> dict[str, Value]:
 
 
 def _find_owner(recipients: Recipients, command: Register, workflow: Workflow, actor: Person) -> Person | Refusal:
-    reference = None if workflow.owner is None else parse_resolvable(workflow.owner)
+    reference = None if workflow.owner is None else parse(workflow.owner)
     if reference is None:
         return actor
     answer = recipients.answers([reference]).get(reference)

@@ -11,7 +11,7 @@ from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import InvalidInputs, NotAllowed, NotFound, Person, Refusal, RunStatus, Start, Started, Work
 from engine.json_values import Value
-from engine.references import Reference, parse_resolvable
+from engine.references import Reference, parse
 from engine.runs import RunState
 from engine.service.context import CommandContext
 from engine.store import run_rows, workflows
@@ -101,7 +101,7 @@ def _started_entry(run: LoadedRun, workflow: Workflow, requester: Person) -> Ent
 
 def _starters(workflow: Workflow) -> list[Reference]:
     """Return the people who may start the workflow besides its owner; without any, every member may."""
-    return [reference for name in workflow.may_run if (reference := parse_resolvable(name)) is not None]
+    return [reference for name in workflow.may_run if (reference := parse(name)) is not None]
 
 
 def _too_large(written: str) -> dict[str, str]:

@@ -162,17 +162,19 @@ def adopt(tx: Tx, workspace: str, directory_person: DirectoryPerson) -> Person:
     if person is not None:
         return person  # nearly always: nothing has changed
     tx.work_alone()
-    account = next((address for address in directory_person.addresses if address.kind == ACCOUNT), None)
+    account = directory_person.account
     emails = [
         Address(address.kind, address.value.lower())
         for address in directory_person.addresses
         if address.kind == "email"
     ]
-    if account is None:
-        person = people.need_person(tx, workspace, directory_person.addresses[0], name=directory_person.name)
-    else:
+    if account is not None:
         person = _with_account(tx, workspace, account, emails, directory_person.name)
-        person = _with_emails(tx, workspace, person, account, emails)
+        _with_emails(tx, workspace, person, account, emails, joined=directory_person.joined)
+    elif directory_person.joined:
+        person = _without_account(tx, workspace, emails, directory_person.name)
+    else:
+        person = people.need_person(tx, workspace, directory_person.addresses[0], name=directory_person.name)
     name, zone = directory_person.name or person.name, directory_person.zone or person.zone
     if (name, zone) != (person.name, person.zone):
         tx.write(_UPDATE, {"held": person.id, "new_name": name, "new_zone": zone})
@@ -200,23 +202,41 @@ def _with_account(tx: Tx, workspace: str, account: Address, emails: Sequence[Add
     return people.load_people(tx.connection, [person_id])[person_id]
 
 
-def _with_emails(tx: Tx, workspace: str, person: Person, account: Address, emails: Sequence[Address]) -> Person:
-    """Give the person the addresses that the directory names for the account, and take away all others."""
+def _without_account(tx: Tx, workspace: str, emails: Sequence[Address], name: str) -> Person:
+    """Return the person of all these addresses, as the operator joined them: known by one of them, or new."""
+    holders = [people.find_person(tx.connection, workspace, email) for email in emails]
+    known = [holder for holder in holders if holder is not None]
+    person = next((holder for holder in known if holder.account), None) or next(iter(known), None)
+    if person is None:
+        person = people.need_person(tx, workspace, emails[0], name=name)
+    for email in emails:
+        if email not in person.addresses:
+            evidence = f"The directory named {' and '.join(map(str, emails))} as addresses of one person."
+            _bring(tx, workspace, email, person, evidence=evidence, alone=True)
+    return person
+
+
+def _with_emails(
+    tx: Tx, workspace: str, person: Person, account: Address, emails: Sequence[Address], *, joined: bool
+) -> None:
+    """Give the person the addresses that the directory names for the account, and take away all others.
+
+    `joined`: what waits for a person with one of these addresses passes to this person.
+    """
     present = [address for address in person.addresses if address.kind == "email"]
     for email in emails:
         if email not in present:
             evidence = f"The directory named {email} as an address of the account {account.value}."
-            _bring(tx, workspace, email, person, evidence=evidence, alone=not present)
+            _bring(tx, workspace, email, person, evidence=evidence, alone=joined or not present)
     for email in present if emails else ():
         if email not in emails:
             why = f"The directory names {', '.join(map(str, emails))} for the account {account.value} now."
             _take(tx, workspace, email, person.id, why=why)
             _record(tx, workspace, EntryKind.PERSON_ADDRESS_ENDED, person.id, email, why)
-    return person
 
 
 def _bring(tx: Tx, workspace: str, email: Address, person: Person, *, evidence: str, alone: bool) -> None:
-    """Give an address to a person, and take it from the present one. `alone`: the person only has the account."""
+    """Give an address to a person, and take it from the present one. `alone`: one without an account joins them."""
     holder = people.find_person(tx.connection, workspace, email)
     if holder is None:
         people.give_address(tx, workspace, email, person.id, evidence=evidence)

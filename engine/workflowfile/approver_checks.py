@@ -17,7 +17,7 @@ from engine.workflowfile.scalars import person_kind
 
 _LIST_HINT: Final = 'Write a list, like ["{{ inputs.a }}", "{{ inputs.b }}"].'
 _KEYWORD_HINT: Final = (
-    "Data can only give addresses of people. Write `owner`, `requester` and `group:` in the file itself, "
+    "Data can only give addresses of people. Write `owner`, `requester`, `group:` and `role:` in the file itself, "
     "like \"{{ 'owner' if inputs.urgent else 'group:finance' }}\"."
 )
 
@@ -37,7 +37,7 @@ def check_person(report: ProblemReport, template: Template, at: Path, names: Exp
         report.add(at, "This text names several people.", _LIST_HINT)
     elif not template.is_whole:
         if template.source.strip().startswith(references.DATA_CANNOT_NAME):
-            report.add(at, "Data cannot say which group is asked.", _KEYWORD_HINT)
+            report.add(at, "Data cannot say which group or role is asked.", _KEYWORD_HINT)
     else:
         for source in find_value_sources(template, build_type_lookup(names)):
             _check_source(report, source, at)
@@ -60,11 +60,12 @@ def _check_source(report: ProblemReport, source: ValueSource, at: Path) -> None:
 
 
 def _check_literal(report: ProblemReport, text: str, at: Path) -> None:
-    kind = person_kind(text)
-    if kind is None:
-        report.add(at, f"`{cite(text)}` is not a person.", f"Write an email address, {accounts.ONE} or `group:handle`.")
-    elif kind in references.NOT_YET:
-        report.add(at, f"`{cite(text)}` is not available yet.")
+    if person_kind(text) is None:
+        report.add(
+            at,
+            f"`{cite(text)}` is not a person.",
+            f"Write an email address, {accounts.ONE}, `group:handle` or `role:name`.",
+        )
 
 
 def inputs_naming_approver(template: Template, names: ExpressionNames) -> tuple[str, ...]:

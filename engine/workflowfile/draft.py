@@ -301,14 +301,3 @@ def _read_entry(report: ProblemReport, name: str, value: Value, at: Path) -> Edi
 def item_path(report: ProblemReport, at: Path, index: int) -> Path:
     """Return the path of item `index` of a list, or of the list itself if the file has one text in its place."""
     return locate(report, (*at, index))
-
-
-def refuse_unsupported_people(report: ProblemReport, draft: WorkflowDraft) -> None:
-    """Report references to people that cannot be resolved yet."""
-    if draft.file is not None and draft.file.owner is not None:
-        unsupported.refuse_person(report, draft.file.owner, ("owner",))
-    for index, person in enumerate((draft.file and draft.file.may_run) or ()):
-        unsupported.refuse_person(report, person, item_path(report, ("may_run",), index))
-    for step in draft.steps:
-        for index, person in enumerate(step.gate.approvers if step.gate else ()):
-            unsupported.refuse_person(report, person, item_path(report, (*step.gate_at, "approvers"), index))

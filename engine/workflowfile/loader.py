@@ -32,7 +32,7 @@ from engine.workflowfile.declarations import (
     parse_field_path,
     with_source_label,
 )
-from engine.workflowfile.draft import StepDraft, WorkflowDraft, read_draft, refuse_unsupported_people
+from engine.workflowfile.draft import StepDraft, WorkflowDraft, read_draft
 from engine.workflowfile.expression_scope import (
     ExpressionNames,
     StepOutputs,
@@ -59,7 +59,6 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
     report = ProblemReport(yaml_tree.read(source), registered=registered)
     draft = read_draft(report)
     steps = _StepCompiler(report, draft, kinds).compile()
-    refuse_unsupported_people(report, draft)
     report.raise_problems()
     file = draft.file
     assert file is not None

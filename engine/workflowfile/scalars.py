@@ -199,7 +199,9 @@ def _person(text: str) -> str:
     if kind is None:
         if people := _split_people(text):
             raise refuse("This text names several people.", f"Write a list: [{cite(', '.join(people))}].")
-        allowed = f"an email address, {accounts.ONE}, `group:handle`, `owner`, `requester` or an expression"
+        allowed = (
+            f"an email address, {accounts.ONE}, `group:handle`, `role:name`, `owner`, `requester` or an expression"
+        )
         hint = f"Write `{text.casefold()}`." if text.casefold() in (references.OWNER, references.REQUESTER) else ""
         raise refuse(f"`{cite(text)}` is not a person or a group: write {allowed}.", hint)
     return str(fields.validate(_EMAIL, text)) if kind == references.EMAIL else text
@@ -221,7 +223,7 @@ def _owner(text: str) -> str:
 def _starter(text: str) -> str:
     text = _person(text)
     if person_kind(text) in (references.REQUESTER, EXPRESSION):
-        allowed = f"email addresses, {accounts.SEVERAL} or `group:handle`"
+        allowed = f"email addresses, {accounts.SEVERAL}, `group:handle` or `role:name`"
         raise refuse(f"Who may start a workflow is known before it runs: write {allowed}.")
     return text
 

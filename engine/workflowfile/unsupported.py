@@ -11,12 +11,9 @@ from typing import Final, get_args
 
 from pydantic import BaseModel
 
-from engine import references
-from engine.domain import accounts
 from engine.json_values import Path, Value
 from engine.workflowfile.phrases import cite, find_nearest, list_names, show, suggest
 from engine.workflowfile.report import ProblemReport
-from engine.workflowfile.scalars import person_kind
 
 # Part of the file -> key -> the values that are available. If there are none, the whole key is not available.
 AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
@@ -109,10 +106,3 @@ def suggest_word(word: str, available: Collection[str], not_yet: Collection[str]
     """Return a hint with the name nearest to `word`, or the note that this name is not available yet."""
     nearest = find_nearest(word, [*available, *not_yet])
     return f"`{nearest}` is not available yet." if nearest in not_yet else suggest(word, available)
-
-
-def refuse_person(report: ProblemReport, person: str, path: Path) -> None:
-    """Report a reference to people that cannot be resolved yet."""
-    if person_kind(person) in references.NOT_YET and not report.has_problem(path):
-        hint = f"Name people by email address or {accounts.LABELS}, or a usergroup by group:handle."
-        report.add(path, f"`{cite(person)}` is not available yet.", hint)

@@ -1,4 +1,4 @@
-"""Reads the bytes of a workflow file into a tree of plain values, each with its position in the file.
+"""Reads the bytes of a file in YAML, such as a workflow file, into a tree of plain values, each with its position.
 
 The tree is built from PyYAML's parse events and without recursion, because PyYAML's own construction takes the last of
 duplicate keys silently, expands aliases without bound, and reads `no` as false.
@@ -39,6 +39,17 @@ _UNREADABLE: Final = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """The words for what a file holds: one of what, and the sentence about a file without anything in it."""
+
+    holds: str
+    empty: str
+
+
+WORKFLOW_FILE: Final = FileKind("workflow", "The file is empty; a workflow needs at least `name` and `steps`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +98,10 @@ class Document:
     lines: tuple[str, ...] = ()
 
 
-def read(source: bytes, *, loader: Any = FAST) -> Document:
+def read(source: bytes, *, loader: Any = FAST, kind: FileKind = WORKFLOW_FILE) -> Document:
     """Return the tree of a file. Raises `DefinitionError` with one problem if no tree can be built."""
     text = _decode(source)
-    builder = _Builder(text)
+    builder = _Builder(text, kind)
     try:
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
@@ -102,7 +113,7 @@ def read(source: bytes, *, loader: Any = FAST) -> Document:
         # The pure parser lets chr() and int() fail on absurd escapes and directives.
         raise DefinitionError([yaml_errors.somewhere(builder.last.line, builder.last.column)]) from None
     if builder.root is None:
-        raise DefinitionError([Problem("The file is empty; a workflow needs at least `name` and `steps`.")])
+        raise DefinitionError([Problem(kind.empty)])
     return Document(builder.root, tuple(builder.problems), tuple(builder.lookalikes), tuple(builder.lines))
 
 
@@ -160,7 +171,8 @@ class _Frame:
 class _Builder:
     """Takes events one by one; keeps the open containers on a list, so that depth costs nothing."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, kind: FileKind) -> None:
+        self.kind = kind
         self.lines = yaml_errors.split(text)
         self.problems: list[Problem] = []
         self.lookalikes: list[Problem] = []
@@ -184,7 +196,7 @@ class _Builder:
     def _start_document(self, event: yaml.DocumentStartEvent) -> None:
         self._documents += 1
         if self._documents > 1:
-            self._stop("A file holds one workflow; put what follows `---` into a file of its own.")
+            self._stop(f"A file holds one {self.kind.holds}; put what follows `---` into a file of its own.")
         if event.version or event.tags:
             self._report("Lines that begin with `%` are not allowed; delete this one.")
 

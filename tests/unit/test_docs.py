@@ -25,7 +25,7 @@ from bot.settings import Settings
 from bot.slack import command_messages, message_view
 from bot.slack import manifest as manifests
 from bot.variable_checks import PREFIX
-from engine import durations, fields, json_values, references
+from engine import durations, fields, json_values
 from engine.domain import Assurance, RequestState, RunStatus, StepStatus
 from engine.errors import DefinitionError, ExpressionError, StepError
 from engine.expressions import MAX_SOURCE, MAX_TEXT, Template, compile_template
@@ -383,8 +383,6 @@ def unavailable_rows() -> Iterator[str]:
             yield missing_row(part, key, [value if isinstance(value, str) else json.dumps(value) for value in values])
     for kind in UNBUILT_STEP_TYPES:
         yield missing_row("step", f"uses: {kind}", [])
-    for kind in sorted(references.NOT_YET):
-        yield missing_row("people", f"{kind}:…", [])
     yield missing_row("expression", "review.…", [])
 
 

@@ -17,7 +17,7 @@ from engine.domain import Address, Person, accounts
 from engine.errors import DefinitionError, InvalidValue
 from engine.fields import Field
 from engine.json_values import Value
-from engine.references import Reference, parse, parse_resolvable
+from engine.references import Reference, parse
 from engine.requests import is_account
 from engine.workflowfile.scalars import EXPRESSION, has_expression, person_kind
 from tests.support.run_in_memory import KINDS, RunInMemory
@@ -92,12 +92,6 @@ def test_a_reference_has_a_kind_a_value_and_the_rule_that_it_was_written_as(name
 )
 def test_a_text_that_names_no_person_is_no_reference(name: Value) -> None:
     assert parse(name) is None
-    assert parse_resolvable(name) is None
-
-
-def test_a_role_can_be_written_and_is_not_resolvable() -> None:
-    assert parse("role:sales") is not None
-    assert parse_resolvable("role:sales") is None
 
 
 def test_a_reference_says_what_it_can_be_used_for() -> None:
@@ -106,8 +100,13 @@ def test_a_reference_says_what_it_can_be_used_for() -> None:
     assert [item.is_keyword for item in (owner, group, account, email)] == [True, False, False, False]
     assert [item.is_address for item in (owner, group, account, email)] == [False, False, True, True]
     assert account.address == Address("slack", "U012AB3CD")
-    assert group.as_members == Reference("members", "sales", "rule")
-    assert email.as_members == email
+    role = Reference("role", "finance", "rule")
+    assert [item.has_members for item in (owner, email, group, role)] == [False, False, True, True]
+    assert group.as_members == group.as_checked == Reference("members", "sales", "rule")
+    assert role.as_members == Reference("role members", "finance", "rule")
+    assert role.as_checked == Reference("role entries", "finance", "rule")
+    assert email.as_members == email.as_checked == email
+    assert [item.is_members for item in (group, group.as_members, role, role.as_members)] == [False, True, False, True]
 
 
 # -- check, run, field and setting agree --------------------------------------------------------------------
@@ -125,7 +124,7 @@ def test_the_check_of_a_file_and_a_run_read_a_reference_alike(text: str) -> None
     if has_expression(text):
         assert person_kind(text) == EXPRESSION
         return
-    reference = parse_resolvable(text)
+    reference = parse(text)
     steps = (
         f"- {{id: words, uses: set, with: {{text: a}}, gate: {{approvers: [{json.dumps(text, ensure_ascii=False)}]}}}}"
     )
@@ -170,11 +169,11 @@ def test_a_text_from_data_is_asked_if_it_is_an_address_and_else_noted(text: str)
 
 @pytest.mark.parametrize("name", ["U123", "lee@example.com", "group:sales", "role:sales", "owner", "nobody"])
 def test_builders_are_named_by_address_or_group(name: str) -> None:
-    reference = parse_resolvable(name)
+    reference = parse(name)
     if reference is not None and not reference.is_keyword:
         assert Settings(builders=(name,)).builders == (name,)
         return
-    with pytest.raises(ValidationError, match="is not an email address, Slack user id or group:handle"):
+    with pytest.raises(ValidationError, match="is not an email address, Slack user id, group:handle or role:name"):
         Settings(builders=(name,))
 
 
@@ -186,7 +185,7 @@ def test_a_file_that_was_registered_before_still_loads(name: str) -> None:
         f"steps:\n  - {{id: pay, uses: set, with: {{a: 1}}, gate: {{approvers: {json.dumps(name)}}}}}\n"
     )
     workflow = workflowfile.load(source.encode(), kinds=KINDS, registered=True)
-    assert all(parse_resolvable(item) is not None for item in workflow.may_run)
+    assert all(parse(item) is not None for item in workflow.may_run)
 
 
 # -- account kinds ------------------------------------------------------------------------------------------

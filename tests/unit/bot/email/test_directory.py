@@ -8,7 +8,7 @@ from bot.email.directory import DirectoryWithEmail
 from bot.terminal.directory import TerminalDirectory
 from engine.domain import Address, Origin, Person
 from engine.ports import DirectoryPerson, Resolution, Route
-from engine.references import Reference, parse_resolvable
+from engine.references import Reference, parse
 
 EMAIL = Address("email", "sam@example.com")
 SAM = Person("p1", "Sam", (EMAIL,))
@@ -33,7 +33,7 @@ class SlackLikeDirectory:
 
 
 def reference(text: str) -> Reference:
-    parsed = parse_resolvable(text)
+    parsed = parse(text)
     assert parsed is not None
     return parsed
 
@@ -54,7 +54,7 @@ async def test_an_address_that_the_other_directory_does_not_know_is_its_own_pers
     directory = DirectoryWithEmail(SlackLikeDirectory())
     email, group = reference("sam@example.com"), reference("group:support")
     resolutions = await directory.resolve([email, group])
-    assert resolutions[email].people == (DirectoryPerson("", (EMAIL,)),)
+    assert resolutions[email].people == (DirectoryPerson("", (EMAIL,), unlisted=True),)
     assert resolutions[email].unknown
     assert resolutions[group] == Resolution((), "Not known there.", unknown=True)
 

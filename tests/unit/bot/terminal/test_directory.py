@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.terminal.directory import TerminalDirectory
 from engine.domain import Address, Origin, Person
 from engine.ports import Route
-from engine.references import parse_resolvable
+from engine.references import parse
 
 SAM = Person("p1", "Sam", (Address("email", "sam@example.com"),))
 
@@ -18,7 +18,7 @@ def test_every_person_is_reached_at_the_terminal_and_follows_runs_there() -> Non
 
 async def test_references_that_only_slack_knows_resolve_to_no_people_with_a_reason() -> None:
     directory = TerminalDirectory()
-    group, email = parse_resolvable("group:support"), parse_resolvable("sam@example.com")
+    group, email = parse("group:support"), parse("sam@example.com")
     assert group is not None
     assert email is not None
     assert (directory.asks(group), directory.asks(email)) == (True, False)

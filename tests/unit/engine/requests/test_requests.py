@@ -159,7 +159,7 @@ def test_approvers_are_named_by_role_address_or_an_expression_that_gives_one_or_
     assert opening.notes == ("The person who started this run chose the approver, in “Any”.",)
 
 
-@pytest.mark.parametrize("word", ["owner", "requester", "group:sales", "group:@sales"])
+@pytest.mark.parametrize("word", ["owner", "requester", "group:sales", "group:@sales", "role:boss"])
 @pytest.mark.parametrize(
     "entry",
     [
@@ -224,7 +224,7 @@ def test_a_note_names_the_input_that_named_an_approver_even_through_a_step() -> 
 
 
 @pytest.mark.parametrize(
-    "value", [None, 7, True, "", "nobody", "role:sales", "group:", "a@b@c", "<@nobody>", {"email": "lee@example.com"}]
+    "value", [None, 7, True, "", "nobody", "role:", "group:", "a@b@c", "<@nobody>", {"email": "lee@example.com"}]
 )
 def test_an_approver_that_names_no_person_is_noted_and_asks_no_person(value: Value) -> None:
     opening = open_gate('approvers: ["{{ inputs.any }}"]', any=[value])

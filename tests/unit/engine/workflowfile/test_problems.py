@@ -38,7 +38,6 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     (step_file("id: a\nuses: set") + "owner: 'group:x'\n", 5, 8, "owner", "The owner is one person"),
     (step_file("id: a\nuses: set") + "may_run: []\n", 5, 10, "may_run", "No one could start this workflow"),
     (step_file("id: a\nuses: set") + "may_run: [requester]\n", 5, 11, "may_run[0]", "known before it runs"),
-    (step_file("id: a\nuses: set") + "may_run: role:cfo\n", 5, 10, "may_run", "`role:cfo` is not available yet"),
     # inputs
     (step_file("id: a\nuses: set") + "inputs: {Who: text}\n", 5, 10, "inputs.Who", "Write `who`"),
     (step_file("id: a\nuses: set") + "inputs: {a-b: text}\n", 5, 10, "inputs.a-b", "Use `_` instead of `-`: `a_b`"),
@@ -271,7 +270,6 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         "steps[0].gate.approvers[0]",
         "`group:the sales` is not a person or a group",
     ),
-    (gate_file("approvers: role:cfo"), 7, 18, "steps[0].gate.approvers", "`role:cfo` is not available yet"),
     (gate_file("approvers: ['{{ inputs.boss }}']"), 7, 19, "steps[0].gate.approvers[0]", "There is no input `boss`"),
     (gate_file("policy: most"), 7, 15, "steps[0].gate.policy", "must be `any`, not `most`"),
     (

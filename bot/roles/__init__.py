@@ -1,0 +1,1 @@
+"""Roles and people from a file of the operator: who has which role, and which addresses belong to one person."""

@@ -1,0 +1,354 @@
+"""The roles file: roles as approvers, and people with several addresses, each of whom counts once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.email.directory import DirectoryWithEmail
+from bot.roles import file
+from bot.roles.directory import DirectoryWithRoles
+from bot.roles.model import PersonEntry, Roles
+from bot.roles.source import RolesFile
+from bot.settings import SettingsError
+from bot.terminal.directory import TerminalDirectory
+from engine.domain import (
+    Address,
+    Decided,
+    NoLongerApprover,
+    NotAllowed,
+    NotAnApprover,
+    Person,
+    Refusal,
+    Register,
+    Registered,
+    Start,
+    Started,
+)
+from engine.ports import Directory, DirectoryPerson, Route
+from engine.references import Reference, parse
+from tests.support.account_directory import AccountDirectory, account
+from tests.support.databases import OpenStore
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
+
+FLOW = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: act, uses: set, with: {a: 1}, gate: {approvers: [%s]}}
+"""
+ROLES = """
+roles:
+  finance: [lee@example.com, "group:leads"]
+  board: ["role:finance", kim@example.com]
+people:
+  - {name: Lee Kim, addresses: [lee@example.com, lee.kim@example.org], timezone: Europe/Berlin}
+"""
+LEE, LEE_KIM, KIM = (Address("email", name) for name in ("lee@example.com", "lee.kim@example.org", "kim@example.com"))
+
+
+@dataclass
+class World:
+    """A directory of accounts, with email, and a roles file beside it. `text`: what the file says now."""
+
+    accounts: AccountDirectory
+    text: str = ROLES
+    env: EngineEnv = field(init=False)
+
+    @property
+    def directory(self) -> Directory:
+        return DirectoryWithRoles(
+            DirectoryWithEmail(self.accounts), lambda: file.read(self.text.encode(), file="roles.yaml")
+        )
+
+    async def register(self, *approvers: str, more: str = "") -> Registered | Refusal:
+        source = FLOW % ", ".join(f'"{approver}"' for approver in approvers) + more
+        return await self.env.engine.register(Register(source=source.encode(), actor=SAM, origin=TERMINAL))
+
+    async def start(self, by: Address = SAM) -> str:
+        started = await self.env.engine.start(Start(workflow="flow", inputs={}, actor=by, origin=TERMINAL))
+        assert isinstance(started, Started), started
+        return started.run
+
+    async def approvers(self, *approvers: str) -> list[Person]:
+        assert isinstance(await self.register(*approvers), Registered)
+        return [approver.person for approver in (await self.env.request(await self.start())).approvers]
+
+
+@pytest.fixture
+async def world(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[World]:
+    world = World(AccountDirectory(lee="lee@example.com", kim="kim@example.com", noa="noa@example.com"))
+    world.accounts.groups["leads"] = ["lee", "noa"]
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, directory=world.directory) as world.env:
+        yield world
+
+
+# -- roles --------------------------------------------------------------------------------------------------
+
+
+async def test_a_role_asks_its_people_groups_and_roles_each_person_once(world: World) -> None:
+    await world.register("role:board", "lee.kim@example.org")
+    request = await world.env.request(await world.start())
+    assert [(approver.person.name, approver.rule) for approver in request.approvers] == [
+        ("Lee", "role:board"),
+        ("Noa", "role:board"),
+        ("Kim", "role:board"),
+    ]
+    assert request.notes == ()
+
+
+async def test_an_unknown_role_is_refused_when_the_file_is_registered(world: World) -> None:
+    answer = await world.register("role:fin")
+    assert isinstance(answer, NotAllowed)
+    assert answer.why == (
+        "The gate of step act: There is no role fin in the roles file of this server, which has board, finance."
+    )
+    world.text = "people: []"
+    assert "which has none." in str(await world.register("role:fin"))
+    refused = await world.register("owner", more="may_run: ['role:fin']\n")
+    assert isinstance(refused, NotAllowed)
+    assert refused.why.startswith("may_run: There is no role fin")
+
+
+async def test_an_unknown_role_in_an_expression_is_refused_too(world: World) -> None:
+    answer = await world.register("{{ 'role:fin' if run.requester == 'a' else 'role:board' }}")
+    assert isinstance(answer, NotAllowed)
+    assert "There is no role fin" in answer.why
+
+
+async def test_members_who_cannot_be_asked_are_named_at_registration_and_in_the_request(world: World) -> None:
+    world.accounts.closed["noa"] = world.accounts.active.pop("noa")
+    world.text = "roles: {finance: [noa@example.com, 'group:ghosts', kim@example.com]}"
+    answer = await world.register("role:finance")
+    assert isinstance(answer, Registered)
+    reasons = "They are deactivated. There is no usergroup @ghosts."
+    assert answer.warnings == (f"The gate of step act: {reasons}",)
+    request = await world.env.request(await world.start())
+    assert [approver.person.name for approver in request.approvers] == ["Kim"]
+    assert request.notes == (reasons,)
+
+
+async def test_the_owner_is_asked_if_no_member_of_a_role_can_be_asked(world: World) -> None:
+    world.text = "roles: {finance: [noa@example.com]}"
+    await world.register("role:finance")
+    world.accounts.closed["noa"] = world.accounts.active.pop("noa")
+    request = await world.env.request(await world.start())
+    assert [approver.person.email for approver in request.approvers] == ["sam@example.com"]
+    assert request.notes[0] == "The role finance has no member who can be asked. They are deactivated."
+
+
+async def test_a_role_that_disappears_asks_the_owner(world: World) -> None:
+    await world.register("role:finance")
+    world.text = "people: []"
+    request = await world.env.request(await world.start())
+    assert [approver.person.email for approver in request.approvers] == ["sam@example.com"]
+    assert "There is no role finance" in request.notes[0]
+
+
+async def test_the_members_of_a_role_are_those_of_the_moment_when_the_request_opens(world: World) -> None:
+    await world.register("role:finance")
+    run = await world.start()
+    world.text = ROLES.replace("[lee@example.com,", "[kim@example.com,").replace(', "group:leads"', "")
+    assert isinstance(await world.env.decide(run, by=KIM), NotAnApprover)
+    refused = await world.env.decide(run, by=account("noa"))
+    assert refused == NoLongerApprover(why="the role finance no longer includes this person")
+
+
+async def test_a_closed_account_of_a_role_cannot_decide(world: World) -> None:
+    await world.register("role:finance")
+    run = await world.start()
+    world.accounts.closed["noa"] = world.accounts.active.pop("noa")
+    refused = await world.env.decide(run, by=account("noa"))
+    assert refused == NoLongerApprover(why="the account is deactivated")
+    assert isinstance(await world.env.decide(run, by=LEE), Decided)
+
+
+async def test_a_role_can_start_a_workflow(world: World) -> None:
+    await world.register("owner", more="may_run: ['role:finance']\n")
+    for starter in (account("noa"), LEE_KIM):
+        await world.start(starter)
+    refused = await world.env.engine.start(Start(workflow="flow", inputs={}, actor=KIM, origin=TERMINAL))
+    assert isinstance(refused, NotAllowed)
+    assert refused.why == "You cannot start flow. It is for role:finance."
+
+
+# -- people -------------------------------------------------------------------------------------------------
+
+
+async def test_a_person_without_slack_has_the_name_and_the_zone_of_the_file(world: World) -> None:
+    del world.accounts.active["lee"]
+    (lee,) = await world.approvers("lee.kim@example.org", "lee@example.com")
+    assert (lee.name, lee.zone) == ("Lee Kim", "Europe/Berlin")
+    assert {*lee.addresses} == {LEE, LEE_KIM}
+    assert set(world.directory.reach(lee)) == {Route("email", "lee@example.com")}, "the first address of the file"
+
+
+async def test_the_name_in_slack_comes_before_the_name_in_the_file(world: World) -> None:
+    (lee,) = await world.approvers("lee.kim@example.org")
+    assert (lee.name, lee.account) == ("Lee", account("lee"))
+
+
+async def test_a_decision_counts_from_every_address_of_a_person(world: World) -> None:
+    await world.register("lee@example.com", "lee.kim@example.org", "role:finance")
+    for address in (LEE, LEE_KIM, account("lee")):
+        assert isinstance(await world.env.decide(await world.start(), by=address), Decided)
+
+
+async def test_persons_who_were_two_are_joined_by_the_file_with_what_waits_for_them(world: World) -> None:
+    world.text = "people: []"
+    world.accounts.active = {}
+    await world.register("lee@example.com", "lee.kim@example.org")
+    run = await world.start()
+    assert len((await world.env.request(run)).approvers) == 2
+    world.text = ROLES
+    await world.start()
+    assert [approver.person.name for approver in (await world.env.request(run)).approvers] == ["Lee Kim"]
+    assert isinstance(await world.env.decide(run, by=LEE_KIM), Decided)
+
+
+async def test_an_account_takes_over_what_waited_for_the_other_address(world: World) -> None:
+    world.text = "people: []"
+    await world.register("lee.kim@example.org", "lee@example.com")
+    run = await world.start()
+    assert len((await world.env.request(run)).approvers) == 2
+    world.text = ROLES
+    await world.start()
+    assert [approver.person.name for approver in (await world.env.request(run)).approvers] == ["Lee"]
+    assert isinstance(await world.env.decide(run, by=account("lee")), Decided)
+
+
+async def test_the_second_account_of_a_person_is_not_another_approver(world: World) -> None:
+    world.accounts.active["lee2"] = "lee.kim@example.org"
+    (lee, noa) = await world.approvers("lee@example.com", "lee.kim@example.org", "group:leads")
+    assert (lee.account, noa.account) == (account("lee"), account("noa"))
+
+
+async def test_the_requester_is_the_same_person_with_every_address(world: World) -> None:
+    """A workflow file cannot name its author's second address as a way around separation of duties."""
+    world.accounts.active["lee2"] = "lee.kim@example.org"
+    await world.register("lee@example.com")
+    for address in (LEE, LEE_KIM, account("lee"), account("lee2")):
+        request = (await world.env.request(await world.start(address))).model
+        assert [approver.person.id for approver in request.approvers] == [request.requester]
+
+
+async def test_someone_who_left_slack_is_not_asked_at_another_address(world: World) -> None:
+    await world.approvers("lee@example.com")
+    world.accounts.closed["lee"] = world.accounts.active.pop("lee")
+    for reference in ("lee.kim@example.org", "role:finance"):
+        run = await world.start() if isinstance(await world.register(reference, "kim@example.com"), Registered) else ""
+        assert run == "" or "Lee" not in {row.person.name for row in (await world.env.request(run)).approvers}
+    world.accounts.closed = {}
+    people = await world.approvers("role:board")
+    assert [person.name for person in people] == ["Noa", "Kim"], "no account has the address any more"
+
+
+async def test_without_slack_the_file_is_enough(tmp_path: Path, open_database: OpenStore) -> None:
+    roles = file.read(ROLES.replace(', "group:leads"', "").replace("lee.kim@example.org]", "U012AB3CD]").encode())
+    directory = DirectoryWithRoles(DirectoryWithEmail(TerminalDirectory()), lambda: roles)
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, directory=directory) as env:
+        await env.register(FLOW % '"role:finance", lee@example.com')
+        (approver,) = (await env.request(await env.start())).approvers
+        assert (approver.person.name, approver.person.addresses) == ("Lee Kim", (LEE,))
+        assert isinstance(await env.decide(await env.start()), Decided)
+
+
+_NAMES = ("a", "b", "c", "d", "e", "f")
+_EMAILS = [f"{name}@example.com" for name in _NAMES]
+
+
+_YES = st.booleans()
+
+
+@st.composite
+def overlaps(draw: st.DrawFn) -> tuple[AccountDirectory, Roles, Sequence[Reference]]:
+    """Return accounts and groups in Slack, entries of people that join some of them, and references to them."""
+    accounts = AccountDirectory(**{name: email for name, email in zip(_NAMES, _EMAILS, strict=True) if draw(_YES)})
+    active = sorted(accounts.active)
+    accounts.groups = {"g": draw(st.lists(st.sampled_from(active), unique=True)) if active else []}
+    left, entries = draw(st.permutations(_EMAILS)), []
+    while len(left) > 0 and draw(_YES):
+        size = draw(st.integers(1, len(left)))
+        mine, left = left[:size], left[size:]
+        own = [account(name) for name in active if accounts.active[name] in mine]
+        with_account = [draw(st.sampled_from(own))] if len(own) > 0 and draw(_YES) else []
+        entries.append(PersonEntry(mine[0], (*(Address("email", email) for email in mine), *with_account)))
+    texts = [*_EMAILS, "group:g", "role:r"]
+    member = st.sampled_from(
+        [Reference("email", email, email) for email in _EMAILS] + [Reference("group", "g", "group:g")]
+    )
+    roles = Roles({"r": tuple(draw(st.lists(member, unique=True, min_size=1)))}, tuple(entries))
+    parsed = [parse(text) for text in draw(st.lists(st.sampled_from(texts), min_size=1, unique=True))]
+    slack = [Reference("slack", name, name) for name in active if draw(_YES)]
+    return accounts, roles, [*(reference for reference in parsed if reference is not None), *slack]
+
+
+@settings(max_examples=200, deadline=None)
+@given(overlaps())
+def test_however_addresses_overlap_each_human_is_one_person(
+    world: tuple[AccountDirectory, Roles, Sequence[Reference]],
+) -> None:
+    accounts, roles, references = world
+    directory = DirectoryWithRoles(DirectoryWithEmail(accounts), lambda: roles)
+    resolutions = asyncio.run(directory.resolve(references))
+
+    def human(person: DirectoryPerson) -> object:
+        emails = {address for address in person.addresses if address.kind == "email"}
+        humans = {roles.entry([email]) or email for email in emails}
+        assert len(humans) == 1, "the addresses of one person belong to one human"
+        return humans.pop()
+
+    people = [person for resolution in resolutions.values() for person in resolution.people]
+    keys = {(human(person), person.addresses[0]) for person in people}
+    assert len(keys) == len({who for who, _ in keys}), "each human is known by one address first"
+    for reference, resolution in resolutions.items():
+        assert resolution.people or reference.kind in ("group", "role"), "every person can be asked"
+
+
+# -- the file -----------------------------------------------------------------------------------------------
+
+
+def test_a_changed_file_is_read_again_once_it_is_no_longer_being_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "roles.yaml"
+    path.write_text("roles: {a: [a@example.com]}", encoding="utf-8")
+    roles = RolesFile(path, needed=["role:a"])
+    roles.load()
+
+    def look_after(text: str | None, *, times: int = 2) -> list[str]:
+        if text is None:
+            path.unlink()
+        else:
+            path.write_text(text, encoding="utf-8")
+            os.utime(path, ns=(0, len(text)))
+        for _ in range(times):
+            roles.look()
+        return [*roles.current.members]
+
+    assert look_after("roles: {a: [a@example.com], b: [b@example.com]}", times=1) == ["a"]
+    roles.look()
+    assert [*roles.current.members] == ["a", "b"]
+    with caplog.at_level(logging.ERROR):
+        assert look_after("roles: {a: [bob]}", times=9) == ["a", "b"]
+        (record,) = caplog.records
+        assert f"{path}:1:13: roles.a[0]: `bob` is not a member of a role" in record.getMessage()
+        assert record.getMessage().endswith("Until then the roles and people stay as they were.")
+        assert look_after("roles: {b: [b@example.com]}") == ["a", "b"]
+        assert "SIGNOFF_BUILDERS: there is no role:a; add it to" in caplog.records[-1].getMessage()
+        assert look_after(None, times=3) == ["a", "b"]
+        assert f"{path} cannot be read: No such file or directory." in caplog.records[-1].getMessage()
+    assert look_after("roles: {a: [c@example.com]}") == ["a"]
+
+
+def test_a_role_in_the_settings_needs_a_file() -> None:
+    with pytest.raises(SettingsError, match="SIGNOFF_BUILDERS: there is no role:a; set SIGNOFF_ROLES to the file"):
+        RolesFile(needed=["role:a"]).load()
