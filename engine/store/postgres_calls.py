@@ -27,7 +27,9 @@ TURN_SPACE: Final = int.from_bytes(b"Sign", "big") & 0x7FFFFFFF
 _UNITS: Final = f"{TURN_SPACE}, 2"
 BEGIN: Final = f"BEGIN; SELECT pg_advisory_xact_lock_shared({_UNITS})"
 """Begins a transaction of units, among any number of others."""
-BEGIN_ALONE: Final = f"BEGIN; SELECT pg_advisory_xact_lock({_UNITS})"
+UNITS_EXCLUDED: Final = f"SELECT pg_advisory_xact_lock({_UNITS})"
+"""Waits until no transaction of units runs, and lets none begin before this one ends."""
+BEGIN_ALONE: Final = f"BEGIN; {UNITS_EXCLUDED}"
 """Begins a transaction of units when all others have ended, and lets none begin before it ends."""
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from engine.errors import StoreError, StoreOutdated
 from engine.store import schema
 from engine.store.postgres import create, place_of
-from engine.store.postgres_calls import TURN_SPACE
-from engine.store.postgres_errors import translated
+from engine.store.postgres_calls import TURN_SPACE, UNITS_EXCLUDED
+from engine.store.postgres_errors import is_again, translated
 from engine.store.tables import WorkspaceRow
 
 _workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
@@ -24,18 +24,28 @@ _MIGRATING: Final = 1
 async def prepare(engine: AsyncEngine, *, now: datetime) -> bool:
     """Bring the database to this program's schema. Return whether that was necessary.
 
-    Processes that start at the same time wait for each other. Either all migrations are applied or none. A process of
-    the version before goes on with the new schema. Raises `StoreOutdated` for a database of a newer version, and
-    `StoreError` for one that cannot be used.
+    Processes that start at the same time wait for each other. Either all migrations are applied or none. Processes of
+    the version before may work meanwhile, and go on with the new schema. Raises `StoreOutdated` for a database of a
+    newer version, and `StoreError` for one that cannot be used.
     """
     place = place_of(engine)
     patient = create(engine.url, seconds=None)  # a migration of many rows takes long, and others wait for it
     try:
         with translated(place):
-            async with patient.connect() as connection:
-                return await connection.run_sync(_prepare, now, place)
+            try:
+                return await _prepare_on(patient, now, place, alone=False)
+            except Exception as error:
+                if not is_again(error):
+                    raise
+                # A unit and a migration had locked the same tables in another order, and the server ended this one.
+                return await _prepare_on(patient, now, place, alone=True)
     finally:
         await patient.dispose()
+
+
+async def _prepare_on(engine: AsyncEngine, now: datetime, place: str, *, alone: bool) -> bool:
+    async with engine.connect() as connection:
+        return await connection.run_sync(_prepare, now, place, alone)
 
 
 async def check_current(engine: AsyncEngine) -> None:
@@ -52,13 +62,16 @@ async def check_current(engine: AsyncEngine) -> None:
         )
 
 
-def _prepare(connection: sqlalchemy.Connection, now: datetime, place: str) -> bool:
+def _prepare(connection: sqlalchemy.Connection, now: datetime, place: str, alone: bool) -> bool:
+    """Apply the migrations. `alone`: while no unit of any process runs."""
     known = schema.revisions(schema.HISTORY)
     if _revision(connection, place) == known[-1]:
         return False
     # The connection commits each statement by itself, so the transaction is begun by hand.
     connection.exec_driver_sql("BEGIN")
     try:
+        if alone:
+            connection.exec_driver_sql(UNITS_EXCLUDED)
         connection.execute(text("SELECT pg_advisory_xact_lock(:space, :key)"), {"space": TURN_SPACE, "key": _MIGRATING})
         revision = _revision(connection, place)
         if revision is not None and revision not in known:

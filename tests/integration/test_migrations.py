@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import sqlalchemy
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, exc, text
+from sqlalchemy import Connection, create_engine, exc, make_url, text
 
-from engine.store import postgres, schema
+from bot.devtools.bench.postgres_server import run
+from engine.store import postgres, postgres_schema, schema
 from engine.store.metadata import METADATA
+from engine.store.postgres_calls import BEGIN
 from tests.support import filled_tables, postgres_server
+from tests.support.fakes import START
+from tests.support.http_service import PATIENCE
+from tests.support.rival_processes import connect
 
 REVISIONS = schema.revisions(schema.HISTORY)
 CHANGED = {
@@ -133,6 +141,27 @@ async def test_every_text_of_postgresql_is_in_the_order_of_its_bytes(postgres_da
     assert collations.keys() <= texts
     assert len(collations) > 100
     assert {name for name, collation in collations.items() if collation != "C"} == set()
+
+
+async def test_a_migration_that_units_get_in_the_way_of_is_begun_anew(postgres_url: str) -> None:
+    """A unit has changed a request and goes on to its run, and the migration locks these tables the other way round."""
+    with postgres_server.empty(postgres_url) as url:
+        await run(url, f"ALTER DATABASE {make_url(url).database} SET deadlock_timeout = '300ms'")
+        engine, unit = postgres.create(url), await connect(url)
+        async with engine.connect() as connection:
+            await connection.run_sync(migrate, "0011")
+        await unit.execute(f"{BEGIN}; UPDATE request SET rev = rev")
+        migrating = asyncio.ensure_future(postgres_schema.prepare(engine, now=START))
+        async with asyncio.timeout(PATIENCE):
+            while not await unit.fetchval("SELECT 1 FROM pg_locks WHERE NOT granted AND relation IS NOT NULL"):
+                assert not migrating.done()
+        with contextlib.suppress(asyncpg.DeadlockDetectedError):  # on a slow machine it may be the one that is ended
+            await unit.execute("UPDATE run SET rev = rev")
+        await unit.execute("ROLLBACK")
+        assert await migrating
+        await postgres_schema.check_current(engine)
+        await unit.close()
+        await engine.dispose()
 
 
 @pytest.mark.parametrize("table", ["audit", "decision"])
