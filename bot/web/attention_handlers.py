@@ -15,7 +15,6 @@ from bot.web import attention_access, attention_view, form_data, status_pages, u
 from bot.web.attention_access import AttentionVisit
 from bot.web.attention_view import TypedAnswer
 from bot.web.context import RequestContext
-from bot.web.drafts import FormDraft
 from bot.web.service import AccessRefused
 from bot.web.status_pages import Notice
 from engine.domain import (
@@ -24,6 +23,7 @@ from engine.domain import (
     AskAnswerCode,
     Assurance,
     Done,
+    FormDraft,
     InvalidInputs,
     LinkState,
     NeedsCode,
@@ -50,8 +50,6 @@ _OTHER_CALL: Final = (
     "Nothing was answered. The step was called again in the meantime. Read the question below, then answer."
 )
 _LATER: Final = "Nothing was answered. Signoff cannot look up the next approvers at the moment. Try again in a minute."
-_TYPED: Final = "typed"
-"""Query parameter: show what was typed before a code was asked for."""
 _LINKS: Final[Mapping[LinkState | None, AccessRefused]] = {
     LinkState.EXPIRED: AccessRefused.EXPIRED_LINK,
     LinkState.REVOKED: AccessRefused.REVOKED_LINK,
@@ -68,6 +66,12 @@ class SubmittedAnswer:
     salt: str
     answer: ResumeAnswer
     values: dict[str, Value]
+
+    @property
+    def draft(self) -> FormDraft:
+        run = self.visit.run.id
+        typed = {**form_data.content_values(self.form), attention_view.ANSWER: (self.answer.value,)}
+        return FormDraft(about=run, run=run, digest=attention_view.written(self.attention), typed=typed)
 
     @property
     def command(self) -> AnswerAttention:
@@ -118,15 +122,11 @@ class AttentionHandlers:
             return self._barred(visit)
         if visit.attention is None:
             return self.closed(visit)
-        draft = self._context.drafts.find(self._context.holder(request), about(visit.run.id))
-        if (
-            draft is None
-            or _TYPED not in request.query_params
-            or draft.digest != attention_view.written(visit.attention)
-        ):
+        draft = await self._context.draft(request, visit.run.id)
+        if draft is None or draft.digest != attention_view.written(visit.attention):
             return await self._open(request, visit, visit.attention)
-        answer = _ANSWERS.get("".join(draft.raws.get(attention_view.ANSWER, ())))
-        typed = TypedAnswer(raws=draft.raws, answer=answer)
+        answer = _ANSWERS.get("".join(draft.typed.get(attention_view.ANSWER, ())))
+        typed = TypedAnswer(raws=draft.typed, answer=answer)
         return await self._open(request, visit, visit.attention, typed=typed, notice=_BACK)
 
     async def answer(self, request: Request, form: FormData) -> Response:
@@ -176,21 +176,20 @@ class AttentionHandlers:
         if isinstance(answer, NeedsCode):
             return await self._code(request, sent)
         if isinstance(answer, Done):
-            self._context.drafts.drop(self._context.holder(request), about(sent.visit.run.id))
             return self._context.to(self._context.at.attention(sent.visit.run.id))
         return await self._refused(request, sent, answer)
 
     async def _code(self, request: Request, sent: SubmittedAnswer) -> Response:
         """Send a code: a person who has only the link confirms the answer with it."""
-        holder = self._context.holder(request)
-        label = user_agents.browser(request.headers.get("user-agent", ""))
-        command = AskAnswerCode(answer=sent.command, holder=holder, label=label)
+        command = AskAnswerCode(
+            answer=sent.command,
+            holder=self._context.holder(request),
+            label=user_agents.browser(request.headers.get("user-agent", "")),
+            draft=sent.draft,
+        )
         answer = await self._context.service.identity.ask_answer_code(command)
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
-        contents = {**form_data.content_values(sent.form), attention_view.ANSWER: (sent.answer.value,)}
-        draft = FormDraft(contents, attention_view.written(sent.attention))
-        self._context.drafts.keep(holder, about(sent.visit.run.id), draft)
         return self._context.to(self._context.at.code(answer.challenge))
 
     async def _refused(self, request: Request, sent: SubmittedAnswer, answer: Refusal) -> Response:

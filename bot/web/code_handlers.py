@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import refusals
-from bot.web import attention_handlers, client_limits, form_data, status_pages, user_agents
+from bot.web import client_limits, form_data, status_pages, user_agents
 from bot.web.attention_handlers import AttentionHandlers
 from bot.web.client_limits import ClientLimits
 from bot.web.context import RequestContext
@@ -73,7 +73,7 @@ class CodeHandlers:
             return self._page(request, challenge, error=f"Type the {challenge.digits} digits from the email.")
         answer = await self._give(request, challenge, code)
         if isinstance(answer, ProvenIdentity):
-            return await self._go_on(request, answer)
+            return await self._go_on(answer)
         challenge = await self._challenge(request) or challenge
         if isinstance(answer, WrongCode) or challenge.tries_left == 0:
             self._count(request, challenge)
@@ -118,13 +118,10 @@ class CodeHandlers:
             self._results.pop(key, None)
         return answer
 
-    async def _go_on(self, request: Request, proven: ProvenIdentity) -> Response:
+    async def _go_on(self, proven: ProvenIdentity) -> Response:
         """Remember the browser, and show the result."""
         answer = await self._after(proven)
         self._context.remember(answer, proven.browser, lasts=proven.until - self._context.clock.now())
-        if proven.answer is not None:
-            typed = proven.request or attention_handlers.about(proven.run or "")
-            self._context.drafts.drop(self._context.holder(request), typed)
         return answer
 
     async def _after(self, proven: ProvenIdentity) -> Response:

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.web import csrf, form_data, status_pages
-from bot.web.drafts import Drafts
 from bot.web.renderer import Renderer
 from bot.web.service import ReviewService
 from bot.web.site_urls import SiteUrls
 from bot.web.status_pages import StatusPage
+from engine.domain import FormDraft
 from engine.ports import Clock
 
 _HOLDS: Final = timedelta(days=1)
@@ -25,6 +25,8 @@ _HOLDS: Final = timedelta(days=1)
 
 SHORT: Final = timedelta(minutes=10)
 """How long a link that is no longer valid is remembered, so that its page can say so."""
+_TYPED: Final = "typed"
+"""Query parameter of a page: show what was typed before a code was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,6 @@ class RequestContext:
     at: SiteUrls
     pages: Renderer
     key: bytes = field(repr=False)
-    drafts: Drafts = field(default_factory=Drafts)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     # -- cookies --
@@ -105,6 +106,13 @@ class RequestContext:
         return (
             None if csrf.is_from_us(sites, origins, origin=self.at.origin) else self.status_page(status_pages.FOREIGN)
         )
+
+    async def draft(self, request: Request, about: str) -> FormDraft | None:
+        """Return what this browser typed before a code was asked for, if the page is to show it again."""
+        holder = self.holder(request)
+        if _TYPED not in request.query_params or not holder:
+            return None
+        return await self.service.identity.draft(holder, about)
 
     # -- answers --
 

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from bot.presentation import changes, characters, expiry, refusals
 from bot.web import form_data, outcome, review_view, service, stale_form, status_pages, user_agents
 from bot.web.context import SHORT, RequestContext
-from bot.web.drafts import FormDraft
 from bot.web.review_view import TypedReview
 from bot.web.service import AccessRefused, ReviewVisit
 from bot.web.status_pages import Notice
@@ -25,6 +24,7 @@ from engine.domain import (
     Changed,
     Decide,
     Expired,
+    FormDraft,
     InvalidEdits,
     Link,
     LinkState,
@@ -48,8 +48,6 @@ _CHOOSE: Final = "Nothing was decided yet. Press one of the buttons."
 _VERDICTS: Final = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
 _REASON: Final = "reason"
 """The name of the field for the reason. A form is without it until the button to reject was pressed."""
-_TYPED: Final = "typed"
-"""Query parameter: show what was typed before a code was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +64,12 @@ class SubmittedReview:
     @property
     def typed(self) -> TypedReview:
         return _typed(self.form)
+
+    @property
+    def draft(self) -> FormDraft:
+        view = self.visit.request
+        typed = {**form_data.content_values(self.form), _REASON: (self.typed.reason,)}
+        return FormDraft(about=view.id, run=view.run, digest=view.model.digest, typed=typed)
 
     @property
     def command(self) -> Decide:
@@ -120,11 +124,11 @@ class ReviewHandlers:
             return self._context.status_page(status_pages.barred(visit, self._context.at))
         if visit.request.model.state is not RequestState.PENDING:
             return await self.closed(visit)
-        draft = self._context.drafts.find(self._context.holder(request), visit.request.id)
-        if draft is None or _TYPED not in request.query_params or draft.digest != visit.request.model.digest:
+        draft = await self._context.draft(request, visit.request.id)
+        if draft is None or draft.digest != visit.request.model.digest:
             return await self._open(request, visit)
-        reason = "".join(draft.raws.get(_REASON, ()))
-        return await self._open(request, visit, typed=TypedReview(raws=draft.raws, reason=reason), notice=_BACK)
+        reason = "".join(draft.typed.get(_REASON, ()))
+        return await self._open(request, visit, typed=TypedReview(raws=draft.typed, reason=reason), notice=_BACK)
 
     async def decide(self, request: Request, form: FormData) -> Response:
         """Decide with the submitted form."""
@@ -212,18 +216,19 @@ class ReviewHandlers:
             return await self._code(request, sent)
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
-        self._context.drafts.drop(self._context.holder(request), sent.visit.request.id)
         return self._context.to(self._context.at.review(sent.visit.request.id))
 
     async def _code(self, request: Request, sent: SubmittedReview) -> Response:
         """Send a code: a person who has only the link confirms the decision with it."""
-        holder = self._context.holder(request)
-        label = user_agents.browser(request.headers.get("user-agent", ""))
-        answer = await self._context.service.identity.ask_code(AskCode(decide=sent.command, holder=holder, label=label))
+        command = AskCode(
+            decide=sent.command,
+            holder=self._context.holder(request),
+            label=user_agents.browser(request.headers.get("user-agent", "")),
+            draft=sent.draft,
+        )
+        answer = await self._context.service.identity.ask_code(command)
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
-        contents = {**form_data.content_values(sent.form), _REASON: (sent.typed.reason,)}
-        self._context.drafts.keep(holder, sent.visit.request.id, FormDraft(contents, sent.visit.request.model.digest))
         return self._context.to(self._context.at.code(answer.challenge))
 
     async def _refused(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:

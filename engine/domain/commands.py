@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as hidden
 from typing import Final, Literal
@@ -70,16 +70,30 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormDraft:
+    """A form as it was typed in a browser. `about`: the id of the request, or of the run whose step is asked about.
+
+    `digest` tells the content that the form was based on. `typed`: the values of its inputs by name.
+    """
+
+    about: str
+    run: str
+    digest: str
+    typed: Mapping[str, Sequence[str]] = hidden(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskCode:
     """Send a code that confirms this decision to the address of its link. The decision is stored until then.
 
     `holder`: a secret of the browser that asks; no other browser can use the code. `label`: the name of the browser,
-    for the email.
+    for the email. `draft`: the form, which is kept for this browser if a code is sent.
     """
 
     decide: Decide
     holder: str = hidden(repr=False)
     label: str = ""
+    draft: FormDraft | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +216,9 @@ class AnswerAttention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskAnswerCode:
-    """Send a code that confirms this answer to the owner. `holder` and `label`: as in `AskCode`."""
+    """Send a code that confirms this answer to the owner. `holder`, `label` and `draft`: as in `AskCode`."""
 
     answer: AnswerAttention
     holder: str = hidden(repr=False)
     label: str = ""
+    draft: FormDraft | None = None

@@ -15,6 +15,7 @@ from engine.domain import (
     CodeExpired,
     CodeSent,
     FinishSignIn,
+    FormDraft,
     GiveCode,
     Link,
     NotFound,
@@ -32,7 +33,7 @@ from engine.domain import (
 from engine.ports import Clock
 from engine.service import account_sign_in, answer_attention, one_time_codes, sign_in
 from engine.service.engine import Engine
-from engine.store import attention_links, browsers, challenges, links, request_model, run_rows, sign_ins
+from engine.store import attention_links, browsers, challenges, form_drafts, links, request_model, run_rows, sign_ins
 from engine.store.browsers import SEEN_EVERY
 from engine.store.port import Tx
 
@@ -85,12 +86,21 @@ class Identity:
     async def ask_code(self, command: AskCode) -> CodeSent | Refusal:
         """Store a decision until a code confirms it, and send the code to the address of its link."""
         context = self._engine.context
-        return await self._engine.transact(lambda tx: one_time_codes.ask(context, self._codes, tx, command))
+        return await self._engine.transact(
+            lambda tx: _with_draft(tx, command, one_time_codes.ask(context, self._codes, tx, command))
+        )
 
     async def ask_answer_code(self, command: AskAnswerCode) -> CodeSent | Refusal:
         """Store an answer about a step until a code confirms it, and send the code to the owner."""
         context = self._engine.context
-        return await self._engine.transact(lambda tx: answer_attention.ask(context, self._codes, tx, command))
+        return await self._engine.transact(
+            lambda tx: _with_draft(tx, command, answer_attention.ask(context, self._codes, tx, command))
+        )
+
+    async def draft(self, holder: str, about: str) -> FormDraft | None:
+        """Return what was typed in this browser about a request, or the step of a run, before a code was sent."""
+        now = self._clock.now()
+        return await self._engine.store.read(lambda connection: form_drafts.load(connection, holder, about, now))
 
     async def sign_in(self, command: SignIn) -> CodeSent | TooManyCodes:
         """Send a code to sign in with, unless the client asked for too many."""
@@ -156,6 +166,13 @@ class Identity:
             lambda tx, resolved: sign_in.give(codes, tx, Recipients(tx, directory, resolved), carried, code, label),
             required=False,
         )
+
+
+def _with_draft(tx: Tx, command: AskCode | AskAnswerCode, answer: CodeSent | Refusal) -> CodeSent | Refusal:
+    """Keep the form of a command for which a code was sent, and return the answer to the command."""
+    if isinstance(answer, CodeSent) and command.draft is not None:
+        form_drafts.save(tx, command.holder, command.draft)
+    return answer
 
 
 def _revoke(tx: Tx, target: str) -> int | NotFound:

@@ -32,7 +32,7 @@ from engine.domain import (
 from engine.errors import Conflict
 from engine.service import answer_attention, assurance, code_confirmation, decide, sign_in
 from engine.service.context import CommandContext
-from engine.store import asked_codes, challenges, people, request_model
+from engine.store import asked_codes, challenges, form_drafts, people, request_model
 from engine.store.challenges import StoredChallenge
 from engine.store.port import Tx
 
@@ -144,6 +144,7 @@ def give(
     proven = sign_in.remember(tx, sent, label, request=challenge.request, run=challenge.run)
     if isinstance(proven, CodeExpired):
         return proven
+    form_drafts.drop(tx, command.holder, challenge.request or challenge.run or "")
     if isinstance(waiting, Resume):
         return replace(proven, answer=_answer(context, tx, challenge, waiting, resolved))
     return replace(proven, answer=_decide(context, tx, challenge, waiting, resolved))

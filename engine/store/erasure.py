@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.domain import Params
+from engine.store.people_tables import ChallengeRow, FormDraftRow, SignInRow
 from engine.store.port import Tx
 from engine.store.tables import AuditRow, DecisionRow, RequestRow, RunRow, StepRunRow
 
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
+_challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_draft = FormDraftRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
+_sign_in = SignInRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
 
 _TITLE: Final = "(erased)"
@@ -36,6 +40,7 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
         update(_decision).where(_decision.c.request.in_(of_run)).values(reason=None, edits=None, record="{}")
     )
     _erase_requests(tx, run)
+    _erase_what_waits(tx, run)
     tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))
     tx.connection.execute(update(_run).where(_run.c.id == run).values(inputs="{}", error=None))
     return numbers
@@ -50,6 +55,15 @@ def _erase_entries(tx: Tx, workspace: str, run: str) -> list[int]:
         emptied = update(_audit).where(_audit.c.workspace == workspace, _audit.c.seq == bindparam("number"))
         tx.connection.execute(emptied.values(salt=None, content=None), [{"number": number} for number in numbers])
     return numbers
+
+
+def _erase_what_waits(tx: Tx, run: str) -> None:
+    """Delete what people typed and have not confirmed; it is there until it expires."""
+    requests = select(_request.c.id).where(_request.c.run == run)
+    of_run = or_(_challenge.c.run == run, _challenge.c.request.in_(requests))
+    tx.connection.execute(update(_challenge).where(of_run).values(decision=None))
+    tx.connection.execute(update(_sign_in).where(_sign_in.c.request.in_(requests)).values(decision=None))
+    tx.connection.execute(delete(_draft).where(_draft.c.run == run))
 
 
 def _erase_requests(tx: Tx, run: str) -> None:

@@ -84,6 +84,28 @@ async def test_wrong_codes_are_counted_together(sites: tuple[WebEnv, WebEnv]) ->
     assert (await second.reload(request)).model.state is RequestState.PENDING
 
 
+async def test_what_was_typed_before_a_code_is_there_at_another_process_and_after_a_restart(
+    tmp_path: Path, postgres_database: str
+) -> None:
+    async with two_sites(postgres_database, tmp_path) as (first, second):
+        await first.request_approval(body="Dear Kim,")
+        browser, page = await first.open_link()
+        field = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+        typed = {field: "\r\nDear Kim,\r\n  <b>", "reason": "So"}
+        at_code = await browser.send(page.page.form, typed=typed)
+        back = next(link for link in at_code.page.links if link.endswith("typed=1"))
+        turn(browser, second)
+        again = await browser.get(back)
+        assert "Your text is still here" in again.page.text
+        assert dict(again.page.form.fields).items() >= typed.items()
+    async with two_sites(postgres_database, tmp_path) as (first, _):
+        after = await Browser(first.session, first.base, jar=browser.jar).get(back)
+        assert dict(after.page.form.fields).items() >= typed.items()
+        jar = {(name, path): value for (name, path), value in browser.jar.items() if "holder" not in name}
+        stranger = await Browser(first.session, first.base, jar=jar).get(back)
+        assert dict(stranger.page.form.fields)[field] != typed[field]
+
+
 async def test_who_signed_in_at_one_process_is_known_to_the_other(sites: tuple[WebEnv, WebEnv]) -> None:
     first, second = sites
     request = await first.request_approval(body="Dear Kim,")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,10 +14,15 @@ from hypothesis import strategies as st
 
 from bot.email import view
 from bot.presentation.text_diff import Part
-from engine.domain import Card, DeliveryKind, RequestState
+from engine.domain import DEFAULT_WORKSPACE, Cancel, Card, Decide, DeliveryKind, Done, Erase, Erased, RequestState
+from engine.service import Engine
+from engine.store import sign_ins
+from engine.store.port import Tx
+from tests.support.engine_env import SAM, TERMINAL
 from tests.support.web_env import ADA, Answer, Browser, WebEnv
 
 WRONG = "13572468"
+WAITING = "SELECT request FROM {} WHERE decision IS NOT NULL"
 LONG = "1357 2468 1357 2468"
 
 
@@ -279,6 +285,43 @@ async def test_a_person_who_gets_no_other_code_signs_in_and_then_decides(env: We
     assert dict(back.page.form.fields)["reason"] == "So"
     receipt = await ada.send(back.page.form)
     assert "Approved with edits" in receipt.page.text
+
+
+async def test_what_was_typed_is_kept_until_its_code_is_given(env: WebEnv) -> None:
+    await env.request_approval()
+    ada, page = await env.open_link()
+    at_code = await ada.send(page.page.form, typed={field(page): "Mine"}, reason="So")
+    assert await env.engine_env.rows("SELECT count(*) FROM form_draft") == [(1,)]
+    env.engine_env.pass_time(minutes=11)
+    late = await ada.get(at_code.path)
+    assert late.status == 410
+    back = await ada.get(next(link for link in late.page.links if link.endswith("typed=1")))
+    assert dict(back.page.form.fields)[field(back)] == "Mine"
+    await type_code(env, ada, await ada.send(back.page.form), await env.code())
+    assert await env.engine_env.rows("SELECT count(*) FROM form_draft") == [(0,)]
+
+
+def wait_for_sign_in(decide: Decide, tx: Tx) -> str:
+    about = {"workspace": DEFAULT_WORKSPACE, "request": decide.request}
+    return sign_ins.insert_sign_in(tx, **about, holder="", form=None, decision=decide, person=None)
+
+
+async def test_erasing_a_run_erases_what_waits_for_codes(env: WebEnv) -> None:
+    store = env.engine_env.store
+    engine = Engine(store, env.engine_env.advancer, admins=frozenset({SAM}))
+    request, other = await env.request_approval(), await env.request_approval()
+    for one, link in ((other, -1), (request, -2)):
+        token = env.engine_env.mail.to(ADA, DeliveryKind.REQUEST)[link].token
+        ada = env.browser()
+        page = await ada.get(f"/r/{token}")
+        await ada.send(page.page.form, typed={field(page): "Mine"}, reason="So")
+        await store.transact(partial(wait_for_sign_in, await env.engine_env.approval_by_link(one.run)))
+        assert isinstance(await engine.cancel(Cancel(run=one.run, actor=SAM, origin=TERMINAL)), Done)
+    await env.engine_env.settle()
+    erased = await engine.erase(Erase(run=other.run, reason="asked to", actor=SAM, origin=TERMINAL))
+    assert isinstance(erased, Erased)
+    for kept in ("SELECT about FROM form_draft", WAITING.format("challenge"), WAITING.format("sign_in")):
+        assert await env.engine_env.rows(kept) == [(request.id,)]
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from bot.presentation import characters
 from bot.web import csrf, review_view, site_urls, stale_form, status_pages, user_agents
-from bot.web.drafts import Drafts, FormDraft
 from bot.web.renderer import Renderer
 from bot.web.review_view import ShownField
 
@@ -134,27 +133,6 @@ def test_a_form_does_not_carry_more_than_can_be_sent_back() -> None:
 @pytest.mark.parametrize("carried", ["", "{", "[]", '{"a": 1}', '{"a": ["b"]}', "null"])
 def test_an_unreadable_record_shows_no_differences(carried: str) -> None:
     assert stale_form.differences(carried, [shown_field("a", "x")]) == ()
-
-
-def test_only_the_newest_drafts_are_kept() -> None:
-    drafts = Drafts()
-    for number in range(600):
-        drafts.keep("h", str(number), FormDraft({"f-a": ("x",)}, "d"))
-    assert drafts.find("h", "0") is None
-    assert drafts.find("h", "599") is not None
-    drafts.keep("h", "large", FormDraft({"f-a": ("x" * 21_000_000,)}, "d"))
-    assert drafts.find("h", "599") is None
-    drafts.drop("h", "599")
-
-
-def test_one_request_cannot_push_out_the_drafts_of_others() -> None:
-    drafts = Drafts()
-    drafts.keep("mine", "other", FormDraft({"f-a": ("x",)}, "d"))
-    for number in range(600):
-        drafts.keep(f"h{number}", "one", FormDraft({"f-a": ("x" * 100_000,)}, "d"))
-    assert drafts.find("mine", "other") is not None
-    assert drafts.find("h599", "one") is not None
-    assert drafts.find("h500", "one") is None
 
 
 @given(st.text(st.sampled_from("ab \n\u200b\u202e\u0301\ufe0f\N{MAN}\N{ZERO WIDTH JOINER}"), max_size=400))
