@@ -18,8 +18,8 @@ from engine.store.postgres import READERS, WRITERS, create, place_of
 from engine.store.postgres_errors import translated
 from engine.store.restored_backup import RestoreSuspicion
 
-STORE_CONNECTIONS: Final = WRITERS + READERS
-"""Connections of the store of one process."""
+STORE_CONNECTIONS: Final = WRITERS + READERS + 1
+"""Connections of the store of one process, and the one of `PostgresPace`."""
 _FACTS: Final = text(
     """
     SELECT current_setting('server_version_num')::int AS version,
