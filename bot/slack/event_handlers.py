@@ -62,7 +62,11 @@ class EventHandlers:
             self._context.later.do(work)
 
     def _may_tell(self, user: str) -> bool:
-        """Return whether to tell this person now. Kept in memory: after a restart it may be said once more."""
+        """Return whether to tell this person now.
+
+        Kept in memory: after a restart, and by each process, it may be said once more. It answers what the person just
+        wrote, and no decision depends on it, which is not worth a write to the database for each message.
+        """
         now = self._context.service.clock.now()
         last = self._told.get(user)
         if last is not None and now - last < _SAID_AGAIN:

@@ -47,7 +47,11 @@ log = logging.getLogger(__name__)
 
 
 class CodeHandlers:
-    """The handlers of the page. The last result is kept for a double click: the browser shows the second response."""
+    """The handlers of the page. The last result is kept for a double click: the browser shows the second response.
+
+    It is kept in memory, because it has the secret of the remembered browser, of which the database has only a hash. At
+    another process, the second click on a code that confirmed something finds it used, and shows what it confirmed.
+    """
 
     def __init__(self, context: RequestContext, reviewing: ReviewHandlers, attention: AttentionHandlers) -> None:
         self._context, self._reviewing, self._attention = context, reviewing, attention

@@ -17,7 +17,7 @@ from engine.read_models import PageQuery
 from engine.store.asked_codes import MOST
 from tests.support import databases
 from tests.support.slack_env import SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, is_copy, open_slack, words
-from tests.support.web_env import Browser, WebEnv, open_web
+from tests.support.web_env import ADA, Browser, WebEnv, open_web
 
 PUBLIC = "signoff.example.com"
 BY_LINK = "      assurance: link\n"
@@ -112,6 +112,18 @@ async def test_who_signed_in_at_one_process_is_known_to_the_other(sites: tuple[W
     browser = await first.sign_in()
     turn(browser, second)
     assert f"/review/{request.id}" in (await browser.get("/inbox")).text
+
+
+async def test_a_sign_in_code_that_is_sent_to_both_at_once_signs_in_once(sites: tuple[WebEnv, WebEnv]) -> None:
+    first, second = sites
+    await first.request_approval()
+    browser = first.browser()
+    form = (await browser.get("/inbox")).page.form
+    at_code = await browser.post(form.action, form.with_(email=ADA), kind=form.kind)
+    other = Browser(browser.session, second.base, jar=dict(browser.jar))
+    answers = await asyncio.gather(first.enter_code(browser, at_code), first.enter_code(other, at_code))
+    assert sorted(answer.status for answer in answers) == [200, 422]
+    assert await first.engine_env.rows("SELECT count(*) FROM browser") == [(1,)]
 
 
 async def ask_codes(browser: Browser, count: int) -> int:
