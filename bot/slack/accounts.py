@@ -7,7 +7,7 @@ address without an active account is looked up in the list of all members, which
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 
 from bot.slack.client import SlackClient, SlackError
@@ -17,7 +17,11 @@ Account: TypeAlias = Mapping[str, Any]
 FRESH_SECONDS: Final = 60.0
 """How long an answer of Slack is used, in seconds."""
 LISTED_SECONDS: Final = 600.0
-"""How long the list of all members is used, in seconds. It only finds accounts; their state is asked again."""
+"""How long the list of all members is used, in seconds. For a few accounts it only finds them, and their state is
+asked again. Many are taken from it as they are: a decision asks for the state of its account anyway."""
+MANY: Final = 50
+"""Up to this many accounts are looked up one by one. Slack allows 50 lookups by email and 100 by id a minute, and the
+list of all members has up to 20,000 members a minute."""
 PAGE: Final = 1000
 """Members in one page of the list: at 20 pages a minute, 20,000 members a minute."""
 MOST_PAGES: Final = 200
@@ -55,9 +59,36 @@ class Accounts:
             self._cache.setdefault(("user", str(account["id"])), self._cache[("email", email)])
         return account
 
+    async def look_up_many(self, *, users: Sequence[str] = (), emails: Sequence[str] = ()) -> None:
+        """Keep the answers for these accounts and addresses, from the list of all members if they are many.
+
+        An address that is not in the list has no account. An account that is not in it, such as one of another
+        workspace, is left to `by_id`.
+        """
+        keys = [*(("user", user) for user in users), *(("email", email) for email in emails)]
+        missing = [key for key in dict.fromkeys(keys) if not self._is_fresh(key)]
+        if len(missing) <= MANY:
+            return
+        listing = await self._members_listed()
+        now = self._now()
+        for kind, value in missing:
+            user = value if kind == "user" else listing.by_email.get(value)
+            account = listing.accounts.get(user) if user is not None else None
+            if account is not None:
+                self._cache["user", str(account["id"])] = now, account
+            if kind == "email":
+                self._cache["email", value] = now, None if account is None or account.get("deleted") else account
+
+    def forget(self, user: str) -> None:
+        """Drop what is kept about an account, because it has changed."""
+        for key in [key for key, (_, answer) in self._cache.items() if _is_about(user, key, answer)]:
+            del self._cache[key]
+        self._listed.accounts.pop(user, None)
+        self._listing.accounts.pop(user, None)
+
     async def deactivated(self, email: str) -> Account | None:
         """Return the deactivated account of an address that has no active one, or None if there is none either."""
-        user = (await self._members_listed()).get(email)
+        user = (await self._members_listed()).by_email.get(email)
         account = None if user is None else await self.by_id(user)
         return account if account is not None and account.get("deleted") else None
 
@@ -88,9 +119,8 @@ class Accounts:
             raise
 
     async def _fresh(self, key: tuple[str, str], ask: Callable[[], Awaitable[T]]) -> T:
-        at, cached = self._cache.get(key, (None, None))
-        if at is not None and self._now() - at < FRESH_SECONDS:
-            return cached  # type: ignore[return-value]
+        if self._is_fresh(key):
+            return self._cache[key][1]  # type: ignore[no-any-return]
         asked_at = self._now()
         answer = await ask()
         if len(self._cache) >= _MOST_KEPT:
@@ -98,6 +128,9 @@ class Accounts:
             self._owners.clear()
         self._cache[key] = (asked_at, answer)
         return answer
+
+    def _is_fresh(self, key: tuple[str, str]) -> bool:
+        return key in self._cache and self._now() - self._cache[key][0] < FRESH_SECONDS
 
     def _forget_contradictions(self, account: Account | None) -> Account | None:
         """Drop an earlier answer if this one names another account for the same address."""
@@ -116,23 +149,24 @@ class Accounts:
 
     # -- the list of all members --
 
-    async def _members_listed(self) -> Mapping[str, str]:
-        """Return the accounts of all members by email address. The pages of a cancelled caller are kept."""
+    async def _members_listed(self) -> _Listing:
+        """Return the accounts of all members. The pages of a cancelled caller are kept."""
         async with self._reading:
             if self._listed.at is not None and self._now() - self._listed.at < LISTED_SECONDS:
-                return self._listed.by_email
+                return self._listed
             if self._listing.at is None or self._now() - self._listing.at > LISTED_SECONDS:
                 self._listing = _Listing(self._now())
             while await self._read_page(self._listing):
                 pass
             self._listed, self._listing = self._listing, _Listing()
-            return self._listed.by_email
+            return self._listed
 
     async def _read_page(self, listing: _Listing) -> bool:
         """Read another page, and return whether there are more."""
         position = {"cursor": listing.cursor} if listing.cursor else {}
         answer = await self._client.get("users.list", limit=str(PAGE), **position)
         for account in answer.get("members", []):
+            listing.accounts[str(account["id"])] = _slim(account)
             email = to_address(account)
             # If several accounts had this address, an active one counts.
             if email is not None and (not account.get("deleted") or email not in listing.by_email):
@@ -148,6 +182,25 @@ class _Listing:
     def __init__(self, at: float | None = None) -> None:
         self.at, self.cursor, self.pages = at, "", 0
         self.by_email: dict[str, str] = {}
+        self.accounts: dict[str, Account] = {}
+
+
+_KEPT: Final = (
+    *("id", "name", "real_name", "tz", "deleted", "is_bot", "is_workflow_bot"),
+    *("is_restricted", "is_ultra_restricted", "is_stranger"),
+)
+"""What is kept of an account in the list: a workspace may have a hundred thousand."""
+
+
+def _slim(account: Account) -> Account:
+    profile = account.get("profile") or {}
+    kept = {name: account[name] for name in _KEPT if account.get(name)}
+    return {**kept, "profile": {name: profile[name] for name in ("real_name", "email") if profile.get(name)}}
+
+
+def _is_about(user: str, key: tuple[str, str], answer: Any) -> bool:
+    """Return whether a kept answer is about this account."""
+    return key == ("user", user) or (key[0] == "email" and answer is not None and answer.get("id") == user)
 
 
 def to_address(account: Account) -> str | None:

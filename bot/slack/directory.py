@@ -17,7 +17,7 @@ from engine.ports import DirectoryPerson, Resolution, Route
 from engine.references import EMAIL, GROUP, MEMBERS, Reference
 
 _SLICE: Final = 50
-"""Members of a usergroup that are looked up at the same time: Slack allows 100 a minute."""
+"""Members of a usergroup that are looked up at the same time."""
 _NO_GROUPS: Final = frozenset({"plan_upgrade_required", "team_not_found", "permission_denied"})
 _SLACKBOT: Final = "USLACKBOT"
 _GUEST: Final = "a guest"
@@ -36,6 +36,9 @@ class SlackDirectory:
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """Return the people of each reference. Raises `ChannelError` if Slack does not answer."""
+        emails = [reference.value for reference in references if reference.kind == EMAIL]
+        users = [reference.value for reference in references if reference.kind == SLACK.name]
+        await self._accounts.look_up_many(users=users, emails=emails)
         resolutions = await asyncio.gather(*(self._resolve(reference) for reference in references))
         return dict(zip(references, resolutions, strict=True))
 
@@ -59,6 +62,10 @@ class SlackDirectory:
             return None
         channel = origin.place.get("channel", "")
         return Route("slack", f"{channel},{user}" if channel.startswith(SLACK.channel_starts) else user)
+
+    def forget(self, account: str) -> None:
+        """Ask Slack again about an account that has changed."""
+        self._accounts.forget(account)
 
     # -- one reference --
 
@@ -111,6 +118,7 @@ class SlackDirectory:
 
     async def _eligible_members(self, reference: Reference, members: Sequence[str]) -> Resolution:
         """Return members of a usergroup who may be asked, at most as many as one request asks."""
+        await self._accounts.look_up_many(users=members[: 2 * MAX_APPROVERS])
         accounts: list[Account] = []
         looked_up = 0
         for looked_up in range(0, len(members), _SLICE):

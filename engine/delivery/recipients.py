@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
-from engine.domain import Address, Approver, Person
+from engine.domain import DEFAULT_WORKSPACE, Address, Approver, Person
 from engine.domain.people import ACCOUNT
 from engine.errors import ChannelError, SignoffError
 from engine.ports import Directory, DirectoryPerson, Resolution
@@ -23,8 +24,11 @@ from engine.store.run_rows import LoadedRun
 
 T = TypeVar("T")
 Resolved: TypeAlias = Mapping[Reference, Resolution]
-MAX_APPROVERS: Final = 100
+MAX_APPROVERS: Final = 500
 """Maximum number of approvers of one request. Each gets a copy in the transaction that opens the request."""
+_AT_ONCE: Final = 25
+"""Maximum number of people who are saved in one transaction that does nothing else. While a new person is saved, no
+other unit runs."""
 _ROUNDS: Final = 5
 """Maximum number of times that one unit may ask the directory."""
 
@@ -68,7 +72,24 @@ async def run_with_directory(
             if required:
                 raise error from caught
             resolved |= {reference: _unanswered_resolution(reference, error) for reference in references}
+        else:
+            await _learn_many(transact, directory, resolved)
     raise SignoffError("The directory gave no answer to what it was asked.")
+
+
+async def _learn_many(transact: Any, directory: Directory, resolved: Resolved) -> None:
+    """Save many people in parts before the unit needs them, so that other units run in between."""
+    found = [person for resolution in resolved.values() for person in resolution.people]
+    for start in range(0, len(found) if len(found) > _AT_ONCE else 0, _AT_ONCE):
+        part = {_PART: Resolution(tuple(found[start : start + _AT_ONCE]))}
+        await transact(partial(_learn, directory, part))
+
+
+_PART: Final = Reference("part", "", "")
+
+
+def _learn(directory: Directory, resolved: Resolved, tx: Tx) -> bool:
+    return Recipients(tx, directory, resolved).learn(DEFAULT_WORKSPACE)
 
 
 def _unanswered_resolution(reference: Reference, error: ChannelError) -> Resolution:
@@ -83,12 +104,13 @@ class Recipients:
 
     def learn(self, workspace: str) -> bool:
         """Save the people, guests included, that the directory has news of. Return whether there were any."""
-        changed = [
-            person
-            for resolution in self._resolved.values()
-            for person in (*resolution.people, *resolution.guests)
-            if people.find_unchanged(self._tx, workspace, person) is None
-        ]
+        answers = self._resolved.values()
+        known = [person for resolution in answers for person in (*resolution.people, *resolution.guests)]
+        if len(known) >= _AT_ONCE:
+            people.remember_by_accounts(
+                self._tx, workspace, [person.account.value for person in known if person.account]
+            )
+        changed = [person for person in known if people.find_unchanged(self._tx, workspace, person) is None]
         for person in changed:
             identities.adopt(self._tx, workspace, person)
         return bool(changed)

@@ -85,6 +85,14 @@ def load_by_accounts(connection: Connection, workspace: str, accounts: Sequence[
     return {address.value: person for person in named for address in person.addresses if address.kind == ACCOUNT}
 
 
+def remember_by_accounts(tx: Tx, workspace: str, accounts: Sequence[str]) -> None:
+    """Let the unit of work remember the people with many accounts, which are read by one statement."""
+    keys = {account: (workspace, Address(ACCOUNT, account)) for account in accounts}
+    missing = [account for account, key in keys.items() if tx.memory.get(key) is None]
+    for account, person in (load_by_accounts(tx.connection, workspace, missing) if missing else {}).items():
+        tx.memory.keep(keys[account], person)
+
+
 def find_by_address(persons: Iterable[Person], address: Address) -> Person | None:
     """Return the one of them who has the address, or None."""
     normalized = Address(address.kind, _key(address))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from bot.roles.model import PersonEntry, Roles
 from bot.roles.source import RolesFile
 from bot.settings import SettingsError
 from bot.terminal.directory import TerminalDirectory
+from engine.delivery.recipients import Recipients, Resolved, run_with_directory
 from engine.domain import (
     Address,
     Decided,
@@ -35,10 +37,12 @@ from engine.domain import (
 )
 from engine.ports import Directory, DirectoryPerson, Route
 from engine.references import Reference, parse
+from engine.store.port import Tx
 from tests.support.account_directory import AccountDirectory, account
 from tests.support.databases import OpenStore
 from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
 
+T = TypeVar("T")
 FLOW = """
 name: flow
 owner: sam@example.com
@@ -311,6 +315,24 @@ def test_however_addresses_overlap_each_human_is_one_person(
     assert len(keys) == len({who for who, _ in keys}), "each human is known by one address first"
     for reference, resolution in resolutions.items():
         assert resolution.people or reference.kind in ("group", "role"), "every person can be asked"
+
+
+async def test_hundreds_of_people_are_saved_in_parts_so_that_other_units_run_in_between(world: World) -> None:
+    world.accounts.active = {f"u{at}": f"u{at}@example.com" for at in range(120)}
+    world.accounts.groups["leads"] = [*world.accounts.active]
+    group = Reference("group", "leads", "group:leads")
+    units: list[Callable[[Tx], object]] = []
+
+    async def transact(unit: Callable[[Tx], T]) -> T:
+        units.append(unit)
+        return await world.env.store.transact(unit)
+
+    def count(tx: Tx, resolved: Resolved) -> int:
+        return len(Recipients(tx, world.directory, resolved).answers([group])[group].people)
+
+    assert await run_with_directory(transact, count, world.directory) == 120
+    assert len(units) == 1 + 5 + 1, "the unit asks, 120 people are saved by 25, the unit runs again"
+    assert len(await world.env.rows("SELECT id FROM person WHERE name LIKE 'U%'")) == 120
 
 
 # -- the file -----------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, open_client
 from bot.slack.directory import SlackDirectory
 from bot.slack.home_publisher import StaleHomes
+from bot.slack.rate_limit import RateLimiter
 from bot.slack.sender import SlackSender
 from bot.slack.service import SlackService
 from bot.slack.setup import SlackApp, SlackCredentials, serving
@@ -82,7 +83,8 @@ class Bot:
 class SlackEnv:
     """A local Slack and a bot on it. `transport`: "http" or "sockets"; `bot`: the process that runs now.
 
-    `patience`: how long people wait for the database, in seconds; None: as long as it takes.
+    `patience`: how long people wait for the database, in seconds; None: as long as it takes. `limiter`: of the calls to
+    Slack; None: the rates that Slack publishes.
     """
 
     slack: RunningSandbox
@@ -92,6 +94,7 @@ class SlackEnv:
     builders: tuple[str, ...]
     open_store: OpenStore | None = None
     patience: float | None = None
+    limiter: RateLimiter | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _bot: Bot | None = None
 
@@ -115,7 +118,7 @@ class SlackEnv:
         else:
             store = stack.enter_context(schema.owned(self.path, clock=self.clock, ids=RandomIds()))
         client = await stack.enter_async_context(
-            open_client(token=self.slack.app.bot_token, api_url=self.slack.api_url)
+            open_client(token=self.slack.app.bot_token, api_url=self.slack.api_url, pace=self.limiter)
         )
         homes = StaleHomes()
         directory = SlackDirectory(client, now=lambda: self.clock.at.timestamp())
@@ -302,11 +305,12 @@ async def open_slack(
     builders: tuple[str, ...] = ("cleo@example.com",),
     open_store: OpenStore | None = None,
     patience: float | None = None,
+    limiter: RateLimiter | None = None,
 ) -> AsyncIterator[SlackEnv]:
     """Open a local Slack and start a bot on it."""
     clock = FakeClock()
     async with sandbox() as slack:
-        env = SlackEnv(slack, path, transport, clock, builders, open_store, patience)
+        env = SlackEnv(slack, path, transport, clock, builders, open_store, patience, limiter)
         await env.start_bot()
         try:
             yield env

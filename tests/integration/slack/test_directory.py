@@ -226,15 +226,46 @@ def add_members(slack: RunningSandbox, count: int) -> list[str]:
     return ids
 
 
-async def test_only_the_asked_members_of_a_large_usergroup_are_looked_up(
+def calls(slack: RunningSandbox, method: str) -> int:
+    return len([call for call in slack.slack.calls if call.method == method])
+
+
+async def test_the_members_of_a_large_usergroup_are_read_from_the_list_of_all_members(
     slack: RunningSandbox, directory: SlackDirectory
 ) -> None:
-    slack.rates.configure(enabled=False)
-    add_members(slack, 130)
+    ids = add_members(slack, 610)
+    slack.world.users[ids[0]].deleted = True
     resolution = await resolve(directory, "group", "finance-approvers")
-    assert len(resolution.people) == 100
-    assert resolution.why == "@finance-approvers has 130 members; only the first 100 are asked."
-    assert len([call for call in slack.slack.calls if call.method == "users.info"]) == 100
+    assert len(resolution.people) == 500
+    assert resolution.people[0].addresses == (Address("slack", ids[1]), Address("email", "p1@example.com"))
+    assert resolution.why == "@finance-approvers has 610 members; only the first 500 are asked."
+    assert (calls(slack, "users.list"), calls(slack, "users.info")) == (1, 0)
+    assert slack.rates.refused == 0
+
+
+async def test_many_addresses_are_read_from_the_list_of_all_members(
+    slack: RunningSandbox, directory: SlackDirectory
+) -> None:
+    ids = add_members(slack, 200)
+    slack.world.users[ids[0]].deleted = True
+    emails = [f"p{number}@example.com" for number in range(201)]
+    references = [Reference("email", email, email) for email in emails]
+    resolutions = await directory.resolve(references)
+    found = [person.addresses[0].value for resolution in resolutions.values() for person in resolution.people]
+    assert found == ids[1:]
+    assert resolutions[references[0]].standing == "deactivated"
+    assert resolutions[references[-1]].unknown
+    assert (calls(slack, "users.list"), calls(slack, "users.lookupByEmail")) == (1, 0)
+
+
+async def test_an_account_that_has_changed_is_looked_up_again(slack: RunningSandbox, directory: SlackDirectory) -> None:
+    ada = slack.person("ada").id
+    assert (await resolve(directory, "email", "ada@example.com")).people
+    slack.world.users[ada].deleted = True
+    assert (await resolve(directory, "slack", ada)).people, "the answer is kept for a while"
+    directory.forget(ada)
+    assert (await resolve(directory, "slack", ada)).standing == "deactivated"
+    assert (await resolve(directory, "email", "ada@example.com")).standing == "deactivated"
 
 
 async def test_the_members_of_a_usergroup_are_known_without_a_lookup_of_each(
