@@ -74,10 +74,9 @@ def entry(
     All values are clean (`engine.json_values.clean`) and may be erased later. If the actor is a person, their name is
     recorded as well.
     """
-    facts_and_content = {
-        **(content or {}),
-        **{name: value for name, value in facts.items() if value not in (None, [], {})},
-    }
+    facts_and_content = {**content} if content else {}
+    if facts:
+        facts_and_content |= {name: value for name, value in facts.items() if value not in (None, [], {})}
     if isinstance(actor, Person):
         facts_and_content["actor_name"] = actor.label
         actor = actor.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -11,6 +12,7 @@ _BETWEEN: Final = re.compile(r"[_\-\s]+")
 _SHORT_FORMS: Final = {"id": "ID", "url": "URL"}
 
 
+@lru_cache(1024)
 def in_words(name: str) -> str:
     """Return the words of an identifier: `order_id` and `orderId` are "Order ID". Other texts stay as they are."""
     if _IDENTIFIER.fullmatch(name) is None:

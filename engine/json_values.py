@@ -194,6 +194,13 @@ def _sorted(keys: Collection[str]) -> list[str]:
     return sorted(keys, key=lambda key: key.encode("utf-16-be"))
 
 
+def same(value: Value, other: Value) -> bool:
+    """Return whether two clean values have the same canonical form. Texts have it if they are equal."""
+    if type(value) is str and type(other) is str:
+        return value == other
+    return canonical(value) == canonical(other)
+
+
 def digest(value: Value) -> str:
     """Return the SHA-256 of the canonical form, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical(value)).hexdigest()
@@ -241,9 +248,9 @@ def replace_all(value: Value, changes: Mapping[Path, Value]) -> Value:
         look(value, path[:1])
         inside.setdefault(path[0], {})[path[1:]] = new
     if isinstance(value, dict):
-        return {key: replace_all(item, inside.get(key, {})) for key, item in value.items()}
+        return {key: replace_all(item, inside[key]) if key in inside else item for key, item in value.items()}
     assert isinstance(value, list)
-    return [replace_all(item, inside.get(index, {})) for index, item in enumerate(value)]
+    return [replace_all(item, inside[index]) if index in inside else item for index, item in enumerate(value)]
 
 
 def is_larger(value: Value, characters: int) -> bool:
@@ -267,7 +274,7 @@ def _room_after(value: Value, room: int) -> int:
 
 def show_path(path: Path) -> str:
     """Return a path as people write it: `json.items.0.amount`."""
-    return ".".join(str(key) for key in path)
+    return ".".join(map(str, path))
 
 
 def read_path(text: str, value: Value) -> Path:

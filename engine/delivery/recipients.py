@@ -187,6 +187,8 @@ class Recipients:
             self.learn(workspace)
 
     def _without_name(self, workspace: str, accounts: Sequence[str]) -> list[Reference]:
+        if not accounts:
+            return []
         persons = {
             account: people.find_person_cached(self._tx, workspace, Address(ACCOUNT, account)) for account in accounts
         }

@@ -298,7 +298,7 @@ def same_value(field: Field, now: Value, after: Value) -> bool:
         number, other = _number(now), _number(after)
         if number is not None and other is not None:
             return number == other
-    return json_values.canonical(json_values.clean(now)) == json_values.canonical(json_values.clean(after))
+    return json_values.same(json_values.clean(now), json_values.clean(after))
 
 
 _NUMBERS: Final = frozenset({FieldType.NUMBER, FieldType.INTEGER, FieldType.MONEY})

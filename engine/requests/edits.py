@@ -118,7 +118,7 @@ def _read_edit(editable: Editable, raw: Value, before: Value, *, is_address: boo
 
     An unchanged value is not validated: it may be one that the field would refuse or write in another form.
     """
-    if json_values.canonical(json_values.clean(raw)) == json_values.canonical(before):
+    if json_values.same(json_values.clean(raw), before):
         return []
     after = fields.validate(editable.field, raw)
     if is_address and isinstance(after, str):
@@ -167,7 +167,7 @@ def _parts(raw: Value, now: Value, path: Path, by_path: Mapping[str, Editable]) 
     elif isinstance(now, list) and isinstance(raw, list) and len(raw) == len(now):
         for index, item in enumerate(raw):
             yield from _parts(item, now[index], (*path, index), by_path)
-    elif json_values.canonical(raw) != json_values.canonical(now):
+    elif not json_values.same(raw, now):
         raise InvalidValue("must keep its names and its length: only its values can be changed")
 
 

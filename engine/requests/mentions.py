@@ -26,7 +26,7 @@ def mentioned(content: Value, places: Iterable[Editable], texts: Iterable[str]) 
         json_values.look(content, editable.path) for editable in places if editable.field.type is FieldType.PERSON
     ]
     ids = [value for value in values if isinstance(value, str) and is_account(value)]
-    ids += [account_id for text in texts for account_id in accounts.ids_in(text)]
+    ids += accounts.ids_in("\n".join(texts))
     return tuple(dict.fromkeys(ids))[:MAX_MENTIONED]
 
 

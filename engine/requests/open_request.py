@@ -262,9 +262,9 @@ def _declared(gate: Gate, content: Params, editable: tuple[Editable, ...]) -> It
     """Yield the places that have a declaration and cannot be edited."""
     if gate.declarations is NO_DECLARATIONS:
         return
-    editable_paths = {value.path[:length] for value in editable for length in range(1, len(value.path) + 1)}
+    editable_keys = {value.path[:1] for value in editable}
     for path, field in gate.declarations.iter_values(content.value):
-        if field is not None and not any(path[:length] in editable_paths for length in range(1, len(path) + 1)):
+        if field is not None and path[:1] not in editable_keys:
             yield Editable(path, field)
 
 

@@ -77,8 +77,8 @@ def decide_as(
         return ruling
     recipients = Recipients(tx, context.advancer.directory, resolved)
     checked = eligibility.check(recipients, request, ruling.approver, command.actor)
-    edited = json_values.replace_all(request.content.value, {edit.path: edit.after for edit in ruling.edits})
-    recipients.introduce(request.workspace, requests.mentioned(edited, request.editable, ()) if ruling.edits else ())
+    if ruling.edits and ruling.approved is not None:
+        recipients.introduce(request.workspace, requests.mentioned(ruling.approved.value, request.editable, ()))
     if checked.excluded is not None:
         eligibility.exclude(context.advancer, tx, request, ruling.approver, checked.excluded)
         return NoLongerApprover(why=checked.excluded)

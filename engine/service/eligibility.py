@@ -43,6 +43,8 @@ def check(recipients: Recipients, request: Request, approver: Approver, actor: A
     # The answer about an email address tells the state of its account. The answer about a group or a role does not.
     account = own if all(reference.is_members for reference in named) else []
     answers = recipients.answers(list(dict.fromkeys([*named, *account, *proof])))
+    if not answers:
+        return Eligibility()
     unchecked = tuple(str(answer.why) for answer in answers.values() if answer.unanswered)
     for references in (named, account, proof):
         reasons = [_why_excluded(reference, answers.get(reference), person) for reference in references]

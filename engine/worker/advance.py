@@ -150,9 +150,10 @@ class Advancer:
         notified = progress.status.ended and self._notify_requester(tx, run, alert)
         for visit in progress.visits:
             approver = self._follow_approval(tx, run, visit)
-            informed = (run.owner, *([run.requester] if notified else []))
             # If a person stopped the run, the alert about the unknown outcome already shows that.
-            if approver is not None and stopped_by is None and approver[1] not in informed:
+            if approver is None or stopped_by is not None:
+                continue
+            if approver[1] != run.owner and not (notified and approver[1] == run.requester):
                 self._alert_approver(tx, run, visit, *approver)
 
     def _follow_approval(self, tx: Tx, run: LoadedRun, visit: Visit) -> tuple[str, str] | None:

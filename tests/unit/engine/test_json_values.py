@@ -37,6 +37,12 @@ def test_every_value_is_written_as_the_standard_says(value: Value) -> None:
     assert json_values.canonical(value).decode() == standard_json(value)
 
 
+@given(VALUES, VALUES)
+def test_two_values_are_the_same_if_their_canonical_forms_are(value: Value, other: Value) -> None:
+    assert json_values.same(value, value)
+    assert json_values.same(value, other) == (standard_json(value) == standard_json(other))
+
+
 @pytest.mark.parametrize("code", [*range(0x80), 0x80, 0x2028, 0xE000, 0x1F600])
 def test_every_character_is_written_as_the_standard_says(code: int) -> None:
     text = f"a{chr(code)}b"
