@@ -32,6 +32,7 @@ class StepwiseTask:
     def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, object]) -> None:
         self._loop = loop
         self._continue, self._stopped = asyncio.Event(), asyncio.Event()
+        self._crashed = False
         self._task = loop.create_task(self._run(coroutine))
 
     async def _run(self, coroutine: Coroutine[Any, Any, object]) -> None:
@@ -44,6 +45,8 @@ class StepwiseTask:
             self._stopped.set()
 
     async def stop_here(self) -> None:
+        if self._crashed:
+            raise asyncio.CancelledError
         self._continue.clear()
         self._stopped.set()
         await self._continue.wait()
@@ -60,7 +63,8 @@ class StepwiseTask:
         return not self._task.done()
 
     def crash(self) -> None:
-        """End the coroutine where it is."""
+        """End the coroutine where it is. Transactions that it begins because of that do not happen."""
+        self._crashed = True
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             self._loop.run_until_complete(self._task)
