@@ -3,7 +3,9 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +21,23 @@ settings.load_profile("unhurried")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell makes commands in the background ignore Ctrl-C, and the processes that tests start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3
+
+
+def _offers_room(folder: Path) -> bool:
+    """Return whether files and programs of tests may lie in this folder: some containers have only little of it."""
+    if not os.access(folder, os.W_OK):
+        return False
+    system = os.statvfs(folder)
+    return system.f_bavail * system.f_frsize >= ROOM and not system.f_flag & os.ST_NOEXEC
+
+
+if "TMPDIR" not in os.environ and _offers_room(MEMORY):
+    # Files lie in memory, because databases spend more time on a disk than on the work that tests are about. What a
+    # disk keeps when the machine crashes, no test can see. TMPDIR chooses another folder.
+    os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
 
 
 @pytest.hookimpl(optionalhook=True)
