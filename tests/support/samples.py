@@ -32,6 +32,8 @@ from engine.requests import Deadlines, Editable, Request, Subject
 from tests.support.copies import replace_fields
 
 NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
+EXPIRES = f"Expires <!date^{int(NOW.timestamp())}^{{date_short_pretty}} at {{time}}|Mar 4, 2026, 9:30 AM UTC>"
+"""How a text of Slack says that a request expires at `NOW`."""
 DIGEST = "ab" * 32
 PERSON = Person("p1", "Sam")
 

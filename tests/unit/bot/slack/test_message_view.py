@@ -97,7 +97,10 @@ def test_many_changes_of_many_lines_fit() -> None:
 @settings(max_examples=60, deadline=None)
 @given(samples.cards(), st.sampled_from([None, "needs_attention", "failed"]))
 def test_every_limit_holds_for_any_card(card: Card, topic: str | None) -> None:
+    # The text beside the blocks is checked here too: rendering these cards takes nearly all of the time.
     posted = build_message(card, topic=topic)
+    if card.expires_at is not None:
+        assert samples.EXPIRES in posted.text
     for text in slack_rules.texts(posted.blocks):
         assert not set(text) & {"\u202e", "\u2066", "\u200b", "\0", "\x1b", "\ud800"}
     if card.outcome is not None:
