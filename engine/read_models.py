@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
+from msgspec import structs
+
 from engine import json_values
 from engine.domain import (
     Address,
@@ -26,7 +28,7 @@ from engine.domain import (
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Value
-from engine.requests import Edit, Request
+from engine.requests import Edit, Request, merged_edits
 from engine.workflowfile.expected_output import ExpectedOutput
 
 
@@ -83,6 +85,8 @@ class RequestView:
     """Approvers whose copy could not be delivered, and why."""
     effect: tuple[StepStatus, str | None] | None = None
     """The status and the error of the step that was approved, once it was called or will not be."""
+    left_out: str | None = None
+    """The name of the requester, if the gate names them and they are not asked."""
     people: Mapping[str, Person] = field(default_factory=dict)
     """The people whose account ids are in the content or the texts, by account id."""
 
@@ -93,6 +97,20 @@ class RequestView:
     @property
     def at(self) -> ReviewPoint:
         return self.model.subject.at
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """What was changed in the content as it was asked, so far or with the decision."""
+        return self.decision.edits if self.decision is not None else merged_edits(self.model.changes)
+
+    @property
+    def content_as_asked(self) -> Params:
+        """The content when the request opened. That of the model has the changes of approvers before the decision."""
+        content = self.model.content
+        if not self.model.changes:
+            return content
+        before = {edit.path: edit.before for edit in self.edits}
+        return structs.replace(content, value=json_values.replace_all(content.value, before))
 
     @property
     def approvers(self) -> tuple[Approver, ...]:

@@ -36,7 +36,7 @@ def alert_card(copy: DeliveryContent) -> Card:
         title=title,
         tone=states.RUN_TONES[run.status] if ends else _tone(copy),
         lead=() if outcome else ((what,),),
-        values=outcome_card.changed_values(copy.request) if ends else (),
+        values=outcome_card.changed_values(copy.request) if ends or topic == "voided" else (),
         notes=(
             *(_approved_notes(run, approved) if approved else outcome_card.run_notes(run)),
             *(_decision_notes(copy.request) if ends else ()),
@@ -157,7 +157,7 @@ def _answers(copy: DeliveryContent, answer: StepAnswer) -> bool:
 
 TO_APPROVERS: Final = frozenset({"approved_failed", "approved_unknown"})
 """Alerts to the approver of a step."""
-_ABOUT_REQUESTS: Final = frozenset({"unseen", "unreachable", "broken", "undelivered", "excluded"})
+_ABOUT_REQUESTS: Final = frozenset({"unseen", "unreachable", "broken", "undelivered", "excluded", "short", "voided"})
 
 
 def _alert(topic: str, copy: DeliveryContent) -> tuple[str, str]:
@@ -198,11 +198,26 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
                 "The mail server does not accept emails from Signoff. "
                 "The operator of this server can find the cause with the command signoff doctor."
             )
+        case "short":
+            return f"No one else can approve “{asks}”", (
+                "More people have to approve it than can. Pass it on to another person, or cancel the run."
+            )
+        case "voided":
+            return _voided(asks, request)
         case "undelivered":
             return f"Some approvers of “{asks}” cannot be reached", f"{reasons}The others can still decide."
     if request is not None and people.approvers(request):
         return _excluded(asks, request), "The other approvers can still decide."
     return _excluded(asks, request), f"No approver is left. {advice.before_asking_anew(copy.run)}"
+
+
+def _voided(asks: str, request: RequestView | None) -> tuple[str, str]:
+    """Return the title and the advice of the alert that an approval does not count any more."""
+    changes = request.model.changes if request is not None else ()
+    who = line(changes[-1].person.label) if changes else "Another approver"
+    return f"{who} changed “{asks}” after you approved it", (
+        "Your approval does not count for the new version. Look at what changed, then decide again."
+    )
 
 
 def _excluded(asks: str, request: RequestView | None) -> str:

@@ -16,7 +16,7 @@ _NAMED: Final = 5
 def approvers(request: RequestView) -> list[str]:
     """Return the names of the approvers; while the request waits, without those who can no longer decide."""
     model = request.model
-    approvers = model.eligible if model.state is RequestState.PENDING else model.approvers
+    approvers = model.tally.waiting if model.state is RequestState.PENDING else model.approvers
     return [line(approver.person.label) for approver in approvers]
 
 

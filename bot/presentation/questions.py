@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from msgspec import structs
+
 from bot.presentation import labels, request_content, summary
 from bot.presentation.characters import line
 from engine import fields
@@ -20,7 +22,10 @@ def of_request(request: RequestView) -> str:
 
 def as_asked(request: RequestView) -> str:
     """Return the question of a request with the values that were asked about, also after a decision changed some."""
-    return of_request(request if request.decision is None else replace(request, decision=None))
+    if not request.edits:
+        return of_request(request)
+    model = structs.replace(request.model, changes=(), content=request.content_as_asked)
+    return of_request(replace(request, decision=None, model=model))
 
 
 def of_run(run: RunView, latest: RequestView | None) -> str:

@@ -7,7 +7,7 @@ is missing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import singledispatch
 from typing import Final
 
@@ -16,6 +16,7 @@ from bot.presentation.characters import line
 from bot.presentation.labels import of_field
 from engine.domain import (
     AlreadyDecided,
+    AlreadyVoted,
     Assurance,
     Cancelled,
     CannotConfirm,
@@ -24,6 +25,7 @@ from engine.domain import (
     ConfirmElsewhere,
     Contested,
     Expired,
+    HandedOn,
     InvalidEdits,
     InvalidInputs,
     LinkState,
@@ -35,6 +37,9 @@ from engine.domain import (
     NotAnApprover,
     NotFound,
     NotWaiting,
+    NotYourTurn,
+    OwnEdit,
+    OwnRequest,
     Phrase,
     ReasonMissing,
     Refusal,
@@ -127,6 +132,39 @@ def _not_an_approver(refusal: NotAnApprover) -> Phrase:
     they = f"{line(refusal.who)} is" if refusal.who else "You are"
     approvers = people.asked([line(name) for name in refusal.approvers], closed=False)
     return (f"{they} not an approver of this request. {approvers}",)
+
+
+@phrase.register
+def _already_voted(refusal: AlreadyVoted) -> Phrase:
+    return "You already approved this, ", refusal.at, f". {_waiting(refusal.waiting)}"
+
+
+@phrase.register
+def _not_your_turn(refusal: NotYourTurn) -> Phrase:
+    return (f"It is not your turn yet. {_waiting(refusal.waiting)} You will get a message when it is.",)
+
+
+@phrase.register
+def _own_request(refusal: OwnRequest) -> Phrase:
+    return (f"You started this, so another person decides. {people.asked(_names(refusal.approvers), closed=False)}",)
+
+
+@phrase.register
+def _own_edit(refusal: OwnEdit) -> Phrase:
+    return (f"You changed this, so another person has to approve it. {_waiting(refusal.approvers)}",)
+
+
+@phrase.register
+def _handed_on(refusal: HandedOn) -> Phrase:
+    return (f"You can no longer decide this request. {line(refusal.to)} decides in your place.",)
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    return [line(name) for name in names]
+
+
+def _waiting(names: Sequence[str]) -> str:
+    return f"Waiting for {people.joined(_names(names), 'and')}." if names else people.asked([], closed=False)
 
 
 @phrase.register

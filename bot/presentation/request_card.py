@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from bot.presentation import labels, people, questions, request_content, request_outcome, states, summary
+from bot.presentation import labels, people, progress, questions, request_content, request_outcome, states, summary
 from bot.presentation.characters import line, stands_apart, visible
 from engine.domain import (
     Card,
@@ -31,16 +31,16 @@ def request_card(request: RequestView, reader: Person | None = None) -> Card:
         kind=DeliveryKind.REQUEST,
         title=line(request.title),
         tone=states.REQUEST_TONES[model.state],
-        lead=tuple(_lead(request)) if pending else (),
+        lead=tuple(_lead(request, reader)) if pending else (),
         values=values,
         notes=tuple(_notes(request)),
         outcome=None if pending else request_outcome.card_outcome(request, reader),
         approvers=tuple(people.approvers(request)),
         is_form=model.subject.is_form,
         requester=line(request.requester.label),
-        question=questions.as_asked(request) if request.decision else summary.question(request.title, values),
+        question=questions.as_asked(request) if request.edits else summary.question(request.title, values),
         details=tuple(_details(request)),
-        actions=_actions(request) if pending else (),
+        actions=_actions(request, reader) if pending else (),
         expires_at=model.deadlines.expires_at if pending else None,
         expires_after=model.deadlines.expires_after if pending and model.deadlines.expires_at is None else None,
         request=request.id,
@@ -50,11 +50,16 @@ def request_card(request: RequestView, reader: Person | None = None) -> Card:
     )
 
 
-def _lead(request: RequestView) -> Iterator[Phrase]:
-    """Yield one line of context: who asks, and why a person has to decide. Channels add the deadline."""
-    yield (f"{line(request.requester.label)} asks.",)
+def _lead(request: RequestView, reader: Person | None) -> Iterator[Phrase]:
+    """Yield one line of context: who asks, why a person has to decide, and how far approvals have come.
+
+    Channels add the deadline.
+    """
+    is_own = reader is not None and reader.id == request.requester.id
+    yield ("You started this." if is_own else f"{line(request.requester.label)} asks.",)
     if request.reason and not _is_long(request.reason):
         yield (_sentence(line(request.reason)),)
+    yield from progress.sentences(request, reader)
 
 
 def _is_long(reason: str) -> bool:
@@ -69,6 +74,9 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
     pending = request.model.state is RequestState.PENDING
     if request.reason and (_is_long(request.reason) or not pending):
         yield CardFact(label="Why it was asked", text=(visible(request.reason),))
+    for change in request.model.changes if pending else ():
+        changed = people.joined([f"“{line(edit.label)}”" for edit in change.edits], "and")
+        yield CardFact(label="Changed", text=(f"{line(change.person.label)} changed {changed}, ", change.at, "."))
     for note in request.notes:
         yield CardFact(label="Note", text=(visible(note),))
     if pending and request.unreached:
@@ -89,12 +97,22 @@ def _details(request: RequestView) -> Iterator[CardFact]:
     version = f", version {request.workflow_version}" if request.workflow_version else ""
     yield CardFact(label="Workflow", text=(f"{line(request.workflow_title)}{version}",))
     yield CardFact(label="Started", text=(f"{line(request.requester.label)}, ", request.started_at))
+    if request.left_out is not None:
+        yield CardFact(label="Not asked", text=(f"{line(request.left_out)}, who started this",))
     yield CardFact(label="Run", text=(request.run,))
     yield CardFact(label="Request", text=(request.id,))
     yield CardFact(label="Fingerprint of the content", text=(request.model.digest,))
 
 
-def _actions(request: RequestView) -> tuple[CardAction, ...]:
+def _actions(request: RequestView, reader: Person | None) -> tuple[CardAction, ...]:
+    """Return what a reader can do. One who has approved may still reject, while others are missing."""
+    actions = _all_actions(request)
+    counts = request.model.policy.counts_votes and reader is not None
+    has_approved = counts and reader is not None and request.model.tally.vote_of(reader.id) is not None
+    return tuple(action for action in actions if not has_approved or action.verdict == "reject")
+
+
+def _all_actions(request: RequestView) -> tuple[CardAction, ...]:
     confirm = line(request.confirm) if request.confirm else None
     reject = CardAction(verdict="reject", label=line(request.reject_label))
     if request.model.subject.is_form:

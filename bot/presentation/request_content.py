@@ -21,10 +21,10 @@ _FLAT_DEPTH: Final = 3
 def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
     """Yield each value of the content: its path, its field, and how it is shown."""
     model = request.model
-    edits = request.decision.edits if request.decision else ()
+    edits = request.edits
     editable = {place.path for place in model.editable}
     declared = {place.path: place.field for place in (*model.declared, *model.editable)}
-    shown: Value = model.content.shown()
+    shown: Value = request.content_as_asked.shown()
     decided = json_values.replace_all(shown, {edit.path: edit.after for edit in edits})
     edited = {edit.path[:length] for edit in edits for length in range(len(edit.path) + 1)}
     # The fields are those of the original content: an edit may have changed its shape.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.presentation import expiry, labels, states
+from bot.presentation import expiry, labels, people, states
 from bot.presentation.characters import line, visible
 from engine import runs
 from engine.domain import CardOutcome, OnExpiry, Person, Phrase, RequestState, StepStatus, Tone
@@ -47,7 +47,7 @@ def ended(request: RequestView) -> Phrase:
     """Return how a request ended, by whom and when."""
     model = request.model
     if request.decision is not None:
-        return f"{headline(request)} by {line(request.decision.person.label)}, ", request.decision.decided_at
+        return f"{headline(request)} by {_deciders(request)}, ", request.decision.decided_at
     at: Phrase = (model.closed_at,) if model.closed_at is not None else ("–",)
     if model.state is RequestState.CANCELLED:
         by = f" by {line(model.closed_by.label)}" if model.closed_by else ""
@@ -58,6 +58,19 @@ def ended(request: RequestView) -> Phrase:
         *at,
         f". {expiry.consequence(OnExpiry.REJECT if rejected else model.deadlines.on_expiry)}",
     )
+
+
+def _deciders(request: RequestView) -> str:
+    """Return the names of those who approved or rejected. An approval by the person who asked says so."""
+    assert request.decision is not None
+    model = request.model
+    approved = [vote.person for vote in model.votes] if model.state is RequestState.APPROVED else []
+    deciders = approved or [request.decision.person]
+    names = [
+        f"{line(person.label)} (the requester)" if person.id == request.requester.id else line(person.label)
+        for person in deciders
+    ]
+    return people.joined(names, "and")
 
 
 def effect(request: RequestView) -> str | None:
@@ -91,7 +104,7 @@ def signature(request: RequestView) -> Phrase | None:
 
 def headline(request: RequestView) -> str:
     """Return the state of a request as a headline, which says whether it was approved as it was asked."""
-    model, edits = request.model, request.decision.edits if request.decision else ()
+    model, edits = request.model, request.edits
     edited = bool(edits) and not model.subject.is_form and model.state is RequestState.APPROVED
     words = states.request_words(model.state, is_form=model.subject.is_form)
     return f"{words.capitalize()} with edits" if edited else words.capitalize()

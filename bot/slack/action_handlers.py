@@ -67,7 +67,7 @@ class ActionHandlers:
 
     async def _decided(self, click: Click, ref: Ref, answer: Decided | Refusal) -> None:
         """Update the clicked message to the current state, and tell the person about a refusal."""
-        card = await self._context.service.card(ref.request)
+        card = await self._context.service.card(ref.request, click.by)
         if card is not None:
             await self._context.replies.copy(click.opening(ref).response_url, card, delivery=ref.delivery)
         if isinstance(answer, Refusal):
@@ -94,7 +94,7 @@ class ActionHandlers:
         if not isinstance(request, Refusal):
             large = json_values.is_larger(request.model.content.value, LARGE)
             return await off_loop(lambda: make(request, click.opening(ref)), large=large)
-        card = await self._context.service.card(ref.request)
+        card = await self._context.service.card(ref.request, click.by)
         if card is not None:
             url = click.opening(ref).response_url
             self._after(click, self._context.replies.copy(url, card, delivery=ref.delivery))
@@ -114,7 +114,7 @@ class ActionHandlers:
         self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
 
     async def _details(self, click: Click, ref: Ref) -> View:
-        card = await self._context.service.card(ref.request)
+        card = await self._context.service.card(ref.request, click.by)
         if card is None:
             return request_modals.sentence(_GONE)
         current = message_view.ref_of(card, delivery=ref.delivery)

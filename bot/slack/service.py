@@ -12,6 +12,7 @@ from bot.presentation import (
     characters,
     outcome_card,
     people,
+    progress,
     questions,
     refusals,
     request_card,
@@ -120,19 +121,23 @@ class SlackService:
         # An empty form cannot be submitted as it is, and that is why it opens.
         return ruling if isinstance(ruling, Refusal) and not isinstance(ruling, InvalidEdits) else None
 
-    async def card(self, request: str) -> Card | None:
-        """Return the card of the request as it is now."""
+    async def card(self, request: str, by: Actor | None = None) -> Card | None:
+        """Return the card of the request as it is now, as this person sees it."""
         view = await self.engine.request(request)
         if view is None:
             return None
+        # With one decision all see the same.
+        reader = await self.person(by) if by is not None and view.model.policy.counts_votes else None
         large = json_values.is_larger(view.model.content.value, LARGE)
-        return await off_loop(lambda: request_card.request_card(view), large=large)
+        return await off_loop(lambda: request_card.request_card(view, reader), large=large)
 
     async def receipt(self, by: Actor, request: str) -> Phrase:
         """Return the sentence for a person who just decided: what they did, and when."""
         view = await self.engine.request(request)
-        if view is None or view.decision is None:
+        if view is None:
             return ("Your decision was saved.",)
+        if view.decision is None:
+            return progress.saved(view, await self.person(by))
         return *request_outcome.sentence(view, await self.person(by)), "."
 
     async def resume(

@@ -127,7 +127,7 @@ class SubmissionHandlers:
             await self._say(ack, await self._receipt(sent.by, ref))
         else:
             await ack(**replies.CLEAR)
-        work = self._copy(sent.view, ref)
+        work = self._copy(sent.view, ref, sent.by)
         self._context.after(sent.by, None, work, recorded=isinstance(answer, Decided))
 
     async def _receipt(self, by: Actor, ref: Ref) -> Sentence:
@@ -137,9 +137,9 @@ class SubmissionHandlers:
         except StoreError as error:
             return report_incident(error, recorded=True)
 
-    async def _copy(self, view: SeenView, ref: Ref) -> None:
+    async def _copy(self, view: SeenView, ref: Ref, by: Actor) -> None:
         """Update the message and the modal that the form was opened from."""
-        card = await self._context.service.card(ref.request)
+        card = await self._context.service.card(ref.request, by)
         if card is None or view.ref is None:
             return
         await self._context.replies.copy(view.ref.response_url, card, delivery=ref.delivery)

@@ -7,7 +7,8 @@ asks the directory outside of any transaction, and runs the unit again with the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -196,29 +197,36 @@ class Recipients:
         nameless = [Reference(ACCOUNT, account, account) for account in unnamed]
         return [reference for reference in nameless if self._directory.asks(reference)]
 
-    def approvers(self, run: LoadedRun, references: Sequence[Reference]) -> tuple[list[Approver], list[str]]:
+    def approvers(self, run: LoadedRun, groups: Sequence[Sequence[Reference]]) -> tuple[list[Approver], list[str]]:
         """Return the approvers that the references name, each person once, and notes on those who cannot be asked."""
-        concrete = self.foresee(run, references)
+        concrete = [self.foresee(run, references) for references in groups]
         self.learn(run.workspace)
-        named: dict[str, tuple[Person, list[Reference]]] = {}
-        notes: list[str] = []
-        for reference in concrete:
-            resolution = self._resolved.get(reference)
-            if resolution is not None and resolution.unknown and self._had_account(run, reference):
-                notes.append(f"{reference.value} no longer has an active account and is not asked.")
-                continue
-            if resolution is not None and resolution.why:
-                notes.append(resolution.why)
-            notes += self._notes_on_leavers(run, resolution)
-            for person in self._people(run, reference, resolution):
-                if reference.not_requester and person.id == run.requester:
-                    notes.append(f"{person.label} started this run and is not asked.")
-                    continue
-                named.setdefault(person.id, (person, []))[1].append(reference)
-        approvers = [_approver(person, references) for person, references in named.values()]
+        named: dict[str, _NamedPerson] = {}
+        notes: dict[str, None] = {}
+        for group, references in enumerate(concrete):
+            for reference in references:
+                for person in self._asked(run, reference, notes):
+                    named.setdefault(person.id, _NamedPerson(person)).add(reference, group)
+        approvers = [_approver(by_person) for by_person in named.values()]
         if len(approvers) > MAX_APPROVERS:
-            notes.append(f"The workflow names {len(approvers):,} approvers; only the first {MAX_APPROVERS} are asked.")
-        return approvers[:MAX_APPROVERS], notes
+            sentence = f"The workflow names {len(approvers):,} approvers; only the first {MAX_APPROVERS} are asked."
+            notes[sentence] = None
+        return approvers[:MAX_APPROVERS], list(notes)
+
+    def _asked(self, run: LoadedRun, reference: Reference, notes: dict[str, None]) -> Iterator[Person]:
+        """Yield the people of one reference who can be asked, and note why others cannot."""
+        resolution = self._resolved.get(reference)
+        if resolution is not None and resolution.unknown and self._had_account(run, reference):
+            notes[f"{reference.value} no longer has an active account and is not asked."] = None
+            return
+        if resolution is not None and resolution.why:
+            notes[resolution.why] = None
+        notes |= dict.fromkeys(self._notes_on_leavers(run, resolution))
+        for person in self._people(run, reference, resolution):
+            if reference.not_requester and person.id == run.requester:
+                notes[f"{person.label} started this run and is not asked."] = None
+            else:
+                yield person
 
     def _had_account(self, run: LoadedRun, reference: Reference) -> bool:
         """Return whether the person had an account when the directory last knew them: they may have left."""
@@ -260,14 +268,28 @@ class Recipients:
         return list(people.load_people_cached(self._tx, [person_id]).values())
 
 
-def _approver(person: Person, references: Sequence[Reference]) -> Approver:
+@dataclass(slots=True)
+class _NamedPerson:
+    """A person, the references that name them, and the groups of a chain that these belong to."""
+
+    person: Person
+    references: list[Reference] = field(default_factory=list)
+    groups: dict[int, None] = field(default_factory=dict)
+
+    def add(self, reference: Reference, group: int) -> None:
+        self.references.append(reference)
+        self.groups[group] = None
+
+
+def _approver(named: _NamedPerson) -> Approver:
     """Return the approver. `named_by` is stored only if the printed rule does not hold all of it."""
+    references, groups = named.references, tuple(named.groups)
     rule = references[0].rule
-    if list(references) == [parse(rule)]:
-        return Approver(person, rule)
+    if references == [parse(rule)]:
+        return Approver(named.person, rule, groups=groups)
     named_by = tuple((reference.kind, reference.value) for reference in references)
     not_requester = all(reference.not_requester for reference in references)
-    return Approver(person, rule, named_by, not_requester=not_requester)
+    return Approver(named.person, rule, named_by, not_requester=not_requester, groups=groups)
 
 
 def references_of(approver: Approver) -> list[Reference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from engine.domain import Approver, DeliveryKind, EmailPolicy, Person
+from engine.domain import DeliveryKind, EmailPolicy, Person
 from engine.ports import Directory, Route
 from engine.store import deliveries, people
 from engine.store.deliveries import NewDelivery
@@ -53,11 +53,11 @@ def _request_copy(run: str, request: str, person: Person, route: Route | None) -
 
 
 def open_copies(
-    directory: Directory, email: EmailPolicy, *, run: str, request: str, approvers: Sequence[Approver]
+    directory: Directory, email: EmailPolicy, *, run: str, request: str, persons: Sequence[Person]
 ) -> tuple[list[NewDelivery], bool]:
-    """Return the copies of a request that opens, and whether it can fall back to email."""
+    """Return the first copies for the people who are asked now, and whether there is email to fall back to."""
     routing = Routing(directory, email)
-    opened = [routing.open_copies(run, request, approver.person) for approver in approvers]
+    opened = [routing.open_copies(run, request, person) for person in persons]
     has_fallback = any(more for _, more in opened)
     return [copy for copies, _ in opened for copy in copies], email is EmailPolicy.FALLBACK and has_fallback
 

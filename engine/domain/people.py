@@ -63,12 +63,17 @@ class Person(Struct, frozen=True):
         return accounts.person_label(first.kind, first.value)
 
 
+FIRST_GROUP: Final = (0,)
+"""The groups of an approver who belongs to no chain, or to the first group of one."""
+
+
 class Approver(Struct, frozen=True):
     """A person who may decide a request. `rule`: the reference in the gate that names them, as written.
 
     `named_by`: kind and value of the references that name them, if `rule` does not hold them. `excluded`: why they
     could no longer decide when they last tried. `not_requester`: only data names them, so they may not be the
-    person who started the run.
+    person who started the run. `groups`: the groups of a chain that they belong to, from 0. `handed_to`: the name of
+    the person who decides in their place since the request was opened.
     """
 
     person: Person
@@ -76,3 +81,10 @@ class Approver(Struct, frozen=True):
     named_by: tuple[tuple[str, str], ...] = ()
     excluded: str | None = None
     not_requester: bool = False
+    groups: tuple[int, ...] = FIRST_GROUP
+    handed_to: str | None = None
+
+    @property
+    def may_decide(self) -> bool:
+        """Return whether nothing is known that keeps them from deciding."""
+        return self.excluded is None and self.handed_to is None

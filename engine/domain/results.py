@@ -34,7 +34,7 @@ class Started(Struct, frozen=True, kw_only=True):
 class Decided(Struct, frozen=True, kw_only=True):
     """The decision was saved. `edited`: the paths that were edited. `waited`: the time since the request opened.
 
-    `step` and `visit`: what was asked about.
+    `step` and `visit`: what was asked about. `state` is `pending` while the approval of others is missing.
     """
 
     request: str
@@ -101,6 +101,37 @@ class AlreadyDecided(Refusal, frozen=True, kw_only=True):
     by: Person | None
     at: datetime
     by_you: bool = False
+
+
+class AlreadyVoted(Refusal, frozen=True, kw_only=True):
+    """The person has approved this content; others are asked."""
+
+    at: datetime
+    waiting: tuple[str, ...]
+
+
+class NotYourTurn(Refusal, frozen=True, kw_only=True):
+    """The person belongs to a later group of a chain. `waiting`: the people who are asked first."""
+
+    waiting: tuple[str, ...]
+
+
+class OwnRequest(Refusal, frozen=True, kw_only=True):
+    """The person started the run, and the gate leaves its requester out. `approvers`: the people who are asked."""
+
+    approvers: tuple[str, ...]
+
+
+class OwnEdit(Refusal, frozen=True, kw_only=True):
+    """The person changed the content, and the gate wants another person to approve it."""
+
+    approvers: tuple[str, ...]
+
+
+class HandedOn(Refusal, frozen=True, kw_only=True):
+    """Another person decides in the place of this one. `to`: their name."""
+
+    to: str
 
 
 class NotAnApprover(Refusal, frozen=True, kw_only=True):

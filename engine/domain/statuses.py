@@ -75,6 +75,24 @@ class ReviewPoint(StrEnum):
     AFTER = "after"
 
 
+class PolicyKind(StrEnum):
+    """How many approvers have to agree."""
+
+    ANY = "any"
+    ALL = "all"
+    QUORUM = "quorum"
+    CHAIN = "chain"
+
+
+class RequesterRule(StrEnum):
+    """Whether the person who started a run may decide its requests."""
+
+    LAST = "last"
+    """Only if no other approver is asked."""
+    NEVER = "never"
+    ALLOWED = "allowed"
+
+
 class OnExpiry(StrEnum):
     STOP = "stop"
     CONTINUE = "continue"

@@ -13,7 +13,14 @@ from engine.expressions.compiled_values import CompiledValue, compile_value, ite
 from engine.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SIZE, MAX_SOURCE, MAX_STEPS, MAX_TEXT
 from engine.expressions.lookup import DECISIONS
 from engine.expressions.origin import ValueOrigin, find_origin
-from engine.expressions.provenance import Item, ValueSource, find_value_sources, joins_texts, render_items
+from engine.expressions.provenance import (
+    Item,
+    ValueSource,
+    find_literal_values,
+    find_value_sources,
+    joins_texts,
+    render_items,
+)
 from engine.expressions.static_types import StaticType, TypeLookup, type_of_kind, type_of_texts, union_type
 from engine.expressions.template import Template, compile_template
 from engine.expressions.type_checks import (
@@ -49,6 +56,7 @@ __all__ = [
     "describe_server_source",
     "find_clashes",
     "find_condition_clash",
+    "find_literal_values",
     "find_origin",
     "find_value_sources",
     "format_value",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from jinja2 import nodes
 
@@ -61,6 +61,34 @@ def find_value_sources(template: Template, type_of: TypeLookup) -> list[ValueSou
     """Return the sources that the items of a whole expression can come from."""
     inference = TypeInference(frozenset(), type_of)
     return [_describe_source(node, inference) for node in _iter_result_nodes(_parse_expression(template.source))]
+
+
+def find_literal_values(template: Template) -> list[Value] | None:
+    """Return the values that a whole expression chooses from, or None if one of them is not written in the file."""
+    if not template.is_whole:
+        return None
+    values = [_whole_literal(node) for node in _iter_choices(_parse_expression(template.source))]
+    return None if syntax.DYNAMIC in values else cast("list[Value]", values)
+
+
+def _iter_choices(node: nodes.Expr) -> Iterator[nodes.Expr]:
+    """Yield the results of a condition, or the node itself."""
+    if isinstance(node, nodes.CondExpr) and node.expr2 is not None:
+        yield from _iter_choices(node.expr1)
+        yield from _iter_choices(node.expr2)
+    else:
+        yield node
+
+
+def _whole_literal(node: nodes.Expr) -> object:
+    """Return the value of a literal, a list or a mapping of literals; for any other node, return `DYNAMIC`."""
+    if isinstance(node, nodes.List):
+        items = [_whole_literal(item) for item in node.items]
+        return syntax.DYNAMIC if syntax.DYNAMIC in items else items
+    if isinstance(node, nodes.Dict):
+        pairs = [(syntax.literal_value(pair.key), _whole_literal(pair.value)) for pair in node.items]
+        return syntax.DYNAMIC if any(syntax.DYNAMIC in pair for pair in pairs) else dict(pairs)
+    return syntax.literal_value(node)
 
 
 def joins_texts(template: Template) -> bool:

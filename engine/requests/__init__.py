@@ -16,10 +16,20 @@ from engine.requests.deadlines import (
     Unanswered,
 )
 from engine.requests.decision import Ruling, decide
-from engine.requests.edits import MAX_EDITED, Edit, apply_edits, editable_fields, missing, read_text_edits
+from engine.requests.edits import MAX_EDITED, apply_edits, editable_fields, missing, read_text_edits
 from engine.requests.identification import meaning
 from engine.requests.mentions import by_name, is_account, mentioned
-from engine.requests.model import REASON_LENGTH, Editable, Request, Subject, clip, invalid_params
+from engine.requests.model import (
+    REASON_LENGTH,
+    ContentChange,
+    Edit,
+    Editable,
+    Request,
+    Subject,
+    clip,
+    invalid_params,
+    merged_edits,
+)
 from engine.requests.open_request import (
     MAX_NOTES,
     NOTE_LENGTH,
@@ -30,14 +40,21 @@ from engine.requests.open_request import (
     truth,
     wanted,
 )
+from engine.requests.policy import ANY_ONE, Policy, Tally, Vote
+from engine.requests.separation import ALL_ALLOWED, OWNER_INSTEAD, Circle, Separation, circle
 
 __all__ = [
+    "ALL_ALLOWED",
+    "ANY_ONE",
     "MAX_EDITED",
     "MAX_NOTES",
     "NOTE_LENGTH",
+    "OWNER_INSTEAD",
     "REASON_LENGTH",
     "TITLE_LENGTH",
     "UNDELIVERED_AFTER",
+    "Circle",
+    "ContentChange",
     "Deadlines",
     "Edit",
     "Editable",
@@ -46,14 +63,19 @@ __all__ = [
     "Opening",
     "Overdue",
     "PastDue",
+    "Policy",
     "Reminder",
     "Request",
     "Ruling",
     "Scope",
+    "Separation",
     "Subject",
+    "Tally",
     "Unanswered",
+    "Vote",
     "apply_edits",
     "by_name",
+    "circle",
     "clip",
     "decide",
     "editable_fields",
@@ -61,6 +83,7 @@ __all__ = [
     "is_account",
     "meaning",
     "mentioned",
+    "merged_edits",
     "missing",
     "open_request",
     "read_text_edits",

@@ -129,6 +129,10 @@ class Deadlines(Struct, frozen=True, kw_only=True):
             started = replace(started, expires_at=self.expires_at)
         return replace(started, owner_notified=True)
 
+    def after_asking_more(self, at: datetime) -> Deadlines:
+        """Return the deadlines after more people were asked: they have the whole time until they are asked by email."""
+        return replace(self, fall_back_at=at + self.fallback_after)
+
     def after_falling_back(self) -> Deadlines:
         """Return the deadlines after approvers were asked by email as well."""
         return replace(self, fall_back_at=None)

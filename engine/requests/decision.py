@@ -6,33 +6,46 @@ from datetime import datetime
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine import json_values
 from engine.domain import (
     AlreadyDecided,
+    AlreadyVoted,
     Approver,
     Cancelled,
     Changed,
     Decide,
     Expired,
+    HandedOn,
     NotAnApprover,
+    NotYourTurn,
+    OwnEdit,
+    OwnRequest,
     Params,
     Person,
     ReasonMissing,
     ReasonRequired,
     Refusal,
+    RequesterRule,
     RequestState,
     Verdict,
     accounts,
 )
-from engine.requests.edits import Edit, apply_edits
+from engine.requests.edits import apply_edits
 from engine.requests.identification import check_identification
-from engine.requests.model import REASON_LENGTH, Request, clip
+from engine.requests.model import REASON_LENGTH, Edit, Request, clip
+from engine.requests.policy import Tally, Vote
+from engine.requests.separation import is_left_out
 from engine.workflowfile.step_kinds import StepKind
 
 
 class Ruling(Struct, frozen=True, kw_only=True):
-    """A decision that is allowed, and not saved yet."""
+    """A decision that is allowed, and not saved yet.
+
+    With the state `pending` the approval of others is missing. `counts`: whether it is an approval; a change by a
+    person who may not approve their own wording is none. `tally`: after this decision.
+    """
 
     state: RequestState
     approver: Approver
@@ -40,6 +53,13 @@ class Ruling(Struct, frozen=True, kw_only=True):
     approved: Params | None = None
     approved_digest: str | None = None
     reason: str | None = None
+    counts: bool = True
+    tally: Tally | None = None
+
+    @property
+    def is_new_version(self) -> bool:
+        """Return whether the content becomes another, which the approvals so far are not about."""
+        return bool(self.edits) and self.state is RequestState.PENDING
 
 
 def decide(
@@ -51,12 +71,12 @@ def decide(
     """
     approver = next((row for row in request.approvers if person and row.person.id == person.id), None)
     if approver is None:
-        # People do not recognize account ids.
-        who = person.label if person else None if command.actor.kind in accounts.NAMES else str(command.actor)
-        return NotAnApprover(who=who, approvers=tuple(eligible.person.label for eligible in request.eligible))
+        return _no_approver(request, command, person)
     refusal = (
         _check_open(request, approver.person, now)
+        or _check_person(request, approver)
         or _check_content(request, command)
+        or _check_turn(request, approver, command)
         or _check_reason(request, command)
     )
     if refusal is not None:
@@ -73,17 +93,78 @@ def decide(
     applied = apply_edits(request, command.edits, kind=kind)
     if isinstance(applied, Refusal):
         return applied
-    if needs_code is not None:
-        return needs_code
     edits, approved = applied
-    return Ruling(
+    refusal = (_check_own_edits(request, approver) if not edits else None) or needs_code
+    if refusal is not None:
+        return refusal
+    return _approval(request, approver, edits, approved, reason or None, now)
+
+
+def _approval(
+    request: Request, approver: Approver, edits: tuple[Edit, ...], approved: Params, reason: str | None, now: datetime
+) -> Ruling:
+    """Return the ruling on an approval: it closes the request, or others have to approve as well.
+
+    An edit makes another content, so the approvals before it do not count any more.
+    """
+    ruling = Ruling(
         state=RequestState.APPROVED,
         approver=approver,
         edits=edits,
         approved=approved,
         approved_digest=request.subject.digest(approved) if edits else request.digest,
-        reason=reason or None,
+        reason=reason,
     )
+    if not request.policy.counts_votes and not (edits and request.separation.editor):
+        return ruling
+    earlier = () if edits else request.votes
+    editors = frozenset({approver.person.id}) if edits and request.separation.editor else frozenset()
+    # In a chain the first group is asked again, to which the person may not belong.
+    counts = request.tally_of(earlier, editors=editors).is_asked(approver.person.id)
+    votes = (*earlier, Vote(approver.person, now)) if counts else earlier
+    after = request.tally_of(votes, editors=editors)
+    state = RequestState.APPROVED if after.is_complete else RequestState.PENDING
+    return replace(ruling, state=state, counts=counts, tally=after)
+
+
+def _no_approver(request: Request, command: Decide, person: Person | None) -> Refusal:
+    asked = tuple(eligible.person.label for eligible in request.eligible)
+    is_requester = person is not None and person.id == request.requester
+    is_allowed = request.separation.requester is RequesterRule.ALLOWED
+    if is_requester and not is_allowed and request.state is RequestState.PENDING:
+        return OwnRequest(approvers=asked)
+    # People do not recognize account ids.
+    who = person.label if person else None if command.actor.kind in accounts.NAMES else str(command.actor)
+    return NotAnApprover(who=who, approvers=asked)
+
+
+def _check_person(request: Request, approver: Approver) -> Refusal | None:
+    """Check that the approver may decide this request at all."""
+    if approver.handed_to is not None:
+        return HandedOn(to=approver.handed_to)
+    if is_left_out(request.approvers, request.separation, request.requester, approver):
+        # They were two persons when the request was opened. The directory has since joined them, or others were added.
+        others = [row.person.label for row in request.eligible if row is not approver]
+        return OwnRequest(approvers=tuple(others))
+    return None
+
+
+def _check_turn(request: Request, approver: Approver, command: Decide) -> Refusal | None:
+    """Check that the approver is asked now. One who has approved may still reject."""
+    tally = request.tally
+    waiting = tuple(row.person.label for row in tally.waiting)
+    vote = tally.vote_of(approver.person.id)
+    if vote is not None:
+        is_change = command.verdict is Verdict.REJECT or command.edits
+        return None if is_change else AlreadyVoted(at=vote.at, waiting=waiting)
+    asked_now = not request.policy.is_chain or tally.group in approver.groups
+    return None if asked_now else NotYourTurn(waiting=waiting)
+
+
+def _check_own_edits(request: Request, approver: Approver) -> Refusal | None:
+    if approver.person.id not in request.editors:
+        return None
+    return OwnEdit(approvers=tuple(row.person.label for row in request.tally.waiting))
 
 
 def _check_open(request: Request, person: Person, now: datetime) -> Refusal | None:

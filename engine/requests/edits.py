@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
-
-from msgspec import Struct
+from typing import Final
 
 from engine import fields, json_values, urls
 from engine.domain import InvalidEdits, Params, ReviewPoint
@@ -13,28 +11,11 @@ from engine.errors import MISSING, InvalidValue
 from engine.fields import Field, forms
 from engine.fields.normal_forms import listed
 from engine.json_values import Path, Value
-from engine.requests.model import Editable, Request, invalid_params
+from engine.requests.model import Edit, Editable, Request, invalid_params
 from engine.workflowfile.step_kinds import StepKind
 
 MAX_EDITED: Final = 1_500_000
 """Maximum size of the content after edits, in characters of JSON."""
-
-
-class Edit(Struct, frozen=True):
-    """One field changed by a person."""
-
-    path: Path
-    label: str
-    before: Value
-    after: Value
-
-    def as_value(self) -> dict[str, Value]:
-        return {"path": list(self.path), "label": self.label, "before": self.before, "after": self.after}
-
-    @classmethod
-    def from_value(cls, stored: Any) -> Edit:
-        """Read an edit that `as_value` wrote."""
-        return cls(tuple(stored["path"]), stored["label"], stored["before"], stored["after"])
 
 
 def editable_fields(editable: Iterable[Editable], content: Value) -> Iterator[tuple[str, Field, Value]]:

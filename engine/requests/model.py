@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -24,8 +26,10 @@ from engine.domain import (
 from engine.errors import MISSING, Tampered
 from engine.fields import Field
 from engine.identifiers import end_in_words
-from engine.json_values import Path
+from engine.json_values import Path, Value
 from engine.requests.deadlines import Deadlines
+from engine.requests.policy import ANY_ONE, Policy, Tally, Vote, tally
+from engine.requests.separation import Separation
 from engine.workflowfile.schema_errors import describe_error
 from engine.workflowfile.step_kinds import FORM, StepKind
 
@@ -70,6 +74,23 @@ class Subject(Struct, frozen=True, kw_only=True):
             raise Tampered("What is about to run is not what was approved, so nothing was run.")
 
 
+class Edit(Struct, frozen=True):
+    """One field changed by a person."""
+
+    path: Path
+    label: str
+    before: Value
+    after: Value
+
+    def as_value(self) -> dict[str, Value]:
+        return {"path": list(self.path), "label": self.label, "before": self.before, "after": self.after}
+
+    @classmethod
+    def from_value(cls, stored: Any) -> Edit:
+        """Read an edit that `as_value` wrote."""
+        return cls(tuple(stored["path"]), stored["label"], stored["before"], stored["after"])
+
+
 class Editable(Struct, frozen=True):
     """A place in the content that an approver may change, and its field."""
 
@@ -80,6 +101,15 @@ class Editable(Struct, frozen=True):
     def label(self) -> str:
         """The label of the field, or the end of its path in words."""
         return self.field.label or end_in_words(json_values.show_path(self.path))
+
+
+class ContentChange(Struct, frozen=True):
+    """What a person changed in the content while other approvals were missing. `version`: of the content after it."""
+
+    version: int
+    person: Person
+    at: datetime
+    edits: tuple[Edit, ...]
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -107,11 +137,41 @@ class Request(Struct, frozen=True, kw_only=True):
     """What has to confirm a decision anew: a code or a sign-in."""
     closed_at: datetime | None = None
     closed_by: Person | None = None
+    policy: Policy = ANY_ONE
+    separation: Separation = Separation()
+    votes: tuple[Vote, ...] = ()
+    """The approvals of the current content, the oldest first, while others are missing."""
+    changes: tuple[ContentChange, ...] = ()
+    """The changes that made a new version of the content, the oldest first."""
 
     @property
     def eligible(self) -> tuple[Approver, ...]:
         """The approvers who were not excluded since the request was opened."""
-        return tuple(approver for approver in self.approvers if approver.excluded is None)
+        return tuple(approver for approver in self.approvers if approver.may_decide)
+
+    @property
+    def editors(self) -> frozenset[str]:
+        """The ids of the people who may not approve, because the content has changes of theirs."""
+        return frozenset(change.person.id for change in self.changes) if self.separation.editor else frozenset()
+
+    @property
+    def tally(self) -> Tally:
+        """How far the approvals of the current content have come."""
+        return self.tally_of(self.votes)
+
+    def tally_of(self, votes: tuple[Vote, ...], *, editors: frozenset[str] = frozenset()) -> Tally:
+        """Return how far these votes have come. `editors`: people who change the content with this decision."""
+        editors |= self.editors
+        return tally(self.policy, [row for row in self.approvers if row.person.id not in editors], votes)
+
+
+def merged_edits(changes: Iterable[ContentChange], last: Iterable[Edit] = ()) -> tuple[Edit, ...]:
+    """Return what several changes, the oldest first, changed together: values that came back are left out."""
+    by_path: dict[Path, Edit] = {}
+    for edit in (*(edit for change in changes for edit in change.edits), *last):
+        first = by_path.get(edit.path, edit)
+        by_path[edit.path] = replace(edit, before=first.before)
+    return tuple(edit for edit in by_path.values() if edit.before != edit.after)
 
 
 def clip(text: str, length: int) -> str:

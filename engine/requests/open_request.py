@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine import fields, json_values, references
-from engine.domain import Assurance, EmailPolicy, OnExpiry, Params, ReasonRequired, ReviewPoint
+from engine.domain import Assurance, EmailPolicy, OnExpiry, Params, ReasonRequired, RequesterRule, ReviewPoint
 from engine.errors import ExpressionError
 from engine.expressions import Template, describe_server_source, render_items
 from engine.identifiers import in_words
@@ -20,7 +20,9 @@ from engine.references import Reference
 from engine.requests.deadlines import Deadlines
 from engine.requests.mentions import mentioned
 from engine.requests.model import REASON_LENGTH, Editable, Subject, clip
-from engine.workflowfile import Gate, Step
+from engine.requests.policy import ANY_ONE, Policy
+from engine.requests.separation import Separation
+from engine.workflowfile import Gate, GatePolicy, Step
 from engine.workflowfile.declarations import NO_DECLARATIONS
 
 TITLE_LENGTH: Final = 150
@@ -54,7 +56,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     editable: tuple[Editable, ...]
     declared: tuple[Editable, ...]
     """Places that cannot be edited, with the declared field of the value that they come from."""
-    references: tuple[Reference, ...]
+    groups: tuple[tuple[Reference, ...], ...]
+    """The people that the gate names: the groups of a chain, or one group."""
     digest: str
     approve_label: str
     reject_label: str
@@ -67,6 +70,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     confirm_with: Assurance | None
     notes: tuple[str, ...]
     """Sentences for the approvers about expressions that could not be evaluated."""
+    policy: Policy = ANY_ONE
+    separation: Separation = Separation()
 
     def deadlines(self, now: datetime, *, falls_back: bool) -> Deadlines:
         """Return the deadlines of the request as it is opened. `falls_back`: whether there is email to fall back to."""
@@ -77,6 +82,11 @@ class Opening(Struct, frozen=True, kw_only=True):
             fallback_after=self.fallback_after,
             fall_back_at=now + self.fallback_after if falls_back else None,
         )
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """All people that the gate names."""
+        return tuple(reference for group in self.groups for reference in group)
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -114,21 +124,12 @@ def open_request(
     notes = [why] if isinstance(why, str) else []
     notes += _address_notes(gate, step)
 
-    def text(template: Template | None, what: str, length: int) -> str | None:
-        if template is None:
-            return None
-        try:
-            return clip(_text(template, scope), length)
-        except ExpressionError as error:
-            notes.append(f"The {what} of this request could not be written: {error}")
-            return None
-
-    # The title is one line: data in it must not add lines that look as if Signoff had written them.
-    title = " ".join((text(gate.title, "title", TITLE_LENGTH) or "").split()) or clip(step.label, TITLE_LENGTH)
+    text = _Texts(scope, notes).render
+    title = _one_line(text(gate.title, "title", TITLE_LENGTH) or "") or clip(step.label, TITLE_LENGTH)
     reason = text(gate.reason, "reason", REASON_LENGTH)
     show = tuple((item.label, text(item.value, item.label, REASON_LENGTH) or "–") for item in gate.show)
     confirm = text(gate.confirm, "confirmation", CONFIRM_LENGTH)
-    approvers = tuple(_references(gate, scope, notes))
+    policy, groups = _people(gate, scope, notes)
     editable = tuple(_editable(gate, step, content, notes))
     return Opening(
         subject=subject,
@@ -141,7 +142,7 @@ def open_request(
         content=content,
         editable=editable,
         declared=tuple(_declared(gate, content, editable)),
-        references=approvers,
+        groups=groups,
         digest=subject.digest(content),
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
@@ -153,7 +154,50 @@ def open_request(
         assurance=gate.assurance,
         confirm_with=gate.confirm_with,
         notes=tuple(_limit_notes(notes)),
+        policy=policy,
+        separation=Separation(requester=gate.requester_rule, editor=gate.excludes_editor),
     )
+
+
+class _Texts:
+    """Renders the texts of a gate; one that cannot be rendered becomes a note."""
+
+    def __init__(self, scope: Scope, notes: list[str]) -> None:
+        self._scope, self._notes = scope, notes
+
+    def render(self, template: Template | None, what: str, length: int) -> str | None:
+        """Return the text, cut to `length` characters, or None. `what`: the name of the text in the note."""
+        if template is None:
+            return None
+        try:
+            return clip(_text(template, self._scope), length)
+        except ExpressionError as error:
+            self._notes.append(f"The {what} of this request could not be written: {error}")
+            return None
+
+
+def _one_line(title: str) -> str:
+    """Return a title in one line: data in it must not add lines that look as if Signoff had written them."""
+    return " ".join(title.split())
+
+
+def _people(gate: Gate, scope: Scope, notes: list[str]) -> tuple[Policy, tuple[tuple[Reference, ...], ...]]:
+    """Return the policy, and the people who are asked, by groups."""
+    policy = _policy(gate, scope, notes)
+    groups = tuple(tuple(_references(gate, people, scope, notes)) for people in policy.chain or (gate.approvers,))
+    return Policy(kind=policy.kind, needed=len(policy.chain) or policy.quorum), groups
+
+
+def _policy(gate: Gate, scope: Scope, notes: list[str]) -> GatePolicy:
+    """Return the policy. If its expression cannot be evaluated, the strictest one counts."""
+    if gate.policy_choice is None:
+        return gate.policy
+    try:
+        value = gate.policy_choice.evaluate_condition(scope)
+        return gate.policies[json_values.dumps(value)]
+    except ExpressionError as error:
+        notes.append(f"Signoff could not tell how many people must approve, so the strictest rule applies: {error}")
+        return gate.policy
 
 
 def _address_notes(gate: Gate, step: Step) -> Iterator[str]:
@@ -186,10 +230,10 @@ def _text(template: Template, scope: Scope) -> str:
     return value if isinstance(value, str) else fields.show_to_read(fields.infer(value).type, value)
 
 
-def _references(gate: Gate, scope: Scope, notes: list[str]) -> Iterator[Reference]:
-    if not gate.approvers:
+def _references(gate: Gate, people: Sequence[Template], scope: Scope, notes: list[str]) -> Iterator[Reference]:
+    if not people:
         yield Reference(references.OWNER, references.OWNER, references.OWNER)
-    for template in gate.approvers:
+    for template in people:
         yield from _named(gate, template, scope, notes)
 
 
@@ -203,7 +247,8 @@ def _named(gate: Gate, template: Template, scope: Scope, notes: list[str]) -> It
     except ExpressionError as error:
         notes.append(f"Signoff could not find an approver: {error}")
         return
-    from_data, asks_requester = False, gate.asks_requester or _REQUESTER in template.references
+    is_allowed = gate.requester_rule is RequesterRule.ALLOWED
+    from_data, asks_requester = False, is_allowed or _REQUESTER in template.references
     for item in items:
         reference = references.parse(item.value, rule=template.source)
         if reference is None:

@@ -8,14 +8,24 @@ from engine import json_values, requests, timestamps
 from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import Decide, Decided, NoLongerApprover, NotAllowed, NotFound, Refusal, Verdict
+from engine.domain import (
+    Decide,
+    Decided,
+    NoLongerApprover,
+    NotAllowed,
+    NotFound,
+    OwnRequest,
+    Refusal,
+    RequestState,
+    Verdict,
+)
 from engine.errors import Conflict, Tampered
 from engine.json_values import Value
-from engine.requests import Request, Ruling
-from engine.service import assurance, eligibility
+from engine.requests import Request, Ruling, Tally
+from engine.service import assurance, eligibility, hand_on
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
-from engine.store import deliveries, request_model, request_rows
+from engine.store import audit_log, deliveries, request_model, request_rows
 from engine.store.port import Tx
 from engine.worker.advance import wake
 
@@ -73,6 +83,8 @@ def decide_as(
     """Decide as the person that the proof identifies, if the gate still names them."""
     command = assurance.as_proven(command, proof)
     ruling = rule(context, tx, request, command, proof)
+    if isinstance(ruling, OwnRequest):
+        _record_refused_requester(tx, request)
     if isinstance(ruling, Refusal):
         return ruling
     recipients = Recipients(tx, context.advancer.directory, resolved)
@@ -87,12 +99,13 @@ def decide_as(
         record |= _signature(tx, request, command, ruling, labels)
     if checked.unchecked:
         record["unchecked"] = list[Value](checked.unchecked)
-    decision = request_rows.try_decide(tx, request, command, ruling, record)
-    if decision is None:
-        raise Conflict(f"request {request.id} was decided by another person")
+    decision = _save(tx, request, command, ruling, record)
     deliveries.mark_outdated(tx, request.subject.run, request.id)
-    wake(tx, request.subject.run)
     tx.audit(request.workspace, _decision_entry(request, command, ruling, decision, record))
+    if ruling.state is RequestState.PENDING:
+        hand_on.after_vote(context.advancer, tx, request, ruling)
+    else:
+        wake(tx, request.subject.run)
     return Decided(
         request=request.id,
         run=request.subject.run,
@@ -103,6 +116,16 @@ def decide_as(
         step=request.subject.step,
         visit=request.subject.visit,
     )
+
+
+def _save(tx: Tx, request: Request, command: Decide, ruling: Ruling, record: Mapping[str, Value]) -> str:
+    """Write the decision and return its id. Raises `Conflict` if another person was faster."""
+    is_vote = ruling.state is RequestState.PENDING
+    write = request_rows.try_vote if is_vote else request_rows.try_decide
+    decision = write(tx, request, command, ruling, record)
+    if decision is None:
+        raise Conflict(f"request {request.id} was decided by another person")
+    return decision
 
 
 def _record(
@@ -117,6 +140,7 @@ def _record(
         "rule": ruling.approver.rule,
         "acted_as": proof.acted_as or str(command.actor),
         "surface": command.origin.surface,
+        **({"is_requester": True} if person.id == request.requester else {}),
         "opened_at": timestamps.iso(request.deadlines.opened_at),
     }
     if command.origin.place:
@@ -134,6 +158,33 @@ def _signature(tx: Tx, request: Request, command: Decide, ruling: Ruling, labels
     return {"confirmed_with": command.confirmed, "signature": dict[str, Value](signature)}
 
 
+def _entry_kind(ruling: Ruling) -> EntryKind:
+    if ruling.state is not RequestState.PENDING:
+        return EntryKind(f"request.{ruling.state}")
+    return EntryKind.REQUEST_CHANGED if ruling.is_new_version else EntryKind.REQUEST_VOTED
+
+
+def _votes(tally: Tally) -> dict[str, Value]:
+    """Return how far the approvals have come, for the audit log."""
+    return {"given": [vote.person.id for vote in tally.votes], "needed": tally.needed}
+
+
+def _record_refused_requester(tx: Tx, request: Request) -> None:
+    """Record that the requester tried to decide their own request, the first time that they do."""
+    kind = EntryKind.REQUEST_REFUSED_REQUESTER
+    if audit_log.has_entry(tx.connection, request.subject.run, request.id, kind):
+        return
+    record = entry(
+        kind,
+        run=request.subject.run,
+        request=request.id,
+        step=request.subject.step,
+        actor=request.requester,
+        content={"digest": request.digest},
+    )
+    tx.audit(request.workspace, record)
+
+
 def _decision_entry(
     request: Request, command: Decide, ruling: Ruling, decision: str, record: Mapping[str, Value]
 ) -> Entry:
@@ -146,8 +197,10 @@ def _decision_entry(
         "content_version": request.content_version,
         "shown_digest": request.digest,
         "assurance": command.assurance,
-        "policy": "any",
+        "policy": request.policy.kind,
     }
+    if ruling.tally is not None:
+        content["votes"] = _votes(ruling.tally)
     if ruling.approved_digest is not None:
         content["approved_digest"] = ruling.approved_digest
     if ruling.reason is not None:
@@ -157,8 +210,10 @@ def _decision_entry(
         content["edits"] = [
             {"path": list(edit.path), "label": edit.label, "after": edit.after} for edit in ruling.edits
         ]
+    if ruling.is_new_version:
+        content["voided"] = [vote.person.id for vote in request.votes]
     return entry(
-        EntryKind(f"request.{ruling.state}"),
+        _entry_kind(ruling),
         run=request.subject.run,
         request=request.id,
         step=request.subject.step,

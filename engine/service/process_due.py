@@ -41,7 +41,7 @@ def _ask_another_way(context: CommandContext, tx: Tx, request: Request) -> None:
     _save(tx, request, request.deadlines.after_falling_back())
     routes = Routing(context.advancer.directory, request.email)
     run = request.subject.run
-    persons = [approver.person for approver in request.eligible]
+    persons = [approver.person for approver in request.tally.waiting]
     copies = routing.fall_back(tx, routes, workspace=request.workspace, run=run, request=request.id, persons=persons)
     channels = sorted({copy.route.channel for copy in copies if copy.route})
     tx.audit(

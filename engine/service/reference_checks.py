@@ -51,7 +51,7 @@ def _literal_references(workflow: Workflow) -> Iterator[NamedReference]:
         if reference is not None:
             yield NamedReference("may_run", reference, starts=True)
     for step in workflow.steps:
-        for template in step.gate.approvers if step.gate is not None else ():
+        for template in step.gate.people if step.gate is not None else ():
             for text in _literals(template):
                 reference = references.parse(text)
                 if reference is not None:

@@ -113,6 +113,13 @@ def export(connection: Connection, workspace: str, after: int = 0) -> Iterator[s
         after = rows[-1].seq
 
 
+def has_entry(connection: Connection, run: str, request: str, kind: str) -> bool:
+    """Return whether the log has an entry of this kind about a request."""
+    rows = _STORY.all(connection, {"run": run, "after": 0})
+    leaves = (cast("dict[str, Any]", json_values.loads(row.leaf)) for row in rows)
+    return any(leaf["kind"] == kind and leaf.get("request") == request for leaf in leaves)
+
+
 def story(connection: Connection, run: str, after: int = 0) -> list[StoryEntry]:
     """Return the entries of a run after number `after`, oldest first."""
     rows = _STORY.all(connection, {"run": run, "after": after})

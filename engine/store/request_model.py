@@ -7,10 +7,12 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, TypeAlias, cast
 
+from msgspec.structs import replace
 from sqlalchemy import bindparam, select
 
 from engine import fields, json_values, timestamps
 from engine.domain import (
+    FIRST_GROUP,
     Approver,
     Assurance,
     EmailPolicy,
@@ -26,14 +28,14 @@ from engine.fields import Field
 from engine.json_values import Path, Value
 from engine.requests import Editable, Request, Subject
 from engine.runs import ReviewResult
-from engine.store import deadline_columns, people, workflows
+from engine.store import deadline_columns, people, votes, workflows
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow
 
-Rule: TypeAlias = tuple[str, str | None, str | None]
-"""The columns `rule`, `named_by` and `excluded` of an approver."""
+Rule: TypeAlias = tuple[str, str | None, str | None, str | None, str | None]
+"""The columns `rule`, `named_by`, `excluded`, `chain_groups` and `handed_to` of an approver."""
 
 NOT_REQUESTER: Final = "not_requester"
 """Marks a reference in `named_by` that comes from data: it must not name the person who started the run."""
@@ -49,7 +51,7 @@ _REASONS, _ON_EXPIRY = by_value(ReasonRequired), by_value(OnExpiry)
 _POLICIES, _ASSURANCES = by_value(EmailPolicy), by_value(Assurance)
 
 # Unused columns are left out: each column of a row costs as much as half a look-up.
-_COLUMNS = tuple(column for column in _request.c if column.name not in ("title", "policy", "check_at"))
+_COLUMNS = tuple(column for column in _request.c if column.name not in ("title", "check_at"))
 LOAD = select(
     *_COLUMNS,
     _run.c.requester,
@@ -67,10 +69,17 @@ _BY_ID = Statement(
     .where(_request.c.id == bindparam("id"))
 )
 _TITLE = Statement(select(_request.c.title).where(_request.c.id == bindparam("id")))
+APPROVER_COLUMNS: Final = (
+    _approver.c.rule,
+    _approver.c.named_by,
+    _approver.c.excluded,
+    _approver.c.chain_groups,
+    _approver.c.handed_to,
+)
 _APPROVERS = Statement(
-    select(
-        _approver.c.position, _approver.c.person, _approver.c.rule, _approver.c.named_by, _approver.c.excluded
-    ).where(_approver.c.request == bindparam("request"))
+    select(_approver.c.position, _approver.c.person, *APPROVER_COLUMNS).where(
+        _approver.c.request == bindparam("request")
+    )
 )
 _APPROVAL = Statement(
     select(_request.c.id, _decision.c.person)
@@ -81,6 +90,8 @@ _APPROVAL = Statement(
         _request.c.visit == bindparam("visit"),
         _request.c.at == ReviewPoint.BEFORE.value,
         _request.c.state == RequestState.APPROVED.value,
+        _decision.c.content_version == _request.c.content_version,
+        _decision.c.verdict == _request.c.state,
     )
 )
 _ANSWER = Statement(
@@ -112,14 +123,15 @@ _ANSWER = Statement(
 
 _DECISIONS = Statement(
     select(_request.c.step, _decision.c.verdict, _decision.c.reason, _decision.c.edits, _decision.c.record)
-    .add_columns(_decision.c.decided_at)
+    .add_columns(_decision.c.decided_at, _request.c.content_version)
     .select_from(
         _request.join(
             _decision,
             (_decision.c.request == _request.c.id) & (_decision.c.content_version == _request.c.content_version),
         )
     )
-    .where(_request.c.run == bindparam("run"))
+    # Approvals that others did not join are no decision.
+    .where(_request.c.run == bindparam("run"), _request.c.state == _decision.c.verdict)
     .order_by(_decision.c.decided_at, _decision.c.id)
 )
 
@@ -130,12 +142,24 @@ def load_request(tx: Tx, request: str) -> tuple[Request, tuple[str, str]] | None
     if row is None:
         return None
     rows = sorted(_APPROVERS.all(tx.connection, {"request": request}))
-    rules = {person: (rule, named_by, excluded) for _, person, rule, named_by, excluded in rows}
+    rules: dict[str, Rule] = {row.person: row[2:] for row in rows}
     persons = people.load_people_cached(tx, (*rules, row.closed_by) if row.closed_by else rules)
     pinned = workflows.load_pinned_cached(tx, row.workflow, row.version)
     details = cast("dict[str, Any]", json_values.loads(row.details))
     model = read_request(row, details, rules, persons, workflow=pinned.name, hash=pinned.hash)
+    model = with_votes(tx.connection, model, persons)
     return model, (details["approve_label"], details["reject_label"])
+
+
+def with_votes(connection: Connection, request: Request, persons: Mapping[str, Person]) -> Request:
+    """Return the request with the approvals and changes so far, if its policy or rule can have some."""
+    if not request.policy.counts_votes and not request.separation.editor:
+        return request
+    return replace(
+        request,
+        votes=votes.load_votes(connection, request.id, request.content_version, persons),
+        changes=votes.load_changes(connection, request.id, persons) if request.content_version > 1 else (),
+    )
 
 
 def read_request(
@@ -169,13 +193,15 @@ def read_request(
         declared=_places(details.get("declared", ())),
         digest=row.digest,
         approvers=tuple(_approver_of(persons[person], rule) for person, rule in rules.items()),
-        reason_required=_REASONS[row.reason_required],
+        reason_required=_REASONS[row.reason_required.removeprefix(votes.GUARD)],
         deadlines=deadline_columns.read(row, details),
         email=_POLICIES[details.get("email", "fallback")],
         assurance=_ASSURANCES[details.get("assurance", "code")],
         confirm_with=_ASSURANCES[details["confirm_with"]] if "confirm_with" in details else None,
         closed_at=row.closed_at,
         closed_by=persons.get(row.closed_by) if row.closed_by else None,
+        policy=votes.read_policy(row.policy),
+        separation=votes.read_separation(details),
     )
 
 
@@ -184,10 +210,17 @@ def _places(stored: Any) -> tuple[Editable, ...]:
 
 
 def _approver_of(person: Person, rule: Rule) -> Approver:
-    text, named_by, excluded = rule
+    text, named_by, excluded, groups, handed_to = rule
     references = cast("list[list[str]]", json_values.loads(named_by)) if named_by else []
-    pairs = tuple((reference[0], reference[1]) for reference in references)
-    return Approver(person, text, pairs, excluded, any(NOT_REQUESTER in reference[2:] for reference in references))
+    return Approver(
+        person=person,
+        rule=text,
+        named_by=tuple((reference[0], reference[1]) for reference in references),
+        excluded=excluded,
+        not_requester=any(NOT_REQUESTER in reference[2:] for reference in references),
+        groups=tuple(cast("list[int]", json_values.loads(groups))) if groups else FIRST_GROUP,
+        handed_to=handed_to,
+    )
 
 
 @lru_cache(1024)
@@ -218,10 +251,10 @@ def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: 
     )
 
 
-def load_approval(connection: Connection, *, run: str, step: str, visit: int) -> tuple[str, str] | None:
-    """Return the request by which this visit to a step was approved before it ran, and the person who did."""
-    row = _APPROVAL.one(connection, {"run": run, "step": step, "visit": visit})
-    return None if row is None else (row.id, row.person)
+def load_approval(connection: Connection, *, run: str, step: str, visit: int) -> tuple[str, list[str]] | None:
+    """Return the request by which this visit to a step was approved before it ran, and the people who approved it."""
+    rows = _APPROVAL.all(connection, {"run": run, "step": step, "visit": visit})
+    return (rows[0].id, [row.person for row in rows]) if rows else None
 
 
 def load_decisions(connection: Connection, run: str) -> dict[str, Value]:
@@ -239,7 +272,7 @@ def _decision_value(row: Any) -> dict[str, Value]:
         "at": timestamps.iso(row.decided_at),
         "verdict": row.verdict,
         "reason": row.reason,
-        "edited": row.edits is not None,
+        "edited": row.edits is not None or row.content_version > 1,
         "rating": None,
         "comment": None,
     }

@@ -8,14 +8,15 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
+from msgspec import structs
 from sqlalchemy import BindParameter, Row, bindparam, exists, func, or_, select
 
 from engine import json_values
 from engine.domain import DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
 from engine.identifiers import end_in_words, in_words
 from engine.read_models import DecisionView, PageQuery, RequestView, RunView, Signature
-from engine.requests import Edit, Request, by_name, is_account, mentioned
-from engine.store import people, request_model, run_queries
+from engine.requests import Edit, Request, Vote, by_name, is_account, mentioned, merged_edits
+from engine.store import people, request_model, run_queries, votes
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.statements import Statement
@@ -66,9 +67,7 @@ class _RelatedStatements:
         ids: list[BindParameter[str]] = [bindparam(f"id{at}") for at in range(count)]
         runs: list[BindParameter[str]] = [bindparam(f"run{at}") for at in range(count)]
         self.approvers = Statement(
-            select(
-                _approver.c.request, _approver.c.person, _approver.c.rule, _approver.c.named_by, _approver.c.excluded
-            )
+            select(_approver.c.request, _approver.c.person, *request_model.APPROVER_COLUMNS)
             .where(_approver.c.request.in_(ids))
             .order_by(_approver.c.position)
         )
@@ -153,8 +152,10 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     around, params = _around(len(ids)), {f"id{at}": request for at, request in enumerate(ids)}
     rules: dict[str, dict[str, request_model.Rule]] = {request: {} for request in ids}
     for row_read in around.approvers.all(connection, params):
-        rules[row_read.request][row_read.person] = (row_read.rule, row_read.named_by, row_read.excluded)
-    decisions = {row.request: row for row in around.decisions.all(connection, params)}
+        rules[row_read.request][row_read.person] = row_read[2:]
+    decisions: dict[str, list[Row[Any]]] = {}
+    for row_read in around.decisions.all(connection, params):
+        decisions.setdefault(row_read.request, []).append(row_read)
     named = [person for by_person in rules.values() for person in by_person]
     closers = [row.closed_by for row in rows if row.closed_by]
     persons = people.load_people(connection, [*named, *closers, *(row.requester for row in rows)])
@@ -162,7 +163,10 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     params |= {f"run{at}": row.run for at, row in enumerate(rows)}
     for row_read in around.unreached.all(connection, params):
         unreached[row_read.request].append((persons[row_read.person], row_read.last_error or ""))
-    views = [_request_view(row, rules[row.id], decisions.get(row.id), persons, unreached[row.id]) for row in rows]
+    views = [
+        _request_view(connection, row, rules[row.id], decisions.get(row.id, ()), persons, unreached[row.id])
+        for row in rows
+    ]
     if any(row.state == RequestState.APPROVED.value for row in rows):
         effects = _effects(around.effects.all(connection, params))
         views = [replace(view, effect=effects.get(view.id)) for view in views]
@@ -191,7 +195,7 @@ def _mentioned(view: RequestView) -> tuple[str, ...]:
     request = view.model
     texts = (view.title, view.reason or "", *(text for _, text in view.show))
     accounts = mentioned(request.content.value, (*request.declared, *request.editable), texts)
-    edited = [edit.after for edit in view.decision.edits] if view.decision else []
+    edited = [edit.after for edit in view.edits]
     return (*accounts, *(value for value in edited if isinstance(value, str) and is_account(value)))
 
 
@@ -206,9 +210,10 @@ def _with_people(view: RequestView, persons: Mapping[str, Person]) -> RequestVie
 
 
 def _request_view(
+    connection: Connection,
     row: Row[Any],
     rules: Mapping[str, request_model.Rule],
-    decision: Row[Any] | None,
+    decisions: Sequence[Row[Any]],
     persons: Mapping[str, Person],
     unreached: Sequence[tuple[Person, str]],
 ) -> RequestView:
@@ -216,6 +221,10 @@ def _request_view(
     request = request_model.read_request(
         row, details, rules, persons, workflow=row.workflow_name, hash=row.workflow_hash
     )
+    if row.content_version > 1 or request.policy.counts_votes:
+        request = _with_votes(connection, request, decisions, persons)
+    # The last decision closed the request. Approvals that others did not join close nothing.
+    decision = next((given for given in reversed(decisions) if given.verdict == request.state), None)
     return RequestView(
         model=request,
         run=row.run,
@@ -236,7 +245,19 @@ def _request_view(
         reject_label=details["reject_label"],
         decision=_decision_view(decision, request, persons) if decision is not None else None,
         unreached=tuple(unreached),
+        left_out=details.get("left_out"),
     )
+
+
+def _with_votes(
+    connection: Connection, request: Request, decisions: Sequence[Row[Any]], persons: Mapping[str, Person]
+) -> Request:
+    """Return the request with the approvals of its newest content, and the changes that led to it."""
+    current = (row for row in decisions if row.content_version == request.content_version)
+    approvals = (row for row in current if row.verdict == RequestState.APPROVED.value)
+    changes = votes.load_changes(connection, request.id, persons) if request.content_version > 1 else ()
+    given = tuple(Vote(persons[row.person], row.decided_at) for row in approvals)
+    return structs.replace(request, votes=given, changes=changes)
 
 
 def _excluded(request: Request) -> list[str]:
@@ -257,7 +278,7 @@ def _decision_view(row: Row[Any], request: Request, persons: Mapping[str, Person
         person=persons[row.person],
         verdict=record.get("verdict", row.verdict),
         reason=row.reason,
-        edits=tuple(_edits(row.edits, request)) if row.edits else (),
+        edits=_all_edits(row, request),
         assurance=row.assurance,
         decided_at=row.decided_at,
         signature=_signature(record["signature"]) if "signature" in record else None,
@@ -266,6 +287,14 @@ def _decision_view(row: Row[Any], request: Request, persons: Mapping[str, Person
 
 def _signature(facts: Mapping[str, str]) -> Signature:
     return Signature(name=facts["name"], at=datetime.fromisoformat(facts["at"]), meaning=facts["meaning"])
+
+
+def _all_edits(row: Row[Any], request: Request) -> tuple[Edit, ...]:
+    """Return what was changed in the content as it was asked: before the decision, and with it."""
+    own = tuple(_edits(row.edits, request)) if row.edits else ()
+    if not request.changes:
+        return own
+    return merged_edits(request.changes, own)
 
 
 def _edits(text: str, request: Request) -> list[Edit]:

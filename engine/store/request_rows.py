@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import bindparam, false, insert, literal_column, null, or_, select, true, update
 
 from engine import json_values
-from engine.domain import Approver, Assurance, Decide, EmailPolicy, RequestState
+from engine.domain import FIRST_GROUP, Approver, Assurance, Decide, EmailPolicy, RequestState
 from engine.identifiers import in_words
 from engine.json_values import Value
-from engine.requests import Deadlines, Edit, Opening, Request, Ruling
-from engine.store import deadline_columns
+from engine.requests import Circle, Deadlines, Edit, Opening, Request, Ruling
+from engine.store import deadline_columns, votes
 from engine.store.port import Tx
 from engine.store.request_model import NOT_REQUESTER
 from engine.store.statements import Statement
@@ -25,7 +25,9 @@ _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _ONE: Final[Any] = literal_column("1")
 """A constant in the statement need not be bound each time."""
 _NEW = Statement(insert(_request).values(rev=_ONE, content_version=_ONE, policy=literal_column("'any'")))
+_NEW_COUNTED = Statement(insert(_request).values(rev=_ONE, content_version=_ONE))
 _NEW_APPROVER = Statement(insert(_approver).values(pending=true()))
+_NEW_IN_CHAIN = Statement(insert(_approver))
 _NEW_DECISION = Statement(insert(_decision))
 _CLOSED = (
     update(_request)
@@ -44,6 +46,24 @@ _CLOSED = (
 )
 _CLOSE = Statement(_CLOSED)
 _DECIDE = Statement(_CLOSED.where(or_(_request.c.expires_at.is_(None), _request.c.expires_at > bindparam("now"))))
+_UNCHANGED = (
+    update(_request)
+    .where(
+        _request.c.id == bindparam("held"),
+        _request.c.rev == bindparam("seen_rev"),
+        _request.c.state == RequestState.PENDING.value,
+        or_(_request.c.expires_at.is_(None), _request.c.expires_at > bindparam("now")),
+    )
+    .values(rev=_request.c.rev + _ONE)
+)
+_VOTE = Statement(_UNCHANGED)
+_CHANGE = Statement(
+    _UNCHANGED.values(
+        content_version=_request.c.content_version + _ONE,
+        content=bindparam("new_content"),
+        digest=bindparam("new_digest"),
+    )
+)
 _WITHDRAW = Statement(
     update(_request)
     .where(_request.c.run == bindparam("held"), _request.c.state == RequestState.PENDING.value)
@@ -111,12 +131,12 @@ def insert_request(
     *,
     request: str,
     workspace: str,
-    approvers: Sequence[Approver],
+    circle: Circle,
     notes: Sequence[str],
     deadlines: Deadlines,
 ) -> None:
     """Write a request that was just opened, with its approvers."""
-    details = _details(opening, notes) | deadline_columns.details(deadlines)
+    details = _details(opening, notes) | deadline_columns.details(deadlines) | votes.details(circle)
     columns = {
         "id": request,
         "workspace": workspace,
@@ -125,9 +145,24 @@ def insert_request(
         **deadline_columns.moving(deadlines),
         "details": json_values.dumps(details),
     }
-    tx.write(_NEW, columns)
-    rows = [_approver_columns(request, position, approver) for position, approver in enumerate(approvers)]
-    _NEW_APPROVER.write_all(tx.connection, rows)
+    counted = votes.columns(circle.policy, opening.reason_required)
+    tx.write(_NEW_COUNTED if counted else _NEW, columns | counted)
+    asked = {approver.person.id for approver in circle.first_asked} if circle.policy.is_chain else None
+    insert_approvers(tx, request, circle.approvers, asked=asked)
+
+
+def insert_approvers(
+    tx: Tx, request: str, approvers: Sequence[Approver], *, asked: Collection[str] | None = None, position: int = 0
+) -> None:
+    """Write approvers from `position` on. `asked`: the ids of those who are asked now, or None if all are."""
+    rows = [_approver_columns(request, at, approver) for at, approver in enumerate(approvers, position)]
+    if asked is None and all(approver.groups == FIRST_GROUP for approver in approvers):
+        _NEW_APPROVER.write_all(tx.connection, rows)
+        return
+    for row, approver in zip(rows, approvers, strict=True):
+        row["chain_groups"] = json_values.dumps(list[Value](approver.groups))
+        row["pending"] = asked is None or approver.person.id in asked
+    _NEW_IN_CHAIN.write_all(tx.connection, rows)
 
 
 def _opening_columns(opening: Opening) -> dict[str, Any]:
@@ -192,7 +227,7 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
         details["assurance"] = opening.assurance
     if opening.confirm_with is not None:
         details["confirm_with"] = opening.confirm_with
-    return details
+    return details | votes.separation_details(opening.separation)
 
 
 def _step_details(opening: Opening) -> Iterator[tuple[str, Value]]:
@@ -223,18 +258,28 @@ def try_decide(tx: Tx, request: Request, command: Decide, ruling: Ruling, record
     )
     if not won:
         return None
+    decision = _insert_decision(tx, request, command, ruling, record, version=request.content_version)
+    tx.write(_SETTLE, {"held": request.id})
+    return decision
+
+
+def _insert_decision(
+    tx: Tx, request: Request, command: Decide, ruling: Ruling, record: Mapping[str, Value], *, version: int
+) -> str:
     decision = tx.new_id()
+    is_vote = ruling.state is RequestState.PENDING
     tx.write(
         _NEW_DECISION,
         {
             "id": decision,
             "workspace": request.workspace,
             "request": request.id,
-            "content_version": request.content_version,
+            "content_version": version,
             "person": ruling.approver.person.id,
-            "verdict": ruling.state,
+            "verdict": RequestState.APPROVED if is_vote else ruling.state,
             "reason": ruling.reason,
-            "edits": _write_edits(ruling.edits),
+            # The edits of a new version are in `content_change`; this is an approval of that version.
+            "edits": None if is_vote else _write_edits(ruling.edits),
             "shown_digest": request.digest,
             "approved_digest": ruling.approved_digest,
             "assurance": command.assurance,
@@ -242,8 +287,41 @@ def try_decide(tx: Tx, request: Request, command: Decide, ruling: Ruling, record
             "decided_at": tx.now,
         },
     )
-    tx.write(_SETTLE, {"held": request.id})
     return decision
+
+
+def try_vote(tx: Tx, request: Request, command: Decide, ruling: Ruling, record: Mapping[str, Value]) -> str | None:
+    """Write an approval while others are missing, or a change of the content, if the request is still as loaded.
+
+    Return the id of the decision, or of the request if the change is no approval; None if the request has changed.
+    """
+    if ruling.is_new_version:
+        assert ruling.approved is not None
+        won = tx.write(
+            _CHANGE,
+            {
+                **_as_loaded(tx, request),
+                "new_content": json_values.dumps(ruling.approved.as_value()),
+                "new_digest": ruling.approved_digest,
+            },
+        )
+    else:
+        won = tx.write(_VOTE, _as_loaded(tx, request))
+    if not won:
+        return None
+    if ruling.is_new_version:
+        votes.insert_change(tx, request, ruling)
+    version = request.content_version + ruling.is_new_version
+    return _insert_decision(tx, request, command, ruling, record, version=version) if ruling.counts else request.id
+
+
+def try_touch(tx: Tx, request: Request) -> bool:
+    """Raise the `rev` of a request whose approvers change. Return False if it has changed since it was loaded."""
+    return bool(tx.write(_VOTE, _as_loaded(tx, request)))
+
+
+def _as_loaded(tx: Tx, request: Request) -> dict[str, Any]:
+    return {"held": request.id, "seen_rev": request.rev, "now": tx.now}
 
 
 def try_exclude(tx: Tx, request: str, person: str, why: str) -> bool:

@@ -172,6 +172,7 @@ class RequestRow(SQLModel, table=True):
     content: str = text_column(nullable=False)
     digest: str
     policy: str = "any"
+    """The kind of the policy and the number of approvals that it needs, like `quorum:2`; `any` is written alone."""
     reason_required: str
     expires_after: int | None = Field(default=None, sa_column=Column(BigInteger))
     """Microseconds."""
@@ -208,13 +209,17 @@ class ApproverRow(SQLModel, table=True):
     """The references that name this person, as JSON, where `rule` alone does not tell."""
     excluded: str | None = text_column()
     """Why this person can no longer decide, if a check at their decision found it."""
+    chain_groups: str | None = text_column()
+    """The numbers of their groups in a chain, as JSON; null: the first group alone."""
+    handed_to: str | None = text_column()
+    """The name of the person who decides in their place since then."""
 
 
 class DecisionRow(SQLModel, table=True):
     """A decision; rows are only appended. `record` holds the facts for which there is no column."""
 
     __tablename__ = "decision"
-    __table_args__ = (Index("decision_once", "request", "content_version", "person", unique=True),)
+    __table_args__ = (Index("decision_by_verdict", "request", "content_version", "person", "verdict", unique=True),)
     id: str = Field(primary_key=True)
     workspace: str = Field(foreign_key="workspace.id")
     request: str = Field(foreign_key="request.id")
@@ -228,6 +233,21 @@ class DecisionRow(SQLModel, table=True):
     assurance: str
     record: str = text_column(nullable=False)
     decided_at: datetime = utc(nullable=False)
+
+
+class ContentChangeRow(SQLModel, table=True):
+    """What a person changed in the content of a request while approvals of others were missing.
+
+    `version`: of the content after it; `digest`: of that content. The request itself holds the newest content.
+    """
+
+    __tablename__ = "content_change"
+    request: str = Field(primary_key=True, foreign_key="request.id")
+    version: int = Field(primary_key=True)
+    person: str = Field(foreign_key="person.id")
+    edits: str = text_column(nullable=False)
+    digest: str
+    changed_at: datetime = utc(nullable=False)
 
 
 class DeliveryRow(SQLModel, table=True):

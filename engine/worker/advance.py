@@ -13,16 +13,16 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from engine import runs, workflowfile
+from engine import requests, runs, workflowfile
 from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
 from engine.delivery import routing
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import Approver, DeliveryKind, RunStatus, SecretName, StepStatus, Work
+from engine.domain import DeliveryKind, RunStatus, SecretName, StepStatus, Work
 from engine.errors import Conflict, StepError
 from engine.json_values import Value
 from engine.ports import Directory, Secrets
-from engine.requests import Opening
+from engine.requests import Circle, Opening
 from engine.runs import Effect, Outcome, Progress, RunState, Visit
 from engine.store import deliveries, people, request_model, request_rows, run_rows, workflows
 from engine.store.deliveries import NewDelivery
@@ -37,6 +37,8 @@ _WENT_WRONG: Final = {StepStatus.FAILED: "approved_failed", StepStatus.OUTCOME_U
 """Statuses of an approved step that its approver is alerted about, with the topic of the alert."""
 _OVER: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.STOPPED})
 """Statuses that end an approved step without an alert."""
+_OWNER_DECIDES: Final = "No approver can be asked, so the owner of the workflow decides."
+_OWNER_JOINS: Final = "Too few approvers can be asked, so the owner of the workflow decides as well."
 _COMPILED: Final = 256
 """Number of compiled workflow versions that are cached. Versions never change, so the cache is never stale."""
 
@@ -149,17 +151,19 @@ class Advancer:
             alert = self.alert(tx, run.run_owner, topic=progress.status.value)
         notified = progress.status.ended and self._notify_requester(tx, run, alert)
         for visit in progress.visits:
-            approver = self._follow_approval(tx, run, visit)
+            approval = self._follow_approval(tx, run, visit)
             # If a person stopped the run, the alert about the unknown outcome already shows that.
-            if approver is None or stopped_by is not None:
+            if approval is None or stopped_by is not None:
                 continue
-            if approver[1] != run.owner and not (notified and approver[1] == run.requester):
-                self._alert_approver(tx, run, visit, *approver)
+            request, approvers = approval
+            for approver in approvers:
+                if approver != run.owner and not (notified and approver == run.requester):
+                    self._alert_approver(tx, run, visit, request, approver)
 
-    def _follow_approval(self, tx: Tx, run: LoadedRun, visit: Visit) -> tuple[str, str] | None:
+    def _follow_approval(self, tx: Tx, run: LoadedRun, visit: Visit) -> tuple[str, list[str]] | None:
         """Update the copies of a request when the outcome of the step that it approved is known.
 
-        Return the request and its approver if the step failed: the approver has to be alerted.
+        Return the request and its approvers if the step failed: they have to be alerted.
         """
         failed = visit.status in _WENT_WRONG
         if not failed and not _is_over(run.state.visits.get(visit.step), visit):
@@ -197,30 +201,39 @@ class Advancer:
         """Send an alert to the owner of the workflow."""
         return routing.alert_owner(tx, self.directory, run_owner, topic=topic, request=request)
 
+    def alert_once(self, tx: Tx, run_owner: RunOwner, *, topic: str, request: str) -> None:
+        """Send an alert about a request to the owner, unless one about the same topic was sent before."""
+        _, alerted = deliveries.load_outlook(tx.connection, run_owner.run, request)
+        if topic not in alerted:
+            self.alert(tx, run_owner, topic=topic, request=request)
+
     def _open(self, tx: Tx, run: LoadedRun, opening: Opening, resolved: Resolved) -> None:
         request_id, notes = tx.new_id(), list(opening.notes)
         notes += self._missing_secrets(opening)
-        approvers, missing = Recipients(tx, self.directory, resolved).approvers(run, opening.references)
+        named, missing = Recipients(tx, self.directory, resolved).approvers(run, opening.groups)
         notes += missing
-        if not approvers:
-            owner = people.load_people_cached(tx, [run.owner])[run.owner]
-            approvers = [Approver(owner, "owner, because no other approver can be asked")]
-            notes.append("No approver can be asked, so the owner of the workflow decides.")
+        owner = people.load_people_cached(tx, [run.owner])[run.owner]
+        circle = requests.circle(named, opening.policy, opening.separation, requester=run.requester, owner=owner)
+        if circle.with_owner:
+            notes.append(_OWNER_JOINS if named else _OWNER_DECIDES)
+        asked = [approver.person for approver in circle.first_asked]
         copies, more_ways = routing.open_copies(
-            self.directory, opening.email, run=run.state.id, request=request_id, approvers=approvers
+            self.directory, opening.email, run=run.state.id, request=request_id, persons=asked
         )
         request_rows.insert_request(
             tx,
             opening,
             request=request_id,
             workspace=run.workspace,
-            approvers=approvers,
+            circle=circle,
             notes=notes,
             deadlines=opening.deadlines(tx.now, falls_back=more_ways),
         )
         deliveries.insert_deliveries(tx, run.workspace, copies)
-        tx.audit(run.workspace, _opened_entry(run, request_id, opening, approvers, notes))
-        if not any(copy.route for copy in copies):
+        tx.audit(run.workspace, _opened_entry(run, request_id, opening, circle, notes))
+        if circle.short:
+            self.alert(tx, run.run_owner, topic="short", request=request_id)
+        elif not any(copy.route for copy in copies):
             self.alert(tx, run.run_owner, topic="unreachable", request=request_id)
 
     def _missing_secrets(self, opening: Opening) -> list[str]:
@@ -247,9 +260,7 @@ def _is_over(before: Visit | None, visit: Visit) -> bool:
     return before.status in _WENT_WRONG or (visit.digest is not None and visit.status in _OVER)
 
 
-def _opened_entry(
-    run: LoadedRun, request_id: str, opening: Opening, approvers: Sequence[Approver], notes: Sequence[str]
-) -> Entry:
+def _opened_entry(run: LoadedRun, request_id: str, opening: Opening, circle: Circle, notes: Sequence[str]) -> Entry:
     content: dict[str, Value] = {
         "title": opening.title,
         "workflow": opening.subject.workflow,
@@ -261,9 +272,15 @@ def _opened_entry(
         "digest": opening.digest,
         "approvers": [
             {"person": approver.person.id, "name": approver.person.label, "rule": approver.rule}
-            for approver in approvers
+            for approver in circle.approvers
         ],
     }
+    if circle.policy.counts_votes:
+        content["policy"] = circle.policy.kind
+        content["needed"] = circle.policy.needed
+    if circle.left_out is not None:
+        left_out = circle.left_out
+        content["left_out"] = [{"person": left_out.person.id, "name": left_out.person.label, "rule": left_out.rule}]
     if opening.reason:
         content["reason"] = opening.reason
     if notes:

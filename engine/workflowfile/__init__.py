@@ -10,6 +10,6 @@ to know about a kind of step. `step_titles` reads titles alone.
 from engine.workflowfile.loader import load
 from engine.workflowfile.step_kinds import Nature, StepKind
 from engine.workflowfile.step_titles import load_step_labels
-from engine.workflowfile.workflow import Gate, ShownItem, Step, Workflow
+from engine.workflowfile.workflow import Gate, GatePolicy, ShownItem, Step, Workflow
 
-__all__ = ["Gate", "Nature", "ShownItem", "Step", "StepKind", "Workflow", "load", "load_step_labels"]
+__all__ = ["Gate", "GatePolicy", "Nature", "ShownItem", "Step", "StepKind", "Workflow", "load", "load_step_labels"]

@@ -11,10 +11,10 @@ from engine.errors import InvalidValue
 from engine.expressions import Template, check_literal_address, iter_strings
 from engine.json_values import Path, Value
 from engine.workflowfile.draft import StepDraft
-from engine.workflowfile.grammar import UNBUILT_STEP_TYPES, GateFile, PolicyFile, StepFile
+from engine.workflowfile.grammar import UNBUILT_STEP_TYPES, GateFile, StepFile
 from engine.workflowfile.phrases import cite, list_names, suggest
 from engine.workflowfile.report import ProblemReport
-from engine.workflowfile.scalars import EXPRESSION, has_expression, person_kind
+from engine.workflowfile.scalars import has_expression, person_kind
 from engine.workflowfile.schema_errors import SchemaContext, keys_of, locate, report_errors, report_unknown_key
 from engine.workflowfile.step_kinds import FORM, Nature, StepKind
 from engine.workflowfile.unsupported import suggest_word
@@ -156,7 +156,7 @@ def check_gate(report: ProblemReport, gate: GateFile, at: Path) -> None:
     if gate.revise_limit is not None and are_absent("revise"):
         _report_never(report, (*at, "revise_limit"), "`revise_limit` never counts without `revise`.", "")
     _check_clocks(report, gate, at)
-    _check_policy(report, gate, at)
+    _check_exclude(report, gate, at)
 
 
 def _report_never(report: ProblemReport, path: Path, message: str, hint: str) -> None:
@@ -172,18 +172,13 @@ def _check_clocks(report: ProblemReport, gate: GateFile, at: Path) -> None:
         _report_never(report, (*at, "remind", "times"), "Only the first reminder would be sent.", "Add `every: 1d`.")
 
 
-def _check_policy(report: ProblemReport, gate: GateFile, at: Path) -> None:
-    people = gate.approvers or [references.OWNER]
-    kinds = {person_kind(person) for person in people}
-    uncounted = {references.GROUP, references.ROLE, EXPRESSION}
-    if isinstance(gate.policy, PolicyFile) and gate.policy.quorum and not kinds & uncounted:
-        count = len({person.casefold() for person in people})
-        if gate.policy.quorum > count:
-            message = f"A quorum of {gate.policy.quorum} can never come together from {count}."
-            _report_never(report, (*at, "policy", "quorum"), message, "Name more approvers.")
-    if references.REQUESTER in gate.exclude and kinds == {references.REQUESTER}:
+def _check_exclude(report: ProblemReport, gate: GateFile, at: Path) -> None:
+    kinds = {person_kind(person) for person in gate.approvers}
+    if references.REQUESTER in (gate.exclude or ()) and kinds == {references.REQUESTER}:
         message = "No one could decide: the only approver is excluded."
         _report_never(report, (*at, "exclude"), message, "Name another approver.")
+    if "editor" in (gate.exclude or ()) and gate.edit == []:
+        _report_never(report, (*at, "exclude"), "`editor` has no effect: nothing can be edited.", "Delete `edit: []`.")
 
 
 def check_revise(report: ProblemReport, step: StepDraft, gate: GateFile, earlier: Mapping[str, object]) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from engine.domain import Assurance, EmailPolicy, OnExpiry, ReasonRequired, ReviewPoint
+from engine.domain import Assurance, EmailPolicy, OnExpiry, ReasonRequired, RequesterRule, ReviewPoint
 from engine.expressions import Template, compile_template
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path
 from engine.workflowfile import approver_checks
 from engine.workflowfile.declarations import Declarations, DeclarationSources, parse_field_path, with_source_label
-from engine.workflowfile.draft import StepDraft, item_path
+from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.expression_scope import (
     ExpressionNames,
     check_condition,
@@ -21,6 +22,7 @@ from engine.workflowfile.expression_scope import (
     find_silent_clash,
 )
 from engine.workflowfile.grammar import GateFile, ShowFile
+from engine.workflowfile.policy_compiler import compile_people, compile_policy
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
 from engine.workflowfile.step_kinds import FORM
@@ -68,8 +70,7 @@ def compile_gate(
     when = None if step.uses == FORM else compile_condition(report, gate.when, (*at, "when"), names)
     if when is not None:
         check_unambiguous(report, when, (*at, "when"), names)
-    approvers = _compile_approvers(report, gate, at, names)
-    return Gate(
+    compiled = Gate(
         at=ReviewPoint(gate.at),
         when=when,
         condition_warning=find_silent_clash(when, names) if report.registered and when is not None else "",
@@ -80,9 +81,6 @@ def compile_gate(
         declarations=declarations,
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
-        approvers=approvers,
-        approver_inputs=_inputs_naming_approvers(approvers, names),
-        asks_requester="exclude" in gate.model_fields_set and "requester" not in gate.exclude,
         expires=gate.expires,
         on_expiry=OnExpiry.STOP if gate.on_expiry == "escalate" else OnExpiry(gate.on_expiry),
         confirm=compile_key("confirm", gate.confirm, MAX_CONFIRM),
@@ -92,18 +90,33 @@ def compile_gate(
         assurance=Assurance(gate.assurance or Assurance.CODE),
         confirm_with=Assurance(gate.confirm_with) if gate.confirm_with else None,
     )
+    return _with_people(report, compiled, gate, at, names, is_form=step.uses == FORM)
 
 
-def _compile_approvers(report: ProblemReport, gate: GateFile, at: Path, names: ExpressionNames) -> tuple[Template, ...]:
+def _with_people(
+    report: ProblemReport, compiled: Gate, gate: GateFile, at: Path, names: ExpressionNames, *, is_form: bool
+) -> Gate:
+    """Return the gate with who is asked, how many of them have to agree, and who is left out."""
     approver_checks.check_not_empty(report, gate, at)
-    approvers: list[Template] = []
-    for index, text in enumerate(gate.approvers):
-        path = item_path(report, (*at, "approvers"), index)
-        template = compile_text(report, text, path, names)
-        if template is not None:
-            approver_checks.check_person(report, template, path, names)
-            approvers.append(template)
-    return tuple(approvers)
+    approvers = compile_people(report, gate.approvers, (*at, "approvers"), names)
+    policy = compile_policy(report, gate, at, names)
+    with_people = replace(
+        compiled,
+        approvers=approvers,
+        policy=policy.strictest,
+        policy_choice=policy.choice,
+        policies=policy.policies,
+        requester_rule=_requester_rule(gate, is_form=is_form),
+        excludes_editor="editor" in (gate.exclude or ()),
+    )
+    return replace(with_people, approver_inputs=_inputs_naming_approvers(with_people.people, names))
+
+
+def _requester_rule(gate: GateFile, *, is_form: bool) -> RequesterRule:
+    """Return whether the requester may decide. A form asks for values, which the requester often has."""
+    if gate.exclude is None or gate.exclude == ["editor"]:
+        return RequesterRule.ALLOWED if is_form else RequesterRule.LAST
+    return RequesterRule.NEVER if "requester" in gate.exclude else RequesterRule.ALLOWED
 
 
 def _inputs_naming_approvers(approvers: Sequence[Template], names: ExpressionNames) -> Mapping[str, tuple[str, ...]]:

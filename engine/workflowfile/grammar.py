@@ -31,6 +31,7 @@ from engine.workflowfile.scalars import (
     Title,
     WorkflowName,
     Zone,
+    has_expression,
     refuse,
 )
 
@@ -104,8 +105,18 @@ class ShowFile(FilePart):
         return {"value": raw} if isinstance(raw, str) else raw
 
 
-Policy = Annotated[
+def _policy_tag(value: object) -> str:
+    return "expression" if isinstance(value, str) and has_expression(value) else _union_tag(value)
+
+
+PlainPolicy = Annotated[
     Annotated[Literal["any", "all"], Tag("word")] | Annotated[PolicyFile, Tag("mapping")], Discriminator(_union_tag)
+]
+Policy = Annotated[
+    Annotated[Literal["any", "all"], Tag("word")]
+    | Annotated[PolicyFile, Tag("mapping")]
+    | Annotated[TemplateText, Tag("expression")],
+    Discriminator(_policy_tag),
 ]
 ChannelName = Annotated[
     Annotated[Literal["slack", "email"], Tag("word")] | Annotated[PostToFile, Tag("mapping")], Discriminator(_union_tag)
@@ -125,7 +136,7 @@ class GateFile(FilePart):
     reject_label: Label = "Reject"
     approvers: People = []
     policy: Policy = "any"
-    exclude: list[Literal["requester", "editor"]] = []
+    exclude: list[Literal["requester", "editor"]] | None = None
     expires: Duration | None = None
     on_expiry: Literal["stop", "continue", "reject", "escalate"] = "stop"
     escalate: EscalateFile | None = None

@@ -25,8 +25,6 @@ AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
         "approvers": (),
     },
     "gate": {
-        "policy": ("any",),
-        "exclude": ([],),
         "on_expiry": ("stop", "continue", "reject"),
         "escalate": (),
         "remind": (),

@@ -9,7 +9,16 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.domain import Assurance, EmailPolicy, OnError, OnExpiry, ReasonRequired, ReviewPoint
+from engine.domain import (
+    Assurance,
+    EmailPolicy,
+    OnError,
+    OnExpiry,
+    PolicyKind,
+    ReasonRequired,
+    RequesterRule,
+    ReviewPoint,
+)
 from engine.expressions import CompiledValue, Template
 from engine.fields import Field
 from engine.identifiers import in_words
@@ -41,6 +50,18 @@ class ShownItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GatePolicy:
+    """How many approvers have to agree. `quorum`: of `approvers`. `chain`: the groups that are asked in order."""
+
+    kind: PolicyKind = PolicyKind.ANY
+    quorum: int = 1
+    chain: tuple[tuple[Template, ...], ...] = ()
+
+
+ANY_ONE: Final = GatePolicy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """The gate of a step: when people are asked, who is asked, and what they may change."""
 
@@ -63,8 +84,14 @@ class Gate:
     approver_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The inputs that an approver's expression reads, by the source of the expression. Through these inputs the
     requester names the approver."""
-    asks_requester: bool = False
-    """Whether data may name the requester as an approver. The file allows it with `exclude: []`."""
+    policy: GatePolicy = ANY_ONE
+    """The policy, or the strictest one if an expression chooses."""
+    policy_choice: Template | None = None
+    policies: Mapping[str, GatePolicy] = field(default_factory=dict)
+    """The policies that `policy_choice` chooses from, by the JSON of the value that the file writes."""
+    requester_rule: RequesterRule = RequesterRule.LAST
+    """Whether the requester may decide. Only with `allowed` may data name them as an approver."""
+    excludes_editor: bool = False
     expires: timedelta | None = None
     on_expiry: OnExpiry = OnExpiry.STOP
     remind: Remind | None = None
@@ -83,11 +110,17 @@ class Gate:
     """What has to confirm each decision anew, on every surface: a code or a sign-in."""
 
     @property
+    def people(self) -> tuple[Template, ...]:
+        """Every reference to an approver."""
+        policies = (self.policy, *self.policies.values())
+        in_chains = (person for policy in policies for group in policy.chain for person in group)
+        return (*self.approvers, *in_chains, *self.escalate_to)
+
+    @property
     def templates(self) -> tuple[Template, ...]:
         """Every text of the gate that is evaluated."""
-        texts = (self.when, self.reason, self.title, self.confirm, *self.approvers, *self.escalate_to)
-        shown = (item.value for item in self.show)
-        return tuple(template for template in (*texts, *shown) if template is not None)
+        texts = (self.when, self.reason, self.title, self.confirm, self.policy_choice, *self.people)
+        return tuple(template for template in (*texts, *(item.value for item in self.show)) if template is not None)
 
 
 def label_of(step: str, title: str) -> str:

@@ -86,8 +86,17 @@ from tests.unit.bot.presentation.test_refusals import SENTENCES, refusals_of_the
 
 RUN, REQUEST = "05n7nzcm09tatzhjt", "05n7nzcm0gzmdwgjg"
 TOPICS: Final = (
-    *("needs_attention", "stuck", "cancelled", "expired", "failed", "unseen", "unreachable", "broken"),
-    *("undelivered", "excluded", "approved_failed", "approved_unknown"),
+    *(
+        "needs_attention",
+        "stuck",
+        "cancelled",
+        "expired",
+        "failed",
+        "unseen",
+        "unreachable",
+        "broken",
+    ),
+    *("short", "voided", "undelivered", "excluded", "approved_failed", "approved_unknown"),
 )
 ORIGIN: Final = Origin(surface="slack")
 SAM: Final = Address("email", "sam@example.com")

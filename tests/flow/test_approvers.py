@@ -44,7 +44,7 @@ def test_a_keyword_from_an_input_names_no_person(signoff: Commands, word: str) -
     assert f'"{word}" cannot be an approver: data can name people only by their address.' in request["notes"]
     refused = signoff("decide", request["id"], "approve")
     assert refused.code == 1
-    assert "lee@example.com is not an approver of this request" in refused.output
+    assert "You started this, so another person decides. sam@example.com can decide." in refused.output
 
 
 @pytest.mark.parametrize("kind", ["text", "email", "person"])

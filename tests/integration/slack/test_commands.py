@@ -186,8 +186,8 @@ async def test_a_form_of_the_inputs_starts_a_run(env: SlackEnv) -> None:
 async def test_inputs_on_the_line_start_a_run_at_once(env: SlackEnv) -> None:
     await env.register()
     text = await answer_to(env, "ben", "/signoff run refund amount=80 note=for the delay")
-    asked = "Ada Approver and Ben Approver were asked. You'll get a message here when it's done."
-    assert text == f"Refund 80 EUR? · Pay 80 EUR\n{asked}"
+    # Ben is an approver too, and started it.
+    assert text == "Refund 80 EUR? · Pay 80 EUR\nAda Approver was asked. You'll get a message here when it's done."
     (run,) = await env.engine.runs(PageQuery())
     assert run.inputs == {"amount": 80, "note": "for the delay"}
 

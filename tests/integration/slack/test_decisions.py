@@ -340,8 +340,15 @@ async def test_the_form_of_a_decided_request_is_not_opened(env: SlackEnv) -> Non
     assert "Ada Approver already approved this request" in words(ben.modal)
 
 
-async def test_a_person_who_is_not_an_approver_reads_who_is_asked(env: SlackEnv) -> None:
-    run = await env.request_approval()
+@pytest.mark.parametrize(
+    ("by", "sentence"),
+    [
+        ("ben", "Cleo Builder is not an approver of this request. Ada Approver can decide."),
+        ("cleo", "You started this, so another person decides. Ada Approver or Ben Approver can decide."),
+    ],
+)
+async def test_a_person_who_may_not_decide_reads_who_is_asked(env: SlackEnv, by: str, sentence: str) -> None:
+    run = await env.request_approval(by=by)
     ada, cleo = env.person("ada"), env.person("cleo")
     copy = copy_of(ada)
     # In Slack, people cannot click the copy of another person, so the test forges the request.
@@ -373,7 +380,7 @@ async def test_a_person_who_is_not_an_approver_reads_who_is_asked(env: SlackEnv)
     message = cleo.sees("general")[-1]
     expect_ok(await cleo.click("Yes", on=message))
     await env.finish_background_work()
-    assert "Cleo Builder is not an approver of this request" in ephemeral_texts(env.slack, cleo)[-1]
+    assert sentence in ephemeral_texts(env.slack, cleo)[-1]
     assert await env.state(run) is RequestState.PENDING
 
 

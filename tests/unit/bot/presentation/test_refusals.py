@@ -11,6 +11,7 @@ import pytest
 from bot.presentation import refusals
 from engine.domain import (
     AlreadyDecided,
+    AlreadyVoted,
     Assurance,
     Cancelled,
     CannotConfirm,
@@ -19,6 +20,7 @@ from engine.domain import (
     ConfirmElsewhere,
     Contested,
     Expired,
+    HandedOn,
     InvalidEdits,
     InvalidInputs,
     LinkState,
@@ -30,6 +32,9 @@ from engine.domain import (
     NotAnApprover,
     NotFound,
     NotWaiting,
+    NotYourTurn,
+    OwnEdit,
+    OwnRequest,
     Person,
     ReasonMissing,
     Refusal,
@@ -46,6 +51,19 @@ from engine.domain import (
 AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 LEE: Final = Person(id="p1", name="Lee")
 SENTENCES: Final[list[tuple[Refusal, str]]] = [
+    (
+        AlreadyVoted(at=AT, waiting=("Lee", "Kim")),
+        "You already approved this, Mar 2, 2026, 9:30 AM UTC. Waiting for Lee and Kim.",
+    ),
+    (
+        NotYourTurn(waiting=("Lee",)),
+        "It is not your turn yet. Waiting for Lee. You will get a message when it is.",
+    ),
+    (OwnRequest(approvers=("Lee", "Kim")), "You started this, so another person decides. Lee or Kim can decide."),
+    (OwnRequest(approvers=()), "You started this, so another person decides. No approver is left."),
+    (OwnEdit(approvers=("Lee",)), "You changed this, so another person has to approve it. Waiting for Lee."),
+    (OwnEdit(approvers=()), "You changed this, so another person has to approve it. No approver is left."),
+    (HandedOn(to="Kim"), "You can no longer decide this request. Kim decides in your place."),
     (NotFound(what="run", name="R9"), "There is no run “R9”."),
     (
         NotFound(what="workflow", name="refnd", suggestion="refund"),

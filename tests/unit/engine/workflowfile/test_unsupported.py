@@ -24,8 +24,6 @@ def test_the_example_of_the_format_needs_two_unsupported_features() -> None:
 
 
 UNSUPPORTED_VALUES = {
-    "policy": ["all", "{quorum: 1}", "{chain: [[a@example.com], [owner]]}"],
-    "exclude": ["[editor]"],
     "on_expiry": ["escalate"],
     "escalate": ["{after: 4h, to: a@example.com}"],
     "remind": ["{after: 4h, every: 1d, times: 3}", "{after: 4h}"],
@@ -70,9 +68,7 @@ def test_the_table_above_has_every_unsupported_key() -> None:
         "hold: 5",
         "hours: on",
         "channels: slak",
-        "exclude: requester",
         "feedback: please",
-        "policy: {quorum: two}",
     ],
 )
 def test_an_unsupported_key_is_the_only_problem_with_any_value(keys: str) -> None:
@@ -149,18 +145,6 @@ LATER: list[tuple[str, int, int, str, str]] = [
     ),
     (gate_file("hours: on"), 7, 14, "steps[0].gate.hours", "Write true or false here, not `on`"),
     (gate_file("hours: true"), 7, 7, "steps[0].gate.hours", "has no effect without a deadline"),
-    (
-        gate_file("policy: {quorum: 3}\napprovers: [a@example.com, b@example.com]"),
-        7,
-        16,
-        "steps[0].gate.policy.quorum",
-        "A quorum of 3 can never come together from 2",
-    ),
-    (gate_file("policy: {quorum: two}"), 7, 24, "steps[0].gate.policy.quorum", "must be a whole number"),
-    (gate_file("policy: {quorom: 2}"), 7, 16, "steps[0].gate.policy.quorom", "Did you mean `quorum`?"),
-    (gate_file("policy: {}"), 7, 15, "steps[0].gate.policy", "write one of them"),
-    (gate_file("exclude: [requestr]"), 7, 17, "steps[0].gate.exclude[0]", "Did you mean `requester`?"),
-    (gate_file("exclude: [requester]\napprovers: requester"), 7, 7, "steps[0].gate.exclude", "No one could decide"),
     (
         gate_file("expires: 2d\nescalate: {after: 3d, to: owner}"),
         8,

@@ -1,0 +1,304 @@
+"""How many approvers have to agree, in which order, and who is left out: through the engine, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.domain import (
+    Address,
+    AlreadyDecided,
+    AlreadyVoted,
+    Assurance,
+    Changed,
+    Decide,
+    Decided,
+    DeliveryKind,
+    NotYourTurn,
+    OwnEdit,
+    OwnRequest,
+    Refusal,
+    RequestState,
+    RunStatus,
+    Verdict,
+)
+from engine.read_models import DeliveryView, RequestView
+from tests.support.databases import OpenStore
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
+
+KIM, MIA = (Address("email", f"{name}@example.com") for name in ("kim", "mia"))
+GATED = """
+name: flow
+owner: sam@example.com
+inputs:
+  amount: {{type: number, default: 5}}
+steps:
+  - id: act
+    uses: played
+    with: {{text: hello}}
+    gate: {{edit: [text], {keys}}}
+"""
+THREE = "approvers: [lee@example.com, kim@example.com, mia@example.com]"
+
+LEAD = [
+    "ann@example.com asks.",
+    "1 of 2: lee@example.com approved, .",
+    "Waiting for kim@example.com or mia@example.com.",
+]
+
+
+@pytest.fixture
+async def env(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:
+        yield env
+
+
+async def start_run(env: EngineEnv, keys: str, **inputs: Any) -> str:
+    await env.register(GATED.format(keys=keys))
+    run = await env.start(**inputs)
+    await env.settle()
+    return run
+
+
+async def decide(
+    env: EngineEnv,
+    run: str,
+    by: Address,
+    verdict: Verdict = Verdict.APPROVE,
+    *,
+    seen: RequestView | None = None,
+    **edits: Any,
+) -> Decided | Refusal:
+    model = (seen or await env.request(run)).model
+    decided = await env.engine.decide(
+        Decide(
+            request=model.id,
+            verdict=verdict,
+            actor=by,
+            content_version=model.content_version,
+            digest=model.digest,
+            origin=TERMINAL,
+            assurance=Assurance.TERMINAL,
+            edits=edits,
+            reason="because",
+        )
+    )
+    await env.settle()
+    return decided
+
+
+async def state(env: EngineEnv, run: str) -> RequestState:
+    return (await env.request(run)).model.state
+
+
+async def names(env: EngineEnv, run: str) -> list[str]:
+    """Return who can decide now."""
+    return [approver.person.label.partition("@")[0] for approver in (await env.request(run)).model.tally.waiting]
+
+
+async def copies(env: EngineEnv, run: str, kind: DeliveryKind = DeliveryKind.REQUEST) -> list[DeliveryView]:
+    return [view for view in await env.engine.deliveries(run=run) if view.kind is kind]
+
+
+# -- quorum, all ---------------------------------------------------------------------------------------------
+
+
+async def test_a_quorum_closes_with_the_last_approval_that_it_needs(env: EngineEnv) -> None:
+    run = await start_run(env, f"{THREE}, policy: {{quorum: 2}}")
+    first = await decide(env, run, LEE)
+    assert isinstance(first, Decided)
+    assert first.state is RequestState.PENDING
+    assert await names(env, run) == ["kim", "mia"]
+    assert env.step.calls == []
+    again = await decide(env, run, LEE)
+    assert isinstance(again, AlreadyVoted)
+    assert again.waiting == ("kim@example.com", "mia@example.com")
+    second = await decide(env, run, MIA)
+    assert isinstance(second, Decided)
+    assert second.state is RequestState.APPROVED
+    assert len(env.step.calls) == 1
+    late = await decide(env, run, KIM)
+    assert isinstance(late, AlreadyDecided)
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert [kind for kind in await env.kinds(run) if kind in ("request.voted", "request.approved")] == [
+        "request.voted",
+        "request.approved",
+    ]
+
+
+async def test_two_approvals_at_the_same_instant_both_count(env: EngineEnv) -> None:
+    run = await start_run(env, f"{THREE}, policy: all")
+    seen = await env.request(run)
+    decided = await asyncio.gather(*(decide(env, run, person, seen=seen) for person in (LEE, KIM, MIA)))
+    assert sorted(one.state for one in decided if isinstance(one, Decided)) == ["approved", "pending", "pending"]
+    assert len(env.step.calls) == 1
+
+
+@pytest.mark.parametrize("policy", ["all", "{quorum: 2}", "{quorum: 3}"])
+async def test_one_rejection_ends_it_also_by_a_person_who_has_approved(env: EngineEnv, policy: str) -> None:
+    run = await start_run(env, f"{THREE}, policy: {policy}")
+    await decide(env, run, LEE)
+    rejected = await decide(env, run, LEE, Verdict.REJECT)
+    assert isinstance(rejected, Decided)
+    assert rejected.state is RequestState.REJECTED
+    assert env.step.calls == []
+    assert (await env.view(run)).status is RunStatus.REJECTED
+
+
+async def test_every_copy_shows_how_far_approvals_have_come(env: EngineEnv) -> None:
+    run = await start_run(env, f"{THREE}, policy: {{quorum: 2}}")
+    await decide(env, run, LEE)
+    shown = {copy.address: copy.card for copy in env.channel.posted.values()}
+    lead = ["".join(part for part in phrase if isinstance(part, str)) for phrase in shown["kim@example.com"].lead]
+    assert lead == LEAD
+    assert [action.verdict for action in shown["kim@example.com"].actions] == ["approve", "edit", "reject"]
+    assert [action.verdict for action in shown["lee@example.com"].actions] == ["reject"]
+
+
+# -- chain ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_chain_asks_one_group_after_the_other(env: EngineEnv) -> None:
+    run = await start_run(env, "policy: {chain: [[lee@example.com, kim@example.com], [mia@example.com]]}")
+    assert sorted(copy.address for copy in await copies(env, run)) == ["kim@example.com", "lee@example.com"]
+    early = await decide(env, run, MIA)
+    assert isinstance(early, NotYourTurn)
+    await decide(env, run, KIM)
+    assert await names(env, run) == ["mia"]
+    assert {copy.address for copy in await copies(env, run)} == {
+        "kim@example.com",
+        "lee@example.com",
+        "mia@example.com",
+    }
+    assert isinstance(await decide(env, run, LEE), NotYourTurn)
+    done = await decide(env, run, MIA)
+    assert isinstance(done, Decided)
+    assert done.state is RequestState.APPROVED
+    assert len(env.step.calls) == 1
+
+
+async def test_a_person_in_two_groups_approves_once_and_the_owner_stands_in(env: EngineEnv) -> None:
+    run = await start_run(env, "policy: {chain: [[lee@example.com, kim@example.com], [lee@example.com]]}")
+    await decide(env, run, LEE)
+    assert await names(env, run) == ["sam"]
+    assert isinstance(await decide(env, run, LEE), AlreadyVoted)
+    assert isinstance(await decide(env, run, SAM), Decided)
+    assert await state(env, run) is RequestState.APPROVED
+
+
+# -- edits ---------------------------------------------------------------------------------------------------
+
+
+async def test_an_edit_voids_earlier_approvals_and_tells_who_gave_them(env: EngineEnv) -> None:
+    run = await start_run(env, f"{THREE}, policy: {{quorum: 2}}")
+    before = await env.request(run)
+    await decide(env, run, LEE)
+    edited = await decide(env, run, KIM, text="goodbye")
+    assert isinstance(edited, Decided)
+    assert edited.state is RequestState.PENDING
+    model = (await env.request(run)).model
+    assert model.content_version == 2
+    assert model.content.value["text"] == "goodbye"
+    assert [vote.person.label for vote in model.votes] == ["kim@example.com"]
+    assert [(alert.topic, alert.address) for alert in await copies(env, run, DeliveryKind.ALERT)] == [
+        ("voided", "lee@example.com")
+    ]
+    assert isinstance(await decide(env, run, MIA, seen=before), Changed)
+    await decide(env, run, LEE)
+    assert await state(env, run) is RequestState.APPROVED
+    ((params, _),) = env.step.calls
+    assert params.text == "goodbye"
+    view = await env.request(run)
+    assert view.decision is not None
+    assert [(edit.before, edit.after) for edit in view.decision.edits] == [("hello", "goodbye")]
+
+
+async def test_an_editor_who_is_excluded_does_not_approve_their_own_wording(env: EngineEnv) -> None:
+    run = await start_run(env, "approvers: [lee@example.com, kim@example.com], exclude: [editor]")
+    edited = await decide(env, run, LEE, text="goodbye")
+    assert isinstance(edited, Decided)
+    assert edited.state is RequestState.PENDING
+    assert env.step.calls == []
+    assert isinstance(await decide(env, run, LEE), OwnEdit)
+    assert await names(env, run) == ["kim"]
+    assert isinstance(await decide(env, run, KIM), Decided)
+    ((params, _),) = env.step.calls
+    assert params.text == "goodbye"
+
+
+async def test_an_excluded_editor_alone_is_joined_by_the_owner(env: EngineEnv) -> None:
+    run = await start_run(env, "approvers: [lee@example.com], exclude: [editor]")
+    await decide(env, run, LEE, text="goodbye")
+    assert await names(env, run) == ["sam"]
+    assert isinstance(await decide(env, run, SAM), Decided)
+    assert await state(env, run) is RequestState.APPROVED
+
+
+# -- the requester -------------------------------------------------------------------------------------------
+
+
+async def test_the_requester_is_left_out_while_another_person_is_asked(env: EngineEnv) -> None:
+    run = await start_run(env, "approvers: [ann@example.com, lee@example.com]")
+    assert await names(env, run) == ["lee"]
+    refused = [await decide(env, run, ANN) for _ in range(2)]
+    assert [type(one) for one in refused] == [OwnRequest, OwnRequest]
+    # It is on the record, once.
+    assert (await env.kinds(run)).count("request.refused_requester") == 1
+    assert isinstance(await decide(env, run, LEE), Decided)
+
+
+async def test_the_requester_decides_if_no_other_person_is_asked_and_the_record_says_so(env: EngineEnv) -> None:
+    await env.register(GATED.format(keys="approvers: [sam@example.com]").replace("sam@", "ann@"))
+    run = await env.start()
+    await env.settle()
+    assert await names(env, run) == ["ann"]
+    (copy,) = env.channel.posted.values()
+    assert copy.card.lead[0] == ("You started this.",)
+    assert isinstance(await decide(env, run, ANN), Decided)
+    (copy,) = env.channel.posted.values()
+    assert copy.card.outcome is not None
+    assert copy.card.outcome.line[0] == "Approved by ann@example.com (the requester), "
+    (entry,) = [entry for entry in await env.engine.story(run) if entry.kind == "request.approved"]
+    assert entry.content is not None
+    assert entry.content["is_requester"] is True
+
+
+async def test_a_strict_gate_asks_the_owner_instead_of_the_requester(env: EngineEnv) -> None:
+    run = await start_run(env, "approvers: [ann@example.com], exclude: [requester, editor]")
+    assert await names(env, run) == ["sam"]
+    assert isinstance(await decide(env, run, ANN), OwnRequest)
+
+
+async def test_a_strict_gate_of_the_owners_own_run_waits_and_says_why(env: EngineEnv) -> None:
+    await env.register(GATED.format(keys="approvers: [ann@example.com], exclude: [requester]").replace("sam@", "ann@"))
+    run = await env.start()
+    await env.settle()
+    assert await names(env, run) == []
+    assert [alert.topic for alert in await copies(env, run, DeliveryKind.ALERT)] == ["short"]
+    assert isinstance(await decide(env, run, ANN), OwnRequest)
+    assert await state(env, run) is RequestState.PENDING
+
+
+async def test_a_gate_can_allow_the_requester(env: EngineEnv) -> None:
+    run = await start_run(env, "approvers: [ann@example.com, lee@example.com], exclude: []")
+    assert await names(env, run) == ["ann", "lee"]
+    assert isinstance(await decide(env, run, ANN), Decided)
+    assert await state(env, run) is RequestState.APPROVED
+
+
+# -- the policy by an expression -----------------------------------------------------------------------------
+
+
+async def test_an_amount_chooses_the_policy(env: EngineEnv) -> None:
+    keys = THREE + ", policy: \"{{ 'any' if inputs.amount <= 1000 else {'quorum': 2} }}\""
+    source = GATED.format(keys="KEYS").replace("KEYS", keys)
+    await env.register(source)
+    for amount, states in ((1000, ["approved"]), (1001, ["pending", "approved"])):
+        run = await env.start(amount=amount)
+        await env.settle()
+        decided = [await decide(env, run, person) for person in (LEE, KIM)[: len(states)]]
+        assert [one.state for one in decided if isinstance(one, Decided)] == states
