@@ -228,6 +228,14 @@ class Directory(Protocol):
         """Return the route to notify a person about the end of a run that they started at `origin`, or None. Pure."""
 
 
+@runtime_checkable
+class KeepsAnswers(Protocol):
+    """A directory that keeps answers for a while."""
+
+    def forget(self, account: Address) -> None:
+        """Drop the answers about an account, because it has changed."""
+
+
 class Route(Struct, frozen=True):
     """A channel and the address of a person there."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from engine.delivery.routing import EMAIL_CHANNEL
-from engine.domain import Origin, Person
-from engine.ports import Directory, DirectoryPerson, Resolution, Route
+from engine.domain import Address, Origin, Person
+from engine.ports import Directory, DirectoryPerson, KeepsAnswers, Resolution, Route
 from engine.references import EMAIL, Reference
 
 
@@ -38,6 +38,11 @@ class DirectoryWithEmail:
     def back(self, origin: Origin, person: Person) -> Route | None:
         """Return the answer of the other directory."""
         return self._directory.back(origin, person)
+
+    def forget(self, account: Address) -> None:
+        """Have the other directory drop its answers about an account."""
+        if isinstance(self._directory, KeepsAnswers):
+            self._directory.forget(account)
 
 
 def _with_email(reference: Reference, resolution: Resolution) -> Resolution:

@@ -9,9 +9,9 @@ from typing import Final
 from msgspec import structs
 
 from bot.roles.model import PersonEntry, Roles
-from engine.domain import Origin, Person
+from engine.domain import Address, Origin, Person
 from engine.name_lists import join_names
-from engine.ports import Directory, DirectoryPerson, Resolution, Route
+from engine.ports import Directory, DirectoryPerson, KeepsAnswers, Resolution, Route
 from engine.references import EMAIL, MEMBERS, ROLE, ROLE_ENTRIES, ROLE_MEMBERS, Reference
 
 _ROLE_KINDS: Final = frozenset({ROLE, ROLE_ENTRIES, ROLE_MEMBERS})
@@ -58,6 +58,11 @@ class DirectoryWithRoles:
     def back(self, origin: Origin, person: Person) -> Route | None:
         """Return the answer of the other directory."""
         return self._directory.back(origin, person)
+
+    def forget(self, account: Address) -> None:
+        """Have the other directory drop its answers about an account."""
+        if isinstance(self._directory, KeepsAnswers):
+            self._directory.forget(account)
 
 
 def _parts(roles: Roles, reference: Reference) -> Sequence[Reference] | None:

@@ -22,7 +22,7 @@ from bot.slack.submission_handlers import SubmissionHandlers
 from engine.errors import ChannelError, StoreError
 
 COMMAND: Final = "/signoff"
-EVENTS: Final = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked")
+EVENTS: Final = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked", "user_change")
 HANDLED_EVENTS: Final = frozenset(event.partition(".")[0] for event in EVENTS)
 _ANY: Final = re.compile("")
 
@@ -53,6 +53,7 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     app.event("message")(events.written)
     app.event("app_uninstalled")(events.removed)
     app.event("tokens_revoked")(events.revoked)
+    app.event("user_change")(events.account_changed)
     app.error(_Errors(context).answer)
     return app
 

@@ -63,9 +63,9 @@ class SlackDirectory:
         channel = origin.place.get("channel", "")
         return Route("slack", f"{channel},{user}" if channel.startswith(SLACK.channel_starts) else user)
 
-    def forget(self, account: str) -> None:
+    def forget(self, account: Address) -> None:
         """Ask Slack again about an account that has changed."""
-        self._accounts.forget(account)
+        self._accounts.forget(account.value)
 
     # -- one reference --
 

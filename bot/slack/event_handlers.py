@@ -1,4 +1,4 @@
-"""Handlers of events: App Home is opened, a person writes to the app, the app is removed."""
+"""Handlers of events: App Home is opened, a person writes to the app, an account changes, the app is removed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def publish_home(context: SlackContext, user: str) -> None:
 
 
 class EventHandlers:
-    """Handlers of events. Slack delivers some of them several times; none of them changes anything of ours."""
+    """Handlers of events. Slack delivers some of them several times, and each handler may run twice."""
 
     def __init__(self, context: SlackContext) -> None:
         self._context = context
@@ -75,6 +75,13 @@ class EventHandlers:
             self._told.clear()
         self._told[user] = now
         return True
+
+    async def account_changed(self, ack: Any, body: Any) -> None:
+        """Look a changed account up again. The person of a deactivated one can no longer decide."""
+        user = body["event"].get("user")
+        if isinstance(user, dict) and isinstance(user.get("id"), str):
+            await self._context.service.account_changed(user["id"], deactivated=user.get("deleted") is True)
+        await ack()
 
     async def removed(self, ack: Any, body: Any) -> None:
         """Log that nothing reaches this workspace until the app is installed again."""

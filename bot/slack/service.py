@@ -26,10 +26,12 @@ from bot.slack.list_rows import RunList
 from bot.slack.payloads import Actor
 from engine import json_values, requests, workflowfile
 from engine.domain import (
+    Address,
     Assurance,
     Cancel,
     Card,
     CardOutcome,
+    CloseAccount,
     Decide,
     Decided,
     DeliveryKind,
@@ -46,12 +48,13 @@ from engine.domain import (
     Tone,
     Verdict,
 )
+from engine.domain.accounts import SLACK
 from engine.errors import ChannelError, DefinitionError, Tampered
 from engine.expressions import Template
 from engine.json_values import Value
 from engine.name_lists import join_names
 from engine.off_loop import LARGE, off_loop
-from engine.ports import Clock, Directory, Resolution
+from engine.ports import Clock, Directory, KeepsAnswers, Resolution
 from engine.read_models import DeliveryContent, PageQuery, RequestView, RunView, WorkflowView
 from engine.references import EMAIL, Reference, parse
 from engine.service import Engine
@@ -291,6 +294,16 @@ class SlackService:
             for text, reference in references.items()
             if reference in resolutions
         }
+
+    # -- accounts --
+
+    async def account_changed(self, user: str, *, deactivated: bool) -> None:
+        """Forget what is known of an account. If it was deactivated, its person can no longer decide."""
+        account = Address(SLACK.name, user)
+        if isinstance(self.directory, KeepsAnswers):
+            self.directory.forget(account)
+        if deactivated:
+            await self.engine.close_account(CloseAccount(account=account))
 
     # -- builders --
 

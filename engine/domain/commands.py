@@ -162,6 +162,13 @@ class Cancel(Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class CloseAccount(Struct, frozen=True, kw_only=True):
+    """Record that the messenger deactivated an account: its person can no longer decide what waits for them."""
+
+    account: Address
+    workspace: str = DEFAULT_WORKSPACE
+
+
 class ReturnAddress(Struct, frozen=True, kw_only=True):
     """Give an address back to the person who had it before."""
 

@@ -18,6 +18,9 @@ from engine.store import deliveries, request_rows, run_rows
 from engine.store.port import Tx
 from engine.worker.advance import Advancer
 
+DEACTIVATED: Final = "the account was deactivated"
+"""Why an approver is excluded whose account was deactivated while the request waited. It stays so: their place was
+handed on, and other processes may still have an older answer of the directory."""
 _STARTED_IT: Final = "in this workflow, requesters do not decide their own requests"
 
 
@@ -34,6 +37,8 @@ def check(recipients: Recipients, request: Request, approver: Approver, actor: A
     Raises `NeedsDirectory` if the directory has to be asked first.
     """
     person = approver.person
+    if approver.excluded == DEACTIVATED:
+        return Eligibility(excluded=DEACTIVATED)
     if approver.not_requester and person.id == request.requester:
         # They were two persons when the request was opened. The directory has since joined them.
         return Eligibility(excluded=_STARTED_IT)

@@ -16,6 +16,7 @@ from engine.domain import (
     AddressReturned,
     AnswerAttention,
     Cancel,
+    CloseAccount,
     Contested,
     Decide,
     Decided,
@@ -39,6 +40,7 @@ from engine.read_models import AttentionView, DeliveryView, PageQuery, RequestVi
 from engine.service import (
     answer_attention,
     cancel,
+    closed_account,
     decide,
     erase,
     process_due,
@@ -157,6 +159,11 @@ class Engine:
     async def attention(self, run: str) -> AttentionView | NotWaiting | NotFound:
         """Return the question of a run to its owner: the call of unknown outcome, and the fields of its output."""
         return await self.transact(lambda tx: resume.attention(self.context, tx, run))
+
+    async def close_account(self, command: CloseAccount) -> None:
+        """Exclude the person of a deactivated account from every request that waits for them."""
+        while await self.transact(lambda tx: closed_account.exclude_some(self.context, tx, command)):
+            pass
 
     async def return_address(self, command: ReturnAddress) -> AddressReturned | Refusal:
         """Give an address back to the person who had it before."""

@@ -45,6 +45,12 @@ _REVISIONS = Statement(
 )
 _RUN_OF = Statement(select(_request.c.run).where(_request.c.id == bindparam("id")))
 _REQUESTS_OF_RUN = Statement(_REQUESTS.where(_request.c.run == bindparam("run")).order_by(_request.c.id))
+_WAITING_FOR = Statement(
+    select(_approver.c.request)
+    .where(_approver.c.person == bindparam("of"), _approver.c.pending)
+    .order_by(_approver.c.request)
+    .limit(bindparam("most"))
+)
 _TELLING = frozenset({StepStatus.FAILED, StepStatus.SLEEPING, StepStatus.STOPPED, StepStatus.OUTCOME_UNKNOWN})
 """Statuses that say something of an approved step that was not called. Of one that only passes values on, the decision
 says all."""
@@ -115,6 +121,11 @@ def request_views(
         inbox = select(_approver.c.request).where(_approver.c.person == person, _approver.c.pending)
         statement = statement.where(_request.c.id.in_(inbox))
     return _request_views(connection, connection.execute(statement).all())
+
+
+def load_waiting_for(connection: Connection, person: str, most: int) -> list[str]:
+    """Return the ids of some requests that wait for a person, the oldest first."""
+    return list(_WAITING_FOR.scalars(connection, {"of": person, "most": most}))
 
 
 def requests_of_run(connection: Connection, run: str) -> list[RequestView]:

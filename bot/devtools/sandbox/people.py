@@ -15,7 +15,7 @@ from bot.devtools.sandbox.jsontypes import Json
 from bot.devtools.sandbox.response_urls import post_response
 from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.user_actions import UserActions
-from bot.devtools.sandbox.world import Conversation, InstalledApp, Message
+from bot.devtools.sandbox.world import Conversation, InstalledApp, Message, User
 
 
 class SimulatedPerson(UserActions):
@@ -128,6 +128,17 @@ def emit(slack: SlackSandbox, app: InstalledApp, *, inner: Json, subscribed: boo
     """Send an event to the app if it subscribed to its type."""
     if subscribed or inner["type"] in app.events:
         slack.deliveries.event(app, payloads.event(slack, app, inner=inner))
+
+
+def deactivate(slack: SlackSandbox, user: User, *, deactivated: bool = True) -> None:
+    """Deactivate an account, or activate it again. Every app that subscribed to it gets an event."""
+    user.deleted = deactivated
+    for app in slack.world.apps.values():
+        account = render.user(slack.world, user, email="users:read.email" in app.scopes)
+        seconds = slack.time.seconds
+        inner = {"type": "user_change", "user": account, "cache_ts": int(seconds), "event_ts": f"{seconds:.6f}"}
+        emit(slack, app, inner=inner)
+    slack.changes.count_change()
 
 
 def uninstall(slack: SlackSandbox) -> None:

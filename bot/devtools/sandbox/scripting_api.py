@@ -50,6 +50,7 @@ class ScriptApi:
             "home": _home,
             "shortcut": _shortcut,
             "options": _options,
+            "account": _account,
         }
         return [
             web.get(f"{root}/state", get(self.state)),
@@ -273,3 +274,8 @@ async def _shortcut(person: SimulatedPerson, body: Json) -> Json:
 async def _options(person: SimulatedPerson, body: Json) -> Json:
     options: list[Any] = await person.options(body["input"], body["typed"])
     return {"options": options}
+
+
+async def _account(person: SimulatedPerson, body: Json) -> Json:
+    people.deactivate(person.slack, person.user, deactivated=body.get("deactivated", True))
+    return {"deactivated": person.user.deleted}

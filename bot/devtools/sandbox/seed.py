@@ -38,7 +38,7 @@ class AppConfig:
     commands: tuple[str, ...] = ("/signoff",)
     escaped_commands: tuple[str, ...] = ()
     shortcuts: tuple[str, ...] = ()
-    events: tuple[str, ...] = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked")
+    events: tuple[str, ...] = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked", "user_change")
     home_tab: bool = True
     messages_tab: bool = True
     interactivity: bool = True

@@ -155,6 +155,10 @@ class RunningSandbox:
         """Disconnect the app's sockets."""
         await self.slack.sockets.disconnect(self.app.id, reason)
 
+    def deactivate(self, name: str, *, deactivated: bool = True) -> None:
+        """Deactivate the account of a person, or activate it again."""
+        people.deactivate(self.slack, self.person(name).user, deactivated=deactivated)
+
     def uninstall(self) -> None:
         """Remove the app from the workspace."""
         people.uninstall(self.slack)

@@ -152,6 +152,20 @@ async def test_events_conform_to_the_official_types(
     assert body["authorizations"][0]["user_id"] == slack.app.bot_user
 
 
+async def test_an_app_hears_of_an_account_that_is_deactivated(slack: RunningSandbox, recorder: Recorder) -> None:
+    """The event is described at https://docs.slack.dev/reference/events/user_change."""
+    ben = slack.person("ben").id
+    slack.deactivate("ben")
+    slack.deactivate("ben", deactivated=False)
+    await slack.until(lambda: len(recorder.requests) == 2)
+    events = sorted((item["event"] for item in recorder.bodies()), key=lambda event: str(event["user"]["deleted"]))
+    assert [(event["type"], event["user"]["id"], event["user"]["deleted"]) for event in events] == [
+        ("user_change", ben, False),
+        ("user_change", ben, True),
+    ]
+    assert events[0]["user"]["profile"]["email"] == "ben@example.com"
+
+
 async def test_an_uninstalled_app_has_no_token_any_more(
     slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:

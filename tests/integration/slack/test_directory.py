@@ -263,7 +263,7 @@ async def test_an_account_that_has_changed_is_looked_up_again(slack: RunningSand
     assert (await resolve(directory, "email", "ada@example.com")).people
     slack.world.users[ada].deleted = True
     assert (await resolve(directory, "slack", ada)).people, "the answer is kept for a while"
-    directory.forget(ada)
+    directory.forget(Address("slack", ada))
     assert (await resolve(directory, "slack", ada)).standing == "deactivated"
     assert (await resolve(directory, "email", "ada@example.com")).standing == "deactivated"
 
