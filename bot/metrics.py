@@ -21,7 +21,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from bot.request_scope import RequestScope
-from engine.domain import Decided, Refusal, Started
+from engine.domain import Decided, Refusal, RequestState, Started
 from engine.errors import ChannelError, StoreError
 from engine.store.measurements import Measurements
 from engine.telemetry import DeliveryAttempt, RunMove, StepCall
@@ -114,8 +114,10 @@ class Metrics:
     def decided(self, result: Decided | Refusal, *, request: str, surface: str, began: float) -> None:  # noqa: ARG002
         """Record the result of a decision from a surface."""
         if isinstance(result, Decided):
+            # An approval while others are missing is counted as `pending`: the request still waits.
             self._decisions.labels(surface, result.state.value).inc()
-            self._waits.observe(result.waited.total_seconds())
+            if result.state is not RequestState.PENDING:
+                self._waits.observe(result.waited.total_seconds())
         else:
             self._refusals.labels(surface, type(result).__name__).inc()
 

@@ -40,7 +40,7 @@ from opentelemetry.util.types import AttributeValue
 from bot import request_scope
 from bot.request_scope import RequestScope
 from bot.trace_ids import span_id, trace_id
-from engine.domain import Decided, Refusal, Started
+from engine.domain import Decided, Refusal, RequestState, Started
 from engine.ports import Clock, StepContext
 from engine.telemetry import DeliveryAttempt, RunMove, StepCall
 
@@ -129,7 +129,7 @@ class Traces:
             "decide",
             result.run,
             began=began,
-            id_=span_id(result.run, result.step, result.visit),
+            id_=_decision_span(result),
             parent=scope.span if scope is not None and own else span_id(result.run, "start"),
             attributes={
                 "signoff.request": request,
@@ -251,6 +251,13 @@ def _call_id(call: StepCall | StepContext) -> int:
 def _note_refusal(scope: RequestScope | None, refusal: Refusal) -> None:
     if scope is not None:
         scope.refusal = type(refusal).__name__
+
+
+def _decision_span(result: Decided) -> int:
+    """Return the id of the span of a decision. Later spans are below the one that closed the request."""
+    if result.state is RequestState.PENDING:
+        return span_id(result.run, "vote", result.decision)
+    return span_id(result.run, result.step, result.visit)
 
 
 def _links_to(scope: RequestScope | None) -> tuple[Link, ...]:

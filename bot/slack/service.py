@@ -27,6 +27,7 @@ from bot.slack.payloads import Actor
 from engine import json_values, requests, workflowfile
 from engine.domain import (
     Address,
+    AlreadyVoted,
     Assurance,
     Cancel,
     Card,
@@ -40,6 +41,7 @@ from engine.domain import (
     NotAllowed,
     NotFound,
     NotWaiting,
+    OwnEdit,
     Person,
     Phrase,
     Refusal,
@@ -110,7 +112,9 @@ class SlackService:
         request = await self.engine.request(ref.request)
         if request is None:
             return NotFound(what="request", name=ref.request)
-        return self._refusal(by, ref, request, await self.person(by)) or request
+        refusal = self._refusal(by, ref, request, await self.person(by))
+        # A person who may not approve the content as it is may still change or reject it.
+        return request if refusal is None or isinstance(refusal, AlreadyVoted | OwnEdit) else refusal
 
     def _refusal(self, by: Actor, ref: Ref, request: RequestView, person: Person | None) -> Refusal | None:
         kind = self.kinds.get(request.model.subject.uses)

@@ -73,8 +73,13 @@ def _check(report: ProblemReport, gate: GateFile, policy: GatePolicy, at: Path) 
             message = f"A quorum of {policy.quorum} can never come together from {len(people)}."
             report.add(at_quorum, message, "Name more approvers.", at="key")
     if policy.kind is PolicyKind.CHAIN:
-        groups = [_countable([template.source for template in group]) for group in policy.chain]
-        if None not in groups and largest_matching([group or () for group in groups]) < len(groups):
+        sources = [[template.source for template in group] for group in policy.chain]
+        groups = [_countable(group) for group in sources]
+        excluded = references.REQUESTER in (gate.exclude or ())
+        if excluded and any(set(group) == {references.REQUESTER} for group in sources):
+            message = "No one could approve in one of these groups: the requester is excluded."
+            report.add(path, message, "Name another person there.", at="key")
+        elif None not in groups and largest_matching([group or () for group in groups]) < len(groups):
             message = "This chain can never be completed: each group needs a person who approves in no other group."
             report.add(path, message, "Name more people in its groups.", at="key")
         if gate.approvers and not _chooses(gate):

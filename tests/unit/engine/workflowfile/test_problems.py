@@ -314,6 +314,13 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         "steps[0].gate.policy",
         '`"some"` is not a policy',
     ),
+    (
+        gate_file("exclude: [requester]\npolicy: {chain: [[requester], [b@example.com]]}"),
+        8,
+        7,
+        "steps[0].gate.policy",
+        "No one could approve in one of these groups",
+    ),
     (gate_file("exclude: [editor]\nedit: []"), 7, 7, "steps[0].gate.exclude", "nothing can be edited"),
     (
         gate_file("email: never\nfallback_after: 5m"),
