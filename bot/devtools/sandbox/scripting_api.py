@@ -72,6 +72,7 @@ class ScriptApi:
             web.post(f"{root}/clock", post(self.advance)),
             web.post(f"{root}/app", post(self.app)),
             web.post(f"{root}/sockets", post(self.sockets)),
+            web.post(f"{root}/openid", post(self.openid)),
             web.post(f"{root}/reset", post(self.reset)),
             *MailApi(self.slack, self.mail, self.handlers).routes(root),
         ]
@@ -196,6 +197,15 @@ class ScriptApi:
         if body.get("revoke"):
             people.revoke(self.slack)
         return asdict(self.slack.app)
+
+    async def openid(self, body: Json) -> Json:
+        """Change the next ID token, or sign with a new key."""
+        state = self.slack.openid
+        state.claims, state.forged = body.get("claims", state.claims), bool(body.get("forged", state.forged))
+        state.proves_client = bool(body.get("pkce", state.proves_client))
+        if body.get("rotate"):
+            state.rotate()
+        return {"claims": state.claims, "forged": state.forged, "pkce": state.proves_client}
 
     async def sockets(self, body: Json) -> Json:
         """Disconnect the app's sockets."""

@@ -32,6 +32,10 @@ class AppConfig:
     bot_token: str = "xoxb-sandbox-signoff"  # noqa: S105 valid in the sandbox only
     app_token: str = "xapp-sandbox-signoff"  # noqa: S105
     signing_secret: str = "sandbox-signing-secret"  # noqa: S105
+    client_id: str = "4242424242.1234567890"
+    client_secret: str = "sandbox-client-secret"  # noqa: S105
+    redirect_urls: tuple[str, ...] = ()
+    """Where people may be sent back after they signed in. If there are none, to any address of this machine."""
     scopes: tuple[str, ...] = SCOPES
     request_url: str | None = None
     """The URL for deliveries. Without it and without a socket, the app cannot be reached."""
@@ -54,6 +58,7 @@ class AppConfig:
         return cls(
             name=manifest["display_information"]["name"],
             scopes=tuple(manifest.get("oauth_config", {}).get("scopes", {}).get("bot", ())),
+            redirect_urls=tuple(manifest.get("oauth_config", {}).get("redirect_urls", ())),
             commands=tuple(command["command"] for command in commands),
             escaped_commands=tuple(command["command"] for command in commands if command.get("should_escape")),
             shortcuts=tuple(shortcut["callback_id"] for shortcut in features.get("shortcuts", [])),

@@ -21,6 +21,7 @@ from bot.devtools.sandbox.faults import Fault, FaultKind, Faults
 from bot.devtools.sandbox.mail.config import MailConfig
 from bot.devtools.sandbox.mail.mailbox_page import MailboxPage
 from bot.devtools.sandbox.mail.server import MailServer
+from bot.devtools.sandbox.openid_pages import OpenIdPages
 from bot.devtools.sandbox.page_files import PageFiles
 from bot.devtools.sandbox.people import SimulatedPerson
 from bot.devtools.sandbox.rates import Rates
@@ -240,6 +241,7 @@ async def sandbox(
         application.add_routes(ScriptApi(running.slack, running.mail).routes())
         application.add_routes(PageFiles(running.slack).routes())
         application.add_routes(MailboxPage(running.slack).routes())
+        application.add_routes(OpenIdPages(running.slack).routes())
         application.add_routes([web.get("/link/", running.slack.sockets.serve)])
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()

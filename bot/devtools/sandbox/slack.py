@@ -13,6 +13,7 @@ from bot.devtools.sandbox.delivery import Deliveries
 from bot.devtools.sandbox.faults import Faults
 from bot.devtools.sandbox.jsontypes import Json
 from bot.devtools.sandbox.mail.faults import MailFaults
+from bot.devtools.sandbox.openid_keys import OpenIdState
 from bot.devtools.sandbox.rates import Rates
 from bot.devtools.sandbox.response_urls import ResponseUrls
 from bot.devtools.sandbox.seed import AppConfig
@@ -69,6 +70,7 @@ class SlackSandbox:
     response_urls: ResponseUrls
     changes: Changes
     mail_faults: MailFaults = field(default_factory=MailFaults)
+    openid: OpenIdState = field(default_factory=OpenIdState)
     story: Story | None = None
     completions: Completions | None = None
     advice: Advice = field(default_factory=dict)
@@ -90,6 +92,7 @@ class SlackSandbox:
         self.response_urls = ResponseUrls(self.world)
         self.faults.clear()
         self.mail_faults.clear()
+        self.openid = OpenIdState()
         self.calls.clear()
         self.deliveries.log.clear()
         self.changes.count_change()

@@ -133,6 +133,9 @@ class InstalledApp:
     app_token: str
     signing_secret: str
     scopes: list[str]
+    client_id: str = ""
+    client_secret: str = ""
+    redirect_urls: list[str] = field(default_factory=list)
     verification_token: str = "sandbox-verification"  # noqa: S105 deprecated by Slack, still in payloads
     request_url: str | None = None
     commands: list[str] = field(default_factory=list)

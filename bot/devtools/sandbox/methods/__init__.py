@@ -3,7 +3,7 @@
 Each module registers its methods in `registry.METHODS`; importing this package imports all modules.
 """
 
-from bot.devtools.sandbox.methods import basics, chat, conversations, files, usergroups, users, views
+from bot.devtools.sandbox.methods import basics, chat, conversations, files, openid, usergroups, users, views
 from bot.devtools.sandbox.methods.registry import METHODS, Call, Method
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "chat",
     "conversations",
     "files",
+    "openid",
     "usergroups",
     "users",
     "views",
