@@ -12,9 +12,10 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from bot import databases, executors, monitor, page_urls, server_key, setting_values
+from bot import account_sign_in, databases, executors, monitor, page_urls, server_key, setting_values
 from bot.app_parts import Adapters, App, AppOptions, SlackParts
 from bot.email.directory import DirectoryWithEmail
 from bot.email.setup import open_email
@@ -31,6 +32,7 @@ from bot.slack import setup as slack_setup
 from bot.slack import transport
 from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, open_client
+from bot.slack.confirmations import Confirmations
 from bot.slack.directory import SlackDirectory
 from bot.slack.home_publisher import StaleHomes
 from bot.slack.rate_limit import RateLimiter
@@ -74,16 +76,24 @@ DRAIN_SECONDS: Final = 10.0
 # -- building -----------------------------------------------------------------------------------------------
 
 
-def build(store: Store, settings: Settings, adapters: Adapters) -> App:
-    """Build all parts around the store. None of them runs yet."""
+def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: bool = False) -> App:
+    """Build all parts around the store. None of them runs yet. `is_trial`: see `engine.service.context`."""
     clock, secrets = adapters.clock, adapters.secrets
     kinds, login = load_step_types(settings, adapters.services), getpass.getuser()
     directory, stale_homes = _build_directory(adapters), StaleHomes()
     advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
     monitoring = Monitor(_build_metrics(settings), adapters.tracing)
-    engine = Engine(store, advancer, admins=_admins(settings, login), telemetry=monitoring)
+    build_engine = partial(
+        Engine,
+        advancer=advancer,
+        admins=_admins(settings, login),
+        telemetry=monitoring,
+        unavailable={} if is_trial else dict(account_sign_in.unavailable_proofs(settings)),
+        is_trial=is_trial,
+    )
+    engine = build_engine(store)
     # For people in Slack and on pages, who are told soon if the database does not answer.
-    prompt = Engine(PunctualStore(store), advancer, admins=_admins(settings, login), telemetry=monitoring)
+    prompt = build_engine(PunctualStore(store))
     runner = Runner(store, advancer, steps=kinds, secrets=secrets, telemetry=monitoring)
     codes = _load_codes(settings)
     channels = _build_channels(adapters, stale_homes)
@@ -101,7 +111,8 @@ def build(store: Store, settings: Settings, adapters: Adapters) -> App:
     slack = None
     if adapters.slack is not None:
         inbox = f"{settings.public_url}{page_urls.INBOX}" if settings.public_url else ""
-        service = SlackService(prompt, kinds, directory, clock, settings.builders, inbox)
+        confirmations = Confirmations(prompt, Identity(prompt, codes, clock), settings.public_url)
+        service = SlackService(prompt, kinds, directory, clock, settings.builders, inbox, confirmations)
         slack = SlackParts(adapters.slack, service, stale_homes)
     review = ReviewService(prompt, Identity(prompt, codes, clock))
     return App(settings, store, engine, codes, clock, executor, commands, slack, review, monitoring)
@@ -189,7 +200,7 @@ async def open_trial(options: AppOptions) -> AsyncIterator[App]:
         store = await _open_store(options, stack, trial=True)
         console = create_console()
         adapters = replace(_local_adapters(options), sender=TerminalSender(console), mailer=TerminalMailer(console))
-        app = build(store, options.settings, adapters)
+        app = build(store, options.settings, adapters, is_trial=True)
         await stack.enter_async_context(_run(app.executor))
         yield app
 
@@ -350,7 +361,7 @@ async def open_endpoints(app: App) -> AsyncIterator[None]:
             site = routes.site(
                 settings.public_url,
                 mounted=mounted,
-                review=_review_pages(app),
+                review=await _open_pages(app, stack),
                 proxies=settings.trusted_proxies,
                 name=settings.name,
                 monitoring=app.monitoring,
@@ -377,10 +388,10 @@ async def _open_slack(app: App, stack: AsyncExitStack) -> dict[str, Handler]:
     return {} if served.door is None else {transport.PATH: served.door.events}
 
 
-def _review_pages(app: App) -> ReviewPages | None:
+async def _open_pages(app: App, stack: AsyncExitStack) -> ReviewPages | None:
     if not app.settings.public_url:
         return None
-    return ReviewPages(app.review, app.clock, app.codes.key)
+    return ReviewPages(app.review, app.clock, app.codes.key, await account_sign_in.open_provider(app, stack))
 
 
 async def serve(options: AppOptions, on_ready: Callable[[int], None]) -> None:

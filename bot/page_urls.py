@@ -10,6 +10,10 @@ REVIEW: Final = "/review"
 """Followed by the id of a request."""
 ATTENTION: Final = "/attention"
 """Followed by the id of a run that asks its owner whether a step happened."""
+SIGN_IN: Final = "/sign-in"
+"""Followed by the id of a sign-in with an account."""
+SIGNED_IN: Final = "/signed-in"
+"""Where the identity provider sends people back."""
 INBOX: Final = "/inbox"
 """The list of requests that wait for the person who signed in."""
 
@@ -17,3 +21,13 @@ INBOX: Final = "/inbox"
 def review_link(public_url: str, token: str) -> str:
     """Return the link that an email carries. `public_url` has no slash at its end; its path may be a proxy's prefix."""
     return f"{public_url}{OPEN}/{token}"
+
+
+def sign_in_link(public_url: str, sign_in: str) -> str:
+    """Return the link that a messenger shows to a person who has to sign in."""
+    return f"{public_url}{SIGN_IN}/{sign_in}"
+
+
+def redirect_url(public_url: str) -> str:
+    """Return the address to which the identity provider sends people back."""
+    return f"{public_url}{SIGNED_IN}"

@@ -230,6 +230,16 @@ def parse_domain_name(text: str) -> str:
     return name
 
 
+def is_safe_address(url: str) -> bool:
+    """Return whether a web address uses https, or is on this machine: people and secrets may be sent there."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+
+
 def is_loopback(host: str) -> bool:
     """Return whether the host is this machine itself, which no other machine can reach."""
     with contextlib.suppress(ValueError):

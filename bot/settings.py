@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     """The app token, `xapp-…`. With it, Slack sends events over a socket that this server opens (Socket Mode)."""
     slack_api_url: str = "https://slack.com/api/"
     """The URL of Slack's Web API, for other Slack clouds and for the sandbox."""
+    slack_client_id: str = ""
+    """The client ID of the app. With it and the secret, people can sign in with Slack on the review pages."""
+    slack_client_secret: SecretStr = SecretStr("")
+    """The client secret of the app."""
+    slack_issuer: str = "https://slack.com"
+    """The address where people sign in, for other Slack clouds and for the sandbox."""
     builders: Annotated[tuple[str, ...], NoDecode] = ()
     """The people who may register workflows in Slack, separated by commas: email addresses, Slack user ids,
     `group:handle`, `role:name`."""
@@ -238,6 +244,20 @@ class Settings(BaseSettings):
             raise ValueError("must look like https://slack.com/api/")
         return value if value.endswith("/") else f"{value}/"
 
+    @field_validator("slack_client_id")
+    @classmethod
+    def _client_id(cls, value: str) -> str:
+        if value and not re.fullmatch(r"\d+\.\d+", value, re.ASCII):
+            raise ValueError("must look like 1234567890.1234567890: copy the Client ID from the page of the Slack app")
+        return value
+
+    @field_validator("slack_issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        if not setting_values.is_safe_address(value) or urlsplit(value).query or urlsplit(value).fragment:
+            raise ValueError("must look like https://slack.com")
+        return value.rstrip("/")
+
     @field_validator("host")
     @classmethod
     def _bindable(cls, value: str) -> str:
@@ -287,6 +307,12 @@ class Settings(BaseSettings):
     def site_name(self) -> str:
         """Return who runs this Signoff: the name that is set, else the host of the public URL, else an empty text."""
         return self.name or urlsplit(self.public_url).hostname or ""
+
+    @property
+    def missing_for_sign_in(self) -> tuple[str, ...]:
+        """Return the variables without which people cannot sign in with Slack."""
+        needed = ("public_url", "slack_bot_token", "slack_client_id", "slack_client_secret")
+        return tuple(f"{PREFIX}{name.upper()}" for name in needed if not getattr(self, name))
 
     @property
     def mail_server(self) -> MailServerAddress | None:

@@ -10,6 +10,7 @@
 | `workload` | workflows and their secrets, failing copies, runs and requests that wait for attention |
 | `slack`, `slack_call`, `block_validation`, `samples` | tokens, scopes, clock; whether Slack accepts our blocks |
 | `email` | the mail server: connection, certificate, login |
+| `account_sign_in` | whether people can sign in with Slack |
 | `events_endpoint` | the address at which Slack delivers over HTTP |
 
 May import everything below `bot.cli` except `bot.devtools.demo` and `bot.devtools.bench`.

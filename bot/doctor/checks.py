@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from bot import setting_values
 from bot import settings as bot_settings
 from bot.doctor import (
+    account_sign_in,
     database,
     database_folder,
     database_server,
@@ -43,6 +44,7 @@ NETWORK_CHECKS: Final[tuple[NetworkCheck, ...]] = (
     *database_server.CHECKS,
     *slack.CHECKS,
     *events_endpoint.CHECKS,
+    *account_sign_in.CHECKS,
     *email.CHECKS,
 )
 _ORDER: Final = ("settings", "slack", "mail", "machine", "database", "workflows", "work")
@@ -55,10 +57,11 @@ _SUBJECTS: Final = {
     "workload": "work",
     "slack": "slack",
     "events_endpoint": "slack",
+    "account_sign_in": "slack",
     "email": "mail",
 }
 """The subject of the findings of each module with checks."""
-_CREDENTIALS: Final = ("KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
+_CREDENTIALS: Final = ("KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_SECRET")
 _TOKEN: Final = re.compile(r"\b(?:xox[a-z]|xapp)[.-]\w[\w.-]*\w")
 _MIN_SECRET_LENGTH: Final = 4
 """Characters. Shorter secrets are not redacted, because that would mask ordinary words."""

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
-from engine.errors import SignoffError
+from bot.openid.errors import TokenRefused, UnknownKey
 
 CLOCK_SKEW: Final = 60
 """How far the clock of the provider may differ from ours, in seconds."""
@@ -28,14 +28,6 @@ _USER: Final = "https://slack.com/user_id"
 _LONGEST: Final = 20_000
 """Maximum length of an ID token, in characters. Slack's have about 1,500."""
 _LONGEST_NAME: Final = 200
-
-
-class TokenRefused(SignoffError):
-    """The token does not prove who signed in. The message says why, for the log; it quotes nothing of the token."""
-
-
-class UnknownKey(SignoffError):
-    """The key that signed the token is not among those of the provider that are known here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ database, so that any process can take back a person that another one sent.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,10 +21,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from bot.openid import id_token
-from bot.openid.id_token import Expectation, SignedInAccount, TokenRefused, UnknownKey, Workspace
-from bot.setting_values import is_loopback
+from bot.openid.errors import ProviderRefusesApp, ProviderUnavailable, TokenRefused, UnknownKey
+from bot.openid.id_token import Expectation, SignedInAccount, Workspace
+from bot.setting_values import is_safe_address
 from engine.domain import SignInStart
-from engine.errors import SignoffError
 from engine.ports import Clock
 
 SCOPES: Final = ("openid", "profile", "email")
@@ -40,16 +40,6 @@ _SETUP_ERRORS: Final = frozenset(
     {"bad_client_secret", "bad_redirect_uri", "invalid_client", "invalid_client_id", "unauthorized_client"}
 )
 """Errors of the token endpoint that only the operator can fix."""
-
-log = logging.getLogger(__name__)
-
-
-class ProviderUnavailable(SignoffError):
-    """The provider does not answer, or its answer cannot be read. Trying again may help."""
-
-
-class ProviderRefusesApp(SignoffError):
-    """The provider does not accept this app. Only the operator can fix that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +124,13 @@ class IdentityProvider:
             self._endpoints = now, _read_endpoints(document, self._credentials.issuer)
         return self._endpoints[1]
 
-    async def key_set(self) -> KeySet:
-        """Return the keys with which the provider signs. Raises `ProviderUnavailable`."""
-        return await self._key_set(await self.endpoints())
+    async def check(self) -> None:
+        """Raise `ProviderUnavailable` or `ProviderRefusesApp` if people cannot sign in. Changes nothing."""
+        endpoints = await self.endpoints()
+        await self._key_set(endpoints)
+        with contextlib.suppress(TokenRefused):
+            # The provider looks at the secret of the app first, and then at this code, which it never gave.
+            await self._exchange(endpoints, SignInStart(state="", nonce="", verifier="-" * 43), "signoff-doctor")
 
     async def _key_set(self, endpoints: Endpoints, *, renewed: bool = False) -> KeySet:
         now = self._clock.now()
@@ -217,7 +211,7 @@ def _read_endpoints(document: Mapping[str, Any], issuer: str) -> Endpoints:
     names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     urls = [document.get(name) for name in names]
     for name, url in zip(names, urls, strict=True):
-        if not isinstance(url, str) or not is_safe(url):
+        if not isinstance(url, str) or not is_safe_address(url):
             raise ProviderUnavailable(f"{_host(issuer)} names no address with https as its {name}.")
     methods = document.get("code_challenge_methods_supported")
     authorization, token, keys = map(str, urls)
@@ -228,16 +222,6 @@ def _read_endpoints(document: Mapping[str, Any], issuer: str) -> Endpoints:
         keys=keys,
         proves_client=isinstance(methods, list) and "S256" in methods,
     )
-
-
-def is_safe(url: str) -> bool:
-    """Return whether an address uses https, or is on this machine."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return False
-    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
 
 
 def _read_keys(document: Mapping[str, Any]) -> KeySet:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from bot.presentation import refusals
-from bot.slack import details_modal, ids, message_view, register_modal, request_modals, resume_modal
+from bot.slack import details_modal, ids, message_view, register_modal, request_modals, resume_modal, service
 from bot.slack.channel import is_large
 from bot.slack.context import SlackContext
 from bot.slack.event_handlers import publish_home
@@ -17,7 +17,18 @@ from bot.slack.payloads import Click
 from bot.slack.service import ANOTHER_VERSION
 from bot.slack.text_objects import View
 from engine import json_values
-from engine.domain import Card, Decided, Done, InvalidInputs, ReasonMissing, Refusal, ResumeAnswer, Verdict
+from engine.domain import (
+    Card,
+    Decided,
+    Done,
+    InvalidInputs,
+    NeedsCode,
+    NeedsSignIn,
+    ReasonMissing,
+    Refusal,
+    ResumeAnswer,
+    Verdict,
+)
 from engine.off_loop import LARGE, off_loop
 from engine.read_models import RequestView
 
@@ -49,6 +60,12 @@ class ActionHandlers:
         await ack()
         if isinstance(answer, ReasonMissing):
             self._open(click, ref, lambda request, metadata: request_modals.approve(request, metadata=metadata))
+        elif isinstance(answer, NeedsCode | NeedsSignIn) and self._context.service.confirmations is not None:
+            asked = service.decision(click.by, ref, Verdict.APPROVE, message=click.message_ts)
+            making = self._context.service.confirmations.ask(
+                click.by, asked, answer, key=click.trigger, metadata=click.opening(ref)
+            )
+            self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
         else:
             self._after(click, self._decided(click, ref, answer), recorded=isinstance(answer, Decided))
 

@@ -88,6 +88,7 @@ def _views(app: AsyncApp, views: SubmissionHandlers) -> None:
         ids.EDIT_MODAL: views.edited,
         ids.REJECT_MODAL: views.rejected,
         ids.APPROVE_MODAL: views.approved,
+        ids.CONFIRM_MODAL: views.confirmed,
         ids.REGISTER_MODAL: views.register,
         ids.RUN_MODAL: views.run,
         ids.RESUME_MODAL: views.resumed,

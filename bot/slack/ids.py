@@ -74,6 +74,8 @@ INPUT: Final = "value"
 EDIT_MODAL: Final = "modal.edit"
 REJECT_MODAL: Final = "modal.reject"
 APPROVE_MODAL: Final = "modal.approve"
+CONFIRM_MODAL: Final = "modal.confirm"
+"""The callback id of the form for a code that confirms a decision."""
 DETAILS_MODAL: Final = "modal.details"
 REGISTER_MODAL: Final = "modal.register"
 RUN_MODAL: Final = "modal.run"
@@ -83,6 +85,7 @@ PLAIN_MODAL: Final = "modal.plain"
 HOME: Final = "home"
 
 REASON_BLOCK: Final = "reason"
+CODE_BLOCK: Final = "code"
 PASTE_BLOCK: Final = "paste"
 UPLOAD_BLOCK: Final = "upload"
 METADATA_EVENT: Final = "signoff_copy"
@@ -168,6 +171,8 @@ class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknow
     version: _Count = 0
     run: RunRef | None = None
     """The call that a form about a step is about."""
+    challenge: _Id | None = None
+    """The code that a form asks for."""
 
 
 _Travelling = TypeVar("_Travelling", Ref, RunRef, ModalRef)

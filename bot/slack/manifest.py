@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import yaml
 
+from bot import page_urls
 from bot.palette import palette
 from bot.slack import bolt_app, transport
 
@@ -31,6 +32,8 @@ OPTIONAL: Final = {
     "groups:read": "the same for private channels",
 }
 """Scopes that the app works without."""
+SIGN_IN_SCOPES: Final = ("openid", "profile", "email")
+"""The user scopes of Sign in with Slack: who a person is, their name, and their email address."""
 METHODS: Final = {
     "auth.test": None,
     "bots.info": "users:read",
@@ -57,8 +60,12 @@ _HEAD: Final = """\
 """
 
 
-def manifest(url: str | None = None) -> dict[str, Any]:
-    """Return the manifest. `url`: where Slack reaches this server; without one, the server opens a socket to Slack."""
+def manifest(url: str | None = None, pages: str | None = None) -> dict[str, Any]:
+    """Return the manifest.
+
+    `url`: where Slack reaches this server; without one, the server opens a socket to Slack. `pages`: the address of the
+    review pages, on which people sign in with Slack.
+    """
     sockets = url is None
     request = {} if url is None else {"request_url": url.rstrip("/") + transport.PATH}
     command = {
@@ -83,7 +90,7 @@ def manifest(url: str | None = None) -> dict[str, Any]:
             "bot_user": {"display_name": "Signoff", "always_online": True},
             "slash_commands": [command],
         },
-        "oauth_config": {"scopes": {"bot": sorted({**SCOPES, **OPTIONAL})}},
+        "oauth_config": _oauth(pages),
         "settings": {
             "event_subscriptions": {**request, "bot_events": sorted(bolt_app.EVENTS)},
             "interactivity": {"is_enabled": True, **request},
@@ -94,13 +101,21 @@ def manifest(url: str | None = None) -> dict[str, Any]:
     }
 
 
-def link(url: str | None = None) -> str:
+def _oauth(pages: str | None) -> dict[str, Any]:
+    bot = {"bot": sorted({**SCOPES, **OPTIONAL})}
+    if pages is None:
+        return {"scopes": bot}
+    return {"redirect_urls": [page_urls.redirect_url(pages.rstrip("/"))], "scopes": {"user": [*SIGN_IN_SCOPES], **bot}}
+
+
+def link(url: str | None = None, pages: str | None = None) -> str:
     """Return the address of Slack's page that creates an app from this manifest."""
-    text = json.dumps(manifest(url), separators=(",", ":"))
+    text = json.dumps(manifest(url, pages), separators=(",", ":"))
     return f"{_NEW_APP}{quote(text, safe='')}"
 
 
-def as_yaml(url: str | None = None) -> str:
+def as_yaml(url: str | None = None, pages: str | None = None) -> str:
     """Return the manifest as YAML."""
-    options = f" --url {url}" if url else ""
-    return _HEAD.replace("{options}", options) + yaml.safe_dump(manifest(url), sort_keys=False, allow_unicode=True)
+    options = (f" --url {url}" if url else "") + (f" --sign-in {pages}" if pages else "")
+    document = yaml.safe_dump(manifest(url, pages), sort_keys=False, allow_unicode=True)
+    return _HEAD.replace("{options}", options) + document

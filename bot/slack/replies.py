@@ -171,6 +171,11 @@ def update(view: View) -> dict[str, Any]:
     return {"response_action": "update", "view": view}
 
 
+def push(view: View) -> dict[str, Any]:
+    """Return the arguments of `ack` that open another view on top of the submitted one."""
+    return {"response_action": "push", "view": view}
+
+
 def errors(sentences: dict[str, str]) -> dict[str, Any]:
     """Return the arguments of `ack` that put sentences under inputs."""
     return {"response_action": "errors", "errors": sentences}

@@ -21,6 +21,7 @@ from bot.presentation import (
     summary,
 )
 from bot.slack import list_rows
+from bot.slack.confirmations import Confirmations
 from bot.slack.ids import Ref, RunRef
 from bot.slack.list_rows import RunList
 from bot.slack.payloads import Actor
@@ -38,6 +39,8 @@ from engine.domain import (
     DeliveryKind,
     Done,
     InvalidEdits,
+    NeedsCode,
+    NeedsSignIn,
     NotAllowed,
     NotFound,
     NotWaiting,
@@ -90,6 +93,8 @@ class SlackService:
     builders: tuple[str, ...] = ()
     inbox: str = ""
     """The address of the inbox on the web, if pages are served."""
+    confirmations: Confirmations | None = None
+    """Where decisions wait that have to be confirmed."""
 
     # -- deciding --
 
@@ -104,8 +109,7 @@ class SlackService:
         message: str | None = None,
     ) -> Decided | Refusal:
         """Decide a request; it is committed when this returns `Decided`. `message`: the clicked message."""
-        command = _decide(by, ref, verdict, edits=edits or {}, reason=reason, message=message)
-        return await self.engine.decide(command)
+        return await self.engine.decide(decision(by, ref, verdict, edits=edits, reason=reason, message=message))
 
     async def may_decide(self, by: Actor, ref: Ref) -> RequestView | Refusal:
         """Return the request if this person could decide it as they see it now, or the refusal. Reads only."""
@@ -120,13 +124,15 @@ class SlackService:
         kind = self.kinds.get(request.model.subject.uses)
         if kind is None:
             return None
-        command = _decide(by, ref, Verdict.APPROVE, edits={}, reason="–", message=None)
+        command = decision(by, ref, Verdict.APPROVE, reason="–")
         try:
             ruling = requests.decide(request.model, command, kind=kind, person=person, now=self.clock.now())
         except Tampered as error:
             return NotAllowed(why=str(error))
         # An empty form cannot be submitted as it is, and that is why it opens.
-        return ruling if isinstance(ruling, Refusal) and not isinstance(ruling, InvalidEdits) else None
+        # What has to be confirmed is confirmed at the decision.
+        opens = InvalidEdits | NeedsCode | NeedsSignIn
+        return ruling if isinstance(ruling, Refusal) and not isinstance(ruling, opens) else None
 
     async def card(self, request: str, by: Actor | None = None) -> Card | None:
         """Return the card of the request as it is now, as this person sees it."""
@@ -342,9 +348,16 @@ def _asks_the_same(shown: Card, ref: RunRef) -> bool:
     return all(clicked_part is None or clicked_part == now for clicked_part, now in zip(clicked, current, strict=True))
 
 
-def _decide(
-    by: Actor, ref: Ref, verdict: Verdict, *, edits: Mapping[str, Value], reason: str | None, message: str | None
+def decision(
+    by: Actor,
+    ref: Ref,
+    verdict: Verdict,
+    *,
+    edits: Mapping[str, Value] | None = None,
+    reason: str | None = None,
+    message: str | None = None,
 ) -> Decide:
+    """Return the command of a person who decides. `message`: the clicked message."""
     return Decide(
         request=ref.request,
         verdict=verdict,
@@ -353,7 +366,7 @@ def _decide(
         digest=ref.digest,
         origin=by.origin(message=message, delivery=ref.delivery),
         assurance=Assurance.SLACK,
-        edits=edits,
+        edits=edits or {},
         reason=reason,
     )
 

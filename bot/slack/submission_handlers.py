@@ -16,13 +16,17 @@ from bot.slack.ids import ModalRef, Ref, RunRef
 from bot.slack.message_view import SlackMessage
 from bot.slack.payloads import Actor, SeenView, Submission
 from bot.slack.sentences import Sentence
-from bot.slack.service import ANOTHER_VERSION
+from bot.slack.service import ANOTHER_VERSION, decision
 from engine import json_values
+from engine.code_derivation import DIGITS, tidy
 from engine.domain import (
+    CodeExpired,
     Decided,
     Done,
     InvalidEdits,
     InvalidInputs,
+    NeedsCode,
+    NeedsSignIn,
     ReasonMissing,
     Refusal,
     Register,
@@ -31,6 +35,7 @@ from engine.domain import (
     Start,
     Started,
     Verdict,
+    WrongCode,
 )
 from engine.errors import ChannelError, DefinitionError, StoreError
 from engine.json_values import Value
@@ -71,8 +76,7 @@ class SubmissionHandlers:
         if wrong:
             await ack(**replies.errors(wrong))
             return
-        answer = await self._decide(sent, ref, Verdict.APPROVE, edits=edits)
-        await self._answered(ack, sent, ref, answer)
+        await self._decide(ack, sent, ref, Verdict.APPROVE, edits=edits)
 
     async def rejected(self, ack: Any, body: Any) -> None:
         """Reject with the reason."""
@@ -87,7 +91,7 @@ class SubmissionHandlers:
         if ref is None:
             await self._keep_open(ack, sent, _TOO_OLD)
             return
-        await self._answered(ack, sent, ref, await self._decide(sent, ref, verdict, edits={}))
+        await self._decide(ack, sent, ref, verdict, edits={})
 
     async def _edits(self, sent: Submission, ref: Ref) -> tuple[dict[str, Value], dict[str, str]]:
         """Return the changes in the form; none if the content has changed since the form was made, which is refused."""
@@ -101,17 +105,38 @@ class SubmissionHandlers:
         )
 
     async def _decide(
-        self, sent: Submission, ref: Ref, verdict: Verdict, *, edits: Mapping[str, Value]
-    ) -> Decided | Refusal:
+        self, ack: Any, sent: Submission, ref: Ref, verdict: Verdict, *, edits: Mapping[str, Value]
+    ) -> None:
         assert sent.view.ref is not None
-        return await self._context.service.decide(
-            sent.by,
-            ref,
-            verdict,
-            edits=edits,
-            reason=view_state.read_reason(sent.view.values),
-            message=sent.view.ref.message_ts,
-        )
+        reason, message = view_state.read_reason(sent.view.values), sent.view.ref.message_ts
+        service = self._context.service
+        answer = await service.decide(sent.by, ref, verdict, edits=edits, reason=reason, message=message)
+        if isinstance(answer, NeedsCode | NeedsSignIn) and service.confirmations is not None:
+            asked = decision(sent.by, ref, verdict, edits=edits, reason=reason, message=message)
+            view = await service.confirmations.ask(sent.by, asked, answer, key=sent.view.id, metadata=sent.view.ref)
+            # On top of the form, which keeps what was entered.
+            await ack(**replies.push(view))
+        else:
+            await self._answered(ack, sent, ref, answer)
+
+    async def confirmed(self, ack: Any, body: Any) -> None:
+        """Decide with the code from an email."""
+        sent = Submission.of(body)
+        modal_ref, confirmations = sent.view.ref, self._context.service.confirmations
+        if modal_ref is None or modal_ref.ref is None or modal_ref.challenge is None or confirmations is None:
+            await self._keep_open(ack, sent, _TOO_OLD)
+            return
+        code = tidy(view_state.read_code(sent.view.values))
+        if not (code.isascii() and code.isdecimal() and len(code) == DIGITS):
+            await ack(**replies.errors({ids.CODE_BLOCK: f"Type the {DIGITS} digits from the email."}))
+            return
+        answer = await confirmations.give(sent.by, modal_ref.challenge, code)
+        if isinstance(answer, WrongCode):
+            await ack(**replies.errors({ids.CODE_BLOCK: refusals.sentence(answer)}))
+        elif isinstance(answer, CodeExpired):
+            await self._say(ack, refusals.phrase(answer))
+        else:
+            await self._answered(ack, sent, modal_ref.ref, answer)
 
     async def _answered(self, ack: Any, sent: Submission, ref: Ref, answer: Decided | Refusal) -> None:
         if isinstance(answer, InvalidEdits) and (placed := view_state.place_errors(sent.view.values, answer)):

@@ -112,8 +112,17 @@ def _shown(sentences: str) -> str:
 
 def read_reason(values: object) -> str | None:
     """Return the reason that was given, or None."""
+    return _read_text(values, ids.REASON_BLOCK)
+
+
+def read_code(values: object) -> str:
+    """Return the code that was typed, or an empty text."""
+    return _read_text(values, ids.CODE_BLOCK) or ""
+
+
+def _read_text(values: object, name: str) -> str | None:
     for block, state in _elements(values):
-        if block == ids.REASON_BLOCK and isinstance(raw := _raw(state), str):
+        if block == name and isinstance(raw := _raw(state), str):
             return raw.strip() or None
     return None
 

@@ -77,7 +77,7 @@ class CodeHandlers:
             return self._page(request, challenge, error=f"Type the {challenge.digits} digits from the email.")
         answer = await self._give(request, challenge, code)
         if isinstance(answer, ProvenIdentity):
-            return await self._go_on(answer)
+            return await self.go_on(answer)
         challenge = await self._challenge(request) or challenge
         if isinstance(answer, WrongCode) or challenge.tries_left == 0:
             self._count(request, challenge)
@@ -122,7 +122,7 @@ class CodeHandlers:
             self._results.pop(key, None)
         return answer
 
-    async def _go_on(self, proven: ProvenIdentity) -> Response:
+    async def go_on(self, proven: ProvenIdentity) -> Response:
         """Remember the browser, and show the result."""
         answer = await self._after(proven)
         self._context.remember(answer, proven.browser, lasts=proven.until - self._context.clock.now())

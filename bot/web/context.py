@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -20,6 +20,9 @@ from bot.web.status_pages import StatusPage
 from engine.domain import FormDraft
 from engine.ports import Clock
 
+if TYPE_CHECKING:
+    from bot.openid.provider import IdentityProvider
+
 _HOLDS: Final = timedelta(days=1)
 """How long a browser is known as the one that asked for a code: a person may leave it to read the email."""
 
@@ -31,13 +34,14 @@ _TYPED: Final = "typed"
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """`key`: signs forms. `closing`: set when the server ends."""
+    """`key`: signs forms. `provider`: where people sign in with their account. `closing`: set when the server ends."""
 
     service: ReviewService
     clock: Clock
     at: SiteUrls
     pages: Renderer
     key: bytes = field(repr=False)
+    provider: IdentityProvider | None = None
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     # -- cookies --

@@ -18,7 +18,7 @@ from bot.web.context import RequestContext
 from bot.web.service import WaitingRequests
 from bot.web.site_urls import SiteUrls
 from engine import fields
-from engine.domain import Person, Phrase, RememberedBrowser, SignIn, TooManyCodes
+from engine.domain import AskSignIn, Person, Phrase, RememberedBrowser, SignIn, TooManyCodes
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
 from engine.read_models import AttentionView, RequestView, RunView
@@ -51,6 +51,8 @@ class InboxHandlers:
         browser = await self._browser(request)
         if form_data.text(form, "act") == "sign-in":
             return await self._ask(request, form, salt)
+        if form_data.text(form, "act") == "sign-in-with-account":
+            return await self._ask_account(request, salt)
         if salt is None or browser is None:
             return await self.show(request)
         return await self._forget(request, form, browser)
@@ -80,6 +82,20 @@ class InboxHandlers:
             return self._too_often(request, typed, sent)
         return self._context.to(self._context.at.code(sent.challenge))
 
+    async def _ask_account(self, request: Request, salt: str | None) -> Response:
+        """Begin a sign-in with an account."""
+        if salt is None:
+            return self._sign_in(request, error=_STALE, status=422)
+        command = AskSignIn(
+            decide=None, holder=self._context.holder(request), form=salt, client=client_limits.client(request)
+        )
+        sign_in = await self._context.service.identity.ask_sign_in(command)
+        if isinstance(sign_in, TooManyCodes):
+            return self._too_often(request, "", sign_in)
+        assert isinstance(sign_in, str), "without a decision, nothing else is refused"
+        # Not to the provider at once: a browser follows a form to our own pages only (`form-action`).
+        return self._context.to(self._context.at.sign_in(sign_in))
+
     def _too_often(self, request: Request, typed: str, refusal: TooManyCodes) -> Response:
         """Return the page for a client that asked for too many codes."""
         who = client_limits.client(request)
@@ -101,7 +117,10 @@ class InboxHandlers:
         return answer
 
     def _sign_in(self, request: Request, *, typed: str = "", error: str = "", status: int = 200) -> Response:
-        return self._context.form("sign-in", request, _ABOUT, status=status, typed=typed, error=error)
+        has_provider = self._context.provider is not None
+        return self._context.form(
+            "sign-in", request, _ABOUT, status=status, typed=typed, error=error, has_provider=has_provider
+        )
 
     async def _questions(self, person: Person) -> list[tuple[RunView, str, str]]:
         """Return the runs that ask this person what became of a step, each with its question and its address."""

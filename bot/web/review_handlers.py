@@ -20,6 +20,7 @@ from engine import json_values
 from engine.domain import (
     AlreadyDecided,
     AskCode,
+    AskSignIn,
     Cancelled,
     Changed,
     Decide,
@@ -29,6 +30,7 @@ from engine.domain import (
     Link,
     LinkState,
     NeedsCode,
+    NeedsSignIn,
     NoLink,
     NotAnApprover,
     ReasonMissing,
@@ -214,6 +216,8 @@ class ReviewHandlers:
         answer = await self._context.service.engine.decide(sent.command)
         if isinstance(answer, NeedsCode):
             return await self._code(request, sent)
+        if isinstance(answer, NeedsSignIn):
+            return await self._sign_in(request, sent)
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
         return self._context.to(self._context.at.review(sent.visit.request.id))
@@ -230,6 +234,14 @@ class ReviewHandlers:
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
         return self._context.to(self._context.at.code(answer.challenge))
+
+    async def _sign_in(self, request: Request, sent: SubmittedReview) -> Response:
+        """Keep the decision until the person signs in with their account."""
+        command = AskSignIn(decide=sent.command, holder=self._context.holder(request), form=sent.salt, draft=sent.draft)
+        answer = await self._context.service.identity.ask_sign_in(command)
+        if isinstance(answer, Refusal):
+            return await self._refused(request, sent, answer)
+        return self._context.to(self._context.at.sign_in(answer))
 
     async def _refused(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
         """Return the page for a refusal, with the typed values."""

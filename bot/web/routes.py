@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.datastructures import FormData
@@ -30,7 +31,11 @@ from bot.web.renderer import Renderer
 from bot.web.request_ids import RequestIds, named
 from bot.web.review_handlers import ReviewHandlers
 from bot.web.service import ReviewService
+from bot.web.sign_in_handlers import SignInHandlers
 from engine.ports import Clock
+
+if TYPE_CHECKING:
+    from bot.openid.provider import IdentityProvider
 
 Handler = Callable[[Request], Awaitable[Response]]
 FormHandler = Callable[[Request, FormData], Awaitable[Response]]
@@ -38,11 +43,15 @@ FormHandler = Callable[[Request, FormData], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class ReviewPages:
-    """The services of our own pages. `key`: the server's key, for signing forms."""
+    """The services of our own pages. `key`: the server's key, for signing forms.
+
+    `provider`: where people sign in with their account, if that is set up.
+    """
 
     service: ReviewService
     clock: Clock
     key: bytes = field(repr=False)
+    provider: IdentityProvider | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,13 @@ def site(
     routes = [*_plain_routes(), *(Route(path, handler, methods=["POST"]) for path, handler in mounted.items())]
     if review is not None:
         context = RequestContext(
-            service=review.service, clock=review.clock, at=at, pages=pages, key=review.key, closing=closing
+            service=review.service,
+            clock=review.clock,
+            at=at,
+            pages=pages,
+            key=review.key,
+            provider=review.provider,
+            closing=closing,
         )
         routes += _page_routes(context)
     app = Starlette(routes=[*map(named, routes)], exception_handlers={HTTPException: _error_pages(pages)})
@@ -91,6 +106,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     review, inbox = ReviewHandlers(context), InboxHandlers(context)
     attention = AttentionHandlers(context)
     code, live = CodeHandlers(context, review, attention), LiveUpdates(context, review)
+    sign_in = SignInHandlers(context, code)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
         f"{page_urls.OPEN}/{{token}}": (review.follow, None),
@@ -98,6 +114,9 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{page_urls.REVIEW}/{{request}}/events": (live.events, None),
         f"{page_urls.ATTENTION}/{{run}}": (attention.show, attention.answer),
         f"{places.CODE}/{{challenge}}": (code.show, code.give),
+        f"{page_urls.SIGN_IN}/{{sign_in}}": (sign_in.show, None),
+        f"{page_urls.SIGN_IN}/{{sign_in}}/{places.BEGIN}": (sign_in.begin, None),
+        page_urls.SIGNED_IN: (sign_in.finish, None),
         page_urls.INBOX: (inbox.show, inbox.act),
     }
     changes = _either(context, review.show, review.changes)

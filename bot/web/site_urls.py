@@ -12,6 +12,8 @@ from urllib.parse import quote, urlsplit
 from bot import page_urls
 
 CODE: Final = "/code"
+BEGIN: Final = "begin"
+"""The last part of the path that sends a browser to the identity provider."""
 STATIC: Final = "/static"
 HEALTH: Final = "/healthz"
 ROBOTS: Final = "/robots.txt"
@@ -46,6 +48,12 @@ class SiteUrls:
 
     def code(self, challenge: str) -> str:
         return self.path(CODE, challenge)
+
+    def sign_in(self, sign_in: str) -> str:
+        return self.path(page_urls.SIGN_IN, sign_in)
+
+    def begin_sign_in(self, sign_in: str) -> str:
+        return self.path(page_urls.SIGN_IN, sign_in, BEGIN)
 
     @property
     def inbox(self) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal
 
+from engine.domain.commands import Decide
 from engine.domain.people import Address, Person
 from engine.domain.results import Decided, Done, Refusal
 from engine.domain.statuses import Assurance, ResumeAnswer, Verdict
@@ -129,13 +130,12 @@ class ChallengeView:
 class SignInView:
     """A sign-in with an account as its browser may see it.
 
-    `request`: the request of the decision, or the one that the browser returns to. `verdict`: of the decision that
-    waits, or None if none does.
+    `request`: the request of the decision, or the one that the browser returns to. `decision`: what waits, or None.
     """
 
     id: str
     request: str | None
-    verdict: Verdict | None
+    decision: Decide | None = field(repr=False)
     until: datetime
     used: bool
 

@@ -116,14 +116,14 @@ class AskSignIn:
     """Keep a decision until the person signs in with their account, or only sign in if there is no decision.
 
     `holder`: as in `AskCode`; empty if the decision was made in a messenger, whose person opens a browser for it.
-    `request`: the page that the browser returns to without a decision.
+    `client`: as in `SignIn`. `draft`: as in `AskCode`.
     """
 
     decide: Decide | None
     holder: str = hidden(repr=False)
     form: str | None = None
-    label: str = ""
-    request: str | None = None
+    client: str | None = None
+    draft: FormDraft | None = None
     workspace: str = DEFAULT_WORKSPACE
 
 

@@ -20,9 +20,21 @@ _CONFIRMS: Final[Mapping[Assurance, frozenset[Assurance | None]]] = {
 def check_identification(request: Request, command: Decide, person: Person) -> Refusal | None:
     """Return the refusal that asks the person for a code or a sign-in, or None.
 
-    It comes last: a person is asked only if nothing else is left to fix.
+    It comes last: a person is asked only if nothing else is left to fix. A sign-in comes before a code, which it makes
+    unnecessary.
     """
-    return _check_assurance(request, command) or _check_confirmation(request, command, person)
+    wanted = _wanted_confirmation(request, command)
+    is_confirmed = wanted is None or command.confirmed in _CONFIRMS[wanted]
+    if wanted is Assurance.SSO and not is_confirmed:
+        return _sign_in_for(command)
+    return _check_assurance(request, command) or (None if is_confirmed else _code_for(command, person))
+
+
+def _wanted_confirmation(request: Request, command: Decide) -> Assurance | None:
+    """Return what has to confirm the decision. On a page, a code would not show that the person is signed in."""
+    if request.confirm_with and request.assurance is Assurance.SSO and command.assurance is not Assurance.SLACK:
+        return Assurance.SSO
+    return request.confirm_with
 
 
 def _check_assurance(request: Request, command: Decide) -> Refusal | None:
@@ -34,12 +46,7 @@ def _check_assurance(request: Request, command: Decide) -> Refusal | None:
     return None
 
 
-def _check_confirmation(request: Request, command: Decide, person: Person) -> Refusal | None:
-    wanted = request.confirm_with
-    if wanted is None or command.confirmed in _CONFIRMS[wanted]:
-        return None
-    if wanted is Assurance.SSO:
-        return _sign_in_for(command)
+def _code_for(command: Decide, person: Person) -> Refusal:
     if command.assurance is Assurance.TERMINAL:
         return ConfirmElsewhere(how=Assurance.CODE)
     return NeedsCode(address=command.actor.value if command.actor.kind == "email" else person.email or "")

@@ -25,17 +25,18 @@ from engine.domain import (
     SignInExpired,
     SignInStart,
     SignInView,
+    TooManyCodes,
 )
 from engine.errors import Conflict
 from engine.requests import Request
 from engine.service import assurance, decide
 from engine.service.context import CommandContext
-from engine.store import browsers, request_model, sign_ins
+from engine.store import asked_codes, browsers, form_drafts, request_model, sign_ins
 from engine.store.port import Tx
 from engine.store.sign_ins import StoredSignIn
 
 
-def ask(context: CommandContext, tx: Tx, command: AskSignIn) -> str | Refusal:
+def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskSignIn) -> str | Refusal:
     """Keep a decision until the person signs in, and return the id of the sign-in: the unit of `Identity.ask_sign_in`.
 
     A decision that would be refused anyway is refused here, before the person signs in.
@@ -46,7 +47,10 @@ def ask(context: CommandContext, tx: Tx, command: AskSignIn) -> str | Refusal:
     if earlier is not None:
         return earlier.id
     if decision is None:
-        return _insert(tx, command, workspace=command.workspace, request=command.request, decision=None, person=None)
+        wait = asked_codes.count(tx, command.workspace, codes.client(command.client)) if command.client else None
+        if wait is not None:
+            return TooManyCodes(wait=wait)
+        return _insert(tx, command, workspace=command.workspace, request=None, decision=None, person=None)
     loaded = request_model.load_request(tx, decision.request)
     if loaded is None:
         return NotFound(what="request", name=decision.request)
@@ -92,7 +96,7 @@ def view(sign_in: StoredSignIn | None, holder: str) -> SignInView | None:
     return SignInView(
         id=sign_in.id,
         request=sign_in.request,
-        verdict=sign_in.decision.verdict if sign_in.decision is not None else None,
+        decision=sign_in.decision,
         until=sign_in.expires_at,
         used=sign_in.used_at is not None,
     )
@@ -147,6 +151,7 @@ def finish(
     proven = _remember(tx, sign_in, person, command)
     if decision is None or loaded is None:
         return proven
+    form_drafts.drop(tx, command.holder, loaded[0].id)
     return replace(proven, answer=_decide(context, tx, loaded, decision, person, command, resolved))
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from engine.domain import Address, Person
+from engine.domain import Address, Assurance, Person
 from engine.worker.advance import Advancer
 
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """`admins`: addresses of people who may replace, cancel and resume what other people own."""
+    """`admins`: addresses of people who may replace, cancel and resume what other people own.
+
+    `unavailable`: the identifications that this server cannot ask for, each with what its operator has to do.
+    `is_trial`: one person answers for everyone, and no one is identified.
+    """
 
     advancer: Advancer
     admins: frozenset[Address]
+    unavailable: Mapping[Assurance, str] = field(default_factory=dict)
+    is_trial: bool = False
 
     def may(self, actor: Person, address: Address, *owners: str) -> bool:
         """Return whether the actor, who acts from `address`, is one of these persons or an admin."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeVar
 
@@ -15,6 +15,7 @@ from engine.domain import (
     Address,
     AddressReturned,
     AnswerAttention,
+    Assurance,
     Cancel,
     CloseAccount,
     Contested,
@@ -71,7 +72,7 @@ _LOOKUP_SECONDS: Final = 1.2
 
 
 class Engine:
-    """The commands and reads of Signoff. `admins`: who may replace, cancel and resume what other people own."""
+    """The commands and reads of Signoff. `admins`, `unavailable`, `is_trial`: see `CommandContext`."""
 
     def __init__(
         self,
@@ -80,8 +81,11 @@ class Engine:
         *,
         admins: frozenset[Address] = frozenset(),
         telemetry: Telemetry | None = None,
+        unavailable: Mapping[Assurance, str] | None = None,
+        is_trial: bool = False,
     ) -> None:
-        self.store, self.context = store, CommandContext(advancer, admins)
+        self.store = store
+        self.context = CommandContext(advancer, admins, unavailable or {}, is_trial)
         self._telemetry = telemetry or NoTelemetry()
 
     # -- commands --

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from engine.audit_entries import EntryKind, entry
 from engine.code_derivation import Codes, is_sealed
 from engine.delivery.recipients import Recipients
@@ -36,6 +38,8 @@ from engine.service.engine import Engine
 from engine.store import attention_links, browsers, challenges, form_drafts, links, request_model, run_rows, sign_ins
 from engine.store.browsers import SEEN_EVERY
 from engine.store.port import Tx
+
+Asked = TypeVar("Asked", CodeSent, str)
 
 
 class Identity:
@@ -109,7 +113,9 @@ class Identity:
     async def ask_sign_in(self, command: AskSignIn) -> str | Refusal:
         """Keep a decision until the person signs in with their account. Return the id of the sign-in."""
         context = self._engine.context
-        return await self._engine.transact(lambda tx: account_sign_in.ask(context, tx, command))
+        return await self._engine.transact(
+            lambda tx: _with_draft(tx, command, account_sign_in.ask(context, self._codes, tx, command))
+        )
 
     async def sign_in_view(self, sign_in: str, holder: str) -> SignInView | None:
         """Return a sign-in for its browser, or None for any other browser."""
@@ -168,9 +174,9 @@ class Identity:
         )
 
 
-def _with_draft(tx: Tx, command: AskCode | AskAnswerCode, answer: CodeSent | Refusal) -> CodeSent | Refusal:
+def _with_draft(tx: Tx, command: AskCode | AskAnswerCode | AskSignIn, answer: Asked | Refusal) -> Asked | Refusal:
     """Keep the form of a command for which a code was sent, and return the answer to the command."""
-    if isinstance(answer, CodeSent) and command.draft is not None:
+    if not isinstance(answer, Refusal) and command.draft is not None:
         form_drafts.save(tx, command.holder, command.draft)
     return answer
 

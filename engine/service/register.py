@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections.abc import Iterator
+from typing import Final
 
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import NotAllowed, Person, Refusal, Register, Registered
+from engine.domain import Assurance, NotAllowed, Person, Refusal, Register, Registered
 from engine.errors import Conflict
 from engine.json_values import Value
 from engine.ports import StepType
@@ -18,7 +20,7 @@ from engine.service.context import CommandContext
 from engine.store import workflows
 from engine.store.port import Tx
 from engine.store.workflows import NewVersion
-from engine.workflowfile import Step, Workflow
+from engine.workflowfile import Gate, Step, Workflow
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ def register(
     if isinstance(owner, Refusal):
         return owner
     wrong, doubtful = reference_checks.check(recipients, workflow)
+    wrong += unavailable_proofs(context, workflow)
     if wrong:
         return NotAllowed(why=" ".join(wrong))
     registration = NewVersion(
@@ -69,6 +72,29 @@ def register(
         ),
     )
     return Registered(workflow=workflow.name, version=registration.version, changed=True, warnings=tuple(doubtful))
+
+
+def unavailable_proofs(context: CommandContext, workflow: Workflow) -> list[str]:
+    """Return a sentence for each gate that wants an identification which this server cannot ask for."""
+    found: dict[str, None] = {}
+    for step in workflow.steps:
+        for proof in _wanted_proofs(step.gate) if step.gate is not None else ():
+            if proof in context.unavailable:
+                found[f"The gate of step {step.id} {_WANTS[proof]}. {context.unavailable[proof]}"] = None
+    return list(found)
+
+
+def _wanted_proofs(gate: Gate) -> Iterator[Assurance]:
+    if gate.assurance is Assurance.SSO:
+        yield Assurance.SSO
+    if gate.confirm_with is not None:
+        yield gate.confirm_with
+
+
+_WANTS: Final = {
+    Assurance.SSO: "wants people to sign in with Slack, which this server cannot offer yet",
+    Assurance.CODE: "confirms each decision with a code by email, which this server cannot send yet",
+}
 
 
 async def doubts(context: CommandContext, workflow: Workflow) -> list[str]:

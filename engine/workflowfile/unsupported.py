@@ -30,8 +30,6 @@ AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
         "remind": (),
         "hours": (False,),
         "channels": (),
-        "assurance": ("link", "code"),
-        "confirm_with": (),
         "feedback": (False,),
         "revise": (),
         "revise_limit": (),

@@ -10,11 +10,11 @@ from typing import Any, Final, TypeAlias
 import pytest
 
 from bot import template_files
-from bot.web import status_pages
+from bot.web import sign_in_pages, status_pages
 from bot.web.service import AccessRefused
 from bot.web.site_urls import SiteUrls
 from bot.web.status_pages import StatusPage
-from engine.domain import Address, Cancel, Done, ResumeAnswer, Verdict
+from engine.domain import Address, Cancel, Done, ResumeAnswer, SignedInAsOther, Verdict
 from engine.errors import StepError
 from engine.ports import StepType
 from engine.read_models import RequestView
@@ -201,6 +201,13 @@ async def _sign_in(env: WebEnv) -> Browser:
     return browser
 
 
+async def _account_sign_in(env: WebEnv) -> Browser:
+    await env.request_approval("      assurance: sso")
+    browser, page = await env.open_link()
+    await browser.send(page.page.form)
+    return browser
+
+
 async def _question(env: WebEnv) -> tuple[str, Browser, Answer]:
     await env.engine_env.register(PAY_WORKFLOW)
     run = await env.engine_env.start("pay")
@@ -238,6 +245,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("changes", "while typing"): (_changes, "120 → 99"),
     ("confirm", "edited"): (_confirm, "Really?"),
     ("code", "wrong"): (_wrong_code, "Too many wrong codes"),
+    ("account-sign-in", "a decision"): (_account_sign_in, "Sign in with Slack to confirm: Send email"),
     ("closed", "approved with edits"): (_approved_with_edits, "You approved this with edits"),
     ("closed", "rejected"): (_rejected, "You rejected this"),
     ("closed", "filled in"): (_filled_in, "You filled this in"),
@@ -289,6 +297,18 @@ STATUS_PAGES: Final[Mapping[str, StatusPage]] = {
         for asks in ("", "decision", "answer")
         for guessed in (False, True)
     },
+    **{f"sign-in gone {decides}": sign_in_pages.gone("/inbox", decides=decides) for decides in (False, True)},
+    **{
+        make.__name__: make("/inbox")
+        for make in (
+            sign_in_pages.elsewhere,
+            sign_in_pages.unavailable,
+            sign_in_pages.not_set_up,
+            sign_in_pages.not_proven,
+            sign_in_pages.cancelled,
+        )
+    },
+    "other person": sign_in_pages.other_person(SignedInAsOther(who="Kim", asked=("Ada",)), "/inbox"),
     "code elsewhere": status_pages.code_elsewhere("/inbox"),
     "broken": status_pages.broken("The number of the incident is 7."),
     "refused": status_pages.refused("Others changed this request.", status=409, at=URLS),

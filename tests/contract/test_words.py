@@ -30,6 +30,7 @@ from bot.presentation.story import SENTENCES as STORY
 from bot.presentation.story import Names, sentence_of
 from bot.slack import (
     command_messages,
+    confirmation_modals,
     details_modal,
     home_view,
     message_view,
@@ -47,6 +48,7 @@ from engine.domain import (
     Address,
     Assurance,
     Card,
+    CodeSent,
     Decide,
     DeliveryKind,
     Expired,
@@ -313,6 +315,19 @@ CONTENTS: Final = dict(contents())
 # -- other views --------------------------------------------------------------------------------------------
 
 
+DECISION: Final = Decide(
+    request="q1",
+    verdict=Verdict.APPROVE,
+    actor=Address("slack", "U1"),
+    content_version=1,
+    digest="0" * 64,
+    origin=Origin(surface="slack"),
+    assurance=Assurance.SLACK,
+    edits={"text": "other"},
+)
+CODE_SENT: Final = CodeSent(challenge="c1", address="ada@example.com", until=samples.NOW, purpose=Purpose.DECIDE)
+
+
 def views() -> Iterator[tuple[str, str, Any]]:
     """Yield the surface, the state and the blocks of what Slack shows besides copies."""
     ref = ModalRef()
@@ -320,6 +335,8 @@ def views() -> Iterator[tuple[str, str, Any]]:
         yield "edit form", variant, request_modals.edit(request, metadata=ref)
         yield "reject form", variant, request_modals.reject(request, metadata=ref)
         yield "approve form", variant, request_modals.approve(request, metadata=ref)
+        yield "code form", variant, confirmation_modals.code_form(request, DECISION, CODE_SENT, metadata=ref)
+        yield "sign-in", variant, confirmation_modals.sign_in(request, DECISION, "https://s.example", metadata=ref)
     yield "modal", "loading", request_modals.loading(metadata=ref)
     runs = RunList(runs=[samples.run(id=f"{RUN}{number}", status=status) for number, status in enumerate(RunStatus)])
     for name, pending, shown in (("full", [*PENDING.values()], runs), ("empty", [], RunList())):

@@ -22,6 +22,7 @@ _DECIDING = "tests/unit/engine/requests/test_requests.py tests/integration/slack
 _RUNS = "tests/integration/test_runner.py tests/integration/test_store.py tests/unit/engine/runs/test_state_machine.py"
 _LINKS = "tests/integration/test_identity.py"
 _CODES = "tests/integration/web/test_codes.py"
+_SIGN_IN = "tests/integration/web/test_account_sign_in.py"
 _ATTENTION = "tests/integration/web/test_attention.py"
 _WRITERS = "tests/integration/test_many_writers.py"
 _COPIES = "tests/integration/test_outbox.py tests/unit/bot/slack/test_message_view.py"
@@ -209,9 +210,11 @@ FAULTS: Final = (
     Fault(
         "a form is acknowledged before it is decided",
         "bot/slack/submission_handlers.py",
-        "        await self._answered(ack, sent, ref, await self._decide(sent, ref, verdict, edits={}))",
+        "        answer = await service.decide(sent.by, ref, verdict, edits=edits, reason=reason, message=message)\n",
         "        await ack(**replies.CLEAR)\n"
-        "        self._context.after(sent.by, None, self._decide(sent, ref, verdict, edits={}))",
+        "        work = service.decide(sent.by, ref, verdict, edits=edits, reason=reason, message=message)\n"
+        "        self._context.after(sent.by, None, work)\n"
+        "        return\n",
         "tests/integration/slack/test_decisions.py",
     ),
     Fault(
@@ -292,6 +295,50 @@ FAULTS: Final = (
         "    if command.assurance is Assurance.LINK and request.assurance is not Assurance.LINK:\n",
         "    if command.assurance is Assurance.SSO and request.assurance is not Assurance.LINK:\n",
         _LINKS,
+    ),
+    Fault(
+        "a browser that gave a code counts as signed in",
+        "engine/requests/identification.py",
+        "_IS_SIGNED_IN: Final = frozenset({Assurance.SSO, Assurance.SLACK})\n",
+        "_IS_SIGNED_IN: Final = frozenset({Assurance.SSO, Assurance.SLACK, Assurance.CODE})\n",
+        _SIGN_IN,
+    ),
+    Fault(
+        "a claim that a decision is confirmed is believed",
+        "engine/service/assurance.py",
+        " and proof.confirmed is command.confirmed:\n",
+        ":\n",
+        _LINKS,
+    ),
+    Fault(
+        "what the identity provider sent back works twice",
+        "engine/store/sign_ins.py",
+        '_SPEND = Statement(update(_sign_in).where(_sign_in.c.state == bindparam("seen")).values(state=None))\n',
+        "_SPEND = Statement(\n"
+        '    update(_sign_in).where(_sign_in.c.state == bindparam("seen")).values(state=_sign_in.c.state)\n'
+        ")\n",
+        _SIGN_IN,
+    ),
+    Fault(
+        "a sign-in can be completed in any browser",
+        "engine/store/sign_ins.py",
+        "(self.holder is None or hmac.compare_digest(self.holder, hashed(holder)))\n",
+        "(self.holder is None or hmac.compare_digest(self.holder, self.holder))\n",
+        _SIGN_IN,
+    ),
+    Fault(
+        "a person who signed in decides although they were not asked",
+        "engine/service/account_sign_in.py",
+        "    asked = [row.person for row in request.approvers if sign_in.person in (None, row.person.id)]\n",
+        "    asked = [row.person for row in request.approvers]\n",
+        _SIGN_IN,
+    ),
+    Fault(
+        "people of other workspaces sign in",
+        "bot/openid/id_token.py",
+        "    elif claims.get(_TEAM) != workspace.team:\n",
+        "    elif claims.get(_TEAM) == workspace.team and workspace.enterprise:\n",
+        _SIGN_IN,
     ),
     Fault(
         "a claim to have given a code is believed",

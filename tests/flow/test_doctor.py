@@ -33,7 +33,13 @@ from tests.support.fakes import START, FakeClock
 from tests.support.http_service import open_http_service
 from tests.support.processes import SIGNOFF, Installation, create_installation, serving
 
-SECRETS = ("xoxb-sandbox-signoff", "xapp-sandbox-signoff", "sandbox-signing-secret", "s3cret-of-the-shop")
+SECRETS = (
+    "xoxb-sandbox-signoff",
+    "xapp-sandbox-signoff",
+    "sandbox-signing-secret",
+    "sandbox-client-secret",
+    "s3cret-of-the-shop",
+)
 HELLO = """\
 name: hello
 title: Hello
@@ -152,6 +158,25 @@ def test_an_installation_with_slack_is_well_but_for_its_sandbox(signoff: Command
         *("auth.test", "users.info", "blocks.validate", "apps.connections.open")
     }
     assert slack.sockets.of(slack.app.id) == []
+
+
+def test_the_sign_in_with_slack_is_checked(signoff: Commands, slack: RunningSandbox) -> None:
+    signoff.set(slack_client_id=slack.app.client_id)
+    missing = "SIGNOFF_PUBLIC_URL, SIGNOFF_SLACK_CLIENT_SECRET"
+    said = f"People cannot sign in with Slack, because {missing} is not set."
+    assert single(run_doctor(signoff, code=1), "slack.sign-in") == ("problem", said)
+    signoff.set(
+        slack_client_secret=slack.app.client_secret, slack_issuer=slack.base_url, public_url="http://127.0.0.1:9"
+    )
+    back = "http://127.0.0.1:9/signed-in"
+    said = f"People can sign in with Slack at {slack.base_url}. It sends them back to {back}."
+    assert single(run_doctor(signoff), "slack.sign-in") == ("ok", said)
+    signoff.set(slack_client_secret="another")
+    (refused,) = run_doctor(signoff, code=1)["slack.sign-in"]
+    assert (refused["state"], refused["said"]) == ("problem", "Slack does not accept this app (bad_client_secret).")
+    assert f"add {back} to its redirect URLs" in refused["todo"]
+    slack.fault("openid.keys", "status", status=500, times=None)
+    assert "answers with the status 500" in single(run_doctor(signoff, code=1), "slack.sign-in")[1]
 
 
 def test_people_read_a_line_for_each_finding_and_one_for_what_to_do(signoff: Commands) -> None:

@@ -457,6 +457,13 @@ def test_an_edited_address_is_called_as_it_is_recorded_or_refused(signoff: Comma
     assert [post.path for post in http_service.posts] == ["/orders/a%20b"]
 
 
+def test_one_person_answers_in_a_trial_also_where_each_decision_is_confirmed(signoff: Commands) -> None:
+    strict = TWO.replace("gate: true", "gate: {assurance: sso, confirm_with: code}")
+    signoff.installation.write("strict.yaml", strict)
+    finished = signoff("try", "strict.yaml", "--answer", "approve")
+    assert finished.code == 0, finished.output
+
+
 def test_a_trial_and_a_real_database_are_never_taken_for_each_other(signoff: Commands) -> None:
     assert signoff("register", "two.yaml").code == 0
     refused = signoff("try", "two.yaml", "--db", signoff.installation.database)

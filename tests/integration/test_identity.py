@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bot.presentation import refusals
 from engine.code_derivation import MIN_KEY, Codes
 from engine.domain import (
     Address,
@@ -36,15 +37,17 @@ from engine.domain import (
     Purpose,
     ReasonMissing,
     Refusal,
+    Register,
     SignIn,
     Verdict,
     WrongCode,
 )
 from engine.errors import ChannelError
+from engine.service import Engine
 from engine.store import challenges
 from engine.store.metadata import METADATA
 from tests.support.databases import OpenStore, on_server
-from tests.support.engine_env import EngineEnv, open_engine
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
 from tests.support.fakes import people_reached_by
 from tests.support.recording_channel import Fault
 
@@ -194,6 +197,30 @@ async def test_a_claimed_assurance_needs_its_proof(env: EngineEnv) -> None:
     claimed = await command(env, run, assurance=Assurance.CODE)
     assert isinstance(await env.engine.decide(claimed), Decided)
     assert (await recorded_proof(env))[0] == "link", "the record has the proven assurance"
+
+
+async def test_a_claim_that_a_decision_was_confirmed_is_not_believed(env: EngineEnv) -> None:
+    run = await start_run(env, ", assurance: link, confirm_with: code")
+    for assurance in (Assurance.LINK, Assurance.SLACK):
+        claimed = await command(env, run, assurance=assurance, confirmed=Assurance.SSO)
+        assert await env.engine.decide(claimed) == NeedsCode(address=LEE)
+
+
+async def test_a_gate_is_refused_if_this_server_cannot_ask_for_its_proof(env: EngineEnv) -> None:
+    missing = {Assurance.SSO: "Set A and B.", Assurance.CODE: "Set C."}
+    engine = Engine(env.store, env.advancer, unavailable=missing)
+
+    async def register(keys: str) -> str:
+        source = GATED.format(keys=keys).encode()
+        answer = await engine.register(Register(source=source, actor=SAM, origin=TERMINAL))
+        return refusals.sentence(answer) if isinstance(answer, Refusal) else ""
+
+    wants = "The gate of step act wants people to sign in with Slack, which this server cannot offer yet. Set A and B."
+    assert await register(", assurance: sso, confirm_with: sso") == wants
+    assert await register(", confirm_with: code") == (
+        "The gate of step act confirms each decision with a code by email, which this server cannot send yet. Set C."
+    )
+    assert await register(", assurance: code") == ""
 
 
 async def test_a_link_to_another_request_proves_nothing(env: EngineEnv) -> None:

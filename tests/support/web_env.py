@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -12,12 +12,13 @@ from typing import Any, Final
 import aiohttp
 
 from bot.devtools.demo.servers import free_port
+from bot.openid.provider import IdentityProvider
 from bot.web import routes, server
 from bot.web.routes import ReviewPages
 from bot.web.service import ReviewService
 from engine.code_derivation import MIN_KEY, Codes
 from engine.domain import DeliveryKind
-from engine.ports import Directory, StepType
+from engine.ports import Clock, Directory, StepType
 from engine.read_models import RequestView
 from engine.service import Engine, Identity
 from engine.steps.form import FormStep as Form_
@@ -255,15 +256,22 @@ async def open_web(
     steps: Mapping[str, StepType[Any]] | None = None,
     patience: float | None = None,
     open_store: OpenStore | None = None,
+    provider: Callable[[str, Clock], IdentityProvider] | None = None,
+    clock: FakeClock | None = None,
 ) -> AsyncIterator[WebEnv]:
     """Open an engine with its pages. `host` is the host of the public address if it differs from the real one.
 
-    `patience`: how long people wait for the database, in seconds; None: as long as it takes.
+    `patience`: how long people wait for the database, in seconds; None: as long as it takes. `provider`: makes the
+    identity provider for a public address.
     """
     usual: dict[str, StepType[Any]] = {"set": SetStep(), "form": Form_(), "played": PlayedStep()}
     async with (
         open_engine(
-            path, directory=directory or people_reached_by("email"), steps=steps or usual, open_store=open_store
+            path,
+            directory=directory or people_reached_by("email"),
+            steps=steps or usual,
+            open_store=open_store,
+            clock=clock,
         ) as env,
         aiohttp.ClientSession() as session,
     ):
@@ -274,7 +282,8 @@ async def open_web(
         if patience is not None:
             prompt = Engine(PunctualStore(env.store, patience=patience), env.advancer)
             service = ReviewService(prompt, Identity(prompt, Codes(b"k" * MIN_KEY), env.clock))
-        review = ReviewPages(service, env.clock, b"k" * MIN_KEY)
+        signs_in = provider(url, env.clock) if provider is not None else None
+        review = ReviewPages(service, env.clock, b"k" * MIN_KEY, signs_in)
         served = routes.site(url, mounted={}, review=review, proxies=proxies)
         async with server.listening(served, host="127.0.0.1", port=port):
             yield WebEnv(env, session, url, base)

@@ -39,6 +39,37 @@ def test_an_empty_database_is_the_default_one() -> None:
     assert settings.load({"SIGNOFF_DATABASE_URL": ""}).database_url == settings.default_database()
 
 
+@pytest.mark.parametrize("value", ["", "https://slack.com/", "https://slack-gov.com", "http://127.0.0.1:8080"])
+def test_the_address_where_people_sign_in_is_safe(value: str) -> None:
+    loaded = settings.load({"SIGNOFF_SLACK_ISSUER": value} if value else {})
+    assert loaded.slack_issuer == (value.rstrip("/") or "https://slack.com")
+
+
+@pytest.mark.parametrize(
+    "value", ["slack.com", "http://slack.com", "https://", "https://slack.com?x=1", "https://[", "ftp://a"]
+)
+def test_people_are_not_sent_to_an_unsafe_address_to_sign_in(value: str) -> None:
+    assert problems_of(slack_issuer=value) == ["SIGNOFF_SLACK_ISSUER: must look like https://slack.com."]
+
+
+def test_the_client_id_of_an_app_is_two_numbers() -> None:
+    assert problems_of(slack_client_id="A0123") == [
+        "SIGNOFF_SLACK_CLIENT_ID: must look like 1234567890.1234567890: "
+        "copy the Client ID from the page of the Slack app."
+    ]
+
+
+def test_what_is_missing_for_the_sign_in_is_named() -> None:
+    needed = {
+        "SIGNOFF_PUBLIC_URL": "https://signoff.example.com",
+        "SIGNOFF_SLACK_BOT_TOKEN": "xoxb-1",
+        "SIGNOFF_SLACK_CLIENT_ID": "1.2",
+        "SIGNOFF_SLACK_CLIENT_SECRET": "shh",
+    }
+    assert settings.load({}).missing_for_sign_in == tuple(needed)
+    assert settings.load(needed).missing_for_sign_in == ()
+
+
 def test_set_values_are_read() -> None:
     loaded = settings.load(
         {

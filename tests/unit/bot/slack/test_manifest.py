@@ -14,6 +14,7 @@ from bot import settings
 from bot.cli.manifest import manifest as command
 from bot.devtools.sandbox import AppConfig
 from bot.devtools.sandbox.methods import METHODS
+from bot.openid import provider
 from bot.settings import SettingsError
 from bot.slack import bolt_app, home_view, manifest, text_objects
 from bot.slack.list_rows import RunList
@@ -63,6 +64,15 @@ def test_the_manifest_asks_for_exactly_the_scopes_of_the_called_methods() -> Non
     for name, scope in manifest.METHODS.items():
         assert scope is None or name == "conversations.history" or scope in METHODS[name].scopes
     assert manifest.manifest()["oauth_config"]["scopes"]["bot"] == sorted(needed)
+
+
+def test_people_can_sign_in_where_the_manifest_has_the_pages() -> None:
+    oauth = manifest.manifest(pages="https://signoff.example.com/team/")["oauth_config"]
+    assert oauth["redirect_urls"] == ["https://signoff.example.com/team/signed-in"]
+    assert oauth["scopes"]["user"] == [*provider.SCOPES]
+    assert oauth["scopes"]["bot"] == manifest.manifest()["oauth_config"]["scopes"]["bot"]
+    config = AppConfig.from_manifest(manifest.manifest(pages="https://signoff.example.com"))
+    assert config.redirect_urls == ("https://signoff.example.com/signed-in",)
 
 
 def test_every_called_method_has_a_rate_limit() -> None:

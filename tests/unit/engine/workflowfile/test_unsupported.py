@@ -29,8 +29,6 @@ UNSUPPORTED_VALUES = {
     "remind": ["{after: 4h, every: 1d, times: 3}", "{after: 4h}"],
     "hours": ["true"],
     "channels": ["[slack, email]", '[{post_to: "#sales"}]'],
-    "assurance": ["sso"],
-    "confirm_with": ["code", "sso"],
     "feedback": ["true"],
     "revise": ["zero"],
     "revise_limit": ["3"],
