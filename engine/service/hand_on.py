@@ -59,13 +59,18 @@ def add_approvers(advancer: Advancer, tx: Tx, request: Request, newcomers: Seque
 
     Raises `Conflict` if the request has changed since it was loaded.
     """
+    return _add(advancer, tx, request, newcomers, before=request)
+
+
+def _add(advancer: Advancer, tx: Tx, request: Request, newcomers: Sequence[Approver], *, before: Request) -> Request:
+    """Write the newcomers among the people of a request. `before`: the request as it was loaded."""
     present = {approver.person.id for approver in request.approvers}
     added = [approver for approver in newcomers if approver.person.id not in present]
     touched = _touch(tx, request)
     later = replace(touched, approvers=(*request.approvers, *added))
     request_rows.insert_approvers(tx, request.id, added, asked=(), position=len(request.approvers))
     deliveries.mark_outdated(tx, request.subject.run, request.id)
-    return ask(advancer, tx, later, before=request)
+    return ask(advancer, tx, later, before=before)
 
 
 def hand_on(
@@ -107,8 +112,7 @@ def hand_on(
         votes.set_groups(tx, request.id, both)
         rows = [both if row is present else row for row in rows]
     newcomer = Approver(to, rule, groups=approver.groups)
-    later = replace(request, approvers=tuple(rows))
-    return add_approvers(advancer, tx, later, [newcomer])
+    return _add(advancer, tx, replace(request, approvers=tuple(rows)), [newcomer], before=request)
 
 
 def _with_owner(advancer: Advancer, tx: Tx, request: Request) -> Request:

@@ -1,0 +1,260 @@
+"""Policies, edits, hand-overs and races in any order, on both databases: what must hold, whoever acts when."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.assignment import largest_matching
+from engine.domain import (
+    Address,
+    Approver,
+    Assurance,
+    Decide,
+    Decided,
+    DeliveryKind,
+    Refusal,
+    RequestState,
+    Verdict,
+)
+from engine.errors import Conflict
+from engine.read_models import RequestView
+from engine.service import hand_on
+from engine.store import people, request_model
+from engine.store.port import Tx
+from tests.support.databases import OpenStore
+from tests.support.engine_env import TERMINAL, EngineEnv, open_engine
+
+EXAMPLES: Final = int(os.environ.get("SIGNOFF_TEST_EXAMPLES", "25"))
+NAMES: Final = ("ann", "lee", "kim", "mia", "sam")
+"""Ann starts every run, and Sam owns the workflow."""
+SOURCE: Final = """
+name: flow
+owner: sam@example.com
+steps:
+  - id: act
+    uses: played
+    with: {{text: hello}}
+    gate: {{edit: [text], {keys}}}
+"""
+
+names = st.sampled_from(NAMES)
+circles = st.lists(names, min_size=1, max_size=4, unique=True)
+excludes = st.sampled_from((None, [], ["requester"], ["editor"], ["requester", "editor"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The keys of a gate."""
+
+    policy: str
+    needed: int | None
+    groups: tuple[tuple[str, ...], ...]
+    exclude: list[str] | None
+
+    @property
+    def keys(self) -> str:
+        people_of = [f"[{', '.join(f'{name}@example.com' for name in group)}]" for group in self.groups]
+        asked = f"policy: {{chain: [{', '.join(people_of)}]}}" if self.policy == "chain" else None
+        keys = [asked or f"approvers: {people_of[0]}, policy: {self.policy}"]
+        if self.exclude is not None:
+            keys.append(f"exclude: [{', '.join(self.exclude)}]")
+        return ", ".join(keys)
+
+
+def can_be_completed(groups: Sequence[Sequence[str]]) -> bool:
+    return largest_matching(groups) == len(groups)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rules:
+    exclude = draw(excludes)
+    kind = draw(st.sampled_from(("any", "all", "quorum", "chain")))
+    if kind == "chain":
+        # A chain that its people can never complete is refused when the file is checked.
+        groups = draw(
+            st.lists(circles, min_size=2, max_size=3).filter(lambda all_: largest_matching(all_) == len(all_))
+        )
+        return Rules("chain", len(groups), tuple(map(tuple, groups)), exclude)
+    group = tuple(draw(circles))
+    needed = draw(st.integers(1, len(group)))
+    policy = f"{{quorum: {needed}}}" if kind == "quorum" else kind
+    return Rules(policy, {"any": 1, "quorum": needed}.get(kind), (group,), exclude)
+
+
+actions = st.one_of(
+    st.tuples(st.just("approve"), names),
+    st.tuples(st.just("approve"), names),
+    st.tuples(st.just("edit"), names),
+    st.tuples(st.just("reject"), names),
+    st.tuples(st.just("late"), names),
+    st.tuples(st.just("hand_on"), st.tuples(names, names)),
+    st.tuples(st.just("join"), names),
+    st.tuples(st.just("race"), st.lists(names, min_size=2, max_size=4)),
+)
+
+
+@dataclass(slots=True)
+class Played:
+    """One run, and what its people did."""
+
+    env: EngineEnv
+    run: str
+    first: RequestView
+    decided: list[tuple[str, Decided]] = field(default_factory=list)
+    texts: int = 0
+
+    async def view(self) -> RequestView:
+        return await self.env.request(self.run)
+
+    async def decide(self, name: str, verdict: Verdict, *, seen: RequestView | None = None, **edits: Any) -> None:
+        model = (seen or await self.view()).model
+        answer: Decided | Refusal = await self.env.engine.decide(
+            Decide(
+                request=model.id,
+                verdict=verdict,
+                actor=Address("email", f"{name}@example.com"),
+                content_version=model.content_version,
+                digest=model.digest,
+                origin=TERMINAL,
+                assurance=Assurance.TERMINAL,
+                edits=edits,
+                reason="because",
+            )
+        )
+        if isinstance(answer, Decided):
+            self.decided.append((name, answer))
+
+    async def act(self, kind: str, who: Any) -> None:
+        if kind == "approve":
+            await self.decide(who, Verdict.APPROVE)
+        elif kind == "reject":
+            await self.decide(who, Verdict.REJECT)
+        elif kind == "late":
+            await self.decide(who, Verdict.APPROVE, seen=self.first)
+        elif kind == "edit":
+            self.texts += 1
+            await self.decide(who, Verdict.APPROVE, text=f"text {self.texts}")
+        elif kind == "race":
+            seen = await self.view()
+            await asyncio.gather(*(self.decide(name, Verdict.APPROVE, seen=seen) for name in who))
+        else:
+            await self.change_people(kind, who)
+
+    async def change_people(self, kind: str, who: Any) -> None:
+        """Hand a place on, or let a person join, as absences, reassignments and escalations do."""
+
+        def unit(tx: Tx) -> None:
+            loaded = request_model.load_request(tx, self.first.id)
+            assert loaded is not None
+            request, advancer = loaded[0], self.env.advancer
+            if request.state is not RequestState.PENDING:
+                return
+            to = who[1] if kind == "hand_on" else who
+            person = people.need_person(tx, request.workspace, Address("email", f"{to}@example.com"), evidence="test")
+            if person.id == request.requester:
+                return
+            if kind == "join":
+                hand_on.add_approvers(advancer, tx, request, [Approver(person, f"joined: {to}")])
+                return
+            address = f"{who[0]}@example.com"
+            place = next((row for row in request.eligible if row.person.email == address), None)
+            if place is not None and place.person.id != person.id:
+                hand_on.hand_on(advancer, tx, request, place, person, rule=f"for {who[0]}", why="away")
+
+        with suppress(Conflict):
+            await self.env.engine.transact(unit)
+
+
+async def check(played: Played, gate: Rules) -> None:
+    """Check everything that must hold after any action."""
+    env, view = played.env, await played.view()
+    model = view.model
+    waiting = {row.person.id for row in model.tally.waiting} if model.state is RequestState.PENDING else set()
+    rows = await env.rows(f"SELECT person FROM approver WHERE request = '{model.id}' AND pending = true")
+    assert {person for (person,) in rows} == waiting, "the inbox holds exactly those who can decide now"
+    copies = [copy for copy in await env.engine.deliveries(run=played.run) if copy.kind is DeliveryKind.REQUEST]
+    assert waiting <= {copy.person.id for copy in copies}, "each of them has a copy"
+    if model.state is RequestState.PENDING and not waiting:
+        alerts = [copy.topic for copy in await env.engine.deliveries(run=played.run) if copy.kind is DeliveryKind.ALERT]
+        assert "short" in alerts or "unreachable" in alerts, "a request that no one can decide is told to its owner"
+    calls = [params.text for params, context in env.step.calls if context.run == played.run]
+    assert len(calls) <= 1
+    closing = [answer for _, answer in played.decided if answer.state is not RequestState.PENDING]
+    assert len(closing) <= 1, "one decision closes it"
+    if model.state is not RequestState.APPROVED:
+        assert calls == [], "no effect without an approval"
+        return
+    await check_approval(played, gate, view, calls)
+
+
+async def check_approval(played: Played, gate: Rules, view: RequestView, calls: Sequence[str]) -> None:
+    env, model = played.env, view.model
+    rows = await env.rows(
+        f"SELECT person, approved_digest, edits FROM decision WHERE request = '{model.id}' "
+        f"AND verdict = 'approved' AND content_version = {model.content_version}"
+    )
+    voters = [person for person, _, _ in rows]
+    assert len(voters) == len(set(voters)), "a person counts once"
+    assert len(voters) == model.policy.needed, "exactly the approvals that are needed"
+    if gate.needed is not None:
+        assert len(voters) == gate.needed
+    assert set(voters) <= {row.person.id for row in model.approvers}
+    text = model.content.value["text"]
+    assert view.decision is not None
+    edited = {edit.path: edit.after for edit in view.decision.edits}
+    assert calls == [edited.get(("text",), text)], "what was approved is what ran"
+    if gate.exclude is not None and "requester" in gate.exclude:
+        assert model.requester not in voters
+    if gate.exclude is not None and "editor" in gate.exclude:
+        assert not {change.person.id for change in model.changes} & set(voters)
+        assert all(edits is None for _, _, edits in rows)
+    if len(rows) > 1:
+        assert {digest for _, digest, _ in rows} == {model.digest}, "all approved the same content"
+
+
+@pytest.fixture
+def played_on(open_database: OpenStore, tmp_path: Path) -> Iterator[tuple[asyncio.Runner, EngineEnv]]:
+    """Yield an engine that all examples share, each with a run of its own."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        env = runner.run(stack.enter_async_context(open_engine(tmp_path / "signoff.db", open_store=open_database)))
+        yield runner, env
+        runner.run(stack.aclose())
+
+
+def test_whatever_people_do_only_the_needed_approvals_of_one_content_run_it_once(
+    played_on: tuple[asyncio.Runner, EngineEnv],
+) -> None:
+    runner, env = played_on
+
+    async def play(gate: Rules, doings: Sequence[tuple[str, Any]]) -> None:
+        await env.register(SOURCE.format(keys=gate.keys))
+        run = await env.start()
+        await env.settle()
+        played = Played(env, run, await env.request(run))
+        await check(played, gate)
+        for kind, who in doings:
+            await played.act(kind, who)
+            await env.settle()
+            await check(played, gate)
+
+    @settings(
+        max_examples=int(os.environ.get("SIGNOFF_TEST_EXAMPLES", "25")),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(rules(), st.lists(actions, max_size=10))
+    def examples(gate: Rules, doings: list[tuple[str, Any]]) -> None:
+        runner.run(play(gate, doings))
+
+    examples()
