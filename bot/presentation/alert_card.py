@@ -18,6 +18,7 @@ from bot.presentation.characters import line
 from engine import durations
 from engine.domain import Card, CardFact, CardOutcome, DeliveryKind, RequestState, RunStatus, StepStatus, Tone
 from engine.read_models import DeliveryContent, RequestView, RunView, StepAnswer, StepView
+from engine.requests import OWNER_INSTEAD
 from engine.requests.deadlines import UNDELIVERED_AFTER
 
 
@@ -206,6 +207,8 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
             return _voided(asks, request)
         case "undelivered":
             return f"Some approvers of “{asks}” cannot be reached", f"{reasons}The others can still decide."
+    if request is not None and any(row.rule == OWNER_INSTEAD and row.may_decide for row in request.approvers):
+        return _excluded(asks, request), "You are asked in their place, in a message of its own."
     if request is not None and people.approvers(request):
         return _excluded(asks, request), "The other approvers can still decide."
     return _excluded(asks, request), f"No approver is left. {advice.before_asking_anew(copy.run)}"

@@ -15,18 +15,21 @@ _AT_ONCE: Final = 20
 """Maximum number of requests in one transaction."""
 
 
-def exclude_some(context: CommandContext, tx: Tx, command: CloseAccount) -> bool:
-    """Exclude the person of the account from some requests that wait for them. Return whether there may be more."""
+def exclude_some(context: CommandContext, tx: Tx, command: CloseAccount, after: str) -> str | None:
+    """Exclude the person of the account from some requests that wait for them, from the id `after` on.
+
+    Returns the last id, or None if there are no more.
+    """
     person = people.find_person_cached(tx, command.workspace, command.account)
     if person is None:
-        return False
-    waiting = request_queries.load_waiting_for(tx.connection, person.id, _AT_ONCE)
+        return None
+    waiting = request_queries.load_waiting_for(tx.connection, person.id, after=after, most=_AT_ONCE)
     for request_id in waiting:
         request_rows.lock(tx, request_id)
         loaded = request_model.load_request(tx, request_id)
-        if loaded is not None:
+        if loaded is not None and not loaded[0].deadlines.is_past_due(tx.now):
             _exclude(context, tx, loaded[0], person)
-    return len(waiting) == _AT_ONCE
+    return waiting[-1] if len(waiting) == _AT_ONCE else None
 
 
 def _exclude(context: CommandContext, tx: Tx, request: Request, person: Person) -> None:

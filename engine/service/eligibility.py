@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, references_of
@@ -14,6 +15,7 @@ from engine.domain.people import ACCOUNT
 from engine.ports import Resolution
 from engine.references import EMAIL, MEMBERS, ROLE_MEMBERS, Reference
 from engine.requests import Request
+from engine.service import hand_on
 from engine.store import deliveries, request_rows, run_rows
 from engine.store.port import Tx
 from engine.worker.advance import Advancer
@@ -96,9 +98,13 @@ def _account_state(answer: Resolution) -> str:
 
 
 def exclude(advancer: Advancer, tx: Tx, request: Request, approver: Approver, why: str) -> None:
-    """Record that an approver can no longer decide. The first time, update the copies and alert the owner."""
+    """Record that an approver can no longer decide. The first time, update the copies and alert the owner.
+
+    If approvals are missing then that no one can give, the owner takes the place. Raises `Conflict` if the request has
+    changed since it was loaded.
+    """
     person = approver.person
-    if not request_rows.try_exclude(tx, request.id, person.id, why):
+    if not request_rows.try_exclude(tx, request, person.id, why):
         return
     run = request.subject.run
     deliveries.mark_outdated(tx, run, request.id)
@@ -111,3 +117,5 @@ def exclude(advancer: Advancer, tx: Tx, request: Request, approver: Approver, wh
         content={"person": person.id, "name": person.label, "rule": approver.rule, "why": why},
     )
     tx.audit(request.workspace, record)
+    rows = tuple(replace(row, excluded=why) if row is approver else row for row in request.approvers)
+    hand_on.ask(advancer, tx, replace(request, rev=request.rev + 1, approvers=rows), before=request)

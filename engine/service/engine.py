@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Literal, TypeVar
 
 from msgspec import structs
@@ -166,8 +167,10 @@ class Engine:
 
     async def close_account(self, command: CloseAccount) -> None:
         """Exclude the person of a deactivated account from every request that waits for them."""
-        while await self.transact(lambda tx: closed_account.exclude_some(self.context, tx, command)):
-            pass
+        last: str | None = ""
+        while last is not None:
+            unit = partial(closed_account.exclude_some, self.context, command=command, after=last)
+            last = await self.transact(unit)
 
     async def return_address(self, command: ReturnAddress) -> AddressReturned | Refusal:
         """Give an address back to the person who had it before."""

@@ -9,6 +9,7 @@ from engine.domain import RequestState
 from engine.errors import Conflict
 from engine.json_values import Value
 from engine.requests import Deadlines, NoResponse, NotDelivered, PastDue, Request
+from engine.service import hand_on
 from engine.service.context import CommandContext
 from engine.store import deliveries, request_model, request_rows, run_rows
 from engine.store.port import Tx
@@ -28,8 +29,17 @@ def process_due(context: CommandContext, tx: Tx, request_id: str) -> None:
             _notify_owner(context, tx, request)
         case PastDue(state):
             _expire(tx, request, state)
+        case None if request.policy.counts_votes:
+            _recount(context, tx, request)
         case None:
             pass
+
+
+def _recount(context: CommandContext, tx: Tx, request: Request) -> None:
+    """Let the owner join if approvals are missing, because two approvers turned out to be one person."""
+    if request.tally.short:
+        request = hand_on.ask(context.advancer, tx, request, before=request)
+    _save(tx, request, request.deadlines)
 
 
 def _save(tx: Tx, request: Request, deadlines: Deadlines) -> None:

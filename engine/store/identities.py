@@ -9,20 +9,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from sqlalchemy import bindparam, delete, exists, func, insert, literal, literal_column, null, select, update
+from sqlalchemy import (
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from engine import json_values
 from engine.audit_entries import EntryKind, entry
-from engine.domain import Address, Person
+from engine.domain import Address, Person, PolicyKind, RequestState, Work
 from engine.domain.people import ACCOUNT
 from engine.domain.statuses import DeliveryKind
 from engine.json_values import Value
 from engine.ports import DirectoryPerson
-from engine.store import people
+from engine.store import deliveries, people
 from engine.store.people_tables import AddressPeriodRow, AddressRow, BrowserRow, ChallengeRow, LinkRow, PersonRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import ApproverRow, DeliveryRow, RunRow, WorkflowRow
+from engine.store.tables import ApproverRow, DecisionRow, DeliveryRow, RequestRow, RunRow, WorkflowRow
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]
@@ -34,6 +47,8 @@ _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
 
 _BY_UPGRADE: Final = "An older version took two accounts for one person, and they were separated."
 
@@ -104,6 +119,50 @@ _DROP_APPROVAL = Statement(
         _approver.c.request == bindparam("held"), _approver.c.person == _BY["of"], _approver.c.pending
     )
 )
+_COUNTED = Statement(
+    select(_request.c.id, _request.c.run)
+    .select_from(_request.join(_approver, _approver.c.request == _request.c.id))
+    .where(
+        _approver.c.person == _BY["of"],
+        _request.c.state == RequestState.PENDING.value,
+        _request.c.policy != PolicyKind.ANY.value,
+    )
+)
+"""Open requests that need several approvals, where a person is an approver, whether they have approved or not."""
+_HAS_APPROVED = exists().where(
+    _decision.c.request == bindparam("held"),
+    _decision.c.person == _BY["of"],
+    _decision.c.content_version == _request.c.content_version,
+    _request.c.id == bindparam("held"),
+)
+_SETTLE_APPROVED = Statement(
+    update(_approver)
+    .where(_approver.c.request == bindparam("held"), _approver.c.person == bindparam("into"), _HAS_APPROVED)
+    .values(pending=false())
+)
+_MOVE_COUNTED = Statement(
+    update(_approver)
+    .where(
+        _approver.c.request == bindparam("held"),
+        _approver.c.person == _BY["of"],
+        ~exists().where(_asked.c.request == _approver.c.request, _asked.c.person == bindparam("into")),
+    )
+    .values(person=bindparam("into"))
+)
+_DROP_COUNTED = Statement(
+    delete(_approver).where(_approver.c.request == bindparam("held"), _approver.c.person == _BY["of"])
+)
+_RECOUNT = Statement(
+    update(_request)
+    .where(_request.c.id == bindparam("held"))
+    .values(rev=_request.c.rev + literal_column("1"), check_at=_BY["now"])
+)
+_JOIN_INTO = Statement(
+    update(_person)
+    .where(or_(_person.c.id == _BY["of"], _person.c.joined_into == _BY["of"]))
+    .values(joined_into=bindparam("into"))
+)
+_PART = Statement(update(_person).where(_person.c.id == _BY["of"]).values(joined_into=None))
 _OWNED = Statement(select(_workflow.c.id).where(_workflow.c.owner == _BY["of"]))
 _MOVE_WORKFLOW = Statement(
     update(_workflow)
@@ -268,7 +327,9 @@ def _revoke(tx: Tx, statement: Statement, person: str, address: Address) -> None
 
 def _join(tx: Tx, workspace: str, person: str, *, into: str) -> dict[str, Value]:
     """Move what waits for a person without an account to the other person; decisions keep the person that they name."""
+    tx.write(_JOIN_INTO, {"of": person, "into": into})
     tx.write(_MOVE_LINKS, {"of": person, "into": into})
+    _join_counted(tx, person, into=into)
     moved: dict[str, Value] = {
         "requests": list(_WAITING.scalars(tx.connection, {"of": person})),
         "workflows": list(_OWNED.scalars(tx.connection, {"of": person})),
@@ -276,6 +337,20 @@ def _join(tx: Tx, workspace: str, person: str, *, into: str) -> dict[str, Value]
     }
     _move(tx, moved, person, into=into)
     return {name: ids for name, ids in moved.items() if ids}
+
+
+def _join_counted(tx: Tx, person: str, *, into: str) -> None:
+    """Let both be one approver of each request that needs several approvals, and have these counted anew.
+
+    Otherwise one human could give two of the approvals.
+    """
+    for request, run in _COUNTED.all(tx.connection, {"of": person}):
+        row = {"held": request, "of": person, "into": into}
+        for statement in (_SETTLE_APPROVED, _MOVE_COUNTED, _DROP_COUNTED):
+            tx.write(statement, row)
+        tx.write(_RECOUNT, {"held": request, "now": tx.now})
+        deliveries.mark_outdated(tx, run, request)
+        tx.enqueue(Work("process_due", request))
 
 
 def _move(tx: Tx, moved: dict[str, Value], person: str, *, into: str) -> None:
@@ -325,6 +400,7 @@ def undo(tx: Tx, workspace: str, address: Address, *, actor: Person) -> tuple[st
     _take(tx, workspace, address, current.person, why=why)
     if before is not None:
         people.give_address(tx, workspace, address, before, evidence=why)
+        tx.write(_PART, {"of": before})
         if current.moved is not None:
             _move(tx, cast("dict[str, Value]", json_values.loads(current.moved)), current.person, into=before)
     _record(

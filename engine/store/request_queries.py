@@ -47,7 +47,7 @@ _RUN_OF = Statement(select(_request.c.run).where(_request.c.id == bindparam("id"
 _REQUESTS_OF_RUN = Statement(_REQUESTS.where(_request.c.run == bindparam("run")).order_by(_request.c.id))
 _WAITING_FOR = Statement(
     select(_approver.c.request)
-    .where(_approver.c.person == bindparam("of"), _approver.c.pending)
+    .where(_approver.c.person == bindparam("of"), _approver.c.pending, _approver.c.request > bindparam("after"))
     .order_by(_approver.c.request)
     .limit(bindparam("most"))
 )
@@ -123,9 +123,9 @@ def request_views(
     return _request_views(connection, connection.execute(statement).all())
 
 
-def load_waiting_for(connection: Connection, person: str, most: int) -> list[str]:
-    """Return the ids of some requests that wait for a person, the oldest first."""
-    return list(_WAITING_FOR.scalars(connection, {"of": person, "most": most}))
+def load_waiting_for(connection: Connection, person: str, *, after: str, most: int) -> list[str]:
+    """Return the ids of some requests that wait for a person, the oldest first, after the id `after`."""
+    return list(_WAITING_FOR.scalars(connection, {"of": person, "after": after, "most": most}))
 
 
 def requests_of_run(connection: Connection, run: str) -> list[RequestView]:
@@ -173,7 +173,9 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     unreached: dict[str, list[tuple[Person, str]]] = {request: [] for request in ids}
     params |= {f"run{at}": row.run for at, row in enumerate(rows)}
     for row_read in around.unreached.all(connection, params):
-        unreached[row_read.request].append((persons[row_read.person], row_read.last_error or ""))
+        # A person who turned out to be another one is reached as that one.
+        if row_read.person in persons:
+            unreached[row_read.request].append((persons[row_read.person], row_read.last_error or ""))
     views = [
         _request_view(connection, row, rules[row.id], decisions.get(row.id, ()), persons, unreached[row.id])
         for row in rows
@@ -265,9 +267,14 @@ def _with_votes(
 ) -> Request:
     """Return the request with the approvals of its newest content, and the changes that led to it."""
     current = (row for row in decisions if row.content_version == request.content_version)
-    approvals = (row for row in current if row.verdict == RequestState.APPROVED.value)
+    approvals = [row for row in current if row.verdict == RequestState.APPROVED.value]
     changes = votes.load_changes(connection, request.id, persons) if request.content_version > 1 else ()
-    given = tuple(Vote(persons[row.person], row.decided_at) for row in approvals)
+    asked = {approver.person.id for approver in request.approvers}
+    if all(row.person in asked for row in approvals):
+        given = tuple(Vote(persons[row.person], row.decided_at) for row in approvals)
+    else:
+        # A person who approved turned out to be another one.
+        given = votes.load_votes(connection, request.id, request.content_version, persons)
     return structs.replace(request, votes=given, changes=changes)
 
 

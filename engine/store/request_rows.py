@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, false, insert, literal_column, null, or_, sele
 
 from engine import json_values
 from engine.domain import FIRST_GROUP, Approver, Assurance, Decide, EmailPolicy, RequestState
+from engine.errors import Conflict
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Circle, Deadlines, Edit, Opening, Request, Ruling
@@ -100,11 +101,6 @@ _EXCLUDE = Statement(
         or_(_approver.c.excluded.is_(None), _approver.c.excluded != bindparam("why")),
     )
     .values(pending=false(), excluded=bindparam("why"))
-)
-_TOUCH = Statement(
-    update(_request)
-    .where(_request.c.id == bindparam("held"), _request.c.state == RequestState.PENDING.value)
-    .values(rev=_request.c.rev + _ONE)
 )
 _LOCK = Statement(select(_request.c.id).where(_request.c.id == bindparam("request")).with_for_update(key_share=True))
 _LOCK_OPEN = Statement(
@@ -324,11 +320,15 @@ def _as_loaded(tx: Tx, request: Request) -> dict[str, Any]:
     return {"held": request.id, "seen_rev": request.rev, "now": tx.now}
 
 
-def try_exclude(tx: Tx, request: str, person: str, why: str) -> bool:
-    """Write that an approver can no longer decide, and why. Return False if it was written before."""
-    if not tx.write(_EXCLUDE, {"held": request, "of": person, "why": why}):
+def try_exclude(tx: Tx, request: Request, person: str, why: str) -> bool:
+    """Write that an approver can no longer decide, and why. Return False if it was written before.
+
+    Raises `Conflict` if the request has changed since it was loaded.
+    """
+    if not tx.write(_EXCLUDE, {"held": request.id, "of": person, "why": why}):
         return False
-    tx.write(_TOUCH, {"held": request})
+    if not try_touch(tx, request):
+        raise Conflict(f"request {request.id} changed meanwhile")
     return True
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from engine import json_values
 from engine.domain import Approver, Person, PolicyKind, ReasonRequired, RequesterRule, RequestState
@@ -15,6 +15,7 @@ from engine.json_values import Value
 from engine.requests import ANY_ONE, Circle, ContentChange, Edit, Policy, Request, Ruling, Separation, Vote
 from engine.store import people
 from engine.store.connection import Connection
+from engine.store.people_tables import PersonRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import ApproverRow, ContentChangeRow, DecisionRow
@@ -22,6 +23,7 @@ from engine.store.tables import ApproverRow, ContentChangeRow, DecisionRow
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _change = ContentChangeRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_person = PersonRow.__table__  # type: ignore[attr-defined]
 _KINDS, _RULES = by_value(PolicyKind), by_value(RequesterRule)
 _DEFAULT: Final = Separation()
 GUARD: Final = "counted:"
@@ -32,7 +34,8 @@ instead, while processes are replaced one by one.
 """
 
 _VOTES = Statement(
-    select(_decision.c.person, _decision.c.decided_at)
+    select(func.coalesce(_person.c.joined_into, _decision.c.person).label("person"), _decision.c.decided_at)
+    .select_from(_decision.join(_person, _person.c.id == _decision.c.person))
     .where(
         _decision.c.request == bindparam("request"),
         _decision.c.content_version == bindparam("version"),
@@ -40,7 +43,15 @@ _VOTES = Statement(
     )
     .order_by(_decision.c.id)
 )
-_CHANGES = Statement(select(_change).where(_change.c.request == bindparam("request")).order_by(_change.c.version))
+_CHANGES = Statement(
+    select(
+        func.coalesce(_person.c.joined_into, _change.c.person).label("person"),
+        *(_change.c[name] for name in ("version", "changed_at", "edits")),
+    )
+    .select_from(_change.join(_person, _person.c.id == _change.c.person))
+    .where(_change.c.request == bindparam("request"))
+    .order_by(_change.c.version)
+)
 _NEW_CHANGE = Statement(insert(_change))
 _SET_PENDING = Statement(
     update(_approver)
@@ -107,7 +118,10 @@ def read_separation(details: Mapping[str, Any]) -> Separation:
 def load_votes(connection: Connection, request: str, version: int, persons: Mapping[str, Person]) -> tuple[Vote, ...]:
     """Return the approvals of a version of the content, the oldest first."""
     rows = _VOTES.all(connection, {"request": request, "version": version})
-    return tuple(Vote(persons[row.person], row.decided_at) for row in rows)
+    first = {row.person: row.decided_at for row in reversed(rows)}
+    # Two persons who approved may have turned out to be one human.
+    by_time = sorted(first.items(), key=lambda vote: vote[1])
+    return tuple(Vote(persons[person], decided_at) for person, decided_at in by_time)
 
 
 def load_changes(connection: Connection, request: str, persons: Mapping[str, Person]) -> tuple[ContentChange, ...]:

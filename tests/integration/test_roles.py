@@ -24,6 +24,8 @@ from bot.terminal.directory import TerminalDirectory
 from engine.delivery.recipients import Recipients, Resolved, run_with_directory
 from engine.domain import (
     Address,
+    AlreadyVoted,
+    CloseAccount,
     Decided,
     NoLongerApprover,
     NotAllowed,
@@ -32,6 +34,7 @@ from engine.domain import (
     Refusal,
     Register,
     Registered,
+    RequestState,
     Start,
     Started,
 )
@@ -43,6 +46,7 @@ from tests.support.databases import OpenStore
 from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
 
 T = TypeVar("T")
+NOA = account("noa")
 FLOW = """
 name: flow
 owner: sam@example.com
@@ -315,6 +319,64 @@ def test_however_addresses_overlap_each_human_is_one_person(
     assert len(keys) == len({who for who, _ in keys}), "each human is known by one address first"
     for reference, resolution in resolutions.items():
         assert resolution.people or reference.kind in ("group", "role"), "every person can be asked"
+
+
+async def approve_by_two_addresses(world: World, policy: str, *, voted: Sequence[Address]) -> str:
+    """Let persons approve of whom the file says only afterwards that two of them are one human. Return the run."""
+    world.text, world.accounts.active = "people: []", {}
+    source = FLOW % '"lee@example.com", "lee.kim@example.org", "kim@example.com"'
+    await world.env.register(source.replace("]}}", f"], policy: {policy}}}}}"))
+    run = await world.start(Address("email", "ann@example.com"))
+    for address in voted:
+        answer = await world.env.decide(run, by=address)
+        assert isinstance(answer, Decided), answer
+        assert answer.state is RequestState.PENDING
+    world.text = ROLES
+    await world.register("lee@example.com", "lee.kim@example.org")
+    await world.start()
+    return run
+
+
+@pytest.mark.parametrize("first", [LEE, LEE_KIM])
+async def test_one_human_with_two_addresses_cannot_give_both_approvals(world: World, first: Address) -> None:
+    """Not even if the directory hears only after the first approval that they are one."""
+    run = await approve_by_two_addresses(world, "{quorum: 2}", voted=[first])
+    for address in (LEE, LEE_KIM):
+        assert isinstance(await world.env.decide(run, by=address), AlreadyVoted)
+    request = await world.env.request(run)
+    assert [approver.person.name for approver in request.approvers] == ["Lee Kim", ""]
+    assert [vote.person.name for vote in request.model.votes] == ["Lee Kim"]
+    answer = await world.env.decide(run, by=KIM)
+    assert isinstance(answer, Decided)
+    assert answer.state is RequestState.APPROVED
+
+
+async def test_two_approvals_of_one_human_count_once_and_the_owner_takes_the_missing_place(world: World) -> None:
+    run = await approve_by_two_addresses(world, "all", voted=[LEE, LEE_KIM])
+    assert isinstance(await world.env.decide(run, by=LEE), AlreadyVoted)
+    await world.env.settle()
+    request = await world.env.request(run)
+    labels = {approver.person.label for approver in request.approvers}
+    assert labels == {"Lee Kim", "kim@example.com", "sam@example.com"}
+    assert len(request.model.votes) == 1
+    states = [answer.state for by in (KIM, SAM) if isinstance(answer := await world.env.decide(run, by=by), Decided)]
+    assert states == [RequestState.PENDING, RequestState.APPROVED]
+
+
+async def test_the_owner_takes_the_place_of_a_deactivated_approver_whose_approval_is_needed(world: World) -> None:
+    source = FLOW % '"lee@example.com", "kim@example.com"'
+    await world.env.register(source.replace("]}}", "], policy: all}}"))
+    run = await world.start(NOA)
+    await world.env.engine.close_account(CloseAccount(account=account("lee")))
+    request = await world.env.request(run)
+    assert [(approver.person.label, approver.excluded) for approver in request.approvers] == [
+        ("Lee", "the account was deactivated"),
+        ("Kim", None),
+        ("sam@example.com", None),
+    ]
+    assert isinstance(await world.env.decide(run, by=LEE), NoLongerApprover)
+    states = [answer.state for by in (KIM, SAM) if isinstance(answer := await world.env.decide(run, by=by), Decided)]
+    assert states == [RequestState.PENDING, RequestState.APPROVED]
 
 
 async def test_hundreds_of_people_are_saved_in_parts_so_that_other_units_run_in_between(world: World) -> None:
