@@ -77,10 +77,6 @@ class Embedded:
     async def _tick(self) -> None:
         try:
             self.submit(await self._due(self._now()))
-        except asyncio.CancelledError:
-            # The scheduler would log the cancellation as a failed job.
-            if not self._stopping:
-                raise
         except StoreError as error:
             self._report(f"cannot read due work: {error}")
         except Exception:
@@ -124,12 +120,22 @@ class Embedded:
 @asynccontextmanager
 async def _ticking(tick: Callable[[], Awaitable[None]], *, seconds: float) -> AsyncIterator[None]:
     """Call `tick` every `seconds` while the body runs: never two at once, and once for several that are late."""
-    scheduler = AsyncIOScheduler(timezone="UTC")
+    scheduler, has_ended = AsyncIOScheduler(timezone="UTC"), False
+
+    async def job() -> None:
+        try:
+            await tick()
+        except asyncio.CancelledError:
+            # The scheduler cancels the job as it shuts down, and would log that as a failed job.
+            if not has_ended:
+                raise
+
     scheduler.add_job(
-        tick, "interval", seconds=seconds, max_instances=1, coalesce=True, misfire_grace_time=None, id="tick"
+        job, "interval", seconds=seconds, max_instances=1, coalesce=True, misfire_grace_time=None, id="tick"
     )
     scheduler.start()
     try:
         yield
     finally:
+        has_ended = True
         scheduler.shutdown(wait=False)

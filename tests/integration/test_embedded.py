@@ -272,3 +272,31 @@ async def test_idle_means_that_no_work_is_due(tmp_path: Path) -> None:
             await until(lambda: executor.idle)
             assert await env.engine.due(env.clock.now()) == []
             assert (await env.view(run)).status is RunStatus.WAITING
+
+
+@pytest.mark.parametrize("ends", ["cancelled", "stopped"])
+async def test_a_tick_that_the_end_interrupts_is_no_failed_job(ends: str, caplog: pytest.LogCaptureFixture) -> None:
+    units, looking = Units(), asyncio.Event()
+
+    async def look(now: datetime) -> list[Work]:
+        units.looks += 1
+        if units.looks > 1:
+            looking.set()
+            await asyncio.Event().wait()
+        return []
+
+    kinds = ("advance", "deliver", "process_due")
+    executor = Embedded(
+        units={kind: units.unit(kind) for kind in kinds}, due=look, now=lambda: START, tick_seconds=0.01
+    )
+    run = asyncio.ensure_future(executor.run())
+    await looking.wait()
+    if ends == "stopped":
+        executor.stop()
+    else:
+        run.cancel()
+    await asyncio.wait([run])
+    # The scheduler writes about its jobs after they have ended.
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert caplog.records == []
