@@ -12,7 +12,7 @@ from bot.web import form_inputs, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
 from bot.web.run_history import HistoryStep
 from engine import fields, json_values, requests
-from engine.domain import Card, CardField, Phrase, ReasonRequired, RequestState, ReviewPoint
+from engine.domain import Assurance, Card, CardField, Phrase, ReasonRequired, RequestState, ReviewPoint
 from engine.errors import about
 from engine.fields import Field, FieldType
 from engine.json_values import Value
@@ -115,6 +115,12 @@ class Review:
         if self.request.model.subject.is_form:
             return "What is needed"
         return "What will be done" if self.request.at is ReviewPoint.BEFORE else "The result"
+
+    @property
+    def confirmation(self) -> Assurance | None:
+        """What confirms a decision on the page: one sign-in serves for both keys of the gate."""
+        model = self.request.model
+        return Assurance.SSO if model.confirm_with and model.assurance is Assurance.SSO else model.confirm_with
 
     @property
     def is_edited(self) -> bool:

@@ -31,7 +31,8 @@ class AccessRefused(Enum):
 class ReviewVisit:
     """A visit by a person who may see a request. `token` and `browser` are checked by the engine.
 
-    `remembered`: they proved in this browser who they are, with a code.
+    `remembered`: they proved in this browser who they are, with a code or with their account. `signed_in`: with their
+    account, some hours ago at most.
     """
 
     request: RequestView
@@ -41,6 +42,7 @@ class ReviewVisit:
     person: Person
     address: str
     remembered: bool
+    signed_in: bool
     mark: str
     """The version of the request and its run that was read; any change gives another one."""
     token: str | None = field(repr=False)
@@ -85,6 +87,7 @@ class ReviewService:
             person=holder.person,
             address=holder.address,
             remembered=holder is remembered,
+            signed_in=isinstance(holder, RememberedBrowser) and holder.signed_in_until is not None,
             mark=revisions,
             token=token if link is not None and link.request == request else None,
             browser=browser,

@@ -37,6 +37,8 @@ def _first(names: Sequence[tuple[str, str]], text: str) -> str | None:
 
 
 def masked(address: str) -> str:
-    """Return a masked address such as `m…@example.com`, which only its owner recognises."""
+    """Return a masked address such as `m…@example.com`, which only its owner recognises. A name stays as it is."""
     local, at, domain = address.rpartition("@")
+    if not at:
+        return address
     return f"{local[:1]}…{at}{domain}"

@@ -72,7 +72,7 @@ class AttentionLink:
 class RememberedBrowser:
     """A browser in which a person proved who they are: that they read the email of `address`, or by an `account`.
 
-    `signed_in_until`: until when it counts as signed in with the account. With an account,
+    `signed_in_until`: until when it counts as signed in with the account, or None. With an account,
     `address` is only shown.
     """
 

@@ -116,4 +116,4 @@ def _link_proof(context: CommandContext, tx: Tx, run: LoadedRun, command: Answer
 
 def _browser_proof(tx: Tx, command: AnswerAttention) -> Proof | None:
     browser = browsers.load_browser(tx.connection, command.browser, tx.now) if command.browser else None
-    return None if browser is None else assurance.of_browser(browser, tx.now)
+    return None if browser is None else assurance.of_browser(browser)

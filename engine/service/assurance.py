@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
@@ -68,15 +67,15 @@ def _link_proof(tx: Tx, request: Request, command: Decide) -> Proof | Refusal:
 
 def _browser_proof(tx: Tx, command: Decide) -> Proof | None:
     browser = browsers.load_browser(tx.connection, command.browser, tx.now) if command.browser else None
-    return None if browser is None else of_browser(browser, tx.now)
+    return None if browser is None else of_browser(browser)
 
 
-def of_browser(browser: RememberedBrowser, now: datetime) -> Proof:
+def of_browser(browser: RememberedBrowser) -> Proof:
     """Return the proof that a remembered browser gives. A sign-in with an account is proof of it for some hours."""
     account = browser.account
     if account is None:
         return Proof(browser.person, Assurance.CODE, browser.address, f"browser remembered for {browser.address}")
-    if browser.signed_in_until is not None and now < browser.signed_in_until:
+    if browser.signed_in_until is not None:
         return Proof(browser.person, Assurance.SSO, acted_as=f"browser signed in as {account}", account=account)
     acted_as = f"browser remembered after a sign-in as {account}"
     return Proof(browser.person, Assurance.CODE, acted_as=acted_as, account=account)

@@ -95,7 +95,7 @@ def _read(connection: Connection, rows: list[Any], now: datetime) -> list[Rememb
             person=persons[row.person],
             address=row.address,
             account=Address(ACCOUNT, row.account) if row.account else None,
-            signed_in_until=row.signed_in_until and min(row.signed_in_until, now + SIGN_IN_LIFETIME),
+            signed_in_until=_still_until(row.signed_in_until, now),
             label=row.label,
             created_at=row.created_at,
             seen_at=row.seen_at,
@@ -104,6 +104,11 @@ def _read(connection: Connection, rows: list[Any], now: datetime) -> list[Rememb
         )
         for row in rows
     ]
+
+
+def _still_until(until: datetime | None, now: datetime) -> datetime | None:
+    """Return until when a sign-in counts, or None if it no longer does."""
+    return min(until, now + SIGN_IN_LIFETIME) if until is not None and now < until else None
 
 
 def correct_times(tx: Tx) -> None:

@@ -169,6 +169,13 @@ async def _code(windows: ReviewWindows, page: Page) -> None:
     await page.get_by_label("Code").wait_for()
 
 
+async def _account_sign_in(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, "      assurance: sso\n", body=LETTER)
+    await (await change(page)).fill("Dear Kim,\nit is done.")
+    await page.get_by_role("button", name="Send email").click()
+    await page.get_by_role("link", name="Sign in with Slack").wait_for()
+
+
 async def _give_code(page: Page, code: str) -> None:
     await page.get_by_label("Code").fill(code)
     await page.get_by_role("button", name="Confirm").click()
@@ -485,6 +492,7 @@ STATES: Final[Mapping[str, PageState]] = {
     "form": _form,
     "form-invalid": _form_invalid,
     "hidden-characters": _hidden_characters,
+    "account-sign-in": _account_sign_in,
     "code": _code,
     "code-not-digits": _code_not_digits,
     "code-wrong": _code_wrong,

@@ -175,3 +175,21 @@ async def sign_in(env: DemoEnvironment, browser: Browser, path: str, person: str
     async with browser.session.get(address, allow_redirects=False) as answer:
         back = answer.headers["Location"].removeprefix(env.public_url)
     return (await browser.get(back)).page.text
+
+
+async def test_each_vote_of_a_quorum_is_confirmed_and_signed(env: DemoEnvironment) -> None:
+    run = await ask(env, "confirm_with: code\n      policy: {quorum: 2}")
+    await env.slack.until(lambda: "Pay 120 EUR?" in str(env.slack.person("ben").sees()))
+    for name in ("ada", "ben"):
+        assert (await request_of(env, run)).model.state is RequestState.PENDING
+        person = env.slack.person(name)
+        await person.click("Approve")
+        await modal(env, name, ids.CONFIRM_MODAL)
+        await person.submit({"Code from the email": await code_for(env, f"{name}@example.com")})
+    assert (await request_of(env, run)).model.state is RequestState.APPROVED
+    entries = await env.app.engine.story(run)
+    signed = [entry.content["signature"] for entry in entries if entry.content and "signature" in entry.content]
+    assert [signature["name"] for signature in signed if isinstance(signature, dict)] == [
+        "Ada Approver",
+        "Ben Approver",
+    ]

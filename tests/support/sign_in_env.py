@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,16 @@ from bot import page_urls
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.openid.id_token import Workspace
 from bot.openid.provider import ClientCredentials, IdentityProvider
+from bot.web import routes, server
+from bot.web.routes import ReviewPages
+from bot.web.service import ReviewService
+from engine.code_derivation import MIN_KEY
 from engine.ports import Clock
 from tests.support.account_directory import AccountDirectory
 from tests.support.fakes import FakeClock
 from tests.support.web_env import Answer, Browser, WebEnv, open_web
+
+KEY = b"k" * MIN_KEY
 
 
 @dataclass
@@ -26,6 +32,7 @@ class SignInEnv:
     web: WebEnv
     slack: RunningSandbox
     directory: AccountDirectory
+    provider: Callable[[str, Clock], IdentityProvider]
 
     def account(self, name: str) -> str:
         return self.slack.person(name).id
@@ -49,6 +56,17 @@ class SignInEnv:
         """Sign in with Slack as a person from the page that asks for it, and return the page that follows."""
         return await browser.get(await self.at_slack(await self.go_to_slack(browser, page), person))
 
+    @asynccontextmanager
+    async def other_process(self) -> AsyncIterator[str]:
+        """Serve the same pages by another process of the same database, and yield its address."""
+        env = self.web.engine_env
+        review = ReviewPages(
+            ReviewService(env.engine, env.identity), env.clock, KEY, self.provider(self.web.url, env.clock)
+        )
+        site = routes.site(self.web.url, mounted={}, review=review)
+        async with server.listening(site, host="127.0.0.1", port=0) as (_, port):
+            yield f"http://127.0.0.1:{port}"
+
 
 @asynccontextmanager
 async def open_sign_in(path: Path) -> AsyncIterator[SignInEnv]:
@@ -71,4 +89,4 @@ async def open_sign_in(path: Path) -> AsyncIterator[SignInEnv]:
             return IdentityProvider(credentials, session, pages_clock, workspace)
 
         async with open_web(path, directory=directory, provider=provider, clock=clock) as web:
-            yield SignInEnv(web, slack, directory)
+            yield SignInEnv(web, slack, directory, provider)

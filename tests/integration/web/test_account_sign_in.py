@@ -12,10 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from engine.domain import Assurance, RequestState
+from engine.errors import StepError
 from engine.json_values import Value
 from engine.read_models import RequestView
+from tests.support.engine_env import PlayedStep
 from tests.support.sign_in_env import SignInEnv, open_sign_in
-from tests.support.web_env import ADA, Answer, Browser
+from tests.support.web_env import ADA, PAY_WORKFLOW, Answer, Browser
 
 SSO: Final = "      assurance: sso"
 TYPED: Final = "Dear Kim, it is on its way."
@@ -364,3 +366,54 @@ async def test_a_device_that_signed_in_twice_is_listed_once(env: SignInEnv) -> N
     at_sign_in = await browser.send((await browser.get(f"/review/{request.id}")).page.form)
     await env.sign_in(browser, at_sign_in, "ada")
     assert await env.web.engine_env.rows(live) == [(2,)]
+
+
+async def test_each_step_of_a_sign_in_may_reach_another_process(env: SignInEnv) -> None:
+    request, browser, at_sign_in = await press_approve(env)
+    first = browser.base
+    async with env.other_process() as second:
+        browser.base = second
+        page = await browser.get(at_sign_in.path)
+        to_slack = await env.go_to_slack(browser, page)
+        browser.base = first
+        closed = await browser.get(await env.at_slack(to_slack, "ada"))
+    assert "You approved this with edits" in closed.page.text
+    assert (await env.web.reload(request)).model.state is RequestState.APPROVED
+
+
+async def test_the_page_says_before_the_decision_what_will_be_asked(env: SignInEnv) -> None:
+    _, browser, at_sign_in = await press_approve(env)
+    for keys, told in (
+        (SSO, "You sign in with Slack to decide."),
+        (CONFIRMED, "You sign in with Slack to confirm your decision."),
+        ("      confirm_with: code", "Your decision needs a code. We send it to a…@example.com."),
+        (f"{SSO}\n      confirm_with: code", "You sign in with Slack to confirm your decision."),
+    ):
+        await env.web.request_approval(keys)
+        _, page = await env.web.open_link()
+        assert told in page.page.text
+    await env.sign_in(browser, at_sign_in, "ada")
+    request = await env.web.request_approval(SSO)
+    assert "You decide as a…@example.com." in (await browser.get(f"/review/{request.id}")).page.text
+
+
+async def test_an_owner_who_is_signed_in_with_slack_answers_about_a_step(env: SignInEnv) -> None:
+    engine = env.web.engine_env
+
+    async def lose(*_: Any) -> dict[str, object]:
+        raise StepError("The line went dead.", outcome_unknown=True)
+
+    step = engine.advancer.kinds["played"]
+    assert isinstance(step, PlayedStep)
+    step.play = lose
+    await engine.register(PAY_WORKFLOW.replace("sam@", "ada@"))
+    run = await engine.start("pay")
+    await engine.settle()
+    browser = env.web.browser()
+    form = (await browser.get("/inbox")).page.forms[1]
+    await env.sign_in(browser, await browser.post(form.action, form.fields, kind=form.kind), "ada")
+    form = (await browser.get(f"/attention/{run}")).page.form
+    await browser.post(form.action, form.with_(answer="stop"), kind=form.kind)
+    (entry,) = [entry for entry in await engine.engine.story(run) if entry.kind == "run.resumed"]
+    assert entry.content is not None
+    assert entry.content["assurance"] == "sso"
