@@ -81,7 +81,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
     clock, secrets = adapters.clock, adapters.secrets
     kinds, login = load_step_types(settings, adapters.services), getpass.getuser()
     directory, stale_homes = _build_directory(adapters), StaleHomes()
-    advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
+    advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets, hours=settings.office_hours)
     monitoring = Monitor(_build_metrics(settings), adapters.tracing)
     build_engine = partial(
         Engine,

@@ -13,13 +13,17 @@ from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.policy import SMTP
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from engine import fields
+from engine import fields, references
 from engine.code_derivation import MIN_KEY
+from engine.domain import accounts
 from engine.errors import InvalidValue
 from engine.fields import Field
+
+if TYPE_CHECKING:
+    from engine.requests.working_hours import WorkingHours
 
 Security: TypeAlias = Literal["tls", "starttls", "none"]
 
@@ -245,3 +249,73 @@ def is_loopback(host: str) -> bool:
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost" or host.endswith(".localhost")
+
+
+def parse_number(value: object, low: int, high: int, *, example: int) -> int:
+    """Return a whole number within its bounds. Raises `ValueError`."""
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,5}", value, re.ASCII) else value
+    if not isinstance(number, int) or not low <= number <= high:
+        raise ValueError(f"must be a whole number from {low} to {high}, like {example}")
+    return number
+
+
+def parse_email(value: str) -> str:
+    """Return an email address. Raises `ValueError`."""
+    try:
+        return str(fields.validate(_EMAIL, value))
+    except InvalidValue as error:
+        raise ValueError(f"{value!r} {error}") from None
+
+
+def parse_working_hours(text: str, *, holidays: str = "") -> WorkingHours:
+    """Return working hours, those of an office for an empty text. Raises `ValueError`."""
+    # Imported here, because it takes long and most commands do not need it.
+    from engine.requests import working_hours
+
+    return working_hours.parse(text or working_hours.DEFAULT, holidays=holidays)
+
+
+def check_hours(text: str) -> str:
+    """Return the text if it says working hours. Raises `ValueError`."""
+    parse_working_hours(text)
+    return text
+
+
+def check_proxy(text: str) -> str:
+    """Return an address or a network of proxies. Raises `ValueError`."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an address or a network, like 10.0.0.5 or 10.0.0.0/8") from None
+    if network.prefixlen == 0:
+        raise ValueError(f"{text!r} would trust every address. Name only the proxies that you run")
+    return text
+
+
+def parse_api_url(text: str) -> str:
+    """Return the address of Slack's Web API, with a slash at its end. Raises `ValueError`."""
+    if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~%/-]*)?", text, re.ASCII):
+        raise ValueError("must look like https://slack.com/api/")
+    return text if text.endswith("/") else f"{text}/"
+
+
+def check_builder(text: str) -> str:
+    """Return a reference to people who may register workflows. Raises `ValueError`."""
+    reference = references.parse(text)
+    if reference is None or reference.is_keyword:
+        raise ValueError(f"{text!r} is not an email address, {accounts.LABELS}, group:handle or role:name")
+    return text
+
+
+def check_host(text: str) -> str:
+    """Return an address at which a server can listen. Raises `ValueError`: an empty one would mean every address."""
+    if not is_host(text.lower()):
+        raise ValueError("must be an address of this machine, like 127.0.0.1, or 0.0.0.0 for all of them")
+    return text
+
+
+def check_client_id(text: str) -> str:
+    """Return the Client ID of a Slack app. Raises `ValueError`."""
+    if not re.fullmatch(r"\d+\.\d+", text, re.ASCII):
+        raise ValueError("must look like 1234567890.1234567890: copy the Client ID from the page of the Slack app")
+    return text

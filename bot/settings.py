@@ -5,14 +5,12 @@ All wrong settings are reported at once, each with a sentence.
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -24,19 +22,21 @@ from bot.env_file import read as read_env_file
 from bot.presentation import characters
 from bot.setting_values import MailServerAddress
 from bot.variable_checks import PREFIX
-from engine import fields
-from engine.domain import accounts
+from engine import public_holidays
 from engine.errors import InvalidValue, SignoffError
-from engine.fields import Field
 from engine.redaction import Redactor
-from engine.references import parse
 from engine.steps.url_guard import Guard
 
+if TYPE_CHECKING:
+    from engine.requests.working_hours import WorkingHours
+
 _MAX_NAME: Final = 60
-_MAX_PORT: Final = 65_535
-_MIN_CONNECTIONS: Final = 16
-_MAX_CONNECTIONS: Final = 20_000
-_EMAIL: Final = Field(type=fields.FieldType.EMAIL)
+_NUMBERS: Final = {
+    "port": (1, 65_535, 8000),
+    "probe_port": (0, 65_535, 9090),
+    "max_connections": (16, 20_000, 500),
+}
+"""The smallest and the largest number of a setting, and an example."""
 
 
 class NotAFile(SignoffError):
@@ -124,25 +124,21 @@ class Settings(BaseSettings):
     """The name of the public key in the DNS, before `._domainkey.`."""
     dkim_domain: str = ""
     """The domain that signs. Default: the domain of `SIGNOFF_EMAIL_FROM`."""
+    working_hours: str = "mon-fri 09:00-17:00"
+    """The days and hours that count where a gate has `hours: true`, in the time zone of each approver. With the zone of
+    people whose own is not known: `mon-fri 09:00-17:00 Europe/Berlin`."""
+    holidays: str = ""
+    """The place whose public holidays are no working days: a country, `DE`, or a part of one, `DE-BE`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     tracing: Literal["off", "on"] = "off"
     """Whether traces of runs are sent to an OpenTelemetry collector, as the variables `OTEL_*` say."""
 
-    @field_validator("port", mode="before")
+    @field_validator(*_NUMBERS, mode="before")
     @classmethod
-    def _port(cls, value: object) -> object:
-        return _parse_number(value, 1, _MAX_PORT, example=8000)
-
-    @field_validator("probe_port", mode="before")
-    @classmethod
-    def _probe_port(cls, value: object) -> object:
-        return _parse_number(value, 0, _MAX_PORT, example=9090)
-
-    @field_validator("max_connections", mode="before")
-    @classmethod
-    def _connections(cls, value: object) -> object:
-        return _parse_number(value, _MIN_CONNECTIONS, _MAX_CONNECTIONS, example=500)
+    def _number(cls, value: object, info: ValidationInfo) -> object:
+        low, high, example = _NUMBERS[str(info.field_name)]
+        return setting_values.parse_number(value, low, high, example=example)
 
     @field_validator("admins", "http_allow", "builders", "trusted_proxies", mode="before")
     @classmethod
@@ -152,7 +148,7 @@ class Settings(BaseSettings):
     @field_validator("operator")
     @classmethod
     def _email(cls, value: str) -> str:
-        return _parse_email(value) if value else ""
+        return setting_values.parse_email(value) if value else ""
 
     @classmethod
     def settings_customise_sources(
@@ -169,7 +165,7 @@ class Settings(BaseSettings):
     @field_validator("admins")
     @classmethod
     def _emails(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_parse_email(email) for email in value)
+        return tuple(setting_values.parse_email(email) for email in value)
 
     @field_validator("http_allow")
     @classmethod
@@ -183,14 +179,7 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for proxy in value:
-            try:
-                network = ipaddress.ip_network(proxy)
-            except ValueError:
-                raise ValueError(f"{proxy!r} is not an address or a network, like 10.0.0.5 or 10.0.0.0/8") from None
-            if network.prefixlen == 0:
-                raise ValueError(f"{proxy!r} would trust every address. Name only the proxies that you run")
-        return value
+        return tuple(map(setting_values.check_proxy, value))
 
     @field_validator("key")
     @classmethod
@@ -240,16 +229,12 @@ class Settings(BaseSettings):
     @field_validator("slack_api_url")
     @classmethod
     def _api_url(cls, value: str) -> str:
-        if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~%/-]*)?", value, re.ASCII):
-            raise ValueError("must look like https://slack.com/api/")
-        return value if value.endswith("/") else f"{value}/"
+        return setting_values.parse_api_url(value)
 
     @field_validator("slack_client_id")
     @classmethod
     def _client_id(cls, value: str) -> str:
-        if value and not re.fullmatch(r"\d+\.\d+", value, re.ASCII):
-            raise ValueError("must look like 1234567890.1234567890: copy the Client ID from the page of the Slack app")
-        return value
+        return setting_values.check_client_id(value) if value else ""
 
     @field_validator("slack_issuer")
     @classmethod
@@ -261,19 +246,19 @@ class Settings(BaseSettings):
     @field_validator("host")
     @classmethod
     def _bindable(cls, value: str) -> str:
-        # An empty host would mean every address of this machine.
-        if not setting_values.is_host(value.lower()):
-            raise ValueError("must be an address of this machine, like 127.0.0.1, or 0.0.0.0 for all of them")
-        return value
+        return setting_values.check_host(value)
 
     @field_validator("builders")
     @classmethod
     def _references(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for builder in value:
-            reference = parse(builder)
-            if reference is None or reference.is_keyword:
-                raise ValueError(f"{builder!r} is not an email address, {accounts.LABELS}, group:handle or role:name")
-        return value
+        return tuple(map(setting_values.check_builder, value))
+
+    @field_validator("working_hours", "holidays")
+    @classmethod
+    def _calendar(cls, value: str, info: ValidationInfo) -> str:
+        if not value:
+            return ""
+        return public_holidays.parse(value) if info.field_name == "holidays" else setting_values.check_hours(value)
 
     @field_validator("log_level", "log_format", "role", "tracing", mode="before")
     @classmethod
@@ -315,6 +300,11 @@ class Settings(BaseSettings):
         return tuple(f"{PREFIX}{name.upper()}" for name in needed if not getattr(self, name))
 
     @property
+    def office_hours(self) -> WorkingHours:
+        """Return the working hours that count where a gate counts them."""
+        return setting_values.parse_working_hours(self.working_hours, holidays=self.holidays)
+
+    @property
     def mail_server(self) -> MailServerAddress | None:
         """Return the mail server, or None if email is not set up."""
         url = self.smtp_url.get_secret_value()
@@ -341,20 +331,6 @@ class Settings(BaseSettings):
 @lru_cache(8)
 def _redactor(*secrets: tuple[str, str]) -> Redactor:
     return Redactor(secrets)
-
-
-def _parse_number(value: object, low: int, high: int, *, example: int) -> int:
-    number = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,5}", value, re.ASCII) else value
-    if not isinstance(number, int) or not low <= number <= high:
-        raise ValueError(f"must be a whole number from {low} to {high}, like {example}")
-    return number
-
-
-def _parse_email(value: str) -> str:
-    try:
-        return str(fields.validate(_EMAIL, value))
-    except InvalidValue as error:
-        raise ValueError(f"{value!r} {error}") from None
 
 
 def load_environment(env_file: Path = Path(".env")) -> dict[str, str]:

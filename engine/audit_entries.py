@@ -30,6 +30,8 @@ class EntryKind(StrEnum):
     REQUEST_REJECTED = "request.rejected"
     REQUEST_EXPIRED = "request.expired"
     REQUEST_FELL_BACK = "request.fell_back"
+    REQUEST_CLOCKS_STARTED = "request.clocks_started"
+    REQUEST_ESCALATED = "request.escalated"
     REQUEST_UNSEEN = "request.unseen"
     REQUEST_VOTED = "request.voted"
     REQUEST_CHANGED = "request.changed"

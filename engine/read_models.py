@@ -241,6 +241,8 @@ class DeliveryContent:
     request: RequestView | None
     created_at: datetime | None = None
     """When the delivery was created, or None if a surface shows the content at once."""
+    waiting: tuple[RequestView, ...] = ()
+    """Of a reminder: all requests that wait for the person, `request` first; none if it is not needed any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,7 +89,7 @@ def _state(view: RequestView, now: datetime) -> str:
     model = view.model
     icon = states.ICONS[states.REQUEST_TONES[model.state]]
     if model.state is RequestState.PENDING:
-        phrase = expiry.deadline(model.deadlines.expires_at, model.deadlines.expires_after)
+        phrase = expiry.of_deadlines(model.deadlines)
         deadline = dates.written(phrase, lambda at: short_time(at, now))
         return f"{icon} Waiting. {deadline}" if deadline else f"{icon} Waiting"
     words = states.request_words(model.state, is_form=model.subject.is_form).capitalize()

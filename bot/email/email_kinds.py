@@ -54,6 +54,14 @@ _FORM: Final = replace(
 )
 _REMINDER: Final = replace(_REQUEST, eyebrow="Reminder: your decision is still needed")
 _FORM_REMINDER: Final = replace(_FORM, eyebrow="Reminder: your answer is still needed")
+_LIST: Final = EmailKind(
+    because="you were asked to decide",
+    links="Only one link in this email is from Signoff: it opens your inbox. Any other link belongs to the content.",
+    eyebrow="Reminder: your decisions are still needed",
+    button="Open your inbox",
+    page="inbox",
+    harmless="Opening the page does not approve anything.",
+)
 _CLOSED: Final = EmailKind(because="you were asked to decide", names_approvers=True)
 _FORM_CLOSED: Final = replace(_CLOSED, because=_FORM.because)
 _CODE: Final = EmailKind(because="a code was requested for your email address")
@@ -80,6 +88,8 @@ def kind_of(card: Card) -> EmailKind:
             return _CODE
         case DeliveryKind.OUTCOME:
             return _OUTCOME
+        case DeliveryKind.REMINDER if card.reminds:
+            return _LIST
         case DeliveryKind.REMINDER if card.outcome is None:
             return _FORM_REMINDER if card.is_form else _REMINDER
         case DeliveryKind.ALERT:

@@ -62,9 +62,10 @@ def dated(card: Card, envelope: Envelope) -> Card:
     """Return the card with the date when the request expires, also where its clock waits for this email to be sent.
 
     An email cannot be edited once the clock runs. Its own date is at most a moment earlier than the start of the clock.
+    Working hours are those of people whom this module does not know: they stay a duration.
     The date is to the minute, as people read it: then emails that leave together say the same.
     """
-    if card.expires_after is None:
+    if card.expires_after is None or card.in_working_hours:
         return card
     expires_at = (envelope.date + card.expires_after).replace(second=0, microsecond=0)
     return replace(card, expires_at=expires_at, expires_after=None)
@@ -162,9 +163,12 @@ def _thread(card: Card, envelope: Envelope) -> tuple[str, ...]:
     """Return the Message-IDs that an email follows, the nearest last, even if some of these emails were never sent.
 
     Emails about a request follow the request to this address. Alerts and outcomes also follow one common id of their
-    run, so that all of them to this address are one thread. A request starts a thread, and a code stands alone.
+    run, so that all of them to this address are one thread. A request starts a thread, and so does a reminder of
+    several; a code stands alone.
     """
     if card.kind is DeliveryKind.CODE or (card.kind is DeliveryKind.REQUEST and card.outcome is None):
+        return ()
+    if card.reminds:
         return ()
     if card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER):
         return (envelope.thread or _first(card, envelope),)

@@ -85,7 +85,7 @@ def shown(card: Card, *, public_url: str, name: str = "") -> EmailContent:
         happened=fitting.by_group[Group.OUTCOME],
         values=fitting.by_group[Group.VALUES],
         left_out=_left_out(card, fitting, sum(map(_missing, (characters.line(card.title), _context(card, writer))))),
-        link=page_urls.review_link(public_url, card.token) if card.token and kind.has_link else None,
+        link=_link(card, kind, public_url),
         button=kind.button,
         harmless=kind.harmless,
         notes=fitting.by_group[Group.NOTES],
@@ -94,6 +94,12 @@ def shown(card: Card, *, public_url: str, name: str = "") -> EmailContent:
         details=fitting.by_group[Group.DETAILS],
         footer=kind.footer(card),
     )
+
+
+def _link(card: Card, kind: EmailKind, public_url: str) -> str | None:
+    if card.reminds:
+        return f"{public_url}{page_urls.INBOX}"
+    return page_urls.review_link(public_url, card.token) if card.token and kind.has_link else None
 
 
 def short(card: Card, *, public_url: str, name: str = "") -> EmailContent | None:
@@ -139,7 +145,7 @@ def subject(card: Card) -> str:
     text = characters.line((asked or card.title)[:TITLE])
     title = _clipped(text, SUBJECT - len(ending)) or "Signoff"
     closes = card.kind in (DeliveryKind.REQUEST, DeliveryKind.ALERT) and card.outcome is not None
-    follows = card.kind is DeliveryKind.REMINDER or closes or card.about is not None
+    follows = (card.kind is DeliveryKind.REMINDER and not card.reminds) or closes or card.about is not None
     return f"{'Re: ' if follows else ''}{title}{ending}"
 
 
@@ -210,7 +216,7 @@ def _context(card: Card, writer: dates.Writer) -> str:
 
 
 def _deadline(card: Card, writer: dates.Writer) -> Iterator[str]:
-    due = expiry.deadline(card.expires_at, card.expires_after)
+    due = expiry.of_card(card)
     if due:
         yield _sentence(due, writer)
 
@@ -291,7 +297,9 @@ def _left_out(card: Card, fitting: FittingRows, cut: int) -> str | None:
 
 def _where_all_is(card: Card) -> Iterator[str]:
     """Yield where the reader finds what an email leaves out: a page that they can open, or else a command."""
-    if card.kind is DeliveryKind.CODE:
+    if card.reminds:
+        yield "Your inbox shows all of them."
+    elif card.kind is DeliveryKind.CODE:
         yield "The page where you gave your answer shows all of it."
     elif card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and card.token:
         yield "The review page shows all of it."

@@ -11,6 +11,7 @@ from dataclasses import replace
 from bot.presentation.alert_card import alert_card
 from bot.presentation.code_card import code_card
 from bot.presentation.outcome_card import outcome_card
+from bot.presentation.reminder_card import reminder_card
 from bot.presentation.request_card import request_card
 from engine.domain import Card, DeliveryKind
 from engine.read_models import CodeDelivery, DeliveryContent
@@ -28,5 +29,7 @@ def _card(copy: DeliveryContent | CodeDelivery) -> Card:
         return alert_card(copy)
     if copy.kind is DeliveryKind.OUTCOME:
         return outcome_card(copy)
+    if copy.kind is DeliveryKind.REMINDER:
+        return reminder_card(copy)
     assert copy.request is not None
     return request_card(copy.request, copy.person)

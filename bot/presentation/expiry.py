@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine import durations
-from engine.domain import OnExpiry, Phrase
+from engine.domain import Card, OnExpiry, Phrase
+from engine.requests import Deadlines
 
 LABEL: Final = "Expires"
 """Before the date until which a request can be decided."""
+ESCALATES: Final = "Escalates"
+"""Before the date at which more people are asked, and the time to decide starts again."""
 WITHOUT_DECISION: Final = "expired without a decision"
 """The words for the expiry of a run or a request."""
 REJECTED: Final = f"{WITHOUT_DECISION} and was rejected automatically"
@@ -28,11 +31,39 @@ _GATE_CONSEQUENCES: Final = {
 }
 
 
-def deadline(at: datetime | None, after: timedelta | None) -> Phrase:
-    """Return when a request expires, or nothing if it never does. `after`: while its clock has not started."""
+def of_card(card: Card) -> Phrase:
+    """Return when the time to decide is over, or nothing if it never is."""
+    label = ESCALATES if card.escalates else LABEL
+    return deadline(card.expires_at, card.expires_after, label, working=card.in_working_hours)
+
+
+def of_deadlines(deadlines: Deadlines) -> Phrase:
+    """Return when the time to decide a pending request is over, or nothing if it never is."""
+    label = ESCALATES if escalates(deadlines) else LABEL
+    return deadline(deadlines.ends_at, deadlines.expires_after, label, working=deadlines.hours is not None)
+
+
+def escalates(deadlines: Deadlines) -> bool:
+    """Return whether more people are asked when the time to decide is over."""
+    return deadlines.on_expiry is OnExpiry.ESCALATE and deadlines.expires_at is None
+
+
+def deadline(at: datetime | None, after: timedelta | None, label: str = LABEL, *, working: bool = False) -> Phrase:
+    """Return when something happens, or nothing if it never does. `after`: while its clock has not started."""
     if at is not None:
-        return f"{LABEL} ", at
-    return () if after is None else (f"{LABEL} in {durations.in_words(after)}",)
+        return f"{label} ", at
+    return () if after is None else (f"{label} in {span(after, working=working)}",)
+
+
+def span(duration: timedelta, *, working: bool) -> str:
+    """Return a duration in words. `working`: its days are working days, and its hours working hours."""
+    if not working:
+        return durations.in_words(duration)
+    weeks, days = duration.days % 7 == 0, duration.days
+    # Seven working days are no week.
+    words = f"{days} days" if weeks and duration == timedelta(days=days) else durations.in_words(duration)
+    number, _, rest = words.partition(" ")
+    return f"{number} working {rest}"
 
 
 def consequence(on_expiry: OnExpiry) -> str:

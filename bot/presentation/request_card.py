@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from bot.presentation import labels, people, progress, questions, request_content, request_outcome, states, summary
+from bot.presentation import (
+    escalation,
+    expiry,
+    labels,
+    people,
+    progress,
+    questions,
+    request_content,
+    request_outcome,
+    states,
+    summary,
+)
 from bot.presentation.characters import line, stands_apart, visible
 from engine.domain import (
     Card,
@@ -41,8 +52,10 @@ def request_card(request: RequestView, reader: Person | None = None) -> Card:
         question=questions.as_asked(request) if request.edits else summary.question(request.title, values),
         details=tuple(_details(request)),
         actions=_actions(request, reader) if pending else (),
-        expires_at=model.deadlines.expires_at if pending else None,
-        expires_after=model.deadlines.expires_after if pending and model.deadlines.expires_at is None else None,
+        expires_at=model.deadlines.ends_at if pending else None,
+        expires_after=model.deadlines.expires_after if pending and model.deadlines.ends_at is None else None,
+        escalates=pending and expiry.escalates(model.deadlines),
+        in_working_hours=model.deadlines.hours is not None,
         request=request.id,
         run=request.run,
         content_version=model.content_version,
@@ -60,6 +73,9 @@ def _lead(request: RequestView, reader: Person | None) -> Iterator[Phrase]:
     if request.reason and not _is_long(request.reason):
         yield (_sentence(line(request.reason)),)
     yield from progress.sentences(request, reader)
+    escalated = escalation.happened(request)
+    if escalated:
+        yield ("Escalated ", *escalated, ".")
 
 
 def _is_long(reason: str) -> bool:
@@ -94,6 +110,7 @@ def _details(request: RequestView) -> Iterator[CardFact]:
         yield CardFact(label=label, text=(step,))
     yield from request_content.technical_facts(request)
     yield CardFact(label="Step", text=(f"{line(subject.step)} ({subject.uses})",))
+    yield from escalation.facts(request)
     version = f", version {request.workflow_version}" if request.workflow_version else ""
     yield CardFact(label="Workflow", text=(f"{line(request.workflow_title)}{version}",))
     yield CardFact(label="Started", text=(f"{line(request.requester.label)}, ", request.started_at))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
-from bot.presentation import answers, expiry, labels
+from bot.presentation import answers, dates, expiry, labels
 from bot.presentation.characters import line
 from engine import json_values
 from engine.domain import Person, ResumeAnswer
@@ -128,6 +129,31 @@ def _receiver(content: Content, names: Names) -> str:
     return f"{person} {_WAYS.get(str(content.get('channel')), content.get('channel'))}"
 
 
+def _clocks_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    """Return the moments that were planned, in UTC, with the working hours that were counted."""
+    planned = [
+        f" {words}: {dates.moment(datetime.fromisoformat(str(moment)))}."
+        for words, moment in (
+            ("First reminder", next(iter(_list(content.get("reminders"))), None)),
+            ("More people are asked", content.get("escalates_at")),
+            ("It ends", content.get("expires_at")),
+        )
+        if moment is not None
+    ]
+    hours = f" Working hours: {content['hours']}." if "hours" in content else ""
+    free = f" Holidays: {content['holidays']}, from {content.get('library')}." if "holidays" in content else ""
+    return f"The time to decide began.{''.join(planned)}{hours}{free}"
+
+
+def _list(value: Value) -> list[Value]:
+    return value if isinstance(value, list) else []
+
+
+def _escalated_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    people = [str(item.get("name")) for item in _dicts(content.get("approvers"))]
+    return f"No one decided in time, so Signoff asks {_joined(people) if people else 'no one new'} as well."
+
+
 def _shown_sentence(_: StoryEntry, content: Content, names: Names) -> str:
     noun = "The request" if content.get("kind") in (None, "request") else f"The {content.get('kind')}"
     return f"{noun} reached {_receiver(content, names)}."
@@ -168,6 +194,8 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "request.fell_back": lambda _, content, __: (
         f"No one has answered yet, so it asks by {_channel_names(content)} too."
     ),
+    "request.clocks_started": _clocks_sentence,
+    "request.escalated": _escalated_sentence,
     "request.unseen": lambda *_: "The request reached no one, and the owner gets a message.",
     "request.approver_excluded": lambda _, content, __: (
         f"{content.get('name')} can no longer decide: {content.get('why')}."

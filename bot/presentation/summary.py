@@ -46,7 +46,7 @@ def by_deadline(requests: Iterable[RequestView]) -> list[RequestView]:
 
 def _urgency(request: RequestView) -> tuple[bool, float, str]:
     deadlines = request.model.deadlines
-    at, after = deadlines.expires_at, deadlines.expires_after
+    at, after = deadlines.ends_at, deadlines.expires_after
     if at is None and after is not None:
         # Its clock starts when a first person was asked, which is at any moment.
         at = deadlines.opened_at + after

@@ -59,8 +59,7 @@ def _request(request: RequestView) -> list[Block]:
 
 def _asked(request: RequestView) -> list[Element]:
     asks = text_objects.plain(f"{_name(request.requester.label)} asks.")
-    deadlines = request.model.deadlines
-    due = expiry.deadline(deadlines.expires_at, deadlines.expires_after)
+    due = expiry.of_deadlines(request.model.deadlines)
     return [asks, text_objects.mrkdwn(text_objects.phrase(due))] if due else [asks]
 
 

@@ -29,6 +29,13 @@ _OUTCOME: Final = 600
 _LONG_VALUE: Final = 500
 """Characters of one value or note of an open request: its beginning; the whole is in the details."""
 _LEFT_OUT_ROOM: Final = 300
+_ROW: Final = 200
+"""Characters of a question in a list."""
+_ASKS: Final = 80
+"""Characters of the sentence about who asks, in a list."""
+_REMINDED: Final = 2_000
+"""Characters of all values in a reminder."""
+REMINDER: Final = "Reminder:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,8 @@ def metadata(delivery: str) -> dict[str, Any]:
 
 def message(card: Card, *, delivery: str, topic: str | None = None) -> SlackMessage:
     """Return the message of a card. `topic`: of an alert; one that needs attention gets a button for each answer."""
+    if card.kind is DeliveryKind.REMINDER:
+        return _reminder(card, delivery)
     blocks = _open(card, delivery, topic) if card.outcome is None else _closed(card, card.outcome, delivery)
     return SlackMessage(notification_text.of_card(card), blocks, metadata(delivery))
 
@@ -142,7 +151,7 @@ def context(lead: Sequence[Phrase], card: Card, *, block: str | None = None) -> 
 
 
 def _deadline(card: Card) -> list[Element]:
-    due = expiry.deadline(card.expires_at, card.expires_after)
+    due = expiry.of_card(card)
     return [text_objects.mrkdwn(text_objects.phrase(due))] if due else []
 
 
@@ -161,6 +170,45 @@ def _left_out(card: Card, sentence: str, *, delivery: str) -> Block:
         return text_objects.context([text_objects.plain(f"{sentence} {truncate.IN_DETAILS}")])
     everything = text_objects.button(SHOW_EVERYTHING, action=ids.DETAILS, value=ids.encode(ref))
     return text_objects.section(sentence, accessory=everything)
+
+
+# -- reminders ----------------------------------------------------------------------------------------------
+
+
+def _reminder(card: Card, delivery: str) -> SlackMessage:
+    """Return the message that reminds of one request, with its values, or of several, a row each.
+
+    It has no Approve: a decision is made where all of the content can be read, and this message is never edited.
+    """
+    blocks = [block for one in card.reminds for block in _row(one)] if card.reminds else _one(card)
+    title = f"{REMINDER} {text_objects.line(card.title)}"
+    blocks = [text_objects.header(title), *blocks]
+    return SlackMessage(notification_text.of_blocks(blocks), blocks, metadata(delivery))
+
+
+def _row(card: Card) -> list[Block]:
+    question = text_objects.clipped(text_objects.line(card.question or card.title), _ROW)
+    ref = ref_of(card, delivery=None)
+    review = None if ref is None else _review(ref, about=question)
+    return [text_objects.section(question, accessory=review), *context(_clipped(card.lead[:1], _ASKS), card)]
+
+
+def _one(card: Card) -> list[Block]:
+    fitted = truncate.fitted(card.values, (), room=_REMINDED, each=_LONG_VALUE)
+    ref = ref_of(card, delivery=None)
+    lines = [rich_text.lines(fitted.values)] if fitted.values else []
+    buttons = [] if ref is None else [text_objects.actions([_review(ref)])]
+    return [*context(_clipped(card.lead, _LEAD), card), *lines, *buttons]
+
+
+def _clipped(lead: Sequence[Phrase], limit: int) -> list[Phrase]:
+    phrases = (text_objects.clip_phrase(phrase, limit)[0] for phrase in lead)
+    return [phrase for phrase in phrases if any(phrase)]
+
+
+def _review(ref: ids.Ref, *, about: str = "") -> Element:
+    style = None if about else "primary"
+    return text_objects.button("Review", action=ids.DETAILS, value=ids.encode(ref), style=style, about=about)
 
 
 # -- closed -------------------------------------------------------------------------------------------------

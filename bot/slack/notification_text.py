@@ -115,7 +115,7 @@ def _tail(card: Card, most: _Limits) -> list[Phrase]:
         return [*_closing(card.outcome, most.outcome)]
     first = 1 if card.kind is DeliveryKind.REQUEST else 0
     lead = [_cut(phrase, most.lead) for phrase in card.lead[first:]]
-    deadline = expiry.deadline(card.expires_at, card.expires_after)
+    deadline = expiry.of_card(card)
     asked = (
         people.asked(card.approvers, closed=False, is_form=card.is_form) if card.kind is DeliveryKind.REQUEST else ""
     )

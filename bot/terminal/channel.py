@@ -55,7 +55,9 @@ class TerminalChannel:
 
 def answer_commands(card: Card) -> str:
     """Return the commands that answer this card, and the one that shows the rest of it."""
-    if card.kind is DeliveryKind.REQUEST:
+    if card.reminds:
+        return "  All of them: signoff requests"
+    if card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER):
         return next_commands.decide(card)
     if card.topic == "needs_attention" and card.outcome is None:
         return next_commands.resume(str(card.run))

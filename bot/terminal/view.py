@@ -53,9 +53,9 @@ def _blocks(card: Card, writer: dates.Writer, *, whole: bool) -> Iterator[Render
 
 def _render_head(card: Card, writer: dates.Writer) -> RenderableType:
     """Render the question with its line of context, or with its outcome once it is closed."""
-    has_icon = card.kind is not DeliveryKind.REQUEST
+    has_icon = card.kind not in (DeliveryKind.REQUEST, DeliveryKind.REMINDER)
     lines: list[RenderableType] = [
-        Text.assemble((f"{states.ICONS[card.tone]} ", _tone_style(card)) if has_icon else "", (card.title, "bold"))
+        Text.assemble((f"{states.ICONS[card.tone]} ", _tone_style(card)) if has_icon else "", (_title(card), "bold"))
     ]
     context = context_line(card, writer)
     if context:
@@ -65,9 +65,13 @@ def _render_head(card: Card, writer: dates.Writer) -> RenderableType:
     return Group(*lines)
 
 
+def _title(card: Card) -> str:
+    return f"Reminder: {card.title}" if card.kind is DeliveryKind.REMINDER else card.title
+
+
 def context_line(card: Card, writer: dates.Writer) -> str:
     """Return who asks, why, and until when, in one line."""
-    deadline = expiry.deadline(card.expires_at, card.expires_after)
+    deadline = expiry.of_card(card)
     sentences = [dates.written(phrase, writer) for phrase in (*card.lead, deadline) if phrase]
     return " ".join([*sentences[:-1], f"{sentences[-1]}."]) if deadline else " ".join(sentences)
 

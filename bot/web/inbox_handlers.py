@@ -171,6 +171,6 @@ def _row(request: RequestView, at: SiteUrls) -> InboxRow:
     return InboxRow(
         question=questions.of_request(request),
         requester=characters.line(request.requester.label),
-        deadline=expiry.deadline(deadlines.expires_at, deadlines.expires_after),
+        deadline=expiry.of_deadlines(deadlines),
         url=at.review(request.id),
     )

@@ -314,7 +314,7 @@ class ReviewHandlers:
                 visit=visit,
                 masked=user_agents.masked(visit.address),
                 review=shown,
-                deadline=expiry.deadline(shown.card.expires_at, shown.card.expires_after),
+                deadline=expiry.of_card(shown.card),
                 label=_label(visit.request),
                 reject_label=characters.line(visit.request.reject_label),
                 notice_text=notice,

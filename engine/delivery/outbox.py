@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from engine import json_values
 from engine.code_derivation import Codes
-from engine.delivery import results
+from engine.delivery import reminders, results
 from engine.delivery.concurrency import CircuitBreaker, ConcurrencyLimiter
 from engine.delivery.results import ClaimedDelivery
 from engine.domain import Card, DeliveryKind, Person, Receipt, RunStatus
@@ -187,6 +187,9 @@ class Relay:
         would delay the first copy.
         """
         assert delivery.run is not None
+        if delivery.kind is DeliveryKind.REMINDER:
+            reminder = await self._store.read(lambda connection: reminders.load_content(connection, delivery))
+            return ClaimedDelivery(delivery, reminder, link)
         is_end = delivery.kind is DeliveryKind.OUTCOME or delivery.topic in _ENDS
         key = (delivery.run, delivery.request, delivery.kind, is_end)
         reading = self._subjects.get(key)

@@ -8,20 +8,21 @@ from typing import Final
 
 from engine import retry
 from engine.audit_entries import EntryKind, entry
+from engine.delivery import reminders as delivery_reminders
 from engine.delivery import routing
 from engine.delivery.routing import Routing
 from engine.domain import Address, DeliveryKind, DeliveryState, Receipt, RequestState, RunStatus
 from engine.errors import ChannelError, Conflict
 from engine.ports import Directory
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView
-from engine.store import attention_links, deliveries, links, people, request_model, request_rows, run_rows
+from engine.requests import Deadlines, Request
+from engine.store import attention_links, deliveries, links, people, reminders, request_model, request_rows, run_rows
 from engine.store.deliveries import LeasedDelivery
 from engine.store.links import NewLink
 from engine.store.port import Tx
 
 _OWNER_ONLY: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
 """Topics of alerts that only the owner gets, about runs that cannot go on without a person."""
-_LINKED: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.REMINDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,9 @@ class ClaimedDelivery:
         """Whether nothing is left to ask. A copy that was posted is updated then; one that was not is skipped."""
         if isinstance(self.content, CodeDelivery):
             return not self.content.wanted
-        return self.delivery.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and not self._pending
+        if self.delivery.kind is DeliveryKind.REMINDER:
+            return not self.content.waiting
+        return self.delivery.kind is DeliveryKind.REQUEST and not self._pending
 
 
 def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, result: Receipt | ChannelError | None) -> datetime:
@@ -69,8 +72,12 @@ def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, result: Recei
 
 def create_link(tx: Tx, delivery: LeasedDelivery) -> NewLink | None:
     """Create the link for this copy: to its request, or to the call that its owner is asked about."""
-    if delivery.kind in _LINKED:
-        return links.mint(tx, delivery)
+    if delivery.kind is DeliveryKind.REMINDER:
+        waiting = reminders.first_waiting(tx.connection, delivery.id)
+        return None if waiting is None else links.mint(tx, delivery, waiting)
+    if delivery.kind is DeliveryKind.REQUEST:
+        assert delivery.request is not None
+        return links.mint(tx, delivery, delivery.request)
     if delivery.kind is not DeliveryKind.ALERT or delivery.topic != RunStatus.NEEDS_ATTENTION or delivery.run is None:
         return None
     run = run_rows.load_run(tx, delivery.run)
@@ -110,6 +117,8 @@ def _record_shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
             delivery.workspace,
             entry(EntryKind.DELIVERY_SHOWN, run=delivery.run, request=delivery.request, content={**content}),
         )
+        if delivery.kind is DeliveryKind.REMINDER:
+            delivery_reminders.record_others(tx, delivery, content)
         if delivery.channel == routing.EMAIL_CHANNEL:
             people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=None)
     if is_first and delivery.kind is DeliveryKind.REQUEST and request is not None:
@@ -125,11 +134,20 @@ def _start_deadlines(tx: Tx, request: RequestView) -> None:
     current, _ = loaded
     if current.state is not RequestState.PENDING or current.deadlines.first_shown_at is not None:
         return
-    if not request_rows.try_set_deadlines(tx, current, current.deadlines.after_shown(tx.now)):
+    started = current.deadlines.after_shown(tx.now, current.zones)
+    if not request_rows.try_set_deadlines(tx, current, started):
         raise Conflict(f"request {request.id} changed meanwhile")
-    if current.deadlines.expires_after is not None:
+    if not started.is_plain:
+        record_clocks(tx, current, started)
+    if started.expires_after is not None or started.escalate_after is not None:
         # The copies that are shown already say "in 2 weeks". Now they can show the date.
         deliveries.mark_outdated(tx, request.run, request.id)
+
+
+def record_clocks(tx: Tx, request: Request, deadlines: Deadlines) -> None:
+    """Record the moments that were computed: they are never computed again, whatever changes meanwhile."""
+    run, content = request.subject.run, deadlines.as_record()
+    tx.audit(request.workspace, entry(EntryKind.REQUEST_CLOCKS_STARTED, run=run, request=request.id, content=content))
 
 
 def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, error: ChannelError) -> None:

@@ -105,6 +105,10 @@ class Card:
     expires_at: datetime | None = None
     expires_after: timedelta | None = None
     """Time until the expiry, instead of `expires_at`, while no copy was delivered and the deadline has not started."""
+    escalates: bool = False
+    """Whether more people are asked then, instead of the request expiring."""
+    in_working_hours: bool = False
+    """Whether `expires_after` counts working hours."""
     request: str | None = None
     run: str | None = None
     topic: str | None = None
@@ -116,6 +120,8 @@ class Card:
     """
     because: str = ""
     """Why its reader gets an alert, as the end of "You get this because …"; for channels that say it."""
+    reminds: tuple[Card, ...] = ()
+    """The cards of several requests that one reminder is about, the most urgent first."""
     step: str | None = None
     visit: int | None = None
     attempt: int | None = None

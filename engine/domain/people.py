@@ -65,6 +65,8 @@ class Person(Struct, frozen=True):
 
 FIRST_GROUP: Final = (0,)
 """The groups of an approver who belongs to no chain, or to the first group of one."""
+ESCALATION: Final = "escalation: "
+"""Begins the rule of an approver who was asked because there was no decision in time."""
 
 
 class Approver(Struct, frozen=True):
@@ -88,3 +90,8 @@ class Approver(Struct, frozen=True):
     def may_decide(self) -> bool:
         """Return whether nothing is known that keeps them from deciding."""
         return self.excluded is None and self.handed_to is None
+
+    @property
+    def is_backup(self) -> bool:
+        """Whether the person was asked because there was no decision in time."""
+        return self.rule.startswith(ESCALATION)

@@ -9,7 +9,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from engine import timestamps
 from engine.domain import OnExpiry, RequestState
+from engine.json_values import Value
 from engine.requests.working_hours import WorkingHours
 from engine.workflowfile.workflow import FALLBACK_AFTER, Remind
 
@@ -112,6 +114,27 @@ class Deadlines(Struct, frozen=True, kw_only=True):
         """When the backups are asked, for the first time or with the time until the expiry starting again."""
         return min((at for at in (self.escalate_at, self.restart_at) if at is not None), default=None)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the gate asks for no reminders, no escalation and no working hours, as most do."""
+        plain = self.remind is None and self.escalate_after is None and self.hours is None
+        return plain and self.on_expiry is not OnExpiry.ESCALATE
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the time to decide is over, for now: the expiry, or an escalation that starts the time again."""
+        return self.expires_at or self.restart_at
+
+    def as_record(self) -> dict[str, Value]:
+        """Return the moments that are planned, and the working hours that they were computed with, for the record."""
+        planned = {"expires_at": self.ends_at, "escalates_at": self.asks_backups_at}
+        record: dict[str, Value] = {name: timestamps.iso(at) for name, at in planned.items() if at is not None}
+        if self.reminders:
+            record["reminders"] = [timestamps.iso(reminder.at) for reminder in self.reminders]
+        if self.hours is not None:
+            record |= self.hours.as_record()
+        return record
+
     def after_shown(self, at: datetime, zones: Zones = ()) -> Deadlines:
         """Return the deadlines after the first copy was delivered: all of them count from that moment."""
         fall_back_at = None if self.fall_back_at is None else at + self.fallback_after
@@ -137,14 +160,12 @@ class Deadlines(Struct, frozen=True, kw_only=True):
         """Return the deadlines after approvers were asked by email as well."""
         return replace(self, fall_back_at=None)
 
-    def after_escalating(self, at: datetime, zones: Zones = (), *, fall_back_at: datetime | None = None) -> Deadlines:
-        """Return the deadlines after the backups were asked. `fall_back_at`: when they are asked by email as well.
+    def after_escalating(self, at: datetime, zones: Zones = ()) -> Deadlines:
+        """Return the deadlines after the backups were asked.
 
         With `on_expiry: escalate`, the time until the expiry starts again once it is over.
         """
-        escalated = replace(
-            self, escalate_at=None, escalated_at=self.escalated_at or at, fall_back_at=fall_back_at or self.fall_back_at
-        )
+        escalated = replace(self, escalate_at=None, escalated_at=self.escalated_at or at)
         if self.restart_at is None or self.restart_at > at:
             return escalated
         assert self.expires_after is not None

@@ -129,6 +129,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """Places that cannot be edited, with the declared field that gives their label and type."""
     digest: str
     approvers: tuple[Approver, ...]
+    backups: tuple[Approver, ...] = ()
+    """The people who are asked as well if there is no decision in time. After that they are `approvers` too."""
     reason_required: ReasonRequired
     deadlines: Deadlines
     email: EmailPolicy = EmailPolicy.FALLBACK
@@ -148,6 +150,11 @@ class Request(Struct, frozen=True, kw_only=True):
     def eligible(self) -> tuple[Approver, ...]:
         """The approvers who were not excluded since the request was opened."""
         return tuple(approver for approver in self.approvers if approver.may_decide)
+
+    @property
+    def zones(self) -> tuple[str | None, ...]:
+        """The time zones of the people who are asked, whose working hours count."""
+        return tuple({approver.person.zone for approver in self.tally.waiting})
 
     @property
     def editors(self) -> frozenset[str]:

@@ -22,8 +22,10 @@ from engine.requests.mentions import mentioned
 from engine.requests.model import REASON_LENGTH, Editable, Subject, clip
 from engine.requests.policy import ANY_ONE, Policy
 from engine.requests.separation import Separation
+from engine.requests.working_hours import WorkingHours
 from engine.workflowfile import Gate, GatePolicy, Step
 from engine.workflowfile.declarations import NO_DECLARATIONS
+from engine.workflowfile.workflow import NO_CLOCKS, Clocks
 
 TITLE_LENGTH: Final = 150
 """Maximum length of a title, in characters."""
@@ -58,12 +60,15 @@ class Opening(Struct, frozen=True, kw_only=True):
     """Places that cannot be edited, with the declared field of the value that they come from."""
     groups: tuple[tuple[Reference, ...], ...]
     """The people that the gate names: the groups of a chain, or one group."""
+    backups: tuple[Reference, ...] = ()
+    """The people who are asked as well if there is no decision in time."""
     digest: str
     approve_label: str
     reject_label: str
     reason_required: ReasonRequired
     expires_after: timedelta | None
     on_expiry: OnExpiry
+    clocks: Clocks = NO_CLOCKS
     email: EmailPolicy
     fallback_after: timedelta
     assurance: Assurance
@@ -73,12 +78,18 @@ class Opening(Struct, frozen=True, kw_only=True):
     policy: Policy = ANY_ONE
     separation: Separation = Separation()
 
-    def deadlines(self, now: datetime, *, falls_back: bool) -> Deadlines:
-        """Return the deadlines of the request as it is opened. `falls_back`: whether there is email to fall back to."""
+    def deadlines(self, now: datetime, *, falls_back: bool, hours: WorkingHours | None = None) -> Deadlines:
+        """Return the deadlines of the request as it is opened.
+
+        `falls_back`: whether there is email to fall back to. `hours`: the working hours of this server.
+        """
         return Deadlines(
             opened_at=now,
             expires_after=self.expires_after,
             on_expiry=self.on_expiry,
+            remind=self.clocks.remind,
+            escalate_after=self.clocks.escalate_after,
+            hours=hours if self.clocks.hours else None,
             fallback_after=self.fallback_after,
             fall_back_at=now + self.fallback_after if falls_back else None,
         )
@@ -121,14 +132,12 @@ def open_request(
     *, gate: Gate, step: Step, subject: Subject, content: Params, scope: Scope, why: bool | str
 ) -> Opening:
     """Return the request that the gate opens. A text that cannot be rendered becomes a note; the gate opens anyway."""
-    notes = [why] if isinstance(why, str) else []
-    notes += _address_notes(gate, step)
+    notes = [*([why] if isinstance(why, str) else []), *_address_notes(gate, step)]
 
     text = _Texts(scope, notes).render
     title = _one_line(text(gate.title, "title", TITLE_LENGTH) or "") or clip(step.label, TITLE_LENGTH)
     reason = text(gate.reason, "reason", REASON_LENGTH)
     show = tuple((item.label, text(item.value, item.label, REASON_LENGTH) or "–") for item in gate.show)
-    confirm = text(gate.confirm, "confirmation", CONFIRM_LENGTH)
     policy, groups = _people(gate, scope, notes)
     editable = tuple(_editable(gate, step, content, notes))
     return Opening(
@@ -138,17 +147,19 @@ def open_request(
         title=title,
         reason=reason,
         show=show,
-        confirm=confirm,
+        confirm=text(gate.confirm, "confirmation", CONFIRM_LENGTH),
         content=content,
         editable=editable,
         declared=tuple(_declared(gate, content, editable)),
         groups=groups,
+        backups=tuple(_backups(gate, scope, notes)),
         digest=subject.digest(content),
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
         reason_required=gate.reason_required,
         expires_after=gate.expires,
         on_expiry=gate.on_expiry,
+        clocks=gate.clocks,
         email=gate.email,
         fallback_after=gate.fallback_after,
         assurance=gate.assurance,
@@ -234,6 +245,11 @@ def _references(gate: Gate, people: Sequence[Template], scope: Scope, notes: lis
     if not people:
         yield Reference(references.OWNER, references.OWNER, references.OWNER)
     for template in people:
+        yield from _named(gate, template, scope, notes)
+
+
+def _backups(gate: Gate, scope: Scope, notes: list[str]) -> Iterator[Reference]:
+    for template in gate.clocks.escalate_to:
         yield from _named(gate, template, scope, notes)
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from engine import public_holidays, timestamps
+from engine.json_values import Value
 
 DEFAULT: Final = "mon-fri 09:00-17:00"
 SHAPE: Final = f"{DEFAULT}, or with a time zone: {DEFAULT} Europe/Berlin"
@@ -42,6 +43,11 @@ class WorkingHours(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         days = ",".join(_DAYS[day] for day in self.days)
         return f"{days} {_clock(self.begins)}-{_clock(self.ends)} {self.zone}"
+
+    def as_record(self) -> dict[str, Value]:
+        """Return the working hours, the place of the holidays, and the library that knows them, for the record."""
+        record: dict[str, Value] = {"hours": str(self)}
+        return {**record, "holidays": self.holidays, "library": public_holidays.library()} if self.holidays else record
 
     def working_time(self, duration: timedelta) -> timedelta:
         """Return the working time of a duration whose days are working days."""
@@ -118,3 +124,7 @@ def _minutes(text: str) -> int:
 
 def _clock(minutes: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+OFFICE: Final = parse(DEFAULT)
+"""The working hours where no setting names others."""

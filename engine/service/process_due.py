@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import routing
+from engine.delivery import reminders, routing
+from engine.delivery.results import record_clocks
 from engine.delivery.routing import Routing
-from engine.domain import RequestState
+from engine.domain import Approver, RequestState
+from engine.domain.people import FIRST_GROUP
 from engine.errors import Conflict
 from engine.json_values import Value
-from engine.requests import Deadlines, NoResponse, NotDelivered, PastDue, Request
+from engine.requests import Deadlines, NoResponse, NotDelivered, Overdue, PastDue, Request, Unanswered, separation
 from engine.service import hand_on
 from engine.service.context import CommandContext
 from engine.store import deliveries, request_model, request_rows, run_rows
@@ -27,6 +33,10 @@ def process_due(context: CommandContext, tx: Tx, request_id: str) -> None:
             _ask_another_way(context, tx, request)
         case NotDelivered():
             _notify_owner(context, tx, request)
+        case Overdue():
+            _escalate(context, tx, request)
+        case Unanswered():
+            _remind(context, tx, request)
         case PastDue(state):
             _expire(tx, request, state)
         case None if request.policy.counts_votes:
@@ -63,9 +73,54 @@ def _ask_another_way(context: CommandContext, tx: Tx, request: Request) -> None:
 def _notify_owner(context: CommandContext, tx: Tx, request: Request) -> None:
     run = run_rows.load_run(tx, request.subject.run)
     assert run is not None
-    _save(tx, request, request.deadlines.after_notifying_owner(tx.now))
+    started = request.deadlines.after_notifying_owner(tx.now, request.zones)
+    _save(tx, request, started)
+    if not started.is_plain:
+        record_clocks(tx, request, started)
     context.advancer.alert(tx, run.run_owner, topic="unseen", request=request.id)
     tx.audit(request.workspace, entry(EntryKind.REQUEST_UNSEEN, run=request.subject.run, request=request.id))
+
+
+def _escalate(context: CommandContext, tx: Tx, request: Request) -> None:
+    """Ask the backups as well, unless they were asked before, and start the time again if it was over."""
+    backups = _backups(request)
+    zones = {*request.zones, *(backup.person.zone for backup in backups)}
+    escalated = request.deadlines.after_escalating(tx.now, zones)
+    _save(tx, request, escalated)
+    later = replace(request, rev=request.rev + 1, deadlines=escalated)
+    _record_escalation(tx, request, backups)
+    record_clocks(tx, request, escalated)
+    hand_on.add_approvers(context.advancer, tx, later, backups)
+
+
+def _backups(request: Request) -> list[Approver]:
+    """Return the backups who are not asked yet and may decide. In a chain they may stand in for all who are missing."""
+    asked, tally = {approver.person.id for approver in request.approvers}, request.tally
+    groups = tuple(range(tally.group, tally.needed)) if request.policy.is_chain else FIRST_GROUP
+    backups = [replace(backup, groups=groups) for backup in request.backups if backup.person.id not in asked]
+    everyone = (*request.approvers, *backups)
+    return [
+        backup
+        for backup in backups
+        if not separation.is_left_out(everyone, request.separation, request.requester, backup)
+    ]
+
+
+def _record_escalation(tx: Tx, request: Request, backups: Sequence[Approver]) -> None:
+    people: list[Value] = [
+        {"person": backup.person.id, "name": backup.person.label, "rule": backup.rule} for backup in backups
+    ]
+    step = request.subject.step
+    tx.audit(
+        request.workspace,
+        entry(EntryKind.REQUEST_ESCALATED, run=request.subject.run, request=request.id, step=step, approvers=people),
+    )
+
+
+def _remind(context: CommandContext, tx: Tx, request: Request) -> None:
+    """Remind the approvers whose decision is missing."""
+    _save(tx, request, request.deadlines.after_reminding(tx.now, request.zones))
+    reminders.remind(tx, context.advancer.directory, request, [approver.person for approver in request.tally.waiting])
 
 
 def _expire(tx: Tx, request: Request, state: RequestState) -> None:

@@ -3,29 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from engine.domain import OnExpiry
 from engine.domain.statuses import by_value
 from engine.json_values import Value
-from engine.requests import Deadlines
-from engine.workflowfile.workflow import FALLBACK_AFTER
+from engine.requests import Deadlines, Reminder
+from engine.requests.working_hours import WorkingHours
+from engine.workflowfile.workflow import FALLBACK_AFTER, Remind
 
 _ON_EXPIRY = by_value(OnExpiry)
 
 
+class _Clocks(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The column `clocks`: what few requests have, so that all others have a null."""
+
+    hours: WorkingHours | None = None
+    remind: Remind | None = None
+    reminders: tuple[Reminder, ...] = ()
+    escalate_after: timedelta | None = None
+    escalate_at: datetime | None = None
+    escalated_at: datetime | None = None
+    restarts: bool = False
+    """`on_expiry: escalate`. The column `on_expiry` is then `stop`, what happens in the end."""
+    restart_at: datetime | None = None
+
+
+_read_clocks = msgspec.json.Decoder(_Clocks).decode
+_write_clocks = msgspec.json.Encoder().encode
+_NO_CLOCKS = _Clocks()
+
+
 def read(row: Any, details: Mapping[str, Any]) -> Deadlines:
     """Return the deadlines of a row of `request` and its `details`."""
+    clocks = _NO_CLOCKS if row.clocks is None else _read_clocks(row.clocks)
     return Deadlines(
         opened_at=row.opened_at,
         first_shown_at=row.first_shown_at,
         owner_notified=row.told_unseen,
         expires_after=_timedelta(row.expires_after),
         expires_at=row.expires_at,
-        on_expiry=_ON_EXPIRY[row.on_expiry],
+        on_expiry=OnExpiry.ESCALATE if clocks.restarts else _ON_EXPIRY[row.on_expiry],
         fallback_after=_timedelta(details.get("fallback_after")) or FALLBACK_AFTER,
         fall_back_at=row.fall_back_at,
+        hours=clocks.hours,
+        remind=clocks.remind,
+        reminders=clocks.reminders,
+        escalate_after=clocks.escalate_after,
+        escalate_at=clocks.escalate_at,
+        restart_at=clocks.restart_at,
+        escalated_at=clocks.escalated_at,
     )
 
 
@@ -34,7 +65,7 @@ def fixed(deadlines: Deadlines) -> dict[str, Any]:
     return {
         "opened_at": deadlines.opened_at,
         "expires_after": _microseconds(deadlines.expires_after),
-        "on_expiry": deadlines.on_expiry,
+        "on_expiry": OnExpiry.STOP if deadlines.on_expiry is OnExpiry.ESCALATE else deadlines.on_expiry,
     }
 
 
@@ -45,8 +76,25 @@ def moving(deadlines: Deadlines) -> dict[str, Any]:
         "told_unseen": deadlines.owner_notified,
         "expires_at": deadlines.expires_at,
         "fall_back_at": deadlines.fall_back_at,
+        "clocks": _clocks(deadlines),
         "check_at": deadlines.next_check(),
     }
+
+
+def _clocks(deadlines: Deadlines) -> str | None:
+    if deadlines.is_plain:
+        return None
+    clocks = _Clocks(
+        hours=deadlines.hours,
+        remind=deadlines.remind,
+        reminders=deadlines.reminders,
+        escalate_after=deadlines.escalate_after,
+        escalate_at=deadlines.escalate_at,
+        escalated_at=deadlines.escalated_at,
+        restarts=deadlines.on_expiry is OnExpiry.ESCALATE,
+        restart_at=deadlines.restart_at,
+    )
+    return _write_clocks(clocks).decode()
 
 
 def details(deadlines: Deadlines) -> dict[str, Value]:

@@ -191,21 +191,25 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
     route: Route | None
     request: str | None = None
     topic: str | None = None
+    not_before: datetime | None = None
+    """When it is sent at the earliest, if not at once."""
 
 
 UNREACHABLE: Final = "Nothing is set up that could reach this person."
 
 
-def insert_deliveries(tx: Tx, workspace: str, copies: Sequence[NewDelivery]) -> None:
-    """Write deliveries into the outbox, and enqueue each that has an address."""
+def insert_deliveries(tx: Tx, workspace: str, copies: Sequence[NewDelivery]) -> list[str]:
+    """Write deliveries into the outbox, enqueue each that is due and has an address, and return their ids."""
     rows = [_row(tx, workspace, copy) for copy in copies]
     _NEW.write_all(tx.connection, rows)
     for row in rows:
-        if row["next_at"] is not None:
+        if row["next_at"] == tx.now:
             tx.enqueue(Work("deliver", row["id"]))
+    return [row["id"] for row in rows]
 
 
 def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
+    at = copy.not_before or tx.now
     return {
         "id": tx.new_id(),
         "workspace": workspace,
@@ -217,9 +221,9 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
         "channel": copy.route.channel if copy.route else "none",
         "address": copy.route.address if copy.route else str(copy.person.label),
         "state": DeliveryState.DUE if copy.route else DeliveryState.DEAD,
-        "next_at": tx.now if copy.route else None,
+        "next_at": at if copy.route else None,
         "last_error": None if copy.route else UNREACHABLE,
-        "created_at": tx.now,
+        "created_at": at,
     }
 
 
@@ -356,6 +360,15 @@ def load_channels(connection: Connection, run: str, request: str) -> dict[str, s
     for row in _OF_REQUEST.all(connection, {"run": run, "request": request}):
         if row.kind == DeliveryKind.REQUEST:
             channels.setdefault(row.person, set()).add(row.channel)
+    return channels
+
+
+def load_reached(connection: Connection, run: str, request: str) -> dict[str, frozenset[str]]:
+    """Return the channels by which the request was shown, by person."""
+    channels: dict[str, frozenset[str]] = {}
+    for row in _OF_REQUEST.all(connection, {"run": run, "request": request}):
+        if row.kind == DeliveryKind.REQUEST and row.state == DeliveryState.SHOWN:
+            channels[row.person] = channels.get(row.person, frozenset()) | {row.channel}
     return channels
 
 

@@ -42,11 +42,10 @@ class NewLink:
     until: datetime
 
 
-def mint(tx: Tx, delivery: LeasedDelivery) -> NewLink:
-    """Write a new link for this delivery. Links of earlier attempts stay if their emails may have arrived."""
-    assert delivery.request is not None
+def mint(tx: Tx, delivery: LeasedDelivery, request: str) -> NewLink:
+    """Write a new link to a request for this delivery. Links of earlier attempts stay if their emails may be there."""
     minted, row = make(tx, delivery)
-    tx.write(_NEW, {**row, "request": delivery.request})
+    tx.write(_NEW, {**row, "request": request})
     return minted
 
 

@@ -143,9 +143,10 @@ def load_request(tx: Tx, request: str) -> tuple[Request, tuple[str, str]] | None
         return None
     rows = sorted(_APPROVERS.all(tx.connection, {"request": request}))
     rules: dict[str, Rule] = {row.person: row[2:] for row in rows}
-    persons = people.load_people_cached(tx, (*rules, row.closed_by) if row.closed_by else rules)
-    pinned = workflows.load_pinned_cached(tx, row.workflow, row.version)
     details = cast("dict[str, Any]", json_values.loads(row.details))
+    others = [*backups_of(details), *([row.closed_by] if row.closed_by else [])]
+    persons = people.load_people_cached(tx, (*rules, *others))
+    pinned = workflows.load_pinned_cached(tx, row.workflow, row.version)
     model = read_request(row, details, rules, persons, workflow=pinned.name, hash=pinned.hash)
     model = with_votes(tx.connection, model, persons)
     return model, (details["approve_label"], details["reject_label"])
@@ -160,6 +161,11 @@ def with_votes(connection: Connection, request: Request, persons: Mapping[str, P
         votes=votes.load_votes(connection, request.id, request.content_version, persons),
         changes=votes.load_changes(connection, request.id, persons) if request.content_version > 1 else (),
     )
+
+
+def backups_of(details: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the people who are asked as well if there is no decision in time."""
+    return [person for person, _, _ in details.get("backups", ())]
 
 
 def read_request(
@@ -193,6 +199,10 @@ def read_request(
         declared=_places(details.get("declared", ())),
         digest=row.digest,
         approvers=tuple(_approver_of(persons[person], rule) for person, rule in rules.items()),
+        backups=tuple(
+            _approver_of(persons[person], (rule, named_by, None, None, None))
+            for person, rule, named_by in details.get("backups", ())
+        ),
         reason_required=_REASONS[row.reason_required.removeprefix(votes.GUARD)],
         deadlines=deadline_columns.read(row, details),
         email=_POLICIES[details.get("email", "fallback")],

@@ -160,6 +160,7 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     ids = [row.id for row in rows]
     if not ids:
         return []
+    details = {row.id: cast("dict[str, Any]", json_values.loads(row.details)) for row in rows}
     around, params = _around(len(ids)), {f"id{at}": request for at, request in enumerate(ids)}
     rules: dict[str, dict[str, request_model.Rule]] = {request: {} for request in ids}
     for row_read in around.approvers.all(connection, params):
@@ -168,6 +169,7 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     for row_read in around.decisions.all(connection, params):
         decisions.setdefault(row_read.request, []).append(row_read)
     named = [person for by_person in rules.values() for person in by_person]
+    named += [person for of_request in details.values() for person in request_model.backups_of(of_request)]
     closers = [row.closed_by for row in rows if row.closed_by]
     persons = people.load_people(connection, [*named, *closers, *(row.requester for row in rows)])
     unreached: dict[str, list[tuple[Person, str]]] = {request: [] for request in ids}
@@ -177,7 +179,9 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
         if row_read.person in persons:
             unreached[row_read.request].append((persons[row_read.person], row_read.last_error or ""))
     views = [
-        _request_view(connection, row, rules[row.id], decisions.get(row.id, ()), persons, unreached[row.id])
+        _request_view(
+            connection, row, details[row.id], rules[row.id], decisions.get(row.id, ()), persons, unreached[row.id]
+        )
         for row in rows
     ]
     if any(row.state == RequestState.APPROVED.value for row in rows):
@@ -225,12 +229,12 @@ def _with_people(view: RequestView, persons: Mapping[str, Person]) -> RequestVie
 def _request_view(
     connection: Connection,
     row: Row[Any],
+    details: Mapping[str, Any],
     rules: Mapping[str, request_model.Rule],
     decisions: Sequence[Row[Any]],
     persons: Mapping[str, Person],
     unreached: Sequence[tuple[Person, str]],
 ) -> RequestView:
-    details = cast("dict[str, Any]", json_values.loads(row.details))
     request = request_model.read_request(
         row, details, rules, persons, workflow=row.workflow_name, hash=row.workflow_hash
     )

@@ -90,6 +90,7 @@ _SET_DEADLINES = Statement(
         told_unseen=bindparam("new_told_unseen"),
         expires_at=bindparam("new_expires_at"),
         fall_back_at=bindparam("new_fall_back_at"),
+        clocks=bindparam("new_clocks"),
         check_at=bindparam("new_check_at"),
     )
 )
@@ -130,9 +131,12 @@ def insert_request(
     circle: Circle,
     notes: Sequence[str],
     deadlines: Deadlines,
+    backups: Sequence[Approver] = (),
 ) -> None:
-    """Write a request that was just opened, with its approvers."""
+    """Write a request that was just opened, with its approvers, and its backups for an escalation."""
     details = _details(opening, notes) | deadline_columns.details(deadlines) | votes.details(circle)
+    if backups:
+        details["backups"] = [[backup.person.id, backup.rule, _named_by(backup)] for backup in backups]
     columns = {
         "id": request,
         "workspace": workspace,

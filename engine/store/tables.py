@@ -182,6 +182,8 @@ class RequestRow(SQLModel, table=True):
     told_unseen: bool = False
     expires_at: datetime | None = utc()
     fall_back_at: datetime | None = utc()
+    clocks: str | None = text_column()
+    """Reminders, escalation and working hours as JSON; null for a request without them."""
     check_at: datetime | None = utc()
     closed_at: datetime | None = utc()
     closed_by: str | None = Field(default=None, foreign_key="person.id")
@@ -299,6 +301,17 @@ class AuditRow(SQLModel, table=True):
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     salt: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     content: str | None = text_column()
+
+
+class ReminderRow(SQLModel, table=True):
+    """One request that a reminder to a person is about. `at`: when its message is sent, or was."""
+
+    __tablename__ = "reminder"
+    __table_args__ = (Index("reminder_person", "person", "at"),)
+    delivery: str = Field(primary_key=True, foreign_key="delivery.id")
+    request: str = Field(primary_key=True, foreign_key="request.id")
+    person: str = Field(foreign_key="person.id")
+    at: datetime = utc(nullable=False)
 
 
 class PaceRow(SQLModel, table=True):

@@ -16,13 +16,14 @@ from msgspec.structs import replace
 from engine import requests, runs, workflowfile
 from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import routing
+from engine.delivery import backups, routing
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import DeliveryKind, RunStatus, SecretName, StepStatus, Work
 from engine.errors import Conflict, StepError
 from engine.json_values import Value
 from engine.ports import Directory, Secrets
-from engine.requests import Circle, Opening
+from engine.requests import Circle, Opening, working_hours
+from engine.requests.working_hours import WorkingHours
 from engine.runs import Effect, Outcome, Progress, RunState, Visit
 from engine.store import deliveries, people, request_model, request_rows, run_rows, workflows
 from engine.store.deliveries import NewDelivery
@@ -53,10 +54,20 @@ class ClaimedEffect:
 
 
 class Advancer:
-    """The units of work. `kinds`: step types by name. `directory`: who people are and how to reach them."""
+    """The units of work. `kinds`: step types by name. `directory`: who people are and how to reach them.
 
-    def __init__(self, *, kinds: Mapping[str, StepKind], directory: Directory, secrets: Secrets) -> None:
-        self.kinds, self.directory, self.secrets = kinds, directory, secrets
+    `hours`: the working hours for gates that count them.
+    """
+
+    def __init__(
+        self,
+        *,
+        kinds: Mapping[str, StepKind],
+        directory: Directory,
+        secrets: Secrets,
+        hours: WorkingHours = working_hours.OFFICE,
+    ) -> None:
+        self.kinds, self.directory, self.secrets, self.hours = kinds, directory, secrets, hours
         self._pinned_source: Callable[[bytes], Workflow] = lru_cache(_COMPILED)(
             lambda source: workflowfile.load(source, kinds=kinds, registered=True)
         )
@@ -127,7 +138,8 @@ class Advancer:
         """Raise `NeedsDirectory` before anything is written, so that the transaction need not be undone."""
         if progress.opening is not None:
             opening = progress.opening
-            Recipients(tx, self.directory, resolved).foresee(run, opening.references, opening.accounts)
+            named = (*opening.references, *opening.backups)
+            Recipients(tx, self.directory, resolved).foresee(run, named, opening.accounts)
 
     def follow(
         self, tx: Tx, run: LoadedRun, progress: Progress, resolved: Resolved, *, stopped_by: str | None = None
@@ -210,12 +222,15 @@ class Advancer:
     def _open(self, tx: Tx, run: LoadedRun, opening: Opening, resolved: Resolved) -> None:
         request_id, notes = tx.new_id(), list(opening.notes)
         notes += self._missing_secrets(opening)
-        named, missing = Recipients(tx, self.directory, resolved).approvers(run, opening.groups)
+        recipients = Recipients(tx, self.directory, resolved)
+        named, missing = recipients.approvers(run, opening.groups)
         notes += missing
         owner = people.load_people_cached(tx, [run.owner])[run.owner]
         circle = requests.circle(named, opening.policy, opening.separation, requester=run.requester, owner=owner)
         if circle.with_owner:
             notes.append(_OWNER_JOINS if named else _OWNER_DECIDES)
+        in_reserve, missing = backups.backups_of(recipients, run, opening, circle)
+        notes += missing
         asked = [approver.person for approver in circle.first_asked]
         copies, more_ways = routing.open_copies(
             self.directory, opening.email, run=run.state.id, request=request_id, persons=asked
@@ -227,7 +242,8 @@ class Advancer:
             workspace=run.workspace,
             circle=circle,
             notes=notes,
-            deadlines=opening.deadlines(tx.now, falls_back=more_ways),
+            deadlines=opening.deadlines(tx.now, falls_back=more_ways, hours=self.hours),
+            backups=in_reserve,
         )
         deliveries.insert_deliveries(tx, run.workspace, copies)
         tx.audit(run.workspace, _opened_entry(run, request_id, opening, circle, notes))

@@ -10,6 +10,7 @@ from engine import references
 from engine.errors import InvalidValue
 from engine.expressions import Template, check_literal_address, iter_strings
 from engine.json_values import Path, Value
+from engine.workflowfile.deadline_checks import check_deadlines
 from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.grammar import UNBUILT_STEP_TYPES, GateFile, StepFile
 from engine.workflowfile.phrases import cite, list_names, suggest
@@ -138,38 +139,18 @@ def check_gate(report: ProblemReport, gate: GateFile, at: Path) -> None:
     def are_absent(*keys: str) -> bool:
         return not any(report.has((*at, key)) for key in keys)
 
-    if "on_expiry" in gate.model_fields_set and are_absent("expires"):
-        _report_never(report, (*at, "on_expiry"), "`on_expiry` has no effect without `expires`.", "Add `expires: 2d`.")
-    if gate.on_expiry == "escalate" and are_absent("escalate"):
-        _report_never(report, (*at, "on_expiry"), "`on_expiry: escalate` needs `escalate` to say to whom.", "")
-    if gate.hours and are_absent("expires", "escalate", "remind"):
-        _report_never(
-            report,
-            (*at, "hours"),
-            "`hours` has no effect without a deadline.",
-            "Add `expires`, `escalate` or `remind`.",
-        )
     if gate.fallback_after and gate.email in ("always", "never"):
         _report_never(
             report, (*at, "fallback_after"), f"`fallback_after` has no effect with `email: {gate.email}`.", ""
         )
     if gate.revise_limit is not None and are_absent("revise"):
         _report_never(report, (*at, "revise_limit"), "`revise_limit` never counts without `revise`.", "")
-    _check_clocks(report, gate, at)
+    check_deadlines(report, gate, at)
     _check_exclude(report, gate, at)
 
 
 def _report_never(report: ProblemReport, path: Path, message: str, hint: str) -> None:
     report.add(path, message, hint, at="key")
-
-
-def _check_clocks(report: ProblemReport, gate: GateFile, at: Path) -> None:
-    for key, clock in (("escalate", gate.escalate), ("remind", gate.remind)):
-        if clock and gate.expires and clock.after >= gate.expires:
-            hint = "Make `after` shorter than `expires`."
-            _report_never(report, (*at, key, "after"), f"`{key}` has no effect: the request expires earlier.", hint)
-    if gate.remind and gate.remind.times and gate.remind.times > 1 and gate.remind.every is None:
-        _report_never(report, (*at, "remind", "times"), "Only the first reminder would be sent.", "Add `every: 1d`.")
 
 
 def _check_exclude(report: ProblemReport, gate: GateFile, at: Path) -> None:

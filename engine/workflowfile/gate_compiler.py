@@ -12,6 +12,7 @@ from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path
 from engine.workflowfile import approver_checks
+from engine.workflowfile.clock_compiler import compile_clocks
 from engine.workflowfile.declarations import Declarations, DeclarationSources, parse_field_path, with_source_label
 from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.expression_scope import (
@@ -66,10 +67,7 @@ def compile_gate(
     def compile_key(key: str, source: str | None, max_length: int) -> Template | None:
         return None if source is None else _compile_limited(report, source, (*at, key), names, max_length=max_length)
 
-    # The `when` of a form belongs to the step: it decides whether the step runs at all.
-    when = None if step.uses == FORM else compile_condition(report, gate.when, (*at, "when"), names)
-    if when is not None:
-        check_unambiguous(report, when, (*at, "when"), names)
+    when = _compile_when(report, step, gate, names)
     compiled = Gate(
         at=ReviewPoint(gate.at),
         when=when,
@@ -82,7 +80,8 @@ def compile_gate(
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
         expires=gate.expires,
-        on_expiry=OnExpiry.STOP if gate.on_expiry == "escalate" else OnExpiry(gate.on_expiry),
+        on_expiry=OnExpiry(gate.on_expiry),
+        clocks=compile_clocks(report, gate, at, names),
         confirm=compile_key("confirm", gate.confirm, MAX_CONFIRM),
         reason_required=ReasonRequired(gate.reason_required),
         email=EmailPolicy(gate.email or EmailPolicy.FALLBACK),
@@ -91,6 +90,15 @@ def compile_gate(
         confirm_with=Assurance(gate.confirm_with) if gate.confirm_with else None,
     )
     return _with_people(report, compiled, gate, at, names, is_form=step.uses == FORM)
+
+
+def _compile_when(report: ProblemReport, step: StepDraft, gate: GateFile, names: ExpressionNames) -> Template | None:
+    """Compile the condition of a gate. That of a form belongs to the step: it decides whether the step runs at all."""
+    at = (*step.gate_at, "when")
+    when = None if step.uses == FORM else compile_condition(report, gate.when, at, names)
+    if when is not None:
+        check_unambiguous(report, when, at, names)
+    return when
 
 
 def _with_people(

@@ -73,9 +73,9 @@ class PolicyFile(FilePart):
 
 
 class EscalateFile(FilePart):
-    """`escalate` of a gate."""
+    """`escalate` of a gate. Without `after`, with `on_expiry: escalate`, at the end of `expires`."""
 
-    after: Duration
+    after: Duration | None = None
     to: Annotated[People, Key(min_length=1)]
 
 
@@ -118,6 +118,7 @@ Policy = Annotated[
     | Annotated[TemplateText, Tag("expression")],
     Discriminator(_policy_tag),
 ]
+Reminders = Annotated[Annotated[bool, Tag("word")] | Annotated[RemindFile, Tag("mapping")], Discriminator(_union_tag)]
 ChannelName = Annotated[
     Annotated[Literal["slack", "email"], Tag("word")] | Annotated[PostToFile, Tag("mapping")], Discriminator(_union_tag)
 ]
@@ -140,7 +141,7 @@ class GateFile(FilePart):
     expires: Duration | None = None
     on_expiry: Literal["stop", "continue", "reject", "escalate"] = "stop"
     escalate: EscalateFile | None = None
-    remind: RemindFile | None = None
+    remind: Reminders = False
     hours: bool = False
     channels: Annotated[list[ChannelName], Key(min_length=1)] | None = None
     email: Literal["fallback", "always", "never"] | None = None

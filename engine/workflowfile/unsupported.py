@@ -25,10 +25,6 @@ AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
         "approvers": (),
     },
     "gate": {
-        "on_expiry": ("stop", "continue", "reject"),
-        "escalate": (),
-        "remind": (),
-        "hours": (False,),
         "channels": (),
         "feedback": (False,),
         "revise": (),

@@ -41,6 +41,22 @@ class Remind(Struct, frozen=True, kw_only=True):
     times: int = 1
 
 
+class Clocks(Struct, frozen=True, kw_only=True):
+    """The deadlines of a gate beside its expiry.
+
+    `escalate_to`: the backups, who are asked as well if there is no decision in time. `hours`: whether all deadlines
+    count working hours of the approvers.
+    """
+
+    remind: Remind | None = None
+    escalate_after: timedelta | None = None
+    escalate_to: tuple[Template, ...] = ()
+    hours: bool = False
+
+
+NO_CLOCKS: Final = Clocks()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownItem:
     """One line of `show`: additional information for the approvers."""
@@ -94,12 +110,7 @@ class Gate:
     excludes_editor: bool = False
     expires: timedelta | None = None
     on_expiry: OnExpiry = OnExpiry.STOP
-    remind: Remind | None = None
-    escalate_after: timedelta | None = None
-    escalate_to: tuple[Template, ...] = ()
-    """The backups: the people who are asked as well if there is no decision in time."""
-    hours: bool = False
-    """Whether the deadlines count working hours of the approvers."""
+    clocks: Clocks = NO_CLOCKS
     confirm: Template | None = None
     reason_required: ReasonRequired = ReasonRequired.REJECT
     email: EmailPolicy = EmailPolicy.FALLBACK
@@ -114,7 +125,7 @@ class Gate:
         """Every reference to an approver."""
         policies = (self.policy, *self.policies.values())
         in_chains = (person for policy in policies for group in policy.chain for person in group)
-        return (*self.approvers, *in_chains, *self.escalate_to)
+        return (*self.approvers, *in_chains, *self.clocks.escalate_to)
 
     @property
     def templates(self) -> tuple[Template, ...]:

@@ -442,3 +442,20 @@ def test_every_secret_of_the_settings_is_masked_in_texts() -> None:
     settings = Settings().model_copy(update=values)
     text = settings.redact(" ".join([*(value.get_secret_value() for value in values.values()), "Kx8w2pQz7rT"]))
     assert "Kx8w2pQz7" not in text
+
+
+def test_working_hours_and_holidays_are_read() -> None:
+    hours = settings.load({}).office_hours
+    assert (hours.days, hours.begins, hours.ends, hours.zone, hours.holidays) == ((0, 1, 2, 3, 4), 540, 1020, "UTC", "")
+    values = {"SIGNOFF_WORKING_HOURS": "mon-thu 08:00-16:00 Europe/Berlin", "SIGNOFF_HOLIDAYS": "de-be"}
+    hours = settings.load(values).office_hours
+    assert (hours.days, hours.zone, hours.holidays) == ((0, 1, 2, 3), "Europe/Berlin", "DE-BE")
+    assert settings.load({"SIGNOFF_WORKING_HOURS": "", "SIGNOFF_HOLIDAYS": ""}).office_hours.begins == 540
+
+
+def test_working_hours_and_holidays_that_no_one_has_are_refused() -> None:
+    assert problems_of(working_hours="9 to 5", holidays="Germany") == [
+        "SIGNOFF_WORKING_HOURS: must look like mon-fri 09:00-17:00, or with a time zone: "
+        "mon-fri 09:00-17:00 Europe/Berlin.",
+        "SIGNOFF_HOLIDAYS: must be a country, like DE, or one of its parts, like DE-BE.",
+    ]

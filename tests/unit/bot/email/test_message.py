@@ -38,9 +38,19 @@ from tests.support.email_env import (
 )
 
 REMINDER = replace(REQUEST_CARD, kind=DeliveryKind.REMINDER)
+LIST = Card(
+    kind=DeliveryKind.REMINDER,
+    title="2 requests are waiting for you",
+    notes=(
+        CardFact(label="Pay 90 EUR back?", text=("Sam asks. ", "Expires ", AT, ".")),
+        CardFact(label="Send it?", text=("Eve asks.",)),
+    ),
+    reminds=(REQUEST_CARD, REQUEST_CARD),
+)
 CARDS = {
     "request": REQUEST_CARD,
     "reminder": REMINDER,
+    "list": LIST,
     "closed": CLOSED_CARD,
     "code": CODE_CARD,
     "alert": ALERT_CARD,
@@ -132,9 +142,8 @@ def test_a_screen_reader_gets_an_outline_words_and_links_with_a_purpose(card: Ca
     assert outline.headings[0] == "h1"
     assert outline.headings.count("h1") == 1
     assert set(outline.tables) == {"presentation"}
-    assert all(
-        text in ("Review and decide", "Review and answer") or text.startswith("https://") for text in outline.links
-    )
+    buttons = ("Review and decide", "Review and answer", "Open your inbox")
+    assert all(text in buttons or text.startswith("https://") for text in outline.links)
     assert not set(outline.spoken) & set("".join(states.ICONS.values()) + "✓●"), "signs say nothing aloud"
     if card.outcome is not None:
         assert dates.written(card.outcome.sentence or card.outcome.line, dates.in_zone(None)) in outline.spoken
@@ -337,7 +346,7 @@ def test_every_email_says_that_replies_are_not_read(card: Card) -> None:
 
 def test_only_what_asks_has_a_link_and_only_one(card: Card) -> None:
     email_message = parse_as_recipient(message.mail(card, envelope()))
-    links = [LINK] if card.token else []
+    links = [LINK] if card.token else ["https://signoff.example.com/inbox"] if card.reminds else []
     assert HtmlContent(html_of(email_message)).links == links
     assert re.findall(r"https?://\S+", text_of(email_message)) == links
 
@@ -676,3 +685,22 @@ def test_a_difference_in_the_text_part_leads_from_one_text_to_the_other(before: 
         return
     expected = tuple(remove_spacing(characters.visible(value)) for value in (before, text))
     assert read_difference(part, "Letter") == expected
+
+
+def test_a_reminder_of_several_requests_lists_them_and_leads_to_the_inbox() -> None:
+    email_message = message.mail(LIST, envelope())
+    assert email_message["Subject"] == "2 requests are waiting for you"
+    assert email_message["In-Reply-To"] is None
+    for text in parts_of(LIST):
+        assert "Reminder: your decisions are still needed" in text
+        assert "Pay 90 EUR back?" in text
+        assert "Expires" in text
+        assert "Send it?" in text
+        assert "/inbox" in text
+    assert text_of(email_message).count("https://") == 1
+
+
+def test_working_hours_stay_a_duration_until_their_clock_has_started() -> None:
+    card = replace(REQUEST_CARD, expires_at=None, expires_after=timedelta(days=2), in_working_hours=True)
+    for text in parts_of(card):
+        assert "Expires in 2 working days." in text

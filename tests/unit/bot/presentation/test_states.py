@@ -11,6 +11,7 @@ import pytest
 
 from bot.presentation import dates, expiry, states
 from engine.domain import DeliveryState, OnExpiry, RequestState, RunStatus, StepStatus
+from engine.requests import Deadlines
 
 AT: Final = datetime(2026, 3, 2, 9, 30, 5, tzinfo=UTC)
 
@@ -50,6 +51,30 @@ def test_an_expiry_is_worded_alike_with_each_way_to_write_a_date() -> None:
     assert dates.written(expiry.deadline(AT, None), lambda at: f"<{at:%A}>") == "Expires <Monday>"
     assert dates.written(expiry.deadline(None, timedelta(hours=1))) == "Expires in 1 hour"
     assert expiry.deadline(None, None) == ()
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        (timedelta(days=1), "1 working day"),
+        (timedelta(days=7), "7 working days"),
+        (timedelta(days=2, hours=4), "2 working days and 4 hours"),
+        (timedelta(hours=4), "4 working hours"),
+        (timedelta(minutes=90), "1 working hour and 30 minutes"),
+    ],
+)
+def test_working_time_is_worded_as_such(duration: timedelta, words: str) -> None:
+    assert expiry.span(duration, working=True) == words
+    assert dates.written(expiry.deadline(None, duration, working=True)) == f"Expires in {words}"
+
+
+def test_an_escalation_that_starts_the_time_again_is_not_called_an_expiry() -> None:
+    deadlines = Deadlines(opened_at=AT, expires_after=timedelta(days=2), on_expiry=OnExpiry.ESCALATE)
+    assert dates.written(expiry.of_deadlines(deadlines)) == "Escalates in 2 days"
+    started = deadlines.after_shown(AT)
+    assert dates.written(expiry.of_deadlines(started)) == "Escalates Mar 4, 2026, 9:30 AM UTC"
+    again = started.after_escalating(AT + timedelta(days=2))
+    assert dates.written(expiry.of_deadlines(again)) == "Expires Mar 6, 2026, 9:30 AM UTC"
 
 
 def test_dates_are_written_in_utc() -> None:

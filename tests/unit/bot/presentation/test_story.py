@@ -44,6 +44,25 @@ def sentence(kind: str, content: dict[str, Value] | None) -> str:
         ("run.resumed", {"answer": "later"}, "answered what happened: “later”."),
         ("request.fell_back", {"channels": ["email"]}, "No one has answered yet, so it asks by email too."),
         ("request.fell_back", {}, "No one has answered yet, so it asks by other ways too."),
+        (
+            "request.clocks_started",
+            {
+                "expires_at": "2026-03-04T09:00:00+00:00",
+                "escalates_at": "2026-03-02T13:00:00+00:00",
+                "reminders": ["2026-03-03T09:00:00+00:00"],
+                "hours": "mon 09:00-17:00 UTC",
+                "holidays": "DE-BE",
+                "library": "holidays 0.109",
+            },
+            "The time to decide began. First reminder: Mar 3, 2026, 9:00 AM UTC. More people are asked: Mar 2, 2026, "
+            "1:00 PM UTC. It ends: Mar 4, 2026, 9:00 AM UTC. Working hours: mon 09:00-17:00 UTC. Holidays: DE-BE, "
+            "from holidays 0.109.",
+        ),
+        (
+            "request.escalated",
+            {"approvers": [{"name": "Kim"}, {"name": "Mia"}]},
+            "No one decided in time, so Signoff asks Kim and Mia as well.",
+        ),
         ("delivery.shown", {"person": "p1", "channel": "email"}, "The request reached Ada by email."),
         ("delivery.shown", {"kind": "alert", "channel": "fax"}, "The alert reached a person fax."),
         ("browser.remembered", {"address": "a@example.com"}, "confirmed the address a@example.com with a code."),

@@ -376,3 +376,40 @@ def test_a_sentence_is_a_message(text: str) -> None:
 )
 def test_room_is_shared_so_that_only_the_longest_are_cut(sizes: list[int], room: int, level: int) -> None:
     assert characters.level(sizes, room) == level
+
+
+# -- reminders ----------------------------------------------------------------------------------------------
+
+
+def test_a_reminder_shows_the_values_and_opens_the_request() -> None:
+    message = build_message(samples.card(kind=DeliveryKind.REMINDER))
+    text = join_texts(message)
+    assert text.startswith("Reminder: Pay 90 EUR back?")
+    assert all(part in text for part in ("Sam asks.", "Expires", "90.00 EUR"))
+    assert message.text.startswith("Reminder: Pay 90 EUR back?")
+    (button,) = find_buttons(message).values()
+    assert (button["action_id"], button["text"]["text"]) == (ids.DETAILS, "Review")
+    ref = ids.decode_ref(button["value"])
+    assert ref is not None
+    assert (ref.request, ref.delivery) == ("req1", None)
+
+
+def test_a_reminder_of_several_requests_has_a_row_for_each() -> None:
+    cards = tuple(
+        samples.card(request=f"req{number}", question=f"Pay {number} EUR?", expires_at=samples.NOW)
+        for number in range(20)
+    )
+    digest = Card(kind=DeliveryKind.REMINDER, title="20 requests are waiting for you", reminds=cards)
+    message = build_message(digest)
+    sections = [block for block in message.blocks if block["type"] == "section"]
+    assert [section["text"]["text"] for section in sections] == [card.question for card in cards]
+    assert all(section["accessory"]["action_id"] == ids.DETAILS for section in sections)
+    assert "Pay 19 EUR?" in message.text
+
+
+@given(samples.cards())
+def test_a_reminder_of_any_request_fits(card: Card) -> None:
+    open_card = replace(card, kind=DeliveryKind.REMINDER, outcome=None)
+    build_message(open_card)
+    build_message(Card(kind=DeliveryKind.REMINDER, title="2 requests are waiting for you", reminds=(open_card,) * 20))
+    check_message(message_view.minimal(open_card, delivery="d1"))

@@ -24,10 +24,6 @@ def test_the_example_of_the_format_needs_two_unsupported_features() -> None:
 
 
 UNSUPPORTED_VALUES = {
-    "on_expiry": ["escalate"],
-    "escalate": ["{after: 4h, to: a@example.com}"],
-    "remind": ["{after: 4h, every: 1d, times: 3}", "{after: 4h}"],
-    "hours": ["true"],
     "channels": ["[slack, email]", '[{post_to: "#sales"}]'],
     "feedback": ["true"],
     "revise": ["zero"],
@@ -40,9 +36,7 @@ UNSUPPORTED_VALUES = {
     ("key", "value"), [(key, value) for key, values in UNSUPPORTED_VALUES.items() for value in values]
 )
 def test_every_unsupported_key_is_reported(key: str, value: str) -> None:
-    other_keys = {"on_expiry": "escalate: {after: 4h, to: a@example.com}\n", "revise_limit": "revise: zero\n"}.get(
-        key, ""
-    )
+    other_keys = {"revise_limit": "revise: zero\n"}.get(key, "")
     zero = "name: a\nsteps:\n  - {id: zero, uses: set, with: {a: 1}}\n"
     source = gate_file(f"{other_keys}expires: 5d\n{key}: {value}").replace("name: a\nsteps:\n", zero)
     reported = [problem for problem in problems_of(source) if problem.path == f"steps[1].gate.{key}"]
@@ -58,13 +52,7 @@ def test_the_table_above_has_every_unsupported_key() -> None:
 @pytest.mark.parametrize(
     "keys",
     [
-        "remind: 1h",
-        "remind: {after: soon}",
-        "remind:",
-        "escalate: 1h",
-        "escalate: {after: 4h}",
         "hold: 5",
-        "hours: on",
         "channels: slak",
         "feedback: please",
     ],
@@ -77,15 +65,13 @@ def test_an_unsupported_key_is_the_only_problem_with_any_value(keys: str) -> Non
 @pytest.mark.parametrize(
     ("source", "sentences"),
     [
-        (gate_file("on_expiry: escalate"), "`on_expiry: escalate` is not available yet. "
-         "So far it can be `stop`, `continue` or `reject`."),
         (gate_file("assurance: sms"), "This must be `link` or `code`, not `sms`."),
         (gate_file("assurance: cod"), "This must be `link` or `code`, not `cod`. Did you mean `code`?"),
         (gate_file("assurance: [link]"), "This must be `link` or `code`, not a list."),
-        (gate_file("remint: 1h"), "A gate has no key `remint`. `remind` is not available yet."),
+        (gate_file("holt: 1h"), "A gate has no key `holt`. `hold` is not available yet."),
         (gate_file("expire: 1h"), "A gate has no key `expire`. Did you mean `expires`?"),
-        (step_file("id: a\nuses: set\nremind: 1h"), "`remind` is not available yet."),
-        (step_file("id: a\nuses: form\nfields: {x: text}\nescalate: 1h"), "`escalate` is not available yet."),
+        (step_file("id: a\nuses: set\nhold: 1h"), "`hold` is not available yet."),
+        (step_file("id: a\nuses: form\nfields: {x: text}\nhold: 1h"), "`hold` is not available yet."),
         (step_file("id: a\nuses: set") + "triggers: {cron: 0 9 * * mon}\n", "`triggers` is not available yet."),
         (step_file("id: a\nuses: runn"), "there are `email`, `form`, `http`, `message`, `page`, `set` and `wait`. "
          "`run` is not available yet."),
@@ -141,18 +127,6 @@ LATER: list[tuple[str, int, int, str, str]] = [
         "triggers[0].webhook.secret",
         "name of a secret",
     ),
-    (gate_file("hours: on"), 7, 14, "steps[0].gate.hours", "Write true or false here, not `on`"),
-    (gate_file("hours: true"), 7, 7, "steps[0].gate.hours", "has no effect without a deadline"),
-    (
-        gate_file("expires: 2d\nescalate: {after: 3d, to: owner}"),
-        8,
-        18,
-        "steps[0].gate.escalate.after",
-        "the request expires earlier",
-    ),
-    (gate_file("expires: 2d\nremind: {after: 2d}"), 8, 16, "steps[0].gate.remind.after", "`remind` has no effect"),
-    (gate_file("remind: {after: 2d, times: 3}"), 7, 27, "steps[0].gate.remind.times", "Only the first reminder"),
-    (gate_file("expires: 2d\non_expiry: escalate"), 8, 7, "steps[0].gate.on_expiry", "needs `escalate`"),
     (gate_file("revise_limit: 3"), 7, 7, "steps[0].gate.revise_limit", "never counts without `revise`"),
     (gate_file("revise: one"), 7, 7 + 8, "steps[0].gate.revise", "names an earlier step"),
     (gate_file("channels: [slak]"), 7, 18, "steps[0].gate.channels[0]", "Did you mean `slack`?"),

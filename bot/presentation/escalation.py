@@ -1,0 +1,38 @@
+"""The wording of an escalation: whom it asks, and when. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bot.presentation import expiry, people
+from bot.presentation.characters import line
+from engine.domain import Approver, CardFact, Phrase, RequestState
+from engine.read_models import RequestView
+
+
+def happened(request: RequestView) -> Phrase:
+    """Return to whom a request was escalated, and when, or nothing."""
+    at, backups = request.model.deadlines.escalated_at, [row for row in request.approvers if row.is_backup]
+    return (f"to {_names(backups)}, ", at) if at is not None and backups else ()
+
+
+def facts(request: RequestView) -> Iterator[CardFact]:
+    """Yield to whom a request was escalated, or to whom it will be if there is no decision in time."""
+    escalated = happened(request)
+    if escalated:
+        yield CardFact(label="Escalated", text=escalated)
+    elif request.model.state is RequestState.PENDING and request.model.backups:
+        yield CardFact(label="Escalates", text=_planned(request))
+
+
+def _planned(request: RequestView) -> Phrase:
+    deadlines, to = request.model.deadlines, f"to {_names(request.model.backups)}"
+    if deadlines.asks_backups_at is not None:
+        return f"{to}, ", deadlines.asks_backups_at
+    after = deadlines.escalate_after or deadlines.expires_after
+    assert after is not None
+    return (f"{to} after {expiry.span(after, working=deadlines.hours is not None)} without a decision",)
+
+
+def _names(backups: Sequence[Approver]) -> str:
+    return people.joined([line(backup.person.label) for backup in backups], "and")

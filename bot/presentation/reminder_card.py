@@ -1,0 +1,34 @@
+"""The card that reminds a person of a request, or of several that wait for them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.presentation import expiry, questions, summary
+from bot.presentation.characters import line
+from bot.presentation.request_card import request_card
+from engine.domain import Card, CardFact, DeliveryKind, Person
+from engine.read_models import DeliveryContent, RequestView
+
+
+def reminder_card(copy: DeliveryContent) -> Card:
+    """Return the card of a reminder: the request itself if it is the only one, else a list of all."""
+    if len(copy.waiting) <= 1:
+        assert copy.request is not None
+        return replace(request_card(copy.request, copy.person), kind=DeliveryKind.REMINDER)
+    return _list(summary.by_deadline(copy.waiting), copy.person)
+
+
+def _list(requests: list[RequestView], person: Person) -> Card:
+    return Card(
+        kind=DeliveryKind.REMINDER,
+        title=summary.waiting(len(requests)),
+        notes=tuple(_fact(request) for request in requests),
+        reminds=tuple(request_card(request, person) for request in requests),
+    )
+
+
+def _fact(request: RequestView) -> CardFact:
+    due = expiry.of_deadlines(request.model.deadlines)
+    asks = f"{line(request.requester.label)} asks."
+    return CardFact(label=questions.of_request(request), text=(asks, *((" ", *due, ".") if due else ())))

@@ -1,0 +1,105 @@
+"""Reminders: messages to the people whose decision is missing, several requests in one, and not too often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from engine.audit_entries import EntryKind, entry
+from engine.delivery.routing import EMAIL_CHANNEL, Routing
+from engine.domain import DeliveryKind, EmailPolicy, Person
+from engine.ports import Directory, Route
+from engine.read_models import DeliveryContent, PageQuery, RequestView
+from engine.requests import Request
+from engine.store import deliveries, people, reminders, request_queries, run_queries
+from engine.store.connection import Connection
+from engine.store.deliveries import LeasedDelivery, NewDelivery
+from engine.store.port import Tx
+
+COLLECTED_FOR: Final = timedelta(minutes=1)
+"""How long a reminder waits for others to the same person."""
+MOST_OFTEN: Final = timedelta(hours=4)
+"""Minimum time between two reminders to one person."""
+MOST_LISTED: Final = 20
+"""Maximum number of requests in one reminder."""
+
+
+def remind(tx: Tx, directory: Directory, request: Request, persons: Sequence[Person]) -> None:
+    """Put a reminder to each of these people into the outbox, or add the request to one that waits there."""
+    reminders.take_turn(tx)
+    routing, reached = (
+        Routing(directory, request.email),
+        deliveries.load_reached(tx.connection, request.subject.run, request.id),
+    )
+    for person in persons:
+        route = _route(routing, person, reached.get(person.id, frozenset()))
+        if route is not None:
+            _remind(tx, request, person, route)
+
+
+def _route(routing: Routing, person: Person, reached: frozenset[str]) -> Route | None:
+    """Return the route by which the request reached the person, or else the best one."""
+    routes = routing.routes(person)
+    return next((route for route in routes if route.channel in reached), routes[0] if routes else None)
+
+
+def _remind(tx: Tx, request: Request, person: Person, route: Route) -> None:
+    last = reminders.load_last(tx.connection, person.id)
+    if last is not None and last.waits:
+        reminders.save(tx, delivery=last.delivery, request=request.id, person=person.id, at=last.at)
+        return
+    at = tx.now + COLLECTED_FOR
+    if last is not None:
+        # After a clock that was ahead, the last one may seem to be in the future.
+        at = max(at, min(last.at, tx.now) + MOST_OFTEN)
+    if request.deadlines.hours is not None:
+        at = request.deadlines.hours.next_open(at, person.zone)
+    run = request.subject.run
+    copy = NewDelivery(
+        kind=DeliveryKind.REMINDER, run=run, person=person, route=route, request=request.id, not_before=at
+    )
+    (delivery,) = deliveries.insert_deliveries(tx, request.workspace, [copy])
+    reminders.save(tx, delivery=delivery, request=request.id, person=person.id, at=at)
+
+
+def load_content(connection: Connection, delivery: LeasedDelivery) -> DeliveryContent:
+    """Return the content of a reminder: all that waits for the person now.
+
+    Its `request` is the first of those that the reminder is about and that still wait. If none does, it is closed or
+    decided, and the reminder is not needed any more.
+    """
+    assert delivery.run is not None
+    assert delivery.request is not None
+    inbox = _inbox(connection, delivery)
+    first = reminders.first_waiting(connection, delivery.id)
+    request = request_queries.request_view(connection, first or delivery.request)
+    assert request is not None
+    run = run_queries.run_view(connection, request.run)
+    assert run is not None
+    return DeliveryContent(
+        delivery=delivery.id,
+        kind=delivery.kind,
+        topic=delivery.topic,
+        person=people.load_people(connection, [delivery.person])[delivery.person],
+        run=run,
+        request=request,
+        created_at=delivery.created_at,
+        waiting=() if first is None else (request, *(view for view in inbox if view.id != first)),
+    )
+
+
+def _inbox(connection: Connection, delivery: LeasedDelivery) -> list[RequestView]:
+    """Return the requests that wait for the person, without those that must not be sent by email."""
+    page = PageQuery(limit=MOST_LISTED, open_only=True)
+    views = request_queries.request_views(connection, delivery.workspace, page, person=delivery.person)
+    by_email = delivery.channel == EMAIL_CHANNEL
+    return [view for view in views if not (by_email and view.model.email is EmailPolicy.NEVER)]
+
+
+def record_others(tx: Tx, delivery: LeasedDelivery, content: dict[str, str]) -> None:
+    """Record for the other requests of a reminder too that it reached the person."""
+    for reminded in reminders.load_about(tx.connection, delivery.id):
+        if reminded.waits and reminded.id != delivery.request:
+            facts = entry(EntryKind.DELIVERY_SHOWN, run=reminded.run, request=reminded.id, content={**content})
+            tx.audit(delivery.workspace, facts)
