@@ -106,7 +106,7 @@ def is_left_out(
         return False
     if separation.requester is RequesterRule.NEVER:
         return True
-    others = [row for row in approvers if row is not approver and row.may_decide]
+    others = [row for row in approvers if row.person.id != requester and row.may_decide]
     return {group for row in others for group in row.groups} >= set(approver.groups)
 
 

@@ -89,7 +89,7 @@ def decide_as(
     command = assurance.as_proven(command, proof)
     ruling = rule(context, tx, request, command, proof)
     if isinstance(ruling, OwnRequest):
-        _record_refused_requester(tx, request)
+        _record_refused_requester(context, tx, request)
     if isinstance(ruling, Refusal):
         return ruling
     recipients = Recipients(tx, context.advancer.directory, resolved)
@@ -174,8 +174,14 @@ def _votes(tally: Tally) -> dict[str, Value]:
     return {"given": [vote.person.id for vote in tally.votes], "needed": tally.needed}
 
 
-def _record_refused_requester(tx: Tx, request: Request) -> None:
-    """Record that the requester tried to decide their own request, the first time that they do."""
+def _record_refused_requester(context: CommandContext, tx: Tx, request: Request) -> None:
+    """Record that the requester tried to decide their own request, the first time that they do.
+
+    If they are among its approvers, because the directory joined two persons meanwhile, they leave their place.
+    """
+    place = next((row for row in request.eligible if row.person.id == request.requester), None)
+    if place is not None:
+        eligibility.exclude(context.advancer, tx, request, place, eligibility.STARTED_IT)
     kind = EntryKind.REQUEST_REFUSED_REQUESTER
     if audit_log.has_entry(tx.connection, request.subject.run, request.id, kind):
         return

@@ -23,7 +23,7 @@ from engine.worker.advance import Advancer
 DEACTIVATED: Final = "the account was deactivated"
 """Why an approver is excluded whose account was deactivated while the request waited. It stays so: their place was
 handed on, and other processes may still have an older answer of the directory."""
-_STARTED_IT: Final = "in this workflow, requesters do not decide their own requests"
+STARTED_IT: Final = "in this workflow, requesters do not decide their own requests"
 
 
 class Eligibility(Struct, frozen=True):
@@ -43,7 +43,7 @@ def check(recipients: Recipients, request: Request, approver: Approver, actor: A
         return Eligibility(excluded=DEACTIVATED)
     if approver.not_requester and person.id == request.requester:
         # They were two persons when the request was opened. The directory has since joined them.
-        return Eligibility(excluded=_STARTED_IT)
+        return Eligibility(excluded=STARTED_IT)
     named = [_for_person(reference, person) for reference in references_of(approver)]
     own = [Reference(ACCOUNT, person.account.value, str(person.account))] if person.account else []
     proof = [Reference(EMAIL, actor.value, actor.value)] if actor.kind == EMAIL else []

@@ -57,7 +57,8 @@ def ask(advancer: Advancer, tx: Tx, request: Request, *, before: Request) -> Req
 def add_approvers(advancer: Advancer, tx: Tx, request: Request, newcomers: Sequence[Approver]) -> Request:
     """Let more people decide a request that waits, and give them copies. People who are asked already stay as they are.
 
-    Raises `Conflict` if the request has changed since it was loaded.
+    People whom the gate leaves out do not join (`may_join`). Raises `Conflict` if the request has changed since it was
+    loaded.
     """
     return _add(advancer, tx, request, newcomers, before=request)
 
@@ -65,12 +66,19 @@ def add_approvers(advancer: Advancer, tx: Tx, request: Request, newcomers: Seque
 def _add(advancer: Advancer, tx: Tx, request: Request, newcomers: Sequence[Approver], *, before: Request) -> Request:
     """Write the newcomers among the people of a request. `before`: the request as it was loaded."""
     present = {approver.person.id for approver in request.approvers}
-    added = [approver for approver in newcomers if approver.person.id not in present]
+    added = [row for row in newcomers if row.person.id not in present and may_join(request, row)]
     touched = _touch(tx, request)
     later = replace(touched, approvers=(*request.approvers, *added))
     request_rows.insert_approvers(tx, request.id, added, asked=(), position=len(request.approvers))
     deliveries.mark_outdated(tx, request.subject.run, request.id)
     return ask(advancer, tx, later, before=before)
+
+
+def may_join(request: Request, newcomer: Approver) -> bool:
+    """Return whether the gate would let this person approve if they joined now."""
+    rows = (*request.approvers, newcomer)
+    left_out = separation.is_left_out(rows, request.separation, request.requester, newcomer)
+    return not left_out and newcomer.person.id not in request.editors
 
 
 def hand_on(
@@ -86,8 +94,10 @@ def hand_on(
 ) -> Request:
     """Let another person decide in the place of an approver, and record why. `actor`: who said so, if a person did.
 
-    `rule`: how the record names the place of the new approver. Raises `Conflict` if the request has changed.
+    `rule`: how the record names the place of the new approver. The person must be one who `may_join`. Raises `Conflict`
+    if the request has changed.
     """
+    assert may_join(request, Approver(to, rule, groups=approver.groups))
     if not votes.try_hand_on(tx, request.id, approver, to):
         raise Conflict(f"request {request.id}: the place of {approver.person.id} was handed on meanwhile")
     record = entry(

@@ -161,14 +161,13 @@ class Played:
                 return
             to = who[1] if kind == "hand_on" else who
             person = people.need_person(tx, request.workspace, Address("email", f"{to}@example.com"), evidence="test")
-            if person.id == request.requester:
-                return
+            newcomer = Approver(person, f"joined: {to}")
             if kind == "join":
-                hand_on.add_approvers(advancer, tx, request, [Approver(person, f"joined: {to}")])
+                hand_on.add_approvers(advancer, tx, request, [newcomer])
                 return
             address = f"{who[0]}@example.com"
             place = next((row for row in request.eligible if row.person.email == address), None)
-            if place is not None and place.person.id != person.id:
+            if place is not None and place.person.id != person.id and hand_on.may_join(request, newcomer):
                 hand_on.hand_on(advancer, tx, request, place, person, rule=f"for {who[0]}", why="away")
 
         with suppress(Conflict):
