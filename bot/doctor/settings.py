@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
+from bot.roles.source import roles_file
 from bot.setting_values import is_loopback
+from bot.settings import SettingsError
 
 _REAL_SLACK: Final = frozenset({"https://slack.com/api/", "https://slack-gov.com/api/"})
 """The API addresses of Slack and GovSlack: https://docs.slack.dev/govslack"""
@@ -56,4 +60,28 @@ def builders(context: CheckContext) -> Iterator[Finding]:
         )
 
 
-CHECKS: Final = (values, which_slack, builders)
+def roles(context: CheckContext) -> Iterator[Finding]:
+    """Check the roles file, and whether other users of this machine could say in it who approves."""
+    if (not context.settings.roles and not context.settings.builders) or "roles" in context.unusable:
+        return
+    try:
+        file = roles_file(context.settings)
+    except SettingsError as error:
+        for sentence in error.sentences:
+            yield problem("settings.roles", sentence, "Correct it. A server that runs keeps what it has read before.")
+        return
+    if not file.is_set:
+        return
+    path, current = Path(file.current.file), file.current
+    if path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        yield warning(
+            "settings.roles",
+            f"Other users of this machine can change {path}, and so decide who approves.",
+            f"Run: chmod go-w {path}",
+        )
+    roles_found = f"{len(current.members):,} role{'' if len(current.members) == 1 else 's'}"
+    people_found = f"{len(current.people):,} {'person' if len(current.people) == 1 else 'people'}"
+    yield ok("settings.roles", f"{path} has {roles_found} and {people_found}.")
+
+
+CHECKS: Final = (values, which_slack, builders, roles)
