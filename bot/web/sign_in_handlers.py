@@ -92,6 +92,9 @@ class SignInHandlers:
         taken = await self._context.service.identity.take_state(state, holder) if holder and state else None
         if taken is None or isinstance(taken, SignInExpired):
             return self._context.status_page(sign_in_pages.elsewhere(self._context.at.inbox))
+        if isinstance(taken, SignInView):
+            # The page of the sign-in leads on if it was completed.
+            return self._context.to(self._context.at.sign_in(taken.id))
         sign_in, start = taken
         account = await self._account(request, sign_in, start)
         if isinstance(account, Response):

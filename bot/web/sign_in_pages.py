@@ -32,8 +32,8 @@ def elsewhere(inbox: str) -> StatusPage:
         status=410,
         title="This sign-in does not work in this browser",
         lines=(
-            "It may have been begun in another browser, or it was completed already.",
-            f"{_NOTHING} Open your request again, and press the button in this browser.",
+            "It was begun in another browser, or anew in this one.",
+            "Nothing was decided here. Open your request to see where it stands.",
         ),
         ways=(PageLink("See your requests", inbox),),
     )

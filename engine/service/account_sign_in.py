@@ -122,13 +122,16 @@ def _secrets(codes: Codes, state: str) -> SignInStart:
     return SignInStart(state=state, nonce=codes.secret("nonce", state), verifier=codes.secret("verifier", state))
 
 
-def spend(codes: Codes, tx: Tx, state: str, holder: str) -> tuple[SignInView, SignInStart] | SignInExpired:
-    """Take back a state, which works once, and return its sign-in and what was sent with it."""
+def spend(codes: Codes, tx: Tx, state: str, holder: str) -> tuple[SignInView, SignInStart] | SignInView | SignInExpired:
+    """Take back a state, which works once, and return its sign-in and what was sent with it.
+
+    If it came back before, return only the sign-in: a person may click twice.
+    """
     sign_in = sign_ins.load_by_state(tx.connection, state)
     shown = view(sign_in, holder)
-    if sign_in is None or shown is None or not sign_in.open(tx.now) or not sign_ins.try_spend(tx, state):
-        return SignInExpired()
-    return shown, _secrets(codes, state)
+    if sign_in is not None and shown is not None and sign_in.open(tx.now) and sign_ins.try_spend(tx, state):
+        return shown, _secrets(codes, state)
+    return view(sign_ins.load_by_state(tx.connection, state, spent=True), holder) or SignInExpired()
 
 
 def finish(

@@ -126,8 +126,11 @@ class Identity:
         """Return what the identity provider is sent now. What it was sent before no longer works."""
         return await self._engine.transact(lambda tx: account_sign_in.begin(self._codes, tx, sign_in, holder))
 
-    async def take_state(self, state: str, holder: str) -> tuple[SignInView, SignInStart] | SignInExpired:
-        """Take what the identity provider sent back, once, and return the sign-in that it belongs to."""
+    async def take_state(self, state: str, holder: str) -> tuple[SignInView, SignInStart] | SignInView | SignInExpired:
+        """Take what the identity provider sent back, once, and return the sign-in that it belongs to.
+
+        Returns only the sign-in if it was taken before.
+        """
         return await self._engine.transact(lambda tx: account_sign_in.spend(self._codes, tx, state, holder))
 
     async def finish_sign_in(self, command: FinishSignIn) -> ProvenIdentity | SignedInAsOther | SignInExpired:

@@ -193,8 +193,8 @@ class FormDraftRow(SQLModel, table=True):
 class SignInRow(SQLModel, table=True):
     """A sign-in with an account that was begun, and the decision that waits for it.
 
-    `state` is the SHA-256 of what the identity provider was sent, and null before and after. `holder` is null until a
-    browser begins. The key of the server derives the other secrets from the state.
+    `state` is the SHA-256 of what the identity provider was sent; null before, and another hash once it came back.
+    `holder` is null until a browser begins. The key of the server derives the other secrets from the state.
     """
 
     __tablename__ = "sign_in"

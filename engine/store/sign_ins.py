@@ -1,7 +1,7 @@
 """Sign-ins with an account that were begun, and the decisions that wait for them.
 
 Each is for one browser. What the identity provider is sent is stored as a hash, replaced each time that the browser
-begins anew, and dropped as soon as the provider sends the browser back.
+begins anew, and marked as spent as soon as the provider sends the browser back.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ _BEGIN = Statement(
     )
     .values(state=bindparam("new_state"), holder=bindparam("of"), attempts=_sign_in.c.attempts + 1)
 )
-_SPEND = Statement(update(_sign_in).where(_sign_in.c.state == bindparam("seen")).values(state=None))
+_SPEND = Statement(update(_sign_in).where(_sign_in.c.state == bindparam("seen")).values(state=bindparam("spent")))
 _USE = Statement(
     update(_sign_in)
     .where(_sign_in.c.id == bindparam("held"), _sign_in.c.used_at.is_(None))
-    .values(used_at=bindparam("now"), state=None, decision=None)
+    .values(used_at=bindparam("now"), decision=None)
 )
 _DROP = Statement(delete(_sign_in).where(_sign_in.c.id == bindparam("held")))
 _OLD = Statement(
@@ -153,9 +153,9 @@ def load_sign_in(connection: Connection, sign_in: str) -> StoredSignIn | None:
     return None if row is None else _read(row)
 
 
-def load_by_state(connection: Connection, state: str) -> StoredSignIn | None:
-    """Return the sign-in for which the provider was sent this state last."""
-    row = _BY_STATE.one(connection, {"state": hashed(state)})
+def load_by_state(connection: Connection, state: str, *, spent: bool = False) -> StoredSignIn | None:
+    """Return the sign-in for which the provider was sent this state last. `spent`: the state came back before."""
+    row = _BY_STATE.one(connection, {"state": _spent(state) if spent else hashed(state)})
     return None if row is None else _read(row)
 
 
@@ -178,8 +178,12 @@ def try_begin(tx: Tx, sign_in: StoredSignIn, *, state: str, holder: str) -> bool
 
 
 def try_spend(tx: Tx, state: str) -> bool:
-    """Drop a state that came back. Return False if it came back before, or another one was sent since."""
-    return bool(tx.write(_SPEND, {"seen": hashed(state)}))
+    """Record that a state came back. Return False if it came back before, or another one was sent since."""
+    return bool(tx.write(_SPEND, {"seen": hashed(state), "spent": _spent(state)}))
+
+
+def _spent(state: str) -> bytes:
+    return hashed(f"spent {state}")
 
 
 def try_use(tx: Tx, sign_in: StoredSignIn) -> bool:

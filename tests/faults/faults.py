@@ -313,10 +313,8 @@ FAULTS: Final = (
     Fault(
         "what the identity provider sent back works twice",
         "engine/store/sign_ins.py",
-        '_SPEND = Statement(update(_sign_in).where(_sign_in.c.state == bindparam("seen")).values(state=None))\n',
-        "_SPEND = Statement(\n"
-        '    update(_sign_in).where(_sign_in.c.state == bindparam("seen")).values(state=_sign_in.c.state)\n'
-        ")\n",
+        '.where(_sign_in.c.state == bindparam("seen")).values(state=bindparam("spent")))\n',
+        '.where(_sign_in.c.state == bindparam("seen")).values(form=_sign_in.c.form))\n',
         _SIGN_IN,
     ),
     Fault(

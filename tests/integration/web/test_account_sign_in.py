@@ -208,10 +208,23 @@ async def test_the_answer_of_slack_works_once(env: SignInEnv) -> None:
     request, browser, at_sign_in = await press_approve(env)
     back = await env.at_slack(await env.go_to_slack(browser, at_sign_in), "cleo")
     assert (await browser.get(back)).status == 403
+    tokens = len(env.slack.calls("openid.connect.token"))
     replayed = await browser.get(back)
-    assert replayed.status == 410
-    assert "This sign-in does not work in this browser" in replayed.page.text
+    assert replayed.path == at_sign_in.path
+    assert len(env.slack.calls("openid.connect.token")) == tokens, "the answer is not even looked at"
     assert (await env.web.reload(request)).model.state is RequestState.PENDING
+
+
+async def test_a_person_who_clicks_twice_at_slack_sees_the_outcome(env: SignInEnv) -> None:
+    request, browser, at_sign_in = await press_approve(env)
+    back = await env.at_slack(await env.go_to_slack(browser, at_sign_in), "ada")
+    for _ in range(2):
+        closed = await browser.get(back)
+        assert closed.path == f"/review/{request.id}"
+        assert "You approved this with edits" in closed.page.text
+    other = env.web.browser()
+    await other.get("/inbox")
+    assert (await other.get(back)).status == 410
 
 
 async def test_only_the_browser_that_began_can_come_back(env: SignInEnv) -> None:
