@@ -113,6 +113,8 @@ def request(view: RequestView) -> dict[str, Value]:
         "opened_at": moment(request.deadlines.opened_at),
         "first_shown_at": moment(request.deadlines.first_shown_at),
         "expires_at": moment(request.deadlines.expires_at),
+        "escalates_at": moment(request.deadlines.asks_backups_at),
+        "escalated_at": moment(request.deadlines.escalated_at),
         "closed_at": moment(request.closed_at),
         "decision": _decision(view),
     }

@@ -77,6 +77,6 @@ def too_late(at: datetime) -> Phrase:
     return "This request expired ", at, ". You can no longer decide it."
 
 
-def of_gate(after: timedelta, on_expiry: OnExpiry) -> str:
+def of_gate(after: timedelta, on_expiry: OnExpiry, *, working: bool = False) -> str:
     """Return the sentence that says when the requests of a gate expire, and what happens then."""
-    return f"Without a decision in {durations.in_words(after)}, {_GATE_CONSEQUENCES[on_expiry]}."
+    return f"Without a decision in {span(after, working=working)}, {_GATE_CONSEQUENCES[on_expiry]}."

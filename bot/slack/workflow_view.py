@@ -110,7 +110,7 @@ def _alone(asks: str) -> str:
 
 
 def _expiry(gate: Gate) -> str:
-    return f" {expiry.of_gate(gate.expires, gate.on_expiry)}" if gate.expires else ""
+    return f" {expiry.of_gate(gate.expires, gate.on_expiry, working=gate.clocks.hours)}" if gate.expires else ""
 
 
 def _expression(template: Template) -> Iterator[Element]:

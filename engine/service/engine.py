@@ -185,8 +185,10 @@ class Engine:
         )
 
     async def process_due(self, request: str) -> None:
-        """Process the first due deadline of a request: fall back to email, notify its owner, or let it expire."""
-        await self.transact(lambda tx: process_due.process_due(self.context, tx, request))
+        """Process the first due deadline of a request: fall back, remind, escalate, notify its owner, or expire it."""
+        await self.transact_with_directory(
+            lambda tx, resolved: process_due.process_due(self.context, tx, request, resolved), required=False
+        )
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
         """Run a unit of work, and run it again if another command changed the same rows first."""

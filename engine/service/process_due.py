@@ -8,21 +8,24 @@ from msgspec.structs import replace
 
 from engine.audit_entries import EntryKind, entry
 from engine.delivery import reminders, routing
+from engine.delivery.recipients import NeedsDirectory, Recipients, Resolved
 from engine.delivery.results import record_clocks
 from engine.delivery.routing import Routing
 from engine.domain import Approver, RequestState
-from engine.domain.people import FIRST_GROUP
+from engine.domain.people import ESCALATION, FIRST_GROUP
 from engine.errors import Conflict
 from engine.json_values import Value
+from engine.references import OWNER, Reference
 from engine.requests import Deadlines, NoResponse, NotDelivered, Overdue, PastDue, Request, Unanswered, separation
-from engine.service import hand_on
+from engine.requests.separation import OWNER_INSTEAD
+from engine.service import eligibility, hand_on
 from engine.service.context import CommandContext
-from engine.store import deliveries, request_model, request_rows, run_rows
+from engine.store import deliveries, people, request_model, request_rows, run_rows
 from engine.store.port import Tx
 from engine.worker.advance import wake
 
 
-def process_due(context: CommandContext, tx: Tx, request_id: str) -> None:
+def process_due(context: CommandContext, tx: Tx, request_id: str, resolved: Resolved) -> None:
     """Process the first deadline of a request that is due: the unit of `Engine.process_due`."""
     loaded = request_model.load_request(tx, request_id)
     if loaded is None or loaded[0].state is not RequestState.PENDING:
@@ -34,7 +37,7 @@ def process_due(context: CommandContext, tx: Tx, request_id: str) -> None:
         case NotDelivered():
             _notify_owner(context, tx, request)
         case Overdue():
-            _escalate(context, tx, request)
+            _escalate(context, tx, request, Recipients(tx, context.advancer.directory, resolved))
         case Unanswered():
             _remind(context, tx, request)
         case PastDue(state):
@@ -81,9 +84,15 @@ def _notify_owner(context: CommandContext, tx: Tx, request: Request) -> None:
     tx.audit(request.workspace, entry(EntryKind.REQUEST_UNSEEN, run=request.subject.run, request=request.id))
 
 
-def _escalate(context: CommandContext, tx: Tx, request: Request) -> None:
-    """Ask the backups as well, unless they were asked before, and start the time again if it was over."""
-    backups = _backups(request)
+def _escalate(context: CommandContext, tx: Tx, request: Request, recipients: Recipients) -> None:
+    """Ask the backups as well, unless they were asked before, and start the time again if it was over.
+
+    A backup who has left since the request was opened is not asked. If that leaves no one, the owner is.
+    """
+    planned = _backups(request)
+    backups = _staying(recipients, request, planned)
+    if planned and not backups:
+        backups = _owner_instead(tx, request)
     zones = {*request.zones, *(backup.person.zone for backup in backups)}
     escalated = request.deadlines.after_escalating(tx.now, zones)
     _save(tx, request, escalated)
@@ -91,6 +100,27 @@ def _escalate(context: CommandContext, tx: Tx, request: Request) -> None:
     _record_escalation(tx, request, backups)
     record_clocks(tx, request, escalated)
     hand_on.add_approvers(context.advancer, tx, later, backups)
+
+
+def _staying(recipients: Recipients, request: Request, backups: Sequence[Approver]) -> list[Approver]:
+    """Return the backups whom the gate still names. Raises `NeedsDirectory` once for all that it has to be asked."""
+    staying, needed = list[Approver](), list[Reference]()
+    for backup in backups:
+        try:
+            if eligibility.check(recipients, request, backup, backup.person.addresses[0]).excluded is None:
+                staying.append(backup)
+        except NeedsDirectory as needs:
+            needed += needs.references
+    if needed:
+        raise NeedsDirectory(list(dict.fromkeys(needed)))
+    return staying
+
+
+def _owner_instead(tx: Tx, request: Request) -> list[Approver]:
+    run_owner = run_rows.load_owner(tx.connection, request.subject.run)
+    owner = people.load_people_cached(tx, [run_owner.owner])[run_owner.owner]
+    instead = Approver(owner, f"{ESCALATION}{OWNER_INSTEAD}", ((OWNER, OWNER),))
+    return _backups(replace(request, backups=(instead,)))
 
 
 def _backups(request: Request) -> list[Approver]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from engine.domain import (
 from tests.support import stepwise_units
 from tests.support.email_env import MIA, mail_server
 from tests.support.engine_env import until
+from tests.support.fakes import FakeClock
 
 SAM = Address("email", "sam@example.com")
 TERMINAL = Origin(surface="terminal")
@@ -140,3 +142,30 @@ async def test_an_owner_who_approved_gets_the_failure_in_the_thread_of_the_reque
         assert opened.header("message-id") in str(email.header("references")).split()
         assert email.subject == f"Re: {opened.subject}"
     assert "You get this email because you own this workflow." in str(failure.text)
+
+
+async def test_a_reminder_is_in_the_thread_of_the_request_and_has_a_link_to_it(
+    mail_sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    environment = {
+        "SIGNOFF_SMTP_URL": mail_sandbox.mail.url,
+        "SIGNOFF_EMAIL_FROM": "Signoff <signoff@example.com>",
+        "SIGNOFF_PUBLIC_URL": "https://signoff.example.com",
+    }
+    chosen = settings.load(environment, database=stepwise_units.copy_empty_database(tmp_path / "signoff.db"))
+    clock = FakeClock()
+    async with app.open_app(AppOptions(settings=chosen, environment=environment, clock=clock)) as server:
+        run = await start_run(server, ASKS.replace("title:", "remind: {after: 1d}, title:"))
+        (opened,) = await mail_sandbox.mail.wait_for(to=MIA, seconds=20)
+        await until(lambda: server.executor is not None and server.executor.idle)
+        clock.pass_time(timedelta(days=1))
+        async with asyncio.timeout(20):
+            while len(await server.engine.deliveries(run=run)) < 2:  # noqa: ASYNC110 there is no event to await
+                await asyncio.sleep(0.02)
+        clock.pass_time(timedelta(minutes=1))
+        _, reminder = await mail_sandbox.mail.wait_for(to=MIA, count=2, seconds=20)
+    assert reminder.subject == f"Re: {opened.subject}"
+    assert reminder.header("in-reply-to") == opened.header("message-id")
+    assert "Reminder: your decision is still needed" in str(reminder.text)
+    assert "https://signoff.example.com/r/" in str(reminder.text)
+    assert reminder.complaints == []
