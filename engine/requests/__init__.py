@@ -17,7 +17,7 @@ from engine.requests.deadlines import (
 )
 from engine.requests.decision import Ruling, decide
 from engine.requests.edits import MAX_EDITED, apply_edits, editable_fields, missing, read_text_edits
-from engine.requests.identification import meaning
+from engine.requests.identification import meaning, notes_on_accounts
 from engine.requests.mentions import by_name, is_account, mentioned
 from engine.requests.model import (
     REASON_LENGTH,
@@ -85,6 +85,7 @@ __all__ = [
     "mentioned",
     "merged_edits",
     "missing",
+    "notes_on_accounts",
     "open_request",
     "read_text_edits",
     "truth",

@@ -100,6 +100,11 @@ class Opening(Struct, frozen=True, kw_only=True):
         return tuple(reference for group in self.groups for reference in group)
 
     @property
+    def needs_account(self) -> bool:
+        """Whether a person can decide only with an account."""
+        return Assurance.SSO in (self.assurance, self.confirm_with)
+
+    @property
     def accounts(self) -> tuple[str, ...]:
         """The account ids in everything that the request shows."""
         texts = (self.title, self.reason or "", *(text for _, text in self.show))

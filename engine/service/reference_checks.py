@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import Struct
 
@@ -13,13 +14,23 @@ from engine.ports import Resolution
 from engine.references import Reference
 from engine.workflowfile import Workflow
 
+_NO_ACCOUNT: Final = (
+    "{} has no Slack account, and people sign in with Slack to decide here. "
+    "Name people who have one, or use `assurance: code` and `confirm_with: code`."
+)
+
 
 class NamedReference(Struct, frozen=True):
-    """A reference in a workflow file. `subject` begins a sentence about it. `starts`: it stands in `may_run`."""
+    """A reference in a workflow file.
+
+    `subject` begins a sentence about it. `starts`: it stands in `may_run`. `signs_in`: it names people who decide with
+    their account.
+    """
 
     subject: str
     reference: Reference
     starts: bool = False
+    signs_in: bool = False
 
 
 def check(recipients: Recipients, workflow: Workflow) -> tuple[list[str], list[str]]:
@@ -37,7 +48,9 @@ def check(recipients: Recipients, workflow: Workflow) -> tuple[list[str], list[s
         if answer is None or _is_allowed_guest(name, answer):
             continue
         sentence = f"{name.subject}: {answer.why}"
-        if answer.never:
+        if name.signs_in and answer.unknown:
+            errors[f"{name.subject}: {_NO_ACCOUNT.format(name.reference.rule)}"] = None
+        elif answer.never:
             errors[sentence] = None
         elif answer.why is not None:
             warnings[sentence] = None
@@ -55,7 +68,8 @@ def _literal_references(workflow: Workflow) -> Iterator[NamedReference]:
             for text in _literals(template):
                 reference = references.parse(text)
                 if reference is not None:
-                    yield NamedReference(f"The gate of step {step.id}", reference)
+                    signs_in = step.gate is not None and step.gate.needs_account
+                    yield NamedReference(f"The gate of step {step.id}", reference, signs_in=signs_in)
 
 
 def _literals(template: Template) -> list[str]:

@@ -18,10 +18,11 @@ from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
 from engine.delivery import backups, routing
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import DeliveryKind, RunStatus, SecretName, StepStatus, Work
+from engine.domain import DeliveryKind, Person, RunStatus, SecretName, StepStatus, Work
 from engine.errors import Conflict, StepError
 from engine.json_values import Value
 from engine.ports import Directory, Secrets
+from engine.references import EMAIL, Reference
 from engine.requests import Circle, Opening, working_hours
 from engine.requests.working_hours import WorkingHours
 from engine.runs import Effect, Outcome, Progress, RunState, Visit
@@ -229,6 +230,7 @@ class Advancer:
         circle = requests.circle(named, opening.policy, opening.separation, requester=run.requester, owner=owner)
         if circle.with_owner:
             notes.append(_OWNER_JOINS if named else _OWNER_DECIDES)
+        notes += self._missing_accounts(opening, circle)
         in_reserve, missing = backups.backups_of(recipients, run, opening, circle)
         notes += missing
         asked = [approver.person for approver in circle.first_asked]
@@ -251,6 +253,17 @@ class Advancer:
             self.alert(tx, run.run_owner, topic="short", request=request_id)
         elif not any(copy.route for copy in copies):
             self.alert(tx, run.run_owner, topic="unreachable", request=request_id)
+
+    def _missing_accounts(self, opening: Opening, circle: Circle) -> list[str]:
+        """Return a note for each approver who would have to sign in with an account, and has none."""
+        if not opening.needs_account:
+            return []
+        # A directory that knows no accounts, as in a trial, cannot tell who has one.
+        known = [approver.person for approver in circle.approvers if self._knows_account(approver.person)]
+        return requests.notes_on_accounts(known)
+
+    def _knows_account(self, person: Person) -> bool:
+        return person.email is None or self.directory.asks(Reference(EMAIL, person.email, person.email))
 
     def _missing_secrets(self, opening: Opening) -> list[str]:
         """Return a sentence for each secret that is not set, so that approvers see that the step would fail."""

@@ -128,6 +128,11 @@ class Gate:
         return (*self.approvers, *in_chains, *self.clocks.escalate_to)
 
     @property
+    def needs_account(self) -> bool:
+        """Whether a person can decide only with an account."""
+        return Assurance.SSO in (self.assurance, self.confirm_with)
+
+    @property
     def templates(self) -> tuple[Template, ...]:
         """Every text of the gate that is evaluated."""
         texts = (self.when, self.reason, self.title, self.confirm, self.policy_choice, *self.people)

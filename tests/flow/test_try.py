@@ -462,6 +462,7 @@ def test_one_person_answers_in_a_trial_also_where_each_decision_is_confirmed(sig
     signoff.installation.write("strict.yaml", strict)
     finished = signoff("try", "strict.yaml", "--answer", "approve")
     assert finished.code == 0, finished.output
+    assert "has no Slack account" not in finished.output
 
 
 def test_a_trial_and_a_real_database_are_never_taken_for_each_other(signoff: Commands) -> None:

@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from engine.domain import Assurance, RequestState
+from engine.domain import Assurance, NotAllowed, Register, RequestState
 from engine.errors import StepError
 from engine.json_values import Value
 from engine.read_models import RequestView
-from tests.support.engine_env import PlayedStep
+from tests.support.engine_env import SAM, TERMINAL, PlayedStep
 from tests.support.sign_in_env import SignInEnv, open_sign_in
-from tests.support.web_env import ADA, PAY_WORKFLOW, Answer, Browser
+from tests.support.web_env import ADA, PAY_WORKFLOW, Answer, Browser, email_workflow
 
 SSO: Final = "      assurance: sso"
 TYPED: Final = "Dear Kim, it is on its way."
@@ -430,3 +430,20 @@ async def test_an_owner_who_is_signed_in_with_slack_answers_about_a_step(env: Si
     (entry,) = [entry for entry in await engine.engine.story(run) if entry.kind == "run.resumed"]
     assert entry.content is not None
     assert entry.content["assurance"] == "sso"
+
+
+async def test_a_gate_that_asks_a_person_without_an_account_is_refused(env: SignInEnv) -> None:
+    source = email_workflow(SSO).replace(ADA, "mia@example.com").encode()
+    answer = await env.web.engine_env.engine.register(Register(source=source, actor=SAM, origin=TERMINAL))
+    assert isinstance(answer, NotAllowed)
+    assert answer.why == (
+        "The gate of step send: mia@example.com has no Slack account, and people sign in with Slack to decide here. "
+        "Name people who have one, or use `assurance: code` and `confirm_with: code`."
+    )
+
+
+async def test_a_request_says_who_cannot_sign_in_to_decide_it(env: SignInEnv) -> None:
+    source = email_workflow(CONFIRMED).replace("[ada@example.com, ben", '["{{ inputs.customer }}", ben')
+    request = await env.web.request_approval(source=source, customer="mia@example.com")
+    assert "mia@example.com has no Slack account, so they cannot sign in to decide this." in request.notes
+    assert not [note for note in request.notes if note.startswith("ben")]
