@@ -271,7 +271,7 @@ def _without_account(tx: Tx, workspace: str, emails: Sequence[Address], name: st
     for email in emails:
         if email not in person.addresses:
             evidence = f"The directory named {' and '.join(map(str, emails))} as addresses of one person."
-            _bring(tx, workspace, email, person, evidence=evidence, alone=True)
+            _bring(tx, workspace, email, person, evidence=evidence, joined=True)
     return person
 
 
@@ -286,7 +286,7 @@ def _with_emails(
     for email in emails:
         if email not in present:
             evidence = f"The directory named {email} as an address of the account {account.value}."
-            _bring(tx, workspace, email, person, evidence=evidence, alone=joined or not present)
+            _bring(tx, workspace, email, person, evidence=evidence, joined=joined, alone=not present)
     for email in present if emails else ():
         if email not in emails:
             why = f"The directory names {', '.join(map(str, emails))} for the account {account.value} now."
@@ -294,21 +294,29 @@ def _with_emails(
             _record(tx, workspace, EntryKind.PERSON_ADDRESS_ENDED, person.id, email, why)
 
 
-def _bring(tx: Tx, workspace: str, email: Address, person: Person, *, evidence: str, alone: bool) -> None:
-    """Give an address to a person, and take it from the present one. `alone`: one without an account joins them."""
+def _bring(
+    tx: Tx, workspace: str, email: Address, person: Person, *, evidence: str, joined: bool, alone: bool = False
+) -> None:
+    """Give an address to a person, and take it from the present one.
+
+    `joined`: the operator says that both are one human. `alone`: the person had no address but the account. In both
+    cases a person without an account joins this one. One with an account keeps it, and only duties count together.
+    """
     holder = people.find_person(tx.connection, workspace, email)
     if holder is None:
         people.give_address(tx, workspace, email, person.id, evidence=evidence)
         _record(tx, workspace, EntryKind.PERSON_ADDRESS_GIVEN, person.id, email, evidence)
-    elif holder.account is None and alone:
+    elif holder.account is None and (joined or alone):
         moved = _join(tx, workspace, holder.id, into=person.id)
         _take(tx, workspace, email, holder.id, why=evidence)
         people.give_address(tx, workspace, email, person.id, evidence=evidence, moved=moved)
         _record(tx, workspace, EntryKind.PERSON_JOINED, person.id, email, evidence, holder.id, moved)
     else:
         _take(tx, workspace, email, holder.id, why=evidence)
-        people.give_address(tx, workspace, email, person.id, evidence=evidence)
+        shared = _count_together(tx, workspace, holder.id, into=person.id) if joined else {}
+        people.give_address(tx, workspace, email, person.id, evidence=evidence, moved=shared)
         _record(tx, workspace, EntryKind.PERSON_ADDRESS_TAKEN, person.id, email, evidence, holder.id)
+    tx.write(_PART, {"of": person.id})
 
 
 def _take(tx: Tx, workspace: str, address: Address, person: str, *, why: str) -> None:
@@ -327,23 +335,22 @@ def _revoke(tx: Tx, statement: Statement, person: str, address: Address) -> None
 
 def _join(tx: Tx, workspace: str, person: str, *, into: str) -> dict[str, Value]:
     """Move what waits for a person without an account to the other person; decisions keep the person that they name."""
-    tx.write(_JOIN_INTO, {"of": person, "into": into})
     tx.write(_MOVE_LINKS, {"of": person, "into": into})
-    _join_counted(tx, person, into=into)
+    runs = _count_together(tx, workspace, person, into=into)
     moved: dict[str, Value] = {
         "requests": list(_WAITING.scalars(tx.connection, {"of": person})),
         "workflows": list(_OWNED.scalars(tx.connection, {"of": person})),
-        "runs": list(_STARTED.scalars(tx.connection, {"in_workspace": workspace, "of": person})),
     }
     _move(tx, moved, person, into=into)
-    return {name: ids for name, ids in moved.items() if ids}
+    return {**{name: ids for name, ids in moved.items() if ids}, **runs}
 
 
-def _join_counted(tx: Tx, person: str, *, into: str) -> None:
-    """Let both be one approver of each request that needs several approvals, and have these counted anew.
+def _count_together(tx: Tx, workspace: str, person: str, *, into: str) -> dict[str, Value]:
+    """Let both be one requester, and one approver of each request that needs several approvals. Return what moved.
 
-    Otherwise one human could give two of the approvals.
+    Otherwise one human could give two of the approvals, or approve what they started.
     """
+    tx.write(_JOIN_INTO, {"of": person, "into": into})
     for request, run in _COUNTED.all(tx.connection, {"of": person}):
         row = {"held": request, "of": person, "into": into}
         for statement in (_SETTLE_APPROVED, _MOVE_COUNTED, _DROP_COUNTED):
@@ -351,6 +358,10 @@ def _join_counted(tx: Tx, person: str, *, into: str) -> None:
         tx.write(_RECOUNT, {"held": request, "now": tx.now})
         deliveries.mark_outdated(tx, run, request)
         tx.enqueue(Work("process_due", request))
+    runs = list[Value](_STARTED.scalars(tx.connection, {"in_workspace": workspace, "of": person}))
+    moved: dict[str, Value] = {"runs": runs} if runs else {}
+    _move(tx, moved, person, into=into)
+    return moved
 
 
 def _move(tx: Tx, moved: dict[str, Value], person: str, *, into: str) -> None:
