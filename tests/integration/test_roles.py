@@ -288,6 +288,13 @@ async def test_someone_who_left_slack_is_not_asked_at_another_address(world: Wor
     assert [person.name for person in people] == ["Noa", "Kim"], "no account has the address any more"
 
 
+async def test_someone_who_left_slack_before_they_were_known_here_is_not_asked_at_another_address(world: World) -> None:
+    world.accounts.closed["lee"] = world.accounts.active.pop("lee")
+    refused = await world.register("lee.kim@example.org")
+    assert refused == NotAllowed(why="The gate of step act: They are deactivated.")
+    assert [person.name for person in await world.approvers("role:finance")] == ["Noa"]
+
+
 async def test_without_slack_the_file_is_enough(tmp_path: Path) -> None:
     roles = file.read(ROLES.replace(', "group:leads"', "").replace("lee.kim@example.org]", "U012AB3CD]").encode())
     directory = DirectoryWithRoles(DirectoryWithEmail(TerminalDirectory()), lambda: roles)
