@@ -36,6 +36,7 @@ steps:
     gate:
       title: "Refund {{ inputs.amount }} to {{ inputs.customer }}?"
       approvers: [lee@example.com, kim@example.com]
+      exclude: []
       edit: [amount, note]
   - id: done
     uses: set
@@ -107,7 +108,7 @@ def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
     )
     finished = signoff("check", "hello.yaml", "bad.yaml")
     assert finished.code == 1
-    assert [line.split(" ")[0] for line in finished.out.splitlines()] == ["bad.yaml:10:11:", "bad.yaml:15:14:"]
+    assert [line.split(" ")[0] for line in finished.out.splitlines()] == ["bad.yaml:10:11:", "bad.yaml:16:14:"]
     assert "set" in finished.out
     assert finished.err == "1 of 2 files has problems.\n"
     result = signoff("check", "bad.yaml", "--json")
@@ -153,7 +154,7 @@ def test_register_prints_every_problem_with_file_line_and_column(signoff: Comman
     finished = signoff("register", "bad.yaml")
     assert finished.code == 1
     lines = finished.err.splitlines()
-    assert [line.split(" ")[0] for line in lines[:-1]] == ["bad.yaml:10:11:", "bad.yaml:15:14:"]
+    assert [line.split(" ")[0] for line in lines[:-1]] == ["bad.yaml:10:11:", "bad.yaml:16:14:"]
     assert lines[-1] == "The workflow file has problems."
     assert signoff.json("workflows") == []
 

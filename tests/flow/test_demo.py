@@ -57,7 +57,7 @@ there is one decision on the record
 130 EUR was paid exactly once
 people who may not decide try to
 gus is told
-cleo is told “Cleo Builder is not an approver of this request. Ada Approver or Ben Approver can decide.”
+cleo is told “You started this, so another person decides. Ada Approver or Ben Approver can decide.”
 the server answers 401 to a click that Slack did not sign
 the request is still open for ada and ben
 Only builders may register workflows here

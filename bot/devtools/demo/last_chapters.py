@@ -102,7 +102,10 @@ async def refuse_strangers(scene: Scene) -> None:
     """Try to decide as people who may not. Slack shows them no copy, so their clicks are forged."""
     scene.narrator.chapter("cleo refunds 500 EUR: people who may not decide try to")
     request = await scene.request_refund("refund", "A-1006", amount="500", why="Never arrived")
-    strangers = (("gus", "You are not an approver of this request"), ("cleo", "Cleo Builder is not an approver"))
+    strangers = (
+        ("gus", "You are not an approver of this request"),
+        ("cleo", "You started this, so another person decides"),
+    )
     for name, refusal in strangers:
         before = len(scene.ephemeral_texts(name))
         act = scene.person(name).click(PAY, on=request.copies["ada"])
