@@ -39,6 +39,8 @@ class EntryKind(StrEnum):
     REQUEST_HANDED_ON = "request.handed_on"
     REQUEST_REFUSED_REQUESTER = "request.refused_requester"
     REQUEST_APPROVER_EXCLUDED = "request.approver_excluded"
+    REQUEST_QUESTION_ASKED = "request.question_asked"
+    REQUEST_QUESTION_ANSWERED = "request.question_answered"
     REQUEST_WITHDRAWN = "request.withdrawn"
     STEP_STARTED = "step.started"
     STEP_SUCCEEDED = "step.succeeded"

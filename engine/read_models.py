@@ -28,7 +28,7 @@ from engine.domain import (
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Value
-from engine.requests import Edit, Request, merged_edits
+from engine.requests import Edit, Question, Request, merged_edits, questions
 from engine.workflowfile.expected_output import ExpectedOutput
 
 
@@ -243,6 +243,16 @@ class DeliveryContent:
     """When the delivery was created, or None if a surface shows the content at once."""
     waiting: tuple[RequestView, ...] = ()
     """Of a reminder: all requests that wait for the person, `request` first; none if it is not needed any more."""
+
+    @property
+    def question(self) -> Question | None:
+        """The question that this message asks, or whose answer it tells."""
+        return questions.question_of(self.topic, self.request.model.questions) if self.request is not None else None
+
+    @property
+    def asks_question(self) -> bool:
+        """Whether this message asks a question, and does not tell its answer."""
+        return questions.asks(self.topic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from bot.presentation.alert_card import alert_card
 from bot.presentation.code_card import code_card
 from bot.presentation.outcome_card import outcome_card
+from bot.presentation.question_card import question_card
 from bot.presentation.reminder_card import reminder_card
 from bot.presentation.request_card import request_card
 from engine.domain import Card, DeliveryKind
@@ -25,6 +26,8 @@ def card(copy: DeliveryContent | CodeDelivery) -> Card:
 def _card(copy: DeliveryContent | CodeDelivery) -> Card:
     if isinstance(copy, CodeDelivery):
         return code_card(copy)
+    if copy.kind is DeliveryKind.ALERT and copy.request is not None and copy.question is not None:
+        return question_card(copy, copy.request, copy.question)
     if copy.kind is DeliveryKind.ALERT:
         return alert_card(copy)
     if copy.kind is DeliveryKind.OUTCOME:

@@ -15,10 +15,13 @@ from bot.presentation import answers, dates, expiry, people, states
 from bot.presentation.characters import line
 from bot.presentation.labels import of_field
 from engine.domain import (
+    AlreadyAnswered,
     AlreadyDecided,
     AlreadyVoted,
     Assurance,
     Cancelled,
+    CannotAnswer,
+    CannotAsk,
     CannotConfirm,
     Changed,
     CodeExpired,
@@ -31,10 +34,12 @@ from engine.domain import (
     LinkState,
     NeedsCode,
     NeedsSignIn,
+    NoAnswerNeeded,
     NoLink,
     NoLongerApprover,
     NotAllowed,
     NotAnApprover,
+    NotAsked,
     NotFound,
     NotWaiting,
     NotYourTurn,
@@ -43,6 +48,7 @@ from engine.domain import (
     Phrase,
     ReasonMissing,
     Refusal,
+    RequestState,
     RunStatus,
     SignedInAsOther,
     SignInExpired,
@@ -50,6 +56,7 @@ from engine.domain import (
     WrongCode,
 )
 from engine.errors import about
+from engine.requests import MAX_OPEN, QUESTION_LENGTH
 
 
 def sentence(refusal: Refusal, writer: dates.Writer = dates.moment) -> str:
@@ -185,6 +192,52 @@ def _cancelled(refusal: Cancelled) -> Phrase:
 @phrase.register
 def _changed(refusal: Changed) -> Phrase:  # noqa: ARG001
     return ("This request has changed since you opened it. Look at it again, then decide.",)
+
+
+# -- questions ----------------------------------------------------------------------------------------------
+
+
+@phrase.register
+def _cannot_ask(refusal: CannotAsk) -> Phrase:
+    if refusal.why == "unreachable":
+        return (f"Signoff has no way to reach {line(refusal.to)}, so the question was not sent. Ask another person.",)
+    return (_CANNOT_ASK[refusal.why],)
+
+
+_CANNOT_ASK: Final[Mapping[str, str]] = {
+    "off": "This workflow takes no questions. You can still decide.",
+    "empty": "Write your question first.",
+    "too_long": f"Your question is too long. It may have up to {QUESTION_LENGTH:,} characters.",
+    "too_many": f"{MAX_OPEN} questions about this request wait for an answer. You can ask once some are answered.",
+    "yourself": "You cannot ask yourself. Choose another person.",
+}
+
+
+@phrase.register
+def _cannot_answer(refusal: CannotAnswer) -> Phrase:
+    if refusal.why == "empty":
+        return ("Write your answer first.",)
+    return (f"Your answer is too long. It may have up to {QUESTION_LENGTH:,} characters.",)
+
+
+@phrase.register
+def _not_asked(refusal: NotAsked) -> Phrase:
+    if refusal.asked is None:
+        return ("There is no question for you about this request.",)
+    return (f"This question is for {line(refusal.asked)}, so only they can answer it.",)
+
+
+@phrase.register
+def _already_answered(refusal: AlreadyAnswered) -> Phrase:
+    who = "You" if refusal.by_you else line(refusal.by)
+    return f"{who} already answered this question, ", refusal.at, ". Your new text was not saved."
+
+
+@phrase.register
+def _no_answer_needed(refusal: NoAnswerNeeded) -> Phrase:
+    ending = "expired" if refusal.state is RequestState.EXPIRED else f"was {states.REQUESTS[refusal.state]}"
+    by = f" by {line(refusal.by)}" if refusal.by else ""
+    return f"This request {ending}{by}, ", refusal.at, ". Your answer is no longer needed and was not saved."
 
 
 # -- runs ---------------------------------------------------------------------------------------------------

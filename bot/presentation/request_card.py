@@ -11,6 +11,7 @@ from bot.presentation import (
     labels,
     people,
     progress,
+    question_notes,
     questions,
     request_content,
     request_outcome,
@@ -25,6 +26,7 @@ from engine.domain import (
     DeliveryKind,
     Person,
     Phrase,
+    QuestionRule,
     RequestState,
     ReviewPoint,
 )
@@ -52,6 +54,7 @@ def request_card(request: RequestView, reader: Person | None = None) -> Card:
         question=questions.as_asked(request) if request.edits else summary.question(request.title, values),
         details=tuple(_details(request)),
         actions=_actions(request, reader) if pending else (),
+        may_ask=pending and model.question_rule is not QuestionRule.OFF,
         expires_at=model.deadlines.ends_at if pending else None,
         expires_after=model.deadlines.expires_after if pending and model.deadlines.ends_at is None else None,
         escalates=pending and expiry.escalates(model.deadlines),
@@ -76,6 +79,7 @@ def _lead(request: RequestView, reader: Person | None) -> Iterator[Phrase]:
     escalated = escalation.happened(request)
     if escalated:
         yield ("Escalated ", *escalated, ".")
+    yield from question_notes.pause(request)
 
 
 def _is_long(reason: str) -> bool:
@@ -93,6 +97,7 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
     for change in request.model.changes if pending else ():
         changed = people.joined([f"“{line(edit.label)}”" for edit in change.edits], "and")
         yield CardFact(label="Changed", text=(f"{line(change.person.label)} changed {changed}, ", change.at, "."))
+    yield from question_notes.notes(request)
     for note in request.notes:
         yield CardFact(label="Note", text=(visible(note),))
     if pending and request.unreached:

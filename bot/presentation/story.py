@@ -102,6 +102,12 @@ def _remembered_sentence(_: StoryEntry, content: Content, __: Names) -> str:
     return f"confirmed the address {content.get('address')} with a code."
 
 
+def _asked_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    to = content.get("to")
+    name = to.get("name") if isinstance(to, dict) else None
+    return f"asked {name or 'a person'}: “{content.get('text')}”"
+
+
 def _refused_sign_in_sentence(_: StoryEntry, content: Content, __: Names) -> str:
     asked = content.get("asked")
     names = _joined([str(name) for name in asked] if isinstance(asked, list) else [])
@@ -200,6 +206,8 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "request.approver_excluded": lambda _, content, __: (
         f"{content.get('name')} can no longer decide: {content.get('why')}."
     ),
+    "request.question_asked": _asked_sentence,
+    "request.question_answered": lambda _, content, __: f"answered: “{content.get('answer')}”",
     "request.withdrawn": lambda *_: "The request was cancelled.",
     "step.started": _started_sentence,
     "step.succeeded": lambda entry, _, names: f"{names.step(entry)} is done.",

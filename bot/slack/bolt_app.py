@@ -18,6 +18,7 @@ from bot.slack.command_handlers import CommandHandlers
 from bot.slack.context import SlackContext
 from bot.slack.event_handlers import EventHandlers
 from bot.slack.payloads import Submission
+from bot.slack.question_handlers import QuestionHandlers
 from bot.slack.submission_handlers import SubmissionHandlers
 from engine.errors import ChannelError, StoreError
 
@@ -45,6 +46,8 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
         attaching_function_token_enabled=False,
         attaching_conversation_kwargs_enabled=False,
     )
+    # Before the handlers of all that is unknown.
+    _questions(app, QuestionHandlers(context))
     _actions(app, ActionHandlers(context))
     _views(app, SubmissionHandlers(context))
     app.command(COMMAND)(CommandHandlers(context).command)
@@ -81,6 +84,13 @@ def _actions(app: AsyncApp, actions: ActionHandlers) -> None:
     }.items():
         app.action(name)(handler)
     app.action(_ANY)(actions.unknown)
+
+
+def _questions(app: AsyncApp, questions: QuestionHandlers) -> None:
+    app.action(ids.ASK)(questions.ask)
+    app.action(ids.ANSWER)(questions.answer)
+    app.view(ids.ASK_MODAL)(questions.asked)
+    app.view(ids.ANSWER_MODAL)(questions.answered)
 
 
 def _views(app: AsyncApp, views: SubmissionHandlers) -> None:

@@ -56,6 +56,9 @@ LONGEST_TEXT_INPUTS: Final = 5
 APPROVE: Final = "request.approve"
 EDIT: Final = "request.edit"
 REJECT: Final = "request.reject"
+ASK: Final = "request.ask"
+"""The action that opens the form for a question to the requester, or to another person."""
+ANSWER: Final = "question.answer"
 DETAILS: Final = "request.details"
 """The action that opens the full request."""
 RUN_DETAILS: Final = "run.details"
@@ -76,6 +79,8 @@ REJECT_MODAL: Final = "modal.reject"
 APPROVE_MODAL: Final = "modal.approve"
 CONFIRM_MODAL: Final = "modal.confirm"
 """The callback id of the form for a code that confirms a decision."""
+ASK_MODAL: Final = "modal.ask"
+ANSWER_MODAL: Final = "modal.answer"
 DETAILS_MODAL: Final = "modal.details"
 REGISTER_MODAL: Final = "modal.register"
 RUN_MODAL: Final = "modal.run"
@@ -86,6 +91,9 @@ HOME: Final = "home"
 
 REASON_BLOCK: Final = "reason"
 CODE_BLOCK: Final = "code"
+TEXT_BLOCK: Final = "text"
+"""The input for a question or an answer."""
+PERSON_BLOCK: Final = "person"
 PASTE_BLOCK: Final = "paste"
 UPLOAD_BLOCK: Final = "upload"
 METADATA_EVENT: Final = "signoff_copy"
@@ -155,6 +163,14 @@ class RunRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_
     attempt: _Count | None = None
 
 
+class QuestionRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="a1"):
+    """The question that a button or modal is about. `delivery`: the clicked delivery, if any."""
+
+    request: _Id
+    question: _Id
+    delivery: _Id | None = None
+
+
 class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="m1"):
     """The private metadata of a modal: its subject, and the click that opened it.
 
@@ -173,12 +189,14 @@ class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknow
     """The call that a form about a step is about."""
     challenge: _Id | None = None
     """The code that a form asks for."""
+    question: QuestionRef | None = None
+    """The question that a form is the answer to."""
 
 
-_Travelling = TypeVar("_Travelling", Ref, RunRef, ModalRef)
+_Travelling = TypeVar("_Travelling", Ref, RunRef, QuestionRef, ModalRef)
 
 
-def encode(what: Ref | RunRef | ModalRef) -> str:
+def encode(what: Ref | RunRef | QuestionRef | ModalRef) -> str:
     """Return the text of a button value or of private_metadata. A response_url that does not fit is left out."""
     longest = PRIVATE_METADATA if isinstance(what, ModalRef) else BUTTON_VALUE
     text = msgspec.json.encode(what).decode()
@@ -197,6 +215,11 @@ def decode_ref(text: object) -> Ref | None:
 def decode_run(text: object) -> RunRef | None:
     """Return the reference to a run, or None; see `decode_ref`."""
     return _decode(text, RunRef)
+
+
+def decode_question(text: object) -> QuestionRef | None:
+    """Return the reference to a question, or None; see `decode_ref`."""
+    return _decode(text, QuestionRef)
 
 
 def decode_modal(text: object) -> ModalRef | None:

@@ -22,6 +22,7 @@ from engine.domain import Card, CardAction, CardOutcome, DeliveryKind, Phrase, R
 NEEDS_ATTENTION: Final = "needs_attention"
 SHOW_EVERYTHING: Final = "Show everything"
 DETAILS: Final = "Details"
+ASK: Final = "Ask"
 
 _LEAD: Final = 600
 _OUTCOME: Final = 600
@@ -228,7 +229,10 @@ def _closed(card: Card, outcome: CardOutcome, delivery: str) -> list[Block]:
 def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
     details = _details(card, delivery=delivery)
     asks = card.kind is DeliveryKind.ALERT and topic == NEEDS_ATTENTION and card.run is not None
-    acting = _run_buttons(card, delivery=delivery) if asks else request_buttons(card, delivery=delivery)
+    if card.question_id is not None and card.request is not None:
+        acting = [_answer_button(card.request, card.question_id, delivery=delivery)]
+    else:
+        acting = _run_buttons(card, delivery=delivery) if asks else request_buttons(card, delivery=delivery)
     return [*acting, *([details] if details else [])]
 
 
@@ -247,7 +251,16 @@ def _details(card: Card, *, delivery: str, missing: int = 0) -> Element | None:
 def request_buttons(card: Card, *, delivery: str | None) -> list[Element]:
     """Return the buttons of a request in the words of the workflow; none if the card has no actions."""
     ref = ref_of(card, delivery=delivery)
-    return [] if ref is None else [_action(action, ids.encode(ref)) for action in card.actions]
+    if ref is None:
+        return []
+    value = ids.encode(ref)
+    ask = [text_objects.button(ASK, action=ids.ASK, value=value)] if card.may_ask else []
+    return [*(_action(action, value) for action in card.actions), *ask]
+
+
+def _answer_button(request: str, question: str, *, delivery: str) -> Element:
+    ref = ids.QuestionRef(request=request, question=question, delivery=delivery or None)
+    return text_objects.button("Answer", action=ids.ANSWER, value=ids.encode(ref), style="primary")
 
 
 def _action(action: CardAction, value: str) -> Element:

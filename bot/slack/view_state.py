@@ -127,6 +127,14 @@ def _read_text(values: object, name: str) -> str | None:
     return None
 
 
+def read_text(values: object, block_id: str) -> str:
+    """Return what was typed into this input or chosen in it, or an empty text."""
+    for block, state in _elements(values):
+        if block == block_id and isinstance(raw := _raw(state), str):
+            return raw
+    return ""
+
+
 def read_source(values: object) -> tuple[str, Mapping[str, Any] | None]:
     """Return the text that was pasted to be registered, and the file that was uploaded, as Slack describes it."""
     pasted: dict[str, str] = {}

@@ -43,7 +43,7 @@ class AnswerOption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class StepQuestion:
     """The page of an open question. `call`: carried by the form, so that it answers this call and no later one."""
 
     title: str
@@ -68,10 +68,10 @@ class Question:
 CHOOSE: Final = "Choose one of the three answers."
 
 
-def question(visit: AttentionVisit, attention: AttentionView, typed: TypedAnswer | None = None) -> Question:
+def question(visit: AttentionVisit, attention: AttentionView, typed: TypedAnswer | None = None) -> StepQuestion:
     """Return the page. `typed`: the contents of its inputs."""
     step = attention.step
-    return Question(
+    return StepQuestion(
         title=answers.question(attention.label),
         workflow=characters.line(attention.run.workflow_title),
         starter=characters.line(attention.run.requester.label),

@@ -287,5 +287,6 @@ def _load_subject(connection: Connection, key: _Key) -> _Subject:
 def _find_person(delivery: LeasedDelivery, run: RunView, request: RequestView | None) -> Person | None:
     """Return the person that the copy is for if they were loaded with the run or the request, which is usual."""
     approvers = [approver.person for approver in request.approvers] if request is not None else []
-    persons = (*approvers, run.owner, run.requester)
+    asked = [question.asked_to for question in request.model.questions] if request is not None else []
+    persons = (*approvers, *asked, run.owner, run.requester)
     return next((person for person in persons if person.id == delivery.person), None)

@@ -15,7 +15,7 @@ from engine.domain import Address, DeliveryKind, DeliveryState, Receipt, Request
 from engine.errors import ChannelError, Conflict
 from engine.ports import Directory
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView
-from engine.requests import Deadlines, Request
+from engine.requests import Deadlines, Request, questions
 from engine.store import attention_links, deliveries, links, people, reminders, request_model, request_rows, run_rows
 from engine.store.deliveries import LeasedDelivery
 from engine.store.links import NewLink
@@ -75,7 +75,7 @@ def create_link(tx: Tx, delivery: LeasedDelivery) -> NewLink | None:
     if delivery.kind is DeliveryKind.REMINDER:
         waiting = reminders.first_waiting(tx.connection, delivery.id)
         return None if waiting is None else links.mint(tx, delivery, waiting)
-    if delivery.kind is DeliveryKind.REQUEST:
+    if _opens_request(delivery):
         assert delivery.request is not None
         return links.mint(tx, delivery, delivery.request)
     if delivery.kind is not DeliveryKind.ALERT or delivery.topic != RunStatus.NEEDS_ATTENTION or delivery.run is None:
@@ -88,13 +88,18 @@ def create_link(tx: Tx, delivery: LeasedDelivery) -> NewLink | None:
     return attention_links.mint(tx, delivery, step=visit.step, visit=visit.visit, attempt=visit.attempt)
 
 
+def _opens_request(delivery: LeasedDelivery) -> bool:
+    """Return whether the link of a copy opens the page of its request: to decide, or to answer a question."""
+    return delivery.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) or questions.asks(delivery.topic)
+
+
 def _drop_link(tx: Tx, claimed: ClaimedDelivery) -> None:
     if claimed.link is None:
         return
-    if claimed.delivery.kind is DeliveryKind.ALERT:
-        attention_links.drop(tx, claimed.link)
-    else:
+    if _opens_request(claimed.delivery):
         links.drop(tx, claimed.link)
+    else:
+        attention_links.drop(tx, claimed.link)
 
 
 def _record_shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:

@@ -118,6 +118,10 @@ class Card:
 
     For channels with threads.
     """
+    may_ask: bool = False
+    """Whether its reader may ask a question before they decide."""
+    question_id: str | None = None
+    """The id of the question that its reader is asked to answer."""
     because: str = ""
     """Why its reader gets an alert, as the end of "You get this because …"; for channels that say it."""
     reminds: tuple[Card, ...] = ()

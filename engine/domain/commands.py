@@ -70,6 +70,40 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskQuestion:
+    """Ask a question about a request before it is decided. `to`: the person who is asked; None: the requester.
+
+    `assurance`, `link` and `browser`: as in `Decide`.
+    """
+
+    request: str
+    text: str = hidden(repr=False)
+    actor: Address
+    origin: Origin
+    assurance: Assurance
+    to: Address | None = None
+    link: str | None = hidden(default=None, repr=False)
+    browser: str | None = hidden(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerQuestion:
+    """Answer a question about a request. `question`: its id, or None for the oldest that waits for this person.
+
+    `assurance`, `link` and `browser`: as in `Decide`.
+    """
+
+    request: str
+    question: str | None
+    text: str = hidden(repr=False)
+    actor: Address
+    origin: Origin
+    assurance: Assurance
+    link: str | None = hidden(default=None, repr=False)
+    browser: str | None = hidden(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FormDraft:
     """A form as it was typed in a browser. `about`: the id of the request, or of the run whose step is asked about.
 

@@ -47,6 +47,24 @@ class Decided(Struct, frozen=True, kw_only=True):
     visit: int = 0
 
 
+class QuestionAsked(Struct, frozen=True, kw_only=True):
+    """The question was saved. `to`: the name of the person who is asked."""
+
+    request: str
+    run: str
+    question: str
+    to: str
+
+
+class QuestionAnswered(Struct, frozen=True, kw_only=True):
+    """The answer was saved. `asked_by`: the name of the person who asked."""
+
+    request: str
+    run: str
+    question: str
+    asked_by: str
+
+
 class Done(Struct, frozen=True, kw_only=True):
     """The run was cancelled or resumed."""
 
@@ -132,6 +150,41 @@ class HandedOn(Refusal, frozen=True, kw_only=True):
     """Another person decides in the place of this one. `to`: their name."""
 
     to: str
+
+
+class CannotAsk(Refusal, frozen=True, kw_only=True):
+    """The question cannot be asked. `to`: the name of the person who would be asked, where it matters."""
+
+    why: Literal["off", "empty", "too_long", "too_many", "yourself", "unreachable"]
+    to: str = ""
+
+
+class CannotAnswer(Refusal, frozen=True, kw_only=True):
+    """The answer cannot be saved as it is."""
+
+    why: Literal["empty", "too_long"]
+
+
+class NotAsked(Refusal, frozen=True, kw_only=True):
+    """The question is for another person, or none is open. `asked`: the name of the person who is asked."""
+
+    asked: str | None
+
+
+class AlreadyAnswered(Refusal, frozen=True, kw_only=True):
+    """The question has an answer. `by_you`: from this person."""
+
+    by: str
+    by_you: bool
+    at: datetime
+
+
+class NoAnswerNeeded(Refusal, frozen=True, kw_only=True):
+    """The request was closed before the answer came. `by`: the name of the person who closed it, if one did."""
+
+    state: RequestState
+    by: str | None
+    at: datetime
 
 
 class NotAnApprover(Refusal, frozen=True, kw_only=True):

@@ -121,6 +121,14 @@ class ReasonRequired(StrEnum):
     NEVER = "never"
 
 
+class QuestionRule(StrEnum):
+    """Whether approvers may ask questions before they decide, and what the deadlines do meanwhile."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    OFF = "off"
+
+
 class Assurance(StrEnum):
     """How the person who decides was identified."""
 

@@ -6,6 +6,7 @@ Nothing here reads a clock or a table. `open_request` builds an `Opening`, `deci
 """
 
 from engine.requests.deadlines import (
+    LONGEST_PAUSE,
     UNDELIVERED_AFTER,
     Deadlines,
     NoResponse,
@@ -24,6 +25,7 @@ from engine.requests.model import (
     ContentChange,
     Edit,
     Editable,
+    Question,
     Request,
     Subject,
     clip,
@@ -41,15 +43,22 @@ from engine.requests.open_request import (
     wanted,
 )
 from engine.requests.policy import ANY_ONE, Policy, Tally, Vote
+from engine.requests.questions import (
+    MAX_OPEN,
+    QUESTION_LENGTH,
+)
 from engine.requests.separation import ALL_ALLOWED, OWNER_INSTEAD, Circle, Separation, circle
 
 __all__ = [
     "ALL_ALLOWED",
     "ANY_ONE",
+    "LONGEST_PAUSE",
     "MAX_EDITED",
     "MAX_NOTES",
+    "MAX_OPEN",
     "NOTE_LENGTH",
     "OWNER_INSTEAD",
+    "QUESTION_LENGTH",
     "REASON_LENGTH",
     "TITLE_LENGTH",
     "UNDELIVERED_AFTER",
@@ -64,6 +73,7 @@ __all__ = [
     "Overdue",
     "PastDue",
     "Policy",
+    "Question",
     "Reminder",
     "Request",
     "Ruling",

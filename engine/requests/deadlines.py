@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +17,8 @@ from engine.workflowfile.workflow import FALLBACK_AFTER, Remind
 
 UNDELIVERED_AFTER: Final = timedelta(minutes=15)
 """How long after opening the owner is alerted that no copy was delivered. The expiry is counted from then as well."""
+LONGEST_PAUSE: Final = timedelta(days=7)
+"""How long clocks stand still at most, however long a question waits for its answer."""
 REMINDED_AT: Final = (0.5, 0.9)
 """When approvers are reminded by default, as parts of the time until the expiry."""
 
@@ -83,6 +85,11 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     restart_at: datetime | None = None
     """With `on_expiry: escalate`, when the backups are asked and the time until the expiry starts again."""
     escalated_at: datetime | None = None
+    paused_at: datetime | None = None
+    """Since when expiry, escalation and reminders stand still, because a question waits for its answer.
+
+    Meanwhile their moments are those that come if the pause is as long as it can be.
+    """
 
     def due(self, now: datetime) -> NotDelivered | PastDue | NoResponse | Overdue | Unanswered | None:
         """Return the first thing that is due, or None. Call it again after that was processed, for the next one."""
@@ -177,6 +184,38 @@ class Deadlines(Struct, frozen=True, kw_only=True):
         following = (self._following(reminder, now, zones) for reminder in self.reminders)
         return replace(self, reminders=tuple(reminder for reminder in following if reminder is not None))
 
+    @property
+    def paused_until(self) -> datetime | None:
+        """When the pause ends at the latest, or None if there is none."""
+        return None if self.paused_at is None else self.paused_at + LONGEST_PAUSE
+
+    def after_pausing(self, now: datetime) -> Deadlines:
+        """Return the deadlines after a question was asked: they go on with its answer, or after `LONGEST_PAUSE`.
+
+        A second question at the same time adds nothing.
+        """
+        if self.paused_at is not None:
+            return self
+        return replace(_moved(self, lambda at: at + LONGEST_PAUSE), paused_at=now)
+
+    def after_resuming(self, now: datetime, zones: Zones = ()) -> Deadlines:
+        """Return the deadlines after the last open question was answered: what was left of each is left again."""
+        if self.paused_at is None or self.paused_until is None:
+            return self
+        resumed = replace(self, paused_at=None)
+        early = self.paused_until - now
+        if early <= timedelta():
+            return resumed
+        if self.hours is None:
+            return _moved(resumed, lambda at: at - early)
+        hours, began = self.hours, self.paused_at
+
+        def work_on(at: datetime) -> datetime:
+            planned = at - LONGEST_PAUSE
+            return max(hours.after(now, hours.between(began, planned, zone), zone) for zone in (zones or (None,)))
+
+        return _moved(resumed, work_on)
+
     def _started(self, at: datetime, zones: Zones) -> Deadlines:
         """Return the deadlines with expiry and escalation counting from `at`, unless they count already."""
         expires_at, restart_at, escalate_at = self.expires_at, self.restart_at, self.escalate_at
@@ -205,6 +244,8 @@ class Deadlines(Struct, frozen=True, kw_only=True):
         return reminder
 
     def _later(self, at: datetime, duration: timedelta, zones: Zones, *, part: float = 1) -> datetime:
+        if self.paused_until is not None:
+            at = max(at, self.paused_until)
         if self.hours is None:
             return at + duration * part
         working_time = self.hours.working_time(duration) * part
@@ -215,3 +256,18 @@ class Deadlines(Struct, frozen=True, kw_only=True):
         if self.first_shown_at is not None or self.owner_notified:
             return None
         return self.opened_at + UNDELIVERED_AFTER
+
+
+def _moved(deadlines: Deadlines, move: Callable[[datetime], datetime]) -> Deadlines:
+    """Return the deadlines with expiry, escalation and reminders at other moments."""
+
+    def moved(at: datetime | None) -> datetime | None:
+        return None if at is None else move(at)
+
+    return replace(
+        deadlines,
+        expires_at=moved(deadlines.expires_at),
+        restart_at=moved(deadlines.restart_at),
+        escalate_at=moved(deadlines.escalate_at),
+        reminders=tuple(Reminder(move(reminder.at), reminder.left) for reminder in deadlines.reminders),
+    )

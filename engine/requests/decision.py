@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from engine import json_values
 from engine.domain import (
+    Address,
     AlreadyDecided,
     AlreadyVoted,
     Approver,
@@ -71,10 +72,10 @@ def decide(
     """
     approver = next((row for row in request.approvers if person and row.person.id == person.id), None)
     if approver is None:
-        return _no_approver(request, command, person)
+        return no_approver(request, command.actor, person)
     refusal = (
-        _check_open(request, approver.person, now)
-        or _check_person(request, approver)
+        check_open(request, approver.person, now)
+        or check_person(request, approver)
         or _check_content(request, command)
         or _check_turn(request, approver, command)
         or _check_reason(request, command)
@@ -127,18 +128,19 @@ def _approval(
     return replace(ruling, state=state, counts=counts, tally=after)
 
 
-def _no_approver(request: Request, command: Decide, person: Person | None) -> Refusal:
+def no_approver(request: Request, actor: Address, person: Person | None) -> Refusal:
+    """Return the refusal for a person who is no approver of this request."""
     asked = tuple(eligible.person.label for eligible in request.eligible)
     is_requester = person is not None and person.id == request.requester
     is_allowed = request.separation.requester is RequesterRule.ALLOWED
     if is_requester and not is_allowed and request.state is RequestState.PENDING:
         return OwnRequest(approvers=asked)
     # People do not recognize account ids.
-    who = person.label if person else None if command.actor.kind in accounts.NAMES else str(command.actor)
+    who = person.label if person else None if actor.kind in accounts.NAMES else str(actor)
     return NotAnApprover(who=who, approvers=asked)
 
 
-def _check_person(request: Request, approver: Approver) -> Refusal | None:
+def check_person(request: Request, approver: Approver) -> Refusal | None:
     """Check that the approver may decide this request at all."""
     if approver.handed_to is not None:
         return HandedOn(to=approver.handed_to)
@@ -167,7 +169,8 @@ def _check_own_edits(request: Request, approver: Approver) -> Refusal | None:
     return OwnEdit(approvers=tuple(row.person.label for row in request.tally.waiting))
 
 
-def _check_open(request: Request, person: Person, now: datetime) -> Refusal | None:
+def check_open(request: Request, person: Person, now: datetime) -> Refusal | None:
+    """Check that the request waits, and is not past due."""
     if request.state is RequestState.PENDING:
         expires_at = request.deadlines.expires_at
         return Expired(at=expires_at) if expires_at is not None and request.deadlines.is_past_due(now) else None

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
-from engine.domain import Assurance, ConfirmElsewhere, Decide, NeedsCode, NeedsSignIn, Person, Refusal
+from engine.domain import (
+    AnswerQuestion,
+    AskQuestion,
+    Assurance,
+    ConfirmElsewhere,
+    Decide,
+    NeedsCode,
+    NeedsSignIn,
+    Person,
+    Refusal,
+)
 from engine.requests.model import Request
 
+Identified: TypeAlias = Decide | AskQuestion | AnswerQuestion
+"""A command that says who gives it, and how sure that is."""
 _IS_SIGNED_IN: Final = frozenset({Assurance.SSO, Assurance.SLACK})
 """Identifications by the person's own account. A person who clicks in Slack is signed in there."""
 _CONFIRMS: Final[Mapping[Assurance, frozenset[Assurance | None]]] = {
@@ -27,7 +39,8 @@ def check_identification(request: Request, command: Decide, person: Person) -> R
     is_confirmed = wanted is None or command.confirmed in _CONFIRMS[wanted]
     if wanted is Assurance.SSO and not is_confirmed:
         return _sign_in_for(command)
-    return _check_assurance(request, command) or (None if is_confirmed else _code_for(command, person))
+    refusal = check_assurance(request, command, confirmed=command.confirmed)
+    return refusal or (None if is_confirmed else _code_for(command, person))
 
 
 def _wanted_confirmation(request: Request, command: Decide) -> Assurance | None:
@@ -37,9 +50,10 @@ def _wanted_confirmation(request: Request, command: Decide) -> Assurance | None:
     return request.confirm_with
 
 
-def _check_assurance(request: Request, command: Decide) -> Refusal | None:
+def check_assurance(request: Request, command: Identified, *, confirmed: Assurance | None = None) -> Refusal | None:
+    """Return the refusal if the person who acts has to be identified better, or None."""
     if request.assurance is Assurance.SSO:
-        is_proven = command.assurance in _IS_SIGNED_IN or command.confirmed is Assurance.SSO
+        is_proven = command.assurance in _IS_SIGNED_IN or confirmed is Assurance.SSO
         return None if is_proven else _sign_in_for(command)
     if command.assurance is Assurance.LINK and request.assurance is not Assurance.LINK:
         return NeedsCode(address=command.actor.value)
@@ -52,7 +66,7 @@ def _code_for(command: Decide, person: Person) -> Refusal:
     return NeedsCode(address=command.actor.value if command.actor.kind == "email" else person.email or "")
 
 
-def _sign_in_for(command: Decide) -> Refusal:
+def _sign_in_for(command: Identified) -> Refusal:
     """Return the refusal that asks for a sign-in. A terminal has no browser to sign in with."""
     return ConfirmElsewhere(how=Assurance.SSO) if command.assurance is Assurance.TERMINAL else NeedsSignIn()
 

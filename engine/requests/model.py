@@ -19,6 +19,7 @@ from engine.domain import (
     EmailPolicy,
     Params,
     Person,
+    QuestionRule,
     ReasonRequired,
     RequestState,
     ReviewPoint,
@@ -32,6 +33,7 @@ from engine.requests.policy import ANY_ONE, Policy, Tally, Vote, tally
 from engine.requests.separation import Separation
 from engine.workflowfile.schema_errors import describe_error
 from engine.workflowfile.step_kinds import FORM, StepKind
+from engine.workflowfile.workflow import QUESTIONS
 
 REASON_LENGTH: Final = 3000
 """Maximum length of a reason, of the gate or of a decision, in characters."""
@@ -112,6 +114,24 @@ class ContentChange(Struct, frozen=True):
     edits: tuple[Edit, ...]
 
 
+class Question(Struct, frozen=True, kw_only=True):
+    """A question of an approver to a person, before they decide, with the answer."""
+
+    id: str
+    asked_by: Person
+    asked_to: Person
+    text: str
+    asked_at: datetime
+    answer: str | None = None
+    answered_by: Person | None = None
+    answered_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether it waits for an answer."""
+        return self.answered_at is None
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """A request as loaded for a decision or a deadline."""
 
@@ -143,6 +163,9 @@ class Request(Struct, frozen=True, kw_only=True):
     separation: Separation = Separation()
     votes: tuple[Vote, ...] = ()
     """The approvals of the current content, the oldest first, while others are missing."""
+    question_rule: QuestionRule = QUESTIONS
+    questions: tuple[Question, ...] = ()
+    """The questions of approvers, the oldest first."""
     changes: tuple[ContentChange, ...] = ()
     """The changes that made a new version of the content, the oldest first."""
 

@@ -11,7 +11,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine import fields, json_values, references
-from engine.domain import Assurance, EmailPolicy, OnExpiry, Params, ReasonRequired, RequesterRule, ReviewPoint
+from engine.domain import (
+    Assurance,
+    EmailPolicy,
+    OnExpiry,
+    Params,
+    QuestionRule,
+    ReasonRequired,
+    RequesterRule,
+    ReviewPoint,
+)
 from engine.errors import ExpressionError
 from engine.expressions import Template, describe_server_source, render_items
 from engine.identifiers import in_words
@@ -25,7 +34,7 @@ from engine.requests.separation import Separation
 from engine.requests.working_hours import WorkingHours
 from engine.workflowfile import Gate, GatePolicy, Step
 from engine.workflowfile.declarations import NO_DECLARATIONS
-from engine.workflowfile.workflow import NO_CLOCKS, Clocks
+from engine.workflowfile.workflow import NO_CLOCKS, QUESTIONS, Clocks
 
 TITLE_LENGTH: Final = 150
 """Maximum length of a title, in characters."""
@@ -77,6 +86,7 @@ class Opening(Struct, frozen=True, kw_only=True):
     """Sentences for the approvers about expressions that could not be evaluated."""
     policy: Policy = ANY_ONE
     separation: Separation = Separation()
+    questions: QuestionRule = QUESTIONS
 
     def deadlines(self, now: datetime, *, falls_back: bool, hours: WorkingHours | None = None) -> Deadlines:
         """Return the deadlines of the request as it is opened.
@@ -172,6 +182,7 @@ def open_request(
         notes=tuple(_limit_notes(notes)),
         policy=policy,
         separation=Separation(requester=gate.requester_rule, editor=gate.excludes_editor),
+        questions=gate.questions,
     )
 
 

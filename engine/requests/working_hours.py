@@ -63,6 +63,15 @@ class WorkingHours(Struct, frozen=True, kw_only=True):
             left -= ends - begins
         raise AssertionError("the days never end")  # pragma: no cover
 
+    def between(self, start: datetime, end: datetime, zone: str | None) -> timedelta:
+        """Return the working time between two moments in a time zone; none if `end` is not later."""
+        total = timedelta()
+        for begins, ends in self._shifts(start, zone):
+            if begins >= end:
+                return total
+            total += min(ends, end) - begins
+        raise AssertionError("the days never end")  # pragma: no cover
+
     def next_open(self, at: datetime, zone: str | None) -> datetime:
         """Return the first moment of working hours in a time zone that is not before `at`, in UTC."""
         return next(begins for begins, ends in self._shifts(at, zone) if begins < ends)

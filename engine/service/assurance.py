@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,6 +10,7 @@ from msgspec import Struct
 
 from engine.domain import Address, Assurance, Decide, LinkState, NoLink, Person, Refusal, RememberedBrowser
 from engine.requests import Request
+from engine.requests.identification import Identified
 from engine.store import browsers, links, people
 from engine.store.port import Tx
 
@@ -38,25 +40,28 @@ class Proof(Struct, frozen=True):
         return Address("email", self.address) if self.address else otherwise
 
 
-def vouched(command: Decide) -> bool:
+def vouched(command: Identified) -> bool:
     """Return whether the surface vouches for the person who gives the command."""
     return command.assurance not in _NEEDS_PROOF
 
 
-def prove(tx: Tx, request: Request, command: Decide) -> Proof | Refusal:
-    """Return the proof of who gives this command. `link` or more is proven by the tokens in the command only."""
+def prove(tx: Tx, request: Request, command: Identified, *, persons: Sequence[Person] | None = None) -> Proof | Refusal:
+    """Return the proof of who gives this command. `link` or more is proven by the tokens in the command only.
+
+    `persons`: who may give it; by default the approvers.
+    """
+    may_act = [approver.person for approver in request.approvers] if persons is None else persons
     if vouched(command):
-        person = people.find_by_address((approver.person for approver in request.approvers), command.actor)
+        person = people.find_by_address(iter(may_act), command.actor)
         return Proof(person or people.find_person_cached(tx, request.workspace, command.actor), command.assurance)
     link, browser = _link_proof(tx, request, command), _browser_proof(tx, command)
     if browser is None:
         return link
-    is_approver = any(browser.person == approver.person for approver in request.approvers)
-    # A person may open the link of a colleague. They decide as themselves if they may, and never as the colleague.
-    return browser if is_approver or isinstance(link, Refusal) else link
+    # A person may open the link of a colleague. They act as themselves if they may, and never as the colleague.
+    return browser if browser.person in may_act or isinstance(link, Refusal) else link
 
 
-def _link_proof(tx: Tx, request: Request, command: Decide) -> Proof | Refusal:
+def _link_proof(tx: Tx, request: Request, command: Identified) -> Proof | Refusal:
     link = links.load_link(tx.connection, command.link, tx.now) if command.link else None
     if link is None or link.request != request.id:
         return NoLink()
@@ -65,7 +70,7 @@ def _link_proof(tx: Tx, request: Request, command: Decide) -> Proof | Refusal:
     return Proof(link.person, Assurance.LINK, link.address, f"holder of the link sent to {link.address}")
 
 
-def _browser_proof(tx: Tx, command: Decide) -> Proof | None:
+def _browser_proof(tx: Tx, command: Identified) -> Proof | None:
     browser = browsers.load_browser(tx.connection, command.browser, tx.now) if command.browser else None
     return None if browser is None else of_browser(browser)
 

@@ -16,6 +16,8 @@ from engine.domain import (
     Address,
     AddressReturned,
     AnswerAttention,
+    AnswerQuestion,
+    AskQuestion,
     Assurance,
     Cancel,
     CloseAccount,
@@ -28,6 +30,8 @@ from engine.domain import (
     NotFound,
     NotWaiting,
     Person,
+    QuestionAnswered,
+    QuestionAsked,
     Refusal,
     Register,
     Registered,
@@ -46,6 +50,7 @@ from engine.service import (
     decide,
     erase,
     process_due,
+    questions,
     register,
     resume,
     return_address,
@@ -136,6 +141,20 @@ class Engine:
         result = await _or_contested(decision, "request")
         self._telemetry.decided(result, request=command.request, surface=command.origin.surface, began=began)
         return result
+
+    async def ask(self, command: AskQuestion) -> QuestionAsked | Refusal:
+        """Ask a question about a request before it is decided."""
+        question = self.transact_with_directory(
+            lambda tx, resolved: questions.ask(self.context, tx, command, resolved), required=False
+        )
+        return await _or_contested(question, "request")
+
+    async def answer_question(self, command: AnswerQuestion) -> QuestionAnswered | Refusal:
+        """Answer a question about a request."""
+        answer = self.transact_with_directory(
+            lambda tx, resolved: questions.answer(self.context, tx, command, resolved), required=False
+        )
+        return await _or_contested(answer, "request")
 
     async def cancel(self, command: Cancel) -> Done | Refusal:
         """End a run. Its open request is closed at once; a running step finishes and is the last one."""

@@ -14,6 +14,7 @@ from engine.domain.statuses import by_value
 from engine.json_values import Value
 from engine.requests import Deadlines, Reminder
 from engine.requests.working_hours import WorkingHours
+from engine.store import questions
 from engine.workflowfile.workflow import FALLBACK_AFTER, Remind
 
 _ON_EXPIRY = by_value(OnExpiry)
@@ -57,6 +58,7 @@ def read(row: Any, details: Mapping[str, Any]) -> Deadlines:
         escalate_at=clocks.escalate_at,
         restart_at=clocks.restart_at,
         escalated_at=clocks.escalated_at,
+        paused_at=questions.read_pause(details),
     )
 
 

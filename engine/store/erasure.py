@@ -11,13 +11,14 @@ from engine.audit_entries import EntryKind
 from engine.domain import Params
 from engine.store.people_tables import ChallengeRow, FormDraftRow, SignInRow
 from engine.store.port import Tx
-from engine.store.tables import AuditRow, ContentChangeRow, DecisionRow, RequestRow, RunRow, StepRunRow
+from engine.store.tables import AuditRow, ContentChangeRow, DecisionRow, QuestionRow, RequestRow, RunRow, StepRunRow
 
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _change = ContentChangeRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _draft = FormDraftRow.__table__  # type: ignore[attr-defined]
+_question = QuestionRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _sign_in = SignInRow.__table__  # type: ignore[attr-defined]
@@ -41,6 +42,8 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
         update(_decision).where(_decision.c.request.in_(of_run)).values(reason=None, edits=None, record="{}")
     )
     tx.connection.execute(update(_change).where(_change.c.request.in_(of_run)).values(edits="[]"))
+    nothing_said = update(_question).where(_question.c.request.in_(of_run)).values(text="", answer=None)
+    tx.connection.execute(nothing_said)
     _erase_requests(tx, run)
     _erase_what_waits(tx, run)
     tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))

@@ -28,7 +28,7 @@ from engine.fields import Field
 from engine.json_values import Path, Value
 from engine.requests import Editable, Request, Subject
 from engine.runs import ReviewResult
-from engine.store import deadline_columns, people, votes, workflows
+from engine.store import deadline_columns, people, questions, votes, workflows
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -149,6 +149,8 @@ def load_request(tx: Tx, request: str) -> tuple[Request, tuple[str, str]] | None
     pinned = workflows.load_pinned_cached(tx, row.workflow, row.version)
     model = read_request(row, details, rules, persons, workflow=pinned.name, hash=pinned.hash)
     model = with_votes(tx.connection, model, persons)
+    if questions.HAS_SOME in details:
+        model = replace(model, questions=questions.load_questions(tx.connection, request, persons))
     return model, (details["approve_label"], details["reject_label"])
 
 
@@ -212,6 +214,7 @@ def read_request(
         closed_by=persons.get(row.closed_by) if row.closed_by else None,
         policy=votes.read_policy(row.policy),
         separation=votes.read_separation(details),
+        question_rule=questions.read_rule(details),
     )
 
 

@@ -16,7 +16,7 @@ from engine.domain import DeliveryKind, DeliveryState, Person, RequestState, Rev
 from engine.identifiers import end_in_words, in_words
 from engine.read_models import DecisionView, PageQuery, RequestView, RunView, Signature
 from engine.requests import Edit, Request, Vote, by_name, is_account, mentioned, merged_edits
-from engine.store import people, request_model, run_queries, votes
+from engine.store import people, questions, request_model, run_queries, votes
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.statements import Statement
@@ -240,6 +240,9 @@ def _request_view(
     )
     if row.content_version > 1 or request.policy.counts_votes:
         request = _with_votes(connection, request, decisions, persons)
+    if questions.HAS_SOME in details:
+        asked = questions.load_questions(connection, request.id, persons)
+        request = structs.replace(request, questions=asked)
     # The last decision closed the request. Approvals that others did not join close nothing.
     decision = next((given for given in reversed(decisions) if given.verdict == request.state), None)
     return RequestView(

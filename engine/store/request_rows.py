@@ -13,7 +13,7 @@ from engine.errors import Conflict
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Circle, Deadlines, Edit, Opening, Request, Ruling
-from engine.store import deadline_columns, votes
+from engine.store import deadline_columns, questions, votes
 from engine.store.port import Tx
 from engine.store.request_model import NOT_REQUESTER
 from engine.store.statements import Statement
@@ -227,7 +227,7 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
         details["assurance"] = opening.assurance
     if opening.confirm_with is not None:
         details["confirm_with"] = opening.confirm_with
-    return details | votes.separation_details(opening.separation)
+    return details | votes.separation_details(opening.separation) | questions.rule_details(opening.questions)
 
 
 def _step_details(opening: Opening) -> Iterator[tuple[str, Value]]:

@@ -252,6 +252,22 @@ class ContentChangeRow(SQLModel, table=True):
     changed_at: datetime = utc(nullable=False)
 
 
+class QuestionRow(SQLModel, table=True):
+    """A question of an approver before they decide, and its answer."""
+
+    __tablename__ = "question"
+    __table_args__ = (Index("question_request", "request"),)
+    id: str = Field(primary_key=True)
+    request: str = Field(foreign_key="request.id")
+    asked_by: str = Field(foreign_key="person.id")
+    asked_to: str = Field(foreign_key="person.id")
+    text: str = text_column(nullable=False)
+    asked_at: datetime = utc(nullable=False)
+    answer: str | None = text_column()
+    answered_by: str | None = Field(default=None, foreign_key="person.id")
+    answered_at: datetime | None = utc()
+
+
 class DeliveryRow(SQLModel, table=True):
     """One copy at one address: the outbox. `next_at` null: nothing to do."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from engine.domain import Assurance, EmailPolicy, OnExpiry, ReasonRequired, RequesterRule, ReviewPoint
+from engine.domain import Assurance, EmailPolicy, OnExpiry, QuestionRule, ReasonRequired, RequesterRule, ReviewPoint
 from engine.expressions import Template, compile_template
 from engine.fields import Field
 from engine.identifiers import in_words
@@ -27,7 +27,7 @@ from engine.workflowfile.policy_compiler import compile_people, compile_policy
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
 from engine.workflowfile.step_kinds import FORM
-from engine.workflowfile.workflow import FALLBACK_AFTER, Gate, ShownItem
+from engine.workflowfile.workflow import FALLBACK_AFTER, QUESTIONS, Gate, ShownItem
 
 _PLAIN_REFERENCE = re.compile(r"\{\{-?\s*[\w.]+\s*-?\}\}")
 
@@ -84,6 +84,7 @@ def compile_gate(
         clocks=compile_clocks(report, gate, at, names),
         confirm=compile_key("confirm", gate.confirm, MAX_CONFIRM),
         reason_required=ReasonRequired(gate.reason_required),
+        questions=QuestionRule(gate.questions or QUESTIONS),
         email=EmailPolicy(gate.email or EmailPolicy.FALLBACK),
         fallback_after=gate.fallback_after or FALLBACK_AFTER,
         assurance=Assurance(gate.assurance or Assurance.CODE),

@@ -138,6 +138,7 @@ class GateFile(FilePart):
     approvers: People = []
     policy: Policy = "any"
     exclude: list[Literal["requester", "editor"]] | None = None
+    questions: Literal["run", "pause", "off"] | None = None
     expires: Duration | None = None
     on_expiry: Literal["stop", "continue", "reject", "escalate"] = "stop"
     escalate: EscalateFile | None = None

@@ -15,6 +15,7 @@ from engine.domain import (
     OnError,
     OnExpiry,
     PolicyKind,
+    QuestionRule,
     ReasonRequired,
     RequesterRule,
     ReviewPoint,
@@ -28,6 +29,10 @@ from engine.workflowfile.step_kinds import StepKind
 
 FALLBACK_AFTER: Final = timedelta(minutes=15)
 """Time after which people who were asked in Slack are asked by email too, unless the gate sets another."""
+
+
+QUESTIONS: Final = QuestionRule.OFF
+"""What a gate allows that does not say whether approvers may ask questions."""
 
 
 class Remind(Struct, frozen=True, kw_only=True):
@@ -108,6 +113,8 @@ class Gate:
     requester_rule: RequesterRule = RequesterRule.LAST
     """Whether the requester may decide. Only with `allowed` may data name them as an approver."""
     excludes_editor: bool = False
+    questions: QuestionRule = QUESTIONS
+    """Whether approvers may ask before they decide, and what the deadlines do meanwhile."""
     expires: timedelta | None = None
     on_expiry: OnExpiry = OnExpiry.STOP
     clocks: Clocks = NO_CLOCKS

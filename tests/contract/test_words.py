@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from msgspec import structs
 from rich.console import Console
 
 import bot.slack
@@ -35,6 +36,7 @@ from bot.slack import (
     home_view,
     message_view,
     notification_text,
+    question_modals,
     register_modal,
     request_modals,
     resume_modal,
@@ -55,7 +57,9 @@ from engine.domain import (
     NotFound,
     Origin,
     Params,
+    Person,
     Purpose,
+    QuestionRule,
     Refusal,
     Registered,
     RequestState,
@@ -77,7 +81,8 @@ from engine.read_models import (
     StoryEntry,
     WorkflowView,
 )
-from engine.requests import Edit, Editable
+from engine.requests import Edit, Editable, Question
+from engine.requests.questions import answer_topic, question_topic
 from engine.steps.registry import builtin
 from engine.workflowfile import Workflow, load
 from engine.workflowfile.expected_output import ExpectedOutput
@@ -195,6 +200,7 @@ def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery]]:
         for about in (None, *(request_of(state, "http") for state in RequestState)):
             of = about.model.state.value if about else "no request"
             yield f"alert {topic} {of}", _content(DeliveryKind.ALERT, topic, alert, about)
+    yield from _questions(waiting)
     for status in RunStatus:
         ended = samples.run(id=RUN, status=status)
         for last in (None, *(request_of(state, "http") for state in RequestState)):
@@ -203,6 +209,30 @@ def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery]]:
     for purpose in Purpose:
         for number, code in enumerate(codes(purpose)):
             yield f"code {purpose} {number}", code
+
+
+def _questions(waiting: Any) -> Iterator[tuple[str, DeliveryContent]]:
+    """Yield the copies with a question, and the messages about it."""
+    for (name, question), state in itertools.product(QUESTIONS.items(), RequestState):
+        asked = request_of(state, "http")
+        model = structs.replace(asked.model, question_rule=QuestionRule.PAUSE, questions=(question,))
+        about = replace(asked, model=model)
+        yield f"request {state} question {name}", _content(DeliveryKind.REQUEST, None, waiting, about)
+        for topic in (question_topic(question.id), answer_topic(question.id)):
+            yield f"{topic} {state} {name}", _content(DeliveryKind.ALERT, topic, waiting, about)
+
+
+QUESTION: Final = Question(
+    id="05n7nzcm0question",
+    asked_by=Person(id="p8", name="Dana"),
+    asked_to=Person(id="p9", name="Cleo"),
+    text="Which cost centre?",
+    asked_at=samples.NOW,
+)
+QUESTIONS: Final = {
+    "open": QUESTION,
+    "answered": structs.replace(QUESTION, answer="4711", answered_by=QUESTION.asked_to, answered_at=samples.NOW),
+}
 
 
 def _content(kind: DeliveryKind, topic: str | None, run: Any, request: RequestView | None) -> DeliveryContent:
@@ -337,6 +367,8 @@ def views() -> Iterator[tuple[str, str, Any]]:
         yield "approve form", variant, request_modals.approve(request, metadata=ref)
         yield "code form", variant, confirmation_modals.code_form(request, DECISION, CODE_SENT, metadata=ref)
         yield "sign-in", variant, confirmation_modals.sign_in(request, DECISION, "https://s.example", metadata=ref)
+        yield "ask form", variant, question_modals.ask(request, None, metadata=ref)
+        yield "answer form", variant, question_modals.answer(request, QUESTION, metadata=ref)
     yield "modal", "loading", request_modals.loading(metadata=ref)
     runs = RunList(runs=[samples.run(id=f"{RUN}{number}", status=status) for number, status in enumerate(RunStatus)])
     for name, pending, shown in (("full", [*PENDING.values()], runs), ("empty", [], RunList())):

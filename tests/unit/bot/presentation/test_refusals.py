@@ -10,10 +10,13 @@ import pytest
 
 from bot.presentation import refusals
 from engine.domain import (
+    AlreadyAnswered,
     AlreadyDecided,
     AlreadyVoted,
     Assurance,
     Cancelled,
+    CannotAnswer,
+    CannotAsk,
     CannotConfirm,
     Changed,
     CodeExpired,
@@ -26,10 +29,12 @@ from engine.domain import (
     LinkState,
     NeedsCode,
     NeedsSignIn,
+    NoAnswerNeeded,
     NoLink,
     NoLongerApprover,
     NotAllowed,
     NotAnApprover,
+    NotAsked,
     NotFound,
     NotWaiting,
     NotYourTurn,
@@ -64,6 +69,39 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (OwnEdit(approvers=("Lee",)), "You changed this, so another person has to approve it. Waiting for Lee."),
     (OwnEdit(approvers=()), "You changed this, so another person has to approve it. No approver is left."),
     (HandedOn(to="Kim"), "You can no longer decide this request. Kim decides in your place."),
+    (CannotAsk(why="off"), "This workflow takes no questions. You can still decide."),
+    (CannotAsk(why="empty"), "Write your question first."),
+    (CannotAsk(why="too_long"), "Your question is too long. It may have up to 3,000 characters."),
+    (
+        CannotAsk(why="too_many"),
+        "20 questions about this request wait for an answer. You can ask once some are answered.",
+    ),
+    (CannotAsk(why="yourself"), "You cannot ask yourself. Choose another person."),
+    (
+        CannotAsk(why="unreachable", to="Kim"),
+        "Signoff has no way to reach Kim, so the question was not sent. Ask another person.",
+    ),
+    (CannotAnswer(why="empty"), "Write your answer first."),
+    (CannotAnswer(why="too_long"), "Your answer is too long. It may have up to 3,000 characters."),
+    (NotAsked(asked="Kim"), "This question is for Kim, so only they can answer it."),
+    (NotAsked(asked=None), "There is no question for you about this request."),
+    (
+        AlreadyAnswered(by="Kim", by_you=True, at=AT),
+        "You already answered this question, Mar 2, 2026, 9:30 AM UTC. Your new text was not saved.",
+    ),
+    (
+        AlreadyAnswered(by="Kim", by_you=False, at=AT),
+        "Kim already answered this question, Mar 2, 2026, 9:30 AM UTC. Your new text was not saved.",
+    ),
+    (
+        NoAnswerNeeded(state=RequestState.APPROVED, by="Lee", at=AT),
+        "This request was approved by Lee, Mar 2, 2026, 9:30 AM UTC. "
+        "Your answer is no longer needed and was not saved.",
+    ),
+    (
+        NoAnswerNeeded(state=RequestState.EXPIRED, by=None, at=AT),
+        "This request expired, Mar 2, 2026, 9:30 AM UTC. Your answer is no longer needed and was not saved.",
+    ),
     (NotFound(what="run", name="R9"), "There is no run “R9”."),
     (
         NotFound(what="workflow", name="refnd", suggestion="refund"),

@@ -1,0 +1,42 @@
+"""The questions of approvers and their answers, as every copy of a request shows them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.presentation.characters import line, visible
+from engine.domain import CardFact, Phrase, RequestState
+from engine.read_models import RequestView
+from engine.requests import Question
+
+
+def notes(request: RequestView) -> Iterator[CardFact]:
+    """Yield who asked whom what and when, and the answers: whole, because a surface cuts what is too long for it."""
+    for question in request.model.questions:
+        yield asked(question)
+        if not question.is_open:
+            yield answered(question)
+
+
+def asked(question: Question) -> CardFact:
+    """Return one question."""
+    who = f"{line(question.asked_by.label)} asked {line(question.asked_to.label)}, "
+    return CardFact(label="Question", text=(who, question.asked_at, f": {visible(question.text)}"))
+
+
+def answered(question: Question) -> CardFact:
+    """Return the answer to one question."""
+    assert question.answered_by is not None
+    assert question.answered_at is not None
+    who = f"{line(question.answered_by.label)} answered, "
+    return CardFact(label="Answer", text=(who, question.answered_at, f": {visible(question.answer or '')}"))
+
+
+def pause(request: RequestView) -> Iterator[Phrase]:
+    """Yield that the deadlines of a waiting request stand still."""
+    deadlines = request.model.deadlines
+    if deadlines.paused_until is None or request.model.state is not RequestState.PENDING:
+        return
+    if deadlines.expires_after is not None:
+        stands_still = "The time to decide stands still until the question is answered, at most until "
+        yield stands_still, deadlines.paused_until, "."
