@@ -97,15 +97,15 @@ def _account_state(answer: Resolution) -> str:
     return f"is {answer.standing}" if answer.standing else "is no longer in this workspace"
 
 
-def exclude(advancer: Advancer, tx: Tx, request: Request, approver: Approver, why: str) -> None:
+def exclude(advancer: Advancer, tx: Tx, request: Request, approver: Approver, why: str) -> Request:
     """Record that an approver can no longer decide. The first time, update the copies and alert the owner.
 
-    If approvals are missing then that no one can give, the owner takes the place. Raises `Conflict` if the request has
-    changed since it was loaded.
+    If approvals are missing then that no one can give, the owner takes the place. Returns the request as it is
+    afterwards. Raises `Conflict` if it has changed since it was loaded.
     """
     person = approver.person
     if not request_rows.try_exclude(tx, request, person.id, why):
-        return
+        return request
     run = request.subject.run
     deliveries.mark_outdated(tx, run, request.id)
     advancer.alert(tx, run_rows.load_owner(tx.connection, run), topic="excluded", request=request.id)
@@ -117,5 +117,5 @@ def exclude(advancer: Advancer, tx: Tx, request: Request, approver: Approver, wh
         content={"person": person.id, "name": person.label, "rule": approver.rule, "why": why},
     )
     tx.audit(request.workspace, record)
-    rows = tuple(replace(row, excluded=why) if row is approver else row for row in request.approvers)
-    hand_on.ask(advancer, tx, replace(request, rev=request.rev + 1, approvers=rows), before=request)
+    rows = tuple(replace(row, excluded=why) if row.person.id == person.id else row for row in request.approvers)
+    return hand_on.ask(advancer, tx, replace(request, rev=request.rev + 1, approvers=rows), before=request)

@@ -31,15 +31,16 @@ def process_due(context: CommandContext, tx: Tx, request_id: str, resolved: Reso
     if loaded is None or loaded[0].state is not RequestState.PENDING:
         return
     request, _ = loaded
+    recipients = Recipients(tx, context.advancer.directory, resolved)
     match request.deadlines.due(tx.now):
         case NoResponse():
-            _ask_another_way(context, tx, request)
+            _ask_another_way(context, tx, _without_leavers(context, tx, request, recipients))
         case NotDelivered():
             _notify_owner(context, tx, request)
         case Overdue():
-            _escalate(context, tx, request, Recipients(tx, context.advancer.directory, resolved))
+            _escalate(context, tx, request, recipients)
         case Unanswered():
-            _remind(context, tx, request)
+            _remind(context, tx, _without_leavers(context, tx, request, recipients))
         case PastDue(state):
             _expire(tx, request, state)
         case None if request.policy.counts_votes:
@@ -103,17 +104,37 @@ def _escalate(context: CommandContext, tx: Tx, request: Request, recipients: Rec
 
 
 def _staying(recipients: Recipients, request: Request, backups: Sequence[Approver]) -> list[Approver]:
-    """Return the backups whom the gate still names. Raises `NeedsDirectory` once for all that it has to be asked."""
-    staying, needed = list[Approver](), list[Reference]()
-    for backup in backups:
+    """Return the backups whom the gate still names."""
+    left = [backup for backup, _ in _leavers(recipients, request, backups)]
+    return [backup for backup in backups if backup not in left]
+
+
+def _without_leavers(context: CommandContext, tx: Tx, request: Request, recipients: Recipients) -> Request:
+    """Return the request without the approvers who have left, so that no one of them is asked again by email."""
+    for approver, why in _leavers(recipients, request, request.tally.waiting):
+        request = eligibility.exclude(context.advancer, tx, request, approver, why)
+    return request
+
+
+def _leavers(recipients: Recipients, request: Request, approvers: Sequence[Approver]) -> list[tuple[Approver, str]]:
+    """Return the people whom the gate no longer names, and why.
+
+    Raises `NeedsDirectory` once for everything that it has to be asked.
+    """
+    leavers, needed = list[tuple[Approver, str]](), list[Reference]()
+    for approver in approvers:
+        if not approver.person.addresses:
+            continue
         try:
-            if eligibility.check(recipients, request, backup, backup.person.addresses[0]).excluded is None:
-                staying.append(backup)
+            checked = eligibility.check(recipients, request, approver, approver.person.addresses[0])
         except NeedsDirectory as needs:
             needed += needs.references
+            continue
+        if checked.excluded is not None:
+            leavers.append((approver, checked.excluded))
     if needed:
         raise NeedsDirectory(list(dict.fromkeys(needed)))
-    return staying
+    return leavers
 
 
 def _owner_instead(tx: Tx, request: Request) -> list[Approver]:

@@ -13,6 +13,7 @@ from engine.domain import Address, Decided, DeliveryKind, DeliveryState, Origin,
 from engine.errors import ChannelError
 from engine.ports import Route
 from engine.read_models import DeliveryView
+from tests.support.account_directory import AccountDirectory
 from tests.support.databases import OpenStore
 from tests.support.engine_env import EngineEnv, open_engine
 from tests.support.fakes import KnownPeople
@@ -246,3 +247,38 @@ async def test_an_address_that_is_refused_is_marked_until_something_arrives(env:
     assert await env.rows(query) == [("mia@example.com", "there is no such mailbox")]
     await start_run(env)
     assert await env.rows(query) == []
+
+
+# -- people who leave while they are asked ------------------------------------------------------------------
+
+
+class Workspace(AccountDirectory):
+    """A directory that reaches people by their account and by email."""
+
+    def reach(self, person: Person) -> list[Route]:
+        assert person.email is not None
+        return [Route("recording", person.email), Route("email", person.email)]
+
+
+@pytest.mark.parametrize("keys", ["", ", email: never, remind: {after: 1h}"], ids=["email", "reminder"])
+async def test_a_person_who_has_left_is_not_asked_again(tmp_path: Path, keys: str) -> None:
+    workspace = Workspace(lee=LEE, mia="mia@example.com", sam=SAM)
+    async with open_engine(tmp_path / "signoff.db", directory=workspace) as env:
+        run = await start_run(env, keys)
+        workspace.closed["lee"] = workspace.active.pop("lee")
+        env.pass_time(hours=2)
+        await env.settle()
+        again = [view for view in await env.engine.deliveries(run=run) if view.kind is not DeliveryKind.ALERT][2:]
+        assert {view.address for view in again} == {"mia@example.com"}
+        assert [row.excluded for row in (await env.request(run)).approvers] == ["the account is deactivated", None]
+        assert "request.approver_excluded" in await env.kinds(run)
+
+
+async def test_a_directory_that_does_not_answer_stops_no_email(tmp_path: Path) -> None:
+    workspace = Workspace(lee=LEE, mia="mia@example.com", sam=SAM)
+    async with open_engine(tmp_path / "signoff.db", directory=workspace) as env:
+        run = await start_run(env)
+        workspace.down = True
+        env.pass_time(hours=2)
+        await env.settle()
+        assert ("email", LEE) in await addresses(env, run)
