@@ -14,6 +14,8 @@ SIGN_IN: Final = "/sign-in"
 """Followed by the id of a sign-in with an account."""
 SIGNED_IN: Final = "/signed-in"
 """Where the identity provider sends people back."""
+SUCCESSION: Final = "/pass-on"
+"""Followed by the id of a request: lets another person decide it."""
 INBOX: Final = "/inbox"
 """The list of requests that wait for the person who signed in."""
 
@@ -31,3 +33,8 @@ def sign_in_link(public_url: str, sign_in: str) -> str:
 def redirect_url(public_url: str) -> str:
     """Return the address to which the identity provider sends people back."""
     return f"{public_url}{SIGNED_IN}"
+
+
+def succession_page(public_url: str, request: str) -> str:
+    """Return the address of the page on which the owner of a workflow passes a request on, after signing in."""
+    return f"{public_url}{SUCCESSION}/{request}"

@@ -48,6 +48,7 @@ for _command in (
     LazyCommand("resume", "runs:resume", "Say whether a step of the run ID happened."),
     LazyCommand("requests", "requests:requests", "List the open requests, or show the request ID."),
     LazyCommand("decide", "requests:decide", "Approve, edit or reject the request ID."),
+    LazyCommand("reassign", "requests:reassign", "Let another person decide the request ID in your place."),
     LazyCommand("revoke", "requests:revoke", "Revoke the links emailed for the request or run ID."),
     LazyCommand("people", "people:people", "List people and their addresses, and give an address back."),
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),

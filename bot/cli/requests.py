@@ -29,6 +29,7 @@ from bot.terminal.view import render_card
 from engine.domain import DEFAULT_WORKSPACE, ReasonMissing, RequestState
 from engine.json_values import Value
 from engine.read_models import DeliveryView, PageQuery, RequestView, RunView
+from engine.references import parse
 from engine.store import delivery_queries, request_queries, run_queries
 from engine.system import SystemClock
 
@@ -169,6 +170,35 @@ def decide(
     edited = " with edits" if facts["edited"] else " without edits: these are its present values" if edits else ""
     click.echo(f"You {facts['state']} this{edited}.")
     next_steps.print_next(str(facts["run"]))
+
+
+@click.command()
+@click.argument("request_id", metavar="ID")
+@click.option("--to", metavar="PERSON", required=True, help="Who decides instead: an email address or a Slack user id.")
+@click.option("--reason", required=True, help="Why. It is kept in the record.")
+@click.option(
+    "--for",
+    "place",
+    metavar="PERSON",
+    help="In whose place, if you own the workflow.",
+)
+@json_option
+def reassign(request_id: str, to: str, reason: str, place: str | None, as_json: bool) -> None:
+    """Let another person decide the request ID in your place.
+
+    As the owner of the workflow, you can pass on the place of any approver.
+    """
+    for text in filter(None, (to, place)):
+        reference = parse(text)
+        if reference is None or not reference.is_address:
+            raise click.UsageError(f"{text} is not an email address or a Slack user id.")
+    arguments: dict[str, Value] = {"request": request_id, "to": to, "reason": reason, "place": place}
+    facts = client.facts_of(client.carry_out("reassign", arguments))
+    if as_json:
+        click.echo(render_json(facts))
+        return
+    instead = f" in the place of {facts['place']}" if facts["place"] else ""
+    click.echo(f"{facts['to']} decides {request_id}{instead}.")
 
 
 @click.command()

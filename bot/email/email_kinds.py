@@ -80,6 +80,17 @@ _QUESTION: Final = EmailKind(
     harmless="Opening the page does not answer anything.",
 )
 
+_SUCCESSION: Final = replace(
+    _QUESTION,
+    links=(
+        "Only one link in this email is from Signoff: it opens the page on which you choose another person. "
+        "Any other link belongs to the content."
+    ),
+    button="Pass on",
+    page="page for another person",
+    harmless="Opening the page does not pass anything on.",
+)
+
 
 def kind_of(card: Card) -> EmailKind:
     """Return the kind of the email of a card."""
@@ -93,7 +104,7 @@ def kind_of(card: Card) -> EmailKind:
         case DeliveryKind.REMINDER if card.outcome is None:
             return _FORM_REMINDER if card.is_form else _REMINDER
         case DeliveryKind.ALERT:
-            return _QUESTION if card.token else _ALERT
+            return _QUESTION if card.token else _SUCCESSION if card.digest else _ALERT
         case _:
             asks, closed = (_FORM, _FORM_CLOSED) if card.is_form else (_REQUEST, _CLOSED)
             return asks if card.outcome is None else closed

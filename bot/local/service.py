@@ -26,6 +26,7 @@ from engine.domain import (
     NotFound,
     NotWaiting,
     Origin,
+    Reassign,
     Refusal,
     Register,
     RequestState,
@@ -37,6 +38,7 @@ from engine.domain import (
 )
 from engine.errors import DefinitionError
 from engine.json_values import Value
+from engine.references import parse
 from engine.service import Engine, Identity
 from engine.workflowfile import StepKind
 
@@ -73,6 +75,7 @@ class OperatorCommands:
             "decide": self._decide,
             "cancel": self._cancel,
             "resume": self._resume,
+            "reassign": self._reassign,
             "revoke": self._revoke,
             "return_address": self._return_address,
             "erase": self._erase,
@@ -171,6 +174,32 @@ class OperatorCommands:
         )
         return self._refused(result) if isinstance(result, Refusal) else CommandReply(facts=_decision_facts(result))
 
+    async def _reassign(self, arguments: dict[str, Any]) -> CommandReply:
+        if not self._operator:
+            return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
+        to, place = _address(arguments, "to"), None
+        if arguments.get("place") is not None:
+            address = _address(arguments, "place")
+            person = await self._engine.person(address)
+            if person is None:
+                return self._refused(NotFound(what="person", name=str(address)))
+            place = person.id
+        command = Reassign(
+            request=_text(arguments, "request"),
+            to=to,
+            reason=_text(arguments, "reason"),
+            actor=self._actor,
+            origin=self._origin,
+            assurance=Assurance.TERMINAL,
+            place=place,
+        )
+        result = await self._engine.reassign(command)
+        if isinstance(result, Refusal):
+            return self._refused(result)
+        instead = result.place.label if result.place is not None else None
+        facts: dict[str, Value] = {"request": result.request, "run": result.run, "place": instead}
+        return CommandReply(facts={**facts, "to": result.to.label})
+
     async def _cancel(self, arguments: dict[str, Any]) -> CommandReply:
         run, reason = _text(arguments, "run"), _optional_text(arguments, "reason")
         result = await self._engine.cancel(Cancel(run=run, actor=self._actor, origin=self._origin, reason=reason))
@@ -236,6 +265,14 @@ def _text(arguments: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is not a text")
     return value
+
+
+def _address(arguments: dict[str, Any], name: str) -> Address:
+    """Return the address that a text names, checked by the command line already."""
+    reference = parse(_text(arguments, name))
+    if reference is None or not reference.is_address:
+        raise TypeError(f"{name} is not an address")
+    return reference.address
 
 
 def _optional_text(arguments: dict[str, Any], name: str) -> str | None:

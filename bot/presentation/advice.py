@@ -48,8 +48,8 @@ def before_asking_anew(run: RunView) -> str:
     """Return the advice for the owner of a request that has no approver left."""
     again = _before_another(run)
     if again:
-        return f"Cancel the run and correct the approvers in its workflow. {again}"
-    return "Cancel the run, correct the approvers in its workflow, and start it again."
+        return f"Or cancel the run and correct the approvers in its workflow. {again}"
+    return "Or cancel the run, correct the approvers in its workflow, and start it again."
 
 
 def _before_another(run: RunView) -> str:

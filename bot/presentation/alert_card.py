@@ -32,6 +32,7 @@ def alert_card(copy: DeliveryContent) -> Card:
     title, what = _alert(topic, copy)
     question = _open_question(copy)
     outcome = _outcome(copy)
+    open_request = request if topic in _PASSED_ON and request and outcome is None else None
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
@@ -51,6 +52,8 @@ def alert_card(copy: DeliveryContent) -> Card:
         request=follows.id if follows else request.id if request else None,
         topic=copy.topic,
         about=questions.as_asked(follows) if follows else None,
+        content_version=open_request.model.content_version if open_request else None,
+        digest=open_request.model.digest if open_request else None,
         because=_because(copy),
         step=question.step if question else None,
         visit=question.visit if question else None,
@@ -158,6 +161,8 @@ def _answers(copy: DeliveryContent, answer: StepAnswer) -> bool:
 
 TO_APPROVERS: Final = frozenset({"approved_failed", "approved_unknown"})
 """Alerts to the approver of a step."""
+_PASSED_ON: Final = frozenset({"short", "excluded"})
+"""Alerts to the owner of a workflow who can pass a request on to another person."""
 _ABOUT_REQUESTS: Final = frozenset({"unseen", "unreachable", "broken", "undelivered", "excluded", "short", "voided"})
 
 
@@ -211,7 +216,9 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
         return _excluded(asks, request), "You are asked in their place, in a message of its own."
     if request is not None and people.approvers(request):
         return _excluded(asks, request), "The other approvers can still decide."
-    return _excluded(asks, request), f"No approver is left. {advice.before_asking_anew(copy.run)}"
+    return _excluded(asks, request), (
+        f"No approver is left. Pass it on to another person. {advice.before_asking_anew(copy.run)}"
+    )
 
 
 def _voided(asks: str, request: RequestView | None) -> tuple[str, str]:

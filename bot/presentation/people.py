@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.presentation.characters import line
-from engine.domain import RequestState
+from engine.domain import Person, RequestState
 from engine.read_models import RequestView
 
 _NAMED: Final = 5
@@ -18,6 +18,13 @@ def approvers(request: RequestView) -> list[str]:
     model = request.model
     approvers = model.tally.waiting if model.state is RequestState.PENDING else model.approvers
     return [line(approver.person.label) for approver in approvers]
+
+
+def successor(request: RequestView, reader: Person | None) -> str | None:
+    """Return the name of the person who decides in the place of the reader, or None if none does."""
+    approvers = request.model.approvers if reader is not None else ()
+    row = next((row for row in approvers if reader is not None and row.person.id == reader.id), None)
+    return line(row.handed_to) if row is not None and row.handed_to is not None else None
 
 
 def asked(names: Sequence[str], *, closed: bool, is_form: bool = False) -> str:

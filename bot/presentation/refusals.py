@@ -23,6 +23,7 @@ from engine.domain import (
     CannotAnswer,
     CannotAsk,
     CannotConfirm,
+    CannotTakeOver,
     Changed,
     CodeExpired,
     ConfirmElsewhere,
@@ -53,6 +54,7 @@ from engine.domain import (
     SignedInAsOther,
     SignInExpired,
     TooManyCodes,
+    WhosePlace,
     WrongCode,
 )
 from engine.errors import about
@@ -164,6 +166,28 @@ def _own_edit(refusal: OwnEdit) -> Phrase:
 @phrase.register
 def _handed_on(refusal: HandedOn) -> Phrase:
     return (f"You can no longer decide this request. {line(refusal.to)} decides in your place.",)
+
+
+@phrase.register
+def _cannot_take_over(refusal: CannotTakeOver) -> Phrase:
+    return (f"{line(refusal.name)} {_TAKES_NOT_OVER[refusal.why]} Choose another person.",)
+
+
+_TAKES_NOT_OVER: Final[Mapping[str, str]] = {
+    "requester": "started this, so another person has to decide it.",
+    "editor": "changed this, so another person has to approve it.",
+    "decides": "already decides this request.",
+    "excluded": "can no longer decide this request.",
+    "unknown": "is not known here.",
+    "guest": "is a guest here and cannot be asked.",
+    "inactive": "has no active account here.",
+    "unanswered": "could not be looked up just now.",
+}
+
+
+@phrase.register
+def _whose_place(refusal: WhosePlace) -> Phrase:
+    return (f"Say in whose place another person decides: {people.joined(_names(refusal.names), 'or')}.",)
 
 
 def _names(names: Sequence[str]) -> list[str]:

@@ -75,6 +75,8 @@ def _lead(request: RequestView, reader: Person | None) -> Iterator[Phrase]:
     yield ("You started this." if is_own else f"{line(request.requester.label)} asks.",)
     if request.reason and not _is_long(request.reason):
         yield (_sentence(line(request.reason)),)
+    if (successor := people.successor(request, reader)) is not None:
+        yield (f"{successor} decides in your place.",)
     yield from progress.sentences(request, reader)
     escalated = escalation.happened(request)
     if escalated:
@@ -128,6 +130,8 @@ def _details(request: RequestView) -> Iterator[CardFact]:
 
 def _actions(request: RequestView, reader: Person | None) -> tuple[CardAction, ...]:
     """Return what a reader can do. One who has approved may still reject, while others are missing."""
+    if people.successor(request, reader) is not None:
+        return ()
     actions = _all_actions(request)
     counts = request.model.policy.counts_votes and reader is not None
     has_approved = counts and reader is not None and request.model.tally.vote_of(reader.id) is not None

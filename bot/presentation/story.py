@@ -114,6 +114,16 @@ def _refused_sign_in_sentence(_: StoryEntry, content: Content, __: Names) -> str
     return f"signed in with Slack, and was not asked{f': this is for {names}' if names else ''}. Nothing was decided."
 
 
+def _handed_on_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
+    to = content.get("to")
+    successor = line(str(to.get("name"))) if isinstance(to, dict) else "another person"
+    for_ = f" for {line(str(content['name']))}" if content.get("name") else ""
+    why = f" Reason: {line(str(content['why']))}" if content.get("why") else ""
+    if actor_of(entry, names) is not None:
+        return f"passed this on: {successor} decides{for_}.{why}"
+    return f"{successor} decides{for_}.{why}"
+
+
 def _dicts(value: Value) -> list[dict[str, Any]]:
     """Return the objects of a JSON list, or none for any other value."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
@@ -208,6 +218,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "request.question_asked": _asked_sentence,
     "request.question_answered": lambda _, content, __: f"answered: “{content.get('answer')}”",
+    "request.handed_on": _handed_on_sentence,
     "request.withdrawn": lambda *_: "The request was cancelled.",
     "step.started": _started_sentence,
     "step.succeeded": lambda entry, _, names: f"{names.step(entry)} is done.",

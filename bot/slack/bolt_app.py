@@ -20,6 +20,7 @@ from bot.slack.event_handlers import EventHandlers
 from bot.slack.payloads import Submission
 from bot.slack.question_handlers import QuestionHandlers
 from bot.slack.submission_handlers import SubmissionHandlers
+from bot.slack.succession_handlers import SuccessionHandlers
 from engine.errors import ChannelError, StoreError
 
 COMMAND: Final = "/signoff"
@@ -48,6 +49,9 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     )
     # Before the handlers of all that is unknown.
     _questions(app, QuestionHandlers(context))
+    succession = SuccessionHandlers(context)
+    app.action(ids.HAND_ON)(succession.open)
+    app.view(ids.SUCCESSION_MODAL)(succession.submitted)
     _actions(app, ActionHandlers(context))
     _views(app, SubmissionHandlers(context))
     app.command(COMMAND)(CommandHandlers(context).command)

@@ -37,6 +37,7 @@ def details(card: Card, *, metadata: ids.ModalRef) -> View:
     delivery = metadata.ref.delivery if metadata.ref else None
     buttons = message_view.request_buttons(card, delivery=delivery) if last else []
     if buttons:
+        buttons.append(message_view.pass_on_button(card, delivery=delivery))
         shown.append(text_objects.actions(buttons, block=ids.block_id("actions", number)))
     return form_blocks.view(
         callback=ids.DETAILS_MODAL,

@@ -231,6 +231,8 @@ def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
     asks = card.kind is DeliveryKind.ALERT and topic == NEEDS_ATTENTION and card.run is not None
     if card.question_id is not None and card.request is not None:
         acting = [_answer_button(card.request, card.question_id, delivery=delivery)]
+    elif card.kind is DeliveryKind.ALERT and ref_of(card, delivery=delivery) is not None:
+        acting = [pass_on_button(card, delivery=delivery)]
     else:
         acting = _run_buttons(card, delivery=delivery) if asks else request_buttons(card, delivery=delivery)
     return [*acting, *([details] if details else [])]
@@ -261,6 +263,13 @@ def request_buttons(card: Card, *, delivery: str | None) -> list[Element]:
 def _answer_button(request: str, question: str, *, delivery: str) -> Element:
     ref = ids.QuestionRef(request=request, question=question, delivery=delivery or None)
     return text_objects.button("Answer", action=ids.ANSWER, value=ids.encode(ref), style="primary")
+
+
+def pass_on_button(card: Card, *, delivery: str | None) -> Element:
+    """Return the button that opens the form to pass a request on."""
+    ref = ref_of(card, delivery=delivery)
+    assert ref is not None
+    return text_objects.button("Pass on", action=ids.HAND_ON, value=ids.encode(ref))
 
 
 def _action(action: CardAction, value: str) -> Element:

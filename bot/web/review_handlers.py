@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import changes, characters, expiry, refusals
+from bot.presentation import changes, characters, expiry, people, refusals
 from bot.web import form_data, outcome, review_view, service, stale_form, status_pages, user_agents
 from bot.web.context import SHORT, RequestContext
 from bot.web.review_view import TypedReview
@@ -320,6 +320,7 @@ class ReviewHandlers:
                 notice_text=notice,
                 differences=stale_form.differences(seen, shown.content) if seen else (),
                 had_typed=had,
+                successor=people.successor(visit.request, visit.person),
             )
 
         return await off_loop(build_page)

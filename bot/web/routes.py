@@ -32,6 +32,7 @@ from bot.web.request_ids import RequestIds, named
 from bot.web.review_handlers import ReviewHandlers
 from bot.web.service import ReviewService
 from bot.web.sign_in_handlers import SignInHandlers
+from bot.web.succession_handlers import SuccessionPages
 from engine.ports import Clock
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def site(
 
 def _page_routes(context: RequestContext) -> Iterator[Route]:
     review, inbox = ReviewHandlers(context), InboxHandlers(context)
-    attention = AttentionHandlers(context)
+    attention, succession = AttentionHandlers(context), SuccessionPages(context)
     code, live = CodeHandlers(context, review, attention), LiveUpdates(context, review)
     sign_in = SignInHandlers(context, code)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
@@ -113,6 +114,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{page_urls.REVIEW}/{{request}}": (review.show, review.decide),
         f"{page_urls.REVIEW}/{{request}}/events": (live.events, None),
         f"{page_urls.ATTENTION}/{{run}}": (attention.show, attention.answer),
+        f"{page_urls.SUCCESSION}/{{request}}": (succession.show, succession.pass_on),
         f"{places.CODE}/{{challenge}}": (code.show, code.give),
         f"{page_urls.SIGN_IN}/{{sign_in}}": (sign_in.show, None),
         f"{page_urls.SIGN_IN}/{{sign_in}}/{places.BEGIN}": (sign_in.begin, None),

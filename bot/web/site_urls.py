@@ -46,6 +46,9 @@ class SiteUrls:
     def attention(self, run: str) -> str:
         return self.path(page_urls.ATTENTION, run)
 
+    def succession(self, request: str) -> str:
+        return self.path(page_urls.SUCCESSION, request)
+
     def code(self, challenge: str) -> str:
         return self.path(CODE, challenge)
 

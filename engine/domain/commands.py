@@ -203,6 +203,25 @@ class CloseAccount(Struct, frozen=True, kw_only=True):
     workspace: str = DEFAULT_WORKSPACE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reassign:
+    """Let another person decide in the place of an approver. `to`: an address of theirs.
+
+    `place`: the id of the person whose place it is, or an empty text for an approval that no one can give any more.
+    None: the place of the actor, or else the only one that is open. `browser`: the secret of a remembered browser, if
+    no surface vouches for the actor.
+    """
+
+    request: str
+    to: Address
+    reason: str
+    actor: Address
+    origin: Origin
+    assurance: Assurance
+    place: str | None = None
+    browser: str | None = hidden(default=None, repr=False)
+
+
 class ReturnAddress(Struct, frozen=True, kw_only=True):
     """Give an address back to the person who had it before."""
 

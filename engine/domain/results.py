@@ -71,6 +71,15 @@ class Done(Struct, frozen=True, kw_only=True):
     run: str
 
 
+class Reassigned(Struct, frozen=True, kw_only=True):
+    """Another person decides. `place`: the person in whose place, or None if an approval was missing."""
+
+    request: str
+    run: str
+    place: Person | None
+    to: Person
+
+
 class AddressReturned(Struct, frozen=True, kw_only=True):
     """The address was given back. `given_to` is None if no person had it before."""
 
@@ -185,6 +194,19 @@ class NoAnswerNeeded(Refusal, frozen=True, kw_only=True):
     state: RequestState
     by: str | None
     at: datetime
+
+
+class CannotTakeOver(Refusal, frozen=True, kw_only=True):
+    """The request cannot be passed on to this person. `why`: a word for the reason."""
+
+    name: str
+    why: Literal["requester", "editor", "decides", "excluded", "unknown", "guest", "inactive", "unanswered"]
+
+
+class WhosePlace(Refusal, frozen=True, kw_only=True):
+    """The owner has to say whose place they pass on. `names`: the people whose decision is missing."""
+
+    names: tuple[str, ...]
 
 
 class NotAnApprover(Refusal, frozen=True, kw_only=True):

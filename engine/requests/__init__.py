@@ -16,7 +16,7 @@ from engine.requests.deadlines import (
     Reminder,
     Unanswered,
 )
-from engine.requests.decision import Ruling, decide
+from engine.requests.decision import Ruling, check_open, decide
 from engine.requests.edits import MAX_EDITED, apply_edits, editable_fields, missing, read_text_edits
 from engine.requests.identification import meaning, notes_on_accounts
 from engine.requests.mentions import by_name, is_account, mentioned
@@ -48,6 +48,16 @@ from engine.requests.questions import (
     QUESTION_LENGTH,
 )
 from engine.requests.separation import ALL_ALLOWED, OWNER_INSTEAD, Circle, Separation, circle
+from engine.requests.succession import (
+    check_successor,
+    names_of,
+    newcomer,
+    obstacle,
+    open_places,
+    places_of,
+    rule_for,
+    taken_back,
+)
 
 __all__ = [
     "ALL_ALLOWED",
@@ -85,6 +95,8 @@ __all__ = [
     "Vote",
     "apply_edits",
     "by_name",
+    "check_open",
+    "check_successor",
     "circle",
     "clip",
     "decide",
@@ -95,9 +107,16 @@ __all__ = [
     "mentioned",
     "merged_edits",
     "missing",
+    "names_of",
+    "newcomer",
     "notes_on_accounts",
+    "obstacle",
+    "open_places",
     "open_request",
+    "places_of",
     "read_text_edits",
+    "rule_for",
+    "taken_back",
     "truth",
     "wanted",
 ]

@@ -32,6 +32,8 @@ from engine.domain import (
     Person,
     QuestionAnswered,
     QuestionAsked,
+    Reassign,
+    Reassigned,
     Refusal,
     Register,
     Registered,
@@ -51,6 +53,7 @@ from engine.service import (
     erase,
     process_due,
     questions,
+    reassign,
     register,
     resume,
     return_address,
@@ -155,6 +158,13 @@ class Engine:
             lambda tx, resolved: questions.answer(self.context, tx, command, resolved), required=False
         )
         return await _or_contested(answer, "request")
+
+    async def reassign(self, command: Reassign) -> Reassigned | Refusal:
+        """Let another person decide in the place of an approver."""
+        reassignment = self.transact_with_directory(
+            lambda tx, resolved: reassign.reassign(self.context, tx, command, resolved), required=False
+        )
+        return await _or_contested(reassignment, "request")
 
     async def cancel(self, command: Cancel) -> Done | Refusal:
         """End a run. Its open request is closed at once; a running step finishes and is the last one."""

@@ -15,7 +15,7 @@ from engine.delivery import routing
 from engine.domain import Approver, EmailPolicy, Person
 from engine.errors import Conflict
 from engine.json_values import Value
-from engine.requests import Request, Ruling, separation
+from engine.requests import Request, Ruling, separation, succession
 from engine.store import deliveries, people, request_rows, run_rows, votes
 from engine.store.port import Tx
 from engine.worker.advance import Advancer
@@ -120,6 +120,9 @@ def hand_on(
         # They take over the groups of a chain as well.
         both = replace(present, groups=tuple(sorted({*present.groups, *approver.groups})))
         votes.set_groups(tx, request.id, both)
+        if present.handed_to is not None:
+            both = succession.taken_back(both)
+            votes.take_back(tx, request.id, both)
         rows = [both if row is present else row for row in rows]
     newcomer = Approver(to, rule, groups=approver.groups)
     return _add(advancer, tx, replace(request, approvers=tuple(rows)), [newcomer], before=request)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, null, select, update
 
 from engine import json_values
 from engine.domain import Approver, Person, PolicyKind, ReasonRequired, RequesterRule, RequestState
@@ -66,6 +66,11 @@ _HAND_ON = Statement(
         _approver.c.handed_to.is_(None),
     )
     .values(pending=False, handed_to=bindparam("to"))
+)
+_TAKE_BACK = Statement(
+    update(_approver)
+    .where(_approver.c.request == bindparam("held"), _approver.c.person == bindparam("of"))
+    .values(handed_to=null())
 )
 _SET_GROUPS = Statement(
     update(_approver)
@@ -168,6 +173,11 @@ def set_asked(tx: Tx, request: str, persons: Collection[str], *, is_asked: bool)
 def try_hand_on(tx: Tx, request: str, approver: Approver, to: Person) -> bool:
     """Write that another person decides in the place of this approver. Return False if it was handed on before."""
     return bool(tx.write(_HAND_ON, {"held": request, "of": approver.person.id, "to": to.label}))
+
+
+def take_back(tx: Tx, request: str, approver: Approver) -> None:
+    """Write that an approver who handed their place on decides again."""
+    tx.write(_TAKE_BACK, {"held": request, "of": approver.person.id})
 
 
 def set_groups(tx: Tx, request: str, approver: Approver) -> None:

@@ -193,6 +193,17 @@ async def _inbox(env: WebEnv) -> Browser:
     return browser
 
 
+async def _pass_on(env: WebEnv) -> Browser:
+    request = await env.request_approval(
+        source=REFUND.replace("KEYS", "").replace("ben@example.com", "lee@example.com")
+    )
+    browser = await env.sign_in(OWNER)
+    form = (await browser.get(f"/pass-on/{request.id}")).page.form
+    for typed in ({"to": "no address"}, {"to": ADA}, {"to": BEN, "reason": "Lee is on holiday"}):
+        await browser.post(form.action, form.with_(**typed), kind=form.kind)
+    return browser
+
+
 async def _sign_in(env: WebEnv) -> Browser:
     browser = env.browser()
     form = (await browser.get("/inbox")).page.form
@@ -253,6 +264,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("closed", "expired"): (_expired, "Expired without a decision"),
     ("closed", "cancelled"): (_cancelled, "The run was cancelled"),
     ("inbox", "empty and full"): (_inbox, "No request is waiting for you"),
+    ("pass-on", "by the owner"): (_pass_on, "ben@example.com decides now"),
     ("sign-in", "wrong address"): (_sign_in, "Enter the code from your email"),
     ("attention", "open"): (_attention, "Your answer is needed"),
     **{("answered", answer.value): (_answered(answer), "You answered") for answer in ResumeAnswer},

@@ -42,6 +42,7 @@ from bot.slack import (
     resume_modal,
     sentences,
     start_modal,
+    succession_modal,
 )
 from bot.slack.ids import ModalRef
 from bot.slack.list_rows import RunList
@@ -290,13 +291,19 @@ def _decide(verdict: Verdict, edits: Mapping[str, Any]) -> Decide:
 def in_email(card: Card) -> str:
     with_code = replace(card, code="36336366") if card.kind is DeliveryKind.CODE else card
     email = message.mail(with_code, envelope())
-    return f"{email['Subject']}\n{re.split(r'(?m)^ *(?:Technical )?[Dd]etails', text_of(email))[0]}"
+    text = _without_link(text_of(email))
+    return f"{email['Subject']}\n{re.split(r'(?m)^ *(?:Technical )?[Dd]etails', text)[0]}"
 
 
 def in_html(card: Card) -> str:
     with_code = replace(card, code="36336366") if card.kind is DeliveryKind.CODE else card
-    text = html_forms.read(html_of(message.mail(with_code, envelope()))).text
+    text = _without_link(html_forms.read(html_of(message.mail(with_code, envelope()))).text)
     return re.split(r"(?:Technical details|\bDetails)\b", text)[0]
+
+
+def _without_link(text: str) -> str:
+    """Return a text without what stands in the address of its link, which a person opens and does not read."""
+    return re.sub(r"(https?://\S+?/pass-on/)\w+", r"\1…", text)
 
 
 def in_terminal(card: Card) -> str:
@@ -369,6 +376,7 @@ def views() -> Iterator[tuple[str, str, Any]]:
         yield "sign-in", variant, confirmation_modals.sign_in(request, DECISION, "https://s.example", metadata=ref)
         yield "ask form", variant, question_modals.ask(request, None, metadata=ref)
         yield "answer form", variant, question_modals.answer(request, QUESTION, metadata=ref)
+        yield "pass on", variant, succession_modal.pass_on(request, [("", ""), ("p1", "Ada")], metadata=ref)
     yield "modal", "loading", request_modals.loading(metadata=ref)
     runs = RunList(runs=[samples.run(id=f"{RUN}{number}", status=status) for number, status in enumerate(RunStatus)])
     for name, pending, shown in (("full", [*PENDING.values()], runs), ("empty", [], RunList())):

@@ -18,7 +18,7 @@ import pytest
 from engine import json_values, verify_audit
 from tests.support.cli import Commands
 from tests.support.http_service import PATIENCE, HttpService
-from tests.support.processes import HELLO, OPERATOR, SIGNOFF, Installation
+from tests.support.processes import HELLO, OPERATOR, SIGNOFF, CommandResult, Installation
 from tests.support.terminals import terminal
 
 REFUND = """\
@@ -489,6 +489,23 @@ def test_an_edit_that_changes_nothing_says_so(signoff: Commands, open_request: d
 def test_without_links_there_is_nothing_to_revoke(signoff: Commands, open_request: dict[str, Any]) -> None:
     revoked = signoff.run_ok("revoke", open_request["id"])
     assert revoked.out == f"No links were emailed for {open_request['id']}, so there was nothing to revoke.\n"
+
+
+def test_an_approver_passes_a_request_on(signoff: Commands, open_request: dict[str, Any]) -> None:
+    def reassign(to: str, *more: str) -> CommandResult:
+        return signoff("reassign", open_request["id"], "--to", to, "--reason", "on holiday", *more)
+
+    signoff.set(operator="kim@example.com")
+    assert "Kim is not an email address or a Slack user id." in reassign("Kim").err
+    started_it = f"{OPERATOR} started this, so another person has to decide it. Choose another person.\n"
+    assert reassign(OPERATOR).err == started_it
+    assert reassign("sam@example.com", "--for", "new@example.com").err.startswith("There is no person")
+    passed = reassign("sam@example.com")
+    assert passed.out == f"sam@example.com decides {open_request['id']} in the place of kim@example.com.\n"
+    assert (
+        reassign("mia@example.com").err
+        == "You can no longer decide this request. sam@example.com decides in your place.\n"
+    )
 
 
 def test_ctrl_c_at_the_question_of_a_gate_decides_nothing(installation: Installation, signoff: Commands) -> None:

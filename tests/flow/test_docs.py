@@ -87,6 +87,10 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal) -> None:
     real["signoff decide"] = terminal.json("decide", pending["id"], "edit", "what=Bus to Bonn")
     real["signoff requests"] = terminal.json("requests", pending["id"])
     real["signoff runs"] = terminal.json("runs", real["signoff run"]["run"])
+    terminal.json("run", "expense", *INPUTS)
+    (waiting,) = terminal.json("requests")
+    passing_on = ("--to", "new@example.com", "--reason", "on holiday", "--for", "finance@example.com")
+    real["signoff reassign"] = terminal.json("reassign", waiting["id"], *passing_on)
     real["signoff people undo"] = terminal.json("people", "undo", "finance@example.com")
     documented = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}
     for bench in ("slack", "engine", "pg", "web", "mail"):

@@ -18,6 +18,7 @@ from engine.domain import (
     CannotAnswer,
     CannotAsk,
     CannotConfirm,
+    CannotTakeOver,
     Changed,
     CodeExpired,
     ConfirmElsewhere,
@@ -50,6 +51,7 @@ from engine.domain import (
     SignInExpired,
     TooManyCodes,
     Verdict,
+    WhosePlace,
     WrongCode,
 )
 
@@ -102,6 +104,21 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         NoAnswerNeeded(state=RequestState.EXPIRED, by=None, at=AT),
         "This request expired, Mar 2, 2026, 9:30 AM UTC. Your answer is no longer needed and was not saved.",
     ),
+    (
+        CannotTakeOver(name="Kim", why="requester"),
+        "Kim started this, so another person has to decide it. Choose another person.",
+    ),
+    (
+        CannotTakeOver(name="Kim", why="editor"),
+        "Kim changed this, so another person has to approve it. Choose another person.",
+    ),
+    (CannotTakeOver(name="Kim", why="decides"), "Kim already decides this request. Choose another person."),
+    (CannotTakeOver(name="Kim", why="excluded"), "Kim can no longer decide this request. Choose another person."),
+    (CannotTakeOver(name="Kim", why="unknown"), "Kim is not known here. Choose another person."),
+    (CannotTakeOver(name="Kim", why="guest"), "Kim is a guest here and cannot be asked. Choose another person."),
+    (CannotTakeOver(name="Kim", why="inactive"), "Kim has no active account here. Choose another person."),
+    (CannotTakeOver(name="Kim", why="unanswered"), "Kim could not be looked up just now. Choose another person."),
+    (WhosePlace(names=("Lee", "Kim")), "Say in whose place another person decides: Lee or Kim."),
     (NotFound(what="run", name="R9"), "There is no run “R9”."),
     (
         NotFound(what="workflow", name="refnd", suggestion="refund"),

@@ -72,7 +72,7 @@ def test_the_pages_of_the_details_together_show_everything() -> None:
 
 def test_a_short_card_is_one_page_with_its_buttons() -> None:
     view = check_view(details_modal.details(samples.card(), metadata=METADATA))
-    assert find_action_ids(view) == [ids.APPROVE, ids.EDIT, ids.REJECT]
+    assert find_action_ids(view) == [ids.APPROVE, ids.EDIT, ids.REJECT, ids.HAND_ON]
     assert "Page" not in join_texts(view)
     assert ids.decode_modal(view["private_metadata"]) == METADATA
     changed_field = CardField(path="a", label="Amount", type="text", text="new", before="old")

@@ -1,0 +1,60 @@
+"""A request is passed on in Slack: from the details of a request, or from the alert that no one can approve."""
+
+from __future__ import annotations
+
+from engine.domain import RequestState
+from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, copy_of, expect_ok, words
+
+ADA_ALONE = REFUND_WORKFLOW.replace("[ada@example.com, ben@example.com]", "[ada@example.com]")
+STRICT = REFUND_WORKFLOW.replace(
+    "      approvers: [ada@example.com, ben@example.com]",
+    "      approvers: [cleo@example.com]\n      exclude: [requester]",
+).replace("title: Refund\n", "title: Refund\nowner: cleo@example.com\n")
+
+
+async def pass_on(env: SlackEnv, by: str, to: str, **more: str) -> str:
+    """Fill in the form, submit it, and return what it says then."""
+    person = env.person(by)
+    values = {"Who decides in your place?" if not more else "Who decides?": env.person(to).id, "Reason": "on holiday"}
+    ack = expect_ok(await person.submit({**more, **values}))
+    await env.settle()
+    return words(ack.body) if ack.body else ""
+
+
+async def test_an_approver_passes_a_request_on_from_its_details(env: SlackEnv) -> None:
+    run = await env.request_approval(ADA_ALONE)
+    ada = env.person("ada")
+    await ada.click("Details", on=copy_of(ada))
+    await env.finish_background_work()
+    await ada.click("Pass on", on="modal")
+    await env.finish_background_work()
+    said = await pass_on(env, "ada", "ben")
+    assert "Ben" in said
+    assert "decides in your place, and gets a message now." in said
+    assert "decides in your place." in words(copy_of(ada))
+    expect_ok(await env.person("ben").click("Approve", on=copy_of(env.person("ben"))))
+    assert await env.state(run) is RequestState.APPROVED
+
+
+async def test_a_person_who_cannot_take_over_is_refused_in_the_form(env: SlackEnv) -> None:
+    await env.request_approval(ADA_ALONE)
+    ada = env.person("ada")
+    await ada.click("Details", on=copy_of(ada))
+    await env.finish_background_work()
+    await ada.click("Pass on", on="modal")
+    await env.finish_background_work()
+    assert "Una Single-Channel Guest is a guest here" in await pass_on(env, "ada", "una")
+    assert "Cleo" in (said := await pass_on(env, "ada", "cleo"))
+    assert "started this, so another person has to decide it. Choose another person." in said
+
+
+async def test_the_owner_passes_a_request_on_from_the_alert_that_no_one_can_approve(env: SlackEnv) -> None:
+    run = await env.request_approval(STRICT)
+    cleo = env.person("cleo")
+    alert = next(message for message in cleo.sees() if "No one else can approve" in words(message))
+    assert "Pass it on to another person" in words(alert)
+    await cleo.click("Pass on", on=alert)
+    await env.finish_background_work()
+    await pass_on(env, "cleo", "ben")
+    expect_ok(await env.person("ben").click("Approve", on=copy_of(env.person("ben"))))
+    assert await env.state(run) is RequestState.APPROVED
