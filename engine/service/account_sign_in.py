@@ -43,6 +43,8 @@ def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskSignIn) -> st
     """
     sign_ins.sweep(tx)
     decision = command.decide
+    if decision is not None:
+        sign_ins.take_turn(tx, decision.request)
     earlier = sign_ins.find_by_form(tx.connection, command.holder, command.form, decision)
     if earlier is not None:
         return earlier.id

@@ -139,9 +139,13 @@ def sweep(tx: Tx) -> None:
     tx.write(_LAPSED, {"before": tx.now - CODE_LIFETIME})
 
 
+def take_turn(tx: Tx, request: str) -> None:
+    """Wait until no other unit keeps a decision on this request until a sign-in."""
+    tx.take_turn(f"sign-ins {request}")
+
+
 def make_room(tx: Tx, request: str) -> None:
     """Delete the oldest sign-ins for a request, so that at most `MOST_WAITING` wait after one more."""
-    tx.take_turn(f"sign-ins {request}")
     waiting = _WAITING.scalars(tx.connection, {"request": request, "now": tx.now})
     for sign_in in waiting[: max(0, len(waiting) + 1 - MOST_WAITING)]:
         tx.write(_DROP, {"held": sign_in})

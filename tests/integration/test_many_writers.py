@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import make_url, text
@@ -13,6 +13,8 @@ from engine.domain import (
     DEFAULT_WORKSPACE,
     Address,
     AskCode,
+    AskSignIn,
+    Assurance,
     Cancel,
     CodeExpired,
     CodeSent,
@@ -22,6 +24,7 @@ from engine.domain import (
     Done,
     Erase,
     Erased,
+    FinishSignIn,
     GiveCode,
     Person,
     ProvenIdentity,
@@ -29,6 +32,9 @@ from engine.domain import (
     Registered,
     RunStatus,
     SignIn,
+    SignInExpired,
+    SignInStart,
+    SignInView,
     Start,
     Started,
     TooManyCodes,
@@ -141,6 +147,58 @@ async def test_an_address_gets_no_more_sign_in_codes_than_the_limit(rivals: Proc
     answers = await meet("delivery", *signing_in)
     assert all(isinstance(answer, CodeSent) for answer in answers)
     assert await rows(first, "SELECT count(*) FROM challenge") == [(challenges.SIGN_INS_PER_HOUR,)]
+
+
+SIGNED: Final = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: act, uses: set, with: {n: 1}, gate: {approvers: [lee@example.com], confirm_with: sso}}
+"""
+LEES_ACCOUNT: Final = Address("slack", "U0LEE0001")
+
+
+async def click_of_lee(env: EngineEnv) -> Decide:
+    """Return the approval of Lee, who clicked in a messenger, and who has to sign in for it."""
+    await adopt(env, LEES_ACCOUNT.value, LEE.value)
+    return await env.approval_by_link(await start_run(env, SIGNED), actor=LEES_ACCOUNT, assurance=Assurance.SLACK)
+
+
+async def begun_sign_in(env: EngineEnv) -> tuple[str, str]:
+    """Begin the sign-in for a click of Lee, and return its id and what the provider was sent."""
+    sign_in = await env.identity.ask_sign_in(AskSignIn(decide=await click_of_lee(env), holder=""))
+    assert isinstance(sign_in, str)
+    start = await env.identity.begin_sign_in(sign_in, "browser")
+    assert isinstance(start, SignInStart)
+    return sign_in, start.state
+
+
+async def test_a_form_that_is_sent_twice_begins_one_sign_in(rivals: Processes, meet: Meet) -> None:
+    first, second = rivals
+    ask = AskSignIn(decide=await click_of_lee(first), holder="browser", form="form")
+    answers = await meet("sign_in", first.identity.ask_sign_in(ask), second.identity.ask_sign_in(ask))
+    assert answers[0] == answers[1]
+    assert await rows(first, "SELECT count(*) FROM sign_in") == [(1,)]
+
+
+async def test_what_the_provider_sends_back_twice_at_once_is_taken_once(rivals: Processes, meet: Meet) -> None:
+    first, second = rivals
+    _, state = await begun_sign_in(first)
+    takes = (env.identity.take_state(state, "browser") for env in (first, second))
+    answers = await meet("sign_in", *takes)
+    assert sum(isinstance(answer, tuple) for answer in answers) == 1
+    assert sum(isinstance(answer, SignInView) for answer in answers) == 1
+
+
+async def test_a_sign_in_that_is_completed_twice_at_once_decides_once(rivals: Processes, meet: Meet) -> None:
+    first, second = rivals
+    sign_in, _ = await begun_sign_in(first)
+    command = FinishSignIn(sign_in=sign_in, holder="browser", account=LEES_ACCOUNT, name="Lee")
+    answers = await meet("sign_in", first.identity.finish_sign_in(command), second.identity.finish_sign_in(command))
+    proven = [answer.answer for answer in answers if isinstance(answer, ProvenIdentity)]
+    assert [type(decision) for decision in proven] == [Decided]
+    assert SignInExpired() in answers
+    assert await rows(first, "SELECT count(*) FROM decision") == [(1,)]
 
 
 async def test_a_client_gets_no_more_sign_in_codes_than_the_limit(rivals: Processes, meet: Meet) -> None:
