@@ -10,7 +10,6 @@ from bot import page_urls
 from bot.app_parts import App
 from bot.settings import Settings
 from bot.slack.installation import Installation
-from bot.variable_checks import PREFIX
 from engine.domain import Assurance
 
 if TYPE_CHECKING:
@@ -19,10 +18,9 @@ if TYPE_CHECKING:
 
 def unavailable_proofs(settings: Settings) -> Iterator[tuple[Assurance, str]]:
     """Yield the identifications that these settings do not allow, with what the operator has to do."""
-    if settings.missing_for_sign_in:
-        yield Assurance.SSO, f"Set {', '.join(settings.missing_for_sign_in)}. Then restart the server."
-    if settings.mail_server is None or not settings.email_from:
-        yield Assurance.CODE, f"Set {PREFIX}SMTP_URL and {PREFIX}EMAIL_FROM. Then restart the server."
+    for proof, missing in ((Assurance.SSO, settings.missing_for_sign_in), (Assurance.CODE, settings.missing_for_codes)):
+        if missing:
+            yield proof, f"Set {', '.join(missing)}. Then restart the server."
 
 
 async def open_provider(app: App, stack: AsyncExitStack) -> IdentityProvider | None:

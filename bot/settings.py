@@ -296,7 +296,14 @@ class Settings(BaseSettings):
     @property
     def missing_for_sign_in(self) -> tuple[str, ...]:
         """Return the variables without which people cannot sign in with Slack."""
-        needed = ("public_url", "slack_bot_token", "slack_client_id", "slack_client_secret")
+        return self._missing("public_url", "slack_bot_token", "slack_client_id", "slack_client_secret")
+
+    @property
+    def missing_for_codes(self) -> tuple[str, ...]:
+        """Return the variables without which no code is sent by email."""
+        return self._missing("public_url", "smtp_url", "email_from")
+
+    def _missing(self, *needed: str) -> tuple[str, ...]:
         return tuple(f"{PREFIX}{name.upper()}" for name in needed if not getattr(self, name))
 
     @property

@@ -7,13 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
-from bot import databases
+from bot import account_sign_in, databases
 from bot.doctor import database
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
 from bot.step_types import load_step_types
 from engine import workflowfile
 from engine.errors import DefinitionError, PluginError, StepError, StoreError
+from engine.service import register
 from engine.store import health
 from engine.store.connection import Connection
 from engine.store.health import SchemaState, Summary, WorkflowSource
@@ -45,6 +46,7 @@ def workflows(context: CheckContext) -> Iterator[Finding]:
         count = sum(source.is_current for source in sources)
         yield ok("workflows", f"Registered: {count}; this version understands all of them." if count else _NO_WORKFLOWS)
     yield from _secrets(context, understood)
+    yield from _proofs(context, understood)
 
 
 _NO_WORKFLOWS: Final = "No workflows are registered yet."
@@ -80,6 +82,15 @@ def _secrets(context: CheckContext, understood: list[tuple[WorkflowSource, Workf
         )
     if users and not missing:
         yield ok("workflows.secrets", f"All secrets that workflows name are set: {len(users)}.")
+
+
+def _proofs(context: CheckContext, understood: list[tuple[WorkflowSource, Workflow]]) -> Iterator[Finding]:
+    """Check that this server can ask for every code and sign-in that a gate wants."""
+    unavailable = dict(account_sign_in.unavailable_proofs(context.settings))
+    for source, workflow in understood:
+        for sentence in register.unavailable_proofs(unavailable, workflow):
+            wants, _, advice = sentence.partition(" yet. ")
+            yield problem("workflows.proofs", f"{source.name} {source.version}: {wants}.", advice)
 
 
 def _is_set(secrets: EnvironmentSecrets, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from engine.audit_entries import EntryKind, entry
@@ -43,7 +43,7 @@ def register(
     if isinstance(owner, Refusal):
         return owner
     wrong, doubtful = reference_checks.check(recipients, workflow)
-    wrong += unavailable_proofs(context, workflow)
+    wrong += unavailable_proofs(context.unavailable, workflow)
     if wrong:
         return NotAllowed(why=" ".join(wrong))
     registration = NewVersion(
@@ -74,13 +74,13 @@ def register(
     return Registered(workflow=workflow.name, version=registration.version, changed=True, warnings=tuple(doubtful))
 
 
-def unavailable_proofs(context: CommandContext, workflow: Workflow) -> list[str]:
+def unavailable_proofs(unavailable: Mapping[Assurance, str], workflow: Workflow) -> list[str]:
     """Return a sentence for each gate that wants an identification which this server cannot ask for."""
     found: dict[str, None] = {}
     for step in workflow.steps:
         for proof in _wanted_proofs(step.gate) if step.gate is not None else ():
-            if proof in context.unavailable:
-                found[f"The gate of step {step.id} {_WANTS[proof]}. {context.unavailable[proof]}"] = None
+            if proof in unavailable:
+                found[f"The gate of step {step.id} {_WANTS[proof]}. {unavailable[proof]}"] = None
     return list(found)
 
 

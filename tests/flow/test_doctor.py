@@ -792,6 +792,23 @@ def test_a_workflow_that_cannot_be_read_is_reported_with_its_runs(signoff: Comma
     assert "Did you mean" in current["said"]
 
 
+def test_a_gate_whose_codes_cannot_be_sent_is_reported(signoff: Commands) -> None:
+    strict = HELLO.replace("[lee@example.com]}", "[lee@example.com], confirm_with: code}")
+    signoff.installation.write("strict.yaml", strict)
+    needed = "SIGNOFF_PUBLIC_URL, SIGNOFF_SMTP_URL, SIGNOFF_EMAIL_FROM"
+    assert f"which this server cannot send yet. Set {needed}." in signoff("register", "strict.yaml").output
+    email = {"public_url": "http://127.0.0.1:9", "smtp_url": "smtp://127.0.0.1:9", "email_from": "a@example.com"}
+    signoff.set(**email)
+    signoff.run_ok("register", "strict.yaml")
+    assert "workflows.proofs" not in run_doctor(signoff)
+    signoff.set(**dict.fromkeys(email, ""))
+    (finding,) = run_doctor(signoff, code=1)["workflows.proofs"]
+    assert finding["said"] == (
+        "hello 1: The gate of step greet confirms each decision with a code by email, which this server cannot send."
+    )
+    assert finding["todo"] == f"Set {needed}. Then restart the server."
+
+
 def test_a_secret_that_is_not_set_is_reported(signoff: Commands) -> None:
     signoff.installation.write("call.yaml", CALL.replace("URL", "https://shop.example.com"))
     signoff.run_ok("register", "call.yaml")
