@@ -318,10 +318,15 @@ class AddressPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonView:
-    """A person as operators see them. `split_from`: the person that an older version had joined them with."""
+    """A person as operators see them.
+
+    `split_from`: the person that an older version had joined them with. `joined_into`: the person that they turned out
+    to be.
+    """
 
     person: Person
     split_from: str | None
+    joined_into: str | None
     created_at: datetime
 
 

@@ -67,6 +67,8 @@ def show(who: str, as_json: bool) -> None:
     out.print(f"Person {view.person.id}: {view.person.label}")
     if view.split_from is not None:
         out.print(f"An older version took this account and person {view.split_from} for one person.")
+    if view.joined_into is not None:
+        out.print(f"This is the same human as person {view.joined_into}.")
     out.print(render_table(("address", "since", "until", "why"), [_row(period) for period in periods]))
 
 

@@ -30,6 +30,7 @@ def person_view(view: PersonView) -> dict[str, Value]:
         "name": view.person.name,
         "addresses": [str(address) for address in view.person.addresses],
         "split_from": view.split_from,
+        "joined_into": view.joined_into,
         "created_at": moment(view.created_at),
     }
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, exists, select
 
 from engine.domain import Address
 from engine.read_models import AddressPeriod, PersonView
 from engine.store import people
 from engine.store.connection import Connection
-from engine.store.people_tables import AddressPeriodRow, PersonRow
+from engine.store.people_tables import AddressPeriodRow, AddressRow, PersonRow
 from engine.store.statements import Statement
 
+_address = AddressRow.__table__  # type: ignore[attr-defined]
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _period = AddressPeriodRow.__table__  # type: ignore[attr-defined]
 _OF_PERSON = Statement(
@@ -39,11 +40,18 @@ def person_views(connection: Connection, workspace: str, limit: int) -> list[Per
     """Return people, the newest first."""
     rows = connection.execute(_listed(workspace).limit(limit)).all()
     persons = people.load_people(connection, [row.id for row in rows])
-    return [PersonView(person=persons[row.id], split_from=row.split_from, created_at=row.created_at) for row in rows]
+    return [
+        PersonView(
+            person=persons[row.id], split_from=row.split_from, joined_into=row.joined_into, created_at=row.created_at
+        )
+        for row in rows
+    ]
 
 
 def _listed(workspace: str) -> Select[Any]:
-    return select(_person).where(_person.c.workspace == workspace).order_by(_person.c.id.desc())
+    # A person who turned out to be another one has nothing left, except a second account.
+    is_present = _person.c.joined_into.is_(None) | exists().where(_address.c.person == _person.c.id)
+    return select(_person).where(_person.c.workspace == workspace, is_present).order_by(_person.c.id.desc())
 
 
 def person_view(connection: Connection, person: str) -> PersonView | None:
@@ -52,4 +60,6 @@ def person_view(connection: Connection, person: str) -> PersonView | None:
     if row is None:
         return None
     persons = people.load_people(connection, [row.id])
-    return PersonView(person=persons[row.id], split_from=row.split_from, created_at=row.created_at)
+    return PersonView(
+        person=persons[row.id], split_from=row.split_from, joined_into=row.joined_into, created_at=row.created_at
+    )

@@ -24,6 +24,7 @@ from bot.settings import SettingsError
 from bot.terminal.directory import TerminalDirectory
 from engine.delivery.recipients import Recipients, Resolved, run_with_directory
 from engine.domain import (
+    DEFAULT_WORKSPACE,
     Address,
     AlreadyVoted,
     CloseAccount,
@@ -42,6 +43,7 @@ from engine.domain import (
 )
 from engine.ports import Directory, DirectoryPerson, Route
 from engine.references import Reference, parse
+from engine.store import person_queries
 from engine.store.port import Tx
 from tests.support.account_directory import AccountDirectory, account
 from tests.support.databases import OpenStore
@@ -235,6 +237,10 @@ async def test_persons_who_were_two_are_joined_by_the_file_with_what_waits_for_t
     await stored.start()
     assert [approver.person.name for approver in (await stored.env.request(run)).approvers] == ["Lee Kim"]
     assert isinstance(await stored.env.decide(run, by=LEE_KIM), Decided)
+    listed = await stored.env.store.read(lambda rows: person_queries.person_views(rows, DEFAULT_WORKSPACE, 50))
+    (lee,) = [view for view in listed if LEE in view.person.addresses]
+    assert {*lee.person.addresses} == {LEE, LEE_KIM}
+    assert all(view.person.addresses for view in listed), "who turned out to be another person is not listed"
 
 
 async def test_an_account_takes_over_what_waited_for_the_other_address(stored: World) -> None:

@@ -16,6 +16,8 @@ from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.delivery import Ack
 from bot.devtools.sandbox.server import SimulatedPerson
 from bot.presentation import card, states
+from bot.roles.directory import DirectoryWithRoles
+from bot.roles.model import Roles
 from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, open_client
 from bot.slack.directory import SlackDirectory
@@ -73,7 +75,7 @@ class Bot:
     relay: Relay
     client: SlackClient
     channel: SlackChannel
-    directory: SlackDirectory
+    directory: DirectoryWithRoles
     step: PlayedStep
     surface: SlackApp | None
     service: SlackService
@@ -84,7 +86,7 @@ class SlackEnv:
     """A local Slack and a bot on it. `transport`: "http" or "sockets"; `bot`: the process that runs now.
 
     `patience`: how long people wait for the database, in seconds; None: as long as it takes. `limiter`: of the calls to
-    Slack; None: the rates that Slack publishes.
+    Slack; None: the rates that Slack publishes. `roles`: what the roles file says now.
     """
 
     slack: RunningSandbox
@@ -95,6 +97,7 @@ class SlackEnv:
     open_store: OpenStore | None = None
     patience: float | None = None
     limiter: RateLimiter | None = None
+    roles: Roles = field(default_factory=Roles)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _bot: Bot | None = None
 
@@ -121,7 +124,8 @@ class SlackEnv:
             open_client(token=self.slack.app.bot_token, api_url=self.slack.api_url, pace=self.limiter)
         )
         homes = StaleHomes()
-        directory = SlackDirectory(client, now=lambda: self.clock.at.timestamp())
+        accounts = SlackDirectory(client, now=lambda: self.clock.at.timestamp())
+        directory = DirectoryWithRoles(accounts, lambda: self.roles)
         channel, played = SlackChannel(client, homes), PlayedStep()
         services = StepServices(sender=SlackSender(client))
         kinds: dict[str, StepType[Any]] = {**registry.builtin(services), "played": played}
