@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine.audit_entries import EntryKind, entry
@@ -21,6 +21,8 @@ COLLECTED_FOR: Final = timedelta(minutes=1)
 """How long a reminder waits for others to the same person."""
 MOST_OFTEN: Final = timedelta(hours=4)
 """Minimum time between two reminders to one person."""
+JUST_ASKED: Final = timedelta(hours=1)
+"""How long people who joined an open request are not reminded of it."""
 MOST_LISTED: Final = 20
 """Maximum number of requests in one reminder."""
 
@@ -28,17 +30,24 @@ MOST_LISTED: Final = 20
 def remind(tx: Tx, directory: Directory, request: Request, persons: Sequence[Person]) -> None:
     """Put a reminder to each of these people into the outbox, or add the request to one that waits there."""
     reminders.take_turn(tx)
-    routing, reached = (
-        Routing(directory, request.email),
-        deliveries.load_reached(tx.connection, request.subject.run, request.id),
-    )
+    routing = Routing(directory, request.email)
+    reached = deliveries.load_reached(tx.connection, request.subject.run, request.id)
     for person in persons:
-        route = _route(routing, person, reached.get(person.id, frozenset()))
-        if route is not None:
+        asked = reached.get(person.id, {})
+        route = _route(routing, person, asked)
+        if route is not None and not _was_just_asked(request, asked, tx.now):
             _remind(tx, request, person, route)
 
 
-def _route(routing: Routing, person: Person, reached: frozenset[str]) -> Route | None:
+def _was_just_asked(request: Request, asked: Mapping[str, datetime], now: datetime) -> bool:
+    """Return whether a person was asked so late that a reminder would be no news: a backup, or one of a later group."""
+    first_shown_at = request.deadlines.first_shown_at
+    since = min(asked.values(), default=None)
+    joined_later = since is not None and first_shown_at is not None and since > first_shown_at
+    return joined_later and since is not None and now - since < JUST_ASKED
+
+
+def _route(routing: Routing, person: Person, reached: Collection[str]) -> Route | None:
     """Return the route by which the request reached the person, or else the best one."""
     routes = routing.routes(person)
     return next((route for route in routes if route.channel in reached), routes[0] if routes else None)

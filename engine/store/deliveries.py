@@ -140,9 +140,14 @@ _AGAIN = Statement(
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
 )
 _OF_REQUEST = Statement(
-    select(_delivery.c.kind, _delivery.c.topic, _delivery.c.state, _delivery.c.person, _delivery.c.channel).where(
-        _delivery.c.run == bindparam("run"), _delivery.c.request == bindparam("request")
-    )
+    select(
+        _delivery.c.kind,
+        _delivery.c.topic,
+        _delivery.c.state,
+        _delivery.c.person,
+        _delivery.c.channel,
+        _delivery.c.created_at,
+    ).where(_delivery.c.run == bindparam("run"), _delivery.c.request == bindparam("request"))
 )
 _ALERTED = Statement(
     select(_delivery.c.person, _delivery.c.channel, _delivery.c.topic).where(
@@ -363,13 +368,13 @@ def load_channels(connection: Connection, run: str, request: str) -> dict[str, s
     return channels
 
 
-def load_reached(connection: Connection, run: str, request: str) -> dict[str, frozenset[str]]:
-    """Return the channels by which the request was shown, by person."""
-    channels: dict[str, frozenset[str]] = {}
+def load_reached(connection: Connection, run: str, request: str) -> dict[str, dict[str, datetime]]:
+    """Return the channels by which the request was shown, with the moments since when it was asked, by person."""
+    reached: dict[str, dict[str, datetime]] = {}
     for row in _OF_REQUEST.all(connection, {"run": run, "request": request}):
         if row.kind == DeliveryKind.REQUEST and row.state == DeliveryState.SHOWN:
-            channels[row.person] = channels.get(row.person, frozenset()) | {row.channel}
-    return channels
+            reached.setdefault(row.person, {})[row.channel] = row.created_at
+    return reached
 
 
 def load_alerted(connection: Connection, run: str, topic: str | None) -> dict[str, set[str]]:

@@ -192,6 +192,8 @@ def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery]]:
             request = request_of(state, variant)
             yield f"request {state} {variant}", _content(DeliveryKind.REQUEST, None, waiting, request)
             yield f"reminder {state} {variant}", _content(DeliveryKind.REMINDER, None, waiting, request)
+    several = tuple(PENDING.values())
+    yield "reminder of several", replace(_content(DeliveryKind.REMINDER, None, waiting, several[0]), waiting=several)
     for ended_as, error in itertools.product(StepStatus, (None, "The bank said no.")):
         request = request_of(RequestState.APPROVED, "http", edited=True, effect=(ended_as, error))
         yield f"edited {ended_as} {error}", _content(DeliveryKind.REQUEST, None, waiting, request)

@@ -35,6 +35,8 @@ steps:
       when: "{{ inputs.amount > 100 }}"
       approvers: [lee@example.com, kim@example.com, lee@example.com]
       reason_required: never
+      remind: {after: 30m, every: 1h, times: 2}
+      escalate: {after: 1h, to: sam@example.com}
     retry: {attempts: 2, wait: 1s}
   - id: note
     uses: set
@@ -69,7 +71,7 @@ steps:
   - id: last
     uses: call
     with: {to: nowhere, text: "{{ steps.other.error | default('fine') }}"}
-    gate: {expires: 30m, on_expiry: stop}
+    gate: {expires: 30m, on_expiry: escalate, escalate: {to: kim@example.com}, remind: true}
 """,
     repeatable=frozenset({"send", "last"}),
     reviewed=frozenset({"send", "last"}),
