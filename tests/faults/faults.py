@@ -21,6 +21,7 @@ _CONDITIONS = "tests/flow/test_conditions.py tests/unit/engine/expressions"
 _DECIDING = "tests/unit/engine/requests/test_requests.py tests/integration/slack/test_decisions.py"
 _RUNS = "tests/integration/test_runner.py tests/integration/test_store.py tests/unit/engine/runs/test_state_machine.py"
 _LINKS = "tests/integration/test_identity.py"
+_DEADLINES = "tests/integration/test_deadlines.py tests/unit/engine/requests/test_deadlines.py"
 _CODES = "tests/integration/web/test_codes.py"
 _SIGN_IN = "tests/integration/web/test_account_sign_in.py"
 _ATTENTION = "tests/integration/web/test_attention.py"
@@ -223,6 +224,42 @@ FAULTS: Final = (
         "        if not self._is_signed(request, body):",
         "        if not body:",
         "tests/integration/slack/test_events_endpoint.py",
+    ),
+    # -- deadlines --
+    Fault(
+        "a request that escalates at its expiry refuses the last decisions",
+        "engine/requests/deadlines.py",
+        "            expires_at, restart_at = (None, ends_at) if restarts else (ends_at, None)\n",
+        "            expires_at, restart_at = ends_at, (ends_at if restarts else None)\n",
+        _DEADLINES,
+    ),
+    Fault(
+        "every request has a reminder of its own",
+        "engine/delivery/reminders.py",
+        "    if last is not None and last.waits:\n",
+        "    if False:\n",
+        _DEADLINES,
+    ),
+    Fault(
+        "people are reminded as often as requests want",
+        "engine/delivery/reminders.py",
+        "        at = max(at, min(last.at, tx.now) + MOST_OFTEN)\n",
+        "        pass\n",
+        _DEADLINES,
+    ),
+    Fault(
+        "a reminder is sent although its request is closed",
+        "engine/delivery/results.py",
+        "            return not self.content.waiting\n",
+        "            return False\n",
+        _DEADLINES,
+    ),
+    Fault(
+        "working hours are those of Greenwich",
+        "engine/requests/working_hours.py",
+        "timestamps.find_zone(zone or self.zone) or UTC",
+        "UTC",
+        "tests/unit/engine/requests/test_working_hours.py",
     ),
     # -- copies --
     Fault(

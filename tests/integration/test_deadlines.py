@@ -276,6 +276,8 @@ async def test_several_requests_are_in_one_message_with_values_and_deadlines(on_
     ]
     kinds = [(entry.kind, entry.content) for entry in await env.engine.story(second)]
     assert any(kind == "delivery.shown" and content and content["kind"] == "reminder" for kind, content in kinds)
+    await wait(env, hours=4, minutes=5)
+    assert len(reminders(env, LEE)) == 1, "the first message was about both"
 
 
 async def test_a_person_gets_at_most_one_reminder_in_four_hours(on_each: EngineEnv) -> None:
