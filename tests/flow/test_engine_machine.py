@@ -48,6 +48,7 @@ from engine.domain import (
     NotAnApprover,
     NotWaiting,
     Origin,
+    OwnRequest,
     Person,
     Refusal,
     Register,
@@ -303,7 +304,8 @@ class EngineMachine(RuleBasedStateMachine):
     ) -> type[Decided] | type[Refusal]:
         row = self.rows("SELECT * FROM request WHERE id = ?", view.id)[0]
         if email(person).value not in {approver.person.email for approver in view.approvers}:
-            return NotAnApprover
+            is_own = name(view.requester) == person and row["state"] == "pending"
+            return OwnRequest if is_own else NotAnApprover
         closed: dict[str, type[Refusal]] = {
             "approved": AlreadyDecided,
             "rejected": AlreadyDecided,
