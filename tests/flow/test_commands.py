@@ -113,7 +113,7 @@ def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
     assert finished.err == "1 of 2 files has problems.\n"
     result = signoff("check", "bad.yaml", "--json")
     assert result.code == 1
-    assert [(problem["file"], problem["line"]) for problem in result.json] == [("bad.yaml", 10), ("bad.yaml", 15)]
+    assert [(problem["file"], problem["line"]) for problem in result.json] == [("bad.yaml", 10), ("bad.yaml", 16)]
     assert set(result.json[0]) == {"file", "line", "column", "path", "message", "hint"}
 
 
