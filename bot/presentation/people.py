@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.presentation.characters import line
-from engine.domain import Person, RequestState
+from engine.domain import Approver, Person, RequestState
 from engine.read_models import RequestView
 
 _NAMED: Final = 5
@@ -14,10 +14,18 @@ _NAMED: Final = 5
 
 
 def approvers(request: RequestView) -> list[str]:
-    """Return the names of the approvers; while the request waits, without those who can no longer decide."""
+    """Return the names of the approvers: who is asked now while the request waits, and who was asked afterwards."""
     model = request.model
-    approvers = model.tally.waiting if model.state is RequestState.PENDING else model.approvers
+    approvers = model.tally.waiting if model.state is RequestState.PENDING else _were_asked(request)
     return [line(approver.person.label) for approver in approvers]
+
+
+def _were_asked(request: RequestView) -> Sequence[Approver]:
+    """Return the approvers of a closed request, of a chain without the groups that were not reached."""
+    model = request.model
+    if not model.policy.is_chain:
+        return model.approvers
+    return [approver for approver in model.approvers if min(approver.groups) <= len(model.votes)]
 
 
 def successor(request: RequestView, reader: Person | None) -> str | None:

@@ -3,63 +3,162 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from bot.presentation import people
 from bot.presentation.characters import line
-from engine.domain import Person, Phrase, PolicyKind
+from engine.domain import Approver, CardFact, Person, Phrase
 from engine.read_models import RequestView
 from engine.requests import Tally, Vote
 
+_NOTHING_TO_DO: Final = "You don't need to do anything."
+
+
+# -- on the card --------------------------------------------------------------------------------------------
+
 
 def sentences(request: RequestView, reader: Person | None = None) -> Iterator[Phrase]:
-    """Yield how far the approvals of a waiting request have come; nothing if one decision closes it."""
-    model = request.model
-    if not model.policy.counts_votes:
-        return
-    progress = model.tally
-    if progress.votes:
-        yield _given(progress, reader)
-        yield from _waiting(progress)
+    """Yield how far the approvals of a waiting request have come; nothing if one decision closes it.
+
+    A reader who is not asked now learns why.
+    """
+    if reader is not None and reader.id in request.model.editors:
+        yield ("You changed this, so another person has to approve it.",)
+        yield from _waiting(request.model.tally, reader)
+    elif request.model.policy.counts_votes:
+        yield from _progress(request, reader)
+
+
+def _progress(request: RequestView, reader: Person | None) -> Iterator[Phrase]:
+    tally, place = request.model.tally, _place(request, reader)
+    if tally.votes:
+        yield from _given(tally, reader)
+        yield from _waiting(tally, reader)
     else:
-        yield (_needed(request, progress),)
-    if progress.short:
+        yield (needed(request, reader),)
+    if tally.short:
         yield ("No one else can approve, so this waits. The owner of the workflow was told.",)
+    elif (
+        place is not None
+        and place.handed_to is None
+        and request.model.policy.is_chain
+        and tally.vote_of(place.person.id) is None
+    ):
+        yield from _turn(tally, place)
+
+
+def _turn(tally: Tally, place: Approver) -> Iterator[Phrase]:
+    """Yield when it is the turn of an approver who belongs to another group of a chain."""
+    if min(place.groups) > tally.group:
+        yield ("You are asked after them.",)
+    elif max(place.groups) < tally.group:
+        yield (_NOTHING_TO_DO,)
+
+
+def _place(request: RequestView, reader: Person | None) -> Approver | None:
+    """Return the reader as an approver of the request, or None."""
+    return next((row for row in request.approvers if reader is not None and row.person.id == reader.id), None)
+
+
+def is_approver(request: RequestView, reader: Person) -> bool:
+    """Return whether this person is an approver of the request, now or later."""
+    return _place(request, reader) is not None
+
+
+def is_asked(request: RequestView, reader: Person) -> bool:
+    """Return whether this person is asked to decide a waiting request now."""
+    model, place = request.model, _place(request, reader)
+    if place is None or not place.may_decide:
+        return False
+    # With one decision and no changes it is the turn of all.
+    return not (model.policy.counts_votes or model.changes) or model.tally.is_asked(reader.id)
+
+
+def may_only_reject(request: RequestView, reader: Person) -> bool:
+    """Return whether this person has approved or changed the content, and can still reject it."""
+    model, place = request.model, _place(request, reader)
+    if place is None or not place.may_decide or is_asked(request, reader):
+        return False
+    return model.tally.vote_of(reader.id) is not None or reader.id in model.editors
+
+
+# -- after a decision ---------------------------------------------------------------------------------------
 
 
 def saved(request: RequestView, reader: Person | None) -> Phrase:
-    """Return the sentence for a person whose approval was saved while others are missing."""
-    progress = request.model.tally
-    if reader is not None and progress.vote_of(reader.id) is None:
-        return "Your change was saved. ", *(part for phrase in _waiting(progress) for part in phrase)
-    given = f"Your approval was saved: {len(progress.votes)} of {progress.needed}. "
-    return given, *(part for phrase in _waiting(progress) for part in phrase)
+    """Return the sentences for a person whose approval was saved while others are missing."""
+    tally = request.model.tally
+    vote = tally.vote_of(reader.id) if reader is not None else None
+    changed = bool(request.model.changes) and reader is not None and request.model.changes[-1].person.id == reader.id
+    if vote is None:
+        first = "Your change was saved. " if changed else "Your decision was saved. "
+    else:
+        what = "approval and your change were" if changed else "approval was"
+        first = f"Your {what} saved: {len(tally.votes)} of {tally.needed}. "
+    return first, *(part for phrase in _waiting(tally, reader) for part in phrase)
 
 
-def _given(progress: Tally, reader: Person | None) -> Phrase:
-    """Return who approved and when; of many, the number and the last."""
-    count = f"{len(progress.votes)} of {progress.needed}: "
-    last = progress.votes[-1]
-    who = _names(progress.votes, reader)
-    verb = "approved, last" if len(progress.votes) > 1 else "approved,"
-    return f"{count}{who} {verb} ", last.at, "."
+# -- who approved, and who is missing -----------------------------------------------------------------------
 
 
-def _names(votes: Sequence[Vote], reader: Person | None) -> str:
-    names = ["you" if reader is not None and vote.person.id == reader.id else line(vote.person.label) for vote in votes]
-    first, *more = sorted(names, key=lambda name: name != "you")
-    return people.joined(["You" if first == "you" else first, *more], "and")
+def _given(tally: Tally, reader: Person | None) -> Iterator[Phrase]:
+    """Yield who approved and when; of many, their number and the last. The reader comes first."""
+    count, own = f"{len(tally.votes)} of {tally.needed}", tally.vote_of(reader.id) if reader is not None else None
+    others = [vote for vote in tally.votes if vote is not own]
+    if own is not None:
+        yield "You approved this, ", own.at, "."
+        also = f": {_names(others)} approved too." if others else " approvals so far."
+        yield (f"{count}{also}",)
+    else:
+        verb = "approved, last" if len(others) > 1 else "approved,"
+        yield f"{count}: {_names(others)} {verb} ", tally.votes[-1].at, "."
 
 
-def _waiting(progress: Tally) -> Iterator[Phrase]:
-    names = [line(approver.person.label) for approver in progress.waiting]
-    if names:
-        yield (f"Waiting for {people.joined(names, 'and' if progress.is_all_needed else 'or')}.",)
+def _names(votes: Sequence[Vote]) -> str:
+    return people.joined([line(vote.person.label) for vote in votes], "and")
 
 
-def _needed(request: RequestView, progress: Tally) -> str:
-    policy = request.model.policy
-    if policy.kind is PolicyKind.CHAIN:
-        return f"{policy.needed} approvals, one after the other. This is the first."
-    if policy.kind is PolicyKind.ALL and progress.is_all_needed:
-        return "Both have to approve." if policy.needed == 2 else f"All {policy.needed} have to approve."
-    return f"{policy.needed} of {len(progress.waiting)} have to approve."
+def _waiting(tally: Tally, reader: Person | None) -> Iterator[Phrase]:
+    if tally.waiting:
+        yield (f"Waiting for {_joined(tally.waiting, reader, 'and' if tally.is_all_needed else 'or')}.",)
+
+
+def _joined(approvers: Sequence[Approver], reader: Person | None, word: str) -> str:
+    """Return the names of approvers, the reader first."""
+    others = [approver for approver in approvers if reader is None or approver.person.id != reader.id]
+    names = [line(approver.person.label) for approver in others]
+    return people.joined(["you", *names] if len(others) < len(approvers) else names, word)
+
+
+# -- the policy in words ------------------------------------------------------------------------------------
+
+
+def needed(request: RequestView, reader: Person | None = None) -> str:
+    """Return the policy of a request that needs several approvals as a sentence."""
+    model, tally = request.model, request.model.tally
+    if model.policy.is_chain:
+        groups = [[row for row in model.eligible if number in row.groups] for number in range(model.policy.needed)]
+        named = [_joined(group, reader, "or") if group else "a person who is missing" for group in groups]
+        return f"First {', then '.join(named)}."
+    # Those who changed the content may not approve it.
+    people_left = {row.person.id for row in model.eligible} - model.editors
+    return of_all(tally.needed, len(people_left | {vote.person.id for vote in tally.votes}))
+
+
+def of_all(number: int, total: int) -> str:
+    """Return that so many of all these people have to approve, as a sentence."""
+    if number == total:
+        return "Both have to approve." if number == 2 else f"All {number} have to approve."
+    return f"{number} of {total} have to approve." if number < total else f"{number} people have to approve."
+
+
+def facts(request: RequestView) -> Iterator[CardFact]:
+    """Yield the policy of a request in words, and who has approved it when."""
+    model = request.model
+    if not model.policy.counts_votes:
+        return
+    yield CardFact(label="Approvals", text=(needed(request),))
+    if model.votes:
+        first, *others = model.votes
+        more = (part for vote in others for part in (f"; {line(vote.person.label)}, ", vote.at))
+        yield CardFact(label="Approved by", text=(f"{line(first.person.label)}, ", first.at, *more))

@@ -145,12 +145,15 @@ def _not_an_approver(refusal: NotAnApprover) -> Phrase:
 
 @phrase.register
 def _already_voted(refusal: AlreadyVoted) -> Phrase:
-    return "You already approved this, ", refusal.at, f". {_waiting(refusal.waiting)}"
+    return "You already approved this, ", refusal.at, f". {_waiting(refusal.waiting, all_needed=refusal.all_needed)}"
 
 
 @phrase.register
 def _not_your_turn(refusal: NotYourTurn) -> Phrase:
-    return (f"It is not your turn yet. {_waiting(refusal.waiting)} You will get a message when it is.",)
+    waiting = _waiting(refusal.waiting)
+    if refusal.approved_by is not None:
+        return (f"{line(refusal.approved_by)} already approved this, so you don't need to. {waiting}",)
+    return (f"It is not your turn yet. {waiting} You'll get a message when it is.",)
 
 
 @phrase.register
@@ -160,7 +163,8 @@ def _own_request(refusal: OwnRequest) -> Phrase:
 
 @phrase.register
 def _own_edit(refusal: OwnEdit) -> Phrase:
-    return (f"You changed this, so another person has to approve it. {_waiting(refusal.approvers)}",)
+    waiting = _waiting(refusal.approvers, all_needed=refusal.all_needed)
+    return (f"You changed this, so another person has to approve it. {waiting}",)
 
 
 @phrase.register
@@ -194,8 +198,9 @@ def _names(names: Sequence[str]) -> list[str]:
     return [line(name) for name in names]
 
 
-def _waiting(names: Sequence[str]) -> str:
-    return f"Waiting for {people.joined(_names(names), 'and')}." if names else people.asked([], closed=False)
+def _waiting(names: Sequence[str], *, all_needed: bool = False) -> str:
+    word = "and" if all_needed else "or"
+    return f"Waiting for {people.joined(_names(names), word)}." if names else people.asked([], closed=False)
 
 
 @phrase.register

@@ -110,6 +110,7 @@ def _details(request: RequestView) -> Iterator[CardFact]:
     """Yield the technical facts: what approving runs, the values that only a builder reads, and where it came from."""
     if (signature := request_outcome.signature(request)) is not None:
         yield CardFact(label="Signed by", text=signature)
+    yield from progress.facts(request)
     subject = request.model.subject
     step = line(labels.in_words(request.step_label or subject.step))
     if not subject.is_form:
@@ -129,13 +130,15 @@ def _details(request: RequestView) -> Iterator[CardFact]:
 
 
 def _actions(request: RequestView, reader: Person | None) -> tuple[CardAction, ...]:
-    """Return what a reader can do. One who has approved may still reject, while others are missing."""
-    if people.successor(request, reader) is not None:
-        return ()
+    """Return what a reader can do now. One who has approved may still reject, while others are missing.
+
+    A copy that any person may read has all actions: a click is answered with why it was refused.
+    """
     actions = _all_actions(request)
-    counts = request.model.policy.counts_votes and reader is not None
-    has_approved = counts and reader is not None and request.model.tally.vote_of(reader.id) is not None
-    return tuple(action for action in actions if not has_approved or action.verdict == "reject")
+    if reader is None or not progress.is_approver(request, reader) or progress.is_asked(request, reader):
+        return actions
+    rejects = progress.may_only_reject(request, reader)
+    return tuple(action for action in actions if rejects and action.verdict == "reject")
 
 
 def _all_actions(request: RequestView) -> tuple[CardAction, ...]:

@@ -37,7 +37,9 @@ def sentence(request: RequestView, reader: Person | None) -> Phrase:
     decision = request.decision
     if decision is None:
         return ended(request)
-    who = "You" if reader is not None and reader.id == decision.person.id else line(decision.person.label)
+    others = [line(person.label) for person in _deciders(request) if reader is None or person.id != reader.id]
+    is_own = reader is not None and has_decided(request, reader)
+    who = people.joined(["You", *others] if is_own else others, "and")
     verb, *more = headline(request).lower().split(" ", 1)
     # A form is filled in, and the object stands between the two words.
     return f"{' '.join([who, verb, 'this', *more])}, ", decision.decided_at
@@ -47,7 +49,7 @@ def ended(request: RequestView) -> Phrase:
     """Return how a request ended, by whom and when."""
     model = request.model
     if request.decision is not None:
-        return f"{headline(request)} by {_deciders(request)}, ", request.decision.decided_at
+        return f"{headline(request)} by {_decider_names(request)}, ", request.decision.decided_at
     at: Phrase = (model.closed_at,) if model.closed_at is not None else ("–",)
     if model.state is RequestState.CANCELLED:
         by = f" by {line(model.closed_by.label)}" if model.closed_by else ""
@@ -60,15 +62,24 @@ def ended(request: RequestView) -> Phrase:
     )
 
 
-def _deciders(request: RequestView) -> str:
-    """Return the names of those who approved or rejected. An approval by the person who asked says so."""
+def _deciders(request: RequestView) -> list[Person]:
+    """Return the people who approved, or the person who rejected."""
     assert request.decision is not None
     model = request.model
     approved = [vote.person for vote in model.votes] if model.state is RequestState.APPROVED else []
-    deciders = approved or [request.decision.person]
+    return approved or [request.decision.person]
+
+
+def has_decided(request: RequestView, reader: Person) -> bool:
+    """Return whether this person is one of those who approved, or the one who rejected."""
+    return request.decision is not None and any(person.id == reader.id for person in _deciders(request))
+
+
+def _decider_names(request: RequestView) -> str:
+    """Return the names of those who approved or rejected. An approval by the person who asked says so."""
     names = [
         f"{line(person.label)} (the requester)" if person.id == request.requester.id else line(person.label)
-        for person in deciders
+        for person in _deciders(request)
     ]
     return people.joined(names, "and")
 

@@ -13,7 +13,7 @@ from bot.slack.channel import is_large
 from bot.slack.context import SlackContext
 from bot.slack.event_handlers import publish_home
 from bot.slack.ids import ModalRef, Ref, RunRef
-from bot.slack.payloads import Click
+from bot.slack.payloads import Actor, Click
 from bot.slack.service import ANOTHER_VERSION
 from bot.slack.text_objects import View
 from engine import json_values
@@ -150,7 +150,7 @@ class ActionHandlers:
         if view is None or ref is None or not (ref.ref or ref.run) or not click.value.isdecimal():
             await self._context.replies.answer(click, ANOTHER_VERSION)
             return
-        card = await self._card_of(ref)
+        card = await self._card_of(ref, click.by)
         if card is None:
             await self._context.replies.answer(click, _GONE)
             return
@@ -158,10 +158,10 @@ class ActionHandlers:
         metadata = msgspec.structs.replace(ref, ref=current, page=int(click.value[:6]))
         await self._context.replies.details(view.id, card, metadata=metadata, view_hash=view.hash)
 
-    async def _card_of(self, opened: ModalRef) -> Card | None:
+    async def _card_of(self, opened: ModalRef, by: Actor) -> Card | None:
         """Return the card that the details show: of a request, or else of a run."""
         if opened.ref is not None:
-            return await self._context.service.card(opened.ref.request)
+            return await self._context.service.card(opened.ref.request, by)
         return await self._context.service.run_card(opened.run.run) if opened.run is not None else None
 
     async def run_details(self, ack: Any, body: Any) -> None:
@@ -172,11 +172,11 @@ class ActionHandlers:
         if ref is None:
             self._after(click, self._context.replies.answer(click, ANOTHER_VERSION))
             return
-        making = self._run_details(ModalRef(run=ref))
+        making = self._run_details(ModalRef(run=ref), click.by)
         self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
 
-    async def _run_details(self, metadata: ModalRef) -> View:
-        card = await self._card_of(metadata)
+    async def _run_details(self, metadata: ModalRef, by: Actor) -> View:
+        card = await self._card_of(metadata, by)
         if card is None:
             return request_modals.sentence(_GONE)
         return await off_loop(lambda: details_modal.details(card, metadata=metadata), large=is_large(card))

@@ -48,6 +48,7 @@ from engine.domain import (
     Person,
     Phrase,
     Refusal,
+    RequestState,
     Resume,
     ResumeAnswer,
     Tone,
@@ -139,9 +140,9 @@ class SlackService:
         view = await self.engine.request(request)
         if view is None:
             return None
-        # With one decision all see the same, unless a place was passed on.
-        differs = view.model.policy.counts_votes or any(row.handed_to for row in view.model.approvers)
-        reader = await self.person(by) if by is not None and differs else None
+        # A closed one is the same for all.
+        is_open = view.model.state is RequestState.PENDING
+        reader = await self.person(by) if by is not None and is_open else None
         large = json_values.is_larger(view.model.content.value, LARGE)
         return await off_loop(lambda: request_card.request_card(view, reader), large=large)
 

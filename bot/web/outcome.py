@@ -50,7 +50,9 @@ def outcome(request: RequestView, reader: Person | None) -> Outcome:
         line=(*ended.sentence, "."),
         effect=_sentence(ended.effect) if ended.effect else None,
         reason=ended.reason,
-        identified=how(decision.assurance, mine=is_own(request, reader)) if decision else None,
+        identified=how(decision.assurance, mine=reader is not None and reader.id == decision.person.id)
+        if decision
+        else None,
     )
 
 
@@ -76,8 +78,8 @@ def _overdue(request: RequestView) -> Outcome:
 
 
 def is_own(request: RequestView, reader: Person | None) -> bool:
-    """Return whether the reader is the person who decided."""
-    return request.decision is not None and reader is not None and request.decision.person.id == reader.id
+    """Return whether the reader is a person who decided."""
+    return reader is not None and request_outcome.has_decided(request, reader)
 
 
 def _sentence(text: str) -> str:

@@ -131,16 +131,21 @@ class AlreadyDecided(Refusal, frozen=True, kw_only=True):
 
 
 class AlreadyVoted(Refusal, frozen=True, kw_only=True):
-    """The person has approved this content; others are asked."""
+    """The person has approved this content; others are asked. `all_needed`: each of them has to approve."""
 
     at: datetime
     waiting: tuple[str, ...]
+    all_needed: bool = False
 
 
 class NotYourTurn(Refusal, frozen=True, kw_only=True):
-    """The person belongs to a later group of a chain. `waiting`: the people who are asked first."""
+    """The person belongs to another group of a chain than the one that is asked. `waiting`: the people who are asked.
+
+    `approved_by`: who approved for the group of this person, or None if it is asked later.
+    """
 
     waiting: tuple[str, ...]
+    approved_by: str | None = None
 
 
 class OwnRequest(Refusal, frozen=True, kw_only=True):
@@ -150,9 +155,13 @@ class OwnRequest(Refusal, frozen=True, kw_only=True):
 
 
 class OwnEdit(Refusal, frozen=True, kw_only=True):
-    """The person changed the content, and the gate wants another person to approve it."""
+    """The person changed the content, and the gate wants another person to approve it.
+
+    `all_needed`: each of the `approvers` has to.
+    """
 
     approvers: tuple[str, ...]
+    all_needed: bool = False
 
 
 class HandedOn(Refusal, frozen=True, kw_only=True):

@@ -158,15 +158,19 @@ def _check_turn(request: Request, approver: Approver, command: Decide) -> Refusa
     vote = tally.vote_of(approver.person.id)
     if vote is not None:
         is_change = command.verdict is Verdict.REJECT or command.edits
-        return None if is_change else AlreadyVoted(at=vote.at, waiting=waiting)
-    asked_now = not request.policy.is_chain or tally.group in approver.groups
-    return None if asked_now else NotYourTurn(waiting=waiting)
+        return None if is_change else AlreadyVoted(at=vote.at, waiting=waiting, all_needed=tally.is_all_needed)
+    if not request.policy.is_chain or tally.group in approver.groups:
+        return None
+    last = max(approver.groups)
+    return NotYourTurn(waiting=waiting, approved_by=tally.votes[last].person.label if last < len(tally.votes) else None)
 
 
 def _check_own_edits(request: Request, approver: Approver) -> Refusal | None:
     if approver.person.id not in request.editors:
         return None
-    return OwnEdit(approvers=tuple(row.person.label for row in request.tally.waiting))
+    tally = request.tally
+    names = tuple(row.person.label for row in tally.waiting)
+    return OwnEdit(approvers=names, all_needed=tally.is_all_needed)
 
 
 def check_open(request: Request, person: Person, now: datetime) -> Refusal | None:

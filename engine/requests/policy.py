@@ -59,6 +59,7 @@ class Tally(Struct, frozen=True, kw_only=True):
     short: int = 0
     group: int = 0
     """The group of a chain that is asked, from 0; 0 under other policies."""
+    is_chain: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -66,8 +67,8 @@ class Tally(Struct, frozen=True, kw_only=True):
 
     @property
     def is_all_needed(self) -> bool:
-        """Return whether each of the people who are asked has to approve."""
-        return len(self.waiting) + len(self.votes) <= self.needed
+        """Return whether each of the people who are asked has to approve. Of the group of a chain, one is enough."""
+        return not self.is_chain and len(self.waiting) + len(self.votes) <= self.needed
 
     def is_asked(self, person: str) -> bool:
         """Return whether this person can approve now."""
@@ -94,4 +95,5 @@ def tally(policy: Policy, approvers: Sequence[Approver], votes: Sequence[Vote]) 
         waiting=tuple(approver for approver in left if group in approver.groups) if group < policy.needed else (),
         short=len(later) - largest_matching(later),
         group=min(group, policy.needed - 1),
+        is_chain=True,
     )

@@ -47,7 +47,7 @@ THREE = "approvers: [lee@example.com, kim@example.com, mia@example.com]"
 LEAD = [
     "ann@example.com asks.",
     "1 of 2: lee@example.com approved, .",
-    "Waiting for kim@example.com or mia@example.com.",
+    "Waiting for you or mia@example.com.",
 ]
 
 

@@ -60,11 +60,19 @@ LEE: Final = Person(id="p1", name="Lee")
 SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (
         AlreadyVoted(at=AT, waiting=("Lee", "Kim")),
+        "You already approved this, Mar 2, 2026, 9:30 AM UTC. Waiting for Lee or Kim.",
+    ),
+    (
+        AlreadyVoted(at=AT, waiting=("Lee", "Kim"), all_needed=True),
         "You already approved this, Mar 2, 2026, 9:30 AM UTC. Waiting for Lee and Kim.",
     ),
     (
-        NotYourTurn(waiting=("Lee",)),
-        "It is not your turn yet. Waiting for Lee. You will get a message when it is.",
+        NotYourTurn(waiting=("Lee", "Kim")),
+        "It is not your turn yet. Waiting for Lee or Kim. You'll get a message when it is.",
+    ),
+    (
+        NotYourTurn(waiting=("Lee",), approved_by="Kim"),
+        "Kim already approved this, so you don't need to. Waiting for Lee.",
     ),
     (OwnRequest(approvers=("Lee", "Kim")), "You started this, so another person decides. Lee or Kim can decide."),
     (OwnRequest(approvers=()), "You started this, so another person decides. No approver is left."),
