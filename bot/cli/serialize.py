@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from engine import json_values
@@ -17,6 +18,7 @@ from engine.read_models import (
     StoryEntry,
     WorkflowView,
 )
+from engine.requests import Edit
 
 
 def person(view: Person) -> Value:
@@ -131,13 +133,14 @@ def _decision(view: RequestView) -> Value:
         "person": person(view.decision.person),
         "reason": view.decision.reason,
         "assurance": view.decision.assurance,
-        "edits": [
-            {"path": json_values.show_path(edit.path), "before": edit.before, "after": edit.after}
-            for edit in view.decision.edits
-        ],
+        "edits": _edits(view.decision.edits),
         "decided_at": moment(view.decision.decided_at),
         **({} if signature is None else {"signature": signature}),
     }
+
+
+def _edits(edits: Iterable[Edit]) -> list[Value]:
+    return [{"path": json_values.show_path(edit.path), "before": edit.before, "after": edit.after} for edit in edits]
 
 
 def _signature(signed: Signature | None) -> Value:

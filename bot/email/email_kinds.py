@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from bot.presentation.alert_card import VOIDED
 from engine.domain import Card, DeliveryKind
 
 NO_REPLIES: Final = "Please do not reply to this email. Replies are not read."
@@ -62,6 +63,7 @@ _LIST: Final = EmailKind(
     page="inbox",
     harmless="Opening the page does not approve anything.",
 )
+_VOIDED: Final = replace(_REQUEST, because="you approved this request", tells=True, names_approvers=False)
 _CLOSED: Final = EmailKind(because="you were asked to decide", names_approvers=True)
 _FORM_CLOSED: Final = replace(_CLOSED, because=_FORM.because)
 _CODE: Final = EmailKind(because="a code was requested for your email address")
@@ -104,7 +106,13 @@ def kind_of(card: Card) -> EmailKind:
         case DeliveryKind.REMINDER if card.outcome is None:
             return _FORM_REMINDER if card.is_form else _REMINDER
         case DeliveryKind.ALERT:
-            return _QUESTION if card.token else _SUCCESSION if card.digest else _ALERT
+            return _kind_of_alert(card)
         case _:
             asks, closed = (_FORM, _FORM_CLOSED) if card.is_form else (_REQUEST, _CLOSED)
             return asks if card.outcome is None else closed
+
+
+def _kind_of_alert(card: Card) -> EmailKind:
+    if card.topic == VOIDED:
+        return _VOIDED if card.token else _ALERT
+    return _QUESTION if card.token else _SUCCESSION if card.digest else _ALERT

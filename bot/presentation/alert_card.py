@@ -28,17 +28,18 @@ def alert_card(copy: DeliveryContent) -> Card:
     ends = run.status.ended and topic == run.status.value
     request = None if ends else copy.request
     approved = request if topic in TO_APPROVERS else None
-    follows = copy.request if approved or (ends and outcome_card.was_asked(copy)) else None
+    voids = request if topic == VOIDED else None
+    follows = copy.request if approved or voids or (ends and outcome_card.was_asked(copy)) else None
     title, what = _alert(topic, copy)
     question = _open_question(copy)
     outcome = _outcome(copy)
-    open_request = request if topic in _PASSED_ON and request and outcome is None else None
+    opens = voids or (request if topic in _PASSED_ON and outcome is None else None)
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
         tone=states.RUN_TONES[run.status] if ends else _tone(copy),
         lead=() if outcome else ((what,),),
-        values=outcome_card.changed_values(copy.request) if ends or topic == "voided" else (),
+        values=outcome_card.changed_values(copy.request) if ends or voids else (),
         notes=(
             *(_approved_notes(run, approved) if approved else outcome_card.run_notes(run)),
             *(_decision_notes(copy.request) if ends else ()),
@@ -52,8 +53,8 @@ def alert_card(copy: DeliveryContent) -> Card:
         request=follows.id if follows else request.id if request else None,
         topic=copy.topic,
         about=questions.as_asked(follows) if follows else None,
-        content_version=open_request.model.content_version if open_request else None,
-        digest=open_request.model.digest if open_request else None,
+        content_version=opens.model.content_version if opens else None,
+        digest=opens.model.digest if opens else None,
         because=_because(copy),
         step=question.step if question else None,
         visit=question.visit if question else None,
@@ -63,7 +64,7 @@ def alert_card(copy: DeliveryContent) -> Card:
 
 def _because(copy: DeliveryContent) -> str:
     """Return why the reader gets the alert, or an empty text for a person who owned the workflow before."""
-    if copy.topic in TO_APPROVERS:
+    if copy.topic in TO_APPROVERS or copy.topic == VOIDED:
         return "you approved this request"
     if copy.person.id == copy.run.owner.id:
         return "you own this workflow"
@@ -132,9 +133,15 @@ def _outcome(copy: DeliveryContent) -> CardOutcome | None:
     if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
         known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
         return _answered(advice.last_answer(run)) if known else None
-    if request is None or request.model.closed_at is None or copy.topic not in _ABOUT_REQUESTS:
+    if request is None or copy.topic not in _ABOUT_REQUESTS:
         return None
-    return request_outcome.card_outcome(request)
+    return request_outcome.card_outcome(request) if request.model.closed_at is not None else _voted_anew(copy, request)
+
+
+def _voted_anew(copy: DeliveryContent, request: RequestView) -> CardOutcome | None:
+    """Return that the reader has approved the new version as well, if the alert is about one."""
+    vote = request.model.tally.vote_of(copy.person.id) if copy.topic == VOIDED else None
+    return None if vote is None else CardOutcome(line=("You approved the new version, ", vote.at))
 
 
 def _tone(copy: DeliveryContent) -> Tone:
@@ -142,7 +149,8 @@ def _tone(copy: DeliveryContent) -> Tone:
     if _outcome(copy) is None:
         return Tone.ATTENTION
     about_request = copy.request is not None and copy.topic in _ABOUT_REQUESTS
-    return states.REQUEST_TONES[copy.request.model.state] if about_request and copy.request else Tone.DONE
+    closed = about_request and copy.request is not None and copy.request.model.closed_at is not None
+    return states.REQUEST_TONES[copy.request.model.state] if closed and copy.request else Tone.DONE
 
 
 def _answered(answered: tuple[StepView, StepAnswer] | None) -> CardOutcome:
@@ -163,7 +171,9 @@ TO_APPROVERS: Final = frozenset({"approved_failed", "approved_unknown"})
 """Alerts to the approver of a step."""
 _PASSED_ON: Final = frozenset({"short", "excluded"})
 """Alerts to the owner of a workflow who can pass a request on to another person."""
-_ABOUT_REQUESTS: Final = frozenset({"unseen", "unreachable", "broken", "undelivered", "excluded", "short", "voided"})
+VOIDED: Final = "voided"
+"""The topic of the alert to a person whose approval does not count any more."""
+_ABOUT_REQUESTS: Final = frozenset({"unseen", "unreachable", "broken", "undelivered", "excluded", "short", VOIDED})
 
 
 def _alert(topic: str, copy: DeliveryContent) -> tuple[str, str]:
@@ -208,7 +218,7 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
             return f"No one else can approve “{asks}”", (
                 "More people have to approve it than can. Pass it on to another person, or cancel the run."
             )
-        case "voided":
+        case _ if topic == VOIDED:
             return _voided(asks, request)
         case "undelivered":
             return f"Some approvers of “{asks}” cannot be reached", f"{reasons}The others can still decide."
@@ -225,7 +235,7 @@ def _voided(asks: str, request: RequestView | None) -> tuple[str, str]:
     """Return the title and the advice of the alert that an approval does not count any more."""
     changes = request.model.changes if request is not None else ()
     who = line(changes[-1].person.label) if changes else "Another approver"
-    return f"{who} changed “{asks}” after you approved it", (
+    return f"{who} changed what you approved: {asks}", (
         "Your approval does not count for the new version. Look at what changed, then decide again."
     )
 

@@ -1,8 +1,11 @@
-"""What an approver changes in the content of a request: before and after. Pure."""
+"""What approvers change in the content of a request: before and after. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from msgspec import structs
 
 from bot.presentation import request_content
 from bot.presentation.characters import line
@@ -10,6 +13,7 @@ from engine import json_values
 from engine.domain import CardField
 from engine.json_values import Value
 from engine.read_models import RequestView
+from engine.requests import ContentChange, merged_edits
 
 
 def proposed(request: RequestView, edits: Mapping[str, Value]) -> Iterator[CardField]:
@@ -27,3 +31,23 @@ def proposed(request: RequestView, edits: Mapping[str, Value]) -> Iterator[CardF
                 text=new,
                 before=old,
             )
+
+
+def later(request: RequestView, version: int) -> tuple[ContentChange, ...]:
+    """Return the changes that were made after this version of the content, the oldest first."""
+    return tuple(change for change in request.model.changes if change.version > version)
+
+
+def at_version(request: RequestView, version: int) -> RequestView:
+    """Return the request with the content that it had in this version."""
+    model, since = request.model, later(request, version)
+    before = {edit.path: edit.before for edit in merged_edits(since)}
+    content = structs.replace(model.content, value=json_values.replace_all(model.content.value, before))
+    changes = model.changes[: len(model.changes) - len(since)]
+    return replace(request, model=structs.replace(model, content=content, changes=changes))
+
+
+def since(request: RequestView, version: int) -> tuple[CardField, ...]:
+    """Return what is different from the content in this version, each value as it was and as it is."""
+    edits = {json_values.show_path(edit.path): edit.after for edit in merged_edits(later(request, version))}
+    return tuple(proposed(at_version(request, version), edits))

@@ -37,18 +37,15 @@ def _progress(request: RequestView, reader: Person | None) -> Iterator[Phrase]:
     else:
         yield (needed(request, reader),)
     if tally.short:
-        yield ("No one else can approve, so this waits. The owner of the workflow was told.",)
-    elif (
-        place is not None
-        and place.handed_to is None
-        and request.model.policy.is_chain
-        and tally.vote_of(place.person.id) is None
-    ):
+        yield ("No one else can approve this, so it waits. The owner of the workflow has been notified.",)
+    elif place is not None and request.model.policy.is_chain:
         yield from _turn(tally, place)
 
 
 def _turn(tally: Tally, place: Approver) -> Iterator[Phrase]:
     """Yield when it is the turn of an approver who belongs to another group of a chain."""
+    if place.handed_to is not None or tally.vote_of(place.person.id) is not None:
+        return
     if min(place.groups) > tally.group:
         yield ("You are asked after them.",)
     elif max(place.groups) < tally.group:
@@ -66,10 +63,15 @@ def is_approver(request: RequestView, reader: Person) -> bool:
 
 
 def is_asked(request: RequestView, reader: Person) -> bool:
-    """Return whether this person is asked to decide a waiting request now."""
+    """Return whether this person is asked to decide a waiting request now.
+
+    One who was excluded is: they may be back in the group that the gate names.
+    """
     model, place = request.model, _place(request, reader)
-    if place is None or not place.may_decide:
+    if place is None or place.handed_to is not None:
         return False
+    if place.excluded is not None:
+        return True
     # With one decision and no changes it is the turn of all.
     return not (model.policy.counts_votes or model.changes) or model.tally.is_asked(reader.id)
 
@@ -77,9 +79,15 @@ def is_asked(request: RequestView, reader: Person) -> bool:
 def may_only_reject(request: RequestView, reader: Person) -> bool:
     """Return whether this person has approved or changed the content, and can still reject it."""
     model, place = request.model, _place(request, reader)
-    if place is None or not place.may_decide or is_asked(request, reader):
+    if place is None or place.handed_to is not None or is_asked(request, reader):
         return False
     return model.tally.vote_of(reader.id) is not None or reader.id in model.editors
+
+
+def count(request: RequestView) -> Iterator[str]:
+    """Yield how many approvals a waiting request has, for a list, if it needs several."""
+    if request.model.policy.counts_votes:
+        yield f"{len(request.model.votes)} of {request.model.policy.needed} approvals."
 
 
 # -- after a decision ---------------------------------------------------------------------------------------

@@ -84,9 +84,7 @@ class ActionHandlers:
 
     async def _decided(self, click: Click, ref: Ref, answer: Decided | Refusal) -> None:
         """Update the clicked message to the current state, and tell the person about a refusal."""
-        card = await self._context.service.card(ref.request, click.by)
-        if card is not None:
-            await self._context.replies.copy(click.opening(ref).response_url, card, delivery=ref.delivery)
+        card = await self._context.update_copy(click.opening(ref).response_url, ref, click.by)
         if isinstance(answer, Refusal):
             await self._context.replies.answer(click, refusals.phrase(answer))
         elif card is not None and (click.modal is not None or click.message_ts is None):
@@ -111,11 +109,11 @@ class ActionHandlers:
         if not isinstance(request, Refusal):
             large = json_values.is_larger(request.model.content.value, LARGE)
             return await off_loop(lambda: make(request, click.opening(ref)), large=large)
-        card = await self._context.service.card(ref.request, click.by)
-        if card is not None:
-            url = click.opening(ref).response_url
-            self._after(click, self._context.replies.copy(url, card, delivery=ref.delivery))
+        self._after(click, self._update_copy(click, ref))
         return request_modals.sentence(refusals.phrase(request))
+
+    async def _update_copy(self, click: Click, ref: Ref) -> None:
+        await self._context.update_copy(click.opening(ref).response_url, ref, click.by)
 
     # -- everything in full --
 

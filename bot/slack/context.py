@@ -5,16 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from bot.log import report_incident
 from bot.slack.background import BackgroundTasks
 from bot.slack.client import SlackClient
 from bot.slack.home_publisher import TabLocks
+from bot.slack.ids import Ref
 from bot.slack.payloads import Actor
 from bot.slack.replies import Replies
 from bot.slack.service import SlackService
+from engine.domain import Card
 from engine.errors import ChannelError
+
+_UPDATES: Final = 5
+"""How often Slack takes an answer to one click: https://docs.slack.dev/interactivity/handling-user-interaction"""
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +33,23 @@ class SlackContext:
     client: SlackClient
     later: BackgroundTasks
     tabs: TabLocks = field(default_factory=TabLocks)
+
+    async def update_copy(self, response_url: str | None, ref: Ref, by: Actor) -> Card | None:
+        """Update the clicked message to the present state of its request at once, and return its card.
+
+        While others have to approve as well, this update may arrive after one of the relay that shows a later state. So
+        it is repeated until what it showed is still true afterwards.
+        """
+        card = await self.service.card(ref.request, by)
+        for _ in range(_UPDATES):
+            if card is None or not await self.replies.copy(response_url, card, delivery=ref.delivery):
+                break
+            if card.outcome is not None:
+                break
+            shown, card = card, await self.service.card(ref.request, by)
+            if card == shown:
+                break
+        return card
 
     def after(
         self, by: Actor, response_url: str | None, work: Coroutine[Any, Any, None], *, recorded: bool = False

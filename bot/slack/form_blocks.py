@@ -174,13 +174,12 @@ def view(
     return modal
 
 
-def reason_input(*, required: bool, label: str, hint: str) -> Block:
-    element: Element = {
-        "type": "plain_text_input",
-        "action_id": ids.INPUT,
-        "multiline": True,
-        "max_length": ids.INPUT_TEXT,
-    }
+def reason_input(*, required: bool, label: str, hint: str, text: str = "") -> Block:
+    """Return the input for a reason. `text`: what was typed before."""
+    element: Element = {"type": "plain_text_input", "action_id": ids.INPUT, "multiline": True}
+    element["max_length"] = ids.INPUT_TEXT
+    if text:
+        element["initial_value"] = text[: ids.INPUT_TEXT]
     return {
         "type": "input",
         "block_id": ids.REASON_BLOCK,

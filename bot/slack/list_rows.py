@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.presentation import expiry, questions, states
+from bot.presentation import expiry, progress, questions, states
 from bot.slack import ids, text_objects
 from bot.slack.text_objects import Block, Element
 from engine import json_values
@@ -58,9 +58,10 @@ def _request(request: RequestView) -> list[Block]:
 
 
 def _asked(request: RequestView) -> list[Element]:
-    asks = text_objects.plain(f"{_name(request.requester.label)} asks.")
+    asked = [text_objects.plain(f"{_name(request.requester.label)} asks.")]
+    asked += [text_objects.plain(sentence) for sentence in progress.count(request)]
     due = expiry.of_deadlines(request.model.deadlines)
-    return [asks, text_objects.mrkdwn(text_objects.phrase(due))] if due else [asks]
+    return [*asked, text_objects.mrkdwn(text_objects.phrase(due))] if due else asked
 
 
 def runs(shown: RunList) -> list[Block]:

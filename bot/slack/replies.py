@@ -81,16 +81,19 @@ class Replies:
 
     # -- copies --
 
-    async def copy(self, response_url: str | None, card: Card, *, delivery: str | None) -> None:
-        """Update the clicked message to the outcome at once. This is no delivery: the relay edits it as well.
+    async def copy(self, response_url: str | None, card: Card, *, delivery: str | None) -> bool:
+        """Update the clicked message at once, and return whether that was tried: also a failed call may arrive.
 
-        A message with buttons is left to the relay: this update could arrive after the outcome, and bring buttons back.
+        This is no delivery: the relay edits it as well. A message that asks is left to the relay: this update could
+        arrive after the outcome, and bring buttons back.
         """
-        if response_url is None or card.actions or card.step is not None:
-            return
+        asks = any(action.verdict != "reject" for action in card.actions)
+        if response_url is None or asks or card.step is not None:
+            return False
         message = channel.complete_card(card, delivery=delivery or "")
         if not await self._client.respond(response_url, {**message.for_answer(), "replace_original": True}):
             log.info("a clicked copy could not be updated at once; the relay does it")
+        return True
 
     # -- modals --
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from bot.presentation import request_content
-from bot.slack import form_blocks, ids, rich_text, sentences, text_objects
+from bot.presentation import changes, people, request_content
+from bot.presentation.characters import line
+from bot.slack import form_blocks, ids, rich_text, sentences, text_objects, truncate
 from bot.slack.form_blocks import AskedField, ModalForm
 from bot.slack.sentences import Sentence
 from bot.slack.text_objects import Block, Element, View
 from engine import json_values, requests
 from engine.domain import ReasonRequired
+from engine.json_values import Value
 from engine.read_models import RequestView
 from engine.requests import Editable
 
@@ -21,21 +25,42 @@ _EDIT: Final = "Edit, then approve"
 """Title of the edit form: the words of Approve alone would read as if it were done already."""
 _WITH_EDITS: Final = " with edits"
 _TOO_LARGE: Final = "This form is too large for Slack. There is no room for:"
+DECIDE: Final = frozenset({ids.EDIT_MODAL, ids.REJECT_MODAL, ids.APPROVE_MODAL})
+"""The forms that decide a request."""
+_DIFFERENCES: Final = 6_000
+"""Characters of the differences that are shown above a form."""
 _NO_INPUTS: Final = "Nothing can be edited here. Submit the form to approve it as it is."
 
 
-def edit(request: RequestView, *, metadata: ids.ModalRef, inbox: str = "") -> View:
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What a person has entered in a form: new values by dotted path, and the reason."""
+
+    values: Mapping[str, Value]
+    reason: str = ""
+
+
+def edit(
+    request: RequestView,
+    *,
+    metadata: ids.ModalRef,
+    inbox: str = "",
+    typed: Mapping[str, Value] | None = None,
+    reason: str = "",
+    notice: Sequence[Block] = (),
+) -> View:
     """Return a form with a prefilled input for every editable field. Submitted unchanged, it is a plain approval.
 
     `metadata` says which content it was filled with: its `ref` must be of the content in `request`. `inbox`: the
-    address of the pages, if there are any, for what Slack cannot edit.
+    address of the pages, if there are any, for what Slack cannot edit. `typed`, `reason`: what the person has entered
+    already. `notice`: what they read above it.
     """
     model, filling = request.model, request.model.subject.is_form
-    form = _form(request)
+    form = _form(request, typed or {}, notice)
     lacking = [one for one in requests.missing(model, model.content) if _name(one) not in form.named] if filling else []
     if lacking:
         return _too_large(request, lacking, metadata=metadata, inbox=inbox)
-    blocks = [text_objects.section(request.title, block="question"), *form.blocks]
+    blocks = [*notice, text_objects.section(request.title, block="question"), *form.blocks]
     blocks += [text_objects.section(omission, block=f"without:{index}") for index, omission in enumerate(form.without)]
     if form.without and inbox:
         blocks.append(_elsewhere("You can edit all of it", inbox))
@@ -44,7 +69,7 @@ def edit(request: RequestView, *, metadata: ids.ModalRef, inbox: str = "") -> Vi
     if request.confirm:
         blocks.append(text_objects.section(request.confirm, block="confirm"))
     if model.reason_required is ReasonRequired.ALWAYS:
-        blocks.append(_reason(request, required=True))
+        blocks.append(_reason(request, required=True, text=reason))
     return form_blocks.view(
         callback=ids.EDIT_MODAL,
         title=_FILL_IN if filling else _EDIT,
@@ -55,7 +80,7 @@ def edit(request: RequestView, *, metadata: ids.ModalRef, inbox: str = "") -> Vi
     )
 
 
-def _form(request: RequestView) -> ModalForm:
+def _form(request: RequestView, typed: Mapping[str, Value], notice: Sequence[Block]) -> ModalForm:
     """Return the inputs for the editable fields, each with the label that it has on the card."""
     model = request.model
     words = {field.path: field.label for field in request_content.labelled(request)}
@@ -64,13 +89,14 @@ def _form(request: RequestView) -> ModalForm:
             AskedField(
                 name=_name(editable),
                 field=editable.field,
-                current=json_values.look(model.content.value, editable.path),
+                current=typed.get(_name(editable), json_values.look(model.content.value, editable.path)),
                 words=words.get(_name(editable), ""),
             )
             for editable in model.editable
         ],
         version=model.content_version,
-        room=ids.VIEW_BLOCKS - _OWN_BLOCKS,
+        room=ids.VIEW_BLOCKS - _OWN_BLOCKS - len(notice),
+        size=ids.VIEW_BYTES - sum(map(text_objects.weight, notice)),
     )
 
 
@@ -113,39 +139,68 @@ def submit_label(label: str, *, edited: bool) -> str:
     )
 
 
-def reject(request: RequestView, *, metadata: ids.ModalRef) -> View:
-    """Return the form for the reason of a rejection, required unless the gate never wants one."""
+def reject(request: RequestView, *, metadata: ids.ModalRef, reason: str = "", notice: Sequence[Block] = ()) -> View:
+    """Return the form for the reason of a rejection, required unless the gate never wants one.
+
+    `reason`: what the person has entered already. `notice`: what they read above it.
+    """
     required = request.model.reason_required is not ReasonRequired.NEVER
+    question = text_objects.section(request.title, block="question")
     return form_blocks.view(
         callback=ids.REJECT_MODAL,
         title=request.reject_label,
-        blocks=[text_objects.section(request.title, block="question"), _reason(request, required=required)],
+        blocks=[*notice, question, _reason(request, required=required, text=reason)],
         metadata=metadata,
         submit=request.reject_label,
         close="Cancel",
     )
 
 
-def approve(request: RequestView, *, metadata: ids.ModalRef) -> View:
+def approve(request: RequestView, *, metadata: ids.ModalRef, reason: str = "", notice: Sequence[Block] = ()) -> View:
     """Return the form for the reason of an approval, for a gate that always wants one.
 
-    The gate's own confirmation was asked by the button that opens this.
+    The gate's own confirmation was asked by the button that opens this. `reason`, `notice`: as in `reject`.
     """
-    blocks: list[Block] = [text_objects.section(request.title, block="question")]
+    blocks: list[Block] = [*notice, text_objects.section(request.title, block="question")]
     required = request.model.reason_required is ReasonRequired.ALWAYS
     return form_blocks.view(
         callback=ids.APPROVE_MODAL,
         title=request.approve_label,
-        blocks=[*blocks, _reason(request, required=required)],
+        blocks=[*blocks, _reason(request, required=required, text=reason)],
         metadata=metadata,
         submit=request.approve_label,
         close="Cancel",
     )
 
 
-def _reason(request: RequestView, *, required: bool) -> Block:
+def newer(request: RequestView, callback: str, entered: Entered, *, version: int, metadata: ids.ModalRef) -> View:
+    """Return the form for content that changed since its form was opened, with what was entered in the older one.
+
+    `version`: of the content that the older form was made for.
+    """
+    notice = _changed(request, version)
+    if callback == ids.EDIT_MODAL:
+        return edit(request, metadata=metadata, typed=entered.values, reason=entered.reason, notice=notice)
+    form = reject if callback == ids.REJECT_MODAL else approve
+    return form(request, metadata=metadata, reason=entered.reason, notice=notice)
+
+
+def _changed(request: RequestView, version: int) -> list[Block]:
+    """Return who changed the content since this version, and what, above a form that was not sent."""
+    names = dict.fromkeys(line(change.person.label) for change in changes.later(request, version))
+    who = people.joined([*names] or ["Another approver"], "and")
+    sentence = (
+        f"{who} changed this after you opened the form, so nothing was decided. "
+        "What you entered is still here. Check it, then send it again."
+    )
+    differences = truncate.fitted(changes.since(request, version), (), room=_DIFFERENCES, each=ids.SECTION).values
+    blocks = [text_objects.section(sentence, block="changed")]
+    return [*blocks, rich_text.lines(differences, block="changed:values")] if differences else blocks
+
+
+def _reason(request: RequestView, *, required: bool, text: str = "") -> Block:
     requester = text_objects.clipped(text_objects.line(request.requester.label), ids.HEADER)
-    return form_blocks.reason_input(required=required, label="Reason", hint=f"{requester} will read it.")
+    return form_blocks.reason_input(required=required, label="Reason", hint=f"{requester} will read it.", text=text)
 
 
 def loading(*, metadata: ids.ModalRef) -> View:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from bot.log import report_incident
-from bot.presentation import refusals
+from bot.presentation import changes, refusals
 from bot.slack import command_messages, ids, register_modal, replies, request_modals, start_modal, view_state
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef, Ref, RunRef
@@ -17,9 +17,11 @@ from bot.slack.message_view import SlackMessage
 from bot.slack.payloads import Actor, SeenView, Submission
 from bot.slack.sentences import Sentence
 from bot.slack.service import ANOTHER_VERSION, decision
+from bot.slack.text_objects import View
 from engine import json_values
 from engine.code_derivation import DIGITS, tidy
 from engine.domain import (
+    Changed,
     CodeExpired,
     Decided,
     Done,
@@ -40,7 +42,7 @@ from engine.domain import (
 from engine.errors import ChannelError, DefinitionError, StoreError
 from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
-from engine.read_models import WorkflowView
+from engine.read_models import RequestView, WorkflowView
 from engine.workflowfile import Workflow
 
 MOST_BYTES: Final = 1_000_000
@@ -146,7 +148,7 @@ class SubmissionHandlers:
             await ack(**replies.errors({ids.REASON_BLOCK: refusals.sentence(answer)}))
             return
         if isinstance(answer, Refusal):
-            await self._say(ack, refusals.phrase(answer))
+            await self._refused(ack, sent, ref, answer)
         elif sent.view.ref is not None and sent.view.ref.message_ts is None:
             # They have no message that would show the outcome.
             await self._say(ack, await self._receipt(sent.by, ref))
@@ -154,6 +156,20 @@ class SubmissionHandlers:
             await ack(**replies.CLEAR)
         work = self._copy(sent.view, ref, sent.by)
         self._context.after(sent.by, None, work, recorded=isinstance(answer, Decided))
+
+    async def _refused(self, ack: Any, sent: Submission, ref: Ref, refusal: Refusal) -> None:
+        """Say why nothing was decided. If the content has changed, show the form again with what was entered."""
+        if not isinstance(refusal, Changed) or sent.view.callback not in request_modals.DECIDE:
+            await self._say(ack, refusals.phrase(refusal))
+            return
+        request = await self._context.service.engine.request(ref.request)
+        assert request is not None
+        large = json_values.is_larger(request.model.content.value, LARGE)
+        form = await off_loop(lambda: _newer_form(sent.view, request, ref), large=large)
+        if form is None:
+            await self._keep_open(ack, sent, refusals.sentence(refusal))
+        else:
+            await ack(**replies.update(form))
 
     async def _receipt(self, by: Actor, ref: Ref) -> Sentence:
         """Return the sentence for a person who just decided."""
@@ -164,10 +180,9 @@ class SubmissionHandlers:
 
     async def _copy(self, view: SeenView, ref: Ref, by: Actor) -> None:
         """Update the message and the modal that the form was opened from."""
-        card = await self._context.service.card(ref.request, by)
+        card = await self._context.update_copy(view.ref.response_url if view.ref is not None else None, ref, by)
         if card is None or view.ref is None:
             return
-        await self._context.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
         if view.below:
             # Only the details have other modals on top of them. If all were closed, there is nothing to update.
             await self._context.replies.details(view.below, card, metadata=msgspec.structs.replace(view.ref, page=0))
@@ -361,3 +376,16 @@ def _under_inputs(values: Mapping[str, Any], wrong: dict[str, str]) -> dict[str,
         if under is not None:
             placed[under] = f"{placed[under]} {sentence}" if under in placed else sentence
     return placed
+
+
+def _newer_form(view: SeenView, request: RequestView, ref: Ref) -> View | None:
+    """Return the form for the present content, or None if what was entered is wrong and has no place in another one."""
+    assert view.ref is not None
+    model, content = request.model, changes.at_version(request, ref.content_version).model.content.value
+    typed, wrong = view_state.read_edits(view.values, model.editable, content)
+    if wrong:
+        return None
+    current = msgspec.structs.replace(ref, content_version=model.content_version, digest=model.digest)
+    metadata = msgspec.structs.replace(view.ref, ref=current)
+    entered = request_modals.Entered(typed, view_state.read_reason(view.values) or "")
+    return request_modals.newer(request, view.callback, entered, version=ref.content_version, metadata=metadata)

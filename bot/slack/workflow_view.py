@@ -60,15 +60,20 @@ def _sentences(step: Step, approvers: Mapping[str, str]) -> Iterator[Element]:
         yield from rich_text.words(". ")
     if step.gate is None:
         yield from rich_text.words("No one is asked.")
-        return
-    if step.gate.when is not None:
+    else:
+        yield from _gate(step, step.gate, approvers)
+
+
+def _gate(step: Step, gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:
+    """Yield when a gate asks, who has to approve, and until when."""
+    if gate.when is not None:
         yield from rich_text.words("If ")
-        yield from _expression(step.gate.when)
+        yield from _expression(gate.when)
         yield from rich_text.words(", ")
-    asks = _question(step, step.gate)
-    yield from rich_text.words(f"{asks if step.gate.when is not None else _alone(asks)} ")
-    yield from _asked(step.gate, approvers)
-    yield from rich_text.words(f".{_expiry(step.gate)}")
+    asks = _question(step, gate)
+    yield from rich_text.words(f"{asks if gate.when is not None else _alone(asks)} ")
+    yield from _asked(gate, approvers)
+    yield from rich_text.words(f".{_expiry(gate)}")
 
 
 def _asked(gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:

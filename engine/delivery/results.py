@@ -23,6 +23,8 @@ from engine.store.port import Tx
 
 _OWNER_ONLY: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
 """Topics of alerts that only the owner gets, about runs that cannot go on without a person."""
+_VOIDED: Final = "voided"
+"""The topic of the alert to a person whose approval does not count any more: they can decide again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def create_link(tx: Tx, delivery: LeasedDelivery) -> NewLink | None:
 
 def _opens_request(delivery: LeasedDelivery) -> bool:
     """Return whether the link of a copy opens the page of its request: to decide, or to answer a question."""
-    return delivery.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) or questions.asks(delivery.topic)
+    asks = delivery.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER)
+    return asks or delivery.topic == _VOIDED or questions.asks(delivery.topic)
 
 
 def _drop_link(tx: Tx, claimed: ClaimedDelivery) -> None:

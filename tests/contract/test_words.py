@@ -46,9 +46,11 @@ from bot.slack import (
 )
 from bot.slack.ids import ModalRef
 from bot.slack.list_rows import RunList
+from bot.slack.request_modals import Entered
 from bot.terminal.view import render_card
 from engine.domain import (
     Address,
+    Approver,
     Assurance,
     Card,
     CodeSent,
@@ -82,7 +84,7 @@ from engine.read_models import (
     StoryEntry,
     WorkflowView,
 )
-from engine.requests import Edit, Editable, Question
+from engine.requests import Edit, Editable, Policy, Question, Separation
 from engine.requests.questions import answer_topic, question_topic
 from engine.steps.registry import builtin
 from engine.workflowfile import Workflow, load
@@ -181,6 +183,24 @@ def request_of(state: RequestState, variant: str = "plain", *, edited: bool = Fa
 PENDING: Final = {variant: request_of(RequestState.PENDING, variant) for variant in VARIANTS}
 
 
+COUNTED: Final[Mapping[str, RequestView]] = {
+    "quorum": samples.counted(samples.QUORUM),
+    "quorum with one approval": samples.counted(samples.QUORUM, samples.LEE),
+    "quorum without enough people": samples.counted(
+        samples.QUORUM, samples.LEE, approvers=(Approver(samples.LEE, "approver"),)
+    ),
+    "all with two approvals": samples.counted(samples.ALL, samples.LEE, samples.KIM),
+    "chain": samples.counted(samples.CHAIN),
+    "chain in its second group": samples.counted(samples.CHAIN, samples.LEE),
+    "changed": samples.counted(samples.QUORUM, samples.KIM, changed_by=samples.KIM),
+    "changed by one who may not approve it": samples.counted(
+        Policy(), changed_by=samples.KIM, separation=Separation(editor=True)
+    ),
+    "handed on": samples.counted(samples.QUORUM, approvers=(Approver(samples.LEE, "approver", handed_to="Mia"),)),
+}
+"""Requests that several people have to approve, with how far they are."""
+
+
 # -- copies -------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +214,7 @@ def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery]]:
             yield f"reminder {state} {variant}", _content(DeliveryKind.REMINDER, None, waiting, request)
     several = tuple(PENDING.values())
     yield "reminder of several", replace(_content(DeliveryKind.REMINDER, None, waiting, several[0]), waiting=several)
+    yield from _counted_copies()
     for ended_as, error in itertools.product(StepStatus, (None, "The bank said no.")):
         request = request_of(RequestState.APPROVED, "http", edited=True, effect=(ended_as, error))
         yield f"edited {ended_as} {error}", _content(DeliveryKind.REQUEST, None, waiting, request)
@@ -236,6 +257,15 @@ QUESTIONS: Final = {
     "open": QUESTION,
     "answered": structs.replace(QUESTION, answer="4711", answered_by=QUESTION.asked_to, answered_at=samples.NOW),
 }
+
+
+def _counted_copies() -> Iterator[tuple[str, DeliveryContent]]:
+    waiting = samples.run(id=RUN, status=RunStatus.WAITING)
+    for name, request in COUNTED.items():
+        for reader in (samples.PERSON, samples.LEE, samples.KIM, samples.MIA):
+            copy = replace(_content(DeliveryKind.REQUEST, None, waiting, request), person=reader)
+            yield f"counted {name} for {reader.name}", copy
+            yield f"voided {name} for {reader.name}", replace(copy, kind=DeliveryKind.ALERT, topic="voided")
 
 
 def _content(kind: DeliveryKind, topic: str | None, run: Any, request: RequestView | None) -> DeliveryContent:
@@ -379,6 +409,11 @@ def views() -> Iterator[tuple[str, str, Any]]:
         yield "ask form", variant, question_modals.ask(request, None, metadata=ref)
         yield "answer form", variant, question_modals.answer(request, QUESTION, metadata=ref)
         yield "pass on", variant, succession_modal.pass_on(request, [("", ""), ("p1", "Ada")], metadata=ref)
+    for callback in sorted(request_modals.DECIDE):
+        again = request_modals.newer(
+            COUNTED["changed"], callback, Entered({"subject": "Hi"}, "As agreed."), version=1, metadata=ref
+        )
+        yield "newer form", callback, again
     yield "modal", "loading", request_modals.loading(metadata=ref)
     runs = RunList(runs=[samples.run(id=f"{RUN}{number}", status=status) for number, status in enumerate(RunStatus)])
     for name, pending, shown in (("full", [*PENDING.values()], runs), ("empty", [], RunList())):

@@ -571,8 +571,8 @@ FAULTS: Final = (
     Fault(
         "an email tells every approver that they decided",
         "bot/presentation/request_outcome.py",
-        '    who = "You" if reader is not None and reader.id == decision.person.id else line(decision.person.label)\n',
-        '    who = "You" if reader is not None else line(decision.person.label)\n',
+        "    is_own = reader is not None and has_decided(request, reader)\n",
+        "    is_own = reader is not None\n",
         "tests/unit/bot/presentation/test_card.py",
     ),
     Fault(
@@ -856,7 +856,7 @@ FAULTS: Final = (
     Fault(
         "the answer to a click brings back the buttons that it read",
         "bot/slack/replies.py",
-        "if response_url is None or card.actions or card.step is not None:",
+        "if response_url is None or asks or card.step is not None:",
         "if response_url is None:",
         "tests/integration/slack/test_trouble.py",
     ),

@@ -19,6 +19,7 @@ from engine.domain import (
     Origin,
     Params,
     Person,
+    PolicyKind,
     ReasonRequired,
     RequestState,
     ReviewPoint,
@@ -28,7 +29,7 @@ from engine.domain import (
 from engine.fields import Field
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView
-from engine.requests import Deadlines, Editable, Request, Subject
+from engine.requests import ContentChange, Deadlines, Edit, Editable, Policy, Request, Subject, Vote
 from tests.support.copies import replace_fields
 
 NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
@@ -128,6 +129,33 @@ def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: An
         decision=None,
     )
     return replace_fields(view, **changes)
+
+
+LEE, KIM, MIA = (Person(f"p{number}", name) for number, name in enumerate(("Lee", "Kim", "Mia"), start=2))
+QUORUM, ALL, CHAIN = (
+    Policy(kind=PolicyKind.QUORUM, needed=2),
+    Policy(kind=PolicyKind.ALL, needed=3),
+    Policy(kind=PolicyKind.CHAIN, needed=2),
+)
+
+
+def counted(policy: Policy, *votes: Person, changed_by: Person | None = None, **changes: Any) -> RequestView:
+    """Return a request that Lee, Kim and Mia are asked, with approvals of these people. Of a chain, Mia is last.
+
+    `changed_by`: a person who changed the subject from "Hello" to "Good day".
+    """
+    groups = {LEE: (0,), KIM: (0,), MIA: (1,)} if policy.is_chain else dict.fromkeys((LEE, KIM, MIA), (0,))
+    edit = Edit(("subject",), "Subject", "Hello", "Good day")
+    content: dict[str, tuple[object, Value]] = {"subject": ("text", edit.after if changed_by else edit.before)}
+    change = [ContentChange(2, changed_by, NOW, (edit,))] if changed_by else []
+    standing: dict[str, Any] = {
+        "policy": policy,
+        "approvers": tuple(Approver(person, "approver", groups=at) for person, at in groups.items()),
+        "votes": tuple(Vote(person, NOW) for person in votes),
+        "changes": tuple(change),
+        "content_version": 1 + len(change),
+    }
+    return request(content, **{**standing, **changes})
 
 
 def run(**changes: Any) -> RunView:
