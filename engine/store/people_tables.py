@@ -21,8 +21,9 @@ class PersonRow(SQLModel, table=True):
     """The person that an older version took for the same one, until their accounts were separated."""
     zone: str | None = None
     """The IANA name of their time zone, as the directory knows it."""
-    joined_into: str | None = Field(default=None, foreign_key="person.id")
-    """The person that this one turned out to be, because an address of this one is theirs. Approvals count for them."""
+    joined_into: str | None = None
+    """The person that this one turned out to be, because an address of this one is theirs. Approvals count for them.
+    It is no foreign key: rows are moved to another database in the order of their ids, and that person may be newer."""
 
 
 class AddressRow(SQLModel, table=True):

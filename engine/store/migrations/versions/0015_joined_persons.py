@@ -3,6 +3,7 @@
 Revision: 0015, after 0014
 """
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
@@ -13,8 +14,8 @@ depends_on = None
 
 def upgrade() -> None:
     # The collation: see migration 0008.
-    collated = 'VARCHAR COLLATE "C"' if op.get_bind().dialect.name == "postgresql" else "VARCHAR"
-    op.execute(f"ALTER TABLE person ADD COLUMN joined_into {collated} REFERENCES person (id)")
+    collation = "C" if op.get_bind().dialect.name == "postgresql" else None
+    op.add_column("person", sa.Column("joined_into", sa.String(collation=collation)))
 
 
 def downgrade() -> None:
