@@ -104,7 +104,7 @@ def _escalate(context: CommandContext, tx: Tx, request: Request, recipients: Rec
 
 
 def _staying(recipients: Recipients, request: Request, backups: Sequence[Approver]) -> list[Approver]:
-    """Return the backups whom the gate still names."""
+    """Return the backups that the gate still names."""
     left = [backup for backup, _ in _leavers(recipients, request, backups)]
     return [backup for backup in backups if backup not in left]
 
@@ -117,7 +117,7 @@ def _without_leavers(context: CommandContext, tx: Tx, request: Request, recipien
 
 
 def _leavers(recipients: Recipients, request: Request, approvers: Sequence[Approver]) -> list[tuple[Approver, str]]:
-    """Return the people whom the gate no longer names, and why.
+    """Return the people that the gate no longer names, and why.
 
     Raises `NeedsDirectory` once for everything that it has to be asked.
     """

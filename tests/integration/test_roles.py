@@ -1,4 +1,4 @@
-"""The roles file: roles as approvers, and people with several addresses, each of whom counts once."""
+"""The roles file: roles as approvers, and people with several addresses, who count once."""
 
 from __future__ import annotations
 
@@ -364,7 +364,7 @@ def test_however_addresses_overlap_each_human_is_one_person(
 
 
 async def approve_by_two_addresses(world: World, policy: str, *, voted: Sequence[Address]) -> str:
-    """Let persons approve of whom the file says only afterwards that two of them are one human. Return the run."""
+    """Let persons approve, two of which the file says only afterwards to be one human. Return the run."""
     world.text, world.accounts.active = "people: []", {}
     source = FLOW % '"lee@example.com", "lee.kim@example.org", "kim@example.com"'
     await world.env.register(source.replace("]}}", f"], policy: {policy}}}}}"))
@@ -419,6 +419,21 @@ async def test_the_owner_takes_the_place_of_a_deactivated_approver_whose_approva
     assert isinstance(await stored.env.decide(run, by=LEE), NoLongerApprover)
     states = [answer.state for by in (KIM, SAM) if isinstance(answer := await stored.env.decide(run, by=by), Decided)]
     assert states == [RequestState.PENDING, RequestState.APPROVED]
+
+
+async def test_of_a_decision_and_a_deactivation_at_the_same_instant_one_is_first(stored: World) -> None:
+    await stored.register("lee@example.com", "kim@example.com")
+    for _ in range(5):
+        run = await stored.start(NOA)
+        closing = stored.env.engine.close_account(CloseAccount(account=account("lee")))
+        answer, _ = await asyncio.gather(stored.env.decide(run, by=LEE), closing)
+        request = await stored.env.request(run)
+        if isinstance(answer, Decided):
+            assert request.model.state is RequestState.APPROVED
+        else:
+            assert answer == NoLongerApprover(why="the account was deactivated")
+            assert request.model.state is RequestState.PENDING
+            assert request.approvers[0].excluded == "the account was deactivated"
 
 
 async def test_hundreds_of_people_are_saved_in_parts_so_that_other_units_run_in_between(world: World) -> None:

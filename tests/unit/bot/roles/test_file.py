@@ -47,8 +47,8 @@ def test_a_file_has_roles_and_people() -> None:
     assert lee == PersonEntry("Lee Kim", (LEE, LEE_KIM, ACCOUNT), "Europe/Berlin")
     assert (ann.name, ann.zone) == ("Ann", None)
     assert [reference.value for reference in lee.references] == ["U012AB3CD", "lee@example.com", "lee.kim@example.org"]
-    assert roles.entry([Address("email", "nobody@example.com"), LEE_KIM]) is lee
-    assert roles.entry([Address("email", "nobody@example.com")]) is None
+    assert roles.entry([Address("email", "unknown@example.com"), LEE_KIM]) is lee
+    assert roles.entry([Address("email", "unknown@example.com")]) is None
 
 
 @pytest.mark.parametrize(
