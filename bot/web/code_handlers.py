@@ -112,7 +112,8 @@ class CodeHandlers:
         at, giving = self._results.get(key, (now, None))
         if giving is None or not at <= now < at + _KEPT_FOR:
             label = user_agents.browser(request.headers.get("user-agent", ""))
-            command = GiveCode(challenge=challenge.id, holder=key[1], code=code, label=label)
+            browser = self._context.browser(request)
+            command = GiveCode(challenge=challenge.id, holder=key[1], code=code, label=label, browser=browser)
             giving = asyncio.ensure_future(self._context.service.identity.give_code(command))
             self._results[key] = now, giving
             while len(self._results) > _KEPT:

@@ -179,12 +179,16 @@ class FinishSignIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveCode:
-    """Give the code from an email. `label`: the name of the browser, for the list of remembered browsers."""
+    """Give the code from an email. `label`: the name of the browser, for the list of remembered browsers.
+
+    `browser`: the secret of the browser, if it is remembered already.
+    """
 
     challenge: str
     holder: str = hidden(repr=False)
     code: str = hidden(repr=False)
     label: str = ""
+    browser: str | None = hidden(default=None, repr=False)
 
 
 class Cancel(Struct, frozen=True, kw_only=True):

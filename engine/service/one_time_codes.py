@@ -141,7 +141,7 @@ def give(
     waiting = challenge.command
     # A person who decides in a messenger has no browser that could be remembered.
     label = None if isinstance(waiting, Decide) and assurance.vouched(waiting) else command.label
-    proven = sign_in.remember(tx, sent, label, request=challenge.request, run=challenge.run)
+    proven = sign_in.remember(tx, sent, label, browser=command.browser, request=challenge.request, run=challenge.run)
     if isinstance(proven, CodeExpired):
         return proven
     form_drafts.drop(tx, command.holder, challenge.request or challenge.run or "")

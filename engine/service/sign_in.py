@@ -156,11 +156,17 @@ def give(
 
 
 def remember(
-    tx: Tx, challenge: StoredChallenge, label: str | None, *, request: str | None = None, run: str | None = None
+    tx: Tx,
+    challenge: StoredChallenge,
+    label: str | None,
+    *,
+    browser: str | None = None,
+    request: str | None = None,
+    run: str | None = None,
 ) -> ProvenIdentity | CodeExpired:
     """Use up the code and remember the browser, unless the address has moved to another person since.
 
-    `label`: the name of the browser, or None if there is no browser to remember.
+    `label`: the name of the browser, or None if there is no browser to remember. `browser`: its secret so far, if any.
     """
     proof = assurance.by_code(tx, challenge.person, challenge.address)
     if proof is None or proof.person is None:
@@ -168,21 +174,26 @@ def remember(
     if not challenges.try_use(tx, challenge):
         raise Conflict(f"the code of challenge {challenge.id} was used by another browser")
     person = proof.person
-    if label is None:
-        return ProvenIdentity(
-            person=person, address=challenge.address, browser="", until=tx.now, request=request, run=run
-        )
-    secret, until = browsers.remember(tx, challenge.workspace, person, challenge.address, label)
-    tx.audit(
-        challenge.workspace,
-        entry(
-            EntryKind.BROWSER_REMEMBERED,
-            run=challenge.run,
-            request=challenge.request,
-            actor=person,
-            address=challenge.address,
-        ),
-    )
+    secret, until = ("", tx.now) if label is None else _remembered(tx, challenge, person, label, browser)
     return ProvenIdentity(
         person=person, address=challenge.address, browser=secret, until=until, request=request, run=run
     )
+
+
+def _remembered(
+    tx: Tx, challenge: StoredChallenge, person: Person, label: str, browser: str | None
+) -> tuple[str, datetime]:
+    """Return the secret of the browser and until when it is remembered. One that is remembered stays the same."""
+    known = browsers.load_browser(tx.connection, browser, tx.now) if browser else None
+    if browser is not None and known is not None and known.person.id == person.id:
+        return browser, known.until
+    facts = entry(
+        EntryKind.BROWSER_REMEMBERED,
+        run=challenge.run,
+        request=challenge.request,
+        actor=person,
+        address=challenge.address,
+    )
+    remembered = browsers.remember(tx, challenge.workspace, person, challenge.address, label)
+    tx.audit(challenge.workspace, facts)
+    return remembered

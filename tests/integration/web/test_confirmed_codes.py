@@ -27,6 +27,7 @@ async def test_a_remembered_browser_gives_a_code_for_each_decision(env: WebEnv) 
         assert "You approved this" in closed.page.text
         assert "Signed by" in closed.page.text
         assert "Send email: Send this to Kim?" in closed.page.text
+    assert await env.engine_env.rows("SELECT count(*) FROM browser") == [(1,)]
     decided = await env.reload(request)
     assert decided.decision is not None
     assert decided.decision.signature is not None
