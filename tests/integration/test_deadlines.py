@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from engine.requests import working_hours
 from engine.store import identities
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, EngineEnv, open_engine
-from tests.support.fakes import START, KnownPeople
+from tests.support.fakes import START, FakeClock, KnownPeople
 from tests.support.recording_channel import Fault
 
 KIM, MIA, DANA = (Address("email", f"{name}@example.com") for name in ("kim", "mia", "dana"))
@@ -333,6 +334,18 @@ async def give_zone(env: EngineEnv, address: Address, zone: str) -> None:
     await env.store.transact(lambda tx: identities.adopt(tx, DEFAULT_WORKSPACE, who))
 
 
+@pytest.fixture(params=["UTC", "Pacific/Auckland", "America/Los_Angeles"])
+def zone_of_the_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Let the process be in this time zone."""
+    zone: str = request.param
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        yield zone
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone_of_the_process")
 async def test_working_hours_are_those_of_the_approvers_and_kept_with_the_request(env: EngineEnv) -> None:
     await give_zone(env, LEE, "Europe/Berlin")
     await give_zone(env, KIM, "America/New_York")
@@ -357,6 +370,32 @@ async def test_no_one_is_reminded_outside_of_their_own_working_hours(env: Engine
     assert (len(reminders(env, LEE)), len(reminders(env, KIM))) == (0, 1)
     await wait(env, hours=14)
     assert len(reminders(env, LEE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "expires"),
+    [
+        ("2028-02-28T15:00", "2028-03-01T15:00"),
+        ("2026-03-27T15:00", "2026-03-31T14:00"),
+        ("2027-03-26T15:00", "2027-03-31T15:00"),
+        ("2026-10-23T14:00", "2026-10-27T15:00"),
+        ("2026-12-31T15:00", "2027-01-05T15:00"),
+    ],
+    ids=["leap day", "to summer time", "Easter", "to winter time", "new year"],
+)
+async def test_two_working_days_end_at_the_same_time_of_day(tmp_path: Path, asked: str, expires: str) -> None:
+    clock = FakeClock(datetime.fromisoformat(f"{asked}+00:00"))
+    async with open_engine(tmp_path / "signoff.db", clock=clock, directory=KnownPeople(routes_of)) as env:
+        await give_zone(env, LEE, "Europe/Berlin")
+        env.advancer.hours = working_hours.parse("mon-fri 09:00-17:00", holidays="DE-BE")
+        run = await start(env, "expires: 2d", "hours: true", people="lee@example.com")
+        expiry = datetime.fromisoformat(f"{expires}+00:00")
+        assert (await env.request(run)).model.deadlines.expires_at == expiry
+        env.clock.at = expiry - timedelta(microseconds=1)
+        await env.settle()
+        assert (await env.request(run)).model.state is RequestState.PENDING
+        await wait(env, microseconds=1)
+        assert (await env.request(run)).model.state is RequestState.EXPIRED
 
 
 # -- clocks -------------------------------------------------------------------------------------------------
