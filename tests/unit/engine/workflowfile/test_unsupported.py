@@ -66,9 +66,9 @@ def test_an_unsupported_key_is_the_only_problem_with_any_value(keys: str) -> Non
 @pytest.mark.parametrize(
     ("source", "sentences"),
     [
-        (gate_file("assurance: sms"), "This must be `link` or `code`, not `sms`."),
-        (gate_file("assurance: cod"), "This must be `link` or `code`, not `cod`. Did you mean `code`?"),
-        (gate_file("assurance: [link]"), "This must be `link` or `code`, not a list."),
+        (gate_file("assurance: sms"), "This must be `link`, `code` or `sso`, not `sms`. Did you mean `sso`?"),
+        (gate_file("assurance: cod"), "This must be `link`, `code` or `sso`, not `cod`. Did you mean `code`?"),
+        (gate_file("assurance: [link]"), "This must be `link`, `code` or `sso`, not a list."),
         (gate_file("holt: 1h"), "A gate has no key `holt`. `hold` is not available yet."),
         (gate_file("expire: 1h"), "A gate has no key `expire`. Did you mean `expires`?"),
         (step_file("id: a\nuses: set\nhold: 1h"), "`hold` is not available yet."),
