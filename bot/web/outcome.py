@@ -29,7 +29,10 @@ _THEIRS: Final = {"them": "them", "their": "their"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The end of a request. `line`: who decided and when; `effect`: what became of the step; `identified`: how."""
+    """The end of a request. `line`: who decided and when; `effect`: what became of the step; `identified`: how.
+
+    `signature`: of a decision that was confirmed by itself.
+    """
 
     headline: str
     tone: Tone
@@ -37,6 +40,7 @@ class Outcome:
     effect: str | None
     reason: str | None
     identified: str | None
+    signature: Phrase | None = None
 
 
 def outcome(request: RequestView, reader: Person | None) -> Outcome:
@@ -53,6 +57,7 @@ def outcome(request: RequestView, reader: Person | None) -> Outcome:
         identified=how(decision.assurance, mine=reader is not None and reader.id == decision.person.id)
         if decision
         else None,
+        signature=request_outcome.signature(request),
     )
 
 

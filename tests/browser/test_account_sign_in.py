@@ -31,6 +31,9 @@ async def test_a_person_decides_with_their_slack_account(tmp_path: Path, browser
         await page.get_by_role("link", name="Sign in as Ada Approver").click()
         await expect(page).to_have_url(f"{env.web.url}/review/{request.id}")
         await expect(page.get_by_text("You approved this with edits")).to_be_visible()
+        signature = page.locator("dl.facts", has_text="Signed by").first
+        await expect(signature).to_be_visible()
+        await expect(signature).to_contain_text("“Send email: Send this to Kim?”")
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert (await env.web.reload(request)).model.state is RequestState.APPROVED
         for context in windows.contexts:
