@@ -221,6 +221,24 @@ async def test_an_alert_is_shown_without_a_request(surface: Surface) -> None:
     assert "Fix the cause, then start a new run." in surface.seen()
 
 
+async def test_a_reminder_is_a_message_of_its_own_that_says_so(surface: Surface) -> None:
+    await post(surface)
+    reminder = replace(REQUEST, kind=DeliveryKind.REMINDER)
+    await post(surface, reminder, delivery="d2")
+    assert "Reminder:" in surface.seen() or surface.channel.name == "recording"
+    assert surface.seen().count("Refund 120?") >= 2
+    assert surface.seen().count("120") >= 2
+
+
+async def test_a_reminder_of_several_requests_names_each_of_them(surface: Surface) -> None:
+    other = replace(REQUEST, title="Send it?", question="Send it?", request="q2")
+    notes = tuple(CardFact(label=card.title, text=("Cleo asks.",)) for card in (REQUEST, other))
+    title = "2 requests are waiting for you"
+    several = Card(kind=DeliveryKind.REMINDER, title=title, notes=notes, reminds=(REQUEST, other))
+    await post(surface, several)
+    assert all(text in surface.seen() for text in (title, "Refund 120?", "Send it?"))
+
+
 async def test_text_with_markup_is_shown_unchanged(surface: Surface) -> None:
     await post(surface, replace(REQUEST, title="[bold]Refund[/] <b>*now*</b>"))
     assert "[bold]Refund[/] <b>*now*</b>" in surface.seen()
