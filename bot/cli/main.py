@@ -49,6 +49,8 @@ for _command in (
     LazyCommand("requests", "requests:requests", "List the open requests, or show the request ID."),
     LazyCommand("decide", "requests:decide", "Approve, edit or reject the request ID."),
     LazyCommand("reassign", "requests:reassign", "Let another person decide the request ID in your place."),
+    LazyCommand("ask", "questions:ask", "Ask a QUESTION before you decide the request ID."),
+    LazyCommand("answer", "questions:answer", "Answer a question that you were asked about the request ID."),
     LazyCommand("revoke", "requests:revoke", "Revoke the links emailed for the request or run ID."),
     LazyCommand("people", "people:people", "List people and their addresses, and give an address back."),
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),

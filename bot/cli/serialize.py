@@ -18,7 +18,7 @@ from engine.read_models import (
     StoryEntry,
     WorkflowView,
 )
-from engine.requests import Edit
+from engine.requests import Edit, Question
 
 
 def person(view: Person) -> Value:
@@ -83,6 +83,19 @@ def run(view: RunView) -> dict[str, Value]:
     }
 
 
+def _question(question: Question) -> Value:
+    return {
+        "id": question.id,
+        "asked_by": person(question.asked_by),
+        "asked_to": person(question.asked_to),
+        "text": question.text,
+        "asked_at": moment(question.asked_at),
+        "answer": question.answer,
+        "answered_by": person(question.answered_by) if question.answered_by is not None else None,
+        "answered_at": moment(question.answered_at),
+    }
+
+
 def request(view: RequestView) -> dict[str, Value]:
     """Return a request, with its content as people may see it."""
     request = view.model
@@ -119,6 +132,7 @@ def request(view: RequestView) -> dict[str, Value]:
         "escalates_at": moment(request.deadlines.asks_backups_at),
         "escalated_at": moment(request.deadlines.escalated_at),
         "closed_at": moment(request.closed_at),
+        "questions": [_question(question) for question in request.questions],
         "decision": _decision(view),
     }
 

@@ -114,7 +114,8 @@ def short(card: Card, *, public_url: str, name: str = "") -> EmailContent | None
         return None
     kind, writer = kind_of(card), _writer(card)
     decides = "A form is waiting for your answer" if card.is_form else "A request is waiting for your decision"
-    title = "A step needs your answer" if card.kind is DeliveryKind.ALERT else decides
+    answers = "A question needs your answer" if card.question_id else "A step needs your answer"
+    title = answers if card.kind is DeliveryKind.ALERT else decides
     refused = f"The mail server refused the email with the full text. The {kind.page} shows all of it."
     return EmailContent(
         subject=title,
@@ -309,6 +310,8 @@ def _where_all_is(card: Card) -> Iterator[str]:
     elif card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER):
         # The page of a closed request shows no more than the result to the holder of its link.
         yield f"To read all of it, open the link in the first email. {_SIGN_IN}"
+    elif card.question_id is not None and card.token:
+        yield "The page for your answer shows all of it."
     elif card.about is not None:
         # A person who was asked in Slack got no email before.
         yield "To read all of it, press Details where you were asked in Slack, or open the link in the first email."

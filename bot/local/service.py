@@ -15,6 +15,8 @@ from bot.presentation import dates, refusals
 from engine import fields, requests, workflowfile
 from engine.domain import (
     Address,
+    AnswerQuestion,
+    AskQuestion,
     Assurance,
     Cancel,
     Decide,
@@ -73,6 +75,8 @@ class OperatorCommands:
             "register": self._register,
             "start": self._start,
             "decide": self._decide,
+            "ask": self._ask,
+            "answer": self._answer,
             "cancel": self._cancel,
             "resume": self._resume,
             "reassign": self._reassign,
@@ -199,6 +203,41 @@ class OperatorCommands:
         instead = result.place.label if result.place is not None else None
         facts: dict[str, Value] = {"request": result.request, "run": result.run, "place": instead}
         return CommandReply(facts={**facts, "to": result.to.label})
+
+    async def _ask(self, arguments: dict[str, Any]) -> CommandReply:
+        if not self._operator:
+            return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
+        to = _optional_text(arguments, "to")
+        command = AskQuestion(
+            request=_text(arguments, "request"),
+            text=_text(arguments, "text"),
+            to=Address("email", to) if to is not None else None,
+            actor=self._actor,
+            origin=self._origin,
+            assurance=Assurance.TERMINAL,
+        )
+        result = await self._engine.ask(command)
+        if isinstance(result, Refusal):
+            return self._refused(result)
+        facts = {"request": result.request, "run": result.run, "question": result.question, "to": result.to}
+        return CommandReply(facts=dict[str, Value](facts))
+
+    async def _answer(self, arguments: dict[str, Any]) -> CommandReply:
+        if not self._operator:
+            return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
+        command = AnswerQuestion(
+            request=_text(arguments, "request"),
+            question=_optional_text(arguments, "question"),
+            text=_text(arguments, "text"),
+            actor=self._actor,
+            origin=self._origin,
+            assurance=Assurance.TERMINAL,
+        )
+        result = await self._engine.answer_question(command)
+        if isinstance(result, Refusal):
+            return self._refused(result)
+        facts = {"request": result.request, "run": result.run, "question": result.question, "to": result.asked_by}
+        return CommandReply(facts=dict[str, Value](facts))
 
     async def _cancel(self, arguments: dict[str, Any]) -> CommandReply:
         run, reason = _text(arguments, "run"), _optional_text(arguments, "reason")

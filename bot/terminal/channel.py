@@ -36,7 +36,7 @@ class TerminalChannel:
 
     def _print(self, console: Console, address: str, card: Card, *, edited: bool) -> None:
         """Print a card once for all its copies, and below it the address of each copy that the card does not name."""
-        printed = (card.kind, card.request, card.run, card.outcome and card.outcome.line)
+        printed = (card.kind, card.topic, card.request, card.run, card.outcome and card.outcome.line)
         is_repeated = printed == self._last_printed
         if edited and card.kind is DeliveryKind.REQUEST:
             if not is_repeated and card.outcome is not None:
@@ -59,6 +59,8 @@ def answer_commands(card: Card) -> str:
         return "  All of them: signoff requests"
     if card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER):
         return next_commands.decide(card)
+    if card.question_id is not None:
+        return next_commands.answer(str(card.request), card.question_id)
     if card.topic == "needs_attention" and card.outcome is None:
         return next_commands.resume(str(card.run))
     return f"  Details: signoff runs {card.run}"

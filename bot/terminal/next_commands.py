@@ -30,12 +30,19 @@ def _decisions(card: Card) -> Iterator[tuple[str, str]]:
                 yield "Fill it in" if action.primary else "Edit it", f"{command} edit {_edits(card)}"
             case "reject":
                 yield "Reject it", f'{command} reject --reason "…"'
+    if card.may_ask:
+        yield "Ask first", f'signoff ask {card.request} "…"'
 
 
 def _edits(card: Card) -> str:
     paths = [field.path for field in card.values if field.editable]
     more = " …" if len(paths) > _MOST_EDITS else ""
     return " ".join(f"{shlex.quote(line(path))}=…" for path in paths[:_MOST_EDITS]) + more
+
+
+def answer(request: str, question: str) -> str:
+    """Return the command that answers a question before a decision."""
+    return _aligned([("Answer it", f'signoff answer {request} "…" --question {question}')])
 
 
 def resume(run: str) -> str:

@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import changes, characters, expiry, people, refusals
-from bot.web import form_data, outcome, review_view, service, stale_form, status_pages, user_agents
+from bot.web import form_data, outcome, question_forms, review_view, service, stale_form, status_pages, user_agents
 from bot.web.context import SHORT, RequestContext
+from bot.web.question_forms import UNTYPED, TypedQuestion
 from bot.web.review_view import TypedReview
 from bot.web.service import AccessRefused, ReviewVisit
 from bot.web.status_pages import Notice
@@ -129,6 +130,8 @@ class ReviewHandlers:
         draft = await self._context.draft(request, visit.request.id)
         if draft is None or draft.digest != visit.request.model.digest:
             return await self._open(request, visit)
+        if question_forms.is_draft(draft):
+            return await self._open(request, visit, notice=_BACK, question=question_forms.of_draft(draft))
         reason = "".join(draft.typed.get(_REASON, ()))
         return await self._open(request, visit, typed=TypedReview(raws=draft.typed, reason=reason), notice=_BACK)
 
@@ -285,6 +288,14 @@ class ReviewHandlers:
 
     # -- pages --
 
+    async def with_question(
+        self, request: Request, visit: ReviewVisit, question: TypedQuestion, notice: Notice = "", *, status: int
+    ) -> Response:
+        """Return the page with what was typed as a question or an answer; of a closed request, the text to copy."""
+        if visit.request.model.state is not RequestState.PENDING:
+            return await self.closed(visit, notice=notice, had=question.to_copy, status=status)
+        return await self._open(request, visit, notice=notice, question=question, status=status)
+
     async def _again(
         self, request: Request, visit: ReviewVisit, typed: TypedReview, notice: Notice = "", *, status: int = 422
     ) -> Response:
@@ -302,12 +313,15 @@ class ReviewHandlers:
         notice: Notice = "",
         seen: str = "",
         had: tuple[tuple[str, str], ...] = (),
+        question: TypedQuestion = UNTYPED,
         status: int = 200,
     ) -> Response:
+        """Return the page of a waiting request; without buttons to a person who may only answer a question."""
+
         def build_page() -> Response:
             shown = review_view.review(visit.request, visit.run, visit.together, typed)
             return self._context.form(
-                "review",
+                "review" if visit.decides else "question",
                 request,
                 about(visit.request.id),
                 status=status,
@@ -321,6 +335,7 @@ class ReviewHandlers:
                 differences=stale_form.differences(seen, shown.content) if seen else (),
                 had_typed=had,
                 successor=people.successor(visit.request, visit.person),
+                question=question_forms.forms(visit, question, may_ask=shown.card.may_ask),
             )
 
         return await off_loop(build_page)

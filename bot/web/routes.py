@@ -27,6 +27,7 @@ from bot.web.context import RequestContext
 from bot.web.inbox_handlers import InboxHandlers
 from bot.web.live_updates import LiveUpdates
 from bot.web.middleware import ErrorPages, Middleware, TypedForm
+from bot.web.question_handlers import QuestionFormHandlers
 from bot.web.renderer import Renderer
 from bot.web.request_ids import RequestIds, named
 from bot.web.review_handlers import ReviewHandlers
@@ -121,6 +122,10 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         page_urls.SIGNED_IN: (sign_in.finish, None),
         page_urls.INBOX: (inbox.show, inbox.act),
     }
+    questions = QuestionFormHandlers(context, review)
+    for name, sent in (("ask", questions.ask), ("answer", questions.answer)):
+        path = f"{page_urls.REVIEW}/{{request}}/{name}"
+        yield Route(path, _either(context, review.show, sent), methods=["GET", "POST"])
     changes = _either(context, review.show, review.changes)
     yield Route(f"{page_urls.REVIEW}/{{request}}/changes", changes, methods=["POST"])
     for path, (get, post) in handlers.items():

@@ -42,6 +42,8 @@ class ReviewVisit:
     person: Person
     address: str
     remembered: bool
+    decides: bool
+    """Whether they are an approver. Others see the request because they were asked a question about it."""
     signed_in: bool
     mark: str
     """The version of the request and its run that was read; any change gives another one."""
@@ -63,7 +65,7 @@ class ReviewService:
     identity: Identity
 
     async def visit(self, request: str, *, token: str | None, browser: str | None) -> ReviewVisit | AccessRefused:
-        """Return the visit: of a remembered browser's person if they are an approver, or else of the link's holder."""
+        """Return the visit: of a remembered browser's person if they may see it, or else of the link's holder."""
         # Read first: a change in between makes the page look older than it is, never newer.
         revisions = mark(await self.engine.revisions(request))
         loaded = await self.engine.request_in_run(request)
@@ -72,7 +74,7 @@ class ReviewService:
         link = await self.identity.link(token) if token else None
         barred = None
         holder: RememberedBrowser | Link | None = link
-        if view is not None and remembered is not None and _is_asked(view, remembered.person):
+        if view is not None and remembered is not None and _may_see(view, remembered.person):
             holder = remembered
         else:
             barred = _barred(view, remembered, link, token, request)
@@ -87,6 +89,7 @@ class ReviewService:
             person=holder.person,
             address=holder.address,
             remembered=holder is remembered,
+            decides=_is_asked(loaded[0], holder.person),
             signed_in=isinstance(holder, RememberedBrowser) and holder.signed_in_until is not None,
             mark=revisions,
             token=token if link is not None and link.request == request else None,
@@ -121,6 +124,12 @@ def _is_asked(request: RequestView, person: Person) -> bool:
     return any(approver.person.id == person.id for approver in request.approvers)
 
 
+def _may_see(request: RequestView, person: Person) -> bool:
+    """Return whether this person is an approver, or was asked a question by one."""
+    was_asked = any(question.asked_to.id == person.id for question in request.model.questions)
+    return was_asked or _is_asked(request, person)
+
+
 def _barred(
     view: RequestView | None, remembered: RememberedBrowser | None, link: Link | None, token: str | None, request: str
 ) -> AccessRefused | None:
@@ -133,7 +142,7 @@ def _barred(
         return AccessRefused.EXPIRED_LINK if link.state is LinkState.EXPIRED else AccessRefused.REVOKED_LINK
     if view is None:
         return AccessRefused.NOT_FOUND
-    return None if _is_asked(view, link.person) else AccessRefused.REASSIGNED
+    return None if _may_see(view, link.person) else AccessRefused.REASSIGNED
 
 
 def decision(

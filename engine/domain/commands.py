@@ -134,7 +134,8 @@ class AskCode:
 class SignIn:
     """Send a code to sign in to this address. `form` and `holder`: as in `AskCode`.
 
-    `client`: the network address that asks, if codes for it are limited. Only a digest of it is stored.
+    `client`: the network address that asks, if codes for it are limited. Only a digest of it is stored. `request`: the
+    page that the browser returns to. `draft`: the form there, which is kept for this browser.
     """
 
     email: str
@@ -142,6 +143,8 @@ class SignIn:
     form: str | None = None
     label: str = ""
     client: str | None = hidden(default=None, repr=False)
+    request: str | None = None
+    draft: FormDraft | None = None
     workspace: str = DEFAULT_WORKSPACE
 
 

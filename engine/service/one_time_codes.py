@@ -80,6 +80,8 @@ def ask_sign_in_code(codes: Codes, tx: Tx, command: SignIn) -> CodeSent | TooMan
         if wait is not None:
             return TooManyCodes(wait=wait)
     address = command.email.strip().lower()
+    if command.draft is not None:
+        form_drafts.save(tx, command.holder, command.draft)
     return sign_in.ask(
         codes,
         tx,
@@ -89,6 +91,7 @@ def ask_sign_in_code(codes: Codes, tx: Tx, command: SignIn) -> CodeSent | TooMan
         holder=command.holder,
         form=command.form,
         label=command.label,
+        request=command.request,
     )
 
 

@@ -26,7 +26,6 @@ AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
     },
     "gate": {
         "channels": (),
-        "questions": (),
         "feedback": (False,),
         "revise": (),
         "revise_limit": (),

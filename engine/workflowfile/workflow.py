@@ -31,7 +31,7 @@ FALLBACK_AFTER: Final = timedelta(minutes=15)
 """Time after which people who were asked in Slack are asked by email too, unless the gate sets another."""
 
 
-QUESTIONS: Final = QuestionRule.OFF
+QUESTIONS: Final = QuestionRule.RUN
 """What a gate allows that does not say whether approvers may ask questions."""
 
 

@@ -14,7 +14,7 @@ from bot.web import sign_in_pages, status_pages
 from bot.web.service import AccessRefused
 from bot.web.site_urls import SiteUrls
 from bot.web.status_pages import StatusPage
-from engine.domain import Address, Cancel, Done, ResumeAnswer, SignedInAsOther, Verdict
+from engine.domain import Address, Cancel, DeliveryKind, Done, ResumeAnswer, SignedInAsOther, Verdict
 from engine.errors import StepError
 from engine.ports import StepType
 from engine.read_models import RequestView
@@ -249,6 +249,23 @@ def _answered(answer: ResumeAnswer) -> Scenario:
     return run
 
 
+async def _asked_before(env: WebEnv) -> Browser:
+    """Ask a question before a decision, and answer it."""
+    await env.request_approval("      assurance: link\n")
+    browser, page = await env.open_link()
+    (ask,) = [form for form in page.page.forms if form.action.endswith("/ask")]
+    await browser.post(ask.action, ask.with_(question=""), kind=ask.kind)
+    await browser.post(ask.action, ask.with_(question="Why?"), kind=ask.kind)
+    await env.engine_env.settle()
+    token = env.engine_env.mail.to("ann@example.com", DeliveryKind.ALERT)[-1].token
+    asked = env.browser()
+    page = await asked.get(f"/r/{token}")
+    await asked.post(page.page.form.action, page.page.form.with_(question_answer=""), kind=page.page.form.kind)
+    await asked.post(page.page.form.action, page.page.form.with_(question_answer="So."), kind=page.page.form.kind)
+    asked.answers[:0] = browser.answers
+    return asked
+
+
 SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("review", "open"): (_open, "What will be done"),
     ("review", "form"): (_form, "Cost center is missing."),
@@ -265,12 +282,13 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("closed", "cancelled"): (_cancelled, "The run was cancelled"),
     ("inbox", "empty and full"): (_inbox, "No request is waiting for you"),
     ("pass-on", "by the owner"): (_pass_on, "ben@example.com decides now"),
+    ("question", "answered"): (_asked_before, "Your answer was sent."),
     ("sign-in", "wrong address"): (_sign_in, "Enter the code from your email"),
     ("attention", "open"): (_attention, "Your answer is needed"),
     **{("answered", answer.value): (_answered(answer), "You answered") for answer in ResumeAnswer},
 }
 """What leads to each state of each page, and what its last page says."""
-PARTS: Final = {"base", "parts", "said"}
+PARTS: Final = {"base", "parts", "question-parts", "said"}
 """Templates of parts, and the one of the pages of a status, which have a test of their own."""
 
 

@@ -414,15 +414,37 @@ def test_a_request_is_shown_as_its_card_with_the_copies_and_how_to_answer(
     assert "kim@example.com  terminal  delivered" in details
     for technical in (open_request["id"], open_request["run"], open_request["digest"], "plan (set)"):
         assert technical in details
-        assert technical not in output.replace(f"signoff decide {open_request['id']}", "").replace(
-            f"signoff requests {open_request['id']}", ""
-        )
+        without = re.sub(rf"signoff (decide|ask|requests) {open_request['id']}", "", output)
+        assert technical not in without
     signoff.run_ok("decide", open_request["id"], "reject", "--reason", "no money")
     closed_output = signoff.run_ok("requests", open_request["id"]).output
     assert "Rejected by lee@example.com" in closed_output
     assert "Reason: no money" in closed_output
     assert "signoff decide" not in closed_output
     assert "were asked." in closed_output
+
+
+def test_a_question_is_asked_and_answered_at_the_terminal(signoff: Commands, open_request: dict[str, Any]) -> None:
+    request = open_request["id"]
+    own = signoff("ask", request, "Which cost centre?")
+    assert (own.code, own.err) == (1, "You cannot ask yourself. Choose another person.\n")
+    wrong = signoff("ask", request, "Which cost centre?", "--to", "sam")
+    assert (wrong.code, "--to: The address" in wrong.err) == (2, True)
+    asked = signoff.run_ok("ask", request, "Which cost centre?", "--to", "sam@example.com")
+    assert asked.out == f"sam@example.com has been asked. See the answer: signoff requests {request}\n"
+    assert "lee@example.com has a question about “Refund 12.50 EUR to Ann?”" in asked.err
+    nothing = signoff("answer", request, "4711")
+    assert (nothing.code, nothing.err) == (1, "There is no question for you about this request.\n")
+    signoff.set(operator="sam@example.com")
+    answered = signoff.run_ok("answer", request, "4711")
+    assert answered.out == "Your answer was sent. lee@example.com will read it.\n"
+    shown = signoff.run_ok("requests", request).out
+    assert re.search(r"lee@example.com asked sam@example.com, .*: Which cost centre\?", shown)
+    assert re.search(r"sam@example.com answered, .*: 4711", shown)
+    (question,) = signoff.json("requests", request)["questions"]
+    assert (question["text"], question["answer"]) == ("Which cost centre?", "4711")
+    story = signoff.run_ok("runs", open_request["run"]).out
+    assert "asked sam@example.com: “Which cost centre?”" in story
 
 
 def test_approve_lets_the_run_go_on(signoff: Commands, open_request: dict[str, Any]) -> None:

@@ -14,11 +14,15 @@ from bot.app_parts import App, AppOptions
 from bot.devtools.sandbox import RunningSandbox
 from engine.domain import (
     Address,
+    AnswerQuestion,
+    AskQuestion,
     Assurance,
     Cancel,
     Decide,
     Decided,
     Origin,
+    QuestionAnswered,
+    QuestionAsked,
     Register,
     Registered,
     RunStatus,
@@ -169,3 +173,30 @@ async def test_a_reminder_is_in_the_thread_of_the_request_and_has_a_link_to_it(
     assert "Reminder: your decision is still needed" in str(reminder.text)
     assert "https://signoff.example.com/r/" in str(reminder.text)
     assert reminder.complaints == []
+
+
+async def test_a_question_and_its_answer_are_emails(mail_sandbox: RunningSandbox, server: App) -> None:
+    run = await start_run(server, ASKS)
+    (opened,) = await mail_sandbox.mail.wait_for(to=MIA, seconds=20)
+    (request,) = await server.engine.requests_of_run(run)
+    mia, proven = Address("email", MIA), Assurance.TERMINAL
+    text = "Which order?\nhttps://evil.example <b>now</b>"
+    question = AskQuestion(request=request.id, text=text, actor=mia, origin=TERMINAL, assurance=proven)
+    assert isinstance(await server.engine.ask(question), QuestionAsked)
+    (asked,) = await mail_sandbox.mail.wait_for(to=SAM.value, seconds=20)
+    assert asked.subject == "mia@example.com has a question about “Tell Mia?”"
+    body = str(asked.text)
+    assert "Which order?" in body
+    assert "Review and answer" in body
+    assert "https://signoff.example.com/r/" in body
+    assert "You get this email because you were asked a question." in " ".join(body.split())
+    assert "<b>now</b>" not in str(asked.html)
+    answer = AnswerQuestion(
+        request=request.id, question=None, text="The first one.", actor=SAM, origin=TERMINAL, assurance=proven
+    )
+    assert isinstance(await server.engine.answer_question(answer), QuestionAnswered)
+    await until(lambda: len(mail_sandbox.mail.received(to=MIA)) == 2)
+    told = mail_sandbox.mail.received(to=MIA)[1]
+    assert told.subject == f"Re: {opened.subject}"
+    assert "sam@example.com answered your question about “Tell Mia?”" in str(told.text)
+    assert "The first one." in str(told.text)

@@ -177,7 +177,7 @@ async def test_a_form_of_the_inputs_starts_a_run(env: SlackEnv) -> None:
     assert ben.modal is None
     assert (await last_answer(env, "ben")).startswith("Refund 75 EUR?")
     await env.settle()
-    assert buttons(copy_of(env.person("ada"), "Refund 75 EUR?")) == ["Approve", "Edit", "Reject", "Details"]
+    assert buttons(copy_of(env.person("ada"), "Refund 75 EUR?")) == ["Approve", "Edit", "Reject", "Ask", "Details"]
     (run,) = await env.engine.runs(PageQuery())
     assert run.inputs == {"amount": 75, "note": "as agreed"}
     assert run.requester.name == "Ben Approver"

@@ -28,12 +28,12 @@ LONG = REFUND_WORKFLOW.replace("Pay {{ inputs.amount }} EUR", "{{ inputs.note }}
 async def test_one_click_approves_and_both_copies_change(env: SlackEnv) -> None:
     run = await env.request_approval()
     ada, ben = env.person("ada"), env.person("ben")
-    assert buttons(copy_of(ada)) == ["Approve", "Edit", "Reject", "Details"]
+    assert buttons(copy_of(ada)) == ["Approve", "Edit", "Reject", "Ask", "Details"]
     expect_ok(await ada.click("Approve"))
     assert await env.state(run) is RequestState.APPROVED
     await env.finish_background_work()
     assert "Approved by Ada Approver" in words(copy_of(ada))
-    assert buttons(copy_of(ben)) == ["Approve", "Edit", "Reject", "Details"]
+    assert buttons(copy_of(ben)) == ["Approve", "Edit", "Reject", "Ask", "Details"]
     await env.settle()
     for person in ada, ben:
         assert buttons(copy_of(person)) == ["Details"]

@@ -66,7 +66,7 @@ async def test_an_address_that_moves_asks_the_account_that_has_it_now(env: Slack
     run = await env.start(amount=7)
     await env.settle()
     title = "Refund 7 EUR?"
-    assert buttons(copy_of(ben, title)) == ["Approve", "Edit", "Reject", "Details"]
+    assert buttons(copy_of(ben, title)) == ["Approve", "Edit", "Reject", "Ask", "Details"]
     assert not [message for message in ada.sees() if title in words(message.get("blocks"))]
     expect_ok(await ben.click("Approve"))
     assert await decided_by(env, run) == ben.id

@@ -57,7 +57,7 @@ steps:
 async def test_a_form_is_filled_in_by_a_member_of_a_usergroup(env: SlackEnv) -> None:
     run = await env.request_approval(FORM)
     ada, ben = env.person("ada"), env.person("ben")
-    assert buttons(copy_of(ada, ASKS)) == ["Fill in", "Reject", "Details"]
+    assert buttons(copy_of(ada, ASKS)) == ["Fill in", "Reject", "Ask", "Details"]
     assert "Cleo Builder asks." in words(copy_of(ada, ASKS)["blocks"])
     expect_ok(await ada.click("Fill in"))
     await env.settle()

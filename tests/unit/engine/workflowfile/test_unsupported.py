@@ -25,7 +25,6 @@ def test_the_example_of_the_format_needs_two_unsupported_features() -> None:
 
 UNSUPPORTED_VALUES = {
     "channels": ["[slack, email]", '[{post_to: "#sales"}]'],
-    "questions": ["run", "pause", "off"],
     "feedback": ["true"],
     "revise": ["zero"],
     "revise_limit": ["3"],
