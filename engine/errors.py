@@ -92,6 +92,7 @@ class ChannelError(SignoffError):
     `retry_after`: the wait that the vendor wants. `patience`: how long a delivery is tried after its creation if the
     error is not permanent, or None for ever. `about`: the cause is this `copy`; or the `address`, to which nothing
     else is sent until a person checked it; or the `channel`, which an operator has to fix before it works again.
+    `postponed`: nothing was tried and nothing failed; the turn of the copy comes after `retry_after`.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class ChannelError(SignoffError):
         outcome_unknown: bool = False,
         about: Literal["copy", "address", "channel"] = "copy",
         patience: timedelta | None = None,
+        postponed: bool = False,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
@@ -110,6 +112,7 @@ class ChannelError(SignoffError):
         self.outcome_unknown = outcome_unknown
         self.about = about
         self.patience = patience
+        self.postponed = postponed
 
 
 class StoreError(SignoffError, OSError):

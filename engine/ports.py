@@ -148,6 +148,22 @@ class Channel(Protocol):
         """
 
 
+Renew: TypeAlias = Callable[[], Awaitable[Card | None]]
+"""Returns the newest card of a copy, or None if it has not changed since this was asked last."""
+
+
+@runtime_checkable
+class RenewsCards(Protocol):
+    """A channel whose edits wait for their turn. It asks for the newest card right before an edit that had to wait."""
+
+    renews_cards: ClassVar[Literal[True]]
+
+    async def show(
+        self, *, address: str, card: Card, receipt: Receipt | None, delivery: str, renew: Renew | None = None
+    ) -> Receipt:
+        """Do what `Channel.show` does. The last card that `renew` returned is the one that is shown."""
+
+
 @runtime_checkable
 class FindsCopies(Protocol):
     """A channel that can find a copy after a post of unknown outcome."""
@@ -323,6 +339,8 @@ __all__ = [
     "FindsCopies",
     "Ids",
     "Mailer",
+    "Renew",
+    "RenewsCards",
     "Resolution",
     "Resolve",
     "Route",

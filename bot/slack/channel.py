@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal
 
 from bot.slack import ids, message_view
 from bot.slack.client import SlackClient, SlackError
@@ -15,6 +16,7 @@ from engine.domain import Card, Receipt
 from engine.domain.accounts import SLACK
 from engine.errors import ChannelError
 from engine.off_loop import LARGE, off_loop
+from engine.ports import Renew
 
 _PAGE: Final = 200
 _PAGES: Final = 5
@@ -34,6 +36,31 @@ def complete_card(card: Card, *, delivery: str) -> SlackMessage:
     return message_view.message(card, delivery=delivery, topic=topic)
 
 
+@dataclass(slots=True)
+class _NewestCard:
+    """The card of a copy, which may be renewed while an edit waits for its turn."""
+
+    card: Card
+    renew: Renew | None
+    delivery: str
+    is_minimal: bool = False
+
+    async def message(self) -> SlackMessage:
+        """Return the message of the card."""
+        card = self.card
+        if self.is_minimal:
+            return message_view.minimal(card, delivery=self.delivery)
+        return await off_loop(lambda: complete_card(card, delivery=self.delivery), large=is_large(card))
+
+    async def renewed(self) -> Mapping[str, Any]:
+        """Return what an edit has to show instead if the card has changed meanwhile."""
+        card = await self.renew() if self.renew is not None else None
+        if card is None:
+            return {}
+        self.card = card
+        return (await self.message()).for_update()
+
+
 class SlackChannel:
     """Addresses are `U…`, a person; or `C…,U…`: the channel, and if we may not post there, the person.
 
@@ -41,29 +68,31 @@ class SlackChannel:
     """
 
     name = "slack"
+    renews_cards: ClassVar[Literal[True]] = True
 
     def __init__(self, client: SlackClient, homes: StaleHomes | None = None) -> None:
         self._client, self._homes = client, homes
         self._conversations: dict[str, str] = {}
         """The ids of conversations with people: a cache that may be lost."""
 
-    async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
-        """Post the card, or edit its message."""
-        receipt = await self._show_card(address, card, receipt, delivery)
+    async def show(
+        self, *, address: str, card: Card, receipt: Receipt | None, delivery: str, renew: Renew | None = None
+    ) -> Receipt:
+        """Post the card, or edit its message; `renew`: see `RenewsCards`."""
+        receipt = await self._show_newest(address, _NewestCard(card, renew, delivery), receipt)
         if self._homes is not None:
             self._homes.mark(address.rpartition(",")[2])
         return receipt
 
-    async def _show_card(self, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
-        message = await off_loop(lambda: complete_card(card, delivery=delivery), large=is_large(card))
+    async def _show_newest(self, address: str, newest: _NewestCard, receipt: Receipt | None) -> Receipt:
         try:
-            return await self._post_or_update(address, message, receipt, delivery=delivery)
+            return await self._post_or_update(address, newest, receipt)
         except SlackError as error:
             if error.kind is not FailureClass.PAYLOAD:
                 raise
-            log.error("copy %s could not be shown in full: %s", delivery, error)
-        small = message_view.minimal(card, delivery=delivery)
-        return await self._post_or_update(address, small, receipt, delivery=delivery)
+            log.error("copy %s could not be shown in full: %s", newest.delivery, error)
+        newest.is_minimal = True
+        return await self._post_or_update(address, newest, receipt)
 
     async def find(self, *, address: str, delivery: str) -> Receipt | None:
         """Return the receipt of the message in the conversation with the person, or None.
@@ -77,30 +106,34 @@ class SlackChannel:
                 return Receipt({"channel": channel, "ts": str(message["ts"])})
         return None
 
-    async def _post_or_update(
-        self, address: str, message: SlackMessage, receipt: Receipt | None, *, delivery: str
-    ) -> Receipt:
+    async def _post_or_update(self, address: str, newest: _NewestCard, receipt: Receipt | None) -> Receipt:
         if receipt is None:
-            return await self._post(address, message, delivery=delivery)
+            return await self._post(address, await newest.message(), delivery=newest.delivery)
         try:
-            await self._client.post("chat.update", key=delivery, **receipt.data, **message.for_update())
+            await self._update(newest, receipt)
         except SlackError as error:
             if error.kind is not FailureClass.MESSAGE:
                 raise
         else:
             return receipt
-        return await self._replace(address, message, receipt, delivery=delivery)
+        return await self._replace(address, newest, receipt)
 
-    async def _replace(self, address: str, message: SlackMessage, receipt: Receipt, *, delivery: str) -> Receipt:
+    async def _update(self, newest: _NewestCard, receipt: Receipt) -> None:
+        message = await newest.message()
+        await self._client.post(
+            "chat.update", key=newest.delivery, renew=newest.renewed, **receipt.data, **message.for_update()
+        )
+
+    async def _replace(self, address: str, newest: _NewestCard, receipt: Receipt) -> Receipt:
         """Post a new message for one that is gone or can no longer be edited.
 
         A new one may be there already, from a post of unknown outcome.
         """
-        present = await self.find(address=address, delivery=delivery)
+        present = await self.find(address=address, delivery=newest.delivery)
         if present is not None and present.data["ts"] != receipt.data.get("ts"):
-            await self._client.post("chat.update", key=delivery, **present.data, **message.for_update())
+            await self._update(newest, present)
             return present
-        return await self._post(address, message, delivery=delivery)
+        return await self._post(address, await newest.message(), delivery=newest.delivery)
 
     async def _post(self, address: str, message: SlackMessage, *, delivery: str) -> Receipt:
         conversation, _, user = address.rpartition(",")

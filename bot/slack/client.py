@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -18,7 +18,7 @@ from yarl import URL
 from bot.slack import errors
 from bot.slack.errors import FailureClass
 from bot.slack.log_throttle import LogThrottle
-from bot.slack.rate_limit import RateLimiter, retry_after
+from bot.slack.rate_limit import Prepare, RateLimiter, retry_after
 from engine import retry
 from engine.errors import ChannelError
 
@@ -33,6 +33,7 @@ _HARMLESS: Final = frozenset({"conversations.open", "views.publish"})
 """Methods that may be called again whatever became of the first call."""
 _LOUD: Final = frozenset({FailureClass.PAYLOAD, FailureClass.INSTALLATION, FailureClass.ROTATE})
 
+RenewsArguments: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 log = logging.getLogger(__name__)
 
 
@@ -73,9 +74,18 @@ class SlackClient:
         self._throttle = LogThrottle()
         self._web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
 
-    async def post(self, method: str, /, *, key: str = "", **arguments: Any) -> SlackResponse:
-        """Call a method that takes JSON. `key`: see `RateLimiter.turn`."""
-        return await self._call(method, key=key, json=arguments)
+    async def post(
+        self, method: str, /, *, key: str = "", renew: RenewsArguments | None = None, **arguments: Any
+    ) -> SlackResponse:
+        """Call a method that takes JSON. `key`: see `RateLimiter.turn`.
+
+        `renew` is called right before a call that had to wait for its turn, and may change some of the arguments.
+        """
+
+        async def prepare() -> None:
+            arguments.update(await renew() if renew is not None else {})
+
+        return await self._call(method, key=key, prepare=None if renew is None else prepare, json=arguments)
 
     async def get(self, method: str, /, **arguments: Any) -> SlackResponse:
         """Call a method that takes no JSON. A caller that repeats the call gets the turn that was kept for it."""
@@ -88,9 +98,11 @@ class SlackClient:
             raise SlackError(None, http_status=200, changes_nothing=True)
         return str(channel["id"])
 
-    async def _call(self, method: str, *, key: str, **arguments: dict[str, Any]) -> SlackResponse:
+    async def _call(
+        self, method: str, *, key: str, prepare: Prepare | None = None, **arguments: dict[str, Any]
+    ) -> SlackResponse:
         channel = str(arguments.get("json", {}).get("channel", ""))
-        await self._pace.turn(method, channel=channel, key=key)
+        await self._pace.turn(method, channel=channel, key=key, prepare=prepare)
         try:
             return await self._once(method, arguments)
         except SlackError as error:
@@ -101,7 +113,7 @@ class SlackClient:
             if wait > _WORTH_WAITING:
                 raise
         # A refused call did nothing, so it can be repeated.
-        await self._pace.turn(method, key=key)
+        await self._pace.turn(method, key=key, prepare=prepare)
         return await self._once(method, arguments)
 
     async def _once(self, method: str, arguments: dict[str, dict[str, Any]]) -> SlackResponse:

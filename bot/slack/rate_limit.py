@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from engine import retry
 from engine.errors import ChannelError
@@ -53,10 +53,14 @@ _EARLY: Final = 1.5
 _LATE: Final = 0.005
 """How late a call may leave without making the next ones late too, in seconds: timers are not exact. If the machine
 stalls for longer, that time is lost, because overdue calls must not leave all at once."""
+_NEAR: Final = 0.1
+"""How long before its turn a caller prepares its call, in seconds: reading and rendering a copy takes less."""
 _NEWS: Final = 1.0
 """After a longer wait a caller asks whether the rate rests now, in seconds: Slack may have refused another process."""
 _NOW: Final = 0.0005
 """Waits up to this many seconds are not worth a sleep."""
+
+Prepare: TypeAlias = Callable[[], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -112,10 +116,11 @@ class RateLimiter:
             return self
         return RateLimiter(multiplier=self._multiplier, burst=self._burst, now=self._now, sleep=self._sleep, pace=pace)
 
-    async def turn(self, method: str, *, channel: str = "", key: str = "") -> None:
+    async def turn(self, method: str, *, channel: str = "", key: str = "", prepare: Prepare | None = None) -> None:
         """Wait until the method may be called. Raises `ChannelError` if that takes too long.
 
-        `key`: a caller that comes back with the same key gets the turn that was kept for it.
+        `key`: a caller that comes back with the same key gets the turn that was kept for it. `prepare` is called right
+        before a turn that the caller had to wait for.
         """
         counted = [self._of(method)]
         if channel and method == POST:
@@ -125,12 +130,7 @@ class RateLimiter:
             # Other tasks that are ready run first. They would delay a call whose turn is now on its way out, and the
             # next call would come too close behind it.
             await self._wait(0)
-            while (wait := max(at, *(departures.free for departures in counted)) - self._now()) > _NOW:
-                if wait > LONGEST_WAIT:
-                    raise await self._too_long(counted, at, key)
-                await self._wait(wait)
-                if wait > _NEWS:
-                    self._obey(counted, await self._pace.rests(_rates(counted)))
+            await self._wait_until(at, counted, key, prepare)
         except asyncio.CancelledError:
             # A caller that gave up waiting comes back. Without its turn, callers with short timeouts would use up turns
             # and never leave.
@@ -139,6 +139,23 @@ class RateLimiter:
             raise
         for departures in counted:
             departures.leave(self._now())
+
+    async def _wait_until(self, at: float, counted: list[_Departures], key: str, prepare: Prepare | None) -> None:
+        waited, is_prepared = False, prepare is None
+        while (wait := max(at, *(departures.free for departures in counted)) - self._now()) > _NOW:
+            if wait > LONGEST_WAIT:
+                raise await self._too_long(counted, at, key)
+            if prepare is not None and not is_prepared and wait <= _NEAR + _NOW:
+                await prepare()
+                is_prepared = True
+            else:
+                await self._wait(wait if is_prepared else wait - _NEAR)
+            waited = True
+            if wait > _NEWS:
+                self._obey(counted, await self._pace.rests(_rates(counted)))
+        if prepare is not None and waited and not is_prepared:
+            # The machine stalled for longer than the time that was left for it.
+            await prepare()
 
     async def stop(self, method: str, seconds: float) -> None:
         """Stop all calls of the method for so many seconds, because Slack refused one."""
@@ -168,6 +185,7 @@ class RateLimiter:
         return ChannelError(
             "Too much is being sent to Slack at once; this has to wait.",
             retry_after=timedelta(seconds=wait - _EARLY),
+            postponed=True,
         )
 
     async def _wait(self, seconds: float) -> None:

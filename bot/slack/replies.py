@@ -67,7 +67,7 @@ class Replies:
 
     async def say(self, channel: str, text: str, *, thread: str | None = None) -> None:
         """Post a sentence for all people in a conversation. `thread`: the message that it replies to."""
-        below = {} if thread is None else {"thread_ts": thread}
+        below: dict[str, Any] = {} if thread is None else {"thread_ts": thread}
         await self._client.post("chat.postMessage", channel=channel, **message_view.sentence(text).for_post(), **below)
 
     async def answer(self, click: Click, text: Sentence) -> None:
@@ -136,7 +136,8 @@ class Replies:
         """Replace the content of an open view. A view that was closed is left alone."""
         arguments: dict[str, Any] = {"view_id": view, "view": content}
         try:
-            await self._client.post("views.update", **arguments, **({"hash": view_hash} if view_hash else {}))
+            hashed = {**arguments, "hash": view_hash} if view_hash else arguments
+            await self._client.post("views.update", **hashed)
         except SlackError as error:
             if error.kind is FailureClass.REREAD:
                 await self._client.post("views.update", **arguments)

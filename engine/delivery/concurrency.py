@@ -90,7 +90,7 @@ class CircuitBreaker:
                 log.error("nothing is sent through %s for %.0f s: %s", channel, wait, result)
             self._failing.add(channel)
         elif isinstance(result, ChannelError):
-            if result.about == "copy" and channel not in self._failing:
+            if result.about == "copy" and not result.postponed and channel not in self._failing:
                 # Logged for the first copy only: a server that is down fails every copy in the same way.
                 log.warning("a copy could not be shown through %s and is tried again: %s", channel, result)
                 self._failing.add(channel)

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from engine import json_values
@@ -21,7 +22,7 @@ from engine.domain import Card, DeliveryKind, Person, Receipt, RunStatus
 from engine.errors import ChannelError, StoreError
 from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
-from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, TakesLonger
+from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, RenewsCards, TakesLonger
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
 from engine.store import deliveries, delivery_queries, people, request_queries, run_queries
 from engine.store.channel_rests import ChannelRest
@@ -49,6 +50,13 @@ class _Claim(Struct, frozen=True):
 
     delivery: LeasedDelivery
     link: NewLink | None
+
+
+@dataclass(slots=True)
+class _NewestClaim:
+    """What an attempt shows, which may be newer than what was claimed."""
+
+    claimed: ClaimedDelivery
 
 
 class _NoSlot(Struct, frozen=True):
@@ -115,7 +123,9 @@ class Relay:
     async def _show_claimed(self, claim: ClaimedDelivery | _Claim) -> None:
         claimed = claim if isinstance(claim, ClaimedDelivery) else await self._load(claim.delivery, claim.link)
         began = self._telemetry.clock()
-        result = await self._attempt(claimed)
+        attempt = _NewestClaim(claimed)
+        result = await self._result(attempt)
+        claimed = attempt.claimed
         at, rest = await self._store.transact_with_retry(lambda tx: self._record(tx, claimed, result))
         self._breaker.note(claimed.delivery.workspace, claimed.delivery.channel, result, rest, at)
         self._report(claimed, result, at, began)
@@ -136,8 +146,8 @@ class Relay:
     def _report(
         self, claimed: ClaimedDelivery, result: Receipt | ChannelError | None, at: datetime, began: float
     ) -> None:
-        """Tell monitoring about an attempt, unless the copy was not needed any more."""
-        if result is None:
+        """Tell monitoring about an attempt, unless nothing was tried."""
+        if result is None or (isinstance(result, ChannelError) and result.postponed):
             return
         delivery, request = claimed.delivery, claimed.request
         subject = request.model.subject if request is not None and request.decision is not None else None
@@ -190,26 +200,16 @@ class Relay:
         if delivery.kind is DeliveryKind.REMINDER:
             reminder = await self._store.read(lambda connection: reminders.load_content(connection, delivery))
             return ClaimedDelivery(delivery, reminder, link)
-        is_end = delivery.kind is DeliveryKind.OUTCOME or delivery.topic in _ENDS
-        key = (delivery.run, delivery.request, delivery.kind, is_end)
+        key = _subject_key(delivery, delivery.run)
         reading = self._subjects.get(key)
         if reading is None:
             reading = self._subjects[key] = asyncio.ensure_future(self._read(key))
-        run, request = await asyncio.shield(reading)
-        person = _find_person(delivery, run, request)
+        subject = await asyncio.shield(reading)
+        person = _find_person(delivery, *subject)
         if person is None:
             loaded = await self._store.read(lambda connection: people.load_people(connection, [delivery.person]))
             person = loaded[delivery.person]
-        content = DeliveryContent(
-            delivery=delivery.id,
-            kind=delivery.kind,
-            topic=delivery.topic,
-            person=person,
-            run=run,
-            request=request,
-            created_at=delivery.created_at,
-        )
-        return ClaimedDelivery(delivery, content, link)
+        return ClaimedDelivery(delivery, _content(delivery, person, subject), link)
 
     async def _read(self, key: _Key) -> _Subject:
         # Callers that arrive before the read starts share it. Later callers start a new one, because their delivery may
@@ -218,14 +218,14 @@ class Relay:
         del self._subjects[key]
         return await self._store.read(lambda connection: _load_subject(connection, key))
 
-    async def _attempt(self, claimed: ClaimedDelivery) -> Receipt | ChannelError | None:
+    async def _result(self, attempt: _NewestClaim) -> Receipt | ChannelError | None:
         """Return the result of one attempt: a receipt, an error, or None if the copy was not needed any more."""
-        delivery = claimed.delivery
+        delivery = attempt.claimed.delivery
         seconds = self._seconds(delivery.channel)
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
-                return await self._show(claimed)
+                return await self._show(attempt)
         except ChannelError as error:
             return error
         except Exception as error:
@@ -242,7 +242,8 @@ class Relay:
         channel = self._channels.get(name)
         return channel.show_seconds if isinstance(channel, TakesLonger) else self._show_seconds
 
-    async def _show(self, claimed: ClaimedDelivery) -> Receipt | None:
+    async def _show(self, attempt: _NewestClaim) -> Receipt | None:
+        claimed = attempt.claimed
         delivery, receipt = claimed.delivery, claimed.delivery.receipt
         if receipt is None and claimed.is_closed and not delivery.unknown:
             return None
@@ -253,8 +254,33 @@ class Relay:
             receipt = await channel.find(address=delivery.address, delivery=delivery.id)
         if receipt is None and claimed.is_closed:
             return None
-        card = await off_loop(lambda: self._card(claimed), large=_is_large(claimed.content))
+        card = await self._render_off_loop(claimed)
+        if receipt is not None and isinstance(channel, RenewsCards):
+            return await channel.show(
+                address=delivery.address,
+                card=card,
+                receipt=receipt,
+                delivery=delivery.id,
+                renew=lambda: self._renew(attempt),
+            )
         return await channel.show(address=delivery.address, card=card, receipt=receipt, delivery=delivery.id)
+
+    async def _renew(self, attempt: _NewestClaim) -> Card | None:
+        """Return the card of the newest state, or None if nothing has changed.
+
+        An edit may have waited for its turn. If it showed what was read before, another edit would have to follow.
+        """
+        newer, claimed = None, attempt.claimed
+        with contextlib.suppress(StoreError):
+            newer = await self._store.read(lambda connection: _load_newer(connection, claimed))
+        if newer is None:
+            return None
+        card = await self._render_off_loop(newer)
+        attempt.claimed = newer
+        return card
+
+    async def _render_off_loop(self, claimed: ClaimedDelivery) -> Card:
+        return await off_loop(lambda: self._card(claimed), large=_is_large(claimed.content))
 
     def _card(self, claimed: ClaimedDelivery) -> Card:
         card, link = self._render(claimed.content), claimed.link
@@ -272,6 +298,38 @@ def _is_large(content: DeliveryContent | CodeDelivery) -> bool:
     decision = content.request.decision
     after: list[Value] = [] if decision is None else [edit.after for edit in decision.edits]
     return json_values.is_larger([content.request.model.content.value, *after], LARGE)
+
+
+def _subject_key(delivery: LeasedDelivery, run: str) -> _Key:
+    is_end = delivery.kind is DeliveryKind.OUTCOME or delivery.topic in _ENDS
+    return run, delivery.request, delivery.kind, is_end
+
+
+def _content(delivery: LeasedDelivery, person: Person, subject: _Subject) -> DeliveryContent:
+    run, request = subject
+    return DeliveryContent(
+        delivery=delivery.id,
+        kind=delivery.kind,
+        topic=delivery.topic,
+        person=person,
+        run=run,
+        request=request,
+        created_at=delivery.created_at,
+    )
+
+
+def _load_newer(connection: Connection, claimed: ClaimedDelivery) -> ClaimedDelivery | None:
+    """Return the delivery with the version that is wanted now and its content, or None if that has not changed."""
+    delivery, content = claimed.delivery, claimed.content
+    if isinstance(content, CodeDelivery) or delivery.run is None or delivery.kind is DeliveryKind.REMINDER:
+        return None
+    wanted = deliveries.load_wanted_version(connection, delivery.id)
+    if wanted <= delivery.wanted_version:
+        return None
+    newer = msgspec.structs.replace(delivery, wanted_version=wanted)
+    subject = _load_subject(connection, _subject_key(delivery, delivery.run))
+    person = _find_person(delivery, *subject) or content.person
+    return replace(claimed, delivery=newer, content=_content(delivery, person, subject))
 
 
 def _load_subject(connection: Connection, key: _Key) -> _Subject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine import retry
@@ -64,7 +64,10 @@ def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, result: Recei
         deliveries.try_shown(tx, claimed.delivery, None, state=DeliveryState.SKIPPED)
         _drop_link(tx, claimed)
     elif isinstance(result, ChannelError):
-        _record_failure(tx, directory, claimed, result)
+        if result.postponed:
+            deliveries.try_postponed(tx, claimed.delivery, tx.now + (result.retry_after or timedelta(0)))
+        else:
+            _record_failure(tx, directory, claimed, result)
         if not result.outcome_unknown:
             _drop_link(tx, claimed)
     else:

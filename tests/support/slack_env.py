@@ -15,6 +15,7 @@ from typing import Any
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.delivery import Ack
 from bot.devtools.sandbox.server import SimulatedPerson
+from bot.devtools.sandbox.world import User
 from bot.presentation import card, states
 from bot.roles.directory import DirectoryWithRoles
 from bot.roles.model import Roles
@@ -246,6 +247,19 @@ class SlackEnv:
         """Move the clocks of the engine and of Slack forward."""
         self.clock.pass_time(timedelta(**delta))
         self.slack.time.advance(timedelta(**delta).total_seconds())
+
+
+def hire(slack: RunningSandbox, count: int) -> list[str]:
+    """Put new people into @finance-approvers, and return their names."""
+    world = slack.world
+    users = [
+        User(id=world.new_id("U"), name=f"p{at}", real_name=f"P {at}", email=f"p{at}@example.com")
+        for at in range(count)
+    ]
+    world.users |= {user.id: user for user in users}
+    group = next(group for group in world.usergroups.values() if group.handle == "finance-approvers")
+    group.users = [user.id for user in users]
+    return [user.name for user in users]
 
 
 def words(payload: Any) -> str:

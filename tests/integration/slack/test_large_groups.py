@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot.devtools.sandbox import RunningSandbox
-from bot.devtools.sandbox.world import User
 from bot.slack.rate_limit import RateLimiter
 from engine.domain import RequestState
-from tests.support.slack_env import SlackEnv, copy_of, expect_ok, open_slack
+from tests.support.slack_env import SlackEnv, copy_of, expect_ok, hire, open_slack
 
 APPROVERS = 500
 FASTER = 200
@@ -23,19 +21,6 @@ steps:
     with: {text: hello}
     gate: {title: "Refund 120 EUR?", approvers: ["group:finance-approvers"]}
 """
-
-
-def hire(slack: RunningSandbox, count: int) -> list[str]:
-    """Put new people into @finance-approvers, and return their names."""
-    world = slack.world
-    users = [
-        User(id=world.new_id("U"), name=f"p{at}", real_name=f"P {at}", email=f"p{at}@example.com")
-        for at in range(count)
-    ]
-    world.users |= {user.id: user for user in users}
-    group = next(group for group in world.usergroups.values() if group.handle == "finance-approvers")
-    group.users = [user.id for user in users]
-    return [user.name for user in users]
 
 
 async def deliver(env: SlackEnv) -> None:

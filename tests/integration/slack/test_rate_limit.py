@@ -137,6 +137,26 @@ async def test_a_caller_that_gives_up_waiting_keeps_its_turn(clock: SleepClock) 
     assert clock.at - start == pytest.approx(4 * 0.606, abs=0.61), "as if no caller had given up"
 
 
+@pytest.mark.parametrize("stall", [0.0, 0.3])
+async def test_a_call_is_prepared_right_before_a_turn_that_it_waited_for(clock: SleepClock, stall: float) -> None:
+    """It is prepared once, also if the machine stalls until after the turn."""
+    prepared = list[float]()
+
+    async def prepare() -> None:
+        prepared.append(clock.at)
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds + stall if seconds else 0)
+
+    turns = RateLimiter(burst=1, now=clock.now, sleep=sleep)
+    await turns.turn("chat.update", prepare=prepare)
+    assert prepared == []
+    await turns.turn("chat.update", prepare=prepare)
+    (at,) = prepared
+    assert at == pytest.approx(101.2 - 0.1 + stall, abs=0.02)
+    assert clock.at == pytest.approx(101.2 + max(0, stall - 0.1), abs=0.02)
+
+
 async def test_calls_that_are_overdue_are_not_made_at_once() -> None:
     """Ten calls are ready together, and work before the call delays the first. The others keep their distance."""
     turns, times = RateLimiter(multiplier=10, burst=1), list[float]()
