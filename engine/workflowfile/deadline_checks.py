@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from engine import durations
+from engine import durations, references
 from engine.json_values import Path
-from engine.workflowfile.grammar import GateFile, RemindFile
+from engine.workflowfile.grammar import GateFile, PolicyFile, RemindFile
 from engine.workflowfile.phrases import cite
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import has_expression
@@ -42,10 +42,20 @@ def _check_escalation(report: ProblemReport, gate: GateFile, at: Path) -> None:
     if after is not None and gate.expires is not None and after >= gate.expires:
         hint = "Make `after` shorter than `expires`, or write `on_expiry: escalate` without `after`."
         _report(report, (*path, "after"), "`escalate` has no effect: the request expires earlier.", hint)
-    asked = {person.casefold() for person in gate.approvers or ["owner"]}
-    if not any(map(has_expression, gate.escalate.to)) and asked >= {person.casefold() for person in gate.escalate.to}:
+    backups = {person.casefold() for person in gate.escalate.to}
+    if not any(map(has_expression, backups)) and _asked(gate) >= backups:
         message = "`escalate` names no one else: all of them are asked already."
         _report(report, (*path, "to"), message, "Name another person.")
+
+
+def _asked(gate: GateFile) -> set[str]:
+    """Return the people whom the file asks, as it writes them; none if an expression chooses."""
+    chain = gate.policy.chain if isinstance(gate.policy, PolicyFile) else None
+    if chain is not None:
+        return {person.casefold() for group in chain for person in group}
+    if isinstance(gate.policy, str) and has_expression(gate.policy):
+        return set()
+    return {person.casefold() for person in gate.approvers or [references.OWNER]}
 
 
 def _check_reminders(report: ProblemReport, gate: GateFile, at: Path) -> None:

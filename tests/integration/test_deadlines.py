@@ -46,7 +46,6 @@ steps:
     with: {{a: 1}}
     gate:
       title: "{title}"
-      approvers: [{people}]
 {keys}
 """
 
@@ -78,8 +77,9 @@ async def start(
     title: str = "Do it?",
     **inputs: str,
 ) -> str:
-    lines = "\n".join(f"      {key}" for key in keys)
-    await env.register(GATED.format(name=name, title=title, people=people, keys=lines))
+    asks = [f"approvers: [{people}]"] if people else []
+    lines = "\n".join(f"      {key}" for key in (*asks, *keys))
+    await env.register(GATED.format(name=name, title=title, keys=lines))
     run = await env.start(name, **inputs)
     await env.settle()
     return run
@@ -194,6 +194,24 @@ async def test_an_escalation_asks_no_one_twice_and_never_the_requester(env: Engi
     run = await start(env, "escalate: {after: 4h, to: [lee@example.com, mia@example.com, requester]}")
     await wait(env, hours=4)
     assert await sent(env, run) == [("email", "lee"), ("recording", "kim"), ("recording", "lee"), ("recording", "mia")]
+
+
+async def test_backups_may_stand_in_for_every_group_of_a_chain_that_is_missing(on_each: EngineEnv) -> None:
+    env = on_each
+    chain = "policy: {chain: [[lee@example.com], [kim@example.com]]}"
+    run = await start(env, chain, "escalate: {after: 4h, to: [mia@example.com, dana@example.com]}", people="")
+    await wait(env, hours=4)
+    for address in (MIA, DANA):
+        assert isinstance(await env.decide(run, by=address), Decided)
+        await env.settle()
+    assert (await env.request(run)).model.state is RequestState.APPROVED
+
+
+async def test_only_people_whose_approval_is_missing_are_reminded(env: EngineEnv) -> None:
+    run = await start(env, "policy: {quorum: 2}", "remind: {after: 1d}")
+    assert isinstance(await env.decide(run), Decided)
+    await wait_and_collect(env, days=1)
+    assert (len(reminders(env, LEE)), len(reminders(env, KIM))) == (0, 1)
 
 
 async def test_without_anyone_else_the_owner_is_asked_or_the_request_says_so(env: EngineEnv) -> None:

@@ -72,6 +72,11 @@ def test_without_them_a_gate_has_no_more_clocks(keys: str) -> None:
             "escalate.to",
             "`escalate` names no one else: all of them are asked already.",
         ),
+        (
+            "policy: {chain: [[owner], [lee@example.com]]}\nescalate: {after: 1d, to: owner}",
+            "escalate.to",
+            "`escalate` names no one else: all of them are asked already.",
+        ),
         ("escalate: {after: 1d, to: [sales]}", "escalate.to[0]", "`sales` is not a person or a group"),
         ("remind: {after: 2d, times: 3}", "remind.times", "Only the first reminder would be sent."),
         ("remind: {after: 2d, every: 1d, times: 1}", "remind.every", "`every` has no effect with `times: 1`."),
@@ -105,6 +110,7 @@ def test_a_deadline_without_an_effect_is_refused_with_one_sentence(keys: str, pa
     [
         "expires: 2d\nremind: {after: 1d, every: 12h, times: 2}",
         "expires: 2d\nremind: {after: 1d, every: 7h}",
+        "policy: {chain: [[kim@example.com], [lee@example.com]]}\nescalate: {after: 1d, to: owner}",
         "expires: 2d4h\nhours: true",
         "expires: 7d\nhours: true\nremind: true",
         "expires: 2d\nescalate: {after: 1d, to: '{{ inputs.x }}'}",
