@@ -519,8 +519,7 @@ def test_an_approver_passes_a_request_on(signoff: Commands, open_request: dict[s
 
     signoff.set(operator="kim@example.com")
     assert "Kim is not an email address or a Slack user id." in reassign("Kim").err
-    started_it = f"{OPERATOR} started this, so another person has to decide it. Choose another person.\n"
-    assert reassign(OPERATOR).err == started_it
+    assert reassign(OPERATOR).err == f"{OPERATOR} already decides this request. Choose another person.\n"
     assert reassign("sam@example.com", "--for", "new@example.com").err.startswith("There is no person")
     passed = reassign("sam@example.com")
     assert passed.out == f"sam@example.com decides {open_request['id']} in the place of kim@example.com.\n"
