@@ -72,6 +72,12 @@ if TYPE_CHECKING:
 DRAIN_SECONDS: Final = 10.0
 """How long a process that stops waits for effects in progress, in seconds: a call that is cut off needs a person."""
 
+_SET_UP: Final = {
+    "slack": "Slack is not set up on this server: set SIGNOFF_SLACK_BOT_TOKEN, then register the file again.",
+    "email": "Email is not set up on this server: set SIGNOFF_SMTP_URL, then register the file again.",
+}
+"""What to do about a channel that a gate names and that is not set up."""
+
 
 # -- building -----------------------------------------------------------------------------------------------
 
@@ -87,6 +93,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
         Engine,
         advancer=advancer,
         admins=_admins(settings, login),
+        missing={} if is_trial else _missing_channels(adapters),
         telemetry=monitoring,
         unavailable={} if is_trial else dict(account_sign_in.unavailable_proofs(settings)),
         is_trial=is_trial,
@@ -148,6 +155,12 @@ def _build_channels(adapters: Adapters, stale_homes: StaleHomes) -> dict[str, Ch
     if adapters.email is not None:
         channels["email"] = adapters.email
     return channels
+
+
+def _missing_channels(adapters: Adapters) -> dict[str, str]:
+    """Return the channels that a gate can name and that are not set up, each with what to do about it."""
+    found = {"slack": adapters.slack, "email": adapters.email}
+    return {name: _SET_UP[name] for name, adapter in found.items() if adapter is None}
 
 
 def _admins(settings: Settings, login: str) -> frozenset[Address]:

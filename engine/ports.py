@@ -243,6 +243,9 @@ class Directory(Protocol):
     def back(self, origin: Origin, person: Person) -> Route | None:
         """Return the route to notify a person about the end of a run that they started at `origin`, or None. Pure."""
 
+    def place(self, name: str) -> Route | None:
+        """Return the route to a place that many people read, such as a channel, or None if there is none. Pure."""
+
 
 @runtime_checkable
 class KeepsAnswers(Protocol):

@@ -83,6 +83,8 @@ class RequestView:
     decision: DecisionView | None
     unreached: tuple[tuple[Person, str], ...] = ()
     """Approvers whose copy could not be delivered, and why."""
+    unposted: tuple[str, str] | None = None
+    """The address of the shared copy, and why it could not be posted or updated there."""
     effect: tuple[StepStatus, str | None] | None = None
     """The status and the error of the step that was approved, once it was called or will not be."""
     left_out: str | None = None

@@ -30,6 +30,8 @@ ROLE_MEMBERS: Final = "role members"
 """The members of a role, like `MEMBERS`."""
 ROLE_ENTRIES: Final = "role entries"
 """The entries of a role, without the members of its groups. A directory is asked why some cannot be asked."""
+PLACE: Final = "place"
+"""A place that many people read, such as a channel. No text is parsed to this; a directory is asked about it."""
 
 ADDRESSES: Final = frozenset({EMAIL}) | accounts.NAMES
 """Kinds of references that name one person by an address: the only ones that data may use."""

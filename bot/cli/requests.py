@@ -26,7 +26,7 @@ from bot.terminal.output import (
     short_time,
 )
 from bot.terminal.view import render_card
-from engine.domain import DEFAULT_WORKSPACE, ReasonMissing, RequestState
+from engine.domain import DEFAULT_WORKSPACE, SHARED, ReasonMissing, RequestState
 from engine.json_values import Value
 from engine.read_models import DeliveryView, PageQuery, RequestView, RunView
 from engine.references import parse
@@ -120,7 +120,7 @@ def _show(connection: Any, request_id: str, *, details: bool, as_json: bool) -> 
 
 def _delivery_row(view: DeliveryView) -> tuple[str, ...]:
     return (
-        view.person.label,
+        view.address if view.topic == SHARED else view.person.label,
         view.channel,
         states.DELIVERIES[view.state],
         format_time(view.shown_at),

@@ -39,6 +39,10 @@ class DirectoryWithEmail:
         """Return the answer of the other directory."""
         return self._directory.back(origin, person)
 
+    def place(self, name: str) -> Route | None:
+        """Return the answer of the other directory."""
+        return self._directory.place(name)
+
     def forget(self, account: Address) -> None:
         """Have the other directory drop its answers about an account."""
         if isinstance(self._directory, KeepsAnswers):

@@ -113,6 +113,8 @@ def _approved_notes(run: RunView, request: RequestView) -> Iterator[CardFact]:
 
 def _people_notes(request: RequestView) -> Iterator[CardFact]:
     """Yield which approvers were not reached, and which can no longer decide."""
+    if request.unposted:
+        yield CardFact(label="Not posted", text=(people.not_posted(request.unposted),))
     if request.unreached:
         yield CardFact(label="Not reached", text=(people.not_reached(request),))
     excluded = people.excluded(request)
@@ -173,7 +175,9 @@ _PASSED_ON: Final = frozenset({"short", "excluded"})
 """Alerts to the owner of a workflow who can pass a request on to another person."""
 VOIDED: Final = "voided"
 """The topic of the alert to a person whose approval does not count any more."""
-_ABOUT_REQUESTS: Final = frozenset({"unseen", "unreachable", "broken", "undelivered", "excluded", "short", VOIDED})
+_ABOUT_REQUESTS: Final = frozenset(
+    {"unseen", "unreachable", "broken", "undelivered", "excluded", "short", VOIDED, "unposted"}
+)
 
 
 def _alert(topic: str, copy: DeliveryContent) -> tuple[str, str]:
@@ -220,6 +224,10 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
             )
         case _ if topic == VOIDED:
             return _voided(asks, request)
+        case "unposted":
+            return f"“{asks}” could not be posted in its channel", (
+                f"{'The reason is below. ' if request and request.unposted else ''}Each approver was asked directly."
+            )
         case "undelivered":
             return f"Some approvers of “{asks}” cannot be reached", f"{reasons}The others can still decide."
     if request is not None and any(row.rule == OWNER_INSTEAD and row.may_decide for row in request.approvers):

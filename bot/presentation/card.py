@@ -14,7 +14,7 @@ from bot.presentation.outcome_card import outcome_card
 from bot.presentation.question_card import question_card
 from bot.presentation.reminder_card import reminder_card
 from bot.presentation.request_card import request_card
-from engine.domain import Card, DeliveryKind
+from engine.domain import SHARED, Card, DeliveryKind
 from engine.read_models import CodeDelivery, DeliveryContent
 
 
@@ -35,4 +35,6 @@ def _card(copy: DeliveryContent | CodeDelivery) -> Card:
     if copy.kind is DeliveryKind.REMINDER:
         return reminder_card(copy)
     assert copy.request is not None
+    if copy.topic == SHARED:
+        return request_card(copy.request, shared=True)
     return request_card(copy.request, copy.person)

@@ -35,6 +35,12 @@ def successor(request: RequestView, reader: Person | None) -> str | None:
     return line(row.handed_to) if row is not None and row.handed_to is not None else None
 
 
+def accounts(approvers: Sequence[Approver]) -> list[str | None]:
+    """Return the id of the account of each approver, or None for one without an account."""
+    accounts = [approver.person.account for approver in approvers]
+    return [None if account is None else account.value for account in accounts]
+
+
 def asked(names: Sequence[str], *, closed: bool, is_form: bool = False) -> str:
     """Return who can decide a request or answer a form, or who was asked once it is closed.
 
@@ -62,6 +68,12 @@ def excluded(request: RequestView) -> str:
         for approver in request.approvers
         if approver.excluded
     )
+
+
+def not_posted(unposted: tuple[str, str]) -> str:
+    """Return where a copy for many readers could not be posted, and why."""
+    place, why = unposted
+    return f"{line(place)}: {line(why)}"
 
 
 def not_reached(request: RequestView) -> str:

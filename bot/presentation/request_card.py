@@ -36,8 +36,11 @@ LONGEST_LEAD: Final = 200
 """Longest reason that stands in the line of context, in characters. A longer one is a note."""
 
 
-def request_card(request: RequestView, reader: Person | None = None) -> Card:
-    """Return the card of a request: with actions while it is pending, with its outcome afterwards."""
+def request_card(request: RequestView, reader: Person | None = None, *, shared: bool = False) -> Card:
+    """Return the card of a request: with actions while it is pending, with its outcome afterwards.
+
+    A `shared` one is for many readers: it mentions those who can decide.
+    """
     model = request.model
     pending, values = model.state is RequestState.PENDING, request_content.values(request)
     return Card(
@@ -49,6 +52,8 @@ def request_card(request: RequestView, reader: Person | None = None) -> Card:
         notes=tuple(_notes(request)),
         outcome=None if pending else request_outcome.card_outcome(request, reader),
         approvers=tuple(people.approvers(request)),
+        mentions=tuple(people.accounts(model.tally.waiting)) if shared and pending else (),
+        readers=tuple(filter(None, people.accounts(model.approvers))) if shared else (),
         is_form=model.subject.is_form,
         requester=line(request.requester.label),
         question=questions.as_asked(request) if request.edits else summary.question(request.title, values),
@@ -102,6 +107,8 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
     yield from question_notes.notes(request)
     for note in request.notes:
         yield CardFact(label="Note", text=(visible(note),))
+    if pending and request.unposted:
+        yield CardFact(label="Not posted", text=(people.not_posted(request.unposted),))
     if pending and request.unreached:
         yield CardFact(label="Not reached", text=(people.not_reached(request),))
 

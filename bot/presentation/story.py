@@ -141,7 +141,9 @@ def _channel_names(content: Content) -> str:
 
 
 def _receiver(content: Content, names: Names) -> str:
-    person = names.people.get(str(content.get("person")), "a person")
+    # The shared copy names no person.
+    shared = content.get("address") if "person" not in content else None
+    person = str(shared) if shared else names.people.get(str(content.get("person")), "a person")
     return f"{person} {_WAYS.get(str(content.get('channel')), content.get('channel'))}"
 
 

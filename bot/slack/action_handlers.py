@@ -26,9 +26,11 @@ from engine.domain import (
     NeedsSignIn,
     ReasonMissing,
     Refusal,
+    RequestState,
     ResumeAnswer,
     Verdict,
 )
+from engine.domain.accounts import SLACK
 from engine.off_loop import LARGE, off_loop
 from engine.read_models import RequestView
 
@@ -39,6 +41,12 @@ _RESUMES: Final = {
 }
 _GONE: Final = "There is nothing to show here any more."
 MakesView = Callable[[RequestView, ModalRef], View]
+
+
+def _is_vote(click: Click, answer: Decided | Refusal) -> bool:
+    """Return whether others have to approve as well, and the message cannot say so to this person alone."""
+    is_open = isinstance(answer, Decided) and answer.state is RequestState.PENDING
+    return is_open and click.by.channel.startswith(SLACK.channel_starts)
 
 
 class ActionHandlers:
@@ -87,7 +95,7 @@ class ActionHandlers:
         card = await self._context.update_copy(click.opening(ref).response_url, ref, click.by)
         if isinstance(answer, Refusal):
             await self._context.replies.answer(click, refusals.phrase(answer))
-        elif card is not None and (click.modal is not None or click.message_ts is None):
+        elif card is not None and (click.modal is not None or click.message_ts is None or _is_vote(click, answer)):
             await self._context.replies.answer(click, await self._context.service.receipt(click.by, ref.request))
 
     # -- opening modals --

@@ -24,7 +24,11 @@ from bot.slack.succession_handlers import SuccessionHandlers
 from engine.errors import ChannelError, StoreError
 
 COMMAND: Final = "/signoff"
-EVENTS: Final = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked", "user_change")
+EVENTS: Final = (
+    *("app_home_opened", "app_uninstalled"),
+    *("message.channels", "message.groups", "message.im"),
+    *("tokens_revoked", "user_change"),
+)
 HANDLED_EVENTS: Final = frozenset(event.partition(".")[0] for event in EVENTS)
 _ANY: Final = re.compile("")
 

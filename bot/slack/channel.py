@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from bot.slack import ids, message_view
+from bot.slack import ids, message_view, text_objects
 from bot.slack.client import SlackClient, SlackError
 from bot.slack.errors import FailureClass
 from bot.slack.home_publisher import StaleHomes
 from bot.slack.message_view import SlackMessage
+from bot.slack.places import Places, invitation
 from engine.domain import Card, Receipt
 from engine.domain.accounts import SLACK
 from engine.errors import ChannelError
@@ -22,7 +23,14 @@ _PAGE: Final = 200
 _PAGES: Final = 5
 """How far back a message is searched for: a post of unknown outcome is seconds or minutes old."""
 
+_NOT_IN: Final = frozenset({"not_in_channel", "channel_not_found"})
+
 log = logging.getLogger(__name__)
+
+
+def is_place(address: str) -> bool:
+    """Return whether an address is that of a channel alone."""
+    return "," not in address and not address.startswith(SLACK.person_starts)
 
 
 def is_large(card: Card) -> bool:
@@ -62,7 +70,8 @@ class _NewestCard:
 
 
 class SlackChannel:
-    """Addresses are `U…`, a person; or `C…,U…`: the channel, and if we may not post there, the person.
+    """Addresses are `U…`, a person; `C…,U…`: the channel, and if we may not post there, the person; `C…` or `#name`: a
+    channel alone, which all approvers of a request read.
 
     `homes` gets the ids of the people whose messages have changed.
     """
@@ -71,7 +80,7 @@ class SlackChannel:
     renews_cards: ClassVar[Literal[True]] = True
 
     def __init__(self, client: SlackClient, homes: StaleHomes | None = None) -> None:
-        self._client, self._homes = client, homes
+        self._client, self._homes, self._places = client, homes, Places(client)
         self._conversations: dict[str, str] = {}
         """The ids of conversations with people: a cache that may be lost."""
 
@@ -81,7 +90,8 @@ class SlackChannel:
         """Post the card, or edit its message; `renew`: see `RenewsCards`."""
         receipt = await self._show_newest(address, _NewestCard(card, renew, delivery), receipt)
         if self._homes is not None:
-            self._homes.mark(address.rpartition(",")[2])
+            for user in card.readers or (address.rpartition(",")[2],):
+                self._homes.mark(user)
         return receipt
 
     async def _show_newest(self, address: str, newest: _NewestCard, receipt: Receipt | None) -> Receipt:
@@ -95,12 +105,25 @@ class SlackChannel:
         return await self._post_or_update(address, newest, receipt)
 
     async def find(self, *, address: str, delivery: str) -> Receipt | None:
-        """Return the receipt of the message in the conversation with the person, or None.
+        """Return the receipt of the message in the conversation with the person or in the channel, or None.
 
-        The app may not read channels; only outcomes are posted there, and a second one does no harm.
+        Of `C…,U…` the channel is not read; only outcomes are posted there, and a second one does no harm.
         """
-        user = address.rpartition(",")[2]
-        channel = await self._conversation(user)
+        if is_place(address):
+            return await self._find_in_place(address, delivery)
+        return await self._find_in(await self._conversation(address.rpartition(",")[2]), delivery)
+
+    async def _find_in_place(self, name: str, delivery: str) -> Receipt | None:
+        """Return the receipt of a message in a channel, or None, also if the app may not read it."""
+        try:
+            place = await self._places.find(name)
+            return None if place is None else await self._find_in(place.id, delivery)
+        except SlackError as error:
+            if error.kind not in (FailureClass.RECIPIENT, FailureClass.INSTALLATION):
+                raise
+            return None
+
+    async def _find_in(self, channel: str, delivery: str) -> Receipt | None:
         async for message in history(self._client, channel, pages=_PAGES):
             if _carries(message, delivery):
                 return Receipt({"channel": channel, "ts": str(message["ts"])})
@@ -129,6 +152,9 @@ class SlackChannel:
 
         A new one may be there already, from a post of unknown outcome.
         """
+        if is_place(address):
+            # The channel may have another name by now.
+            address = receipt.data["channel"]
         present = await self.find(address=address, delivery=newest.delivery)
         if present is not None and present.data["ts"] != receipt.data.get("ts"):
             await self._update(newest, present)
@@ -136,6 +162,8 @@ class SlackChannel:
         return await self._post(address, await newest.message(), delivery=newest.delivery)
 
     async def _post(self, address: str, message: SlackMessage, *, delivery: str) -> Receipt:
+        if is_place(address):
+            return await self._post_to_place(address, message, delivery=delivery)
         conversation, _, user = address.rpartition(",")
         if conversation:
             try:
@@ -151,6 +179,19 @@ class SlackChannel:
         # Slack does not say why a person cannot be written to; opening the conversation does.
         self._conversations.pop(user, None)
         return await self._post_to(await self._conversation(user), message, delivery=delivery)
+
+    async def _post_to_place(self, name: str, message: SlackMessage, *, delivery: str) -> Receipt:
+        """Post a message to a channel. The app joins it if it is public and the app may."""
+        try:
+            return await self._post_to(name, message, delivery=delivery)
+        except SlackError as error:
+            if error.code not in _NOT_IN:
+                raise
+            place = await self._places.find(name) if error.code == "not_in_channel" else None
+            if place is None or place.is_archived or not await self._places.join(place):
+                shown = text_objects.line(name)
+                raise ChannelError(f"{error} Type {invitation(shown)}, if there is one.", permanent=True) from error
+        return await self._post_to(place.id, message, delivery=delivery)
 
     async def _post_to(self, channel: str, message: SlackMessage, *, delivery: str) -> Receipt:
         """Post a message. For a person's id Slack answers with the id of the conversation."""

@@ -29,7 +29,7 @@ _WORTH_WAITING: Final = 3.0
 """Longest wait after which a rate-limited call is repeated here, in seconds."""
 _OK_BYTES: Final = 1_000
 """Maximum size of the answer of a response_url, in bytes: it is one word."""
-_HARMLESS: Final = frozenset({"conversations.open", "views.publish"})
+_HARMLESS: Final = frozenset({"conversations.open", "conversations.join", "views.publish"})
 """Methods that may be called again whatever became of the first call."""
 _LOUD: Final = frozenset({FailureClass.PAYLOAD, FailureClass.INSTALLATION, FailureClass.ROTATE})
 

@@ -9,15 +9,19 @@ from typing import Final
 
 from bot.slack.accounts import Account, Accounts, to_address
 from bot.slack.client import SlackClient, SlackError
+from bot.slack.places import Places
 from engine import timestamps
 from engine.delivery.recipients import MAX_APPROVERS
 from engine.domain import Address, Origin, Person
 from engine.domain.accounts import SLACK
+from engine.errors import ChannelError
 from engine.ports import DirectoryPerson, Resolution, Route
-from engine.references import EMAIL, GROUP, MEMBERS, Reference
+from engine.references import EMAIL, GROUP, MEMBERS, PLACE, Reference
 
 _SLICE: Final = 50
 """Members of a usergroup that are looked up at the same time."""
+_CHECKING: Final = 0.8
+"""Timeout of the check of a channel, in seconds: Slack waits three for the answer to a registration."""
 _NO_GROUPS: Final = frozenset({"plan_upgrade_required", "team_not_found", "permission_denied"})
 _SLACKBOT: Final = "USLACKBOT"
 _GUEST: Final = "a guest"
@@ -28,11 +32,12 @@ class SlackDirectory:
     """Port Directory. Emails, Slack accounts and usergroups are looked up; answers are kept for a minute."""
 
     def __init__(self, client: SlackClient, *, now: Callable[[], float] | None = None) -> None:
+        self._places = Places(client)
         self._accounts = Accounts(client, now or (lambda: asyncio.get_running_loop().time()))
 
     def asks(self, reference: Reference) -> bool:
-        """Return whether only Slack knows the people of the reference."""
-        return reference.kind in (EMAIL, SLACK.name, GROUP, MEMBERS)
+        """Return whether only Slack knows the people or the channel of the reference."""
+        return reference.kind in (EMAIL, SLACK.name, GROUP, MEMBERS, PLACE)
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """Return the people of each reference. Raises `ChannelError` if Slack does not answer."""
@@ -63,6 +68,10 @@ class SlackDirectory:
         channel = origin.place.get("channel", "")
         return Route("slack", f"{channel},{user}" if channel.startswith(SLACK.channel_starts) else user)
 
+    def place(self, name: str) -> Route | None:
+        """Return the route to a channel, by its id or, as `#name`, by its name."""
+        return Route(SLACK.name, SLACK.channel_id(name) or name)
+
     def forget(self, account: Address) -> None:
         """Ask Slack again about an account that has changed."""
         self._accounts.forget(account.value)
@@ -70,11 +79,24 @@ class SlackDirectory:
     # -- one reference --
 
     async def _resolve(self, reference: Reference) -> Resolution:
+        if reference.kind == PLACE:
+            return await self._place(reference)
         if reference.kind == SLACK.name:
             return await self._account(reference)
         if reference.kind in (GROUP, MEMBERS):
             return await self._group(reference)
         return await self._email(reference)
+
+    async def _place(self, reference: Reference) -> Resolution:
+        """Return no people, and why requests cannot be posted to a channel, if they cannot."""
+        try:
+            async with asyncio.timeout(_CHECKING):
+                obstacle = await self._places.obstacle(reference.value)
+        except (ChannelError, TimeoutError) as error:
+            # What else the file names can be checked all the same.
+            why = str(error) or "Slack did not answer in time."
+            return Resolution((), f"Whether Signoff can post to {reference.rule} is not known. {why}", unanswered=True)
+        return Resolution(()) if obstacle is None else Resolution((), obstacle[0], never=obstacle[1])
 
     async def _account(self, reference: Reference) -> Resolution:
         account = await self._accounts.by_id(reference.value)

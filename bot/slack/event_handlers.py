@@ -6,9 +6,10 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bot.slack import home_view, list_rows
+from bot.slack import home_view, list_rows, thread_replies
 from bot.slack.context import SlackContext
 from bot.slack.payloads import Actor
+from engine.domain import Receipt, RequestState, Verdict
 from engine.off_loop import off_loop
 
 WRITTEN: Final = (
@@ -18,6 +19,7 @@ WRITTEN: Final = (
 _SAID_AGAIN: Final = timedelta(hours=1)
 _REMEMBERED: Final = 10_000
 _SLACKBOT: Final = "USLACKBOT"
+_READ_IN: Final = ("im", "channel", "group")
 _WRITTEN_BY_PEOPLE: Final = (None, "file_share", "thread_broadcast", "me_message")
 """Subtypes of messages that a person wrote: https://docs.slack.dev/reference/events/message#subtypes"""
 INSTALL_AGAIN: Final = (
@@ -44,6 +46,7 @@ class EventHandlers:
     def __init__(self, context: SlackContext) -> None:
         self._context = context
         self._told: dict[str, datetime] = {}
+        self._answered: dict[str, datetime] = {}
 
     async def home_opened(self, ack: Any, body: Any) -> None:
         """Show what waits for this person now."""
@@ -54,12 +57,52 @@ class EventHandlers:
             self._context.later.do(publish_home(self._context, user))
 
     async def written(self, ack: Any, body: Any) -> None:
-        """Tell a person who writes to the app that messages are not read, once an hour and never to apps."""
+        """Tell a person who writes to the app that messages are not read, once an hour and never to apps.
+
+        In channels only replies below a request that look like a decision are answered.
+        """
         await ack()
-        event = body.get("event") or {}
-        if _is_of_a_person(event, ourselves=_ourselves(body)) and self._may_tell(event["user"]):
+        event, ourselves = body.get("event") or {}, _ourselves(body)
+        if not _is_of_a_person(event, ourselves=ourselves):
+            return
+        if event.get("channel_type") != "im":
+            self._read_reply(event, ourselves)
+        elif self._may_tell(event["user"]):
             work = self._context.replies.say(event["channel"], WRITTEN, thread=event.get("thread_ts"))
             self._context.later.do(work)
+
+    def _read_reply(self, event: Any, ourselves: set[str]) -> None:
+        """Answer a person who types a decision below a request in a channel, once for each request."""
+        thread, text = event.get("thread_ts"), event.get("text")
+        # Slack names the author of the message that the thread is below.
+        is_below_ours = not ourselves or event.get("parent_user_id") in (None, *ourselves)
+        if not (isinstance(thread, str) and isinstance(text, str) and is_below_ours):
+            return
+        typed = thread_replies.verdict(text)
+        key = f"{event['user']} {event['channel']} {thread}"
+        if typed is not None and self._remember(self._answered, key):
+            by = Actor(team="", user=event["user"], channel=event["channel"])
+            self._context.later.do(self._point_to_buttons(by, thread, typed, key))
+
+    async def _point_to_buttons(self, by: Actor, thread: str, typed: Verdict, key: str) -> None:
+        """Tell a person that a reply decides nothing, if the thread is that of a request that waits."""
+        service = self._context.service
+        request = await service.engine.request_at(Receipt({"channel": by.channel, "ts": thread}))
+        is_told = False
+        if request is not None and request.model.state is RequestState.PENDING:
+            answer = thread_replies.answer(request, typed, await service.person(by))
+            is_told = await self._context.replies.show_here(by, answer, thread=thread)
+        if not is_told:
+            self._answered.pop(key, None)
+
+    def _remember(self, told: dict[str, datetime], key: str) -> bool:
+        """Remember a key, and return whether it is new. Kept in memory, as in `_may_tell`."""
+        if key in told:
+            return False
+        if len(told) >= _REMEMBERED:
+            told.clear()
+        told[key] = self._context.service.clock.now()
+        return True
 
     def _may_tell(self, user: str) -> bool:
         """Return whether to tell this person now.
@@ -97,12 +140,12 @@ class EventHandlers:
 
 
 def _is_of_a_person(event: Any, *, ourselves: set[str]) -> bool:
-    """Return whether a person wrote this in their conversation with the app. Most subtypes are no texts."""
+    """Return whether a person wrote this to the app or in a channel. Most subtypes are no texts."""
     is_automatic = any(event.get(key) for key in ("bot_id", "bot_profile", "app_id", "hidden"))
     is_automatic = is_automatic or event.get("subtype") not in _WRITTEN_BY_PEOPLE
     user, channel = event.get("user"), event.get("channel")
     is_named = isinstance(user, str) and isinstance(channel, str) and user not in {_SLACKBOT, *ourselves}
-    return event.get("channel_type") == "im" and is_named and not is_automatic
+    return event.get("channel_type") in _READ_IN and is_named and not is_automatic
 
 
 def _ourselves(body: Any) -> set[str]:

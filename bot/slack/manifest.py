@@ -28,8 +28,11 @@ SCOPES: Final = {
 }
 """The scopes of the bot token, each with its purpose."""
 OPTIONAL: Final = {
+    "channels:history": "answer who types a decision below a request in a channel, and find such a request again",
+    "channels:join": "join the public channels to which workflows post requests",
     "channels:read": "say when a workflow is registered that the app is not in a channel",
-    "groups:read": "the same for private channels",
+    "groups:history": "the same as channels:history in private channels",
+    "groups:read": "the same as channels:read for private channels",
 }
 """Scopes that the app works without."""
 SIGN_IN_SCOPES: Final = ("openid", "profile", "email")
@@ -41,6 +44,9 @@ METHODS: Final = {
     "chat.postMessage": "chat:write",
     "chat.update": "chat:write",
     "conversations.history": "im:history",
+    "conversations.info": "channels:read",
+    "conversations.join": "channels:join",
+    "conversations.list": "channels:read",
     "conversations.open": "im:write",
     "usergroups.list": "usergroups:read",
     "usergroups.users.list": "usergroups:read",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.presentation import answers, expiry, people, states
-from bot.slack import closed_view, ids, notification_text, rich_text, sentences, text_objects, truncate
+from bot.slack import closed_view, ids, mentions, notification_text, rich_text, sentences, text_objects, truncate
 from bot.slack.sentences import Sentence
 from bot.slack.text_objects import Block, Element
 from engine.domain import Card, CardAction, CardOutcome, DeliveryKind, Phrase, ResumeAnswer
@@ -160,6 +160,8 @@ def _asked(card: Card) -> tuple[list[Block], int]:
     """Return the small text about who can decide, and how many characters of it were cut."""
     if card.kind is not DeliveryKind.REQUEST:
         return [], 0
+    if card.mentions:
+        return [mentions.block(card)], 0
     clip = text_objects.clip(text_objects.line(people.asked(card.approvers, closed=False, is_form=card.is_form)), _LEAD)
     return [text_objects.context([text_objects.plain(clip.text)])], clip.missing
 
@@ -270,6 +272,12 @@ def pass_on_button(card: Card, *, delivery: str | None) -> Element:
     ref = ref_of(card, delivery=delivery)
     assert ref is not None
     return text_objects.button("Pass on", action=ids.HAND_ON, value=ids.encode(ref))
+
+
+def review_button(card: Card) -> Element | None:
+    """Return a button that opens a request with all of its buttons, or None for another card."""
+    ref = ref_of(card, delivery=None)
+    return None if ref is None else text_objects.button("Review", action=ids.DETAILS, value=ids.encode(ref))
 
 
 def _action(action: CardAction, value: str) -> Element:

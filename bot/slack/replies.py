@@ -54,12 +54,15 @@ class Replies:
         if not await self.show_here(by, message):
             await self._client.post("chat.postMessage", channel=by.user, **message.for_post())
 
-    async def show_here(self, by: Actor, message: SlackMessage) -> bool:
+    async def show_here(self, by: Actor, message: SlackMessage, *, thread: str | None = None) -> bool:
         """Show a message to one person where they acted, if the app is in that conversation. Return whether it is."""
         if not by.channel:
             return False
+        below: dict[str, Any] = {} if thread is None else {"thread_ts": thread}
         try:
-            await self._client.post("chat.postEphemeral", channel=by.channel, user=by.user, **message.for_update())
+            await self._client.post(
+                "chat.postEphemeral", channel=by.channel, user=by.user, **message.for_update(), **below
+            )
         except ChannelError as error:
             log.info("%s cannot be told in %s: %s", by.user, by.channel, error)
             return False

@@ -34,3 +34,7 @@ class TerminalDirectory:
     def back(self, origin: Origin, person: Person) -> Route | None:  # noqa: ARG002 the port's shape
         """Return None: a person who started a run at a terminal follows it there."""
         return None
+
+    def place(self, name: str) -> Route | None:  # noqa: ARG002 the port's shape
+        """Return None: no place that many people read is at a terminal."""
+        return None

@@ -30,7 +30,7 @@ MOST_LISTED: Final = 20
 def remind(tx: Tx, directory: Directory, request: Request, persons: Sequence[Person]) -> None:
     """Put a reminder to each of these people into the outbox, or add the request to one that waits there."""
     reminders.take_turn(tx)
-    routing = Routing(directory, request.email)
+    routing = Routing(directory, request.ways)
     reached = deliveries.load_reached(tx.connection, request.subject.run, request.id)
     for person in persons:
         asked = reached.get(person.id, {})
@@ -103,7 +103,7 @@ def _inbox(connection: Connection, delivery: LeasedDelivery) -> list[RequestView
     page = PageQuery(limit=MOST_LISTED, open_only=True)
     views = request_queries.request_views(connection, delivery.workspace, page, person=delivery.person)
     by_email = delivery.channel == EMAIL_CHANNEL
-    return [view for view in views if not (by_email and view.model.email is EmailPolicy.NEVER)]
+    return [view for view in views if not (by_email and view.model.ways.email is EmailPolicy.NEVER)]
 
 
 def record_others(tx: Tx, delivery: LeasedDelivery, content: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ from engine.audit_entries import EntryKind, entry
 from engine.delivery import reminders as delivery_reminders
 from engine.delivery import routing
 from engine.delivery.routing import Routing
-from engine.domain import Address, DeliveryKind, DeliveryState, Receipt, RequestState, RunStatus
+from engine.domain import SHARED, Address, DeliveryKind, DeliveryState, Receipt, RequestState, RunStatus
 from engine.errors import ChannelError, Conflict
 from engine.ports import Directory
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView
@@ -118,16 +118,9 @@ def _record_shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
         deliveries.mark_to_show_again(tx, delivery.id)
         return
     if is_first:
-        content = {
-            "kind": delivery.kind.value,
-            "channel": delivery.channel,
-            "address": delivery.address,
-            "person": delivery.person,
-        }
-        tx.audit(
-            delivery.workspace,
-            entry(EntryKind.DELIVERY_SHOWN, run=delivery.run, request=delivery.request, content={**content}),
-        )
+        content = {"kind": delivery.kind.value, **_receiver(delivery)}
+        record = entry(EntryKind.DELIVERY_SHOWN, run=delivery.run, request=delivery.request, content={**content})
+        tx.audit(delivery.workspace, record)
         if delivery.kind is DeliveryKind.REMINDER:
             delivery_reminders.record_others(tx, delivery, content)
         if delivery.channel == routing.EMAIL_CHANNEL:
@@ -184,19 +177,18 @@ def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, erro
     if error.about == "channel":
         _alert_broken_channel(tx, directory, delivery)
     if is_dead:
-        content = {
-            "channel": delivery.channel,
-            "address": delivery.address,
-            "person": delivery.person,
-            "error": str(error),
-        }
-        tx.audit(
-            delivery.workspace,
-            entry(EntryKind.DELIVERY_DEAD, run=delivery.run, request=delivery.request, content={**content}),
-        )
+        content = {**_receiver(delivery), "error": str(error)}
+        record = entry(EntryKind.DELIVERY_DEAD, run=delivery.run, request=delivery.request, content={**content})
+        tx.audit(delivery.workspace, record)
         if error.about == "address":
             people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=str(error))
         _replace_dead(tx, directory, claimed)
+
+
+def _receiver(delivery: LeasedDelivery) -> dict[str, str]:
+    """Return whom a copy is for, as the audit log names them. The shared copy is for all people at its address."""
+    named = {} if delivery.topic == SHARED else {"person": delivery.person}
+    return {"channel": delivery.channel, "address": delivery.address, **named}
 
 
 def _lock(tx: Tx, delivery: LeasedDelivery) -> None:
@@ -218,7 +210,9 @@ def _is_dead(tx: Tx, delivery: LeasedDelivery, error: ChannelError) -> bool:
 
 def _replace_dead(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> None:
     delivery, content = claimed.delivery, claimed.content
-    if delivery.shown_version == 0 and claimed.is_open_request:
+    if delivery.topic == SHARED:
+        _ask_directly(tx, directory, delivery)
+    elif delivery.shown_version == 0 and claimed.is_open_request:
         if not _try_fall_back(tx, directory, claimed):
             _alert_unreached(tx, directory, delivery)
     elif delivery.kind is DeliveryKind.ALERT and isinstance(content, DeliveryContent):
@@ -229,12 +223,36 @@ def _try_fall_back(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> bo
     delivery, request = claimed.delivery, claimed.request
     assert delivery.run is not None
     assert request is not None
-    routes = Routing(directory, request.model.email)
+    routes = Routing(directory, request.model.ways)
     persons = [approver.person for approver in request.approvers if approver.person.id == delivery.person]
     copies = routing.fall_back(
         tx, routes, workspace=delivery.workspace, run=delivery.run, request=request.id, persons=persons
     )
     return bool(copies)
+
+
+def _ask_directly(tx: Tx, directory: Directory, delivery: LeasedDelivery) -> None:
+    """Ask each approver who was asked only by the shared copy, which is gone, and alert the owner."""
+    assert delivery.run is not None
+    assert delivery.request is not None
+    loaded = request_model.load_request(tx, delivery.request)
+    assert loaded is not None
+    request, _ = loaded
+    if request.state is not RequestState.PENDING:
+        return
+    reached = deliveries.load_channels(tx.connection, delivery.run, request.id)
+    persons = [row.person for row in request.tally.waiting if row.person.id not in reached]
+    copies, more_ways = routing.open_copies(
+        directory, request.ways.directly, run=delivery.run, request=request.id, persons=persons
+    )
+    deliveries.insert_deliveries(tx, delivery.workspace, copies)
+    if more_ways and not request_rows.try_set_deadlines(tx, request, request.deadlines.after_asking_more(tx.now)):
+        raise Conflict(f"request {request.id} changed meanwhile")
+    is_alive, alerted = deliveries.load_outlook(tx.connection, delivery.run, request.id)
+    topic = routing.UNPOSTED if is_alive else "unreachable"
+    if topic not in alerted:
+        run_owner = run_rows.load_owner(tx.connection, delivery.run)
+        routing.alert_owner(tx, directory, run_owner, topic=topic, request=request.id)
 
 
 def _alert_unreached(tx: Tx, directory: Directory, delivery: LeasedDelivery) -> None:

@@ -107,15 +107,18 @@ from engine.domain.statuses import (
     StepStatus,
     Verdict,
 )
+from engine.domain.ways import EVERY_WAY, SHARED, Ways
 from engine.domain.work import Work
 
 __all__ = [
     "BROWSER_LIFETIME",
     "CODE_LIFETIME",
     "DEFAULT_WORKSPACE",
+    "EVERY_WAY",
     "FIRST_GROUP",
     "LINK_LIFETIME",
     "SECRET_SHOWN",
+    "SHARED",
     "SIGN_IN_LIFETIME",
     "Address",
     "AddressReturned",
@@ -220,6 +223,7 @@ __all__ = [
     "Tone",
     "TooManyCodes",
     "Verdict",
+    "Ways",
     "WhosePlace",
     "Work",
     "WrongCode",

@@ -92,6 +92,10 @@ class Card:
     outcome: CardOutcome | None = None
     approvers: tuple[str, ...] = ()
     """The names of the people who can decide, or who were asked once it is closed."""
+    mentions: tuple[str | None, ...] = ()
+    """In a copy that many people share: the account of each of the `approvers`, by which a channel can mention them."""
+    readers: tuple[str, ...] = ()
+    """In such a copy: the accounts of all people who were asked to decide."""
     is_form: bool = False
     """Whether the request asks people to fill in a form: it is answered, and not decided."""
     requester: str = ""

@@ -14,15 +14,16 @@ from pydantic_core import ErrorDetails
 
 from engine import json_values
 from engine.domain import (
+    EVERY_WAY,
     Approver,
     Assurance,
-    EmailPolicy,
     Params,
     Person,
     QuestionRule,
     ReasonRequired,
     RequestState,
     ReviewPoint,
+    Ways,
 )
 from engine.errors import MISSING, Tampered
 from engine.fields import Field
@@ -153,7 +154,7 @@ class Request(Struct, frozen=True, kw_only=True):
     """The people who are asked as well if there is no decision in time. After that they are `approvers` too."""
     reason_required: ReasonRequired
     deadlines: Deadlines
-    email: EmailPolicy = EmailPolicy.FALLBACK
+    ways: Ways = EVERY_WAY
     assurance: Assurance = Assurance.CODE
     confirm_with: Assurance | None = None
     """What has to confirm a decision anew: a code or a sign-in."""

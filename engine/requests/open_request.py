@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from engine import fields, json_values, references
 from engine.domain import (
     Assurance,
-    EmailPolicy,
     OnExpiry,
     Params,
     QuestionRule,
     ReasonRequired,
     RequesterRule,
     ReviewPoint,
+    Ways,
 )
 from engine.errors import ExpressionError
 from engine.expressions import Template, describe_server_source, render_items
@@ -78,7 +78,7 @@ class Opening(Struct, frozen=True, kw_only=True):
     expires_after: timedelta | None
     on_expiry: OnExpiry
     clocks: Clocks = NO_CLOCKS
-    email: EmailPolicy
+    ways: Ways
     fallback_after: timedelta
     assurance: Assurance
     confirm_with: Assurance | None
@@ -175,7 +175,7 @@ def open_request(
         expires_after=gate.expires,
         on_expiry=gate.on_expiry,
         clocks=gate.clocks,
-        email=gate.email,
+        ways=gate.ways,
         fallback_after=gate.fallback_after,
         assurance=gate.assurance,
         confirm_with=gate.confirm_with,

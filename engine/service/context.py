@@ -14,6 +14,7 @@ class CommandContext:
     """`admins`: addresses of people who may replace, cancel and resume what other people own.
 
     `unavailable`: the identifications that this server cannot ask for, each with what its operator has to do.
+    `missing`: the channels that a gate can name and that this server does not have, each with what to set.
     `is_trial`: one person answers for everyone, and no one is identified.
     """
 
@@ -21,6 +22,7 @@ class CommandContext:
     admins: frozenset[Address]
     unavailable: Mapping[Assurance, str] = field(default_factory=dict)
     is_trial: bool = False
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def may(self, actor: Person, address: Address, *owners: str) -> bool:
         """Return whether the actor, who acts from `address`, is one of these persons or an admin."""

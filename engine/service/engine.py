@@ -34,6 +34,7 @@ from engine.domain import (
     QuestionAsked,
     Reassign,
     Reassigned,
+    Receipt,
     Refusal,
     Register,
     Registered,
@@ -81,7 +82,7 @@ _LOOKUP_SECONDS: Final = 1.2
 
 
 class Engine:
-    """The commands and reads of Signoff. `admins`, `unavailable`, `is_trial`: see `CommandContext`."""
+    """The commands and reads of Signoff. `admins`, `missing`, `unavailable`, `is_trial`: see `CommandContext`."""
 
     def __init__(
         self,
@@ -89,12 +90,13 @@ class Engine:
         advancer: Advancer,
         *,
         admins: frozenset[Address] = frozenset(),
+        missing: Mapping[str, str] | None = None,
         telemetry: Telemetry | None = None,
         unavailable: Mapping[Assurance, str] | None = None,
         is_trial: bool = False,
     ) -> None:
         self.store = store
-        self.context = CommandContext(advancer, admins, unavailable or {}, is_trial)
+        self.context = CommandContext(advancer, admins, unavailable or {}, is_trial, missing or {})
         self._telemetry = telemetry or NoTelemetry()
 
     # -- commands --
@@ -287,6 +289,10 @@ class Engine:
     async def request_in_run(self, request: str) -> tuple[RequestView, RunView, list[RequestView]] | None:
         """Return a request, its run, and every request of the run, the oldest first."""
         return await self.store.read(lambda connection: request_queries.request_in_run(connection, request))
+
+    async def request_at(self, receipt: Receipt) -> RequestView | None:
+        """Return the request whose shared copy is the message with this receipt, or None."""
+        return await self.store.read(lambda connection: delivery_queries.request_at(connection, receipt))
 
     async def deliveries(self, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
         return await self.store.read(

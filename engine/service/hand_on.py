@@ -165,13 +165,18 @@ def _send_copies(advancer: Advancer, tx: Tx, request: Request, persons: Sequence
     reached = deliveries.load_channels(tx.connection, run, request.id)
     without = [person for person in persons if person.id not in reached]
     copies, more_ways = routing.open_copies(
-        advancer.directory, request.email, run=run, request=request.id, persons=without
+        # Slack notifies no one of a mention that is added to the shared copy, so they get their own.
+        advancer.directory,
+        request.ways.directly,
+        run=run,
+        request=request.id,
+        persons=without,
     )
     deliveries.insert_deliveries(tx, request.workspace, copies)
     asked: list[Value] = [{"person": person.id, "name": person.label} for person in persons]
     record = entry(EntryKind.REQUEST_ASKED, run=run, request=request.id, step=request.subject.step, people=asked)
     tx.audit(request.workspace, record)
-    if not more_ways or request.email is not EmailPolicy.FALLBACK:
+    if not more_ways or request.ways.email is not EmailPolicy.FALLBACK:
         return request
     later = request.deadlines.after_asking_more(tx.now)
     if later == request.deadlines:

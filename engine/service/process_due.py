@@ -63,7 +63,7 @@ def _save(tx: Tx, request: Request, deadlines: Deadlines) -> None:
 
 def _ask_another_way(context: CommandContext, tx: Tx, request: Request) -> None:
     _save(tx, request, request.deadlines.after_falling_back())
-    routes = Routing(context.advancer.directory, request.email)
+    routes = Routing(context.advancer.directory, request.ways)
     run = request.subject.run
     persons = [approver.person for approver in request.tally.waiting]
     copies = routing.fall_back(tx, routes, workspace=request.workspace, run=run, request=request.id, persons=persons)

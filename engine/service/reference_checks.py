@@ -70,6 +70,8 @@ def _literal_references(workflow: Workflow) -> Iterator[NamedReference]:
                 if reference is not None:
                     signs_in = step.gate is not None and step.gate.needs_account
                     yield NamedReference(f"The gate of step {step.id}", reference, signs_in=signs_in)
+        if step.gate is not None and (place := step.gate.ways.post_to) is not None:
+            yield NamedReference(f"The gate of step {step.id}", Reference(references.PLACE, place, place))
 
 
 def _literals(template: Template) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import Assurance, NotAllowed, Person, Refusal, Register, Registered
+from engine.domain import EVERY_WAY, Assurance, NotAllowed, Person, Refusal, Register, Registered, accounts
 from engine.errors import Conflict
 from engine.json_values import Value
 from engine.ports import StepType
@@ -43,7 +43,7 @@ def register(
     if isinstance(owner, Refusal):
         return owner
     wrong, doubtful = reference_checks.check(recipients, workflow)
-    wrong += unavailable_proofs(context.unavailable, workflow)
+    wrong += [*unavailable_proofs(context.unavailable, workflow), *_missing_channels(context, workflow)]
     if wrong:
         return NotAllowed(why=" ".join(wrong))
     registration = NewVersion(
@@ -116,6 +116,16 @@ def _literals(step: Step) -> dict[str, Value]:
     rendered = {path[0] for path, _ in step.params.templates}
     value = step.params.value
     return {name: item for name, item in value.items() if name not in rendered} if isinstance(value, dict) else {}
+
+
+def _missing_channels(context: CommandContext, workflow: Workflow) -> Iterator[str]:
+    """Yield a sentence for each gate that names a channel which this server does not have."""
+    for step in workflow.steps:
+        ways = step.gate.ways if step.gate is not None else EVERY_WAY
+        shared = [accounts.SLACK.name] if ways.post_to is not None else []
+        for name in dict.fromkeys((*ways.names, *shared)):
+            if name in context.missing:
+                yield f"The gate of step {step.id} names a channel that is missing here. {context.missing[name]}"
 
 
 def _find_owner(recipients: Recipients, command: Register, workflow: Workflow, actor: Person) -> Person | Refusal:

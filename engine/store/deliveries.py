@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import bindparam, case, false, insert, literal_column, null, or_, select, update
 
 from engine import json_values
-from engine.domain import DeliveryKind, DeliveryState, Person, Receipt, RunStatus, Work
+from engine.domain import SHARED, DeliveryKind, DeliveryState, Person, Receipt, RunStatus, Work
 from engine.domain.statuses import by_value
 from engine.ports import Route
 from engine.store.columns import Utc
@@ -299,6 +299,10 @@ def read_receipt(text: str | None) -> Receipt | None:
     return None if text is None else Receipt(cast("dict[str, str]", json_values.loads(text)))
 
 
+def write_receipt(receipt: Receipt) -> str:
+    return json_values.dumps(dict(receipt.data))
+
+
 def try_shown(tx: Tx, delivery: LeasedDelivery, receipt: Receipt | None, *, state: DeliveryState) -> bool:
     """Record that the wanted version of the claim is shown. Return False if the claim was lost."""
     row = tx.one(
@@ -307,7 +311,7 @@ def try_shown(tx: Tx, delivery: LeasedDelivery, receipt: Receipt | None, *, stat
             "held": delivery.id,
             "seen_rev": delivery.rev,
             "new_state": state,
-            "new_receipt": None if receipt is None else json_values.dumps(dict(receipt.data)),
+            "new_receipt": None if receipt is None else write_receipt(receipt),
             "version": delivery.wanted_version,
             "now": tx.now,
         },
@@ -374,19 +378,22 @@ def load_outlook(connection: Connection, run: str, request: str) -> tuple[bool, 
 
 
 def load_channels(connection: Connection, run: str, request: str) -> dict[str, set[str]]:
-    """Return the channels of the request's deliveries by person, whatever their state."""
+    """Return the channels of the request's deliveries by person, whatever their state, without the shared copy."""
     channels: dict[str, set[str]] = {}
     for row in _OF_REQUEST.all(connection, {"run": run, "request": request}):
-        if row.kind == DeliveryKind.REQUEST:
+        if row.kind == DeliveryKind.REQUEST and row.topic != SHARED:
             channels.setdefault(row.person, set()).add(row.channel)
     return channels
 
 
 def load_reached(connection: Connection, run: str, request: str) -> dict[str, dict[str, datetime]]:
-    """Return the channels by which the request was shown, with the moments since when it was asked, by person."""
+    """Return the channels by which the request was shown, with the moments since when it was asked, by person.
+
+    The shared copy reached no single person.
+    """
     reached: dict[str, dict[str, datetime]] = {}
     for row in _OF_REQUEST.all(connection, {"run": run, "request": request}):
-        if row.kind == DeliveryKind.REQUEST and row.state == DeliveryState.SHOWN:
+        if row.kind == DeliveryKind.REQUEST and row.state == DeliveryState.SHOWN and row.topic != SHARED:
             reached.setdefault(row.person, {})[row.channel] = row.created_at
     return reached
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, literal_column, select
 
 from engine.code_derivation import reference
-from engine.domain import Decide, DeliveryKind, DeliveryState, Person, Purpose, Resume
-from engine.read_models import CodeDelivery, DeliveryView
+from engine.domain import SHARED, Decide, DeliveryKind, DeliveryState, Person, Purpose, Receipt, Resume
+from engine.read_models import CodeDelivery, DeliveryView, RequestView
 from engine.store import challenges, people, request_queries, run_queries
 from engine.store.connection import Connection
+from engine.store.deliveries import write_receipt
 from engine.store.statements import Statement
 from engine.store.tables import DeliveryRow, RequestRow
 
@@ -25,6 +26,19 @@ _DELIVERIES = Statement(
 )
 """Selects by run, because an index on the request would slow every opening."""
 _RUN_DELIVERIES = Statement(select(_delivery).where(_delivery.c.run == bindparam("run")).order_by(_delivery.c.id))
+
+_SHARED_AT = Statement(
+    # A literal, or SQLite would not use the partial index.
+    select(_delivery.c.request).where(
+        _delivery.c.receipt == bindparam("receipt"), _delivery.c.topic == literal_column(f"'{SHARED}'")
+    )
+)
+
+
+def request_at(connection: Connection, receipt: Receipt) -> RequestView | None:
+    """Return the request whose shared copy is the message with this receipt, or None."""
+    row = _SHARED_AT.one(connection, {"receipt": write_receipt(receipt)})
+    return None if row is None else request_queries.request_view(connection, row.request)
 
 
 def delivery_views(connection: Connection, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:

@@ -15,7 +15,6 @@ from engine.domain import (
     FIRST_GROUP,
     Approver,
     Assurance,
-    EmailPolicy,
     OnExpiry,
     Params,
     Person,
@@ -28,7 +27,7 @@ from engine.fields import Field
 from engine.json_values import Path, Value
 from engine.requests import Editable, Request, Subject
 from engine.runs import ReviewResult
-from engine.store import deadline_columns, people, questions, votes, workflows
+from engine.store import asked_ways, deadline_columns, people, questions, votes, workflows
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -48,7 +47,7 @@ _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
 _POINTS, _STATES = by_value(ReviewPoint), by_value(RequestState)
 _REASONS, _ON_EXPIRY = by_value(ReasonRequired), by_value(OnExpiry)
-_POLICIES, _ASSURANCES = by_value(EmailPolicy), by_value(Assurance)
+_ASSURANCES = by_value(Assurance)
 
 # Unused columns are left out: each column of a row costs as much as half a look-up.
 _COLUMNS = tuple(column for column in _request.c if column.name not in ("title", "check_at"))
@@ -207,7 +206,7 @@ def read_request(
         ),
         reason_required=_REASONS[row.reason_required.removeprefix(votes.GUARD)],
         deadlines=deadline_columns.read(row, details),
-        email=_POLICIES[details.get("email", "fallback")],
+        ways=asked_ways.read(details),
         assurance=_ASSURANCES[details.get("assurance", "code")],
         confirm_with=_ASSURANCES[details["confirm_with"]] if "confirm_with" in details else None,
         closed_at=row.closed_at,

@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Any, cast
 
 from msgspec import structs
-from sqlalchemy import BindParameter, Row, bindparam, exists, func, or_, select
+from sqlalchemy import BindParameter, Row, and_, bindparam, exists, func, or_, select
 
 from engine import json_values
-from engine.domain import DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
+from engine.domain import SHARED, DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
 from engine.identifiers import end_in_words, in_words
 from engine.read_models import DecisionView, PageQuery, RequestView, RunView, Signature
 from engine.requests import Edit, Request, Vote, by_name, is_account, mentioned, merged_edits
@@ -55,13 +55,13 @@ _TELLING = frozenset({StepStatus.FAILED, StepStatus.SLEEPING, StepStatus.STOPPED
 """Statuses that say something of an approved step that was not called. Of one that only passes values on, the decision
 says all."""
 _other = _delivery.alias("other")
-_NOT_DELIVERED = (_delivery.c.state == DeliveryState.DEAD.value) & (_delivery.c.shown_version == 0)
 _LAST_FAILURE = ~exists().where(
     # One delivery is enough to reach a person. If all failed, the last one has the reason.
     _other.c.run == _delivery.c.run,
     _other.c.request == _delivery.c.request,
     _other.c.person == _delivery.c.person,
     _other.c.kind == DeliveryKind.REQUEST.value,
+    _other.c.topic.is_(None),
     or_(_other.c.state != DeliveryState.DEAD.value, _other.c.shown_version > 0, _other.c.id > _delivery.c.id),
 )
 
@@ -79,13 +79,20 @@ class _RelatedStatements:
         )
         self.decisions = Statement(select(_decision).where(_decision.c.request.in_(ids)).order_by(_decision.c.id))
         self.unreached = Statement(
-            select(_delivery.c.request, _delivery.c.person, _delivery.c.last_error)
+            select(
+                *(_delivery.c.request, _delivery.c.person, _delivery.c.last_error),
+                *(_delivery.c.topic, _delivery.c.address),
+            )
             .where(
                 _delivery.c.run.in_(runs),
                 _delivery.c.request.in_(ids),
                 _delivery.c.kind == DeliveryKind.REQUEST.value,
-                _NOT_DELIVERED,
-                _LAST_FAILURE,
+                _delivery.c.state == DeliveryState.DEAD.value,
+                # The shared copy is no copy of the person in its row.
+                or_(
+                    _delivery.c.topic == SHARED,
+                    and_(_delivery.c.topic.is_(None), _delivery.c.shown_version == 0, _LAST_FAILURE),
+                ),
             )
             .order_by(_delivery.c.id)
         )
@@ -173,17 +180,23 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     closers = [row.closed_by for row in rows if row.closed_by]
     persons = people.load_people(connection, [*named, *closers, *(row.requester for row in rows)])
     unreached: dict[str, list[tuple[Person, str]]] = {request: [] for request in ids}
+    unposted: dict[str, tuple[str, str]] = {}
     params |= {f"run{at}": row.run for at, row in enumerate(rows)}
     for row_read in around.unreached.all(connection, params):
-        # A person who turned out to be another one is reached as that one.
-        if row_read.person in persons:
-            unreached[row_read.request].append((persons[row_read.person], row_read.last_error or ""))
+        why = row_read.last_error or ""
+        if row_read.topic == SHARED:
+            unposted[row_read.request] = row_read.address, why
+        elif row_read.person in persons:
+            # A person who turned out to be another one is reached as that one.
+            unreached[row_read.request].append((persons[row_read.person], why))
     views = [
         _request_view(
             connection, row, details[row.id], rules[row.id], decisions.get(row.id, ()), persons, unreached[row.id]
         )
         for row in rows
     ]
+    if unposted:
+        views = [replace(view, unposted=unposted.get(view.id)) for view in views]
     if any(row.state == RequestState.APPROVED.value for row in rows):
         effects = _effects(around.effects.all(connection, params))
         views = [replace(view, effect=effects.get(view.id)) for view in views]

@@ -8,12 +8,12 @@ from typing import Any, Final
 from sqlalchemy import bindparam, false, insert, literal_column, null, or_, select, true, update
 
 from engine import json_values
-from engine.domain import FIRST_GROUP, Approver, Assurance, Decide, EmailPolicy, RequestState
+from engine.domain import FIRST_GROUP, Approver, Assurance, Decide, RequestState
 from engine.errors import Conflict
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Circle, Deadlines, Edit, Opening, Request, Ruling
-from engine.store import deadline_columns, questions, votes
+from engine.store import asked_ways, deadline_columns, questions, votes
 from engine.store.port import Tx
 from engine.store.request_model import NOT_REQUESTER
 from engine.store.statements import Statement
@@ -221,12 +221,11 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
         details["declared"] = [
             {"path": list(value.path), "field": value.field.declaration} for value in opening.declared
         ]
-    if opening.email is not EmailPolicy.FALLBACK:
-        details["email"] = opening.email
     if opening.assurance is not Assurance.CODE:
         details["assurance"] = opening.assurance
     if opening.confirm_with is not None:
         details["confirm_with"] = opening.confirm_with
+    details |= asked_ways.details(opening.ways)
     return details | votes.separation_details(opening.separation) | questions.rule_details(opening.questions)
 
 

@@ -279,6 +279,12 @@ class DeliveryRow(SQLModel, table=True):
             "next_at",
             sqlite_where=text("next_at IS NOT NULL"),
         ),
+        Index(
+            "delivery_shared",
+            "receipt",
+            sqlite_where=text("topic = 'shared'"),
+            postgresql_where=text("topic = 'shared'"),
+        ),
     )
     id: str = Field(primary_key=True)
     workspace: str = Field(foreign_key="workspace.id")

@@ -234,9 +234,13 @@ class Advancer:
         in_reserve, missing = backups.backups_of(recipients, run, opening, circle)
         notes += missing
         asked = [approver.person for approver in circle.first_asked]
-        copies, more_ways = routing.open_copies(
-            self.directory, opening.email, run=run.state.id, request=request_id, persons=asked
-        )
+        ways, run_id = opening.ways, run.state.id
+        shared = routing.shared_copies(self.directory, ways, run=run_id, request=request_id, owner=owner)
+        own, more_ways = routing.open_copies(self.directory, ways, run=run_id, request=request_id, persons=asked)
+        copies = [*shared, *own]
+        is_not_posted = ways.post_to is not None and not shared
+        if is_not_posted:
+            notes.append(f"This server cannot post to {ways.post_to}, so each approver is asked.")
         request_rows.insert_request(
             tx,
             opening,
@@ -253,6 +257,8 @@ class Advancer:
             self.alert(tx, run.run_owner, topic="short", request=request_id)
         elif not any(copy.route for copy in copies):
             self.alert(tx, run.run_owner, topic="unreachable", request=request_id)
+        elif is_not_posted:
+            self.alert(tx, run.run_owner, topic=routing.UNPOSTED, request=request_id)
 
     def _missing_accounts(self, opening: Opening, circle: Circle) -> list[str]:
         """Return a note for each approver who would have to sign in with an account, and has none."""

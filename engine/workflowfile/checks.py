@@ -10,6 +10,7 @@ from engine import references
 from engine.errors import InvalidValue
 from engine.expressions import Template, check_literal_address, iter_strings
 from engine.json_values import Path, Value
+from engine.workflowfile.channel_checks import check_channels
 from engine.workflowfile.deadline_checks import check_deadlines
 from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.grammar import UNBUILT_STEP_TYPES, GateFile, StepFile
@@ -139,10 +140,7 @@ def check_gate(report: ProblemReport, gate: GateFile, at: Path) -> None:
     def are_absent(*keys: str) -> bool:
         return not any(report.has((*at, key)) for key in keys)
 
-    if gate.fallback_after and gate.email in ("always", "never"):
-        _report_never(
-            report, (*at, "fallback_after"), f"`fallback_after` has no effect with `email: {gate.email}`.", ""
-        )
+    check_channels(report, gate, at)
     if gate.revise_limit is not None and are_absent("revise"):
         _report_never(report, (*at, "revise_limit"), "`revise_limit` never counts without `revise`.", "")
     check_deadlines(report, gate, at)

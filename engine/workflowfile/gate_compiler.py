@@ -6,7 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from engine.domain import Assurance, EmailPolicy, OnExpiry, QuestionRule, ReasonRequired, RequesterRule, ReviewPoint
+from engine import references
+from engine.domain import (
+    Assurance,
+    EmailPolicy,
+    OnExpiry,
+    QuestionRule,
+    ReasonRequired,
+    RequesterRule,
+    ReviewPoint,
+    Ways,
+)
 from engine.expressions import Template, compile_template
 from engine.fields import Field
 from engine.identifiers import in_words
@@ -85,7 +95,7 @@ def compile_gate(
         confirm=compile_key("confirm", gate.confirm, MAX_CONFIRM),
         reason_required=ReasonRequired(gate.reason_required),
         questions=QuestionRule(gate.questions or QUESTIONS),
-        email=EmailPolicy(gate.email or EmailPolicy.FALLBACK),
+        ways=_ways(gate),
         fallback_after=gate.fallback_after or FALLBACK_AFTER,
         assurance=Assurance(gate.assurance or Assurance.CODE),
         confirm_with=Assurance(gate.confirm_with) if gate.confirm_with else None,
@@ -100,6 +110,16 @@ def _compile_when(report: ProblemReport, step: StepDraft, gate: GateFile, names:
     if when is not None:
         check_unambiguous(report, when, at, names)
     return when
+
+
+def _ways(gate: GateFile) -> Ways:
+    """Return where people are asked. A list that names channels and not email is `email: never` in other words."""
+    entries = gate.channels or []
+    names = tuple(entry for entry in entries if isinstance(entry, str))
+    places = [entry.post_to for entry in entries if not isinstance(entry, str)]
+    without_email = names and references.EMAIL not in names
+    email = EmailPolicy.NEVER if without_email else EmailPolicy(gate.email or EmailPolicy.FALLBACK)
+    return Ways(email=email, names=names, post_to=places[0] if places else None)
 
 
 def _with_people(

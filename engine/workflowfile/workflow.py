@@ -10,8 +10,8 @@ from typing import Final
 from msgspec import Struct
 
 from engine.domain import (
+    EVERY_WAY,
     Assurance,
-    EmailPolicy,
     OnError,
     OnExpiry,
     PolicyKind,
@@ -19,6 +19,7 @@ from engine.domain import (
     ReasonRequired,
     RequesterRule,
     ReviewPoint,
+    Ways,
 )
 from engine.expressions import CompiledValue, Template
 from engine.fields import Field
@@ -120,7 +121,7 @@ class Gate:
     clocks: Clocks = NO_CLOCKS
     confirm: Template | None = None
     reason_required: ReasonRequired = ReasonRequired.REJECT
-    email: EmailPolicy = EmailPolicy.FALLBACK
+    ways: Ways = EVERY_WAY
     fallback_after: timedelta = FALLBACK_AFTER
     assurance: Assurance = Assurance.CODE
     """The identification that a decision on the review page needs."""

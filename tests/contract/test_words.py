@@ -43,6 +43,7 @@ from bot.slack import (
     sentences,
     start_modal,
     succession_modal,
+    thread_replies,
 )
 from bot.slack.ids import ModalRef
 from bot.slack.list_rows import RunList
@@ -106,7 +107,7 @@ TOPICS: Final = (
         "unreachable",
         "broken",
     ),
-    *("short", "voided", "undelivered", "excluded", "approved_failed", "approved_unknown"),
+    *("short", "voided", "unposted", "undelivered", "excluded", "approved_failed", "approved_unknown"),
 )
 ORIGIN: Final = Origin(surface="slack")
 SAM: Final = Address("email", "sam@example.com")
@@ -408,6 +409,8 @@ def views() -> Iterator[tuple[str, str, Any]]:
         yield "sign-in", variant, confirmation_modals.sign_in(request, DECISION, "https://s.example", metadata=ref)
         yield "ask form", variant, question_modals.ask(request, None, metadata=ref)
         yield "answer form", variant, question_modals.answer(request, QUESTION, metadata=ref)
+        yield "thread", variant, thread_replies.answer(request, Verdict.APPROVE, samples.PERSON).blocks
+        yield "thread of others", variant, thread_replies.answer(request, Verdict.REJECT, None).blocks
         yield "pass on", variant, succession_modal.pass_on(request, [("", ""), ("p1", "Ada")], metadata=ref)
     for callback in sorted(request_modals.DECIDE):
         again = request_modals.newer(

@@ -83,6 +83,9 @@ class Book:
     def back(self, origin: Origin, person: Person) -> Route | None:
         return Route("recording", origin.place["channel"])
 
+    def place(self, name: str) -> Route | None:
+        return None
+
 
 @pytest.fixture
 def book() -> Book:

@@ -61,3 +61,6 @@ class AccountDirectory:
 
     def back(self, origin: Origin, person: Person) -> Route | None:
         return None
+
+    def place(self, name: str) -> Route | None:
+        return None

@@ -219,7 +219,7 @@ async def open_engine(
             ),
             Relay(
                 store,
-                channels={"recording": channel, "email": mail},
+                channels={"recording": channel, "slack": channel, "email": mail},
                 directory=known_people,
                 render=render,
                 codes=codes,

@@ -85,10 +85,13 @@ class Call(StepType[CallParams]):
 
 
 class KnownPeople:
-    """A directory that looks nothing up. `routes` returns the routes to a person by their first email address."""
+    """A directory that looks nothing up. `routes` returns the routes to a person by their first email address.
 
-    def __init__(self, routes: Callable[[str], Sequence[Route]]) -> None:
-        self._routes = routes
+    `places`: the channel that reaches places with many people.
+    """
+
+    def __init__(self, routes: Callable[[str], Sequence[Route]], *, places: str | None = None) -> None:
+        self._routes, self._places = routes, places
 
     def asks(self, reference: Reference) -> bool:
         return False
@@ -98,6 +101,9 @@ class KnownPeople:
 
     def back(self, origin: Origin, person: Person) -> Route | None:
         return None
+
+    def place(self, name: str) -> Route | None:
+        return Route(self._places, name) if self._places else None
 
     def reach(self, person: Person) -> Sequence[Route]:
         return self._routes(str(person.email))

@@ -82,6 +82,9 @@ class _EmailDirectory:
     def back(self, origin: Origin, person: Person) -> Route | None:  # noqa: ARG002 the port's shape
         return None
 
+    def place(self, name: str) -> Route | None:  # noqa: ARG002 the port's shape
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class _EmailBenchEnv:

@@ -136,12 +136,20 @@ def post(
 
 
 def post_ephemeral(
-    world: World, *, app: InstalledApp, channel: Conversation, user: str, content: MessageContent
+    world: World,
+    *,
+    app: InstalledApp,
+    channel: Conversation,
+    user: str,
+    content: MessageContent,
+    thread: str | None = None,
 ) -> Message:
-    """Post a message that only one person sees, until they reload."""
+    """Post a message that only one person sees, until they reload. `thread`: the message that it is below."""
     if content.empty:
         raise ApiError("no_text")
-    message = replace(_message(world, app, channel, content), seen_by=user)
+    if thread is not None and world.message(channel.id, thread) is None:
+        raise ApiError("thread_not_found")
+    message = replace(_message(world, app, channel, content), seen_by=user, thread_ts=thread)
     world.ephemerals.append(message)
     return message
 

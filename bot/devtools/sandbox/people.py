@@ -97,8 +97,11 @@ class SimulatedPerson(UserActions):
         self.slack.changes.count_change()
 
     def say(self, text: str, *, channel: str | None = None, thread_ts: str | None = None) -> str:
-        """Write a message, and return its ts."""
+        """Write a message, and return its ts. `thread_ts`: the message that it replies to."""
         conversation = self.channel(channel)
+        parent = self.slack.world.message(conversation.id, thread_ts) if thread_ts is not None else None
+        if thread_ts is not None and (parent is None or parent.thread_ts not in (None, parent.ts)):
+            raise CannotAct(f"{self.user.name} sees no message {thread_ts} to reply to")
         message = Message(
             channel=conversation.id,
             ts=self.slack.world.new_ts(conversation),
@@ -119,8 +122,12 @@ class SimulatedPerson(UserActions):
             "channel_type": {"im": "im", "private": "group"}.get(conversation.kind, "channel"),
             "event_ts": message.ts,
         }
+        if message.thread_ts is not None:
+            parent = self.slack.world.message(conversation.id, message.thread_ts)
+            inner |= {"parent_user_id": parent.user} if parent is not None else {}
         for app in self.slack.world.apps.values():
-            if app.bot_user in conversation.members and f"message.{kind}" in app.events:
+            is_subscribed = f"message.{kind}" in app.events and f"{kind}:history" in app.scopes
+            if app.bot_user in conversation.members and is_subscribed:
                 emit(self.slack, app, inner=inner, subscribed=True)
 
 

@@ -19,7 +19,10 @@ SCOPES: Final = (
     "users:read.email",
     "usergroups:read",
     "files:read",
+    "channels:history",
+    "channels:join",
     "channels:read",
+    "groups:history",
     "groups:read",
 )
 
@@ -42,7 +45,11 @@ class AppConfig:
     commands: tuple[str, ...] = ("/signoff",)
     escaped_commands: tuple[str, ...] = ()
     shortcuts: tuple[str, ...] = ()
-    events: tuple[str, ...] = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked", "user_change")
+    events: tuple[str, ...] = (
+        *("app_home_opened", "app_uninstalled"),
+        *("message.channels", "message.groups", "message.im"),
+        *("tokens_revoked", "user_change"),
+    )
     home_tab: bool = True
     messages_tab: bool = True
     interactivity: bool = True

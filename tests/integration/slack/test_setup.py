@@ -12,7 +12,7 @@ from bot.app_parts import AppOptions
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.settings import Settings, load
 from bot.slack.transport import PATH
-from engine.domain import Address, Origin, Register, RunStatus, Start, Started
+from engine.domain import Address, NotAllowed, Origin, Register, Registered, RunStatus, Start, Started
 from tests.support import stepwise_units
 from tests.support.slack_env import buttons, copy_of, expect_ok, words
 
@@ -94,3 +94,22 @@ async def test_a_command_without_a_server_tells_people_in_slack_as_well(tmp_path
             assert view is not None
             assert view.status is RunStatus.WAITING
             assert view.requester.name == "Cleo Builder"
+
+
+async def test_a_gate_that_names_a_channel_which_is_not_set_up_is_refused_with_the_setting(
+    tmp_path: Path, port: int
+) -> None:
+    database = stepwise_units.copy_empty_database(tmp_path / "signoff.db")
+    chosen = load({"SIGNOFF_DATABASE_URL": f"sqlite:///{database}", "SIGNOFF_PORT": str(port)})
+    asks = b"    gate: {approvers: [ada@example.com], channels: [email, {post_to: '#general'}]}\n"
+    source = b"name: hello\nsteps:\n  - id: greet\n    uses: set\n    with: {a: 1}\n" + asks
+    command = Register(source=source, actor=Address("email", "cleo@example.com"), origin=Origin(surface="terminal"))
+    async with app.open_app(AppOptions(settings=chosen, environment={})) as opened:
+        refused = await opened.engine.register(command)
+    assert isinstance(refused, NotAllowed)
+    assert "The gate of step greet names a channel that is missing here. Email is not set up" in refused.why
+    assert "set SIGNOFF_SMTP_URL" in refused.why
+    assert "set SIGNOFF_SLACK_BOT_TOKEN" in refused.why
+    trial = load({"SIGNOFF_DATABASE_URL": f"sqlite:///{tmp_path / 'trial.db'}", "SIGNOFF_PORT": str(port)})
+    async with app.open_trial(AppOptions(settings=trial, environment={})) as opened:
+        assert isinstance(await opened.engine.register(command), Registered)

@@ -97,7 +97,10 @@ def post_ephemeral(call: Call) -> Json:
     if user is None or user.id not in channel.members or user.deleted:
         raise ApiError("user_not_in_channel")
     content = messages.parse_content(call.arguments.values, longest=None)
-    message = messages.post_ephemeral(call.world, app=call.app, channel=channel, user=user.id, content=content)
+    thread = call.arguments.text("thread_ts")
+    message = messages.post_ephemeral(
+        call.world, app=call.app, channel=channel, user=user.id, content=content, thread=thread
+    )
     call.arguments.warnings.extend(content.warnings)
     return {"message_ts": message.ts}
 

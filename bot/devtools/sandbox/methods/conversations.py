@@ -14,6 +14,21 @@ _PREFIX: Final = {"im": "im", "channel": "channels", "private": "groups"}
 """The names of the kinds of conversations in scopes."""
 
 
+_LISTED: Final = {"public_channel": "channel", "private_channel": "private", "im": "im"}
+
+
+def listed_kinds(call: Call) -> set[str]:
+    """Return the kinds of conversations that a listing asks for, and check their scopes. Raises `ApiError`."""
+    kinds = set[str]()
+    for name in (call.arguments.text("types") or "public_channel").split(","):
+        if name.strip() not in _LISTED:
+            raise ApiError("invalid_types")
+        kind = _LISTED[name.strip()]
+        call.need(f"{_PREFIX[kind]}:read")
+        kinds.add(kind)
+    return kinds
+
+
 def _conversation(call: Call, right: str) -> Conversation:
     """Return the conversation if the app may see it and has the scope for its kind. Raises `ApiError`."""
     channel = call.world.channels.get(call.arguments.required("channel"))
@@ -52,10 +67,43 @@ def open_(call: Call) -> Json:
     return {"no_op": already, "already_open": already, "channel": body}
 
 
-@method("conversations.info", tier=3)
+@method("conversations.info", tier=3, scopes=("channels:read", "groups:read", "im:read"))
 def info(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/conversations.info"""
     return {"channel": render.channel(call.world, _conversation(call, "read"), app=call.app)}
+
+
+@method("conversations.join", tier=3, scopes=("channels:join",))
+def join(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/conversations.join: by id only, and only public channels"""
+    channel = call.world.channels.get(call.arguments.required("channel"))
+    is_member = channel is not None and call.app.bot_user in channel.members
+    if channel is None or (channel.kind != "channel" and not is_member):
+        raise ApiError("channel_not_found")
+    if channel.kind != "channel":
+        raise ApiError("method_not_supported_for_channel_type")
+    if channel.is_archived:
+        raise ApiError("is_archived")
+    if is_member:
+        call.arguments.warnings.append("already_in_channel")
+    else:
+        channel.members.append(call.app.bot_user)
+    return {"channel": render.channel(call.world, channel, app=call.app)}
+
+
+@method("conversations.list", tier=2, scopes=("channels:read", "groups:read", "im:read"))
+def list_(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/conversations.list: private channels only if the app is in them"""
+    kinds = listed_kinds(call)
+    live = not call.arguments.flag("exclude_archived")
+    channels = [
+        render.channel(call.world, channel, app=call.app)
+        for channel in call.world.channels.values()
+        if channel.kind in kinds
+        and (channel.kind == "channel" or call.app.bot_user in channel.members)
+        and (live or not channel.is_archived)
+    ]
+    return page(channels, call, key="channels")
 
 
 @method("conversations.members", tier=4)

@@ -31,6 +31,9 @@ class SlackLikeDirectory:
     def back(self, origin: Origin, person: Person) -> Route | None:
         return Route("slack", "C1")
 
+    def place(self, name: str) -> Route | None:
+        return None
+
 
 def reference(text: str) -> Reference:
     parsed = parse(text)

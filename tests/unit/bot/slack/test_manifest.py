@@ -59,6 +59,9 @@ def test_the_manifest_asks_for_exactly_the_scopes_of_the_called_methods() -> Non
         "files:read",
         "commands",
         "groups:read",
+        # For events of replies in channels, and for finding a post of unknown outcome there.
+        "channels:history",
+        "groups:history",
     }
     assert {*manifest.SCOPES, *manifest.OPTIONAL} == needed
     for name, scope in manifest.METHODS.items():

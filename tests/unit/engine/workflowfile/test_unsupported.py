@@ -24,7 +24,6 @@ def test_the_example_of_the_format_needs_two_unsupported_features() -> None:
 
 
 UNSUPPORTED_VALUES = {
-    "channels": ["[slack, email]", '[{post_to: "#sales"}]'],
     "feedback": ["true"],
     "revise": ["zero"],
     "revise_limit": ["3"],
@@ -53,7 +52,6 @@ def test_the_table_above_has_every_unsupported_key() -> None:
     "keys",
     [
         "hold: 5",
-        "channels: slak",
         "feedback: please",
     ],
 )
@@ -129,8 +127,6 @@ LATER: list[tuple[str, int, int, str, str]] = [
     ),
     (gate_file("revise_limit: 3"), 7, 7, "steps[0].gate.revise_limit", "never counts without `revise`"),
     (gate_file("revise: one"), 7, 7 + 8, "steps[0].gate.revise", "names an earlier step"),
-    (gate_file("channels: [slak]"), 7, 18, "steps[0].gate.channels[0]", "Did you mean `slack`?"),
-    (gate_file("channels: [{post_to: sales}]"), 7, 28, "steps[0].gate.channels[0].post_to", "must be a Slack channel"),
 ]
 
 
