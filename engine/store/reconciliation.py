@@ -10,17 +10,27 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final, cast
 
 from msgspec import Struct
 from sqlalchemy import exists, select
 
 from engine import json_values
-from engine.domain import RequestState, RunStatus
+from engine.domain import PolicyKind, RequestState, RunStatus
 from engine.store.connection import Connection
-from engine.store.tables import AuditRow, DecisionRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow
+from engine.store.tables import (
+    AuditRow,
+    ContentChangeRow,
+    DecisionRow,
+    RequestRow,
+    RunRow,
+    WorkflowRow,
+    WorkflowVersionRow,
+)
 
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
+_change = ContentChangeRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
@@ -29,7 +39,12 @@ _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
 
 PAGE: Final = 200
 """Runs that are compared at a time, so that a large log takes time but no memory."""
-_DECIDED: Final = ("request.approved", "request.rejected")
+_CHANGED: Final = "request.changed"
+_DECIDED: Final[Mapping[str, tuple[str, ...]]] = {
+    RequestState.APPROVED.value: ("request.approved", "request.voted", _CHANGED),
+    RequestState.REJECTED.value: ("request.rejected",),
+}
+"""The entries that tell of a decision, by its verdict. A change tells of one unless its person may not approve it."""
 _ENDED: Final = frozenset(f"run.{status.value}" for status in RunStatus if status.ended)
 _CLOSED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     RequestState.APPROVED.value: ("request.approved", "request.expired"),
@@ -61,10 +76,10 @@ def compare(connection: Connection, workspace: str) -> Iterator[str]:
     yield from _without_run(connection, workspace)
     after = ""
     while rows := _runs(connection, workspace, after):
-        requests, decisions, entries = _around(connection, workspace, [row.id for row in rows])
+        around = _around(connection, workspace, [row.id for row in rows])
         for row in rows:
             if began is None or row.started_at >= began.at:
-                yield from _compare_run(row, requests.get(row.id, ()), decisions, entries.get(row.id, ()))
+                yield from _compare_run(row, around)
         after = rows[-1].id
 
 
@@ -168,20 +183,31 @@ def _runs(connection: Connection, workspace: str, after: str) -> Sequence[Any]:
     return connection.execute(statement).all()
 
 
-def _around(
-    connection: Connection, workspace: str, runs: Sequence[str]
-) -> tuple[dict[str, list[Any]], dict[str, list[Any]], dict[str, list[_LoggedEntry]]]:
-    """Return the requests by run, the decisions by request, and the entries by run."""
-    columns = (_request.c.id, _request.c.run, _request.c.state, _request.c.digest, _request.c.content)
-    requests = connection.execute(select(*columns).where(_request.c.run.in_(runs)))
-    joined = _decision.join(_request, _request.c.id == _decision.c.request)
-    decisions = connection.execute(select(_decision).select_from(joined).where(_request.c.run.in_(runs)))
+class _Around(Struct, frozen=True):
+    """The rows and entries about some runs: requests by run, decisions and changes by request, entries by run."""
+
+    requests: Mapping[str, Sequence[Any]]
+    decisions: Mapping[str, Sequence[Any]]
+    changes: Mapping[str, Sequence[Any]]
+    entries: Mapping[str, Sequence[_LoggedEntry]]
+
+
+def _around(connection: Connection, workspace: str, runs: Sequence[str]) -> _Around:
+    names = ("id", "run", "state", "digest", "content", "content_version", "policy")
+    requests = connection.execute(select(*(_request.c[name] for name in names)).where(_request.c.run.in_(runs)))
     entries = select(_audit).where(_audit.c.workspace == workspace, _audit.c.run.in_(runs)).order_by(_audit.c.seq)
-    return (
-        _by(lambda row: row.run, requests),
-        _by(lambda row: row.request, decisions),
-        _by(lambda entry: str(entry.run), _entries(connection.execute(entries))),
+    return _Around(
+        requests=_by(lambda row: row.run, requests),
+        decisions=_by(lambda row: row.request, _of_requests(connection, _decision, runs)),
+        changes=_by(lambda row: row.request, _of_requests(connection, _change, runs)),
+        entries=_by(lambda entry: str(entry.run), _entries(connection.execute(entries))),
     )
+
+
+def _of_requests(connection: Connection, table: Any, runs: Sequence[str]) -> Iterable[Any]:
+    """Return the rows of a table about the requests of these runs."""
+    joined = table.join(_request, _request.c.id == table.c.request)
+    return connection.execute(select(table).select_from(joined).where(_request.c.run.in_(runs)))
 
 
 def _by(key: Callable[[Any], str], values: Iterable[Any]) -> dict[str, list[Any]]:
@@ -192,9 +218,8 @@ def _by(key: Callable[[Any], str], values: Iterable[Any]) -> dict[str, list[Any]
     return groups
 
 
-def _compare_run(
-    row: Any, requests: Sequence[Any], decisions: Mapping[str, Sequence[Any]], entries: Sequence[_LoggedEntry]
-) -> Iterator[str]:
+def _compare_run(row: Any, around: _Around) -> Iterator[str]:
+    requests, entries = around.requests.get(row.id, ()), around.entries.get(row.id, ())
     kinds = {entry.kind for entry in entries}
     if "run.started" not in kinds:
         yield f"run {row.id} is in the tables, and no entry says that it was started"
@@ -210,7 +235,8 @@ def _compare_run(
     for request in requests:
         about = [entry for entry in entries if entry.request == request.id]
         yield from _compare_request(request, about)
-        yield from _compare_decisions(request.id, decisions.get(request.id, ()), about)
+        yield from _compare_decisions(request.id, around.decisions.get(request.id, ()), about)
+        yield from _compare_changes(request, around.changes.get(request.id, ()), about)
 
 
 def _compare_request(row: Any, entries: Sequence[_LoggedEntry]) -> Iterator[str]:
@@ -218,8 +244,13 @@ def _compare_request(row: Any, entries: Sequence[_LoggedEntry]) -> Iterator[str]
     if not opened_entries:
         yield f"request {row.id} is in the tables, and no entry says that it was opened"
     for entry in opened_entries:
-        if entry.content is not None and not _is_about(row, entry.content):
-            yield f"request {row.id} is not about what entry {entry.seq} says"
+        if entry.content is None:
+            continue
+        if _policy(entry.content) != row.policy:
+            yield f"request {row.id} does not need as many approvals as entry {entry.seq} says"
+        changes = [change for change in entries if change.kind == _CHANGED]
+        if not _is_about(row, entry.content, [change.content for change in changes]):
+            yield f"request {row.id} is not about what entry {(changes or [entry])[-1].seq} says"
     closing = {"request.approved", "request.rejected", "request.expired", "request.withdrawn"}
     closed = {entry.kind for entry in entries} & closing
     if row.state == RequestState.PENDING.value:
@@ -229,16 +260,25 @@ def _compare_request(row: Any, entries: Sequence[_LoggedEntry]) -> Iterator[str]
         yield f"request {row.id} is {row.state} in the tables, and no entry says so"
 
 
-def _is_about(row: Any, content: Mapping[str, Any]) -> bool:
-    """Return whether a request still has the content that it was opened with."""
+def _policy(content: Mapping[str, Any]) -> str:
+    """Return the policy that a request was opened with, as its row has it."""
+    return f"{content['policy']}:{content.get('needed')}" if "policy" in content else PolicyKind.ANY.value
+
+
+def _is_about(row: Any, content: Mapping[str, Any], changes: Sequence[Mapping[str, Any] | None]) -> bool:
+    """Return whether a request has the content that it was opened with, after the changes of approvers."""
+    expected, digest = content.get("content"), content.get("digest")
     try:
-        return bool((row.digest, json_values.loads(row.content)) == (content.get("digest"), content.get("content")))
-    except ValueError:
+        for change in filter(None, changes):
+            edits = {("value", *path): after for path, after in _edits(change["edits"])}
+            expected, digest = json_values.replace_all(expected, edits), change["approved_digest"]
+        return bool((row.digest, json_values.loads(row.content)) == (digest, expected))
+    except (ValueError, LookupError, TypeError):
         return False
 
 
 def _compare_decisions(request: str, rows: Sequence[Any], log_entries: Sequence[_LoggedEntry]) -> Iterator[str]:
-    entries = [entry for entry in log_entries if entry.kind in _DECIDED]
+    entries = [entry for entry in log_entries if entry.kind in chain.from_iterable(_DECIDED.values())]
     for row in rows:
         entry = next((candidate for candidate in entries if _is_of(row, candidate)), None)
         if entry is None:
@@ -249,13 +289,20 @@ def _compare_decisions(request: str, rows: Sequence[Any], log_entries: Sequence[
         elif entry.content is not None:
             yield from _compare_fields(row, entry, entry.content)
     for entry in entries:
-        if not any(_is_of(row, entry) for row in rows):
+        if _tells_of_decision(entry) and not any(_is_of(row, entry) for row in rows):
             yield f"entry {entry.seq} says {entry.kind} of request {request}, and the tables hold no such decision"
+
+
+def _tells_of_decision(entry: _LoggedEntry) -> bool:
+    """Return whether an entry must have its decision: that of a change has none if it names the request instead."""
+    if entry.kind != _CHANGED:
+        return True
+    return entry.content is not None and entry.content.get("decision") != entry.request
 
 
 def _is_of(row: Any, entry: _LoggedEntry) -> bool:
     named = row.id if entry.content is None else entry.content.get("decision")
-    return (named, row.person, f"request.{row.verdict}") == (row.id, entry.actor, entry.kind)
+    return (named, row.person) == (row.id, entry.actor) and entry.kind in _DECIDED.get(row.verdict, ())
 
 
 def _compare_fields(row: Any, entry: _LoggedEntry, content: Mapping[str, Any]) -> Iterator[str]:
@@ -263,10 +310,36 @@ def _compare_fields(row: Any, entry: _LoggedEntry, content: Mapping[str, Any]) -
         yield f"the contents of decision {row.id} were erased in the tables, and not in entry {entry.seq}"
         return
     wrong = [name for name in _RECORDED if getattr(row, name) != content.get(name)]
-    if _edits(json_values.loads(row.edits) if row.edits else []) != _edits(content.get("edits", [])):
+    if row.content_version != _version_after(entry, content):
+        wrong.append("content_version")
+    # What a change of the content changed is in its own row.
+    edits = [] if entry.kind == _CHANGED else content.get("edits", [])
+    if _edits(json_values.loads(row.edits) if row.edits else []) != _edits(edits):
         wrong.append("edits")
     if wrong:
         yield f"decision {row.id} says something else in the tables than entry {entry.seq}: {', '.join(wrong)}"
+
+
+def _version_after(entry: _LoggedEntry, content: Mapping[str, Any]) -> Any:
+    """Return the version of the content that a decision is about. A change makes the next one."""
+    return content.get("content_version", 1) + (entry.kind == _CHANGED)
+
+
+def _compare_changes(request: Any, rows: Sequence[Any], log_entries: Sequence[_LoggedEntry]) -> Iterator[str]:
+    """Compare who changed the content of a request, and how: some of them may not approve it."""
+    entries = [entry for entry in log_entries if entry.kind == _CHANGED]
+    changes = sorted(rows, key=lambda row: row.version)
+    if not len(entries) == len(changes) == request.content_version - 1:
+        yield f"request {request.id} was changed {len(entries)} times by its entries, and not so in the tables"
+    for row, entry in zip(changes, entries, strict=False):
+        if row.person != entry.actor or (entry.content is not None and not _is_same_change(row, entry, entry.content)):
+            yield f"version {row.version} of request {request.id} is not what entry {entry.seq} says"
+
+
+def _is_same_change(row: Any, entry: _LoggedEntry, content: Mapping[str, Any]) -> bool:
+    stored = (row.version, row.digest, _edits(json_values.loads(row.edits)))
+    logged = (_version_after(entry, content), content.get("approved_digest"), _edits(content.get("edits", [])))
+    return stored == logged
 
 
 def _edits(value: Any) -> list[tuple[Any, Any]]:

@@ -6,15 +6,17 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine.domain import Cancel, Done, Verdict
+from engine.domain import Address, Cancel, Done, Verdict
 from engine.store import reconciliation
 from engine.store.port import Tx
 from engine.store.sqlite_connection import connect
+from tests.integration.test_policies import KIM, MIA, decide
 from tests.support.databases import OpenStore, on_server
-from tests.support.engine_env import SAM, TERMINAL, EngineEnv, UnexpectedError, open_engine
+from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, UnexpectedError, open_engine
 
 FLOW = """
 name: flow
@@ -31,6 +33,21 @@ steps:
     with: {text: done}
     gate: {at: after, approvers: [lee@example.com, sam@example.com]}
 """
+COUNTED = """
+name: counted
+owner: sam@example.com
+steps:
+  - id: ask
+    uses: played
+    with: {text: hello}
+    gate:
+      approvers: [lee@example.com, kim@example.com, mia@example.com]
+      policy: {quorum: 2}
+      exclude: [editor]
+      edit: [text]
+      expires: 1h
+"""
+"""A person who changes the content gives no approval with it."""
 
 
 def differences(path: Path) -> list[str]:
@@ -49,6 +66,7 @@ async def make_history(env: EngineEnv) -> dict[str, str]:
     assert isinstance(await env.engine.cancel(Cancel(run=runs["cancelled"], actor=SAM, origin=TERMINAL)), Done)
     await env.settle()
     await env.decide(runs["approved"])
+    await make_counted(env)
     env.step.play = _broken
     await env.decide(runs["broken"])
     await env.settle()
@@ -57,6 +75,29 @@ async def make_history(env: EngineEnv) -> dict[str, str]:
     runs["waiting"] = await env.start()
     await env.settle()
     return runs
+
+
+async def make_counted(env: EngineEnv) -> None:
+    """Make runs that several people approve: closed, rejected by a voter, cancelled, changed, expired."""
+    for source in (COUNTED, COUNTED.replace("exclude: [editor]", "exclude: []").replace("counted", "edited")):
+        await env.register(source)
+        name = source.partition("name: ")[2].partition("\n")[0]
+        histories: tuple[list[tuple[Address, dict[str, Any] | None]], ...] = (
+            [(LEE, {}), (KIM, {})],
+            [(LEE, {}), (LEE, None)],
+            [(LEE, {}), (MIA, {"text": "changed"})],
+            [(LEE, {}), (MIA, {"text": "changed"}), (KIM, {"text": "again"}), (LEE, {}), (SAM, {}), (KIM, {})],
+        )
+        for doings in histories:
+            run = await env.start(name)
+            await env.settle()
+            for person, edits in doings:
+                await decide(env, run, person, Verdict.REJECT if edits is None else Verdict.APPROVE, **(edits or {}))
+        run = await env.start(name)
+        await env.settle()
+        await decide(env, run, LEE, text="changed")
+        assert isinstance(await env.engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL)), Done)
+        await env.settle()
 
 
 async def _broken(*_: object) -> dict[str, object]:
@@ -88,13 +129,15 @@ _NEW_DECISION = (
     "d.edits, q.digest, q.digest, d.assurance, d.record, d.decided_at FROM decision d, request q "
     "WHERE q.state = 'pending' LIMIT 1"
 )
+_CHANGED = "request.changed"
 _ENTRY = 'DELETE FROM audit WHERE leaf LIKE \'%"kind":"{}"%\''
+_ALONE = "request IN (SELECT request FROM decision GROUP BY request HAVING count(*) = 1)"
 FORGERIES = {
     "a decision without its entry": (_NEW_DECISION, "decision forged"),
     "a decision whose entry is gone": (_ENTRY.format("request.approved"), "and no entry says so"),
     "an entry without its decision": ("DELETE FROM decision WHERE verdict = 'rejected'", "hold no such decision"),
     "another verdict": (
-        "UPDATE decision SET verdict = 'approved' WHERE verdict = 'rejected'",
+        f"UPDATE decision SET verdict = 'approved' WHERE verdict = 'rejected' AND {_ALONE}",
         "(approved by person",
     ),
     "another reason": ("UPDATE decision SET reason = 'forged'", "in the tables than entry"),
@@ -109,7 +152,7 @@ FORGERIES = {
         "is not about what entry",
     ),
     "another decider": (
-        "UPDATE decision SET person = (SELECT id FROM person WHERE id <> decision.person LIMIT 1)",
+        f"UPDATE decision SET person = (SELECT id FROM person WHERE id <> decision.person LIMIT 1) WHERE {_ALONE}",
         "in the tables, and no entry says so",
     ),
     "an approval by hand": (
@@ -120,11 +163,38 @@ FORGERIES = {
         "UPDATE request SET state = 'pending' WHERE state = 'rejected'",
         "waits in the tables",
     ),
+    "a vote whose entry is gone": (_ENTRY.format("request.voted"), "and no entry says so"),
+    "an entry without its vote": (
+        "DELETE FROM decision WHERE id IN (SELECT d.id FROM decision d JOIN request q ON q.id = d.request "
+        "WHERE q.state = 'expired')",
+        "says request.voted",
+    ),
+    "an old vote for a new version": (
+        "UPDATE decision SET content_version = 2 WHERE content_version = 1 AND request IN "
+        "(SELECT request FROM content_change)",
+        "content_version",
+    ),
+    "fewer approvals": ("UPDATE request SET policy = 'any'", "does not need as many approvals"),
+    "another number of approvals": ("UPDATE request SET policy = 'quorum:1'", "does not need as many approvals"),
+    "a change by another person": (
+        "UPDATE content_change SET person = (SELECT id FROM person WHERE id <> content_change.person LIMIT 1)",
+        "is not what entry",
+    ),
+    "another change": ("UPDATE content_change SET edits = '[]'", "is not what entry"),
+    "a change without its row": ("DELETE FROM content_change", "and not so in the tables"),
+    "a change whose entry is gone": (_ENTRY.format(_CHANGED), "and not so in the tables"),
+    "a change of what was changed": (
+        "UPDATE request SET content = replace(content, 'changed', 'forged')",
+        "is not about what entry",
+    ),
     "other content": ("UPDATE request SET digest = 'forged'", "is not about what entry"),
     "a request whose entry is gone": (_ENTRY.format("request.opened"), "no entry says that it was opened"),
     "an entry without its request": ("DELETE FROM request WHERE state = 'pending'", "was opened, and the tables"),
     "a run whose entry is gone": (_ENTRY.format("run.started"), "no entry says that it was started"),
-    "an entry without its run": ("UPDATE run SET id = 'x' WHERE status = 'cancelled'", "the tables hold no such run"),
+    "an entry without its run": (
+        "UPDATE run SET id = 'x' WHERE id = (SELECT min(id) FROM run)",
+        "the tables hold no such run",
+    ),
     "a run ended by hand": (
         "UPDATE run SET status = 'succeeded', ended_at = started_at WHERE ended_at IS NULL",
         "is succeeded in the tables, and no entry",
