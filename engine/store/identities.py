@@ -31,7 +31,7 @@ from engine.domain.people import ACCOUNT
 from engine.domain.statuses import DeliveryKind
 from engine.json_values import Value
 from engine.ports import DirectoryPerson
-from engine.store import deliveries, people
+from engine.store import deliveries, people, questions
 from engine.store.people_tables import AddressPeriodRow, AddressRow, BrowserRow, ChallengeRow, LinkRow, PersonRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -179,7 +179,7 @@ _MOVE_RUN = Statement(
     .where(_run.c.id == bindparam("held"), _run.c.requester == _BY["of"], _run.c.ended_at.is_(None))
     .values(requester=bindparam("into"))
 )
-_MOVES: Final = {"requests": _MOVE_APPROVAL, "workflows": _MOVE_WORKFLOW, "runs": _MOVE_RUN}
+_MOVES: Final = {"requests": _MOVE_APPROVAL, "workflows": _MOVE_WORKFLOW, "runs": _MOVE_RUN, **questions.MOVES}
 _PERIODS = Statement(select(_period).where(_is(_period)).order_by(_period.c.since.desc(), _period.c.id.desc()))
 _JOINED = Statement(
     select(_address.c.person)
@@ -340,6 +340,9 @@ def _join(tx: Tx, workspace: str, person: str, *, into: str) -> dict[str, Value]
     moved: dict[str, Value] = {
         "requests": list(_WAITING.scalars(tx.connection, {"of": person})),
         "workflows": list(_OWNED.scalars(tx.connection, {"of": person})),
+        **{
+            name: list(open_.scalars(tx.connection, {"of": person})) for name, open_ in questions.OPEN_OF_PERSON.items()
+        },
     }
     _move(tx, moved, person, into=into)
     return {**{name: ids for name, ids in moved.items() if ids}, **runs}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 
 from engine.domain import Person, QuestionRule
 from engine.domain.statuses import by_value
@@ -26,6 +26,22 @@ PAUSED_AT: Final = "paused_at"
 """Key in `details` of a request whose deadlines stand still: since when."""
 
 _OF_REQUEST = Statement(select(_question).where(_question.c.request == bindparam("request")).order_by(_question.c.id))
+
+_SIDES = {"questions": _question.c.asked_to, "asked": _question.c.asked_by}
+OPEN_OF_PERSON: Final = {
+    name: Statement(select(_question.c.id).where(side == bindparam("of"), _question.c.answered_at.is_(None)))
+    for name, side in _SIDES.items()
+}
+"""Selects the open questions to a person, and those that they asked."""
+MOVES: Final = {
+    name: Statement(
+        update(_question)
+        .where(_question.c.id == bindparam("held"), side == bindparam("of"))
+        .values({side: bindparam("into")})
+    )
+    for name, side in _SIDES.items()
+}
+"""Lets another person have a question, because both are one human."""
 
 
 def load_questions(connection: Connection, request: str, persons: Mapping[str, Person]) -> tuple[Question, ...]:

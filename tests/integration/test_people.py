@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from bot.presentation import refusals
 from engine.domain import (
@@ -43,6 +43,7 @@ from engine.domain import (
 from engine.service import Engine
 from engine.store import audit_log, identities, people
 from engine.store.port import Tx
+from engine.store.tables import QuestionRow
 from tests.support.account_directory import AccountDirectory, account
 from tests.support.databases import OpenStore
 from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
@@ -276,6 +277,28 @@ async def test_requests_of_an_address_move_to_its_account(env: EngineEnv, book: 
     assert set(entry["moved"]) == {"requests", "workflows"}
     assert (await env.view(run)).owner.id == alone.id
     assert isinstance(await env.decide(run, by=account("ULEE")), Decided)
+
+
+async def test_an_open_question_to_an_address_moves_to_its_account_and_back(
+    env: EngineEnv, book: AccountDirectory
+) -> None:
+    alone, by_mail, run = await join_address(env, book)
+    del book.active["ULEE"]
+    back = ReturnAddress(address=Address("email", LEE), actor=SAM, origin=TERMINAL)
+    assert isinstance(await admin(env).return_address(back), AddressReturned)
+    request = (await env.request(run)).id
+    await env.store.transact(lambda tx: _ask(tx, request, by_mail.id))
+    book.active["ULEE"] = LEE
+    await env.start()
+    assert await env.rows("SELECT asked_to FROM question") == [(alone.id,)]
+    del book.active["ULEE"]
+    assert isinstance(await admin(env).return_address(back), AddressReturned)
+    assert await env.rows("SELECT asked_to FROM question") == [(by_mail.id,)]
+
+
+def _ask(tx: Tx, request: str, to: str) -> None:
+    row = {"id": tx.new_id(), "request": request, "asked_by": to, "asked_to": to, "text": "Why?", "asked_at": tx.now}
+    tx.connection.execute(insert(QuestionRow).values(**row))
 
 
 async def start_as(env: EngineEnv, requester: Address, **inputs: Any) -> str:
