@@ -43,6 +43,7 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
     """
     model = request.model
     pending, values = model.state is RequestState.PENDING, request_content.values(request)
+    actions = _actions(request, reader) if pending else ()
     return Card(
         kind=DeliveryKind.REQUEST,
         title=line(request.title),
@@ -58,8 +59,8 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
         requester=line(request.requester.label),
         question=questions.as_asked(request) if request.edits else summary.question(request.title, values),
         details=tuple(_details(request)),
-        actions=_actions(request, reader) if pending else (),
-        may_ask=pending and model.question_rule is not QuestionRule.OFF,
+        actions=actions,
+        may_ask=bool(actions) and model.question_rule is not QuestionRule.OFF,
         expires_at=model.deadlines.ends_at if pending else None,
         expires_after=model.deadlines.expires_after if pending and model.deadlines.ends_at is None else None,
         escalates=pending and expiry.escalates(model.deadlines),

@@ -21,10 +21,12 @@ from engine.domain import (
     Address,
     AnswerQuestion,
     AskQuestion,
+    AskSignIn,
     Assurance,
     CannotAnswer,
     CannotAsk,
     NeedsCode,
+    NeedsSignIn,
     Origin,
     QuestionAnswered,
     QuestionAsked,
@@ -128,6 +130,8 @@ class QuestionFormHandlers:
         match refusal:
             case NeedsCode():
                 return await self._code(request, visit, typed, salt)
+            case NeedsSignIn():
+                return await self._sign_in(request, visit, typed, salt)
             case CannotAsk() if refusal.why in _UNDER_TO | _UNDER_TEXT:
                 under = TO if refusal.why in _UNDER_TO else TEXT
                 wrong = replace(typed, errors=((under, refusals.sentence(refusal)),))
@@ -155,3 +159,18 @@ class QuestionFormHandlers:
         if isinstance(sent, TooManyCodes):
             return await self._reviewing.with_question(request, visit, typed, refusals.sentence(sent), status=429)
         return self._context.to(self._context.at.code(sent.challenge))
+
+    async def _sign_in(self, request: Request, visit: ReviewVisit, typed: TypedQuestion, salt: str) -> Response:
+        """Let the person sign in with their account, which leads back to the form as it was typed."""
+        command = AskSignIn(
+            decide=None,
+            holder=self._context.holder(request),
+            form=salt,
+            client=client_limits.client(request),
+            request=visit.request.id,
+            draft=question_forms.draft(visit, typed),
+        )
+        sign_in = await self._context.service.identity.ask_sign_in(command)
+        if isinstance(sign_in, Refusal):
+            return await self._reviewing.with_question(request, visit, typed, refusals.phrase(sign_in), status=429)
+        return self._context.to(self._context.at.sign_in(sign_in))

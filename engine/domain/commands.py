@@ -153,7 +153,8 @@ class AskSignIn:
     """Keep a decision until the person signs in with their account, or only sign in if there is no decision.
 
     `holder`: as in `AskCode`; empty if the decision was made in a messenger, whose person opens a browser for it.
-    `client`: as in `SignIn`. `draft`: as in `AskCode`.
+    `client`: as in `SignIn`. `draft`: as in `AskCode`. `request`: the page that the browser returns to without a
+    decision.
     """
 
     decide: Decide | None
@@ -161,6 +162,7 @@ class AskSignIn:
     form: str | None = None
     client: str | None = None
     draft: FormDraft | None = None
+    request: str | None = None
     workspace: str = DEFAULT_WORKSPACE
 
 

@@ -52,7 +52,7 @@ def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskSignIn) -> st
         wait = asked_codes.count(tx, command.workspace, codes.client(command.client)) if command.client else None
         if wait is not None:
             return TooManyCodes(wait=wait)
-        return _insert(tx, command, workspace=command.workspace, request=None, decision=None, person=None)
+        return _insert(tx, command, workspace=command.workspace, request=command.request, decision=None, person=None)
     loaded = request_model.load_request(tx, decision.request)
     if loaded is None:
         return NotFound(what="request", name=decision.request)

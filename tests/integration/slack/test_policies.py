@@ -31,7 +31,7 @@ steps:
 """
 TWO_OF_THREE = "approvers: [ada@example.com, ben@example.com, dana@example.com]\n      policy: {quorum: 2}"
 CHAIN = "policy: {chain: [[ada@example.com, ben@example.com], [dana@example.com]]}"
-LIVE = ["Approve", "Edit", "Reject", "Details"]
+LIVE = ["Approve", "Edit", "Reject", "Ask", "Details"]
 
 
 @pytest.fixture
@@ -90,13 +90,13 @@ async def test_a_quorum_closes_with_its_second_approval_and_all_see_how_far_it_i
     # Her own copy changes at once, those of the others when the outbox gets to them.
     progress = "You approved this, DATE 1 of 2 approvals so far. Waiting for Ben Approver or Dana Approver."
     assert progress in said(copy_of(ada))
-    assert buttons(copy_of(ada)) == ["Reject", "Details"]
+    assert buttons(copy_of(ada)) == ["Reject", "Ask", "Details"]
     assert buttons(copy_of(ben)) == LIVE
     await env.settle()
     assert progress in said(copy_of(ada))
     assert "1 of 2: Ada Approver approved, DATE Waiting for you or Dana Approver." in said(copy_of(ben))
     assert "Waiting for you or Ben Approver." in copy_of(dana)["text"]
-    assert [buttons(copy_of(person)) for person in people] == [["Reject", "Details"], LIVE, LIVE]
+    assert [buttons(copy_of(person)) for person in people] == [["Reject", "Ask", "Details"], LIVE, LIVE]
     env.pass_time(minutes=5)
     expect_ok(await dana.click("Approve"))
     await env.settle()
@@ -198,7 +198,7 @@ async def test_a_chain_asks_the_next_group_and_the_first_one_has_no_live_buttons
     expect_ok(await ada.click("Approve"))
     await env.settle()
     assert "1 of 2: Ada Approver approved, DATE Waiting for you." in said(copy_of(dana))
-    assert [buttons(copy_of(person)) for person in people] == [["Reject", "Details"], ["Details"], LIVE]
+    assert [buttons(copy_of(person)) for person in people] == [["Reject", "Ask", "Details"], ["Details"], LIVE]
     assert "Waiting for Dana Approver. You don't need to do anything." in said(copy_of(ben))
     expect_ok(await ben.click("Approve", on=outdated, stale=True))
     assert await answer(env, ben) == (
@@ -318,7 +318,7 @@ async def test_an_editor_who_is_excluded_leaves_the_approval_to_another_person(e
     sentence = "You changed this, so another person has to approve it. Waiting for Ben Approver."
     assert sentence in said(copy_of(ada))
     await env.settle()
-    assert buttons(copy_of(ada)) == ["Reject", "Details"]
+    assert buttons(copy_of(ada)) == ["Reject", "Ask", "Details"]
     assert "Text Pay 120 EUR → Pay 99 EUR" in said(copy_of(ben))
     await open_modal(env, ada, "Details")
     assert sentence in said(ada.modal)

@@ -112,6 +112,21 @@ async def test_a_browser_that_is_signed_in_with_slack_needs_no_code_by_email(env
     assert entry.content["assurance"] == "code"
 
 
+async def test_a_question_before_the_decision_waits_for_the_sign_in_too(env: SignInEnv) -> None:
+    request = await env.web.request_approval(SSO)
+    browser, page = await env.web.open_link()
+    (form,) = [form for form in page.page.forms if form.action.endswith("/ask")]
+    at_sign_in = await browser.post(form.action, form.with_(question="Why?"), kind=form.kind)
+    assert at_sign_in.path.startswith("/sign-in/")
+    again = await env.sign_in(browser, at_sign_in, "ada")
+    assert again.path == f"/review/{request.id}?typed=1"
+    (form,) = [form for form in again.page.forms if form.action.endswith("/ask")]
+    assert dict(form.fields)["question"] == "Why?"
+    await browser.post(form.action, form.fields, kind=form.kind)
+    (question,) = (await env.web.reload(request)).model.questions
+    assert question.asked_by.email == ADA
+
+
 async def test_a_colleague_who_was_asked_too_decides_in_their_own_name(env: SignInEnv) -> None:
     request, browser, at_sign_in = await press_approve(env)
     await env.sign_in(browser, at_sign_in, "ben")
