@@ -9,11 +9,11 @@ from typing import Final
 
 from bot.cli import client
 from bot.cli.context import load_context
-from bot.presentation import answers, characters, people, questions, request_card, states
+from bot.presentation import answers, characters, people, progress, questions, request_card, states
 from bot.terminal import next_commands
 from bot.terminal.output import create_console, local_time, print_commands
 from bot.terminal.view import context_line, quote
-from engine.domain import RequestState, RunStatus, StepStatus
+from engine.domain import Address, Person, RequestState, RunStatus, StepStatus
 from engine.read_models import RequestView, RunView
 from engine.store import delivery_queries, request_queries, run_queries
 
@@ -82,21 +82,20 @@ def _lines(outlook: RunOutlook) -> Iterator[str]:
 
 def _request_lines(request: RequestView) -> Iterator[str]:
     """Yield the question, who can decide, and the commands that decide, if the operator of this machine may."""
-    card = request_card.request_card(request)
+    person = operator(request)
+    card = request_card.request_card(request, person)
     yield questions.of_request(request)
     yield context_line(card, local_time)
-    yield people.asked(card.approvers, closed=not _is_operator_asked(request), is_form=card.is_form)
-    if _is_operator_asked(request):
+    is_asked = person is not None and progress.is_asked(request, person)
+    yield people.asked(card.approvers, closed=not is_asked, is_form=card.is_form)
+    if person is not None and card.actions:
         yield next_commands.decide(card)
 
 
-def _is_operator_asked(request: RequestView) -> bool:
-    operator = load_context().settings.operator
-    return any(
-        address.kind == "email" and address.value == operator
-        for approver in request.model.eligible
-        for address in approver.person.addresses
-    )
+def operator(request: RequestView) -> Person | None:
+    """Return the operator of this machine as an approver of the request, or None."""
+    address = Address("email", load_context().settings.operator)
+    return next((row.person for row in request.model.eligible if address in row.person.addresses), None)
 
 
 def attention_lines(run: RunView) -> Iterator[str]:

@@ -110,7 +110,7 @@ def _show(connection: Any, request_id: str, *, details: bool, as_json: bool) -> 
         click.echo(render_json(whole))
         return
     out = create_console()
-    card = request_card.request_card(view)
+    card = request_card.request_card(view, next_steps.operator(view))
     out.print(render_card(card, local_time, details=details))
     if details:
         rows = [_delivery_row(delivery) for delivery in deliveries]
@@ -166,6 +166,10 @@ def decide(
     facts = client.facts_of(reply)
     if as_json:
         click.echo(render_json(facts))
+        return
+    if facts["state"] == RequestState.PENDING:
+        click.echo(visible(str(facts.get("saved", "Your decision was saved. Others have to approve as well."))))
+        next_steps.print_next(str(facts["run"]))
         return
     edited = " with edits" if facts["edited"] else " without edits: these are its present values" if edits else ""
     click.echo(f"You {facts['state']} this{edited}.")

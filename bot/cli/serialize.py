@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from engine import json_values
-from engine.domain import Person
+from engine.domain import Approver, Person, RequestState
 from engine.json_values import Value
 from engine.read_models import (
     AddressPeriod,
@@ -18,7 +18,7 @@ from engine.read_models import (
     StoryEntry,
     WorkflowView,
 )
-from engine.requests import Edit, Question
+from engine.requests import ContentChange, Edit, Question, Request
 
 
 def person(view: Person) -> Value:
@@ -111,10 +111,9 @@ def request(view: RequestView) -> dict[str, Value]:
         "notes": list(view.notes),
         "show": [{"label": label, "value": text} for label, text in view.show],
         "requester": person(view.requester),
-        "approvers": [
-            {"person": person(approver.person), "rule": approver.rule, "excluded": approver.excluded}
-            for approver in view.approvers
-        ],
+        "approvers": [_approver(approver) for approver in view.approvers],
+        "approvals": _approvals(request),
+        "changes": [_change(change) for change in request.changes],
         "content": request.content.shown(),
         "editable": [
             {
@@ -134,6 +133,37 @@ def request(view: RequestView) -> dict[str, Value]:
         "closed_at": moment(request.closed_at),
         "questions": [_question(question) for question in request.questions],
         "decision": _decision(view),
+    }
+
+
+def _approver(approver: Approver) -> Value:
+    return {
+        "person": person(approver.person),
+        "rule": approver.rule,
+        "excluded": approver.excluded,
+        "groups": list[Value](approver.groups),
+        "handed_to": approver.handed_to,
+    }
+
+
+def _change(change: ContentChange) -> Value:
+    return {
+        "content_version": change.version,
+        "person": person(change.person),
+        "edits": _edits(change.edits),
+        "changed_at": moment(change.at),
+    }
+
+
+def _approvals(request: Request) -> dict[str, Value]:
+    """Return how many approvals the request needs, who gave some, and who is asked now."""
+    tally = request.tally
+    waiting = tally.waiting if request.state is RequestState.PENDING else ()
+    return {
+        "policy": request.policy.kind.value,
+        "needed": tally.needed,
+        "given": [{"person": person(vote.person), "at": moment(vote.at)} for vote in tally.votes],
+        "waiting_for": [person(approver.person) for approver in waiting],
     }
 
 

@@ -254,25 +254,12 @@ class Trial:
     # -- ask --
 
     def _decide(self, request: RequestView) -> int | None:
-        answer = self._next_answer(request)
-        if answer is None:
-            self._print_whole_card(request)
-            click.echo("This is not a terminal, so you cannot be asked. Add --answer approve, or use a terminal.")
-            return Exit.WAITING
-        result: Any = self.portal.call(
-            self.app.engine.decide,
-            Decide(
-                request=request.id,
-                verdict=answer.verdict,
-                actor=self._decider(request),
-                content_version=request.model.content_version,
-                digest=request.model.digest,
-                origin=_ORIGIN,
-                assurance=Assurance.TERMINAL,
-                edits=answer.edits,
-                reason=answer.reason,
-            ),
-        )
+        decider = self._decider(request)
+        answer = self._next_answer(request) if decider is not None else None
+        if decider is None or answer is None:
+            return self._leave_open(request, is_asked=decider is not None)
+        self._print_decider(request)
+        result = self._carry_out(request, decider, answer)
         if not isinstance(result, Refusal):
             return None
         print_sentence(refusals.sentence(result, local_time), err=True)
@@ -281,16 +268,48 @@ class Trial:
         # A given answer would be refused again, so only a person is asked again.
         return None if self._is_interactive else Exit.NO
 
+    def _leave_open(self, request: RequestView, *, is_asked: bool) -> int:
+        self._print_whole_card(request)
+        if is_asked:
+            click.echo("This is not a terminal, so you cannot be asked. Add --answer approve, or use a terminal.")
+        return Exit.WAITING
+
+    def _carry_out(self, request: RequestView, decider: Address, answer: TypedDecision) -> Any:
+        command = Decide(
+            request=request.id,
+            verdict=answer.verdict,
+            actor=decider,
+            content_version=request.model.content_version,
+            digest=request.model.digest,
+            origin=_ORIGIN,
+            assurance=Assurance.TERMINAL,
+            edits=answer.edits,
+            reason=answer.reason,
+        )
+        return self.portal.call(self.app.engine.decide, command)
+
     def _print_whole_card(self, request: RequestView) -> None:
         """Print the card with its details, because a script cannot ask for them."""
         self.console.print(render_card(request_card.request_card(request), local_time, details=True))
 
-    def _decider(self, request: RequestView) -> Address:
+    def _decider(self, request: RequestView) -> Address | None:
+        """Return the person to answer as: of those who are asked now the first, so that each of them answers in turn.
+
+        Return None if no one can answer, or if the person of `--as` has approved already.
+        """
+        tally = request.model.tally
         if self.options.person is not None:
-            return Address("email", self.options.person)
-        first = request.approvers[0].person
-        self.console.print(f"Answering as {characters.line(first.label)}.", style="dim")
-        return first.addresses[0]
+            person = Address("email", self.options.person)
+            has_approved = any(person in vote.person.addresses for vote in tally.votes)
+            return None if has_approved else person
+        return tally.waiting[0].person.addresses[0] if tally.waiting else None
+
+    def _print_decider(self, request: RequestView) -> None:
+        """Print the approver whose answer this is, unless one was named."""
+        if self.options.person is None:
+            tally = request.model.tally
+            count = f" ({len(tally.votes) + 1} of {tally.needed})" if request.model.policy.counts_votes else ""
+            self.console.print(f"Answering as {characters.line(tally.waiting[0].person.label)}{count}.", style="dim")
 
     @property
     def _is_interactive(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.monitor import Monitor
-from bot.presentation import dates, refusals
+from bot.presentation import dates, progress, refusals
 from engine import fields, requests, workflowfile
 from engine.domain import (
     Address,
@@ -176,7 +176,22 @@ class OperatorCommands:
                 reason=_optional_text(arguments, "reason"),
             )
         )
-        return self._refused(result) if isinstance(result, Refusal) else CommandReply(facts=_decision_facts(result))
+        if isinstance(result, Refusal):
+            return self._refused(result)
+        return CommandReply(facts={**_decision_facts(result), **await self._missing_approvals(result)})
+
+    async def _missing_approvals(self, decided: Decided) -> dict[str, Value]:
+        """Return how far the approvals have come, and a sentence about it, while others are missing."""
+        view = await self._engine.request(decided.request) if decided.state is RequestState.PENDING else None
+        if view is None:
+            return {}
+        tally, reader = view.model.tally, await self._engine.person(self._actor)
+        approvals: dict[str, Value] = {
+            "given": len(tally.votes),
+            "needed": tally.needed,
+            "waiting_for": [approver.person.label for approver in tally.waiting],
+        }
+        return {"approvals": approvals, "saved": dates.written(progress.saved(view, reader), self._writer)}
 
     async def _reassign(self, arguments: dict[str, Any]) -> CommandReply:
         if not self._operator:

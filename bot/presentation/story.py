@@ -79,6 +79,32 @@ def _decided_sentence(_: StoryEntry, content: Content, __: Names) -> str:
     return f"{text}. Reason: {content['reason']}" if content.get("reason") else f"{text}."
 
 
+def _voted_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
+    return f"{_decided_sentence(entry, content, names)} That is {_count(content)}."
+
+
+def _changed_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
+    """Return what was changed, whether that was an approval as well, and whose approvals it voided."""
+    edited = _joined([_edited_label(item) for item in _dicts(content.get("edits"))])
+    votes, voided = content.get("votes"), content.get("voided")
+    given = votes.get("given") if isinstance(votes, dict) else None
+    is_vote = isinstance(given, list) and entry.actor in given
+    text = f"changed {edited}{f', and approved that: {_count(content)}' if is_vote else ''}."
+    people = [names.people.get(str(person), "another person") for person in voided] if isinstance(voided, list) else []
+    return f"{text} The approval by {_joined(people)} does not count any more." if people else text
+
+
+def _count(content: Content) -> str:
+    """Return how far the approvals have come: "1 of 2 approvals"."""
+    votes = content.get("votes")
+    given, needed = (votes.get("given"), votes.get("needed")) if isinstance(votes, dict) else (None, None)
+    return f"{len(given) if isinstance(given, list) else 0} of {needed} approvals"
+
+
+def _person_names(people: Value) -> str:
+    return _joined([str(item.get("name")) for item in _dicts(people)]) or "others"
+
+
 def _edited_label(edit: Mapping[str, Any]) -> str:
     """Return the label of an edit in an entry. Entries of earlier versions may have the path as the label."""
     label, path = str(edit.get("label") or ""), edit.get("path")
@@ -207,6 +233,10 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "request.opened": _opened_sentence,
     "request.approved": _decided_sentence,
+    "request.voted": _voted_sentence,
+    "request.changed": _changed_sentence,
+    "request.asked": lambda _, content, __: f"Signoff asks {_person_names(content.get('people'))} now.",
+    "request.refused_requester": lambda *_: "tried to decide this. The person who started it may not.",
     "request.rejected": _rejected_sentence,
     "request.expired": lambda *_: f"The request {expiry.WITHOUT_DECISION}.",
     "request.fell_back": lambda _, content, __: (

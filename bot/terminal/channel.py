@@ -36,13 +36,15 @@ class TerminalChannel:
 
     def _print(self, console: Console, address: str, card: Card, *, edited: bool) -> None:
         """Print a card once for all its copies, and below it the address of each copy that the card does not name."""
-        printed = (card.kind, card.topic, card.request, card.run, card.outcome and card.outcome.line)
+        # Once other people are asked, the card is printed for them.
+        outcome = card.outcome and card.outcome.line
+        printed = (card.kind, card.topic, card.request, card.run, card.content_version, card.approvers, outcome)
         is_repeated = printed == self._last_printed
         if edited and card.kind is DeliveryKind.REQUEST:
             if not is_repeated and card.outcome is not None:
-                outcome = dates.written(card.outcome.line, local_time)
-                console.print(f"{states.ICONS[card.tone]} {card.title} {outcome}")
-            self._last_printed = printed
+                line = dates.written(card.outcome.line, local_time)
+                console.print(f"{states.ICONS[card.tone]} {card.title} {line}")
+                self._last_printed = printed
             return
         if not is_repeated:
             console.print(render_card(card, local_time))

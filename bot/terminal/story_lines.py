@@ -19,6 +19,9 @@ from engine.read_models import StoryEntry
 _SIGNS: Final = {
     "succeeded": "✓",
     "approved": "✓",
+    "voted": "✓",
+    "changed": "✎",
+    "asked": "●",
     "failed": "✕",
     "rejected": "✕",
     "stuck": "!",

@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import answers, characters, expiry, questions, refusals, summary
+from bot.presentation import answers, characters, expiry, progress, questions, refusals, summary
 from bot.web import client_limits, form_data, user_agents
 from bot.web.client_limits import ClientLimits
 from bot.web.context import RequestContext
@@ -162,6 +162,8 @@ class InboxRow:
 
     question: str
     requester: str
+    count: str
+    """How many approvals it has, if it needs several."""
     deadline: Phrase
     url: str
 
@@ -171,6 +173,7 @@ def _row(request: RequestView, at: SiteUrls) -> InboxRow:
     return InboxRow(
         question=questions.of_request(request),
         requester=characters.line(request.requester.label),
+        count=" ".join(progress.count(request)),
         deadline=expiry.of_deadlines(deadlines),
         url=at.review(request.id),
     )

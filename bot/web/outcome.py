@@ -83,8 +83,10 @@ def _overdue(request: RequestView) -> Outcome:
 
 
 def is_own(request: RequestView, reader: Person | None) -> bool:
-    """Return whether the reader is a person who decided."""
-    return reader is not None and request_outcome.has_decided(request, reader)
+    """Return whether the last decision, and all that was changed, is the reader's."""
+    if request.decision is None or reader is None:
+        return False
+    return {request.decision.person.id, *(change.person.id for change in request.model.changes)} == {reader.id}
 
 
 def _sentence(text: str) -> str:

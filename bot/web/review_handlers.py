@@ -20,6 +20,7 @@ from bot.web.status_pages import Notice
 from engine import json_values
 from engine.domain import (
     AlreadyDecided,
+    AlreadyVoted,
     AskCode,
     AskSignIn,
     Cancelled,
@@ -168,7 +169,7 @@ class ReviewHandlers:
             return self._context.status_page(status_pages.barred(visit, self._context.at))
 
         def build_fragment() -> Response:
-            shown = review_view.review(visit.request, visit.run, (), _typed(form))
+            shown = review_view.review(visit.request, visit.run, (), _typed(form), visit.person)
             return self._context.pages.page("changes", values=[field for field in shown.values if field.change])
 
         return await off_loop(build_fragment)
@@ -255,6 +256,8 @@ class ReviewHandlers:
                 return await self._again(request, sent.visit, typed, characters.visible(placed.elsewhere))
             case ReasonMissing():
                 return await self._again(request, sent.visit, _typed(sent.form, reason_error=refusals.sentence(answer)))
+            case AlreadyVoted() if await self._context.service.was_decided_by(sent.visit.request, sent.salt):
+                return self._context.to(self._context.at.review(sent.visit.request.id))
             case AlreadyDecided() | Expired() | Cancelled() | Changed():
                 return await self._too_late(request, sent, answer)
             case NotAnApprover():
@@ -319,7 +322,7 @@ class ReviewHandlers:
         """Return the page of a waiting request; without buttons to a person who may only answer a question."""
 
         def build_page() -> Response:
-            shown = review_view.review(visit.request, visit.run, visit.together, typed)
+            shown = review_view.review(visit.request, visit.run, visit.together, typed, visit.person)
             return self._context.form(
                 "review" if visit.decides else "question",
                 request,

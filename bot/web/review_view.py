@@ -12,7 +12,7 @@ from bot.web import form_inputs, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
 from bot.web.run_history import HistoryStep
 from engine import fields, json_values, requests
-from engine.domain import Assurance, Card, CardField, Phrase, ReasonRequired, RequestState, ReviewPoint
+from engine.domain import Assurance, Card, CardField, Person, Phrase, ReasonRequired, RequestState, ReviewPoint
 from engine.errors import about
 from engine.fields import Field, FieldType
 from engine.json_values import Value
@@ -108,6 +108,13 @@ class Review:
     history: tuple[Phrase, ...]
     reason: Reason
     seen: str
+    has_approved: bool
+    """Whether the reader has approved it, while others are missing."""
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """What the reader can do now: approve or send, and reject."""
+        return tuple(action.verdict for action in self.card.actions)
 
     @property
     def headline(self) -> str:
@@ -151,10 +158,14 @@ _UNTYPED: Final = TypedReview(raws={})
 
 
 def review(
-    request: RequestView, run: RunView | None, earlier: Sequence[RequestView] = (), typed: TypedReview | None = None
+    request: RequestView,
+    run: RunView | None,
+    earlier: Sequence[RequestView] = (),
+    typed: TypedReview | None = None,
+    reader: Person | None = None,
 ) -> Review:
     """Return the page. `earlier`: other requests of the run; `typed`: shown in the inputs instead of the content."""
-    card, content = request_card.request_card(request), request_content.labelled(request)
+    card, content = request_card.request_card(request, reader), request_content.labelled(request)
     return Review(
         request=request,
         card=card,
@@ -162,7 +173,7 @@ def review(
             card.approvers, closed=request.model.state is not RequestState.PENDING, is_form=card.is_form
         ),
         # A short value can be read at a glance, so it does not stand below a long text.
-        values=tuple(sorted(_values(request, card.values, typed or _UNTYPED), key=lambda field: bool(field.length))),
+        values=tuple(sorted(_values(request, card, typed or _UNTYPED), key=lambda field: bool(field.length))),
         content=content,
         inputs=run_history.inputs(run, request.people),
         trigger=run_history.trigger(run),
@@ -171,6 +182,7 @@ def review(
         history=tuple(run_history.history(request, run, earlier)),
         reason=_reason(request, typed or _UNTYPED),
         seen=stale_form.seen(content),
+        has_approved=reader is not None and request.model.tally.vote_of(reader.id) is not None,
     )
 
 
@@ -193,12 +205,13 @@ def _reason(request: RequestView, typed: TypedReview) -> Reason:
 # -- the values ---------------------------------------------------------------------------------------------
 
 
-def _values(request: RequestView, shown: Sequence[CardField], typed: TypedReview) -> Iterator[ShownField]:
-    """Yield the values of the card; of an open request with inputs for those that may be changed."""
-    editable = _editable(request)
+def _values(request: RequestView, card: Card, typed: TypedReview) -> Iterator[ShownField]:
+    """Yield the values of the card; for a reader who can edit the request with inputs for those that may be changed."""
+    can_edit = any(action.verdict == "edit" for action in card.actions)
+    editable = _editable(request) if can_edit else {}
     changes = typed_changes(request, typed.raws)
     room, wrong = MOST_EDITABLE, typed.wrong or {}
-    for card_field in shown:
+    for card_field in card.values:
         value = ShownField(
             path=card_field.path, label=card_field.label, text=card_field.text, length=_length(card_field.text)
         )

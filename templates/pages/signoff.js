@@ -228,6 +228,10 @@ async function updateParts(live) {
     old.replaceWith(current);
     if (focused) current.querySelector(`#${focused} > summary`)?.focus();
   }
+  const can = page.querySelector("[data-can]")?.dataset.can;
+  if (can !== undefined && can !== live.dataset.can) {
+    showNotice([["What you can do here has changed. Load the page again."]], "warn");
+  }
   live.dataset.mark = page.querySelector("[data-mark]")?.dataset.mark ?? "";
 }
 
