@@ -53,6 +53,8 @@ class ReviewResult(Struct, frozen=True, kw_only=True):
     content: Params
     digest: str
     on_expiry: OnExpiry = OnExpiry.STOP
+    as_asked: Params | None = None
+    """The content when the request opened, if approvers changed it and too few of them approved that."""
 
 
 class RunState(Struct, frozen=True, kw_only=True):

@@ -197,7 +197,7 @@ class Transition:
             after(step, visit, review)
         elif review.state is RequestState.EXPIRED and review.on_expiry is OnExpiry.CONTINUE:
             self.events.append(Event(EntryKind.GATE_UNANSWERED, step.id))
-            after(step, visit, review)
+            after(step, visit, self._as_asked(step, visit, review))
         else:
             status = {
                 RequestState.REJECTED: RunStatus.REJECTED,
@@ -205,6 +205,15 @@ class Transition:
             }.get(review.state, RunStatus.CANCELLED)
             self._put(replace(visit, status=StepStatus.STOPPED, ended_at=self.now), EntryKind.STEP_STOPPED)
             self._end(status)
+
+    def _as_asked(self, step: Step, visit: Visit, review: ReviewResult) -> ReviewResult:
+        """Return the review without changes that too few approved: no one person decides what goes on."""
+        at = ReviewPoint.AFTER if visit.status is StepStatus.OUTPUT_IN_REVIEW else ReviewPoint.BEFORE
+        subject = self._subject(step, visit, at)
+        if review.as_asked is None or subject.digest(review.content) != review.digest:
+            # What is not the content of the request is refused where it would run.
+            return review
+        return replace(review, content=review.as_asked, digest=subject.digest(review.as_asked))
 
     def _begin_reviewed(self, step: Step, visit: Visit, review: ReviewResult) -> None:
         self._begin(step, visit, review.content, review.digest)

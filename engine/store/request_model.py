@@ -100,6 +100,7 @@ _ANSWER = Statement(
         _request.c.content,
         _request.c.digest,
         _request.c.on_expiry,
+        _request.c.content_version,
         _decision.c.edits,
         _decision.c.approved_digest,
     )
@@ -252,7 +253,10 @@ def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: 
     if not rows:
         return None
     row = max(rows, key=itemgetter(0))
-    content = Params.from_value(json_values.loads(row.content))
+    content, as_asked = Params.from_value(json_values.loads(row.content)), None
+    if row.content_version > 1 and row.state == RequestState.EXPIRED.value:
+        before = votes.load_values_before(connection, row.id)
+        as_asked = Params(cast("dict[str, Value]", json_values.replace_all(content.value, before)), content.secrets)
     if row.edits is not None:
         content = Params(_edited(content.value, row.edits), content.secrets)
     return ReviewResult(
@@ -260,6 +264,7 @@ def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: 
         content=content,
         digest=row.approved_digest or row.digest,
         on_expiry=_ON_EXPIRY[row.on_expiry],
+        as_asked=as_asked,
     )
 
 

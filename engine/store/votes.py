@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, insert, null, select, update
 from engine import json_values
 from engine.domain import Approver, Person, PolicyKind, ReasonRequired, RequesterRule, RequestState
 from engine.domain.statuses import by_value
-from engine.json_values import Value
+from engine.json_values import Path, Value
 from engine.requests import ANY_ONE, Circle, ContentChange, Edit, Policy, Request, Ruling, Separation, Vote
 from engine.store import people
 from engine.store.connection import Connection
@@ -52,6 +52,7 @@ _CHANGES = Statement(
     .where(_change.c.request == bindparam("request"))
     .order_by(_change.c.version)
 )
+_EDITS = Statement(select(_change.c.edits).where(_change.c.request == bindparam("request")).order_by(_change.c.version))
 _NEW_CHANGE = Statement(insert(_change))
 _SET_PENDING = Statement(
     update(_approver)
@@ -135,6 +136,12 @@ def load_changes(connection: Connection, request: str, persons: Mapping[str, Per
     missing = [row.person for row in rows if row.person not in persons]
     known = {**persons, **(people.load_people(connection, missing) if missing else {})}
     return tuple(ContentChange(row.version, known[row.person], row.changed_at, _edits(row.edits)) for row in rows)
+
+
+def load_values_before(connection: Connection, request: str) -> dict[Path, Value]:
+    """Return the values that a request opened with, by the paths that people changed since."""
+    rows = _EDITS.scalars(connection, {"request": request})
+    return {edit.path: edit.before for text in reversed(rows) for edit in _edits(text)}
 
 
 def _edits(text: str) -> tuple[Edit, ...]:

@@ -27,6 +27,7 @@ from engine.domain import (
     Verdict,
 )
 from engine.read_models import DeliveryView, RequestView
+from engine.store.port import Tx
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
 
@@ -236,6 +237,41 @@ async def test_an_excluded_editor_alone_is_joined_by_the_owner(env: EngineEnv) -
     assert await names(env, run) == ["sam"]
     assert isinstance(await decide(env, run, SAM), Decided)
     assert await state(env, run) is RequestState.APPROVED
+
+
+AS_ASKED = pytest.mark.parametrize("keys", [f"{THREE}, policy: {{quorum: 2}}", f"{THREE}, exclude: [editor]"])
+
+
+@AS_ASKED
+@pytest.mark.parametrize("at", ["before", "after"])
+async def test_a_run_goes_on_without_changes_that_too_few_approved(env: EngineEnv, keys: str, at: str) -> None:
+    source = GATED.format(keys=f"{keys}, at: {at}, expires: 1d, on_expiry: continue")
+    more = "  - {id: more, uses: set, with: {text: '{{ steps.act.text }}', by: '{{ steps.act.decision }}'}}\n"
+    await env.register(source + more)
+    run = await env.start()
+    await env.settle()
+    for person, text in ((LEE, "first"), (KIM, "second")):
+        assert isinstance(await decide(env, run, person, text=text), Decided)
+    env.pass_time(days=2)
+    await env.settle()
+    view = await env.view(run)
+    assert view.status is RunStatus.SUCCEEDED
+    assert view.steps[-1].output == {"text": "hello", "by": None}
+    assert [params.text for params, _ in env.step.calls] == ["hello"]
+
+
+async def test_a_content_that_was_changed_by_hand_does_not_go_on_either(env: EngineEnv) -> None:
+    run = await start_run(env, f"{THREE}, policy: {{quorum: 2}}, expires: 1d, on_expiry: continue")
+    await decide(env, run, LEE, text="first")
+
+    def forge(tx: Tx) -> None:
+        tx.connection.exec_driver_sql("UPDATE request SET content = replace(content, 'first', 'forged')")
+
+    await env.engine.transact(forge)
+    env.pass_time(days=2)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.FAILED
+    assert env.step.calls == []
 
 
 # -- the requester -------------------------------------------------------------------------------------------

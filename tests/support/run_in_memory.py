@@ -75,13 +75,13 @@ class RunInMemory:
         self.state = replace_fields(self.state, cancelled=True)
 
     def answer(self, state: RequestState, *, on_expiry: OnExpiry = OnExpiry.STOP, **edits: Value) -> Progress:
-        """Decide the request that was opened last, and proceed."""
+        """Decide the request that was opened last, and proceed. Edits of one that expires were not approved."""
         opening = self.opening
+        as_asked = opening.content if edits and state is RequestState.EXPIRED else None
         content = replace_fields(opening.content, value={**opening.content.value, **edits})
         digest = opening.subject.digest(content)
-        self.state = replace_fields(
-            self.state, review=ReviewResult(state=state, content=content, digest=digest, on_expiry=on_expiry)
-        )
+        review = ReviewResult(state=state, content=content, digest=digest, on_expiry=on_expiry, as_asked=as_asked)
+        self.state = replace_fields(self.state, review=review)
         return self.proceed()
 
     @property

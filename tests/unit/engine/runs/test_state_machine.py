@@ -170,6 +170,13 @@ def test_an_expired_request_that_continues_is_recorded_without_an_approval() -> 
     assert run.effect.params.value == {"to": "bank", "text": "hello"}
 
 
+@pytest.mark.parametrize("at", ["before", "after"])
+def test_an_expired_request_that_continues_does_so_without_changes_that_too_few_approved(at: str) -> None:
+    run = started_run(f"- {{id: a, uses: set, with: {{x: 1}}, gate: {{at: {at}}}}}")
+    run.answer(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE, x=2)
+    assert run.visit("a").output == {"x": 1}
+
+
 def test_later_steps_read_decisions_and_none_for_a_gate_without_a_decision() -> None:
     steps = (
         "- {id: a, uses: set, with: {x: 1}, gate: {expires: 1d, on_expiry: continue}}\n"
