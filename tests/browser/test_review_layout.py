@@ -18,7 +18,7 @@ COVERED = """\
   const focused = document.activeElement, bar = document.querySelector(".bar");
   if (focused === document.body || bar.contains(focused)) return false;
   const field = focused.getBoundingClientRect(), buttons = bar.getBoundingClientRect();
-  return field.top >= buttons.top && field.top < innerHeight;
+  return field.top >= buttons.top && field.top < Math.min(buttons.bottom, innerHeight);
 }
 """
 """Return whether the focused element is hidden behind the buttons."""

@@ -73,7 +73,7 @@ def assert_same_keys(documented: Any, real: Any, path: str) -> None:
         assert isinstance(real, type(documented)) or documented is None or real is None, path
 
 
-def test_every_command_prints_the_json_of_its_page(terminal: Terminal) -> None:
+def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     (Path.cwd() / "bad.yaml").write_text("name: bad\nstep: []\n")
     real = {"signoff check": terminal.json("check", "bad.yaml", code=Exit.NO)}
     real["signoff register"] = terminal.json("register", str(EXPENSE))
@@ -84,6 +84,10 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal) -> None:
     real["signoff people list"] = terminal.json("people", "list")
     real["signoff people show"] = terminal.json("people", "show", "finance@example.com")
     real["signoff revoke"] = terminal.json("revoke", pending["id"])
+    real["signoff ask"] = terminal.json("ask", pending["id"], "Why?", "--to", "kim@example.com")
+    with monkeypatch.context() as patch:
+        patch.setenv("SIGNOFF_OPERATOR", "kim@example.com")
+        real["signoff answer"] = terminal.json("answer", pending["id"], "For the fair.")
     real["signoff decide"] = terminal.json("decide", pending["id"], "edit", "what=Bus to Bonn")
     real["signoff requests"] = terminal.json("requests", pending["id"])
     real["signoff runs"] = terminal.json("runs", real["signoff run"]["run"])
