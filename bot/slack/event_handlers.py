@@ -86,14 +86,15 @@ class EventHandlers:
 
     async def _point_to_buttons(self, by: Actor, thread: str, typed: Verdict, key: str) -> None:
         """Tell a person that a reply decides nothing, if the thread is that of a request that waits."""
-        service = self._context.service
-        request = await service.engine.request_at(Receipt({"channel": by.channel, "ts": thread}))
-        is_told = False
-        if request is not None and request.model.state is RequestState.PENDING:
-            answer = thread_replies.answer(request, typed, await service.person(by))
-            is_told = await self._context.replies.show_here(by, answer, thread=thread)
-        if not is_told:
-            self._answered.pop(key, None)
+        service, is_told = self._context.service, False
+        try:
+            request = await service.engine.request_at(Receipt({"channel": by.channel, "ts": thread}))
+            if request is not None and request.model.state is RequestState.PENDING:
+                answer = thread_replies.answer(request, typed, await service.person(by))
+                is_told = await self._context.replies.show_here(by, answer, thread=thread)
+        finally:
+            if not is_told:
+                self._answered.pop(key, None)
 
     def _remember(self, told: dict[str, datetime], key: str) -> bool:
         """Remember a key, and return whether it is new. Kept in memory, as in `_may_tell`."""

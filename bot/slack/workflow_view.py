@@ -73,7 +73,9 @@ def _gate(step: Step, gate: Gate, approvers: Mapping[str, str]) -> Iterator[Elem
     asks = _question(step, gate)
     yield from rich_text.words(f"{asks if gate.when is not None else _alone(asks)} ")
     yield from _asked(gate, approvers)
-    yield from rich_text.words(f".{_expiry(gate)}")
+    place = gate.ways.post_to
+    where = f", asked in {text_objects.line(place)}" if place is not None else ""
+    yield from rich_text.words(f"{where}.{_expiry(gate)}")
 
 
 def _asked(gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:

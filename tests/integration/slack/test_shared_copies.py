@@ -191,6 +191,12 @@ async def test_a_private_channel_with_the_app_works(env: SlackEnv) -> None:
     assert await env.state(run) is RequestState.APPROVED
 
 
+async def test_the_answer_to_the_registration_says_where_people_are_asked(env: SlackEnv) -> None:
+    await env.register(posting_to("#general"))
+    expect_ok(await env.person("cleo").command("/signoff show refund"))
+    assert "Ben Approver , asked in #general." in ephemeral_texts(env.slack, env.person("cleo"))[-1]
+
+
 async def test_while_slack_does_not_answer_the_file_is_registered_with_a_warning(env: SlackEnv) -> None:
     await env.register()
     for method in ("users.conversations", "conversations.list"):
