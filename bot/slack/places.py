@@ -36,7 +36,7 @@ class Places:
     async def find(self, name: str) -> Place | None:
         """Return a channel by its id or `#name`, or None if the app cannot see it: it may be private."""
         if not SLACK.is_channel_name(name):
-            return await self._by_id(name)
+            return await self._by_id(SLACK.channel_id(name) or name)
         bare = name.removeprefix("#")
         async for channel in self._channels("users.conversations", types="public_channel,private_channel"):
             if channel.get("name") == bare:

@@ -26,6 +26,8 @@ _CODES = "tests/integration/web/test_codes.py"
 _SIGN_IN = "tests/integration/web/test_account_sign_in.py"
 _ATTENTION = "tests/integration/web/test_attention.py"
 _WRITERS = "tests/integration/test_many_writers.py"
+_WAYS = "tests/integration/test_ways.py"
+_SHARED_COPIES = "tests/integration/slack/test_shared_copies.py"
 _COPIES = "tests/integration/test_outbox.py tests/unit/bot/slack/test_message_view.py"
 
 FAULTS: Final = (
@@ -978,6 +980,42 @@ FAULTS: Final = (
         "        if match is not None and depth == 0 and match[1] not in changed:\n",
         "        if match is not None:\n",
         "tests/integration/test_batches.py",
+    ),
+    # -- shared copies --
+    Fault(
+        "the shared copy counts as a copy of the owner, whom its row names",
+        "engine/store/request_queries.py",
+        "    _other.c.topic.is_(None),\n",
+        "",
+        _WAYS,
+    ),
+    Fault(
+        "no one is asked if the shared copy cannot be posted",
+        "engine/delivery/results.py",
+        "    persons = [row.person for row in request.tally.waiting if row.person.id not in reached]\n",
+        "    persons = [row.person for row in request.tally.waiting if row.person.id in reached]\n",
+        _WAYS,
+    ),
+    Fault(
+        "people who are asked by the shared copy are asked in Slack again before they are asked by email",
+        "engine/delivery/routing.py",
+        "            tried = self._tried | channels.get(person.id, set())\n",
+        "            tried = channels.get(person.id, set())\n",
+        _WAYS,
+    ),
+    Fault(
+        "each reply in a thread is answered, however often a person types one",
+        "bot/slack/event_handlers.py",
+        "        if key in told:\n            return False\n",
+        "",
+        _SHARED_COPIES,
+    ),
+    Fault(
+        "replies of bots are answered",
+        "bot/slack/event_handlers.py",
+        '    is_automatic = any(event.get(key) for key in ("bot_id", "bot_profile", "app_id", "hidden"))\n',
+        "    is_automatic = False\n",
+        _SHARED_COPIES,
     ),
     # -- what operators see --
     Fault(

@@ -73,6 +73,28 @@ async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, 
             await slack.until(lambda: "Done: Greet?" in words(cleo.sees("general")))
 
 
+async def test_the_channel_of_a_shared_copy_is_checked_and_joined_behind_roles_and_email(
+    tmp_path: Path, port: int
+) -> None:
+    async with sandbox() as slack:
+        database = stepwise_units.copy_empty_database(tmp_path / "signoff.db")
+        chosen = settings(slack, database, port, SIGNOFF_SLACK_APP_TOKEN=slack.app.app_token)
+        finance, actor = slack.channel("finance"), Address("email", "cleo@example.com")
+        async with app.open_app(AppOptions(settings=chosen, environment={})) as opened:
+            answers = []
+            for channel in ("#old", f"<#{finance}|finance>"):
+                source = FLOW.replace(
+                    b"ben@example.com]", f"ben@example.com], channels: [{{post_to: '{channel}'}}]".encode()
+                )
+                command = Register(source=source, actor=actor, origin=Origin(surface="terminal"))
+                answers.append(await opened.engine.register(command))
+        refused, registered = answers
+        assert isinstance(refused, NotAllowed)
+        assert "The channel #old is archived" in refused.why
+        assert isinstance(registered, Registered)
+        assert slack.app.bot_user in slack.world.channels[finance].members
+
+
 async def test_a_trial_never_writes_to_slack(tmp_path: Path, port: int) -> None:
     async with sandbox() as slack:
         chosen = settings(slack, tmp_path / "signoff.db", port, SIGNOFF_SLACK_APP_TOKEN=slack.app.app_token)
