@@ -36,6 +36,36 @@ async def test_a_request_is_approved_by_a_click(windows: SandboxWindows) -> None
     await windows.until(lambda: windows.demo.payments.for_order("A-1001"))
 
 
+SHARED_WORKFLOW = """\
+name: shared
+title: Shared
+steps:
+  - id: keep
+    uses: set
+    with: {word: old}
+    gate:
+      title: Keep the old word?
+      approvers: [ada@example.com, ben@example.com]
+      channels: [{post_to: "#general"}]
+"""
+
+
+async def test_a_shared_copy_is_discussed_in_its_thread_and_decided_by_its_buttons(windows: SandboxWindows) -> None:
+    await windows.register(SHARED_WORKFLOW)
+    await windows.start("shared")
+    ben = await windows.window("ben", "general")
+    message = request_message(ben, "Keep the old word?").first
+    await message.get_by_role("button", name="Reply in thread").click()
+    await ben.get_by_label("Reply in the thread").fill("looks good")
+    await ben.keyboard.press("Enter")
+    answer = ben.locator("li.message.ephemeral").last
+    await expect(answer).to_contain_text("Use the Approve button above. A reply decides nothing.")
+    await expect(ben.get_by_label("Message #general")).to_be_visible()
+    await expect(message).to_contain_text("@Ada Approver or @Ben Approver can decide.")
+    await message.get_by_role("button", name="Approve").click()
+    await expect(message).to_contain_text("Approved by Ben Approver")
+
+
 async def test_another_window_changes_by_itself(windows: SandboxWindows) -> None:
     await windows.open_refund_request("A-1002")
     ada, ben = await windows.window("ada"), await windows.window("ben")

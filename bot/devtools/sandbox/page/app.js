@@ -108,7 +108,8 @@ async function showPlace() {
   const low = bottom || log.dataset.place !== place.id;
   log.dataset.place = place.id;
   const acted = (where) => troubles.acted(where);
-  showMessages(list, messages, { context: context(), me, troubles: troubles.ofMessages(), acted, failed });
+  const reply = place.kind === "im" ? null : (message) => composer.reply(message);
+  showMessages(list, messages, { context: context(), me, troubles: troubles.ofMessages(), acted, failed, reply });
   // The list takes the full height even when it is empty, and would push the sentence out of view.
   list.hidden = !messages.length;
   none.hidden = messages.length > 0;

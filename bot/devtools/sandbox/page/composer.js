@@ -19,6 +19,7 @@ export class Composer {
       choose: (option) => this.complete(option),
       enter: () => this.send(),
     });
+    this.input.addEventListener("keydown", (event) => event.key === "Escape" && this.thread && this.reply(null));
     this.button = h("button", { type: "submit", class: "button primary send" }, "Send");
     this.node = h(
       "form",
@@ -30,12 +31,22 @@ export class Composer {
   }
 
   show(place, trouble) {
+    this.shown = place;
+    if (this.thread?.channel !== place.id) this.thread = null;
     const name = place.kind === "im" ? place.title : `#${place.name}`;
-    this.label.textContent = `Message ${name}`;
-    this.input.placeholder = place.is_archived ? "This channel is archived" : "Message, or / for commands";
+    const open = this.thread ? "Reply in the thread (Esc: write in the channel)" : "Message, or / for commands";
+    this.label.textContent = this.thread ? "Reply in the thread" : `Message ${name}`;
+    this.input.placeholder = place.is_archived ? "This channel is archived" : open;
     this.input.disabled = this.button.disabled = place.is_archived;
     this.known = trouble;
     this.tell();
+  }
+
+  /** Write the next message in the thread of this one; without one, in the conversation. */
+  reply(message) {
+    this.thread = message && { channel: message.channel, ts: message.ts };
+    this.show(this.shown, this.known);
+    this.input.focus();
   }
 
   /** Completions of the typed text. */
@@ -71,7 +82,8 @@ export class Composer {
     this.input.value = "";
     this.button.setAttribute("aria-busy", "true");
     try {
-      const answer = await (command ? act(this.me, "command", { line, channel }) : act(this.me, "say", { text: escaped(line), channel }));
+      const answer = await (command ? act(this.me, "command", { line, channel }) : act(this.me, "say", { text: escaped(line), channel, thread_ts: this.thread?.ts }));
+      if (!command && this.thread) this.reply(null);
       if (answer.ack?.problem && !this.input.value) this.input.value = line;
       this.sent();
     } catch (error) {

@@ -21,9 +21,10 @@ const appAvatar = () => h("span", { class: "avatar app" }, h("img", { src: "/san
 
 /**
  * Bring the list up to date. `context`: the context of blocks; `troubles`: by ts, the failures that Slack shows at a
- * message; `acted(place)` is called before an action of the person at this place.
+ * message; `acted(place)` is called before an action of the person at this place; `reply(message)` begins a reply in the
+ * thread of a message, and is left out where people write to the app alone.
  */
-export function showMessages(list, messages, { context, me, troubles, acted, failed }) {
+export function showMessages(list, messages, { context, me, troubles, acted, failed, reply }) {
   const items = [];
   let before = "";
   for (const message of messages) {
@@ -37,7 +38,7 @@ export function showMessages(list, messages, { context, me, troubles, acted, fai
     items.push({
       key: message.ts,
       stamp: JSON.stringify([message, trouble?.at, context.zone]),
-      make: () => item(message, { context: { ...context, surface: "message", acts: acts(message, { me, acted, failed }) }, trouble }),
+      make: () => item(message, { context: { ...context, surface: "message", acts: acts(message, { me, acted, failed }) }, trouble, reply }),
     });
   }
   reconcile(list, items);
@@ -61,11 +62,12 @@ function acts(message, { me, acted, failed }) {
   };
 }
 
-function item(message, { context, trouble }) {
+function item(message, { context, trouble, reply }) {
   const bot = message.bot_profile;
   const author = context.users.get(message.user);
   const name = bot?.name || author?.real_name || message.user;
   const at = Number(message.ts);
+  const asks = bot && !message.is_ephemeral && message.blocks?.some((block) => block.type === "actions");
   return h(
     "li",
     { class: `message ${message.is_ephemeral ? "ephemeral" : ""}` },
@@ -85,6 +87,7 @@ function item(message, { context, trouble }) {
       message.blocks?.length ? blocks(message.blocks, context) : h("div", { class: "block words" }, mrkdwn(message.text, context)),
       message.edited && h("span", { class: "small" }, "(edited)"),
       (message.attachments || []).map((attachment) => h("div", { class: "attachment words" }, mrkdwn(attachment.text || attachment.fallback || "", context))),
+      reply && asks && h("p", {}, h("button", { type: "button", class: "button small", onclick: () => reply(message) }, "Reply in thread")),
       trouble && troubleLine(trouble),
     ),
   );
