@@ -61,6 +61,8 @@ class EntryKind(StrEnum):
     PERSON_ADDRESS_GIVEN = "person.address_given"
     PERSON_ADDRESS_TAKEN = "person.address_taken"
     PERSON_ADDRESS_ENDED = "person.address_ended"
+    PERSON_AWAY = "person.away"
+    PERSON_BACK = "person.back"
     PERSON_JOINED = "person.joined"
     PERSON_SEPARATED = "person.separated"
     PERSON_UNDONE = "person.undone"

@@ -52,6 +52,8 @@ for _command in (
     LazyCommand("ask", "questions:ask", "Ask a QUESTION before you decide the request ID."),
     LazyCommand("answer", "questions:answer", "Answer a question that you were asked about the request ID."),
     LazyCommand("revoke", "requests:revoke", "Revoke the links emailed for the request or run ID."),
+    LazyCommand("away", "absences:away", "Say that you are away, and who decides in your place."),
+    LazyCommand("back", "absences:back", "Say that you are back."),
     LazyCommand("people", "people:people", "List people and their addresses, and give an address back."),
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),
     LazyCommand("worker", "serve:worker", "Run workflows and send messages, while others take the clicks."),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from bot.local import absence_commands
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.monitor import Monitor
 from bot.presentation import dates, progress, refusals
@@ -80,6 +81,8 @@ class OperatorCommands:
             "cancel": self._cancel,
             "resume": self._resume,
             "reassign": self._reassign,
+            "away": self._away,
+            "back": self._back,
             "revoke": self._revoke,
             "return_address": self._return_address,
             "erase": self._erase,
@@ -253,6 +256,18 @@ class OperatorCommands:
             return self._refused(result)
         facts = {"request": result.request, "run": result.run, "question": result.question, "to": result.asked_by}
         return CommandReply(facts=dict[str, Value](facts))
+
+    async def _away(self, arguments: dict[str, Any]) -> CommandReply:
+        if not self._operator:
+            return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
+        result = await absence_commands.set_away(self._engine, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else absence_commands.away_reply(result)
+
+    async def _back(self, arguments: dict[str, Any]) -> CommandReply:
+        if not self._operator:
+            return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
+        result = await absence_commands.set_back(self._engine, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else absence_commands.back_reply(result)
 
     async def _cancel(self, arguments: dict[str, Any]) -> CommandReply:
         run, reason = _text(arguments, "run"), _optional_text(arguments, "reason")

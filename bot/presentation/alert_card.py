@@ -171,13 +171,26 @@ def _answers(copy: DeliveryContent, answer: StepAnswer) -> bool:
 
 TO_APPROVERS: Final = frozenset({"approved_failed", "approved_unknown"})
 """Alerts to the approver of a step."""
-_PASSED_ON: Final = frozenset({"short", "excluded"})
+_PASSED_ON: Final = frozenset({"short", "excluded", "absent"})
 """Alerts to the owner of a workflow who can pass a request on to another person."""
 VOIDED: Final = "voided"
 """The topic of the alert to a person whose approval does not count any more."""
 _ABOUT_REQUESTS: Final = frozenset(
-    {"unseen", "unreachable", "broken", "undelivered", "excluded", "short", VOIDED, "unposted"}
+    {"unseen", "unreachable", "broken", "undelivered", "excluded", "short", "absent", VOIDED, "unposted"}
 )
+
+
+_NO_DECIDER: Final = {
+    "short": (
+        "No one else can approve “…”",
+        "More people have to approve it than can. Pass it on to another person, or cancel the run.",
+    ),
+    "absent": (
+        "Everyone who can decide “…” is away",
+        "No one decides in their place. Pass it on to another person, or wait until they are back.",
+    ),
+}
+"""The title and the advice of an alert to an owner that no one can decide a request now. “…”: the question."""
 
 
 def _alert(topic: str, copy: DeliveryContent) -> tuple[str, str]:
@@ -204,6 +217,9 @@ def _to_approver(topic: str, copy: DeliveryContent) -> tuple[str, str]:
 def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     """Return the title and the advice of an alert about the approvers of a request."""
     asks, request = _question(copy), copy.request
+    if topic in _NO_DECIDER:
+        title, what = _NO_DECIDER[topic]
+        return title.replace("…", asks), what
     reasons = "The reasons are below. " if request is not None and request.unreached else ""
     match topic:
         case "unseen":
@@ -217,10 +233,6 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
             return f"Emails about “{asks}” cannot be sent", (
                 "The mail server does not accept emails from Signoff. "
                 "The operator of this server can find the cause with the command signoff doctor."
-            )
-        case "short":
-            return f"No one else can approve “{asks}”", (
-                "More people have to approve it than can. Pass it on to another person, or cancel the run."
             )
         case _ if topic == VOIDED:
             return _voided(asks, request)

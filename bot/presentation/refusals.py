@@ -184,6 +184,7 @@ _TAKES_NOT_OVER: Final[Mapping[str, str]] = {
     "excluded": "can no longer decide this request.",
     "unknown": "is not known here.",
     "guest": "is a guest here and cannot be asked.",
+    "yourself": "is the person who is away.",
     "inactive": "has no active account here.",
     "unanswered": "could not be looked up just now.",
 }

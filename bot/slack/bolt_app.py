@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.log import RETRY_SECONDS, is_busy, report_incident
 from bot.slack import ids, message_view, payloads, replies, request_modals
+from bot.slack.absence_handlers import AbsenceHandlers
 from bot.slack.action_handlers import ActionHandlers
 from bot.slack.command_handlers import CommandHandlers
 from bot.slack.context import SlackContext
@@ -56,6 +57,7 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     succession = SuccessionHandlers(context)
     app.action(ids.HAND_ON)(succession.open)
     app.view(ids.SUCCESSION_MODAL)(succession.submitted)
+    app.view(ids.AWAY_MODAL)(AbsenceHandlers(context).submitted)
     _actions(app, ActionHandlers(context))
     _views(app, SubmissionHandlers(context))
     app.command(COMMAND)(CommandHandlers(context).command)

@@ -12,6 +12,7 @@ import msgspec
 
 from bot.presentation import characters, refusals, summary
 from bot.slack import command_messages, list_rows, message_view, register_modal, replies, start_modal, text_objects
+from bot.slack.absence_handlers import AbsenceHandlers
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
 from bot.slack.message_view import SlackMessage
@@ -42,7 +43,7 @@ class CommandHandlers:
     """The handler of `/signoff`. A start or cancel is committed before the command is acknowledged."""
 
     def __init__(self, context: SlackContext) -> None:
-        self._context = context
+        self._context, self._absence = context, AbsenceHandlers(context)
         self._words: dict[str, Callable[[TypedCommand], Awaitable[Answer]]] = {
             "": self._help,
             "help": self._help,
@@ -53,6 +54,8 @@ class CommandHandlers:
             "pending": self._pending,
             "runs": self._runs,
             "cancel": self._cancel,
+            "away": self._absence.away,
+            "back": self._absence.back,
         }
 
     async def command(self, ack: Any, body: Any) -> None:

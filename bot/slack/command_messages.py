@@ -32,6 +32,8 @@ COMMANDS: Final = (
     ("run NAME", "start a workflow; its inputs may follow as name=value"),
     ("runs", "your latest runs, and those of your workflows"),
     ("cancel RUN", "cancel a run"),
+    ("away until WHEN", "say that you are away; away alone asks when, and who decides in your place"),
+    ("back", "say that you are back"),
     ("show NAME", "the steps of a workflow, and who is asked"),
     ("register", "register a workflow, or a new version of it"),
 )

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import answers, characters, expiry, progress, questions, refusals, summary
-from bot.web import client_limits, form_data, user_agents
+from bot.web import absence_form, client_limits, form_data, user_agents
+from bot.web.absence_form import AbsenceForm
 from bot.web.client_limits import ClientLimits
 from bot.web.context import RequestContext
 from bot.web.service import WaitingRequests
@@ -55,7 +56,21 @@ class InboxHandlers:
             return await self._ask_account(request, salt)
         if salt is None or browser is None:
             return await self.show(request)
-        return await self._forget(request, form, browser)
+        act = form_data.text(form, "act")
+        if act not in ("away", "back"):
+            return await self._forget(request, form, browser)
+        return await self._absence(request, form, browser, salt, is_back=act == "back")
+
+    async def _absence(
+        self, request: Request, form: FormData, browser: RememberedBrowser, salt: str, *, is_back: bool
+    ) -> Response:
+        """Save that the person is away or back."""
+        engine, now = self._context.service.engine, self._context.clock.now()
+        if is_back:
+            await absence_form.ended(engine, browser, salt=salt)
+            return self._context.to(self._context.at.inbox)
+        wrong = await absence_form.submitted(engine, form, browser, now=now, salt=salt)
+        return self._context.to(self._context.at.inbox) if wrong is None else await self._list(request, browser, wrong)
 
     async def _browser(self, request: Request) -> RememberedBrowser | None:
         secret = self._context.browser(request)
@@ -133,7 +148,7 @@ class InboxHandlers:
             if isinstance(one, AttentionView)
         ]
 
-    async def _list(self, request: Request, browser: RememberedBrowser) -> Response:
+    async def _list(self, request: Request, browser: RememberedBrowser, absence: AbsenceForm | None = None) -> Response:
         waiting, asking = await self._context.service.waiting(browser.person), await self._questions(browser.person)
         browsers = await self._context.service.identity.browsers(browser.person.id)
         return self._context.form(
@@ -147,6 +162,9 @@ class InboxHandlers:
             asking=asking,
             browsers=[(remembered, characters.line(remembered.label)) for remembered in browsers],
             this=browser.id,
+            status=200 if absence is None else 422,
+            absence=absence
+            or await absence_form.shown(self._context.service.engine, browser.person, self._context.clock.now()),
         )
 
 

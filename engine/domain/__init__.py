@@ -35,6 +35,8 @@ from engine.domain.commands import (
     AskCode,
     AskQuestion,
     AskSignIn,
+    Away,
+    Back,
     Cancel,
     CloseAccount,
     Decide,
@@ -51,7 +53,7 @@ from engine.domain.commands import (
     Start,
 )
 from engine.domain.params import SECRET_SHOWN, Params, SecretName, Segments
-from engine.domain.people import FIRST_GROUP, Address, Approver, Person
+from engine.domain.people import FIRST_GROUP, Absence, Address, Approver, Person
 from engine.domain.results import (
     AddressReturned,
     AlreadyAnswered,
@@ -86,6 +88,8 @@ from engine.domain.results import (
     Reassigned,
     Refusal,
     Registered,
+    SetAway,
+    SetBack,
     Started,
     WhosePlace,
 )
@@ -120,6 +124,7 @@ __all__ = [
     "SECRET_SHOWN",
     "SHARED",
     "SIGN_IN_LIFETIME",
+    "Absence",
     "Address",
     "AddressReturned",
     "AlreadyAnswered",
@@ -134,6 +139,8 @@ __all__ = [
     "AskSignIn",
     "Assurance",
     "AttentionLink",
+    "Away",
+    "Back",
     "Cancel",
     "Cancelled",
     "CannotAnswer",
@@ -212,6 +219,8 @@ __all__ = [
     "RunStatus",
     "SecretName",
     "Segments",
+    "SetAway",
+    "SetBack",
     "SignIn",
     "SignInExpired",
     "SignInStart",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as hidden
+from datetime import datetime
 from typing import Final, Literal
 
 from msgspec import Struct, field
@@ -229,6 +230,32 @@ class Reassign:
     assurance: Assurance
     place: str | None = None
     browser: str | None = hidden(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Away:
+    """Let a delegate decide in the place of a person who is away. `person`: another than the actor, for an admin.
+
+    `starts_at`: None: now. `delegate`: an address of theirs, or None if no one stands in.
+    """
+
+    actor: Address
+    origin: Origin
+    ends_at: datetime
+    starts_at: datetime | None = None
+    delegate: Address | None = None
+    person: Address | None = None
+    workspace: str = DEFAULT_WORKSPACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Back:
+    """End the absence of the actor, or of another `person`, for an admin."""
+
+    actor: Address
+    origin: Origin
+    person: Address | None = None
+    workspace: str = DEFAULT_WORKSPACE
 
 
 class ReturnAddress(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
@@ -61,6 +62,20 @@ class Person(Struct, frozen=True):
         if first.kind == "terminal":
             return f"{first.value} (terminal)"
         return accounts.person_label(first.kind, first.value)
+
+
+class Absence(Struct, frozen=True, kw_only=True):
+    """The time for which a person is away. `starts_at` and `ends_at` are in UTC."""
+
+    id: str
+    person: Person
+    starts_at: datetime
+    ends_at: datetime
+    delegate: Person | None = None
+
+    def covers(self, now: datetime) -> bool:
+        """Return whether the person is away now."""
+        return self.starts_at <= now < self.ends_at
 
 
 FIRST_GROUP: Final = (0,)

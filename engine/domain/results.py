@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from engine.domain.people import Address, Person
+from engine.domain.people import Absence, Address, Person
 from engine.domain.statuses import RequestState, ResumeAnswer, RunStatus, Verdict
 
 
@@ -78,6 +78,20 @@ class Reassigned(Struct, frozen=True, kw_only=True):
     run: str
     place: Person | None
     to: Person
+
+
+class SetAway(Struct, frozen=True, kw_only=True):
+    """The person is away, now or later. `is_now`: it has begun."""
+
+    absence: Absence
+    is_now: bool
+
+
+class SetBack(Struct, frozen=True, kw_only=True):
+    """The person is here. `was_away`: an absence was ended or withdrawn."""
+
+    person: Person
+    was_away: bool
 
 
 class AddressReturned(Struct, frozen=True, kw_only=True):
@@ -209,7 +223,7 @@ class CannotTakeOver(Refusal, frozen=True, kw_only=True):
     """The request cannot be passed on to this person. `why`: a word for the reason."""
 
     name: str
-    why: Literal["requester", "editor", "decides", "excluded", "unknown", "guest", "inactive", "unanswered"]
+    why: Literal["requester", "editor", "decides", "excluded", "unknown", "guest", "inactive", "unanswered", "yourself"]
 
 
 class WhosePlace(Refusal, frozen=True, kw_only=True):

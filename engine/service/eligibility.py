@@ -15,8 +15,8 @@ from engine.domain.people import ACCOUNT
 from engine.ports import Resolution
 from engine.references import EMAIL, MEMBERS, ROLE_MEMBERS, Reference
 from engine.requests import Request
-from engine.service import hand_on
-from engine.store import deliveries, request_rows, run_rows
+from engine.service import hand_on, stand_in
+from engine.store import absences, deliveries, request_rows, run_rows
 from engine.store.port import Tx
 from engine.worker.advance import Advancer
 
@@ -100,7 +100,8 @@ def _account_state(answer: Resolution) -> str:
 def exclude(advancer: Advancer, tx: Tx, request: Request, approver: Approver, why: str) -> Request:
     """Record that an approver can no longer decide. The first time, update the copies and alert the owner.
 
-    If approvals are missing then that no one can give, the owner takes the place. Returns the request as it is
+    Their delegate or a backup of the gate takes the place; else, if approvals are missing that no one can give, the
+    owner does. Returns the request as it is
     afterwards. Raises `Conflict` if it has changed since it was loaded.
     """
     person = approver.person
@@ -118,4 +119,8 @@ def exclude(advancer: Advancer, tx: Tx, request: Request, approver: Approver, wh
     )
     tx.audit(request.workspace, record)
     rows = tuple(replace(row, excluded=why) if row.person.id == person.id else row for row in request.approvers)
-    return hand_on.ask(advancer, tx, replace(request, rev=request.rev + 1, approvers=rows), before=request)
+    later = replace(request, rev=request.rev + 1, approvers=rows)
+    left = next(row for row in rows if row.person.id == person.id)
+    away = absences.load_current(tx, request.workspace)
+    handed_on = stand_in.try_hand_on(advancer, tx, later, left, away, why=f"{person.label}: {why}")
+    return handed_on or hand_on.ask(advancer, tx, later, before=request)

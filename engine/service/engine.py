@@ -13,12 +13,15 @@ from msgspec import structs
 from engine.delivery.recipients import Resolved, run_with_directory
 from engine.domain import (
     DEFAULT_WORKSPACE,
+    Absence,
     Address,
     AddressReturned,
     AnswerAttention,
     AnswerQuestion,
     AskQuestion,
     Assurance,
+    Away,
+    Back,
     Cancel,
     CloseAccount,
     Contested,
@@ -40,6 +43,8 @@ from engine.domain import (
     Registered,
     Resume,
     ReturnAddress,
+    SetAway,
+    SetBack,
     Start,
     Started,
     Work,
@@ -47,6 +52,7 @@ from engine.domain import (
 from engine.errors import ChannelError, Conflict
 from engine.read_models import AttentionView, DeliveryView, PageQuery, RequestView, RunView, StoryEntry, WorkflowView
 from engine.service import (
+    absence,
     answer_attention,
     cancel,
     closed_account,
@@ -62,6 +68,7 @@ from engine.service import (
 )
 from engine.service.context import CommandContext
 from engine.store import (
+    absences,
     audit_log,
     delivery_queries,
     due_work,
@@ -168,6 +175,18 @@ class Engine:
         )
         return await _or_contested(reassignment, "request")
 
+    async def set_away(self, command: Away) -> SetAway | Refusal:
+        """Let a delegate decide in the place of a person who is away, now or later."""
+        return await self.transact_with_directory(
+            lambda tx, resolved: absence.set_away(self.context, tx, command, resolved), required=False
+        )
+
+    async def set_back(self, command: Back) -> SetBack | Refusal:
+        """End the absence of a person."""
+        return await self.transact_with_directory(
+            lambda tx, resolved: absence.set_back(self.context, tx, command, resolved), required=False
+        )
+
     async def cancel(self, command: Cancel) -> Done | Refusal:
         """End a run. Its open request is closed at once; a running step finishes and is the last one."""
         cancellation = self.transact_with_directory(
@@ -246,6 +265,11 @@ class Engine:
         lapsed or of a deadline that came.
         """
         return await self.store.read(lambda connection: due_work.due_work(connection, now, limit, ready=now - grace))
+
+    async def absence(self, person: str, now: datetime, *, workspace: str = DEFAULT_WORKSPACE) -> Absence | None:
+        """Return the absence of a person that has not ended, also one that has not begun."""
+        found = await self.store.read(lambda connection: absences.load_open(connection, workspace, now))
+        return next((one for one in found if one.person.id == person), None)
 
     async def person(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> Person | None:
         """Return the person who has this address now."""

@@ -18,7 +18,7 @@ from engine.json_values import Value
 from engine.references import OWNER, Reference
 from engine.requests import Deadlines, NoResponse, NotDelivered, Overdue, PastDue, Request, Unanswered, separation
 from engine.requests.separation import OWNER_INSTEAD
-from engine.service import eligibility, hand_on
+from engine.service import absence, eligibility, hand_on
 from engine.service.context import CommandContext
 from engine.store import deliveries, people, request_model, request_rows, run_rows
 from engine.store.port import Tx
@@ -26,9 +26,15 @@ from engine.worker.advance import wake
 
 
 def process_due(context: CommandContext, tx: Tx, request_id: str, resolved: Resolved) -> None:
-    """Process the first deadline of a request that is due: the unit of `Engine.process_due`."""
+    """Process the first deadline of a request that is due, or an absence with this id that begins.
+
+    The unit of `Engine.process_due`.
+    """
     loaded = request_model.load_request(tx, request_id)
-    if loaded is None or loaded[0].state is not RequestState.PENDING:
+    if loaded is None:
+        absence.begin(context, tx, request_id)
+        return
+    if loaded[0].state is not RequestState.PENDING:
         return
     request, _ = loaded
     recipients = Recipients(tx, context.advancer.directory, resolved)

@@ -20,12 +20,11 @@ from engine.domain import (
     Refusal,
     WhosePlace,
 )
-from engine.references import Reference
 from engine.requests import Request
 from engine.requests.succession import MISSING
-from engine.service import assurance, hand_on
+from engine.service import assurance, hand_on, person_lookup
 from engine.service.context import CommandContext
-from engine.store import browsers, people, request_model, request_rows, run_rows
+from engine.store import browsers, request_model, request_rows, run_rows
 from engine.store.port import Tx
 
 _VOUCHED = frozenset({Assurance.SLACK, Assurance.TERMINAL})
@@ -117,21 +116,8 @@ def _successor(
     recipients: Recipients, tx: Tx, request: Request, command: Reassign, *, any_address: bool
 ) -> Person | CannotTakeOver:
     """Return the person who takes over. Only the owner may name an address that Signoff does not know."""
-    reference = Reference(command.to.kind, command.to.value, str(command.to))
-    answer = recipients.answers([reference]).get(reference)
-    known = people.find_person_cached(tx, request.workspace, command.to)
-    name = known.label if known is not None else command.to.value
-    if answer is not None and answer.unanswered:
-        return CannotTakeOver(name=name, why="unanswered")
-    if answer is not None and answer.guests:
-        return CannotTakeOver(name=name, why="guest")
-    if answer is not None and (answer.standing or (answer.unknown and known and known.account)):
-        return CannotTakeOver(name=name, why="inactive")
-    is_listed = answer is not None and bool(answer.people) and not answer.unknown
-    if known is None and not is_listed and not (any_address and command.to.kind == "email"):
-        return CannotTakeOver(name=name, why="unknown")
-    person = recipients.named(request.workspace, reference)
-    return requests.check_successor(request, person) or person
+    person = person_lookup.look_up(tx, recipients, request.workspace, command.to, any_address=any_address)
+    return person if isinstance(person, CannotTakeOver) else requests.check_successor(request, person) or person
 
 
 def _save(

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Select, String, literal_column, select, union_all
 
 from engine.domain import Work
-from engine.store import deliveries, request_rows, run_rows
+from engine.store import absences, deliveries, request_rows, run_rows
 from engine.store.connection import Connection
 from engine.store.statements import Statement
 
@@ -18,7 +18,10 @@ def _of_kind(kind: str, due: Select[tuple[str]]) -> Select[tuple[str, str]]:
 
 
 _ALL = union_all(
-    _of_kind("advance", run_rows.DUE), _of_kind("deliver", deliveries.DUE), _of_kind("process_due", request_rows.DUE)
+    _of_kind("advance", run_rows.DUE),
+    _of_kind("deliver", deliveries.DUE),
+    _of_kind("process_due", request_rows.DUE),
+    _of_kind("process_due", absences.DUE),
 ).subquery()
 _DUE = Statement(select(_ALL.c.kind, _ALL.c.id))
 

@@ -64,6 +64,27 @@ class AddressPeriodRow(SQLModel, table=True):
     """The ids of requests, workflows and runs that moved to this person with the address, as JSON."""
 
 
+class AbsenceRow(SQLModel, table=True):
+    """The time for which a person is away. `ended_at`: when it was ended early or replaced.
+
+    `moves_at`: when what waits for them is passed on, or null once that is done; `moved_up_to`: the last request of it.
+    """
+
+    __tablename__ = "absence"
+    __table_args__ = (Index("absence_workspace", "workspace", "ends_at"), Index("absence_moves", "moves_at"))
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    person: str = Field(foreign_key="person.id")
+    starts_at: datetime = utc(nullable=False)
+    ends_at: datetime = utc(nullable=False)
+    delegate: str | None = Field(default=None, foreign_key="person.id")
+    set_by: str = Field(foreign_key="person.id")
+    set_at: datetime = utc(nullable=False)
+    ended_at: datetime | None = utc()
+    moves_at: datetime | None = utc()
+    moved_up_to: str = ""
+
+
 class LinkRow(SQLModel, table=True):
     """A right to look at one request, for the person it was sent to. Only the SHA-256 of its token is kept."""
 

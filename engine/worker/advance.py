@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from engine import requests, runs, workflowfile
 from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import backups, routing
+from engine.delivery import absentees, backups, routing
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import DeliveryKind, Person, RunStatus, SecretName, StepStatus, Work
 from engine.errors import Conflict, StepError
@@ -226,6 +226,8 @@ class Advancer:
         recipients = Recipients(tx, self.directory, resolved)
         named, missing = recipients.approvers(run, opening.groups)
         notes += missing
+        named, missing, are_away = absentees.replace_absent(tx, recipients, run, opening, named)
+        notes += missing
         owner = people.load_people_cached(tx, [run.owner])[run.owner]
         circle = requests.circle(named, opening.policy, opening.separation, requester=run.requester, owner=owner)
         if circle.with_owner:
@@ -259,6 +261,8 @@ class Advancer:
             self.alert(tx, run.run_owner, topic="unreachable", request=request_id)
         elif is_not_posted:
             self.alert(tx, run.run_owner, topic=routing.UNPOSTED, request=request_id)
+        elif are_away and not circle.with_owner:
+            self.alert(tx, run.run_owner, topic="absent", request=request_id)
 
     def _missing_accounts(self, opening: Opening, circle: Circle) -> list[str]:
         """Return a note for each approver who would have to sign in with an account, and has none."""

@@ -30,6 +30,7 @@ from bot.presentation import card as cards
 from bot.presentation.story import SENTENCES as STORY
 from bot.presentation.story import Names, sentence_of
 from bot.slack import (
+    absence_modal,
     command_messages,
     confirmation_modals,
     details_modal,
@@ -107,7 +108,7 @@ TOPICS: Final = (
         "unreachable",
         "broken",
     ),
-    *("short", "voided", "unposted", "undelivered", "excluded", "approved_failed", "approved_unknown"),
+    *("short", "absent", "voided", "unposted", "undelivered", "excluded", "approved_failed", "approved_unknown"),
 )
 ORIGIN: Final = Origin(surface="slack")
 SAM: Final = Address("email", "sam@example.com")
@@ -411,6 +412,7 @@ def views() -> Iterator[tuple[str, str, Any]]:
         yield "answer form", variant, question_modals.answer(request, QUESTION, metadata=ref)
         yield "thread", variant, thread_replies.answer(request, Verdict.APPROVE, samples.PERSON).blocks
         yield "thread of others", variant, thread_replies.answer(request, Verdict.REJECT, None).blocks
+        yield "away form", variant, absence_modal.away_form(metadata=ref, back_on="2026-03-09")
         yield "pass on", variant, succession_modal.pass_on(request, [("", ""), ("p1", "Ada")], metadata=ref)
     for callback in sorted(request_modals.DECIDE):
         again = request_modals.newer(

@@ -529,6 +529,19 @@ def test_an_approver_passes_a_request_on(signoff: Commands, open_request: dict[s
     )
 
 
+def test_a_person_is_away_and_back(signoff: Commands, open_request: dict[str, Any]) -> None:
+    away = signoff.run_ok("away", "until", "tomorrow", "at", "noon", "--delegate", "kim@example.com")
+    assert re.match(rf"{OPERATOR} is away until .*12:00 PM.*\.\nkim@example.com decides in their place\.\n", away.out)
+    unclear = signoff("away", "until", "03/04")
+    assert unclear.err.startswith("“03/04” can be two dates.")
+    unknown = signoff("away", "until", "tomorrow", "--delegate", "new@example.com")
+    assert unknown.err == "new@example.com is not known here. Choose another person.\n"
+    # The operator of a machine is an admin.
+    assert signoff.run_ok("back", "--for", "kim@example.com").out == "kim@example.com was not away.\n"
+    assert signoff.run_ok("back").out == f"{OPERATOR} is back.\n"
+    assert signoff.run_ok("back").out == f"{OPERATOR} was not away.\n"
+
+
 def test_ctrl_c_at_the_question_of_a_gate_decides_nothing(installation: Installation, signoff: Commands) -> None:
     installation.write("sure.yaml", HELLO + f"    gate: {{approvers: [{OPERATOR}], confirm: 'Are you sure?'}}\n")
     signoff.run_ok("register", "sure.yaml")

@@ -95,6 +95,8 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     (waiting,) = terminal.json("requests")
     passing_on = ("--to", "new@example.com", "--reason", "on holiday", "--for", "finance@example.com")
     real["signoff reassign"] = terminal.json("reassign", waiting["id"], *passing_on)
+    real["signoff away"] = terminal.json("away", "for", "two", "days", "--delegate", "new@example.com")
+    real["signoff back"] = terminal.json("back")
     real["signoff people undo"] = terminal.json("people", "undo", "finance@example.com")
     documented = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}
     for bench in ("slack", "engine", "pg", "web", "mail"):

@@ -1,0 +1,127 @@
+"""The commands by which people are away and back, and the unit that passes on what waits for them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine import timestamps
+from engine.absence_phrases import LONGEST
+from engine.audit_entries import EntryKind, entry
+from engine.delivery.recipients import Recipients, Resolved
+from engine.domain import (
+    Absence,
+    Address,
+    Away,
+    Back,
+    CannotTakeOver,
+    NotAllowed,
+    Person,
+    Refusal,
+    RequestState,
+    SetAway,
+    SetBack,
+    Work,
+)
+from engine.references import Reference
+from engine.service import person_lookup, stand_in
+from engine.service.context import CommandContext
+from engine.store import absences, request_model, request_rows
+from engine.store.port import Tx
+
+_AT_ONCE: Final = 20
+"""Maximum number of requests in one transaction."""
+_FOR_OTHERS: Final = NotAllowed(why="Only an admin can say that another person is away or back.")
+_TOO_LONG: Final = NotAllowed(why="Choose an end that is later than the beginning, and within a year.")
+
+
+def set_away(context: CommandContext, tx: Tx, command: Away, resolved: Resolved) -> SetAway | Refusal:
+    """Write that a person is away: the unit of `Engine.set_away`. An earlier absence of theirs ends."""
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    person, actor = _people(context, recipients, command)
+    if isinstance(person, Refusal):
+        return person
+    starts_at = max(command.starts_at or tx.now, tx.now)
+    if not starts_at < command.ends_at <= tx.now + LONGEST:
+        return _TOO_LONG
+    delegate = None
+    if command.delegate is not None:
+        looked_up = person_lookup.look_up(tx, recipients, command.workspace, command.delegate, any_address=False)
+        if isinstance(looked_up, CannotTakeOver):
+            return looked_up
+        delegate = looked_up
+        if delegate.id == person.id:
+            return CannotTakeOver(name=delegate.label, why="yourself")
+    tx.take_turn(f"absence:{person.id}")
+    absences.end_absences(tx, person.id)
+    absence = Absence(id=tx.new_id(), person=person, starts_at=starts_at, ends_at=command.ends_at, delegate=delegate)
+    absences.insert_absence(tx, command.workspace, absence, set_by=actor.id)
+    tx.audit(
+        command.workspace,
+        entry(
+            EntryKind.PERSON_AWAY,
+            actor=actor,
+            person=person.id,
+            name=person.label,
+            since=timestamps.iso(starts_at),
+            until=timestamps.iso(command.ends_at),
+            delegate={"person": delegate.id, "name": delegate.label} if delegate is not None else None,
+        ),
+    )
+    is_now = starts_at <= tx.now
+    if is_now:
+        tx.enqueue(Work("process_due", absence.id))
+    return SetAway(absence=absence, is_now=is_now)
+
+
+def set_back(context: CommandContext, tx: Tx, command: Back, resolved: Resolved) -> SetBack | Refusal:
+    """End the absence of a person: the unit of `Engine.set_back`. What was passed on stays with the others."""
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    person, actor = _people(context, recipients, command)
+    if isinstance(person, Refusal):
+        return person
+    tx.take_turn(f"absence:{person.id}")
+    was_away = absences.end_absences(tx, person.id)
+    if was_away:
+        record = entry(EntryKind.PERSON_BACK, actor=actor, person=person.id, name=person.label)
+        tx.audit(command.workspace, record)
+    return SetBack(person=person, was_away=was_away)
+
+
+def _people(context: CommandContext, recipients: Recipients, command: Away | Back) -> tuple[Person | Refusal, Person]:
+    """Return the person who is away or back, and the actor."""
+    actor = recipients.actor(command.workspace, command.actor)
+    if command.person is None:
+        return actor, actor
+    person = recipients.named(command.workspace, _reference(command.person))
+    return (person if context.may(actor, command.actor, person.id) else _FOR_OTHERS), actor
+
+
+def _reference(address: Address) -> Reference:
+    return Reference(address.kind, address.value, str(address))
+
+
+def begin(context: CommandContext, tx: Tx, absence_id: str) -> None:
+    """Pass on some of the requests that wait for a person whose absence has begun."""
+    loaded = absences.load_absence(tx.connection, absence_id)
+    if loaded is None:
+        return
+    absence, workspace, up_to = loaded
+    if not absence.covers(tx.now):
+        # No process ran while the person was away.
+        absences.set_moved(tx, absence.id, up_to=up_to, is_done=absence.ends_at <= tx.now)
+        return
+    waiting = absences.load_to_move(tx.connection, absence.person.id, after=up_to, most=_AT_ONCE)
+    away = absences.load_current(tx, workspace)
+    for request_id in waiting:
+        request_rows.lock(tx, request_id)
+        request = request_model.load_request(tx, request_id)
+        if request is not None and _is_open(request[0].state) and not request[0].deadlines.is_past_due(tx.now):
+            stand_in.move(context.advancer, tx, request[0], absence, away)
+    is_done = len(waiting) < _AT_ONCE
+    absences.set_moved(tx, absence.id, up_to=waiting[-1] if waiting else up_to, is_done=is_done)
+    if not is_done:
+        tx.enqueue(Work("process_due", absence.id))
+
+
+def _is_open(state: RequestState) -> bool:
+    return state is RequestState.PENDING

@@ -1,0 +1,134 @@
+"""The rows of absences. A person has at most one that has not ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import bindparam, insert, null, select, update
+
+from engine.domain import Absence, RequestState
+from engine.store import people
+from engine.store.connection import Connection
+from engine.store.people_tables import AbsenceRow
+from engine.store.port import Tx
+from engine.store.statements import Statement
+from engine.store.tables import ApproverRow, RequestRow
+
+_absence = AbsenceRow.__table__  # type: ignore[attr-defined]
+_approver = ApproverRow.__table__  # type: ignore[attr-defined]
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_KEY: Final = "absences"
+DUE = (
+    select(_absence.c.id)
+    .where(_absence.c.moves_at.is_not(None), _absence.c.moves_at <= bindparam("now"))
+    .order_by(_absence.c.moves_at)
+    .limit(bindparam("limit"))
+)
+"""Absences that have begun, whose person still has requests to pass on."""
+
+_NEW = Statement(insert(_absence))
+_END = Statement(
+    update(_absence)
+    .where(_absence.c.person == bindparam("of"), _absence.c.ended_at.is_(None), _absence.c.ends_at > bindparam("now"))
+    .values(ended_at=bindparam("now"), moves_at=null())
+)
+_OPEN = Statement(
+    select(_absence)
+    .where(
+        _absence.c.workspace == bindparam("workspace"),
+        _absence.c.ends_at > bindparam("now"),
+        _absence.c.ended_at.is_(None),
+    )
+    .order_by(_absence.c.id)
+)
+_BY_ID = Statement(select(_absence).where(_absence.c.id == bindparam("id")))
+_SET_MOVED = Statement(
+    update(_absence)
+    .where(_absence.c.id == bindparam("held"))
+    .values(moves_at=bindparam("next"), moved_up_to=bindparam("up_to"))
+)
+_TO_MOVE = Statement(
+    select(_approver.c.request)
+    .join(_request, _request.c.id == _approver.c.request)
+    .where(
+        _approver.c.person == bindparam("of"),
+        _approver.c.handed_to.is_(None),
+        _request.c.state == RequestState.PENDING.value,
+        _request.c.id > bindparam("after"),
+    )
+    .order_by(_approver.c.request)
+    .limit(bindparam("most"))
+)
+
+
+def insert_absence(tx: Tx, workspace: str, absence: Absence, *, set_by: str) -> None:
+    """Write an absence. What waits for the person is passed on when it begins."""
+    tx.write(
+        _NEW,
+        {
+            "id": absence.id,
+            "workspace": workspace,
+            "person": absence.person.id,
+            "starts_at": absence.starts_at,
+            "ends_at": absence.ends_at,
+            "delegate": absence.delegate.id if absence.delegate is not None else None,
+            "set_by": set_by,
+            "set_at": tx.now,
+            "moves_at": absence.starts_at,
+            "moved_up_to": "",
+        },
+    )
+    tx.memory.forget()
+
+
+def end_absences(tx: Tx, person: str) -> bool:
+    """End the absence of a person, also one that has not begun. Return whether there was one."""
+    ended = tx.write(_END, {"of": person, "now": tx.now})
+    tx.memory.forget()
+    return bool(ended)
+
+
+def load_current(tx: Tx, workspace: str) -> dict[str, Absence]:
+    """Return the people who are away now, by id. A unit of work remembers all absences that have not ended."""
+    known: tuple[Absence, ...] | None = tx.memory.get((_KEY, workspace))
+    if known is None:
+        known = load_open(tx.connection, workspace, tx.now)
+        tx.memory.keep((_KEY, workspace), known)
+    return {absence.person.id: absence for absence in known if absence.covers(tx.now)}
+
+
+def load_open(connection: Connection, workspace: str, now: datetime) -> tuple[Absence, ...]:
+    """Return the absences that have not ended, with those that have not begun, the oldest first."""
+    rows = _OPEN.all(connection, {"workspace": workspace, "now": now})
+    return tuple(_read(connection, row) for row in rows)
+
+
+def load_absence(connection: Connection, absence: str) -> tuple[Absence, str, str] | None:
+    """Return an absence whose requests have to be passed on, its workspace, and the last request of those that were."""
+    row = _BY_ID.one(connection, {"id": absence})
+    if row is None or row.moves_at is None:
+        return None
+    return _read(connection, row), row.workspace, row.moved_up_to
+
+
+def _read(connection: Connection, row: Any) -> Absence:
+    ids = [row.person, *([row.delegate] if row.delegate is not None else [])]
+    persons = people.load_people(connection, ids)
+    return Absence(
+        id=row.id,
+        person=persons[row.person],
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        delegate=persons[row.delegate] if row.delegate is not None else None,
+    )
+
+
+def load_to_move(connection: Connection, person: str, *, after: str, most: int) -> list[str]:
+    """Return the ids of some open requests in which a person has a place, the oldest first, after the id `after`."""
+    return list(_TO_MOVE.scalars(connection, {"of": person, "after": after, "most": most}))
+
+
+def set_moved(tx: Tx, absence: str, *, up_to: str, is_done: bool) -> None:
+    """Write how far the requests of an absence were passed on."""
+    tx.write(_SET_MOVED, {"held": absence, "next": None if is_done else tx.now, "up_to": up_to})

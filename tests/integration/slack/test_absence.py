@@ -1,0 +1,60 @@
+"""People say in Slack that they are away, and who decides in their place."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, copy_of, expect_ok, words
+
+ADA_ALONE = REFUND_WORKFLOW.replace("[ada@example.com, ben@example.com]", "[ada@example.com]")
+
+
+async def typed(env: SlackEnv, by: str, text: str) -> str:
+    ack = expect_ok(await env.person(by).command(f"/signoff {text}", channel="general"))
+    await env.finish_background_work()
+    return words(ack.body) if ack.body else ""
+
+
+async def test_what_waits_goes_to_the_delegate_and_new_requests_do_too(env: SlackEnv) -> None:
+    await env.request_approval(ADA_ALONE)
+    ben = env.person("ben").id
+    said = await typed(env, "ada", f"away <@{ben}|ben> until tomorrow at 18:00")
+    assert "You are away until" in said
+    assert "Ben Approver decides in your place. What is waiting now is passed on as well." in said
+    await env.settle()
+    assert "Ben Approver decides in your place." in words(copy_of(env.person("ada")))
+    assert copy_of(env.person("ben"))
+    await env.start(amount=7)
+    await env.settle()
+    assert "decides in their place." in words(copy_of(env.person("ben"), "Refund 7 EUR?"))
+    said = await typed(env, "ada", "back")
+    assert "You are back. New requests come to you again." in said
+    assert "You were not away" in await typed(env, "ada", "back")
+
+
+async def test_what_is_not_clear_is_asked_back(env: SlackEnv) -> None:
+    await env.register()
+    assert "“03/04” can be two dates." in await typed(env, "ada", "away until 03/04")
+    assert "Signoff did not understand “tomorrow-ish”." in await typed(env, "ada", "away tomorrow-ish")
+
+
+async def test_a_form_asks_for_the_days_and_the_delegate(env: SlackEnv) -> None:
+    run = await env.request_approval(ADA_ALONE)
+    assert await typed(env, "ada", "away") == ""
+    day = (env.clock.now() + timedelta(days=3)).date().isoformat()
+    past = (env.clock.now() - timedelta(days=3)).date().isoformat()
+    wrong = expect_ok(await env.person("ada").submit({"Back on": past}))
+    assert "That is over already." in words(wrong.body)
+    ben = env.person("ben").id
+    said = expect_ok(await env.person("ada").submit({"Back on": day, "Who decides in your place?": ben}))
+    assert "You are away until" in words(said.body)
+    await env.settle()
+    assert [row.person.label for row in (await env.request(run)).model.eligible] == ["Ben Approver"]
+
+
+async def test_a_name_that_is_no_mention_opens_the_form_with_the_day(env: SlackEnv) -> None:
+    await env.register()
+    day = (env.clock.now() + timedelta(days=3)).date().isoformat()
+    await typed(env, "ada", f"away @ben until {day}")
+    said = expect_ok(await env.person("ada").submit({"Who decides in your place?": env.person("gus").id}))
+    assert "Gus Guest is a guest here and cannot be asked." in words(said.body)
