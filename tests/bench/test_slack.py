@@ -11,10 +11,13 @@ import pytest
 from bot.devtools.bench import report, slack
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile
 from bot.devtools.bench.slack_env import BenchFailed, SlackLimits, open_slack_env
+from bot.devtools.bench.slack_votes import NEEDED
 from tests.support.documents import Page
 
 SECTION = "signoff bench slack"
-SMALL = slack.SlackBenchSize(clicks=6, clicks_per_second=20, people=3, post_fanouts=1, edit_fanouts=1)
+SMALL = slack.SlackBenchSize(
+    clicks=6, clicks_per_second=20, people=6, post_fanouts=1, edit_fanouts=1, votes_on=2, votes_shown_on=1
+)
 MACHINE = Machine(cores=2, load=0.5, python="3.11.7", sync_ms=0.2)
 
 
@@ -40,6 +43,8 @@ def test_every_figure_is_a_number_and_every_target_names_one(report_json: dict[s
         "slack.clicked_copy_ms",
         "slack.fanout_ratio",
         "slack.open_fanout_ratio",
+        "slack.vote_ack_p99_ms",
+        "slack.vote_fanout_ratio",
     }
     assert all(name.removeprefix("slack.") in report_json["slack"] for name in report_json["targets"])
 
@@ -49,6 +54,15 @@ def test_every_click_is_counted_and_every_acknowledged_one_was_decided(report_js
     assert figures["clicks"] == SMALL.clicks
     assert figures["clicks_failed"] == figures["clicks_undecided"] == 0
     assert figures["click_ack_p50_ms"] <= figures["click_ack_p99_ms"] <= figures["click_ack_max_ms"]
+
+
+def test_every_vote_is_in_the_database_and_costs_no_edit_of_its_own(report_json: dict[str, Any]) -> None:
+    figures = report_json["slack"]
+    assert figures["votes"] == SMALL.votes_on * NEEDED
+    assert figures["votes_lost"] == 0
+    assert figures["vote_copies"] == SMALL.people
+    assert 1 <= figures["vote_edits_ratio"] <= NEEDED
+    assert figures["vote_fanout_floor_s"] == pytest.approx((SMALL.people - 1) * 60 / 500)
 
 
 def test_the_floor_is_what_the_enforced_rates_allow(report_json: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """`signoff bench slack`: how fast a click is acknowledged, and how close to Slack's rate limits copies are shown.
 
-Two parts, each with a local Slack, a bot in a process of its own and a database of its own (see `slack_env`).
+Three parts, each with a local Slack, a bot in a process of its own and a database of its own (see `slack_env`).
 
 **Clicks** are open-loop: they are sent at scheduled times whether or not earlier clicks were answered, and every
 duration counts from the scheduled time. So a stall of the bot counts for every click that waited, and so does a late
@@ -10,6 +10,8 @@ this part, so that the edits of copies and the ends of runs compete with the cli
 **Fan-outs** use ten times Slack's published rates and no burst, on both sides. A run before has looked people up.
 Durations count from the command or the click until the last call has succeeded. The floor is the time of that many
 calls at the rate that the local Slack enforces: the first at once, then one for each interval.
+
+**Votes** are in `slack_votes`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from bot.devtools.bench import slack_votes
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile
 from bot.devtools.bench.slack_env import BenchFailed, PostedCopy, SlackBenchEnv, SlackLimits, open_slack_env
 from bot.devtools.sandbox.methods import METHODS
@@ -79,6 +82,10 @@ class SlackBenchSize:
     """Fan-outs of posts; the median counts."""
     edit_fanouts: int = 2
     """Fan-outs of edits, at most as many; the median counts, and of two the slower."""
+    votes_on: int = 20
+    """Requests with votes whose acknowledgements are measured."""
+    votes_shown_on: int = 3
+    """Requests with votes whose copies are measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +103,14 @@ async def run(size: SlackBenchSize, report_progress: ReportProgress) -> tuple[li
     clicks = await _measure_clicks(size)
     report_progress(f"Copies to {size.people} people …")
     fanouts = await _measure_fanouts(size)
+    report_progress(f"{size.votes_on * slack_votes.NEEDED} votes, {size.clicks_per_second:g} a second …")
+    votes = await _measure_votes(size)
     refused = Figure(
-        name="slack.refused", value=clicks.refused + fanouts.refused, meaning="calls that Slack refused with HTTP 429"
+        name="slack.refused",
+        value=clicks.refused + fanouts.refused + votes.refused,
+        meaning="calls that Slack refused with HTTP 429",
     )
-    return [*clicks.figures, *fanouts.figures, refused], machine
+    return [*clicks.figures, *fanouts.figures, *votes.figures, refused], machine
 
 
 # -- clicks -------------------------------------------------------------------------------------------------
@@ -205,6 +216,18 @@ def _click_figures(times: _ClickTimes, size: SlackBenchSize) -> list[Figure]:
             meaning="acknowledged clicks without a decision in the database",
         ),
     ]
+
+
+# -- votes --------------------------------------------------------------------------------------------------
+
+
+async def _measure_votes(size: SlackBenchSize) -> PartResult:
+    async with open_slack_env(people=size.people, limits=TENFOLD) as env:
+        rate = size.clicks_per_second
+        copies = await slack_votes.measure_copies(env, size.votes_shown_on, per_second=rate)
+        # Last, because the bench does not wait for the edits of so many copies.
+        acks = await slack_votes.measure_acks(env, size.votes_on, per_second=rate)
+        return PartResult([*acks, *copies], env.slack.rates.refused)
 
 
 # -- fan-outs -----------------------------------------------------------------------------------------------
