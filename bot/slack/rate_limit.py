@@ -145,7 +145,10 @@ class RateLimiter:
 
     async def _wait_until(self, at: float, counted: list[_Departures], key: str, prepare: Prepare | None) -> None:
         waited, is_prepared = False, prepare is None
-        while (wait := max(at, *(departures.free for departures in counted)) - self._now()) > _NOW:
+        while (wait := max(at, *(departures.free for departures in counted)) - self._now()) > _NOW or (
+            # The machine stalled for longer than the time that was left for it. Others may leave meanwhile.
+            waited and not is_prepared
+        ):
             if wait > LONGEST_WAIT:
                 raise await self._too_long(counted, at, key)
             if prepare is not None and not is_prepared and wait <= _NEAR + _NOW:
@@ -156,9 +159,6 @@ class RateLimiter:
             waited = True
             if wait > _NEWS:
                 self._obey(counted, await self._pace.rests(_rates(counted)))
-        if prepare is not None and waited and not is_prepared:
-            # The machine stalled for longer than the time that was left for it.
-            await prepare()
 
     async def stop(self, method: str, seconds: float) -> None:
         """Stop all calls of the method for so many seconds, because Slack refused one."""

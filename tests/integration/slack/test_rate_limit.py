@@ -157,6 +157,17 @@ async def test_a_call_is_prepared_right_before_a_turn_that_it_waited_for(clock: 
     assert clock.at == pytest.approx(101.2 + max(0, stall - 0.1), abs=0.02)
 
 
+async def test_a_call_that_is_prepared_late_keeps_its_distance_to_the_others() -> None:
+    turns, times, loop = RateLimiter(multiplier=10, burst=1), list[float](), asyncio.get_running_loop()
+
+    async def call(seconds: float) -> None:
+        await turns.turn("chat.update", prepare=lambda: asyncio.sleep(seconds))
+        times.append(loop.time())
+
+    await asyncio.gather(*(call(seconds) for seconds in (0, 0.25, 0, 0.3, 0, 0)))
+    assert min(after - before for before, after in itertools.pairwise(times)) > 60 / 500 - 0.01
+
+
 async def test_calls_that_are_overdue_are_not_made_at_once() -> None:
     """Ten calls are ready together, and work before the call delays the first. The others keep their distance."""
     turns, times = RateLimiter(multiplier=10, burst=1), list[float]()
