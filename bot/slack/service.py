@@ -375,7 +375,7 @@ def decision(
 
 def _literals(gate: Gate) -> list[Template]:
     """Return the approvers that the file names without an expression."""
-    return [template for template in gate.approvers if template.is_literal]
+    return [template for template in gate.people if template.is_literal]
 
 
 def _describe_reference(reference: Reference, resolution: Resolution) -> str:

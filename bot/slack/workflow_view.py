@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from bot.presentation import expiry, labels
+from bot.presentation import expiry, labels, progress
 from bot.slack import ids, rich_text, text_objects
 from bot.slack.text_objects import Block, Element
-from engine.domain import ReviewPoint
+from engine.domain import PolicyKind, RequesterRule, ReviewPoint
 from engine.expressions import Template
-from engine.references import OWNER, REQUESTER
+from engine.references import OWNER, REQUESTER, parse
 from engine.workflowfile import Gate, Step, Workflow
 from engine.workflowfile.step_kinds import FORM
 
@@ -74,20 +74,59 @@ def _gate(step: Step, gate: Gate, approvers: Mapping[str, str]) -> Iterator[Elem
     yield from rich_text.words(f"{asks if gate.when is not None else _alone(asks)} ")
     yield from _asked(gate, approvers)
     place = gate.ways.post_to
-    where = f", asked in {text_objects.line(place)}" if place is not None else ""
-    yield from rich_text.words(f"{where}.{_expiry(gate)}")
+    yield from rich_text.words(f", asked in {text_objects.line(place)}." if place is not None else ".")
+    yield from _policy(gate)
+    yield from rich_text.words(f"{_separation(gate)}{_expiry(gate)}")
 
 
 def _asked(gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:
-    """Yield the approvers, of whom any one decides. Those that only a run knows are expressions."""
-    named = gate.approvers[:_MOST_APPROVERS]
-    left = len(gate.approvers) - len(named)
-    people = [[*_approver(template, approvers)] for template in named] or [[*rich_text.words(_ROLES[OWNER])]]
-    if left:
-        people.append([*rich_text.words(f"{left} more")])
+    """Yield who is asked: of a chain, its groups in order. Those that only a run knows are expressions."""
+    if gate.policy.chain and gate.policy_choice is None:
+        for index, group in enumerate(gate.policy.chain):
+            yield from rich_text.words(", then by " if index else "")
+            yield from _people(group, approvers, "or")
+    else:
+        needs_all = gate.policy.kind is PolicyKind.ALL and gate.policy_choice is None
+        yield from _people(gate.approvers, approvers, "and" if needs_all else "or")
+
+
+def _people(named: Sequence[Template], approvers: Mapping[str, str], word: str) -> Iterator[Element]:
+    """Yield the first of these people, and the number of the others."""
+    people = [[*_approver(template, approvers)] for template in named[:_MOST_APPROVERS]]
+    people = people or [[*rich_text.words(_ROLES[OWNER])]]
+    if len(named) > _MOST_APPROVERS:
+        people.append([*rich_text.words(f"{len(named) - _MOST_APPROVERS} more")])
     for index, elements in enumerate(people):
-        yield from rich_text.words("" if index == 0 else " or " if index == len(people) - 1 else ", ")
+        yield from rich_text.words("" if index == 0 else f" {word} " if index == len(people) - 1 else ", ")
         yield from elements
+
+
+def _policy(gate: Gate) -> Iterator[Element]:
+    """Yield how many of the approvers have to approve, unless one is enough."""
+    policy = gate.policy
+    if gate.policy_choice is not None:
+        yield from rich_text.words(" How many have to approve depends on ")
+        yield from _expression(gate.policy_choice)
+        yield from rich_text.words(".")
+    elif policy.kind is PolicyKind.ALL:
+        yield from rich_text.words(" All of them have to approve.")
+    elif policy.kind is PolicyKind.QUORUM:
+        of_all = progress.of_all(policy.quorum, len(gate.approvers))
+        of_them = f"{policy.quorum} of them have to approve."
+        yield from rich_text.words(f" {of_them if any(map(_is_uncounted, gate.approvers)) else of_all}")
+
+
+def _is_uncounted(template: Template) -> bool:
+    """Return whether an approver may be several people, or a person that only a run knows."""
+    reference = parse(template.source) if template.is_literal else None
+    return reference is None or reference.has_members
+
+
+def _separation(gate: Gate) -> str:
+    """Return who may not approve, if the gate says so."""
+    never = gate.requester_rule is RequesterRule.NEVER
+    starter = " The person who starts the run may not approve it." if never else ""
+    return f"{starter}{' A person who changes it may not approve it.' if gate.excludes_editor else ''}"
 
 
 def _approver(template: Template, approvers: Mapping[str, str]) -> Iterable[Element]:

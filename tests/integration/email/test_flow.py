@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,73 @@ async def test_an_approver_asked_by_email_is_informed_that_the_run_was_cancelled
     assert "⊘ The run was cancelled by sam@example.com" in str(closed.text)
     assert str(opened.text).startswith("signoff.example.com - Signoff\n")
     assert [email.complaints for email in (opened, closed)] == [[], []]
+
+
+SEVERAL = f"{SENDS.replace(MIA, 'ann@example.com')}    gate: {{KEYS, title: Tell Mia?, edit: [body]}}\n"
+THREE = "approvers: [mia@example.com, kim@example.com, lee@example.com], policy: {quorum: 2}"
+CHAIN = "policy: {chain: [[mia@example.com, lee@example.com], [kim@example.com]]}"
+
+
+async def approve(server: App, run: str, by: str, **edits: Any) -> None:
+    (request,) = await server.engine.requests_of_run(run)
+    decided = await server.engine.decide(
+        Decide(
+            request=request.id,
+            verdict=Verdict.APPROVE,
+            actor=Address("email", by),
+            content_version=request.model.content_version,
+            digest=request.model.digest,
+            origin=TERMINAL,
+            assurance=Assurance.TERMINAL,
+            edits=edits,
+        )
+    )
+    assert isinstance(decided, Decided)
+
+
+async def test_the_next_group_of_a_chain_is_asked_by_email_with_the_same_subject(
+    mail_sandbox: RunningSandbox, server: App
+) -> None:
+    run = await start_run(server, SEVERAL.replace("KEYS", CHAIN))
+    (first,) = await mail_sandbox.mail.wait_for(to=MIA, seconds=20)
+    await mail_sandbox.mail.wait_for(to="lee@example.com", seconds=20)
+    assert "First you or lee@example.com, then kim@example.com." in plain(first)
+    assert mail_sandbox.mail.received(to="kim@example.com") == []
+    await approve(server, run, MIA)
+    (second,) = await mail_sandbox.mail.wait_for(to="kim@example.com", seconds=20)
+    assert second.subject == first.subject
+    assert "1 of 2: mia@example.com approved, " in plain(second)
+    assert "Waiting for you." in plain(second)
+    await approve(server, run, "kim@example.com")
+    for person in (MIA, "lee@example.com", "kim@example.com"):
+        closed = (await mail_sandbox.mail.wait_for(to=person, count=2, seconds=20))[1]
+        assert closed.subject == f"Re: {first.subject}"
+        assert closed.complaints == []
+    assert "You and kim@example.com approved this, " in plain(mail_sandbox.mail.received(to=MIA)[1])
+
+
+async def test_an_approver_reads_in_the_thread_what_was_changed_after_they_approved(
+    mail_sandbox: RunningSandbox, server: App
+) -> None:
+    run = await start_run(server, SEVERAL.replace("KEYS", THREE))
+    (opened,) = await mail_sandbox.mail.wait_for(to=MIA, seconds=20)
+    assert "2 of 3 have to approve." in plain(opened)
+    await approve(server, run, MIA)
+    await approve(server, run, "kim@example.com", body="It is here.")
+    _, told = await mail_sandbox.mail.wait_for(to=MIA, count=2, seconds=20)
+    assert told.subject == f"Re: {opened.subject}"
+    assert told.header("in-reply-to") == opened.header("message-id")
+    text = plain(told)
+    assert "kim@example.com changed what you approved: Tell Mia?" in text
+    assert "Your approval does not count for the new version. Look at what changed, then decide again." in text
+    assert "- Body: before: It is on its way. now: It is here." in text
+    assert "You get this email because you approved this request." in text
+    assert "https://signoff.example.com/r/" in str(told.text)
+    assert told.complaints == []
+
+
+def plain(email: Any) -> str:
+    return " ".join(str(email.text).split())
 
 
 async def test_an_owner_who_approved_gets_the_failure_in_the_thread_of_the_request(

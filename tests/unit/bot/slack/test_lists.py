@@ -86,6 +86,40 @@ def test_a_form_is_filled_in_and_more_approvers_than_fit_are_counted() -> None:
     assert lines_of(message.blocks[1]) == [f"1. Ask\nFilled in by {names} or 2 more."]
 
 
+POLICIES = {
+    "approvers: [lee@example.com, kim@example.com], policy: all": (
+        "First needs approval by Lee and kim@example.com. All of them have to approve."
+    ),
+    "approvers: [lee@example.com, kim@example.com, mia@example.com], policy: {quorum: 2}": (
+        "First needs approval by Lee, kim@example.com or mia@example.com. 2 of 3 have to approve."
+    ),
+    "approvers: ['group:finance', lee@example.com], policy: {quorum: 2}": (
+        "First needs approval by Finance or Lee. 2 of them have to approve."
+    ),
+    "policy: {chain: [['group:finance'], [lee@example.com, kim@example.com]]}": (
+        "First needs approval by Finance, then by Lee or kim@example.com."
+    ),
+    "approvers: [lee@example.com, kim@example.com], policy: \"{{ 'any' if inputs.amount <= 1000 else 'all' }}\"": (
+        "First needs approval by Lee or kim@example.com. How many have to approve depends on "
+        "`'any' if inputs.amount <= 1000 else 'all'`."
+    ),
+    "approvers: [lee@example.com, kim@example.com], exclude: [requester, editor]": (
+        "First needs approval by Lee or kim@example.com. The person who starts the run may not approve it. "
+        "A person who changes it may not approve it."
+    ),
+    "approvers: [lee@example.com], exclude: []": "First needs approval by Lee.",
+}
+
+
+@pytest.mark.parametrize("gate", POLICIES)
+def test_the_policy_of_a_gate_is_told_in_words(gate: str) -> None:
+    source = f"name: a\ninputs: {{amount: number}}\nsteps:\n  - {{id: ask, uses: set, gate: {{{gate}}}}}\n"
+    workflow = workflowfile.load(source.encode(), kinds=registry.all_step_types())
+    names = {"lee@example.com": "Lee", "group:finance": "Finance"}
+    message = check_message(command_messages.workflow(workflow, version=1, approvers=names))
+    assert lines_of(message.blocks[1]) == [f"1. Ask\n{POLICIES[gate]}"]
+
+
 def test_approvers_who_cannot_be_looked_up_are_shown_as_the_file_names_them() -> None:
     message = command_messages.workflow(load_workflow(FULL_WORKFLOW), version=3, approvers={})
     assert "by lee@example.com, the owner" in message.text
