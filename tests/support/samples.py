@@ -29,7 +29,7 @@ from engine.domain import (
 from engine.fields import Field
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView
-from engine.requests import ContentChange, Deadlines, Edit, Editable, Policy, Request, Subject, Vote
+from engine.requests import ContentChange, Deadlines, Edit, Editable, Policy, Request, Separation, Subject, Vote
 from tests.support.copies import replace_fields
 
 NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
@@ -246,6 +246,34 @@ def cards(draw: st.DrawFn) -> Card:
         content_version=1,
         digest=DIGEST,
     )
+
+
+@st.composite
+def counted_requests(draw: st.DrawFn) -> tuple[RequestView, Person]:
+    """Return a waiting request that several people have to approve, in any state, and a person who reads it."""
+    persons = [Person(f"v{number}", draw(ANY)) for number in range(draw(st.integers(1, 12)))]
+    kind = draw(st.sampled_from(PolicyKind))
+    needed = draw(st.integers(2, 5)) if kind is not PolicyKind.ANY else 1
+    groups = st.lists(st.integers(0, needed - 1), min_size=1, max_size=2, unique=True).map(sorted)
+    approvers = tuple(
+        Approver(
+            person,
+            "approver",
+            groups=tuple(draw(groups)) if kind is PolicyKind.CHAIN else (0,),
+            handed_to=draw(st.none() | st.none() | ANY),
+        )
+        for person in persons
+    )
+    votes = draw(st.lists(st.sampled_from(persons), unique=True, max_size=needed - 1))
+    changed_by = draw(st.none() | st.sampled_from(persons))
+    view = counted(
+        Policy(kind=kind, needed=needed),
+        *votes,
+        changed_by=changed_by,
+        approvers=approvers,
+        separation=Separation(editor=draw(st.booleans())),
+    )
+    return view, draw(st.sampled_from([PERSON, *persons]))
 
 
 OPTIONS = ["red", "green", {"value": "b" * 200, "label": "B" * 100}, {"value": "c" * 200, "label": "B" * 101}]

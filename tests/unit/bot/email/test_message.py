@@ -17,8 +17,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.email import message, rows, view
-from bot.presentation import characters, dates, states, text_diff
-from engine.domain import Card, CardAction, CardFact, CardField, CardOutcome, DeliveryKind, Tone
+from bot.presentation import characters, dates, request_card, states, text_diff
+from engine.domain import Card, CardAction, CardFact, CardField, CardOutcome, DeliveryKind, Person, Tone
+from engine.read_models import RequestView
+from tests.support import samples
 from tests.support.email_env import (
     ALERT_CARD,
     ANSWERED_CARD,
@@ -621,6 +623,16 @@ def test_no_content_makes_an_email_that_gmail_would_cut(character: str) -> None:
 
 
 # -- hostile texts ------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=15, deadline=None)
+@given(samples.counted_requests())
+def test_an_email_about_any_request_that_several_people_approve_can_be_read(drawn: tuple[RequestView, Person]) -> None:
+    card = replace(request_card.request_card(*drawn), token=REQUEST_CARD.token, until=AT)
+    received_mail = parse_as_recipient(message.mail(card, envelope()))
+    assert not any(part.defects for part in received_mail.walk())
+    assert HtmlContent(html_of(received_mail)).links == [LINK]
+    assert len(html_of(received_mail).encode()) < GMAIL_HTML_BYTES
 
 
 @settings(max_examples=40, deadline=None)

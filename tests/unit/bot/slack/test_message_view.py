@@ -10,11 +10,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.presentation import answers, characters
+from bot.presentation import answers, characters, request_card
+from bot.presentation.alert_card import alert_card
 from bot.presentation.text_diff import Part, Segment
 from bot.slack import ids, message_view, rich_text
 from bot.slack.message_view import SlackMessage
-from engine.domain import Card, CardFact, CardField, CardOutcome, DeliveryKind, Phrase, Tone
+from engine.domain import (
+    Card,
+    CardFact,
+    CardField,
+    CardOutcome,
+    DeliveryKind,
+    Person,
+    Phrase,
+    RunStatus,
+    Tone,
+)
+from engine.read_models import DeliveryContent, RequestView
 from tests.support import samples, slack_rules
 
 
@@ -106,6 +118,21 @@ def test_every_limit_holds_for_any_card(card: Card, topic: str | None) -> None:
     if card.outcome is not None:
         assert find_buttons(posted).keys() <= {ids.DETAILS, ids.RUN_DETAILS}
     check_message(message_view.minimal(card, delivery="d1"))
+
+
+@settings(max_examples=25, deadline=None)
+@given(samples.counted_requests())
+def test_every_limit_holds_for_any_request_that_several_people_approve(drawn: tuple[RequestView, Person]) -> None:
+    build_message(request_card.request_card(*drawn))
+    voided = DeliveryContent(
+        delivery="d1",
+        kind=DeliveryKind.ALERT,
+        topic="voided",
+        person=drawn[1],
+        run=samples.run(status=RunStatus.WAITING),
+        request=drawn[0],
+    )
+    build_message(alert_card(voided), topic="voided")
 
 
 def test_a_hundred_fields_of_fifty_thousand_characters_fit() -> None:
