@@ -16,6 +16,7 @@ from bot.slack.payloads import Actor
 from bot.slack.replies import Replies
 from bot.slack.service import SlackService
 from engine.domain import Card
+from engine.domain.accounts import SLACK
 from engine.errors import ChannelError
 
 _UPDATES: Final = 5
@@ -38,9 +39,12 @@ class SlackContext:
         """Update the clicked message to the present state of its request at once, and return its card.
 
         While others have to approve as well, this update may arrive after one of the relay that shows a later state. So
-        it is repeated until what it showed is still true afterwards.
+        it is repeated until what it showed is still true afterwards. A copy for all people in a channel shows no one's
+        own state, so while the request waits it is left to the relay.
         """
         card = await self.service.card(ref.request, by)
+        if card is not None and card.outcome is None and by.channel.startswith(SLACK.channel_starts):
+            return card
         for _ in range(_UPDATES):
             if card is None or not await self.replies.copy(response_url, card, delivery=ref.delivery):
                 break

@@ -107,6 +107,19 @@ async def test_others_who_click_get_a_sentence_that_only_they_see(env: SlackEnv)
     assert buttons(shared(env)) == BUTTONS
 
 
+async def test_a_vote_does_not_take_the_buttons_of_the_others_from_the_shared_copy(env: SlackEnv) -> None:
+    run = await env.request_approval(posting_to("#general", keys="      policy: all\n"))
+    expect_ok(await env.person("ada").click("Approve", on=shared(env)))
+    await env.finish_background_work()
+    assert buttons(shared(env)) == BUTTONS
+    assert "You approved this" not in words(shared(env)["blocks"])
+    await env.settle()
+    assert buttons(shared(env)) == BUTTONS
+    assert "1 of 2: Ada Approver approved, " in words(shared(env)["blocks"])
+    expect_ok(await env.person("ben").click("Approve", on=shared(env)))
+    assert await env.state(run) is RequestState.APPROVED
+
+
 async def test_a_vote_is_confirmed_to_its_person_and_shown_to_all(env: SlackEnv) -> None:
     run = await env.request_approval(posting_to("#general", keys="      policy: all"))
     ada, ben = env.person("ada"), env.person("ben")
