@@ -186,7 +186,7 @@ def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, erro
 
 
 def _receiver(delivery: LeasedDelivery) -> dict[str, str]:
-    """Return whom a copy is for, as the audit log names them. The shared copy is for all people at its address."""
+    """Return the receiver of a copy for the audit log. The shared copy is for all people at its address."""
     named = {} if delivery.topic == SHARED else {"person": delivery.person}
     return {"channel": delivery.channel, "address": delivery.address, **named}
 

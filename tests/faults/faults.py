@@ -983,7 +983,7 @@ FAULTS: Final = (
     ),
     # -- shared copies --
     Fault(
-        "the shared copy counts as a copy of the owner, whom its row names",
+        "the shared copy counts as a copy of the owner, who is named in its row",
         "engine/store/request_queries.py",
         "    _other.c.topic.is_(None),\n",
         "",
