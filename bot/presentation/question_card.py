@@ -31,6 +31,9 @@ def question_card(copy: DeliveryContent, request: RequestView, question: Questio
         about=None if asks else questions.as_asked(request),
         because="you were asked a question" if asks else "you asked a question",
         question_id=question.id if asks and outcome is None else None,
+        # With them, the details of an answer are those of the request, with its buttons: the approver goes on there.
+        content_version=None if asks else request.model.content_version,
+        digest=None if asks else request.model.digest,
     )
 
 

@@ -105,9 +105,8 @@ def answer(request: Request, command: AnswerQuestion, person: Person | None, now
         by_you = question.answered_by.id == person.id
         return AlreadyAnswered(by=question.answered_by.label, by_you=by_you, at=question.answered_at)
     why = _wrong_length(command.text)
-    refusal = (
-        _check_needed(request, now) or (CannotAnswer(why=why) if why else None) or check_assurance(request, command)
-    )
+    wrong = CannotAnswer(why=why) if why else None
+    refusal = _check_needed(request, now) or wrong or check_assurance(request, command)
     if refusal is not None:
         return refusal
     return replace(question, answer=_clean(command.text), answered_by=person, answered_at=now)

@@ -24,6 +24,7 @@ _LINKS = "tests/integration/test_identity.py"
 _DEADLINES = "tests/integration/test_deadlines.py tests/unit/engine/requests/test_deadlines.py"
 _CODES = "tests/integration/web/test_codes.py"
 _SIGN_IN = "tests/integration/web/test_account_sign_in.py"
+_QUESTIONS = "tests/integration/test_questions.py tests/unit/engine/requests/test_questions.py"
 _ATTENTION = "tests/integration/web/test_attention.py"
 _WRITERS = "tests/integration/test_many_writers.py"
 _WAYS = "tests/integration/test_ways.py"
@@ -1047,5 +1048,41 @@ FAULTS: Final = (
         "    elif health.key_fingerprint == fingerprint:\n",
         "    elif health.key_fingerprint:\n",
         "tests/flow/test_doctor_on_postgres.py",
+    ),
+    # -- questions --
+    Fault(
+        "a question of a closed request can be answered",
+        "engine/requests/questions.py",
+        "    refusal = _check_needed(request, now) or wrong or check_assurance(request, command)\n",
+        "    refusal = wrong or check_assurance(request, command)\n",
+        _QUESTIONS,
+    ),
+    Fault(
+        "any person answers a question",
+        "engine/requests/questions.py",
+        "        is_asked = person is not None and question.asked_to.id == person.id\n",
+        "        is_asked = person is not None\n",
+        _QUESTIONS,
+    ),
+    Fault(
+        "the first of several answers ends the pause",
+        "engine/requests/questions.py",
+        "    return request.deadlines if others else request.deadlines.after_resuming(now, zones)\n",
+        "    return request.deadlines.after_resuming(now, zones)\n",
+        _QUESTIONS,
+    ),
+    Fault(
+        "a link is enough to ask",
+        "engine/requests/questions.py",
+        "        or check_assurance(request, command)\n        or approver\n",
+        "        or approver\n",
+        "tests/integration/web/test_questions.py",
+    ),
+    Fault(
+        "a pause lasts twice as long as it may",
+        "engine/requests/deadlines.py",
+        "lambda at: at + LONGEST_PAUSE), paused_at=now)",
+        "lambda at: at + 2 * LONGEST_PAUSE), paused_at=now)",
+        _QUESTIONS,
     ),
 )

@@ -44,7 +44,11 @@ async def test_the_requester_is_asked_and_the_answer_is_on_every_copy(env: Slack
         assert "4711" in shown
         assert buttons(copy_of(person)) == ["Approve", "Edit", "Reject", "Ask", "Details"]
         assert not person.troubles
-    assert "4711" in words(message_with(env, "ada", "answered your question about “Refund 120 EUR?”"))
+    told = message_with(env, "ada", "answered your question about “Refund 120 EUR?”")
+    assert "4711" in words(told)
+    expect_ok(await ada.click("Details", on=told))
+    await env.slack.until(lambda: ada.modal and buttons(ada.modal))
+    assert {"Approve", "Edit", "Reject", "Ask"} <= {*buttons(ada.modal or {})}
     expect_ok(await ben.click("Approve"))
     assert await env.state(run) is RequestState.APPROVED
 
