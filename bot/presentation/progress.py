@@ -170,3 +170,16 @@ def facts(request: RequestView) -> Iterator[CardFact]:
         first, *others = model.votes
         more = (part for vote in others for part in (f"; {line(vote.person.label)}, ", vote.at))
         yield CardFact(label="Approved by", text=(f"{line(first.person.label)}, ", first.at, *more))
+        yield from _reasons(request)
+
+
+def _reasons(request: RequestView) -> Iterator[CardFact]:
+    """Yield why people approved. The reason of the last decision is in the outcome.
+
+    Each takes one line, so that no one can write a line for another person.
+    """
+    last = request.decision.person.id if request.decision is not None else None
+    votes = [vote for vote in request.model.votes if vote.reason and vote.person.id != last]
+    if votes:
+        reasons = "\n".join(f"{line(vote.person.label)}: {line(vote.reason or '')}" for vote in votes)
+        yield CardFact(label="Reasons", text=(reasons,))

@@ -122,7 +122,7 @@ def _approval(
     editors = frozenset({approver.person.id}) if edits and request.separation.editor else frozenset()
     # In a chain the first group is asked again, to which the person may not belong.
     counts = request.tally_of(earlier, editors=editors).is_asked(approver.person.id)
-    votes = (*earlier, Vote(approver.person, now)) if counts else earlier
+    votes = (*earlier, Vote(approver.person, now, ruling.reason)) if counts else earlier
     after = request.tally_of(votes, editors=editors)
     state = RequestState.APPROVED if after.is_complete else RequestState.PENDING
     return replace(ruling, state=state, counts=counts, tally=after)

@@ -44,6 +44,7 @@ class Vote(Struct, frozen=True):
 
     person: Person
     at: datetime
+    reason: str | None = None
 
 
 class Tally(Struct, frozen=True, kw_only=True):

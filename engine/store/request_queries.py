@@ -291,7 +291,7 @@ def _with_votes(
     changes = votes.load_changes(connection, request.id, persons) if request.content_version > 1 else ()
     asked = {approver.person.id for approver in request.approvers}
     if all(row.person in asked for row in approvals):
-        given = tuple(Vote(persons[row.person], row.decided_at) for row in approvals)
+        given = tuple(Vote(persons[row.person], row.decided_at, row.reason) for row in approvals)
     else:
         # A person who approved turned out to be another one.
         given = votes.load_votes(connection, request.id, request.content_version, persons)

@@ -35,6 +35,7 @@ instead, while processes are replaced one by one.
 
 _VOTES = Statement(
     select(func.coalesce(_person.c.joined_into, _decision.c.person).label("person"), _decision.c.decided_at)
+    .add_columns(_decision.c.reason)
     .select_from(_decision.join(_person, _person.c.id == _decision.c.person))
     .where(
         _decision.c.request == bindparam("request"),
@@ -124,10 +125,10 @@ def read_separation(details: Mapping[str, Any]) -> Separation:
 def load_votes(connection: Connection, request: str, version: int, persons: Mapping[str, Person]) -> tuple[Vote, ...]:
     """Return the approvals of a version of the content, the oldest first."""
     rows = _VOTES.all(connection, {"request": request, "version": version})
-    first = {row.person: row.decided_at for row in reversed(rows)}
+    first = {row.person: row for row in reversed(rows)}
     # Two persons who approved may have turned out to be one human.
-    by_time = sorted(first.items(), key=lambda vote: vote[1])
-    return tuple(Vote(persons[person], decided_at) for person, decided_at in by_time)
+    by_time = sorted(first.items(), key=lambda vote: vote[1].decided_at)
+    return tuple(Vote(persons[person], row.decided_at, row.reason) for person, row in by_time)
 
 
 def load_changes(connection: Connection, request: str, persons: Mapping[str, Person]) -> tuple[ContentChange, ...]:

@@ -192,6 +192,25 @@ async def test_the_details_say_the_policy_who_approved_and_who_is_asked(env: Sla
     assert buttons(ben.modal) == LIVE
 
 
+async def test_the_reasons_of_earlier_approvals_are_in_the_details(env: SlackEnv, people: Three) -> None:
+    ada, ben, dana = people
+    await env.request_approval(gate(f"{TWO_OF_THREE}\n      reason_required: always"))
+    await open_modal(env, ada, "Approve")
+    expect_ok(await ada.submit({"Reason": "As agreed\u202e\nDana Approver: fine"}))
+    await env.settle()
+    await open_modal(env, ben, "Details")
+    reason = "Reasons Ada Approver: As agreed⟦U+202E⟧ Dana Approver: fine"
+    assert reason in said(ben.modal)
+    await ben.close(everything=True)
+    env.pass_time(minutes=5)
+    await open_modal(env, ben, "Approve")
+    expect_ok(await ben.submit({"Reason": "Same here"}))
+    await env.settle()
+    await open_modal(env, dana, "Details")
+    assert said(dana.modal).count("Same here") == 1
+    assert reason in said(dana.modal)
+
+
 # -- a chain --------------------------------------------------------------------------------------------------
 
 
