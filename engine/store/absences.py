@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -47,6 +48,10 @@ _SET_MOVED = Statement(
     update(_absence)
     .where(_absence.c.id == bindparam("held"))
     .values(moves_at=bindparam("next"), moved_up_to=bindparam("up_to"))
+)
+_MOVE_PERSON = Statement(update(_absence).where(_absence.c.person == bindparam("of")).values(person=bindparam("into")))
+_MOVE_DELEGATE = Statement(
+    update(_absence).where(_absence.c.delegate == bindparam("of")).values(delegate=bindparam("into"))
 )
 _TO_MOVE = Statement(
     select(_approver.c.request)
@@ -100,8 +105,7 @@ def load_current(tx: Tx, workspace: str) -> dict[str, Absence]:
 
 def load_open(connection: Connection, workspace: str, now: datetime) -> tuple[Absence, ...]:
     """Return the absences that have not ended, with those that have not begun, the oldest first."""
-    rows = _OPEN.all(connection, {"workspace": workspace, "now": now})
-    return tuple(_read(connection, row) for row in rows)
+    return tuple(_read(connection, _OPEN.all(connection, {"workspace": workspace, "now": now})))
 
 
 def load_absence(connection: Connection, absence: str) -> tuple[Absence, str, str] | None:
@@ -109,19 +113,29 @@ def load_absence(connection: Connection, absence: str) -> tuple[Absence, str, st
     row = _BY_ID.one(connection, {"id": absence})
     if row is None or row.moves_at is None:
         return None
-    return _read(connection, row), row.workspace, row.moved_up_to
+    (read,) = _read(connection, [row])
+    return read, row.workspace, row.moved_up_to
 
 
-def _read(connection: Connection, row: Any) -> Absence:
-    ids = [row.person, *([row.delegate] if row.delegate is not None else [])]
-    persons = people.load_people(connection, ids)
-    return Absence(
-        id=row.id,
-        person=persons[row.person],
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        delegate=persons[row.delegate] if row.delegate is not None else None,
-    )
+def _read(connection: Connection, rows: Sequence[Any]) -> list[Absence]:
+    persons = people.load_people(connection, [one for row in rows for one in (row.person, row.delegate) if one])
+    return [
+        Absence(
+            id=row.id,
+            person=persons[row.person],
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            delegate=persons[row.delegate] if row.delegate is not None else None,
+        )
+        for row in rows
+    ]
+
+
+def move_absences(tx: Tx, person: str, *, into: str) -> None:
+    """Let the absences of a person, and those in which they stand in, be those of the person that they are now."""
+    for statement in (_MOVE_PERSON, _MOVE_DELEGATE):
+        tx.write(statement, {"of": person, "into": into})
+    tx.memory.forget()
 
 
 def load_to_move(connection: Connection, person: str, *, after: str, most: int) -> list[str]:

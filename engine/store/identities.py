@@ -31,7 +31,7 @@ from engine.domain.people import ACCOUNT
 from engine.domain.statuses import DeliveryKind
 from engine.json_values import Value
 from engine.ports import DirectoryPerson
-from engine.store import deliveries, people, questions
+from engine.store import absences, deliveries, people, questions
 from engine.store.people_tables import AddressPeriodRow, AddressRow, BrowserRow, ChallengeRow, LinkRow, PersonRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -336,6 +336,7 @@ def _revoke(tx: Tx, statement: Statement, person: str, address: Address) -> None
 def _join(tx: Tx, workspace: str, person: str, *, into: str) -> dict[str, Value]:
     """Move what waits for a person without an account to the other person; decisions keep the person that they name."""
     tx.write(_MOVE_LINKS, {"of": person, "into": into})
+    absences.move_absences(tx, person, into=into)
     runs = _count_together(tx, workspace, person, into=into)
     moved: dict[str, Value] = {
         "requests": list(_WAITING.scalars(tx.connection, {"of": person})),

@@ -23,7 +23,8 @@ from engine.domain import (
     SetAway,
     SetBack,
 )
-from engine.store import people
+from engine.ports import DirectoryPerson
+from engine.store import identities, people
 from engine.store.port import Tx
 from tests.integration.test_policies import KIM, MIA, THREE, copies, decide, names, start_run
 from tests.support.databases import OpenStore
@@ -213,6 +214,14 @@ async def test_a_new_absence_replaces_the_earlier_one(env: EngineEnv) -> None:
     assert current is not None
     assert current.delegate is not None
     assert current.delegate.email == "mia@example.com"
+
+
+async def test_an_absence_goes_with_the_person_whose_account_becomes_known(env: EngineEnv) -> None:
+    await away(env, LEE, KIM)
+    found = DirectoryPerson("Lee", (Address("slack", "U0LEE"), LEE))
+    await env.store.transact(lambda tx: identities.adopt(tx, "default", found).id)
+    run = await start_run(env, "approvers: [lee@example.com]")
+    assert await names(env, run) == ["kim"]
 
 
 # -- who may say so ------------------------------------------------------------------------------------------
