@@ -15,7 +15,7 @@ from bot.slack.sentences import Sentence
 from bot.slack.text_objects import View
 from engine import absence_phrases, timestamps
 from engine.absence_phrases import Span, Unclear
-from engine.domain import Address, Away, Back, Refusal
+from engine.domain import Address, Assurance, Away, Back, Refusal
 
 _MENTION: Final = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>\s*")
 _NAME: Final = re.compile(r"@\S+\s*")
@@ -77,6 +77,7 @@ class AbsenceHandlers:
             starts_at=span.starts_at,
             ends_at=span.ends_at,
             delegate=delegate,
+            assurance=Assurance.SLACK,
         )
         answer = await self._context.service.engine.set_away(command)
         if isinstance(answer, Refusal):

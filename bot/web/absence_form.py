@@ -11,7 +11,7 @@ from bot.presentation import absences, refusals
 from bot.web import form_data
 from engine import absence_phrases, fields, timestamps
 from engine.absence_phrases import Unclear
-from engine.domain import Absence, Address, Away, Back, Origin, Person, Phrase, Refusal, RememberedBrowser
+from engine.domain import Absence, Address, Assurance, Away, Back, Origin, Person, Phrase, Refusal, RememberedBrowser
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
 from engine.service import Engine
@@ -77,6 +77,7 @@ async def _error(
             starts_at=understood.starts_at,
             ends_at=understood.ends_at,
             delegate=Address("email", email) if email is not None else None,
+            assurance=Assurance.CODE if browser.signed_in_until is None else Assurance.SSO,
         )
     )
     return refusals.phrase(answer) if isinstance(answer, Refusal) else ""

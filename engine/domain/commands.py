@@ -236,7 +236,8 @@ class Reassign:
 class Away:
     """Let a delegate decide in the place of a person who is away. `person`: another than the actor, for an admin.
 
-    `starts_at`: None: now. `delegate`: an address of theirs, or None if no one stands in.
+    `starts_at`: None: now. `delegate`: an address of theirs, or None if no one stands in. `assurance`: how the surface
+    identified the actor.
     """
 
     actor: Address
@@ -245,6 +246,7 @@ class Away:
     starts_at: datetime | None = None
     delegate: Address | None = None
     person: Address | None = None
+    assurance: Assurance = Assurance.TERMINAL
     workspace: str = DEFAULT_WORKSPACE
 
 

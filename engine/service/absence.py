@@ -11,6 +11,7 @@ from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import (
     Absence,
     Address,
+    Assurance,
     Away,
     Back,
     CannotTakeOver,
@@ -31,6 +32,9 @@ from engine.store.port import Tx
 _AT_ONCE: Final = 20
 """Maximum number of requests in one transaction."""
 _FOR_OTHERS: Final = NotAllowed(why="Only an admin can say that another person is away or back.")
+_SIGN_IN: Final = NotAllowed(
+    why="To choose who decides in your place, use /signoff away in Slack, or sign in here with Slack."
+)
 _TOO_LONG: Final = NotAllowed(why="Choose an end that is later than the beginning, and within a year.")
 
 
@@ -44,6 +48,9 @@ def set_away(context: CommandContext, tx: Tx, command: Away, resolved: Resolved)
     if not starts_at < command.ends_at <= tx.now + LONGEST:
         return _TOO_LONG
     delegate = None
+    if command.delegate is not None and command.assurance is Assurance.CODE and actor.account is not None:
+        # A gate may want a sign-in with the account. A reader of the emails must not get around it.
+        return _SIGN_IN
     if command.delegate is not None:
         looked_up = person_lookup.look_up(tx, recipients, command.workspace, command.delegate, any_address=False)
         if isinstance(looked_up, CannotTakeOver):

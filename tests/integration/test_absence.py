@@ -11,6 +11,7 @@ import pytest
 
 from engine.domain import (
     Address,
+    Assurance,
     Away,
     Back,
     CannotTakeOver,
@@ -237,6 +238,18 @@ async def test_it_is_refused_with_a_reason(env: EngineEnv) -> None:
     assert isinstance(await away(env, LEE, KIM, days=-1), NotAllowed)
     # A person may name themselves.
     assert isinstance(await away(env, LEE, KIM, person=LEE), SetAway)
+
+
+async def test_a_person_with_an_account_names_a_delegate_with_it(env: EngineEnv) -> None:
+    """A gate may want a sign-in. A code by email is less, so it must not choose who decides."""
+    found = DirectoryPerson("Lee", (Address("slack", "U0LEE"), LEE))
+    await env.store.transact(lambda tx: identities.adopt(tx, "default", found).id)
+    refused = await away(env, LEE, KIM, assurance=Assurance.CODE)
+    assert isinstance(refused, NotAllowed)
+    assert isinstance(await away(env, LEE, assurance=Assurance.CODE), SetAway)
+    assert isinstance(await away(env, LEE, KIM, assurance=Assurance.SSO), SetAway)
+    # A person without an account has nothing but the code.
+    assert isinstance(await away(env, MIA, KIM, assurance=Assurance.CODE), SetAway)
 
 
 # -- accounts that are closed --------------------------------------------------------------------------------
