@@ -102,6 +102,13 @@ def notes(card: Card) -> list[str]:
     return ["".join(part for part in note.text if isinstance(part, str)) for note in card.notes]
 
 
+def lead(env: EngineEnv) -> str:
+    """Return the context on Lee's copy, without moments."""
+    return " ".join(
+        "".join(part for part in phrase if isinstance(part, str)) for phrase in cards(env, "lee@example.com")[0].lead
+    )
+
+
 def cards(env: EngineEnv, address: str) -> list[Card]:
     return [copy.card for copy in env.channel.posted.values() if copy.address == address]
 
@@ -335,6 +342,10 @@ async def test_by_default_the_time_goes_on(env: EngineEnv) -> None:
     await ask(env, run)
     assert await expiry(env, run) == before
     env.pass_time(hours=3)
+    # No process has closed the request yet.
+    late = await answer(env, run)
+    assert isinstance(late, NoAnswerNeeded)
+    assert (late.state, late.at) == (RequestState.EXPIRED, before)
     await env.settle()
     assert (await env.request(run)).model.state is RequestState.EXPIRED
     assert isinstance(await answer(env, run), NoAnswerNeeded)
@@ -345,6 +356,7 @@ async def test_the_time_stands_still_while_a_question_waits(env: EngineEnv) -> N
     before = await expiry(env, run)
     env.pass_time(hours=1)
     await ask(env, run)
+    assert "The time to decide stands still until the question is answered, at most until ." in lead(env)
     await ask(env, run, "And which account?")
     env.pass_time(hours=5)
     await env.settle()
@@ -352,10 +364,17 @@ async def test_the_time_stands_still_while_a_question_waits(env: EngineEnv) -> N
     env.pass_time(hours=5)
     await env.settle()
     assert isinstance(await answer(env, run, "12"), QuestionAnswered)
+    assert "stands still" not in lead(env)
     assert await expiry(env, run) == before + timedelta(hours=10)
     env.pass_time(minutes=59)
     await env.settle()
     assert isinstance(await env.decide(run), Decided)
+
+
+async def test_where_nothing_expires_a_pause_says_nothing(env: EngineEnv) -> None:
+    run = await start_run(env, "questions: pause")
+    await ask(env, run)
+    assert "stands still" not in lead(env)
 
 
 async def test_a_question_without_an_answer_holds_a_request_for_a_week_at_most(env: EngineEnv) -> None:

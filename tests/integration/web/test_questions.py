@@ -125,6 +125,21 @@ async def test_the_link_of_a_question_shows_the_outcome_once_it_is_decided(env: 
     assert closed.page.title.startswith("Approved: Send this to Kim?")
 
 
+async def test_a_form_of_another_browser_keeps_the_text_and_sends_nothing(env: WebEnv) -> None:
+    request = await env.request_approval(BY_LINK)
+    browser, page = await env.open_link()
+    stale = await send(browser, form_to(page, "/ask"), question="Why?", nonce="x" * 24)
+    assert (stale.status, "Nothing was sent yet." in stale.page.text) == (422, True)
+    assert dict(form_to(stale, "/ask").fields)["question"] == "Why?"
+    await send(browser, form_to(page, "/ask"), question="Why?")
+    ann, at_question = await open_question(env)
+    stale = await send(ann, form_to(at_question, "/answer"), question_answer="So.", nonce="x" * 24)
+    assert (stale.status, "So." in stale.text) == (422, True)
+    for form in (form_to(page, "/ask"), form_to(at_question, "/answer")):
+        assert (await send(env.browser(), form)).status == 403
+    assert [question.answer for question in (await env.reload(request)).model.questions] == [None]
+
+
 async def test_a_gate_without_questions_has_no_form_for_them(env: WebEnv) -> None:
     await env.request_approval("      questions: off\n")
     _, page = await env.open_link()
