@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.console import Console
 
 from bot.presentation import dates, states
@@ -49,10 +51,16 @@ class TerminalChannel:
         if not is_repeated:
             console.print(render_card(card, local_time))
             print_commands(console, answer_commands(card))
-        if address not in card.approvers:
+        if address not in card.approvers or _speaks_to_one(card):
             console.print(f"This is for {address}.", style="dim")
         # Set only now, so that a copy that could not be written is written the next time.
         self._last_printed = printed
+
+
+def _speaks_to_one(card: Card) -> bool:
+    """Return whether the line of context says "you", which several people at one terminal could take for themselves."""
+    words = " ".join(part for phrase in card.lead for part in phrase if isinstance(part, str)).lower()
+    return "you" in re.findall(r"[a-z]+", words)
 
 
 def answer_commands(card: Card) -> str:
