@@ -135,3 +135,17 @@ async def test_a_place_of_a_later_group_is_asked_when_its_turn_comes(env: Engine
     await decide(env, run, LEE)
     assert await names(env, run) == ["kim"]
     assert isinstance(await decide(env, run, KIM), Decided)
+
+
+async def test_a_place_that_is_not_open_is_not_passed_on(env: EngineEnv) -> None:
+    run = await start_run(env, "approvers: [lee@example.com, mia@example.com], policy: all")
+    lee, mia = [row.person.id for row in (await env.request(run)).model.approvers]
+    await decide(env, run, LEE)
+    for place in ("", lee, "none"):
+        assert isinstance(await pass_on(env, run, SAM, KIM, place=place), NotAllowed)
+    assert isinstance(await pass_on(env, run, MIA, KIM, place=""), NotAllowed)
+    assert isinstance(await pass_on(env, run, MIA, KIM, place=mia), Reassigned)
+    assert await pass_on(env, run, MIA, KIM, place=mia) == HandedOn(to="kim@example.com")
+    # Only one place is open, so the owner need not say which.
+    assert isinstance(await pass_on(env, run, SAM, MIA), Reassigned)
+    assert await names(env, run) == ["mia"]
