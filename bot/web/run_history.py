@@ -82,5 +82,15 @@ def history(request: RequestView, run: RunView | None, earlier: Sequence[Request
     yield opened_at, " This request was opened."
     if first_shown_at is not None:
         yield first_shown_at, " The request first reached an approver."
+    yield from _approvals(request)
     if request.model.closed_at is not None:
         yield request_outcome.with_reason(request)
+
+
+def _approvals(request: RequestView) -> Iterator[Phrase]:
+    """Yield the changes and approvals while others were missing, the oldest first."""
+    model = request.model
+    changes = [(change.at, change.person, "changed the content") for change in model.changes]
+    votes = [(vote.at, vote.person, "approved it") for vote in model.votes if vote.at != model.closed_at]
+    for at, person, what in sorted([*changes, *votes], key=lambda event: event[0]):
+        yield at, f" {characters.line(person.label)} {what}."

@@ -69,6 +69,7 @@ async def test_the_last_approval_shows_all_who_approved(env: WebEnv) -> None:
     ben, page = await env.open_link(BEN)
     assert "1 of 2: ada@example.com approved, Mar 2, 2026, 9:00 AM UTC. Waiting for you." in page.page.text
     assert buttons(page) == ["Send email", "Hold it back"]
+    assert "Mar 2, 2026, 9:00 AM UTC ada@example.com approved it." in page.page.text
     closed = await ben.send(page.page.form)
     assert "ada@example.com and ben@example.com approved this, " in closed.page.text
     assert (await env.reload(request)).model.state is RequestState.APPROVED
@@ -112,6 +113,7 @@ async def test_a_form_from_before_an_edit_shows_what_is_different(env: WebEnv) -
     assert "This request has changed since you opened it." in stale.page.text
     assert "What is different now" in stale.page.text
     assert "ada@example.com changed “Text”, " in stale.page.text
+    assert "ada@example.com changed the content." in stale.page.text
     assert (await env.reload(request)).model.state is RequestState.PENDING
     env.engine_env.pass_time(minutes=5)
     closed = await ben.send(stale.page.form)
