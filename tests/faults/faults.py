@@ -857,6 +857,20 @@ FAULTS: Final = (
         "tests/unit/engine/test_audit.py",
     ),
     Fault(
+        "a vote takes the buttons of the others from a shared copy",
+        "bot/slack/context.py",
+        "card.outcome is None and by.channel.startswith(SLACK.channel_starts):",
+        "card.outcome is None and not by.channel:",
+        "tests/integration/slack/test_shared_copies.py",
+    ),
+    Fault(
+        "a slow answer to a vote hides the outcome",
+        "bot/slack/context.py",
+        "            shown, card = card, await self.service.card(ref.request, by)\n",
+        "            shown = card\n",
+        "tests/integration/slack/test_policies.py",
+    ),
+    Fault(
         "the answer to a click brings back the buttons that it read",
         "bot/slack/replies.py",
         "if response_url is None or asks or card.step is not None:",
