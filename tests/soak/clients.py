@@ -19,6 +19,8 @@ PENDING: Final = (
     "WHERE request.state = 'pending' ORDER BY request.id"
 )
 STUCK: Final = "SELECT id FROM run WHERE status = 'needs_attention' AND cancel IS NULL"
+HANDED_ON: Final = frozenset({"all", "chain"})
+"""Workflows in which the operator passes her place on now and then."""
 AT_ONCE: Final = 24
 """Maximum number of starts that are under way at the same time."""
 
@@ -45,6 +47,7 @@ class Clients:
     """Number of starts, answered or not."""
     unanswered: int = 0
     refused: int = 0
+    handed_on: int = 0
     _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     # -- starting --
@@ -101,6 +104,8 @@ class Clients:
         while not self.world.over.is_set():
             requests = [row for row in open_requests(self.world) if not row["name"].startswith("brief")][:12]
             for row in self.dice.sample(requests, min(len(requests), 2)):
+                if row["name"] in HANDED_ON and self.dice.random() < 0.3:
+                    await self.hand_on(row["id"])
                 await asyncio.gather(*(self.decide(row) for _ in range(self.dice.choice((1, 1, 2)))))
             await asyncio.sleep(self.dice.uniform(0.2, 1.2))
 
@@ -124,6 +129,12 @@ class Clients:
             self.world.evidence.claims.append(
                 Claim(how="socket", request=row["id"], by=OPERATOR, decision=decision, verdict=verdict, edits=edits)
             )
+
+    async def hand_on(self, request: str) -> None:
+        """Let the owner decide in the place of the operator."""
+        reply = await self.world.ask("reassign", {"request": request, "to": OWNER, "reason": "I am away"})
+        if reply is not None and reply.refused is None:
+            self.handed_on += 1
 
     # -- cancelling and resuming --
 

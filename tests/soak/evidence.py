@@ -117,6 +117,32 @@ class Evidence:
         return by_request
 
     @cached_property
+    def changes(self) -> dict[tuple[str, int], sqlite3.Row]:
+        """Return the changes of contents while approvals were missing, by request and the version that they made."""
+        return {(row["request"], row["version"]): row for row in self.rows("SELECT * FROM content_change")}
+
+    def needed(self, request: str) -> int:
+        """Return how many approvals a request needs."""
+        return int(self.requests[request]["policy"].partition(":")[2] or 1)
+
+    def approvals(self, request: str) -> list[sqlite3.Row]:
+        """Return the approvals of the content that a request has now."""
+        version = self.requests[request]["content_version"]
+        rows = self.decisions.get(request, [])
+        return [row for row in rows if (row["verdict"], row["content_version"]) == ("approved", version)]
+
+    def edits(self, decision: sqlite3.Row) -> list[dict[str, str]]:
+        """Return the edits that may have come with a decision, by path.
+
+        The edits of an approval that others follow made a new version. The same person may also have made that version
+        before, and have approved it afterwards.
+        """
+        change = self.changes.get((decision["request"], decision["content_version"]))
+        is_change = change is not None and change["person"] == decision["person"]
+        texts = [decision["edits"], *([change["edits"]] if change is not None and is_change else [])]
+        return [edits_by_path(text) for text in texts]
+
+    @cached_property
     def answers(self) -> list[tuple[str, str]]:
         """Return run and answer of each accepted answer about a step of unknown outcome, from the audit log."""
         entries = self.rows("SELECT run, content FROM audit WHERE leaf LIKE '%\"run.resumed\"%'")
@@ -150,6 +176,11 @@ class Evidence:
 
 def _plain(value: Any) -> Any:
     return sorted(value) if isinstance(value, set) else asdict(value)
+
+
+def edits_by_path(text: str | None) -> dict[str, str]:
+    """Return the new values of edits by path."""
+    return {".".join(edit["path"]): edit["after"] for edit in json.loads(text or "[]")}
 
 
 def messages(world: World) -> Iterator[Shown]:

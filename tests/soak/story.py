@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from tests.soak.campaign import UNSETTLED
 from tests.soak.clients import Clients
 from tests.soak.evidence import Evidence
 from tests.soak.people import People
-from tests.soak.world import MULTIPLIER, OWNER, World, world
+from tests.soak.world import APPROVERS, MULTIPLIER, OWNER, World, world
 from tests.support.fakes import FakeClock
 
 PATIENCE: Final = 30.0
@@ -40,6 +40,7 @@ class Story:
     async def perform(self) -> None:
         await self.clients.register()
         await self._approve_a_run()
+        await self._approve_together()
         await self._edit_a_run()
         await self._end_other_runs()
         self.clock.pass_time(timedelta(seconds=60))
@@ -50,6 +51,13 @@ class Story:
         await self.people.approve("ada@example.com", request["id"])
         after = await self._open_request(request["run"])
         await self.clients.decide(after, "approve", plainly=True)
+
+    async def _approve_together(self) -> None:
+        """Two approve; the operator, who started it, is left out."""
+        request = await self._start_run("two", by=("ada@example.com", "ben@example.com"))
+        await self.people.approve("ada@example.com", request["id"])
+        await self.people.approve("ben@example.com", request["id"])
+        await self._until(lambda: all(row["id"] != request["id"] for row in self._pending()))
 
     async def _edit_a_run(self) -> None:
         request = await self._start_run("unsure")
@@ -73,20 +81,19 @@ class Story:
         await self._wait_for_copies(started["id"])
         await self.people.reject("ben@example.com", started["id"])
 
-    async def _start_run(self, kind: str) -> sqlite3.Row:
+    async def _start_run(self, kind: str, *, by: Sequence[str] = APPROVERS) -> sqlite3.Row:
         token = next(str(number) for number in self._tokens if self.clients.kind(str(number)) == kind)
         assert await self.clients.start(token)
         (run,) = self.world.evidence.starts[token]
-        return await self._open_request(run)
+        return await self._open_request(run, by=by)
 
-    async def _open_request(self, run: str) -> sqlite3.Row:
+    async def _open_request(self, run: str, *, by: Sequence[str] = APPROVERS) -> sqlite3.Row:
         await self._until(lambda: any(row["run"] == run for row in self._pending()))
         (request,) = [row for row in self._pending() if row["run"] == run]
-        await self._wait_for_copies(request["id"])
+        await self._wait_for_copies(request["id"], by)
         return request
 
-    async def _wait_for_copies(self, request: str) -> None:
-        people = ("ada@example.com", "ben@example.com", "lee@example.com")
+    async def _wait_for_copies(self, request: str, people: Sequence[str] = APPROVERS) -> None:
         await self._until(lambda: all(self.world.copy(email, request) for email in people))
 
     def _pending(self) -> list[sqlite3.Row]:

@@ -40,9 +40,9 @@ def evidence(sound_evidence: Evidence, tmp_path: Path) -> Evidence:
 def test_a_story_that_is_all_right_has_no_findings(evidence: Evidence) -> None:
     assert verdict.findings(evidence) == []
     statuses = sorted(run["status"] for run in evidence.runs.values())
-    assert statuses == ["cancelled", "expired", "rejected", "rejected", "succeeded", "succeeded", "waiting", "waiting"]
+    assert statuses == ["cancelled", "expired", *["rejected"] * 2, *["succeeded"] * 3, "waiting", "waiting"]
     assert {claim.how for claim in evidence.claims} == {"click", "modal", "socket"}
-    assert len(evidence.calls) == 4
+    assert len(evidence.calls) == 5
 
 
 # -- falsifications --------------------------------------------------------------------------------------
@@ -159,7 +159,8 @@ def in_the_log_again(kind: str) -> Falsify:
     )
 
 
-APPROVED = "(SELECT id FROM request WHERE state = 'approved' LIMIT 1)"
+TOGETHER = "(SELECT id FROM request WHERE state = 'approved' AND policy != 'any')"
+APPROVED = "(SELECT id FROM request WHERE state = 'approved' AND policy = 'any' LIMIT 1)"
 SECOND = (
     "INSERT INTO decision SELECT 'second', workspace, request, content_version, (SELECT id FROM person p WHERE "
     "p.id != decision.person LIMIT 1), verdict, reason, edits, shown_digest, approved_digest, assurance, record, "
@@ -203,6 +204,30 @@ CASES: Final[dict[str, tuple[str, Falsify]]] = {
         "verdict.decisions",
         sql("DELETE FROM audit WHERE leaf LIKE '%request.approved%'"),
     ),
+    "too few approve": (
+        "verdict.approvals",
+        sql(f"DELETE FROM decision WHERE id = (SELECT max(id) FROM decision WHERE request = {TOGETHER})"),
+    ),
+    "one person approves twice": (
+        "verdict.approvals",
+        sql(
+            "DROP INDEX decision_by_verdict",
+            f"UPDATE decision SET person = (SELECT min(person) FROM decision) WHERE request = {TOGETHER}",
+        ),
+    ),
+    "an approval of other content": (
+        "verdict.approvals",
+        sql(f"UPDATE decision SET approved_digest = 'other' WHERE request = {TOGETHER}"),
+    ),
+    "the requester approves": (
+        "verdict.approvals",
+        sql("UPDATE run SET requester = (SELECT person FROM decision WHERE request = " + TOGETHER + " LIMIT 1)"),
+    ),
+    "a closed request is in an inbox": (
+        "copies.inboxes",
+        sql(f"UPDATE approver SET pending = 1 WHERE request = {TOGETHER}"),
+    ),
+    "an open request is in no inbox": ("copies.inboxes", sql("UPDATE approver SET pending = 0 WHERE pending = 1")),
     "an acknowledged decision is lost": ("verdict.claims", sql(f"DELETE FROM decision WHERE request = {APPROVED}")),
     "an acknowledged decision becomes another": ("verdict.claims", click_with_another_decision),
     "an acknowledged request opens again": (

@@ -18,11 +18,14 @@ from typing import Any, Final
 
 from engine import json_values
 from tests.soak import copies
-from tests.soak.evidence import Call, Claim, Evidence
+from tests.soak.evidence import Call, Claim, Evidence, edits_by_path
+from tests.soak.world import EXCLUDED, TOGETHER
 
 VERIFIER: Final = Path(__file__).parents[2] / "engine" / "verify_audit.py"
 BECOMES: Final = {"approve": "approved", "reject": "rejected"}
 DECIDED: Final = frozenset(BECOMES.values())
+DECISIONS: Final = frozenset({"request.approved", "request.rejected", "request.voted", "request.changed"})
+"""Entries that name a decision."""
 CLOSES: Final = frozenset({"request.approved", "request.rejected", "request.expired", "request.withdrawn"})
 """Entries of which a closed request has one."""
 ONCE: Final = CLOSES | {"request.fell_back", "request.unseen", "gate.unanswered", "step.sleeping"}
@@ -107,38 +110,59 @@ def decisions(evidence: Evidence) -> Iterator[str]:
         asked_for[asked_decision[0]].append(asked_decision)
     for request in evidence.requests.values():
         rows = evidence.decisions.get(request["id"], [])
-        if len(rows) > 1:
+        is_counted = evidence.needed(request["id"]) > 1
+        if len(rows) > 1 and not is_counted:
             yield f"request {request['id']} has {len(rows)} decisions"
         by_clock = request["state"] == "rejected" and request["on_expiry"] == "reject" and not rows
-        if [row["verdict"] for row in rows[:1]] != [request["state"]] * (request["state"] in DECIDED and not by_clock):
+        verdicts = {row["verdict"] for row in rows} - ({"approved"} if is_counted else set())
+        closed_by = {request["state"]} - ({"approved"} if is_counted else set())
+        if verdicts != (closed_by & DECIDED if not by_clock else set()):
             yield f"request {request['id']} is {request['state']}, and has the decisions {[dict(row) for row in rows]}"
         for row in rows:
-            if logged.pop((request["id"], row["verdict"]), 0) != 1:
+            if logged.pop(row["id"], 0) != 1:
                 yield f"decision {row['id']} does not stand in the log exactly once"
             mine = [
                 asked_decision
                 for asked_decision in asked_for[request["id"]]
                 if asked_decision[1] in persons[row["person"]]
             ]
-            if not any(_is_decision(row, verdict, edits) for _, _, verdict, edits in mine):
+            if not any(_is_decision(evidence, row, verdict, edits) for _, _, verdict, edits in mine):
                 yield f"no client asked for decision {row['id']} of request {request['id']}"
-    for request_id, verdict in logged:
-        yield f"the log has a decision of request {request_id} ({verdict}) that is no row"
+    for decision in logged:
+        yield f"the log has decision {decision}, which is no row"
 
 
-def _logged_decisions(evidence: Evidence) -> Counter[tuple[str, str]]:
-    """Return how often the log has each decision, by request and verdict."""
-    leaves = [json.loads(row["leaf"]) for row in evidence.rows("SELECT leaf FROM audit")]
-    kinds = {f"request.{state}": state for state in DECIDED}
-    return Counter((leaf["request"], kinds[leaf["kind"]]) for leaf in leaves if leaf["kind"] in kinds)
+def _logged_decisions(evidence: Evidence) -> Counter[str]:
+    """Return how often the log has each decision, by id. An editor who may not approve makes a change without one."""
+    logged: Counter[str] = Counter()
+    for row in evidence.rows("SELECT leaf, content FROM audit"):
+        decision = json.loads(row["content"] or "{}").get("decision")
+        if json.loads(row["leaf"])["kind"] in DECISIONS and decision and decision not in evidence.requests:
+            logged[decision] += 1
+    return logged
 
 
-def _is_decision(row: Any, verdict: str, edits: str) -> bool:
-    return (row["verdict"], _edits(row)) == (BECOMES[verdict], json.loads(edits))
+def _is_decision(evidence: Evidence, row: Any, verdict: str, edits: str) -> bool:
+    return row["verdict"] == BECOMES[verdict] and json.loads(edits) in evidence.edits(row)
 
 
-def _edits(row: Any) -> dict[str, str]:
-    return {".".join(edit["path"]): edit["after"] for edit in json.loads(row["edits"] or "[]")}
+def approvals(evidence: Evidence) -> Iterator[str]:
+    """Check that a request that several approve has enough approvals: of its content, of others than it excludes."""
+    for request in evidence.requests.values():
+        run = evidence.runs[request["run"]]
+        rows, needed = evidence.approvals(request["id"]), evidence.needed(request["id"])
+        persons = {row["person"] for row in rows}
+        if request["state"] == "approved" and (len(persons) < needed or len(persons) != len(rows)):
+            yield f"request {request['id']} needs {needed} approvals, and has {len(rows)} by {len(persons)} persons"
+        if any(row["approved_digest"] != request["digest"] for row in rows) and needed > 1:
+            yield f"request {request['id']} has approvals of other content than it has now"
+        if run["name"] in EXCLUDED and run["requester"] in {row["person"] for row in evidence.decisions[request["id"]]}:
+            yield f"request {request['id']} was decided by the requester of its run"
+        editors = {row["person"] for (about, _), row in evidence.changes.items() if about == request["id"]}
+        if run["name"] == "strict" and persons & editors:
+            yield f"request {request['id']} was approved by a person who had changed it"
+        if (needed > 1) != (run["name"] in TOGETHER):
+            yield f"request {request['id']} of {run['name']} needs {needed} approvals"
 
 
 def _addresses(evidence: Evidence) -> Mapping[str, set[str]]:
@@ -166,12 +190,19 @@ def _broken_claims(evidence: Evidence, claim: Claim, persons: Mapping[str, set[s
     decisions = evidence.decisions.get(claim.request, [])
     if claim.request not in evidence.requests or evidence.requests[claim.request]["state"] == "pending":
         yield f"{acknowledgement} closed, and it is not"
-    if claim.decision is not None and claim.decision not in {decision["id"] for decision in decisions}:
+    ids = {claim.request, *(decision["id"] for decision in decisions)}
+    if claim.decision is not None and claim.decision not in ids:
         yield f"{acknowledgement} decided by {claim.decision}, which is not there"
     if claim.verdict is None:
         return
     expected = (BECOMES[claim.verdict], claim.edits or {})
-    if not any((row["verdict"], _edits(row)) == expected and claim.by in persons[row["person"]] for row in decisions):
+    known = [(row["person"], row["verdict"], edits) for row in decisions for edits in evidence.edits(row)]
+    known += [
+        (row["person"], "approved", edits_by_path(row["edits"]))
+        for (request, _), row in evidence.changes.items()
+        if request == claim.request
+    ]
+    if not any((verdict, edits) == expected and claim.by in persons[person] for person, verdict, edits in known):
         yield f"{acknowledgement} {expected[0]} with {expected[1]} by them, and it is not"
 
 
@@ -268,11 +299,13 @@ CHECKS: Final[tuple[Callable[[Evidence], Iterator[str]], ...]] = (
     starts,
     runs,
     decisions,
+    approvals,
     claims,
     effects,
     deadlines,
     takeovers,
     copies.rows,
+    copies.inboxes,
     copies.posts,
     copies.buttons,
     copies.recipients,

@@ -17,6 +17,7 @@ from bot.devtools.sandbox.server import SimulatedPerson
 from bot.devtools.sandbox.world import Message, User
 from bot.local import client
 from bot.local.reply import CommandReply
+from bot.slack import ids
 from bot.slack.transport import PATH
 from engine.errors import SignoffError
 from engine.json_values import Value
@@ -60,12 +61,17 @@ steps:
       title: "Pay {{ inputs.token }}?"
       approvers: [APPROVERS]
       edit: [json.text]
-EXPIRY"""
+KEYS"""
 RECEIPT: Final = """\
   - id: receipt
     uses: set
     with: {number: "{{ steps.pay.body.receipt }}", text: "paid {{ inputs.token }}"}
-    gate: {at: after, title: "Close {{ inputs.token }}?", approvers: [APPROVERS], edit: [text]}
+    gate:
+      at: after
+      title: "Close {{ inputs.token }}?"
+      approvers: [APPROVERS]
+      edit: [text]
+      exclude: []
   - id: close
     uses: set
     with: {text: "{{ steps.receipt.text }}"}
@@ -75,22 +81,36 @@ PAUSE: Final = """\
     uses: wait
     with: {for: 3s}
 """
+ALLOWED: Final = "      exclude: []\n"
+"""The operator starts most runs and is an approver, so she may decide on her own ones."""
 KINDS: Final = {
-    "sure": ("true", "", RECEIPT),
-    "unsure": ("false", "", RECEIPT),
-    "pause": ("true", "", PAUSE + RECEIPT),
-    "brief": ("true", "      expires: 6s\n", ""),
-    "brief-reject": ("true", "      expires: 9s\n      on_expiry: reject\n", ""),
-    "brief-go": ("true", "      expires: 12s\n      on_expiry: continue\n", ""),
+    "sure": ("true", ALLOWED, RECEIPT),
+    "unsure": ("false", ALLOWED, RECEIPT),
+    "pause": ("true", ALLOWED, PAUSE + RECEIPT),
+    "brief": ("true", ALLOWED + "      expires: 6s\n", ""),
+    "brief-reject": ("true", ALLOWED + "      expires: 9s\n      on_expiry: reject\n", ""),
+    "brief-go": ("true", ALLOWED + "      expires: 12s\n      on_expiry: continue\n", ""),
+    "two": ("true", "      policy: {quorum: 2}\n", ""),
+    "strict": ("true", "      policy: {quorum: 2}\n      exclude: [requester, editor]\n", ""),
+    "all": ("true", ALLOWED + "      policy: all\n", ""),
+    "chain": ("true", ALLOWED + "      policy: {chain: [[ada@example.com, ben@example.com], [OPERATOR]]}\n", ""),
 }
-"""Name: whether its call may be repeated, its expiry, and the steps after the call."""
+"""Name: whether its call may be repeated, further keys of its gate, and the steps after the call."""
+TOGETHER: Final = frozenset({"two", "strict", "all", "chain"})
+"""The workflows whose call several people have to approve."""
+EXCLUDED: Final = frozenset({"two", "strict"})
+"""The workflows whose requesters may not approve."""
 
 
 def workflow(name: str, url: str) -> str:
     """Return the workflow file of one of `KINDS`."""
-    idempotent, expiry, rest = KINDS[name]
-    text = WORKFLOW.replace("EXPIRY", expiry) + rest
+    idempotent, keys, rest = KINDS[name]
+    text = WORKFLOW.replace("KEYS", keys) + rest
+    if name == "chain":
+        # A chain names its own people.
+        text = text.replace("      approvers: [APPROVERS]\n", "")
     values = {"NAME": name, "OWNER": OWNER, "URL": url, "IDEMPOTENT": idempotent, "APPROVERS": ", ".join(APPROVERS)}
+    values["OPERATOR"] = OPERATOR
     for word, value in values.items():
         text = text.replace(word, value)
     return text
@@ -205,7 +225,9 @@ class World:
         for message in messages[self._looked.get(dm, 0) :]:
             shown = evidence.shown(message)
             for subject in (*shown.requests, *shown.runs):
-                self._copies[dm, subject] = message
+                # A message that tells a person about a change of a request has buttons as well, but not this one.
+                if subject in shown.runs or ids.APPROVE in str(message.blocks):
+                    self._copies[dm, subject] = message
         self._looked[dm] = len(messages)
         return self._copies.get((dm, about))
 
@@ -223,11 +245,15 @@ class World:
     def record_acknowledged_click(self, request: str, by: str) -> None:
         """Record that a click on Approve was acknowledged. By now its request must be closed by a decision."""
         query = (
-            "SELECT request.state, request.expires_at, decision.id FROM request "
+            "SELECT request.state, request.policy, request.expires_at, decision.id FROM request "
             "LEFT JOIN decision ON decision.request = request.id WHERE request.id = ?"
         )
         for row in self.rows(query, request):
             claim = Claim(how="click", request=request, by=by, decision=row["id"])
+            if row["policy"] != "any":
+                # Others may have to approve too, or it may not be this person's turn. The answers of modals and of
+                # commands say which; a click is acknowledged in any case.
+                continue
             if row["state"] != "pending":
                 self.evidence.claims.append(claim)
             elif not self._is_expired(row["expires_at"]) and not self.unwritable:
