@@ -22,9 +22,9 @@ from engine.system import SystemClock
 @click.option("--for", "person", metavar="PERSON", help="Who is away, if you are an admin. Default: you.")
 @json_option
 def away(phrase: tuple[str, ...], delegate: str | None, person: str | None, as_json: bool) -> None:
-    """Say that you are away, for example: signoff away until friday
+    """Say that you are away, and who decides in your place.
 
-    PHRASE says how long. PERSON is an email address or a Slack user id.
+    PHRASE says how long, for example: signoff away until friday. PERSON is an email address or a Slack user id.
     """
     _check_addresses(delegate, person)
     understood = absence_phrases.read(" ".join(phrase), now=SystemClock().now(), zone=None)
