@@ -29,6 +29,7 @@ def card_outcome(request: RequestView, reader: Person | None = None) -> CardOutc
         reason=reason or None,
         effect=effect(request),
         effect_tone=effect_tone(request),
+        names_several=request.decision is not None and len(_deciders(request)) > 1,
     )
 
 

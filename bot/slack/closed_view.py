@@ -1,5 +1,7 @@
 """A closed card in at most three lines: how it ended, what was asked and changed, and what became of it. Pure.
 
+The first takes two lines if it names several people who approved.
+
 Changes that do not fit are counted on the second line, and the caller says how many characters were cut. Everything is
 whole in the details.
 """
@@ -62,7 +64,7 @@ def lines(card: Card, outcome: CardOutcome) -> tuple[list[Element], int]:
     how, led_to = _split(outcome.line)
     icon = f"{states.ICONS[card.tone]} "
     shown = [
-        _fitted([_statement(how)], _HEADLINE - columns.width(icon), bold=True),
+        _fitted([_statement(how)], _HEADLINE * (1 + outcome.names_several) - columns.width(icon), bold=True),
         _question(card),
         _fitted([*_results(outcome, led_to)], COLUMNS, first=_RESULT),
     ]

@@ -56,7 +56,8 @@ class CardOutcome:
 
     `line`: the verb, the person and the moment. `reason`: the reason of a decision, whole. `effect`: what became of it;
     `effect_tone`: whether that went well, if it is known. `sentence`: the line as a sentence to its reader, who may be
-    the one who decided: "You approved this, …".
+    the one who decided: "You approved this, …". `names_several`: whether the line names more than
+    one person, and may be longer.
     """
 
     line: Phrase
@@ -64,6 +65,7 @@ class CardOutcome:
     reason: str | None = None
     effect: str | None = None
     effect_tone: Tone | None = None
+    names_several: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -255,12 +255,15 @@ async def test_an_edit_voids_an_approval_and_tells_who_gave_it(env: SlackEnv, pe
     assert alert["text"].split("\n")[0] == "Ben Approver changed what you approved: Refund 120 EUR?"
     assert "Your approval does not count for the new version. Look at what changed, then decide again." in said(alert)
     assert "Text Pay 120 EUR → Pay 99 EUR" in said(alert)
+    assert "Pass on" not in words(alert["blocks"])
+    assert "Details" in words(alert["blocks"])
     await open_modal(env, ada, "Details", on=alert)
     assert "Text Pay 120 EUR → Pay 99 EUR" in said(ada.modal)
     env.pass_time(minutes=5)
     expect_ok(await ada.click("Approve"))
     await env.settle()
     assert "Approved with edits by Ben Approver and Ada Approver" in copy_of(dana)["text"]
+    assert "Approved with edits by Ben Approver and Ada Approver, DATE" in said(copy_of(dana))
     assert "Approved with edits by Ben Approver and Ada Approver" in alerts(ada)[-1]["text"]
     assert [params.text for params, _ in env.bot.step.calls] == ["Pay 99 EUR"]
 

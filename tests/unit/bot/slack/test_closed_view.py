@@ -256,3 +256,12 @@ def test_a_cut_text_is_never_wider_than_its_room(text: str, room: int) -> None:
     shown, missing = columns.cut(text, room)
     assert columns.width(shown) <= max(room, columns.width(text) if not missing else 0)
     assert (missing == 0) == (shown == text)
+
+
+def test_the_names_of_several_people_take_two_lines_before_they_are_cut() -> None:
+    line = ("Approved with edits by Wilhelmina Vandenberg and Maximilian Hohenstein, ", DECIDED)
+    assert line[0] in written(outcome=CardOutcome(line=line, names_several=True))[0]
+    many = ("Approved by " + ", ".join(["Maximilian Hohenstein"] * 12) + ", ", DECIDED)
+    headline = written(outcome=CardOutcome(line=many, names_several=True))[0]
+    assert "…" in headline
+    assert len(headline) <= 2 * closed_view.COLUMNS
