@@ -234,6 +234,7 @@ def test_run_prints_the_card_and_the_commands_that_answer_it(signoff: Commands) 
         f"  Approve it: signoff decide {request['id']} approve\n"
         f"  Edit it:    signoff decide {request['id']} edit amount=… note=…\n"
         f'  Reject it:  signoff decide {request["id"]} reject --reason "…"\n'
+        f'  Ask first:  signoff ask {request["id"]} "…"\n'
         f"  Details:    signoff requests {request['id']} --details\n"
     ) in finished.err
 
