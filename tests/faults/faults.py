@@ -294,6 +294,27 @@ FAULTS: Final = (
         _COPIES,
     ),
     Fault(
+        "an edit that waited for its turn shows what was read before",
+        "bot/slack/rate_limit.py",
+        "                await prepare()\n",
+        "",
+        "tests/integration/slack/test_many_votes.py tests/integration/slack/test_rate_limit.py",
+    ),
+    Fault(
+        "a vote takes up the copies that wait for their turn",
+        "engine/store/deliveries.py",
+        'next_at=case((_WAITS, _delivery.c.next_at), else_=bindparam("now", type_=Utc)),',
+        'next_at=bindparam("now", type_=Utc),',
+        "tests/integration/slack/test_many_votes.py",
+    ),
+    Fault(
+        "an edit is recorded as older than what it shows",
+        "engine/delivery/outbox.py",
+        "        attempt.claimed = newer\n",
+        "",
+        "tests/integration/slack/test_many_votes.py",
+    ),
+    Fault(
         "a post that a crash cut off is taken for one that never was",
         "engine/store/deliveries.py",
         "unknown=or_(_delivery.c.unknown, _delivery.c.lease_until.is_not(None)),",

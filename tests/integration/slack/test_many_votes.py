@@ -60,6 +60,7 @@ class VoteEnv:
         self.env: SlackEnv | None = None
         self.names: list[str] = []
         self.run = ""
+        self.most = NEEDED
         self.is_strict = False
         self._task = asyncio.current_task()
         self.votes: list[int] = []
@@ -96,7 +97,7 @@ class VoteEnv:
 
     async def vote(self) -> None:
         """Have the next approver approve, unless enough have."""
-        if len(self.votes) < NEEDED:
+        if len(self.votes) < self.most:
             person = self.slack_env.person(self.names[len(self.votes)])
             expect_ok(await person.click("Approve", on=copy_of(person)))
             self.votes.append(len(self.edits()))
@@ -142,6 +143,14 @@ async def test_votes_that_come_during_the_edits_cost_no_edit_of_their_own(tmp_pa
         assert max(repeated.values()) == 1, repeated.most_common(3)
 
 
+async def test_a_vote_during_the_edits_costs_one_edit_of_the_copy_that_came_before(tmp_path: Path) -> None:
+    async with open_votes(tmp_path) as votes:
+        votes.most, votes.meanwhile = 2, votes.vote
+        await votes.vote()
+        await votes.settle()
+        assert [edit.approvals for edit in votes.edits()] == [1, *[2] * COPIES]
+
+
 async def test_the_last_state_is_shown_as_fast_as_the_rate_allows(tmp_path: Path) -> None:
     async with open_votes(tmp_path) as votes:
         for _ in range(NEEDED):
@@ -160,8 +169,10 @@ async def test_a_vote_leaves_copies_alone_that_wait_for_their_turn(tmp_path: Pat
         assert env.limiter is not None
         await env.limiter.stop("chat.update", 30)
         began = env.slack.time.seconds
-        for _ in range(NEEDED):
+        for number in range(NEEDED):
             await votes.vote()
+            due = [work.kind for work in await env.engine.due(env.clock.now())]
+            assert number == 0 or "deliver" not in due
             await votes.settle()
             assert await env.engine.due(env.clock.now()) == []
         assert votes.edits() == []
