@@ -836,6 +836,27 @@ FAULTS: Final = (
         "tests/integration/test_reconciliation.py",
     ),
     Fault(
+        "the verification of the log does not look at the policy of a request",
+        "engine/store/reconciliation.py",
+        "        if _policy(entry.content) != row.policy:\n",
+        "        if not row.policy:\n",
+        "tests/integration/test_reconciliation.py",
+    ),
+    Fault(
+        "an old vote can be moved to a new version unnoticed",
+        "engine/store/reconciliation.py",
+        "    if row.content_version != _version_after(entry, content):\n",
+        "    if not row.content_version:\n",
+        "tests/integration/test_reconciliation.py",
+    ),
+    Fault(
+        "a run goes on with a change that too few approved",
+        "engine/runs/transition.py",
+        "            after(step, visit, self._as_asked(step, visit, review))\n",
+        "            after(step, visit, review)\n",
+        "tests/unit/engine/runs/test_state_machine.py",
+    ),
+    Fault(
         "a removed database is still written to",
         "engine/store/sqlite.py",
         "            self._check_files()\n            self._report(None)\n",

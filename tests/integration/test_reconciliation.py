@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.domain import Address, Cancel, Done, Verdict
+from engine.domain import Address, Cancel, Done, Erase, Erased, Verdict
+from engine.service import Engine
 from engine.store import reconciliation
 from engine.store.port import Tx
 from engine.store.sqlite_connection import connect
@@ -276,3 +277,26 @@ async def test_many_runs_are_compared_page_by_page(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "signoff.db")) as file, file:
         file.execute("UPDATE request SET digest = 'forged' WHERE run = ?", (last,))
     assert len(differences(tmp_path / "signoff.db")) == 1
+
+
+def everything(folder: Path) -> bytes:
+    """Return all bytes of the database and of the files beside it."""
+    return b"".join(file.read_bytes() for file in folder.glob("signoff.db*") if file.is_file())
+
+
+async def test_nothing_of_votes_and_changes_is_left_in_the_file_after_an_erasure(tmp_path: Path) -> None:
+    async with open_engine(tmp_path / "signoff.db") as env:
+        await env.register(COUNTED)
+        run = await env.start("counted")
+        await env.settle()
+        await decide(env, run, LEE)
+        await decide(env, run, MIA, text="Mallory lives in Kiel")
+        await decide(env, run, KIM)
+        await decide(env, run, LEE)
+        admin = Engine(env.store, env.advancer, admins=frozenset({SAM}))
+        erased = await admin.erase(Erase(run=run, reason="asked to", actor=SAM, origin=TERMINAL))
+        assert isinstance(erased, Erased)
+        assert differences(env.path) == []
+    left = everything(tmp_path)
+    # The reason of each decision was "because".
+    assert [text for text in (b"Mallory", b"because") if text in left] == []
