@@ -132,7 +132,8 @@ _DECISIONS = Statement(
     )
     # Approvals that others did not join are no decision.
     .where(_request.c.run == bindparam("run"), _request.c.state == _decision.c.verdict)
-    .order_by(_decision.c.decided_at, _decision.c.id)
+    # Two approvals that were saved together have the same time.
+    .order_by(_decision.c.decided_at, _decision.c.person == _request.c.closed_by, _decision.c.id)
 )
 
 

@@ -256,8 +256,7 @@ def _request_view(
     if questions.HAS_SOME in details:
         asked = questions.load_questions(connection, request.id, persons)
         request = structs.replace(request, questions=asked)
-    # The last decision closed the request. Approvals that others did not join close nothing.
-    decision = next((given for given in reversed(decisions) if given.verdict == request.state), None)
+    decision = _closing(row, decisions)
     return RequestView(
         model=request,
         run=row.run,
@@ -279,6 +278,17 @@ def _request_view(
         decision=_decision_view(decision, request, persons) if decision is not None else None,
         unreached=tuple(unreached),
         left_out=details.get("left_out"),
+    )
+
+
+def _closing(row: Row[Any], decisions: Sequence[Row[Any]]) -> Row[Any] | None:
+    """Return the decision that closed a request, the last one. Approvals that others did not join close nothing.
+
+    Two approvals that were saved together have the same time.
+    """
+    closing = [given for given in decisions if given.verdict == row.state]
+    return max(
+        closing, key=lambda given: (given.content_version, given.person == row.closed_by, given.id), default=None
     )
 
 

@@ -160,6 +160,20 @@ async def test_every_copy_shows_how_far_approvals_have_come(env: EngineEnv) -> N
     assert [action.verdict for action in shown["lee@example.com"].actions] == ["reject"]
 
 
+async def test_of_approvals_at_the_same_instant_the_one_that_closed_it_is_the_decision(env: EngineEnv) -> None:
+    more = "  - {id: more, uses: set, with: {by: '{{ steps.act.decision.by.name }}'}}\n"
+    await env.register(GATED.format(keys=f"{THREE}, policy: all") + more)
+    for last in (LEE, KIM, MIA) * 2:
+        run = await env.start()
+        await env.settle()
+        for person in sorted((LEE, KIM, MIA), key=lambda one: one == last):
+            await decide(env, run, person)
+        view = await env.request(run)
+        assert view.decision is not None
+        assert view.decision.person.email == last.value
+        assert (await env.view(run)).steps[-1].output == {"by": last.value}
+
+
 # -- chain ---------------------------------------------------------------------------------------------------
 
 
