@@ -324,7 +324,7 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
     "copies are never edited": (
         fault("chat.update", "error", code="fatal_error"),
         "ben’s copy says “Approved with edits by Ada Approver … 120.00 EUR → 95.00 EUR”, and has no buttons to decide",
-        "['Pay the refund', 'Edit', 'Do not pay']",
+        "['Pay the refund', 'Edit', 'Do not pay', 'Ask']",
     ),
     "nothing is ever posted": (
         fault("chat.postMessage", "status"),

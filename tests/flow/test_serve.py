@@ -120,11 +120,12 @@ def test_commands_go_through_the_server_that_runs(installation: Installation, si
         assert started.out == (
             f"Started run {request['run']}.\n"
             "Greet · Hello\n"
-            "lee@example.com asks.\n"
+            "You started this.\n"
             "lee@example.com can decide.\n"
             f"  Approve it: signoff decide {request['id']} approve\n"
             f"  Edit it:    signoff decide {request['id']} edit text=…\n"
             f'  Reject it:  signoff decide {request["id"]} reject --reason "…"\n'
+            f'  Ask first:  signoff ask {request["id"]} "…"\n'
             f"  Details:    signoff requests {request['id']} --details\n"
             f"Follow the run: signoff runs {request['run']}\n"
         )
