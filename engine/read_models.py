@@ -19,6 +19,7 @@ from engine.domain import (
     Origin,
     Params,
     Person,
+    RequestState,
     Resume,
     ResumeAnswer,
     ReviewPoint,
@@ -102,8 +103,13 @@ class RequestView:
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        """What was changed in the content as it was asked, so far or with the decision."""
-        return self.decision.edits if self.decision is not None else merged_edits(self.model.changes)
+        """What was changed in the content as it was asked, so far or with the decision.
+
+        Changes that no decision followed do not count: a run that continues goes on with what was asked.
+        """
+        if self.decision is not None:
+            return self.decision.edits
+        return () if self.model.state is RequestState.EXPIRED else merged_edits(self.model.changes)
 
     @property
     def content_as_asked(self) -> Params:
@@ -111,7 +117,7 @@ class RequestView:
         content = self.model.content
         if not self.model.changes:
             return content
-        before = {edit.path: edit.before for edit in self.edits}
+        before = {edit.path: edit.before for edit in merged_edits(self.model.changes)}
         return structs.replace(content, value=json_values.replace_all(content.value, before))
 
     @property

@@ -102,9 +102,7 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
     pending = request.model.state is RequestState.PENDING
     if request.reason and (_is_long(request.reason) or not pending):
         yield CardFact(label="Why it was asked", text=(visible(request.reason),))
-    for change in request.model.changes if pending else ():
-        changed = people.joined([f"“{line(edit.label)}”" for edit in change.edits], "and")
-        yield CardFact(label="Changed", text=(f"{line(change.person.label)} changed {changed}, ", change.at, "."))
+    yield from _changes(request)
     yield from question_notes.notes(request)
     for note in request.notes:
         yield CardFact(label="Note", text=(visible(note),))
@@ -112,6 +110,17 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
         yield CardFact(label="Not posted", text=(people.not_posted(request.unposted),))
     if pending and request.unreached:
         yield CardFact(label="Not reached", text=(people.not_reached(request),))
+
+
+def _changes(request: RequestView) -> Iterator[CardFact]:
+    """Yield what people changed while approvals were missing, also if it did not count in the end."""
+    state = request.model.state
+    for change in request.model.changes if state in (RequestState.PENDING, RequestState.EXPIRED) else ():
+        changed = people.joined([f"“{line(edit.label)}”" for edit in change.edits], "and")
+        did_not_count = ". It was not approved, so it did not count." if state is RequestState.EXPIRED else "."
+        yield CardFact(
+            label="Changed", text=(f"{line(change.person.label)} changed {changed}, ", change.at, did_not_count)
+        )
 
 
 def _details(request: RequestView) -> Iterator[CardFact]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.presentation import request_card
 from engine.domain import (
     Address,
     AlreadyDecided,
@@ -272,6 +273,11 @@ async def test_a_run_goes_on_without_changes_that_too_few_approved(env: EngineEn
     assert view.status is RunStatus.SUCCEEDED
     assert view.steps[-1].output == {"text": "hello", "by": None}
     assert [params.text for params, _ in env.step.calls] == ["hello"]
+    # The card shows what ran, and says what did not count.
+    card = request_card.request_card(await env.request(run))
+    assert [(field.text, field.before) for field in card.values] == [("hello", None)]
+    changed = [note.text for note in card.notes if note.label == "Changed"]
+    assert [text[-1] for text in changed] == [". It was not approved, so it did not count."] * 2
 
 
 async def test_a_content_that_was_changed_by_hand_does_not_go_on_either(env: EngineEnv) -> None:
