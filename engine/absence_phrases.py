@@ -1,7 +1,8 @@
 """Reads the phrases by which people say how long they are away, such as "until friday" or "for two days". Pure.
 
 A phrase counts only if all of its words are understood. What has two meanings, such as "03/04", is asked back. General
-libraries guess instead: they read "in half an hour" as an hour, and "end of day" as December 31.
+libraries guess instead: they read "in half an hour" as an hour, and "end of day" as December 31. So what a library
+reads is only offered (date_suggestion).
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ class Span(Struct, frozen=True, kw_only=True):
 
 
 class Unclear(Struct, frozen=True):
-    """The phrase was not understood for sure. `question`: what the person is asked."""
+    """The phrase was not understood for sure. `question`: what the person is asked; `is_unknown`: it has no meaning."""
 
     question: str
+    is_unknown: bool = False
 
 
 class _NotUnderstood(Exception):
@@ -63,15 +65,18 @@ def read(phrase: str, *, now: datetime, zone: tzinfo | None) -> Span | Unclear:
 
     `zone`: None: that of this machine.
     """
-    words = _Words(_split(phrase), now, zone)
+    words = _Words(split(phrase), now, zone)
     try:
         span = _span(words)
     except _NotUnderstood as caught:
-        return Unclear(caught.question or f"Signoff did not understand “{phrase.strip()}”. {EXAMPLES}")
+        if caught.question:
+            return Unclear(caught.question)
+        return Unclear(f"Signoff did not understand “{phrase.strip()}”. {EXAMPLES}", is_unknown=True)
     return _checked(span, now)
 
 
-def _split(phrase: str) -> list[str]:
+def split(phrase: str) -> list[str]:
+    """Return the words of a phrase in small letters, without the punctuation around them."""
     return [word for word in (part.strip(",;!?") for part in phrase.lower().split()) if word]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 
 import click
@@ -9,8 +10,8 @@ import click
 from bot.cli import client
 from bot.cli.context import json_option
 from bot.terminal.output import local_time, render_json
-from engine import absence_phrases, timestamps
-from engine.absence_phrases import Unclear
+from engine import date_suggestion, timestamps
+from engine.absence_phrases import Span, Unclear
 from engine.json_values import Value
 from engine.references import parse
 from engine.system import SystemClock
@@ -27,7 +28,7 @@ def away(phrase: tuple[str, ...], delegate: str | None, person: str | None, as_j
     PHRASE says how long, for example: signoff away until friday. PERSON is an email address or a Slack user id.
     """
     _check_addresses(delegate, person)
-    understood = absence_phrases.read(" ".join(phrase), now=SystemClock().now(), zone=None)
+    understood = _read(" ".join(phrase), {"--delegate": delegate, "--for": person})
     if isinstance(understood, Unclear):
         client.refuse(understood.question)
     arguments: dict[str, Value] = {
@@ -61,6 +62,13 @@ def back(person: str | None, as_json: bool) -> None:
         click.echo(render_json(facts))
         return
     click.echo(f"{facts['person']} is back." if facts["was_away"] else f"{facts['person']} was not away.")
+
+
+def _read(phrase: str, people: dict[str, str | None]) -> Span | Unclear:
+    """Return the time that a phrase means. An offered command names the same people again."""
+    options = "".join(f" {option} {shlex.quote(value)}" for option, value in people.items() if value)
+    now = SystemClock().now()
+    return date_suggestion.read(phrase, now=now, zone=None, command="signoff away", options=options)
 
 
 def _check_addresses(*texts: str | None) -> None:

@@ -13,11 +13,11 @@ from bot.slack.ids import ModalRef
 from bot.slack.payloads import Actor, Submission, TypedCommand
 from bot.slack.sentences import Sentence
 from bot.slack.text_objects import View
-from engine import absence_phrases, timestamps
+from engine import absence_phrases, date_suggestion, timestamps
 from engine.absence_phrases import Span, Unclear
 from engine.domain import Address, Assurance, Away, Back, Refusal
 
-_MENTION: Final = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>\s*")
+_MENTION: Final = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>\s*")
 _NAME: Final = re.compile(r"@\S+\s*")
 """A name that Slack did not turn into a mention: only a form can say who that is."""
 
@@ -34,7 +34,8 @@ class AbsenceHandlers:
         name = None if mention is not None else _NAME.match(rest)
         rest = rest[found.end() :] if (found := mention or name) is not None else rest
         zone = await self._zone(typed.by)
-        understood = self._read(rest, zone) if rest else None
+        typed_name = f"@{mention[2] or '…'}" if mention is not None else name[0].strip() if name is not None else ""
+        understood = self._read_typed(rest, zone, typed_name) if rest else None
         if isinstance(understood, Unclear):
             return understood.question
         if understood is None or name is not None:
@@ -55,7 +56,8 @@ class AbsenceHandlers:
         away_from, back_on = absence_modal.read_dates(sent.view.values)
         account = absence_modal.read_delegate(sent.view.values)
         zone = await self._zone(sent.by)
-        understood = self._read(f"{f'from {away_from} ' if away_from else ''}until {back_on}", zone)
+        phrase = f"{f'from {away_from} ' if away_from else ''}until {back_on}"
+        understood = absence_phrases.read(phrase, now=self._context.service.clock.now(), zone=zone or UTC)
         if isinstance(understood, Unclear):
             await ack(**replies.errors({absence_modal.BACK_BLOCK: understood.question}))
             return
@@ -63,8 +65,9 @@ class AbsenceHandlers:
         said = await self._set_away(sent.by, understood, delegate, knows_zone=zone is not None)
         await ack(**replies.update(request_modals.sentence(said)))
 
-    def _read(self, phrase: str, zone: tzinfo | None) -> Span | Unclear:
-        return absence_phrases.read(phrase, now=self._context.service.clock.now(), zone=zone or UTC)
+    def _read_typed(self, phrase: str, zone: tzinfo | None, name: str) -> Span | Unclear:
+        now = self._context.service.clock.now()
+        return date_suggestion.read(phrase, now=now, zone=zone or UTC, command=f"/signoff away {name}".rstrip())
 
     async def _zone(self, by: Actor) -> tzinfo | None:
         person = await self._context.service.person(by)

@@ -535,6 +535,13 @@ def test_a_person_is_away_and_back(signoff: Commands, open_request: dict[str, An
     assert re.match(rf"{OPERATOR} is away until .*12:00 PM.*\.\nkim@example.com decides in their place\.\n", away.out)
     unclear = signoff("away", "until", "03/04")
     assert unclear.err.startswith("“03/04” can be two dates.")
+    guessed = signoff("away", "until", "9am tomorrow", "--delegate", "sam@example.com", "--for", "kim@example.com")
+    offer = re.search(r"Did you mean .*, 9:00 AM\? Then type: (signoff away until .*)\n", guessed.err)
+    assert offer is not None
+    assert offer[1].endswith(" at 9:00 --delegate sam@example.com --for kim@example.com")
+    assert signoff.run_ok("back", "--for", "kim@example.com").out == "kim@example.com was not away.\n"
+    assert signoff.run_ok(*offer[1].split()[1:]).out.startswith("kim@example.com is away until ")
+    assert signoff.run_ok("back", "--for", "kim@example.com").out == "kim@example.com is back.\n"
     unknown = signoff("away", "until", "tomorrow", "--delegate", "new@example.com")
     assert unknown.err == "new@example.com is not known here. Choose another person.\n"
     # The operator of a machine is an admin.

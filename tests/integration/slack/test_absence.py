@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, copy_of, expect_ok, words
@@ -36,6 +37,21 @@ async def test_what_is_not_clear_is_asked_back(env: SlackEnv) -> None:
     await env.register()
     assert "“03/04” can be two dates." in await typed(env, "ada", "away until 03/04")
     assert "Signoff did not understand “tomorrow-ish”." in await typed(env, "ada", "away tomorrow-ish")
+
+
+async def test_a_date_that_a_library_reads_is_offered_and_never_taken(env: SlackEnv) -> None:
+    await env.request_approval(ADA_ALONE)
+    ben = env.person("ben").id
+    asked = await typed(env, "ada", f"away <@{ben}|ben> until 9am next tuesday-ish")
+    assert "For example: until friday, until march 6 at 14:00, for two days." in asked
+    asked = await typed(env, "ada", f"away <@{ben}|ben> until 9am tomorrow")
+    assert "Signoff did not understand “until 9am tomorrow”. Did you mean " in asked
+    offer = re.search(r", 9:00 AM\? Then type: /signoff away @ben (until \w+ \d+ at 9:00)", asked)
+    assert offer is not None
+    assert "You were not away" in await typed(env, "ada", "back")
+    said = await typed(env, "ada", f"away <@{ben}|ben> {offer[1]}")
+    assert "You are away until" in said
+    assert "Ben Approver decides in your place." in said
 
 
 async def test_a_form_asks_for_the_days_and_the_delegate(env: SlackEnv) -> None:
