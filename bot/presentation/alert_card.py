@@ -285,8 +285,11 @@ def _about_run(topic: str, copy: DeliveryContent) -> tuple[str, str]:
             )
         case "expired":
             return outcome_card.title(run, copy.request, RunStatus.EXPIRED), advice.after_expiry(run)
-        case _:
+        case "failed":
             return outcome_card.title(run, copy.request, RunStatus.FAILED), advice.after_failure(run)
+        case _:
+            # Of a newer version, whose processes replace this one: it must not say that the run failed.
+            return f"There is news about “{line(run.workflow_title)}”", "Open the run to see what happened."
 
 
 def _unknown_outcome(copy: DeliveryContent) -> tuple[str, str]:

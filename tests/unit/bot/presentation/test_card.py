@@ -681,8 +681,8 @@ def test_the_copy_of_a_request_is_the_card_of_the_request() -> None:
     ("topic", "title"),
     [
         ("failed", "Failed: Demo"),
-        ("something new", "Failed: Demo"),
-        (None, "Failed: Demo"),
+        ("something new", "There is news about “Demo”"),
+        (None, "There is news about “Demo”"),
         ("needs_attention", "“Demo” needs attention"),
         ("expired", "Expired without a decision: Demo"),
         ("unseen", "No approver has received “Demo” yet"),
