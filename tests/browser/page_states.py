@@ -138,7 +138,7 @@ async def _changed_content(windows: ReviewWindows, page: Page) -> None:
 async def _no_cookies(windows: ReviewWindows, page: Page) -> None:
     """Send a form whose nonce is no longer valid."""
     await _ask(windows, page)
-    await page.locator("input[name=nonce]").evaluate("(element) => { element.value = 'x' }")
+    await page.locator("input[name=nonce]").first.evaluate("(element) => { element.value = 'x' }")
     await page.get_by_role("button", name="Send email").click()
     await page.get_by_role("alert").wait_for()
 
