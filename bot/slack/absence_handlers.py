@@ -16,8 +16,8 @@ from bot.slack.text_objects import View
 from engine import absence_phrases, date_suggestion, timestamps
 from engine.absence_phrases import Span, Unclear
 from engine.domain import Address, Assurance, Away, Back, Refusal
+from engine.domain.accounts import SLACK
 
-_MENTION: Final = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>\s*")
 _NAME: Final = re.compile(r"@\S+\s*")
 """A name that Slack did not turn into a mention: only a form can say who that is."""
 
@@ -30,11 +30,13 @@ class AbsenceHandlers:
 
     async def away(self, typed: TypedCommand) -> Sentence | None:
         """Say that a person is away, or open the form if they typed no time or only the name of a delegate."""
-        mention, rest = _MENTION.match(typed.rest), typed.rest
+        mention, rest = SLACK.at_start.match(typed.rest), typed.rest
         name = None if mention is not None else _NAME.match(rest)
         rest = rest[found.end() :] if (found := mention or name) is not None else rest
         zone = await self._zone(typed.by)
-        typed_name = f"@{mention[2] or '…'}" if mention is not None else name[0].strip() if name is not None else ""
+        typed_name = (
+            f"@{mention['name'] or '…'}" if mention is not None else name[0].strip() if name is not None else ""
+        )
         understood = self._read_typed(rest, zone, typed_name) if rest else None
         if isinstance(understood, Unclear):
             return understood.question
@@ -42,7 +44,7 @@ class AbsenceHandlers:
             day = understood.ends_at.astimezone(zone or UTC).date().isoformat() if understood is not None else None
             self._open(typed, day)
             return None
-        delegate = Address("slack", mention[1]) if mention is not None else None
+        delegate = Address(SLACK.name, mention["id"]) if mention is not None else None
         return await self._set_away(typed.by, understood, delegate, knows_zone=zone is not None)
 
     async def back(self, typed: TypedCommand) -> Sentence:

@@ -27,6 +27,8 @@ class AccountKind(Struct, frozen=True, kw_only=True):
     example: str
     person: re.Pattern[str]
     """An id or a mention of a person."""
+    at_start: re.Pattern[str]
+    """A mention of a person at the start of a text: the `id`, the `name` if there is one, and the space after it."""
     in_text: re.Pattern[str]
     channel: re.Pattern[str]
     """An id or a mention of a channel."""
@@ -62,6 +64,7 @@ SLACK: Final = AccountKind(
     person_label="Slack user",
     example="U012AB3CD",
     person=re.compile(r"<@(?P<mentioned>[UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>|(?P<bare>[UW][A-Z0-9]{2,30})"),
+    at_start=re.compile(r"<@(?P<id>[UW][A-Z0-9]{2,30})(?:\|(?P<name>[^<>]*))?>\s*"),
     in_text=re.compile(r"(?<![A-Za-z0-9_@.])[UW](?=[A-Z]*[0-9])[A-Z0-9]{8,14}(?![A-Za-z0-9_])"),
     channel=re.compile(r"<#(?P<mentioned>[CG][A-Z0-9]{2,30})(?:\|[^<>]*)?>|(?P<bare>[CG][A-Z0-9]{2,30})"),
     channel_name=re.compile(r"#[^\s#,<>]{1,80}"),

@@ -1,4 +1,7 @@
-"""Policies, edits, hand-overs and races in any order, on both databases: what must hold, whoever acts when."""
+"""Policies with edits, deadlines, questions, absences, hand-overs and races in any order, on both databases.
+
+What must hold, no matter who acts when. `SIGNOFF_TEST_EXAMPLES` sets the number of examples.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +21,13 @@ from hypothesis import strategies as st
 from engine.assignment import largest_matching
 from engine.domain import (
     Address,
+    AnswerQuestion,
     Approver,
+    AskQuestion,
     Assurance,
+    Away,
+    Back,
+    Cancel,
     Decide,
     Decided,
     DeliveryKind,
@@ -32,7 +41,7 @@ from engine.service import hand_on
 from engine.store import people, request_model
 from engine.store.port import Tx
 from tests.support.databases import OpenStore
-from tests.support.engine_env import TERMINAL, EngineEnv, open_engine
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
 
 EXAMPLES: Final = int(os.environ.get("SIGNOFF_TEST_EXAMPLES", "25"))
 NAMES: Final = ("ann", "lee", "kim", "mia", "sam")
@@ -51,6 +60,17 @@ names = st.sampled_from(NAMES)
 circles = st.lists(names, min_size=1, max_size=4, unique=True)
 excludes = st.sampled_from((None, [], ["requester"], ["editor"], ["requester", "editor"]))
 
+deadlines = st.sampled_from(
+    (
+        "",
+        "expires: 8h",
+        "expires: 8h, on_expiry: continue, questions: pause",
+        "expires: 8h, on_expiry: reject, remind: {after: 2h}",
+        "expires: 8h, escalate: {after: 4h, to: [eve@example.com, ann@example.com]}",
+        "expires: 8h, on_expiry: escalate, escalate: {to: [eve@example.com]}, remind: true",
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -60,6 +80,12 @@ class Rules:
     needed: int | None
     groups: tuple[tuple[str, ...], ...]
     exclude: list[str] | None
+    clocks: str = ""
+
+    @property
+    def continues(self) -> bool:
+        """Whether the run goes on without approval once the request has expired."""
+        return "on_expiry: continue" in self.clocks
 
     @property
     def keys(self) -> str:
@@ -68,7 +94,7 @@ class Rules:
         keys = [asked or f"approvers: {people_of[0]}, policy: {self.policy}"]
         if self.exclude is not None:
             keys.append(f"exclude: [{', '.join(self.exclude)}]")
-        return ", ".join(keys)
+        return ", ".join([*keys, *([self.clocks] if self.clocks else [])])
 
 
 def can_be_completed(groups: Sequence[Sequence[str]]) -> bool:
@@ -77,18 +103,16 @@ def can_be_completed(groups: Sequence[Sequence[str]]) -> bool:
 
 @st.composite
 def rules(draw: st.DrawFn) -> Rules:
-    exclude = draw(excludes)
+    exclude, clocks = draw(excludes), draw(deadlines)
     kind = draw(st.sampled_from(("any", "all", "quorum", "chain")))
     if kind == "chain":
         # A chain that its people can never complete is refused when the file is checked.
-        groups = draw(
-            st.lists(circles, min_size=2, max_size=3).filter(lambda all_: largest_matching(all_) == len(all_))
-        )
-        return Rules("chain", len(groups), tuple(map(tuple, groups)), exclude)
+        groups = draw(st.lists(circles, min_size=2, max_size=3).filter(can_be_completed))
+        return Rules("chain", len(groups), tuple(map(tuple, groups)), exclude, clocks)
     group = tuple(draw(circles))
     needed = draw(st.integers(1, len(group)))
     policy = f"{{quorum: {needed}}}" if kind == "quorum" else kind
-    return Rules(policy, {"any": 1, "quorum": needed}.get(kind), (group,), exclude)
+    return Rules(policy, {"any": 1, "quorum": needed}.get(kind), (group,), exclude, clocks)
 
 
 actions = st.one_of(
@@ -99,8 +123,17 @@ actions = st.one_of(
     st.tuples(st.just("late"), names),
     st.tuples(st.just("hand_on"), st.tuples(names, names)),
     st.tuples(st.just("join"), names),
+    st.tuples(st.just("wait"), st.sampled_from((1, 3, 5, 9))),
+    st.tuples(st.just("ask"), st.tuples(names, names)),
+    st.tuples(st.just("answer"), names),
+    st.tuples(st.just("away"), st.tuples(names, st.none() | names)),
+    st.tuples(st.just("back"), names),
     st.tuples(st.just("race"), st.lists(names, min_size=2, max_size=4)),
 )
+
+
+def address_of(name: str) -> Address:
+    return Address("email", f"{name}@example.com")
 
 
 @dataclass(slots=True)
@@ -122,7 +155,7 @@ class Played:
             Decide(
                 request=model.id,
                 verdict=verdict,
-                actor=Address("email", f"{name}@example.com"),
+                actor=address_of(name),
                 content_version=model.content_version,
                 digest=model.digest,
                 origin=TERMINAL,
@@ -147,8 +180,33 @@ class Played:
         elif kind == "race":
             seen = await self.view()
             await asyncio.gather(*(self.decide(name, Verdict.APPROVE, seen=seen) for name in who))
+        elif kind == "wait":
+            self.env.pass_time(hours=who)
+        elif kind in ("ask", "answer"):
+            await self.talk(kind, who)
+        elif kind in ("away", "back"):
+            await self.leave(kind, who)
         else:
             await self.change_people(kind, who)
+
+    async def talk(self, kind: str, who: Any) -> None:
+        engine, request = self.env.engine, self.first.id
+        proof: dict[str, Any] = {"origin": TERMINAL, "assurance": Assurance.TERMINAL}
+        if kind == "ask":
+            asker, to = map(address_of, who)
+            await engine.ask(AskQuestion(request=request, text="Why?", to=to, actor=asker, **proof))
+        else:
+            answered = AnswerQuestion(request=request, question=None, text="So.", actor=address_of(who), **proof)
+            await engine.answer_question(answered)
+
+    async def leave(self, kind: str, who: Any) -> None:
+        if kind == "back":
+            await self.env.engine.set_back(Back(actor=address_of(who), origin=TERMINAL))
+            return
+        person, delegate = who
+        ends_at = self.env.clock.now() + timedelta(days=2)
+        to = address_of(delegate) if delegate else None
+        await self.env.engine.set_away(Away(actor=address_of(person), origin=TERMINAL, ends_at=ends_at, delegate=to))
 
     async def change_people(self, kind: str, who: Any) -> None:
         """Hand a place on, or let a person join, as absences, reassignments and escalations do."""
@@ -160,7 +218,7 @@ class Played:
             if request.state is not RequestState.PENDING:
                 return
             to = who[1] if kind == "hand_on" else who
-            person = people.need_person(tx, request.workspace, Address("email", f"{to}@example.com"), evidence="test")
+            person = people.need_person(tx, request.workspace, address_of(to), evidence="test")
             newcomer = Approver(person, f"joined: {to}")
             if kind == "join":
                 hand_on.add_approvers(advancer, tx, request, [newcomer])
@@ -181,15 +239,21 @@ async def check(played: Played, gate: Rules) -> None:
     waiting = {row.person.id for row in model.tally.waiting} if model.state is RequestState.PENDING else set()
     rows = await env.rows(f"SELECT person FROM approver WHERE request = '{model.id}' AND pending = true")
     assert {person for (person,) in rows} == waiting, "the inbox holds exactly those who can decide now"
+    excluded = gate.exclude or []
+    assert "requester" not in excluded or model.requester not in waiting, "no one is asked who may not decide"
+    assert "editor" not in excluded or not {change.person.id for change in model.changes} & waiting
     copies = [copy for copy in await env.engine.deliveries(run=played.run) if copy.kind is DeliveryKind.REQUEST]
     assert waiting <= {copy.person.id for copy in copies}, "each of them has a copy"
     if model.state is RequestState.PENDING and not waiting:
         alerts = [copy.topic for copy in await env.engine.deliveries(run=played.run) if copy.kind is DeliveryKind.ALERT]
-        assert "short" in alerts or "unreachable" in alerts, "a request that no one can decide is told to its owner"
+        assert {"short", "unreachable", "absent"} & set(alerts), "a request that no one can decide is told to its owner"
     calls = [params.text for params, context in env.step.calls if context.run == played.run]
     assert len(calls) <= 1
     closing = [answer for _, answer in played.decided if answer.state is not RequestState.PENDING]
     assert len(closing) <= 1, "one decision closes it"
+    if model.state is RequestState.EXPIRED and gate.continues:
+        assert calls == ["hello"], "it goes on with what was asked"
+        return
     if model.state is not RequestState.APPROVED:
         assert calls == [], "no effect without an approval"
         return
@@ -246,6 +310,11 @@ def test_whatever_people_do_only_the_needed_approvals_of_one_content_run_it_once
             await played.act(kind, who)
             await env.settle()
             await check(played, gate)
+        # The next example begins with everyone there, and with no deadline of this one.
+        await env.engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL))
+        for name in NAMES:
+            await played.leave("back", name)
+        await env.settle()
 
     @settings(
         max_examples=int(os.environ.get("SIGNOFF_TEST_EXAMPLES", "25")),

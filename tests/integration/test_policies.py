@@ -16,6 +16,7 @@ from engine.domain import (
     AlreadyVoted,
     Assurance,
     Changed,
+    Contested,
     Decide,
     Decided,
     DeliveryKind,
@@ -137,6 +138,19 @@ async def test_two_approvals_at_the_same_instant_both_count(env: EngineEnv) -> N
     seen = await env.request(run)
     decided = await asyncio.gather(*(decide(env, run, person, seen=seen) for person in (LEE, KIM, MIA)))
     assert sorted(one.state for one in decided if isinstance(one, Decided)) == ["approved", "pending", "pending"]
+    assert len(env.step.calls) == 1
+
+
+async def test_of_fifty_votes_at_once_two_suffice(env: EngineEnv) -> None:
+    crowd = [Address("email", f"person{number}@example.com") for number in range(50)]
+    run = await start_run(env, f"approvers: [{', '.join(person.value for person in crowd)}], policy: {{quorum: 2}}")
+    seen = await env.request(run)
+    answers = await asyncio.gather(*(decide(env, run, person, seen=seen) for person in crowd))
+    assert sorted(one.state for one in answers if isinstance(one, Decided)) == ["approved", "pending"]
+    refused = [one for one in answers if not isinstance(one, Decided)]
+    assert len(refused) == 48
+    assert {type(one) for one in refused} <= {AlreadyDecided, Contested}
+    assert len((await env.request(run)).model.votes) == 2
     assert len(env.step.calls) == 1
 
 
