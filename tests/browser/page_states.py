@@ -284,6 +284,30 @@ async def _stop_events(page: Page) -> None:
     )
 
 
+async def _voted(windows: ReviewWindows, page: Page) -> None:
+    """Approve a request that another person has to approve as well."""
+    await _ask(windows, page, "      policy: {quorum: 2}\n" + BY_LINK, body=LETTER)
+    await page.get_by_role("button", name="Send email").click()
+    await page.get_by_text("You approved this").first.wait_for()
+
+
+async def _question_open(windows: ReviewWindows, page: Page) -> None:
+    await _ask(windows, page, BY_LINK, body=LETTER)
+    await page.get_by_text("Ask a question").first.click()
+
+
+async def _pass_on(windows: ReviewWindows, page: Page) -> None:
+    request = await windows.web.request_approval(source=MONEY)
+    await _sign_in(windows, page)
+    await page.goto(f"{windows.web.url}/pass-on/{request.id}")
+
+
+async def _pass_on_wrong(windows: ReviewWindows, page: Page) -> None:
+    await _pass_on(windows, page)
+    await page.get_by_role("button", name="Pass on").click()
+    await page.get_by_role("alert").first.wait_for()
+
+
 async def _too_late(windows: ReviewWindows, page: Page) -> None:
     await _ask(windows, page, BY_LINK, body=LETTER)
     await _stop_events(page)
@@ -506,6 +530,10 @@ STATES: Final[Mapping[str, PageState]] = {
     "rejected": _rejected,
     "decided-by-another": _decided_by_another,
     "decided-while-open": _decided_while_open,
+    "voted": _voted,
+    "question-open": _question_open,
+    "pass-on": _pass_on,
+    "pass-on-wrong": _pass_on_wrong,
     "too-late": _too_late,
     "busy": _busy,
     "expired": _expired,
