@@ -48,8 +48,11 @@ async def approve_by_email(windows: SandboxWindows, phone: Page, clicks: Clicks,
     """Approve the newest request on the phone, from the email to the receipt."""
     (mail,) = await windows.demo.slack.mail.wait_for(to=OUTSIDER, subject=what)
     await phone.goto(f"{windows.demo.slack.page_url}/mail?to={OUTSIDER}#/{mail.id}")
+    email = phone.frame_locator(".rendered")
+    # Until the page has loaded this email, it still shows the one before.
+    await expect(email.get_by_role("heading", name=what)).to_be_visible()
     async with phone.context.expect_page() as opening:
-        await clicks.on(phone.frame_locator(".rendered").get_by_role("link", name="Review"))
+        await clicks.on(email.get_by_role("link", name="Review"))
     page = await opening.value
     await clicks.on(page.get_by_role("button", name="Pay back"))
     code_field, receipt = page.get_by_label("Code"), page.get_by_text(re.compile("Approved|You approved"))
