@@ -62,7 +62,7 @@ def dated(card: Card, envelope: Envelope) -> Card:
     """Return the card with the date when the request expires, also where its clock waits for this email to be sent.
 
     An email cannot be edited once the clock runs. Its own date is at most a moment earlier than the start of the clock.
-    Working hours are those of people whom this module does not know: they stay a duration.
+    Working hours are those of people that this module does not know: they stay a duration.
     The date is to the minute, as people read it: then emails that leave together say the same.
     """
     if card.expires_after is None or card.in_working_hours:

@@ -1,4 +1,4 @@
-"""The wording of an escalation: whom it asks, and when. Pure."""
+"""The wording of an escalation: who is asked, and when. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from engine.read_models import RequestView
 
 
 def happened(request: RequestView) -> Phrase:
-    """Return to whom a request was escalated, and when, or nothing."""
+    """Return who was asked by the escalation of a request, and when, or nothing."""
     at, backups = request.model.deadlines.escalated_at, [row for row in request.approvers if row.is_backup]
     return (f"to {_names(backups)}, ", at) if at is not None and backups else ()
 
 
 def facts(request: RequestView) -> Iterator[CardFact]:
-    """Yield to whom a request was escalated, or to whom it will be if there is no decision in time."""
+    """Yield who was asked by an escalation, or who will be if there is no decision in time."""
     escalated = happened(request)
     if escalated:
         yield CardFact(label="Escalated", text=escalated)

@@ -11,7 +11,7 @@ from engine.requests import Question
 
 
 def notes(request: RequestView) -> Iterator[CardFact]:
-    """Yield who asked whom what and when, and the answers: whole, because a surface cuts what is too long for it."""
+    """Yield each question with its people and times, and its answer: whole, because a surface cuts what is too long."""
     for question in request.model.questions:
         yield asked(question)
         if not question.is_open:
