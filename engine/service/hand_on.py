@@ -57,7 +57,7 @@ def ask(advancer: Advancer, tx: Tx, request: Request, *, before: Request) -> Req
 def add_approvers(advancer: Advancer, tx: Tx, request: Request, newcomers: Sequence[Approver]) -> Request:
     """Let more people decide a request that waits, and give them copies. People who are asked already stay as they are.
 
-    People whom the gate leaves out do not join (`may_join`). Raises `Conflict` if the request has changed since it was
+    People that the gate leaves out do not join (`may_join`). Raises `Conflict` if the request has changed since it was
     loaded.
     """
     return _add(advancer, tx, request, newcomers, before=request)

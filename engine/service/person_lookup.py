@@ -1,4 +1,4 @@
-"""The person whom another names as their successor or delegate."""
+"""The person that another names as their successor or delegate."""
 
 from __future__ import annotations
 

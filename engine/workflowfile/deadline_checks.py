@@ -49,7 +49,7 @@ def _check_escalation(report: ProblemReport, gate: GateFile, at: Path) -> None:
 
 
 def _asked(gate: GateFile) -> set[str]:
-    """Return the people whom the file asks, as it writes them; none if an expression chooses."""
+    """Return the people that the file asks, as it writes them; none if an expression chooses."""
     chain = gate.policy.chain if isinstance(gate.policy, PolicyFile) else None
     if chain is not None:
         return {person.casefold() for group in chain for person in group}

@@ -42,7 +42,7 @@ def transport() -> str:
 
 @pytest.fixture
 async def people(env: SlackEnv) -> Three:
-    """Return three approvers, of whom Dana is new in the workspace."""
+    """Return three approvers; Dana is new in the workspace."""
     world = env.slack.world
     dana = User(id=world.new_id("U"), name="dana", real_name="Dana Approver", email="dana@example.com")
     world.users[dana.id] = dana
