@@ -31,7 +31,7 @@ START = (0, "0" * 64)
 ERASED = "content.erased"
 """The kind of the entry that says who erased contents, and why."""
 UNEXPLAINED = 3
-"""Exit code: contents were erased, and no entry says by whom."""
+"""Exit code: contents were erased, and no entry says who erased them."""
 KEYS = ("seq", "leaf", "hash", "salt", "content")
 LEAF_KEYS = ("seq", "workspace", "at", "kind", "content")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -62,7 +62,7 @@ class VerificationReport:
     erased: int
     head: str
     unexplained: tuple[str, ...] = ()
-    """Numbers of entries, like `5` or `7-9`, whose content was erased without an entry that says by whom."""
+    """Numbers of entries, like `5` or `7-9`, whose content was erased without an entry that says who erased it."""
 
 
 class UnreadableLog(ValueError):
@@ -197,7 +197,7 @@ class Log:
         by, reason, pairs = content.get("by"), content.get("reason"), content.get("entries")
         is_complete = isinstance(by, str) and by.strip() and isinstance(reason, str)
         if not is_complete or not isinstance(pairs, list) or not all(_is_pair(pair, seq) for pair in pairs):
-            yield "it does not say which entries were erased before it, by whom and why"
+            yield "it does not say which entries were erased before it, who erased them and why"
             return
         self._explained.extend((first, last) for first, last in pairs)
         numbers = ", ".join(_numbers(first, last) for first, last in pairs)
@@ -323,7 +323,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{line}\n")
     verdict = "nothing wrong found"
     if log.unexplained:
-        verdict = "contents were erased, and no entry says by whom"
+        verdict = "contents were erased, and no entry says who erased them"
     if count:
         verdict = f"{count} finding{'s' * (count != 1)}; do not note this head"
     sys.stdout.write(f"entries {log.entries}, erased {log.erased}, head {log.head}: {verdict}\n")
@@ -334,7 +334,7 @@ def unexplained_erasures(log: Log) -> list[str]:
     """Return a line that names the entries that were erased without an explanation, if there are any."""
     unexplained = log.unexplained
     more = f" and {len(unexplained) - 20} more" if len(unexplained) > 20 else ""
-    return [f"erased, and no entry says by whom: {', '.join(unexplained[:20])}{more}"] if unexplained else []
+    return [f"erased, and no entry says who erased them: {', '.join(unexplained[:20])}{more}"] if unexplained else []
 
 
 def _print(findings: Iterator[AuditFinding]) -> int:

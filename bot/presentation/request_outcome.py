@@ -47,7 +47,7 @@ def sentence(request: RequestView, reader: Person | None) -> Phrase:
 
 
 def ended(request: RequestView) -> Phrase:
-    """Return how a request ended, by whom and when."""
+    """Return how a request ended, who ended it and when."""
     model = request.model
     if request.decision is not None:
         return f"{headline(request)} by {_decider_names(request)}, ", request.decision.decided_at

@@ -74,7 +74,7 @@ def lines(card: Card, outcome: CardOutcome) -> tuple[list[Element], int]:
 
 
 def _split(line: Phrase) -> tuple[Phrase, Phrase]:
-    """Return how a question was closed, by whom and when, and what that led to."""
+    """Return how a question was closed, who closed it and when, and what that led to."""
     end = next((number for number, part in enumerate(line, start=1) if not isinstance(part, str)), len(line))
     led_to = tuple(part.lstrip(" .") if isinstance(part, str) else part for part in line[end:])
     return line[:end], led_to

@@ -104,7 +104,7 @@ def _head(card: Card, most: _Limits) -> list[Phrase]:
 
 
 def _how(outcome: CardOutcome, limit: int) -> tuple[str, Phrase]:
-    """Return how a question was closed and by whom, and the rest: when, and what it led to."""
+    """Return how a question was closed and who closed it, and the rest: when, and what it led to."""
     how, *rest = _cut(outcome.line, limit)
     return ("", (how, *rest)) if isinstance(how, datetime) else (how, tuple(rest))
 

@@ -32,7 +32,7 @@ def check_deadlines(report: ProblemReport, gate: GateFile, at: Path) -> None:
 def _check_escalation(report: ProblemReport, gate: GateFile, at: Path) -> None:
     if gate.on_expiry == "escalate" and not report.has((*at, "escalate")):
         hint = "Add `escalate: {to: [owner]}`."
-        _report(report, (*at, "on_expiry"), "`on_expiry: escalate` needs `escalate` to say to whom.", hint)
+        _report(report, (*at, "on_expiry"), "`on_expiry: escalate` needs `escalate` to say who is asked then.", hint)
     if gate.escalate is None:
         return
     path, after = (*at, "escalate"), gate.escalate.after

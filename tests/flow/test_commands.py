@@ -910,7 +910,7 @@ def test_contents_erased_without_an_entry_are_named_and_end_with_three(
         connection.execute("UPDATE audit SET salt = NULL, content = NULL WHERE seq = 2")
     finished = signoff("audit", "verify")
     assert finished.code == 3
-    assert "erased, and no entry says by whom: 2" in finished.err
+    assert "erased, and no entry says who erased them: 2" in finished.err
     assert finished.err.splitlines()[-1] == "The chain is intact, but no entry says who erased contents."
 
 

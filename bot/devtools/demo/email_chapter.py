@@ -151,7 +151,7 @@ async def _forward_link(
     scene: Scene, request: ShownRequest, browser: Browser, link: str, code_page: LoadedPage
 ) -> None:
     """Try to decide as a colleague who has the link but not the mailbox."""
-    scene.narrator.line("kim", f"to whom mia forwarded the email, opens its link, and presses [{PAY}]")
+    scene.narrator.line("kim", f"got the email from mia, opens its link, and presses [{PAY}]")
     loaded = await browser.press(await browser.follow(link), PAY)
     _expect_text(scene, loaded, _CODE_PROMPT, "kim gets no further than the page for the code")
     code = emails.code(await _receive_code(scene, 2))

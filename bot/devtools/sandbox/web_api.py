@@ -130,7 +130,7 @@ class WebApi:
 
     def _caller(self, method: Method, call_arguments: Arguments) -> InstalledApp:
         """Return the app of the token. Raises Slack's errors of authentication."""
-        if method.by == "nobody":
+        if method.by == "anyone":
             return self.slack.app
         if call_arguments.token is None:
             raise ApiError("not_authed")

@@ -125,7 +125,7 @@ def test_any_bytes_are_read_and_checked_without_an_exception(pieces: list[bytes]
         ({"From": ""}, ["There is no From."]),
         ({"From": "nobody"}, ["The From is no address."]),
         ({"From": "a@b.example, c@d.example"}, ["There are several addresses in From, and no Sender."]),
-        ({"To": ""}, ["Nobody is named in To or Cc."]),
+        ({"To": ""}, ["To and Cc name no person."]),
         ({"Bcc": "boss@example.com"}, ["The Bcc was sent along."]),
     ],
 )

@@ -186,7 +186,7 @@ def test_an_explanation_that_was_erased_itself_explains_nothing() -> None:
 )
 def test_an_explanation_that_says_too_little_is_a_finding(pairs: list[Any], by: str) -> None:
     report = verify(log_with_erasures(*pairs, by=by, erased={2}))
-    assert finding_messages(report) == ["it does not say which entries were erased before it, by whom and why"]
+    assert finding_messages(report) == ["it does not say which entries were erased before it, who erased them and why"]
     assert report.unexplained == ("2",)
 
 
@@ -456,8 +456,8 @@ def test_the_script_names_erased_entries_and_exits_with_three_without_an_explana
     export.write_text("\n".join(log_with_erasures((2, 3), erased={2, 3, 4, 8, 9})) + "\n")
     process = run_script(str(export))
     assert process.returncode == 3
-    assert process.stdout.splitlines()[1] == "erased, and no entry says by whom: 4, 8-9"
-    assert process.stdout.splitlines()[-1].endswith(": contents were erased, and no entry says by whom")
+    assert process.stdout.splitlines()[1] == "erased, and no entry says who erased them: 4, 8-9"
+    assert process.stdout.splitlines()[-1].endswith(": contents were erased, and no entry says who erased them")
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-file"], ["{export}", "--checkpoint", "1:short"]])

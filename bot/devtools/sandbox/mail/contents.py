@@ -93,7 +93,7 @@ def _delivery(message: ParsedMessage, envelope: SmtpEnvelope) -> Iterator[str]:
     if message.all("Bcc"):
         yield "The Bcc was sent along."
     if not message.addressed:
-        yield "Nobody is named in To or Cc."
+        yield "To and Cc name no person."
 
 
 def _content(raw: bytes, message: ParsedMessage) -> Iterator[str]:

@@ -13,7 +13,7 @@ from bot.devtools.sandbox.methods.registry import Call, method
 from bot.devtools.sandbox.rates import SPECIAL
 
 
-@method("api.test", tier=4, by="nobody")
+@method("api.test", tier=4, by="anyone")
 def api_test(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/api.test"""
     values = {name: value for name, value in call.arguments.values.items() if name != "token"}

@@ -15,7 +15,7 @@ _CODE_SECONDS: Final = 600
 _TOKEN_SECONDS: Final = 300
 
 
-@method("openid.connect.token", tier=4, by="nobody")
+@method("openid.connect.token", tier=4, by="anyone")
 def token(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/openid.connect.token"""
     app, arguments = call.app, call.arguments

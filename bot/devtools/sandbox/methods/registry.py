@@ -12,8 +12,8 @@ from bot.devtools.sandbox.jsontypes import Json
 from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.world import InstalledApp, World
 
-Caller: TypeAlias = Literal["bot", "app", "nobody"]
-"""The kind of token that a method needs; with "nobody" it needs none."""
+Caller: TypeAlias = Literal["bot", "app", "anyone"]
+"""The kind of token that a method needs; with "anyone" it needs none."""
 
 
 @dataclass(frozen=True, kw_only=True)

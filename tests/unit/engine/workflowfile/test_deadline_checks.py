@@ -53,7 +53,11 @@ def test_without_them_a_gate_has_no_more_clocks(keys: str) -> None:
         ("on_expiry: stop", "on_expiry", "`on_expiry` has no effect without `expires`."),
         ("hours: true", "hours", "`hours` has no effect without a deadline."),
         ("hours: on", "hours", "Write true or false here, not `on`."),
-        ("expires: 2d\non_expiry: escalate", "on_expiry", "`on_expiry: escalate` needs `escalate` to say to whom."),
+        (
+            "expires: 2d\non_expiry: escalate",
+            "on_expiry",
+            "`on_expiry: escalate` needs `escalate` to say who is asked then.",
+        ),
         ("escalate: 1h", "escalate", "This must be a mapping, not the text `1h`."),
         ("escalate: {after: 4h}", "escalate.to", "`escalate` needs the key `to`."),
         ("escalate: {to: lee@example.com}", "escalate", "`escalate` does not say when."),
