@@ -93,6 +93,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
         Engine,
         advancer=advancer,
         admins=_admins(settings, login),
+        auditors=frozenset(Address("email", email) for email in settings.auditors),
         missing={} if is_trial else _missing_channels(adapters),
         telemetry=monitoring,
         unavailable={} if is_trial else dict(account_sign_in.unavailable_proofs(settings)),

@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     """The email address of the person who uses the terminal of this machine. `signoff decide` needs it."""
     admins: Annotated[tuple[str, ...], NoDecode] = ()
     """Email addresses of admins, separated by commas. They may replace, cancel and resume the work of other owners."""
+    auditors: Annotated[tuple[str, ...], NoDecode] = ()
+    """Email addresses of auditors, separated by commas. They may see every request and run, and decide only what they
+    are asked."""
     roles: str = ""
     """A file (YAML) with roles, which workflow files name as `role:name`, and with the addresses of each person."""
     http_allow: Annotated[tuple[str, ...], NoDecode] = ()
@@ -140,7 +143,7 @@ class Settings(BaseSettings):
         low, high, example = _NUMBERS[str(info.field_name)]
         return setting_values.parse_number(value, low, high, example=example)
 
-    @field_validator("admins", "http_allow", "builders", "trusted_proxies", mode="before")
+    @field_validator("admins", "auditors", "http_allow", "builders", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -162,7 +165,7 @@ class Settings(BaseSettings):
         """Read nothing but the arguments: `load_environment` reads variables and file, with sentences for both."""
         return (init_settings,)
 
-    @field_validator("admins")
+    @field_validator("admins", "auditors")
     @classmethod
     def _emails(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(setting_values.parse_email(email) for email in value)

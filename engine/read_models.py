@@ -73,6 +73,8 @@ class RequestView:
     technical: tuple[str, ...] = ()
     """Names of the top-level values in the content that people see only under technical details."""
     requester: Person
+    owner: str = ""
+    """The id of the workflow's owner."""
     started_at: datetime
     title: str
     reason: str | None

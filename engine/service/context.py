@@ -1,10 +1,11 @@
-"""The context that every command gets: the units of work that move runs, and the admins."""
+"""The context that every command gets: the units of work that move runs, the admins and the auditors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.access import Reader
 from engine.domain import Address, Assurance, Person
 from engine.worker.advance import Advancer
 
@@ -12,6 +13,8 @@ from engine.worker.advance import Advancer
 @dataclass(frozen=True, slots=True)
 class CommandContext:
     """`admins`: addresses of people who may replace, cancel and resume what other people own.
+
+    `auditors`: addresses of people who may see everything, and change nothing that is not theirs.
 
     `unavailable`: the identifications that this server cannot ask for, each with what its operator has to do.
     `missing`: the channels that a gate can name and that this server does not have, each with what to set.
@@ -23,7 +26,17 @@ class CommandContext:
     unavailable: Mapping[Assurance, str] = field(default_factory=dict)
     is_trial: bool = False
     missing: Mapping[str, str] = field(default_factory=dict)
+    auditors: frozenset[Address] = frozenset()
 
     def may(self, actor: Person, address: Address, *owners: str) -> bool:
         """Return whether the actor, who acts from `address`, is one of these persons or an admin."""
         return actor.id in owners or not self.admins.isdisjoint({address, *actor.addresses})
+
+    def reader(self, person: Person) -> Reader:
+        """Return the person with what they may read."""
+        addresses = frozenset(person.addresses)
+        return Reader(
+            person=person,
+            is_admin=not self.admins.isdisjoint(addresses),
+            is_auditor=not self.auditors.isdisjoint(addresses),
+        )

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeVar
 
 from msgspec import structs
 
+from engine.access import Reader
 from engine.delivery.recipients import Resolved, run_with_directory
 from engine.domain import (
     DEFAULT_WORKSPACE,
@@ -50,6 +51,7 @@ from engine.domain import (
     Work,
 )
 from engine.errors import ChannelError, Conflict
+from engine.inbox import InboxPage, InboxQuery
 from engine.read_models import AttentionView, DeliveryView, PageQuery, RequestView, RunView, StoryEntry, WorkflowView
 from engine.service import (
     absence,
@@ -72,6 +74,7 @@ from engine.store import (
     audit_log,
     delivery_queries,
     due_work,
+    inbox_queries,
     people,
     request_queries,
     run_queries,
@@ -97,13 +100,14 @@ class Engine:
         advancer: Advancer,
         *,
         admins: frozenset[Address] = frozenset(),
+        auditors: frozenset[Address] = frozenset(),
         missing: Mapping[str, str] | None = None,
         telemetry: Telemetry | None = None,
         unavailable: Mapping[Assurance, str] | None = None,
         is_trial: bool = False,
     ) -> None:
         self.store = store
-        self.context = CommandContext(advancer, admins, unavailable or {}, is_trial, missing or {})
+        self.context = CommandContext(advancer, admins, unavailable or {}, is_trial, missing or {}, auditors)
         self._telemetry = telemetry or NoTelemetry()
 
     # -- commands --
@@ -274,6 +278,14 @@ class Engine:
     async def person(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> Person | None:
         """Return the person who has this address now."""
         return await self.store.read(lambda connection: people.find_person(connection, workspace, address))
+
+    def reader(self, person: Person) -> Reader:
+        """Return a person with what this server lets them read."""
+        return self.context.reader(person)
+
+    async def inbox(self, query: InboxQuery, *, workspace: str = DEFAULT_WORKSPACE) -> InboxPage:
+        """Return one page of a part of a reader's inbox."""
+        return await self.store.read(lambda connection: inbox_queries.inbox_page(connection, workspace, query))
 
     async def runs(self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
         return await self.store.read(lambda connection: run_queries.run_views(connection, workspace, page))

@@ -36,6 +36,7 @@ _REQUESTS = request_model.LOAD.add_columns(
     _run.c.version.label("workflow_version"),
     _run.c.started_at,
     _run.c.status.label("run_status"),
+    _workflow.c.owner,
 )
 _REQUEST = Statement(_REQUESTS.where(_request.c.id == bindparam("id")))
 _REVISIONS = Statement(
@@ -128,6 +129,13 @@ def request_views(
         inbox = select(_approver.c.request).where(_approver.c.person == person, _approver.c.pending)
         statement = statement.where(_request.c.id.in_(inbox))
     return _request_views(connection, connection.execute(statement).all())
+
+
+def load_by_ids(connection: Connection, ids: Sequence[str]) -> list[RequestView]:
+    """Return the requests with these ids, in this order."""
+    rows = connection.execute(_REQUESTS.where(_request.c.id.in_(ids))).all() if ids else []
+    views = {view.id: view for view in _request_views(connection, rows)}
+    return [views[request] for request in ids]
 
 
 def load_waiting_for(connection: Connection, person: str, *, after: str, most: int) -> list[str]:
@@ -267,6 +275,7 @@ def _request_view(
         step_label=details.get("step_label") or in_words(row.step),
         technical=tuple(details.get("technical", ())),
         requester=persons[row.requester],
+        owner=row.owner,
         started_at=row.started_at,
         title=row.title,
         reason=details.get("reason"),
