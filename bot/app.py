@@ -55,7 +55,7 @@ from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.ports import Channel, Directory
 from engine.read_models import PageQuery
 from engine.service import Engine, Identity
-from engine.store import identities, measurements, restored_backup, schema
+from engine.store import account_separation, measurements, restored_backup, schema
 from engine.store.measurements import Measurements
 from engine.store.port import Store
 from engine.store.punctual import PunctualStore
@@ -227,7 +227,7 @@ async def _open_store(options: AppOptions, stack: AsyncExitStack, *, trial: bool
         store: Store = await stack.enter_async_context(opened)
     else:
         store = await stack.enter_async_context(_own_file(options, trial=trial))
-    await store.transact(lambda tx: identities.separate(tx, DEFAULT_WORKSPACE))
+    await store.transact(lambda tx: account_separation.separate(tx, DEFAULT_WORKSPACE))
     return store
 
 

@@ -16,9 +16,16 @@ from engine.store.deliveries import LeasedDelivery
 from engine.store.people_tables import LinkRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
+from engine.store.tables import ApproverRow
 from engine.store.wrong_clock import CLOCK_SLACK
 
 _link = LinkRow.__table__  # type: ignore[attr-defined]
+_approver = ApproverRow.__table__  # type: ignore[attr-defined]
+
+OF_WAITING = _link.c.request.in_(
+    select(_approver.c.request).where(_approver.c.person == bindparam("of"), _approver.c.pending)
+)
+"""Links to requests that still wait, found by index. Those to closed ones show nothing once the address is gone."""
 _NEW = Statement(insert(_link))
 _BY_HASH = Statement(select(_link).where(_link.c.hash == bindparam("hash")))
 _DROP = Statement(delete(_link).where(_link.c.hash == bindparam("hash")))

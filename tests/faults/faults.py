@@ -715,7 +715,7 @@ FAULTS: Final = (
     ),
     Fault(
         "two approvals of one human count twice",
-        "engine/store/identities.py",
+        "engine/store/joined_people.py",
         "        for statement in (_SETTLE_APPROVED, _MOVE_COUNTED, _DROP_COUNTED):\n",
         "        for statement in ():\n",
         "tests/integration/test_roles.py",
@@ -743,7 +743,7 @@ FAULTS: Final = (
     ),
     Fault(
         "a proof of an address is valid again when the address returns",
-        "engine/store/identities.py",
+        "engine/store/address_changes.py",
         "    for statement in (_REVOKE_LINKS, _REVOKE_BROWSERS):\n",
         "    for statement in (_REVOKE_LINKS,):\n",
         "tests/integration/test_people.py",

@@ -22,7 +22,7 @@ from sqlalchemy import Boolean, DateTime, Delete, Insert, Integer, LargeBinary, 
 from sqlalchemy.dialects.postgresql import asyncpg as dialects
 
 import engine.store
-from engine.store import identities, people, postgres
+from engine.store import joined_people, people, postgres
 from engine.store.columns import Utc
 from engine.store.metadata import METADATA
 from engine.store.postgres_calls import Calls
@@ -53,7 +53,7 @@ def statements() -> dict[str, Statement]:
         for name, value in vars(importlib.import_module(module.name)).items():
             if isinstance(value, Statement):
                 found[f"{module.name.rpartition('.')[2]}.{name}"] = value
-    found |= {f"identities.{name}": statement for name, statement in identities._MOVES.items()}  # noqa: SLF001
+    found |= {f"joined_people.{name}": statement for name, statement in joined_people.MOVES.items()}
     found |= {"people.by_ids": people._by_ids(2), "people.by_accounts": people._by_accounts(2)}  # noqa: SLF001
     # Copies: a statement is compiled for the names of its first parameters, and here those are all columns.
     return {name: Statement(statement._construct) for name, statement in found.items()}  # noqa: SLF001

@@ -41,7 +41,7 @@ from engine.domain import (
     Verdict,
 )
 from engine.service import Engine
-from engine.store import audit_log, identities, people
+from engine.store import account_separation, audit_log, people
 from engine.store.port import Tx
 from engine.store.tables import QuestionRow
 from tests.support.account_directory import AccountDirectory, account
@@ -403,8 +403,8 @@ async def test_people_who_were_joined_are_separated_when_the_server_starts(
     await env.store.transact(_join_as_before)
     assert len((await person(env.engine, account("UKIM"))).addresses) == 3
     before = await person(env.engine, account("ULEE"))
-    assert await env.store.transact(lambda tx: identities.separate(tx, "default")) == 1
-    assert await env.store.transact(lambda tx: identities.separate(tx, "default")) == 0
+    assert await env.store.transact(lambda tx: account_separation.separate(tx, "default")) == 1
+    assert await env.store.transact(lambda tx: account_separation.separate(tx, "default")) == 0
     lee, kim = await person(env.engine, account("ULEE")), await person(env.engine, account("UKIM"))
     assert lee.id == before.id
     assert lee.id != kim.id
