@@ -22,11 +22,19 @@ def check_deadlines(report: ProblemReport, gate: GateFile, at: Path) -> None:
         _report(report, (*at, "on_expiry"), "`on_expiry` has no effect without `expires`.", "Add `expires: 2d`.")
     _check_escalation(report, gate, at)
     _check_reminders(report, gate, at)
-    if gate.hours and not any((has_expiry, report.has((*at, "escalate")), report.has((*at, "remind")))):
-        hint = "Add `expires`, `escalate` or `remind`."
-        _report(report, (*at, "hours"), "`hours` has no effect without a deadline.", hint)
+    if not any((has_expiry, report.has((*at, "escalate")), report.has((*at, "remind")))):
+        _check_no_deadline(report, gate, at)
     if gate.hours:
         _check_working_durations(report, at)
+
+
+def _check_no_deadline(report: ProblemReport, gate: GateFile, at: Path) -> None:
+    """Report keys of a gate without any deadline that are about deadlines."""
+    hint = "Add `expires`, `escalate` or `remind`."
+    if gate.hours:
+        _report(report, (*at, "hours"), "`hours` has no effect without a deadline.", hint)
+    if gate.questions == "pause" and not report.registered:
+        _report(report, (*at, "questions"), "`questions: pause` has no effect without a deadline.", hint)
 
 
 def _check_escalation(report: ProblemReport, gate: GateFile, at: Path) -> None:

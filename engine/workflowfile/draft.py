@@ -44,7 +44,25 @@ _STEP_HINTS: Final = {
 _PLACEHOLDERS: Final[Mapping[str, object]] = {"id": "unnamed", "uses": "unnamed"}
 _GATE_ONLY: Final = tuple(set(AVAILABLE_VALUES["gate"]) - unsupported.unsupported_keys(("gate",)))
 """Keys of a gate with some supported values. On a step such a key is reported as misplaced, not as unsupported."""
-_GATE_HINTS: Final = dict.fromkeys(set(keys_of(StepFile)) - set(keys_of(GateFile)), "Write it on the step.")
+_NESTED_HINTS: Final = {
+    "quorum": "Write policy: {quorum: 2}.",
+    "chain": "Write policy: {chain: [[ada@example.com], [lee@example.com]]}.",
+    "post_to": 'Write channels: [{post_to: "#approvals"}].',
+}
+_GATE_HINTS: Final = {
+    **dict.fromkeys(set(keys_of(StepFile)) - set(keys_of(GateFile)), "Write it on the step."),
+    **_NESTED_HINTS,
+}
+_GATE_EXAMPLES: Final = {
+    "policy": "Or write {quorum: 2} or {chain: [[…], […]]}.",
+    "chain": "Write each group as a list: [[ada@example.com], [lee@example.com]].",
+    "chain[]": "Write each group as a list: [[ada@example.com], [lee@example.com]].",
+    "exclude": "Write [requester], [requester, editor] or [].",
+    "remind": "Or write {after: 4h}.",
+    "escalate": "Write {after: 4h, to: [owner]}.",
+    "channels": 'Write [slack, email], or for a channel [{post_to: "#approvals"}].',
+    "channels[]": 'For a channel, write {post_to: "#approvals"}.',
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -228,7 +246,7 @@ def _read_step(report: ProblemReport, value: Value, index: int) -> StepDraft:
 def _read_form_step(report: ProblemReport, draft: StepDraft, value: dict[str, Value]) -> None:
     """Read a form into `draft`. The keys of its gate are keys of the step."""
     at = draft.at
-    context = SchemaContext(base=at, model=FormStepFile, name="a form")
+    context = SchemaContext(base=at, model=FormStepFile, name="a form", hints=_NESTED_HINTS, examples=_GATE_EXAMPLES)
     placeholders = {**_PLACEHOLDERS, "fields": {"_": "text"}}
     parts: dict[str, Collection[str]] = {"step": ("approvers",), "gate": ()}
     form = _read_part(report, FormStepFile, value, context=context, parts=parts, placeholders=placeholders)
@@ -264,7 +282,7 @@ def _read_gate(report: ProblemReport, value: Value, at: Path) -> GateFile | None
     if value is True:
         return GateFile()
     if isinstance(value, dict):
-        context = SchemaContext(base=at, model=GateFile, name="a gate", hints=_GATE_HINTS)
+        context = SchemaContext(base=at, model=GateFile, name="a gate", hints=_GATE_HINTS, examples=_GATE_EXAMPLES)
         return _read_part(report, GateFile, value, context=context, parts={"gate": ()})
     report.add(at, "A gate is `true` or a mapping of its keys.")
     return None

@@ -24,7 +24,7 @@ from engine.workflowfile.workflow import ANY_ONE, GatePolicy
 _UNCOUNTED = frozenset({references.GROUP, references.ROLE, EXPRESSION})
 """Kinds of references that can name any number of people."""
 _POLICY = TypeAdapter[str | PolicyFile](PlainPolicy)
-_CHOICE_HINT = "Write them in the file, like \"{{ 'any' if inputs.amount <= 1000 else {'quorum': 2} }}\"."
+_CHOICE_HINT = "Write them in the file, like \"{{ 'any' if inputs.amount | number <= 1000 else {'quorum': 2} }}\"."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

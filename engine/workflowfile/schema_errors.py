@@ -107,6 +107,8 @@ class SchemaContext:
     """The name of the mapping in a sentence."""
     hints: Mapping[str, str] = field(default_factory=dict)
     """Hints for keys that are unknown here, but known in another part of the file."""
+    examples: Mapping[str, str] = field(default_factory=dict)
+    """Hints for values of a wrong kind, by their key. `channels[]` is an entry of the list `channels`."""
     not_yet: frozenset[str] = frozenset()
     """Keys of `model` that are not available yet, so no hint names them."""
 
@@ -126,7 +128,8 @@ def report_errors(report: ProblemReport, errors: Sequence[ErrorDetails], context
             by_path.setdefault(path, []).append(error)
     for path, value_errors in by_path.items():
         is_about_key = value_errors[0]["loc"][-1:] == ("[key]",)
-        message, hint = _explain_value(value_errors, str(path[-1]) if is_about_key else report.value(path))
+        value = str(path[-1]) if is_about_key else report.value(path)
+        message, hint = _explain_value(value_errors, value, context.examples.get(_from_last_key_in_words(path), ""))
         report.add(path, message, hint, at="key" if is_about_key else "value")
 
 
@@ -186,6 +189,10 @@ def _from_last_key(path: Path) -> Path:
     return path[start:]
 
 
+def _from_last_key_in_words(path: Path) -> str:
+    return "".join("[]" if isinstance(part, int) else part for part in _from_last_key(path))
+
+
 def report_unknown_key(
     report: ProblemReport, path: Path, *, known: Collection[str], owner: str, hint: str = ""
 ) -> None:
@@ -219,19 +226,24 @@ def _first_model(annotation: object) -> type[BaseModel] | None:
 # -- values -------------------------------------------------------------------------------------------------
 
 
-def _explain_value(errors: Sequence[ErrorDetails], value: Value) -> tuple[str, str]:
-    """Return the message and hint for the errors of one value. Several errors come from the branches of a union."""
+def _explain_value(errors: Sequence[ErrorDetails], value: Value, example: str = "") -> tuple[str, str]:
+    """Return the message and hint for the errors of one value. Several errors come from the branches of a union.
+
+    `example`: the hint for a value of a wrong kind, if there is no better one.
+    """
     expected_types = list(dict.fromkeys(filter(None, (_expected_type(error["type"]) for error in errors))))
     if len(expected_types) == len(errors) or (
         expected_types and len(errors) > 1 and _has_other_type(value, expected_types)
     ):
-        return _explain_wrong_type(expected_types, value)
+        message, hint = _explain_wrong_type(expected_types, value)
+        return message, hint or example
     error = next((error for error in errors if not _expected_type(error["type"])), errors[0])
     kind, ctx = error["type"], error.get("ctx", {})
     if kind in ("value_error", "assertion_error"):
         return write_sentence(str(ctx.get("error", "This value cannot be used"))), ""
     if kind in ("literal_error", "enum"):
-        return _explain_not_one_of(str(ctx.get("expected", "")), value)
+        message, hint = _explain_not_one_of(str(ctx.get("expected", "")), value)
+        return message, hint or example
     if kind in _LIMITS:
         return _LIMITS[kind](ctx), ""
     if kind == OWN_ERROR:

@@ -372,7 +372,7 @@ async def test_the_time_stands_still_while_a_question_waits(env: EngineEnv) -> N
 
 
 async def test_where_nothing_expires_a_pause_says_nothing(env: EngineEnv) -> None:
-    run = await start_run(env, "questions: pause")
+    run = await start_run(env, "remind: true, questions: pause")
     await ask(env, run)
     assert "stands still" not in lead(env)
 

@@ -52,6 +52,7 @@ def test_without_them_a_gate_has_no_more_clocks(keys: str) -> None:
     [
         ("on_expiry: stop", "on_expiry", "`on_expiry` has no effect without `expires`."),
         ("hours: true", "hours", "`hours` has no effect without a deadline."),
+        ("questions: pause", "questions", "`questions: pause` has no effect without a deadline."),
         ("hours: on", "hours", "Write true or false here, not `on`."),
         (
             "expires: 2d\non_expiry: escalate",
@@ -116,6 +117,7 @@ def test_a_deadline_without_an_effect_is_refused_with_one_sentence(keys: str, pa
         "expires: 2d\nremind: {after: 1d, every: 7h}",
         "policy: {chain: [[kim@example.com], [lee@example.com]]}\nescalate: {after: 1d, to: owner}",
         "expires: 2d4h\nhours: true",
+        "remind: true\nquestions: pause",
         "expires: 7d\nhours: true\nremind: true",
         "expires: 2d\nescalate: {after: 1d, to: '{{ inputs.x }}'}",
         "expires: 2d\non_expiry: escalate\nescalate: {after: 1d, to: lee@example.com}",
@@ -124,6 +126,10 @@ def test_a_deadline_without_an_effect_is_refused_with_one_sentence(keys: str, pa
 def test_other_deadlines_are_accepted(keys: str) -> None:
     source = gate_file(keys).replace("steps:", "inputs: {x: email}\nsteps:")
     assert problems_or_none(source.encode()) is None
+
+
+def test_a_file_that_was_registered_with_a_pause_without_a_deadline_goes_on() -> None:
+    load(gate_file("questions: pause").encode(), kinds=KINDS, registered=True)
 
 
 def test_a_form_has_the_same_keys() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from engine.errors import DefinitionError
 from engine.workflowfile import load
 from tests.support.workflow_files import (
+    KINDS,
     Page,
     gate_file,
     problems_of,
@@ -532,6 +535,57 @@ def test_a_problem_says_where_it_is_and_what_to_do(
             step_file("id: a\nuses: set") + "owner: ada@example.com; ben@example.com\n",
             "The owner is one person: write an email address or a Slack user id.",
         ),
+        *(
+            (gate_file(keys), sentences)
+            for keys, sentences in (
+                (
+                    "policy: 2",
+                    "This must be `any` or `all`, not the number 2. Or write {quorum: 2} or {chain: [[…], […]]}.",
+                ),
+                ("policy: al", "This must be `any` or `all`, not `al`. Did you mean `all`?"),
+                (
+                    "policy: {chain: ['group:finance']}",
+                    "This must be a list, not the text `group:finance`. "
+                    "Write each group as a list: [[ada@example.com], [lee@example.com]].",
+                ),
+                (
+                    "policy: {chain: owner}",
+                    "This must be a list, not the text `owner`. "
+                    "Write each group as a list: [[ada@example.com], [lee@example.com]].",
+                ),
+                (
+                    "exclude: requester",
+                    "This must be a list, not the text `requester`. Write [requester], [requester, editor] or [].",
+                ),
+                ("remind: 4h", "This must be true or false, not the text `4h`. Or write {after: 4h}."),
+                (
+                    "escalate: kim@example.com",
+                    "This must be a mapping, not the text `kim@example.com`. Write {after: 4h, to: [owner]}.",
+                ),
+                (
+                    "channels: '#finance'",
+                    "This must be a list, not the text `#finance`. "
+                    'Write [slack, email], or for a channel [{post_to: "#approvals"}].',
+                ),
+                (
+                    "channels: ['#finance']",
+                    'This must be `slack` or `email`, not `#finance`. For a channel, write {post_to: "#approvals"}.',
+                ),
+                (
+                    "post_to: '#finance'",
+                    'A gate has no key `post_to`. Write channels: [{post_to: "#approvals"}].',
+                ),
+                ("quorum: 2", "A gate has no key `quorum`. Write policy: {quorum: 2}."),
+                (
+                    "chain: [[owner], [lee@example.com]]",
+                    "A gate has no key `chain`. Write policy: {chain: [[ada@example.com], [lee@example.com]]}.",
+                ),
+            )
+        ),
+        (
+            step_file("id: a\nuses: form\nfields: {x: text}\nquorum: 2"),
+            "A form has no key `quorum`. Write policy: {quorum: 2}.",
+        ),
         (step_file("id: a\nuses: set\nretry: 5"), "This must be a mapping, not the number 5. Write {attempts: 5}."),
         (
             step_file("id: a\nuses: set\nretry: yes"),
@@ -546,6 +600,15 @@ def test_a_problem_says_where_it_is_and_what_to_do(
 def test_a_common_mistake_is_reported_once_with_its_correction(source: str, sentences: str) -> None:
     (problem,) = problems_of(source)
     assert f"{problem.message} {problem.hint}".strip() == sentences
+
+
+def test_the_hint_for_a_policy_that_data_chooses_is_itself_a_policy() -> None:
+    inputs = "inputs: {amount: {type: money, currency: EUR}}\nsteps:"
+    chosen_by_data = gate_file("policy: \"{{ {'quorum': inputs.amount | number} }}\"")
+    (problem,) = problems_of(chosen_by_data.replace("steps:", inputs))
+    (policy,) = re.findall(r"like (.+)\.$", problem.hint)
+    hinted = gate_file(f"approvers: [ada@example.com, ben@example.com]\npolicy: {policy}")
+    load(hinted.replace("steps:", inputs).encode(), kinds=KINDS)
 
 
 def test_an_unknown_key_is_no_suggestion_to_edit() -> None:
