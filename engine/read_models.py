@@ -84,6 +84,10 @@ class RequestView:
     approve_label: str
     reject_label: str
     decision: DecisionView | None
+    signatures: tuple[Signature, ...] = ()
+    """Of a gate that has each decision confirmed: of all who decided on the newest content, the oldest first."""
+    approved_before: Mapping[str, int] = field(default_factory=dict)
+    """The newest version of the content before the present one that a person approved, by person."""
     unreached: tuple[tuple[Person, str], ...] = ()
     """Approvers whose copy could not be delivered, and why."""
     unposted: tuple[str, str] | None = None

@@ -285,6 +285,8 @@ def _request_view(
         approve_label=details["approve_label"],
         reject_label=details["reject_label"],
         decision=_decision_view(decision, request, persons) if decision is not None else None,
+        signatures=_signatures(request, decisions) if request.confirm_with is not None else (),
+        approved_before=_approved_before(request, decisions, persons) if request.content_version > 1 else {},
         unreached=tuple(unreached),
         left_out=details.get("left_out"),
     )
@@ -340,6 +342,24 @@ def _decision_view(row: Row[Any], request: Request, persons: Mapping[str, Person
         decided_at=row.decided_at,
         signature=_signature(record["signature"]) if "signature" in record else None,
     )
+
+
+def _signatures(request: Request, decisions: Sequence[Row[Any]]) -> tuple[Signature, ...]:
+    """Return the signatures of those who decided on the newest content, the oldest first."""
+    records = (json_values.loads(row.record) for row in decisions if row.content_version == request.content_version)
+    signed = [cast("dict[str, Any]", record).get("signature") for record in records]
+    return tuple(sorted((_signature(facts) for facts in signed if facts), key=lambda signature: signature.at))
+
+
+def _approved_before(request: Request, decisions: Sequence[Row[Any]], persons: Mapping[str, Person]) -> dict[str, int]:
+    """Return the newest version of the content before the present one that a person approved, by person."""
+    earlier = [
+        (row.content_version, row.person)
+        for row in decisions
+        if row.content_version < request.content_version and row.verdict == RequestState.APPROVED.value
+    ]
+    # A person who turned out to be another one approved as that one.
+    return {persons[person].id if person in persons else person: version for version, person in sorted(earlier)}
 
 
 def _signature(facts: Mapping[str, str]) -> Signature:
