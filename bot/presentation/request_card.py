@@ -125,7 +125,7 @@ def _changes(request: RequestView) -> Iterator[CardFact]:
 
 def _details(request: RequestView) -> Iterator[CardFact]:
     """Yield the technical facts: what approving runs, the values that only a builder reads, and where it came from."""
-    if (signature := request_outcome.signature(request)) is not None:
+    for signature in request_outcome.signatures(request):
         yield CardFact(label="Signed by", text=signature)
     yield from progress.facts(request)
     subject = request.model.subject

@@ -108,10 +108,9 @@ def effect_tone(request: RequestView) -> Tone | None:
     return states.STEP_TONES.get(status) if status is not None and not stopped else None
 
 
-def signature(request: RequestView) -> Phrase | None:
-    """Return the signature of the decision: the printed name, the time, and what it means."""
-    signed = request.decision.signature if request.decision is not None else None
-    return None if signed is None else (f"{line(signed.name)}, ", signed.at, f": “{line(signed.meaning)}”")
+def signatures(request: RequestView) -> list[Phrase]:
+    """Return the signature of each person who decided: the printed name, the time, and what it means."""
+    return [(f"{line(signed.name)}, ", signed.at, f": “{line(signed.meaning)}”") for signed in request.signatures]
 
 
 def headline(request: RequestView) -> str:

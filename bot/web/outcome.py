@@ -31,7 +31,7 @@ _THEIRS: Final = {"them": "them", "their": "their"}
 class Outcome:
     """The end of a request. `line`: who decided and when; `effect`: what became of the step; `identified`: how.
 
-    `signature`: of a decision that was confirmed by itself.
+    `signatures`: of all who decided, if each decision was confirmed by itself.
     """
 
     headline: str
@@ -40,7 +40,7 @@ class Outcome:
     effect: str | None
     reason: str | None
     identified: str | None
-    signature: Phrase | None = None
+    signatures: tuple[Phrase, ...] = ()
 
 
 def outcome(request: RequestView, reader: Person | None) -> Outcome:
@@ -57,7 +57,7 @@ def outcome(request: RequestView, reader: Person | None) -> Outcome:
         identified=how(decision.assurance, mine=reader is not None and reader.id == decision.person.id)
         if decision
         else None,
-        signature=request_outcome.signature(request),
+        signatures=tuple(request_outcome.signatures(request)) if decision else (),
     )
 
 

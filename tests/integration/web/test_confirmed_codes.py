@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Final
 
 import pytest
 
 from engine.domain import RequestState
-from tests.support.web_env import WebEnv
+from tests.support.web_env import ADA, BEN, Answer, WebEnv
 
 CONFIRMED: Final = "      confirm_with: code"
+_SIGNED: Final = re.compile(r"([^\s>]+), <time [^>]*>Mar 2, 2026, ([0-9:]+ AM) UTC</time>: “([^”]+)”")
+
+
+def signatures(answer: Answer) -> list[tuple[str, ...]]:
+    """Return the signatures of a page: the printed name, the time and the meaning of each, once."""
+    return list(dict.fromkeys(_SIGNED.findall(answer.text)))
 
 
 async def test_a_remembered_browser_gives_a_code_for_each_decision(env: WebEnv) -> None:
@@ -76,3 +83,33 @@ async def test_a_text_that_is_too_long_for_a_code_has_to_be_shortened(env: WebEn
     assert "Your text is too long to be confirmed with a code." in refused.page.text
     assert await env.codes() == 0
     assert (await env.reload(request)).model.state is RequestState.PENDING
+
+
+async def test_a_closed_page_shows_the_signature_of_each_person_who_approved(env: WebEnv) -> None:
+    request = await env.request_approval(f"{CONFIRMED}\n      policy: all")
+    ada, page = await env.open_link()
+    await env.enter_code(ada, await ada.send(page.page.form))
+    env.engine_env.pass_time(minutes=5)
+    ben, page = await env.open_link(BEN)
+    assert signatures(page) == [(ADA, "9:00 AM", "Send email: Send this to Kim?")]
+    closed = await env.enter_code(ben, await ben.send(page.page.form), BEN)
+    for shown in closed, await ada.get(f"/review/{request.id}"):
+        assert signatures(shown) == [
+            (ADA, "9:00 AM", "Send email: Send this to Kim?"),
+            (BEN, "9:05 AM", "Send email: Send this to Kim?"),
+        ]
+        # They are at the top of the page, and not only in the details.
+        outcome, _, _ = shown.text.partition('<details id="details">')
+        assert outcome.count(": “Send email: ") == 2
+
+
+async def test_a_rejection_stands_beside_the_signatures_before_it(env: WebEnv) -> None:
+    await env.request_approval(f"{CONFIRMED}\n      policy: all\n      reason_required: never")
+    ada, page = await env.open_link()
+    await env.enter_code(ada, await ada.send(page.page.form))
+    ben, page = await env.open_link(BEN)
+    closed = await env.enter_code(ben, await ben.send(page.page.form, "reject", reason="Too early."), BEN)
+    assert [(name, meaning) for name, _, meaning in signatures(closed)] == [
+        (ADA, "Send email: Send this to Kim?"),
+        (BEN, "Hold it back: Send this to Kim?"),
+    ]
