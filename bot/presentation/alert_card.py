@@ -8,6 +8,7 @@ from typing import Final
 from bot.presentation import (
     advice,
     answers,
+    changes,
     outcome_card,
     people,
     questions,
@@ -16,7 +17,17 @@ from bot.presentation import (
 )
 from bot.presentation.characters import line
 from engine import durations
-from engine.domain import Card, CardFact, CardOutcome, DeliveryKind, RequestState, RunStatus, StepStatus, Tone
+from engine.domain import (
+    Card,
+    CardFact,
+    CardField,
+    CardOutcome,
+    DeliveryKind,
+    RequestState,
+    RunStatus,
+    StepStatus,
+    Tone,
+)
 from engine.read_models import DeliveryContent, RequestView, RunView, StepAnswer, StepView
 from engine.requests import OWNER_INSTEAD
 from engine.requests.deadlines import UNDELIVERED_AFTER
@@ -39,7 +50,7 @@ def alert_card(copy: DeliveryContent) -> Card:
         title=title,
         tone=states.RUN_TONES[run.status] if ends else _tone(copy),
         lead=() if outcome else ((what,),),
-        values=outcome_card.changed_values(copy.request) if ends or voids else (),
+        values=_changed_for(copy, voids) if voids else outcome_card.changed_values(copy.request) if ends else (),
         notes=(
             *(_approved_notes(run, approved) if approved else outcome_card.run_notes(run)),
             *(_decision_notes(copy.request) if ends else ()),
@@ -60,6 +71,12 @@ def alert_card(copy: DeliveryContent) -> Card:
         visit=question.visit if question else None,
         attempt=question.attempt if question else None,
     )
+
+
+def _changed_for(copy: DeliveryContent, request: RequestView) -> tuple[CardField, ...]:
+    """Return what is different from the content that the reader approved, before it was changed."""
+    version = request.approved_before.get(copy.person.id)
+    return outcome_card.changed_values(request) if version is None else changes.since(request, version)
 
 
 def _because(copy: DeliveryContent) -> str:
@@ -235,7 +252,7 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
                 "The operator of this server can find the cause with the command signoff doctor."
             )
         case _ if topic == VOIDED:
-            return _voided(asks, request)
+            return _voided(asks, copy)
         case "unposted":
             return f"“{asks}” could not be posted in its channel", (
                 f"{'The reason is below. ' if request and request.unposted else ''}Each approver was asked directly."
@@ -251,10 +268,14 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     )
 
 
-def _voided(asks: str, request: RequestView | None) -> tuple[str, str]:
+def _voided(asks: str, copy: DeliveryContent) -> tuple[str, str]:
     """Return the title and the advice of the alert that an approval does not count any more."""
-    changes = request.model.changes if request is not None else ()
-    who = line(changes[-1].person.label) if changes else "Another approver"
+    request, version = copy.request, 0
+    if request is not None:
+        version = request.approved_before.get(copy.person.id, version)
+    made = changes.later(request, version) if request is not None else ()
+    names = dict.fromkeys(line(change.person.label) for change in made if change.person.id != copy.person.id)
+    who = people.joined([*names], "and") if names else "Another approver"
     return f"{who} changed what you approved: {asks}", (
         "Your approval does not count for the new version. Look at what changed, then decide again."
     )

@@ -10,7 +10,7 @@ from msgspec import structs
 from bot.presentation import request_content
 from bot.presentation.characters import line
 from engine import json_values
-from engine.domain import CardField
+from engine.domain import CardField, RequestState
 from engine.json_values import Value
 from engine.read_models import RequestView
 from engine.requests import ContentChange, merged_edits
@@ -48,6 +48,17 @@ def at_version(request: RequestView, version: int) -> RequestView:
 
 
 def since(request: RequestView, version: int) -> tuple[CardField, ...]:
-    """Return what is different from the content in this version, each value as it was and as it is."""
-    edits = {json_values.show_path(edit.path): edit.after for edit in merged_edits(later(request, version))}
-    return tuple(proposed(at_version(request, version), edits))
+    """Return what is different from the content in this version, each value as it was and as it is or was decided.
+
+    Changes that no decision followed do not count, so an expired request has none.
+    """
+    if request.model.state is RequestState.EXPIRED:
+        return ()
+    earlier = at_version(request, version)
+    then = earlier.model.content.value
+    decided = {edit.path: edit.after for edit in request.edits}
+    now = json_values.replace_all(request.content_as_asked.value, decided)
+    paths = [edit.path for change in request.model.changes for edit in change.edits]
+    values = {path: (json_values.look(then, path), json_values.look(now, path)) for path in (*paths, *decided)}
+    edits = {json_values.show_path(path): after for path, (before, after) in values.items() if before != after}
+    return tuple(proposed(earlier, edits))

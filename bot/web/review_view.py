@@ -110,6 +110,8 @@ class Review:
     seen: str
     has_approved: bool
     """Whether the reader has approved it, while others are missing."""
+    changed_since: tuple[CardField, ...]
+    """What is different from the content that the reader approved, if they have to decide again."""
 
     @property
     def verdicts(self) -> tuple[str, ...]:
@@ -183,7 +185,16 @@ def review(
         reason=_reason(request, typed or _UNTYPED),
         seen=stale_form.seen(content),
         has_approved=reader is not None and request.model.tally.vote_of(reader.id) is not None,
+        changed_since=_changed_since(request, reader) if reader is not None and card.actions else (),
     )
+
+
+def _changed_since(request: RequestView, reader: Person) -> tuple[CardField, ...]:
+    """Return what is different from the content that the reader approved, unless they approved the present one."""
+    version = request.approved_before.get(reader.id)
+    if version is None or request.model.tally.vote_of(reader.id) is not None:
+        return ()
+    return changes.since(request, version)
 
 
 def _reason(request: RequestView, typed: TypedReview) -> Reason:

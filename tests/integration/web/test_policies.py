@@ -142,3 +142,30 @@ async def test_the_inbox_lists_what_waits_for_a_person_now(env: WebEnv) -> None:
     await approve(env, ADA)
     assert "1 of 2 approvals." in (await (await env.sign_in(BEN)).get("/inbox")).page.text
     assert "No request is waiting for you" in (await (await env.sign_in(ADA)).get("/inbox")).page.text
+
+
+async def test_one_whose_approval_was_voided_sees_what_is_different_from_what_they_approved(env: WebEnv) -> None:
+    await env.request_approval(source=THREE.replace("KEYS", f"{BY_LINK}      policy: all"))
+    mia, page = await env.open_link(MIA)
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    await mia.send(page.page.form, typed={name: "Dear Kim,\r\nyour refund is near."})
+    await approve(env, ADA)
+    ben, page = await env.open_link(BEN)
+    await ben.send(page.page.form, typed={name: "Dear Kim,\r\nit is near."})
+    await env.engine_env.settle()
+    (mail,) = [card for card in env.engine_env.mail.to(ADA, DeliveryKind.ALERT) if card.topic == "voided"]
+    assert mail.title == "ben@example.com changed what you approved: Send this to Kim?"
+    (value,) = mail.values
+    assert (value.before, value.text) == ("Dear Kim,\nyour refund is near.", "Dear Kim,\nit is near.")
+    # Mia approved the wording that she wrote, and not the one that was asked.
+    (mail,) = [card for card in env.engine_env.mail.to(MIA, DeliveryKind.ALERT) if card.topic == "voided"]
+    assert mail.values == (value,)
+    # Their page shows the same. Ben, who approves his own wording, has nothing to compare.
+    ada, page = await env.open_link(ADA)
+    assert "What is different from what you approved" in page.page.text
+    assert (page.page.removed, page.page.added) == (["your refund"], ["it"])
+    assert buttons(page) == ["Send email", "Hold it back"]
+    assert "What is different" not in (await ben.get(page.path)).page.text
+    receipt = await ada.send(page.page.form)
+    assert "Your approval was saved" in receipt.page.text
+    assert "What is different" not in receipt.page.text
