@@ -232,7 +232,10 @@ def _try_fall_back(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> bo
 
 
 def _ask_directly(tx: Tx, directory: Directory, delivery: LeasedDelivery) -> None:
-    """Ask each approver who was asked only by the shared copy, which is gone, and alert the owner."""
+    """Ask each approver who was asked only by the shared copy, which is gone, and alert the owner.
+
+    The other copies show that it could not be posted.
+    """
     assert delivery.run is not None
     assert delivery.request is not None
     loaded = request_model.load_request(tx, delivery.request)
@@ -240,6 +243,7 @@ def _ask_directly(tx: Tx, directory: Directory, delivery: LeasedDelivery) -> Non
     request, _ = loaded
     if request.state is not RequestState.PENDING:
         return
+    deliveries.mark_outdated(tx, delivery.run, request.id)
     reached = deliveries.load_channels(tx.connection, delivery.run, request.id)
     persons = [row.person for row in request.tally.waiting if row.person.id not in reached]
     copies, more_ways = routing.open_copies(
