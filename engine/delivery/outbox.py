@@ -24,9 +24,9 @@ from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
 from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, RenewsCards, TakesLonger
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
-from engine.store import deliveries, delivery_queries, people, request_queries, run_queries
+from engine.store import delivery_leases, delivery_queries, people, request_queries, run_queries
 from engine.store.channel_rests import ChannelRest
-from engine.store.deliveries import LEASE, LeasedDelivery
+from engine.store.delivery_leases import LEASE, LeasedDelivery
 from engine.store.links import NewLink
 from engine.store.port import Connection, Store, Tx
 from engine.telemetry import DeliveryAttempt, NoTelemetry, Telemetry
@@ -134,7 +134,7 @@ class Relay:
         """Let another process go on with a copy at once, as this one stops. Else it does when the lease has lapsed."""
         with contextlib.suppress(StoreError, TimeoutError):
             async with asyncio.timeout(HAND_OVER_SECONDS):
-                await self._store.transact(lambda tx: deliveries.hand_over(tx, delivery))
+                await self._store.transact(lambda tx: delivery_leases.hand_over(tx, delivery))
 
     def _record(
         self, tx: Tx, claimed: ClaimedDelivery, result: Receipt | ChannelError | None
@@ -173,15 +173,15 @@ class Relay:
         The content of a code never changes, so it is loaded here; other content is loaded after the claim.
         """
         if self._limiter:
-            channel = deliveries.load_channel(tx.connection, delivery_id)
+            channel = delivery_leases.load_channel(tx.connection, delivery_id)
             if channel is not None and not self._limiter.try_acquire(channel, delivery_id):
                 return _NoSlot(channel)
-        delivery = deliveries.claim_delivery(tx, delivery_id, self._lease)
+        delivery = delivery_leases.claim_delivery(tx, delivery_id, self._lease)
         if delivery is None:
             return None
         until = self._breaker.open_until(delivery.workspace, delivery.channel)
         if until is not None and until > tx.now:
-            deliveries.try_postponed(tx, delivery, until)
+            delivery_leases.try_postponed(tx, delivery, until)
             return None
         if delivery.kind is DeliveryKind.CODE:
             person = people.load_people(tx.connection, [delivery.person])[delivery.person]
@@ -323,7 +323,7 @@ def _load_newer(connection: Connection, claimed: ClaimedDelivery) -> ClaimedDeli
     delivery, content = claimed.delivery, claimed.content
     if isinstance(content, CodeDelivery) or delivery.run is None or delivery.kind is DeliveryKind.REMINDER:
         return None
-    wanted = deliveries.load_wanted_version(connection, delivery.id)
+    wanted = delivery_leases.load_wanted_version(connection, delivery.id)
     if wanted <= delivery.wanted_version:
         return None
     newer = msgspec.structs.replace(delivery, wanted_version=wanted)

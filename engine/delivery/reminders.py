@@ -14,7 +14,8 @@ from engine.read_models import DeliveryContent, PageQuery, RequestView
 from engine.requests import Request
 from engine.store import deliveries, people, reminders, request_queries, run_queries
 from engine.store.connection import Connection
-from engine.store.deliveries import LeasedDelivery, NewDelivery
+from engine.store.deliveries import NewDelivery
+from engine.store.delivery_leases import LeasedDelivery
 from engine.store.port import Tx
 
 COLLECTED_FOR: Final = timedelta(minutes=1)

@@ -16,8 +16,18 @@ from engine.errors import ChannelError, Conflict
 from engine.ports import Directory
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView
 from engine.requests import Deadlines, Request, questions
-from engine.store import attention_links, deliveries, links, people, reminders, request_model, request_rows, run_rows
-from engine.store.deliveries import LeasedDelivery
+from engine.store import (
+    attention_links,
+    deliveries,
+    delivery_leases,
+    links,
+    people,
+    reminders,
+    request_model,
+    request_rows,
+    run_rows,
+)
+from engine.store.delivery_leases import LeasedDelivery
 from engine.store.links import NewLink
 from engine.store.port import Tx
 
@@ -61,11 +71,11 @@ class ClaimedDelivery:
 def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, result: Receipt | ChannelError | None) -> datetime:
     """Record the result of an attempt. Return the time of the record, or None if the copy was not needed any more."""
     if result is None:
-        deliveries.try_shown(tx, claimed.delivery, None, state=DeliveryState.SKIPPED)
+        delivery_leases.try_shown(tx, claimed.delivery, None, state=DeliveryState.SKIPPED)
         _drop_link(tx, claimed)
     elif isinstance(result, ChannelError):
         if result.postponed:
-            deliveries.try_postponed(tx, claimed.delivery, tx.now + (result.retry_after or timedelta(0)))
+            delivery_leases.try_postponed(tx, claimed.delivery, tx.now + (result.retry_after or timedelta(0)))
         else:
             _record_failure(tx, directory, claimed, result)
         if not result.outcome_unknown:
@@ -113,7 +123,7 @@ def _record_shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
     is_first = delivery.shown_version == 0
     if is_first and request is not None and request.model.deadlines.first_shown_at is None:
         request_rows.lock(tx, request.id)
-    if not deliveries.try_shown(tx, delivery, receipt, state=DeliveryState.SHOWN):
+    if not delivery_leases.try_shown(tx, delivery, receipt, state=DeliveryState.SHOWN):
         # The lease had run out: this copy may have replaced a newer one.
         deliveries.mark_to_show_again(tx, delivery.id)
         return
@@ -165,7 +175,7 @@ def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, erro
     is_dead = _is_dead(tx, delivery, error)
     if is_dead or error.about == "channel":
         _lock(tx, delivery)
-    recorded = deliveries.try_failed(
+    recorded = delivery_leases.try_failed(
         tx,
         delivery,
         error=str(error),

@@ -10,7 +10,7 @@ from engine.code_derivation import hashed
 from engine.domain import AttentionLink
 from engine.store import links
 from engine.store.connection import Connection
-from engine.store.deliveries import LeasedDelivery
+from engine.store.delivery_leases import LeasedDelivery
 from engine.store.links import NewLink
 from engine.store.people_tables import AttentionLinkRow
 from engine.store.port import Tx

@@ -11,7 +11,7 @@ from engine.domain import SHARED, Decide, DeliveryKind, DeliveryState, Person, P
 from engine.read_models import CodeDelivery, DeliveryView, RequestView
 from engine.store import challenges, people, request_queries, run_queries
 from engine.store.connection import Connection
-from engine.store.deliveries import write_receipt
+from engine.store.delivery_leases import write_receipt
 from engine.store.statements import Statement
 from engine.store.tables import DeliveryRow, RequestRow
 

@@ -12,7 +12,7 @@ from engine.code_derivation import hashed
 from engine.domain import LINK_LIFETIME, Address, Link, LinkState
 from engine.store import people
 from engine.store.connection import Connection
-from engine.store.deliveries import LeasedDelivery
+from engine.store.delivery_leases import LeasedDelivery
 from engine.store.people_tables import LinkRow
 from engine.store.port import Tx
 from engine.store.statements import Statement

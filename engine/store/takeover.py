@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, case, exists, null, update
 
 from engine.domain import DEFAULT_WORKSPACE
-from engine.store import attention_links, audit_log, browsers, challenges, deliveries, links, sign_ins
+from engine.store import attention_links, audit_log, browsers, challenges, deliveries, delivery_leases, links, sign_ins
 from engine.store.columns import Utc
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -38,7 +38,7 @@ def take_over(tx: Tx) -> None:
     """Free runs and deliveries. Only for a process that owns the database alone and has claimed nothing yet."""
     # A lease of a clock that was ahead would delay a run whose effect was interrupted for as long.
     tx.write(_RELEASE_RUNS, {"now": tx.now})
-    deliveries.release_deliveries(tx)
+    delivery_leases.release_deliveries(tx)
     challenges.sweep(tx)
     sign_ins.sweep(tx)
     links.correct_times(tx)

@@ -288,7 +288,7 @@ FAULTS: Final = (
     ),
     Fault(
         "a change while a copy is being shown is forgotten",
-        "engine/store/deliveries.py",
+        "engine/store/delivery_leases.py",
         'next_at=case((_delivery.c.wanted_version > bindparam("version"), bindparam("now", type_=Utc)), else_=null()),',
         "next_at=null(),",
         _COPIES,
@@ -316,7 +316,7 @@ FAULTS: Final = (
     ),
     Fault(
         "a post that a crash cut off is taken for one that never was",
-        "engine/store/deliveries.py",
+        "engine/store/delivery_leases.py",
         "unknown=or_(_delivery.c.unknown, _delivery.c.lease_until.is_not(None)),",
         "unknown=_delivery.c.unknown,",
         _COPIES,
@@ -1026,7 +1026,7 @@ FAULTS: Final = (
     ),
     Fault(
         "a result is recorded twice if the answer to its commit was lost",
-        "engine/store/deliveries.py",
+        "engine/store/delivery_leases.py",
         "    & _delivery.c.lease_until.is_not(None)\n",
         "",
         "tests/integration/test_lost_database.py",

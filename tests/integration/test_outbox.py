@@ -18,8 +18,8 @@ from engine.delivery.concurrency import SLOW_AT_ONCE
 from engine.domain import Cancel, Decided, DeliveryKind, DeliveryState, Done, Expired, RequestState, Verdict
 from engine.errors import ChannelError
 from engine.read_models import DeliveryView
-from engine.store import deliveries
-from engine.store.deliveries import LEASE
+from engine.store import deliveries, delivery_leases
+from engine.store.delivery_leases import LEASE
 from tests.support.databases import OpenStore
 from tests.support.engine_env import SAM, TERMINAL, EngineEnv, UnexpectedError, open_engine, until
 from tests.support.recording_channel import Fault, RecordingChannel
@@ -479,10 +479,10 @@ async def test_a_copy_cut_off_by_a_crash_is_delivered_at_once_by_the_next_proces
         await before.register(GATED)
         run = await before.start()
         leased = await copy(before, run)
-        await before.store.transact(lambda tx: deliveries.claim_delivery(tx, leased.id))
+        await before.store.transact(lambda tx: delivery_leases.claim_delivery(tx, leased.id))
         assert await before.deliver() == 0
     async with open_engine(path, channel=channel) as after:
-        await after.store.transact(deliveries.release_deliveries)
+        await after.store.transact(delivery_leases.release_deliveries)
         assert await after.deliver() == 1
         assert channel.find_calls == 1, "it may have been posted"
 

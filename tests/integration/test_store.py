@@ -38,7 +38,7 @@ from engine.domain import (
 from engine.errors import Conflict, DefinitionError, StoreError, StoreFull, StoreLocked, StoreLost, StoreReadOnly
 from engine.ports import DirectoryPerson
 from engine.requests import Request, Ruling
-from engine.store import audit_log, deliveries, identities, lock, people, request_rows, run_rows, schema
+from engine.store import audit_log, delivery_leases, identities, lock, people, request_rows, run_rows, schema
 from engine.store.port import Connection, Tx
 from engine.store.sqlite import SqliteStore
 from engine.store.sqlite_connection import SqliteConnection, connect
@@ -523,9 +523,9 @@ async def test_a_conditional_write_loses_against_an_earlier_write(tmp_path: Path
         (copy,) = [
             delivery for delivery in await env.engine.deliveries(run=run) if delivery.person.email == "lee@example.com"
         ]
-        first = await env.store.transact(lambda tx: deliveries.claim_delivery(tx, copy.id))
+        first = await env.store.transact(lambda tx: delivery_leases.claim_delivery(tx, copy.id))
         assert first is not None
-        assert await env.store.transact(lambda tx: deliveries.claim_delivery(tx, copy.id)) is None
+        assert await env.store.transact(lambda tx: delivery_leases.claim_delivery(tx, copy.id)) is None
         await env.settle()
         assert isinstance(await env.decide(run), Decided)
         await env.settle()
