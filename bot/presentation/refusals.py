@@ -180,6 +180,7 @@ def _cannot_take_over(refusal: CannotTakeOver) -> Phrase:
 _TAKES_NOT_OVER: Final[Mapping[str, str]] = {
     "requester": "started this, so another person has to decide it.",
     "editor": "changed this, so another person has to approve it.",
+    "account": "has no Slack account, and people sign in with Slack to decide this.",
     "decides": "already decides this request.",
     "excluded": "can no longer decide this request.",
     "unknown": "is not known here.",

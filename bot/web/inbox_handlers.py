@@ -162,6 +162,7 @@ class InboxHandlers:
             asking=asking,
             browsers=[(remembered, characters.line(remembered.label)) for remembered in browsers],
             this=browser.id,
+            can_sign_in=self._context.provider is not None and browser.signed_in_until is None,
             status=200 if absence is None else 422,
             absence=absence
             or await absence_form.shown(self._context.service.engine, browser.person, self._context.clock.now()),

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import characters, refusals
-from bot.web import form_data, status_pages
+from bot.web import client_limits, form_data, status_pages
 from bot.web.context import RequestContext
 from bot.web.service import AccessRefused
 from bot.web.status_pages import Notice, PageLink, StatusPage
 from engine import fields, requests
-from engine.domain import Address, Assurance, Origin, Reassign, Reassigned, Refusal, RememberedBrowser
+from engine.domain import Address, AskSignIn, Assurance, Origin, Reassign, Reassigned, Refusal, RememberedBrowser
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
 from engine.read_models import RequestView
@@ -57,6 +57,11 @@ class SuccessionVisit:
     browser: RememberedBrowser
     places: list[tuple[str, str]]
 
+    @property
+    def has_to_sign_in(self) -> bool:
+        """Whether the gate wants the person's account, and this browser is not signed in with it."""
+        return self.request.model.needs_account and self.browser.signed_in_until is None
+
 
 class SuccessionPages:
     """The handlers of the page."""
@@ -78,6 +83,8 @@ class SuccessionPages:
         salt = self._context.salt(request, form, _about(visit.request.id))
         if salt is None:
             return self._form(request, visit, typed, _STALE)
+        if visit.has_to_sign_in:
+            return await self._sign_in(request, visit, salt)
         try:
             email = str(fields.validate(_EMAIL, typed.to)).lower()
         except InvalidValue as error:
@@ -96,6 +103,20 @@ class SuccessionPages:
         if isinstance(answer, Refusal):
             return self._form(request, visit, typed, refusals.phrase(answer))
         return self._done(visit, answer)
+
+    async def _sign_in(self, request: Request, visit: SuccessionVisit, salt: str) -> Response:
+        """Begin a sign-in with an account, which leads back to the request."""
+        command = AskSignIn(
+            decide=None,
+            holder=self._context.holder(request),
+            form=salt,
+            client=client_limits.client(request),
+            request=visit.request.id,
+        )
+        sign_in = await self._context.service.identity.ask_sign_in(command)
+        if isinstance(sign_in, Refusal):
+            return self._form(request, visit, notice=refusals.phrase(sign_in))
+        return self._context.to(self._context.at.sign_in(sign_in))
 
     async def _visit(self, request: Request) -> SuccessionVisit | Response:
         """Return the visit, or the page that refuses it."""
@@ -134,6 +155,7 @@ class SuccessionPages:
             places=[(person, characters.line(name)) for person, name in visit.places],
             typed=typed or TypedSuccession(),
             notice_text=notice,
+            has_to_sign_in=visit.has_to_sign_in,
         )
 
     def _done(self, visit: SuccessionVisit, answer: Reassigned) -> Response:

@@ -29,6 +29,7 @@ def replace_absent(
         policy=opening.policy,
         separation=opening.separation,
         requester=run.requester,
+        needs_account=opening.needs_account,
     )
     notes = [_note(one, requests.away_until(away[one.absent.person.id])) for one in replacements]
     return asked, notes, all(approver.person.id in away for approver in asked)

@@ -27,11 +27,13 @@ def backups_of(
     if not opening.backups:
         return [], []
     named, notes = recipients.approvers(run, [opening.backups])
+    named, without = recipients.with_accounts(named, needs_account=opening.needs_account)
     backups = _others(named, run, opening, circle)
     if not backups:
         owner, _ = recipients.approvers(run, [[Reference(OWNER, OWNER, "owner, because no one else can be asked")]])
+        owner, _ = recipients.with_accounts(owner, needs_account=opening.needs_account)
         backups = _others(owner, run, opening, circle)
-    return [_with_rule(backup) for backup in backups], [*notes, *([] if backups else [NO_ONE])]
+    return [_with_rule(backup) for backup in backups], [*notes, *without, *([] if backups else [NO_ONE])]
 
 
 def _others(named: Sequence[Approver], run: LoadedRun, opening: Opening, circle: Circle) -> list[Approver]:

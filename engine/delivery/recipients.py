@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
+from engine.delivery import account_holders
 from engine.domain import DEFAULT_WORKSPACE, Address, Approver, Person
 from engine.domain.people import ACCOUNT
 from engine.errors import ChannelError, SignoffError
@@ -212,6 +213,10 @@ class Recipients:
             sentence = f"The workflow names {len(approvers):,} approvers; only the first {MAX_APPROVERS} are asked."
             notes[sentence] = None
         return approvers[:MAX_APPROVERS], list(notes)
+
+    def with_accounts(self, named: Sequence[Approver], *, needs_account: bool) -> tuple[list[Approver], list[str]]:
+        """Return the people who can decide with an account if they need one, and a note for each of the others."""
+        return account_holders.with_accounts(self._directory, named, needs_account=needs_account)
 
     def _asked(self, run: LoadedRun, reference: Reference, notes: dict[str, None]) -> Iterator[Person]:
         """Yield the people of one reference who can be asked, and note why others cannot."""

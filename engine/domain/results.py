@@ -223,7 +223,18 @@ class CannotTakeOver(Refusal, frozen=True, kw_only=True):
     """The request cannot be passed on to this person. `why`: a word for the reason."""
 
     name: str
-    why: Literal["requester", "editor", "decides", "excluded", "unknown", "guest", "inactive", "unanswered", "yourself"]
+    why: Literal[
+        "requester",
+        "editor",
+        "account",
+        "decides",
+        "excluded",
+        "unknown",
+        "guest",
+        "inactive",
+        "unanswered",
+        "yourself",
+    ]
 
 
 class WhosePlace(Refusal, frozen=True, kw_only=True):

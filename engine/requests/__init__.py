@@ -18,7 +18,7 @@ from engine.requests.deadlines import (
 )
 from engine.requests.decision import Ruling, check_open, decide
 from engine.requests.edits import MAX_EDITED, apply_edits, editable_fields, missing, read_text_edits
-from engine.requests.identification import meaning, notes_on_accounts
+from engine.requests.identification import meaning
 from engine.requests.mentions import by_name, is_account, mentioned
 from engine.requests.model import (
     REASON_LENGTH,
@@ -115,7 +115,6 @@ __all__ = [
     "missing",
     "names_of",
     "newcomer",
-    "notes_on_accounts",
     "obstacle",
     "open_places",
     "open_request",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from engine.domain import (
@@ -69,12 +69,6 @@ def _code_for(command: Decide, person: Person) -> Refusal:
 def _sign_in_for(command: Identified) -> Refusal:
     """Return the refusal that asks for a sign-in. A terminal has no browser to sign in with."""
     return ConfirmElsewhere(how=Assurance.SSO) if command.assurance is Assurance.TERMINAL else NeedsSignIn()
-
-
-def notes_on_accounts(persons: Iterable[Person]) -> list[str]:
-    """Return a note for each of these persons who has no account, for a request that is decided with one."""
-    without = (person for person in persons if person.account is None)
-    return [f"{person.label} has no Slack account, so they cannot sign in to decide this." for person in without]
 
 
 def meaning(label: str, title: str) -> str:

@@ -176,6 +176,11 @@ class Request(Struct, frozen=True, kw_only=True):
         return tuple(approver for approver in self.approvers if approver.may_decide)
 
     @property
+    def needs_account(self) -> bool:
+        """Whether a person can decide only with an account."""
+        return Assurance.SSO in (self.assurance, self.confirm_with)
+
+    @property
     def zones(self) -> tuple[str | None, ...]:
         """The time zones of the people who are asked, whose working hours count."""
         return tuple({approver.person.zone for approver in self.tally.waiting})

@@ -49,17 +49,23 @@ class Circle(Struct, frozen=True, kw_only=True):
 
 
 def circle(
-    named: Sequence[Approver], policy: Policy, separation: Separation, *, requester: str | None, owner: Person
+    named: Sequence[Approver],
+    policy: Policy,
+    separation: Separation,
+    *,
+    requester: str | None,
+    owner: Person,
+    owner_is_able: bool = True,
 ) -> Circle:
     """Return who is asked of the people that a gate names.
 
     The owner joins if approvals are missing. `all` needs one approval of each person who is asked; a quorum and a chain
-    need as many as their gate says.
+    need as many as their gate says. `owner_is_able`: whether the owner could prove who they are.
     """
     asked, left_out = _without_requester(named, separation, requester)
     policy = replace(policy, needed=max(len(asked), 1)) if policy.kind is PolicyKind.ALL else policy
     short = tally(policy, asked, ()).short
-    may_help = may_stand_in(owner, separation, requester, others=bool(asked))
+    may_help = owner_is_able and may_stand_in(owner, separation, requester, others=bool(asked))
     helped = with_owner(asked, policy, owner) if short and may_help else None
     if helped is not None:
         asked, short = helped, tally(policy, helped, ()).short

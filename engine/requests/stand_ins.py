@@ -50,11 +50,12 @@ def replaced(
     policy: Policy,
     separation: Separation,
     requester: str | None,
+    needs_account: bool = False,
 ) -> tuple[list[Approver], list[Replacement]]:
     """Return the approvers of a request that opens, with stand-ins for those who are away, and who was replaced.
 
     With the policy `any`, a delegate who is asked already decides for both. Other policies count persons, so that
-    each place needs a person of its own.
+    each place needs a person of its own. `needs_account`: a person without an account could not decide.
     """
     asked, replacements = list(named), list[Replacement]()
     for absent in named:
@@ -65,7 +66,8 @@ def replaced(
         if requester is not None and separation.requester is not RequesterRule.ALLOWED:
             barred.add(requester)
         candidates = _candidates(absent.person, absences, backups)
-        stand_in = next((person for person in candidates if person.id not in barred), None)
+        able = [person for person in candidates if person.account is not None or not needs_account]
+        stand_in = next((person for person in able if person.id not in barred), None)
         replacements.append(Replacement(absent, stand_in))
         if stand_in is not None:
             at = asked.index(absent)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from engine.domain import Approver, CannotTakeOver, Person, RequesterRule
 from engine.requests.model import Request
 
-Obstacle = Literal["requester", "editor", "decides", "excluded"]
+Obstacle = Literal["requester", "editor", "account", "decides", "excluded"]
 MISSING: Final = ""
 """The place of an approval that no one can give any more; every other place is the id of a person."""
 
@@ -24,6 +24,8 @@ def obstacle(request: Request, person: Person) -> Obstacle | None:
         return "requester"
     if person.id in request.editors:
         return "editor"
+    if request.needs_account and person.account is None:
+        return "account"
     present = next((row for row in request.approvers if row.person.id == person.id), None)
     if present is None or present.handed_to is not None:
         return None

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import routing
+from engine.delivery import account_holders, routing
 from engine.domain import Approver, EmailPolicy, Person
 from engine.errors import Conflict
 from engine.json_values import Value
@@ -139,8 +139,11 @@ def _with_owner(advancer: Advancer, tx: Tx, request: Request) -> Request:
     owner = people.load_people_cached(tx, [run_owner.owner])[run_owner.owner]
     others = bool(request.eligible)
     asked = None
-    if owner.id not in request.editors and separation.may_stand_in(
-        owner, request.separation, request.requester, others=others
+    is_able = account_holders.may_decide(advancer.directory, owner, needs_account=request.needs_account)
+    if (
+        is_able
+        and owner.id not in request.editors
+        and separation.may_stand_in(owner, request.separation, request.requester, others=others)
     ):
         asked = separation.with_owner(request.approvers, request.policy, owner)
     if asked is None:

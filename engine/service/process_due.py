@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import reminders, routing
+from engine.delivery import account_holders, reminders, routing
 from engine.delivery.recipients import NeedsDirectory, Recipients, Resolved
 from engine.delivery.results import record_clocks
 from engine.delivery.routing import Routing
@@ -99,7 +99,7 @@ def _escalate(context: CommandContext, tx: Tx, request: Request, recipients: Rec
     planned = _backups(request)
     backups = _staying(recipients, request, planned)
     if planned and not backups:
-        backups = _owner_instead(tx, request)
+        backups = _owner_instead(context, tx, request)
     zones = {*request.zones, *(backup.person.zone for backup in backups)}
     escalated = request.deadlines.after_escalating(tx.now, zones)
     _save(tx, request, escalated)
@@ -143,9 +143,11 @@ def _leavers(recipients: Recipients, request: Request, approvers: Sequence[Appro
     return leavers
 
 
-def _owner_instead(tx: Tx, request: Request) -> list[Approver]:
+def _owner_instead(context: CommandContext, tx: Tx, request: Request) -> list[Approver]:
     run_owner = run_rows.load_owner(tx.connection, request.subject.run)
     owner = people.load_people_cached(tx, [run_owner.owner])[run_owner.owner]
+    if not account_holders.may_decide(context.advancer.directory, owner, needs_account=request.needs_account):
+        return []
     instead = Approver(owner, f"{ESCALATION}{OWNER_INSTEAD}", ((OWNER, OWNER),))
     return _backups(replace(request, backups=(instead,)))
 

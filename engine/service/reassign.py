@@ -30,6 +30,9 @@ from engine.store.port import Tx
 _VOUCHED = frozenset({Assurance.SLACK, Assurance.TERMINAL})
 _NOT_YOURS = NotAllowed(why="Only an approver of this request or the owner of its workflow can pass it on.")
 _SIGN_IN = NotAllowed(why="Sign in first. Then you can pass this request on.")
+_ELSEWHERE = NotAllowed(
+    why="People decide this request with their Slack account. Pass it on in Slack, or sign in with Slack on its page."
+)
 _NO_REASON = NotAllowed(why="Please say why you pass this on. It is kept in the record.")
 _NOT_MISSING = NotAllowed(why="No approval is missing that needs another person. Choose in whose place they decide.")
 
@@ -63,14 +66,16 @@ def reassign(context: CommandContext, tx: Tx, command: Reassign, resolved: Resol
 
 
 def _actor(tx: Tx, recipients: Recipients, request: Request, command: Reassign) -> Person | Refusal:
-    """Return who passes it on. A link alone is no proof: its holder could let themselves decide."""
+    """Return who passes it on. What proves less than the gate wants is no proof: they could let themselves decide."""
+    if command.assurance is Assurance.TERMINAL and request.needs_account:
+        return _ELSEWHERE
     if command.assurance in _VOUCHED:
         return recipients.actor(request.workspace, command.actor)
     browser = browsers.load_browser(tx.connection, command.browser, tx.now) if command.browser else None
     if browser is None:
         return _SIGN_IN
     proof = assurance.of_browser(browser)
-    if request.assurance is Assurance.SSO and proof.assurance is not Assurance.SSO:
+    if request.needs_account and proof.assurance is not Assurance.SSO:
         return NeedsSignIn()
     return browser.person
 

@@ -6,18 +6,26 @@ from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine import references
 from engine.delivery.recipients import Recipients
 from engine.expressions import Template, find_value_sources
+from engine.name_lists import join_names
 from engine.ports import Resolution
 from engine.references import Reference
-from engine.workflowfile import Workflow
+from engine.workflowfile import Gate, Workflow
 
 _NO_ACCOUNT: Final = (
     "{} has no Slack account, and people sign in with Slack to decide here. "
     "Name people who have one, or use `assurance: code` and `confirm_with: code`."
 )
+
+_NOT_ASKED: Final = (
+    "{} has members without a Slack account: {}. They cannot sign in with Slack to decide here, so they are not asked."
+)
+_MOST_NAMED: Final = 5
+"""Maximum number of members of a role that are named because they have no account."""
 
 
 class NamedReference(Struct, frozen=True):
@@ -54,6 +62,8 @@ def check(recipients: Recipients, workflow: Workflow) -> tuple[list[str], list[s
             errors[sentence] = None
         elif answer.why is not None:
             warnings[sentence] = None
+        if name.signs_in and name.reference.has_members and (without := _without_account(answer)):
+            warnings[f"{name.subject}: {_NOT_ASKED.format(name.reference.rule, without)}"] = None
     return list(errors), list(warnings)
 
 
@@ -70,8 +80,23 @@ def _literal_references(workflow: Workflow) -> Iterator[NamedReference]:
                 if reference is not None:
                     signs_in = step.gate is not None and step.gate.needs_account
                     yield NamedReference(f"The gate of step {step.id}", reference, signs_in=signs_in)
+        if step.gate is not None and (owner := _signing_owner(workflow, step.gate)) is not None:
+            yield NamedReference(f"The gate of step {step.id}", owner, signs_in=True)
         if step.gate is not None and (place := step.gate.ways.post_to) is not None:
             yield NamedReference(f"The gate of step {step.id}", Reference(references.PLACE, place, place))
+
+
+def _signing_owner(workflow: Workflow, gate: Gate) -> Reference | None:
+    """Return the owner that the file names, if the gate asks them to decide with an account."""
+    is_asked = not gate.people or any(references.OWNER in _literals(template) for template in gate.people)
+    owner = references.parse(workflow.owner) if workflow.owner and gate.needs_account and is_asked else None
+    return None if owner is None else replace(owner, rule=f"owner ({owner.rule})")
+
+
+def _without_account(answer: Resolution) -> str:
+    """Return the names of the people of a role who have no account."""
+    without = [person.name or person.addresses[0].value for person in answer.people if person.account is None]
+    return join_names(without[:_MOST_NAMED], len(without))
 
 
 def _literals(template: Template) -> list[str]:

@@ -16,13 +16,12 @@ from msgspec.structs import replace
 from engine import requests, runs, workflowfile
 from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import absentees, backups, routing
+from engine.delivery import absentees, account_holders, backups, routing
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import DeliveryKind, Person, RunStatus, SecretName, StepStatus, Work
+from engine.domain import Approver, DeliveryKind, Person, RunStatus, SecretName, StepStatus, Work
 from engine.errors import Conflict, StepError
 from engine.json_values import Value
 from engine.ports import Directory, Secrets
-from engine.references import EMAIL, Reference
 from engine.requests import Circle, Opening, working_hours
 from engine.requests.working_hours import WorkingHours
 from engine.runs import Effect, Outcome, Progress, RunState, Visit
@@ -229,10 +228,10 @@ class Advancer:
         named, missing, are_away = absentees.replace_absent(tx, recipients, run, opening, named)
         notes += missing
         owner = people.load_people_cached(tx, [run.owner])[run.owner]
-        circle = requests.circle(named, opening.policy, opening.separation, requester=run.requester, owner=owner)
+        named, missing, circle = self._circle(run, opening, named, owner)
+        notes += missing
         if circle.with_owner:
             notes.append(_OWNER_JOINS if named else _OWNER_DECIDES)
-        notes += self._missing_accounts(opening, circle)
         in_reserve, missing = backups.backups_of(recipients, run, opening, circle)
         notes += missing
         asked = [approver.person for approver in circle.first_asked]
@@ -264,16 +263,21 @@ class Advancer:
         elif are_away and not circle.with_owner:
             self.alert(tx, run.run_owner, topic="absent", request=request_id)
 
-    def _missing_accounts(self, opening: Opening, circle: Circle) -> list[str]:
-        """Return a note for each approver who would have to sign in with an account, and has none."""
-        if not opening.needs_account:
-            return []
-        # A directory that knows no accounts, as in a trial, cannot tell who has one.
-        known = [approver.person for approver in circle.approvers if self._knows_account(approver.person)]
-        return requests.notes_on_accounts(known)
-
-    def _knows_account(self, person: Person) -> bool:
-        return person.email is None or self.directory.asks(Reference(EMAIL, person.email, person.email))
+    def _circle(
+        self, run: LoadedRun, opening: Opening, named: Sequence[Approver], owner: Person
+    ) -> tuple[list[Approver], list[str], Circle]:
+        """Return the people who can prove who they are, notes about the others, and who is asked of them."""
+        needs_account = opening.needs_account
+        able, notes = account_holders.with_accounts(self.directory, named, needs_account=needs_account)
+        circle = requests.circle(
+            able,
+            opening.policy,
+            opening.separation,
+            requester=run.requester,
+            owner=owner,
+            owner_is_able=account_holders.may_decide(self.directory, owner, needs_account=needs_account),
+        )
+        return able, notes, circle
 
     def _missing_secrets(self, opening: Opening) -> list[str]:
         """Return a sentence for each secret that is not set, so that approvers see that the step would fail."""

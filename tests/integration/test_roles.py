@@ -187,6 +187,20 @@ async def test_the_members_of_a_role_are_those_of_the_moment_when_the_request_op
     assert refused == NoLongerApprover(why="the role finance no longer includes this person")
 
 
+async def test_a_member_without_an_account_is_not_asked_where_an_account_is_needed(world: World) -> None:
+    world.text = ROLES.replace("finance: [", "finance: [mia@example.com, ")
+    source = (FLOW % "'role:finance'").replace("]}}", "], assurance: sso}}")
+    answer = await world.env.engine.register(Register(source=source.encode(), actor=SAM, origin=TERMINAL))
+    assert isinstance(answer, Registered)
+    assert answer.warnings == (
+        "The gate of step act: role:finance has members without a Slack account: mia@example.com. "
+        "They cannot sign in with Slack to decide here, so they are not asked.",
+    )
+    request = await world.env.request(await world.start())
+    assert sorted(approver.person.label for approver in request.approvers) == ["Lee", "Noa"]
+    assert "mia@example.com has no Slack account to sign in with and is not asked." in request.notes
+
+
 async def test_a_closed_account_of_a_role_cannot_decide(world: World) -> None:
     await world.register("role:finance")
     run = await world.start()

@@ -460,5 +460,38 @@ async def test_a_gate_that_asks_a_person_without_an_account_is_refused(env: Sign
 async def test_a_request_says_who_cannot_sign_in_to_decide_it(env: SignInEnv) -> None:
     source = email_workflow(CONFIRMED).replace("[ada@example.com, ben", '["{{ inputs.customer }}", ben')
     request = await env.web.request_approval(source=source, customer="mia@example.com")
-    assert "mia@example.com has no Slack account, so they cannot sign in to decide this." in request.notes
+    assert "mia@example.com has no Slack account to sign in with and is not asked." in request.notes
     assert not [note for note in request.notes if note.startswith("ben")]
+
+
+@pytest.mark.parametrize("keys", [SSO, CONFIRMED])
+async def test_a_request_that_needs_an_account_is_passed_on_after_signing_in_with_it(env: SignInEnv, keys: str) -> None:
+    request = await env.web.request_approval(keys)
+    browser = await env.web.sign_in()
+    (form,) = (await browser.get(f"/pass-on/{request.id}")).page.forms
+    assert [button[2] for button in form.buttons] == ["Sign in with Slack"]
+    at_sign_in = await browser.post(form.action, form.with_(to="cleo@example.com", reason="away"), kind=form.kind)
+    back = await env.sign_in(browser, at_sign_in, "ada")
+    assert back.path.startswith(f"/review/{request.id}")
+    assert [row.person.email for row in (await env.web.reload(request)).model.eligible] == [ADA, "ben@example.com"]
+    refused = await pass_on(browser, request.id, "mia@example.com")
+    assert "mia@example.com is not known here." in refused.page.text
+    done = await pass_on(browser, request.id, "cleo@example.com")
+    assert done.status == 200
+    assert "decides in your place" in done.page.text
+
+
+async def pass_on(browser: Browser, request: str, to: str) -> Answer:
+    (form,) = (await browser.get(f"/pass-on/{request}")).page.forms
+    return await browser.post(form.action, form.with_(to=to, reason="on holiday"), kind=form.kind)
+
+
+async def test_a_person_who_signed_in_with_a_code_can_sign_in_with_slack_too(env: SignInEnv) -> None:
+    await env.web.request_approval()
+    browser = await env.web.sign_in()
+    (form,) = [
+        form for form in (await browser.get("/inbox")).page.forms if ("act", "sign-in-with-account") in form.fields
+    ]
+    listed = await env.sign_in(browser, await browser.post(form.action, form.fields, kind=form.kind), "ada")
+    assert listed.path == "/inbox"
+    assert not [form for form in listed.page.forms if ("act", "sign-in-with-account") in form.fields]
