@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import app
+from bot import app, endpoints
 from bot.app_parts import AppOptions
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.settings import Settings, load
@@ -58,7 +58,7 @@ async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, 
         chosen = settings(slack, stepwise_units.copy_empty_database(tmp_path / "signoff.db"), port, **over_transport)
         slack.app.request_url = f"http://127.0.0.1:{port}{PATH}" if transport == "http" else None
         options = AppOptions(settings=chosen, environment={})
-        async with app.open_app(options) as opened, app.open_endpoints(opened):
+        async with app.open_app(options) as opened, endpoints.open_endpoints(opened):
             if transport == "sockets":
                 await slack.until(lambda: slack.sockets.of(slack.app.id))
             ada, ben, cleo = (slack.person(name) for name in ("ada", "ben", "cleo"))

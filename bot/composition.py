@@ -1,0 +1,133 @@
+"""The composition root: builds the engine with its channels and step types around a store."""
+
+from __future__ import annotations
+
+import getpass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from bot import account_sign_in, executors, page_urls, server_key, setting_values
+from bot.app_parts import Adapters, App, SlackParts
+from bot.email.directory import DirectoryWithEmail
+from bot.local.service import OperatorCommands
+from bot.monitor import Monitor
+from bot.presentation import card
+from bot.roles.directory import DirectoryWithRoles
+from bot.settings import Settings
+from bot.slack.channel import SlackChannel
+from bot.slack.confirmations import Confirmations
+from bot.slack.directory import SlackDirectory
+from bot.slack.home_publisher import StaleHomes
+from bot.slack.service import SlackService
+from bot.step_types import load_step_types
+from bot.terminal.channel import TerminalChannel
+from bot.terminal.directory import TerminalDirectory
+from bot.terminal.output import local_time
+from bot.web.service import ReviewService
+from engine.code_derivation import Codes
+from engine.delivery.outbox import Relay
+from engine.domain import Address
+from engine.ports import Channel, Directory
+from engine.service import Engine, Identity
+from engine.store.port import Store
+from engine.store.punctual import PunctualStore
+from engine.worker.advance import Advancer
+from engine.worker.embedded import Unit
+from engine.worker.runner import Runner
+
+if TYPE_CHECKING:
+    from bot.metrics import Metrics
+
+_SET_UP: Final = {
+    "slack": "Slack is not set up on this server: set SIGNOFF_SLACK_BOT_TOKEN, then register the file again.",
+    "email": "Email is not set up on this server: set SIGNOFF_SMTP_URL, then register the file again.",
+}
+"""What to do about a channel that a gate names and that is not set up."""
+
+
+def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: bool = False) -> App:
+    """Build all parts around the store. None of them runs yet. `is_trial`: see `engine.service.context`."""
+    clock, secrets = adapters.clock, adapters.secrets
+    kinds, login = load_step_types(settings, adapters.services), getpass.getuser()
+    directory, stale_homes = _build_directory(adapters), StaleHomes()
+    advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets, hours=settings.office_hours)
+    monitoring = Monitor(_build_metrics(settings), adapters.tracing)
+    build_engine = partial(
+        Engine,
+        advancer=advancer,
+        admins=_admins(settings, login),
+        auditors=frozenset(Address("email", email) for email in settings.auditors),
+        missing={} if is_trial else _missing_channels(adapters),
+        telemetry=monitoring,
+        unavailable={} if is_trial else dict(account_sign_in.unavailable_proofs(settings)),
+        is_trial=is_trial,
+    )
+    engine = build_engine(store)
+    # For people in Slack and on pages, who are told soon if the database does not answer.
+    prompt = build_engine(PunctualStore(store))
+    runner = Runner(store, advancer, steps=kinds, secrets=secrets, telemetry=monitoring)
+    codes = _load_codes(settings)
+    channels = _build_channels(adapters, stale_homes)
+    relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes, telemetry=monitoring)
+    units: dict[str, Unit] = {
+        "advance": runner.advance,
+        "deliver": relay.deliver,
+        "process_due": engine.process_due,
+    }
+    executor = executors.build_executor(settings, store, units=units, due=engine.due, now=clock.now)
+    identity = Identity(engine, codes, clock)
+    commands = OperatorCommands(
+        engine, identity, kinds, operator=settings.operator, login=login, writer=local_time, monitoring=monitoring
+    )
+    slack = None
+    if adapters.slack is not None:
+        inbox = f"{settings.public_url}{page_urls.INBOX}" if settings.public_url else ""
+        confirmations = Confirmations(prompt, Identity(prompt, codes, clock), settings.public_url)
+        service = SlackService(prompt, kinds, directory, clock, settings.builders, inbox, confirmations)
+        slack = SlackParts(adapters.slack, service, stale_homes)
+    review = ReviewService(prompt, Identity(prompt, codes, clock))
+    return App(settings, store, engine, codes, clock, executor, commands, slack, review, monitoring)
+
+
+def _load_codes(settings: Settings) -> Codes:
+    """Return the codes of the key in the settings, or of the key beside the database file. Raises `KeyUnusable`."""
+    if settings.server_url is None:
+        return server_key.load_codes(settings.database)
+    return Codes(setting_values.parse_key(settings.key.get_secret_value()))
+
+
+def _build_metrics(settings: Settings) -> Metrics | None:
+    if not settings.probe_port:
+        return None
+    # Imported here, because few installations need it.
+    from bot.metrics import Metrics
+
+    return Metrics()
+
+
+def _build_directory(adapters: Adapters) -> Directory:
+    directory: Directory = TerminalDirectory() if adapters.slack is None else SlackDirectory(adapters.slack)
+    if adapters.email is not None:
+        directory = DirectoryWithEmail(directory)
+    return DirectoryWithRoles(directory, lambda: adapters.roles.current)
+
+
+def _build_channels(adapters: Adapters, stale_homes: StaleHomes) -> dict[str, Channel]:
+    channels: dict[str, Channel] = {"terminal": TerminalChannel(adapters.console)}
+    if adapters.slack is not None:
+        channels["slack"] = SlackChannel(adapters.slack, stale_homes)
+    if adapters.email is not None:
+        channels["email"] = adapters.email
+    return channels
+
+
+def _missing_channels(adapters: Adapters) -> dict[str, str]:
+    """Return the channels that a gate can name and that are not set up, each with what to do about it."""
+    found = {"slack": adapters.slack, "email": adapters.email}
+    return {name: _SET_UP[name] for name, adapter in found.items() if adapter is None}
+
+
+def _admins(settings: Settings, login: str) -> frozenset[Address]:
+    """Return the admins. This machine's user is one, but never an approver: the database file is theirs to change."""
+    emails = [*settings.admins, *([settings.operator] if settings.operator else [])]
+    return frozenset({Address("terminal", login), *(Address("email", email) for email in emails)})
