@@ -44,7 +44,7 @@ def alert_card(copy: DeliveryContent) -> Card:
     title, what = _alert(topic, copy)
     question = _open_question(copy)
     outcome = _outcome(copy)
-    opens = voids or (request if topic in _PASSED_ON and outcome is None else None)
+    opens = voids or (request if topic in PASSED_ON and outcome is None else None)
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
@@ -188,7 +188,7 @@ def _answers(copy: DeliveryContent, answer: StepAnswer) -> bool:
 
 TO_APPROVERS: Final = frozenset({"approved_failed", "approved_unknown"})
 """Alerts to the approver of a step."""
-_PASSED_ON: Final = frozenset({"short", "excluded", "absent"})
+PASSED_ON: Final = frozenset({"short", "excluded", "absent"})
 """Alerts to the owner of a workflow who can pass a request on to another person."""
 VOIDED: Final = "voided"
 """The topic of the alert to a person whose approval does not count any more."""

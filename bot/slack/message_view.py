@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.presentation import answers, expiry, people, states
-from bot.presentation.alert_card import VOIDED
+from bot.presentation.alert_card import PASSED_ON
 from bot.slack import closed_view, ids, mentions, notification_text, rich_text, sentences, text_objects, truncate
 from bot.slack.sentences import Sentence
 from bot.slack.text_objects import Block, Element
@@ -234,7 +234,7 @@ def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
     asks = card.kind is DeliveryKind.ALERT and topic == NEEDS_ATTENTION and card.run is not None
     if card.question_id is not None and card.request is not None:
         acting = [_answer_button(card.request, card.question_id, delivery=delivery)]
-    elif card.kind is DeliveryKind.ALERT and card.topic != VOIDED and ref_of(card, delivery=delivery) is not None:
+    elif card.kind is DeliveryKind.ALERT and card.topic in PASSED_ON and ref_of(card, delivery=delivery) is not None:
         acting = [pass_on_button(card, delivery=delivery)]
     else:
         acting = _run_buttons(card, delivery=delivery) if asks else request_buttons(card, delivery=delivery)

@@ -46,6 +46,7 @@ async def test_the_requester_is_asked_and_the_answer_is_on_every_copy(env: Slack
         assert not person.troubles
     told = message_with(env, "ada", "answered your question about “Refund 120 EUR?”")
     assert "4711" in words(told)
+    assert buttons(told) == ["Details"]
     expect_ok(await ada.click("Details", on=told))
     await env.slack.until(lambda: ada.modal and buttons(ada.modal))
     assert {"Approve", "Edit", "Reject", "Ask"} <= {*buttons(ada.modal or {})}
