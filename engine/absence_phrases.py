@@ -28,6 +28,7 @@ _SLASHED: Final = re.compile(r"\d{1,4}[/.]\d{1,2}(?:[/.]\d{0,4})?")
 _ORDINAL: Final = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?")
 LONGEST: Final = timedelta(days=366)
 """How long a person can be away at most."""
+UNTIL: Final = ("until", "till", "til")
 EXAMPLES: Final = "For example: until friday, until march 6 at 14:00, for two days."
 
 
@@ -43,6 +44,11 @@ class Unclear(Struct, frozen=True):
 
     question: str
     is_unknown: bool = False
+
+    @property
+    def for_form(self) -> str:
+        """The question without examples of phrases, for a form in which people choose days."""
+        return self.question.removesuffix(EXAMPLES).rstrip()
 
 
 class _NotUnderstood(Exception):
@@ -95,7 +101,7 @@ def _span(words: _Words) -> Span:
     starts_at = words.begin(words.when()) if words.take("from") else None
     if words.take("for"):
         ends_at = words.duration(from_=starts_at)
-    elif words.take("until") or words.take("till") or (starts_at is not None and words.take("to")):
+    elif words.take_one(*UNTIL) or (starts_at is not None and words.take("to")):
         ends_at = words.end(words.when())
     else:
         raise _NotUnderstood
@@ -114,6 +120,10 @@ class _Words:
         found = tuple(self._words[self._at : self._at + len(expected)]) == expected
         self._at += len(expected) if found else 0
         return found
+
+    def take_one(self, *expected: str) -> bool:
+        """Take one of these words if it comes next."""
+        return any(self.take(word) for word in expected)
 
     def _next(self) -> str:
         if self._at == len(self._words):
@@ -154,7 +164,7 @@ class _Words:
         start = self._at
         moment = self.duration()
         days = all(self._words[at].rstrip("s") not in ("minute", "min", "hour") for at in range(start, self._at))
-        if not self._peek() or self._peek() == "until":
+        if not self._peek() or self._peek() in UNTIL:
             return _When(self._now.date(), exact=moment)
         if not days or self._peek() != "at":
             raise _NotUnderstood
@@ -213,9 +223,13 @@ class _Words:
         self._at += 2 if is_next else 1
         first = today + timedelta(days=(number - today.weekday()) % 7)
         if first == today and not is_next:
-            raise _NotUnderstood(f"It is {_words_of(today)} today. Do you mean today, or {_words_of(_later(today))}?")
+            later = _later(today)
+            what = f"It is {_words_of(today)} today. Do you mean today, or {_words_of(later)}?"
+            raise _NotUnderstood(f"{what} Write “today” or “{_typed(later)}”.")
         if first != today and is_next:
-            raise _NotUnderstood(f"Do you mean {_words_of(first)}, or {_words_of(_later(first))}?")
+            later = _later(first)
+            what = f"Do you mean {_words_of(first)}, or {_words_of(later)}?"
+            raise _NotUnderstood(f"{what} Write “{_typed(first)}” or “{_typed(later)}”.")
         return (_later(first) if is_next else first), False
 
     def _date(self, today: date) -> tuple[date, bool]:
@@ -248,7 +262,7 @@ class _Words:
     def _clock(self) -> time | None:
         if self._peek() == "to":
             return None
-        if self._peek() in ("until", "till", "for"):
+        if self._peek() in (*UNTIL, "for"):
             return None
         self.take("at")
         if self.take("noon"):
@@ -293,3 +307,7 @@ def _later(day: date) -> date:
 
 def _words_of(day: date) -> str:
     return f"{day:%A}, {day:%B} {day.day}"
+
+
+def _typed(day: date) -> str:
+    return f"{day:%B} {day.day}".lower()

@@ -53,7 +53,7 @@ def _offer(phrase: str, now: datetime, zone: tzinfo | None) -> tuple[datetime, s
 
 def _parts(words: list[str]) -> tuple[list[str], str]:
     """Return the words of the beginning, such as "from friday", and the text of the end."""
-    at = max((at for at, word in enumerate(words) if word in ("until", "till")), default=None)
+    at = max((at for at, word in enumerate(words) if word in absence_phrases.UNTIL), default=None)
     if at is not None:
         return words[:at], " ".join(words[at + 1 :])
     return [], " ".join(["in", *words[1:]] if words[:1] == ["for"] else [])

@@ -28,7 +28,8 @@ def set_away(answer: SetAway, *, is_own: bool = True, knows_zone: bool = True) -
     """Return the sentence for a person who said when they, or another, are away."""
     what = away(answer.absence, is_own=is_own, is_now=answer.is_now)
     if answer.is_now and answer.absence.delegate is not None:
-        what = (*what, " What is waiting now is passed on as well.")
+        delegate = line(answer.absence.delegate.label)
+        what = (*what, f" What is waiting now is passed on as well, unless {delegate} may not decide it.")
     return what if knows_zone else (*what, UNKNOWN_ZONE)
 
 

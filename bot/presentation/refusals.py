@@ -174,6 +174,8 @@ def _handed_on(refusal: HandedOn) -> Phrase:
 
 @phrase.register
 def _cannot_take_over(refusal: CannotTakeOver) -> Phrase:
+    if refusal.why == "yourself":
+        return ("The person who is away cannot decide in their own place. Choose another person.",)
     return (f"{line(refusal.name)} {_TAKES_NOT_OVER[refusal.why]} Choose another person.",)
 
 
@@ -185,7 +187,6 @@ _TAKES_NOT_OVER: Final[Mapping[str, str]] = {
     "excluded": "can no longer decide this request.",
     "unknown": "is not known here.",
     "guest": "is a guest here and cannot be asked.",
-    "yourself": "is the person who is away.",
     "inactive": "has no active account here.",
     "unanswered": "could not be looked up just now.",
 }

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from bot.presentation import absences, refusals
-from bot.slack import absence_modal, replies, request_modals
+from bot.slack import absence_modal, ids, replies, request_modals
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
 from bot.slack.payloads import Actor, Submission, TypedCommand
 from bot.slack.sentences import Sentence
 from bot.slack.text_objects import View
 from engine import absence_phrases, date_suggestion, timestamps
-from engine.absence_phrases import Span, Unclear
-from engine.domain import Address, Assurance, Away, Back, Refusal
+from engine.absence_phrases import EXAMPLES, Span, Unclear
+from engine.domain import Address, Assurance, Away, Back, CannotTakeOver, Refusal, SetAway
 from engine.domain.accounts import SLACK
 
-_NAME: Final = re.compile(r"@\S+\s*")
+_NAME: Final = re.compile(r"(?<!\S)@(?P<name>\S+)\s*")
 """A name that Slack did not turn into a mention: only a form can say who that is."""
+_FORM_HINT: Final = " Or type /signoff away alone, and choose the days and who decides in your place."
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """What was typed after `away`. `delegate`: the account of a mention; `name`: the name of the delegate, if any."""
+
+    phrase: str
+    delegate: str | None = None
+    name: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> _Typed:
+        """Take the delegate from the beginning or the end of the text."""
+        for pattern in (SLACK.at_start, _NAME):
+            for found in pattern.finditer(text):
+                if found.start() == 0 or found.end() == len(text):
+                    phrase = f"{text[: found.start()]}{text[found.end() :]}".strip()
+                    return cls(phrase, found.groupdict().get("id"), f"@{found['name'] or '…'}")
+        return cls(text)
 
 
 class AbsenceHandlers:
@@ -30,22 +51,17 @@ class AbsenceHandlers:
 
     async def away(self, typed: TypedCommand) -> Sentence | None:
         """Say that a person is away, or open the form if they typed no time or only the name of a delegate."""
-        mention, rest = SLACK.at_start.match(typed.rest), typed.rest
-        name = None if mention is not None else _NAME.match(rest)
-        rest = rest[found.end() :] if (found := mention or name) is not None else rest
+        what = _Typed.of(typed.rest)
         zone = await self._zone(typed.by)
-        typed_name = (
-            f"@{mention['name'] or '…'}" if mention is not None else name[0].strip() if name is not None else ""
-        )
-        understood = self._read_typed(rest, zone, typed_name) if rest else None
+        understood = self._read_typed(what, zone) if what.phrase else None
         if isinstance(understood, Unclear):
             return understood.question
-        if understood is None or name is not None:
+        if understood is None or (what.name and what.delegate is None):
             day = understood.ends_at.astimezone(zone or UTC).date().isoformat() if understood is not None else None
             self._open(typed, day)
             return None
-        delegate = Address(SLACK.name, mention["id"]) if mention is not None else None
-        return await self._set_away(typed.by, understood, delegate, knows_zone=zone is not None)
+        answer = await self._set_away(typed.by, understood, what.delegate)
+        return refusals.phrase(answer) if isinstance(answer, Refusal) else _said(answer, zone)
 
     async def back(self, typed: TypedCommand) -> Sentence:
         """Say that a person is back."""
@@ -61,33 +77,36 @@ class AbsenceHandlers:
         phrase = f"{f'from {away_from} ' if away_from else ''}until {back_on}"
         understood = absence_phrases.read(phrase, now=self._context.service.clock.now(), zone=zone or UTC)
         if isinstance(understood, Unclear):
-            await ack(**replies.errors({absence_modal.BACK_BLOCK: understood.question}))
+            await ack(**replies.errors({absence_modal.BACK_BLOCK: understood.for_form}))
             return
-        delegate = Address("slack", account) if account is not None else None
-        said = await self._set_away(sent.by, understood, delegate, knows_zone=zone is not None)
+        answer = await self._set_away(sent.by, understood, account)
+        if isinstance(answer, CannotTakeOver):
+            # The form stays, so that the days need not be chosen again.
+            await ack(**replies.errors({ids.PERSON_BLOCK: refusals.sentence(answer)}))
+            return
+        said = refusals.phrase(answer) if isinstance(answer, Refusal) else _said(answer, zone)
         await ack(**replies.update(request_modals.sentence(said)))
 
-    def _read_typed(self, phrase: str, zone: tzinfo | None, name: str) -> Span | Unclear:
-        now = self._context.service.clock.now()
-        return date_suggestion.read(phrase, now=now, zone=zone or UTC, command=f"/signoff away {name}".rstrip())
+    def _read_typed(self, what: _Typed, zone: tzinfo | None) -> Span | Unclear:
+        now, command = self._context.service.clock.now(), f"/signoff away {what.name}".rstrip()
+        read = date_suggestion.read(what.phrase, now=now, zone=zone or UTC, command=command)
+        is_hopeless = isinstance(read, Unclear) and read.question.endswith(EXAMPLES)
+        return Unclear(f"{read.question}{_FORM_HINT}") if isinstance(read, Unclear) and is_hopeless else read
 
     async def _zone(self, by: Actor) -> tzinfo | None:
         person = await self._context.service.person(by)
         return timestamps.find_zone(person.zone) if person is not None and person.zone else None
 
-    async def _set_away(self, by: Actor, span: Span, delegate: Address | None, *, knows_zone: bool) -> Sentence:
+    async def _set_away(self, by: Actor, span: Span, delegate: str | None) -> SetAway | Refusal:
         command = Away(
             actor=by.address,
             origin=by.origin(),
             starts_at=span.starts_at,
             ends_at=span.ends_at,
-            delegate=delegate,
+            delegate=Address(SLACK.name, delegate) if delegate is not None else None,
             assurance=Assurance.SLACK,
         )
-        answer = await self._context.service.engine.set_away(command)
-        if isinstance(answer, Refusal):
-            return refusals.phrase(answer)
-        return absences.set_away(answer, knows_zone=knows_zone)
+        return await self._context.service.engine.set_away(command)
 
     def _open(self, typed: TypedCommand, day: str | None) -> None:
         metadata = ModalRef(channel=typed.by.channel or None, response_url=typed.response_url)
@@ -97,3 +116,7 @@ class AbsenceHandlers:
 
         opening = self._context.replies.modal_when_ready("views.open", typed.trigger, ready(), metadata=ModalRef())
         self._context.after(typed.by, typed.response_url, opening)
+
+
+def _said(answer: SetAway, zone: tzinfo | None) -> Sentence:
+    return absences.set_away(answer, knows_zone=zone is not None)

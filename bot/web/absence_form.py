@@ -63,7 +63,7 @@ async def _error(
         return "Say on which day you are back."
     understood = absence_phrases.read(f"{f'from {since} ' if since else ''}until {back_on}", now=now, zone=zone)
     if isinstance(understood, Unclear):
-        return understood.question
+        return understood.for_form
     email = None
     if delegate:
         try:

@@ -21,7 +21,7 @@ async def test_what_waits_goes_to_the_delegate_and_new_requests_do_too(env: Slac
     ben = env.person("ben").id
     said = await typed(env, "ada", f"away <@{ben}|ben> until tomorrow at 18:00")
     assert "You are away until" in said
-    assert "Ben Approver decides in your place. What is waiting now is passed on as well." in said
+    assert "Ben Approver decides in your place. What is waiting now is passed on as well, unless Ben" in said
     await env.settle()
     assert "Ben Approver decides in your place." in words(copy_of(env.person("ada")))
     assert copy_of(env.person("ben"))
@@ -66,6 +66,47 @@ async def test_a_form_asks_for_the_days_and_the_delegate(env: SlackEnv) -> None:
     assert "You are away until" in words(said.body)
     await env.settle()
     assert [row.person.label for row in (await env.request(run)).model.eligible] == ["Ben Approver"]
+
+
+async def test_the_form_keeps_the_days_if_the_chosen_person_cannot_decide(env: SlackEnv) -> None:
+    await env.register()
+    ada, day = env.person("ada"), (env.clock.now() + timedelta(days=3)).date().isoformat()
+    await typed(env, "ada", "away")
+    refused = expect_ok(await ada.submit({"Back on": day, "Who decides in your place?": ada.id}))
+    assert refused.body == {
+        "response_action": "errors",
+        "errors": {"person": "The person who is away cannot decide in their own place. Choose another person."},
+    }
+    said = expect_ok(await ada.submit({"Who decides in your place?": env.person("ben").id}))
+    assert "Ben Approver decides in your place." in words(said.body)
+
+
+async def test_the_form_shows_no_phrases_to_type(env: SlackEnv) -> None:
+    await env.register()
+    await typed(env, "ada", "away")
+    past = (env.clock.now() - timedelta(days=3)).date().isoformat()
+    wrong = expect_ok(await env.person("ada").submit({"Back on": past}))
+    assert wrong.body == {"response_action": "errors", "errors": {"back": "That is over already."}}
+
+
+async def test_the_delegate_may_stand_at_the_end_too(env: SlackEnv) -> None:
+    await env.register()
+    ada, ben, day = env.person("ada"), env.person("ben"), (env.clock.now() + timedelta(days=3)).date().isoformat()
+    said = await typed(env, "ada", f"away until {day} <@{ben.id}|ben>")
+    assert "Ben Approver decides in your place." in said
+    assert await typed(env, "ada", f"away until {day} @ben") == ""
+    said = words(expect_ok(await ada.submit({"Who decides in your place?": ben.id})).body)
+    assert "Ben Approver decides in your place." in said
+    said = await typed(env, "ada", f"away until {day} <@{ada.id}|ada>")
+    assert "cannot decide in their own place. Choose another person." in said
+
+
+async def test_a_delegate_without_a_sign_is_chosen_in_the_form(env: SlackEnv) -> None:
+    await env.register()
+    assert (
+        "Signoff did not understand “kim til fri”. For example: until friday, until march 6 at 14:00, for two days. "
+        "Or type /signoff away alone, and choose the days and who decides in your place."
+    ) in await typed(env, "ada", "away kim til fri")
 
 
 async def test_a_name_that_is_no_mention_opens_the_form_with_the_day(env: SlackEnv) -> None:

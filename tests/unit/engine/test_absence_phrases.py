@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -62,6 +63,22 @@ def test_it_understands_a_later_beginning(phrase: str) -> None:
     assert read(phrase) == Span(starts_at=starts_at, ends_at=ends_at)
 
 
+@pytest.mark.parametrize("word", ["till", "til"])
+def test_a_short_until_is_an_until(word: str) -> None:
+    assert read(f"{word} fri") == read("until friday")
+    assert read(f"from friday {word} mon") == read("from friday until monday")
+    assert read(f"from in two days {word} mon") == read("from in two days until monday")
+
+
+@pytest.mark.parametrize("phrase", ["until wednesday", "until next friday"])
+def test_what_it_asks_people_to_write_is_understood(phrase: str) -> None:
+    unclear = read(phrase)
+    assert isinstance(unclear, Unclear)
+    written = re.findall(r"“(.+?)”", unclear.question)
+    assert len(written) == 2
+    assert all(isinstance(read(f"until {day}"), Span) for day in written)
+
+
 def test_a_beginning_that_is_over_is_now() -> None:
     assert read("from today until friday") == read("until friday")
 
@@ -71,8 +88,14 @@ def test_a_beginning_that_is_over_is_now() -> None:
     [
         ("until 03/04", "“03/04” can be two dates. Write the name of the month, or the date as 2026-03-04."),
         ("until 6.3.", "“6.3.” can be two dates."),
-        ("until wednesday", "It is Wednesday, March 4 today. Do you mean today, or Wednesday, March 11?"),
-        ("until next friday", "Do you mean Friday, March 6, or Friday, March 13?"),
+        (
+            "until wednesday",
+            "It is Wednesday, March 4 today. Do you mean today, or Wednesday, March 11? Write “today” or “march 11”.",
+        ),
+        (
+            "until next friday",
+            "Do you mean Friday, March 6, or Friday, March 13? Write “march 6” or “march 13”.",
+        ),
         ("until tomorrow at 5", "Do you mean 5 AM or 5 PM?"),
         ("until 2026-03-01", "That is over already."),
         ("from march 9 until friday", "The end is before the beginning."),
