@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from engine import timestamps
@@ -31,6 +32,11 @@ from engine.store.port import Tx
 
 _AT_ONCE: Final = 20
 """Maximum number of requests in one transaction."""
+_LATE: Final = timedelta(seconds=30)
+"""How long after its beginning an absence is looked at once more.
+
+Another process may open a request at the same moment, without knowing of the absence. It is longer than a transaction.
+"""
 _FOR_OTHERS: Final = NotAllowed(why="Only an admin can say that another person is away or back.")
 _SIGN_IN: Final = NotAllowed(
     why="To choose who decides in your place, use /signoff away in Slack, or sign in here with Slack."
@@ -114,8 +120,9 @@ def begin(context: CommandContext, tx: Tx, absence_id: str) -> None:
         return
     absence, workspace, up_to = loaded
     if not absence.covers(tx.now):
-        # No process ran while the person was away.
-        absences.set_moved(tx, absence.id, up_to=up_to, is_done=absence.ends_at <= tx.now)
+        # No process ran while the person was away, or the clock was set back.
+        next_at = None if absence.ends_at <= tx.now else absence.starts_at
+        absences.set_moved(tx, absence.id, up_to=up_to, next_at=next_at)
         return
     waiting = absences.load_to_move(tx.connection, absence.person.id, after=up_to, most=_AT_ONCE)
     away = absences.load_current(tx, workspace)
@@ -124,10 +131,12 @@ def begin(context: CommandContext, tx: Tx, absence_id: str) -> None:
         request = request_model.load_request(tx, request_id)
         if request is not None and _is_open(request[0].state) and not request[0].deadlines.is_past_due(tx.now):
             stand_in.move(context.advancer, tx, request[0], absence, away)
-    is_done = len(waiting) < _AT_ONCE
-    absences.set_moved(tx, absence.id, up_to=waiting[-1] if waiting else up_to, is_done=is_done)
-    if not is_done:
+    if len(waiting) == _AT_ONCE:
+        absences.set_moved(tx, absence.id, up_to=waiting[-1], next_at=tx.now)
         tx.enqueue(Work("process_due", absence.id))
+        return
+    again_at = absence.starts_at + _LATE
+    absences.set_moved(tx, absence.id, up_to="", next_at=again_at if tx.now < again_at else None)
 
 
 def _is_open(state: RequestState) -> bool:

@@ -46,7 +46,7 @@ _OPEN = Statement(
 _BY_ID = Statement(select(_absence).where(_absence.c.id == bindparam("id")))
 _SET_MOVED = Statement(
     update(_absence)
-    .where(_absence.c.id == bindparam("held"))
+    .where(_absence.c.id == bindparam("held"), _absence.c.ended_at.is_(None))
     .values(moves_at=bindparam("next"), moved_up_to=bindparam("up_to"))
 )
 _MOVE_PERSON = Statement(update(_absence).where(_absence.c.person == bindparam("of")).values(person=bindparam("into")))
@@ -111,7 +111,7 @@ def load_open(connection: Connection, workspace: str, now: datetime) -> tuple[Ab
 def load_absence(connection: Connection, absence: str) -> tuple[Absence, str, str] | None:
     """Return an absence whose requests have to be passed on, its workspace, and the last request of those that were."""
     row = _BY_ID.one(connection, {"id": absence})
-    if row is None or row.moves_at is None:
+    if row is None or row.moves_at is None or row.ended_at is not None:
         return None
     (read,) = _read(connection, [row])
     return read, row.workspace, row.moved_up_to
@@ -143,6 +143,6 @@ def load_to_move(connection: Connection, person: str, *, after: str, most: int) 
     return list(_TO_MOVE.scalars(connection, {"of": person, "after": after, "most": most}))
 
 
-def set_moved(tx: Tx, absence: str, *, up_to: str, is_done: bool) -> None:
-    """Write how far the requests of an absence were passed on."""
-    tx.write(_SET_MOVED, {"held": absence, "next": None if is_done else tx.now, "up_to": up_to})
+def set_moved(tx: Tx, absence: str, *, up_to: str, next_at: datetime | None) -> None:
+    """Write how far the requests of an absence were passed on, and when it is looked at again, unless it was ended."""
+    tx.write(_SET_MOVED, {"held": absence, "next": next_at, "up_to": up_to})

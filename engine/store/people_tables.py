@@ -68,6 +68,7 @@ class AbsenceRow(SQLModel, table=True):
     """The time for which a person is away. `ended_at`: when it was ended early or replaced.
 
     `moves_at`: when what waits for them is passed on, or null once that is done; `moved_up_to`: the last request of it.
+    Shortly after its beginning an absence is looked at once more.
     """
 
     __tablename__ = "absence"

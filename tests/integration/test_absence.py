@@ -25,7 +25,7 @@ from engine.domain import (
     SetBack,
 )
 from engine.ports import DirectoryPerson
-from engine.store import identities, people
+from engine.store import absences, identities, people
 from engine.store.port import Tx
 from tests.integration.test_policies import KIM, MIA, THREE, copies, decide, names, start_run
 from tests.support.databases import OpenStore
@@ -180,6 +180,36 @@ async def test_an_absence_that_no_process_saw_moves_nothing(env: EngineEnv) -> N
     run = await start_run(env, "approvers: [lee@example.com]")
     await away(env, LEE, KIM, starts=1)
     env.pass_time(days=9)
+    await env.settle()
+    assert await names(env, run) == ["lee"]
+
+
+async def test_a_request_that_opens_as_the_absence_begins_moves_a_moment_later(env: EngineEnv) -> None:
+    """Another process may open it without knowing of the absence; so does one after the clock was set back."""
+    await away(env, LEE, KIM)
+    env.pass_time(seconds=-5)
+    run = await start_run(env, "approvers: [lee@example.com]")
+    await env.settle()
+    assert await names(env, run) == ["lee"]
+    env.pass_time(seconds=40)
+    await env.settle()
+    assert await names(env, run) == ["kim"]
+    assert await decide(env, run, LEE) == HandedOn(to="kim@example.com")
+    env.pass_time(hours=1)
+    assert await env.engine.due(env.clock.now()) == []
+
+
+async def test_a_person_who_is_back_keeps_what_comes_then(env: EngineEnv) -> None:
+    await away(env, LEE, KIM)
+    lee = await env.engine.person(LEE)
+    assert lee is not None
+    absence = await env.engine.absence(lee.id, env.clock.now())
+    assert absence is not None
+    await back(env, LEE)
+    run = await start_run(env, "approvers: [lee@example.com]")
+    # A process that was passing requests on when the person came back.
+    now = env.clock.now()
+    await env.store.transact(lambda tx: absences.set_moved(tx, absence.id, up_to="", next_at=now))
     await env.settle()
     assert await names(env, run) == ["lee"]
 
