@@ -168,8 +168,11 @@ class RenewsCards(Protocol):
 class FindsCopies(Protocol):
     """A channel that can find a copy after a post of unknown outcome."""
 
-    async def find(self, *, address: str, delivery: str) -> Receipt | None:
-        """Return the receipt of the copy for this delivery, or None if there is none. Raises only `ChannelError`."""
+    async def find(self, *, address: str, delivery: str, below: Receipt | None = None) -> Receipt | None:
+        """Return the receipt of the copy for this delivery, or None if there is none. Raises only `ChannelError`.
+
+        `below`: the copy that it was posted below, if any, as in `Card.below`.
+        """
 
 
 @runtime_checkable

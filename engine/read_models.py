@@ -19,6 +19,7 @@ from engine.domain import (
     Origin,
     Params,
     Person,
+    Receipt,
     RequestState,
     Resume,
     ResumeAnswer,
@@ -257,6 +258,8 @@ class DeliveryContent:
     """When the delivery was created, or None if a surface shows the content at once."""
     waiting: tuple[RequestView, ...] = ()
     """Of a reminder: all requests that wait for the person, `request` first; none if it is not needed any more."""
+    below: Receipt | None = None
+    """The copy of the request that this message belongs below, where its reader has one at the same address."""
 
     @property
     def question(self) -> Question | None:

@@ -30,6 +30,7 @@ from engine.domain import DEFAULT_WORKSPACE, SHARED, ReasonMissing, RequestState
 from engine.json_values import Value
 from engine.read_models import DeliveryView, PageQuery, RequestView, RunView
 from engine.references import parse
+from engine.requests.questions import is_shared_answer
 from engine.store import delivery_queries, request_queries, run_queries
 from engine.system import SystemClock
 
@@ -120,7 +121,7 @@ def _show(connection: Any, request_id: str, *, details: bool, as_json: bool) -> 
 
 def _delivery_row(view: DeliveryView) -> tuple[str, ...]:
     return (
-        view.address if view.topic == SHARED else view.person.label,
+        view.address if view.topic == SHARED or is_shared_answer(view.topic) else view.person.label,
         view.channel,
         states.DELIVERIES[view.state],
         format_time(view.shown_at),

@@ -20,7 +20,8 @@ from engine.read_models import CodeDelivery, DeliveryContent
 
 def card(copy: DeliveryContent | CodeDelivery) -> Card:
     """Return the card of a copy, from the current state, for the person who gets it."""
-    return replace(_card(copy), zone=copy.person.zone)
+    below = copy.below if isinstance(copy, DeliveryContent) else None
+    return replace(_card(copy), zone=copy.person.zone, below=below)
 
 
 def _card(copy: DeliveryContent | CodeDelivery) -> Card:

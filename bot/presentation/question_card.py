@@ -9,20 +9,24 @@ from bot.presentation.characters import line, visible
 from engine.domain import Card, CardFact, CardOutcome, DeliveryKind, RequestState, Tone
 from engine.read_models import DeliveryContent, RequestView
 from engine.requests import Question
+from engine.requests import questions as questions_of_requests
 
 
 def question_card(copy: DeliveryContent, request: RequestView, question: Question) -> Card:
     """Return the card that asks a question, or that tells its answer to the person who asked."""
-    asks = copy.asks_question
+    asks, is_shared = copy.asks_question, questions_of_requests.is_shared_answer(copy.topic)
+    asker = question.asked_by.account if is_shared else None
     outcome = _outcome(request, question) if asks else None
     return Card(
         kind=DeliveryKind.ALERT,
-        title=_title(request, question, asks=asks),
+        title=_title(request, question, asks=asks, is_shared=is_shared),
         tone=_tone(request, question),
         lead=() if outcome or not asks else ((_advice(request, question),),),
         values=request_content.values(request) if asks and outcome is None else (),
         notes=tuple(_notes(question, asks=asks)),
         outcome=outcome,
+        approvers=(line(question.asked_by.label),) if asker is not None else (),
+        mentions=(asker.value,) if asker is not None else (),
         requester=line(request.requester.label),
         details=tuple(outcome_card.run_details(copy.run)),
         run=request.run,
@@ -37,12 +41,13 @@ def question_card(copy: DeliveryContent, request: RequestView, question: Questio
     )
 
 
-def _title(request: RequestView, question: Question, *, asks: bool) -> str:
+def _title(request: RequestView, question: Question, *, asks: bool, is_shared: bool) -> str:
     about = line(request.title)
     if asks:
         return f"{line(question.asked_by.label)} has a question about “{about}”"
     answered_by = question.answered_by or question.asked_to
-    return f"{line(answered_by.label)} answered your question about “{about}”"
+    whose = f"{line(question.asked_by.label)}’s" if is_shared else "your"
+    return f"{line(answered_by.label)} answered {whose} question about “{about}”"
 
 
 def _advice(request: RequestView, question: Question) -> str:

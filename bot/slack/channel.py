@@ -23,6 +23,9 @@ _PAGE: Final = 200
 _PAGES: Final = 5
 """How far back a message is searched for: a post of unknown outcome is seconds or minutes old."""
 
+_THREAD_REFUSED: Final = frozenset({FailureClass.RECIPIENT, FailureClass.MESSAGE, FailureClass.OTHER})
+"""Failures of a reply after which a new message is posted: Slack did nothing. What it answers when the message is gone
+is not documented."""
 _NOT_IN: Final = frozenset({"not_in_channel", "channel_not_found"})
 
 log = logging.getLogger(__name__)
@@ -90,7 +93,7 @@ class SlackChannel:
         """Post the card, or edit its message; `renew`: see `RenewsCards`."""
         receipt = await self._show_newest(address, _NewestCard(card, renew, delivery), receipt)
         if self._homes is not None:
-            for user in card.readers or (address.rpartition(",")[2],):
+            for user in card.readers or (() if is_place(address) else (address.rpartition(",")[2],)):
                 self._homes.mark(user)
         return receipt
 
@@ -104,13 +107,14 @@ class SlackChannel:
         newest.is_minimal = True
         return await self._post_or_update(address, newest, receipt)
 
-    async def find(self, *, address: str, delivery: str) -> Receipt | None:
+    async def find(self, *, address: str, delivery: str, below: Receipt | None = None) -> Receipt | None:
         """Return the receipt of the message in the conversation with the person or in the channel, or None.
 
         Of `C…,U…` the channel is not read; only outcomes are posted there, and a second one does no harm.
         """
         if is_place(address):
-            return await self._find_in_place(address, delivery)
+            found = await self._find_below(below, delivery) if below is not None else None
+            return found or await self._find_in_place(address, delivery)
         return await self._find_in(await self._conversation(address.rpartition(",")[2]), delivery)
 
     async def _find_in_place(self, name: str, delivery: str) -> Receipt | None:
@@ -123,6 +127,18 @@ class SlackChannel:
                 raise
             return None
 
+    async def _find_below(self, below: Receipt, delivery: str) -> Receipt | None:
+        """Return the receipt of a reply that stands in its thread alone, and not in the channel as well."""
+        channel, thread = below.data["channel"], below.data["ts"]
+        try:
+            async for message in replies(self._client, channel, thread, pages=_PAGES):
+                if _carries(message, delivery):
+                    return Receipt({"channel": channel, "ts": str(message["ts"])})
+        except SlackError as error:
+            if error.kind not in _THREAD_REFUSED:
+                raise
+        return None
+
     async def _find_in(self, channel: str, delivery: str) -> Receipt | None:
         async for message in history(self._client, channel, pages=_PAGES):
             if _carries(message, delivery):
@@ -131,7 +147,7 @@ class SlackChannel:
 
     async def _post_or_update(self, address: str, newest: _NewestCard, receipt: Receipt | None) -> Receipt:
         if receipt is None:
-            return await self._post(address, await newest.message(), delivery=newest.delivery)
+            return await self._post_newest(address, newest)
         try:
             await self._update(newest, receipt)
         except SlackError as error:
@@ -155,11 +171,27 @@ class SlackChannel:
         if is_place(address):
             # The channel may have another name by now.
             address = receipt.data["channel"]
-        present = await self.find(address=address, delivery=newest.delivery)
+        present = await self.find(address=address, delivery=newest.delivery, below=newest.card.below)
         if present is not None and present.data["ts"] != receipt.data.get("ts"):
             await self._update(newest, present)
             return present
-        return await self._post(address, await newest.message(), delivery=newest.delivery)
+        return await self._post_newest(address, newest)
+
+    async def _post_newest(self, address: str, newest: _NewestCard) -> Receipt:
+        """Post below the copy of the same request, or as a new message if there is none or it takes no reply."""
+        message, below = await newest.message(), newest.card.below
+        if below is not None:
+            try:
+                return await self._post_below(below, message, delivery=newest.delivery, alone=is_place(address))
+            except SlackError as error:
+                if error.kind not in _THREAD_REFUSED:
+                    raise
+        return await self._post(address, message, delivery=newest.delivery)
+
+    async def _post_below(self, below: Receipt, message: SlackMessage, *, delivery: str, alone: bool) -> Receipt:
+        """Post a reply. Unless it stands in the thread `alone`, the conversation shows it too, and Slack notifies."""
+        thread = {"thread_ts": below.data["ts"], **({} if alone else {"reply_broadcast": True})}
+        return await self._post_to(below.data["channel"], message, delivery=delivery, **thread)
 
     async def _post(self, address: str, message: SlackMessage, *, delivery: str) -> Receipt:
         if is_place(address):
@@ -193,9 +225,10 @@ class SlackChannel:
                 raise ChannelError(f"{error} Type {invitation(shown)}, if there is one.", permanent=True) from error
         return await self._post_to(place.id, message, delivery=delivery)
 
-    async def _post_to(self, channel: str, message: SlackMessage, *, delivery: str) -> Receipt:
+    async def _post_to(self, channel: str, message: SlackMessage, *, delivery: str, **thread: Any) -> Receipt:
         """Post a message. For a person's id Slack answers with the id of the conversation."""
-        answer = await self._client.post("chat.postMessage", key=delivery, channel=channel, **message.for_post())
+        arguments = {**message.for_post(), **thread}
+        answer = await self._client.post("chat.postMessage", key=delivery, channel=channel, **arguments)
         channel_id, ts = answer.get("channel"), answer.get("ts")
         if not isinstance(channel_id, str) or not isinstance(ts, str):
             raise ChannelError("Slack did not say where it put a message.", outcome_unknown=True)
@@ -210,13 +243,22 @@ class SlackChannel:
         return conversation
 
 
-async def history(client: SlackClient, channel: str, *, pages: int) -> AsyncIterator[Mapping[str, Any]]:
+def history(client: SlackClient, channel: str, *, pages: int) -> AsyncIterator[Mapping[str, Any]]:
     """Yield the messages of a conversation with their metadata, the newest first."""
+    return _messages(client, "conversations.history", pages=pages, channel=channel)
+
+
+def replies(client: SlackClient, channel: str, thread: str, *, pages: int) -> AsyncIterator[Mapping[str, Any]]:
+    """Yield the messages of a thread with their metadata, the oldest first."""
+    return _messages(client, "conversations.replies", pages=pages, channel=channel, ts=thread)
+
+
+async def _messages(
+    client: SlackClient, method: str, *, pages: int, **arguments: Any
+) -> AsyncIterator[Mapping[str, Any]]:
     cursor: dict[str, Any] = {}
     for _ in range(pages):
-        page = await client.get(
-            "conversations.history", channel=channel, limit=_PAGE, include_all_metadata=True, **cursor
-        )
+        page = await client.get(method, **arguments, limit=_PAGE, include_all_metadata=True, **cursor)
         if not isinstance(page["messages"], list):
             raise SlackError(None, http_status=200, changes_nothing=True)
         for message in page["messages"]:

@@ -54,7 +54,9 @@ _NAMES: Final[Mapping[FailureClass, str]] = {
         "msg_blocks_too_long msg_too_long no_text invalid_arguments metadata_too_large view_too_large block_mismatch "
         "push_limit_reached not_enabled duplicate_external_id invalid_trigger_id"
     ),
-    FailureClass.MESSAGE: "message_not_found cant_update_message edit_window_closed",
+    FailureClass.MESSAGE: (
+        "message_not_found cant_update_message edit_window_closed thread_not_found cannot_reply_to_message"
+    ),
     FailureClass.STALE: "expired_trigger_id exchanged_trigger_id not_found",
     FailureClass.REREAD: "hash_conflict",
     FailureClass.ROTATE: "token_expired",

@@ -28,7 +28,7 @@ SCOPES: Final = {
 }
 """The scopes of the bot token, each with its purpose."""
 OPTIONAL: Final = {
-    "channels:history": "answer who types a decision below a request in a channel, and find such a request again",
+    "channels:history": "answer who types a decision below a request in a channel, and find posts there again",
     "channels:join": "join the public channels to which workflows post requests",
     "channels:read": "say when a workflow is registered that the app is not in a channel",
     "groups:history": "the same as channels:history in private channels",
@@ -48,6 +48,7 @@ METHODS: Final = {
     "conversations.join": "channels:join",
     "conversations.list": "channels:read",
     "conversations.open": "im:write",
+    "conversations.replies": "channels:history",
     "usergroups.list": "usergroups:read",
     "usergroups.users.list": "usergroups:read",
     "users.conversations": "channels:read",

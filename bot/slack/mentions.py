@@ -18,6 +18,12 @@ def block(card: Card) -> Block:
     return rich_text.paragraphs([rich_text.section(_elements(card))])
 
 
+def asked_this(card: Card) -> Block:
+    """Return who asked the question whose answer this is, as a mention."""
+    askers = [_mention(account) for account in card.mentions if account is not None]
+    return rich_text.paragraphs([rich_text.section([*askers, *rich_text.words(" asked this.")])])
+
+
 def _elements(card: Card) -> Iterator[Element]:
     people = list(zip(card.approvers, card.mentions, strict=True))
     # One more person is as short as "1 more person".

@@ -159,10 +159,10 @@ def _deadline(card: Card) -> list[Element]:
 
 def _asked(card: Card) -> tuple[list[Block], int]:
     """Return the small text about who can decide, and how many characters of it were cut."""
+    if card.mentions:
+        return [mentions.block(card) if card.kind is DeliveryKind.REQUEST else mentions.asked_this(card)], 0
     if card.kind is not DeliveryKind.REQUEST:
         return [], 0
-    if card.mentions:
-        return [mentions.block(card)], 0
     clip = text_objects.clip(text_objects.line(people.asked(card.approvers, closed=False, is_form=card.is_form)), _LEAD)
     return [text_objects.context([text_objects.plain(clip.text)])], clip.missing
 

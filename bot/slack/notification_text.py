@@ -116,10 +116,14 @@ def _tail(card: Card, most: _Limits) -> list[Phrase]:
     first = 1 if card.kind is DeliveryKind.REQUEST else 0
     lead = [_cut(phrase, most.lead) for phrase in card.lead[first:]]
     deadline = expiry.of_card(card)
-    asked = (
-        people.asked(card.approvers, closed=False, is_form=card.is_form) if card.kind is DeliveryKind.REQUEST else ""
-    )
-    return [line for line in (*lead, deadline, (_line(asked, most.approvers),)) if any(line)]
+    return [line for line in (*lead, deadline, (_line(_people(card), most.approvers),)) if any(line)]
+
+
+def _people(card: Card) -> str:
+    """Return who can decide, or in an answer that many people share, who asked."""
+    if card.kind is DeliveryKind.REQUEST:
+        return people.asked(card.approvers, closed=False, is_form=card.is_form)
+    return f"{card.approvers[0]} asked this." if card.mentions else ""
 
 
 def _closing(outcome: CardOutcome, limit: int) -> Iterator[Phrase]:

@@ -28,6 +28,7 @@ PER_MINUTE: Final = {
     "chat.postEphemeral": 100,
     "conversations.open": 50,
     "conversations.history": 50,
+    "conversations.replies": 50,
     "conversations.info": 50,
     "conversations.join": 50,
     "conversations.list": 20,

@@ -24,6 +24,7 @@ from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
 from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, RenewsCards, TakesLonger
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
+from engine.requests import questions
 from engine.store import delivery_leases, delivery_queries, people, request_queries, run_queries
 from engine.store.channel_rests import ChannelRest
 from engine.store.delivery_leases import LEASE, LeasedDelivery
@@ -209,7 +210,11 @@ class Relay:
         if person is None:
             loaded = await self._store.read(lambda connection: people.load_people(connection, [delivery.person]))
             person = loaded[delivery.person]
-        return ClaimedDelivery(delivery, _content(delivery, person, subject), link)
+        content = _content(delivery, person, subject)
+        if delivery.receipt is None and questions.is_about_one(delivery.topic):
+            below = await self._store.read(lambda connection: _load_below(connection, delivery))
+            content = replace(content, below=below)
+        return ClaimedDelivery(delivery, content, link)
 
     async def _read(self, key: _Key) -> _Subject:
         # Callers that arrive before the read starts share it. Later callers start a new one, because their delivery may
@@ -251,7 +256,7 @@ class Relay:
         if channel is None:
             raise ChannelError(f"{delivery.channel.capitalize()} is not set up on this server.")
         if receipt is None and delivery.unknown and isinstance(channel, FindsCopies):
-            receipt = await channel.find(address=delivery.address, delivery=delivery.id)
+            receipt = await channel.find(address=delivery.address, delivery=delivery.id, below=claimed.below)
         if receipt is None and claimed.is_closed:
             return None
         card = await self._render_off_loop(claimed)
@@ -316,6 +321,13 @@ def _content(delivery: LeasedDelivery, person: Person, subject: _Subject) -> Del
         request=request,
         created_at=delivery.created_at,
     )
+
+
+def _load_below(connection: Connection, delivery: LeasedDelivery) -> Receipt | None:
+    """Return the copy of its request that a question or an answer belongs below, or None."""
+    assert delivery.request is not None
+    is_shared = questions.is_shared_answer(delivery.topic)
+    return delivery_queries.load_copy(connection, delivery, delivery.request, shared=is_shared)
 
 
 def _load_newer(connection: Connection, claimed: ClaimedDelivery) -> ClaimedDelivery | None:

@@ -12,7 +12,7 @@ from engine.domain import DeliveryKind, EmailPolicy, Person
 from engine.ports import Directory, Route
 from engine.read_models import DeliveryContent, PageQuery, RequestView
 from engine.requests import Request
-from engine.store import deliveries, people, reminders, request_queries, run_queries
+from engine.store import deliveries, delivery_queries, people, reminders, request_queries, run_queries
 from engine.store.connection import Connection
 from engine.store.deliveries import NewDelivery
 from engine.store.delivery_leases import LeasedDelivery
@@ -83,6 +83,8 @@ def load_content(connection: Connection, delivery: LeasedDelivery) -> DeliveryCo
     assert delivery.request is not None
     inbox = _inbox(connection, delivery)
     first = reminders.first_waiting(connection, delivery.id)
+    others = [view for view in inbox if view.id != first]
+    is_about_one = first is not None and not others
     request = request_queries.request_view(connection, first or delivery.request)
     assert request is not None
     run = run_queries.run_view(connection, request.run)
@@ -95,7 +97,8 @@ def load_content(connection: Connection, delivery: LeasedDelivery) -> DeliveryCo
         run=run,
         request=request,
         created_at=delivery.created_at,
-        waiting=() if first is None else (request, *(view for view in inbox if view.id != first)),
+        waiting=() if first is None else (request, *others),
+        below=delivery_queries.load_copy(connection, delivery, request.id, shared=False) if is_about_one else None,
     )
 
 

@@ -50,6 +50,11 @@ class ClaimedDelivery:
         return self.content.request if isinstance(self.content, DeliveryContent) else None
 
     @property
+    def below(self) -> Receipt | None:
+        """The copy that this one belongs below, where it has one."""
+        return self.content.below if isinstance(self.content, DeliveryContent) else None
+
+    @property
     def is_open_request(self) -> bool:
         """Whether this is a copy of a request that is still open."""
         return self.delivery.kind is DeliveryKind.REQUEST and self._pending
@@ -196,8 +201,9 @@ def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, erro
 
 
 def _receiver(delivery: LeasedDelivery) -> dict[str, str]:
-    """Return the receiver of a copy for the audit log. The shared copy is for all people at its address."""
-    named = {} if delivery.topic == SHARED else {"person": delivery.person}
+    """Return the receiver of a copy for the audit log. What is shared is for all people at its address."""
+    is_for_all = delivery.topic == SHARED or questions.is_shared_answer(delivery.topic)
+    named = {} if is_for_all else {"person": delivery.person}
     return {"channel": delivery.channel, "address": delivery.address, **named}
 
 
@@ -225,6 +231,9 @@ def _replace_dead(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> Non
     elif delivery.shown_version == 0 and claimed.is_open_request:
         if not _try_fall_back(tx, directory, claimed):
             _alert_unreached(tx, directory, delivery)
+    elif questions.is_shared_answer(delivery.topic):
+        # The person who asked gets the answer in a message of their own too.
+        return
     elif delivery.kind is DeliveryKind.ALERT and isinstance(content, DeliveryContent):
         _reroute_alert(tx, directory, delivery, content)
 

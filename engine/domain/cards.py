@@ -95,7 +95,10 @@ class Card:
     approvers: tuple[str, ...] = ()
     """The names of the people who can decide, or who were asked once it is closed."""
     mentions: tuple[str | None, ...] = ()
-    """In a copy that many people share: the account of each of the `approvers`, by which a channel can mention them."""
+    """In a copy that many people share: the account of each of the `approvers`, by which a channel can mention them.
+
+    In an answer that they share: the account of the person who asked.
+    """
     readers: tuple[str, ...] = ()
     """In such a copy: the accounts of all people who were asked to decide."""
     is_form: bool = False
@@ -121,6 +124,11 @@ class Card:
     """The subject of an alert, as a key."""
     about: str | None = None
     """The `question` of the request that an alert or outcome follows, if its reader was asked to decide it.
+
+    For channels with threads.
+    """
+    below: Receipt | None = None
+    """The copy of the same request, at the same address, that this message belongs below.
 
     For channels with threads.
     """

@@ -36,6 +36,7 @@ MAX_OPEN: Final = 20
 
 _QUESTION_TOPIC: Final = "question:"
 _ANSWER_TOPIC: Final = "answer:"
+_SHARED_ANSWER_TOPIC: Final = "shared_answer:"
 
 
 def question_topic(question: str) -> str:
@@ -48,10 +49,25 @@ def answer_topic(question: str) -> str:
     return f"{_ANSWER_TOPIC}{question}"
 
 
+def shared_answer_topic(question: str) -> str:
+    """Return the topic of the message that tells the answer to all who share a copy of the request."""
+    return f"{_SHARED_ANSWER_TOPIC}{question}"
+
+
 def question_of(topic: str | None, asked: Sequence[Question]) -> Question | None:
     """Return the question that a message with this topic is about, or None if it is about something else."""
-    named = (topic or "").removeprefix(_QUESTION_TOPIC).removeprefix(_ANSWER_TOPIC)
-    return next((question for question in asked if question.id == named and named != topic), None)
+    named = topic.partition(":")[2] if topic is not None and is_about_one(topic) else None
+    return next((question for question in asked if question.id == named), None)
+
+
+def is_about_one(topic: str | None) -> bool:
+    """Return whether the message with this topic asks a question or tells its answer."""
+    return topic is not None and topic.startswith((_QUESTION_TOPIC, _ANSWER_TOPIC, _SHARED_ANSWER_TOPIC))
+
+
+def is_shared_answer(topic: str | None) -> bool:
+    """Return whether the message with this topic tells an answer to all who share a copy of the request."""
+    return topic is not None and topic.startswith(_SHARED_ANSWER_TOPIC)
 
 
 def asks(topic: str | None) -> bool:

@@ -12,6 +12,7 @@ from engine.domain import (
     AnswerQuestion,
     AskQuestion,
     CannotAsk,
+    DeliveryKind,
     NoLongerApprover,
     NotFound,
     Person,
@@ -25,7 +26,8 @@ from engine.requests import Question, Request, questions
 from engine.service import assurance, decide, eligibility
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
-from engine.store import deliveries, people, question_rows
+from engine.store import deliveries, delivery_queries, people, question_rows
+from engine.store.deliveries import NewDelivery
 from engine.store.port import Tx
 
 Command = TypeVar("Command", AskQuestion, AnswerQuestion)
@@ -134,6 +136,7 @@ def _save_answer(
         raise Conflict(f"request {request.id} changed meanwhile")
     deliveries.mark_outdated(tx, request.subject.run, request.id)
     _tell(context, tx, request, answered.asked_by, topic=questions.answer_topic(answered.id))
+    _tell_all(tx, request, answered)
     record = entry(
         EntryKind.REQUEST_QUESTION_ANSWERED,
         run=request.subject.run,
@@ -147,6 +150,24 @@ def _save_answer(
         surface=command.origin.surface,
     )
     tx.audit(request.workspace, record)
+
+
+def _tell_all(tx: Tx, request: Request, answered: Question) -> None:
+    """Tell the answer below the copy that all approvers share, if there is one: they discuss the request there."""
+    if request.ways.post_to is None:
+        return
+    run = request.subject.run
+    route = delivery_queries.load_shared_route(tx.connection, run, request.id)
+    if route is not None:
+        copy = NewDelivery(
+            kind=DeliveryKind.ALERT,
+            run=run,
+            person=answered.asked_by,
+            route=route,
+            request=request.id,
+            topic=questions.shared_answer_topic(answered.id),
+        )
+        deliveries.insert_deliveries(tx, request.workspace, [copy])
 
 
 def _tell(context: CommandContext, tx: Tx, request: Request, person: Person, *, topic: str) -> None:

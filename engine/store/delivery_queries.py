@@ -8,10 +8,11 @@ from sqlalchemy import bindparam, literal_column, select
 
 from engine.code_derivation import reference
 from engine.domain import SHARED, Decide, DeliveryKind, DeliveryState, Person, Purpose, Receipt, Resume
+from engine.ports import Route
 from engine.read_models import CodeDelivery, DeliveryView, RequestView
 from engine.store import challenges, people, request_queries, run_queries
 from engine.store.connection import Connection
-from engine.store.delivery_leases import write_receipt
+from engine.store.delivery_leases import LeasedDelivery, read_receipt, write_receipt
 from engine.store.statements import Statement
 from engine.store.tables import DeliveryRow, RequestRow
 
@@ -33,6 +34,33 @@ _SHARED_AT = Statement(
         _delivery.c.receipt == bindparam("receipt"), _delivery.c.topic == literal_column(f"'{SHARED}'")
     )
 )
+
+_COPIES = Statement(
+    select(_delivery.c.person, _delivery.c.channel, _delivery.c.address, _delivery.c.topic, _delivery.c.receipt)
+    .where(
+        _delivery.c.run == bindparam("run"),
+        _delivery.c.request == bindparam("request"),
+        _delivery.c.kind == DeliveryKind.REQUEST.value,
+        _delivery.c.receipt.is_not(None),
+    )
+    .order_by(_delivery.c.id.desc())
+)
+
+
+def load_copy(connection: Connection, delivery: LeasedDelivery, request: str, *, shared: bool) -> Receipt | None:
+    """Return the copy of the request that its reader has where this delivery goes, or the one that all share there."""
+    for row in _COPIES.all(connection, {"run": delivery.run, "request": request}):
+        is_here = (row.channel, row.address) == (delivery.channel, delivery.address)
+        is_for_them = row.topic == SHARED if shared else row.topic != SHARED and row.person == delivery.person
+        if is_here and is_for_them:
+            return read_receipt(row.receipt)
+    return None
+
+
+def load_shared_route(connection: Connection, run: str, request: str) -> Route | None:
+    """Return where the copy of a request stands that all approvers share, or None if none was posted."""
+    rows = _COPIES.all(connection, {"run": run, "request": request})
+    return next((Route(row.channel, row.address) for row in rows if row.topic == SHARED), None)
 
 
 def request_at(connection: Connection, receipt: Receipt) -> RequestView | None:

@@ -147,6 +147,6 @@ class MailboxChannel:
             raise ChannelError("The line went dead.", outcome_unknown=True)
         return Receipt({"id": key})
 
-    async def find(self, *, address: str, delivery: str) -> Receipt | None:
+    async def find(self, *, address: str, delivery: str, below: Receipt | None = None) -> Receipt | None:
         keys = [key for key, copy in self.posted.items() if copy.delivery == delivery]
         return Receipt({"id": keys[-1]}) if keys else None

@@ -98,7 +98,7 @@ class RecordingChannel:
             raise fault.error
         return new_receipt
 
-    async def find(self, *, address: str, delivery: str) -> Receipt | None:
+    async def find(self, *, address: str, delivery: str, below: Receipt | None = None) -> Receipt | None:
         self.find_calls += 1
         if self._look_errors:
             raise self._look_errors.popleft()

@@ -120,9 +120,7 @@ def post(
     if content.empty:
         raise ApiError("no_text")
     thread = arguments.get("thread_ts") or None
-    if thread is not None and world.message(channel.id, str(thread)) is None:
-        # Undocumented: Slack refuses a thread under a message that does not exist.
-        raise ApiError("thread_not_found")
+    _check_thread(world, channel, None if thread is None else str(thread))
     message = replace(
         _message(world, app, channel, content),
         metadata=content.metadata or None,
@@ -133,6 +131,20 @@ def post(
     )
     world.messages[channel.id].append(message)
     return message
+
+
+def _check_thread(world: World, channel: Conversation, thread: str | None) -> None:
+    """Check that a thread is below a message that exists, and that is no reply itself.
+
+    Stricter than Slack, which documents neither: apps must not rely on what it does then.
+    """
+    if thread is None:
+        return
+    parent = world.message(channel.id, thread)
+    if parent is None:
+        raise ApiError("thread_not_found")
+    if parent.thread_ts not in (None, parent.ts):
+        raise ApiError("cannot_reply_to_message")
 
 
 def post_ephemeral(
@@ -147,8 +159,7 @@ def post_ephemeral(
     """Post a message that only one person sees, until they reload. `thread`: the message that it is below."""
     if content.empty:
         raise ApiError("no_text")
-    if thread is not None and world.message(channel.id, thread) is None:
-        raise ApiError("thread_not_found")
+    _check_thread(world, channel, thread)
     message = replace(_message(world, app, channel, content), seen_by=user, thread_ts=thread)
     world.ephemerals.append(message)
     return message

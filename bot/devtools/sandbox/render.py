@@ -21,6 +21,7 @@ def message(world: World, post: Message, *, metadata: bool = False) -> Json:
         "blocks": copy.deepcopy(post.blocks),
         "attachments": copy.deepcopy(post.attachments),
         "edited": post.edited,
+        "subtype": "thread_broadcast" if post.thread_ts is not None and post.reply_broadcast else None,
         "thread_ts": post.thread_ts,
         "files": [file(world, world.files[name], base_url="") for name in post.files],
     }

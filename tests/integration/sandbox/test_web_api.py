@@ -207,6 +207,16 @@ async def test_invalid_content_cannot_be_posted(client: AsyncWebClient, content:
     assert await error_of(client.api_call("chat.postMessage", json={"channel": "#general", **content})) == error
 
 
+async def test_a_reply_takes_no_reply_and_history_shows_one_that_is_broadcast(client: AsyncWebClient) -> None:
+    first = await client.chat_postMessage(channel="#general", text="first")
+    place, ts = first["channel"], first["ts"]
+    reply = await client.chat_postMessage(channel=place, text="both", thread_ts=ts, reply_broadcast=True)
+    below = client.chat_postMessage(channel=place, text="x", thread_ts=reply["ts"])
+    assert await error_of(below) == "cannot_reply_to_message"
+    newest = (await client.conversations_history(channel=place, limit=1))["messages"][0]
+    assert (newest["text"], newest["subtype"], newest["thread_ts"]) == ("both", "thread_broadcast", ts)
+
+
 async def test_invalid_blocks_are_pointed_at(client: AsyncWebClient) -> None:
     with pytest.raises(SlackApiError) as raised:
         await client.chat_postMessage(channel="#general", text="x", blocks=[section("")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.devtools.sandbox.faults import Fault
 from engine.domain import Address, Origin, RequestState, Start, Started
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, expect_ok, words
 
@@ -17,16 +18,19 @@ async def remind(env: SlackEnv, hours: float) -> None:
     await env.settle()
 
 
-async def test_a_reminder_is_a_new_message_that_opens_the_request(env: SlackEnv) -> None:
+async def test_a_reminder_is_a_reply_below_the_request_that_notifies_and_opens_it(env: SlackEnv) -> None:
     """People complain about other approval bots: no reminders, no escalation, no action on a timeout."""
     run = await env.request_approval(REMINDED)
     ada, before = env.person("ada"), len(env.person("ada").sees())
+    copy = copy_of(ada)
     await remind(env, 10)
     assert len(ada.sees()) == before + 1, "a new message notifies; an edit would not"
     reminder = ada.sees()[-1]
     assert words(reminder["blocks"][0]) == "Reminder: Refund 120 EUR?"
     assert reminder["text"].startswith("Reminder: Refund 120 EUR?")
     assert buttons(reminder) == ["Review"]
+    assert reminder["thread_ts"] == copy["ts"]
+    assert reminder["subtype"] == "thread_broadcast", "it stands in the conversation too"
     expect_ok(await ada.click("Review", on=reminder))
     await env.slack.until(lambda: ada.modal)
     expect_ok(await ada.click("Approve"))
@@ -50,6 +54,31 @@ async def test_a_reminder_that_outlives_its_request_has_no_live_buttons(env: Sla
     assert "Approve" not in buttons({"blocks": ada.modal["blocks"]})  # type: ignore[index]
 
 
+async def test_a_reminder_is_a_new_message_if_that_of_the_request_is_gone(env: SlackEnv) -> None:
+    await env.request_approval(REMINDED)
+    ada = env.person("ada")
+    copy = copy_of(ada)
+    await env.bot.client.post("chat.delete", channel=copy["channel"], ts=copy["ts"])
+    await remind(env, 10)
+    (reminder,) = [message for message in ada.sees() if words(message["blocks"][:1]).startswith("Reminder:")]
+    assert buttons(reminder) == ["Review"]
+    assert "thread_ts" not in reminder
+
+
+async def test_a_reminder_of_unknown_outcome_is_found_below_the_request(env: SlackEnv) -> None:
+    await env.request_approval(REMINDED)
+    ada = env.person("ada")
+    copy = copy_of(ada)
+    env.pass_time(hours=10)
+    await env.settle()
+    env.slack.faults.add(Fault(on="chat.postMessage", kind="lost"))
+    env.pass_time(minutes=1)
+    await env.settle()
+    env.pass_time(minutes=1)
+    await env.settle()
+    assert len([message for message in ada.sees() if message.get("thread_ts") == copy["ts"] != message["ts"]]) == 1
+
+
 async def test_one_message_lists_all_requests_that_wait(env: SlackEnv) -> None:
     await env.request_approval(REMINDED, amount=120)
     await env.start(amount=90)
@@ -59,6 +88,7 @@ async def test_one_message_lists_all_requests_that_wait(env: SlackEnv) -> None:
     reminder = ada.sees()[-1]
     assert words(reminder["blocks"][0]) == "Reminder: 2 requests are waiting for you"
     assert buttons(reminder) == ["Review", "Review"]
+    assert "thread_ts" not in reminder
     assert all(title in words(reminder) for title in ("Refund 120 EUR?", "Refund 90 EUR?"))
 
 
