@@ -110,9 +110,17 @@ class QuestionHandlers:
         if isinstance(answer, CannotAsk) and answer.why in _FORM:
             await ack(**replies.errors({_UNDER.get(answer.why, ids.TEXT_BLOCK): refusals.sentence(answer)}))
         elif isinstance(answer, QuestionAsked):
-            await _say(ack, f"{line(answer.to)} has been asked. You'll get a message with the answer.")
+            await ack(**replies.CLEAR)
+            self._confirm(sent, answer)
         else:
             await _say(ack, refusals.phrase(answer))
+
+    def _confirm(self, sent: Submission, answer: QuestionAsked) -> None:
+        """Say where the person acted that the question was asked; all copies show it as well."""
+        url = sent.view.ref.response_url if sent.view.ref is not None else None
+        told = f"{line(answer.to)} has been asked. You'll get a message with the answer."
+        work = self._context.replies.tell(sent.by, told, response_url=url)
+        self._context.after(sent.by, url, work, recorded=True)
 
     async def answered(self, ack: Any, body: Any) -> None:
         """Answer the question."""
