@@ -188,10 +188,12 @@ def load_challenge(connection: Connection, challenge: str) -> StoredChallenge | 
 def find_confirming(connection: Connection, holder: str, form: str | None, command: Command) -> StoredChallenge | None:
     """Return the challenge in which the same command waits, if this browser sent it before with the same form.
 
-    A person may go back in the browser, and send the form again with another answer.
+    A person may go back in the browser, and send the form again with another answer. After too many wrong codes they
+    need another code.
     """
     subject = _subject_of(command)
-    commands = ((sent, sent.command) for sent in _load_by_form(connection, holder, form))
+    left = (sent for sent in _load_by_form(connection, holder, form) if sent.tries < TRIES)
+    commands = ((sent, sent.command) for sent in left)
     return next((sent for sent, waiting in commands if waiting and _subject_of(waiting) == subject), None)
 
 
