@@ -381,3 +381,65 @@ async def test_the_owner_reads_that_no_one_else_can_approve(env: SlackEnv) -> No
     (alert,) = [message for message in ada.sees() if "No one else" in words(message["blocks"])]
     assert alert["text"].split("\n")[0] == "No one else can approve “Refund 120 EUR?”"
     assert "More people have to approve it than can." in alert["text"]
+
+
+# -- forms ----------------------------------------------------------------------------------------------------
+
+FORM = """\
+name: account
+title: Account
+owner: cleo@example.com
+steps:
+  - id: details
+    uses: form
+    title: Which account?
+    fields:
+      account: {type: text, label: Account}
+      limit: {type: integer, label: Limit, default: 3}
+    KEYS
+  - id: done
+    uses: set
+    with: {text: "{{ steps.details.account }}/{{ steps.details.limit }}"}
+"""
+FORM_OF_TWO = FORM.replace("KEYS", TWO_OF_THREE.replace("\n      ", "\n    "))
+
+
+def form_buttons(person: SimulatedPerson) -> list[str]:
+    return [label for label in all_buttons(copy_of(person, "Which account?")) if label in ("Fill in", "Reject")]
+
+
+async def test_several_people_fill_in_a_form_and_the_last_values_count(env: SlackEnv, people: Three) -> None:
+    ada, ben, dana = people
+    run = await env.request_approval(FORM_OF_TWO)
+    for person, values in ((ada, {"Account": "12"}), (ben, {"Account": "34", "Limit": "5"})):
+        await open_modal(env, person, "Fill in")
+        expect_ok(await person.submit(values))
+        await env.settle()
+        env.pass_time(minutes=5)
+    # Ben saw what Ada had filled in, and changed it: she is asked again.
+    assert form_buttons(ada) == ["Fill in", "Reject"]
+    assert form_buttons(ben) == ["Reject"]
+    assert "1 of 2: Ben Approver approved, DATE" in said(copy_of(ada, "Which account?"))
+    assert "Account 34" in said(copy_of(ada, "Which account?"))
+    await open_modal(env, dana, "Fill in")
+    assert "34" in str(dana.modal)
+    expect_ok(await dana.submit())
+    await env.settle()
+    assert await env.state(run) is RequestState.APPROVED
+    assert "Filled in by Ben Approver and Dana Approver" in said(copy_of(ada, "Which account?"))
+    assert (await env.view(run)).steps[1].output == {"text": "34/5"}
+
+
+async def test_a_form_that_two_have_open_at_once_keeps_both_answers(env: SlackEnv, people: Three) -> None:
+    ada, ben, _ = people
+    run = await env.request_approval(FORM_OF_TWO)
+    await open_modal(env, ada, "Fill in")
+    await open_modal(env, ben, "Fill in")
+    expect_ok(await ada.submit({"Account": "12"}))
+    expect_ok(await ben.submit({"Account": "34", "Limit": "5"}))
+    assert "Ada Approver changed this after you opened the form, so nothing was decided." in said(ben.modal)
+    assert (await env.request(run)).model.content.value["account"] == "12"
+    expect_ok(await ben.submit())
+    model = (await env.request(run)).model
+    assert model.content.value == {"account": "34", "limit": 5}
+    assert [vote.person.label for vote in model.votes] == ["Ben Approver"]

@@ -169,3 +169,51 @@ async def test_one_whose_approval_was_voided_sees_what_is_different_from_what_th
     receipt = await ada.send(page.page.form)
     assert "Your approval was saved" in receipt.page.text
     assert "What is different" not in receipt.page.text
+
+
+FORM = """\
+name: outreach
+owner: sam@example.com
+steps:
+  - id: details
+    uses: form
+    title: Which account?
+    fields:
+      account: {type: text, label: Account}
+    assurance: link
+    KEYS
+"""
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "approvers: [ada@example.com, ben@example.com]\n    policy: all",
+        "policy: {chain: [[ada@example.com], [ben@example.com]]}",
+    ],
+)
+async def test_a_form_that_several_people_fill_in(env: WebEnv, keys: str) -> None:
+    request = await env.request_approval(source=FORM.replace("KEYS", keys))
+    ada, page = await env.open_link()
+    (name,) = [name for name, _ in page.page.form.fields if name.startswith("f-")]
+    empty = await ada.send(page.page.form)
+    assert empty.status == 422
+    await ada.send(page.page.form, typed={name: "12"})
+    await env.engine_env.settle()
+    ben, page = await env.open_link(BEN)
+    assert dict(page.page.form.fields)[name] == "12"
+    assert "1 of 2: ada@example.com approved" in page.page.text
+    await ben.send(page.page.form, typed={name: "34"})
+    await env.engine_env.settle()
+    model = (await env.reload(request)).model
+    is_chain = "chain" in keys
+    # A change asks the first group of a chain again.
+    assert [vote.person.label for vote in model.votes] == ([] if is_chain else [BEN])
+    page = await ada.get(f"/review/{request.id}")
+    assert dict(page.page.form.fields)[name] == "34"
+    await ada.send(page.page.form)
+    if is_chain:
+        await ben.send((await ben.get(f"/review/{request.id}")).page.form)
+    assert (await env.reload(request)).model.state is RequestState.APPROVED
+    await env.engine_env.settle()
+    assert (await env.engine_env.view(request.run)).steps[0].output == {"account": "34"}
