@@ -167,7 +167,12 @@ def after_answering(request: Request, answered: Question, now: datetime, zones: 
 
 def waiting_for(questions: Sequence[Question], person: str) -> Question | None:
     """Return the oldest question that waits for this person, or None."""
-    return next((asked for asked in questions if asked.is_open and asked.asked_to.id == person), None)
+    return next(iter(all_waiting_for(questions, person)), None)
+
+
+def all_waiting_for(questions: Sequence[Question], person: str) -> list[Question]:
+    """Return the questions that wait for this person, the oldest first."""
+    return [asked for asked in questions if asked.is_open and asked.asked_to.id == person]
 
 
 def _wrong_length(text: str) -> Literal["empty", "too_long"] | None:

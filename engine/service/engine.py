@@ -308,6 +308,10 @@ class Engine:
             lambda connection: request_queries.request_views(connection, workspace, page, person=person)
         )
 
+    async def requests_asking(self, person: str, limit: int = 50) -> list[RequestView]:
+        """Return the waiting requests about which this person was asked a question that has no answer."""
+        return await self.store.read(lambda connection: request_queries.requests_asking(connection, person, limit))
+
     async def requests_of_run(self, run: str) -> list[RequestView]:
         return await self.store.read(lambda connection: request_queries.requests_of_run(connection, run))
 

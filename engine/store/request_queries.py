@@ -20,7 +20,16 @@ from engine.store import people, questions, request_model, run_queries, votes
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.statements import Statement
-from engine.store.tables import ApproverRow, DecisionRow, DeliveryRow, RequestRow, RunRow, StepRunRow, WorkflowRow
+from engine.store.tables import (
+    ApproverRow,
+    DecisionRow,
+    DeliveryRow,
+    QuestionRow,
+    RequestRow,
+    RunRow,
+    StepRunRow,
+    WorkflowRow,
+)
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
@@ -29,6 +38,7 @@ _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
+_question = QuestionRow.__table__  # type: ignore[attr-defined]
 
 _REQUESTS = request_model.LOAD.add_columns(
     _request.c.title,
@@ -50,6 +60,18 @@ _WAITING_FOR = Statement(
     select(_approver.c.request)
     .where(_approver.c.person == bindparam("of"), _approver.c.pending, _approver.c.request > bindparam("after"))
     .order_by(_approver.c.request)
+    .limit(bindparam("most"))
+)
+_ASKING = Statement(
+    _REQUESTS.where(
+        _request.c.state == RequestState.PENDING.value,
+        _request.c.id.in_(
+            select(_question.c.request).where(
+                _question.c.asked_to == bindparam("of"), _question.c.answered_at.is_(None)
+            )
+        ),
+    )
+    .order_by(_request.c.id)
     .limit(bindparam("most"))
 )
 _TELLING = frozenset({StepStatus.FAILED, StepStatus.SLEEPING, StepStatus.STOPPED, StepStatus.OUTCOME_UNKNOWN})
@@ -141,6 +163,11 @@ def load_by_ids(connection: Connection, ids: Sequence[str]) -> list[RequestView]
 def load_waiting_for(connection: Connection, person: str, *, after: str, most: int) -> list[str]:
     """Return the ids of some requests that wait for a person, the oldest first, after the id `after`."""
     return list(_WAITING_FOR.scalars(connection, {"of": person, "after": after, "most": most}))
+
+
+def requests_asking(connection: Connection, person: str, limit: int) -> list[RequestView]:
+    """Return the waiting requests about which this person was asked a question that has no answer, the oldest first."""
+    return _request_views(connection, _ASKING.all(connection, {"of": person, "most": limit}))
 
 
 def requests_of_run(connection: Connection, run: str) -> list[RequestView]:

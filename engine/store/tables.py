@@ -256,7 +256,14 @@ class QuestionRow(SQLModel, table=True):
     """A question of an approver before they decide, and its answer."""
 
     __tablename__ = "question"
-    __table_args__ = (Index("question_request", "request"),)
+    __table_args__ = (
+        Index("question_request", "request"),
+        Index(
+            "question_open",
+            "asked_to",
+            sqlite_where=text("answered_at IS NULL"),
+        ),
+    )
     id: str = Field(primary_key=True)
     request: str = Field(foreign_key="request.id")
     asked_by: str = Field(foreign_key="person.id")
