@@ -9,12 +9,13 @@ from typing import Final
 
 from bot.cli import client
 from bot.cli.context import load_context
-from bot.presentation import answers, characters, people, progress, questions, request_card, states
+from bot.presentation import answers, characters, people, progress, question_notes, questions, request_card, states
 from bot.terminal import next_commands
 from bot.terminal.output import create_console, local_time, print_commands
 from bot.terminal.view import context_line, quote
 from engine.domain import Address, Person, RequestState, RunStatus, StepStatus
 from engine.read_models import RequestView, RunView
+from engine.requests import Question
 from engine.store import delivery_queries, request_queries, run_queries
 
 SETTLE_SECONDS: Final = 2.0
@@ -94,8 +95,20 @@ def _request_lines(request: RequestView) -> Iterator[str]:
 
 def operator(request: RequestView) -> Person | None:
     """Return the operator of this machine as an approver of the request, or None."""
-    address = Address("email", load_context().settings.operator)
+    address = operator_address()
     return next((row.person for row in request.model.eligible if address in row.person.addresses), None)
+
+
+def operator_address() -> Address:
+    """Return the address of the operator of this machine."""
+    return Address("email", load_context().settings.operator)
+
+
+def question_lines(request: RequestView, question: Question) -> Iterator[str]:
+    """Yield a question before a decision that the operator of this machine was asked, and the command to answer it."""
+    yield f"{question_notes.heading(request, question)}:"
+    yield quote(characters.visible(question.text))
+    yield next_commands.answer(request.id, question.id)
 
 
 def attention_lines(run: RunView) -> Iterator[str]:

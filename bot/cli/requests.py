@@ -12,7 +12,7 @@ import click
 from bot.cli import client, next_steps, serialize
 from bot.cli.context import json_option
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
-from bot.presentation import dates, expiry, questions, request_card, states, summary
+from bot.presentation import dates, expiry, question_notes, questions, request_card, states, summary
 from bot.presentation.characters import visible
 from bot.terminal import next_commands
 from bot.terminal.output import (
@@ -30,8 +30,9 @@ from engine.domain import DEFAULT_WORKSPACE, SHARED, ReasonMissing, RequestState
 from engine.json_values import Value
 from engine.read_models import DeliveryView, PageQuery, RequestView, RunView
 from engine.references import parse
+from engine.requests import Question
 from engine.requests.questions import is_shared_answer
-from engine.store import delivery_queries, request_queries, run_queries
+from engine.store import delivery_queries, people, request_queries, run_queries
 from engine.system import SystemClock
 
 
@@ -44,7 +45,8 @@ from engine.system import SystemClock
 def requests(request_id: str | None, everything: bool, limit: int, details: bool, as_json: bool) -> None:
     """List the open requests, or show the request ID.
 
-    The first one to expire is at the top. Below the list are the runs that need an answer about a step.
+    The first one to expire is at the top. Below the list are the questions that you were asked before a decision, and
+    the runs that need an answer about a step.
     """
     if details and request_id is None:
         raise click.UsageError("--details needs the id of a request: signoff requests ID --details")
@@ -57,12 +59,21 @@ def requests(request_id: str | None, everything: bool, limit: int, details: bool
         if as_json:
             click.echo(render_json([serialize.request(view) for view in views]))
             return
-        attention = _attention_runs(connection)
+        asked, attention = _open_questions(connection), _attention_runs(connection)
     _print_list(views if everything else summary.by_deadline(views), page)
-    for run in attention:
+    blocks = [next_steps.question_lines(*question) for question in asked]
+    for block in [*blocks, *map(next_steps.attention_lines, attention)]:
         click.echo()
-        for line in next_steps.attention_lines(run):
+        for line in block:
             print_sentence(line)
+
+
+def _open_questions(connection: Any) -> list[tuple[RequestView, Question]]:
+    """Return the questions before a decision that wait for the operator of this machine."""
+    person = people.find_person(connection, DEFAULT_WORKSPACE, next_steps.operator_address())
+    if person is None:
+        return []
+    return [*question_notes.open_to(request_queries.requests_asking(connection, person.id, limit=1000), person.id)]
 
 
 def _attention_runs(connection: Any) -> list[RunView]:

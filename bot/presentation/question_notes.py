@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.presentation.characters import line, visible
 from engine.domain import CardFact, Phrase, RequestState
 from engine.read_models import RequestView
-from engine.requests import Question
+from engine.requests import Question, questions
 
 
 def notes(request: RequestView) -> Iterator[CardFact]:
@@ -16,6 +16,18 @@ def notes(request: RequestView) -> Iterator[CardFact]:
         yield asked(question)
         if not question.is_open:
             yield answered(question)
+
+
+def open_to(requests: Iterable[RequestView], person: str) -> Iterator[tuple[RequestView, Question]]:
+    """Yield the questions about these requests that wait for a person, each with its request."""
+    for request in requests:
+        for question in questions.all_waiting_for(request.model.questions, person):
+            yield request, question
+
+
+def heading(request: RequestView, question: Question) -> str:
+    """Return who asks a person a question, and about which request, for a list."""
+    return f"{line(question.asked_by.label)} asks you about “{line(request.title)}”"
 
 
 def asked(question: Question) -> CardFact:

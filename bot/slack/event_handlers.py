@@ -35,8 +35,9 @@ async def publish_home(context: SlackContext, user: str) -> None:
     by = Actor(team="", user=user)
     async with context.tabs.of(user):
         pending, runs = await context.service.pending(by), await context.service.runs(by)
+        asked = await context.service.open_questions(by)
         large = list_rows.is_large((*pending[: list_rows.MOST_ROWS], *runs.latest.values()))
-        view = await off_loop(lambda: home_view.home(pending=pending, runs=runs), large=large)
+        view = await off_loop(lambda: home_view.home(pending=pending, asked=asked, runs=runs), large=large)
         await context.replies.publish(user, view)
 
 

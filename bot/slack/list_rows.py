@@ -6,15 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.presentation import expiry, progress, questions, states
+from bot.presentation import expiry, progress, question_notes, questions, states
 from bot.slack import ids, text_objects
 from bot.slack.text_objects import Block, Element
 from engine import json_values
 from engine.domain import RunStatus
 from engine.off_loop import LARGE
 from engine.read_models import RequestView, RunView
+from engine.requests import Question
 
 MOST_ROWS: Final = 20
+MOST_QUESTIONS: Final = 5
+"""Maximum number of questions of approvers in a list; a Home tab has room for 100 blocks."""
 _QUESTION: Final = 200
 TITLE: Final = 60
 NAME: Final = 40
@@ -54,6 +57,35 @@ def _request(request: RequestView) -> list[Block]:
     return [
         text_objects.section(question, block=f"request:{request.id}", accessory=review),
         text_objects.context(_asked(request), block=f"when:{request.id}"),
+    ]
+
+
+def open_questions(asked: Sequence[tuple[RequestView, Question]]) -> list[Block]:
+    """Return a row for each question that the person was asked, with a button to answer it."""
+    blocks = [block for request, question in asked[:MOST_QUESTIONS] for block in _open_question(request, question)]
+    left = len(asked) - MOST_QUESTIONS
+    if left <= 0:
+        return blocks
+    sentence = f"{not_shown(left, 'more is', 'more are')} Others move up as you answer."
+    return [*blocks, _left_out(sentence, block="asked:more")]
+
+
+def _open_question(request: RequestView, question: Question) -> list[Block]:
+    text = text_objects.clipped(text_objects.line(question.text), _QUESTION)
+    value = ids.encode(ids.QuestionRef(request=request.id, question=question.id))
+    return [
+        text_objects.section(
+            text,
+            block=f"question:{question.id}",
+            accessory=text_objects.button("Answer", action=ids.ANSWER, value=value, about=text),
+        ),
+        text_objects.context(
+            [
+                text_objects.plain(text_objects.clipped(question_notes.heading(request, question), _QUESTION)),
+                text_objects.mrkdwn(text_objects.date(question.asked_at)),
+            ],
+            block=f"asked:{question.id}",
+        ),
     ]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import answers, characters, expiry, progress, questions, refusals, summary
+from bot.presentation import answers, characters, expiry, progress, question_notes, questions, refusals, summary
 from bot.web import absence_form, client_limits, form_data, user_agents
 from bot.web.absence_form import AbsenceForm
 from bot.web.client_limits import ClientLimits
@@ -137,7 +138,20 @@ class InboxHandlers:
             "sign-in", request, _ABOUT, status=status, typed=typed, error=error, has_provider=has_provider
         )
 
-    async def _questions(self, person: Person) -> list[tuple[RunView, str, str]]:
+    async def _open_questions(self, person: Person) -> list[OpenQuestion]:
+        """Return the questions of approvers that this person was asked and has not answered."""
+        requests = await self._context.service.engine.requests_asking(person.id)
+        return [
+            OpenQuestion(
+                heading=question_notes.heading(request, question),
+                text=characters.visible(question.text),
+                asked_at=question.asked_at,
+                url=self._context.at.review(request.id),
+            )
+            for request, question in question_notes.open_to(requests, person.id)
+        ]
+
+    async def _attention(self, person: Person) -> list[tuple[RunView, str, str]]:
         """Return the runs that ask this person what became of a step, each with its question and its address."""
         engine = self._context.service.engine
         runs = await engine.runs_waiting_for(person.id)
@@ -149,17 +163,19 @@ class InboxHandlers:
         ]
 
     async def _list(self, request: Request, browser: RememberedBrowser, absence: AbsenceForm | None = None) -> Response:
-        waiting, asking = await self._context.service.waiting(browser.person), await self._questions(browser.person)
+        waiting, asking = await self._context.service.waiting(browser.person), await self._attention(browser.person)
+        open_questions = await self._open_questions(browser.person)
         browsers = await self._context.service.identity.browsers(browser.person.id)
         return self._context.form(
             "inbox",
             request,
             _ABOUT,
-            heading=_heading(waiting, has_questions=bool(asking)),
+            heading=_heading(waiting, has_questions=bool(asking or open_questions)),
             address=browser.address,
             rows=[_row(request, self._context.at) for request in summary.by_deadline(waiting.requests)],
             more=waiting.more,
             asking=asking,
+            open_questions=open_questions,
             browsers=[(remembered, characters.line(remembered.label)) for remembered in browsers],
             this=browser.id,
             can_sign_in=self._context.provider is not None and browser.signed_in_until is None,
@@ -173,6 +189,16 @@ def _heading(waiting: WaitingRequests, *, has_questions: bool) -> str:
     if not waiting.requests and has_questions:
         return "Your answer is needed"
     return f"{'More than ' if waiting.more else ''}{summary.waiting(len(waiting.requests))}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenQuestion:
+    """A question of an approver, before they decide, that waits for the answer of the person who reads the inbox."""
+
+    heading: str
+    text: str
+    asked_at: datetime
+    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -436,8 +436,14 @@ def test_a_question_is_asked_and_answered_at_the_terminal(signoff: Commands, ope
     assert "lee@example.com has a question about “Refund 12.50 EUR to Ann?”" in asked.err
     nothing = signoff("answer", request, "4711")
     assert (nothing.code, nothing.err) == (1, "There is no question for you about this request.\n")
+    assert "Which cost centre?" not in signoff.run_ok("requests").out
     signoff.set(operator="sam@example.com")
+    _, _, questions = signoff.run_ok("requests").out.partition("lee@example.com asks you about ")
+    title, text, command = questions.splitlines()
+    assert (title, text.strip(" │")) == ("“Refund 12.50 EUR to Ann?”:", "Which cost centre?")
+    assert command.startswith(f'  Answer it: signoff answer {request} "…" --question ')
     answered = signoff.run_ok("answer", request, "4711")
+    assert "asks you" not in signoff.run_ok("requests").out
     assert answered.out == "Your answer was sent. lee@example.com will read it.\n"
     shown = signoff.run_ok("requests", request).out
     assert re.search(r"lee@example.com asked sam@example.com, .*: Which cost centre\?", shown)

@@ -166,3 +166,19 @@ async def test_an_answer_stands_in_the_thread_of_the_shared_copy_as_well(env: Sl
     await env.slack.until(lambda: ben.modal and "Approve" in buttons(ben.modal))
     shown = [entry for entry in env.entries() if entry["kind"] == "delivery.shown" and "person" not in entry]
     assert len(shown) == 2, "the copy and the answer are for all people in the channel"
+
+
+async def test_home_lists_the_questions_that_a_person_was_asked(env: SlackEnv) -> None:
+    await env.request_approval()
+    cleo = env.person("cleo")
+    await ask(env)
+    cleo.open_home()
+    await env.slack.until(lambda: "Questions for you" in words(cleo.home))
+    assert "Which cost centre?" in words(cleo.home)
+    assert "Ada Approver asks you about “Refund 120 EUR?”" in words(cleo.home)
+    expect_ok(await cleo.click("Answer", on="home"))
+    await env.slack.until(lambda: cleo.modal)
+    expect_ok(await cleo.submit({"Your answer": "4711"}))
+    await env.settle()
+    cleo.open_home()
+    await env.slack.until(lambda: "Questions for you" not in words(cleo.home))

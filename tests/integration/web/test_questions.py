@@ -144,3 +144,27 @@ async def test_a_gate_without_questions_has_no_form_for_them(env: WebEnv) -> Non
     await env.request_approval("      questions: off\n")
     _, page = await env.open_link()
     assert len(page.page.forms) == 1
+
+
+async def test_the_inbox_lists_the_questions_that_a_person_was_asked(env: WebEnv) -> None:
+    request = await env.request_approval(BY_LINK)
+    ada, page = await env.open_link()
+    await send(ada, form_to(page, "/ask"), question="Which <b>cost</b> centre?")
+    ann = await env.sign_in(ANN)
+    inbox = await ann.get("/inbox")
+    assert inbox.page.headings[:2] == ["Your answer is needed", "Questions for you (1)"]
+    assert "ada@example.com asks you about “Send this to Kim?”" in inbox.page.text
+    assert "Which <b>cost</b> centre?" in inbox.page.text
+    assert "Questions for you" not in (await (await env.sign_in(BEN)).get("/inbox")).page.text
+    at_question = await ann.get(f"/review/{request.id}")
+    assert f"/review/{request.id}" in inbox.page.links
+    await send(ann, form_to(at_question, "/answer"), question_answer="4711")
+    assert "No request is waiting for you" in (await ann.get("/inbox")).page.headings
+
+
+async def test_a_question_about_a_closed_request_is_not_listed(env: WebEnv) -> None:
+    await env.request_approval(BY_LINK)
+    ada, page = await env.open_link()
+    await send(ada, form_to(page, "/ask"), question="Why?")
+    await ada.send(page.page.form)
+    assert "Questions for you" not in (await (await env.sign_in(ANN)).get("/inbox")).page.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from bot.slack.text_objects import Block, View
 from engine import workflowfile
 from engine.domain import Approver, Person, Registered, RequestState, RunStatus
 from engine.read_models import RequestView, WorkflowView
+from engine.requests import Question
 from engine.steps import registry
 from engine.workflowfile import Workflow
 from tests.support import samples, slack_rules
@@ -199,8 +201,12 @@ def test_help_begins_with_what_the_person_can_do_next() -> None:
 # -- requests and runs --------------------------------------------------------------------------------------
 
 
-def show_home(pending: Sequence[RequestView] = (), runs: RunList | None = None) -> View:
-    return check_view(home_view.home(pending=pending, runs=runs or RunList()))
+def show_home(
+    pending: Sequence[RequestView] = (),
+    runs: RunList | None = None,
+    asked: Sequence[tuple[RequestView, Question]] = (),
+) -> View:
+    return check_view(home_view.home(pending=pending, asked=asked, runs=runs or RunList()))
 
 
 def test_empty_lists_say_what_to_do_next() -> None:
@@ -319,9 +325,13 @@ def test_lists_of_any_length_and_content_are_within_the_limits(text: str, count:
         check_message(message)
         if count > 40:
             assert "not shown." in join_texts(message.blocks)
-    view = show_home(requests, shown)
-    sections = [block for block in view["blocks"] if "accessory" in block]
-    assert len(sections) == 2 * min(count, list_rows.MOST_ROWS)
+    asked = [
+        (request, Question(id=f"q{number}", asked_by=person, asked_to=ADA, text=text, asked_at=request.started_at))
+        for number, request in enumerate(requests)
+    ]
+    view = show_home(requests, shown, asked)
+    buttons = Counter(block["accessory"]["action_id"] == ids.ANSWER for block in view["blocks"] if "accessory" in block)
+    assert buttons == {False: 2 * min(count, list_rows.MOST_ROWS), True: min(count, list_rows.MOST_QUESTIONS)}
 
 
 # -- starting -----------------------------------------------------------------------------------------------
