@@ -18,13 +18,13 @@ from rich.console import Console
 
 from bot import app, app_parts, settings
 from bot.app_parts import AppOptions
-from bot.cli import trial_folders
+from bot.cli import trial_folders, trial_questions
 from bot.cli.exit_codes import Exit
 from bot.presentation import answers, characters, labels, refusals, request_card, states
 from bot.presentation.story import Names
 from bot.terminal import input_hints, prompts
 from bot.terminal.output import create_console, in_local_zone, local_time, print_sentence
-from bot.terminal.prompts import TypedDecision
+from bot.terminal.prompts import PromptedQuestion, TypedDecision
 from bot.terminal.story_lines import render_output, render_story_entry
 from bot.terminal.view import render_card
 from engine import fields, workflowfile
@@ -48,6 +48,7 @@ from engine.domain import (
 from engine.errors import DefinitionError, InvalidValue, about
 from engine.json_values import Value
 from engine.read_models import PageQuery, RequestView, RunView
+from engine.requests import Question
 from engine.system import SystemClock
 
 _ORIGIN = Origin(surface="terminal")
@@ -131,7 +132,9 @@ class Trial:
     console: Console
     _printed_seq: dict[str, int] = field(default_factory=dict)
     _printed_errors: set[str] = field(default_factory=set)
-    _refused_edits: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+    _typed_edits: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+    _left_open: set[str] = field(default_factory=set)
+    """The questions that the person did not answer."""
     _answers_used: int = 0
     _announced_waits: set[tuple[str, datetime]] = field(default_factory=set)
 
@@ -254,17 +257,23 @@ class Trial:
     # -- ask --
 
     def _decide(self, request: RequestView) -> int | None:
+        question = next((asked for asked in request.model.questions if asked.is_open), None)
+        if question is not None and question.id not in self._left_open and self._is_interactive:
+            self._answer(request, question)
+            return None
         decider = self._decider(request)
         answer = self._next_answer(request) if decider is not None else None
         if decider is None or answer is None:
             return self._leave_open(request, is_asked=decider is not None)
         self._print_decider(request)
+        if isinstance(answer, PromptedQuestion):
+            self._typed_edits[request.id] = answer.edits
         result = self._carry_out(request, decider, answer)
         if not isinstance(result, Refusal):
             return None
         print_sentence(refusals.sentence(result, local_time), err=True)
         if isinstance(result, InvalidEdits | ReasonMissing | Contested):
-            self._refused_edits[request.id] = answer.edits
+            self._typed_edits[request.id] = answer.edits
         # A given answer would be refused again, so only a person is asked again.
         return None if self._is_interactive else Exit.NO
 
@@ -274,7 +283,21 @@ class Trial:
             click.echo("This is not a terminal, so you cannot be asked. Add --answer approve, or use a terminal.")
         return Exit.WAITING
 
-    def _carry_out(self, request: RequestView, decider: Address, answer: TypedDecision) -> Any:
+    def _answer(self, request: RequestView, question: Question) -> None:
+        """Ask the person for the answer to a question that they asked, as the one who is asked."""
+        self.console.print(f"Answering as {characters.line(question.asked_to.label)}.", style="dim")
+        text = prompts.ask_answer(question)
+        if not text:
+            self._left_open.add(question.id)
+            return
+        command = trial_questions.answering(request, question, text)
+        result = self.portal.call(self.app.engine.answer_question, command)
+        if isinstance(result, Refusal):
+            print_sentence(refusals.sentence(result, local_time), err=True)
+
+    def _carry_out(self, request: RequestView, decider: Address, answer: TypedDecision | PromptedQuestion) -> Any:
+        if isinstance(answer, PromptedQuestion):
+            return self.portal.call(self.app.engine.ask, trial_questions.asking(request, decider, answer))
         command = Decide(
             request=request.id,
             verdict=answer.verdict,
@@ -315,7 +338,7 @@ class Trial:
     def _is_interactive(self) -> bool:
         return not self.options.answers and sys.stdin.isatty()
 
-    def _next_answer(self, request: RequestView) -> TypedDecision | None:
+    def _next_answer(self, request: RequestView) -> TypedDecision | PromptedQuestion | None:
         answers = self.options.answers
         if answers:
             index = 0 if len(answers) == 1 else self._answers_used
@@ -327,7 +350,7 @@ class Trial:
         if not sys.stdin.isatty():
             return None
         return prompts.ask_decision(
-            self.console, request_card.request_card(request), request, self._refused_edits.pop(request.id, None)
+            self.console, request_card.request_card(request), request, self._typed_edits.pop(request.id, None)
         )
 
     def _ask_outcome(self, view: RunView) -> int | None:

@@ -12,14 +12,17 @@ from rich.text import Text
 
 from bot.presentation import changes, characters, labels, refusals, request_content
 from bot.terminal import input_hints
-from bot.terminal.output import local_time
+from bot.terminal.output import local_time, print_sentence
 from bot.terminal.view import render_card, render_value, truncate
-from engine import json_values, requests
-from engine.domain import Card, InvalidEdits, ReasonMissing, ReasonRequired, Verdict
+from engine import fields, json_values, requests
+from engine.domain import Address, Card, InvalidEdits, ReasonMissing, ReasonRequired, Verdict
 from engine.errors import MISSING, InvalidValue, about
 from engine.fields import Field, FieldType, forms
 from engine.json_values import Value
 from engine.read_models import RequestView
+from engine.requests import Question
+
+_EMAIL = Field(type=FieldType.EMAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +34,34 @@ class TypedDecision:
     edits: Mapping[str, Value] = dataclasses.field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class PromptedQuestion:
+    """A question that was typed before a decision. `to`: the person who is asked; None: the requester.
+
+    `edits` are the new values that were typed before, by dotted path.
+    """
+
+    text: str
+    to: Address | None
+    edits: Mapping[str, Value]
+
+
 def ask_decision(
     console: Console, card: Card, request: RequestView, edits: Mapping[str, Value] | None = None
-) -> TypedDecision:
-    """Print the card and ask until there is a decision. `edits` are those of an earlier decision that was refused.
+) -> TypedDecision | PromptedQuestion:
+    """Print the card and ask until there is a decision or a question. `edits` are those that were typed before.
 
     Raises `click.Abort` on Ctrl-C or the end of input.
     """
     console.print(render_card(card, local_time))
     edits = dict(edits or {})
     while True:
-        choice = _ask_choice(request, edited=bool(edits))
+        choice = _ask_choice(card, request, edited=bool(edits))
         if choice == "d":
             console.print(render_card(card, local_time, details=True))
+        elif choice == "q":
+            if question := _ask_question(request, edits):
+                return question
         elif choice == "e":
             edits = _ask_edits(console, request, edits)
             _print_edits(console, request, edits)
@@ -75,15 +93,39 @@ def _print_refusal(console: Console, refusal: InvalidEdits) -> None:
     console.print(characters.visible(refusals.sentence(refusal)), style="red")
 
 
-def _ask_choice(request: RequestView, *, edited: bool) -> str:
+def _ask_choice(card: Card, request: RequestView, *, edited: bool) -> str:
     is_form = request.model.subject.is_form
     suffix = " with your changes" if edited and not is_form else ""
     approve = f"[a] {characters.visible(request.approve_label)}{suffix}"
     edit = f"  [e] {'Fill in' if is_form else 'Edit'}" if request.model.editable else ""
-    choices = ["a", "r", "d", *("e" if request.model.editable else "")]
-    question = f"{approve}{edit}  [r] {characters.visible(request.reject_label)}  [d] Details"
+    ask = "  [q] Ask" if card.may_ask else ""
+    choices = ["a", "r", "d", *("e" if request.model.editable else ""), *("q" if card.may_ask else "")]
+    question = f"{approve}{edit}  [r] {characters.visible(request.reject_label)}{ask}  [d] Details"
     answer: str = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)
     return answer.lower()
+
+
+def _ask_question(request: RequestView, edits: Mapping[str, Value]) -> PromptedQuestion | None:
+    """Return the question that is typed, or None if none is."""
+    text: str = click.prompt("Your question (Enter to go back)", default="", show_default=False)
+    if not text.strip():
+        return None
+    requester = characters.line(request.requester.label)
+    while True:
+        who: str = click.prompt(f"Who should answer? (Enter for {requester})", default="", show_default=False)
+        try:
+            to = Address("email", str(fields.validate(_EMAIL, who.strip()))) if who.strip() else None
+        except InvalidValue as error:
+            print_sentence(f"  The address {error}.")
+        else:
+            return PromptedQuestion(text, to, edits)
+
+
+def ask_answer(question: Question) -> str:
+    """Ask for the answer to a question, and return it; an empty text leaves the question open."""
+    print_sentence(f"{characters.line(question.asked_by.label)} asks: {characters.visible(question.text)}")
+    text: str = click.prompt("Your answer (Enter to leave it open)", default="", show_default=False)
+    return text.strip()
 
 
 def _ask_confirmation(request: RequestView) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
+from msgspec import structs
+
 from engine.audit_entries import EntryKind, entry
 from engine.delivery import routing
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import (
     AnswerQuestion,
     AskQuestion,
+    Assurance,
     CannotAsk,
     DeliveryKind,
     NoLongerApprover,
@@ -40,7 +43,7 @@ def ask(context: CommandContext, tx: Tx, command: AskQuestion, resolved: Resolve
         return NotFound(what="request", name=command.request)
     request, _ = loaded
     recipients = Recipients(tx, context.advancer.directory, resolved)
-    proof = _prove(tx, recipients, request, command, [approver.person for approver in request.approvers])
+    proof = _prove(context, tx, recipients, request, command, [approver.person for approver in request.approvers])
     if isinstance(proof, Refusal):
         return proof
     command = _as_proven(command, proof)
@@ -69,7 +72,7 @@ def answer(context: CommandContext, tx: Tx, command: AnswerQuestion, resolved: R
         return NotFound(what="request", name=command.request)
     request, _ = loaded
     recipients = Recipients(tx, context.advancer.directory, resolved)
-    proof = _prove(tx, recipients, request, command, [asked.asked_to for asked in request.questions])
+    proof = _prove(context, tx, recipients, request, command, [asked.asked_to for asked in request.questions])
     if isinstance(proof, Refusal):
         return proof
     command = _as_proven(command, proof)
@@ -82,11 +85,19 @@ def answer(context: CommandContext, tx: Tx, command: AnswerQuestion, resolved: R
 
 
 def _prove(
-    tx: Tx, recipients: Recipients, request: Request, command: AskQuestion | AnswerQuestion, persons: list[Person]
+    context: CommandContext,
+    tx: Tx,
+    recipients: Recipients,
+    request: Request,
+    command: AskQuestion | AnswerQuestion,
+    persons: list[Person],
 ) -> Proof | Refusal:
     if command.actor.kind == "email" and assurance.vouched(command):
         recipients.actor(request.workspace, command.actor)
-    return assurance.prove(tx, request, command, persons=persons)
+    proof = assurance.prove(tx, request, command, persons=persons)
+    if isinstance(proof, Refusal) or not context.is_trial:
+        return proof
+    return structs.replace(proof, assurance=Assurance.SSO)
 
 
 def _as_proven(command: Command, proof: Proof) -> Command:

@@ -25,6 +25,7 @@ from bot.presentation import request_card
 from bot.slack import ids, request_modals, view_state
 from bot.slack import text_objects as slack_text
 from bot.terminal import prompts
+from bot.terminal.prompts import TypedDecision
 from bot.web import form_inputs, review_view, site_urls
 from bot.web.renderer import Renderer
 from engine import json_values
@@ -184,6 +185,7 @@ def at_a_prompt(request: RequestView, act: Act) -> Result:
                 answer = prompts.ask_decision(console, request_card.request_card(request), request)
             except click.Abort:
                 continue
+        assert isinstance(answer, TypedDecision)
         assert answer.verdict is Verdict.APPROVE
         # Indented lines are the changes, or the errors.
         below = screen.getvalue().rpartition("empties it.")[2]

@@ -123,9 +123,9 @@ def test_a_person_is_asked_for_inputs_and_decides(installation: Installation) ->
         assert "Refund 12.50 EUR to Ann?" in card
         assert "lee@example.com or kim@example.com can decide." in card
         assert max(map(len, card.splitlines())) == 80
-        assert person.see(": ") == "  [e] Edit  [r] Keep it  [d] Details"
+        assert person.see(": ") == "  [e] Edit  [r] Keep it  [q] Ask  [d] Details"
         assert "plan (set)" not in card
-        person.type("q")
+        person.type("x")
         person.see("is not one of")
         person.see(DETAILS)
         person.type("d")
@@ -140,7 +140,7 @@ def test_a_person_is_asked_for_inputs_and_decides(installation: Installation) ->
         person.type("y")
         person.see("Answering as lee@example.com.")
         person.see("1 x Dear Ann,")
-        person.see("[r] Reject  [d] Details: ")
+        person.see("[r] Reject  [q] Ask  [d] Details: ")
         person.type("a")
         person.see("Answering as kim@example.com.")
         person.see("1 x Dear Ann,")
@@ -170,7 +170,7 @@ def test_edits_are_asked_field_by_field_until_they_are_right(installation: Insta
         person.see("[y/N]: ")
         person.type("y")
         person.see("lee@example.com chose “Pay it”, and changed Count and Letter.")
-        person.see("[r] Reject  [d] Details: ")
+        person.see("[r] Reject  [q] Ask  [d] Details: ")
         person.type("a")
         person.see("The run is done.")
         assert person.end() == 0
@@ -182,12 +182,12 @@ def test_typed_edits_are_kept_when_the_answer_is_refused(installation: Installat
         "call.yaml", CALL.replace("URL", "http://127.0.0.1:9").replace("edit: [json.text]", "edit: [url]")
     )
     with terminal(installation, "try", "call.yaml") as person:
-        person.see("[r] Reject  [d] Details: ")
+        person.see("[r] Reject  [q] Ask  [d] Details: ")
         person.type("e")
         person.see("New value: ")
         person.type("nowhere")
         person.see("[a] Approve with your changes")
-        person.see("[r] Reject  [d] Details: ")
+        person.see("[r] Reject  [q] Ask  [d] Details: ")
         person.type("a")
         person.see("URL must")
         person.see("[a] Approve with your changes")
@@ -207,6 +207,85 @@ def test_a_rejection_needs_a_reason(installation: Installation) -> None:
         person.see("The run ended because the request was rejected.")
         assert person.end() == 1
     assert trial_folders(installation) == []
+
+
+def test_a_question_is_asked_and_answered_before_the_decision(installation: Installation) -> None:
+    with terminal(installation, "try", "two.yaml", "-i", "text=hi") as person:
+        person.see("[q] Ask  [d] Details: ")
+        person.type("e")
+        person.see("New value: ")
+        person.type("hey")
+        person.see("[a] Approve with your changes")
+        person.see("[d] Details: ")
+        person.type("q")
+        person.see("Your question (Enter to go back): ")
+        person.type("")
+        person.see("[d] Details: ")
+        person.type("q")
+        person.see("Your question (Enter to go back): ")
+        person.type("To [bold]which[/bold] customer?")
+        person.see("Who should answer? (Enter for ")
+        person.type("sam")
+        person.see("The address ")
+        person.see("Who should answer? (Enter for ")
+        person.type("kim@example.com")
+        person.see("sam@example.com asked kim@example.com: “To [bold]which[/bold] customer?”")
+        person.see("Answering as kim@example.com.")
+        person.see("sam@example.com asks: To [bold]which[/bold] customer?")
+        person.see("Your answer (Enter to leave it open): ")
+        person.type("Ann")
+        person.see("kim@example.com answered: “Ann”")
+        card = " ".join(person.see("[a] Approve with your changes").replace("│", " ").split())
+        assert "To [bold]which[/bold] customer?" in card
+        assert "Ann" in card
+        person.see("[d] Details: ")
+        person.type("a")
+        person.see("Really hi? [y/N]: ")
+        person.type("y")
+        person.see("changed Text")
+        assert person.interrupt() == 3
+
+
+def test_a_question_that_is_left_open_keeps_no_one_from_deciding(installation: Installation) -> None:
+    installation.write("strict.yaml", TWO.replace("gate: true", "gate: {assurance: sso, confirm_with: code}"))
+    with terminal(installation, "try", "strict.yaml") as person:
+        person.see("[d] Details: ")
+        person.type("a")
+        person.see("[y/N]: ")
+        person.type("y")
+        person.see("chose “Approve”")
+        person.see("[d] Details: ")
+        person.type("q")
+        person.see("Your question (Enter to go back): ")
+        person.type("Why?")
+        person.see("Who should answer? (Enter for ")
+        person.type("sam@example.com")
+        person.see("You cannot ask yourself. Choose another person.")
+        person.see("[d] Details: ")
+        person.type("q")
+        person.see("Your question (Enter to go back): ")
+        person.type("Why?")
+        person.see("Who should answer? (Enter for ")
+        person.type("")
+        person.see("Your answer (Enter to leave it open): ")
+        person.type("")
+        person.see("[d] Details: ")
+        person.type("a")
+        person.see("The run is done.")
+        assert person.end() == 0
+
+
+def test_a_gate_that_takes_no_questions_offers_none(installation: Installation) -> None:
+    installation.write("off.yaml", TWO.replace("gate: true", "gate: {questions: off}"))
+    with terminal(installation, "try", "off.yaml", "--db", "off.db") as person:
+        person.see("[q] Ask  [d] Details: ")
+        person.type("a")
+        person.see("[y/N]: ")
+        person.type("y")
+        person.see("[r] Reject  [d] Details: ")
+        person.type("q")
+        person.see("is not one of")
+        assert person.interrupt() == 3
 
 
 @pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
@@ -240,12 +319,12 @@ def test_data_cannot_imitate_the_terminal(installation: Installation) -> None:
     hostile = "\x1b[2J\x1b]0;owned\x07[red]Ann[/red] \u202eNNA :smile:"
     with terminal(installation, "try", "two.yaml", "-i", f"text={hostile}", "--as", "sam@example.com") as person:
         person.see("Say ")
-        person.see("[r] Reject  [d] Details: ")
+        person.see("[r] Reject  [q] Ask  [d] Details: ")
         person.type("e")
         person.see("Text: ")
         person.see("New value: ")
         person.type("plain")
-        person.see("[r] Reject  [d] Details: ")
+        person.see("[r] Reject  [q] Ask  [d] Details: ")
         person.type("a")
         person.see("Really ")
         person.see("[y/N]: ")
@@ -261,7 +340,7 @@ def test_a_step_of_unknown_outcome_is_asked_about(installation: Installation, ht
     installation.write("call.yaml", CALL.replace("URL", http_service.url))
     http_service.status = 500
     with terminal(installation, "try", "call.yaml") as person:
-        person.see("[r] Reject  [d] Details: ")
+        person.see("[r] Reject  [q] Ask  [d] Details: ")
         person.type("a")
         person.see("It is unknown whether “Call” happened: ")
         person.see("Did “Call” happen?")
