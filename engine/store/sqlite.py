@@ -15,10 +15,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import exc
 
@@ -34,6 +33,7 @@ from engine.store.port import Memory, Tx
 from engine.store.restored_backup import RestoreSuspicion
 from engine.store.sqlite_connection import BUSY_SECONDS, SqliteConnection, connect
 from engine.store.sqlite_errors import translate, translated
+from engine.store.write_jobs import WriteJob
 
 T = TypeVar("T")
 GROUP: Final = 128
@@ -42,29 +42,6 @@ ANSWERED_SECONDS: Final = 0.005
 """How long the next group waits for the callers that just got their results, in seconds: their next units join it."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Job(Generic[T]):
-    unit: Callable[[Tx], T]
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[T]
-    result: T | None = None
-    error: BaseException | None = None
-    works: Sequence[Work] = ()
-    tx: Tx | None = None
-    """The transaction of the unit, if it did not fail."""
-
-    def settle(self) -> None:
-        if self.future.done():
-            return
-        if isinstance(self.error, StopIteration):
-            # A future does not take StopIteration, and the callers after this one would never be answered.
-            self.future.set_exception(RuntimeError("a unit of work raised StopIteration"))
-        elif self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)  # type: ignore[arg-type]
 
 
 class SqliteStore:
@@ -86,7 +63,7 @@ class SqliteStore:
         self.commits = 0
         """Commits since the start, for measurements."""
         self._clock, self._ids, self._busy_seconds = clock, ids, busy_seconds
-        self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[WriteJob[Any] | None] = queue.SimpleQueue()
         self._entrance = threading.Lock()
         self._answered = threading.Event()
         self._memory = Memory()
@@ -133,7 +110,7 @@ class SqliteStore:
         future: asyncio.Future[T] = loop.create_future()
         with self._entrance:
             self._check_open()
-            self._queue.put(_Job(unit, loop, future))
+            self._queue.put(WriteJob(unit, loop, future))
         return await future
 
     async def transact_with_retry(self, unit: Callable[[Tx], T]) -> T:
@@ -248,7 +225,7 @@ class SqliteStore:
                 return
             self._answered.wait(ANSWERED_SECONDS)
 
-    def _next(self) -> _Job[Any] | None:
+    def _next(self) -> WriteJob[Any] | None:
         """Wait for the next unit. If none comes for a moment, note the head of the log."""
         while self._note is not None and self._note.is_behind:
             try:
@@ -261,7 +238,7 @@ class SqliteStore:
         with translated(self.path):
             return audit_log.head(self._connection, DEFAULT_WORKSPACE)
 
-    def _take_waiting(self) -> Iterator[_Job[Any] | None]:
+    def _take_waiting(self) -> Iterator[WriteJob[Any] | None]:
         for _ in range(GROUP - 1):
             try:
                 job = self._queue.get_nowait()
@@ -271,7 +248,7 @@ class SqliteStore:
             if job is None:
                 return
 
-    def _commit(self, jobs: list[_Job[Any]]) -> None:
+    def _commit(self, jobs: list[WriteJob[Any]]) -> None:
         try:
             if not self._run_together(jobs):
                 self._run_apart(jobs)
@@ -282,7 +259,7 @@ class SqliteStore:
         except BaseException as error:  # noqa: BLE001 whatever happened, every caller must hear of it
             self._fail_all(jobs, error)
 
-    def _run_together(self, jobs: list[_Job[Any]]) -> bool:
+    def _run_together(self, jobs: list[WriteJob[Any]]) -> bool:
         """Run the units without savepoints, for each of which SQLite would copy every page that it writes.
 
         Return False if a unit failed after it had written, so that all are rolled back. docs/benchmarks.md has the
@@ -306,7 +283,7 @@ class SqliteStore:
             return False
         return True
 
-    def _undo(self, jobs: list[_Job[Any]]) -> None:
+    def _undo(self, jobs: list[WriteJob[Any]]) -> None:
         """Roll a group back, so that each of its units can run again apart. If there is only one unit, it fails."""
         self._memory.forget()
         if self._in_transaction:
@@ -314,7 +291,7 @@ class SqliteStore:
         if len(jobs) == 1 and jobs[0].error is not None:
             raise jobs[0].error
 
-    def _run_apart(self, jobs: list[_Job[Any]]) -> None:
+    def _run_apart(self, jobs: list[WriteJob[Any]]) -> None:
         """Run the units again with a savepoint each, so that one that fails does not affect the others."""
         self._execute("BEGIN IMMEDIATE")
         for job in jobs:
@@ -326,12 +303,12 @@ class SqliteStore:
                 self._execute("ROLLBACK TO unit")
             self._execute("RELEASE unit")
 
-    def _check_transaction(self, job: _Job[Any]) -> None:
+    def _check_transaction(self, job: WriteJob[Any]) -> None:
         """Raise if the whole transaction was rolled back, as some errors (a full disk) do."""
         if not self._in_transaction:
             raise job.error or StoreError(f"A transaction on {self.path} was broken off, so nothing was saved.")
 
-    def _fail_all(self, jobs: list[_Job[Any]], error: BaseException) -> None:
+    def _fail_all(self, jobs: list[WriteJob[Any]], error: BaseException) -> None:
         self._memory.forget()
         with contextlib.suppress(exc.SQLAlchemyError, sqlite3.Error):
             if self._in_transaction:
@@ -361,7 +338,7 @@ class SqliteStore:
         else:
             log.error("%s", trouble)
 
-    def _run(self, job: _Job[Any], now: datetime, *, alone: bool = False) -> None:
+    def _run(self, job: WriteJob[Any], now: datetime, *, alone: bool = False) -> None:
         """Run one unit. `alone`: seal its entries at once, and not with those of the group."""
         tx = Tx(self._connection, now=now, ids=self._ids, memory=self._memory)
         job.result, job.error, job.works, job.tx = None, None, (), None
@@ -382,9 +359,9 @@ class SqliteStore:
     def _in_transaction(self) -> bool:
         return self._driver.in_transaction
 
-    def _answer(self, jobs: list[_Job[Any]]) -> None:
+    def _answer(self, jobs: list[WriteJob[Any]]) -> None:
         self._answered.clear()
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Job[Any]]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, list[WriteJob[Any]]] = {}
         for job in jobs:
             by_loop.setdefault(job.loop, []).append(job)
         for loop, settled in by_loop.items():
@@ -392,7 +369,7 @@ class SqliteStore:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._settle, settled, loop)
 
-    def _settle(self, jobs: list[_Job[Any]], loop: asyncio.AbstractEventLoop) -> None:
+    def _settle(self, jobs: list[WriteJob[Any]], loop: asyncio.AbstractEventLoop) -> None:
         works = [work for job in jobs for work in job.works]
         for job in jobs:
             job.settle()
