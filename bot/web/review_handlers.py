@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import changes, characters, expiry, people, refusals
-from bot.web import form_data, outcome, question_forms, review_view, service, stale_form, status_pages, user_agents
+from bot.web import form_data, outcome, question_forms, review_view, stale_form, status_pages, user_agents
 from bot.web.context import SHORT, RequestContext
 from bot.web.question_forms import UNTYPED, TypedQuestion
 from bot.web.review_view import TypedReview
 from bot.web.service import AccessRefused, ReviewVisit
 from bot.web.status_pages import Notice
-from engine import json_values
+from bot.web.submitted_review import REASON, SubmittedReview, is_as_sent, typed_in
 from engine.domain import (
     AlreadyDecided,
     AlreadyVoted,
@@ -25,9 +24,7 @@ from engine.domain import (
     AskSignIn,
     Cancelled,
     Changed,
-    Decide,
     Expired,
-    FormDraft,
     InvalidEdits,
     Link,
     LinkState,
@@ -40,7 +37,6 @@ from engine.domain import (
     RequestState,
     Verdict,
 )
-from engine.json_values import Value
 from engine.off_loop import off_loop
 from engine.read_models import RequestView
 
@@ -50,49 +46,6 @@ _STALE: Final = (
 )
 _CHOOSE: Final = "Nothing was decided yet. Press one of the buttons."
 _VERDICTS: Final = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
-_REASON: Final = "reason"
-"""The name of the field for the reason. A form is without it until the button to reject was pressed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmittedReview:
-    """A submitted form. `salt`: its single-use key. `edits`, and sentences in `wrong`: by dotted path."""
-
-    visit: ReviewVisit
-    form: FormData
-    salt: str
-    verdict: Verdict
-    edits: dict[str, Value]
-    wrong: dict[str, str]
-
-    @property
-    def typed(self) -> TypedReview:
-        return _typed(self.form)
-
-    @property
-    def draft(self) -> FormDraft:
-        view = self.visit.request
-        typed = {**form_data.content_values(self.form), _REASON: (self.typed.reason,)}
-        return FormDraft(about=view.id, run=view.run, digest=view.model.digest, typed=typed)
-
-    @property
-    def command(self) -> Decide:
-        number = form_data.text(self.form, "content_version")
-        return service.decision(
-            self.visit,
-            self.verdict,
-            content_version=int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else 0,
-            digest=form_data.text(self.form, "digest"),
-            edits=self.edits,
-            reason=self.typed.reason,
-            form=self.salt,
-        )
-
-
-def _typed(form: FormData, **wrong: Any) -> TypedReview:
-    return TypedReview(
-        raws=form_data.content_values(form), reason=form_data.text(form, _REASON).replace("\r\n", "\n"), **wrong
-    )
 
 
 def about(request: str) -> str:
@@ -133,7 +86,7 @@ class ReviewHandlers:
             return await self._open(request, visit)
         if question_forms.is_draft(draft):
             return await self._open(request, visit, notice=_BACK, question=question_forms.of_draft(draft))
-        reason = "".join(draft.typed.get(_REASON, ()))
+        reason = "".join(draft.typed.get(REASON, ()))
         return await self._open(request, visit, typed=TypedReview(raws=draft.typed, reason=reason), notice=_BACK)
 
     async def decide(self, request: Request, form: FormData) -> Response:
@@ -146,7 +99,7 @@ class ReviewHandlers:
         if salt is None or verdict is None:
             back = form_data.text(form, "verdict") == "back"
             notice = _STALE if salt is None else "" if back else _CHOOSE
-            return await self._again(request, visit, _typed(form), notice, status=200 if back else 422)
+            return await self._again(request, visit, typed_in(form), notice, status=200 if back else 422)
         same = visit.request.model.digest == form_data.text(form, "digest")
         edits, wrong = (
             await off_loop(lambda: review_view.edits(visit.request, form_data.content_values(form)))
@@ -169,7 +122,7 @@ class ReviewHandlers:
             return self._context.status_page(status_pages.barred(visit, self._context.at))
 
         def build_fragment() -> Response:
-            shown = review_view.review(visit.request, visit.run, (), _typed(form), visit.person)
+            shown = review_view.review(visit.request, visit.run, (), typed_in(form), visit.person)
             return self._context.pages.page("changes", values=[field for field in shown.values if field.change])
 
         return await off_loop(build_fragment)
@@ -184,7 +137,7 @@ class ReviewHandlers:
         if sent.verdict is Verdict.REJECT:
             return await self._ask_reason(request, sent)
         if sent.wrong:
-            return await self._again(request, sent.visit, _typed(sent.form, wrong=sent.wrong))
+            return await self._again(request, sent.visit, typed_in(sent.form, wrong=sent.wrong))
         if not view.confirm or form_data.text(sent.form, "confirmed") == view.model.digest:
             return None
 
@@ -212,9 +165,9 @@ class ReviewHandlers:
     async def _ask_reason(self, request: Request, sent: SubmittedReview) -> Response | None:
         """Return the page with the field for the reason, or None if it was there, or if the content has changed."""
         is_same = form_data.text(sent.form, "digest") == sent.visit.request.model.digest
-        if _REASON in sent.form or not is_same:
+        if REASON in sent.form or not is_same:
             return None
-        return await self._again(request, sent.visit, _typed(sent.form, asks_reason=True), status=200)
+        return await self._again(request, sent.visit, typed_in(sent.form, asks_reason=True), status=200)
 
     async def _decided(self, request: Request, sent: SubmittedReview) -> Response:
         answer = await self._context.service.engine.decide(sent.command)
@@ -252,10 +205,12 @@ class ReviewHandlers:
         match answer:
             case InvalidEdits():
                 placed = outcome.placed(sent.visit.request, answer)
-                typed = _typed(sent.form, wrong=placed.under)
+                typed = typed_in(sent.form, wrong=placed.under)
                 return await self._again(request, sent.visit, typed, characters.visible(placed.elsewhere))
             case ReasonMissing():
-                return await self._again(request, sent.visit, _typed(sent.form, reason_error=refusals.sentence(answer)))
+                return await self._again(
+                    request, sent.visit, typed_in(sent.form, reason_error=refusals.sentence(answer))
+                )
             case AlreadyVoted() if await self._context.service.was_decided_by(sent.visit.request, sent.salt):
                 return self._context.to(self._context.at.review(sent.visit.request.id))
             case AlreadyDecided() | Expired() | Cancelled() | Changed():
@@ -272,7 +227,7 @@ class ReviewHandlers:
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
             return self._context.status_page(status_pages.barred(visit, self._context.at))
-        mine = isinstance(answer, AlreadyDecided) and _is_as_sent(visit.request, sent)
+        mine = isinstance(answer, AlreadyDecided) and is_as_sent(visit.request, sent)
         if mine and await self._context.service.was_decided_by(visit.request, sent.salt):
             return self._context.to(self._context.at.review(visit.request.id))
         had = await off_loop(lambda: outcome.typed_texts(sent.visit.request, sent.typed))
@@ -378,20 +333,6 @@ _LINKS: Final[Mapping[LinkState | None, AccessRefused]] = {
     LinkState.EXPIRED: AccessRefused.EXPIRED_LINK,
     LinkState.REVOKED: AccessRefused.REVOKED_LINK,
 }
-
-
-def _is_as_sent(request: RequestView, sent: SubmittedReview) -> bool:
-    """Return whether the decision is that of this form: after a step back, one form may be sent with two verdicts."""
-    if (request.model.state is RequestState.APPROVED) is not (sent.verdict is Verdict.APPROVE):
-        return False
-    if request.decision is None or sent.verdict is Verdict.REJECT:
-        return True
-    after = {json_values.show_path(edit.path): edit.after for edit in request.decision.edits}
-    content = request.model.content.value
-    stands = {
-        name: after.get(name, json_values.look(content, json_values.read_path(name, content))) for name in sent.edits
-    }
-    return stands == sent.edits and after.keys() <= sent.edits.keys()
 
 
 def _label(request: RequestView) -> str:
