@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from bot.local.arguments import optional_address
 from bot.local.reply import CommandReply
 from engine.domain import Address, Away, Back, Origin, Refusal, SetAway, SetBack
 from engine.json_values import Value
-from engine.references import parse
 from engine.service import Engine
 
 
@@ -19,15 +19,15 @@ async def set_away(engine: Engine, arguments: dict[str, Any], *, actor: Address,
         origin=origin,
         starts_at=datetime.fromisoformat(arguments["starts_at"]) if arguments.get("starts_at") else None,
         ends_at=datetime.fromisoformat(arguments["ends_at"]),
-        delegate=_address(arguments, "delegate"),
-        person=_address(arguments, "person"),
+        delegate=optional_address(arguments, "delegate"),
+        person=optional_address(arguments, "person"),
     )
     return await engine.set_away(command)
 
 
 async def set_back(engine: Engine, arguments: dict[str, Any], *, actor: Address, origin: Origin) -> SetBack | Refusal:
     """Carry out `back`."""
-    return await engine.set_back(Back(actor=actor, origin=origin, person=_address(arguments, "person")))
+    return await engine.set_back(Back(actor=actor, origin=origin, person=optional_address(arguments, "person")))
 
 
 def away_reply(result: SetAway) -> CommandReply:
@@ -43,12 +43,3 @@ def away_reply(result: SetAway) -> CommandReply:
 
 def back_reply(result: SetBack) -> CommandReply:
     return CommandReply(facts={"person": result.person.label, "was_away": result.was_away})
-
-
-def _address(arguments: dict[str, Any], name: str) -> Address | None:
-    """Return the address that a text names, or None without one. The command line has checked it."""
-    text = arguments.get(name)
-    reference = parse(text) if text is not None else None
-    if text is not None and (reference is None or not reference.is_address):
-        raise TypeError(f"{name} is not an address")
-    return reference.address if reference is not None else None

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from bot.local import absence_commands
+from bot.local import absence_commands, question_commands
+from bot.local.arguments import optional_number, optional_text, read_address, read_mapping, read_text, read_texts
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.monitor import Monitor
 from bot.presentation import dates, progress, refusals
 from engine import fields, requests, workflowfile
 from engine.domain import (
     Address,
-    AnswerQuestion,
-    AskQuestion,
     Assurance,
     Cancel,
     Decide,
@@ -41,7 +40,6 @@ from engine.domain import (
 )
 from engine.errors import DefinitionError
 from engine.json_values import Value
-from engine.references import parse
 from engine.service import Engine, Identity
 from engine.workflowfile import StepKind
 
@@ -49,6 +47,10 @@ NO_OPERATOR: Final = (
     "Signoff does not know who you are. Add SIGNOFF_OPERATOR= and your email address to the file .env in this "
     "folder. If `signoff serve` is running, add it to .env in its folder, and start it again."
 )
+
+
+_FOR_OPERATORS: Final = frozenset({"decide", "ask", "answer", "reassign", "away", "back"})
+"""The commands of a person, who is known by their email address only."""
 
 
 class OperatorCommands:
@@ -102,7 +104,10 @@ class OperatorCommands:
         if handler is None:
             return CommandReply(f"The server does not know the command {command}. Restart it with this version.")
         with self._monitoring.request(f"command {command}") as scope:
-            reply = await self._reply(handler, arguments)
+            if command in _FOR_OPERATORS and not self._operator:
+                reply = CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
+            else:
+                reply = await self._reply(handler, arguments)
             scope.answer = "done" if reply.refused is None else "refused"
             return reply
 
@@ -118,7 +123,7 @@ class OperatorCommands:
             )
 
     async def _register(self, arguments: dict[str, Any]) -> CommandReply:
-        source = _text(arguments, "source").encode()
+        source = read_text(arguments, "source").encode()
         result = await self._engine.register(Register(source=source, actor=self._actor, origin=self._origin))
         if isinstance(result, Refusal):
             return self._refused(result)
@@ -131,16 +136,16 @@ class OperatorCommands:
         return CommandReply(facts=facts)
 
     async def _start(self, arguments: dict[str, Any]) -> CommandReply:
-        name = _text(arguments, "workflow")
+        name = read_text(arguments, "workflow")
         workflow = await self._engine.workflow(name)
         inputs: dict[str, Value] = {}
         if not isinstance(workflow, NotFound):
             declared = workflowfile.load(workflow.source, kinds=self.kinds, registered=True).inputs
-            inputs, errors = fields.from_text_all(declared, _texts(arguments, "inputs"))
+            inputs, errors = fields.from_text_all(declared, read_texts(arguments, "inputs"))
             if errors:
                 sentences = refusals.of_options(errors, fields.labels(declared))
                 return CommandReply("\n".join(sentences), {"refusal": InvalidInputs.__name__})
-        key = _optional_text(arguments, "key")
+        key = optional_text(arguments, "key")
         start = Start(workflow=name, inputs=inputs, actor=self._actor, origin=self._origin, key=key)
         result = await self._engine.start(start)
         if isinstance(result, Refusal):
@@ -148,14 +153,12 @@ class OperatorCommands:
         return CommandReply(facts={"run": result.run, "created": result.created})
 
     async def _erase(self, arguments: dict[str, Any]) -> CommandReply:
-        run, reason = _text(arguments, "run"), _text(arguments, "reason")
+        run, reason = read_text(arguments, "run"), read_text(arguments, "reason")
         result = await self._engine.erase(Erase(run=run, reason=reason, actor=self._actor, origin=self._origin))
         return self._refused(result) if isinstance(result, Refusal) else CommandReply(facts={"entries": result.entries})
 
     async def _decide(self, arguments: dict[str, Any]) -> CommandReply:
-        if not self._operator:
-            return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
-        request_id, texts = _text(arguments, "request"), _texts(arguments, "edits")
+        request_id, texts = read_text(arguments, "request"), read_texts(arguments, "edits")
         request = await self._engine.request(request_id)
         if request is None:
             return self._refused(NotFound(what="request", name=request_id))
@@ -168,15 +171,15 @@ class OperatorCommands:
         result = await self._engine.decide(
             Decide(
                 request=request.id,
-                verdict=Verdict(_text(arguments, "verdict")),
+                verdict=Verdict(read_text(arguments, "verdict")),
                 actor=self._actor,
                 # The default is the content that the listing shows now; the digest pins it until the write.
-                content_version=_optional_number(arguments, "content_version") or request.model.content_version,
-                digest=_optional_text(arguments, "digest") or request.model.digest,
+                content_version=optional_number(arguments, "content_version") or request.model.content_version,
+                digest=optional_text(arguments, "digest") or request.model.digest,
                 origin=self._origin,
                 assurance=Assurance.TERMINAL,
                 edits=edits,
-                reason=_optional_text(arguments, "reason"),
+                reason=optional_text(arguments, "reason"),
             )
         )
         if isinstance(result, Refusal):
@@ -197,19 +200,17 @@ class OperatorCommands:
         return {"approvals": approvals, "saved": dates.written(progress.saved(view, reader), self._writer)}
 
     async def _reassign(self, arguments: dict[str, Any]) -> CommandReply:
-        if not self._operator:
-            return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
-        to, place = _address(arguments, "to"), None
+        to, place = read_address(arguments, "to"), None
         if arguments.get("place") is not None:
-            address = _address(arguments, "place")
+            address = read_address(arguments, "place")
             person = await self._engine.person(address)
             if person is None:
                 return self._refused(NotFound(what="person", name=str(address)))
             place = person.id
         command = Reassign(
-            request=_text(arguments, "request"),
+            request=read_text(arguments, "request"),
             to=to,
-            reason=_text(arguments, "reason"),
+            reason=read_text(arguments, "reason"),
             actor=self._actor,
             origin=self._origin,
             assurance=Assurance.TERMINAL,
@@ -223,54 +224,25 @@ class OperatorCommands:
         return CommandReply(facts={**facts, "to": result.to.label})
 
     async def _ask(self, arguments: dict[str, Any]) -> CommandReply:
-        if not self._operator:
-            return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
-        to = _optional_text(arguments, "to")
-        command = AskQuestion(
-            request=_text(arguments, "request"),
-            text=_text(arguments, "text"),
-            to=Address("email", to) if to is not None else None,
-            actor=self._actor,
-            origin=self._origin,
-            assurance=Assurance.TERMINAL,
-        )
-        result = await self._engine.ask(command)
-        if isinstance(result, Refusal):
-            return self._refused(result)
-        facts = {"request": result.request, "run": result.run, "question": result.question, "to": result.to}
-        return CommandReply(facts=dict[str, Value](facts))
+        result = await question_commands.ask(self._engine, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else question_commands.reply(result, to=result.to)
 
     async def _answer(self, arguments: dict[str, Any]) -> CommandReply:
-        if not self._operator:
-            return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
-        command = AnswerQuestion(
-            request=_text(arguments, "request"),
-            question=_optional_text(arguments, "question"),
-            text=_text(arguments, "text"),
-            actor=self._actor,
-            origin=self._origin,
-            assurance=Assurance.TERMINAL,
-        )
-        result = await self._engine.answer_question(command)
+        result = await question_commands.answer(self._engine, arguments, actor=self._actor, origin=self._origin)
         if isinstance(result, Refusal):
             return self._refused(result)
-        facts = {"request": result.request, "run": result.run, "question": result.question, "to": result.asked_by}
-        return CommandReply(facts=dict[str, Value](facts))
+        return question_commands.reply(result, to=result.asked_by)
 
     async def _away(self, arguments: dict[str, Any]) -> CommandReply:
-        if not self._operator:
-            return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
         result = await absence_commands.set_away(self._engine, arguments, actor=self._actor, origin=self._origin)
         return self._refused(result) if isinstance(result, Refusal) else absence_commands.away_reply(result)
 
     async def _back(self, arguments: dict[str, Any]) -> CommandReply:
-        if not self._operator:
-            return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
         result = await absence_commands.set_back(self._engine, arguments, actor=self._actor, origin=self._origin)
         return self._refused(result) if isinstance(result, Refusal) else absence_commands.back_reply(result)
 
     async def _cancel(self, arguments: dict[str, Any]) -> CommandReply:
-        run, reason = _text(arguments, "run"), _optional_text(arguments, "reason")
+        run, reason = read_text(arguments, "run"), optional_text(arguments, "reason")
         result = await self._engine.cancel(Cancel(run=run, actor=self._actor, origin=self._origin, reason=reason))
         if isinstance(result, NotWaiting):
             state = "has already ended" if result.status.ended else "was already cancelled"
@@ -278,9 +250,9 @@ class OperatorCommands:
         return self._run_reply(result)
 
     async def _resume(self, arguments: dict[str, Any]) -> CommandReply:
-        run, answer = _text(arguments, "run"), ResumeAnswer(_text(arguments, "answer"))
-        output = _mapping(arguments.get("output") or {})
-        texts = {name: str(text) for name, text in _mapping(arguments.get("values") or {}).items()}
+        run, answer = read_text(arguments, "run"), ResumeAnswer(read_text(arguments, "answer"))
+        output = read_mapping(arguments.get("output") or {})
+        texts = {name: str(text) for name, text in read_mapping(arguments.get("values") or {}).items()}
         if texts:
             attention = await self._engine.attention(run)
             if isinstance(attention, Refusal):
@@ -299,14 +271,14 @@ class OperatorCommands:
         return self._run_reply(result)
 
     async def _revoke(self, arguments: dict[str, Any]) -> CommandReply:
-        request_id = _text(arguments, "request")
+        request_id = read_text(arguments, "request")
         result = await self._identity.revoke(request_id)
         if isinstance(result, NotFound):
             return CommandReply(f"There is no request or run “{request_id}”.", {"refusal": NotFound.__name__})
         return CommandReply(facts={"request": request_id, "links": result})
 
     async def _return_address(self, arguments: dict[str, Any]) -> CommandReply:
-        address = Address(_text(arguments, "kind"), _text(arguments, "value"))
+        address = Address(read_text(arguments, "kind"), read_text(arguments, "value"))
         command = ReturnAddress(address=address, actor=self._actor, origin=self._origin)
         result = await self._engine.return_address(command)
         if isinstance(result, Refusal):
@@ -324,46 +296,6 @@ class OperatorCommands:
         if isinstance(refusal, NotFound) and not refusal.suggestion and refusal.what in LISTS:
             sentence = f"{sentence} {LISTS[refusal.what]}"
         return CommandReply(sentence, {"refusal": type(refusal).__name__})
-
-
-# -- arguments: they are checked, because a process can write anything to the socket ------------------------
-
-
-def _text(arguments: dict[str, Any], name: str) -> str:
-    value = arguments[name]
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is not a text")
-    return value
-
-
-def _address(arguments: dict[str, Any], name: str) -> Address:
-    """Return the address that a text names, checked by the command line already."""
-    reference = parse(_text(arguments, name))
-    if reference is None or not reference.is_address:
-        raise TypeError(f"{name} is not an address")
-    return reference.address
-
-
-def _optional_text(arguments: dict[str, Any], name: str) -> str | None:
-    return _text(arguments, name) if arguments.get(name) is not None else None
-
-
-def _optional_number(arguments: dict[str, Any], name: str) -> int | None:
-    value = arguments.get(name)
-    if value is not None and type(value) is not int:
-        raise TypeError(f"{name} is not a number")
-    return value
-
-
-def _mapping(value: Any) -> dict[str, Value]:
-    if not isinstance(value, dict):
-        raise TypeError("this is not a mapping")
-    return value
-
-
-def _texts(arguments: dict[str, Any], name: str) -> dict[str, str]:
-    texts = _mapping(arguments[name])
-    return {key: _text(texts, key) for key in texts}
 
 
 # -- replies ------------------------------------------------------------------------------------------------
