@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from msgspec import structs
 
@@ -24,6 +25,7 @@ from engine.domain import (
     Refusal,
 )
 from engine.errors import Conflict
+from engine.json_values import Value
 from engine.references import Reference
 from engine.requests import Question, Request, questions
 from engine.service import assurance, decide, eligibility
@@ -36,50 +38,50 @@ from engine.store.port import Tx
 Command = TypeVar("Command", AskQuestion, AnswerQuestion)
 
 
+@dataclass(frozen=True, slots=True)
+class _Proven(Generic[Command]):
+    """A command with its request, and what proves who sent it."""
+
+    command: Command
+    request: Request
+    recipients: Recipients
+    proof: Proof
+
+
 def ask(context: CommandContext, tx: Tx, command: AskQuestion, resolved: Resolved) -> QuestionAsked | Refusal:
     """Ask the requester, or the person who is named: the unit of `Engine.ask`."""
-    loaded = decide.load(context, tx, command.request, resolved)
-    if loaded is None:
-        return NotFound(what="request", name=command.request)
-    request, _ = loaded
-    recipients = Recipients(tx, context.advancer.directory, resolved)
-    proof = _prove(context, tx, recipients, request, command, [approver.person for approver in request.approvers])
-    if isinstance(proof, Refusal):
-        return proof
-    command = _as_proven(command, proof)
-    approver = questions.check_asker(request, command, proof.person, tx.now)
+    proven = _prove(context, tx, command, resolved, _approvers)
+    if isinstance(proven, Refusal):
+        return proven
+    request, recipients = proven.request, proven.recipients
+    approver = questions.check_asker(request, proven.command, proven.proof.person, tx.now)
     if isinstance(approver, Refusal):
         return approver
-    checked = eligibility.check(recipients, request, approver, command.actor)
+    checked = eligibility.check(recipients, request, approver, proven.command.actor)
     if checked.excluded is not None:
         eligibility.exclude(context.advancer, tx, request, approver, checked.excluded)
         return NoLongerApprover(why=checked.excluded)
-    to, is_known = _asked_person(tx, recipients, request, command)
+    to, is_known = _asked_person(tx, recipients, request, proven.command)
     if not is_known or not context.advancer.directory.reach(to):
         return CannotAsk(why="unreachable", to=to.label)
     asked = questions.ask(request, approver, to, command.text, question=tx.new_id(), now=tx.now)
     if isinstance(asked, Refusal):
         return asked
     if asked not in request.questions:
-        _save_question(context, tx, request, asked, command, proof)
+        _save_question(context, tx, proven, asked)
     return QuestionAsked(request=request.id, run=request.subject.run, question=asked.id, to=asked.asked_to.label)
 
 
 def answer(context: CommandContext, tx: Tx, command: AnswerQuestion, resolved: Resolved) -> QuestionAnswered | Refusal:
     """Answer a question: the unit of `Engine.answer_question`."""
-    loaded = decide.load(context, tx, command.request, resolved)
-    if loaded is None:
-        return NotFound(what="request", name=command.request)
-    request, _ = loaded
-    recipients = Recipients(tx, context.advancer.directory, resolved)
-    proof = _prove(context, tx, recipients, request, command, [asked.asked_to for asked in request.questions])
-    if isinstance(proof, Refusal):
-        return proof
-    command = _as_proven(command, proof)
-    answered = questions.answer(request, command, proof.person, tx.now)
+    proven = _prove(context, tx, command, resolved, _asked_people)
+    if isinstance(proven, Refusal):
+        return proven
+    request = proven.request
+    answered = questions.answer(request, proven.command, proven.proof.person, tx.now)
     if isinstance(answered, Refusal):
         return answered
-    _save_answer(context, tx, request, answered, command, proof)
+    _save_answer(context, tx, proven, answered)
     asked_by = answered.asked_by.label
     return QuestionAnswered(request=request.id, run=request.subject.run, question=answered.id, asked_by=asked_by)
 
@@ -87,21 +89,33 @@ def answer(context: CommandContext, tx: Tx, command: AnswerQuestion, resolved: R
 def _prove(
     context: CommandContext,
     tx: Tx,
-    recipients: Recipients,
-    request: Request,
-    command: AskQuestion | AnswerQuestion,
-    persons: list[Person],
-) -> Proof | Refusal:
+    command: Command,
+    resolved: Resolved,
+    candidates: Callable[[Request], list[Person]],
+) -> _Proven[Command] | Refusal:
+    """Load the request of the command, and find out which of the candidates sent it."""
+    loaded = decide.load(context, tx, command.request, resolved)
+    if loaded is None:
+        return NotFound(what="request", name=command.request)
+    request, _ = loaded
+    recipients = Recipients(tx, context.advancer.directory, resolved)
     if command.actor.kind == "email" and assurance.vouched(command):
         recipients.actor(request.workspace, command.actor)
-    proof = assurance.prove(tx, request, command, persons=persons)
-    if isinstance(proof, Refusal) or not context.is_trial:
+    proof = assurance.prove(tx, request, command, persons=candidates(request))
+    if isinstance(proof, Refusal):
         return proof
-    return structs.replace(proof, assurance=Assurance.SSO)
+    if context.is_trial:
+        proof = structs.replace(proof, assurance=Assurance.SSO)
+    proven = replace(command, actor=proof.actor(command.actor), assurance=proof.assurance)
+    return _Proven(proven, request, recipients, proof)
 
 
-def _as_proven(command: Command, proof: Proof) -> Command:
-    return replace(command, actor=proof.actor(command.actor), assurance=proof.assurance)
+def _approvers(request: Request) -> list[Person]:
+    return [approver.person for approver in request.approvers]
+
+
+def _asked_people(request: Request) -> list[Person]:
+    return [asked.asked_to for asked in request.questions]
 
 
 def _asked_person(tx: Tx, recipients: Recipients, request: Request, command: AskQuestion) -> tuple[Person, bool]:
@@ -116,46 +130,39 @@ def _asked_person(tx: Tx, recipients: Recipients, request: Request, command: Ask
     return recipients.actor(request.workspace, command.to), not is_gone
 
 
-def _save_question(
-    context: CommandContext, tx: Tx, request: Request, asked: Question, command: AskQuestion, proof: Proof
-) -> None:
+def _save_question(context: CommandContext, tx: Tx, proven: _Proven[AskQuestion], asked: Question) -> None:
+    request = proven.request
     if not question_rows.try_ask(tx, request, asked, questions.after_asking(request, tx.now)):
         raise Conflict(f"request {request.id} changed meanwhile")
     _tell(context, tx, request, asked.asked_to, topic=questions.question_topic(asked.id))
     deliveries.mark_outdated(tx, request.subject.run, request.id)
-    record = entry(
-        EntryKind.REQUEST_QUESTION_ASKED,
-        run=request.subject.run,
-        request=request.id,
-        step=request.subject.step,
-        actor=asked.asked_by,
-        question=asked.id,
-        to={"person": asked.asked_to.id, "name": asked.asked_to.label},
-        text=asked.text,
-        assurance=command.assurance,
-        acted_as=proof.acted_as or str(command.actor),
-        surface=command.origin.surface,
-    )
-    tx.audit(request.workspace, record)
+    to: dict[str, Value] = {"person": asked.asked_to.id, "name": asked.asked_to.label}
+    content: dict[str, Value] = {"question": asked.id, "to": to, "text": asked.text}
+    _record(tx, proven, EntryKind.REQUEST_QUESTION_ASKED, asked.asked_by, content)
 
 
-def _save_answer(
-    context: CommandContext, tx: Tx, request: Request, answered: Question, command: AnswerQuestion, proof: Proof
-) -> None:
+def _save_answer(context: CommandContext, tx: Tx, proven: _Proven[AnswerQuestion], answered: Question) -> None:
+    request = proven.request
     deadlines = questions.after_answering(request, answered, tx.now, request.zones)
     if not question_rows.try_answer(tx, request, answered, deadlines):
         raise Conflict(f"request {request.id} changed meanwhile")
     deliveries.mark_outdated(tx, request.subject.run, request.id)
     _tell(context, tx, request, answered.asked_by, topic=questions.answer_topic(answered.id))
     _tell_all(tx, request, answered)
+    content: dict[str, Value] = {"question": answered.id, "answer": answered.answer}
+    _record(tx, proven, EntryKind.REQUEST_QUESTION_ANSWERED, answered.answered_by, content)
+
+
+def _record(tx: Tx, proven: _Proven[Command], kind: EntryKind, actor: Person | None, content: dict[str, Value]) -> None:
+    """Write into the log what was asked or answered, and how it was proved who did it."""
+    request, command, proof = proven.request, proven.command, proven.proof
     record = entry(
-        EntryKind.REQUEST_QUESTION_ANSWERED,
+        kind,
         run=request.subject.run,
         request=request.id,
         step=request.subject.step,
-        actor=answered.answered_by,
-        question=answered.id,
-        answer=answered.answer,
+        actor=actor,
+        content=content,
         assurance=command.assurance,
         acted_as=proof.acted_as or str(command.actor),
         surface=command.origin.surface,
