@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from engine.access import Reader, may_see_request
-from engine.domain import Address, Assurance, Decide, RequestState, Verdict
+from engine.domain import Address, RequestState, Verdict
 from engine.inbox import InboxFilter, InboxPage, InboxPart, InboxQuery
 from engine.service import Engine
 from tests.support.databases import OpenStore
-from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.engine_env import ANN, LEE, SAM, EngineEnv, open_engine
 
 KIM = Address("email", "kim@example.com")
 MIA = Address("email", "mia@example.com")
@@ -50,18 +50,7 @@ async def begin(env: EngineEnv, keys: str, *, name: str = "flow", **inputs: Any)
 async def decide(env: EngineEnv, request: str, by: Address, verdict: Verdict = Verdict.APPROVE) -> None:
     view = await env.engine.request(request)
     assert view is not None
-    await env.engine.decide(
-        Decide(
-            request=request,
-            verdict=verdict,
-            actor=by,
-            content_version=view.model.content_version,
-            digest=view.model.digest,
-            origin=TERMINAL,
-            assurance=Assurance.TERMINAL,
-            reason="because",
-        )
-    )
+    await env.decide(view.run, verdict, by=by, seen=view)
     await env.settle()
     env.pass_time(seconds=1)
 

@@ -14,10 +14,8 @@ from engine.domain import (
     Address,
     AlreadyDecided,
     AlreadyVoted,
-    Assurance,
     Changed,
     Contested,
-    Decide,
     Decided,
     DeliveryKind,
     NotYourTurn,
@@ -31,7 +29,7 @@ from engine.domain import (
 from engine.read_models import DeliveryView, RequestView
 from engine.store.port import Tx
 from tests.support.databases import OpenStore
-from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.engine_env import ANN, LEE, SAM, EngineEnv, open_engine
 
 KIM, MIA = (Address("email", f"{name}@example.com") for name in ("kim", "mia"))
 GATED = """
@@ -76,20 +74,7 @@ async def decide(
     seen: RequestView | None = None,
     **edits: Any,
 ) -> Decided | Refusal:
-    model = (seen or await env.request(run)).model
-    decided = await env.engine.decide(
-        Decide(
-            request=model.id,
-            verdict=verdict,
-            actor=by,
-            content_version=model.content_version,
-            digest=model.digest,
-            origin=TERMINAL,
-            assurance=Assurance.TERMINAL,
-            edits=edits,
-            reason="because",
-        )
-    )
+    decided = await env.decide(run, verdict, by=by, seen=seen, edits=edits)
     await env.settle()
     return decided
 

@@ -129,8 +129,17 @@ class EngineEnv:
         )
         return replace(approval, **changes)
 
-    async def decide(self, run: str, verdict: Verdict = Verdict.APPROVE, *, by: Address = LEE) -> Decided | Refusal:
-        model = (await self.request(run)).model
+    async def decide(
+        self,
+        run: str,
+        verdict: Verdict = Verdict.APPROVE,
+        *,
+        by: Address = LEE,
+        seen: RequestView | None = None,
+        edits: Mapping[str, Any] | None = None,
+    ) -> Decided | Refusal:
+        """Decide the latest request of a run, or the one that was seen, as it was then."""
+        model = (seen or await self.request(run)).model
         return await self.engine.decide(
             Decide(
                 request=model.id,
@@ -140,6 +149,7 @@ class EngineEnv:
                 digest=model.digest,
                 origin=TERMINAL,
                 assurance=Assurance.TERMINAL,
+                edits=dict(edits or {}),
                 reason="because",
             )
         )
