@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from engine import references
-from engine.domain import accounts
+from engine.domain import RequesterRule, accounts
 from engine.expressions import CompiledValue, Template, ValueSource, find_value_sources, joins_texts
 from engine.json_values import Path
 from engine.workflowfile.expression_scope import ExpressionNames, build_type_lookup
@@ -27,6 +27,13 @@ def check_not_empty(report: ProblemReport, gate: GateFile, at: Path) -> None:
     if "approvers" in gate.model_fields_set and not gate.approvers and not report.registered:
         hint = "Name a person, or delete the line to ask the owner."
         report.add((*at, "approvers"), "This list is empty.", hint, at="key")
+
+
+def requester_rule(gate: GateFile, *, is_form: bool) -> RequesterRule:
+    """Return whether the requester may decide. A form asks for values, which the requester often has."""
+    if gate.exclude is None or gate.exclude == ["editor"]:
+        return RequesterRule.ALLOWED if is_form else RequesterRule.LAST
+    return RequesterRule.NEVER if "requester" in gate.exclude else RequesterRule.ALLOWED
 
 
 def check_person(report: ProblemReport, template: Template, at: Path, names: ExpressionNames) -> None:

@@ -10,6 +10,7 @@ from engine import references
 from engine.errors import InvalidValue
 from engine.expressions import Template, check_literal_address, iter_strings
 from engine.json_values import Path, Value
+from engine.workflowfile.approver_checks import requester_rule
 from engine.workflowfile.channel_checks import check_channels
 from engine.workflowfile.deadline_checks import check_deadlines
 from engine.workflowfile.draft import StepDraft
@@ -134,7 +135,7 @@ def check_step(report: ProblemReport, step: StepDraft, file: StepFile) -> None:
         report.add((*step.at, "approvers"), message, "Write it under `gate`.", at="key")
 
 
-def check_gate(report: ProblemReport, gate: GateFile, at: Path) -> None:
+def check_gate(report: ProblemReport, gate: GateFile, at: Path, *, is_form: bool) -> None:
     """Report keys of a gate that can never take effect. A key in the file counts even if its value was refused."""
 
     def are_absent(*keys: str) -> bool:
@@ -143,7 +144,7 @@ def check_gate(report: ProblemReport, gate: GateFile, at: Path) -> None:
     check_channels(report, gate, at)
     if gate.revise_limit is not None and are_absent("revise"):
         _report_never(report, (*at, "revise_limit"), "`revise_limit` never counts without `revise`.", "")
-    check_deadlines(report, gate, at)
+    check_deadlines(report, gate, at, requester_rule(gate, is_form=is_form))
     _check_exclude(report, gate, at)
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from engine import durations, references
+from engine.domain import RequesterRule
 from engine.json_values import Path
 from engine.workflowfile.grammar import GateFile, PolicyFile, RemindFile
 from engine.workflowfile.phrases import cite
@@ -15,12 +16,14 @@ from engine.workflowfile.scalars import has_expression
 _DAY: Final = timedelta(days=1)
 
 
-def check_deadlines(report: ProblemReport, gate: GateFile, at: Path) -> None:
+def check_deadlines(report: ProblemReport, gate: GateFile, at: Path, requester: RequesterRule) -> None:
     """Report deadlines that can never take effect. A key in the file counts even if its value was refused."""
     has_expiry = report.has((*at, "expires"))
     if "on_expiry" in gate.model_fields_set and not has_expiry:
         _report(report, (*at, "on_expiry"), "`on_expiry` has no effect without `expires`.", "Add `expires: 2d`.")
+    _check_values(report, at)
     _check_escalation(report, gate, at)
+    _check_backups(report, gate, (*at, "escalate", "to"), requester)
     _check_reminders(report, gate, at)
     if not any((has_expiry, report.has((*at, "escalate")), report.has((*at, "remind")))):
         _check_no_deadline(report, gate, at)
@@ -37,6 +40,15 @@ def _check_no_deadline(report: ProblemReport, gate: GateFile, at: Path) -> None:
         _report(report, (*at, "questions"), "`questions: pause` has no effect without a deadline.", hint)
 
 
+def _check_values(report: ProblemReport, at: Path) -> None:
+    """Report keys that would look as if they had a value."""
+    for key in (("escalate", "after"), ("remind", "every"), ("remind", "times")):
+        path = (*at, *key)
+        is_empty = report.has(path) and report.value(path) is None
+        if is_empty and not report.has_problem(path) and not report.registered:
+            _report(report, path, f"`{key[-1]}` has no value.", "Give it one, or delete the line.")
+
+
 def _check_escalation(report: ProblemReport, gate: GateFile, at: Path) -> None:
     if gate.on_expiry == "escalate" and not report.has((*at, "escalate")):
         hint = "Add `escalate: {to: [owner]}`."
@@ -50,10 +62,19 @@ def _check_escalation(report: ProblemReport, gate: GateFile, at: Path) -> None:
     if after is not None and gate.expires is not None and after >= gate.expires:
         hint = "Make `after` shorter than `expires`, or write `on_expiry: escalate` without `after`."
         _report(report, (*path, "after"), "`escalate` has no effect: the request expires earlier.", hint)
-    backups = {person.casefold() for person in gate.escalate.to}
+
+
+def _check_backups(report: ProblemReport, gate: GateFile, at: Path, requester: RequesterRule) -> None:
+    """Report an escalation that asks no one who is not asked already."""
+    backups = {person.casefold() for person in gate.escalate.to} if gate.escalate is not None else set()
+    if not backups:
+        return
     if not any(map(has_expression, backups)) and _asked(gate) >= backups:
         message = "`escalate` names no one else: all of them are asked already."
-        _report(report, (*path, "to"), message, "Name another person.")
+        _report(report, at, message, "Name another person.")
+    elif backups == {references.REQUESTER} and requester is not RequesterRule.ALLOWED and not report.registered:
+        message = "`escalate` names no one else: the person who started the run is not asked in this way."
+        _report(report, at, message, "Name another person, or write `exclude: []`.")
 
 
 def _asked(gate: GateFile) -> set[str]:

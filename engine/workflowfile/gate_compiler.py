@@ -13,7 +13,6 @@ from engine.domain import (
     OnExpiry,
     QuestionRule,
     ReasonRequired,
-    RequesterRule,
     ReviewPoint,
     Ways,
 )
@@ -128,24 +127,23 @@ def _with_people(
     """Return the gate with who is asked, how many of them have to agree, and who is left out."""
     approver_checks.check_not_empty(report, gate, at)
     approvers = compile_people(report, gate.approvers, (*at, "approvers"), names)
-    policy = compile_policy(report, gate, at, names)
+    policy = compile_policy(report, gate, at, names, is_filled_in=is_form and _has_to_be_filled_in(compiled))
     with_people = replace(
         compiled,
         approvers=approvers,
         policy=policy.strictest,
         policy_choice=policy.choice,
         policies=policy.policies,
-        requester_rule=_requester_rule(gate, is_form=is_form),
+        requester_rule=approver_checks.requester_rule(gate, is_form=is_form),
         excludes_editor="editor" in (gate.exclude or ()),
     )
     return replace(with_people, approver_inputs=_inputs_naming_approvers(with_people.people, names))
 
 
-def _requester_rule(gate: GateFile, *, is_form: bool) -> RequesterRule:
-    """Return whether the requester may decide. A form asks for values, which the requester often has."""
-    if gate.exclude is None or gate.exclude == ["editor"]:
-        return RequesterRule.ALLOWED if is_form else RequesterRule.LAST
-    return RequesterRule.NEVER if "requester" in gate.exclude else RequesterRule.ALLOWED
+def _has_to_be_filled_in(form: Gate) -> bool:
+    """Return whether a form cannot be submitted as it opens."""
+    fields = (form.edit or {}).values()
+    return any(field is not None and field.required and field.default is None for field in fields)
 
 
 def _inputs_naming_approvers(approvers: Sequence[Template], names: ExpressionNames) -> Mapping[str, tuple[str, ...]]:

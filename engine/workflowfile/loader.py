@@ -192,7 +192,7 @@ class _StepCompiler:
             return None
         if gate.at == "after" and draft.id is not None:
             names = replace(names, steps={draft.id: outputs, **self._earlier})
-        checks.check_gate(self._report, gate, draft.gate_at)
+        checks.check_gate(self._report, gate, draft.gate_at, is_form=draft.uses == FORM)
         checks.check_revise(self._report, draft, gate, self._earlier)
         if draft.edit is not None and draft.uses != FORM:
             self._check_edit(draft, gate, params, outputs)

@@ -23,6 +23,7 @@ from engine.workflowfile.workflow import ANY_ONE, GatePolicy
 
 _UNCOUNTED = frozenset({references.GROUP, references.ROLE, EXPRESSION})
 """Kinds of references that can name any number of people."""
+_EXCLUDED = "the requester is excluded"
 _POLICY = TypeAdapter[str | PolicyFile](PlainPolicy)
 _CHOICE_HINT = "Write them in the file, like \"{{ 'any' if inputs.amount | number <= 1000 else {'quorum': 2} }}\"."
 
@@ -50,8 +51,13 @@ def compile_people(
     return tuple(compiled)
 
 
-def compile_policy(report: ProblemReport, gate: GateFile, at: Path, names: ExpressionNames) -> CompiledPolicy:
-    """Compile the policy of a gate, as far as it is right, and report its problems."""
+def compile_policy(
+    report: ProblemReport, gate: GateFile, at: Path, names: ExpressionNames, *, is_filled_in: bool = False
+) -> CompiledPolicy:
+    """Compile the policy of a gate, as far as it is right, and report its problems.
+
+    `is_filled_in`: it is the gate of a form that one of the approvers has to fill in first.
+    """
     path = (*at, "policy")
     if isinstance(gate.policy, str) and has_expression(gate.policy):
         compiled = _compile_choice(report, gate.policy, path, names)
@@ -59,32 +65,52 @@ def compile_policy(report: ProblemReport, gate: GateFile, at: Path, names: Expre
         compiled = CompiledPolicy(strictest=_compile(report, gate.policy, path, names))
     if not report.registered and not report.has_problem(path):
         for policy in {id(policy): policy for policy in (compiled.strictest, *compiled.policies.values())}.values():
-            _check(report, gate, policy, at)
+            _check(report, gate, policy, at, is_filled_in=is_filled_in)
     return compiled
 
 
-def _check(report: ProblemReport, gate: GateFile, policy: GatePolicy, at: Path) -> None:
+def _check(report: ProblemReport, gate: GateFile, policy: GatePolicy, at: Path, *, is_filled_in: bool) -> None:
     """Report a policy that can never be met by the people of the gate."""
-    path = (*at, "policy")
+    loses_editor = is_filled_in and "editor" in (gate.exclude or ())
+    if loses_editor and policy.kind is PolicyKind.ALL:
+        message = "Not all can approve: the person who fills in the form is excluded."
+        report.add((*at, "policy"), message, "Write a quorum, or delete `editor` from `exclude`.", at="key")
     if policy.kind is PolicyKind.QUORUM:
-        people = _countable(gate.approvers or [references.OWNER])
-        if people is not None and policy.quorum > len(people):
-            at_quorum = (*path, "quorum") if report.has((*path, "quorum")) else path
-            message = f"A quorum of {policy.quorum} can never come together from {len(people)}."
-            report.add(at_quorum, message, "Name more approvers.", at="key")
+        _check_quorum(report, gate, policy.quorum, (*at, "policy"), lost=int(loses_editor))
     if policy.kind is PolicyKind.CHAIN:
-        sources = [[template.source for template in group] for group in policy.chain]
-        groups = [_countable(group) for group in sources]
-        excluded = references.REQUESTER in (gate.exclude or ())
-        if excluded and any(set(group) == {references.REQUESTER} for group in sources):
-            message = "No one could approve in one of these groups: the requester is excluded."
-            report.add(path, message, "Name another person there.", at="key")
-        elif None not in groups and largest_matching([group or () for group in groups]) < len(groups):
-            message = "This chain can never be completed: each group needs a person who approves in no other group."
-            report.add(path, message, "Name more people in its groups.", at="key")
+        _check_chain(report, gate, policy, (*at, "policy"))
         if gate.approvers and not _chooses(gate):
             message = "`approvers` has no effect with a chain, which names its own people."
             report.add((*at, "approvers"), message, "Delete this line.", at="key")
+
+
+def _check_quorum(report: ProblemReport, gate: GateFile, quorum: int, at: Path, *, lost: int) -> None:
+    """Report a quorum that its people cannot give. `lost`: how many of them cannot approve, without their names."""
+    people = _countable(report, gate.approvers or [references.OWNER])
+    if people is None:
+        return
+    excluded = people & {references.REQUESTER} if references.REQUESTER in (gate.exclude or ()) else frozenset()
+    count = len(people) - len(excluded) - lost
+    if quorum <= count:
+        return
+    why = f": {_EXCLUDED}" if excluded else ""
+    why = ": the person who fills in the form is excluded" if lost and not excluded else why
+    at_quorum = (*at, "quorum") if report.has((*at, "quorum")) else at
+    message = f"A quorum of {quorum} can never come together from {max(count, 0)}{why}."
+    report.add(at_quorum, message, "Name more approvers.", at="key")
+
+
+def _check_chain(report: ProblemReport, gate: GateFile, policy: GatePolicy, at: Path) -> None:
+    """Report a chain whose groups cannot each give an approval."""
+    sources = [[template.source for template in group] for group in policy.chain]
+    groups = [_countable(report, group) for group in sources]
+    excluded = references.REQUESTER in (gate.exclude or ())
+    if excluded and any(set(group) == {references.REQUESTER} for group in sources):
+        message = f"No one could approve in one of these groups: {_EXCLUDED}."
+        report.add(at, message, "Name another person there.", at="key")
+    elif None not in groups and largest_matching([group or () for group in groups]) < len(groups):
+        message = "This chain can never be completed: each group needs a person who approves in no other group."
+        report.add(at, message, "Name more people in its groups.", at="key")
 
 
 def _chooses(gate: GateFile) -> bool:
@@ -92,10 +118,17 @@ def _chooses(gate: GateFile) -> bool:
     return isinstance(gate.policy, str) and has_expression(gate.policy)
 
 
-def _countable(people: Sequence[str]) -> frozenset[str] | None:
-    """Return the people, or None if a group, a role or an expression among them can be any number of people."""
+def _countable(report: ProblemReport, people: Sequence[str]) -> frozenset[str] | None:
+    """Return the people, or None if a group, a role or an expression among them can be any number of people.
+
+    The owner and their address are one person.
+    """
     kinds = {person_kind(person) for person in people}
-    return None if kinds & _UNCOUNTED else frozenset(person.casefold() for person in people)
+    if kinds & _UNCOUNTED:
+        return None
+    owner = report.value(("owner",)) if report.has(("owner",)) else None
+    named = (owner if person == references.OWNER and isinstance(owner, str) else person for person in people)
+    return frozenset(person.casefold() for person in named)
 
 
 def _compile(report: ProblemReport, policy: str | PolicyFile, at: Path, names: ExpressionNames) -> GatePolicy:

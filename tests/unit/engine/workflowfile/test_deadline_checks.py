@@ -82,6 +82,13 @@ def test_without_them_a_gate_has_no_more_clocks(keys: str) -> None:
             "escalate.to",
             "`escalate` names no one else: all of them are asked already.",
         ),
+        (
+            "approvers: lee@example.com\nescalate: {after: 1d, to: requester}",
+            "escalate.to",
+            "`escalate` names no one else: the person who started the run is not asked in this way.",
+        ),
+        ("escalate: {after: , to: lee@example.com}", "escalate.after", "`after` has no value."),
+        ("remind: {after: 1h, every: }", "remind.every", "`every` has no value."),
         ("escalate: {after: 1d, to: [sales]}", "escalate.to[0]", "`sales` is not a person or a group"),
         ("remind: {after: 2d, times: 3}", "remind.times", "Only the first reminder would be sent."),
         ("remind: {after: 2d, every: 1d, times: 1}", "remind.every", "`every` has no effect with `times: 1`."),
@@ -137,3 +144,9 @@ def test_a_form_has_the_same_keys() -> None:
     gate = load(form.encode(), kinds=KINDS).steps[0].gate
     assert gate is not None
     assert (gate.clocks.remind, gate.clocks.hours) == (Remind(), True)
+
+
+def test_the_requester_can_be_a_backup_where_they_may_decide() -> None:
+    keys = "approvers: lee@example.com\nescalate: {after: 1d, to: requester}"
+    assert problems_or_none(gate_file(f"{keys}\nexclude: []").encode()) is None
+    assert problems_or_none(step_file(f"id: ask\nuses: form\nfields: {{x: text}}\n{keys}").encode()) is None

@@ -13,6 +13,7 @@ from tests.support.workflow_files import (
     Page,
     gate_file,
     problems_of,
+    problems_or_none,
     step_file,
 )
 
@@ -288,6 +289,20 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     (gate_file("exclude: [requestr]"), 7, 17, "steps[0].gate.exclude[0]", "Did you mean `requester`?"),
     (gate_file("exclude: [requester]\napprovers: requester"), 7, 7, "steps[0].gate.exclude", "No one could decide"),
     (gate_file("policy: {quorum: 2}"), 7, 16, "steps[0].gate.policy.quorum", "can never come together from 1"),
+    (
+        gate_file("policy: {quorum: 2}\napprovers: [requester, owner]\nexclude: [requester]"),
+        7,
+        16,
+        "steps[0].gate.policy.quorum",
+        "A quorum of 2 can never come together from 1: the requester is excluded.",
+    ),
+    (
+        "owner: sam@example.com\n" + gate_file("policy: {quorum: 2}\napprovers: [owner, Sam@example.com]"),
+        8,
+        16,
+        "steps[0].gate.policy.quorum",
+        "A quorum of 2 can never come together from 1.",
+    ),
     (
         gate_file("policy: {chain: [[a@example.com], [a@example.com]]}"),
         7,
@@ -709,3 +724,24 @@ def test_no_sentence_has_words_of_pydantic() -> None:
 def test_without_a_kind_that_uses_secrets_no_place_allows_one() -> None:
     with pytest.raises(DefinitionError, match="Secrets cannot be used here"):
         load(step_file("id: a\nuses: page\nwith: {to: '{{ secret.KEY }}'}").encode(), kinds={"page": Page()})
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ("policy: all", "Not all can approve: the person who fills in the form is excluded."),
+        ("policy: {quorum: 2}", "A quorum of 2 can never come together from 1: the person who fills in the form is"),
+        ("policy: any", None),
+        ("policy: all\n    fields: {x: {type: text, default: hi}}", None),
+    ],
+)
+def test_one_who_fills_in_a_form_is_not_counted_where_editors_are_excluded(keys: str, problem: str | None) -> None:
+    fields = "" if "fields" in keys else "fields: {x: text}\n"
+    people = "approvers: [a@example.com, b@example.com]\nexclude: [editor]\n"
+    source = step_file(f"id: ask\nuses: form\n{fields}{people}{keys.replace('    ', '')}")
+    found = problems_or_none(source.encode())
+    if problem is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert problem in found[0].message
