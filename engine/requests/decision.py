@@ -130,7 +130,7 @@ def _approval(
 
 def no_approver(request: Request, actor: Address, person: Person | None) -> Refusal:
     """Return the refusal for a person who is no approver of this request."""
-    asked = tuple(eligible.person.label for eligible in request.eligible)
+    asked = _names_of_asked(request)
     is_requester = person is not None and person.id == request.requester
     is_allowed = request.separation.requester is RequesterRule.ALLOWED
     if is_requester and not is_allowed and request.state is RequestState.PENDING:
@@ -140,14 +140,19 @@ def no_approver(request: Request, actor: Address, person: Person | None) -> Refu
     return NotAnApprover(who=who, approvers=asked)
 
 
+def _names_of_asked(request: Request, *, without: Approver | None = None) -> tuple[str, ...]:
+    """Return the names of the people who may decide, but for those who may not approve their own change."""
+    asked = (row for row in request.eligible if row is not without and row.person.id not in request.editors)
+    return tuple(row.person.label for row in asked)
+
+
 def check_person(request: Request, approver: Approver) -> Refusal | None:
     """Check that the approver may decide this request at all."""
     if approver.handed_to is not None:
         return HandedOn(to=approver.handed_to)
     if is_left_out(request.approvers, request.separation, request.requester, approver):
         # They were two persons when the request was opened. The directory has since joined them, or others were added.
-        others = [row.person.label for row in request.eligible if row is not approver]
-        return OwnRequest(approvers=tuple(others))
+        return OwnRequest(approvers=_names_of_asked(request, without=approver))
     return None
 
 

@@ -49,7 +49,7 @@ def process_due(context: CommandContext, tx: Tx, request_id: str, resolved: Reso
             _remind(context, tx, _without_leavers(context, tx, request, recipients))
         case PastDue(state):
             _expire(tx, request, state)
-        case None if request.policy.counts_votes:
+        case None if request.policy.counts_votes or request.changes:
             _recount(context, tx, request)
         case None:
             pass

@@ -49,10 +49,13 @@ _COUNTED = Statement(
     .where(
         _approver.c.person == _BY["of"],
         _request.c.state == RequestState.PENDING.value,
-        _request.c.policy != PolicyKind.ANY.value,
+        or_(_request.c.policy != PolicyKind.ANY.value, _request.c.content_version > literal_column("1")),
     )
 )
-"""Open requests that need several approvals, where a person is an approver, whether they have approved or not."""
+"""Open requests whose approvers are counted, where a person is one of them, whether they have approved or not.
+
+They need several approvals, or a person changed the content, who may not approve it.
+"""
 _HAS_APPROVED = exists().where(
     _decision.c.request == bindparam("held"),
     _decision.c.person == _BY["of"],

@@ -18,6 +18,7 @@ from engine.domain import (
     Contested,
     Decided,
     DeliveryKind,
+    NotAnApprover,
     NotYourTurn,
     OwnEdit,
     OwnRequest,
@@ -249,6 +250,11 @@ async def test_an_excluded_editor_alone_is_joined_by_the_owner(env: EngineEnv) -
     run = await start_run(env, "approvers: [lee@example.com], exclude: [editor]")
     await decide(env, run, LEE, text="goodbye")
     assert await names(env, run) == ["sam"]
+    # Lee was asked, and cannot approve their own change.
+    assert await decide(env, run, ANN) == OwnRequest(approvers=("sam@example.com",))
+    stranger = await decide(env, run, MIA)
+    assert isinstance(stranger, NotAnApprover)
+    assert stranger.approvers == ("sam@example.com",)
     assert isinstance(await decide(env, run, SAM), Decided)
     assert await state(env, run) is RequestState.APPROVED
 

@@ -27,11 +27,14 @@ from engine.domain import (
     DEFAULT_WORKSPACE,
     Address,
     AlreadyVoted,
+    Assurance,
     CloseAccount,
+    Decide,
     Decided,
     NoLongerApprover,
     NotAllowed,
     NotAnApprover,
+    OwnEdit,
     OwnRequest,
     Person,
     Refusal,
@@ -40,6 +43,7 @@ from engine.domain import (
     RequestState,
     Start,
     Started,
+    Verdict,
 )
 from engine.ports import Directory, DirectoryPerson, Route
 from engine.references import Reference, parse
@@ -417,6 +421,36 @@ async def test_two_approvals_of_one_human_count_once_and_the_owner_takes_the_mis
     assert len(request.model.votes) == 1
     states = [answer.state for by in (KIM, SAM) if isinstance(answer := await stored.env.decide(run, by=by), Decided)]
     assert states == [RequestState.PENDING, RequestState.APPROVED]
+
+
+async def test_one_human_does_not_approve_their_own_change_by_another_address(stored: World) -> None:
+    stored.text, stored.accounts.active = "people: []", {}
+    source = FLOW % '"lee.kim@example.org", "mia@example.com"'
+    await stored.env.register(source.replace("]}}", "], exclude: [editor]}}"))
+    mia = Address("email", "mia@example.com")
+    run = await stored.start(NOA)
+    model = (await stored.env.request(run)).model
+    edit = Decide(
+        request=model.id,
+        verdict=Verdict.APPROVE,
+        actor=mia,
+        content_version=1,
+        digest=model.digest,
+        origin=TERMINAL,
+        assurance=Assurance.TERMINAL,
+        edits={"a": 2},
+    )
+    changed = await stored.env.engine.decide(edit)
+    assert isinstance(changed, Decided)
+    assert changed.state is RequestState.PENDING
+    stored.text = "people: [{name: Mia, addresses: [mia@example.com, lee.kim@example.org]}]"
+    await stored.start(mia)
+    for by in (LEE_KIM, mia):
+        assert isinstance(await stored.env.decide(run, by=by), OwnEdit)
+    await stored.env.settle()
+    waiting = [row.person.label for row in (await stored.env.request(run)).model.tally.waiting]
+    assert waiting == ["sam@example.com"]
+    assert isinstance(await stored.env.decide(run, by=SAM), Decided)
 
 
 async def test_the_owner_takes_the_place_of_a_deactivated_approver_whose_approval_is_needed(stored: World) -> None:
