@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bot import settings
+from bot import loaded_settings
 from bot.settings import Settings
 from engine.errors import StoreError
 from engine.workflowfile.yaml_tree import MAX_BYTES
@@ -25,8 +25,8 @@ class CliContext:
 
 def load_context() -> CliContext:
     """Return the settings and environment. Raises `SettingsError` with every wrong setting."""
-    environment = settings.load_environment()
-    return CliContext(settings.load(environment), environment)
+    environment = loaded_settings.load_environment()
+    return CliContext(loaded_settings.load(environment), environment)
 
 
 def check_absent(target: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 import click
 import platformdirs
 
-from bot import log, request_scope, settings
+from bot import loaded_settings, log, request_scope
 from bot.cli.exit_codes import Exit
 from bot.settings import SettingsError
 from bot.terminal.output import print_sentence
@@ -58,8 +58,8 @@ def _report_bug() -> int:
 
 def _redactor() -> Callable[[str], str]:
     """Return a function that removes the secrets of workflows and the credentials of the settings from a text."""
-    environment = settings.load_environment()
-    secrets_of_workflows, own_settings = EnvironmentSecrets(environment), settings.read(environment).settings
+    environment = loaded_settings.load_environment()
+    secrets_of_workflows, own_settings = EnvironmentSecrets(environment), loaded_settings.read(environment).settings
     return lambda text: secrets_of_workflows.redact(own_settings.redact(text))
 
 

@@ -16,7 +16,7 @@ import click
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from rich.console import Console
 
-from bot import app, app_parts, settings
+from bot import app, app_parts, loaded_settings
 from bot.app_parts import AppOptions
 from bot.cli import trial_folders, trial_questions
 from bot.cli.exit_codes import Exit
@@ -100,8 +100,8 @@ def play(options: TrialOptions) -> int:
 
 def _play(options: TrialOptions, database: Path) -> tuple[int, bool]:
     """Play the runs. Return the exit code, and whether a run still waits."""
-    environment = settings.load_environment()
-    app_options = AppOptions(settings=settings.load(environment, database=database), environment=environment)
+    environment = loaded_settings.load_environment()
+    app_options = AppOptions(settings=loaded_settings.load(environment, database=database), environment=environment)
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(app.open_trial(app_options)) as opened,

@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from bot import setting_values
-from bot import settings as bot_settings
+from bot import loaded_settings, setting_values
 from bot.doctor import (
     account_sign_in,
     database,
@@ -70,14 +69,14 @@ _MIN_SECRET_LENGTH: Final = 4
 def read_environment() -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the environment with the file of settings, and the problem of that file, if there is one."""
     try:
-        return bot_settings.load_environment(), ()
+        return loaded_settings.load_environment(), ()
     except SettingsError as error:
         return dict(os.environ), tuple(error.sentences)
 
 
 async def run_checks(environment: Mapping[str, str], clock: Clock, *, complaints: Iterable[str] = ()) -> list[Finding]:
     """Run all checks and return their findings in the order of the subjects. Writes nothing."""
-    result = bot_settings.read(environment)
+    result = loaded_settings.read(environment)
     context = CheckContext(
         settings=result.settings,
         complaints=(*complaints, *result.complaints),

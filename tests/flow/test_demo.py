@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import settings
+from bot import loaded_settings
 from bot.cli import demo
 from bot.cli.exit_codes import Exit
 from bot.devtools.demo import payments, servers, templates
@@ -413,8 +413,8 @@ async def test_a_port_that_is_taken_meanwhile_is_no_obstacle() -> None:
 
 async def test_every_value_of_the_demo_is_a_setting_and_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = dict[str, str]()
-    load = settings.load
-    monkeypatch.setattr(settings, "load", lambda values: load(environment.update(values) or values))
+    load = loaded_settings.load
+    monkeypatch.setattr(loaded_settings, "load", lambda values: load(environment.update(values) or values))
     async with servers.run_servers() as env:
         loaded = env.app.settings
     assert {name.lower() for name in environment} == {f"signoff_{name}" for name in loaded.model_fields_set}

@@ -16,7 +16,7 @@ import pytest
 import trustme
 from msgspec import structs
 
-from bot import databases, settings
+from bot import databases, loaded_settings, settings
 from bot.databases import libpq
 from bot.devtools.bench.postgres_server import PostgresServer, readable, run
 from bot.devtools.demo.servers import free_port
@@ -108,7 +108,7 @@ def note_key(url: str, key: str) -> None:
 
 
 def loaded(url: str, key: str = KEY) -> settings.Settings:
-    return settings.load({"SIGNOFF_DATABASE_URL": url, "SIGNOFF_KEY": key})
+    return loaded_settings.load({"SIGNOFF_DATABASE_URL": url, "SIGNOFF_KEY": key})
 
 
 def context_of(url: str, clock: Clock, key: str = KEY) -> CheckContext:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bot import app, settings
+from bot import app, loaded_settings
 from bot.app_parts import AppOptions
 from bot.devtools.bench.postgres_server import PostgresServer, binaries_of_machine, readable
 from bot.slack.rate_limit import RateLimiter
@@ -169,7 +169,7 @@ class ReplicaCampaign(Campaign):
         """Let the operator act as the command does: on the database, in a process of its own."""
         environment = world.settings()
         options = AppOptions(
-            settings=settings.load(environment),
+            settings=loaded_settings.load(environment),
             environment=environment,
             console=create_console(stderr=True),
             clock=SteppedClock(self.folder / "clock"),

@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from bot import app, log, settings
+from bot import app, loaded_settings, log
 from bot.app_parts import AppOptions
 from bot.settings import Settings
 from bot.slack.rate_limit import RateLimiter
@@ -54,7 +54,7 @@ class SteppedClock:
 def main(arguments: Sequence[str]) -> None:
     """Fork a server for every line of standard input."""
     clock, multiplier = SteppedClock(Path(arguments[0])), float(arguments[1])
-    environment = settings.load_environment()
+    environment = loaded_settings.load_environment()
     _import_for(environment)
     # This process does not wait for its children, because the campaign watches them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _import_for(environment: Mapping[str, str]) -> None:
     """Import what servers of these settings import late."""
-    if settings.load(environment).server_url is not None:
+    if loaded_settings.load(environment).server_url is not None:
         importlib.import_module("engine.store.postgres_schema")
         importlib.import_module("engine.worker.distributed")
 
@@ -86,7 +86,7 @@ def _child(environment: Mapping[str, str], clock: SteppedClock, multiplier: floa
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        code = _serve(settings.load(environment), environment, clock, multiplier)
+        code = _serve(loaded_settings.load(environment), environment, clock, multiplier)
     finally:
         # sys.exit would continue the loop of the parent process in this copy of it.
         _say("ended", os.getpid(), code)

@@ -12,7 +12,7 @@ from typing import Final
 
 from rich.console import Console
 
-from bot import app, settings
+from bot import app, loaded_settings
 from bot.app_parts import AppOptions
 from bot.slack.rate_limit import RateLimiter
 from engine.domain import DEFAULT_WORKSPACE
@@ -115,7 +115,7 @@ async def collect_evidence(database: Path) -> Evidence:
     """Perform the story on a new database, and return what it left."""
     clock = FakeClock()
     async with world(database) as soak_world:
-        loaded = settings.load(soak_world.settings())
+        loaded = loaded_settings.load(soak_world.settings())
         options = AppOptions(
             settings=loaded,
             environment={},

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from bot import app, settings
+from bot import app, loaded_settings
 from bot.app_parts import App, AppOptions
 from bot.devtools.demo.servers import free_port
 from bot.devtools.sandbox import RunningSandbox, sandbox
@@ -80,7 +80,7 @@ async def open_server(
     async with sandbox() as world:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        loaded = settings.load(
+        loaded = loaded_settings.load(
             {
                 "SIGNOFF_DATABASE_URL": f"sqlite:///{database}",
                 "SIGNOFF_SMTP_URL": world.mail.url,

@@ -23,7 +23,7 @@ from typing import Final
 
 import aiosmtplib
 
-from bot import settings
+from bot import loaded_settings
 from bot.devtools.bench.figures import Figure, Machine, Target
 from bot.devtools.bench.slack_env import BenchFailed
 from bot.devtools.sandbox import sandbox
@@ -154,7 +154,7 @@ async def _open_env(work_folder: Path, server: str, approvers: int) -> AsyncIter
         "EMAIL_FROM": f"Signoff <{_SENDER}>",
         "PUBLIC_URL": "http://127.0.0.1:8000",
     }
-    loaded, clock = settings.load({PREFIX + name: value for name, value in values.items()}), SystemClock()
+    loaded, clock = loaded_settings.load({PREFIX + name: value for name, value in values.items()}), SystemClock()
     async with setup.open_email(loaded, clock.now) as email:
         assert email is not None
         with schema.owned(loaded.database, clock=clock, ids=RandomIds()) as store, calm_collector():

@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from bot import app, log, settings
+from bot import app, loaded_settings, log
 from bot.app_parts import AppOptions
 from bot.slack.rate_limit import RateLimiter
 from bot.terminal.output import ServerConsole, create_console
@@ -24,8 +24,8 @@ READY: Final = "ready"
 def main(arguments: Sequence[str]) -> None:
     """Serve until SIGTERM. The arguments are the multiplier and, optionally, the burst."""
     multiplier, *burst = arguments
-    environment = settings.load_environment()
-    loaded = settings.load(environment)
+    environment = loaded_settings.load_environment()
+    loaded = loaded_settings.load(environment)
     log.set_up(loaded.log_level, loaded.log_format, loaded.redact)
     options = AppOptions(
         settings=loaded,

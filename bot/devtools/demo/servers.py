@@ -13,7 +13,7 @@ from typing import Final
 
 from rich.console import Console
 
-from bot import app, settings
+from bot import app, loaded_settings
 from bot.app_parts import App, AppOptions
 from bot.devtools.demo import payments
 from bot.devtools.demo.payments import Payments
@@ -105,7 +105,7 @@ def demo_settings(slack: RunningSandbox, *, database: Path, allow: str, port: in
         "EMAIL_FROM": _SENDER,
     }
     # Names without the prefix are ignored without an error, so the prefix is added here.
-    return settings.load({f"{PREFIX}{name}": value for name, value in values.items()})
+    return loaded_settings.load({f"{PREFIX}{name}": value for name, value in values.items()})
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot import settings
+from bot import loaded_settings
 from bot.devtools.sandbox import MailConfig, RunningSandbox
 from bot.doctor import email
 from bot.doctor.checks import NetworkCheck
@@ -23,7 +23,7 @@ from tests.support.fakes import FakeClock
 
 async def finding(values: dict[str, str], check: NetworkCheck = email.server, *, serving: bool = False) -> Finding:
     environment = {f"SIGNOFF_{name}": value for name, value in values.items()}
-    read, clock = settings.read(environment), FakeClock()
+    read, clock = loaded_settings.read(environment), FakeClock()
     context = CheckContext(
         settings=read.settings,
         complaints=read.complaints,

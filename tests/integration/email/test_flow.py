@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot import app, settings
+from bot import app, loaded_settings
 from bot.app_parts import App, AppOptions
 from bot.devtools.sandbox import RunningSandbox
 from engine.domain import (
@@ -62,7 +62,7 @@ async def server(mail_sandbox: RunningSandbox, tmp_path: Path) -> AsyncIterator[
         "SIGNOFF_EMAIL_FROM": "Signoff <signoff@example.com>",
         "SIGNOFF_PUBLIC_URL": "https://signoff.example.com",
     }
-    chosen = settings.load(environment, database=stepwise_units.copy_empty_database(tmp_path / "signoff.db"))
+    chosen = loaded_settings.load(environment, database=stepwise_units.copy_empty_database(tmp_path / "signoff.db"))
     async with app.open_app(AppOptions(settings=chosen, environment=environment)) as opened:
         yield opened
 
@@ -224,7 +224,7 @@ async def test_a_reminder_is_in_the_thread_of_the_request_and_has_a_link_to_it(
         "SIGNOFF_EMAIL_FROM": "Signoff <signoff@example.com>",
         "SIGNOFF_PUBLIC_URL": "https://signoff.example.com",
     }
-    chosen = settings.load(environment, database=stepwise_units.copy_empty_database(tmp_path / "signoff.db"))
+    chosen = loaded_settings.load(environment, database=stepwise_units.copy_empty_database(tmp_path / "signoff.db"))
     clock = FakeClock()
     async with app.open_app(AppOptions(settings=chosen, environment=environment, clock=clock)) as server:
         run = await start_run(server, ASKS.replace("title:", "remind: {after: 1d}, title:"))

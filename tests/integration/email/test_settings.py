@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import setting_values, settings
+from bot import loaded_settings, setting_values, settings
 from bot.email import setup
 from bot.settings import SettingsError
 from tests.support.email_env import AT
@@ -20,7 +20,7 @@ GOOD = {
 
 
 def load(**changed: str) -> settings.Settings:
-    return settings.load({f"SIGNOFF_{name}": value for name, value in {**GOOD, **changed}.items() if value})
+    return loaded_settings.load({f"SIGNOFF_{name}": value for name, value in {**GOOD, **changed}.items() if value})
 
 
 def error_of(**changed: str) -> str:
@@ -39,7 +39,7 @@ def test_correct_settings_are_read() -> None:
     assert "fish" not in repr(loaded.mail_server)
     assert loaded.email_from == "Signoff <signoff@example.com>"
     assert loaded.public_url == "https://signoff.example.com/prefix"
-    assert settings.load({}).mail_server is None
+    assert loaded_settings.load({}).mail_server is None
 
 
 @pytest.mark.parametrize(
@@ -164,5 +164,5 @@ async def test_an_unusable_file_keeps_the_server_from_starting(
 
 
 async def test_without_a_mail_server_there_is_no_email() -> None:
-    async with setup.open_email(settings.load({}), lambda: AT) as mail:
+    async with setup.open_email(loaded_settings.load({}), lambda: AT) as mail:
         assert mail is None

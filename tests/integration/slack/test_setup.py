@@ -10,7 +10,8 @@ import pytest
 from bot import app, endpoints
 from bot.app_parts import AppOptions
 from bot.devtools.sandbox import RunningSandbox, sandbox
-from bot.settings import Settings, load
+from bot.loaded_settings import load
+from bot.settings import Settings
 from bot.slack.transport import PATH
 from engine.domain import Address, NotAllowed, Origin, Register, Registered, RunStatus, Start, Started
 from tests.support import stepwise_units

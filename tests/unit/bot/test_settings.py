@@ -15,33 +15,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from bot import databases, setting_values, settings, variable_checks
+from bot import databases, loaded_settings, setting_values, settings, variable_checks
 from bot.settings import NotAFile, Settings, SettingsError
 
 
 def problems_of(**values: str) -> list[str]:
     """Load the settings, and return the sentences of the refusal."""
     with pytest.raises(SettingsError) as caught:
-        settings.load({f"SIGNOFF_{name.upper()}": value for name, value in values.items()})
+        loaded_settings.load({f"SIGNOFF_{name.upper()}": value for name, value in values.items()})
     assert str(caught.value) == "\n".join(caught.value.sentences)
     return caught.value.sentences
 
 
 def test_no_setting_is_required(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    loaded = settings.load({})
+    loaded = loaded_settings.load({})
     assert loaded.database == tmp_path / "signoff" / "signoff.db"
     assert (loaded.operator, loaded.admins, loaded.http_allow) == ("", (), ())
     assert (loaded.log_level, loaded.log_format) == ("info", "text")
 
 
 def test_an_empty_database_is_the_default_one() -> None:
-    assert settings.load({"SIGNOFF_DATABASE_URL": ""}).database_url == settings.default_database()
+    assert loaded_settings.load({"SIGNOFF_DATABASE_URL": ""}).database_url == settings.default_database()
 
 
 @pytest.mark.parametrize("value", ["", "https://slack.com/", "https://slack-gov.com", "http://127.0.0.1:8080"])
 def test_the_address_where_people_sign_in_is_safe(value: str) -> None:
-    loaded = settings.load({"SIGNOFF_SLACK_ISSUER": value} if value else {})
+    loaded = loaded_settings.load({"SIGNOFF_SLACK_ISSUER": value} if value else {})
     assert loaded.slack_issuer == (value.rstrip("/") or "https://slack.com")
 
 
@@ -66,12 +66,12 @@ def test_what_is_missing_for_the_sign_in_is_named() -> None:
         "SIGNOFF_SLACK_CLIENT_ID": "1.2",
         "SIGNOFF_SLACK_CLIENT_SECRET": "shh",
     }
-    assert settings.load({}).missing_for_sign_in == tuple(needed)
-    assert settings.load({**needed, "SIGNOFF_SLACK_APP_TOKEN": "xapp-1"}).missing_for_sign_in == ()
+    assert loaded_settings.load({}).missing_for_sign_in == tuple(needed)
+    assert loaded_settings.load({**needed, "SIGNOFF_SLACK_APP_TOKEN": "xapp-1"}).missing_for_sign_in == ()
 
 
 def test_set_values_are_read() -> None:
-    loaded = settings.load(
+    loaded = loaded_settings.load(
         {
             "SIGNOFF_DATABASE_URL": "sqlite:////srv/signoff/a b%20ü.db",
             "SIGNOFF_OPERATOR": "Lee@Example.com",
@@ -102,7 +102,7 @@ def test_set_values_are_read() -> None:
     ],
 )
 def test_the_name_of_who_runs_signoff_is_that_of_the_host_unless_it_is_set(values: dict[str, str], name: str) -> None:
-    assert settings.load(values).site_name == name
+    assert loaded_settings.load(values).site_name == name
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "Acme\u202e", "x" * 61])
@@ -121,15 +121,16 @@ def test_a_proxy_that_is_no_address_is_refused(proxies: str) -> None:
 
 def test_a_database_of_a_command_goes_before_the_one_that_is_set(tmp_path: Path) -> None:
     assert (
-        settings.load({"SIGNOFF_DATABASE_URL": "mysql://x"}, database=tmp_path / "t.db").database == tmp_path / "t.db"
+        loaded_settings.load({"SIGNOFF_DATABASE_URL": "mysql://x"}, database=tmp_path / "t.db").database
+        == tmp_path / "t.db"
     )
 
 
 def test_a_database_may_be_relative_or_under_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/lee")
-    assert settings.load({"SIGNOFF_DATABASE_URL": "sqlite:///here.db"}).database == tmp_path / "here.db"
-    assert settings.load({"SIGNOFF_DATABASE_URL": "sqlite:///~/here.db"}).database == Path("/home/lee/here.db")
+    assert loaded_settings.load({"SIGNOFF_DATABASE_URL": "sqlite:///here.db"}).database == tmp_path / "here.db"
+    assert loaded_settings.load({"SIGNOFF_DATABASE_URL": "sqlite:///~/here.db"}).database == Path("/home/lee/here.db")
 
 
 SERVER = (
@@ -162,14 +163,14 @@ SERVED = {"SIGNOFF_DATABASE_URL": "postgresql+asyncpg://ann:g%23heim@db.example.
 
 
 def test_the_password_of_a_database_is_hidden_as_it_is_written_and_as_it_is() -> None:
-    loaded = settings.load(SERVED)
+    loaded = loaded_settings.load(SERVED)
     assert loaded.redact("g#heim and g%23heim") == "(the password of the database) and (the password of the database)"
     assert databases.place(loaded) == "signoff on db.example.com"
 
 
 def test_a_database_on_a_server_is_no_file() -> None:
     with pytest.raises(NotAFile, match="names a server"):
-        _ = settings.load(SERVED).database
+        _ = loaded_settings.load(SERVED).database
 
 
 def test_a_role_and_a_key_belong_to_a_database_on_a_server() -> None:
@@ -252,7 +253,7 @@ def test_a_public_address_that_is_more_than_an_address_is_refused(url: str) -> N
     ],
 )
 def test_a_public_address_of_the_usual_kinds_is_taken(url: str) -> None:
-    assert settings.load({"SIGNOFF_PUBLIC_URL": url}).public_url == url.rstrip("/")
+    assert loaded_settings.load({"SIGNOFF_PUBLIC_URL": url}).public_url == url.rstrip("/")
 
 
 @given(st.text(alphabet=st.sampled_from('abz019.-_~%/:\\"<>&;?#@[]()| \n\r\té'), max_size=30))
@@ -283,7 +284,7 @@ def test_an_invalid_host_is_refused_and_an_empty_host_is_not_every_address(host:
 @pytest.mark.parametrize("name", ["", "crm", "CRM-TOKEN", "1ST", "CRM TOKEN", "CRM.TOKEN", "_X", "É"])
 def test_a_secret_without_a_usable_name_is_refused(name: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        settings.load({f"SIGNOFF_SECRET_{name}": "hunter22"})
+        loaded_settings.load({f"SIGNOFF_SECRET_{name}": "hunter22"})
     (sentence,) = caught.value.sentences
     assert sentence.startswith(f"SIGNOFF_SECRET_{name}: must end with a name of A-Z, 0-9 and _")
     assert "hunter22" not in sentence
@@ -316,20 +317,20 @@ def test_all_problems_are_reported_together() -> None:
 
 def test_usable_values_are_read_beside_unusable_ones(tmp_path: Path) -> None:
     values = {"SIGNOFF_PORT": "many", "SIGNOFF_OPERATOR": "nobody", "SIGNOFF_HOST": "::1", "SIGNOFF_PROT": "1"}
-    loaded = settings.read(values, database=tmp_path / "a.db")
+    loaded = loaded_settings.read(values, database=tmp_path / "a.db")
     assert (loaded.settings.host, loaded.settings.port, loaded.settings.operator) == ("::1", 8000, "")
     assert loaded.settings.database == tmp_path / "a.db"
     assert loaded.unusable == {"port", "operator"}
     assert list(loaded.complaints) == problems_of(
         **{name.removeprefix("SIGNOFF_"): value for name, value in values.items()}
     )
-    assert settings.read({}).complaints == ()
+    assert loaded_settings.read({}).complaints == ()
 
 
 @pytest.mark.parametrize("port", ["many", "", "80.5", "0", "65536", "-1"])
 def test_an_invalid_port_is_refused_with_an_example(port: str) -> None:
     assert problems_of(port=port) == ["SIGNOFF_PORT: must be a whole number from 1 to 65535, like 8000."]
-    assert settings.read({"SIGNOFF_PORT": "65535"}).settings.port == 65535
+    assert loaded_settings.read({"SIGNOFF_PORT": "65535"}).settings.port == 65535
 
 
 def test_a_token_of_another_kind_is_refused_with_the_right_prefix() -> None:
@@ -344,20 +345,20 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
     file = tmp_path / ".env"
     file.write_text('SIGNOFF_OPERATOR="file@example.com"\nSIGNOFF_ADMINS=sam@example.com\nSIGNOFF_EMPTY\n# note\n')
     monkeypatch.setenv("SIGNOFF_OPERATOR", "lee@example.com")
-    loaded = settings.load_environment(file)
+    loaded = loaded_settings.load_environment(file)
     assert (loaded["SIGNOFF_OPERATOR"], loaded["SIGNOFF_ADMINS"]) == ("lee@example.com", "sam@example.com")
     assert "SIGNOFF_EMPTY" not in loaded
 
 
 def test_without_a_file_there_is_the_environment(tmp_path: Path) -> None:
-    assert settings.load_environment(tmp_path / ".env") == dict(os.environ)
+    assert loaded_settings.load_environment(tmp_path / ".env") == dict(os.environ)
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes("SIGNOFF_OPERATOR=lee@example.com".encode("utf-16"))
     with pytest.raises(SettingsError) as caught:
-        settings.load_environment(file)
+        loaded_settings.load_environment(file)
     assert caught.value.sentences == [f"{file} is not UTF-8 text. Save it as UTF-8."]
 
 
@@ -365,7 +366,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.mkdir()
     with pytest.raises(SettingsError) as caught:
-        settings.load_environment(file)
+        loaded_settings.load_environment(file)
     assert caught.value.sentences == [f"{file} cannot be read: Is a directory."]
 
 
@@ -391,25 +392,25 @@ def test_a_file_that_holds_no_settings_is_refused(tmp_path: Path, kind: str) -> 
         "broken": f"{file}: line 2 cannot be read. Write NAME=value.",
     }
     with pytest.raises(SettingsError) as caught:
-        settings.load_environment(file)
+        loaded_settings.load_environment(file)
     assert caught.value.sentences == [expected[kind]]
 
 
 def test_a_mark_of_an_editor_at_the_start_of_the_file_hides_no_setting(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("SIGNOFF_TEST_MARK=1\n", encoding="utf-8-sig")
-    assert settings.load_environment(file)["SIGNOFF_TEST_MARK"] == "1"
+    assert loaded_settings.load_environment(file)["SIGNOFF_TEST_MARK"] == "1"
 
 
 def test_only_the_passed_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNOFF_HOST", "9.9.9.9")
-    assert settings.load({"SIGNOFF_DATABASE_URL": "sqlite:////tmp/signoff.db"}).host == "127.0.0.1"
+    assert loaded_settings.load({"SIGNOFF_DATABASE_URL": "sqlite:////tmp/signoff.db"}).host == "127.0.0.1"
 
 
 @pytest.mark.parametrize("value", ["x", "abc", "a  ", " 12 ", " ", "      "])
 def test_a_secret_too_short_to_be_hidden_is_refused(value: str) -> None:
     with pytest.raises(SettingsError) as raised:
-        settings.load({"SIGNOFF_SECRET_PIN": value, "SIGNOFF_SECRET_LONG": "1234", "SIGNOFF_SECRET_EMPTY": ""})
+        loaded_settings.load({"SIGNOFF_SECRET_PIN": value, "SIGNOFF_SECRET_LONG": "1234", "SIGNOFF_SECRET_EMPTY": ""})
     (sentence,) = raised.value.sentences
     assert sentence.startswith("SIGNOFF_SECRET_PIN: must have at least 4 characters")
 
@@ -423,15 +424,15 @@ def test_credentials_are_struck_out_however_they_are_escaped(escape: Callable[[s
         "SIGNOFF_EMAIL_FROM": "s@example.com",
         "SIGNOFF_PUBLIC_URL": "https://s.example.com",
     }
-    assert "ss w0rd" not in settings.load(values).redact(f"it was {escape(password)}, {url}")
-    assert "(the password of the mail server)" in settings.load(values).redact(escape(password))
+    assert "ss w0rd" not in loaded_settings.load(values).redact(f"it was {escape(password)}, {url}")
+    assert "(the password of the mail server)" in loaded_settings.load(values).redact(escape(password))
 
 
 @pytest.mark.parametrize("value", ["15", "20001", "-1", "many", "", "1e3", "500.5"])
 def test_a_number_of_connections_that_makes_no_sense_is_refused(value: str) -> None:
     (sentence,) = problems_of(max_connections=value)
     assert sentence == "SIGNOFF_MAX_CONNECTIONS: must be a whole number from 16 to 20000, like 500."
-    assert settings.load({"SIGNOFF_MAX_CONNECTIONS": "64"}).max_connections == 64
+    assert loaded_settings.load({"SIGNOFF_MAX_CONNECTIONS": "64"}).max_connections == 64
 
 
 def test_every_secret_of_the_settings_is_masked_in_texts() -> None:
@@ -445,12 +446,12 @@ def test_every_secret_of_the_settings_is_masked_in_texts() -> None:
 
 
 def test_working_hours_and_holidays_are_read() -> None:
-    hours = settings.load({}).office_hours
+    hours = loaded_settings.load({}).office_hours
     assert (hours.days, hours.begins, hours.ends, hours.zone, hours.holidays) == ((0, 1, 2, 3, 4), 540, 1020, "UTC", "")
     values = {"SIGNOFF_WORKING_HOURS": "mon-thu 08:00-16:00 Europe/Berlin", "SIGNOFF_HOLIDAYS": "de-be"}
-    hours = settings.load(values).office_hours
+    hours = loaded_settings.load(values).office_hours
     assert (hours.days, hours.zone, hours.holidays) == ((0, 1, 2, 3), "Europe/Berlin", "DE-BE")
-    assert settings.load({"SIGNOFF_WORKING_HOURS": "", "SIGNOFF_HOLIDAYS": ""}).office_hours.begins == 540
+    assert loaded_settings.load({"SIGNOFF_WORKING_HOURS": "", "SIGNOFF_HOLIDAYS": ""}).office_hours.begins == 540
 
 
 def test_working_hours_and_holidays_that_no_one_has_are_refused() -> None:

@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 import bot.slack
-from bot import settings
+from bot import loaded_settings
 from bot.cli.manifest import manifest as command
 from bot.devtools.sandbox import AppConfig
 from bot.devtools.sandbox.methods import METHODS
@@ -125,18 +125,18 @@ TOKENS = {
 
 def problems_of(**values: str) -> list[str]:
     with pytest.raises(SettingsError) as caught:
-        settings.load({f"SIGNOFF_{name.upper()}": value for name, value in values.items()})
+        loaded_settings.load({f"SIGNOFF_{name.upper()}": value for name, value in values.items()})
     assert "secret" not in str(caught.value).replace("_SECRET", "")
     return caught.value.sentences
 
 
 def test_tokens_are_read_and_never_printed() -> None:
-    loaded = settings.load({**TOKENS, "SIGNOFF_SLACK_API_URL": "http://127.0.0.1:1/api", "SIGNOFF_PORT": "8123"})
+    loaded = loaded_settings.load({**TOKENS, "SIGNOFF_SLACK_API_URL": "http://127.0.0.1:1/api", "SIGNOFF_PORT": "8123"})
     assert loaded.slack_bot_token.get_secret_value() == "xoxb-1-secret"
     assert (loaded.slack_api_url, loaded.host, loaded.port) == ("http://127.0.0.1:1/api/", "127.0.0.1", 8123)
     assert "secret" not in repr(loaded).replace("_secret", "").replace("SecretStr", "")
     assert loaded.redact("sent xoxb-1-secret and xapp-1-secret") == "sent (a token of Slack) and (a token of Slack)"
-    assert settings.load({}).redact("nothing") == "nothing"
+    assert loaded_settings.load({}).redact("nothing") == "nothing"
 
 
 def test_settings_that_contradict_each_other_are_reported_together() -> None:
@@ -166,4 +166,4 @@ def test_settings_that_contradict_each_other_are_reported_together() -> None:
 
 def test_a_rotating_token_is_accepted() -> None:
     values = {**TOKENS, "SIGNOFF_SLACK_BOT_TOKEN": "xoxe.xoxb-1-secret"}
-    assert settings.load(values).slack_bot_token.get_secret_value().startswith("xoxe")
+    assert loaded_settings.load(values).slack_bot_token.get_secret_value().startswith("xoxe")
