@@ -84,16 +84,29 @@ cleo hears “Done: Refund 200.00 EUR for order A-1007?”
 gets the email “Re: Refund 200.00 EUR for order A-1007? (Cleo Builder)” from Signoff <signoff@example.com>
 it is in the thread of the first
 it has both amounts
+cleo refunds 300 EUR by a workflow that needs two approvals: ada and ben decide together
+ada’s copy says “Both have to approve.”, and has its buttons
+ben’s copy says “1 of 2: Ada Approver approved … Waiting for you.”, and has its buttons
+one approval of two pays nothing
+cleo gets the message “Ben Approver has a question about “Refund 300.00 EUR
+ben gets the message “Cleo Builder answered your question”
+ben’s copy says “Is the whole order broken? … No, one cup of six.”, and has its buttons
+ada gets the message “Ben Approver changed what you approved”
+ada’s copy says “1 of 2: Ben Approver approved … 300.00 EUR → 250.00 EUR”, and has its buttons
+ada approved 300 EUR, which does not count for 250
+ada’s copy says “Approved with edits by Ben Approver and Ada Approver … 300.00 EUR → 250.00 EUR”, and has no
+cleo hears “Done: Refund 300.00 EUR for order A-1008?”
+250 EUR was paid exactly once
 no run is left open
 no one saw an error in Slack
 the 4 emails went to mia alone, and the mail server had no complaints
-the payment service paid 40 EUR, 95 EUR, 130 EUR, 180 EUR, and nothing else
+the payment service paid 40 EUR, 95 EUR, 130 EUR, 180 EUR, 250 EUR, and nothing else
 the audit log verifies
 every changed entry is found
-it has the four decisions
+it has the five decisions
 """
 TOTALS = re.compile(
-    r"4 decisions, 4 payments, (\d+\.\d) seconds; (\d+) claims held; the audit log is whole \(\d+ entries\)\.\s*"
+    r"5 decisions, 5 payments, (\d+\.\d) seconds; (\d+) claims held; the audit log is whole \(\d+ entries\)\.\s*"
 )
 
 

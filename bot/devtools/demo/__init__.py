@@ -15,7 +15,7 @@ and the database is in a temporary folder that is deleted at the end.
 | `browser` | opens the page in the user's browser |
 | `story_feed` | the events of a run for the side panel of the page |
 | `story` | start here for `--play`: `play()`, the order of the chapters, and the totals at the end |
-| `first_chapters`, `last_chapters`, `email_chapter` | the chapters |
+| `first_chapters`, `last_chapters`, `email_chapter`, `together_chapter` | the chapters |
 | `scene` | actions and expectations: each action is printed, each claim checked |
 | `forged_click` | a click that Slack did not sign |
 | `narration` | the printed lines; a claim that does not hold |

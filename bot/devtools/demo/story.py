@@ -10,7 +10,7 @@ from typing import Final
 
 from rich.console import Console
 
-from bot.devtools.demo import email_chapter, first_chapters, last_chapters, servers
+from bot.devtools.demo import email_chapter, first_chapters, last_chapters, servers, together_chapter
 from bot.devtools.demo.narration import ClaimFailed, Narrator
 from bot.devtools.demo.scene import Scene
 from bot.devtools.demo.servers import DemoEnvironment
@@ -21,9 +21,14 @@ from engine.store import audit_log, schema
 
 CLAIM_SECONDS: Final = 10.0
 """Seconds that a claim may take to come true, also on a slow machine."""
-_CHAPTERS: Final = (*first_chapters.CHAPTERS, *last_chapters.CHAPTERS, *email_chapter.CHAPTERS)
+_CHAPTERS: Final = (
+    *first_chapters.CHAPTERS,
+    *last_chapters.CHAPTERS,
+    *email_chapter.CHAPTERS,
+    *together_chapter.CHAPTERS,
+)
 _DECISIONS: Final = ("request.approved", "request.rejected")
-_PAID: Final = ["40 EUR", "95 EUR", "130 EUR", "180 EUR"]
+_PAID: Final = ["40 EUR", "95 EUR", "130 EUR", "180 EUR", "250 EUR"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +107,7 @@ async def _check_totals(scene: Scene) -> Totals:
     _check_tampering(narrator, lines)
     kinds = [json.loads(json.loads(line)["leaf"])["kind"] for line in lines]
     decisions = sum(kinds.count(kind) for kind in _DECISIONS)
-    narrator.claim("it has the four decisions, one for each decided request", decisions == 4, actual=decisions)
+    narrator.claim("it has the five decisions, one for each decided request", decisions == 5, actual=decisions)
     return Totals(decisions=decisions, payments=len(paid), entries=report.entries)
 
 
