@@ -153,9 +153,12 @@ def _owner_instead(context: CommandContext, tx: Tx, request: Request) -> list[Ap
 
 
 def _backups(request: Request) -> list[Approver]:
-    """Return the backups who are not asked yet and may decide. In a chain they may stand in for all who are missing."""
-    asked, tally = {approver.person.id for approver in request.approvers}, request.tally
-    groups = tuple(range(tally.group, tally.needed)) if request.policy.is_chain else FIRST_GROUP
+    """Return the backups who are not asked yet and may decide.
+
+    In a chain they may stand in for all who are missing, also if a change asks the first group again.
+    """
+    asked = {approver.person.id for approver in request.approvers}
+    groups = tuple(range(request.policy.needed)) if request.policy.is_chain else FIRST_GROUP
     backups = [replace(backup, groups=groups) for backup in request.backups if backup.person.id not in asked]
     everyone = (*request.approvers, *backups)
     return [

@@ -132,8 +132,9 @@ _DECISIONS = Statement(
     )
     # Approvals that others did not join are no decision.
     .where(_request.c.run == bindparam("run"), _request.c.state == _decision.c.verdict)
-    # Two approvals that were saved together have the same time.
-    .order_by(_decision.c.decided_at, _decision.c.person == _request.c.closed_by, _decision.c.id)
+    # Of several approvals the one that closed it comes last. Their times do not say which: they may be the same, and
+    # a clock may have been set back between them.
+    .order_by(_request.c.visit, _decision.c.person == _request.c.closed_by, _decision.c.decided_at, _decision.c.id)
 )
 
 

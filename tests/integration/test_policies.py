@@ -175,6 +175,21 @@ async def test_of_approvals_at_the_same_instant_the_one_that_closed_it_is_the_de
         assert (await env.view(run)).steps[-1].output == {"by": last.value}
 
 
+async def test_the_approval_that_closed_it_is_the_decision_although_the_clock_was_set_back(env: EngineEnv) -> None:
+    more = "  - {id: more, uses: set, with: {by: '{{ steps.act.decision.by.name }}'}}\n"
+    await env.register(GATED.format(keys=f"{THREE}, policy: {{quorum: 2}}, expires: 1d") + more)
+    run = await env.start()
+    await env.settle()
+    env.pass_time(hours=5)
+    await decide(env, run, LEE)
+    env.pass_time(hours=-3)
+    await decide(env, run, KIM)
+    view = await env.request(run)
+    assert view.decision is not None
+    assert view.decision.person.email == KIM.value
+    assert (await env.view(run)).steps[-1].output == {"by": KIM.value}
+
+
 # -- chain ---------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +218,37 @@ async def test_a_person_in_two_groups_approves_once_and_the_owner_stands_in(env:
     assert await names(env, run) == ["sam"]
     assert isinstance(await decide(env, run, LEE), AlreadyVoted)
     assert isinstance(await decide(env, run, SAM), Decided)
+    assert await state(env, run) is RequestState.APPROVED
+
+
+async def test_only_those_whose_turn_it_is_are_reminded(env: EngineEnv) -> None:
+    chain = "policy: {chain: [[lee@example.com], [mia@example.com, kim@example.com]]}"
+    run = await start_run(env, f"{chain}, expires: 10d, remind: true")
+    reminded = []
+    for days in (5, 4):
+        env.pass_time(days=days, hours=-4)
+        await decide(env, run, LEE)
+        env.pass_time(hours=4, minutes=2)
+        await env.settle()
+        env.pass_time(minutes=2)
+        await env.settle()
+        reminded.append(sorted(copy.address for copy in await copies(env, run, DeliveryKind.REMINDER)))
+    both = ["kim@example.com", "mia@example.com"]
+    assert reminded == [both, sorted([*both, *both])]
+
+
+async def test_backups_join_the_group_that_is_asked_also_after_a_change(env: EngineEnv) -> None:
+    chain = "policy: {chain: [[lee@example.com], [mia@example.com]]}"
+    run = await start_run(env, f"{chain}, escalate: {{after: 1d, to: [kim@example.com]}}")
+    await decide(env, run, LEE)
+    env.pass_time(days=1)
+    await env.settle()
+    assert await names(env, run) == ["mia", "kim"]
+    await decide(env, run, MIA, text="goodbye")
+    assert await names(env, run) == ["lee", "kim"]
+    assert isinstance(await decide(env, run, KIM), Decided)
+    assert await names(env, run) == ["mia"]
+    assert isinstance(await decide(env, run, MIA), Decided)
     assert await state(env, run) is RequestState.APPROVED
 
 
