@@ -21,15 +21,26 @@ def _delegate(absence: Absence, *, is_own: bool) -> str:
     place = "your place" if is_own else "their place"
     if absence.delegate is not None:
         return f"{line(absence.delegate.label)} decides in {place}."
-    return f"No one was named who decides in {place}. Backups of a workflow are asked, if it has any."
+    return f"No one decides in {place}. If a workflow has backups, they are asked."
+
+
+def _passed_on(answer: SetAway, *, is_own: bool) -> str:
+    """Return what becomes of the requests that are waiting now: the delegate may be away as well."""
+    delegate, stand_in = answer.absence.delegate, answer.stand_in
+    assert delegate is not None
+    is_away = f"{line(delegate.label)} is away as well"
+    if stand_in is None:
+        return f"But {is_away}, so {'your' if is_own else 'their'} requests are not passed on."
+    if stand_in.id != delegate.id:
+        return f"{is_away}, so what is waiting now is passed on to {line(stand_in.label)}."
+    return f"What is waiting now is passed on as well, unless {line(delegate.label)} may not decide it."
 
 
 def set_away(answer: SetAway, *, is_own: bool = True, knows_zone: bool = True) -> Phrase:
     """Return the sentence for a person who said when they, or another, are away."""
     what = away(answer.absence, is_own=is_own, is_now=answer.is_now)
     if answer.is_now and answer.absence.delegate is not None:
-        delegate = line(answer.absence.delegate.label)
-        what = (*what, f" What is waiting now is passed on as well, unless {delegate} may not decide it.")
+        what = (*what, f" {_passed_on(answer, is_own=is_own)}")
     return what if knows_zone else (*what, UNKNOWN_ZONE)
 
 

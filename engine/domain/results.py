@@ -81,10 +81,14 @@ class Reassigned(Struct, frozen=True, kw_only=True):
 
 
 class SetAway(Struct, frozen=True, kw_only=True):
-    """The person is away, now or later. `is_now`: it has begun."""
+    """The person is away, now or later. `is_now`: it has begun.
+
+    `stand_in`: who decides for them now; another than the delegate if that one is away as well, and None if no one.
+    """
 
     absence: Absence
     is_now: bool
+    stand_in: Person | None = None
 
 
 class SetBack(Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from engine.domain import (
     Work,
 )
 from engine.references import Reference
+from engine.requests import delegate_of
 from engine.service import person_lookup, stand_in
 from engine.service.context import CommandContext
 from engine.store import absences, request_model, request_rows
@@ -83,7 +84,13 @@ def set_away(context: CommandContext, tx: Tx, command: Away, resolved: Resolved)
     is_now = starts_at <= tx.now
     if is_now:
         tx.enqueue(Work("process_due", absence.id))
-    return SetAway(absence=absence, is_now=is_now)
+    return SetAway(absence=absence, is_now=is_now, stand_in=_stand_in(tx, command.workspace, absence))
+
+
+def _stand_in(tx: Tx, workspace: str, absence: Absence) -> Person | None:
+    """Return who decides for a person now, who is the delegate of the delegate if that one is away as well."""
+    away = {one.person.id: one for one in absences.load_open(tx.connection, workspace, tx.now) if one.covers(tx.now)}
+    return delegate_of(absence.person.id, away)
 
 
 def set_back(context: CommandContext, tx: Tx, command: Back, resolved: Resolved) -> SetBack | Refusal:
