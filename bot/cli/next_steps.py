@@ -88,7 +88,8 @@ def _request_lines(request: RequestView) -> Iterator[str]:
     yield questions.of_request(request)
     yield context_line(card, local_time)
     is_asked = person is not None and progress.is_asked(request, person)
-    yield people.asked(card.approvers, closed=not is_asked, is_form=card.is_form)
+    if not card.names_waiting:
+        yield people.asked(card.approvers, closed=not is_asked, is_form=card.is_form)
     if person is not None and card.actions:
         yield next_commands.decide(card)
 

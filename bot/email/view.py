@@ -258,8 +258,7 @@ def _sentence(phrase: Phrase, writer: dates.Writer) -> str:
 
 def _small(card: Card, kind: EmailKind, writer: dates.Writer) -> Iterator[str]:
     """Yield who else was asked, and until when the link works."""
-    closed = card.outcome is not None
-    asked = people.asked(card.approvers, closed=closed, is_form=card.is_form) if kind.names_approvers else ""
+    asked = people.of_card(card) if kind.names_approvers else ""
     if asked:
         yield _whole(characters.line(asked), TITLE)
     if kind.has_link:

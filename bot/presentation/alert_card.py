@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from bot.presentation import (
     advice,
     answers,
     changes,
+    expiry,
     outcome_card,
     people,
     questions,
@@ -23,6 +24,7 @@ from engine.domain import (
     CardField,
     CardOutcome,
     DeliveryKind,
+    Phrase,
     RequestState,
     RunStatus,
     StepStatus,
@@ -47,9 +49,10 @@ def alert_card(copy: DeliveryContent) -> Card:
     opens = voids or (request if topic in PASSED_ON and outcome is None else None)
     return Card(
         kind=DeliveryKind.ALERT,
-        title=title,
+        # The outcome says that it is decided, so the question is enough.
+        title=line(voids.title) if voids and outcome else title,
         tone=states.RUN_TONES[run.status] if ends else _tone(copy),
-        lead=() if outcome else ((what,),),
+        lead=() if outcome else ((what,), *_deadline(topic, request)),
         values=_changed_for(copy, voids) if voids else outcome_card.changed_values(copy.request) if ends else (),
         notes=(
             *(_approved_notes(run, approved) if approved else outcome_card.run_notes(run)),
@@ -197,19 +200,6 @@ _ABOUT_REQUESTS: Final = frozenset(
 )
 
 
-_NO_DECIDER: Final = {
-    "short": (
-        "No one else can approve “…”",
-        "More people have to approve it than can. Pass it on to another person, or cancel the run.",
-    ),
-    "absent": (
-        "Everyone who can decide “…” is away",
-        "No one decides in their place. Pass it on to another person, or wait until they are back.",
-    ),
-}
-"""The title and the advice of an alert to an owner that no one can decide a request now. “…”: the question."""
-
-
 def _alert(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     """Return the title of an alert and its advice: what happened, and what the reader can do."""
     if topic in TO_APPROVERS:
@@ -234,9 +224,8 @@ def _to_approver(topic: str, copy: DeliveryContent) -> tuple[str, str]:
 def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     """Return the title and the advice of an alert about the approvers of a request."""
     asks, request = _question(copy), copy.request
-    if topic in _NO_DECIDER:
-        title, what = _NO_DECIDER[topic]
-        return title.replace("…", asks), what
+    if topic in _ABOUT_PEOPLE:
+        return _ABOUT_PEOPLE[topic](asks, copy)
     reasons = "The reasons are below. " if request is not None and request.unreached else ""
     match topic:
         case "unseen":
@@ -251,8 +240,6 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
                 "The mail server does not accept emails from Signoff. "
                 "The operator of this server can find the cause with the command signoff doctor."
             )
-        case _ if topic == VOIDED:
-            return _voided(asks, copy)
         case "unposted":
             return f"“{asks}” could not be posted in its channel", (
                 f"{'The reason is below. ' if request and request.unposted else ''}Each approver was asked directly."
@@ -268,6 +255,36 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     )
 
 
+def _short(asks: str, copy: DeliveryContent) -> tuple[str, str]:
+    """Return the title and the advice of the alert that more approvals are needed than people can give."""
+    todo = "Pass it on to another person, or cancel the run."
+    if copy.request is None:
+        return f"Too few people can approve “{asks}”", todo
+    tally = copy.request.model.tally
+    left, has = len(tally.waiting), f"It has {len(tally.votes)} of {tally.needed} approvals"
+    if left:
+        can = "one person" if left == 1 else f"{left} people"
+        return f"Too few people can approve “{asks}”", f"{has}, and only {can} can approve it now. {todo}"
+    if tally.votes:
+        return f"No one else can approve “{asks}”", f"{has}. {todo}"
+    return f"No one can approve “{asks}”", f"None of the people who were asked may approve it. {todo}"
+
+
+def _absent(asks: str, copy: DeliveryContent) -> tuple[str, str]:
+    """Return the title and the advice of the alert that all who can decide are away, with the name of an only one."""
+    names = people.approvers(copy.request) if copy.request is not None else []
+    who = f"{names[0]}, who can decide “{asks}”," if len(names) == 1 else f"Everyone who can decide “{asks}”"
+    return f"{who} is away", "No one decides in their place. Pass it on to another person, or wait until they are back."
+
+
+def _deadline(topic: str, request: RequestView | None) -> Iterator[Phrase]:
+    """Yield until when a request waits that its owner can pass on."""
+    due = expiry.of_deadlines(request.model.deadlines) if request is not None and topic in PASSED_ON else ()
+    if due:
+        first, *rest = due
+        yield f"It {str(first)[:1].lower()}{str(first)[1:]}", *rest, "."
+
+
 def _voided(asks: str, copy: DeliveryContent) -> tuple[str, str]:
     """Return the title and the advice of the alert that an approval does not count any more."""
     request, version = copy.request, 0
@@ -279,6 +296,14 @@ def _voided(asks: str, copy: DeliveryContent) -> tuple[str, str]:
     return f"{who} changed what you approved: {asks}", (
         "Your approval does not count for the new version. Look at what changed, then decide again."
     )
+
+
+_ABOUT_PEOPLE: Final[Mapping[str, Callable[[str, DeliveryContent], tuple[str, str]]]] = {
+    "short": _short,
+    "absent": _absent,
+    VOIDED: _voided,
+}
+"""The functions that return the title and the advice of an alert about the people of a request."""
 
 
 def _excluded(asks: str, request: RequestView | None) -> str:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from bot.presentation import expiry, people
 from bot.presentation.characters import line
-from engine.domain import Approver, CardFact, Phrase, RequestState
+from engine.domain import Approver, CardFact, Person, Phrase, RequestState
 from engine.read_models import RequestView
 
 
-def happened(request: RequestView) -> Phrase:
-    """Return who was asked by the escalation of a request, and when, or nothing."""
+def happened(request: RequestView, reader: Person | None = None) -> Phrase:
+    """Return who was asked by the escalation of a request, the reader first, and when, or nothing."""
     at, backups = request.model.deadlines.escalated_at, [row for row in request.approvers if row.is_backup]
-    return (f"to {_names(backups)}, ", at) if at is not None and backups else ()
+    return (f"to {_names(backups, reader)}, ", at) if at is not None and backups else ()
 
 
 def facts(request: RequestView) -> Iterator[CardFact]:
@@ -34,5 +34,6 @@ def _planned(request: RequestView) -> Phrase:
     return (f"{to} after {expiry.span(after, working=deadlines.hours is not None)} without a decision",)
 
 
-def _names(backups: Sequence[Approver]) -> str:
-    return people.joined([line(backup.person.label) for backup in backups], "and")
+def _names(backups: Sequence[Approver], reader: Person | None = None) -> str:
+    others = [line(row.person.label) for row in backups if reader is None or row.person.id != reader.id]
+    return people.joined(["you", *others] if len(others) < len(backups) else others, "and")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 from bot.presentation.characters import line
-from engine.domain import Approver, Person, RequestState
+from engine.domain import Approver, Card, Person, RequestState
 from engine.read_models import RequestView
 
 _NAMED: Final = 5
@@ -35,6 +36,19 @@ def successor(request: RequestView, reader: Person | None) -> str | None:
     return line(row.handed_to) if row is not None and row.handed_to is not None else None
 
 
+def predecessors(request: RequestView, reader: Person | None) -> list[str]:
+    """Return the names of the people in whose place the reader decides since the request was opened."""
+    if reader is None or successor(request, reader) is not None:
+        return []
+    return [line(row.person.label) for row in request.model.approvers if row.handed_to == reader.label]
+
+
+def passed_on(request: RequestView) -> list[str]:
+    """Return who decides in the place of another, a text for each place that was passed on."""
+    rows = request.model.approvers
+    return [f"{line(row.person.label)} to {line(row.handed_to)}" for row in rows if row.handed_to is not None]
+
+
 def accounts(approvers: Sequence[Approver]) -> list[str | None]:
     """Return the id of the account of each approver, or None for one without an account."""
     accounts = [approver.person.account for approver in approvers]
@@ -53,12 +67,30 @@ def asked(names: Sequence[str], *, closed: bool, is_form: bool = False) -> str:
     return f"{joined(names, 'or')} can {'answer' if is_form else 'decide'}."
 
 
-def joined(names: Sequence[str], word: str) -> str:
-    """Return the names as a part of a sentence, with "and" or "or" before the last; a long list ends with a number."""
+def of_card(card: Card) -> str:
+    """Return who can decide the request of a card, or who was asked; an empty text if its context says it already."""
+    closed = card.outcome is not None
+    return "" if card.names_waiting and not closed else asked(card.approvers, closed=closed, is_form=card.is_form)
+
+
+def joined(names: Sequence[str], word: str, *, room: int | None = None) -> str:
+    """Return the names as a part of a sentence, with "and" or "or" before the last; a long list ends with a number.
+
+    `room`: the characters of the names that are shown, for a place where a name must not be cut.
+    """
     # One more name is as short as "1 more".
-    shown = [*names] if len(names) <= _NAMED + 1 else [*names[:_NAMED], f"{len(names) - _NAMED} more people"]
+    most = len(names) if len(names) <= _NAMED + 1 else _NAMED
+    most = most if room is None else _fitting(names[:most], room)
+    more = len(names) - most
+    shown = [*names[:most], *([f"{more} more {'person' if more == 1 else 'people'}"] if more else [])]
     *first, last = shown
     return f"{', '.join(first)} {word} {last}" if first else last
+
+
+def _fitting(names: Sequence[str], room: int) -> int:
+    """Return how many names fit, and two at least."""
+    sizes = accumulate(len(name) for name in names)
+    return min(len(names), max(2, sum(size <= room for size in sizes)))
 
 
 def excluded(request: RequestView) -> str:

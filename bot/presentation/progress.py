@@ -17,27 +17,38 @@ _NOTHING_TO_DO: Final = "You don't need to do anything."
 # -- on the card --------------------------------------------------------------------------------------------
 
 
-def sentences(request: RequestView, reader: Person | None = None) -> Iterator[Phrase]:
+def sentences(request: RequestView, reader: Person | None = None, *, names_waiting: bool = True) -> Iterator[Phrase]:
     """Yield how far the approvals of a waiting request have come; nothing if one decision closes it.
 
-    A reader who is not asked now learns why.
+    A reader who is not asked now learns why. `names_waiting`: for whom it waits as well.
     """
     if reader is not None and reader.id in request.model.editors:
         yield ("You changed this, so another person has to approve it.",)
         yield from _waiting(request.model.tally, reader)
     elif request.model.policy.counts_votes:
-        yield from _progress(request, reader)
+        yield from _progress(request, reader, names_waiting=names_waiting)
 
 
-def _progress(request: RequestView, reader: Person | None) -> Iterator[Phrase]:
+def names_waiting(request: RequestView, reader: Person | None) -> bool:
+    """Return whether `sentences` say for whom the request waits."""
+    tally = request.model.tally
+    if reader is not None and reader.id in request.model.editors:
+        return bool(tally.waiting)
+    return request.model.policy.counts_votes and (bool(tally.waiting) or tally.short > 0)
+
+
+def _progress(request: RequestView, reader: Person | None, *, names_waiting: bool) -> Iterator[Phrase]:
     tally, place = request.model.tally, _place(request, reader)
     if tally.votes:
         yield from _given(tally, reader)
-        yield from _waiting(tally, reader)
     else:
         yield (needed(request, reader),)
+    # The groups of a chain are named before the first approval. Until then a card reads the same for all who are asked.
+    if names_waiting and (tally.votes or not request.model.policy.is_chain):
+        yield from _waiting(tally, reader if tally.votes else None)
     if tally.short:
-        yield ("No one else can approve this, so it waits. The owner of the workflow has been notified.",)
+        who = "Too few people can" if tally.waiting else "No one else can" if tally.votes else "No one can"
+        yield (f"{who} approve this, so it waits. The owner of the workflow has been notified.",)
     elif place is not None and request.model.policy.is_chain:
         yield from _turn(tally, place)
 

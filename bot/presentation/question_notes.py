@@ -50,5 +50,5 @@ def pause(request: RequestView) -> Iterator[Phrase]:
     if deadlines.paused_until is None or request.model.state is not RequestState.PENDING:
         return
     if deadlines.expires_after is not None:
-        stands_still = "The time to decide stands still until the question is answered, at most until "
+        stands_still = "The time to decide is paused until the question is answered, at most until "
         yield stands_still, deadlines.paused_until, "."

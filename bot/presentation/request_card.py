@@ -48,11 +48,12 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
         kind=DeliveryKind.REQUEST,
         title=line(request.title),
         tone=states.REQUEST_TONES[model.state],
-        lead=tuple(_lead(request, reader)) if pending else (),
+        lead=tuple(_lead(request, reader, shared=shared)) if pending else (),
         values=values,
         notes=tuple(_notes(request)),
         outcome=None if pending else request_outcome.card_outcome(request, reader),
         approvers=tuple(people.approvers(request)),
+        names_waiting=pending and not shared and progress.names_waiting(request, reader),
         mentions=tuple(people.accounts(model.tally.waiting)) if shared and pending else (),
         readers=tuple(filter(None, people.accounts(model.approvers))) if shared else (),
         is_form=model.subject.is_form,
@@ -72,10 +73,10 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
     )
 
 
-def _lead(request: RequestView, reader: Person | None) -> Iterator[Phrase]:
+def _lead(request: RequestView, reader: Person | None, *, shared: bool) -> Iterator[Phrase]:
     """Yield one line of context: who asks, why a person has to decide, and how far approvals have come.
 
-    Channels add the deadline.
+    Channels add the deadline, and mention the people who can decide in a shared copy.
     """
     is_own = reader is not None and reader.id == request.requester.id
     yield ("You started this." if is_own else f"{line(request.requester.label)} asks.",)
@@ -83,8 +84,10 @@ def _lead(request: RequestView, reader: Person | None) -> Iterator[Phrase]:
         yield (_sentence(line(request.reason)),)
     if (successor := people.successor(request, reader)) is not None:
         yield (f"{successor} decides in your place.",)
-    yield from progress.sentences(request, reader)
-    escalated = escalation.happened(request)
+    if predecessors := people.predecessors(request, reader):
+        yield (f"You decide in the place of {people.joined(predecessors, 'and')}.",)
+    yield from progress.sentences(request, reader, names_waiting=not shared)
+    escalated = escalation.happened(request, reader)
     if escalated:
         yield ("Escalated ", *escalated, ".")
     yield from question_notes.pause(request)
@@ -128,6 +131,8 @@ def _details(request: RequestView) -> Iterator[CardFact]:
     for signature in request_outcome.signatures(request):
         yield CardFact(label="Signed by", text=signature)
     yield from progress.facts(request)
+    if passed_on := people.passed_on(request):
+        yield CardFact(label="Passed on", text=("; ".join(passed_on),))
     subject = request.model.subject
     step = line(labels.in_words(request.step_label or subject.step))
     if not subject.is_form:

@@ -10,6 +10,8 @@ from engine import runs
 from engine.domain import CardOutcome, OnExpiry, Person, Phrase, RequestState, StepStatus, Tone
 from engine.read_models import RequestView
 
+_NAMES: Final = 75
+"""Characters of the names of those who approved: more do not fit into two lines of a closed card."""
 _NOT_YET: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.READY})
 """States of a step right after the decision, before anything became of it."""
 
@@ -82,7 +84,7 @@ def _decider_names(request: RequestView) -> str:
         f"{line(person.label)} (the requester)" if person.id == request.requester.id else line(person.label)
         for person in _deciders(request)
     ]
-    return people.joined(names, "and")
+    return people.joined(names, "and", room=_NAMES)
 
 
 def effect(request: RequestView) -> str | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.presentation import answers, expiry, people, states
-from bot.presentation.alert_card import PASSED_ON
+from bot.presentation.alert_card import PASSED_ON, VOIDED
 from bot.slack import closed_view, ids, mentions, notification_text, rich_text, sentences, text_objects, truncate
 from bot.slack.sentences import Sentence
 from bot.slack.text_objects import Block, Element
@@ -163,7 +163,10 @@ def _asked(card: Card) -> tuple[list[Block], int]:
         return [mentions.block(card) if card.kind is DeliveryKind.REQUEST else mentions.asked_this(card)], 0
     if card.kind is not DeliveryKind.REQUEST:
         return [], 0
-    clip = text_objects.clip(text_objects.line(people.asked(card.approvers, closed=False, is_form=card.is_form)), _LEAD)
+    asked = people.of_card(card)
+    if not asked:
+        return [], 0
+    clip = text_objects.clip(text_objects.line(asked), _LEAD)
     return [text_objects.context([text_objects.plain(clip.text)])], clip.missing
 
 
@@ -232,9 +235,13 @@ def _closed(card: Card, outcome: CardOutcome, delivery: str) -> list[Block]:
 def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
     details = _details(card, delivery=delivery)
     asks = card.kind is DeliveryKind.ALERT and topic == NEEDS_ATTENTION and card.run is not None
+    ref = ref_of(card, delivery=delivery)
     if card.question_id is not None and card.request is not None:
         acting = [_answer_button(card.request, card.question_id, delivery=delivery)]
-    elif card.kind is DeliveryKind.ALERT and card.topic in PASSED_ON and ref_of(card, delivery=delivery) is not None:
+    elif card.kind is DeliveryKind.ALERT and card.topic == VOIDED and ref is not None:
+        # It opens the details, which have all buttons.
+        return [_review(ref)]
+    elif card.kind is DeliveryKind.ALERT and card.topic in PASSED_ON and ref is not None:
         acting = [pass_on_button(card, delivery=delivery)]
     else:
         acting = _run_buttons(card, delivery=delivery) if asks else request_buttons(card, delivery=delivery)

@@ -122,7 +122,7 @@ def _tail(card: Card, most: _Limits) -> list[Phrase]:
 def _people(card: Card) -> str:
     """Return who can decide, or in an answer that many people share, who asked."""
     if card.kind is DeliveryKind.REQUEST:
-        return people.asked(card.approvers, closed=False, is_form=card.is_form)
+        return people.of_card(card)
     return f"{card.approvers[0]} asked this." if card.mentions else ""
 
 

@@ -95,7 +95,7 @@ def _people_line(card: Card) -> str:
     closed = card.outcome is not None
     changeable = not closed and any(field.editable for field in card.values)
     note = f"{_MAY_CHANGE} marks what can be changed." if changeable else ""
-    return f"{people.asked(card.approvers, closed=closed, is_form=card.is_form)} {note}".strip()
+    return f"{people.of_card(card)} {note}".strip()
 
 
 def grid() -> Table:

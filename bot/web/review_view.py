@@ -12,7 +12,7 @@ from bot.web import form_inputs, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
 from bot.web.run_history import HistoryStep
 from engine import fields, json_values, requests
-from engine.domain import Assurance, Card, CardField, Person, Phrase, ReasonRequired, RequestState, ReviewPoint
+from engine.domain import Assurance, Card, CardField, Person, Phrase, ReasonRequired, ReviewPoint
 from engine.errors import about
 from engine.fields import Field, FieldType
 from engine.json_values import Value
@@ -171,9 +171,7 @@ def review(
     return Review(
         request=request,
         card=card,
-        asked=people.asked(
-            card.approvers, closed=request.model.state is not RequestState.PENDING, is_form=card.is_form
-        ),
+        asked=people.of_card(card),
         # A short value can be read at a glance, so it does not stand below a long text.
         values=tuple(sorted(_values(request, card, typed or _UNTYPED), key=lambda field: bool(field.length))),
         content=content,

@@ -94,6 +94,8 @@ class Card:
     outcome: CardOutcome | None = None
     approvers: tuple[str, ...] = ()
     """The names of the people who can decide, or who were asked once it is closed."""
+    names_waiting: bool = False
+    """Whether the `lead` says already for whom an open request waits."""
     mentions: tuple[str | None, ...] = ()
     """In a copy that many people share: the account of each of the `approvers`, by which a channel can mention them.
 

@@ -94,7 +94,7 @@ async def test_an_only_approver_who_is_away_stays_asked_and_the_owner_is_told(en
     (alert,) = await copies(env, run, DeliveryKind.ALERT)
     assert (alert.topic, alert.address) == ("absent", "sam@example.com")
     (card,) = [copy.card for copy in env.channel.posted.values() if copy.card.kind is DeliveryKind.ALERT]
-    assert card.title == "Everyone who can decide “Act” is away"
+    assert card.title == "lee@example.com, who can decide “Act”, is away"
 
 
 async def test_absences_begin_and_end_by_themselves(env: EngineEnv) -> None:

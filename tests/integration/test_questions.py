@@ -356,7 +356,7 @@ async def test_the_time_stands_still_while_a_question_waits(env: EngineEnv) -> N
     before = await expiry(env, run)
     env.pass_time(hours=1)
     await ask(env, run)
-    assert "The time to decide stands still until the question is answered, at most until ." in lead(env)
+    assert "The time to decide is paused until the question is answered, at most until ." in lead(env)
     await ask(env, run, "And which account?")
     env.pass_time(hours=5)
     await env.settle()
@@ -364,7 +364,7 @@ async def test_the_time_stands_still_while_a_question_waits(env: EngineEnv) -> N
     env.pass_time(hours=5)
     await env.settle()
     assert isinstance(await answer(env, run, "12"), QuestionAnswered)
-    assert "stands still" not in lead(env)
+    assert "is paused" not in lead(env)
     assert await expiry(env, run) == before + timedelta(hours=10)
     env.pass_time(minutes=59)
     await env.settle()
@@ -374,7 +374,7 @@ async def test_the_time_stands_still_while_a_question_waits(env: EngineEnv) -> N
 async def test_where_nothing_expires_a_pause_says_nothing(env: EngineEnv) -> None:
     run = await start_run(env, "remind: true, questions: pause")
     await ask(env, run)
-    assert "stands still" not in lead(env)
+    assert "is paused" not in lead(env)
 
 
 async def test_a_question_without_an_answer_holds_a_request_for_a_week_at_most(env: EngineEnv) -> None:

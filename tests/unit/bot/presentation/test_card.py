@@ -18,6 +18,7 @@ from bot.presentation import card as cards
 from bot.presentation import characters, dates, expiry, request_card, request_content, request_outcome
 from engine import json_values
 from engine.domain import (
+    Approver,
     CardAction,
     CardFact,
     CardField,
@@ -797,3 +798,33 @@ def test_an_alert_about_a_run_without_a_request_says_which_run_it_is() -> None:
         ("Started with", "A-1007 · 40.00 EUR")
     ]
     assert alert_card("failed", inputs=inputs).title == "Failed: Demo · A-1007 · 40.00 EUR"
+
+
+@pytest.mark.parametrize(
+    ("request_", "title", "what"),
+    [
+        (
+            samples.counted(samples.QUORUM, approvers=(Approver(samples.LEE, "approver"),)),
+            "Too few people can approve “",
+            "It has 0 of 2 approvals, and only one person can approve it now. Pass it on",
+        ),
+        (
+            samples.counted(samples.QUORUM, samples.LEE, approvers=(Approver(samples.LEE, "approver"),)),
+            "No one else can approve “",
+            "It has 1 of 2 approvals. Pass it on",
+        ),
+        (
+            samples.counted(samples.QUORUM, approvers=()),
+            "No one can approve “",
+            "None of the people who were asked may approve it. Pass it on",
+        ),
+    ],
+)
+def test_the_alert_that_approvals_are_missing_says_how_many(request_: RequestView, title: str, what: str) -> None:
+    run = samples.run(status=RunStatus.WAITING)
+    copy = DeliveryContent(
+        delivery="d", kind=DeliveryKind.ALERT, topic="short", person=samples.PERSON, run=run, request=request_
+    )
+    alert = cards.card(copy)
+    assert alert.title.startswith(title)
+    assert str(alert.lead[0][0]).startswith(what)

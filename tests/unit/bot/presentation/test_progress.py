@@ -31,9 +31,9 @@ def verdicts(request: RequestView, reader: Person | None) -> str:
     ("request_", "reader", "sentence", "actions"),
     [
         (counted(ANY), LEE, "", "aer"),
-        (counted(QUORUM), None, "2 of 3 have to approve.", "aer"),
-        (counted(QUORUM), LEE, "2 of 3 have to approve.", "aer"),
-        (counted(ALL), LEE, "All 3 have to approve.", "aer"),
+        (counted(QUORUM), None, "2 of 3 have to approve. Waiting for Lee, Kim or Mia.", "aer"),
+        (counted(QUORUM), LEE, "2 of 3 have to approve. Waiting for Lee, Kim or Mia.", "aer"),
+        (counted(ALL), LEE, "All 3 have to approve. Waiting for Lee, Kim and Mia.", "aer"),
         (counted(QUORUM, LEE), None, "1 of 2: Lee approved, T. Waiting for Kim or Mia.", "aer"),
         (counted(QUORUM, LEE), SAM, "1 of 2: Lee approved, T. Waiting for Kim or Mia.", "aer"),
         (counted(QUORUM, LEE), KIM, "1 of 2: Lee approved, T. Waiting for you or Mia.", "aer"),
