@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
@@ -13,10 +12,10 @@ from sqlalchemy import BindParameter, Row, and_, bindparam, exists, func, or_, s
 
 from engine import json_values
 from engine.domain import SHARED, DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
-from engine.identifiers import end_in_words, in_words
-from engine.read_models import DecisionView, PageQuery, RequestView, RunView, Signature
-from engine.requests import Edit, Request, Vote, by_name, is_account, mentioned, merged_edits
-from engine.store import people, questions, request_model, run_queries, votes
+from engine.identifiers import in_words
+from engine.read_models import PageQuery, RequestView, RunView
+from engine.requests import Request, Vote, by_name, is_account, mentioned
+from engine.store import decision_views, people, questions, request_model, run_queries, votes
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.statements import Statement
@@ -291,7 +290,7 @@ def _request_view(
     if questions.HAS_SOME in details:
         asked = questions.load_questions(connection, request.id, persons)
         request = structs.replace(request, questions=asked)
-    decision = _closing(row, decisions)
+    decision = decision_views.closing(row, decisions)
     return RequestView(
         model=request,
         run=row.run,
@@ -311,22 +310,11 @@ def _request_view(
         confirm=details.get("confirm"),
         approve_label=details["approve_label"],
         reject_label=details["reject_label"],
-        decision=_decision_view(decision, request, persons) if decision is not None else None,
-        signatures=_signatures(request, decisions) if request.confirm_with is not None else (),
-        approved_before=_approved_before(request, decisions, persons) if request.content_version > 1 else {},
+        decision=decision_views.decision_view(decision, request, persons) if decision is not None else None,
+        signatures=decision_views.signatures(request, decisions) if request.confirm_with is not None else (),
+        approved_before=decision_views.approved_before(request, decisions, persons),
         unreached=tuple(unreached),
         left_out=details.get("left_out"),
-    )
-
-
-def _closing(row: Row[Any], decisions: Sequence[Row[Any]]) -> Row[Any] | None:
-    """Return the decision that closed a request, the last one. Approvals that others did not join close nothing.
-
-    Two approvals that were saved together have the same time.
-    """
-    closing = [given for given in decisions if given.verdict == row.state]
-    return max(
-        closing, key=lambda given: (given.content_version, given.person == row.closed_by, given.id), default=None
     )
 
 
@@ -354,61 +342,4 @@ def _excluded(request: Request) -> list[str]:
         f"{approver.person.label} can no longer decide: {approver.excluded}."
         for approver in request.approvers
         if approver.excluded
-    ]
-
-
-def _decision_view(row: Row[Any], request: Request, persons: Mapping[str, Person]) -> DecisionView:
-    record = cast("dict[str, Any]", json_values.loads(row.record))
-    return DecisionView(
-        id=row.id,
-        person=persons[row.person],
-        verdict=record.get("verdict", row.verdict),
-        reason=row.reason,
-        edits=_all_edits(row, request),
-        assurance=row.assurance,
-        decided_at=row.decided_at,
-        signature=_signature(record["signature"]) if "signature" in record else None,
-    )
-
-
-def _signatures(request: Request, decisions: Sequence[Row[Any]]) -> tuple[Signature, ...]:
-    """Return the signatures of those who decided on the newest content, the oldest first."""
-    records = (json_values.loads(row.record) for row in decisions if row.content_version == request.content_version)
-    signed = [cast("dict[str, Any]", record).get("signature") for record in records]
-    return tuple(sorted((_signature(facts) for facts in signed if facts), key=lambda signature: signature.at))
-
-
-def _approved_before(request: Request, decisions: Sequence[Row[Any]], persons: Mapping[str, Person]) -> dict[str, int]:
-    """Return the newest version of the content before the present one that a person approved, by person."""
-    earlier = [
-        (row.content_version, row.person)
-        for row in decisions
-        if row.content_version < request.content_version and row.verdict == RequestState.APPROVED.value
-    ]
-    # A person who turned out to be another one approved as that one.
-    return {persons[person].id if person in persons else person: version for version, person in sorted(earlier)}
-
-
-def _signature(facts: Mapping[str, str]) -> Signature:
-    return Signature(name=facts["name"], at=datetime.fromisoformat(facts["at"]), meaning=facts["meaning"])
-
-
-def _all_edits(row: Row[Any], request: Request) -> tuple[Edit, ...]:
-    """Return what was changed in the content as it was asked: before the decision, and with it."""
-    own = tuple(_edits(row.edits, request)) if row.edits else ()
-    if not request.changes:
-        return own
-    return merged_edits(request.changes, own)
-
-
-def _edits(text: str, request: Request) -> list[Edit]:
-    labels = {editable.path: editable.label for editable in request.editable}
-    return [
-        Edit(
-            path,
-            labels.get(path) or end_in_words(json_values.show_path(path)),
-            json_values.look(request.content.value, path),
-            after,
-        )
-        for path, after in request_model.read_edits(text).items()
     ]
