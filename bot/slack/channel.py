@@ -13,7 +13,7 @@ from bot.slack.errors import FailureClass
 from bot.slack.home_publisher import StaleHomes
 from bot.slack.message_view import SlackMessage
 from bot.slack.places import Places, invitation
-from engine.domain import Card, Receipt
+from engine.domain import Card, DeliveryKind, Receipt
 from engine.domain.accounts import SLACK
 from engine.errors import ChannelError
 from engine.off_loop import LARGE, off_loop
@@ -62,6 +62,11 @@ class _NewestCard:
         if self.is_minimal:
             return message_view.minimal(card, delivery=self.delivery)
         return await off_loop(lambda: complete_card(card, delivery=self.delivery), large=is_large(card))
+
+    @property
+    def closes(self) -> bool:
+        """Whether an edit takes the buttons from a copy: it goes before those that only show how far others are."""
+        return self.card.kind is DeliveryKind.REQUEST and self.card.outcome is not None
 
     async def renewed(self) -> Mapping[str, Any]:
         """Return what an edit has to show instead if the card has changed meanwhile."""
@@ -160,7 +165,12 @@ class SlackChannel:
     async def _update(self, newest: _NewestCard, receipt: Receipt) -> None:
         message = await newest.message()
         await self._client.post(
-            "chat.update", key=newest.delivery, renew=newest.renewed, **receipt.data, **message.for_update()
+            "chat.update",
+            key=newest.delivery,
+            urgent=newest.closes,
+            renew=newest.renewed,
+            **receipt.data,
+            **message.for_update(),
         )
 
     async def _replace(self, address: str, newest: _NewestCard, receipt: Receipt) -> Receipt:

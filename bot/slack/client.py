@@ -75,9 +75,16 @@ class SlackClient:
         self._web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
 
     async def post(
-        self, method: str, /, *, key: str = "", renew: RenewsArguments | None = None, **arguments: Any
+        self,
+        method: str,
+        /,
+        *,
+        key: str = "",
+        urgent: bool = False,
+        renew: RenewsArguments | None = None,
+        **arguments: Any,
     ) -> SlackResponse:
-        """Call a method that takes JSON. `key`: see `RateLimiter.turn`.
+        """Call a method that takes JSON. `key` and `urgent`: see `RateLimiter.turn`.
 
         `renew` is called right before a call that had to wait for its turn, and may change some of the arguments.
         """
@@ -85,7 +92,8 @@ class SlackClient:
         async def prepare() -> None:
             arguments.update(await renew() if renew is not None else {})
 
-        return await self._call(method, key=key, prepare=None if renew is None else prepare, json=arguments)
+        late = None if renew is None else prepare
+        return await self._call(method, key=key, urgent=urgent, prepare=late, json=arguments)
 
     async def get(self, method: str, /, **arguments: Any) -> SlackResponse:
         """Call a method that takes no JSON. A caller that repeats the call gets the turn that was kept for it."""
@@ -99,10 +107,16 @@ class SlackClient:
         return str(channel["id"])
 
     async def _call(
-        self, method: str, *, key: str, prepare: Prepare | None = None, **arguments: dict[str, Any]
+        self,
+        method: str,
+        *,
+        key: str,
+        urgent: bool = False,
+        prepare: Prepare | None = None,
+        **arguments: dict[str, Any],
     ) -> SlackResponse:
         channel = str(arguments.get("json", {}).get("channel", ""))
-        await self._pace.turn(method, channel=channel, key=key, prepare=prepare)
+        await self._pace.turn(method, channel=channel, key=key, urgent=urgent, prepare=prepare)
         try:
             return await self._once(method, arguments)
         except SlackError as error:
@@ -113,7 +127,7 @@ class SlackClient:
             if wait > _WORTH_WAITING:
                 raise
         # A refused call did nothing, so it can be repeated.
-        await self._pace.turn(method, key=key, prepare=prepare)
+        await self._pace.turn(method, key=key, urgent=urgent, prepare=prepare)
         return await self._once(method, arguments)
 
     async def _once(self, method: str, arguments: dict[str, dict[str, Any]]) -> SlackResponse:

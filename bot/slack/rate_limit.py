@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 
 from engine import retry
 from engine.errors import ChannelError
-from engine.pace import LocalPace, Pace, Rate
+from engine.pace import LocalPace, Pace, PaceNews, Rate
 
 POST: Final = "chat.postMessage"
 PER_MINUTE: Final = {
@@ -65,6 +65,23 @@ _NOW: Final = 0.0005
 """Waits up to this many seconds are not worth a sleep."""
 
 Prepare: TypeAlias = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The turn of one call, at all of its rates. `put_off`: what `PaceNews` said of each when it was at this time."""
+
+    at: float
+    put_off: list[float]
+    urgent: bool
+
+    def note(self, news: Sequence[PaceNews]) -> None:
+        """Be put off by urgent calls that came meanwhile."""
+        now = [one.put_off for one in news]
+        if not self.urgent:
+            self.at += max(0.0, *(after - before for before, after in zip(self.put_off, now, strict=True)))
+        # A process that paces alone for a moment knows of less.
+        self.put_off = [max(both) for both in zip(self.put_off, now, strict=True)]
 
 
 @dataclass(slots=True)
@@ -120,38 +137,40 @@ class RateLimiter:
             return self
         return RateLimiter(multiplier=self._multiplier, burst=self._burst, now=self._now, sleep=self._sleep, pace=pace)
 
-    async def turn(self, method: str, *, channel: str = "", key: str = "", prepare: Prepare | None = None) -> None:
+    async def turn(
+        self, method: str, *, channel: str = "", key: str = "", urgent: bool = False, prepare: Prepare | None = None
+    ) -> None:
         """Wait until the method may be called. Raises `ChannelError` if that takes too long.
 
         `key`: a caller that comes back with the same key gets the turn that was kept for it. `prepare` is called right
-        before a turn that the caller had to wait for.
+        before a turn that the caller had to wait for. An `urgent` call goes before all that are not.
         """
         counted = [self._of(method)]
         if channel and method == POST:
             counted.append(self._of(method, channel))
-        at = await self._reserve(counted, key)
+        turn = await self._reserve(counted, key, urgent=urgent)
         try:
             # Other tasks that are ready run first. They would delay a call whose turn is now on its way out, and the
             # next call would come too close behind it.
             await self._wait(0)
-            await self._wait_until(at, counted, key, prepare)
+            await self._wait_until(turn, counted, key, prepare)
         except asyncio.CancelledError:
             # A caller that gave up waiting comes back. Without its turn, callers with short timeouts would use up turns
             # and never leave.
             if key:
-                await self._pace.keep(_rates(counted), key, at - self._now())
+                await self._keep(counted, key, turn)
             raise
         for departures in counted:
             departures.leave(self._now())
 
-    async def _wait_until(self, at: float, counted: list[_Departures], key: str, prepare: Prepare | None) -> None:
+    async def _wait_until(self, turn: _Turn, counted: list[_Departures], key: str, prepare: Prepare | None) -> None:
         waited, is_prepared = False, prepare is None
-        while (wait := max(at, *(departures.free for departures in counted)) - self._now()) > _NOW or (
+        while (wait := max(turn.at, *(departures.free for departures in counted)) - self._now()) > _NOW or (
             # The machine stalled for longer than the time that was left for it. Others may leave meanwhile.
             waited and not is_prepared
         ):
             if wait > LONGEST_WAIT:
-                raise await self._too_long(counted, at, key)
+                raise await self._too_long(counted, turn, key)
             if prepare is not None and not is_prepared and wait <= _NEAR + _NOW:
                 await prepare()
                 is_prepared = True
@@ -159,7 +178,9 @@ class RateLimiter:
                 await self._wait(wait if is_prepared else wait - _NEAR)
             waited = True
             if wait > _NEWS:
-                self._obey(counted, await self._pace.rests(_rates(counted)))
+                news = await self._pace.news(_rates(counted))
+                self._obey(counted, [one.rest for one in news])
+                turn.note(news)
 
     async def stop(self, method: str, seconds: float) -> None:
         """Stop all calls of the method for so many seconds, because Slack refused one."""
@@ -167,11 +188,16 @@ class RateLimiter:
         departures.stop(self._now() + seconds)
         await self._pace.rest(departures.rate, seconds)
 
-    async def _reserve(self, counted: list[_Departures], key: str) -> float:
-        """Return the time of the turn that was kept for the key, or of a new one."""
-        turns = await self._pace.reserve(_rates(counted), key)
+    async def _reserve(self, counted: list[_Departures], key: str, *, urgent: bool) -> _Turn:
+        """Return the turn that was kept for the key, or a new one."""
+        turns = await self._pace.reserve(_rates(counted), key, urgent=urgent)
         self._obey(counted, [turn.rest for turn in turns])
-        return self._now() + max(turn.seconds for turn in turns)
+        at = self._now() + max(turn.seconds for turn in turns)
+        return _Turn(at, [turn.put_off for turn in turns], urgent)
+
+    async def _keep(self, counted: list[_Departures], key: str, turn: _Turn) -> None:
+        put_off = None if turn.urgent else turn.put_off
+        await self._pace.keep(_rates(counted), key, turn.at - self._now(), put_off=put_off)
 
     def _obey(self, counted: list[_Departures], rests: Sequence[float]) -> None:
         """Stop what rests, also because of a refusal that another process got."""
@@ -179,13 +205,13 @@ class RateLimiter:
             if rest > 0:
                 departures.stop(self._now() + rest)
 
-    async def _too_long(self, counted: list[_Departures], at: float, key: str) -> ChannelError:
-        if at - self._now() <= LONGEST_WAIT:
+    async def _too_long(self, counted: list[_Departures], turn: _Turn, key: str) -> ChannelError:
+        if turn.at - self._now() <= LONGEST_WAIT:
             # Slack refused another call meanwhile, which voided this turn.
-            at = await self._reserve(counted, "")
-        wait = at - self._now()
+            turn = await self._reserve(counted, "", urgent=turn.urgent)
+        wait = turn.at - self._now()
         if key:
-            await self._pace.keep(_rates(counted), key, wait)
+            await self._keep(counted, key, turn)
         return ChannelError(
             "Too much is being sent to Slack at once; this has to wait.",
             retry_after=timedelta(seconds=wait - _EARLY),

@@ -27,7 +27,7 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
     if not run_rows.try_cancel(tx, run, record):
         raise Conflict(f"run {command.run} was moved by another process")
     for request_id in request_rows.cancel_requests(tx, command.run, by=actor.id):
-        deliveries.mark_outdated(tx, command.run, request_id)
+        deliveries.mark_outdated(tx, command.run, request_id, closes=True)
         tx.audit(run.workspace, entry(EntryKind.REQUEST_WITHDRAWN, run=command.run, request=request_id, actor=actor))
     tx.audit(
         run.workspace,

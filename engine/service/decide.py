@@ -105,7 +105,8 @@ def decide_as(
     if checked.unchecked:
         record["unchecked"] = list[Value](checked.unchecked)
     decision = _save(tx, request, command, ruling, record)
-    deliveries.mark_outdated(tx, request.subject.run, request.id)
+    closes = ruling.state is not RequestState.PENDING
+    deliveries.mark_outdated(tx, request.subject.run, request.id, closes=closes)
     tx.audit(request.workspace, _decision_entry(request, command, ruling, decision, record))
     if ruling.state is RequestState.PENDING:
         hand_on.after_vote(context.advancer, tx, request, ruling)

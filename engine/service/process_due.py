@@ -188,7 +188,7 @@ def _remind(context: CommandContext, tx: Tx, request: Request) -> None:
 def _expire(tx: Tx, request: Request, state: RequestState) -> None:
     if not request_rows.try_expire(tx, request, state):
         raise Conflict(f"request {request.id} was decided meanwhile")
-    deliveries.mark_outdated(tx, request.subject.run, request.id)
+    deliveries.mark_outdated(tx, request.subject.run, request.id, closes=True)
     wake(tx, request.subject.run)
     tx.audit(
         request.workspace,

@@ -32,29 +32,28 @@ _NEW = Statement(
 _MAKE_DUE = Statement(update(_delivery).where(_delivery.c.next_at > bindparam("now")).values(next_at=bindparam("now")))
 _WAITS = (_delivery.c.next_at > bindparam("now")) & (_delivery.c.attempts == 0)
 """Whether a delivery was postponed and never failed since it was shown: it waits for its turn."""
+_OF_REQUEST_SHOWN = (
+    _delivery.c.run == bindparam("of_run"),
+    _delivery.c.request == bindparam("held"),
+    or_(_delivery.c.kind == DeliveryKind.REQUEST.value, _delivery.c.kind == DeliveryKind.ALERT.value),
+    _delivery.c.state != DeliveryState.DEAD.value,
+)
 _RAISE = Statement(
     update(_delivery)
-    .where(
-        _delivery.c.run == bindparam("of_run"),
-        _delivery.c.request == bindparam("held"),
-        or_(_delivery.c.kind == DeliveryKind.REQUEST.value, _delivery.c.kind == DeliveryKind.ALERT.value),
-        _delivery.c.state != DeliveryState.DEAD.value,
-    )
+    .where(*_OF_REQUEST_SHOWN)
     .values(
         wanted_version=_delivery.c.wanted_version + 1,
         # A copy that waits for its turn shows the newest state then. To try it before only costs two units of work.
         next_at=case((_WAITS, _delivery.c.next_at), else_=bindparam("now", type_=Utc)),
     )
 )
-_RAISED = Statement(
-    select(_delivery.c.id).where(
-        _delivery.c.run == bindparam("of_run"),
-        _delivery.c.request == bindparam("held"),
-        or_(_delivery.c.kind == DeliveryKind.REQUEST.value, _delivery.c.kind == DeliveryKind.ALERT.value),
-        _delivery.c.state != DeliveryState.DEAD.value,
-        _delivery.c.next_at <= bindparam("now"),
-    )
+_CLOSE = Statement(
+    update(_delivery)
+    .where(*_OF_REQUEST_SHOWN)
+    # Buttons must vanish: a channel shows that before what only waits for its turn.
+    .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
 )
+_RAISED = Statement(select(_delivery.c.id).where(*_OF_REQUEST_SHOWN, _delivery.c.next_at <= bindparam("now")))
 """The deliveries of a request, and alerts about it, which say what to do only while it is open.
 
 Selected apart: with RETURNING, SQLite gathers what it changes in a temporary table first, which costs more."""
@@ -158,9 +157,9 @@ def mark_to_show_again(tx: Tx, delivery: str) -> None:
     tx.enqueue(Work("deliver", delivery))
 
 
-def mark_outdated(tx: Tx, run: str, request: str) -> None:
-    """Mark every delivery of the request as outdated, and enqueue each."""
-    if not tx.write(_RAISE, {"of_run": run, "held": request, "now": tx.now}):
+def mark_outdated(tx: Tx, run: str, request: str, *, closes: bool = False) -> None:
+    """Mark every delivery of the request as outdated, and enqueue each. `closes`: the request was just closed."""
+    if not tx.write(_CLOSE if closes else _RAISE, {"of_run": run, "held": request, "now": tx.now}):
         return
     for delivery in _RAISED.scalars(tx.connection, {"of_run": run, "held": request, "now": tx.now}):
         tx.enqueue(Work("deliver", delivery))

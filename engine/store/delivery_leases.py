@@ -74,7 +74,11 @@ _POSTPONED = Statement(
         # It was not tried.
         attempts=_delivery.c.attempts - case((_delivery.c.attempts > 0, 1), else_=0),
         lease_until=None,
-        next_at=bindparam("new_next"),
+        # The request may have been closed meanwhile: that is not to wait as long.
+        next_at=case(
+            (_delivery.c.wanted_version > bindparam("version"), bindparam("now", type_=Utc)),
+            else_=bindparam("new_next", type_=Utc),
+        ),
     )
 )
 _FAILED = Statement(
@@ -207,4 +211,5 @@ def try_failed(tx: Tx, delivery: LeasedDelivery, *, error: str, next_at: datetim
 
 def try_postponed(tx: Tx, delivery: LeasedDelivery, next_at: datetime) -> bool:
     """Postpone a delivery that was not tried, because of its channel. Return False if the claim was lost."""
-    return bool(tx.write(_POSTPONED, {"held": delivery.id, "seen_rev": delivery.rev, "new_next": next_at}))
+    new = {"new_next": next_at, "version": delivery.wanted_version, "now": tx.now}
+    return bool(tx.write(_POSTPONED, {"held": delivery.id, "seen_rev": delivery.rev, **new}))

@@ -21,7 +21,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine.domain import DEFAULT_WORKSPACE
-from engine.pace import KEPT_SECONDS, LocalPace, Rate, ReservedTurn
+from engine.pace import KEPT_SECONDS, LocalPace, PaceNews, Rate, ReservedTurn
 from engine.store import postgres
 from engine.store.postgres_errors import is_again, is_broken_off, reason
 from engine.store.postgres_line import PostgresLine
@@ -35,28 +35,51 @@ PRUNE_SECONDS: Final = 60.0
 
 _RESERVE: Final = """
 WITH wish AS MATERIALIZED (
-    SELECT * FROM unnest($2::text[], $3::text[], $4::float8[], $5::float8[])
-        WITH ORDINALITY AS wish(key, caller, period, head_start, number)
-), kept AS (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::float8[], $5::float8[], $6::bool[])
+        WITH ORDINALITY AS wish(key, caller, period, head_start, urgent, number)
+), dropped AS (
     DELETE FROM kept_turn USING wish
     WHERE kept_turn.workspace = $1 AND kept_turn.key = wish.key AND kept_turn.caller = wish.caller AND wish.caller <> ''
-    RETURNING wish.number, kept_turn.at
+    RETURNING wish.number, wish.urgent, kept_turn.at, kept_turn.put_off
+), kept AS (
+    SELECT * FROM dropped WHERE put_off IS NULL OR NOT urgent
 ), fresh AS (
-    SELECT wish.*, row_number() OVER later AS place FROM wish
+    SELECT wish.*, row_number() OVER later AS place, row_number() OVER later_of_kind AS place_of_kind FROM wish
     WHERE NOT EXISTS (SELECT 1 FROM kept WHERE kept.number = wish.number)
-    WINDOW later AS (PARTITION BY key ORDER BY number DESC)
+    WINDOW later AS (PARTITION BY key ORDER BY urgent, number DESC),
+        later_of_kind AS (PARTITION BY key, urgent ORDER BY number DESC)
+), asked AS (
+    SELECT key, max(period) AS period, max(head_start) AS head_start, max(period) * count(*) AS added,
+        max(period) * count(*) FILTER (WHERE urgent) AS added_urgent
+    FROM fresh GROUP BY key
 ), taken AS (
-    INSERT INTO pace (workspace, key, next_at)
-    SELECT $1, key, clock_timestamp() + make_interval(secs => max(period) * count(*)) FROM fresh
-    GROUP BY key ORDER BY key
-    ON CONFLICT (workspace, key) DO UPDATE SET next_at = greatest(pace.next_at, clock_timestamp())
-        + make_interval(secs => (SELECT max(period) * count(*) FROM fresh WHERE fresh.key = excluded.key))
-    RETURNING key, next_at, rests_until
+    INSERT INTO pace (workspace, key, next_at, urgent_at)
+    SELECT $1, key, clock_timestamp() + make_interval(secs => added),
+        CASE WHEN added_urgent > 0 THEN clock_timestamp() + make_interval(secs => added_urgent) END
+    FROM asked ORDER BY key
+    ON CONFLICT (workspace, key) DO UPDATE SET (next_at, urgent_at, put_off) = (
+        SELECT greatest(pace.next_at, clock_timestamp()) + make_interval(secs => added),
+            CASE WHEN added_urgent > 0 THEN greatest(pace.urgent_at, least(
+                greatest(pace.next_at, clock_timestamp()),
+                greatest(pace.rests_until, clock_timestamp()) + make_interval(secs => head_start + period)
+            )) + make_interval(secs => added_urgent) ELSE pace.urgent_at END,
+            pace.put_off + CASE WHEN pace.next_at - make_interval(secs => head_start) > clock_timestamp()
+                THEN added_urgent ELSE 0 END
+        FROM asked WHERE asked.key = excluded.key
+    )
+    RETURNING key, next_at, urgent_at, put_off, rests_until
 )
 SELECT coalesce(
-    extract(epoch FROM kept.at - clock_timestamp()),
-    greatest(extract(epoch FROM taken.next_at - clock_timestamp()) - fresh.place * fresh.period - fresh.head_start, 0)
-)::float8, greatest(extract(epoch FROM coalesce(taken.rests_until, pace.rests_until) - clock_timestamp()), 0)::float8
+    extract(epoch FROM kept.at - clock_timestamp()) + coalesce(greatest(pace.put_off - kept.put_off, 0), 0),
+    CASE WHEN fresh.urgent THEN greatest(
+        extract(epoch FROM taken.urgent_at - clock_timestamp())
+            - fresh.place_of_kind * fresh.period - fresh.head_start, 0
+    ) ELSE greatest(
+        extract(epoch FROM taken.next_at - clock_timestamp()) - fresh.place * fresh.period - fresh.head_start, 0
+    ) END
+)::float8,
+greatest(extract(epoch FROM coalesce(taken.rests_until, pace.rests_until) - clock_timestamp()), 0)::float8,
+coalesce(CASE WHEN kept.number IS NULL THEN taken.put_off ELSE pace.put_off END, 0)::float8
 FROM wish
 LEFT JOIN kept USING (number)
 LEFT JOIN fresh USING (number)
@@ -65,10 +88,11 @@ LEFT JOIN pace ON pace.workspace = $1 AND pace.key = wish.key
 ORDER BY wish.number
 """
 _KEEP: Final = """
-INSERT INTO kept_turn (workspace, key, caller, at)
-SELECT $1, key, $3, clock_timestamp() + make_interval(secs => $4::float8) FROM unnest($2::text[]) AS rate(key)
+INSERT INTO kept_turn (workspace, key, caller, at, put_off)
+SELECT $1, key, $3, clock_timestamp() + make_interval(secs => $4::float8), put_off
+FROM unnest($2::text[], $5::float8[]) AS rate(key, put_off)
 ORDER BY key
-ON CONFLICT (workspace, key, caller) DO UPDATE SET at = excluded.at
+ON CONFLICT (workspace, key, caller) DO UPDATE SET at = excluded.at, put_off = excluded.put_off
 """
 _REST: Final = """
 INSERT INTO pace (workspace, key, next_at, rests_until)
@@ -77,8 +101,8 @@ VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3::float8 + $4::float
 ON CONFLICT (workspace, key) DO UPDATE SET
     next_at = greatest(pace.next_at, excluded.next_at), rests_until = greatest(pace.rests_until, excluded.rests_until)
 """
-_RESTS: Final = """
-SELECT greatest(extract(epoch FROM pace.rests_until - clock_timestamp()), 0)::float8
+_NEWS: Final = """
+SELECT greatest(extract(epoch FROM pace.rests_until - clock_timestamp()), 0)::float8, coalesce(pace.put_off, 0)::float8
 FROM unnest($2::text[]) WITH ORDINALITY AS rate(key, number)
 LEFT JOIN pace ON pace.workspace = $1 AND pace.key = rate.key ORDER BY number
 """
@@ -113,6 +137,7 @@ class _Waiting:
 
     rates: Sequence[Rate]
     caller: str
+    urgent: bool
     turns: list[ReservedTurn] = field(default_factory=list)
 
 
@@ -135,9 +160,9 @@ class PostgresPace:
         self._lock = asyncio.Lock()
         self._waiting: list[_Waiting] = []
 
-    async def reserve(self, rates: Sequence[Rate], caller: str) -> Sequence[ReservedTurn]:
+    async def reserve(self, rates: Sequence[Rate], caller: str, *, urgent: bool = False) -> Sequence[ReservedTurn]:
         """Take the turns of all callers that wait, unless another caller did so for this one."""
-        waiting = _Waiting(rates, caller)
+        waiting = _Waiting(rates, caller, urgent)
         self._waiting.append(waiting)
         try:
             async with self._lock:
@@ -152,18 +177,21 @@ class PostgresPace:
         if await self._ask(lambda driver: self._reserve(driver, waiting)):
             return
         for other in waiting:
-            other.turns = [*await self._alone.reserve(other.rates, other.caller)]
+            other.turns = [*await self._alone.reserve(other.rates, other.caller, urgent=other.urgent)]
 
-    async def keep(self, rates: Sequence[Rate], caller: str, seconds: float) -> None:
+    async def keep(
+        self, rates: Sequence[Rate], caller: str, seconds: float, *, put_off: Sequence[float] | None = None
+    ) -> None:
         """Keep the caller's turns, for whichever process it comes back in."""
 
         async def keep(driver: _Driver) -> None:
             keys = [rate.key for rate in rates]
-            await driver.execute(_KEEP, self._workspace, keys, _short(caller), seconds)
+            seen = [None] * len(keys) if put_off is None else list(put_off)
+            await driver.execute(_KEEP, self._workspace, keys, _short(caller), seconds, seen)
 
         async with self._lock:
             if not await self._ask(keep):
-                await self._alone.keep(rates, caller, seconds)
+                await self._alone.keep(rates, caller, seconds, put_off=put_off)
 
     async def rest(self, rate: Rate, seconds: float) -> None:
         """Let no process have a turn that is earlier than so many seconds from now."""
@@ -175,18 +203,18 @@ class PostgresPace:
         async with self._lock:
             await self._ask(rest)
 
-    async def rests(self, rates: Sequence[Rate]) -> Sequence[float]:
-        """Return how many seconds each rate still rests, whichever process was refused."""
-        rests: list[float] = []
+    async def news(self, rates: Sequence[Rate]) -> Sequence[PaceNews]:
+        """Return how long each rate still rests and was put off, whichever process was refused or had urgent turns."""
+        news: list[PaceNews] = []
 
         async def read(driver: _Driver) -> None:
-            rows = await driver.fetch(_RESTS, self._workspace, [rate.key for rate in rates])
-            rests.extend(row[0] or 0.0 for row in rows)
+            rows = await driver.fetch(_NEWS, self._workspace, [rate.key for rate in rates])
+            news.extend(PaceNews(rest or 0.0, put_off) for rest, put_off in rows)
 
         async with self._lock:
             if not await self._ask(read):
-                return await self._alone.rests(rates)
-        return rests
+                return await self._alone.news(rates)
+        return news
 
     async def _reserve(self, driver: _Driver, together: Sequence[_Waiting]) -> None:
         wishes = [(rate, _short(waiting.caller)) for waiting in together for rate in waiting.rates]
@@ -197,8 +225,9 @@ class PostgresPace:
             [caller for _, caller in wishes],
             [rate.interval for rate, _ in wishes],
             [rate.head_start for rate, _ in wishes],
+            [waiting.urgent for waiting in together for _ in waiting.rates],
         )
-        turns = iter(ReservedTurn(seconds, rest or 0.0) for seconds, rest in rows)
+        turns = iter(ReservedTurn(seconds, rest or 0.0, put_off) for seconds, rest, put_off in rows)
         for waiting in together:
             waiting.turns = [next(turns) for _ in waiting.rates]
 

@@ -354,6 +354,10 @@ class PaceRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
     next_at: datetime = utc(nullable=False)
     """Time of the next turn, if every turn so far is taken in time and evenly."""
+    urgent_at: datetime | None = utc()
+    """The same of the next urgent turn."""
+    put_off: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    """By how many seconds urgent turns have put off all others."""
     rests_until: datetime | None = utc()
 
 
@@ -365,6 +369,8 @@ class KeptTurnRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
     caller: str = Field(primary_key=True)
     at: datetime = utc(nullable=False)
+    put_off: float | None
+    """What the rate said when the turn was at this time; None: an urgent turn, which is never put off."""
 
 
 class ChannelRestRow(SQLModel, table=True):

@@ -29,9 +29,14 @@ async def paces(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Pace, Pac
         yield first, second
 
 
-async def seconds(pace: Pace, rate: Rate, caller: str = "") -> float:
-    (turn,) = await pace.reserve([rate], caller)
+async def seconds(pace: Pace, rate: Rate, caller: str = "", *, urgent: bool = False) -> float:
+    (turn,) = await pace.reserve([rate], caller, urgent=urgent)
     return turn.seconds
+
+
+async def put_off(pace: Pace, rate: Rate) -> float:
+    (news,) = await pace.news([rate])
+    return news.put_off
 
 
 def near(expected: float) -> object:
@@ -76,14 +81,14 @@ async def test_a_kept_turn_is_for_its_caller_once_in_whichever_process(paces: tu
 
 async def test_a_rest_holds_for_all_processes_and_then_turns_come_evenly(paces: tuple[Pace, Pace]) -> None:
     first, second = paces
-    assert list(await second.rests([BURST, SLOW])) == [0, 0]
+    assert [one.rest for one in await second.news([BURST, SLOW])] == [0, 0]
     await first.rest(BURST, 500)
-    assert list(await second.rests([SLOW, BURST])) == [0, near(500)]
+    assert [one.rest for one in await second.news([SLOW, BURST])] == [0, near(500)]
     (turn,) = await second.reserve([BURST], "")
     assert (turn.seconds, turn.rest) == (near(500), near(500))
     assert await seconds(first, BURST) == near(600)
     await second.rest(BURST, 10)
-    assert list(await first.rests([BURST])) == [near(500)], "a shorter rest ends none"
+    assert [one.rest for one in await first.news([BURST])] == [near(500)], "a shorter rest ends none"
 
 
 async def test_a_turn_that_was_kept_before_a_rest_tells_of_the_rest(paces: tuple[Pace, Pace]) -> None:
@@ -103,3 +108,65 @@ async def test_a_caller_that_is_cancelled_leaves_the_others_their_turns(paces: t
     taken = [turn for turn in turns if isinstance(turn, float)]
     assert len(taken) >= 4
     assert min(b - a for a, b in itertools.pairwise(taken)) == near(100)
+
+
+# -- urgent turns -------------------------------------------------------------------------------------------
+
+
+async def test_an_urgent_turn_comes_before_those_that_wait_and_puts_them_off(paces: tuple[Pace, Pace]) -> None:
+    first, second = paces
+    assert [await seconds(first, SLOW) for _ in range(4)] == [near(0), near(100), near(200), near(300)]
+    assert [await seconds(second, SLOW, urgent=True) for _ in range(2)] == [near(100), near(200)]
+    assert await put_off(first, SLOW) == near(200)
+    assert await seconds(first, SLOW) == near(600), "behind all others"
+    assert await put_off(first, BURST) == 0
+
+
+async def test_urgent_turns_are_as_many_as_the_rate_allows(paces: tuple[Pace, Pace]) -> None:
+    first, second = paces
+    assert [await seconds(pace, BURST, urgent=True) for pace in (first, second, first, second)] == [
+        near(0), near(0), near(0), near(100)
+    ]  # fmt: skip
+    assert await seconds(second, BURST) == near(200)
+    assert await put_off(second, BURST) == near(100), "the fourth could have put off others"
+
+
+async def test_a_turn_that_was_kept_is_put_off_unless_it_is_urgent(paces: tuple[Pace, Pace]) -> None:
+    first, second = paces
+    for _ in range(3):
+        await seconds(first, SLOW)
+    await first.keep([SLOW], "d1", 40, put_off=[await put_off(first, SLOW)])
+    await first.keep([SLOW], "d2", 40)
+    await seconds(second, SLOW, urgent=True)
+    assert await seconds(second, SLOW, "d1") == near(140)
+    assert await seconds(first, SLOW, "d2") == near(40)
+
+
+async def test_a_caller_whose_call_became_urgent_does_not_wait_for_the_turn_that_was_kept(
+    paces: tuple[Pace, Pace],
+) -> None:
+    first, second = paces
+    for _ in range(8):
+        await seconds(first, SLOW)
+    await first.keep([SLOW], "d1", 700, put_off=[0.0])
+    assert await seconds(second, SLOW, "d1", urgent=True) == near(100)
+    await first.keep([SLOW], "d1", 60)
+    assert await seconds(second, SLOW, "d1", urgent=True) == near(60)
+
+
+async def test_an_urgent_turn_is_not_before_the_end_of_a_rest(paces: tuple[Pace, Pace]) -> None:
+    first, second = paces
+    await first.rest(SLOW, 500)
+    turns = [await seconds(second, SLOW, urgent=True) for _ in range(2)]
+    assert turns[0] >= 500 - NEAR
+    assert turns[1] == near(turns[0] + 100)
+
+
+async def test_callers_at_once_get_urgent_turns_first(paces: tuple[Pace, Pace]) -> None:
+    first, _ = paces
+    await seconds(first, SLOW)
+    wishes = [False, True, False, True, False]
+    turns = await asyncio.gather(*(seconds(first, SLOW, urgent=urgent) for urgent in wishes))
+    assert sorted(turns)[-1] == near(500)
+    urgent = [turn for turn, wish in zip(turns, wishes, strict=True) if wish]
+    assert urgent == [near(100), near(200)]

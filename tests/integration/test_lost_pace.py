@@ -42,7 +42,7 @@ async def check_that_it_goes_on_alone(pace: Pace) -> None:
     await pace.keep([OTHER], "d1", 5000)
     assert [await seconds(pace, OTHER, "d1"), await seconds(pace, OTHER)] == [near(5000), near(0)]
     await pace.rest(OTHER, 9000)
-    assert list(await pace.rests([OTHER])) == [near(9000)]
+    assert [one.rest for one in await pace.news([OTHER])] == [near(9000)]
     assert await seconds(pace, OTHER) == near(9000)
 
 

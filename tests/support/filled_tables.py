@@ -44,7 +44,7 @@ def _value(column: sqlalchemy.Column[Any], number: int) -> Any:
         return bytes([number, 0, 255])
     if isinstance(column.type, sqlalchemy.Boolean):
         return number % 2 == 0
-    if isinstance(column.type, Integer):
+    if isinstance(column.type, Integer | sqlalchemy.Float):
         return number
     if column.foreign_keys or column.primary_key:
         return f"id{number}"

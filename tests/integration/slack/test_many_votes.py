@@ -172,7 +172,8 @@ async def test_a_vote_leaves_copies_alone_that_wait_for_their_turn(tmp_path: Pat
         for number in range(NEEDED):
             await votes.vote()
             due = [work.kind for work in await env.engine.due(env.clock.now())]
-            assert number == 0 or "deliver" not in due
+            # The last vote decides, and that is not to wait behind other edits.
+            assert number in (0, NEEDED - 1) or "deliver" not in due
             await votes.settle()
             assert await env.engine.due(env.clock.now()) == []
         assert votes.edits() == []
@@ -184,3 +185,29 @@ async def test_a_vote_leaves_copies_alone_that_wait_for_their_turn(tmp_path: Pat
         assert votes.edits()[-1].at - began <= 30 + 1.1 * COPIES * INTERVAL
         (only,) = {copy.last_error for copy in await env.engine.deliveries(run=votes.run) if copy.kind == "request"}
         assert only is None, "nothing failed"
+
+
+async def test_the_buttons_of_a_decided_request_vanish_before_others_show_progress(tmp_path: Path) -> None:
+    """People complain about other approval bots: a decision elsewhere leaves live buttons (clawpatrol #595)."""
+    async with open_votes(tmp_path) as votes:
+        env = votes.slack_env
+        assert env.limiter is not None
+        votes.is_strict = False
+        run = await env.request_approval()
+        await env.limiter.stop("chat.update", 30)
+        await votes.vote()
+        await votes.settle()
+        assert await env.engine.due(env.clock.now()) == [], "the progress waits, and every edit of it has its turn"
+        ada = env.person("ada")
+        expect_ok(await ada.click("Approve", on=copy_of(ada)))
+        assert await env.state(run) is RequestState.APPROVED
+        await votes.settle()
+        for _ in range(COPIES + 2):
+            env.pass_time(seconds=0 if votes.edits() else 30)
+            await votes.settle()
+            env.pass_time(seconds=INTERVAL)
+        shown = [edit.approvals for edit in votes.edits()]
+        assert sorted(map(str, shown)) == ["1"] * COPIES + ["None"] * 2, "nothing is edited twice"
+        closing = [place for place, approvals in enumerate(shown) if approvals is None]
+        # Here one copy is shown after the other, so those that were on their way come before.
+        assert max(closing) <= 4, shown

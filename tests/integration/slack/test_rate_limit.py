@@ -115,6 +115,27 @@ async def test_a_caller_that_would_wait_too_long_keeps_its_turn_for_later(clock:
     assert clock.at == pytest.approx(161.2, abs=0.1)
 
 
+async def test_urgent_calls_leave_before_those_that_wait_and_the_rate_holds() -> None:
+    clock, left = SteppedClock(), list[tuple[float, str]]()
+    turns = RateLimiter(burst=1, now=clock.now, sleep=clock.sleep)
+
+    async def call(name: str, *, after: float = 0.0, urgent: bool = False) -> None:
+        await clock.sleep(after)
+        await turns.turn("chat.update", key=name, urgent=urgent)
+        left.append((clock.at, name))
+
+    await clock.run(
+        *(call(f"progress {number}") for number in range(7)),
+        *(call(f"closing {number}", after=3.0, urgent=True) for number in range(3)),
+    )
+    names = [name for _, name in left]
+    closing = [names.index(f"closing {number}") for number in range(3)]
+    assert closing == [closing[0], closing[0] + 1, closing[0] + 2]
+    assert closing[0] <= 4, "those that had left before, and one that was on its way"
+    assert [name for name in names if "progress" in name] == [f"progress {number}" for number in range(7)]
+    assert min(b - a for (a, _), (b, _) in itertools.pairwise(left)) >= 1.2
+
+
 async def test_a_caller_that_gives_up_waiting_keeps_its_turn(clock: SleepClock) -> None:
     """A caller that asks again and again must not delay the turns of all others."""
     patient = False
