@@ -13,8 +13,6 @@ from engine.read_models import RequestView
 
 ROWS: Final = 20
 """Requests on one page, unless the surface asks for less."""
-MOST_SEARCH_WORDS: Final = 8
-"""Words of a search that count; more words than that are ignored."""
 
 
 class InboxPart(StrEnum):
@@ -25,7 +23,8 @@ class InboxPart(StrEnum):
     DECIDED = "decided"
     """Requests that this person decided, the latest decision first."""
     ALL = "all"
-    """Every request that this person may see, the newest first. Of an owner, those of their workflows."""
+    """Every request for admins and auditors, the newest first. For others those that they started, and those of
+    workflows that they own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +63,15 @@ class InboxQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxPage:
-    """`need_you`: how many requests wait for the reader in all. `next`: the cursor of the next page, if there is one.
+    """The requests of a page. `need_you`: how many requests wait for the reader in all.
 
-    `searched_until`: if a filter matches rarely, one page looks only so far back; the next page goes on from there.
+    `next`: the cursor of the next page, if there may be one. `searched_until`: if a filter matches rarely, one page
+    looks only so far back; the next page goes on from there.
     """
 
     requests: tuple[RequestView, ...]
     need_you: int
     next: str | None = None
     searched_until: datetime | None = None
+    vague: tuple[str, ...] = ()
+    """Typed words that begin too many other words to search for: the reader has to type more of them."""

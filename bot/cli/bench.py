@@ -96,6 +96,19 @@ def pg(server: str | None, langgraph: bool, pending: int, as_json: bool) -> Benc
     )
 
 
+@bench.command()
+@click.option("--server", metavar="URL", help="A server where databases may be created, instead of one of its own.")
+@json_option
+def inbox(server: str | None, as_json: bool) -> BenchPart:
+    """Measure pages of the inbox with half a million stored requests, on SQLite and PostgreSQL.
+
+    It needs no settings and uses no data of yours. It ends with 0 when it has measured, even if a target is missed.
+    """
+    with databases.explaining_packages():
+        from bot.devtools.bench import inbox as inbox_bench
+    return BenchPart(lambda: inbox_bench.run(inbox_bench.InboxBenchSize(), _report_progress, server=server), as_json)
+
+
 def _report_progress(line: str) -> None:
     click.echo(line, err=True)
 

@@ -20,23 +20,27 @@ from engine.requests import Deadlines, NoResponse, NotDelivered, Overdue, PastDu
 from engine.requests.separation import OWNER_INSTEAD
 from engine.service import absence, eligibility, hand_on
 from engine.service.context import CommandContext
-from engine.store import deliveries, people, request_model, request_rows, run_rows
+from engine.store import deliveries, people, request_model, request_rows, request_search, run_rows
 from engine.store.port import Tx
 from engine.worker.advance import wake
 
 
 def process_due(context: CommandContext, tx: Tx, request_id: str, resolved: Resolved) -> None:
-    """Process the first deadline of a request that is due, or an absence with this id that begins.
+    """Process the first deadline of a request that is due, an absence with this id that begins, or the search.
 
     The unit of `Engine.process_due`.
     """
+    if request_id.startswith(request_search.WORK):
+        request_search.follow_log(tx, request_id.removeprefix(request_search.WORK))
+        return
     loaded = request_model.load_request(tx, request_id)
     if loaded is None:
         absence.begin(context, tx, request_id)
-        return
-    if loaded[0].state is not RequestState.PENDING:
-        return
-    request, _ = loaded
+    elif loaded[0].state is RequestState.PENDING:
+        _process_request(context, tx, loaded[0], resolved)
+
+
+def _process_request(context: CommandContext, tx: Tx, request: Request, resolved: Resolved) -> None:
     recipients = Recipients(tx, context.advancer.directory, resolved)
     match request.deadlines.due(tx.now):
         case NoResponse():

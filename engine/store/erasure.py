@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, or_, select, update
 from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.domain import Params
+from engine.store import request_search
 from engine.store.people_tables import ChallengeRow, FormDraftRow, SignInRow
 from engine.store.port import Tx
 from engine.store.tables import AuditRow, ContentChangeRow, DecisionRow, QuestionRow, RequestRow, RunRow, StepRunRow
@@ -36,6 +37,7 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
     """
     # Freed pages are overwritten, and not left in the file.
     tx.connection.overwrite_deleted()
+    request_search.erase_words(tx, workspace, run)
     numbers = _erase_entries(tx, workspace, run)
     of_run = select(_request.c.id).where(_request.c.run == run)
     tx.connection.execute(

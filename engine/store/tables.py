@@ -63,6 +63,9 @@ class RunRow(SQLModel, table=True):
             sqlite_where=text("ready_at IS NOT NULL"),
         ),
         Index("run_workspace", "workspace", "id"),
+        Index("run_requester", "requester", "id"),
+        Index("run_workflow", "workflow", "id"),
+        Index("run_requester_open", "requester", "id", sqlite_where=text("ended_at IS NULL")),
         Index(
             "run_open",
             "workspace",
@@ -150,6 +153,9 @@ class RequestRow(SQLModel, table=True):
             "check_at",
             sqlite_where=text("check_at IS NOT NULL"),
         ),
+        Index("request_rejected", "workspace", "id", sqlite_where=text("state = 'rejected'")),
+        Index("request_expired", "workspace", "id", sqlite_where=text("state = 'expired'")),
+        Index("request_cancelled", "workspace", "id", sqlite_where=text("state = 'cancelled'")),
         Index(
             "request_pending",
             "workspace",
@@ -221,7 +227,10 @@ class DecisionRow(SQLModel, table=True):
     """A decision; rows are only appended. `record` holds the facts for which there is no column."""
 
     __tablename__ = "decision"
-    __table_args__ = (Index("decision_by_verdict", "request", "content_version", "person", "verdict", unique=True),)
+    __table_args__ = (
+        Index("decision_by_verdict", "request", "content_version", "person", "verdict", unique=True),
+        Index("decision_person", "person", "id"),
+    )
     id: str = Field(primary_key=True)
     workspace: str = Field(foreign_key="workspace.id")
     request: str = Field(foreign_key="request.id")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.access import Reader, may_see_request
-from engine.domain import Address, RequestState, Verdict
+from engine.domain import Address, Erase, RequestState, Verdict
 from engine.inbox import InboxFilter, InboxPage, InboxPart, InboxQuery
+from engine.read_models import PageQuery, RequestView
 from engine.service import Engine
+from engine.store.request_search import MOST_BEGINNINGS
 from tests.support.databases import OpenStore
-from tests.support.engine_env import ANN, LEE, SAM, EngineEnv, open_engine
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
 
 KIM = Address("email", "kim@example.com")
 MIA = Address("email", "mia@example.com")
@@ -23,10 +26,11 @@ name: {name}
 owner: sam@example.com
 inputs:
   amount: {{type: number, default: 5}}
+  text: {{type: text, default: hello}}
 steps:
   - id: act
     uses: played
-    with: {{text: hello}}
+    with: {{text: "{{{{ inputs.text }}}}"}}
     gate: {{title: "Pay {{{{ inputs.amount }}}}?", {keys}}}
 """
 PAGE = 2
@@ -104,8 +108,8 @@ async def test_each_person_sees_what_is_theirs_and_an_auditor_sees_all(env: Engi
     second = await begin(env, "approvers: [kim@example.com]", name="other")
     await begin(env, "approvers: [mia@example.com]", name="third")
     lee, kim, mia, sam, ann = [await reader(env, address) for address in (LEE, KIM, MIA, SAM, ANN)]
-    assert await listed(env, lee, InboxPart.ALL) == [first]
-    assert await listed(env, kim, InboxPart.ALL) == [second]
+    assert [await listed(env, by, InboxPart.NEEDS_YOU) for by in (lee, kim)] == [[first], [second]]
+    assert [await listed(env, by, InboxPart.ALL) for by in (lee, kim)] == [[], []], "they started and own nothing"
     assert len(await listed(env, sam, InboxPart.ALL)) == 3, "the owner of the workflows"
     assert len(await listed(env, ann, InboxPart.ALL)) == 3, "the person who started the runs"
     assert len(await listed(env, await reader(env, MIA, is_auditor=True), InboxPart.ALL)) == 3
@@ -130,6 +134,82 @@ async def test_filters_by_workflow_person_state_date_and_words(env: EngineEnv) -
     assert await listed(env, sam, InboxPart.ALL, until=now + timedelta(days=1)) == [other, rejected, approved]
     assert await listed(env, sam, InboxPart.ALL, search="PAY 75", workflow="flow") == [rejected]
     assert await listed(env, lee, InboxPart.DECIDED, search="120") == [approved]
+
+
+TWICE = """
+name: {name}
+owner: sam@example.com
+inputs:
+  amount: {{type: number, default: 5}}
+steps:
+  - {{id: first, uses: played, with: {{text: hello}}, gate: {{title: "Begin {{{{ inputs.amount }}}}?", {keys}}}}}
+  - {{id: second, uses: played, with: {{text: hello}}, gate: {{title: "Go on {{{{ inputs.amount }}}}?", {keys}}}}}
+"""
+
+
+async def fill(env: EngineEnv) -> list[RequestView]:
+    """Start runs with one or two requests each, decide most, and return all requests."""
+    for name in ("flow", "other"):
+        await env.register(TWICE.format(name=name, keys="approvers: [lee@example.com, kim@example.com]"))
+    for number in range(9):
+        env.pass_time(minutes=1)
+        run = await env.start(workflow="other" if number % 3 == 0 else "flow", amount=number % 4)
+        await env.settle()
+        for _ in range(number % 3):
+            verdict = Verdict.REJECT if number % 4 == 1 else Verdict.APPROVE
+            await decide(env, (await env.request(run)).id, KIM if number % 2 else LEE, verdict)
+    return await env.engine.requests(PageQuery(limit=100))
+
+
+def decided_by(view: RequestView, person: str) -> bool:
+    return view.decision is not None and view.decision.person.id == person
+
+
+async def test_pages_of_any_filter_hold_what_looking_at_every_request_finds(env: EngineEnv) -> None:
+    requests = await fill(env)
+    auditor, lee, kim = await reader(env, SAM, is_auditor=True), await reader(env, LEE), await reader(env, KIM)
+    persons = ("", lee.person.id, kim.person.id)
+    for name, state, person, search in product(("", "flow"), (None, *RequestState), persons, ("", "3", "begin 2")):
+        wanted = [
+            view.id
+            for view in requests
+            if (not name or view.workflow == name)
+            and (state is None or view.model.state is state)
+            and (not person or decided_by(view, person))
+            and all(word in view.title.lower() for word in search.split())
+        ]
+        found = await listed(env, auditor, InboxPart.ALL, workflow=name, state=state, person=person, search=search)
+        assert sorted(found) == sorted(wanted), (name, state, person, search)
+    for by in (lee, kim):
+        decided = [view.id for view in requests if decided_by(view, by.person.id)]
+        assert sorted(await listed(env, by, InboxPart.DECIDED)) == sorted(decided)
+
+
+async def test_a_search_finds_words_and_their_beginnings(env: EngineEnv) -> None:
+    request = await begin(env, "approvers: [lee@example.com]", text="Crème brûlée für ACME-1007")
+    await begin(env, "approvers: [lee@example.com]", text="ACME-2000")
+    lee = await reader(env, LEE)
+    for typed in ("creme", "CRÈME", "für 1007", "acme 10", "brul", "flow 1007"):
+        assert await listed(env, lee, InboxPart.NEEDS_YOU, search=typed) == [request], typed
+    assert await listed(env, lee, InboxPart.NEEDS_YOU, search="acme 3000") == []
+
+
+async def test_erased_texts_cannot_be_searched_for(env: EngineEnv) -> None:
+    request = await begin(env, "approvers: [lee@example.com]", text="Crème brûlée")
+    await decide(env, request, LEE, Verdict.REJECT)
+    view = await env.engine.request(request)
+    assert view is not None
+    engine = Engine(env.store, env.advancer, admins=frozenset({SAM}))
+    await engine.erase(Erase(run=view.run, actor=SAM, origin=TERMINAL, reason="asked to"))
+    assert await env.rows("SELECT word FROM search_word") == []
+
+
+async def test_a_word_that_begins_too_many_others_is_named(env: EngineEnv) -> None:
+    for number in range(MOST_BEGINNINGS + 1):
+        await begin(env, "approvers: [lee@example.com]", text=f"order{number}")
+    lee = await reader(env, LEE)
+    page = await env.engine.inbox(InboxQuery(reader=lee, filter=InboxFilter(search="ord")))
+    assert (page.requests, page.vague, page.need_you) == ((), ("ord",), MOST_BEGINNINGS + 1)
 
 
 @pytest.mark.parametrize(

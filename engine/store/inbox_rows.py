@@ -1,0 +1,245 @@
+"""Reads the requests that may be on a page of an inbox along an index, and tells which of them match its filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, exists, false, literal_column, or_, select, true, union_all
+
+from engine.domain import RequestState
+from engine.inbox import InboxFilter, InboxPart, InboxQuery
+from engine.store import request_search
+from engine.store.connection import Connection
+from engine.store.request_search import SearchMeaning
+from engine.store.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow
+
+DECISIONS: Final = 2_000
+"""Latest decisions of a person among which those are looked for that still wait for others."""
+
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_approver = ApproverRow.__table__  # type: ignore[attr-defined]
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_SEPARATOR: Final = "~"
+_PENDING: Final = _request.c.state == RequestState.PENDING.value
+_RARE: Final = frozenset({RequestState.REJECTED, RequestState.EXPIRED, RequestState.CANCELLED, RequestState.PENDING})
+"""States that have an index of their own. Most requests are approved."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxCandidate:
+    """A request, the cursor after which the next ones come, and whether the filter wants it."""
+
+    request: str
+    cursor: str
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InboxCandidates:
+    """Some requests in the order of their part. `has_more`: others may follow."""
+
+    rows: Sequence[InboxCandidate]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRows:
+    """Reads the rows of one query. `meaning`: of what was typed to search for."""
+
+    connection: Connection
+    workspace: str
+    query: InboxQuery
+    meaning: SearchMeaning
+
+    def read(self, after: str | None, most: int) -> InboxCandidates:
+        """Return the next requests that may be on a page, along the index that leaves out most others."""
+        if self.query.part is InboxPart.NEEDS_YOU:
+            return self._by_deadline(after, most)
+        rows = self._flagged(_of_part(self, after, most))
+        newest = sorted({(row.key, row.id): bool(row.wanted) for row in rows}.items(), reverse=True)
+        shown = tuple(after.split(_SEPARATOR)) if after is not None else None
+        found = [
+            InboxCandidate(key[1], _SEPARATOR.join(key), wanted)
+            for key, wanted in newest
+            if shown is None or key < shown
+        ]
+        return InboxCandidates(found, len(rows) >= most)
+
+    def workflows(self, **wanted: str) -> list[str]:
+        """Return the ids of the workflows with this name or owner."""
+        statement = select(_workflow.c.id).where(_workflow.c.workspace == self.workspace).filter_by(**wanted)
+        return [row.id for row in self.connection.execute(statement)]
+
+    def _by_deadline(self, after: str | None, most: int) -> InboxCandidates:
+        """Return the requests that wait for the reader, those that expire first before the others."""
+        statement = (
+            select(_request.c.id, _request.c.expires_at.label("key"))
+            .join(_approver, _approver.c.request == _request.c.id)
+            .where(_approver.c.person == self.query.reader.person.id, _approver.c.pending)
+            .where(_request.c.workspace == self.workspace, *_after_deadline(after))
+            .order_by(_request.c.expires_at.is_(None), _request.c.expires_at, _request.c.id)
+            .limit(most)
+        )
+        rows = sorted(self._flagged(statement), key=lambda row: (row.key is None, row.key, row.id))
+        return InboxCandidates(
+            [InboxCandidate(row.id, _cursor(row), bool(row.wanted)) for row in rows], len(rows) == most
+        )
+
+    def _flagged(self, candidates: Any) -> Sequence[Any]:
+        """Run a statement that has a limit, with a column that says whether the filter wants a row.
+
+        The limit keeps the database from checking the filter on other rows.
+        """
+        conditions = [*_conditions(self.query.filter), *_visible(self.query)]
+        limited = candidates.subquery("candidate")
+        words = request_search.has_words(limited.c.id, self.workspace, self.meaning)
+        statement = select(limited.c.id, limited.c.key, and_(true(), *words, *conditions).label("wanted"))
+        if conditions:
+            together = limited.join(_request, _request.c.id == limited.c.id).join(_run, _run.c.id == _request.c.run)
+            statement = statement.select_from(together.join(_workflow, _workflow.c.id == _run.c.workflow))
+        return self.connection.execute(statement).all()
+
+
+# -- one index each ---------------------------------------------------------------------------------------------
+
+
+def _of_part(rows: InboxRows, after: str | None, most: int) -> Any:
+    person = rows.query.reader.person.id
+    match rows.query.part:
+        case InboxPart.DECIDED:
+            return _limited(_decided_by(person), _decision.c.id, after, most)
+        case InboxPart.WAITING:
+            own = _requests_of_runs(_run.c.requester == person, _run.c.ended_at.is_(None), _PENDING)
+            return _together([own, _approved_by(person)], after, most)
+        case _ if rows.meaning.terms:
+            rarest = request_search.find_rarest(rows.connection, rows.workspace, rows.meaning, most)
+            before = _key_of(after) if after is not None else None
+            return request_search.newest_with(rows.workspace, rarest, before=before, most=most)
+        case _:
+            return _everything(rows, after, most)
+
+
+def _everything(rows: InboxRows, after: str | None, most: int) -> Any:
+    wanted = rows.query.filter
+    if wanted.person:
+        decided = select(_request.c.id, _request.c.run.label("key")).join(
+            _decision, _decision.c.request == _request.c.id
+        )
+        started = _requests_of_runs(_run.c.requester == wanted.person)
+        return _together([decided.where(_decision.c.person == wanted.person), started], after, most)
+    if wanted.workflow:
+        return _together([_of_workflow(one) for one in rows.workflows(name=wanted.workflow)], after, most)
+    if not rows.query.reader.reads_everything:
+        person = rows.query.reader.person.id
+        started = _requests_of_runs(_run.c.requester == person)
+        return _together([started, *map(_of_workflow, rows.workflows(owner=person))], after, most)
+    of_all = select(_request.c.id, _request.c.id.label("key")).where(_request.c.workspace == rows.workspace)
+    if wanted.state in _RARE:
+        of_all = of_all.where(_request.c.state == literal_column(f"'{wanted.state.value}'"))  # as in the index
+    return _limited(of_all, _request.c.id, after, most)
+
+
+def _of_workflow(workflow: str) -> Select[Any]:
+    return _requests_of_runs(_run.c.workflow == workflow)
+
+
+def _requests_of_runs(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the requests of some runs. Their cursor is the run, whose index is read in its order."""
+    return select(_request.c.id, _run.c.id.label("key")).join(_run, _run.c.id == _request.c.run).where(*conditions)
+
+
+def _decided_by(person: str) -> Select[Any]:
+    """Return the requests that a person decided, each at their latest decision on it."""
+    later = _decision.alias("later")
+    newer = exists().where(
+        later.c.request == _decision.c.request, later.c.person == _decision.c.person, later.c.id > _decision.c.id
+    )
+    return select(_decision.c.request.label("id"), _decision.c.id.label("key")).where(
+        _decision.c.person == person, ~newer
+    )
+
+
+def _approved_by(person: str) -> Select[Any]:
+    """Return the open requests that a person approved, and that wait for the approval of others.
+
+    They are looked for among the latest decisions of the person.
+    """
+    latest = (
+        select(_decision.c.request, _decision.c.content_version)
+        .where(_decision.c.person == person)
+        .order_by(_decision.c.id.desc())
+        .limit(DECISIONS)
+        .subquery()
+    )
+    waits = exists().where(_approver.c.request == _request.c.id, _approver.c.person == person, _approver.c.pending)
+    return (
+        select(_request.c.id, _request.c.run.label("key"))
+        .join(latest, latest.c.request == _request.c.id)
+        .where(_PENDING, latest.c.content_version == _request.c.content_version, ~waits)
+    )
+
+
+def _limited(statement: Select[Any], key: ColumnElement[Any], after: str | None, most: int) -> Select[Any]:
+    # The run of the last request can have others, so it is read again.
+    older = key <= _key_of(after) if after is not None else true()
+    return statement.where(older).order_by(key.desc(), statement.selected_columns.id.desc()).limit(most)
+
+
+def _together(parts: Sequence[Select[Any]], after: str | None, most: int) -> Any:
+    """Return the newest of all parts, whose cursors are runs. Each is limited by itself, so that its index is used."""
+    # No workflow has the name: then there is no part.
+    some = parts or [_requests_of_runs(false())]
+    limited = [_limited(part, part.selected_columns.key, after, most).subquery() for part in some]
+    whole = union_all(*(select(part.c.id, part.c.key) for part in limited)).subquery()
+    return select(whole.c.id, whole.c.key).order_by(whole.c.key.desc(), whole.c.id.desc()).limit(most)
+
+
+# -- cursors ------------------------------------------------------------------------------------------------
+
+
+def _key_of(cursor: str) -> str:
+    return cursor.partition(_SEPARATOR)[0]
+
+
+def _cursor(row: Any) -> str:
+    return f"{row.key.isoformat() if row.key is not None else ''}{_SEPARATOR}{row.id}"
+
+
+def _after_deadline(cursor: str | None) -> list[ColumnElement[bool]]:
+    if cursor is None:
+        return []
+    text, _, request = cursor.partition(_SEPARATOR)
+    if not text:
+        return [and_(_request.c.expires_at.is_(None), _request.c.id > request)]
+    due = datetime.fromisoformat(text)
+    later = or_(_request.c.expires_at > due, and_(_request.c.expires_at == due, _request.c.id > request))
+    return [or_(later, _request.c.expires_at.is_(None))]
+
+
+# -- filters ----------------------------------------------------------------------------------------------------
+
+
+def _visible(query: InboxQuery) -> Iterable[ColumnElement[bool]]:
+    """Yield the condition that a reader may see a request, where the part alone does not say so."""
+    if query.part is InboxPart.ALL and not query.reader.reads_everything:
+        person = query.reader.person.id
+        yield or_(_workflow.c.owner == person, _run.c.requester == person)
+
+
+def _conditions(wanted: InboxFilter) -> Iterable[ColumnElement[bool]]:
+    if wanted.workflow:
+        yield _workflow.c.name == wanted.workflow
+    if wanted.person:
+        decided = exists().where(_decision.c.request == _request.c.id, _decision.c.person == wanted.person)
+        yield or_(_run.c.requester == wanted.person, decided)
+    if wanted.state is not None:
+        yield _request.c.state == wanted.state.value
+    if wanted.since is not None:
+        yield _request.c.opened_at >= wanted.since
+    if wanted.until is not None:
+        yield _request.c.opened_at < wanted.until

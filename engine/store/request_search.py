@@ -1,0 +1,214 @@
+"""Finds requests by their words, the newest first, with a bounded number of rows read however many there are.
+
+The words are written a moment after a request was opened, by a unit that follows the audit log: its entries have no
+gap and one order, so that no request is left out. Erasing a run deletes the words of its requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    true,
+    union,
+)
+
+from engine import json_values, search_words
+from engine.audit_entries import EntryKind
+from engine.domain import Params
+from engine.store.connection import Connection
+from engine.store.dialect import Upsert
+from engine.store.port import Tx
+from engine.store.search_tables import SearchProgressRow, SearchWordRow
+from engine.store.statements import Statement
+from engine.store.tables import AuditRow, RequestRow, RunRow, WorkflowRow, WorkspaceRow
+
+ENTRIES: Final = 2_000
+"""Entries of the audit log that one unit follows."""
+MOST_BEGINNINGS: Final = 20
+"""A typed word stands for all words that begin with it if there are at most this many of them."""
+
+WORK: Final = "search:"
+"""What the id of the work begins with; the workspace follows."""
+_OPENED: Final = f'"{EntryKind.REQUEST_OPENED.value}"'
+_LEAST: Final = "\x01"
+"""Comes before every character of a word."""
+
+_word = SearchWordRow.__table__  # type: ignore[attr-defined]
+_progress = SearchProgressRow.__table__  # type: ignore[attr-defined]
+_audit = AuditRow.__table__  # type: ignore[attr-defined]
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
+
+_REACHED = select(_progress.c.seq).where(_progress.c.workspace == _workspace.c.id).scalar_subquery()
+_LATEST = select(func.max(_audit.c.seq)).where(_audit.c.workspace == _workspace.c.id).scalar_subquery()
+DUE = select((literal_column(f"'{WORK}'") + _workspace.c.id).label("id")).where(
+    func.coalesce(_REACHED, literal_column("0")) < _LATEST
+)
+"""Selects the workspaces whose log has entries that were not followed; `engine.store.due_work` reads it."""
+_PROGRESS = Statement(select(_progress.c.seq).where(_progress.c.workspace == bindparam("workspace")))
+_SET_PROGRESS = Statement(Upsert(_progress, key=["workspace"], replaces=["seq"]))
+_ENTRIES = Statement(
+    select(_audit.c.seq, _audit.c.leaf)
+    .where(_audit.c.workspace == bindparam("workspace"), _audit.c.seq > bindparam("after"))
+    .order_by(_audit.c.seq)
+    .limit(ENTRIES)
+)
+_TEXTS = (
+    select(_request.c.id, _request.c.title, _request.c.details, _request.c.content)
+    .add_columns(_run.c.requester_label, _workflow.c.title.label("workflow_title"), _workflow.c.name)
+    .select_from(_request.join(_run, _run.c.id == _request.c.run).join(_workflow, _workflow.c.id == _run.c.workflow))
+)
+_INSERT = Statement(insert(_word))
+_DELETE = Statement(
+    delete(_word).where(
+        _word.c.workspace == bindparam("of_workspace"),
+        _word.c.word == bindparam("of_word"),
+        _word.c.request == bindparam("of_request"),
+    )
+)
+_NEXT_WORD = Statement(
+    select(_word.c.word)
+    .where(_word.c.workspace == bindparam("workspace"), _word.c.word >= bindparam("from"))
+    .order_by(_word.c.word)
+    .limit(1)
+)
+
+
+# -- writing ----------------------------------------------------------------------------------------------------
+
+
+def follow_log(tx: Tx, workspace: str) -> None:
+    """Write the words of the requests that the next entries of the log say were opened."""
+    tx.take_turn(f"search {workspace}")
+    row = _PROGRESS.one(tx.connection, {"workspace": workspace})
+    entries = _ENTRIES.all(tx.connection, {"workspace": workspace, "after": row.seq if row is not None else 0})
+    if entries:
+        _write_words(tx.connection, workspace, [*_opened(entries)])
+        _SET_PROGRESS.write(tx.connection, {"workspace": workspace, "seq": entries[-1].seq})
+
+
+def _opened(entries: Sequence[Any]) -> Iterator[str]:
+    for entry in entries:
+        if _OPENED in entry.leaf:
+            yield cast("dict[str, str]", json_values.loads(entry.leaf))["request"]
+
+
+def _write_words(connection: Connection, workspace: str, requests: Sequence[str]) -> None:
+    rows = connection.execute(_TEXTS.where(_request.c.id.in_(requests))).all() if requests else []
+    _INSERT.write_all(
+        connection,
+        [{"workspace": workspace, "word": word, "request": row.id} for row in rows for word in _words_of(row)],
+    )
+
+
+def _words_of(row: Any) -> tuple[str, ...]:
+    """Return the words of a request. Secrets are not among them: content has only their names."""
+    details = cast("dict[str, Any]", json_values.loads(row.details))
+    content = Params.from_value(json_values.loads(row.content)).value
+    shown = [text for pair in details.get("show", ()) for text in pair]
+    texts = [row.title, *shown, details.get("reason") or "", row.requester_label, row.workflow_title, row.name]
+    return search_words.words([*texts, *search_words.texts_of(content)])
+
+
+def erase_words(tx: Tx, workspace: str, run: str) -> None:
+    """Delete the words of the requests of a run. Call it before their texts are erased."""
+    for row in tx.connection.execute(_TEXTS.where(_request.c.run == run)).all():
+        _DELETE.write_all(
+            tx.connection,
+            [{"of_workspace": workspace, "of_word": word, "of_request": row.id} for word in _words_of(row)],
+        )
+
+
+# -- reading ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SearchMeaning:
+    """The stored words that each typed word stands for, and the typed words that begin too many others."""
+
+    terms: tuple[tuple[str, ...], ...]
+    vague: tuple[str, ...] = ()
+
+    @property
+    def finds_some(self) -> bool:
+        return all(self.terms) and not self.vague
+
+
+def look_up(connection: Connection, workspace: str, text: str) -> SearchMeaning:
+    """Return what a typed text means: each of its words stands for itself and for the words that begin with it."""
+    terms: list[tuple[str, ...]] = []
+    vague: list[str] = []
+    for word in search_words.typed(text):
+        stored = _beginnings(connection, workspace, word)
+        if len(stored) <= MOST_BEGINNINGS:
+            terms.append(tuple(stored))
+        elif stored[0] == word:
+            terms.append((word,))
+        else:
+            vague.append(word)
+    return SearchMeaning(tuple(terms), tuple(vague))
+
+
+def find_rarest(connection: Connection, workspace: str, meaning: SearchMeaning, most: int) -> tuple[str, ...]:
+    """Return the terms of the typed word that the fewest requests have; counts of `most` and above are the same."""
+    counts = {}
+    for terms in meaning.terms if len(meaning.terms) > 1 else ():
+        newest = newest_with(workspace, terms, most=most).subquery()
+        counts[terms] = int(connection.execute(select(func.count()).select_from(newest)).scalar_one())
+    return min(counts, key=counts.__getitem__, default=meaning.terms[0])
+
+
+def newest_with(workspace: str, terms: Sequence[str], *, before: str | None = None, most: int) -> Select[Any]:
+    """Select the newest requests with at least one of these words, as `id` and `key`.
+
+    One index read for each word, each in order and limited: a single IN would read every request with the words.
+    """
+    older = _word.c.request <= before if before is not None else true()
+    parts = [
+        select(_word.c.request)
+        .where(_word.c.workspace == workspace, _word.c.word == term, older)
+        .order_by(_word.c.request.desc())
+        .limit(most)
+        .subquery()
+        for term in terms
+    ]
+    if len(parts) == 1:
+        return select(parts[0].c.request.label("id"), parts[0].c.request.label("key"))
+    whole = union(*(select(part.c.request) for part in parts)).subquery()
+    newest = select(whole.c.request.label("id"), whole.c.request.label("key"))
+    return newest.order_by(whole.c.request.desc()).limit(most)
+
+
+def has_words(request: ColumnElement[str], workspace: str, meaning: SearchMeaning) -> list[ColumnElement[bool]]:
+    """Return the conditions that a request has all of the typed words."""
+    return [
+        exists().where(_word.c.workspace == workspace, _word.c.word.in_(terms), _word.c.request == request)
+        for terms in meaning.terms
+    ]
+
+
+def _beginnings(connection: Connection, workspace: str, word: str) -> list[str]:
+    """Return the stored words that begin with a word, one more than may count at most. The word itself is the first."""
+    found: list[str] = []
+    start = word
+    while len(found) <= MOST_BEGINNINGS:
+        row = _NEXT_WORD.one(connection, {"workspace": workspace, "from": start})
+        if row is None or not row.word.startswith(word):
+            break
+        found.append(row.word)
+        start = row.word + _LEAST
+    return found

@@ -1,0 +1,37 @@
+"""How texts are cut into the words by which requests are found."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import search_words
+from engine.json_values import Value
+
+
+def test_words_are_without_accents_and_in_small_letters() -> None:
+    assert search_words.words(["Crème BRÛLÉE, straße", "crème"]) == ("creme", "brulee", "strasse")
+
+
+def test_punctuation_separates_words() -> None:
+    assert search_words.words(["A-1007 ann@example.com 120.50_EUR"]) == (
+        *("a", "1007", "ann", "example", "com", "120", "50", "eur"),
+    )
+
+
+def test_long_words_and_long_texts_are_cut() -> None:
+    assert search_words.words(["x" * 100]) == ("x" * search_words.LONGEST,)
+    assert len(search_words.words([" ".join(map(str, range(500)))])) == search_words.MOST
+
+
+def test_texts_of_a_value_are_its_texts_and_numbers() -> None:
+    value: Value = {"a": ["one", 2, True, None], "b": {"c": Decimal("3.50")}}
+    assert [*search_words.texts_of(value)] == ["one", "2", "3.50"]
+
+
+@given(st.lists(st.text()))
+def test_a_text_is_found_by_each_word_that_is_stored_for_it(texts: list[str]) -> None:
+    stored = search_words.words(texts)
+    assert all(search_words.typed(word) == (word,) for word in stored)
