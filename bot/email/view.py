@@ -229,10 +229,12 @@ def _code_rules(card: Card, writer: dates.Writer) -> Iterator[str]:
     """Yield how to use a code, and what not to do with it."""
     if card.kind is not DeliveryKind.CODE:
         return
-    yield "Type the code into the page that asks for it."
+    where = f"form in {card.typed_in}" if card.typed_in else "page that asks for it"
+    yield f"Type the code into the {where}."
     lasts = f"until {writer(card.until)}" if card.until else f"for {durations.in_words(CODE_LIFETIME)}"
     yield f"It works once, {lasts}."
-    yield f"You then stay signed in for {durations.in_words(BROWSER_LIFETIME)} in that browser."
+    if not card.typed_in:
+        yield f"You then stay signed in for {durations.in_words(BROWSER_LIFETIME)} in that browser."
     yield (
         "Do not give this code to anyone. If you did not ask for it, ignore this email: "
         "nothing happens without the code."

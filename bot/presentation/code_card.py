@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from bot.presentation import answers, changes
 from bot.presentation.characters import line, visible
-from engine.domain import Card, CardFact, CardField, Decide, DeliveryKind, Resume, Verdict
+from engine.domain import Assurance, Card, CardFact, CardField, Decide, DeliveryKind, Resume, Verdict
 from engine.read_models import CodeDelivery, RunView
 
 
 def code_card(copy: CodeDelivery) -> Card:
     """Return the card of the email with a code: all that the code confirms. The outbox adds the code itself."""
     decision, request = copy.decision, copy.request
-    browser = (CardFact(label="Browser", text=(line(copy.label),)),) if copy.label else ()
+    typed_in = copy.label if decision is not None and decision.assurance is Assurance.SLACK else ""
+    browser = (CardFact(label="Browser", text=(line(copy.label),)),) if copy.label and not typed_in else ()
     if copy.answer is not None and copy.run is not None:
         return _answer_code_card(copy, copy.run, copy.answer, browser)
     if decision is None or request is None:
@@ -24,6 +25,7 @@ def code_card(copy: CodeDelivery) -> Card:
         notes=(CardFact(label="Reason", text=(visible(decision.reason),)),) if decision.reason else (),
         details=(CardFact(label="Reference", text=(copy.reference,)), *browser),
         request=request.id,
+        typed_in=line(typed_in),
         until=copy.until,
     )
 

@@ -154,6 +154,8 @@ class Card:
     """The one-time code, in a copy of the kind `code`."""
     again: bool = False
     """Whether an earlier post of this copy had an unknown outcome, so that it may be a duplicate."""
+    typed_in: str = ""
+    """Of a code: the messenger in whose form it is typed; empty: in a browser, which is remembered then."""
     until: datetime | None = None
     """When the `code` or the `token` expires."""
 

@@ -86,6 +86,11 @@ async def test_a_click_in_slack_counts_after_the_code_from_the_email(env: DemoEn
     assert "Approve: Pay 120 EUR?" in shown
     assert "We sent a code to ada@example.com" in shown
     code = await code_for(env, "ada@example.com")
+    text = env.slack.mail.received(to="ada@example.com")[-1].text
+    assert text is not None
+    assert "Type the code into the form in Slack." in text
+    assert "Browser:" not in text
+    assert "stay signed in" not in text
     # A code of one person does not confirm the click of another.
     await ben.click("Approve")
     await modal(env, "ben", ids.CONFIRM_MODAL)
