@@ -21,7 +21,7 @@ from bot.presentation import (
     states,
     summary,
 )
-from bot.slack import list_rows
+from bot.slack import approver_names, list_rows
 from bot.slack.confirmations import Confirmations
 from bot.slack.ids import Ref, RunRef
 from bot.slack.list_rows import RunList
@@ -57,25 +57,19 @@ from engine.domain import (
 )
 from engine.domain.accounts import SLACK
 from engine.errors import ChannelError, DefinitionError, Tampered
-from engine.expressions import Template
 from engine.json_values import Value
-from engine.name_lists import join_names
 from engine.off_loop import LARGE, off_loop
-from engine.ports import Clock, Directory, KeepsAnswers, Resolution
+from engine.ports import Clock, Directory, KeepsAnswers
 from engine.read_models import DeliveryContent, PageQuery, RequestView, RunView, WorkflowView
 from engine.references import EMAIL, Reference, parse
 from engine.requests import Question
 from engine.service import Engine
-from engine.workflowfile import Gate, StepKind, Workflow
+from engine.workflowfile import StepKind, Workflow
 
 MOST_SHOWN: Final = 200
 """Rows that are read at a time to find those of one person."""
 _PAGES: Final = 10
 """How often that many rows are read at most: a person may have hundreds, and others may have started hundreds since."""
-_LOOKING_UP: Final = 1.2
-"""Time for looking up the names of approvers, in seconds: Slack waits three for the whole answer."""
-_MOST_NAMES: Final = 5
-"""Maximum number of people of one group who are named."""
 NO_BUILDERS: Final = (
     "No one may register workflows here yet. The operator of this server names the builders in SIGNOFF_BUILDERS "
     "(email addresses, Slack user IDs, group:handle or role:name, separated by commas)."
@@ -297,24 +291,9 @@ class SlackService:
             first = str(error).partition("\n")[0]
             return NotAllowed(why=f"This server no longer understands the workflow {name}: {first}")
 
-    async def approver_names(self, workflow: Workflow, *, seconds: float = _LOOKING_UP) -> dict[str, str]:
-        """Return the names of the approvers that the file names, by their text in the file.
-
-        Approvers who cannot be looked up in time, and those that only a run knows, are left out.
-        """
-        texts = {template.source for step in workflow.steps if step.gate for template in _literals(step.gate)}
-        references = {text: reference for text in texts if (reference := parse(text)) is not None}
-        asked = sorted((reference for reference in references.values() if self.directory.asks(reference)), key=str)
-        try:
-            async with asyncio.timeout(seconds):
-                resolutions = await self.directory.resolve(asked)
-        except (ChannelError, TimeoutError):
-            return {}
-        return {
-            text: _describe_reference(reference, resolutions[reference])
-            for text, reference in references.items()
-            if reference in resolutions
-        }
+    async def approver_names(self, workflow: Workflow) -> dict[str, str]:
+        """Return the names of the approvers that the file names, by their text in the file."""
+        return await approver_names.look_up(self.directory, workflow)
 
     # -- accounts --
 
@@ -338,7 +317,7 @@ class SlackService:
         person = Reference(by.address.kind, by.user, by.user)
         to_resolve = [person, *(reference.as_members for reference in references if reference.has_members)]
         try:
-            async with asyncio.timeout(_LOOKING_UP):
+            async with asyncio.timeout(approver_names.LOOKING_UP):
                 resolutions = await self.directory.resolve(to_resolve)
         except (ChannelError, TimeoutError) as error:
             why = str(error) or "Slack did not answer in time. Try again in a moment."
@@ -380,20 +359,3 @@ def decision(
         edits=edits or {},
         reason=reason,
     )
-
-
-def _literals(gate: Gate) -> list[Template]:
-    """Return the approvers that the file names without an expression."""
-    return [template for template in gate.people if template.is_literal]
-
-
-def _describe_reference(reference: Reference, resolution: Resolution) -> str:
-    """Return the names of the people that a reference means; a mistyped address is shown as it is."""
-    if resolution.unknown:
-        return f"{reference.rule} (not in Slack{', asked by email' if resolution.people else ''})"
-    names = [person.name or person.addresses[0].value for person in resolution.people]
-    if not names:
-        return f"{reference.rule} ({resolution.standing or 'cannot be asked'})"
-    if not reference.has_members:
-        return join_names(names[:_MOST_NAMES], len(names))
-    return f"{reference.rule} ({join_names(names[:_MOST_NAMES], len(names))})"
