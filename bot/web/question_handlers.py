@@ -55,12 +55,10 @@ class QuestionFormHandlers:
     async def ask(self, request: Request, form: FormData) -> Response:
         """Ask a question."""
         typed = TypedQuestion(text=form_data.text(form, TEXT), to=form_data.text(form, TO).strip())
-        visit = await self._visit(request)
-        if isinstance(visit, Response):
-            return visit
-        salt = self._salt(request, form, visit)
-        if salt is None:
-            return await self._reviewing.with_question(request, visit, typed, _STALE, status=422)
+        opened = await self._opened(request, form, typed)
+        if isinstance(opened, Response):
+            return opened
+        visit, salt = opened
         try:
             to = Address("email", str(fields.validate(_EMAIL, typed.to))) if typed.to else None
         except InvalidValue as error:
@@ -86,12 +84,10 @@ class QuestionFormHandlers:
     async def answer(self, request: Request, form: FormData) -> Response:
         """Answer a question."""
         typed = TypedQuestion(answer=form_data.text(form, ANSWER))
-        visit = await self._visit(request)
-        if isinstance(visit, Response):
-            return visit
-        salt = self._salt(request, form, visit)
-        if salt is None:
-            return await self._reviewing.with_question(request, visit, typed, _STALE, status=422)
+        opened = await self._opened(request, form, typed)
+        if isinstance(opened, Response):
+            return opened
+        visit, salt = opened
         answered = await self._context.service.engine.answer_question(
             AnswerQuestion(
                 request=visit.request.id,
@@ -114,8 +110,17 @@ class QuestionFormHandlers:
             return self._context.status_page(status_pages.barred(visit, self._context.at))
         return visit
 
-    def _salt(self, request: Request, form: FormData, visit: ReviewVisit) -> str | None:
-        return self._context.salt(request, form, review_handlers.about(visit.request.id))
+    async def _opened(
+        self, request: Request, form: FormData, typed: TypedQuestion
+    ) -> tuple[ReviewVisit, str] | Response:
+        """Return the visit and the single-use key of a form, or the page for a form that cannot be sent."""
+        visit = await self._visit(request)
+        if isinstance(visit, Response):
+            return visit
+        salt = self._context.salt(request, form, review_handlers.about(visit.request.id))
+        if salt is None:
+            return await self._reviewing.with_question(request, visit, typed, _STALE, status=422)
+        return visit, salt
 
     async def _sent(self, request: Request, notice: str) -> Response:
         """Return the page as it is now, with what was done."""
