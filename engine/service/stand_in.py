@@ -6,13 +6,16 @@ from engine import requests
 from engine.domain import Absence, Approver
 from engine.requests import Absences, Request
 from engine.service import hand_on
-from engine.store import run_rows
+from engine.store import deliveries, request_notes, run_rows
 from engine.store.port import Tx
 from engine.worker.advance import Advancer
 
 
 def move(advancer: Advancer, tx: Tx, request: Request, absence: Absence, away: Absences) -> None:
-    """Hand the place of a person who is away on. If only absent people are asked, the owner is alerted, once."""
+    """Hand the place of a person who is away on. If no one stands in, the others read why no decision comes from them.
+
+    If only absent people are asked, the owner is alerted, once.
+    """
     approver = next((row for row in request.approvers if row.person.id == absence.person.id), None)
     why = requests.away_until(absence)
     if approver is not None and try_hand_on(advancer, tx, request, approver, away, why=why) is not None:
@@ -20,6 +23,8 @@ def move(advancer: Advancer, tx: Tx, request: Request, absence: Absence, away: A
     if requests.all_away(request, away):
         run_owner = run_rows.load_owner(tx.connection, request.subject.run)
         advancer.alert_once(tx, run_owner, topic="absent", request=request.id)
+    elif approver in requests.open_places(request) and request_notes.try_add(tx, request, f"{why}."):
+        deliveries.mark_outdated(tx, request.subject.run, request.id)
 
 
 def try_hand_on(

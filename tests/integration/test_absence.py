@@ -97,6 +97,20 @@ async def test_an_only_approver_who_is_away_stays_asked_and_the_owner_is_told(en
     assert card.title == "lee@example.com, who can decide “Act”, is away"
 
 
+async def test_a_request_that_does_not_move_says_once_who_is_away(env: EngineEnv) -> None:
+    run = await start_run(env, "approvers: [lee@example.com, mia@example.com]")
+    await away(env, LEE)
+    env.clock.pass_time(timedelta(minutes=1))
+    await env.settle()
+    (request,) = await env.engine.requests_of_run(run)
+    assert request.notes == ("lee@example.com is away until Mar 4, 09:00 UTC.",)
+    await away(env, MIA)
+    (request,) = await env.engine.requests_of_run(run)
+    assert len(request.notes) == 1, "no one is left who could decide; the owner is told"
+    (alert,) = await copies(env, run, DeliveryKind.ALERT)
+    assert alert.topic == "absent"
+
+
 async def test_absences_begin_and_end_by_themselves(env: EngineEnv) -> None:
     await away(env, LEE, KIM, starts=1, days=3)
     runs = {}

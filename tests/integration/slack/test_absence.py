@@ -126,3 +126,24 @@ async def test_a_name_that_is_no_mention_opens_the_form_with_the_day(env: SlackE
     await typed(env, "ada", f"away @ben until {day}")
     said = expect_ok(await env.person("ada").submit({"Who decides in your place?": env.person("gus").id}))
     assert "Gus Guest is a guest here and cannot be asked." in words(said.body)
+
+
+async def test_the_others_read_who_is_away_if_no_one_stands_in(env: SlackEnv) -> None:
+    await env.request_approval()
+    ada, ben = env.person("ada"), env.person("ben")
+    await typed(env, "ada", "away until tomorrow at 18:00")
+    await env.settle()
+    for person in ada, ben:
+        assert words(copy_of(person)["blocks"]).count("Ada Approver is away until Mar 3, 18:00") == 1
+    env.pass_time(minutes=1)
+    await env.settle()
+    assert words(copy_of(ben)["blocks"]).count("Ada Approver is away until") == 1, "it is said once"
+    expect_ok(await ben.click("Approve"))
+
+
+async def test_who_has_decided_already_is_not_missed(env: SlackEnv) -> None:
+    await env.request_approval(REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      policy: all"))
+    expect_ok(await env.person("ada").click("Approve"))
+    await typed(env, "ada", "away until tomorrow at 18:00")
+    await env.settle()
+    assert "is away until" not in words(copy_of(env.person("ben")))
