@@ -96,9 +96,11 @@ def may_only_reject(request: RequestView, reader: Person) -> bool:
 
 
 def count(request: RequestView) -> Iterator[str]:
-    """Yield how many approvals a waiting request has, for a list, if it needs several."""
+    """Yield how many approvals a waiting request has, for a list, if it needs several, and who changed it last."""
     if request.model.policy.counts_votes:
         yield f"{len(request.model.votes)} of {request.model.policy.needed} approvals."
+    if request.model.changes:
+        yield f"{line(request.model.changes[-1].person.label)} changed it."
 
 
 # -- after a decision ---------------------------------------------------------------------------------------

@@ -6,10 +6,11 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from bot.presentation import absences
 from bot.slack import home_view, list_rows, thread_replies
 from bot.slack.context import SlackContext
 from bot.slack.payloads import Actor
-from engine.domain import Receipt, RequestState, Verdict
+from engine.domain import Phrase, Receipt, RequestState, Verdict
 from engine.off_loop import off_loop
 
 WRITTEN: Final = (
@@ -35,10 +36,17 @@ async def publish_home(context: SlackContext, user: str) -> None:
     by = Actor(team="", user=user)
     async with context.tabs.of(user):
         pending, runs = await context.service.pending(by), await context.service.runs(by)
-        asked = await context.service.open_questions(by)
+        asked, away = await context.service.open_questions(by), await _away(context, by)
         large = list_rows.is_large((*pending[: list_rows.MOST_ROWS], *runs.latest.values()))
-        view = await off_loop(lambda: home_view.home(pending=pending, asked=asked, runs=runs), large=large)
+        view = await off_loop(lambda: home_view.home(pending=pending, asked=asked, runs=runs, away=away), large=large)
         await context.replies.publish(user, view)
+
+
+async def _away(context: SlackContext, by: Actor) -> Phrase:
+    """Return until when a person is away, or nothing if they are not."""
+    now, person = context.service.clock.now(), await context.service.person(by)
+    absence = await context.service.engine.absence(person.id, now) if person is not None else None
+    return () if absence is None else absences.away(absence, is_own=True, is_now=absence.covers(now))
 
 
 class EventHandlers:

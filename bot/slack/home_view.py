@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.presentation import summary
-from bot.slack import command_messages, ids, list_rows, text_objects
+from bot.slack import command_messages, ids, list_rows, sentences, text_objects
 from bot.slack.list_rows import RunList
 from bot.slack.text_objects import Block, View
+from engine.domain import Phrase
 from engine.read_models import RequestView
 from engine.requests import Question
 
@@ -20,14 +21,19 @@ def home(
     pending: Sequence[RequestView],
     asked: Sequence[tuple[RequestView, Question]] = (),
     runs: RunList,
+    away: Phrase = (),
     command: str = command_messages.COMMAND,
 ) -> View:
-    """Return the Home tab. Requests open from here with all their buttons, even if the message was deleted."""
+    """Return the Home tab. Requests open from here with all their buttons, even if the message was deleted.
+
+    `away`: until when the person is away, and who decides in their place.
+    """
     no_runs = command_messages.no_runs(command)
     return {
         "type": "home",
         "callback_id": ids.HOME,
         "blocks": [
+            *([sentences.block((*away, f" To end this, type {command} back."))] if away else []),
             text_objects.header(summary.waiting(len(pending)), block="pending"),
             *_part(list_rows.requests(pending), none=_NONE_WAITING, name="pending"),
             *_asked(asked),

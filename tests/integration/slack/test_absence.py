@@ -44,6 +44,19 @@ async def test_a_delegate_who_is_away_as_well_is_said(env: SlackEnv) -> None:
     assert "Ben Approver is away as well, so what is waiting now is passed on to Cleo Builder." in said
 
 
+async def test_the_home_tab_says_that_its_person_is_away(env: SlackEnv) -> None:
+    await env.register()
+    ada, ben = env.person("ada"), env.person("ben").id
+    await typed(env, "ada", f"away <@{ben}|ben> until friday")
+    ada.open_home()
+    await env.slack.until(
+        lambda: "Ben Approver decides in your place. To end this, type /signoff back." in words(ada.home)
+    )
+    await typed(env, "ada", "back")
+    ada.open_home()
+    await env.slack.until(lambda: "decides in your place" not in words(ada.home))
+
+
 async def test_what_is_not_clear_is_asked_back(env: SlackEnv) -> None:
     await env.register()
     assert "“03/04” can be two dates." in await typed(env, "ada", "away until 03/04")

@@ -220,6 +220,21 @@ def test_empty_lists_say_what_to_do_next() -> None:
     assert home.endswith(runs)
 
 
+def test_the_home_tab_says_that_its_person_is_away_and_how_to_end_it() -> None:
+    view = check_view(home_view.home(pending=[], runs=RunList(), away=("You are away until ", samples.NOW, ".")))
+    first, heading, *_ = view["blocks"]
+    texts = [element.get("text") for element in first["elements"][0]["elements"] if element["type"] == "text"]
+    assert texts == ["You are away until ", ". To end this, type /signoff back."]
+    assert heading["type"] == "header"
+    assert "away" not in join_texts(show_home())
+
+
+def test_a_request_that_was_changed_names_the_person_in_a_list() -> None:
+    request = samples.counted(samples.QUORUM, samples.KIM, changed_by=samples.KIM)
+    context = check_message(command_messages.pending([request])).blocks[2]
+    assert [element["text"] for element in context["elements"][1:3]] == ["1 of 2 approvals.", "Kim changed it."]
+
+
 def test_a_request_in_a_list_has_its_question_who_asks_the_deadline_and_a_button() -> None:
     request = samples.request({"order": ("text", "A-1007")})
     heading, row, context = check_message(command_messages.pending([request])).blocks
