@@ -30,7 +30,8 @@ def _passed_on(answer: SetAway, *, is_own: bool) -> str:
     assert delegate is not None
     is_away = f"{line(delegate.label)} is away as well"
     if stand_in is None:
-        return f"But {is_away}, so {'your' if is_own else 'their'} requests are not passed on."
+        waits = f"so {'your' if is_own else 'their'} requests are not passed on"
+        return f"But {is_away}, {waits}. If they cannot wait, choose another person."
     if stand_in.id != delegate.id:
         return f"{is_away}, so what is waiting now is passed on to {line(stand_in.label)}."
     return f"What is waiting now is passed on as well, unless {line(delegate.label)} may not decide it."

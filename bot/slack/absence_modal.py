@@ -22,13 +22,13 @@ def away_form(*, metadata: ids.ModalRef, back_on: str | None = None) -> View:
         callback=ids.AWAY_MODAL,
         title=_TITLE,
         blocks=[
-            _input(ids.AWAY_BLOCK, "Away from", since, hint="Empty: from now on."),
+            _input(ids.AWAY_BLOCK, "Away from", since, hint="If you choose no day, you are away from now on."),
             _input(BACK_BLOCK, "Back on", back, required=True),
             _input(
                 ids.PERSON_BLOCK,
                 "Who decides in your place?",
                 {"type": "users_select", "action_id": ids.INPUT},
-                hint="Empty: the backups of a workflow, if it has any.",
+                hint="If you choose no one, the backups of a workflow are asked, if it has any.",
             ),
         ],
         metadata=metadata,

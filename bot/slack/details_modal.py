@@ -102,7 +102,10 @@ def _main_lines(card: Card) -> list[Line]:
 
 
 def _outcome(outcome: CardOutcome) -> Iterator[Line]:
-    yield from _facts([CardFact(label="Outcome", text=outcome.line)])
+    # What an expiry led to is a sentence of its own.
+    last = outcome.line[-1] if outcome.line else ""
+    end = (".",) if isinstance(last, str) and last.startswith(". ") and not last.endswith(".") else ()
+    yield from _facts([CardFact(label="Outcome", text=(*outcome.line, *end))])
     if outcome.effect:
         yield from _pieces("What became of it", outcome.effect)
     if outcome.reason:

@@ -137,7 +137,8 @@ def _closing(outcome: CardOutcome, limit: int) -> Iterator[Phrase]:
         yield ("When: ", when[0])
     led_to = [part.lstrip(" .") if isinstance(part, str) else part for part in when[1:]]
     if led_to:
-        yield tuple(led_to)
+        last = led_to[-1]
+        yield (*led_to, *(() if isinstance(last, str) and last.endswith(_ENDS) else (".",)))
 
 
 def _cut(phrase: Phrase, limit: int) -> Phrase:
