@@ -127,10 +127,11 @@ async def test_backups_are_asked_as_well_if_there_is_no_decision_in_time(on_each
     assert isinstance(await env.decide(run, by=MIA), NotAnApprover)
     await wait(env, hours=4)
     assert ("email", "dana") in await sent(env, run)
-    for address in (LEE, MIA):
+    escalated = "to mia@example.com and dana@example.com, Mar 2, 2026, 1:00 PM UTC"
+    to_mia = escalated.replace("mia@example.com", "you")
+    for address, said in ((LEE, escalated), (MIA, to_mia)):
         card = env.channel.of(address.value)[0].card
-        escalated = "to mia@example.com and dana@example.com, Mar 2, 2026, 1:00 PM UTC"
-        assert f"Escalated {escalated}." in lead(card)
+        assert f"Escalated {said}." in lead(card)
         assert (fact(card, "Escalated"), fact(card, "Escalates")) == (escalated, None)
     approvers = (await env.request(run)).approvers
     assert [approver.rule for approver in approvers[2:]] == [
