@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any, Final
 
 import asyncpg
@@ -70,7 +71,7 @@ class Bench:
     runner: asyncio.Runner
     driver: asyncpg.Connection[Any]
     connection: PostgresConnection
-    texts: list[str] = field(repr=False)
+    texts: tuple[str, ...] = field(repr=False)
 
     def run(self, statement: Statement, rows: list[Mapping[str, Any]], *, together: bool) -> Any:
         return self.runner.run(self._run(statement, rows, together=together))
@@ -96,7 +97,7 @@ class Bench:
     def _ask(self, statement: Statement, row: Mapping[str, Any]) -> Any:
         if returns(statement):
             rows = [tuple(found) for found in statement.all(self.connection, row)]
-            return rows if " ORDER BY " in str(built(statement)) else sorted(rows, key=repr)
+            return rows if is_ordered(statement) else sorted(rows, key=repr)
         return statement.write(self.connection, row)
 
     async def _table(self, statement: Statement) -> list[str]:
@@ -111,6 +112,13 @@ def built(statement: Statement) -> Any:
     return statement._for(DIALECT)  # noqa: SLF001 what the store compiles
 
 
+# SQLAlchemy takes longer to write a statement than the server to run it, so each answer is kept for all examples.
+@cache
+def is_ordered(statement: Statement) -> bool:
+    return " ORDER BY " in str(built(statement))
+
+
+@cache
 def returns(statement: Statement) -> bool:
     construct = built(statement)
     return isinstance(construct, Select) or bool(construct._returning)  # noqa: SLF001 there is no other way to see it
@@ -152,16 +160,16 @@ def _fill(connection: sqlalchemy.Connection) -> None:
         connection.execute(text(statement))
 
 
-async def _texts(driver: asyncpg.Connection[Any]) -> list[str]:
+async def _texts(driver: asyncpg.Connection[Any]) -> tuple[str, ...]:
     """Return every short text in the tables."""
     found: set[str] = {"x"}
     for table in METADATA.sorted_tables:
         for row in await driver.fetch(f"SELECT * FROM {table.name}"):
             found |= {value for value in row if isinstance(value, str)}
-    return sorted(found)
+    return tuple(sorted(found))
 
 
-def values(kind: Any, texts: list[str]) -> st.SearchStrategy[Any]:
+def values(kind: Any, texts: tuple[str, ...]) -> st.SearchStrategy[Any]:
     """Return values of a type, most of them in the tables."""
     if isinstance(kind, Utc | DateTime):
         return st.integers(-1, 3).map(lambda minutes: START + timedelta(minutes=minutes))
@@ -174,7 +182,12 @@ def values(kind: Any, texts: list[str]) -> st.SearchStrategy[Any]:
     return st.one_of(st.sampled_from(["id0", "id1", "id2"]), st.sampled_from(texts))
 
 
-def row_of(statement: Statement, texts: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+@cache
+def rows_of(statement: Statement, texts: tuple[str, ...]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    return st.lists(row_of(statement, texts), min_size=2, max_size=5)
+
+
+def row_of(statement: Statement, texts: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
     construct = built(statement)
     if isinstance(construct, Insert):
         fixed = {str(getattr(column, "name", column)) for column in construct._values or {}}  # noqa: SLF001
@@ -194,6 +207,6 @@ def row_of(statement: Statement, texts: list[str]) -> st.SearchStrategy[dict[str
 def test_units_together_get_what_each_gets_alone(bench: Bench, name: str, data: st.DataObject) -> None:
     statement = STATEMENTS[name]
     assert isinstance(built(statement), Select | Insert | Update | Delete)
-    rows = data.draw(st.lists(row_of(statement, bench.texts), min_size=2, max_size=5))
+    rows = data.draw(rows_of(statement, bench.texts))
     together = bench.run(statement, [*rows], together=True)
     assert together in (None, bench.run(statement, [*rows], together=False))

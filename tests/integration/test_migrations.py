@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
@@ -18,7 +19,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, exc, make_url, text
 
-from bot.devtools.bench.postgres_server import run
+from bot.devtools.bench.postgres_server import run, wait_for
 from engine.store import postgres, postgres_schema, schema
 from engine.store.metadata import METADATA
 from engine.store.postgres_calls import BEGIN
@@ -37,29 +38,94 @@ ADDED_ROWS = {"0004": {"address_period"}}
 """Tables that a migration fills."""
 
 
+Work: TypeAlias = Callable[[Connection], object]
+Run: TypeAlias = Callable[[Work], Awaitable[None]]
+"""Runs a function over a connection to a database."""
+
+
+@contextlib.asynccontextmanager
+async def on_file(path: Path) -> AsyncIterator[Run]:
+    engine = create_engine(f"sqlite:///{path}")
+
+    async def run_work(work: Work) -> None:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+            work(connection)
+
+    yield run_work
+    engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def on_server(url: str) -> AsyncIterator[Run]:
+    server = postgres.create(url)
+
+    async def run_work(work: Work) -> None:
+        async with server.connect() as connection:
+            await connection.run_sync(work)
+
+    yield run_work
+    await server.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+async def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Run]:
     """Yield what runs a function over a connection to an empty database."""
     if request.param == "sqlite":
-        engine = create_engine(f"sqlite:///{tmp_path / 'signoff.db'}")
-
-        async def on_file(work: Callable[[Connection], None]) -> None:
-            with engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA foreign_keys = ON")
-                work(connection)
-
-        yield on_file
-        engine.dispose()
+        async with on_file(tmp_path / "signoff.db") as run_work:
+            yield run_work
         return
     with postgres_server.empty(request.getfixturevalue("postgres_url")) as url:
-        server = postgres.create(url)
+        async with on_server(url) as run_work:
+            yield run_work
 
-        async def on_server(work: Callable[[Connection], None]) -> None:
-            async with server.connect() as connection:
-                await connection.run_sync(work)
 
-        yield on_server
-        await server.dispose()
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Return the file of a database at each revision."""
+    path, found = tmp_path_factory.mktemp("revisions") / "signoff.db", []
+
+    async def work() -> None:
+        async with on_file(path) as run_work:
+            for revision in REVISIONS:
+                await run_work(partial(migrate, revision=revision))
+                found.append(path.read_bytes())
+
+    wait_for(work())
+    return found
+
+
+@pytest.fixture(scope="module")
+def servers(postgres_url: str) -> Iterator[list[str]]:
+    """Yield the name of a database on the server at each revision. Each is a copy of the one before, one step on."""
+    found: list[str] = []
+    with contextlib.ExitStack() as stack:
+        for revision in REVISIONS:
+            options = f"TEMPLATE {found[-1]}" if found else ""
+            url = stack.enter_context(postgres_server.empty(postgres_url, options))
+            wait_for(_migrate_server(url, revision))
+            found.append(str(make_url(url).database))
+        yield found
+
+
+async def _migrate_server(url: str, revision: str) -> None:
+    async with on_server(url) as run_work:
+        await run_work(partial(migrate, revision=revision))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def before(request: pytest.FixtureRequest, tmp_path: Path, number: int) -> AsyncIterator[Run]:
+    """Yield what runs a function over a connection to a database that lacks the revision of this number."""
+    if request.param == "sqlite":
+        path = tmp_path / "signoff.db"
+        path.write_bytes(request.getfixturevalue("files")[number - 1])
+        async with on_file(path) as run_work:
+            yield run_work
+        return
+    template = request.getfixturevalue("servers")[number - 1]
+    with postgres_server.empty(request.getfixturevalue("postgres_url"), f"TEMPLATE {template}") as url:
+        async with on_server(url) as run_work:
+            yield run_work
 
 
 def migrate(connection: Connection, revision: str) -> None:
@@ -92,23 +158,22 @@ def check(revision: str, before: Contents, after: Contents) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, len(REVISIONS)), ids=REVISIONS[1:])
-async def test_a_migration_loses_nothing(migrated: Any, number: int) -> None:
+async def test_a_migration_loses_nothing(before: Run, number: int) -> None:
     found: list[Contents] = []
 
     def fill(connection: Connection) -> None:
-        migrate(connection, REVISIONS[number - 1])
         filled_tables.fill(connection)
         found.append(contents(connection))
         connection.commit()
 
-    await migrated(fill)
-    await migrated(lambda connection: migrate(connection, REVISIONS[number]))
-    await migrated(lambda connection: found.append(contents(connection)))
+    await before(fill)
+    await before(lambda connection: migrate(connection, REVISIONS[number]))
+    await before(lambda connection: found.append(contents(connection)))
     assert all(found[0][0].values()), "every table has rows"
     check(REVISIONS[number], *found)
 
 
-async def test_the_migrations_make_what_the_tables_declare(migrated: Any) -> None:
+async def test_the_migrations_make_what_the_tables_declare(migrated: Run) -> None:
     def work(connection: Connection) -> None:
         migrate(connection, "head")
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
@@ -169,7 +234,7 @@ async def test_a_migration_that_units_get_in_the_way_of_is_begun_anew(postgres_u
 
 @pytest.mark.parametrize("table", ["audit", "decision"])
 @pytest.mark.parametrize("migrated", ["postgresql"], indirect=True)
-async def test_what_is_append_only_in_a_file_is_so_on_a_server(migrated: Any, table: str) -> None:
+async def test_what_is_append_only_in_a_file_is_so_on_a_server(migrated: Run, table: str) -> None:
     def work(connection: Connection) -> None:
         migrate(connection, "head")
         filled_tables.fill(connection)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -118,10 +120,22 @@ async def test_log_and_tables_of_a_file_agree_while_a_server_works_and_afterward
     assert differences(tmp_path / "signoff.db") == []
 
 
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a database with a history, which is made once. Each test changes a copy."""
+    folder = tmp_path_factory.mktemp("history")
+
+    async def make() -> None:
+        async with open_engine(folder / "signoff.db") as env:
+            await make_history(env)
+
+    asyncio.run(make())
+    return folder
+
+
 @pytest.fixture
-async def path(tmp_path: Path) -> Path:
-    async with open_engine(tmp_path / "signoff.db") as env:
-        await make_history(env)
+def path(tmp_path: Path, history: Path) -> Path:
+    shutil.copytree(history, tmp_path, dirs_exist_ok=True)
     return tmp_path / "signoff.db"
 
 
