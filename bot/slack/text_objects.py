@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +29,6 @@ DATE_FORMAT: Final = "{date_short_pretty} at {time}"
 """A date as Slack writes it in the reader's time zone: "today at 11:47 PM"."""
 date_in_utc: Final = dates.in_zone(None)
 """Writes a date for the few clients that do not know the reader's time zone."""
-_COST: Final = {"&": 5, "<": 4, ">": 4}
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _BLANKS: Final = re.compile(r"\s+")
@@ -103,12 +103,10 @@ def clipped(text: str, limit: int) -> str:
 
 def fit(text: str, room: int) -> str:
     """Return the longest beginning of at most `room`, cut between two characters as people see them."""
-    used = 0
-    for index, character in enumerate(text):
-        used += _COST.get(character) or units(character)
-        if used > room:
-            return text[: boundary(text, index)]
-    return text
+    # A code point takes at least one, so that no end behind `room` has to be tried.
+    ends = range(1, min(len(text), room + 1) + 1)
+    index = bisect_right(ends, room, key=lambda end: size(text[:end]))
+    return text if index == len(text) else text[: boundary(text, index)]
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:
