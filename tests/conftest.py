@@ -48,9 +48,16 @@ def pytest_xdist_auto_num_workers() -> int:
     return int(configured) if configured else (processors * 3 + 1) // 2
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Collect no garbage among the modules and tests while they come, because they stay."""
+    gc.disable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Collect garbage less often, and never among the modules and tests, which stay until the end."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 10, 10)
