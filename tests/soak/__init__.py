@@ -11,6 +11,7 @@ docs/soak.md describes the campaign and its checks.
 | `serve`, `servers` | the servers, each in its own process with an adjustable clock; starting and killing them |
 | `world`, `service` | the local Slack, the workflows and the collected evidence; the HTTP service that counts calls |
 | `clients`, `people` | simulated operators on the local socket; simulated people with signed Slack clicks |
+| `colleagues` | simulated people who go away, ask and answer questions, and pass requests on |
 | `chaos`, `disk_full` | faults of the server, Slack, the clock and the disk |
 | `replicas` | a campaign on PostgreSQL: bots, workers and a server |
 | `balancer`, `database_faults` | the load balancer before the bots; faults of PostgreSQL and of the way to it |
@@ -18,6 +19,6 @@ docs/soak.md describes the campaign and its checks.
 | `upgrade` | a campaign in which our processes replace those of an older commit |
 | `tables` | reads the tables of both databases |
 | `evidence` | the database, messages and calls after a campaign, and queries on them |
-| `verdict`, `copies` | the checks of the evidence; each yields named findings |
+| `verdict`, `copies`, `places`, `clocks` | the checks of the evidence; each yields named findings |
 | `story` | a short run of everything, whose evidence `test_verdict` falsifies |
 """

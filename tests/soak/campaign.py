@@ -19,12 +19,13 @@ from typing import Any, Final
 from tests.soak import evidence, verdict
 from tests.soak.chaos import BLOWS_A_MINUTE, LONGER, Chaos
 from tests.soak.clients import STUCK, Clients, open_requests
+from tests.soak.colleagues import Colleagues
 from tests.soak.disk_full import DiskSpace, Limit, SmallDisk, small_disk
 from tests.soak.evidence import Evidence
 from tests.soak.people import People
 from tests.soak.servers import Servers, servers
 from tests.soak.verdict import Finding
-from tests.soak.world import APPROVERS, MULTIPLIER, OWNER, SLOW_SECONDS, TOGETHER, World, world
+from tests.soak.world import EVERYONE, MULTIPLIER, OWNER, SLOW_SECONDS, TOGETHER, World, world
 
 RUNS_A_MINUTE: Final = 104
 REST_SECONDS: Final = 240.0
@@ -35,6 +36,9 @@ SELECT 'run ' || id || ' is ' || status AS what FROM run WHERE ended_at IS NULL 
     (status = 'waiting' AND ready_at IS NULL AND id IN (SELECT run FROM request WHERE state = 'pending'))
 UNION ALL SELECT 'run ' || id || ' ended and is ready' FROM run WHERE ended_at IS NOT NULL AND ready_at IS NOT NULL
 UNION ALL SELECT 'copy ' || id || ' is due at ' || CAST(next_at AS TEXT) FROM delivery WHERE next_at IS NOT NULL
+UNION ALL SELECT 'absence ' || id || ' moves at ' || CAST(moves_at AS TEXT) FROM absence WHERE moves_at IS NOT NULL
+UNION ALL SELECT 'request ' || id || ' is to be looked at at ' || CAST(check_at AS TEXT) FROM request
+    WHERE state = 'pending' AND check_at IS NOT NULL AND clocks IS NOT NULL
 UNION ALL SELECT 'request ' || id || ' expires at ' || coalesce(CAST(expires_at AS TEXT), 'some time') FROM request
     WHERE state = 'pending' AND expires_after IS NOT NULL
 """
@@ -44,10 +48,19 @@ SELECT next_at AS at FROM delivery WHERE next_at IS NOT NULL UNION ALL SELECT le
 UNION ALL SELECT ready_at FROM run WHERE ready_at IS NOT NULL UNION ALL SELECT lease_until FROM run
     WHERE lease_until IS NOT NULL
 UNION ALL SELECT check_at FROM request WHERE check_at IS NOT NULL
+UNION ALL SELECT moves_at FROM absence WHERE moves_at IS NOT NULL
 """
 HURRY_SECONDS: Final = 2.0
 LONG: Final = 2.0
 """Minutes from which on a campaign must have met each of the rare events."""
+PASSED_ON: Final = {
+    "absences": "person.away",
+    "places passed on": "request.handed_on",
+    "questions": "request.question_asked",
+    "answers to questions": "request.question_answered",
+    "escalations": "request.escalated",
+}
+"""Figures that count entries of the log."""
 RARE: Final = (
     "clock steps",
     "requests expired",
@@ -60,6 +73,9 @@ RARE: Final = (
     "socket commands without an answer",
     "calls under a key that was used before",
     "answers about steps of unknown outcome",
+    "starts in Slack",
+    *PASSED_ON,
+    "reminders",
 )
 SIGNOFF: Final = Path(sys.executable).with_name("signoff")
 
@@ -76,6 +92,8 @@ class Campaign:
     say: Say
     figures: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
+    _tried: set[str] = field(default_factory=set)
+    """Requests that the operator has tried to decide since the storm."""
 
     @property
     def least_blows(self) -> float:
@@ -122,6 +140,7 @@ class Campaign:
     def _judge(self, world: World, chaos: Chaos) -> None:
         """Complete the evidence, and collect the findings of all checks."""
         world.evidence.export = self._export(world)
+        world.evidence.ended_at = world.now.replace(tzinfo=None).isoformat(" ", "microseconds")
         world.evidence.messages = list(evidence.messages(world.slack.world))
         self.findings += [Finding("servers", sentence) for sentence in chaos.findings]
         self.findings += verdict.findings(world.evidence)
@@ -143,8 +162,9 @@ class Campaign:
             clients.cancel_runs(),
             clients.attend_runs(),
             # The owner clicks too, because she is asked where the approvers cannot be resolved.
-            *(people.click_requests(email) for email in (*APPROVERS, OWNER)),
+            *(people.click_requests(email) for email in EVERYONE),
             people.race(),
+            *Colleagues(people.world, people.dice, people, people.figures).works(),
             people.decide_late(),
         ]
         striking = [chaos.break_slack(), chaos.note_audit_heads(), *strikes]
@@ -223,9 +243,11 @@ class Campaign:
                 await people.terminal.decide(row, "approve", plainly=True)
             else:
                 await people.approve(OWNER, row["id"])
-            if row["name"] in TOGETHER:
-                for email in (*APPROVERS, OWNER):
+            if row["name"] in TOGETHER or row["id"] in self._tried:
+                # The place of the operator may have been passed on.
+                for email in EVERYONE:
                     await people.approve(email, row["id"])
+            self._tried.add(row["id"])
         unsettled = [str(row["what"]) for row in world.tables.rows(UNSETTLED)]
         return unsettled + [f"request {row['id']} is still open" for row in waiting]
 
@@ -268,6 +290,9 @@ class Campaign:
         """Return a finding for each event that the campaign met too seldom to prove anything."""
         least = self._least()
         self.figures["runs"] = len(world.evidence.runs)
+        self.figures |= Counter({name: len(world.evidence.logged(kind)) for name, kind in PASSED_ON.items()})
+        reminded = world.evidence.rows("SELECT id FROM delivery WHERE kind = 'reminder' AND state = 'shown'")
+        self.figures["reminders"] = len(reminded)
         self.figures["answers about steps of unknown outcome"] = len(world.evidence.answers)
         self.figures["approvals of contents that were edited afterwards"] = len(_voided(world.evidence))
         return [

@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.json_values import Value
 from tests.soak.evidence import Claim
-from tests.soak.world import KINDS, OPERATOR, OWNER, World, left_waiting, workflow
+from tests.soak.world import KINDS, OPERATOR, OWNER, World, is_hasty, left_waiting, workflow
 
 PENDING: Final = (
     "SELECT request.id, request.run, request.at, request.expires_at, workflow.name FROM request "
@@ -102,7 +102,7 @@ class Clients:
     async def decide_requests(self) -> None:
         """Decide open requests as the operator, sometimes twice at once."""
         while not self.world.over.is_set():
-            requests = [row for row in open_requests(self.world) if not row["name"].startswith("brief")][:12]
+            requests = [row for row in open_requests(self.world) if not is_hasty(row["name"])][:12]
             for row in self.dice.sample(requests, min(len(requests), 2)):
                 if row["name"] in HANDED_ON and self.dice.random() < 0.3:
                     await self.hand_on(row["id"])

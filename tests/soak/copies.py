@@ -27,7 +27,7 @@ def rows(evidence: Evidence) -> Iterator[str]:
             yield f"copy {row['id']} ({row['kind']}) is {row['state']} and not at rest: {row['last_error']}"
         elif row["state"] == "shown" and row["shown_version"] != row["wanted_version"]:
             yield f"copy {row['id']} shows version {row['shown_version']}, and should show {row['wanted_version']}"
-        elif row["state"] == "skipped" and _state(evidence, row["request"]) == "pending":
+        elif (row["state"], row["kind"]) == ("skipped", "request") and _state(evidence, row["request"]) == "pending":
             yield f"copy {row['id']} was skipped, and its request still asks"
     for request, person in approvers.symmetric_difference(delivered):
         if (request, person) in approvers and evidence.requests[request]["policy"].startswith("chain"):
@@ -83,10 +83,11 @@ def posts(evidence: Evidence) -> Iterator[str]:
 def _wrong_messages(evidence: Evidence, row: Any, messages: list[Shown], names: Mapping[str, str]) -> Iterator[str]:
     request = evidence.requests[row["request"]]
     outcomes = _outcomes(evidence, request, names)
+    has_place = (request["id"], row["person"]) not in evidence.handed_on
     for message in messages:
         if request["state"] == "pending":
-            if request["id"] not in message.requests:
-                yield f"copy {row['id']} of the open request {request['id']} has no buttons"
+            if (request["id"] in message.requests) != has_place:
+                yield f"copy {row['id']} of the open request {request['id']} has {'no' * has_place or 'live'} buttons"
         elif not any(_says(message.words, words, older=evidence.has_older_words) for words in outcomes):
             yield f"copy {row['id']} does not say “{'” or “'.join(outcomes)}”: {message.words[:200]}"
 

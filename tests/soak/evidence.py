@@ -59,7 +59,7 @@ _DETAILS: Final = frozenset({ids.DETAILS, ids.RUN_DETAILS})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A message in Slack. Its buttons decide the `requests`, and answer for steps of the `runs`."""
+    """A message in Slack. Its buttons decide the `requests`, and answer `questions` and for steps of the `runs`."""
 
     channel: str
     ts: str
@@ -67,6 +67,24 @@ class Shown:
     requests: tuple[str, ...]
     runs: tuple[str, ...]
     words: str
+    questions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passing:
+    """An acknowledgement that a place was passed on."""
+
+    request: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """An acknowledgement that a question was asked, or answered."""
+
+    request: str
+    text: str
+    is_answer: bool
 
 
 @dataclass(kw_only=True)
@@ -75,12 +93,18 @@ class Evidence:
 
     database: Path
     starts: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    started: set[str] = field(default_factory=set)
+    """Tokens of starts that Slack was told to be done; the message about them follows."""
     asked: set[tuple[str, str, str, str]] = field(default_factory=set)
     """Decisions that a person asked for, answered or not: request, address, verdict, edits as JSON."""
     claims: list[Claim] = field(default_factory=list)
     empty: list[Claim] = field(default_factory=list)
     """Clicks that were acknowledged while their request was open, and while no server reported a full disk."""
     cancelled: set[str] = field(default_factory=set)
+    passings: list[Passing] = field(default_factory=list)
+    askings: list[Asking] = field(default_factory=list)
+    absences: Counter[str] = field(default_factory=Counter)
+    """How often a person was told that they are away, by their address."""
     stopped: set[str] = field(default_factory=set)
     """Runs that the owner may have stopped. Like `repeats`, it is recorded before the command is sent."""
     repeats: Counter[str] = field(default_factory=Counter)
@@ -88,6 +112,8 @@ class Evidence:
     messages: list[Shown] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
     takeovers: list[Takeover] = field(default_factory=list)
+    ended_at: str = ""
+    """The time of the servers at the end, as the tables have times."""
     has_older_words: bool = False
     """Whether processes of an older version wrote some of the messages."""
     export: str = ""
@@ -107,6 +133,39 @@ class Evidence:
         """Return the runs by id, with the names of their workflows."""
         rows = self.rows("SELECT run.*, workflow.name FROM run JOIN workflow ON workflow.id = run.workflow")
         return {row["id"]: row for row in rows}
+
+    @cached_property
+    def entries(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Return the leaf and the content of each entry of the audit log, in its order."""
+        rows = self.rows("SELECT leaf, content FROM audit ORDER BY seq")
+        return [(json.loads(row["leaf"]), json.loads(row["content"] or "{}")) for row in rows]
+
+    def logged(self, kind: str) -> list[dict[str, Any]]:
+        """Return the contents of the entries of a kind."""
+        return [content for leaf, content in self.entries if leaf["kind"] == kind]
+
+    @cached_property
+    def addresses(self) -> Mapping[str, set[str]]:
+        """Return the addresses of each person."""
+        addresses: dict[str, set[str]] = defaultdict(set)
+        for row in self.rows("SELECT person, value FROM address"):
+            addresses[row["person"]].add(row["value"])
+        return addresses
+
+    @cached_property
+    def _joined(self) -> dict[str, str]:
+        rows = self.rows("SELECT id, joined_into FROM person WHERE joined_into IS NOT NULL")
+        return {row["id"]: row["joined_into"] for row in rows}
+
+    def person(self, person: str) -> str:
+        """Return the person that a person is now."""
+        return self._joined.get(person, person)
+
+    @cached_property
+    def handed_on(self) -> set[tuple[str, str]]:
+        """Return the request and the person of each place that was passed on."""
+        rows = self.rows("SELECT request, person FROM approver WHERE handed_to IS NOT NULL")
+        return {(row["request"], row["person"]) for row in rows}
 
     @cached_property
     def decisions(self) -> dict[str, list[sqlite3.Row]]:
@@ -195,6 +254,7 @@ def shown(message: Message) -> Shown:
     values = [element.get("value") for element in buttons if element.get("action_id") not in _DETAILS]
     requests = [ref.request for value in values if (ref := ids.decode_ref(value)) is not None]
     runs = [about.run for value in values if (about := ids.decode_run(value)) is not None]
+    asked = [question for value in values if (question := ids.decode_question(value)) is not None]
     payload = (message.metadata or {}).get("event_payload") or {}
     return Shown(
         channel=message.channel,
@@ -203,6 +263,7 @@ def shown(message: Message) -> Shown:
         requests=tuple(dict.fromkeys(requests)),
         runs=tuple(dict.fromkeys(runs)),
         words=" ".join(words(message.blocks)),
+        questions=tuple(dict.fromkeys(about.question for about in asked)),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import re
 import sqlite3
 from collections import Counter
 from collections.abc import Coroutine
@@ -21,11 +20,10 @@ from bot.presentation import labels
 from bot.slack import ids
 from tests.soak.clients import Clients, edited_path, open_requests
 from tests.soak.evidence import Claim
-from tests.soak.world import APPROVERS, OWNER, World
+from tests.soak.world import APPROVERS, EVERYONE, OWNER, World, is_hasty
 
 MODAL_SECONDS: Final = 3.0
 CLEARED: Final = {"response_action": "clear"}
-_STARTED: Final = re.compile(r"(?:Started|started already)\b.*?: run (\w+)")
 
 
 @dataclass
@@ -36,9 +34,7 @@ class People:
     dice: random.Random
     terminal: Clients
     figures: Counter[str] = field(default_factory=Counter)
-    _modal_locks: dict[str, asyncio.Lock] = field(
-        default_factory=lambda: {email: asyncio.Lock() for email in (*APPROVERS, OWNER)}
-    )
+    modal_locks: dict[str, asyncio.Lock] = field(default_factory=lambda: {email: asyncio.Lock() for email in EVERYONE})
     """A person can have only one modal open at a time."""
     _count: int = 0
 
@@ -53,9 +49,8 @@ class People:
             await asyncio.sleep(self.dice.uniform(0.2, 1.5))
 
     def _wants_to_decide(self, email: str, row: sqlite3.Row) -> bool:
-        """Return whether this person decides the request. They leave most brief ones to expire or to late decisions."""
-        brief = row["name"].startswith("brief")
-        return not brief or random.Random(f"{email} {row['id']}").random() < 0.15
+        """Return whether this person decides the request. They leave most hasty ones to their deadlines."""
+        return not is_hasty(row["name"]) or random.Random(f"{email} {row['id']}").random() < 0.15
 
     async def _answer(self, email: str, row: sqlite3.Row) -> None:
         roll = self.dice.random()
@@ -71,7 +66,7 @@ class People:
     async def race(self) -> None:
         """Decide the same request from everywhere at the same time."""
         while not self.world.over.is_set():
-            requests = [row for row in open_requests(self.world) if not row["name"].startswith("brief")]
+            requests = [row for row in open_requests(self.world) if not is_hasty(row["name"])]
             for row in self.dice.sample(requests, min(len(requests), 1)):
                 works: list[Coroutine[Any, Any, None]] = [self.approve(email, row["id"]) for email in APPROVERS]
                 works += [self.terminal.decide(row), self.terminal.decide(row)]
@@ -98,7 +93,7 @@ class People:
 
     async def approve(self, email: str, request: str) -> None:
         """Click on Approve."""
-        ack = await self._click(email, request, ids.APPROVE, asks=("approve", {}))
+        ack = await self.click(email, request, ids.APPROVE, asks=("approve", {}))
         if ack is not None and ack.ok:
             self.figures["acknowledged clicks"] += 1
             self.world.record_acknowledged_click(request, email)
@@ -110,14 +105,14 @@ class People:
         self._count += 1
         path = edited_path(row["at"])
         edits = {path: f"edited by {email}-{self._count}"}
-        modal = self._modal(email, row["id"], ids.EDIT, ids.EDIT_MODAL)
+        modal = self.open_modal(email, row["id"], ids.EDIT, ids.EDIT_MODAL)
         typed = {labels.in_words(path.rpartition(".")[2]): text for path, text in edits.items()}
         await self._submit(email, row["id"], modal, ("approve", edits), typed)
 
     async def reject(self, email: str, request: str) -> None:
         """Reject with a reason in a modal."""
         self._count += 1
-        modal = self._modal(email, request, ids.REJECT, ids.REJECT_MODAL)
+        modal = self.open_modal(email, request, ids.REJECT, ids.REJECT_MODAL)
         await self._submit(email, request, modal, ("reject", {}), {"Reason": f"{email}-{self._count}"})
 
     async def _submit(
@@ -128,7 +123,7 @@ class People:
         asks: tuple[str, dict[str, str]],
         values: dict[str, str],
     ) -> None:
-        async with self._modal_locks[email]:
+        async with self.modal_locks[email]:
             person = await modal
             if person is None:
                 return
@@ -139,18 +134,18 @@ class People:
                 if ack.ok and ack.body == CLEARED:
                     self.figures["acknowledged modals"] += 1
                     await self._claim(request, email, verdict, edits)
-            await _close_modals(person)
+            await close_modals(person)
 
     async def _claim(self, request: str, email: str, verdict: str, edits: dict[str, str]) -> None:
         """Record that a modal closed, which confirms this decision."""
         claim = Claim(how="modal", request=request, by=email, decision=None, verdict=verdict, edits=edits)
         self.world.evidence.claims.append(claim)
 
-    async def _modal(self, email: str, request: str, button: str, callback: str) -> SimulatedPerson | None:
+    async def open_modal(self, email: str, request: str, button: str, callback: str) -> SimulatedPerson | None:
         """Open a modal, and return the person who sees it, or None if it did not open."""
         person = self.world.person(email)
-        await _close_modals(person)
-        ack = await self._click(email, request, button)
+        await close_modals(person)
+        ack = await self.click(email, request, button)
         if ack is None or not ack.ok:
             return None
         with suppress(TimeoutError):
@@ -161,7 +156,7 @@ class People:
         self.figures["modals that never opened"] += 1
         return None
 
-    async def _click(
+    async def click(
         self, email: str, request: str, button: str, *, asks: tuple[str, dict[str, str]] | None = None
     ) -> Ack | None:
         """Click a button on a copy, even if the copy changes meanwhile. Return None if there is no such button."""
@@ -192,14 +187,13 @@ class People:
             channel = "general" if self.dice.random() < 0.3 else None
             kind = self.terminal.kind(f"s{number}")
             ack = await cleo.command(f"/signoff run {kind} token=s{number}", channel=channel)
-            match = _STARTED.search(str(ack.body)) if ack.ok else None
-            if match is not None:
+            if ack.ok and not ack.body:
                 self.figures["starts in Slack"] += 1
-                self.world.evidence.starts[f"s{number}"].add(match[1])
+                self.world.evidence.started.add(f"s{number}")
             await asyncio.sleep(self.dice.uniform(2, 6))
 
 
-async def _close_modals(person: SimulatedPerson) -> None:
+async def close_modals(person: SimulatedPerson) -> None:
     """Close all open modals."""
     with suppress(CannotAct):
         await person.close(everything=True)

@@ -17,12 +17,14 @@ from bot.app_parts import AppOptions
 from bot.slack.rate_limit import RateLimiter
 from engine.domain import DEFAULT_WORKSPACE
 from engine.store import audit_log, schema
+from engine.system import SystemClock
 from tests.soak import evidence as slack_evidence
-from tests.soak.campaign import UNSETTLED
+from tests.soak.campaign import NEXTS, UNSETTLED
 from tests.soak.clients import Clients
+from tests.soak.colleagues import Colleagues
 from tests.soak.evidence import Evidence
 from tests.soak.people import People
-from tests.soak.world import APPROVERS, MULTIPLIER, OWNER, World, world
+from tests.soak.world import ABSENTEE, APPROVERS, DELEGATE, MULTIPLIER, OWNER, World, world
 from tests.support.fakes import FakeClock
 
 PATIENCE: Final = 30.0
@@ -35,15 +37,22 @@ class Story:
         self.world, self.clock = world, clock
         self.clients = Clients(world, random.Random(1), runs=0)
         self.people = People(world, random.Random(2), self.clients)
+        self.colleagues = Colleagues(world, random.Random(3), self.people)
         self._tokens = iter(range(10_000))
+        world.ahead = lambda: (clock.now() - SystemClock().now()).total_seconds()
 
     async def perform(self) -> None:
         await self.clients.register()
         await self._approve_a_run()
         await self._approve_together()
         await self._edit_a_run()
+        await self._void_an_approval()
+        await self._pass_on()
+        await self._ask()
         await self._end_other_runs()
-        self.clock.pass_time(timedelta(seconds=60))
+        for _ in range(2):
+            self.clock.pass_time(timedelta(seconds=90))
+            await self._until(lambda: not self._due())
         await self._until(lambda: not self._unsettled())
 
     async def _approve_a_run(self) -> None:
@@ -65,6 +74,39 @@ class Story:
         after = await self._open_request(request["run"])
         await self.people.reject("lee@example.com", after["id"])
 
+    async def _void_an_approval(self) -> None:
+        request = await self._start_run("all")
+        await self.people.approve("ada@example.com", request["id"])
+        await self.people.edit("ben@example.com", request)
+        outdated = "SELECT 1 FROM delivery WHERE shown_version != wanted_version"
+        await self._until(lambda: not self.world.rows(outdated))
+        await self.people.approve("ada@example.com", request["id"])
+        await self.clients.decide(request, "approve", plainly=True)
+        await self._until(lambda: all(row["id"] != request["id"] for row in self._pending()))
+
+    async def _pass_on(self) -> None:
+        """One approver is away, and another passes her place on; their delegates approve."""
+        request = await self._start_run("away", by=("ada@example.com", ABSENTEE))
+        await self.colleagues.go_away(ABSENTEE, DELEGATE)
+        await self._wait_for_copies(request["id"], [DELEGATE])
+        await self.colleagues.pass_one_on("ada@example.com", request["id"], OWNER)
+        await self._wait_for_copies(request["id"], [OWNER])
+        await self.people.approve(DELEGATE, request["id"])
+        await self.people.approve(OWNER, request["id"])
+        await self._until(lambda: all(row["id"] != request["id"] for row in self._pending()))
+
+    async def _ask(self) -> None:
+        """A question waits for some seconds; backups are asked, and people are reminded, after some more."""
+        request = await self._start_run("asked")
+        await self.colleagues.ask("ada@example.com", request["id"], OWNER)
+        question = "SELECT id FROM question"
+        await self._until(lambda: all(self.world.copy(OWNER, row["id"]) for row in self.world.rows(question)))
+        self.clock.pass_time(timedelta(seconds=5))
+        (asked,) = self.world.rows(question)
+        await self.colleagues.answer(OWNER, request["id"], asked["id"])
+        for kind in ("slow", "slow-again"):
+            await self._start_run(kind)
+
     async def _end_other_runs(self) -> None:
         pause = await self._start_run("pause")
         await self.people.approve("ada@example.com", pause["id"])
@@ -76,7 +118,7 @@ class Story:
         cleo = self.world.person(OWNER)
         self.world.evidence.starts["s1"]
         await cleo.command("/signoff run sure token=s1")
-        await self._until(lambda: len(self._pending()) == 4)
+        await self._until(lambda: len(self._pending()) == 7)
         (started,) = [row for row in self._pending() if row["name"] == "sure" and row["run"] != waits["run"]]
         await self._wait_for_copies(started["id"])
         await self.people.reject("ben@example.com", started["id"])
@@ -102,6 +144,10 @@ class Story:
             "JOIN workflow ON workflow.id = run.workflow WHERE state = 'pending'"
         )
 
+    def _due(self) -> list[sqlite3.Row]:
+        now = self.clock.now().replace(tzinfo=None).isoformat(" ", "microseconds")
+        return [row for row in self.world.evidence.rows(NEXTS) if row["at"] <= now]
+
     def _unsettled(self) -> list[sqlite3.Row]:
         return self.world.evidence.rows(UNSETTLED)
 
@@ -125,9 +171,14 @@ async def collect_evidence(database: Path) -> Evidence:
         )
         async with app.open_server(options):
             await Story(soak_world, clock).perform()
-        with schema.reading(database) as connection:
-            soak_world.evidence.export = "".join(
-                f"{line}\n" for line in audit_log.export(connection, DEFAULT_WORKSPACE)
-            )
-        soak_world.evidence.messages = list(slack_evidence.messages(soak_world.slack.world))
-        return soak_world.evidence
+        return complete(soak_world)
+
+
+def complete(soak_world: World) -> Evidence:
+    """Return the evidence of a world whose servers are at rest."""
+    evidence = soak_world.evidence
+    with schema.reading(evidence.database) as connection:
+        evidence.export = "".join(f"{line}\n" for line in audit_log.export(connection, DEFAULT_WORKSPACE))
+    evidence.messages = list(slack_evidence.messages(soak_world.slack.world))
+    evidence.ended_at = soak_world.now.replace(tzinfo=None).isoformat(" ", "microseconds")
+    return evidence

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine import json_values
-from tests.soak import copies
+from tests.soak import clocks, copies, places
 from tests.soak.evidence import Call, Claim, Evidence, edits_by_path
 from tests.soak.world import EXCLUDED, TOGETHER
 
@@ -28,7 +28,7 @@ DECISIONS: Final = frozenset({"request.approved", "request.rejected", "request.v
 """Entries that name a decision."""
 CLOSES: Final = frozenset({"request.approved", "request.rejected", "request.expired", "request.withdrawn"})
 """Entries of which a closed request has one."""
-ONCE: Final = CLOSES | {"request.fell_back", "request.unseen", "gate.unanswered", "step.sleeping"}
+ONCE: Final = CLOSES | {"request.fell_back", "request.unseen", "gate.unanswered", "step.sleeping", "request.escalated"}
 """Entries that a request, or the only visit of a step, has at most once."""
 
 
@@ -58,6 +58,9 @@ def starts(evidence: Evidence) -> Iterator[str]:
             yield f"token {token} was answered with {', '.join(sorted(answered))}, and is {by_token[token] or 'no run'}"
         if token.isdecimal() and not by_token[token]:
             yield f"token {token} was asked for until it was answered, and is no run"
+    for token in evidence.started:
+        if not by_token[token]:
+            yield f"Slack was told that token {token} is started, and it is no run"
 
 
 def runs(evidence: Evidence) -> Iterator[str]:
@@ -103,7 +106,7 @@ def _status_follows(status: str, request_states: set[str], *, stopped: bool, can
 
 def decisions(evidence: Evidence) -> Iterator[str]:
     """Check that a request has one decision if it needs one, which a person asked for, and which the log has once."""
-    persons = _addresses(evidence)
+    persons = evidence.addresses
     logged = _logged_decisions(evidence)
     asked_for = defaultdict(list)
     for asked_decision in evidence.asked:
@@ -165,16 +168,9 @@ def approvals(evidence: Evidence) -> Iterator[str]:
             yield f"request {request['id']} of {run['name']} needs {needed} approvals"
 
 
-def _addresses(evidence: Evidence) -> Mapping[str, set[str]]:
-    addresses: dict[str, set[str]] = defaultdict(set)
-    for row in evidence.rows("SELECT person, value FROM address"):
-        addresses[row["person"]].add(row["value"])
-    return addresses
-
-
 def claims(evidence: Evidence) -> Iterator[str]:
     """Check that everything that was acknowledged is recorded as it was acknowledged."""
-    persons = _addresses(evidence)
+    persons = evidence.addresses
     for claim in evidence.claims:
         yield from _broken_claims(evidence, claim, persons)
     for claim in evidence.empty:
@@ -304,6 +300,13 @@ CHECKS: Final[tuple[Callable[[Evidence], Iterator[str]], ...]] = (
     effects,
     deadlines,
     takeovers,
+    places.handovers,
+    places.absences,
+    places.told,
+    clocks.questions,
+    clocks.pauses,
+    clocks.reminders,
+    clocks.escalations,
     copies.rows,
     copies.inboxes,
     copies.posts,

@@ -35,6 +35,13 @@ OPERATOR: Final = "lee@example.com"
 """The approver who decides in the terminal, and who has a copy in Slack like the others."""
 APPROVERS: Final = ("ada@example.com", "ben@example.com", OPERATOR)
 OWNER: Final = "cleo@example.com"
+ABSENTEE: Final = "ida@example.com"
+"""An approver who goes away and comes back all the time."""
+DELEGATE: Final = "kim@example.com"
+"""The person who decides in the place of others; away now and then as well."""
+BACKUP: Final = "max@example.com"
+"""The person who is asked as well if there is no decision in time."""
+EVERYONE: Final = (*APPROVERS, OWNER, ABSENTEE, DELEGATE, BACKUP)
 MULTIPLIER: Final = 60.0
 """Factor on Slack's published rates, because a campaign makes more calls than Slack allows to one app."""
 KEY: Final = "5a" * 32
@@ -81,6 +88,7 @@ PAUSE: Final = """\
     uses: wait
     with: {for: 3s}
 """
+REMINDED: Final = "      remind: {after: 2s, every: 4s, times: 3}\n"
 ALLOWED: Final = "      exclude: []\n"
 """The operator starts most runs and is an approver, so she may decide on her own ones."""
 KINDS: Final = {
@@ -94,26 +102,50 @@ KINDS: Final = {
     "strict": ("true", "      policy: {quorum: 2}\n      exclude: [requester, editor]\n", ""),
     "all": ("true", ALLOWED + "      policy: all\n", ""),
     "chain": ("true", ALLOWED + "      policy: {chain: [[ada@example.com, ben@example.com], [OPERATOR]]}\n", ""),
+    "away": ("true", ALLOWED + "      policy: all\n      approvers: [ada@example.com, ABSENTEE]\n", ""),
+    "asked": ("true", ALLOWED + "      questions: pause\n      expires: 20s\n", ""),
+    "slow": ("true", ALLOWED + REMINDED + "      escalate: {after: 8s, to: [BACKUP]}\n", ""),
+    "slow-again": (
+        "true",
+        ALLOWED + REMINDED + "      expires: 15s\n      on_expiry: escalate\n      escalate: {to: [BACKUP]}\n",
+        "",
+    ),
 }
 """Name: whether its call may be repeated, further keys of its gate, and the steps after the call."""
-TOGETHER: Final = frozenset({"two", "strict", "all", "chain"})
+OWN_PEOPLE: Final = frozenset({"chain", "away"})
+"""The workflows that name approvers of their own."""
+TOGETHER: Final = frozenset({"two", "strict", "all", "chain", "away"})
 """The workflows whose call several people have to approve."""
+PAUSING: Final = "asked"
+"""The workflow whose deadlines stand still while a question waits for its answer."""
+ESCALATED: Final = frozenset({"slow", "slow-again"})
+"""The workflows that remind approvers, and ask a backup if there is no decision in time."""
+HASTY: Final = ("brief", "asked", "slow")
+"""Beginnings of the names of workflows whose requests people mostly leave to their deadlines."""
 EXCLUDED: Final = frozenset({"two", "strict"})
 """The workflows whose requesters may not approve."""
+
+
+_NAMES: Final = {OPERATOR: "Lee Operator", ABSENTEE: "Ida Away", DELEGATE: "Kim Delegate", BACKUP: "Max Backup"}
+"""The people that are added to the local Slack."""
 
 
 def workflow(name: str, url: str) -> str:
     """Return the workflow file of one of `KINDS`."""
     idempotent, keys, rest = KINDS[name]
     text = WORKFLOW.replace("KEYS", keys) + rest
-    if name == "chain":
-        # A chain names its own people.
-        text = text.replace("      approvers: [APPROVERS]\n", "")
+    if name in OWN_PEOPLE:
+        text = text.replace("      approvers: [APPROVERS]\n", "", 1)
     values = {"NAME": name, "OWNER": OWNER, "URL": url, "IDEMPOTENT": idempotent, "APPROVERS": ", ".join(APPROVERS)}
-    values["OPERATOR"] = OPERATOR
+    values |= {"OPERATOR": OPERATOR, "ABSENTEE": ABSENTEE, "BACKUP": BACKUP}
     for word, value in values.items():
         text = text.replace(word, value)
     return text
+
+
+def is_hasty(name: str) -> bool:
+    """Return whether people mostly leave the requests of this workflow to their deadlines."""
+    return name.startswith(HASTY)
 
 
 def left_waiting(run: str) -> bool:
@@ -219,14 +251,14 @@ class World:
         return self.slack.person(email.partition("@")[0])
 
     def copy(self, email: str, about: str) -> Message | None:
-        """Return the newest message to a person with buttons for this request or run."""
+        """Return the newest message to a person with buttons for this request, run or question."""
         dm = self.person(email).dm
         messages = self.slack.world.messages.get(dm, [])
         for message in messages[self._looked.get(dm, 0) :]:
             shown = evidence.shown(message)
-            for subject in (*shown.requests, *shown.runs):
+            for subject in (*shown.requests, *shown.runs, *shown.questions):
                 # A message that tells a person about a change of a request has buttons as well, but not this one.
-                if subject in shown.runs or ids.APPROVE in str(message.blocks):
+                if subject not in shown.requests or ids.APPROVE in str(message.blocks):
                     self._copies[dm, subject] = message
         self._looked[dm] = len(messages)
         return self._copies.get((dm, about))
@@ -281,8 +313,9 @@ async def world(database: Path, *, url: str = "", tables: Tables | None = None) 
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(sandbox())
         slack.rates.configure(multiplier=MULTIPLIER)
-        lee = User(id=slack.world.new_id("U"), name="lee", real_name="Lee Operator", email=OPERATOR)
-        slack.world.users[lee.id] = lee
+        for email, name in _NAMES.items():
+            user = User(id=slack.world.new_id("U"), name=email.partition("@")[0], real_name=name, email=email)
+            slack.world.users[user.id] = user
         port = free_port()
         slack.app.request_url = f"http://127.0.0.1:{port}{PATH}"
         calls = await stack.enter_async_context(service.serving(lambda key: new_world.approved(key)))
