@@ -12,7 +12,7 @@ from engine import json_values
 from engine.domain import Approver, Person, PolicyKind, ReasonRequired, RequesterRule, RequestState
 from engine.domain.statuses import by_value
 from engine.json_values import Path, Value
-from engine.requests import ANY_ONE, Circle, ContentChange, Edit, Policy, Request, Ruling, Separation, Vote
+from engine.requests import ALL_ALLOWED, ANY_ONE, Circle, ContentChange, Edit, Policy, Request, Ruling, Separation, Vote
 from engine.store import people
 from engine.store.connection import Connection
 from engine.store.people_tables import PersonRow
@@ -25,7 +25,6 @@ _change = ContentChangeRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _KINDS, _RULES = by_value(PolicyKind), by_value(RequesterRule)
-_DEFAULT: Final = Separation()
 GUARD: Final = "counted:"
 """Stands before `reason_required` of a request that needs several approvals.
 
@@ -105,17 +104,18 @@ def details(circle: Circle) -> dict[str, Value]:
 
 
 def separation_details(separation: Separation) -> dict[str, Value]:
-    """Return the values for `details`: most gates have no rule of their own, which is not written."""
-    if separation == _DEFAULT:
-        return {}
+    """Return the values for `details`. The rule is always written: a request without one is of an older version."""
     return {"separation": {"requester": separation.requester, "editor": separation.editor}}
 
 
 def read_separation(details: Mapping[str, Any]) -> Separation:
-    """Return the rule that `separation_details` wrote."""
+    """Return the rule that `separation_details` wrote.
+
+    A version of Signoff that knew no such rules asked requesters too, so they may decide what it opened.
+    """
     stored = details.get("separation")
     if stored is None:
-        return _DEFAULT
+        return ALL_ALLOWED
     return Separation(requester=_RULES[stored["requester"]], editor=stored["editor"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -356,6 +357,22 @@ async def test_the_requester_is_left_out_while_another_person_is_asked(env: Engi
     # It is on the record, once.
     assert (await env.kinds(run)).count("request.refused_requester") == 1
     assert isinstance(await decide(env, run, LEE), Decided)
+
+
+async def test_the_requester_decides_what_a_version_without_that_rule_opened(env: EngineEnv) -> None:
+    """It asked them, perhaps because the file says `exclude: []`. An upgrade changes nothing in an open request."""
+    run = await start_run(env, "approvers: [ann@example.com, lee@example.com], exclude: []")
+
+    def forget_the_rule(tx: Tx) -> None:
+        (stored,) = tx.connection.exec_driver_sql("SELECT details FROM request").scalars()
+        details = json.loads(stored)
+        del details["separation"]
+        tx.connection.exec_driver_sql(f"UPDATE request SET details = '{json.dumps(details)}'")
+
+    await env.engine.transact(forget_the_rule)
+    assert await names(env, run) == ["ann", "lee"]
+    assert isinstance(await decide(env, run, ANN), Decided)
+    assert "request.approver_excluded" not in await env.kinds(run)
 
 
 async def test_the_requester_decides_if_no_other_person_is_asked_and_the_record_says_so(env: EngineEnv) -> None:
