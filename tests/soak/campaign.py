@@ -51,6 +51,8 @@ UNION ALL SELECT check_at FROM request WHERE check_at IS NOT NULL
 UNION ALL SELECT moves_at FROM absence WHERE moves_at IS NOT NULL
 """
 HURRY_SECONDS: Final = 2.0
+SMALLEST_STEP: Final = 20.0
+"""Seconds by which the clock is stepped at least, because reminders and absences make many small waits."""
 LONG: Final = 2.0
 """Minutes from which on a campaign must have met each of the rare events."""
 PASSED_ON: Final = {
@@ -227,7 +229,7 @@ class Campaign:
         nexts = [datetime.fromisoformat(row["at"]).replace(tzinfo=UTC) for row in world.tables.rows(NEXTS)]
         waits = [seconds for moment in nexts if (seconds := (moment - world.now).total_seconds()) > 0]
         # Add a little, so that rows which are due shortly afterwards are due as well.
-        return min(waits) + 5.0 if waits else 0.0
+        return max(min(waits) + 5.0, SMALLEST_STEP) if waits else 0.0
 
     async def _settle(self, world: World, people: People) -> list[str]:
         """Repeat unanswered starts, decide open requests, and return descriptions of all unsettled rows."""

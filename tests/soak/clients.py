@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,13 +49,16 @@ class Clients:
     unanswered: int = 0
     refused: int = 0
     handed_on: int = 0
+    kinds: Sequence[str] = (*KINDS,)
+    """The workflows that are registered."""
+    _chosen: dict[str, str] = field(default_factory=dict)
     _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     # -- starting --
 
     async def register(self) -> None:
         """Register the workflows."""
-        for name in KINDS:
+        for name in self.kinds:
             source = workflow(name, self.world.service.url)
             reply = await self.world.ask("register", {"source": source})
             assert reply is not None, name
@@ -83,7 +87,8 @@ class Clients:
 
     def kind(self, token: str) -> str:
         """Return the workflow of a token, which is always the same."""
-        return random.Random(f"kind {token}").choice([*KINDS, "sure", "unsure", "unsure"])
+        kinds = [*self.kinds, "sure", "unsure", "unsure"]
+        return self._chosen.setdefault(token, random.Random(f"kind {token}").choice(kinds))
 
     async def start(self, token: str) -> bool:
         """Start a run through the socket, and return whether the start was answered."""

@@ -95,7 +95,8 @@ def _wrong_messages(evidence: Evidence, row: Any, messages: list[Shown], names: 
 def _says(message: str, words: str, *, older: bool) -> bool:
     # The heading of a message is short.
     cut = [f"{words[:length]}…" for length in range(_SHORTEST, len(words))]
-    return any(said in message for said in (words, *cut)) or (older and _OLDER_WORDS.get(words, words) in message)
+    earlier = _OLDER_WORDS.get(words, words).replace(" (the requester)", "")
+    return any(said in message for said in (words, *cut)) or (older and earlier in message)
 
 
 def _outcomes(evidence: Evidence, request: Any, names: Mapping[str, str]) -> list[str]:

@@ -288,8 +288,16 @@ class World:
                 continue
             if row["state"] != "pending":
                 self.evidence.claims.append(claim)
-            elif not self._is_expired(row["expires_at"]) and not self.unwritable:
+            elif not self._is_expired(row["expires_at"]) and not self.unwritable and not self._has_left(request, by):
                 self.evidence.empty.append(claim)
+
+    def _has_left(self, request: str, email: str) -> bool:
+        """Return whether the place of a person was passed on, so that their click was refused."""
+        query = (
+            "SELECT 1 FROM approver JOIN address ON address.person = approver.person "
+            "WHERE approver.request = ? AND address.value = ? AND approver.handed_to IS NOT NULL"
+        )
+        return bool(self.rows(query, request, email))
 
     def _is_expired(self, expires_at: str | None) -> bool:
         """Return whether the click came too late."""
