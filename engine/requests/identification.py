@@ -50,9 +50,14 @@ def _wanted_confirmation(request: Request, command: Decide) -> Assurance | None:
     return request.confirm_with
 
 
-def check_assurance(request: Request, command: Identified, *, confirmed: Assurance | None = None) -> Refusal | None:
-    """Return the refusal if the person who acts has to be identified better, or None."""
-    if request.assurance is Assurance.SSO:
+def check_assurance(
+    request: Request, command: Identified, *, confirmed: Assurance | None = None, has_account: bool = True
+) -> Refusal | None:
+    """Return the refusal if the person who acts has to be identified better, or None.
+
+    `has_account`: without one they cannot decide, and a code is enough for what is left to them.
+    """
+    if request.assurance is Assurance.SSO and has_account:
         is_proven = command.assurance in _IS_SIGNED_IN or confirmed is Assurance.SSO
         return None if is_proven else _sign_in_for(command)
     if command.assurance is Assurance.LINK and request.assurance is not Assurance.LINK:

@@ -122,7 +122,9 @@ def answer(request: Request, command: AnswerQuestion, person: Person | None, now
         return AlreadyAnswered(by=question.answered_by.label, by_you=by_you, at=question.answered_at)
     why = _wrong_length(command.text)
     wrong = CannotAnswer(why=why) if why else None
-    refusal = _check_needed(request, now) or wrong or check_assurance(request, command)
+    # Every person can be asked, also one who has no account to sign in with.
+    has_account = person.account is not None
+    refusal = _check_needed(request, now) or wrong or check_assurance(request, command, has_account=has_account)
     if refusal is not None:
         return refusal
     return replace(question, answer=_clean(command.text), answered_by=person, answered_at=now)

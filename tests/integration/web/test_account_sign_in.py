@@ -11,10 +11,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from engine.domain import Assurance, NotAllowed, Register, RequestState
+from engine.domain import (
+    Address,
+    AskQuestion,
+    Assurance,
+    NotAllowed,
+    QuestionAsked,
+    Register,
+    RequestState,
+)
 from engine.errors import StepError
 from engine.json_values import Value
 from engine.read_models import RequestView
+from tests.integration.web.test_questions import ANN, form_to, open_question, send
 from tests.support.engine_env import SAM, TERMINAL, PlayedStep
 from tests.support.sign_in_env import SignInEnv, open_sign_in
 from tests.support.web_env import ADA, PAY_WORKFLOW, Answer, Browser, email_workflow
@@ -495,3 +504,22 @@ async def test_a_person_who_signed_in_with_a_code_can_sign_in_with_slack_too(env
     listed = await env.sign_in(browser, await browser.post(form.action, form.fields, kind=form.kind), "ada")
     assert listed.path == "/inbox"
     assert not [form for form in listed.page.forms if ("act", "sign-in-with-account") in form.fields]
+
+
+async def test_a_person_without_an_account_answers_a_question_after_a_code(env: SignInEnv) -> None:
+    request = await env.web.request_approval(SSO)
+    question = AskQuestion(
+        request=request.id,
+        text="Why?",
+        actor=Address("slack", env.account("ada")),
+        origin=TERMINAL,
+        assurance=Assurance.SLACK,
+    )
+    assert isinstance(await env.web.engine_env.engine.ask(question), QuestionAsked)
+    browser, page = await open_question(env.web)
+    at_code = await send(browser, form_to(page, "/answer"), question_answer="Because.")
+    assert at_code.path.startswith("/code/")
+    again = await env.web.enter_code(browser, at_code, ANN)
+    answered = await send(browser, form_to(again, "/answer"))
+    assert "Your answer was sent." in answered.page.text
+    assert [one.answer for one in (await env.web.reload(request)).model.questions] == ["Because."]
