@@ -198,3 +198,28 @@ async def test_each_vote_of_a_quorum_is_confirmed_and_signed(env: DemoEnvironmen
         "Ada Approver",
         "Ben Approver",
     ]
+
+
+async def test_a_code_that_comes_after_an_edit_of_another_shows_the_form_anew(env: DemoEnvironment) -> None:
+    run = await ask(env, "confirm_with: code\n      policy: {quorum: 2}")
+    ada, ben = env.slack.person("ada"), env.slack.person("ben")
+    await env.slack.until(lambda: "Pay 120 EUR?" in str(ben.sees()))
+    await ada.click("Edit")
+    await modal(env, "ada", ids.EDIT_MODAL)
+    await ada.submit({"Text": "Pay 100 EUR"})
+    await modal(env, "ada", ids.CONFIRM_MODAL)
+    of_ada = await code_for(env, "ada@example.com")
+    await ben.click("Edit")
+    await modal(env, "ben", ids.EDIT_MODAL)
+    await ben.submit({"Text": "Pay 90 EUR"})
+    await modal(env, "ben", ids.CONFIRM_MODAL)
+    await ben.submit({"Code from the email": await code_for(env, "ben@example.com")})
+    await ada.submit({"Code from the email": of_ada})
+    assert "This request has changed since you opened it." in str(ada.modal)
+    model = (await request_of(env, run)).model
+    assert (model.content_version, [vote.person.label for vote in model.votes]) == (2, ["Ben Approver"])
+    # Her form is below, with what she typed.
+    await ada.close()
+    await ada.submit()
+    assert "changed this after you opened the form, so nothing was decided" in str(ada.modal)
+    assert "Pay 100 EUR" in str(ada.modal)
