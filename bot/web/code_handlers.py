@@ -77,7 +77,7 @@ class CodeHandlers:
             return self._page(request, challenge, error=f"Type the {challenge.digits} digits from the email.")
         answer = await self._give(request, challenge, code)
         if isinstance(answer, ProvenIdentity):
-            return await self.go_on(answer)
+            return await self.go_on(request, answer)
         challenge = await self._challenge(request) or challenge
         if isinstance(answer, WrongCode) or challenge.tries_left == 0:
             self._count(request, challenge)
@@ -123,13 +123,13 @@ class CodeHandlers:
             self._results.pop(key, None)
         return answer
 
-    async def go_on(self, proven: ProvenIdentity) -> Response:
+    async def go_on(self, request: Request, proven: ProvenIdentity) -> Response:
         """Remember the browser, and show the result."""
-        answer = await self._after(proven)
+        answer = await self._after(request, proven)
         self._context.remember(answer, proven.browser, lasts=proven.until - self._context.clock.now())
         return answer
 
-    async def _after(self, proven: ProvenIdentity) -> Response:
+    async def _after(self, request: Request, proven: ProvenIdentity) -> Response:
         if proven.run is not None and isinstance(proven.answer, Refusal):
             return await self._attention.refused(proven.run, proven.answer, browser=proven.browser)
         if proven.run is not None and proven.answer is not None:
@@ -139,16 +139,12 @@ class CodeHandlers:
         if not isinstance(proven.answer, Refusal):
             return self._context.to(self._context.at.review(proven.request))
         visit = await self._context.service.visit(proven.request, token=None, browser=proven.browser)
-        if (
-            isinstance(visit, AccessRefused)
-            or isinstance(proven.answer, NotFound)
-            or visit.request.model.closed_at is None
-        ):
+        if isinstance(visit, AccessRefused) or isinstance(proven.answer, NotFound):
             return self._context.status_page(
                 status_pages.refused(refusals.phrase(proven.answer), status=409, at=self._context.at)
             )
         notice = (*refusals.phrase(proven.answer), " Your answer was not counted.")
-        return await self._reviewing.closed(visit, notice=notice, status=409)
+        return await self._reviewing.not_counted(request, visit, notice=notice)
 
     # -- pages --
 

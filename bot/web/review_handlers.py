@@ -25,6 +25,7 @@ from engine.domain import (
     Cancelled,
     Changed,
     Expired,
+    FormDraft,
     InvalidEdits,
     Link,
     LinkState,
@@ -86,8 +87,7 @@ class ReviewHandlers:
             return await self._open(request, visit)
         if question_forms.is_draft(draft):
             return await self._open(request, visit, notice=_BACK, question=question_forms.of_draft(draft))
-        reason = "".join(draft.typed.get(REASON, ()))
-        return await self._open(request, visit, typed=TypedReview(raws=draft.typed, reason=reason), notice=_BACK)
+        return await self._open(request, visit, typed=_typed_before(draft), notice=_BACK)
 
     async def decide(self, request: Request, form: FormData) -> Response:
         """Decide with the submitted form."""
@@ -246,6 +246,18 @@ class ReviewHandlers:
 
     # -- pages --
 
+    async def not_counted(self, request: Request, visit: ReviewVisit, *, notice: Notice) -> Response:
+        """Return the page after a decision was refused that had waited to be confirmed, with what was typed to copy."""
+        draft = await self._context.service.identity.draft(self._context.holder(request), visit.request.id)
+        if draft is None or question_forms.is_draft(draft):
+            had: tuple[tuple[str, str], ...] = ()
+        else:
+            typed = _typed_before(draft)
+            had = await off_loop(lambda: outcome.typed_texts(visit.request, typed))
+        if visit.request.model.state is not RequestState.PENDING:
+            return await self.closed(visit, notice=notice, had=had, status=409)
+        return await self._open(request, visit, notice=notice, had=had, status=409)
+
     async def with_question(
         self, request: Request, visit: ReviewVisit, question: TypedQuestion, notice: Notice = "", *, status: int
     ) -> Response:
@@ -325,6 +337,10 @@ class ReviewHandlers:
             )
 
         return await off_loop(build_page)
+
+
+def _typed_before(draft: FormDraft) -> TypedReview:
+    return TypedReview(raws=draft.typed, reason="".join(draft.typed.get(REASON, ())))
 
 
 _BACK: Final = "Nothing was decided yet. Your text is still here."

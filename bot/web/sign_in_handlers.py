@@ -109,7 +109,7 @@ class SignInHandlers:
         )
         answer = await self._context.service.identity.finish_sign_in(command)
         if isinstance(answer, ProvenIdentity):
-            return await self._code.go_on(answer)
+            return await self._code.go_on(request, answer)
         if isinstance(answer, SignedInAsOther):
             again = self._context.at.sign_in(sign_in.id)
             return self._context.status_page(sign_in_pages.other_person(answer, again))

@@ -156,8 +156,10 @@ def finish(
     proven = _remember(tx, sign_in, person, command)
     if decision is None or loaded is None:
         return proven
-    form_drafts.drop(tx, command.holder, loaded[0].id)
-    return replace(proven, answer=_decide(context, tx, loaded, decision, person, command, resolved))
+    answer = _decide(context, tx, loaded, decision, person, command, resolved)
+    if not isinstance(answer, Refusal):
+        form_drafts.drop(tx, command.holder, loaded[0].id)
+    return replace(proven, answer=answer)
 
 
 def _check_person(

@@ -147,10 +147,14 @@ def give(
     proven = sign_in.remember(tx, sent, label, browser=command.browser, request=challenge.request, run=challenge.run)
     if isinstance(proven, CodeExpired):
         return proven
-    form_drafts.drop(tx, command.holder, challenge.request or challenge.run or "")
+    answer: Decided | Done | Refusal
     if isinstance(waiting, Resume):
-        return replace(proven, answer=_answer(context, tx, challenge, waiting, resolved))
-    return replace(proven, answer=_decide(context, tx, challenge, waiting, resolved))
+        answer = _answer(context, tx, challenge, waiting, resolved)
+    else:
+        answer = _decide(context, tx, challenge, waiting, resolved)
+    if not isinstance(answer, Refusal):
+        form_drafts.drop(tx, command.holder, challenge.request or challenge.run or "")
+    return replace(proven, answer=answer)
 
 
 def _match(codes: Codes, tx: Tx, challenge: StoredChallenge, code: str) -> StoredChallenge | None:

@@ -1123,8 +1123,8 @@ FAULTS: Final = (
     Fault(
         "a question of a closed request can be answered",
         "engine/requests/questions.py",
-        "    refusal = _check_needed(request, now) or wrong or check_assurance(request, command)\n",
-        "    refusal = wrong or check_assurance(request, command)\n",
+        "    refusal = _check_needed(request, now) or wrong or ",
+        "    refusal = wrong or ",
         _QUESTIONS,
     ),
     Fault(

@@ -523,3 +523,26 @@ async def test_a_person_without_an_account_answers_a_question_after_a_code(env: 
     answered = await send(browser, form_to(again, "/answer"))
     assert "Your answer was sent." in answered.page.text
     assert [one.answer for one in (await env.web.reload(request)).model.questions] == ["Because."]
+
+
+async def test_a_sign_in_that_comes_after_an_edit_of_another_confirms_nothing(env: SignInEnv) -> None:
+    request, ada, at_sign_in = await press_approve(env, f"{CONFIRMED}\n      policy: all")
+    ben, page = await env.web.open_link("ben@example.com")
+    name = next(name for name, value in page.page.form.fields if value.startswith("Dear Kim"))
+    voted = await env.sign_in(ben, await ben.send(page.page.form, typed={name: "Dear Kim, no."}), "ben")
+    assert "Your approval was saved" in voted.page.text
+    stale = await env.sign_in(ada, at_sign_in, "ada")
+    assert stale.status == 409
+    assert "Dear Kim, no." in stale.page.text
+    assert TYPED in stale.text
+    model = (await env.web.reload(request)).model
+    assert (model.content_version, len(model.votes)) == (2, 1)
+    # She decides on the version of now, and signs it.
+    closed = await env.sign_in(ada, await ada.send(stale.page.form, typed={name: "Dear Kim, no."}), "ada")
+    assert (await env.web.reload(request)).model.state is RequestState.APPROVED, closed.page.text
+    signed = [
+        (entry.kind, entry.content["content_version"], entry.content["confirmed_with"])
+        for entry in await env.web.engine_env.engine.story(request.run)
+        if entry.content and "signature" in entry.content
+    ]
+    assert signed == [("request.changed", 1, "sso"), ("request.approved", 2, "sso")]

@@ -113,3 +113,22 @@ async def test_a_rejection_stands_beside_the_signatures_before_it(env: WebEnv) -
         (ADA, "Send email: Send this to Kim?"),
         (BEN, "Hold it back: Send this to Kim?"),
     ]
+
+
+async def test_a_code_that_comes_after_an_edit_of_another_shows_the_request_and_what_was_typed(env: WebEnv) -> None:
+    request = await env.request_approval(f"{CONFIRMED}\n      policy: all")
+    pages = [await env.open_link(address) for address in (ADA, BEN)]
+    name = next(name for name, value in pages[0][1].page.form.fields if value.startswith("Dear Kim"))
+    waiting = [
+        await browser.send(page.page.form, typed={name: f"Dear Kim, {number}."})
+        for number, (browser, page) in enumerate(pages)
+    ]
+    assert (await env.enter_code(pages[1][0], waiting[1], BEN)).status == 200
+    stale = await env.enter_code(pages[0][0], waiting[0])
+    assert (stale.status, stale.path) == (409, waiting[0].path)
+    assert "This request has changed since you opened it." in stale.page.text
+    assert "Dear Kim, 0." in stale.page.text
+    assert "Dear Kim, 1." in dict(stale.page.form.fields)[name]
+    at_code = await pages[0][0].send(stale.page.form)
+    await env.enter_code(pages[0][0], at_code)
+    assert (await env.reload(request)).model.state is RequestState.APPROVED
