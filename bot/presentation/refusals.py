@@ -15,6 +15,7 @@ from bot.presentation import answers, dates, expiry, people, states
 from bot.presentation.characters import line
 from bot.presentation.labels import of_field
 from engine.domain import (
+    AloneReason,
     AlreadyAnswered,
     AlreadyDecided,
     AlreadyVoted,
@@ -28,6 +29,7 @@ from engine.domain import (
     CodeExpired,
     ConfirmElsewhere,
     Contested,
+    DecideAlone,
     Expired,
     HandedOn,
     InvalidEdits,
@@ -165,6 +167,21 @@ def _own_request(refusal: OwnRequest) -> Phrase:
 def _own_edit(refusal: OwnEdit) -> Phrase:
     waiting = _waiting(refusal.approvers, all_needed=refusal.all_needed)
     return (f"You changed this, so another person has to approve it. {waiting}",)
+
+
+_ALONE: Final[Mapping[AloneReason, str]] = {
+    AloneReason.GATE: "its workflow wants each of these requests decided by itself",
+    AloneReason.IRREVERSIBLE: "what follows cannot be undone",
+    AloneReason.QUESTION: "its Approve button asks you a question first",
+    AloneReason.SECOND_PERSON: "more than one person has to approve it",
+    AloneReason.CONFIRMATION: "you confirm each decision on it",
+    AloneReason.FORM: "it is a form to fill in",
+}
+
+
+@phrase.register
+def _decide_alone(refusal: DecideAlone) -> Phrase:
+    return (f"Open this request to decide it: {_ALONE[refusal.why]}.",)
 
 
 @phrase.register

@@ -65,6 +65,7 @@ from engine.domain.results import (
     CannotTakeOver,
     Changed,
     Contested,
+    DecideAlone,
     Decided,
     Done,
     Erased,
@@ -94,6 +95,7 @@ from engine.domain.results import (
     WhosePlace,
 )
 from engine.domain.statuses import (
+    AloneReason,
     Assurance,
     DeliveryKind,
     DeliveryState,
@@ -127,6 +129,7 @@ __all__ = [
     "Absence",
     "Address",
     "AddressReturned",
+    "AloneReason",
     "AlreadyAnswered",
     "AlreadyDecided",
     "AlreadyVoted",
@@ -160,6 +163,7 @@ __all__ = [
     "ConfirmElsewhere",
     "Contested",
     "Decide",
+    "DecideAlone",
     "Decided",
     "DeliveryKind",
     "DeliveryState",

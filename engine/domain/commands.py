@@ -68,6 +68,8 @@ class Decide:
     browser: str | None = hidden(default=None, repr=False)
     form: str | None = None
     confirmed: Assurance | None = None
+    together: bool = False
+    """Whether it is one of several that the person decides with one press of a button."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

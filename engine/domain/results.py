@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from engine.domain.people import Absence, Address, Person
-from engine.domain.statuses import RequestState, ResumeAnswer, RunStatus, Verdict
+from engine.domain.statuses import AloneReason, RequestState, ResumeAnswer, RunStatus, Verdict
 
 
 class Registered(Struct, frozen=True, kw_only=True):
@@ -186,6 +186,12 @@ class HandedOn(Refusal, frozen=True, kw_only=True):
     """Another person decides in the place of this one. `to`: their name."""
 
     to: str
+
+
+class DecideAlone(Refusal, frozen=True, kw_only=True):
+    """The request cannot be decided together with others. `why`: the reason."""
+
+    why: AloneReason
 
 
 class CannotAsk(Refusal, frozen=True, kw_only=True):

@@ -101,6 +101,23 @@ class OnExpiry(StrEnum):
     """Ask further people, start the time again once, then stop."""
 
 
+class AloneReason(StrEnum):
+    """Why a request is not decided together with others."""
+
+    GATE = "gate"
+    """The gate says `batch: false`."""
+    IRREVERSIBLE = "irreversible"
+    """The gate says `irreversible: true`."""
+    QUESTION = "question"
+    """The Approve button asks a question of its own."""
+    SECOND_PERSON = "second_person"
+    """Others have to approve as well."""
+    CONFIRMATION = "confirmation"
+    """Each decision is confirmed with a fresh code or sign-in."""
+    FORM = "form"
+    """It is a form, which is filled in."""
+
+
 class OnError(StrEnum):
     STOP = "stop"
     CONTINUE = "continue"

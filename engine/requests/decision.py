@@ -11,12 +11,14 @@ from msgspec.structs import replace
 from engine import json_values
 from engine.domain import (
     Address,
+    AloneReason,
     AlreadyDecided,
     AlreadyVoted,
     Approver,
     Cancelled,
     Changed,
     Decide,
+    DecideAlone,
     Expired,
     HandedOn,
     NotAnApprover,
@@ -38,7 +40,7 @@ from engine.requests.identification import check_identification
 from engine.requests.model import REASON_LENGTH, Edit, Request, clip
 from engine.requests.policy import Tally, Vote
 from engine.requests.separation import is_left_out
-from engine.workflowfile.step_kinds import StepKind
+from engine.workflowfile.step_kinds import FORM, StepKind
 
 
 class Ruling(Struct, frozen=True, kw_only=True):
@@ -78,6 +80,7 @@ def decide(
         or check_person(request, approver)
         or _check_content(request, command)
         or _check_turn(request, approver, command)
+        or _check_together(request, command)
         or _check_reason(request, command)
     )
     if refusal is not None:
@@ -200,6 +203,22 @@ def _check_content(request: Request, command: Decide) -> Refusal | None:
     if (command.content_version, command.digest) == (request.content_version, request.digest):
         return None
     return Changed(content_version=request.content_version)
+
+
+def _check_together(request: Request, command: Decide) -> Refusal | None:
+    why = why_alone(request) if command.together else None
+    return DecideAlone(why=why) if why is not None else None
+
+
+def why_alone(request: Request) -> AloneReason | None:
+    """Return why a request is not decided together with others, or None if it can be."""
+    if request.alone is not None:
+        return request.alone
+    if request.policy.counts_votes:
+        return AloneReason.SECOND_PERSON
+    if request.confirm_with is not None:
+        return AloneReason.CONFIRMATION
+    return AloneReason.FORM if request.subject.uses == FORM else None
 
 
 def _clean(reason: str) -> str:

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from engine import json_values
 from engine.domain import (
     EVERY_WAY,
+    AloneReason,
     Approver,
     Assurance,
     Params,
@@ -158,6 +159,8 @@ class Request(Struct, frozen=True, kw_only=True):
     assurance: Assurance = Assurance.CODE
     confirm_with: Assurance | None = None
     """What has to confirm a decision anew: a code or a sign-in."""
+    alone: AloneReason | None = None
+    """Why it is not decided together with others, if its gate says so."""
     closed_at: datetime | None = None
     closed_by: Person | None = None
     policy: Policy = ANY_ONE

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from engine import fields, json_values, references
 from engine.domain import (
+    AloneReason,
     Assurance,
     OnExpiry,
     Params,
@@ -82,6 +83,7 @@ class Opening(Struct, frozen=True, kw_only=True):
     fallback_after: timedelta
     assurance: Assurance
     confirm_with: Assurance | None
+    alone: AloneReason | None
     notes: tuple[str, ...]
     """Sentences for the approvers about expressions that could not be evaluated."""
     policy: Policy = ANY_ONE
@@ -183,6 +185,7 @@ def open_request(
         policy=policy,
         separation=Separation(requester=gate.requester_rule, editor=gate.excludes_editor),
         questions=gate.questions,
+        alone=gate.alone or (AloneReason.QUESTION if gate.confirm is not None else None),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Literal, TypeVar
@@ -157,6 +158,13 @@ class Engine:
         result = await _or_contested(decision, "request")
         self._telemetry.decided(result, request=command.request, surface=command.origin.surface, began=began)
         return result
+
+    async def decide_together(self, commands: Sequence[Decide]) -> list[Decided | Refusal]:
+        """Decide several requests for one person, each by itself and on the content that they saw.
+
+        What was decided or changed meanwhile, or has to be decided alone, is refused, and the others are decided.
+        """
+        return [await self.decide(replace(command, together=True)) for command in commands]
 
     async def ask(self, command: AskQuestion) -> QuestionAsked | Refusal:
         """Ask a question about a request before it is decided."""

@@ -26,7 +26,7 @@ _sign_in = SignInRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
 
 _TITLE: Final = "(erased)"
-_KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_with")
+_KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_with", "alone")
 """Details of a request that come from its workflow, and not from this run."""
 
 

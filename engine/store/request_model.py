@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select
 from engine import fields, json_values, timestamps
 from engine.domain import (
     FIRST_GROUP,
+    AloneReason,
     Approver,
     Assurance,
     OnExpiry,
@@ -212,12 +213,20 @@ def read_request(
         ways=asked_ways.read(details),
         assurance=_ASSURANCES[details.get("assurance", "code")],
         confirm_with=_ASSURANCES[details["confirm_with"]] if "confirm_with" in details else None,
+        alone=_alone(details),
         closed_at=row.closed_at,
         closed_by=persons.get(row.closed_by) if row.closed_by else None,
         policy=votes.read_policy(row.policy),
         separation=votes.read_separation(details),
         question_rule=questions.read_rule(details),
     )
+
+
+def _alone(details: Mapping[str, Any]) -> AloneReason | None:
+    if "alone" in details:
+        return AloneReason(details["alone"])
+    # Of a request that an older version opened.
+    return AloneReason.QUESTION if "confirm" in details else None
 
 
 def _places(stored: Any) -> tuple[Editable, ...]:

@@ -225,6 +225,8 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
         details["assurance"] = opening.assurance
     if opening.confirm_with is not None:
         details["confirm_with"] = opening.confirm_with
+    if opening.alone is not None:
+        details["alone"] = opening.alone
     details |= asked_ways.details(opening.ways)
     return details | votes.separation_details(opening.separation) | questions.rule_details(opening.questions)
 

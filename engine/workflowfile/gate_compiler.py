@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from engine import references
 from engine.domain import (
+    AloneReason,
     Assurance,
     EmailPolicy,
     OnExpiry,
@@ -98,6 +99,7 @@ def compile_gate(
         fallback_after=gate.fallback_after or FALLBACK_AFTER,
         assurance=Assurance(gate.assurance or Assurance.CODE),
         confirm_with=Assurance(gate.confirm_with) if gate.confirm_with else None,
+        alone=_alone(gate),
     )
     return _with_people(report, compiled, gate, at, names, is_form=step.uses == FORM)
 
@@ -109,6 +111,12 @@ def _compile_when(report: ProblemReport, step: StepDraft, gate: GateFile, names:
     if when is not None:
         check_unambiguous(report, when, at, names)
     return when
+
+
+def _alone(gate: GateFile) -> AloneReason | None:
+    if gate.irreversible:
+        return AloneReason.IRREVERSIBLE
+    return None if gate.batch else AloneReason.GATE
 
 
 def _ways(gate: GateFile) -> Ways:

@@ -150,6 +150,8 @@ class GateFile(FilePart):
     assurance: Literal["link", "code", "sso"] | None = None
     confirm_with: Literal["code", "sso"] | None = None
     reason_required: Literal["reject", "always", "never"] = "reject"
+    batch: bool = True
+    irreversible: bool = False
     feedback: bool = False
     revise: StepId | None = None
     revise_limit: Annotated[int, Key(ge=1, le=100)] | None = None

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from engine.domain import (
     EVERY_WAY,
+    AloneReason,
     Assurance,
     OnError,
     OnExpiry,
@@ -127,6 +128,8 @@ class Gate:
     """The identification that a decision on the review page needs."""
     confirm_with: Assurance | None = None
     """What has to confirm each decision anew, on every surface: a code or a sign-in."""
+    alone: AloneReason | None = None
+    """Why requests of this gate are never decided together with others, if the file says so."""
 
     @property
     def people(self) -> tuple[Template, ...]:

@@ -484,10 +484,15 @@ def test_every_query_that_is_asked_often_goes_by_an_index(connection: SqliteConn
     assert plans
     # A subquery is a step of its own, and held to the same; its few rows are then read one after the other.
     subqueries = {f"SCAN {step.removeprefix('CO-ROUTINE ')}" for step in plans if step.startswith("CO-ROUTINE ")}
-    assert [step for step in plans if step.startswith("SCAN") and step not in subqueries] == []
+    assert [step for step in plans if _scans(step) and step not in subqueries] == []
     if name in ALL:
         # The rows of one run may be sorted. Tables that grow without end may not.
         assert [step for step in plans if "TEMP B-TREE" in step] == []
+
+
+def _scans(step: str) -> bool:
+    """Return whether a step reads a whole table. That of the tenants has few rows."""
+    return step.startswith("SCAN") and "workspace USING COVERING INDEX" not in step
 
 
 def _plans(connection: SqliteConnection, work: Callable[[], object]) -> list[str]:
@@ -522,7 +527,7 @@ async def test_every_write_of_a_lifecycle_goes_by_an_index(tmp_path: Path) -> No
         }
         file.close()
     assert len(plans) > 20
-    assert {statement for statement, plan in plans.items() if any(step.startswith("SCAN") for step in plan)} == set()
+    assert {statement for statement, plan in plans.items() if any(map(_scans, plan))} == set()
 
 
 def _make_foreign(path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bot.presentation import refusals
 from engine.domain import (
+    AloneReason,
     AlreadyAnswered,
     AlreadyDecided,
     AlreadyVoted,
@@ -23,6 +24,7 @@ from engine.domain import (
     CodeExpired,
     ConfirmElsewhere,
     Contested,
+    DecideAlone,
     Expired,
     HandedOn,
     InvalidEdits,
@@ -78,6 +80,10 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (OwnRequest(approvers=()), "You started this, so another person decides. No approver is left."),
     (OwnEdit(approvers=("Lee",)), "You changed this, so another person has to approve it. Waiting for Lee."),
     (OwnEdit(approvers=()), "You changed this, so another person has to approve it. No approver is left."),
+    (
+        DecideAlone(why=AloneReason.IRREVERSIBLE),
+        "Open this request to decide it: what follows cannot be undone.",
+    ),
     (HandedOn(to="Kim"), "You can no longer decide this request. Kim decides in your place."),
     (CannotAsk(why="off"), "This workflow takes no questions. You can still decide."),
     (CannotAsk(why="empty"), "Write your question first."),
