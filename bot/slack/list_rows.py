@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.presentation import expiry, progress, question_notes, questions, states
-from bot.slack import ids, text_objects
+from bot.slack import ids, rich_text, text_objects
 from bot.slack.text_objects import Block, Element
 from engine import json_values
-from engine.domain import RunStatus
+from engine.domain import RequestState, RunStatus
 from engine.off_loop import LARGE
 from engine.read_models import RequestView, RunView
 from engine.requests import Question
@@ -50,14 +50,17 @@ def requests(views: Sequence[RequestView]) -> list[Block]:
 
 
 def _request(request: RequestView) -> list[Block]:
-    model = request.model
-    ref = ids.Ref(request=request.id, content_version=model.content_version, digest=model.digest)
     question = text_objects.clipped(text_objects.line(questions.of_request(request)), _QUESTION)
-    review = text_objects.button("Review", action=ids.DETAILS, value=ids.encode(ref), about=question)
+    review = text_objects.button("Review", action=ids.DETAILS, value=ids.encode(_ref(request)), about=question)
     return [
         text_objects.section(question, block=f"request:{request.id}", accessory=review),
         text_objects.context(_asked(request), block=f"when:{request.id}"),
     ]
+
+
+def _ref(request: RequestView) -> ids.Ref:
+    model = request.model
+    return ids.Ref(request=request.id, content_version=model.content_version, digest=model.digest)
 
 
 def open_questions(asked: Sequence[tuple[RequestView, Question]]) -> list[Block]:
@@ -114,11 +117,10 @@ def _run(run: RunView, request: RequestView | None, reader: str | None) -> list[
     # A cancelled run ends once its step has finished.
     status = RunStatus.CANCELLED if run.cancelled and not run.status.ended else run.status
     state = f"{states.ICONS[states.RUN_TONES[status]]} {_capital(states.RUNS[status])}"
-    starter = "you" if run.requester.id == reader else _name(run.requester.label)
-    details = [
-        text_objects.plain(f"{title}, started by {starter}"),
-        text_objects.mrkdwn(text_objects.date(run.started_at)),
-    ]
+    started = f"{title}, started by {'you' if run.requester.id == reader else _name(run.requester.label)}"
+    if request is not None and run.owner.id == reader and _is_waiting(run, request):
+        return _own_workflow(run, request, f"{state} · {about or title}", started, about or title)
+    details = [text_objects.plain(started), text_objects.mrkdwn(text_objects.date(run.started_at))]
     return [
         text_objects.section(
             f"{state} · {about or title}",
@@ -126,6 +128,24 @@ def _run(run: RunView, request: RequestView | None, reader: str | None) -> list[
             accessory=_details(run, about or title) if status.ended else _cancel(run, about or title),
         ),
         text_objects.context(details, block=f"when:{run.id}"),
+    ]
+
+
+def _is_waiting(run: RunView, request: RequestView) -> bool:
+    """Return whether the latest request of a run waits for a decision."""
+    return request.model.state is RequestState.PENDING and not run.cancelled
+
+
+def _own_workflow(run: RunView, request: RequestView, what: str, started: str, about: str) -> list[Block]:
+    """Return the row of a run that waits, for the owner of its workflow: with two buttons, and no more blocks."""
+    paragraphs = [
+        rich_text.section(rich_text.words(what)),
+        rich_text.section(rich_text.phrase((f"{started}, ", run.started_at))),
+    ]
+    pass_on = text_objects.button("Pass on", action=ids.HAND_ON, value=ids.encode(_ref(request)), about=about)
+    return [
+        rich_text.paragraphs(paragraphs, block=f"run:{run.id}"),
+        text_objects.actions([pass_on, _cancel(run, about)], block=f"when:{run.id}"),
     ]
 
 

@@ -47,9 +47,9 @@ class SuccessionHandlers:
         if refusal is not None:
             return request_modals.sentence(refusals.phrase(refusal))
         places = await self._places(request, person) if person is not None else []
-        if not places:
+        if person is None or not places:
             return request_modals.sentence(_NOT_YOURS)
-        return succession_modal.pass_on(request, places, metadata=click.opening(ref))
+        return succession_modal.pass_on(request, places, reader=person.id, metadata=click.opening(ref))
 
     async def _person(self, by: Actor) -> Person | None:
         return await self._context.service.person(by)

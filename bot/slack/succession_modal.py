@@ -18,10 +18,9 @@ _MISSING_OPTION: Final = "missing"
 """Slack wants no empty values of options."""
 
 
-def pass_on(request: RequestView, places: Sequence[tuple[str, str]], *, metadata: ids.ModalRef) -> View:
+def pass_on(request: RequestView, places: Sequence[tuple[str, str]], *, reader: str, metadata: ids.ModalRef) -> View:
     """Return the form. `places`: the id and the name of each person whose place the reader can pass on."""
     chosen = [_place_input(places)] if len(places) > 1 else []
-    who = "Who decides in your place?" if not chosen else "Who decides?"
     person: Element = {"type": "users_select", "action_id": ids.INPUT}
     return form_blocks.view(
         callback=ids.SUCCESSION_MODAL,
@@ -29,13 +28,21 @@ def pass_on(request: RequestView, places: Sequence[tuple[str, str]], *, metadata
         blocks=[
             text_objects.section(request.title, block="question"),
             *chosen,
-            _input(ids.PERSON_BLOCK, who, person),
+            _input(ids.PERSON_BLOCK, _who(places, reader), person),
             form_blocks.reason_input(required=True, label="Reason", hint="It is kept in the record of this request."),
         ],
         metadata=msgspec.structs.replace(metadata, page=0),
         submit=HAND_ON,
         close="Cancel",
     )
+
+
+def _who(places: Sequence[tuple[str, str]], reader: str) -> str:
+    """Return the label of the input for the person. The owner of a workflow passes on the places of others."""
+    (place, name), *others = places
+    if others or place == MISSING:
+        return "Who decides?"
+    return f"Who decides in {'your place' if place == reader else f'the place of {text_objects.line(name)}'}?"
 
 
 def _place_input(places: Sequence[tuple[str, str]]) -> Block:
@@ -50,7 +57,12 @@ def _option(person: str, name: str) -> Element:
 
 
 def _input(block: str, label: str, element: Element) -> Block:
-    return {"type": "input", "block_id": block, "label": text_objects.plain(label, ids.INPUT_LABEL), "element": element}
+    return {
+        "type": "input",
+        "block_id": block,
+        "label": text_objects.plain_line(label, ids.INPUT_LABEL),
+        "element": element,
+    }
 
 
 def read_person(values: Any) -> str | None:

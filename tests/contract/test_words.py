@@ -399,6 +399,11 @@ DECISION: Final = Decide(
 CODE_SENT: Final = CodeSent(challenge="c1", address="ada@example.com", until=samples.NOW, purpose=Purpose.DECIDE)
 
 
+def pass_on_forms(variant: str, request: RequestView) -> Iterator[tuple[str, str, Any]]:
+    for which, places in ("any", [("", ""), ("p1", "Ada")]), ("of one", [("p1", "Ada")]), ("own", [("p9", "Ben")]):
+        yield f"pass on, {which}", variant, succession_modal.pass_on(request, places, reader="p9", metadata=ModalRef())
+
+
 def views() -> Iterator[tuple[str, str, Any]]:
     """Yield the surface, the state and the blocks of what Slack shows besides copies."""
     ref = ModalRef()
@@ -413,7 +418,7 @@ def views() -> Iterator[tuple[str, str, Any]]:
         yield "thread", variant, thread_replies.answer(request, Verdict.APPROVE, samples.PERSON).blocks
         yield "thread of others", variant, thread_replies.answer(request, Verdict.REJECT, None).blocks
         yield "away form", variant, absence_modal.away_form(metadata=ref, back_on="2026-03-09")
-        yield "pass on", variant, succession_modal.pass_on(request, [("", ""), ("p1", "Ada")], metadata=ref)
+        yield from pass_on_forms(variant, request)
     for callback in sorted(request_modals.DECIDE):
         again = request_modals.newer(
             COUNTED["changed"], callback, Entered({"subject": "Hi"}, "As agreed."), version=1, metadata=ref

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.domain import RequestState
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, copy_of, expect_ok, words
 
@@ -12,11 +14,14 @@ STRICT = REFUND_WORKFLOW.replace(
 ).replace("title: Refund\n", "title: Refund\nowner: cleo@example.com\n")
 
 
-async def pass_on(env: SlackEnv, by: str, to: str, **more: str) -> str:
+OWN = "Who decides in your place?"
+
+
+async def pass_on(env: SlackEnv, by: str, to: str, *, label: str = OWN) -> str:
     """Fill in the form, submit it, and return what it says then."""
     person = env.person(by)
-    values = {"Who decides in your place?" if not more else "Who decides?": env.person(to).id, "Reason": "on holiday"}
-    ack = expect_ok(await person.submit({**more, **values}))
+    values = {label: env.person(to).id, "Reason": "on holiday"}
+    ack = expect_ok(await person.submit(values))
     await env.settle()
     return words(ack.body) if ack.body else ""
 
@@ -48,6 +53,30 @@ async def test_a_person_who_cannot_take_over_is_refused_in_the_form(env: SlackEn
     assert "started this, so another person has to decide it. Choose another person." in said
 
 
+@pytest.mark.parametrize("place", ["home", "runs"])
+async def test_the_owner_passes_a_request_on_from_the_row_of_its_run(env: SlackEnv, place: str) -> None:
+    run = await env.request_approval(by="ben")
+    cleo = env.person("cleo")
+    if place == "home":
+        cleo.open_home()
+        await env.slack.until(lambda: cleo.home)
+        await cleo.click("Pass on", on="home")
+    else:
+        said = expect_ok(await cleo.command("/signoff runs", channel="general"))
+        assert "Pass on" in words(said.body)
+        await cleo.click("Pass on", on=cleo.sees("general")[-1])
+    await env.finish_background_work()
+    answer = await pass_on(env, "cleo", "cleo", label="Who decides in the place of Ada Approver?")
+    assert "Cleo Builder decides in the place of Ada Approver" in answer
+    expect_ok(await cleo.click("Approve", on=copy_of(cleo)))
+    assert await env.state(run) is RequestState.APPROVED
+    await env.settle()
+    ben = env.person("ben")
+    ben.open_home()
+    await env.slack.until(lambda: ben.home)
+    assert "Pass on" not in words(ben.home), "who only started the run cannot"
+
+
 async def test_the_owner_passes_a_request_on_from_the_alert_that_no_one_can_approve(env: SlackEnv) -> None:
     run = await env.request_approval(STRICT)
     cleo = env.person("cleo")
@@ -55,6 +84,6 @@ async def test_the_owner_passes_a_request_on_from_the_alert_that_no_one_can_appr
     assert "Pass it on to another person" in words(alert)
     await cleo.click("Pass on", on=alert)
     await env.finish_background_work()
-    await pass_on(env, "cleo", "ben")
+    await pass_on(env, "cleo", "ben", label="Who decides?")
     expect_ok(await env.person("ben").click("Approve", on=copy_of(env.person("ben"))))
     assert await env.state(run) is RequestState.APPROVED

@@ -268,7 +268,7 @@ def test_a_request_in_a_list_carries_its_reference() -> None:
 
 
 def test_a_run_in_a_list_has_its_state_its_subject_its_workflow_and_who_started_it() -> None:
-    run = samples.run(status=RunStatus.WAITING, inputs={"order": "A-1"})
+    run = samples.run(status=RunStatus.WAITING, inputs={"order": "A-1"}, owner=Person("p9", "Cleo"))
     shown = RunList(runs=[run], latest={"run1": samples.request({}, title="Refund A-1?")}, reader="p1")
     _, row, context = check_message(command_messages.runs(shown)).blocks
     assert row["text"]["text"] == "● Waiting · Refund A-1?"
@@ -276,6 +276,19 @@ def test_a_run_in_a_list_has_its_state_its_subject_its_workflow_and_who_started_
     assert workflow["text"] == "Refunds, started by you"
     assert when["text"].startswith("<!date^")
     assert "run1" not in row["text"]["text"] + workflow["text"], "the button knows the run"
+
+
+def test_the_owner_of_a_workflow_can_pass_the_request_of_a_run_on() -> None:
+    run = samples.run(status=RunStatus.WAITING)
+    shown = RunList(runs=[run], latest={"run1": samples.request({}, title="Refund A-1?")}, reader="p1")
+    message = check_message(command_messages.runs(shown))
+    _, row, actions = message.blocks
+    assert join_texts([row]).startswith("● Waiting · Refund A-1?")
+    assert "Refunds, started by you, " in join_texts([row])
+    pass_on, cancel = actions["elements"]
+    assert (pass_on["action_id"], cancel["action_id"]) == (ids.HAND_ON, ids.RUN_CANCEL)
+    assert pass_on["accessibility_label"] == "Pass on: Refund A-1?"
+    assert ids.decode_ref(pass_on["value"]) == ids.Ref(request="req1", content_version=1, digest=samples.DIGEST)
 
 
 def test_a_run_can_be_cancelled_from_the_list_until_it_has_ended() -> None:
