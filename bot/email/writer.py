@@ -78,6 +78,8 @@ class EmailWriter:
 
     def _find_shared(self, card: Card) -> _Shared | None:
         """Return what the email shares with other copies, or None if nothing of it may be kept."""
+        # Emails are in a thread by their headers. A receipt cannot be a key, and is of one copy.
+        card = replace(card, below=None)
         if card.token is None and card.code is None:
             return self._shared(card)
         if card.token is None or card.code is not None or not _TOKEN.fullmatch(card.token):
