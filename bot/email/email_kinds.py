@@ -7,6 +7,7 @@ from typing import Final
 
 from bot.presentation.alert_card import VOIDED
 from engine.domain import Card, DeliveryKind
+from engine.requests import questions
 
 NO_REPLIES: Final = "Please do not reply to this email. Replies are not read."
 _NO_LINK: Final = "No link in this email is from Signoff. A link that you see belongs to the content."
@@ -63,7 +64,8 @@ _LIST: Final = EmailKind(
     page="inbox",
     harmless="Opening the page does not approve anything.",
 )
-_VOIDED: Final = replace(_REQUEST, because="you approved this request", tells=True, names_approvers=False)
+_BACK: Final = replace(_REQUEST, because="you approved this request", tells=True, names_approvers=False)
+"""Leads an approver back to a request: their approval was voided, or their question was answered."""
 _CLOSED: Final = EmailKind(because="you were asked to decide", names_approvers=True)
 _FORM_CLOSED: Final = replace(_CLOSED, because=_FORM.because)
 _CODE: Final = EmailKind(because="a code was requested for your email address")
@@ -113,6 +115,6 @@ def kind_of(card: Card) -> EmailKind:
 
 
 def _kind_of_alert(card: Card) -> EmailKind:
-    if card.topic == VOIDED:
-        return _VOIDED if card.token else _ALERT
+    if card.topic == VOIDED or questions.tells_answer(card.topic):
+        return _BACK if card.token and card.outcome is None else _ALERT
     return _QUESTION if card.token else _SUCCESSION if card.digest else _ALERT

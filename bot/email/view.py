@@ -99,7 +99,9 @@ def shown(card: Card, *, public_url: str, name: str = "") -> EmailContent:
 def _link(card: Card, kind: EmailKind, public_url: str) -> str | None:
     if card.reminds:
         return f"{public_url}{page_urls.INBOX}"
-    if card.token and kind.has_link:
+    if not kind.has_link:
+        return None
+    if card.token:
         return page_urls.review_link(public_url, card.token)
     passes_on = card.kind is DeliveryKind.ALERT and card.digest and card.request
     return page_urls.succession_page(public_url, str(card.request)) if passes_on else None

@@ -111,7 +111,8 @@ def create_link(tx: Tx, delivery: LeasedDelivery) -> NewLink | None:
 def _opens_request(delivery: LeasedDelivery) -> bool:
     """Return whether the link of a copy opens the page of its request: to decide, or to answer a question."""
     asks = delivery.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER)
-    return asks or delivery.topic == _VOIDED or questions.asks(delivery.topic)
+    leads_back = delivery.topic == _VOIDED or questions.tells_answer(delivery.topic)
+    return asks or leads_back or questions.asks(delivery.topic)
 
 
 def _drop_link(tx: Tx, claimed: ClaimedDelivery) -> None:

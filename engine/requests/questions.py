@@ -70,6 +70,11 @@ def is_shared_answer(topic: str | None) -> bool:
     return topic is not None and topic.startswith(_SHARED_ANSWER_TOPIC)
 
 
+def tells_answer(topic: str | None) -> bool:
+    """Return whether the message with this topic tells an answer to the approver who asked."""
+    return topic is not None and topic.startswith(_ANSWER_TOPIC)
+
+
 def asks(topic: str | None) -> bool:
     """Return whether the message with this topic asks a question."""
     return topic is not None and topic.startswith(_QUESTION_TOPIC)

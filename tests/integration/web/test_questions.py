@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.email import view
 from engine.domain import Card, DeliveryKind, RequestState
 from tests.support.html_forms import Form
 from tests.support.web_env import ADA, BEN, Answer, Browser, WebEnv
@@ -168,3 +169,29 @@ async def test_a_question_about_a_closed_request_is_not_listed(env: WebEnv) -> N
     await send(ada, form_to(page, "/ask"), question="Why?")
     await ada.send(page.page.form)
     assert "Questions for you" not in (await (await env.sign_in(ANN)).get("/inbox")).page.text
+
+
+async def test_what_was_sent_is_confirmed_and_no_warning(env: WebEnv) -> None:
+    await env.request_approval(BY_LINK)
+    browser, page = await env.open_link()
+    asked = await send(browser, form_to(page, "/ask"), question="Which cost centre?")
+    assert '<div class="notice good" role="status">' in asked.text
+    ann, at_question = await open_question(env)
+    # It stands above its form, and not once more among the notes.
+    assert at_question.page.text.count("Which cost centre?") == 1
+    answered = await send(ann, form_to(at_question, "/answer"), question_answer="4711")
+    assert '<div class="notice good" role="status">' in answered.text
+
+
+async def test_the_email_with_an_answer_leads_back_to_the_request(env: WebEnv) -> None:
+    request = await env.request_approval(BY_LINK)
+    browser, page = await env.open_link()
+    await send(browser, form_to(page, "/ask"), question="Why?")
+    ann, at_question = await open_question(env)
+    await send(ann, form_to(at_question, "/answer"), question_answer="Because.")
+    await env.engine_env.settle()
+    answer = alerts(env, ADA)[-1]
+    shown = view.shown(answer, public_url=env.url)
+    assert (shown.link, shown.button) == (f"{env.url}/r/{answer.token}", "Review and decide")
+    page = await env.browser().get(f"/r/{answer.token}")
+    assert page.path == f"/review/{request.id}"
