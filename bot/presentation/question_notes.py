@@ -45,7 +45,7 @@ def answered(question: Question) -> CardFact:
 
 
 def pause(request: RequestView) -> Iterator[Phrase]:
-    """Yield that the deadlines of a waiting request stand still."""
+    """Yield that the deadlines of a waiting request are paused."""
     deadlines = request.model.deadlines
     if deadlines.paused_until is None or request.model.state is not RequestState.PENDING:
         return

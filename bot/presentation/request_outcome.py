@@ -40,7 +40,7 @@ def sentence(request: RequestView, reader: Person | None) -> Phrase:
     decision = request.decision
     if decision is None:
         return ended(request)
-    others = [line(person.label) for person in _deciders(request) if reader is None or person.id != reader.id]
+    others = [_name(request, person) for person in _deciders(request) if reader is None or person.id != reader.id]
     is_own = reader is not None and has_decided(request, reader)
     who = people.joined(["You", *others] if is_own else others, "and")
     verb, *more = headline(request).lower().split(" ", 1)
@@ -79,12 +79,14 @@ def has_decided(request: RequestView, reader: Person) -> bool:
 
 
 def _decider_names(request: RequestView) -> str:
-    """Return the names of those who approved or rejected. An approval by the person who asked says so."""
-    names = [
-        f"{line(person.label)} (the requester)" if person.id == request.requester.id else line(person.label)
-        for person in _deciders(request)
-    ]
-    return people.joined(names, "and", room=_NAMES)
+    """Return the names of those who approved or rejected."""
+    return people.joined([_name(request, person) for person in _deciders(request)], "and", room=_NAMES)
+
+
+def _name(request: RequestView, person: Person) -> str:
+    """Return the name of a person who decided. A decision by the person who asked says so."""
+    name = line(person.label)
+    return f"{name} (the requester)" if person.id == request.requester.id else name
 
 
 def effect(request: RequestView) -> str | None:

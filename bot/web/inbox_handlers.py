@@ -172,7 +172,7 @@ class InboxHandlers:
             _ABOUT,
             heading=_heading(waiting, has_questions=bool(asking or open_questions)),
             address=browser.address,
-            rows=[_row(request, self._context.at) for request in summary.by_deadline(waiting.requests)],
+            rows=[_row(request, self._context.at, browser.person) for request in summary.by_deadline(waiting.requests)],
             more=waiting.more,
             asking=asking,
             open_questions=open_questions,
@@ -207,17 +207,20 @@ class InboxRow:
 
     question: str
     requester: str
+    is_own: bool
+    """Whether the reader started the run."""
     count: str
     """How many approvals it has, if it needs several."""
     deadline: Phrase
     url: str
 
 
-def _row(request: RequestView, at: SiteUrls) -> InboxRow:
+def _row(request: RequestView, at: SiteUrls, reader: Person) -> InboxRow:
     deadlines = request.model.deadlines
     return InboxRow(
         question=questions.of_request(request),
         requester=characters.line(request.requester.label),
+        is_own=request.requester.id == reader.id,
         count=" ".join(progress.count(request)),
         deadline=expiry.of_deadlines(deadlines),
         url=at.review(request.id),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bot.presentation import question_notes
 from bot.presentation.characters import line, visible
 from bot.web.service import ReviewVisit
-from engine.domain import FormDraft, RequestState
+from engine.domain import CardFact, FormDraft, RequestState
 from engine.requests import QUESTION_LENGTH, Question
 from engine.requests.questions import waiting_for
 
@@ -59,6 +61,11 @@ class QuestionForms:
     @property
     def text(self) -> str:
         return "" if self.waiting is None else visible(self.waiting.text)
+
+    def others_of(self, notes: Sequence[CardFact]) -> list[CardFact]:
+        """Return the notes without the question that waits for the visitor, which stands above its form."""
+        own = None if self.waiting is None else question_notes.asked(self.waiting)
+        return [note for note in notes if note != own]
 
     @property
     def is_open(self) -> bool:

@@ -302,6 +302,7 @@ class ReviewHandlers:
                 label=_label(visit.request),
                 reject_label=characters.line(visit.request.reject_label),
                 notice_text=notice,
+                is_done=bool(notice) and status == 200,
                 differences=stale_form.differences(seen, shown.content) if seen else (),
                 had_typed=had,
                 successor=people.successor(visit.request, visit.person),

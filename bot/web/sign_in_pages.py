@@ -32,7 +32,7 @@ def elsewhere(inbox: str) -> StatusPage:
         status=410,
         title="This sign-in does not work in this browser",
         lines=(
-            "It was begun in another browser, or anew in this one.",
+            "It was started in another browser, or started again in this one.",
             "Nothing was decided here. Open your request to see where it stands.",
         ),
         ways=(PageLink("See your requests", inbox),),

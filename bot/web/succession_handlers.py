@@ -15,7 +15,17 @@ from bot.web.context import RequestContext
 from bot.web.service import AccessRefused
 from bot.web.status_pages import Notice, PageLink, StatusPage
 from engine import fields, requests
-from engine.domain import Address, AskSignIn, Assurance, Origin, Reassign, Reassigned, Refusal, RememberedBrowser
+from engine.domain import (
+    Address,
+    AskSignIn,
+    Assurance,
+    CannotTakeOver,
+    Origin,
+    Reassign,
+    Reassigned,
+    Refusal,
+    RememberedBrowser,
+)
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
 from engine.read_models import RequestView
@@ -88,7 +98,7 @@ class SuccessionPages:
         try:
             email = str(fields.validate(_EMAIL, typed.to)).lower()
         except InvalidValue as error:
-            return self._form(request, visit, typed, f"The address {error}.")
+            return self._form(request, visit, typed, errors=(("to", f"The address {error}."),))
         command = Reassign(
             request=visit.request.id,
             to=Address("email", email),
@@ -100,9 +110,13 @@ class SuccessionPages:
             browser=self._context.browser(request),
         )
         answer = await self._context.service.engine.reassign(command)
-        if isinstance(answer, Refusal):
-            return self._form(request, visit, typed, refusals.phrase(answer))
-        return self._done(visit, answer)
+        if not isinstance(answer, Refusal):
+            return self._done(visit, answer)
+        # The reason is checked last.
+        wrong = "to" if isinstance(answer, CannotTakeOver) else "" if typed.reason.strip() else "reason"
+        if wrong:
+            return self._form(request, visit, typed, errors=((wrong, refusals.sentence(answer)),))
+        return self._form(request, visit, typed, refusals.phrase(answer))
 
     async def _sign_in(self, request: Request, visit: SuccessionVisit, salt: str) -> Response:
         """Begin a sign-in with an account, which leads back to the request."""
@@ -142,19 +156,26 @@ class SuccessionPages:
         return self._context.status_page(status_pages.barred(why, self._context.at))
 
     def _form(
-        self, request: Request, visit: SuccessionVisit, typed: TypedSuccession | None = None, notice: Notice = ""
+        self,
+        request: Request,
+        visit: SuccessionVisit,
+        typed: TypedSuccession | None = None,
+        notice: Notice = "",
+        errors: tuple[tuple[str, str], ...] = (),
     ) -> Response:
+        """Return the form. `errors`: a sentence for each field that is wrong, by name."""
         return self._context.form(
             "pass-on",
             request,
             _about(visit.request.id),
-            status=422 if notice else 200,
+            status=422 if notice or errors else 200,
             address=visit.browser.address,
             request_id=visit.request.id,
             title=characters.line(visit.request.title),
             places=[(person, characters.line(name)) for person, name in visit.places],
             typed=typed or TypedSuccession(),
             notice_text=notice,
+            errors=errors,
             has_to_sign_in=visit.has_to_sign_in,
         )
 

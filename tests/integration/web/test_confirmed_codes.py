@@ -107,6 +107,7 @@ async def test_a_rejection_stands_beside_the_signatures_before_it(env: WebEnv) -
     await env.request_approval(f"{CONFIRMED}\n      policy: all\n      reason_required: never")
     ada, page = await env.open_link()
     await env.enter_code(ada, await ada.send(page.page.form))
+    env.engine_env.pass_time(minutes=5)
     ben, page = await env.open_link(BEN)
     closed = await env.enter_code(ben, await ben.send(page.page.form, "reject", reason="Too early."), BEN)
     assert [(name, meaning) for name, _, meaning in signatures(closed)] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.email import view
 from bot.web import live_updates
 from engine.domain import DeliveryKind, RequestState
 from tests.integration.web.test_live_updates import next_update, open_stream
@@ -169,6 +170,11 @@ async def test_one_whose_approval_was_voided_sees_what_is_different_from_what_th
     receipt = await ada.send(page.page.form)
     assert "Your approval was saved" in receipt.page.text
     assert "What is different" not in receipt.page.text
+    assert "You can still reject it while it waits." in receipt.page.text
+    # Then the message asks nothing more of them.
+    await env.engine_env.settle()
+    answered = env.engine_env.mail.channel.of(ADA)[-1].cards[-1]
+    assert (answered.topic, view.shown(answered, public_url=env.url).link) == ("voided", None)
 
 
 FORM = """\
