@@ -17,7 +17,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from engine import json_values
 from engine.store.postgres_batches import Batch, Kind, batch_of, sorted_out
-from engine.store.postgres_connection import AloneReason, Call, Change, ChangeAll, Core, Fetch, Function, Turn
+from engine.store.postgres_connection import Alone, Call, Change, ChangeAll, Core, Fetch, Function, Turn
 
 _TURNS: Final = "SELECT pg_advisory_xact_lock($1, $2)"
 TURN_SPACE: Final = int.from_bytes(b"Sign", "big") & 0x7FFFFFFF
@@ -73,7 +73,7 @@ class Calls:
                 alike.setdefault(call.statement.text, []).append(function)
             elif isinstance(call, Turn):
                 progress = await self._take_turn(function, call.key) or progress
-            elif isinstance(call, AloneReason):
+            elif isinstance(call, Alone):
                 progress = True
                 self._go_on_alone(function)
             elif isinstance(call, ChangeAll):

@@ -52,11 +52,11 @@ class Turn(Struct, frozen=True, eq=False):
     key: str
 
 
-class AloneReason(Struct, frozen=True, eq=False):
+class Alone(Struct, frozen=True, eq=False):
     """A wish to go on only while no other unit, of any process, runs."""
 
 
-Call = Fetch | Change | ChangeAll | Core | Turn | AloneReason
+Call = Fetch | Change | ChangeAll | Core | Turn | Alone
 
 
 def ask(call: Call) -> Any:
@@ -101,7 +101,7 @@ class PostgresConnection(Connection):
 
     def work_alone(self) -> None:
         """Go on at once in a transaction that excludes all others; any other is rolled back."""
-        ask(AloneReason())
+        ask(Alone())
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

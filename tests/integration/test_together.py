@@ -19,6 +19,7 @@ from engine.domain import (
     Verdict,
 )
 from engine.read_models import RequestView
+from engine.steps.form import FormStep
 from tests.support.databases import OpenStore
 from tests.support.engine_env import LEE, TERMINAL, EngineEnv, open_engine
 
@@ -42,6 +43,13 @@ steps:
 @pytest.fixture
 async def env(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
     async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:
+        yield env
+
+
+@pytest.fixture
+async def forms(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
+    steps = {"form": FormStep()}
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, steps=steps) as env:
         yield env
 
 
@@ -100,8 +108,9 @@ async def test_what_needs_a_look_of_its_own_is_never_decided_together(
     assert (await env.request(alone.run)).model.state is RequestState.PENDING
 
 
-async def test_a_form_is_never_decided_together(env: EngineEnv) -> None:
-    await env.register(FORM)
-    run = await env.start()
-    await env.settle()
-    assert await env.engine.decide_together([approval(await env.request(run))]) == [DecideAlone(why=AloneReason.FORM)]
+async def test_a_form_is_never_decided_together(forms: EngineEnv) -> None:
+    await forms.register(FORM)
+    run = await forms.start()
+    await forms.settle()
+    results = await forms.engine.decide_together([approval(await forms.request(run))])
+    assert results == [DecideAlone(why=AloneReason.FORM)]
