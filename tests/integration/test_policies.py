@@ -280,6 +280,41 @@ async def test_an_edit_voids_earlier_approvals_and_tells_who_gave_them(env: Engi
     assert [(edit.before, edit.after) for edit in view.decision.edits] == [("hello", "goodbye")]
 
 
+@pytest.mark.parametrize("keys", [f"{THREE}, policy: {{quorum: 2}}", f"{THREE}, exclude: [editor]"])
+async def test_of_two_changes_at_the_same_instant_one_counts(env: EngineEnv, keys: str) -> None:
+    run = await start_run(env, keys)
+    seen = await env.request(run)
+    answers = await asyncio.gather(
+        decide(env, run, LEE, seen=seen, text="of Lee"),
+        decide(env, run, KIM, seen=seen, text="of Kim"),
+        decide(env, run, MIA, Verdict.APPROVE, seen=seen, text="of Mia"),
+    )
+    kinds = sorted(type(answer).__name__ for answer in answers)
+    assert kinds == ["Changed", "Changed", "Decided"]
+    model = (await env.request(run)).model
+    (change,) = model.changes
+    assert model.content.value["text"] == change.edits[0].after
+    assert env.step.calls == []
+
+
+@pytest.mark.parametrize("on_expiry", ["reject", "continue"])
+async def test_the_last_approval_at_the_instant_of_the_expiry_is_late_for_everyone(
+    env: EngineEnv, on_expiry: str
+) -> None:
+    run = await start_run(env, f"{THREE}, policy: {{quorum: 2}}, expires: 1h, on_expiry: {on_expiry}")
+    await decide(env, run, LEE)
+    seen = await env.request(run)
+    env.pass_time(hours=1)
+    late, _ = await asyncio.gather(decide(env, run, KIM, seen=seen), env.engine.process_due(seen.id))
+    assert not isinstance(late, Decided)
+    assert await state(env, run) is (RequestState.REJECTED if on_expiry == "reject" else RequestState.EXPIRED)
+    assert len(env.step.calls) == (1 if on_expiry == "continue" else 0)
+    # A clock that is set back afterwards opens nothing again.
+    env.pass_time(hours=-1)
+    again = await decide(env, run, KIM, seen=seen)
+    assert not isinstance(again, Decided)
+
+
 async def test_an_editor_who_is_excluded_does_not_approve_their_own_wording(env: EngineEnv) -> None:
     run = await start_run(env, "approvers: [lee@example.com, kim@example.com], exclude: [editor]")
     edited = await decide(env, run, LEE, text="goodbye")
