@@ -9,7 +9,7 @@ from typing import Final
 from bot.presentation import expiry, labels, progress
 from bot.slack import ids, rich_text, text_objects
 from bot.slack.text_objects import Block, Element
-from engine.domain import PolicyKind, RequesterRule, ReviewPoint
+from engine.domain import Assurance, OnExpiry, PolicyKind, RequesterRule, ReviewPoint
 from engine.expressions import Template
 from engine.references import OWNER, REQUESTER, parse
 from engine.workflowfile import Gate, Step, Workflow
@@ -76,7 +76,9 @@ def _gate(step: Step, gate: Gate, approvers: Mapping[str, str]) -> Iterator[Elem
     place = gate.ways.post_to
     yield from rich_text.words(f", asked in {text_objects.line(place)}." if place is not None else ".")
     yield from _policy(gate)
-    yield from rich_text.words(f"{_separation(gate)}{_expiry(gate)}")
+    yield from rich_text.words(f"{_separation(gate)}{_CONFIRMED.get(gate.confirm_with, '')}")
+    yield from _escalation(gate, approvers)
+    yield from rich_text.words(_expiry(gate))
 
 
 def _asked(gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:
@@ -155,8 +157,27 @@ def _alone(asks: str) -> str:
     return f"{begins[:1].upper()}{begins[1:]}"
 
 
+_CONFIRMED: Final[Mapping[Assurance | None, str]] = {
+    Assurance.CODE: " Each decision is confirmed with a code from an email.",
+    Assurance.SSO: " Each decision is confirmed by signing in with Slack.",
+}
+
+
+def _escalation(gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:
+    """Yield after which time who is asked as well, if there is no decision."""
+    after = gate.clocks.escalate_after or gate.expires
+    if gate.clocks.escalate_to and after is not None:
+        asks = expiry.of_gate(after, OnExpiry.ESCALATE, working=gate.clocks.hours).removesuffix(".")
+        yield from rich_text.words(f" {asks}: ")
+        yield from _people(gate.clocks.escalate_to, approvers, "and")
+        yield from rich_text.words(".")
+
+
 def _expiry(gate: Gate) -> str:
-    return f" {expiry.of_gate(gate.expires, gate.on_expiry, working=gate.clocks.hours)}" if gate.expires else ""
+    """Return what happens at the end of the time to decide, unless it is the escalation."""
+    if gate.expires is None or (gate.on_expiry is OnExpiry.ESCALATE and gate.clocks.escalate_after is None):
+        return ""
+    return f" {expiry.of_gate(gate.expires, gate.on_expiry, working=gate.clocks.hours)}"
 
 
 def _expression(template: Template) -> Iterator[Element]:

@@ -110,6 +110,19 @@ POLICIES = {
         "A person who changes it may not approve it."
     ),
     "approvers: [lee@example.com], exclude: []": "First needs approval by Lee.",
+    "approvers: [kim@example.com], expires: 3d, hours: true, escalate: {after: 1d, to: [lee@example.com, owner]}": (
+        "First needs approval by kim@example.com. Without a decision in 1 working day, more people are asked: Lee and "
+        "the owner of the workflow. Without a decision in 3 working days, the run is stopped."
+    ),
+    "approvers: [kim@example.com], expires: 4h, on_expiry: escalate, escalate: {to: lee@example.com}": (
+        "First needs approval by kim@example.com. Without a decision in 4 hours, more people are asked: Lee."
+    ),
+    "approvers: [kim@example.com], confirm_with: code": (
+        "First needs approval by kim@example.com. Each decision is confirmed with a code from an email."
+    ),
+    "approvers: [kim@example.com], confirm_with: sso": (
+        "First needs approval by kim@example.com. Each decision is confirmed by signing in with Slack."
+    ),
 }
 
 
