@@ -203,6 +203,19 @@ def test_every_key_has_an_example() -> None:
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        *("policy: all", "policy: {chain:", 'policy: "{{', "'quorum': 2", '"role:', '"group:', "approvers: [owner"),
+        *("exclude: [requester, editor]", "questions: pause", "remind: true", "remind: {after:", "hours: true"),
+        *("escalate: {after:", "on_expiry: escalate", "on_expiry: reject", "channels: [email, slack]", "{post_to:"),
+        *("assurance: sso", "confirm_with: code", "confirm_with: sso"),
+    ],
+)
+def test_what_a_gate_can_say_has_an_example(written: str) -> None:
+    assert any(written in block.text for block in YAML)
+
+
+@pytest.mark.parametrize(
     ("section", "key", "model"),
     [
         *(("Steps", key, StepFile) for key in ("on_error",)),
