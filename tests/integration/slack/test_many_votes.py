@@ -90,7 +90,8 @@ class VoteEnv:
     async def settle(self) -> None:
         """Do all work that is due, one after the other."""
         env = self.slack_env
-        units = {"advance": env.bot.runner.advance, "deliver": env.bot.relay.deliver}
+        relay, engine = env.bot.relay, env.engine
+        units = {"advance": env.bot.runner.advance, "deliver": relay.deliver, "process_due": engine.process_due}
         while works := await env.engine.due(env.clock.now()):
             for work in works:
                 await units[work.kind](work.id)
