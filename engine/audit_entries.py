@@ -17,6 +17,7 @@ class EntryKind(StrEnum):
     RUN_STARTED = "run.started"
     RUN_CANCEL_ASKED = "run.cancel_asked"
     RUN_RESUMED = "run.resumed"
+    RUN_TRIED_AGAIN = "run.tried_again"
     RUN_STUCK = "run.stuck"
     RUN_SUCCEEDED = "run.succeeded"
     RUN_FAILED = "run.failed"

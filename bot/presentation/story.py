@@ -221,6 +221,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "run.started": lambda _, content, __: f"started {content.get('workflow')}.",
     "run.cancel_asked": lambda *_: "asked to cancel the run.",
     "run.resumed": _resumed_sentence,
+    "run.tried_again": lambda entry, _, names: f"tried again from {names.step(entry)}.",
     "run.stuck": lambda _, content, __: f"This server cannot continue the run: {content.get('error')}",
     "run.succeeded": _ended_sentence("The run is done."),
     "run.failed": _ended_sentence("The run failed."),

@@ -51,6 +51,7 @@ from engine.domain.commands import (
     ReturnAddress,
     SignIn,
     Start,
+    TryAgain,
 )
 from engine.domain.params import SECRET_SHOWN, Params, SecretName, Segments
 from engine.domain.people import FIRST_GROUP, Absence, Address, Approver, Person
@@ -235,6 +236,7 @@ __all__ = [
     "StepStatus",
     "Tone",
     "TooManyCodes",
+    "TryAgain",
     "Verdict",
     "Ways",
     "WhosePlace",

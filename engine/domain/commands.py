@@ -208,6 +208,14 @@ class Cancel(Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class TryAgain(Struct, frozen=True, kw_only=True):
+    """Continue a run that failed with a new visit to the step that failed. The steps before it keep their results."""
+
+    run: str
+    actor: Address
+    origin: Origin
+
+
 class CloseAccount(Struct, frozen=True, kw_only=True):
     """Record that the messenger deactivated an account: its person can no longer decide what waits for them."""
 

@@ -21,7 +21,7 @@ from engine.runs.state import (
     Visit,
     checked_output,
 )
-from engine.runs.state_machine import proceed, record, resume
+from engine.runs.state_machine import proceed, record, resume, try_again
 from engine.runs.transition import DEFAULT_TIMEOUT, MAX_CRASHES, STOPPED
 
 __all__ = [
@@ -42,4 +42,5 @@ __all__ = [
     "proceed",
     "record",
     "resume",
+    "try_again",
 ]

@@ -1,4 +1,4 @@
-"""The three functions that move a run: proceed, record an outcome, resume after a person's answer."""
+"""The functions that move a run: proceed, record an outcome, resume after an answer, try again after a failure."""
 
 from __future__ import annotations
 
@@ -49,5 +49,13 @@ def resume(
     """Save a person's answer about the effect of unknown outcome, and move the run forward up to the next effect."""
     transition = Transition(workflow, state, now, may_run_effects=False)
     transition.record_answer(answer, dict(output))
+    transition.run()
+    return transition.progress()
+
+
+def try_again(workflow: Workflow, state: RunState, *, now: datetime) -> Progress:
+    """Move a run that failed forward, from a new visit to the step that failed up to the next effect."""
+    transition = Transition(workflow, state, now, may_run_effects=False)
+    transition.try_again()
     transition.run()
     return transition.progress()

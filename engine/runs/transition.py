@@ -318,6 +318,11 @@ class Transition:
         else:
             self._stop_unknown(step, visit)
 
+    def try_again(self) -> None:
+        """Visit the step again at which the run failed: with a new key for its effect, and its gate opens anew."""
+        step, _ = self._current()
+        self._enter(step)
+
     def _complete(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
         if self.state.cancelled or step.gate is None or step.gate.at is not ReviewPoint.AFTER:
             # A cancelled run opens no request any more, but the output of the effect is saved.

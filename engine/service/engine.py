@@ -49,6 +49,7 @@ from engine.domain import (
     SetBack,
     Start,
     Started,
+    TryAgain,
     Work,
 )
 from engine.errors import ChannelError, Conflict
@@ -68,6 +69,7 @@ from engine.service import (
     resume,
     return_address,
     start,
+    try_again,
 )
 from engine.service.context import CommandContext
 from engine.store import (
@@ -212,6 +214,13 @@ class Engine:
             lambda tx, resolved: resume.resume(self.context, tx, command, resolved)
         )
         return await _or_contested(resumption, "run")
+
+    async def try_again(self, command: TryAgain) -> Done | Refusal:
+        """Continue a run that failed. Raises `ChannelError` if the approvers of its step cannot be looked up."""
+        attempt = self.transact_with_directory(
+            lambda tx, resolved: try_again.try_again(self.context, tx, command, resolved)
+        )
+        return await _or_contested(attempt, "run")
 
     async def answer(self, command: AnswerAttention) -> Done | Refusal:
         """Answer for a step of unknown outcome as the person of a link or a remembered browser.

@@ -1,0 +1,71 @@
+"""The command that continues a run that failed, from the step that failed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine import runs
+from engine.audit_entries import EntryKind, entry
+from engine.delivery.recipients import Recipients, Resolved
+from engine.domain import Done, NotAllowed, NotFound, Refusal, RunStatus, StepStatus, TryAgain, Work
+from engine.errors import Conflict
+from engine.service.context import CommandContext
+from engine.store import deliveries, run_rows
+from engine.store.port import Tx
+from engine.store.run_rows import LoadedRun
+
+_NOT_YOURS: Final = NotAllowed(
+    why="Only the person who started a run, the owner of its workflow or an admin can try it again."
+)
+_NOT_FAILED: Final = NotAllowed(why="Only a run that failed can be tried again.")
+_UNCLEAR: Final = NotAllowed(
+    why="A person stopped this run before it was clear whether its last step happened. Find that out, and start a new "
+    "run if it did not."
+)
+
+
+def try_again(context: CommandContext, tx: Tx, command: TryAgain, resolved: Resolved) -> Done | Refusal:
+    """Visit the step again at which a run failed: the unit of `Engine.try_again`.
+
+    The steps before it keep their results. If the step has a gate, people are asked again: an approval is for one call.
+    """
+    run = run_rows.load_run(tx, command.run)
+    if run is None:
+        return NotFound(what="run", name=command.run)
+    actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
+    if not context.may(actor, command.actor, run.requester, run.owner):
+        return _NOT_YOURS
+    refusal = _check(context, tx, run)
+    if refusal is not None:
+        return refusal
+    workflow = context.advancer.workflow(tx, run.workflow, run.version)
+    progress = runs.try_again(workflow, context.advancer.informed(tx, run, workflow), now=tx.now)
+    context.advancer.foresee(tx, run, progress, resolved)
+    if not run_rows.try_save_run(tx, run, progress):
+        raise Conflict(f"run {command.run} was moved by another process")
+    tx.audit(
+        run.workspace,
+        entry(
+            EntryKind.RUN_TRIED_AGAIN,
+            run=command.run,
+            step=workflow.steps[run.state.cursor].id,
+            actor=actor,
+            surface=command.origin.surface,
+            place=dict(command.origin.place),
+        ),
+    )
+    deliveries.mark_alerts_outdated(tx, command.run)
+    context.advancer.follow(tx, run, progress, resolved)
+    tx.enqueue(Work("advance", command.run))
+    return Done(run=command.run)
+
+
+def _check(context: CommandContext, tx: Tx, run: LoadedRun) -> Refusal | None:
+    """Return why the run cannot be tried again, or None."""
+    state = run.state
+    if state.status is not RunStatus.FAILED:
+        return _NOT_FAILED
+    step = context.advancer.workflow(tx, run.workflow, run.version).steps[state.cursor]
+    visit = state.visits.get(step.id)
+    is_unclear = visit is None or visit.status is not StepStatus.FAILED or (visit.error or "").startswith(runs.STOPPED)
+    return _UNCLEAR if is_unclear else None
