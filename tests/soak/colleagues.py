@@ -91,6 +91,7 @@ class Colleagues:
             if reply is not None and reply.refused is None:
                 self.world.evidence.absences[OPERATOR] += 1
                 return
+            self.figures["absences refused"] += reply is not None
             if self.world.over.is_set():
                 return
 
@@ -101,6 +102,8 @@ class Colleagues:
             said = await (self._fill_in_absence(email, delegate) if delegate else self._type(email, AWAY))
             if "You are away" in said:
                 self.world.evidence.absences[email] += 1
+            else:
+                self.figures["absences refused"] += bool(said)
             if said or self.world.over.is_set():
                 return
 

@@ -6,7 +6,7 @@ Each line of standard input starts one more server, with the settings that the l
 between them). Importing Signoff is slow and forking is fast, so this process imports everything once and then only
 forks. It runs nothing that a child could inherit half done. Settings come from the environment. CLOCK is a file of
 eight bytes: the seconds by which the clock of the servers is ahead. MULTIPLIER is the factor on the rate of calls to
-Slack. The file uses nothing of this package, so that it can run an older version of Signoff.
+Slack. The file uses nothing of this package: a rolling upgrade runs the file of the older version with its code.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from tests.soak import serve
 from tests.soak.serve import AHEAD
 from tests.soak.world import ROOT
 
+SERVE: Final = Path(serve.__file__).relative_to(ROOT)
 PATIENCE: Final = 30.0
 """Seconds after which a server that does not start or stop is a finding."""
 FULL: Final = ("could not be written", "is full, so nothing was saved", "is full; nothing was saved")
@@ -179,7 +180,8 @@ async def servers(
         clock.write_bytes(AHEAD.pack(0.0))
     descriptor = os.open(clock, os.O_RDWR)
     forking = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", serve.__file__, str(clock), f"{multiplier:g}"),
+        # An older version has a file of its own: what that imports may have other names in ours.
+        *(sys.executable, "-P", str(root / SERVE), str(clock), f"{multiplier:g}"),
         cwd=folder,
         env={**environment, "PYTHONPATH": str(root)},
         stdin=PIPE,
