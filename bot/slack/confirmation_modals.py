@@ -53,7 +53,7 @@ def _code_input() -> Block:
 def sign_in(request: RequestView, decision: Decide, url: str, *, metadata: ids.ModalRef) -> View:
     """Return the modal with the link to sign in, which then confirms the decision."""
     link: Element = {"type": "link", "url": url, "text": "Sign in with Slack"}
-    told = f" to confirm it. Your decision is kept for {_LIFETIME}, and nothing is decided until then."
+    told = f" within {_LIFETIME} to confirm it. Nothing is decided until you do."
     return form_blocks.view(
         callback=ids.PLAIN_MODAL,
         title=_TITLE,

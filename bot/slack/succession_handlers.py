@@ -18,6 +18,7 @@ from engine.domain import Address, Assurance, NotFound, Person, Reassign, Reassi
 from engine.read_models import RequestView
 
 _NOT_YOURS = "Only an approver of this request or the owner of its workflow can pass it on."
+_VOTED = "You have approved this already, so you have nothing to pass on."
 _CHOOSE = "Choose a person."
 
 
@@ -48,7 +49,8 @@ class SuccessionHandlers:
             return request_modals.sentence(refusals.phrase(refusal))
         places = await self._places(request, person) if person is not None else []
         if person is None or not places:
-            return request_modals.sentence(_NOT_YOURS)
+            has_voted = person is not None and request.model.tally.vote_of(person.id) is not None
+            return request_modals.sentence(_VOTED if has_voted else _NOT_YOURS)
         return succession_modal.pass_on(request, places, reader=person.id, metadata=click.opening(ref))
 
     async def _person(self, by: Actor) -> Person | None:

@@ -41,6 +41,18 @@ async def test_an_approver_passes_a_request_on_from_its_details(env: SlackEnv) -
     assert await env.state(run) is RequestState.APPROVED
 
 
+async def test_a_person_who_has_approved_has_nothing_to_pass_on(env: SlackEnv) -> None:
+    await env.request_approval(REFUND_WORKFLOW.replace("edit: [text]", "policy: all"))
+    ada = env.person("ada")
+    expect_ok(await ada.click("Approve"))
+    await env.settle()
+    await ada.click("Details", on=copy_of(ada))
+    await env.finish_background_work()
+    await ada.click("Pass on", on="modal")
+    await env.finish_background_work()
+    assert "You have approved this already, so you have nothing to pass on." in words(ada.modal)
+
+
 async def test_a_person_who_cannot_take_over_is_refused_in_the_form(env: SlackEnv) -> None:
     await env.request_approval(ADA_ALONE)
     ada = env.person("ada")
