@@ -133,6 +133,7 @@ def request(view: RequestView) -> dict[str, Value]:
         "closed_at": moment(request.closed_at),
         "questions": [_question(question) for question in request.questions],
         "decision": _decision(view),
+        **({"signatures": [_signature(signed) for signed in view.signatures]} if view.signatures else {}),
     }
 
 

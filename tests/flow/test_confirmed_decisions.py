@@ -16,6 +16,7 @@ from bot.slack import ids
 from engine.domain import Address, Origin, Register, Registered, RequestState, Start, Started
 from engine.read_models import RequestView
 from engine.service import Identity
+from tests.support.slack_env import buttons, copy_of
 from tests.support.web_env import Browser
 
 WORKFLOW: Final = """\
@@ -198,6 +199,11 @@ async def test_each_vote_of_a_quorum_is_confirmed_and_signed(env: DemoEnvironmen
         "Ada Approver",
         "Ben Approver",
     ]
+    ben = env.slack.person("ben")
+    await env.slack.until(lambda: buttons(copy_of(ben, "Pay 120 EUR?")) == ["Details"])
+    await ben.click("Details", on=copy_of(ben, "Pay 120 EUR?"))
+    await env.slack.until(lambda: "Signed by" in str(ben.modal))
+    assert str(ben.modal).count("“Approved: Pay 120 EUR?”") == 2
 
 
 async def test_a_code_that_comes_after_an_edit_of_another_shows_the_form_anew(env: DemoEnvironment) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final, cast
 
 import pytest
 
+from bot.cli import serialize
 from engine.domain import RequestState
 from tests.support.web_env import ADA, BEN, Answer, WebEnv
 
@@ -101,6 +102,8 @@ async def test_a_closed_page_shows_the_signature_of_each_person_who_approved(env
         # They are at the top of the page, and not only in the details.
         outcome, _, _ = shown.text.partition('<details id="details">')
         assert outcome.count(": “Send email: ") == 2
+    given = cast("Any", serialize.request(await env.reload(request)))["signatures"]
+    assert [signed["name"] for signed in given] == [ADA, BEN]
 
 
 async def test_a_rejection_stands_beside_the_signatures_before_it(env: WebEnv) -> None:
