@@ -296,6 +296,29 @@ async def _question_open(windows: ReviewWindows, page: Page) -> None:
     await page.get_by_text("Ask a question").first.click()
 
 
+async def _voided(windows: ReviewWindows, page: Page) -> None:
+    """Look at a request again that was changed by another person after this one approved it."""
+    await _voted(windows, page)
+    ben_page = await windows.open_link(BEN)
+    await (await change(ben_page)).fill(LETTER.replace("refund", "refund of 12.50 EUR"))
+    await ben_page.get_by_role("button", name="Send email with your changes").click()
+    await ben_page.get_by_text("Your approval was saved").wait_for()
+    await windows.open_link(page=page)
+    await page.get_by_text("What is different from what you approved").wait_for()
+
+
+async def _question_asked(windows: ReviewWindows, page: Page) -> None:
+    """Look at the page of a person who was asked a question."""
+    await _question_open(windows, page)
+    await page.get_by_label("Your question").fill("Which cost centre?")
+    await page.get_by_role("button", name="Ask", exact=True).click()
+    await page.get_by_text("has been asked").first.wait_for()
+    await windows.web.engine_env.settle()
+    alerts = windows.web.engine_env.mail.to("ann@example.com", DeliveryKind.ALERT)
+    await page.goto(f"{windows.web.url}/r/{alerts[-1].token}")
+    await page.get_by_label("Your answer").wait_for()
+
+
 async def _pass_on(windows: ReviewWindows, page: Page) -> None:
     request = await windows.web.request_approval(source=MONEY)
     await _sign_in(windows, page)
@@ -531,7 +554,9 @@ STATES: Final[Mapping[str, PageState]] = {
     "decided-by-another": _decided_by_another,
     "decided-while-open": _decided_while_open,
     "voted": _voted,
+    "voided": _voided,
     "question-open": _question_open,
+    "question-asked": _question_asked,
     "pass-on": _pass_on,
     "pass-on-wrong": _pass_on_wrong,
     "too-late": _too_late,
