@@ -205,18 +205,21 @@ class SlackEnv:
 
     async def settle(self) -> None:
         """Do all work that is due now, and the background work after it, until none is left."""
+        await self.finish_background_work()
+        while await self.do_due_work():
+            await self.finish_background_work()
+
+    async def do_due_work(self) -> bool:
+        """Do the work that is due now, and return whether there was any."""
         units = {
             "advance": self.bot.runner.advance,
             "deliver": self.bot.relay.deliver,
             "process_due": self.engine.process_due,
         }
-        while True:
-            await self.finish_background_work()
-            works = await self.engine.due(self.clock.now())
-            if not works:
-                return
-            for work in works:
-                await units[work.kind](work.id)
+        works = await self.engine.due(self.clock.now())
+        for work in works:
+            await units[work.kind](work.id)
+        return bool(works)
 
     async def finish_background_work(self) -> None:
         """Wait until the work after acknowledgements is done."""
