@@ -181,7 +181,12 @@ _ALONE: Final[Mapping[AloneReason, str]] = {
 
 @phrase.register
 def _decide_alone(refusal: DecideAlone) -> Phrase:
-    return (f"Open this request to decide it: {_ALONE[refusal.why]}.",)
+    return (alone(refusal.why),)
+
+
+def alone(why: AloneReason) -> str:
+    """Return the sentence for a request that is not decided together with others."""
+    return f"Open this request to decide it: {_ALONE[why]}."
 
 
 @phrase.register

@@ -202,7 +202,7 @@ class OpenQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InboxRow:
+class ListedRequest:
     """One request of the inbox. `question` tells it from the others."""
 
     question: str
@@ -215,9 +215,9 @@ class InboxRow:
     url: str
 
 
-def _row(request: RequestView, at: SiteUrls, reader: Person) -> InboxRow:
+def _row(request: RequestView, at: SiteUrls, reader: Person) -> ListedRequest:
     deadlines = request.model.deadlines
-    return InboxRow(
+    return ListedRequest(
         question=questions.of_request(request),
         requester=characters.line(request.requester.label),
         is_own=request.requester.id == reader.id,

@@ -1,0 +1,132 @@
+"""The row of a request in an inbox: its question, what is at stake, who asks, until when, and its outcome. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from bot.presentation import expiry, people, progress, refusals, request_content, request_outcome, states
+from bot.presentation.characters import line
+from engine import requests
+from engine.domain import CardField, Person, Phrase, RequestState, Tone
+from engine.fields import FieldType
+from engine.read_models import RequestView
+from engine.requests.decision import why_alone
+
+MOST_STAKES: Final = 3
+LONGEST: Final = 60
+"""Longest value that stands in a row, in characters."""
+_OPAQUE: Final = frozenset({FieldType.JSON.value, FieldType.LONG_TEXT.value})
+"""Types whose values are rarely read in one line. They stand in a row only if there is no other value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """One request in a list. All phrases are sentences with a full stop."""
+
+    request: str
+    question: str
+    stakes: tuple[tuple[str, str], ...]
+    """What the question does not say: up to three values with their labels, amounts of money first."""
+    workflow: str
+    asked: Phrase
+    due: Phrase
+    """Until when it can be decided; nothing if it is closed or never expires."""
+    progress: tuple[str, ...]
+    """How many approvals a waiting request has, if it needs several, and for whom it waits."""
+    outcome: Phrase
+    """What the reader did, and how a closed request ended."""
+    became: str
+    """What became of the approved step, or an empty text."""
+    state: str
+    tone: Tone
+    is_open: bool
+    alone: str
+    """Why it cannot be decided together with others, or an empty text."""
+
+
+def row(request: RequestView, reader: Person, *, names_waiting: bool = False) -> InboxRow:
+    """Return the row of a request. `names_waiting`: whether it says for whom it waits, if not for the reader."""
+    model = request.model
+    is_open = model.state is RequestState.PENDING
+    why = why_alone(model) if is_open else None
+    return InboxRow(
+        request=request.id,
+        question=line(request.title),
+        stakes=stakes(request),
+        workflow=line(request.workflow_title),
+        asked=_asked(request, reader),
+        due=_due(request) if is_open else (),
+        progress=tuple(_progress(request, reader, names_waiting=names_waiting)) if is_open else (),
+        outcome=_outcome(request, reader),
+        became=_became(request),
+        state=request_outcome.headline(request) if not is_open else states.REQUESTS[model.state].capitalize(),
+        tone=states.REQUEST_TONES[model.state],
+        is_open=is_open,
+        alone=refusals.alone(why) if why is not None else "",
+    )
+
+
+def stakes(request: RequestView) -> tuple[tuple[str, str], ...]:
+    """Return the first values that the question does not say, each with its label; money comes first."""
+    title = line(request.title)
+    values = [
+        field for field in request_content.values(request) if field.text.strip() and line(field.text) not in title
+    ]
+    short = [field for field in values if field.type not in _OPAQUE and len(field.text) <= LONGEST]
+    chosen = sorted(short, key=lambda field: field.type != FieldType.MONEY.value) or values[:1]
+    return tuple((field.label, _one_line(field)) for field in chosen[:MOST_STAKES])
+
+
+def _one_line(field: CardField) -> str:
+    return requests.clip(line(field.text), LONGEST)
+
+
+def _asked(request: RequestView, reader: Person) -> Phrase:
+    if request.requester.id == reader.id:
+        return "You started this ", request.started_at, "."
+    return f"{line(request.requester.label)} asked ", request.model.deadlines.opened_at, "."
+
+
+def _due(request: RequestView) -> Phrase:
+    due = expiry.of_deadlines(request.model.deadlines)
+    return (*due, ".") if due else ()
+
+
+def _progress(request: RequestView, reader: Person, *, names_waiting: bool) -> Iterator[str]:
+    yield from progress.count(request)
+    waiting = request.model.tally.waiting if names_waiting else ()
+    if waiting:
+        others = [line(approver.person.label) for approver in waiting if approver.person.id != reader.id]
+        names = ["you", *others] if len(others) < len(waiting) else others
+        yield f"Waiting for {people.joined(names, 'and' if request.model.tally.is_all_needed else 'or')}."
+
+
+def _outcome(request: RequestView, reader: Person) -> Phrase:
+    own = _own(request, reader)
+    if request.model.state is RequestState.PENDING:
+        return own
+    ended = (*request_outcome.sentence(request, reader), ".")
+    return (*own, " ", *ended) if own else ended
+
+
+def _own(request: RequestView, reader: Person) -> Phrase:
+    """Return what the reader did before the request ended, if the sentence about its end does not say so."""
+    if request_outcome.has_decided(request, reader):
+        return ()
+    vote = request.model.tally.vote_of(reader.id)
+    if vote is not None:
+        return "You approved this ", vote.at, "."
+    change = next((change for change in request.model.changes if change.person.id == reader.id), None)
+    if change is not None:
+        return "You changed this ", change.at, "."
+    return ("You approved an earlier version of this.",) if reader.id in request.approved_before else ()
+
+
+def _became(request: RequestView) -> str:
+    effect = request_outcome.effect(request)
+    if effect is not None:
+        return effect if effect.endswith((".", "!", "?", "…")) else f"{effect}."
+    ended = request.model.state is RequestState.APPROVED and request.run_status.ended
+    return f"The run {states.RUN_CLAUSES[request.run_status]}." if ended else ""
