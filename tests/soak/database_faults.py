@@ -25,6 +25,8 @@ from tests.soak.world import World
 
 SOCKET: Final = ".s.PGSQL.5432"
 BREAK_OFF: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name <> 'soak'"
+STARTS: Final = 4
+"""How often a start is tried. Each try waits longer than most full disks last."""
 RESTARTS: Final = ((signal.SIGINT, 0.0), (signal.SIGQUIT, 8.0))
 """How the server is stopped, and for how many seconds it is away."""
 FULL_SECONDS: Final = 20.0
@@ -134,7 +136,7 @@ class DatabaseFaults:
             with self.world.excused():
                 await asyncio.to_thread(self.server.stop, number)
                 await asyncio.sleep(away)
-                await asyncio.to_thread(self.server.start)
+                await self._start()
                 self.figures["restarts of the database"] += 1
                 await asyncio.sleep(EXCUSED_SECONDS)
 
@@ -145,8 +147,16 @@ class DatabaseFaults:
             if not self.server.runs and not self.world.unwritable:
                 self.figures["ends of the database by itself"] += 1
                 with self.world.excused():
-                    await asyncio.to_thread(self.server.start)
+                    await self._start()
                     await asyncio.sleep(EXCUSED_SECONDS)
+
+    async def _start(self) -> None:
+        """Start the server, again if its disk was full meanwhile: it cannot start then."""
+        for _ in range(STARTS - 1):
+            with contextlib.suppress(OSError, asyncpg.PostgresError):
+                await asyncio.to_thread(self.server.start)
+                return
+        await asyncio.to_thread(self.server.start)
 
     async def break_off(self) -> None:
         """Break off all connections now and then."""
