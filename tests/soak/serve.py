@@ -65,8 +65,10 @@ def main(arguments: Sequence[str]) -> None:
             own = dict(word.split("=", 1) for word in line.split())
             _child({**environment, **own}, clock, multiplier)
         if line in last:
-            os.close(last[line])
-        last[line] = os.pidfd_open(child)
+            os.close(last.pop(line))
+        with contextlib.suppress(ProcessLookupError):
+            # On a busy machine it may have ended already.
+            last[line] = os.pidfd_open(child)
         _say("forked", child)
     for descriptor in last.values():
         # The campaign has ended, so its last servers must not go on.
