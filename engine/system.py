@@ -7,15 +7,13 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Final
 
+from engine import id_times
 from engine.errors import StepError
 from engine.redaction import Redactor
 
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
 SECRET_PREFIX: Final = "SIGNOFF_SECRET_"  # noqa: S105 a name, not a secret
 
 
@@ -32,7 +30,7 @@ class RandomIds:
 
     def new(self, now: datetime) -> str:
         """Return a new id of digits and lower-case letters that are not mistaken for each other."""
-        return _time(now) + os.urandom(8).translate(_LETTERS).decode()
+        return id_times.time_digits(now) + os.urandom(8).translate(_LETTERS).decode()
 
     def salt(self) -> bytes:
         """Return 16 random bytes."""
@@ -43,15 +41,8 @@ class RandomIds:
         return secrets.token_urlsafe(32)
 
 
-_LETTERS: Final = (_ALPHABET * 8).encode()
+_LETTERS: Final = (id_times.ALPHABET * 8).encode()
 """The letter for each byte: each of the 32 letters occurs eight times, so all are equally likely."""
-
-
-@lru_cache(8)
-def _time(now: datetime) -> str:
-    """Return nine digits of milliseconds. All units of a group have the same `now`, so it is computed once for them."""
-    at = (now - _EPOCH) // timedelta(milliseconds=1)
-    return "".join(_ALPHABET[at >> shift & 31] for shift in range(40, -1, -5))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, func, select
 
-from engine.inbox import InboxPage, InboxQuery
+from engine.inbox import InboxPage, InboxPart, InboxQuery
 from engine.store import request_queries, request_search
 from engine.store.connection import Connection
 from engine.store.inbox_rows import InboxCandidate, InboxRows
@@ -23,8 +23,8 @@ from engine.store.tables import ApproverRow, RequestRow
 
 FIRST_LOOK: Final = 100
 """Rows that are checked at first where a filter leaves some out."""
-MOST_CHECKED: Final = 2_000
-"""Rows that one page checks at most."""
+MOST_CHECKED: Final = 400
+"""Rows that one page checks at most after that."""
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
@@ -45,6 +45,12 @@ class _Found:
     next: str | None
     last: str | None = None
     vague: tuple[str, ...] = ()
+
+
+def _looks(query: InboxQuery) -> tuple[int, ...]:
+    """Return how many rows are read, one read after the other, until a page is full."""
+    is_exact = query.filter.is_empty or query.part is InboxPart.NEEDS_YOU
+    return (0,) if is_exact else (FIRST_LOOK, MOST_CHECKED)
 
 
 def inbox_page(connection: Connection, workspace: str, query: InboxQuery) -> InboxPage:
@@ -74,7 +80,7 @@ def _find(connection: Connection, workspace: str, query: InboxQuery) -> _Found:
     if not meaning.finds_some:
         return _Found((), None, vague=meaning.vague)
     rows, after, kept = InboxRows(connection, workspace, query, meaning), query.after, list[InboxCandidate]()
-    for size in (FIRST_LOOK, MOST_CHECKED):
+    for size in _looks(query):
         candidates = rows.read(after, max(size, query.limit + 1))
         kept += [one for one in candidates.rows if one.wanted]
         if len(kept) > query.limit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,10 +13,10 @@ from engine.domain import RequestState
 from engine.inbox import InboxFilter, InboxPart, InboxQuery
 from engine.store import request_search
 from engine.store.connection import Connection
-from engine.store.request_search import SearchMeaning
+from engine.store.request_search import IdRange, SearchMeaning
 from engine.store.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow
 
-DECISIONS: Final = 2_000
+DECISIONS: Final = 500
 """Latest decisions of a person among which those are looked for that still wait for others."""
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
@@ -70,39 +70,61 @@ class InboxRows:
         ]
         return InboxCandidates(found, len(rows) >= most)
 
-    def workflows(self, **wanted: str) -> list[str]:
-        """Return the ids of the workflows with this name or owner."""
+    @property
+    def within(self) -> IdRange:
+        """The range of ids of requests that were opened in the period that is filtered for."""
+        return IdRange.of(self.query.filter.since, self.query.filter.until)
+
+    def of_runs(self, *conditions: ColumnElement[bool]) -> Select[Any]:
+        """Select the requests of some runs. Their key is the run, whose index is read in its order."""
+        # A request may open long after its run began, and never before.
+        began = self.within.only_until.conditions(_run.c.id)
+        joined = select(_request.c.id, _run.c.id.label("key")).join(_run, _run.c.id == _request.c.run)
+        return joined.where(*conditions, *began)
+
+    def of_workflows(self, **wanted: str) -> list[Select[Any]]:
+        """Select the requests of each workflow with this name or owner."""
         statement = select(_workflow.c.id).where(_workflow.c.workspace == self.workspace).filter_by(**wanted)
-        return [row.id for row in self.connection.execute(statement)]
+        return [self.of_runs(_run.c.workflow == row.id) for row in self.connection.execute(statement)]
 
     def _by_deadline(self, after: str | None, most: int) -> InboxCandidates:
-        """Return the requests that wait for the reader, those that expire first before the others."""
+        """Return the requests that wait for the reader and match, those that expire first before the others.
+
+        All that wait for the reader are looked at: their order is in no index, and they are few.
+        """
+        words = request_search.has_words(_request.c.id, self.workspace, self.meaning)
+        conditions = [*words, *_conditions(self.query.filter)]
+        tables: Any = _request.join(_approver, _approver.c.request == _request.c.id)
         statement = (
             select(_request.c.id, _request.c.expires_at.label("key"))
-            .join(_approver, _approver.c.request == _request.c.id)
-            .where(_approver.c.person == self.query.reader.person.id, _approver.c.pending)
+            .select_from(_with_run(tables) if conditions else tables)
+            .where(_approver.c.person == self.query.reader.person.id, _approver.c.pending, *conditions)
             .where(_request.c.workspace == self.workspace, *_after_deadline(after))
             .order_by(_request.c.expires_at.is_(None), _request.c.expires_at, _request.c.id)
             .limit(most)
         )
-        rows = sorted(self._flagged(statement), key=lambda row: (row.key is None, row.key, row.id))
-        return InboxCandidates(
-            [InboxCandidate(row.id, _cursor(row), bool(row.wanted)) for row in rows], len(rows) == most
-        )
+        rows = self.connection.execute(statement).all()
+        return InboxCandidates([InboxCandidate(row.id, _cursor(row), wanted=True) for row in rows], len(rows) == most)
 
     def _flagged(self, candidates: Any) -> Sequence[Any]:
         """Run a statement that has a limit, with a column that says whether the filter wants a row.
 
         The limit keeps the database from checking the filter on other rows.
         """
-        conditions = [*_conditions(self.query.filter), *_visible(self.query)]
+        query = self.query
+        person = query.filter.person if query.part is not InboxPart.ALL or self.meaning.terms else ""
+        # Where a person is filtered for, the rows are theirs already.
+        conditions = [*_conditions(replace(query.filter, person=person)), *_visible(query)]
         limited = candidates.subquery("candidate")
         words = request_search.has_words(limited.c.id, self.workspace, self.meaning)
         statement = select(limited.c.id, limited.c.key, and_(true(), *words, *conditions).label("wanted"))
         if conditions:
-            together = limited.join(_request, _request.c.id == limited.c.id).join(_run, _run.c.id == _request.c.run)
-            statement = statement.select_from(together.join(_workflow, _workflow.c.id == _run.c.workflow))
+            statement = statement.select_from(_with_run(limited.join(_request, _request.c.id == limited.c.id)))
         return self.connection.execute(statement).all()
+
+
+def _with_run(tables: Any) -> Any:
+    return tables.join(_run, _run.c.id == _request.c.run).join(_workflow, _workflow.c.id == _run.c.workflow)
 
 
 # -- one index each ---------------------------------------------------------------------------------------------
@@ -114,12 +136,12 @@ def _of_part(rows: InboxRows, after: str | None, most: int) -> Any:
         case InboxPart.DECIDED:
             return _limited(_decided_by(person), _decision.c.id, after, most)
         case InboxPart.WAITING:
-            own = _requests_of_runs(_run.c.requester == person, _run.c.ended_at.is_(None), _PENDING)
+            own = rows.of_runs(_run.c.requester == person, _run.c.ended_at.is_(None), _PENDING)
             return _together([own, _approved_by(person)], after, most)
         case _ if rows.meaning.terms:
             rarest = request_search.find_rarest(rows.connection, rows.workspace, rows.meaning, most)
             before = _key_of(after) if after is not None else None
-            return request_search.newest_with(rows.workspace, rarest, before=before, most=most)
+            return request_search.newest_with(rows.workspace, rarest, before=before, within=rows.within, most=most)
         case _:
             return _everything(rows, after, most)
 
@@ -127,30 +149,19 @@ def _of_part(rows: InboxRows, after: str | None, most: int) -> Any:
 def _everything(rows: InboxRows, after: str | None, most: int) -> Any:
     wanted = rows.query.filter
     if wanted.person:
-        decided = select(_request.c.id, _request.c.run.label("key")).join(
-            _decision, _decision.c.request == _request.c.id
-        )
-        started = _requests_of_runs(_run.c.requester == wanted.person)
-        return _together([decided.where(_decision.c.person == wanted.person), started], after, most)
+        decided = exists().where(_decision.c.request == _request.c.id, _decision.c.person == wanted.person)
+        started = rows.of_runs(_run.c.requester == wanted.person, ~decided)
+        return _together([_decided_by(wanted.person), started], after, most)
     if wanted.workflow:
-        return _together([_of_workflow(one) for one in rows.workflows(name=wanted.workflow)], after, most)
+        return _together(rows.of_workflows(name=wanted.workflow), after, most)
     if not rows.query.reader.reads_everything:
         person = rows.query.reader.person.id
-        started = _requests_of_runs(_run.c.requester == person)
-        return _together([started, *map(_of_workflow, rows.workflows(owner=person))], after, most)
+        return _together([rows.of_runs(_run.c.requester == person), *rows.of_workflows(owner=person)], after, most)
     of_all = select(_request.c.id, _request.c.id.label("key")).where(_request.c.workspace == rows.workspace)
+    of_all = of_all.where(*rows.within.conditions(_request.c.id))
     if wanted.state in _RARE:
         of_all = of_all.where(_request.c.state == literal_column(f"'{wanted.state.value}'"))  # as in the index
     return _limited(of_all, _request.c.id, after, most)
-
-
-def _of_workflow(workflow: str) -> Select[Any]:
-    return _requests_of_runs(_run.c.workflow == workflow)
-
-
-def _requests_of_runs(*conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the requests of some runs. Their cursor is the run, whose index is read in its order."""
-    return select(_request.c.id, _run.c.id.label("key")).join(_run, _run.c.id == _request.c.run).where(*conditions)
 
 
 def _decided_by(person: str) -> Select[Any]:
@@ -191,9 +202,12 @@ def _limited(statement: Select[Any], key: ColumnElement[Any], after: str | None,
 
 
 def _together(parts: Sequence[Select[Any]], after: str | None, most: int) -> Any:
-    """Return the newest of all parts, whose cursors are runs. Each is limited by itself, so that its index is used."""
+    """Return the newest of all parts. Each is limited by itself, so that its index is used.
+
+    Their keys are ids of runs or decisions, which all sort by time.
+    """
     # No workflow has the name: then there is no part.
-    some = parts or [_requests_of_runs(false())]
+    some = parts or [select(_request.c.id, _request.c.id.label("key")).where(false())]
     limited = [_limited(part, part.selected_columns.key, after, most).subquery() for part in some]
     whole = union_all(*(select(part.c.id, part.c.key) for part in limited)).subquery()
     return select(whole.c.id, whole.c.key).order_by(whole.c.key.desc(), whole.c.id.desc()).limit(most)

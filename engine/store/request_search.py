@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, cast
 
 from sqlalchemy import (
@@ -24,7 +25,7 @@ from sqlalchemy import (
     union,
 )
 
-from engine import json_values, search_words
+from engine import id_times, json_values, search_words
 from engine.audit_entries import EntryKind
 from engine.domain import Params
 from engine.store.connection import Connection
@@ -42,6 +43,8 @@ MOST_BEGINNINGS: Final = 20
 WORK: Final = "search:"
 """What the id of the work begins with; the workspace follows."""
 _OPENED: Final = f'"{EntryKind.REQUEST_OPENED.value}"'
+_LAST: Final = "~"
+"""Comes after every character of an id."""
 _LEAST: Final = "\x01"
 """Comes before every character of a word."""
 
@@ -172,7 +175,35 @@ def find_rarest(connection: Connection, workspace: str, meaning: SearchMeaning, 
     return min(counts, key=counts.__getitem__, default=meaning.terms[0])
 
 
-def newest_with(workspace: str, terms: Sequence[str], *, before: str | None = None, most: int) -> Select[Any]:
+@dataclass(frozen=True, slots=True)
+class IdRange:
+    """Ids of a period: at least `first`, and less than `end`. None: no bound."""
+
+    first: str | None = None
+    end: str | None = None
+
+    @classmethod
+    def of(cls, since: datetime | None, until: datetime | None) -> IdRange:
+        return cls(id_times.time_digits(since) if since else None, id_times.time_digits(until) if until else None)
+
+    @property
+    def only_until(self) -> IdRange:
+        return IdRange(end=self.end)
+
+    def conditions(self, id: ColumnElement[str]) -> list[ColumnElement[bool]]:
+        """Return the conditions that an id is in the range. They are not exact to the millisecond."""
+        first = [id >= self.first] if self.first is not None else []
+        return first if self.end is None else [*first, id <= self.end + _LAST]
+
+
+def newest_with(
+    workspace: str,
+    terms: Sequence[str],
+    *,
+    before: str | None = None,
+    within: IdRange = IdRange(),
+    most: int,
+) -> Select[Any]:
     """Select the newest requests with at least one of these words, as `id` and `key`.
 
     One index read for each word, each in order and limited: a single IN would read every request with the words.
@@ -180,7 +211,7 @@ def newest_with(workspace: str, terms: Sequence[str], *, before: str | None = No
     older = _word.c.request <= before if before is not None else true()
     parts = [
         select(_word.c.request)
-        .where(_word.c.workspace == workspace, _word.c.word == term, older)
+        .where(_word.c.workspace == workspace, _word.c.word == term, older, *within.conditions(_word.c.request))
         .order_by(_word.c.request.desc())
         .limit(most)
         .subquery()
