@@ -43,10 +43,10 @@ def may_see_run(reader: Reader, run: RunView, requests: tuple[RequestView, ...] 
 
 
 def may_change_run(reader: Reader, run: RunView) -> bool:
-    """Return whether this person may cancel a run."""
+    """Return whether this person may cancel a run, try it again after it failed, and send its copies once more."""
     return reader.is_admin or reader.person.id in (run.requester.id, run.owner.id)
 
 
 def may_repair_run(reader: Reader, run: RunView) -> bool:
-    """Return whether this person may answer for a step, and continue a run that failed."""
+    """Return whether this person may answer for a step of unknown outcome."""
     return reader.is_admin or reader.person.id == run.owner.id

@@ -53,6 +53,7 @@ class EntryKind(StrEnum):
     STEP_OUTCOME_UNKNOWN = "step.outcome_unknown"
     DELIVERY_SHOWN = "delivery.shown"
     DELIVERY_DEAD = "delivery.dead"
+    DELIVERY_RETRIED = "delivery.retried"
     LINKS_REVOKED = "links.revoked"
     CODE_EXHAUSTED = "code.exhausted"
     BROWSER_REMEMBERED = "browser.remembered"

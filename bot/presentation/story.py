@@ -272,4 +272,5 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "links.revoked": lambda *_: "The review links of this request no longer work.",
     "delivery.shown": _shown_sentence,
     "delivery.dead": _dead_sentence,
+    "delivery.retried": lambda _, content, names: f"asked to send it again: {_receiver(content, names)}.",
 }

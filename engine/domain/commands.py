@@ -216,6 +216,14 @@ class TryAgain(Struct, frozen=True, kw_only=True):
     origin: Origin
 
 
+class RetryDelivery(Struct, frozen=True, kw_only=True):
+    """Send a copy now that could not be delivered, or that waits for its next attempt."""
+
+    delivery: str
+    actor: Address
+    origin: Origin
+
+
 class CloseAccount(Struct, frozen=True, kw_only=True):
     """Record that the messenger deactivated an account: its person can no longer decide what waits for them."""
 

@@ -66,7 +66,7 @@ class QuestionAnswered(Struct, frozen=True, kw_only=True):
 
 
 class Done(Struct, frozen=True, kw_only=True):
-    """The run was cancelled or resumed."""
+    """The run was cancelled, resumed or tried again, or one of its copies is sent once more."""
 
     run: str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -44,6 +45,7 @@ from engine.domain import (
     Register,
     Registered,
     Resume,
+    RetryDelivery,
     ReturnAddress,
     SetAway,
     SetBack,
@@ -52,8 +54,9 @@ from engine.domain import (
     TryAgain,
     Work,
 )
-from engine.errors import ChannelError, Conflict
+from engine.errors import ChannelError, Conflict, DefinitionError
 from engine.inbox import InboxPage, InboxQuery
+from engine.off_loop import off_loop
 from engine.read_models import AttentionView, DeliveryView, PageQuery, RequestView, RunView, StoryEntry, WorkflowView
 from engine.service import (
     absence,
@@ -67,6 +70,7 @@ from engine.service import (
     reassign,
     register,
     resume,
+    retry_delivery,
     return_address,
     start,
     try_again,
@@ -79,6 +83,7 @@ from engine.store import (
     due_work,
     inbox_queries,
     people,
+    reader_runs,
     request_queries,
     run_queries,
     workflows,
@@ -86,6 +91,7 @@ from engine.store import (
 from engine.store.port import Store, Tx
 from engine.telemetry import NoTelemetry, Telemetry
 from engine.worker.advance import Advancer
+from engine.workflowfile import Workflow
 
 T = TypeVar("T")
 _TRIES: Final = 5
@@ -222,6 +228,13 @@ class Engine:
         )
         return await _or_contested(attempt, "run")
 
+    async def retry_delivery(self, command: RetryDelivery) -> Done | Refusal:
+        """Send a copy at once that could not be delivered, or that waits for its next attempt."""
+        attempt = self.transact_with_directory(
+            lambda tx, resolved: retry_delivery.retry_delivery(self.context, tx, command, resolved), required=False
+        )
+        return await _or_contested(attempt, "run")
+
     async def answer(self, command: AnswerAttention) -> Done | Refusal:
         """Answer for a step of unknown outcome as the person of a link or a remembered browser.
 
@@ -306,6 +319,23 @@ class Engine:
 
     async def runs(self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
         return await self.store.read(lambda connection: run_queries.run_views(connection, workspace, page))
+
+    async def runs_of(self, reader: Reader, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
+        """Return a page of the runs that a person sees, the newest first."""
+        return await self.store.read(lambda connection: reader_runs.reader_runs(connection, workspace, reader, page))
+
+    async def run_mark(self, run: str) -> str | None:
+        """Return a text that changes with the run, its requests and its copies: a cheap way to see a stale page."""
+        return await self.store.read(lambda connection: reader_runs.run_mark(connection, run))
+
+    async def workflow_of(self, run: str) -> Workflow | None:
+        """Return the version of the workflow that a run started with, or None if this server cannot read it."""
+        source = await self.store.read(lambda connection: run_queries.load_source(connection, run))
+        if source is None:
+            return None
+        with contextlib.suppress(DefinitionError):
+            return await off_loop(lambda: self.context.advancer.registered(source))
+        return None
 
     async def runs_waiting_for(
         self, person: str, *, workspace: str = DEFAULT_WORKSPACE, limit: int = 200

@@ -114,6 +114,8 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
     """When it is sent at the earliest, if not at once."""
 
 
+NO_CHANNEL: Final = "none"
+"""The channel of a delivery without a route."""
 UNREACHABLE: Final = "Nothing is set up that could reach this person."
 
 
@@ -137,7 +139,7 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
         "request": copy.request,
         "topic": copy.topic,
         "person": copy.person.id,
-        "channel": copy.route.channel if copy.route else "none",
+        "channel": copy.route.channel if copy.route else NO_CHANNEL,
         "address": copy.route.address if copy.route else str(copy.person.label),
         "state": DeliveryState.DUE if copy.route else DeliveryState.DEAD,
         "next_at": at if copy.route else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -57,6 +57,17 @@ def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView
         return view
     source = workflows.load_source(connection, row.workflow, row.version)
     return _with_steps(connection, view, _step_labels(source))
+
+
+def load_source(connection: Connection, run: str) -> bytes | None:
+    """Return the source of the workflow's version that a run started with, or None if there is no such run."""
+    row = _RUN.one(connection, {"id": run})
+    return None if row is None else workflows.load_source(connection, row.workflow, row.version)
+
+
+def runs_by_ids(connection: Connection, ids: Collection[str]) -> list[RunView]:
+    """Return the runs with these ids, the newest first, without their steps."""
+    return _run_views(connection, connection.execute(_RUNS.where(_run.c.id.in_(ids)).order_by(_run.c.id.desc())).all())
 
 
 def _with_steps(connection: Connection, view: RunView, labels: Mapping[str, str]) -> RunView:

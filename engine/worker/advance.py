@@ -83,6 +83,10 @@ class Advancer:
             compiled = self._versions[version] = self._pinned_source(workflows.load_source(tx.connection, *version))
         return compiled
 
+    def registered(self, source: bytes) -> Workflow:
+        """Return the workflow in a registered file. Raises `DefinitionError` if this server cannot run it any more."""
+        return self._pinned_source(source)
+
     def compiled(self, source: bytes) -> Workflow:
         """Return the workflow in a file that is about to be registered. Raises `DefinitionError`."""
         return workflowfile.load(source, kinds=self.kinds)

@@ -42,6 +42,7 @@ def sentence(kind: str, content: dict[str, Value] | None) -> str:
         ("request.rejected", {}, "The request expired without a decision and was rejected automatically."),
         ("run.resumed", {"answer": "done"}, "answered what happened: “It happened”."),
         ("run.tried_again", {}, "tried again from “Pay the refund”."),
+        ("delivery.retried", {"person": "p1", "channel": "email"}, "asked to send it again: Ada by email."),
         ("run.resumed", {"answer": "later"}, "answered what happened: “later”."),
         ("request.fell_back", {"channels": ["email"]}, "No one has answered yet, so it asks by email too."),
         ("request.fell_back", {}, "No one has answered yet, so it asks by other ways too."),

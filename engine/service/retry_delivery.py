@@ -1,0 +1,89 @@
+"""The command that sends a copy once more that could not be delivered."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.audit_entries import EntryKind, entry
+from engine.delivery.recipients import Recipients, Resolved
+from engine.domain import (
+    SHARED,
+    DeliveryKind,
+    DeliveryState,
+    Done,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    RequestState,
+    RetryDelivery,
+)
+from engine.json_values import Value
+from engine.requests import questions
+from engine.service.context import CommandContext
+from engine.store import deliveries, delivery_retry, request_model, request_rows, run_rows
+from engine.store.deliveries import NO_CHANNEL
+from engine.store.delivery_retry import StoredCopy
+from engine.store.port import Tx
+
+_NOT_YOURS: Final = NotAllowed(
+    why="Only the person who started a run, the owner of its workflow or an admin can have a copy sent again."
+)
+_NO_ADDRESS: Final = NotAllowed(
+    why="Signoff knows no address of this person, so there is nowhere to send it. Pass the request on to another "
+    "person, or ask the person who runs Signoff to add an address."
+)
+_CLOSED: Final = NotAllowed(why="This request is closed, so the copy is not needed any more.")
+_UP_TO_DATE: Final = NotAllowed(why="This copy is up to date, or is being sent right now. Look again in a minute.")
+
+
+def retry_delivery(context: CommandContext, tx: Tx, command: RetryDelivery, resolved: Resolved) -> Done | Refusal:
+    """Make a copy due at once that was given up or waits: the unit of `Engine.retry_delivery`."""
+    copy = delivery_retry.load_copy(tx.connection, command.delivery)
+    run = run_rows.load_run(tx, copy.run) if copy is not None and copy.run is not None else None
+    if copy is None or run is None:
+        return NotFound(what="copy", name=command.delivery)
+    actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
+    if not context.may(actor, command.actor, run.requester, run.owner):
+        return _NOT_YOURS
+    refusal = _check(tx, copy)
+    if refusal is not None:
+        return refusal
+    if copy.request is not None and copy.state is DeliveryState.DEAD and copy.kind is DeliveryKind.REQUEST:
+        # The other copies say that this one did not arrive.
+        deliveries.mark_outdated(tx, run.state.id, copy.request)
+    if not delivery_retry.try_make_due(tx, copy.id):
+        return _UP_TO_DATE
+    tx.audit(
+        run.workspace,
+        entry(
+            EntryKind.DELIVERY_RETRIED,
+            run=run.state.id,
+            request=copy.request,
+            actor=actor,
+            content=_receiver(copy),
+            surface=command.origin.surface,
+            place=dict(command.origin.place),
+        ),
+    )
+    return Done(run=run.state.id)
+
+
+def _check(tx: Tx, copy: StoredCopy) -> Refusal | None:
+    """Return why a copy is not sent again, or None."""
+    if copy.channel == NO_CHANNEL:
+        return _NO_ADDRESS
+    if copy.request is None:
+        return None
+    # A decision at this moment must not miss a copy that was given up until now.
+    request_rows.lock(tx, copy.request)
+    loaded = request_model.load_request(tx, copy.request)
+    is_closed = loaded is not None and loaded[0].state is not RequestState.PENDING
+    was_posted = copy.shown_version > 0
+    return _CLOSED if is_closed and copy.kind is DeliveryKind.REQUEST and not was_posted else None
+
+
+def _receiver(copy: StoredCopy) -> dict[str, Value]:
+    """Return the receiver of a copy for the audit log. What is shared is for all people at its address."""
+    is_for_all = copy.topic == SHARED or questions.is_shared_answer(copy.topic)
+    named: dict[str, Value] = {} if is_for_all else {"person": copy.person}
+    return {"channel": copy.channel, "address": copy.address, **named}
