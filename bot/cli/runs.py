@@ -1,4 +1,4 @@
-"""Commands about runs: run, runs, cancel, resume."""
+"""Commands about runs: run, runs, cancel, retry, resume."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.cli import client, next_steps, serialize
 from bot.cli.context import json_option
 from bot.cli.exit_codes import Exit
 from bot.local.reply import LISTS
-from bot.presentation import answers, characters, questions, request_card, states
+from bot.presentation import advice, answers, characters, questions, request_card, states
 from bot.presentation.story import Names
 from bot.terminal import next_commands
 from bot.terminal.output import (
@@ -133,7 +133,9 @@ def _show(connection: Any, run_id: str, *, as_json: bool) -> None:
 
 
 def _next_lines(view: RunView, pending: Sequence[RequestView]) -> Iterator[str]:
-    """Yield what can be done about a run that waits for people."""
+    """Yield what can be done about a run that waits for people, or failed."""
+    if advice.can_be_tried_again(view):
+        yield f"\nTry it again from the step that failed: signoff retry {view.id}"
     if view.status is RunStatus.NEEDS_ATTENTION:
         yield ""
         yield from next_steps.attention_lines(view)
@@ -152,6 +154,19 @@ def cancel(run_id: str, reason: str | None) -> None:
     """
     client.facts_of(client.carry_out("cancel", {"run": run_id, "reason": reason}, wait_for_run=True))
     click.echo(f"You cancelled run {run_id}. A step that is running still finishes.")
+
+
+@click.command()
+@click.argument("run_id", metavar="ID")
+def retry(run_id: str) -> int:
+    """Try the failed run ID again, from the step that failed.
+
+    The steps before it keep their results, and the inputs stay. If the step has a gate, people are asked again.
+    """
+    client.facts_of(client.carry_out("retry", {"run": run_id}, wait_for_run=True))
+    click.echo(f"You tried run {run_id} again.")
+    next_steps.print_next(run_id)
+    return Exit.DONE
 
 
 @click.command()

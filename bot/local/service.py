@@ -36,6 +36,7 @@ from engine.domain import (
     ResumeAnswer,
     ReturnAddress,
     Start,
+    TryAgain,
     Verdict,
 )
 from engine.errors import DefinitionError
@@ -81,6 +82,7 @@ class OperatorCommands:
             "ask": self._ask,
             "answer": self._answer,
             "cancel": self._cancel,
+            "retry": self._retry,
             "resume": self._resume,
             "reassign": self._reassign,
             "away": self._away,
@@ -248,6 +250,10 @@ class OperatorCommands:
             state = "has already ended" if result.status.ended else "was already cancelled"
             return CommandReply(f"Run {run} {state}.", {"refusal": "NotWaiting"})
         return self._run_reply(result)
+
+    async def _retry(self, arguments: dict[str, Any]) -> CommandReply:
+        command = TryAgain(run=read_text(arguments, "run"), actor=self._actor, origin=self._origin)
+        return self._run_reply(await self._engine.try_again(command))
 
     async def _resume(self, arguments: dict[str, Any]) -> CommandReply:
         run, answer = read_text(arguments, "run"), ResumeAnswer(read_text(arguments, "answer"))

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from bot.presentation.characters import line
-from engine.domain import ResumeAnswer, StepStatus
+from engine import runs
+from engine.domain import ResumeAnswer, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.read_models import RunView, StepAnswer, StepView
 from engine.steps import http_response
@@ -29,6 +30,14 @@ def last_answer(run: RunView, about: Call | None = None) -> tuple[StepView, Step
         if about in (None, (step.step, step.visit, answer.attempt))
     ]
     return max(answers, key=lambda pair: pair[1].at, default=None)
+
+
+def can_be_tried_again(run: RunView) -> bool:
+    """Return whether a run failed at a step of which it is known that it did not happen. `run`: with its steps."""
+    if run.status is not RunStatus.FAILED or not run.steps:
+        return False
+    last = run.steps[-1]
+    return last.status is StepStatus.FAILED and not (last.error or "").startswith(runs.STOPPED)
 
 
 def after_failure(run: RunView) -> str:

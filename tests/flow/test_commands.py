@@ -374,7 +374,9 @@ def test_a_failed_run_says_why(signoff: Commands) -> None:
     assert [(step["step"], step["title"]) for step in view["steps"]] == [("call", "Pay the refund")]
 
 
-@pytest.mark.parametrize("command", [("runs",), ("requests",), ("cancel",), ("resume", "stop"), ("decide", "approve")])
+@pytest.mark.parametrize(
+    "command", [("runs",), ("requests",), ("cancel",), ("retry",), ("resume", "stop"), ("decide", "approve")]
+)
 def test_an_unknown_id_is_refused(signoff: Commands, command: tuple[str, ...]) -> None:
     finished = signoff(command[0], "nope", *command[1:])
     assert finished.code == 1
@@ -383,6 +385,22 @@ def test_an_unknown_id_is_refused(signoff: Commands, command: tuple[str, ...]) -
         "There is no request “nope”. See the open requests: signoff requests\n",
         "There is no request or run “nope”.\n",
     )
+
+
+def test_a_failed_run_is_tried_again_with_the_same_inputs(
+    signoff: Commands, http_service: HttpService, open_request: dict[str, Any]
+) -> None:
+    refused = signoff("retry", open_request["run"])
+    assert (refused.code, refused.err) == (1, "Only a run that failed can be tried again.\n")
+    signoff.installation.write("call.yaml", CALL.replace("URL", http_service.url))
+    signoff.run_ok("register", "call.yaml")
+    http_service.status = 404
+    run = signoff.json("run", "call")["run"]
+    assert f"\nTry it again from the step that failed: signoff retry {run}" in signoff.run_ok("runs", run).out
+    http_service.status = 200
+    finished = signoff.run_ok("retry", run)
+    assert finished.out.startswith(f"You tried run {run} again.\nThe run is done.\n")
+    assert [post.key for post in http_service.posts] == [f"{run}:call:1", f"{run}:call:2"]
 
 
 # -- requests and decide ------------------------------------------------------------------------------------
