@@ -43,6 +43,19 @@ class Signature:
     meaning: str
 
 
+@dataclass(frozen=True, slots=True)
+class StepEffect:
+    """What became of an approved step. `ended_at`: when it ended, if it did.
+
+    `worked_at`: when a later try of the step worked, after this one had failed.
+    """
+
+    status: StepStatus
+    error: str | None = None
+    ended_at: datetime | None = None
+    worked_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionView:
     """A decision as it is shown."""
@@ -93,8 +106,8 @@ class RequestView:
     """Approvers whose copy could not be delivered, and why."""
     unposted: tuple[str, str] | None = None
     """The address of the shared copy, and why it could not be posted or updated there."""
-    effect: tuple[StepStatus, str | None] | None = None
-    """The status and the error of the step that was approved, once it was called or will not be."""
+    effect: StepEffect | None = None
+    """What became of the step that was approved, once it was called or will not be."""
     left_out: str | None = None
     """The name of the requester, if the gate names them and they are not asked."""
     people: Mapping[str, Person] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from bot.email.errors import MailError, Meaning, Stage
 from bot.email.message import Envelope
 from bot.email.transfer_encoding import WrittenEmail
 from bot.email.writer import EmailWriter
+from bot.presentation.alert_card import FAILED
 from engine.domain import Card, DeliveryKind, Receipt, RunStatus
 from engine.off_loop import LARGE, off_loop
 
@@ -87,6 +88,8 @@ def _compares(card: Card) -> bool:
 
 
 def _is_news(card: Card, receipt: Receipt) -> bool:
-    """Return whether the card tells for the first time that a request or step no longer needs an answer."""
+    """Return whether the card tells the end of a request, or of an alert about a step, for the first time."""
     asks = card.kind is DeliveryKind.REQUEST or card.topic == RunStatus.NEEDS_ATTENTION
+    # An approver who learned that it failed also learns that it worked later.
+    asks = asks or card.topic == FAILED
     return asks and card.outcome is not None and "closed" not in receipt.data

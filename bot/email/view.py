@@ -251,8 +251,8 @@ def _again(card: Card) -> Iterator[str]:
 def _outcome(card: Card, writer: dates.Writer) -> Iterator[str]:
     if card.outcome is not None:
         yield _sentence(card.outcome.sentence or card.outcome.line, writer)
-        if card.outcome.effect:
-            yield _sentence((card.outcome.effect,), writer)
+        if card.outcome.became:
+            yield _sentence(card.outcome.became, writer)
 
 
 def _sentence(phrase: Phrase, writer: dates.Writer) -> str:

@@ -121,14 +121,15 @@ def _inputs_note(run: RunView) -> Iterator[CardFact]:
 
 def _approved_notes(run: RunView, request: RequestView) -> Iterator[CardFact]:
     """Yield what went wrong, the approval, and the result of the step, each fact once."""
-    status, error = request.effect or (None, None)
+    status, error = (request.effect.status, request.effect.error) if request.effect else (None, None)
     if not (error and run.error and error in run.error and status is StepStatus.FAILED):
         yield from outcome_card.run_notes(run)
     yield CardFact(label="Decision", text=(*request_outcome.ended(request), "."))
-    became = request_outcome.effect(request)
-    # The sentence above the notes says already that it is not clear.
-    if became is not None and status is not StepStatus.OUTCOME_UNKNOWN:
-        yield CardFact(label="What happened", text=(became,))
+    became = request_outcome.card_outcome(request).became
+    # The sentence above the notes says already that it is not clear, or that it worked later.
+    worked_later = request.effect is not None and request.effect.worked_at is not None
+    if became and status is not StepStatus.OUTCOME_UNKNOWN and not worked_later:
+        yield CardFact(label="What happened", text=became)
 
 
 def _people_notes(request: RequestView) -> Iterator[CardFact]:
@@ -153,8 +154,11 @@ def _outcome(copy: DeliveryContent) -> CardOutcome | None:
             return CardOutcome(line=(f"No answer is needed: the run {states.RUN_CLAUSES[run.status]}",))
         return None
     if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
-        known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
+        known = request.effect.status is not StepStatus.OUTCOME_UNKNOWN
         return _answered(advice.last_answer(run)) if known else None
+    if copy.topic == FAILED and request is not None:
+        worked_at = request.effect.worked_at if request.effect is not None else None
+        return CardOutcome(line=("It worked on another try, ", worked_at)) if worked_at is not None else None
     if request is None or copy.topic not in _ABOUT_REQUESTS:
         return None
     return request_outcome.card_outcome(request) if request.model.closed_at is not None else _voted_anew(copy, request)
@@ -189,7 +193,9 @@ def _answers(copy: DeliveryContent, answer: StepAnswer) -> bool:
     return later or copy.run.status is not RunStatus.NEEDS_ATTENTION
 
 
-TO_APPROVERS: Final = frozenset({"approved_failed", "approved_unknown"})
+FAILED: Final = "approved_failed"
+"""The topic of the alert to an approver that the step failed."""
+TO_APPROVERS: Final = frozenset({FAILED, "approved_unknown"})
 """Alerts to the approver of a step."""
 PASSED_ON: Final = frozenset({"short", "excluded", "absent"})
 """Alerts to the owner of a workflow who can pass a request on to another person."""
@@ -212,7 +218,7 @@ def _alert(topic: str, copy: DeliveryContent) -> tuple[str, str]:
 def _to_approver(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     """Return the title and the advice of an alert to the approver of a step."""
     owner = line(copy.run.owner.label)
-    if topic == "approved_failed":
+    if topic == FAILED:
         return f"You approved “{_question(copy)}”, and it failed", (
             f"You don't need to do anything. {owner} decides what happens next."
         )

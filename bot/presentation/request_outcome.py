@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from bot.presentation import expiry, labels, people, states
@@ -30,6 +31,7 @@ def card_outcome(request: RequestView, reader: Person | None = None) -> CardOutc
         sentence=sentence(request, reader),
         reason=reason or None,
         effect=effect(request),
+        effect_at=effect_at(request),
         effect_tone=effect_tone(request),
         names_several=request.decision is not None and len(_deciders(request)) > 1,
     )
@@ -91,25 +93,39 @@ def _name(request: RequestView, person: Person) -> str:
 
 def effect(request: RequestView) -> str | None:
     """Return what became of the approved step, or None before anything did."""
-    status, error = request.effect or (None, None)
-    if status is None:
+    if request.effect is None:
         return None
+    status, error = request.effect.status, request.effect.error
     step = line(labels.in_words(request.step_label or request.model.subject.step))
     if status is StepStatus.OUTCOME_UNKNOWN:
         return f"{step}: it is not clear whether this happened. The owner was asked."
     if status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):
         # That it failed is not known.
         return visible(error)
+    if request.effect.worked_at is not None:
+        return f"{step}: failed at first. It worked on another try"
     if status is StepStatus.FAILED:
         return f"{step}: failed. {visible(error)}" if error else f"{step}: failed"
     return f"{step}: {states.STEPS[status]}" if status not in _NOT_YET else None
 
 
+def effect_at(request: RequestView) -> datetime | None:
+    """Return when the approved step was done, or None if it was not."""
+    if request.effect is None:
+        return None
+    done = request.effect.status is StepStatus.SUCCEEDED
+    return request.effect.ended_at if done else request.effect.worked_at
+
+
 def effect_tone(request: RequestView) -> Tone | None:
     """Return the tone of `effect`, or None where it neither went well nor wrong."""
-    status, error = request.effect or (None, None)
-    stopped = status is StepStatus.FAILED and (error or "").startswith(runs.STOPPED)
-    return states.STEP_TONES.get(status) if status is not None and not stopped else None
+    effect = request.effect
+    if effect is None:
+        return None
+    if effect.worked_at is not None:
+        return Tone.DONE
+    stopped = effect.status is StepStatus.FAILED and (effect.error or "").startswith(runs.STOPPED)
+    return states.STEP_TONES.get(effect.status) if not stopped else None
 
 
 def signatures(request: RequestView) -> list[Phrase]:

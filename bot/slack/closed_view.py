@@ -178,7 +178,7 @@ def _results(outcome: CardOutcome, led_to: Phrase) -> Iterator[_Statement]:
     """Yield what the end led to, what became of the step, and the reason."""
     statements = (
         _statement(_ended(led_to)),
-        _statement(_ended((text_objects.line(outcome.effect or ""),), only_after=". ")),
+        _statement(_ended(outcome.became, only_after=". ")),
         _statement((text_objects.line(outcome.reason or ""),), "Reason"),
     )
     yield from (statement for statement in statements if statement.phrase)

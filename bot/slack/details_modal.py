@@ -106,8 +106,8 @@ def _outcome(outcome: CardOutcome) -> Iterator[Line]:
     last = outcome.line[-1] if outcome.line else ""
     end = (".",) if isinstance(last, str) and last.startswith(". ") and not last.endswith(".") else ()
     yield from _facts([CardFact(label="Outcome", text=(*outcome.line, *end))])
-    if outcome.effect:
-        yield from _pieces("What became of it", outcome.effect)
+    if outcome.became:
+        yield from _facts([CardFact(label="What became of it", text=outcome.became)])
     if outcome.reason:
         yield from _pieces("Reason", outcome.reason)
 

@@ -128,8 +128,8 @@ def _people(card: Card) -> str:
 
 def _closing(outcome: CardOutcome, limit: int) -> Iterator[Phrase]:
     """Yield what became of a closed question, the reason of the person who decided, and when that was."""
-    if outcome.effect:
-        yield (_line(outcome.effect, limit),)
+    if outcome.became:
+        yield _cut(outcome.became, limit)
     if outcome.reason and outcome.reason.strip():
         yield _labelled_line(Line(label="Reason", after=_line(outcome.reason, limit)))
     when = _how(outcome, limit)[1]

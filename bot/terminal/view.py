@@ -82,8 +82,8 @@ def _outcome_lines(card: Card, outcome: CardOutcome, writer: dates.Writer) -> It
     if outcome.reason:
         gap = "\n" if stands_apart(outcome.reason) else " "
         yield Text(f"Reason:{gap}{truncate(outcome.reason)}")
-    if outcome.effect:
-        yield Text(truncate(outcome.effect))
+    if outcome.became:
+        yield Text(truncate(dates.written(outcome.became, writer)))
 
 
 def _tone_style(card: Card) -> str:

@@ -37,7 +37,7 @@ class Outcome:
     headline: str
     tone: Tone
     line: Phrase
-    effect: str | None
+    effect: Phrase
     reason: str | None
     identified: str | None
     signatures: tuple[Phrase, ...] = ()
@@ -52,7 +52,7 @@ def outcome(request: RequestView, reader: Person | None) -> Outcome:
         headline=request_outcome.headline(request),
         tone=states.REQUEST_TONES[request.model.state],
         line=(*ended.sentence, "."),
-        effect=_sentence(ended.effect) if ended.effect else None,
+        effect=_sentence(ended.became),
         reason=ended.reason,
         identified=how(decision.assurance, mine=reader is not None and reader.id == decision.person.id)
         if decision
@@ -61,12 +61,12 @@ def outcome(request: RequestView, reader: Person | None) -> Outcome:
     )
 
 
-def since(request: RequestView, reader: Person | None) -> str:
+def since(request: RequestView, reader: Person | None) -> Phrase:
     """Return what became of an approved step. Of one that only passes values on, the end of the run is all to say."""
     effect = outcome(request, reader).effect
-    if effect is not None or request.model.state is not RequestState.APPROVED:
-        return effect or ""
-    return f"The run {states.RUN_CLAUSES[request.run_status]}." if request.run_status.ended else STILL_OPEN
+    if effect or request.model.state is not RequestState.APPROVED:
+        return effect
+    return (f"The run {states.RUN_CLAUSES[request.run_status]}." if request.run_status.ended else STILL_OPEN,)
 
 
 def _overdue(request: RequestView) -> Outcome:
@@ -76,7 +76,7 @@ def _overdue(request: RequestView) -> Outcome:
         headline=states.REQUESTS[state].capitalize(),
         tone=states.REQUEST_TONES[state],
         line=expiry.too_late(at) if at is not None else (),
-        effect=None,
+        effect=(),
         reason=None,
         identified=None,
     )
@@ -89,8 +89,9 @@ def is_own(request: RequestView, reader: Person | None) -> bool:
     return {request.decision.person.id, *(change.person.id for change in request.model.changes)} == {reader.id}
 
 
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+def _sentence(phrase: Phrase) -> Phrase:
+    last = phrase[-1] if phrase else "."
+    return phrase if isinstance(last, str) and last.endswith((".", "!", "?", "…")) else (*phrase, ".")
 
 
 def how(assurance: str, *, mine: bool) -> str:

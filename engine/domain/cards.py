@@ -55,17 +55,25 @@ class CardOutcome:
     """The end of a closed request or question, in up to three lines.
 
     `line`: the verb, the person and the moment. `reason`: the reason of a decision, whole. `effect`: what became of it;
-    `effect_tone`: whether that went well, if it is known. `sentence`: the line as a sentence to its reader, who may be
-    the one who decided: "You approved this, …". `names_several`: whether the line names more than
-    one person, and may be longer.
+    `effect_at`: when that was, if it went well; `effect_tone`: whether it did, if it is known. `sentence`: the line as
+    a sentence to its reader, who may be the one who decided: "You approved this, …". `names_several`: whether the line
+    names more than one person, and may be longer.
     """
 
     line: Phrase
     sentence: Phrase = ()
     reason: str | None = None
     effect: str | None = None
+    effect_at: datetime | None = None
     effect_tone: Tone | None = None
     names_several: bool = False
+
+    @property
+    def became(self) -> Phrase:
+        """What became of it, and when; empty before anything did."""
+        if not self.effect:
+            return ()
+        return (self.effect,) if self.effect_at is None else (f"{self.effect}, ", self.effect_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

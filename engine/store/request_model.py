@@ -27,7 +27,7 @@ from engine.domain.statuses import by_value
 from engine.fields import Field
 from engine.json_values import Path, Value
 from engine.requests import Editable, Request, Subject
-from engine.runs import ReviewResult
+from engine.runs import ReviewResult, Visit
 from engine.store import asked_ways, deadline_columns, people, questions, votes, workflows
 from engine.store.connection import Connection
 from engine.store.port import Tx
@@ -92,6 +92,15 @@ _APPROVAL = Statement(
         _request.c.state == RequestState.APPROVED.value,
         _decision.c.content_version == _request.c.content_version,
         _decision.c.verdict == _request.c.state,
+    )
+)
+_EARLIER_APPROVALS = Statement(
+    select(_request.c.id).where(
+        _request.c.run == bindparam("run"),
+        _request.c.step == bindparam("step"),
+        _request.c.visit < bindparam("visit"),
+        _request.c.at == ReviewPoint.BEFORE.value,
+        _request.c.state == RequestState.APPROVED.value,
     )
 )
 _ANSWER = Statement(
@@ -283,6 +292,11 @@ def load_approval(connection: Connection, *, run: str, step: str, visit: int) ->
     """Return the request by which this visit to a step was approved before it ran, and the people who approved it."""
     rows = _APPROVAL.all(connection, {"run": run, "step": step, "visit": visit})
     return (rows[0].id, [row.person for row in rows]) if rows else None
+
+
+def load_earlier_approvals(connection: Connection, *, run: str, visit: Visit) -> list[str]:
+    """Return the requests by which earlier visits to a step were approved before it ran."""
+    return _EARLIER_APPROVALS.scalars(connection, {"run": run, "step": visit.step, "visit": visit.visit})
 
 
 def load_decisions(connection: Connection, run: str) -> dict[str, Value]:

@@ -13,7 +13,7 @@ from sqlalchemy import BindParameter, Row, and_, bindparam, exists, func, or_, s
 from engine import json_values
 from engine.domain import SHARED, DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
 from engine.identifiers import in_words
-from engine.read_models import PageQuery, RequestView, RunView
+from engine.read_models import PageQuery, RequestView, RunView, StepEffect
 from engine.requests import Request, Vote, by_name, is_account, mentioned
 from engine.store import decision_views, people, questions, request_model, run_queries, votes
 from engine.store.connection import Connection
@@ -118,11 +118,15 @@ class _RelatedStatements:
             )
             .order_by(_delivery.c.id)
         )
+        # The visit that was approved, and later tries of the step.
         of_visit = (
-            (_visit.c.run == _request.c.run) & (_visit.c.step == _request.c.step) & (_visit.c.visit == _request.c.visit)
+            (_visit.c.run == _request.c.run) & (_visit.c.step == _request.c.step) & (_visit.c.visit >= _request.c.visit)
         )
         self.effects = Statement(
-            select(_request.c.id, _visit.c.status, _visit.c.attempt, _visit.c.error)
+            select(
+                *(_request.c.id, _request.c.visit.label("approved")),
+                *(_visit.c.visit, _visit.c.status, _visit.c.attempt, _visit.c.error, _visit.c.ended_at),
+            )
             .select_from(_request.join(_visit, of_visit))
             .where(
                 _request.c.id.in_(ids),
@@ -237,9 +241,21 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     return _by_name(connection, views)
 
 
-def _effects(rows: Sequence[Any]) -> dict[str, tuple[StepStatus, str | None]]:
-    """Return the status and error of steps that were called, or will not be, by the request that approved them."""
-    return {row.id: (StepStatus(row.status), row.error) for row in rows if row.attempt > 0 or row.status in _TELLING}
+def _effects(rows: Sequence[Any]) -> dict[str, StepEffect]:
+    """Return what became of steps that were called, or will not be, by the request that approved them."""
+    later = {
+        row.id: row.ended_at for row in rows if row.visit > row.approved and row.status == StepStatus.SUCCEEDED.value
+    }
+    return {
+        row.id: StepEffect(
+            StepStatus(row.status),
+            row.error,
+            row.ended_at,
+            later.get(row.id) if row.status == StepStatus.FAILED.value else None,
+        )
+        for row in rows
+        if row.visit == row.approved and (row.attempt > 0 or row.status in _TELLING)
+    }
 
 
 def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[RequestView]:

@@ -172,16 +172,21 @@ class Advancer:
             if approval is None or stopped_by is not None:
                 continue
             request, approvers = approval
-            for approver in approvers:
-                if approver != run.owner and not (notified and approver == run.requester):
-                    self._alert_approver(tx, run, visit, request, approver)
+            # The owner gets an alert of their own, unless the run goes on without the step.
+            informed = {run.owner if alert is not None else None, run.requester if notified else None}
+            self._alert_approvers(tx, run, visit, request, [one for one in approvers if one not in informed])
 
     def _follow_approval(self, tx: Tx, run: LoadedRun, visit: Visit) -> tuple[str, list[str]] | None:
         """Update the copies of a request when the outcome of the step that it approved is known.
 
+        If a later try worked, the copies and alerts of the requests that approved the earlier ones say so.
+
         Return the request and its approvers if the step failed: they have to be alerted.
         """
         failed = visit.status in _WENT_WRONG
+        if visit.visit > 1 and visit.status is StepStatus.SUCCEEDED:
+            for request in request_model.load_earlier_approvals(tx.connection, run=run.state.id, visit=visit):
+                deliveries.mark_outdated(tx, run.state.id, request)
         if not failed and not _is_over(run.state.visits.get(visit.step), visit):
             return None
         approval = request_model.load_approval(tx.connection, run=run.state.id, step=visit.step, visit=visit.visit)
@@ -190,11 +195,13 @@ class Advancer:
         deliveries.mark_outdated(tx, run.state.id, approval[0])
         return approval if failed else None
 
-    def _alert_approver(self, tx: Tx, run: LoadedRun, visit: Visit, request: str, approver: str) -> None:
-        person = people.load_people_cached(tx, [approver])[approver]
+    def _alert_approvers(self, tx: Tx, run: LoadedRun, visit: Visit, request: str, approvers: Sequence[str]) -> None:
         topic = _WENT_WRONG[visit.status]
-        alert = routing.alert(self.directory, run.state.id, person, topic=topic, request=request)
-        deliveries.insert_deliveries(tx, run.workspace, [alert])
+        persons = people.load_people_cached(tx, approvers)
+        # Two who turned out to be one person are alerted once.
+        for person in {persons[approver].id: persons[approver] for approver in approvers}.values():
+            alert = routing.alert(self.directory, run.state.id, person, topic=topic, request=request)
+            deliveries.insert_deliveries(tx, run.workspace, [alert])
 
     def _notify_requester(self, tx: Tx, run: LoadedRun, alert: NewDelivery | None) -> bool:
         """Notify the requester of the end of the run, where they started it. Return whether they are notified.

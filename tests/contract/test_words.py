@@ -82,6 +82,8 @@ from engine.read_models import (
     DecisionView,
     DeliveryContent,
     RequestView,
+    RunView,
+    StepEffect,
     StepView,
     StoryEntry,
     WorkflowView,
@@ -206,6 +208,17 @@ COUNTED: Final[Mapping[str, RequestView]] = {
 # -- copies -------------------------------------------------------------------------------------------------
 
 
+def _effects_with_times(run: RunView) -> Iterator[tuple[str, DeliveryContent]]:
+    """Yield copies about a step that worked at once, and about one that worked on another try."""
+    for effect in (
+        StepEffect(StepStatus.SUCCEEDED, ended_at=samples.NOW),
+        StepEffect(StepStatus.FAILED, "The bank said no.", samples.NOW, worked_at=samples.NOW),
+    ):
+        request = request_of(RequestState.APPROVED, "http", effect=effect)
+        yield f"ended {effect.status}", _content(DeliveryKind.REQUEST, None, run, request)
+        yield f"alert ended {effect.status}", _content(DeliveryKind.ALERT, "approved_failed", run, request)
+
+
 def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery]]:
     """Yield the content of a copy of each kind in each state."""
     waiting = samples.run(id=RUN, status=RunStatus.WAITING)
@@ -218,8 +231,9 @@ def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery]]:
     yield "reminder of several", replace(_content(DeliveryKind.REMINDER, None, waiting, several[0]), waiting=several)
     yield from _counted_copies()
     for ended_as, error in itertools.product(StepStatus, (None, "The bank said no.")):
-        request = request_of(RequestState.APPROVED, "http", edited=True, effect=(ended_as, error))
+        request = request_of(RequestState.APPROVED, "http", edited=True, effect=StepEffect(ended_as, error))
         yield f"edited {ended_as} {error}", _content(DeliveryKind.REQUEST, None, waiting, request)
+    yield from _effects_with_times(waiting)
     for topic in TOPICS:
         status = RunStatus(topic) if topic in {*RunStatus} else RunStatus.WAITING
         alert = samples.run(id=RUN, status=status, error="The bank said no.")
@@ -592,7 +606,7 @@ def test_every_kind_and_state_of_the_engine_has_a_sample() -> None:
     }
     assert {copy.request.model.state for copy in of_requests if copy.request} == {*RequestState}
     assert {copy.run.status for copy in copies if copy.kind is DeliveryKind.OUTCOME} == {*RunStatus}
-    assert {copy.request.effect[0] for copy in of_requests if copy.request and copy.request.effect} == {*StepStatus}
+    assert {copy.request.effect.status for copy in of_requests if copy.request and copy.request.effect} == {*StepStatus}
     assert {type(refusal) for refusal, _ in SENTENCES} == {*refusals_of_the_engine(Refusal)}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.devtools.sandbox import RunningSandbox
 from bot.email.channel import EmailChannel
-from engine.domain import Card, CardFact, DeliveryKind, Receipt
+from engine.domain import Card, CardFact, CardOutcome, DeliveryKind, Receipt, Tone
 from engine.errors import ChannelError
 from engine.ports import CarriesLinks, FindsCopies
 from tests.support.email_env import (
@@ -126,6 +126,21 @@ async def test_an_alert_about_a_step_has_one_link_and_its_answer_follows_once_in
     assert second.header("message-id") != first.header("message-id")
     assert "Sam answered “It happened”" in second.text
     assert PUBLIC_URL not in second.text
+
+
+async def test_an_approver_who_learned_of_a_failure_learns_once_that_another_try_worked(
+    mail_sandbox: RunningSandbox, channel: EmailChannel
+) -> None:
+    failed = replace(ALERT_CARD, topic="approved_failed", request="q1", about=REQUEST_CARD.question)
+    worked = replace(failed, tone=Tone.DONE, lead=(), outcome=CardOutcome(line=("It worked on another try, ", AT)))
+    receipt = await show(channel, failed)
+    assert await show(channel, failed, receipt) == receipt
+    shown = await show(channel, worked, receipt)
+    assert await show(channel, worked, shown) == shown
+    first, second = mail_sandbox.mail.received()
+    assert second.subject == first.subject
+    assert second.header("in-reply-to") == first.header("message-id")
+    assert "It worked on another try, Mar 2, 2026" in str(second.text)
 
 
 async def test_a_reminder_is_in_the_thread_of_the_request(mail_sandbox: RunningSandbox, channel: EmailChannel) -> None:

@@ -7,11 +7,20 @@ from collections.abc import Mapping
 
 import pytest
 
-from engine.domain import DeliveryState, RequestState, RunStatus
+from engine.domain import Address, DeliveryState, Done, RequestState, RunStatus, TryAgain
 from engine.errors import StepError
 from engine.read_models import PageQuery
-from tests.support.engine_env import PlayedParams, UnexpectedError
-from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, words
+from tests.support.engine_env import TERMINAL, PlayedParams, UnexpectedError
+from tests.support.slack_env import (
+    REFUND_WORKFLOW,
+    SlackEnv,
+    buttons,
+    copy_of,
+    ephemeral_texts,
+    expect_ok,
+    last_message_of,
+    words,
+)
 
 ACTS = """\
 name: flow
@@ -30,6 +39,37 @@ async def start_unposted(env: SlackEnv) -> str:
     """Start a run whose copies are not posted yet."""
     await env.register()
     return await env.start()
+
+
+# -- an approved step that fails ---------------------------------------------------------------------------
+
+
+async def test_an_approver_reads_in_place_that_another_try_of_a_failed_step_worked(env: SlackEnv) -> None:
+    async def fails(*_: object) -> dict[str, object]:
+        raise StepError("the bank is closed", retryable=False)
+
+    env.bot.step.play = fails
+    run = await env.request_approval()
+    ada = env.person("ada")
+    expect_ok(await ada.click("Approve"))
+    await env.settle()
+    before = len(ada.sees())
+    assert "You approved “Refund 120 EUR?”, and it failed" in last_message_of(ada)
+
+    async def works(*_: object) -> dict[str, object]:
+        return {}
+
+    env.bot.step.play = works
+    cleo = Address("slack", env.person("cleo").id)
+    assert await env.engine.try_again(TryAgain(run=run, actor=cleo, origin=TERMINAL)) == Done(run=run)
+    await env.settle()
+    expect_ok(await ada.click("Approve"))
+    await env.settle()
+    assert len(ada.sees()) == before + 1, "only the new request is a message of its own"
+    first, alert, second = ada.sees()[-3:]
+    assert "Pay: failed at first. It worked on another try, " in words(first["blocks"])
+    assert "It worked on another try, " in words(alert["blocks"])
+    assert "Pay: done, " in words(second["blocks"])
 
 
 # -- restarts -----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ import pytest
 
 from bot.email import message, view
 from bot.presentation.dates import written
-from engine.domain import Card, DeliveryKind, RequestState, Resume, ResumeAnswer, RunStatus
+from engine.domain import Card, DeliveryKind, RequestState, Resume, ResumeAnswer, RunStatus, TryAgain
 from engine.errors import StepError
 from engine.steps.set import SetStep
 from tests.support.engine_env import SAM, TERMINAL, PlayedParams, PlayedStep
@@ -126,6 +126,7 @@ async def test_the_approver_is_informed_of_an_unknown_outcome_and_copies_follow_
     await env.engine_env.engine.resume(Resume(run=run, answer=ResumeAnswer.DONE, actor=SAM, origin=TERMINAL))
     await env.engine_env.settle()
     assert outcomes([*copies(env, ADA), *copies(env, BEN)]) == ["Pay: done"] * 2
+    assert {card.outcome.effect_at for card in copies(env, ADA) if card.outcome} == {env.clock.now()}
     [now] = [email.card for email in env.engine_env.mail.channel.of(ADA) if email.cards[0].kind is DeliveryKind.ALERT]
     assert now.outcome is not None
     assert "answered “It happened”" in written(now.outcome.line)
@@ -193,6 +194,54 @@ async def test_a_step_that_no_one_approved_before_it_ran_updates_no_copy(env: We
     [copy] = await env.engine_env.engine.deliveries(request=request.id)
     assert copy.wanted_version == 2, "one for the request, and one for its decision"
     assert (request.effect, request.model.state) == (None, RequestState.APPROVED)
+
+
+async def test_everyone_whose_approval_counted_is_informed_once(env: WebEnv) -> None:
+    both = PAYS.replace("      approvers:", "      policy: all\n      approvers:")
+
+    async def play(params: PlayedParams, context: Any) -> dict[str, object]:
+        raise StepError("The bank refused it.", retryable=False)
+
+    env.engine_env.step.play = play
+    request = await env.request_approval(source=both)
+    for by in (ADA, BEN):
+        approver = await env.sign_in(by)
+        await approver.send((await approver.get(f"/review/{request.id}")).page.form)
+    await env.engine_env.settle()
+    for by in (ADA, BEN):
+        assert [email.topic for email in env.engine_env.mail.to(by, DeliveryKind.ALERT)] == ["approved_failed"]
+        assert outcomes(copies(env, by)) == ["Pay: failed. The bank refused it."]
+
+
+async def test_an_approver_who_owns_the_workflow_is_informed_although_the_run_goes_on(env: WebEnv) -> None:
+    source = PAYS.replace("owner: sam@example.com", "owner: ada@example.com") + "    on_error: continue\n"
+    run = await run_approved(env, StepError("The bank refused it.", retryable=False), source)
+    assert (await env.engine_env.view(run)).status is RunStatus.SUCCEEDED
+    assert [email.topic for email in env.engine_env.mail.to(ADA, DeliveryKind.ALERT)] == ["approved_failed"]
+
+
+@pytest.mark.parametrize("again", [ADA, BEN], ids=["the same person approves", "another person approves"])
+async def test_who_learned_of_a_failure_learns_once_that_another_try_worked(env: WebEnv, again: str) -> None:
+    run = await run_approved(env, StepError("The bank refused it.", retryable=False))
+    env.clock.pass_time(timedelta(minutes=17))
+
+    async def works(params: PlayedParams, context: Any) -> dict[str, object]:
+        return {}
+
+    env.engine_env.step.play = works
+    await env.engine_env.engine.try_again(TryAgain(run=run, actor=SAM, origin=TERMINAL))
+    await env.engine_env.settle()
+    approver = await env.sign_in(again)
+    first, second = await env.engine_env.engine.requests_of_run(run)
+    await approver.send((await approver.get(f"/review/{second.id}")).page.form)
+    await env.engine_env.settle()
+    [alert] = [mail for mail in env.engine_env.mail.channel.of(ADA) if mail.cards[0].kind is DeliveryKind.ALERT]
+    assert alert.card.outcome is not None
+    assert alert.card.outcome.line == ("It worked on another try, ", env.clock.now())
+    assert env.engine_env.mail.to(BEN, DeliveryKind.ALERT) == []
+    page = await approver.get(f"/review/{first.id}")
+    assert "Pay: failed at first. It worked on another try, " in page.page.text
+    assert outcomes(copies(env, BEN)) == ["Pay: failed at first. It worked on another try", "Pay: done"]
 
 
 async def test_an_approver_who_owns_the_workflow_is_informed_once(env: WebEnv) -> None:

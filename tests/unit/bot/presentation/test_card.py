@@ -35,7 +35,7 @@ from engine.domain import (
 )
 from engine.fields import Field, FieldType
 from engine.json_values import Value
-from engine.read_models import DecisionView, DeliveryContent, RequestView, RunView, StepView
+from engine.read_models import DecisionView, DeliveryContent, RequestView, RunView, StepEffect, StepView
 from engine.requests import Edit
 from tests.support import samples
 from tests.support.copies import replace_fields
@@ -160,7 +160,7 @@ def test_a_long_reason_is_a_note_and_never_a_line_of_ours() -> None:
 
 
 def test_a_decided_request_says_who_when_and_what_became_of_it() -> None:
-    request = decided_request(request_view(PAY, effect=(StepStatus.SUCCEEDED, None)), reason="fine")
+    request = decided_request(request_view(PAY, effect=StepEffect(StepStatus.SUCCEEDED, ended_at=START)), reason="fine")
     card = request_card.request_card(request)
     assert card.tone is Tone.APPROVED
     assert card.outcome == CardOutcome(
@@ -168,6 +168,7 @@ def test_a_decided_request_says_who_when_and_what_became_of_it() -> None:
         sentence=("Lee approved this, ", START),
         reason="fine",
         effect="Pay the refund: done",
+        effect_at=START,
         effect_tone=Tone.DONE,
     )
     assert card.lead == ()

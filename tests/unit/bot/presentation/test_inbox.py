@@ -25,7 +25,7 @@ from engine.domain import (
 )
 from engine.inbox import InboxFilter, InboxPage, InboxPart
 from engine.json_values import Value
-from engine.read_models import DecisionView, RequestView
+from engine.read_models import DecisionView, RequestView, StepEffect
 from tests.support import samples
 from tests.support.samples import HOSTILE, KIM, LEE, NOW, QUORUM, counted
 
@@ -115,12 +115,12 @@ def test_a_row_says_why_a_request_is_decided_by_itself() -> None:
 
 
 def test_a_closed_request_says_who_decided_and_what_became_of_it() -> None:
-    approved = decision(RequestState.APPROVED, effect=(StepStatus.SUCCEEDED, None))
+    approved = decision(RequestState.APPROVED, effect=StepEffect(StepStatus.SUCCEEDED))
     row = inbox_rows.row(approved, LEE)
     assert (words(row.outcome), row.became, row.state) == ("You approved this, T.", "Pay: done.", "Approved")
     assert (row.due, row.progress, row.is_open) == ((), (), False)
     assert words(inbox_rows.row(approved, KIM).outcome) == "Lee approved this, T."
-    failed = decision(RequestState.APPROVED, effect=(StepStatus.FAILED, "No money."))
+    failed = decision(RequestState.APPROVED, effect=StepEffect(StepStatus.FAILED, "No money."))
     assert inbox_rows.row(failed, LEE).became == "Pay: failed. No money."
     assert words(inbox_rows.row(decision(RequestState.REJECTED), LEE).outcome) == "You rejected this, T."
 
