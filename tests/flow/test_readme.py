@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 from engine import workflowfile
 from engine.steps import registry
 from tests.support.documents import DOCS, Block, Page
+from tests.support.processes import run
 
 ROOT = DOCS.parent
 README = Page((ROOT / "README.md").read_text(encoding="utf-8"))
-SIGNOFF = str(Path(sys.executable).with_name("signoff"))
 
 
 def blocks(info: str) -> list[Block]:
@@ -34,14 +32,12 @@ def exports() -> dict[str, str]:
 
 
 def signoff(home: Path, *arguments: str) -> str:
+    """Run a command in the folder of the page, with the settings of a new user and those that the page exports."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNOFF_")}
     environment |= {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "TMPDIR": str(home)}
-    environment |= exports()
-    finished = subprocess.run(
-        [SIGNOFF, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert finished.returncode == 0, (arguments, finished.stdout, finished.stderr)
-    return finished.stdout + finished.stderr
+    finished = run([*arguments], folder=ROOT, environment=environment | exports())
+    assert finished.code == 0, (arguments, finished.out, finished.err)
+    return finished.out + finished.err
 
 
 def test_the_workflow_of_the_page_can_be_used() -> None:

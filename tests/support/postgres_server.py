@@ -34,7 +34,11 @@ from tests.support.fakes import START
 ENVIRONMENT = "SIGNOFF_TEST_POSTGRES"
 WHEEL = "wheel"
 """Value of the variable that takes the server of the wheel although the machine has one."""
-OPTIONS = ("fsync=off", "synchronous_commit=on", "full_page_writes=off", "max_connections=200")
+OPTIONS = (
+    *("fsync=off", "synchronous_commit=on", "full_page_writes=off", "max_connections=200"),
+    # Each test drops a database, and for that the server looks at all of its buffers.
+    "shared_buffers=16MB",
+)
 TEMPLATE = "signoff_empty"
 
 empty = empty_database

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,33 +79,41 @@ class Installation:
 
     def start(self, *arguments: str | Path, stdin: str = "") -> Process:
         """Start a command without waiting for its end."""
-        with _pipe_with(stdin) as source:
-            if forked_processes.AVAILABLE:
-                return forked_processes.start(
-                    [*map(str, arguments)], folder=self.folder, environment=self.environment, stdin=source
-                )
-            return subprocess.Popen(
-                [str(SIGNOFF), *map(str, arguments)],
-                cwd=self.folder,
-                env=self.environment,
-                stdin=source,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                encoding="utf-8",
-            )
+        return start([*map(str, arguments)], folder=self.folder, environment=self.environment, stdin=stdin)
 
     def run(self, *arguments: str | Path, stdin: str = "") -> CommandResult:
         """Run a command to its end."""
-        process = self.start(*arguments, stdin=stdin)
-        out, err = process.communicate(timeout=PATIENCE)
-        assert "Traceback" not in out + err, out + err
-        return CommandResult(process.wait(), out, err)
+        return run([*map(str, arguments)], folder=self.folder, environment=self.environment, stdin=stdin)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file into the folder."""
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         return path
+
+
+def start(arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str], stdin: str = "") -> Process:
+    """Start a command in a folder, with this environment alone, without waiting for its end."""
+    with _pipe_with(stdin) as source:
+        if forked_processes.AVAILABLE:
+            return forked_processes.start(arguments, folder=folder, environment=environment, stdin=source)
+        return subprocess.Popen(
+            [str(SIGNOFF), *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+
+def run(arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str], stdin: str = "") -> CommandResult:
+    """Run a command to its end."""
+    process = start(arguments, folder=folder, environment=environment, stdin=stdin)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert "Traceback" not in out + err, out + err
+    return CommandResult(process.wait(), out, err)
 
 
 @contextmanager

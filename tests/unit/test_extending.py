@@ -40,6 +40,7 @@ def product_modules() -> dict[str, ast.Module]:
     return {path: tree for path, tree in parsed_modules().items() if not path.startswith("tests/")}
 
 
+@cache
 def mentioned_names(tree: ast.Module) -> set[str]:
     """Return the names, attributes, keywords and texts of a module."""
     return {name for node in ast.walk(tree) for name in _names(node)}
