@@ -63,12 +63,13 @@ $(STAMP): pyproject.toml constraints.txt
 test: $(STAMP) ## run all tests except those in a browser
 	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not browser" $(TESTFLAGS)
 
-# Two workers, each with one Chromium, which starts more processes. Every test starts its own servers.
+# Three workers, each with one Chromium: for about half of its time a test waits for a page. Every test starts its own
+# servers.
 test-browser: $(STAMP) ## run the tests in a browser (needs Chromium and Java)
 	@if [ -z "$$(find tests -path 'tests/browser/*' -name '*.py')" ]; then \
 		echo "no browser tests yet"; \
 	else \
-		$(RUN) -m pytest -n 2 --dist worksteal -m browser tests/browser $(TESTFLAGS); \
+		$(RUN) -m pytest -n 3 --dist worksteal -m browser tests/browser $(TESTFLAGS); \
 	fi
 
 check: $(STAMP) ## check lint, format, types, layers and dependencies; runs all, fails if one fails
