@@ -37,8 +37,8 @@ class InboxRow:
     """How many approvals a waiting request has, if it needs several, and for whom it waits."""
     outcome: Phrase
     """What the reader did, and how a closed request ended."""
-    became: str
-    """What became of the approved step, or an empty text."""
+    became: Phrase
+    """What became of the approved step, or nothing."""
     state: str
     tone: Tone
     is_open: bool
@@ -64,7 +64,7 @@ def row(request: RequestView, reader: Person, *, names_waiting: bool = False) ->
         state=request_outcome.headline(request) if not is_open else states.REQUESTS[model.state].capitalize(),
         tone=states.REQUEST_TONES[model.state],
         is_open=is_open,
-        alone=refusals.alone(why) if why is not None else "",
+        alone=f"You decide this one by itself: {refusals.ALONE[why]}." if why is not None else "",
     )
 
 
@@ -124,9 +124,10 @@ def _own(request: RequestView, reader: Person) -> Phrase:
     return ("You approved an earlier version of this.",) if reader.id in request.approved_before else ()
 
 
-def _became(request: RequestView) -> str:
-    effect = request_outcome.effect(request)
-    if effect is not None:
-        return effect if effect.endswith((".", "!", "?", "…")) else f"{effect}."
+def _became(request: RequestView) -> Phrase:
+    became = request_outcome.card_outcome(request).became
+    if became:
+        last = became[-1]
+        return became if isinstance(last, str) and last.endswith((".", "!", "?", "…")) else (*became, ".")
     ended = request.model.state is RequestState.APPROVED and request.run_status.ended
-    return f"The run {states.RUN_CLAUSES[request.run_status]}." if ended else ""
+    return (f"The run {states.RUN_CLAUSES[request.run_status]}.",) if ended else ()

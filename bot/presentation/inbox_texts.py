@@ -48,20 +48,33 @@ def explanation(part: InboxPart, reader: Reader) -> str:
     return _IN_PART[part]
 
 
-def none(part: InboxPart, wanted: InboxFilter) -> str:
+def none(part: InboxPart, *, is_filtered: bool = False) -> str:
     """Return the sentence for a part that has no request, or none that the filter wants."""
-    return _NONE[part] if wanted.is_empty else _NONE_MATCHES
+    return _NONE_MATCHES if is_filtered else _NONE[part]
 
 
-def notes(page: InboxPage) -> Iterator[Phrase]:
+def next_page(part: InboxPart) -> str:
+    """Return the label of the link to the next page of a part."""
+    return "Show more" if part is InboxPart.NEEDS_YOU else "Older"
+
+
+def notes(page: InboxPage, part: InboxPart) -> Iterator[Phrase]:
     """Yield what the reader has to know about a page: words that are too short, and how far back it looked."""
     if page.vague:
         words = people.joined([f"“{line(word)}”" for word in page.vague], "and")
         begin = "begins" if len(page.vague) == 1 else "begin"
         yield (f"{words} {begin} too many other words. Type more letters.",)
-    if page.searched_until is not None:
-        found = "" if page.requests else "None was found yet. "
-        yield f"{found}This looked at all requests since ", page.searched_until, ". Press Older to look further back."
+    if page.searched_until is None:
+        return
+    found = "" if page.requests else "None was found yet. "
+    if part is InboxPart.NEEDS_YOU:
+        yield (f"{found}Not all of your requests were looked at. Press {next_page(part)} to go on.",)
+    else:
+        yield (
+            f"{found}All requests since ",
+            page.searched_until,
+            f" were looked at. Press {next_page(part)} to look further back.",
+        )
 
 
 def wanted(wanted: InboxFilter, *, person: str = "", zone: tzinfo = UTC) -> str:

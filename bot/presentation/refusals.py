@@ -169,7 +169,7 @@ def _own_edit(refusal: OwnEdit) -> Phrase:
     return (f"You changed this, so another person has to approve it. {waiting}",)
 
 
-_ALONE: Final[Mapping[AloneReason, str]] = {
+ALONE: Final[Mapping[AloneReason, str]] = {
     AloneReason.GATE: "its workflow wants each of these requests decided by itself",
     AloneReason.IRREVERSIBLE: "what follows cannot be undone",
     AloneReason.QUESTION: "its Approve button asks you a question first",
@@ -177,16 +177,12 @@ _ALONE: Final[Mapping[AloneReason, str]] = {
     AloneReason.CONFIRMATION: "you confirm each decision on it",
     AloneReason.FORM: "it is a form to fill in",
 }
+"""Why a request is not decided together with others, after a colon."""
 
 
 @phrase.register
 def _decide_alone(refusal: DecideAlone) -> Phrase:
-    return (alone(refusal.why),)
-
-
-def alone(why: AloneReason) -> str:
-    """Return the sentence for a request that is not decided together with others."""
-    return f"Open this request to decide it: {_ALONE[why]}."
+    return (f"Open this request to decide it: {ALONE[refusal.why]}.",)
 
 
 @phrase.register

@@ -13,19 +13,24 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from bot.presentation import request_outcome
-from bot.web import status_pages
+from bot.presentation import inbox_texts, request_outcome
+from bot.web import inbox_state, status_pages
 from bot.web.context import RequestContext
+from bot.web.inbox_pages import InboxPages
+from bot.web.inbox_state import InboxState
 from bot.web.review_handlers import ReviewHandlers
 from bot.web.service import AccessRefused, ReviewVisit, mark
 from engine import json_values
 from engine.code_derivation import hashed
 from engine.domain import Phrase, RequestState
+from engine.inbox import InboxPart
 from engine.json_values import Value
 from engine.read_models import RequestView
 
 EVERY: Final = 2.0
 """Time between two checks of the request of an open page, in seconds."""
+INBOX_EVERY: Final = 4.0
+"""Time between two reads of the list of an open inbox, in seconds."""
 LONGEST: Final = 600.0
 """Length of a stream, in seconds; then the browser connects again by itself."""
 MOST: Final = 200
@@ -37,10 +42,10 @@ _HEARTBEAT: Final = 15.0
 
 
 class LiveUpdates:
-    """The handler."""
+    """The handlers."""
 
-    def __init__(self, context: RequestContext, reviewing: ReviewHandlers) -> None:
-        self._context, self._reviewing = context, reviewing
+    def __init__(self, context: RequestContext, reviewing: ReviewHandlers, inbox: InboxPages) -> None:
+        self._context, self._reviewing, self._inbox = context, reviewing, inbox
         self._open = Counter[str]()
 
     async def events(self, request: Request) -> Response:
@@ -74,11 +79,34 @@ class LiveUpdates:
                 spoke = clock()
             if view is not None and view.run_status.ended and view.model.state is not RequestState.PENDING:
                 return
-            await self._pause()
+            await self._pause(EVERY)
 
-    async def _pause(self) -> None:
+    async def inbox_events(self, request: Request) -> Response:
+        """Return the stream of an inbox."""
+        secret, state = self._context.browser(request), inbox_state.read(request.query_params)
+        if secret is None or await self._inbox.browser(request) is None:
+            return self._context.status_page(status_pages.barred(AccessRefused.NO_WAY_IN, self._context.at))
+        if request.scope.get("is_head"):
+            return Response(media_type="text/event-stream")
+        return _CountedPages(self._open, hashed(secret).hex(), self._inbox_stream(secret, state))
+
+    async def _inbox_stream(self, secret: str, state: InboxState) -> AsyncIterator[str]:
+        """Yield an event whenever the list is another one, and comments in between, until the person has signed out."""
+        last, clock, service = None, asyncio.get_running_loop().time, self._context.service
+        until, spoke = clock() + LONGEST, clock()
+        while clock() < until and not self._context.closing.is_set():
+            browser = await service.identity.browser(secret)
+            if browser is None:
+                return
+            standing = await self._inbox.standing(state, service.engine.reader(browser.person))
+            if standing != last or clock() - spoke >= _HEARTBEAT:
+                yield _inbox_event(*standing) if standing != last else ": still here\n\n"
+                last, spoke = standing, clock()
+            await self._pause(INBOX_EVERY)
+
+    async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(EVERY):
+            async with asyncio.timeout(seconds):
                 await self._context.closing.wait()
 
 
@@ -109,6 +137,12 @@ class _CountedPages(Response):
 def _whose(visit: ReviewVisit) -> str:
     """Return whose stream it is, without the secret itself."""
     return hashed(visit.browser or "" if visit.remembered else visit.token or "").hex()
+
+
+def _inbox_event(mark: str, needed: int) -> str:
+    """Return the event of a list. The script says that the list has changed if `mark` is not that of the page."""
+    title = inbox_texts.title(InboxPart.NEEDS_YOU, needed)
+    return f"data: {json_values.dumps({'mark': mark, 'title': title})}\n\n"
 
 
 def _parts(phrase: Phrase) -> list[Value]:

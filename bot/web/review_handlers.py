@@ -9,10 +9,11 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import changes, characters, expiry, people, refusals
+from bot.presentation import changes, characters, expiry, people, questions, refusals
 from bot.web import form_data, outcome, question_forms, review_view, stale_form, status_pages, user_agents
 from bot.web.context import SHORT, RequestContext
 from bot.web.question_forms import UNTYPED, TypedQuestion
+from bot.web.review_notes import SENTENCES, ReviewNote
 from bot.web.review_view import TypedReview
 from bot.web.service import AccessRefused, ReviewVisit
 from bot.web.status_pages import Notice
@@ -82,6 +83,10 @@ class ReviewHandlers:
             return self._context.status_page(status_pages.barred(visit, self._context.at))
         if visit.request.model.state is not RequestState.PENDING:
             return await self.closed(visit)
+        note = request.query_params.get("note", "")
+        if note in SENTENCES and visit.decides:
+            typed = typed_in(FormData(), asks_reason=note == ReviewNote.REJECTION)
+            return await self._open(request, visit, typed=typed, notice=SENTENCES[note], is_note=True)
         draft = await self._context.draft(request, visit.request.id)
         if draft is None or draft.digest != visit.request.model.digest:
             return await self._open(request, visit)
@@ -284,9 +289,13 @@ class ReviewHandlers:
         seen: str = "",
         had: tuple[tuple[str, str], ...] = (),
         question: TypedQuestion = UNTYPED,
+        is_note: bool = False,
         status: int = 200,
     ) -> Response:
-        """Return the page of a waiting request; without buttons to a person who may only answer a question."""
+        """Return the page of a waiting request; without buttons to a person who may only answer a question.
+
+        `is_note`: the notice says what is missing, and not what was done.
+        """
 
         def build_page() -> Response:
             shown = review_view.review(visit.request, visit.run, visit.together, typed, visit.person)
@@ -302,7 +311,7 @@ class ReviewHandlers:
                 label=_label(visit.request),
                 reject_label=characters.line(visit.request.reject_label),
                 notice_text=notice,
-                is_done=bool(notice) and status == 200,
+                is_done=bool(notice) and status == 200 and not is_note,
                 differences=stale_form.differences(seen, shown.content) if seen else (),
                 had_typed=had,
                 successor=people.successor(visit.request, visit.person),
@@ -318,6 +327,8 @@ class ReviewHandlers:
 
         To the holder of a link, which may have been forwarded by then, it shows no more than that.
         """
+
+        next_one = await self._context.service.next_for(visit)
 
         def build_page() -> Response:
             shown = review_view.review(visit.request, visit.run, visit.together)
@@ -335,6 +346,7 @@ class ReviewHandlers:
                 changes=[field for field in shown.content if field.before is not None],
                 notice_text=notice,
                 had_typed=had,
+                next=None if next_one is None else (questions.of_request(next_one), next_one.id),
             )
 
         return await off_loop(build_page)

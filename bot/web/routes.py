@@ -24,7 +24,9 @@ from bot.web import site_urls as places
 from bot.web.attention_handlers import AttentionHandlers
 from bot.web.code_handlers import CodeHandlers
 from bot.web.context import RequestContext
+from bot.web.inbox_decisions import InboxDecisions
 from bot.web.inbox_handlers import InboxHandlers
+from bot.web.inbox_pages import InboxPages
 from bot.web.live_updates import LiveUpdates
 from bot.web.middleware import ErrorPages, Middleware, TypedForm
 from bot.web.question_handlers import QuestionFormHandlers
@@ -105,9 +107,10 @@ def site(
 
 
 def _page_routes(context: RequestContext) -> Iterator[Route]:
-    review, inbox = ReviewHandlers(context), InboxHandlers(context)
+    review, pages = ReviewHandlers(context), InboxPages(context)
+    inbox, decisions = InboxHandlers(context, pages), InboxDecisions(context, pages)
     attention, succession = AttentionHandlers(context), SuccessionPages(context)
-    code, live = CodeHandlers(context, review, attention), LiveUpdates(context, review)
+    code, live = CodeHandlers(context, review, attention), LiveUpdates(context, review, pages)
     sign_in = SignInHandlers(context, code)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
@@ -121,6 +124,8 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{page_urls.SIGN_IN}/{{sign_in}}/{places.BEGIN}": (sign_in.begin, None),
         page_urls.SIGNED_IN: (sign_in.finish, None),
         page_urls.INBOX: (inbox.show, inbox.act),
+        f"{page_urls.INBOX}/{places.DECIDE}": (inbox.show, decisions.decide),
+        f"{page_urls.INBOX}/{places.EVENTS}": (live.inbox_events, None),
     }
     questions = QuestionFormHandlers(context, review)
     for name, sent in (("ask", questions.ask), ("answer", questions.answer)):

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Final
 
 from engine.domain import Address, Assurance, Decide, Link, LinkState, Origin, Person, RememberedBrowser, Verdict
+from engine.inbox import InboxQuery
 from engine.json_values import Value
-from engine.read_models import PageQuery, RequestView, RunView
+from engine.read_models import RequestView, RunView
 from engine.service import Engine, Identity
-
-MOST_LISTED: Final = 200
 
 
 class AccessRefused(Enum):
@@ -49,14 +47,6 @@ class ReviewVisit:
     """The version of the request and its run that was read; any change gives another one."""
     token: str | None = field(repr=False)
     browser: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingRequests:
-    """The requests that wait for a person. `more`: there are more than a page lists."""
-
-    requests: Sequence[RequestView]
-    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +99,13 @@ class ReviewService:
         places = (entry.content.get("place") for entry in story if entry.request == request.id and entry.content)
         return any(isinstance(place, dict) and place.get("form") == form for place in places)
 
-    async def waiting(self, person: Person) -> WaitingRequests:
-        """Return the requests that wait for this person."""
-        found = await self.engine.requests(PageQuery(limit=MOST_LISTED + 1, open_only=True), person=person.id)
-        return WaitingRequests(found[:MOST_LISTED], more=len(found) > MOST_LISTED)
+    async def next_for(self, visit: ReviewVisit) -> RequestView | None:
+        """Return the next request that needs a person who has signed in, or None."""
+        if not visit.remembered:
+            return None
+        query = InboxQuery(reader=self.engine.reader(visit.person), limit=2)
+        waiting = (await self.engine.inbox(query)).requests
+        return next((request for request in waiting if request.id != visit.request.id), None)
 
 
 def mark(standing: tuple[int, int] | None) -> str:
@@ -168,5 +161,33 @@ def decision(
         reason=reason or None,
         link=visit.token,
         browser=visit.browser,
+        form=form,
+    )
+
+
+def decision_from_inbox(
+    request: str,
+    verdict: Verdict,
+    *,
+    browser: RememberedBrowser,
+    secret: str,
+    seen: tuple[int, str],
+    reason: str,
+    form: str,
+) -> Decide:
+    """Return the command of a form of the inbox. `seen`: version and digest of the content that it showed.
+
+    `secret`: of the browser; `form`: the single-use key of the form.
+    """
+    return Decide(
+        request=request,
+        verdict=verdict,
+        actor=Address("email", browser.address),
+        content_version=seen[0],
+        digest=seen[1],
+        origin=Origin(surface="web", place={"form": form}),
+        assurance=Assurance.LINK,
+        reason=reason or None,
+        browser=secret,
         form=form,
     )

@@ -14,6 +14,8 @@ from bot import page_urls
 CODE: Final = "/code"
 BEGIN: Final = "begin"
 """The last part of the path that sends a browser to the identity provider."""
+DECIDE: Final = "decide"
+EVENTS: Final = "events"
 STATIC: Final = "/static"
 HEALTH: Final = "/healthz"
 ROBOTS: Final = "/robots.txt"
@@ -61,6 +63,15 @@ class SiteUrls:
     @property
     def inbox(self) -> str:
         return self.path(page_urls.INBOX)
+
+    @property
+    def decide(self) -> str:
+        """The path to which the forms of the inbox are sent that decide requests."""
+        return self.path(page_urls.INBOX, DECIDE)
+
+    @property
+    def inbox_events(self) -> str:
+        return self.path(page_urls.INBOX, EVENTS)
 
 
 def place(public_url: str) -> SiteUrls:

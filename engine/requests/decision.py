@@ -221,6 +221,19 @@ def why_alone(request: Request) -> AloneReason | None:
     return AloneReason.FORM if request.subject.uses == FORM else None
 
 
+def together_refusal(request: Request, person: Person, now: datetime) -> Refusal | None:
+    """Return why this person cannot decide the request together with others now, or None if they can.
+
+    It is asked before they press the button. The decision is checked by itself.
+    """
+    approver = next((row for row in request.approvers if row.person.id == person.id), None)
+    if approver is None:
+        return no_approver(request, Address("email", ""), person)
+    why = why_alone(request)
+    alone = DecideAlone(why=why) if why is not None else None
+    return check_open(request, person, now) or check_person(request, approver) or alone
+
+
 def _clean(reason: str) -> str:
     # It is stored as text, and PostgreSQL stores no U+0000.
     return str(json_values.clean(reason)).replace("\0", "\ufffd").strip()

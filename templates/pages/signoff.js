@@ -235,16 +235,34 @@ async function updateParts(live) {
   live.dataset.mark = page.querySelector("[data-mark]")?.dataset.mark ?? "";
 }
 
-const live = document.querySelector("[data-live]");
-if (live && window.EventSource) {
+// Follows a stream of events, and returns what ends it. Browsers allow six connections to one address for all of its
+// windows: a hidden window closes its own.
+function followEvents(url, handleEvent) {
   let source = null;
   let ended = false;
-  let updating = Promise.resolve();
   const stop = () => {
     source?.close();
     source = null;
   };
-  const handleEvent = (event) => {
+  const start = () => {
+    if (ended || source || document.hidden) return;
+    source = new EventSource(url);
+    source.addEventListener("message", handleEvent);
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", start);
+  start();
+  return () => {
+    ended = true;
+    stop();
+  };
+}
+
+const live = document.querySelector("[data-live]");
+if (live && window.EventSource) {
+  let updating = Promise.resolve();
+  const end = followEvents(live.dataset.live, (event) => {
     const state = JSON.parse(event.data);
     if (state.said && live.tagName === "FORM" && !live.dataset.closed && !live.dataset.sent) {
       live.dataset.closed = "yes";
@@ -255,22 +273,43 @@ if (live && window.EventSource) {
     }
     updating = updating.then(async () => {
       if (state.mark !== live.dataset.mark) await updateParts(live);
-      if (state.ended) {
-        ended = true;
-        stop();
-      }
+      if (state.ended) end();
     }).catch(() => {
       // The server is stopped or the browser is offline. The stream breaks too, and sends this again once it is open.
     });
+  });
+}
+
+// Rows never move under the pointer: the page says that its list has changed, and people load it when they want to.
+const list = document.querySelector("[data-inbox]");
+if (list && window.EventSource) {
+  followEvents(list.dataset.inbox, (event) => {
+    const state = JSON.parse(event.data);
+    if (state.mark === list.dataset.mark) return;
+    list.dataset.mark = state.mark;
+    document.getElementById("needed").textContent = state.title;
+    const notice = showNotice([["Your list has changed."]], "warn");
+    const link = document.createElement("a");
+    link.href = list.dataset.again;
+    link.className = "button";
+    link.textContent = "Show the new list";
+    notice.append(link);
+  });
+}
+
+// One box chooses all that can be decided together.
+const all = document.getElementById("pick-all");
+if (all) {
+  const boxes = [...document.querySelectorAll("input[name=pick]")];
+  all.closest("[hidden]").hidden = false;
+  const show = () => {
+    const chosen = boxes.filter((box) => box.checked).length;
+    all.checked = chosen === boxes.length;
+    all.indeterminate = chosen > 0 && chosen < boxes.length;
   };
-  const start = () => {
-    if (ended || source || document.hidden) return;
-    source = new EventSource(live.dataset.live);
-    source.addEventListener("message", handleEvent);
-  };
-  // Browsers allow six connections to one address for all of its windows: a hidden window closes its own.
-  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
-  addEventListener("pagehide", stop);
-  addEventListener("pageshow", start);
-  start();
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+  });
+  for (const box of boxes) box.addEventListener("change", show);
+  show();
 }

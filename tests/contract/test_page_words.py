@@ -193,6 +193,22 @@ async def _inbox(env: WebEnv) -> Browser:
     return browser
 
 
+async def _together(env: WebEnv) -> Browser:
+    """Approve two requests together, one of which another person was faster to reject."""
+    first = await env.request_approval(source=REFUND.replace("KEYS", ""))
+    second = await env.request_approval(source=REFUND.replace("KEYS", "").replace("name: refund", "name: another"))
+    browser = await env.sign_in()
+    for part in ("?part=waiting", "?part=decided", "?part=all&person=Ada"):
+        await browser.get(f"/inbox{part}")
+    form = (await browser.get("/inbox")).page.form_with("together")
+    picked = [*form.fields, ("pick", first.id), ("pick", second.id), ("together", "reject")]
+    sure = (await browser.post(form.action, picked)).page.form_with("sure")
+    await env.engine_env.decide(first.run, Verdict.APPROVE, by=Address("email", BEN))
+    await browser.post(sure.action, [*sure.fields, ("sure", "reject")])
+    await browser.post(sure.action, sure.with_(sure="reject", reason="Too much."))
+    return browser
+
+
 async def _pass_on(env: WebEnv) -> Browser:
     request = await env.request_approval(
         source=REFUND.replace("KEYS", "").replace("ben@example.com", "lee@example.com")
@@ -281,6 +297,8 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("closed", "expired"): (_expired, "Expired without a decision"),
     ("closed", "cancelled"): (_cancelled, "The run was cancelled"),
     ("inbox", "empty and full"): (_inbox, "No request is waiting for you"),
+    ("batch", "several rejected"): (_together, "1 rejected. 1 was left out."),
+    ("batch-result", "several rejected"): (_together, "already approved this request"),
     ("pass-on", "by the owner"): (_pass_on, "ben@example.com decides now"),
     ("question", "answered"): (_asked_before, "Your answer was sent."),
     ("sign-in", "wrong address"): (_sign_in, "Enter the code from your email"),
@@ -288,7 +306,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     **{("answered", answer.value): (_answered(answer), "You answered") for answer in ResumeAnswer},
 }
 """What leads to each state of each page, and what its last page says."""
-PARTS: Final = {"base", "parts", "question-parts", "said"}
+PARTS: Final = {"base", "parts", "question-parts", "inbox-parts", "said"}
 """Templates of parts, and the one of the pages of a status, which have a test of their own."""
 
 

@@ -48,6 +48,14 @@ class Page:
     def form(self) -> Form:
         return self.forms[0]
 
+    def form_with(self, name: str) -> Form:
+        """Return the first form that has a field or a button of this name."""
+        return next(
+            form
+            for form in self.forms
+            if name in dict(form.fields) or any(name == button for button, _, _ in form.buttons)
+        )
+
 
 def read(source: str) -> Page:
     """Parse the source of a page."""

@@ -17,7 +17,7 @@ from bot.web import routes, server
 from bot.web.routes import ReviewPages
 from bot.web.service import ReviewService
 from engine.code_derivation import MIN_KEY, Codes
-from engine.domain import DeliveryKind
+from engine.domain import Address, DeliveryKind
 from engine.ports import Clock, Directory, StepType
 from engine.read_models import RequestView
 from engine.service import Engine, Identity
@@ -258,11 +258,13 @@ async def open_web(
     open_store: OpenStore | None = None,
     provider: Callable[[str, Clock], IdentityProvider] | None = None,
     clock: FakeClock | None = None,
+    admins: Sequence[str] = (),
+    auditors: Sequence[str] = (),
 ) -> AsyncIterator[WebEnv]:
     """Open an engine with its pages. `host` is the host of the public address if it differs from the real one.
 
     `patience`: how long people wait for the database, in seconds; None: as long as it takes. `provider`: makes the
-    identity provider for a public address.
+    identity provider for a public address. `admins`, `auditors`: their email addresses.
     """
     usual: dict[str, StepType[Any]] = {"set": SetStep(), "form": Form_(), "played": PlayedStep()}
     async with (
@@ -278,6 +280,8 @@ async def open_web(
         port = free_port()
         base = f"http://127.0.0.1:{port}"
         url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"
+        roles = [frozenset(Address("email", email) for email in emails) for emails in (admins, auditors)]
+        env.engine = Engine(env.store, env.advancer, admins=roles[0], auditors=roles[1])
         service = ReviewService(env.engine, env.identity)
         if patience is not None:
             prompt = Engine(PunctualStore(env.store, patience=patience), env.advancer)

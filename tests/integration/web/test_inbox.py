@@ -79,7 +79,7 @@ def _short(buttons: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
 async def test_signing_out_forgets_this_browser(env: WebEnv) -> None:
     await env.request_approval()
     mine = await env.sign_in()
-    form = (await mine.get("/inbox")).page.form
+    form = (await mine.get("/inbox")).page.form_with("browser")
     out = await mine.post(form.action, form.with_(act="sign-out"), kind=form.kind)
     assert out.page.headings == ["Sign in to see your requests"]
     assert not any("browser" in name for name, _ in mine.jar)
@@ -88,8 +88,8 @@ async def test_signing_out_forgets_this_browser(env: WebEnv) -> None:
 async def test_people_can_sign_out_only_themselves(env: WebEnv) -> None:
     await env.request_approval()
     ada, ben = await env.sign_in(ADA), await env.sign_in(BEN)
-    theirs = dict((await ada.get("/inbox")).page.form.fields)["browser"]
-    form = (await ben.get("/inbox")).page.form
+    theirs = dict((await ada.get("/inbox")).page.form_with("browser").fields)["browser"]
+    form = (await ben.get("/inbox")).page.form_with("browser")
     await ben.post(form.action, form.with_(act="forget", browser=theirs), kind=form.kind)
     assert (await ada.get("/inbox")).page.headings[0] == "1 request is waiting for you"
     await ada.post(form.action, [("act", "forget"), ("browser", theirs), ("nonce", "old")], kind=form.kind)
@@ -111,7 +111,7 @@ async def test_the_inbox_lists_questions_in_the_order_in_which_they_expire(env: 
     assert [link for link in inbox.page.links if link.startswith("/review/")] == [
         f"/review/{request.id}" for request in (first, later, never)
     ]
-    assert "ann@example.com asks. Expires Mar 2, 2026, 1:00 PM UTC." in inbox.page.text
+    assert "ann@example.com asked Mar 2, 2026, 9:00 AM UTC. Expires Mar 2, 2026, 1:00 PM UTC." in inbox.page.text
 
 
 async def test_an_empty_inbox_says_so(env: WebEnv) -> None:

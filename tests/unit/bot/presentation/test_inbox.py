@@ -89,7 +89,7 @@ def test_a_row_is_short_and_in_one_line_whatever_the_values_are(texts: list[str]
 def test_a_waiting_request_says_who_asks_and_until_when() -> None:
     row = inbox_rows.row(expense("5.00"), LEE)
     assert (words(row.asked), words(row.due), row.progress) == ("Sam asked T.", "Expires T.", ())
-    assert (row.state, row.is_open, row.outcome, row.became, row.alone) == ("Waiting", True, (), "", "")
+    assert (row.state, row.is_open, row.outcome, row.became, row.alone) == ("Waiting", True, (), (), "")
     assert words(inbox_rows.row(expense("5.00"), samples.PERSON).asked) == "You started this T."
     assert inbox_rows.row(expense("5.00", expires_at=None), LEE).due == ()
 
@@ -110,26 +110,28 @@ def test_a_row_says_how_many_approved_and_for_whom_it_waits(request_: RequestVie
 
 def test_a_row_says_why_a_request_is_decided_by_itself() -> None:
     row = inbox_rows.row(expense("5.00", alone=AloneReason.IRREVERSIBLE), LEE)
-    assert row.alone == "Open this request to decide it: what follows cannot be undone."
+    assert row.alone == "You decide this one by itself: what follows cannot be undone."
     assert inbox_rows.row(decision(RequestState.APPROVED, alone=AloneReason.IRREVERSIBLE), LEE).alone == ""
 
 
 def test_a_closed_request_says_who_decided_and_what_became_of_it() -> None:
     approved = decision(RequestState.APPROVED, effect=StepEffect(StepStatus.SUCCEEDED))
     row = inbox_rows.row(approved, LEE)
-    assert (words(row.outcome), row.became, row.state) == ("You approved this, T.", "Pay: done.", "Approved")
+    assert (words(row.outcome), words(row.became), row.state) == ("You approved this, T.", "Pay: done.", "Approved")
     assert (row.due, row.progress, row.is_open) == ((), (), False)
     assert words(inbox_rows.row(approved, KIM).outcome) == "Lee approved this, T."
+    timed = decision(RequestState.APPROVED, effect=StepEffect(StepStatus.SUCCEEDED, ended_at=NOW))
+    assert words(inbox_rows.row(timed, LEE).became).endswith("T.")
     failed = decision(RequestState.APPROVED, effect=StepEffect(StepStatus.FAILED, "No money."))
-    assert inbox_rows.row(failed, LEE).became == "Pay: failed. No money."
+    assert words(inbox_rows.row(failed, LEE).became) == "Pay: failed. No money."
     assert words(inbox_rows.row(decision(RequestState.REJECTED), LEE).outcome) == "You rejected this, T."
 
 
 def test_where_no_effect_is_known_the_end_of_the_run_is() -> None:
-    assert inbox_rows.row(decision(RequestState.APPROVED), LEE).became == ""
+    assert inbox_rows.row(decision(RequestState.APPROVED), LEE).became == ()
     done = decision(RequestState.APPROVED, run_status=RunStatus.SUCCEEDED)
-    assert inbox_rows.row(done, LEE).became == "The run is done."
-    assert inbox_rows.row(decision(RequestState.REJECTED, run_status=RunStatus.REJECTED), LEE).became == ""
+    assert inbox_rows.row(done, LEE).became == ("The run is done.",)
+    assert inbox_rows.row(decision(RequestState.REJECTED, run_status=RunStatus.REJECTED), LEE).became == ()
 
 
 def test_a_reader_learns_what_they_did_themselves() -> None:
@@ -155,21 +157,25 @@ def test_every_part_is_explained_and_says_when_it_is_empty() -> None:
     reader, auditor = Reader(person=LEE), Reader(person=LEE, is_auditor=True)
     assert len({inbox_texts.explanation(part, reader) for part in InboxPart}) == len(InboxPart)
     assert "all people" in inbox_texts.explanation(InboxPart.ALL, auditor)
-    assert len({inbox_texts.none(part, InboxFilter()) for part in InboxPart}) == len(InboxPart)
-    assert "matches" in inbox_texts.none(InboxPart.ALL, InboxFilter(search="x"))
+    assert len({inbox_texts.none(part) for part in InboxPart}) == len(InboxPart)
+    assert "matches" in inbox_texts.none(InboxPart.ALL, is_filtered=True)
+
+
+def notes(part: InboxPart = InboxPart.ALL, **changes: Any) -> list[str]:
+    page = InboxPage(**{"requests": (), "need_you": 0, **changes})
+    return [words(note) for note in inbox_texts.notes(page, part)]
 
 
 def test_a_page_says_what_it_did_not_search() -> None:
-    page = InboxPage(requests=(), need_you=0)
-    assert [*inbox_texts.notes(page)] == []
-    vague = InboxPage(requests=(), need_you=0, vague=("a", "be"))
-    assert [*inbox_texts.notes(vague)] == [("“a” and “be” begin too many other words. Type more letters.",)]
-    (one,) = inbox_texts.notes(InboxPage(requests=(), need_you=0, vague=("a",)))
-    assert one == ("“a” begins too many other words. Type more letters.",)
-    (short,) = inbox_texts.notes(InboxPage(requests=(), need_you=0, next="x", searched_until=NOW))
-    assert words(short) == "None was found yet. This looked at all requests since T. Press Older to look further back."
-    (some,) = inbox_texts.notes(InboxPage(requests=(expense("5.00"),), need_you=0, next="x", searched_until=NOW))
-    assert words(some).startswith("This looked")
+    assert notes() == []
+    assert notes(vague=("a",)) == ["“a” begins too many other words. Type more letters."]
+    assert notes(vague=("a", "be")) == ["“a” and “be” begin too many other words. Type more letters."]
+    looked = "All requests since T were looked at. Press Older to look further back."
+    assert notes(searched_until=NOW) == [f"None was found yet. {looked}"]
+    assert notes(searched_until=NOW, requests=(expense("5.00"),)) == [looked]
+    assert notes(InboxPart.NEEDS_YOU, searched_until=NOW) == [
+        "None was found yet. Not all of your requests were looked at. Press Show more to go on."
+    ]
 
 
 def test_a_filter_reads_as_a_sentence() -> None:
