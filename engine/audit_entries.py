@@ -65,6 +65,7 @@ class EntryKind(StrEnum):
     PERSON_ADDRESS_ENDED = "person.address_ended"
     PERSON_AWAY = "person.away"
     PERSON_BACK = "person.back"
+    PERSON_PREFERENCES = "person.preferences"
     PERSON_JOINED = "person.joined"
     PERSON_SEPARATED = "person.separated"
     PERSON_UNDONE = "person.undone"

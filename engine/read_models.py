@@ -271,6 +271,8 @@ class DeliveryContent:
     """When the delivery was created, or None if a surface shows the content at once."""
     waiting: tuple[RequestView, ...] = ()
     """Of a reminder: all requests that wait for the person, `request` first; none if it is not needed any more."""
+    told: tuple[str, ...] = ()
+    """Of a reminder: the requests that it was sent for and that still wait."""
     below: Receipt | None = None
     """The copy of the request that this message belongs below, where its reader has one at the same address."""
 

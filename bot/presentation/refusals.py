@@ -34,6 +34,7 @@ from engine.domain import (
     HandedOn,
     InvalidEdits,
     InvalidInputs,
+    InvalidPreferences,
     LinkState,
     NeedsCode,
     NeedsSignIn,
@@ -59,6 +60,7 @@ from engine.domain import (
     WhosePlace,
     WrongCode,
 )
+from engine.domain.preferences import FEWEST, MOST
 from engine.errors import about
 from engine.requests import MAX_OPEN, QUESTION_LENGTH
 
@@ -107,6 +109,18 @@ def _invalid_inputs(refusal: InvalidInputs) -> Phrase:
 @phrase.register
 def _invalid_edits(refusal: InvalidEdits) -> Phrase:
     return (_about_fields(refusal.errors, refusal.labels),)
+
+
+@phrase.register
+def _invalid_preferences(refusal: InvalidPreferences) -> Phrase:
+    return (PREFERENCES[refusal.what],)
+
+
+PREFERENCES: Final = {
+    "count": f"Choose a number of requests from {FEWEST} to {MOST}.",
+    "quiet": "Say when your quiet hours begin and when they end. The two times must differ.",
+    "at": "Choose a time from 00:00 to 23:59.",
+}
 
 
 def _about_fields(errors: Mapping[str, str], labels: Mapping[str, str]) -> str:

@@ -16,12 +16,13 @@ def reminder_card(copy: DeliveryContent) -> Card:
     if len(copy.waiting) <= 1:
         assert copy.request is not None
         return replace(request_card(copy.request, copy.person), kind=DeliveryKind.REMINDER)
-    return _list(summary.by_deadline(copy.waiting), copy.person)
+    return _list(summary.by_deadline(copy.waiting), copy.person, copy.topic)
 
 
-def _list(requests: list[RequestView], person: Person) -> Card:
+def _list(requests: list[RequestView], person: Person, topic: str | None) -> Card:
     return Card(
         kind=DeliveryKind.REMINDER,
+        topic=topic,
         title=summary.waiting(len(requests)),
         notes=tuple(_fact(request) for request in requests),
         reminds=tuple(request_card(request, person) for request in requests),

@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from engine import json_values
 from engine.code_derivation import Codes
-from engine.delivery import reminders, results
+from engine.delivery import digests, reminders, results
 from engine.delivery.concurrency import CircuitBreaker, ConcurrencyLimiter
 from engine.delivery.results import ClaimedDelivery
-from engine.domain import Card, DeliveryKind, Person, Receipt, RunStatus
+from engine.domain import DIGEST, Card, DeliveryKind, Person, Receipt, RunStatus
 from engine.errors import ChannelError, StoreError
 from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
@@ -183,6 +183,8 @@ class Relay:
         until = self._breaker.open_until(delivery.workspace, delivery.channel)
         if until is not None and until > tx.now:
             delivery_leases.try_postponed(tx, delivery, until)
+            return None
+        if delivery.topic == DIGEST and digests.try_release_single(tx, delivery):
             return None
         if delivery.kind is DeliveryKind.CODE:
             person = people.load_people(tx.connection, [delivery.person])[delivery.person]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.audit_entries import EntryKind, entry
+from engine.delivery import digests
 from engine.delivery.routing import EMAIL_CHANNEL, Routing
 from engine.domain import DeliveryKind, EmailPolicy, Person
 from engine.ports import Directory, Route
@@ -33,7 +34,10 @@ def remind(tx: Tx, directory: Directory, request: Request, persons: Sequence[Per
     reminders.take_turn(tx)
     routing = Routing(directory, request.ways)
     reached = deliveries.load_reached(tx.connection, request.subject.run, request.id)
+    held = digests.is_held(tx, request)
     for person in persons:
+        if person.id in held:
+            continue
         asked = reached.get(person.id, {})
         route = _route(routing, person, asked)
         if route is not None and not _was_just_asked(request, asked, tx.now):
@@ -81,8 +85,8 @@ def load_content(connection: Connection, delivery: LeasedDelivery) -> DeliveryCo
     """
     assert delivery.run is not None
     assert delivery.request is not None
-    inbox = _inbox(connection, delivery)
-    first = reminders.first_waiting(connection, delivery.id)
+    told = [request.id for request in reminders.load_about(connection, delivery.id) if request.waits]
+    inbox, first = _inbox(connection, delivery), next(iter(told), None)
     others = [view for view in inbox if view.id != first]
     is_about_one = first is not None and not others
     request = request_queries.request_view(connection, first or delivery.request)
@@ -98,6 +102,7 @@ def load_content(connection: Connection, delivery: LeasedDelivery) -> DeliveryCo
         request=request,
         created_at=delivery.created_at,
         waiting=() if first is None else (request, *others),
+        told=tuple(told),
         below=delivery_queries.load_copy(connection, delivery, request.id, shared=False) if is_about_one else None,
     )
 

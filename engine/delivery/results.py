@@ -8,10 +8,10 @@ from typing import Final
 
 from engine import retry
 from engine.audit_entries import EntryKind, entry
+from engine.delivery import digests, routing
 from engine.delivery import reminders as delivery_reminders
-from engine.delivery import routing
 from engine.delivery.routing import Routing
-from engine.domain import SHARED, Address, DeliveryKind, DeliveryState, Receipt, RequestState, RunStatus
+from engine.domain import DIGEST, SHARED, Address, DeliveryKind, DeliveryState, Receipt, RequestState, RunStatus
 from engine.errors import ChannelError, Conflict
 from engine.ports import Directory
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView
@@ -55,6 +55,16 @@ class ClaimedDelivery:
         return self.content.below if isinstance(self.content, DeliveryContent) else None
 
     @property
+    def is_digest(self) -> bool:
+        """Whether this tells a person of all requests that were held for them."""
+        return self.delivery.topic == DIGEST
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The requests that a digest tells."""
+        return self.content.told if isinstance(self.content, DeliveryContent) else ()
+
+    @property
     def is_open_request(self) -> bool:
         """Whether this is a copy of a request that is still open."""
         return self.delivery.kind is DeliveryKind.REQUEST and self._pending
@@ -76,7 +86,9 @@ class ClaimedDelivery:
 def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, result: Receipt | ChannelError | None) -> datetime:
     """Record the result of an attempt. Return the time of the record, or None if the copy was not needed any more."""
     if result is None:
-        delivery_leases.try_shown(tx, claimed.delivery, None, state=DeliveryState.SKIPPED)
+        is_skipped = delivery_leases.try_shown(tx, claimed.delivery, None, state=DeliveryState.SKIPPED)
+        if is_skipped and claimed.is_digest:
+            digests.settle(tx, claimed.delivery)
         _drop_link(tx, claimed)
     elif isinstance(result, ChannelError):
         if result.postponed:
@@ -86,7 +98,7 @@ def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, result: Recei
         if not result.outcome_unknown:
             _drop_link(tx, claimed)
     else:
-        _record_shown(tx, claimed, result)
+        _record_shown(tx, directory, claimed, result)
     return tx.now
 
 
@@ -124,44 +136,69 @@ def _drop_link(tx: Tx, claimed: ClaimedDelivery) -> None:
         attention_links.drop(tx, claimed.link)
 
 
-def _record_shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
+def _record_shown(tx: Tx, directory: Directory, claimed: ClaimedDelivery, receipt: Receipt) -> None:
     delivery, request = claimed.delivery, claimed.request
     is_first = delivery.shown_version == 0
-    if is_first and request is not None and request.model.deadlines.first_shown_at is None:
+    if claimed.is_digest:
+        digests.lock(tx, claimed.told)
+    elif is_first and request is not None and request.model.deadlines.first_shown_at is None:
         request_rows.lock(tx, request.id)
     if not delivery_leases.try_shown(tx, delivery, receipt, state=DeliveryState.SHOWN):
         # The lease had run out: this copy may have replaced a newer one.
         deliveries.mark_to_show_again(tx, delivery.id)
         return
-    if is_first:
+    if claimed.is_digest:
+        _record_told(tx, directory, claimed)
+    elif is_first:
         content = {"kind": delivery.kind.value, **_receiver(delivery)}
         record = entry(EntryKind.DELIVERY_SHOWN, run=delivery.run, request=delivery.request, content={**content})
         tx.audit(delivery.workspace, record)
         if delivery.kind is DeliveryKind.REMINDER:
             delivery_reminders.record_others(tx, delivery, content)
-        if delivery.channel == routing.EMAIL_CHANNEL:
-            people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=None)
+    if is_first and delivery.channel == routing.EMAIL_CHANNEL:
+        people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=None)
     if is_first and delivery.kind is DeliveryKind.REQUEST and request is not None:
         _start_deadlines(tx, request)
+
+
+def _record_told(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> None:
+    """Record what a digest told, and let the time count that begins when a person is told."""
+    for told in digests.record_told(tx, claimed.delivery, claimed.told):
+        current = _load_open(tx, told.id)
+        if current is None:
+            continue
+        if current.deadlines.first_shown_at is None:
+            _save_started(tx, current)
+            continue
+        later = digests.start_fallback(tx, directory, current, claimed.delivery.person)
+        if later is not None and later != current.deadlines and not request_rows.try_set_deadlines(tx, current, later):
+            raise Conflict(f"request {current.id} changed meanwhile")
+
+
+def _load_open(tx: Tx, request: str) -> Request | None:
+    loaded = request_model.load_request(tx, request)
+    assert loaded is not None
+    return loaded[0] if loaded[0].state is RequestState.PENDING else None
 
 
 def _start_deadlines(tx: Tx, request: RequestView) -> None:
     """Start the deadlines of a request when its first copy was delivered."""
     if request.model.deadlines.first_shown_at is not None:
         return
-    loaded = request_model.load_request(tx, request.id)
-    assert loaded is not None
-    current, _ = loaded
-    if current.state is not RequestState.PENDING or current.deadlines.first_shown_at is not None:
-        return
+    current = _load_open(tx, request.id)
+    if current is not None and current.deadlines.first_shown_at is None:
+        _save_started(tx, current)
+
+
+def _save_started(tx: Tx, current: Request) -> None:
     started = current.deadlines.after_shown(tx.now, current.zones)
     if not request_rows.try_set_deadlines(tx, current, started):
-        raise Conflict(f"request {request.id} changed meanwhile")
+        raise Conflict(f"request {current.id} changed meanwhile")
     if not started.is_plain:
         record_clocks(tx, current, started)
     if started.expires_after is not None or started.escalate_after is not None:
         # The copies that are shown already say "in 2 weeks". Now they can show the date.
-        deliveries.mark_outdated(tx, request.run, request.id)
+        deliveries.mark_outdated(tx, current.subject.run, current.id)
 
 
 def record_clocks(tx: Tx, request: Request, deadlines: Deadlines) -> None:
@@ -227,7 +264,9 @@ def _is_dead(tx: Tx, delivery: LeasedDelivery, error: ChannelError) -> bool:
 
 def _replace_dead(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> None:
     delivery, content = claimed.delivery, claimed.content
-    if delivery.topic == SHARED:
+    if claimed.is_digest:
+        digests.settle(tx, delivery)
+    elif delivery.topic == SHARED:
         _ask_directly(tx, directory, delivery)
     elif delivery.shown_version == 0 and claimed.is_open_request:
         if not _try_fall_back(tx, directory, claimed):

@@ -50,12 +50,14 @@ from engine.domain.commands import (
     Resume,
     RetryDelivery,
     ReturnAddress,
+    SetPreferences,
     SignIn,
     Start,
     TryAgain,
 )
 from engine.domain.params import SECRET_SHOWN, Params, SecretName, Segments
 from engine.domain.people import FIRST_GROUP, Absence, Address, Approver, Person
+from engine.domain.preferences import AT_ONCE, Digest, Preferences
 from engine.domain.results import (
     AddressReturned,
     AlreadyAnswered,
@@ -75,6 +77,7 @@ from engine.domain.results import (
     HandedOn,
     InvalidEdits,
     InvalidInputs,
+    InvalidPreferences,
     NoAnswerNeeded,
     NoLongerApprover,
     NotAllowed,
@@ -85,6 +88,7 @@ from engine.domain.results import (
     NotYourTurn,
     OwnEdit,
     OwnRequest,
+    PreferencesSet,
     QuestionAnswered,
     QuestionAsked,
     ReasonMissing,
@@ -115,15 +119,18 @@ from engine.domain.statuses import (
     StepStatus,
     Verdict,
 )
-from engine.domain.ways import EVERY_WAY, SHARED, Ways
+from engine.domain.ways import DIGEST, EVERY_WAY, HELD, SHARED, Ways
 from engine.domain.work import Work
 
 __all__ = [
+    "AT_ONCE",
     "BROWSER_LIFETIME",
     "CODE_LIFETIME",
     "DEFAULT_WORKSPACE",
+    "DIGEST",
     "EVERY_WAY",
     "FIRST_GROUP",
+    "HELD",
     "LINK_LIFETIME",
     "SECRET_SHOWN",
     "SHARED",
@@ -169,6 +176,7 @@ __all__ = [
     "Decided",
     "DeliveryKind",
     "DeliveryState",
+    "Digest",
     "Done",
     "EmailPolicy",
     "Erase",
@@ -180,6 +188,7 @@ __all__ = [
     "HandedOn",
     "InvalidEdits",
     "InvalidInputs",
+    "InvalidPreferences",
     "Link",
     "LinkState",
     "NeedsCode",
@@ -202,6 +211,8 @@ __all__ = [
     "Person",
     "Phrase",
     "PolicyKind",
+    "Preferences",
+    "PreferencesSet",
     "ProvenIdentity",
     "Purpose",
     "QuestionAnswered",
@@ -228,6 +239,7 @@ __all__ = [
     "Segments",
     "SetAway",
     "SetBack",
+    "SetPreferences",
     "SignIn",
     "SignInExpired",
     "SignInStart",

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from msgspec import Struct, field
 
 from engine.domain.people import Address
+from engine.domain.preferences import Preferences
 from engine.domain.statuses import Assurance, ResumeAnswer, Verdict
 from engine.json_values import Value
 
@@ -275,6 +276,16 @@ class Back:
     actor: Address
     origin: Origin
     person: Address | None = None
+    workspace: str = DEFAULT_WORKSPACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPreferences:
+    """Say when the actor wants to be told of what waits for them."""
+
+    actor: Address
+    origin: Origin
+    preferences: Preferences
     workspace: str = DEFAULT_WORKSPACE
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from engine.domain import accounts
+from engine.domain.preferences import Preferences
 
 ACCOUNT: Final = accounts.SLACK.name
 """The kind of address that is an account. An account never passes to another person; a person has at most one."""
@@ -31,6 +32,8 @@ class Person(Struct, frozen=True):
     addresses: tuple[Address, ...] = ()
     zone: str | None = None
     """The IANA name of their time zone, as the directory knows it, or None."""
+    preferences: Preferences | None = None
+    """When they want to be told of what waits for them; None: at once."""
 
     @property
     def email(self) -> str | None:

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from engine.domain.people import Absence, Address, Person
+from engine.domain.preferences import Preferences
 from engine.domain.statuses import AloneReason, RequestState, ResumeAnswer, RunStatus, Verdict
 
 
@@ -98,6 +99,15 @@ class SetBack(Struct, frozen=True, kw_only=True):
     was_away: bool
 
 
+class PreferencesSet(Struct, frozen=True, kw_only=True):
+    """The preferences of the person. `zone`: of their times of day; `knows_zone`: whether it is known to be theirs."""
+
+    person: Person
+    preferences: Preferences
+    zone: str
+    knows_zone: bool
+
+
 class AddressReturned(Struct, frozen=True, kw_only=True):
     """The address was given back. `given_to` is None if no person had it before."""
 
@@ -137,6 +147,12 @@ class InvalidInputs(Refusal, frozen=True, kw_only=True):
 
     errors: Mapping[str, str]
     labels: Mapping[str, str] = {}
+
+
+class InvalidPreferences(Refusal, frozen=True, kw_only=True):
+    """The preferences cannot be followed. `what`: the part that is wrong."""
+
+    what: Literal["count", "quiet", "at"]
 
 
 class AlreadyDecided(Refusal, frozen=True, kw_only=True):

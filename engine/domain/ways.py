@@ -11,6 +11,11 @@ from engine.domain.statuses import EmailPolicy
 SHARED: Final = "shared"
 """Topic of the copy that all approvers share. Its row names the owner of the workflow, and it is no copy of theirs."""
 
+HELD: Final = "held"
+"""Topic of a copy that is told in a digest, and is no message of its own."""
+DIGEST: Final = "digest"
+"""Topic of the reminder that tells a person of all requests that were held for them."""
+
 
 class Ways(Struct, frozen=True, kw_only=True):
     """Where approvers are asked.

@@ -74,6 +74,8 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     fallback_after: timedelta = FALLBACK_AFTER
     fall_back_at: datetime | None = None
     """When approvers who did not respond are asked by email as well."""
+    held_until: datetime | None = None
+    """Until when no one is told of the request, because all who are asked chose that. Its time runs meanwhile."""
     hours: WorkingHours | None = None
     """The working hours that count, or None if every hour does."""
     remind: Remind | None = None
@@ -123,9 +125,17 @@ class Deadlines(Struct, frozen=True, kw_only=True):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the gate asks for no reminders, no escalation and no working hours, as most do."""
+        """Whether the gate asks for no reminders, no escalation and no working hours, as most do.
+
+        A request that no one is told of yet is not plain.
+        """
         plain = self.remind is None and self.escalate_after is None and self.hours is None
-        return plain and self.on_expiry is not OnExpiry.ESCALATE
+        return plain and self.on_expiry is not OnExpiry.ESCALATE and self.held_until is None
+
+    @property
+    def decided_by(self) -> datetime | None:
+        """When the time to decide ends, or others are asked as well, for now; None: never."""
+        return min((at for at in (self.ends_at, self.asks_backups_at) if at is not None), default=None)
 
     @property
     def ends_at(self) -> datetime | None:
@@ -146,7 +156,18 @@ class Deadlines(Struct, frozen=True, kw_only=True):
         """Return the deadlines after the first copy was delivered: all of them count from that moment."""
         fall_back_at = None if self.fall_back_at is None else at + self.fallback_after
         started = self._started(at, zones)
-        return replace(started, first_shown_at=at, fall_back_at=fall_back_at, reminders=self._plan(at, zones))
+        planned = self._plan(at, zones) if self.held_until is None else self.reminders
+        return replace(started, first_shown_at=at, held_until=None, fall_back_at=fall_back_at, reminders=planned)
+
+    def after_holding(self, now: datetime, until: datetime, zones: Zones = ()) -> Deadlines:
+        """Return the deadlines of a request that no one is told of before `until`.
+
+        Its time runs from now on, so that no one has to wait longer because of what an approver chose. Only the email
+        that follows without a response counts from when they are told.
+        """
+        fall_back_at = None if self.fall_back_at is None else until + self.fallback_after
+        started = self._started(now, zones)
+        return replace(started, held_until=until, fall_back_at=fall_back_at, reminders=self._plan(now, zones))
 
     def after_notifying_owner(self, at: datetime, zones: Zones = ()) -> Deadlines:
         """Return the deadlines after the owner was notified that no copy was delivered: they count from now.
@@ -163,9 +184,14 @@ class Deadlines(Struct, frozen=True, kw_only=True):
         """Return the deadlines after more people were asked: they have the whole time until they are asked by email."""
         return replace(self, fall_back_at=at + self.fallback_after)
 
-    def after_falling_back(self) -> Deadlines:
-        """Return the deadlines after approvers were asked by email as well."""
-        return replace(self, fall_back_at=None)
+    def after_falling_back(self, *, next_at: datetime | None = None) -> Deadlines:
+        """Return the deadlines after approvers were asked by email as well. `next_at`: when others will be."""
+        return replace(self, fall_back_at=next_at)
+
+    def after_telling_more(self, at: datetime) -> Deadlines:
+        """Return the deadlines after more people were told: they are asked by email as well if they do not respond."""
+        fall_back_at = at + self.fallback_after
+        return replace(self, fall_back_at=min(fall_back_at, self.fall_back_at or fall_back_at))
 
     def after_escalating(self, at: datetime, zones: Zones = ()) -> Deadlines:
         """Return the deadlines after the backups were asked.
@@ -255,7 +281,7 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     def _undelivered_at(self) -> datetime | None:
         if self.first_shown_at is not None or self.owner_notified:
             return None
-        return self.opened_at + UNDELIVERED_AFTER
+        return (self.held_until or self.opened_at) + UNDELIVERED_AFTER
 
 
 def _moved(deadlines: Deadlines, move: Callable[[datetime], datetime]) -> Deadlines:

@@ -83,19 +83,20 @@ class WorkingHours(Struct, frozen=True, kw_only=True):
         day = start.astimezone(place).date()
         while True:
             if day.weekday() in self.days and day not in free:
-                begins = max(start, _moment(day, self.begins, place))
-                yield begins, max(begins, _end(day, self.ends, place))
+                begins = max(start, moment_of_day(day, self.begins, place))
+                yield begins, max(begins, last_moment_of_day(day, self.ends, place))
             day += _DAY
 
 
-def _moment(day: date, minutes: int, zone: tzinfo, *, fold: int = 0) -> datetime:
+def moment_of_day(day: date, minutes: int, zone: tzinfo, *, fold: int = 0) -> datetime:
     """Return the time of a day as a moment. Of a time that comes twice, the first; with `fold=1` the second."""
     midnight = datetime.combine(day + timedelta(days=minutes // 1440), time(), zone)
     return midnight.replace(hour=minutes // 60 % 24, minute=minutes % 60, fold=fold).astimezone(UTC)
 
 
-def _end(day: date, minutes: int, zone: tzinfo) -> datetime:
-    return max(_moment(day, minutes, zone), _moment(day, minutes, zone, fold=1))
+def last_moment_of_day(day: date, minutes: int, zone: tzinfo) -> datetime:
+    """Return the time of a day as a moment. Of a time that comes twice, the second."""
+    return max(moment_of_day(day, minutes, zone), moment_of_day(day, minutes, zone, fold=1))
 
 
 def parse(text: str, *, holidays: str = "") -> WorkingHours:

@@ -36,6 +36,7 @@ from engine.domain import (
     NotFound,
     NotWaiting,
     Person,
+    PreferencesSet,
     QuestionAnswered,
     QuestionAsked,
     Reassign,
@@ -49,6 +50,7 @@ from engine.domain import (
     ReturnAddress,
     SetAway,
     SetBack,
+    SetPreferences,
     Start,
     Started,
     TryAgain,
@@ -65,6 +67,7 @@ from engine.service import (
     closed_account,
     decide,
     erase,
+    preferences,
     process_due,
     questions,
     reassign,
@@ -207,6 +210,12 @@ class Engine:
             lambda tx, resolved: absence.set_back(self.context, tx, command, resolved), required=False
         )
 
+    async def set_preferences(self, command: SetPreferences) -> PreferencesSet | Refusal:
+        """Save when a person wants to be told of what waits for them."""
+        return await self.transact_with_directory(
+            lambda tx, resolved: preferences.set_preferences(self.context, tx, command, resolved), required=False
+        )
+
     async def cancel(self, command: Cancel) -> Done | Refusal:
         """End a run. Its open request is closed at once; a running step finishes and is the last one."""
         cancellation = self.transact_with_directory(
@@ -304,6 +313,10 @@ class Engine:
         """Return the absence of a person that has not ended, also one that has not begun."""
         found = await self.store.read(lambda connection: absences.load_open(connection, workspace, now))
         return next((one for one in found if one.person.id == person), None)
+
+    def preferences(self, person: Person) -> PreferencesSet:
+        """Return when a person is told of what waits for them, and in which time zone."""
+        return preferences.of_person(self.context, person)
 
     async def person(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> Person | None:
         """Return the person who has this address now."""

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import account_holders, routing
+from engine.delivery import account_holders, digests, routing
 from engine.domain import Approver, EmailPolicy, Person
 from engine.errors import Conflict
 from engine.json_values import Value
@@ -175,7 +175,10 @@ def _send_copies(advancer: Advancer, tx: Tx, request: Request, persons: Sequence
         request=request.id,
         persons=without,
     )
-    deliveries.insert_deliveries(tx, request.workspace, copies)
+    zones = {person.zone for person in persons}
+    at_once, held = digests.split(copies, request.deadlines, now=tx.now, hours=advancer.hours, zones=zones)
+    deliveries.insert_deliveries(tx, request.workspace, at_once)
+    digests.hold(tx, request.workspace, held, hours=advancer.hours)
     asked: list[Value] = [{"person": person.id, "name": person.label} for person in persons]
     record = entry(EntryKind.REQUEST_ASKED, run=run, request=request.id, step=request.subject.step, people=asked)
     tx.audit(request.workspace, record)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import account_holders, reminders, routing
+from engine.delivery import account_holders, digests, reminders, routing
 from engine.delivery.recipients import NeedsDirectory, Recipients, Resolved
 from engine.delivery.results import record_clocks
 from engine.delivery.routing import Routing
@@ -72,10 +72,12 @@ def _save(tx: Tx, request: Request, deadlines: Deadlines) -> None:
 
 
 def _ask_another_way(context: CommandContext, tx: Tx, request: Request) -> None:
-    _save(tx, request, request.deadlines.after_falling_back())
+    persons, next_at = digests.without_held(tx, request, [approver.person for approver in request.tally.waiting])
+    _save(tx, request, request.deadlines.after_falling_back(next_at=next_at))
+    if not persons:
+        return
     routes = Routing(context.advancer.directory, request.ways)
     run = request.subject.run
-    persons = [approver.person for approver in request.tally.waiting]
     copies = routing.fall_back(tx, routes, workspace=request.workspace, run=run, request=request.id, persons=persons)
     channels = sorted({copy.route.channel for copy in copies if copy.route})
     tx.audit(

@@ -32,6 +32,7 @@ class _Clocks(Struct, frozen=True, kw_only=True, omit_defaults=True):
     restarts: bool = False
     """`on_expiry: escalate`. The column `on_expiry` is then `stop`, what happens in the end."""
     restart_at: datetime | None = None
+    held_until: datetime | None = None
 
 
 _read_clocks = msgspec.json.Decoder(_Clocks).decode
@@ -58,6 +59,7 @@ def read(row: Any, details: Mapping[str, Any]) -> Deadlines:
         escalate_at=clocks.escalate_at,
         restart_at=clocks.restart_at,
         escalated_at=clocks.escalated_at,
+        held_until=clocks.held_until,
         paused_at=questions.read_pause(details),
     )
 
@@ -95,6 +97,7 @@ def _clocks(deadlines: Deadlines) -> str | None:
         escalated_at=deadlines.escalated_at,
         restarts=deadlines.on_expiry is OnExpiry.ESCALATE,
         restart_at=deadlines.restart_at,
+        held_until=deadlines.held_until,
     )
     return _write_clocks(clocks).decode()
 

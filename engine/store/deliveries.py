@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 from sqlalchemy import bindparam, case, false, insert, literal_column, or_, select, update
 
-from engine.domain import SHARED, DeliveryKind, DeliveryState, Person, RunStatus, Work
+from engine.domain import HELD, SHARED, DeliveryKind, DeliveryState, Person, RunStatus, Work
 from engine.ports import Route
 from engine.store.columns import Utc
 from engine.store.connection import Connection
@@ -37,6 +37,8 @@ _OF_REQUEST_SHOWN = (
     _delivery.c.request == bindparam("held"),
     or_(_delivery.c.kind == DeliveryKind.REQUEST.value, _delivery.c.kind == DeliveryKind.ALERT.value),
     _delivery.c.state != DeliveryState.DEAD.value,
+    # What a digest tells is no message that could be updated.
+    or_(_delivery.c.topic.is_(None), _delivery.c.topic != HELD),
 )
 _RAISE = Statement(
     update(_delivery)
@@ -131,6 +133,7 @@ def insert_deliveries(tx: Tx, workspace: str, copies: Sequence[NewDelivery]) -> 
 
 def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
     at = copy.not_before or tx.now
+    is_held = copy.topic == HELD
     return {
         "id": tx.new_id(),
         "workspace": workspace,
@@ -142,7 +145,7 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
         "channel": copy.route.channel if copy.route else NO_CHANNEL,
         "address": copy.route.address if copy.route else str(copy.person.label),
         "state": DeliveryState.DUE if copy.route else DeliveryState.DEAD,
-        "next_at": at if copy.route else None,
+        "next_at": at if copy.route and not is_held else None,
         "last_error": None if copy.route else UNREACHABLE,
         "created_at": at,
     }

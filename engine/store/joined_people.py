@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, exists, false, literal_column, or_, se
 
 from engine.domain import PolicyKind, RequestState, Work
 from engine.json_values import Value
-from engine.store import absences, deliveries, links, questions
+from engine.store import absences, deliveries, digests, links, questions
 from engine.store.people_tables import LinkRow, PersonRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -90,6 +90,12 @@ _JOIN_INTO = Statement(
     .values(joined_into=bindparam("into"))
 )
 _PART = Statement(update(_person).where(_person.c.id == _BY["of"]).values(joined_into=None))
+_old = _person.alias("old")
+_MOVE_PREFERENCES = Statement(
+    update(_person)
+    .where(_person.c.id == bindparam("into"), _person.c.preferences.is_(None))
+    .values(preferences=select(_old.c.preferences).where(_old.c.id == _BY["of"]).scalar_subquery())
+)
 _OWNED = Statement(select(_workflow.c.id).where(_workflow.c.owner == _BY["of"]))
 _MOVE_WORKFLOW = Statement(
     update(_workflow)
@@ -113,6 +119,7 @@ def join(tx: Tx, workspace: str, person: str, *, into: str) -> dict[str, Value]:
     """Move what waits for a person without an account to the other person; decisions keep the person that they name."""
     tx.write(_MOVE_LINKS, {"of": person, "into": into})
     absences.move_absences(tx, person, into=into)
+    tx.write(_MOVE_PREFERENCES, {"of": person, "into": into})
     runs = count_together(tx, workspace, person, into=into)
     moved: dict[str, Value] = {
         "requests": list(_WAITING.scalars(tx.connection, {"of": person})),
@@ -131,6 +138,7 @@ def count_together(tx: Tx, workspace: str, person: str, *, into: str) -> dict[st
     Otherwise one human could give two of the approvals, or approve what they started.
     """
     tx.write(_JOIN_INTO, {"of": person, "into": into})
+    digests.let_go_of_all(tx, person)
     for request, run in _COUNTED.all(tx.connection, {"of": person}):
         row = {"held": request, "of": person, "into": into}
         for statement in (_SETTLE_APPROVED, _MOVE_COUNTED, _DROP_COUNTED):

@@ -7,10 +7,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, insert, select, update
 
 from engine import json_values
-from engine.domain import Address, Person
+from engine.domain import AT_ONCE, Address, Person, Preferences
 from engine.domain.people import ACCOUNT
 from engine.json_values import Value
 from engine.ports import DirectoryPerson
@@ -23,7 +24,10 @@ _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]
 _period = AddressPeriodRow.__table__  # type: ignore[attr-defined]
 _match = _address.alias("match")
-_COLUMNS = (_person.c.id, _person.c.name, _person.c.zone, _address.c.kind, _address.c.value, _address.c.added_at)
+_COLUMNS = (
+    *(_person.c.id, _person.c.name, _person.c.zone, _person.c.preferences),
+    *(_address.c.kind, _address.c.value, _address.c.added_at),
+)
 """What `read_people` reads."""
 
 _BY_ADDRESS = Statement(
@@ -49,6 +53,11 @@ _REFUSED = Statement(
     )
     .values(refused_at=bindparam("at"), refused_why=bindparam("why"))
 )
+_SET_PREFERENCES = Statement(
+    update(_person).where(_person.c.id == bindparam("held")).values(preferences=bindparam("new"))
+)
+read_preferences = msgspec.json.Decoder(Preferences).decode
+_write_preferences = msgspec.json.Encoder().encode
 
 
 @lru_cache(256)
@@ -216,14 +225,27 @@ def read_people(rows: Iterable[Any]) -> dict[str, Person]:
 
     The oldest address of a person comes first. (They are few: sorting them here is faster than in SQLite.)
     """
-    names: dict[str, tuple[str, str | None]] = {}
+    facts: dict[str, tuple[str, str | None, str | None]] = {}
     addresses: dict[str, list[tuple[datetime, str, str]]] = {}
-    for person, name, zone, kind, value, added_at in rows:
-        names[person] = name, zone
+    for person, name, zone, preferences, kind, value, added_at in rows:
+        facts[person] = name, zone, preferences
         own = addresses.setdefault(person, [])
         if kind is not None:
             own.append((added_at, kind, value))
     return {
-        person: Person(person, name, tuple(Address(kind, value) for _, kind, value in sorted(addresses[person])), zone)
-        for person, (name, zone) in names.items()
+        person: Person(
+            person,
+            name,
+            tuple(Address(kind, value) for _, kind, value in sorted(addresses[person])),
+            zone,
+            None if preferences is None else read_preferences(preferences),
+        )
+        for person, (name, zone, preferences) in facts.items()
     }
+
+
+def set_preferences(tx: Tx, person: str, preferences: Preferences) -> None:
+    """Write when a person wants to be told of what waits for them. The default is written as none."""
+    written = _write_preferences(preferences).decode() if preferences != AT_ONCE else None
+    tx.write(_SET_PREFERENCES, {"held": person, "new": written})
+    tx.memory.forget()

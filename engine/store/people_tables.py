@@ -21,6 +21,9 @@ class PersonRow(SQLModel, table=True):
     """The person that an older version took for the same one, until their accounts were separated."""
     zone: str | None = None
     """The IANA name of their time zone, as the directory knows it."""
+    preferences: str | None = text_column()
+    """When they want to be told of what waits for them, as JSON. Null for nearly all: at once. It stands here, and not
+    in a table of its own, so that it is read with the person, and opening a request costs no statement more."""
     joined_into: str | None = None
     """The person that this one turned out to be, because an address of this one is theirs. Approvals count for them.
     It is no foreign key: rows are moved to another database in the order of their ids, and that person may be newer."""

@@ -22,6 +22,8 @@ _LAST = Statement(
     select(_reminder.c.delivery, _reminder.c.at, _delivery.c.state, _delivery.c.next_at, _delivery.c.shown_at)
     .select_from(_reminder.join(_delivery, _delivery.c.id == _reminder.c.delivery))
     .where(_reminder.c.person == bindparam("person"), _delivery.c.state != DeliveryState.DEAD.value)
+    # A digest may come much later, and is no reminder to its reader.
+    .where(_delivery.c.topic.is_(None))
     .order_by(_reminder.c.at.desc())
     .limit(1)
 )

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from engine import requests, runs, workflowfile
 from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import absentees, account_holders, backups, routing
+from engine.delivery import absentees, account_holders, backups, digests, routing
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Approver, DeliveryKind, Person, RunStatus, SecretName, StepStatus, Work
 from engine.errors import Conflict, StepError
@@ -253,6 +253,9 @@ class Advancer:
         is_not_posted = ways.post_to is not None and not shared
         if is_not_posted:
             notes.append(f"This server cannot post to {ways.post_to}, so each approver is asked.")
+        zones = {person.zone for person in asked}
+        deadlines = opening.deadlines(tx.now, falls_back=more_ways, hours=self.hours)
+        at_once, held = digests.split(copies, deadlines, now=tx.now, hours=self.hours, zones=zones)
         request_rows.insert_request(
             tx,
             opening,
@@ -260,10 +263,11 @@ class Advancer:
             workspace=run.workspace,
             circle=circle,
             notes=notes,
-            deadlines=opening.deadlines(tx.now, falls_back=more_ways, hours=self.hours),
+            deadlines=digests.held_deadlines(deadlines, at_once, held, now=tx.now, zones=zones),
             backups=in_reserve,
         )
-        deliveries.insert_deliveries(tx, run.workspace, copies)
+        deliveries.insert_deliveries(tx, run.workspace, at_once)
+        digests.hold(tx, run.workspace, held, hours=self.hours)
         tx.audit(run.workspace, _opened_entry(run, request_id, opening, circle, notes))
         if circle.short:
             self.alert(tx, run.run_owner, topic="short", request=request_id)

@@ -29,6 +29,7 @@ from engine.domain import (
     HandedOn,
     InvalidEdits,
     InvalidInputs,
+    InvalidPreferences,
     LinkState,
     NeedsCode,
     NeedsSignIn,
@@ -149,6 +150,12 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         "Others changed this run at the same moment, so your answer was not saved. "
         "Look at it again, then try once more.",
     ),
+    (InvalidPreferences(what="count"), "Choose a number of requests from 2 to 20."),
+    (
+        InvalidPreferences(what="quiet"),
+        "Say when your quiet hours begin and when they end. The two times must differ.",
+    ),
+    (InvalidPreferences(what="at"), "Choose a time from 00:00 to 23:59."),
     (InvalidInputs(errors={"n": "is missing"}, labels={"n": "How many"}), "How many is missing."),
     (InvalidEdits(errors={"a": "is missing", "b.c": "is not a number"}), "A is missing. C is not a number."),
     (ReasonMissing(verdict=Verdict.REJECT), "Please say why you reject this. The person who asked will read it."),

@@ -323,3 +323,38 @@ class DeadlineMachine(RuleBasedStateMachine):
 
 
 test_nothing_happens_twice_and_nothing_is_missed = DeadlineMachine.TestCase
+
+
+# -- requests that no one is told of yet --------------------------------------------------------------------
+
+
+def test_the_time_of_a_held_request_runs_and_only_the_email_counts_from_when_it_is_told() -> None:
+
+    opened = Deadlines(
+        opened_at=START,
+        expires_after=40 * HOUR,
+        escalate_after=30 * HOUR,
+        fallback_after=2 * HOUR,
+        fall_back_at=START + 2 * HOUR,
+        remind=Remind(after=20 * HOUR),
+    )
+    held = opened.after_holding(START, START + 8 * HOUR)
+    assert not held.is_plain
+    assert held.decided_by == START + 30 * HOUR
+    assert held.due(START + 8 * HOUR) is None
+    assert held.due(START + 8 * HOUR + UNDELIVERED_AFTER) == NotDelivered(), "the digest did not come"
+    told = held.after_shown(START + 8 * HOUR)
+    assert (told.first_shown_at, told.held_until) == (START + 8 * HOUR, None)
+    assert (told.expires_at, told.escalate_at) == (held.expires_at, held.escalate_at)
+    assert told.reminders == held.reminders == (Reminder(START + 20 * HOUR),)
+    assert told.fall_back_at == START + 10 * HOUR
+
+
+def test_a_person_who_is_told_later_has_the_time_until_the_email_from_then_on() -> None:
+
+    shown = Deadlines(opened_at=START, fallback_after=2 * HOUR, fall_back_at=START + 2 * HOUR).after_shown(START)
+    assert shown.after_telling_more(START + HOUR).fall_back_at == START + 2 * HOUR, "others do not wait longer"
+    fallen_back = shown.after_falling_back()
+    assert fallen_back.after_telling_more(START + 8 * HOUR).fall_back_at == START + 10 * HOUR
+    assert shown.after_falling_back(next_at=START + 9 * HOUR).fall_back_at == START + 9 * HOUR
+    assert Deadlines(opened_at=START).decided_by is None

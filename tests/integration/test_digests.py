@@ -1,0 +1,310 @@
+"""Digests and quiet hours on both databases: who is told when, whatever happens in between."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from engine.domain import (
+    DIGEST,
+    HELD,
+    Address,
+    Card,
+    Decided,
+    DeliveryKind,
+    DeliveryState,
+    Digest,
+    InvalidPreferences,
+    Preferences,
+    PreferencesSet,
+    Refusal,
+    SetPreferences,
+)
+from engine.read_models import DeliveryView, PageQuery
+from tests.integration.test_deadlines import KIM, routes_of, sent, start, wait
+from tests.support.databases import OpenStore
+from tests.support.engine_env import LEE, TERMINAL, EngineEnv, open_engine
+from tests.support.fakes import KnownPeople
+
+DAILY = Preferences(digest=Digest.DAILY, at=18 * 60)
+"""The clock of the tests starts at 9:00 UTC on a Monday, and no one has a time zone: the office's is UTC."""
+WHEN_THREE = Preferences(digest=Digest.COUNT, at=18 * 60, count=3)
+NIGHT = Preferences(quiet_from=20 * 60, quiet_until=7 * 60)
+
+
+@pytest.fixture
+async def env(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, directory=KnownPeople(routes_of)) as env:
+        yield env
+
+
+async def choose(env: EngineEnv, by: Address, chosen: Preferences) -> PreferencesSet | Refusal:
+    answer = await env.engine.set_preferences(SetPreferences(actor=by, origin=TERMINAL, preferences=chosen))
+    await env.settle()
+    return answer
+
+
+async def ask(env: EngineEnv, *keys: str, people: str = "kim@example.com", title: str = "Do it?") -> str:
+    return await start(env, *keys, people=people, title=title)
+
+
+async def pass_until(env: EngineEnv, hour: float, *, days: int = 0) -> None:
+    """Let time pass until this hour of the first day, or of a later one."""
+    there = datetime(2026, 3, 2, tzinfo=UTC) + timedelta(days=days, hours=hour)
+    await wait(env, seconds=(there - env.clock.now()).total_seconds())
+
+
+def got(env: EngineEnv, address: Address) -> list[Card]:
+    return [copy.card for copy in env.channel.of(address.value)]
+
+
+def kinds(env: EngineEnv, address: Address) -> list[DeliveryKind]:
+    return [card.kind for card in got(env, address)]
+
+
+async def copies_of(env: EngineEnv, run: str, **facts: Any) -> list[DeliveryView]:
+    views = await env.engine.deliveries(run=run)
+    return [view for view in views if all(getattr(view, name) == value for name, value in facts.items())]
+
+
+# -- held and told -------------------------------------------------------------------------------------------
+
+
+async def test_a_daily_digest_tells_in_one_message_what_was_held(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    runs = [await ask(env, title=f"Number {number}?") for number in range(3)]
+    assert got(env, KIM) == []
+    kim = await env.engine.person(KIM)
+    assert kim is not None
+    waiting = await env.engine.requests(PageQuery(open_only=True), person=kim.id)
+    assert len(waiting) == 3, "held requests are in the inbox meanwhile"
+    await pass_until(env, 18)
+    (digest,) = got(env, KIM)
+    assert (digest.kind, digest.topic, digest.title) == (
+        DeliveryKind.REMINDER,
+        DIGEST,
+        "3 requests are waiting for you",
+    )
+    assert {one.title for one in digest.reminds} == {"Number 0?", "Number 1?", "Number 2?"}
+    for run in runs:
+        (copy,) = await copies_of(env, run, kind=DeliveryKind.REQUEST)
+        assert (copy.topic, copy.state, copy.shown_at) == (HELD, DeliveryState.SHOWN, env.clock.now())
+        assert (await env.request(run)).model.deadlines.first_shown_at == env.clock.now()
+        assert "delivery.shown" in await env.kinds(run)
+    assert isinstance(await env.decide(runs[0], by=KIM), Decided)
+    await pass_until(env, 18, days=2)
+    assert len(got(env, KIM)) == 1, "what was told is not told again, and no copy is posted later"
+
+
+async def test_people_without_preferences_are_told_at_once(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    run = await ask(env, people="lee@example.com, kim@example.com")
+    assert kinds(env, LEE) == [DeliveryKind.REQUEST]
+    assert got(env, KIM) == []
+    assert isinstance(await env.decide(run, by=LEE), Decided)
+    await pass_until(env, 18)
+    assert got(env, KIM) == [], "nothing waits any more"
+    (copy,) = await copies_of(env, run, topic=HELD)
+    assert copy.state is DeliveryState.SKIPPED
+
+
+async def test_the_only_request_is_a_message_with_its_buttons(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    run = await ask(env)
+    await pass_until(env, 18)
+    (card,) = got(env, KIM)
+    assert card.kind is DeliveryKind.REQUEST
+    assert card.actions
+    await env.decide(run, by=KIM)
+    await env.settle()
+    (card,) = got(env, KIM)
+    assert card.outcome is not None, "it is updated like every copy"
+
+
+async def test_a_digest_comes_when_enough_requests_wait(env: EngineEnv) -> None:
+    await choose(env, KIM, WHEN_THREE)
+    first = await ask(env, title="First?")
+    await ask(env, title="Second?")
+    await env.decide(first, by=KIM)
+    await ask(env, title="Third?")
+    assert got(env, KIM) == [], "the first is decided, so two wait"
+    await ask(env, title="Fourth?")
+    (digest,) = got(env, KIM)
+    assert {one.title for one in digest.reminds} == {"Second?", "Third?", "Fourth?"}
+    await ask(env, title="Fifth?")
+    assert len(got(env, KIM)) == 1
+    await pass_until(env, 18)
+    _, second = got(env, KIM)
+    assert len(second.reminds) == 4, "a digest lists all that waits, not only what is new"
+
+
+async def test_quiet_hours_hold_until_they_end(env: EngineEnv) -> None:
+    await choose(env, KIM, NIGHT)
+    await ask(env, title="By day?")
+    assert kinds(env, KIM) == [DeliveryKind.REQUEST]
+    await pass_until(env, 23)
+    await ask(env, title="By night?")
+    await pass_until(env, 6.9, days=1)
+    assert len(got(env, KIM)) == 1
+    await pass_until(env, 7, days=1)
+    _, digest = got(env, KIM)
+    assert {one.title for one in digest.reminds} == {"By day?", "By night?"}
+
+
+async def test_a_digest_waits_for_the_end_of_quiet_hours(env: EngineEnv) -> None:
+    await choose(env, KIM, replace(NIGHT, digest=Digest.COUNT, count=2, at=18 * 60))
+    await pass_until(env, 21)
+    for title in ("One?", "Two?"):
+        await ask(env, title=title)
+    assert got(env, KIM) == []
+    await pass_until(env, 7, days=1)
+    assert len(got(env, KIM)) == 1
+
+
+# -- what is never held --------------------------------------------------------------------------------------
+
+
+async def test_what_is_due_soon_is_told_at_once(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    await ask(env, "expires: 17h", title="Soon?")
+    assert kinds(env, KIM) == [DeliveryKind.REQUEST], "more than half of the time would be over at 18:00"
+    held = await ask(env, "expires: 18h", title="Later?")
+    assert len(got(env, KIM)) == 1
+    request = await env.request(held)
+    assert request.model.deadlines.expires_at == env.clock.now() + timedelta(hours=18), "its time runs meanwhile"
+    await pass_until(env, 18)
+    assert len(got(env, KIM)) == 2
+    assert (await env.request(held)).model.deadlines.expires_at == request.model.deadlines.expires_at
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "escalate: {after: 4h, to: [mia@example.com]}",
+        "expires: 30d, on_expiry: continue",
+        "expires: 4h, on_expiry: reject",
+    ],
+)
+async def test_an_escalation_or_an_end_that_comes_soon_is_never_held(env: EngineEnv, key: str) -> None:
+    await choose(env, KIM, DAILY)
+    await ask(env, *[part.strip() for part in key.split(", on")[:1]], *_rest(key))
+    assert kinds(env, KIM) == [DeliveryKind.REQUEST]
+
+
+def _rest(key: str) -> list[str]:
+    return [f"on{key.split(', on')[1]}"] if ", on" in key else []
+
+
+async def test_backups_are_asked_at_once(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    await ask(env, "escalate: {after: 1h, to: [kim@example.com]}", people="lee@example.com")
+    await wait(env, hours=1)
+    assert kinds(env, KIM) == [DeliveryKind.REQUEST]
+
+
+async def test_reminders_begin_when_a_person_was_told(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    await ask(env, "expires: 2d", "remind: {after: 2h, every: 6h, times: 3}")
+    await ask(env, title="Another?")
+    await pass_until(env, 12)
+    assert got(env, KIM) == [], "the reminder at 11:00 comes before the digest, and is left out"
+    await pass_until(env, 18)
+    assert [card.topic for card in got(env, KIM)] == [DIGEST]
+    await pass_until(env, 0, days=1)
+    assert [card.topic for card in got(env, KIM)] == [DIGEST, None]
+
+
+# -- email, if there is no response --------------------------------------------------------------------------
+
+
+async def test_email_follows_after_the_time_that_counts_from_the_digest(env: EngineEnv) -> None:
+    await choose(env, LEE, DAILY)
+    runs = [await ask(env, people="lee@example.com", title=title) for title in ("One?", "Two?")]
+    await pass_until(env, 18)
+    await pass_until(env, 18.24)
+    assert [copy for copy in await sent(env, runs[0]) if copy[0] == "email"] == []
+    await pass_until(env, 18.25)
+    for run in runs:
+        assert ("email", "lee") in await sent(env, run)
+
+
+async def test_email_follows_for_each_person_from_when_they_were_told(env: EngineEnv) -> None:
+    await choose(env, LEE, DAILY)
+    run = await ask(env, people="lee@example.com, kim@example.com")
+    await ask(env, people="lee@example.com", title="Another?")
+    await pass_until(env, 14)
+    assert await sent(env, run) == [("recording", "kim"), ("recording", "lee")], "it is held for Lee"
+    await pass_until(env, 18)
+    await pass_until(env, 18.24)
+    assert ("email", "lee") not in await sent(env, run)
+    await pass_until(env, 18.25)
+    assert ("email", "lee") in await sent(env, run)
+
+
+async def test_the_owner_is_not_alerted_while_a_request_is_held(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    run = await ask(env)
+    await ask(env, title="Another?")
+    await pass_until(env, 17.9)
+    assert await copies_of(env, run, kind=DeliveryKind.ALERT) == []
+    await pass_until(env, 18)
+    assert "request.unseen" not in await env.kinds(run)
+
+
+# -- changes of mind -----------------------------------------------------------------------------------------
+
+
+async def test_what_is_held_is_told_when_a_person_chooses_so(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    for title in ("One?", "Two?"):
+        await ask(env, title=title)
+    await choose(env, KIM, replace(DAILY, at=12 * 60))
+    assert got(env, KIM) == []
+    await pass_until(env, 12)
+    assert len(got(env, KIM)) == 1
+    for title in ("Three?", "Four?"):
+        await ask(env, title=title)
+    await choose(env, KIM, Preferences())
+    assert len(got(env, KIM)) == 2
+
+
+async def test_a_later_digest_never_delays_what_was_promised(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    for title in ("One?", "Two?"):
+        await ask(env, title=title)
+    await choose(env, KIM, replace(DAILY, at=8 * 60))
+    await pass_until(env, 18)
+    assert len(got(env, KIM)) == 1
+
+
+async def test_preferences_are_in_the_audit_log_once(env: EngineEnv) -> None:
+    for _ in range(2):
+        answer = await choose(env, KIM, DAILY)
+    assert isinstance(answer, PreferencesSet)
+    assert (answer.zone, answer.knows_zone) == ("UTC", False)
+    kim = await env.engine.person(KIM)
+    assert kim is not None
+    assert kim.preferences == DAILY
+    assert env.engine.preferences(kim).preferences == DAILY
+    leaves = [str(leaf) for (leaf,) in await env.rows("SELECT leaf FROM audit")]
+    assert sum("person.preferences" in leaf for leaf in leaves) == 1
+    await choose(env, KIM, Preferences())
+    assert await env.rows("SELECT count(*) FROM person WHERE preferences IS NOT NULL") == [(0,)]
+
+
+async def test_preferences_that_cannot_be_followed_are_refused(env: EngineEnv) -> None:
+    for chosen, what in (
+        (Preferences(digest=Digest.COUNT, count=1), "count"),
+        (Preferences(digest=Digest.COUNT, count=21), "count"),
+        (Preferences(quiet_from=60), "quiet"),
+        (Preferences(quiet_from=60, quiet_until=60), "quiet"),
+        (Preferences(at=1440), "at"),
+    ):
+        answer = await choose(env, KIM, chosen)
+        assert isinstance(answer, InvalidPreferences)
+        assert answer.what == what
