@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import click
 
 from bot.cli import client
 from bot.cli.context import check_absent, load_context
 from bot.cli.exit_codes import Exit
+from bot.cli.output_files import open_output
 from engine import verify_audit
 from engine.domain import DEFAULT_WORKSPACE
 from engine.store import audit_log, log_head, reconciliation
-from engine.store.files import create_private
 
 MAX_PRINTED: Final = 100
 """Maximum number of differences between log and tables that are printed."""
@@ -40,22 +38,12 @@ def export(output: Path | None) -> None:
     if output is not None:
         check_absent(output)
     last = ""
-    with client.open_for_reading() as connection, _open_output(output) as out:
+    with client.open_for_reading() as connection, open_output(output) as out:
         for line in audit_log.export(connection, DEFAULT_WORKSPACE):
             out.write(line + "\n")
             last = line
     if output is not None:
         click.echo(f"Wrote {output}. Head: {_head(last)}")
-
-
-def _open_output(output: Path | None) -> AbstractContextManager[IO[str]]:
-    """Create a file that only this user may read, or open an existing pipe or terminal, or standard output."""
-    try:
-        if output is None or output.exists():
-            return click.open_file(str(output or "-"), "w", encoding="utf-8")
-        return os.fdopen(create_private(output), "w", encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(f"{output} cannot be written: {error.strerror}.") from None
 
 
 def _head(line: str) -> str:

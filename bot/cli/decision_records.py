@@ -1,0 +1,175 @@
+"""The line of an exported decision, as JSON and as a row of CSV. docs/commands.md documents its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from bot.cli.serialize import moment
+from engine import json_values
+from engine.domain import Params, Person, RequestState
+from engine.json_values import Value
+from engine.read_models import RequestView
+from engine.requests import Question, Vote
+from engine.store.decision_export import ExportedDecision
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that a spreadsheet takes for a formula."""
+
+
+def record(decision: ExportedDecision) -> dict[str, Value]:
+    """Return all that is known of a decision, and of what it decided."""
+    view, request = decision.view, decision.view.model
+    assert view.decision is not None
+    return {
+        "decision": view.decision.id,
+        "request": view.id,
+        "run": view.run,
+        "workflow": view.workflow,
+        "workflow_version": view.workflow_version,
+        "workflow_hash": request.subject.hash,
+        "step": request.subject.step,
+        "step_title": view.step_label,
+        "visit": request.subject.visit,
+        "at": view.at.value,
+        "title": view.title,
+        "requested_by": _person(view.requester),
+        **_times(view),
+        "verdict": request.state.value,
+        "button": view.decision.verdict,
+        "decided_by": {**_person(view.decision.person), **_printed(decision.record)},
+        "assurance": view.decision.assurance,
+        "reason": view.decision.reason,
+        **_contents(view),
+        "policy": request.policy.kind.value,
+        "approvals_needed": request.policy.needed,
+        "votes": [_vote(vote) for vote in request.votes],
+        "questions": [_question(question) for question in request.questions],
+        "outcome": _outcome(view),
+        "erased": decision.is_erased,
+    }
+
+
+def _person(person: Person) -> dict[str, Value]:
+    return {"id": person.id, "name": person.label}
+
+
+def _printed(facts: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the person who decided as they were named then."""
+    person = facts.get("person")
+    return {"id": person["id"], "name": person["name"]} if isinstance(person, dict) else {}
+
+
+def _times(view: RequestView) -> dict[str, Value]:
+    """Return when it was asked, shown and decided. People can decide from the moment that the first copy is shown."""
+    assert view.decision is not None
+    clocks, decided_at = view.model.deadlines, view.decision.decided_at
+    since = clocks.first_shown_at or clocks.opened_at
+    return {
+        "asked_at": moment(clocks.opened_at),
+        "first_shown_at": moment(clocks.first_shown_at),
+        "decided_at": moment(decided_at),
+        "seconds_to_decide": round((decided_at - since).total_seconds()),
+    }
+
+
+def _contents(view: RequestView) -> dict[str, Value]:
+    """Return the content as it was asked and as it was approved, and each difference. Secrets are their names."""
+    draft, approved = view.content_as_asked, view.model.state is RequestState.APPROVED
+    final = json_values.replace_all(draft.value, {edit.path: edit.after for edit in view.edits})
+    assert isinstance(final, dict)
+    return {
+        "draft": draft.shown(),
+        "final": Params(final, draft.secrets).shown() if approved else None,
+        "changes": [
+            {
+                "path": json_values.show_path(edit.path),
+                "label": edit.label,
+                "before": edit.before,
+                "after": edit.after,
+            }
+            for edit in view.edits
+        ],
+    }
+
+
+def _vote(vote: Vote) -> Value:
+    return {**_person(vote.person), "at": moment(vote.at), "reason": vote.reason}
+
+
+def _question(question: Question) -> Value:
+    return {
+        "asked_by": _person(question.asked_by),
+        "asked_to": _person(question.asked_to),
+        "asked_at": moment(question.asked_at),
+        "text": question.text,
+        "answer": question.answer,
+        "answered_by": _person(question.answered_by) if question.answered_by is not None else None,
+        "answered_at": moment(question.answered_at),
+    }
+
+
+def _outcome(view: RequestView) -> Value:
+    """Return what became of the step that was approved, or None where nothing did."""
+    if view.effect is None:
+        return None
+    return {
+        "status": view.effect.status.value,
+        "error": view.effect.error,
+        "ended_at": moment(view.effect.ended_at),
+        "worked_later_at": moment(view.effect.worked_at),
+    }
+
+
+# -- CSV ----------------------------------------------------------------------------------------------------
+
+
+def csv_header() -> list[str]:
+    """Return the names of the columns."""
+    return [*_COLUMNS]
+
+
+def csv_row(facts: Mapping[str, Value]) -> list[str]:
+    """Return a record as cells. A text that a spreadsheet would take for a formula gets a leading apostrophe."""
+    flat = dict(_flattened(facts))
+    return [_cell(flat.get(column)) for column in _COLUMNS]
+
+
+_COLUMNS: Final = (
+    *("decision", "request", "run", "workflow", "workflow_version", "workflow_hash", "step", "step_title", "visit"),
+    *("at", "title", "requested_by_id", "requested_by_name", "asked_at", "first_shown_at", "decided_at"),
+    *("seconds_to_decide", "verdict", "button", "decided_by_id", "decided_by_name", "assurance", "reason"),
+    *("draft", "final", "changes", "policy", "approvals_needed", "votes", "questions"),
+    *("outcome_status", "outcome_error", "outcome_ended_at", "outcome_worked_later_at", "erased"),
+)
+_NESTED: Final = frozenset({"requested_by", "decided_by", "outcome"})
+"""Keys whose values have a column each."""
+_AS_JSON: Final = frozenset({"draft", "final", "votes", "questions"})
+
+
+def _flattened(facts: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
+    for key, value in facts.items():
+        if key in _NESTED:
+            yield from ((f"{key}_{name}", part) for name, part in (value if isinstance(value, dict) else {}).items())
+        elif key == "changes" and isinstance(value, list):
+            yield key, "\n".join(_written(value))
+        elif key in _AS_JSON:
+            yield key, json_values.dumps(value) if value else None
+        else:
+            yield key, value
+
+
+def _written(changes: Iterable[Value]) -> Iterator[str]:
+    """Yield each difference as a person reads it: the path, then its values as JSON."""
+    for change in changes:
+        assert isinstance(change, dict)
+        yield f"{change['path']}: {json_values.dumps(change['before'])} → {json_values.dumps(change['after'])}"
+
+
+def _cell(value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # Only texts are guarded, so that numbers stay numbers.
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else str(value)

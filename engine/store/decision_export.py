@@ -1,0 +1,85 @@
+"""Reads decided requests for an export, in the order of their decisions, with one page of them in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import select
+
+from engine import json_values
+from engine.read_models import RequestView
+from engine.store import request_queries
+from engine.store.connection import Connection
+from engine.store.request_search import IdRange
+from engine.store.tables import DecisionRow, RequestRow, RunRow, WorkflowRow
+
+PAGE: Final = 200
+"""Number of decisions that are read at a time."""
+
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+# The decision that closed a request; approvals that others had to join come with the request.
+_CLOSING = (
+    select(_decision.c.id, _decision.c.request, _decision.c.record)
+    .select_from(
+        _decision.join(_request, _request.c.id == _decision.c.request)
+        .join(_run, _run.c.id == _request.c.run)
+        .join(_workflow, _workflow.c.id == _run.c.workflow)
+    )
+    .where(
+        _request.c.state == _decision.c.verdict,
+        _request.c.content_version == _decision.c.content_version,
+        _request.c.closed_by == _decision.c.person,
+    )
+    .order_by(_decision.c.id)
+    .limit(PAGE)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionFilter:
+    """Which decisions are exported: made from `since` on and before `until`, of a workflow with this name."""
+
+    since: datetime
+    until: datetime | None = None
+    workflow: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedDecision:
+    """A decided request. `record`: the facts that were kept with the decision; empty if the content was erased."""
+
+    view: RequestView
+    record: Mapping[str, Any]
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the content of the request was erased."""
+        return not self.record
+
+
+def export(connection: Connection, workspace: str, wanted: DecisionFilter) -> Iterator[ExportedDecision]:
+    """Yield the decided requests, the oldest decision first."""
+    after = ""
+    while rows := _page(connection, workspace, wanted, after):
+        views = request_queries.load_by_ids(connection, [row.request for row in rows])
+        for row, view in zip(rows, views, strict=True):
+            yield ExportedDecision(view=view, record=cast("dict[str, Any]", json_values.loads(row.record)))
+        after = rows[-1].id
+
+
+def _page(connection: Connection, workspace: str, wanted: DecisionFilter, after: str) -> Sequence[Any]:
+    # The index is read in the order of ids, which begin with the time; the time itself is exact.
+    within = IdRange.of(wanted.since, wanted.until).conditions(_decision.c.id)
+    exact = [_decision.c.decided_at >= wanted.since]
+    if wanted.until is not None:
+        exact.append(_decision.c.decided_at < wanted.until)
+    if wanted.workflow is not None:
+        exact.append(_workflow.c.name == wanted.workflow)
+    conditions = (_decision.c.workspace == workspace, _decision.c.id > after, *within, *exact)
+    return connection.execute(_CLOSING.where(*conditions)).all()
