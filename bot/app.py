@@ -26,6 +26,7 @@ from bot.terminal.output import create_console
 from bot.terminal.sender import TerminalMailer, TerminalSender
 from engine.domain import DEFAULT_WORKSPACE
 from engine.read_models import PageQuery
+from engine.service import Erasures
 from engine.store import account_separation, restored_backup, schema
 from engine.store.port import Store
 from engine.store.sqlite import SqliteStore
@@ -51,6 +52,7 @@ async def open_app(options: AppOptions) -> AsyncIterator[App]:
             await databases.note_key(options.settings, store)
         adapters = await _connect_adapters(options, stack)
         app = composition.build(store, options.settings, adapters)
+        await Erasures(app.engine).begin_retention()
         await stack.enter_async_context(watched(adapters.roles))
         await stack.enter_async_context(_run(app.executor))
         if app.executor is not None:

@@ -61,6 +61,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
         telemetry=monitoring,
         unavailable={} if is_trial else dict(account_sign_in.unavailable_proofs(settings)),
         is_trial=is_trial,
+        retention=settings.kept_for,
     )
     engine = build_engine(store)
     # For people in Slack and on pages, who are told soon if the database does not answer.

@@ -10,13 +10,14 @@ import ipaddress
 import os
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email.headerregistry import Address
 from email.policy import SMTP
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from engine import fields, references
+from engine import durations, fields, references
 from engine.code_derivation import MIN_KEY
 from engine.domain import accounts
 from engine.errors import InvalidValue
@@ -110,6 +111,17 @@ def passwords_in(url: str) -> tuple[str, ...]:
         return (url,)
     encoded = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
     return (password, encoded) if password else ()
+
+
+def parse_retention(text: str) -> timedelta:
+    """Return how long contents are kept: at least a day."""
+    try:
+        kept_for = durations.parse(text)
+    except InvalidValue as error:
+        raise ValueError(f"{error}. For contents, write 400d") from None
+    if kept_for < timedelta(days=1):
+        raise ValueError("must be at least a day, like 400d")
+    return kept_for
 
 
 def parse_sender(text: str) -> Address:

@@ -6,6 +6,7 @@ All wrong settings are reported at once, each with a sentence.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -92,6 +93,9 @@ class Settings(BaseSettings):
     """The client secret of the app."""
     slack_issuer: str = "https://slack.com"
     """The address where people sign in, for other Slack clouds and for the sandbox."""
+    retention: str = ""
+    """How long the contents of a run are kept after it ended, `400d`. Older ones are erased every day. Default: for
+    ever."""
     builders: Annotated[tuple[str, ...], NoDecode] = ()
     """The people who may register workflows in Slack, separated by commas: email addresses, Slack user ids,
     `group:handle`, `role:name`."""
@@ -260,6 +264,13 @@ class Settings(BaseSettings):
             return ""
         return public_holidays.parse(value) if info.field_name == "holidays" else setting_values.check_hours(value)
 
+    @field_validator("retention")
+    @classmethod
+    def _retention(cls, value: str) -> str:
+        if value:
+            setting_values.parse_retention(value)
+        return value
+
     @field_validator("log_level", "log_format", "role", "tracing", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
@@ -310,6 +321,11 @@ class Settings(BaseSettings):
     def office_hours(self) -> WorkingHours:
         """Return the working hours that count where a gate counts them."""
         return setting_values.parse_working_hours(self.working_hours, holidays=self.holidays)
+
+    @property
+    def kept_for(self) -> timedelta | None:
+        """Return how long the contents of a run are kept after it ended, or None: for ever."""
+        return setting_values.parse_retention(self.retention) if self.retention else None
 
     @property
     def mail_server(self) -> MailServerAddress | None:

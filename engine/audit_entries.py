@@ -69,6 +69,7 @@ class EntryKind(StrEnum):
     PERSON_JOINED = "person.joined"
     PERSON_SEPARATED = "person.separated"
     PERSON_UNDONE = "person.undone"
+    PERSON_ERASED = "person.erased"
     CONTENT_ERASED = verify_audit.ERASED
     DATABASE_RESTORED = "database.restored"
 

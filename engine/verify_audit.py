@@ -12,12 +12,13 @@ The format, one JSON object a line: `seq` counts from 1. `leaf` is JSON text, an
 the SHA-256 of the previous entry's hash (32 bytes; zeros before the first) and then of the text `leaf`. Bytes are
 written as lower-case hexadecimal, text is hashed as UTF-8. `salt` and `content` are null where content was erased; a
 later entry of the kind `content.erased` explains it, whose content has `entries`, a list of pairs of the first and last
-number, `by`, who erased them, and `reason`.
+number, `by`, who erased them, and `reason`. It names no entry whose content is there.
 """
 
 from __future__ import annotations
 
 import argparse
+import bisect
 import hashlib
 import json
 import re
@@ -30,6 +31,8 @@ START = (0, "0" * 64)
 """The checkpoint before the first entry."""
 ERASED = "content.erased"
 """The kind of the entry that says who erased contents, and why."""
+MOST_NAMED = 20
+"""Maximum number of erasures, or of entries, that are named one by one; the others are counted."""
 UNEXPLAINED = 3
 """Exit code: contents were erased, and no entry says who erased them."""
 KEYS = ("seq", "leaf", "hash", "salt", "content")
@@ -85,7 +88,9 @@ class Log:
     def __init__(self, *, checkpoints: Iterable[tuple[int, str]] = (), after: tuple[int, str] = START) -> None:
         self.entries = self.erased = 0
         self.explanations: list[str] = []
-        """A line for each erasure: the entries, the person, the time and the reason."""
+        """A line for each erasure, the first ones only: the entries, the person, the time, the reason, the number."""
+        self._erasures = 0
+        self._by: dict[str, _Erasures] = {}
         self._erased: list[list[int]] = []
         self._explained: list[tuple[int, int]] = []
         self.head = f"{after[0]}:{after[1]}"
@@ -124,6 +129,13 @@ class Log:
             for digest in sorted(digests):
                 if (seq, digest) != self._after:
                     yield AuditFinding(0, None, f"entry {seq} is missing; it was noted earlier with the hash {digest}")
+
+    @property
+    def erasers(self) -> list[str]:
+        """Return a line for each person who erased contents: how many, and from when until when."""
+        left_out = self._erasures - len(self.explanations)
+        more = [f"and {left_out} more entries about erasures"] if left_out else []
+        return more + [f"{_quoted(by)} erased {erasures}" for by, erasures in self._by.items()]
 
     @property
     def unexplained(self) -> tuple[str, ...]:
@@ -199,11 +211,52 @@ class Log:
         if not is_complete or not isinstance(pairs, list) or not all(_is_pair(pair, seq) for pair in pairs):
             yield "it does not say which entries were erased before it, who erased them and why"
             return
+        present = [part for first, last in pairs for part in self._present(first, last)]
+        if present:
+            named = ", ".join(_numbers(first, last) for first, last in present[:MOST_NAMED])
+            yield f"it says that contents were erased that are still there: {named}"
         self._explained.extend((first, last) for first, last in pairs)
-        numbers = ", ".join(_numbers(first, last) for first, last in pairs)
-        self.explanations.append(
-            f"entry {seq}: {numbers} erased by {_quoted(str(by))} at {_quoted(leaf['at'])}: {_quoted(str(reason))}"
-        )
+        count = sum(last - first + 1 for first, last in pairs) - sum(last - first + 1 for first, last in present)
+        self._by.setdefault(str(by), _Erasures(leaf["at"])).add(count, leaf["at"])
+        self._erasures += 1
+        if len(self.explanations) < MOST_NAMED:
+            numbers = ", ".join(_numbers(first, last) for first, last in pairs)
+            who = f"erased by {_quoted(str(by))} at {_quoted(leaf['at'])}"
+            self.explanations.append(f"entry {seq}: {numbers} {who}: {_quoted(str(reason))} ({_contents(count)})")
+
+    def _present(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Yield the parts of a range of entries before this one whose contents are there."""
+        first = max(first, self._after[0] + 1)
+        begin = max(bisect.bisect_right(self._erased, first, key=_first) - 1, 0)
+        end = bisect.bisect_right(self._erased, last, key=_first)
+        if first <= last:
+            yield from _uncovered([[first, last]], [(one, other) for one, other in self._erased[begin:end]])
+
+
+@dataclass
+class _Erasures:
+    """How many contents a person erased, and from when until when."""
+
+    since: str
+    until: str = ""
+    contents: int = 0
+
+    def add(self, contents: int, at: str) -> None:
+        self.contents, self.until = self.contents + contents, at
+
+    def __str__(self) -> str:
+        when = f"at {_quoted(self.since)}"
+        if self.until != self.since:
+            when = f"from {_quoted(self.since)} to {_quoted(self.until)}"
+        return f"{_contents(self.contents)} {when}"
+
+
+def _first(numbers: list[int]) -> int:
+    return numbers[0]
+
+
+def _contents(count: int) -> str:
+    return f"{count} content{'s' * (count != 1)}"
 
 
 def _is_pair(value: Any, seq: int) -> bool:
@@ -319,7 +372,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"cannot read {options.file}: {error.strerror}\n")
         return 2
     count += _print(log.finish())
-    for line in (*log.explanations, *unexplained_erasures(log)):
+    for line in (*log.explanations, *log.erasers, *unexplained_erasures(log)):
         sys.stdout.write(f"{line}\n")
     verdict = "nothing wrong found"
     if log.unexplained:
@@ -333,8 +386,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def unexplained_erasures(log: Log) -> list[str]:
     """Return a line that names the entries that were erased without an explanation, if there are any."""
     unexplained = log.unexplained
-    more = f" and {len(unexplained) - 20} more" if len(unexplained) > 20 else ""
-    return [f"erased, and no entry says who erased them: {', '.join(unexplained[:20])}{more}"] if unexplained else []
+    more = f" and {len(unexplained) - MOST_NAMED} more" if len(unexplained) > MOST_NAMED else ""
+    named = f"{', '.join(unexplained[:MOST_NAMED])}{more}"
+    return [f"finding: erased, and no entry says who erased them: {named}"] if unexplained else []
 
 
 def _print(findings: Iterator[AuditFinding]) -> int:

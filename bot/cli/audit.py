@@ -38,7 +38,8 @@ def export(output: Path | None) -> None:
     if output is not None:
         check_absent(output)
     last = ""
-    with client.open_for_reading() as connection, open_output(output) as out:
+    # On one snapshot: an erasure meanwhile would name entries that were written before with their contents.
+    with client.open_for_reading() as connection, connection.snapshot(), open_output(output) as out:
         for line in audit_log.export(connection, DEFAULT_WORKSPACE):
             out.write(line + "\n")
             last = line
@@ -73,8 +74,10 @@ def verify(checkpoints: tuple[str, ...]) -> int:
             click.echo("The audit log is empty: nothing has happened yet.")
             return Exit.DONE
         findings += _print_findings(log.finish())
-    for line in (*log.explanations, *verify_audit.unexplained_erasures(log)):
-        click.echo(line, err=line not in log.explanations)
+    for line in (*log.explanations, *log.erasers):
+        click.echo(line)
+    for line in verify_audit.unexplained_erasures(log):
+        click.echo(line, err=True)
     click.echo(f"{log.entries:,} entries, {log.erased:,} of them with erased content. Head: {log.head}")
     if findings:
         click.echo(

@@ -68,6 +68,7 @@ for _command in (
     LazyCommand("version", "version:version", "Print the version."),
     LazyCommand("audit", "audit:audit", "Export, verify or erase the log of everything that happened."),
     LazyCommand("export", "export:export", "Export who decided what, what was changed, and what became of it."),
+    LazyCommand("erase", "erase:erase", "Erase the contents of old runs, or what names a person."),
     LazyCommand("manifest", "manifest:manifest", "Print the manifest from which the Slack app is created."),
     LazyCommand("bench", "bench:bench", "Measure how fast Signoff is on this machine."),
     LazyCommand("demo", "demo:demo", "Try a whole Signoff in your browser, with a Slack of its own."),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from bot.cli import client, serialize
@@ -12,9 +10,8 @@ from bot.local.reply import LISTS
 from bot.terminal.output import create_console, format_time, render_json, render_table
 from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.json_values import Value
-from engine.read_models import AddressPeriod, PersonView
+from engine.read_models import AddressPeriod
 from engine.references import parse
-from engine.store import people as people_rows
 from engine.store import person_queries
 
 
@@ -52,7 +49,7 @@ def show(who: str, as_json: bool) -> None:
     WHO is an email address, a Slack user id, or an id of `signoff people list`.
     """
     with client.open_for_reading() as connection:
-        view = _find(connection, who)
+        view = person_queries.find(connection, DEFAULT_WORKSPACE, who)
         if view is None:
             client.refuse(f"There is no person {who}. {LISTS['person']}")
         periods = person_queries.load_periods(connection, view.person.id)
@@ -75,15 +72,6 @@ def show(who: str, as_json: bool) -> None:
 def _row(period: AddressPeriod) -> tuple[str, str, str, str]:
     until = format_time(period.until) if period.until is not None else "now"
     return str(period.address), format_time(period.since), until, f"{period.evidence} {period.ended or ''}".strip()
-
-
-def _find(connection: Any, who: str) -> PersonView | None:
-    view = person_queries.person_view(connection, who)
-    if view is not None:
-        return view
-    address = _address(who)
-    person = people_rows.find_person(connection, DEFAULT_WORKSPACE, address) if address is not None else None
-    return person_queries.person_view(connection, person.id) if person is not None else None
 
 
 def _address(who: str) -> Address | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from bot.local import absence_commands, question_commands
+from bot.local import absence_commands, erase_commands, question_commands
 from bot.local.arguments import optional_number, optional_text, read_address, read_mapping, read_text, read_texts
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.monitor import Monitor
@@ -90,6 +90,8 @@ class OperatorCommands:
             "revoke": self._revoke,
             "return_address": self._return_address,
             "erase": self._erase,
+            "erase_old": self._erase_old,
+            "erase_person": self._erase_person,
         }
 
     @property
@@ -158,6 +160,14 @@ class OperatorCommands:
         run, reason = read_text(arguments, "run"), read_text(arguments, "reason")
         result = await self._engine.erase(Erase(run=run, reason=reason, actor=self._actor, origin=self._origin))
         return self._refused(result) if isinstance(result, Refusal) else CommandReply(facts={"entries": result.entries})
+
+    async def _erase_old(self, arguments: dict[str, Any]) -> CommandReply:
+        result = await erase_commands.erase_old(self._engine, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else erase_commands.reply(result)
+
+    async def _erase_person(self, arguments: dict[str, Any]) -> CommandReply:
+        result = await erase_commands.erase_person(self._engine, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else erase_commands.reply(result)
 
     async def _decide(self, arguments: dict[str, Any]) -> CommandReply:
         request_id, texts = read_text(arguments, "request"), read_texts(arguments, "edits")

@@ -213,6 +213,11 @@ def _started_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
     return f"{names.step(entry)} started{again}."
 
 
+def _erased_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    what = "what names a person in this run" if content.get("person") else "the contents of this run"
+    return f"erased {what}. Reason: {content.get('reason')}"
+
+
 def _ended_sentence(text: str) -> Sentence:
     return lambda _, content, __: f"{text} {content['error']}" if content.get("error") else text
 
@@ -265,7 +270,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "step.outcome_unknown": lambda entry, content, names: (
         f"It is unknown whether {names.step(entry)} happened: {content.get('error')}"
     ),
-    "content.erased": lambda _, content, __: f"erased the contents of this run. Reason: {content.get('reason')}",
+    "content.erased": _erased_sentence,
     "code.exhausted": lambda *_: "A code was typed wrong five times, so it no longer works.",
     "browser.remembered": _remembered_sentence,
     "sign_in.refused": _refused_sign_in_sentence,

@@ -307,6 +307,32 @@ class Erase(Struct, frozen=True, kw_only=True):
     origin: Origin
 
 
+class EraseOld(Struct, frozen=True, kw_only=True):
+    """Erase the contents of the next runs that ended before a moment. `after`: the last run that was looked at."""
+
+    before: datetime
+    reason: str
+    actor: Address
+    origin: Origin
+    workflow: str | None = None
+    after: str = ""
+    workspace: str = DEFAULT_WORKSPACE
+
+
+class ErasePerson(Struct, frozen=True, kw_only=True):
+    """Erase a person's names and addresses. `person`: their id, or an address of theirs. `after`: from `PersonErased`.
+
+    Each call erases some of them, until the result says that there is no more.
+    """
+
+    person: str
+    reason: str
+    actor: Address
+    origin: Origin
+    after: str = ""
+    workspace: str = DEFAULT_WORKSPACE
+
+
 class Resume(Struct, frozen=True, kw_only=True):
     """Answer for the step of unknown outcome of a run. `output`: with `done`, the output of the step, if known.
 

@@ -124,6 +124,31 @@ class Erased(Struct, frozen=True, kw_only=True):
     """Number of audit entries whose content was erased."""
 
 
+class ErasedRuns(Struct, frozen=True, kw_only=True):
+    """The contents of some runs were erased. `reached`: the last run that was looked at, or None if that was all."""
+
+    runs: int
+    entries: int
+    """Number of audit entries whose content was erased."""
+    reached: str | None
+
+
+class PersonErased(Struct, frozen=True, kw_only=True):
+    """A part of what names a person was erased. `after`: of the next call, or None if that was all.
+
+    `unfinished`: how many runs name the person and have not ended. As long as there are some, the person's own row
+    stays.
+    """
+
+    person: str
+    pseudonym: str
+    runs: int = 0
+    entries: int = 0
+    """Number of audit entries whose content was erased."""
+    unfinished: int = 0
+    after: str | None = None
+
+
 class Refusal(Struct, frozen=True):
     """An expected refusal of a command. Every surface shows it as a sentence."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from engine.access import Reader
 from engine.domain import Address, Assurance, Person
@@ -18,6 +19,7 @@ class CommandContext:
 
     `unavailable`: the identifications that this server cannot ask for, each with what its operator has to do.
     `missing`: the channels that a gate can name and that this server does not have, each with what to set.
+    `retention`: how long after its end the contents of a run are kept; None: for ever.
     `is_trial`: one person answers for everyone, and no one is identified.
     """
 
@@ -27,6 +29,7 @@ class CommandContext:
     is_trial: bool = False
     missing: Mapping[str, str] = field(default_factory=dict)
     auditors: frozenset[Address] = frozenset()
+    retention: timedelta | None = None
 
     def may(self, actor: Person, address: Address, *owners: str) -> bool:
         """Return whether the actor, who acts from `address`, is one of these persons or an admin."""

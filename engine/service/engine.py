@@ -117,9 +117,10 @@ class Engine:
         telemetry: Telemetry | None = None,
         unavailable: Mapping[Assurance, str] | None = None,
         is_trial: bool = False,
+        retention: timedelta | None = None,
     ) -> None:
         self.store = store
-        self.context = CommandContext(advancer, admins, unavailable or {}, is_trial, missing or {}, auditors)
+        self.context = CommandContext(advancer, admins, unavailable or {}, is_trial, missing or {}, auditors, retention)
         self._telemetry = telemetry or NoTelemetry()
 
     # -- commands --

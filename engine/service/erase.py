@@ -1,14 +1,25 @@
-"""The command that erases the contents of a run. The chain of audit entries stays."""
+"""The command that erases the contents of a run, and the retention. The chain of audit entries stays."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
+from engine import durations
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import Erase, Erased, NotAllowed, NotFound, Refusal
+from engine.domain import Erase, Erased, NotAllowed, NotFound, Person, Refusal, Work
 from engine.json_values import Value
 from engine.service.context import CommandContext
-from engine.store import erasure, run_rows
+from engine.store import erasure, old_runs, retention, run_rows
 from engine.store.port import Tx
+
+AT_ONCE: Final = 5
+"""Maximum number of runs that one unit of the retention erases, so that other units do not wait for long."""
+MOST_TOGETHER: Final = 50
+"""Maximum number of old runs that are erased before the command reports how far it has come."""
+BY_RETENTION: Final = "SIGNOFF_RETENTION"
+"""Who erased contents by themselves: the setting."""
 
 
 def erase(context: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -> Erased | Refusal:
@@ -23,22 +34,68 @@ def erase(context: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -
         return NotAllowed(why=f"Run {command.run} has not ended yet. Cancel it, or wait until it ends.")
     if not command.reason.strip():
         return NotAllowed(why="Please give a reason. The audit log keeps it.")
-    tx.take_turn(f"erase {command.run}")
-    numbers = erasure.erase_run(tx, run.workspace, command.run)
+    author = Author(person=actor, by=actor.label, reason=command.reason.strip(), surface=command.origin.surface)
+    return Erased(run=command.run, entries=_erase_run(tx, run.workspace, command.run, author))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who erases contents and why, for the audit log. `person`: None for the retention, which `by` names."""
+
+    person: Person | None
+    by: str
+    reason: str
+    surface: str | None
+
+
+def _erase_run(tx: Tx, workspace: str, run: str, author: Author) -> int:
+    """Erase the contents of a run, and return the number of entries that had one."""
+    tx.take_turn(f"erase {run}")
+    numbers = erasure.erase_run(tx, workspace, run)
     if numbers:
-        tx.audit(
-            run.workspace,
-            entry(
-                EntryKind.CONTENT_ERASED,
-                run=command.run,
-                actor=actor,
-                by=actor.label,
-                reason=command.reason.strip(),
-                surface=command.origin.surface,
-                entries=_ranges(numbers),
-            ),
-        )
-    return Erased(run=command.run, entries=len(numbers))
+        record(tx, workspace, numbers, author, run=run)
+    return len(numbers)
+
+
+def record(
+    tx: Tx, workspace: str, numbers: list[int], author: Author, *, run: str | None, person: str | None = None
+) -> None:
+    """Append the entry that says who erased the contents of these entries, and why.
+
+    `person`: the id of the person whose names were erased, if not all contents of the run were.
+    """
+    tx.audit(
+        workspace,
+        entry(
+            EntryKind.CONTENT_ERASED,
+            run=run,
+            actor=author.person,
+            by=author.by,
+            reason=author.reason,
+            surface=author.surface,
+            person=person,
+            entries=_ranges(numbers),
+        ),
+    )
+
+
+def keep_to_retention(context: CommandContext, tx: Tx, workspace: str) -> None:
+    """Erase the contents of the next runs that are older than the retention: a unit of `Engine.process_due`."""
+    tx.take_turn(f"retention {workspace}")
+    reached = retention.load_reached(tx, workspace)
+    if reached is None:
+        return
+    if context.retention is None:
+        retention.end(tx, workspace)
+        return
+    before, written = tx.now - context.retention, durations.show(context.retention)
+    old = old_runs.find(tx.connection, workspace, before, workflow=None, after=reached, most=AT_ONCE)
+    author = Author(person=None, by=BY_RETENTION, reason=f"older than {written}", surface=None)
+    for run in old.runs:
+        _erase_run(tx, workspace, run, author)
+    retention.save_reached(tx, workspace, old.reached)
+    if old.reached is not None:
+        tx.enqueue(Work("process_due", f"{retention.WORK}{workspace}"))
 
 
 def _ranges(numbers: list[int]) -> list[Value]:

@@ -18,20 +18,24 @@ from engine.json_values import Value
 from engine.references import OWNER, Reference
 from engine.requests import Deadlines, NoResponse, NotDelivered, Overdue, PastDue, Request, Unanswered, separation
 from engine.requests.separation import OWNER_INSTEAD
-from engine.service import absence, eligibility, hand_on
+from engine.service import absence, eligibility, erase, hand_on
 from engine.service.context import CommandContext
-from engine.store import deliveries, people, request_model, request_rows, request_search, run_rows
+from engine.store import deliveries, people, request_model, request_rows, request_search, retention, run_rows
 from engine.store.port import Tx
 from engine.worker.advance import wake
 
 
 def process_due(context: CommandContext, tx: Tx, request_id: str, resolved: Resolved) -> None:
-    """Process the first deadline of a request that is due, an absence with this id that begins, or the search.
+    """Process the first deadline of a request that is due, an absence with this id that begins, the search, or the
+    retention.
 
     The unit of `Engine.process_due`.
     """
     if request_id.startswith(request_search.WORK):
         request_search.follow_log(tx, request_id.removeprefix(request_search.WORK))
+        return
+    if request_id.startswith(retention.WORK):
+        erase.keep_to_retention(context, tx, request_id.removeprefix(retention.WORK))
         return
     loaded = request_model.load_request(tx, request_id)
     if loaded is None:

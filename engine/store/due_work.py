@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Select, String, literal_column, select, union_all
 
 from engine.domain import Work
-from engine.store import absences, deliveries, request_rows, request_search, run_rows
+from engine.store import absences, deliveries, request_rows, request_search, retention, run_rows
 from engine.store.connection import Connection
 from engine.store.statements import Statement
 
@@ -23,6 +23,7 @@ _ALL = union_all(
     _of_kind("process_due", request_rows.DUE),
     _of_kind("process_due", absences.DUE),
     _of_kind("process_due", request_search.DUE),
+    _of_kind("process_due", retention.DUE),
 ).subquery()
 _DUE = Statement(select(_ALL.c.kind, _ALL.c.id))
 

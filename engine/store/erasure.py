@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, case, delete, or_, select, update
 
 from engine import json_values
 from engine.audit_entries import EntryKind
@@ -25,6 +25,11 @@ _run = RunRow.__table__  # type: ignore[attr-defined]
 _sign_in = SignInRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
 
+_NO_CONTENTS: Final[dict[str, Any]] = {
+    "inputs": "{}",
+    "error": None,
+    "cancel": case((_run.c.cancel.is_not(None), "{}")),  # that it was cancelled stays, and why does not
+}
 _TITLE: Final = "(erased)"
 _KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_with", "alone")
 """Details of a request that come from its workflow, and not from this run."""
@@ -47,9 +52,9 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
     nothing_said = update(_question).where(_question.c.request.in_(of_run)).values(text="", answer=None)
     tx.connection.execute(nothing_said)
     _erase_requests(tx, run)
-    _erase_what_waits(tx, run)
+    erase_what_waits(tx, run)
     tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))
-    tx.connection.execute(update(_run).where(_run.c.id == run).values(inputs="{}", error=None))
+    tx.connection.execute(update(_run).where(_run.c.id == run).values(**_NO_CONTENTS, erased_at=tx.now))
     return numbers
 
 
@@ -58,13 +63,18 @@ def _erase_entries(tx: Tx, workspace: str, run: str) -> list[int]:
     rows = tx.connection.execute(select(_audit.c.seq, _audit.c.leaf).where(*conditions).order_by(_audit.c.seq))
     kinds = {row.seq: cast("dict[str, Any]", json_values.loads(row.leaf))["kind"] for row in rows}
     numbers = [seq for seq, kind in kinds.items() if kind != EntryKind.CONTENT_ERASED]
-    if numbers:
-        emptied = update(_audit).where(_audit.c.workspace == workspace, _audit.c.seq == bindparam("number"))
-        tx.connection.execute(emptied.values(salt=None, content=None), [{"number": number} for number in numbers])
+    empty_entries(tx, workspace, numbers)
     return numbers
 
 
-def _erase_what_waits(tx: Tx, run: str) -> None:
+def empty_entries(tx: Tx, workspace: str, numbers: list[int]) -> None:
+    """Erase the contents of these entries."""
+    if numbers:
+        emptied = update(_audit).where(_audit.c.workspace == workspace, _audit.c.seq == bindparam("number"))
+        tx.connection.execute(emptied.values(salt=None, content=None), [{"number": number} for number in numbers])
+
+
+def erase_what_waits(tx: Tx, run: str) -> None:
     """Delete what people typed and have not confirmed; it is there until it expires."""
     requests = select(_request.c.id).where(_request.c.run == run)
     of_run = or_(_challenge.c.run == run, _challenge.c.request.in_(requests))

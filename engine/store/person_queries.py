@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import Select, bindparam, exists, select
 
 from engine.domain import Address
+from engine.domain.people import ACCOUNT
 from engine.read_models import AddressPeriod, PersonView
+from engine.references import parse
 from engine.store import people
 from engine.store.connection import Connection
 from engine.store.people_tables import AddressPeriodRow, AddressRow, PersonRow
@@ -52,6 +54,18 @@ def _listed(workspace: str) -> Select[Any]:
     # A person who turned out to be another one has nothing left, except a second account.
     is_present = _person.c.joined_into.is_(None) | exists().where(_address.c.person == _person.c.id)
     return select(_person).where(_person.c.workspace == workspace, is_present).order_by(_person.c.id.desc())
+
+
+def find(connection: Connection, workspace: str, who: str) -> PersonView | None:
+    """Return the person with this id, email address or account, or None."""
+    view = person_view(connection, who)
+    if view is not None:
+        return view
+    reference = parse(who.removeprefix(f"{ACCOUNT}:"))
+    if reference is None or not reference.is_address:
+        return None
+    person = people.find_person(connection, workspace, reference.address)
+    return person_view(connection, person.id) if person is not None else None
 
 
 def person_view(connection: Connection, person: str) -> PersonView | None:

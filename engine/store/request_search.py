@@ -33,7 +33,7 @@ from engine.store.dialect import Upsert
 from engine.store.port import Tx
 from engine.store.search_tables import SearchProgressRow, SearchWordRow
 from engine.store.statements import Statement
-from engine.store.tables import AuditRow, RequestRow, RunRow, WorkflowRow, WorkspaceRow
+from engine.store.tables import AuditRow, ContentChangeRow, DecisionRow, RequestRow, RunRow, WorkflowRow, WorkspaceRow
 
 ENTRIES: Final = 2_000
 """Entries of the audit log that one unit follows."""
@@ -45,6 +45,8 @@ WORK: Final = "search:"
 _OPENED: Final = f'"{EntryKind.REQUEST_OPENED.value}"'
 _LAST: Final = "~"
 """Comes after every character of an id."""
+_ALL_WORDS: Final = 100_000
+"""Maximum number of words that are looked for when they are deleted: with an edit, others may be the first ones."""
 _LEAST: Final = "\x01"
 """Comes before every character of a word."""
 
@@ -52,6 +54,8 @@ _word = SearchWordRow.__table__  # type: ignore[attr-defined]
 _progress = SearchProgressRow.__table__  # type: ignore[attr-defined]
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_change = ContentChangeRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
@@ -100,7 +104,7 @@ def follow_log(tx: Tx, workspace: str) -> None:
     row = _PROGRESS.one(tx.connection, {"workspace": workspace})
     entries = _ENTRIES.all(tx.connection, {"workspace": workspace, "after": row.seq if row is not None else 0})
     if entries:
-        _write_words(tx.connection, workspace, [*_opened(entries)])
+        write_words(tx.connection, workspace, [*_opened(entries)])
         _SET_PROGRESS.write(tx.connection, {"workspace": workspace, "seq": entries[-1].seq})
 
 
@@ -110,7 +114,8 @@ def _opened(entries: Sequence[Any]) -> Iterator[str]:
             yield cast("dict[str, str]", json_values.loads(entry.leaf))["request"]
 
 
-def _write_words(connection: Connection, workspace: str, requests: Sequence[str]) -> None:
+def write_words(connection: Connection, workspace: str, requests: Sequence[str]) -> None:
+    """Write the words of these requests, which have none."""
     rows = connection.execute(_TEXTS.where(_request.c.id.in_(requests))).all() if requests else []
     _INSERT.write_all(
         connection,
@@ -119,21 +124,43 @@ def _write_words(connection: Connection, workspace: str, requests: Sequence[str]
 
 
 def _words_of(row: Any) -> tuple[str, ...]:
-    """Return the words of a request. Secrets are not among them: content has only their names."""
+    """Return the words of a request."""
+    return search_words.words(_texts_of(row))
+
+
+def _texts_of(row: Any) -> list[str]:
+    """Return the texts of a request. Secrets are not among them: content has only their names."""
     details = cast("dict[str, Any]", json_values.loads(row.details))
     content = Params.from_value(json_values.loads(row.content)).value
     shown = [text for pair in details.get("show", ()) for text in pair]
     texts = [row.title, *shown, details.get("reason") or "", row.requester_label, row.workflow_title, row.name]
-    return search_words.words([*texts, *search_words.texts_of(content)])
+    return [*texts, *search_words.texts_of(content)]
 
 
-def erase_words(tx: Tx, workspace: str, run: str) -> None:
-    """Delete the words of the requests of a run. Call it before their texts are erased."""
+def erase_words(tx: Tx, workspace: str, run: str) -> list[str]:
+    """Delete the words of the requests of a run, and return the requests that had some.
+
+    Call it before their texts are erased. Words of texts that were edited since are deleted as well.
+    """
+    edited = _edited_texts(tx.connection, run)
+    had_words: list[str] = []
     for row in tx.connection.execute(_TEXTS.where(_request.c.run == run)).all():
-        _DELETE.write_all(
-            tx.connection,
-            [{"of_workspace": workspace, "of_word": word, "of_request": row.id} for word in _words_of(row)],
-        )
+        words = search_words.words([*_texts_of(row), *edited.get(row.id, ())], _ALL_WORDS)
+        keys = [{"of_workspace": workspace, "of_word": word, "of_request": row.id} for word in words]
+        if sum(tx.write(_DELETE, key) for key in keys):
+            had_words.append(row.id)
+    return had_words
+
+
+def _edited_texts(connection: Connection, run: str) -> dict[str, list[str]]:
+    """Return the texts in the edits of the requests of a run, before and after them, by request."""
+    texts: dict[str, list[str]] = {}
+    for table in (_decision, _change):
+        joined = table.join(_request, _request.c.id == table.c.request)
+        edits = select(table.c.request, table.c.edits).select_from(joined).where(_request.c.run == run)
+        for row in connection.execute(edits.where(table.c.edits.is_not(None))).all():
+            texts.setdefault(row.request, []).extend(search_words.texts_of(json_values.loads(row.edits)))
+    return texts
 
 
 # -- reading ----------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 
 # Unused columns are left out: each column of a row costs as much as half a look-up.
 _LOAD = Statement(
-    select(*(column for column in _run.c if column.name not in ("id", "key", "error", "ended_at"))).where(
+    select(*(column for column in _run.c if column.name not in ("id", "key", "error", "ended_at", "erased_at"))).where(
         _run.c.id == bindparam("id")
     )
 )

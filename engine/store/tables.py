@@ -106,6 +106,8 @@ class RunRow(SQLModel, table=True):
     error: str | None = text_column()
     started_at: datetime = utc(nullable=False)
     ended_at: datetime | None = utc()
+    erased_at: datetime | None = utc()
+    """When the contents of the run were erased for good."""
 
 
 class StepRunRow(SQLModel, table=True):
@@ -390,3 +392,16 @@ class ChannelRestRow(SQLModel, table=True):
     channel: str = Field(primary_key=True)
     failures: int
     until: datetime = utc(nullable=False)
+
+
+class RetentionRow(SQLModel, table=True):
+    """How far the retention of a workspace has come. `next_at`: when it goes on. `reached`: the last run it looked at.
+
+    It begins anew every day, with an empty `reached`.
+    """
+
+    __tablename__ = "retention"
+    __table_args__ = (Index("retention_next", "next_at"),)
+    workspace: str = Field(primary_key=True, foreign_key="workspace.id")
+    next_at: datetime = utc(nullable=False)
+    reached: str

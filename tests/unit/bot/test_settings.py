@@ -7,6 +7,7 @@ import html
 import json
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -460,3 +461,19 @@ def test_working_hours_and_holidays_that_no_one_has_are_refused() -> None:
         "mon-fri 09:00-17:00 Europe/Berlin.",
         "SIGNOFF_HOLIDAYS: must be a country, like DE, or one of its parts, like DE-BE.",
     ]
+
+
+def test_how_long_contents_are_kept_is_read() -> None:
+    assert loaded_settings.load({}).kept_for is None
+    assert loaded_settings.load({"SIGNOFF_RETENTION": "400d"}).kept_for == timedelta(days=400)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("soon", "'soon' is not a duration; write it like 90s, 15m, 4h, 2d, 1w or 1h30m. For contents, write 400d."),
+        ("12h", "must be at least a day, like 400d."),
+    ],
+)
+def test_a_retention_that_is_no_age_of_contents_is_refused(text: str, problem: str) -> None:
+    assert problems_of(retention=text) == [f"SIGNOFF_RETENTION: {problem}"]

@@ -173,7 +173,65 @@ def test_exactly_the_unexplained_erasures_are_named(erased: set[int], pairs: lis
         first, _, last = numbers.partition("-")
         unexplained |= set(range(int(first), int(last or first) + 1))
     assert unexplained == erased - explained
-    assert (report.findings, report.erased) == ((), len(erased))
+    assert report.erased == len(erased)
+    named: set[int] = set()
+    for message in finding_messages(report):
+        for numbers in message.removeprefix("it says that contents were erased that are still there: ").split(", "):
+            first, _, last = numbers.partition("-")
+            named |= set(range(int(first), int(last or first) + 1))
+    assert named == explained - erased
+
+
+def test_an_explanation_of_contents_that_are_there_is_a_finding() -> None:
+    """Otherwise, one entry about everything would explain all that is erased later."""
+    report = verify(log_with_erasures((2, 4), (6, 6), (8, 9), erased={2, 4, 6, 9}))
+    assert finding_messages(report) == ["it says that contents were erased that are still there: 3, 8"]
+    assert report.unexplained == ()
+
+
+def test_an_explanation_of_entries_before_the_export_begins_is_no_finding() -> None:
+    log = log_with_erasures((2, 4), erased={2, 3, 4})
+    at_three = json.loads(log[2])
+    assert verify(log[3:], after=(3, at_three["hash"])).findings == ()
+
+
+def test_how_many_contents_each_person_erased_and_when_is_summed_up() -> None:
+    log = verify_audit.Log()
+    by = ["lee", "kim", "lee"]
+    sealed = make_chain(40)
+    previous = sealed[-1].hash
+    for number, who in enumerate(by):
+        content: dict[str, Value] = {"entries": [[1 + 2 * number, 2 + 2 * number]], "by": who, "reason": "old"}
+        erasure = Entry(kind="content.erased", run=None, request=None, step=None, actor=None, content=content)
+        at = NOW + timedelta(hours=number)
+        sealed.append(seal(erasure, workspace="default", at=at, seq=41 + number, previous=previous, salt=b"s" * 16))
+        previous = sealed[-1].hash
+    for entry in sealed:
+        value = json.loads(to_line(entry))
+        nothing = {"salt": None, "content": None} if value["seq"] < 7 else {}
+        assert [*log.read(json.dumps(value | nothing))] == []
+    assert log.erasers == [
+        "'lee' erased 4 contents from '2026-01-02T10:00:00.000000Z' to '2026-01-02T12:00:00.000000Z'",
+        "'kim' erased 2 contents at '2026-01-02T11:00:00.000000Z'",
+    ]
+    assert log.explanations[1] == "entry 42: 3-4 erased by 'kim' at '2026-01-02T11:00:00.000000Z': 'old' (2 contents)"
+
+
+def test_of_many_erasures_the_first_are_named_and_all_are_counted() -> None:
+    log, previous = verify_audit.Log(), GENESIS
+    for seq in range(1, 61):
+        content: dict[str, Value] = {"entries": [[seq - 1, seq - 1]], "by": "lee", "reason": "old"}
+        kind = "content.erased" if seq % 2 == 0 else "run.started"
+        entry = Entry(kind=kind, run=None, request=None, step=None, actor=None, content=content)
+        sealed = seal(entry, workspace="default", at=NOW, seq=seq, previous=previous, salt=b"s" * 16)
+        previous = sealed.hash
+        nothing = {"salt": None, "content": None} if seq % 2 else {}
+        assert [*log.read(json.dumps(json.loads(to_line(sealed)) | nothing))] == []
+    assert (len(log.explanations), log.unexplained) == (verify_audit.MOST_NAMED, ())
+    assert log.erasers == [
+        "and 10 more entries about erasures",
+        "'lee' erased 30 contents at '2026-01-02T10:00:00.000000Z'",
+    ]
 
 
 def test_an_explanation_that_was_erased_itself_explains_nothing() -> None:
@@ -456,7 +514,8 @@ def test_the_script_names_erased_entries_and_exits_with_three_without_an_explana
     export.write_text("\n".join(log_with_erasures((2, 3), erased={2, 3, 4, 8, 9})) + "\n")
     process = run_script(str(export))
     assert process.returncode == 3
-    assert process.stdout.splitlines()[1] == "erased, and no entry says who erased them: 4, 8-9"
+    assert "'lee@example.com' erased 2 contents at" in process.stdout
+    assert "finding: erased, and no entry says who erased them: 4, 8-9" in process.stdout.splitlines()
     assert process.stdout.splitlines()[-1].endswith(": contents were erased, and no entry says who erased them")
 
 

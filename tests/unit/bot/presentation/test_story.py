@@ -75,6 +75,7 @@ def sentence(kind: str, content: dict[str, Value] | None) -> str:
             "signed in with Slack, and was not asked: this is for Ada and Lee. Nothing was decided.",
         ),
         ("content.erased", {"reason": "asked for"}, "erased the contents of this run. Reason: asked for"),
+        ("content.erased", {"reason": "x", "person": "p"}, "erased what names a person in this run. Reason: x"),
         ("something.new", {}, "something.new"),
         ("step.failed", None, "This entry’s content was erased."),
     ],
