@@ -271,6 +271,8 @@ class DeliveryContent:
     """When the delivery was created, or None if a surface shows the content at once."""
     waiting: tuple[RequestView, ...] = ()
     """Of a reminder: all requests that wait for the person, `request` first; none if it is not needed any more."""
+    waiting_in_all: int = 0
+    """Of a reminder: how many requests wait for the person, also those that it does not list."""
     told: tuple[str, ...] = ()
     """Of a reminder: the requests that it was sent for and that still wait."""
     below: Receipt | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.presentation.alert_card import VOIDED
-from engine.domain import Card, DeliveryKind
+from engine.domain import DIGEST, Card, DeliveryKind
 from engine.requests import questions
 
 NO_REPLIES: Final = "Please do not reply to this email. Replies are not read."
@@ -64,6 +64,7 @@ _LIST: Final = EmailKind(
     page="inbox",
     harmless="Opening the page does not approve anything.",
 )
+_DIGEST: Final = replace(_LIST, eyebrow="Your digest")
 _BACK: Final = replace(_REQUEST, because="you approved this request", tells=True, names_approvers=False)
 """Leads an approver back to a request: their approval was voided, or their question was answered."""
 _CLOSED: Final = EmailKind(because="you were asked to decide", names_approvers=True)
@@ -104,7 +105,7 @@ def kind_of(card: Card) -> EmailKind:
         case DeliveryKind.OUTCOME:
             return _OUTCOME
         case DeliveryKind.REMINDER if card.reminds:
-            return _LIST
+            return _DIGEST if card.topic == DIGEST else _LIST
         case DeliveryKind.REMINDER if card.outcome is None:
             return _FORM_REMINDER if card.is_form else _REMINDER
         case DeliveryKind.ALERT:

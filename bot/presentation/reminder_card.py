@@ -7,7 +7,7 @@ from dataclasses import replace
 from bot.presentation import expiry, questions, summary
 from bot.presentation.characters import line
 from bot.presentation.request_card import request_card
-from engine.domain import Card, CardFact, DeliveryKind, Person
+from engine.domain import Card, CardFact, DeliveryKind
 from engine.read_models import DeliveryContent, RequestView
 
 
@@ -16,16 +16,19 @@ def reminder_card(copy: DeliveryContent) -> Card:
     if len(copy.waiting) <= 1:
         assert copy.request is not None
         return replace(request_card(copy.request, copy.person), kind=DeliveryKind.REMINDER)
-    return _list(summary.by_deadline(copy.waiting), copy.person, copy.topic)
+    return _list(copy, summary.by_deadline(copy.waiting))
 
 
-def _list(requests: list[RequestView], person: Person, topic: str | None) -> Card:
+def _list(copy: DeliveryContent, requests: list[RequestView]) -> Card:
+    count = max(copy.waiting_in_all, len(requests))
+    more = count - len(requests)
     return Card(
         kind=DeliveryKind.REMINDER,
-        topic=topic,
-        title=summary.waiting(len(requests)),
+        topic=copy.topic,
+        title=summary.waiting(count),
+        lead=((f"{more} more {'is' if more == 1 else 'are'} in your inbox.",),) if more else (),
         notes=tuple(_fact(request) for request in requests),
-        reminds=tuple(request_card(request, person) for request in requests),
+        reminds=tuple(request_card(request, copy.person) for request in requests),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.slack import form_blocks, ids, text_objects
-from bot.slack.text_objects import Block, Element, View
+from bot.slack import form_blocks, ids
+from bot.slack.form_blocks import input_block
+from bot.slack.text_objects import Element, View
 
 BACK_BLOCK: Final = "back"
 _TITLE: Final = "Away"
@@ -22,9 +23,9 @@ def away_form(*, metadata: ids.ModalRef, back_on: str | None = None) -> View:
         callback=ids.AWAY_MODAL,
         title=_TITLE,
         blocks=[
-            _input(ids.AWAY_BLOCK, "Away from", since, hint="If you choose no day, you are away from now on."),
-            _input(BACK_BLOCK, "Back on", back, required=True),
-            _input(
+            input_block(ids.AWAY_BLOCK, "Away from", since, hint="If you choose no day, you are away from now on."),
+            input_block(BACK_BLOCK, "Back on", back, required=True),
+            input_block(
                 ids.PERSON_BLOCK,
                 "Who decides in your place?",
                 {"type": "users_select", "action_id": ids.INPUT},
@@ -35,17 +36,6 @@ def away_form(*, metadata: ids.ModalRef, back_on: str | None = None) -> View:
         submit="Save",
         close="Cancel",
     )
-
-
-def _input(block: str, label: str, element: Element, *, hint: str = "", required: bool = False) -> Block:
-    made: Block = {
-        "type": "input",
-        "block_id": block,
-        "label": text_objects.plain(label, ids.INPUT_LABEL),
-        "element": element,
-        "optional": not required,
-    }
-    return {**made, "hint": text_objects.plain(hint, ids.INPUT_HINT)} if hint else made
 
 
 def read_dates(values: Mapping[str, Any]) -> tuple[str | None, str | None]:

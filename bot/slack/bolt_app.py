@@ -19,6 +19,7 @@ from bot.slack.command_handlers import CommandHandlers
 from bot.slack.context import SlackContext
 from bot.slack.event_handlers import EventHandlers
 from bot.slack.payloads import Submission
+from bot.slack.preferences_handlers import PreferencesHandlers
 from bot.slack.question_handlers import QuestionHandlers
 from bot.slack.submission_handlers import SubmissionHandlers
 from bot.slack.succession_handlers import SuccessionHandlers
@@ -58,6 +59,9 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     app.action(ids.HAND_ON)(succession.open)
     app.view(ids.SUCCESSION_MODAL)(succession.submitted)
     app.view(ids.AWAY_MODAL)(AbsenceHandlers(context).submitted)
+    preferences = PreferencesHandlers(context)
+    app.action(ids.PREFERENCES)(preferences.clicked)
+    app.view(ids.PREFERENCES_MODAL)(preferences.submitted)
     _actions(app, ActionHandlers(context))
     _views(app, SubmissionHandlers(context))
     app.command(COMMAND)(CommandHandlers(context).command)

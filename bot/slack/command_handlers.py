@@ -17,6 +17,7 @@ from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
 from bot.slack.message_view import SlackMessage
 from bot.slack.payloads import TypedCommand, first_word
+from bot.slack.preferences_handlers import PreferencesHandlers
 from bot.slack.sentences import Sentence
 from bot.slack.submission_handlers import show_started
 from bot.slack.text_objects import View
@@ -56,6 +57,7 @@ class CommandHandlers:
             "cancel": self._cancel,
             "away": self._absence.away,
             "back": self._absence.back,
+            "preferences": PreferencesHandlers(context).typed,
         }
 
     async def command(self, ack: Any, body: Any) -> None:

@@ -34,6 +34,7 @@ COMMANDS: Final = (
     ("cancel RUN", "cancel a run"),
     ("away until WHEN", "say that you are away; away alone asks when, and who decides in your place"),
     ("back", "say that you are back"),
+    ("preferences", "choose when you are told of requests: at once, in a digest, not in quiet hours"),
     ("show NAME", "the steps of a workflow, and who is asked"),
     ("register", "register a workflow, or a new version of it"),
 )

@@ -174,6 +174,18 @@ def view(
     return modal
 
 
+def input_block(block: str, label: str, element: Element, *, hint: str = "", required: bool = False) -> Block:
+    """Return an input of a form whose labels are ours."""
+    made: Block = {
+        "type": "input",
+        "block_id": block,
+        "label": text_objects.plain(label, ids.INPUT_LABEL),
+        "element": element,
+        "optional": not required,
+    }
+    return {**made, "hint": text_objects.plain(hint, ids.INPUT_HINT)} if hint else made
+
+
 def reason_input(*, required: bool, label: str, hint: str, text: str = "") -> Block:
     """Return the input for a reason. `text`: what was typed before."""
     element: Element = {"type": "plain_text_input", "action_id": ids.INPUT, "multiline": True}

@@ -18,7 +18,7 @@ from bot.presentation.alert_card import PASSED_ON, VOIDED
 from bot.slack import closed_view, ids, mentions, notification_text, rich_text, sentences, text_objects, truncate
 from bot.slack.sentences import Sentence
 from bot.slack.text_objects import Block, Element
-from engine.domain import Card, CardAction, CardOutcome, DeliveryKind, Phrase, ResumeAnswer
+from engine.domain import DIGEST, Card, CardAction, CardOutcome, DeliveryKind, Phrase, ResumeAnswer
 
 NEEDS_ATTENTION: Final = "needs_attention"
 SHOW_EVERYTHING: Final = "Show everything"
@@ -188,8 +188,10 @@ def _reminder(card: Card, delivery: str) -> SlackMessage:
     It has no Approve: a decision is made where all of the content can be read, and this message is never edited.
     """
     blocks = [block for one in card.reminds for block in _row(one)] if card.reminds else _one(card)
-    title = f"{REMINDER} {text_objects.line(card.title)}"
-    blocks = [text_objects.header(title), *blocks]
+    sign = "" if card.topic == DIGEST else f"{REMINDER} "
+    title = f"{sign}{text_objects.line(card.title)}"
+    more = context(_clipped(card.lead, _LEAD), card) if card.reminds else []
+    blocks = [text_objects.header(title), *blocks, *more]
     return SlackMessage(notification_text.of_blocks(blocks), blocks, metadata(delivery))
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from bot.presentation import dates, expiry, people, states, text_diff
 from bot.presentation.characters import boundary, stands_apart
 from bot.presentation.text_diff import Part, Segment
-from engine.domain import Card, CardFact, CardField, CardOutcome, DeliveryKind, Tone
+from engine.domain import DIGEST, Card, CardFact, CardField, CardOutcome, DeliveryKind, Tone
 
 MAX_TEXT: Final = 2_000
 """Maximum length of one text on a card, in characters. With the details, every text is whole."""
@@ -66,7 +66,8 @@ def _render_head(card: Card, writer: dates.Writer) -> RenderableType:
 
 
 def _title(card: Card) -> str:
-    return f"Reminder: {card.title}" if card.kind is DeliveryKind.REMINDER else card.title
+    reminds = card.kind is DeliveryKind.REMINDER and card.topic != DIGEST
+    return f"Reminder: {card.title}" if reminds else card.title
 
 
 def context_line(card: Card, writer: dates.Writer) -> str:

@@ -13,7 +13,7 @@ from engine.domain import DeliveryKind, EmailPolicy, Person
 from engine.ports import Directory, Route
 from engine.read_models import DeliveryContent, PageQuery, RequestView
 from engine.requests import Request
-from engine.store import deliveries, delivery_queries, people, reminders, request_queries, run_queries
+from engine.store import deliveries, delivery_queries, inbox_queries, people, reminders, request_queries, run_queries
 from engine.store.connection import Connection
 from engine.store.deliveries import NewDelivery
 from engine.store.delivery_leases import LeasedDelivery
@@ -102,6 +102,7 @@ def load_content(connection: Connection, delivery: LeasedDelivery) -> DeliveryCo
         request=request,
         created_at=delivery.created_at,
         waiting=() if first is None else (request, *others),
+        waiting_in_all=0 if first is None else inbox_queries.need_you(connection, delivery.person),
         told=tuple(told),
         below=delivery_queries.load_copy(connection, delivery, request.id, shared=False) if is_about_one else None,
     )

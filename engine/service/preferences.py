@@ -28,6 +28,8 @@ def set_preferences(
     wrong = _what_is_wrong(chosen)
     if wrong is not None:
         return InvalidPreferences(what=wrong)
+    if not chosen.holds:
+        chosen = AT_ONCE
     person = Recipients(tx, context.advancer.directory, resolved).actor(command.workspace, command.actor)
     later = replace(person, preferences=None if chosen == AT_ONCE else chosen)
     if later != person:

@@ -37,6 +37,7 @@ from bot.slack import (
     home_view,
     message_view,
     notification_text,
+    preferences_modal,
     question_modals,
     register_modal,
     request_modals,
@@ -58,11 +59,14 @@ from engine.domain import (
     CodeSent,
     Decide,
     DeliveryKind,
+    Digest,
     Expired,
     NotFound,
     Origin,
     Params,
     Person,
+    Preferences,
+    PreferencesSet,
     Purpose,
     QuestionRule,
     Refusal,
@@ -418,6 +422,20 @@ def pass_on_forms(variant: str, request: RequestView) -> Iterator[tuple[str, str
         yield f"pass on, {which}", variant, succession_modal.pass_on(request, places, reader="p9", metadata=ModalRef())
 
 
+CHOSEN: Final = {
+    "nothing": Preferences(),
+    "all": Preferences(digest=Digest.COUNT, at=1_110, count=3, quiet_from=1_200, quiet_until=420, quiet_weekends=True),
+}
+
+
+def preferences_forms() -> Iterator[tuple[str, str, Any]]:
+    for name, preferences in CHOSEN.items():
+        present = PreferencesSet(
+            person=samples.PERSON, preferences=preferences, zone="Europe/Berlin", knows_zone=name == "all"
+        )
+        yield "preferences form", name, preferences_modal.preferences_form(present, metadata=ModalRef())
+
+
 def views() -> Iterator[tuple[str, str, Any]]:
     """Yield the surface, the state and the blocks of what Slack shows besides copies."""
     ref = ModalRef()
@@ -433,6 +451,7 @@ def views() -> Iterator[tuple[str, str, Any]]:
         yield "thread of others", variant, thread_replies.answer(request, Verdict.REJECT, None).blocks
         yield "away form", variant, absence_modal.away_form(metadata=ref, back_on="2026-03-09")
         yield from pass_on_forms(variant, request)
+    yield from preferences_forms()
     for callback in sorted(request_modals.DECIDE):
         again = request_modals.newer(
             COUNTED["changed"], callback, Entered({"subject": "Hi"}, "As agreed."), version=1, metadata=ref
