@@ -1,4 +1,4 @@
-"""Streams the state of a request to its open pages."""
+"""Streams the state of a request or a run to its open pages."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -18,7 +19,10 @@ from bot.web import inbox_state, status_pages
 from bot.web.context import RequestContext
 from bot.web.inbox_pages import InboxPages
 from bot.web.inbox_state import InboxState
+from bot.web.reader_visit import ReaderVisit
+from bot.web.request_pages import RequestPages
 from bot.web.review_handlers import ReviewHandlers
+from bot.web.run_pages import RunPages
 from bot.web.service import AccessRefused, ReviewVisit, mark
 from engine import json_values
 from engine.code_derivation import hashed
@@ -28,7 +32,7 @@ from engine.json_values import Value
 from engine.read_models import RequestView
 
 EVERY: Final = 2.0
-"""Time between two checks of the request of an open page, in seconds."""
+"""Time between two checks of an open page, in seconds."""
 INBOX_EVERY: Final = 4.0
 """Time between two reads of the list of an open inbox, in seconds."""
 LONGEST: Final = 600.0
@@ -44,40 +48,69 @@ _HEARTBEAT: Final = 15.0
 class LiveUpdates:
     """The handlers."""
 
-    def __init__(self, context: RequestContext, reviewing: ReviewHandlers, inbox: InboxPages) -> None:
+    def __init__(
+        self,
+        context: RequestContext,
+        reviewing: ReviewHandlers,
+        inbox: InboxPages,
+        requests: RequestPages,
+        runs: RunPages,
+    ) -> None:
         self._context, self._reviewing, self._inbox = context, reviewing, inbox
+        self._requests, self._runs = requests, runs
         self._open = Counter[str]()
 
     async def events(self, request: Request) -> Response:
-        """Return the stream of a page."""
+        """Return the stream of a review page."""
         visit = await self._reviewing.visit(request)
         if isinstance(visit, AccessRefused):
             return self._context.status_page(status_pages.barred(visit, self._context.at))
+        return self._answer(request, _whose(visit), self._stream(_ReviewFeed(self._context, visit)))
+
+    async def request_events(self, request: Request) -> Response:
+        """Return the stream of the page of a whole request."""
+        visit = await self._requests.visit(request)
+        if isinstance(visit, Response):
+            return visit
+        return self._run_events(request, visit.reader, visit.run.id)
+
+    async def run_events(self, request: Request) -> Response:
+        """Return the stream of the page of a run."""
+        visit = await self._runs.visit(request)
+        if isinstance(visit, Response):
+            return visit
+        return self._run_events(request, visit.reader, visit.run.id)
+
+    def _run_events(self, request: Request, reader: ReaderVisit, run: str) -> Response:
+        whose = hashed(reader.secret).hex()
+        return self._answer(request, whose, self._stream(_RunFeed(self._context, reader, run)))
+
+    def _answer(self, request: Request, whose: str, stream: AsyncIterator[str]) -> Response:
         if request.scope.get("is_head"):
             return Response(media_type="text/event-stream")
-        return _CountedPages(self._open, _whose(visit), self._stream(visit))
+        return _CountedPages(self._open, whose, stream)
 
-    async def _stream(self, visit: ReviewVisit) -> AsyncIterator[str]:
+    async def _stream(self, feed: _Feed) -> AsyncIterator[str]:
         """Yield an event after each change, and comments in between, until nothing more will change.
 
         It also ends when the link or browser that opened it is no longer valid.
         """
-        request, last, clock = visit.request.id, None, asyncio.get_running_loop().time
+        last, clock = None, asyncio.get_running_loop().time
         until, spoke = clock() + LONGEST, clock()
         while clock() < until and not self._context.closing.is_set():
-            # Taken before the request is read: a change in between is seen the next time.
-            revisions = await self._context.service.engine.revisions(request)
-            if revisions is None or not await self._context.service.still_sees(visit):
+            # Taken before the page is read: a change in between is seen the next time.
+            now = await feed.mark()
+            if now is None:
                 return
-            view = await self._context.service.engine.request(request) if revisions != last else None
-            last = revisions
-            if view is not None:
-                yield f"data: {state(view, mark=mark(revisions))}\n\n"
+            update = await feed.update(now) if now != last else None
+            last = now
+            if update is not None:
+                yield f"data: {update.event}\n\n"
                 spoke = clock()
             elif clock() - spoke >= _HEARTBEAT:
                 yield ": still here\n\n"
                 spoke = clock()
-            if view is not None and view.run_status.ended and view.model.state is not RequestState.PENDING:
+            if update is not None and update.is_last:
                 return
             await self._pause(EVERY)
 
@@ -108,6 +141,69 @@ class LiveUpdates:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._context.closing.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """An event as one line of JSON. `is_last`: nothing more will change."""
+
+    event: str
+    is_last: bool
+
+
+class _Feed(Protocol):
+    """What an open page shows."""
+
+    async def mark(self) -> str | None:
+        """Return a text that changes with what the page shows, or None if the reader may not see it any more."""
+
+    async def update(self, mark: str) -> _Update | None:
+        """Return the event about the present state, or None if there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ReviewFeed:
+    """A review page."""
+
+    context: RequestContext
+    visit: ReviewVisit
+
+    async def mark(self) -> str | None:
+        revisions = await self.context.service.engine.revisions(self.visit.request.id)
+        if revisions is None or not await self.context.service.still_sees(self.visit):
+            return None
+        return mark(revisions)
+
+    async def update(self, mark: str) -> _Update | None:
+        view = await self.context.service.engine.request(self.visit.request.id)
+        if view is None:
+            return None
+        is_last = view.run_status.ended and view.model.state is not RequestState.PENDING
+        return _Update(state(view, mark=mark), is_last)
+
+
+@dataclass(frozen=True, slots=True)
+class _RunFeed:
+    """The page of a run, or of a whole request. Both change with the run."""
+
+    context: RequestContext
+    reader: ReaderVisit
+    run: str
+
+    async def mark(self) -> str | None:
+        if await self.context.service.identity.browser(self.reader.secret) is None:
+            return None
+        return await self.context.service.engine.run_mark(self.run)
+
+    async def update(self, mark: str) -> _Update | None:
+        engine = self.context.service.engine
+        view, copies = await engine.run(self.run), await engine.deliveries(run=self.run)
+        if view is None:
+            return None
+        # Messages about the end are still on their way then.
+        is_last = view.status.ended and all(copy.next_at is None for copy in copies)
+        event: dict[str, Value] = {"mark": mark, "state": view.status.value, "said": None, "ended": is_last}
+        return _Update(json_values.dumps(event), is_last)
 
 
 class _CountedPages(Response):

@@ -32,7 +32,9 @@ from bot.web.middleware import ErrorPages, Middleware, TypedForm
 from bot.web.question_handlers import QuestionFormHandlers
 from bot.web.renderer import Renderer
 from bot.web.request_ids import RequestIds, named
+from bot.web.request_pages import RequestPages
 from bot.web.review_handlers import ReviewHandlers
+from bot.web.run_pages import RunPages
 from bot.web.service import ReviewService
 from bot.web.sign_in_handlers import SignInHandlers
 from bot.web.succession_handlers import SuccessionPages
@@ -110,13 +112,20 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     review, pages = ReviewHandlers(context), InboxPages(context)
     inbox, decisions = InboxHandlers(context, pages), InboxDecisions(context, pages)
     attention, succession = AttentionHandlers(context), SuccessionPages(context)
-    code, live = CodeHandlers(context, review, attention), LiveUpdates(context, review, pages)
+    request_pages, runs = RequestPages(context), RunPages(context)
+    code = CodeHandlers(context, review, attention)
+    live = LiveUpdates(context, review, pages, request_pages, runs)
     sign_in = SignInHandlers(context, code)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
         f"{page_urls.OPEN}/{{token}}": (review.follow, None),
         f"{page_urls.REVIEW}/{{request}}": (review.show, review.decide),
         f"{page_urls.REVIEW}/{{request}}/events": (live.events, None),
+        f"{page_urls.REQUESTS}/{{request}}": (request_pages.show, request_pages.act),
+        f"{page_urls.REQUESTS}/{{request}}/events": (live.request_events, None),
+        page_urls.RUNS: (runs.list, None),
+        f"{page_urls.RUNS}/{{run}}": (runs.show, runs.act),
+        f"{page_urls.RUNS}/{{run}}/events": (live.run_events, None),
         f"{page_urls.ATTENTION}/{{run}}": (attention.show, attention.answer),
         f"{page_urls.SUCCESSION}/{{request}}": (succession.show, succession.pass_on),
         f"{places.CODE}/{{challenge}}": (code.show, code.give),

@@ -60,6 +60,16 @@ class SiteUrls:
     def begin_sign_in(self, sign_in: str) -> str:
         return self.path(page_urls.SIGN_IN, sign_in, BEGIN)
 
+    def request(self, request: str) -> str:
+        return self.path(page_urls.REQUESTS, request)
+
+    def run(self, run: str) -> str:
+        return self.path(page_urls.RUNS, run)
+
+    @property
+    def runs(self) -> str:
+        return self.path(page_urls.RUNS)
+
     @property
     def inbox(self) -> str:
         return self.path(page_urls.INBOX)

@@ -42,8 +42,16 @@ _MARK: Final = Statement(
     select(
         _run.c.rev,
         select(func.max(_audit.c.seq)).where(_audit.c.run == _run.c.id).scalar_subquery().label("entry"),
-        select(func.sum(_delivery.c.rev)).where(_delivery.c.run == _run.c.id).scalar_subquery().label("copies"),
     ).where(_run.c.id == bindparam("id"))
+)
+_COPIES: Final = Statement(
+    # A claim raises `rev`, and a result changes one of the others.
+    select(
+        func.sum(_delivery.c.rev).label("claims"),
+        func.sum(_delivery.c.shown_version).label("shown"),
+        func.count(_delivery.c.next_at).label("waiting"),
+        func.count(_delivery.c.last_error).label("failed"),
+    ).where(_delivery.c.run == bindparam("id"))
 )
 
 
@@ -65,29 +73,33 @@ def _ids(connection: Connection, statement: Select[Any]) -> list[str]:
 
 def _sources(connection: Connection, workspace: str, reader: Reader, page: PageQuery) -> Iterator[Select[Any]]:
     """Yield a statement for each reason to see a run. Each is read along an index, and no further than a page."""
+    for statement in (*_own(connection, workspace, reader.person.id), *_involved(reader.person.id)):
+        yield paged(statement, page, workspace, _run.c.id, _run.c.ended_at.is_(None))
 
-    def one(statement: Select[Any]) -> Select[Any]:
-        return paged(statement, page, workspace, _run.c.id, _run.c.ended_at.is_(None))
 
-    person = reader.person.id
-    yield one(select(_run.c.id).where(_run.c.requester == person))
+def _own(connection: Connection, workspace: str, person: str) -> Iterator[Select[Any]]:
+    """Yield what selects the runs that a person started, and those of each workflow that they own."""
+    yield select(_run.c.id).where(_run.c.requester == person)
     for workflow in _OWNED.scalars(connection, {"workspace": workspace, "person": person}):
-        yield one(select(_run.c.id).where(_run.c.workflow == workflow))
-    involved = select(_run.c.id).distinct().join(_request, _request.c.run == _run.c.id)
-    yield one(
-        involved.join(_approver, _approver.c.request == _request.c.id).where(
-            _approver.c.person == person, _approver.c.pending
-        )
+        yield select(_run.c.id).where(_run.c.workflow == workflow)
+
+
+def _involved(person: str) -> Iterator[Select[Any]]:
+    """Yield what selects the runs in which a person is asked, decided, or was asked a question that is open."""
+    runs = select(_run.c.id).distinct().join(_request, _request.c.run == _run.c.id)
+    asked, decided, questioned = (
+        runs.join(table, table.c.request == _request.c.id) for table in (_approver, _decision, _question)
     )
-    yield one(involved.join(_decision, _decision.c.request == _request.c.id).where(_decision.c.person == person))
-    yield one(
-        involved.join(_question, _question.c.request == _request.c.id).where(
-            _question.c.asked_to == person, _question.c.answered_at.is_(None)
-        )
-    )
+    yield asked.where(_approver.c.person == person, _approver.c.pending)
+    yield decided.where(_decision.c.person == person)
+    yield questioned.where(_question.c.asked_to == person, _question.c.answered_at.is_(None))
 
 
 def run_mark(connection: Connection, run: str) -> str | None:
     """Return a text that is another one after each change of a run, its requests or its copies, or None."""
     row = _MARK.one(connection, {"id": run})
-    return None if row is None else f"{row.rev}.{row.entry or 0}.{row.copies or 0}"
+    if row is None:
+        return None
+    counts = _COPIES.one(connection, {"id": run})
+    assert counts is not None
+    return ".".join(str(number or 0) for number in (row.rev, row.entry, *counts))

@@ -10,14 +10,16 @@ from typing import Any, Final, TypeAlias
 
 from playwright.async_api import Browser, Page, expect
 
-from engine.domain import Address, Cancel, DeliveryKind
-from engine.errors import StepError
+from engine.domain import Address, AskQuestion, Assurance, Cancel, DeliveryKind
+from engine.errors import ChannelError, StepError
 from engine.ports import StepType
+from engine.read_models import PageQuery
 from engine.steps.form import FormStep
 from engine.steps.set import SetStep
 from tests.browser.review_page import BY_LINK, EVERY_FIELD, ReviewWindows, change, open_review_windows, reject
 from tests.support import held_database
 from tests.support.engine_env import TERMINAL, PlayedParams, PlayedStep
+from tests.support.recording_channel import Fault
 from tests.support.web_env import ADA, BEN, PAY_WORKFLOW
 
 PageState: TypeAlias = Callable[[ReviewWindows, Page], Awaitable[None]]
@@ -49,8 +51,33 @@ steps:
 """
 
 
+ORDER: Final = """\
+name: order
+title: Order kettles for the office
+owner: sam@example.com
+inputs:
+  what: {type: text, label: What, default: A kettle}
+  urgent: {type: boolean, label: Urgent, default: false}
+steps:
+  - {id: price, title: Look up the price, uses: set, with: {price: "{{ inputs.what }}: 42.00 EUR"}}
+  - {id: warn, title: Warn the supplier, when: "{{ inputs.urgent }}", uses: set, with: {text: It is urgent}}
+  - id: buy
+    title: Order it
+    uses: played
+    with: {text: "{{ inputs.what }}", headers: {key: "{{ secret.SHOP }}"}}
+    gate: {title: "Order {{ inputs.what }}?", reason: All orders need an approval., approvers: [ada@example.com]}
+  - id: thank
+    title: Thank the colleague who noticed that the old kettle was broken
+    uses: set
+    with: {text: "Thank you. {{ steps.buy.text }} is on its way."}
+    gate: {at: after, title: Send this?, approvers: [ben@example.com]}
+"""
+
+
 async def lose_outcome(params: PlayedParams, context: Any) -> Mapping[str, object]:
-    """Act like a step whose call got no answer, if its text says so."""
+    """Act like a step whose call got no answer, or failed, if its text says so."""
+    if "Broken" in params.text:
+        raise StepError("The shop is closed until Monday.")
     if "Rent" in params.text:
         raise StepError("The line went dead.", outcome_unknown=True)
     return {"text": params.text}
@@ -62,7 +89,7 @@ async def open_state_windows(path: Path, browser: Browser) -> AsyncIterator[Revi
     played = PlayedStep()
     played.play = lose_outcome
     steps: Mapping[str, StepType[Any]] = {"set": SetStep(), "form": FormStep(), "played": played}
-    async with open_review_windows(path, browser, steps=steps, patience=_PATIENCE) as windows:
+    async with open_review_windows(path, browser, steps=steps, patience=_PATIENCE, secrets={"SHOP": "x"}) as windows:
         yield windows
 
 
@@ -467,6 +494,123 @@ async def _attention_stopped(windows: ReviewWindows, page: Page) -> None:
     await page.reload()
 
 
+# -- whole requests and runs --------------------------------------------------------------------------------
+
+
+async def _sign_in_as(windows: ReviewWindows, page: Page, address: str) -> None:
+    await page.goto(f"{windows.web.url}/inbox")
+    await page.get_by_label("Email address").fill(address)
+    await page.get_by_role("button", name="Send me a code").click()
+    await page.get_by_label("Code").fill(await windows.code(address))
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("heading", name="Your browsers").wait_for()
+
+
+async def _start_order(windows: ReviewWindows, **inputs: Any) -> str:
+    env = windows.web.engine_env
+    await env.register(ORDER)
+    run = await env.start("order", **inputs)
+    await env.settle()
+    return run
+
+
+async def _approve_order(windows: ReviewWindows, run: str, by: str) -> None:
+    env = windows.web.engine_env
+    env.pass_time(minutes=7)
+    await env.decide(run, by=Address("email", by))
+    await env.settle()
+
+
+async def _request_whole(windows: ReviewWindows, page: Page) -> None:
+    """Show a request with one approval, an edit, a question, and a copy that did not arrive."""
+    refused = ChannelError("The mailbox ben@example.com does not exist.", permanent=True)
+    windows.web.engine_env.mail.channel.queue_faults(Fault(error=refused))
+    request = await windows.web.request_approval(
+        source=MONEY.replace("      expires", "      policy: all\n      expires")
+    )
+    env = windows.web.engine_env
+    question = AskQuestion(
+        request=request.id,
+        text="Which order?",
+        actor=Address("email", ADA),
+        origin=TERMINAL,
+        assurance=Assurance.TERMINAL,
+    )
+    await env.engine.ask(question)
+    env.pass_time(minutes=3)
+    new_amount = {"amount": {"amount": "99.50", "currency": "EUR"}}
+    await env.decide(request.run, by=Address("email", ADA), edits=new_amount)
+    await env.settle()
+    await _sign_in_as(windows, page, SAM)
+    await page.goto(f"{windows.web.url}/requests/{request.id}")
+
+
+async def _request_whole_closed(windows: ReviewWindows, page: Page) -> None:
+    run = await _start_order(windows)
+    await _approve_order(windows, run, ADA)
+    (request, *_) = await windows.web.engine_env.engine.requests_of_run(run)
+    await _sign_in_as(windows, page, SAM)
+    await page.goto(f"{windows.web.url}/requests/{request.id}")
+
+
+async def _run_waiting(windows: ReviewWindows, page: Page) -> None:
+    run = await _start_order(windows, urgent=True)
+    await _approve_order(windows, run, ADA)
+    await _sign_in_as(windows, page, SAM)
+    await page.goto(f"{windows.web.url}/runs/{run}")
+
+
+async def _run_failed(windows: ReviewWindows, page: Page) -> None:
+    run = await _start_order(windows, what="Broken kettle")
+    await _approve_order(windows, run, ADA)
+    await _sign_in_as(windows, page, SAM)
+    await page.goto(f"{windows.web.url}/runs/{run}")
+    await page.get_by_text("Values of Order it").click()
+
+
+async def _run_try_again(windows: ReviewWindows, page: Page) -> None:
+    await _run_failed(windows, page)
+    await page.get_by_role("button", name="Try again").click()
+    await page.get_by_role("heading", name="Try this run again?").wait_for()
+
+
+async def _run_cancel(windows: ReviewWindows, page: Page) -> None:
+    await _run_waiting(windows, page)
+    await page.get_by_role("button", name="Cancel the run").click()
+    await page.get_by_role("heading", name="Cancel this run?").wait_for()
+
+
+async def _run_attention(windows: ReviewWindows, page: Page) -> None:
+    await _start_pay_run(windows)
+    await _sign_in_as(windows, page, SAM)
+    (run,) = await windows.web.engine_env.engine.runs(PageQuery())
+    await page.goto(f"{windows.web.url}/runs/{run.id}")
+
+
+async def _runs(windows: ReviewWindows, page: Page) -> None:
+    await _start_order(windows, what="Broken kettle")
+    for number in range(3):
+        windows.web.engine_env.pass_time(minutes=9)
+        run = await _start_order(windows, what=f"{number + 2} kettles")
+        await _approve_order(windows, run, ADA)
+    await _sign_in_as(windows, page, SAM)
+    await page.goto(f"{windows.web.url}/runs")
+
+
+async def _runs_none(windows: ReviewWindows, page: Page) -> None:
+    await _inbox_empty(windows, page)
+    await page.goto(f"{windows.web.url}/runs?show=open")
+
+
+async def _run_hidden(windows: ReviewWindows, page: Page) -> None:
+    await _inbox_empty(windows, page)
+    await page.goto(f"{windows.web.url}/runs/unknown")
+
+
+async def _run_signed_out(windows: ReviewWindows, page: Page) -> None:
+    await page.goto(f"{windows.web.url}/runs/unknown")
+
+
 # -- refused ------------------------------------------------------------------------------------------------
 
 
@@ -557,6 +701,17 @@ STATES: Final[Mapping[str, PageState]] = {
     "voided": _voided,
     "question-open": _question_open,
     "question-asked": _question_asked,
+    "request-whole": _request_whole,
+    "request-whole-closed": _request_whole_closed,
+    "run-waiting": _run_waiting,
+    "run-failed": _run_failed,
+    "run-try-again": _run_try_again,
+    "run-cancel": _run_cancel,
+    "run-attention": _run_attention,
+    "runs": _runs,
+    "runs-none": _runs_none,
+    "run-hidden": _run_hidden,
+    "run-signed-out": _run_signed_out,
     "pass-on": _pass_on,
     "pass-on-wrong": _pass_on_wrong,
     "too-late": _too_late,

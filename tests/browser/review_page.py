@@ -105,9 +105,14 @@ class ReviewWindows:
 
 @asynccontextmanager
 async def open_review_windows(
-    path: Path, browser: Browser, *, steps: Mapping[str, StepType[Any]] | None = None, patience: float | None = None
+    path: Path,
+    browser: Browser,
+    *,
+    steps: Mapping[str, StepType[Any]] | None = None,
+    patience: float | None = None,
+    secrets: Mapping[str, str] | None = None,
 ) -> AsyncIterator[ReviewWindows]:
-    async with open_web(path, steps=steps, patience=patience) as web:
+    async with open_web(path, steps=steps, patience=patience, secrets=secrets) as web:
         windows = ReviewWindows(web, browser)
         try:
             yield windows

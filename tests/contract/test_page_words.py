@@ -10,18 +10,19 @@ from typing import Any, Final, TypeAlias
 import pytest
 
 from bot import template_files
-from bot.web import sign_in_pages, status_pages
+from bot.web import reader_visit, sign_in_pages, status_pages
 from bot.web.service import AccessRefused
 from bot.web.site_urls import SiteUrls
 from bot.web.status_pages import StatusPage
 from engine.domain import Address, Cancel, DeliveryKind, Done, ResumeAnswer, SignedInAsOther, Verdict
-from engine.errors import StepError
+from engine.errors import ChannelError, StepError
 from engine.ports import StepType
 from engine.read_models import RequestView
 from engine.steps.form import FormStep
 from engine.steps.set import SetStep
 from tests.support import html_forms, words
 from tests.support.engine_env import SAM, TERMINAL, PlayedParams, PlayedStep
+from tests.support.recording_channel import Fault
 from tests.support.web_env import ADA, BEN, PAY_WORKFLOW, Answer, Browser, WebEnv, open_web
 
 OWNER: Final = "sam@example.com"
@@ -282,6 +283,36 @@ async def _asked_before(env: WebEnv) -> Browser:
     return asked
 
 
+async def _whole_request(env: WebEnv) -> Browser:
+    env.engine_env.mail.channel.queue_faults(Fault(error=ChannelError("There is no such mailbox.", permanent=True)))
+    request = await env.request_approval(source=REFUND.replace("KEYS", "      policy: all\n"))
+    browser = await env.sign_in(OWNER)
+    page = await browser.get(f"/requests/{request.id}")
+    copy = re.search(r'name="copy" value="(\w+)"', page.text)
+    assert copy is not None
+    form = page.page.form
+    for _ in range(2):
+        await browser.post(form.action, form.with_(copy=copy[1]), kind=form.kind)
+    await env.engine_env.settle()
+    await browser.get(f"/requests/{request.id}")
+    return browser
+
+
+async def _whole_run(env: WebEnv) -> Browser:
+    request = await env.request_approval(source=REFUND.replace("KEYS", ""))
+    browser = await env.sign_in(OWNER)
+    form = (await browser.get(f"/runs/{request.run}")).page.form
+    await browser.post(form.action, form.with_(act="cancel", nonce="x"), kind=form.kind)
+    sure = await browser.post(form.action, form.with_(act="cancel"), kind=form.kind)
+    form = sure.page.form
+    await browser.post(form.action, form.with_(reason="Too late."), kind=form.kind)
+    await env.engine_env.settle()
+    await browser.get("/runs?show=open")
+    await browser.get("/runs")
+    await browser.get(f"/runs/{request.run}")
+    return browser
+
+
 SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("review", "open"): (_open, "What will be done"),
     ("review", "form"): (_form, "Cost center is missing."),
@@ -303,10 +334,12 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("question", "answered"): (_asked_before, "Your answer was sent."),
     ("sign-in", "wrong address"): (_sign_in, "Enter the code from your email"),
     ("attention", "open"): (_attention, "Your answer is needed"),
+    ("request", "with a copy that failed"): (_whole_request, "asked to send it again"),
+    **{(page, "cancelled"): (_whole_run, "The run was cancelled.") for page in ("run", "runs", "run-confirm")},
     **{("answered", answer.value): (_answered(answer), "You answered") for answer in ResumeAnswer},
 }
 """What leads to each state of each page, and what its last page says."""
-PARTS: Final = {"base", "parts", "question-parts", "inbox-parts", "said"}
+PARTS: Final = {"base", "parts", "question-parts", "inbox-parts", "run-parts", "said"}
 """Templates of parts, and the one of the pages of a status, which have a test of their own."""
 
 
@@ -338,6 +371,8 @@ def test_every_page_has_a_scenario() -> None:
 URLS: Final = SiteUrls("https://signoff.example.com", "")
 STATUS_PAGES: Final[Mapping[str, StatusPage]] = {
     **{name: page for name, page in vars(status_pages).items() if isinstance(page, StatusPage)},
+    "sign in first": reader_visit.sign_in_first(URLS),
+    **{f"hidden {what}": reader_visit.hidden(what, URLS) for what in ("request", "run")},
     **{f"barred {why.name}": status_pages.barred(why, URLS) for why in AccessRefused},
     **{f"barred from run {why.name}": status_pages.barred_from_run(why, URLS) for why in AccessRefused},
     **{

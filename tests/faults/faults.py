@@ -572,8 +572,8 @@ FAULTS: Final = (
     Fault(
         "the streams of a revoked link go on",
         "bot/web/live_updates.py",
-        "            if revisions is None or not await self._context.service.still_sees(visit):\n",
-        "            if revisions is None:\n",
+        "        if revisions is None or not await self.context.service.still_sees(self.visit):\n",
+        "        if revisions is None:\n",
         "tests/integration/web/test_live_updates.py",
     ),
     Fault(

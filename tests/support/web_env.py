@@ -260,6 +260,7 @@ async def open_web(
     clock: FakeClock | None = None,
     admins: Sequence[str] = (),
     auditors: Sequence[str] = (),
+    secrets: Mapping[str, str] | None = None,
 ) -> AsyncIterator[WebEnv]:
     """Open an engine with its pages. `host` is the host of the public address if it differs from the real one.
 
@@ -274,6 +275,7 @@ async def open_web(
             steps=steps or usual,
             open_store=open_store,
             clock=clock,
+            secrets=secrets,
         ) as env,
         aiohttp.ClientSession() as session,
     ):

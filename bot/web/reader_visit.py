@@ -1,0 +1,65 @@
+"""Who reads a page about a request or a run: a person who signed in, with what they may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.requests import Request
+
+from bot.web import status_pages
+from bot.web.context import RequestContext
+from bot.web.site_urls import SiteUrls
+from bot.web.status_pages import PageLink, StatusPage
+from engine.access import Reader
+from engine.domain import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderVisit:
+    """A visit by a person who signed in. `actor`: the address from which they act. `secret`: that of their browser."""
+
+    reader: Reader
+    address: str
+    actor: Address
+    secret: str = field(repr=False)
+
+
+async def reader_visit(context: RequestContext, request: Request) -> ReaderVisit | None:
+    """Return the visit, or None if the person has not signed in."""
+    secret = context.browser(request)
+    browser = await context.service.identity.browser(secret) if secret else None
+    if secret is None or browser is None:
+        return None
+    return ReaderVisit(
+        reader=context.service.engine.reader(browser.person),
+        address=browser.address,
+        actor=browser.account or Address("email", browser.address),
+        secret=secret,
+    )
+
+
+def sign_in_first(at: SiteUrls) -> StatusPage:
+    """Return the page for a visitor who has not signed in. They do not learn whether the page exists."""
+    return StatusPage(
+        status=403,
+        title="Sign in to see this page",
+        lines=("Only people who are part of it can see it. After you have signed in, open this address again.",),
+        ways=(PageLink("Sign in", at.inbox),),
+    )
+
+
+def hidden(what: str, at: SiteUrls) -> StatusPage:
+    """Return the page for what is not there, or what the person may not see: they are not told which."""
+    return StatusPage(
+        status=404,
+        title=f"There is no such {what}, or you may not see it",
+        lines=(_WHO_SEES[what], *status_pages.NOT_FOUND.lines[:1]),
+        ways=(PageLink("See your inbox", at.inbox), PageLink("See your runs", at.runs)),
+    )
+
+
+_WHO_SEES: Final = {
+    "request": "You see the requests that you started or were asked about, and those of workflows that you own.",
+    "run": "You see the runs that you started or were asked about, and those of workflows that you own.",
+}

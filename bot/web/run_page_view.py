@@ -1,0 +1,222 @@
+"""The page of a whole run, pure: its state, the visits to its steps with their gates, and what happened in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.presentation import advice, answers, characters, people, questions, request_outcome, states, story
+from bot.presentation.story import Names
+from bot.web import run_history
+from engine.access import Reader, may_change_run, may_repair_run, may_see_request
+from engine.domain import Person, Phrase, RequestState, ReviewPoint, RunStatus, StepStatus, Tone
+from engine.read_models import DeliveryView, RequestView, RunView, StepAnswer, StepView, StoryEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineGate:
+    """A request of a step. `request`: its id, if the reader may see it."""
+
+    request: str | None
+    title: str
+    tone: Tone
+    status: str
+    line: Phrase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineStep:
+    """One visit to a step: `before` and `after` are its requests, `answers` what people said about lost calls."""
+
+    id: str
+    label: str
+    tone: Tone | None
+    status: str
+    moments: Phrase
+    before: tuple[TimelineGate, ...]
+    after: tuple[TimelineGate, ...]
+    given: tuple[tuple[str, str], ...]
+    output: tuple[tuple[str, str], ...]
+    error: str | None
+    answers: tuple[Phrase, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunActions:
+    """What the reader can do about the run now."""
+
+    can_cancel: bool
+    can_try_again: bool
+    can_answer: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPage:
+    """A run as its page shows it."""
+
+    id: str
+    title: str
+    workflow: str
+    version: int
+    owner: str
+    tone: Tone
+    status: str
+    lead: Phrase
+    error: str | None
+    inputs: tuple[tuple[str, str], ...]
+    steps: tuple[TimelineStep, ...]
+    history: tuple[Phrase, ...]
+    actions: RunActions
+
+
+def run_page(
+    run: RunView,
+    requests: Sequence[RequestView],
+    copies: Sequence[DeliveryView],
+    entries: Sequence[StoryEntry],
+    reader: Reader,
+) -> RunPage:
+    """Return the page. Of the requests, only those are told about that the reader may see."""
+    seen = [request for request in requests if may_see_request(reader, request)]
+    named = {account: person for request in seen for account, person in request.people.items()}
+    return RunPage(
+        id=run.id,
+        title=_title(run, seen),
+        workflow=characters.line(run.workflow_title),
+        version=run.version,
+        owner=characters.line(run.owner.label),
+        tone=states.RUN_TONES[run.status],
+        status=states.RUNS[run.status].capitalize(),
+        lead=tuple(_lead(run)),
+        error=characters.visible(run.error) if run.error else None,
+        inputs=run_history.inputs(run, named),
+        steps=tuple(_step(step, requests, seen, named) for step in run.steps),
+        history=tuple(_history(run, requests, seen, copies, entries)),
+        actions=_actions(run, reader),
+    )
+
+
+def _title(run: RunView, seen: Sequence[RequestView]) -> str:
+    about = questions.of_run(run, seen[-1] if seen else None)
+    return about if seen else " · ".join(filter(None, (characters.line(run.workflow_title), about)))
+
+
+def _lead(run: RunView) -> Iterator[str | datetime]:
+    """Yield who started the run, how and when, and how it stands or ended."""
+    yield f"{characters.line(run.requester.label)} started it {run_history.trigger(run)}, "
+    yield run.started_at
+    yield f". The run {states.RUN_CLAUSES[run.status]}"
+    if run.ended_at is not None:
+        yield ", "
+        yield run.ended_at
+    yield "."
+    if run.status is RunStatus.FAILED:
+        yield f" {advice.after_failure(run)}"
+
+
+def _actions(run: RunView, reader: Reader) -> RunActions:
+    changes = may_change_run(reader, run)
+    return RunActions(
+        can_cancel=changes and not run.status.ended and not run.cancelled,
+        can_try_again=changes and advice.can_be_tried_again(run),
+        can_answer=run.status is RunStatus.NEEDS_ATTENTION and may_repair_run(reader, run),
+    )
+
+
+# -- the timeline -------------------------------------------------------------------------------------------
+
+
+def _step(
+    step: StepView, requests: Sequence[RequestView], seen: Sequence[RequestView], named: Mapping[str, Person]
+) -> TimelineStep:
+    visit = f" (visit {step.visit})" if step.visit > 1 else ""
+    own = [each for each in requests if (each.model.subject.step, each.model.subject.visit) == (step.step, step.visit)]
+    gates = [(request.at, _gate(request, is_seen=request in seen)) for request in own]
+    return TimelineStep(
+        id=f"{step.step}-{step.visit}",
+        label=f"{characters.line(step.label)}{visit}",
+        tone=tone(step.status),
+        status=states.STEPS[step.status],
+        moments=tuple(_moments(step)),
+        before=tuple(gate for at, gate in gates if at is ReviewPoint.BEFORE),
+        after=tuple(gate for at, gate in gates if at is ReviewPoint.AFTER),
+        given=tuple(run_history.values(step.params.shown(), named)) if step.params else (),
+        output=tuple(run_history.values(step.output, named)) if step.output else (),
+        error=characters.visible(step.error) if step.error else None,
+        answers=tuple(_answer(answer) for answer in step.answers),
+    )
+
+
+_WAITING = frozenset(
+    {StepStatus.IN_REVIEW, StepStatus.OUTPUT_IN_REVIEW, StepStatus.STARTED, StepStatus.RETRYING, StepStatus.SLEEPING}
+)
+
+
+def tone(status: StepStatus) -> Tone | None:
+    """Return the tone of a step, also of one that is not at its end; None if it was skipped or not run."""
+    return states.STEP_TONES.get(status) or (Tone.WAITING if status in _WAITING or status is StepStatus.READY else None)
+
+
+def _gate(request: RequestView, *, is_seen: bool) -> TimelineGate:
+    state = request.model.state
+    return TimelineGate(
+        request=request.id if is_seen else None,
+        title=questions.of_request(request) if is_seen else "A request that you were not asked about",
+        tone=states.REQUEST_TONES[state],
+        status=states.request_words(state, is_form=request.model.subject.is_form).capitalize(),
+        line=_gate_line(request) if is_seen else (),
+    )
+
+
+def _gate_line(request: RequestView) -> Phrase:
+    """Return who is asked, or how the request ended."""
+    if request.model.state is not RequestState.PENDING:
+        return request_outcome.with_reason(request)
+    is_form = request.model.subject.is_form
+    return (people.asked(people.approvers(request), closed=False, is_form=is_form),)
+
+
+def _moments(step: StepView) -> Iterator[str | datetime]:
+    """Yield when the visit began and ended, how often the step was called, and when it goes on."""
+    if step.started_at is not None:
+        yield "Began "
+        yield step.started_at
+        yield ". "
+    if step.ended_at is not None and step.ended_at != step.started_at:
+        yield "Ended "
+        yield step.ended_at
+        yield ". "
+    if step.attempt > 1:
+        yield f"Called {step.attempt} times. "
+    if step.wakes_at is not None and step.status in (StepStatus.SLEEPING, StepStatus.RETRYING):
+        yield "Goes on "
+        yield step.wakes_at
+        yield "."
+
+
+def _answer(answer: StepAnswer) -> Phrase:
+    """Return what a person said about a call of unknown outcome."""
+    return (f"{characters.line(answer.person.label)} answered “{answers.LABELS[answer.answer]}”, ", answer.at, ".")
+
+
+# -- what happened ------------------------------------------------------------------------------------------
+
+
+def _history(
+    run: RunView,
+    requests: Sequence[RequestView],
+    seen: Sequence[RequestView],
+    copies: Sequence[DeliveryView],
+    entries: Sequence[StoryEntry],
+) -> Iterator[Phrase]:
+    hidden = {request.id for request in requests} - {request.id for request in seen}
+    shown = [entry for entry in entries if entry.request not in hidden]
+    return sentences(shown, Names.of_run(run, seen, copies))
+
+
+def sentences(entries: Sequence[StoryEntry], names: Names) -> Iterator[Phrase]:
+    """Yield each entry of the audit log as a sentence with its time in front."""
+    for entry in entries:
+        who, what = story.actor_of(entry, names), story.sentence_of(entry, names)
+        yield entry.at, f" {characters.visible(f'{characters.line(who)} {what}' if who else what)}"

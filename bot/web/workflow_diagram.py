@@ -1,0 +1,313 @@
+"""The workflow of a run as a diagram, pure: its steps and gates from top to bottom, with the state of the run on them.
+
+A layout library places the boxes and leads the lines around them; here are what the boxes say, and their sizes.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+import fast_sugiyama
+
+from bot.presentation import characters, states
+from bot.web import run_page_view
+from engine.domain import ReviewPoint, RunStatus, StepStatus, Tone
+from engine.read_models import RequestView, RunView, StepView
+from engine.workflowfile import Gate, Step, Workflow
+from engine.workflowfile.step_kinds import FORM
+
+Kind: TypeAlias = Literal["start", "condition", "gate", "step", "end"]
+
+WIDTH: Final = 200.0
+"""Width of a box. With a line beside it, the diagram is as wide as the column of a phone of 360 pixels."""
+_LANE: Final = 112.0
+"""Distance of two things beside each other, from middle to middle."""
+_GAP: Final = 30.0
+"""Height between two rows."""
+_MARGIN: Final = 8.0
+_LINE: Final = 18.0
+_PADDING: Final = 9.0
+_LETTERS: Final = 24
+"""Letters that fit into a line of a box."""
+_LINES: Final = 2
+"""Lines of a label; the list below the diagram has all of it."""
+_NOT_REACHED: Final = "not reached"
+_PAST_GATE: Final = frozenset(StepStatus) - {StepStatus.IN_REVIEW, StepStatus.STOPPED, StepStatus.SKIPPED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Element:
+    """One thing in the workflow: `status` says in words how far the run is there."""
+
+    kind: Kind
+    label: str
+    status: str
+    tone: Tone | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagramNode:
+    """An element at its place. `x`, `y`: the middle of its upper edge."""
+
+    element: Element
+    lines: tuple[str, ...]
+    x: float
+    y: float
+    height: float
+
+    @property
+    def left(self) -> float:
+        return self.x - WIDTH / 2
+
+    @property
+    def baselines(self) -> tuple[float, ...]:
+        """Where each line of text stands, the one of the status last."""
+        first = self.y + _PADDING + _LINE * 0.75
+        return tuple(first + _LINE * number for number in range(len(self.lines) + bool(self.element.status)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrow:
+    """A line from one element to the next. `x`, `y`: its tip; `label`: the answer that leads along it."""
+
+    path: str
+    x: float
+    y: float
+    label: str
+    label_x: float
+    label_y: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagram:
+    """The picture, and `elements` for the list that says the same in words."""
+
+    width: float
+    height: float
+    nodes: tuple[DiagramNode, ...]
+    arrows: tuple[Arrow, ...]
+    elements: tuple[Element, ...]
+
+
+def diagram(workflow: Workflow, run: RunView, requests: Sequence[RequestView]) -> Diagram:
+    """Return the diagram of a workflow with the state of a run."""
+    graph = _Graph()
+    _fill(graph, workflow, run, requests)
+    return _laid_out(graph)
+
+
+# -- what the boxes say -------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Graph:
+    """The elements, and the arrows between them by number, with the answer that leads along each."""
+
+    elements: list[Element] = field(default_factory=list)
+    arrows: dict[tuple[int, int], str] = field(default_factory=dict)
+    ends: list[tuple[int, str]] = field(default_factory=list)
+    """Where the next element hangs on, each with the answer that leads to it."""
+
+    def add(self, element: Element) -> int:
+        """Add an element below all open ends."""
+        number = len(self.elements)
+        self.elements.append(element)
+        for end, answer in self.ends:
+            self.arrows[end, number] = answer
+        self.ends = [(number, "")]
+        return number
+
+
+def _fill(graph: _Graph, workflow: Workflow, run: RunView, requests: Sequence[RequestView]) -> None:
+    visits = {step.step: step for step in run.steps}
+    latest = {(each.model.subject.step, each.model.subject.visit, each.at): each for each in requests}
+    graph.add(Element(kind="start", label="Start", status="started", tone=Tone.DONE))
+    for step in workflow.steps:
+        visit = visits.get(step.id)
+        gates = {at: latest.get((step.id, visit.visit, at)) if visit is not None else None for at in ReviewPoint}
+        _add_step(graph, step, visit, gates)
+    done = run.status is RunStatus.SUCCEEDED
+    words = states.RUNS[run.status] if done else _NOT_REACHED
+    graph.add(Element(kind="end", label="End", status=words, tone=Tone.DONE if done else None))
+
+
+def _add_step(
+    graph: _Graph, step: Step, visit: StepView | None, requests: Mapping[ReviewPoint, RequestView | None]
+) -> None:
+    condition = graph.add(_condition(step, visit)) if step.when is not None else None
+    graph.ends = graph.ends if condition is None else [(condition, "yes")]
+    gate, label = step.gate, characters.line(step.label)
+    if step.kind.name == FORM and gate is not None:
+        graph.add(_gate(label, gate, visit, requests[ReviewPoint.BEFORE]))
+    else:
+        if gate is not None and gate.at is ReviewPoint.BEFORE:
+            graph.add(_gate(_asks("Approval", gate), gate, visit, requests[ReviewPoint.BEFORE]))
+        graph.add(_box(label, visit))
+        if gate is not None and gate.at is ReviewPoint.AFTER:
+            graph.add(_gate(_asks("Approval of the result", gate), gate, visit, requests[ReviewPoint.AFTER]))
+    if condition is not None:
+        graph.ends.append((condition, "no"))
+
+
+def _asks(label: str, gate: Gate) -> str:
+    return label if gate.when is None else f"{label}, if needed"
+
+
+def _condition(step: Step, visit: StepView | None) -> Element:
+    label = f"Is “{characters.line(step.label)}” needed?"
+    if visit is None:
+        return Element(kind="condition", label=label, status=_NOT_REACHED)
+    answer = "no" if visit.status is StepStatus.SKIPPED else "yes"
+    return Element(kind="condition", label=label, status=answer, tone=Tone.DONE)
+
+
+def _box(label: str, visit: StepView | None) -> Element:
+    """Return the box of a step. While a gate before it waits, the step was not started."""
+    if visit is None or visit.status is StepStatus.IN_REVIEW:
+        return Element(kind="step", label=label, status=_NOT_REACHED)
+    status = StepStatus.SUCCEEDED if visit.status is StepStatus.OUTPUT_IN_REVIEW else visit.status
+    return Element(kind="step", label=label, status=states.STEPS[status], tone=run_page_view.tone(status))
+
+
+def _gate(label: str, gate: Gate, visit: StepView | None, request: RequestView | None) -> Element:
+    if request is not None:
+        state = request.model.state
+        words = states.request_words(state, is_form=request.model.subject.is_form)
+        return Element(kind="gate", label=label, status=words, tone=states.REQUEST_TONES[state])
+    return Element(kind="gate", label=label, status=_unasked(gate, visit))
+
+
+def _unasked(gate: Gate, visit: StepView | None) -> str:
+    """Return how far the run is at a gate that has asked no one in this visit."""
+    if visit is None or visit.status not in _PAST_GATE:
+        return _NOT_REACHED
+    was_passed = visit.attempt > 0 or visit.status is StepStatus.SUCCEEDED
+    if gate.at is ReviewPoint.AFTER:
+        was_passed = visit.status is StepStatus.SUCCEEDED
+    return "not needed" if was_passed else _NOT_REACHED
+
+
+# -- where they stand ---------------------------------------------------------------------------------------
+
+
+def _laid_out(graph: _Graph) -> Diagram:
+    """Place the elements in rows, and lead the arrows between them."""
+    # Numbers, not names: the library orders names differently in each process.
+    ((positions, _, __, lines),) = fast_sugiyama.from_edges(
+        [*graph.arrows], vertex_spacing=1, dummy_vertices=True, dummy_size=1.0, ranking_type="down"
+    )
+    places = {int(number): (float(x), float(y)) for number, (x, y) in positions}
+    rows = sorted({y for _, y in places.values()}, reverse=True)
+    heights = {row: max(_height(graph, number) for number, (_, y) in places.items() if y == row) for row in rows}
+    tops = _tops(rows, heights)
+    left, right = _edges(graph, places)
+    at = {number: (x * _LANE - left, tops[y], heights[y]) for number, (x, y) in places.items()}
+    nodes = tuple(_node(element, at[number]) for number, element in enumerate(graph.elements))
+    routes = _routes(len(graph.elements), [(int(start), int(end)) for start, end in lines or ()])
+    return Diagram(
+        width=round(right - left, 1),
+        height=round(tops[rows[-1]] + heights[rows[-1]] + _MARGIN, 1),
+        nodes=nodes,
+        arrows=tuple(_arrow(route, nodes, at, graph.arrows[route[0], route[-1]]) for route in routes),
+        elements=tuple(graph.elements),
+    )
+
+
+def _edges(graph: _Graph, places: Mapping[int, tuple[float, float]]) -> tuple[float, float]:
+    """Return where the picture begins and ends, from left to right."""
+    left = min(x * _LANE - _half(graph, number) for number, (x, _) in places.items())
+    right = max(x * _LANE + _half(graph, number) for number, (x, _) in places.items())
+    return left - _MARGIN, right + _MARGIN
+
+
+def _tops(rows: Sequence[float], heights: Mapping[float, float]) -> dict[float, float]:
+    tops, top = dict[float, float](), _MARGIN
+    for row in rows:
+        tops[row] = top
+        top += heights[row] + _GAP
+    return tops
+
+
+def _height(graph: _Graph, number: int) -> float:
+    if number >= len(graph.elements):
+        return 0.0
+    element = graph.elements[number]
+    return _PADDING * 2 + _LINE * (len(wrapped(element.label)) + bool(element.status))
+
+
+def _half(graph: _Graph, number: int) -> float:
+    """Return half the width of an element; where a line only passes by, there is nothing."""
+    return WIDTH / 2 if number < len(graph.elements) else 0.0
+
+
+def _node(element: Element, at: tuple[float, float, float]) -> DiagramNode:
+    x, y, height = at
+    return DiagramNode(element=element, lines=wrapped(element.label), x=round(x, 1), y=y, height=height)
+
+
+def _routes(count: int, lines: Sequence[tuple[int, int]]) -> Iterator[tuple[int, ...]]:
+    """Yield the way of each arrow: from an element, past the places where it only passes by, to an element."""
+    after: dict[int, list[int]] = {}
+    for start, end in lines:
+        after.setdefault(start, []).append(end)
+    for start in range(count):
+        for first in after.get(start, ()):
+            route = [start, first]
+            while route[-1] >= count:
+                route.extend(after[route[-1]])
+            yield tuple(route)
+
+
+def _arrow(
+    route: Sequence[int], nodes: Sequence[DiagramNode], at: Mapping[int, tuple[float, float, float]], label: str
+) -> Arrow:
+    start, end = nodes[route[0]], nodes[route[-1]]
+    x, y = start.x, start.y + start.height
+    path = [f"M{x:g} {y:g}"]
+    for number in route[1:]:
+        to_x, to_y, height = at[number]
+        middle = to_y - _GAP / 2
+        path.append(f"L{x:g} {to_y - _GAP:g}C{x:g} {middle:g} {to_x:g} {middle:g} {to_x:g} {to_y:g}")
+        x = to_x
+        if number >= len(nodes):
+            path.append(f"L{x:g} {to_y + height:g}")
+    first_x = at[route[1]][0]
+    return Arrow(
+        path="".join(path),
+        x=end.x,
+        y=end.y,
+        label=label,
+        label_x=round((start.x + first_x) / 2 + (-12 if first_x < start.x else 12), 1),
+        label_y=round(start.y + start.height + _GAP / 2 + 1, 1),
+    )
+
+
+# -- text ---------------------------------------------------------------------------------------------------
+
+
+def wrapped(text: str) -> tuple[str, ...]:
+    """Return a text in lines that fit into a box. What is too long ends with "…"."""
+    lines, rest = list[str](), text.strip()
+    while rest and len(lines) < _LINES:
+        size = _fitting(rest)
+        if size < len(rest):
+            space = rest.rfind(" ", 1, size + 1)
+            size = space if space > size // 2 else size
+        lines.append(rest[:size].rstrip())
+        rest = rest[size:].lstrip()
+    if rest:
+        lines[-1] = f"{lines[-1][: characters.boundary(lines[-1], len(lines[-1]) - 1)].rstrip()}…"
+    return tuple(lines)
+
+
+def _fitting(text: str) -> int:
+    """Return how much of a text fits into a line. It never ends within a character."""
+    room = _LETTERS
+    for index, letter in enumerate(text):
+        room -= 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        if room < 0:
+            return max(1, characters.boundary(text, index))
+    return len(text)
