@@ -22,6 +22,8 @@ RUNS: Final = "/runs"
 """The list of runs that a person sees; followed by the id of a run: all of it."""
 INBOX: Final = "/inbox"
 """The list of requests that wait for the person who signed in."""
+SESSIONS: Final = "/sessions"
+"""The list of the browsers in which a person has signed in."""
 
 
 def review_link(public_url: str, token: str) -> str:

@@ -56,6 +56,7 @@ class EntryKind(StrEnum):
     DELIVERY_RETRIED = "delivery.retried"
     LINKS_REVOKED = "links.revoked"
     CODE_EXHAUSTED = "code.exhausted"
+    BROWSERS_REVOKED = "browsers.revoked"
     BROWSER_REMEMBERED = "browser.remembered"
     SIGN_IN_REFUSED = "sign_in.refused"
     WORKFLOW_REGISTERED = "workflow.registered"

@@ -55,7 +55,7 @@ for _command in (
     LazyCommand("revoke", "requests:revoke", "Revoke the links emailed for the request or run ID."),
     LazyCommand("away", "absences:away", "Say that you are away, and who decides in your place."),
     LazyCommand("back", "absences:back", "Say that you are back."),
-    LazyCommand("people", "people:people", "List people and their addresses, and give an address back."),
+    LazyCommand("people", "people:people", "List people, give an address back, and sign a person out."),
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),
     LazyCommand("worker", "serve:worker", "Run workflows and send messages, while others take the clicks."),
     LazyCommand("health", "health:health", "Ask the server on this machine whether it works."),

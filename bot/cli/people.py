@@ -1,4 +1,4 @@
-"""Commands about people and their addresses: people list, people show, people undo."""
+"""Commands about people and their addresses: people list, people show, people undo, people sign-out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.store import person_queries
 
 @click.group()
 def people() -> None:
-    """List people and their addresses, and give an address back."""
+    """List people and their addresses, give an address back, and sign a person out."""
 
 
 @people.command(name="list")
@@ -97,3 +97,23 @@ def undo(address: str, as_json: bool) -> None:
         return
     now = f"It belongs to {facts['given_to']} again" if facts["given_to"] else "It belongs to no person now"
     click.echo(f"{parsed} no longer belongs to {facts['taken_from']}. {now}.")
+
+
+@people.command(name="sign-out")
+@click.argument("who", metavar="WHO")
+@json_option
+def sign_out(who: str, as_json: bool) -> None:
+    """Sign a person out of all browsers, if you are an admin.
+
+    WHO is an email address, a Slack user id, or an id of `signoff people list`. They can sign in again: if another
+    person reads their email, fix that first.
+    """
+    facts = client.facts_of(client.carry_out("sign_out", {"person": who}))
+    if as_json:
+        click.echo(render_json(facts))
+        return
+    count = facts["browsers"]
+    if count == 0:
+        click.echo(f"{facts['person']} was not signed in in any browser.")
+    else:
+        click.echo(f"{facts['person']} was signed out of {count} browser{'s' if count != 1 else ''}.")

@@ -35,6 +35,7 @@ from engine.domain import (
     Resume,
     ResumeAnswer,
     ReturnAddress,
+    SignOut,
     Start,
     TryAgain,
     Verdict,
@@ -88,6 +89,7 @@ class OperatorCommands:
             "away": self._away,
             "back": self._back,
             "revoke": self._revoke,
+            "sign_out": self._sign_out,
             "return_address": self._return_address,
             "erase": self._erase,
             "erase_old": self._erase_old,
@@ -292,6 +294,13 @@ class OperatorCommands:
         if isinstance(result, NotFound):
             return CommandReply(f"There is no request or run “{request_id}”.", {"refusal": NotFound.__name__})
         return CommandReply(facts={"request": request_id, "links": result})
+
+    async def _sign_out(self, arguments: dict[str, Any]) -> CommandReply:
+        person = read_text(arguments, "person")
+        result = await self._identity.sign_out(SignOut(person=person, actor=self._actor, origin=self._origin))
+        if isinstance(result, Refusal):
+            return self._refused(result)
+        return CommandReply(facts={"person": result.person.label, "browsers": result.browsers})
 
     async def _return_address(self, arguments: dict[str, Any]) -> CommandReply:
         address = Address(read_text(arguments, "kind"), read_text(arguments, "value"))

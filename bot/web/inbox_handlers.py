@@ -1,4 +1,4 @@
-"""Handlers of the inbox: a person's waiting requests and remembered browsers, after signing in with a code."""
+"""Handlers of the inbox: a person's waiting requests, after signing in with a code."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class InboxHandlers:
         return self._sign_in(request) if browser is None else await self._pages.show(request, browser)
 
     async def act(self, request: Request, form: FormData) -> Response:
-        """Sign in, sign out, or have a browser forgotten."""
+        """Sign in, sign out, or save an absence."""
         salt = self._context.salt(request, form, ABOUT)
         browser = await self._pages.browser(request)
         if form_data.text(form, "act") == "sign-in":
@@ -52,7 +52,7 @@ class InboxHandlers:
             return await self.show(request)
         act = form_data.text(form, "act")
         if act not in ("away", "back"):
-            return await self._forget(request, form, browser)
+            return await self._sign_out(request, browser)
         return await self._absence(request, form, browser, salt, is_back=act == "back")
 
     async def _absence(
@@ -114,13 +114,11 @@ class InboxHandlers:
         answer.headers["Retry-After"] = str(math.ceil(refusal.wait.total_seconds()))
         return answer
 
-    async def _forget(self, request: Request, form: FormData, browser: RememberedBrowser) -> Response:
-        """Forget this browser, or another one of the same person."""
-        which = browser.id if form_data.text(form, "act") == "sign-out" else form_data.text(form, "browser")
-        await self._context.service.identity.forget(self._context.browser(request) or "", which)
+    async def _sign_out(self, request: Request, browser: RememberedBrowser) -> Response:
+        """Forget this browser."""
+        await self._context.service.identity.forget(self._context.browser(request) or "", browser.id)
         answer = self._context.to(self._context.at.inbox)
-        if which == browser.id:
-            self._context.forget(answer)
+        self._context.forget(answer)
         return answer
 
     def _sign_in(self, request: Request, *, typed: str = "", error: str = "", status: int = 200) -> Response:

@@ -93,8 +93,7 @@ class InboxPages:
                 open_questions=open_questions,
                 notice_text=notice,
                 receipt=receipt,
-                browsers=[(remembered, characters.line(remembered.label)) for remembered in browsers],
-                this=browser.id,
+                browsers=len(browsers),
                 can_sign_in=self._context.provider is not None and browser.signed_in_until is None,
                 absence=away,
             )

@@ -36,6 +36,7 @@ from bot.web.request_pages import RequestPages
 from bot.web.review_handlers import ReviewHandlers
 from bot.web.run_pages import RunPages
 from bot.web.service import ReviewService
+from bot.web.session_pages import SessionPages
 from bot.web.sign_in_handlers import SignInHandlers
 from bot.web.succession_handlers import SuccessionPages
 from engine.ports import Clock
@@ -115,7 +116,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     request_pages, runs = RequestPages(context), RunPages(context)
     code = CodeHandlers(context, review, attention)
     live = LiveUpdates(context, review, pages, request_pages, runs)
-    sign_in = SignInHandlers(context, code)
+    sign_in, sessions = SignInHandlers(context, code), SessionPages(context)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
         f"{page_urls.OPEN}/{{token}}": (review.follow, None),
@@ -132,6 +133,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{page_urls.SIGN_IN}/{{sign_in}}": (sign_in.show, None),
         f"{page_urls.SIGN_IN}/{{sign_in}}/{places.BEGIN}": (sign_in.begin, None),
         page_urls.SIGNED_IN: (sign_in.finish, None),
+        page_urls.SESSIONS: (sessions.show, sessions.act),
         page_urls.INBOX: (inbox.show, inbox.act),
         f"{page_urls.INBOX}/{places.DECIDE}": (inbox.show, decisions.decide),
         f"{page_urls.INBOX}/{places.EVENTS}": (live.inbox_events, None),

@@ -75,6 +75,10 @@ class SiteUrls:
         return self.path(page_urls.INBOX)
 
     @property
+    def sessions(self) -> str:
+        return self.path(page_urls.SESSIONS)
+
+    @property
     def decide(self) -> str:
         """The path to which the forms of the inbox are sent that decide requests."""
         return self.path(page_urls.INBOX, DECIDE)

@@ -54,6 +54,7 @@ from engine.domain.commands import (
     ReturnAddress,
     SetPreferences,
     SignIn,
+    SignOut,
     Start,
     TryAgain,
 )
@@ -101,6 +102,7 @@ from engine.domain.results import (
     Registered,
     SetAway,
     SetBack,
+    SignedOut,
     Started,
     WhosePlace,
 )
@@ -252,7 +254,9 @@ __all__ = [
     "SignInExpired",
     "SignInStart",
     "SignInView",
+    "SignOut",
     "SignedInAsOther",
+    "SignedOut",
     "Start",
     "Started",
     "StepStatus",

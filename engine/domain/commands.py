@@ -319,6 +319,15 @@ class EraseOld(Struct, frozen=True, kw_only=True):
     workspace: str = DEFAULT_WORKSPACE
 
 
+class SignOut(Struct, frozen=True, kw_only=True):
+    """Forget all browsers of a person. `person`: their id, or an address of theirs."""
+
+    person: str
+    actor: Address
+    origin: Origin
+    workspace: str = DEFAULT_WORKSPACE
+
+
 class ErasePerson(Struct, frozen=True, kw_only=True):
     """Erase a person's names and addresses. `person`: their id, or an address of theirs. `after`: from `PersonErased`.
 

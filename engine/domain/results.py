@@ -124,6 +124,13 @@ class Erased(Struct, frozen=True, kw_only=True):
     """Number of audit entries whose content was erased."""
 
 
+class SignedOut(Struct, frozen=True, kw_only=True):
+    """All browsers of the person were forgotten."""
+
+    person: Person
+    browsers: int
+
+
 class ErasedRuns(Struct, frozen=True, kw_only=True):
     """The contents of some runs were erased. `reached`: the last run that was looked at, or None if that was all."""
 

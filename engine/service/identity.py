@@ -25,15 +25,17 @@ from engine.domain import (
     Refusal,
     RememberedBrowser,
     SignedInAsOther,
+    SignedOut,
     SignIn,
     SignInExpired,
     SignInStart,
     SignInView,
+    SignOut,
     TooManyCodes,
     WrongCode,
 )
 from engine.ports import Clock
-from engine.service import account_sign_in, answer_attention, one_time_codes, sign_in
+from engine.service import account_sign_in, answer_attention, one_time_codes, sign_in, sign_out
 from engine.service.engine import Engine
 from engine.store import attention_links, browsers, challenges, form_drafts, links, request_model, run_rows, sign_ins
 from engine.store.browsers import SEEN_EVERY
@@ -85,7 +87,17 @@ class Identity:
 
     async def forget(self, secret: str, browser: str) -> bool:
         """Forget a browser of the person who uses the browser with this secret. Return False if it is not theirs."""
-        return await self._engine.transact(lambda tx: _forget(tx, secret, browser))
+        return await self._engine.transact(lambda tx: sign_out.forget(tx, secret, browser))
+
+    async def forget_others(self, secret: str) -> int:
+        """Forget all browsers of a person but the one with this secret, and return their number."""
+        return await self._engine.transact(lambda tx: sign_out.forget_others(tx, secret))
+
+    async def sign_out(self, command: SignOut) -> SignedOut | Refusal:
+        """Forget all browsers of a person, for an admin."""
+        return await self._engine.transact_with_directory(
+            lambda tx, resolved: sign_out.sign_out(self._engine.context, tx, command, resolved), required=False
+        )
 
     async def ask_code(self, command: AskCode) -> CodeSent | Refusal:
         """Store a decision until a code confirms it, and send the code to the address of its link."""
@@ -203,8 +215,3 @@ def _revoke_of_run(tx: Tx, run_id: str) -> int | NotFound:
     count = attention_links.revoke(tx, run_id)
     tx.audit(run.workspace, entry(EntryKind.LINKS_REVOKED, run=run_id, links=count))
     return count
-
-
-def _forget(tx: Tx, secret: str, browser: str) -> bool:
-    current = browsers.load_browser(tx.connection, secret, tx.now)
-    return current is not None and browsers.revoke(tx, browser, of=current.person.id)

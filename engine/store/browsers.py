@@ -34,6 +34,16 @@ _REVOKE = Statement(
     .where(_browser.c.id == bindparam("held"), _browser.c.person == bindparam("of"), _browser.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
+_REVOKE_ALL = Statement(
+    update(_browser)
+    .where(
+        _browser.c.person == bindparam("of"),
+        _browser.c.id != bindparam("but"),
+        _browser.c.revoked_at.is_(None),
+        _browser.c.expires_at > bindparam("now"),
+    )
+    .values(revoked_at=bindparam("now"))
+)
 _SET_RIGHT = Statement(
     update(_browser)
     .where(or_(_browser.c.expires_at > bindparam("latest"), _browser.c.seen_at > bindparam("soon")))
@@ -125,3 +135,8 @@ def record_use(tx: Tx, browser: RememberedBrowser) -> None:
 def revoke(tx: Tx, browser: str, *, of: str) -> bool:
     """Revoke a browser of this person. Return False if it is not theirs, or was revoked before."""
     return bool(tx.write(_REVOKE, {"held": browser, "of": of, "now": tx.now}))
+
+
+def revoke_all(tx: Tx, *, of: str, but: str = "") -> int:
+    """Revoke the browsers of this person, except one, and return their number."""
+    return tx.write(_REVOKE_ALL, {"of": of, "but": but, "now": tx.now})

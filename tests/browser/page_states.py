@@ -439,6 +439,14 @@ async def _inbox_many(windows: ReviewWindows, page: Page) -> None:
     await _sign_in(windows, page)
 
 
+async def _sessions(windows: ReviewWindows, page: Page) -> None:
+    await windows.web.request_approval(source=MONEY)
+    await windows.web.sign_in()
+    await _sign_in(windows, page)
+    await page.get_by_role("link", name="See where you are signed in").click()
+    await page.get_by_role("button", name="Sign out all other browsers").wait_for()
+
+
 async def _inbox_of_an_owner(windows: ReviewWindows, page: Page) -> None:
     await _start_pay_run(windows)
     await page.goto(f"{windows.web.url}/inbox")
@@ -723,6 +731,7 @@ STATES: Final[Mapping[str, PageState]] = {
     "sign-in-too-often": _sign_in_too_often,
     "inbox-empty": _inbox_empty,
     "inbox-one": _inbox_one,
+    "sessions": _sessions,
     "inbox-many": _inbox_many,
     "inbox-owner": _inbox_of_an_owner,
     "attention": _attention,

@@ -185,6 +185,14 @@ async def _changes(env: WebEnv) -> Browser:
 # -- the inbox and the questions about a step ---------------------------------------------------------------
 
 
+async def _sessions(env: WebEnv) -> Browser:
+    await env.request_approval(source=REFUND.replace("KEYS", ""))
+    await env.sign_in()
+    browser = await env.sign_in()
+    await browser.get("/sessions")
+    return browser
+
+
 async def _inbox(env: WebEnv) -> Browser:
     request = await env.request_approval(source=REFUND.replace("KEYS", ""))
     browser = await env.sign_in()
@@ -328,6 +336,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("closed", "expired"): (_expired, "Expired without a decision"),
     ("closed", "cancelled"): (_cancelled, "The run was cancelled"),
     ("inbox", "empty and full"): (_inbox, "No request is waiting for you"),
+    ("sessions", "two browsers"): (_sessions, "Sign out all other browsers"),
     ("batch", "several rejected"): (_together, "1 rejected. 1 was left out."),
     ("batch-result", "several rejected"): (_together, "already approved this request"),
     ("pass-on", "by the owner"): (_pass_on, "ben@example.com decides now"),

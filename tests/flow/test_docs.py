@@ -98,6 +98,7 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     real["signoff away"] = terminal.json("away", "for", "two", "days", "--delegate", "new@example.com")
     real["signoff back"] = terminal.json("back")
     real["signoff people undo"] = terminal.json("people", "undo", "finance@example.com")
+    real["signoff people sign-out"] = terminal.json("people", "sign-out", "kim@example.com")
     real["signoff erase"] = terminal.json("erase", "--person", "kim@example.com", "--yes")
     documented = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}
     for bench in ("slack", "engine", "pg", "web", "mail", "inbox"):

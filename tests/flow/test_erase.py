@@ -124,3 +124,11 @@ def verify(name: str, signoff: Commands) -> subprocess.CompletedProcess[str]:
 def test_wrong_options_are_named(signoff: Commands, arguments: tuple[str, ...], message: str) -> None:
     finished = signoff("erase", *arguments)
     assert (finished.code, message in finished.err) == (2, True)
+
+
+def test_an_admin_signs_a_person_out(signoff: Commands) -> None:
+    signoff.run_ok("register", "note.yaml")
+    out = signoff.run_ok("people", "sign-out", "sam@example.com").out
+    assert out == "sam@example.com was not signed in in any browser.\n"
+    unknown = signoff("people", "sign-out", "eve@example.com")
+    assert (unknown.code, "See the known people: signoff people list" in unknown.err) == (1, True)

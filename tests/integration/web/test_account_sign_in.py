@@ -70,6 +70,15 @@ async def test_a_person_who_signs_in_with_slack_decides(env: SignInEnv) -> None:
     assert "signature" not in entry.content
 
 
+async def test_the_list_of_browsers_says_who_signed_in_with_slack(env: SignInEnv) -> None:
+    _, browser, at_sign_in = await press_approve(env)
+    await env.sign_in(browser, at_sign_in, "ada")
+    await env.web.sign_in()
+    text = (await browser.get("/sessions")).page.text
+    assert text.count(" with Slack.") == 1
+    assert text.count(f" with a code sent to {ADA}.") == 1
+
+
 async def test_slack_is_asked_for_this_sign_in_only_and_by_the_rules(env: SignInEnv) -> None:
     _, browser, at_sign_in = await press_approve(env)
     first, second = [await env.go_to_slack(browser, at_sign_in) for _ in range(2)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from tests.support.html_forms import Form
-from tests.support.web_env import ADA, BEN, Answer, WebEnv
+from tests.support.web_env import ADA, WebEnv
 
 BY_LINK = "      assurance: link\n"
-FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
 
 
 async def test_a_person_who_signs_in_by_email_sees_their_waiting_requests(env: WebEnv) -> None:
@@ -21,8 +19,8 @@ async def test_a_person_who_signs_in_by_email_sees_their_waiting_requests(env: W
     assert inbox.path == "/inbox"
     assert "Send this to Kim?" in inbox.page.headings
     assert f"/review/{request.id}" in inbox.page.links
-    assert "Chrome on Linux" in inbox.page.text
-    assert "this browser" in inbox.page.text
+    assert "See where you are signed in (1 browser)" in inbox.page.text
+    assert "/sessions" in inbox.page.links
     page = await browser.get(f"/review/{request.id}")
     await browser.send(page.page.form)
     assert (await env.reload(request)).decision is not None
@@ -51,49 +49,14 @@ async def test_an_invalid_address_is_shown_again_with_its_error(env: WebEnv) -> 
         assert answer.page.ids["email"]["aria-describedby"] == "email-error"
 
 
-async def test_a_browser_can_be_forgotten_from_another_one(env: WebEnv) -> None:
-    await env.request_approval()
-    lost_browser = await env.sign_in()
-    lost_browser.extra["User-Agent"] = FIREFOX
-    mine = await env.sign_in()
-    inbox = await mine.get("/inbox")
-    others = [
-        form for form in inbox.page.forms if ("act", "forget", "Sign out of Chrome on Linux") in _short(form.buttons)
-    ]
-    assert len(_of_browsers(inbox)) == 2
-    assert len(others) == 1
-    form = others[0]
-    after = await mine.post(form.action, form.with_(act="forget"), kind=form.kind)
-    assert len(_of_browsers(after)) == 1
-    assert (await lost_browser.get("/inbox")).page.headings == ["Sign in to see your requests"]
-
-
-def _of_browsers(inbox: Answer) -> list[Form]:
-    return [form for form in inbox.page.forms if "browser" in dict(form.fields)]
-
-
-def _short(buttons: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    return [(name, value, text.partition(",")[0]) for name, value, text in buttons]
-
-
 async def test_signing_out_forgets_this_browser(env: WebEnv) -> None:
     await env.request_approval()
     mine = await env.sign_in()
-    form = (await mine.get("/inbox")).page.form_with("browser")
+    inbox = (await mine.get("/inbox")).page
+    form = next(form for form in inbox.forms if ("act", "sign-out", "Sign out here") in form.buttons)
     out = await mine.post(form.action, form.with_(act="sign-out"), kind=form.kind)
     assert out.page.headings == ["Sign in to see your requests"]
     assert not any("browser" in name for name, _ in mine.jar)
-
-
-async def test_people_can_sign_out_only_themselves(env: WebEnv) -> None:
-    await env.request_approval()
-    ada, ben = await env.sign_in(ADA), await env.sign_in(BEN)
-    theirs = dict((await ada.get("/inbox")).page.form_with("browser").fields)["browser"]
-    form = (await ben.get("/inbox")).page.form_with("browser")
-    await ben.post(form.action, form.with_(act="forget", browser=theirs), kind=form.kind)
-    assert (await ada.get("/inbox")).page.headings[0] == "1 request is waiting for you"
-    await ada.post(form.action, [("act", "forget"), ("browser", theirs), ("nonce", "old")], kind=form.kind)
-    assert (await ada.get("/inbox")).page.headings[0] == "1 request is waiting for you"
 
 
 async def test_the_inbox_lists_questions_in_the_order_in_which_they_expire(env: WebEnv) -> None:

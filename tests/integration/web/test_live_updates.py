@@ -118,8 +118,8 @@ async def test_the_streams_of_a_revoked_link_end(env: WebEnv) -> None:
             assert await stream.content.read() in (b"", b"\n")
         async with open_stream(env, browser, page.path) as again:
             assert again.status == 410
-        form = (await known.get("/inbox")).page.form_with("browser")
-        await known.post(form.action, form.with_(act="sign-out"), kind=form.kind)
+        form = (await known.get("/sessions")).page.form_with("browser")
+        await known.post(form.action, form.with_(act="forget"), kind=form.kind)
         assert await other.content.read() in (b"", b"\n"), "the stream of a browser that signed out ends too"
 
 
