@@ -40,6 +40,14 @@ def can_be_tried_again(run: RunView) -> bool:
     return last.status is StepStatus.FAILED and not (last.error or "").startswith(runs.STOPPED)
 
 
+def before_trying_again(run: RunView) -> str:
+    """Return the advice for a person who is about to repeat the step at which a run failed, or an empty text."""
+    last = run.steps[-1]
+    if last.attempt == 0 or _only_reads(last) or _was_refused(last):
+        return ""
+    return f"“{line(last.label)}” may have happened in part. Find out first: otherwise it could happen twice."
+
+
 def after_failure(run: RunView) -> str:
     """Return the advice for the owner of a failed run."""
     answered = last_answer(run)

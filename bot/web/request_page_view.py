@@ -10,7 +10,8 @@ from bot.presentation.story import Names
 from bot.web import outcome, review_view, run_page_view
 from bot.web.outcome import Outcome
 from bot.web.review_view import Review
-from engine.access import Reader, may_change_run
+from bot.web.run_page_view import TimelineGate
+from engine.access import Reader, may_change_run, may_see_request
 from engine.domain import CardField, DeliveryKind, Phrase, RequestState, Tone
 from engine.read_models import DeliveryView, RequestView, RunView, StoryEntry
 
@@ -56,6 +57,8 @@ class RequestPage:
     history: tuple[Phrase, ...]
     run_state: str
     steps: tuple[RunStep, ...]
+    others: tuple[TimelineGate, ...]
+    """The other requests of the run that the reader may see, the oldest first."""
     can_decide: bool
 
 
@@ -86,6 +89,7 @@ def request_page(
         history=tuple(run_page_view.sentences(own, Names.of_run(run, together, sent))),
         run_state=states.RUN_CLAUSES[request.run_status],
         steps=tuple(_steps(run, request)),
+        others=tuple(_others(together, request, reader)),
         can_decide=is_open and progress.is_asked(request, person),
     )
 
@@ -117,6 +121,12 @@ def _copies(sent: Sequence[DeliveryView], request: RequestView, *, can_change: b
                 explanation=copies.explanation(copy),
                 can_retry=can_change and copies.can_be_retried(copy, request.model.state),
             )
+
+
+def _others(together: Sequence[RequestView], request: RequestView, reader: Reader) -> Iterator[TimelineGate]:
+    for other in together:
+        if other.id != request.id and may_see_request(reader, other):
+            yield run_page_view.gate(other, is_seen=True)
 
 
 def _steps(run: RunView, request: RequestView) -> Iterator[RunStep]:

@@ -44,8 +44,9 @@ class TimelineStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunActions:
-    """What the reader can do about the run now."""
+    """What the reader can do about the run now. `may_change`: it is theirs."""
 
+    may_change: bool
     can_cancel: bool
     can_try_again: bool
     can_answer: bool
@@ -64,6 +65,8 @@ class RunPage:
     status: str
     lead: Phrase
     error: str | None
+    advice: str
+    """For people who can do something about it: what to find out before it is tried again or started anew."""
     inputs: tuple[tuple[str, str], ...]
     steps: tuple[TimelineStep, ...]
     history: tuple[Phrase, ...]
@@ -80,6 +83,7 @@ def run_page(
     """Return the page. Of the requests, only those are told about that the reader may see."""
     seen = [request for request in requests if may_see_request(reader, request)]
     named = {account: person for request in seen for account, person in request.people.items()}
+    actions = _actions(run, reader)
     return RunPage(
         id=run.id,
         title=_title(run, seen),
@@ -90,10 +94,11 @@ def run_page(
         status=states.RUNS[run.status].capitalize(),
         lead=tuple(_lead(run)),
         error=characters.visible(run.error) if run.error else None,
+        advice=_advice(run, actions),
         inputs=run_history.inputs(run, named),
         steps=tuple(_step(step, requests, seen, named) for step in run.steps),
         history=tuple(_history(run, requests, seen, copies, entries)),
-        actions=_actions(run, reader),
+        actions=actions,
     )
 
 
@@ -111,13 +116,18 @@ def _lead(run: RunView) -> Iterator[str | datetime]:
         yield ", "
         yield run.ended_at
     yield "."
-    if run.status is RunStatus.FAILED:
-        yield f" {advice.after_failure(run)}"
+
+
+def _advice(run: RunView, actions: RunActions) -> str:
+    if actions.can_try_again:
+        return advice.before_trying_again(run)
+    return advice.after_failure(run) if run.status is RunStatus.FAILED and actions.may_change else ""
 
 
 def _actions(run: RunView, reader: Reader) -> RunActions:
     changes = may_change_run(reader, run)
     return RunActions(
+        may_change=changes,
         can_cancel=changes and not run.status.ended and not run.cancelled,
         can_try_again=changes and advice.can_be_tried_again(run),
         can_answer=run.status is RunStatus.NEEDS_ATTENTION and may_repair_run(reader, run),
@@ -132,15 +142,15 @@ def _step(
 ) -> TimelineStep:
     visit = f" (visit {step.visit})" if step.visit > 1 else ""
     own = [each for each in requests if (each.model.subject.step, each.model.subject.visit) == (step.step, step.visit)]
-    gates = [(request.at, _gate(request, is_seen=request in seen)) for request in own]
+    gates = [(request.at, gate(request, is_seen=request in seen)) for request in own]
     return TimelineStep(
         id=f"{step.step}-{step.visit}",
         label=f"{characters.line(step.label)}{visit}",
         tone=tone(step.status),
         status=states.STEPS[step.status],
         moments=tuple(_moments(step)),
-        before=tuple(gate for at, gate in gates if at is ReviewPoint.BEFORE),
-        after=tuple(gate for at, gate in gates if at is ReviewPoint.AFTER),
+        before=tuple(each for at, each in gates if at is ReviewPoint.BEFORE),
+        after=tuple(each for at, each in gates if at is ReviewPoint.AFTER),
         given=tuple(run_history.values(step.params.shown(), named)) if step.params else (),
         output=tuple(run_history.values(step.output, named)) if step.output else (),
         error=characters.visible(step.error) if step.error else None,
@@ -158,7 +168,8 @@ def tone(status: StepStatus) -> Tone | None:
     return states.STEP_TONES.get(status) or (Tone.WAITING if status in _WAITING or status is StepStatus.READY else None)
 
 
-def _gate(request: RequestView, *, is_seen: bool) -> TimelineGate:
+def gate(request: RequestView, *, is_seen: bool) -> TimelineGate:
+    """Return a request as the page of its run shows it. Of one that the reader may not see, only its state."""
     state = request.model.state
     return TimelineGate(
         request=request.id if is_seen else None,

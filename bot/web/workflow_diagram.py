@@ -30,8 +30,10 @@ _GAP: Final = 30.0
 _MARGIN: Final = 8.0
 _LINE: Final = 18.0
 _PADDING: Final = 9.0
-_LETTERS: Final = 24
+_LETTERS: Final = 22
 """Letters that fit into a line of a box."""
+_TAPER: Final = 2
+"""Letters that a box with pointed sides has less room for."""
 _LINES: Final = 2
 """Lines of a label; the list below the diagram has all of it."""
 _NOT_REACHED: Final = "not reached"
@@ -160,7 +162,7 @@ def _condition(step: Step, visit: StepView | None) -> Element:
     label = f"Is “{characters.line(step.label)}” needed?"
     if visit is None:
         return Element(kind="condition", label=label, status=_NOT_REACHED)
-    answer = "no" if visit.status is StepStatus.SKIPPED else "yes"
+    answer = "not needed" if visit.status is StepStatus.SKIPPED else "needed"
     return Element(kind="condition", label=label, status=answer, tone=Tone.DONE)
 
 
@@ -235,7 +237,7 @@ def _height(graph: _Graph, number: int) -> float:
     if number >= len(graph.elements):
         return 0.0
     element = graph.elements[number]
-    return _PADDING * 2 + _LINE * (len(wrapped(element.label)) + bool(element.status))
+    return _PADDING * 2 + _LINE * (len(_lines(element)) + bool(element.status))
 
 
 def _half(graph: _Graph, number: int) -> float:
@@ -245,7 +247,7 @@ def _half(graph: _Graph, number: int) -> float:
 
 def _node(element: Element, at: tuple[float, float, float]) -> DiagramNode:
     x, y, height = at
-    return DiagramNode(element=element, lines=wrapped(element.label), x=round(x, 1), y=y, height=height)
+    return DiagramNode(element=element, lines=_lines(element), x=round(x, 1), y=y, height=height)
 
 
 def _routes(count: int, lines: Sequence[tuple[int, int]]) -> Iterator[tuple[int, ...]]:
@@ -288,11 +290,15 @@ def _arrow(
 # -- text ---------------------------------------------------------------------------------------------------
 
 
-def wrapped(text: str) -> tuple[str, ...]:
-    """Return a text in lines that fit into a box. What is too long ends with "…"."""
+def _lines(element: Element) -> tuple[str, ...]:
+    return wrapped(element.label, _LETTERS - (_TAPER if element.kind in ("gate", "condition") else 0))
+
+
+def wrapped(text: str, letters: int) -> tuple[str, ...]:
+    """Return a text in lines of so many letters. What is too long ends with "…"."""
     lines, rest = list[str](), text.strip()
     while rest and len(lines) < _LINES:
-        size = _fitting(rest)
+        size = _fitting(rest, letters)
         if size < len(rest):
             space = rest.rfind(" ", 1, size + 1)
             size = space if space > size // 2 else size
@@ -303,9 +309,9 @@ def wrapped(text: str) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _fitting(text: str) -> int:
+def _fitting(text: str, letters: int) -> int:
     """Return how much of a text fits into a line. It never ends within a character."""
-    room = _LETTERS
+    room = letters
     for index, letter in enumerate(text):
         room -= 2 if unicodedata.east_asian_width(letter) in "WF" else 1
         if room < 0:

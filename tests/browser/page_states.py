@@ -13,7 +13,6 @@ from playwright.async_api import Browser, Page, expect
 from engine.domain import Address, AskQuestion, Assurance, Cancel, DeliveryKind
 from engine.errors import ChannelError, StepError
 from engine.ports import StepType
-from engine.read_models import PageQuery
 from engine.steps.form import FormStep
 from engine.steps.set import SetStep
 from tests.browser.review_page import BY_LINK, EVERY_FIELD, ReviewWindows, change, open_review_windows, reject
@@ -576,23 +575,10 @@ async def _run_failed(windows: ReviewWindows, page: Page) -> None:
     await page.get_by_text("Values of Order it").click()
 
 
-async def _run_try_again(windows: ReviewWindows, page: Page) -> None:
-    await _run_failed(windows, page)
-    await page.get_by_role("button", name="Try again").click()
-    await page.get_by_role("heading", name="Try this run again?").wait_for()
-
-
 async def _run_cancel(windows: ReviewWindows, page: Page) -> None:
     await _run_waiting(windows, page)
     await page.get_by_role("button", name="Cancel the run").click()
     await page.get_by_role("heading", name="Cancel this run?").wait_for()
-
-
-async def _run_attention(windows: ReviewWindows, page: Page) -> None:
-    await _start_pay_run(windows)
-    await _sign_in_as(windows, page, SAM)
-    (run,) = await windows.web.engine_env.engine.runs(PageQuery())
-    await page.goto(f"{windows.web.url}/runs/{run.id}")
 
 
 async def _runs(windows: ReviewWindows, page: Page) -> None:
@@ -603,20 +589,6 @@ async def _runs(windows: ReviewWindows, page: Page) -> None:
         await _approve_order(windows, run, ADA)
     await _sign_in_as(windows, page, SAM)
     await page.goto(f"{windows.web.url}/runs")
-
-
-async def _runs_none(windows: ReviewWindows, page: Page) -> None:
-    await _inbox_empty(windows, page)
-    await page.goto(f"{windows.web.url}/runs?show=open")
-
-
-async def _run_hidden(windows: ReviewWindows, page: Page) -> None:
-    await _inbox_empty(windows, page)
-    await page.goto(f"{windows.web.url}/runs/unknown")
-
-
-async def _run_signed_out(windows: ReviewWindows, page: Page) -> None:
-    await page.goto(f"{windows.web.url}/runs/unknown")
 
 
 # -- refused ------------------------------------------------------------------------------------------------
@@ -713,13 +685,8 @@ STATES: Final[Mapping[str, PageState]] = {
     "request-whole-closed": _request_whole_closed,
     "run-waiting": _run_waiting,
     "run-failed": _run_failed,
-    "run-try-again": _run_try_again,
     "run-cancel": _run_cancel,
-    "run-attention": _run_attention,
     "runs": _runs,
-    "runs-none": _runs_none,
-    "run-hidden": _run_hidden,
-    "run-signed-out": _run_signed_out,
     "pass-on": _pass_on,
     "pass-on-wrong": _pass_on_wrong,
     "too-late": _too_late,
