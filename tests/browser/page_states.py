@@ -504,7 +504,7 @@ async def _attention_stopped(windows: ReviewWindows, page: Page) -> None:
 # -- whole requests and runs --------------------------------------------------------------------------------
 
 
-async def _sign_in_as(windows: ReviewWindows, page: Page, address: str) -> None:
+async def sign_in_as(windows: ReviewWindows, page: Page, address: str) -> None:
     await page.goto(f"{windows.web.url}/inbox")
     await page.get_by_label("Email address").fill(address)
     await page.get_by_role("button", name="Send me a code").click()
@@ -548,7 +548,7 @@ async def _request_whole(windows: ReviewWindows, page: Page) -> None:
     new_amount = {"amount": {"amount": "99.50", "currency": "EUR"}}
     await env.decide(request.run, by=Address("email", ADA), edits=new_amount)
     await env.settle()
-    await _sign_in_as(windows, page, SAM)
+    await sign_in_as(windows, page, SAM)
     await page.goto(f"{windows.web.url}/requests/{request.id}")
 
 
@@ -556,21 +556,21 @@ async def _request_whole_closed(windows: ReviewWindows, page: Page) -> None:
     run = await _start_order(windows)
     await _approve_order(windows, run, ADA)
     (request, *_) = await windows.web.engine_env.engine.requests_of_run(run)
-    await _sign_in_as(windows, page, SAM)
+    await sign_in_as(windows, page, SAM)
     await page.goto(f"{windows.web.url}/requests/{request.id}")
 
 
 async def _run_waiting(windows: ReviewWindows, page: Page) -> None:
     run = await _start_order(windows, urgent=True)
     await _approve_order(windows, run, ADA)
-    await _sign_in_as(windows, page, SAM)
+    await sign_in_as(windows, page, SAM)
     await page.goto(f"{windows.web.url}/runs/{run}")
 
 
 async def _run_failed(windows: ReviewWindows, page: Page) -> None:
     run = await _start_order(windows, what="Broken kettle")
     await _approve_order(windows, run, ADA)
-    await _sign_in_as(windows, page, SAM)
+    await sign_in_as(windows, page, SAM)
     await page.goto(f"{windows.web.url}/runs/{run}")
     await page.get_by_text("Values of Order it").click()
 
@@ -587,7 +587,7 @@ async def _runs(windows: ReviewWindows, page: Page) -> None:
         windows.web.engine_env.pass_time(minutes=9)
         run = await _start_order(windows, what=f"{number + 2} kettles")
         await _approve_order(windows, run, ADA)
-    await _sign_in_as(windows, page, SAM)
+    await sign_in_as(windows, page, SAM)
     await page.goto(f"{windows.web.url}/runs")
 
 

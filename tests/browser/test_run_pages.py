@@ -1,0 +1,78 @@
+"""The page of a run in Chromium: it follows the run while it is open, and its buttons lead through a confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from engine.domain import Address
+from tests.browser.page_states import ORDER, SAM, open_state_windows, sign_in_as
+from tests.browser.review_page import NARROW, ReviewWindows
+from tests.support.web_env import ADA
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def windows(tmp_path: Path, browser: Browser) -> AsyncIterator[ReviewWindows]:
+    async with open_state_windows(tmp_path / "signoff.db", browser) as windows:
+        yield windows
+
+
+async def decide(windows: ReviewWindows, run: str) -> None:
+    env = windows.web.engine_env
+    env.pass_time(seconds=5)
+    await env.decide(run, by=Address("email", ADA))
+    await env.settle()
+
+
+async def press(page: Page, button: str, confirmation: str) -> None:
+    await page.get_by_role("button", name=button).click()
+    await page.get_by_role("button", name=confirmation).click()
+
+
+async def test_an_open_run_follows_what_happens_and_is_tried_again(windows: ReviewWindows) -> None:
+    env = windows.web.engine_env
+    await env.register(ORDER)
+    run = await env.start("order", what="Broken kettle")
+    await env.settle()
+    page = await windows.window(size=NARROW)
+    await sign_in_as(windows, page, SAM)
+    await page.goto(f"{windows.web.url}/runs")
+    await page.get_by_role("link", name="Order Broken kettle?").click()
+    picture = page.get_by_role("img", name="The steps of the workflow")
+    await expect(picture).to_contain_text("● waiting")
+    await page.get_by_text("The workflow in words").click()
+    await decide(windows, run)
+    await expect(picture).to_contain_text("✕ failed")
+    await expect(page.get_by_role("listitem").filter(has_text="Order it: failed")).to_be_visible()
+    await press(page, "Try again", "Yes, try again")
+    await expect(page.get_by_role("heading", name="Order it (visit 2)")).to_be_visible()
+    await expect(picture).to_contain_text("● waiting")
+    await page.get_by_role("link", name="Order Broken kettle?").last.click()
+    await expect(page.get_by_text("← this request")).to_be_visible()
+    await page.get_by_role("link", name="See the whole run").click()
+    await press(page, "Cancel the run", "Yes, cancel the run")
+    await env.settle()
+    await expect(page.locator("#state .chip")).to_have_text("⊘ Cancelled")
+    await expect(page.get_by_role("button")).to_have_count(0)
+
+
+async def test_the_buttons_work_by_keyboard_and_without_scripts(windows: ReviewWindows) -> None:
+    env = windows.web.engine_env
+    await env.register(ORDER)
+    run = await env.start("order")
+    await env.settle()
+    page = await windows.window(size=NARROW, script=False)
+    await sign_in_as(windows, page, SAM)
+    await page.goto(f"{windows.web.url}/runs/{run}")
+    await page.get_by_role("button", name="Cancel the run").focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_label("Reason").fill("No kettle is needed.")
+    await page.get_by_role("button", name="Yes, cancel the run").focus()
+    await page.keyboard.press("Space")
+    await expect(page.get_by_text("asked to cancel the run.")).to_be_visible()
