@@ -55,6 +55,7 @@ for _command in (
     LazyCommand("revoke", "requests:revoke", "Revoke the links emailed for the request or run ID."),
     LazyCommand("away", "absences:away", "Say that you are away, and who decides in your place."),
     LazyCommand("back", "absences:back", "Say that you are back."),
+    LazyCommand("preferences", "preferences:preferences", "Choose when you are told of requests."),
     LazyCommand("people", "people:people", "List people, give an address back, and sign a person out."),
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),
     LazyCommand("worker", "serve:worker", "Run workflows and send messages, while others take the clicks."),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from bot.local import absence_commands, erase_commands, question_commands
+from bot.local import absence_commands, erase_commands, preference_commands, question_commands
 from bot.local.arguments import optional_number, optional_text, read_address, read_mapping, read_text, read_texts
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.monitor import Monitor
@@ -51,7 +51,7 @@ NO_OPERATOR: Final = (
 )
 
 
-_FOR_OPERATORS: Final = frozenset({"decide", "ask", "answer", "reassign", "away", "back"})
+_FOR_OPERATORS: Final = frozenset({"decide", "ask", "answer", "reassign", "away", "back", "preferences"})
 """The commands of a person, who is known by their email address only."""
 
 
@@ -88,6 +88,7 @@ class OperatorCommands:
             "reassign": self._reassign,
             "away": self._away,
             "back": self._back,
+            "preferences": self._preferences,
             "revoke": self._revoke,
             "sign_out": self._sign_out,
             "return_address": self._return_address,
@@ -254,6 +255,10 @@ class OperatorCommands:
     async def _back(self, arguments: dict[str, Any]) -> CommandReply:
         result = await absence_commands.set_back(self._engine, arguments, actor=self._actor, origin=self._origin)
         return self._refused(result) if isinstance(result, Refusal) else absence_commands.back_reply(result)
+
+    async def _preferences(self, arguments: dict[str, Any]) -> CommandReply:
+        result = await preference_commands.show_or_set(self._engine, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else preference_commands.reply(result)
 
     async def _cancel(self, arguments: dict[str, Any]) -> CommandReply:
         run, reason = read_text(arguments, "run"), optional_text(arguments, "reason")

@@ -29,6 +29,7 @@ from bot.web.inbox_handlers import InboxHandlers
 from bot.web.inbox_pages import InboxPages
 from bot.web.live_updates import LiveUpdates
 from bot.web.middleware import ErrorPages, Middleware, TypedForm
+from bot.web.preferences_handlers import PreferencesPages
 from bot.web.question_handlers import QuestionFormHandlers
 from bot.web.renderer import Renderer
 from bot.web.request_ids import RequestIds, named
@@ -117,6 +118,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     code = CodeHandlers(context, review, attention)
     live = LiveUpdates(context, review, pages, request_pages, runs)
     sign_in, sessions = SignInHandlers(context, code), SessionPages(context)
+    preferences = PreferencesPages(context)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
         f"{page_urls.OPEN}/{{token}}": (review.follow, None),
@@ -134,6 +136,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{page_urls.SIGN_IN}/{{sign_in}}/{places.BEGIN}": (sign_in.begin, None),
         page_urls.SIGNED_IN: (sign_in.finish, None),
         page_urls.SESSIONS: (sessions.show, sessions.act),
+        page_urls.PREFERENCES: (preferences.show, preferences.save),
         page_urls.INBOX: (inbox.show, inbox.act),
         f"{page_urls.INBOX}/{places.DECIDE}": (inbox.show, decisions.decide),
         f"{page_urls.INBOX}/{places.EVENTS}": (live.inbox_events, None),

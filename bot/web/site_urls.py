@@ -79,6 +79,10 @@ class SiteUrls:
         return self.path(page_urls.SESSIONS)
 
     @property
+    def preferences(self) -> str:
+        return self.path(page_urls.PREFERENCES)
+
+    @property
     def decide(self) -> str:
         """The path to which the forms of the inbox are sent that decide requests."""
         return self.path(page_urls.INBOX, DECIDE)

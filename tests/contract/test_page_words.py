@@ -321,6 +321,18 @@ async def _whole_run(env: WebEnv) -> Browser:
     return browser
 
 
+async def _preferences(env: WebEnv) -> Browser:
+    await env.request_approval()
+    ada = await env.sign_in()
+    for typed in (
+        {"digest": "count", "count": "1"},
+        {"digest": "daily", "quiet_from": "20:00", "quiet_until": "07:00"},
+    ):
+        (form,) = (await ada.get("/preferences")).page.forms
+        await ada.post(form.action, form.with_(**typed), kind=form.kind)
+    return ada
+
+
 SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("review", "open"): (_open, "What will be done"),
     ("review", "form"): (_form, "Cost center is missing."),
@@ -341,6 +353,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("batch-result", "several rejected"): (_together, "already approved this request"),
     ("pass-on", "by the owner"): (_pass_on, "ben@example.com decides now"),
     ("question", "answered"): (_asked_before, "Your answer was sent."),
+    ("preferences", "wrong, then saved"): (_preferences, "Your quiet hours are from 20:00 to 07:00."),
     ("sign-in", "wrong address"): (_sign_in, "Enter the code from your email"),
     ("attention", "open"): (_attention, "Your answer is needed"),
     ("request", "with a copy that failed"): (_whole_request, "asked to send it again"),

@@ -554,6 +554,36 @@ def test_an_approver_passes_a_request_on(signoff: Commands, open_request: dict[s
     )
 
 
+def test_a_person_chooses_when_they_are_told_of_requests(signoff: Commands) -> None:
+    assert signoff.run_ok("preferences").out == "You get one message for each request, at once.\n"
+    chosen = signoff.run_ok("preferences", "--digest", "3", "--at", "17:30", "--quiet", "20:00-07:00", "--weekends")
+    says = (
+        "You get a digest when 3 requests wait, and at 17:30 in any case. Your quiet hours are from 20:00 to 07:00, "
+        "and on Saturday and Sunday. Signoff does not know your time zone, so times are in UTC.\n"
+    )
+    assert chosen.out == signoff.run_ok("preferences").out == says
+    assert signoff.run_ok("preferences", "--digest", "daily", "--no-weekends", "--json").json == {
+        "digest": "daily",
+        "at": "17:30",
+        "count": 3,
+        "quiet_from": "20:00",
+        "quiet_until": "07:00",
+        "quiet_weekends": False,
+        "zone": "UTC",
+    }
+    for wrong, sentence in (
+        (("--quiet", "20:00"), "Say when your quiet hours begin and when they end."),
+        (("--digest", "40"), "Choose a number of requests from 2 to 20."),
+        (("--at", "9"), "Choose a time from 00:00 to 23:59."),
+    ):
+        refused = signoff("preferences", *wrong)
+        assert refused.code == 1
+        assert sentence in refused.err
+    assert "--digest often is not clear." in signoff("preferences", "--digest", "often").err
+    off = signoff.run_ok("preferences", "--digest", "off", "--quiet", "off")
+    assert off.out == "You get one message for each request, at once.\n"
+
+
 def test_a_person_is_away_and_back(signoff: Commands, open_request: dict[str, Any]) -> None:
     away = signoff.run_ok("away", "until", "tomorrow", "at", "noon", "--delegate", "kim@example.com")
     assert re.match(rf"{OPERATOR} is away until .*12:00 PM.*\.\nkim@example.com decides in their place\.\n", away.out)

@@ -97,6 +97,7 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     real["signoff reassign"] = terminal.json("reassign", waiting["id"], *passing_on)
     real["signoff away"] = terminal.json("away", "for", "two", "days", "--delegate", "new@example.com")
     real["signoff back"] = terminal.json("back")
+    real["signoff preferences"] = terminal.json("preferences", "--quiet", "20:00-07:00")
     real["signoff people undo"] = terminal.json("people", "undo", "finance@example.com")
     real["signoff people sign-out"] = terminal.json("people", "sign-out", "kim@example.com")
     real["signoff erase"] = terminal.json("erase", "--person", "kim@example.com", "--yes")
