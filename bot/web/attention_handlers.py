@@ -140,6 +140,8 @@ class AttentionHandlers:
             return await self._too_late(request, visit, form, salt)
         if form_data.text(form, "call") != attention_view.written(attention):
             return await self._open(request, visit, attention, notice=_OTHER_CALL, status=409)
+        if form_data.text(form, form_data.NOTHING):
+            return await self._open(request, visit, attention, typed=_typed(form))
         answer = _answer(form)
         if salt is None or answer is None:
             typed = _typed(form, unanswered=answer is None)

@@ -12,6 +12,8 @@ from starlette.types import Message
 
 from bot.web.middleware import MOST_BYTES, keep_form
 
+NOTHING: Final = "nothing"
+"""The name of the button that the Enter key presses on a box or an option: the form is shown again."""
 _MAX_FIELDS: Final = 2_000
 _MAX_DISCARDED: Final = 10 * MOST_BYTES
 """Bytes that are read of a form that is too large."""

@@ -39,6 +39,7 @@ from engine.read_models import RequestView
 
 _VERDICTS: Final = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
 _PICK: Final = "Nothing was decided yet. Choose some requests first, then press the button again."
+_CHOOSE: Final = "Nothing was decided yet. Press one of the buttons."
 _NOT_HERE: Final = "Nothing was decided. This request is not in your inbox."
 _TOO_MANY: Final = f"Nothing was decided yet. Choose at most {ROWS} requests at once."
 
@@ -134,7 +135,8 @@ class InboxDecisions:
         together, sure = (_VERDICTS.get(form_data.text(form, name)) for name in ("together", "sure"))
         verdict = together or sure
         if verdict is None or not picked:
-            return await self._pages.show(request, browser, notice=_PICK, status=422)
+            notice = _CHOOSE if form_data.text(form, form_data.NOTHING) else _PICK
+            return await self._pages.show(request, browser, notice=notice, status=422)
         if len(picked) > ROWS:
             return await self._pages.show(request, browser, notice=_TOO_MANY, status=422)
         views = [view for one in picked if (view := await self._seen(browser, one)) is not None]

@@ -47,11 +47,6 @@ class InboxState:
         return any(getattr(self, name) for name in _NAMES)
 
     @property
-    def is_narrowed(self) -> bool:
-        """Whether it is filtered by more than words to search for."""
-        return any(getattr(self, name) for name in _NAMES if name != "search")
-
-    @property
     def query(self) -> str:
         """The state as the query of an address, empty for the inbox as it is opened."""
         part = {} if self.part is InboxPart.NEEDS_YOU else {"part": self.part.value}

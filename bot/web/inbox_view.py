@@ -41,7 +41,7 @@ class FilterChoice:
 class ListedRequest:
     """A row with what can be done from it. `seen`: the content that it shows, as the form carries it.
 
-    `url`: empty if the reader may not open it. `approve`, `reject`: the labels of its buttons, or empty texts.
+    `approve`, `reject`: the labels of its buttons, or empty texts.
     """
 
     row: InboxRow
@@ -165,7 +165,9 @@ def _statuses(state: InboxState) -> tuple[FilterChoice, ...]:
 def listed(request: RequestView, reader: Reader, part: InboxPart, at: SiteUrls) -> ListedRequest:
     """Return the row of a request with what its reader can do from it."""
     row = inbox_rows.row(request, reader.person, names_waiting=part is not InboxPart.NEEDS_YOU)
-    url = at.review(request.id) if opens(request, reader) else ""
+    # To those who are not asked, the page of the whole request.
+    decides = part is not InboxPart.ALL and opens(request, reader)
+    url = at.review(request.id) if decides else at.request(request.id)
     if part is not InboxPart.NEEDS_YOU or not can_decide(request, reader):
         return ListedRequest(row=row, url=url)
     return ListedRequest(

@@ -14,6 +14,11 @@ showLocalTimes(document);
 
 document.getElementById("errors")?.focus();
 
+// The Enter key on a box or an option would send its form.
+addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches?.("input[type=checkbox], input[type=radio]")) event.preventDefault();
+});
+
 // The server counts a form once, even if it is sent twice. This keeps a second click from being sent at all.
 for (const form of document.forms) {
   form.addEventListener("submit", (event) => {

@@ -446,6 +446,69 @@ async def _sessions(windows: ReviewWindows, page: Page) -> None:
     await page.get_by_role("button", name="Sign out all other browsers").wait_for()
 
 
+async def _inbox_working(windows: ReviewWindows, page: Page) -> None:
+    """Ask Ada about refunds, one of which is decided by itself, one by two people, and one with a form."""
+    keys = ("", "      batch: false\n", "      policy: {quorum: 2}\n")
+    for number, more in enumerate(keys):
+        source = MONEY.replace("name: refund", f"name: refund{number}", 1).replace("      expires: 4h\n", more)
+        amount = {"amount": f"{120 + 7 * number}.50", "currency": "EUR"}
+        await windows.web.request_approval(source=source, order=f"A-{1007 + number}", amount=amount)
+    await windows.web.request_approval(source=EVERY_FIELD)
+    await _sign_in(windows, page)
+
+
+async def _inbox_receipt(windows: ReviewWindows, page: Page) -> None:
+    await _inbox_working(windows, page)
+    await page.get_by_role("button", name="Pay the refund").first.click()
+    await page.locator("#receipt").wait_for()
+
+
+async def _inbox_refused(windows: ReviewWindows, page: Page) -> None:
+    await _inbox_working(windows, page)
+    await page.get_by_role("button", name="Approve selected").click()
+    await page.get_by_role("alert").wait_for()
+
+
+async def _inbox_decided(windows: ReviewWindows, page: Page) -> None:
+    await _inbox_working(windows, page)
+    await page.get_by_role("button", name="Pay the refund").first.click()
+    await page.locator("#receipt").wait_for()
+    await page.get_by_role("button", name="Hold it back").last.click()
+    await page.get_by_label("Reason").fill("No budget")
+    await page.get_by_role("button", name="Hold it back").click()
+    await page.locator(".outcome").first.wait_for()
+    await windows.web.engine_env.settle()
+    await page.goto(f"{windows.web.url}/inbox?part=decided&since=2026-03-01")
+
+
+async def _inbox_filter_wrong(windows: ReviewWindows, page: Page) -> None:
+    await _inbox_working(windows, page)
+    await page.goto(f"{windows.web.url}/inbox?part=waiting&person=Ben&search=refund")
+
+
+async def _batch(windows: ReviewWindows, page: Page) -> None:
+    await _inbox_many(windows, page)
+    await page.get_by_label("Choose all that can be decided together").check()
+    await page.get_by_role("button", name="Approve selected").click()
+    await page.get_by_role("heading", name="Approve these").wait_for()
+
+
+async def _batch_rejection(windows: ReviewWindows, page: Page) -> None:
+    await windows.web.request_approval("      reason_required: reject\n")
+    await _sign_in(windows, page)
+    await page.locator("input[name=pick]").check()
+    await page.get_by_role("button", name="Reject selected").click()
+    await page.get_by_role("button", name="Reject it").click()
+    await page.locator(".wrong").wait_for()
+
+
+async def _batch_result(windows: ReviewWindows, page: Page) -> None:
+    await _batch(windows, page)
+    await page.locator("input[name^=seen]").first.evaluate("(element) => { element.value = '1.0' }")
+    await page.get_by_role("button", name="Approve 5").click()
+    await page.get_by_role("heading", name="4 approved").wait_for()
+
+
 async def _inbox_of_an_owner(windows: ReviewWindows, page: Page) -> None:
     await _start_pay_run(windows)
     await page.goto(f"{windows.web.url}/inbox")
@@ -700,7 +763,15 @@ STATES: Final[Mapping[str, PageState]] = {
     "inbox-one": _inbox_one,
     "sessions": _sessions,
     "inbox-many": _inbox_many,
+    "inbox-working": _inbox_working,
+    "inbox-receipt": _inbox_receipt,
+    "inbox-refused": _inbox_refused,
+    "inbox-decided": _inbox_decided,
+    "inbox-filter-wrong": _inbox_filter_wrong,
     "inbox-owner": _inbox_of_an_owner,
+    "batch": _batch,
+    "batch-rejection": _batch_rejection,
+    "batch-result": _batch_result,
     "attention": _attention,
     "attention-unanswered": _attention_unanswered,
     "attention-code": _attention_code,

@@ -80,6 +80,8 @@ async def test_every_person_finds_their_requests_in_the_parts(env: WebEnv) -> No
     assert await listed(ada) == ["A-1"]
     assert [await listed(ada, f"/inbox{part}") for part in PARTS[1:]] == [[], [], []]
     assert await listed(sam, "/inbox?part=all") == ["for-sign-in", "A-2", "A-1"], "the owner of the workflows"
+    whole = next(link for link in (await sam.get("/inbox?part=all")).page.links if mine.id in link)
+    assert (whole, (await sam.get(whole)).status) == (f"/requests/{mine.id}", 200)
     await decide(env, mine)
     assert await listed(ada) == []
     page = await ada.get("/inbox?part=decided")
@@ -187,9 +189,9 @@ async def test_a_filter_that_is_no_filter_says_what_to_type(env: WebEnv) -> None
     page = await (await env.sign_in()).get("/inbox?person=Ben&since=tomorrow&until=9999-12-31")
     assert orders(page) == []
     assert "To find a request by a name, use the search." in page.page.text
-    assert page.page.ids["since"]["aria-describedby"] == "since-error"
-    assert page.page.ids["until"]["aria-invalid"] == "true"
-    assert page.page.ids["workflow"]["tag"] == "select"
+    assert page.page.ids["by-since"]["aria-describedby"] == "by-since-error"
+    assert page.page.ids["by-until"]["aria-invalid"] == "true"
+    assert page.page.ids["by-workflow"]["tag"] == "select"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from bot.web import live_updates
+from engine.domain import Address
 from tests.support.web_env import ADA, BEN, Browser, WebEnv, open_web
 
 BY_LINK = "      assurance: link\n"
@@ -141,3 +142,23 @@ async def test_streams_do_not_keep_the_server_from_ending(path: Path) -> None:
             await next_update(stream)
             reading = asyncio.ensure_future(stream.content.read())
         assert await reading in (b"", b"\n")
+
+
+async def test_an_open_inbox_hears_that_its_list_is_another_one(env: WebEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_updates, "INBOX_EVERY", 0.02)
+    request = await env.request_approval()
+    ada = await env.sign_in()
+    page = await ada.get("/inbox")
+    async with open_stream(env, ada, "/inbox") as stream:
+        first = await next_update(stream)
+        assert first["title"] == "Needs you (1)"
+        assert f'data-mark="{first["mark"]}"' in page.text
+        await env.request_approval(customer="Lee")
+        second = await next_update(stream)
+        assert (second["title"], second["mark"] != first["mark"]) == ("Needs you (2)", True)
+        await env.engine_env.decide(request.run, by=Address("email", BEN))
+        assert (await next_update(stream))["title"] == "Needs you (1)"
+        await ada.post("/inbox", (await ada.get("/inbox")).page.forms[-1].with_(act="sign-out"))
+        assert await stream.content.read() in (b"", b"\n"), "nothing more after signing out"
+    async with open_stream(env, env.browser(), "/inbox") as refused:
+        assert refused.status == 403
