@@ -299,13 +299,12 @@ def wrapped(text: str, letters: int) -> tuple[str, ...]:
     lines, rest = list[str](), text.strip()
     while rest and len(lines) < _LINES:
         size = _fitting(rest, letters)
-        if size < len(rest):
-            space = rest.rfind(" ", 1, size + 1)
-            size = space if space > size // 2 else size
+        if size < len(rest) and len(lines) == _LINES - 1:
+            return (*lines, f"{rest[: _fitting(rest, letters - 1)].rstrip()}…")
+        space = rest.rfind(" ", 1, size + 1) if size < len(rest) else -1
+        size = space if space > size // 2 else size
         lines.append(rest[:size].rstrip())
         rest = rest[size:].lstrip()
-    if rest:
-        lines[-1] = f"{lines[-1][: characters.boundary(lines[-1], len(lines[-1]) - 1)].rstrip()}…"
     return tuple(lines)
 
 

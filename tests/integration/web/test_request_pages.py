@@ -71,6 +71,7 @@ async def test_only_people_of_the_request_see_it_after_they_signed_in(env: WebEn
     page, missing = await kim.get(f"/requests/{request}"), await kim.get("/requests/none")
     assert (page.status, page.text) == (404, missing.text)
     assert (await kim.get(f"/requests/{request}/events")).status == 404
+    assert (await kim.post(f"/requests/{request}", [("copy", "x")])).status == 404
 
 
 # -- what it shows ------------------------------------------------------------------------------------------
