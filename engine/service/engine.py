@@ -85,6 +85,7 @@ from engine.store import (
     delivery_queries,
     due_work,
     inbox_queries,
+    last_views,
     people,
     reader_runs,
     request_queries,
@@ -330,6 +331,14 @@ class Engine:
     async def inbox(self, query: InboxQuery, *, workspace: str = DEFAULT_WORKSPACE) -> InboxPage:
         """Return one page of a part of a reader's inbox."""
         return await self.store.read(lambda connection: inbox_queries.inbox_page(connection, workspace, query))
+
+    async def last_view(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> str | None:
+        """Return what a person last looked at on a surface, as the surface wrote it, or None."""
+        return await self.store.read(lambda connection: last_views.load(connection, workspace, address))
+
+    async def save_last_view(self, address: Address, shown: str, *, workspace: str = DEFAULT_WORKSPACE) -> None:
+        """Remember what a person looks at on a surface that is kept up to date for them."""
+        await self.store.transact(lambda tx: last_views.save(tx, workspace, address, shown))
 
     async def runs(self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
         return await self.store.read(lambda connection: run_queries.run_views(connection, workspace, page))

@@ -32,6 +32,7 @@ from engine.store.people_tables import (
 from engine.store.person_texts import TextTable
 from engine.store.port import Tx
 from engine.store.tables import AuditRow, RunRow
+from engine.store.view_tables import LastViewRow
 
 RUNS: Final = 25
 """Number of runs that one search looks at."""
@@ -45,6 +46,7 @@ _KEPT_KINDS: Final = frozenset({EntryKind.CONTENT_ERASED.value, EntryKind.PERSON
 
 _absence = AbsenceRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]
+_last_view = LastViewRow.__table__  # type: ignore[attr-defined]
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _period = AddressPeriodRow.__table__  # type: ignore[attr-defined]
@@ -264,4 +266,6 @@ def erase_rows(tx: Tx, person: ErasablePerson) -> None:
     tx.connection.execute(
         update(_person).where(_person.c.id.in_(person.ids)).values(name=person.pseudonym, zone=None, preferences=None)
     )
+    # What people search for can name the person. Without these rows their lists begin at the first page.
+    tx.connection.execute(delete(_last_view))
     tx.memory.forget()
