@@ -10,11 +10,24 @@ from typing import Any, Final
 from msgspec import structs
 
 from bot.presentation import request_card
-from bot.slack import details_modal, home_view, ids, message_view, register_modal, request_modals, start_modal
-from bot.slack.list_rows import RunList
+from bot.slack import (
+    details_modal,
+    home_filter_modal,
+    home_view,
+    ids,
+    message_view,
+    register_modal,
+    request_modals,
+    several_modal,
+    start_modal,
+)
+from bot.slack.home_view import HomeContent
+from bot.slack.ids import HomeRef
 from engine import workflowfile
+from engine.access import Reader
 from engine.domain import Address, Approver, Card, Params, Person, ReasonRequired, RequestState, ReviewPoint, RunStatus
 from engine.fields import Field, FieldType
+from engine.inbox import InboxPage
 from engine.read_models import DecisionView, RequestView
 from engine.requests import Deadlines, Editable, Request, Subject
 from engine.steps.registry import builtin
@@ -50,7 +63,12 @@ def build_samples(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "the details", "view", details_modal.details(pending_card, metadata=metadata)
     yield "the form of a run", "view", start_modal.run_form(_workflow(), version=1, metadata=ids.ModalRef())
     yield "the form to register", "view", register_modal.register_form(metadata=ids.ModalRef())
-    yield "the Home tab", "view", home_view.home(pending=[pending], runs=RunList())
+    reader = Reader(person=pending.approvers[0].person)
+    page = InboxPage(requests=(pending,), need_you=1)
+    yield "the Home tab", "view", home_view.home(HomeContent(reader=reader, page=page, can_decide_several=True))
+    yield "the filter", "view", home_filter_modal.filter_form(HomeRef(), [("example", "Refund a customer")])
+    several = several_modal.several_form([pending], [], reader.person, HomeRef())
+    yield "the form to decide several", "view", several
 
 
 def _message(sample: Card) -> dict[str, Any]:

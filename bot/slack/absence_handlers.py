@@ -8,7 +8,7 @@ from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from bot.presentation import absences, refusals
-from bot.slack import absence_modal, ids, replies, request_modals
+from bot.slack import absence_modal, home_tab, ids, replies, request_modals
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
 from bot.slack.payloads import Actor, Submission, TypedCommand
@@ -86,6 +86,9 @@ class AbsenceHandlers:
             return
         said = refusals.phrase(answer) if isinstance(answer, Refusal) else _said(answer, zone)
         await ack(**replies.update(request_modals.sentence(said)))
+        if sent.view.home is not None:
+            publishing = home_tab.publish(self._context, sent.by.user, sent.view.home)
+            self._context.after(sent.by, None, publishing, recorded=isinstance(answer, SetAway))
 
     def _read_typed(self, what: _Typed, zone: tzinfo | None) -> Span | Unclear:
         now, command = self._context.service.clock.now(), f"/signoff away {what.name}".rstrip()

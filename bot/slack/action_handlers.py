@@ -8,10 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from bot.presentation import refusals
-from bot.slack import details_modal, ids, message_view, register_modal, request_modals, resume_modal, service
+from bot.slack import details_modal, home_tab, ids, message_view, register_modal, request_modals, resume_modal, service
 from bot.slack.channel import is_large
 from bot.slack.context import SlackContext
-from bot.slack.event_handlers import publish_home
 from bot.slack.ids import ModalRef, Ref, RunRef
 from bot.slack.payloads import Actor, Click
 from bot.slack.service import ANOTHER_VERSION
@@ -91,8 +90,12 @@ class ActionHandlers:
         self._open_for(click, lambda request, metadata: request_modals.reject(request, metadata=metadata))
 
     async def _decided(self, click: Click, ref: Ref, answer: Decided | Refusal) -> None:
-        """Update the clicked message to the current state, and tell the person about a refusal."""
-        card = await self._context.update_copy(click.opening(ref).response_url, ref, click.by)
+        """Update the clicked message or tab to the current state, and tell the person about a refusal."""
+        opened = click.opening(ref)
+        card = await self._context.update_copy(opened.response_url, ref, click.by)
+        await home_tab.decided(self._context, click.by, ref.request, opened.home, answer)
+        if click.home is not None:
+            return
         if isinstance(answer, Refusal):
             await self._context.replies.answer(click, refusals.phrase(answer))
         elif card is not None and (click.modal is not None or click.message_ts is None or _is_vote(click, answer)):
@@ -210,7 +213,11 @@ class ActionHandlers:
         if isinstance(attention, Refusal):
             return request_modals.sentence(refusals.phrase(attention))
         origin = ModalRef(
-            channel=click.by.channel or None, message_ts=click.message_ts, response_url=click.response_url, run=ref
+            channel=click.by.channel or None,
+            message_ts=click.message_ts,
+            response_url=click.response_url,
+            run=ref,
+            home=click.home,
         )
         return resume_modal.resume_form(attention, metadata=origin)
 
@@ -218,7 +225,9 @@ class ActionHandlers:
         card = await self._context.service.alert(ref)
         if card is not None:
             await self._context.replies.copy(click.response_url, card, delivery=ref.delivery)
-        if isinstance(answer, Refusal):
+        if click.home is not None:
+            await home_tab.answered(self._context, click.by, click.home, card, answer)
+        elif isinstance(answer, Refusal):
             await self._context.replies.answer(click, refusals.phrase(answer))
 
     # -- cancelling --
@@ -235,11 +244,12 @@ class ActionHandlers:
         self._after(click, self._cancelled(click, ref, answer), recorded=isinstance(answer, Done))
 
     async def _cancelled(self, click: Click, ref: RunRef, answer: Done | Refusal) -> None:
-        if isinstance(answer, Done) and click.view is not None:
-            # The tab shows the run as cancelled.
-            await publish_home(self._context, click.by.user)
+        sentence = await self._context.service.cancellation(ref.run, answer)
+        if click.home is not None:
+            # The tab shows the run as it is now.
+            await home_tab.publish(self._context, click.by.user, click.home.read, notice=sentence)
         else:
-            await self._context.replies.answer(click, await self._context.service.cancellation(ref.run, answer))
+            await self._context.replies.answer(click, sentence)
 
     # -- registering --
 

@@ -18,6 +18,7 @@ from bot.slack.action_handlers import ActionHandlers
 from bot.slack.command_handlers import CommandHandlers
 from bot.slack.context import SlackContext
 from bot.slack.event_handlers import EventHandlers
+from bot.slack.home_handlers import HomeHandlers
 from bot.slack.payloads import Submission
 from bot.slack.preferences_handlers import PreferencesHandlers
 from bot.slack.question_handlers import QuestionHandlers
@@ -55,6 +56,7 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     )
     # Before the handlers of all that is unknown.
     _questions(app, QuestionHandlers(context))
+    _home(app, HomeHandlers(context))
     succession = SuccessionHandlers(context)
     app.action(ids.HAND_ON)(succession.open)
     app.view(ids.SUCCESSION_MODAL)(succession.submitted)
@@ -105,6 +107,16 @@ def _questions(app: AsyncApp, questions: QuestionHandlers) -> None:
     app.action(ids.ANSWER)(questions.answer)
     app.view(ids.ASK_MODAL)(questions.asked)
     app.view(ids.ANSWER_MODAL)(questions.answered)
+
+
+def _home(app: AsyncApp, home: HomeHandlers) -> None:
+    app.action(re.compile(f"^{re.escape(ids.HOME_GO)}"))(home.go)
+    app.action(ids.HOME_FILTER)(home.filter)
+    app.action(ids.HOME_SEVERAL)(home.several)
+    app.action(ids.HOME_AWAY)(home.away)
+    app.action(ids.HOME_BACK)(home.back)
+    app.view(ids.FILTER_MODAL)(home.filtered)
+    app.view(ids.SEVERAL_MODAL)(home.decided)
 
 
 def _views(app: AsyncApp, views: SubmissionHandlers) -> None:

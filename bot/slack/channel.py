@@ -99,7 +99,7 @@ class SlackChannel:
         receipt = await self._show_newest(address, _NewestCard(card, renew, delivery), receipt)
         if self._homes is not None:
             for user in card.readers or (() if is_place(address) else (address.rpartition(",")[2],)):
-                self._homes.mark(user)
+                self._homes.mark(user, closed=(card.request or "") if card.outcome is not None else "")
         return receipt
 
     async def _show_newest(self, address: str, newest: _NewestCard, receipt: Receipt | None) -> Receipt:

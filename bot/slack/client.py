@@ -21,6 +21,7 @@ from bot.slack.log_throttle import LogThrottle
 from bot.slack.rate_limit import Prepare, RateLimiter, retry_after
 from engine import retry
 from engine.errors import ChannelError
+from engine.pace import Pace
 
 API_URL: Final = "https://slack.com/api/"
 TIMEOUT: Final = aiohttp.ClientTimeout(total=8.0, connect=4.0)
@@ -73,6 +74,11 @@ class SlackClient:
         self._session, self._token, self._pace, self.api_url = session, token, pace, api_url
         self._throttle = LogThrottle()
         self._web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
+
+    @property
+    def shared_pace(self) -> Pace | None:
+        """The pace of all processes that call Slack; None if there is only this one."""
+        return self._pace.shared_pace
 
     async def post(
         self,

@@ -10,7 +10,7 @@ from typing import Any, Final
 from bot.log import report_incident
 from bot.slack.background import BackgroundTasks
 from bot.slack.client import SlackClient
-from bot.slack.home_publisher import TabLocks
+from bot.slack.home_publisher import StaleHomes, TabLocks
 from bot.slack.ids import Ref
 from bot.slack.payloads import Actor
 from bot.slack.replies import Replies
@@ -27,12 +27,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SlackContext:
-    """`service` talks to the engine, `replies` answers people, `later` runs tasks after the acknowledgement."""
+    """`service` talks to the engine, `replies` answers people, `later` runs tasks after the acknowledgement,
+    `stale` has the Home tabs that are published again."""
 
     service: SlackService
     replies: Replies
     client: SlackClient
     later: BackgroundTasks
+    stale: StaleHomes
     tabs: TabLocks = field(default_factory=TabLocks)
 
     async def update_copy(self, response_url: str | None, ref: Ref, by: Actor) -> Card | None:

@@ -6,12 +6,10 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bot.presentation import absences
-from bot.slack import home_view, list_rows, thread_replies
+from bot.slack import home_tab, ids, thread_replies
 from bot.slack.context import SlackContext
 from bot.slack.payloads import Actor
-from engine.domain import Phrase, Receipt, RequestState, Verdict
-from engine.off_loop import off_loop
+from engine.domain import Receipt, RequestState, Verdict
 
 WRITTEN: Final = (
     "I can't read messages. To decide a request, use the buttons below it. To see what else you can do, type "
@@ -31,24 +29,6 @@ INSTALL_AGAIN: Final = (
 log = logging.getLogger(__name__)
 
 
-async def publish_home(context: SlackContext, user: str) -> None:
-    """Publish the person's Home tab as it is now."""
-    by = Actor(team="", user=user)
-    async with context.tabs.of(user):
-        pending, runs = await context.service.pending(by), await context.service.runs(by)
-        asked, away = await context.service.open_questions(by), await _away(context, by)
-        large = list_rows.is_large((*pending[: list_rows.MOST_ROWS], *runs.latest.values()))
-        view = await off_loop(lambda: home_view.home(pending=pending, asked=asked, runs=runs, away=away), large=large)
-        await context.replies.publish(user, view)
-
-
-async def _away(context: SlackContext, by: Actor) -> Phrase:
-    """Return until when a person is away, or nothing if they are not."""
-    now, person = context.service.clock.now(), await context.service.person(by)
-    absence = await context.service.engine.absence(person.id, now) if person is not None else None
-    return () if absence is None else absences.away(absence, is_own=True, is_now=absence.covers(now))
-
-
 class EventHandlers:
     """Handlers of events. Slack delivers some of them several times, and each handler may run twice."""
 
@@ -58,12 +38,13 @@ class EventHandlers:
         self._answered: dict[str, datetime] = {}
 
     async def home_opened(self, ack: Any, body: Any) -> None:
-        """Show what waits for this person now."""
+        """Show this person what is true now, in the part and with the filter that they saw last."""
         event = body.get("event") or {}
         user = event.get("user")
         await ack()
         if event.get("tab", "home") == "home" and isinstance(user, str) and user:
-            self._context.later.do(publish_home(self._context, user))
+            shown = ids.decode_home((event.get("view") or {}).get("private_metadata"))
+            self._context.later.do(home_tab.publish(self._context, user, shown.first if shown else None))
 
     async def written(self, ack: Any, body: Any) -> None:
         """Tell a person who writes to the app that messages are not read, once an hour and never to apps.

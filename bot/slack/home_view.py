@@ -1,52 +1,183 @@
-"""App Home: the requests that are waiting for a person, and the runs that they may see."""
+"""App Home: one part of a person's inbox at a time, with its filter and its pages, and the runs that they may see.
+
+What the tab shows is in its private metadata and in the values of its buttons.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from bot.presentation import summary
-from bot.slack import command_messages, ids, list_rows, sentences, text_objects
+from bot.presentation import inbox_texts, summary
+from bot.slack import command_messages, home_rows, ids, list_rows, sentences, text_objects
+from bot.slack.ids import HomeRef
 from bot.slack.list_rows import RunList
-from bot.slack.text_objects import Block, View
-from engine.domain import Phrase
+from bot.slack.sentences import Sentence
+from bot.slack.text_objects import Block, Element, View
+from engine.access import Reader
+from engine.domain import Card, Phrase
+from engine.inbox import InboxPage, InboxPart
 from engine.read_models import RequestView
 from engine.requests import Question
 
+ROWS: Final = {InboxPart.NEEDS_YOU: 14, InboxPart.WAITING: 20, InboxPart.DECIDED: 20, InboxPart.ALL: 20}
+"""Requests on one page of each part: with them, a view stays below 100 blocks."""
+MOST_ATTENTION: Final = 4
+_RUNS: Final = {InboxPart.NEEDS_YOU: 5, InboxPart.ALL: 14}
+"""Latest runs below the requests of a part; the others have none."""
 _NONE_WAITING: Final = "New requests appear here, and in the Messages tab."
 
 
-def home(
-    *,
-    pending: Sequence[RequestView],
-    asked: Sequence[tuple[RequestView, Question]] = (),
-    runs: RunList,
-    away: Phrase = (),
-    command: str = command_messages.COMMAND,
-) -> View:
-    """Return the Home tab. Requests open from here with all their buttons, even if the message was deleted.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeContent:
+    """What was read for the tab. `reader`: None for a person who is not known yet.
 
-    `away`: until when the person is away, and who decides in their place.
+    `wanted`: the filter in words. `can_decide_several`: whether at least two requests of this page can be decided
+    together. `away`: until when the person is away. `notice`: what they just did.
     """
-    no_runs = command_messages.no_runs(command)
+
+    shown: HomeRef = field(default_factory=HomeRef)
+    reader: Reader | None = None
+    page: InboxPage
+    has_all: bool = False
+    wanted: str = ""
+    can_decide_several: bool = False
+    attention: Sequence[Card] = ()
+    asked: Sequence[tuple[RequestView, Question]] = ()
+    runs: RunList = field(default_factory=RunList)
+    away: Phrase = ()
+    notice: Sentence = ""
+
+    @property
+    def needed(self) -> int:
+        """How much needs the reader."""
+        return self.page.need_you + len(self.attention) + len(self.asked)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the first page of what needs the reader, unfiltered: it has more than requests."""
+        return self.shown.read == HomeRef()
+
+
+def home(content: HomeContent, *, command: str = command_messages.COMMAND) -> View:
+    """Return the Home tab. Requests open from here with all their buttons, even if the message was deleted."""
+    blocks = [*_top(content, command), *_others(content), *_requests(content), *_runs(content, command)]
     return {
         "type": "home",
         "callback_id": ids.HOME,
-        "blocks": [
-            *([sentences.block((*away, f" To end this, type {command} back."))] if away else []),
-            text_objects.header(summary.waiting(len(pending)), block="pending"),
-            *_part(list_rows.requests(pending), none=_NONE_WAITING, name="pending"),
-            *_asked(asked),
-            text_objects.header("Your latest runs", block="runs"),
-            *_part(list_rows.runs(runs), none=no_runs, name="runs"),
-        ],
+        "private_metadata": ids.encode(content.shown),
+        "blocks": blocks,
     }
 
 
-def _asked(asked: Sequence[tuple[RequestView, Question]]) -> list[Block]:
-    """Return the questions that the person was asked, or nothing if there is none."""
-    return [text_objects.header("Questions for you", block="asked"), *list_rows.open_questions(asked)] if asked else []
+# -- above the list -----------------------------------------------------------------------------------------
 
 
-def _part(rows: list[Block], *, none: str, name: str) -> list[Block]:
-    return rows or [text_objects.section(none, block=f"{name}:none")]
+def _top(content: HomeContent, command: str) -> Iterator[Block]:
+    if content.notice:
+        yield sentences.block(content.notice, name="notice")
+    if content.away:
+        yield sentences.block((*content.away, f" To end this, type {command} back."), name="away")
+    yield text_objects.header(_heading(content), block="heading")
+    if content.reader is not None:
+        explained = inbox_texts.explanation(content.shown.part, content.reader)
+        yield text_objects.context([text_objects.plain(explained)], block="explained")
+        yield text_objects.actions([*_parts(content)], block="parts")
+        yield text_objects.actions([*_tools(content)], block="tools")
+    if content.wanted:
+        show_all = _go("Show all", content.shown.unfiltered, name="all")
+        yield text_objects.section(content.wanted, block="wanted", accessory=show_all)
+
+
+def _heading(content: HomeContent) -> str:
+    part, waiting = content.shown.part, content.page.need_you
+    if part is not InboxPart.NEEDS_YOU:
+        return inbox_texts.TITLES[part]
+    return "Your answer is needed" if not waiting and content.needed else summary.waiting(waiting)
+
+
+def _parts(content: HomeContent) -> Iterator[Element]:
+    """Yield the buttons that show the parts; that of the present one is filled."""
+    for part in InboxPart:
+        is_shown = part is content.shown.part
+        if part is not InboxPart.ALL or content.has_all or is_shown:
+            # The button of the present part shows its first page again.
+            ref, title = HomeRef(part=part), inbox_texts.title(part, content.needed)
+            yield _go(title, ref, name=part.value, style="primary" if is_shown else None)
+
+
+def _tools(content: HomeContent) -> Iterator[Element]:
+    shown = ids.encode(content.shown.read)
+    yield text_objects.button("Filter", action=ids.HOME_FILTER, value=shown)
+    if content.can_decide_several:
+        yield text_objects.button("Decide several", action=ids.HOME_SEVERAL, value=shown)
+    yield text_objects.button("Preferences", action=ids.PREFERENCES, value=shown)
+    yield (
+        text_objects.button("I'm back", action=ids.HOME_BACK, value=shown)
+        if content.away
+        else text_objects.button("Say when you're away", action=ids.HOME_AWAY, value=shown)
+    )
+
+
+def _go(label: str, shown: HomeRef, *, name: str, style: str | None = None) -> Element:
+    """Return a button that shows another part or page."""
+    return text_objects.button(label, action=f"{ids.HOME_GO}{name}", value=ids.encode(shown), style=style)
+
+
+def _others(content: HomeContent) -> Iterator[Block]:
+    """Yield what needs the reader besides requests: steps to answer for, and questions."""
+    if not content.is_first:
+        return
+    if content.attention:
+        yield text_objects.header("Steps to answer for", block="attention")
+        for card in content.attention[:MOST_ATTENTION]:
+            yield from home_rows.attention(card)
+        if (left := len(content.attention) - MOST_ATTENTION) > 0:
+            sentence = f"{list_rows.not_shown(left, 'more is', 'more are')} Others move up as you answer."
+            yield text_objects.context([text_objects.plain(sentence)], block="attention:more")
+    if content.asked:
+        yield text_objects.header("Questions for you", block="asked")
+        yield from list_rows.open_questions(content.asked)
+    if (content.attention or content.asked) and content.page.requests:
+        yield text_objects.header("Requests", block="pending")
+
+
+# -- the list -----------------------------------------------------------------------------------------------
+
+
+def _requests(content: HomeContent) -> Iterator[Block]:
+    shown, page = content.shown, content.page
+    if content.reader is not None:
+        for view in page.requests:
+            yield from home_rows.request(view, content.reader.person, shown.part)
+    if not page.requests:
+        yield text_objects.section(_none(content), block="none")
+    for number, note in enumerate(inbox_texts.notes(page, shown.part)):
+        yield sentences.block(note, name=f"note:{number}")
+    if turning := [*_turning(content)]:
+        yield text_objects.actions(turning, block="turning")
+
+
+def _none(content: HomeContent) -> str:
+    if content.shown.part is InboxPart.NEEDS_YOU and not content.wanted:
+        return _NONE_WAITING
+    return inbox_texts.none(content.shown.part, is_filtered=bool(content.wanted))
+
+
+def _turning(content: HomeContent) -> Iterator[Element]:
+    """Yield the buttons that turn the pages."""
+    shown, following = content.shown, content.page.next
+    if shown.pages:
+        yield _go("Back" if shown.part is InboxPart.NEEDS_YOU else "Newer", shown.turned_back, name="before")
+    if following:
+        yield _go(inbox_texts.next_page(shown.part), shown.turned(following), name="after")
+
+
+def _runs(content: HomeContent, command: str) -> Iterator[Block]:
+    most = _RUNS.get(content.shown.part, 0)
+    if content.shown.pages or content.wanted or not most:
+        return
+    yield text_objects.header("Your latest runs", block="runs")
+    rows = list_rows.runs(content.runs, most=most)
+    yield from rows or [text_objects.section(command_messages.no_runs(command), block="runs:none")]

@@ -12,6 +12,9 @@ from typing import Annotated, Final, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from engine.domain import RequestState
+from engine.inbox import InboxPart
+
 # -- limits -------------------------------------------------------------------------------------------------
 
 MESSAGE_BLOCKS: Final = 50
@@ -71,6 +74,13 @@ RUN_CANCEL: Final = "run.cancel"
 RUN_DONE: Final = "run.done"
 RUN_REPEAT: Final = "run.repeat"
 RUN_STOP: Final = "run.stop"
+HOME_GO: Final = "home.go:"
+"""What the actions begin with that show another part or page of App Home; the value says which."""
+HOME_FILTER: Final = "home.filter"
+HOME_SEVERAL: Final = "home.several"
+"""The action that opens the form to decide several requests."""
+HOME_AWAY: Final = "home.away"
+HOME_BACK: Final = "home.back"
 REGISTER_MORE: Final = "register.more"
 REGISTER_UPLOAD: Final = "register.upload"
 PREFERENCES: Final = "person.preferences"
@@ -92,6 +102,8 @@ RESUME_MODAL: Final = "modal.resume"
 SUCCESSION_MODAL: Final = "modal.succession"
 AWAY_MODAL: Final = "modal.away"
 PREFERENCES_MODAL: Final = "modal.preferences"
+FILTER_MODAL: Final = "modal.filter"
+SEVERAL_MODAL: Final = "modal.several"
 PLAIN_MODAL: Final = "modal.plain"
 """The callback id of a modal that cannot be submitted: loading, an error, a confirmation."""
 HOME: Final = "home"
@@ -180,6 +192,57 @@ class QuestionRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unk
     delivery: _Id | None = None
 
 
+_Cursor: TypeAlias = Annotated[str, Meta(min_length=1, max_length=120)]
+_Day: TypeAlias = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+SEARCH: Final = 100
+"""Characters of the words that App Home searches for."""
+HOME_PAGES: Final = 10
+"""Pages of App Home that can be turned back one by one. Turned back further, it begins at the first."""
+
+
+class HomeRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="h1"):
+    """What App Home shows: its part, its filter and its page.
+
+    `user`: the account of the person who started or decided. `since`, `until`: days, both included. `pages`: the
+    cursors of this page and of those before it, but for the first.
+    """
+
+    part: InboxPart = InboxPart.NEEDS_YOU
+    workflow: Annotated[str, Meta(max_length=200)] = ""
+    user: SlackId | None = None
+    state: RequestState | None = None
+    since: _Day | None = None
+    until: _Day | None = None
+    search: Annotated[str, Meta(max_length=SEARCH)] = ""
+    pages: Annotated[tuple[_Cursor, ...], Meta(max_length=HOME_PAGES)] = ()
+    receipt: _Id | None = None
+    """The request that the person has just decided in the tab."""
+
+    @property
+    def first(self) -> HomeRef:
+        """The first page of the same."""
+        return msgspec.structs.replace(self, pages=(), receipt=None)
+
+    @property
+    def read(self) -> HomeRef:
+        """The same page, without the receipt."""
+        return msgspec.structs.replace(self, receipt=None)
+
+    @property
+    def unfiltered(self) -> HomeRef:
+        """The first page without the filter."""
+        return HomeRef(part=self.part)
+
+    def turned(self, cursor: str) -> HomeRef:
+        """Return the next page, which begins at the cursor."""
+        return msgspec.structs.replace(self, pages=(*self.pages, cursor)[-HOME_PAGES:], receipt=None)
+
+    @property
+    def turned_back(self) -> HomeRef:
+        """The page before this one."""
+        return msgspec.structs.replace(self, pages=self.pages[:-1], receipt=None)
+
+
 class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="m1"):
     """The private metadata of a modal: its subject, and the click that opened it.
 
@@ -200,12 +263,14 @@ class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknow
     """The code that a form asks for."""
     question: QuestionRef | None = None
     """The question that a form is the answer to."""
+    home: HomeRef | None = None
+    """What App Home showed when the form was opened from it."""
 
 
-_Travelling = TypeVar("_Travelling", Ref, RunRef, QuestionRef, ModalRef)
+_Travelling = TypeVar("_Travelling", Ref, RunRef, QuestionRef, ModalRef, HomeRef)
 
 
-def encode(what: Ref | RunRef | QuestionRef | ModalRef) -> str:
+def encode(what: Ref | RunRef | QuestionRef | ModalRef | HomeRef) -> str:
     """Return the text of a button value or of private_metadata. A response_url that does not fit is left out."""
     longest = PRIVATE_METADATA if isinstance(what, ModalRef) else BUTTON_VALUE
     text = msgspec.json.encode(what).decode()
@@ -234,6 +299,11 @@ def decode_question(text: object) -> QuestionRef | None:
 def decode_modal(text: object) -> ModalRef | None:
     """Return the metadata of a modal, or None; see `decode_ref`."""
     return _decode(text, ModalRef)
+
+
+def decode_home(text: object) -> HomeRef | None:
+    """Return what App Home shows, or None; see `decode_ref`."""
+    return _decode(text, HomeRef)
 
 
 def _decode(text: object, kind: type[_Travelling]) -> _Travelling | None:

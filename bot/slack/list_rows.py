@@ -99,11 +99,11 @@ def _asked(request: RequestView) -> list[Element]:
     return [*asked, text_objects.mrkdwn(text_objects.phrase(due))] if due else asked
 
 
-def runs(shown: RunList) -> list[Block]:
+def runs(shown: RunList, *, most: int = MOST_ROWS) -> list[Block]:
     """Return a row for each run: its state and what it is about, and below it its workflow, who started it and when."""
-    first = shown.runs[:MOST_ROWS]
+    first = shown.runs[:most]
     blocks = [block for run in first for block in _run(run, shown.latest.get(run.id), shown.reader)]
-    left = len(shown.runs) - MOST_ROWS
+    left = len(shown.runs) - most
     return (
         [*blocks, _left_out(not_shown(left, "older run is", "older runs are"), block="runs:more")]
         if left > 0

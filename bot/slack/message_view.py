@@ -246,7 +246,7 @@ def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
     elif card.kind is DeliveryKind.ALERT and card.topic in PASSED_ON and ref is not None:
         acting = [pass_on_button(card, delivery=delivery)]
     else:
-        acting = _run_buttons(card, delivery=delivery) if asks else request_buttons(card, delivery=delivery)
+        acting = run_buttons(card, delivery=delivery) if asks else request_buttons(card, delivery=delivery)
     return [*acting, *([details] if details else [])]
 
 
@@ -306,6 +306,13 @@ def _action(action: CardAction, value: str) -> Element:
             return text_objects.button(action.label, action=ids.EDIT, value=value, style=style, confirm=confirmation)
 
 
+def list_button(action: CardAction, value: str, *, about: str) -> Element:
+    """Return the button of an action for a row of a list, where none stands out. `about`: the row, for the ear."""
+    plain_button = {name: part for name, part in _action(action, value).items() if name != "style"}
+    spoken = text_objects.clipped(text_objects.line(f"{action.label}: {about}"), ids.BUTTON_TEXT)
+    return {**plain_button, "accessibility_label": spoken}
+
+
 _RUN_BUTTONS: Final = (
     (ResumeAnswer.DONE, ids.RUN_DONE, None),
     (ResumeAnswer.REPEAT, ids.RUN_REPEAT, None),
@@ -313,7 +320,8 @@ _RUN_BUTTONS: Final = (
 )
 
 
-def _run_buttons(card: Card, *, delivery: str) -> list[Element]:
+def run_buttons(card: Card, *, delivery: str) -> list[Element]:
+    """Return the buttons that answer what became of a step."""
     assert card.run is not None
     ref = ids.RunRef(run=card.run, delivery=delivery or None, step=card.step, visit=card.visit, attempt=card.attempt)
     value = ids.encode(ref)

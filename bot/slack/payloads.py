@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bot.slack import ids
-from bot.slack.ids import ModalRef, Ref
+from bot.slack.ids import HomeRef, ModalRef, Ref
 from engine.domain import Address, Origin
 
 
@@ -48,6 +48,8 @@ class SeenView:
     values: Mapping[str, Any]
     below: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    home: HomeRef | None = None
+    """What the Home tab shows, or what it showed when this modal was opened from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +85,13 @@ class Click:
         """The modal that the button is in."""
         return self.view if self.view is not None and self.view.kind == "modal" else None
 
+    @property
+    def home(self) -> HomeRef | None:
+        """What the Home tab shows that was clicked; None if it was not the Home tab."""
+        return self.view.home if self.view is not None and self.view.kind == "home" else None
+
     def opening(self, ref: Ref) -> ModalRef:
-        """Return the metadata for a modal that this click opens; it keeps the message that was clicked first."""
+        """Return the metadata for a modal that this click opens; it keeps the place that was clicked first."""
         earlier = self.modal.ref if self.modal is not None else None
         if earlier is not None:
             return ModalRef(
@@ -92,9 +99,10 @@ class Click:
                 channel=earlier.channel,
                 message_ts=earlier.message_ts,
                 response_url=earlier.response_url,
+                home=earlier.home,
             )
         if self.message_ts is None or self.private:
-            return ModalRef(ref=ref)
+            return ModalRef(ref=ref, home=self.home)
         return ModalRef(
             ref=ref, channel=self.by.channel or None, message_ts=self.message_ts, response_url=self.response_url
         )
@@ -170,15 +178,19 @@ def _view(body: Mapping[str, Any]) -> SeenView | None:
     view = body.get("view")
     if not isinstance(view, Mapping):
         return None
+    is_home, metadata = view.get("type") == "home", view.get("private_metadata")
+    ref = None if is_home else ids.decode_modal(metadata)
     return SeenView(
         id=_text(view, "id"),
-        kind="home" if view.get("type") == "home" else "modal",
+        kind="home" if is_home else "modal",
         hash=_text(view, "hash"),
         callback=_text(view, "callback_id"),
-        ref=ids.decode_modal(view.get("private_metadata")),
+        ref=ref,
         values=_part(_part(view, "state"), "values"),
         below=_text(view, "previous_view_id"),
         labels=_labels(view.get("blocks")),
+        # A tab of an older version shows the first page.
+        home=(ids.decode_home(metadata) or HomeRef()) if is_home else ref.home if ref is not None else None,
     )
 
 

@@ -128,6 +128,8 @@ class RateLimiter:
         self._multiplier, self._burst = multiplier, burst
         self._now = now or (lambda: asyncio.get_running_loop().time())
         self._sleep = sleep or asyncio.sleep
+        self.shared_pace = pace
+        """The pace of all processes; None if there is only this one."""
         self._pace = pace or LocalPace(self._now)
         self._departures: dict[str, _Departures] = {}
 

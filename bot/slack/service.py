@@ -13,7 +13,6 @@ from bot.presentation import (
     outcome_card,
     people,
     progress,
-    question_notes,
     questions,
     refusals,
     request_card,
@@ -62,7 +61,6 @@ from engine.off_loop import LARGE, off_loop
 from engine.ports import Clock, Directory, KeepsAnswers
 from engine.read_models import DeliveryContent, PageQuery, RequestView, RunView, WorkflowView
 from engine.references import EMAIL, Reference, parse
-from engine.requests import Question
 from engine.service import Engine
 from engine.workflowfile import StepKind, Workflow
 
@@ -244,13 +242,6 @@ class SlackService:
                 break
             before = page[-1].id
         return summary.by_deadline(waiting)
-
-    async def open_questions(self, by: Actor) -> list[tuple[RequestView, Question]]:
-        """Return the questions of approvers that wait for the answer of this person."""
-        person = await self.person(by)
-        if person is None:
-            return []
-        return [*question_notes.open_to(await self.engine.requests_asking(person.id), person.id)]
 
     async def runs(self, by: Actor) -> RunList:
         """Return the latest runs that this person started, or whose workflow they own."""

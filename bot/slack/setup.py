@@ -8,14 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from bot.monitor import Monitor
-from bot.slack import transport
+from bot.slack import home_tab, transport
 from bot.slack.admission import Admission
 from bot.slack.background import BackgroundTasks
 from bot.slack.bolt_app import HANDLED_EVENTS, build_bolt_app
 from bot.slack.client import SlackClient
 from bot.slack.context import SlackContext
-from bot.slack.event_handlers import publish_home
-from bot.slack.home_publisher import DEBOUNCE_SECONDS, HomePublisher, StaleHomes
+from bot.slack.home_publisher import HomePublisher, StaleHomes
 from bot.slack.installation import Installation
 from bot.slack.replies import Replies
 from bot.slack.service import SlackService
@@ -46,20 +45,19 @@ async def serving(
     credentials: SlackCredentials,
     stale: StaleHomes,
     *,
-    debounce: float = DEBOUNCE_SECONDS,
     monitoring: Monitor | None = None,
 ) -> AsyncIterator[SlackApp]:
     """Take deliveries while the body runs, and finish those under way at the end.
 
-    `stale`: Home tabs that are published again, after changes were collected for `debounce` seconds.
+    `stale`: Home tabs that are published again.
     `monitoring` is told about each delivery that comes over a socket.
     """
     background = BackgroundTasks()
-    context = SlackContext(service, Replies(client), client, background)
+    context = SlackContext(service, Replies(client), client, background, stale)
     app = build_bolt_app(context, api_url=client.api_url)
     installation = Installation(client)
     admission = Admission(app, installation, events=HANDLED_EVENTS)
-    homes = HomePublisher(stale, lambda user: publish_home(context, user), debounce=debounce)
+    homes = HomePublisher(stale, lambda user: home_tab.publish(context, user), pace=client.shared_pace)
     async with AsyncExitStack() as stack, _working(homes.run()):
         stack.push_async_callback(installation.close)
         stack.push_async_callback(background.drain, transport.DRAIN_SECONDS)

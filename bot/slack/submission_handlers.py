@@ -10,7 +10,7 @@ import msgspec
 
 from bot.log import report_incident
 from bot.presentation import changes, refusals
-from bot.slack import command_messages, ids, register_modal, replies, request_modals, start_modal, view_state
+from bot.slack import command_messages, home_tab, ids, register_modal, replies, request_modals, start_modal, view_state
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef, Ref, RunRef
 from bot.slack.message_view import SlackMessage
@@ -147,15 +147,22 @@ class SubmissionHandlers:
         if isinstance(answer, ReasonMissing) and ids.REASON_BLOCK in sent.view.values:
             await ack(**replies.errors({ids.REASON_BLOCK: refusals.sentence(answer)}))
             return
+        home = sent.view.home
         if isinstance(answer, Refusal):
             await self._refused(ack, sent, ref, answer)
+        elif home is not None and not sent.view.below:
+            # The tab says what was decided.
+            await ack(**replies.CLEAR)
         elif sent.view.ref is not None and sent.view.ref.message_ts is None:
             # They have no message that would show the outcome.
             await self._say(ack, await self._receipt(sent.by, ref))
         else:
             await ack(**replies.CLEAR)
-        work = self._copy(sent.view, ref, sent.by)
-        self._context.after(sent.by, None, work, recorded=isinstance(answer, Decided))
+        self._context.after(sent.by, None, self._copy_and_home(sent, ref, answer), recorded=isinstance(answer, Decided))
+
+    async def _copy_and_home(self, sent: Submission, ref: Ref, answer: Decided | Refusal) -> None:
+        await self._copy(sent.view, ref, sent.by)
+        await home_tab.decided(self._context, sent.by, ref.request, sent.view.home, answer)
 
     async def _refused(self, ack: Any, sent: Submission, ref: Ref, refusal: Refusal) -> None:
         """Say why nothing was decided. If the content has changed, show the form again with what was entered."""
@@ -325,13 +332,15 @@ class SubmissionHandlers:
                 else replies.CLEAR
             )
         )
-        self._context.after(sent.by, None, self._alert(sent.view, ref), recorded=isinstance(answer, Done))
+        self._context.after(sent.by, None, self._alert(sent, ref, answer), recorded=isinstance(answer, Done))
 
-    async def _alert(self, view: SeenView, ref: RunRef) -> None:
-        """Update the clicked alert to show the answer."""
-        card = await self._context.service.alert(ref)
+    async def _alert(self, sent: Submission, ref: RunRef, answer: Done | Refusal) -> None:
+        """Update the clicked alert or Home tab to show the answer."""
+        view, card = sent.view, await self._context.service.alert(ref)
         if card is not None and view.ref is not None:
             await self._context.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
+        if view.home is not None:
+            await home_tab.answered(self._context, sent.by, view.home, card, answer)
 
     # -- the rest --
 

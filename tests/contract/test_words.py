@@ -12,7 +12,7 @@ import io
 import itertools
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ import bot.slack
 import engine
 from bot import template_files
 from bot.email import message
-from bot.presentation import alert_card, refusals, states
+from bot.presentation import alert_card, batch_results, refusals, states
 from bot.presentation import card as cards
 from bot.presentation.story import SENTENCES as STORY
 from bot.presentation.story import Names, sentence_of
@@ -34,6 +34,8 @@ from bot.slack import (
     command_messages,
     confirmation_modals,
     details_modal,
+    home_filter_modal,
+    home_rows,
     home_view,
     message_view,
     notification_text,
@@ -43,11 +45,12 @@ from bot.slack import (
     request_modals,
     resume_modal,
     sentences,
+    several_modal,
     start_modal,
     succession_modal,
     thread_replies,
 )
-from bot.slack.ids import ModalRef
+from bot.slack.ids import HomeRef, ModalRef
 from bot.slack.list_rows import RunList
 from bot.slack.request_modals import Entered
 from bot.terminal.view import render_card
@@ -58,6 +61,7 @@ from engine.domain import (
     Card,
     CodeSent,
     Decide,
+    Decided,
     DeliveryKind,
     Digest,
     Expired,
@@ -79,6 +83,7 @@ from engine.domain import (
     Verdict,
 )
 from engine.fields import forms
+from engine.inbox import InboxPart
 from engine.json_values import Value
 from engine.read_models import (
     AttentionView,
@@ -97,7 +102,7 @@ from engine.requests.questions import answer_topic, question_topic
 from engine.steps.registry import builtin
 from engine.workflowfile import Workflow, load
 from engine.workflowfile.expected_output import ExpectedOutput
-from tests.support import html_forms, samples, words
+from tests.support import home_samples, html_forms, samples, words
 from tests.support.copies import replace_fields
 from tests.support.email_env import envelope, html_of, text_of
 from tests.unit.bot.presentation.test_refusals import SENTENCES, refusals_of_the_engine
@@ -436,6 +441,25 @@ def preferences_forms() -> Iterator[tuple[str, str, Any]]:
         yield "preferences form", name, preferences_modal.preferences_form(present, metadata=ModalRef())
 
 
+def homes(name: str, requests: Sequence[RequestView]) -> Iterator[tuple[str, str, Any]]:
+    """Yield the other parts of App Home, and the result of several decisions."""
+    for part in InboxPart:
+        for request in requests:
+            rows = home_rows.request(request, samples.PERSON, part)
+            yield "home row", f"{part} {request.id}", rows
+        content = home_samples.content(requests[:14], shown=HomeRef(part=part), has_all=True)
+        yield "home part", f"{name} {part}", home_view.home(content)
+    run = samples.run(status=RunStatus.NEEDS_ATTENTION, steps=())
+    alert = DeliveryContent(
+        delivery="", kind=DeliveryKind.ALERT, topic="needs_attention", person=run.owner, run=run, request=None
+    )
+    yield "step to answer for", name, home_rows.attention(alert_card.alert_card(alert))
+    answers: list[Decided | Refusal] = [TOO_LATE for _ in requests]
+    for verdict in Verdict:
+        result = batch_results.result(verdict, requests, answers)
+        yield "result of several", f"{name} {verdict}", several_modal.result_view(result, HomeRef())
+
+
 def views() -> Iterator[tuple[str, str, Any]]:
     """Yield the surface, the state and the blocks of what Slack shows besides copies."""
     ref = ModalRef()
@@ -451,6 +475,12 @@ def views() -> Iterator[tuple[str, str, Any]]:
         yield "thread of others", variant, thread_replies.answer(request, Verdict.REJECT, None).blocks
         yield "away form", variant, absence_modal.away_form(metadata=ref, back_on="2026-03-09")
         yield from pass_on_forms(variant, request)
+        yield (
+            "filter form",
+            variant,
+            home_filter_modal.filter_form(HomeRef(part=InboxPart.ALL), [("refund", "Refunds")]),
+        )
+        yield "several form", variant, several_modal.several_form([request], [], samples.PERSON, HomeRef())
     yield from preferences_forms()
     for callback in sorted(request_modals.DECIDE):
         again = request_modals.newer(
@@ -460,7 +490,8 @@ def views() -> Iterator[tuple[str, str, Any]]:
     yield "modal", "loading", request_modals.loading(metadata=ref)
     runs = RunList(runs=[samples.run(id=f"{RUN}{number}", status=status) for number, status in enumerate(RunStatus)])
     for name, pending, shown in (("full", [*PENDING.values()], runs), ("empty", [], RunList())):
-        yield "home", name, home_view.home(pending=pending, runs=shown)
+        yield "home", name, home_view.home(home_samples.content(pending[:14], runs=shown))
+        yield from homes(name, pending[:20])
         yield "pending", name, command_messages.pending(pending).blocks
         yield "runs", name, command_messages.runs(shown).blocks
     for created in (True, False):

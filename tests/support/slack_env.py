@@ -22,7 +22,7 @@ from bot.roles.model import Roles
 from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, open_client
 from bot.slack.directory import SlackDirectory
-from bot.slack.home_publisher import StaleHomes
+from bot.slack.home_publisher import HomeTiming, StaleHomes
 from bot.slack.rate_limit import RateLimiter
 from bot.slack.sender import SlackSender
 from bot.slack.service import SlackService
@@ -124,7 +124,7 @@ class SlackEnv:
         client = await stack.enter_async_context(
             open_client(token=self.slack.app.bot_token, api_url=self.slack.api_url, pace=self.limiter)
         )
-        homes = StaleHomes()
+        homes = StaleHomes(HomeTiming(first=0, again=0, late=0))
         accounts = SlackDirectory(client, now=lambda: self.clock.at.timestamp())
         directory = DirectoryWithRoles(accounts, lambda: self.roles)
         channel, played = SlackChannel(client, homes), PlayedStep()
@@ -137,9 +137,7 @@ class SlackEnv:
         service = SlackService(prompt, kinds, directory, self.clock, self.builders)
         surface = None
         if listens:
-            surface = await stack.enter_async_context(
-                serving(client, service, self._credentials(), homes, debounce=0.0)
-            )
+            surface = await stack.enter_async_context(serving(client, service, self._credentials(), homes))
         if surface is not None and surface.door is not None:
             served = routes.site("", mounted={PATH: surface.door.events})
             _, port = await stack.enter_async_context(listening(served, host="127.0.0.1", port=0))

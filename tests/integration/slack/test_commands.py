@@ -9,7 +9,7 @@ import pytest
 
 from bot.devtools.sandbox import NotSubmitted
 from bot.slack.command_handlers import pairs
-from bot.slack.home_publisher import HomePublisher, StaleHomes
+from bot.slack.home_publisher import HomePublisher, HomeTiming, StaleHomes
 from engine.domain import RequestState, RunStatus
 from engine.read_models import PageQuery
 from tests.support.slack_env import (
@@ -418,12 +418,12 @@ async def test_home_is_updated_without_being_opened(env: SlackEnv) -> None:
 
 
 async def test_many_changes_publish_a_home_once() -> None:
-    stale, published = StaleHomes(), list[str]()
+    stale, published = StaleHomes(HomeTiming(first=0, again=0, late=0)), list[str]()
 
     async def publish(user: str) -> None:
         published.append(user)
 
-    publisher = HomePublisher(stale, publish, debounce=0.0)
+    publisher = HomePublisher(stale, publish)
     publishing = asyncio.ensure_future(publisher.run())
     for _ in range(10):
         stale.mark("U1")

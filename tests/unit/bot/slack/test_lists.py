@@ -19,11 +19,12 @@ from bot.slack.message_view import SlackMessage
 from bot.slack.text_objects import Block, View
 from engine import workflowfile
 from engine.domain import Approver, Person, Registered, RequestState, RunStatus
+from engine.inbox import InboxPart
 from engine.read_models import RequestView, WorkflowView
 from engine.requests import Question
 from engine.steps import registry
 from engine.workflowfile import Workflow
-from tests.support import samples, slack_rules
+from tests.support import home_samples, samples, slack_rules
 
 FULL_WORKFLOW = Path(__file__).parents[3] / "data" / "workflows" / "full.yaml"
 TEMPLATES = sorted((Path(__file__).parents[4] / "templates" / "workflows").glob("*.yaml"))
@@ -218,8 +219,9 @@ def show_home(
     pending: Sequence[RequestView] = (),
     runs: RunList | None = None,
     asked: Sequence[tuple[RequestView, Question]] = (),
+    **more: Any,
 ) -> View:
-    return check_view(home_view.home(pending=pending, asked=asked, runs=runs or RunList()))
+    return check_view(home_samples.home(pending, asked=asked, runs=runs or RunList(), **more))
 
 
 def test_empty_lists_say_what_to_do_next() -> None:
@@ -229,17 +231,18 @@ def test_empty_lists_say_what_to_do_next() -> None:
     runs = check_message(command_messages.runs(RunList())).text
     assert runs == "You haven't started a run yet. To see what you can start, type /signoff list."
     home = join_texts(show_home())
-    assert home.startswith("No request is waiting for you\nNew requests appear here, and in the Messages tab.\n")
+    assert home.startswith("No request is waiting for you\n")
+    assert "\nNew requests appear here, and in the Messages tab.\n" in home
     assert home.endswith(runs)
 
 
 def test_the_home_tab_says_that_its_person_is_away_and_how_to_end_it() -> None:
-    view = check_view(home_view.home(pending=[], runs=RunList(), away=("You are away until ", samples.NOW, ".")))
+    view = check_view(show_home(away=("You are away until ", samples.NOW, ".")))
     first, heading, *_ = view["blocks"]
     texts = [element.get("text") for element in first["elements"][0]["elements"] if element["type"] == "text"]
     assert texts == ["You are away until ", ". To end this, type /signoff back."]
     assert heading["type"] == "header"
-    assert "away" not in join_texts(show_home())
+    assert "You are away" not in join_texts(show_home())
 
 
 def test_a_request_that_was_changed_names_the_person_in_a_list() -> None:
@@ -332,10 +335,11 @@ def test_buttons_with_the_same_label_are_told_apart_by_ear() -> None:
         samples.run(id="u2", status=RunStatus.WAITING, inputs={"order": "A-2"}),
     ]
     blocks = show_home(requests, RunList(runs=runs))["blocks"]
-    labels = [block["accessory"]["accessibility_label"] for block in blocks if "accessory" in block]
+    buttons = [button for block in blocks for button in [*block.get("elements", ()), block.get("accessory", {})]]
+    labels = [button["accessibility_label"] for button in buttons if "accessibility_label" in button]
     assert labels == [
-        "Review: Refund 80 EUR? · Hello",
-        "Review: Refund 90 EUR? · Hello",
+        *(f"{verb}: Refund 80 EUR? · Hello" for verb in ("Pay it", "Do not pay", "Review")),
+        *(f"{verb}: Refund 90 EUR? · Hello" for verb in ("Pay it", "Do not pay", "Review")),
         "Details: A-1",
         "Cancel: A-2",
     ]
@@ -370,9 +374,11 @@ def test_lists_of_any_length_and_content_are_within_the_limits(text: str, count:
         (request, Question(id=f"q{number}", asked_by=person, asked_to=ADA, text=text, asked_at=request.started_at))
         for number, request in enumerate(requests)
     ]
-    view = show_home(requests, shown, asked)
-    buttons = Counter(block["accessory"]["action_id"] == ids.ANSWER for block in view["blocks"] if "accessory" in block)
-    assert buttons == {False: 2 * min(count, list_rows.MOST_ROWS), True: min(count, list_rows.MOST_QUESTIONS)}
+    most = home_view.ROWS[InboxPart.NEEDS_YOU]
+    view = show_home(requests[:most], shown, asked)
+    buttons = Counter(block["accessory"]["action_id"] for block in view["blocks"] if "accessory" in block)
+    assert buttons[ids.ANSWER] == min(count, list_rows.MOST_QUESTIONS)
+    assert buttons[ids.RUN_CANCEL] == min(count, 5)
 
 
 # -- starting -----------------------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ from bot.devtools.sandbox import AppConfig
 from bot.devtools.sandbox.methods import METHODS
 from bot.openid import provider
 from bot.settings import SettingsError
-from bot.slack import bolt_app, home_view, manifest, text_objects
-from bot.slack.list_rows import RunList
+from bot.slack import bolt_app, manifest, text_objects
 from bot.slack.rate_limit import PER_MINUTE
+from tests.support import home_samples
 
 ROOT = Path(__file__).parents[4]
 SOURCES = [path.read_text() for path in Path(inspect.getfile(bot.slack)).parent.glob("*.py") if path.stem != "manifest"]
@@ -91,7 +91,7 @@ def test_the_commands_and_events_are_those_that_are_handled() -> None:
     home = document["features"]["app_home"]
     assert home["home_tab_enabled"]
     assert home["messages_tab_enabled"]
-    assert home_view.home(pending=[], runs=RunList())["type"] == "home"
+    assert home_samples.home()["type"] == "home"
 
 
 def test_its_texts_are_as_long_as_slack_allows() -> None:

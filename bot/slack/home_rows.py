@@ -1,0 +1,111 @@
+"""The rows of App Home: requests, with their buttons where they need the reader, and steps that wait for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Final
+
+from bot.presentation import inbox_rows, progress, questions, request_card, states
+from bot.presentation.inbox_rows import InboxRow
+from bot.slack import ids, message_view, rich_text, text_objects
+from bot.slack.text_objects import Block, Element
+from engine.domain import Card, Person, Phrase, RequestState
+from engine.inbox import InboxPart
+from engine.read_models import RequestView
+
+QUESTION: Final = 200
+_CONTEXT: Final = 150
+"""Maximum length of a question, and of a phrase below it, in characters."""
+_LABEL: Final = 40
+STAKES: Final = 300
+"""Maximum length of what is at stake in a row, in characters."""
+
+
+def request(view: RequestView, reader: Person, part: InboxPart) -> list[Block]:
+    """Return the row of a request: its question and what is at stake, and below it who asked and until when."""
+    row = inbox_rows.row(view, reader, names_waiting=part is not InboxPart.NEEDS_YOU)
+    if part is InboxPart.NEEDS_YOU:
+        return _waiting(view, row, reader)
+    texts = [question(row), stakes(row)]
+    return [
+        text_objects.section(
+            "\n".join(filter(None, texts)), block=f"request:{view.id}", accessory=_open_button("Details", view)
+        ),
+        _context((f"{states.ICONS[row.tone]} {row.state}.",), *_facts(row), block=f"when:{view.id}"),
+    ]
+
+
+def question(row: InboxRow) -> str:
+    """Return the question of a row in one line, cut to its room."""
+    return text_objects.clipped(text_objects.line(row.question), QUESTION) or "–"
+
+
+def stakes(row: InboxRow) -> str:
+    """Return what is at stake in one line, cut to its room: labels and values."""
+    pairs = (f"{text_objects.clipped(text_objects.line(label), _LABEL)}: {value}" for label, value in row.stakes)
+    return text_objects.clipped(text_objects.line(" · ".join(pairs)), STAKES)
+
+
+def _waiting(view: RequestView, row: InboxRow, reader: Person) -> list[Block]:
+    lines = [rich_text.section(rich_text.words(question(row), bold=True))]
+    if at_stake := stakes(row):
+        lines.append(rich_text.section(rich_text.words(at_stake)))
+    return [
+        rich_text.paragraphs(lines, block=f"request:{view.id}"),
+        _context(row.asked, *((sentence,) for sentence in row.progress), row.due, block=f"when:{view.id}"),
+        text_objects.actions([*_decide_buttons(view, reader), _open_button("Review", view)], block=f"decide:{view.id}"),
+    ]
+
+
+def _decide_buttons(view: RequestView, reader: Person) -> Iterator[Element]:
+    """Yield the buttons that decide, in the words of the workflow; of a form the one that opens it."""
+    if view.model.state is not RequestState.PENDING or not progress.is_asked(view, reader):
+        return
+    card = request_card.request_card(view, reader)
+    for action in card.actions:
+        if action.verdict in ("approve", "reject") or action.primary:
+            yield message_view.list_button(action, ids.encode(_ref(view)), about=questions.of_request(view))
+
+
+def _open_button(label: str, view: RequestView) -> Element:
+    about = questions.of_request(view)
+    return text_objects.button(label, action=ids.DETAILS, value=ids.encode(_ref(view)), about=about)
+
+
+def _ref(view: RequestView) -> ids.Ref:
+    return ids.Ref(request=view.id, content_version=view.model.content_version, digest=view.model.digest)
+
+
+def _facts(row: InboxRow) -> Iterator[Phrase]:
+    """Yield what is said below a request that is not decided from its row."""
+    yield row.asked
+    yield from ((sentence,) for sentence in row.progress)
+    yield row.outcome
+    yield row.became
+    yield row.due
+
+
+def _context(*phrases: Phrase, block: str) -> Block:
+    """Return small text. Texts are data and no markup, and every reader sees moments in their own time zone."""
+    clipped = (text_objects.one_line(phrase, _CONTEXT) for phrase in phrases if phrase)
+    elements = [*chain.from_iterable(map(text_objects.phrase_elements, clipped))]
+    return text_objects.context(elements, block=block)
+
+
+def attention(card: Card) -> list[Block]:
+    """Return the row of a step whose outcome only the owner can find out, with the buttons to answer."""
+    run, title = card.run or "", text_objects.clipped(text_objects.line(card.title), QUESTION)
+    details = text_objects.button(
+        message_view.DETAILS, action=ids.RUN_DETAILS, value=ids.encode(ids.RunRef(run=run)), about=title
+    )
+    buttons = [*message_view.run_buttons(card, delivery=""), details]
+    return [
+        rich_text.paragraphs([rich_text.section(rich_text.words(title, bold=True))], block=f"step:{run}"),
+        _context(*card.lead, *_notes(card), block=f"why:{run}"),
+        text_objects.actions(buttons, block=f"answer:{run}"),
+    ]
+
+
+def _notes(card: Card) -> Sequence[Phrase]:
+    return [(f"{note.label}: ", *note.text) for note in card.notes[:2]]
