@@ -64,7 +64,15 @@ _LIST: Final = EmailKind(
     page="inbox",
     harmless="Opening the page does not approve anything.",
 )
-_DIGEST: Final = replace(_LIST, eyebrow="Your digest")
+_DIGEST: Final = replace(
+    _LIST,
+    because="you chose to be told of requests in a digest, or to have quiet hours",
+    links=(
+        "The links of Signoff open your inbox and the requests in it, and all begin with the same address. "
+        "Any other link belongs to the content."
+    ),
+    eyebrow="Your digest",
+)
 _BACK: Final = replace(_REQUEST, because="you approved this request", tells=True, names_approvers=False)
 """Leads an approver back to a request: their approval was voided, or their question was answered."""
 _CLOSED: Final = EmailKind(because="you were asked to decide", names_approvers=True)

@@ -48,6 +48,8 @@ class Row:
     before: str | None = None
     segments: tuple[Segment, ...] = ()
     missing: int = 0
+    link: str | None = None
+    """An address of ours that the row leads to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class Candidate:
     changes: bool = False
     is_short: bool = False
     beyond: int = 0
+    link: str | None = None
 
     @property
     def size(self) -> int:
@@ -147,7 +150,8 @@ def _cut(candidate: Candidate, cap: int) -> Row:
     missing += candidate.beyond
     more = f"… ({missing:,} more characters)" if missing else ""
     if not candidate.changes:
-        return Row(candidate.label, "".join(segment.text for segment in segments) + more or "–", missing=missing)
+        text = "".join(segment.text for segment in segments) + more or "–"
+        return Row(candidate.label, text, missing=missing, link=candidate.link)
     if candidate.is_short and len(segments) == len(candidate.segments):
         before, after = segments
         return Row(candidate.label, after.text + more, before=before.text, missing=missing)

@@ -6,7 +6,7 @@ Everything from a card goes through `bot.presentation.characters.visible` once m
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bot import page_urls
@@ -15,7 +15,7 @@ from bot.email.email_kinds import EmailKind, kind_of
 from bot.email.rows import FittingRows, Group, Row
 from bot.presentation import characters, dates, expiry, people, states
 from engine import durations, timestamps
-from engine.domain import BROWSER_LIFETIME, CODE_LIFETIME, Card, CardField, DeliveryKind, Phrase, Tone
+from engine.domain import BROWSER_LIFETIME, CODE_LIFETIME, DIGEST, Card, CardField, DeliveryKind, Phrase, Tone
 
 TITLE: Final = 1_500
 """Maximum length of a title, and of a line about the end of a request."""
@@ -67,7 +67,7 @@ class EmailContent:
 def shown(card: Card, *, public_url: str, name: str = "") -> EmailContent:
     """Return the texts of the email of a card."""
     kind, writer = kind_of(card), _writer(card)
-    fitting = rows.fit([*_candidates(card, kind, writer)])
+    fitting = rows.fit([*_candidates(card, kind, writer, public_url)])
     outcome = tuple(_outcome(card, writer))
     tone = _tone(card, kind)
     return EmailContent(
@@ -283,8 +283,12 @@ def _link_until(card: Card, writer: dates.Writer) -> Iterator[str]:
 # -- rows ---------------------------------------------------------------------------------------------------
 
 
-def _candidates(card: Card, kind: EmailKind, writer: dates.Writer) -> Iterator[rows.Candidate]:
+def _candidates(card: Card, kind: EmailKind, writer: dates.Writer, public_url: str) -> Iterator[rows.Candidate]:
     """Yield all rows of a card. In an email that tells what happened, the notes say that."""
+    if card.topic == DIGEST and card.reminds:
+        for one, row in zip(card.reminds, rows.of_facts(Group.NOTES, card.notes, writer), strict=True):
+            yield replace(row, link=page_urls.review_page(public_url, str(one.request)))
+        return
     if card.outcome is not None and card.outcome.reason:
         yield rows.of_text(Group.OUTCOME, "Reason", card.outcome.reason)
     yield from rows.of_values(sorted(card.values, key=lambda field: field.before is None))

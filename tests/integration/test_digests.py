@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.domain import (
+    DEFAULT_WORKSPACE,
     DIGEST,
     HELD,
     Address,
@@ -25,11 +27,17 @@ from engine.domain import (
     Refusal,
     SetPreferences,
 )
+from engine.errors import ChannelError
+from engine.ports import DirectoryPerson
 from engine.read_models import DeliveryView, PageQuery
-from tests.integration.test_deadlines import KIM, routes_of, sent, start, wait
+from engine.store import identities
+from engine.store.port import Tx
+from engine.store.takeover import take_over
+from tests.integration.test_deadlines import DANA, KIM, routes_of, sent, start, wait
 from tests.support.databases import OpenStore
 from tests.support.engine_env import LEE, TERMINAL, EngineEnv, open_engine
-from tests.support.fakes import KnownPeople
+from tests.support.fakes import START, KnownPeople
+from tests.support.recording_channel import Fault
 
 DAILY = Preferences(digest=Digest.DAILY, at=18 * 60)
 """The clock of the tests starts at 9:00 UTC on a Monday, and no one has a time zone: the office's is UTC."""
@@ -254,6 +262,83 @@ async def test_the_owner_is_not_alerted_while_a_request_is_held(env: EngineEnv) 
     assert await copies_of(env, run, kind=DeliveryKind.ALERT) == []
     await pass_until(env, 18)
     assert "request.unseen" not in await env.kinds(run)
+
+
+# -- trouble -------------------------------------------------------------------------------------------------
+
+
+async def test_a_digest_comes_after_a_kill_and_only_once(tmp_path: Path) -> None:
+    path, directory = tmp_path / "signoff.db", KnownPeople(routes_of)
+    async with open_engine(path, directory=directory) as env:
+        await choose(env, KIM, DAILY)
+        for title in ("One?", "Two?"):
+            await ask(env, title=title)
+        clock, channel = env.clock, env.channel
+    clock.pass_time(timedelta(days=2))
+    async with open_engine(path, directory=directory, clock=clock, channel=channel) as env:
+        channel.queue_faults(Fault(error=asyncio.CancelledError(), landed=True))
+        with pytest.raises(asyncio.CancelledError):
+            await env.settle()
+    async with open_engine(path, directory=directory, clock=clock, channel=channel) as env:
+        await wait(env, minutes=1)
+        assert [len(card.reminds) for card in got(env, KIM)] == [2], "the message that landed was found again"
+        for request in await env.engine.requests(PageQuery()):
+            assert request.model.deadlines.first_shown_at == clock.now()
+        await wait(env, days=3)
+        assert len(got(env, KIM)) == 1
+
+
+async def test_after_a_clock_that_was_ahead_what_is_held_is_told_at_once(env: EngineEnv) -> None:
+    env.clock.at = START + timedelta(days=400)
+    await choose(env, KIM, DAILY)
+    for title in ("One?", "Two?"):
+        await ask(env, title=title)
+    env.clock.at = START
+    await env.store.transact(take_over)
+    await env.settle()
+    assert len(got(env, KIM)) == 1
+
+
+async def test_a_digest_that_cannot_be_sent_lets_go_of_what_it_held(env: EngineEnv) -> None:
+    await choose(env, LEE, DAILY)
+    runs = [await ask(env, people="lee@example.com", title=title) for title in ("One?", "Two?")]
+    env.channel.queue_faults(*(Fault(error=ChannelError("Lee left.", permanent=True)) for _ in range(3)))
+    await pass_until(env, 18)
+    for run in runs:
+        assert ("email", "lee") in await sent(env, run), "each is asked another way"
+        assert (await env.request(run)).model.deadlines.first_shown_at == env.clock.now()
+
+
+async def test_email_follows_if_the_digest_does_not_get_through(env: EngineEnv) -> None:
+    await choose(env, LEE, DAILY)
+    runs = [await ask(env, people="lee@example.com", title=title) for title in ("One?", "Two?")]
+    down = ChannelError("The server does not answer.")
+    env.channel.queue_faults(*(Fault(error=down) for _ in range(200)))
+    await pass_until(env, 18)
+    for _ in range(16):
+        await wait(env, minutes=1)
+    for run in runs:
+        assert ("email", "lee") in await sent(env, run)
+
+
+async def test_people_who_turn_out_to_be_one_are_told_at_once(env: EngineEnv) -> None:
+    await choose(env, DANA, DAILY)
+    runs = [await ask(env, people="dana@example.com", title=title) for title in ("One?", "Two?")]
+    dana = DirectoryPerson("Dana", (Address("slack", "U1"), DANA), joined=True)
+    kim = DirectoryPerson("Kim", (Address("slack", "U1"), KIM))
+
+    def join(tx: Tx) -> None:
+        identities.adopt(tx, DEFAULT_WORKSPACE, kim)
+        identities.adopt(tx, DEFAULT_WORKSPACE, dana)
+
+    await env.store.transact(join)
+    await env.settle()
+    person = await env.engine.person(DANA)
+    assert person is not None
+    assert person.preferences == DAILY
+    for run in runs:
+        assert await sent(env, run) == [("email", "dana")]
+        assert (await env.request(run)).model.deadlines.first_shown_at == env.clock.now()
 
 
 # -- changes of mind -----------------------------------------------------------------------------------------

@@ -21,12 +21,15 @@ from engine.domain import (
     Cancel,
     Decide,
     Decided,
+    Digest,
     Origin,
+    Preferences,
     QuestionAnswered,
     QuestionAsked,
     Register,
     Registered,
     RunStatus,
+    SetPreferences,
     Start,
     Started,
     Verdict,
@@ -268,3 +271,25 @@ async def test_a_question_and_its_answer_are_emails(mail_sandbox: RunningSandbox
     assert told.subject == f"Re: {opened.subject}"
     assert "sam@example.com answered your question about “Tell Mia?”" in str(told.text)
     assert "The first one." in str(told.text)
+
+
+async def test_a_digest_is_one_email_with_a_link_for_each_request(mail_sandbox: RunningSandbox, server: App) -> None:
+    chosen = Preferences(digest=Digest.COUNT, count=2)
+    await server.engine.set_preferences(
+        SetPreferences(actor=Address("email", MIA), origin=TERMINAL, preferences=chosen)
+    )
+    runs = [await start_run(server, ASKS.replace("Tell Mia?", title)) for title in ("Tell Mia?", "Tell Ann?")]
+    (digest,) = await mail_sandbox.mail.wait_for(to=MIA, seconds=20)
+    assert digest.subject == "2 requests are waiting for you"
+    text = str(digest.text)
+    assert "Your digest" in text
+    assert "You get this email because you chose to be told of requests in a digest" in text
+    for run, question in zip(runs, ("Tell Mia?", "Tell Ann?"), strict=True):
+        (request,) = await server.engine.requests_of_run(run)
+        assert question in text
+        assert f"Review it: https://signoff.example.com/review/{request.id}\n" in text
+    assert "Open your inbox: https://signoff.example.com/inbox\n" in text
+    assert digest.complaints == []
+    await approve(server, runs[0], MIA)
+    await status(server, runs[0])
+    assert len(mail_sandbox.mail.received(to=MIA)) == 2, "the email of the step, and no receipt of what had no email"

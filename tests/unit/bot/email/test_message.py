@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from bot.email import message, rows, view
 from bot.presentation import characters, dates, request_card, states, text_diff
-from engine.domain import Card, CardAction, CardFact, CardField, CardOutcome, DeliveryKind, Person, Tone
+from engine.domain import DIGEST, Card, CardAction, CardFact, CardField, CardOutcome, DeliveryKind, Person, Tone
 from engine.read_models import RequestView
 from tests.support import samples
 from tests.support.email_env import (
@@ -49,10 +49,12 @@ LIST = Card(
     ),
     reminds=(REQUEST_CARD, REQUEST_CARD),
 )
+DIGEST_CARD = replace(LIST, topic=DIGEST, lead=(("3 more are in your inbox.",),))
 CARDS = {
     "request": REQUEST_CARD,
     "reminder": REMINDER,
     "list": LIST,
+    "digest": DIGEST_CARD,
     "closed": CLOSED_CARD,
     "code": CODE_CARD,
     "alert": ALERT_CARD,
@@ -144,7 +146,8 @@ def test_a_screen_reader_gets_an_outline_words_and_links_with_a_purpose(card: Ca
     assert outline.headings[0] == "h1"
     assert outline.headings.count("h1") == 1
     assert set(outline.tables) == {"presentation"}
-    buttons = ("Review and decide", "Review and answer", "Open your inbox")
+    questions = [fact.label for fact in card.notes] if card.topic == DIGEST else []
+    buttons = ("Review and decide", "Review and answer", "Open your inbox", *questions)
     assert all(text in buttons or text.startswith("https://") for text in outline.links)
     assert not set(outline.spoken) & set("".join(states.ICONS.values()) + "✓●"), "signs say nothing aloud"
     if card.outcome is not None:
@@ -346,9 +349,11 @@ def test_every_email_says_that_replies_are_not_read(card: Card) -> None:
             assert "Please do not reply to this email. Replies are not read." in text
 
 
-def test_only_what_asks_has_a_link_and_only_one(card: Card) -> None:
+def test_only_what_asks_has_a_link_and_only_a_digest_several(card: Card) -> None:
     email_message = parse_as_recipient(message.mail(card, envelope()))
     links = [LINK] if card.token else ["https://signoff.example.com/inbox"] if card.reminds else []
+    if card.topic == DIGEST:
+        links += [f"https://signoff.example.com/review/{one.request}" for one in card.reminds]
     assert HtmlContent(html_of(email_message)).links == links
     assert re.findall(r"https?://\S+", text_of(email_message)) == links
 
