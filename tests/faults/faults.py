@@ -570,6 +570,43 @@ FAULTS: Final = (
         "tests/integration/test_many_writers.py",
     ),
     Fault(
+        "the page of a run shows requests that its reader may not see",
+        "bot/web/run_page_view.py",
+        "    seen = [request for request in requests if may_see_request(reader, request)]\n",
+        "    seen = [*requests]\n",
+        "tests/integration/web/test_run_pages.py",
+    ),
+    Fault(
+        "an auditor sends a copy again",
+        "engine/service/retry_delivery.py",
+        "    if not context.may(actor, command.actor, run.requester, run.owner):\n        return _NOT_YOURS\n",
+        "",
+        "tests/integration/test_retried_copies.py",
+    ),
+    Fault(
+        "a run is cancelled without a confirmation",
+        "bot/web/run_pages.py",
+        '        if form_data.text(form, "confirmed") != "yes":\n'
+        "            return await self._confirmation(request, visit, act)\n",
+        "",
+        "tests/integration/web/test_run_pages.py",
+    ),
+    Fault(
+        "a copy of one request is sent again from the page of another",
+        "bot/web/request_pages.py",
+        '        if all(each.id != copy for each in sent):\n            return NotFound(what="copy", name=copy)\n',
+        "",
+        "tests/integration/web/test_request_pages.py",
+    ),
+    Fault(
+        "the stream of a run goes on after its reader has signed out",
+        "bot/web/live_updates.py",
+        "        if await self.context.service.identity.browser(self.reader.secret) is None:\n"
+        "            return None\n",
+        "",
+        "tests/integration/web/test_run_pages.py",
+    ),
+    Fault(
         "the streams of a revoked link go on",
         "bot/web/live_updates.py",
         "        if revisions is None or not await self.context.service.still_sees(self.visit):\n",

@@ -22,7 +22,7 @@ from tests.support.engine_env import TERMINAL, PlayedParams, PlayedStep
 from tests.support.html_forms import Form
 from tests.support.web_env import ADA, BEN, Answer, Browser, WebEnv, open_web
 
-SAM = "sam@example.com"
+SAM, ADMIN, AUDITOR = "sam@example.com", "kim@example.com", "eve@example.com"
 FLOW = """\
 name: pay
 title: Pay a supplier
@@ -67,7 +67,7 @@ async def env(path: Path, bank: Bank, monkeypatch: pytest.MonkeyPatch) -> AsyncI
     played = PlayedStep()
     played.play = bank.play
     kinds: dict[str, StepType[Any]] = {"set": SetStep(), "form": FormStep(), "played": played}
-    async with open_web(path, steps=kinds, secrets={"BANK": "hunter2"}) as env:
+    async with open_web(path, steps=kinds, secrets={"BANK": "hunter2"}, admins=[ADMIN], auditors=[AUDITOR]) as env:
         yield env
 
 
@@ -258,7 +258,27 @@ async def test_a_failed_run_is_tried_again_once(env: WebEnv, bank: Bank) -> None
     assert len(await env.engine_env.engine.requests_of_run(run)) == 2, "its gate asks again"
 
 
-async def test_approvers_and_auditors_have_no_buttons_and_their_forms_are_refused(env: WebEnv, bank: Bank) -> None:
+async def test_an_auditor_sees_every_run_and_changes_none_and_an_admin_may(env: WebEnv, bank: Bank) -> None:
+    for address in (AUDITOR, ADMIN):
+        await env.engine_env.register(FLOW.replace("name: pay", "name: other").replace(ADA, address))
+        await env.engine_env.start("other")
+        await env.engine_env.settle()
+    run = await failed_run(env, bank)
+    (request, *_) = await env.engine_env.engine.requests_of_run(run)
+    auditor, admin = await env.sign_in(AUDITOR), await env.sign_in(ADMIN)
+    page, whole = await auditor.get(f"/runs/{run}"), await auditor.get(f"/requests/{request.id}")
+    assert (page.status, whole.status, buttons(page)) == (200, 200, [])
+    assert f"/runs/{run}" in (await auditor.get("/runs")).page.links
+    form = page.page.form
+    refused = await auditor.post(form.action, form.with_(act="try-again", confirmed="yes"), kind=form.kind)
+    assert (refused.status, (await env.engine_env.view(run)).status) == (409, RunStatus.FAILED)
+    page = await admin.get(f"/runs/{run}")
+    assert buttons(page) == ["Try again"]
+    await press(admin, page, "try-again")
+    assert (await env.engine_env.view(run)).status is RunStatus.WAITING
+
+
+async def test_approvers_have_no_buttons_and_their_forms_are_refused(env: WebEnv, bank: Bank) -> None:
     run = await failed_run(env, bank)
     ada = await env.sign_in(ADA)
     page = await ada.get(f"/runs/{run}")
@@ -353,3 +373,16 @@ async def test_an_open_page_hears_of_each_change_until_nothing_more_comes(env: W
                 pass
     assert (await env.browser().get(f"/runs/{run}/events")).status == 403
     assert (await sam.get(f"/runs/{run}/events", method="HEAD")).status == 200
+
+
+async def test_a_stream_ends_when_its_reader_signs_out(env: WebEnv) -> None:
+    run = await start(env)
+    sam = await env.sign_in(SAM)
+    headers = {**sam.extra, "Cookie": sam._cookies("/")}  # noqa: SLF001
+    async with env.session.get(f"{env.base}/runs/{run}/events", headers=headers) as stream:
+        await next_update(stream)
+        form = (await sam.get("/inbox")).page.form_with("act")
+        await sam.post(form.action, form.with_(act="sign-out"), kind=form.kind)
+        async with asyncio.timeout(30):
+            while await stream.content.readany():
+                pass
