@@ -25,14 +25,26 @@ class Reader:
         return self.is_admin or self.is_auditor
 
 
+def is_asked(person: Person, request: RequestView) -> bool:
+    """Return whether this person is an approver of a request, also one who can no longer decide."""
+    return any(approver.person.id == person.id for approver in request.approvers)
+
+
+def takes_part(person: Person, request: RequestView) -> bool:
+    """Return whether this person is asked to decide a request, or was asked a question about it."""
+    return is_asked(person, request) or any(question.asked_to.id == person.id for question in request.model.questions)
+
+
+def may_pass_on(person: Person, request: RequestView) -> bool:
+    """Return whether this person may let another one decide: an approver, or the owner of the workflow."""
+    return is_asked(person, request) or person.id == request.owner
+
+
 def may_see_request(reader: Reader, request: RequestView) -> bool:
     """Return whether this person may see a request: its content, its decisions and its copies."""
-    person = reader.person.id
-    if reader.reads_everything or person in (request.requester.id, request.owner):
+    if reader.reads_everything or reader.person.id in (request.requester.id, request.owner):
         return True
-    if any(approver.person.id == person for approver in request.approvers):
-        return True
-    return any(question.asked_to.id == person for question in request.model.questions)
+    return takes_part(reader.person, request)
 
 
 def may_see_run(reader: Reader, run: RunView, requests: tuple[RequestView, ...] = ()) -> bool:
@@ -42,11 +54,16 @@ def may_see_run(reader: Reader, run: RunView, requests: tuple[RequestView, ...] 
     return any(may_see_request(reader, request) for request in requests)
 
 
+def may_act_for(reader: Reader, *persons: str) -> bool:
+    """Return whether this person is one of those whose right it is, or an admin. An auditor has no right of others."""
+    return reader.is_admin or reader.person.id in persons
+
+
 def may_change_run(reader: Reader, run: RunView) -> bool:
     """Return whether this person may cancel a run, try it again after it failed, and send its copies once more."""
-    return reader.is_admin or reader.person.id in (run.requester.id, run.owner.id)
+    return may_act_for(reader, run.requester.id, run.owner.id)
 
 
 def may_repair_run(reader: Reader, run: RunView) -> bool:
     """Return whether this person may answer for a step of unknown outcome."""
-    return reader.is_admin or reader.person.id == run.owner.id
+    return may_act_for(reader, run.owner.id)

@@ -140,7 +140,10 @@ class ActionHandlers:
         self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
 
     async def _details(self, click: Click, ref: Ref) -> View:
-        card = await self._context.service.card(ref.request, click.by)
+        opened = click.opening(ref)
+        card = await self._context.service.details(click.by, ref.request, channel=click.by.channel or opened.channel)
+        if isinstance(card, Refusal):
+            return request_modals.sentence(refusals.phrase(card))
         if card is None:
             return request_modals.sentence(_GONE)
         current = message_view.ref_of(card, delivery=ref.delivery)
@@ -160,18 +163,19 @@ class ActionHandlers:
             await self._context.replies.answer(click, ANOTHER_VERSION)
             return
         card = await self._card_of(ref, click.by)
-        if card is None:
-            await self._context.replies.answer(click, _GONE)
+        if card is None or isinstance(card, Refusal):
+            await self._context.replies.answer(click, _GONE if card is None else refusals.phrase(card))
             return
         current = message_view.ref_of(card, delivery=ref.ref.delivery if ref.ref else None)
         metadata = msgspec.structs.replace(ref, ref=current, page=int(click.value[:6]))
         await self._context.replies.details(view.id, card, metadata=metadata, view_hash=view.hash)
 
-    async def _card_of(self, opened: ModalRef, by: Actor) -> Card | None:
+    async def _card_of(self, opened: ModalRef, by: Actor) -> Card | Refusal | None:
         """Return the card that the details show: of a request, or else of a run."""
+        service, channel = self._context.service, by.channel or opened.channel
         if opened.ref is not None:
-            return await self._context.service.card(opened.ref.request, by)
-        return await self._context.service.run_card(opened.run.run) if opened.run is not None else None
+            return await service.details(by, opened.ref.request, channel=channel)
+        return await service.run_card(by, opened.run.run, channel=channel) if opened.run is not None else None
 
     async def run_details(self, ack: Any, body: Any) -> None:
         """Open everything about the run of an alert or an outcome."""
@@ -181,13 +185,13 @@ class ActionHandlers:
         if ref is None:
             self._after(click, self._context.replies.answer(click, ANOTHER_VERSION))
             return
-        making = self._run_details(ModalRef(run=ref), click.by)
+        making = self._run_details(ModalRef(run=ref, channel=click.by.channel or None), click.by)
         self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
 
     async def _run_details(self, metadata: ModalRef, by: Actor) -> View:
         card = await self._card_of(metadata, by)
-        if card is None:
-            return request_modals.sentence(_GONE)
+        if card is None or isinstance(card, Refusal):
+            return request_modals.sentence(_GONE if card is None else refusals.phrase(card))
         return await off_loop(lambda: details_modal.details(card, metadata=metadata), large=is_large(card))
 
     # -- what became of a step --

@@ -118,7 +118,7 @@ class CommandHandlers:
         return await off_loop(lambda: command_messages.pending(views), large=large)
 
     async def _runs(self, typed: TypedCommand) -> Answer:
-        shown = await self._context.service.runs(typed.by)
+        shown = await self._context.service.readable_runs(typed.by)
         large = list_rows.is_large(shown.latest.values())
         return await off_loop(lambda: command_messages.runs(shown, command=typed.command), large=large)
 
@@ -135,8 +135,9 @@ class CommandHandlers:
 
     async def _which_run(self, typed: TypedCommand) -> Answer:
         """Ask for a run, with those that can still be cancelled."""
-        shown = await self._context.service.runs(typed.by)
-        open_runs = [run for run in shown.runs if not run.status.ended and not run.cancelled]
+        shown = await self._context.service.readable_runs(typed.by)
+        can_cancel = [run for run in shown.runs if run.id not in shown.only_read]
+        open_runs = [run for run in can_cancel if not run.status.ended and not run.cancelled]
         if not open_runs:
             return "You have no open run, so there is nothing to cancel."
         listed = replace(shown, runs=open_runs)

@@ -133,11 +133,14 @@ def pending(views: Sequence[RequestView]) -> SlackMessage:
     return _list(summary.waiting(len(views)), list_rows.requests(views))
 
 
-def runs(shown: RunList, *, command: str = COMMAND, title: str = "Your latest runs") -> SlackMessage:
-    """Return the list of a person's runs."""
+def runs(shown: RunList, *, command: str = COMMAND, title: str = "") -> SlackMessage:
+    """Return the list of the runs that a person may see."""
+    if not shown.runs and shown.is_all:
+        return _message("No run was started yet.", [])
     if not shown.runs:
         return _message(no_runs(command), [])
-    return _list(title, list_rows.runs(shown))
+    usual = "The latest runs of all people" if shown.is_all else "Your latest runs"
+    return _list(title or usual, list_rows.runs(shown))
 
 
 def no_runs(command: str = COMMAND) -> str:

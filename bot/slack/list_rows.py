@@ -27,11 +27,16 @@ _CONSEQUENCE: Final = "Its request is closed, and no further step runs. A step t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunList:
-    """Runs, the latest first, with the latest request of each that has one. `reader`: the id of who reads the list."""
+    """Runs, the latest first, with the latest request of each that has one. `reader`: the id of who reads the list.
+
+    `only_read`: the runs that they may not cancel. `is_all`: whether it has the runs of all people.
+    """
 
     runs: Sequence[RunView] = ()
     latest: Mapping[str, RequestView] = field(default_factory=dict)
     reader: str | None = None
+    only_read: frozenset[str] = frozenset()
+    is_all: bool = False
 
 
 def is_large(views: Iterable[RequestView]) -> bool:
@@ -102,7 +107,7 @@ def _asked(request: RequestView) -> list[Element]:
 def runs(shown: RunList, *, most: int = MOST_ROWS) -> list[Block]:
     """Return a row for each run: its state and what it is about, and below it its workflow, who started it and when."""
     first = shown.runs[:most]
-    blocks = [block for run in first for block in _run(run, shown.latest.get(run.id), shown.reader)]
+    blocks = [block for run in first for block in _run(run, shown)]
     left = len(shown.runs) - most
     return (
         [*blocks, _left_out(not_shown(left, "older run is", "older runs are"), block="runs:more")]
@@ -111,7 +116,8 @@ def runs(shown: RunList, *, most: int = MOST_ROWS) -> list[Block]:
     )
 
 
-def _run(run: RunView, request: RequestView | None, reader: str | None) -> list[Block]:
+def _run(run: RunView, shown: RunList) -> list[Block]:
+    request, reader = shown.latest.get(run.id), shown.reader
     title = text_objects.clipped(text_objects.line(run.workflow_title), TITLE)
     about = text_objects.clipped(text_objects.line(questions.of_run(run, request)), _QUESTION)
     # A cancelled run ends once its step has finished.
@@ -120,12 +126,13 @@ def _run(run: RunView, request: RequestView | None, reader: str | None) -> list[
     started = f"{title}, started by {'you' if run.requester.id == reader else _name(run.requester.label)}"
     if request is not None and run.owner.id == reader and _is_waiting(run, request):
         return _own_workflow(run, request, f"{state} · {about or title}", started, about or title)
+    is_read = status.ended or run.id in shown.only_read
     details = [text_objects.plain(started), text_objects.mrkdwn(text_objects.date(run.started_at))]
     return [
         text_objects.section(
             f"{state} · {about or title}",
             block=f"run:{run.id}",
-            accessory=_details(run, about or title) if status.ended else _cancel(run, about or title),
+            accessory=_details(run, about or title) if is_read else _cancel(run, about or title),
         ),
         text_objects.context(details, block=f"when:{run.id}"),
     ]

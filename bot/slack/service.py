@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -26,6 +26,7 @@ from bot.slack.ids import Ref, RunRef
 from bot.slack.list_rows import RunList
 from bot.slack.payloads import Actor
 from engine import json_values, requests, workflowfile
+from engine.access import Reader, may_change_run, may_see_request, may_see_run
 from engine.domain import (
     Address,
     AlreadyVoted,
@@ -59,7 +60,7 @@ from engine.errors import ChannelError, DefinitionError, Tampered
 from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
 from engine.ports import Clock, Directory, KeepsAnswers
-from engine.read_models import DeliveryContent, PageQuery, RequestView, RunView, WorkflowView
+from engine.read_models import DeliveryContent, DeliveryView, PageQuery, RequestView, RunView, WorkflowView
 from engine.references import EMAIL, Reference, parse
 from engine.service import Engine
 from engine.workflowfile import StepKind, Workflow
@@ -71,6 +72,12 @@ _PAGES: Final = 10
 NO_BUILDERS: Final = (
     "No one may register workflows here yet. The operator of this server names the builders in SIGNOFF_BUILDERS "
     "(email addresses, Slack user IDs, group:handle or role:name, separated by commas)."
+)
+_NOT_YOUR_REQUEST: Final = (
+    "You can't see this request. Only its approvers, the person who started it, and the owner of its workflow can."
+)
+_NOT_YOUR_RUN: Final = (
+    "You can't see this run. Only the person who started it, the owner of its workflow, and its approvers can."
 )
 ANOTHER_VERSION: Final = (
     "This button is from another version of Signoff. You'll find the request in this app's Home tab."
@@ -204,12 +211,33 @@ class SlackService:
         answered = CardOutcome(line=("This was answered",), effect=f"The run {states.RUN_CLAUSES[run.status]}")
         return replace(shown, step=None, tone=Tone.DONE, outcome=shown.outcome or answered)
 
-    async def run_card(self, run_id: str) -> Card | None:
-        """Return a card about a run: its state, the last decision, and its technical details."""
-        run = await self.engine.run(run_id)
+    async def details(self, by: Actor, request: str, *, channel: str | None) -> Card | Refusal | None:
+        """Return the card of a request for a person who opens its details, or why they may not see it.
+
+        `channel`: where they opened it. What was posted there, all its members see.
+        """
+        view, reader = await self.engine.request(request), await self.reader(by)
+        if view is None:
+            return None
+        if not may_see_request(reader, view):
+            copies = await self.engine.deliveries(request=request)
+            if not _is_posted(copies, channel):
+                return NotAllowed(why=_NOT_YOUR_REQUEST)
+        return await self.card(request, by)
+
+    async def run_card(self, by: Actor, run_id: str, *, channel: str | None) -> Card | Refusal | None:
+        """Return a card about a run: its state, the last decision, and its technical details.
+
+        `channel`: as in `details`.
+        """
+        run, reader = await self.engine.run(run_id), await self.reader(by)
         if run is None:
             return None
         requests_of_run = await self.engine.requests_of_run(run_id)
+        if not may_see_run(reader, run, tuple(requests_of_run)):
+            copies = await self.engine.deliveries(run=run_id)
+            if not _is_posted(copies, channel):
+                return NotAllowed(why=_NOT_YOUR_RUN)
         return outcome_card.outcome_card(
             DeliveryContent(
                 delivery="",
@@ -226,6 +254,10 @@ class SlackService:
     async def person(self, by: Actor) -> Person | None:
         """Return the person with this account, or None."""
         return await self.engine.person(by.address)
+
+    async def reader(self, by: Actor) -> Reader:
+        """Return the person with this account and what they may read."""
+        return await self.engine.reader_at(by.address)
 
     async def pending(self, by: Actor) -> list[RequestView]:
         """Return the requests that wait for this person, in the order in which they expire."""
@@ -251,6 +283,16 @@ class SlackService:
         mine = await self._runs_of(person)
         latest = await self.engine.latest_requests([run.id for run in mine[: list_rows.MOST_ROWS]]) if mine else {}
         return RunList(runs=mine, latest=latest, reader=person.id)
+
+    async def readable_runs(self, by: Actor) -> RunList:
+        """Return the latest runs that this person may see: all for admins and auditors, else as `runs`."""
+        reader = await self.reader(by)
+        if not reader.reads_everything:
+            return await self.runs(by)
+        found = await self.engine.runs_of(reader, PageQuery(limit=MOST_SHOWN))
+        latest = await self.engine.latest_requests([run.id for run in found[: list_rows.MOST_ROWS]])
+        only_read = frozenset(run.id for run in found if not may_change_run(reader, run))
+        return RunList(runs=found, latest=latest, reader=reader.person.id, only_read=only_read, is_all=True)
 
     async def run_name(self, run_id: str) -> str:
         """Return what a run is about, or else the title of its workflow."""
@@ -321,6 +363,13 @@ class SlackService:
         ):
             return None
         return NotAllowed(why=f"Only builders may register workflows here. Ask {people.joined(self.builders, 'or')}.")
+
+
+def _is_posted(copies: Sequence[DeliveryView], channel: str | None) -> bool:
+    """Return whether one of these copies was posted in a channel, where all its members see it."""
+    if channel is None or not channel.startswith(SLACK.channel_starts):
+        return False
+    return any(copy.address == channel for copy in copies)
 
 
 def _asks_the_same(shown: Card, ref: RunRef) -> bool:

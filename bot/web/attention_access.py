@@ -9,6 +9,7 @@ from typing import Final
 from bot.presentation import advice
 from bot.presentation.advice import Call
 from bot.web.service import AccessRefused, ReviewService
+from engine.access import may_repair_run
 from engine.domain import Address, AttentionLink, LinkState, Person, RememberedBrowser
 from engine.read_models import AttentionView, RequestView, RunView, StepAnswer, StepView
 
@@ -55,7 +56,7 @@ async def visit(
 
 
 def _may(service: ReviewService, run: RunView, person: Person, address: str) -> bool:
-    return service.engine.context.may(person, Address("email", address), run.owner.id)
+    return may_repair_run(service.engine.context.reader(person, Address("email", address)), run)
 
 
 async def _build_visit(

@@ -79,6 +79,8 @@ class ReviewHandlers:
     async def show(self, request: Request) -> Response:
         """Show the page."""
         visit = await self.visit(request)
+        if visit is AccessRefused.NOT_AN_APPROVER and await self._only_reads(request):
+            return self._context.to(self._context.at.request(request.path_params["request"]))
         if isinstance(visit, AccessRefused):
             return self._context.status_page(status_pages.barred(visit, self._context.at))
         if visit.request.model.state is not RequestState.PENDING:
@@ -119,6 +121,10 @@ class ReviewHandlers:
         return await self._context.service.visit(
             request.path_params["request"], token=self._context.token(request), browser=self._context.browser(request)
         )
+
+    async def _only_reads(self, request: Request) -> bool:
+        """Return whether the person may see the request, and has no part in its decision."""
+        return await self._context.service.reads(request.path_params["request"], self._context.browser(request))
 
     async def changes(self, request: Request, form: FormData) -> Response:
         """Return the changes in a form as differences, for the script that shows them while a person types."""

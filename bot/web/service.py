@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from engine.access import is_asked, may_see_request, takes_part
 from engine.domain import Address, Assurance, Decide, Link, LinkState, Origin, Person, RememberedBrowser, Verdict
 from engine.inbox import InboxQuery
 from engine.json_values import Value
@@ -64,7 +65,7 @@ class ReviewService:
         link = await self.identity.link(token) if token else None
         barred = None
         holder: RememberedBrowser | Link | None = link
-        if view is not None and remembered is not None and _may_see(view, remembered.person):
+        if view is not None and remembered is not None and takes_part(remembered.person, view):
             holder = remembered
         else:
             barred = _barred(view, remembered, link, token, request)
@@ -79,12 +80,20 @@ class ReviewService:
             person=holder.person,
             address=holder.address,
             remembered=holder is remembered,
-            decides=_is_asked(loaded[0], holder.person),
+            decides=is_asked(holder.person, loaded[0]),
             signed_in=isinstance(holder, RememberedBrowser) and holder.signed_in_until is not None,
             mark=revisions,
             token=token if link is not None and link.request == request else None,
             browser=browser,
         )
+
+    async def reads(self, request: str, browser: str | None) -> bool:
+        """Return whether the person of a remembered browser may see a request, though they take no part in it."""
+        remembered = await self.identity.browser(browser) if browser else None
+        view = await self.engine.request(request) if remembered is not None else None
+        if remembered is None or view is None:
+            return False
+        return may_see_request(self.engine.reader(remembered.person), view)
 
     async def still_sees(self, visit: ReviewVisit) -> bool:
         """Return whether the link or browser of the visit is still valid."""
@@ -113,16 +122,6 @@ def mark(standing: tuple[int, int] | None) -> str:
     return "" if standing is None else "{}.{}".format(*standing)
 
 
-def _is_asked(request: RequestView, person: Person) -> bool:
-    return any(approver.person.id == person.id for approver in request.approvers)
-
-
-def _may_see(request: RequestView, person: Person) -> bool:
-    """Return whether this person is an approver, or was asked a question by one."""
-    was_asked = any(question.asked_to.id == person.id for question in request.model.questions)
-    return was_asked or _is_asked(request, person)
-
-
 def _barred(
     view: RequestView | None, remembered: RememberedBrowser | None, link: Link | None, token: str | None, request: str
 ) -> AccessRefused | None:
@@ -135,7 +134,7 @@ def _barred(
         return AccessRefused.EXPIRED_LINK if link.state is LinkState.EXPIRED else AccessRefused.REVOKED_LINK
     if view is None:
         return AccessRefused.NOT_FOUND
-    return None if _may_see(view, link.person) else AccessRefused.REASSIGNED
+    return None if takes_part(link.person, view) else AccessRefused.REASSIGNED
 
 
 def decision(

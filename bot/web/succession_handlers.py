@@ -15,6 +15,7 @@ from bot.web.context import RequestContext
 from bot.web.service import AccessRefused
 from bot.web.status_pages import Notice, PageLink, StatusPage
 from engine import fields, requests
+from engine.access import may_pass_on
 from engine.domain import (
     Address,
     AskSignIn,
@@ -142,8 +143,7 @@ class SuccessionPages:
         if loaded is None:
             return self._barred(AccessRefused.NOT_FOUND)
         view, run, _ = loaded
-        is_approver = any(row.person.id == browser.person.id for row in view.approvers)
-        if not is_approver and browser.person.id != run.owner.id:
+        if not may_pass_on(browser.person, view):
             return self._barred(AccessRefused.NOT_AN_APPROVER)
         places = requests.places_of(view.model, browser.person.id, owner=run.owner.id)
         closed = requests.check_open(view.model, browser.person, self._context.clock.now())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from engine.access import Reader
+from engine.access import Reader, may_act_for
 from engine.domain import Address, Assurance, Person
 from engine.worker.advance import Advancer
 
@@ -33,11 +33,15 @@ class CommandContext:
 
     def may(self, actor: Person, address: Address, *owners: str) -> bool:
         """Return whether the actor, who acts from `address`, is one of these persons or an admin."""
-        return actor.id in owners or not self.admins.isdisjoint({address, *actor.addresses})
+        return may_act_for(self.reader(actor, address), *owners)
 
-    def reader(self, person: Person) -> Reader:
-        """Return the person with what they may read."""
-        addresses = frozenset(person.addresses)
+    def names(self, address: Address) -> bool:
+        """Return whether the settings name this address as that of an admin or auditor."""
+        return any(known == address for known in (*self.admins, *self.auditors))
+
+    def reader(self, person: Person, *acts_from: Address) -> Reader:
+        """Return the person with what they may read. `acts_from`: an address that they have proven, if it is known."""
+        addresses = frozenset({*person.addresses, *acts_from})
         return Reader(
             person=person,
             is_admin=not self.admins.isdisjoint(addresses),

@@ -120,7 +120,10 @@ class Identity:
 
     async def sign_in(self, command: SignIn) -> CodeSent | TooManyCodes:
         """Send a code to sign in with, unless the client asked for too many."""
-        return await self._engine.transact(lambda tx: one_time_codes.ask_sign_in_code(self._codes, tx, command))
+        context = self._engine.context
+        return await self._engine.transact(
+            lambda tx: one_time_codes.ask_sign_in_code(context, self._codes, tx, command)
+        )
 
     async def ask_sign_in(self, command: AskSignIn) -> str | Refusal:
         """Keep a decision until the person signs in with their account. Return the id of the sign-in."""

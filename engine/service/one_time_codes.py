@@ -70,10 +70,11 @@ def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskCode) -> Code
     )
 
 
-def ask_sign_in_code(codes: Codes, tx: Tx, command: SignIn) -> CodeSent | TooManyCodes:
+def ask_sign_in_code(context: CommandContext, codes: Codes, tx: Tx, command: SignIn) -> CodeSent | TooManyCodes:
     """Send a code to sign in, unless the client asked for too many: the unit of `Identity.sign_in`.
 
-    For an unknown address nothing is sent, and the result looks the same.
+    For an unknown address nothing is sent, and the result looks the same. An admin or auditor, whom the settings name,
+    is known from their first code on.
     """
     if command.client is not None:
         wait = asked_codes.count(tx, command.workspace, codes.client(command.client))
@@ -82,12 +83,16 @@ def ask_sign_in_code(codes: Codes, tx: Tx, command: SignIn) -> CodeSent | TooMan
     address = command.email.strip().lower()
     if command.draft is not None:
         form_drafts.save(tx, command.holder, command.draft)
+    person = people.find_person_cached(tx, command.workspace, Address("email", address))
+    if person is None and context.names(Address("email", address)):
+        evidence = "The settings of the server name it."
+        person = people.need_person(tx, command.workspace, Address("email", address), evidence=evidence)
     return sign_in.ask(
         codes,
         tx,
         workspace=command.workspace,
         address=address,
-        person=people.find_person_cached(tx, command.workspace, Address("email", address)),
+        person=person,
         holder=command.holder,
         form=command.form,
         label=command.label,

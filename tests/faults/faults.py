@@ -486,7 +486,7 @@ FAULTS: Final = (
     Fault(
         "a browser of another person answers for the owner",
         "bot/web/attention_access.py",
-        '    return service.engine.context.may(person, Address("email", address), run.owner.id)\n',
+        '    return may_repair_run(service.engine.context.reader(person, Address("email", address)), run)\n',
         "    return True\n",
         _ATTENTION,
     ),

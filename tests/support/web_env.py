@@ -284,6 +284,7 @@ async def open_web(
         url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"
         roles = [frozenset(Address("email", email) for email in emails) for emails in (admins, auditors)]
         env.engine = Engine(env.store, env.advancer, admins=roles[0], auditors=roles[1])
+        env.identity = Identity(env.engine, Codes(b"k" * MIN_KEY), env.clock)
         service = ReviewService(env.engine, env.identity)
         if patience is not None:
             prompt = Engine(PunctualStore(env.store, patience=patience), env.advancer)
