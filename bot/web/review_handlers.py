@@ -302,6 +302,8 @@ class ReviewHandlers:
 
         `is_note`: the notice says what is missing, and not what was done.
         """
+        has_voted = visit.request.model.tally.vote_of(visit.person.id) is not None
+        next_one = await self._context.service.next_for(visit) if has_voted else None
 
         def build_page() -> Response:
             shown = review_view.review(visit.request, visit.run, visit.together, typed, visit.person)
@@ -322,6 +324,7 @@ class ReviewHandlers:
                 had_typed=had,
                 successor=people.successor(visit.request, visit.person),
                 question=question_forms.forms(visit, question, may_ask=shown.card.may_ask),
+                next=_next(next_one),
             )
 
         return await off_loop(build_page)
@@ -352,10 +355,15 @@ class ReviewHandlers:
                 changes=[field for field in shown.content if field.before is not None],
                 notice_text=notice,
                 had_typed=had,
-                next=None if next_one is None else (questions.of_request(next_one), next_one.id),
+                next=_next(next_one),
             )
 
         return await off_loop(build_page)
+
+
+def _next(request: RequestView | None) -> tuple[str, str] | None:
+    """Return the question and the id of the next request that needs the person, or None."""
+    return None if request is None else (questions.of_request(request), request.id)
 
 
 def _typed_before(draft: FormDraft) -> TypedReview:

@@ -110,7 +110,7 @@ class _Parser(HTMLParser):
             name, first, selected = self._select
             value = attributes["value"]
             self._select = (name, value if first is None else first, value if "selected" in attributes else selected)
-        elif tag == "button":
+        elif tag == "button" and "disabled" not in attributes:
             self._button = (attributes.get("name", ""), attributes.get("value", ""))
 
     def handle_endtag(self, tag: str) -> None:

@@ -66,6 +66,11 @@ async def test_the_receipt_of_the_page_of_a_request_leads_to_the_next_one(env: W
     assert f"/review/{second.id}" in receipt.page.links
     last = await ada.send((await ada.get(f"/review/{second.id}")).page.form)
     assert "Next:" not in last.page.text
+    voted = await ask(env, "A-3", approvers=f"{ADA}, {BEN}", keys="      policy: {quorum: 2}\n", name="other")
+    third = await ask(env, "A-4")
+    receipt = await ada.send((await ada.get(f"/review/{voted.id}")).page.form)
+    assert "Next: Pay this refund? · A-4 · 5.00 EUR" in receipt.page.text
+    assert f"/review/{third.id}" in receipt.page.links
 
 
 async def test_a_form_that_is_sent_twice_decides_once_and_shows_the_receipt_again(env: WebEnv) -> None:
@@ -96,6 +101,7 @@ async def test_an_approval_that_others_have_to_join_says_who_is_missing(env: Web
         ('      confirm: "Really?"\n', "approve", "read the question that the button asks"),
         ("      irreversible: true\n", "approve", "What follows cannot be undone."),
         ("      confirm_with: code\n", "approve", "Your decision needs a code."),
+        ("      assurance: sso\n", "approve", "To decide this, you sign in with Slack."),
         ("      reason_required: always\n", "approve", "Write your reason, then press the button."),
         ("      reason_required: reject\n", "reject", "Write why you reject this, then press the button."),
     ],
