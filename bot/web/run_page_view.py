@@ -190,8 +190,8 @@ def _gate_line(request: RequestView) -> Phrase:
 
 def _moments(step: StepView) -> Iterator[str | datetime]:
     """Yield when the visit began and ended, how often the step was called, and when it goes on."""
-    if step.started_at is not None:
-        yield "Began "
+    if step.started_at is not None and step.status is not StepStatus.SKIPPED:
+        yield "Started "
         yield step.started_at
         yield ". "
     if step.ended_at is not None and step.ended_at != step.started_at:
@@ -201,7 +201,7 @@ def _moments(step: StepView) -> Iterator[str | datetime]:
     if step.attempt > 1:
         yield f"Called {step.attempt} times. "
     if step.wakes_at is not None and step.status in (StepStatus.SLEEPING, StepStatus.RETRYING):
-        yield "Goes on "
+        yield "Continues "
         yield step.wakes_at
         yield "."
 

@@ -282,8 +282,9 @@ def _arrow(
         x=end.x,
         y=end.y,
         label=label,
-        label_x=round((start.x + first_x) / 2 + (-12 if first_x < start.x else 12), 1),
-        label_y=round(start.y + start.height + _GAP / 2 + 1, 1),
+        # Outside of the two lines that part here.
+        label_x=round(first_x + (-14 if first_x < start.x else 18), 1),
+        label_y=round(start.y + start.height + _GAP / 2 + 4, 1),
     )
 
 

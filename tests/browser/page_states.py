@@ -635,7 +635,7 @@ async def _run_failed(windows: ReviewWindows, page: Page) -> None:
     await _approve_order(windows, run, ADA)
     await sign_in_as(windows, page, SAM)
     await page.goto(f"{windows.web.url}/runs/{run}")
-    await page.get_by_text("Values of Order it").click()
+    await page.get_by_text("Inputs and result of Order it").click()
 
 
 async def _run_cancel(windows: ReviewWindows, page: Page) -> None:

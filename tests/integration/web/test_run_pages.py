@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from bot.web import live_updates
-from engine.domain import Address, Resume, ResumeAnswer, RunStatus
+from engine.domain import Address, Erase, Refusal, Resume, ResumeAnswer, RunStatus
 from engine.errors import StepError
 from engine.ports import StepType
 from engine.steps.form import FormStep
@@ -201,6 +201,17 @@ async def test_a_run_whose_file_this_server_cannot_read_is_shown_without_a_diagr
     page = await (await env.sign_in(SAM)).get(f"/runs/{run}")
     assert (page.status, "<svg" in page.text) == (200, False)
     assert "Look" in page.page.text
+
+
+async def test_the_pages_of_a_run_whose_contents_were_erased_still_open(env: WebEnv, bank: Bank) -> None:
+    run = await failed_run(env, bank)
+    (request, *_) = await env.engine_env.engine.requests_of_run(run)
+    erase = Erase(run=run, actor=Address("email", ADMIN), origin=TERMINAL, reason="On request")
+    assert not isinstance(await env.engine_env.engine.erase(erase), Refusal)
+    sam = await env.sign_in(SAM)
+    pages = [await sam.get(path) for path in (f"/runs/{run}", f"/requests/{request.id}", "/runs")]
+    assert [page.status for page in pages] == [200] * 3
+    assert "This entry’s content was erased." in pages[0].page.text
 
 
 # -- what people can do -------------------------------------------------------------------------------------

@@ -48,11 +48,12 @@ def run_page(*steps: StepView, reader: Reader = ADMIN, requests: tuple[RequestVi
     ("step", "moments"),
     [
         (visit(started_at=None), ()),
-        (visit(ended_at=NOW), ("Began ", NOW, ". ")),
-        (visit(ended_at=LATER), ("Began ", NOW, ". ", "Ended ", LATER, ". ")),
-        (visit(attempt=3), ("Began ", NOW, ". ", "Called 3 times. ")),
-        (visit(status=StepStatus.SLEEPING, wakes_at=LATER), ("Began ", NOW, ". ", "Goes on ", LATER, ".")),
-        (visit(wakes_at=LATER), ("Began ", NOW, ". ")),
+        (visit(status=StepStatus.SKIPPED, ended_at=NOW), ()),
+        (visit(ended_at=NOW), ("Started ", NOW, ". ")),
+        (visit(ended_at=LATER), ("Started ", NOW, ". ", "Ended ", LATER, ". ")),
+        (visit(attempt=3), ("Started ", NOW, ". ", "Called 3 times. ")),
+        (visit(status=StepStatus.SLEEPING, wakes_at=LATER), ("Started ", NOW, ". ", "Continues ", LATER, ".")),
+        (visit(wakes_at=LATER), ("Started ", NOW, ". ")),
     ],
 )
 def test_a_visit_says_when_it_was(step: StepView, moments: tuple[object, ...]) -> None:
