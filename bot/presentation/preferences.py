@@ -17,12 +17,12 @@ CHOICES: Final = {
     Digest.COUNT: "A digest when several requests wait",
 }
 AT_LABEL: Final = "When does the digest come?"
-AT_HINT: Final = "If you wait for several requests, the digest comes at this time in any case."
+AT_HINT: Final = "If fewer requests wait than you say below, the digest comes at this time all the same."
 COUNT_LABEL: Final = "How many requests are several?"
-COUNT_HINT: Final = f"A number from {FEWEST} to {MOST}. With one digest a day it does not matter."
+COUNT_HINT: Final = f"A number from {FEWEST} to {MOST}. It matters only if you choose “{CHOICES[Digest.COUNT]}”."
 QUIET_FROM_LABEL: Final = "Quiet hours begin"
 QUIET_UNTIL_LABEL: Final = "Quiet hours end"
-QUIET_HINT: Final = "New requests wait until quiet hours end, then you are told of all of them in one message."
+QUIET_HINT: Final = "New requests wait until the quiet hours end. Then you are told of all of them in one message."
 WEEKENDS_LABEL: Final = "Saturday and Sunday are quiet too"
 NEVER_HELD: Final = (
     "You are told at once if half of the time to decide would be over first, if you are asked because others did not "

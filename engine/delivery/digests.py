@@ -184,23 +184,35 @@ def start_fallback(tx: Tx, directory: Directory, request: Request, person: str) 
     return request.deadlines.after_telling_more(tx.now) if copies else None
 
 
-def without_held(tx: Tx, request: Request, persons: Sequence[Person]) -> tuple[list[Person], datetime | None]:
-    """Return the people who have had the time to respond, and when the next of the others will have had it.
+def without_held(
+    tx: Tx, request: Request, persons: Sequence[Person], *, hours: WorkingHours
+) -> tuple[list[Person], datetime | None]:
+    """Return the people who are asked another way now, and when the next of the others will be.
 
-    Who is told later has the same time, from then on. While a request is held for a person, that has not begun.
+    Who is told later has the same time to respond, from then on. No one is asked again in quiet hours if it can wait.
     """
     told = digests.load_told(tx.connection, request.subject.run, request.id)
     ready, later = list[Person](), list[datetime]()
     for person in persons:
-        at = told.get(person.id, request.deadlines.opened_at)
-        if at is not None and (person.id not in told or at + request.deadlines.fallback_after <= tx.now):
+        at, telling = tx.now, told.get(person.id)
+        if telling is not None:
+            since = max(telling.at, tx.now) if telling.is_held else telling.at
+            at = max(since + request.deadlines.fallback_after, tx.now)
+        at = after_quiet(person, at, request.deadlines, hours=hours)
+        if at <= tx.now:
             ready.append(person)
-        elif at is not None:
-            later.append(at + request.deadlines.fallback_after)
+        else:
+            later.append(at)
     return ready, min(later, default=None)
+
+
+def after_quiet(person: Person, at: datetime, deadlines: Deadlines, *, hours: WorkingHours) -> datetime:
+    """Return when a person is told what is due at this time: after their quiet hours, if it can wait."""
+    zone = quiet_times.place_of(person.zone, hours.zone)
+    return quiet_times.later(person.preferences, at, zone, ends_at=deadlines.decided_by)
 
 
 def is_held(tx: Tx, request: Request) -> frozenset[str]:
     """Return the people for whom a request is held now."""
     told = digests.load_told(tx.connection, request.subject.run, request.id)
-    return frozenset(person for person, at in told.items() if at is None)
+    return frozenset(person for person, telling in told.items() if telling.is_held)

@@ -13,6 +13,7 @@ from engine.domain import DeliveryKind, EmailPolicy, Person
 from engine.ports import Directory, Route
 from engine.read_models import DeliveryContent, PageQuery, RequestView
 from engine.requests import Request
+from engine.requests.working_hours import WorkingHours
 from engine.store import deliveries, delivery_queries, inbox_queries, people, reminders, request_queries, run_queries
 from engine.store.connection import Connection
 from engine.store.deliveries import NewDelivery
@@ -29,7 +30,7 @@ MOST_LISTED: Final = 20
 """Maximum number of requests in one reminder."""
 
 
-def remind(tx: Tx, directory: Directory, request: Request, persons: Sequence[Person]) -> None:
+def remind(tx: Tx, directory: Directory, request: Request, persons: Sequence[Person], *, hours: WorkingHours) -> None:
     """Put a reminder to each of these people into the outbox, or add the request to one that waits there."""
     reminders.take_turn(tx)
     routing = Routing(directory, request.ways)
@@ -41,7 +42,7 @@ def remind(tx: Tx, directory: Directory, request: Request, persons: Sequence[Per
         asked = reached.get(person.id, {})
         route = _route(routing, person, asked)
         if route is not None and not _was_just_asked(request, asked, tx.now):
-            _remind(tx, request, person, route)
+            _remind(tx, request, person, route, hours)
 
 
 def _was_just_asked(request: Request, asked: Mapping[str, datetime], now: datetime) -> bool:
@@ -58,7 +59,7 @@ def _route(routing: Routing, person: Person, reached: Collection[str]) -> Route 
     return next((route for route in routes if route.channel in reached), routes[0] if routes else None)
 
 
-def _remind(tx: Tx, request: Request, person: Person, route: Route) -> None:
+def _remind(tx: Tx, request: Request, person: Person, route: Route, hours: WorkingHours) -> None:
     last = reminders.load_last(tx.connection, person.id)
     if last is not None and last.waits:
         reminders.save(tx, delivery=last.delivery, request=request.id, person=person.id, at=last.at)
@@ -69,6 +70,7 @@ def _remind(tx: Tx, request: Request, person: Person, route: Route) -> None:
         at = max(at, min(last.at, tx.now) + MOST_OFTEN)
     if request.deadlines.hours is not None:
         at = request.deadlines.hours.next_open(at, person.zone)
+    at = digests.after_quiet(person, at, request.deadlines, hours=hours)
     run = request.subject.run
     copy = NewDelivery(
         kind=DeliveryKind.REMINDER, run=run, person=person, route=route, request=request.id, not_before=at

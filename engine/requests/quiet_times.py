@@ -71,5 +71,11 @@ def held_until(
     return next((end for end in ends if end > now and _leaves_time(now, end, ends_at)), None)
 
 
+def later(preferences: Preferences | None, at: datetime, zone: tzinfo, *, ends_at: datetime | None = None) -> datetime:
+    """Return when a message that is due at this time is sent: after the quiet hours, if enough time is left then."""
+    end = quiet_end(preferences, at, zone) if preferences is not None else at
+    return end if _leaves_time(at, end, ends_at) else at
+
+
 def _leaves_time(now: datetime, until: datetime, ends_at: datetime | None) -> bool:
     return ends_at is None or until - now <= ends_at - until

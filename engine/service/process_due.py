@@ -76,7 +76,8 @@ def _save(tx: Tx, request: Request, deadlines: Deadlines) -> None:
 
 
 def _ask_another_way(context: CommandContext, tx: Tx, request: Request) -> None:
-    persons, next_at = digests.without_held(tx, request, [approver.person for approver in request.tally.waiting])
+    waiting = [approver.person for approver in request.tally.waiting]
+    persons, next_at = digests.without_held(tx, request, waiting, hours=context.advancer.hours)
     _save(tx, request, request.deadlines.after_falling_back(next_at=next_at))
     if not persons:
         return
@@ -192,7 +193,8 @@ def _record_escalation(tx: Tx, request: Request, backups: Sequence[Approver]) ->
 def _remind(context: CommandContext, tx: Tx, request: Request) -> None:
     """Remind the approvers whose decision is missing."""
     _save(tx, request, request.deadlines.after_reminding(tx.now, request.zones))
-    reminders.remind(tx, context.advancer.directory, request, [approver.person for approver in request.tally.waiting])
+    persons = [approver.person for approver in request.tally.waiting]
+    reminders.remind(tx, context.advancer.directory, request, persons, hours=context.advancer.hours)
 
 
 def _expire(tx: Tx, request: Request, state: RequestState) -> None:

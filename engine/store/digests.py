@@ -85,7 +85,7 @@ _LET_GO = Statement(
 )
 _OF_REQUEST = Statement(select(_delivery.c.person, _delivery.c.state, _delivery.c.shown_at).where(_COPIES))
 _WAITS_FOR = Statement(
-    select(_delivery.c.attempts)
+    select(_delivery.c.attempts, _delivery.c.next_at)
     .select_from(_reminder.join(_delivery, _delivery.c.id == _reminder.c.delivery))
     .where(_reminder.c.person == bindparam("person"), _reminder.c.request == bindparam("request"), _IS_WAITING)
 )
@@ -103,6 +103,13 @@ class DigestRoute(Struct, frozen=True):
 
     person: str
     route: Route
+
+
+class Telling(Struct, frozen=True):
+    """When a person was told of a request that was held for them, or will be while it `is_held`."""
+
+    at: datetime
+    is_held: bool
 
 
 def take_turn(tx: Tx, person: str) -> None:
@@ -171,19 +178,17 @@ def _untold(to: DigestRoute, request: RemindedRequest) -> dict[str, str]:
     }
 
 
-def load_told(connection: Connection, run: str, request: str) -> dict[str, datetime | None]:
-    """Return when people were told of a request that was held for them, or None while it is, by person.
+def load_told(connection: Connection, run: str, request: str) -> dict[str, Telling]:
+    """Return when the people for whom a request was held are told of it, by person.
 
     A digest that could not be sent at once holds nothing any more.
     """
-    told: dict[str, datetime | None] = {}
+    told: dict[str, Telling] = {}
     for row in _OF_REQUEST.all(connection, {"of_run": run, "of_request": request}):
         if row.state == DeliveryState.SHOWN:
-            told[row.person] = row.shown_at
-        elif row.state == DeliveryState.DUE and _is_held(connection, row.person, request):
-            told.setdefault(row.person, None)
+            told[row.person] = Telling(row.shown_at, is_held=False)
+        elif row.state == DeliveryState.DUE:
+            for digest in _WAITS_FOR.all(connection, {"person": row.person, "request": request}):
+                if digest.attempts == 0:
+                    told.setdefault(row.person, Telling(digest.next_at, is_held=True))
     return told
-
-
-def _is_held(connection: Connection, person: str, request: str) -> bool:
-    return any(row.attempts == 0 for row in _WAITS_FOR.all(connection, {"person": person, "request": request}))

@@ -241,6 +241,19 @@ async def test_email_follows_after_the_time_that_counts_from_the_digest(env: Eng
         assert ("email", "lee") in await sent(env, run)
 
 
+async def test_email_follows_after_a_digest_that_came_late(env: EngineEnv) -> None:
+    await choose(env, LEE, DAILY)
+    run = await ask(env, people="lee@example.com")
+    await ask(env, people="lee@example.com", title="Another?")
+    env.pass_time(days=3)
+    request = (await env.request(run)).id
+    await env.engine.process_due(request)
+    await env.settle()
+    assert await sent(env, run) == [("recording", "lee")], "Lee has the time to respond"
+    await wait(env, minutes=15)
+    assert ("email", "lee") in await sent(env, run)
+
+
 async def test_email_follows_for_each_person_from_when_they_were_told(env: EngineEnv) -> None:
     await choose(env, LEE, DAILY)
     run = await ask(env, people="lee@example.com, kim@example.com")
@@ -262,6 +275,28 @@ async def test_the_owner_is_not_alerted_while_a_request_is_held(env: EngineEnv) 
     assert await copies_of(env, run, kind=DeliveryKind.ALERT) == []
     await pass_until(env, 18)
     assert "request.unseen" not in await env.kinds(run)
+
+
+async def test_no_reminder_and_no_email_that_follows_comes_in_quiet_hours(env: EngineEnv) -> None:
+    await choose(env, LEE, NIGHT)
+    await pass_until(env, 19.9)
+    run = await ask(env, "expires: 3d", "remind: {after: 3h}", people="lee@example.com")
+    assert kinds(env, LEE) == [DeliveryKind.REQUEST]
+    for hour in (20.2, 23, 30.9):
+        await pass_until(env, hour)
+    assert (kinds(env, LEE), await sent(env, run)) == ([DeliveryKind.REQUEST], [("recording", "lee")])
+    await pass_until(env, 31)
+    assert ("email", "lee") in await sent(env, run)
+    assert kinds(env, LEE) == [DeliveryKind.REQUEST, DeliveryKind.REMINDER]
+
+
+async def test_what_cannot_wait_is_reminded_of_in_quiet_hours(env: EngineEnv) -> None:
+    await choose(env, KIM, NIGHT)
+    await pass_until(env, 19.9)
+    await ask(env, "expires: 10h", "remind: {after: 3h}")
+    await pass_until(env, 22.9)
+    await wait(env, minutes=1)
+    assert kinds(env, KIM) == [DeliveryKind.REQUEST, DeliveryKind.REMINDER]
 
 
 # -- trouble -------------------------------------------------------------------------------------------------

@@ -106,6 +106,15 @@ def test_what_cannot_wait_for_the_digest_may_wait_for_the_end_of_quiet_hours() -
     assert hold(preferences, now, berlin, ends_at=now + timedelta(hours=15)) is None
 
 
+def test_a_message_is_later_only_if_enough_time_is_left() -> None:
+    night, berlin = quiet("22:00", "07:00"), ZoneInfo(BERLIN)
+    at, morning = local("2026-12-01 23:00"), local("2026-12-02 07:00")
+    assert quiet_times.later(night, at, berlin) == morning
+    assert quiet_times.later(night, at, berlin, ends_at=at + timedelta(hours=16)) == morning
+    assert quiet_times.later(night, at, berlin, ends_at=at + timedelta(hours=15)) == at
+    assert quiet_times.later(None, at, berlin) == at
+
+
 def test_the_first_known_zone_counts() -> None:
     assert quiet_times.place_of(None, "Nowhere/Else", BERLIN) == ZoneInfo(BERLIN)
     assert quiet_times.place_of(None, "") is UTC
