@@ -55,7 +55,7 @@ _run = RunRow.__table__  # type: ignore[attr-defined]
 _IDENTIFYING: Final[tuple[Any, ...]] = (
     *(AddressRow, AddressPeriodRow, BrowserRow, LinkRow, AttentionLinkRow, ChallengeRow, SignInRow),
 )
-_OF_PERSON: Final = tuple(row.__table__ for row in _IDENTIFYING)
+OF_PERSON: Final = tuple(row.__table__ for row in _IDENTIFYING)
 """The tables whose rows identify a person, and nothing else refers to."""
 
 
@@ -257,7 +257,7 @@ def find_entries(
 def erase_rows(tx: Tx, person: ErasablePerson) -> None:
     """Erase the person's name, addresses, browsers, links, codes and absences. Their id stays."""
     tx.connection.overwrite_deleted()
-    for table in _OF_PERSON:
+    for table in OF_PERSON:
         tx.connection.execute(delete(table).where(table.c.person.in_(person.ids)))
     addresses = [text.lower() for text in person.texts if "@" in text]
     tx.connection.execute(delete(_challenge).where(_challenge.c.address.in_(addresses)))

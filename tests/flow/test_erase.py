@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import pytest
 
 from engine import verify_audit
 from tests.support.cli import Commands
-from tests.support.processes import Installation
+from tests.support.processes import SIGNOFF, Installation
 
 NOTE = """\
 name: note
@@ -132,3 +133,27 @@ def test_an_admin_signs_a_person_out(signoff: Commands) -> None:
     assert out == "sam@example.com was not signed in in any browser.\n"
     unknown = signoff("people", "sign-out", "eve@example.com")
     assert (unknown.code, "See the known people: signoff people list" in unknown.err) == (1, True)
+
+
+def test_an_erasure_that_is_killed_goes_on_with_the_next_command(signoff: Commands, old_run: str) -> None:
+    for number in range(6):
+        signoff.run_ok("run", "note", "-i", f"text=Mallory {number}")
+    for request in signoff.json("requests"):
+        signoff.run_ok("decide", request["id"], "reject", "--reason", "ask Mallory")
+    installation = signoff.installation
+    with closing(sqlite3.connect(installation.database)) as connection, connection:
+        connection.execute("UPDATE run SET ended_at = '2020-01-02 00:00:00.000000', started_at = ended_at")
+    killed = installation.start(SIGNOFF, "erase", "--older-than", "1s", "--yes")
+    with closing(sqlite3.connect(installation.database)) as connection:
+        while killed.poll() is None:
+            (erased,) = connection.execute("SELECT count(erased_at) FROM run").fetchone()
+            if erased:
+                killed.kill()
+            time.sleep(0.001)  # leaves the processor to the command
+    killed.communicate()
+    signoff.run_ok("erase", "--older-than", "1s", "--yes")
+    assert b"mallory" not in everything(signoff).lower()
+    exported = signoff.run_ok("audit", "export").out
+    log = verify_audit.Log()
+    assert [str(finding) for line in exported.splitlines() for finding in log.read(line)] == []
+    assert (log.unexplained, log.erased > 0) == ((), True)

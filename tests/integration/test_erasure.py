@@ -29,7 +29,7 @@ from engine.domain import (
 )
 from engine.inbox import InboxFilter, InboxPart, InboxQuery
 from engine.service import Engine, Erasures
-from engine.store import audit_log, reconciliation
+from engine.store import audit_log, person_erasure, person_texts, reconciliation
 from engine.store.connection import Connection
 from engine.store.metadata import METADATA
 from tests.support.databases import OpenStore
@@ -349,3 +349,28 @@ async def test_a_run_that_names_an_erased_person_can_be_erased_as_a_whole(env: E
     await engine.erase(Erase(run=run, reason="all", actor=SAM, origin=TERMINAL))
     assert "Kim" not in await everything(env)
     assert (await check(env)).unexplained == ()
+
+
+# -- what is looked at --------------------------------------------------------------------------------------
+
+NAMELESS = {
+    *("asked_code", "channel_rest", "kept_turn", "pace", "reminder", "retention", "search_progress", "workspace"),
+    # Its words are deleted with the texts of its request.
+    "search_word",
+    # Names of files, of which the page of the command says that they stay.
+    *("workflow", "workflow_version"),
+}
+"""Tables whose rows name no one, or not for long."""
+OF_PERSON = {"absence", "audit", "form_draft", "last_view", "person"}
+"""Tables with a rule of their own."""
+NAMELESS_TEXTS = {"delivery.receipt", "request.clocks", "approver.chain_groups"}
+"""Long texts that hold ids and numbers only."""
+
+
+def test_every_table_and_every_text_that_may_name_a_person_is_looked_at() -> None:
+    texts = {table.table.name: {*table.texts, *table.json} for table in person_texts.TABLES}
+    known = {*texts, *NAMELESS, *OF_PERSON, *(table.name for table in person_erasure.OF_PERSON)}
+    assert {table.name for table in METADATA.sorted_tables} - known == set()
+    for name, columns in texts.items():
+        long = {column.name for column in METADATA.tables[name].columns if str(column.type) == "TEXT"}
+        assert {f"{name}.{column}" for column in long - columns} - NAMELESS_TEXTS == set()
