@@ -42,6 +42,7 @@ class EntryKind(StrEnum):
     REQUEST_APPROVER_EXCLUDED = "request.approver_excluded"
     REQUEST_QUESTION_ASKED = "request.question_asked"
     REQUEST_QUESTION_ANSWERED = "request.question_answered"
+    REQUEST_RATED = "request.rated"
     REQUEST_WITHDRAWN = "request.withdrawn"
     STEP_STARTED = "step.started"
     STEP_SUCCEEDED = "step.succeeded"

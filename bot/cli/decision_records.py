@@ -10,7 +10,7 @@ from engine import json_values
 from engine.domain import Params, Person, RequestState
 from engine.json_values import Value
 from engine.read_models import RequestView
-from engine.requests import Question, Vote
+from engine.requests import Question, Rating, Vote
 from engine.store.decision_export import ExportedDecision
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -40,10 +40,11 @@ def record(decision: ExportedDecision) -> dict[str, Value]:
         "decided_by": {**_person(view.decision.person), **_printed(decision.record)},
         "assurance": view.decision.assurance,
         "reason": view.decision.reason,
+        **_rating(view),
         **_contents(view),
         "policy": request.policy.kind.value,
         "approvals_needed": request.policy.needed,
-        "votes": [_vote(vote) for vote in request.votes],
+        "votes": [_vote(view, vote) for vote in request.votes],
         "questions": [_question(question) for question in request.questions],
         "outcome": _outcome(view),
         "erased": decision.is_erased,
@@ -93,8 +94,24 @@ def _contents(view: RequestView) -> dict[str, Value]:
     }
 
 
-def _vote(vote: Vote) -> Value:
-    return {**_person(vote.person), "at": moment(vote.at), "reason": vote.reason}
+def _rating(view: RequestView) -> dict[str, Value]:
+    """Return the rating of the person who decided; those of others who voted stand beside their votes."""
+    assert view.decision is not None
+    given = _rating_of(view, view.decision.person)
+    return {"rating": given.rating if given else None, "comment": given.comment if given else None}
+
+
+def _rating_of(view: RequestView, person: Person) -> Rating | None:
+    return next((rating for rating in view.model.ratings if rating.person.id == person.id), None)
+
+
+def _vote(view: RequestView, vote: Vote) -> Value:
+    given = _rating_of(view, vote.person)
+    rating: dict[str, Value] = {
+        "rating": given.rating if given else None,
+        "comment": given.comment if given else None,
+    }
+    return {**_person(vote.person), "at": moment(vote.at), "reason": vote.reason, **rating}
 
 
 def _question(question: Question) -> Value:
@@ -138,7 +155,17 @@ def csv_row(facts: Mapping[str, Value]) -> list[str]:
 _COLUMNS: Final = (
     *("decision", "request", "run", "workflow", "workflow_version", "workflow_hash", "step", "step_title", "visit"),
     *("at", "title", "requested_by_id", "requested_by_name", "asked_at", "first_shown_at", "decided_at"),
-    *("seconds_to_decide", "verdict", "button", "decided_by_id", "decided_by_name", "assurance", "reason"),
+    *(
+        "seconds_to_decide",
+        "verdict",
+        "button",
+        "decided_by_id",
+        "decided_by_name",
+        "assurance",
+        "reason",
+        "rating",
+        "comment",
+    ),
     *("draft", "final", "changes", "policy", "approvals_needed", "votes", "questions"),
     *("outcome_status", "outcome_error", "outcome_ended_at", "outcome_worked_later_at", "erased"),
 )

@@ -77,6 +77,21 @@ _BACK: Final = replace(_REQUEST, because="you approved this request", tells=True
 """Leads an approver back to a request: their approval was voided, or their question was answered."""
 _CLOSED: Final = EmailKind(because="you were asked to decide", names_approvers=True)
 _FORM_CLOSED: Final = replace(_CLOSED, because=_FORM.because)
+_RATED: Final = replace(
+    _CLOSED,
+    links=(
+        "Only one link in this email is from Signoff: it opens the page on which you can rate this. "
+        "Any other link belongs to the content."
+    ),
+    has_link=True,
+    button="Rate it",
+    page="page of the request",
+    harmless="Opening the page does not rate anything.",
+)
+_FORM_RATED: Final = replace(_RATED, because=_FORM.because)
+_REQUESTS: Final = (_REQUEST, _CLOSED, _RATED)
+_FORMS: Final = (_FORM, _FORM_CLOSED, _FORM_RATED)
+"""The emails about a request: while it is open, once it is closed, and to a person who may rate it then."""
 _CODE: Final = EmailKind(because="a code was requested for your email address")
 _OUTCOME: Final = EmailKind(because="you started this run", tells=True)
 _ALERT: Final = EmailKind(because="you own this workflow or started this run", tells=True)
@@ -119,8 +134,8 @@ def kind_of(card: Card) -> EmailKind:
         case DeliveryKind.ALERT:
             return _kind_of_alert(card)
         case _:
-            asks, closed = (_FORM, _FORM_CLOSED) if card.is_form else (_REQUEST, _CLOSED)
-            return asks if card.outcome is None else closed
+            asks, closed, rated = _FORMS if card.is_form else _REQUESTS
+            return asks if card.outcome is None else rated if card.may_rate else closed
 
 
 def _kind_of_alert(card: Card) -> EmailKind:

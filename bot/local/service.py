@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from bot.local import absence_commands, erase_commands, preference_commands, question_commands
+from bot.local import absence_commands, erase_commands, preference_commands, question_commands, rating_commands
 from bot.local.arguments import optional_number, optional_text, read_address, read_mapping, read_text, read_texts
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.monitor import Monitor
@@ -82,6 +82,7 @@ class OperatorCommands:
             "decide": self._decide,
             "ask": self._ask,
             "answer": self._answer,
+            "rate": self._rate,
             "cancel": self._cancel,
             "retry": self._retry,
             "resume": self._resume,
@@ -247,6 +248,10 @@ class OperatorCommands:
         if isinstance(result, Refusal):
             return self._refused(result)
         return question_commands.reply(result, to=result.asked_by)
+
+    async def _rate(self, arguments: dict[str, Any]) -> CommandReply:
+        result = await rating_commands.rate(self._engine, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else rating_commands.reply(result)
 
     async def _away(self, arguments: dict[str, Any]) -> CommandReply:
         result = await absence_commands.set_away(self._engine, arguments, actor=self._actor, origin=self._origin)

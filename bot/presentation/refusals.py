@@ -24,6 +24,7 @@ from engine.domain import (
     CannotAnswer,
     CannotAsk,
     CannotConfirm,
+    CannotRate,
     CannotTakeOver,
     Changed,
     CodeExpired,
@@ -63,6 +64,7 @@ from engine.domain import (
 from engine.domain.preferences import FEWEST, MOST
 from engine.errors import about
 from engine.requests import MAX_OPEN, QUESTION_LENGTH
+from engine.requests.ratings import COMMENT_LENGTH, HIGHEST
 
 
 def sentence(refusal: Refusal, writer: dates.Writer = dates.moment) -> str:
@@ -282,6 +284,20 @@ def _cannot_answer(refusal: CannotAnswer) -> Phrase:
     if refusal.why == "empty":
         return ("Write your answer first.",)
     return (f"Your answer is too long. It may have up to {QUESTION_LENGTH:,} characters.",)
+
+
+@phrase.register
+def _cannot_rate(refusal: CannotRate) -> Phrase:
+    return (_CANNOT_RATE[refusal.why],)
+
+
+_CANNOT_RATE: Final[Mapping[str, str]] = {
+    "off": "This workflow asks for no rating.",
+    "not_yet": "You can rate this once you have decided.",
+    "not_yours": "Only the people who decided this can rate it.",
+    "rating": f"Choose a rating from 1 to {HIGHEST}.",
+    "too_long": f"Your comment is too long. It may have up to {COMMENT_LENGTH:,} characters.",
+}
 
 
 @phrase.register

@@ -13,6 +13,7 @@ from bot.presentation import (
     progress,
     question_notes,
     questions,
+    ratings,
     request_content,
     request_outcome,
     states,
@@ -62,6 +63,7 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
         details=tuple(_details(request)),
         actions=actions,
         may_ask=bool(actions) and model.question_rule is not QuestionRule.OFF,
+        may_rate=ratings.may_rate(request, reader),
         expires_at=model.deadlines.ends_at if pending else None,
         expires_after=model.deadlines.expires_after if pending and model.deadlines.ends_at is None else None,
         escalates=pending and expiry.escalates(model.deadlines),
@@ -131,6 +133,7 @@ def _details(request: RequestView) -> Iterator[CardFact]:
     for signature in request_outcome.signatures(request):
         yield CardFact(label="Signed by", text=signature)
     yield from progress.facts(request)
+    yield from ratings.facts(request)
     if passed_on := people.passed_on(request):
         yield CardFact(label="Passed on", text=("; ".join(passed_on),))
     subject = request.model.subject

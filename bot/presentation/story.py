@@ -134,6 +134,11 @@ def _asked_sentence(_: StoryEntry, content: Content, __: Names) -> str:
     return f"asked {name or 'a person'}: “{content.get('text')}”"
 
 
+def _rated_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    comment = f": “{content['comment']}”" if content.get("comment") else "."
+    return f"rated this {content.get('rating')} of 5{comment}"
+
+
 def _refused_sign_in_sentence(_: StoryEntry, content: Content, __: Names) -> str:
     asked = content.get("asked")
     names = _joined([str(name) for name in asked] if isinstance(asked, list) else [])
@@ -256,6 +261,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "request.question_asked": _asked_sentence,
     "request.question_answered": lambda _, content, __: f"answered: “{content.get('answer')}”",
+    "request.rated": _rated_sentence,
     "request.handed_on": _handed_on_sentence,
     "request.withdrawn": lambda *_: "The request was cancelled.",
     "step.started": _started_sentence,

@@ -22,6 +22,7 @@ from bot.slack.home_handlers import HomeHandlers
 from bot.slack.payloads import Submission
 from bot.slack.preferences_handlers import PreferencesHandlers
 from bot.slack.question_handlers import QuestionHandlers
+from bot.slack.rating_handlers import RatingHandlers
 from bot.slack.submission_handlers import SubmissionHandlers
 from bot.slack.succession_handlers import SuccessionHandlers
 from engine.errors import ChannelError, StoreError
@@ -60,6 +61,9 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     succession = SuccessionHandlers(context)
     app.action(ids.HAND_ON)(succession.open)
     app.view(ids.SUCCESSION_MODAL)(succession.submitted)
+    rating = RatingHandlers(context)
+    app.action(ids.RATE)(rating.open)
+    app.view(ids.RATING_MODAL)(rating.submitted)
     app.view(ids.AWAY_MODAL)(AbsenceHandlers(context).submitted)
     preferences = PreferencesHandlers(context)
     app.action(ids.PREFERENCES)(preferences.clicked)

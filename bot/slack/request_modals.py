@@ -8,8 +8,9 @@ from typing import Final
 
 from bot.presentation import changes, people, request_content
 from bot.presentation.characters import line
-from bot.slack import form_blocks, ids, rich_text, sentences, text_objects, truncate
+from bot.slack import form_blocks, ids, rating_blocks, rich_text, sentences, text_objects, truncate
 from bot.slack.form_blocks import AskedField, ModalForm
+from bot.slack.rating_blocks import NO_RATING, EnteredRating
 from bot.slack.sentences import Sentence
 from bot.slack.text_objects import Block, Element, View
 from engine import json_values, requests
@@ -18,8 +19,8 @@ from engine.json_values import Value
 from engine.read_models import RequestView
 from engine.requests import Editable
 
-_OWN_BLOCKS: Final = 7
-"""Blocks of an edit form besides its fields: question, confirmation, reason, and the notes about missing fields."""
+_OWN_BLOCKS: Final = 9
+"""Blocks of an edit form besides its fields: question, confirmation, reason, rating, and notes about missing fields."""
 _FILL_IN: Final = "Fill in"
 _EDIT: Final = "Edit, then approve"
 """Title of the edit form: the words of Approve alone would read as if it were done already."""
@@ -38,6 +39,7 @@ class Entered:
 
     values: Mapping[str, Value]
     reason: str = ""
+    rating: EnteredRating = NO_RATING
 
 
 def edit(
@@ -48,12 +50,13 @@ def edit(
     typed: Mapping[str, Value] | None = None,
     reason: str = "",
     notice: Sequence[Block] = (),
+    rating: EnteredRating = NO_RATING,
 ) -> View:
     """Return a form with a prefilled input for every editable field. Submitted unchanged, it is a plain approval.
 
     `metadata` says which content it was filled with: its `ref` must be of the content in `request`. `inbox`: the
-    address of the pages, if there are any, for what Slack cannot edit. `typed`, `reason`: what the person has entered
-    already. `notice`: what they read above it.
+    address of the pages, if there are any, for what Slack cannot edit. `typed`, `reason`, `rating`: what the person has
+    entered already. `notice`: what they read above it.
     """
     model, filling = request.model, request.model.subject.is_form
     form = _form(request, typed or {}, notice)
@@ -70,6 +73,7 @@ def edit(
         blocks.append(text_objects.section(request.confirm, block="confirm"))
     if model.reason_required is ReasonRequired.ALWAYS:
         blocks.append(_reason(request, required=True, text=reason))
+    blocks += _rating(request, rating)
     return form_blocks.view(
         callback=ids.EDIT_MODAL,
         title=_FILL_IN if filling else _EDIT,
@@ -139,34 +143,48 @@ def submit_label(label: str, *, edited: bool) -> str:
     )
 
 
-def reject(request: RequestView, *, metadata: ids.ModalRef, reason: str = "", notice: Sequence[Block] = ()) -> View:
+def reject(
+    request: RequestView,
+    *,
+    metadata: ids.ModalRef,
+    reason: str = "",
+    notice: Sequence[Block] = (),
+    rating: EnteredRating = NO_RATING,
+) -> View:
     """Return the form for the reason of a rejection, required unless the gate never wants one.
 
-    `reason`: what the person has entered already. `notice`: what they read above it.
+    `reason`, `rating`: what the person has entered already. `notice`: what they read above it.
     """
     required = request.model.reason_required is not ReasonRequired.NEVER
     question = text_objects.section(request.title, block="question")
     return form_blocks.view(
         callback=ids.REJECT_MODAL,
         title=request.reject_label,
-        blocks=[*notice, question, _reason(request, required=required, text=reason)],
+        blocks=[*notice, question, _reason(request, required=required, text=reason), *_rating(request, rating)],
         metadata=metadata,
         submit=request.reject_label,
         close="Cancel",
     )
 
 
-def approve(request: RequestView, *, metadata: ids.ModalRef, reason: str = "", notice: Sequence[Block] = ()) -> View:
+def approve(
+    request: RequestView,
+    *,
+    metadata: ids.ModalRef,
+    reason: str = "",
+    notice: Sequence[Block] = (),
+    rating: EnteredRating = NO_RATING,
+) -> View:
     """Return the form for the reason of an approval, for a gate that always wants one.
 
-    The gate's own confirmation was asked by the button that opens this. `reason`, `notice`: as in `reject`.
+    The gate's own confirmation was asked by the button that opens this. `reason`, `notice`, `rating`: as in `reject`.
     """
     blocks: list[Block] = [*notice, text_objects.section(request.title, block="question")]
     required = request.model.reason_required is ReasonRequired.ALWAYS
     return form_blocks.view(
         callback=ids.APPROVE_MODAL,
         title=request.approve_label,
-        blocks=[*blocks, _reason(request, required=required, text=reason)],
+        blocks=[*blocks, _reason(request, required=required, text=reason), *_rating(request, rating)],
         metadata=metadata,
         submit=request.approve_label,
         close="Cancel",
@@ -180,9 +198,21 @@ def newer(request: RequestView, callback: str, entered: Entered, *, version: int
     """
     notice = _changed(request, version)
     if callback == ids.EDIT_MODAL:
-        return edit(request, metadata=metadata, typed=entered.values, reason=entered.reason, notice=notice)
+        return edit(
+            request,
+            metadata=metadata,
+            typed=entered.values,
+            reason=entered.reason,
+            notice=notice,
+            rating=entered.rating,
+        )
     form = reject if callback == ids.REJECT_MODAL else approve
-    return form(request, metadata=metadata, reason=entered.reason, notice=notice)
+    return form(request, metadata=metadata, reason=entered.reason, notice=notice, rating=entered.rating)
+
+
+def _rating(request: RequestView, entered: EnteredRating) -> list[Block]:
+    """Return the inputs for a rating, if the gate asks for one."""
+    return rating_blocks.inputs(entered) if request.model.feedback else []
 
 
 def _changed(request: RequestView, version: int) -> list[Block]:

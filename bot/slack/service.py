@@ -141,9 +141,9 @@ class SlackService:
         view = await self.engine.request(request)
         if view is None:
             return None
-        # A closed one is the same for all.
-        is_open = view.model.state is RequestState.PENDING
-        reader = await self.person(by) if by is not None and is_open else None
+        # A closed one is the same for all, unless those who decided may rate it.
+        differs = view.model.state is RequestState.PENDING or view.model.feedback
+        reader = await self.person(by) if by is not None and differs else None
         large = json_values.is_larger(view.model.content.value, LARGE)
         return await off_loop(lambda: request_card.request_card(view, reader), large=large)
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 
 from bot.log import report_incident
 from bot.presentation import changes, refusals
-from bot.slack import command_messages, home_tab, ids, register_modal, replies, request_modals, start_modal, view_state
+from bot.slack import (
+    command_messages,
+    home_tab,
+    ids,
+    rating_blocks,
+    register_modal,
+    replies,
+    request_modals,
+    start_modal,
+    view_state,
+)
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef, Ref, RunRef
 from bot.slack.message_view import SlackMessage
@@ -21,6 +32,7 @@ from bot.slack.text_objects import View
 from engine import json_values
 from engine.code_derivation import DIGITS, tidy
 from engine.domain import (
+    CannotRate,
     Changed,
     CodeExpired,
     Decided,
@@ -111,10 +123,13 @@ class SubmissionHandlers:
     ) -> None:
         assert sent.view.ref is not None
         reason, message = view_state.read_reason(sent.view.values), sent.view.ref.message_ts
-        service = self._context.service
-        answer = await service.decide(sent.by, ref, verdict, edits=edits, reason=reason, message=message)
+        service, entered = self._context.service, rating_blocks.read(sent.view.values)
+        asked = decision(sent.by, ref, verdict, edits=edits, reason=reason, message=message)
+        # A comment needs a rating, which is asked for below its input.
+        rating = 0 if entered.rating is None and entered.comment.strip() else entered.rating
+        asked = replace(asked, rating=rating, comment=entered.comment if rating is not None else None)
+        answer = await service.engine.decide(asked)
         if isinstance(answer, NeedsCode | NeedsSignIn) and service.confirmations is not None:
-            asked = decision(sent.by, ref, verdict, edits=edits, reason=reason, message=message)
             view = await service.confirmations.ask(sent.by, asked, answer, key=sent.view.id, metadata=sent.view.ref)
             # On top of the form, which keeps what was entered.
             await ack(**replies.push(view))
@@ -146,6 +161,9 @@ class SubmissionHandlers:
             return
         if isinstance(answer, ReasonMissing) and ids.REASON_BLOCK in sent.view.values:
             await ack(**replies.errors({ids.REASON_BLOCK: refusals.sentence(answer)}))
+            return
+        if isinstance(answer, CannotRate) and ids.RATING_BLOCK in sent.view.values:
+            await ack(**replies.errors({ids.RATING_BLOCK: refusals.sentence(answer)}))
             return
         home = sent.view.home
         if isinstance(answer, Refusal):
@@ -396,5 +414,6 @@ def _newer_form(view: SeenView, request: RequestView, ref: Ref) -> View | None:
         return None
     current = msgspec.structs.replace(ref, content_version=model.content_version, digest=model.digest)
     metadata = msgspec.structs.replace(view.ref, ref=current)
-    entered = request_modals.Entered(typed, view_state.read_reason(view.values) or "")
+    reason, rating = view_state.read_reason(view.values) or "", rating_blocks.read(view.values)
+    entered = request_modals.Entered(typed, reason, rating)
     return request_modals.newer(request, view.callback, entered, version=ref.content_version, metadata=metadata)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.presentation import characters, expiry, request_outcome, states
+from bot.presentation import characters, expiry, ratings, request_outcome, states
 from bot.web import form_inputs, review_view
 from bot.web.review_view import TypedReview
 from engine import json_values
@@ -80,6 +80,12 @@ def _overdue(request: RequestView) -> Outcome:
         reason=None,
         identified=None,
     )
+
+
+def rating(request: RequestView, reader: Person) -> str:
+    """Return the sentence about the reader's rating, or an empty text before they rated it."""
+    given = ratings.of_reader(request, reader)
+    return "" if given is None else ratings.saved(given.rating)
 
 
 def is_own(request: RequestView, reader: Person | None) -> bool:

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import changes, characters, expiry, people, questions, refusals
+from bot.presentation import changes, characters, expiry, people, questions, ratings, refusals
 from bot.web import form_data, outcome, question_forms, review_view, stale_form, status_pages, user_agents
 from bot.web.context import SHORT, RequestContext
 from bot.web.question_forms import UNTYPED, TypedQuestion
@@ -23,6 +23,7 @@ from engine.domain import (
     AlreadyVoted,
     AskCode,
     AskSignIn,
+    Assurance,
     Cancelled,
     Changed,
     Expired,
@@ -355,6 +356,7 @@ class ReviewHandlers:
                 changes=[field for field in shown.content if field.before is not None],
                 notice_text=notice,
                 had_typed=had,
+                rating=outcome.rating(visit.request, visit.person) if may_rate(visit) else None,
                 next=_next(next_one),
             )
 
@@ -364,6 +366,12 @@ class ReviewHandlers:
 def _next(request: RequestView | None) -> tuple[str, str] | None:
     """Return the question and the id of the next request that needs the person, or None."""
     return None if request is None else (questions.of_request(request), request.id)
+
+
+def may_rate(visit: ReviewVisit) -> bool:
+    """Return whether the page offers to rate the request. A link alone may have been forwarded."""
+    is_known = visit.remembered or visit.request.model.assurance is Assurance.LINK
+    return is_known and ratings.may_rate(visit.request, visit.person)
 
 
 def _typed_before(draft: FormDraft) -> TypedReview:

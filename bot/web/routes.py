@@ -31,6 +31,7 @@ from bot.web.live_updates import LiveUpdates
 from bot.web.middleware import ErrorPages, Middleware, TypedForm
 from bot.web.preferences_handlers import PreferencesPages
 from bot.web.question_handlers import QuestionFormHandlers
+from bot.web.rating_handlers import RatingPages
 from bot.web.renderer import Renderer
 from bot.web.request_ids import RequestIds, named
 from bot.web.request_pages import RequestPages
@@ -119,6 +120,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     live = LiveUpdates(context, review, pages, request_pages, runs)
     sign_in, sessions = SignInHandlers(context, code), SessionPages(context)
     preferences = PreferencesPages(context)
+    rating = RatingPages(context, review)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
         f"{page_urls.OPEN}/{{token}}": (review.follow, None),
@@ -129,6 +131,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         page_urls.RUNS: (runs.list, None),
         f"{page_urls.RUNS}/{{run}}": (runs.show, runs.act),
         f"{page_urls.RUNS}/{{run}}/events": (live.run_events, None),
+        f"{page_urls.REVIEW}/{{request}}/{places.RATE}": (rating.show, rating.rate),
         f"{page_urls.ATTENTION}/{{run}}": (attention.show, attention.answer),
         f"{page_urls.SUCCESSION}/{{request}}": (succession.show, succession.pass_on),
         f"{places.CODE}/{{challenge}}": (code.show, code.give),

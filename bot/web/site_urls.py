@@ -16,6 +16,8 @@ BEGIN: Final = "begin"
 """The last part of the path that sends a browser to the identity provider."""
 DECIDE: Final = "decide"
 EVENTS: Final = "events"
+RATE: Final = "rate"
+"""The last part of the path on which a request is rated."""
 STATIC: Final = "/static"
 HEALTH: Final = "/healthz"
 ROBOTS: Final = "/robots.txt"
@@ -44,6 +46,9 @@ class SiteUrls:
 
     def review(self, request: str) -> str:
         return self.path(page_urls.REVIEW, request)
+
+    def rate(self, request: str) -> str:
+        return self.path(page_urls.REVIEW, request, RATE)
 
     def attention(self, run: str) -> str:
         return self.path(page_urls.ATTENTION, run)

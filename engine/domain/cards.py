@@ -144,6 +144,8 @@ class Card:
     """
     may_ask: bool = False
     """Whether its reader may ask a question before they decide."""
+    may_rate: bool = False
+    """Whether its reader may rate what was asked, now that it is decided."""
     question_id: str | None = None
     """The id of the question that its reader is asked to answer."""
     because: str = ""

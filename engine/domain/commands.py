@@ -71,6 +71,9 @@ class Decide:
     confirmed: Assurance | None = None
     together: bool = False
     """Whether it is one of several that the person decides with one press of a button."""
+    rating: int | None = None
+    """From 1 to 5, with an optional comment, if the gate asks for feedback."""
+    comment: str | None = hidden(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,23 @@ class AnswerQuestion:
     request: str
     question: str | None
     text: str = hidden(repr=False)
+    actor: Address
+    origin: Origin
+    assurance: Assurance
+    link: str | None = hidden(default=None, repr=False)
+    browser: str | None = hidden(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveRating:
+    """Rate what a request asked about, from 1 to 5, after deciding it. It replaces an earlier rating of the person.
+
+    `assurance`, `link` and `browser`: as in `Decide`.
+    """
+
+    request: str
+    rating: int
+    comment: str | None = hidden(default=None, repr=False)
     actor: Address
     origin: Origin
     assurance: Assurance

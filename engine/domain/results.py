@@ -66,6 +66,14 @@ class QuestionAnswered(Struct, frozen=True, kw_only=True):
     asked_by: str
 
 
+class Rated(Struct, frozen=True, kw_only=True):
+    """The rating was saved."""
+
+    request: str
+    run: str
+    rating: int
+
+
 class Done(Struct, frozen=True, kw_only=True):
     """The run was cancelled, resumed or tried again, or one of its copies is sent once more."""
 
@@ -194,6 +202,12 @@ class AlreadyDecided(Refusal, frozen=True, kw_only=True):
     by: Person | None
     at: datetime
     by_you: bool = False
+
+
+class CannotRate(Refusal, frozen=True, kw_only=True):
+    """A request is not rated by this person, or not so. `why`: a key of the sentence."""
+
+    why: Literal["off", "not_yours", "not_yet", "rating", "too_long"]
 
 
 class AlreadyVoted(Refusal, frozen=True, kw_only=True):

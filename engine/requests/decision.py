@@ -39,6 +39,7 @@ from engine.requests.edits import apply_edits
 from engine.requests.identification import check_identification
 from engine.requests.model import REASON_LENGTH, Edit, Request, clip
 from engine.requests.policy import Tally, Vote
+from engine.requests.ratings import check_with_decision
 from engine.requests.separation import is_left_out
 from engine.workflowfile.step_kinds import FORM, StepKind
 
@@ -82,6 +83,7 @@ def decide(
         or _check_turn(request, approver, command)
         or _check_together(request, command)
         or _check_reason(request, command)
+        or check_with_decision(request, command)
     )
     if refusal is not None:
         return refusal

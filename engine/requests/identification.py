@@ -11,6 +11,7 @@ from engine.domain import (
     Assurance,
     ConfirmElsewhere,
     Decide,
+    GiveRating,
     NeedsCode,
     NeedsSignIn,
     Person,
@@ -18,7 +19,7 @@ from engine.domain import (
 )
 from engine.requests.model import Request
 
-Identified: TypeAlias = Decide | AskQuestion | AnswerQuestion
+Identified: TypeAlias = Decide | AskQuestion | AnswerQuestion | GiveRating
 """A command that says who gives it, and how sure that is."""
 _IS_SIGNED_IN: Final = frozenset({Assurance.SSO, Assurance.SLACK})
 """Identifications by the person's own account. A person who clicks in Slack is signed in there."""

@@ -134,6 +134,15 @@ class Question(Struct, frozen=True, kw_only=True):
         return self.answered_at is None
 
 
+class Rating(Struct, frozen=True):
+    """How a person rated what they were asked about, from 1 to 5."""
+
+    person: Person
+    rating: int
+    comment: str | None
+    at: datetime
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """A request as loaded for a decision or a deadline."""
 
@@ -167,6 +176,10 @@ class Request(Struct, frozen=True, kw_only=True):
     separation: Separation = Separation()
     votes: tuple[Vote, ...] = ()
     """The approvals of the current content, the oldest first, while others are missing."""
+    feedback: bool = False
+    """Whether those who decide are asked for a rating and a comment."""
+    ratings: tuple[Rating, ...] = ()
+    """The ratings so far, the oldest first."""
     question_rule: QuestionRule = QUESTIONS
     questions: tuple[Question, ...] = ()
     """The questions of approvers, the oldest first."""

@@ -89,6 +89,7 @@ class Opening(Struct, frozen=True, kw_only=True):
     policy: Policy = ANY_ONE
     separation: Separation = Separation()
     questions: QuestionRule = QUESTIONS
+    feedback: bool = False
 
     def deadlines(self, now: datetime, *, falls_back: bool, hours: WorkingHours | None = None) -> Deadlines:
         """Return the deadlines of the request as it is opened.
@@ -185,6 +186,7 @@ def open_request(
         policy=policy,
         separation=Separation(requester=gate.requester_rule, editor=gate.excludes_editor),
         questions=gate.questions,
+        feedback=gate.feedback,
         alone=gate.alone or (AloneReason.QUESTION if gate.confirm is not None else None),
     )
 

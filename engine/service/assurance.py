@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.domain import Address, Assurance, Decide, LinkState, NoLink, Person, Refusal, RememberedBrowser
+from engine.domain import Address, Assurance, Decide, GiveRating, LinkState, NoLink, Person, Refusal, RememberedBrowser
 from engine.requests import Request
 from engine.requests.identification import Identified
 from engine.store import browsers, links, people
@@ -110,6 +110,11 @@ def by_code(tx: Tx, person: str, address: str) -> Proof | None:
         return None
     acted_as = f"reader of a code sent to {address}"
     return Proof(reader, Assurance.CODE, address, acted_as, confirmed=Assurance.CODE)
+
+
+def identified(command: GiveRating, proof: Proof) -> GiveRating:
+    """Return the command with the address and the assurance that were proven."""
+    return replace(command, actor=proof.actor(command.actor), assurance=proof.assurance)
 
 
 def as_proven(command: Decide, proof: Proof) -> Decide:

@@ -24,11 +24,12 @@ from engine.domain import (
 )
 from engine.errors import Conflict, Tampered
 from engine.json_values import Value
-from engine.requests import Request, Ruling, Tally
+from engine.requests import Request, Ruling, Tally, ratings
 from engine.service import assurance, eligibility, hand_on
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
 from engine.store import audit_log, deliveries, request_model, request_rows
+from engine.store import ratings as rating_rows
 from engine.store.port import Tx
 from engine.worker.advance import wake
 
@@ -131,6 +132,9 @@ def _save(tx: Tx, request: Request, command: Decide, ruling: Ruling, record: Map
     decision = write(tx, request, command, ruling, record)
     if decision is None:
         raise Conflict(f"request {request.id} was decided by another person")
+    if command.rating is not None:
+        comment = ratings.cleaned(command.comment)
+        rating_rows.save(tx, request.id, ruling.approver.person.id, command.rating, comment)
     return decision
 
 
@@ -149,6 +153,8 @@ def _record(
         **({"is_requester": True} if person.id == request.requester else {}),
         "opened_at": timestamps.iso(request.deadlines.opened_at),
     }
+    if command.rating is not None:
+        record |= {"rating": command.rating, "comment": ratings.cleaned(command.comment)}
     if command.origin.place:
         record["place"] = dict(command.origin.place)
     if request.deadlines.first_shown_at is not None:

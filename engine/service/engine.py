@@ -33,12 +33,14 @@ from engine.domain import (
     Done,
     Erase,
     Erased,
+    GiveRating,
     NotFound,
     NotWaiting,
     Person,
     PreferencesSet,
     QuestionAnswered,
     QuestionAsked,
+    Rated,
     Reassign,
     Reassigned,
     Receipt,
@@ -70,6 +72,7 @@ from engine.service import (
     preferences,
     process_due,
     questions,
+    rate,
     reassign,
     register,
     resume,
@@ -192,6 +195,13 @@ class Engine:
             lambda tx, resolved: questions.answer(self.context, tx, command, resolved), required=False
         )
         return await _or_contested(answer, "request")
+
+    async def rate(self, command: GiveRating) -> Rated | Refusal:
+        """Rate what a request asked about, after deciding it."""
+        rating = self.transact_with_directory(
+            lambda tx, resolved: rate.rate(self.context, tx, command, resolved), required=False
+        )
+        return await _or_contested(rating, "request")
 
     async def reassign(self, command: Reassign) -> Reassigned | Refusal:
         """Let another person decide in the place of an approver."""

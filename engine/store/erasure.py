@@ -12,7 +12,16 @@ from engine.domain import Params
 from engine.store import request_search
 from engine.store.people_tables import ChallengeRow, FormDraftRow, SignInRow
 from engine.store.port import Tx
-from engine.store.tables import AuditRow, ContentChangeRow, DecisionRow, QuestionRow, RequestRow, RunRow, StepRunRow
+from engine.store.tables import (
+    AuditRow,
+    ContentChangeRow,
+    DecisionRow,
+    QuestionRow,
+    RatingRow,
+    RequestRow,
+    RunRow,
+    StepRunRow,
+)
 
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
@@ -20,6 +29,7 @@ _change = ContentChangeRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _draft = FormDraftRow.__table__  # type: ignore[attr-defined]
 _question = QuestionRow.__table__  # type: ignore[attr-defined]
+_rating = RatingRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _sign_in = SignInRow.__table__  # type: ignore[attr-defined]
@@ -31,7 +41,7 @@ _NO_CONTENTS: Final[dict[str, Any]] = {
     "cancel": case((_run.c.cancel.is_not(None), "{}")),  # that it was cancelled stays, and why does not
 }
 _TITLE: Final = "(erased)"
-_KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_with", "alone")
+_KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_with", "alone", "feedback")
 """Details of a request that come from its workflow, and not from this run."""
 
 
@@ -51,6 +61,7 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
     tx.connection.execute(update(_change).where(_change.c.request.in_(of_run)).values(edits="[]"))
     nothing_said = update(_question).where(_question.c.request.in_(of_run)).values(text="", answer=None)
     tx.connection.execute(nothing_said)
+    tx.connection.execute(update(_rating).where(_rating.c.request.in_(of_run)).values(comment=None))
     _erase_requests(tx, run)
     erase_what_waits(tx, run)
     tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))

@@ -28,7 +28,7 @@ from engine.fields import Field
 from engine.json_values import Path, Value
 from engine.requests import Editable, Request, Subject
 from engine.runs import ReviewResult, Visit
-from engine.store import asked_ways, deadline_columns, people, questions, votes, workflows
+from engine.store import asked_ways, deadline_columns, people, questions, ratings, votes, workflows
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -213,10 +213,7 @@ def read_request(
         declared=_places(details.get("declared", ())),
         digest=row.digest,
         approvers=tuple(_approver_of(persons[person], rule) for person, rule in rules.items()),
-        backups=tuple(
-            _approver_of(persons[person], (rule, named_by, None, None, None))
-            for person, rule, named_by in details.get("backups", ())
-        ),
+        backups=_backups(details, persons),
         reason_required=_REASONS[row.reason_required.removeprefix(votes.GUARD)],
         deadlines=deadline_columns.read(row, details),
         ways=asked_ways.read(details),
@@ -228,6 +225,14 @@ def read_request(
         policy=votes.read_policy(row.policy),
         separation=votes.read_separation(details),
         question_rule=questions.read_rule(details),
+        feedback=ratings.ASKED in details,
+    )
+
+
+def _backups(details: Mapping[str, Any], persons: Mapping[str, Person]) -> tuple[Approver, ...]:
+    return tuple(
+        _approver_of(persons[person], (rule, named_by, None, None, None))
+        for person, rule, named_by in details.get("backups", ())
     )
 
 
@@ -315,8 +320,8 @@ def _decision_value(row: Any) -> dict[str, Value]:
         "verdict": row.verdict,
         "reason": row.reason,
         "edited": row.edits is not None or row.content_version > 1,
-        "rating": None,
-        "comment": None,
+        "rating": record.get("rating"),
+        "comment": record.get("comment"),
     }
 
 

@@ -15,7 +15,7 @@ from engine.domain import SHARED, DeliveryKind, DeliveryState, Person, RequestSt
 from engine.identifiers import in_words
 from engine.read_models import PageQuery, RequestView, RunView, StepEffect
 from engine.requests import Request, Vote, by_name, is_account, mentioned
-from engine.store import decision_views, people, questions, request_model, run_queries, votes
+from engine.store import decision_views, people, questions, ratings, request_model, run_queries, votes
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.statements import Statement
@@ -306,6 +306,9 @@ def _request_view(
     if questions.HAS_SOME in details:
         asked = questions.load_questions(connection, request.id, persons)
         request = structs.replace(request, questions=asked)
+    if request.feedback:
+        given = ratings.load_ratings(connection, request.id, persons)
+        request = structs.replace(request, ratings=given)
     decision = decision_views.closing(row, decisions)
     return RequestView(
         model=request,

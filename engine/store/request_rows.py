@@ -13,7 +13,7 @@ from engine.errors import Conflict
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Circle, Deadlines, Edit, Opening, Request, Ruling
-from engine.store import asked_ways, deadline_columns, questions, votes
+from engine.store import asked_ways, deadline_columns, questions, ratings, votes
 from engine.store.port import Tx
 from engine.store.request_model import NOT_REQUESTER
 from engine.store.statements import Statement
@@ -236,6 +236,8 @@ def _step_details(opening: Opening) -> Iterator[tuple[str, Value]]:
         yield "step_label", opening.step_label
     if opening.technical:
         yield "technical", list[Value](opening.technical)
+    if opening.feedback:
+        yield ratings.ASKED, True
 
 
 def _write_edits(edits: Sequence[Edit]) -> str | None:

@@ -286,6 +286,17 @@ class QuestionRow(SQLModel, table=True):
     answered_at: datetime | None = utc()
 
 
+class RatingRow(SQLModel, table=True):
+    """How a person who decided a request rated what they were asked about. They may change it later."""
+
+    __tablename__ = "rating"
+    request: str = Field(primary_key=True, foreign_key="request.id")
+    person: str = Field(primary_key=True, foreign_key="person.id")
+    rating: int
+    comment: str | None = text_column()
+    rated_at: datetime = utc(nullable=False)
+
+
 class DeliveryRow(SQLModel, table=True):
     """One copy at one address: the outbox. `next_at` null: nothing to do."""
 

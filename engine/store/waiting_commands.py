@@ -50,6 +50,7 @@ def _write_decision(decision: Decide) -> dict[str, Any]:
         "edits": dict(decision.edits),
         "reason": decision.reason,
         "form": decision.form,
+        **({} if decision.rating is None else {"rating": decision.rating, "comment": decision.comment}),
         # On a page the person has not proven anything yet, and that is what nearly every decision is.
         **({} if decision.assurance is Assurance.LINK else {"assurance": decision.assurance.value}),
     }
@@ -83,4 +84,6 @@ def read_decision(stored: dict[str, Any]) -> Decide:
         edits=stored["edits"],
         reason=stored["reason"],
         form=stored["form"],
+        rating=stored.get("rating"),
+        comment=stored.get("comment"),
     )

@@ -67,6 +67,13 @@ def check_reference(
         )
 
 
+def check_feedback(report: ProblemReport, at: Path, step: str, parts: Sequence[str], *, asked: bool) -> None:
+    """Report a rating that is never there. A file that was registered before goes on without one."""
+    if parts[:1] in (["rating"], ["comment"]) and not asked and not report.registered:
+        message = f"The gate of `{cite(step)}` does not ask for feedback, so there is never a `{parts[0]}`."
+        report.add(at, message, "Add `feedback: true` to that gate.")
+
+
 def check_output(report: ProblemReport, step: StepDraft, outputs: frozenset[str] | None) -> None:
     """Report an output that hides the decision. In a file that was registered before, the output keeps its meaning."""
     if step.gate is None or NAME not in (outputs or ()) or report.registered:

@@ -48,6 +48,8 @@ class StepOutputs:
     """For a `set` step, the outputs that read a text as a number, where a gate's condition would ask about it."""
     has_gate: bool = False
     """Whether the step has a gate, so that it leaves `decision`."""
+    asks_feedback: bool = False
+    """Whether that gate asks for a rating, so that `decision` may have one."""
     continues_on_error: bool = False
     """Whether `on_error` is `continue`, so that a failure leaves `error`."""
 
@@ -245,6 +247,7 @@ def _check_step(report: ProblemReport, at: Path, rest: Path | list[str | int], n
             decision_outputs.check_reference(
                 report, at, name, parts[1:], has_gate=step.has_gate, is_current_step=name == names.current_step
             )
+            decision_outputs.check_feedback(report, at, name, parts[1:], asked=step.asks_feedback or not step.has_gate)
         return
     if step.names is None or not parts or parts[0] in step.names:
         return

@@ -100,6 +100,7 @@ def compile_gate(
         assurance=Assurance(gate.assurance or Assurance.CODE),
         confirm_with=Assurance(gate.confirm_with) if gate.confirm_with else None,
         alone=_alone(gate),
+        feedback=gate.feedback,
     )
     return _with_people(report, compiled, gate, at, names, is_form=step.uses == FORM)
 

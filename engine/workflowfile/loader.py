@@ -229,6 +229,7 @@ def _describe_outputs(
         ambiguous=ambiguous_outputs(params, names) if params is not None and is_set else frozenset(),
         continues_on_error=file.on_error == "continue",
         has_gate=draft.gate is not None,
+        asks_feedback=draft.gate is not None and draft.gate.feedback,
     )
 
 

@@ -25,7 +25,6 @@ AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
         "approvers": (),
     },
     "gate": {
-        "feedback": (False,),
         "revise": (),
         "revise_limit": (),
         "hold": (),

@@ -128,6 +128,8 @@ class Gate:
     """The identification that a decision on the review page needs."""
     confirm_with: Assurance | None = None
     """What has to confirm each decision anew, on every surface: a code or a sign-in."""
+    feedback: bool = False
+    """Whether those who decide are asked for a rating and a comment."""
     alone: AloneReason | None = None
     """Why requests of this gate are never decided together with others, if the file says so."""
 

@@ -229,6 +229,16 @@ async def _pass_on(env: WebEnv) -> Browser:
     return browser
 
 
+async def _rated(env: WebEnv) -> Browser:
+    request = await env.request_approval("      feedback: true\n")
+    browser = await env.sign_in(ADA)
+    await browser.send((await browser.get(f"/review/{request.id}")).page.form)
+    form = (await browser.get(f"/review/{request.id}/rate")).page.form
+    await browser.post(form.action, form.with_(comment="Clear."), kind=form.kind)
+    await browser.post(form.action, form.with_(rating="4"), kind=form.kind)
+    return browser
+
+
 async def _sign_in(env: WebEnv) -> Browser:
     browser = env.browser()
     form = (await browser.get("/inbox")).page.form
@@ -351,6 +361,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("sessions", "two browsers"): (_sessions, "Sign out all other browsers"),
     ("batch", "several rejected"): (_together, "1 rejected. 1 was left out."),
     ("batch-result", "several rejected"): (_together, "already approved this request"),
+    ("rate", "saved"): (_rated, "You rated this 4 of 5."),
     ("pass-on", "by the owner"): (_pass_on, "ben@example.com decides now"),
     ("question", "answered"): (_asked_before, "Your answer was sent."),
     ("preferences", "wrong, then saved"): (_preferences, "Your quiet hours are from 20:00 to 07:00."),

@@ -41,6 +41,7 @@ from bot.slack import (
     notification_text,
     preferences_modal,
     question_modals,
+    rating_blocks,
     register_modal,
     request_modals,
     resume_modal,
@@ -470,6 +471,7 @@ def views() -> Iterator[tuple[str, str, Any]]:
         yield "code form", variant, confirmation_modals.code_form(request, DECISION, CODE_SENT, metadata=ref)
         yield "sign-in", variant, confirmation_modals.sign_in(request, DECISION, "https://s.example", metadata=ref)
         yield "ask form", variant, question_modals.ask(request, None, metadata=ref)
+        yield "rating form", variant, rating_blocks.form(request, None, metadata=ref)
         yield "answer form", variant, question_modals.answer(request, QUESTION, metadata=ref)
         yield "thread", variant, thread_replies.answer(request, Verdict.APPROVE, samples.PERSON).blocks
         yield "thread of others", variant, thread_replies.answer(request, Verdict.REJECT, None).blocks

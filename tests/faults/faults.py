@@ -214,9 +214,9 @@ FAULTS: Final = (
     Fault(
         "a form is acknowledged before it is decided",
         "bot/slack/submission_handlers.py",
-        "        answer = await service.decide(sent.by, ref, verdict, edits=edits, reason=reason, message=message)\n",
+        "        answer = await service.engine.decide(asked)\n",
         "        await ack(**replies.CLEAR)\n"
-        "        work = service.decide(sent.by, ref, verdict, edits=edits, reason=reason, message=message)\n"
+        "        work = service.engine.decide(asked)\n"
         "        self._context.after(sent.by, None, work)\n"
         "        return\n",
         "tests/integration/slack/test_decisions.py",

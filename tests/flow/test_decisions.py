@@ -135,6 +135,7 @@ def test_try_reads_decisions_too(signoff: Commands) -> None:
     [
         ("steps.a.decision.who", "A decision has no `who`. It has `by`, `at`, `verdict`, `reason`, `edited`, `rating`"),
         ("steps.a.decision.reson", "A decision has no `reson`. Did you mean `reason`?"),
+        ("steps.a.decision.rating", "The gate of `a` does not ask for feedback, so there is never a `rating`."),
         ("steps.a.decision.by.mail", "`by` has no `mail`. It has `name` and `address`."),
         ("steps.n.decision", "The step `n` has no gate, so nothing is decided about it."),
         ("steps.a.decision.edited > 3", "`steps.a.decision.edited` is true or false and `3` is a number."),

@@ -27,6 +27,14 @@ EXPENSE = DOCS.parent / "templates" / "workflows" / "expense.yaml"
 INPUTS = ("-i", "what=Train to Bonn", "-i", "amount=84.50", "-i", "spent_on=2026-03-02")
 
 
+RATED = """\
+name: rated
+owner: finance@example.com
+steps:
+  - {id: go, uses: set, with: {}, gate: {feedback: true, exclude: []}}
+"""
+
+
 @dataclass(frozen=True)
 class Terminal:
     """Runs the command `signoff` on a database of its own, without a person at the keyboard."""
@@ -95,6 +103,12 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     (waiting,) = terminal.json("requests")
     passing_on = ("--to", "new@example.com", "--reason", "on holiday", "--for", "finance@example.com")
     real["signoff reassign"] = terminal.json("reassign", waiting["id"], *passing_on)
+    (Path.cwd() / "rated.yaml").write_text(RATED)
+    terminal.json("register", "rated.yaml")
+    terminal.json("run", "rated")
+    rated = next(request["id"] for request in terminal.json("requests") if request["workflow"] == "rated")
+    terminal.json("decide", rated, "approve")
+    real["signoff rate"] = terminal.json("rate", rated, "4")
     real["signoff away"] = terminal.json("away", "for", "two", "days", "--delegate", "new@example.com")
     real["signoff back"] = terminal.json("back")
     real["signoff preferences"] = terminal.json("preferences", "--quiet", "20:00-07:00")

@@ -173,3 +173,23 @@ def test_an_erased_request_is_marked(decided: Commands) -> None:
     assert (erased["title"], erased["draft"], erased["changes"]) == ("(erased)", {}, [])
     assert erased["decided_by"]["id"] == cleo["decided_by"]["id"]
     assert "Cleo" not in json.dumps(erased, default=str)
+
+
+def test_the_operator_rates_what_they_decided_and_the_export_has_it(signoff: Commands) -> None:
+    source = REFUND.replace("      edit: [amount, note]", "      edit: [amount, note]\n      feedback: true")
+    signoff.installation.write("rated.yaml", source)
+    signoff.run_ok("register", "rated.yaml")
+    signoff.run_ok("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
+    (request,) = signoff.json("requests")
+    early = signoff("rate", request["id"], "3")
+    assert (early.code, early.err) == (1, "You can rate this once you have decided.\n")
+    signoff.run_ok("decide", request["id"], "approve")
+    rated = signoff.run_ok("rate", request["id"], "4", "--comment", "=clear")
+    assert rated.out == "You rated this 4 of 5. You can change it later.\n"
+    (line,) = exported(signoff)
+    assert (line["rating"], line["comment"]) == (4, "=clear")
+    since = f"{TODAY:%Y-%m-%d}"
+    (row,) = rows(signoff.run_ok("export", "decisions", "--since", since, "--format", "csv").out)
+    assert (row["rating"], row["comment"]) == ("4", "'=clear")
+    assert "4 of 5" in signoff.run_ok("requests", request["id"], "--details").out
+    assert signoff("rate", request["id"], "6").code == 2

@@ -24,7 +24,6 @@ def test_the_example_of_the_format_needs_two_unsupported_features() -> None:
 
 
 UNSUPPORTED_VALUES = {
-    "feedback": ["true"],
     "revise": ["zero"],
     "revise_limit": ["3"],
     "hold": ["5m"],
@@ -52,7 +51,6 @@ def test_the_table_above_has_every_unsupported_key() -> None:
     "keys",
     [
         "hold: 5",
-        "feedback: please",
     ],
 )
 def test_an_unsupported_key_is_the_only_problem_with_any_value(keys: str) -> None:
