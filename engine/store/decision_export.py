@@ -52,14 +52,14 @@ class DecisionFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedDecision:
-    """A decided request. `record`: the facts that were kept with the decision; empty if the content was erased."""
+    """A decided request. `record`: the facts that were kept with the decision; empty if they were erased."""
 
     view: RequestView
     record: Mapping[str, Any]
 
     @property
     def is_erased(self) -> bool:
-        """Whether the content of the request was erased."""
+        """Whether the content of the request, or the name of who decided, was erased."""
         return not self.record
 
 

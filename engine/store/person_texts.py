@@ -15,6 +15,7 @@ from engine.store.tables import (
     DecisionRow,
     DeliveryRow,
     QuestionRow,
+    RatingRow,
     RequestRow,
     RunRow,
     StepAnswerRow,
@@ -76,6 +77,7 @@ TABLES: Final = (
     DECISION,
     _table(ContentChangeRow, json="edits", people="person"),
     _table(QuestionRow, texts="text answer", people="asked_by asked_to answered_by"),
+    _table(RatingRow, texts="comment", people="person"),
     DELIVERY,
 )
 
