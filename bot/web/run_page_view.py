@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from bot.presentation import advice, answers, characters, people, questions, request_outcome, states, story
 from bot.presentation.story import Names
@@ -27,7 +28,8 @@ class TimelineGate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineStep:
-    """One visit to a step: `before` and `after` are its requests, `answers` what people said about lost calls."""
+    """One visit to a step: `before` and `after` are its requests, `calls` those that failed before the last one,
+    `answers` what people said about lost calls."""
 
     id: str
     label: str
@@ -39,6 +41,7 @@ class TimelineStep:
     given: tuple[tuple[str, str], ...]
     output: tuple[tuple[str, str], ...]
     error: str | None
+    calls: tuple[Phrase, ...]
     answers: tuple[Phrase, ...]
 
 
@@ -83,7 +86,9 @@ def run_page(
     """Return the page. Of the requests, only those are told about that the reader may see."""
     seen = [request for request in requests if may_see_request(reader, request)]
     named = {account: person for request in seen for account, person in request.people.items()}
-    actions = _actions(run, reader)
+    names, actions = Names.of_run(run, seen, copies), _actions(run, reader)
+    hidden = {request.id for request in requests} - {request.id for request in seen}
+    shown = [entry for entry in entries if entry.request not in hidden]
     return RunPage(
         id=run.id,
         title=_title(run, seen),
@@ -95,9 +100,12 @@ def run_page(
         lead=tuple(_lead(run)),
         error=characters.visible(run.error) if run.error else None,
         advice=_advice(run, actions),
-        inputs=run_history.inputs(run, named),
-        steps=tuple(_step(step, requests, seen, named) for step in run.steps),
-        history=tuple(_history(run, requests, seen, copies, entries)),
+        inputs=tuple(shortened(run_history.inputs(run, named))),
+        steps=tuple(
+            _step(step, requests, seen, named, calls)
+            for step, calls in zip(run.steps, _failed_calls(run.steps, shown, names), strict=True)
+        ),
+        history=tuple(sentences(shown, names)),
         actions=actions,
     )
 
@@ -138,7 +146,11 @@ def _actions(run: RunView, reader: Reader) -> RunActions:
 
 
 def _step(
-    step: StepView, requests: Sequence[RequestView], seen: Sequence[RequestView], named: Mapping[str, Person]
+    step: StepView,
+    requests: Sequence[RequestView],
+    seen: Sequence[RequestView],
+    named: Mapping[str, Person],
+    calls: tuple[Phrase, ...],
 ) -> TimelineStep:
     visit = f" (visit {step.visit})" if step.visit > 1 else ""
     own = [each for each in requests if (each.model.subject.step, each.model.subject.visit) == (step.step, step.visit)]
@@ -151,14 +163,48 @@ def _step(
         moments=tuple(_moments(step)),
         before=tuple(each for at, each in gates if at is ReviewPoint.BEFORE),
         after=tuple(each for at, each in gates if at is ReviewPoint.AFTER),
-        given=tuple(run_history.values(step.params.shown(), named)) if step.params else (),
-        output=tuple(run_history.values(step.output, named)) if step.output else (),
+        given=tuple(shortened(run_history.values(step.params.shown(), named))) if step.params else (),
+        output=tuple(shortened(run_history.values(step.output, named))) if step.output else (),
         error=characters.visible(step.error) if step.error else None,
+        calls=calls,
         answers=tuple(_answer(answer) for answer in step.answers),
     )
 
 
-_WAITING = frozenset(
+_LONGEST: Final = 20_000
+"""Length of the longest value that a page shows whole, in characters: a page with several is loaded again and again."""
+_FAILED_CALLS: Final = frozenset({"step.retrying", "step.outcome_unknown"})
+"""Kinds of entries about calls after which a visit went on."""
+
+
+def shortened(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield values with their labels. Of a very long one, only the beginning, with its length."""
+    for label, text in rows:
+        if len(text) > _LONGEST:
+            beginning = text[: characters.boundary(text, _LONGEST)]
+            yield label, f"{beginning}… ({len(text):,} characters in all)"
+        else:
+            yield label, text
+
+
+def _failed_calls(
+    steps: Sequence[StepView], entries: Sequence[StoryEntry], names: Names
+) -> Iterator[tuple[Phrase, ...]]:
+    """Yield the failed calls of each visit: those of its step from its start to that of the next visit."""
+    for step in steps:
+        later = [other.started_at for other in steps if other.step == step.step and other.visit > step.visit]
+        own = [
+            entry
+            for entry in entries
+            if entry.step == step.step
+            and entry.kind in _FAILED_CALLS
+            and (step.started_at is None or entry.at >= step.started_at)
+            and all(at is None or entry.at < at for at in later)
+        ]
+        yield tuple(sentences(own, names))
+
+
+_WAITING: Final = frozenset(
     {StepStatus.IN_REVIEW, StepStatus.OUTPUT_IN_REVIEW, StepStatus.STARTED, StepStatus.RETRYING, StepStatus.SLEEPING}
 )
 
@@ -212,18 +258,6 @@ def _answer(answer: StepAnswer) -> Phrase:
 
 
 # -- what happened ------------------------------------------------------------------------------------------
-
-
-def _history(
-    run: RunView,
-    requests: Sequence[RequestView],
-    seen: Sequence[RequestView],
-    copies: Sequence[DeliveryView],
-    entries: Sequence[StoryEntry],
-) -> Iterator[Phrase]:
-    hidden = {request.id for request in requests} - {request.id for request in seen}
-    shown = [entry for entry in entries if entry.request not in hidden]
-    return sentences(shown, Names.of_run(run, seen, copies))
 
 
 def sentences(entries: Sequence[StoryEntry], names: Names) -> Iterator[Phrase]:

@@ -77,6 +77,32 @@ def test_a_step_has_a_tone_where_it_has_something_to_say(status: StepStatus, ton
     assert run_page_view.tone(status) is tone
 
 
+def test_a_visit_tells_of_its_own_calls_that_failed() -> None:
+    first = visit(started_at=NOW, status=StepStatus.FAILED)
+    second = visit(visit=2, started_at=LATER, status=StepStatus.RETRYING)
+    unknown = visit(step="book", started_at=None)
+    called = [(NOW, "step.retrying"), (LATER, "step.retrying"), (LATER, "step.failed")]
+    entries = [
+        StoryEntry(
+            seq=number, at=at, kind=kind, step="pay", request=None, actor=None, content={"error": f"Error {number}"}
+        )
+        for number, (at, kind) in enumerate(called)
+    ]
+    book = replace_fields(entries[0], step="book", kind="step.outcome_unknown")
+    page = run_page_view.run_page(samples.run(steps=(first, second, unknown)), (), (), [*entries, book], ADMIN)
+    assert [step.calls for step in page.steps] == [
+        ((NOW, " “Pay” failed, and is tried again: Error 0"),),
+        ((LATER, " “Pay” failed, and is tried again: Error 1"),),
+        ((NOW, " It is unknown whether “Book” happened: Error 0"),),
+    ]
+    assert len(page.history) == 4
+
+
+def test_a_very_long_value_is_shown_with_its_beginning() -> None:
+    (row,) = run_page(inputs={"text": "x" * 30_000}).inputs
+    assert row == ("Text", f"{'x' * 20_000}… (30,000 characters in all)")
+
+
 def test_of_a_request_that_a_person_may_not_see_a_run_shows_only_the_state() -> None:
     hidden = samples.request(title="Pay the secret sum?")
     own = replace_fields(
