@@ -101,6 +101,7 @@ from engine.worker.advance import Advancer
 from engine.workflowfile import Workflow
 
 T = TypeVar("T")
+C = TypeVar("C")
 _TRIES: Final = 5
 """Number of times that a unit of work runs before a conflict with other commands is given up."""
 _LOOKUP_SECONDS: Final = 1.2
@@ -184,31 +185,19 @@ class Engine:
 
     async def ask(self, command: AskQuestion) -> QuestionAsked | Refusal:
         """Ask a question about a request before it is decided."""
-        question = self.transact_with_directory(
-            lambda tx, resolved: questions.ask(self.context, tx, command, resolved), required=False
-        )
-        return await _or_contested(question, "request")
+        return await self._about_request(questions.ask, command)
 
     async def answer_question(self, command: AnswerQuestion) -> QuestionAnswered | Refusal:
         """Answer a question about a request."""
-        answer = self.transact_with_directory(
-            lambda tx, resolved: questions.answer(self.context, tx, command, resolved), required=False
-        )
-        return await _or_contested(answer, "request")
+        return await self._about_request(questions.answer, command)
 
     async def rate(self, command: GiveRating) -> Rated | Refusal:
         """Rate what a request asked about, after deciding it."""
-        rating = self.transact_with_directory(
-            lambda tx, resolved: rate.rate(self.context, tx, command, resolved), required=False
-        )
-        return await _or_contested(rating, "request")
+        return await self._about_request(rate.rate, command)
 
     async def reassign(self, command: Reassign) -> Reassigned | Refusal:
         """Let another person decide in the place of an approver."""
-        reassignment = self.transact_with_directory(
-            lambda tx, resolved: reassign.reassign(self.context, tx, command, resolved), required=False
-        )
-        return await _or_contested(reassignment, "request")
+        return await self._about_request(reassign.reassign, command)
 
     async def set_away(self, command: Away) -> SetAway | Refusal:
         """Let a delegate decide in the place of a person who is away, now or later."""
@@ -294,6 +283,11 @@ class Engine:
         await self.transact_with_directory(
             lambda tx, resolved: process_due.process_due(self.context, tx, request, resolved), required=False
         )
+
+    async def _about_request(self, unit: Callable[[CommandContext, Tx, C, Resolved], T], command: C) -> T | Contested:
+        """Run the unit of a command about a request, which other people may change at the same time."""
+        about = self.transact_with_directory(lambda tx, known: unit(self.context, tx, command, known), required=False)
+        return await _or_contested(about, "request")
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
         """Run a unit of work, and run it again if another command changed the same rows first."""
