@@ -17,6 +17,8 @@ from engine.requests.decision import why_alone
 MOST_STAKES: Final = 3
 LONGEST: Final = 60
 """Longest value that stands in a row, in characters."""
+LONGEST_REASON: Final = 160
+"""Longest reason that stands in a row, in characters."""
 _OPAQUE: Final = frozenset({FieldType.JSON.value, FieldType.LONG_TEXT.value})
 """Types whose values are rarely read in one line. They stand in a row only if there is no other value."""
 
@@ -29,6 +31,8 @@ class InboxRow:
     question: str
     stakes: tuple[tuple[str, str], ...]
     """What the question does not say: up to three values with their labels, amounts of money first."""
+    reason: str
+    """Why a waiting request was asked, in one line, or an empty text."""
     workflow: str
     asked: Phrase
     due: Phrase
@@ -55,6 +59,7 @@ def row(request: RequestView, reader: Person, *, names_waiting: bool = False) ->
         request=request.id,
         question=line(request.title),
         stakes=stakes(request),
+        reason=requests.clip(line(request.reason or ""), LONGEST_REASON) if is_open else "",
         workflow=line(request.workflow_title),
         asked=_asked(request, reader),
         due=_due(request) if is_open else (),

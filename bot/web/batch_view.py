@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.presentation import inbox_rows, refusals, request_content
+from bot.presentation import expiry, inbox_rows, refusals, request_card
 from bot.presentation.inbox_rows import InboxRow
 from bot.web import inbox_view
 from engine.access import Reader
-from engine.domain import CardField, Phrase
+from engine.domain import Card, Phrase
 from engine.read_models import RequestView
 from engine.requests.decision import together_refusal
 
@@ -19,7 +19,8 @@ class PickedRequest:
     """`why`: why it is left out, or nothing. `has_changed`: since the list was shown in which it was chosen."""
 
     row: InboxRow
-    values: tuple[CardField, ...]
+    card: Card
+    deadline: Phrase
     seen: str
     why: Phrase
     has_changed: bool
@@ -28,9 +29,11 @@ class PickedRequest:
 def picked(request: RequestView, reader: Reader, seen: str, now: datetime) -> PickedRequest:
     """Return a request that was chosen in a list. `seen`: the content that the list showed."""
     refusal = together_refusal(request.model, reader.person, now)
+    card = request_card.request_card(request, reader.person)
     return PickedRequest(
         row=inbox_rows.row(request, reader.person),
-        values=request_content.values(request),
+        card=card,
+        deadline=expiry.of_card(card),
         seen=inbox_view.seen(request),
         why=refusals.phrase(refusal) if refusal is not None else (),
         has_changed=seen != inbox_view.seen(request),

@@ -159,11 +159,13 @@ async def test_a_form_is_filled_in_on_its_page(env: WebEnv) -> None:
 
 
 async def test_several_are_approved_together_after_a_look_at_each(env: WebEnv) -> None:
-    requests = [await ask(env, f"A-{number}", f"{number + 1}.00") for number in range(3)]
+    why = "      reason: Over 100 EUR (refund policy 4.2).\n"
+    requests = [await ask(env, f"A-{number}", f"{number + 1}.00", keys=why) for number in range(3)]
     ada = await env.sign_in()
     look = await choose(ada, requests[:2])
     assert look.page.headings[0] == "Approve these 2 requests?"
     assert "Order A-0 Amount 1.00 EUR" in look.page.text
+    assert look.page.text.count("ann@example.com asks. Over 100 EUR (refund policy 4.2).") == 2
     assert await states(env, requests) == [RequestState.PENDING] * 3
     result = await press(ada, look.page.form_with("sure"), sure="approve")
     assert result.page.headings == ["2 approved.", "Approved by you"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.presentation import batch_results, dates, inbox_rows, inbox_texts
-from bot.presentation.inbox_rows import LONGEST, MOST_STAKES
+from bot.presentation.inbox_rows import LONGEST, LONGEST_REASON, MOST_STAKES
 from engine.access import Reader
 from engine.domain import (
     AloneReason,
@@ -92,6 +92,14 @@ def test_a_waiting_request_says_who_asks_and_until_when() -> None:
     assert (row.state, row.is_open, row.outcome, row.became, row.alone) == ("Waiting", True, (), (), "")
     assert words(inbox_rows.row(expense("5.00"), samples.PERSON).asked) == "You started this T."
     assert inbox_rows.row(expense("5.00", expires_at=None), LEE).due == ()
+
+
+def test_a_waiting_request_says_why_it_was_asked_in_one_line() -> None:
+    row = inbox_rows.row(expense("5.00", reason="Over 100 EUR.\nReally."), LEE)
+    assert row.reason == "Over 100 EUR. Really."
+    assert len(inbox_rows.row(expense("5.00", reason="x" * 900), LEE).reason) == LONGEST_REASON
+    assert inbox_rows.row(expense("5.00"), LEE).reason == ""
+    assert inbox_rows.row(decision(RequestState.APPROVED, reason="Over 100 EUR."), LEE).reason == ""
 
 
 @pytest.mark.parametrize(
