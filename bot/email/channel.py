@@ -14,7 +14,7 @@ from bot.email.errors import MailError, Meaning, Stage
 from bot.email.message import Envelope
 from bot.email.transfer_encoding import WrittenEmail
 from bot.email.writer import EmailWriter
-from bot.presentation.alert_card import FAILED
+from bot.presentation.alert_card import TO_APPROVERS
 from engine.domain import Card, DeliveryKind, Receipt, RunStatus
 from engine.off_loop import LARGE, off_loop
 
@@ -90,6 +90,6 @@ def _compares(card: Card) -> bool:
 def _is_news(card: Card, receipt: Receipt) -> bool:
     """Return whether the card tells the end of a request, or of an alert about a step, for the first time."""
     asks = card.kind is DeliveryKind.REQUEST or card.topic == RunStatus.NEEDS_ATTENTION
-    # An approver who learned that it failed also learns that it worked later.
-    asks = asks or card.topic == FAILED
+    # An approver who learned of trouble also learns how it ended.
+    asks = asks or card.topic in TO_APPROVERS
     return asks and card.outcome is not None and "closed" not in receipt.data

@@ -128,10 +128,11 @@ async def test_an_alert_about_a_step_has_one_link_and_its_answer_follows_once_in
     assert PUBLIC_URL not in second.text
 
 
-async def test_an_approver_who_learned_of_a_failure_learns_once_that_another_try_worked(
-    mail_sandbox: RunningSandbox, channel: EmailChannel
+@pytest.mark.parametrize("topic", ["approved_failed", "approved_unknown"])
+async def test_an_approver_who_learned_of_trouble_learns_once_how_it_ended(
+    mail_sandbox: RunningSandbox, channel: EmailChannel, topic: str
 ) -> None:
-    failed = replace(ALERT_CARD, topic="approved_failed", request="q1", about=REQUEST_CARD.question)
+    failed = replace(ALERT_CARD, topic=topic, request="q1", about=REQUEST_CARD.question)
     worked = replace(failed, tone=Tone.DONE, lead=(), outcome=CardOutcome(line=("It worked on another try, ", AT)))
     receipt = await show(channel, failed)
     assert await show(channel, failed, receipt) == receipt
