@@ -31,6 +31,8 @@ class InboxRow:
     question: str
     stakes: tuple[tuple[str, str], ...]
     """What the question does not say: up to three values with their labels, amounts of money first."""
+    more: str
+    """How many values a waiting request has beside these, or an empty text."""
     reason: str
     """Why a waiting request was asked, in one line, or an empty text."""
     workflow: str
@@ -59,6 +61,7 @@ def row(request: RequestView, reader: Person, *, names_waiting: bool = False) ->
         request=request.id,
         question=line(request.title),
         stakes=stakes(request),
+        more=_more(request) if is_open else "",
         reason=requests.clip(line(request.reason or ""), LONGEST_REASON) if is_open else "",
         workflow=line(request.workflow_title),
         asked=_asked(request, reader),
@@ -75,13 +78,22 @@ def row(request: RequestView, reader: Person, *, names_waiting: bool = False) ->
 
 def stakes(request: RequestView) -> tuple[tuple[str, str], ...]:
     """Return the first values that the question does not say, each with its label; money comes first."""
-    title = line(request.title)
-    values = [
-        field for field in request_content.values(request) if field.text.strip() and line(field.text) not in title
-    ]
+    values = _unsaid(request)
     short = [field for field in values if field.type not in _OPAQUE and len(field.text) <= LONGEST]
     chosen = sorted(short, key=lambda field: field.type != FieldType.MONEY.value) or values[:1]
     return tuple((field.label, _one_line(field)) for field in chosen[:MOST_STAKES])
+
+
+def _unsaid(request: RequestView) -> list[CardField]:
+    """Return the values that the question does not say."""
+    title = line(request.title)
+    return [field for field in request_content.values(request) if line(field.text).strip() not in title]
+
+
+def _more(request: RequestView) -> str:
+    """Return how many values a row leaves out, so that no one takes what it shows for all there is."""
+    more = len(_unsaid(request)) - len(stakes(request))
+    return f"{more} more {'value' if more == 1 else 'values'}" if more else ""
 
 
 def _one_line(field: CardField) -> str:

@@ -64,6 +64,14 @@ def test_two_requests_of_one_workflow_are_told_apart_by_what_is_at_stake() -> No
     assert second.stakes == (("Amount", "75.50 EUR"), ("What", "Train"))
 
 
+def test_a_waiting_request_says_how_much_its_row_leaves_out() -> None:
+    assert inbox_rows.row(expense("120.00"), LEE).more == "1 more value"
+    many = samples.request({f"value{number}": ("text", f"word{number}") for number in range(6)})
+    assert inbox_rows.row(many, LEE).more == "3 more values"
+    assert inbox_rows.row(samples.request(), LEE).more == ""
+    assert inbox_rows.row(decision(RequestState.APPROVED), LEE).more == ""
+
+
 def test_what_the_question_says_is_not_said_again() -> None:
     view = samples.request({"order": ("text", "A-1007")}, title="Refund order A-1007?")
     assert inbox_rows.stakes(view) == ()
