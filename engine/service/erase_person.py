@@ -21,6 +21,7 @@ from engine.store.connection import Connection
 from engine.store.person_erasure import ErasablePerson, PersonRuns
 from engine.store.port import Tx
 
+_YOURSELF: Final = "You cannot erase yourself: the log names who erased a person. Ask another admin."
 _BY_ADMIN: Final = "Only an admin can erase a person."
 
 
@@ -82,6 +83,8 @@ def begin(context: CommandContext, tx: Tx, command: ErasePerson, resolved: Resol
     if found is None:
         return NotFound(what="person", name=command.person)
     person = person_erasure.load(tx.connection, command.workspace, found.person.id)
+    if actor.id in person.known:
+        return NotAllowed(why=_YOURSELF)
     why = _why_not(tx.connection, command.workspace, person, found.person.label)
     if why is not None:
         return NotAllowed(why=why)

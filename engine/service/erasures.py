@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from engine.domain import DEFAULT_WORKSPACE, Erase, ErasedRuns, EraseOld, ErasePerson, PersonErased, Refusal
 from engine.service import erase, erase_person
 from engine.service.engine import Engine
 from engine.service.erase_person import Erasing, Position
 from engine.store import old_runs, person_erasure, retention
+from engine.store.old_runs import OldRuns
+from engine.store.person_erasure import PersonRuns
+
+PAGES: Final = 20
+"""Number of searches of one call: then the command reports how far it has come."""
 
 
 class Erasures:
@@ -24,24 +30,26 @@ class Erasures:
 
     async def erase_old(self, command: EraseOld) -> ErasedRuns | Refusal:
         """Erase the contents of some old runs, each as `Engine.erase` does."""
-        old = await self._engine.store.read(
-            lambda connection: old_runs.find(
-                connection,
-                command.workspace,
-                command.before,
-                workflow=command.workflow,
-                after=command.after,
-                most=erase.MOST_TOGETHER,
-            )
+        runs = entries = 0
+        after: str | None = command.after
+        for _ in range(PAGES):
+            old = await self._old_runs(command, str(after), most=erase.MOST_TOGETHER - runs)
+            for run in old.runs:
+                of_run = Erase(run=run, reason=command.reason, actor=command.actor, origin=command.origin)
+                result = await self._engine.erase(of_run)
+                if isinstance(result, Refusal):
+                    return result
+                runs, entries = runs + 1, entries + result.entries
+            after = old.reached
+            if after is None or runs == erase.MOST_TOGETHER:
+                break
+        return ErasedRuns(runs=runs, entries=entries, reached=after)
+
+    async def _old_runs(self, command: EraseOld, after: str, *, most: int) -> OldRuns:
+        workspace, before, workflow = command.workspace, command.before, command.workflow
+        return await self._engine.store.read(
+            lambda connection: old_runs.find(connection, workspace, before, workflow=workflow, after=after, most=most)
         )
-        entries = 0
-        for run in old.runs:
-            of_run = Erase(run=run, reason=command.reason, actor=command.actor, origin=command.origin)
-            result = await self._engine.erase(of_run)
-            if isinstance(result, Refusal):
-                return result
-            entries += result.entries
-        return ErasedRuns(runs=len(old.runs), entries=entries, reached=old.reached)
 
     async def erase_person(self, command: ErasePerson) -> PersonErased | Refusal:
         """Erase a part of what names a person. Their own row comes last, once no open run names them."""
@@ -64,10 +72,17 @@ class Erasures:
 
     async def _erase_in_runs(self, erasing: Erasing, position: Position) -> PersonErased:
         """Erase what names a person in the next runs, each in a unit of its own."""
-        found = await self._engine.store.read(
-            lambda connection: person_erasure.find_runs(connection, erasing.workspace, erasing.person, position.after)
+        runs = entries = 0
+        for _ in range(PAGES):
+            found = await self._runs_of(erasing, position.after)
+            for run in found.runs:
+                entries += await self._engine.transact(partial(erase_person.erase_run, erasing=erasing, run=run))
+            runs, position = runs + len(found.runs), position.after_runs(found)
+            if position.stage != "runs" or runs >= erase.MOST_TOGETHER:
+                break
+        return erase_person.result(erasing, runs=runs, entries=entries, after=position)
+
+    async def _runs_of(self, erasing: Erasing, after: str) -> PersonRuns:
+        return await self._engine.store.read(
+            lambda connection: person_erasure.find_runs(connection, erasing.workspace, erasing.person, after)
         )
-        entries = 0
-        for run in found.runs:
-            entries += await self._engine.transact(partial(erase_person.erase_run, erasing=erasing, run=run))
-        return erase_person.result(erasing, runs=len(found.runs), entries=entries, after=position.after_runs(found))

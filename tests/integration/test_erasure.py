@@ -32,6 +32,9 @@ from engine.service import Engine, Erasures
 from engine.store import audit_log, person_erasure, person_texts, reconciliation
 from engine.store.connection import Connection
 from engine.store.metadata import METADATA
+from tests.integration.test_policies import MIA
+from tests.integration.test_policies import decide as vote
+from tests.integration.test_reconciliation import COUNTED
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
 
@@ -135,15 +138,17 @@ async def check(env: EngineEnv) -> verify_audit.Log:
 async def test_only_old_ended_runs_of_the_workflow_are_erased(env: EngineEnv) -> None:
     old, other = await begin(env, "Mallory"), await begin(env, "Mallory", name="other")
     waiting = await begin(env, "Trudy")
+    late = await begin(env, "Oscar")
     for run in (old, other):
         await reject(env, run)
     env.pass_time(days=2)
     new = await begin(env, "Peggy")
-    await reject(env, new)
+    for run in (new, late):
+        await reject(env, run)
     (part,) = await erase_old(env, workflow="flow")
     assert (part.runs, part.entries > 0) == (1, True)
     assert (await env.view(old)).inputs == {}
-    for run, text in ((other, "Mallory"), (waiting, "Trudy"), (new, "Peggy")):
+    for run, text in ((other, "Mallory"), (waiting, "Trudy"), (new, "Peggy"), (late, "Oscar")):
         assert (await env.view(run)).inputs == {"text": text}
     assert [part.runs for part in await erase_old(env)] == [1]
     assert "Mallory" not in await everything(env)
@@ -277,6 +282,22 @@ async def test_words_of_what_was_edited_away_are_gone_as_well(env: EngineEnv) ->
     assert await env.rows("SELECT word FROM search_word WHERE word = 'ann'") == []
 
 
+async def test_a_name_that_an_approver_typed_is_erased_with_all_that_the_request_was_about(env: EngineEnv) -> None:
+    await env.register(COUNTED)
+    run = await env.start("counted")
+    await env.settle()
+    await vote(env, run, LEE)
+    await vote(env, run, MIA, text="for ann@example.com")
+    await vote(env, run, KIM)
+    await vote(env, run, LEE)
+    await env.settle()
+    ann = await known(env, ANN)
+    await erase_person(env, ann.id)
+    assert "ann@example.com" not in await everything(env)
+    assert str((await env.request(run)).model.content.value["text"]).startswith("for Erased person ")
+    assert (await check(env)).unexplained == ()
+
+
 async def known(env: EngineEnv, address: Address) -> Any:
     """Let a person become known, and return them."""
     await reject(env, await begin(env, "x", by=address))
@@ -285,6 +306,7 @@ async def known(env: EngineEnv, address: Address) -> Any:
 
 async def test_an_erasure_that_was_stopped_goes_on(env: EngineEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.store.person_erasure.RUNS", 1)
+    monkeypatch.setattr("engine.service.erasures.PAGES", 1)
     for number in range(3):
         await reject(env, await begin(env, f"{number} for ann@example.com"))
     first = await admin(env).erase_person(erasure_of("ann@example.com"))
@@ -324,6 +346,11 @@ async def test_a_person_who_is_still_needed_is_not_erased(env: EngineEnv) -> Non
     )
     assert (await refusal("lee@example.com")).startswith(f"lee@example.com is asked about request {request.id}. ")
     assert await refusal("sam@example.com") == (
+        "You cannot erase yourself: the log names who erased a person. Ask another admin."
+    )
+    boss = Address("email", "boss@example.com")
+    erasures = Erasures(Engine(env.store, env.advancer, admins=frozenset({SAM, boss})))
+    assert await refusal("sam@example.com", actor=boss) == (
         "sam@example.com owns the workflow flow. Register it with another owner first."
     )
     assert await refusal("ann@example.com", actor=LEE) == "Only an admin can erase a person."
