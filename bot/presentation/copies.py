@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.presentation.characters import line, visible
-from engine.domain import SHARED, DeliveryKind, DeliveryState, Phrase, RequestState, Tone
+from engine.domain import DIGEST, HELD, SHARED, DeliveryKind, DeliveryState, Phrase, RequestState, Tone
 from engine.read_models import DeliveryView
 from engine.requests import questions
 
@@ -33,6 +33,8 @@ def kind(copy: DeliveryView) -> str:
     """Return what the message is if it is no copy of the request itself, or an empty text."""
     if questions.asks(copy.topic):
         return "question"
+    if copy.topic == DIGEST:
+        return "digest"
     return "answer" if questions.tells_answer(copy.topic) else _KINDS[copy.kind]
 
 
@@ -56,6 +58,8 @@ def headline(copy: DeliveryView) -> str:
         return "Update failed" if was_shown else "Failed"
     if copy.state is DeliveryState.SKIPPED:
         return "Not needed"
+    if copy.topic == HELD:
+        return "Told in a digest" if copy.state is DeliveryState.SHOWN else "Held"
     if was_shown:
         return "Updated" if copy.shown_version > 1 else "Delivered"
     return "On its way"
@@ -64,7 +68,11 @@ def headline(copy: DeliveryView) -> str:
 def explanation(copy: DeliveryView) -> Phrase:
     """Return when a copy was shown, why it failed, and when it is tried again."""
     if copy.state is DeliveryState.SKIPPED:
-        return ("The request was closed before it was sent.",)
+        return () if copy.topic == DIGEST else ("The request was closed before it was sent.",)
+    if copy.state is DeliveryState.DUE and copy.topic == HELD:
+        return ("This person chose to be told later.",)
+    if copy.topic == DIGEST and copy.last_error is None and copy.next_at is not None:
+        return "It comes ", copy.next_at, "."
     shown: Phrase = ("Last shown ", copy.shown_at, ". ") if copy.shown_at is not None else ()
     if copy.last_error is None:
         return shown

@@ -87,7 +87,7 @@ class PreferencesPages:
             address=browser.address,
             words=preferences,
             chosen=preferences.chosen(present),
-            zone=preferences.zone(present),
+            zone="" if present.preferences.holds else preferences.zone(present),
             typed=typed or preferences.form_of(present.preferences),
             notice_text=notice,
             errors=errors,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from engine.ports import DirectoryPerson
 from engine.read_models import DeliveryView, PageQuery
 from engine.store import identities
 from engine.store.port import Tx
+from engine.store.sqlite_connection import SqliteConnection
 from engine.store.takeover import take_over
 from tests.integration.test_deadlines import DANA, KIM, routes_of, sent, start, wait
 from tests.support.databases import OpenStore
@@ -172,6 +173,30 @@ async def test_a_digest_waits_for_the_end_of_quiet_hours(env: EngineEnv) -> None
     assert got(env, KIM) == []
     await pass_until(env, 7, days=1)
     assert len(got(env, KIM)) == 1
+
+
+async def test_people_who_chose_nothing_cost_no_statement(tmp_path: Path) -> None:
+    async with open_engine(tmp_path / "signoff.db", directory=KnownPeople(routes_of)) as env:
+        statements: list[str] = []
+
+        def trace(tx: Tx, callback: Callable[[str], object] | None) -> None:
+            assert isinstance(tx.connection, SqliteConnection)
+            tx.connection.driver.set_trace_callback(callback)
+
+        async def cost() -> int:
+            statements.clear()
+            await env.store.transact(lambda tx: trace(tx, statements.append))
+            await env.start()
+            await env.store.transact(lambda tx: trace(tx, None))
+            assert not any("preferences" in statement or "reminder" in statement for statement in statements)
+            return len(statements)
+
+        await ask(env, people="lee@example.com")
+        await env.start()
+        before = await cost()
+        await choose(env, KIM, DAILY)
+        await env.start()
+        assert await cost() == before
 
 
 # -- what is never held --------------------------------------------------------------------------------------

@@ -86,6 +86,16 @@ async def test_a_digest_is_one_message_with_a_row_for_each_request(env: SlackEnv
     assert len(ada.sees()) == before + 1, "no copy is posted later"
 
 
+async def test_the_button_on_home_opens_the_form(env: SlackEnv) -> None:
+    await env.register()
+    ada = env.person("ada")
+    ada.open_home()
+    await env.slack.until(lambda: "Preferences" in buttons({"blocks": (ada.home or {"blocks": []})["blocks"]}))
+    expect_ok(await ada.click("Preferences", on="home"))
+    await env.finish_background_work()
+    assert HOW in words(ada.modal)
+
+
 async def test_a_copy_that_all_share_is_never_held(env: SlackEnv) -> None:
     await env.register(posting_to("#general", "slack"))
     await choose(env, how=DAILY, at="18:00")

@@ -14,7 +14,7 @@ async def send(browser: Browser, **typed: str) -> Answer:
 async def test_a_person_chooses_a_digest_and_quiet_hours(env: WebEnv) -> None:
     await env.request_approval()
     ada = await env.sign_in()
-    assert "Choose when you are told of requests" in (await ada.get("/inbox")).page.text
+    assert "Choose a digest, or quiet hours" in (await ada.get("/inbox")).page.text
     shown = await ada.get("/preferences")
     assert "You get one message for each request, at once." in shown.page.text
     assert "Signoff does not know your time zone, so times are in UTC." in shown.page.text

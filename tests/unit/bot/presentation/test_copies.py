@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.presentation import copies
-from engine.domain import SHARED, DeliveryKind, DeliveryState, Person, RequestState, Tone
+from engine.domain import DIGEST, HELD, SHARED, DeliveryKind, DeliveryState, Person, RequestState, Tone
 from engine.read_models import DeliveryView
 from tests.support.copies import replace_fields
 from tests.support.samples import NOW
@@ -126,3 +126,18 @@ def test_a_copy_says_what_became_of_it(
 )
 def test_a_copy_is_sent_again_only_where_that_helps(changes: dict[str, Any], state: RequestState, can: bool) -> None:
     assert copies.can_be_retried(make(**changes), state) is can
+
+
+def test_a_copy_that_is_held_says_so_and_how_it_was_told() -> None:
+    held = make(topic=HELD, state=DeliveryState.DUE, shown_version=0, shown_at=None)
+    assert (copies.headline(held), copies.explanation(held)) == ("Held", ("This person chose to be told later.",))
+    told = make(topic=HELD)
+    assert (copies.headline(told), copies.explanation(told)) == ("Told in a digest", ("Last shown ", NOW, ". "))
+
+
+def test_a_digest_says_when_it_comes() -> None:
+    digest = make(kind=DeliveryKind.REMINDER, topic=DIGEST, state=DeliveryState.DUE, shown_version=0, shown_at=None)
+    planned = replace_fields(digest, next_at=LATER)
+    assert (copies.kind(planned), copies.headline(planned)) == ("digest", "On its way")
+    assert copies.explanation(planned) == ("It comes ", LATER, ".")
+    assert copies.explanation(replace_fields(digest, state=DeliveryState.SKIPPED)) == ()
