@@ -141,6 +141,7 @@ def try_release_single(tx: Tx, delivery: LeasedDelivery) -> bool:
         return False
     if len(request_queries.request_views(tx.connection, delivery.workspace, page, person=delivery.person)) != 1:
         return False
+    lock(tx, delivery)
     settle(tx, delivery)
     return delivery_leases.try_shown(tx, delivery, None, state=DeliveryState.SKIPPED)
 
@@ -149,10 +150,13 @@ def _to(delivery: LeasedDelivery) -> DigestRoute:
     return DigestRoute(delivery.person, Route(delivery.channel, delivery.address))
 
 
-def lock(tx: Tx, told: Collection[str]) -> None:
-    """Lock the requests that a digest told, before its row."""
-    for request in sorted(told):
-        request_rows.lock(tx, request)
+def lock(tx: Tx, delivery: LeasedDelivery) -> None:
+    """Lock the requests of a digest, before its row where that can be.
+
+    A decision at the same moment either sees a copy that is let go here, and updates it, or is seen by it.
+    """
+    for request in reminders.load_about(tx.connection, delivery.id):
+        request_rows.lock(tx, request.id)
 
 
 def record_told(tx: Tx, delivery: LeasedDelivery, told: Collection[str]) -> list[RemindedRequest]:

@@ -86,6 +86,8 @@ class ClaimedDelivery:
 def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, result: Receipt | ChannelError | None) -> datetime:
     """Record the result of an attempt. Return the time of the record, or None if the copy was not needed any more."""
     if result is None:
+        if claimed.is_digest:
+            digests.lock(tx, claimed.delivery)
         is_skipped = delivery_leases.try_shown(tx, claimed.delivery, None, state=DeliveryState.SKIPPED)
         if is_skipped and claimed.is_digest:
             digests.settle(tx, claimed.delivery)
@@ -140,7 +142,7 @@ def _record_shown(tx: Tx, directory: Directory, claimed: ClaimedDelivery, receip
     delivery, request = claimed.delivery, claimed.request
     is_first = delivery.shown_version == 0
     if claimed.is_digest:
-        digests.lock(tx, claimed.told)
+        digests.lock(tx, delivery)
     elif is_first and request is not None and request.model.deadlines.first_shown_at is None:
         request_rows.lock(tx, request.id)
     if not delivery_leases.try_shown(tx, delivery, receipt, state=DeliveryState.SHOWN):
@@ -216,6 +218,8 @@ def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, erro
         retry_after=error.retry_after,
     )
     is_dead = _is_dead(tx, delivery, error)
+    if is_dead and claimed.is_digest:
+        digests.lock(tx, delivery)
     if is_dead or error.about == "channel":
         _lock(tx, delivery)
     recorded = delivery_leases.try_failed(
