@@ -26,6 +26,7 @@ from engine.domain import (
     PreferencesSet,
     Refusal,
     SetPreferences,
+    Verdict,
 )
 from engine.errors import ChannelError
 from engine.ports import DirectoryPerson
@@ -173,6 +174,41 @@ async def test_a_digest_waits_for_the_end_of_quiet_hours(env: EngineEnv) -> None
     assert got(env, KIM) == []
     await pass_until(env, 7, days=1)
     assert len(got(env, KIM)) == 1
+
+
+async def test_requests_of_the_same_moment_share_one_digest(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    await ask(env)
+    await asyncio.gather(*(env.start() for _ in range(7)))
+    await env.settle()
+    await pass_until(env, 18)
+    assert [len(card.reminds) for card in got(env, KIM)] == [8]
+
+
+async def test_the_next_group_of_a_chain_is_held_too(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    chain = "policy: {chain: [[lee@example.com], [kim@example.com]]}"
+    runs = [await ask(env, chain, people="", title=title) for title in ("One?", "Two?")]
+    for run in runs:
+        assert isinstance(await env.decide(run, by=LEE), Decided)
+    await env.settle()
+    assert got(env, KIM) == []
+    await pass_until(env, 18)
+    assert [len(card.reminds) for card in got(env, KIM)] == [2]
+    for run in runs:
+        assert isinstance(await env.decide(run, by=KIM), Decided)
+
+
+async def test_a_vote_and_a_change_of_others_do_not_post_what_is_held(env: EngineEnv) -> None:
+    await choose(env, KIM, DAILY)
+    three = "lee@example.com, kim@example.com, mia@example.com"
+    run = await ask(env, "policy: {quorum: 2}", "edit: [a]", people=three)
+    assert isinstance(await env.decide(run, by=LEE, verdict=Verdict.APPROVE, edits={"a": 2}), Decided)
+    await env.settle()
+    assert got(env, KIM) == []
+    await pass_until(env, 18)
+    (card,) = got(env, KIM)
+    assert (card.kind, [value.text for value in card.values]) == (DeliveryKind.REQUEST, ["2"])
 
 
 async def test_people_who_chose_nothing_cost_no_statement(tmp_path: Path) -> None:
