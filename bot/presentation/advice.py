@@ -17,6 +17,9 @@ _READS: Final = frozenset({"GET", "HEAD"})
 """Methods of a call that changes nothing: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1"""
 
 
+TRY_AGAIN: Final = (
+    "Fix the cause, then try the run again, on its page or with signoff retry. It goes on from the step that failed."
+)
 Call = tuple[str, int, int]
 """A step, its visit, and the call in it."""
 
@@ -45,7 +48,7 @@ def before_trying_again(run: RunView) -> str:
     last = run.steps[-1]
     if last.attempt == 0 or _only_reads(last) or _was_refused(last):
         return ""
-    return f"“{line(last.label)}” may have happened in part. Find out first: otherwise it could happen twice."
+    return f"May have happened: {line(last.label)}. Find out first, because trying again could do it twice."
 
 
 def after_failure(run: RunView) -> str:
@@ -53,6 +56,8 @@ def after_failure(run: RunView) -> str:
     answered = last_answer(run)
     if answered is not None and answered[1].answer is ResumeAnswer.STOP:
         return f"{line(answered[1].person.label)} stopped it. {_before_another(run)}".strip()
+    if can_be_tried_again(run):
+        return f"{before_trying_again(run)} {TRY_AGAIN}".strip()
     return _before_another(run) or "Fix the cause, then start a new run."
 
 

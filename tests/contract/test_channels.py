@@ -145,7 +145,7 @@ ALERT = Card(
     kind=DeliveryKind.ALERT,
     title="Refund failed",
     tone=Tone.FAILED,
-    lead=(("Fix the cause, then start a new run.",),),
+    lead=(("Fix the cause, then try the run again.",),),
     run="r1",
 )
 
@@ -218,7 +218,7 @@ async def test_copies_have_different_receipts(surface: Surface) -> None:
 async def test_an_alert_is_shown_without_a_request(surface: Surface) -> None:
     await post(surface, ALERT)
     assert "Refund failed" in surface.seen()
-    assert "Fix the cause, then start a new run." in surface.seen()
+    assert "Fix the cause, then try the run again." in surface.seen()
 
 
 async def test_a_reminder_is_a_message_of_its_own_that_says_so(surface: Surface) -> None:

@@ -724,8 +724,8 @@ FAULTS: Final = (
     Fault(
         "a repetition is advised for an effect that may have happened",
         "bot/presentation/advice.py",
-        '    return _before_another(run) or "Fix the cause, then start a new run."\n',
-        '    return "Fix the cause, then start a new run."\n',
+        '        return f"{before_trying_again(run)} {TRY_AGAIN}".strip()\n',
+        "        return TRY_AGAIN\n",
         "tests/unit/bot/presentation/test_card.py tests/integration/slack/test_trouble.py",
     ),
     Fault(

@@ -50,7 +50,7 @@ def test_a_run_can_be_tried_again_if_its_last_step_failed_for_sure(
 
 def test_a_step_that_may_have_happened_in_part_is_named() -> None:
     advised = advice.before_trying_again(samples.run(status=RunStatus.FAILED, steps=(step(),)))
-    assert advised == "“Pay” may have happened in part. Find out first: otherwise it could happen twice."
+    assert advised == "May have happened: Pay. Find out first, because trying again could do it twice."
 
 
 @pytest.mark.parametrize(

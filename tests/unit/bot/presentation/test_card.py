@@ -657,11 +657,10 @@ def run_view(**changes: Any) -> RunView:
     return samples.run(**{**defaults, **changes})
 
 
-_AGAIN: Final = "Fix the cause, then start a new run."
-_FIND_OUT: Final = (
-    "May have happened: Pay. Find out first. Do not simply start the workflow again: that would repeat what has "
-    "happened. Do only what is missing."
+_AGAIN: Final = (
+    "Fix the cause, then try the run again, on its page or with signoff retry. It goes on from the step that failed."
 )
+_FIND_OUT: Final = f"May have happened: Pay. Find out first, because trying again could do it twice. {_AGAIN}"
 
 
 def alert_card(topic: str | None, request: RequestView | None = None, **changes: Any) -> Any:
