@@ -16,7 +16,16 @@ from tests.support.documents import Page
 
 SECTION = "signoff bench slack"
 SMALL = slack.SlackBenchSize(
-    clicks=6, clicks_per_second=20, people=6, post_fanouts=1, edit_fanouts=1, votes_on=2, votes_shown_on=1
+    clicks=6,
+    clicks_per_second=20,
+    people=6,
+    post_fanouts=1,
+    edit_fanouts=1,
+    votes_on=2,
+    votes_shown_on=1,
+    home_decisions=3,
+    home_seconds=0.3,
+    home_quiet=0.0,
 )
 MACHINE = Machine(cores=2, load=0.5, python="3.11.7", sync_ms=0.2)
 
@@ -45,6 +54,8 @@ def test_every_figure_is_a_number_and_every_target_names_one(report_json: dict[s
         "slack.open_fanout_ratio",
         "slack.vote_ack_p99_ms",
         "slack.vote_fanout_ratio",
+        "slack.home_publishes",
+        "slack.home_right_after_s",
     }
     assert all(name.removeprefix("slack.") in report_json["slack"] for name in report_json["targets"])
 
@@ -63,6 +74,13 @@ def test_every_vote_is_in_the_database_and_costs_no_edit_of_its_own(report_json:
     assert figures["vote_copies"] == SMALL.people
     assert 1 <= figures["vote_edits_ratio"] <= NEEDED
     assert figures["vote_fanout_floor_s"] == pytest.approx((SMALL.people - 1) * 60 / 500)
+
+
+def test_every_decision_counts_and_publishes_are_collected(report_json: dict[str, Any]) -> None:
+    figures = report_json["slack"]
+    assert figures["home_decisions"] == SMALL.home_decisions
+    assert 0 <= figures["home_publishes"] <= SMALL.home_decisions
+    assert figures["home_right_after_s"] >= 0
 
 
 def test_the_floor_is_what_the_enforced_rates_allow(report_json: dict[str, Any]) -> None:

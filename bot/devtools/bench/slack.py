@@ -1,6 +1,6 @@
 """`signoff bench slack`: how fast a click is acknowledged, and how close to Slack's rate limits copies are shown.
 
-Three parts, each with a local Slack, a bot in a process of its own and a database of its own (see `slack_env`).
+Four parts, each with a local Slack, a bot in a process of its own and a database of its own (see `slack_env`).
 
 **Clicks** are open-loop: they are sent at scheduled times whether or not earlier clicks were answered, and every
 duration counts from the scheduled time. So a stall of the bot counts for every click that waited, and so does a late
@@ -11,7 +11,7 @@ this part, so that the edits of copies and the ends of runs compete with the cli
 Durations count from the command or the click until the last call has succeeded. The floor is the time of that many
 calls at the rate that the local Slack enforces: the first at once, then one for each interval.
 
-**Votes** are in `slack_votes`.
+**Votes** are in `slack_votes`, the **Home tab** is in `slack_home`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bot.devtools.bench import slack_votes
+from bot.devtools.bench import slack_home, slack_votes
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile
 from bot.devtools.bench.slack_env import BenchFailed, PostedCopy, SlackBenchEnv, SlackLimits, open_slack_env
 from bot.devtools.sandbox.methods import METHODS
@@ -86,6 +86,12 @@ class SlackBenchSize:
     """Requests with votes whose acknowledgements are measured."""
     votes_shown_on: int = 3
     """Requests with votes whose copies are measured."""
+    home_decisions: int = 50
+    """Requests of one person that are decided while their Home tab is watched."""
+    home_seconds: float = 60.0
+    """Seconds within which they are decided."""
+    home_quiet: float = 6.0
+    """Seconds without a change before that: longer than the bot collects changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +111,14 @@ async def run(size: SlackBenchSize, report_progress: ReportProgress) -> tuple[li
     fanouts = await _measure_fanouts(size)
     report_progress(f"{size.votes_on * slack_votes.NEEDED} votes, {size.clicks_per_second:g} a second …")
     votes = await _measure_votes(size)
+    report_progress(f"{size.home_decisions} decisions in {size.home_seconds:g} s, and the Home tab …")
+    homes = await _measure_home(size)
     refused = Figure(
         name="slack.refused",
-        value=clicks.refused + fanouts.refused + votes.refused,
+        value=clicks.refused + fanouts.refused + votes.refused + homes.refused,
         meaning="calls that Slack refused with HTTP 429",
     )
-    return [*clicks.figures, *fanouts.figures, *votes.figures, refused], machine
+    return [*clicks.figures, *fanouts.figures, *votes.figures, *homes.figures, refused], machine
 
 
 # -- clicks -------------------------------------------------------------------------------------------------
@@ -228,6 +236,17 @@ async def _measure_votes(size: SlackBenchSize) -> PartResult:
         # Last, because the bench does not wait for the edits of so many copies.
         acks = await slack_votes.measure_acks(env, size.votes_on, per_second=rate)
         return PartResult([*acks, *copies], env.slack.rates.refused)
+
+
+# -- the Home tab -------------------------------------------------------------------------------------------
+
+
+async def _measure_home(size: SlackBenchSize) -> PartResult:
+    async with open_slack_env(people=1, limits=UNLIMITED) as env:
+        figures = await slack_home.measure(
+            env, requests=size.home_decisions, seconds=size.home_seconds, quiet=size.home_quiet
+        )
+        return PartResult(figures, env.slack.rates.refused)
 
 
 # -- fan-outs -----------------------------------------------------------------------------------------------
