@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +60,13 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def run_servers(port: Callable[[], int] = free_port) -> AsyncIterator[DemoEnvironment]:
-    """Run all parts in a temporary folder, which is deleted afterwards. Raises `PortTaken`."""
+async def run_servers(
+    port: Callable[[], int] = free_port, more: Mapping[str, str] | None = None
+) -> AsyncIterator[DemoEnvironment]:
+    """Run all parts in a temporary folder, which is deleted afterwards. Raises `PortTaken`.
+
+    `more`: further settings, without the prefix of their names.
+    """
     async with AsyncExitStack() as stack:
         stack.enter_context(without_proxies())
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="signoff-demo-")))
@@ -73,6 +78,7 @@ async def run_servers(port: Callable[[], int] = free_port) -> AsyncIterator[Demo
                 database=folder / "signoff.db",
                 allow=payment_service.url.removeprefix("http://"),
                 port=port(),
+                more=more or {},
             )
             options = AppOptions(settings=chosen, environment={}, console=Console(quiet=True))
             try:
@@ -85,8 +91,13 @@ async def run_servers(port: Callable[[], int] = free_port) -> AsyncIterator[Demo
         yield DemoEnvironment(app=running_app, slack=slack, payments=payment_service, folder=folder)
 
 
-def demo_settings(slack: RunningSandbox, *, database: Path, allow: str, port: int) -> Settings:
-    """Build the settings of the demo, which ignore the user's own. `allow`: host and port that workflows may call."""
+def demo_settings(
+    slack: RunningSandbox, *, database: Path, allow: str, port: int, more: Mapping[str, str] | None = None
+) -> Settings:
+    """Build the settings of the demo, which ignore the user's own. `allow`: host and port that workflows may call.
+
+    `more`: further settings, without the prefix of their names.
+    """
     values = {
         "DATABASE_URL": f"sqlite:///{database}",
         "HTTP_ALLOW": allow,
@@ -103,6 +114,7 @@ def demo_settings(slack: RunningSandbox, *, database: Path, allow: str, port: in
         "NAME": "Demo",
         "SMTP_URL": slack.mail.url,
         "EMAIL_FROM": _SENDER,
+        **(more or {}),
     }
     # Names without the prefix are ignored without an error, so the prefix is added here.
     return loaded_settings.load({f"{PREFIX}{name}": value for name, value in values.items()})
