@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
@@ -17,23 +18,27 @@ from bot.slack.service import SlackService
 from engine.access import Reader, may_see_request
 from engine.domain import Address, Card, Person, Phrase, RequestState
 from engine.domain.accounts import SLACK
+from engine.errors import ChannelError
 from engine.inbox import InboxFilter, InboxPage, InboxPart, InboxQuery
 from engine.read_models import RequestView
+from engine.references import Reference
 from engine.requests.decision import why_alone
 
 MOST_TOGETHER: Final = 50
 """Requests that are offered to be decided together at once."""
 NO_ONE: Final = "-"
 """The id of no person. A filter by a person who is not known finds nothing."""
+_LOOKING_UP: Final = 3.0
+"""Timeout of looking up an account, in seconds."""
 _EMPTY: Final = InboxPage(requests=(), need_you=0)
 
 
 async def load(service: SlackService, by: Actor, shown: HomeRef) -> HomeContent:
     """Return the content of the tab for a person. `shown`: the part, the filter and the page."""
-    person = await service.person(by)
-    if person is None:
+    reader = await _reader(service, by)
+    if reader is None:
         return HomeContent(page=_EMPTY)
-    reader = service.engine.reader(person)
+    person = reader.person
     wanted, words = await _filter(service, shown, person)
     shown, page = await _page(service, reader, shown, wanted)
     has_runs = shown.read in (HomeRef(), HomeRef(part=InboxPart.ALL))
@@ -51,6 +56,27 @@ async def load(service: SlackService, by: Actor, shown: HomeRef) -> HomeContent:
         away=await _away(service, person),
         notice=await _receipt(service, by, shown.receipt) if shown.receipt is not None else "",
     )
+
+
+async def _reader(service: SlackService, by: Actor) -> Reader | None:
+    """Return the person who opened the tab; None if they are not known and may not read everything."""
+    person = await service.person(by)
+    if person is not None:
+        return service.engine.reader(person)
+    reader = service.engine.reader(await _looked_up(service, by))
+    return reader if reader.reads_everything else None
+
+
+async def _looked_up(service: SlackService, by: Actor) -> Person:
+    """Return a person whom no one asked yet and who started nothing, with the addresses of their account."""
+    reference = Reference(by.address.kind, by.user, by.user)
+    try:
+        async with asyncio.timeout(_LOOKING_UP):
+            found = (await service.directory.resolve([reference]))[reference].people
+    except (ChannelError, TimeoutError):
+        found = ()
+    addresses = tuple(address for one in found for address in one.addresses)
+    return Person(NO_ONE, found[0].name if found else by.user, addresses)
 
 
 async def together(service: SlackService, by: Actor, shown: HomeRef) -> tuple[Person | None, Sequence[RequestView]]:

@@ -45,8 +45,8 @@ def filter_form(shown: HomeRef, workflows: Sequence[tuple[str, str]]) -> View:
 
 def _search(shown: HomeRef) -> Block:
     element: Element = {"type": "plain_text_input", "action_id": ids.INPUT, "max_length": ids.SEARCH}
-    if shown.search:
-        element["initial_value"] = shown.search
+    if words := " ".join(shown.search.split()):
+        element["initial_value"] = words
     hint = "Beginnings of words in the question, the values, the workflow or the name of the person who asked."
     return _input(SEARCH, "Search", element, hint=hint)
 
@@ -87,7 +87,7 @@ def read_filter(values: Mapping[str, Any], shown: HomeRef, workflows: Sequence[t
     """Return what the tab shows with the filter that was chosen."""
     names = {ids.option_key(name): name for name, _ in workflows}
     state = _option_of(values, STATE)
-    typed = str(clean(_value(values, SEARCH, "value"))).replace("\0", " ").strip()
+    typed = " ".join(str(clean(_value(values, SEARCH, "value"))).replace("\0", " ").split())
     return msgspec.structs.replace(
         shown.unfiltered,
         search=typed[: ids.SEARCH],

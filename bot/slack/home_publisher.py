@@ -45,6 +45,8 @@ class StaleHomes:
     def __init__(self, timing: HomeTiming | None = None, *, now: Callable[[], float] | None = None) -> None:
         self.timing, self._now = timing or HomeTiming(), now or (lambda: asyncio.get_running_loop().time())
         self._due: dict[str, float] = {}
+        self._turns: dict[str, float] = {}
+        """The time of the turn at the shared pace, by person: their tab is not published before it."""
         self._published: dict[str, float] = {}
         self._closed: dict[tuple[str, str], None] = {}
         self._marked = asyncio.Event()
@@ -59,9 +61,17 @@ class StaleHomes:
 
     def put_off(self, user: str, seconds: float) -> None:
         """Mark this person's tab as stale, to be published in so many seconds, or earlier if it is due before."""
-        at = self._now() + seconds
+        at = max(self._now() + seconds, self._turns.get(user, 0.0))
         self._due[user] = min(at, self._due.get(user, at))
         self._marked.set()
+
+    def keep_turn(self, user: str, seconds: float) -> None:
+        """Let this person's tab be published in so many seconds, when it has its turn, and not before."""
+        self._due[user] = self._turns[user] = self._now() + seconds
+
+    def has_turn(self, user: str) -> bool:
+        """Return whether a turn was kept for this person's tab."""
+        return user in self._turns
 
     def _wait(self, user: str) -> float:
         last = self._published.get(user)
@@ -71,6 +81,7 @@ class StaleHomes:
     def published(self, user: str) -> None:
         """Record that this person's tab is published now. Changes from now on make it stale again."""
         self._due.pop(user, None)
+        self._turns.pop(user, None)
         _forget_if_many(self._published)
         self._published[user] = self._now()
 
@@ -131,8 +142,6 @@ class HomePublisher:
     ) -> None:
         self._stale, self._publish, self._pace = stale, publish, pace
         self._busy = False
-        self._turns: set[str] = set()
-        """The people whose tab has a turn, which is due now."""
 
     @property
     def idle(self) -> bool:
@@ -145,25 +154,26 @@ class HomePublisher:
             self._busy = False
             user = await self._stale.wait()
             self._busy = True
-            if await self._has_turn(user):
-                self._stale.published(user)
-                await self._publish_or_log(user)
+            await self.publish_due(user)
+
+    async def publish_due(self, user: str) -> None:
+        """Publish the tab of this person, which is due, or keep its turn if other processes go before."""
+        if await self._has_turn(user):
+            self._stale.published(user)
+            await self._publish_or_log(user)
 
     async def _has_turn(self, user: str) -> bool:
-        """Return whether this tab may be published now. If not, it is put off to its turn.
+        """Return whether this tab may be published now. If not, its turn is kept.
 
         The process that has the turn before it shows the same: it reads what is true at its turn.
         """
-        if self._pace is None or user in self._turns:
-            self._turns.discard(user)
+        if self._pace is None or self._stale.has_turn(user):
             return True
         rate = Rate(f"slack home {user}", self._stale.timing.again, 1)
         (turn,) = await self._pace.reserve([rate], "")
         if turn.seconds <= _NOW:
             return True
-        self._turns.add(user)
-        self._stale.published(user)
-        self._stale.put_off(user, turn.seconds)
+        self._stale.keep_turn(user, turn.seconds)
         return False
 
     async def _publish_or_log(self, user: str) -> None:

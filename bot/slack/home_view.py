@@ -21,7 +21,7 @@ from engine.inbox import InboxPage, InboxPart
 from engine.read_models import RequestView
 from engine.requests import Question
 
-ROWS: Final = {InboxPart.NEEDS_YOU: 14, InboxPart.WAITING: 20, InboxPart.DECIDED: 20, InboxPart.ALL: 20}
+ROWS: Final = {InboxPart.NEEDS_YOU: 12, InboxPart.WAITING: 20, InboxPart.DECIDED: 20, InboxPart.ALL: 20}
 """Requests on one page of each part: with them, a view stays below 100 blocks."""
 MOST_ATTENTION: Final = 4
 _RUNS: Final = {InboxPart.NEEDS_YOU: 5, InboxPart.ALL: 14}
@@ -63,6 +63,7 @@ class HomeContent:
 def home(content: HomeContent, *, command: str = command_messages.COMMAND) -> View:
     """Return the Home tab. Requests open from here with all their buttons, even if the message was deleted."""
     blocks = [*_top(content, command), *_others(content), *_requests(content), *_runs(content, command)]
+    blocks += _settings(content)
     return {
         "type": "home",
         "callback_id": ids.HOME,
@@ -112,12 +113,6 @@ def _tools(content: HomeContent) -> Iterator[Element]:
     yield text_objects.button("Filter", action=ids.HOME_FILTER, value=shown)
     if content.can_decide_several:
         yield text_objects.button("Decide several", action=ids.HOME_SEVERAL, value=shown)
-    yield text_objects.button("Preferences", action=ids.PREFERENCES, value=shown)
-    yield (
-        text_objects.button("I'm back", action=ids.HOME_BACK, value=shown)
-        if content.away
-        else text_objects.button("Say when you're away", action=ids.HOME_AWAY, value=shown)
-    )
 
 
 def _go(label: str, shown: HomeRef, *, name: str, style: str | None = None) -> Element:
@@ -149,7 +144,10 @@ def _others(content: HomeContent) -> Iterator[Block]:
 def _requests(content: HomeContent) -> Iterator[Block]:
     shown, page = content.shown, content.page
     if content.reader is not None:
-        for view in page.requests:
+        for number, view in enumerate(page.requests):
+            if number and shown.part is InboxPart.NEEDS_YOU:
+                # Without it, the buttons of a row look as if they belonged to the next one.
+                yield {"type": "divider", "block_id": f"line:{number}"}
             yield from home_rows.request(view, content.reader.person, shown.part)
     if not page.requests:
         yield text_objects.section(_none(content), block="none")
@@ -181,3 +179,16 @@ def _runs(content: HomeContent, command: str) -> Iterator[Block]:
     yield text_objects.header("Your latest runs", block="runs")
     rows = list_rows.runs(content.runs, most=most)
     yield from rows or [text_objects.section(command_messages.no_runs(command), block="runs:none")]
+
+
+def _settings(content: HomeContent) -> list[Block]:
+    """Return the buttons of what a person sets for themselves."""
+    if content.reader is None:
+        return []
+    shown = ids.encode(content.shown.read)
+    action, label = (ids.HOME_BACK, "I'm back") if content.away else (ids.HOME_AWAY, "Say when you're away")
+    buttons = [
+        text_objects.button("Preferences", action=ids.PREFERENCES, value=shown),
+        text_objects.button(label, action=action, value=shown),
+    ]
+    return [text_objects.header("For you", block="for you"), text_objects.actions(buttons, block="settings")]

@@ -448,7 +448,7 @@ def homes(name: str, requests: Sequence[RequestView]) -> Iterator[tuple[str, str
         for request in requests:
             rows = home_rows.request(request, samples.PERSON, part)
             yield "home row", f"{part} {request.id}", rows
-        content = home_samples.content(requests[:14], shown=HomeRef(part=part), has_all=True)
+        content = home_samples.content(requests[:12], shown=HomeRef(part=part), has_all=True)
         yield "home part", f"{name} {part}", home_view.home(content)
     run = samples.run(status=RunStatus.NEEDS_ATTENTION, steps=())
     alert = DeliveryContent(
@@ -492,7 +492,7 @@ def views() -> Iterator[tuple[str, str, Any]]:
     yield "modal", "loading", request_modals.loading(metadata=ref)
     runs = RunList(runs=[samples.run(id=f"{RUN}{number}", status=status) for number, status in enumerate(RunStatus)])
     for name, pending, shown in (("full", [*PENDING.values()], runs), ("empty", [], RunList())):
-        yield "home", name, home_view.home(home_samples.content(pending[:14], runs=shown))
+        yield "home", name, home_view.home(home_samples.content(pending[:12], runs=shown))
         yield from homes(name, pending[:20])
         yield "pending", name, command_messages.pending(pending).blocks
         yield "runs", name, command_messages.runs(shown).blocks

@@ -99,6 +99,7 @@ class SlackEnv:
     patience: float | None = None
     limiter: RateLimiter | None = None
     roles: Roles = field(default_factory=Roles)
+    auditors: frozenset[Address] = frozenset()
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _bot: Bot | None = None
 
@@ -132,7 +133,7 @@ class SlackEnv:
         kinds: dict[str, StepType[Any]] = {**registry.builtin(services), "played": played}
         secrets = EnvironmentSecrets({})
         advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
-        engine = Engine(store, advancer)
+        engine = Engine(store, advancer, auditors=self.auditors)
         prompt = engine if self.patience is None else Engine(PunctualStore(store, patience=self.patience), advancer)
         service = SlackService(prompt, kinds, directory, self.clock, self.builders)
         surface = None
@@ -325,11 +326,12 @@ async def open_slack(
     open_store: OpenStore | None = None,
     patience: float | None = None,
     limiter: RateLimiter | None = None,
+    auditors: frozenset[Address] = frozenset(),
 ) -> AsyncIterator[SlackEnv]:
     """Open a local Slack and start a bot on it."""
     clock = FakeClock()
     async with sandbox() as slack:
-        env = SlackEnv(slack, path, transport, clock, builders, open_store, patience, limiter)
+        env = SlackEnv(slack, path, transport, clock, builders, open_store, patience, limiter, auditors=auditors)
         await env.start_bot()
         try:
             yield env

@@ -16,6 +16,7 @@ BLOCK_KEYS = {
     "section": {"text", "fields", "accessory"},
     "context": {"elements"},
     "actions": {"elements"},
+    "divider": set(),
     "rich_text": {"elements"},
     "input": {"label", "element", "hint", "optional"},
 }
@@ -179,6 +180,8 @@ def _blocks(blocks: list[dict[str, Any]], *, most: int, surface: str) -> Iterato
 
 
 def _block(kind: str, block: dict[str, Any], surface: str) -> Iterator[str]:
+    if kind == "divider":
+        return
     if kind == "header":
         yield from _text(block["text"], 150, "header", only_plain=True)
     elif kind == "section":

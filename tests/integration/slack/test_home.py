@@ -13,13 +13,14 @@ import pytest
 from bot.devtools.sandbox.server import SimulatedPerson
 from bot.slack import home_view, ids
 from bot.slack.rate_limit import RateLimiter
-from engine.domain import RequestState
+from engine.domain import Address, RequestState
 from engine.errors import StepError
 from engine.inbox import InboxPart
 from engine.store.port import Tx
 from tests.support import slack_rules
-from tests.support.slack_env import SlackEnv, copy_of, expect_ok, open_slack, words
+from tests.support.slack_env import SlackEnv, buttons, copy_of, expect_ok, open_slack, words
 
+AUDITORS = frozenset({Address("email", "ben@example.com")})
 MOST = home_view.ROWS[InboxPart.NEEDS_YOU]
 WORKFLOW = """\
 name: {name}
@@ -40,7 +41,7 @@ async def env(tmp_path: Path, empty_database: bytes) -> AsyncIterator[SlackEnv]:
     path = tmp_path / "signoff.db"
     path.write_bytes(empty_database)
     path.chmod(0o600)
-    async with open_slack(path, "http", limiter=RateLimiter(multiplier=1000)) as env:
+    async with open_slack(path, "http", limiter=RateLimiter(multiplier=1000), auditors=AUDITORS) as env:
         env.slack.rates.configure(multiplier=1000)
         yield env
 
@@ -168,8 +169,16 @@ async def test_each_part_shows_its_requests(env: SlackEnv) -> None:
     assert rows(cleo) == ["Pay 90 EUR", "Pay 80 EUR"]
     assert "Your latest runs" in said
     assert len(runs) == 2
+    assert "Everything" not in home(ada), "they started and own nothing"
+
+
+async def test_an_auditor_who_did_nothing_yet_sees_everything_and_decides_nothing(env: SlackEnv) -> None:
+    await start(env, 80, 90)
     ben = await open_home(env, "ben")
-    assert "Everything" not in home(ben), "they started and own nothing"
+    said = await press(env, ben, "Everything")
+    assert rows(ben) == ["Pay 90 EUR", "Pay 80 EUR"]
+    assert "All requests of all people." in said
+    assert not {"Approve", "Reject", "Decide several"} & set(buttons(ben.home or {}))
 
 
 async def test_pages_are_turned_and_no_request_is_skipped(env: SlackEnv) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.presentation import alert_card, batch_results
 from bot.slack import home_filter_modal, home_view, ids, several_modal
-from bot.slack.home_publisher import StaleHomes
+from bot.slack.home_publisher import HomePublisher, StaleHomes
 from bot.slack.ids import HomeRef
 from bot.slack.list_rows import RunList
 from engine.domain import (
@@ -27,6 +29,7 @@ from engine.domain import (
 )
 from engine.inbox import InboxPart
 from engine.json_values import Value
+from engine.pace import LocalPace
 from engine.read_models import DeliveryContent, RequestView, StepView
 from engine.requests import Question
 from tests.support import home_samples, samples, slack_rules
@@ -227,3 +230,31 @@ def test_what_a_person_did_in_the_tab_counts_as_published() -> None:
     assert tabs.stale.next is None
     tabs.stale.mark("U1")
     assert tabs.stale.next == ("U1", tabs.stale.timing.again)
+
+
+@pytest.mark.parametrize("bots", [1, 2, 3])
+async def test_several_processes_share_the_turns_of_a_tab(bots: int) -> None:
+    clock, published, changes = [0.0], list[float](), [number * 1.2 for number in range(50)]
+    pace = LocalPace(lambda: clock[0])
+
+    async def publish(_: str) -> None:
+        published.append(clock[0])
+
+    tabs = [StaleHomes(now=lambda: clock[0]) for _ in range(bots)]
+    publishers = [HomePublisher(stale, publish, pace=pace) for stale in tabs]
+    for step in range(1_400):
+        clock[0] = step * 0.05
+        for number, at in enumerate(changes):
+            if step * 0.05 - 0.05 < at <= step * 0.05:
+                for stale in tabs:
+                    stale.mark("U1", closed=f"r{number}")
+        for stale, publisher in zip(tabs, publishers, strict=True):
+            if (following := stale.next) is not None and following[1] <= 0:
+                await publisher.publish_due(following[0])
+    # At the end each process still has a turn.
+    assert len(published) <= 60 / tabs[0].timing.again + 1 + bots
+    gaps = [after - before for before, after in itertools.pairwise(published)]
+    assert min(gaps) >= tabs[0].timing.again - 0.1
+    for change in changes:
+        assert any(change - 0.05 <= at <= change + 5.1 for at in published)
+    assert not any(tabs)

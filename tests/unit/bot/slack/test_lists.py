@@ -233,7 +233,7 @@ def test_empty_lists_say_what_to_do_next() -> None:
     home = join_texts(show_home())
     assert home.startswith("No request is waiting for you\n")
     assert "\nNew requests appear here, and in the Messages tab.\n" in home
-    assert home.endswith(runs)
+    assert f"\n{runs}\n" in home
 
 
 def test_the_home_tab_says_that_its_person_is_away_and_how_to_end_it() -> None:
