@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from bot.presentation import (
@@ -62,7 +63,7 @@ from engine.off_loop import LARGE, off_loop
 from engine.ports import Clock, Directory, KeepsAnswers
 from engine.read_models import DeliveryContent, DeliveryView, PageQuery, RequestView, RunView, WorkflowView
 from engine.references import EMAIL, Reference, parse
-from engine.service import Engine
+from engine.service import Engine, named_reader
 from engine.workflowfile import StepKind, Workflow
 
 MOST_SHOWN: Final = 200
@@ -219,7 +220,7 @@ class SlackService:
         view, reader = await self.engine.request(request), await self.reader(by)
         if view is None:
             return None
-        if not may_see_request(reader, view):
+        if reader is None or not may_see_request(reader, view):
             copies = await self.engine.deliveries(request=request)
             if not _is_posted(copies, channel):
                 return NotAllowed(why=_NOT_YOUR_REQUEST)
@@ -234,7 +235,7 @@ class SlackService:
         if run is None:
             return None
         requests_of_run = await self.engine.requests_of_run(run_id)
-        if not may_see_run(reader, run, tuple(requests_of_run)):
+        if reader is None or not may_see_run(reader, run, tuple(requests_of_run)):
             copies = await self.engine.deliveries(run=run_id)
             if not _is_posted(copies, channel):
                 return NotAllowed(why=_NOT_YOUR_RUN)
@@ -255,9 +256,16 @@ class SlackService:
         """Return the person with this account, or None."""
         return await self.engine.person(by.address)
 
-    async def reader(self, by: Actor) -> Reader:
-        """Return the person with this account and what they may read."""
-        return await self.engine.reader_at(by.address)
+    async def reader(self, by: Actor) -> Reader | None:
+        """Return the person with this account and what they may read, or None.
+
+        The settings name admins and auditors by their email address: if that is not known yet, Slack is asked.
+        """
+        person = await self.person(by)
+        if person is None or person.email is None:
+            unit = partial(named_reader.find, self.engine.context, account=by.address)
+            person = await self.engine.transact_with_directory(unit, required=False) or person
+        return self.engine.reader(person) if person is not None else None
 
     async def pending(self, by: Actor) -> list[RequestView]:
         """Return the requests that wait for this person, in the order in which they expire."""
@@ -287,7 +295,7 @@ class SlackService:
     async def readable_runs(self, by: Actor) -> RunList:
         """Return the latest runs that this person may see: all for admins and auditors, else as `runs`."""
         reader = await self.reader(by)
-        if not reader.reads_everything:
+        if reader is None or not reader.reads_everything:
             return await self.runs(by)
         found = await self.engine.runs_of(reader, PageQuery(limit=MOST_SHOWN))
         latest = await self.engine.latest_requests([run.id for run in found[: list_rows.MOST_ROWS]])

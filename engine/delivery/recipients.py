@@ -125,6 +125,14 @@ class Recipients:
             return identities.adopt(self._tx, workspace, person)
         return people.need_person(self._tx, workspace, address, evidence="A command came from it.")
 
+    def addresses(self, address: Address) -> list[Address]:
+        """Return the addresses of the person who acts from an address, as the directory has them. Save nothing."""
+        reference = Reference(address.kind, address.value, str(address))
+        if not self._directory.asks(reference):
+            return []
+        self._need([reference])
+        return [known for person in self._resolved[reference].people for known in person.addresses]
+
     def guest(self, workspace: str, address: Address) -> DirectoryPerson | None:
         """Return the person who acts from an address if they are a guest or belong to another workspace."""
         resolution = self._resolve_actor(workspace, address)

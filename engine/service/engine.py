@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeVar
 from msgspec import structs
 
 from engine.access import Reader
-from engine.delivery.recipients import Recipients, Resolved, run_with_directory
+from engine.delivery.recipients import Resolved, run_with_directory
 from engine.domain import (
     DEFAULT_WORKSPACE,
     Absence,
@@ -331,19 +331,6 @@ class Engine:
     def reader(self, person: Person) -> Reader:
         """Return a person with what this server lets them read."""
         return self.context.reader(person)
-
-    async def reader_at(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> Reader:
-        """Return the person who acts from this address and what they may read.
-
-        The directory is asked who it is if their email address, by which the settings name people, is not known yet.
-        """
-        person = await self.person(address, workspace=workspace)
-        if person is None or person.email is None:
-            directory = self.context.advancer.directory
-            person = await self.transact_with_directory(
-                lambda tx, resolved: Recipients(tx, directory, resolved).actor(workspace, address), required=False
-            )
-        return self.reader(person)
 
     async def inbox(self, query: InboxQuery, *, workspace: str = DEFAULT_WORKSPACE) -> InboxPage:
         """Return one page of a part of a reader's inbox."""

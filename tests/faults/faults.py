@@ -1279,7 +1279,7 @@ FAULTS: Final = (
     Fault(
         "rights: the details in Slack are for all",
         "bot/slack/service.py",
-        "        if not may_see_request(reader, view):\n",
+        "        if reader is None or not may_see_request(reader, view):\n",
         "        if False:\n",
         "tests/integration/slack/test_rights.py",
     ),

@@ -100,3 +100,21 @@ async def test_details_are_refused_to_a_person_who_takes_no_part(env: SlackEnv, 
         ):
             assert result is not None
             assert not isinstance(result, NotAllowed), name
+
+
+async def test_the_home_tab_of_an_auditor_offers_nothing_to_decide(env: SlackEnv, run: str) -> None:
+    dana = env.person("dana")
+    dana.open_home()
+    await env.slack.until(lambda: dana.home)
+    assert dana.home is not None
+    labels = buttons(dana.home)
+    everything = next(label for label in labels if label.startswith("Everything"))
+    expect_ok(await dana.click(everything, on="home"))
+    await env.slack.until(lambda: SECRET in words(dana.home))
+    assert {"Approve", "Reject", "Cancel", "Pass on"} & set(buttons(dana.home)) == set()
+
+
+async def test_people_who_only_look_do_not_become_known(env: SlackEnv, run: str) -> None:
+    join(env, "eve")
+    await answer_to(env, "eve", "/signoff runs")
+    assert await env.engine.person(Address("email", "eve@example.com")) is None
