@@ -320,11 +320,13 @@ async def test_the_owner_is_led_to_the_question_about_a_lost_call(env: WebEnv, b
     await env.engine_env.settle()
     sam, ann = await env.sign_in(SAM), await env.sign_in("ann@example.com")
     assert f"/attention/{run}" in (await sam.get(f"/runs/{run}")).page.links
+    assert f"/runs/{run}" in (await sam.get(f"/attention/{run}")).page.links
     page = await ann.get(f"/runs/{run}")
     assert f"/attention/{run}" not in page.page.links
     assert buttons(page) == ["Cancel the run"]
     stop = Resume(run=run, answer=ResumeAnswer.STOP, actor=Address("email", SAM), origin=TERMINAL)
     await env.engine_env.engine.resume(stop)
+    assert f"/runs/{run}" in (await sam.get(f"/attention/{run}")).page.links
     page = await sam.get(f"/runs/{run}")
     assert "answered “Stop the run”" in page.page.text
     assert buttons(page) == [], "it may have happened, so it is not repeated"
