@@ -217,6 +217,6 @@ def after_quiet(person: Person, at: datetime, deadlines: Deadlines, *, hours: Wo
 
 
 def is_held(tx: Tx, request: Request) -> frozenset[str]:
-    """Return the people for whom a request is held now."""
+    """Return the people who are not told of a request yet, because it is held."""
     told = digests.load_told(tx.connection, request.subject.run, request.id)
     return frozenset(person for person, telling in told.items() if telling.is_held)

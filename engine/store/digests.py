@@ -179,7 +179,7 @@ def _untold(to: DigestRoute, request: RemindedRequest) -> dict[str, str]:
 
 
 def load_told(connection: Connection, run: str, request: str) -> dict[str, Telling]:
-    """Return when the people for whom a request was held are told of it, by person.
+    """Return when people are told of a request that was held, by person.
 
     A digest that could not be sent at once holds nothing any more.
     """

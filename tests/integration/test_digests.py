@@ -48,7 +48,14 @@ NIGHT = Preferences(quiet_from=20 * 60, quiet_until=7 * 60)
 
 
 @pytest.fixture
-async def env(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
+async def env(tmp_path: Path) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", directory=KnownPeople(routes_of)) as env:
+        yield env
+
+
+@pytest.fixture
+async def on_each(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
+    """Open the engine on SQLite, and on PostgreSQL, for what depends on statements and on order."""
     async with open_engine(tmp_path / "signoff.db", open_store=open_database, directory=KnownPeople(routes_of)) as env:
         yield env
 
@@ -85,7 +92,8 @@ async def copies_of(env: EngineEnv, run: str, **facts: Any) -> list[DeliveryView
 # -- held and told -------------------------------------------------------------------------------------------
 
 
-async def test_a_daily_digest_tells_in_one_message_what_was_held(env: EngineEnv) -> None:
+async def test_a_daily_digest_tells_in_one_message_what_was_held(on_each: EngineEnv) -> None:
+    env = on_each
     await choose(env, KIM, DAILY)
     runs = [await ask(env, title=f"Number {number}?") for number in range(3)]
     assert got(env, KIM) == []
@@ -123,7 +131,8 @@ async def test_people_without_preferences_are_told_at_once(env: EngineEnv) -> No
     assert copy.state is DeliveryState.SKIPPED
 
 
-async def test_the_only_request_is_a_message_with_its_buttons(env: EngineEnv) -> None:
+async def test_the_only_request_is_a_message_with_its_buttons(on_each: EngineEnv) -> None:
+    env = on_each
     await choose(env, KIM, DAILY)
     run = await ask(env)
     await pass_until(env, 18)
@@ -136,7 +145,8 @@ async def test_the_only_request_is_a_message_with_its_buttons(env: EngineEnv) ->
     assert card.outcome is not None, "it is updated like every copy"
 
 
-async def test_a_digest_comes_when_enough_requests_wait(env: EngineEnv) -> None:
+async def test_a_digest_comes_when_enough_requests_wait(on_each: EngineEnv) -> None:
+    env = on_each
     await choose(env, KIM, WHEN_THREE)
     first = await ask(env, title="First?")
     await ask(env, title="Second?")
@@ -176,7 +186,8 @@ async def test_a_digest_waits_for_the_end_of_quiet_hours(env: EngineEnv) -> None
     assert len(got(env, KIM)) == 1
 
 
-async def test_requests_of_the_same_moment_share_one_digest(env: EngineEnv) -> None:
+async def test_requests_of_the_same_moment_share_one_digest(on_each: EngineEnv) -> None:
+    env = on_each
     await choose(env, KIM, DAILY)
     await ask(env)
     await asyncio.gather(*(env.start() for _ in range(7)))
@@ -199,7 +210,8 @@ async def test_the_next_group_of_a_chain_is_held_too(env: EngineEnv) -> None:
         assert isinstance(await env.decide(run, by=KIM), Decided)
 
 
-async def test_a_vote_and_a_change_of_others_do_not_post_what_is_held(env: EngineEnv) -> None:
+async def test_a_vote_and_a_change_of_others_do_not_post_what_is_held(on_each: EngineEnv) -> None:
+    env = on_each
     await choose(env, KIM, DAILY)
     three = "lee@example.com, kim@example.com, mia@example.com"
     run = await ask(env, "policy: {quorum: 2}", "edit: [a]", people=three)
@@ -315,7 +327,8 @@ async def test_email_follows_after_a_digest_that_came_late(env: EngineEnv) -> No
     assert ("email", "lee") in await sent(env, run)
 
 
-async def test_email_follows_for_each_person_from_when_they_were_told(env: EngineEnv) -> None:
+async def test_email_follows_for_each_person_from_when_they_were_told(on_each: EngineEnv) -> None:
+    env = on_each
     await choose(env, LEE, DAILY)
     run = await ask(env, people="lee@example.com, kim@example.com")
     await ask(env, people="lee@example.com", title="Another?")
@@ -395,7 +408,8 @@ async def test_after_a_clock_that_was_ahead_what_is_held_is_told_at_once(env: En
     assert len(got(env, KIM)) == 1
 
 
-async def test_a_digest_that_cannot_be_sent_lets_go_of_what_it_held(env: EngineEnv) -> None:
+async def test_a_digest_that_cannot_be_sent_lets_go_of_what_it_held(on_each: EngineEnv) -> None:
+    env = on_each
     await choose(env, LEE, DAILY)
     runs = [await ask(env, people="lee@example.com", title=title) for title in ("One?", "Two?")]
     env.channel.queue_faults(*(Fault(error=ChannelError("Lee left.", permanent=True)) for _ in range(3)))
@@ -417,7 +431,8 @@ async def test_email_follows_if_the_digest_does_not_get_through(env: EngineEnv) 
         assert ("email", "lee") in await sent(env, run)
 
 
-async def test_people_who_turn_out_to_be_one_are_told_at_once(env: EngineEnv) -> None:
+async def test_people_who_turn_out_to_be_one_are_told_at_once(on_each: EngineEnv) -> None:
+    env = on_each
     await choose(env, DANA, DAILY)
     runs = [await ask(env, people="dana@example.com", title=title) for title in ("One?", "Two?")]
     dana = DirectoryPerson("Dana", (Address("slack", "U1"), DANA), joined=True)
@@ -440,7 +455,8 @@ async def test_people_who_turn_out_to_be_one_are_told_at_once(env: EngineEnv) ->
 # -- changes of mind -----------------------------------------------------------------------------------------
 
 
-async def test_what_is_held_is_told_when_a_person_chooses_so(env: EngineEnv) -> None:
+async def test_what_is_held_is_told_when_a_person_chooses_so(on_each: EngineEnv) -> None:
+    env = on_each
     await choose(env, KIM, DAILY)
     for title in ("One?", "Two?"):
         await ask(env, title=title)
