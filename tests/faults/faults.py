@@ -26,6 +26,7 @@ _CODES = "tests/integration/web/test_codes.py"
 _SIGN_IN = "tests/integration/web/test_account_sign_in.py"
 _QUESTIONS = "tests/integration/test_questions.py tests/unit/engine/requests/test_questions.py"
 _ATTENTION = "tests/integration/web/test_attention.py"
+_INBOX = "tests/integration/web/test_inbox_parts.py tests/integration/web/test_inbox_decisions.py"
 _WRITERS = "tests/integration/test_many_writers.py"
 _WAYS = "tests/integration/test_ways.py"
 _SHARED_COPIES = "tests/integration/slack/test_shared_copies.py"
@@ -568,6 +569,35 @@ FAULTS: Final = (
         '    tx.take_turn(f"client {workspace} {client.hex()}")\n',
         "",
         "tests/integration/test_many_writers.py",
+    ),
+    # -- the inbox on pages --
+    Fault(
+        "the receipt of an inbox shows a request to every person",
+        "bot/web/inbox_pages.py",
+        "if view is None or not may_see_request(reader, view):",
+        "if view is None:",
+        _INBOX,
+    ),
+    Fault(
+        "the step before a batch shows the requests of others",
+        "bot/web/inbox_decisions.py",
+        "return view if view is not None and may_see_request(engine.reader(browser.person), view) else None",
+        "return view",
+        _INBOX,
+    ),
+    Fault(
+        "a batch decides what is decided by itself",
+        "bot/web/inbox_decisions.py",
+        "answers = await self._context.service.engine.decide_together(commands)",
+        "answers = [await self._context.service.engine.decide(command) for command in commands]",
+        _INBOX,
+    ),
+    Fault(
+        "a row approves without the question that the button asks",
+        "bot/web/inbox_decisions.py",
+        "    if view.confirm:\n",
+        "    if False:\n",
+        _INBOX,
     ),
     Fault(
         "the page of a run shows requests that its reader may not see",
