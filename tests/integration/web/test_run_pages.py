@@ -173,6 +173,17 @@ async def test_the_page_shows_every_step_with_its_values_and_without_secrets(env
     assert text.index("“Look it up” is done.") < text.index("“Pay the rent” started.")
 
 
+async def test_data_is_never_markup_and_hides_nothing(env: WebEnv) -> None:
+    run = await start(env, note="<script>x</script>\u202e")
+    (request,) = await env.engine_env.engine.requests_of_run(run)
+    sam = await env.sign_in(SAM)
+    for path in (f"/runs/{run}", f"/requests/{request.id}", "/runs"):
+        page = await sam.get(path)
+        assert "<script>x" not in page.text, path
+        assert "\u202e" not in page.text, path
+        assert "<script>x</script>⟦U+202E⟧" in page.page.text, path
+
+
 async def test_the_diagram_has_the_state_of_the_run_in_words(env: WebEnv, bank: Bank) -> None:
     run = await failed_run(env, bank)
     page = await (await env.sign_in(SAM)).get(f"/runs/{run}")
