@@ -142,7 +142,8 @@ def test_an_erasure_that_is_killed_goes_on_with_the_next_command(signoff: Comman
         signoff.run_ok("decide", request["id"], "reject", "--reason", "ask Mallory")
     installation = signoff.installation
     with closing(sqlite3.connect(installation.database)) as connection, connection:
-        connection.execute("UPDATE run SET ended_at = '2020-01-02 00:00:00.000000', started_at = ended_at")
+        connection.execute("UPDATE run SET started_at = '2020-01-01 00:00:00.000000'")
+        connection.execute("UPDATE run SET ended_at = '2020-01-02 00:00:00.000000'")
     killed = installation.start(SIGNOFF, "erase", "--older-than", "1s", "--yes")
     with closing(sqlite3.connect(installation.database)) as connection:
         while killed.poll() is None:
