@@ -249,23 +249,27 @@ def choose_all(person: SimulatedPerson) -> dict[str, list[str]]:
     }
 
 
-async def test_several_are_decided_together_and_what_changed_meanwhile_is_left_out_and_named(env: SlackEnv) -> None:
-    runs = await start(env, *range(100, 112))
+async def test_of_50_decided_together_5_that_changed_meanwhile_are_left_out_and_named(env: SlackEnv) -> None:
+    runs = await start(env, *range(100, 151))
     ada = await open_home(env)
     await press(env, ada, "Decide several")
     chosen = choose_all(ada)
-    assert [len(group) for group in chosen.values()] == [10, 2]
-    expect_ok(await env.person("cleo").command(f"/signoff cancel {runs[3]}"))
+    assert [len(group) for group in chosen.values()] == [10] * 5
+    stale = runs[3:8]
+    for run in stale:
+        expect_ok(await env.person("cleo").command(f"/signoff cancel {run}"))
     await env.settle()
     expect_ok(await ada.submit({**chosen, "What do you decide?": "Approve"}))
     await env.settle()
     said = words(ada.modal)
-    assert "11 approved. 1 was left out." in said
-    assert "Pay 103 EUR?" in said.partition("Approved")[0], "it is named with the reason"
-    assert "cancelled" in said
+    assert "45 approved. 5 were left out." in said
+    left_out = said.partition(" Approved ")[0]
+    assert [amount for amount in range(100, 151) if f"Pay {amount} EUR?" in left_out] == [103, 104, 105, 106, 107]
+    assert "cancelled" in left_out
     states = [await env.state(run) for run in runs]
-    assert states.count(RequestState.APPROVED) == 11
-    assert rows(ada) == []
+    assert states.count(RequestState.APPROVED) == 45
+    assert {await env.state(run) for run in stale} == {RequestState.CANCELLED}
+    assert rows(ada) == ["Pay 150 EUR"], "no more than 50 were offered"
 
 
 async def test_what_has_to_be_decided_alone_is_not_offered_and_named_with_the_reason(env: SlackEnv) -> None:
