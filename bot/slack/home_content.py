@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
@@ -18,18 +17,14 @@ from bot.slack.service import SlackService
 from engine.access import Reader, may_see_request
 from engine.domain import Address, Card, Person, Phrase, RequestState
 from engine.domain.accounts import SLACK
-from engine.errors import ChannelError
 from engine.inbox import InboxFilter, InboxPage, InboxPart, InboxQuery
 from engine.read_models import RequestView
-from engine.references import Reference
 from engine.requests.decision import why_alone
 
 MOST_TOGETHER: Final = 50
 """Requests that are offered to be decided together at once."""
 NO_ONE: Final = "-"
 """The id of no person. A filter by a person who is not known finds nothing."""
-_LOOKING_UP: Final = 3.0
-"""Timeout of looking up an account, in seconds."""
 _EMPTY: Final = InboxPage(requests=(), need_you=0)
 
 
@@ -52,31 +47,16 @@ async def load(service: SlackService, by: Actor, shown: HomeRef) -> HomeContent:
         can_decide_several=sum(can_decide_together(view, person) for view in page.requests) > 1,
         attention=await _attention(service, person),
         asked=[*question_notes.open_to(asked, person.id)],
-        runs=await service.runs(by) if has_runs else RunList(),
+        runs=await _runs(service, by, shown) if has_runs else RunList(),
         away=await _away(service, person),
         notice=await _receipt(service, by, shown.receipt) if shown.receipt is not None else "",
     )
 
 
 async def _reader(service: SlackService, by: Actor) -> Reader | None:
-    """Return the person who opened the tab; None if they are not known and may not read everything."""
+    """Return the person who opened the tab, or None. Only one who is not known yet is looked up, which writes."""
     person = await service.person(by)
-    if person is not None:
-        return service.engine.reader(person)
-    reader = service.engine.reader(await _looked_up(service, by))
-    return reader if reader.reads_everything else None
-
-
-async def _looked_up(service: SlackService, by: Actor) -> Person:
-    """Return a person whom no one asked yet and who started nothing, with the addresses of their account."""
-    reference = Reference(by.address.kind, by.user, by.user)
-    try:
-        async with asyncio.timeout(_LOOKING_UP):
-            found = (await service.directory.resolve([reference]))[reference].people
-    except (ChannelError, TimeoutError):
-        found = ()
-    addresses = tuple(address for one in found for address in one.addresses)
-    return Person(NO_ONE, found[0].name if found else by.user, addresses)
+    return service.engine.reader(person) if person is not None else await service.reader(by)
 
 
 async def together(service: SlackService, by: Actor, shown: HomeRef) -> tuple[Person | None, Sequence[RequestView]]:
@@ -113,6 +93,11 @@ async def _has_all(service: SlackService, reader: Reader) -> bool:
         return True
     query = InboxQuery(reader=reader, part=InboxPart.ALL, limit=1)
     return bool((await service.engine.inbox(query)).requests)
+
+
+async def _runs(service: SlackService, by: Actor, shown: HomeRef) -> RunList:
+    """Return the latest runs: all that the person may see among everything, else those that concern them."""
+    return await service.readable_runs(by) if shown.part is InboxPart.ALL else await service.runs(by)
 
 
 async def _attention(service: SlackService, person: Person) -> list[Card]:

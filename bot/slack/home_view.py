@@ -176,7 +176,8 @@ def _runs(content: HomeContent, command: str) -> Iterator[Block]:
     most = _RUNS.get(content.shown.part, 0)
     if content.shown.pages or content.wanted or not most:
         return
-    yield text_objects.header("Your latest runs", block="runs")
+    is_all = content.shown.part is InboxPart.ALL and content.reader is not None and content.reader.reads_everything
+    yield text_objects.header("Latest runs" if is_all else "Your latest runs", block="runs")
     rows = list_rows.runs(content.runs, most=most)
     yield from rows or [text_objects.section(command_messages.no_runs(command), block="runs:none")]
 

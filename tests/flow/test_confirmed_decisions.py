@@ -79,6 +79,20 @@ async def modal(env: DemoEnvironment, name: str, callback: str) -> dict[str, Any
     return person.modal
 
 
+async def test_a_row_of_home_asks_for_the_code_and_then_says_what_was_done(env: DemoEnvironment) -> None:
+    run = await ask(env, "confirm_with: code")
+    ada = env.slack.person("ada")
+    ada.open_home()
+    await env.slack.until(lambda: "Pay 120 EUR?" in str(ada.home))
+    await ada.click(ids.APPROVE, on="home")
+    await modal(env, "ada", ids.CONFIRM_MODAL)
+    assert (await request_of(env, run)).model.state is RequestState.PENDING
+    await ada.submit({ids.CODE_BLOCK: await code_for(env, "ada@example.com")})
+    await env.slack.until(lambda: "You approved this" in str(ada.home))
+    assert (await request_of(env, run)).model.state is RequestState.APPROVED
+    assert ada.modal is None
+
+
 async def test_a_click_in_slack_counts_after_the_code_from_the_email(env: DemoEnvironment) -> None:
     run = await ask(env, "confirm_with: code")
     ada, ben = env.slack.person("ada"), env.slack.person("ben")

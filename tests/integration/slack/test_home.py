@@ -178,6 +178,7 @@ async def test_an_auditor_who_did_nothing_yet_sees_everything_and_decides_nothin
     said = await press(env, ben, "Everything")
     assert rows(ben) == ["Pay 90 EUR", "Pay 80 EUR"]
     assert "All requests of all people." in said
+    assert "pay, started by Cleo Builder" in said, "the runs of all people"
     assert not {"Approve", "Reject", "Decide several"} & set(buttons(ben.home or {}))
 
 
