@@ -438,6 +438,27 @@ async def _inbox_many(windows: ReviewWindows, page: Page) -> None:
     await _sign_in(windows, page)
 
 
+async def _preferences(windows: ReviewWindows, page: Page) -> None:
+    await _sessions(windows, page)
+    await page.goto(f"{windows.web.url}/preferences")
+    await page.get_by_label("A digest when several requests wait").check()
+    await page.get_by_label("Quiet hours begin").fill("20:00")
+    await page.get_by_label("Quiet hours end").fill("07:00")
+
+
+async def _preferences_wrong(windows: ReviewWindows, page: Page) -> None:
+    await _preferences(windows, page)
+    await page.get_by_label("Quiet hours end").fill("20:00")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("alert")).to_contain_text("The two times must differ.")
+
+
+async def _preferences_saved(windows: ReviewWindows, page: Page) -> None:
+    await _preferences(windows, page)
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Saved")
+
+
 async def _sessions(windows: ReviewWindows, page: Page) -> None:
     await windows.web.request_approval(source=MONEY)
     await windows.web.sign_in()
@@ -761,6 +782,9 @@ STATES: Final[Mapping[str, PageState]] = {
     "sign-in-too-often": _sign_in_too_often,
     "inbox-empty": _inbox_empty,
     "inbox-one": _inbox_one,
+    "preferences": _preferences,
+    "preferences-wrong": _preferences_wrong,
+    "preferences-saved": _preferences_saved,
     "sessions": _sessions,
     "inbox-many": _inbox_many,
     "inbox-working": _inbox_working,
