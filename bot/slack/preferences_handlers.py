@@ -50,7 +50,7 @@ class PreferencesHandlers:
         if isinstance(answer, InvalidPreferences):
             await ack(**replies.errors({preferences_modal.BLOCK_OF[answer.what]: refusals.sentence(answer)}))
             return
-        said = refusals.phrase(answer) if isinstance(answer, Refusal) else preferences.chosen(answer)
+        said = refusals.phrase(answer) if isinstance(answer, Refusal) else ("Saved. ", *preferences.chosen(answer))
         await ack(**replies.update(request_modals.sentence(said)))
 
     async def _save(self, sent: Submission, chosen: Preferences) -> PreferencesSet | Refusal:

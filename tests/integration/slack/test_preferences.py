@@ -38,6 +38,7 @@ async def test_the_form_says_what_holds_and_repeats_what_was_chosen(env: SlackEn
     await env.register()
     assert "Times are in your time zone, Europe/Berlin." in await open_form(env)
     said = await choose(env, how=SEVERAL, at="17:30", count=4, begin="20:00", end="07:00", weekends=["yes"])
+    assert "Saved. " in said
     assert "You get a digest when 4 requests wait, and at 17:30 in any case." in said
     assert "Your quiet hours are from 20:00 to 07:00, and on Saturday and Sunday." in said
     ada = env.person("ada")
