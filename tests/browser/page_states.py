@@ -357,6 +357,29 @@ async def _pass_on_wrong(windows: ReviewWindows, page: Page) -> None:
     await page.get_by_role("alert").first.wait_for()
 
 
+async def _rate(windows: ReviewWindows, page: Page) -> None:
+    request = await windows.web.request_approval(source=f"{MONEY}      feedback: true\n")
+    await _sign_in(windows, page)
+    await page.goto(f"{windows.web.url}/review/{request.id}")
+    await page.get_by_role("button", name="Pay the refund", exact=True).click()
+    await page.get_by_role("link", name="Rate it").click()
+    await page.get_by_role("group").wait_for()
+
+
+async def _rate_wrong(windows: ReviewWindows, page: Page) -> None:
+    await _rate(windows, page)
+    await page.get_by_label("Comment").fill("The amount was easy to check.")
+    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("alert").first.wait_for()
+
+
+async def _rated(windows: ReviewWindows, page: Page) -> None:
+    await _rate_wrong(windows, page)
+    await page.get_by_label("5 (excellent)").check()
+    await page.get_by_role("button", name="Save").click()
+    await page.get_by_text("You rated this 5 of 5.").wait_for()
+
+
 async def _too_late(windows: ReviewWindows, page: Page) -> None:
     await _ask(windows, page, BY_LINK, body=LETTER)
     await _stop_events(page)
@@ -773,6 +796,9 @@ STATES: Final[Mapping[str, PageState]] = {
     "runs": _runs,
     "pass-on": _pass_on,
     "pass-on-wrong": _pass_on_wrong,
+    "rate": _rate,
+    "rate-wrong": _rate_wrong,
+    "rated": _rated,
     "too-late": _too_late,
     "busy": _busy,
     "expired": _expired,
