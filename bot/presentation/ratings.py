@@ -14,7 +14,7 @@ from engine.requests.ratings import HIGHEST
 BUTTON: Final = "Rate it"
 QUESTION: Final = "How good was what you were asked to approve?"
 COMMENT: Final = "Comment"
-HINT: Final = "Everyone who was asked can read it."
+HINT: Final = "Everyone who can see this request can read it."
 LABELS: Final = {number: str(number) for number in range(1, HIGHEST + 1)} | {1: "1 (poor)", HIGHEST: "5 (excellent)"}
 """The choices, from the worst to the best."""
 
@@ -46,6 +46,11 @@ def _written(rating: Rating) -> Phrase:
     return f"{rating.rating} of {HIGHEST}, ", rating.at, *comment
 
 
+def given(rating: int) -> str:
+    """Return the sentence about the reader's own rating."""
+    return f"You rated this {rating} of {HIGHEST}."
+
+
 def saved(rating: int) -> str:
     """Return the sentence for a person whose rating was saved."""
-    return f"You rated this {rating} of {HIGHEST}. You can change it later."
+    return f"{given(rating)} You can change it later."

@@ -84,8 +84,8 @@ def _overdue(request: RequestView) -> Outcome:
 
 def rating(request: RequestView, reader: Person) -> str:
     """Return the sentence about the reader's rating, or an empty text before they rated it."""
-    given = ratings.of_reader(request, reader)
-    return "" if given is None else ratings.saved(given.rating)
+    own = ratings.of_reader(request, reader)
+    return "" if own is None else ratings.given(own.rating)
 
 
 def is_own(request: RequestView, reader: Person | None) -> bool:

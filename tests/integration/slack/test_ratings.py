@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.domain import RequestState
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, expect_ok, words
 
@@ -41,3 +43,26 @@ async def test_a_rating_comes_with_the_decision_where_a_form_opens(env: SlackEnv
     expect_ok(await ada.submit({"Reason": "too much", HOW: "2", "Comment": "hard to read"}))
     assert await env.state(run) is RequestState.REJECTED
     assert await given(env, run) == [("Ada Approver", 2, "hard to read")]
+
+
+def shared_copy(env: SlackEnv) -> Any:
+    messages = reversed(env.person("ada").sees("general"))
+    return next(message for message in messages if {"Approve", "Rate it"} & {*buttons(message)})
+
+
+async def test_a_shared_copy_offers_the_rating_and_says_who_may_give_it(env: SlackEnv) -> None:
+    keys = 'edit: [text]\n      channels: [{post_to: "#general"}]\n      feedback: true'
+    run = await env.request_approval(REFUND_WORKFLOW.replace("edit: [text]", keys))
+    ada, ben = env.person("ada"), env.person("ben")
+    open_copy = shared_copy(env)
+    expect_ok(await ada.click("Approve", on=open_copy))
+    await env.settle()
+    expect_ok(await ben.click("Approve", on=open_copy, stale=True))
+    await env.settle()
+    expect_ok(await ben.click("Rate it", on=shared_copy(env)))
+    await env.settle()
+    assert "Only the people who decided this can rate it." in words(ben.modal)
+    expect_ok(await ada.click("Rate it", on=shared_copy(env)))
+    await env.settle()
+    expect_ok(await ada.submit({HOW: "5"}))
+    assert await given(env, run) == [("Ada Approver", 5, None)]

@@ -30,7 +30,7 @@ async def test_the_receipt_leads_to_the_rating_which_may_be_changed_later(env: W
     page = await browser.get(f"/review/{request.id}/rate")
     form = page.page.form
     saved = await browser.post(form.action, form.with_(rating="4", comment="clear"), kind=form.kind)
-    assert "You rated this 4 of 5. You can change it later." in saved.page.text
+    assert "You rated this 4 of 5. Change your rating" in saved.page.text
     assert await given(env, request) == [(ADA, 4, "clear")]
     again = (await browser.get(f"/review/{request.id}/rate")).page.form
     assert ("comment", "clear") in [(name, value.strip()) for name, value in again.with_()]
