@@ -25,7 +25,7 @@ steps:
 
 async def deliver(env: SlackEnv) -> None:
     """Do all work that is due, as many units at a time as a server does."""
-    units = {"advance": env.bot.runner.advance, "deliver": env.bot.relay.deliver}
+    units = {"advance": env.bot.runner.advance, "deliver": env.bot.relay.deliver, "process_due": env.engine.process_due}
     while works := await env.engine.due(env.clock.now()):
         await asyncio.gather(*(units[work.kind](work.id) for work in works))
         env.pass_time(seconds=1)
