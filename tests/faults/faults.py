@@ -1355,4 +1355,30 @@ FAULTS: Final = (
         "        started = self\n",
         "tests/unit/engine/requests/test_deadlines.py",
     ),
+    # -- the Home tab --
+    Fault(
+        "home: what has to be decided alone is offered with others",
+        "bot/slack/home_content.py",
+        "    return is_waiting and why_alone(view.model) is None\n",
+        "    return is_waiting\n",
+        "tests/integration/slack/test_home.py",
+    ),
+    Fault(
+        "home: the option of a request carries no content that it shows",
+        "bot/slack/home_handlers.py",
+        "        reason, views = view_state.read_reason(sent.view.values), await self._views(picked)\n",
+        "        reason, views = view_state.read_reason(sent.view.values), await self._views(picked)\n"
+        "        picked = [\n"
+        "            Ref(request=one.id, content_version=one.model.content_version, digest=one.model.digest)\n"
+        "            for one in views.values()\n"
+        "        ]\n",
+        "tests/integration/slack/test_home.py",
+    ),
+    Fault(
+        "home: a tab is published after each change",
+        "bot/slack/home_publisher.py",
+        "        return self.timing.first if was_left_alone else self.timing.again\n",
+        "        return self.timing.first\n",
+        "tests/unit/bot/slack/test_home.py",
+    ),
 )

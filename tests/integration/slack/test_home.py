@@ -273,6 +273,26 @@ async def test_of_50_decided_together_5_that_changed_meanwhile_are_left_out_and_
     assert rows(ada) == ["Pay 150 EUR"], "no more than 50 were offered"
 
 
+async def test_what_was_changed_after_the_form_was_opened_is_left_out(env: SlackEnv) -> None:
+    keys = "approvers: [ada@example.com, ben@example.com], exclude: [editor], edit: [text]"
+    source = WORKFLOW.replace("approvers: [ada@example.com], {keys}", "{keys}").format(name="edited", keys=keys)
+    await env.register(source)
+    run, other = await env.start("edited", amount=80), await env.start("edited", amount=90)
+    await env.settle()
+    ada, ben = await open_home(env), env.person("ben")
+    await press(env, ada, "Decide several")
+    chosen = choose_all(ada)
+    expect_ok(await ben.click("Edit", on=copy_of(ben, "Pay 80 EUR?")))
+    await env.slack.until(lambda: ben.modal)
+    expect_ok(await ben.submit({"Text": "Order B"}))
+    await env.settle()
+    expect_ok(await ada.submit({**chosen, "What do you decide?": "Approve"}))
+    await env.settle()
+    assert "1 approved. 1 was left out." in words(ada.modal)
+    assert await env.state(run) is RequestState.PENDING, "they did not see the new content"
+    assert await env.state(other) is RequestState.APPROVED
+
+
 async def test_what_has_to_be_decided_alone_is_not_offered_and_named_with_the_reason(env: SlackEnv) -> None:
     await start(env, 80, 90)
     await start(env, 70, name="wire", keys="irreversible: true")
