@@ -229,6 +229,27 @@ FAULTS: Final = (
         "        if not body:",
         "tests/integration/slack/test_events_endpoint.py",
     ),
+    Fault(
+        "every approver can rate what others decided",
+        "engine/requests/ratings.py",
+        "    if person is None or person.id not in deciders:",
+        "    if person is None:",
+        "tests/unit/engine/requests/test_ratings.py",
+    ),
+    Fault(
+        "a spreadsheet computes what people wrote",
+        "bot/cli/decision_records.py",
+        "value.startswith(_FORMULA) else str(value)",
+        "value.startswith(()) else str(value)",
+        "tests/flow/test_export.py",
+    ),
+    Fault(
+        "an approver never learns that another try worked",
+        "engine/worker/advance.py",
+        "        if visit.visit > 1 and visit.status is StepStatus.SUCCEEDED:",
+        "        if visit.visit > 9 and visit.status is StepStatus.SUCCEEDED:",
+        "tests/integration/web/test_after_approval.py",
+    ),
     # -- deadlines --
     Fault(
         "a request that escalates at its expiry refuses the last decisions",
