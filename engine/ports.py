@@ -183,6 +183,14 @@ class CarriesLinks(Protocol):
 
 
 @runtime_checkable
+class ListsRequests(Protocol):
+    """A channel that shows each person a list of their requests beside its messages."""
+
+    def mark_list(self, address: str) -> None:
+        """Take note that the list of this person has changed, though no message of theirs has."""
+
+
+@runtime_checkable
 class TakesLonger(Protocol):
     """A channel that may need more time for one copy than others, and has timeouts of its own."""
 

@@ -102,6 +102,11 @@ class SlackChannel:
                 self._homes.mark(user, closed=(card.request or "") if card.outcome is not None else "")
         return receipt
 
+    def mark_list(self, address: str) -> None:
+        """Publish the Home tab of a person soon: a request is held for them, or was decided meanwhile."""
+        if self._homes is not None:
+            self._homes.mark(address.rpartition(",")[2])
+
     async def _show_newest(self, address: str, newest: _NewestCard, receipt: Receipt | None) -> Receipt:
         try:
             return await self._post_or_update(address, newest, receipt)

@@ -22,7 +22,7 @@ from engine.domain import DIGEST, Card, DeliveryKind, Person, Receipt, RunStatus
 from engine.errors import ChannelError, StoreError
 from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
-from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, RenewsCards, TakesLonger
+from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, ListsRequests, RenewsCards, Route, TakesLonger
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
 from engine.requests import questions
 from engine.store import delivery_leases, delivery_queries, people, request_queries, run_queries
@@ -105,12 +105,14 @@ class Relay:
 
     async def _deliver(self, delivery_id: str) -> str | None:
         """Make one attempt to deliver. Return the delivery that waited for the slot which is free now, if any."""
-        claim: ClaimedDelivery | _Claim | _NoSlot | None = None
+        claim: ClaimedDelivery | _Claim | _NoSlot | Route | None = None
         try:
             await self._breaker.refresh()
             claim = await self._store.transact(lambda tx: self._claim(tx, delivery_id))
             if isinstance(claim, _NoSlot):
                 self._limiter.add_waiting(claim.channel, delivery_id)
+            elif isinstance(claim, Route):
+                self._mark_list(claim)
             elif claim is not None:
                 await self._show_claimed(claim)
         except asyncio.CancelledError:
@@ -168,8 +170,16 @@ class Relay:
             )
         )
 
-    def _claim(self, tx: Tx, delivery_id: str) -> ClaimedDelivery | _Claim | _NoSlot | None:
+    def _mark_list(self, held: Route) -> None:
+        """Tell a channel that shows lists that one has changed. It is only a hint: what people open is right."""
+        channel = self._channels.get(held.channel)
+        if isinstance(channel, ListsRequests):
+            channel.mark_list(held.address)
+
+    def _claim(self, tx: Tx, delivery_id: str) -> ClaimedDelivery | _Claim | _NoSlot | Route | None:
         """Claim a delivery, with a link if its channel carries links. Return None if it is not to be shown now.
+
+        Of a copy that a digest tells, return where it would go.
 
         The content of a code never changes, so it is loaded here; other content is loaded after the claim.
         """
@@ -179,7 +189,7 @@ class Relay:
                 return _NoSlot(channel)
         delivery = delivery_leases.claim_delivery(tx, delivery_id, self._lease)
         if delivery is None:
-            return None
+            return delivery_leases.load_held_route(tx.connection, delivery_id)
         until = self._breaker.open_until(delivery.workspace, delivery.channel)
         if until is not None and until > tx.now:
             delivery_leases.try_postponed(tx, delivery, until)

@@ -32,11 +32,14 @@ _NEW = Statement(
 _MAKE_DUE = Statement(update(_delivery).where(_delivery.c.next_at > bindparam("now")).values(next_at=bindparam("now")))
 _WAITS = (_delivery.c.next_at > bindparam("now")) & (_delivery.c.attempts == 0)
 """Whether a delivery was postponed and never failed since it was shown: it waits for its turn."""
-_OF_REQUEST_SHOWN = (
+_ABOUT_REQUEST = (
     _delivery.c.run == bindparam("of_run"),
     _delivery.c.request == bindparam("held"),
     or_(_delivery.c.kind == DeliveryKind.REQUEST.value, _delivery.c.kind == DeliveryKind.ALERT.value),
     _delivery.c.state != DeliveryState.DEAD.value,
+)
+_OF_REQUEST_SHOWN = (
+    *_ABOUT_REQUEST,
     # What a digest tells is no message that could be updated.
     or_(_delivery.c.topic.is_(None), _delivery.c.topic != HELD),
 )
@@ -55,8 +58,14 @@ _CLOSE = Statement(
     # Buttons must vanish: a channel shows that before what only waits for its turn.
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
 )
-_RAISED = Statement(select(_delivery.c.id).where(*_OF_REQUEST_SHOWN, _delivery.c.next_at <= bindparam("now")))
+_RAISED = Statement(
+    select(_delivery.c.id).where(
+        *_ABOUT_REQUEST, or_(_delivery.c.next_at <= bindparam("now"), _delivery.c.topic == HELD)
+    )
+)
 """The deliveries of a request, and alerts about it, which say what to do only while it is open.
+
+Those that a digest tells have nothing to show; their channel may show a list that has changed.
 
 Selected apart: with RETURNING, SQLite gathers what it changes in a temporary table first, which costs more."""
 _ABOUT_A_STEP = (
@@ -126,7 +135,7 @@ def insert_deliveries(tx: Tx, workspace: str, copies: Sequence[NewDelivery]) -> 
     rows = [_row(tx, workspace, copy) for copy in copies]
     _NEW.write_all(tx.connection, rows)
     for row in rows:
-        if row["next_at"] == tx.now:
+        if row["next_at"] == tx.now or row["topic"] == HELD:
             tx.enqueue(Work("deliver", row["id"]))
     return [row["id"] for row in rows]
 
@@ -164,8 +173,7 @@ def mark_to_show_again(tx: Tx, delivery: str) -> None:
 
 def mark_outdated(tx: Tx, run: str, request: str, *, closes: bool = False) -> None:
     """Mark every delivery of the request as outdated, and enqueue each. `closes`: the request was just closed."""
-    if not tx.write(_CLOSE if closes else _RAISE, {"of_run": run, "held": request, "now": tx.now}):
-        return
+    tx.write(_CLOSE if closes else _RAISE, {"of_run": run, "held": request, "now": tx.now})
     for delivery in _RAISED.scalars(tx.connection, {"of_run": run, "held": request, "now": tx.now}):
         tx.enqueue(Work("deliver", delivery))
 

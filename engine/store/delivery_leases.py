@@ -9,8 +9,9 @@ from msgspec import Struct
 from sqlalchemy import bindparam, case, null, or_, select, update
 
 from engine import json_values
-from engine.domain import DeliveryKind, DeliveryState, Receipt, Work
+from engine.domain import HELD, DeliveryKind, DeliveryState, Receipt, Work
 from engine.domain.statuses import by_value
+from engine.ports import Route
 from engine.store.columns import Utc
 from engine.store.connection import Connection
 from engine.store.port import Tx
@@ -41,6 +42,9 @@ _CLAIM = Statement(
     .returning(_delivery)
 )
 _CHANNEL = Statement(select(_delivery.c.channel).where(_delivery.c.id == bindparam("id")))
+_HELD = Statement(
+    select(_delivery.c.channel, _delivery.c.address).where(_delivery.c.id == bindparam("id"), _delivery.c.topic == HELD)
+)
 _WANTED = Statement(select(_delivery.c.wanted_version).where(_delivery.c.id == bindparam("id")))
 _RELEASE = Statement(
     update(_delivery).where(_delivery.c.lease_until > bindparam("now")).values(lease_until=bindparam("now"))
@@ -126,6 +130,12 @@ def load_channel(connection: Connection, delivery: str) -> str | None:
     """Return the channel of a delivery."""
     row = _CHANNEL.one(connection, {"id": delivery})
     return None if row is None else row.channel
+
+
+def load_held_route(connection: Connection, delivery: str) -> Route | None:
+    """Return where a copy would go that a digest tells instead, or None if it is another delivery."""
+    row = _HELD.one(connection, {"id": delivery})
+    return None if row is None else Route(row.channel, row.address)
 
 
 def load_wanted_version(connection: Connection, delivery: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.domain import RequestState
+from engine.domain import RequestState, Work
 from tests.integration.slack.test_shared_copies import has_own_copy, is_request, posting_to, shared
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, expect_ok, words
 
@@ -95,6 +95,31 @@ async def test_the_button_on_home_opens_the_form(env: SlackEnv) -> None:
     expect_ok(await ada.click("Preferences", on="home"))
     await env.finish_background_work()
     assert HOW in words(ada.modal)
+
+
+async def test_home_shows_what_is_held_without_being_opened_again(env: SlackEnv) -> None:
+    await env.register()
+    await choose(env, how=DAILY, at="18:00")
+    hints: list[Work] = []
+    env.engine.store.on_commit(hints.extend)
+
+    async def follow_hints() -> None:
+        await env.settle()
+        for work in hints:
+            if work.kind == "deliver":
+                await env.bot.relay.deliver(work.id)
+        hints.clear()
+        await env.settle()
+
+    ada, ben = env.person("ada"), env.person("ben")
+    ada.open_home()
+    await env.slack.until(lambda: ada.home)
+    await env.start(amount=5)
+    await follow_hints()
+    await env.slack.until(lambda: "Refund 5 EUR?" in words(ada.home))
+    expect_ok(await ben.click("Approve"))
+    await follow_hints()
+    await env.slack.until(lambda: "Refund 5 EUR?" not in words(ada.home))
 
 
 async def test_a_copy_that_all_share_is_never_held(env: SlackEnv) -> None:
