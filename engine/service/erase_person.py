@@ -75,7 +75,7 @@ class Erasing(Struct, frozen=True):
 
 
 def begin(context: CommandContext, tx: Tx, command: ErasePerson, resolved: Resolved) -> Erasing | Refusal:
-    """Return whom to erase, or why they cannot be erased now."""
+    """Return the person to erase, or why they cannot be erased now."""
     actor = Recipients(tx, context.advancer.directory, resolved).actor(command.workspace, command.actor)
     if not context.may(actor, command.actor):
         return NotAllowed(why=_BY_ADMIN)

@@ -73,8 +73,8 @@ def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskCode) -> Code
 def ask_sign_in_code(context: CommandContext, codes: Codes, tx: Tx, command: SignIn) -> CodeSent | TooManyCodes:
     """Send a code to sign in, unless the client asked for too many: the unit of `Identity.sign_in`.
 
-    For an unknown address nothing is sent, and the result looks the same. An admin or auditor, whom the settings name,
-    is known from their first code on.
+    For an unknown address nothing is sent, and the result looks the same. The settings make the addresses of admins and
+    auditors known.
     """
     if command.client is not None:
         wait = asked_codes.count(tx, command.workspace, codes.client(command.client))

@@ -1,4 +1,4 @@
-"""The contents of old runs and the names of a person are erased in parts, and the log says how many and by whom."""
+"""The contents of old runs and the names of a person are erased in parts, and the log says how many and who did it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ async def run(env: SlackEnv) -> str:
 
 
 def join(env: SlackEnv, name: str) -> None:
-    """Let a person become a member, whom the bot has never met."""
+    """Let a person become a member who is new to the bot."""
     world = env.slack.world
     user = User(id=world.new_id("U"), name=name, real_name=name.title(), email=f"{name}@example.com")
     world.users[user.id] = user
