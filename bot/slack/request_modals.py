@@ -19,8 +19,8 @@ from engine.json_values import Value
 from engine.read_models import RequestView
 from engine.requests import Editable
 
-_OWN_BLOCKS: Final = 9
-"""Blocks of an edit form besides its fields: question, confirmation, reason, rating, and notes about missing fields."""
+_OWN_BLOCKS: Final = 7
+"""Blocks of an edit form besides its fields: question, confirmation, reason, and the notes about missing fields."""
 _FILL_IN: Final = "Fill in"
 _EDIT: Final = "Edit, then approve"
 """Title of the edit form: the words of Approve alone would read as if it were done already."""
@@ -99,7 +99,7 @@ def _form(request: RequestView, typed: Mapping[str, Value], notice: Sequence[Blo
             for editable in model.editable
         ],
         version=model.content_version,
-        room=ids.VIEW_BLOCKS - _OWN_BLOCKS - len(notice),
+        room=ids.VIEW_BLOCKS - _OWN_BLOCKS - len(notice) - len(_rating(request, NO_RATING)),
         size=ids.VIEW_BYTES - sum(map(text_objects.weight, notice)),
     )
 
