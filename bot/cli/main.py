@@ -45,7 +45,7 @@ for _command in (
     LazyCommand("run", "runs:run", "Start a run of the registered WORKFLOW."),
     LazyCommand("runs", "runs:runs", "List the runs, or show the run ID with its story."),
     LazyCommand("cancel", "runs:cancel", "Cancel the run ID and its request."),
-    LazyCommand("retry", "runs:retry", "Try the failed run ID again."),
+    LazyCommand("retry", "runs:retry", "Try the failed run ID again, from the step that failed."),
     LazyCommand("resume", "runs:resume", "Say whether a step of the run ID happened."),
     LazyCommand("requests", "requests:requests", "List the open requests, or show the request ID."),
     LazyCommand("decide", "requests:decide", "Approve, edit or reject the request ID."),

@@ -10,7 +10,7 @@ from engine import runs
 from engine.domain import ResumeAnswer, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.read_models import RunView, StepAnswer, StepView
-from engine.steps import http_response
+from engine.steps import http_failures
 
 _DONE: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW})
 _READS: Final = frozenset({"GET", "HEAD"})
@@ -100,7 +100,7 @@ def _only_reads(step: StepView) -> bool:
 def _was_refused(step: StepView) -> bool:
     """Return whether the only call of the step was refused: of earlier ones nothing is known here."""
     once = step.status is StepStatus.FAILED and step.attempt == 1 and not step.answers and step.output is None
-    return once and "url" in _given(step) and http_response.did_nothing(step.error or "")
+    return once and "url" in _given(step) and http_failures.did_nothing(step.error or "")
 
 
 def _given(step: StepView) -> Mapping[str, Value]:

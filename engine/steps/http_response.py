@@ -17,6 +17,7 @@ from engine import json_values
 from engine.errors import InvalidValue, StepError
 from engine.json_values import Value
 from engine.retry import MAX_RETRY_AFTER
+from engine.steps import http_failures
 
 Answer: TypeAlias = aiohttp.ClientResponse
 
@@ -24,9 +25,6 @@ EXCERPT: Final = 300
 """Maximum length of the excerpt of an error body, in characters."""
 _READ: Final = 16_384
 """Bytes of an error body that are read for the excerpt."""
-
-_REFUSED: Final = frozenset({501, 503, 505, 511})
-"""Statuses 5xx that mean that nothing was done: not implemented, unavailable, HTTP version, network login."""
 
 _TEXT_TYPES: Final = re.compile(
     r"text/.+|.+\+xml|application/(?:xml|yaml|x-yaml|x-ndjson|javascript|x-www-form-urlencoded)"
@@ -100,7 +98,7 @@ def unwelcome(call: str, answer: Answer, quoted: str) -> StepError:
     message = f"{call} answered {status}{phrase}"
     if 300 <= status < 400:
         message += f" and points to {_location_host(answer)}; redirects are not followed"
-    unknown = status >= 500 and status not in _REFUSED
+    unknown = status >= 500 and status not in http_failures.REFUSED
     return StepError(
         f"{message}: {quoted}" if quoted else message,
         outcome_unknown=unknown,
@@ -118,16 +116,6 @@ def _location_host(answer: Answer) -> str:
     if host and len(host) > 253:
         return "an unreadable address"
     return _printable(host, 253) if host else "the same host"
-
-
-def did_nothing(error: str) -> bool:
-    """Return whether the error of a single call says that the other server refused it, or that it was not sent."""
-    return _NOTHING_DONE.match(error) is not None
-
-
-_NOTHING_DONE: Final = re.compile(
-    rf"\S+ \S+ (?:was not sent: |answered (?:4[0-9]{{2}}|{'|'.join(map(str, sorted(_REFUSED)))})\b)"
-)
 
 
 def _retry_after(answer: Answer) -> timedelta | None:

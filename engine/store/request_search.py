@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from engine import id_times, json_values, search_words
 from engine.audit_entries import EntryKind
-from engine.domain import Params
+from engine.domain import Params, Work
 from engine.store.connection import Connection
 from engine.store.dialect import Upsert
 from engine.store.port import Tx
@@ -93,6 +93,11 @@ _NEXT_WORD = Statement(
     .order_by(_word.c.word)
     .limit(1)
 )
+
+
+def is_search(work: Work) -> bool:
+    """Return whether the work is to make requests found by their words, which no one waits for."""
+    return work.id.startswith(WORK)
 
 
 # -- writing ----------------------------------------------------------------------------------------------------

@@ -234,7 +234,7 @@ steps:
 async def due_but_search(env: EngineEnv) -> list[Work]:
     """Return the work that is due. What makes requests found by their words may come later."""
     due = await env.engine.due(env.clock.now())
-    return [work for work in due if not work.id.startswith(request_search.WORK)]
+    return [work for work in due if not request_search.is_search(work)]
 
 
 @asynccontextmanager
