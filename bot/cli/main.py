@@ -56,8 +56,12 @@ for _command in (
     LazyCommand("revoke", "requests:revoke", "Revoke the links emailed for the request or run ID."),
     LazyCommand("away", "absences:away", "Say that you are away, and who decides in your place."),
     LazyCommand("back", "absences:back", "Say that you are back."),
-    LazyCommand("preferences", "preferences:preferences", "Choose when you are told of requests."),
-    LazyCommand("people", "people:people", "List people, give an address back, and sign a person out."),
+    LazyCommand(
+        "preferences", "preferences:preferences", "Choose when you are told of requests, or see what you chose."
+    ),
+    LazyCommand(
+        "people", "people:people", "List people and their addresses, give an address back, and sign a person out."
+    ),
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),
     LazyCommand("worker", "serve:worker", "Run workflows and send messages, while others take the clicks."),
     LazyCommand("health", "health:health", "Ask the server on this machine whether it works."),
@@ -70,7 +74,7 @@ for _command in (
     LazyCommand("version", "version:version", "Print the version."),
     LazyCommand("audit", "audit:audit", "Export, verify or erase the log of everything that happened."),
     LazyCommand("export", "export:export", "Export who decided what, what was changed, and what became of it."),
-    LazyCommand("erase", "erase:erase", "Erase the contents of old runs, or what names a person."),
+    LazyCommand("erase", "erase:erase", "Erase the contents of old runs, or the names and addresses of a person."),
     LazyCommand("manifest", "manifest:manifest", "Print the manifest from which the Slack app is created."),
     LazyCommand("bench", "bench:bench", "Measure how fast Signoff is on this machine."),
     LazyCommand("demo", "demo:demo", "Try a whole Signoff in your browser, with a Slack of its own."),

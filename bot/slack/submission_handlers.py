@@ -208,8 +208,9 @@ class SubmissionHandlers:
         card = await self._context.update_copy(view.ref.response_url if view.ref is not None else None, ref, by)
         if card is None or view.ref is None:
             return
-        if view.below:
-            # Only the details have other modals on top of them. If all were closed, there is nothing to update.
+        if view.below and view.callback != ids.CONFIRM_MODAL:
+            # Below a code can be a form, which keeps what was entered. Below all others are the details. If all were
+            # closed, there is nothing to update.
             await self._context.replies.details(view.below, card, metadata=msgspec.structs.replace(view.ref, page=0))
 
     # -- registering --
