@@ -9,6 +9,8 @@
 PYTHON ?=
 # More arguments for pytest, as in: make test TESTFLAGS="-k gate -x"
 TESTFLAGS ?=
+# Processes of `make test`: one more than there are cores, because many tests wait.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Minutes of faults and load in the soak test, and the seed of its choices. Without a seed, it makes one and prints it.
 SOAK_MINUTES ?= 10
 SOAK_SEED ?=
@@ -61,7 +63,7 @@ $(STAMP): pyproject.toml constraints.txt
 # not by their number of tests, because files with few tests have the longest tests, which would run last.
 # Compiled tests are kept: else each worker compiles all of them again for each run.
 test: $(STAMP) ## run all tests except those in a browser
-	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not browser" $(TESTFLAGS)
+	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser" $(TESTFLAGS)
 
 # Three workers, each with one Chromium: for about half of its time a test waits for a page. Every test starts its own
 # servers.
