@@ -7,6 +7,7 @@ on our own page, confirms each confirmation, and types digits into the field of 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urljoin
@@ -40,6 +41,8 @@ steps:
       reject_label: Do not pay
 KEYS
 """
+TIMES: int = 3
+"""How often each button of each form is pressed in one visit: every answer has the same forms again."""
 ORIGIN_HEADERS: tuple[dict[str, str], ...] = ({}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "URL"})
 """The headers with which a scanner may claim the origin of its forms."""
 
@@ -78,36 +81,45 @@ async def fetch_links(server: ServerEnv, mail: ReceivedMail) -> None:
         headers = {name: value.replace("URL", server.url) for name, value in origin_headers.items()}
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), headers=headers) as session:
             for link in links(mail):
-                await _crawl(session, link, depth=4, visited_urls=set())
+                await _Crawl(session).follow(link, depth=4)
 
 
-async def _crawl(session: aiohttp.ClientSession, url: str, *, depth: int, visited_urls: set[str]) -> None:
-    """Follow every link of a page, and send every form with each of its buttons."""
-    if depth == 0 or url in visited_urls or "/events" in url:
-        return
-    visited_urls.add(url)
-    async with session.get(url) as response:
-        page, page_url = html_forms.read(await response.text()), str(response.url)
-    for link in page.links:
-        await _crawl(session, urljoin(page_url, link), depth=depth - 1, visited_urls=visited_urls)
-    for form in page.forms:
-        for name, value, _ in [*form.buttons, ("", "", "")]:
-            await _send_form(session, urljoin(page_url, form.action), form, name, value, depth=depth - 1)
+class _Crawl:
+    """One visit, which follows every link once and presses every button a few times."""
 
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+        self._visited_urls, self._pressed = set[str](), Counter[tuple[str, ...]]()
 
-async def _send_form(
-    session: aiohttp.ClientSession, url: str, form: html_forms.Form, button_name: str, button_value: str, *, depth: int
-) -> None:
-    """Fill every empty field, send the form, and send the forms of the response up to `depth`."""
-    fields = [(field, value or ("12345678" if "code" in field else "looks fine")) for field, value in form.fields]
-    data = aiohttp.FormData([*fields, *([(button_name, button_value)] if button_name else [])])
-    async with session.post(url, data=data) as response:
-        assert response.status < 500
-        page, page_url = html_forms.read(await response.text()), str(response.url)
-    if depth > 0:
-        for next_form in page.forms:
-            for button in next_form.buttons:
-                await _send_form(session, urljoin(page_url, next_form.action), next_form, *button[:2], depth=depth - 1)
+    async def follow(self, url: str, *, depth: int) -> None:
+        """Follow every link of a page, and send every form with each of its buttons."""
+        if depth == 0 or url in self._visited_urls or "/events" in url:
+            return
+        self._visited_urls.add(url)
+        async with self._session.get(url) as response:
+            page, page_url = html_forms.read(await response.text()), str(response.url)
+        for link in page.links:
+            await self.follow(urljoin(page_url, link), depth=depth - 1)
+        for form in page.forms:
+            for name, value, _ in [*form.buttons, ("", "", "")]:
+                await self._send(urljoin(page_url, form.action), form, name, value, depth=depth - 1)
+
+    async def _send(self, url: str, form: html_forms.Form, button_name: str, button_value: str, *, depth: int) -> None:
+        """Fill every empty field, send the form, and send the forms of the response up to `depth`."""
+        # A form that confirms another one has more fields.
+        press = (url, button_name, button_value, *sorted(field for field, _ in form.fields))
+        self._pressed[press] += 1
+        if self._pressed[press] > TIMES:
+            return
+        fields = [(field, value or ("12345678" if "code" in field else "looks fine")) for field, value in form.fields]
+        data = aiohttp.FormData([*fields, *([(button_name, button_value)] if button_name else [])])
+        async with self._session.post(url, data=data) as response:
+            assert response.status < 500
+            page, page_url = html_forms.read(await response.text()), str(response.url)
+        if depth > 0:
+            for next_form in page.forms:
+                for button in next_form.buttons:
+                    await self._send(urljoin(page_url, next_form.action), next_form, *button[:2], depth=depth - 1)
 
 
 # -- a scanner with a browser -------------------------------------------------------------------------------
