@@ -1,4 +1,4 @@
-"""What became of each copy of a request: whom it is for, how it is sent, and why it did not arrive. Pure."""
+"""What became of each copy of a request: the person it is for, how it is sent, and why it did not arrive. Pure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _KINDS: Final[Mapping[DeliveryKind, str]] = {
     DeliveryKind.CODE: "code",
 }
 _NOWHERE: Final = "none"
-"""The channel of a copy for a person whom nothing reaches."""
+"""The channel of a copy for a person that nothing reaches."""
 
 
 def receiver(copy: DeliveryView) -> str:
-    """Return whom a copy is for and how it is sent, such as "Ada, by email". A shared one is for all at its place."""
+    """Return who a copy is for and how it is sent, such as "Ada, by email". A shared one is for all at its place."""
     is_for_all = copy.topic == SHARED or questions.is_shared_answer(copy.topic)
     who = line(copy.address if is_for_all else copy.person.label)
     return who if copy.channel == _NOWHERE else f"{who}, {_WAYS.get(copy.channel, f'by {line(copy.channel)}')}"

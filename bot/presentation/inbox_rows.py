@@ -40,7 +40,7 @@ class InboxRow:
     due: Phrase
     """Until when it can be decided; nothing if it is closed or never expires."""
     progress: tuple[str, ...]
-    """How many approvals a waiting request has, if it needs several, and for whom it waits."""
+    """How many approvals a waiting request has, if it needs several, and who it waits for."""
     outcome: Phrase
     """What the reader did, and how a closed request ended."""
     became: Phrase
@@ -53,7 +53,7 @@ class InboxRow:
 
 
 def row(request: RequestView, reader: Person, *, names_waiting: bool = False) -> InboxRow:
-    """Return the row of a request. `names_waiting`: whether it says for whom it waits, if not for the reader."""
+    """Return the row of a request. `names_waiting`: whether it says who it waits for, other than the reader."""
     model = request.model
     is_open = model.state is RequestState.PENDING
     why = why_alone(model) if is_open else None

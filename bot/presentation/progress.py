@@ -20,7 +20,7 @@ _NOTHING_TO_DO: Final = "You don't need to do anything."
 def sentences(request: RequestView, reader: Person | None = None, *, names_waiting: bool = True) -> Iterator[Phrase]:
     """Yield how far the approvals of a waiting request have come; nothing if one decision closes it.
 
-    A reader who is not asked now learns why. `names_waiting`: for whom it waits as well.
+    A reader who is not asked now learns why. `names_waiting`: who it waits for as well.
     """
     if reader is not None and reader.id in request.model.editors:
         yield ("You changed this, so another person has to approve it.",)
@@ -30,7 +30,7 @@ def sentences(request: RequestView, reader: Person | None = None, *, names_waiti
 
 
 def names_waiting(request: RequestView, reader: Person | None) -> bool:
-    """Return whether `sentences` say for whom the request waits."""
+    """Return whether `sentences` say who the request waits for."""
     tally = request.model.tally
     if reader is not None and reader.id in request.model.editors:
         return bool(tally.waiting)

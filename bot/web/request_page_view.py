@@ -18,7 +18,7 @@ from engine.read_models import DeliveryView, RequestView, RunView, StoryEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyRow:
-    """A copy: whom it is for, what became of it. `can_retry`: the reader may have it sent at once."""
+    """A copy: who it is for, what became of it. `can_retry`: the reader may have it sent at once."""
 
     id: str
     receiver: str

@@ -103,7 +103,7 @@ class Card:
     approvers: tuple[str, ...] = ()
     """The names of the people who can decide, or who were asked once it is closed."""
     names_waiting: bool = False
-    """Whether the `lead` says already for whom an open request waits."""
+    """Whether the `lead` says already who an open request waits for."""
     mentions: tuple[str | None, ...] = ()
     """In a copy that many people share: the account of each of the `approvers`, by which a channel can mention them.
 

@@ -69,7 +69,7 @@ def orders(answer: Answer) -> list[str]:
 
 
 async def known(env: WebEnv, address: str) -> Browser:
-    """Sign in as a person whom the directory has named."""
+    """Sign in as a person that the directory has named."""
     await ask(env, "for-sign-in", approvers=address, name="greeting")
     return await env.sign_in(address)
 
