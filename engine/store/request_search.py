@@ -16,7 +16,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     delete,
-    exists,
     func,
     insert,
     literal_column,
@@ -259,7 +258,12 @@ def newest_with(
 def has_words(request: ColumnElement[str], workspace: str, meaning: SearchMeaning) -> list[ColumnElement[bool]]:
     """Return the conditions that a request has all of the typed words."""
     return [
-        exists().where(_word.c.workspace == workspace, _word.c.word.in_(terms), _word.c.request == request)
+        select(literal_column("1"))
+        .where(_word.c.workspace == workspace, _word.c.word.in_(terms), _word.c.request == request)
+        # PostgreSQL would read every request with a common word for an EXISTS, to look them up in a table of its own.
+        .limit(1)
+        .scalar_subquery()
+        .is_not(None)
         for terms in meaning.terms
     ]
 
