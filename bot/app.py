@@ -10,7 +10,7 @@ import asyncio
 import getpass
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Final
 
@@ -35,6 +35,8 @@ from engine.system import EnvironmentSecrets, RandomIds, calm_collector
 
 DRAIN_SECONDS: Final = 10.0
 """How long a process that stops waits for effects in progress, in seconds: a call that is cut off needs a person."""
+DELIVERY_SECONDS: Final = 10.0
+"""How long a command without a server waits until the people it concerns are told, in seconds."""
 
 
 # -- running workflows --------------------------------------------------------------------------------------
@@ -167,6 +169,17 @@ async def _run(executor: RunsWork | None) -> AsyncIterator[None]:
         for late in unfinished:
             late.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def wait_for_deliveries(app: App) -> None:
+    """Wait until the people are told what they are to know now, at most `DELIVERY_SECONDS`.
+
+    What Slack or a mail server does not take by then, the next command or server sends.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DELIVERY_SECONDS):
+            while app.executor is not None and not app.executor.idle:
+                await asyncio.sleep(0.02)
 
 
 async def wait_for_run(app: App, run_id: str) -> None:

@@ -78,6 +78,7 @@ async def _carry_out_here(
         reply = await opened.operator_commands.carry_out(command, arguments)
         if wait_for_run and reply.refused is None:
             await app.wait_for_run(opened, str(reply.facts["run"]))
+        await app.wait_for_deliveries(opened)
         return reply
 
 
