@@ -178,7 +178,7 @@ async def wait_for_deliveries(app: App) -> None:
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(DELIVERY_SECONDS):
-            while app.executor is not None and not app.executor.idle:
+            while app.executor is not None and not app.executor.idle:  # noqa: ASYNC110 there is no event to await
                 await asyncio.sleep(0.02)
 
 
