@@ -114,9 +114,11 @@ def _is_cursor(part: InboxPart, text: str) -> bool:
 
 
 def _is_moment(text: str) -> bool:
+    """Return whether a text is a moment that has a time in UTC: at the ends of the calendar, some have none."""
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
+        moment = datetime.fromisoformat(text)
+        return moment.tzinfo is not None and bool(moment.astimezone(UTC))
+    except (ValueError, OverflowError):
         return False
 
 
