@@ -116,7 +116,7 @@ class InboxDecisions:
         """Return the answer. If this very form has decided before, the request was decided, and nothing is wrong."""
         if not isinstance(answer, AlreadyDecided | AlreadyVoted):
             return answer
-        if not await self._context.service.was_decided_by(view, command.form or ""):
+        if not await self._context.service.was_decided_by(view, command.form or "", command.verdict):
             return answer
         return Decided(request=view.id, run=view.run, decision="", state=view.model.state)
 

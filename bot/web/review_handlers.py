@@ -223,7 +223,9 @@ class ReviewHandlers:
                 return await self._again(
                     request, sent.visit, typed_in(sent.form, reason_error=refusals.sentence(answer))
                 )
-            case AlreadyVoted() if await self._context.service.was_decided_by(sent.visit.request, sent.salt):
+            case AlreadyVoted() if await self._context.service.was_decided_by(
+                sent.visit.request, sent.salt, sent.verdict
+            ):
                 return self._context.to(self._context.at.review(sent.visit.request.id))
             case AlreadyDecided() | Expired() | Cancelled() | Changed():
                 return await self._too_late(request, sent, answer)
@@ -240,7 +242,7 @@ class ReviewHandlers:
         if isinstance(visit, AccessRefused):
             return self._context.status_page(status_pages.barred(visit, self._context.at))
         mine = isinstance(answer, AlreadyDecided) and is_as_sent(visit.request, sent)
-        if mine and await self._context.service.was_decided_by(visit.request, sent.salt):
+        if mine and await self._context.service.was_decided_by(visit.request, sent.salt, sent.verdict):
             return self._context.to(self._context.at.review(visit.request.id))
         had = await off_loop(lambda: outcome.typed_texts(sent.visit.request, sent.typed))
         if isinstance(answer, Changed):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Final
 
 from engine.access import is_asked, may_see_request, takes_part
+from engine.audit_entries import EntryKind
 from engine.domain import Address, Assurance, Decide, Link, LinkState, Origin, Person, RememberedBrowser, Verdict
 from engine.inbox import InboxQuery
 from engine.json_values import Value
@@ -102,10 +104,11 @@ class ReviewService:
         link = await self.identity.link(visit.token) if visit.token else None
         return link is not None and link.state is LinkState.LIVE
 
-    async def was_decided_by(self, request: RequestView, form: str) -> bool:
-        """Return whether this very form decided the request."""
-        story = await self.engine.story(request.run)
-        places = (entry.content.get("place") for entry in story if entry.request == request.id and entry.content)
+    async def was_decided_by(self, request: RequestView, form: str, verdict: Verdict) -> bool:
+        """Return whether this very form decided the request, with this verdict."""
+        story, kinds = await self.engine.story(request.run), _KINDS[verdict]
+        decisions = (entry for entry in story if entry.request == request.id and entry.kind in kinds)
+        places = (entry.content.get("place") for entry in decisions if entry.content)
         return any(isinstance(place, dict) and place.get("form") == form for place in places)
 
     async def next_for(self, visit: ReviewVisit) -> RequestView | None:
@@ -115,6 +118,13 @@ class ReviewService:
         query = InboxQuery(reader=self.engine.reader(visit.person), limit=2)
         waiting = (await self.engine.inbox(query)).requests
         return next((request for request in waiting if request.id != visit.request.id), None)
+
+
+_KINDS: Final[Mapping[Verdict, frozenset[str]]] = {
+    Verdict.APPROVE: frozenset({EntryKind.REQUEST_APPROVED, EntryKind.REQUEST_VOTED, EntryKind.REQUEST_CHANGED}),
+    Verdict.REJECT: frozenset({EntryKind.REQUEST_REJECTED}),
+}
+"""The entries of the audit log that a decision with a verdict leaves."""
 
 
 def mark(standing: tuple[int, int] | None) -> str:

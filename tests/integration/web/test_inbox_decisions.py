@@ -175,6 +175,25 @@ async def test_several_are_approved_together_after_a_look_at_each(env: WebEnv) -
     assert again.page.headings[0] == "2 approved.", "the same form, sent again"
 
 
+@pytest.mark.parametrize(("first", "then"), [("approve", "reject"), ("reject", "approve")])
+async def test_a_form_sent_again_with_the_other_verdict_says_what_was_decided(
+    env: WebEnv, first: str, then: str
+) -> None:
+    requests = [await ask(env, f"A-{number}") for number in range(3)]
+    ada = await env.sign_in()
+    rows = (await ada.get("/inbox")).page.form_with("approve")
+    await press(ada, rows, reason="Why not", **{first: requests[2].id})
+    other = await press(ada, rows, reason="Why not", **{then: requests[2].id})
+    assert (other.status, f"You already {first.removesuffix('e')}ed this request" in other.page.text) == (409, True)
+    look = (await choose(ada, requests[:2], first)).page.form_with("sure")
+    await press(ada, look, sure=first, reason="Why not")
+    again = await press(ada, look, sure=then, reason="Why not")
+    assert again.page.headings == [f"None was {then.removesuffix('e')}ed. 2 were left out.", "Left out"]
+    assert again.page.text.count(f"You already {first.removesuffix('e')}ed this request") == 2
+    expected = RequestState.APPROVED if first == "approve" else RequestState.REJECTED
+    assert await states(env, requests) == [expected] * 3
+
+
 async def test_what_was_decided_or_changed_meanwhile_is_left_out_and_named(env: WebEnv) -> None:
     requests = [await ask(env, f"A-{number}", approvers=f"{ADA}, {BEN}") for number in range(3)]
     ada = await env.sign_in()
