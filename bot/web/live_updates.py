@@ -25,11 +25,12 @@ from bot.web.review_handlers import ReviewHandlers
 from bot.web.run_pages import RunPages
 from bot.web.service import AccessRefused, ReviewVisit, mark
 from engine import json_values
+from engine.access import may_see_request, may_see_run
 from engine.code_derivation import hashed
 from engine.domain import Phrase, RequestState
 from engine.inbox import InboxPart
 from engine.json_values import Value
-from engine.read_models import RequestView
+from engine.read_models import RequestView, RunView
 
 EVERY: Final = 2.0
 """Time between two checks of an open page, in seconds."""
@@ -72,18 +73,18 @@ class LiveUpdates:
         visit = await self._requests.visit(request)
         if isinstance(visit, Response):
             return visit
-        return self._run_events(request, visit.reader, visit.run.id)
+        feed = _RunFeed(self._context, visit.reader, visit.run.id, visit.request.id)
+        return self._run_events(request, feed)
 
     async def run_events(self, request: Request) -> Response:
         """Return the stream of the page of a run."""
         visit = await self._runs.visit(request)
         if isinstance(visit, Response):
             return visit
-        return self._run_events(request, visit.reader, visit.run.id)
+        return self._run_events(request, _RunFeed(self._context, visit.reader, visit.run.id))
 
-    def _run_events(self, request: Request, reader: ReaderVisit, run: str) -> Response:
-        whose = hashed(reader.secret).hex()
-        return self._answer(request, whose, self._stream(_RunFeed(self._context, reader, run)))
+    def _run_events(self, request: Request, feed: _RunFeed) -> Response:
+        return self._answer(request, hashed(feed.reader.secret).hex(), self._stream(feed))
 
     def _answer(self, request: Request, whose: str, stream: AsyncIterator[str]) -> Response:
         if request.scope.get("is_head"):
@@ -104,6 +105,8 @@ class LiveUpdates:
                 return
             update = await feed.update(now) if now != last else None
             last = now
+            if update is _HIDDEN:
+                return
             if update is not None:
                 yield f"data: {update.event}\n\n"
                 spoke = clock()
@@ -158,7 +161,11 @@ class _Feed(Protocol):
         """Return a text that changes with what the page shows, or None if the reader may not see it any more."""
 
     async def update(self, mark: str) -> _Update | None:
-        """Return the event about the present state, or None if there is nothing to say."""
+        """Return the event about the present state, None if there is nothing to say, or `_HIDDEN`."""
+
+
+_HIDDEN: Final = _Update("", is_last=True)
+"""The reader may not see any more what the page shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +191,15 @@ class _ReviewFeed:
 
 @dataclass(frozen=True, slots=True)
 class _RunFeed:
-    """The page of a run, or of a whole request. Both change with the run."""
+    """The page of a run, or of a whole request. Both change with the run.
+
+    `request`: whose page it is, or None. What its reader may see can become less while it is open.
+    """
 
     context: RequestContext
     reader: ReaderVisit
     run: str
+    request: str | None = None
 
     async def mark(self) -> str | None:
         if await self.context.service.identity.browser(self.reader.secret) is None:
@@ -198,12 +209,23 @@ class _RunFeed:
     async def update(self, mark: str) -> _Update | None:
         engine = self.context.service.engine
         view, copies = await engine.run(self.run), await engine.deliveries(run=self.run)
-        if view is None:
-            return None
+        if view is None or not await self._still_sees(view):
+            return _HIDDEN
         # Messages about the end are still on their way then.
         is_last = view.status.ended and all(copy.next_at is None for copy in copies)
         event: dict[str, Value] = {"mark": mark, "state": view.status.value, "said": None, "ended": is_last}
         return _Update(json_values.dumps(event), is_last)
+
+    async def _still_sees(self, run: RunView) -> bool:
+        """Return whether the reader may see the page: with the rights, and as the person, that they have now."""
+        service = self.context.service
+        browser = await service.identity.browser(self.reader.secret)
+        if browser is None:
+            return False
+        reader, requests = service.engine.reader(browser.person), await service.engine.requests_of_run(self.run)
+        if self.request is None:
+            return may_see_run(reader, run, tuple(requests))
+        return any(may_see_request(reader, request) for request in requests if request.id == self.request)
 
 
 class _CountedPages(Response):

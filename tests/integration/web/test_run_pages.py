@@ -410,3 +410,23 @@ async def test_a_stream_ends_when_its_reader_signs_out(env: WebEnv) -> None:
         async with asyncio.timeout(30):
             while await stream.content.readany():
                 pass
+
+
+@pytest.mark.parametrize("page", ["runs", "requests"])
+async def test_a_stream_tells_nothing_once_its_reader_may_not_see_the_page(
+    env: WebEnv, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_updates, "EVERY", 0.02)
+    run = await start(env)
+    (request,) = await env.engine_env.engine.requests_of_run(run)
+    path = f"/runs/{run}" if page == "runs" else f"/requests/{request.id}"
+    sam = await env.sign_in(SAM)
+    headers = {**sam.extra, "Cookie": sam._cookies("/")}  # noqa: SLF001
+    async with env.session.get(f"{env.base}{path}/events", headers=headers) as stream:
+        await next_update(stream)
+        await env.engine_env.register(FLOW.replace(SAM, BEN))
+        await approve(env, run, ADA)
+        async with asyncio.timeout(30):
+            rest = b"".join([line async for line in stream.content])
+    assert b"data:" not in rest, "the workflow has another owner now"
+    assert (await sam.get(path)).status == 404
