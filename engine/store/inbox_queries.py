@@ -10,21 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import bindparam, func, select
 
 from engine.inbox import InboxPage, InboxPart, InboxQuery
 from engine.store import request_queries, request_search
 from engine.store.connection import Connection
-from engine.store.inbox_rows import InboxCandidate, InboxRows
+from engine.store.inbox_rows import FIRST_LOOK, MOST_CHECKED, InboxCandidate, InboxRows
 from engine.store.statements import Statement
 from engine.store.tables import ApproverRow, RequestRow
-
-FIRST_LOOK: Final = 100
-"""Rows that are checked at first where a filter leaves some out."""
-MOST_CHECKED: Final = 400
-"""Rows that one page checks at most after that."""
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]

@@ -16,6 +16,12 @@ from engine.store.connection import Connection
 from engine.store.request_search import IdRange, SearchMeaning
 from engine.store.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow
 
+FIRST_LOOK: Final = 100
+"""Rows that are checked at first where a filter leaves some out."""
+MOST_CHECKED: Final = 400
+"""Rows that one page checks at most after that."""
+MOST_LOOKED_AT: Final = FIRST_LOOK + MOST_CHECKED - 2
+"""Rows after which one page surely has none left to check: its second read begins with the last row of the first."""
 DECISIONS: Final = 500
 """Latest decisions of a person among which those are looked for that still wait for others."""
 
@@ -70,6 +76,17 @@ class InboxRows:
         ]
         return InboxCandidates(found, len(rows) >= most)
 
+    def rarest(self, most: int) -> tuple[str, ...] | None:
+        """Return the words along which a search is read, or None if it is read along what the reader sees.
+
+        If one page does not look at every request with the words, how far it looked would say how many there are.
+        """
+        if self.query.reader.reads_everything:
+            return request_search.find_rarest(self.connection, self.workspace, self.meaning, most)
+        rarest = request_search.find_rarest(self.connection, self.workspace, self.meaning, MOST_LOOKED_AT + 1)
+        some = request_search.newest_with(self.workspace, rarest, within=self.within, most=MOST_LOOKED_AT + 1)
+        return rarest if len(self.connection.execute(some).all()) <= MOST_LOOKED_AT else None
+
     @property
     def within(self) -> IdRange:
         """The range of ids of requests that were opened in the period that is filtered for."""
@@ -83,7 +100,7 @@ class InboxRows:
         return joined.where(*conditions, *began)
 
     def of_workflows(self, **wanted: str) -> list[Select[Any]]:
-        """Select the requests of each workflow with this name or owner."""
+        """Select the requests of each workflow with this name and owner."""
         statement = select(_workflow.c.id).where(_workflow.c.workspace == self.workspace).filter_by(**wanted)
         return [self.of_runs(_run.c.workflow == row.id) for row in self.connection.execute(statement)]
 
@@ -112,9 +129,9 @@ class InboxRows:
         The limit keeps the database from checking the filter on other rows.
         """
         query = self.query
-        person = query.filter.person if query.part is not InboxPart.ALL or self.meaning.terms else ""
-        # Where a person is filtered for, the rows are theirs already.
-        conditions = [*_conditions(replace(query.filter, person=person)), *_visible(query)]
+        is_theirs = query.part is InboxPart.ALL and query.reader.reads_everything and not self.meaning.terms
+        # Where a person is filtered for among everything, the rows are theirs already.
+        conditions = [*_conditions(replace(query.filter, person="") if is_theirs else query.filter), *_visible(query)]
         limited = candidates.subquery("candidate")
         words = request_search.has_words(limited.c.id, self.workspace, self.meaning)
         statement = select(limited.c.id, limited.c.key, and_(true(), *words, *conditions).label("wanted"))
@@ -138,12 +155,23 @@ def _of_part(rows: InboxRows, after: str | None, most: int) -> Any:
         case InboxPart.WAITING:
             own = rows.of_runs(_run.c.requester == person, _run.c.ended_at.is_(None), _PENDING)
             return _together([own, _approved_by(person)], after, most)
-        case _ if rows.meaning.terms:
-            rarest = request_search.find_rarest(rows.connection, rows.workspace, rows.meaning, most)
+        case _ if rows.meaning.terms and (rarest := rows.rarest(most)) is not None:
             before = _key_of(after) if after is not None else None
             return request_search.newest_with(rows.workspace, rarest, before=before, within=rows.within, most=most)
+        case _ if not rows.query.reader.reads_everything:
+            return _together(_own(rows), after, most)
         case _:
             return _everything(rows, after, most)
+
+
+def _own(rows: InboxRows) -> list[Select[Any]]:
+    """Return the requests that the reader started, and those of their workflows.
+
+    No other ones are looked at: how far a page looks must not say how many there are that its reader may not see.
+    """
+    person, name = rows.query.reader.person.id, rows.query.filter.workflow
+    owned = rows.of_workflows(owner=person, **({"name": name} if name else {}))
+    return [rows.of_runs(_run.c.requester == person), *owned]
 
 
 def _everything(rows: InboxRows, after: str | None, most: int) -> Any:
@@ -154,9 +182,6 @@ def _everything(rows: InboxRows, after: str | None, most: int) -> Any:
         return _together([_decided_by(wanted.person), started], after, most)
     if wanted.workflow:
         return _together(rows.of_workflows(name=wanted.workflow), after, most)
-    if not rows.query.reader.reads_everything:
-        person = rows.query.reader.person.id
-        return _together([rows.of_runs(_run.c.requester == person), *rows.of_workflows(owner=person)], after, most)
     of_all = select(_request.c.id, _request.c.id.label("key")).where(_request.c.workspace == rows.workspace)
     of_all = of_all.where(*rows.within.conditions(_request.c.id))
     if wanted.state in _RARE:

@@ -13,7 +13,7 @@ from bot.devtools.bench.inbox_fill import InboxFillSize
 from engine.access import Reader
 from engine.domain import Person, RequestState
 from engine.inbox import InboxFilter, InboxPart, InboxQuery
-from engine.store.inbox_queries import MOST_CHECKED
+from engine.store.inbox_rows import MOST_CHECKED
 from tests.support.documents import Page
 
 SMALL = bench.InboxBenchSize(stored=400, pending=40, of_reader=10, few=100, rounds=1, warm_up=0)

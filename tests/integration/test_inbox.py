@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from engine import search_words
 from engine.access import Reader, may_see_request
-from engine.domain import Address, Erase, RequestState, Verdict
+from engine.domain import Address, Erase, RequestState, Start, Started, Verdict
 from engine.inbox import InboxFilter, InboxPage, InboxPart, InboxQuery
 from engine.read_models import PageQuery, RequestView
 from engine.service import Engine
+from engine.store import inbox_queries, inbox_rows
 from engine.store.request_search import MOST_BEGINNINGS
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
@@ -183,6 +185,55 @@ async def test_pages_of_any_filter_hold_what_looking_at_every_request_finds(env:
     for by in (lee, kim):
         decided = [view.id for view in requests if decided_by(view, by.person.id)]
         assert sorted(await listed(env, by, InboxPart.DECIDED)) == sorted(decided)
+
+
+async def test_pages_of_people_who_see_a_part_tell_nothing_of_the_rest(
+    env: EngineEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How far a page looked, its cursor and its end are those of a database that has only what its reader sees."""
+    for module, name, rows in ((inbox_queries, "FIRST_LOOK", 3), (inbox_queries, "MOST_CHECKED", 4)):
+        monkeypatch.setattr(module, name, rows)
+    monkeypatch.setattr(inbox_rows, "MOST_LOOKED_AT", 5)
+    requests = await fill(env)
+    mine = await begin_as(env, MIA, "begin 2?"), await begin_as(env, MIA, "other 7?")
+    requests += [view for request in mine if (view := await env.engine.request(request)) is not None]
+    lee, mia, sam, ann = [await reader(env, address) for address in (LEE, MIA, SAM, ANN)]
+    persons, words = ("", lee.person.id, ann.person.id), ("", "3", "begin 2", "other")
+    for by, name, state, person, search in product(
+        (lee, mia, sam), ("", "flow"), (None, RequestState.APPROVED), persons, words
+    ):
+        seen = {view.id: view for view in requests if by.person.id in (view.requester.id, view.owner)}
+        keys = {*seen, *(view.run for view in seen.values())}
+        turned = await pages(env, by, InboxPart.ALL, workflow=name, state=state, person=person, search=search)
+        wanted = [
+            view.id
+            for view in seen.values()
+            if (not name or view.workflow == name)
+            and (state is None or view.model.state is state)
+            and (not person or person == view.requester.id or decided_by(view, person))
+            and {*search.split()} <= {*words_of(view)}
+        ]
+        found = [view.id for page in turned for view in page.requests]
+        assert sorted(found) == sorted(wanted), (name, person, search)
+        assert all({*page.next.split("~")} <= keys for page in turned if page.next is not None)
+        opened = {view.model.deadlines.opened_at for view in seen.values()}
+        assert {page.searched_until for page in turned} - {None} <= opened
+
+
+def words_of(view: RequestView) -> tuple[str, ...]:
+    shown = view.model.content.value
+    return search_words.words([view.title, view.workflow, view.workflow_title, *search_words.texts_of(shown)])
+
+
+async def begin_as(env: EngineEnv, by: Address, title: str) -> str:
+    """Start a run of a workflow that another person owns, and return its request."""
+    env.pass_time(minutes=1)
+    source = GATED.format(name="theirs", keys="approvers: [lee@example.com]").replace("sam@", "zoe@")
+    await env.register(source.replace("Pay {{ inputs.amount }}?", title))
+    started = await env.engine.start(Start(workflow="theirs", inputs={}, actor=by, origin=TERMINAL))
+    assert isinstance(started, Started)
+    await env.settle()
+    return (await env.request(started.run)).id
 
 
 async def test_a_search_finds_words_and_their_beginnings(env: EngineEnv) -> None:
