@@ -24,6 +24,8 @@ PREFERENCES: Final = "/preferences"
 """The page on which people choose when they are told of requests."""
 INBOX: Final = "/inbox"
 """The list of requests that wait for the person who signed in."""
+EXPORT: Final = "/export"
+"""The page from which decisions are exported."""
 SESSIONS: Final = "/sessions"
 """The list of the browsers in which a person has signed in."""
 

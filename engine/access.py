@@ -6,10 +6,11 @@ workflows. Admins and auditors see everything; an auditor changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.domain import Person
-from engine.read_models import RequestView, RunView
+from engine.read_models import RequestView, RunView, WorkflowName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,16 @@ def may_see_run(reader: Reader, run: RunView, requests: tuple[RequestView, ...] 
     if reader.reads_everything or reader.person.id in (run.requester.id, run.owner.id):
         return True
     return any(may_see_request(reader, request) for request in requests)
+
+
+def owns_or_reads(reader: Reader, workflow: WorkflowName) -> bool:
+    """Return whether this person sees all requests of a workflow, and may export the decisions about them."""
+    return reader.reads_everything or reader.person.id == workflow.owner
+
+
+def may_export(reader: Reader, workflows: Iterable[WorkflowName]) -> bool:
+    """Return whether this person may export decisions, if these are the workflows that there are."""
+    return reader.reads_everything or any(owns_or_reads(reader, workflow) for workflow in workflows)
 
 
 def may_act_for(reader: Reader, *persons: str) -> bool:

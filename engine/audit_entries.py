@@ -60,6 +60,7 @@ class EntryKind(StrEnum):
     BROWSERS_REVOKED = "browsers.revoked"
     BROWSER_REMEMBERED = "browser.remembered"
     SIGN_IN_REFUSED = "sign_in.refused"
+    DECISIONS_EXPORTED = "decisions.exported"
     WORKFLOW_REGISTERED = "workflow.registered"
     PERSON_ACCOUNT_FOUND = "person.account_found"
     PERSON_ADDRESS_GIVEN = "person.address_given"

@@ -258,6 +258,52 @@ class WorkflowView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowName:
+    """The name of a workflow, for a choice. `owner`: the id of its owner."""
+
+    name: str
+    title: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionFilter:
+    """Which decisions are exported: made from `since` on and before `until`, of a workflow with this name.
+
+    `owner`: the id of a person whose workflows alone they are about.
+    """
+
+    since: datetime
+    until: datetime | None = None
+    workflow: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionExport:
+    """An export that the audit log has noted. `decisions`: those that the person may read."""
+
+    decisions: DecisionFilter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedDecision:
+    """A decided request. `record`: the facts that were kept with the decision; empty if they were erased.
+
+    `id`: of the decision.
+    """
+
+    id: str
+    view: RequestView
+    record: Mapping[str, Any]
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the content of the request, or the name of who decided, was erased."""
+        return not self.record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryContent:
     """The content of a copy, from the current state. A card is rendered from it."""
 

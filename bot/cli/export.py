@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import click
 
-from bot.cli import client, decision_records
+from bot.cli import client
 from bot.cli.context import check_absent
 from bot.cli.output_files import open_output
-from engine import json_values
+from bot.presentation import decision_records
 from engine.domain import DEFAULT_WORKSPACE
-from engine.json_values import Value
+from engine.read_models import DecisionFilter
 from engine.store import decision_export
-from engine.store.decision_export import DecisionFilter
 
 _DAY: Final = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -48,25 +45,13 @@ def decisions(since: datetime, until: datetime | None, workflow: str | None, as_
         until=until.replace(tzinfo=UTC) + timedelta(days=1) if until is not None else None,
         workflow=workflow,
     )
+    count = 0
     with client.open_for_reading() as connection, open_output(output) as out:
         found = decision_export.export(connection, DEFAULT_WORKSPACE, wanted)
-        write = _write_csv if as_ == "csv" else _write_json_lines
-        count = write(out, map(decision_records.record, found))
+        lines = decision_records.csv_lines(found) if as_ == "csv" else decision_records.json_lines(found)
+        if as_ == "csv":
+            out.write(decision_records.csv_head())
+        for count, line in enumerate(lines, 1):  # noqa: B007 the count is the answer
+            out.write(line)
     if output is not None:
         click.echo(f"Wrote {output}: {count:,} {'decision' if count == 1 else 'decisions'}.")
-
-
-def _write_json_lines(out: IO[str], records: Iterator[dict[str, Value]]) -> int:
-    count = 0
-    for count, record in enumerate(records, 1):  # noqa: B007 the count is the answer
-        out.write(json_values.dumps(record) + "\n")
-    return count
-
-
-def _write_csv(out: IO[str], records: Iterator[dict[str, Value]]) -> int:
-    """Write the records as RFC 4180 has them: each line ends with CR and LF."""
-    writer, count = csv.writer(out, lineterminator="\r\n"), 0
-    writer.writerow(decision_records.csv_header())
-    for count, record in enumerate(records, 1):  # noqa: B007 the count is the answer
-        writer.writerow(decision_records.csv_row(record))
-    return count

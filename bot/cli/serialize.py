@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
+from bot.presentation.dates import iso
 from engine import json_values
 from engine.domain import Approver, Person, RequestState
 from engine.json_values import Value
@@ -33,22 +33,18 @@ def person_view(view: PersonView) -> dict[str, Value]:
         "addresses": [str(address) for address in view.person.addresses],
         "split_from": view.split_from,
         "joined_into": view.joined_into,
-        "created_at": moment(view.created_at),
+        "created_at": iso(view.created_at),
     }
 
 
 def period(view: AddressPeriod) -> dict[str, Value]:
     return {
         "address": str(view.address),
-        "since": moment(view.since),
-        "until": moment(view.until),
+        "since": iso(view.since),
+        "until": iso(view.until),
         "evidence": view.evidence,
         "ended": view.ended,
     }
-
-
-def moment(at: datetime | None) -> str | None:
-    return at.isoformat() if at is not None else None
 
 
 def run(view: RunView) -> dict[str, Value]:
@@ -63,8 +59,8 @@ def run(view: RunView) -> dict[str, Value]:
         "owner": person(view.owner),
         "inputs": dict(view.inputs),
         "error": view.error,
-        "started_at": moment(view.started_at),
-        "ended_at": moment(view.ended_at),
+        "started_at": iso(view.started_at),
+        "ended_at": iso(view.ended_at),
         "steps": [
             {
                 "step": step.step,
@@ -74,9 +70,9 @@ def run(view: RunView) -> dict[str, Value]:
                 "attempt": step.attempt,
                 "output": dict(step.output) if step.output is not None else None,
                 "error": step.error,
-                "wakes_at": moment(step.wakes_at),
-                "started_at": moment(step.started_at),
-                "ended_at": moment(step.ended_at),
+                "wakes_at": iso(step.wakes_at),
+                "started_at": iso(step.started_at),
+                "ended_at": iso(step.ended_at),
             }
             for step in view.steps
         ],
@@ -89,10 +85,10 @@ def _question(question: Question) -> Value:
         "asked_by": person(question.asked_by),
         "asked_to": person(question.asked_to),
         "text": question.text,
-        "asked_at": moment(question.asked_at),
+        "asked_at": iso(question.asked_at),
         "answer": question.answer,
         "answered_by": person(question.answered_by) if question.answered_by is not None else None,
-        "answered_at": moment(question.answered_at),
+        "answered_at": iso(question.answered_at),
     }
 
 
@@ -125,12 +121,12 @@ def request(view: RequestView) -> dict[str, Value]:
         ],
         "content_version": request.content_version,
         "digest": request.digest,
-        "opened_at": moment(request.deadlines.opened_at),
-        "first_shown_at": moment(request.deadlines.first_shown_at),
-        "expires_at": moment(request.deadlines.expires_at),
-        "escalates_at": moment(request.deadlines.asks_backups_at),
-        "escalated_at": moment(request.deadlines.escalated_at),
-        "closed_at": moment(request.closed_at),
+        "opened_at": iso(request.deadlines.opened_at),
+        "first_shown_at": iso(request.deadlines.first_shown_at),
+        "expires_at": iso(request.deadlines.expires_at),
+        "escalates_at": iso(request.deadlines.asks_backups_at),
+        "escalated_at": iso(request.deadlines.escalated_at),
+        "closed_at": iso(request.closed_at),
         "questions": [_question(question) for question in request.questions],
         "decision": _decision(view),
         **({"signatures": [_signature(signed) for signed in view.signatures]} if view.signatures else {}),
@@ -152,7 +148,7 @@ def _change(change: ContentChange) -> Value:
         "content_version": change.version,
         "person": person(change.person),
         "edits": _edits(change.edits),
-        "changed_at": moment(change.at),
+        "changed_at": iso(change.at),
     }
 
 
@@ -163,7 +159,7 @@ def _approvals(request: Request) -> dict[str, Value]:
     return {
         "policy": request.policy.kind.value,
         "needed": tally.needed,
-        "given": [{"person": person(vote.person), "at": moment(vote.at)} for vote in tally.votes],
+        "given": [{"person": person(vote.person), "at": iso(vote.at)} for vote in tally.votes],
         "waiting_for": [person(approver.person) for approver in waiting],
     }
 
@@ -179,7 +175,7 @@ def _decision(view: RequestView) -> Value:
         "reason": view.decision.reason,
         "assurance": view.decision.assurance,
         "edits": _edits(view.decision.edits),
-        "decided_at": moment(view.decision.decided_at),
+        "decided_at": iso(view.decision.decided_at),
         **({} if signature is None else {"signature": signature}),
     }
 
@@ -189,7 +185,7 @@ def _edits(edits: Iterable[Edit]) -> list[Value]:
 
 
 def _signature(signed: Signature | None) -> Value:
-    return None if signed is None else {"name": signed.name, "at": moment(signed.at), "meaning": signed.meaning}
+    return None if signed is None else {"name": signed.name, "at": iso(signed.at), "meaning": signed.meaning}
 
 
 def delivery(view: DeliveryView) -> dict[str, Value]:
@@ -203,8 +199,8 @@ def delivery(view: DeliveryView) -> dict[str, Value]:
         "address": view.address,
         "attempts": view.attempts,
         "error": view.last_error,
-        "shown_at": moment(view.shown_at),
-        "next_at": moment(view.next_at),
+        "shown_at": iso(view.shown_at),
+        "next_at": iso(view.next_at),
     }
 
 
@@ -215,14 +211,14 @@ def workflow(view: WorkflowView) -> dict[str, Value]:
         "version": view.version,
         "owner": person(view.owner),
         "hash": view.hash,
-        "updated_at": moment(view.updated_at),
+        "updated_at": iso(view.updated_at),
     }
 
 
 def story(entry: StoryEntry) -> dict[str, Value]:
     return {
         "seq": entry.seq,
-        "at": moment(entry.at),
+        "at": iso(entry.at),
         "kind": entry.kind,
         "step": entry.step,
         "request": entry.request,

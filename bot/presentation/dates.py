@@ -18,6 +18,11 @@ def moment(at: datetime) -> str:
     return in_zone(None)(at)
 
 
+def iso(at: datetime | None) -> str | None:
+    """Return a date for programs, or None if there is none."""
+    return at.isoformat() if at is not None else None
+
+
 def exact_moment(at: datetime) -> str:
     """Return a date to the second."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -55,7 +55,7 @@ class HomeHandlers:
 
     async def _workflows(self) -> Sequence[tuple[str, str]]:
         """Return the names and titles of the workflows."""
-        return [(view.name, line(view.title)) for view in await self._context.service.engine.workflows()]
+        return [(view.name, line(view.title)) for view in await self._context.service.engine.workflow_names()]
 
     # -- absences --
 

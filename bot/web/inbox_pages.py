@@ -18,11 +18,11 @@ from bot.web.context import RequestContext
 from bot.web.inbox_state import NO_ONE, InboxState
 from bot.web.inbox_view import InboxData
 from bot.web.status_pages import Notice
-from engine.access import Reader, may_see_request
+from engine.access import Reader, may_export, may_see_request, owns_or_reads
 from engine.domain import Address, Person, RememberedBrowser
 from engine.inbox import InboxPage, InboxPart, InboxQuery
 from engine.off_loop import off_loop
-from engine.read_models import AttentionView, RequestView, RunView
+from engine.read_models import AttentionView, RequestView, RunView, WorkflowName
 from engine.requests import Question
 
 ABOUT: Final = "inbox"
@@ -114,13 +114,14 @@ class InboxPages:
     # -- what is shown --
 
     async def _data(self, state: InboxState, reader: Reader, *, others: int) -> InboxData:
-        page = await self._page(state, reader)
+        page, names = await self._page(state, reader), await self._context.service.engine.workflow_names()
         return InboxData(
             reader=reader,
             page=page,
             needed=page.need_you + others,
             has_all=await self._has_all(reader),
-            workflows=await self._workflows(reader, page.requests),
+            workflows=self._workflows(reader, names, page.requests),
+            can_export=may_export(reader, names),
         )
 
     async def _page(self, state: InboxState, reader: Reader) -> InboxPage:
@@ -142,14 +143,13 @@ class InboxPages:
         first = await self._context.service.engine.inbox(InboxQuery(reader=reader, part=InboxPart.ALL, limit=1))
         return bool(first.requests)
 
-    async def _workflows(self, reader: Reader, shown: Sequence[RequestView]) -> list[tuple[str, str]]:
+    def _workflows(
+        self, reader: Reader, names: Sequence[WorkflowName], shown: Sequence[RequestView]
+    ) -> list[tuple[str, str]]:
         """Return the workflows to choose from: all for those who read everything, else their own and those shown."""
-        workflows = await self._context.service.engine.workflows()
         listed = {request.workflow for request in shown}
         return [
-            (one.name, characters.line(one.title))
-            for one in workflows
-            if reader.reads_everything or one.owner.id == reader.person.id or one.name in listed
+            (one.name, characters.line(one.title)) for one in names if owns_or_reads(reader, one) or one.name in listed
         ]
 
     async def _receipt(self, request: str, reader: Reader) -> DecidedRow | None:

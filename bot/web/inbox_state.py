@@ -21,7 +21,7 @@ _LONGEST: Final = 200
 """Longest value in the address, in characters."""
 _NAMES: Final = ("workflow", "person", "status", "since", "until", "search")
 _CURSOR: Final = re.compile(r"([0-9A-Za-z:+.\-]{0,64})~[0-9A-Za-z_\-]{1,64}")
-_NOT_A_DAY: Final = "Write the day like 2026-03-02."
+NOT_A_DAY: Final = "Write the day like 2026-03-02."
 _NOT_AN_EMAIL: Final = "Type an email address. To find a request by a name, use the search."
 
 
@@ -60,8 +60,8 @@ class InboxState:
 
     def _errors(self) -> Iterator[tuple[str, str]]:
         for name in ("since", "until"):
-            if getattr(self, name) and _day(getattr(self, name)) is None:
-                yield name, _NOT_A_DAY
+            if getattr(self, name) and day(getattr(self, name)) is None:
+                yield name, NOT_A_DAY
         if self.person and "@" not in self.person:
             yield "person", _NOT_AN_EMAIL
 
@@ -78,13 +78,13 @@ class InboxState:
 
     def query_of(self, reader: Reader, *, person: str, zone: tzinfo) -> InboxQuery:
         """Return the query of the page. `person`: the id of the person of the filter; days are those of `zone`."""
-        since, until = _day(self.since), _day(self.until)
+        since, until = day(self.since), day(self.until)
         wanted = InboxFilter(
             workflow=self.workflow,
             person=person,
             state=RequestState(self.status) if self.status else None,
-            since=_midnight(since, zone) if since is not None else None,
-            until=_midnight(until + timedelta(days=1), zone) if until is not None else None,
+            since=midnight(since, zone) if since is not None else None,
+            until=midnight(until + timedelta(days=1), zone) if until is not None else None,
             search=self.search,
         )
         return InboxQuery(reader=reader, part=self.part, filter=wanted, after=self.after or None, limit=ROWS)
@@ -122,14 +122,16 @@ def _is_moment(text: str) -> bool:
         return False
 
 
-def _day(text: str) -> date | None:
+def day(text: str) -> date | None:
+    """Return the day that was typed or chosen, or None if it is none."""
     try:
-        day = date.fromisoformat(text)
+        read = date.fromisoformat(text)
     except ValueError:
         return None
     # A day beside the first or the last one has no midnight in every time zone.
-    return day if date.min.year < day.year < date.max.year else None
+    return read if date.min.year < read.year < date.max.year else None
 
 
-def _midnight(day: date, zone: tzinfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+def midnight(of: date, zone: tzinfo) -> datetime:
+    """Return when a day begins in a time zone."""
+    return datetime.combine(of, time(), zone).astimezone(UTC)

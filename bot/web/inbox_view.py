@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Final
+from urllib.parse import urlencode
 
 from bot.presentation import inbox_rows, inbox_texts, progress, states
 from bot.presentation.characters import line
@@ -65,6 +66,7 @@ class InboxData:
     needed: int
     has_all: bool
     workflows: Sequence[tuple[str, str]]
+    can_export: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,8 @@ class InboxView:
     first: str
     """The address of the first page, or an empty text on it."""
     show_all: str
+    export: str
+    """The address of the page that exports what is listed, or an empty text where that is not possible."""
     mark: str
 
     @property
@@ -114,6 +118,7 @@ def view(state: InboxState, data: InboxData, at: SiteUrls, zone: tzinfo = UTC) -
         next=(inbox_texts.next_page(state.part), address(at, state.on_page(page.next))) if page.next else None,
         first=address(at, state.on_page("")) if state.after else "",
         show_all=address(at, state.unfiltered()),
+        export=_export(at, state) if data.can_export and state.part is InboxPart.ALL else "",
         mark=mark(page, data.needed),
     )
 
@@ -121,6 +126,12 @@ def view(state: InboxState, data: InboxData, at: SiteUrls, zone: tzinfo = UTC) -
 def address(at: SiteUrls, state: InboxState) -> str:
     """Return the address of an inbox in this state."""
     return f"{at.inbox}?{state.query}" if state.query else at.inbox
+
+
+def _export(at: SiteUrls, state: InboxState) -> str:
+    """Return the address of the page that exports decisions, with the days and the workflow of the filter."""
+    values = {name: value for name in ("since", "until", "workflow") if (value := getattr(state, name))}
+    return f"{at.export}?{urlencode(values)}" if values else at.export
 
 
 def mark(page: InboxPage, needed: int) -> str:

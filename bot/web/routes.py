@@ -24,6 +24,7 @@ from bot.web import site_urls as places
 from bot.web.attention_handlers import AttentionHandlers
 from bot.web.code_handlers import CodeHandlers
 from bot.web.context import RequestContext
+from bot.web.export_pages import ExportPages
 from bot.web.inbox_decisions import InboxDecisions
 from bot.web.inbox_handlers import InboxHandlers
 from bot.web.inbox_pages import InboxPages
@@ -119,7 +120,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     code = CodeHandlers(context, review, attention)
     live = LiveUpdates(context, review, pages, request_pages, runs)
     sign_in, sessions = SignInHandlers(context, code), SessionPages(context)
-    preferences = PreferencesPages(context)
+    preferences, export = PreferencesPages(context), ExportPages(context)
     rating = RatingPages(context, review)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
@@ -139,6 +140,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{page_urls.SIGN_IN}/{{sign_in}}/{places.BEGIN}": (sign_in.begin, None),
         page_urls.SIGNED_IN: (sign_in.finish, None),
         page_urls.SESSIONS: (sessions.show, sessions.act),
+        page_urls.EXPORT: (export.show, export.download),
         page_urls.PREFERENCES: (preferences.show, preferences.save),
         page_urls.INBOX: (inbox.show, inbox.act),
         f"{page_urls.INBOX}/{places.DECIDE}": (inbox.show, decisions.decide),

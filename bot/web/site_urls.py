@@ -88,6 +88,10 @@ class SiteUrls:
         return self.path(page_urls.PREFERENCES)
 
     @property
+    def export(self) -> str:
+        return self.path(page_urls.EXPORT)
+
+    @property
     def decide(self) -> str:
         """The path to which the forms of the inbox are sent that decide requests."""
         return self.path(page_urls.INBOX, DECIDE)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
 from sqlalchemy import select
 
 from engine import json_values
-from engine.read_models import RequestView
+from engine.read_models import DecisionFilter, ExportedDecision
 from engine.store import request_queries
 from engine.store.connection import Connection
 from engine.store.request_search import IdRange
@@ -41,39 +39,25 @@ _CLOSING = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionFilter:
-    """Which decisions are exported: made from `since` on and before `until`, of a workflow with this name."""
-
-    since: datetime
-    until: datetime | None = None
-    workflow: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportedDecision:
-    """A decided request. `record`: the facts that were kept with the decision; empty if they were erased."""
-
-    view: RequestView
-    record: Mapping[str, Any]
-
-    @property
-    def is_erased(self) -> bool:
-        """Whether the content of the request, or the name of who decided, was erased."""
-        return not self.record
-
-
 def export(connection: Connection, workspace: str, wanted: DecisionFilter) -> Iterator[ExportedDecision]:
     """Yield the decided requests, the oldest decision first."""
-    after = ""
-    while rows := _page(connection, workspace, wanted, after):
-        views = request_queries.load_by_ids(connection, [row.request for row in rows])
-        for row, view in zip(rows, views, strict=True):
-            yield ExportedDecision(view=view, record=cast("dict[str, Any]", json_values.loads(row.record)))
-        after = rows[-1].id
+    found = page(connection, workspace, wanted)
+    while found:
+        yield from found
+        found = page(connection, workspace, wanted, found[-1].id)
 
 
-def _page(connection: Connection, workspace: str, wanted: DecisionFilter, after: str) -> Sequence[Any]:
+def page(connection: Connection, workspace: str, wanted: DecisionFilter, after: str = "") -> list[ExportedDecision]:
+    """Return the next decided requests, those that follow the decision `after`; none at the end."""
+    rows = _rows(connection, workspace, wanted, after)
+    views = request_queries.load_by_ids(connection, [row.request for row in rows])
+    return [
+        ExportedDecision(id=row.id, view=view, record=cast("dict[str, Any]", json_values.loads(row.record)))
+        for row, view in zip(rows, views, strict=True)
+    ]
+
+
+def _rows(connection: Connection, workspace: str, wanted: DecisionFilter, after: str) -> Sequence[Any]:
     # The index is read in the order of ids, which begin with the time; the time itself is exact.
     within = IdRange.of(wanted.since, wanted.until).conditions(_decision.c.id)
     exact = [_decision.c.decided_at >= wanted.since]
@@ -81,5 +65,7 @@ def _page(connection: Connection, workspace: str, wanted: DecisionFilter, after:
         exact.append(_decision.c.decided_at < wanted.until)
     if wanted.workflow is not None:
         exact.append(_workflow.c.name == wanted.workflow)
+    if wanted.owner is not None:
+        exact.append(_workflow.c.owner == wanted.owner)
     conditions = (_decision.c.workspace == workspace, _decision.c.id > after, *within, *exact)
     return connection.execute(_CLOSING.where(*conditions)).all()

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sqlalchemy import bindparam, insert, select, update
 
 from engine.errors import Conflict
-from engine.read_models import WorkflowView
+from engine.read_models import WorkflowName, WorkflowView
 from engine.store import people
 from engine.store.connection import Connection
 from engine.store.port import Tx
@@ -47,6 +47,11 @@ _SOURCE = Statement(
     select(_version.c.source).where(
         _version.c.workflow == bindparam("workflow"), _version.c.version == bindparam("version")
     )
+)
+_CHOICES = Statement(
+    select(_workflow.c.name, _workflow.c.title, _workflow.c.owner)
+    .where(_workflow.c.workspace == bindparam("workspace"))
+    .order_by(_workflow.c.name)
 )
 _NAMES = Statement(select(_workflow.c.name).where(_workflow.c.workspace == bindparam("workspace")))
 _NEW = Statement(insert(_workflow))
@@ -205,3 +210,9 @@ def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]
         )
         for workflow in current
     ]
+
+
+def workflow_names(connection: Connection, workspace: str) -> list[WorkflowName]:
+    """Return the names, titles and owners of the workflows, by name. No file is read."""
+    rows = _CHOICES.all(connection, {"workspace": workspace})
+    return [WorkflowName(name=row.name, title=row.title, owner=row.owner) for row in rows]

@@ -232,9 +232,9 @@ async def _code_expired(windows: ReviewWindows, page: Page) -> None:
     await page.reload()
 
 
-async def _code_to_sign_in(windows: ReviewWindows, page: Page) -> None:
+async def _code_to_sign_in(windows: ReviewWindows, page: Page, address: str = ADA) -> None:
     await page.goto(f"{windows.web.url}/inbox")
-    await page.get_by_label("Email address").fill(ADA)
+    await page.get_by_label("Email address").fill(address)
     await page.get_by_role("button", name="Send me a code").click()
     await page.get_by_label("Code").wait_for()
 
@@ -459,6 +459,23 @@ async def _inbox_many(windows: ReviewWindows, page: Page) -> None:
         await windows.web.request_approval(source=MONEY, order=f"A-{1007 + number}")
     await windows.web.request_approval(customer="a customer with a very long name " * 4)
     await _sign_in(windows, page)
+
+
+async def _export(windows: ReviewWindows, page: Page) -> None:
+    await windows.web.request_approval(source=MONEY)
+    await _code_to_sign_in(windows, page, SAM)
+    await page.get_by_label("Code").fill(await windows.code(SAM))
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("link", name="Everything").click()
+    await page.get_by_role("link", name="Export decisions").click()
+    await page.get_by_role("heading", name="Export decisions").wait_for()
+
+
+async def _export_wrong(windows: ReviewWindows, page: Page) -> None:
+    await _export(windows, page)
+    await page.get_by_label("Decided until").fill("2020-01-01")
+    await page.get_by_role("button", name="Download").click()
+    await expect(page.get_by_role("alert")).to_contain_text("This day is before the first day.")
 
 
 async def _preferences(windows: ReviewWindows, page: Page) -> None:
@@ -808,6 +825,8 @@ STATES: Final[Mapping[str, PageState]] = {
     "sign-in-too-often": _sign_in_too_often,
     "inbox-empty": _inbox_empty,
     "inbox-one": _inbox_one,
+    "export": _export,
+    "export-wrong": _export_wrong,
     "preferences": _preferences,
     "preferences-wrong": _preferences_wrong,
     "preferences-saved": _preferences_saved,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from engine.domain import Address
 from engine.ports import StepType
+from engine.read_models import PageQuery
 from engine.steps.form import FormStep
 from engine.steps.set import SetStep
 from tests.browser.page_states import MONEY, lose_outcome
@@ -187,3 +190,21 @@ async def test_each_role_has_its_parts_and_sees_no_more(windows: ReviewWindows) 
         await page.goto(f"{windows.web.url}/inbox?part=all")
         assert ("A-1" in await page.content()) is ("A-1" in orders)
         await check_accessibility(page)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+async def test_an_auditor_downloads_decisions_with_and_without_scripts(windows: ReviewWindows, *, script: bool) -> None:
+    await ask(windows, "A-1")
+    request = (await windows.web.engine_env.engine.requests(PageQuery()))[0]
+    await windows.web.engine_env.decide(request.run, by=Address("email", ADA))
+    page = await open_inbox(windows, AUDITOR, script=script)
+    await page.get_by_role("link", name="Everything").click()
+    await page.get_by_role("link", name="Export decisions").click()
+    await page.get_by_label("JSON Lines, for programs").check()
+    async with page.expect_download() as sent:
+        await page.get_by_role("button", name="Download").click()
+    download = await sent.value
+    assert download.suggested_filename.startswith("decisions-2026-")
+    (line,) = (await download.path()).read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["decided_by"]["name"] == ADA
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Export decisions")

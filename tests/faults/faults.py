@@ -238,7 +238,7 @@ FAULTS: Final = (
     ),
     Fault(
         "a spreadsheet computes what people wrote",
-        "bot/cli/decision_records.py",
+        "bot/presentation/decision_records.py",
         "value.startswith(_FORMULA) else str(value)",
         "value.startswith(()) else str(value)",
         "tests/flow/test_export.py",

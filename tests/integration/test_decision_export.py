@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from bot.cli import decision_records
 from bot.devtools.bench import inbox_fill
 from bot.devtools.bench.inbox_fill import InboxFillSize
+from bot.presentation import decision_records
 from engine.domain import DEFAULT_WORKSPACE, Address, AnswerQuestion, AskQuestion, Assurance, Decided, Erase, Verdict
 from engine.errors import StepError
+from engine.read_models import DecisionFilter
 from engine.service import Engine
 from engine.store import decision_export, schema
 from engine.store.connection import Connection
-from engine.store.decision_export import PAGE, DecisionFilter
+from engine.store.decision_export import PAGE
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
 

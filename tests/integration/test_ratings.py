@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli import decision_records
-from bot.presentation import request_card
+from bot.presentation import decision_records, request_card
 from bot.presentation.dates import written
 from engine.audit_entries import EntryKind
 from engine.domain import (

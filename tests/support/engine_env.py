@@ -137,6 +137,7 @@ class EngineEnv:
         by: Address = LEE,
         seen: RequestView | None = None,
         edits: Mapping[str, Any] | None = None,
+        reason: str = "because",
     ) -> Decided | Refusal:
         """Decide the latest request of a run, or the one that was seen, as it was then."""
         model = (seen or await self.request(run)).model
@@ -150,7 +151,7 @@ class EngineEnv:
                 origin=TERMINAL,
                 assurance=Assurance.TERMINAL,
                 edits=dict(edits or {}),
-                reason="because",
+                reason=reason,
             )
         )
 

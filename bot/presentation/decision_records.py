@@ -1,20 +1,43 @@
-"""The line of an exported decision, as JSON and as a row of CSV. docs/commands.md documents its keys."""
+"""The lines of exported decisions, as JSON Lines and as CSV. docs/commands.md documents the keys. Pure."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from bot.cli.serialize import moment
+from bot.presentation.dates import iso
 from engine import json_values
 from engine.domain import Params, Person, RequestState
 from engine.json_values import Value
-from engine.read_models import RequestView
+from engine.read_models import ExportedDecision, RequestView
 from engine.requests import Question, Rating, Vote
-from engine.store.decision_export import ExportedDecision
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet takes for a formula."""
+_FORMULA: Final = (*"=+-@\t\r\n", *map(chr, (0xFF1D, 0xFF0B, 0xFF0D, 0xFF20)))
+"""How a text begins that a spreadsheet takes for a formula: also with the wide forms of the signs."""
+
+
+def json_lines(decisions: Iterable[ExportedDecision]) -> Iterator[str]:
+    """Yield a line of JSON for each decision."""
+    return (json_values.dumps(record(decision)) + "\n" for decision in decisions)
+
+
+def csv_lines(decisions: Iterable[ExportedDecision]) -> Iterator[str]:
+    """Yield a line of CSV for each decision, as RFC 4180 has them: each ends with CR and LF. `csv_head` goes first."""
+    return (csv_line(csv_row(record(decision))) for decision in decisions)
+
+
+def csv_head() -> str:
+    """Return the first line of CSV, with the names of the columns."""
+    return csv_line(_COLUMNS)
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """Return cells as a line of CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue()
 
 
 def record(decision: ExportedDecision) -> dict[str, Value]:
@@ -67,9 +90,9 @@ def _times(view: RequestView) -> dict[str, Value]:
     clocks, decided_at = view.model.deadlines, view.decision.decided_at
     since = clocks.first_shown_at or clocks.opened_at
     return {
-        "asked_at": moment(clocks.opened_at),
-        "first_shown_at": moment(clocks.first_shown_at),
-        "decided_at": moment(decided_at),
+        "asked_at": iso(clocks.opened_at),
+        "first_shown_at": iso(clocks.first_shown_at),
+        "decided_at": iso(decided_at),
         "seconds_to_decide": round((decided_at - since).total_seconds()),
     }
 
@@ -111,18 +134,18 @@ def _vote(view: RequestView, vote: Vote) -> Value:
         "rating": given.rating if given else None,
         "comment": given.comment if given else None,
     }
-    return {**_person(vote.person), "at": moment(vote.at), "reason": vote.reason, **rating}
+    return {**_person(vote.person), "at": iso(vote.at), "reason": vote.reason, **rating}
 
 
 def _question(question: Question) -> Value:
     return {
         "asked_by": _person(question.asked_by),
         "asked_to": _person(question.asked_to),
-        "asked_at": moment(question.asked_at),
+        "asked_at": iso(question.asked_at),
         "text": question.text,
         "answer": question.answer,
         "answered_by": _person(question.answered_by) if question.answered_by is not None else None,
-        "answered_at": moment(question.answered_at),
+        "answered_at": iso(question.answered_at),
     }
 
 
@@ -133,17 +156,12 @@ def _outcome(view: RequestView) -> Value:
     return {
         "status": view.effect.status.value,
         "error": view.effect.error,
-        "ended_at": moment(view.effect.ended_at),
-        "worked_later_at": moment(view.effect.worked_at),
+        "ended_at": iso(view.effect.ended_at),
+        "worked_later_at": iso(view.effect.worked_at),
     }
 
 
 # -- CSV ----------------------------------------------------------------------------------------------------
-
-
-def csv_header() -> list[str]:
-    """Return the names of the columns."""
-    return [*_COLUMNS]
 
 
 def csv_row(facts: Mapping[str, Value]) -> list[str]:

@@ -1,0 +1,176 @@
+"""The reads of the engine: each uses a read-only connection, and changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from engine.access import Reader
+from engine.domain import DEFAULT_WORKSPACE, Absence, Address, NotFound, Person, PreferencesSet, Receipt, Work
+from engine.errors import DefinitionError
+from engine.inbox import InboxPage, InboxQuery
+from engine.off_loop import off_loop
+from engine.read_models import (
+    DecisionFilter,
+    DeliveryView,
+    ExportedDecision,
+    PageQuery,
+    RequestView,
+    RunView,
+    StoryEntry,
+    WorkflowName,
+    WorkflowView,
+)
+from engine.service import preferences
+from engine.service.context import CommandContext
+from engine.store import (
+    absences,
+    audit_log,
+    decision_export,
+    delivery_queries,
+    due_work,
+    inbox_queries,
+    last_views,
+    people,
+    reader_runs,
+    request_queries,
+    run_queries,
+    workflows,
+)
+from engine.store.port import Store
+from engine.workflowfile import Workflow
+
+
+class Queries:
+    """What the engine is asked, without a change. `Engine` adds the commands."""
+
+    def __init__(self, store: Store, context: CommandContext) -> None:
+        self.store, self.context = store, context
+
+    async def due(self, now: datetime, limit: int = 200, *, grace: timedelta = timedelta()) -> list[Work]:
+        """Return the work that is due, found by index. It makes the loss of a hint harmless.
+
+        `grace`: how long work must have been ready, because its hint may be under way. There is no hint of a lease that
+        lapsed or of a deadline that came.
+        """
+        return await self.store.read(lambda connection: due_work.due_work(connection, now, limit, ready=now - grace))
+
+    async def absence(self, person: str, now: datetime, *, workspace: str = DEFAULT_WORKSPACE) -> Absence | None:
+        """Return the absence of a person that has not ended, also one that has not begun."""
+        found = await self.store.read(lambda connection: absences.load_open(connection, workspace, now))
+        return next((one for one in found if one.person.id == person), None)
+
+    def preferences(self, person: Person) -> PreferencesSet:
+        """Return when a person is told of what waits for them, and in which time zone."""
+        return preferences.of_person(self.context, person)
+
+    async def person(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> Person | None:
+        """Return the person who has this address now."""
+        return await self.store.read(lambda connection: people.find_person(connection, workspace, address))
+
+    def reader(self, person: Person) -> Reader:
+        """Return a person with what this server lets them read."""
+        return self.context.reader(person)
+
+    async def inbox(self, query: InboxQuery, *, workspace: str = DEFAULT_WORKSPACE) -> InboxPage:
+        """Return one page of a part of a reader's inbox."""
+        return await self.store.read(lambda connection: inbox_queries.inbox_page(connection, workspace, query))
+
+    async def last_view(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> str | None:
+        """Return what a person last looked at on a surface, as the surface wrote it, or None."""
+        return await self.store.read(lambda connection: last_views.load(connection, workspace, address))
+
+    async def runs(self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
+        return await self.store.read(lambda connection: run_queries.run_views(connection, workspace, page))
+
+    async def runs_of(self, reader: Reader, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
+        """Return a page of the runs that a person sees, the newest first."""
+        return await self.store.read(lambda connection: reader_runs.reader_runs(connection, workspace, reader, page))
+
+    async def run_mark(self, run: str) -> str | None:
+        """Return a text that changes with the run, its requests and its copies: a cheap way to see a stale page."""
+        return await self.store.read(lambda connection: reader_runs.run_mark(connection, run))
+
+    async def workflow_of(self, run: str) -> Workflow | None:
+        """Return the version of the workflow that a run started with, or None if this server cannot read it."""
+        source = await self.store.read(lambda connection: run_queries.load_source(connection, run))
+        if source is None:
+            return None
+        with contextlib.suppress(DefinitionError):
+            return await off_loop(lambda: self.context.advancer.registered(source))
+        return None
+
+    async def runs_waiting_for(
+        self, person: str, *, workspace: str = DEFAULT_WORKSPACE, limit: int = 200
+    ) -> list[RunView]:
+        """Return the runs that wait for this owner to answer for a step of unknown outcome."""
+        return await self.store.read(
+            lambda connection: run_queries.runs_waiting_for_owner(connection, workspace, person, limit)
+        )
+
+    async def run(self, run: str) -> RunView | None:
+        return await self.store.read(lambda connection: run_queries.run_view(connection, run))
+
+    async def requests(
+        self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE, person: str | None = None
+    ) -> list[RequestView]:
+        return await self.store.read(
+            lambda connection: request_queries.request_views(connection, workspace, page, person=person)
+        )
+
+    async def requests_asking(self, person: str, limit: int = 50) -> list[RequestView]:
+        """Return the waiting requests about which this person was asked a question that has no answer."""
+        return await self.store.read(lambda connection: request_queries.requests_asking(connection, person, limit))
+
+    async def requests_of_run(self, run: str) -> list[RequestView]:
+        return await self.store.read(lambda connection: request_queries.requests_of_run(connection, run))
+
+    async def latest_requests(self, runs: Sequence[str]) -> dict[str, RequestView]:
+        """Return the latest request of each of these runs, by run."""
+        return await self.store.read(lambda connection: request_queries.latest_requests(connection, runs))
+
+    async def request(self, request: str) -> RequestView | None:
+        return await self.store.read(lambda connection: request_queries.request_view(connection, request))
+
+    async def revisions(self, request: str) -> tuple[int, int] | None:
+        """Return the `rev` of the request and of its run: a cheap way to see whether a page is stale."""
+        return await self.store.read(lambda connection: request_queries.revisions(connection, request))
+
+    async def request_in_run(self, request: str) -> tuple[RequestView, RunView, list[RequestView]] | None:
+        """Return a request, its run, and every request of the run, the oldest first."""
+        return await self.store.read(lambda connection: request_queries.request_in_run(connection, request))
+
+    async def request_at(self, receipt: Receipt) -> RequestView | None:
+        """Return the request whose shared copy is the message with this receipt, or None."""
+        return await self.store.read(lambda connection: delivery_queries.request_at(connection, receipt))
+
+    async def deliveries(self, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
+        return await self.store.read(
+            lambda connection: delivery_queries.delivery_views(connection, run=run, request=request)
+        )
+
+    async def workflow(self, name: str, *, workspace: str = DEFAULT_WORKSPACE) -> WorkflowView | NotFound:
+        """Return the current version of a workflow, or a refusal with the closest name."""
+        by_name = {view.name: view for view in await self.workflows(workspace=workspace)}
+        if name in by_name:
+            return by_name[name]
+        close = difflib.get_close_matches(name, by_name, n=1)
+        return NotFound(what="workflow", name=name, suggestion=close[0] if close else None)
+
+    async def workflows(self, *, workspace: str = DEFAULT_WORKSPACE) -> list[WorkflowView]:
+        return await self.store.read(lambda connection: workflows.workflow_views(connection, workspace))
+
+    async def workflow_names(self, *, workspace: str = DEFAULT_WORKSPACE) -> list[WorkflowName]:
+        """Return the names, titles and owners of the workflows, without their files."""
+        return await self.store.read(lambda connection: workflows.workflow_names(connection, workspace))
+
+    async def exported(
+        self, wanted: DecisionFilter, after: str = "", *, workspace: str = DEFAULT_WORKSPACE
+    ) -> list[ExportedDecision]:
+        """Return the decisions of an export that follow the one with the id `after`; none at its end."""
+        return await self.store.read(lambda connection: decision_export.page(connection, workspace, wanted, after))
+
+    async def story(self, run: str, *, after: int = 0) -> list[StoryEntry]:
+        return await self.store.read(lambda connection: audit_log.story(connection, run, after))
