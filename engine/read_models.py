@@ -216,6 +216,8 @@ class RunView:
     started_at: datetime
     ended_at: datetime | None
     cancelled: bool = False
+    is_erased: bool = False
+    """Whether its contents were erased as a whole."""
     steps: tuple[StepView, ...] = ()
     step_labels: Mapping[str, str] = field(default_factory=dict)
     """The labels of all steps of the version by id, in a view with steps."""

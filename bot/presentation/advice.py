@@ -37,7 +37,7 @@ def last_answer(run: RunView, about: Call | None = None) -> tuple[StepView, Step
 
 def can_be_tried_again(run: RunView) -> bool:
     """Return whether a run failed at a step of which it is known that it did not happen. `run`: with its steps."""
-    if run.status is not RunStatus.FAILED or not run.steps:
+    if run.status is not RunStatus.FAILED or run.is_erased or not run.steps:
         return False
     last = run.steps[-1]
     return last.status is StepStatus.FAILED and not (last.error or "").startswith(runs.STOPPED)

@@ -292,7 +292,7 @@ def _cannot_rate(refusal: CannotRate) -> Phrase:
 
 
 _CANNOT_RATE: Final[Mapping[str, str]] = {
-    "off": "This workflow asks for no rating.",
+    "off": "No rating is asked for here.",
     "not_yet": "You can rate this once you have decided.",
     "not_yours": "Only the people who decided this can rate it.",
     "rating": f"Choose a rating from 1 to {HIGHEST}.",

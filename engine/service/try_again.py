@@ -10,7 +10,7 @@ from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Done, NotAllowed, NotFound, Refusal, RunStatus, StepStatus, TryAgain, Work
 from engine.errors import Conflict
 from engine.service.context import CommandContext
-from engine.store import deliveries, run_rows
+from engine.store import deliveries, erasure, run_rows
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 
@@ -18,6 +18,9 @@ _NOT_YOURS: Final = NotAllowed(
     why="Only the person who started a run, the owner of its workflow or an admin can try it again."
 )
 _NOT_FAILED: Final = NotAllowed(why="Only a run that failed can be tried again.")
+_ERASED: Final = NotAllowed(
+    why="The contents of this run were erased, so it cannot be tried again. If it is still needed, start a new run."
+)
 _UNCLEAR: Final = NotAllowed(
     why="A person stopped this run before it was clear whether its last step happened. Find that out, and start a new "
     "run if it did not."
@@ -65,6 +68,8 @@ def _check(context: CommandContext, tx: Tx, run: LoadedRun) -> Refusal | None:
     state = run.state
     if state.status is not RunStatus.FAILED:
         return _NOT_FAILED
+    if erasure.is_erased(tx.connection, state.id):
+        return _ERASED
     step = context.advancer.workflow(tx, run.workflow, run.version).steps[state.cursor]
     visit = state.visits.get(step.id)
     is_unclear = visit is None or visit.status is not StepStatus.FAILED or (visit.error or "").startswith(runs.STOPPED)

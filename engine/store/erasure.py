@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, case, delete, or_, select, update
 from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.domain import Params
-from engine.store import request_search
+from engine.store import ratings, request_search
+from engine.store.connection import Connection
 from engine.store.people_tables import ChallengeRow, FormDraftRow, SignInRow
 from engine.store.port import Tx
 from engine.store.tables import (
@@ -41,7 +42,7 @@ _NO_CONTENTS: Final[dict[str, Any]] = {
     "cancel": case((_run.c.cancel.is_not(None), "{}")),  # that it was cancelled stays, and why does not
 }
 _TITLE: Final = "(erased)"
-_KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_with", "alone", "feedback")
+_KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_with", "alone")
 """Details of a request that come from its workflow, and not from this run."""
 
 
@@ -67,6 +68,11 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
     tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))
     tx.connection.execute(update(_run).where(_run.c.id == run).values(**_NO_CONTENTS, erased_at=tx.now))
     return numbers
+
+
+def is_erased(connection: Connection, run: str) -> bool:
+    """Return whether the contents of a run were erased as a whole."""
+    return connection.execute(select(_run.c.erased_at).where(_run.c.id == run)).scalar() is not None
 
 
 def _erase_entries(tx: Tx, workspace: str, run: str) -> list[int]:
@@ -98,6 +104,8 @@ def _erase_requests(tx: Tx, run: str) -> None:
     nothing = json_values.dumps(Params(value={}).as_value())
     for row in tx.connection.execute(select(_request.c.id, _request.c.details).where(_request.c.run == run)).all():
         details = cast("dict[str, Any]", json_values.loads(row.details))
-        remaining = json_values.dumps({name: details[name] for name in _KEPT if name in details})
+        remaining = {name: details[name] for name in _KEPT if name in details}
+        # Ratings that were given stay. No comment comes to what was erased.
+        remaining |= {ratings.ASKED: False} if ratings.ASKED in details else {}
         changed = update(_request).where(_request.c.id == row.id)
-        tx.connection.execute(changed.values(title=_TITLE, details=remaining, content=nothing))
+        tx.connection.execute(changed.values(title=_TITLE, details=json_values.dumps(remaining), content=nothing))

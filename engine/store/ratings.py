@@ -22,7 +22,8 @@ _person = PersonRow.__table__  # type: ignore[attr-defined]
 _rating = RatingRow.__table__  # type: ignore[attr-defined]
 
 ASKED: Final = "feedback"
-"""Key in `details` of a request that asks for ratings. Requests without it are read without a look-up."""
+"""Key in `details` of a request that asks for ratings. Requests without it are read without a look-up; false: its
+contents were erased, and it asks for none any more."""
 
 _OF_REQUEST = Statement(
     select(func.coalesce(_person.c.joined_into, _rating.c.person).label("person"))

@@ -225,7 +225,7 @@ def read_request(
         policy=votes.read_policy(row.policy),
         separation=votes.read_separation(details),
         question_rule=questions.read_rule(details),
-        feedback=ratings.ASKED in details,
+        feedback=details.get(ratings.ASKED, False),
     )
 
 

@@ -306,7 +306,7 @@ def _request_view(
     if questions.HAS_SOME in details:
         asked = questions.load_questions(connection, request.id, persons)
         request = structs.replace(request, questions=asked)
-    if request.feedback:
+    if ratings.ASKED in details:
         given = ratings.load_ratings(connection, request.id, persons)
         request = structs.replace(request, ratings=given)
     decision = decision_views.closing(row, decisions)

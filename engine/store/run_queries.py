@@ -123,6 +123,7 @@ def _run_view(row: Row[Any], persons: Mapping[str, Person]) -> RunView:
         started_at=row.started_at,
         ended_at=row.ended_at,
         cancelled=row.cancel is not None,
+        is_erased=row.erased_at is not None,
     )
 
 

@@ -169,3 +169,6 @@ async def test_a_rating_is_exported_and_its_comment_is_erased(env: EngineEnv) ->
     [line] = await env.store.read(read)
     assert (line["rating"], line["comment"]) == (3, None)
     assert "too long" not in str(await env.rows("SELECT * FROM rating"))
+    assert await rate(env, run, 5, "too long") == CannotRate(why="off"), "no comment comes to what was erased"
+    assert await given(env, run) == [("lee@example.com", 3, None)]
+    assert not (await env.request(run)).model.feedback, "no page asks for it"

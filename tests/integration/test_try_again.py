@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.presentation import advice
 from engine.domain import (
     Address,
     Done,
+    Erase,
     NotAllowed,
     NotFound,
     Refusal,
@@ -22,6 +24,7 @@ from engine.domain import (
 )
 from engine.errors import StepError
 from engine.ports import StepContext
+from engine.service import Engine
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, open_engine
 
@@ -118,6 +121,21 @@ async def test_only_people_of_the_run_may_and_only_if_it_failed(env: EngineEnv) 
     env.step.play = works
     started = await env.start()
     assert isinstance(await again(env, started), NotAllowed), "it runs"
+
+
+@pytest.mark.parametrize("keys", ["idempotent: false", GATE])
+async def test_a_run_whose_contents_were_erased_is_not_repeated_with_others(env: EngineEnv, keys: str) -> None:
+    run = await failed_run(env, keys)
+    env.step.play = works
+    assert advice.can_be_tried_again(await env.view(run))
+    engine = Engine(env.store, env.advancer, admins=frozenset({SAM}))
+    await engine.erase(Erase(run=run, reason="asked to", actor=SAM, origin=TERMINAL))
+    calls = len(env.step.calls)
+    refusal = await again(env, run)
+    assert isinstance(refusal, NotAllowed)
+    assert "start a new run" in refusal.why
+    assert not advice.can_be_tried_again(await env.view(run)), "no page offers it"
+    assert (len(env.step.calls), (await env.view(run)).status) == (calls, RunStatus.FAILED)
 
 
 async def test_a_step_that_may_have_happened_is_not_repeated(env: EngineEnv) -> None:

@@ -101,7 +101,7 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     ),
     (CannotAnswer(why="empty"), "Write your answer first."),
     (CannotAnswer(why="too_long"), "Your answer is too long. It may have up to 3,000 characters."),
-    (CannotRate(why="off"), "This workflow asks for no rating."),
+    (CannotRate(why="off"), "No rating is asked for here."),
     (CannotRate(why="not_yet"), "You can rate this once you have decided."),
     (CannotRate(why="not_yours"), "Only the people who decided this can rate it."),
     (CannotRate(why="rating"), "Choose a rating from 1 to 5."),
