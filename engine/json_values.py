@@ -120,6 +120,11 @@ def _clean_text(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def clean_text(text: str) -> str:
+    """Return what a person typed as text that every database stores: PostgreSQL has no U+0000."""
+    return _clean_text(text).replace("\0", "\ufffd")
+
+
 def _clean_key(key: object) -> str:
     if not isinstance(key, str):
         raise InvalidValue(f"the key {key!r} is not text")

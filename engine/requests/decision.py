@@ -87,7 +87,7 @@ def decide(
     )
     if refusal is not None:
         return refusal
-    reason = clip(_clean(command.reason), REASON_LENGTH) if command.reason else None
+    reason = clip(json_values.clean_text(command.reason).strip(), REASON_LENGTH) if command.reason else None
     needs_code = check_identification(request, command, approver.person)
     if command.verdict is Verdict.REJECT:
         if needs_code is not None:
@@ -234,11 +234,6 @@ def together_refusal(request: Request, person: Person, now: datetime) -> Refusal
     why = why_alone(request)
     alone = DecideAlone(why=why) if why is not None else None
     return check_open(request, person, now) or check_person(request, approver) or alone
-
-
-def _clean(reason: str) -> str:
-    # It is stored as text, and PostgreSQL stores no U+0000.
-    return str(json_values.clean(reason)).replace("\0", "\ufffd").strip()
 
 
 def _check_reason(request: Request, command: Decide) -> Refusal | None:

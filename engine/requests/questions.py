@@ -188,5 +188,4 @@ def _wrong_length(text: str) -> Literal["empty", "too_long"] | None:
 
 
 def _clean(text: str) -> str:
-    # It is stored as text, and PostgreSQL stores no U+0000.
-    return str(json_values.clean(text)).replace("\0", "\ufffd").replace("\r\n", "\n").strip()
+    return json_values.clean_text(text).replace("\r\n", "\n").strip()

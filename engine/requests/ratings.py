@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from engine import json_values
 from engine.domain import CannotRate, Decide, GiveRating, Person, Refusal
 from engine.requests.identification import check_assurance
 from engine.requests.model import Request
@@ -40,4 +41,4 @@ def _check_values(rating: int, comment: str | None) -> Refusal | None:
 
 def cleaned(comment: str | None) -> str | None:
     """Return the comment as it is saved, or None if nothing is said."""
-    return (comment or "").strip() or None
+    return json_values.clean_text(comment or "").strip() or None

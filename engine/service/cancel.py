@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine import json_values
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Cancel, Done, NotAllowed, NotFound, NotWaiting, Refusal, Work
@@ -22,7 +23,8 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
         return NotAllowed(why="Only the person who started a run, the owner of its workflow or an admin can cancel it.")
     if run.state.cancelled or run.state.status.ended:
         return NotWaiting(run=command.run, status=run.state.status)
-    record: dict[str, Value] = {"by": actor.id, "reason": command.reason}
+    reason = json_values.clean_text(command.reason) if command.reason else None
+    record: dict[str, Value] = {"by": actor.id, "reason": reason}
     request_rows.lock_open(tx, command.run)
     if not run_rows.try_cancel(tx, run, record):
         raise Conflict(f"run {command.run} was moved by another process")
@@ -35,7 +37,7 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
             EntryKind.RUN_CANCEL_ASKED,
             run=command.run,
             actor=actor,
-            reason=command.reason,
+            reason=reason,
             surface=command.origin.surface,
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from engine import durations
+from engine import durations, json_values
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Erase, Erased, NotAllowed, NotFound, Person, Refusal, Work
@@ -32,9 +32,10 @@ def erase(context: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -
         return NotAllowed(why="Only an admin can erase the contents of a run.")
     if not run.state.status.ended:
         return NotAllowed(why=f"Run {command.run} has not ended yet. Cancel it, or wait until it ends.")
-    if not command.reason.strip():
+    reason = json_values.clean_text(command.reason).strip()
+    if not reason:
         return NotAllowed(why="Please give a reason. The audit log keeps it.")
-    author = Author(person=actor, by=actor.label, reason=command.reason.strip(), surface=command.origin.surface)
+    author = Author(person=actor, by=actor.label, reason=reason, surface=command.origin.surface)
     return Erased(run=command.run, entries=_erase_run(tx, run.workspace, command.run, author))
 
 

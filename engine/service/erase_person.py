@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from engine import json_values
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import ErasePerson, NotAllowed, NotFound, PersonErased, Refusal
@@ -88,9 +89,10 @@ def begin(context: CommandContext, tx: Tx, command: ErasePerson, resolved: Resol
     why = _why_not(tx.connection, command.workspace, person, found.person.label)
     if why is not None:
         return NotAllowed(why=why)
-    if not command.reason.strip():
+    reason = json_values.clean_text(command.reason).strip()
+    if not reason:
         return NotAllowed(why="Please give a reason. The audit log keeps it.")
-    author = Author(person=actor, by=actor.label, reason=command.reason.strip(), surface=command.origin.surface)
+    author = Author(person=actor, by=actor.label, reason=reason, surface=command.origin.surface)
     return Erasing(command.workspace, person, author)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine import requests
+from engine import json_values, requests
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import (
@@ -57,7 +57,7 @@ def reassign(context: CommandContext, tx: Tx, command: Reassign, resolved: Resol
     to = _successor(recipients, tx, request, command, any_address=is_owner)
     if isinstance(to, Refusal):
         return to
-    reason = requests.clip(command.reason.replace("\0", "\ufffd").strip(), requests.REASON_LENGTH)
+    reason = requests.clip(json_values.clean_text(command.reason).strip(), requests.REASON_LENGTH)
     if not reason:
         return _NO_REASON
     _save(context, tx, request, place, to, reason=reason, actor=actor)

@@ -104,7 +104,7 @@ def _erase_requests(tx: Tx, run: str) -> None:
     nothing = json_values.dumps(Params(value={}).as_value())
     for row in tx.connection.execute(select(_request.c.id, _request.c.details).where(_request.c.run == run)).all():
         details = cast("dict[str, Any]", json_values.loads(row.details))
-        remaining = {name: details[name] for name in _KEPT if name in details}
+        remaining: dict[str, Any] = {name: details[name] for name in _KEPT if name in details}
         # Ratings that were given stay. No comment comes to what was erased.
         remaining |= {ratings.ASKED: False} if ratings.ASKED in details else {}
         changed = update(_request).where(_request.c.id == row.id)

@@ -187,7 +187,7 @@ def _cleaned(call: Call | None) -> Call | None:
 
 
 def _clean(value: Any) -> Any:
-    return str(json_values.clean(value)).replace("\0", "\ufffd") if isinstance(value, str) else value
+    return json_values.clean_text(value) if isinstance(value, str) else value
 
 
 def changed(status: str) -> int:
