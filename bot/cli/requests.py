@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 from bot.cli import client, next_steps, serialize
 from bot.cli.context import json_option
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
-from bot.presentation import dates, expiry, question_notes, questions, request_card, states, summary
+from bot.presentation import dates, expiry, question_notes, questions, ratings, request_card, states, summary
 from bot.presentation.characters import visible
 from bot.terminal import next_commands
 from bot.terminal.output import (
@@ -32,6 +33,7 @@ from engine.read_models import DeliveryView, PageQuery, RequestView, RunView
 from engine.references import parse
 from engine.requests import Question
 from engine.requests.questions import is_shared_answer
+from engine.requests.ratings import HIGHEST
 from engine.store import delivery_queries, people, request_queries, run_queries
 from engine.system import SystemClock
 
@@ -145,6 +147,8 @@ def _delivery_row(view: DeliveryView) -> tuple[str, ...]:
 @click.argument("verdict", type=click.Choice(["approve", "reject", "edit"]))
 @click.argument("edits", nargs=-1, metavar="[FIELD=VALUE]...")
 @click.option("--reason", help="Your reason. The requester will read it.")
+@click.option("--rating", type=click.IntRange(1, HIGHEST), help="Rate it, from 1 to 5, if the workflow asks for that.")
+@click.option("--comment", help="With --rating: what was good, or what was not.")
 @click.option("--digest", help="Decide only if the content still has this fingerprint (see requests ID --details).")
 @click.option("--yes", "confirmed", is_flag=True, help="Say yes to the question that comes before an approval.")
 @json_option
@@ -153,6 +157,8 @@ def decide(
     verdict: str,
     edits: tuple[str, ...],
     reason: str | None,
+    rating: int | None,
+    comment: str | None,
     digest: str | None,
     confirmed: bool,
     as_json: bool,
@@ -164,28 +170,37 @@ def decide(
     if (verdict == "edit") != bool(edits):
         requirement = "Name what to change" if verdict == "edit" else "To change a value, use edit"
         raise click.UsageError(f"{requirement}: signoff decide ID edit FIELD=VALUE")
+    if comment is not None and rating is None:
+        raise click.UsageError("A comment goes with a rating. Give it from 1 to 5: --rating 4")
     arguments: dict[str, Value] = {
         "request": request_id,
         "verdict": "reject" if verdict == "reject" else "approve",
         "edits": dict(client.parse_pairs(edits, noun="an edit")),
         "reason": reason,
+        "rating": rating,
+        "comment": comment,
         "digest": digest,
         "confirmed": confirmed,
     }
     reply = _decide(arguments)
     if reply.refused is not None and reply.facts.get("refusal") == ReasonMissing.__name__:
-        client.refuse(f'{reply.refused}\nGive it with the command: {_again(request_id, verdict, edits)} --reason "…"')
+        again = shlex.join(["signoff", "decide", request_id, verdict, *edits, *_rating_options(rating, comment)])
+        client.refuse(f'{reply.refused}\nGive it with the command: {again} --reason "…"')
     facts = client.facts_of(reply)
     if as_json:
         click.echo(render_json(facts))
         return
-    if facts["state"] == RequestState.PENDING:
-        click.echo(visible(str(facts.get("saved", "Your decision was saved. Others have to approve as well."))))
-        next_steps.print_next(str(facts["run"]))
-        return
-    edited = " with edits" if facts["edited"] else " without edits: these are its present values" if edits else ""
-    click.echo(f"You {facts['state']} this{edited}.")
+    print_sentence(_decided(facts, edits, rating))
     next_steps.print_next(str(facts["run"]))
+
+
+def _decided(facts: Mapping[str, Value], edits: Collection[str], rating: int | None) -> str:
+    """Return what became of a decision, and of the rating that came with it."""
+    rated = f" {ratings.saved(rating)}" if rating is not None else ""
+    if facts["state"] == RequestState.PENDING:
+        return f"{facts.get('saved', 'Your decision was saved. Others have to approve as well.')}{rated}"
+    edited = " with edits" if facts["edited"] else " without edits: these are its present values" if edits else ""
+    return f"You {facts['state']} this{edited}.{rated}"
 
 
 @click.command()
@@ -236,8 +251,9 @@ def revoke(request_id: str, as_json: bool) -> None:
     click.echo(f"{count} {'link' if count == 1 else 'links'} to {request_id} can no longer be used.")
 
 
-def _again(request_id: str, verdict: str, edits: tuple[str, ...]) -> str:
-    return shlex.join(["signoff", "decide", request_id, verdict, *edits])
+def _rating_options(rating: int | None, comment: str | None) -> list[str]:
+    given = {"--rating": rating, "--comment": comment}
+    return [part for name, value in given.items() if value is not None for part in (name, str(value))]
 
 
 def _decide(arguments: dict[str, Value]) -> CommandReply:

@@ -196,6 +196,8 @@ class OperatorCommands:
                 assurance=Assurance.TERMINAL,
                 edits=edits,
                 reason=optional_text(arguments, "reason"),
+                rating=optional_number(arguments, "rating"),
+                comment=optional_text(arguments, "comment"),
             )
         )
         if isinstance(result, Refusal):

@@ -125,9 +125,7 @@ class SubmissionHandlers:
         reason, message = view_state.read_reason(sent.view.values), sent.view.ref.message_ts
         service, entered = self._context.service, rating_blocks.read(sent.view.values)
         asked = decision(sent.by, ref, verdict, edits=edits, reason=reason, message=message)
-        # A comment needs a rating, which is asked for below its input.
-        rating = 0 if entered.rating is None and entered.comment.strip() else entered.rating
-        asked = replace(asked, rating=rating, comment=entered.comment if rating is not None else None)
+        asked = replace(asked, rating=entered.rating, comment=entered.comment)
         answer = await service.engine.decide(asked)
         if isinstance(answer, NeedsCode | NeedsSignIn) and service.confirmations is not None:
             view = await service.confirmations.ask(sent.by, asked, answer, key=sent.view.id, metadata=sent.view.ref)

@@ -28,9 +28,11 @@ def check(request: Request, command: GiveRating, person: Person | None, deciders
 
 def check_with_decision(request: Request, command: Decide) -> Refusal | None:
     """Return why the rating that comes with a decision cannot be saved, or None."""
-    if command.rating is None:
+    if command.rating is None and cleaned(command.comment) is None:
         return None
-    return _check_values(command.rating, command.comment) if request.feedback else CannotRate(why="off")
+    if not request.feedback:
+        return CannotRate(why="off")
+    return CannotRate(why="rating") if command.rating is None else _check_values(command.rating, command.comment)
 
 
 def _check_values(rating: int, comment: str | None) -> Refusal | None:

@@ -193,3 +193,26 @@ def test_the_operator_rates_what_they_decided_and_the_export_has_it(signoff: Com
     assert (row["rating"], row["comment"]) == ("4", "'=clear")
     assert "4 of 5" in signoff.run_ok("requests", request["id"], "--details").out
     assert signoff("rate", request["id"], "6").code == 2
+
+
+def test_a_decision_in_the_terminal_can_bring_its_rating(signoff: Commands) -> None:
+    source = REFUND.replace("      edit: [amount, note]", "      edit: [amount, note]\n      feedback: true")
+    for name, text in (("rated.yaml", source), ("other.yaml", OTHER)):
+        signoff.installation.write(name, text)
+        signoff.run_ok("register", name)
+    signoff.run_ok("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
+    (request,) = signoff.json("requests")
+    alone = signoff("decide", request["id"], "approve", "--comment", "clear")
+    assert (alone.code, "A comment goes with a rating." in alone.err) == (2, True)
+    assert signoff("decide", request["id"], "approve", "--rating", "0").code == 2
+    missing = signoff("decide", request["id"], "reject", "--rating", "2", "--comment", "not clear")
+    assert f"signoff decide {request['id']} reject --rating 2 --comment 'not clear' --reason" in missing.err
+    decided = signoff.run_ok("decide", request["id"], "approve", "--rating", "4", "--comment", " clear ").out
+    assert decided.startswith("You approved this. You rated this 4 of 5. You can change it later.\n")
+    (line,) = exported(signoff)
+    assert (line["rating"], line["comment"]) == (4, "clear")
+    signoff.run_ok("run", "other")
+    (request,) = signoff.json("requests")
+    refused = signoff("decide", request["id"], "approve", "--rating", "4")
+    assert (refused.code, refused.err) == (1, "This workflow asks for no rating.\n")
+    assert len(exported(signoff)) == 1, "a decision that is refused decides nothing"

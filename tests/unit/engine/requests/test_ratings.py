@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
-from engine.domain import Address, Assurance, CannotRate, GiveRating, NeedsCode, Origin, Person
+from engine.domain import Address, Assurance, CannotRate, Decide, GiveRating, NeedsCode, Origin, Person, Verdict
 from engine.requests import ratings
 from engine.requests.ratings import COMMENT_LENGTH, HIGHEST
 from tests.support import samples
@@ -54,6 +54,39 @@ def test_a_link_alone_is_not_enough_where_a_decision_needs_a_code() -> None:
     assert ratings.check(RATED, by_link, LEE, {LEE.id}) == NeedsCode(address="lee@example.com")
     open_to_links = replace(RATED, assurance=Assurance.LINK)
     assert ratings.check(open_to_links, by_link, LEE, {LEE.id}) is None
+
+
+@given(
+    st.none() | st.integers(-1, 7),
+    st.none() | st.sampled_from(["", " ", "good", "x" * (COMMENT_LENGTH + 1)]),
+    st.booleans(),
+)
+def test_a_rating_with_a_decision_needs_a_gate_that_asks_for_it(
+    rating: int | None, comment: str | None, feedback: bool
+) -> None:
+    request = replace(REQUEST, feedback=feedback)
+    decide = Decide(
+        request=request.id,
+        verdict=Verdict.APPROVE,
+        actor=Address("email", "lee@example.com"),
+        content_version=request.content_version,
+        digest=request.digest,
+        origin=Origin(surface="web"),
+        assurance=Assurance.SLACK,
+        rating=rating,
+        comment=comment,
+    )
+    refusal = ratings.check_with_decision(request, decide)
+    says_something = bool((comment or "").strip())
+    if rating is None and not says_something:
+        assert refusal is None
+    elif not feedback:
+        assert refusal == CannotRate(why="off")
+    elif rating not in range(1, HIGHEST + 1):
+        assert refusal == CannotRate(why="rating")
+    else:
+        too_long = len(comment or "") > COMMENT_LENGTH
+        assert refusal == (CannotRate(why="too_long") if too_long else None)
 
 
 @given(st.integers(-9, 9), st.none() | st.text(max_size=20) | st.just("x" * (COMMENT_LENGTH + 1)))
