@@ -10,7 +10,7 @@ from bot.presentation import inbox_rows, progress, questions, request_card, stat
 from bot.presentation.inbox_rows import InboxRow
 from bot.slack import ids, message_view, rich_text, text_objects
 from bot.slack.text_objects import Block, Element
-from engine.domain import Card, Person, Phrase, RequestState
+from engine.domain import AloneReason, Card, Person, Phrase, RequestState
 from engine.inbox import InboxPart
 from engine.read_models import RequestView
 
@@ -51,21 +51,36 @@ def _waiting(view: RequestView, row: InboxRow, reader: Person) -> list[Block]:
     lines = [rich_text.section(rich_text.words(question(row), bold=True))]
     if at_stake := stakes(row):
         lines.append(rich_text.section(rich_text.words(at_stake)))
+    when = f"when:{view.id}"
     return [
         rich_text.paragraphs(lines, block=f"request:{view.id}"),
-        _context(row.asked, *((sentence,) for sentence in row.progress), row.due, block=f"when:{view.id}"),
+        _context(row.asked, *((sentence,) for sentence in row.progress), row.due, *_look_first(view), block=when),
         text_objects.actions([*_decide_buttons(view, reader), _open_button("Review", view)], block=f"decide:{view.id}"),
     ]
 
 
 def _decide_buttons(view: RequestView, reader: Person) -> Iterator[Element]:
-    """Yield the buttons that decide, in the words of the workflow; of a form the one that opens it."""
+    """Yield the buttons that decide, in the words of the workflow; of a form the one that opens it.
+
+    What cannot be undone is approved where all of it is shown.
+    """
     if view.model.state is not RequestState.PENDING or not progress.is_asked(view, reader):
         return
     card = request_card.request_card(view, reader)
     for action in card.actions:
+        if action.verdict == "approve" and _cannot_be_undone(view):
+            continue
         if action.verdict in ("approve", "reject") or action.primary:
             yield message_view.list_button(action, ids.encode(_ref(view)), about=questions.of_request(view))
+
+
+def _look_first(view: RequestView) -> Iterator[Phrase]:
+    if _cannot_be_undone(view):
+        yield ("Review it before you approve it: what follows cannot be undone.",)
+
+
+def _cannot_be_undone(view: RequestView) -> bool:
+    return view.model.alone is AloneReason.IRREVERSIBLE
 
 
 def _open_button(label: str, view: RequestView) -> Element:

@@ -144,6 +144,22 @@ async def test_what_was_decided_elsewhere_is_refused_in_the_tab(env: SlackEnv) -
     assert "” was not decided. Ben Approver already approved this request, " in home(ada)
 
 
+async def test_what_cannot_be_undone_is_approved_only_below_all_of_it(env: SlackEnv) -> None:
+    (run,) = await start(env, 80, keys="irreversible: true")
+    await start(env, 90, name="other")
+    ada = await open_home(env)
+    assert ada.home is not None
+    labels = [buttons({"blocks": [block]}) for block in ada.home["blocks"] if block["block_id"].startswith("decide:")]
+    assert labels == [["Reject", "Review"], ["Approve", "Reject", "Review"]]
+    assert home(ada).count("Review it before you approve it: what follows cannot be undone.") == 1
+    await press(env, ada, "Review")
+    assert "Again" in words(ada.modal), "every value, also those that the row leaves out"
+    assert await env.state(run) is RequestState.PENDING
+    expect_ok(await ada.click("Approve"))
+    await env.settle()
+    assert await env.state(run) is RequestState.APPROVED
+
+
 async def test_a_gate_that_always_wants_a_reason_asks_for_it(env: SlackEnv) -> None:
     (run,) = await start(env, 80, keys="reason_required: always")
     ada = await open_home(env)
