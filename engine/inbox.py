@@ -31,8 +31,9 @@ class InboxPart(StrEnum):
 class InboxFilter:
     """What the requests of a page have in common. An empty value does not filter.
 
-    `workflow`: its name. `person`: the id of who started, or decided. `since`, `until`: when it was opened; `until` is
-    exclusive. `search`: words that begin words of the question, the values, the workflow or the requester's name.
+    `workflow`: its name. `person`: the id of who started, or decided. `since`, `until`: when it was opened, and in the
+    part of decided requests when the reader decided it; `until` is exclusive. `search`: words that begin words of the
+    question, the values, the workflow or the requester's name.
     """
 
     workflow: str = ""

@@ -72,7 +72,7 @@ def row(request: RequestView, reader: Person, *, names_waiting: bool = False) ->
         state=request_outcome.headline(request) if not is_open else states.REQUESTS[model.state].capitalize(),
         tone=states.REQUEST_TONES[model.state],
         is_open=is_open,
-        alone=f"You decide this one by itself: {refusals.ALONE[why]}." if why is not None else "",
+        alone=f"Decide this one separately: {refusals.ALONE[why]}." if why is not None else "",
     )
 
 

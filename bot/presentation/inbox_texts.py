@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
-from bot.presentation import people, states
+from bot.presentation import people, states, summary
 from bot.presentation.characters import line
 from engine.access import Reader
-from engine.domain import Phrase
+from engine.domain import Phrase, RequestState
 from engine.inbox import InboxFilter, InboxPage, InboxPart
 
 TITLES: Final[Mapping[InboxPart, str]] = {
@@ -18,6 +18,9 @@ TITLES: Final[Mapping[InboxPart, str]] = {
     InboxPart.DECIDED: "Decided by you",
     InboxPart.ALL: "Everything",
 }
+ATTENTION: Final = "Runs that need your answer"
+"""The heading of the runs that wait for the reader as the owner of their workflow."""
+BACKWARDS: Final = "The last day is before the first one. Choose a later day."
 _NONE: Final[Mapping[InboxPart, str]] = {
     InboxPart.NEEDS_YOU: "No request is waiting for you.",
     InboxPart.WAITING: "Nothing that you started or approved is waiting for other people.",
@@ -41,6 +44,17 @@ def title(part: InboxPart, count: int = 0) -> str:
     return f"{TITLES[part]} ({count:,})" if part is InboxPart.NEEDS_YOU and count else TITLES[part]
 
 
+def heading(part: InboxPart, *, requests: int, questions: int = 0, runs: int = 0) -> str:
+    """Return the heading of a part. That of what needs the reader counts it, by its kind."""
+    if part is not InboxPart.NEEDS_YOU:
+        return TITLES[part]
+    counts = {"request": requests, "question": questions, "run": runs}
+    named = [f"{count:,} {noun}{'s' if count > 1 else ''}" for noun, count in counts.items() if count]
+    if not named:
+        return summary.waiting(0)
+    return f"{people.joined(named, 'and')} {'is' if sum(counts.values()) == 1 else 'are'} waiting for you"
+
+
 def explanation(part: InboxPart, reader: Reader) -> str:
     """Return what a part holds, as one or two sentences."""
     if part is InboxPart.ALL:
@@ -51,6 +65,12 @@ def explanation(part: InboxPart, reader: Reader) -> str:
 def none(part: InboxPart, *, is_filtered: bool = False) -> str:
     """Return the sentence for a part that has no request, or none that the filter wants."""
     return _NONE_MATCHES if is_filtered else _NONE[part]
+
+
+def day_labels(part: InboxPart) -> tuple[str, str]:
+    """Return the labels of the first and the last day of the filter of a part."""
+    verb = "Decided" if part is InboxPart.DECIDED else "Asked"
+    return f"{verb} since", f"{verb} until"
 
 
 def next_page(part: InboxPart) -> str:
@@ -77,25 +97,44 @@ def notes(page: InboxPage, part: InboxPart) -> Iterator[Phrase]:
         )
 
 
-def wanted(wanted: InboxFilter, *, person: str = "", zone: tzinfo = UTC) -> str:
-    """Return a filter as one sentence, or an empty text. `person`: how the reader typed or chose them."""
-    parts = [*_wanted(wanted, person, zone)]
-    return f"Only {', '.join(parts)}." if parts else ""
+def wanted(
+    wanted: InboxFilter,
+    *,
+    part: InboxPart = InboxPart.ALL,
+    person: str = "",
+    workflow: str = "",
+    zone: tzinfo = UTC,
+) -> str:
+    """Return a filter as one sentence, or an empty text.
+
+    `person`: how the reader typed or chose them. `workflow`: its title, if it is known.
+    """
+    if wanted.is_empty:
+        return ""
+    of = f" of “{line(workflow or wanted.workflow)}”" if wanted.workflow else ""
+    clauses = [*_wanted(wanted, part, person, zone)]
+    that = f" that {people.joined(clauses, 'and')}" if clauses else ""
+    return f"Only requests{of}{that}."
 
 
-def _wanted(wanted: InboxFilter, person: str, zone: tzinfo) -> Iterator[str]:
-    if wanted.workflow:
-        yield f"of {line(wanted.workflow)}"
-    if wanted.person:
-        yield f"started or decided by {line(person or wanted.person)}"
+def _wanted(wanted: InboxFilter, part: InboxPart, person: str, zone: tzinfo) -> Iterator[str]:
     if wanted.state is not None:
-        yield states.REQUESTS[wanted.state]
-    if wanted.since is not None:
-        yield f"since {_day(wanted.since, zone)}"
-    if wanted.until is not None:
-        yield f"until {_day(wanted.until - timedelta(microseconds=1), zone)}"
+        yield f"{'are' if wanted.state is RequestState.PENDING else 'were'} {states.REQUESTS[wanted.state]}"
+    if wanted.person:
+        yield f"were started or decided by {line(person or wanted.person)}"
+    if wanted.since is not None or wanted.until is not None:
+        verb = "were decided by you" if part is InboxPart.DECIDED else "were asked"
+        yield f"{verb} {_days(wanted.since, wanted.until, zone)}"
     if wanted.search.strip():
-        yield f"with “{line(wanted.search.strip())}”"
+        yield f"contain “{line(wanted.search.strip())}”"
+
+
+def _days(since: datetime | None, until: datetime | None, zone: tzinfo) -> str:
+    first = _day(since, zone) if since is not None else ""
+    last = _day(until - timedelta(microseconds=1), zone) if until is not None else ""
+    if first and last:
+        return f"on {first}" if first == last else f"from {first} to {last}"
+    return f"since {first}" if first else f"until {last}"
 
 
 def _day(moment: datetime, zone: tzinfo) -> str:

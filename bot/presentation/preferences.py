@@ -17,16 +17,16 @@ CHOICES: Final = {
     Digest.COUNT: "A digest when several requests wait",
 }
 AT_LABEL: Final = "When does the digest come?"
-AT_HINT: Final = "If fewer requests wait than you say below, the digest comes at this time all the same."
-COUNT_LABEL: Final = "How many requests are several?"
-COUNT_HINT: Final = f"A number from {FEWEST} to {MOST}. It matters only if you choose “{CHOICES[Digest.COUNT]}”."
+AT_HINT: Final = "At this time it also comes if fewer requests wait than you say below."
+COUNT_LABEL: Final = "How many requests does the digest wait for?"
+COUNT_HINT: Final = f"A number from {FEWEST} to {MOST}. It only counts with “{CHOICES[Digest.COUNT]}”."
 QUIET_FROM_LABEL: Final = "Quiet hours begin"
 QUIET_UNTIL_LABEL: Final = "Quiet hours end"
 QUIET_HINT: Final = "New requests wait until the quiet hours end. Then you are told of all of them in one message."
 WEEKENDS_LABEL: Final = "Saturday and Sunday are quiet too"
 NEVER_HELD: Final = (
-    "You are told at once if half of the time to decide would be over first, if you are asked because others did not "
-    "answer, and when a person asks you a question. Your inbox shows all requests at any time."
+    "Urgent requests are never held back. You are told at once if half of the time to decide would be over by then, if "
+    "others did not answer in time, or if a person asks you a question. Your inbox always shows all requests."
 )
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::00)?")
 

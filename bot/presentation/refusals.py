@@ -186,11 +186,11 @@ def _own_edit(refusal: OwnEdit) -> Phrase:
 
 
 ALONE: Final[Mapping[AloneReason, str]] = {
-    AloneReason.GATE: "its workflow wants each of these requests decided by itself",
+    AloneReason.GATE: "its workflow does not allow several at once",
     AloneReason.IRREVERSIBLE: "what follows cannot be undone",
     AloneReason.QUESTION: "its Approve button asks you a question first",
     AloneReason.SECOND_PERSON: "more than one person has to approve it",
-    AloneReason.CONFIRMATION: "you confirm each decision on it",
+    AloneReason.CONFIRMATION: "each decision on it is confirmed with a code or a sign-in",
     AloneReason.FORM: "it is a form to fill in",
 }
 """Why a request is not decided together with others, after a colon."""
@@ -198,7 +198,7 @@ ALONE: Final[Mapping[AloneReason, str]] = {
 
 @phrase.register
 def _decide_alone(refusal: DecideAlone) -> Phrase:
-    return (f"Open this request to decide it: {ALONE[refusal.why]}.",)
+    return (f"Open this request and decide it separately: {ALONE[refusal.why]}.",)
 
 
 @phrase.register

@@ -18,7 +18,7 @@ from engine.access import Reader, may_see_request
 from engine.domain import Address, Card, Person, Phrase, RequestState
 from engine.domain.accounts import SLACK
 from engine.inbox import InboxFilter, InboxPage, InboxPart, InboxQuery
-from engine.read_models import RequestView
+from engine.read_models import RequestView, WorkflowView
 from engine.requests.decision import why_alone
 
 MOST_TOGETHER: Final = 50
@@ -141,7 +141,15 @@ async def _filter(service: SlackService, shown: HomeRef, person: Person) -> tupl
         search=shown.search,
     )
     name = line(who.label) if who is not None else "a person who has not used Signoff"
-    return wanted, inbox_texts.wanted(wanted, person=name, zone=zone)
+    return wanted, inbox_texts.wanted(
+        wanted, part=shown.part, person=name, workflow=await _title(service, shown.workflow), zone=zone
+    )
+
+
+async def _title(service: SlackService, workflow: str) -> str:
+    """Return the title of the workflow with this name, or an empty text."""
+    found = await service.engine.workflow(workflow) if workflow else None
+    return found.title if isinstance(found, WorkflowView) else ""
 
 
 def midnight(day: str | None, zone: tzinfo, *, after: int = 0) -> datetime | None:

@@ -31,8 +31,9 @@ def filter_form(shown: HomeRef, workflows: Sequence[tuple[str, str]]) -> View:
     if shown.part in (InboxPart.DECIDED, InboxPart.ALL):
         named = [(state.value, states.REQUESTS[state].capitalize()) for state in RequestState]
         blocks.append(_input(STATE, "Status", _select(named, shown.state.value if shown.state else "")))
-    blocks.append(_input(SINCE, "Asked since", _day(shown.since)))
-    blocks.append(_input(UNTIL, "Asked until", _day(shown.until), hint="This day is included."))
+    since, until = inbox_texts.day_labels(shown.part)
+    blocks.append(_input(SINCE, since, _day(shown.since)))
+    blocks.append(_input(UNTIL, until, _day(shown.until), hint="This day is included."))
     return form_blocks.view(
         callback=ids.FILTER_MODAL,
         title=inbox_texts.TITLES[shown.part],
@@ -81,6 +82,12 @@ def _input(block: str, label: str, element: Element, *, hint: str = "") -> Block
         "optional": True,
     }
     return {**made, "hint": text_objects.plain(hint, ids.INPUT_HINT)} if hint else made
+
+
+def mistakes(chosen: HomeRef) -> dict[str, str]:
+    """Return what is wrong in the form, by the block that says it. Slack sends days like 2026-03-02."""
+    is_backwards = chosen.since and chosen.until and chosen.until < chosen.since
+    return {UNTIL: inbox_texts.BACKWARDS} if is_backwards else {}
 
 
 def read_filter(values: Mapping[str, Any], shown: HomeRef, workflows: Sequence[tuple[str, str]]) -> HomeRef:

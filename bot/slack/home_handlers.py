@@ -50,6 +50,9 @@ class HomeHandlers:
         sent = Submission.of(body)
         workflows = await self._workflows()
         shown = home_filter_modal.read_filter(sent.view.values, sent.view.home or HomeRef(), workflows)
+        if wrong := home_filter_modal.mistakes(shown):
+            await ack(**replies.errors(wrong))
+            return
         await ack(**replies.CLEAR)
         self._after(sent.by, home_tab.publish(self._context, sent.by.user, shown))
 

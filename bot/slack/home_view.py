@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.presentation import inbox_texts, summary
+from bot.presentation import inbox_texts
 from bot.slack import command_messages, home_rows, ids, list_rows, sentences, text_objects
 from bot.slack.ids import HomeRef
 from bot.slack.list_rows import RunList
@@ -92,10 +92,12 @@ def _top(content: HomeContent, command: str) -> Iterator[Block]:
 
 
 def _heading(content: HomeContent) -> str:
-    part, waiting = content.shown.part, content.page.need_you
-    if part is not InboxPart.NEEDS_YOU:
-        return inbox_texts.TITLES[part]
-    return "Your answer is needed" if not waiting and content.needed else summary.waiting(waiting)
+    return inbox_texts.heading(
+        content.shown.part,
+        requests=content.page.need_you,
+        questions=len(content.asked),
+        runs=len(content.attention),
+    )
 
 
 def _parts(content: HomeContent) -> Iterator[Element]:
@@ -121,11 +123,11 @@ def _go(label: str, shown: HomeRef, *, name: str, style: str | None = None) -> E
 
 
 def _others(content: HomeContent) -> Iterator[Block]:
-    """Yield what needs the reader besides requests: steps to answer for, and questions."""
+    """Yield what needs the reader besides requests: runs that wait for their owner, and questions."""
     if not content.is_first:
         return
     if content.attention:
-        yield text_objects.header("Steps to answer for", block="attention")
+        yield text_objects.header(inbox_texts.ATTENTION, block="attention")
         for card in content.attention[:MOST_ATTENTION]:
             yield from home_rows.attention(card)
         if (left := len(content.attention) - MOST_ATTENTION) > 0:
@@ -192,4 +194,4 @@ def _settings(content: HomeContent) -> list[Block]:
         text_objects.button("Preferences", action=ids.PREFERENCES, value=shown),
         text_objects.button(label, action=action, value=shown),
     ]
-    return [text_objects.header("For you", block="for you"), text_objects.actions(buttons, block="settings")]
+    return [text_objects.header("Your settings", block="for you"), text_objects.actions(buttons, block="settings")]

@@ -26,7 +26,7 @@ _MOST_ALONE: Final = 10
 _MOST_NAMED: Final = 50
 _TITLE: Final = "Decide several"
 _NONE: Final = "No requests that can be decided together wait for you now."
-_LEFT_OUT: Final = "To decide one by one"
+_LEFT_OUT: Final = "Decide these separately"
 
 
 def several_form(offered: Sequence[RequestView], alone: Sequence[RequestView], reader: Person, shown: HomeRef) -> View:
@@ -123,7 +123,7 @@ def _alone(views: Sequence[RequestView]) -> Iterator[Block]:
         assert why is not None
         yield _named(text_objects.line(view.title), f"{_capital(refusals.ALONE[why])}.", block=f"alone:{view.id}")
     if (left := len(views) - _MOST_ALONE) > 0:
-        more = f"{left:,} more {'has' if left == 1 else 'have'} to be decided one by one."
+        more = f"{left:,} more {'has' if left == 1 else 'have'} to be decided separately."
         yield text_objects.context([text_objects.plain(more)], block="alone:more")
 
 

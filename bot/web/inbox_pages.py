@@ -10,7 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import answers, characters, dates, inbox_rows, inbox_texts, question_notes, summary
+from bot.presentation import answers, characters, dates, inbox_rows, inbox_texts, question_notes
 from bot.presentation.inbox_rows import InboxRow
 from bot.web import absence_form, inbox_state, inbox_view
 from bot.web.absence_form import AbsenceForm
@@ -87,9 +87,12 @@ class InboxPages:
                 status=status,
                 inbox=shown,
                 action=self.decide_path(state),
-                heading=_heading(state, data.page.need_you, has_others=bool(asking or open_questions)),
+                heading=inbox_texts.heading(
+                    state.part, requests=data.page.need_you, questions=len(open_questions), runs=len(asking)
+                ),
                 address=browser.address,
                 asking=asking,
+                attention=inbox_texts.ATTENTION,
                 open_questions=open_questions,
                 notice_text=notice,
                 receipt=receipt,
@@ -182,9 +185,3 @@ class InboxPages:
             for one in asked
             if isinstance(one, AttentionView)
         ]
-
-
-def _heading(state: InboxState, waiting: int, *, has_others: bool) -> str:
-    if state.part is not InboxPart.NEEDS_YOU:
-        return inbox_texts.TITLES[state.part]
-    return "Your answer is needed" if not waiting and has_others else summary.waiting(waiting)

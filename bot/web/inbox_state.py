@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 from urllib.parse import urlencode
 
+from bot.presentation import inbox_texts
 from engine.access import Reader
 from engine.domain import RequestState
 from engine.inbox import InboxFilter, InboxPart, InboxQuery
@@ -21,7 +22,10 @@ _LONGEST: Final = 200
 """Longest value in the address, in characters."""
 _NAMES: Final = ("workflow", "person", "status", "since", "until", "search")
 _CURSOR: Final = re.compile(r"([0-9A-Za-z:+.\-]{0,64})~[0-9A-Za-z_\-]{1,64}")
+_WITH_STATUS: Final = (InboxPart.DECIDED, InboxPart.ALL)
+"""The parts in which a request may be closed."""
 NOT_A_DAY: Final = "Write the day like 2026-03-02."
+_NO_STATUS: Final = "Choose a status from the list."
 _NOT_AN_EMAIL: Final = "Type an email address. To find a request by a name, use the search."
 
 
@@ -59,16 +63,18 @@ class InboxState:
         return dict(self._errors())
 
     def _errors(self) -> Iterator[tuple[str, str]]:
-        for name in ("since", "until"):
-            if getattr(self, name) and day(getattr(self, name)) is None:
-                yield name, NOT_A_DAY
+        days = [(name, day(getattr(self, name))) for name in ("since", "until") if getattr(self, name)]
+        yield from ((name, NOT_A_DAY) for name, read in days if read is None)
+        if _is_backwards(day(self.since), day(self.until)):
+            yield "until", inbox_texts.BACKWARDS
+        if self.status and self.status not in [*RequestState]:
+            yield "status", _NO_STATUS
         if self.person and "@" not in self.person:
             yield "person", _NOT_AN_EMAIL
 
     def in_part(self, part: InboxPart) -> InboxState:
         """Return the same filter in another part, on its first page. Only in some parts a request may be closed."""
-        keeps_status = part in (InboxPart.DECIDED, InboxPart.ALL)
-        return replace(self, part=part, after="", status=self.status if keeps_status else "")
+        return replace(self, part=part, after="", status=self.status if part in _WITH_STATUS else "")
 
     def on_page(self, after: str) -> InboxState:
         return replace(self, after=after)
@@ -82,7 +88,7 @@ class InboxState:
         wanted = InboxFilter(
             workflow=self.workflow,
             person=person,
-            state=RequestState(self.status) if self.status else None,
+            state=RequestState(self.status) if self.status in [*RequestState] else None,
             since=midnight(since, zone) if since is not None else None,
             until=midnight(until + timedelta(days=1), zone) if until is not None else None,
             search=self.search,
@@ -95,9 +101,9 @@ def read(params: Mapping[str, str]) -> InboxState:
     values = {name: _text(params.get(name, "")) for name in (*_NAMES, "after", "receipt")}
     part = params.get("part", "")
     whole = InboxState(part=InboxPart(part) if part in [*InboxPart] else InboxPart.NEEDS_YOU, **values)
-    status = whole.status if whole.status in [*RequestState] else ""
-    after = whole.after if _is_cursor(whole.part, whole.after) else ""
-    return replace(whole, status=status, after=after)
+    # Where no status can be chosen, its error would have no place.
+    status = whole.status if whole.part in _WITH_STATUS or whole.status in [*RequestState] else ""
+    return replace(whole, status=status, after=whole.after if _is_cursor(whole.part, whole.after) else "")
 
 
 def _text(value: str) -> str:
@@ -135,3 +141,7 @@ def day(text: str) -> date | None:
 def midnight(of: date, zone: tzinfo) -> datetime:
     """Return when a day begins in a time zone."""
     return datetime.combine(of, time(), zone).astimezone(UTC)
+
+
+def _is_backwards(since: date | None, until: date | None) -> bool:
+    return since is not None and until is not None and until < since

@@ -77,6 +77,7 @@ class InboxView:
     tabs: tuple[InboxTab, ...]
     explanation: str
     wanted: str
+    day_labels: tuple[str, str]
     workflows: tuple[FilterChoice, ...]
     statuses: tuple[FilterChoice, ...]
     """The states to choose from; none in a part all of whose requests wait."""
@@ -109,7 +110,10 @@ def view(state: InboxState, data: InboxData, at: SiteUrls, zone: tzinfo = UTC) -
         state=state,
         tabs=tuple(_tabs(state, data, at)),
         explanation=inbox_texts.explanation(state.part, data.reader),
-        wanted=inbox_texts.wanted(wanted, zone=zone),
+        wanted=inbox_texts.wanted(
+            wanted, part=state.part, workflow=dict(data.workflows).get(state.workflow, ""), zone=zone
+        ),
+        day_labels=inbox_texts.day_labels(state.part),
         workflows=_choices(data.workflows, state.workflow),
         statuses=_statuses(state),
         rows=tuple(listed(request, data.reader, state.part, at) for request in page.requests),

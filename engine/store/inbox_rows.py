@@ -131,8 +131,10 @@ class InboxRows:
         query = self.query
         is_theirs = query.part is InboxPart.ALL and query.reader.reads_everything and not self.meaning.terms
         # Where a person is filtered for among everything, the rows are theirs already.
-        conditions = [*_conditions(replace(query.filter, person="") if is_theirs else query.filter), *_visible(query)]
+        wanted = _without_days(query)
         limited = candidates.subquery("candidate")
+        conditions = [*_conditions(replace(wanted, person="") if is_theirs else wanted), *_visible(query)]
+        conditions += _decided_within(query, limited.c.key)
         words = request_search.has_words(limited.c.id, self.workspace, self.meaning)
         statement = select(limited.c.id, limited.c.key, and_(true(), *words, *conditions).label("wanted"))
         if conditions:
@@ -151,7 +153,8 @@ def _of_part(rows: InboxRows, after: str | None, most: int) -> Any:
     person = rows.query.reader.person.id
     match rows.query.part:
         case InboxPart.DECIDED:
-            return _limited(_decided_by(person), _decision.c.id, after, most)
+            mine = _decided_by(person).where(*rows.within.conditions(_decision.c.id))
+            return _limited(mine, _decision.c.id, after, most)
         case InboxPart.WAITING:
             own = rows.of_runs(_run.c.requester == person, _run.c.ended_at.is_(None), _PENDING)
             return _together([own, _approved_by(person)], after, most)
@@ -268,6 +271,21 @@ def _visible(query: InboxQuery) -> Iterable[ColumnElement[bool]]:
     if query.part is InboxPart.ALL and not query.reader.reads_everything:
         person = query.reader.person.id
         yield or_(_workflow.c.owner == person, _run.c.requester == person)
+
+
+def _without_days(query: InboxQuery) -> InboxFilter:
+    """Return the filter without its days where they are those of the reader's decisions."""
+    return replace(query.filter, since=None, until=None) if query.part is InboxPart.DECIDED else query.filter
+
+
+def _decided_within(query: InboxQuery, decision: ColumnElement[str]) -> list[ColumnElement[bool]]:
+    """Return the condition that a decision was made on the days of the filter, if the part is that of decisions."""
+    since, until = query.filter.since, query.filter.until
+    if query.part is not InboxPart.DECIDED or (since is None and until is None):
+        return []
+    exact = [_decision.c.decided_at >= since] if since is not None else []
+    exact += [_decision.c.decided_at < until] if until is not None else []
+    return [exists().where(_decision.c.id == decision, *exact)]
 
 
 def _conditions(wanted: InboxFilter) -> Iterable[ColumnElement[bool]]:

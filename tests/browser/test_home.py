@@ -66,7 +66,7 @@ async def test_a_walk_through_home_as_approver_owner_and_auditor(windows: Sandbo
     form = cleo.get_by_role("dialog", name="Everything")
     await form.get_by_label("Search").fill("130")
     await form.get_by_role("button", name="Filter").click()
-    await expect(home).to_contain_text("Only with “130”.")
+    await expect(home).to_contain_text("Only requests that contain “130”.")
     await expect(home.get_by_role("button", name="Details")).to_have_count(1)
 
     ben = await windows.window("ben", "home")

@@ -366,7 +366,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("question", "answered"): (_asked_before, "Your answer was sent."),
     ("preferences", "wrong, then saved"): (_preferences, "Your quiet hours are from 20:00 to 07:00."),
     ("sign-in", "wrong address"): (_sign_in, "Enter the code from your email"),
-    ("attention", "open"): (_attention, "Your answer is needed"),
+    ("attention", "open"): (_attention, "1 run is waiting for you"),
     ("request", "with a copy that failed"): (_whole_request, "asked to send it again"),
     **{(page, "cancelled"): (_whole_run, "The run was cancelled.") for page in ("run", "runs", "run-confirm")},
     **{("answered", answer.value): (_answered(answer), "You answered") for answer in ResumeAnswer},

@@ -138,6 +138,22 @@ async def test_filters_by_workflow_person_state_date_and_words(env: EngineEnv) -
     assert await listed(env, lee, InboxPart.DECIDED, search="120") == [approved]
 
 
+async def test_days_among_the_decisions_of_a_person_are_those_of_the_decisions(env: EngineEnv) -> None:
+    requests = [await begin(env, "approvers: [lee@example.com]") for _ in range(3)]
+    moments = []
+    for request in requests:
+        env.pass_time(hours=30)
+        moments.append(env.clock.now())
+        await decide(env, request, LEE)
+    lee, second = await reader(env, LEE), timedelta(seconds=1)
+    first, middle, last = requests
+    assert await listed(env, lee, InboxPart.DECIDED, since=moments[1]) == [last, middle]
+    assert await listed(env, lee, InboxPart.DECIDED, until=moments[1]) == [first], "the end is exclusive"
+    assert await listed(env, lee, InboxPart.DECIDED, since=moments[1], until=moments[1] + second) == [middle]
+    assert await listed(env, lee, InboxPart.DECIDED, since=moments[1] + second, until=moments[2]) == []
+    assert await listed(env, lee, InboxPart.DECIDED, since=moments[1], search="pay") == [last, middle]
+
+
 TWICE = """
 name: {name}
 owner: sam@example.com

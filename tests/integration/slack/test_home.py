@@ -223,7 +223,7 @@ async def test_the_filter_is_set_in_a_form_kept_and_cleared(env: SlackEnv) -> No
     expect_ok(await cleo.submit({"Workflow": "pay", "Search": "A-90"}))
     await env.settle()
     assert rows(cleo) == ["Pay 90 EUR"]
-    assert "Only of pay, with “A-90”." in home(cleo)
+    assert "Only requests of “pay” that contain “A-90”." in home(cleo)
     again = await open_home(env, "cleo")
     assert rows(again) == ["Pay 90 EUR"], "opening the tab again keeps the filter"
     await press(env, cleo, "Filter")
@@ -246,7 +246,11 @@ async def test_the_filter_by_person_and_day(env: SlackEnv) -> None:
     expect_ok(await cleo.submit({"Person": ada.id, "Asked since": today, "Asked until": today}))
     await env.settle()
     assert rows(cleo) == ["Pay 80 EUR"]
-    assert "started or decided by Ada Approver" in home(cleo)
+    assert "Only requests that were started or decided by Ada Approver and were asked on" in home(cleo)
+    await press(env, cleo, "Filter")
+    refused = await cleo.submit({"Asked since": today, "Asked until": "2026-01-01"})
+    assert "The last day is before the first one." in str(refused)
+    await cleo.close()
     await press(env, cleo, "Filter")
     expect_ok(await cleo.submit({"Person": env.person("ben").id}))
     await env.settle()
@@ -319,7 +323,7 @@ async def test_what_has_to_be_decided_alone_is_not_offered_and_named_with_the_re
     assert sum(map(len, choose_all(ada).values())) == 2
     form = words(ada.modal)
     assert "Pay 70 EUR? What follows cannot be undone." in form
-    assert "Pay 60 EUR? Its workflow wants each of these requests decided by itself." in form
+    assert "Pay 60 EUR? Its workflow does not allow several at once." in form
 
 
 async def test_nothing_is_decided_without_a_choice_or_a_reason_that_is_needed(env: SlackEnv) -> None:
@@ -353,10 +357,11 @@ async def test_a_step_of_unknown_outcome_is_answered_in_the_tab_of_its_owner(env
     ada = await open_home(env)
     await press(env, ada, "Approve")
     cleo = await open_home(env, "cleo")
-    assert "Steps to answer for" in home(cleo)
+    assert "Runs that need your answer" in home(cleo)
     assert "Needs you (1)" in home(cleo)
+    assert "1 run is waiting for you" in home(cleo)
     said = await press(env, cleo, {"block_id": f"answer:{run}", "action_id": ids.RUN_STOP})
-    assert "Steps to answer for" not in said
+    assert "Runs that need your answer" not in said
     assert (await env.view(run)).status.ended
 
 

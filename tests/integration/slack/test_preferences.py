@@ -12,7 +12,11 @@ DAILY, SEVERAL, AT_ONCE = (
     "A digest when several requests wait",
     "One message for each request, at once",
 )
-HOW, AT, COUNT = "How do you want to be asked?", "When does the digest come?", "How many requests are several?"
+HOW, AT, COUNT = (
+    "How do you want to be asked?",
+    "When does the digest come?",
+    "How many requests does the digest wait for?",
+)
 FROM, UNTIL, WEEKENDS = "Quiet hours begin", "Quiet hours end", "Weekends"
 
 

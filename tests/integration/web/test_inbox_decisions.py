@@ -238,7 +238,7 @@ async def test_what_is_decided_by_itself_has_no_box_and_says_why(env: WebEnv) ->
     page = await ada.get("/inbox")
     assert f'name="pick" value="{other.id}"' in page.text
     assert f'name="pick" value="{alone.id}"' not in page.text
-    sentence = "You decide this one by itself: its workflow wants each of these requests decided by itself."
+    sentence = "Decide this one separately: its workflow does not allow several at once."
     assert sentence in page.page.text
     look = await choose(ada, [alone, other])
     assert look.page.headings[:2] == ["Approve this request?", "Left out"]
@@ -247,7 +247,7 @@ async def test_what_is_decided_by_itself_has_no_box_and_says_why(env: WebEnv) ->
     seen = (f"seen-{alone.id}", f"{alone.model.content_version}.{alone.model.digest}")
     result = await ada.post(look.page.form_with("sure").action, [*forged, seen])
     assert result.page.headings[0] == "1 approved. 1 was left out."
-    assert "Open this request to decide it" in result.page.text
+    assert "Open this request and decide it separately" in result.page.text
     assert (await env.reload(alone)).decision is None
 
 

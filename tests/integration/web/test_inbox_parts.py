@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -183,7 +184,7 @@ async def test_the_filters_are_in_the_address_and_in_the_form(env: WebEnv) -> No
         "since": "2026-03-02",
         "until": "",
     }
-    assert "Only rejected, since Mar 2, 2026, with “b-2”." in page.page.text
+    assert "Only requests that were rejected, were asked since Mar 2, 2026 and contain “b-2”." in page.page.text
     assert "/inbox?part=all" in page.page.links, "a link shows all again"
 
 
@@ -195,6 +196,41 @@ async def test_a_filter_that_is_no_filter_says_what_to_type(env: WebEnv) -> None
     assert page.page.ids["by-since"]["aria-describedby"] == "by-since-error"
     assert page.page.ids["by-until"]["aria-invalid"] == "true"
     assert page.page.ids["by-workflow"]["tag"] == "select"
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "sentence"),
+    [
+        ("part=all&status=approvd", "status", "Choose a status from the list."),
+        ("since=2026-03-05&until=2026-03-02", "until", "The last day is before the first one. Choose a later day."),
+        ("since=2026-13-01", "since", "Write the day like 2026-03-02."),
+    ],
+)
+async def test_a_wrong_filter_shows_no_request_and_how_to_go_on(
+    env: WebEnv, query: str, name: str, sentence: str
+) -> None:
+    await ask(env, "A-1")
+    page = await (await known(env, SAM)).get(f"/inbox?part=all&{query}")
+    assert orders(page) == []
+    assert sentence in page.page.text
+    assert page.page.ids[f"by-{name}"]["aria-describedby"] == f"by-{name}-error"
+    assert "Correct the filter to see requests. Show all" in page.page.text
+    assert "No request matches" not in page.page.text
+    assert "/inbox?part=all" in page.page.links
+
+
+async def test_the_days_among_your_decisions_are_those_on_which_you_decided(env: WebEnv) -> None:
+    request = await ask(env, "A-1")
+    env.clock.pass_time(timedelta(days=1))
+    await decide(env, request)
+    ada = await known(env, ADA)
+    page = await ada.get("/inbox?part=decided&since=2026-03-03&until=2026-03-03")
+    assert orders(page) == ["A-1"]
+    assert "Decided since" in page.page.text
+    assert "Only requests that were decided by you on Mar 3, 2026." in page.page.text
+    assert orders(await ada.get("/inbox?part=decided&since=2026-03-02&until=2026-03-02")) == []
+    sam = await known(env, SAM)
+    assert orders(await sam.get("/inbox?part=all&since=2026-03-02&until=2026-03-02")) == ["A-1"]
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ async def test_the_inbox_lists_the_questions_that_a_person_was_asked(env: WebEnv
     await send(ada, form_to(page, "/ask"), question="Which <b>cost</b> centre?")
     ann = await env.sign_in(ANN)
     inbox = await ann.get("/inbox")
-    assert inbox.page.headings[:2] == ["Your answer is needed", "Questions for you (1)"]
+    assert inbox.page.headings[:2] == ["1 question is waiting for you", "Questions for you (1)"]
     assert "ada@example.com asks you about “Send this to Kim?”" in inbox.page.text
     assert "Which <b>cost</b> centre?" in inbox.page.text
     assert "Questions for you" not in (await (await env.sign_in(BEN)).get("/inbox")).page.text

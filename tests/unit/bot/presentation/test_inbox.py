@@ -126,7 +126,7 @@ def test_a_row_says_how_many_approved_and_for_whom_it_waits(request_: RequestVie
 
 def test_a_row_says_why_a_request_is_decided_by_itself() -> None:
     row = inbox_rows.row(expense("5.00", alone=AloneReason.IRREVERSIBLE), LEE)
-    assert row.alone == "You decide this one by itself: what follows cannot be undone."
+    assert row.alone == "Decide this one separately: what follows cannot be undone."
     assert inbox_rows.row(decision(RequestState.APPROVED, alone=AloneReason.IRREVERSIBLE), LEE).alone == ""
 
 
@@ -207,11 +207,40 @@ def test_a_filter_reads_as_a_sentence() -> None:
         search=" kettle ",
     )
     assert inbox_texts.wanted(whole, person="Ada", zone=berlin) == (
-        "Only of refund, started or decided by Ada, rejected, since Mar 1, 2026, until Mar 2, 2026, with “kettle”."
+        "Only requests of “refund” that were rejected, were started or decided by Ada, were asked from Mar 1, 2026 to "
+        "Mar 2, 2026 and contain “kettle”."
     )
     assert inbox_texts.wanted(InboxFilter(person="p1", since=since)) == (
-        "Only started or decided by p1, since Feb 28, 2026."
+        "Only requests that were started or decided by p1 and were asked since Feb 28, 2026."
     )
+    assert inbox_texts.wanted(InboxFilter(workflow="refund"), workflow="Refund") == "Only requests of “Refund”."
+    waiting = InboxFilter(state=RequestState.PENDING, search="refund")
+    assert inbox_texts.wanted(waiting) == "Only requests that are waiting and contain “refund”."
+    until = InboxFilter(until=since + timedelta(days=1))
+    assert inbox_texts.wanted(until, zone=berlin) == "Only requests that were asked until Mar 1, 2026."
+    one_day = InboxFilter(since=since, until=since + timedelta(days=1))
+    assert inbox_texts.wanted(one_day, part=InboxPart.DECIDED, zone=berlin) == (
+        "Only requests that were decided by you on Mar 1, 2026."
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "heading"),
+    [
+        ((0, 0, 0), "No request is waiting for you"),
+        ((1, 0, 0), "1 request is waiting for you"),
+        ((1_200, 0, 0), "1,200 requests are waiting for you"),
+        ((0, 1, 0), "1 question is waiting for you"),
+        ((0, 0, 2), "2 runs are waiting for you"),
+        ((2, 0, 1), "2 requests and 1 run are waiting for you"),
+        ((1, 2, 1), "1 request, 2 questions and 1 run are waiting for you"),
+    ],
+)
+def test_the_heading_counts_what_the_part_counts(counts: tuple[int, int, int], heading: str) -> None:
+    requests, questions, runs = counts
+    text = inbox_texts.heading(InboxPart.NEEDS_YOU, requests=requests, questions=questions, runs=runs)
+    assert text == heading
+    assert inbox_texts.heading(InboxPart.DECIDED, requests=requests, questions=questions, runs=runs) == "Decided by you"
 
 
 # -- batches ------------------------------------------------------------------------------------------------

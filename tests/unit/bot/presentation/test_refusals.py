@@ -84,7 +84,7 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (OwnEdit(approvers=()), "You changed this, so another person has to approve it. No approver is left."),
     (
         DecideAlone(why=AloneReason.IRREVERSIBLE),
-        "Open this request to decide it: what follows cannot be undone.",
+        "Open this request and decide it separately: what follows cannot be undone.",
     ),
     (HandedOn(to="Kim"), "You can no longer decide this request. Kim decides in your place."),
     (CannotAsk(why="off"), "This workflow takes no questions. You can still decide."),
