@@ -46,7 +46,7 @@ async def visit(
         return await _build_visit(service, view, remembered, None, token=token, browser=browser)
     if link is None:
         if remembered is not None:
-            return AccessRefused.NOT_AN_APPROVER if view is not None else AccessRefused.NOT_FOUND
+            return AccessRefused.NOT_AN_APPROVER
         return AccessRefused.UNKNOWN_LINK if token else AccessRefused.NO_WAY_IN
     if link.state is not LinkState.LIVE:
         return AccessRefused.EXPIRED_LINK if link.state is LinkState.EXPIRED else AccessRefused.REVOKED_LINK

@@ -24,7 +24,6 @@ class AccessRefused(Enum):
     REVOKED_LINK = auto()
     REASSIGNED = auto()
     NOT_AN_APPROVER = auto()
-    NOT_FOUND = auto()
     NO_WAY_IN = auto()
 
 
@@ -135,16 +134,14 @@ def mark(standing: tuple[int, int] | None) -> str:
 def _barred(
     view: RequestView | None, remembered: RememberedBrowser | None, link: Link | None, token: str | None, request: str
 ) -> AccessRefused | None:
-    """Return the refusal. A visitor without a link or browser does not learn whether the request exists."""
+    """Return the refusal. A visitor who was not asked does not learn whether the request exists."""
     if link is None or link.request != request:
         if remembered is not None:
-            return AccessRefused.NOT_AN_APPROVER if view is not None else AccessRefused.NOT_FOUND
+            return AccessRefused.NOT_AN_APPROVER
         return AccessRefused.UNKNOWN_LINK if token else AccessRefused.NO_WAY_IN
     if link.state is not LinkState.LIVE:
         return AccessRefused.EXPIRED_LINK if link.state is LinkState.EXPIRED else AccessRefused.REVOKED_LINK
-    if view is None:
-        return AccessRefused.NOT_FOUND
-    return None if takes_part(link.person, view) else AccessRefused.REASSIGNED
+    return None if view is not None and takes_part(link.person, view) else AccessRefused.REASSIGNED
 
 
 def decision(

@@ -107,6 +107,7 @@ def code_elsewhere(sign_in: str) -> StatusPage:
 _ABOUT: Final = {"decision": "request", "answer": "question"}
 _LINKS: Final = f"Links in emails work for {durations.in_words(LINK_LIFETIME)}."
 _INBOX: Final = "Sign in to see your requests"
+_OR_THE_ADDRESS: Final = "The address may also be incomplete, or belong to another server."
 
 
 def barred(why: AccessRefused, at: SiteUrls) -> StatusPage:
@@ -142,12 +143,7 @@ _BARRED: Final[Mapping[AccessRefused, tuple[int, str, tuple[str, ...]]]] = {
     AccessRefused.NOT_AN_APPROVER: (
         403,
         "You were not asked to decide this request",
-        ("If you opened a colleague’s link, leave the decision to them.",),
-    ),
-    AccessRefused.NOT_FOUND: (
-        404,
-        "This request does not exist",
-        ("The address may be incomplete, or belong to another server.",),
+        ("If you opened a colleague’s link, leave the decision to them.", _OR_THE_ADDRESS),
     ),
     AccessRefused.NO_WAY_IN: (
         403,
@@ -177,12 +173,10 @@ _BARRED_FROM_RUN: Final[Mapping[AccessRefused, tuple[int, str, tuple[str, ...]]]
     AccessRefused.NOT_AN_APPROVER: (
         403,
         "You were not asked to answer this",
-        ("Only the owner of the workflow can answer. If you opened a colleague’s link, leave the answer to them.",),
-    ),
-    AccessRefused.NOT_FOUND: (
-        404,
-        "This run does not exist",
-        ("The address may be incomplete, or belong to another server.",),
+        (
+            "Only the owner of the workflow can answer. If you opened a colleague’s link, leave the answer to them.",
+            _OR_THE_ADDRESS,
+        ),
     ),
     AccessRefused.NO_WAY_IN: (
         403,

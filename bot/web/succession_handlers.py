@@ -140,20 +140,15 @@ class SuccessionPages:
         if browser is None:
             return self._context.status_page(_sign_in(self._context.at.inbox))
         loaded = await self._context.service.engine.request_in_run(request.path_params["request"])
-        if loaded is None:
-            return self._barred(AccessRefused.NOT_FOUND)
+        if loaded is None or not may_pass_on(browser.person, loaded[0]):
+            return self._context.status_page(status_pages.barred(AccessRefused.NOT_AN_APPROVER, self._context.at))
         view, run, _ = loaded
-        if not may_pass_on(browser.person, view):
-            return self._barred(AccessRefused.NOT_AN_APPROVER)
         places = requests.places_of(view.model, browser.person.id, owner=run.owner.id)
         closed = requests.check_open(view.model, browser.person, self._context.clock.now())
         if closed is not None or not places:
             sentence: Notice = refusals.phrase(closed) if closed is not None else _NO_PLACE
             return self._context.status_page(_no_more(sentence, self._context.at.inbox))
         return SuccessionVisit(view, browser, places)
-
-    def _barred(self, why: AccessRefused) -> Response:
-        return self._context.status_page(status_pages.barred(why, self._context.at))
 
     def _form(
         self,

@@ -155,7 +155,7 @@ async def test_a_person_who_is_not_asked_does_not_see_the_request(env: WebEnv) -
     request = await env.request_approval()
     answer = await eve.get(f"/review/{request.id}")
     assert (answer.status, answer.page.headings) == (403, ["You were not asked to decide this request"])
-    assert (await eve.get(f"/review/{NOBODY}")).status == 404
+    assert (await eve.get(f"/review/{NOBODY}")).text == answer.text, "eve does not learn whether it exists"
 
 
 async def test_an_approver_who_is_no_longer_asked_reads_so(env: WebEnv) -> None:

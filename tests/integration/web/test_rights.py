@@ -14,7 +14,7 @@ from engine.errors import StepError
 from engine.ports import StepContext, StepType
 from engine.steps.set import SetStep
 from tests.support.engine_env import ANN, TERMINAL, PlayedParams, PlayedStep
-from tests.support.web_env import ADA, WebEnv, open_web
+from tests.support.web_env import ADA, Answer, Browser, WebEnv, open_web
 
 SECRET = "Zebulon"
 STEPS = """\
@@ -111,6 +111,27 @@ async def test_what_a_role_may_not_see_is_refused_and_not_in_the_page(scene: Sce
         assert (SECRET in answer.text) == sees, (role, name, answer.status)
         refused = {200} if sees or name in LISTS else {403, 404}
         assert answer.status in refused, (role, name, answer.status)
+
+
+@pytest.mark.parametrize("is_signed_in", [True, False], ids=["signed in", "visitor"])
+async def test_what_a_stranger_is_answered_does_not_say_whether_it_exists(scene: Scene, is_signed_in: bool) -> None:
+    browser = await scene.env.sign_in(ROLES["stranger"]) if is_signed_in else scene.env.browser()
+    unknown = f"{scene.request[:9]}zzzzzzzz"
+    review, request, run = f"/review/{scene.request}", f"/requests/{scene.request}", f"/runs/{scene.run}"
+    paths = [review, *(f"{review}/{name}" for name in ("events", "rate", "ask", "answer", "changes")), request, run]
+    paths += [f"{request}/events", f"{run}/events", f"/attention/{scene.unclear}", f"/pass-on/{scene.request}"]
+    for path in paths:
+        real = next(part for part in path.split("/") if part in (scene.request, scene.run, scene.unclear))
+        for method in ("GET", "HEAD", "POST"):
+            pair = [await answer_to(browser, method, address) for address in (path, path.replace(real, unknown))]
+            assert pair[0].status == pair[1].status, (method, path)
+            assert pair[0].text == pair[1].text.replace(unknown, real), (method, path)
+
+
+async def answer_to(browser: Browser, method: str, path: str) -> Answer:
+    if method == "POST":
+        return await browser.post(path, [("verdict", "approve"), ("act", "cancel"), ("text", "x"), ("nonce", "x")])
+    return await browser.get(path, method=method)
 
 
 async def test_people_who_have_not_signed_in_see_nothing(scene: Scene) -> None:

@@ -57,8 +57,9 @@ async def test_the_owner_chooses_whose_place_it_is(env: WebEnv) -> None:
 async def test_other_people_cannot_pass_it_on(env: WebEnv) -> None:
     request = await env.request_approval()
     stranger = await env.sign_in("ann@example.com")
-    assert (await stranger.get(f"/pass-on/{request.id}")).status == 403
-    assert (await stranger.get("/pass-on/none")).status == 404
+    answers = [await stranger.get(f"/pass-on/{one}") for one in (request.id, "none")]
+    assert [answer.status for answer in answers] == [403, 403]
+    assert answers[0].text == answers[1].text, "they do not learn whether it exists"
 
 
 async def test_the_alert_to_the_owner_has_the_address_of_the_page(env: WebEnv) -> None:
