@@ -40,6 +40,11 @@ def review_page(public_url: str, request: str) -> str:
     return f"{public_url}{REVIEW}/{request}"
 
 
+def run_page(public_url: str, run: str) -> str:
+    """Return the address of the page of a run, for people who have signed in."""
+    return f"{public_url}{RUNS}/{run}"
+
+
 def sign_in_link(public_url: str, sign_in: str) -> str:
     """Return the link that a messenger shows to a person who has to sign in."""
     return f"{public_url}{SIGN_IN}/{sign_in}"

@@ -119,6 +119,18 @@ _SUCCESSION: Final = replace(
     harmless="Opening the page does not pass anything on.",
 )
 
+_RETRY: Final = replace(
+    _QUESTION,
+    because=_ALERT.because,
+    links=(
+        "Only one link in this email is from Signoff: it opens the page of the run, on which you can try it again. "
+        "Any other link belongs to the content."
+    ),
+    button="See the run",
+    page="page of the run",
+    harmless="Opening the page does not try anything again.",
+)
+
 
 def kind_of(card: Card) -> EmailKind:
     """Return the kind of the email of a card."""
@@ -141,4 +153,6 @@ def kind_of(card: Card) -> EmailKind:
 def _kind_of_alert(card: Card) -> EmailKind:
     if card.topic == VOIDED or questions.tells_answer(card.topic):
         return _BACK if card.token and card.outcome is None else _ALERT
+    if card.retry is not None:
+        return _RETRY
     return _QUESTION if card.token else _SUCCESSION if card.digest else _ALERT

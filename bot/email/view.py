@@ -105,6 +105,8 @@ def _link(card: Card, kind: EmailKind, public_url: str) -> str | None:
         return page_urls.review_link(public_url, card.token)
     if card.may_rate and card.outcome is not None and card.request:
         return page_urls.review_page(public_url, card.request)
+    if card.retry is not None and card.run is not None:
+        return page_urls.run_page(public_url, card.run)
     passes_on = card.kind is DeliveryKind.ALERT and card.digest and card.request
     return page_urls.succession_page(public_url, str(card.request)) if passes_on else None
 

@@ -17,9 +17,8 @@ _READS: Final = frozenset({"GET", "HEAD"})
 """Methods of a call that changes nothing: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1"""
 
 
-TRY_AGAIN: Final = (
-    "Fix the cause, then try the run again, on its page or with signoff retry. It goes on from the step that failed."
-)
+TRY_AGAIN: Final = "Fix the cause, then try the run again. It goes on from the step that failed."
+_MAYBE: Final = "This step may have happened. Find out first, because trying again could do it twice."
 Call = tuple[str, int, int]
 """A step, its visit, and the call in it."""
 
@@ -49,6 +48,11 @@ def before_trying_again(run: RunView) -> str:
     if last.attempt == 0 or _only_reads(last) or _was_refused(last):
         return ""
     return f"May have happened: {line(last.label)}. Find out first, because trying again could do it twice."
+
+
+def confirmation_of_retry(run: RunView) -> str:
+    """Return the question before the step is repeated at which a run failed; empty if it certainly did not happen."""
+    return _MAYBE if before_trying_again(run) else ""
 
 
 def after_failure(run: RunView) -> str:

@@ -44,7 +44,8 @@ def alert_card(copy: DeliveryContent) -> Card:
     voids = request if topic == VOIDED else None
     follows = copy.request if approved or voids or (ends and outcome_card.was_asked(copy)) else None
     title, what = _alert(topic, copy)
-    question = _open_question(copy)
+    question, failed = _open_question(copy), _failed_step(copy)
+    asked = question or failed
     outcome = _outcome(copy)
     opens = voids or (request if topic in PASSED_ON and outcome is None else None)
     return Card(
@@ -70,8 +71,9 @@ def alert_card(copy: DeliveryContent) -> Card:
         content_version=opens.model.content_version if opens else None,
         digest=opens.model.digest if opens else None,
         because=_because(copy),
-        step=question.step if question else None,
-        visit=question.visit if question else None,
+        retry=advice.confirmation_of_retry(run) if failed else None,
+        step=asked.step if asked else None,
+        visit=asked.visit if asked else None,
         attempt=question.attempt if question else None,
     )
 
@@ -95,6 +97,13 @@ def _open_question(copy: DeliveryContent) -> StepView | None:
     """Return the step of unknown outcome that the reader may answer for: only the owner of the workflow may."""
     step = _unknown_step(copy.run)
     return step if step is not None and step.ended_at is None and copy.person.id == copy.run.owner.id else None
+
+
+def _failed_step(copy: DeliveryContent) -> StepView | None:
+    """Return the step at which the run failed, if the reader of the alert about it may try the run again."""
+    run, may = copy.run, (copy.run.owner.id, copy.run.requester.id)
+    offers = copy.topic == RunStatus.FAILED and copy.person.id in may and advice.can_be_tried_again(run)
+    return run.steps[-1] if offers else None
 
 
 def _unknown_step(run: RunView) -> StepView | None:
@@ -153,6 +162,8 @@ def _outcome(copy: DeliveryContent) -> CardOutcome | None:
         if run.status.ended:
             return CardOutcome(line=(f"No answer is needed: the run {states.RUN_CLAUSES[run.status]}",))
         return None
+    if copy.topic == RunStatus.FAILED and run.status is not RunStatus.FAILED:
+        return CardOutcome(line=("It was tried again",))
     if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
         known = request.effect.status is not StepStatus.OUTCOME_UNKNOWN
         return _answered(advice.last_answer(run)) if known else None

@@ -23,6 +23,7 @@ from bot.slack.payloads import Submission
 from bot.slack.preferences_handlers import PreferencesHandlers
 from bot.slack.question_handlers import QuestionHandlers
 from bot.slack.rating_handlers import RatingHandlers
+from bot.slack.retry_handlers import RetryHandlers
 from bot.slack.submission_handlers import SubmissionHandlers
 from bot.slack.succession_handlers import SuccessionHandlers
 from engine.errors import ChannelError, StoreError
@@ -64,6 +65,7 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     rating = RatingHandlers(context)
     app.action(ids.RATE)(rating.open)
     app.view(ids.RATING_MODAL)(rating.submitted)
+    app.action(ids.RUN_RETRY)(RetryHandlers(context).clicked)
     app.view(ids.AWAY_MODAL)(AbsenceHandlers(context).submitted)
     preferences = PreferencesHandlers(context)
     app.action(ids.PREFERENCES)(preferences.clicked)

@@ -251,6 +251,8 @@ def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
         return [_review(ref)]
     elif card.kind is DeliveryKind.ALERT and card.topic in PASSED_ON and ref is not None:
         acting = [pass_on_button(card, delivery=delivery)]
+    elif card.retry is not None:
+        acting = [retry_button(card, delivery=delivery)]
     else:
         acting = run_buttons(card, delivery=delivery) if asks else request_buttons(card, delivery=delivery)
     return [*acting, *([details] if details else [])]
@@ -281,6 +283,14 @@ def request_buttons(card: Card, *, delivery: str | None) -> list[Element]:
 def _answer_button(request: str, question: str, *, delivery: str) -> Element:
     ref = ids.QuestionRef(request=request, question=question, delivery=delivery or None)
     return text_objects.button("Answer", action=ids.ANSWER, value=ids.encode(ref), style="primary")
+
+
+def retry_button(card: Card, *, delivery: str) -> Element:
+    """Return the button that tries a run again. It asks first if the step that failed may have happened."""
+    assert card.run is not None
+    ref = ids.RunRef(run=card.run, delivery=delivery or None, step=card.step, visit=card.visit)
+    question = text_objects.confirm(card.retry, yes=TRY_AGAIN) if card.retry else None
+    return text_objects.button(TRY_AGAIN, action=ids.RUN_RETRY, value=ids.encode(ref), confirm=question)
 
 
 def pass_on_button(card: Card, *, delivery: str | None) -> Element:
@@ -319,6 +329,7 @@ def list_button(action: CardAction, value: str, *, about: str) -> Element:
     return {**plain_button, "accessibility_label": spoken}
 
 
+TRY_AGAIN: Final = "Try again"
 _RUN_BUTTONS: Final = (
     (ResumeAnswer.DONE, ids.RUN_DONE, None),
     (ResumeAnswer.REPEAT, ids.RUN_REPEAT, None),

@@ -156,6 +156,11 @@ class Card:
     visit: int | None = None
     attempt: int | None = None
     """With `step`: the visit, and the call in it, whose outcome an alert asks about."""
+    retry: str | None = None
+    """The warning to confirm before the reader of an alert tries the run again; empty: none is needed.
+
+    None: they cannot try it again. `step` and `visit` name the visit that failed.
+    """
     content_version: int | None = None
     digest: str | None = None
     token: str | None = field(default=None, repr=False)

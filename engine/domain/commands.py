@@ -149,11 +149,16 @@ class Cancel(Struct, frozen=True, kw_only=True):
 
 
 class TryAgain(Struct, frozen=True, kw_only=True):
-    """Continue a run that failed with a new visit to the step that failed. The steps before it keep their results."""
+    """Continue a run that failed with a new visit to the step that failed. The steps before it keep their results.
+
+    `step` and `visit`: the visit that the person saw fail, if the surface knows it. After a later one it is refused.
+    """
 
     run: str
     actor: Address
     origin: Origin
+    step: str | None = None
+    visit: int | None = None
 
 
 class RetryDelivery(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,9 @@ _NOT_YOURS: Final = NotAllowed(
     why="Only the person who started a run, the owner of its workflow or an admin can try it again."
 )
 _NOT_FAILED: Final = NotAllowed(why="Only a run that failed can be tried again.")
+_ANOTHER: Final = NotAllowed(
+    why="This run was tried again already, and failed once more. Look at what went wrong this time first."
+)
 _ERASED: Final = NotAllowed(
     why="The contents of this run were erased, so it cannot be tried again. If it is still needed, start a new run."
 )
@@ -38,7 +41,7 @@ def try_again(context: CommandContext, tx: Tx, command: TryAgain, resolved: Reso
     actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
     if not context.may(actor, command.actor, run.requester, run.owner):
         return _NOT_YOURS
-    refusal = _check(context, tx, run)
+    refusal = _check(context, tx, run, command)
     if refusal is not None:
         return refusal
     workflow = context.advancer.workflow(tx, run.workflow, run.version)
@@ -57,13 +60,14 @@ def try_again(context: CommandContext, tx: Tx, command: TryAgain, resolved: Reso
             place=dict(command.origin.place),
         ),
     )
-    deliveries.mark_alerts_outdated(tx, command.run)
+    for topic in (RunStatus.NEEDS_ATTENTION, RunStatus.FAILED):
+        deliveries.mark_alerts_outdated(tx, command.run, topic)
     context.advancer.follow(tx, run, progress, resolved)
     tx.enqueue(Work("advance", command.run))
     return Done(run=command.run)
 
 
-def _check(context: CommandContext, tx: Tx, run: LoadedRun) -> Refusal | None:
+def _check(context: CommandContext, tx: Tx, run: LoadedRun, command: TryAgain) -> Refusal | None:
     """Return why the run cannot be tried again, or None."""
     state = run.state
     if state.status is not RunStatus.FAILED:
@@ -72,5 +76,7 @@ def _check(context: CommandContext, tx: Tx, run: LoadedRun) -> Refusal | None:
         return _ERASED
     step = context.advancer.workflow(tx, run.workflow, run.version).steps[state.cursor]
     visit = state.visits.get(step.id)
+    if command.step not in (None, step.id) or (visit is not None and command.visit not in (None, visit.visit)):
+        return _ANOTHER
     is_unclear = visit is None or visit.status is not StepStatus.FAILED or (visit.error or "").startswith(runs.STOPPED)
     return _UNCLEAR if is_unclear else None

@@ -71,7 +71,7 @@ Selected apart: with RETURNING, SQLite gathers what it changes in a temporary ta
 _ABOUT_A_STEP = (
     _delivery.c.run == bindparam("of_run"),
     _delivery.c.kind == DeliveryKind.ALERT.value,
-    _delivery.c.topic == RunStatus.NEEDS_ATTENTION.value,
+    _delivery.c.topic == bindparam("of_topic"),
     _delivery.c.state != DeliveryState.DEAD.value,
 )
 _RAISE_ALERTS = Statement(
@@ -178,11 +178,12 @@ def mark_outdated(tx: Tx, run: str, request: str, *, closes: bool = False) -> No
         tx.enqueue(Work("deliver", delivery))
 
 
-def mark_alerts_outdated(tx: Tx, run: str) -> None:
-    """Mark every alert about a step of the run as outdated after an answer, and enqueue each."""
-    if not tx.write(_RAISE_ALERTS, {"of_run": run, "now": tx.now}):
+def mark_alerts_outdated(tx: Tx, run: str, topic: RunStatus = RunStatus.NEEDS_ATTENTION) -> None:
+    """Mark every alert about a step of the run as outdated after an answer or another try, and enqueue each."""
+    of_run = {"of_run": run, "of_topic": topic.value}
+    if not tx.write(_RAISE_ALERTS, {**of_run, "now": tx.now}):
         return
-    for delivery in _RAISED_ALERTS.scalars(tx.connection, {"of_run": run}):
+    for delivery in _RAISED_ALERTS.scalars(tx.connection, of_run):
         tx.enqueue(Work("deliver", delivery))
 
 

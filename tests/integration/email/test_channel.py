@@ -128,6 +128,20 @@ async def test_an_alert_about_a_step_has_one_link_and_its_answer_follows_once_in
     assert PUBLIC_URL not in second.text
 
 
+async def test_an_alert_about_a_run_that_can_be_tried_again_has_the_link_to_its_page(
+    mail_sandbox: RunningSandbox, channel: EmailChannel
+) -> None:
+    failed = replace(ALERT_CARD, topic="failed", run="r1", step="pay", visit=1, retry="It may have happened.")
+    receipt = await show(channel, failed)
+    again = replace(failed, retry=None, lead=(), outcome=CardOutcome(line=("It was tried again",)))
+    assert await show(channel, again, receipt) == receipt
+    (email,) = mail_sandbox.mail.received()
+    text = str(email.text)
+    assert text.count(PUBLIC_URL) == 1
+    assert f"See the run: {PUBLIC_URL}/runs/r1" in text
+    assert "Opening the page does not try anything again." in text
+
+
 @pytest.mark.parametrize("topic", ["approved_failed", "approved_unknown"])
 async def test_an_approver_who_learned_of_trouble_learns_once_how_it_ended(
     mail_sandbox: RunningSandbox, channel: EmailChannel, topic: str

@@ -399,6 +399,70 @@ async def test_the_owner_of_a_failed_run_is_informed(env: SlackEnv) -> None:
     )
 
 
+async def start_failed_run(env: SlackEnv, error: Exception, source: str = ACTS) -> str:
+    """Start a run of cleo whose step fails for good."""
+
+    async def fails(params: PlayedParams, context: object) -> Mapping[str, object]:
+        raise error
+
+    await env.register(source)
+    env.bot.step.play = fails
+    run = await env.start("flow")
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.FAILED
+    return run
+
+
+async def succeeds(*_: object) -> dict[str, object]:
+    return {}
+
+
+async def test_the_owner_tries_a_failed_run_again_from_the_alert(env: SlackEnv) -> None:
+    run = await start_failed_run(env, StepError("the bank is closed", retryable=False))
+    cleo = env.person("cleo")
+    outdated = cleo.sees()[-1]
+    assert buttons(outdated) == ["Try again", "Details"]
+    assert "Fix the cause, then try the run again." in words(outdated)
+    env.bot.step.play = succeeds
+    assert await cleo.click("Try again", confirm=False) is None, "the step may have happened, so it asks first"
+    expect_ok(await cleo.click("Try again"))
+    await env.finish_background_work()
+    assert "You tried this run again" in ephemeral_texts(env.slack, cleo)[-1]
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    alert = next(message for message in cleo.sees() if message["ts"] == outdated["ts"])
+    assert (buttons(alert), "It was tried again" in words(alert)) == (["Details"], True)
+    expect_ok(await cleo.click("Try again", on=outdated, stale=True))
+    await env.finish_background_work()
+    assert "Only a run that failed can be tried again." in ephemeral_texts(env.slack, cleo)[-1]
+    assert len(env.bot.step.calls) == 2
+
+
+async def test_an_outdated_alert_does_not_repeat_another_failure(env: SlackEnv) -> None:
+    run = await start_failed_run(env, StepError("the bank is closed", retryable=False))
+    cleo = env.person("cleo")
+    outdated = cleo.sees()[-1]
+    expect_ok(await cleo.click("Try again"))
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.FAILED
+    expect_ok(await cleo.click("Try again", on=outdated, stale=True))
+    await env.settle()
+    assert "This run was tried again already, and failed once more." in ephemeral_texts(env.slack, cleo)[-1]
+    assert len(env.bot.step.calls) == 2
+    expect_ok(await cleo.click("Try again"))
+    await env.settle()
+    assert len(env.bot.step.calls) == 3, "the newest alert is about the newest failure"
+
+
+async def test_only_people_of_the_run_can_try_it_again(env: SlackEnv) -> None:
+    await start_failed_run(env, StepError("the bank is closed", retryable=False))
+    cleo, ada = env.person("cleo"), env.person("ada")
+    expect_ok(await ada.click("Try again", on=cleo.sees()[-1], stale=True))
+    await env.settle()
+    assert "Only the person who started a run" in ephemeral_texts(env.slack, ada)[-1]
+    assert len(env.bot.step.calls) == 1
+
+
 # -- an end that the owner has to look into -----------------------------------------------------------------
 
 EXPIRES = REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      expires: 2h")

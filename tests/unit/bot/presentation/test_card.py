@@ -657,9 +657,7 @@ def run_view(**changes: Any) -> RunView:
     return samples.run(**{**defaults, **changes})
 
 
-_AGAIN: Final = (
-    "Fix the cause, then try the run again, on its page or with signoff retry. It goes on from the step that failed."
-)
+_AGAIN: Final = "Fix the cause, then try the run again. It goes on from the step that failed."
 _FIND_OUT: Final = f"May have happened: Pay. Find out first, because trying again could do it twice. {_AGAIN}"
 
 
@@ -787,8 +785,15 @@ def test_a_refused_web_call_did_nothing_and_others_may_have_happened(
         started_at=START,
         ended_at=START,
     )
-    lead = alert_card("failed", steps=(replace(step, **changes),), error=error).lead
-    assert lead == ((advice,),)
+    alert = alert_card("failed", steps=(replace(step, **changes),), error=error)
+    assert alert.lead == ((advice,),)
+    assert (alert.step, alert.visit, alert.retry is None) == ("pay", 1, False)
+    assert bool(alert.retry) == (advice == _FIND_OUT), "a repetition of what may have happened is confirmed"
+    others: list[dict[str, Any]] = [{"owner": EVE}, {"status": RunStatus.RUNNING}, {"is_erased": True}]
+    for other in others:
+        assert alert_card("failed", **{"steps": (replace(step, **changes),), "error": error, **other}).retry is None
+    moved = alert_card("failed", steps=(replace(step, **changes),), status=RunStatus.RUNNING)
+    assert (moved.outcome and dates.written(moved.outcome.line), moved.lead) == ("It was tried again", ())
 
 
 def test_an_alert_about_a_run_without_a_request_says_which_run_it_is() -> None:
