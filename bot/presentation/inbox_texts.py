@@ -29,7 +29,7 @@ _NONE: Final[Mapping[InboxPart, str]] = {
 }
 _NONE_MATCHES: Final = "No request matches. Change what you search for, or show all."
 _IN_PART: Final[Mapping[InboxPart, str]] = {
-    InboxPart.NEEDS_YOU: "The requests that wait for your decision. The one that expires first is at the top.",
+    InboxPart.NEEDS_YOU: "The one that expires first is at the top.",
     InboxPart.WAITING: "What you started or approved, while it waits for other people. The newest is at the top.",
     InboxPart.DECIDED: "The requests that you decided. Your latest decision is at the top.",
 }

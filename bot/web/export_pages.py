@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from bot.presentation import characters, dates, decision_records, refusals
-from bot.web import form_data, inbox_state, user_agents
+from bot.web import form_data, inbox_state
 from bot.web.context import RequestContext
 from bot.web.reader_visit import ReaderVisit, reader_visit, sign_in_first
 from bot.web.status_pages import Notice, PageLink, StatusPage
@@ -136,7 +136,7 @@ class ExportPages:
             request,
             _ABOUT,
             status=422 if notice or errors else 200,
-            masked=user_agents.masked(visit.address),
+            address=visit.address,
             typed=typed,
             zone=str(_zone(visit)),
             workflows=[(one.name, characters.line(one.title)) for one in names if owns_or_reads(reader, one)],

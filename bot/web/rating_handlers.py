@@ -102,7 +102,7 @@ class RatingPages:
             _about(visit.request.id),
             status=422 if notice or errors else 200,
             visit=visit,
-            masked=user_agents.masked(visit.address),
+            shown_address=user_agents.shown_address(visit.address, is_known=visit.remembered),
             title=characters.line(visit.request.title),
             request_id=visit.request.id,
             question=ratings.QUESTION,

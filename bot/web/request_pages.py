@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import refusals
-from bot.web import form_data, request_page_view, user_agents
+from bot.web import form_data, request_page_view
 from bot.web.context import RequestContext
 from bot.web.reader_visit import ReaderVisit, hidden, reader_visit, sign_in_first
 from bot.web.status_pages import Notice
@@ -96,7 +96,7 @@ class RequestPages:
                 _about(visit.request.id),
                 status=status,
                 visit=visit,
-                masked=user_agents.masked(visit.reader.address),
+                address=visit.reader.address,
                 page=page,
                 notice_text=notice,
             )

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import refusals
-from bot.web import form_data, run_list_view, run_page_view, user_agents, workflow_diagram
+from bot.web import form_data, run_list_view, run_page_view, workflow_diagram
 from bot.web.context import RequestContext
 from bot.web.reader_visit import ReaderVisit, hidden, reader_visit, sign_in_first
 from bot.web.request_pages import STALE
@@ -62,7 +62,7 @@ class RunPages:
         runs = await engine.runs_of(reader.reader, page)
         latest = await engine.latest_requests([run.id for run in runs])
         listed = run_list_view.run_list(runs, latest, reader.reader, page)
-        return self._context.pages.page("runs", masked=user_agents.masked(reader.address), page=listed)
+        return self._context.pages.page("runs", address=reader.address, page=listed)
 
     async def show(self, request: Request) -> Response:
         """Show the run. Nothing is written."""
@@ -123,8 +123,8 @@ class RunPages:
         page = await self._build(visit)
         if not _is_possible(page.actions, act):
             return await self._page(request, visit, notice=_NOT_NOW, status=409)
-        masked = user_agents.masked(visit.reader.address)
-        return self._context.form("run-confirm", request, _about(visit.run.id), page=page, act=act, masked=masked)
+        address = visit.reader.address
+        return self._context.form("run-confirm", request, _about(visit.run.id), page=page, act=act, address=address)
 
     # -- pages --
 
@@ -145,7 +145,7 @@ class RunPages:
                 _about(visit.run.id),
                 status=status,
                 visit=visit,
-                masked=user_agents.masked(visit.reader.address),
+                address=visit.reader.address,
                 page=page,
                 diagram=diagram,
                 notice_text=notice,

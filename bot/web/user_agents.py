@@ -42,3 +42,8 @@ def masked(address: str) -> str:
     if not at:
         return address
     return f"{local[:1]}…{at}{domain}"
+
+
+def shown_address(address: str, *, is_known: bool) -> str:
+    """Return the address of the reader. Until they have proved that it is theirs, it is masked."""
+    return address if is_known else masked(address)

@@ -201,7 +201,9 @@ function closeForm(form, outcome) {
   for (const control of form.querySelectorAll("select, input[type=radio], input[type=checkbox]")) control.disabled = true;
   const hadFocus = document.activeElement?.tagName === "BUTTON";
   // Buttons that do nothing any more make way for the outcome.
-  for (const buttons of form.querySelectorAll(".keep, .bar .buttons")) buttons.remove();
+  for (const buttons of form.querySelectorAll(".keep, .bar .buttons, [data-while-open]")) buttons.remove();
+  const ask = document.getElementById("ask");
+  if (ask && ![...ask.querySelectorAll("textarea")].some((area) => area.value)) ask.remove();
   // A page that is opened now has this heading.
   const heading = form.querySelector("[data-answered]");
   heading.textContent = heading.dataset.answered;

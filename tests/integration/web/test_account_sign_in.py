@@ -440,7 +440,7 @@ async def test_the_page_says_before_the_decision_what_will_be_asked(env: SignInE
         assert told in page.page.text
     await env.sign_in(browser, at_sign_in, "ada")
     request = await env.web.request_approval(SSO)
-    assert "You decide as a…@example.com." in (await browser.get(f"/review/{request.id}")).page.text
+    assert "You decide as ada@example.com." in (await browser.get(f"/review/{request.id}")).page.text
 
 
 async def test_an_owner_who_is_signed_in_with_slack_answers_about_a_step(env: SignInEnv) -> None:
