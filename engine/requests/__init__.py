@@ -49,7 +49,16 @@ from engine.requests.questions import (
     QUESTION_LENGTH,
 )
 from engine.requests.separation import ALL_ALLOWED, OWNER_INSTEAD, Circle, Separation, circle
-from engine.requests.stand_ins import Absences, Replacement, all_away, away_until, delegate_of, replaced, successor
+from engine.requests.stand_ins import (
+    Absences,
+    Replacement,
+    after_return,
+    all_away,
+    away_until,
+    delegate_of,
+    replaced,
+    successor,
+)
 from engine.requests.succession import (
     check_successor,
     names_of,
@@ -98,6 +107,7 @@ __all__ = [
     "Tally",
     "Unanswered",
     "Vote",
+    "after_return",
     "all_away",
     "apply_edits",
     "away_until",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -21,6 +21,9 @@ from engine.requests.succession import obstacle, open_places, rule_for
 
 Absences: TypeAlias = Mapping[str, Absence]
 """The people who are away now, by id."""
+
+AWAY: Final = " is away until "
+"""What stands in each note that a person is away."""
 
 
 class Replacement(Struct, frozen=True):
@@ -92,11 +95,26 @@ def _candidates(person: Person, absences: Absences, backups: Sequence[Approver])
 
 
 def away_until(absence: Absence) -> str:
-    """Return a clause that says until when a person is away, in their time zone."""
+    """Return a clause that says until when a person is away, in their time zone. `after_return` reads it again."""
     zone = timestamps.find_zone(absence.person.zone) if absence.person.zone else None
     local = absence.ends_at.astimezone(zone or UTC)
     clock = "" if (local.hour, local.minute) == (0, 0) else f", {local:%H:%M}"
-    return f"{absence.person.label} is away until {local:%b} {local.day}{clock}{'' if zone or not clock else ' UTC'}"
+    return f"{_away(absence.person)}{local:%b} {local.day}{clock}{'' if zone or not clock else ' UTC'}"
+
+
+def _away(person: Person) -> str:
+    return f"{person.label}{AWAY}"
+
+
+def after_return(note: str, person: Person) -> str:
+    """Return a note of a request once this person is back. It is empty if it only said that they are away.
+
+    If another person decides in their place, that stays.
+    """
+    if not note.startswith(_away(person)):
+        return note
+    _, _, others = note.removeprefix(_away(person)).partition(". ")
+    return others.replace(" in their place", f" in the place of {person.label}")
 
 
 def all_away(request: Request, absences: Absences) -> bool:

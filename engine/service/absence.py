@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from engine import timestamps
+from engine import requests, timestamps
 from engine.absence_phrases import LONGEST
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
@@ -28,11 +28,13 @@ from engine.references import Reference
 from engine.requests import delegate_of
 from engine.service import person_lookup, stand_in
 from engine.service.context import CommandContext
-from engine.store import absences, request_model, request_rows
+from engine.store import absences, deliveries, request_model, request_notes, request_rows
 from engine.store.port import Tx
 
 _AT_ONCE: Final = 20
 """Maximum number of requests in one transaction."""
+LOOKED_AT: Final = 50
+"""Open requests whose notes are looked at in one transaction, after a person is back."""
 _LATE: Final = timedelta(seconds=30)
 """How long after its beginning an absence is looked at once more.
 
@@ -124,6 +126,7 @@ def begin(context: CommandContext, tx: Tx, absence_id: str) -> None:
     """Pass on some of the requests that wait for a person whose absence has begun."""
     loaded = absences.load_absence(tx.connection, absence_id)
     if loaded is None:
+        _correct_notes(tx, absence_id)
         return
     absence, workspace, up_to = loaded
     if not absence.covers(tx.now):
@@ -144,6 +147,33 @@ def begin(context: CommandContext, tx: Tx, absence_id: str) -> None:
         return
     again_at = absence.starts_at + _LATE
     absences.set_moved(tx, absence.id, up_to="", next_at=again_at if tx.now < again_at else None)
+
+
+def _correct_notes(tx: Tx, absence_id: str) -> None:
+    """Let some open requests no longer say that a person is away whose absence ended early."""
+    loaded = absences.load_ended(tx.connection, absence_id)
+    if loaded is None:
+        return
+    absence, workspace, up_to = loaded
+    present = absences.load_current(tx, workspace).get(absence.person.id)
+    still = requests.away_until(present) if present is not None else None
+
+    def corrected(note: str) -> str:
+        return note if still and note.startswith(still) else requests.after_return(note, absence.person)
+
+    looked_at = absences.load_with_notes(tx.connection, workspace, after=up_to, most=LOOKED_AT)
+    for request_id in [request for request, may_say_so in looked_at if may_say_so]:
+        request_rows.lock(tx, request_id)
+        request = request_model.load_request(tx, request_id)
+        if request is None or not _is_open(request[0].state):
+            continue
+        if request_notes.try_update(tx, request[0], corrected):
+            deliveries.mark_outdated(tx, request[0].subject.run, request_id)
+    if len(looked_at) < LOOKED_AT:
+        absences.set_corrected(tx, absence.id, up_to="", next_at=None)
+        return
+    absences.set_corrected(tx, absence.id, up_to=looked_at[-1][0], next_at=tx.now)
+    tx.enqueue(Work("process_due", absence.id))
 
 
 def _is_open(state: RequestState) -> bool:

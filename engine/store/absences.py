@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, null, select, update
+from sqlalchemy import bindparam, case, insert, null, select, update
 
 from engine.domain import Absence, RequestState
+from engine.requests.stand_ins import AWAY
 from engine.store import people
 from engine.store.connection import Connection
 from engine.store.people_tables import AbsenceRow
@@ -32,7 +33,14 @@ _NEW = Statement(insert(_absence))
 _END = Statement(
     update(_absence)
     .where(_absence.c.person == bindparam("of"), _absence.c.ended_at.is_(None), _absence.c.ends_at > bindparam("now"))
-    .values(ended_at=bindparam("now"), moves_at=null())
+    .values(
+        ended_at=bindparam("now"),
+        # What says that the person is away has to be corrected, if the absence had begun.
+        moves_at=case(
+            (_absence.c.starts_at <= bindparam("now"), bindparam("now", type_=_absence.c.moves_at.type)), else_=null()
+        ),
+        moved_up_to="",
+    )
 )
 _OPEN = Statement(
     select(_absence)
@@ -48,6 +56,21 @@ _SET_MOVED = Statement(
     update(_absence)
     .where(_absence.c.id == bindparam("held"), _absence.c.ended_at.is_(None))
     .values(moves_at=bindparam("next"), moved_up_to=bindparam("up_to"))
+)
+_SET_CORRECTED = Statement(
+    update(_absence)
+    .where(_absence.c.id == bindparam("held"))
+    .values(moves_at=bindparam("next"), moved_up_to=bindparam("up_to"))
+)
+_WITH_NOTES = Statement(
+    select(_request.c.id, _request.c.details)
+    .where(
+        _request.c.workspace == bindparam("workspace"),
+        _request.c.state == RequestState.PENDING.value,
+        _request.c.id > bindparam("after"),
+    )
+    .order_by(_request.c.id)
+    .limit(bindparam("most"))
 )
 _MOVE_PERSON = Statement(update(_absence).where(_absence.c.person == bindparam("of")).values(person=bindparam("into")))
 _MOVE_DELEGATE = Statement(
@@ -115,6 +138,29 @@ def load_absence(connection: Connection, absence: str) -> tuple[Absence, str, st
         return None
     (read,) = _read(connection, [row])
     return read, row.workspace, row.moved_up_to
+
+
+def load_ended(connection: Connection, absence: str) -> tuple[Absence, str, str] | None:
+    """Return an absence that ended early, its workspace, and the last request whose notes were corrected since.
+
+    None if there is nothing to correct.
+    """
+    row = _BY_ID.one(connection, {"id": absence})
+    if row is None or row.moves_at is None or row.ended_at is None:
+        return None
+    (read,) = _read(connection, [row])
+    return read, row.workspace, row.moved_up_to
+
+
+def load_with_notes(connection: Connection, workspace: str, *, after: str, most: int) -> list[tuple[str, bool]]:
+    """Return the next open requests, each with whether a note on it may say that a person is away."""
+    rows = _WITH_NOTES.all(connection, {"workspace": workspace, "after": after, "most": most})
+    return [(row.id, AWAY in row.details) for row in rows]
+
+
+def set_corrected(tx: Tx, absence: str, *, up_to: str, next_at: datetime | None) -> None:
+    """Write how far the notes about an absence that ended early were corrected, and when this goes on."""
+    tx.write(_SET_CORRECTED, {"held": absence, "next": next_at, "up_to": up_to})
 
 
 def _read(connection: Connection, rows: Sequence[Any]) -> list[Absence]:

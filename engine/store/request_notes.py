@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from sqlalchemy import bindparam, select, update
@@ -22,19 +23,40 @@ _SET_DETAILS = Statement(
 )
 
 
+def try_update(tx: Tx, request: Request, change: Callable[[str], str]) -> bool:
+    """Change each note; one that becomes empty goes. Return False if all stay as they are.
+
+    Raises `Conflict` if the request has changed since it was loaded.
+    """
+    details, notes = _load(tx, request)
+    changed = [text for note in notes if (text := change(note))]
+    if changed == notes:
+        return False
+    _save(tx, request, details, changed)
+    return True
+
+
 def try_add(tx: Tx, request: Request, note: str) -> bool:
     """Add a note. Return False if the request has it already, or as many as it can have.
 
     Raises `Conflict` if the request has changed since it was loaded.
     """
-    (stored,) = _DETAILS.scalars(tx.connection, {"id": request.id})
-    details = cast("dict[str, Value]", json_values.loads(stored))
-    notes = cast("list[Value]", details.get("notes", []))
+    details, notes = _load(tx, request)
     added = clip(note, NOTE_LENGTH)
     if added in notes or len(notes) >= MAX_NOTES:
         return False
+    _save(tx, request, details, [*notes, added])
+    return True
+
+
+def _load(tx: Tx, request: Request) -> tuple[dict[str, Value], list[str]]:
+    (stored,) = _DETAILS.scalars(tx.connection, {"id": request.id})
+    details = cast("dict[str, Value]", json_values.loads(stored))
+    return details, cast("list[str]", details.get("notes", []))
+
+
+def _save(tx: Tx, request: Request, details: dict[str, Value], notes: list[str]) -> None:
     if not request_rows.try_touch(tx, request):
         raise Conflict(f"request {request.id} changed meanwhile")
-    new_details = json_values.dumps({**details, "notes": [*notes, added]})
+    new_details = json_values.dumps({**details, "notes": [*notes]})
     tx.write(_SET_DETAILS, {"held": request.id, "new_details": new_details})
-    return True

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.presentation.dates import written
 from engine.domain import (
     Address,
     Assurance,
@@ -25,6 +26,7 @@ from engine.domain import (
     SetBack,
 )
 from engine.ports import DirectoryPerson
+from engine.service.absence import LOOKED_AT
 from engine.store import absences, identities, people
 from engine.store.port import Tx
 from tests.integration.test_policies import KIM, MIA, THREE, copies, decide, names, start_run
@@ -109,6 +111,64 @@ async def test_a_request_that_does_not_move_says_once_who_is_away(env: EngineEnv
     assert len(request.notes) == 1, "no one is left who could decide; the owner is told"
     (alert,) = await copies(env, run, DeliveryKind.ALERT)
     assert alert.topic == "absent"
+
+
+async def notes_and_cards(env: EngineEnv, run: str) -> tuple[tuple[str, ...], set[tuple[str, ...]]]:
+    """Return the notes of a request, and the notes on its cards as they are shown."""
+    request = await env.request(run)
+    cards = [copy.card for copy in env.channel.posted.values() if copy.card.request == request.id]
+    return request.notes, {tuple(written(note.text) for note in card.notes) for card in cards if card.actions}
+
+
+async def test_a_person_who_is_back_is_no_longer_said_to_be_away(env: EngineEnv) -> None:
+    before = await start_run(env, "approvers: [lee@example.com, mia@example.com]")
+    await away(env, LEE)
+    during = await start_run(env, "approvers: [lee@example.com, mia@example.com]")
+    for run in (before, during):
+        notes, shown = await notes_and_cards(env, run)
+        assert notes == ("lee@example.com is away until Mar 4, 09:00 UTC.",)
+        assert all(notes[0] in texts for texts in shown)
+    env.pass_time(hours=1)
+    await back(env, LEE)
+    env.pass_time(seconds=1)
+    await env.settle()
+    for run in (before, during):
+        notes, shown = await notes_and_cards(env, run)
+        assert (notes, [text for texts in shown for text in texts if "away" in text]) == ((), [])
+
+
+async def test_who_decides_in_the_place_of_a_person_who_is_back_is_still_said(env: EngineEnv) -> None:
+    await away(env, LEE, KIM)
+    run = await start_run(env, "approvers: [lee@example.com]")
+    await back(env, LEE)
+    env.pass_time(seconds=1)
+    await env.settle()
+    assert (await env.request(run)).notes == ("kim@example.com decides in the place of lee@example.com.",)
+
+
+async def test_another_absence_replaces_what_is_said_of_the_first(env: EngineEnv) -> None:
+    run = await start_run(env, "approvers: [lee@example.com, mia@example.com]")
+    await away(env, LEE)
+    env.pass_time(minutes=2)
+    await away(env, LEE, days=5)
+    for _ in range(3):
+        env.pass_time(minutes=1)
+        await env.settle()
+    assert (await env.request(run)).notes == ("lee@example.com is away until Mar 7, 09:02 UTC.",)
+
+
+async def test_open_requests_are_corrected_and_closed_ones_stay(env: EngineEnv) -> None:
+    runs = [await start_run(env, "approvers: [lee@example.com, mia@example.com]") for _ in range(4)]
+    runs += [await env.start() for _ in range(LOOKED_AT)]
+    await away(env, LEE)
+    await decide(env, runs[3], MIA)
+    await back(env, LEE)
+    env.pass_time(seconds=1)
+    await env.settle()
+    said = {run: (await env.request(run)).notes for run in runs}
+    closed = said.pop(runs[3])
+    assert closed == ("lee@example.com is away until Mar 4, 09:00 UTC.",), "a closed request stays as it was"
+    assert set(said.values()) == {()}
 
 
 async def test_absences_begin_and_end_by_themselves(env: EngineEnv) -> None:
