@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from starlette.datastructures import FormData
@@ -11,7 +11,7 @@ from bot.presentation import absences, refusals
 from bot.web import form_data
 from engine import absence_phrases, fields, timestamps
 from engine.absence_phrases import Unclear
-from engine.domain import Absence, Address, Assurance, Away, Back, Origin, Person, Phrase, Refusal, RememberedBrowser
+from engine.domain import Absence, Address, Assurance, Away, Back, Origin, Phrase, Refusal, RememberedBrowser
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
 from engine.service import Engine
@@ -21,7 +21,10 @@ _EMAIL = Field(type=FieldType.EMAIL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbsenceForm:
-    """The form as it is shown. `now`: what holds now, or will; `error`: why what was typed was not saved."""
+    """The form as it is shown. `now`: what holds now, or will; `error`: why what was typed was not saved.
+
+    `can_delegate`: whether this browser may say who decides in the person's place.
+    """
 
     now: Phrase = ()
     error: Phrase | str = ""
@@ -29,12 +32,16 @@ class AbsenceForm:
     back_on: str = ""
     delegate: str = ""
     zone: str = "UTC"
+    can_delegate: bool = True
 
 
-async def shown(engine: Engine, person: Person, now: datetime) -> AbsenceForm:
-    """Return the form for a person."""
+async def shown(engine: Engine, browser: RememberedBrowser, now: datetime) -> AbsenceForm:
+    """Return the form for the person of a browser."""
+    person = browser.person
     absence = await engine.absence(person.id, now)
-    return AbsenceForm(now=_now(absence, now), zone=person.zone or "UTC")
+    # With an account, a code by email is not enough to choose a delegate: `engine.service.absence`.
+    can_delegate = person.account is None or browser.signed_in_until is not None
+    return AbsenceForm(now=_now(absence, now), zone=person.zone or "UTC", can_delegate=can_delegate)
 
 
 def _now(absence: Absence | None, now: datetime) -> Phrase:
@@ -49,8 +56,8 @@ async def submitted(
     error = await _error(engine, browser, now, salt, since=since, back_on=back_on, delegate=delegate)
     if not error:
         return None
-    before = await shown(engine, browser.person, now)
-    return AbsenceForm(now=before.now, error=error, since=since, back_on=back_on, delegate=delegate, zone=before.zone)
+    before = await shown(engine, browser, now)
+    return replace(before, error=error, since=since, back_on=back_on, delegate=delegate)
 
 
 async def _error(

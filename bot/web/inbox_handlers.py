@@ -14,7 +14,7 @@ from bot.presentation import refusals
 from bot.web import absence_form, client_limits, form_data, user_agents
 from bot.web.client_limits import ClientLimits
 from bot.web.context import RequestContext
-from bot.web.inbox_pages import ABOUT, STALE, InboxPages
+from bot.web.inbox_pages import ABOUT, BACK, STALE, InboxPages
 from engine import fields
 from engine.domain import AskSignIn, RememberedBrowser, SignIn, TooManyCodes
 from engine.errors import InvalidValue
@@ -62,7 +62,7 @@ class InboxHandlers:
         engine, now = self._context.service.engine, self._context.clock.now()
         if is_back:
             await absence_form.ended(engine, browser, salt=salt)
-            return self._context.to(self._context.at.inbox)
+            return self._context.to(f"{self._context.at.inbox}?done={BACK}")
         wrong = await absence_form.submitted(engine, form, browser, now=now, salt=salt)
         if wrong is None:
             return self._context.to(self._context.at.inbox)

@@ -27,6 +27,8 @@ from engine.requests import Question
 
 ABOUT: Final = "inbox"
 """The subject to which the nonces of the forms of an inbox are bound."""
+BACK: Final = "back"
+"""The value of `done` in the address after a person said that they are back."""
 STALE: Final = "Nothing was done yet. Press the button again."
 
 
@@ -76,7 +78,7 @@ class InboxPages:
         asking, open_questions = await self._attention(runs), [self._open_question(*one) for one in asked]
         receipt = await self._receipt(state.receipt, reader)
         browsers = await self._context.service.identity.browsers(browser.person.id)
-        away = absence or await absence_form.shown(engine, browser.person, self._context.clock.now())
+        away = absence or await absence_form.shown(engine, browser, self._context.clock.now())
 
         def build_page() -> Response:
             shown = inbox_view.view(state, data, self._context.at, dates.zone_of(browser.person) or UTC)
@@ -99,6 +101,8 @@ class InboxPages:
                 browsers=len(browsers),
                 can_sign_in=self._context.provider is not None and browser.signed_in_until is None,
                 absence=away,
+                is_back=request.query_params.get("done") == BACK and not away.now,
+                has_provider=self._context.provider is not None,
             )
 
         return await off_loop(build_page)

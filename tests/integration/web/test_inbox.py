@@ -83,4 +83,4 @@ async def test_an_empty_inbox_says_so(env: WebEnv) -> None:
     await browser.send((await env.open_link(browser=browser))[1].page.form)
     inbox = await browser.get("/inbox")
     assert inbox.page.headings[0] == "No request is waiting for you"
-    assert "You get an email when your decision is needed." in inbox.page.text
+    assert "Signoff tells you when your decision is needed." in inbox.page.text
