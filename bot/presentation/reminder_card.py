@@ -26,10 +26,14 @@ def _list(copy: DeliveryContent, requests: list[RequestView]) -> Card:
         kind=DeliveryKind.REMINDER,
         topic=copy.topic,
         title=summary.waiting(count),
-        lead=((f"{more} more {'is' if more == 1 else 'are'} in your inbox.",),) if more else (),
+        lead=((_more(more),),) if more else (),
         notes=tuple(_fact(request) for request in requests),
         reminds=tuple(request_card(request, copy.person) for request in requests),
     )
+
+
+def _more(count: int) -> str:
+    return f"{count} more {'is' if count == 1 else 'are'} in your inbox. In Slack it is the Home tab."
 
 
 def _fact(request: RequestView) -> CardFact:

@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from engine.access import Reader
 from engine.audit_entries import EntryKind, entry
 from engine.delivery import digests
 from engine.delivery.routing import EMAIL_CHANNEL, Routing
 from engine.domain import DeliveryKind, EmailPolicy, Person
+from engine.inbox import InboxQuery
 from engine.ports import Directory, Route
-from engine.read_models import DeliveryContent, PageQuery, RequestView
+from engine.read_models import DeliveryContent, RequestView
 from engine.requests import Request
 from engine.requests.working_hours import WorkingHours
 from engine.store import deliveries, delivery_queries, inbox_queries, people, reminders, request_queries, run_queries
@@ -89,7 +91,7 @@ def load_content(connection: Connection, delivery: LeasedDelivery) -> DeliveryCo
     assert delivery.request is not None
     told = [request.id for request in reminders.load_about(connection, delivery.id) if request.waits]
     inbox, first = _inbox(connection, delivery), next(iter(told), None)
-    others = [view for view in inbox if view.id != first]
+    others = [view for view in inbox if view.id != first][: MOST_LISTED - 1]
     is_about_one = first is not None and not others
     request = request_queries.request_view(connection, first or delivery.request)
     assert request is not None
@@ -111,9 +113,11 @@ def load_content(connection: Connection, delivery: LeasedDelivery) -> DeliveryCo
 
 
 def _inbox(connection: Connection, delivery: LeasedDelivery) -> list[RequestView]:
-    """Return the requests that wait for the person, without those that must not be sent by email."""
-    page = PageQuery(limit=MOST_LISTED, open_only=True)
-    views = request_queries.request_views(connection, delivery.workspace, page, person=delivery.person)
+    """Return the requests of the person's inbox that are due first, without those that must not be sent by email."""
+    person = people.load_people(connection, [delivery.person])[delivery.person]
+    # More than are listed, for those that are left out.
+    query = InboxQuery(reader=Reader(person=person), limit=2 * MOST_LISTED)
+    views = inbox_queries.inbox_page(connection, delivery.workspace, query).requests
     by_email = delivery.channel == EMAIL_CHANNEL
     return [view for view in views if not (by_email and view.model.ways.email is EmailPolicy.NEVER)]
 

@@ -119,6 +119,19 @@ async def test_a_daily_digest_tells_in_one_message_what_was_held(on_each: Engine
     assert len(got(env, KIM)) == 1, "what was told is not told again, and no copy is posted later"
 
 
+async def test_a_long_digest_lists_what_is_due_first_and_says_how_many_more_there_are(on_each: EngineEnv) -> None:
+    env = on_each
+    await choose(env, KIM, DAILY)
+    for number in range(23):
+        # The one that is due first is asked first, so it is not among the newest.
+        await ask(env, f"expires: {number + 30}h", title=f"Number {number}?")
+    await pass_until(env, 18)
+    (digest,) = got(env, KIM)
+    assert digest.title == "23 requests are waiting for you"
+    assert [one.title for one in digest.reminds] == [f"Number {number}?" for number in range(20)]
+    assert digest.lead == (("3 more are in your inbox. In Slack it is the Home tab.",),)
+
+
 async def test_people_without_preferences_are_told_at_once(env: EngineEnv) -> None:
     await choose(env, KIM, DAILY)
     run = await ask(env, people="lee@example.com, kim@example.com")

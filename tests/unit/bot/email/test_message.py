@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from bot.email import message, rows, view
 from bot.presentation import characters, dates, request_card, states, text_diff
+from engine.delivery.reminders import MOST_LISTED
 from engine.domain import DIGEST, Card, CardAction, CardFact, CardField, CardOutcome, DeliveryKind, Person, Tone
 from engine.read_models import RequestView
 from tests.support import samples
@@ -356,6 +357,18 @@ def test_only_what_asks_has_a_link_and_only_a_digest_several(card: Card) -> None
         links += [f"https://signoff.example.com/review/{one.request}" for one in card.reminds]
     assert HtmlContent(html_of(email_message)).links == links
     assert re.findall(r"https?://\S+", text_of(email_message)) == links
+
+
+@pytest.mark.parametrize("character", ["e", "é", "漢", "<"])
+def test_a_digest_of_as_many_as_there_can_be_is_not_cut_by_mail_programs(character: str) -> None:
+    long = replace(REQUEST_CARD, title=character * 2_000, question=character * 2_000, lead=((character * 2_000,),))
+    note = CardFact(label=character * 2_000, text=(character * 2_000,))
+    card = replace(DIGEST_CARD, reminds=(long,) * MOST_LISTED, notes=(note,) * MOST_LISTED)
+    html = html_of(parse_as_recipient(message.mail(card, envelope())))
+    assert len(html.encode()) < GMAIL_HTML_BYTES
+    links = [link for link in HtmlContent(html).links if "/review/" in link]
+    assert len(links) == MOST_LISTED, "each request can be opened"
+    assert "https://signoff.example.com/inbox" in HtmlContent(html).links
 
 
 def test_nothing_is_fetched_and_nothing_runs(card: Card) -> None:
