@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import difflib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from bot.cli import client
 from bot.cli.context import check_absent
 from bot.cli.output_files import open_output
-from bot.presentation import decision_records
-from engine.domain import DEFAULT_WORKSPACE
+from bot.presentation import decision_records, refusals
+from engine.domain import DEFAULT_WORKSPACE, NotFound
 from engine.read_models import DecisionFilter
-from engine.store import decision_export
+from engine.store import decision_export, workflows
+from engine.store.connection import Connection
 
-_DAY: Final = click.DateTime(formats=["%Y-%m-%d"])
+
+class _Day(click.DateTime):
+    """A day, with a sentence about what is none that shows one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            return self.fail("Write the day like 2026-11-01.", param, ctx)
+
+
+_DAY: Final = _Day(formats=["%Y-%m-%d"])
 
 
 @click.group()
@@ -45,13 +58,30 @@ def decisions(since: datetime, until: datetime | None, workflow: str | None, as_
         until=until.replace(tzinfo=UTC) + timedelta(days=1) if until is not None else None,
         workflow=workflow,
     )
+    with client.open_for_reading() as connection:
+        _check_workflow(connection, workflow)
+        count = _write(connection, wanted, as_, output)
+    if output is not None:
+        click.echo(f"Wrote {output}: {count:,} {'decision' if count == 1 else 'decisions'}.")
+
+
+def _check_workflow(connection: Connection, name: str | None) -> None:
+    """Raise an error for a name that no workflow has: an empty export would say that no one decided anything."""
+    names = workflows.load_names(connection, DEFAULT_WORKSPACE) if name is not None else []
+    if name is not None and name not in names:
+        close = difflib.get_close_matches(name, names, n=1)
+        unknown = NotFound(what="workflow", name=name, suggestion=close[0] if close else None)
+        raise click.UsageError(refusals.sentence(unknown))
+
+
+def _write(connection: Connection, wanted: DecisionFilter, as_: str, output: Path | None) -> int:
+    """Write the export, and return the number of its lines."""
     count = 0
-    with client.open_for_reading() as connection, open_output(output) as out:
+    with open_output(output) as out:
         found = decision_export.export(connection, DEFAULT_WORKSPACE, wanted)
         lines = decision_records.csv_lines(found) if as_ == "csv" else decision_records.json_lines(found)
         if as_ == "csv":
             out.write(decision_records.csv_head())
         for count, line in enumerate(lines, 1):  # noqa: B007 the count is the answer
             out.write(line)
-    if output is not None:
-        click.echo(f"Wrote {output}: {count:,} {'decision' if count == 1 else 'decisions'}.")
+    return count

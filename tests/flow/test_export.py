@@ -83,6 +83,25 @@ def rows(text: str) -> list[dict[str, str]]:
     return [*csv.DictReader(io.StringIO(text, newline=""))]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--since", "november"), "Write the day like 2026-11-01."),
+        (("--since", "2026-11-01", "--until", "30.11."), "Write the day like 2026-11-01."),
+        (("--since", "2026-12-01", "--until", "2026-11-01"), "The last day is before the first day."),
+        (("--since", "2026-11-01", "--workflow", "refnud"), "There is no workflow “refnud”. Did you mean “refund”?"),
+        (("--since", "2026-11-01", "--workflow", "x"), "There is no workflow “x”."),
+    ],
+)
+def test_a_wrong_option_is_no_empty_export(signoff: Commands, options: tuple[str, ...], said: str) -> None:
+    """An empty file would say that no one decided anything."""
+    signoff.run_ok("register", "refund.yaml")
+    wrong = signoff("export", "decisions", "--format", "csv", *options)
+    assert (wrong.code, wrong.out) == (2, "")
+    assert said in wrong.err
+    assert "%Y" not in wrong.err
+
+
 def test_an_auditor_learns_who_approved_what_above_100_and_what_was_changed(decided: Commands) -> None:
     approved = [
         (line["decided_by"]["name"], line["draft"]["customer"], line["changes"], paid)
