@@ -68,6 +68,8 @@ class RunPage:
     status: str
     lead: Phrase
     error: str | None
+    failed: str
+    """The visit that failed, as a form carries it; empty if none did."""
     advice: str
     """For people who can do something about it: what to find out before it is tried again or started anew."""
     inputs: tuple[tuple[str, str], ...]
@@ -99,6 +101,7 @@ def run_page(
         status=states.RUNS[run.status].capitalize(),
         lead=tuple(_lead(run)),
         error=characters.visible(run.error) if run.error else None,
+        failed=f"{run.steps[-1].visit}.{run.steps[-1].step}" if actions.can_try_again else "",
         advice=_advice(run, actions),
         inputs=tuple(shortened(run_history.inputs(run, named))),
         steps=tuple(
@@ -108,6 +111,13 @@ def run_page(
         history=tuple(sentences(shown, names)),
         actions=actions,
     )
+
+
+def read_failed(text: str) -> tuple[str, int]:
+    """Return the step and the visit of which a form says that it failed; of another text those of no visit."""
+    visit, _, step = text.partition(".")
+    is_number = visit.isascii() and visit.isdecimal() and len(visit) < 10
+    return (step, int(visit)) if is_number else ("", 0)
 
 
 def _title(run: RunView, seen: Sequence[RequestView]) -> str:

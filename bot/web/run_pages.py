@@ -106,7 +106,8 @@ class RunPages:
             reason = form_data.text(form, "reason").replace("\r\n", "\n").strip() or None
             result = await engine.cancel(Cancel(run=run, actor=actor, origin=origin, reason=reason))
         else:
-            result = await engine.try_again(TryAgain(run=run, actor=actor, origin=origin))
+            step, visited = run_page_view.read_failed(form_data.text(form, "failed"))
+            result = await engine.try_again(TryAgain(run=run, actor=actor, origin=origin, step=step, visit=visited))
         if isinstance(result, Done) or await self._was_done_before(result, run, origin.place):
             return self._context.to(self._context.at.run(run))
         notice = _ENDED if isinstance(result, NotWaiting) else refusals.phrase(result)

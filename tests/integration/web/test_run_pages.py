@@ -49,8 +49,10 @@ class Bank:
 
     def __init__(self) -> None:
         self.error: StepError | None = None
+        self.calls = 0
 
     async def play(self, params: PlayedParams, context: Any) -> Mapping[str, object]:
+        self.calls += 1
         if self.error is not None:
             raise self.error
         return {"text": params.text}
@@ -278,6 +280,31 @@ async def test_a_failed_run_is_tried_again_once(env: WebEnv, bank: Bank) -> None
     assert "Pay the rent (visit 2)" in done.page.text
     assert "tried again from “Pay the rent”." in done.page.text
     assert len(await env.engine_env.engine.requests_of_run(run)) == 2, "its gate asks again"
+
+
+async def test_a_form_repeats_only_the_failure_that_it_shows(env: WebEnv, bank: Bank) -> None:
+    """Another person, or the same press that arrives twice, does not call a step for a failure that no one has seen."""
+    bank.error = StepError("The bank is closed.")
+    gate = '    gate: {title: "Pay {{ inputs.note }}?", approvers: [ada@example.com]}\n'
+    await env.engine_env.register(FLOW.replace(gate, ""))
+    run = await env.engine_env.start("pay")
+    await env.engine_env.settle()
+    sam, ann = await env.sign_in(SAM), await env.sign_in("ann@example.com")
+    forms = []
+    for browser in (sam, ann):
+        form = (await browser.get(f"/runs/{run}")).page.form
+        forms.append((await browser.post(form.action, form.with_(act="try-again"), kind=form.kind)).page.form)
+    calls = bank.calls
+    answers = []
+    for browser, form in ((sam, forms[0]), (sam, forms[0]), (ann, forms[1])):
+        answers.append(await confirm(browser, form))
+        await env.engine_env.settle()
+    assert bank.calls == calls + 1
+    assert [answer.status for answer in answers] == [200, 200, 409]
+    assert "tried again already, and failed once more" in answers[2].page.text
+    await press(ann, await ann.get(f"/runs/{run}"), "try-again")
+    await env.engine_env.settle()
+    assert bank.calls == calls + 2, "who has seen the new failure may"
 
 
 async def test_an_auditor_sees_every_run_and_changes_none_and_an_admin_may(env: WebEnv, bank: Bank) -> None:
