@@ -83,19 +83,19 @@ def record(
 def keep_to_retention(context: CommandContext, tx: Tx, workspace: str) -> None:
     """Erase the contents of the next runs that are older than the retention: a unit of `Engine.process_due`."""
     tx.take_turn(f"retention {workspace}")
-    reached = retention.load_reached(tx, workspace)
-    if reached is None:
+    if not retention.is_due(tx, workspace):
         return
     if context.retention is None:
         retention.end(tx, workspace)
         return
     before, written = tx.now - context.retention, durations.show(context.retention)
-    old = old_runs.find(tx.connection, workspace, before, workflow=None, after=reached, most=AT_ONCE)
+    old = old_runs.oldest(tx.connection, workspace, before, most=AT_ONCE)
     author = Author(person=None, by=BY_RETENTION, reason=f"older than {written}", surface=None)
-    for run in old.runs:
+    for run in old:
         _erase_run(tx, workspace, run, author)
-    retention.save_reached(tx, workspace, old.reached)
-    if old.reached is not None:
+    has_more = len(old) == AT_ONCE
+    retention.plan(tx, workspace, tx.now if has_more else tx.now + retention.EVERY)
+    if has_more:
         tx.enqueue(Work("process_due", f"{retention.WORK}{workspace}"))
 
 

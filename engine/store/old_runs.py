@@ -48,6 +48,13 @@ def find(
     return OldRuns(tuple(old), rows[-1].id if len(rows) == LOOKED_AT else None)
 
 
+def oldest(connection: Connection, workspace: str, before: datetime, *, most: int) -> list[str]:
+    """Return the runs that ended first, before a moment, and have contents. Nothing else is read: see the index."""
+    conditions = (_run.c.workspace == workspace, _run.c.ended_at < before, _HAS_CONTENTS)
+    found = select(_run.c.id).where(*conditions).order_by(_run.c.ended_at).limit(most)
+    return list(connection.execute(found).scalars())
+
+
 def count(connection: Connection, workspace: str, before: datetime, *, workflow: str | None) -> int:
     """Return how many runs ended before a moment and have contents."""
     conditions = (*_in(connection, workspace, workflow), _run.c.ended_at < before, _HAS_CONTENTS)

@@ -1,8 +1,8 @@
-"""How far the retention of old contents has come. It begins anew every day."""
+"""When the retention of old contents goes on: every day, or at once while there is more to erase."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, literal_column, select
@@ -15,7 +15,7 @@ from engine.store.tables import RetentionRow
 WORK: Final = "retention:"
 """What the id of the work begins with; the workspace follows."""
 EVERY: Final = timedelta(days=1)
-"""Time from the end of one search through all runs to the next one."""
+"""Time from the end of one search to the next one."""
 
 _retention = RetentionRow.__table__  # type: ignore[attr-defined]
 DUE = select((literal_column(f"'{WORK}'") + _retention.c.workspace).label("id")).where(
@@ -30,19 +30,18 @@ _DELETE = Statement(delete(_retention).where(_retention.c.workspace == bindparam
 def begin(tx: Tx, workspace: str) -> None:
     """Let the retention begin now, unless it has begun before."""
     if _LOAD.one(tx.connection, {"workspace": workspace}) is None:
-        save_reached(tx, workspace, "")
+        plan(tx, workspace, tx.now)
 
 
-def load_reached(tx: Tx, workspace: str) -> str | None:
-    """Return the last run that was looked at, or None if nothing is due."""
+def is_due(tx: Tx, workspace: str) -> bool:
+    """Return whether old contents have to be looked for now."""
     row: Any = _LOAD.one(tx.connection, {"workspace": workspace})
-    return row.reached if row is not None and row.next_at <= tx.now else None
+    return row is not None and row.next_at <= tx.now
 
 
-def save_reached(tx: Tx, workspace: str, reached: str | None) -> None:
-    """Record the last run that was looked at; None: that was all, and it begins anew a day later."""
-    at = tx.now if reached is not None else tx.now + EVERY
-    tx.write(_SAVE, {"workspace": workspace, "next_at": at, "reached": reached or ""})
+def plan(tx: Tx, workspace: str, at: datetime) -> None:
+    """Let the retention go on at this time."""
+    tx.write(_SAVE, {"workspace": workspace, "next_at": at, "reached": ""})
 
 
 def end(tx: Tx, workspace: str) -> None:

@@ -73,6 +73,12 @@ class RunRow(SQLModel, table=True):
             sqlite_where=text("ended_at IS NULL"),
         ),
         Index(
+            "run_with_contents",
+            "workspace",
+            "ended_at",
+            sqlite_where=text("ended_at IS NOT NULL AND (erased_at IS NULL OR erased_at < ended_at)"),
+        ),
+        Index(
             "run_attention",
             "workspace",
             "id",
@@ -406,10 +412,7 @@ class ChannelRestRow(SQLModel, table=True):
 
 
 class RetentionRow(SQLModel, table=True):
-    """How far the retention of a workspace has come. `next_at`: when it goes on. `reached`: the last run it looked at.
-
-    It begins anew every day, with an empty `reached`.
-    """
+    """When the retention of a workspace goes on. `reached` is empty: an older version keeps its position there."""
 
     __tablename__ = "retention"
     __table_args__ = (Index("retention_next", "next_at"),)

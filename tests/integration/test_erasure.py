@@ -28,7 +28,7 @@ from engine.domain import (
     Verdict,
 )
 from engine.inbox import InboxFilter, InboxPart, InboxQuery
-from engine.service import Engine, Erasures
+from engine.service import Engine, Erasures, erase
 from engine.store import audit_log, person_erasure, person_texts, reconciliation
 from engine.store.connection import Connection
 from engine.store.metadata import METADATA
@@ -205,6 +205,27 @@ async def test_the_retention_erases_old_contents_every_day_by_itself(env: Engine
     log = await check(env)
     assert "by 'SIGNOFF_RETENTION'" in log.explanations[0]
     assert await env.rows("SELECT reached FROM retention") == [("",)]
+
+
+async def test_the_retention_erases_as_much_as_is_due_and_nothing_else(env: EngineEnv) -> None:
+    env.engine = Engine(env.store, env.advancer, retention=timedelta(days=30))
+    old = [await begin(env, f"Mallory {number}") for number in range(2 * erase.AT_ONCE + 1)]
+    waiting = await begin(env, "Trudy")
+    for run in old:
+        await reject(env, run)
+    env.pass_time(days=20)
+    new = await begin(env, "Peggy")
+    await reject(env, new)
+    env.pass_time(days=11)
+    await Erasures(env.engine).begin_retention()
+    await env.settle()
+    assert "Mallory" not in (text := await everything(env))
+    assert ("Trudy" in text, "Peggy" in text) == (True, True)
+    await reject(env, waiting)
+    env.pass_time(days=20)
+    await env.settle()
+    assert ("Trudy" in (text := await everything(env)), "Peggy" in text) == (True, False)
+    await check(env)
 
 
 async def test_without_the_setting_the_retention_ends(env: EngineEnv) -> None:

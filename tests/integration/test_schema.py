@@ -29,6 +29,7 @@ from engine.store import (
     audit_log,
     delivery_queries,
     due_work,
+    old_runs,
     people,
     request_model,
     request_queries,
@@ -453,6 +454,7 @@ ALL: dict[str, Query] = {
     "by key": lambda c: run_rows.find_run_by_key(c, "default", "k"),
     "export": lambda c: list(audit_log.export(c, "default", after=7)),
     "workflow": lambda c: workflows.load_workflow(c, "default", "flow"),
+    "old runs": lambda c: old_runs.oldest(c, "default", START, most=5),
     "current version": lambda c: workflows.load_current_cached(Tx(c, now=START, ids=RandomIds()), "default", "flow"),
 }
 
@@ -488,6 +490,11 @@ def test_every_query_that_is_asked_often_goes_by_an_index(connection: SqliteConn
     if name in ALL:
         # The rows of one run may be sorted. Tables that grow without end may not.
         assert [step for step in plans if "TEMP B-TREE" in step] == []
+
+
+def test_the_retention_reads_nothing_but_ended_runs_with_contents(connection: SqliteConnection) -> None:
+    plans = _plans(connection, lambda: old_runs.oldest(connection, "default", START, most=5))
+    assert plans == ["SEARCH run USING INDEX run_with_contents (workspace=? AND ended_at<?)"]
 
 
 def _scans(step: str) -> bool:
