@@ -5,7 +5,6 @@ All others are answered here, with one log line that tells the operator what to 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -38,6 +37,7 @@ class Admission:
         """Return the response to a delivery. `make` parses it."""
         try:
             request = make()
+            request.body = payload_schema.readable(request.body)
             delivery = payload_schema.read(request.body)
         except Malformed as error:
             return self._malformed(str(error))
@@ -97,8 +97,7 @@ class Admission:
         return _answer(400, _MALFORMED)
 
     def _warn(self, line: str) -> None:
-        if self._throttle.passes(line, asyncio.get_running_loop().time()):
-            log.warning("%s", line)
+        self._throttle.warn(log, line)
 
 
 def _quoted(delivery: IncomingPayload) -> str:

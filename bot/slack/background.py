@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from bot.slack.log_throttle import LogThrottle
 from engine.errors import ChannelError
 
 T = TypeVar("T")
@@ -20,6 +21,7 @@ class BackgroundTasks:
 
     def __init__(self) -> None:
         self._going: set[asyncio.Future[Any]] = set()
+        self._throttle = LogThrottle()
 
     def do(self, work: Coroutine[Any, Any, None], *, broke: Broke | None = None) -> None:
         """Start a task. `broke` handles its error; by default it is logged."""
@@ -41,7 +43,7 @@ class BackgroundTasks:
             if broke is not None:
                 await broke(error)
             elif isinstance(error, ChannelError):
-                log.warning("an answer to a person in Slack could not be sent: %s", error)
+                self._throttle.warn(log, f"an answer to a person in Slack could not be sent: {error}")
             else:
                 log.error("something after an answer to Slack failed", exc_info=error)
 

@@ -12,6 +12,7 @@ from bot.slack.background import BackgroundTasks
 from bot.slack.client import SlackClient
 from bot.slack.home_publisher import StaleHomes, TabLocks
 from bot.slack.ids import Ref
+from bot.slack.log_throttle import LogThrottle
 from bot.slack.payloads import Actor
 from bot.slack.replies import Replies
 from bot.slack.service import SlackService
@@ -36,6 +37,7 @@ class SlackContext:
     later: BackgroundTasks
     stale: StaleHomes
     tabs: TabLocks = field(default_factory=TabLocks)
+    throttle: LogThrottle = field(default_factory=LogThrottle)
 
     async def update_copy(self, response_url: str | None, ref: Ref, by: Actor) -> Card | None:
         """Update the clicked message to the present state of its request at once, and return its card.
@@ -70,6 +72,7 @@ class SlackContext:
             try:
                 await self.replies.tell(by, sentence, response_url=response_url)
             except ChannelError as silent:
-                log.warning("%s could not be told %r: %s", by.user, sentence, silent)
+                # When too much is sent at once, this is so for many people.
+                self.throttle.warn(log, f"could not be told {sentence!r}: {silent}", who=by.user)
 
         self.later.do(work, broke=broke)

@@ -313,7 +313,9 @@ def decode_home(text: object) -> HomeRef | None:
 
 
 def _decode(text: object, kind: type[_Travelling]) -> _Travelling | None:
-    if not isinstance(text, str) or len(text) > PRIVATE_METADATA:
+    longest = PRIVATE_METADATA if kind is ModalRef else BUTTON_VALUE
+    # No id of ours has U+0000, and PostgreSQL stores none.
+    if not isinstance(text, str) or len(text) > longest or r"\u0000" in text:
         return None
     try:
         return msgspec.json.decode(text, type=kind)

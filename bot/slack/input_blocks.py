@@ -29,7 +29,7 @@ NO: Final = "no"
 _NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
 """Numbers that every reader of JSON and every browser keeps exactly: at most 15 significant digits are safe."""
 _SAFE_DIGITS: Final = 15
-_TEN_DIGITS: Final = range(1_000_000_000, 10_000_000_000)
+TEN_DIGITS: Final = range(1_000_000_000, 10_000_000_000)
 """`initial_date_time` is a number of ten digits."""
 _LONG: Final = frozenset({FieldType.LONG_TEXT, FieldType.JSON})
 
@@ -193,7 +193,7 @@ def _datetime(field: Field, current: Value) -> list[InputPart] | None:
         return None
     at = datetime.fromisoformat(normal)
     epoch = int(at.timestamp())
-    if at.microsecond or epoch not in _TEN_DIGITS:
+    if at.microsecond or epoch not in TEN_DIGITS:
         return None
     return [InputPart(element={**element, "initial_date_time": epoch}, prefill=normal)]
 

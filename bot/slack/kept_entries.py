@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from bot.presentation import labels
-from bot.slack import ids, text_objects, view_state
+from bot.slack import ids, input_blocks, text_objects, view_state
 from bot.slack.rich_text import Line
 from bot.slack.text_objects import Block, Element
 from bot.slack.view_state import Form, ViewState
@@ -65,6 +65,8 @@ def _element(element: Element, state: ViewState) -> Element | None:
     if kind in _SINGLE | _SEVERAL:
         return _chosen(bare, (raw,) if isinstance(raw, str) else raw)
     if isinstance(raw, str) and kind in _PICKERS and kind == state.kind:
+        if kind == _MOMENT and int(raw) not in input_blocks.TEN_DIGITS:
+            return None
         return {**bare, _PICKERS[kind]: int(raw) if kind == _MOMENT else raw}
     return _typed(bare, raw, state.kind) if isinstance(raw, str) and {kind, state.kind} <= _TEXTS else None
 

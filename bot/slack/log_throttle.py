@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import Final
 
 AGAIN_SECONDS: Final = 600.0
@@ -24,3 +26,8 @@ class LogThrottle:
             self._logged.clear()
         self._logged[line] = now
         return True
+
+    def warn(self, log: logging.Logger, line: str, *, who: str = "") -> None:
+        """Log a warning, unless the same was logged in the last ten minutes; `who` may be another."""
+        if self.passes(line, asyncio.get_running_loop().time()):
+            log.warning("%s", f"{who} {line}".lstrip())

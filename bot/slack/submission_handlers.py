@@ -285,7 +285,7 @@ class SubmissionHandlers:
             return
         inputs, wrong = view_state.read_inputs(sent.view.values, loaded[1].inputs)
         if wrong:
-            await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
+            await self._show_wrong(ack, sent, wrong)
             return
         answer = await self._context.service.engine.start(
             Start(
@@ -335,7 +335,7 @@ class SubmissionHandlers:
             return
         values, wrong = view_state.read_output(sent.view.values, attention.fields)
         if wrong:
-            await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
+            await self._show_wrong(ack, sent, wrong)
             return
         output = attention.expected.build_output(values)
         answer = await self._context.service.resume(sent.by, ref, ResumeAnswer.DONE, output=output)
@@ -372,6 +372,14 @@ class SubmissionHandlers:
             await self._say(ack, text)
         else:
             await ack(**replies.errors({first: text}))
+
+    async def _show_wrong(self, ack: Any, sent: Submission, wrong: dict[str, str]) -> None:
+        """Show what is wrong with the inputs: Slack takes no errors for a form in which there are none."""
+        placed = _under_inputs(sent.view.values, wrong)
+        if placed:
+            await ack(**replies.errors(placed))
+        else:
+            await self._say(ack, " ".join(wrong.values()))
 
     async def _say(self, ack: Any, text: Sentence) -> None:
         await ack(**replies.update(request_modals.sentence(text)))

@@ -127,6 +127,13 @@ def test_a_moment_and_a_person_without_an_input_are_shown_in_the_words_of_the_re
     assert [item["user_id"] for item in elements if item["type"] == "user"] == ["U0ADA"]
 
 
+def test_a_moment_that_slack_takes_in_no_input_is_shown_above_the_newer_form() -> None:
+    """Slack begins no picker with a moment before September 2001, whose number has fewer than ten digits."""
+    view = renew({"when": "datetime"}, {"when": {"selected_date_time": 86_400}}, {"when": "datetime"})
+    elements = [item for block in view["blocks"] for part in block.get("elements", []) for item in part["elements"]]
+    assert [item["timestamp"] for item in elements if item["type"] == "date"] == [86_400]
+
+
 def test_the_parts_of_an_amount_are_kept_apart() -> None:
     money = {"type": "money", "required": False}
     entered = {"what/amount": {"value": "12.50"}, "what/currency": {"value": "EUR"}}
