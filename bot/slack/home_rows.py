@@ -32,7 +32,7 @@ def request(view: RequestView, reader: Person, part: InboxPart) -> list[Block]:
         text_objects.section(
             "\n".join(filter(None, texts)), block=f"request:{view.id}", accessory=_open_button("Details", view)
         ),
-        _context((f"{states.ICONS[row.tone]} {row.state}.",), *_facts(row), block=f"when:{view.id}"),
+        _small((f"{states.ICONS[row.tone]} {row.state}",), *_facts(row), block=f"when:{view.id}"),
     ]
 
 
@@ -99,6 +99,17 @@ def _facts(row: InboxRow) -> Iterator[Phrase]:
     yield row.outcome
     yield row.became
     yield row.due
+
+
+def _small(*phrases: Phrase, block: str) -> Block:
+    """Return the facts below a request. Slack sets the parts of a fact apart as far as facts, so dots divide these."""
+    first, *others = (_without_stop(phrase) for phrase in phrases if phrase)
+    return _context(first, *(("· ", *phrase) for phrase in others), block=block)
+
+
+def _without_stop(phrase: Phrase) -> Phrase:
+    last = phrase[-1]
+    return (*phrase[:-1], last.removesuffix(".")) if isinstance(last, str) else phrase
 
 
 def _context(*phrases: Phrase, block: str) -> Block:

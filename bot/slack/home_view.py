@@ -147,8 +147,8 @@ def _requests(content: HomeContent) -> Iterator[Block]:
     shown, page = content.shown, content.page
     if content.reader is not None:
         for number, view in enumerate(page.requests):
-            if number and shown.part is InboxPart.NEEDS_YOU:
-                # Without it, the buttons of a row look as if they belonged to the next one.
+            if not number or shown.part is InboxPart.NEEDS_YOU:
+                # Without it, the buttons above a row look as if they belonged to it.
                 yield {"type": "divider", "block_id": f"line:{number}"}
             yield from home_rows.request(view, content.reader.person, shown.part)
     if not page.requests:

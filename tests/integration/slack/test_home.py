@@ -180,7 +180,7 @@ async def test_each_part_shows_its_requests(env: SlackEnv) -> None:
     cleo = await open_home(env, "cleo")
     await press(env, cleo, "Waiting for others")
     assert rows(cleo) == ["Pay 90 EUR"]
-    assert "Waiting for Ada Approver." in home(cleo)
+    assert "· Waiting for Ada Approver" in home(cleo)
     said = await press(env, cleo, "Everything")
     assert rows(cleo) == ["Pay 90 EUR", "Pay 80 EUR"]
     assert "Your latest runs" in said
