@@ -170,6 +170,8 @@ def _preheader(card: Card, kind: EmailKind, outcome: Lines) -> str:
         parts = [*outcome[:1], *_previews(_changed(card))]
     elif kind.tells:
         parts = [*lead, *_previews(_changed(card)), *told]
+    elif card.reminds:
+        parts = [note.label for note in card.notes]
     else:
         parts = [*_previews(card.values)] or lead
     return _clipped(characters.line(" · ".join(parts)[:TITLE]), SUBJECT) or kind.footer(card)[0]
@@ -290,13 +292,13 @@ def _link_until(card: Card, writer: dates.Writer) -> Iterator[str]:
 def _candidates(card: Card, kind: EmailKind, writer: dates.Writer, public_url: str) -> Iterator[rows.Candidate]:
     """Yield all rows of a card. In an email that tells what happened, the notes say that."""
     if card.topic == DIGEST and card.reminds:
-        for one, row in zip(card.reminds, rows.of_facts(Group.NOTES, card.notes, writer), strict=True):
+        for one, row in zip(card.reminds, rows.of_facts(Group.OUTCOME, card.notes, writer), strict=True):
             yield replace(row, link=page_urls.review_page(public_url, str(one.request)))
         return
     if card.outcome is not None and card.outcome.reason:
         yield rows.of_text(Group.OUTCOME, "Reason", card.outcome.reason)
     yield from rows.of_values(sorted(card.values, key=lambda field: field.before is None))
-    yield from rows.of_facts(Group.OUTCOME if kind.tells else Group.NOTES, card.notes, writer)
+    yield from rows.of_facts(Group.OUTCOME if kind.tells or card.reminds else Group.NOTES, card.notes, writer)
     yield from rows.of_facts(Group.NOTES if card.kind is DeliveryKind.CODE else Group.DETAILS, card.details, writer)
 
 

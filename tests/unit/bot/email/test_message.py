@@ -354,7 +354,7 @@ def test_only_what_asks_has_a_link_and_only_a_digest_several(card: Card) -> None
     email_message = parse_as_recipient(message.mail(card, envelope()))
     links = [LINK] if card.token else ["https://signoff.example.com/inbox"] if card.reminds else []
     if card.topic == DIGEST:
-        links += [f"https://signoff.example.com/review/{one.request}" for one in card.reminds]
+        links = [f"https://signoff.example.com/review/{one.request}" for one in card.reminds] + links
     assert HtmlContent(html_of(email_message)).links == links
     assert re.findall(r"https?://\S+", text_of(email_message)) == links
 
@@ -369,6 +369,14 @@ def test_a_digest_of_as_many_as_there_can_be_is_not_cut_by_mail_programs(charact
     links = [link for link in HtmlContent(html).links if "/review/" in link]
     assert len(links) == MOST_LISTED, "each request can be opened"
     assert "https://signoff.example.com/inbox" in HtmlContent(html).links
+
+
+@pytest.mark.parametrize("card", [LIST, DIGEST_CARD], ids=["list", "digest"])
+def test_an_email_about_several_requests_names_them_before_its_button_and_beside_its_subject(card: Card) -> None:
+    shown = view.shown(card, public_url="https://signoff.example.com")
+    assert shown.preheader == "Pay 90 EUR back? · Send it?"
+    for part in parts_of(card):
+        assert part.index("Pay 90 EUR back?") < part.index("Send it?") < part.index("Open your inbox")
 
 
 def test_nothing_is_fetched_and_nothing_runs(card: Card) -> None:
