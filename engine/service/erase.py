@@ -11,7 +11,7 @@ from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Erase, Erased, NotAllowed, NotFound, Person, Refusal, Work
 from engine.json_values import Value
 from engine.service.context import CommandContext
-from engine.store import erasure, old_runs, retention, run_rows
+from engine.store import erasure, old_runs, request_search, retention, run_rows
 from engine.store.port import Tx
 
 AT_ONCE: Final = 5
@@ -51,6 +51,8 @@ class Author:
 
 def _erase_run(tx: Tx, workspace: str, run: str, author: Author) -> int:
     """Erase the contents of a run, and return the number of entries that had one."""
+    # First, because the retention erases several runs in one unit.
+    request_search.take_turn(tx, workspace)
     tx.take_turn(f"erase {run}")
     numbers = erasure.erase_run(tx, workspace, run)
     if numbers:

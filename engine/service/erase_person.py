@@ -17,7 +17,7 @@ from engine.domain import ErasePerson, NotAllowed, NotFound, PersonErased, Refus
 from engine.service import erase
 from engine.service.context import CommandContext
 from engine.service.erase import Author
-from engine.store import erasure, person_erasure, person_obligations, person_queries
+from engine.store import erasure, person_erasure, person_obligations, person_queries, request_search
 from engine.store.connection import Connection
 from engine.store.person_erasure import ErasablePerson, PersonRuns
 from engine.store.port import Tx
@@ -112,6 +112,7 @@ def _why_not(connection: Connection, workspace: str, person: ErasablePerson, nam
 
 def erase_run(tx: Tx, erasing: Erasing, run: str) -> int:
     """Erase what names the person in one run, and return the number of entries that were emptied."""
+    request_search.take_turn(tx, erasing.workspace)
     tx.take_turn(f"erase {run}")
     numbers = person_erasure.erase_in_run(tx, erasing.workspace, run, erasing.person)
     if numbers:

@@ -102,9 +102,14 @@ def is_search(work: Work) -> bool:
 # -- writing ----------------------------------------------------------------------------------------------------
 
 
+def take_turn(tx: Tx, workspace: str) -> None:
+    """Wait until no other unit writes words, or erases texts that it has read."""
+    tx.take_turn(f"search {workspace}")
+
+
 def follow_log(tx: Tx, workspace: str) -> None:
     """Write the words of the requests that the next entries of the log say were opened."""
-    tx.take_turn(f"search {workspace}")
+    take_turn(tx, workspace)
     row = _PROGRESS.one(tx.connection, {"workspace": workspace})
     entries = _ENTRIES.all(tx.connection, {"workspace": workspace, "after": row.seq if row is not None else 0})
     if entries:
@@ -144,7 +149,7 @@ def _texts_of(row: Any) -> list[str]:
 def erase_words(tx: Tx, workspace: str, run: str) -> list[str]:
     """Delete the words of the requests of a run, and return the requests that had some.
 
-    Call it before their texts are erased. Words of texts that were edited since are deleted as well.
+    Call it in its turn, and before their texts are erased. Words of texts that were edited since are deleted as well.
     """
     edited = _edited_texts(tx.connection, run)
     had_words: list[str] = []

@@ -44,7 +44,7 @@ from engine.errors import ChannelError, Conflict
 from engine.ports import DirectoryPerson
 from engine.service import Engine
 from engine.store import asked_codes, challenges, identities, people, run_rows
-from engine.store.port import Connection
+from engine.store.port import Connection, Tx
 from tests.support.account_directory import account
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, until
 from tests.support.fakes import people_reached_by
@@ -407,6 +407,39 @@ async def test_a_run_is_erased_once(rivals: Processes, meet: Meet) -> None:
     assert all(isinstance(answer, Erased) for answer in answers)
     assert sum(answer.entries > 0 for answer in answers) == 1
     assert (await rivals[0].kinds(run)).count("content.erased") == 1
+
+
+SLOW_FUNCTION = (
+    "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.03); RETURN NULL; END $$"
+)
+SLOW_COMMIT = (
+    "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON search_word DEFERRABLE INITIALLY DEFERRED"
+    " FOR EACH ROW EXECUTE FUNCTION slow()"
+)
+"""Lets a transaction that wrote words take a while to commit."""
+
+
+async def test_no_word_of_an_erased_run_is_written_meanwhile(rivals: Processes, meet: Meet) -> None:
+    """After an upgrade, the search follows a long log while the retention erases the oldest runs in it."""
+    run = await start_run(rivals[0], GATED.replace("uses: set", "uses: set, title: Pay"))
+    await rivals[0].decide(run)
+    await rivals[0].settle()
+
+    def forget(tx: Tx) -> None:
+        for table in ("search_word", "search_progress"):
+            tx.connection.execute(text(f"DELETE FROM {table}"))
+        tx.connection.execute(text(SLOW_FUNCTION))
+        tx.connection.execute(text(SLOW_COMMIT))
+
+    await rivals[0].store.transact(forget)
+    command = Erase(run=run, reason="asked to", actor=SAM, origin=TERMINAL)
+    admin = Engine(rivals[1].store, rivals[1].advancer, admins=frozenset({SAM}))
+    answers = await meet("search_word", rivals[0].engine.process_due("search:default"), admin.erase(command))
+    assert isinstance(answers[1], Erased)
+    (texts,) = await rows(rivals[0], "SELECT title FROM request")
+    assert texts == ("(erased)",)
+    words = {word for (word,) in await rows(rivals[0], "SELECT word FROM search_word")}
+    assert words <= {"erased", "ann", "example", "com", "flow"}, "what is left of a request, and who asked"
 
 
 # -- copies -------------------------------------------------------------------------------------------------
