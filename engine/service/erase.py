@@ -9,6 +9,7 @@ from engine import durations, json_values
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Erase, Erased, NotAllowed, NotFound, Person, Refusal, Work
+from engine.errors import Conflict
 from engine.json_values import Value
 from engine.service.context import CommandContext
 from engine.store import erasure, old_runs, request_search, retention, run_rows
@@ -54,6 +55,8 @@ def _erase_run(tx: Tx, workspace: str, run: str, author: Author) -> int:
     # First, because the retention erases several runs in one unit.
     request_search.take_turn(tx, workspace)
     tx.take_turn(f"erase {run}")
+    if not erasure.lock_ended(tx, run):
+        raise Conflict(f"run {run} was tried again meanwhile")
     numbers = erasure.erase_run(tx, workspace, run)
     if numbers:
         record(tx, workspace, numbers, author, run=run)

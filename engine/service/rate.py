@@ -10,12 +10,13 @@ from engine.requests import ratings as rules
 from engine.service import assurance, decide
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
-from engine.store import people, ratings
+from engine.store import people, ratings, request_rows
 from engine.store.port import Tx
 
 
 def rate(context: CommandContext, tx: Tx, command: GiveRating, resolved: Resolved) -> Rated | Refusal:
     """Save the rating of a person who decided or voted: the unit of `Engine.rate`."""
+    request_rows.lock(tx, command.request)
     loaded = decide.load(context, tx, command.request, resolved)
     if loaded is None:
         return NotFound(what="request", name=command.request)

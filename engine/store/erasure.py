@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from sqlalchemy import bindparam, case, delete, or_, select, update
+from sqlalchemy import bindparam, case, delete, literal_column, or_, select, update
 
 from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.domain import Params
-from engine.store import ratings, request_search
+from engine.store import ratings, request_search, run_rows
 from engine.store.connection import Connection
 from engine.store.people_tables import ChallengeRow, FormDraftRow, SignInRow
 from engine.store.port import Tx
+from engine.store.statements import Statement
 from engine.store.tables import (
     AuditRow,
     ContentChangeRow,
@@ -37,10 +38,18 @@ _sign_in = SignInRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
 
 _NO_CONTENTS: Final[dict[str, Any]] = {
+    "rev": _run.c.rev + literal_column("1"),  # what another unit has read of it is not true any more
     "inputs": "{}",
     "error": None,
     "cancel": case((_run.c.cancel.is_not(None), "{}")),  # that it was cancelled stays, and why does not
 }
+_HAS_ENDED: Final = _run.c.ended_at.is_not(None)
+_LOCK_REQUESTS = Statement(
+    select(_request.c.id)
+    .where(_request.c.run == bindparam("run"))
+    .order_by(_request.c.id)
+    .with_for_update(key_share=True)
+)
 _TITLE: Final = "(erased)"
 _KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_with", "alone")
 """Details of a request that come from its workflow, and not from this run."""
@@ -68,6 +77,16 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
     tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))
     tx.connection.execute(update(_run).where(_run.c.id == run).values(**_NO_CONTENTS, erased_at=tx.now))
     return numbers
+
+
+def lock_ended(tx: Tx, run: str) -> bool:
+    """Keep a run and its requests as they are until this unit is committed. Return False if the run has not ended.
+
+    No rating comes meanwhile, and no new try of the run begins with what is erased.
+    """
+    tx.lock(_LOCK_REQUESTS, {"run": run})
+    run_rows.lock(tx, run)
+    return tx.connection.execute(select(_run.c.id).where(_run.c.id == run, _HAS_ENDED)).first() is not None
 
 
 def is_erased(connection: Connection, run: str) -> bool:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final, cast
 
 from msgspec import Struct
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, literal_column, or_, select, update
 
 from engine import json_values
 from engine.audit_entries import EntryKind
@@ -169,8 +169,7 @@ def _leaf(entry: Any) -> dict[str, Any]:
 
 def erase_in_run(tx: Tx, workspace: str, run: str, person: ErasablePerson) -> list[int]:
     """Erase what names the person in a run that has ended, and return the numbers of the entries that were emptied."""
-    has_ended = select(_run.c.id).where(_run.c.id == run, _run.c.ended_at.is_not(None))
-    if tx.connection.execute(has_ended).first() is None:
+    if not erasure.lock_ended(tx, run):
         return []
     tx.connection.overwrite_deleted()
     rows = [*person_texts.rows_of(tx.connection, [run])]
@@ -183,6 +182,8 @@ def erase_in_run(tx: Tx, workspace: str, run: str, person: ErasablePerson) -> li
         if values:
             tx.connection.execute(update(table.table).where(table.is_row(row)).values(values))
             changed.update({row.id} if table in (person_texts.REQUEST, person_texts.DECISION) else ())
+    # A new try of the run that begins now has read the texts before.
+    tx.connection.execute(update(_run).where(_run.c.id == run).values(rev=_run.c.rev + literal_column("1")))
     erasure.erase_what_waits(tx, run)
     request_search.write_words(tx.connection, workspace, searchable)
     numbers = _entries_to_empty(tx.connection, run, person, mentions, changed)

@@ -26,6 +26,7 @@ from engine.domain import (
     Erased,
     FinishSignIn,
     GiveCode,
+    GiveRating,
     Person,
     ProvenIdentity,
     Register,
@@ -38,9 +39,10 @@ from engine.domain import (
     Start,
     Started,
     TooManyCodes,
+    TryAgain,
     WrongCode,
 )
-from engine.errors import ChannelError, Conflict
+from engine.errors import ChannelError, Conflict, StepError
 from engine.ports import DirectoryPerson
 from engine.service import Engine
 from engine.store import asked_codes, challenges, identities, people, run_rows
@@ -56,6 +58,13 @@ name: flow
 owner: sam@example.com
 steps:
   - {id: act, uses: set, with: {n: 1}, gate: {approvers: [lee@example.com, mia@example.com]}}
+"""
+PLAYED = """
+name: flow
+owner: sam@example.com
+inputs: {text: {type: text, default: hello}}
+steps:
+  - {id: act, uses: played, with: {text: "{{ inputs.text }}"}}
 """
 MIA = Address("email", "mia@example.com")
 Processes = tuple[EngineEnv, EngineEnv]
@@ -407,6 +416,49 @@ async def test_a_run_is_erased_once(rivals: Processes, meet: Meet) -> None:
     assert all(isinstance(answer, Erased) for answer in answers)
     assert sum(answer.entries > 0 for answer in answers) == 1
     assert (await rivals[0].kinds(run)).count("content.erased") == 1
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_a_run_is_erased_or_tried_again_and_not_both(processes: Processes, meet: Meet, order: int) -> None:
+    first, second = processes
+
+    async def fails(*_: Any) -> dict[str, object]:
+        raise StepError("The bank is closed.")
+
+    first.step.play = fails
+    run = await start_run(first, PLAYED)
+    assert (await first.view(run)).status is RunStatus.FAILED
+    erase = Erase(run=run, reason="asked to", actor=SAM, origin=TERMINAL)
+    admin = Engine(second.store, second.advancer, admins=frozenset({SAM}))
+    units = [first.engine.try_again(TryAgain(run=run, actor=SAM, origin=TERMINAL)), admin.erase(erase)]
+    answers = await meet("run", *units[::order])
+    tried, erased = answers[::order]
+    view = await first.view(run)
+    assert isinstance(tried, Done) is not isinstance(erased, Erased), answers
+    assert (view.status, view.inputs) == (
+        (RunStatus.RUNNING, {"text": "hello"}) if isinstance(tried, Done) else (RunStatus.FAILED, {})
+    )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_no_comment_comes_to_what_is_erased_meanwhile(processes: Processes, meet: Meet, order: int) -> None:
+    first, second = processes
+    run = await start_run(first, GATED.replace("mia@example.com]", "mia@example.com], feedback: true"))
+    await first.decide(run)
+    await first.settle()
+    rating = GiveRating(
+        request=(await first.request(run)).id,
+        rating=3,
+        comment="Mallory",
+        actor=LEE,
+        origin=TERMINAL,
+        assurance=Assurance.TERMINAL,
+    )
+    erase = Erase(run=run, reason="asked to", actor=SAM, origin=TERMINAL)
+    admin = Engine(second.store, second.advancer, admins=frozenset({SAM}))
+    await meet("decision, rating", *[first.engine.rate(rating), admin.erase(erase)][::order])
+    assert await rows(first, "SELECT comment FROM rating WHERE comment IS NOT NULL") == []
+    assert await rows(first, "SELECT seq FROM audit WHERE content LIKE '%Mallory%'") == []
 
 
 SLOW_FUNCTION = (
