@@ -50,6 +50,7 @@ from engine.workflowfile.grammar import (
     WorkflowFile,
 )
 from engine.workflowfile.unsupported import AVAILABLE_VALUES
+from tests.support import module_list
 from tests.support.documents import DOCS, Block, Page, Row
 
 WORKFLOWS = Page.of("workflows.md")
@@ -70,6 +71,12 @@ def model_keys(model: Any) -> set[str]:
 
 def first_codes(rows: Iterable[Row]) -> list[str]:
     return [code for row in rows for code in row.code(0)]
+
+
+def test_every_module_is_listed_with_its_sentence() -> None:
+    assert module_list.PAGE.read_text(encoding="utf-8") == module_list.page(), (
+        "Write it anew: .venv/bin/python -m tests.support.module_list"
+    )
 
 
 # -- examples -----------------------------------------------------------------------------------------------
