@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from bot.presentation import characters, dates, decision_records, refusals
+from bot.presentation import characters, dates, decision_records, inbox_texts, refusals
 from bot.web import form_data, inbox_state
 from bot.web.context import RequestContext
 from bot.web.reader_visit import ReaderVisit, reader_visit, sign_in_first
@@ -23,7 +23,6 @@ from engine.read_models import DecisionFilter, ExportedDecision
 
 _ABOUT: Final = "export"
 _STALE: Final = "Nothing was exported yet. Press the button again."
-_BACKWARDS: Final = "This day is before the first day."
 _NO_DAY: Final = "Choose the first day."
 _DAYS: Final = timedelta(days=30)
 """How far back the form begins."""
@@ -48,7 +47,7 @@ class ExportForm:
         if self.until and until is None:
             yield "until", inbox_state.NOT_A_DAY
         if since is not None and until is not None and until < since:
-            yield "until", _BACKWARDS
+            yield "until", inbox_texts.BACKWARDS
 
     def command(self, visit: ReaderVisit, origin: Origin, zone: tzinfo) -> ExportDecisions:
         """Return the command of a form without errors. Days are those of `zone`."""

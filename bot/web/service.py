@@ -45,6 +45,8 @@ class ReviewVisit:
     decides: bool
     """Whether they are an approver. Others see the request because they were asked a question about it."""
     signed_in: bool
+    other: str
+    """The address of a person who signed in in this browser and takes no part: the link was sent to another person."""
     mark: str
     """The version of the request and its run that was read; any change gives another one."""
     token: str | None = field(repr=False)
@@ -83,6 +85,7 @@ class ReviewService:
             remembered=holder is remembered,
             decides=is_asked(holder.person, loaded[0]),
             signed_in=isinstance(holder, RememberedBrowser) and holder.signed_in_until is not None,
+            other=remembered.address if remembered is not None and holder is not remembered else "",
             mark=revisions,
             token=token if link is not None and link.request == request else None,
             browser=browser,

@@ -475,7 +475,7 @@ async def _export_wrong(windows: ReviewWindows, page: Page) -> None:
     await _export(windows, page)
     await page.get_by_label("Decided until").fill("2020-01-01")
     await page.get_by_role("button", name="Download").click()
-    await expect(page.get_by_role("alert")).to_contain_text("This day is before the first day.")
+    await expect(page.get_by_role("alert")).to_contain_text("The last day is before the first one. Choose a later day.")
 
 
 async def _preferences(windows: ReviewWindows, page: Page) -> None:

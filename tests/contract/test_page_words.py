@@ -343,6 +343,14 @@ async def _preferences(env: WebEnv) -> Browser:
     return ada
 
 
+async def _export(env: WebEnv) -> Browser:
+    await env.request_approval()
+    owner = await env.sign_in(OWNER)
+    form = (await owner.get("/export")).page.form_with("since")
+    await owner.post(form.action, form.with_(since="2026-03-05", until="2026-03-02"), kind=form.kind)
+    return owner
+
+
 SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("review", "open"): (_open, "What will be done"),
     ("review", "form"): (_form, "Cost center is missing."),
@@ -365,6 +373,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("pass-on", "by the owner"): (_pass_on, "ben@example.com decides now"),
     ("question", "answered"): (_asked_before, "Your answer was sent."),
     ("preferences", "wrong, then saved"): (_preferences, "Your quiet hours are from 20:00 to 07:00."),
+    ("export", "wrong days"): (_export, "The last day is before the first one."),
     ("sign-in", "wrong address"): (_sign_in, "Enter the code from your email"),
     ("attention", "open"): (_attention, "1 run is waiting for you"),
     ("request", "with a copy that failed"): (_whole_request, "asked to send it again"),
@@ -372,7 +381,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     **{("answered", answer.value): (_answered(answer), "You answered") for answer in ResumeAnswer},
 }
 """What leads to each state of each page, and what its last page says."""
-PARTS: Final = {"base", "parts", "question-parts", "inbox-parts", "run-parts", "said"}
+PARTS: Final = {"base", "parts", "question-parts", "inbox-parts", "run-parts", "said", "typed-inputs"}
 """Templates of parts, and the one of the pages of a status, which have a test of their own."""
 
 

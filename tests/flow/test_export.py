@@ -233,5 +233,5 @@ def test_a_decision_in_the_terminal_can_bring_its_rating(signoff: Commands) -> N
     signoff.run_ok("run", "other")
     (request,) = signoff.json("requests")
     refused = signoff("decide", request["id"], "approve", "--rating", "4")
-    assert (refused.code, refused.err) == (1, "This workflow asks for no rating.\n")
+    assert (refused.code, refused.err) == (1, "No rating is asked for here.\n")
     assert len(exported(signoff)) == 1, "a decision that is refused decides nothing"

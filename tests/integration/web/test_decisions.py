@@ -247,6 +247,25 @@ async def test_a_link_shows_the_content_until_the_decision_and_a_remembered_brow
     assert "your refund is on its way" in (await known.get(page.path)).text
 
 
+@pytest.mark.parametrize(
+    ("assurance", "what"), [("code", "only they can decide here"), ("link", "a decision here counts as theirs")]
+)
+async def test_a_person_who_was_not_asked_learns_it_before_they_press_a_button(
+    env: WebEnv, assurance: str, what: str
+) -> None:
+    """They opened the link of another person in a browser in which they are signed in themselves."""
+    await env.request_approval(f"      assurance: {assurance}\n")
+    sam = await env.sign_in("sam@example.com")
+    _, asked = await env.open_link(ADA, sam)
+    assert "You are signed in as sam@example.com, who was not asked to decide this." in asked.page.text
+    assert f"This link was sent to a…@example.com: {what}." in asked.page.text
+    _, alone = await env.open_link(ADA)
+    assert "You are signed in as" not in alone.page.text
+    ben = await env.sign_in(BEN)
+    _, own = await env.open_link(ADA, ben)
+    assert "who was not asked" not in own.page.text, "they decide in their own name"
+
+
 async def test_a_forwarded_link_does_not_take_its_reader_for_the_approver(env: WebEnv) -> None:
     await env.request_approval()
     browser, page = await env.open_link(ADA)

@@ -169,7 +169,7 @@ async def test_a_wrong_form_says_what_to_fix_and_exports_nothing(office: Office)
         ({"since": ""}, "Choose the first day."),
         ({"since": "yesterday"}, "Write the day like 2026-03-02."),
         ({"since": "2026-02-01", "until": "0001-01-01"}, "Write the day like 2026-03-02."),
-        ({"since": "2026-02-01", "until": "2026-01-31"}, "This day is before the first day."),
+        ({"since": "2026-02-01", "until": "2026-01-31"}, "The last day is before the first one. Choose a later day."),
     ):
         answer = await download(auditor, **typed)
         assert (answer.status, error in answer.page.text) == (422, True), typed
