@@ -101,6 +101,10 @@ async def test_several_are_rejected_with_the_keyboard_alone(windows: ReviewWindo
     await page.get_by_label("Reason").fill("No budget")
     await page.get_by_role("button", name="Reject 2").press("Enter")
     await expect(page.get_by_role("heading", level=1)).to_have_text("2 rejected.")
+    # Going back or reloading opens a list, and not the question of the browser whether to send a form again.
+    for way in (page.reload, page.go_back, page.go_back):
+        await way()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("2 requests are waiting for you")
 
 
 async def test_an_open_list_says_that_it_has_changed(windows: ReviewWindows) -> None:

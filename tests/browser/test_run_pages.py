@@ -60,6 +60,8 @@ async def test_an_open_run_follows_what_happens_and_is_tried_again(windows: Revi
     await env.settle()
     await expect(page.locator("#state .chip")).to_have_text("⊘ Cancelled")
     await expect(page.get_by_role("button")).to_have_count(0)
+    await page.go_back()
+    await expect(page.locator("#state .chip")).to_have_text("⊘ Cancelled")
 
 
 async def test_the_buttons_work_by_keyboard_and_without_scripts(windows: ReviewWindows) -> None:
