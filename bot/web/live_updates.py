@@ -1,4 +1,4 @@
-"""Streams the state of a request or a run to its open pages."""
+"""Streams the state of a request, a run or an inbox to its open pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -115,30 +115,16 @@ class LiveUpdates:
                 spoke = clock()
             if update is not None and update.is_last:
                 return
-            await self._pause(EVERY)
+            await self._pause(feed.every)
 
     async def inbox_events(self, request: Request) -> Response:
         """Return the stream of an inbox."""
         secret, state = self._context.browser(request), inbox_state.read(request.query_params)
         if secret is None or await self._inbox.browser(request) is None:
             return self._context.status_page(status_pages.barred(AccessRefused.NO_WAY_IN, self._context.at))
-        if request.scope.get("is_head"):
-            return Response(media_type="text/event-stream")
-        return _CountedPages(self._open, hashed(secret).hex(), self._inbox_stream(secret, state))
-
-    async def _inbox_stream(self, secret: str, state: InboxState) -> AsyncIterator[str]:
-        """Yield an event whenever the list is another one, and comments in between, until the person has signed out."""
-        last, clock, service = None, asyncio.get_running_loop().time, self._context.service
-        until, spoke = clock() + LONGEST, clock()
-        while clock() < until and not self._context.closing.is_set():
-            browser = await service.identity.browser(secret)
-            if browser is None:
-                return
-            standing = await self._inbox.standing(state, service.engine.reader(browser.person))
-            if standing != last or clock() - spoke >= _HEARTBEAT:
-                yield _inbox_event(*standing) if standing != last else ": still here\n\n"
-                last, spoke = standing, clock()
-            await self._pause(INBOX_EVERY)
+        return self._answer(
+            request, hashed(secret).hex(), self._stream(_InboxFeed(self._context, self._inbox, secret, state))
+        )
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -155,7 +141,9 @@ class _Update:
 
 
 class _Feed(Protocol):
-    """What an open page shows."""
+    """What an open page shows. `every`: the time between two looks at it, in seconds."""
+
+    every: ClassVar[float]
 
     async def mark(self) -> str | None:
         """Return a text that changes with what the page shows, or None if the reader may not see it any more."""
@@ -172,6 +160,7 @@ _HIDDEN: Final = _Update("", is_last=True)
 class _ReviewFeed:
     """A review page."""
 
+    every: ClassVar[float] = EVERY
     context: RequestContext
     visit: ReviewVisit
 
@@ -196,6 +185,7 @@ class _RunFeed:
     `request`: whose page it is, or None. What its reader may see can become less while it is open.
     """
 
+    every: ClassVar[float] = EVERY
     context: RequestContext
     reader: ReaderVisit
     run: str
@@ -228,6 +218,29 @@ class _RunFeed:
         return any(may_see_request(reader, request) for request in requests if request.id == self.request)
 
 
+@dataclass(frozen=True, slots=True)
+class _InboxFeed:
+    """The list of an inbox, until its reader has signed out. `secret`: that of their browser."""
+
+    every: ClassVar[float] = INBOX_EVERY
+    context: RequestContext
+    pages: InboxPages
+    secret: str
+    state: InboxState
+
+    async def mark(self) -> str | None:
+        service = self.context.service
+        browser = await service.identity.browser(self.secret)
+        if browser is None:
+            return None
+        mark, needed = await self.pages.standing(self.state, service.engine.reader(browser.person))
+        # The script says that the list has changed if this `mark` is not that of the page.
+        return json_values.dumps({"mark": mark, "title": inbox_texts.title(InboxPart.NEEDS_YOU, needed)})
+
+    async def update(self, mark: str) -> _Update:
+        return _Update(mark, is_last=False)
+
+
 class _CountedPages(Response):
     """A stream that is counted from before its first byte until its connection is closed, or a refusal."""
 
@@ -255,12 +268,6 @@ class _CountedPages(Response):
 def _whose(visit: ReviewVisit) -> str:
     """Return whose stream it is, without the secret itself."""
     return hashed(visit.browser or "" if visit.remembered else visit.token or "").hex()
-
-
-def _inbox_event(mark: str, needed: int) -> str:
-    """Return the event of a list. The script says that the list has changed if `mark` is not that of the page."""
-    title = inbox_texts.title(InboxPart.NEEDS_YOU, needed)
-    return f"data: {json_values.dumps({'mark': mark, 'title': title})}\n\n"
 
 
 def _parts(phrase: Phrase) -> list[Value]:
