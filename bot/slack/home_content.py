@@ -17,6 +17,7 @@ from bot.slack.service import SlackService
 from engine.access import Reader, may_see_request
 from engine.domain import Address, Card, Person, Phrase, RequestState
 from engine.domain.accounts import SLACK
+from engine.errors import ChannelError
 from engine.inbox import InboxFilter, InboxPage, InboxPart, InboxQuery
 from engine.read_models import RequestView, WorkflowView
 from engine.requests.decision import why_alone
@@ -30,7 +31,10 @@ _EMPTY: Final = InboxPage(requests=(), need_you=0)
 
 async def load(service: SlackService, by: Actor, shown: HomeRef) -> HomeContent:
     """Return the content of the tab for a person. `shown`: the part, the filter and the page."""
-    reader = await _reader(service, by)
+    try:
+        reader = await _reader(service, by)
+    except ChannelError as error:
+        return HomeContent(page=_EMPTY, is_unsure=not error.permanent)
     if reader is None:
         return HomeContent(page=_EMPTY)
     person = reader.person
@@ -54,9 +58,12 @@ async def load(service: SlackService, by: Actor, shown: HomeRef) -> HomeContent:
 
 
 async def _reader(service: SlackService, by: Actor) -> Reader | None:
-    """Return the person who opened the tab, or None. Only one who is not known yet is looked up, which writes."""
+    """Return the person who opened the tab, or None. Only one who is not known yet is looked up, which writes.
+
+    Raises `ChannelError` if Slack does not say who they are: the settings may name them as an admin or auditor.
+    """
     person = await service.person(by)
-    return service.engine.reader(person) if person is not None else await service.reader(by)
+    return service.engine.reader(person) if person is not None else await service.reader(by, required=True)
 
 
 async def together(service: SlackService, by: Actor, shown: HomeRef) -> tuple[Person | None, Sequence[RequestView]]:

@@ -37,6 +37,8 @@ async def publish(context: SlackContext, user: str, shown: HomeRef | None = None
         large = list_rows.is_large((*content.page.requests, *content.runs.latest.values()))
         view = await off_loop(lambda: home_view.home(content), large=large)
         await context.replies.publish(user, view)
+        if content.is_unsure:
+            context.stale.put_off(user, context.stale.timing.late)
     if shown is not None:
         await _save_shown(context, by, content.shown)
 

@@ -48,6 +48,8 @@ class HomeContent:
     runs: RunList = field(default_factory=RunList)
     away: Phrase = ()
     notice: Sentence = ""
+    is_unsure: bool = False
+    """Whether Slack did not say who the person is, so that the tab may lack what they can see."""
 
     @property
     def needed(self) -> int:

@@ -257,15 +257,16 @@ class SlackService:
         """Return the person with this account, or None."""
         return await self.engine.person(by.address)
 
-    async def reader(self, by: Actor) -> Reader | None:
+    async def reader(self, by: Actor, *, required: bool = False) -> Reader | None:
         """Return the person with this account and what they may read, or None.
 
-        The settings name admins and auditors by their email address: if that is not known yet, Slack is asked.
+        The settings name admins and auditors by their email address: if that is not known yet, Slack is asked. Raises
+        `ChannelError` if it does not answer and is `required`.
         """
         person = await self.person(by)
         if person is None or person.email is None:
             unit = partial(named_reader.find, self.engine.context, account=by.address)
-            person = await self.engine.transact_with_directory(unit, required=False) or person
+            person = await self.engine.transact_with_directory(unit, required=required) or person
         return self.engine.reader(person) if person is not None else None
 
     async def pending(self, by: Actor) -> list[RequestView]:

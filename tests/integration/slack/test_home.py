@@ -198,6 +198,15 @@ async def test_an_auditor_who_did_nothing_yet_sees_everything_and_decides_nothin
     assert not {"Approve", "Reject", "Decide several"} & set(buttons(ben.home or {}))
 
 
+async def test_an_auditor_whom_slack_did_not_name_at_first_sees_everything_soon(env: SlackEnv) -> None:
+    await start(env, 80)
+    env.slack.fault("users.info", "error", code="internal_error", times=2)
+    ben = await open_home(env, "ben")
+    await env.slack.until(lambda: "Everything" in buttons(ben.home or {}))
+    await press(env, ben, "Everything")
+    assert rows(ben) == ["Pay 80 EUR"]
+
+
 async def test_pages_are_turned_and_no_request_is_skipped(env: SlackEnv) -> None:
     amounts = list(range(100, 100 + 2 * MOST + 3))
     await start(env, *amounts)

@@ -36,6 +36,8 @@ from tests.support import home_samples, samples, slack_rules
 
 LONG = st.sampled_from(["“„'\"`&<>*_~" * 40, "\u202e\u200f\u2067אבג" * 60, "🙂" * 300, "a\\\n" * 300, "ä" * 900])
 TEXTS = st.one_of(samples.ANY.map(lambda text: text[:900]), LONG)
+# The door of deliveries replaces U+0000, which no database stores.
+TYPED = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 CURSORS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=60)
 
 
@@ -130,11 +132,11 @@ def test_the_form_for_several_and_its_result_are_within_the_limits(text: str, co
     st.builds(
         HomeRef,
         part=st.sampled_from([*InboxPart]),
-        workflow=st.text(max_size=60),
+        workflow=st.text(TYPED, max_size=60),
         user=st.none() | st.just("U012ABCDEF"),
         state=st.none() | st.sampled_from([*RequestState]),
         since=st.none() | st.just("2026-03-04"),
-        search=st.text(max_size=ids.SEARCH),
+        search=st.text(TYPED, max_size=ids.SEARCH),
     ),
     st.lists(CURSORS, max_size=2 * ids.HOME_PAGES),
 )
