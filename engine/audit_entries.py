@@ -62,6 +62,8 @@ class EntryKind(StrEnum):
     SIGN_IN_REFUSED = "sign_in.refused"
     DECISIONS_EXPORTED = "decisions.exported"
     WORKFLOW_REGISTERED = "workflow.registered"
+    TRIGGER_SKIPPED = "trigger.skipped"
+    TRIGGER_FAILED = "trigger.failed"
     PERSON_ACCOUNT_FOUND = "person.account_found"
     PERSON_ADDRESS_GIVEN = "person.address_given"
     PERSON_ADDRESS_TAKEN = "person.address_taken"

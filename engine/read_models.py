@@ -247,6 +247,19 @@ class DeliveryView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerView:
+    """What starts runs of a workflow by itself. `position`: its place in the file. `next_at`: when a schedule is due.
+
+    `failure`: why it could last not start a run.
+    """
+
+    kind: str
+    position: int
+    next_at: datetime | None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowView:
     """The current version of a workflow."""
 
@@ -257,6 +270,12 @@ class WorkflowView:
     source: bytes
     hash: str
     updated_at: datetime
+    triggers: tuple[TriggerView, ...] = ()
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When its schedules start the next run, or None without a schedule."""
+        return min((trigger.next_at for trigger in self.triggers if trigger.next_at is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,12 @@ import click
 
 from bot.cli.context import json_option, load_context, read_workflow_file
 from bot.cli.exit_codes import Exit
+from bot.presentation import dates
 from bot.step_types import load_step_types
 from bot.terminal.output import print_sentence, render_json
-from engine import workflowfile
+from engine import schedules, workflowfile
 from engine.errors import DefinitionError, Problem
+from engine.system import SystemClock
 from engine.workflowfile.step_kinds import StepKind
 
 
@@ -27,6 +29,8 @@ def check(files: tuple[Path, ...], as_json: bool) -> int:
         click.echo(render_json([{"file": str(file), **problem.facts()} for file, problem in problems]))
     else:
         _print(problems, len(files))
+        for file in files if not problems else ():
+            _print_schedules(file, kinds)
     return Exit.NO if problems else Exit.DONE
 
 
@@ -39,6 +43,16 @@ def _find_problems(file: Path, kinds: Mapping[str, StepKind]) -> Sequence[Proble
         # A file that is missing hides no problem of the others.
         return [Problem(f"The file cannot be read: {error.strerror}.")]
     return []
+
+
+def _print_schedules(file: Path, kinds: Mapping[str, StepKind]) -> None:
+    """Print when the schedules of a file are due next, in their own time zones."""
+    now = SystemClock().now()
+    for trigger in workflowfile.load(read_workflow_file(file), kinds=kinds).triggers:
+        if trigger.schedule is not None:
+            click.echo(f"{file}: {schedules.described(trigger.schedule)} starts a run next at")
+            for at in schedules.upcoming(trigger.schedule, now):
+                click.echo(f"  {at:%a} {dates.in_zone(at.tzinfo)(at)} ({at:%Z})")
 
 
 def _print(problems: list[tuple[Path, Problem]], files: int) -> None:

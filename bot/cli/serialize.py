@@ -212,6 +212,7 @@ def workflow(view: WorkflowView) -> dict[str, Value]:
         "owner": person(view.owner),
         "hash": view.hash,
         "updated_at": iso(view.updated_at),
+        "next_run_at": None if view.next_at is None else iso(view.next_at),
     }
 
 

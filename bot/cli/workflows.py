@@ -13,6 +13,7 @@ from bot.cli.context import json_option, read_workflow_argument
 from bot.terminal.output import create_console, format_time, print_sentence, render_json, render_table
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import Problem
+from engine.read_models import WorkflowView
 from engine.store.workflows import workflow_views
 from engine.workflowfile.yaml_tree import MAX_BYTES
 
@@ -58,7 +59,15 @@ def workflows(as_json: bool) -> None:
     if not views:
         click.echo("No workflows are registered. Register one: signoff register FILE")
         return
-    rows = [
-        (view.name, str(view.version), view.title, view.owner.label, format_time(view.updated_at)) for view in views
-    ]
-    create_console().print(render_table(("name", "version", "title", "owner", "updated"), rows))
+    create_console().print(
+        render_table(("name", "version", "title", "owner", "updated", "next run"), [*map(_row, views)])
+    )
+    for view in views:
+        for trigger in view.triggers:
+            if trigger.failure is not None:
+                print_sentence(f"The {trigger.kind} of {view.name} could not start a run: {trigger.failure}", err=True)
+
+
+def _row(view: WorkflowView) -> tuple[str, ...]:
+    updated, next_run = format_time(view.updated_at), format_time(view.next_at)
+    return view.name, str(view.version), view.title, view.owner.label, updated, next_run

@@ -62,7 +62,7 @@ def alert_card(copy: DeliveryContent) -> Card:
             *(_people_notes(request) if request and not approved else ()),
         ),
         outcome=outcome,
-        requester=line(run.requester.label),
+        requester=people.starter(run.requester),
         details=tuple(outcome_card.run_details(run)),
         run=run.id,
         request=follows.id if follows else request.id if request else None,

@@ -103,7 +103,10 @@ def _one_line(field: CardField) -> str:
 def _asked(request: RequestView, reader: Person) -> Phrase:
     if request.requester.id == reader.id:
         return "You started this ", request.started_at, "."
-    return f"{line(request.requester.label)} asked ", request.model.deadlines.opened_at, "."
+    opened_at = request.model.deadlines.opened_at
+    if request.requester.automation is not None:
+        return f"Started by {people.starter(request.requester)} ", opened_at, "."
+    return f"{line(request.requester.label)} asked ", opened_at, "."
 
 
 def _due(request: RequestView) -> Phrase:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.presentation import expiry, questions, request_content, request_outcome, states
+from bot.presentation import expiry, people, questions, request_content, request_outcome, states
 from bot.presentation.characters import line, visible
 from engine.domain import Card, CardFact, CardField, DeliveryKind, Phrase, RequestState, RunStatus
 from engine.read_models import DeliveryContent, RequestView, RunView
@@ -20,7 +20,7 @@ def outcome_card(copy: DeliveryContent) -> Card:
         lead=tuple(_decision(run, copy.request)),
         values=changed_values(copy.request),
         notes=(*run_notes(run), *reason_notes(copy.request)),
-        requester=line(run.requester.label),
+        requester=people.starter(run.requester),
         details=tuple(run_details(run)),
         run=run.id,
         request=copy.request.id if copy.request is not None and was_asked(copy) else None,
@@ -79,7 +79,7 @@ def reason_notes(request: RequestView | None) -> Iterator[CardFact]:
 def run_details(run: RunView) -> Iterator[CardFact]:
     """Yield the technical facts of a run."""
     yield CardFact(label="Workflow", text=(f"{line(run.workflow_title)}, version {run.version}",))
-    yield CardFact(label="Started", text=(f"{line(run.requester.label)}, ", run.started_at))
+    yield CardFact(label="Started", text=(f"{people.starter(run.requester, begins=True)}, ", run.started_at))
     yield CardFact(label="Run", text=(run.id,))
 
 

@@ -29,6 +29,26 @@ def _were_asked(request: RequestView) -> Sequence[Approver]:
     return [approver for approver in model.approvers if min(approver.groups) <= len(model.votes)]
 
 
+def starter(person: Person, *, begins: bool = False) -> str:
+    """Return who started a run, as a part of a sentence or as its first words."""
+    if person.automation is None:
+        return line(person.label)
+    return f"{'Its' if begins else 'its'} {person.automation}"
+
+
+def asks(request: RequestView) -> str:
+    """Return who asks, as a sentence."""
+    starts = request.requester.automation
+    return f"{line(request.requester.label)} asks." if starts is None else f"Started by its {starts}."
+
+
+def reads_reason(request: RequestView) -> str:
+    """Return who reads the reason of a decision, as a sentence."""
+    if request.requester.automation is not None:
+        return "It is kept with the decision."
+    return f"{line(request.requester.label)} will read it."
+
+
 def successor(request: RequestView, reader: Person | None) -> str | None:
     """Return the name of the person who decides in the place of the reader, or None if none does."""
     approvers = request.model.approvers if reader is not None else ()

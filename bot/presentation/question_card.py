@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.presentation import outcome_card, questions, request_content, request_outcome, states
+from bot.presentation import outcome_card, people, questions, request_content, request_outcome, states
 from bot.presentation.characters import line, visible
 from engine.domain import Card, CardFact, CardOutcome, DeliveryKind, RequestState, Tone
 from engine.read_models import DeliveryContent, RequestView
@@ -27,7 +27,7 @@ def question_card(copy: DeliveryContent, request: RequestView, question: Questio
         outcome=outcome,
         approvers=(line(question.asked_by.label),) if asker is not None else (),
         mentions=(asker.value,) if asker is not None else (),
-        requester=line(request.requester.label),
+        requester=people.starter(request.requester),
         details=tuple(outcome_card.run_details(copy.run)),
         run=request.run,
         request=request.id,

@@ -51,12 +51,14 @@ from engine.domain import (
     OwnEdit,
     OwnRequest,
     Phrase,
+    QueueFull,
     ReasonMissing,
     Refusal,
     RequestState,
     RunStatus,
     SignedInAsOther,
     SignInExpired,
+    StillRunning,
     TooManyCodes,
     WhosePlace,
     WrongCode,
@@ -331,6 +333,16 @@ def _not_waiting(refusal: NotWaiting) -> Phrase:
     if refusal.status is RunStatus.NEEDS_ATTENTION:
         return ("This question was already answered. The run has a newer question: answer that one.",)
     return (f"There is no open question about a step: the run {states.RUN_CLAUSES[refusal.status]}.",)
+
+
+@phrase.register
+def _still_running(refusal: StillRunning) -> Phrase:
+    return (f"No run was started: the run before, {refusal.run}, has not ended.",)
+
+
+@phrase.register
+def _queue_full(refusal: QueueFull) -> Phrase:
+    return (f"No run was started: {refusal.most} runs are waiting for the one before already. Try again later.",)
 
 
 # -- links and codes ----------------------------------------------------------------------------------------

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.presentation import expiry, questions, summary
-from bot.presentation.characters import line
+from bot.presentation import expiry, people, questions, summary
 from bot.presentation.request_card import request_card
 from engine.domain import Card, CardFact, DeliveryKind
 from engine.read_models import DeliveryContent, RequestView
@@ -38,5 +37,5 @@ def _more(count: int) -> str:
 
 def _fact(request: RequestView) -> CardFact:
     due = expiry.of_deadlines(request.model.deadlines)
-    asks = f"{line(request.requester.label)} asks."
-    return CardFact(label=questions.of_request(request), text=(asks, *((" ", *due, ".") if due else ())))
+    ending = (" ", *due, ".") if due else ()
+    return CardFact(label=questions.of_request(request), text=(people.asks(request), *ending))

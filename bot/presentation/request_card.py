@@ -58,7 +58,7 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
         mentions=tuple(people.accounts(model.tally.waiting)) if shared and pending else (),
         readers=tuple(filter(None, people.accounts(model.approvers))) if shared else (),
         is_form=model.subject.is_form,
-        requester=line(request.requester.label),
+        requester=people.starter(request.requester),
         question=questions.as_asked(request) if request.edits else summary.question(request.title, values),
         details=tuple(_details(request)),
         actions=actions,
@@ -81,7 +81,7 @@ def _lead(request: RequestView, reader: Person | None, *, shared: bool) -> Itera
     Channels add the deadline, and mention the people who can decide in a shared copy.
     """
     is_own = reader is not None and reader.id == request.requester.id
-    yield ("You started this." if is_own else f"{line(request.requester.label)} asks.",)
+    yield ("You started this." if is_own else people.asks(request),)
     if request.reason and not _is_long(request.reason):
         yield (_sentence(line(request.reason)),)
     if (successor := people.successor(request, reader)) is not None:
@@ -146,7 +146,7 @@ def _details(request: RequestView) -> Iterator[CardFact]:
     yield from escalation.facts(request)
     version = f", version {request.workflow_version}" if request.workflow_version else ""
     yield CardFact(label="Workflow", text=(f"{line(request.workflow_title)}{version}",))
-    yield CardFact(label="Started", text=(f"{line(request.requester.label)}, ", request.started_at))
+    yield CardFact(label="Started", text=(f"{people.starter(request.requester, begins=True)}, ", request.started_at))
     if request.left_out is not None:
         yield CardFact(label="Not asked", text=(f"{line(request.left_out)}, who started this",))
     yield CardFact(label="Run", text=(request.run,))

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from bot.presentation import answers, dates, expiry, labels
 from bot.presentation.characters import line
+from bot.presentation.people import starter
 from engine import json_values
 from engine.domain import Person, ResumeAnswer
 from engine.json_values import Value
@@ -39,7 +40,7 @@ class Names:
         recipients = (copy.person for copy in copies)
         people: Iterable[Person] = chain((run.requester, run.owner), deciders, approvers, recipients)
         return cls(
-            people={person.id: line(person.label) for person in people},
+            people={person.id: starter(person, begins=True) for person in people},
             steps={step: line(label) for step, label in run.step_labels.items()},
         )
 

@@ -110,7 +110,9 @@ class CommandHandlers:
             return _not_found(loaded, f"To see all workflows, type {typed.command} list.")
         view, workflow = loaded
         approvers = await self._context.service.approver_names(workflow)
-        return command_messages.workflow(workflow, version=view.version, approvers=approvers, command=typed.command)
+        return command_messages.workflow(
+            workflow, version=view.version, approvers=approvers, command=typed.command, next_at=view.next_at
+        )
 
     async def _pending(self, typed: TypedCommand) -> Answer:
         views = await self._context.service.pending(typed.by)

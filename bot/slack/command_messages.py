@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from bot.presentation import people, questions, states, summary
@@ -12,6 +13,7 @@ from bot.slack.list_rows import RunList
 from bot.slack.message_view import SlackMessage
 from bot.slack.rich_text import Line
 from bot.slack.text_objects import Block, Element
+from engine import schedules
 from engine.domain import Registered, RequestState
 from engine.read_models import RequestView, WorkflowView
 from engine.workflowfile import Workflow
@@ -75,6 +77,7 @@ def _workflow(view: WorkflowView, command: str) -> list[Element]:
         *rich_text.words("  "),
         *_code(f"{command} {view.name}"),
         *rich_text.words(f"  version {view.version}, owner {owner}"),
+        *(rich_text.phrase((", next run ", view.next_at)) if view.next_at is not None else ()),
     ]
 
 
@@ -82,11 +85,34 @@ def _code(text: str) -> list[Element]:
     return [{**element, "style": {"code": True}} for element in rich_text.words(text)]
 
 
-def workflow(workflow: Workflow, *, version: int, approvers: Mapping[str, str], command: str = COMMAND) -> SlackMessage:
-    """Return one workflow with its steps. `approvers`: names for the approvers of the file, by their text."""
+def workflow(
+    workflow: Workflow,
+    *,
+    version: int,
+    approvers: Mapping[str, str],
+    command: str = COMMAND,
+    next_at: datetime | None = None,
+) -> SlackMessage:
+    """Return one workflow with its steps. `approvers`: names for the approvers of the file, by their text.
+
+    `next_at`: when its schedules start the next run.
+    """
     title = f"{_title(workflow)}, version {version}"
     steps = workflow_view.steps(workflow, approvers=approvers, version=version)
-    return _message(title, [*steps, _start(workflow, command)])
+    return _message(title, [*steps, *_schedules(workflow, next_at), _start(workflow, command)])
+
+
+def _schedules(workflow: Workflow, next_at: datetime | None) -> list[Block]:
+    """Return what starts the workflow by itself, and when it does next."""
+    written = [schedules.described(trigger.schedule) for trigger in workflow.triggers if trigger.schedule is not None]
+    if not written or next_at is None:
+        return []
+    shown = text_objects.clipped("; ".join(written), _WARNING)
+    elements = [
+        *rich_text.words(f"Its schedule is {shown}. "),
+        *rich_text.phrase(("The next run starts ", next_at, ".")),
+    ]
+    return [rich_text.paragraphs([rich_text.section(elements)], block="schedules")]
 
 
 def registered(

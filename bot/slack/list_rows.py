@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.presentation import expiry, progress, question_notes, questions, states
+from bot.presentation import expiry, people, progress, question_notes, questions, states
 from bot.slack import ids, rich_text, text_objects
 from bot.slack.text_objects import Block, Element
 from engine import json_values
@@ -98,10 +98,18 @@ def _open_question(request: RequestView, question: Question) -> list[Block]:
 
 
 def _asked(request: RequestView) -> list[Element]:
-    asked = [text_objects.plain(f"{_name(request.requester.label)} asks.")]
+    asked = [text_objects.plain(_asks(request))]
     asked += [text_objects.plain(sentence) for sentence in progress.count(request)]
     due = expiry.of_deadlines(request.model.deadlines)
     return [*asked, text_objects.mrkdwn(text_objects.phrase(due))] if due else asked
+
+
+def _asks(request: RequestView) -> str:
+    return people.asks(request) if request.requester.automation else f"{_name(request.requester.label)} asks."
+
+
+def _starter(run: RunView) -> str:
+    return people.starter(run.requester) if run.requester.automation else _name(run.requester.label)
 
 
 def runs(shown: RunList, *, most: int = MOST_ROWS) -> list[Block]:
@@ -123,7 +131,7 @@ def _run(run: RunView, shown: RunList) -> list[Block]:
     # A cancelled run ends once its step has finished.
     status = RunStatus.CANCELLED if run.cancelled and not run.status.ended else run.status
     state = f"{states.ICONS[states.RUN_TONES[status]]} {_capital(states.RUNS[status])}"
-    started = f"{title}, started by {'you' if run.requester.id == reader else _name(run.requester.label)}"
+    started = f"{title}, started by {'you' if run.requester.id == reader else _starter(run)}"
     if request is not None and run.owner.id == reader and _is_waiting(run, request):
         return _own_workflow(run, request, f"{state} · {about or title}", started, about or title)
     is_read = status.ended or run.id in shown.only_read

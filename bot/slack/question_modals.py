@@ -34,13 +34,17 @@ def ask(request: RequestView, reader: Person | None, *, metadata: ids.ModalRef) 
     )
 
 
+def _default(requester: Person) -> str:
+    return "the owner of the workflow" if requester.automation else line(requester.label)
+
+
 def _person(requester: Person, *, is_own: bool) -> Block:
     """Return the input for the person who is asked."""
     picker: Element = {"type": "users_select", "action_id": ids.INPUT}
     account = requester.account
     if not is_own and account is not None and account.kind == SLACK.name:
         picker["initial_user"] = account.value
-    default = "You started this yourself." if is_own else f"Without a choice, {line(requester.label)} is asked."
+    default = "You started this yourself." if is_own else f"Without a choice, {_default(requester)} is asked."
     return {
         "type": "input",
         "block_id": ids.PERSON_BLOCK,

@@ -229,8 +229,8 @@ def _changed(request: RequestView, version: int) -> list[Block]:
 
 
 def _reason(request: RequestView, *, required: bool, text: str = "") -> Block:
-    requester = text_objects.clipped(text_objects.line(request.requester.label), ids.HEADER)
-    return form_blocks.reason_input(required=required, label="Reason", hint=f"{requester} will read it.", text=text)
+    hint = text_objects.clipped(people.reads_reason(request), ids.HEADER)
+    return form_blocks.reason_input(required=required, label="Reason", hint=hint, text=text)
 
 
 def loading(*, metadata: ids.ModalRef) -> View:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import answers, characters, labels, outcome_card, request_content, request_outcome, states
+from bot.presentation import answers, characters, labels, outcome_card, people, request_content, request_outcome, states
 from bot.web import form_inputs, outcome, review_view, run_history
 from bot.web.attention_access import AttentionVisit, call
 from bot.web.form_inputs import Raws
@@ -74,7 +74,7 @@ def question(visit: AttentionVisit, attention: AttentionView, typed: TypedAnswer
     return StepQuestion(
         title=answers.question(attention.label),
         workflow=characters.line(attention.run.workflow_title),
-        starter=characters.line(attention.run.requester.label),
+        starter=people.starter(attention.run.requester),
         called_at=step.started_at,
         error=characters.visible(step.error) if step.error else None,
         given=_given(visit, attention),

@@ -199,7 +199,7 @@ def _reason(request: RequestView, typed: TypedReview) -> Reason:
     required = request.model.reason_required
     is_always = required is ReasonRequired.ALWAYS
     is_for_rejection = not is_always and (typed.asks_reason or typed.reason_error is not None)
-    reader = f"{characters.line(request.requester.label)} will read it."
+    reader = people.reads_reason(request)
     return Reason(
         text=typed.reason,
         error=typed.reason_error,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from bot.presentation import characters, request_content, request_outcome, states
+from bot.presentation import characters, people, request_content, request_outcome, states
 from engine import fields, requests
 from engine.domain import Person, Phrase, StepStatus
 from engine.json_values import Value
@@ -73,7 +73,7 @@ def _step(step: StepView, people: People) -> HistoryStep:
 def history(request: RequestView, run: RunView | None, earlier: Sequence[RequestView]) -> Iterator[Phrase]:
     """Yield what happened in the run until now, in order, each with its time."""
     if run is not None:
-        yield run.started_at, f" {characters.line(run.requester.label)} started the run."
+        yield run.started_at, f" {people.starter(run.requester, begins=True)} started the run."
     opened_at, first_shown_at = request.model.deadlines.opened_at, request.model.deadlines.first_shown_at
     for other in earlier:
         if other.id != request.id and other.model.deadlines.opened_at <= opened_at:

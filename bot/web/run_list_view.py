@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
-from bot.presentation import characters, questions, states
+from bot.presentation import characters, people, questions, states
 from engine.access import Reader, may_see_request
 from engine.domain import Tone
 from engine.read_models import PageQuery, RequestView, RunView
@@ -71,7 +71,7 @@ def _row(run: RunView, latest: RequestView | None, reader: Reader) -> ListedRun:
         id=run.id,
         title=questions.of_run(run, seen) or workflow,
         workflow=workflow,
-        requester=characters.line(run.requester.label),
+        requester=people.starter(run.requester),
         is_own=run.requester.id == reader.person.id,
         tone=states.RUN_TONES[run.status],
         status=states.RUNS[run.status].capitalize(),

@@ -127,7 +127,8 @@ def _title(run: RunView, seen: Sequence[RequestView]) -> str:
 
 def _lead(run: RunView) -> Iterator[str | datetime]:
     """Yield who started the run, how and when, and how it stands or ended."""
-    yield f"{characters.line(run.requester.label)} started it {run_history.trigger(run)}, "
+    how = "" if run.requester.automation else f" {run_history.trigger(run)}"
+    yield f"{people.starter(run.requester, begins=True)} started it{how}, "
     yield run.started_at
     yield f". The run {states.RUN_CLAUSES[run.status]}"
     if run.ended_at is not None:

@@ -352,7 +352,9 @@ def _reroute_alert(tx: Tx, directory: Directory, delivery: LeasedDelivery, conte
     """Send the alert on the next route to its person, or else to the requester of the run."""
     assert delivery.run is not None
     tried = deliveries.load_alerted(tx.connection, delivery.run, delivery.topic)
-    persons = [content.person, *([content.run.requester] if delivery.topic in _OWNER_ONLY else [])]
+    requester = content.run.requester
+    also = delivery.topic in _OWNER_ONLY and requester.automation is None
+    persons = [content.person, *([requester] if also else [])]
     for person in persons:
         without = frozenset(tried.get(person.id, ()))
         alert = routing.alert(

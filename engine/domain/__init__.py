@@ -41,6 +41,7 @@ from engine.domain.commands import (
     EraseOld,
     ErasePerson,
     ExportDecisions,
+    Firing,
     GiveRating,
     Origin,
     Reassign,
@@ -101,6 +102,7 @@ from engine.domain.results import (
     PreferencesSet,
     QuestionAnswered,
     QuestionAsked,
+    QueueFull,
     Rated,
     ReasonMissing,
     Reassigned,
@@ -110,6 +112,7 @@ from engine.domain.results import (
     SetBack,
     SignedOut,
     Started,
+    StillRunning,
     WhosePlace,
 )
 from engine.domain.statuses import (
@@ -131,11 +134,13 @@ from engine.domain.statuses import (
     StepStatus,
     Verdict,
 )
+from engine.domain.triggers import AUTOMATIC, Missed, Overlap, TriggerKind
 from engine.domain.ways import DIGEST, EVERY_WAY, HELD, SHARED, Ways
 from engine.domain.work import Work
 
 __all__ = [
     "AT_ONCE",
+    "AUTOMATIC",
     "BROWSER_LIFETIME",
     "CODE_LIFETIME",
     "DEFAULT_WORKSPACE",
@@ -200,6 +205,7 @@ __all__ = [
     "Expired",
     "ExportDecisions",
     "FinishSignIn",
+    "Firing",
     "FormDraft",
     "GiveCode",
     "GiveRating",
@@ -209,6 +215,7 @@ __all__ = [
     "InvalidPreferences",
     "Link",
     "LinkState",
+    "Missed",
     "NeedsCode",
     "NeedsSignIn",
     "NoAnswerNeeded",
@@ -223,6 +230,7 @@ __all__ = [
     "OnError",
     "OnExpiry",
     "Origin",
+    "Overlap",
     "OwnEdit",
     "OwnRequest",
     "Params",
@@ -237,6 +245,7 @@ __all__ = [
     "QuestionAnswered",
     "QuestionAsked",
     "QuestionRule",
+    "QueueFull",
     "Rated",
     "ReasonMissing",
     "ReasonRequired",
@@ -270,8 +279,10 @@ __all__ = [
     "Start",
     "Started",
     "StepStatus",
+    "StillRunning",
     "Tone",
     "TooManyCodes",
+    "TriggerKind",
     "TryAgain",
     "Verdict",
     "Ways",

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from engine.domain.people import Address
 from engine.domain.preferences import Preferences
 from engine.domain.statuses import Assurance, ResumeAnswer, Verdict
+from engine.domain.triggers import Overlap
 from engine.json_values import Value
 
 DEFAULT_WORKSPACE: Final = "default"
@@ -35,14 +36,25 @@ class Register(Struct, frozen=True, kw_only=True):
     workspace: str = DEFAULT_WORKSPACE
 
 
+class Firing(Struct, frozen=True):
+    """The trigger that starts a run, by its id, and what happens if its run before has not ended."""
+
+    trigger: str
+    overlap: Overlap = Overlap.ALLOW
+
+
 class Start(Struct, frozen=True, kw_only=True):
-    """Start a run. `key`: an id of the caller for this start; a second start with the same key returns the same run."""
+    """Start a run. `key`: an id of the caller for this start; a second start with the same key returns the same run.
+
+    `firing`: the trigger that starts the run. The workflow names it, so `may_run` says nothing about it.
+    """
 
     workflow: str
     inputs: Mapping[str, Value]
     actor: Address
     origin: Origin
     key: str | None = None
+    firing: Firing | None = None
     workspace: str = DEFAULT_WORKSPACE
 
 

@@ -9,13 +9,17 @@ from msgspec import Struct
 
 from engine.domain import accounts
 from engine.domain.preferences import Preferences
+from engine.domain.triggers import AUTOMATIC
 
 ACCOUNT: Final = accounts.SLACK.name
 """The kind of address that is an account. An account never passes to another person; a person has at most one."""
 
 
 class Address(Struct, frozen=True):
-    """An address by which a person is reached or recognized. `kind`: `email`, `slack` or `terminal`."""
+    """An address by which a person is reached or recognized. `kind`: `email`, `slack` or `terminal`.
+
+    A trigger that starts runs has one too, of the kinds in `engine.domain.triggers.AUTOMATIC`, and is never reached.
+    """
 
     kind: str
     value: str
@@ -45,6 +49,11 @@ class Person(Struct, frozen=True):
         return next((address for address in self.addresses if address.kind == ACCOUNT), None)
 
     @property
+    def automation(self) -> str | None:
+        """The kind of the trigger that stands for a person as the requester of its runs, or None for a human."""
+        return next((address.kind for address in self.addresses if address.kind in AUTOMATIC), None)
+
+    @property
     def handle(self) -> str:
         """The text by which an expression, a gate or a step can refer to the person: email, else account."""
         return self._first("email") or self._first(ACCOUNT) or self.label
@@ -62,6 +71,8 @@ class Person(Struct, frozen=True):
         if label or not self.addresses:
             return label or self.id
         first = self.addresses[0]
+        if first.kind in AUTOMATIC:
+            return f"the {first.kind} of {first.value}"
         if first.kind == "terminal":
             return f"{first.value} (terminal)"
         return accounts.person_label(first.kind, first.value)

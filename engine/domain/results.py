@@ -30,6 +30,8 @@ class Started(Struct, frozen=True, kw_only=True):
     run: str
     created: bool = True
     """False if a start with the same key created the run earlier."""
+    queued: bool = False
+    """Whether the run begins when the run before has ended."""
 
 
 class Decided(Struct, frozen=True, kw_only=True):
@@ -344,6 +346,18 @@ class Changed(Refusal, frozen=True, kw_only=True):
     """The content is not the content that the person saw."""
 
     content_version: int
+
+
+class StillRunning(Refusal, frozen=True, kw_only=True):
+    """The trigger starts no run while the run that it started before has not ended."""
+
+    run: str
+
+
+class QueueFull(Refusal, frozen=True, kw_only=True):
+    """The trigger has as many runs that have not begun as it may have."""
+
+    most: int
 
 
 class Contested(Refusal, frozen=True, kw_only=True):

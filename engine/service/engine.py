@@ -62,6 +62,7 @@ from engine.service import (
     decide,
     erase,
     export_decisions,
+    fire,
     preferences,
     process_due,
     questions,
@@ -78,6 +79,7 @@ from engine.service.context import CommandContext
 from engine.service.queries import Queries
 from engine.store import (
     last_views,
+    trigger_rows,
 )
 from engine.store.port import Store, Tx
 from engine.telemetry import NoTelemetry, Telemetry
@@ -129,23 +131,29 @@ class Engine(Queries):
     async def start(self, command: Start) -> Started | Refusal:
         """Start a run and move it to its first request, effect or wait, in one transaction."""
         began = self._telemetry.clock()
-        result = await self._start(command)
+        result = await self._start_by(start.start, command)
         self._telemetry.started(result, surface=command.origin.surface, began=began)
         return result
 
-    async def _start(self, command: Start) -> Started | Refusal:
+    async def _start_by(self, unit: Callable[..., T], command: object) -> T:
+        """Run a unit that starts a run."""
         try:
-            return await self.transact_with_directory(
-                lambda tx, resolved: start.start(self.context, tx, command, resolved)
-            )
+            return await self.transact_with_directory(lambda tx, resolved: unit(self.context, tx, command, resolved))
         except ChannelError:
             # The directory does not answer. The run is saved now, and its first request is opened later.
             later = self.transact_with_directory(
-                lambda tx, resolved: start.start(self.context, tx, command, resolved, may_open_requests=False),
+                lambda tx, resolved: unit(self.context, tx, command, resolved, may_open_requests=False),
                 required=False,
                 seconds=_LOOKUP_SECONDS / 4,
             )
             return await later
+
+    async def _fire(self, trigger: str) -> None:
+        """Start the run of a schedule whose time has come."""
+        began = self._telemetry.clock()
+        result = await self._start_by(fire.fire, trigger)
+        if result is not None:
+            self._telemetry.started(result, surface="schedule", began=began)
 
     async def decide(self, command: Decide) -> Decided | Refusal:
         """Decide a request. `Decided` means that the decision is on the disk, and that no other decision will count."""
@@ -270,7 +278,10 @@ class Engine(Queries):
         )
 
     async def process_due(self, request: str) -> None:
-        """Process the first due deadline of a request: fall back, remind, escalate, notify its owner, or expire it."""
+        """Process the first due deadline of a request, or what else is due by the clock, such as a schedule."""
+        if request.startswith(trigger_rows.WORK):
+            await self._fire(request.removeprefix(trigger_rows.WORK))
+            return
         await self.transact_with_directory(
             lambda tx, resolved: process_due.process_due(self.context, tx, request, resolved), required=False
         )

@@ -31,7 +31,7 @@ from engine.requests import Question, Request, questions
 from engine.service import assurance, decide, eligibility
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
-from engine.store import deliveries, delivery_queries, people, question_rows
+from engine.store import deliveries, delivery_queries, people, question_rows, run_rows
 from engine.store.deliveries import NewDelivery
 from engine.store.port import Tx
 
@@ -122,7 +122,11 @@ def _asked_person(tx: Tx, recipients: Recipients, request: Request, command: Ask
     """Return the person who is asked, the named one or else the requester, and whether they can be asked now."""
     if command.to is None:
         assert request.requester is not None
-        return people.load_people_cached(tx, [request.requester])[request.requester], True
+        requester = people.load_people_cached(tx, [request.requester])[request.requester]
+        if requester.automation is not None:
+            owner = run_rows.load_owner(tx.connection, request.subject.run).owner
+            requester = people.load_people_cached(tx, [owner])[owner]
+        return requester, True
     reference = Reference(command.to.kind, command.to.value, str(command.to))
     answers = recipients.answers([reference]).values()
     # The account may be deactivated, or that of an app.

@@ -17,7 +17,7 @@ from engine.ports import StepType
 from engine.references import EMAIL, parse
 from engine.service import reference_checks
 from engine.service.context import CommandContext
-from engine.store import workflows
+from engine.store import trigger_rows, workflows
 from engine.store.port import Tx
 from engine.store.workflows import NewVersion
 from engine.workflowfile import Gate, Step, Workflow
@@ -57,8 +57,7 @@ def register(
         registered_by=actor.id,
         updated_at=tx.now,
     )
-    if not workflows.save_version(tx, command.workspace, registration, replaces=current):
-        raise Conflict(f"workflow {workflow.name} was replaced by another command")
+    _save(tx, command.workspace, registration, workflow, replaces=current)
     tx.audit(
         command.workspace,
         entry(
@@ -72,6 +71,12 @@ def register(
         ),
     )
     return Registered(workflow=workflow.name, version=registration.version, changed=True, warnings=tuple(doubtful))
+
+
+def _save(tx: Tx, workspace: str, registration: NewVersion, workflow: Workflow, *, replaces: NewVersion | None) -> None:
+    if not workflows.save_version(tx, workspace, registration, replaces=replaces):
+        raise Conflict(f"workflow {workflow.name} was replaced by another command")
+    trigger_rows.replace_triggers(tx, workspace, registration.id, workflow.triggers)
 
 
 def unavailable_proofs(unavailable: Mapping[Assurance, str], workflow: Workflow) -> list[str]:

@@ -9,12 +9,26 @@ from engine import audit, fields, json_values, runs
 from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import InvalidInputs, NotAllowed, NotFound, Person, Refusal, RunStatus, Start, Started, Work
+from engine.domain import (
+    Firing,
+    InvalidInputs,
+    NotAllowed,
+    NotFound,
+    Overlap,
+    Person,
+    QueueFull,
+    Refusal,
+    RunStatus,
+    Start,
+    Started,
+    StillRunning,
+    Work,
+)
 from engine.json_values import Value
 from engine.references import Reference, parse
-from engine.runs import RunState
+from engine.runs import Progress, RunState
 from engine.service.context import CommandContext
-from engine.store import run_rows, workflows
+from engine.store import people, run_rows, workflows
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 from engine.store.workflows import CurrentWorkflow
@@ -25,6 +39,11 @@ MAX_INPUTS: Final = 256_000
 
 RECORDED_INPUTS: Final = 500
 """Maximum size of inputs that the audit log keeps in full, in characters. The content of requests has no limit."""
+
+MAX_QUEUED: Final = 100
+"""Maximum number of runs of one trigger that wait for the run before."""
+_AFTER_ALL: Final = "~"
+"""It comes after the id of every run."""
 
 
 def start(
@@ -40,7 +59,7 @@ def start(
         return _unknown_workflow(tx, command)
     workflow = context.advancer.workflow(tx, current.id, current.version)
     recipients = Recipients(tx, context.advancer.directory, resolved)
-    requester = _check_starter(recipients, command, current, workflow)
+    requester = _requester(tx, recipients, command, current, workflow)
     if isinstance(requester, Refusal):
         return requester
     inputs, errors = fields.validate_all(workflow.inputs, command.inputs)
@@ -48,16 +67,62 @@ def start(
     errors = errors or _too_large(inputs_json)
     if errors:
         return InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
-    run = _new_run(tx, command, current, requester, inputs)
+    queued = _overlap(tx, command.firing)
+    if isinstance(queued, Refusal):
+        return queued
+    run = _new_run(tx, command, current, requester, inputs, queued=queued)
     # Effects are claimed and performed by the runner.
-    progress = runs.proceed(workflow, run.state, now=tx.now, may_run_effects=False, may_open_requests=may_open_requests)
+    progress = (
+        _in_queue(tx)
+        if queued
+        else runs.proceed(workflow, run.state, now=tx.now, may_run_effects=False, may_open_requests=may_open_requests)
+    )
     context.advancer.foresee(tx, run, progress, resolved)
     run_rows.insert_run(tx, run, progress, key=command.key, inputs=inputs_json)
     tx.audit(run.workspace, _started_entry(run, workflow, requester))
     context.advancer.follow(tx, run, progress, resolved)
     if progress.ready_at is not None and progress.ready_at <= tx.now:
         tx.enqueue(Work("advance", run.state.id))
-    return Started(run=run.state.id)
+    return Started(run=run.state.id, queued=queued)
+
+
+def _overlap(tx: Tx, firing: Firing | None) -> bool | Refusal:
+    """Return whether the run has to wait for an earlier one of its trigger."""
+    if firing is None or firing.overlap is Overlap.ALLOW:
+        return False
+    # Two calls at the same moment may both find no earlier run.
+    tx.take_turn(f"trigger {firing.trigger}")
+    before = run_rows.find_before(tx.connection, firing.trigger, _AFTER_ALL)
+    if before is None:
+        return False
+    if firing.overlap is Overlap.SKIP:
+        return StillRunning(run=before)
+    if len(run_rows.load_queued(tx.connection, firing.trigger, MAX_QUEUED)) >= MAX_QUEUED:
+        return QueueFull(most=MAX_QUEUED)
+    return True
+
+
+def _in_queue(tx: Tx) -> Progress:
+    """Return the progress of a run that has not begun."""
+    return Progress(
+        status=RunStatus.WAITING,
+        cursor=0,
+        visits=(),
+        opening=None,
+        effect=None,
+        ready_at=tx.now + run_rows.QUEUE_CHECK,
+        error=None,
+        events=(),
+    )
+
+
+def _requester(
+    tx: Tx, recipients: Recipients, command: Start, current: CurrentWorkflow, workflow: Workflow
+) -> Person | Refusal:
+    """Return the actor if they may start the workflow. A trigger may, because the file names it."""
+    if command.firing is not None:
+        return people.need_person(tx, command.workspace, command.actor, evidence="It starts runs of this workflow.")
+    return _check_starter(recipients, command, current, workflow)
 
 
 def _check_starter(
@@ -111,7 +176,7 @@ def _too_large(written: str) -> dict[str, str]:
 
 
 def _new_run(
-    tx: Tx, command: Start, current: CurrentWorkflow, requester: Person, inputs: dict[str, Value]
+    tx: Tx, command: Start, current: CurrentWorkflow, requester: Person, inputs: dict[str, Value], *, queued: bool
 ) -> LoadedRun:
     state = RunState(
         id=tx.new_id(),
@@ -134,4 +199,6 @@ def _new_run(
         wakes=0,
         ready_at=tx.now,
         lease_until=None,
+        trigger=command.firing.trigger if command.firing is not None else None,
+        queued=queued,
     )

@@ -7,9 +7,10 @@ from datetime import datetime
 from sqlalchemy import Select, String, literal_column, select, union_all
 
 from engine.domain import Work
-from engine.store import absences, deliveries, request_rows, request_search, retention, run_rows
+from engine.store import absences, deliveries, request_rows, request_search, retention, run_rows, trigger_rows
 from engine.store.connection import Connection
 from engine.store.statements import Statement
+from engine.store.wrong_clock import CLOCK_SLACK
 
 
 def _of_kind(kind: str, due: Select[tuple[str]]) -> Select[tuple[str, str]]:
@@ -24,6 +25,8 @@ _ALL = union_all(
     _of_kind("process_due", absences.DUE),
     _of_kind("process_due", request_search.DUE),
     _of_kind("process_due", retention.DUE),
+    _of_kind("process_due", trigger_rows.DUE),
+    _of_kind("process_due", trigger_rows.DUE_AFTER_WRONG_CLOCK),
 ).subquery()
 _DUE = Statement(select(_ALL.c.kind, _ALL.c.id))
 
@@ -33,5 +36,5 @@ def due_work(connection: Connection, now: datetime, limit: int, *, ready: dateti
 
     `ready`: since when runs and deliveries have been ready, if no process has begun with them.
     """
-    rows = _DUE.all(connection, {"now": now, "ready": ready, "limit": limit})
+    rows = _DUE.all(connection, {"now": now, "ready": ready, "limit": limit, "ahead": now + CLOCK_SLACK})
     return [Work(row.kind, row.id) for row in rows]

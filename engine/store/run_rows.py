@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any, Final, cast
 
 from msgspec import Struct
-from sqlalchemy import Boolean, bindparam, case, insert, literal_column, or_, select, update
+from sqlalchemy import Boolean, bindparam, case, false, insert, literal_column, or_, select, true, update
 
 from engine import json_values
 from engine.domain import Origin, Params, RunStatus, StepStatus, Work
@@ -24,6 +24,8 @@ from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import RunRow, StepRunRow, WorkflowRow
 
+QUEUE_CHECK: Final = timedelta(minutes=1)
+"""How often a queued run looks whether the runs before it have ended, if their end does not wake it."""
 LEASE: Final = timedelta(seconds=7)
 """Lease of a claimed run; renewed every 2 seconds while its step works."""
 
@@ -48,6 +50,18 @@ _BY_KEY = Statement(
 )
 _ONE: Final[Any] = literal_column("1")
 _NEW = Statement(insert(_run).values(rev=_ONE, wakes=literal_column("0")))
+_OF_TRIGGER = select(_run.c.id).where(_run.c.trigger == bindparam("by"), _run.c.ended_at.is_(None)).order_by(_run.c.id)
+_BEFORE = Statement(
+    _OF_TRIGGER.where(
+        _run.c.id != bindparam("but"), or_(_run.c.queued.is_(false()), _run.c.id < bindparam("but"))
+    ).limit(1)
+)
+_QUEUED = Statement(_OF_TRIGGER.where(_run.c.queued.is_(true())).limit(bindparam("most")))
+_WAIT_LONGER = Statement(
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"), _run.c.queued.is_(true()))
+    .values(ready_at=bindparam("next_at"))
+)
 _PROGRESS = Statement(
     update(_run)
     .where(
@@ -66,6 +80,7 @@ _PROGRESS = Statement(
         ),
         lease_until=bindparam("new_lease"),
         ended_at=bindparam("new_end"),
+        queued=false(),
     )
 )
 _RENEW = Statement(
@@ -158,6 +173,9 @@ class LoadedRun(Struct, frozen=True, kw_only=True):
     wakes: int
     ready_at: datetime | None
     lease_until: datetime | None
+    trigger: str | None = None
+    queued: bool = False
+    """Whether it begins when the earlier runs of its trigger have ended."""
 
     @property
     def run_owner(self) -> RunOwner:
@@ -203,6 +221,8 @@ def load_run(tx: Tx, run: str) -> LoadedRun | None:
         wakes=row.wakes,
         ready_at=row.ready_at,
         lease_until=row.lease_until,
+        trigger=row.trigger,
+        queued=row.queued,
     )
 
 
@@ -267,6 +287,8 @@ def insert_run(tx: Tx, run: LoadedRun, progress: Progress, *, key: str | None, i
             "key": key,
             "inputs": inputs,
             "started_at": tx.now,
+            "trigger": run.trigger,
+            "queued": run.queued,
             **_progress_columns(tx, progress),
         },
     )
@@ -358,6 +380,29 @@ def postpone(tx: Tx, run: str, reason: str) -> bool:
         return True
     tx.write(_POSTPONE, params)
     return False
+
+
+def find_before(connection: Connection, trigger: str, run: str = "") -> str | None:
+    """Return an open run of a trigger that has begun, or that is queued before `run`; None if there is none."""
+    row = _BEFORE.one(connection, {"by": trigger, "but": run})
+    return None if row is None else row.id
+
+
+def load_queued(connection: Connection, trigger: str, most: int) -> list[str]:
+    """Return the runs of a trigger that wait for the run before, the oldest first."""
+    return _QUEUED.scalars(connection, {"by": trigger, "most": most})
+
+
+def wait_longer(tx: Tx, run: LoadedRun) -> None:
+    """Let a queued run look again later whether the runs before it have ended. Usually their end wakes it."""
+    tx.write(_WAIT_LONGER, {"held": run.state.id, "seen_rev": run.rev, "next_at": tx.now + QUEUE_CHECK})
+
+
+def wake_queued(tx: Tx, trigger: str) -> None:
+    """Let the oldest queued run of a trigger look whether it may begin."""
+    for run in load_queued(tx.connection, trigger, 1):
+        wake(tx, run)
+        tx.enqueue(Work("advance", run))
 
 
 def lock(tx: Tx, run: str) -> None:

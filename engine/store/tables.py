@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, false, text
 from sqlmodel import Field, SQLModel
 
 from engine.store.columns import text_column, utc
@@ -65,6 +65,7 @@ class RunRow(SQLModel, table=True):
         Index("run_workspace", "workspace", "id"),
         Index("run_requester", "requester", "id"),
         Index("run_workflow", "workflow", "id"),
+        Index("run_trigger", "trigger", "id", sqlite_where=text("ended_at IS NULL")),
         Index("run_requester_open", "requester", "id", sqlite_where=text("ended_at IS NULL")),
         Index(
             "run_open",
@@ -114,6 +115,10 @@ class RunRow(SQLModel, table=True):
     ended_at: datetime | None = utc()
     erased_at: datetime | None = utc()
     """When the contents of the run were erased for good."""
+    trigger: str | None = None
+    """The trigger that started it, which may be gone by now."""
+    queued: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether it begins when the earlier runs of its trigger have ended."""
 
 
 class StepRunRow(SQLModel, table=True):

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from engine.errors import Conflict
 from engine.read_models import WorkflowName, WorkflowView
-from engine.store import people
+from engine.store import people, trigger_rows
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -198,6 +198,7 @@ def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]
     """Return all workflows of the workspace, by name."""
     current = load_workflows(connection, workspace)
     persons = people.load_people(connection, [workflow.owner for workflow in current])
+    triggers = trigger_rows.trigger_views(connection, workspace)
     return [
         WorkflowView(
             name=workflow.name,
@@ -207,6 +208,7 @@ def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]
             source=bytes(workflow.source),
             hash=workflow.hash,
             updated_at=workflow.updated_at,
+            triggers=tuple(triggers.get(workflow.id, ())),
         )
         for workflow in current
     ]

@@ -98,6 +98,9 @@ class Advancer:
         run = run_rows.load_run(tx, run_id)
         if run is None or not run.claimable(tx.now):
             return None
+        if _waits_for_earlier(tx, run):
+            run_rows.wait_longer(tx, run)
+            return None
         return self._save(tx, run, runs.proceed(*self._pinned(tx, run), now=tx.now), resolved)
 
     def record(
@@ -166,6 +169,8 @@ class Advancer:
         elif progress.status in _ALERTED or (progress.error and progress.status is RunStatus.CANCELLED):
             alert = self.alert(tx, run.run_owner, topic=progress.status.value)
         notified = progress.status.ended and self._notify_requester(tx, run, alert)
+        if progress.status.ended and run.trigger is not None:
+            run_rows.wake_queued(tx, run.trigger)
         for visit in progress.visits:
             approval = self._follow_approval(tx, run, visit)
             # If a person stopped the run, the alert about the unknown outcome already shows that.
@@ -306,6 +311,13 @@ class Advancer:
             except StepError as error:
                 missing.append(str(error))
         return missing
+
+
+def _waits_for_earlier(tx: Tx, run: LoadedRun) -> bool:
+    """Return whether a run is queued, and an earlier run of its trigger has not ended."""
+    if not run.queued or run.trigger is None or run.state.cancelled:
+        return False
+    return run_rows.find_before(tx.connection, run.trigger, run.state.id) is not None
 
 
 def _is_over(before: Visit | None, visit: Visit) -> bool:

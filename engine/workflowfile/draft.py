@@ -17,10 +17,12 @@ from engine.workflowfile.grammar import (
     MAX_FIELDS,
     MAX_INPUTS,
     MAX_STEPS,
+    MAX_TRIGGERS,
     FilePart,
     FormStepFile,
     GateFile,
     StepFile,
+    TriggerFile,
     WorkflowFile,
 )
 from engine.workflowfile.phrases import cite
@@ -94,6 +96,15 @@ class StepDraft:
 
 
 @dataclass(slots=True, kw_only=True)
+class TriggerDraft:
+    """An entry of `triggers`, as far as it could be read."""
+
+    index: int
+    at: Path
+    file: TriggerFile
+
+
+@dataclass(slots=True, kw_only=True)
 class WorkflowDraft:
     """A whole file, as far as it could be read."""
 
@@ -101,6 +112,7 @@ class WorkflowDraft:
     inputs: Mapping[str, Field | None] | None = None
     """None if `inputs` could not be read. The value of an input is None if its declaration could not be read."""
     steps: list[StepDraft] = field(default_factory=list)
+    triggers: list[TriggerDraft] = field(default_factory=list)
 
 
 def read_draft(report: ProblemReport) -> WorkflowDraft:
@@ -116,7 +128,12 @@ def read_draft(report: ProblemReport) -> WorkflowDraft:
         context=SchemaContext(base=(), model=WorkflowFile, name="a workflow"),
         parts={"workflow": ()},
     )
-    return WorkflowDraft(file=file, inputs=_read_inputs(report, root), steps=_read_steps(report, root))
+    return WorkflowDraft(
+        file=file,
+        inputs=_read_inputs(report, root),
+        steps=_read_steps(report, root),
+        triggers=_read_triggers(report, root),
+    )
 
 
 def _read_part(
@@ -200,6 +217,29 @@ def read_field(report: ProblemReport, value: Value, at: Path) -> Field | None:
     except ValidationError as error:
         report_errors(report, error.errors(include_url=False), SchemaContext(base=at, model=Field, name="a field"))
         return None
+
+
+# -- triggers -----------------------------------------------------------------------------------------------
+
+
+def _read_triggers(report: ProblemReport, root: dict[str, Value]) -> list[TriggerDraft]:
+    raw = root.get("triggers")
+    if not isinstance(raw, list):
+        return []
+    if len(raw) > MAX_TRIGGERS:
+        message = f"A workflow may have at most {MAX_TRIGGERS} triggers; this has {len(raw)}."
+        report.add(("triggers", MAX_TRIGGERS), message)
+    drafts = list[TriggerDraft]()
+    for index, value in enumerate(raw[:MAX_TRIGGERS]):
+        at: Path = ("triggers", index)
+        if not isinstance(value, dict):
+            report.add(at, 'A trigger is a mapping, like {schedule: "0 9 * * mon"}.', _missing_space(value))
+            continue
+        context = SchemaContext(base=at, model=TriggerFile, name="a trigger")
+        file = _read_part(report, TriggerFile, value, context=context, parts={"trigger": ()})
+        if file is not None:
+            drafts.append(TriggerDraft(index=index, at=at, file=file))
+    return drafts
 
 
 # -- steps and gates ----------------------------------------------------------------------------------------

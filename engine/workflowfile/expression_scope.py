@@ -25,7 +25,8 @@ from engine.workflowfile.scalars import SECRET_NAME
 
 RUN_KEYS: Final = ("id", "workflow", "requester", "started_at")
 ROOTS: Final = ("inputs", "steps", "run", "secret")
-NOT_YET_ROOTS: Final = frozenset({"review", "trigger"})
+NOT_YET_ROOTS: Final = frozenset({"review"})
+TRIGGER: Final = "trigger"
 
 _TYPES_WITHOUT_PARTS: Final = frozenset(FieldType) - {FieldType.MONEY, FieldType.CHOICES, FieldType.JSON}
 """Field types whose values have no parts."""
@@ -67,6 +68,10 @@ class ExpressionNames:
     all_steps: frozenset[str] = frozenset()
     secret_users: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Kinds of steps that may use secrets, each with the parameters in which a secret may stand."""
+
+    trigger: Mapping[str, StaticType] | None = None
+    """What `trigger` holds. Where a trigger gives inputs, it is the only name; elsewhere there is none, and this is
+    None."""
 
     def explain_secrets(self) -> str:
         """Return the error message for a secret at a place that does not allow one."""
@@ -168,6 +173,8 @@ def _type_of_reference(names: ExpressionNames, reference: Path) -> StaticType | 
             return declared_types.type_of_field_part((names.inputs or {}).get(str(name)), rest)
         case ("run", str(name)):
             return declared_types.RUN_TYPES.get(name)
+        case ("trigger", str(name)):
+            return (names.trigger or {}).get(name)
         case ("steps", str(step), name, *rest) if step in names.steps:
             outputs = names.steps[step]
             if name == decision_outputs.NAME and outputs.has_gate and name not in (outputs.names or ()):
@@ -191,7 +198,9 @@ def _check_reference(
     report: ProblemReport, at: Path, reference: Path, names: ExpressionNames, *, is_optional: bool
 ) -> None:
     root, *rest = reference
-    if root in NOT_YET_ROOTS:
+    if root == TRIGGER or names.trigger is not None:
+        _check_trigger(report, at, reference, names.trigger)
+    elif root in NOT_YET_ROOTS:
         report.add(at, f"`{root}` is not available yet.")
     elif root not in ROOTS:
         _report_unknown_root(report, at, str(root), names)
@@ -203,6 +212,19 @@ def _check_reference(
         _check_step(report, at, rest, names)
     elif root == "run" and rest[0] not in RUN_KEYS:
         report.add(at, f"`run` has no `{cite(rest[0])}`.", _suggest(str(rest[0]), RUN_KEYS, "It has"))
+
+
+def _check_trigger(report: ProblemReport, at: Path, reference: Path, known: Mapping[str, StaticType] | None) -> None:
+    root, *rest = reference
+    if known is None:
+        hint = "Give it to an input there, and write `inputs.…` here: so a person can start the workflow too."
+        report.add(at, "`trigger` is known only under `inputs` of a trigger.", hint)
+    elif root != TRIGGER:
+        hint = _suggest("", [f"{TRIGGER}.{name}" for name in known], "It can name")
+        report.add(at, f"`{cite(str(root))}` is not known before the run has started.", hint)
+    elif rest and str(rest[0]) not in known:
+        message = f"`trigger` has no `{cite(str(rest[0]))}` here."
+        report.add(at, message, _suggest(str(rest[0]), list(known), "It has"))
 
 
 def _report_unknown_root(report: ProblemReport, at: Path, root: str, names: ExpressionNames) -> None:

@@ -16,14 +16,13 @@ from engine.workflowfile.phrases import describe
 from engine.workflowfile.scalars import (
     Channel,
     Condition,
-    Cron,
     Description,
     Duration,
     Label,
     Owner,
     People,
     Person,
-    SecretRef,
+    ScheduleText,
     ShortDuration,
     Starters,
     StepId,
@@ -39,6 +38,8 @@ MAX_STEPS: Final = 100
 """Maximum number of steps in a workflow."""
 MAX_INPUTS: Final = 100
 """Maximum number of inputs of a workflow."""
+MAX_TRIGGERS: Final = 20
+"""Maximum number of triggers of a workflow."""
 MAX_FIELDS: Final = 40
 """Maximum number of fields in a form. A Slack modal has room for 100 blocks, and an amount of money takes two."""
 UNBUILT_STEP_TYPES: Final = ("ai", "run")
@@ -219,31 +220,32 @@ class FormStepFile(GateFile, StepFile):
 # -- the workflow -------------------------------------------------------------------------------------------
 
 
-class WebhookFile(FilePart):
-    """`webhook` of a trigger."""
-
-    secret: SecretRef
-
-
 class TriggerFile(FilePart):
-    """An entry of `triggers`."""
+    """An entry of `triggers`. `inputs` stays raw: `trigger_compiler` reads it by the inputs of the workflow."""
 
-    schedule: Cron | None = None
+    schedule: ScheduleText | None = None
     timezone: Zone | None = None
     missed: Literal["skip", "once", "all"] | None = None
-    webhook: WebhookFile | None = None
+    overlap: Literal["skip", "queue", "allow"] = "allow"
+    inputs: dict[str, Any] = {}
+    webhook: Any = None
 
     @model_validator(mode="after")
-    def _check_one_key(self) -> TriggerFile:
-        if (self.schedule is None) == (self.webhook is None):
-            raise refuse("A trigger has either `schedule` or `webhook`.")
-        if self.webhook and (self.timezone or self.missed):
-            raise refuse("`timezone` and `missed` are for a schedule; delete them here.")
+    def _check_keys(self) -> TriggerFile:
+        if self.schedule is None:
+            raise refuse("A trigger says what starts the workflow.", 'For example schedule: "0 9 * * mon".')
+        if self.timezone is not None and self.schedule.lower().startswith("every"):
+            raise refuse("`every` counts minutes, which are the same in all time zones; delete `timezone`.")
+        if self.missed == "all" and self.overlap == "skip":
+            raise refuse(
+                "With `missed: all` several runs start at once, and `overlap: skip` leaves out all but one of them.",
+                "Write `overlap: queue`.",
+            )
         return self
 
 
 class WorkflowFile(FilePart):
-    """A workflow. `inputs` and `steps` stay raw: `draft` reads each of them by itself."""
+    """A workflow. `inputs`, `triggers` and `steps` stay raw: `draft` reads each of them by itself."""
 
     name: WorkflowName
     title: Title | None = None
@@ -251,5 +253,5 @@ class WorkflowFile(FilePart):
     owner: Owner | None = None
     inputs: dict[str, Any] = {}
     may_run: Starters | None = None
-    triggers: list[TriggerFile] = []
+    triggers: list[Any] = []
     steps: Annotated[list[Any], Key(min_length=1)]

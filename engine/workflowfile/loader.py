@@ -21,6 +21,7 @@ from engine.workflowfile import (
     declared_types,
     edit_checks,
     step_titles,
+    trigger_compiler,
     yaml_tree,
 )
 from engine.workflowfile.declarations import (
@@ -59,6 +60,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
     report = ProblemReport(yaml_tree.read(source), registered=registered)
     draft = read_draft(report)
     steps = _StepCompiler(report, draft, kinds).compile()
+    triggers = trigger_compiler.compile_triggers(report, draft)
     report.raise_problems()
     file = draft.file
     assert file is not None
@@ -69,6 +71,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         owner=file.owner,
         inputs={name: field for name, field in (draft.inputs or {}).items() if field is not None},
         may_run=tuple(file.may_run or ()),
+        triggers=tuple(triggers),
         steps=tuple(steps),
         source=source,
         hash=hashlib.sha256(source).hexdigest(),

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from engine import durations, fields, references, timestamps
+from engine import durations, fields, references, schedules, timestamps
 from engine.domain import accounts
 from engine.errors import ExpressionError, InvalidValue
 from engine.expressions import compile_template
@@ -38,7 +38,6 @@ SECRET_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 
 EXPRESSION: Final = "expression"
 """The kind of a reference to people that only the run can evaluate."""
-_CRON: Final = re.compile(r"[0-9A-Za-z*/,?#-]+(?: +[0-9A-Za-z*/,?#-]+){4}")
 _CONDITION_EXAMPLE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
 _EMAIL: Final = Field(type=FieldType.EMAIL)
 _PERSON_SEPARATOR: Final = re.compile(r"\s*[,;]\s*|\s+(?:and\s+)?")
@@ -163,10 +162,13 @@ def _is_expression(text: str) -> bool:
     return template.is_whole and any(len(path) > 1 for path in template.references)
 
 
-def _cron(text: str) -> str:
-    if not _CRON.fullmatch(text.strip()):
-        raise refuse("A schedule has five fields: minute, hour, day, month, weekday.", 'For example "0 9 * * mon".')
-    return text.strip()
+def _schedule(text: str) -> str:
+    try:
+        schedules.parse(text)
+    except InvalidValue as error:
+        hint = "" if "like" in str(error) else 'For example "0 9 * * mon" or every 15m.'
+        raise refuse(write_sentence(str(error)), hint) from error
+    return " ".join(text.split())
 
 
 def _zone(text: str) -> str:
@@ -178,7 +180,7 @@ def _zone(text: str) -> str:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 ShortDuration = Annotated[Duration, AfterValidator(_up_to_an_hour)]
 Condition = Annotated[bool | str, BeforeValidator(_condition)]
-Cron = Annotated[str, AfterValidator(_cron)]
+ScheduleText = Annotated[str, AfterValidator(_schedule)]
 Zone = Annotated[str, AfterValidator(_zone)]
 
 

@@ -17,8 +17,9 @@ from engine.workflowfile.report import ProblemReport
 
 # Part of the file -> key -> the values that are available. If there are none, the whole key is not available.
 AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
-    "workflow": {
-        "triggers": (),
+    "workflow": {},
+    "trigger": {
+        "webhook": (),
     },
     "step": {
         "on_error": ("stop", "continue"),

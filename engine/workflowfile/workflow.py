@@ -13,19 +13,23 @@ from engine.domain import (
     EVERY_WAY,
     AloneReason,
     Assurance,
+    Missed,
     OnError,
     OnExpiry,
+    Overlap,
     PolicyKind,
     QuestionRule,
     ReasonRequired,
     RequesterRule,
     ReviewPoint,
+    TriggerKind,
     Ways,
 )
 from engine.expressions import CompiledValue, Template
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.retry import RetryPolicy
+from engine.schedules import Schedule
 from engine.workflowfile.declarations import NO_DECLARATIONS, Declarations
 from engine.workflowfile.step_kinds import StepKind
 
@@ -187,6 +191,23 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """What starts runs by itself. `inputs`: a mapping, whose expressions read `trigger`."""
+
+    index: int
+    kind: TriggerKind
+    inputs: CompiledValue
+    overlap: Overlap = Overlap.ALLOW
+    schedule: Schedule | None = None
+    missed: Missed = Missed.ONCE
+
+    @property
+    def identity(self) -> str:
+        """What a new version of the file leaves alone if the trigger stays the same, as when it is due next."""
+        return f"{self.kind} {self.schedule}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
     """A workflow. Every run keeps the source and the hash of the workflow that it was started with."""
 
@@ -196,6 +217,7 @@ class Workflow:
     owner: str | None = None
     inputs: Mapping[str, Field] = field(default_factory=dict)
     may_run: tuple[str, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     steps: tuple[Step, ...]
     source: bytes = b""
     """The bytes of the file."""

@@ -46,6 +46,7 @@ from engine.domain import (
     OwnEdit,
     OwnRequest,
     Person,
+    QueueFull,
     ReasonMissing,
     Refusal,
     RequestState,
@@ -53,6 +54,7 @@ from engine.domain import (
     RunStatus,
     SignedInAsOther,
     SignInExpired,
+    StillRunning,
     TooManyCodes,
     Verdict,
     WhosePlace,
@@ -194,6 +196,11 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (
         NotWaiting(run="R1", status=RunStatus.RUNNING, answer=ResumeAnswer.DONE, by=LEE, at=AT),
         "Lee already answered “It happened”, Mar 2, 2026, 9:30 AM UTC. Your answer was not saved.",
+    ),
+    (StillRunning(run="R1"), "No run was started: the run before, R1, has not ended."),
+    (
+        QueueFull(most=100),
+        "No run was started: 100 runs are waiting for the one before already. Try again later.",
     ),
     (NotWaiting(run="R1", status=RunStatus.FAILED), "There is no open question about a step: the run failed."),
     (

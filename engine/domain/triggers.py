@@ -1,0 +1,32 @@
+"""Words of triggers: what starts runs by itself, and what happens when that cannot go as it should."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class TriggerKind(StrEnum):
+    """What a trigger listens to."""
+
+    SCHEDULE = "schedule"
+
+
+class Missed(StrEnum):
+    """What happens to times of a schedule at which no server ran."""
+
+    SKIP = "skip"
+    ONCE = "once"
+    ALL = "all"
+
+
+class Overlap(StrEnum):
+    """What happens when the run before has not ended."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+    ALLOW = "allow"
+
+
+AUTOMATIC: frozenset[str] = frozenset({TriggerKind.SCHEDULE.value})
+"""The triggers whose runs no person starts. Their requester has an address of this kind, whose value is the name of the
+workflow."""

@@ -1,0 +1,162 @@
+"""Triggers as rows: written with the version of their workflow, found when their time has come."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import Struct
+from sqlalchemy import bindparam, delete, insert, literal_column, select, update
+
+from engine.domain import Work
+from engine.read_models import TriggerView
+from engine.store.connection import Connection
+from engine.store.port import Tx
+from engine.store.statements import Statement
+from engine.store.tables import WorkflowRow
+from engine.store.trigger_tables import TriggerRow
+from engine.store.wrong_clock import CLOCK_SLACK
+from engine.workflowfile import Trigger
+
+WORK: Final = "trigger:"
+"""What the id of the work begins with; the id of the trigger follows."""
+
+_trigger = TriggerRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+
+_WORK_ID = (literal_column(f"'{WORK}'") + _trigger.c.id).label("id")
+DUE = (
+    select(_WORK_ID)
+    .where(_trigger.c.next_at <= bindparam("now"))
+    .order_by(_trigger.c.next_at)
+    .limit(bindparam("limit"))
+)
+"""Selects schedules whose time has come; `engine.store.due_work` reads it."""
+DUE_AFTER_WRONG_CLOCK = (
+    select(_WORK_ID)
+    .where(_trigger.c.next_at.is_not(None), _trigger.c.set_at > bindparam("ahead"))
+    .order_by(_trigger.c.set_at)
+    .limit(bindparam("limit"))
+)
+"""Selects triggers that were written by a clock that was ahead, which may have jumped over times."""
+_LOAD = Statement(
+    select(_trigger, _workflow.c.name.label("workflow_name"))
+    .join(_workflow, _workflow.c.id == _trigger.c.workflow)
+    .where(_trigger.c.id == bindparam("id"))
+)
+_OF_WORKFLOW = Statement(
+    select(_trigger).where(_trigger.c.workflow == bindparam("workflow")).order_by(_trigger.c.position)
+)
+_VIEWS = Statement(
+    select(_trigger)
+    .where(_trigger.c.workspace == bindparam("workspace"))
+    .order_by(_trigger.c.workflow, _trigger.c.position)
+)
+_NEW = Statement(insert(_trigger))
+_PLACE = Statement(
+    update(_trigger).where(_trigger.c.id == bindparam("held")).values(position=bindparam("new_position"))
+)
+_DELETE = Statement(delete(_trigger).where(_trigger.c.id == bindparam("held")))
+_MOVE = Statement(
+    update(_trigger)
+    .where(_trigger.c.id == bindparam("held"), _trigger.c.next_at == bindparam("seen"))
+    .values(
+        next_at=bindparam("new_next"),
+        set_at=bindparam("now"),
+        failed_at=bindparam("fails_at"),
+        failure=bindparam("why"),
+    )
+)
+
+
+class LoadedTrigger(Struct, frozen=True, kw_only=True):
+    """A trigger as loaded. `next_at`: what its next conditional write compares."""
+
+    id: str
+    workspace: str
+    workflow: str
+    workflow_name: str
+    position: int
+    kind: str
+    identity: str
+    next_at: datetime | None
+    set_at: datetime
+    failed_at: datetime | None
+    failure: str | None
+
+    def was_ahead(self, now: datetime) -> bool:
+        """Return whether a clock that was ahead wrote the row."""
+        return self.set_at > now + CLOCK_SLACK
+
+
+def replace_triggers(tx: Tx, workspace: str, workflow: str, triggers: Sequence[Trigger]) -> None:
+    """Write the triggers of the current version. Those that are as before keep their rows, so nothing is due twice."""
+    rows: dict[str, list[Any]] = defaultdict(list)
+    for row in _OF_WORKFLOW.all(tx.connection, {"workflow": workflow}):
+        rows[row.identity].append(row)
+    for trigger in triggers:
+        if same := rows[trigger.identity]:
+            kept = same.pop(0)
+            if kept.position != trigger.index:
+                tx.write(_PLACE, {"held": kept.id, "new_position": trigger.index})
+        else:
+            _insert(tx, workspace, workflow, trigger)
+    for row in (row for left in rows.values() for row in left):
+        tx.write(_DELETE, {"held": row.id})
+
+
+def _insert(tx: Tx, workspace: str, workflow: str, trigger: Trigger) -> None:
+    tx.write(
+        _NEW,
+        {
+            "id": tx.new_id(),
+            "workspace": workspace,
+            "workflow": workflow,
+            "position": trigger.index,
+            "kind": trigger.kind.value,
+            "identity": trigger.identity,
+            "next_at": trigger.schedule.next_after(tx.now) if trigger.schedule is not None else None,
+            "set_at": tx.now,
+            "failed_at": None,
+            "failure": None,
+        },
+    )
+
+
+def work(trigger: str) -> Work:
+    """Return the work of a trigger whose time has come."""
+    return Work("process_due", f"{WORK}{trigger}")
+
+
+def load_trigger(tx: Tx, trigger: str) -> LoadedTrigger | None:
+    row = _LOAD.one(tx.connection, {"id": trigger})
+    return None if row is None else LoadedTrigger(**row._asdict())
+
+
+def trigger_views(connection: Connection, workspace: str) -> Mapping[str, Sequence[TriggerView]]:
+    """Return the triggers of each workflow, by the id of the workflow."""
+    found: dict[str, list[TriggerView]] = defaultdict(list)
+    for row in _VIEWS.all(connection, {"workspace": workspace}):
+        found[row.workflow].append(
+            TriggerView(kind=row.kind, position=row.position, next_at=row.next_at, failure=row.failure)
+        )
+    return found
+
+
+def try_move(tx: Tx, trigger: LoadedTrigger, next_at: datetime, *, failure: str | None = None) -> bool:
+    """Let a schedule be due at this time next. Return False if another unit was faster: then drop what was done."""
+    return bool(
+        tx.write(
+            _MOVE,
+            {
+                "held": trigger.id,
+                "seen": trigger.next_at,
+                "new_next": next_at,
+                "now": tx.now,
+                "fails_at": None if failure is None else tx.now,
+                "why": failure,
+            },
+        )
+    )

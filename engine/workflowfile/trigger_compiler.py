@@ -1,0 +1,81 @@
+"""Compiler from the triggers of a file to those that start runs, and the checks of the inputs that they give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from engine import fields, schedules
+from engine.domain import Missed, Overlap, TriggerKind
+from engine.errors import InvalidValue
+from engine.expressions import StaticType, compile_value, iter_strings
+from engine.fields import Field
+from engine.json_values import Path, Value
+from engine.workflowfile import checks
+from engine.workflowfile.draft import TriggerDraft, WorkflowDraft
+from engine.workflowfile.expression_scope import ExpressionNames, compile_text
+from engine.workflowfile.phrases import cite
+from engine.workflowfile.report import ProblemReport
+from engine.workflowfile.scalars import has_expression
+from engine.workflowfile.workflow import Trigger
+
+_TIMES: Final[Mapping[str, StaticType]] = {
+    "time": StaticType(frozenset({"text"}), "a time (text)", is_date=True),
+    "date": StaticType(frozenset({"text"}), "a date (text)", is_date=True),
+}
+NAMES: Final[Mapping[TriggerKind, Mapping[str, StaticType]]] = {TriggerKind.SCHEDULE: _TIMES}
+"""What `trigger` holds for each kind of trigger."""
+
+
+def compile_triggers(report: ProblemReport, draft: WorkflowDraft) -> list[Trigger]:
+    """Return the triggers, as far as they are right. Problems are reported."""
+    return [_compile(report, trigger, draft.inputs) for trigger in draft.triggers if trigger.file.schedule is not None]
+
+
+def _compile(report: ProblemReport, draft: TriggerDraft, inputs: Mapping[str, Field | None] | None) -> Trigger:
+    file, kind = draft.file, TriggerKind.SCHEDULE
+    at: Path = (*draft.at, "inputs")
+    is_valid = checks.check_keys(report, file.inputs, at)
+    names = ExpressionNames(inputs={}, trigger=NAMES[kind])
+    for path, text in iter_strings(file.inputs):
+        is_valid = compile_text(report, text, at + path, names) is not None and is_valid
+    if inputs is not None:
+        _check_inputs(report, file.inputs, at, inputs)
+        _check_complete(report, draft, inputs)
+    return Trigger(
+        index=draft.index,
+        kind=kind,
+        inputs=compile_value(file.inputs if is_valid else {}),
+        overlap=Overlap(file.overlap),
+        schedule=schedules.parse(file.schedule or "", file.timezone),
+        missed=Missed(file.missed or Missed.ONCE),
+    )
+
+
+def _check_inputs(
+    report: ProblemReport, given: Mapping[str, Value], at: Path, inputs: Mapping[str, Field | None]
+) -> None:
+    """Report inputs that the workflow does not have, and values without an expression that it would refuse."""
+    for name, value in given.items():
+        if name not in inputs:
+            report.add((*at, name), f"There is no input `{cite(name)}`.", "Declare it under `inputs`.", at="key")
+            continue
+        declared = inputs[name]
+        if declared is None or any(has_expression(text) for _, text in iter_strings(value)):
+            continue
+        try:
+            fields.validate(declared, value)
+        except InvalidValue as error:
+            report.add((*at, name), f"The input `{name}` {error}.")
+
+
+def _check_complete(report: ProblemReport, draft: TriggerDraft, inputs: Mapping[str, Field | None]) -> None:
+    """Report inputs that a run needs and that the trigger does not give."""
+    for name, declared in inputs.items():
+        if declared is None or name in draft.file.inputs:
+            continue
+        try:
+            fields.absent(declared)
+        except InvalidValue:
+            message = f"The input `{name}` has no default, so this trigger has to give it."
+            report.add(draft.at, message, f"Write inputs: {{{name}: …}} on the trigger.")

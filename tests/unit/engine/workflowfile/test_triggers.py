@@ -1,0 +1,100 @@
+"""Triggers of a workflow file: what is read, and what is refused, with its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.domain import Missed, Overlap, TriggerKind
+from engine.schedules import Cron
+from engine.workflowfile import load
+from tests.support.workflow_files import KINDS, problems_of
+
+FILE = """name: flow
+inputs:
+  day: date
+  note: {type: text, default: none, max_length: 9}
+triggers:
+  - TRIGGER
+steps:
+  - {id: act, uses: set, with: {day: "{{ inputs.day }}"}}
+"""
+GIVEN = 'inputs: {day: "{{ trigger.date }}"}'
+
+
+def with_trigger(text: str) -> str:
+    return FILE.replace("TRIGGER", text)
+
+
+def test_a_schedule_is_read_with_its_defaults() -> None:
+    text = f'{{schedule: "0  9 * * mon", timezone: Europe/Berlin, {GIVEN}}}'
+    (trigger,) = load(with_trigger(text).encode(), kinds=KINDS).triggers
+    assert (trigger.kind, trigger.index) == (TriggerKind.SCHEDULE, 0)
+    assert trigger.schedule == Cron("0 9 * * mon", "Europe/Berlin")
+    assert (trigger.missed, trigger.overlap) == (Missed.ONCE, Overlap.ALLOW)
+    assert trigger.inputs.render({"trigger": {"date": "2026-03-02"}}) == {"day": "2026-03-02"}
+
+
+def test_the_identity_of_a_trigger_does_not_depend_on_its_inputs() -> None:
+    def identity(text: str) -> str:
+        return load(with_trigger(text).encode(), kinds=KINDS).triggers[0].identity
+
+    plain = identity(f"{{schedule: every 15m, {GIVEN}}}")
+    assert identity(f"{{schedule: every  15m, overlap: queue, missed: all, {GIVEN}}}") == plain
+    assert identity(f"{{schedule: every 16m, {GIVEN}}}") != plain
+    assert identity(f'{{schedule: "0 9 * * *", {GIVEN}}}') != identity(
+        f'{{schedule: "0 9 * * *", timezone: Asia/Tokyo, {GIVEN}}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "fragment"),
+    [
+        ("every day", "triggers[0]", "A trigger is a mapping"),
+        (f"{{{GIVEN}}}", "triggers[0]", "what starts the workflow"),
+        (f"{{schedule: daily, {GIVEN}}}", "triggers[0].schedule", "five fields"),
+        (f'{{schedule: "0 25 * * *", {GIVEN}}}', "triggers[0].schedule", "The hour `25` of a schedule is 0 to 23"),
+        (f'{{schedule: "0 9 * * *", timezone: Mars, {GIVEN}}}', "triggers[0].timezone", "no time zone `Mars`"),
+        (f"{{schedule: every 1h, timezone: Asia/Tokyo, {GIVEN}}}", "triggers[0]", "delete `timezone`"),
+        (f"{{schedule: every 1h, missed: twice, {GIVEN}}}", "triggers[0].missed", "`skip`, `once` or `all`"),
+        (f"{{schedule: every 1h, overlap: wait, {GIVEN}}}", "triggers[0].overlap", "`skip`, `queue` or `allow`"),
+        (f"{{schedule: every 1h, missed: all, overlap: skip, {GIVEN}}}", "triggers[0]", "Write `overlap: queue`"),
+        ("{schedule: every 1h}", "triggers[0]", "The input `day` has no default, so this trigger has to give it."),
+        ("{schedule: every 1h, inputs: {day: soon}}", "triggers[0].inputs.day", "The input `day`"),
+        (
+            "{schedule: every 1h, inputs: {day: 2026-03-02, nite: x}}",
+            "triggers[0].inputs.nite",
+            "There is no input `nite`.",
+        ),
+        (
+            "{schedule: every 1h, inputs: {day: 2026-03-02, note: much too long}}",
+            "triggers[0].inputs.note",
+            "The input `note`",
+        ),
+        (
+            '{schedule: every 1h, inputs: {day: "{{ trigger.day }}"}}',
+            "triggers[0].inputs.day",
+            "`trigger` has no `day`",
+        ),
+        ('{schedule: every 1h, inputs: {day: "{{ inputs.note }}"}}', "triggers[0].inputs.day", "before the run"),
+        ('{schedule: every 1h, inputs: {day: "{{ run.id }}"}}', "triggers[0].inputs.day", "before the run"),
+        ('{schedule: every 1h, inputs: {day: "{{ secret.A }}"}}', "triggers[0].inputs.day", ""),
+        ('{schedule: every 1h, inputs: {day: "{{ trigger.date"}}', "triggers[0].inputs.day", ""),
+    ],
+)
+def test_a_trigger_that_cannot_start_a_run_is_refused(text: str, path: str, fragment: str) -> None:
+    problems = problems_of(with_trigger(text))
+    assert [problem.path for problem in problems] == [path] * len(problems)
+    assert any(fragment in f"{problem.message} {problem.hint}" for problem in problems), problems
+
+
+def test_steps_cannot_read_the_trigger() -> None:
+    source = with_trigger(f"{{schedule: every 1h, {GIVEN}}}").replace('inputs.day }}"}}', 'trigger.date }}"}}')
+    (problem,) = problems_of(source)
+    assert problem.path == "steps[0].with.day"
+    assert "known only under `inputs` of a trigger" in problem.message
+
+
+def test_a_workflow_has_at_most_20_triggers() -> None:
+    trigger = f"{{schedule: every 1h, {GIVEN}}}"
+    problems = problems_of(with_trigger("\n  - ".join([trigger] * 21)))
+    assert [problem.path for problem in problems] == ["triggers[20]"]
