@@ -84,13 +84,14 @@ def _remind(tx: Tx, request: Request, person: Person, route: Route, hours: Worki
 def load_content(connection: Connection, delivery: LeasedDelivery) -> DeliveryContent:
     """Return the content of a reminder: all that waits for the person now.
 
-    Its `request` is the first of those that the reminder is about and that still wait. If none does, it is closed or
-    decided, and the reminder is not needed any more.
+    Its `request` is the one that is due first of those that the reminder is about and that still wait. If none does, it
+    is closed or decided, and the reminder is not needed any more.
     """
     assert delivery.run is not None
     assert delivery.request is not None
     told = [request.id for request in reminders.load_about(connection, delivery.id) if request.waits]
-    inbox, first = _inbox(connection, delivery), next(iter(told), None)
+    inbox = _inbox(connection, delivery)
+    first = next((view.id for view in inbox if view.id in told), next(iter(told), None))
     others = [view for view in inbox if view.id != first][: MOST_LISTED - 1]
     is_about_one = first is not None and not others
     request = request_queries.request_view(connection, first or delivery.request)
