@@ -12,12 +12,13 @@ from msgspec.structs import replace
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.routing import Routing
 from engine.domain import DIGEST, HELD, DeliveryKind, DeliveryState, Digest, EmailPolicy, OnExpiry, Person
+from engine.errors import Conflict
 from engine.ports import Directory, Route
 from engine.read_models import PageQuery
 from engine.requests import Deadlines, Request, quiet_times
 from engine.requests.deadlines import Zones
 from engine.requests.working_hours import WorkingHours
-from engine.store import deliveries, delivery_leases, digests, reminders, request_queries, request_rows
+from engine.store import deliveries, delivery_leases, digests, people, reminders, request_queries, request_rows
 from engine.store.deliveries import NewDelivery
 from engine.store.delivery_leases import LeasedDelivery
 from engine.store.digests import DigestRoute
@@ -82,9 +83,15 @@ def held_deadlines(
 
 
 def hold(tx: Tx, workspace: str, held: Sequence[HeldCopy], *, hours: WorkingHours) -> None:
-    """Write held copies, each with a place in the next digest of its person. The request is written already."""
+    """Write held copies, each with a place in the next digest of its person. The request is written already.
+
+    Raises `Conflict` if a person has chosen anew since the unit read what they chose.
+    """
     for one in sorted(held, key=lambda one: one.copy.person.id):
-        digests.take_turn(tx, one.copy.person.id)
+        person = one.copy.person
+        digests.take_turn(tx, person.id)
+        if people.load_people(tx.connection, [person.id])[person.id].preferences != person.preferences:
+            raise Conflict(f"{person.id} chose anew when they are told")
         deliveries.insert_deliveries(tx, workspace, [one.copy])
         _join_digest(tx, workspace, one, hours)
 

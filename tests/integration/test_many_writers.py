@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -21,6 +22,7 @@ from engine.domain import (
     Decide,
     Decided,
     DeliveryKind,
+    Digest,
     Done,
     Erase,
     Erased,
@@ -28,10 +30,13 @@ from engine.domain import (
     GiveCode,
     GiveRating,
     Person,
+    Preferences,
+    PreferencesSet,
     ProvenIdentity,
     Register,
     Registered,
     RunStatus,
+    SetPreferences,
     SignIn,
     SignInExpired,
     SignInStart,
@@ -51,7 +56,7 @@ from tests.support.account_directory import account
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, until
 from tests.support.fakes import people_reached_by
 from tests.support.recording_channel import Fault
-from tests.support.rival_processes import connect, race, two_processes
+from tests.support.rival_processes import connect, overtake, race, two_processes
 
 GATED = """
 name: flow
@@ -66,6 +71,7 @@ inputs: {text: {type: text, default: hello}}
 steps:
   - {id: act, uses: played, with: {text: "{{ inputs.text }}"}}
 """
+START = Start(workflow="flow", inputs={}, actor=ANN, origin=TERMINAL)
 MIA = Address("email", "mia@example.com")
 Processes = tuple[EngineEnv, EngineEnv]
 
@@ -492,6 +498,20 @@ async def test_no_word_of_an_erased_run_is_written_meanwhile(rivals: Processes, 
     assert texts == ("(erased)",)
     words = {word for (word,) in await rows(rivals[0], "SELECT word FROM search_word")}
     assert words <= {"erased", "ann", "example", "com", "flow"}, "what is left of a request, and who asked"
+
+
+async def test_what_a_person_chooses_holds_for_a_request_that_opens_meanwhile(
+    processes: Processes, postgres_database: str
+) -> None:
+    first, second = processes
+    lee = SetPreferences(actor=LEE, origin=TERMINAL, preferences=Preferences(digest=Digest.DAILY, at=18 * 60))
+    await first.register(GATED.replace(", mia@example.com", ""))
+    await first.engine.set_preferences(lee)
+    at_once = second.engine.set_preferences(replace(lee, preferences=Preferences()))
+    started, chosen = await overtake(postgres_database, "approver", first.engine.start(START), at_once)
+    assert (type(started), type(chosen)) == (Started, PreferencesSet)
+    await first.settle()
+    assert len(first.mail.to("lee@example.com", DeliveryKind.REQUEST)) == 1, "at once, and not tomorrow"
 
 
 # -- copies -------------------------------------------------------------------------------------------------
