@@ -12,7 +12,7 @@ The format, one JSON object a line: `seq` counts from 1. `leaf` is JSON text, an
 the SHA-256 of the previous entry's hash (32 bytes; zeros before the first) and then of the text `leaf`. Bytes are
 written as lower-case hexadecimal, text is hashed as UTF-8. `salt` and `content` are null where content was erased; a
 later entry of the kind `content.erased` explains it, whose content has `entries`, a list of pairs of the first and last
-number, `by`, who erased them, and `reason`. It names no entry whose content is there.
+number, `by`, who erased them, and `reason`. It names no entry whose content is there, and none twice.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Log:
         self._erasures = 0
         self._by: dict[str, _Erasures] = {}
         self._erased: list[list[int]] = []
-        self._explained: list[tuple[int, int]] = []
+        self._explained: list[list[int]] = []
         self.head = f"{after[0]}:{after[1]}"
         self._line = 0
         self._after = after
@@ -140,7 +140,7 @@ class Log:
     @property
     def unexplained(self) -> tuple[str, ...]:
         """The ranges of entries that were erased so far without an entry that explains it."""
-        return tuple(_numbers(first, last) for first, last in _uncovered(self._erased, sorted(self._explained)))
+        return tuple(_numbers(first, last) for first, last in _uncovered(self._erased, self._explained))
 
     def _check(self, entry: dict[str, Any]) -> Iterator[str]:
         for key in sorted(entry.keys() - set(KEYS)):
@@ -211,12 +211,13 @@ class Log:
         if not is_complete or not isinstance(pairs, list) or not all(_is_pair(pair, seq) for pair in pairs):
             yield "it does not say which entries were erased before it, who erased them and why"
             return
-        present = [part for first, last in pairs for part in self._present(first, last)]
+        new = [part for first, last in pairs for part in self._explain(first, last)]
+        present = [part for first, last in new for part in self._present(first, last)]
         if present:
-            named = ", ".join(_numbers(first, last) for first, last in present[:MOST_NAMED])
-            yield f"it says that contents were erased that are still there: {named}"
-        self._explained.extend((first, last) for first, last in pairs)
-        count = sum(last - first + 1 for first, last in pairs) - sum(last - first + 1 for first, last in present)
+            yield f"it says that contents were erased that are still there: {_named(present)}"
+        if again := [*_uncovered(sorted(map(list, pairs)), sorted(new))]:
+            yield f"it says that contents were erased that were erased before, as an entry says: {_named(again)}"
+        count = _total(new) - _total(present)
         self._by.setdefault(str(by), _Erasures(leaf["at"])).add(count, leaf["at"])
         self._erasures += 1
         if len(self.explanations) < MOST_NAMED:
@@ -224,13 +225,17 @@ class Log:
             who = f"erased by {_quoted(str(by))} at {_quoted(leaf['at'])}"
             self.explanations.append(f"entry {seq}: {numbers} {who}: {_quoted(str(reason))} ({_contents(count)})")
 
+    def _explain(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Note that a range of entries is explained, and yield the parts of it that were not before."""
+        for part in [*_uncovered([[first, last]], _near(self._explained, first, last))]:
+            bisect.insort(self._explained, [*part])
+            yield part
+
     def _present(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Yield the parts of a range of entries before this one whose contents are there."""
         first = max(first, self._after[0] + 1)
-        begin = max(bisect.bisect_right(self._erased, first, key=_first) - 1, 0)
-        end = bisect.bisect_right(self._erased, last, key=_first)
         if first <= last:
-            yield from _uncovered([[first, last]], [(one, other) for one, other in self._erased[begin:end]])
+            yield from _uncovered([[first, last]], _near(self._erased, first, last))
 
 
 @dataclass
@@ -255,6 +260,21 @@ def _first(numbers: list[int]) -> int:
     return numbers[0]
 
 
+def _near(ranges: list[list[int]], first: int, last: int) -> list[list[int]]:
+    """Return those of some ranges, which are sorted and apart, that may touch another one."""
+    begin = max(bisect.bisect_right(ranges, first, key=_first) - 1, 0)
+    return ranges[begin : bisect.bisect_right(ranges, last, key=_first)]
+
+
+def _total(ranges: Iterable[tuple[int, int]]) -> int:
+    return sum(last - first + 1 for first, last in ranges)
+
+
+def _named(ranges: Sequence[tuple[int, int]]) -> str:
+    """Return the first of some ranges as a text."""
+    return ", ".join(_numbers(first, last) for first, last in ranges[:MOST_NAMED])
+
+
 def _contents(count: int) -> str:
     return f"{count} content{'s' * (count != 1)}"
 
@@ -265,7 +285,7 @@ def _is_pair(value: Any, seq: int) -> bool:
     )
 
 
-def _uncovered(runs: list[list[int]], covers: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _uncovered(runs: Sequence[Sequence[int]], covers: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
     """Yield the parts of the ranges in `runs` that no range in `covers` contains. Both are sorted."""
     at, reached = 0, 0
     for first, last in runs:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -193,6 +193,43 @@ def test_an_explanation_of_entries_before_the_export_begins_is_no_finding() -> N
     log = log_with_erasures((2, 4), erased={2, 3, 4})
     at_three = json.loads(log[2])
     assert verify(log[3:], after=(3, at_three["hash"])).findings == ()
+
+
+def read_claims(
+    claims: Iterable[tuple[str, list[list[int]]]], erased: set[int]
+) -> tuple[verify_audit.Log, list[verify_audit.AuditFinding]]:
+    """Return a log of forty entries, with one more for each claim about what was erased, and its findings."""
+    log, sealed, findings = verify_audit.Log(), make_chain(40), list[verify_audit.AuditFinding]()
+    for seq, (who, pairs) in enumerate(claims, 41):
+        content: dict[str, Value] = {"entries": [[*pair] for pair in pairs], "by": who, "reason": "old"}
+        erasure = Entry(kind="content.erased", run=None, request=None, step=None, actor=None, content=content)
+        previous = sealed[-1].hash
+        sealed.append(seal(erasure, workspace="default", at=NOW, seq=seq, previous=previous, salt=b"s" * 16))
+    for entry in sealed:
+        value = json.loads(to_line(entry))
+        nothing = {"salt": None, "content": None} if value["seq"] in erased else {}
+        findings += log.read(json.dumps(value | nothing))
+    return log, findings
+
+
+RANGES = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)).map(sorted), min_size=1, max_size=4)
+
+
+@given(st.lists(RANGES, min_size=1, max_size=4))
+def test_no_entry_claims_what_another_one_explains(claims: list[list[list[int]]]) -> None:
+    """Otherwise an entry that is written later would say that another person erased it, and count it twice."""
+    numbers = [{number for first, last in pairs for number in range(first, last + 1)} for pairs in claims]
+    names = ["lee", "kim", "mia", "zoe"]
+    log, findings = read_claims(zip(names, claims, strict=False), set().union(*numbers))
+    seen: set[int] = set()
+    counts = []
+    for claimed in numbers:
+        counts.append(len(claimed - seen))
+        seen |= claimed
+    repeated = [at for at, claimed in enumerate(numbers) if claimed & set().union(*numbers[:at])]
+    assert [finding.seq for finding in findings] == [41 + at for at in repeated]
+    assert [int(line.split(" erased ")[1].split()[0]) for line in log.erasers] == counts
+    assert (log.erased, log.unexplained) == (len(seen), ())
 
 
 def test_how_many_contents_each_person_erased_and_when_is_summed_up() -> None:
