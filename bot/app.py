@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 from bot import composition, databases, endpoints, monitor
+from bot.ai.setup import open_language_model
 from bot.app_parts import Adapters, App, AppOptions
 from bot.email.setup import open_email
 from bot.executors import RunsWork
@@ -78,12 +79,18 @@ async def open_for_commands(options: AppOptions) -> AsyncIterator[App]:
 async def open_trial(options: AppOptions) -> AsyncIterator[App]:
     """Own a database of `signoff try`, and run workflows while the body runs.
 
-    Slack and email are not connected: the messages of steps are printed and not sent. Raises `StoreError`.
+    Slack and email are not connected: the messages of steps are printed and not sent. A language model is asked, if one
+    is set up. Raises `StoreError`.
     """
     async with AsyncExitStack() as stack:
         store = await _open_store(options, stack, trial=True)
         console = create_console()
-        adapters = replace(_local_adapters(options), sender=TerminalSender(console), mailer=TerminalMailer(console))
+        adapters = replace(
+            _local_adapters(options),
+            sender=TerminalSender(console),
+            mailer=TerminalMailer(console),
+            language_model=await stack.enter_async_context(open_language_model(options.settings)),
+        )
         app = composition.build(store, options.settings, adapters, is_trial=True)
         await stack.enter_async_context(_run(app.executor))
         yield app
@@ -140,6 +147,7 @@ async def _connect_adapters(options: AppOptions, stack: AsyncExitStack) -> Adapt
         sender=SlackSender(client) if client is not None else None,
         email=email.channel if email is not None else None,
         mailer=email.mailer if email is not None else None,
+        language_model=await stack.enter_async_context(open_language_model(options.settings)),
     )
 
 

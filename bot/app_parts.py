@@ -19,6 +19,7 @@ from bot.slack.rate_limit import RateLimiter
 from bot.slack.service import SlackService
 from bot.web.service import ReviewService
 from engine.code_derivation import Codes
+from engine.language_model import LanguageModel
 from engine.ports import Channel, Clock, Mailer, Secrets, Sender, StepServices
 from engine.service import Engine
 from engine.store.port import Store
@@ -48,7 +49,8 @@ class AppOptions:
 class Adapters:
     """The implementations of the engine's ports that this process uses. An optional one is None if it is not set up.
 
-    `slack` and `email` show copies; `sender` and `mailer` are what steps send with. `console` prints the copies for
+    `slack` and `email` show copies; `sender` and `mailer` are what steps send with, and
+    `language_model` what they ask. `console` prints the copies for
     this machine's terminal. `tracing` writes traces. `roles`: the roles file, loaded.
     """
 
@@ -59,6 +61,7 @@ class Adapters:
     email: Channel | None = None
     sender: Sender | None = None
     mailer: Mailer | None = None
+    language_model: LanguageModel | None = None
     tracing: Traces | None = None
     roles: RolesFile = field(default_factory=RolesFile)
 
@@ -66,7 +69,13 @@ class Adapters:
     def services(self) -> StepServices:
         """Return the adapters that steps may use."""
         traceparent = self.tracing.traceparent if self.tracing is not None else None
-        return StepServices(sender=self.sender, mailer=self.mailer, secrets=self.secrets, traceparent=traceparent)
+        return StepServices(
+            sender=self.sender,
+            mailer=self.mailer,
+            secrets=self.secrets,
+            traceparent=traceparent,
+            language_model=self.language_model,
+        )
 
 
 @dataclass(frozen=True, slots=True)

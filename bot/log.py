@@ -26,6 +26,7 @@ _QUIET: Final = ("alembic", "aiohttp.access")
 _TALKATIVE: Final = (
     *("aiohttp", "aiosmtplib", "asyncio", "opentelemetry", "pgqueuer"),
     *("slack_bolt", "slack_sdk", "urllib3", "uvicorn"),
+    *("httpcore2", "httpx2", "openai"),
 )
 """Libraries whose debug entries quote what they send and get, tokens and contents included: never written."""
 

@@ -9,8 +9,10 @@ import contextlib
 import ipaddress
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from email.headerregistry import Address
 from email.policy import SMTP
 from pathlib import Path
@@ -20,12 +22,17 @@ from urllib.parse import unquote, urlsplit
 from engine import durations, fields, references
 from engine.code_derivation import MIN_KEY
 from engine.domain import accounts
-from engine.errors import InvalidValue
+from engine.errors import InvalidValue, StepError
 from engine.fields import Field
+from engine.language_model import TokenPrices
+from engine.steps.url_guard import Guard
 
 if TYPE_CHECKING:
     from engine.requests.working_hours import WorkingHours
 
+_PRICES: Final = re.compile(
+    r"(?P<model>[^\s=,]+)\s*=\s*(?P<read>\d{1,6}(?:\.\d{1,6})?)\s*/\s*(?P<written>\d{1,6}(?:\.\d{1,6})?)", re.ASCII
+)
 Security: TypeAlias = Literal["tls", "starttls", "none"]
 
 _EMAIL: Final = Field(type=fields.FieldType.EMAIL)
@@ -309,6 +316,42 @@ def parse_api_url(text: str) -> str:
     if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~%/-]*)?", text, re.ASCII):
         raise ValueError("must look like https://slack.com/api/")
     return text if text.endswith("/") else f"{text}/"
+
+
+def parse_model_url(url: str, allowed: Sequence[str]) -> str:
+    """Return the address of a provider of language models, without a slash at its end. Raises `ValueError`.
+
+    Prompts and the key are sent there, so it uses https, or is on this machine, or is one of the `allowed` hosts.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        is_plain = parts.scheme in ("http", "https") and host and not (parts.query or parts.fragment or parts.username)
+    except ValueError:
+        is_plain = False
+    if not is_plain or not re.fullmatch(r"[!-~]+", url):
+        raise ValueError("must look like https://api.example.com/v1, without user, query or fragment")
+    if not is_safe_address(url):
+        try:
+            Guard(allowed).check("POST", url)
+        except StepError:
+            raise ValueError(
+                "may use http:// only on this machine, or to a host that SIGNOFF_HTTP_ALLOW names. Use https://"
+            ) from None
+    return url.rstrip("/")
+
+
+def parse_model_prices(text: str) -> dict[str, TokenPrices]:
+    """Return the prices of models from `model=0.25/2, other=1/4`. Raises `ValueError`."""
+    prices: dict[str, TokenPrices] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = _PRICES.fullmatch(part)
+        if match is None:
+            raise ValueError(
+                f"{part!r} must look like my-model=0.25/2: US dollars for a million tokens, read and written"
+            )
+        prices[match["model"]] = TokenPrices(Decimal(match["read"]), Decimal(match["written"]))
+    return prices
 
 
 def check_builder(text: str) -> str:

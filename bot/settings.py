@@ -26,6 +26,7 @@ from engine.redaction import Redactor
 from engine.steps.url_guard import Guard
 
 if TYPE_CHECKING:
+    from engine.language_model import TokenPrices
     from engine.requests.working_hours import WorkingHours
 
 _MAX_NAME: Final = 60
@@ -35,6 +36,10 @@ _NUMBERS: Final = {
     "max_connections": (16, 20_000, 500),
 }
 """The smallest and the largest number of a setting, and an example."""
+
+
+_HIDDEN: Final = {"slack": "(a token of Slack)", "ai": "(the key of the language model)"}
+"""What replaces a secret in a text, by the first word of its setting."""
 
 
 class NotAFile(SignoffError):
@@ -128,6 +133,16 @@ class Settings(BaseSettings):
     """The name of the public key in the DNS, before `._domainkey.`."""
     dkim_domain: str = ""
     """The domain that signs. Default: the domain of `SIGNOFF_EMAIL_FROM`."""
+    ai_key: SecretStr = SecretStr("")
+    """The key of the provider of language models. With it, workflows may have `ai` steps."""
+    ai_url: str = ""
+    """The URL of a provider that speaks the API of OpenAI, such as `http://localhost:11434/v1`. Without a key it is
+    enough by itself. Default: OpenAI's own."""
+    ai_model: str = ""
+    """The model of `ai` steps that name none, as its provider names it: `gpt-5-mini`."""
+    ai_prices: str = ""
+    """What models cost, in US dollars for a million tokens that they read and that they write:
+    `my-model=0.25/2, other=1/4`. Default: the prices that providers publish, if they are known."""
     working_hours: str = "mon-fri 09:00-17:00"
     """The days and hours that count where a gate has `hours: true`, in the time zone of each approver. With the zone of
     people whose own is not known: `mon-fri 09:00-17:00 Europe/Berlin`."""
@@ -252,6 +267,17 @@ class Settings(BaseSettings):
     def _bindable(cls, value: str) -> str:
         return setting_values.check_host(value)
 
+    @field_validator("ai_url")
+    @classmethod
+    def _model_url(cls, value: str, info: ValidationInfo) -> str:
+        return setting_values.parse_model_url(value, info.data.get("http_allow", ())) if value else ""
+
+    @field_validator("ai_prices")
+    @classmethod
+    def _model_prices(cls, value: str) -> str:
+        setting_values.parse_model_prices(value)
+        return value
+
     @field_validator("builders")
     @classmethod
     def _references(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -328,6 +354,11 @@ class Settings(BaseSettings):
         return setting_values.parse_retention(self.retention) if self.retention else None
 
     @property
+    def model_prices(self) -> dict[str, TokenPrices]:
+        """Return the prices of models that the setting names."""
+        return setting_values.parse_model_prices(self.ai_prices)
+
+    @property
     def mail_server(self) -> MailServerAddress | None:
         """Return the mail server, or None if email is not set up."""
         url = self.smtp_url.get_secret_value()
@@ -348,7 +379,7 @@ class Settings(BaseSettings):
                 for password in setting_values.passwords_in_server_url(value):
                     yield password, "(the password of the database)"
             elif isinstance(value, SecretStr):
-                yield value.get_secret_value(), "(a token of Slack)" if name.startswith("slack_") else "(a secret)"
+                yield value.get_secret_value(), _HIDDEN.get(name.partition("_")[0], "(a secret)")
 
 
 @lru_cache(8)

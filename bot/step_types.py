@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from bot.ai import setup
 from bot.settings import Settings
 from engine.ports import StepServices, StepType
 from engine.steps import registry
@@ -17,4 +18,5 @@ def load_step_types(settings: Settings, services: StepServices = _NO_SERVICES) -
 
     Without services, they can check a workflow file, but steps that send messages cannot run.
     """
-    return registry.all_step_types(replace(services, http_allow=settings.http_allow))
+    missing = setup.missing(settings) or ""
+    return registry.all_step_types(replace(services, http_allow=settings.http_allow, no_language_model=missing))

@@ -45,6 +45,7 @@ class EntryKind(StrEnum):
     REQUEST_RATED = "request.rated"
     REQUEST_WITHDRAWN = "request.withdrawn"
     STEP_STARTED = "step.started"
+    STEP_MODEL_ASKED = "step.model_asked"
     STEP_SUCCEEDED = "step.succeeded"
     STEP_SKIPPED = "step.skipped"
     STEP_STOPPED = "step.stopped"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
@@ -19,6 +19,7 @@ from engine.domain import Address, Card, Origin, Person, Receipt, Work
 from engine.domain.people import ACCOUNT
 from engine.fields import Field, FieldType
 from engine.json_values import Value
+from engine.language_model import NOT_SET_UP, LanguageModel, ModelCalls, UnrecordedCalls
 from engine.references import Reference
 from engine.workflowfile.step_kinds import Nature
 
@@ -34,6 +35,7 @@ class StepContext:
     `workflow` is the name of the workflow. `idempotency_key` is the same for every call of this visit, over retries and
     crashes: pass it on. `attempt` counts calls from 1. `timeout` is the time that the step may take. `redact` removes
     secrets from a text: call it before you truncate a text from another server, or a part of a secret may stay.
+    `model_calls`: the record of the language models that this visit asked.
     """
 
     run: str
@@ -44,6 +46,7 @@ class StepContext:
     timeout: timedelta
     redact: Callable[[str], str] = str
     workflow: str = ""
+    model_calls: ModelCalls = field(default_factory=UnrecordedCalls)
 
 
 Traceparent: TypeAlias = Callable[[StepContext], str]
@@ -62,6 +65,7 @@ class StepServices:
     `secrets`: reads the secrets of the server for a step type. Secrets of a workflow stand in parameters
     (`secret_params`), so that approvers see where they go. `traceparent`: returns the header of that name for a call
     that a step makes, so that what the called service does is in the trace of the run; None while tracing is off.
+    `language_model`: asks language models; while it is None, `no_language_model` says what to set up.
     """
 
     http_allow: tuple[str, ...] = ()
@@ -70,6 +74,8 @@ class StepServices:
     mailer: Mailer | None = None
     secrets: Secrets | None = None
     traceparent: Traceparent | None = None
+    language_model: LanguageModel | None = None
+    no_language_model: str = NOT_SET_UP
 
 
 class StepType(ABC, Generic[ParamsT]):
@@ -84,6 +90,8 @@ class StepType(ABC, Generic[ParamsT]):
     nature: ClassVar[Nature] = Nature.EFFECT
     secret_params: ClassVar[frozenset[str]] = frozenset()
     """Top-level parameters in which `{{ secret.NAME }}` may stand."""
+    literal_params: ClassVar[frozenset[str]] = frozenset()
+    """Top-level parameters in which expressions do not work, such as declarations of fields."""
     address_params: ClassVar[frozenset[str]] = frozenset()
     """Top-level parameters that are a web address: values are escaped for the place in it where they stand."""
 
@@ -112,6 +120,20 @@ class StepType(ABC, Generic[ParamsT]):
     def idempotent(self, params: Mapping[str, Value]) -> bool:  # noqa: ARG002
         """Return whether the call can be repeated without harm. If not, a person is asked about an unknown outcome."""
         return False
+
+    def output_fields(self, params: Mapping[str, Value]) -> Mapping[str, Field]:  # noqa: ARG002
+        """Return the fields of the output that are declared in the file, with their types. Almost every kind has none.
+
+        `params`: the parameters as they are in the file. They may be wrong; then a wrong field is left out.
+        """
+        return {}
+
+    def missing(self, params: Mapping[str, Value]) -> str | None:  # noqa: ARG002
+        """Return what has to be set up on this server before a step like this can run, as a sentence, or None.
+
+        A workflow with such a step is not registered. `params`: the parameters without expressions.
+        """
+        return None
 
     async def doubts(self, params: Mapping[str, Value]) -> Sequence[str]:  # noqa: ARG002
         """Return warnings for a workflow that is being registered, as sentences.

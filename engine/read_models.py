@@ -30,6 +30,7 @@ from engine.domain import (
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Value
+from engine.language_model import ModelCall
 from engine.requests import Edit, Question, Request, merged_edits, questions
 from engine.workflowfile.expected_output import ExpectedOutput
 
@@ -93,6 +94,8 @@ class RequestView:
     title: str
     reason: str | None
     show: tuple[tuple[str, str], ...]
+    models: tuple[tuple[str, str], ...] = ()
+    """The language models that drafted what this is about, each with the label of its step."""
     notes: tuple[str, ...]
     confirm: str | None
     approve_label: str
@@ -174,6 +177,8 @@ class StepView:
     ended_at: datetime | None
     answers: tuple[StepAnswer, ...] = ()
     """The oldest first."""
+    model_calls: tuple[ModelCall, ...] = ()
+    """The language models that the step asked, the oldest call first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

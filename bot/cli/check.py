@@ -14,6 +14,7 @@ from bot.step_types import load_step_types
 from bot.terminal.output import print_sentence, render_json
 from engine import schedules, workflowfile
 from engine.errors import DefinitionError, Problem
+from engine.steps.missing_services import find_missing
 from engine.system import SystemClock
 from engine.workflowfile.step_kinds import StepKind
 
@@ -24,25 +25,30 @@ from engine.workflowfile.step_kinds import StepKind
 def check(files: tuple[Path, ...], as_json: bool) -> int:
     """Check workflow FILES, and print all their problems."""
     kinds = load_step_types(load_context().settings)
-    problems = [(file, problem) for file in files for problem in _find_problems(file, kinds)]
+    checked = [(file, *_check_file(file, kinds)) for file in files]
+    problems = [(file, problem) for file, found, _ in checked for problem in found]
     if as_json:
         click.echo(render_json([{"file": str(file), **problem.facts()} for file, problem in problems]))
     else:
         _print(problems, len(files))
+        for file, _, missing in checked:
+            for sentence in missing:
+                click.echo(f"Note: {file}: {sentence}", err=True)
         for file in files if not problems else ():
             _print_schedules(file, kinds)
     return Exit.NO if problems else Exit.DONE
 
 
-def _find_problems(file: Path, kinds: Mapping[str, StepKind]) -> Sequence[Problem]:
+def _check_file(file: Path, kinds: Mapping[str, StepKind]) -> tuple[Sequence[Problem], Sequence[str]]:
+    """Return the problems of a file, and what its steps need that is not set up on this machine."""
     try:
-        workflowfile.load(read_workflow_file(file), kinds=kinds)
+        workflow = workflowfile.load(read_workflow_file(file), kinds=kinds)
     except DefinitionError as error:
-        return error.problems
+        return error.problems, ()
     except OSError as error:
         # A file that is missing hides no problem of the others.
-        return [Problem(f"The file cannot be read: {error.strerror}.")]
-    return []
+        return [Problem(f"The file cannot be read: {error.strerror}.")], ()
+    return (), find_missing(workflow, kinds)
 
 
 def _print_schedules(file: Path, kinds: Mapping[str, StepKind]) -> None:

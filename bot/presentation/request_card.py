@@ -32,9 +32,19 @@ from engine.domain import (
     ReviewPoint,
 )
 from engine.read_models import RequestView
+from engine.requests import by_name, clip
 
 LONGEST_LEAD: Final = 200
 """Longest reason that stands in the line of context, in characters. A longer one is a note."""
+_MODEL_NAME: Final = 60
+"""Longest name of a model in the line of context, in characters."""
+_CONTEXT_LABELS: Final = {
+    "reasoning": "Why",
+    "data": "Made from",
+    "impact": "If approved",
+    "confidence": "Confidence",
+}
+"""The labels of what a gate says about a proposal, in the order in which people read them."""
 
 
 def request_card(request: RequestView, reader: Person | None = None, *, shared: bool = False) -> Card:
@@ -84,6 +94,8 @@ def _lead(request: RequestView, reader: Person | None, *, shared: bool) -> Itera
     yield ("You started this." if is_own else people.asks(request),)
     if request.reason and not _is_long(request.reason):
         yield (_sentence(line(request.reason)),)
+    if request.models:
+        yield (f"Drafted by {people.joined(_model_names(request), 'and')}.",)
     if (successor := people.successor(request, reader)) is not None:
         yield (f"{successor} decides in your place.",)
     if predecessors := people.predecessors(request, reader):
@@ -107,6 +119,7 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
     pending = request.model.state is RequestState.PENDING
     if request.reason and (_is_long(request.reason) or not pending):
         yield CardFact(label="Why it was asked", text=(visible(request.reason),))
+    yield from _context(request)
     yield from _changes(request)
     yield from question_notes.notes(request)
     for note in request.notes:
@@ -115,6 +128,19 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
         yield CardFact(label="Not posted", text=(people.not_posted(request.unposted),))
     if pending and request.unreached:
         yield CardFact(label="Not reached", text=(people.not_reached(request),))
+
+
+def _context(request: RequestView) -> Iterator[CardFact]:
+    """Yield what the gate says about the proposal: why, from what, what follows, and how sure it is."""
+    context = request.model.content.context
+    for key, label in _CONTEXT_LABELS.items():
+        if key in context:
+            yield CardFact(label=label, text=(visible(by_name(context[key], request.people)),))
+
+
+def _model_names(request: RequestView) -> list[str]:
+    """Return the names of the language models that drafted what this is about, each once."""
+    return list(dict.fromkeys(clip(line(model), _MODEL_NAME) for _, model in request.models))
 
 
 def _changes(request: RequestView) -> Iterator[CardFact]:
@@ -139,8 +165,11 @@ def _details(request: RequestView) -> Iterator[CardFact]:
     subject = request.model.subject
     step = line(labels.in_words(request.step_label or subject.step))
     if not subject.is_form:
-        label = "If approved" if request.at is ReviewPoint.BEFORE else "Result of"
+        runs = "Approving runs" if "impact" in request.model.content.context else "If approved"
+        label = runs if request.at is ReviewPoint.BEFORE else "Result of"
         yield CardFact(label=label, text=(step,))
+    for label, model in request.models:
+        yield CardFact(label="Drafted by", text=(f"{line(model)} ({line(label)})",))
     yield from request_content.technical_facts(request)
     yield CardFact(label="Step", text=(f"{line(subject.step)} ({subject.uses})",))
     yield from escalation.facts(request)

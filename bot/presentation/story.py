@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
-from bot.presentation import answers, dates, expiry, labels
+from bot.presentation import answers, dates, expiry, labels, model_calls
 from bot.presentation.characters import line
 from bot.presentation.people import starter
 from engine import json_values
@@ -266,6 +266,11 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "request.handed_on": _handed_on_sentence,
     "request.withdrawn": lambda *_: "The request was cancelled.",
     "step.started": _started_sentence,
+    "step.model_asked": lambda _, content, __: model_calls.outcome(
+        str(content.get("model")),
+        str(content["problem"]) if content.get("problem") else None,
+        answered=content.get("answered") is True,
+    ),
     "step.succeeded": lambda entry, _, names: f"{names.step(entry)} is done.",
     "step.skipped": lambda entry, _, names: f"{names.step(entry)} was skipped, because it is not needed this time.",
     "step.stopped": lambda entry, _, names: f"{names.step(entry)} did not run.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import advice, answers, characters, people, questions, request_outcome, states, story
+from bot.presentation import advice, answers, characters, model_calls, people, questions, request_outcome, states, story
 from bot.presentation.story import Names
 from bot.web import run_history
 from engine.access import Reader, may_change_run, may_repair_run, may_see_request
@@ -29,7 +29,7 @@ class TimelineGate:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineStep:
     """One visit to a step: `before` and `after` are its requests, `calls` those that failed before the last one,
-    `answers` what people said about lost calls."""
+    `answers` what people said about lost calls, `model_calls` the language models that it asked."""
 
     id: str
     label: str
@@ -43,6 +43,7 @@ class TimelineStep:
     error: str | None
     calls: tuple[Phrase, ...]
     answers: tuple[Phrase, ...]
+    model_calls: tuple[Phrase, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +180,7 @@ def _step(
         error=characters.visible(step.error) if step.error else None,
         calls=calls,
         answers=tuple(_answer(answer) for answer in step.answers),
+        model_calls=tuple(model_calls.lines(step.model_calls)),
     )
 
 

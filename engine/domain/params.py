@@ -26,16 +26,19 @@ class Params(Struct, frozen=True):
     """The evaluated parameters of one visit.
 
     `value` has an empty text at each place of a secret. `secrets` holds, apart from the data, the segments from which
-    those texts are joined when the step runs. So data can never name a secret.
+    those texts are joined when the step runs. So data can never name a secret. `context`: what the gate says about
+    this proposal, by its key; people decide on it too, so the digest covers it.
     """
 
     value: dict[str, Value]
     secrets: Mapping[Path, Segments] = field(default_factory=dict)
+    context: Mapping[str, str] = field(default_factory=dict)
 
     def as_value(self) -> dict[str, Value]:
         """Return the form that is stored and hashed."""
+        context: dict[str, Value] = {"context": dict[str, Value](self.context)} if self.context else {}
         if not self.secrets:
-            return {"value": self.value}
+            return {"value": self.value, **context}
         secrets: list[Value] = [
             {
                 "path": list(path),
@@ -43,7 +46,7 @@ class Params(Struct, frozen=True):
             }
             for path, segments in sorted(self.secrets.items(), key=lambda item: json_values.show_path(item[0]))
         ]
-        return {"value": self.value, "secrets": secrets}
+        return {"value": self.value, "secrets": secrets, **context}
 
     @classmethod
     def from_value(cls, stored: Any) -> Params:
@@ -56,6 +59,7 @@ class Params(Struct, frozen=True):
                 )
                 for item in stored.get("secrets", ())
             },
+            context=stored.get("context", {}),
         )
 
     def shown(self) -> dict[str, Value]:

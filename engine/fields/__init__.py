@@ -1,7 +1,8 @@
 """Typed fields: the types of inputs, outputs and editable parameters, and how people type and read their values.
 
 `field` holds the model and `validate`; `normal_forms` the rules for single values; `text` the conversion to and from
-text; `inference` the type of a value without a declared one; `forms` whole forms. Start reading at `field`.
+text; `inference` the type of a value without a declared one; `forms` whole forms; `json_schema` what programs are told
+about fields. Start reading at `field`.
 """
 
 from engine.fields.field import (
@@ -19,6 +20,7 @@ from engine.fields.field import (
 )
 from engine.fields.forms import as_seen, from_text_all, in_order, labels, same, same_value, validate_all
 from engine.fields.inference import infer
+from engine.fields.json_schema import object_schema
 from engine.fields.text import from_text, show, show_to_read
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "labels",
     "normal_form",
     "nothing",
+    "object_schema",
     "part_of",
     "same",
     "same_value",

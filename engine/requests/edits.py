@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from engine import fields, json_values, urls
 from engine.domain import InvalidEdits, Params, ReviewPoint
 from engine.errors import MISSING, InvalidValue
@@ -169,7 +171,7 @@ def _is_null(editable: Editable, value: Value) -> bool:
 def _with_edits(content: Params, edits: list[Edit]) -> Params:
     whole = json_values.replace_all(content.value, {edit.path: edit.after for edit in edits})
     assert isinstance(whole, dict)
-    return Params(whole, content.secrets)
+    return replace(content, value=whole)
 
 
 def _not_editable(by_path: Mapping[str, Editable]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,6 +24,7 @@ from engine.domain import (
 )
 from engine.errors import ExpressionError
 from engine.expressions import Template, describe_server_source, render_items
+from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path, Value
 from engine.references import Reference
@@ -120,7 +121,7 @@ class Opening(Struct, frozen=True, kw_only=True):
     @property
     def accounts(self) -> tuple[str, ...]:
         """The account ids in everything that the request shows."""
-        texts = (self.title, self.reason or "", *(text for _, text in self.show))
+        texts = (self.title, self.reason or "", *(text for _, text in self.show), *self.content.context.values())
         return mentioned(self.content.value, (*self.declared, *self.editable), texts)
 
 
@@ -156,6 +157,7 @@ def open_request(
     title = _one_line(text(gate.title, "title", TITLE_LENGTH) or "") or clip(step.label, TITLE_LENGTH)
     reason = text(gate.reason, "reason", REASON_LENGTH)
     show = tuple((item.label, text(item.value, item.label, REASON_LENGTH) or "–") for item in gate.show)
+    content = replace(content, context=_context(gate, text))
     policy, groups = _people(gate, scope, notes)
     editable = tuple(_editable(gate, step, content, notes))
     return Opening(
@@ -189,6 +191,15 @@ def open_request(
         feedback=gate.feedback,
         alone=gate.alone or (AloneReason.QUESTION if gate.confirm is not None else None),
     )
+
+
+_Render: TypeAlias = Callable[[Template | None, str, int], str | None]
+
+
+def _context(gate: Gate, render: _Render) -> Mapping[str, str]:
+    """Return what the gate says about the proposal, as texts. An empty text says nothing."""
+    texts = {key: render(template, key, REASON_LENGTH) for key, template in gate.context.items()}
+    return {key: text for key, text in texts.items() if text is not None and text.strip()}
 
 
 class _Texts:
@@ -308,12 +319,7 @@ _REQUESTER: Final = ("run", "requester")
 
 
 def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iterator[Editable]:
-    marked = gate.edit
-    if marked is None:
-        marked = step.kind.content(content.value)
-        if gate.at is ReviewPoint.AFTER:
-            # The kind knows the types of its parameters. An output of the same name has another type.
-            marked = {name: None for name in marked if name in content.value}
+    marked = _content_of(gate, step, content) if gate.edit is None else gate.edit
     names: set[str] = set()
     for dotted, field in marked.items():
         try:
@@ -332,6 +338,17 @@ def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iter
                 continue
             names.add(name)
             yield value
+
+
+def _content_of(gate: Gate, step: Step, content: Params) -> Mapping[str, Field | None]:
+    """Return the values that people may edit if the gate does not say: those that the step marks as content."""
+    if gate.at is ReviewPoint.BEFORE:
+        return step.kind.content(content.value)
+    params = step.params.value
+    declared = step.kind.output_fields(params) if isinstance(params, dict) else {}
+    # The kind knows the types of its parameters. An output of the same name has another type.
+    marked = declared or dict.fromkeys(step.kind.content(content.value))
+    return {name: field for name, field in marked.items() if name in content.value}
 
 
 def _editable_values(gate: Gate, content: Params, path: Path) -> Iterator[Editable]:

@@ -12,15 +12,15 @@ from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import EVERY_WAY, Assurance, NotAllowed, Person, Refusal, Register, Registered, accounts
 from engine.errors import Conflict
-from engine.json_values import Value
 from engine.ports import StepType
 from engine.references import EMAIL, parse
 from engine.service import reference_checks
 from engine.service.context import CommandContext
+from engine.steps import missing_services
 from engine.store import trigger_rows, workflows
 from engine.store.port import Tx
 from engine.store.workflows import NewVersion
-from engine.workflowfile import Gate, Step, Workflow
+from engine.workflowfile import Gate, Workflow
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def register(
     if isinstance(owner, Refusal):
         return owner
     wrong, doubtful = reference_checks.check(recipients, workflow)
-    wrong += [*unavailable_proofs(context.unavailable, workflow), *_missing_channels(context, workflow)]
+    wrong += _missing_here(context, workflow)
     if wrong:
         return NotAllowed(why=" ".join(wrong))
     registration = NewVersion(
@@ -79,6 +79,15 @@ def _save(tx: Tx, workspace: str, registration: NewVersion, workflow: Workflow, 
     trigger_rows.replace_triggers(tx, workspace, registration.id, workflow.triggers)
 
 
+def _missing_here(context: CommandContext, workflow: Workflow) -> list[str]:
+    """Return a sentence for everything that the workflow needs and that is not set up on this server."""
+    return [
+        *unavailable_proofs(context.unavailable, workflow),
+        *_missing_channels(context, workflow),
+        *missing_services.find_missing(workflow, context.advancer.kinds),
+    ]
+
+
 def unavailable_proofs(unavailable: Mapping[Assurance, str], workflow: Workflow) -> list[str]:
     """Return a sentence for each gate that wants an identification which this server cannot ask for."""
     found: dict[str, None] = {}
@@ -106,7 +115,8 @@ async def doubts(context: CommandContext, workflow: Workflow) -> list[str]:
     """Return the doubts that step types have about the parameters in the workflow file, as sentences."""
     kinds = [(step, context.advancer.kinds.get(step.kind.name)) for step in workflow.steps]
     steps = [(step, kind) for step, kind in kinds if isinstance(kind, StepType)]
-    results = await asyncio.gather(*(kind.doubts(_literals(step)) for step, kind in steps), return_exceptions=True)
+    asked = (kind.doubts(missing_services.literals(step)) for step, kind in steps)
+    results = await asyncio.gather(*asked, return_exceptions=True)
     sentences = dict[str, None]()
     for (step, _), result in zip(steps, results, strict=True):
         if isinstance(result, BaseException):
@@ -114,13 +124,6 @@ async def doubts(context: CommandContext, workflow: Workflow) -> list[str]:
         else:
             sentences |= {f"{step.label}: {doubt}": None for doubt in result}
     return list(sentences)
-
-
-def _literals(step: Step) -> dict[str, Value]:
-    """Return the parameters without expressions."""
-    rendered = {path[0] for path, _ in step.params.templates}
-    value = step.params.value
-    return {name: item for name, item in value.items() if name not in rendered} if isinstance(value, dict) else {}
 
 
 def _missing_channels(context: CommandContext, workflow: Workflow) -> Iterator[str]:

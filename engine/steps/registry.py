@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from engine.errors import PluginError
 from engine.ports import StepServices, StepType
+from engine.steps.ai import AiStep
 from engine.steps.email import EmailStep
 from engine.steps.form import FormStep
 from engine.steps.http import HttpStep
@@ -25,7 +26,10 @@ RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "w
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
-_BUILTIN: Final[tuple[type[StepType[Any]], ...]] = (SetStep, FormStep, WaitStep, HttpStep, MessageStep, EmailStep)
+_BUILTIN: Final[tuple[type[StepType[Any]], ...]] = (
+    *(SetStep, FormStep, WaitStep, HttpStep),
+    *(MessageStep, EmailStep, AiStep),
+)
 _NO_SERVICES: Final = StepServices()
 
 

@@ -18,6 +18,7 @@ from engine.store.tables import (
     AuditRow,
     ContentChangeRow,
     DecisionRow,
+    ModelCallRow,
     QuestionRow,
     RatingRow,
     RequestRow,
@@ -30,6 +31,7 @@ _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _change = ContentChangeRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _draft = FormDraftRow.__table__  # type: ignore[attr-defined]
+_model_call = ModelCallRow.__table__  # type: ignore[attr-defined]
 _question = QuestionRow.__table__  # type: ignore[attr-defined]
 _rating = RatingRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
@@ -75,6 +77,7 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
     _erase_requests(tx, run)
     erase_what_waits(tx, run)
     tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))
+    tx.connection.execute(update(_model_call).where(_model_call.c.run == run).values(problem=None))
     tx.connection.execute(update(_run).where(_run.c.id == run).values(**_NO_CONTENTS, erased_at=tx.now))
     return numbers
 

@@ -281,9 +281,9 @@ def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: 
     content, as_asked = Params.from_value(json_values.loads(row.content)), None
     if row.content_version > 1 and row.state == RequestState.EXPIRED.value:
         before = votes.load_values_before(connection, row.id)
-        as_asked = Params(cast("dict[str, Value]", json_values.replace_all(content.value, before)), content.secrets)
+        as_asked = replace(content, value=json_values.replace_all(content.value, before))
     if row.edits is not None:
-        content = Params(_edited(content.value, row.edits), content.secrets)
+        content = replace(content, value=_edited(content.value, row.edits))
     return ReviewResult(
         state=_STATES[row.state],
         content=content,

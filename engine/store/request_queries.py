@@ -273,7 +273,8 @@ def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[Reque
 
 def _mentioned(view: RequestView) -> tuple[str, ...]:
     request = view.model
-    texts = (view.title, view.reason or "", *(text for _, text in view.show))
+    context = request.content.context.values()
+    texts = (view.title, view.reason or "", *(text for _, text in view.show), *context)
     accounts = mentioned(request.content.value, (*request.declared, *request.editable), texts)
     edited = [edit.after for edit in view.edits]
     return (*accounts, *(value for value in edited if isinstance(value, str) and is_account(value)))
@@ -324,6 +325,7 @@ def _request_view(
         started_at=row.started_at,
         title=row.title,
         reason=details.get("reason"),
+        models=tuple((label, model) for label, model in details.get("models", ())),
         show=tuple((label, text) for label, text in details.get("show", ())),
         notes=(*details.get("notes", ()), *_excluded(request)),
         confirm=details.get("confirm"),

@@ -132,11 +132,17 @@ def insert_request(
     notes: Sequence[str],
     deadlines: Deadlines,
     backups: Sequence[Approver] = (),
+    models: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Write a request that was just opened, with its approvers, and its backups for an escalation."""
+    """Write a request that was just opened, with its approvers, and its backups for an escalation.
+
+    `models`: the language models that drafted what it is about, each with the label of its step.
+    """
     details = _details(opening, notes) | deadline_columns.details(deadlines) | votes.details(circle)
     if backups:
         details["backups"] = [[backup.person.id, backup.rule, _named_by(backup)] for backup in backups]
+    if models:
+        details["models"] = [list[Value](pair) for pair in models]
     columns = {
         "id": request,
         "workspace": workspace,

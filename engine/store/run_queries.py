@@ -12,8 +12,8 @@ from sqlalchemy import Row, bindparam, literal_column, select
 from engine import json_values
 from engine.domain import Params, Person, RunStatus, StepStatus
 from engine.json_values import Value
-from engine.read_models import PageQuery, RunView, StepAnswer, StepView
-from engine.store import people, step_answers, workflows
+from engine.read_models import PageQuery, RunView, StepView
+from engine.store import model_calls, people, step_answers, workflows
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.run_rows import read_origin
@@ -73,9 +73,10 @@ def runs_by_ids(connection: Connection, ids: Collection[str]) -> list[RunView]:
 def _with_steps(connection: Connection, view: RunView, labels: Mapping[str, str]) -> RunView:
     """Return the view of a run with every visit to every step. `labels`: those of the steps by id."""
     labelled = replace(view, step_labels=labels)
-    answers = step_answers.load_answers(connection, view.id)
-    rows = _VISITS.all(connection, {"run": view.id})
-    visits = (_step_view(row, labelled, answers.get((row.step, row.visit), ())) for row in rows)
+    answers, calls = step_answers.load_answers(connection, view.id), model_calls.load_of_run(connection, view.id)
+    steps = (_step_view(row, labelled) for row in _VISITS.all(connection, {"run": view.id}))
+    by_call = ((step, (step.step, step.visit)) for step in steps)
+    visits = (replace(step, answers=answers.get(call, ()), model_calls=calls.get(call, ())) for step, call in by_call)
     return replace(labelled, steps=tuple(visits))
 
 
@@ -127,7 +128,7 @@ def _run_view(row: Row[Any], persons: Mapping[str, Person]) -> RunView:
     )
 
 
-def _step_view(row: Row[Any], run: RunView, answers: tuple[StepAnswer, ...]) -> StepView:
+def _step_view(row: Row[Any], run: RunView) -> StepView:
     return StepView(
         step=row.step,
         label=run.step_label(row.step),
@@ -140,5 +141,4 @@ def _step_view(row: Row[Any], run: RunView, answers: tuple[StepAnswer, ...]) -> 
         wakes_at=row.wakes_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
-        answers=answers,
     )

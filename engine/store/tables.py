@@ -154,6 +154,28 @@ class StepAnswerRow(SQLModel, table=True):
     answered_at: datetime = utc(nullable=False)
 
 
+class ModelCallRow(SQLModel, table=True):
+    """One call of a language model in a visit to a step. `answered_at` null: there was no answer, or none is known.
+
+    `cost`: in US dollars, as an exact number.
+    """
+
+    __tablename__ = "model_call"
+    run: str = Field(primary_key=True, foreign_key="run.id")
+    step: str = Field(primary_key=True)
+    visit: int = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    attempt: int
+    model: str
+    max_tokens: int
+    asked_at: datetime = utc(nullable=False)
+    answered_at: datetime | None = utc()
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: str | None = None
+    problem: str | None = text_column()
+
+
 class RequestRow(SQLModel, table=True):
     """An opened gate. `content_version`: of the content. `rev`: of the row. `check_at`: the next deadline."""
 

@@ -29,6 +29,7 @@ from engine.store import deliveries, people, request_model, request_rows, run_ro
 from engine.store.deliveries import NewDelivery
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun, RunOwner
+from engine.worker import drafting_models
 from engine.workflowfile import Workflow
 from engine.workflowfile.step_kinds import StepKind
 
@@ -236,8 +237,8 @@ class Advancer:
             self.alert(tx, run_owner, topic=topic, request=request)
 
     def _open(self, tx: Tx, run: LoadedRun, opening: Opening, resolved: Resolved) -> None:
-        request_id, notes = tx.new_id(), list(opening.notes)
-        notes += self._missing_secrets(opening)
+        request_id, notes = tx.new_id(), [*opening.notes, *self._missing_secrets(opening)]
+        models = drafting_models.load_models(tx, self.workflow(tx, run.workflow, run.version), opening.subject)
         recipients = Recipients(tx, self.directory, resolved)
         named, missing = recipients.approvers(run, opening.groups)
         notes += missing
@@ -246,14 +247,12 @@ class Advancer:
         owner = people.load_people_cached(tx, [run.owner])[run.owner]
         named, missing, circle = self._circle(run, opening, named, owner)
         notes += missing
-        if circle.with_owner:
-            notes.append(_OWNER_JOINS if named else _OWNER_DECIDES)
         in_reserve, missing = backups.backups_of(recipients, run, opening, circle)
         notes += missing
         asked = [approver.person for approver in circle.first_asked]
-        ways, run_id = opening.ways, run.state.id
-        shared = routing.shared_copies(self.directory, ways, run=run_id, request=request_id, owner=owner)
-        own, more_ways = routing.open_copies(self.directory, ways, run=run_id, request=request_id, persons=asked)
+        ways, ids = opening.ways, {"run": run.state.id, "request": request_id}
+        shared = routing.shared_copies(self.directory, ways, **ids, owner=owner)
+        own, more_ways = routing.open_copies(self.directory, ways, **ids, persons=asked)
         copies = [*shared, *own]
         is_not_posted = ways.post_to is not None and not shared
         if is_not_posted:
@@ -270,10 +269,11 @@ class Advancer:
             notes=notes,
             deadlines=digests.held_deadlines(deadlines, at_once, held, now=tx.now, zones=zones),
             backups=in_reserve,
+            models=models,
         )
         deliveries.insert_deliveries(tx, run.workspace, at_once)
         digests.hold(tx, run.workspace, held, hours=self.hours)
-        tx.audit(run.workspace, _opened_entry(run, request_id, opening, circle, notes))
+        tx.audit(run.workspace, _opened_entry(run, request_id, opening, circle, notes, models))
         if circle.short:
             self.alert(tx, run.run_owner, topic="short", request=request_id)
         elif not any(copy.route for copy in copies):
@@ -297,6 +297,8 @@ class Advancer:
             owner=owner,
             owner_is_able=account_holders.may_decide(self.directory, owner, needs_account=needs_account),
         )
+        if circle.with_owner:
+            notes = [*notes, _OWNER_JOINS if able else _OWNER_DECIDES]
         return able, notes, circle
 
     def _missing_secrets(self, opening: Opening) -> list[str]:
@@ -330,7 +332,14 @@ def _is_over(before: Visit | None, visit: Visit) -> bool:
     return before.status in _WENT_WRONG or (visit.digest is not None and visit.status in _OVER)
 
 
-def _opened_entry(run: LoadedRun, request_id: str, opening: Opening, circle: Circle, notes: Sequence[str]) -> Entry:
+def _opened_entry(
+    run: LoadedRun,
+    request_id: str,
+    opening: Opening,
+    circle: Circle,
+    notes: Sequence[str],
+    models: Sequence[tuple[str, str]],
+) -> Entry:
     content: dict[str, Value] = {
         "title": opening.title,
         "workflow": opening.subject.workflow,
@@ -351,6 +360,8 @@ def _opened_entry(run: LoadedRun, request_id: str, opening: Opening, circle: Cir
     if circle.left_out is not None:
         left_out = circle.left_out
         content["left_out"] = [{"person": left_out.person.id, "name": left_out.person.label, "rule": left_out.rule}]
+    if models:
+        content["models"] = [list[Value](pair) for pair in models]
     if opening.reason:
         content["reason"] = opening.reason
     if notes:

@@ -22,6 +22,7 @@ from engine.store import run_rows
 from engine.store.port import Store
 from engine.telemetry import NoTelemetry, RunMove, StepCall, Telemetry
 from engine.worker.advance import Advancer, ClaimedEffect
+from engine.worker.model_calls import StoredModelCalls
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +175,7 @@ class Runner:
             timeout=effect.timeout,
             redact=self._secrets.redact,
             workflow=effect.subject.workflow,
+            model_calls=StoredModelCalls(self._store, claimed),
         )
         limit = asyncio.timeout(effect.timeout.total_seconds())
         try:

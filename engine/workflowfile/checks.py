@@ -74,6 +74,14 @@ def check_keys(report: ProblemReport, value: Value, at: Path) -> bool:
     return is_valid
 
 
+def check_literal(report: ProblemReport, text: str, at: Path) -> bool:
+    """Report an expression in a parameter that is plain text, as a declaration. Return whether there is none."""
+    if not has_expression(text):
+        return True
+    report.add(at, "This is plain text; expressions do not work here.")
+    return False
+
+
 def check_address(report: ProblemReport, template: Template, at: Path) -> None:
     """Report a web address whose literal part makes every call impossible."""
     if report.registered:

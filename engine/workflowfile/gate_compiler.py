@@ -37,7 +37,7 @@ from engine.workflowfile.policy_compiler import compile_people, compile_policy
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
 from engine.workflowfile.step_kinds import FORM
-from engine.workflowfile.workflow import FALLBACK_AFTER, QUESTIONS, Gate, ShownItem
+from engine.workflowfile.workflow import CONTEXT_KEYS, FALLBACK_AFTER, QUESTIONS, Gate, ShownItem
 
 _PLAIN_REFERENCE = re.compile(r"\{\{-?\s*[\w.]+\s*-?\}\}")
 
@@ -85,6 +85,7 @@ def compile_gate(
         reason=compile_key("reason", gate.reason, MAX_REASON),
         title=compile_key("title", gate.title, MAX_TITLE),
         show=_compile_shown_items(report, gate, at, names, sources),
+        context=_compile_context(report, gate, at, names),
         edit=_build_editable_fields(step, declarations),
         declarations=declarations,
         approve_label=gate.approve_label,
@@ -183,6 +184,17 @@ def _compile_limited(
         if at[-1] == "title" and len(source.splitlines()) > 1:
             report.add(at, "This must be one line.")
     return template
+
+
+def _compile_context(report: ProblemReport, gate: GateFile, at: Path, names: ExpressionNames) -> Mapping[str, Template]:
+    """Return the texts about the proposal by their key, in the order in which people read them."""
+    written = {key: getattr(gate.context, key) for key in CONTEXT_KEYS} if gate.context is not None else {}
+    compiled = {
+        key: _compile_limited(report, source, (*at, "context", key), names, max_length=MAX_REASON)
+        for key, source in written.items()
+        if source is not None
+    }
+    return {key: template for key, template in compiled.items() if template is not None}
 
 
 def _compile_shown_items(

@@ -42,7 +42,7 @@ MAX_TRIGGERS: Final = 20
 """Maximum number of triggers of a workflow."""
 MAX_FIELDS: Final = 40
 """Maximum number of fields in a form. A Slack modal has room for 100 blocks, and an amount of money takes two."""
-UNBUILT_STEP_TYPES: Final = ("ai", "run")
+UNBUILT_STEP_TYPES: Final = ("run",)
 """Kinds of steps that the grammar knows and that are not built yet."""
 
 
@@ -106,6 +106,21 @@ class ShowFile(FilePart):
         return {"value": raw} if isinstance(raw, str) else raw
 
 
+class ContextFile(FilePart):
+    """`context` of a gate: what an agent or a step says of its proposal."""
+
+    reasoning: TemplateText | None = None
+    data: TemplateText | None = None
+    impact: TemplateText | None = None
+    confidence: TemplateText | None = None
+
+    @model_validator(mode="after")
+    def _check_not_empty(self) -> ContextFile:
+        if not self.model_fields_set:
+            raise refuse("A context has at least one of `reasoning`, `data`, `impact` and `confidence`.")
+        return self
+
+
 def _policy_tag(value: object) -> str:
     return "expression" if isinstance(value, str) and has_expression(value) else _union_tag(value)
 
@@ -133,6 +148,7 @@ class GateFile(FilePart):
     reason: TemplateText | None = None
     title: TemplateText | None = None
     show: list[ShowFile] = []
+    context: ContextFile | None = None
     edit: Any = None
     approve_label: Label = "Approve"
     reject_label: Label = "Reject"

@@ -12,6 +12,7 @@ from engine import fields, urls
 from engine.domain import OnError
 from engine.errors import InvalidValue
 from engine.expressions import CompiledValue, Template, compile_value, iter_strings
+from engine.fields import Field
 from engine.json_values import Path, Value
 from engine.retry import RetryPolicy
 from engine.workflowfile import (
@@ -116,7 +117,8 @@ class _StepCompiler:
         params, output_names = (
             self._compile_form(draft, file) if draft.uses == FORM else self._compile_with(draft, file, kind, names)
         )
-        outputs = _describe_outputs(draft, file, params, output_names, names)
+        output_fields = draft.fields if draft.uses == FORM or kind is None else kind.output_fields(file.with_)
+        outputs = _describe_outputs(draft, file, params, output_names, names, fields=output_fields)
         decision_outputs.check_output(self._report, draft, output_names)
         checks.check_step(self._report, draft, file)
         declarations = self._declarations_of_params(draft, params)
@@ -125,7 +127,7 @@ class _StepCompiler:
             types = declared_types.types_of_params(draft, file.with_, declarations, build_type_lookup(names))
             outputs = replace(outputs, types=types)
         if draft.id is not None:
-            self._declarations.setdefault(draft.id, _declarations_of_output(draft, declarations))
+            self._declarations.setdefault(draft.id, _declarations_of_output(draft, declarations, output_fields))
         if kind is not None:
             checks.check_sleep(self._report, draft, kind)
         if kind is None or params is None:
@@ -166,7 +168,11 @@ class _StepCompiler:
         params: Value = file.with_
         addresses = kind.address_params if kind is not None else frozenset[str]()
         is_valid = checks.check_keys(self._report, params, at)
+        literal = kind.literal_params if kind is not None else frozenset[str]()
         for path, text in iter_strings(params):
+            if path[0] in literal:
+                is_valid = checks.check_literal(self._report, text, at + path) and is_valid
+                continue
             # An unknown kind might allow a secret here, so the secret is no second problem.
             secrets = kind is None or path[0] in kind.secret_params
             template = compile_text(self._report, text, at + path, names, secrets=secrets)
@@ -201,7 +207,7 @@ class _StepCompiler:
             self._check_edit(draft, gate, params, outputs)
         # Only `set` steps and forms have their parameters as their output.
         reviews_params = gate.at == "before" or draft.uses in (SET, FORM)
-        reviewed = declarations if reviews_params else NO_DECLARATIONS
+        reviewed = declarations if reviews_params else declarations_of_fields(outputs.fields)
         return compile_gate(self._report, draft, gate, names, declarations=reviewed, sources=self._sources)
 
     def _check_edit(self, draft: StepDraft, gate: GateFile, params: CompiledValue | None, outputs: StepOutputs) -> None:
@@ -221,13 +227,15 @@ def _describe_outputs(
     params: CompiledValue | None,
     output_names: frozenset[str] | None,
     names: ExpressionNames,
+    *,
+    fields: Mapping[str, Field],
 ) -> StepOutputs:
     """Return the outputs of a step that later steps may name. Their types are added once the gate is compiled."""
     is_set = params is not None and draft.uses == SET
     return StepOutputs(
         kind=draft.uses or "",
         names=output_names,
-        fields=draft.fields,
+        fields=fields,
         inputs=approver_checks.inputs_of_outputs(params, names) if params is not None and is_set else {},
         ambiguous=ambiguous_outputs(params, names) if params is not None and is_set else frozenset(),
         continues_on_error=file.on_error == "continue",
@@ -271,12 +279,14 @@ def _canonicalize_addresses(params: dict[str, Value], addresses: frozenset[str])
     return canonical
 
 
-def _declarations_of_output(draft: StepDraft, declarations: Declarations) -> Declarations:
+def _declarations_of_output(
+    draft: StepDraft, declarations: Declarations, output_fields: Mapping[str, Field]
+) -> Declarations:
     """Return the declarations of a step's output. For `set`, types that its gate declares take precedence."""
     if draft.uses == FORM:
         return declarations
     if draft.uses != SET:
-        return NO_DECLARATIONS
+        return declarations_of_fields(output_fields)
     for edit in draft.edit or ():
         if edit.type is not None:
             path = parse_field_path(edit.name)

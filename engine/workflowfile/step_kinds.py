@@ -19,6 +19,10 @@ FORM: Final = "form"
 are its output."""
 
 
+AI: Final = "ai"
+"""The name of the kind that asks a language model."""
+
+
 class Nature(Enum):
     """How the engine runs a kind of step."""
 
@@ -54,6 +58,10 @@ class StepKind(Protocol):
         """Names of the top-level parameters that may use `{{ secret.NAME }}`. Almost every kind has none."""
 
     @property
+    def literal_params(self) -> frozenset[str]:
+        """Names of the top-level parameters in which expressions do not work. Almost every kind has none."""
+
+    @property
     def address_params(self) -> frozenset[str]:
         """Names of the top-level parameters that are a web address to call. Almost every kind has none."""
 
@@ -67,6 +75,9 @@ class StepKind(Protocol):
 
     def outputs(self, params: Mapping[str, Value]) -> frozenset[str] | None:
         """Return the names of the outputs for `steps.<id>.<name>`, or None if only the run knows them."""
+
+    def output_fields(self, params: Mapping[str, Value]) -> Mapping[str, Field]:
+        """Return the fields of the output that the file declares. `params`: as they are in the file, right or wrong."""
 
     def content(self, params: Mapping[str, Value]) -> Mapping[str, Field | None]:
         """Return the parameters that people may edit if the gate has no `edit`, with their types if they are known."""

@@ -76,6 +76,10 @@ class ShownItem:
     value: Template
 
 
+CONTEXT_KEYS: Final = ("reasoning", "data", "impact", "confidence")
+"""What a gate may say about a proposal, in the order in which people read it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatePolicy:
     """How many approvers have to agree. `quorum`: of `approvers`. `chain`: the groups that are asked in order."""
@@ -100,6 +104,8 @@ class Gate:
     reason: Template | None = None
     title: Template | None = None
     show: tuple[ShownItem, ...] = ()
+    context: Mapping[str, Template] = field(default_factory=dict)
+    """What it says about the proposal, by the keys of `CONTEXT_KEYS`."""
     edit: Mapping[str, Field | None] | None = None
     """The fields that people may edit, or None for the fields that the step marks as content. A field without a type
     has the type of its declaration or its value."""
@@ -152,7 +158,8 @@ class Gate:
     @property
     def templates(self) -> tuple[Template, ...]:
         """Every text of the gate that is evaluated."""
-        texts = (self.when, self.reason, self.title, self.confirm, self.policy_choice, *self.people)
+        about = self.context.values()
+        texts = (self.when, self.reason, self.title, self.confirm, self.policy_choice, *self.people, *about)
         return tuple(template for template in (*texts, *(item.value for item in self.show)) if template is not None)
 
 

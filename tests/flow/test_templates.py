@@ -17,14 +17,17 @@ import pytest
 
 from bot.cli import main
 from bot.cli.exit_codes import Exit
+from bot.devtools.language_model import KEY, MODEL
 from engine import workflowfile
 from engine.expressions import describe_server_source
 from engine.steps.registry import all_step_types
+from tests.support.language_model import ThreadedProvider, open_threaded_provider, recorded
 from tests.support.processes import CommandResult
 
 FOLDER = Path(__file__).parents[2] / "templates" / "workflows"
 FILES = sorted(FOLDER.glob("*.yaml"))
 TOKEN = "kept-by-nobody"
+PROSPECT = {"name": "Harbour Bakery", "notes": "The sign has faded.", "account_owner": "lee@example.com"}
 RECORDS = [{"id": 1, "name": "Ann"}, {"id": 2, "name": "Bob"}]
 
 
@@ -48,9 +51,11 @@ class FakeServices:
 
     @property
     def writes(self) -> list[Call]:
-        return [call for call in self.calls if call.method == "POST"]
+        return [call for call in self.calls if call.method in ("POST", "PUT")]
 
     def answer(self, path: str) -> tuple[int, object]:
+        if path.startswith("/prospects"):
+            return 200, PROSPECT
         if path.startswith("/records"):
             return 200, {"records": RECORDS}
         if path.startswith("/health"):
@@ -73,7 +78,7 @@ def services() -> Iterator[FakeServices]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = _answer
+        do_GET = do_POST = do_PUT = _answer
 
         def log_message(self, format: str, *args: object) -> None:
             """Log nothing."""
@@ -135,7 +140,9 @@ def test_every_template_is_run_by_a_test_of_its_own() -> None:
         "data-export.yaml",
         "deploy.yaml",
         "expense.yaml",
+        "outreach.yaml",
         "refund.yaml",
+        "transcript.yaml",
     ]
 
 
@@ -171,6 +178,83 @@ def test_no_template_lets_the_requester_choose_the_server_of_a_call(file: Path) 
         if path[0] in step.kind.address_params
     ]
     assert [template.source for template in calls if describe_server_source(template) is not None] == []
+
+
+@pytest.fixture
+def writer(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedProvider]:
+    """Run a provider of language models with the recorded answers of the templates, and set it up."""
+    with open_threaded_provider([*recorded("outreach"), *recorded("transcript")]) as provider:
+        monkeypatch.setenv("SIGNOFF_AI_URL", provider.service.url)
+        monkeypatch.setenv("SIGNOFF_AI_KEY", KEY)
+        monkeypatch.setenv("SIGNOFF_AI_MODEL", MODEL)
+        yield provider
+
+
+# -- outreach -----------------------------------------------------------------------------------------------
+
+OUTREACH = {"prospect": "P-1001", "to": "nora@example.com"}
+
+
+def test_an_approved_draft_is_sent_as_the_model_wrote_it(terminal: Terminal, writer: ThreadedProvider) -> None:
+    result = terminal.try_("outreach.yaml", OUTREACH, "approve")
+    assert result.code == Exit.DONE, result
+    shown = " ".join(result.out.split())
+    assert "Send the first email to Harbour Bakery?" in shown
+    assert "Drafted by local-writer." in shown
+    assert "Why The notes say that the sign has faded" in shown
+    assert "Made from The notes about P-1001 in the CRM" in shown
+    assert "If approved nora@example.com gets this email." in shown
+    assert "Confidence high" in shown
+    assert "An email to nora@example.com, which a trial does not send:" in shown
+    assert "Subject: A new sign for Harbour Bakery?" in shown
+    (call,) = writer.service.calls
+    assert "What we know: The sign has faded." in call["messages"][-1]["content"]
+
+
+def test_a_corrected_draft_is_sent_as_corrected(terminal: Terminal, writer: ThreadedProvider) -> None:
+    result = terminal.try_("outreach.yaml", OUTREACH, 'edit:{"subject": "Your sign"}')
+    assert result.code == Exit.DONE, result
+    assert "Subject: Your sign" in result.out
+
+
+def test_a_rejected_draft_is_not_sent(terminal: Terminal, writer: ThreadedProvider) -> None:
+    result = terminal.try_("outreach.yaml", OUTREACH, "reject:too pushy")
+    assert result.code == Exit.NO
+    assert "An email to" not in result.out
+
+
+def test_without_a_model_the_trial_says_what_to_set(terminal: Terminal) -> None:
+    result = terminal.try_("outreach.yaml", OUTREACH, "approve")
+    assert result.code != Exit.DONE
+    assert "SIGNOFF_AI_KEY" in " ".join(result.err.split())
+    checked = terminal.signoff("check", "outreach.yaml")
+    assert (checked.code, checked.out) == (Exit.DONE, "No problems.\n")
+    assert "Note: outreach.yaml: The step draft (`ai`) cannot run here." in " ".join(checked.err.split())
+
+
+# -- transcript ---------------------------------------------------------------------------------------------
+
+CALL = {"company": "Harbour Bakery", "transcript": "We would take twelve seats from January."}
+
+
+def test_a_company_is_updated_with_what_a_person_confirmed(
+    terminal: Terminal, services: FakeServices, writer: ThreadedProvider
+) -> None:
+    result = terminal.try_("transcript.yaml", CALL, 'edit:{"stage": "customer"}')
+    assert result.code == Exit.DONE, result
+    update, issue = services.writes
+    assert (update.method, update.path) == ("PUT", "/companies/Harbour%20Bakery")
+    assert (update.body["stage"], update.body["budget"]) == ("customer", {"amount": "4800", "currency": "EUR"})
+    assert (issue.method, issue.path) == ("POST", "/issues")
+    assert issue.body == {"title": "Send the offer for twelve seats"}
+
+
+def test_no_follow_up_is_opened_where_none_was_agreed(
+    terminal: Terminal, services: FakeServices, writer: ThreadedProvider
+) -> None:
+    result = terminal.try_("transcript.yaml", CALL, 'edit:{"follow_up": null}')
+    assert result.code == Exit.DONE, result
+    assert [call.path for call in services.writes] == ["/companies/Harbour%20Bakery"]
 
 
 # -- expense ------------------------------------------------------------------------------------------------

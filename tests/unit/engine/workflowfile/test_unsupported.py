@@ -16,11 +16,10 @@ from tests.support.workflow_files import (
 )
 
 
-def test_the_example_of_the_format_needs_two_unsupported_features() -> None:
+def test_the_example_of_the_format_needs_one_unsupported_feature() -> None:
     assert [(p.line, p.column, p.path, p.message) for p in problems_of((FILES / "outreach.yaml").read_bytes())] == [
         (14, 5, "triggers[1].webhook", "`webhook` is not available yet."),
         (14, 5, "triggers[1]", "A trigger says what starts the workflow."),
-        (21, 11, "steps[1].uses", "`uses: ai` is not available yet."),
     ]
 
 
@@ -71,7 +70,8 @@ def test_an_unsupported_key_is_the_only_problem_with_any_value(keys: str) -> Non
         (step_file("id: a\nuses: form\nfields: {x: text}\nhold: 1h"), "`hold` is not available yet."),
         (step_file("id: a\nuses: set") + "triggers: [{schedule: every 1h, web: x}]\n",
          "A trigger has no key `web`. `webhook` is not available yet."),
-        (step_file("id: a\nuses: runn"), "there are `email`, `form`, `http`, `message`, `page`, `set` and `wait`. "
+        (step_file("id: a\nuses: runn"), "there are `ai`, `email`, `form`, `http`, `message`, `page`, `set` "
+         "and `wait`. "
          "`run` is not available yet."),
     ],
 )  # fmt: skip
@@ -89,9 +89,9 @@ def test_the_keys_that_a_hint_lists_are_supported() -> None:
 
 
 def test_a_kind_that_a_distribution_brings_is_available() -> None:
-    source = step_file("id: a\nuses: ai\nwith: {to: x}").encode()
+    source = step_file("id: a\nuses: run\nwith: {to: x}").encode()
     page = Page()
-    assert load(source, kinds=KINDS | {"ai": page}).steps[0].kind is page
+    assert load(source, kinds=KINDS | {"run": page}).steps[0].kind is page
 
 
 # Mistakes in keys that are not supported yet. They are reported as soon as the key is supported.
