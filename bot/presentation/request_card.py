@@ -123,7 +123,7 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
     yield from _changes(request)
     yield from question_notes.notes(request)
     for note in request.notes:
-        yield CardFact(label="Note", text=(visible(note),))
+        yield CardFact(label="Please note", text=(visible(note),))
     if pending and request.unposted:
         yield CardFact(label="Not posted", text=(people.not_posted(request.unposted),))
     if pending and request.unreached:

@@ -174,7 +174,8 @@ def _choices(values: Sequence[tuple[str, str]], chosen: str) -> tuple[FilterChoi
 def _statuses(state: InboxState) -> tuple[FilterChoice, ...]:
     if state.part in (InboxPart.NEEDS_YOU, InboxPart.WAITING):
         return ()
-    return _choices([(one.value, states.REQUESTS[one].capitalize()) for one in RequestState], state.status)
+    named = [(one.value, states.REQUESTS[one].capitalize()) for one in RequestState]
+    return _choices(named, state.status if state.status in dict(named) else "")
 
 
 def listed(request: RequestView, reader: Reader, part: InboxPart, at: SiteUrls) -> ListedRequest:

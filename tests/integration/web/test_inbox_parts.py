@@ -215,6 +215,7 @@ async def test_a_wrong_filter_shows_no_request_and_how_to_go_on(
     assert sentence in page.page.text
     assert page.page.ids[f"by-{name}"]["aria-describedby"] == f"by-{name}-error"
     assert "Correct the filter to see requests. Show all" in page.page.text
+    assert "approvd" not in page.page.text, "what cannot be chosen is not offered"
     assert "No request matches" not in page.page.text
     assert "/inbox?part=all" in page.page.links
 

@@ -380,7 +380,7 @@ def test_an_open_request_shows_its_content_reason_and_approvers() -> None:
     card = request_card.request_card(request)
     assert card.lead == (("Eve asks.",), ("over 100.",))
     assert (card.values[-1].label, card.values[-1].text) == ("To", "lee⟦U+200B⟧")
-    assert facts_of(card.notes) == {"Note": "Odd."}
+    assert facts_of(card.notes) == {"Please note": "Odd."}
     assert card.approvers == ("Lee", "kim@example.com")
     assert (card.kind, card.outcome, card.request, card.run) == (DeliveryKind.REQUEST, None, "q1", "r1")
     assert (card.content_version, card.digest) == (1, request.model.digest)
