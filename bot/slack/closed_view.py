@@ -75,6 +75,7 @@ def lines(card: Card, outcome: CardOutcome) -> tuple[list[Element], int]:
 
 def _split(line: Phrase) -> tuple[Phrase, Phrase]:
     """Return how a question was closed, who closed it and when, and what that led to."""
+    line = text_objects.in_one_line(line)
     end = next((number for number, part in enumerate(line, start=1) if not isinstance(part, str)), len(line))
     led_to = tuple(part.lstrip(" .") if isinstance(part, str) else part for part in line[end:])
     return line[:end], led_to

@@ -127,6 +127,8 @@ METADATA_EVENT: Final = "signoff_copy"
 """`event_type` of the message metadata in which a post of unknown outcome is found again."""
 
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,150}")
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""U+0000 as JSON spells it. No id of ours has one, and PostgreSQL stores none."""
 _FIELD_BLOCK: Final = re.compile(r"field:([^/@]+)/([a-z0-9]*)@(\d+)")
 
 
@@ -314,8 +316,7 @@ def decode_home(text: object) -> HomeRef | None:
 
 def _decode(text: object, kind: type[_Travelling]) -> _Travelling | None:
     longest = PRIVATE_METADATA if kind is ModalRef else BUTTON_VALUE
-    # No id of ours has U+0000, and PostgreSQL stores none.
-    if not isinstance(text, str) or len(text) > longest or r"\u0000" in text:
+    if not isinstance(text, str) or len(text) > longest or _NUL.search(text):
         return None
     try:
         return msgspec.json.decode(text, type=kind)

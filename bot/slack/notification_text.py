@@ -130,7 +130,7 @@ def _closing(outcome: CardOutcome, limit: int) -> Iterator[Phrase]:
     """Yield what became of a closed question, the reason of the person who decided, and when that was."""
     if outcome.became:
         yield _cut(outcome.became, limit)
-    if outcome.reason and outcome.reason.strip():
+    if outcome.reason and text_objects.line(outcome.reason):
         yield _labelled_line(Line(label="Reason", after=_line(outcome.reason, limit)))
     when = _how(outcome, limit)[1]
     if when:

@@ -117,6 +117,19 @@ def _solid(text: str) -> str:
     return "".join(text_objects.shown(text).split())
 
 
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        CardOutcome(line=("Approved, ", samples.NOW), reason="\x1f"),
+        CardOutcome(line=("Approved, ", samples.NOW, ". It goes on", ". Then it waits")),
+        CardOutcome(line=(samples.NOW, "\x1f", ".\x1c")),
+    ],
+)
+def test_what_a_closed_card_says_of_its_end_is_in_its_text(outcome: CardOutcome) -> None:
+    """A separator is a blank to Python, and a hidden character to people, who see its code point."""
+    assert parts(samples.closed_card(outcome=outcome, values=()))
+
+
 # -- samples ------------------------------------------------------------------------------------------------
 
 WHEN = "*Approved with edits by Ada Approver, *<date>"
