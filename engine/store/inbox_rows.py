@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, literal_column, or_, select, true, union_all
@@ -53,7 +54,7 @@ class InboxCandidates:
     has_more: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InboxRows:
     """Reads the rows of one query. `meaning`: of what was typed to search for."""
 
@@ -83,6 +84,11 @@ class InboxRows:
         """
         if self.query.reader.reads_everything:
             return request_search.find_rarest(self.connection, self.workspace, self.meaning, most)
+        return self._rare
+
+    @cached_property
+    def _rare(self) -> tuple[str, ...] | None:
+        """The rarest of the typed words, if one page looks at every request with it."""
         rarest = request_search.find_rarest(self.connection, self.workspace, self.meaning, MOST_LOOKED_AT + 1)
         some = request_search.newest_with(self.workspace, rarest, within=self.within, most=MOST_LOOKED_AT + 1)
         return rarest if len(self.connection.execute(some).all()) <= MOST_LOOKED_AT else None
