@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +11,6 @@ from bot.presentation import (
     alert_card,
     characters,
     outcome_card,
-    people,
     progress,
     questions,
     refusals,
@@ -21,7 +19,7 @@ from bot.presentation import (
     states,
     summary,
 )
-from bot.slack import approver_names, list_rows
+from bot.slack import approver_names, builders, list_rows
 from bot.slack.confirmations import Confirmations
 from bot.slack.ids import Ref, RunRef
 from bot.slack.list_rows import RunList
@@ -62,7 +60,6 @@ from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
 from engine.ports import Clock, Directory, KeepsAnswers
 from engine.read_models import DeliveryContent, DeliveryView, PageQuery, RequestView, RunView, WorkflowView
-from engine.references import EMAIL, Reference, parse
 from engine.service import Engine, named_reader
 from engine.workflowfile import StepKind, Workflow
 
@@ -70,10 +67,6 @@ MOST_SHOWN: Final = 200
 """Rows that are read at a time to find those of one person."""
 _PAGES: Final = 10
 """How often that many rows are read at most: a person may have hundreds, and others may have started hundreds since."""
-NO_BUILDERS: Final = (
-    "No one may register workflows here yet. The operator of this server names the builders in SIGNOFF_BUILDERS "
-    "(email addresses, Slack user IDs, group:handle or role:name, separated by commas)."
-)
 _NOT_YOUR_REQUEST: Final = (
     "You can't see this request. Only its approvers, the person who started it, and the owner of its workflow can."
 )
@@ -352,27 +345,7 @@ class SlackService:
 
     async def may_register(self, by: Actor) -> Refusal | None:
         """Return why this person may not register workflows, or None if they may."""
-        if not self.builders:
-            return NotAllowed(why=NO_BUILDERS)
-        references = [reference for builder in self.builders if (reference := parse(builder)) is not None]
-        if any(reference.address == by.address for reference in references):
-            return None
-        person = Reference(by.address.kind, by.user, by.user)
-        to_resolve = [person, *(reference.as_members for reference in references if reference.has_members)]
-        try:
-            async with asyncio.timeout(approver_names.LOOKING_UP):
-                resolutions = await self.directory.resolve(to_resolve)
-        except (ChannelError, TimeoutError) as error:
-            why = str(error) or "Slack did not answer in time. Try again in a moment."
-            return NotAllowed(why=f"Signoff could not check whether you may register workflows. {why}")
-        own_addresses = {address for member in resolutions[person].people for address in member.addresses}
-        members = {address for group in to_resolve[1:] for address in resolutions[group].members}
-        emails = {reference.value for reference in references if reference.kind == EMAIL}
-        if by.address in own_addresses and (
-            not members.isdisjoint(own_addresses) or any(address.value in emails for address in own_addresses)
-        ):
-            return None
-        return NotAllowed(why=f"Only builders may register workflows here. Ask {people.joined(self.builders, 'or')}.")
+        return await builders.refuse(self.directory, self.builders, by)
 
 
 def _is_posted(copies: Sequence[DeliveryView], channel: str | None) -> bool:

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from bot.presentation import characters, dates, decision_records, inbox_texts, refusals
 from bot.web import form_data, inbox_state
 from bot.web.context import RequestContext
-from bot.web.reader_visit import ReaderVisit, reader_visit, sign_in_first
+from bot.web.reader_visit import ReaderVisit, signed_in
 from bot.web.status_pages import Notice, PageLink, StatusPage
 from engine.access import may_export, owns_or_reads
 from engine.domain import ExportDecisions, NotAllowed, Origin, Refusal
@@ -75,9 +75,9 @@ class ExportPages:
 
     async def show(self, request: Request) -> Response:
         """Show the form. Its first values are those of the address, as the filter of an inbox writes them."""
-        visit = await reader_visit(self._context, request)
-        if visit is None:
-            return self._context.status_page(sign_in_first(self._context.at))
+        visit = await signed_in(self._context, request)
+        if isinstance(visit, Response):
+            return visit
         wanted = inbox_state.read(request.query_params)
         first_day = (self._context.clock.now() - _DAYS).astimezone(_zone(visit)).date()
         typed = ExportForm(since=wanted.since or first_day.isoformat(), until=wanted.until, workflow=wanted.workflow)
@@ -85,9 +85,9 @@ class ExportPages:
 
     async def download(self, request: Request, form: FormData) -> Response:
         """Send the file, a part at a time. The audit log has an entry before anything is read."""
-        visit = await reader_visit(self._context, request)
-        if visit is None:
-            return self._context.status_page(sign_in_first(self._context.at))
+        visit = await signed_in(self._context, request)
+        if isinstance(visit, Response):
+            return visit
         typed, salt = _typed(form), self._context.salt(request, form, _ABOUT)
         if salt is None:
             return await self._form(request, visit, typed, notice=_STALE)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from bot.web import status_pages
 from bot.web.context import RequestContext
@@ -13,6 +14,9 @@ from bot.web.site_urls import SiteUrls
 from bot.web.status_pages import PageLink, StatusPage
 from engine.access import Reader
 from engine.domain import Address
+
+STALE: Final = "Nothing was done yet. Press the button again."
+"""The notice above a form that was not made for this browser, or is too old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,12 @@ async def reader_visit(context: RequestContext, request: Request) -> ReaderVisit
         actor=browser.account or Address("email", browser.address),
         secret=secret,
     )
+
+
+async def signed_in(context: RequestContext, request: Request) -> ReaderVisit | Response:
+    """Return the visit, or the page that asks a visitor to sign in first."""
+    visit = await reader_visit(context, request)
+    return context.status_page(sign_in_first(context.at)) if visit is None else visit
 
 
 def sign_in_first(at: SiteUrls) -> StatusPage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -12,14 +11,12 @@ from starlette.responses import Response
 from bot.presentation import refusals
 from bot.web import form_data, request_page_view
 from bot.web.context import RequestContext
-from bot.web.reader_visit import ReaderVisit, hidden, reader_visit, sign_in_first
+from bot.web.reader_visit import STALE, ReaderVisit, hidden, signed_in
 from bot.web.status_pages import Notice
 from engine.access import may_see_request
 from engine.domain import Done, NotFound, Origin, Refusal, RetryDelivery
 from engine.off_loop import off_loop
 from engine.read_models import RequestView, RunView
-
-STALE: Final = "Nothing was done yet. Press the button again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +68,9 @@ class RequestPages:
 
     async def visit(self, request: Request) -> RequestVisit | Response:
         """Return the visit that a request makes, or the page that refuses it."""
-        reader = await reader_visit(self._context, request)
-        if reader is None:
-            return self._context.status_page(sign_in_first(self._context.at))
+        reader = await signed_in(self._context, request)
+        if isinstance(reader, Response):
+            return reader
         engine = self._context.service.engine
         loaded = await engine.request_in_run(request.path_params["request"])
         # Read before the page is loaded again by its script: a change in between makes the page look older, not newer.

@@ -13,8 +13,7 @@ from starlette.responses import Response
 from bot.presentation import refusals
 from bot.web import form_data, run_list_view, run_page_view, workflow_diagram
 from bot.web.context import RequestContext
-from bot.web.reader_visit import ReaderVisit, hidden, reader_visit, sign_in_first
-from bot.web.request_pages import STALE
+from bot.web.reader_visit import STALE, ReaderVisit, hidden, signed_in
 from bot.web.run_page_view import RunActions, RunPage
 from bot.web.status_pages import Notice
 from engine.access import may_see_run
@@ -54,9 +53,9 @@ class RunPages:
 
     async def list(self, request: Request) -> Response:
         """Show a page of the runs that the person sees."""
-        reader = await reader_visit(self._context, request)
-        if reader is None:
-            return self._context.status_page(sign_in_first(self._context.at))
+        reader = await signed_in(self._context, request)
+        if isinstance(reader, Response):
+            return reader
         page = run_list_view.query(request.query_params, size=ROWS)
         engine = self._context.service.engine
         runs = await engine.runs_of(reader.reader, page)
@@ -87,9 +86,9 @@ class RunPages:
 
     async def visit(self, request: Request) -> RunVisit | Response:
         """Return the visit that a request makes, or the page that refuses it."""
-        reader = await reader_visit(self._context, request)
-        if reader is None:
-            return self._context.status_page(sign_in_first(self._context.at))
+        reader = await signed_in(self._context, request)
+        if isinstance(reader, Response):
+            return reader
         engine, run_id = self._context.service.engine, request.path_params["run"]
         # Read first: a change in between makes the page look older than it is, never newer.
         mark, run = await engine.run_mark(run_id), await engine.run(run_id)

@@ -1,0 +1,45 @@
+"""Who may register workflows from Slack: the builders of the settings, as accounts, addresses, groups or roles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from bot.presentation import people
+from bot.slack import approver_names
+from bot.slack.payloads import Actor
+from engine.domain import NotAllowed, Refusal
+from engine.errors import ChannelError
+from engine.ports import Directory
+from engine.references import EMAIL, Reference, parse
+
+NO_BUILDERS: Final = (
+    "No one may register workflows here yet. The operator of this server names the builders in SIGNOFF_BUILDERS "
+    "(email addresses, Slack user IDs, group:handle or role:name, separated by commas)."
+)
+
+
+async def refuse(directory: Directory, builders: Sequence[str], by: Actor) -> Refusal | None:
+    """Return why this person may not register workflows, or None if they may."""
+    if not builders:
+        return NotAllowed(why=NO_BUILDERS)
+    references = [reference for builder in builders if (reference := parse(builder)) is not None]
+    if any(reference.address == by.address for reference in references):
+        return None
+    person = Reference(by.address.kind, by.user, by.user)
+    groups = [reference.as_members for reference in references if reference.has_members]
+    try:
+        async with asyncio.timeout(approver_names.LOOKING_UP):
+            resolutions = await directory.resolve([person, *groups])
+    except (ChannelError, TimeoutError) as error:
+        why = str(error) or "Slack did not answer in time. Try again in a moment."
+        return NotAllowed(why=f"Signoff could not check whether you may register workflows. {why}")
+    own_addresses = {address for member in resolutions[person].people for address in member.addresses}
+    members = {address for group in groups for address in resolutions[group].members}
+    emails = {reference.value for reference in references if reference.kind == EMAIL}
+    if by.address in own_addresses and (
+        not members.isdisjoint(own_addresses) or any(address.value in emails for address in own_addresses)
+    ):
+        return None
+    return NotAllowed(why=f"Only builders may register workflows here. Ask {people.joined(builders, 'or')}.")
