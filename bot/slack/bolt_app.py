@@ -23,6 +23,7 @@ from bot.slack.payloads import Submission
 from bot.slack.preferences_handlers import PreferencesHandlers
 from bot.slack.question_handlers import QuestionHandlers
 from bot.slack.rating_handlers import RatingHandlers
+from bot.slack.registration_handlers import RegistrationHandlers
 from bot.slack.retry_handlers import RetryHandlers
 from bot.slack.submission_handlers import SubmissionHandlers
 from bot.slack.succession_handlers import SuccessionHandlers
@@ -66,6 +67,7 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     app.action(ids.RATE)(rating.open)
     app.view(ids.RATING_MODAL)(rating.submitted)
     app.action(ids.RUN_RETRY)(RetryHandlers(context).clicked)
+    app.view(ids.REGISTER_MODAL)(RegistrationHandlers(context).register)
     app.view(ids.AWAY_MODAL)(AbsenceHandlers(context).submitted)
     preferences = PreferencesHandlers(context)
     app.action(ids.PREFERENCES)(preferences.clicked)
@@ -131,7 +133,6 @@ def _views(app: AsyncApp, views: SubmissionHandlers) -> None:
         ids.REJECT_MODAL: views.rejected,
         ids.APPROVE_MODAL: views.approved,
         ids.CONFIRM_MODAL: views.confirmed,
-        ids.REGISTER_MODAL: views.register,
         ids.RUN_MODAL: views.run,
         ids.RESUME_MODAL: views.resumed,
     }.items():

@@ -9,10 +9,10 @@ from msgspec import Struct
 from sqlalchemy import bindparam, delete, select
 
 from engine.store.connection import Connection
+from engine.store.coordination_tables import ChannelRestRow
 from engine.store.dialect import Upsert
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import ChannelRestRow
 
 _rest = ChannelRestRow.__table__  # type: ignore[attr-defined]
 _ALL: Final = Statement(select(_rest.c.workspace, _rest.c.channel, _rest.c.failures, _rest.c.until))

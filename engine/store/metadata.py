@@ -7,8 +7,16 @@ from typing import Final
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 
-from engine.store import people_tables, search_tables, tables, trigger_tables, view_tables
+from engine.store import coordination_tables, people_tables, search_tables, tables, trigger_tables, view_tables
 
-__all__ = ["METADATA", "people_tables", "search_tables", "tables", "trigger_tables", "view_tables"]
+__all__ = [
+    "METADATA",
+    "coordination_tables",
+    "people_tables",
+    "search_tables",
+    "tables",
+    "trigger_tables",
+    "view_tables",
+]
 
 METADATA: Final[MetaData] = SQLModel.metadata

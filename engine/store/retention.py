@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, literal_column, select
 
+from engine.store.coordination_tables import RetentionRow
 from engine.store.dialect import Upsert
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import RetentionRow
 
 WORK: Final = "retention:"
 """What the id of the work begins with; the workspace follows."""
