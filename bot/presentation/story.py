@@ -22,10 +22,11 @@ _WAYS: Final = {"slack": "in Slack", "email": "by email", "terminal": "in the te
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """The names of people by their ids, and the titles of steps by their ids."""
+    """The names of people by their ids, the titles of steps by their ids, and the title of the workflow, if known."""
 
     people: Mapping[str, str]
     steps: Mapping[str, str]
+    workflow: str = ""
 
     def step(self, entry: StoryEntry) -> str:
         """Return the title of the step of an entry, in quotes."""
@@ -42,6 +43,7 @@ class Names:
         return cls(
             people={person.id: starter(person, begins=True) for person in people},
             steps={step: line(label) for step, label in run.step_labels.items()},
+            workflow=line(run.workflow_title),
         )
 
 
@@ -219,6 +221,10 @@ def _started_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
     return f"{names.step(entry)} started{again}."
 
 
+def _begun_sentence(_: StoryEntry, content: Content, names: Names) -> str:
+    return f"started “{names.workflow}”." if names.workflow else f"started {content.get('workflow')}."
+
+
 def _erased_sentence(_: StoryEntry, content: Content, __: Names) -> str:
     what = "what names a person in this run" if content.get("person") else "the contents of this run"
     return f"erased {what}. Reason: {content.get('reason')}"
@@ -229,7 +235,7 @@ def _ended_sentence(text: str) -> Sentence:
 
 
 SENTENCES: Final[Mapping[str, Sentence]] = {
-    "run.started": lambda _, content, __: f"started {content.get('workflow')}.",
+    "run.started": _begun_sentence,
     "run.cancel_asked": lambda *_: "asked to cancel the run.",
     "run.resumed": _resumed_sentence,
     "run.tried_again": lambda entry, _, names: f"tried again from {names.step(entry)}.",

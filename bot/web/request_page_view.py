@@ -60,6 +60,7 @@ class RequestPage:
     others: tuple[TimelineGate, ...]
     """The other requests of the run that the reader may see, the oldest first."""
     can_decide: bool
+    is_erased: bool
 
 
 def request_page(
@@ -91,6 +92,7 @@ def request_page(
         steps=tuple(_steps(run, request)),
         others=tuple(_others(together, request, reader)),
         can_decide=is_open and progress.is_asked(request, person),
+        is_erased=run.is_erased,
     )
 
 

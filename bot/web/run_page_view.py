@@ -77,6 +77,7 @@ class RunPage:
     steps: tuple[TimelineStep, ...]
     history: tuple[Phrase, ...]
     actions: RunActions
+    is_erased: bool
 
 
 def run_page(
@@ -111,6 +112,7 @@ def run_page(
         ),
         history=tuple(sentences(shown, names)),
         actions=actions,
+        is_erased=run.is_erased,
     )
 
 
@@ -123,6 +125,8 @@ def read_failed(text: str) -> tuple[str, int]:
 
 def _title(run: RunView, seen: Sequence[RequestView]) -> str:
     about = questions.of_run(run, seen[-1] if seen else None)
+    if run.is_erased:
+        return characters.line(run.workflow_title)
     return about if seen else " · ".join(filter(None, (characters.line(run.workflow_title), about)))
 
 
@@ -273,8 +277,12 @@ def _answer(answer: StepAnswer) -> Phrase:
 # -- what happened ------------------------------------------------------------------------------------------
 
 
+_ERASED: Final = "This was done by {}. Its content was erased."
+
+
 def sentences(entries: Sequence[StoryEntry], names: Names) -> Iterator[Phrase]:
     """Yield each entry of the audit log as a sentence with its time in front."""
     for entry in entries:
-        who, what = story.actor_of(entry, names), story.sentence_of(entry, names)
-        yield entry.at, f" {characters.visible(f'{characters.line(who)} {what}' if who else what)}"
+        who, what = characters.line(story.actor_of(entry, names) or ""), story.sentence_of(entry, names)
+        told = what if not who else f"{who} {what}" if entry.content is not None else _ERASED.format(who)
+        yield entry.at, f" {characters.visible(told)}"

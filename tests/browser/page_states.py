@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from playwright.async_api import Browser, Page, expect
 
@@ -15,13 +15,22 @@ from engine.errors import ChannelError, StepError
 from engine.ports import StepType
 from engine.steps.form import FormStep
 from engine.steps.set import SetStep
-from tests.browser.review_page import BY_LINK, EVERY_FIELD, ReviewWindows, change, open_review_windows, reject
+from tests.browser.inbox_states import ADMIN, AUDITOR, INBOX_STATES
+from tests.browser.review_page import (
+    BY_LINK,
+    EVERY_FIELD,
+    PageState,
+    ReviewWindows,
+    change,
+    open_review_windows,
+    reject,
+    sign_in_as,
+)
 from tests.support import held_database
 from tests.support.engine_env import TERMINAL, PlayedParams, PlayedStep
 from tests.support.recording_channel import Fault
 from tests.support.web_env import ADA, BEN, PAY_WORKFLOW
 
-PageState: TypeAlias = Callable[[ReviewWindows, Page], Awaitable[None]]
 SAM: Final = "sam@example.com"
 _PATIENCE: Final = 5.0
 """Seconds until a page says that the database is busy: long enough for a slow machine."""
@@ -88,7 +97,15 @@ async def open_state_windows(path: Path, browser: Browser) -> AsyncIterator[Revi
     played = PlayedStep()
     played.play = lose_outcome
     steps: Mapping[str, StepType[Any]] = {"set": SetStep(), "form": FormStep(), "played": played}
-    async with open_review_windows(path, browser, steps=steps, patience=_PATIENCE, secrets={"SHOP": "x"}) as windows:
+    async with open_review_windows(
+        path,
+        browser,
+        steps=steps,
+        patience=_PATIENCE,
+        secrets={"SHOP": "x"},
+        admins=[ADMIN],
+        auditors=[AUDITOR],
+    ) as windows:
         yield windows
 
 
@@ -572,12 +589,7 @@ async def _batch_result(windows: ReviewWindows, page: Page) -> None:
 
 async def _inbox_of_an_owner(windows: ReviewWindows, page: Page) -> None:
     await _start_pay_run(windows)
-    await page.goto(f"{windows.web.url}/inbox")
-    await page.get_by_label("Email address").fill(SAM)
-    await page.get_by_role("button", name="Send me a code").click()
-    await page.get_by_label("Code").fill(await windows.code(SAM))
-    await page.get_by_role("button", name="Sign in").click()
-    await page.get_by_role("heading", name="Your browsers").wait_for()
+    await sign_in_as(windows, page, SAM)
 
 
 # -- a step of unknown outcome ------------------------------------------------------------------------------
@@ -626,15 +638,6 @@ async def _attention_stopped(windows: ReviewWindows, page: Page) -> None:
 
 
 # -- whole requests and runs --------------------------------------------------------------------------------
-
-
-async def sign_in_as(windows: ReviewWindows, page: Page, address: str) -> None:
-    await page.goto(f"{windows.web.url}/inbox")
-    await page.get_by_label("Email address").fill(address)
-    await page.get_by_role("button", name="Send me a code").click()
-    await page.get_by_label("Code").fill(await windows.code(address))
-    await page.get_by_role("button", name="Sign in").click()
-    await page.get_by_role("heading", name="Your browsers").wait_for()
 
 
 async def _start_order(windows: ReviewWindows, **inputs: Any) -> str:
@@ -736,12 +739,7 @@ async def _missing_token(windows: ReviewWindows, page: Page) -> None:
 async def _wrong_person(windows: ReviewWindows, page: Page) -> None:
     await windows.web.engine_env.register(PAY_WORKFLOW)
     request = await windows.web.request_approval()
-    await page.goto(f"{windows.web.url}/inbox")
-    await page.get_by_label("Email address").fill(SAM)
-    await page.get_by_role("button", name="Send me a code").click()
-    await page.get_by_label("Code").fill(await windows.code(SAM))
-    await page.get_by_role("button", name="Sign in").click()
-    await page.get_by_role("heading", name="Your browsers").wait_for()
+    await sign_in_as(windows, page, SAM)
     await page.goto(f"{windows.web.url}/review/{request.id}")
 
 
@@ -854,4 +852,5 @@ STATES: Final[Mapping[str, PageState]] = {
     "no-request": _no_request,
     "foreign-form": _foreign_form,
     "broken": _broken,
+    **INBOX_STATES,
 }

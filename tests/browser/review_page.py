@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
@@ -103,6 +103,9 @@ class ReviewWindows:
         return len(self.web.engine_env.mail.to(address, DeliveryKind.REQUEST))
 
 
+PageState: TypeAlias = Callable[[ReviewWindows, Page], Awaitable[None]]
+
+
 @asynccontextmanager
 async def open_review_windows(
     path: Path,
@@ -111,8 +114,10 @@ async def open_review_windows(
     steps: Mapping[str, StepType[Any]] | None = None,
     patience: float | None = None,
     secrets: Mapping[str, str] | None = None,
+    admins: Sequence[str] = (),
+    auditors: Sequence[str] = (),
 ) -> AsyncIterator[ReviewWindows]:
-    async with open_web(path, steps=steps, patience=patience, secrets=secrets) as web:
+    async with open_web(path, steps=steps, patience=patience, secrets=secrets, admins=admins, auditors=auditors) as web:
         windows = ReviewWindows(web, browser)
         try:
             yield windows
@@ -133,6 +138,15 @@ async def reject(page: Page, reason: str = "") -> None:
     await page.get_by_role("button", name="Hold it back").click()
     await page.get_by_label("Reason").fill(reason)
     await page.get_by_role("button", name="Hold it back").click()
+
+
+async def sign_in_as(windows: ReviewWindows, page: Page, address: str) -> None:
+    await page.goto(f"{windows.web.url}/inbox")
+    await page.get_by_label("Email address").fill(address)
+    await page.get_by_role("button", name="Send me a code").click()
+    await page.get_by_label("Code").fill(await windows.code(address))
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("heading", name="Your browsers").wait_for()
 
 
 async def check_accessibility(page: Page) -> None:

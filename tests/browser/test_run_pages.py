@@ -10,8 +10,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from engine.domain import Address
-from tests.browser.page_states import ORDER, SAM, open_state_windows, sign_in_as
-from tests.browser.review_page import NARROW, ReviewWindows
+from tests.browser.page_states import ORDER, SAM, open_state_windows
+from tests.browser.review_page import NARROW, ReviewWindows, sign_in_as
 from tests.support.web_env import ADA
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]

@@ -68,7 +68,7 @@ async def test_the_story_has_the_run_with_its_request_its_copies_and_the_reason(
     assert {delivery["person"] for delivery in request["deliveries"]} == {"Ada Approver", "Ben Approver"}
     text = sentences(story)
     assert "Signoff asks Ada Approver and Ben Approver: “Refund 240.50 EUR for order A-1?” Why: Over 100 EUR" in text
-    assert "Cleo Builder: started refund." in text
+    assert "Cleo Builder: started “Refund a customer”." in text
 
     await env.slack.person("ada").click("Edit")
     await env.slack.until(lambda: env.slack.person("ada").modal)

@@ -287,7 +287,9 @@ async def open_web(
         env.identity = Identity(env.engine, Codes(b"k" * MIN_KEY), env.clock)
         service = ReviewService(env.engine, env.identity)
         if patience is not None:
-            prompt = Engine(PunctualStore(env.store, patience=patience), env.advancer)
+            prompt = Engine(
+                PunctualStore(env.store, patience=patience), env.advancer, admins=roles[0], auditors=roles[1]
+            )
             service = ReviewService(prompt, Identity(prompt, Codes(b"k" * MIN_KEY), env.clock))
         signs_in = provider(url, env.clock) if provider is not None else None
         review = ReviewPages(service, env.clock, b"k" * MIN_KEY, signs_in)

@@ -225,6 +225,11 @@ async def test_the_pages_of_a_run_whose_contents_were_erased_still_open(env: Web
     pages = [await sam.get(path) for path in (f"/runs/{run}", f"/requests/{request.id}", "/runs")]
     assert [page.status for page in pages] == [200] * 3
     assert "This entry’s content was erased." in pages[0].page.text
+    assert "The contents of this run were erased." in pages[0].page.text
+    assert "The contents of this request were erased." in pages[1].page.text
+    assert "What was asked" not in pages[1].page.text, "an empty list would look as if nothing had been asked"
+    for page in pages[:2]:
+        assert f"This was done by {ADA}. Its content was erased." in page.page.text
 
 
 # -- what people can do -------------------------------------------------------------------------------------
