@@ -141,7 +141,7 @@ async def _inbox_nothing_decided(windows: ReviewWindows, page: Page) -> None:
 async def _away(windows: ReviewWindows, page: Page) -> None:
     await _full(windows, 1)
     await sign_in_as(windows, page, ADA)
-    await page.get_by_text("Let another person decide meanwhile").click()
+    await page.get_by_text("Say when you are away").click()
     await page.get_by_label("Back on").fill("2026-03-09")
     await page.get_by_role("button", name="Save").click()
     await page.get_by_role("button", name="I am back").wait_for()
@@ -150,7 +150,7 @@ async def _away(windows: ReviewWindows, page: Page) -> None:
 async def _away_wrong(windows: ReviewWindows, page: Page) -> None:
     await _full(windows, 1)
     await sign_in_as(windows, page, ADA)
-    await page.get_by_text("Let another person decide meanwhile").click()
+    await page.get_by_text("Say when you are away").click()
     await page.get_by_label("Back on").fill("2025-03-09")
     await page.get_by_role("button", name="Save").click()
     await page.get_by_role("alert").wait_for()
