@@ -84,8 +84,11 @@ def _erase_person(who: str, reason: str, *, yes: bool, as_json: bool) -> int:
         view = person_queries.find(connection, DEFAULT_WORKSPACE, who)
     if view is None:
         client.refuse(f"There is no person {who}. {LISTS['person']}")
-    addresses = ", ".join(map(str, view.person.addresses)) or "no address"
-    _say(f"Person {view.person.id}: {view.person.label} ({addresses}).")
+    addresses = [str(address) for address in view.person.addresses] or ["no address"]
+    # A person whose name no one told is called by an address.
+    others = [address for address in addresses if address != view.person.label]
+    known = f" ({', '.join(others)})" if others else ""
+    _say(f"Person {view.person.id}: {view.person.label}{known}.")
     _say("Their name and addresses are erased everywhere, and a pseudonym takes their place. What they decided stays.")
     if not _is_confirmed("Erase them for good?", yes=yes):
         return Exit.NO

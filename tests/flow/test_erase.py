@@ -80,7 +80,9 @@ def test_a_person_is_erased_from_the_disk_and_the_log_still_verifies(signoff: Co
     assert (refused.code, f"Run {run} of mallory@example.com has not ended." in refused.output) == (1, True)
     (request,) = signoff.json("requests")
     signoff.run_ok("decide", request["id"], "reject", "--reason", "ask mallory@example.com")
-    assert signoff("erase", "--person", "mallory@example.com").code == 1
+    asked = signoff("erase", "--person", "mallory@example.com")
+    assert asked.code == 1
+    assert (asked.out + asked.err).count("mallory@example.com") == 1, "an address that is the name is said once"
     erased = signoff.json("erase", "--person", "mallory@example.com", "--yes")
     assert (erased["runs"], erased["unfinished"]) == (1, 0)
     assert erased["pseudonym"].startswith("Erased person ")

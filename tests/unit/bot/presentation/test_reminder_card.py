@@ -26,8 +26,11 @@ def test_a_list_says_how_many_more_the_inbox_has() -> None:
     card = reminder_card(content(2, in_all=2))
     assert (card.title, card.lead, card.topic, len(card.reminds)) == ("2 requests are waiting for you", (), DIGEST, 2)
     card = reminder_card(content(2, in_all=3))
-    assert (card.title, card.lead) == ("3 requests are waiting for you", (("1 more is in your inbox.",),))
-    assert reminder_card(content(2, in_all=40)).lead == (("38 more are in your inbox.",),)
+    assert (card.title, card.lead) == (
+        "3 requests are waiting for you",
+        (("1 more is in your inbox. In Slack it is the Home tab.",),),
+    )
+    assert reminder_card(content(2, in_all=40)).lead == (("38 more are in your inbox. In Slack it is the Home tab.",),)
 
 
 def test_a_list_of_one_is_the_request_itself() -> None:
