@@ -17,10 +17,18 @@ from engine.requests import Question, Rating, Vote
 _FORMULA: Final = (*"=+-@\t\r\n", *map(chr, (0xFF1D, 0xFF0B, 0xFF0D, 0xFF20)))
 """How a text begins that a spreadsheet takes for a formula: also with the wide forms of the signs."""
 
+_LINE_ENDS: Final = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+"""Characters that end a line for some programs, and that JSON need not escape, with their escapes."""
+
 
 def json_lines(decisions: Iterable[ExportedDecision]) -> Iterator[str]:
     """Yield a line of JSON for each decision."""
-    return (json_values.dumps(record(decision)) + "\n" for decision in decisions)
+    return (json_line(record(decision)) for decision in decisions)
+
+
+def json_line(facts: Mapping[str, Value]) -> str:
+    """Return a record as a line of JSON, which is one line for programs that end lines at other characters too."""
+    return json_values.dumps({**facts}).translate(_LINE_ENDS) + "\n"
 
 
 def csv_lines(decisions: Iterable[ExportedDecision]) -> Iterator[str]:

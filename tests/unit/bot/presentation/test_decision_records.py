@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,13 @@ SIGNS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.builds(
     "{}{}".format, st.sampled_from(SIGNS), st.text(st.sampled_from("=+-@\"',;\t\r\n 1A()"))
 )
+
+
+@given(TEXTS | st.text(st.sampled_from('\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\r\n\\"a')))
+def test_a_line_of_json_is_one_line_for_every_program_and_is_read_back(reason: str) -> None:
+    line = decision_records.json_line({"reason": reason})
+    assert line.splitlines() == [line.removesuffix("\n")]
+    assert json.loads(line) == {"reason": reason}
 
 
 @given(TEXTS, TEXTS)
