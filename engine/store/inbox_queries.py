@@ -14,13 +14,16 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select
 
 from engine.inbox import InboxPage, InboxPart, InboxQuery
-from engine.store import request_queries, request_search
+from engine.store import inbox_rows, request_queries, request_search
 from engine.store.connection import Connection
+from engine.store.inbox_filters import InboxConditions
 from engine.store.inbox_rows import FIRST_LOOK, MOST_CHECKED, InboxCandidate, InboxRows
+from engine.store.request_search import IdRange, SearchMeaning
 from engine.store.statements import Statement
-from engine.store.tables import ApproverRow, RequestRow
+from engine.store.tables import ApproverRow, RequestRow, RunRow
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _COUNT = Statement(
     select(func.count().label("waiting"))
@@ -28,6 +31,12 @@ _COUNT = Statement(
     .where(_approver.c.person == bindparam("of"), _approver.c.pending)
 )
 _OPENED_AT = Statement(select(_request.c.opened_at).where(_request.c.id == bindparam("id")))
+_FIRST_OPENED_AT = Statement(
+    select(func.coalesce(func.min(_request.c.opened_at), _run.c.started_at).label("opened_at"))
+    .select_from(_run.join(_request, _request.c.run == _run.c.id, isouter=True))
+    .where(_run.c.id == bindparam("id"))
+    .group_by(_run.c.id, _run.c.started_at)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,9 @@ class _Found:
 
 def _looks(query: InboxQuery) -> tuple[int, ...]:
     """Return how many rows are read, one read after the other, until a page is full."""
-    is_exact = query.filter.is_empty or query.part is InboxPart.NEEDS_YOU
-    return (0,) if is_exact else (FIRST_LOOK, MOST_CHECKED)
+    if query.part is InboxPart.NEEDS_YOU:
+        return (0,)
+    return (0, FIRST_LOOK, MOST_CHECKED) if query.filter.is_empty else (FIRST_LOOK, MOST_CHECKED)
 
 
 def inbox_page(connection: Connection, workspace: str, query: InboxQuery) -> InboxPage:
@@ -64,16 +74,27 @@ def need_you(connection: Connection, person: str) -> int:
     return int(_COUNT.scalars(connection, {"of": person})[0])
 
 
-def _opened_at(connection: Connection, request: str) -> datetime:
-    moment: datetime = _OPENED_AT.scalars(connection, {"id": request})[0]
+def _opened_at(connection: Connection, checked: str) -> datetime:
+    """Return when a request was opened; of a run, when its first one was, or the run began if it has none."""
+    moments = [at for one in (_OPENED_AT, _FIRST_OPENED_AT) for at in one.scalars(connection, {"id": checked})]
+    moment: datetime = moments[0]
     return moment
+
+
+def _rows(connection: Connection, workspace: str, query: InboxQuery, meaning: SearchMeaning) -> InboxRows:
+    within = IdRange.of(query.filter.since, query.filter.until)
+    if meaning.terms:
+        most = inbox_rows.MOST_LOOKED_AT + 1
+        meaning = request_search.rarest_first(connection, workspace, meaning, within, most=most)
+    return InboxRows(connection, InboxConditions.of(connection, workspace, query, meaning), within)
 
 
 def _find(connection: Connection, workspace: str, query: InboxQuery) -> _Found:
     meaning = request_search.look_up(connection, workspace, query.filter.search)
     if not meaning.finds_some:
         return _Found((), None, vague=meaning.vague)
-    rows, after, kept = InboxRows(connection, workspace, query, meaning), query.after, list[InboxCandidate]()
+    rows = _rows(connection, workspace, query, meaning)
+    after, kept = query.after, list[InboxCandidate]()
     for size in _looks(query):
         candidates = rows.read(after, max(size, query.limit + 1))
         kept += [one for one in candidates.rows if one.wanted]

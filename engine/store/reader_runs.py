@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, func, select
 
 from engine.access import Reader
 from engine.read_models import PageQuery, RunView
-from engine.store import run_queries
+from engine.store import run_queries, workflows
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.statements import Statement
@@ -21,11 +21,9 @@ from engine.store.tables import (
     QuestionRow,
     RequestRow,
     RunRow,
-    WorkflowRow,
 )
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
-_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
@@ -33,11 +31,6 @@ _question = QuestionRow.__table__  # type: ignore[attr-defined]
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 
-_OWNED: Final = Statement(
-    select(_workflow.c.id).where(
-        _workflow.c.workspace == bindparam("workspace"), _workflow.c.owner == bindparam("person")
-    )
-)
 _MARK: Final = Statement(
     select(
         _run.c.rev,
@@ -80,7 +73,7 @@ def _sources(connection: Connection, workspace: str, reader: Reader, page: PageQ
 def _own(connection: Connection, workspace: str, person: str) -> Iterator[Select[Any]]:
     """Yield what selects the runs that a person started, and those of each workflow that they own."""
     yield select(_run.c.id).where(_run.c.requester == person)
-    for workflow in _OWNED.scalars(connection, {"workspace": workspace, "person": person}):
+    for workflow in workflows.load_owned(connection, workspace, person):
         yield select(_run.c.id).where(_run.c.workflow == workflow)
 
 

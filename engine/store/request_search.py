@@ -7,8 +7,9 @@ gap and one order, so that no request is left out. Erasing a run deletes the wor
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from sqlalchemy import (
@@ -181,6 +182,8 @@ class SearchMeaning:
 
     terms: tuple[tuple[str, ...], ...]
     vague: tuple[str, ...] = ()
+    fewest: int = 0
+    """How many requests have the first of them, if the rarest is first."""
 
     @property
     def finds_some(self) -> bool:
@@ -202,13 +205,37 @@ def look_up(connection: Connection, workspace: str, text: str) -> SearchMeaning:
     return SearchMeaning(tuple(terms), tuple(vague))
 
 
-def find_rarest(connection: Connection, workspace: str, meaning: SearchMeaning, most: int) -> tuple[str, ...]:
-    """Return the terms of the typed word that the fewest requests have; counts of `most` and above are the same."""
-    counts = {}
-    for terms in meaning.terms if len(meaning.terms) > 1 else ():
-        newest = newest_with(workspace, terms, most=most).subquery()
-        counts[terms] = int(connection.execute(select(func.count()).select_from(newest)).scalar_one())
-    return min(counts, key=counts.__getitem__, default=meaning.terms[0])
+def rarest_first(
+    connection: Connection, workspace: str, meaning: SearchMeaning, within: IdRange, *, most: int
+) -> SearchMeaning:
+    """Return the meaning with the words in order, from the one that the fewest requests of a period have.
+
+    At most so many are counted; of words with more, the one whose newest requests go back the furthest comes first.
+    """
+    bounds = {"workspace": workspace, "first": within.first or "", "last": (within.end or "") + _LAST, "most": most}
+    counts = {
+        terms: _count(len(terms)).all(connection, bounds | {f"word{at}": term for at, term in enumerate(terms)})[0]
+        for terms in meaning.terms
+    }
+    terms = sorted(meaning.terms, key=lambda terms: (counts[terms].requests, counts[terms].oldest or ""))
+    return replace(meaning, terms=tuple(terms), fewest=counts[terms[0]].requests)
+
+
+@lru_cache(MOST_BEGINNINGS)
+def _count(words: int) -> Statement:
+    """Return the statement that counts the newest requests with any of so many words, `word0` and so on."""
+    parts = [
+        select(_word.c.request)
+        .where(_word.c.workspace == bindparam("workspace"), _word.c.word == bindparam(f"word{at}"))
+        .where(_word.c.request >= bindparam("first"), _word.c.request <= bindparam("last"))
+        .order_by(_word.c.request.desc())
+        .limit(bindparam("most"))
+        .subquery()
+        for at in range(words)
+    ]
+    together = union(*(select(part.c.request) for part in parts)).subquery()
+    whole = select(together).order_by(together.c.request.desc()).limit(bindparam("most")).subquery()
+    return Statement(select(func.count().label("requests"), func.min(whole.c.request).label("oldest")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +294,7 @@ def has_words(request: ColumnElement[str], workspace: str, meaning: SearchMeanin
         .where(_word.c.workspace == workspace, _word.c.word.in_(terms), _word.c.request == request)
         # PostgreSQL would read every request with a common word for an EXISTS, to look them up in a table of its own.
         .limit(1)
+        .correlate_except(_word)
         .scalar_subquery()
         .is_not(None)
         for terms in meaning.terms

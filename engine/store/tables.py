@@ -64,7 +64,7 @@ class RunRow(SQLModel, table=True):
         ),
         Index("run_workspace", "workspace", "id"),
         Index("run_requester", "requester", "id"),
-        Index("run_workflow", "workflow", "id"),
+        Index("run_workflow", "workflow", "id", "requester"),
         Index("run_trigger", "trigger", "id", sqlite_where=text("ended_at IS NULL")),
         Index("run_requester_open", "requester", "id", sqlite_where=text("ended_at IS NULL")),
         Index(
@@ -181,7 +181,7 @@ class RequestRow(SQLModel, table=True):
 
     __tablename__ = "request"
     __table_args__ = (
-        Index("request_run", "run"),
+        Index("request_run", "run", "id"),
         Index("request_workspace", "workspace", "id"),
         Index(
             "request_check",
@@ -264,7 +264,7 @@ class DecisionRow(SQLModel, table=True):
     __tablename__ = "decision"
     __table_args__ = (
         Index("decision_by_verdict", "request", "content_version", "person", "verdict", unique=True),
-        Index("decision_person", "person", "id"),
+        Index("decision_person", "person", "id", "request"),
     )
     id: str = Field(primary_key=True)
     workspace: str = Field(foreign_key="workspace.id")

@@ -54,6 +54,14 @@ _CHOICES = Statement(
     .order_by(_workflow.c.name)
 )
 _NAMES = Statement(select(_workflow.c.name).where(_workflow.c.workspace == bindparam("workspace")))
+_OWNED = Statement(
+    select(_workflow.c.id).where(
+        _workflow.c.workspace == bindparam("workspace"), _workflow.c.owner == bindparam("person")
+    )
+)
+_NAMED = Statement(
+    select(_workflow.c.id).where(_workflow.c.workspace == bindparam("workspace"), _workflow.c.name == bindparam("name"))
+)
 _NEW = Statement(insert(_workflow))
 _NEW_VERSION = Statement(insert(_version))
 _REPLACE = Statement(
@@ -139,6 +147,16 @@ def load_workflows(connection: Connection, workspace: str) -> list[NewVersion]:
 
 def load_names(connection: Connection, workspace: str) -> list[str]:
     return _NAMES.scalars(connection, {"workspace": workspace})
+
+
+def load_owned(connection: Connection, workspace: str, person: str) -> list[str]:
+    """Return the ids of the workflows that a person owns."""
+    return _OWNED.scalars(connection, {"workspace": workspace, "person": person})
+
+
+def load_named(connection: Connection, workspace: str, name: str) -> list[str]:
+    """Return the id of the workflow with this name, if there is one."""
+    return _NAMED.scalars(connection, {"workspace": workspace, "name": name})
 
 
 def load_source(connection: Connection, workflow: str, version: int) -> bytes:

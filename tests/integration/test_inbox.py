@@ -183,7 +183,19 @@ def decided_by(view: RequestView, person: str) -> bool:
     return view.decision is not None and view.decision.person.id == person
 
 
-async def test_pages_of_any_filter_hold_what_looking_at_every_request_finds(env: EngineEnv) -> None:
+def look_at_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a page check few rows, so that a few requests are more than one page looks at."""
+    monkeypatch.setattr(inbox_queries, "FIRST_LOOK", 3)
+    monkeypatch.setattr(inbox_queries, "MOST_CHECKED", 4)
+    monkeypatch.setattr(inbox_rows, "MOST_LOOKED_AT", 5)
+
+
+@pytest.mark.parametrize("looks_at_few", [False, True])
+async def test_pages_of_any_filter_hold_what_looking_at_every_request_finds(
+    env: EngineEnv, monkeypatch: pytest.MonkeyPatch, looks_at_few: bool
+) -> None:
+    if looks_at_few:
+        look_at_few(monkeypatch)
     requests = await fill(env)
     auditor, lee, kim = await reader(env, SAM, is_auditor=True), await reader(env, LEE), await reader(env, KIM)
     persons = ("", lee.person.id, kim.person.id)
@@ -207,9 +219,7 @@ async def test_pages_of_people_who_see_a_part_tell_nothing_of_the_rest(
     env: EngineEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How far a page looked, its cursor and its end are those of a database that has only what its reader sees."""
-    for module, name, rows in ((inbox_queries, "FIRST_LOOK", 3), (inbox_queries, "MOST_CHECKED", 4)):
-        monkeypatch.setattr(module, name, rows)
-    monkeypatch.setattr(inbox_rows, "MOST_LOOKED_AT", 5)
+    look_at_few(monkeypatch)
     requests = await fill(env)
     mine = await begin_as(env, MIA, "begin 2?"), await begin_as(env, MIA, "other 7?")
     requests += [view for request in mine if (view := await env.engine.request(request)) is not None]
@@ -234,6 +244,68 @@ async def test_pages_of_people_who_see_a_part_tell_nothing_of_the_rest(
         assert all({*page.next.split("~")} <= keys for page in turned if page.next is not None)
         opened = {view.model.deadlines.opened_at for view in seen.values()}
         assert {page.searched_until for page in turned} - {None} <= opened
+
+
+UNGATED = """
+name: ungated
+owner: sam@example.com
+steps: [{id: act, uses: played, with: {text: hello}}]
+"""
+
+
+async def test_a_page_passes_over_runs_that_asked_no_one(env: EngineEnv) -> None:
+    requests = [await begin(env, "approvers: [lee@example.com]") for _ in range(3)]
+    await env.register(UNGATED)
+    for _ in range(4):
+        env.pass_time(seconds=1)
+        await env.start(workflow="ungated")
+        await env.settle()
+    turned = await pages(env, await reader(env, SAM), InboxPart.ALL)
+    assert [view.id for page in turned for view in page.requests] == requests[::-1]
+    assert [page.searched_until for page in turned] == [None, None]
+
+
+async def test_a_page_that_looked_only_at_runs_that_asked_no_one_says_how_far(
+    env: EngineEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_at_few(monkeypatch)
+    request = await begin(env, "approvers: [lee@example.com]")
+    await env.register(UNGATED)
+    starts = []
+    for _ in range(9):
+        env.pass_time(seconds=1)
+        starts.append(env.clock.now())
+        await env.start(workflow="ungated")
+        await env.settle()
+    turned = await pages(env, await reader(env, SAM), InboxPart.ALL, state=RequestState.PENDING)
+    assert turned[0].searched_until in starts
+    assert [view.id for page in turned for view in page.requests] == [request]
+    assert turned[-1].searched_until is None
+
+
+async def test_a_person_who_approves_twice_finds_the_request_once(env: EngineEnv) -> None:
+    """An edit of another approver asks them again; the request is where their latest decision is."""
+    gate = "approvers: [lee@example.com, kim@example.com], policy: {quorum: 2}, edit: [text]"
+    request = await begin(env, gate)
+    await decide(env, request, LEE)
+    other = await begin(env, "approvers: [lee@example.com]")
+    await decide(env, other, LEE)
+    view = await env.engine.request(request)
+    assert view is not None
+    await env.decide(view.run, by=KIM, seen=view, edits={"text": "edited"})
+    await env.settle()
+    lee = await reader(env, LEE)
+    assert await listed(env, lee, InboxPart.NEEDS_YOU) == [request]
+    assert await listed(env, lee, InboxPart.WAITING) == [], "they approved an older content"
+    assert await listed(env, lee, InboxPart.DECIDED) == [other, request]
+    await decide(env, request, LEE)
+    auditor = await reader(env, MIA if await env.engine.person(MIA) else SAM, is_auditor=True)
+    for by, part, wanted in (
+        (lee, InboxPart.DECIDED, {}),
+        (lee, InboxPart.DECIDED, {"search": "pay"}),
+        (auditor, InboxPart.ALL, {"person": lee.person.id}),
+    ):
+        assert await listed(env, by, part, **wanted) == [request, other]
 
 
 def words_of(view: RequestView) -> tuple[str, ...]:
