@@ -41,8 +41,9 @@ if TYPE_CHECKING:
 _SET_UP: Final = {
     "slack": "Slack is not set up on this server: set SIGNOFF_SLACK_BOT_TOKEN, then register the file again.",
     "email": "Email is not set up on this server: set SIGNOFF_SMTP_URL, then register the file again.",
+    "webhook": "This server has no address that others can call: set SIGNOFF_PUBLIC_URL, then register the file again.",
 }
-"""What to do about a channel that a gate names and that is not set up."""
+"""What to do about a channel that a gate names, or a webhook, if it is not set up."""
 
 
 def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: bool = False) -> App:
@@ -57,7 +58,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
         advancer=advancer,
         admins=_admins(settings, login),
         auditors=frozenset(Address("email", email) for email in settings.auditors),
-        missing={} if is_trial else _missing_channels(adapters),
+        missing={} if is_trial else _missing_parts(settings, adapters),
         telemetry=monitoring,
         unavailable={} if is_trial else dict(account_sign_in.unavailable_proofs(settings)),
         is_trial=is_trial,
@@ -122,9 +123,9 @@ def _build_channels(adapters: Adapters, stale_homes: StaleHomes) -> dict[str, Ch
     return channels
 
 
-def _missing_channels(adapters: Adapters) -> dict[str, str]:
-    """Return the channels that a gate can name and that are not set up, each with what to do about it."""
-    found = {"slack": adapters.slack, "email": adapters.email}
+def _missing_parts(settings: Settings, adapters: Adapters) -> dict[str, str]:
+    """Return what a workflow can name and is not set up, each with what to do about it."""
+    found = {"slack": adapters.slack, "email": adapters.email, "webhook": settings.public_url or None}
     return {name: _SET_UP[name] for name, adapter in found.items() if adapter is None}
 
 

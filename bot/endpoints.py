@@ -12,10 +12,11 @@ from bot.local.socket_path import socket_path
 from bot.slack import setup as slack_setup
 from bot.slack import transport
 from bot.slack.setup import SlackCredentials
-from bot.web import routes
+from bot.web import routes, webhook_endpoint
 from bot.web import server as http_server
 from bot.web.connections import limits_for
 from bot.web.routes import Handler, ReviewPages
+from bot.web.webhook_endpoint import WebhookEndpoint
 from engine.store import measurements
 from engine.store.measurements import Measurements
 
@@ -65,7 +66,7 @@ async def open_endpoints(app: App) -> AsyncIterator[None]:
         if mounted or settings.public_url:
             site = routes.site(
                 settings.public_url,
-                mounted=mounted,
+                mounted={**mounted, webhook_endpoint.PATH: WebhookEndpoint(app.engine.receive, app.clock)},
                 review=await _open_pages(app, stack),
                 proxies=settings.trusted_proxies,
                 name=settings.name,

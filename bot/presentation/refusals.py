@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import singledispatch
 from typing import Final
 
-from bot.presentation import answers, dates, expiry, people, states
+from bot.presentation import answers, dates, expiry, people, states, trigger_refusals
 from bot.presentation.characters import line
 from bot.presentation.labels import of_field
 from engine.domain import (
@@ -51,14 +51,12 @@ from engine.domain import (
     OwnEdit,
     OwnRequest,
     Phrase,
-    QueueFull,
     ReasonMissing,
     Refusal,
     RequestState,
     RunStatus,
     SignedInAsOther,
     SignInExpired,
-    StillRunning,
     TooManyCodes,
     WhosePlace,
     WrongCode,
@@ -335,14 +333,8 @@ def _not_waiting(refusal: NotWaiting) -> Phrase:
     return (f"There is no open question about a step: the run {states.RUN_CLAUSES[refusal.status]}.",)
 
 
-@phrase.register
-def _still_running(refusal: StillRunning) -> Phrase:
-    return (f"No run was started: the run before, {refusal.run}, has not ended.",)
-
-
-@phrase.register
-def _queue_full(refusal: QueueFull) -> Phrase:
-    return (f"No run was started: {refusal.most} runs are waiting for the one before already. Try again later.",)
+for kind, say in trigger_refusals.SENTENCES.items():
+    phrase.register(kind, say)
 
 
 # -- links and codes ----------------------------------------------------------------------------------------

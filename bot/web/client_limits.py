@@ -1,4 +1,4 @@
-"""Tells clients apart by their addresses, and limits the log lines that each of them causes.
+"""Tells clients apart by their addresses, and limits the log lines and the calls of webhooks of each of them.
 
 The limit of codes that a client may ask for is `engine.store.asked_codes`, for all processes together.
 """
@@ -13,7 +13,7 @@ from typing import Final
 from starlette.requests import Request
 
 SPAN: Final = timedelta(minutes=10)
-"""How long a log line counts."""
+"""How long a log line or a call counts."""
 _KEPT: Final = 10_000
 """Maximum number of clients that are remembered; the one that asked longest ago is dropped first."""
 _LONGEST: Final = 60
@@ -37,17 +37,25 @@ def client(request: Request) -> str:
 
 
 class ClientLimits:
-    """Counts the log lines about each client: at most `most` in `SPAN`.
+    """Counts what each client causes: at most `most` in `SPAN`.
 
-    Counts are in memory, for one process: they decide only what it logs, and each process has a log of its own.
+    Counts are in memory, for one process: they decide what it logs, and how
+    many calls of one sender it looks at.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._asked: OrderedDict[str, deque[datetime]] = OrderedDict()
 
+    def wait(self, who: str, now: datetime) -> timedelta | None:
+        """Return how long a client has to wait, or None, without counting."""
+        times = self._asked.get(who)
+        if times is None or len(times) < self._most or not now - SPAN < times[0] <= now:
+            return None
+        return times[0] + SPAN - now
+
     def take(self, who: str, now: datetime) -> timedelta | None:
-        """Count a line about a client and return None, or return how long it has to wait without counting."""
+        """Count a line or call of a client and return None, or return how long it has to wait without counting."""
         times = self._asked.pop(who, None) or deque()
         # A time in the future was recorded before the clock was set back.
         while times and not now - SPAN < times[0] <= now:

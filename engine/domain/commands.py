@@ -59,6 +59,17 @@ class Start(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveWebhook:
+    """Start a run by a call from another system. `headers`: by names in small letters. Nothing in it is trusted yet."""
+
+    workflow: str
+    headers: Mapping[str, str] = hidden(repr=False)
+    body: bytes = hidden(repr=False)
+    received_at: datetime
+    workspace: str = DEFAULT_WORKSPACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decide:
     """Decide a request. `content_version` and `digest` identify the content that the person saw.
 

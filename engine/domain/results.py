@@ -354,6 +354,16 @@ class StillRunning(Refusal, frozen=True, kw_only=True):
     run: str
 
 
+class WebhookUnknown(Refusal, frozen=True, kw_only=True):
+    """No webhook of this name takes the call. Whether there is one, and what is wrong with the proof, is not told."""
+
+
+class BodyRefused(Refusal, frozen=True, kw_only=True):
+    """The body of a call cannot be read, or gives no inputs. `why`: a sentence without a full stop."""
+
+    why: str
+
+
 class QueueFull(Refusal, frozen=True, kw_only=True):
     """The trigger has as many runs that have not begun as it may have."""
 

@@ -9,6 +9,7 @@ class TriggerKind(StrEnum):
     """What a trigger listens to."""
 
     SCHEDULE = "schedule"
+    WEBHOOK = "webhook"
 
 
 class Missed(StrEnum):
@@ -27,6 +28,6 @@ class Overlap(StrEnum):
     ALLOW = "allow"
 
 
-AUTOMATIC: frozenset[str] = frozenset({TriggerKind.SCHEDULE.value})
+AUTOMATIC: frozenset[str] = frozenset({TriggerKind.SCHEDULE.value, TriggerKind.WEBHOOK.value})
 """The triggers whose runs no person starts. Their requester has an address of this kind, whose value is the name of the
 workflow."""

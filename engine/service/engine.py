@@ -39,6 +39,7 @@ from engine.domain import (
     Rated,
     Reassign,
     Reassigned,
+    ReceiveWebhook,
     Refusal,
     Register,
     Registered,
@@ -68,6 +69,7 @@ from engine.service import (
     questions,
     rate,
     reassign,
+    receive,
     register,
     resume,
     retry_delivery,
@@ -154,6 +156,14 @@ class Engine(Queries):
         result = await self._start_by(fire.fire, trigger)
         if result is not None:
             self._telemetry.started(result, surface="schedule", began=began)
+
+    async def receive(self, command: ReceiveWebhook) -> Started | Refusal:
+        """Start a run by a call from another system, if its sender knows the secret of a webhook of the workflow."""
+        began = self._telemetry.clock()
+        call = await receive.verify(self.context, self.store, command)
+        result = call if isinstance(call, Refusal) else await self._start_by(receive.receive, call)
+        self._telemetry.started(result, surface="webhook", began=began)
+        return result
 
     async def decide(self, command: Decide) -> Decided | Refusal:
         """Decide a request. `Decided` means that the decision is on the disk, and that no other decision will count."""

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from engine import webhooks
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import EVERY_WAY, Assurance, NotAllowed, Person, Refusal, Register, Registered, accounts
-from engine.errors import Conflict
+from engine.domain import EVERY_WAY, Assurance, NotAllowed, Person, Refusal, Register, Registered, TriggerKind, accounts
+from engine.errors import Conflict, InvalidValue, StepError
 from engine.ports import StepType
 from engine.references import EMAIL, parse
 from engine.service import reference_checks
@@ -44,6 +45,7 @@ def register(
         return owner
     wrong, doubtful = reference_checks.check(recipients, workflow)
     wrong += _missing_here(context, workflow)
+    doubtful += _missing_secrets(context, workflow)
     if wrong:
         return NotAllowed(why=" ".join(wrong))
     registration = NewVersion(
@@ -126,8 +128,23 @@ async def doubts(context: CommandContext, workflow: Workflow) -> list[str]:
     return list(sentences)
 
 
+def _missing_secrets(context: CommandContext, workflow: Workflow) -> Iterator[str]:
+    """Yield a sentence for each webhook whose secret this server does not have, or cannot use."""
+    for webhook in (trigger.webhook for trigger in workflow.triggers if trigger.webhook is not None):
+        try:
+            secret = context.advancer.secrets.read(webhook.secret)
+            if webhook.header is None:
+                webhooks.key_of(secret)
+        except StepError as error:
+            yield f"No call can start it yet. {error}"
+        except InvalidValue as error:
+            yield f"No call can start it yet. The value of SIGNOFF_SECRET_{webhook.secret} {error}."
+
+
 def _missing_channels(context: CommandContext, workflow: Workflow) -> Iterator[str]:
-    """Yield a sentence for each gate that names a channel which this server does not have."""
+    """Yield a sentence for each channel that the workflow names and that this server does not have."""
+    if TriggerKind.WEBHOOK in context.missing and any(trigger.webhook is not None for trigger in workflow.triggers):
+        yield f"The workflow has a webhook. {context.missing[TriggerKind.WEBHOOK]}"
     for step in workflow.steps:
         ways = step.gate.ways if step.gate is not None else EVERY_WAY
         shared = [accounts.SLACK.name] if ways.post_to is not None else []

@@ -135,6 +135,13 @@ def load_trigger(tx: Tx, trigger: str) -> LoadedTrigger | None:
     return None if row is None else LoadedTrigger(**row._asdict())
 
 
+def find(connection: Connection, workflow: str, trigger: Trigger) -> str | None:
+    """Return the id of a trigger of the current version of a workflow, or None if another one is current."""
+    rows = _OF_WORKFLOW.all(connection, {"workflow": workflow})
+    same = (row.id for row in rows if row.position == trigger.index and row.identity == trigger.identity)
+    return next(same, None)
+
+
 def trigger_views(connection: Connection, workspace: str) -> Mapping[str, Sequence[TriggerView]]:
     """Return the triggers of each workflow, by the id of the workflow."""
     found: dict[str, list[TriggerView]] = defaultdict(list)

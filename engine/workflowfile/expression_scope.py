@@ -69,7 +69,7 @@ class ExpressionNames:
     secret_users: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Kinds of steps that may use secrets, each with the parameters in which a secret may stand."""
 
-    trigger: Mapping[str, StaticType] | None = None
+    trigger: Mapping[str, StaticType | None] | None = None
     """What `trigger` holds. Where a trigger gives inputs, it is the only name; elsewhere there is none, and this is
     None."""
 
@@ -214,7 +214,9 @@ def _check_reference(
         report.add(at, f"`run` has no `{cite(rest[0])}`.", _suggest(str(rest[0]), RUN_KEYS, "It has"))
 
 
-def _check_trigger(report: ProblemReport, at: Path, reference: Path, known: Mapping[str, StaticType] | None) -> None:
+def _check_trigger(
+    report: ProblemReport, at: Path, reference: Path, known: Mapping[str, StaticType | None] | None
+) -> None:
     root, *rest = reference
     if known is None:
         hint = "Give it to an input there, and write `inputs.…` here: so a person can start the workflow too."

@@ -18,11 +18,13 @@ from engine.workflowfile.scalars import (
     Condition,
     Description,
     Duration,
+    Header,
     Label,
     Owner,
     People,
     Person,
     ScheduleText,
+    SecretRef,
     ShortDuration,
     Starters,
     StepId,
@@ -236,6 +238,13 @@ class FormStepFile(GateFile, StepFile):
 # -- the workflow -------------------------------------------------------------------------------------------
 
 
+class WebhookFile(FilePart):
+    """`webhook` of a trigger. `header`: what holds the secret, for a sender that cannot sign."""
+
+    secret: SecretRef
+    header: Header | None = None
+
+
 class TriggerFile(FilePart):
     """An entry of `triggers`. `inputs` stays raw: `trigger_compiler` reads it by the inputs of the workflow."""
 
@@ -244,12 +253,16 @@ class TriggerFile(FilePart):
     missed: Literal["skip", "once", "all"] | None = None
     overlap: Literal["skip", "queue", "allow"] = "allow"
     inputs: dict[str, Any] = {}
-    webhook: Any = None
+    webhook: WebhookFile | None = None
 
     @model_validator(mode="after")
     def _check_keys(self) -> TriggerFile:
+        if (self.schedule is None) == (self.webhook is None):
+            raise refuse("A trigger has either `schedule` or `webhook`.")
         if self.schedule is None:
-            raise refuse("A trigger says what starts the workflow.", 'For example schedule: "0 9 * * mon".')
+            if self.timezone is not None or self.missed is not None:
+                raise refuse("`timezone` and `missed` are for a schedule; delete them here.")
+            return self
         if self.timezone is not None and self.schedule.lower().startswith("every"):
             raise refuse("`every` counts minutes, which are the same in all time zones; delete `timezone`.")
         if self.missed == "all" and self.overlap == "skip":

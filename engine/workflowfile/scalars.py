@@ -39,6 +39,8 @@ SECRET_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 EXPRESSION: Final = "expression"
 """The kind of a reference to people that only the run can evaluate."""
 _CONDITION_EXAMPLE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
+_HEADER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_OTHER_HEADERS: Final = frozenset({"content-type", "content-length", "host", "cookie", "webhook-id"})
 _EMAIL: Final = Field(type=FieldType.EMAIL)
 _PERSON_SEPARATOR: Final = re.compile(r"\s*[,;]\s*|\s+(?:and\s+)?")
 
@@ -177,6 +179,14 @@ def _zone(text: str) -> str:
     return text
 
 
+def _header(text: str) -> str:
+    name = text.strip().lower()
+    if not _HEADER.fullmatch(name) or name in _OTHER_HEADERS:
+        raise refuse("This is not the name of a header that can hold a secret.", "Write it like X-Token.")
+    return name
+
+
+Header = Annotated[str, AfterValidator(_header)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 ShortDuration = Annotated[Duration, AfterValidator(_up_to_an_hour)]
 Condition = Annotated[bool | str, BeforeValidator(_condition)]

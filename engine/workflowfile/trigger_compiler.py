@@ -17,23 +17,27 @@ from engine.workflowfile.expression_scope import ExpressionNames, compile_text
 from engine.workflowfile.phrases import cite
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import has_expression
-from engine.workflowfile.workflow import Trigger
+from engine.workflowfile.workflow import Trigger, Webhook
 
 _TIMES: Final[Mapping[str, StaticType]] = {
     "time": StaticType(frozenset({"text"}), "a time (text)", is_date=True),
     "date": StaticType(frozenset({"text"}), "a date (text)", is_date=True),
 }
-NAMES: Final[Mapping[TriggerKind, Mapping[str, StaticType]]] = {TriggerKind.SCHEDULE: _TIMES}
+NAMES: Final[Mapping[TriggerKind, Mapping[str, StaticType | None]]] = {
+    TriggerKind.SCHEDULE: _TIMES,
+    TriggerKind.WEBHOOK: {**_TIMES, "body": None, "headers": None},
+}
 """What `trigger` holds for each kind of trigger."""
 
 
 def compile_triggers(report: ProblemReport, draft: WorkflowDraft) -> list[Trigger]:
     """Return the triggers, as far as they are right. Problems are reported."""
-    return [_compile(report, trigger, draft.inputs) for trigger in draft.triggers if trigger.file.schedule is not None]
+    return [_compile(report, trigger, draft.inputs) for trigger in draft.triggers]
 
 
 def _compile(report: ProblemReport, draft: TriggerDraft, inputs: Mapping[str, Field | None] | None) -> Trigger:
-    file, kind = draft.file, TriggerKind.SCHEDULE
+    file = draft.file
+    kind = TriggerKind.SCHEDULE if file.webhook is None else TriggerKind.WEBHOOK
     at: Path = (*draft.at, "inputs")
     is_valid = checks.check_keys(report, file.inputs, at)
     names = ExpressionNames(inputs={}, trigger=NAMES[kind])
@@ -47,8 +51,9 @@ def _compile(report: ProblemReport, draft: TriggerDraft, inputs: Mapping[str, Fi
         kind=kind,
         inputs=compile_value(file.inputs if is_valid else {}),
         overlap=Overlap(file.overlap),
-        schedule=schedules.parse(file.schedule or "", file.timezone),
+        schedule=schedules.parse(file.schedule, file.timezone) if file.schedule is not None else None,
         missed=Missed(file.missed or Missed.ONCE),
+        webhook=Webhook(file.webhook.secret, file.webhook.header) if file.webhook is not None else None,
     )
 
 

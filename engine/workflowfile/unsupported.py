@@ -18,9 +18,7 @@ from engine.workflowfile.report import ProblemReport
 # Part of the file -> key -> the values that are available. If there are none, the whole key is not available.
 AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
     "workflow": {},
-    "trigger": {
-        "webhook": (),
-    },
+    "trigger": {},
     "step": {
         "on_error": ("stop", "continue"),
         "approvers": (),

@@ -197,6 +197,13 @@ class Step:
         return (*((self.when,) if self.when else ()), *params, *(self.gate.templates if self.gate else ()))
 
 
+class Webhook(Struct, frozen=True):
+    """How the sender of a call proves itself: by a signature, or with the secret in a header."""
+
+    secret: str
+    header: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
     """What starts runs by itself. `inputs`: a mapping, whose expressions read `trigger`."""
@@ -207,11 +214,12 @@ class Trigger:
     overlap: Overlap = Overlap.ALLOW
     schedule: Schedule | None = None
     missed: Missed = Missed.ONCE
+    webhook: Webhook | None = None
 
     @property
     def identity(self) -> str:
         """What a new version of the file leaves alone if the trigger stays the same, as when it is due next."""
-        return f"{self.kind} {self.schedule}"
+        return f"{self.kind} {self.schedule or self.webhook}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

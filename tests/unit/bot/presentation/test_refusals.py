@@ -15,6 +15,7 @@ from engine.domain import (
     AlreadyDecided,
     AlreadyVoted,
     Assurance,
+    BodyRefused,
     Cancelled,
     CannotAnswer,
     CannotAsk,
@@ -57,6 +58,7 @@ from engine.domain import (
     StillRunning,
     TooManyCodes,
     Verdict,
+    WebhookUnknown,
     WhosePlace,
     WrongCode,
 )
@@ -197,6 +199,11 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         NotWaiting(run="R1", status=RunStatus.RUNNING, answer=ResumeAnswer.DONE, by=LEE, at=AT),
         "Lee already answered “It happened”, Mar 2, 2026, 9:30 AM UTC. Your answer was not saved.",
     ),
+    (
+        WebhookUnknown(),
+        "No webhook with this name takes this call. Check its address, its secret and the clock of the sender.",
+    ),
+    (BodyRefused(why="the body is empty"), "No run was started: the body is empty."),
     (StillRunning(run="R1"), "No run was started: the run before, R1, has not ended."),
     (
         QueueFull(most=100),

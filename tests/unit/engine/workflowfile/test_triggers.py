@@ -50,7 +50,12 @@ def test_the_identity_of_a_trigger_does_not_depend_on_its_inputs() -> None:
     ("text", "path", "fragment"),
     [
         ("every day", "triggers[0]", "A trigger is a mapping"),
-        (f"{{{GIVEN}}}", "triggers[0]", "what starts the workflow"),
+        (f"{{{GIVEN}}}", "triggers[0]", "either `schedule` or `webhook`"),
+        (f"{{schedule: every 1h, webhook: {{secret: A}}, {GIVEN}}}", "triggers[0]", "either `schedule` or `webhook`"),
+        (f"{{webhook: {{secret: A}}, missed: once, {GIVEN}}}", "triggers[0]", "are for a schedule"),
+        (f"{{webhook: {{secret: a}}, {GIVEN}}}", "triggers[0].webhook.secret", "name of a secret"),
+        (f"{{webhook: {{secret: A, header: Cookie}}, {GIVEN}}}", "triggers[0].webhook.header", "can hold a secret"),
+        (f"{{webhook: {{header: X-Token}}, {GIVEN}}}", "triggers[0].webhook.secret", ""),
         (f"{{schedule: daily, {GIVEN}}}", "triggers[0].schedule", "five fields"),
         (f'{{schedule: "0 25 * * *", {GIVEN}}}', "triggers[0].schedule", "The hour `25` of a schedule is 0 to 23"),
         (f'{{schedule: "0 9 * * *", timezone: Mars, {GIVEN}}}', "triggers[0].timezone", "no time zone `Mars`"),

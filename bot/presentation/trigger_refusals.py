@@ -1,0 +1,33 @@
+"""The sentences for triggers that start no run, for `refusals`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from bot.presentation.characters import line
+from engine.domain import BodyRefused, Phrase, QueueFull, Refusal, StillRunning, WebhookUnknown
+
+
+def _still_running(refusal: StillRunning) -> Phrase:
+    return (f"No run was started: the run before, {refusal.run}, has not ended.",)
+
+
+def _queue_full(refusal: QueueFull) -> Phrase:
+    return (f"No run was started: {refusal.most} runs are waiting for the one before already. Try again later.",)
+
+
+def _webhook_unknown(_: WebhookUnknown) -> Phrase:
+    return ("No webhook with this name takes this call. Check its address, its secret and the clock of the sender.",)
+
+
+def _body_refused(refusal: BodyRefused) -> Phrase:
+    return (f"No run was started: {line(refusal.why)}.",)
+
+
+SENTENCES: Final[Mapping[type[Refusal], Callable[[Any], Phrase]]] = {
+    StillRunning: _still_running,
+    QueueFull: _queue_full,
+    WebhookUnknown: _webhook_unknown,
+    BodyRefused: _body_refused,
+}

@@ -1,0 +1,215 @@
+"""Calls of other systems start runs: over real HTTP, signed or with a secret, each once, and nothing without it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.devtools.demo.servers import free_port
+from bot.web import routes, server, webhook_endpoint
+from bot.web.webhook_endpoint import MOST_REFUSED, WebhookEndpoint
+from engine.domain import Register, Registered, RunStatus
+from engine.read_models import PageQuery, RunView
+from tests.support.databases import OpenStore
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
+
+KEY = b"0123456789abcdef0123456789abcdef"
+SECRETS = {"HOOK": f"whsec_{base64.b64encode(KEY).decode()}", "TOKEN": "tok-123"}
+FLOW = """
+name: flow
+owner: sam@example.com
+inputs:
+  customer: {type: text, max_length: 20}
+  amount: {type: money, currency: EUR}
+  event: {type: text, default: none}
+triggers:
+  - webhook: {secret: HOOK}
+    overlap: allow
+    inputs:
+      customer: "{{ trigger.body.customer.name }}"
+      amount: {amount: "{{ trigger.body.amount }}", currency: EUR}
+      event: "{{ trigger.headers['x-event'] | default('none') }}"
+  - webhook: {header: X-Token, secret: TOKEN}
+    inputs: {customer: "{{ trigger.body.customer }}", amount: {amount: "1.00", currency: EUR}}
+steps:
+  - {id: act, uses: set, with: {a: "{{ inputs.customer }}"}, gate: {approvers: [lee@example.com]}}
+"""
+GOOD = {"customer": {"name": "Kim"}, "amount": "12.50"}
+
+
+@dataclass
+class Hooks:
+    env: EngineEnv
+    session: aiohttp.ClientSession
+    url: str
+
+    def signed(self, body: bytes, call: str, *, key: bytes = KEY) -> dict[str, str]:
+        sent_at = str(int(self.env.clock.now().timestamp()))
+        digest = hmac.new(key, f"{call}.{sent_at}.".encode() + body, hashlib.sha256).digest()
+        signature = f"v1,{base64.b64encode(digest).decode()}"
+        return {"webhook-id": call, "webhook-timestamp": sent_at, "webhook-signature": signature}
+
+    async def send(
+        self,
+        body: Any = GOOD,
+        *,
+        call: str = "msg_1",
+        headers: dict[str, str] | None = None,
+        workflow: str = "flow",
+        kind: str = "application/json",
+    ) -> tuple[int, dict[str, Any]]:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = self.signed(raw, call) if headers is None else headers
+        async with self.session.post(
+            f"{self.url}/hooks/{workflow}", data=raw, headers={"Content-Type": kind, **sent}
+        ) as response:
+            if response.status >= 400:
+                assert response.content_type == "application/problem+json"
+            return response.status, json.loads(await response.text())
+
+    async def runs(self) -> list[RunView]:
+        return list(await self.env.engine.runs(PageQuery(limit=100)))
+
+
+@pytest.fixture
+async def hooks(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[Hooks]:
+    async with (
+        open_engine(tmp_path / "signoff.db", open_store=open_database, secrets=SECRETS) as env,
+        aiohttp.ClientSession() as session,
+    ):
+        await env.register(FLOW)
+        port = free_port()
+        endpoint = WebhookEndpoint(env.engine.receive, env.clock)
+        site = routes.site(f"http://127.0.0.1:{port}", mounted={webhook_endpoint.PATH: endpoint})
+        async with server.listening(site, host="127.0.0.1", port=port):
+            yield Hooks(env, session, f"http://127.0.0.1:{port}")
+
+
+async def test_a_signed_call_starts_a_run(hooks: Hooks) -> None:
+    status, facts = await hooks.send(headers={**hooks.signed(json.dumps(GOOD).encode(), "msg_1"), "X-Event": "paid"})
+    assert status == 201
+    (run,) = await hooks.runs()
+    assert facts == {"run": run.id, "started": True, "queued": False}
+    assert dict(run.inputs) == {
+        "customer": "Kim",
+        "amount": {"amount": "12.50", "currency": "EUR"},
+        "event": "paid",
+    }
+    assert (run.requester.automation, run.status) == ("webhook", RunStatus.WAITING)
+
+
+async def test_a_call_that_is_sent_again_starts_nothing_new(hooks: Hooks) -> None:
+    first = await hooks.send()
+    again = await asyncio.gather(*(hooks.send() for _ in range(5)))
+    assert first[0] == 201
+    assert again == [(200, {**first[1], "started": False})] * 5
+    assert (await hooks.send(call="msg_2"))[0] == 201
+    assert len(await hooks.runs()) == 2
+    # A call that was recorded and is played again later is too old.
+    old = hooks.signed(json.dumps(GOOD).encode(), "msg_3")
+    hooks.env.pass_time(minutes=6)
+    assert (await hooks.send(headers=old))[0] == 401
+
+
+async def test_calls_at_the_same_moment_start_one_run(hooks: Hooks) -> None:
+    answers = await asyncio.gather(*(hooks.send() for _ in range(10)))
+    assert len(await hooks.runs()) == 1
+    assert len({facts["run"] for _, facts in answers}) == 1
+
+
+async def test_a_secret_in_a_header_starts_a_run(hooks: Hooks) -> None:
+    body = {"customer": "Kim"}
+    status, facts = await hooks.send(body, headers={"X-Token": "tok-123"})
+    assert (status, facts["started"]) == (201, True)
+    # Without an id, each call is a new one; with one, it is not.
+    assert (await hooks.send(body, headers={"X-Token": "tok-123"}))[0] == 201
+    named = {"X-Token": "tok-123", "Webhook-Id": "a1"}
+    assert [(await hooks.send(body, headers=named))[0] for _ in range(2)] == [201, 200]
+    form = await hooks.send(b"customer=Kim", headers={"X-Token": "tok-123"}, kind="application/x-www-form-urlencoded")
+    assert form[0] == 201
+
+
+async def test_unknown_names_and_wrong_proofs_are_answered_alike(hooks: Hooks) -> None:
+    raw = json.dumps(GOOD).encode()
+    answers = [
+        await hooks.send(workflow="flo"),
+        await hooks.send(workflow="x" * 200),
+        await hooks.send(headers={}),
+        await hooks.send(headers=hooks.signed(raw, "msg_1", key=b"other")),
+        await hooks.send(headers=hooks.signed(raw + b" ", "msg_1")),
+        await hooks.send(headers={"X-Token": "tok-124"}),
+        await hooks.send(headers={"X-Token": ""}),
+        await hooks.send(b"not json", headers={"X-Token": "no"}),
+    ]
+    assert answers == [answers[0]] * len(answers)
+    assert answers[0][0] == 401
+    assert await hooks.runs() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        (b"", 400, "not valid JSON"),
+        (b'{"customer": {"name": "Kim"}, "customer": {"name": "Lee"}, "amount": "1"}', 400, "twice"),
+        (b"[" * 200_000, 400, "JSON"),
+        (b"[]", 400, "customer"),
+        ({"customer": "Kim", "amount": "12.50"}, 400, "name"),
+        ({"customer": {"name": "K" * 21}, "amount": "12.50"}, 422, "customer"),
+        ({"customer": {"name": "Kim"}, "amount": "12.505"}, 422, "amount"),
+        ({"customer": {"name": "Kim"}, "amount": "much"}, 422, "amount"),
+        (b" " * 256_001, 413, "larger"),
+    ],
+)
+async def test_a_wrong_body_is_answered_with_the_reason_and_starts_nothing(
+    hooks: Hooks, body: Any, status: int, detail: str
+) -> None:
+    answer, problem = await hooks.send(body)
+    assert (answer, problem["status"]) == (status, status)
+    assert detail in json.dumps(problem)
+    assert await hooks.runs() == []
+    # A corrected call with the same id is a new start.
+    assert (await hooks.send())[0] == 201
+
+
+async def test_expressions_are_never_read_from_a_body(hooks: Hooks) -> None:
+    await hooks.send({"customer": {"name": "{{ 6 * 7 }}"}, "amount": "1"})
+    (run,) = await hooks.runs()
+    assert run.inputs["customer"] == "{{ 6 * 7 }}"
+    assert (await hooks.env.request(run.id)).model.content.value == {"a": "{{ 6 * 7 }}"}
+
+
+async def test_too_many_calls_without_the_secret_are_refused(hooks: Hooks) -> None:
+    for _ in range(MOST_REFUSED):
+        assert (await hooks.send(headers={}))[0] == 401
+    assert (await hooks.send(headers={}))[0] == 429
+    hooks.env.pass_time(minutes=11)
+    assert (await hooks.send())[0] == 201
+
+
+@pytest.mark.parametrize(("overlap", "answer"), [("skip", (200, False)), ("queue", (201, True))])
+async def test_a_call_while_the_run_before_is_open(hooks: Hooks, overlap: str, answer: tuple[int, bool]) -> None:
+    await hooks.env.register(FLOW.replace("overlap: allow", f"overlap: {overlap}"))
+    _, first = await hooks.send(call="a")
+    status, facts = await hooks.send(call="b")
+    assert (status, facts["started"]) == answer
+    assert facts["queued"] is (overlap == "queue")
+    assert (facts["run"] == first["run"]) is (overlap == "skip")
+    assert len(await hooks.runs()) == (1 if overlap == "skip" else 2)
+
+
+async def test_a_secret_that_is_not_set_is_told_when_the_file_is_registered(hooks: Hooks) -> None:
+    source = FLOW.replace("secret: HOOK", "secret: OTHER").replace("secret: TOKEN", "secret: NONE")
+    answer = await hooks.env.engine.register(Register(source=source.encode(), actor=SAM, origin=TERMINAL))
+    assert isinstance(answer, Registered)
+    assert "SIGNOFF_SECRET_OTHER" in " ".join(answer.warnings)
+    assert (await hooks.send())[0] == 401
