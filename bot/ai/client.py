@@ -34,7 +34,6 @@ from engine.errors import StepError
 from engine.language_model import Draft, DraftEnd, DraftOrder, TokenPrices
 from engine.redaction import Redactor
 
-OPENAI_URL: Final = "https://api.openai.com/v1"
 CONNECT_SECONDS: Final = 10.0
 _ANSWER: Final = "answer"
 """The name of the function that a model calls to answer."""
@@ -56,15 +55,15 @@ class _OneChoiceModel(OpenAIChatModel):
 
 
 class PydanticAiClient:
-    """Asks the models of one provider. `url`: its address, or an empty text for OpenAI's own.
+    """Asks the models of one provider. `url`: its address.
 
     `prices`: the prices of models whose published ones are not known or do not count.
     """
 
     def __init__(
-        self, *, key: str, url: str = "", default_model: str = "", prices: Mapping[str, TokenPrices] | None = None
+        self, *, key: str, url: str, default_model: str = "", prices: Mapping[str, TokenPrices] | None = None
     ) -> None:
-        self._url, self._default_model, self._prices = url or OPENAI_URL, default_model, prices or {}
+        self._url, self._default_model, self._prices = url, default_model, prices or {}
         self._redactor = Redactor([(key, _HIDDEN_KEY)] if key else [])
         http = httpx2.AsyncClient(follow_redirects=False, timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS))
         self._client = AsyncOpenAI(api_key=key or _NO_KEY, base_url=self._url, max_retries=0, http_client=http)

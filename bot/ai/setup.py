@@ -10,6 +10,7 @@ from typing import Final
 from bot.settings import Settings
 from engine.language_model import LanguageModel
 
+OPENAI_URL: Final = "https://api.openai.com/v1"
 _LIBRARY: Final = "pydantic_ai"
 NOT_SET_UP: Final = (
     "No language model is set up on this server: set SIGNOFF_AI_KEY and SIGNOFF_AI_MODEL, and SIGNOFF_AI_URL for "
@@ -18,6 +19,11 @@ NOT_SET_UP: Final = (
 NOT_INSTALLED: Final = (
     "A language model is set up on this server, and the library for it is missing: pip install 'signoff[ai]'"
 )
+
+
+def address(settings: Settings) -> str:
+    """Return the address of the provider."""
+    return settings.ai_url or OPENAI_URL
 
 
 def missing(settings: Settings) -> str | None:
@@ -38,7 +44,7 @@ async def open_language_model(settings: Settings) -> AsyncIterator[LanguageModel
 
     client = PydanticAiClient(
         key=settings.ai_key.get_secret_value(),
-        url=settings.ai_url,
+        url=address(settings),
         default_model=settings.ai_model,
         prices=settings.model_prices,
     )

@@ -8,6 +8,7 @@ from bot.presentation.dates import iso
 from engine import json_values
 from engine.domain import Approver, Person, RequestState
 from engine.json_values import Value
+from engine.language_model import ModelCall
 from engine.read_models import (
     AddressPeriod,
     DeliveryView,
@@ -73,9 +74,23 @@ def run(view: RunView) -> dict[str, Value]:
                 "wakes_at": iso(step.wakes_at),
                 "started_at": iso(step.started_at),
                 "ended_at": iso(step.ended_at),
+                **({"model_calls": [_model_call(call) for call in step.model_calls]} if step.model_calls else {}),
             }
             for step in view.steps
         ],
+    }
+
+
+def _model_call(call: ModelCall) -> Value:
+    return {
+        "model": call.model,
+        "attempt": call.attempt,
+        "asked_at": iso(call.asked_at),
+        "answered_at": iso(call.answered_at),
+        "input_tokens": call.input_tokens,
+        "output_tokens": call.output_tokens,
+        "cost_usd": call.cost,
+        "problem": call.problem,
     }
 
 
@@ -129,6 +144,8 @@ def request(view: RequestView) -> dict[str, Value]:
         "closed_at": iso(request.closed_at),
         "questions": [_question(question) for question in request.questions],
         "decision": _decision(view),
+        **({"context": dict(request.content.context)} if request.content.context else {}),
+        **({"models": [{"step": step, "model": model} for step, model in view.models]} if view.models else {}),
         **({"signatures": [_signature(signed) for signed in view.signatures]} if view.signatures else {}),
     }
 

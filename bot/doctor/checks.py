@@ -17,6 +17,7 @@ from bot.doctor import (
     database_server,
     email,
     events_endpoint,
+    language_model,
     machine,
     settings,
     slack,
@@ -45,8 +46,9 @@ NETWORK_CHECKS: Final[tuple[NetworkCheck, ...]] = (
     *events_endpoint.CHECKS,
     *account_sign_in.CHECKS,
     *email.CHECKS,
+    *language_model.CHECKS,
 )
-_ORDER: Final = ("settings", "slack", "mail", "machine", "database", "workflows", "work")
+_ORDER: Final = ("settings", "slack", "mail", "model", "machine", "database", "workflows", "work")
 _SUBJECTS: Final = {
     "settings": "settings",
     "machine": "machine",
@@ -58,9 +60,17 @@ _SUBJECTS: Final = {
     "events_endpoint": "slack",
     "account_sign_in": "slack",
     "email": "mail",
+    "language_model": "model",
 }
 """The subject of the findings of each module with checks."""
-_CREDENTIALS: Final = ("KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_SECRET")
+_CREDENTIALS: Final = (
+    "KEY",
+    "AI_KEY",
+    "SLACK_BOT_TOKEN",
+    "SLACK_APP_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_CLIENT_SECRET",
+)
 _TOKEN: Final = re.compile(r"\b(?:xox[a-z]|xapp)[.-]\w[\w.-]*\w")
 _MIN_SECRET_LENGTH: Final = 4
 """Characters. Shorter secrets are not redacted, because that would mask ordinary words."""

@@ -15,6 +15,7 @@ from bot.step_types import load_step_types
 from engine import workflowfile
 from engine.errors import DefinitionError, PluginError, StepError, StoreError
 from engine.service import register
+from engine.steps.missing_services import find_missing
 from engine.store import health
 from engine.store.connection import Connection
 from engine.store.health import SchemaState, Summary, WorkflowSource
@@ -47,6 +48,9 @@ def workflows(context: CheckContext) -> Iterator[Finding]:
         yield ok("workflows", f"Registered: {count}; this version understands all of them." if count else _NO_WORKFLOWS)
     yield from _secrets(context, understood)
     yield from _proofs(context, understood)
+    for source, workflow in understood:
+        for sentence in find_missing(workflow, kinds) if source.is_current else ():
+            yield problem("workflows.set-up", f"Runs of {source.name} fail. {sentence}", "Set that up, or cancel them.")
 
 
 _NO_WORKFLOWS: Final = "No workflows are registered yet."

@@ -18,6 +18,7 @@ from typing import Any, Final
 import pytest
 
 from bot.ai.client import PydanticAiClient
+from bot.ai.setup import OPENAI_URL
 from bot.devtools.language_model import KEY, MODEL, ModelService, RecordedAnswer, run_model_service
 from engine.errors import StepError
 from engine.language_model import DraftEnd, DraftOrder, DraftTurn, LanguageModel, TokenPrices
@@ -237,7 +238,7 @@ async def test_the_key_is_in_no_answer_no_error_and_no_log(
 
 
 def test_the_published_prices_count_where_none_are_set() -> None:
-    client = PydanticAiClient(key=KEY, default_model="gpt-5-mini", prices={"mine": PRICES})
+    client = PydanticAiClient(key=KEY, url=OPENAI_URL, default_model="gpt-5-mini", prices={"mine": PRICES})
     published = client.prices("gpt-5-mini")
     assert published is not None
     assert Decimal(0) < published.input < published.output < 100

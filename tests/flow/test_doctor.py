@@ -22,6 +22,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from bot.cli import doctor as command
+from bot.devtools.language_model import KEY, MODEL, ModelService
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.doctor import checks, database, database_folder, machine, samples
 from bot.doctor.context import NETWORK_SECONDS, TIMEOUT, CheckContext
@@ -31,6 +32,7 @@ from tests.support.cli import Commands
 from tests.support.documents import Page
 from tests.support.fakes import START, FakeClock
 from tests.support.http_service import open_http_service
+from tests.support.language_model import open_threaded_provider
 from tests.support.processes import SIGNOFF, Installation, create_installation, serving
 
 SECRETS = (
@@ -911,6 +913,7 @@ def test_a_check_that_breaks_hides_no_other(
         ("slack", "slack"),
         ("events_endpoint", "slack"),
         ("email", "mail"),
+        ("language_model", "model"),
     ],
 )
 def test_a_check_that_breaks_is_reported_under_the_subject_of_its_module(
@@ -925,6 +928,43 @@ def test_a_check_that_breaks_is_reported_under_the_subject_of_its_module(
     monkeypatch.setattr(checks, "LOCAL_CHECKS", ((broken,), *checks.LOCAL_CHECKS))
     findings = run_doctor(signoff, code=1)
     assert "broken could not be checked: something broke (RuntimeError: broken)." in findings[subject][0]["said"]
+
+
+@pytest.fixture
+def provider(signoff: Commands) -> Iterator[ModelService]:
+    """Run a local provider of language models that the settings name."""
+    with open_threaded_provider([]) as opened:
+        signoff.set(ai_url=opened.service.url, ai_key=KEY, ai_model=MODEL)
+        yield opened.service
+
+
+def test_a_language_model_is_checked_without_asking_it(signoff: Commands, provider: ModelService) -> None:
+    findings = run_doctor(signoff, code=0)
+    state, said = single(findings, "model.provider")
+    assert (state, said) == (
+        "ok",
+        f"The provider of language models at {provider.url} answers, and accepts the key; no model was asked.",
+    )
+    assert provider.calls == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "said"),
+    [
+        ({"ai_key": "sk-another-0123456789"}, "problem", "does not accept the key (401)"),
+        ({"ai_model": "unheard-of"}, "warning", "does not list the model unheard-of"),
+        ({"ai_model": ""}, "warning", "SIGNOFF_AI_MODEL is not set"),
+        ({"ai_url": "http://127.0.0.1:9/v1"}, "problem", "does not answer"),
+    ],
+)
+def test_what_is_wrong_with_a_language_model_is_said(
+    signoff: Commands, provider: ModelService, settings: dict[str, str], state: str, said: str
+) -> None:
+    signoff.set(**settings)
+    finding = run_doctor(signoff)["model.provider"][0]
+    assert (finding["state"], said in finding["said"]) == (state, True), finding
+    assert KEY not in str(finding)
+    assert "sk-another" not in str(finding)
 
 
 def test_every_check_is_documented_and_no_other() -> None:

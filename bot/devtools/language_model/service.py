@@ -61,6 +61,13 @@ class ModelService:
         body = completions.completion(len(self.calls), call, answer, fault=fault, key=self.key)
         return web.json_response(body, headers={"x-request-id": f"req_{len(self.calls)}"})
 
+    async def list_models(self, request: web.Request) -> web.StreamResponse:
+        """Answer `GET /v1/models`."""
+        if request.headers.get("Authorization") != f"Bearer {self.key}":
+            return _failed(401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key")
+        models = [{"id": name, "object": "model", "created": 1, "owned_by": "local"} for name in sorted(self.models)]
+        return web.json_response({"object": "list", "data": models})
+
     async def _break(self, fault: ModelFault, request: web.Request) -> web.StreamResponse | None:
         """Return the failed response of a fault, or None if the call is answered with a completion."""
         match fault.kind:
@@ -99,7 +106,9 @@ async def run_model_service(
     """Run the provider on a port of loopback, a free one by default. Raises `OSError` if the port is taken."""
     service = ModelService(answers=answers, models=frozenset(models))
     application = web.Application()
-    application.add_routes([web.post("/v1/chat/completions", service.complete)])
+    application.add_routes(
+        [web.post("/v1/chat/completions", service.complete), web.get("/v1/models", service.list_models)]
+    )
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:

@@ -477,3 +477,52 @@ def test_how_long_contents_are_kept_is_read() -> None:
 )
 def test_a_retention_that_is_no_age_of_contents_is_refused(text: str, problem: str) -> None:
     assert problems_of(retention=text) == [f"SIGNOFF_RETENTION: {problem}"]
+
+
+# -- language models ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://api.example.com/v1/", ""),
+        ("http://localhost:11434/v1", ""),
+        ("http://127.0.0.1:8000", ""),
+        ("http://models.internal:8000/v1", "models.internal"),
+        ("http://10.1.2.3:8000/v1", "10.0.0.0/8"),
+    ],
+)
+def test_a_provider_of_language_models_is_called_safely(url: str, allowed: str) -> None:
+    loaded = loaded_settings.load({"SIGNOFF_AI_URL": url, "SIGNOFF_HTTP_ALLOW": allowed})
+    assert loaded.ai_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://api.example.com/v1", "ftp://a", "https://", "https://me:secret@a.example", "https://a.example?x=1", "x"],
+)
+def test_a_prompt_is_never_sent_to_an_unsafe_address(url: str) -> None:
+    (problem,) = problems_of(ai_url=url)
+    assert problem.startswith("SIGNOFF_AI_URL: m")
+    assert "secret" not in problem
+
+
+def test_the_prices_of_models_are_read_exactly() -> None:
+    prices = loaded_settings.load({"SIGNOFF_AI_PRICES": "my-model=0.25/2, vendor/other:7b = 1/4.5"}).model_prices
+    assert {name: (str(price.input), str(price.output)) for name, price in prices.items()} == {
+        "my-model": ("0.25", "2"),
+        "vendor/other:7b": ("1", "4.5"),
+    }
+    assert loaded_settings.load({}).model_prices == {}
+
+
+@pytest.mark.parametrize("text", ["my-model", "my-model=1", "=1/2", "my-model=-1/2", "my-model=1/2/3", "m=1e9/2"])
+def test_prices_that_cannot_be_read_are_refused(text: str) -> None:
+    (problem,) = problems_of(ai_prices=text)
+    assert "must look like my-model=0.25/2" in problem
+
+
+def test_the_key_of_the_language_model_is_redacted() -> None:
+    loaded = loaded_settings.load({"SIGNOFF_AI_KEY": "sk-4f2b9c7d1e8a"})
+    assert loaded.redact("with sk-4f2b9c7d1e8a.") == "with (the key of the language model)."
+    assert "sk-4f2b9c7d1e8a" not in repr(loaded)
