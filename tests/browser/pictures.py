@@ -35,7 +35,7 @@ _EXPENSE: Final[dict[str, Value]] = {
 
 
 async def take_pictures(folder: Path) -> None:
-    """Write the pictures of Slack, of an email and of its review page into the folder."""
+    """Write the pictures of Slack, of an email, of its review page and of inboxes into the folder."""
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with servers.run_servers() as demo, async_playwright() as playwright:
         feed = StoryFeed(demo.app)
@@ -45,6 +45,7 @@ async def take_pictures(folder: Path) -> None:
         await _draw_icon(browser, folder)
         await _photograph_slack(browser, demo, folder)
         await _photograph_email(browser, demo, folder)
+        await _photograph_inboxes(browser, demo, folder)
         await browser.close()
 
 
@@ -86,6 +87,24 @@ async def _photograph_email(browser: Browser, demo: DemoEnvironment, folder: Pat
         page = await _open_window(browser, size, link)
         await page.get_by_role("button", name="Pay back").wait_for()
         await page.screenshot(path=folder / f"review{name}.png")
+
+
+async def _photograph_inboxes(browser: Browser, demo: DemoEnvironment, folder: Path) -> None:
+    """Write home.png and inbox-narrow.png: what is waiting for Ada in Slack, and for Mia on the web."""
+    for order, amount in (("A-1012", "310.00"), ("A-1015", "145.90")):
+        await _start_run(demo, "refund", {**_REFUND, "order": order, "amount": {"amount": amount, "currency": "EUR"}})
+    page = await _open_window(browser, WIDE, f"{demo.slack.page_url}?as=ada#/home")
+    await page.get_by_text("3 requests are waiting for you").wait_for()
+    await page.screenshot(path=folder / "home.png")
+    await _start_run(demo, "expense", {**_EXPENSE, "what": "Hotel in Bonn"})
+    page = await _open_window(browser, NARROW, f"{demo.public_url}/inbox")
+    await page.get_by_label("Email address").fill(OUTSIDER)
+    await page.get_by_role("button", name="Send me a code").click()
+    (mail,) = await demo.slack.mail.wait_for(to=OUTSIDER, subject="is your Signoff code")
+    await page.get_by_label("Code").fill(mail.subject.removesuffix(" is your Signoff code"))
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("heading", name="2 requests are waiting for you").wait_for()
+    await page.screenshot(path=folder / "inbox-narrow.png")
 
 
 async def _start_run(demo: DemoEnvironment, workflow: str, inputs: dict[str, Value]) -> None:
