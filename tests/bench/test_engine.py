@@ -16,7 +16,14 @@ from tests.support.documents import Page
 
 async def test_a_small_measurement_gives_every_figure(tmp_path: Path) -> None:
     size = bench.EngineBenchSize(
-        lifecycles=128, single_client=20, rounds=2, pending=300, idle_seconds=0.5, pending_decisions=5
+        lifecycles=128,
+        single_client=20,
+        rounds=2,
+        pending=300,
+        idle_seconds=0.5,
+        pending_decisions=5,
+        schedules=40,
+        ticks=20,
     )
     measured, _ = await bench.run(size, lambda _: None, folder=tmp_path)
     figures = {figure.name: figure.value for figure in measured}

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
+from bot.devtools.bench import schedules
 from bot.devtools.bench.engine_load import open_engine, run_engine
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile, rss_mb
 from bot.devtools.bench.floor import Floor, Recording, Replay, read_tables
@@ -47,6 +48,9 @@ class EngineBenchSize:
     idle_seconds: float = 10.0
     pending_decisions: int = 200
     """Decisions with few and with many pending requests."""
+    schedules: int = 10_000
+    ticks: int = 1_000
+    """How often a server looks for what is due beside the schedules."""
 
 
 def _at_most(limit: float) -> Target:
@@ -73,6 +77,8 @@ FIGURES: Final[Mapping[str, tuple[str, Target | None]]] = {
     "pending_idle_cpu_pct": ("CPU with them while idle", Target(1)),
     "restart_s": ("from the start of a server with them until it answers", Target(2)),
     "pending_growth": ("a decision with them over one with 100 of them", _at_most(1.3)),
+    "schedule_tick_p50_ms": ("looking for what is due beside 10,000 schedules (p50)", None),
+    "schedule_tick_p99_ms": ("the same (p99)", _at_most(5)),
 }
 """Each figure in the order of the report, with its meaning and its target."""
 
@@ -94,6 +100,9 @@ async def run(
         values |= await _measure_one_client(work_folder, replay, size)
         report_progress(f"{size.pending:,} pending requests …")
         values |= await _measure_pending(work_folder, replay, size)
+        report_progress(f"{size.schedules:,} schedules …")
+        path = work_folder / "schedules.db"
+        values |= await schedules.measure(path, schedules=size.schedules, ticks=size.ticks)
     figures = [
         Figure(name=f"engine.{name}", value=values[f"engine.{name}"], meaning=meaning, target=target)
         for name, (meaning, target) in FIGURES.items()
