@@ -31,7 +31,7 @@ from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.language_model import ModelCall
-from engine.requests import Edit, Question, Request, merged_edits, questions
+from engine.requests import Edit, Question, Request, Revision, merged_edits, questions
 from engine.workflowfile.expected_output import ExpectedOutput
 
 
@@ -105,6 +105,8 @@ class RequestView:
     """Of a gate that has each decision confirmed: of all who decided on the newest content, the oldest first."""
     approved_before: Mapping[str, int] = field(default_factory=dict)
     """The newest version of the content before the present one that a person approved, by person."""
+    asked_to_change: Revision | None = None
+    """What an approver of the version before asked for, and that version."""
     unreached: tuple[tuple[Person, str], ...] = ()
     """Approvers whose copy could not be delivered, and why."""
     unposted: tuple[str, str] | None = None

@@ -48,7 +48,7 @@ for _command in (
     LazyCommand("retry", "runs:retry", "Try the failed run ID again, from the step that failed."),
     LazyCommand("resume", "runs:resume", "Say whether a step of the run ID happened."),
     LazyCommand("requests", "requests:requests", "List the open requests, or show the request ID."),
-    LazyCommand("decide", "requests:decide", "Approve, edit or reject the request ID."),
+    LazyCommand("decide", "requests:decide", "Approve, edit or reject the request ID, or ask for changes."),
     LazyCommand("reassign", "requests:reassign", "Let another person decide the request ID in your place."),
     LazyCommand("ask", "questions:ask", "Ask a QUESTION before you decide the request ID."),
     LazyCommand("answer", "questions:answer", "Answer a question that you were asked about the request ID."),

@@ -144,7 +144,7 @@ def _delivery_row(view: DeliveryView) -> tuple[str, ...]:
 
 @click.command()
 @click.argument("request_id", metavar="ID")
-@click.argument("verdict", type=click.Choice(["approve", "reject", "edit"]))
+@click.argument("verdict", type=click.Choice(["approve", "reject", "edit", "revise"]))
 @click.argument("edits", nargs=-1, metavar="[FIELD=VALUE]...")
 @click.option("--reason", help="Your reason. The requester will read it.")
 @click.option("--rating", type=click.IntRange(1, HIGHEST), help="Rate it, from 1 to 5, if the workflow asks for that.")
@@ -163,18 +163,19 @@ def decide(
     confirmed: bool,
     as_json: bool,
 ) -> None:
-    """Approve, edit or reject the request ID.
+    """Approve, edit or reject the request ID, or ask for changes.
 
     You decide as the person in SIGNOFF_OPERATOR, which is your email address. `edit` changes fields and approves.
+    `revise` sends it back: --reason says what should change.
     """
-    if (verdict == "edit") != bool(edits):
+    if verdict != "revise" and (verdict == "edit") != bool(edits):
         requirement = "Name what to change" if verdict == "edit" else "To change a value, use edit"
         raise click.UsageError(f"{requirement}: signoff decide ID edit FIELD=VALUE")
     if comment is not None and rating is None:
         raise click.UsageError("A comment goes with a rating. Give it from 1 to 5: --rating 4")
     arguments: dict[str, Value] = {
         "request": request_id,
-        "verdict": "reject" if verdict == "reject" else "approve",
+        "verdict": "approve" if verdict == "edit" else verdict,
         "edits": dict(client.parse_pairs(edits, noun="an edit")),
         "reason": reason,
         "rating": rating,

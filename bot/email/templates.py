@@ -21,6 +21,7 @@ _TINTS: Final = {
     Tone.WAITING: "calm",
     Tone.APPROVED: "good",
     Tone.REJECTED: "bad",
+    Tone.SENT_BACK: "warn",
     Tone.EXPIRED: "warn",
     Tone.CANCELLED: "calm",
     Tone.DONE: "good",

@@ -34,6 +34,8 @@ def _verb(decision: Decide, *, is_form: bool) -> str:
     """Return what the code does, in the words that the closed request uses."""
     if decision.verdict is Verdict.REJECT:
         return "reject"
+    if decision.verdict is Verdict.REVISE:
+        return "ask for changes"
     if is_form:
         return "fill in the form"
     return "approve with edits" if decision.edits else "approve"

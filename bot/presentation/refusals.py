@@ -25,6 +25,7 @@ from engine.domain import (
     CannotAsk,
     CannotConfirm,
     CannotRate,
+    CannotRevise,
     CannotTakeOver,
     Changed,
     CodeExpired,
@@ -58,6 +59,7 @@ from engine.domain import (
     SignedInAsOther,
     SignInExpired,
     TooManyCodes,
+    Verdict,
     WhosePlace,
     WrongCode,
 )
@@ -136,7 +138,18 @@ def of_options(errors: Mapping[str, str], labels: Mapping[str, str]) -> list[str
 
 @phrase.register
 def _reason_missing(refusal: ReasonMissing) -> Phrase:
+    if refusal.verdict is Verdict.REVISE:
+        return ("Please say what should change.",)
     return (f"Please say why you {refusal.verdict} this. The person who asked will read it.",)
+
+
+@phrase.register
+def _cannot_revise(refusal: CannotRevise) -> Phrase:
+    if not refusal.rounds:
+        return ("This workflow takes no requests for changes here. Approve it, edit it, or reject it.",)
+    times = "once" if refusal.rounds == 1 else f"{refusal.rounds:,} times"
+    more = "This workflow allows no more. Approve it, edit it, or reject it."
+    return (f"Changes were asked for {times} already. {more}",)
 
 
 # -- decisions ----------------------------------------------------------------------------------------------
@@ -148,7 +161,7 @@ def _already_decided(refusal: AlreadyDecided) -> Phrase:
         return f"This request {expiry.REJECTED}, ", refusal.at, ". You can no longer decide it."
     who = "You" if refusal.by_you or refusal.by is None else line(refusal.by.label)
     return (
-        f"{who} already {states.REQUESTS[refusal.state]} this request, ",
+        f"{who} already {states.closed(refusal.state, 'this request')}, ",
         refusal.at,
         ". No other decision is needed.",
     )

@@ -32,7 +32,7 @@ from engine.domain import (
     ReviewPoint,
 )
 from engine.read_models import RequestView
-from engine.requests import by_name, clip
+from engine.requests import ASK_FOR_CHANGES, by_name, clip
 
 LONGEST_LEAD: Final = 200
 """Longest reason that stands in the line of context, in characters. A longer one is a note."""
@@ -119,6 +119,7 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
     pending = request.model.state is RequestState.PENDING
     if request.reason and (_is_long(request.reason) or not pending):
         yield CardFact(label="Why it was asked", text=(visible(request.reason),))
+    yield from _asked_before(request)
     yield from _context(request)
     yield from _changes(request)
     yield from question_notes.notes(request)
@@ -141,6 +142,15 @@ def _context(request: RequestView) -> Iterator[CardFact]:
 def _model_names(request: RequestView) -> list[str]:
     """Return the names of the language models that drafted what this is about, each once."""
     return list(dict.fromkeys(clip(line(model), _MODEL_NAME) for _, model in request.models))
+
+
+def _asked_before(request: RequestView) -> Iterator[CardFact]:
+    """Yield what an approver of the version before asked for."""
+    before = request.asked_to_change
+    if before is not None:
+        yield CardFact(
+            label=f"{line(before.name)} asked for changes", text=(f"{visible(before.comment)} (", before.at, ")")
+        )
 
 
 def _changes(request: RequestView) -> Iterator[CardFact]:
@@ -192,17 +202,20 @@ def _actions(request: RequestView, reader: Person | None) -> tuple[CardAction, .
     if reader is None or not progress.is_approver(request, reader) or progress.is_asked(request, reader):
         return actions
     rejects = progress.may_only_reject(request, reader)
-    return tuple(action for action in actions if rejects and action.verdict == "reject")
+    return tuple(action for action in actions if rejects and action.verdict in ("revise", "reject"))
 
 
 def _all_actions(request: RequestView) -> tuple[CardAction, ...]:
     confirm = line(request.confirm) if request.confirm else None
     reject = CardAction(verdict="reject", label=line(request.reject_label))
+    offer = request.model.revision
+    revise = (CardAction(verdict="revise", label=ASK_FOR_CHANGES),) if offer is not None and offer.left else ()
     if request.model.subject.is_form:
-        return CardAction(verdict="edit", label="Fill in", primary=True), reject
+        return CardAction(verdict="edit", label="Fill in", primary=True), *revise, reject
     edit = (CardAction(verdict="edit", label="Edit"),) if request.model.editable else ()
     return (
         CardAction(verdict="approve", label=line(request.approve_label), confirm=confirm, primary=True),
         *edit,
+        *revise,
         reject,
     )

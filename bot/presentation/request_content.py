@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from bot.presentation import dates, labels
 from bot.presentation.characters import line, stands_apart, visible
 from engine import fields, json_values
-from engine.domain import CardFact, CardField, accounts
+from engine.domain import CardFact, CardField, RequestState, accounts
 from engine.fields import Field, FieldType
 from engine.json_values import Path, Value
 from engine.read_models import RequestView
@@ -32,8 +33,9 @@ def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
         value = json_values.look(decided, path)
         field = declared[path] if path in declared else fields.infer(value)
         # The content of a form replaces nothing.
-        replaced = not model.subject.is_form and path in edited
-        old, new = show_change(request, field, before, value) if replaced else (None, show_in(request, field, value))
+        is_edited = not model.subject.is_form and path in edited
+        changed = show_change(request, field, before, value) if is_edited else None
+        old, new = changed or _since_version_before(request, path, field, value)
         card_field = CardField(
             path=json_values.show_path(path),
             label=line(field.label or json_values.show_path(path)),
@@ -44,6 +46,16 @@ def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
             account=_account(request, field, value),
         )
         yield path, field, card_field
+
+
+def _since_version_before(request: RequestView, path: Path, field: Field, value: Value) -> tuple[str | None, str]:
+    """Return a value as it was when an approver asked for changes, or None if it is still the same, and as it is."""
+    if request.asked_to_change is not None and request.model.state is RequestState.PENDING:
+        with contextlib.suppress(KeyError):
+            before = json_values.look(request.asked_to_change.content.shown(), path)
+            if before != value:
+                return show_change(request, field, before, value)
+    return None, show_in(request, field, value)
 
 
 def values(request: RequestView) -> tuple[CardField, ...]:

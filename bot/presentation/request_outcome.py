@@ -93,6 +93,8 @@ def _name(request: RequestView, person: Person) -> str:
 
 def effect(request: RequestView) -> str | None:
     """Return what became of the approved step, or None before anything did."""
+    if request.model.state is RequestState.CHANGES_REQUESTED:
+        return "The new version comes as a request of its own."
     if request.effect is None:
         return None
     status, error = request.effect.status, request.effect.error

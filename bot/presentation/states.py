@@ -12,6 +12,7 @@ ICONS: Final[Mapping[Tone, str]] = {
     Tone.WAITING: "●",
     Tone.APPROVED: "✓",
     Tone.REJECTED: "✕",
+    Tone.SENT_BACK: "↺",
     Tone.EXPIRED: "◷",
     Tone.CANCELLED: "⊘",
     Tone.DONE: "✓",
@@ -26,6 +27,7 @@ REQUEST_TONES: Final[Mapping[RequestState, Tone]] = {
     RequestState.PENDING: Tone.WAITING,
     RequestState.APPROVED: Tone.APPROVED,
     RequestState.REJECTED: Tone.REJECTED,
+    RequestState.CHANGES_REQUESTED: Tone.SENT_BACK,
     RequestState.EXPIRED: Tone.EXPIRED,
     RequestState.CANCELLED: Tone.CANCELLED,
 }
@@ -84,6 +86,7 @@ REQUESTS: Final[Mapping[RequestState, str]] = {
     RequestState.PENDING: "waiting",
     RequestState.APPROVED: "approved",
     RequestState.REJECTED: "rejected",
+    RequestState.CHANGES_REQUESTED: "sent back for changes",
     RequestState.EXPIRED: "expired",
     RequestState.CANCELLED: "cancelled",
 }
@@ -98,6 +101,12 @@ DELIVERIES: Final[Mapping[DeliveryState, str]] = {
 def run_end(status: RunStatus) -> str:
     """Return the words for the title of a message about the end of a run."""
     return expiry.WITHOUT_DECISION if status is RunStatus.EXPIRED else RUNS[status]
+
+
+def closed(state: RequestState, what: str) -> str:
+    """Return what a person did to `what` when they closed it: "rejected this request"."""
+    verb, *more = REQUESTS[state].split(" ", 1)
+    return " ".join([verb, what, *more])
 
 
 def request_words(state: RequestState, *, is_form: bool) -> str:

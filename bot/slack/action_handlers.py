@@ -83,6 +83,12 @@ class ActionHandlers:
         inbox = self._context.service.inbox
         self._open_for(click, lambda request, metadata: request_modals.edit(request, metadata=metadata, inbox=inbox))
 
+    async def revise(self, ack: Any, body: Any) -> None:
+        """Open the form for what should change."""
+        click = Click.of(body)
+        await ack()
+        self._open_for(click, lambda request, metadata: request_modals.revise(request, metadata=metadata))
+
     async def reject(self, ack: Any, body: Any) -> None:
         """Open the form for the reason of a rejection."""
         click = Click.of(body)

@@ -94,6 +94,7 @@ def _actions(app: AsyncApp, actions: ActionHandlers) -> None:
     for name, handler in {
         ids.APPROVE: actions.approve,
         ids.EDIT: actions.edit,
+        ids.REVISE: actions.revise,
         ids.REJECT: actions.reject,
         ids.DETAILS: actions.details,
         ids.RUN_DETAILS: actions.run_details,
@@ -130,6 +131,7 @@ def _home(app: AsyncApp, home: HomeHandlers) -> None:
 def _views(app: AsyncApp, views: SubmissionHandlers) -> None:
     for name, handler in {
         ids.EDIT_MODAL: views.edited,
+        ids.REVISE_MODAL: views.asked_for_changes,
         ids.REJECT_MODAL: views.rejected,
         ids.APPROVE_MODAL: views.approved,
         ids.CONFIRM_MODAL: views.confirmed,

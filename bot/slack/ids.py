@@ -58,6 +58,7 @@ LONGEST_TEXT_INPUTS: Final = 5
 
 APPROVE: Final = "request.approve"
 EDIT: Final = "request.edit"
+REVISE: Final = "request.revise"
 REJECT: Final = "request.reject"
 ASK: Final = "request.ask"
 """The action that opens the form for a question to the requester, or to another person."""
@@ -92,6 +93,7 @@ INPUT: Final = "value"
 """The action id of the one element in an input block."""
 
 EDIT_MODAL: Final = "modal.edit"
+REVISE_MODAL: Final = "modal.revise"
 REJECT_MODAL: Final = "modal.reject"
 APPROVE_MODAL: Final = "modal.approve"
 CONFIRM_MODAL: Final = "modal.confirm"

@@ -313,6 +313,8 @@ def _action(action: CardAction, value: str) -> Element:
             return text_objects.button(
                 action.label, action=ids.APPROVE, value=value, style="primary", confirm=confirmation
             )
+        case "revise":
+            return text_objects.button(action.label, action=ids.REVISE, value=value)
         case "reject":
             return text_objects.button(
                 action.label, action=ids.REJECT, value=value, style="danger", confirm=confirmation

@@ -17,7 +17,7 @@ from engine import json_values, requests
 from engine.domain import ReasonRequired
 from engine.json_values import Value
 from engine.read_models import RequestView
-from engine.requests import Editable
+from engine.requests import ASK_FOR_CHANGES, Editable
 
 _OWN_BLOCKS: Final = 7
 """Blocks of an edit form besides its fields: question, confirmation, reason, and the notes about missing fields."""
@@ -26,10 +26,11 @@ _EDIT: Final = "Edit, then approve"
 """Title of the edit form: the words of Approve alone would read as if it were done already."""
 _WITH_EDITS: Final = " with edits"
 _TOO_LARGE: Final = "This form is too large for Slack. There is no room for:"
-DECIDE: Final = frozenset({ids.EDIT_MODAL, ids.REJECT_MODAL, ids.APPROVE_MODAL})
+DECIDE: Final = frozenset({ids.EDIT_MODAL, ids.REVISE_MODAL, ids.REJECT_MODAL, ids.APPROVE_MODAL})
 """The forms that decide a request."""
 _DIFFERENCES: Final = 6_000
 """Characters of the differences that are shown above a form."""
+_NEW_VERSION: Final = "You get the new version as a new request."
 _NO_INPUTS: Final = "Nothing can be edited here. Submit the form to approve it as it is."
 
 
@@ -167,6 +168,26 @@ def reject(
     )
 
 
+def revise(
+    request: RequestView,
+    *,
+    metadata: ids.ModalRef,
+    reason: str = "",
+    notice: Sequence[Block] = (),
+    rating: EnteredRating = NO_RATING,
+) -> View:
+    """Return the form for what should change. `reason`, `notice`, `rating`: as in `reject`."""
+    wanted = form_blocks.reason_input(required=True, label="What should change?", hint=_NEW_VERSION, text=reason)
+    return form_blocks.view(
+        callback=ids.REVISE_MODAL,
+        title=ASK_FOR_CHANGES,
+        blocks=[*notice, text_objects.section(request.title, block="question"), wanted, *_rating(request, rating)],
+        metadata=metadata,
+        submit="Send it back",
+        close="Cancel",
+    )
+
+
 def approve(
     request: RequestView,
     *,
@@ -206,7 +227,7 @@ def newer(request: RequestView, callback: str, entered: Entered, *, version: int
             notice=notice,
             rating=entered.rating,
         )
-    form = reject if callback == ids.REJECT_MODAL else approve
+    form = {ids.REJECT_MODAL: reject, ids.REVISE_MODAL: revise}.get(callback, approve)
     return form(request, metadata=metadata, reason=entered.reason, notice=notice, rating=entered.rating)
 
 

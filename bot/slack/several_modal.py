@@ -163,7 +163,7 @@ def read_verdict(values: Mapping[str, Any]) -> Verdict | None:
     element = next(iter(elements.values()), None) if isinstance(elements, Mapping) else None
     chosen = element.get("selected_option") if isinstance(element, Mapping) else None
     value = str(chosen.get("value")) if isinstance(chosen, Mapping) else ""
-    return Verdict(value) if value in [*Verdict] else None
+    return Verdict(value) if value in [*_VERDICTS] else None
 
 
 # -- the result ---------------------------------------------------------------------------------------------

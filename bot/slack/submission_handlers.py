@@ -88,6 +88,10 @@ class SubmissionHandlers:
         """Reject with the reason."""
         await self._verdict(ack, Submission.of(body), Verdict.REJECT)
 
+    async def asked_for_changes(self, ack: Any, body: Any) -> None:
+        """Send it back with what should change."""
+        await self._verdict(ack, Submission.of(body), Verdict.REVISE)
+
     async def approved(self, ack: Any, body: Any) -> None:
         """Approve with the reason."""
         await self._verdict(ack, Submission.of(body), Verdict.APPROVE)

@@ -28,6 +28,8 @@ def _decisions(card: Card) -> Iterator[tuple[str, str]]:
                 yield "Approve it", f"{command} approve"
             case "edit":
                 yield "Fill it in" if action.primary else "Edit it", f"{command} edit {_edits(card)}"
+            case "revise":
+                yield "Send it back", f'{command} revise --reason "…"'
             case "reject":
                 yield "Reject it", f'{command} reject --reason "…"'
     if card.may_ask:

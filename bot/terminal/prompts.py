@@ -20,7 +20,7 @@ from engine.errors import MISSING, InvalidValue, about
 from engine.fields import Field, FieldType, forms
 from engine.json_values import Value
 from engine.read_models import RequestView
-from engine.requests import Question
+from engine.requests import ASK_FOR_CHANGES, Question
 
 _EMAIL = Field(type=FieldType.EMAIL)
 
@@ -65,6 +65,8 @@ def ask_decision(
         elif choice == "e":
             edits = _ask_edits(console, request, edits)
             _print_edits(console, request, edits)
+        elif choice == "c":
+            return TypedDecision(Verdict.REVISE, _ask_required_reason(Verdict.REVISE), edits)
         elif choice == "r":
             return TypedDecision(Verdict.REJECT, _ask_reason(request, Verdict.REJECT))
         elif missing := _missing(request, edits):
@@ -99,8 +101,11 @@ def _ask_choice(card: Card, request: RequestView, *, edited: bool) -> str:
     approve = f"[a] {characters.visible(request.approve_label)}{suffix}"
     edit = f"  [e] {'Fill in' if is_form else 'Edit'}" if request.model.editable else ""
     ask = "  [q] Ask" if card.may_ask else ""
-    choices = ["a", "r", "d", *("e" if request.model.editable else ""), *("q" if card.may_ask else "")]
-    question = f"{approve}{edit}  [r] {characters.visible(request.reject_label)}{ask}  [d] Details"
+    can_revise = any(action.verdict == "revise" for action in card.actions)
+    revise = f"  [c] {ASK_FOR_CHANGES}" if can_revise else ""
+    offered = {"e": bool(request.model.editable), "c": can_revise, "q": card.may_ask}
+    choices = ["a", "r", "d", *(key for key, is_offered in offered.items() if is_offered)]
+    question = f"{approve}{edit}{revise}  [r] {characters.visible(request.reject_label)}{ask}  [d] Details"
     answer: str = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)
     return answer.lower()
 
@@ -143,7 +148,8 @@ def _ask_reason(request: RequestView, verdict: Verdict) -> str | None:
 
 def _ask_required_reason(verdict: Verdict) -> str:
     while True:
-        text: str = click.prompt("Reason", default="", show_default=False)
+        asked = "What should change?" if verdict is Verdict.REVISE else "Reason"
+        text: str = click.prompt(asked, default="", show_default=False)
         if text.strip():
             return text.strip()
         click.echo(refusals.sentence(ReasonMissing(verdict=verdict)))

@@ -24,6 +24,7 @@ _SIGNS: Final = {
     "asked": "●",
     "failed": "✕",
     "rejected": "✕",
+    "changes_requested": "↺",
     "stuck": "!",
     "outcome_unknown": "!",
     "opened": "●",

@@ -27,6 +27,7 @@ _TONE_STYLES: Final = {
     Tone.DONE: "green",
     Tone.REJECTED: "red",
     Tone.FAILED: "red",
+    Tone.SENT_BACK: "yellow",
     Tone.ATTENTION: "yellow",
 }
 

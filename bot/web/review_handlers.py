@@ -48,7 +48,7 @@ _STALE: Final = (
     "What you typed is still here. Press the button again."
 )
 _CHOOSE: Final = "Nothing was decided yet. Press one of the buttons."
-_VERDICTS: Final = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
+_VERDICTS: Final = {"approve": Verdict.APPROVE, "revise": Verdict.REVISE, "reject": Verdict.REJECT}
 
 
 def about(request: str) -> str:
@@ -88,7 +88,7 @@ class ReviewHandlers:
             return await self.closed(visit)
         note = request.query_params.get("note", "")
         if note in SENTENCES and visit.decides:
-            typed = typed_in(FormData(), asks_reason=note == ReviewNote.REJECTION)
+            typed = typed_in(FormData(), asks_for="reject" if note == ReviewNote.REJECTION else "")
             return await self._open(request, visit, typed=typed, notice=SENTENCES[note], is_note=True)
         draft = await self._context.draft(request, visit.request.id)
         if draft is None or draft.digest != visit.request.model.digest:
@@ -150,6 +150,8 @@ class ReviewHandlers:
             return await self._ask_reason(request, sent)
         if sent.wrong:
             return await self._again(request, sent.visit, typed_in(sent.form, wrong=sent.wrong))
+        if sent.verdict is Verdict.REVISE:
+            return await self._ask_reason(request, sent)
         if not view.confirm or form_data.text(sent.form, "confirmed") == view.model.digest:
             return None
 
@@ -179,7 +181,7 @@ class ReviewHandlers:
         is_same = form_data.text(sent.form, "digest") == sent.visit.request.model.digest
         if REASON in sent.form or not is_same:
             return None
-        return await self._again(request, sent.visit, typed_in(sent.form, asks_reason=True), status=200)
+        return await self._again(request, sent.visit, typed_in(sent.form, asks_for=sent.verdict.value), status=200)
 
     async def _decided(self, request: Request, sent: SubmittedReview) -> Response:
         answer = await self._context.service.engine.decide(sent.command)
@@ -220,9 +222,8 @@ class ReviewHandlers:
                 typed = typed_in(sent.form, wrong=placed.under)
                 return await self._again(request, sent.visit, typed, characters.visible(placed.elsewhere))
             case ReasonMissing():
-                return await self._again(
-                    request, sent.visit, typed_in(sent.form, reason_error=refusals.sentence(answer))
-                )
+                typed = typed_in(sent.form, reason_error=refusals.sentence(answer), asks_for=sent.verdict.value)
+                return await self._again(request, sent.visit, typed)
             case AlreadyVoted() if await self._context.service.was_decided_by(
                 sent.visit.request, sent.salt, sent.verdict
             ):

@@ -12,7 +12,7 @@ from bot.web import form_inputs, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
 from bot.web.run_history import HistoryStep
 from engine import fields, json_values, requests
-from engine.domain import Assurance, Card, CardField, Person, Phrase, ReasonRequired, ReviewPoint
+from engine.domain import Assurance, Card, CardField, Person, Phrase, ReasonRequired, ReviewPoint, Verdict
 from engine.errors import about
 from engine.fields import Field, FieldType
 from engine.json_values import Value
@@ -77,18 +77,19 @@ class ShownField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """The field for the reason. `is_shown`: at once, and not only with the button to reject.
+    """The field for the reason. `is_shown`: at once, and not only with the button that needs it.
 
-    `is_for_rejection`: it is shown because that button was pressed.
+    `asked_for`: the value of the button that was pressed, if it is shown because of that.
     """
 
     text: str
     error: str | None
     hint: str
+    label: str
     is_optional: bool
     is_always: bool
     is_shown: bool
-    is_for_rejection: bool
+    asked_for: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,14 +147,14 @@ class Review:
 class TypedReview:
     """The contents of a submitted form, and sentences about errors, by dotted path.
 
-    `asks_reason`: the button to reject was pressed, and the reason was not asked for yet.
+    `asks_for`: the value of the button that was pressed, and that needs a reason; empty: none was.
     """
 
     raws: Raws
     reason: str = ""
     wrong: Mapping[str, str] | None = None
     reason_error: str | None = None
-    asks_reason: bool = False
+    asks_for: str = ""
 
 
 _UNTYPED: Final = TypedReview(raws={})
@@ -198,16 +199,18 @@ def _changed_since(request: RequestView, reader: Person) -> tuple[CardField, ...
 def _reason(request: RequestView, typed: TypedReview) -> Reason:
     required = request.model.reason_required
     is_always = required is ReasonRequired.ALWAYS
-    is_for_rejection = not is_always and (typed.asks_reason or typed.reason_error is not None)
+    asked_for = typed.asks_for if not is_always else ""
+    is_revision = asked_for == Verdict.REVISE
     reader = people.reads_reason(request)
     return Reason(
         text=typed.reason,
         error=typed.reason_error,
-        hint=f"Both answers need a reason. {reader}" if is_always else reader,
-        is_optional=required not in (ReasonRequired.ALWAYS, ReasonRequired.REJECT),
+        hint=f"Every answer needs a reason. {reader}" if is_always else reader,
+        label="What should change?" if is_revision else "Reason",
+        is_optional=not is_revision and required not in (ReasonRequired.ALWAYS, ReasonRequired.REJECT),
         is_always=is_always,
-        is_shown=is_always or is_for_rejection or bool(typed.reason),
-        is_for_rejection=is_for_rejection,
+        is_shown=is_always or bool(asked_for) or bool(typed.reason),
+        asked_for=asked_for,
     )
 
 

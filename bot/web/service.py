@@ -166,7 +166,7 @@ def decision(
         digest=digest,
         origin=Origin(surface="web", place={"form": form}),
         assurance=Assurance.LINK,
-        edits=edits if verdict is Verdict.APPROVE else {},
+        edits={} if verdict is Verdict.REJECT else edits,
         reason=reason or None,
         link=visit.token,
         browser=visit.browser,

@@ -21,10 +21,10 @@ from engine.domain import (
     SignInExpired,
     SignInStart,
     SignInView,
-    Verdict,
 )
 from engine.domain.people import ACCOUNT
 from engine.off_loop import off_loop
+from engine.requests import label_of_verdict
 
 if TYPE_CHECKING:
     from bot.openid.id_token import SignedInAccount
@@ -50,8 +50,9 @@ class SignInHandlers:
         asked = await self._context.service.engine.request(decision.request) if decision is not None else None
 
         def build_page() -> Response:
-            approves = decision is not None and decision.verdict is Verdict.APPROVE
-            label = (asked.approve_label if approves else asked.reject_label) if asked is not None else ""
+            label = ""
+            if asked is not None and decision is not None:
+                label = label_of_verdict(decision.verdict, asked.approve_label, asked.reject_label)
             return self._context.form(
                 "account-sign-in",
                 request,
@@ -59,7 +60,7 @@ class SignInHandlers:
                 sign_in=sign_in,
                 title=characters.line(asked.title) if asked is not None else "",
                 label=characters.line(label),
-                changes=tuple(changes.proposed(asked, decision.edits)) if asked and decision and approves else (),
+                changes=tuple(changes.proposed(asked, decision.edits)) if asked and decision else (),
                 reason=characters.visible(decision.reason or "") if decision is not None else "",
                 back=self._back(sign_in),
             )

@@ -68,6 +68,8 @@ def is_as_sent(request: RequestView, sent: SubmittedReview) -> bool:
     """Return whether the decision is that of this form: after a step back, one form may be sent with two verdicts."""
     if (request.model.state is RequestState.APPROVED) is not (sent.verdict is Verdict.APPROVE):
         return False
+    if (request.model.state is RequestState.CHANGES_REQUESTED) is not (sent.verdict is Verdict.REVISE):
+        return False
     if request.decision is None or sent.verdict is Verdict.REJECT:
         return True
     after = {json_values.show_path(edit.path): edit.after for edit in request.decision.edits}

@@ -20,6 +20,7 @@ class Tone(StrEnum):
     WAITING = "waiting"
     APPROVED = "approved"
     REJECTED = "rejected"
+    SENT_BACK = "sent-back"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     DONE = "done"
@@ -43,7 +44,7 @@ class CardField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardAction:
-    verdict: Literal["approve", "edit", "reject"]
+    verdict: Literal["approve", "edit", "revise", "reject"]
     label: str
     confirm: str | None = None
     primary: bool = False

@@ -212,6 +212,12 @@ class CannotRate(Refusal, frozen=True, kw_only=True):
     why: Literal["off", "not_yours", "not_yet", "rating", "too_long"]
 
 
+class CannotRevise(Refusal, frozen=True, kw_only=True):
+    """Changes cannot be asked for. `rounds`: how often it was done before, or 0 if the gate does not offer it."""
+
+    rounds: int = 0
+
+
 class AlreadyVoted(Refusal, frozen=True, kw_only=True):
     """The person has approved this content; others are asked. `all_needed`: each of them has to approve."""
 

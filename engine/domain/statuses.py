@@ -59,12 +59,16 @@ class RequestState(StrEnum):
     PENDING = "pending"
     APPROVED = "approved"
     REJECTED = "rejected"
+    CHANGES_REQUESTED = "changes_requested"
+    """An approver asked for changes. An earlier step runs again, and a new request shows what it made."""
     EXPIRED = "expired"
     CANCELLED = "cancelled"
 
 
 class Verdict(StrEnum):
     APPROVE = "approve"
+    REVISE = "revise"
+    """Ask for changes: the reason goes to an earlier step, which runs again."""
     REJECT = "reject"
 
 

@@ -18,7 +18,7 @@ from engine.requests.deadlines import (
 )
 from engine.requests.decision import Ruling, check_open, decide
 from engine.requests.edits import MAX_EDITED, apply_edits, editable_fields, missing, read_text_edits
-from engine.requests.identification import meaning
+from engine.requests.identification import ASK_FOR_CHANGES, label_of_verdict, meaning
 from engine.requests.mentions import by_name, is_account, mentioned
 from engine.requests.model import (
     REASON_LENGTH,
@@ -28,6 +28,8 @@ from engine.requests.model import (
     Question,
     Rating,
     Request,
+    Revision,
+    RevisionOffer,
     Subject,
     clip,
     invalid_params,
@@ -40,6 +42,7 @@ from engine.requests.open_request import (
     Opening,
     Scope,
     open_request,
+    revision_offer,
     truth,
     wanted,
 )
@@ -48,7 +51,7 @@ from engine.requests.questions import (
     MAX_OPEN,
     QUESTION_LENGTH,
 )
-from engine.requests.separation import ALL_ALLOWED, OWNER_INSTEAD, Circle, Separation, circle
+from engine.requests.separation import ALL_ALLOWED, OWNER_INSTEAD, Circle, Separation, circle, without_authors
 from engine.requests.stand_ins import (
     Absences,
     Replacement,
@@ -73,6 +76,7 @@ from engine.requests.succession import (
 __all__ = [
     "ALL_ALLOWED",
     "ANY_ONE",
+    "ASK_FOR_CHANGES",
     "LONGEST_PAUSE",
     "MAX_EDITED",
     "MAX_NOTES",
@@ -100,6 +104,8 @@ __all__ = [
     "Reminder",
     "Replacement",
     "Request",
+    "Revision",
+    "RevisionOffer",
     "Ruling",
     "Scope",
     "Separation",
@@ -121,6 +127,7 @@ __all__ = [
     "editable_fields",
     "invalid_params",
     "is_account",
+    "label_of_verdict",
     "meaning",
     "mentioned",
     "merged_edits",
@@ -133,9 +140,11 @@ __all__ = [
     "places_of",
     "read_text_edits",
     "replaced",
+    "revision_offer",
     "rule_for",
     "successor",
     "taken_back",
     "truth",
     "wanted",
+    "without_authors",
 ]

@@ -16,6 +16,7 @@ from engine.domain import (
     AlreadyVoted,
     Approver,
     Cancelled,
+    CannotRevise,
     Changed,
     Decide,
     DecideAlone,
@@ -82,6 +83,7 @@ def decide(
         or _check_content(request, command)
         or _check_turn(request, approver, command)
         or _check_together(request, command)
+        or _check_revise(request, command)
         or _check_reason(request, command)
         or check_with_decision(request, command)
     )
@@ -89,6 +91,8 @@ def decide(
         return refusal
     reason = clip(json_values.clean_text(command.reason).strip(), REASON_LENGTH) if command.reason else None
     needs_code = check_identification(request, command, approver.person)
+    if command.verdict is Verdict.REVISE:
+        return needs_code or _revision(request, approver, command, kind, reason)
     if command.verdict is Verdict.REJECT:
         if needs_code is not None:
             return needs_code
@@ -104,6 +108,16 @@ def decide(
     if refusal is not None:
         return refusal
     return _approval(request, approver, edits, approved, reason or None, now)
+
+
+def _revision(
+    request: Request, approver: Approver, command: Decide, kind: StepKind, reason: str | None
+) -> Ruling | Refusal:
+    """Return the ruling on asking for changes. What the person changed by hand goes to the step with the reason."""
+    applied = apply_edits(request, command.edits, kind=kind)
+    if isinstance(applied, Refusal):
+        return applied
+    return Ruling(state=RequestState.CHANGES_REQUESTED, approver=approver, edits=applied[0], reason=reason)
 
 
 def _approval(
@@ -167,7 +181,7 @@ def _check_turn(request: Request, approver: Approver, command: Decide) -> Refusa
     waiting = tuple(row.person.label for row in tally.waiting)
     vote = tally.vote_of(approver.person.id)
     if vote is not None:
-        is_change = command.verdict is Verdict.REJECT or command.edits
+        is_change = command.verdict is not Verdict.APPROVE or command.edits
         return None if is_change else AlreadyVoted(at=vote.at, waiting=waiting, all_needed=tally.is_all_needed)
     if not request.policy.is_chain or tally.group in approver.groups:
         return None
@@ -190,7 +204,7 @@ def check_open(request: Request, person: Person, now: datetime) -> Refusal | Non
         return Expired(at=expires_at) if expires_at is not None and request.deadlines.is_past_due(now) else None
     assert request.closed_at is not None
     match request.state:
-        case RequestState.APPROVED | RequestState.REJECTED:
+        case RequestState.APPROVED | RequestState.REJECTED | RequestState.CHANGES_REQUESTED:
             by_you = request.closed_by is not None and request.closed_by.id == person.id
             return AlreadyDecided(state=request.state, by=request.closed_by, at=request.closed_at, by_you=by_you)
         case RequestState.EXPIRED:
@@ -236,9 +250,17 @@ def together_refusal(request: Request, person: Person, now: datetime) -> Refusal
     return check_open(request, person, now) or check_person(request, approver) or alone
 
 
+def _check_revise(request: Request, command: Decide) -> Refusal | None:
+    if command.verdict is not Verdict.REVISE or (request.revision is not None and request.revision.left > 0):
+        return None
+    return CannotRevise(rounds=request.revision.rounds if request.revision is not None else 0)
+
+
 def _check_reason(request: Request, command: Decide) -> Refusal | None:
-    needed = request.reason_required is ReasonRequired.ALWAYS or (
-        request.reason_required is ReasonRequired.REJECT and command.verdict is Verdict.REJECT
+    needed = (
+        command.verdict is Verdict.REVISE
+        or request.reason_required is ReasonRequired.ALWAYS
+        or (request.reason_required is ReasonRequired.REJECT and command.verdict is Verdict.REJECT)
     )
     has_reason = bool(command.reason and command.reason.strip())
     return ReasonMissing(verdict=command.verdict) if needed and not has_reason else None

@@ -16,6 +16,7 @@ from engine.domain import (
     NeedsSignIn,
     Person,
     Refusal,
+    Verdict,
 )
 from engine.requests.model import Request
 
@@ -77,10 +78,22 @@ def _sign_in_for(command: Identified) -> Refusal:
     return ConfirmElsewhere(how=Assurance.SSO) if command.assurance is Assurance.TERMINAL else NeedsSignIn()
 
 
+def label_of_verdict(verdict: Verdict, approve: str, reject: str) -> str:
+    """Return the words on the button of a verdict. `approve`, `reject`: the labels of a request."""
+    return {Verdict.APPROVE: approve, Verdict.REJECT: reject}.get(verdict, ASK_FOR_CHANGES)
+
+
 def meaning(label: str, title: str) -> str:
     """Return what a signature means, from the label of the button and the question: “Approved: Pay the rent?”."""
     return f"{_SAID.get(label, label)}: {title}"
 
 
-_SAID: Final = {"Approve": "Approved", "Reject": "Rejected", "Submit": "Submitted"}
+ASK_FOR_CHANGES: Final = "Ask for changes"
+"""The words on the button of the verdict `revise`."""
+_SAID: Final = {
+    ASK_FOR_CHANGES: "Asked for changes",
+    "Approve": "Approved",
+    "Reject": "Rejected",
+    "Submit": "Submitted",
+}
 """The usual labels, as the person who signs has done it. A label of a workflow file stands as it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -143,6 +143,36 @@ class Rating(Struct, frozen=True):
     at: datetime
 
 
+class Revision(Struct, frozen=True, kw_only=True):
+    """What an approver asked to be changed: the content that they saw, with what was changed by hand.
+
+    `edits`: the new values by path. `step`: of the gate.
+    """
+
+    step: str
+    request: str
+    person: str
+    """The id of the person who asked."""
+    name: str
+    address: str
+    comment: str
+    at: datetime
+    content: Params
+    edits: Mapping[Path, Value]
+
+
+class RevisionOffer(Struct, frozen=True, kw_only=True):
+    """How often changes were asked for at this gate before, and how often they still can be.
+
+    `previous`: the request in which changes were asked for last. `authors`: the ids of the people who asked.
+    """
+
+    rounds: int = 0
+    left: int = 0
+    previous: str | None = None
+    authors: tuple[str, ...] = ()
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """A request as loaded for a decision or a deadline."""
 
@@ -178,6 +208,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """The approvals of the current content, the oldest first, while others are missing."""
     feedback: bool = False
     """Whether those who decide are asked for a rating and a comment."""
+    revision: RevisionOffer | None = None
+    """Whether changes can be asked for, and how often they were, if the gate offers it."""
     ratings: tuple[Rating, ...] = ()
     """The ratings so far, the oldest first."""
     question_rule: QuestionRule = QUESTIONS
@@ -204,7 +236,10 @@ class Request(Struct, frozen=True, kw_only=True):
     @property
     def editors(self) -> frozenset[str]:
         """The ids of the people who may not approve, because the content has changes of theirs."""
-        return frozenset(change.person.id for change in self.changes) if self.separation.editor else frozenset()
+        if not self.separation.editor:
+            return frozenset()
+        asked = self.revision.authors if self.revision is not None else ()
+        return frozenset([*(change.person.id for change in self.changes), *asked])
 
     @property
     def tally(self) -> Tally:

@@ -30,7 +30,7 @@ from engine.json_values import Path, Value
 from engine.references import Reference
 from engine.requests.deadlines import Deadlines
 from engine.requests.mentions import mentioned
-from engine.requests.model import REASON_LENGTH, Editable, Subject, clip
+from engine.requests.model import REASON_LENGTH, Editable, Revision, RevisionOffer, Subject, clip
 from engine.requests.policy import ANY_ONE, Policy
 from engine.requests.separation import Separation
 from engine.requests.working_hours import WorkingHours
@@ -91,6 +91,7 @@ class Opening(Struct, frozen=True, kw_only=True):
     separation: Separation = Separation()
     questions: QuestionRule = QUESTIONS
     feedback: bool = False
+    revision: RevisionOffer | None = None
 
     def deadlines(self, now: datetime, *, falls_back: bool, hours: WorkingHours | None = None) -> Deadlines:
         """Return the deadlines of the request as it is opened.
@@ -200,6 +201,19 @@ def _context(gate: Gate, render: _Render) -> Mapping[str, str]:
     """Return what the gate says about the proposal, as texts. An empty text says nothing."""
     texts = {key: render(template, key, REASON_LENGTH) for key, template in gate.context.items()}
     return {key: text for key, text in texts.items() if text is not None and text.strip()}
+
+
+def revision_offer(gate: Gate, step: Step, revisions: Sequence[Revision]) -> RevisionOffer | None:
+    """Return whether changes can be asked for at this gate. `revisions`: of this run so far, the oldest first."""
+    if gate.revise is None:
+        return None
+    earlier = [revision for revision in revisions if revision.step == step.id]
+    return RevisionOffer(
+        rounds=len(earlier),
+        left=max(gate.revise_limit - len(earlier), 0),
+        previous=earlier[-1].request if earlier else None,
+        authors=tuple(dict.fromkeys(revision.person for revision in earlier)),
+    )
 
 
 class _Texts:

@@ -5,7 +5,7 @@ Persons are compared, never addresses: the directory has joined the addresses of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -68,12 +68,26 @@ def circle(
     may_help = owner_is_able and may_stand_in(owner, separation, requester, others=bool(asked))
     helped = with_owner(asked, policy, owner) if short and may_help else None
     if helped is not None:
-        asked, short = helped, tally(policy, helped, ()).short
+        # With the owner there is another person than the requester.
+        asked, also_left_out = _without_requester(helped, separation, requester)
+        left_out, short = left_out or also_left_out, tally(policy, asked, ()).short
     elif not asked and left_out is not None and separation.requester is RequesterRule.LAST:
         # There is really no other person.
         asked, left_out = (left_out,), None
         short = tally(policy, asked, ()).short
     return Circle(approvers=asked, policy=policy, left_out=left_out, with_owner=helped is not None, short=short)
+
+
+def without_authors(
+    named: Sequence[Approver], authors: Collection[str]
+) -> tuple[tuple[Approver, ...], tuple[str, ...]]:
+    """Return the approvers who did not ask for the changes in what is shown now, and a note about each of the others.
+
+    `authors`: the ids of the people who asked, where the gate excludes editors.
+    """
+    own = [approver for approver in named if approver.person.id in authors]
+    notes = (f"{approver.person.label} asked for these changes, so others decide." for approver in own)
+    return tuple(approver for approver in named if approver not in own), tuple(notes)
 
 
 def with_owner(asked: Sequence[Approver], policy: Policy, owner: Person) -> tuple[Approver, ...] | None:

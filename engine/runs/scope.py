@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine import timestamps
 from engine.domain import StepStatus
 from engine.expressions import DECISIONS
-from engine.json_values import Value
+from engine.json_values import Value, show_path
+from engine.requests import Revision
 from engine.runs.state import RunState, Visit
 from engine.workflowfile import Workflow
+from engine.workflowfile.review_names import NO_REVIEW
 
 _WITH_OUTPUT = frozenset({StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW})
 
@@ -25,7 +27,8 @@ class RunScope:
         """Return the names as they are with these visits, at the step with the index `cursor`."""
         if self._constant is None:
             self._constant = _constant_names(self._workflow, self._state)
-        names = {**self._constant, "steps": _outputs(visits)}
+        # A step that runs again does not see what later steps made of its earlier output.
+        names = {**self._constant, "steps": _outputs(visit for visit in visits.values() if visit.index <= cursor)}
         if self._workflow.reads_decisions:
             names[DECISIONS] = self._decisions(visits, cursor)
         return names
@@ -36,13 +39,13 @@ class RunScope:
         return {name: self._state.decisions.get(name) for name in gated if _reached_gate(visits.get(name))}
 
 
-def _outputs(visits: Mapping[str, Visit]) -> dict[str, Value]:
+def _outputs(visits: Iterable[Visit]) -> dict[str, Value]:
     steps: dict[str, Value] = {}
-    for name, visit in visits.items():
+    for visit in visits:
         if visit.status in _WITH_OUTPUT:
-            steps[name] = visit.output or {}
+            steps[visit.step] = visit.output or {}
         elif visit.status is StepStatus.FAILED:
-            steps[name] = {"error": visit.error}
+            steps[visit.step] = {"error": visit.error}
     return steps
 
 
@@ -62,4 +65,20 @@ def _constant_names(workflow: Workflow, state: RunState) -> dict[str, Value]:
             "requester": state.requester,
             "started_at": timestamps.iso(state.started_at),
         },
+        "review": _review(state.revisions),
+    }
+
+
+def _review(revisions: Sequence[Revision]) -> dict[str, Value]:
+    """Return the last request for changes. Before the first one its parts are there, and empty."""
+    last = revisions[-1] if revisions else None
+    if last is None:
+        return NO_REVIEW
+    return {
+        "round": len(revisions),
+        "comment": last.comment,
+        "by": {"name": last.name, "address": last.address},
+        "at": timestamps.iso(last.at),
+        "content": last.content.shown(),
+        "edits": {show_path(path): value for path, value in last.edits.items()},
     }

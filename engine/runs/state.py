@@ -13,7 +13,7 @@ from engine.audit_entries import EntryKind
 from engine.domain import OnExpiry, Params, RequestState, RunStatus, StepStatus
 from engine.errors import InvalidValue
 from engine.json_values import Value
-from engine.requests import Opening, Subject
+from engine.requests import Opening, Revision, Subject
 from engine.workflowfile import Step
 
 MAX_OUTPUT: Final = 1_500_000
@@ -70,6 +70,8 @@ class RunState(Struct, frozen=True, kw_only=True):
     review: ReviewResult | None = None
     decisions: Mapping[str, Value] = field(default_factory=dict)
     """The decisions at earlier steps, by step id. Loaded only for workflows that read them."""
+    revisions: tuple[Revision, ...] = ()
+    """The changes that approvers asked for, the oldest first. Loaded only for workflows that offer it."""
     cancelled: bool = False
 
 

@@ -34,6 +34,9 @@ _RETURNED_LENGTH: Final = 4_000
 """Maximum size of an output that the audit log keeps in full, in characters; of a larger one it keeps the digest."""
 
 
+_OVER: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.STOPPED})
+_ENDS: Final = {RequestState.REJECTED: RunStatus.REJECTED, RequestState.EXPIRED: RunStatus.EXPIRED}
+"""How a run ends whose request was not approved. In any other state, the run is cancelled."""
 _AfterReview = Callable[[Step, Visit, ReviewResult], None]
 
 
@@ -91,7 +94,8 @@ class Transition:
                 self._advance(step, self.visits.get(step.id))
 
     def _advance(self, step: Step, visit: Visit | None) -> None:
-        if visit is None:
+        if visit is None or visit.status in _OVER:
+            # The run came back to the step, or jumped to it again.
             self._enter(step)
         elif visit.status is StepStatus.IN_REVIEW:
             self._after_review(step, visit, self._begin_reviewed)
@@ -163,9 +167,10 @@ class Transition:
                 self._put(replace(visit, status=StepStatus.OUTPUT_IN_REVIEW))
             self._wait(RunStatus.RUNNING, self.now)
             return
-        self.opening = requests.open_request(
+        opening = requests.open_request(
             gate=gate, step=step, subject=self._subject(step, visit, gate.at), content=content, scope=names, why=why
         )
+        self.opening = replace(opening, revision=requests.revision_offer(gate, step, self.state.revisions))
         status = StepStatus.IN_REVIEW if gate.at is ReviewPoint.BEFORE else StepStatus.OUTPUT_IN_REVIEW
         self._put(replace(visit, status=status))
         self._wait(RunStatus.WAITING, None)
@@ -199,12 +204,12 @@ class Transition:
             self.events.append(Event(EntryKind.GATE_UNANSWERED, step.id))
             after(step, visit, self._as_asked(step, visit, review))
         else:
-            status = {
-                RequestState.REJECTED: RunStatus.REJECTED,
-                RequestState.EXPIRED: RunStatus.EXPIRED,
-            }.get(review.state, RunStatus.CANCELLED)
             self._put(replace(visit, status=StepStatus.STOPPED, ended_at=self.now), EntryKind.STEP_STOPPED)
-            self._end(status)
+            next_step = _step_after_refusal(step, review.state)
+            if next_step is None:
+                self._end(_ENDS.get(review.state, RunStatus.CANCELLED))
+            else:
+                self.cursor = self.workflow.step(next_step).index
 
     def _as_asked(self, step: Step, visit: Visit, review: ReviewResult) -> ReviewResult:
         """Return the review without changes that too few approved: no one person decides what goes on."""
@@ -395,3 +400,12 @@ class Transition:
     def _end(self, status: RunStatus, error: str | None = None) -> None:
         self.status, self.error, self.stopped = status, error, True
         self.events.append(Event(EntryKind(f"run.{status}"), None, {"error": error} if error else {}))
+
+
+def _step_after_refusal(step: Step, state: RequestState) -> str | None:
+    """Return the step with which the run goes on after this state of the request of `step`, or None if it ends."""
+    if step.gate is None:
+        return None
+    if state is RequestState.CHANGES_REQUESTED:
+        return step.gate.revise
+    return step.gate.on_reject if state is RequestState.REJECTED else None

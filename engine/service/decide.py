@@ -20,7 +20,6 @@ from engine.domain import (
     OwnRequest,
     Refusal,
     RequestState,
-    Verdict,
 )
 from engine.errors import Conflict, Tampered
 from engine.json_values import Value
@@ -142,10 +141,10 @@ def _record(
     request: Request, command: Decide, ruling: Ruling, labels: tuple[str, str], proof: Proof
 ) -> dict[str, Value]:
     """Return the facts that are stored with a decision, so that it can be understood without any other row."""
-    approve, reject = labels
+    verdict = requests.label_of_verdict(command.verdict, *labels)
     person = ruling.approver.person
     record: dict[str, Value] = {
-        "verdict": approve if command.verdict is Verdict.APPROVE else reject,
+        "verdict": verdict,
         "person": {"id": person.id, "name": person.label, "addresses": [str(address) for address in person.addresses]},
         "rule": ruling.approver.rule,
         "acted_as": proof.acted_as or str(command.actor),
@@ -164,7 +163,7 @@ def _record(
 
 def _signature(tx: Tx, request: Request, command: Decide, ruling: Ruling, labels: tuple[str, str]) -> dict[str, Value]:
     """Return what 21 CFR 11 asks of an electronic signature: printed name, date and time, and what it means."""
-    label = labels[0] if command.verdict is Verdict.APPROVE else labels[1]
+    label = requests.label_of_verdict(command.verdict, *labels)
     meaning = requests.meaning(label, request_model.load_title(tx.connection, request.id))
     signature = {"name": ruling.approver.person.label, "at": timestamps.iso(tx.now), "meaning": meaning}
     return {"confirmed_with": command.confirmed, "signature": dict[str, Value](signature)}

@@ -23,7 +23,7 @@ _request = RequestRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _in_state = _request.alias("in_state")
 _later = _decision.alias("later")
-RARE: Final = frozenset({RequestState.REJECTED, RequestState.EXPIRED, RequestState.CANCELLED, RequestState.PENDING})
+RARE: Final = frozenset({*RequestState} - {RequestState.APPROVED})
 """States that have an index of their own. Most requests are approved."""
 
 

@@ -26,9 +26,9 @@ from engine.domain import (
 from engine.domain.statuses import by_value
 from engine.fields import Field
 from engine.json_values import Path, Value
-from engine.requests import Editable, Request, Subject
+from engine.requests import Editable, Request, Revision, Subject
 from engine.runs import ReviewResult, Visit
-from engine.store import asked_ways, deadline_columns, people, questions, ratings, votes, workflows
+from engine.store import asked_ways, deadline_columns, people, questions, ratings, revisions, votes, workflows
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -146,6 +146,17 @@ _DECISIONS = Statement(
     # a clock may have been set back between them.
     .order_by(_request.c.visit, _decision.c.person == _request.c.closed_by, _decision.c.decided_at, _decision.c.id)
 )
+_REVISIONS = Statement(
+    select(_request.c.id, _request.c.step, _request.c.content, _decision.c.person, _decision.c.reason)
+    .add_columns(_decision.c.edits, _decision.c.record, _decision.c.decided_at)
+    .select_from(_request.join(_decision, _decision.c.request == _request.c.id))
+    .where(
+        _request.c.run == bindparam("run"),
+        _request.c.state == RequestState.CHANGES_REQUESTED.value,
+        _decision.c.verdict == RequestState.CHANGES_REQUESTED.value,
+    )
+    .order_by(_decision.c.decided_at, _request.c.visit, _request.c.id)
+)
 
 
 def load_request(tx: Tx, request: str) -> tuple[Request, tuple[str, str]] | None:
@@ -226,6 +237,7 @@ def read_request(
         separation=votes.read_separation(details),
         question_rule=questions.read_rule(details),
         feedback=details.get(ratings.ASKED, False),
+        revision=revisions.read(details),
     )
 
 
@@ -307,6 +319,36 @@ def load_earlier_approvals(connection: Connection, *, run: str, visit: Visit) ->
 def load_decisions(connection: Connection, run: str) -> dict[str, Value]:
     """Return the decisions in a run by step, as expressions read them; of several visits the latest."""
     return {row.step: _decision_value(row) for row in _DECISIONS.all(connection, {"run": run})}
+
+
+def load_revisions(connection: Connection, run: str) -> tuple[Revision, ...]:
+    """Return the changes that approvers asked for in a run, the oldest first."""
+    return tuple(_revision(row) for row in _REVISIONS.all(connection, {"run": run}))
+
+
+def load_revision(connection: Connection, request: Request) -> Revision | None:
+    """Return what was asked for in the request before this one, or None if this is the first version."""
+    if request.revision is None or request.revision.previous is None:
+        return None
+    earlier = load_revisions(connection, request.subject.run)
+    return next((revision for revision in earlier if revision.request == request.revision.previous), None)
+
+
+def _revision(row: Any) -> Revision:
+    record = cast("dict[str, Any]", json_values.loads(row.record))
+    edits = read_edits(row.edits) if row.edits is not None else {}
+    content = Params.from_value(json_values.loads(row.content))
+    return Revision(
+        step=row.step,
+        request=row.id,
+        person=row.person,
+        name=record["person"]["name"],
+        address=_address(record["person"]["addresses"], record["acted_as"]),
+        comment=row.reason,
+        at=row.decided_at,
+        content=Params(cast("dict[str, Value]", json_values.replace_all(content.value, edits)), content.secrets),
+        edits=edits,
+    )
 
 
 def _decision_value(row: Any) -> dict[str, Value]:

@@ -305,8 +305,7 @@ def _request_view(
     if row.content_version > 1 or request.policy.counts_votes:
         request = _with_votes(connection, request, decisions, persons)
     if questions.HAS_SOME in details:
-        asked = questions.load_questions(connection, request.id, persons)
-        request = structs.replace(request, questions=asked)
+        request = structs.replace(request, questions=questions.load_questions(connection, request.id, persons))
     if ratings.ASKED in details:
         given = ratings.load_ratings(connection, request.id, persons)
         request = structs.replace(request, ratings=given)
@@ -334,6 +333,7 @@ def _request_view(
         decision=decision_views.decision_view(decision, request, persons) if decision is not None else None,
         signatures=decision_views.signatures(request, decisions) if request.confirm_with is not None else (),
         approved_before=decision_views.approved_before(request, decisions, persons),
+        asked_to_change=request_model.load_revision(connection, request),
         unreached=tuple(unreached),
         left_out=details.get("left_out"),
     )

@@ -13,7 +13,7 @@ from engine.errors import Conflict
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Circle, Deadlines, Edit, Opening, Request, Ruling
-from engine.store import asked_ways, deadline_columns, questions, ratings, votes
+from engine.store import asked_ways, deadline_columns, questions, ratings, revisions, votes
 from engine.store.port import Tx
 from engine.store.request_model import NOT_REQUESTER
 from engine.store.statements import Statement
@@ -234,7 +234,8 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
     if opening.alone is not None:
         details["alone"] = opening.alone
     details |= asked_ways.details(opening.ways)
-    return details | votes.separation_details(opening.separation) | questions.rule_details(opening.questions)
+    details |= votes.separation_details(opening.separation) | questions.rule_details(opening.questions)
+    return details | revisions.details(opening.revision)
 
 
 def _step_details(opening: Opening) -> Iterator[tuple[str, Value]]:

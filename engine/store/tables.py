@@ -189,6 +189,7 @@ class RequestRow(SQLModel, table=True):
             sqlite_where=text("check_at IS NOT NULL"),
         ),
         Index("request_rejected", "workspace", "id", sqlite_where=text("state = 'rejected'")),
+        Index("request_changes_requested", "workspace", "id", sqlite_where=text("state = 'changes_requested'")),
         Index("request_expired", "workspace", "id", sqlite_where=text("state = 'expired'")),
         Index("request_cancelled", "workspace", "id", sqlite_where=text("state = 'cancelled'")),
         Index(

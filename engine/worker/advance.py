@@ -122,10 +122,13 @@ class Advancer:
         return workflow, self.informed(tx, run, workflow)
 
     def informed(self, tx: Tx, run: LoadedRun, workflow: Workflow) -> RunState:
-        """Return the state of a run, with its decisions if the workflow reads them."""
-        if not workflow.reads_decisions:
-            return run.state
-        return replace(run.state, decisions=request_model.load_decisions(tx.connection, run.state.id))
+        """Return the state of a run, with its decisions and requests for changes if the workflow needs them."""
+        state = run.state
+        if workflow.can_revise:
+            state = replace(state, revisions=request_model.load_revisions(tx.connection, state.id))
+        if workflow.reads_decisions:
+            state = replace(state, decisions=request_model.load_decisions(tx.connection, state.id))
+        return state
 
     def _save(self, tx: Tx, run: LoadedRun, progress: Progress, resolved: Resolved) -> ClaimedEffect | None:
         self.foresee(tx, run, progress, resolved)
@@ -288,15 +291,19 @@ class Advancer:
     ) -> tuple[list[Approver], list[str], Circle]:
         """Return the people who can prove who they are, notes about the others, and who is asked of them."""
         needs_account = opening.needs_account
-        able, notes = account_holders.with_accounts(self.directory, named, needs_account=needs_account)
+        authors = opening.revision.authors if opening.revision is not None and opening.separation.editor else ()
+        others, own_wording = requests.without_authors(named, authors)
+        able, notes = account_holders.with_accounts(self.directory, others, needs_account=needs_account)
         circle = requests.circle(
             able,
             opening.policy,
             opening.separation,
             requester=run.requester,
             owner=owner,
-            owner_is_able=account_holders.may_decide(self.directory, owner, needs_account=needs_account),
+            owner_is_able=owner.id not in authors
+            and account_holders.may_decide(self.directory, owner, needs_account=needs_account),
         )
+        notes = [*own_wording, *notes]
         if circle.with_owner:
             notes = [*notes, _OWNER_JOINS if able else _OWNER_DECIDES]
         return able, notes, circle

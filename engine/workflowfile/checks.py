@@ -15,7 +15,7 @@ from engine.workflowfile.channel_checks import check_channels
 from engine.workflowfile.deadline_checks import check_deadlines
 from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.grammar import UNBUILT_STEP_TYPES, GateFile, StepFile
-from engine.workflowfile.phrases import cite, list_names, suggest
+from engine.workflowfile.phrases import cite, list_names
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import has_expression, person_kind
 from engine.workflowfile.schema_errors import SchemaContext, keys_of, locate, report_errors, report_unknown_key
@@ -167,10 +167,3 @@ def _check_exclude(report: ProblemReport, gate: GateFile, at: Path) -> None:
         _report_never(report, (*at, "exclude"), message, "Name another approver.")
     if "editor" in (gate.exclude or ()) and gate.edit == []:
         _report_never(report, (*at, "exclude"), "`editor` has no effect: nothing can be edited.", "Delete `edit: []`.")
-
-
-def check_revise(report: ProblemReport, step: StepDraft, gate: GateFile, earlier: Mapping[str, object]) -> None:
-    """Report a `revise` that names no earlier step."""
-    if gate.revise is not None and gate.revise not in earlier:
-        message = f"`revise` names an earlier step; there is none `{cite(gate.revise)}` before this one."
-        report.add((*step.gate_at, "revise"), message, suggest(gate.revise, list(earlier)))

@@ -18,14 +18,13 @@ from engine.expressions import (
 )
 from engine.fields import Field, FieldType
 from engine.json_values import Path
-from engine.workflowfile import decision_outputs, declared_types
+from engine.workflowfile import decision_outputs, declared_types, review_names
 from engine.workflowfile.phrases import cite, list_names, suggest, write_sentence
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import SECRET_NAME
 
 RUN_KEYS: Final = ("id", "workflow", "requester", "started_at")
-ROOTS: Final = ("inputs", "steps", "run", "secret")
-NOT_YET_ROOTS: Final = frozenset({"review"})
+ROOTS: Final = ("inputs", "steps", "run", "review", "secret")
 TRIGGER: Final = "trigger"
 
 _TYPES_WITHOUT_PARTS: Final = frozenset(FieldType) - {FieldType.MONEY, FieldType.CHOICES, FieldType.JSON}
@@ -66,6 +65,8 @@ class ExpressionNames:
     current_step: str | None = None
     """The step that the place belongs to."""
     all_steps: frozenset[str] = frozenset()
+    repeated_steps: frozenset[str] = frozenset()
+    """The steps that run again when changes are asked for, which may read `review`."""
     secret_users: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Kinds of steps that may use secrets, each with the parameters in which a secret may stand."""
 
@@ -175,6 +176,8 @@ def _type_of_reference(names: ExpressionNames, reference: Path) -> StaticType | 
             return declared_types.RUN_TYPES.get(name)
         case ("trigger", str(name)):
             return (names.trigger or {}).get(name)
+        case (review_names.REVIEW, *rest):
+            return review_names.type_of_part(tuple(rest))
         case ("steps", str(step), name, *rest) if step in names.steps:
             outputs = names.steps[step]
             if name == decision_outputs.NAME and outputs.has_gate and name not in (outputs.names or ()):
@@ -200,8 +203,6 @@ def _check_reference(
     root, *rest = reference
     if root == TRIGGER or names.trigger is not None:
         _check_trigger(report, at, reference, names.trigger)
-    elif root in NOT_YET_ROOTS:
-        report.add(at, f"`{root}` is not available yet.")
     elif root not in ROOTS:
         _report_unknown_root(report, at, str(root), names)
     elif is_optional or not rest:
@@ -210,6 +211,9 @@ def _check_reference(
         _check_input(report, at, rest, names.inputs)
     elif root == "steps":
         _check_step(report, at, rest, names)
+    elif root == review_names.REVIEW:
+        is_repeated = names.current_step in names.repeated_steps
+        review_names.check_reference(report, at, [*map(str, rest)], is_repeated=is_repeated)
     elif root == "run" and rest[0] not in RUN_KEYS:
         report.add(at, f"`run` has no `{cite(rest[0])}`.", _suggest(str(rest[0]), RUN_KEYS, "It has"))
 

@@ -37,7 +37,7 @@ from engine.workflowfile.policy_compiler import compile_people, compile_policy
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
 from engine.workflowfile.step_kinds import FORM
-from engine.workflowfile.workflow import CONTEXT_KEYS, FALLBACK_AFTER, QUESTIONS, Gate, ShownItem
+from engine.workflowfile.workflow import CONTEXT_KEYS, FALLBACK_AFTER, QUESTIONS, REVISE_LIMIT, Gate, ShownItem
 
 _PLAIN_REFERENCE = re.compile(r"\{\{-?\s*[\w.]+\s*-?\}\}")
 
@@ -88,22 +88,32 @@ def compile_gate(
         context=_compile_context(report, gate, at, names),
         edit=_build_editable_fields(step, declarations),
         declarations=declarations,
-        approve_label=gate.approve_label,
-        reject_label=gate.reject_label,
         expires=gate.expires,
         on_expiry=OnExpiry(gate.on_expiry),
         clocks=compile_clocks(report, gate, at, names),
         confirm=compile_key("confirm", gate.confirm, MAX_CONFIRM),
-        reason_required=ReasonRequired(gate.reason_required),
-        questions=QuestionRule(gate.questions or QUESTIONS),
         ways=_ways(gate),
         fallback_after=gate.fallback_after or FALLBACK_AFTER,
         assurance=Assurance(gate.assurance or Assurance.CODE),
         confirm_with=Assurance(gate.confirm_with) if gate.confirm_with else None,
         alone=_alone(gate),
-        feedback=gate.feedback,
     )
-    return _with_people(report, compiled, gate, at, names, is_form=step.uses == FORM)
+    return _with_people(report, _with_answers(compiled, gate), gate, at, names, is_form=step.uses == FORM)
+
+
+def _with_answers(compiled: Gate, gate: GateFile) -> Gate:
+    """Return the gate with what approvers can answer, and what follows from it."""
+    return replace(
+        compiled,
+        approve_label=gate.approve_label,
+        reject_label=gate.reject_label,
+        reason_required=ReasonRequired(gate.reason_required),
+        questions=QuestionRule(gate.questions or QUESTIONS),
+        feedback=gate.feedback,
+        revise=gate.revise,
+        revise_limit=gate.revise_limit or REVISE_LIMIT,
+        on_reject=gate.on_reject,
+    )
 
 
 def _compile_when(report: ProblemReport, step: StepDraft, gate: GateFile, names: ExpressionNames) -> Template | None:

@@ -174,6 +174,7 @@ class GateFile(FilePart):
     feedback: bool = False
     revise: StepId | None = None
     revise_limit: Annotated[int, Key(ge=1, le=100)] | None = None
+    on_reject: StepId | None = None
     confirm: TemplateText | None = None
     hold: Duration | None = None
 

@@ -21,6 +21,8 @@ from engine.workflowfile import (
     decision_outputs,
     declared_types,
     edit_checks,
+    jump_checks,
+    review_names,
     step_titles,
     trigger_compiler,
     yaml_tree,
@@ -61,6 +63,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
     report = ProblemReport(yaml_tree.read(source), registered=registered)
     draft = read_draft(report)
     steps = _StepCompiler(report, draft, kinds).compile()
+    jump_checks.check_comments_are_read(report, draft.steps, steps)
     triggers = trigger_compiler.compile_triggers(report, draft)
     report.raise_problems()
     file = draft.file
@@ -77,6 +80,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         source=source,
         hash=hashlib.sha256(source).hexdigest(),
         reads_decisions=any(decision_outputs.reads_decisions(step) for step in steps),
+        can_revise=any(step.gate is not None and step.gate.revise is not None for step in steps),
     )
 
 
@@ -95,6 +99,7 @@ class _StepCompiler:
             inputs=draft.inputs,
             steps=self._earlier,
             all_steps=frozenset(step.id for step in draft.steps if step.id is not None),
+            repeated_steps=review_names.repeated_steps(draft.steps),
             secret_users={name: kind.secret_params for name, kind in kinds.items() if kind.secret_params},
         )
 
@@ -202,7 +207,8 @@ class _StepCompiler:
         if gate.at == "after" and draft.id is not None:
             names = replace(names, steps={draft.id: outputs, **self._earlier})
         checks.check_gate(self._report, gate, draft.gate_at, is_form=draft.uses == FORM)
-        checks.check_revise(self._report, draft, gate, self._earlier)
+        jump_checks.check_revise(self._report, draft, gate, self._drafts)
+        jump_checks.check_on_reject(self._report, draft, gate, self._drafts)
         if draft.edit is not None and draft.uses != FORM:
             self._check_edit(draft, gate, params, outputs)
         # Only `set` steps and forms have their parameters as their output.

@@ -24,8 +24,6 @@ AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
         "approvers": (),
     },
     "gate": {
-        "revise": (),
-        "revise_limit": (),
         "hold": (),
     },
 }

@@ -41,6 +41,10 @@ QUESTIONS: Final = QuestionRule.RUN
 """What a gate allows that does not say whether approvers may ask questions."""
 
 
+REVISE_LIMIT: Final = 3
+"""How often changes can be asked for in one run, unless the gate sets another number."""
+
+
 class Remind(Struct, frozen=True, kw_only=True):
     """When approvers are reminded: first after `after`, then every `every`, `times` times in all.
 
@@ -142,6 +146,12 @@ class Gate:
     """Whether those who decide are asked for a rating and a comment."""
     alone: AloneReason | None = None
     """Why requests of this gate are never decided together with others, if the file says so."""
+    revise: str | None = None
+    """The step that runs again when an approver asks for changes, if the gate offers that."""
+    revise_limit: int = REVISE_LIMIT
+    """How often changes can be asked for in one run."""
+    on_reject: str | None = None
+    """The later step with which the run goes on after a rejection, or None if the run ends."""
 
     @property
     def people(self) -> tuple[Template, ...]:
@@ -240,6 +250,8 @@ class Workflow:
     """The SHA-256 of the source, in hexadecimal."""
     reads_decisions: bool = False
     """Whether one of its expressions reads a decision about a step."""
+    can_revise: bool = False
+    """Whether an approver can ask for changes at one of its gates."""
 
     def step(self, name: str) -> Step:
         """Return the step with this id. Raises `KeyError` if there is none."""

@@ -156,22 +156,31 @@ const why = document.getElementById("why");
 const cancel = document.getElementById("cancel");
 if (approve && cancel && why && !("always" in why.dataset)) {
   const reason = why.querySelector("textarea");
-  const reject = approve.form.querySelector("button[value=reject]");
-  const show = (isAsked) => {
-    why.hidden = reason.disabled = cancel.hidden = !isAsked;
-    approve.hidden = isAsked;
+  const label = document.getElementById("reason-label");
+  const plainLabel = "Reason";
+  const asking = approve.form.querySelectorAll("button[value=revise], button[value=reject]");
+  let pressed = null;
+  const show = (button) => {
+    pressed = button;
+    why.hidden = reason.disabled = cancel.hidden = !button;
+    approve.hidden = Boolean(button);
+    for (const other of asking) other.hidden = Boolean(button) && other !== button;
+    label.textContent = button?.dataset.reason ?? plainLabel;
   };
-  const ask = (isAsked) => {
-    show(isAsked);
-    (isAsked ? reason : reject).focus();
-  };
-  if (why.dataset.asked) show(true);
-  reject.addEventListener("click", (event) => {
-    if (!why.hidden) return;
-    event.preventDefault();
-    ask(true);
+  if (why.dataset.asked) show([...asking].find((button) => button.value === why.dataset.asked));
+  for (const button of asking) {
+    button.addEventListener("click", (event) => {
+      if (!why.hidden) return;
+      event.preventDefault();
+      show(button);
+      reason.focus();
+    });
+  }
+  cancel.addEventListener("click", () => {
+    const last = pressed;
+    show(null);
+    last?.focus();
   });
-  cancel.addEventListener("click", () => ask(false));
 }
 
 function createTime(at) {

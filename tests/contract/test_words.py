@@ -467,6 +467,7 @@ def views() -> Iterator[tuple[str, str, Any]]:
     for variant, request in PENDING.items():
         yield "edit form", variant, request_modals.edit(request, metadata=ref)
         yield "reject form", variant, request_modals.reject(request, metadata=ref)
+        yield "form for changes", variant, request_modals.revise(request, metadata=ref)
         yield "approve form", variant, request_modals.approve(request, metadata=ref)
         yield "code form", variant, confirmation_modals.code_form(request, DECISION, CODE_SENT, metadata=ref)
         yield "sign-in", variant, confirmation_modals.sign_in(request, DECISION, "https://s.example", metadata=ref)

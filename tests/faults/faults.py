@@ -1260,8 +1260,8 @@ FAULTS: Final = (
     Fault(
         "account gates: an owner without one is asked",
         "engine/worker/advance.py",
-        "            owner_is_able=account_holders.may_decide(",
-        "            owner_is_able=True or account_holders.may_decide(",
+        "            and account_holders.may_decide(self.directory, owner, needs_account=needs_account),",
+        "            and True,",
         "tests/integration/test_account_gates.py",
     ),
     Fault(

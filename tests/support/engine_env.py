@@ -137,7 +137,7 @@ class EngineEnv:
         by: Address = LEE,
         seen: RequestView | None = None,
         edits: Mapping[str, Any] | None = None,
-        reason: str = "because",
+        reason: str | None = "because",
     ) -> Decided | Refusal:
         """Decide the latest request of a run, or the one that was seen, as it was then."""
         model = (seen or await self.request(run)).model

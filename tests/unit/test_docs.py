@@ -403,7 +403,6 @@ def unavailable_rows() -> Iterator[str]:
             yield missing_row(part, key, [value if isinstance(value, str) else json.dumps(value) for value in values])
     for kind in UNBUILT_STEP_TYPES:
         yield missing_row("step", f"uses: {kind}", [])
-    yield missing_row("expression", "review.…", [])
 
 
 def missing_row(part: str, key: str, values: list[str]) -> str:

@@ -19,7 +19,7 @@ from engine.domain import (
     Refusal,
     Verdict,
 )
-from engine.requests import Ruling
+from engine.requests import RevisionOffer, Ruling
 from tests.support.run_in_memory import LEE, decide, opening_of, request_of
 
 GATED_STEP: Final = "- {id: words, uses: set, with: {text: draft}, gate: {reason_required: never}}"
@@ -73,8 +73,8 @@ def test_a_decision_counts_with_the_identification_that_its_gate_wants(
     refusal: Refusal | None,
     verdict: Verdict,
 ) -> None:
-    request = request_of(opening_of(GATED_STEP), assurance=needed, confirm_with=wanted)
-    answer = decide(request, assurance=given, confirmed=confirmed, verdict=verdict)
+    request = request_of(opening_of(GATED_STEP), assurance=needed, confirm_with=wanted, revision=RevisionOffer(left=1))
+    answer = decide(request, assurance=given, confirmed=confirmed, verdict=verdict, reason="because")
     assert answer == refusal if refusal is not None else isinstance(answer, Ruling)
 
 

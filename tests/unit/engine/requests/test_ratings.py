@@ -98,4 +98,6 @@ def test_a_rating_is_from_1_to_5_and_a_comment_has_its_limit(rating: int, commen
         assert refusal == CannotRate(why="too_long")
     else:
         assert refusal is None
-    assert ratings.cleaned(comment) is None or ratings.cleaned(comment) == (comment or "").strip()
+    assert (
+        ratings.cleaned(comment) is None or ratings.cleaned(comment) == (comment or "").replace("\0", "\ufffd").strip()
+    )

@@ -17,6 +17,13 @@ from tests.support.workflow_files import (
     step_file,
 )
 
+REVISED = """name: a
+owner: sam@example.com
+steps:
+  - {id: draft, uses: set, with: {x: "{{ review.comment }}"}}
+  - {id: send, uses: set, with: {}, gate: {revise: draft}}
+"""
+
 SECRETS = "Secrets are used only in `body`, `headers` and `json` of `http` steps; people would see it here."
 
 WRONG: list[tuple[str, int, int, str, str]] = [
@@ -476,7 +483,15 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         "steps[0].gate.title",
         "Did you mean `inputs.who`?",
     ),
-    (gate_file("title: '{{ review.comment }}'"), 7, 14, "steps[0].gate.title", "`review` is not available yet"),
+    (gate_file("title: '{{ review.comment }}'"), 7, 14, "steps[0].gate.title", "this step never runs again for that"),
+    (gate_file("revise_limit: 3"), 7, 7, "steps[0].gate.revise_limit", "never counts without `revise`"),
+    (gate_file("revise: two"), 7, 15, "steps[0].gate.revise", "names an earlier step"),
+    (gate_file("revise: one"), 7, 15, "steps[0].gate.revise", "the step itself has not run yet"),
+    (gate_file("at: after\nrevise: one"), 8, 15, "steps[0].gate.revise", "would reach no step"),
+    (gate_file("on_reject: one"), 7, 18, "steps[0].gate.on_reject", "names a later step"),
+    (REVISED.replace("comment", "coment"), 4, 38, "steps[0].with.x", "`review` has no `coment`"),
+    (REVISED.replace("comment", "by.nam"), 4, 38, "steps[0].with.x", "`by` has no `nam`"),
+    (REVISED.replace("review.comment", "1"), 5, 52, "steps[1].gate.revise", "would reach no step"),
     (step_file("id: a\nuses: set\nwith: {x: '{{ steps.a.x }}'}"), 5, 15, "steps[0].with.x", "this step itself"),
     (
         step_file("id: a\nuses: wait\nwith: {for: 1h}") + "  - {id: b, uses: set, with: {x: '{{ steps.a.y }}'}}\n",

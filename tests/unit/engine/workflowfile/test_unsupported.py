@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.workflowfile import load, unsupported
+from engine.workflowfile import load
 from engine.workflowfile.unsupported import AVAILABLE_VALUES
 from tests.support.workflow_files import (
     FILES,
@@ -22,8 +22,6 @@ def test_the_example_of_the_format_is_supported() -> None:
 
 
 UNSUPPORTED_VALUES = {
-    "revise": ["zero"],
-    "revise_limit": ["3"],
     "hold": ["5m"],
 }
 
@@ -32,10 +30,8 @@ UNSUPPORTED_VALUES = {
     ("key", "value"), [(key, value) for key, values in UNSUPPORTED_VALUES.items() for value in values]
 )
 def test_every_unsupported_key_is_reported(key: str, value: str) -> None:
-    other_keys = {"revise_limit": "revise: zero\n"}.get(key, "")
-    zero = "name: a\nsteps:\n  - {id: zero, uses: set, with: {a: 1}}\n"
-    source = gate_file(f"{other_keys}expires: 5d\n{key}: {value}").replace("name: a\nsteps:\n", zero)
-    reported = [problem for problem in problems_of(source) if problem.path == f"steps[1].gate.{key}"]
+    source = gate_file(f"expires: 5d\n{key}: {value}")
+    reported = [problem for problem in problems_of(source) if problem.path == f"steps[0].gate.{key}"]
     assert len(reported) == 1
     assert reported[0].message in (f"`{key}` is not available yet.", f"`{key}: {value}` is not available yet.")
     assert reported[0].column == 7
@@ -88,21 +84,3 @@ def test_a_kind_that_a_distribution_brings_is_available() -> None:
     source = step_file("id: a\nuses: run\nwith: {to: x}").encode()
     page = Page()
     assert load(source, kinds=KINDS | {"run": page}).steps[0].kind is page
-
-
-# Mistakes in keys that are not supported yet. They are reported as soon as the key is supported.
-LATER: list[tuple[str, int, int, str, str]] = [
-    (gate_file("revise_limit: 3"), 7, 7, "steps[0].gate.revise_limit", "never counts without `revise`"),
-    (gate_file("revise: one"), 7, 7 + 8, "steps[0].gate.revise", "names an earlier step"),
-]
-
-
-@pytest.mark.parametrize(("source", "line", "column", "path", "fragment"), LATER, ids=[row[0][-40:] for row in LATER])
-def test_a_mistake_in_an_unsupported_key_is_reported_once_the_key_is_supported(
-    source: str, line: int, column: int, path: str, fragment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert all("not available" in problem.message for problem in problems_of(source))
-    monkeypatch.setattr(unsupported, "AVAILABLE_VALUES", {part: {} for part in AVAILABLE_VALUES})
-    (problem,) = problems_of(source)
-    assert fragment in f"{problem.message} {problem.hint}"
-    assert (problem.line, problem.column, problem.path) == (line, column, path)
