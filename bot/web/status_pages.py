@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from bot.presentation import refusals
+from bot.presentation import identity_refusals
 from bot.web.service import AccessRefused
 from bot.web.site_urls import SiteUrls
 from engine import durations
@@ -122,17 +122,17 @@ _BARRED_PEOPLE: Final = frozenset({AccessRefused.REASSIGNED, AccessRefused.NOT_A
 _BARRED: Final[Mapping[AccessRefused, tuple[int, str, tuple[str, ...]]]] = {
     AccessRefused.UNKNOWN_LINK: (
         404,
-        refusals.link_state(None),
+        identity_refusals.link_state(None),
         ("It may be incomplete. Open the link in your email again.", "You can also sign in with your email address."),
     ),
     AccessRefused.EXPIRED_LINK: (
         410,
-        refusals.link_state(LinkState.EXPIRED),
+        identity_refusals.link_state(LinkState.EXPIRED),
         (_LINKS, "Sign in to see whether you can still decide the request."),
     ),
     AccessRefused.REVOKED_LINK: (
         410,
-        refusals.link_state(LinkState.REVOKED),
+        identity_refusals.link_state(LinkState.REVOKED),
         ("An operator revoked it, perhaps because it was forwarded.", "Sign in to continue."),
     ),
     AccessRefused.REASSIGNED: (
@@ -162,7 +162,7 @@ def barred_from_run(why: AccessRefused, at: SiteUrls) -> StatusPage:
 _BARRED_FROM_RUN: Final[Mapping[AccessRefused, tuple[int, str, tuple[str, ...]]]] = {
     AccessRefused.EXPIRED_LINK: (
         410,
-        refusals.link_state(LinkState.EXPIRED),
+        identity_refusals.link_state(LinkState.EXPIRED),
         (_LINKS, "Sign in to see whether your answer is still needed."),
     ),
     AccessRefused.REASSIGNED: (

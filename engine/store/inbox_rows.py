@@ -219,7 +219,7 @@ def _everything(rows: InboxRows, after: str | None, most: int) -> Any:
     of_all = select(_request.c.id, _request.c.id.label("key")).where(
         _request.c.workspace == rows.conditions.workspace, *rows.within.conditions(_request.c.id)
     )
-    if wanted.state in inbox_filters.RARE:
+    if wanted.state is not None and wanted.state in inbox_filters.RARE:
         of_all = of_all.where(inbox_filters.is_in(wanted.state))
     return _limited(of_all, after, most)
 

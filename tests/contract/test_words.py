@@ -25,7 +25,7 @@ import bot.slack
 import engine
 from bot import template_files
 from bot.email import message
-from bot.presentation import alert_card, batch_results, refusals, states
+from bot.presentation import alert_card, batch_results, identity_refusals, refusals, states
 from bot.presentation import card as cards
 from bot.presentation.story import SENTENCES as STORY
 from bot.presentation.story import Names, sentence_of
@@ -680,7 +680,7 @@ def test_every_purpose_of_a_code_has_a_sample() -> None:
 def test_no_state_has_a_forbidden_word() -> None:
     for named in (states.RUNS, states.RUN_CLAUSES, states.STEPS, states.REQUESTS, states.DELIVERIES):
         assert not any(words.forbidden(text) for text in named.values())
-    assert refusals.link_state(None)
+    assert identity_refusals.link_state(None)
 
 
 @pytest.mark.parametrize("kind", STORY)
