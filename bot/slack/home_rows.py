@@ -54,7 +54,7 @@ def _waiting(view: RequestView, row: InboxRow, reader: Person) -> list[Block]:
     when = f"when:{view.id}"
     return [
         rich_text.paragraphs(lines, block=f"request:{view.id}"),
-        _context(row.asked, *((sentence,) for sentence in row.progress), row.due, *_look_first(view), block=when),
+        _small(row.asked, *((sentence,) for sentence in row.progress), row.due, *_look_first(view), block=when),
         text_objects.actions([*_decide_buttons(view, reader), _open_button("Review", view)], block=f"decide:{view.id}"),
     ]
 

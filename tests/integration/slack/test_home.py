@@ -151,7 +151,7 @@ async def test_what_cannot_be_undone_is_approved_only_below_all_of_it(env: Slack
     assert ada.home is not None
     labels = [buttons({"blocks": [block]}) for block in ada.home["blocks"] if block["block_id"].startswith("decide:")]
     assert labels == [["Reject", "Review"], ["Approve", "Reject", "Review"]]
-    assert home(ada).count("Review it before you approve it: what follows cannot be undone.") == 1
+    assert home(ada).count("Review it before you approve it: what follows cannot be undone") == 1
     await press(env, ada, "Review")
     assert "Again" in words(ada.modal), "every value, also those that the row leaves out"
     assert await env.state(run) is RequestState.PENDING
