@@ -6,6 +6,7 @@ its client do by themselves is turned off: retries and waits, redirects, and set
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -65,7 +66,9 @@ class PydanticAiClient:
     ) -> None:
         self._url, self._default_model, self._prices = url, default_model, prices or {}
         self._redactor = Redactor([(key, _HIDDEN_KEY)] if key else [])
-        http = httpx2.AsyncClient(follow_redirects=False, timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS))
+        # The authorities of the system, as for email: by default the client fails at once if a file of them is empty.
+        trust, timeout = ssl.create_default_context(), httpx2.Timeout(None, connect=CONNECT_SECONDS)
+        http = httpx2.AsyncClient(verify=trust, follow_redirects=False, timeout=timeout)
         self._client = AsyncOpenAI(api_key=key or _NO_KEY, base_url=self._url, max_retries=0, http_client=http)
         self._provider = OpenAICompatibleProvider("configured", openai_client=self._client)
 

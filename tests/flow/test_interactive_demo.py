@@ -345,7 +345,7 @@ def test_the_next_start_goes_on_where_the_first_stopped(demo: Demo) -> None:
     assert copy["ts"] in [item["ts"] for item in before["ben"]]
     assert len(demo.sees("ada")) == len(before["ada"])
     until(lambda: demo.booked() == ["paid 120 EUR for order A-2 (Broken)", "paid 120 EUR for order A-1 (Broken)"])
-    assert demo.workflows() == {"deploy": 1, "expense": 1, "refund": 1}
+    assert demo.workflows() == {"deploy": 1, "expense": 1, "outreach": 1, "refund": 1}
 
 
 def test_a_kill_loses_no_message_that_was_shown(demo: Demo) -> None:
@@ -402,12 +402,23 @@ def test_a_changed_workflow_stays_and_follows_the_services(demo: Demo) -> None:
     demo.act("cleo", "command", line="/signoff register", channel="general")
     until(lambda: demo.call("GET", "people/cleo")["modal"])
     demo.act("cleo", "submit", values={"Workflow file": changed})
-    assert demo.workflows() == {"deploy": 1, "expense": 1, "refund": 2}
+    assert demo.workflows() == {"deploy": 1, "expense": 1, "outreach": 1, "refund": 2}
     demo.effects = free_port()
     demo.restart()
-    assert demo.workflows() == {"deploy": 2, "expense": 1, "refund": 3}
+    assert demo.workflows() == {"deploy": 2, "expense": 1, "outreach": 2, "refund": 3}
     demo.act("cleo", "command", line="/signoff run refund order=A-1 amount=900 reason=Late", channel="general")
     until(lambda: demo.booked() == ["paid 900 EUR for order A-1 (Late)"])
+
+
+def test_a_draft_of_the_local_language_model_is_sent_once_it_is_approved(demo: Demo) -> None:
+    demo.start()
+    line = "/signoff run outreach prospect=P-1001 to=nora@example.com"
+    demo.act("cleo", "command", line=line, channel="general")
+    title = "Send the first email to Harbour Bakery?"
+    until(partial(demo.waiting, "ada", title))
+    demo.act("ada", "click", button="Send email")
+    until(partial(demo.settled, "ada", title))
+    until(lambda: "nora@example.com" in {mailbox["address"] for mailbox in demo.call("GET", "mailboxes")["mailboxes"]})
 
 
 # -- refused ------------------------------------------------------------------------------------------------

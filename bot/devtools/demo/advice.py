@@ -34,6 +34,7 @@ ADVICE: Final = {
         Hint(text="You ask for things. Press one of these, then Send:"),
         Hint(text="/signoff run refund", line="/signoff run refund"),
         Hint(text="/signoff run expense", line="/signoff run expense"),
+        Hint(text="/signoff run outreach", line="/signoff run outreach"),
         Hint(text="A form opens. Refund more than 100 EUR, and Ada and Ben are asked."),
         Hint(text="Then open Ada’s window, and answer for her:"),
         Hint(text="Open Ada’s window", page="/sandbox?as=ada"),

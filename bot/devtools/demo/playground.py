@@ -13,13 +13,15 @@ from typing import Final
 from rich.console import Console
 
 from bot import app
+from bot.ai import setup
 from bot.app_parts import App, AppOptions
-from bot.devtools.demo import folder, servers, workflows
+from bot.devtools.demo import folder, servers, templates, workflows
 from bot.devtools.demo import services as demo_services
 from bot.devtools.demo.advice import ADVICE
 from bot.devtools.demo.folder import DemoFolder
 from bot.devtools.demo.services import DemoServices
 from bot.devtools.demo.story_feed import StoryFeed
+from bot.devtools.language_model import MODEL, ModelService, load_answers, run_model_service
 from bot.devtools.sandbox import RunningSandbox, persistence, sandbox
 from bot.devtools.sandbox.persistence import UnreadableFile, UnwritableFile
 from bot.presentation import refusals
@@ -86,7 +88,8 @@ async def open_playground(path: Path, ports: Ports, *, fresh: bool = False) -> A
         resumed = files.database.exists()
         slack = await _open_slack(stack, files, ports.page)
         services = await _open_services(stack, files, ports.effects)
-        running_app = await _open_server(stack, files, ports.server, slack, services)
+        model = await stack.enter_async_context(run_model_service(load_answers(templates.answers(workflows.OUTREACH))))
+        running_app = await _open_server(stack, files, ports.server, slack, services, model)
         await _register_workflows(running_app, slack, services)
         services.approval_of = partial(_approval_of, running_app)
         feed = StoryFeed(running_app)
@@ -120,10 +123,19 @@ async def _open_services(stack: AsyncExitStack, files: DemoFolder, port: int | N
 
 
 async def _open_server(
-    stack: AsyncExitStack, files: DemoFolder, port: int, slack: RunningSandbox, services: DemoServices
+    stack: AsyncExitStack,
+    files: DemoFolder,
+    port: int,
+    slack: RunningSandbox,
+    services: DemoServices,
+    model: ModelService,
 ) -> App:
     settings = servers.demo_settings(
-        slack, database=files.database, allow=services.url.removeprefix("http://"), port=port
+        slack,
+        database=files.database,
+        allow=services.url.removeprefix("http://"),
+        port=port,
+        more={"AI_URL": model.url, "AI_KEY": model.key, "AI_MODEL": MODEL, "AI_PRICES": f"{MODEL}=0.25/2"},
     )
     environment = {f"{SECRET_PREFIX}DEPLOY_TOKEN": services.deployments.token}
     options = AppOptions(settings=settings, environment=environment, console=Console(quiet=True))
@@ -138,6 +150,8 @@ async def _register_workflows(app: App, slack: RunningSandbox, services: DemoSer
     cleo = slack.person("cleo")
     old_url, new_url = demo_services.service_url(services.workflow_port), services.url
     for name, build in workflows.WORKFLOWS.items():
+        if name == workflows.OUTREACH and setup.missing(app.settings) is not None:
+            continue  # the library for language models is optional
         registered = await app.engine.workflow(name)
         if isinstance(registered, NotFound):
             source = build(new_url)

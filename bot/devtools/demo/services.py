@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bot.devtools.demo import ledger_page
+from bot.devtools.demo import ledger_page, prospects
 from bot.devtools.demo.deployments import Deployment, Deployments
 from bot.devtools.demo.ledger_page import LedgerEntry
 from bot.devtools.demo.payments import Payments, Refund
@@ -141,6 +141,7 @@ async def run_services(path: Path, *, port: int, token: str) -> AsyncIterator[De
             web.post("/refunds", services.payments.pay),
             web.post("/deployments", services.deployments.deploy),
             web.get("/health", services.deployments.health),
+            web.get("/prospects/{prospect}", prospects.look_up),
         ]
     )
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)

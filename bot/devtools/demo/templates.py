@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bot import template_files
 from engine.errors import SignoffError
 
@@ -16,6 +18,11 @@ def read_workflow(name: str) -> str:
     if not file.is_file():
         raise TemplateMissing(f"This installation lacks the workflow {name}.yaml; install Signoff again.")
     return file.read_text(encoding="utf-8")
+
+
+def answers(name: str) -> Path:
+    """Return the file with the answers of a language model that were recorded for a workflow."""
+    return template_files.folder() / "answers" / f"{name}.json"
 
 
 def replace_once(text: str, before: str, after: str) -> str:

@@ -32,5 +32,17 @@ def _deploy(service_url: str) -> str:
     return replace_once(text, "      confirm:", f"      {_APPROVERS}\n      confirm:")
 
 
-WORKFLOWS: Final[Mapping[str, Callable[[str], str]]] = {"refund": refund, "expense": _expense, "deploy": _deploy}
+def _outreach(service_url: str) -> str:
+    text = replace_once(templates.read_workflow("outreach"), "https://crm.example.com", service_url)
+    return replace_once(text, 'approvers: ["{{ steps.research.body.account_owner }}"]', _APPROVERS)
+
+
+OUTREACH: Final = "outreach"
+"""The workflow that needs a language model."""
+WORKFLOWS: Final[Mapping[str, Callable[[str], str]]] = {
+    "refund": refund,
+    "expense": _expense,
+    "deploy": _deploy,
+    OUTREACH: _outreach,
+}
 """The builder of each workflow's text, given the URL of the services."""
