@@ -201,7 +201,7 @@ def test_workflows_are_listed_for_people_and_programs(signoff: Commands) -> None
     signoff.run_ok("register", "refund.yaml")
     signoff.run_ok("register", "hello.yaml")
     lines = signoff.run_ok("workflows").out.splitlines()
-    assert lines[0].split() == ["name", "version", "title", "owner", "updated"]
+    assert lines[0].split() == ["name", "version", "title", "owner", "updated", "next", "run"]
     assert [line.split()[0] for line in lines[1:]] == ["hello", "refund"]
     assert [(workflow["name"], workflow["owner"]["name"]) for workflow in signoff.json("workflows")] == [
         ("hello", OPERATOR),

@@ -405,8 +405,8 @@ NAMELESS = {
     *("asked_code", "channel_rest", "kept_turn", "pace", "reminder", "retention", "search_progress", "workspace"),
     # Its words are deleted with the texts of its request.
     "search_word",
-    # Names of files, of which the page of the command says that they stay.
-    *("workflow", "workflow_version"),
+    # Names of files, of which the page of the command says that they stay. What a schedule gives is from the file, too.
+    *("workflow", "workflow_version", "trigger"),
 }
 """Tables whose rows name no one, or not for long."""
 OF_PERSON = {"absence", "audit", "form_draft", "last_view", "person"}
