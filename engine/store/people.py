@@ -162,7 +162,6 @@ def find_unchanged(tx: Tx, workspace: str, directory_person: DirectoryPerson) ->
         return None
     if directory_person.zone not in (None, person.zone):
         return None
-        return None
     keys = {Address(address.kind, _key(address)) for address in directory_person.addresses}
     if not keys.issubset(person.addresses):
         return None

@@ -18,8 +18,6 @@ from engine.system import RandomIds, SystemClock
 
 WORKFLOWS: Final = 20
 NAMES: Final = ("Ada", "Ben", "Cleo", "Dana", "Emil", "Finn", "Gus", "Hana", "Ida", "Jon", "Kim", "Lee", "Mia", "Nils")
-OWNED: Final = 4
-"""Workflows of one owner; each other one has an owner of its own."""
 PEOPLE: Final = 200
 DAYS: Final = 700
 """Days over which the requests were opened."""
