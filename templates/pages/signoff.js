@@ -1,16 +1,27 @@
 // Adds comfort to the pages: local times, marks of changes, live updates. Everything works without it.
 "use strict";
 
-const localFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+// The pages are in English, and so are all their dates: those in values, and those that this script writes.
+const dateFormat = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeStyle: "short" });
+const clockFormat = new Intl.DateTimeFormat("en-US", { timeStyle: "short" });
+function writeLocalTime(at) {
+  const now = new Date();
+  const isStillToday = at > now && at.toDateString() === now.toDateString();
+  const text = isStillToday ? `today at ${clockFormat.format(at)}` : dateFormat.format(at);
+  return text.replaceAll("\u202f", " ");
+}
 function showLocalTimes(page) {
-  for (const time of page.querySelectorAll("time[datetime]:not([title])")) {
+  for (const time of page.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    time.title = time.textContent;
-    time.textContent = localFormat.format(at);
+    time.title ||= time.textContent;
+    const text = writeLocalTime(at);
+    if (time.textContent !== text) time.textContent = text;
   }
 }
 showLocalTimes(document);
+// A page may be open for days: today becomes another day.
+setInterval(() => showLocalTimes(document), 60_000);
 
 document.getElementById("errors")?.focus();
 
@@ -186,7 +197,8 @@ if (approve && cancel && why && !("always" in why.dataset)) {
 function createTime(at) {
   const time = document.createElement("time");
   time.dateTime = at;
-  time.textContent = localFormat.format(new Date(at));
+  time.title = at;
+  time.textContent = writeLocalTime(new Date(at));
   return time;
 }
 

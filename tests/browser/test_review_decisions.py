@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from playwright.async_api import Page, expect
@@ -225,8 +226,24 @@ async def test_an_open_page_does_not_say_that_a_decided_request_waits(review: Re
 async def test_times_are_shown_in_the_time_zone_of_the_reader(review: ReviewWindows) -> None:
     await review.web.request_approval("      expires: 4h\n")
     page = await review.open_link(timezone_id="Asia/Tokyo", locale="en-GB")
-    await expect(page.locator(".deadline")).to_have_text("Expires 2 Mar 2026, 22:00.")
+    await expect(page.locator(".deadline")).to_have_text("Expires Mar 2, 2026, 10:00 PM.")
     await expect(page.locator(".deadline time")).to_have_attribute("title", "Mar 2, 2026, 1:00 PM UTC")
+
+
+async def test_a_deadline_of_today_says_so_until_it_has_passed(review: ReviewWindows) -> None:
+    await review.web.request_approval("      expires: 4h\n")
+    page = await review.open_link(timezone_id="Asia/Tokyo", locale="de-DE")
+    deadline = page.locator(".deadline")
+    # In Tokyo it is still the day before, two minutes before midnight.
+    await page.clock.install(time=datetime(2026, 3, 1, 14, 58, tzinfo=UTC))
+    await page.reload()
+    await expect(deadline).to_have_text("Expires Mar 2, 2026, 10:00 PM.")
+    await page.clock.run_for(3 * 60_000)
+    await expect(deadline).to_have_text("Expires today at 10:00 PM.")
+    await expect(deadline.locator("time")).to_have_attribute("title", "Mar 2, 2026, 1:00 PM UTC")
+    await page.clock.install(time=datetime(2026, 3, 2, 13, 1, tzinfo=UTC))
+    await page.reload()
+    await expect(deadline).to_have_text("Expires Mar 2, 2026, 10:00 PM.")
 
 
 async def test_times_are_in_utc_without_a_script(review: ReviewWindows) -> None:
