@@ -11,7 +11,7 @@ Start at `template.compile_template`, then `compiler`.
 
 from engine.expressions.compiled_values import CompiledValue, compile_value, iter_strings, resolve_params
 from engine.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SIZE, MAX_SOURCE, MAX_STEPS, MAX_TEXT
-from engine.expressions.lookup import DECISIONS
+from engine.expressions.lookup import APPROVED, DECISIONS
 from engine.expressions.origin import ValueOrigin, find_origin
 from engine.expressions.provenance import (
     Item,
@@ -34,6 +34,7 @@ from engine.expressions.url_template import check_literal_address, describe_serv
 from engine.expressions.value_text import Kind, format_value, kind_of
 
 __all__ = [
+    "APPROVED",
     "DECISIONS",
     "MAX_NESTING",
     "MAX_NODES",

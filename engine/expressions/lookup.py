@@ -31,7 +31,11 @@ DECISIONS: Final = "_decisions"
 `steps.<id>.decision` is read from here. The decision is no part of `steps.<id>`, because a step that passes on the
 whole output of another step would then pass on the decision too.
 """
-_STEPS, _DECISION = "steps", "decision"
+APPROVED: Final = "_approved"
+"""The key of a scope that holds what steps were called with, by step id, for `steps.<id>.approved`."""
+_STEPS: Final = "steps"
+_BESIDE_OUTPUT: Final = {"decision": DECISIONS, "approved": APPROVED}
+"""The names after `steps.<id>` that are no output, each with the key of the scope from which it is read."""
 
 Result: TypeAlias = "Value | Missing"
 Evaluator: TypeAlias = Callable[[Budget], Value]
@@ -43,21 +47,25 @@ Lookup: TypeAlias = Callable[[Budget], Result]
 def compile_reference(path: Path) -> Lookup:
     """Compile a reference whose keys are all known. `path[0]` is a name of the scope."""
     resolve = _compile_scope_reference(path)
-    return _compile_decision_reference(path, resolve) if path[0] == _STEPS and path[2:3] == (_DECISION,) else resolve
+    beside = _BESIDE_OUTPUT.get(str(path[2])) if path[0] == _STEPS and len(path) > 2 else None
+    return resolve if beside is None else _compile_reference_beside(path, resolve, beside)
 
 
-def _compile_decision_reference(path: Path, resolve_output: Lookup) -> Lookup:
-    """Compile a reference to the decision about a step. An output of the step with this name comes first."""
+def _compile_reference_beside(path: Path, resolve_output: Lookup, source: str) -> Lookup:
+    """Compile a reference to what a step has beside its output, in the key `source` of the scope.
+
+    An output of the step with this name comes first.
+    """
     step, keys = path[1], path[3:]
     resolve_named_output = _compile_scope_reference(path[:3])
 
     def resolve(budget: Budget) -> Result:
-        output, decisions = resolve_output(budget), budget.scope.get(DECISIONS)
-        if not isinstance(output, Missing) or not isinstance(decisions, dict) or step not in decisions:
+        output, by_step = resolve_output(budget), budget.scope.get(source)
+        if not isinstance(output, Missing) or not isinstance(by_step, dict) or step not in by_step:
             return output
         if not isinstance(resolve_named_output(budget), Missing):
             return output
-        value: Result = decisions[str(step)]
+        value: Result = by_step[str(step)]
         for index, key in enumerate(keys, start=3):
             value = look_up_item(value, key, label=show_path(path[:index]))
         return value

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engine import timestamps
 from engine.domain import StepStatus
-from engine.expressions import DECISIONS
+from engine.expressions import APPROVED, DECISIONS
 from engine.json_values import Value, show_path
 from engine.requests import Revision
 from engine.runs.state import RunState, Visit
-from engine.workflowfile import Workflow
+from engine.workflowfile import Workflow, approved_params
 from engine.workflowfile.review_names import NO_REVIEW
 
 _WITH_OUTPUT = frozenset({StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW})
@@ -31,7 +31,14 @@ class RunScope:
         names = {**self._constant, "steps": _outputs(visit for visit in visits.values() if visit.index <= cursor)}
         if self._workflow.reads_decisions:
             names[DECISIONS] = self._decisions(visits, cursor)
+        if self._workflow.reads_approved:
+            names[APPROVED] = self._approved(visits, cursor)
         return names
+
+    def _approved(self, visits: Mapping[str, Visit], cursor: int) -> dict[str, Value]:
+        """Return what each earlier step with a gate before it was called with, edits included, without secrets."""
+        called = (visits.get(step.id) for step in self._workflow.steps[:cursor] if approved_params.keeps(step))
+        return {visit.step: visit.params.shown() for visit in called if visit is not None and visit.params is not None}
 
     def _decisions(self, visits: Mapping[str, Visit], cursor: int) -> dict[str, Value]:
         """Return the decision at each earlier step with a gate, or None where no person decided."""

@@ -43,10 +43,10 @@ def type_of_part(parts: Path) -> StaticType | None:
     return _TYPES.get(parts)
 
 
-def reads_decisions(step: Step) -> bool:
-    """Return whether an expression of the step reads a decision."""
+def reads(step: Step, name: str = NAME) -> bool:
+    """Return whether an expression of the step reads `name`, as the decision, of an earlier step."""
     return any(
-        path[0] == "steps" and path[2:3] == (NAME,) for template in step.templates for path in template.references
+        path[0] == "steps" and path[2:3] == (name,) for template in step.templates for path in template.references
     )
 
 

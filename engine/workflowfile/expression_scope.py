@@ -18,7 +18,7 @@ from engine.expressions import (
 )
 from engine.fields import Field, FieldType
 from engine.json_values import Path
-from engine.workflowfile import decision_outputs, declared_types, review_names
+from engine.workflowfile import approved_params, decision_outputs, declared_types, review_names
 from engine.workflowfile.phrases import cite, list_names, suggest, write_sentence
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import SECRET_NAME
@@ -48,6 +48,8 @@ class StepOutputs:
     """For a `set` step, the outputs that read a text as a number, where a gate's condition would ask about it."""
     has_gate: bool = False
     """Whether the step has a gate, so that it leaves `decision`."""
+    approved: frozenset[str] | None = None
+    """The parameters that it leaves as `approved`, or None if it leaves none."""
     asks_feedback: bool = False
     """Whether that gate asks for a rating, so that `decision` may have one."""
     continues_on_error: bool = False
@@ -278,6 +280,10 @@ def _check_step(report: ProblemReport, at: Path, rest: Path | list[str | int], n
             decision_outputs.check_feedback(report, at, name, parts[1:], asked=step.asks_feedback or not step.has_gate)
         return
     if step.names is None or not parts or parts[0] in step.names:
+        return
+    if parts[0] == approved_params.NAME:
+        is_current = name == names.current_step
+        approved_params.check_reference(report, at, name, parts[1:], approved=step.approved, is_current_step=is_current)
         return
     if parts[0] == "error":
         if not step.continues_on_error:

@@ -16,6 +16,7 @@ from engine.fields import Field
 from engine.json_values import Path, Value
 from engine.retry import RetryPolicy
 from engine.workflowfile import (
+    approved_params,
     approver_checks,
     checks,
     decision_outputs,
@@ -48,7 +49,7 @@ from engine.workflowfile.gate_compiler import compile_condition, compile_gate
 from engine.workflowfile.grammar import GateFile, StepFile
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import has_expression
-from engine.workflowfile.step_kinds import FORM, SET, StepKind
+from engine.workflowfile.step_kinds import FORM, SET, Nature, StepKind
 from engine.workflowfile.workflow import Gate, Step, Workflow
 
 
@@ -79,7 +80,8 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         steps=tuple(steps),
         source=source,
         hash=hashlib.sha256(source).hexdigest(),
-        reads_decisions=any(decision_outputs.reads_decisions(step) for step in steps),
+        reads_decisions=any(decision_outputs.reads(step) for step in steps),
+        reads_approved=any(decision_outputs.reads(step, approved_params.NAME) for step in steps),
         can_revise=any(step.gate is not None and step.gate.revise is not None for step in steps),
     )
 
@@ -123,7 +125,7 @@ class _StepCompiler:
             self._compile_form(draft, file) if draft.uses == FORM else self._compile_with(draft, file, kind, names)
         )
         output_fields = draft.fields if draft.uses == FORM or kind is None else kind.output_fields(file.with_)
-        outputs = _describe_outputs(draft, file, params, output_names, names, fields=output_fields)
+        outputs = _describe_outputs(draft, file, kind, params, output_names, names, fields=output_fields)
         decision_outputs.check_output(self._report, draft, output_names)
         checks.check_step(self._report, draft, file)
         declarations = self._declarations_of_params(draft, params)
@@ -230,6 +232,7 @@ class _StepCompiler:
 def _describe_outputs(
     draft: StepDraft,
     file: StepFile,
+    kind: StepKind | None,
     params: CompiledValue | None,
     output_names: frozenset[str] | None,
     names: ExpressionNames,
@@ -238,6 +241,8 @@ def _describe_outputs(
 ) -> StepOutputs:
     """Return the outputs of a step that later steps may name. Their types are added once the gate is compiled."""
     is_set = params is not None and draft.uses == SET
+    is_effect = kind is not None and kind.nature is Nature.EFFECT
+    leaves_approved = is_effect and draft.gate is not None and draft.gate.at == "before"
     return StepOutputs(
         kind=draft.uses or "",
         names=output_names,
@@ -246,6 +251,7 @@ def _describe_outputs(
         ambiguous=ambiguous_outputs(params, names) if params is not None and is_set else frozenset(),
         continues_on_error=file.on_error == "continue",
         has_gate=draft.gate is not None,
+        approved=frozenset(file.with_) if leaves_approved else None,
         asks_feedback=draft.gate is not None and draft.gate.feedback,
     )
 

@@ -250,6 +250,8 @@ class Workflow:
     """The SHA-256 of the source, in hexadecimal."""
     reads_decisions: bool = False
     """Whether one of its expressions reads a decision about a step."""
+    reads_approved: bool = False
+    """Whether one of its expressions reads what an earlier step was called with."""
     can_revise: bool = False
     """Whether an approver can ask for changes at one of its gates."""
 

@@ -24,6 +24,13 @@ steps:
   - {id: send, uses: set, with: {}, gate: {revise: draft}}
 """
 
+APPROVED = """name: a
+owner: sam@example.com
+steps:
+  - {id: pay, uses: http, with: {url: https://x.example}, gate: true}
+  - {id: log, uses: set, with: {x: "{{ steps.pay.approved.url }}"}}
+"""
+
 SECRETS = "Secrets are used only in `body`, `headers` and `json` of `http` steps; people would see it here."
 
 WRONG: list[tuple[str, int, int, str, str]] = [
@@ -488,6 +495,16 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     (gate_file("revise: two"), 7, 15, "steps[0].gate.revise", "names an earlier step"),
     (gate_file("revise: one"), 7, 15, "steps[0].gate.revise", "the step itself has not run yet"),
     (gate_file("at: after\nrevise: one"), 8, 15, "steps[0].gate.revise", "would reach no step"),
+    (APPROVED.replace(".url", ".uri"), 5, 36, "steps[1].with.x", "takes no `uri`. Did you mean `url`?"),
+    (APPROVED.replace(", gate: true", ""), 5, 36, "steps[1].with.x", "leaves no `approved`"),
+    (APPROVED.replace("gate: true", "gate: {at: after}"), 5, 36, "steps[1].with.x", "leaves no `approved`"),
+    (
+        APPROVED.replace("gate: true", 'gate: {title: "{{ steps.pay.approved.url }}"}'),
+        4,
+        73,
+        "steps[0].gate.title",
+        "this step itself",
+    ),
     (gate_file("on_reject: one"), 7, 18, "steps[0].gate.on_reject", "names a later step"),
     (REVISED.replace("comment", "coment"), 4, 38, "steps[0].with.x", "`review` has no `coment`"),
     (REVISED.replace("comment", "by.nam"), 4, 38, "steps[0].with.x", "`by` has no `nam`"),
