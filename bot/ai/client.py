@@ -7,7 +7,8 @@ its client do by themselves is turned off: retries and waits, redirects, and set
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import httpx2
@@ -41,6 +42,10 @@ _ANSWER: Final = "answer"
 _HIDDEN_KEY: Final = "(the key of the language model)"
 _NO_KEY: Final = "none"
 """What is sent to a provider that needs no key: the client takes no empty one."""
+_SENT: Final = frozenset(
+    {"accept", "accept-encoding", "connection", "content-length", "content-type", "host", "user-agent"}
+)
+"""The headers of a call, beside the one with the key."""
 _AS_WRITTEN: Final = OpenAIModelProfile(openai_supports_reasoning=False, openai_chat_send_back_thinking_parts=False)
 """Whether a model takes a temperature is for its provider to say: for some names the library would drop it."""
 
@@ -68,7 +73,8 @@ class PydanticAiClient:
         self._redactor = Redactor([(key, _HIDDEN_KEY)] if key else [])
         # The authorities of the system, as for email: by default the client fails at once if a file of them is empty.
         trust, timeout = ssl.create_default_context(), httpx2.Timeout(None, connect=CONNECT_SECONDS)
-        http = httpx2.AsyncClient(verify=trust, follow_redirects=False, timeout=timeout)
+        hooks: dict[str, list[Callable[..., Any]]] = {"request": [partial(_send_only_what_is_needed, key)]}
+        http = httpx2.AsyncClient(verify=trust, follow_redirects=False, timeout=timeout, event_hooks=hooks)
         self._client = AsyncOpenAI(api_key=key or _NO_KEY, base_url=self._url, max_retries=0, http_client=http)
         self._provider = OpenAICompatibleProvider("configured", openai_client=self._client)
 
@@ -122,6 +128,14 @@ class PydanticAiClient:
         )
 
 
+async def _send_only_what_is_needed(key: str, request: httpx2.Request) -> None:
+    """Send no header that the client takes from variables of the environment: those are for other programs."""
+    for name in {*request.headers} - _SENT:
+        del request.headers[name]
+    if key:
+        request.headers["authorization"] = f"Bearer {key}"
+
+
 def _messages(order: DraftOrder) -> list[ModelMessage]:
     system = [SystemPromptPart(order.system)] if order.system else []
     messages: list[ModelMessage] = []
@@ -135,9 +149,7 @@ def _messages(order: DraftOrder) -> list[ModelMessage]:
 
 
 def _settings(order: DraftOrder) -> OpenAIChatModelSettings:
-    settings = OpenAIChatModelSettings(
-        max_tokens=order.max_tokens, max_retries=0, timeout=order.timeout.total_seconds()
-    )
+    settings = OpenAIChatModelSettings(max_tokens=order.max_tokens, timeout=order.timeout.total_seconds())
     if order.temperature is not None:
         settings["temperature"] = float(order.temperature)
     return settings

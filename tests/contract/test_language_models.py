@@ -93,6 +93,17 @@ async def test_the_provider_gets_what_the_order_says_and_nothing_more(provider: 
     assert call.get("stream") in (None, False)
 
 
+async def test_variables_that_are_for_other_programs_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "API_KEY", "ADMIN_KEY", "ORG_ID", "PROJECT_ID", "BASE_URL", "CUSTOM_HEADERS":
+        monkeypatch.setenv(f"OPENAI_{name}", "http://127.0.0.1:9/other")
+    for open_provider in PROVIDERS.values():
+        async with open_provider() as provider:
+            assert (await provider.model.draft(ORDER)).answers
+            (headers,) = provider.service.headers
+            assert headers["authorization"] == f"Bearer {KEY}"
+            assert "other" not in str(headers)
+
+
 @pytest.mark.parametrize("name", ["gpt-5-mini", "o4-mini", "claude-sonnet-4-5", "vendor/model", "gpt-oss:20b"])
 async def test_a_temperature_is_sent_whatever_the_name_of_the_model_is(provider: Provider, name: str) -> None:
     provider.service.models = frozenset({name})

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,8 @@ from bot.devtools.language_model import KEY, MODEL, ModelService, run_model_serv
 from engine.read_models import PageQuery, RunView
 from tests.support import postgres_server
 from tests.support.engine_env import until
-from tests.support.language_model import recorded
+from tests.support.language_model import open_threaded_provider, recorded
+from tests.support.processes import Installation, serving
 from tests.support.server_env import ServerEnv, links, open_server
 
 WORKFLOWS = Path(__file__).parents[2] / "templates" / "workflows"
@@ -168,3 +170,54 @@ async def last_run(world: World) -> RunView:
     view = await world.env.app.engine.run(run.id)
     assert view is not None
     return view
+
+
+# -- killed -------------------------------------------------------------------------------------------------
+
+LETTER = """\
+name: letter
+steps:
+  - id: draft
+    uses: ai
+    with: {prompt: Write a first email to Harbour Bakery., output: {subject: text, body: long_text, reasons: text,
+      confidence: {type: choice, options: [low, medium, high]}}, budget: {tokens: 9000}}
+  - {id: keep, uses: set, with: {subject: "{{ steps.draft.subject }}"}}
+"""
+
+
+def test_a_call_that_a_kill_cut_off_is_made_again_and_counted(installation: Installation) -> None:
+    with open_threaded_provider(recorded("outreach")) as provider:
+        settings = {"AI_URL": provider.service.url, "AI_KEY": KEY, "AI_MODEL": MODEL}
+        installation.settings.update({f"SIGNOFF_{name}": value for name, value in settings.items()})
+        installation.write("letter.yaml", LETTER)
+        provider.service.fault("slow", seconds=60)
+        with serving(installation) as server:
+            assert installation.run("register", "letter.yaml").code == 0
+            assert installation.run("run", "letter").code == 0
+            wait_for(lambda: len(provider.service.calls) == 1)
+            server.kill()
+        with serving(installation):
+            wait_for(lambda: status_of(installation) == "succeeded")
+        (run,) = installation.run("runs", "--json").json
+        draft = installation.run("runs", run["id"], "--json").json["steps"][0]
+        lost, answered = draft["model_calls"]
+        assert (lost["answered_at"], lost["attempt"], answered["attempt"]) == (None, 1, 2)
+        assert draft["output"]["subject"] == "A new sign for Harbour Bakery?"
+        assert [call["max_completion_tokens"] for call in provider.service.calls] == [4_000, 4_000]
+        log = installation.run("audit", "export").out
+        assert "step.model_asked" in log
+        assert KEY not in log
+
+
+def status_of(installation: Installation) -> str:
+    (run,) = installation.run("runs", "--json").json
+    return str(run["status"])
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds."""
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the condition never held")

@@ -32,6 +32,8 @@ class ModelService:
     key: str = KEY
     url: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    """The headers of each of these calls, their names in small letters."""
     armed: ArmedFaults[ModelFault] = field(default_factory=ArmedFaults)
 
     def fault(self, kind: Any, **more: Any) -> None:
@@ -53,6 +55,7 @@ class ModelService:
             why = f"The model `{call['model']}` does not exist or you do not have access to it."
             return _failed(404, why, "invalid_request_error", "model_not_found")
         self.calls.append(call)
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
         fault = self.armed.first(lambda _: True)
         if fault is not None and (broken := await self._break(fault, request)) is not None:
             return broken
