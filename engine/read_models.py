@@ -223,6 +223,8 @@ class RunView:
     started_at: datetime
     ended_at: datetime | None
     cancelled: bool = False
+    queued: bool = False
+    """Whether it begins when the run before of its trigger has ended."""
     is_erased: bool = False
     """Whether its contents were erased as a whole."""
     steps: tuple[StepView, ...] = ()

@@ -86,8 +86,13 @@ def run_page(
     copies: Sequence[DeliveryView],
     entries: Sequence[StoryEntry],
     reader: Reader,
+    *,
+    next_at: datetime | None = None,
 ) -> RunPage:
-    """Return the page. Of the requests, only those are told about that the reader may see."""
+    """Return the page. Of the requests, only those are told about that the reader may see.
+
+    `next_at`: when the schedule that started the run starts the next one.
+    """
     seen = [request for request in requests if may_see_request(reader, request)]
     named = {account: person for request in seen for account, person in request.people.items()}
     names, actions = Names.of_run(run, seen, copies), _actions(run, reader)
@@ -101,7 +106,7 @@ def run_page(
         owner=characters.line(run.owner.label),
         tone=states.RUN_TONES[run.status],
         status=states.RUNS[run.status].capitalize(),
-        lead=tuple(_lead(run)),
+        lead=tuple(_lead(run, next_at)),
         error=characters.visible(run.error) if run.error else None,
         failed=f"{run.steps[-1].visit}.{run.steps[-1].step}" if actions.can_try_again else "",
         advice=_advice(run, actions),
@@ -130,7 +135,7 @@ def _title(run: RunView, seen: Sequence[RequestView]) -> str:
     return about if seen else " · ".join(filter(None, (characters.line(run.workflow_title), about)))
 
 
-def _lead(run: RunView) -> Iterator[str | datetime]:
+def _lead(run: RunView, next_at: datetime | None) -> Iterator[str | datetime]:
     """Yield who started the run, how and when, and how it stands or ended."""
     how = "" if run.requester.automation else f" {run_history.trigger(run)}"
     yield f"{people.starter(run.requester, begins=True)} started it{how}, "
@@ -140,6 +145,12 @@ def _lead(run: RunView) -> Iterator[str | datetime]:
         yield ", "
         yield run.ended_at
     yield "."
+    if run.queued:
+        yield " It begins when the run before has ended."
+    if next_at is not None:
+        yield " The next run starts "
+        yield next_at
+        yield "."
 
 
 def _advice(run: RunView, actions: RunActions) -> str:

@@ -17,7 +17,7 @@ from bot.web.reader_visit import STALE, ReaderVisit, hidden, signed_in
 from bot.web.run_page_view import RunActions, RunPage
 from bot.web.status_pages import Notice
 from engine.access import may_see_run
-from engine.domain import Cancel, Done, NotWaiting, Origin, Refusal, RunStatus, TryAgain
+from engine.domain import Cancel, Done, NotWaiting, Origin, Refusal, RunStatus, TriggerKind, TryAgain
 from engine.errors import ChannelError
 from engine.off_loop import off_loop
 from engine.read_models import RequestView, RunView
@@ -131,8 +131,11 @@ class RunPages:
     async def _build(self, visit: RunVisit) -> RunPage:
         engine = self._context.service.engine
         copies, entries = await engine.deliveries(run=visit.run.id), await engine.story(visit.run.id)
-        reader = visit.reader.reader
-        return await off_loop(lambda: run_page_view.run_page(visit.run, visit.requests, copies, entries, reader))
+        reader, is_scheduled = visit.reader.reader, visit.run.requester.automation == TriggerKind.SCHEDULE
+        next_at = await engine.next_run(visit.run.workflow) if is_scheduled else None
+        return await off_loop(
+            lambda: run_page_view.run_page(visit.run, visit.requests, copies, entries, reader, next_at=next_at)
+        )
 
     async def _page(self, request: Request, visit: RunVisit, *, notice: Notice = "", status: int = 200) -> Response:
         page, workflow = await self._build(visit), await self._context.service.engine.workflow_of(visit.run.id)

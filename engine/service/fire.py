@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine import schedules, timestamps
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Resolved
 from engine.domain import Address, Firing, InvalidInputs, Origin, Overlap, Refusal, Start, Started, TriggerKind
-from engine.errors import Conflict, ExpressionError
+from engine.errors import Conflict, DefinitionError, ExpressionError, InvalidValue
 from engine.json_values import Value
 from engine.schedules import Schedule
 from engine.service import start
@@ -19,6 +19,8 @@ from engine.store.port import Tx
 from engine.store.trigger_rows import LoadedTrigger
 from engine.workflowfile import Trigger
 
+_ONCE_IN: Final = timedelta(hours=1)
+"""How often it is recorded that a schedule cannot be read."""
 _LONGEST: Final = 1_000
 """Maximum length of the reason why a trigger could not start a run, in characters."""
 
@@ -34,10 +36,15 @@ def fire(
     row = trigger_rows.load_trigger(tx, trigger_id)
     if row is None or row.next_at is None:
         return None
-    trigger = _compiled(context, tx, row)
-    assert trigger.schedule is not None
+    try:
+        trigger = _compiled(context, tx, row)
+        assert trigger.schedule is not None
+        next_at = trigger.schedule.next_after(tx.now)
+    except (DefinitionError, InvalidValue) as error:
+        _keep_for_later(tx, row, str(error).partition("\n")[0])
+        return None
     if row.was_ahead(tx.now):
-        _move(tx, row, trigger.schedule.next_after(tx.now))
+        _move(tx, row, next_at)
         return None
     if row.next_at > tx.now:
         return None
@@ -59,6 +66,18 @@ def _compiled(context: CommandContext, tx: Tx, row: LoadedTrigger) -> Trigger:
         if trigger.index == row.position and trigger.identity == row.identity:
             return trigger
     raise Conflict(f"the triggers of {row.workflow_name} are being registered")
+
+
+def _keep_for_later(tx: Tx, row: LoadedTrigger, why: str) -> None:
+    """Record, once an hour, that this server cannot read the schedule, which stays due.
+
+    Another one could when it registered the file, so a step type or a time zone is missing here.
+    """
+    if row.failed_at is not None and row.failed_at > tx.now - _ONCE_IN:
+        return
+    assert row.next_at is not None
+    if not trigger_rows.try_move(tx, row, row.next_at, failure=_record_failed(tx, row, row.next_at, why)):
+        raise Conflict(f"the schedule of {row.workflow_name} was started by another process")
 
 
 def _move(tx: Tx, row: LoadedTrigger, next_at: datetime, *, failure: str | None = None) -> None:

@@ -37,6 +37,7 @@ from engine.store import (
     reader_runs,
     request_queries,
     run_queries,
+    trigger_rows,
     workflows,
 )
 from engine.store.port import Store
@@ -101,6 +102,10 @@ class Queries:
         with contextlib.suppress(DefinitionError):
             return await off_loop(lambda: self.context.advancer.registered(source))
         return None
+
+    async def next_run(self, workflow: str, *, workspace: str = DEFAULT_WORKSPACE) -> datetime | None:
+        """Return when the schedules of a workflow start its next run, or None if it has none."""
+        return await self.store.read(lambda connection: trigger_rows.next_at(connection, workspace, workflow))
 
     async def runs_waiting_for(
         self, person: str, *, workspace: str = DEFAULT_WORKSPACE, limit: int = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from engine import webhooks
@@ -21,7 +21,7 @@ from engine.steps import missing_services
 from engine.store import trigger_rows, workflows
 from engine.store.port import Tx
 from engine.store.workflows import NewVersion
-from engine.workflowfile import Gate, Workflow
+from engine.workflowfile import Gate, Trigger, Workflow
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def register(
         registered_by=actor.id,
         updated_at=tx.now,
     )
-    _save(tx, command.workspace, registration, workflow, replaces=current)
+    _save(tx, command.workspace, registration, () if context.is_trial else workflow.triggers, replaces=current)
     tx.audit(
         command.workspace,
         entry(
@@ -75,10 +75,13 @@ def register(
     return Registered(workflow=workflow.name, version=registration.version, changed=True, warnings=tuple(doubtful))
 
 
-def _save(tx: Tx, workspace: str, registration: NewVersion, workflow: Workflow, *, replaces: NewVersion | None) -> None:
+def _save(
+    tx: Tx, workspace: str, registration: NewVersion, triggers: Sequence[Trigger], *, replaces: NewVersion | None
+) -> None:
+    """Write a version with its triggers. In a trial there are none: a person tries the workflow, and nothing else."""
     if not workflows.save_version(tx, workspace, registration, replaces=replaces):
-        raise Conflict(f"workflow {workflow.name} was replaced by another command")
-    trigger_rows.replace_triggers(tx, workspace, registration.id, workflow.triggers)
+        raise Conflict(f"workflow {registration.name} was replaced by another command")
+    trigger_rows.replace_triggers(tx, workspace, registration.id, triggers)
 
 
 def _missing_here(context: CommandContext, workflow: Workflow) -> list[str]:

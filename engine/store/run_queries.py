@@ -123,6 +123,7 @@ def _run_view(row: Row[Any], persons: Mapping[str, Person]) -> RunView:
         ready_at=row.ready_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        queued=row.queued and row.ended_at is None,
         cancelled=row.cancel is not None,
         is_erased=row.erased_at is not None,
     )

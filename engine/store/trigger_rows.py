@@ -54,6 +54,17 @@ _VIEWS = Statement(
     .where(_trigger.c.workspace == bindparam("workspace"))
     .order_by(_trigger.c.workflow, _trigger.c.position)
 )
+_NEXT_OF = Statement(
+    select(_trigger.c.next_at)
+    .join(_workflow, _workflow.c.id == _trigger.c.workflow)
+    .where(
+        _workflow.c.workspace == bindparam("workspace"),
+        _workflow.c.name == bindparam("name"),
+        _trigger.c.next_at.is_not(None),
+    )
+    .order_by(_trigger.c.next_at)
+    .limit(1)
+)
 _NEW = Statement(insert(_trigger))
 _PLACE = Statement(
     update(_trigger).where(_trigger.c.id == bindparam("held")).values(position=bindparam("new_position"))
@@ -140,6 +151,12 @@ def find(connection: Connection, workflow: str, trigger: Trigger) -> str | None:
     rows = _OF_WORKFLOW.all(connection, {"workflow": workflow})
     same = (row.id for row in rows if row.position == trigger.index and row.identity == trigger.identity)
     return next(same, None)
+
+
+def next_at(connection: Connection, workspace: str, workflow: str) -> datetime | None:
+    """Return when the schedules of a workflow start the next run, or None if it has none."""
+    row = _NEXT_OF.one(connection, {"workspace": workspace, "name": workflow})
+    return None if row is None else row.next_at
 
 
 def trigger_views(connection: Connection, workspace: str) -> Mapping[str, Sequence[TriggerView]]:

@@ -14,6 +14,7 @@ import pytest
 
 from engine.domain import Cancel, Done, RunStatus
 from engine.read_models import PageQuery
+from engine.steps.set import SetStep
 from engine.store import trigger_rows
 from tests.support.databases import OpenStore
 from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
@@ -130,6 +131,8 @@ async def test_overlap_queue_begins_each_run_when_the_one_before_has_ended(env: 
     for week in range(3):
         await pass_to(env, MONDAY + timedelta(weeks=week))
     third, second, first = await env.engine.runs(PageQuery())
+    assert [run.queued for run in (first, second, third)] == [False, True, True]
+    assert await env.engine.next_run("flow") == MONDAY + timedelta(weeks=3)
     assert [len(await env.engine.requests_of_run(run.id)) for run in (first, second, third)] == [1, 0, 0]
     await env.decide(first.id)
     await env.settle()
@@ -211,3 +214,28 @@ async def test_inputs_that_the_workflow_refuses_start_nothing_and_are_shown(env:
     assert await starts(env) == ["2026-03-09"]
     (view,) = await env.engine.workflows()
     assert view.triggers[0].failure is None
+
+
+async def test_a_schedule_that_a_server_cannot_read_stays_due_until_one_can(
+    tmp_path: Path, open_database: OpenStore
+) -> None:
+    source = flow().replace('uses: set, with: {day: "{{ inputs.day }}"}', 'uses: played, with: {text: "x"}')
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:
+        env.clock.at = MONDAY - timedelta(days=1)
+        await env.register(source)
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, steps={"set": SetStep()}) as env:
+        env.clock.at = MONDAY
+        for work in await env.engine.due(MONDAY):
+            await env.engine.process_due(work.id)
+        assert await starts(env) == []
+        (view,) = await env.engine.workflows()
+        assert "played" in (view.triggers[0].failure or "")
+        # It stays due, and that is not recorded anew each time that it is looked at.
+        for work in await env.engine.due(env.clock.now()):
+            await env.engine.process_due(work.id)
+        assert len(await entries(env, "trigger.failed")) == 1
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:
+        await pass_to(env, MONDAY + timedelta(hours=5))
+        assert await starts(env) == ["2026-03-02"]
+        (view,) = await env.engine.workflows()
+        assert (view.triggers[0].failure, view.next_at) == (None, MONDAY + timedelta(weeks=1))

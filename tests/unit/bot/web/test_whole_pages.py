@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from bot.presentation import dates
 from bot.web import request_page_view, run_page_view
 from bot.web.request_page_view import RequestPage
 from bot.web.run_page_view import RunPage
 from engine.access import Reader
-from engine.domain import DeliveryKind, DeliveryState, Person, ReviewPoint, RunStatus, StepStatus, Tone
+from engine.domain import Address, DeliveryKind, DeliveryState, Origin, Person, ReviewPoint, RunStatus, StepStatus, Tone
 from engine.read_models import DecisionView, DeliveryView, RequestView, StepView, StoryEntry
 from engine.requests import Vote
 from tests.support import samples
@@ -203,3 +204,13 @@ def test_the_page_leads_to_the_other_requests_that_the_reader_may_see() -> None:
 def test_the_steps_of_the_run_say_which_one_the_request_is_about() -> None:
     steps = request_page(samples.request()).steps
     assert [(step.label, step.is_here) for step in steps] == [("Pay", True), ("Pay (visit 2)", False)]
+
+
+def test_the_run_of_a_schedule_says_who_started_it_and_when_the_next_one_starts() -> None:
+    schedule = Person("P9", "", (Address("schedule", "weekly"),))
+    run = samples.run(requester=schedule, origin=Origin(surface="schedule"), queued=True)
+    next_at = datetime(2026, 3, 9, 8, tzinfo=UTC)
+    lead = run_page_view.run_page(run, (), (), (), ADMIN, next_at=next_at).lead
+    text = dates.written(lead)
+    assert text.startswith("Its schedule started it, ")
+    assert text.endswith(" It begins when the run before has ended. The next run starts Mar 9, 2026, 8:00 AM UTC.")
