@@ -38,7 +38,7 @@ LONGEST_LEAD: Final = 200
 """Longest reason that stands in the line of context, in characters. A longer one is a note."""
 _MODEL_NAME: Final = 60
 """Longest name of a model in the line of context, in characters."""
-_CONTEXT_LABELS: Final = {
+CONTEXT_LABELS: Final = {
     "reasoning": "Why",
     "data": "Made from",
     "impact": "If approved",
@@ -134,7 +134,7 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
 def _context(request: RequestView) -> Iterator[CardFact]:
     """Yield what the gate says about the proposal: why, from what, what follows, and how sure it is."""
     context = request.model.content.context
-    for key, label in _CONTEXT_LABELS.items():
+    for key, label in CONTEXT_LABELS.items():
         if key in context:
             yield CardFact(label=label, text=(visible(by_name(context[key], request.people)),))
 

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text as _text
 
+from bot.cli import serialize
 from bot.devtools.language_model import KEY, MODEL
 from bot.presentation import card, model_calls
 from bot.presentation.dates import written
+from bot.web.run_page_view import run_page
+from engine.access import Reader
 from engine.domain import (
     Card,
     Decided,
@@ -121,6 +124,13 @@ async def test_a_draft_is_the_output_of_its_step_and_recorded_with_model_tokens_
     (line,) = [written(phrase) for phrase in model_calls.lines(draft.model_calls)]
     assert f"{MODEL} answered. {call.input_tokens} tokens read, {call.output_tokens} written, cost 0.00" in line
     assert "step.model_asked" in await env.kinds(run)
+    page = run_page(view, [], [], await env.engine.story(run), Reader(person=view.owner))
+    assert [written(phrase) for phrase in page.steps[0].model_calls] == [line]
+    assert ("Prompt", "Write to Ann.") in page.steps[0].given
+    assert any(f"{MODEL} answered." in written(phrase) for phrase in page.history)
+    facts: Any = serialize.run(view)
+    (told,) = facts["steps"][0]["model_calls"]
+    assert (told["model"], told["cost_usd"]) == (MODEL, call.cost)
     assert writer.service.calls[0]["messages"][-1]["content"] == "Write to Ann."
 
 
