@@ -66,6 +66,15 @@ async def _reader(service: SlackService, by: Actor) -> Reader | None:
     return service.engine.reader(person) if person is not None else await service.reader(by, required=True)
 
 
+async def workflows(service: SlackService, by: Actor) -> list[tuple[str, str]]:
+    """Return the names and titles of the workflows of which this person sees requests."""
+    person = await service.person(by)
+    if person is None:
+        return []
+    names = await service.engine.workflows_of(service.engine.reader(person))
+    return [(one.name, line(one.title)) for one in names]
+
+
 async def together(service: SlackService, by: Actor, shown: HomeRef) -> tuple[Person | None, Sequence[RequestView]]:
     """Return the first requests that need this person and that the filter wants."""
     person = await service.person(by)

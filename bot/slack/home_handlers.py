@@ -6,7 +6,6 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
 from bot.presentation import absences, batch_results, questions, refusals
-from bot.presentation.characters import line
 from bot.slack import absence_modal, home_content, home_filter_modal, home_tab, ids, replies, several_modal, view_state
 from bot.slack.context import SlackContext
 from bot.slack.ids import HomeRef, ModalRef, Ref
@@ -43,22 +42,20 @@ class HomeHandlers:
         self._open(click, self._filter_form(click))
 
     async def _filter_form(self, click: Click) -> View:
-        return home_filter_modal.filter_form(_shown(click), await self._workflows())
+        return home_filter_modal.filter_form(
+            _shown(click), await home_content.workflows(self._context.service, click.by)
+        )
 
     async def filtered(self, ack: Any, body: Any) -> None:
         """Show what the filter wants."""
         sent = Submission.of(body)
-        workflows = await self._workflows()
+        workflows = await home_content.workflows(self._context.service, sent.by)
         shown = home_filter_modal.read_filter(sent.view.values, sent.view.home or HomeRef(), workflows)
         if wrong := home_filter_modal.mistakes(shown):
             await ack(**replies.errors(wrong))
             return
         await ack(**replies.CLEAR)
         self._after(sent.by, home_tab.publish(self._context, sent.by.user, shown))
-
-    async def _workflows(self) -> Sequence[tuple[str, str]]:
-        """Return the names and titles of the workflows."""
-        return [(view.name, line(view.title)) for view in await self._context.service.engine.workflow_names()]
 
     # -- absences --
 

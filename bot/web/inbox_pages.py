@@ -18,11 +18,11 @@ from bot.web.context import RequestContext
 from bot.web.inbox_state import NO_ONE, InboxState
 from bot.web.inbox_view import InboxData
 from bot.web.status_pages import Notice
-from engine.access import Reader, may_export, may_see_request, owns_or_reads
+from engine.access import Reader, may_export, may_see_request
 from engine.domain import Address, Person, RememberedBrowser
 from engine.inbox import InboxPage, InboxPart, InboxQuery
 from engine.off_loop import off_loop
-from engine.read_models import AttentionView, RequestView, RunView, WorkflowName
+from engine.read_models import AttentionView, RequestView, RunView
 from engine.requests import Question
 
 ABOUT: Final = "inbox"
@@ -121,13 +121,13 @@ class InboxPages:
     # -- what is shown --
 
     async def _data(self, state: InboxState, reader: Reader, *, others: int) -> InboxData:
-        page, names = await self._page(state, reader), await self._context.service.engine.workflow_names()
+        page, names = await self._page(state, reader), await self._context.service.engine.workflows_of(reader)
         return InboxData(
             reader=reader,
             page=page,
             needed=page.need_you + others,
             has_all=await self._has_all(reader),
-            workflows=self._workflows(reader, names, page.requests),
+            workflows=[(one.name, characters.line(one.title)) for one in names],
             can_export=may_export(reader, names),
         )
 
@@ -149,15 +149,6 @@ class InboxPages:
             return True
         first = await self._context.service.engine.inbox(InboxQuery(reader=reader, part=InboxPart.ALL, limit=1))
         return bool(first.requests)
-
-    def _workflows(
-        self, reader: Reader, names: Sequence[WorkflowName], shown: Sequence[RequestView]
-    ) -> list[tuple[str, str]]:
-        """Return the workflows to choose from: all for those who read everything, else their own and those shown."""
-        listed = {request.workflow for request in shown}
-        return [
-            (one.name, characters.line(one.title)) for one in names if owns_or_reads(reader, one) or one.name in listed
-        ]
 
     async def _receipt(self, request: str, reader: Reader) -> DecidedRow | None:
         """Return the receipt of a request, if its reader may see it and decided it."""

@@ -35,6 +35,7 @@ from engine.store import (
     last_views,
     people,
     reader_runs,
+    reader_workflows,
     request_queries,
     run_queries,
     trigger_rows,
@@ -170,6 +171,10 @@ class Queries:
     async def workflow_names(self, *, workspace: str = DEFAULT_WORKSPACE) -> list[WorkflowName]:
         """Return the names, titles and owners of the workflows, without their files."""
         return await self.store.read(lambda connection: workflows.workflow_names(connection, workspace))
+
+    async def workflows_of(self, reader: Reader, *, workspace: str = DEFAULT_WORKSPACE) -> list[WorkflowName]:
+        """Return the workflows of which a person sees requests, by name."""
+        return await self.store.read(lambda connection: reader_workflows.of_reader(connection, workspace, reader))
 
     async def exported(
         self, wanted: DecisionFilter, after: str = "", *, workspace: str = DEFAULT_WORKSPACE

@@ -13,6 +13,7 @@ from sqlalchemy import insert
 from engine.access import Reader
 from engine.domain import DEFAULT_WORKSPACE, Person, RequestState
 from engine.inbox import InboxFilter, InboxPart, InboxQuery
+from engine.store import reader_workflows
 from engine.store.inbox_queries import inbox_page
 from engine.store.search_tables import SearchWordRow
 from engine.store.sqlite_connection import SqliteConnection, connect
@@ -56,6 +57,23 @@ def test_what_a_filter_checks_is_looked_up_by_key(
     steps = {step for plan in plans for *_, step in plan}
     assert not {step for step in steps if re.search(r"SEARCH (request|run|decision) .*\bworkspace=\?\)", step)} - LISTS
     assert not {step for step in steps if re.match(r"SCAN (request|run|decision|approver)", step)}
+
+
+def test_the_workflows_to_choose_from_are_looked_up_along_the_indexes_of_a_person(connection: SqliteConnection) -> None:
+    seen: set[str] = set()
+    connection.driver.set_trace_callback(seen.add)
+    reader_workflows.of_reader(connection, DEFAULT_WORKSPACE, READERS[0])
+    connection.driver.set_trace_callback(None)
+    (statement,) = seen
+    steps = {step for *_, step in connection.driver.execute(f"EXPLAIN QUERY PLAN {statement}")}
+    tables = re.compile(r"(SCAN|SEARCH) (request|run|decision|approver)\b")
+    assert {step for step in steps if tables.match(step)} == {
+        "SEARCH run USING INDEX run_requester (requester=?)",
+        "SEARCH run USING INDEX sqlite_autoindex_run_1 (id=?)",
+        "SEARCH request USING INDEX sqlite_autoindex_request_1 (id=?)",
+        "SEARCH approver USING INDEX approver_inbox (person=?)",
+        "SEARCH decision USING COVERING INDEX decision_person (person=?)",
+    }
 
 
 LISTS = {

@@ -25,6 +25,16 @@ steps:
 """
 
 
+WORKFLOWS = [
+    ("four", LEE, SAM),
+    ("one", LEE, SAM),
+    ("three", KIM, SAM),
+    ("two", KIM, KIM),
+    ("unused", LEE, SAM),
+]
+"""Each with its name, its approver, and its owner."""
+
+
 @pytest.fixture
 async def env(tmp_path: Path) -> AsyncIterator[EngineEnv]:
     async with open_engine(tmp_path / "signoff.db") as env:
@@ -77,6 +87,27 @@ async def test_each_person_sees_the_runs_that_concern_them(on_each_database: Eng
         for run in await listed(env, who):
             requests = tuple(await env.engine.requests_of_run(run))
             assert may_see_run(known, await env.view(run), requests), "nothing is listed that cannot be opened"
+
+
+async def test_each_person_chooses_among_the_workflows_of_their_requests(on_each_database: EngineEnv) -> None:
+    env = on_each_database
+    for name, approver, owner in WORKFLOWS:
+        await register(env, name, approver, owner)
+
+    async def choices(who: Address, *, everything: bool = False) -> list[str]:
+        known = await reader(env, who, everything=everything)
+        return [one.name for one in await env.engine.workflows_of(known)]
+
+    decided, *_ = [await start(env, name) for name in ("one", "four", "three")]
+    await env.settle()
+    assert await choices(ANN) == ["four", "one", "three"], "she started the runs"
+    assert await choices(SAM) == ["four", "one", "three", "unused"], "he owns them"
+    assert await choices(KIM) == ["three", "two"], "of one she is asked, and of the other the owner"
+    assert await choices(LEE) == ["four", "one"]
+    assert await choices(LEE, everything=True) == ["four", "one", "three", "two", "unused"]
+    await env.decide(decided, by=LEE)
+    await env.settle()
+    assert await choices(LEE) == ["four", "one"], "he decided"
 
 
 async def test_a_list_is_read_page_by_page(env: EngineEnv) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.devtools.sandbox.server import SimulatedPerson
-from bot.slack import home_view, ids
+from bot.slack import home_filter_modal, home_view, ids
 from bot.slack.rate_limit import RateLimiter
 from engine.domain import Address, RequestState
 from engine.errors import StepError
@@ -242,6 +242,22 @@ async def test_the_filter_is_set_in_a_form_kept_and_cleared(env: SlackEnv) -> No
     assert len(rows(cleo)) == 0
     await press(env, cleo, "Show all")
     assert rows(cleo) == ["Pay 70 EUR", "Pay 90 EUR", "Pay 80 EUR"]
+
+
+async def test_the_form_offers_the_workflows_of_ones_own_requests_alone(env: SlackEnv) -> None:
+    await start(env, 80)
+    await start(env, 70, name="travel")
+    await env.register(workflow("secret").replace("ada@example.com", "ben@example.com"))
+    await env.start("secret")
+    await env.settle()
+    ada = await open_home(env)
+    await press(env, ada, "Filter")
+    assert ada.modal is not None
+    (chosen,) = [block for block in ada.modal["blocks"] if block["block_id"] == home_filter_modal.WORKFLOW]
+    assert [option["text"]["text"] for option in chosen["element"]["options"]] == ["pay", "travel"]
+    expect_ok(await ada.submit({"Workflow": "travel"}))
+    await env.settle()
+    assert rows(ada) == ["Pay 70 EUR"]
 
 
 async def test_the_filter_by_person_and_day(env: SlackEnv) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -186,6 +187,16 @@ async def test_the_filters_are_in_the_address_and_in_the_form(env: WebEnv) -> No
     }
     assert "Only requests that were rejected, were asked since Mar 2, 2026 and contain “b-2”." in page.page.text
     assert "/inbox?part=all" in page.page.links, "a link shows all again"
+
+
+async def test_a_person_chooses_among_all_workflows_of_their_requests_and_no_other(env: WebEnv) -> None:
+    await ask(env, "A-1")
+    await ask(env, "B-2", name="travel")
+    await ask(env, "C-3", name="secret", approvers=BEN)
+    ada = await env.sign_in()
+    for query in ("", "?workflow=refund", "?search=A-1", "?part=waiting"):
+        offered = re.findall(r'<option value="(refund|travel|secret)"', (await ada.get(f"/inbox{query}")).text)
+        assert offered == ["refund", "travel"]
 
 
 async def test_a_filter_that_is_no_filter_says_what_to_type(env: WebEnv) -> None:
