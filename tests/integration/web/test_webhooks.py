@@ -213,3 +213,21 @@ async def test_a_secret_that_is_not_set_is_told_when_the_file_is_registered(hook
     assert isinstance(answer, Registered)
     assert "SIGNOFF_SECRET_OTHER" in " ".join(answer.warnings)
     assert (await hooks.send())[0] == 401
+
+
+@pytest.mark.parametrize(("overlap", "begun", "runs"), [("skip", 1, 1), ("queue", 1, 8)])
+async def test_calls_at_the_same_moment_overlap_as_the_file_says(
+    hooks: Hooks, overlap: str, begun: int, runs: int
+) -> None:
+    await hooks.env.register(FLOW.replace("overlap: allow", f"overlap: {overlap}"))
+    answers = await asyncio.gather(*(hooks.send(call=f"m{number}") for number in range(8)))
+    assert sorted(status for status, _ in answers) == sorted([201] * runs + [200] * (8 - runs))
+    found = await hooks.runs()
+    assert len(found) == runs
+    assert len([run for run in found if not run.queued]) == begun
+    # Each end lets exactly one more begin.
+    for ended in range(1, runs + 1):
+        (open_run,) = [run for run in await hooks.runs() if not run.queued and run.ended_at is None]
+        await hooks.env.decide(open_run.id)
+        await hooks.env.settle()
+        assert len([run for run in await hooks.runs() if run.ended_at is not None]) == ended
