@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -224,3 +226,48 @@ def wait_for(condition: Callable[[], bool]) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("the condition never held")
+
+
+# -- without the library ------------------------------------------------------------------------------------
+
+WITHOUT_LIBRARY = """\
+import sys
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+    def find_spec(self, name, *more):
+        absent = name.partition(".")[0] in ("genai_prices", "httpx2", "openai", "pydantic_ai")
+        return None if absent else self.finder.find_spec(name, *more)
+
+sys.meta_path[:] = map(Without, sys.meta_path)
+from bot.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(("register", "letter.yaml"), 1), (("check", "letter.yaml"), 0), (("doctor",), 1)]
+)
+def test_without_the_library_one_sentence_says_what_to_install(
+    installation: Installation, arguments: tuple[str, ...], code: int
+) -> None:
+    installation.write("letter.yaml", LETTER)
+    settings = {"SIGNOFF_AI_KEY": KEY, "SIGNOFF_AI_MODEL": MODEL}
+    finished = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LIBRARY, *arguments],
+        env=installation.environment | settings,
+        cwd=installation.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    output = " ".join((finished.stdout + finished.stderr).split())
+    assert finished.returncode == code, output
+    assert output.count("pip install 'signoff[ai]'") == 1, output
+    assert "Traceback" not in output
