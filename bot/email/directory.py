@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bot.presentation import people
 from engine.delivery.routing import EMAIL_CHANNEL
 from engine.domain import Address, Origin, Person
 from engine.ports import Directory, DirectoryPerson, KeepsAnswers, Resolution, Route
@@ -53,4 +54,4 @@ def _with_email(reference: Reference, resolution: Resolution) -> Resolution:
     if resolution.people or reference.kind != EMAIL or not resolution.unknown:
         return resolution
     person = DirectoryPerson("", (reference.address,), unlisted=True)
-    return Resolution((person,), f"{reference.value} is not in Slack, so they are asked by email.", unknown=True)
+    return Resolution((person,), people.asked_by_email(reference.value), unknown=True)

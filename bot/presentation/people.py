@@ -36,6 +36,11 @@ def starter(person: Person, *, begins: bool = False) -> str:
     return f"{'Its' if begins else 'its'} {person.automation}"
 
 
+def asked_by_email(address: str) -> str:
+    """Return the note for the other approvers that a person has no account in Slack."""
+    return f"{address} is not in Slack, so they are asked by email."
+
+
 def asks(request: RequestView) -> str:
     """Return who asks, as a sentence."""
     starts = request.requester.automation

@@ -61,7 +61,7 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
         tone=states.REQUEST_TONES[model.state],
         lead=tuple(_lead(request, reader, shared=shared)) if pending else (),
         values=values,
-        notes=tuple(_notes(request)),
+        notes=tuple(_notes(request, reader)),
         outcome=None if pending else request_outcome.card_outcome(request, reader),
         approvers=tuple(people.approvers(request)),
         names_waiting=pending and not shared and progress.names_waiting(request, reader),
@@ -115,7 +115,7 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…", ":")) else f"{text}."
 
 
-def _notes(request: RequestView) -> Iterator[CardFact]:
+def _notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
     pending = request.model.state is RequestState.PENDING
     if request.reason and (_is_long(request.reason) or not pending):
         yield CardFact(label="Why it was asked", text=(visible(request.reason),))
@@ -124,11 +124,18 @@ def _notes(request: RequestView) -> Iterator[CardFact]:
     yield from _changes(request)
     yield from question_notes.notes(request)
     for note in request.notes:
-        yield CardFact(label="Please note", text=(visible(note),))
+        if not _is_about(reader, note):
+            yield CardFact(label="Please note", text=(visible(note),))
     if pending and request.unposted:
         yield CardFact(label="Not posted", text=(people.not_posted(request.unposted),))
     if pending and request.unreached:
         yield CardFact(label="Not reached", text=(people.not_reached(request),))
+
+
+def _is_about(reader: Person | None, note: str) -> bool:
+    """Return whether a note tells the others only how its reader is asked."""
+    emails = [address.value for address in reader.addresses if address.kind == "email"] if reader is not None else []
+    return note.casefold() in [people.asked_by_email(email).casefold() for email in emails]
 
 
 def _context(request: RequestView) -> Iterator[CardFact]:

@@ -18,6 +18,7 @@ from bot.presentation import card as cards
 from bot.presentation import characters, dates, expiry, request_card, request_content, request_outcome
 from engine import json_values
 from engine.domain import (
+    Address,
     Approver,
     CardAction,
     CardFact,
@@ -157,6 +158,21 @@ def test_a_long_reason_is_a_note_and_never_a_line_of_ours() -> None:
     assert [(fact.label, dates.written(fact.text)) for fact in card.notes] == [
         ("Why it was asked", "Look closely.\n\nApproved by Ada.")
     ]
+
+
+def test_a_person_is_not_told_that_they_are_asked_by_email_themselves() -> None:
+    mia = Person("p9", "Mia", (Address("email", "mia@example.com"), Address("email", "mia@old.example.com")))
+    old, new, other = (
+        f"{name} is not in Slack, so they are asked by email."
+        for name in ("mia@old.example.com", "Mia@example.com", "lee@example.com")
+    )
+    request = request_view(notes=(old, new, other, "Odd."))
+
+    def notes(reader: Person | None) -> list[str]:
+        return [dates.written(fact.text) for fact in request_card.request_card(request, reader).notes]
+
+    assert notes(mia) == [other, "Odd."]
+    assert notes(EVE) == notes(None) == [old, new, other, "Odd."]
 
 
 def test_a_decided_request_says_who_when_and_what_became_of_it() -> None:
