@@ -46,8 +46,13 @@ _STEP_HINTS: Final = {
 _PLACEHOLDERS: Final[Mapping[str, object]] = {"id": "unnamed", "uses": "unnamed"}
 _GATE_ONLY: Final = tuple(set(AVAILABLE_VALUES["gate"]) - unsupported.unsupported_keys(("gate",)))
 """Keys of a gate with some supported values. On a step such a key is reported as misplaced, not as unsupported."""
+_QUORUM_HINT: Final = "Write policy: {quorum: 2}."
+_EXPIRES_HINT: Final = "For the time to decide, write expires: 4h."
 _NESTED_HINTS: Final = {
-    "quorum": "Write policy: {quorum: 2}.",
+    **dict.fromkeys(("quorum", "approvals", "min_approvals", "required_approvals"), _QUORUM_HINT),
+    "approver": "Write approvers: [ada@example.com].",
+    "deadline": _EXPIRES_HINT,
+    "timeout": f"{_EXPIRES_HINT} The `timeout` of a call stands on the step.",
     "chain": "Write policy: {chain: [[ada@example.com], [lee@example.com]]}.",
     "post_to": 'Write channels: [{post_to: "#approvals"}].',
 }

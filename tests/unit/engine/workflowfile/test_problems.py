@@ -255,7 +255,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     (step_file("id: a\nuses: wait\nwith: {for: 1h}\ntimeout: 1m"), 6, 5, "steps[0].timeout", "no meaning"),
     # gates
     (gate_file("wen: true"), 7, 7, "steps[0].gate.wen", "Did you mean `when`?"),
-    (gate_file("approver: owner"), 7, 7, "steps[0].gate.approver", "Did you mean `approvers`?"),
+    (gate_file("approver: owner"), 7, 7, "steps[0].gate.approver", "Write approvers: [ada@example.com]."),
     (gate_file("on_error: stop"), 7, 7, "steps[0].gate.on_error", "Write it on the step"),
     (gate_file("at: befor"), 7, 11, "steps[0].gate.at", "Did you mean `before`?"),
     (gate_file("approve_label: ''"), 7, 22, "steps[0].gate.approve_label", "may not be empty"),
@@ -622,7 +622,20 @@ def test_a_problem_says_where_it_is_and_what_to_do(
                     "post_to: '#finance'",
                     'A gate has no key `post_to`. Write channels: [{post_to: "#approvals"}].',
                 ),
-                ("quorum: 2", "A gate has no key `quorum`. Write policy: {quorum: 2}."),
+                *(
+                    (f"{key}: 2", f"A gate has no key `{key}`. Write policy: {{quorum: 2}}.")
+                    for key in ("quorum", "approvals", "min_approvals", "required_approvals")
+                ),
+                (
+                    "approver: lee@example.com",
+                    "A gate has no key `approver`. Write approvers: [ada@example.com].",
+                ),
+                ("deadline: 4h", "A gate has no key `deadline`. For the time to decide, write expires: 4h."),
+                (
+                    "timeout: 4h",
+                    "A gate has no key `timeout`. For the time to decide, write expires: 4h. "
+                    "The `timeout` of a call stands on the step.",
+                ),
                 (
                     "chain: [[owner], [lee@example.com]]",
                     "A gate has no key `chain`. Write policy: {chain: [[ada@example.com], [lee@example.com]]}.",
