@@ -86,7 +86,12 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 
 def _entity(match: re.Match[bytes]) -> bytes:
-    return html.unescape(match[0].decode()).encode("utf-8", "surrogatepass")
+    """Decode one reference of HTML. Python leaves out the numbers of code points that are no characters."""
+    name = match[0].decode()[1:-1]
+    if name[0] != "#":
+        return html.unescape(match[0].decode()).encode()
+    code = int(name[2:], 16) if name[1] in "xX" else int(name[1:])
+    return chr(code).encode("utf-8", "surrogatepass") if code < 0x110000 else match[0]
 
 
 _PERCENT: Final = _Code(b"%", re.compile(rb"%[0-9A-Fa-f]{2}"), _unhex)

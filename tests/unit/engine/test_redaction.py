@@ -80,6 +80,7 @@ def redact(secret: str, text: str) -> str:
 @settings(max_examples=50)
 @given(secret=SECRET, before=st.text("ab/ .", max_size=5), after=st.text("ab/ .", max_size=5))
 @example(secret=DIFFICULT_SECRET, before="<", after=">")
+@example(secret="no\x80 character: \ufffe", before="", after="")
 def test_a_secret_is_masked_in_each_spelling(names: tuple[str, ...], secret: str, before: str, after: str) -> None:
     assume(secret.strip() == secret)
     spelled = spell(names, secret)
