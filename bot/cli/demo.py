@@ -17,6 +17,7 @@ from bot.cli.exit_codes import Exit
 from bot.devtools.demo import browser, folder, playground, story
 from bot.devtools.demo.playground import DemoPortTaken, Ports
 from bot.devtools.demo.servers import DemoEnvironment
+from bot.devtools.demo.story import Chapters
 from bot.terminal.output import create_console
 
 _PORT: Final = click.IntRange(1_024, 65_535)
@@ -90,19 +91,22 @@ async def _run_playground(directory: Path, ports: Ports, *, fresh: bool, open_br
 
 
 def play_story(
-    *, sabotage: Callable[[DemoEnvironment], None] = story.no_sabotage, patience: float = story.CLAIM_SECONDS
+    *,
+    sabotage: Callable[[DemoEnvironment], None] = story.no_sabotage,
+    patience: float = story.CLAIM_SECONDS,
+    chapters: Chapters = story.CHAPTERS,
 ) -> int:
-    """Play the story here, and return the exit code. `story.play` documents `sabotage` and `patience`."""
+    """Play the story here, and return the exit code. `story.play` documents the arguments."""
     try:
-        return Exit.DONE if asyncio.run(_play(sabotage, patience)) else Exit.NO
+        return Exit.DONE if asyncio.run(_play(sabotage, patience, chapters)) else Exit.NO
     except asyncio.CancelledError:
         raise click.Abort from None
 
 
-async def _play(sabotage: Callable[[DemoEnvironment], None], patience: float) -> bool:
+async def _play(sabotage: Callable[[DemoEnvironment], None], patience: float, chapters: Chapters) -> bool:
     task = asyncio.current_task()
     assert task is not None
     # Cancelled, and not killed, so that the temporary folder is removed.
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    return await story.play(create_console(), sabotage=sabotage, patience=patience)
+    return await story.play(create_console(), sabotage=sabotage, patience=patience, chapters=chapters)

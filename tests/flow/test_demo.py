@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from bot import loaded_settings
 from bot.cli import demo
 from bot.cli.exit_codes import Exit
-from bot.devtools.demo import payments, servers, templates
+from bot.devtools.demo import email_chapter, first_chapters, last_chapters, payments, servers, story, templates
 from bot.devtools.demo.email_chapter import MIA
 from bot.devtools.demo.payments import Payments, Refund
 from bot.devtools.demo.servers import DemoEnvironment
+from bot.devtools.demo.story import Chapters
 from bot.web.server import PortTaken
 from bot.web.service import ReviewVisit, decision
 from engine.domain import AskCode, CodeExpired, CodeSent, GiveCode, Link, ProvenIdentity, Refusal, Verdict, WrongCode
@@ -145,7 +147,9 @@ def _accepts(host: str, port: int) -> bool:
 
 
 def test_the_story_runs_in_order_and_leaves_no_files(installation: Installation) -> None:
+    began = monotonic()
     finished = installation.run("demo", "--play")
+    took = monotonic() - began
     assert (finished.code, finished.err) == (Exit.DONE, ""), finished.out + finished.err
     words, position = " ".join(finished.out.split()), 0
     for line in STORY.splitlines():
@@ -153,7 +157,7 @@ def test_the_story_runs_in_order_and_leaves_no_files(installation: Installation)
         assert position >= 0, (line, finished.out)
     last = TOTALS.fullmatch(finished.out.splitlines()[-1])
     assert last is not None, finished.out
-    assert float(last[1]) < 20
+    assert 2 < float(last[1]) <= took, "one request waits for two seconds until it expires"
     assert int(last[2]) == finished.out.count("✓")
     assert "✕" not in finished.out
     assert remaining_files(installation) == []
@@ -391,6 +395,20 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
 }
 
 
+# The chapters that find a fault. Those before them do not notice it, and are told in full above.
+CHAPTERS: dict[str, Chapters] = {
+    "answers are lost": (first_chapters.register_workflow, last_chapters.refuse_strangers),
+    **dict.fromkeys(
+        (
+            *("no mail comes", "the code is not sent", "no email about the outcome is sent"),
+            *("the page decides without the code", "opening the link decides", "any code is right"),
+            "paid by mail as asked and not as approved",
+        ),
+        email_chapter.CHAPTERS,
+    ),
+}
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_claim_that_does_not_hold_is_named_and_ends_with_1(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     sabotage, claim, instead = BROKEN[name]
@@ -400,7 +418,7 @@ def test_a_claim_that_does_not_hold_is_named_and_ends_with_1(name: str, capsys: 
         folders.append(env.folder)
         sabotage(env)
 
-    code = demo.play_story(sabotage=sabotage_and_note_folder, patience=4)
+    code = demo.play_story(sabotage=sabotage_and_note_folder, patience=4, chapters=CHAPTERS.get(name, story.CHAPTERS))
     out = capsys.readouterr().out
     words = " ".join(out.split())
     assert code == Exit.NO, out

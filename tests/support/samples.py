@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -218,6 +218,16 @@ CARD_FACTS = st.builds(CardFact, label=ANY, text=PHRASES)
 OUTCOMES = st.builds(CardOutcome, line=PHRASES, reason=st.none() | ANY, effect=st.none() | ANY)
 
 
+T = TypeVar("T")
+MOST_REPEATED = 60_000
+"""Characters of the parts of a card that are repeated: more than a message takes, and than six pages of details."""
+
+
+def _repeated(parts: list[T], times: int) -> tuple[T, ...]:
+    """Return the parts so many times, or as often as makes a card large: beyond that, more of them proves nothing."""
+    return tuple(parts) * max(1, min(times, MOST_REPEATED // (len(repr(parts)) + 1)))
+
+
 @st.composite
 def cards(draw: st.DrawFn) -> Card:
     is_open = draw(st.booleans())
@@ -233,12 +243,12 @@ def cards(draw: st.DrawFn) -> Card:
         title=draw(ANY),
         tone=draw(st.sampled_from(Tone)),
         lead=tuple(draw(st.lists(PHRASES, max_size=3))),
-        values=tuple(draw(st.lists(CARD_FIELDS, max_size=6))) * many,
-        notes=tuple(draw(st.lists(CARD_FACTS, max_size=5))) * draw(st.integers(1, 6)),
+        values=_repeated(draw(st.lists(CARD_FIELDS, max_size=6)), many),
+        notes=_repeated(draw(st.lists(CARD_FACTS, max_size=5)), draw(st.integers(1, 6))),
         outcome=None if is_open else draw(OUTCOMES),
         approvers=tuple(draw(st.lists(ANY, max_size=4))),
         requester=draw(ANY),
-        details=tuple(draw(st.lists(CARD_FACTS, max_size=5))) * draw(st.integers(1, 6)),
+        details=_repeated(draw(st.lists(CARD_FACTS, max_size=5)), draw(st.integers(1, 6))),
         actions=actions if is_open else (),
         expires_at=NOW if is_open else None,
         request=draw(st.none() | st.just("req1")),

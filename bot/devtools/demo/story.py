@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from rich.console import Console
 
@@ -19,9 +19,10 @@ from engine.domain import DEFAULT_WORKSPACE
 from engine.read_models import PageQuery
 from engine.store import audit_log, schema
 
+Chapters: TypeAlias = Sequence[Callable[[Scene], Awaitable[None]]]
 CLAIM_SECONDS: Final = 10.0
 """Seconds that a claim may take to come true, also on a slow machine."""
-_CHAPTERS: Final = (
+CHAPTERS: Final[Chapters] = (
     *first_chapters.CHAPTERS,
     *last_chapters.CHAPTERS,
     *email_chapter.CHAPTERS,
@@ -45,11 +46,16 @@ def no_sabotage(_: DemoEnvironment) -> None:
 
 
 async def play(
-    console: Console, *, sabotage: Callable[[DemoEnvironment], None] = no_sabotage, patience: float = CLAIM_SECONDS
+    console: Console,
+    *,
+    sabotage: Callable[[DemoEnvironment], None] = no_sabotage,
+    patience: float = CLAIM_SECONDS,
+    chapters: Chapters = CHAPTERS,
 ) -> bool:
     """Play the story, and return whether every claim held. The first that does not hold ends it.
 
-    `sabotage` is called once all parts run. The story must find the fault that it introduces.
+    `sabotage` is called once all parts run. The story must find the fault that it introduces. `chapters`: those that
+    are told before the totals.
     """
     clock = asyncio.get_running_loop().time
     narrator, started = Narrator(console, patience=patience), clock()
@@ -59,7 +65,7 @@ async def play(
     try:
         async with servers.run_servers() as env:
             sabotage(env)
-            totals = await _play(Scene(env, narrator))
+            totals = await _play(Scene(env, narrator), chapters)
     except ClaimFailed as failure:
         narrator.print_failure(failure)
         return False
@@ -72,12 +78,12 @@ async def play(
     return True
 
 
-async def _play(scene: Scene) -> Totals:
+async def _play(scene: Scene, chapters: Chapters) -> Totals:
     scene.narrator.line("server", f"accepts Slack’s deliveries at {scene.env.url}")
     scene.narrator.line("Slack", f"is local, at {scene.env.slack.base_url}")
     scene.narrator.line("mail", f"server is at {scene.env.slack.mail.url}")
     scene.narrator.line("payments", f"are accepted at {scene.env.payments.url}")
-    for chapter in _CHAPTERS:
+    for chapter in chapters:
         await chapter(scene)
     return await _check_totals(scene)
 
