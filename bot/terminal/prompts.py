@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import click
@@ -96,18 +96,44 @@ def _print_refusal(console: Console, refusal: InvalidEdits) -> None:
 
 
 def _ask_choice(card: Card, request: RequestView, *, edited: bool) -> str:
+    """Ask what to do, and return its letter."""
     is_form = request.model.subject.is_form
     suffix = " with your changes" if edited and not is_form else ""
-    approve = f"[a] {characters.visible(request.approve_label)}{suffix}"
-    edit = f"  [e] {'Fill in' if is_form else 'Edit'}" if request.model.editable else ""
-    ask = "  [q] Ask" if card.may_ask else ""
     can_revise = any(action.verdict == "revise" for action in card.actions)
-    revise = f"  [c] {ASK_FOR_CHANGES}" if can_revise else ""
-    offered = {"e": bool(request.model.editable), "c": can_revise, "q": card.may_ask}
-    choices = ["a", "r", "d", *(key for key, is_offered in offered.items() if is_offered)]
-    question = f"{approve}{edit}{revise}  [r] {characters.visible(request.reject_label)}{ask}  [d] Details"
-    answer: str = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)
-    return answer.lower()
+    edit = ("Fill in", "edit") if is_form else ("Edit",)
+    options: dict[str, tuple[str, ...]] = {
+        "a": (characters.visible(request.approve_label), "approve"),
+        **({"e": edit} if request.model.editable else {}),
+        **({"c": (ASK_FOR_CHANGES, "changes")} if can_revise else {}),
+        "r": (characters.visible(request.reject_label), "reject"),
+        **({"q": ("Ask",)} if card.may_ask else {}),
+        "d": ("Details",),
+    }
+    question = "  ".join(f"[{key}] {words[0]}{suffix if key == 'a' else ''}" for key, words in options.items())
+    answer: str = click.prompt(question, value_proc=_choice_reader(options))
+    return answer
+
+
+def _choice_reader(options: Mapping[str, tuple[str, ...]]) -> Callable[[str], str]:
+    """Return what reads a typed letter, or one of its words, and returns the letter."""
+    meanings: dict[str, set[str]] = {}
+    for key, words in options.items():
+        for word in (key, *words):
+            meanings.setdefault(_folded(word), set()).add(key)
+
+    def read(typed: str) -> str:
+        # A letter is always the choice beside it. A label that is the word of another choice is taken for neither.
+        found = {key} if (key := _folded(typed)) in options else meanings.get(key, set())
+        if len(found) != 1:
+            raise click.UsageError(f"{typed!r} is not one of {', '.join(options)}, or their words.")
+        (letter,) = found
+        return letter
+
+    return read
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _ask_question(request: RequestView, edits: Mapping[str, Value]) -> PromptedQuestion | None:

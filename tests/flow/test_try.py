@@ -68,6 +68,17 @@ steps:
     with: {method: POST, url: "URL/pay", json: {text: "hello"}}
     gate: {edit: [json.text]}
 """
+WORDS = """\
+name: words
+title: Words
+owner: sam@example.com
+steps:
+  - {id: write, uses: set, with: {text: "hello {{ review.comment }}"}}
+  - id: send
+    uses: set
+    with: {text: "{{ steps.write.text }}"}
+    gate: {title: "Send it?", approvers: [lee@example.com], approve_label: LABEL, edit: [text], revise: write}
+"""
 INPUTS = ("-i", "customer=Ann", "-i", "amount=12.50")
 QUESTION = "[a] Pay it"
 DETAILS = "[d] Details: "
@@ -147,6 +158,48 @@ def test_a_person_is_asked_for_inputs_and_decides(installation: Installation) ->
         person.see("The run is done.")
         assert person.end() == 0
     assert trial_folders(installation) == []
+
+
+def test_a_choice_is_typed_as_a_letter_or_in_words(installation: Installation) -> None:
+    installation.write("words.yaml", WORDS.replace("LABEL", "Pay it"))
+    with terminal(installation, "try", "words.yaml") as person:
+        person.see("[c] Ask for changes")
+        person.see(DETAILS)
+        person.type("perhaps")
+        person.see("'perhaps' is not one of a, e, c, r, q, d, or their words.")
+        person.see(DETAILS)
+        person.type("details")
+        person.see(DETAILS)
+        person.type(" EDIT ")
+        person.see("New value: ")
+        person.type("a new text")
+        person.see(DETAILS)
+        person.type("ask  for changes")
+        person.see("What should change?")
+        person.type("Shorter")
+        person.see(DETAILS)
+        person.type("pay it")
+        person.see("The run is done.")
+        assert person.end() == 0
+    with terminal(installation, "try", "words.yaml") as person:
+        person.see(DETAILS)
+        person.type("reject")
+        person.see("Reason")
+        person.type("No")
+        person.see("rejected")
+        person.end()
+
+
+def test_a_word_with_two_meanings_decides_nothing(installation: Installation) -> None:
+    installation.write("words.yaml", WORDS.replace("LABEL", "Reject"))
+    with terminal(installation, "try", "words.yaml") as person:
+        person.see(DETAILS)
+        person.type("reject")
+        person.see("'reject' is not one of")
+        person.see(DETAILS)
+        person.type("approve")
+        person.see("The run is done.")
+        assert person.end() == 0
 
 
 def test_edits_are_asked_field_by_field_until_they_are_right(installation: Installation) -> None:
