@@ -67,7 +67,8 @@ class InboxPage:
     """The requests of a page. `need_you`: how many requests wait for the reader in all.
 
     `next`: the cursor of the next page, if there may be one. `searched_until`: if a filter matches rarely, one page
-    looks only so far back; the next page goes on from there.
+    looks only so far back; the next page goes on from there. It is when the last request that it looked at was opened,
+    or in the part of decided requests when the reader decided it.
     """
 
     requests: tuple[RequestView, ...]

@@ -91,7 +91,7 @@ def notes(page: InboxPage, part: InboxPart) -> Iterator[Phrase]:
         yield (f"{found}Not all of your requests were looked at. Press {next_page(part)} to go on.",)
     else:
         yield (
-            f"{found}All requests since ",
+            f"{found}All requests that {'you decided' if part is InboxPart.DECIDED else 'were asked'} since ",
             page.searched_until,
             f" were looked at. Press {next_page(part)} to look further back.",
         )

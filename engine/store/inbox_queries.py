@@ -20,16 +20,18 @@ from engine.store.inbox_filters import InboxConditions
 from engine.store.inbox_rows import FIRST_LOOK, MOST_CHECKED, InboxCandidate, InboxRows
 from engine.store.request_search import IdRange, SearchMeaning
 from engine.store.statements import Statement
-from engine.store.tables import ApproverRow, RequestRow, RunRow
+from engine.store.tables import ApproverRow, DecisionRow, RequestRow, RunRow
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _COUNT = Statement(
     select(func.count().label("waiting"))
     .select_from(_approver)
     .where(_approver.c.person == bindparam("of"), _approver.c.pending)
 )
+_DECIDED_AT = Statement(select(_decision.c.decided_at).where(_decision.c.id == bindparam("id")))
 _OPENED_AT = Statement(select(_request.c.opened_at).where(_request.c.id == bindparam("id")))
 _FIRST_OPENED_AT = Statement(
     select(func.coalesce(func.min(_request.c.opened_at), _run.c.started_at).label("opened_at"))
@@ -46,7 +48,7 @@ class _Found:
 
     ids: Sequence[str]
     next: str | None
-    last: str | None = None
+    last: InboxCandidate | None = None
     vague: tuple[str, ...] = ()
 
 
@@ -64,7 +66,7 @@ def inbox_page(connection: Connection, workspace: str, query: InboxQuery) -> Inb
         requests=tuple(request_queries.load_by_ids(connection, found.ids)),
         need_you=need_you(connection, query.reader.person.id),
         next=found.next,
-        searched_until=_opened_at(connection, found.last) if found.last is not None else None,
+        searched_until=_looked_back_to(connection, query.part, found.last) if found.last is not None else None,
         vague=found.vague,
     )
 
@@ -72,6 +74,15 @@ def inbox_page(connection: Connection, workspace: str, query: InboxQuery) -> Inb
 def need_you(connection: Connection, person: str) -> int:
     """Return the number of requests that wait for a person."""
     return int(_COUNT.scalars(connection, {"of": person})[0])
+
+
+def _looked_back_to(connection: Connection, part: InboxPart, checked: InboxCandidate) -> datetime:
+    """Return the moment of what was checked last, of the kind that the days of the filter are about."""
+    if part is InboxPart.DECIDED:
+        (decided_at,) = _DECIDED_AT.scalars(connection, {"id": inbox_rows.key_of(checked.cursor)})
+        moment: datetime = decided_at
+        return moment
+    return _opened_at(connection, checked.request)
 
 
 def _opened_at(connection: Connection, checked: str) -> datetime:
@@ -105,4 +116,4 @@ def _find(connection: Connection, workspace: str, query: InboxQuery) -> _Found:
             return _Found([one.request for one in kept], None)
         after = candidates.rows[-1].cursor
     last = candidates.rows[-1]
-    return _Found([one.request for one in kept], last.cursor, last=last.request)
+    return _Found([one.request for one in kept], last.cursor, last=last)

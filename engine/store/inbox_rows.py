@@ -91,7 +91,7 @@ class InboxRows:
 
     def _with_words(self, after: str | None, most: int) -> Select[Any]:
         """Select the next requests with the rarest word."""
-        before, rarest = _key_of(after) if after is not None else None, self.conditions.meaning.terms[0]
+        before, rarest = key_of(after) if after is not None else None, self.conditions.meaning.terms[0]
         return request_search.newest_with(
             self.conditions.workspace, rarest, before=before, within=self.within, most=most
         )
@@ -258,7 +258,7 @@ def _approved_by(person: str, workspace: str) -> Select[Any]:
 def _limited(statement: Select[Any], after: str | None, most: int) -> Select[Any]:
     columns = statement.selected_columns
     # The run of the last request can have others, so it is read again.
-    older = [columns.key <= _key_of(after)] if after is not None else []
+    older = [columns.key <= key_of(after)] if after is not None else []
     order = [columns[name].desc() for name in ("key", "id") if name in columns]
     return statement.where(*older).order_by(*order).limit(most)
 
@@ -278,7 +278,8 @@ def _together(parts: _Parts, after: str | None, most: int) -> Any:
 # -- cursors ------------------------------------------------------------------------------------------------
 
 
-def _key_of(cursor: str) -> str:
+def key_of(cursor: str) -> str:
+    """Return the key of the index along which a part is read: that of a run, a request or a decision."""
     return cursor.partition(_SEPARATOR)[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -281,6 +281,24 @@ async def test_a_page_that_looked_only_at_runs_that_asked_no_one_says_how_far(
     assert turned[0].searched_until in starts
     assert [view.id for page in turned for view in page.requests] == [request]
     assert turned[-1].searched_until is None
+
+
+async def test_a_page_of_decisions_says_back_to_which_decision_it_looked(
+    env: EngineEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_at_few(monkeypatch)
+    requests = [await begin(env, "approvers: [lee@example.com]") for _ in range(9)]
+    opened_until = env.clock.now()
+    env.pass_time(seconds=60)
+    decided = list[datetime]()
+    for request in requests:
+        decided.append(env.clock.now())
+        await decide(env, request, LEE)
+    turned = await pages(env, await reader(env, LEE), InboxPart.DECIDED, state=RequestState.REJECTED)
+    looked = [page.searched_until for page in turned if page.searched_until is not None]
+    assert looked == sorted(looked, reverse=True)
+    assert {*looked} <= {*decided}
+    assert min(looked) > opened_until
 
 
 async def test_a_person_who_approves_twice_finds_the_request_once(env: EngineEnv) -> None:

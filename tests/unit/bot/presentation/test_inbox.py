@@ -186,9 +186,11 @@ def test_a_page_says_what_it_did_not_search() -> None:
     assert notes() == []
     assert notes(vague=("a",)) == ["“a” begins too many other words. Type more letters."]
     assert notes(vague=("a", "be")) == ["“a” and “be” begin too many other words. Type more letters."]
-    looked = "All requests since T were looked at. Press Older to look further back."
+    looked = "All requests that were asked since T were looked at. Press Older to look further back."
     assert notes(searched_until=NOW) == [f"None was found yet. {looked}"]
     assert notes(searched_until=NOW, requests=(expense("5.00"),)) == [looked]
+    decided = looked.replace("were asked", "you decided")
+    assert notes(InboxPart.DECIDED, searched_until=NOW) == [f"None was found yet. {decided}"]
     assert notes(InboxPart.NEEDS_YOU, searched_until=NOW) == [
         "None was found yet. Not all of your requests were looked at. Press Show more to go on."
     ]
