@@ -77,10 +77,13 @@ async def test_a_connection_can_break_before_or_after_the_post_landed(
 
 async def test_a_post_can_land_without_any_answer(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.fault("chat.postMessage", "hang")
+    messages = slack.world.messages[slack.channel("general")]
+    posting = asyncio.ensure_future(client.chat_postMessage(channel="#general", text="x"))
+    await slack.until(lambda: messages)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
-            await client.chat_postMessage(channel="#general", text="x")
-    assert len(slack.world.messages[slack.channel("general")]) == 1
+            await posting
+    assert len(messages) == 1
 
 
 async def test_slack_can_be_down(slack: RunningSandbox, client: AsyncWebClient) -> None:

@@ -13,6 +13,7 @@ import pytest
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.mail.faults import STAGES, MailFault, MailFaultKind
 from tests.support.certificates import encrypted_mail_config
+from tests.support.http_service import PATIENCE
 from tests.support.smtp_conversation import MIA, SENDER, message, open_conversation, options, send
 
 BEN = "ben@example.com"
@@ -188,7 +189,7 @@ async def test_every_command_may_fail_at_once(slack: RunningSandbox) -> None:
 async def test_a_handshake_may_fail(tmp_path: Path, security: Any, kind: MailFaultKind) -> None:
     async with sandbox(mail=encrypted_mail_config(tmp_path, security)) as slack:
         slack.mail.fault("tls", kind)
-        error = await failure(slack, timeout=0.5)
+        error = await failure(slack, timeout=0.5 if kind == "hang" else PATIENCE)
         assert ("CERTIFICATE_VERIFY_FAILED" in str(error)) == (kind == "certificate")
         await send(slack)
         assert slack.mail.received()[0].tls

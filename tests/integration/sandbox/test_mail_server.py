@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from bot.devtools.sandbox import FrozenClock, MailConfig, RunningSandbox, sandbox
 from bot.devtools.sandbox.mail.config import Security
 from tests.support.certificates import encrypted_mail_config
+from tests.support.http_service import PATIENCE
 from tests.support.smtp_conversation import (
     MIA,
     SENDER,
@@ -392,7 +393,7 @@ async def test_a_client_that_disconnects_leaves_nothing_behind(slack: RunningSan
 
 
 async def test_a_sandbox_stops_while_a_client_is_connected() -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE):
         async with sandbox() as slack:
             reader, writer = await asyncio.open_connection(slack.mail.host, slack.mail.port)
             await reader.readline()

@@ -13,6 +13,7 @@ import pytest
 
 from bot import palette
 from bot.devtools.sandbox import FrozenClock, Hint, RunningSandbox, page_files, sandbox
+from tests.support.http_service import PATIENCE
 from tests.support.sandbox_env import actions, button, client_of
 
 FOLDER = Path(page_files.__file__).parent / "page"
@@ -55,7 +56,7 @@ async def test_only_actions_of_the_app_and_of_people_change_the_count(
     slack: RunningSandbox, session: aiohttp.ClientSession
 ) -> None:
     async def count() -> int:
-        async with asyncio.timeout(2), session.get(slack.script_url + "changes") as response:
+        async with asyncio.timeout(PATIENCE), session.get(slack.script_url + "changes") as response:
             count: int = (await response.json())["count"]
             return count
 

@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.devtools.sandbox import AppConfig, FrozenClock, RunningSandbox, sandbox
 from bot.devtools.sandbox.clock import Time
 from bot.devtools.sandbox.scripting_api import ScriptApi
+from tests.support.http_service import PATIENCE
 from tests.support.sandbox_env import actions, button, client_of, field, modal
 
 ROOT = Path(__file__).parents[3]
@@ -85,14 +86,14 @@ async def test_sleepers_wake_when_the_clock_is_moved() -> None:
     await asyncio.sleep(0.02)
     assert not sleeping.done()
     clock.at = clock.at.replace(year=clock.at.year + 1)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         await sleeping
     with pytest.raises(ValueError, match="back"):
         time.advance(-1)
 
 
 async def test_a_running_clock_ends_sleeps_by_itself() -> None:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         await Time().sleep(0.01)
 
 
