@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -14,6 +14,7 @@ from bot.step_types import load_step_types
 from bot.terminal.output import print_sentence, render_json
 from engine import schedules, workflowfile
 from engine.errors import DefinitionError, Problem
+from engine.runs import examples
 from engine.steps.missing_services import find_missing
 from engine.system import SystemClock
 from engine.workflowfile.step_kinds import StepKind
@@ -21,12 +22,15 @@ from engine.workflowfile.step_kinds import StepKind
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--examples", "with_examples", is_flag=True, help="Also play the examples of each file.")
 @json_option
-def check(files: tuple[Path, ...], as_json: bool) -> int:
+def check(files: tuple[Path, ...], with_examples: bool, as_json: bool) -> int:
     """Check workflow FILES, and print all their problems."""
     kinds = load_step_types(load_context().settings)
     checked = [(file, *_check_file(file, kinds)) for file in files]
     problems = [(file, problem) for file, found, _ in checked for problem in found]
+    if with_examples:
+        problems += _unmet_examples([file for file, found, _ in checked if not found], kinds)
     if as_json:
         click.echo(render_json([{"file": str(file), **problem.facts()} for file, problem in problems]))
     else:
@@ -49,6 +53,20 @@ def _check_file(file: Path, kinds: Mapping[str, StepKind]) -> tuple[Sequence[Pro
         # A file that is missing hides no problem of the others.
         return [Problem(f"The file cannot be read: {error.strerror}.")], ()
     return (), find_missing(workflow, kinds)
+
+
+def _unmet_examples(files: Sequence[Path], kinds: Mapping[str, StepKind]) -> list[tuple[Path, Problem]]:
+    return [(file, wrong) for file in files for wrong in _play_examples(file, kinds)]
+
+
+def _play_examples(file: Path, kinds: Mapping[str, StepKind]) -> Iterator[Problem]:
+    """Play the examples of a file, and yield a problem for each thing that is not as one of them expects."""
+    workflow, now = workflowfile.load(read_workflow_file(file), kinds=kinds), SystemClock().now()
+    if not workflow.examples:
+        yield Problem("The file has no examples.", hint="Write some under `examples`.")
+    for index, example in enumerate(workflow.examples):
+        for sentence in examples.failures(workflow, example, now):
+            yield Problem(f"Example “{example.name}”: {sentence}", path=f"examples[{index}]")
 
 
 def _print_schedules(file: Path, kinds: Mapping[str, StepKind]) -> None:

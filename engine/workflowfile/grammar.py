@@ -274,6 +274,52 @@ class TriggerFile(FilePart):
         return self
 
 
+class ExampleAnswerFile(FilePart):
+    """An answer in `answers` of an example, if it is a mapping."""
+
+    edit: dict[str, Any] = {}
+    reject: str | None = None
+    revise: str | None = None
+
+    @model_validator(mode="after")
+    def _check_one_key(self) -> ExampleAnswerFile:
+        if bool(self.edit) + (self.reject is not None) + (self.revise is not None) != 1:
+            raise refuse("An answer is `approve`, `reject`, `expire`, {edit: …}, {reject: why} or {revise: what}.")
+        return self
+
+
+class ExpectFile(FilePart):
+    """`expect` of an example. `asks`: who is asked, by step; `true` for anyone."""
+
+    asks: dict[str, Literal[True] | list[str]] | None = None
+    calls: list[str] | None = None
+    ends: Literal["succeeded", "failed", "rejected", "expired"] | None = None
+
+
+ExampleAnswerValue = Annotated[
+    Annotated[Literal["approve", "reject", "expire"], Tag("word")] | Annotated[ExampleAnswerFile, Tag("mapping")],
+    Discriminator(_union_tag),
+]
+
+
+class ExampleFile(FilePart):
+    """An entry of `examples`."""
+
+    name: Label
+    inputs: dict[str, Any] = {}
+    outputs: dict[str, dict[str, Any]] = {}
+    answers: dict[str, list[ExampleAnswerValue]] = {}
+    expect: ExpectFile
+
+    @field_validator("answers", mode="before")
+    @classmethod
+    def _expand_answers(cls, raw: object) -> object:
+        """Return the answers by round, also where the file has one for all rounds."""
+        if not isinstance(raw, dict):
+            return raw
+        return {step: answer if isinstance(answer, list) else [answer] for step, answer in raw.items()}
+
+
 class WorkflowFile(FilePart):
     """A workflow. `inputs`, `triggers` and `steps` stay raw: `draft` reads each of them by itself."""
 
@@ -284,4 +330,5 @@ class WorkflowFile(FilePart):
     inputs: dict[str, Any] = {}
     may_run: Starters | None = None
     triggers: list[Any] = []
+    examples: list[ExampleFile] = []
     steps: Annotated[list[Any], Key(min_length=1)]

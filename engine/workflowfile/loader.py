@@ -22,6 +22,7 @@ from engine.workflowfile import (
     decision_outputs,
     declared_types,
     edit_checks,
+    example_compiler,
     jump_checks,
     review_names,
     step_titles,
@@ -66,6 +67,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
     steps = _StepCompiler(report, draft, kinds).compile()
     jump_checks.check_comments_are_read(report, draft.steps, steps)
     triggers = trigger_compiler.compile_triggers(report, draft)
+    examples = example_compiler.compile_examples(report, draft.file.examples if draft.file is not None else (), steps)
     report.raise_problems()
     file = draft.file
     assert file is not None
@@ -78,6 +80,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         may_run=tuple(file.may_run or ()),
         triggers=tuple(triggers),
         steps=tuple(steps),
+        examples=examples,
         source=source,
         hash=hashlib.sha256(source).hexdigest(),
         reads_decisions=any(decision_outputs.reads(step) for step in steps),

@@ -21,13 +21,16 @@ from engine.domain import (
     QuestionRule,
     ReasonRequired,
     RequesterRule,
+    RequestState,
     ReviewPoint,
+    RunStatus,
     TriggerKind,
     Ways,
 )
 from engine.expressions import CompiledValue, Template
 from engine.fields import Field
 from engine.identifiers import in_words
+from engine.json_values import Value
 from engine.retry import RetryPolicy
 from engine.schedules import Schedule
 from engine.workflowfile.declarations import NO_DECLARATIONS, Declarations
@@ -233,6 +236,32 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleAnswer:
+    """The answer of approvers in an example. `edits`: new values by dotted path; `reason`: also what should change."""
+
+    state: RequestState = RequestState.APPROVED
+    edits: Mapping[str, Value] = field(default_factory=dict)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A run as its author expects it. `outputs`: what steps return; `answers`: of approvers, by step and round.
+
+    `asks`: who is asked, by step, each None if anyone; `calls`: the steps that call something, in order. What is None
+    is not compared.
+    """
+
+    name: str
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    outputs: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    answers: Mapping[str, tuple[ExampleAnswer, ...]] = field(default_factory=dict)
+    asks: Mapping[str, tuple[str, ...] | None] | None = None
+    calls: tuple[str, ...] | None = None
+    ends: RunStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
     """A workflow. Every run keeps the source and the hash of the workflow that it was started with."""
 
@@ -248,6 +277,7 @@ class Workflow:
     """The bytes of the file."""
     hash: str = ""
     """The SHA-256 of the source, in hexadecimal."""
+    examples: tuple[Example, ...] = ()
     reads_decisions: bool = False
     """Whether one of its expressions reads a decision about a step."""
     reads_approved: bool = False

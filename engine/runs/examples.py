@@ -1,0 +1,196 @@
+"""Plays the examples of a workflow in memory: who is asked, what is called, and how the run ends. Pure.
+
+Nothing is called: a step returns what the example says, and approvers answer as it says, or approve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from msgspec.structs import replace
+
+from engine import fields, requests, timestamps
+from engine.domain import Params, Refusal, RequestState, RunStatus
+from engine.errors import about
+from engine.identifiers import in_words
+from engine.json_values import Value
+from engine.requests import Opening, Request, Revision
+from engine.runs.state import Progress, ReviewResult, RunState, StepOutput
+from engine.runs.state_machine import proceed, record
+from engine.workflowfile import Workflow
+from engine.workflowfile.workflow import Example, ExampleAnswer
+
+REQUESTER: Final = "requester@example.com"
+"""Who starts the runs of examples."""
+_APPROVER: Final = "approver@example.com"
+_MOST: Final = 2_000
+"""Transitions of one example, after which it counts as endless."""
+
+
+class _WrongExample(Exception):
+    """The example cannot be played. The text is a sentence."""
+
+
+@dataclass(slots=True)
+class _PlayedRun:
+    """One run of an example. `asked`: who was asked, by step; `called`: the steps that called something, in order."""
+
+    workflow: Workflow
+    example: Example
+    state: RunState
+    now: datetime
+    asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    called: list[str] = field(default_factory=list)
+    error: str | None = None
+
+    def play(self) -> None:
+        """Move the run to its end, or to the first state that needs a person to find out what happened."""
+        progress = proceed(self.workflow, self.state, now=self.now)
+        for _ in range(_MOST):
+            self._apply(progress)
+            if progress.opening is not None:
+                self._answer(progress.opening)
+                progress = proceed(self.workflow, self.state, now=self.now)
+            elif progress.effect is not None:
+                step = progress.effect.step.id
+                self.called.append(step)
+                output = StepOutput(dict(self.example.outputs.get(step, {})))
+                progress = record(self.workflow, self.state, output, now=self.now)
+            elif progress.ready_at is not None:
+                self.now = max(self.now, progress.ready_at)
+                progress = proceed(self.workflow, self.state, now=self.now)
+            else:
+                self.error = progress.error
+                return
+        raise _WrongExample("The run does not come to an end.")
+
+    def _apply(self, progress: Progress) -> None:
+        visits = {**self.state.visits, **{visit.step: visit for visit in progress.visits}}
+        self.state = replace(self.state, status=progress.status, cursor=progress.cursor, visits=visits, review=None)
+
+    def _answer(self, opening: Opening) -> None:
+        """Put the answer of the example to a request into the state, as a decision would."""
+        step = opening.subject.step
+        self.asked[step] = tuple(reference.rule for reference in opening.references)
+        answer = self._given(step)
+        content, edited = self._edited(opening, answer)
+        self.state = replace(
+            self.state,
+            review=_review(opening, answer, content),
+            decisions={**self.state.decisions, step: _decision(answer, self.now, edited=edited)},
+            revisions=(*self.state.revisions, *self._revision(opening, answer, content)),
+        )
+
+    def _given(self, step: str) -> ExampleAnswer:
+        """Return the answer of the example in this round."""
+        answers = self.example.answers.get(step, (ExampleAnswer(),))
+        rounds = sum(revision.step == step for revision in self.state.revisions)
+        return answers[min(rounds, len(answers) - 1)]
+
+    def _revision(self, opening: Opening, answer: ExampleAnswer, content: Params) -> Iterator[Revision]:
+        if answer.state is not RequestState.CHANGES_REQUESTED:
+            return
+        step, offer = opening.subject.step, opening.revision
+        if offer is None or not offer.left:
+            raise _WrongExample(f"Changes cannot be asked for at “{in_words(step)}”, or not so often.")
+        comment = answer.reason or ""
+        by = {"person": _APPROVER, "name": _APPROVER, "address": _APPROVER}
+        yield Revision(step=step, request="", comment=comment, content=content, edits={}, at=self.now, **by)
+
+    def _edited(self, opening: Opening, answer: ExampleAnswer) -> tuple[Params, bool]:
+        """Return the content after the edits of the example, and whether there are some."""
+        if not answer.edits and not opening.subject.is_form:
+            return opening.content, False
+        kind = self.workflow.step(opening.subject.step).kind
+        applied = requests.apply_edits(_request(opening, self.now), answer.edits, kind=kind)
+        if isinstance(applied, Refusal):
+            wrong = (about(f"“{name}”", why) for name, why in applied.errors.items())
+            raise _WrongExample(f"The answer about “{in_words(opening.subject.step)}” is refused: {' '.join(wrong)}")
+        edits, content = applied
+        return content, bool(edits)
+
+
+def _request(opening: Opening, now: datetime) -> Request:
+    return Request(
+        id="example",
+        workspace="example",
+        subject=opening.subject,
+        state=RequestState.PENDING,
+        rev=1,
+        content_version=1,
+        content=opening.content,
+        editable=opening.editable,
+        digest=opening.digest,
+        approvers=(),
+        reason_required=opening.reason_required,
+        deadlines=opening.deadlines(now, falls_back=False),
+    )
+
+
+def _review(opening: Opening, answer: ExampleAnswer, content: Params) -> ReviewResult:
+    digest = opening.subject.digest(content)
+    return ReviewResult(state=answer.state, content=content, digest=digest, on_expiry=opening.on_expiry)
+
+
+def _decision(answer: ExampleAnswer, now: datetime, *, edited: bool) -> dict[str, Value] | None:
+    """Return the decision as expressions read it, or None for an answer that is none."""
+    if answer.state not in (RequestState.APPROVED, RequestState.REJECTED):
+        return None
+    by: dict[str, Value] = {"name": _APPROVER, "address": _APPROVER}
+    facts = {"by": by, "at": timestamps.iso(now), "verdict": answer.state.value, "reason": answer.reason}
+    return {**facts, "edited": edited, "rating": None, "comment": None}
+
+
+def failures(workflow: Workflow, example: Example, now: datetime) -> tuple[str, ...]:
+    """Play an example, and return a sentence for each thing that is not as it expects."""
+    inputs, errors = _inputs(workflow, example)
+    if errors:
+        return tuple(about(f"The input “{name}”", why) for name, why in errors.items())
+    state = RunState(
+        id="example", status=RunStatus.RUNNING, cursor=0, inputs=inputs, requester=REQUESTER, started_at=now
+    )
+    run = _PlayedRun(workflow, example, state, now)
+    try:
+        run.play()
+    except _WrongExample as wrong:
+        return (str(wrong),)
+    return tuple(_differences(run))
+
+
+def _inputs(workflow: Workflow, example: Example) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return the inputs, read as they are typed on the command line where they are text, and the errors by name."""
+    texts = {
+        name: value for name, value in example.inputs.items() if isinstance(value, str) and name in workflow.inputs
+    }
+    typed, errors = fields.from_text_all({name: workflow.inputs[name] for name in texts}, texts)
+    inputs, other_errors = fields.validate_all(workflow.inputs, {**example.inputs, **typed})
+    return inputs, {**other_errors, **errors}
+
+
+def _differences(run: _PlayedRun) -> Iterator[str]:
+    expected = run.example
+    if expected.ends is not None and run.state.status is not expected.ends:
+        yield f"The run ended as {run.state.status}, not as {expected.ends}. {run.error or ''}".rstrip()
+    if expected.calls is not None and tuple(run.called) != expected.calls:
+        yield f"It called {_list(run.called)}, not {_list(expected.calls)}."
+    if expected.asks is not None:
+        yield from _other_requests(run.asked, expected.asks)
+
+
+def _other_requests(
+    asked: Mapping[str, tuple[str, ...]], expected: Mapping[str, tuple[str, ...] | None]
+) -> Iterator[str]:
+    for step in asked.keys() - expected.keys():
+        yield f"It asked {_list(asked[step])} about “{in_words(step)}”."
+    for step, people in expected.items():
+        if step not in asked:
+            yield f"It asked no one about “{in_words(step)}”."
+        elif people is not None and sorted(people) != sorted(asked[step]):
+            yield f"It asked {_list(asked[step])} about “{in_words(step)}”, not {_list(people)}."
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names) or "nothing"

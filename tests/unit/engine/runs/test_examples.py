@@ -1,0 +1,106 @@
+"""The examples of a workflow, played in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine import workflowfile
+from engine.runs import examples
+from engine.workflowfile import Workflow
+from tests.support.fakes import START
+from tests.support.run_in_memory import KINDS
+
+FILE = """
+name: refund
+owner: sam@example.com
+inputs: {amount: {type: money, currency: EUR}, vip: {type: boolean, default: false}}
+steps:
+  - {id: look, uses: call, with: {to: crm, text: look}}
+  - {id: draft, uses: set, with: {text: "Pay {{ inputs.amount }}{{ review.comment }}"}}
+  - id: pay
+    uses: call
+    with: {to: bank, text: "{{ steps.draft.text }}"}
+    gate:
+      when: "{{ inputs.amount | number > 100 }}"
+      approvers: [lee@example.com, owner]
+      edit: [text]
+      revise: draft
+      revise_limit: 1
+      on_reject: told
+      expires: 1d
+  - {id: pause, uses: wait, with: {for: 3d}}
+  - {id: booked, uses: call, with: {to: book, text: "{{ steps.look.text }} {{ steps.pay.approved.text }}"}}
+  - id: told
+    uses: call
+    when: "{{ steps.pay.decision is mapping and steps.pay.decision.verdict == 'rejected' }}"
+    with: {to: ann, text: "no: {{ steps.pay.decision.reason | default('') }}"}
+examples:
+  - name: it
+    inputs: {amount: 250 EUR}
+    outputs: {look: {text: gold}}
+    KEYS
+"""
+
+
+def load(keys: str) -> Workflow:
+    source = FILE.replace("KEYS", keys.replace("\n", "\n    "))
+    return workflowfile.load(source.encode(), kinds=KINDS)
+
+
+def played(keys: str) -> tuple[str, ...]:
+    workflow = load(keys)
+    return examples.failures(workflow, workflow.examples[0], START)
+
+
+ALL = "[look, pay, booked]"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        f"expect: {{asks: {{pay: [lee@example.com, owner]}}, calls: {ALL}, ends: succeeded}}",
+        "expect: {asks: {pay: true}}",
+        f"inputs: {{amount: 20 EUR}}\nexpect: {{asks: {{}}, calls: {ALL}, ends: succeeded}}",
+        "answers: {pay: reject}\nexpect: {calls: [look, told], ends: succeeded}",
+        "answers: {pay: {reject: too much}}\nexpect: {calls: [look, told]}",
+        "answers: {pay: expire}\nexpect: {calls: [look], ends: expired}",
+        f"answers: {{pay: {{edit: {{text: Pay less}}}}}}\nexpect: {{calls: {ALL}}}",
+        f"answers: {{pay: [{{revise: less}}, approve]}}\nexpect: {{calls: {ALL}, ends: succeeded}}",
+        "outputs: {}\nexpect: {ends: failed}",
+    ],
+)
+def test_an_example_holds(keys: str) -> None:
+    if keys.startswith(("inputs", "outputs")):
+        name = keys.partition(":")[0]
+        file = FILE.replace("    inputs: {amount: 250 EUR}\n", "") if name == "inputs" else FILE
+        file = file.replace("    outputs: {look: {text: gold}}\n", "") if name == "outputs" else file
+        source = file.replace("KEYS", keys.replace("\n", "\n    "))
+        workflow = workflowfile.load(source.encode(), kinds=KINDS)
+        assert examples.failures(workflow, workflow.examples[0], START) == ()
+    else:
+        assert played(keys) == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ("expect: {asks: {}}", "It asked lee@example.com, owner about “Pay”."),
+        ("expect: {asks: {pay: [owner]}}", "It asked lee@example.com, owner about “Pay”, not owner."),
+        ("expect: {calls: []}", "It called look, pay, booked, not nothing."),
+        ("expect: {ends: rejected}", "The run ended as succeeded, not as rejected."),
+        ("answers: {pay: [{revise: a}, {revise: b}]}\nexpect: {}", "Changes cannot be asked for at “Pay”, or not so"),
+        (
+            "answers: {pay: {edit: {txt: a}}}\nexpect: {}",
+            "The answer about “Pay” is refused: Signoff does not know “txt”.",
+        ),
+    ],
+)
+def test_what_is_not_as_expected_is_said_in_a_sentence(keys: str, sentence: str) -> None:
+    (said,) = played(keys)
+    assert said.startswith(sentence)
+
+
+def test_an_input_that_is_wrong_is_said() -> None:
+    workflow = workflowfile.load(FILE.replace("250 EUR", "250 USD").replace("KEYS", "expect: {}").encode(), kinds=KINDS)
+    (said,) = examples.failures(workflow, workflow.examples[0], START)
+    assert said.startswith("The input “amount” ")
