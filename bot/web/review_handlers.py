@@ -17,7 +17,7 @@ from bot.web.review_notes import SENTENCES, ReviewNote
 from bot.web.review_view import TypedReview
 from bot.web.service import AccessRefused, ReviewVisit
 from bot.web.status_pages import Notice
-from bot.web.submitted_review import REASON, SubmittedReview, is_as_sent, typed_in
+from bot.web.submitted_review import REASON, VERDICT, SubmittedReview, is_as_sent, typed_in
 from engine.domain import (
     AlreadyDecided,
     AlreadyVoted,
@@ -378,7 +378,9 @@ def may_rate(visit: ReviewVisit) -> bool:
 
 
 def _typed_before(draft: FormDraft) -> TypedReview:
-    return TypedReview(raws=draft.typed, reason="".join(draft.typed.get(REASON, ())))
+    pressed = "".join(draft.typed.get(VERDICT, ()))
+    asks_for = pressed if pressed != Verdict.APPROVE else ""
+    return TypedReview(raws=draft.typed, reason="".join(draft.typed.get(REASON, ())), asks_for=asks_for)
 
 
 _BACK: Final = "Nothing was decided yet. Your text is still here."

@@ -124,6 +124,7 @@ class ReviewService:
 
 _KINDS: Final[Mapping[Verdict, frozenset[str]]] = {
     Verdict.APPROVE: frozenset({EntryKind.REQUEST_APPROVED, EntryKind.REQUEST_VOTED, EntryKind.REQUEST_CHANGED}),
+    Verdict.REVISE: frozenset({EntryKind.REQUEST_CHANGES_REQUESTED}),
     Verdict.REJECT: frozenset({EntryKind.REQUEST_REJECTED}),
 }
 """The entries of the audit log that a decision with a verdict leaves."""

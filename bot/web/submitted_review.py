@@ -16,7 +16,9 @@ from engine.json_values import Value
 from engine.read_models import RequestView
 
 REASON: Final = "reason"
-"""The name of the field for the reason. A form is without it until the button to reject was pressed."""
+"""The name of the field for the reason. A form is without it until a button that needs it was pressed."""
+VERDICT: Final = "verdict"
+"""The name of the buttons that decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class SubmittedReview:
     def draft(self) -> FormDraft:
         """Return the form as it was typed, to come back to it."""
         view = self.visit.request
-        typed = {**form_data.content_values(self.form), REASON: (self.typed.reason,)}
+        typed = {**form_data.content_values(self.form), REASON: (self.typed.reason,), VERDICT: (self.verdict.value,)}
         return FormDraft(about=view.id, run=view.run, digest=view.model.digest, typed=typed)
 
     @property

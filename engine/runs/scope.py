@@ -28,7 +28,12 @@ class RunScope:
         if self._constant is None:
             self._constant = _constant_names(self._workflow, self._state)
         # A step that runs again does not see what later steps made of its earlier output.
-        names = {**self._constant, "steps": _outputs(visit for visit in visits.values() if visit.index <= cursor)}
+        review = _review([asked for asked in self._state.revisions if self._goes_to(asked, cursor)])
+        names = {
+            **self._constant,
+            "review": review,
+            "steps": _outputs(visit for visit in visits.values() if visit.index <= cursor),
+        }
         if self._workflow.reads_decisions:
             names[DECISIONS] = self._decisions(visits, cursor)
         if self._workflow.reads_approved:
@@ -43,7 +48,19 @@ class RunScope:
     def _decisions(self, visits: Mapping[str, Visit], cursor: int) -> dict[str, Value]:
         """Return the decision at each earlier step with a gate, or None where no person decided."""
         gated = [step.id for step in self._workflow.steps[:cursor] if step.gate is not None]
-        return {name: self._state.decisions.get(name) for name in gated if _reached_gate(visits.get(name))}
+        return {name: self._decision(visits[name]) for name in gated if _reached_gate(visits.get(name))}
+
+    def _decision(self, visit: Visit) -> Value:
+        """Return the decision in this visit. One in an earlier visit was about other content."""
+        decided_in, decision = self._state.decisions.get(visit.step, (0, None))
+        return decision if decided_in == visit.visit else None
+
+    def _goes_to(self, revision: Revision, cursor: int) -> bool:
+        """Return whether the step with this index runs again for what was asked for."""
+        asking = self._workflow.step(revision.step)
+        assert asking.gate is not None
+        target = asking.gate.revise
+        return target is not None and self._workflow.step(target).index <= cursor <= asking.index
 
 
 def _outputs(visits: Iterable[Visit]) -> dict[str, Value]:
@@ -62,7 +79,7 @@ def _reached_gate(visit: Visit | None) -> bool:
 
 
 def _constant_names(workflow: Workflow, state: RunState) -> dict[str, Value]:
-    """Return the names that stay the same during a transition: all but `steps` and decisions."""
+    """Return the names that stay the same during a transition: all but `steps`, `review` and decisions."""
     return {
         "inputs": dict(state.inputs),
         "trigger": {},
@@ -72,7 +89,6 @@ def _constant_names(workflow: Workflow, state: RunState) -> dict[str, Value]:
             "requester": state.requester,
             "started_at": timestamps.iso(state.started_at),
         },
-        "review": _review(state.revisions),
     }
 
 

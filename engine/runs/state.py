@@ -68,8 +68,8 @@ class RunState(Struct, frozen=True, kw_only=True):
     started_at: datetime
     visits: Mapping[str, Visit] = field(default_factory=dict)
     review: ReviewResult | None = None
-    decisions: Mapping[str, Value] = field(default_factory=dict)
-    """The decisions at earlier steps, by step id. Loaded only for workflows that read them."""
+    decisions: Mapping[str, tuple[int, Value]] = field(default_factory=dict)
+    """The latest decisions with the visit that each is about, by step id. Loaded only for workflows that read them."""
     revisions: tuple[Revision, ...] = ()
     """The changes that approvers asked for, the oldest first. Loaded only for workflows that offer it."""
     cancelled: bool = False

@@ -57,7 +57,7 @@ class Transition:
         self.status = RunStatus.RUNNING
         self.cursor = state.cursor
         self.visits = dict(state.visits)
-        self.changed: dict[str, Visit] = {}
+        self.changed: dict[tuple[str, int], Visit] = {}
         self.review = state.review
         self.opening: Opening | None = None
         self.effect: Effect | None = None
@@ -120,14 +120,7 @@ class Transition:
     # -- entering a step, and its gate --
 
     def _enter(self, step: Step) -> None:
-        previous = self.visits.get(step.id)
-        visit = Visit(
-            step=step.id,
-            index=step.index,
-            visit=previous.visit + 1 if previous else 1,
-            status=StepStatus.STARTED,
-            started_at=self.now,
-        )
+        visit = self._visit(step, self.visits.get(step.id))
         names = self._scope.names(self.visits, self.cursor)
         try:
             if step.when is not None and not requests.truth(step.when, names):
@@ -145,6 +138,16 @@ class Transition:
             )
         elif step.gate is None or not self._try_open(step, visit, ReviewPoint.BEFORE, params, names):
             self._begin(step, visit, params, None)
+
+    def _visit(self, step: Step, previous: Visit | None) -> Visit:
+        """Return a new visit to the step, which was visited `previous`ly."""
+        return Visit(
+            step=step.id,
+            index=step.index,
+            visit=previous.visit + 1 if previous else 1,
+            status=StepStatus.STARTED,
+            started_at=self.now,
+        )
 
     def _try_open(self, step: Step, visit: Visit, at: ReviewPoint, content: Params, names: dict[str, Value]) -> bool:
         """Open the gate of the step if it is at this point and applies. Return whether the run stops at it."""
@@ -209,7 +212,16 @@ class Transition:
             if next_step is None:
                 self._end(_ENDS.get(review.state, RunStatus.CANCELLED))
             else:
-                self.cursor = self.workflow.step(next_step).index
+                self._jump(step, self.workflow.step(next_step))
+
+    def _jump(self, step: Step, target: Step) -> None:
+        """Go on with another step. What steps in between made in an earlier round is no longer theirs."""
+        for between in self.workflow.steps[step.index + 1 : target.index]:
+            earlier = self.visits.get(between.id)
+            if earlier is not None:
+                skipped = self._visit(between, earlier)
+                self._put(replace(skipped, status=StepStatus.SKIPPED, ended_at=self.now), EntryKind.STEP_SKIPPED)
+        self.cursor = target.index
 
     def _as_asked(self, step: Step, visit: Visit, review: ReviewResult) -> ReviewResult:
         """Return the review without changes that too few approved: no one person decides what goes on."""
@@ -390,7 +402,7 @@ class Transition:
     # -- changing the state --
 
     def _put(self, visit: Visit, kind: EntryKind | None = None, **content: Value) -> None:
-        self.visits[visit.step] = self.changed[visit.step] = visit
+        self.visits[visit.step] = self.changed[visit.step, visit.visit] = visit
         if kind is not None:
             self.events.append(Event(kind, visit.step, content))
 

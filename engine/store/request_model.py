@@ -133,7 +133,7 @@ _ANSWER = Statement(
 
 _DECISIONS = Statement(
     select(_request.c.step, _decision.c.verdict, _decision.c.reason, _decision.c.edits, _decision.c.record)
-    .add_columns(_decision.c.decided_at, _request.c.content_version)
+    .add_columns(_decision.c.decided_at, _request.c.content_version, _request.c.visit)
     .select_from(
         _request.join(
             _decision,
@@ -148,7 +148,7 @@ _DECISIONS = Statement(
 )
 _REVISIONS = Statement(
     select(_request.c.id, _request.c.step, _request.c.content, _decision.c.person, _decision.c.reason)
-    .add_columns(_decision.c.edits, _decision.c.record, _decision.c.decided_at)
+    .add_columns(_decision.c.edits, _decision.c.record, _decision.c.decided_at, _request.c.content_version)
     .select_from(_request.join(_decision, _decision.c.request == _request.c.id))
     .where(
         _request.c.run == bindparam("run"),
@@ -316,14 +316,14 @@ def load_earlier_approvals(connection: Connection, *, run: str, visit: Visit) ->
     return _EARLIER_APPROVALS.scalars(connection, {"run": run, "step": visit.step, "visit": visit.visit})
 
 
-def load_decisions(connection: Connection, run: str) -> dict[str, Value]:
-    """Return the decisions in a run by step, as expressions read them; of several visits the latest."""
-    return {row.step: _decision_value(row) for row in _DECISIONS.all(connection, {"run": run})}
+def load_decisions(connection: Connection, run: str) -> dict[str, tuple[int, Value]]:
+    """Return the latest decisions in a run by step, as expressions read them, each with its visit."""
+    return {row.step: (row.visit, _decision_value(row)) for row in _DECISIONS.all(connection, {"run": run})}
 
 
 def load_revisions(connection: Connection, run: str) -> tuple[Revision, ...]:
     """Return the changes that approvers asked for in a run, the oldest first."""
-    return tuple(_revision(row) for row in _REVISIONS.all(connection, {"run": run}))
+    return tuple(_revision(connection, row) for row in _REVISIONS.all(connection, {"run": run}))
 
 
 def load_revision(connection: Connection, request: Request) -> Revision | None:
@@ -334,9 +334,10 @@ def load_revision(connection: Connection, request: Request) -> Revision | None:
     return next((revision for revision in earlier if revision.request == request.revision.previous), None)
 
 
-def _revision(row: Any) -> Revision:
+def _revision(connection: Connection, row: Any) -> Revision:
     record = cast("dict[str, Any]", json_values.loads(row.record))
-    edits = read_edits(row.edits) if row.edits is not None else {}
+    edits = votes.load_new_values(connection, row.id) if row.content_version > 1 else {}
+    edits |= read_edits(row.edits) if row.edits is not None else {}
     content = Params.from_value(json_values.loads(row.content))
     return Revision(
         step=row.step,

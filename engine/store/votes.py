@@ -145,6 +145,14 @@ def load_values_before(connection: Connection, request: str) -> dict[Path, Value
     return {edit.path: edit.before for text in reversed(rows) for edit in _edits(text)}
 
 
+def load_new_values(connection: Connection, request: str) -> dict[Path, Value]:
+    """Return what people changed in a request while approvals were missing, by path."""
+    before = load_values_before(connection, request)
+    rows = _EDITS.scalars(connection, {"request": request})
+    after = {edit.path: edit.after for text in rows for edit in _edits(text)}
+    return {path: value for path, value in after.items() if value != before[path]}
+
+
 def _edits(text: str) -> tuple[Edit, ...]:
     return tuple(Edit.from_value(stored) for stored in cast("list[Any]", json_values.loads(text)))
 

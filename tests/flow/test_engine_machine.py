@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 import tempfile
 from collections.abc import Coroutine
@@ -38,6 +39,7 @@ from engine.domain import (
     Assurance,
     Cancel,
     Cancelled,
+    CannotRevise,
     Changed,
     Decide,
     Decided,
@@ -50,6 +52,7 @@ from engine.domain import (
     Origin,
     OwnRequest,
     Person,
+    ReasonMissing,
     Refusal,
     Register,
     Registered,
@@ -73,7 +76,7 @@ from engine.worker.advance import Advancer, ClaimedEffect, wake
 from tests.support import stepwise_units
 from tests.support.fakes import ByEmail, Call, CountingIds, FakeClock, Fault, MailboxChannel
 from tests.support.recording_channel import PostedCopy
-from tests.support.sample_workflows import SAMPLE_WORKFLOWS
+from tests.support.sample_workflows import SAMPLE_WORKFLOWS, SampleWorkflow
 
 T = TypeVar("T")
 ORIGIN = Origin(surface="api")
@@ -131,6 +134,8 @@ class Record:
     params: dict[tuple[str, str, int], dict[str, Value]] = field(default_factory=dict)
     decisions: dict[str, AcknowledgedDecision] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
+    comments: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """By run, what was asked to be changed: the step of the gate and the comment, in order."""
     stopped: set[str] = field(default_factory=set)
     """Runs that their owner stopped after a step of unknown outcome."""
 
@@ -228,7 +233,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(
         draws=st.data(),
         person=st.sampled_from([*PEOPLE, None, None, None, None, None, None, None, None]),
-        verdict=st.sampled_from([Verdict.APPROVE, Verdict.APPROVE, Verdict.APPROVE, Verdict.REJECT]),
+        verdict=st.sampled_from([*[Verdict.APPROVE] * 4, Verdict.REVISE, Verdict.REVISE, Verdict.REJECT]),
         edit=st.sampled_from(["no", "no", "same", "text", "text", "wrong", "other"]),
         stale=st.sampled_from([False, False, False, False, False, True]),
         reason=st.sampled_from(["", "too much", "too much"]),
@@ -272,8 +277,30 @@ class EngineMachine(RuleBasedStateMachine):
             if isinstance(answer, Decided):
                 assert view.id not in self.facts.decisions, "two decisions were acknowledged"
                 self.facts.decisions[view.id] = AcknowledgedDecision(answer, person, content)
+                if verdict is Verdict.REVISE:
+                    self._note_revision(view, reason)
             elif isinstance(answer, AlreadyDecided):
                 self._check_already_decided(view, answer, person)
+
+    def _note_revision(self, view: RequestView, comment: str) -> None:
+        """Note what was asked for. The steps from the one it goes to up to the gate may run once more."""
+        run, step = view.model.subject.run, view.model.subject.step
+        sample = SAMPLE_WORKFLOWS[self.sample_of[run]]
+        for name in self._loop(sample, step):
+            self.facts.may_begin[run, name] = True
+        self.facts.comments.setdefault(run, []).append((step, comment))
+
+    @staticmethod
+    def _loop(sample: SampleWorkflow, gated: str) -> list[str]:
+        """Return the steps that run again when changes are asked for at this step."""
+        steps = re.findall(r"- id: (\w+)", sample.source)
+        return steps[steps.index(sample.revised[gated][0]) : steps.index(gated) + 1]
+
+    def _asked_of(self, run: str, step: str) -> str:
+        """Return how often changes were asked of the step, and the last comment."""
+        sample = SAMPLE_WORKFLOWS[self.sample_of[run]]
+        comments = [comment for gated, comment in self.facts.comments.get(run, []) if step in self._loop(sample, gated)]
+        return f"{len(comments)} {comments[-1] if comments else ''}"
 
     def _check_already_decided(self, view: RequestView, answer: AlreadyDecided, person: str) -> None:
         acknowledged = self.facts.decisions.get(view.id)
@@ -309,6 +336,7 @@ class EngineMachine(RuleBasedStateMachine):
         closed: dict[str, type[Refusal]] = {
             "approved": AlreadyDecided,
             "rejected": AlreadyDecided,
+            "changes_requested": AlreadyDecided,
             "expired": Expired,
             "cancelled": Cancelled,
         }
@@ -318,12 +346,23 @@ class EngineMachine(RuleBasedStateMachine):
             return Expired
         if stale:
             return Changed
+        if command.verdict is Verdict.REVISE:
+            refused = self._refused_revision(view, command)
+            if refused is not None:
+                return refused
         if command.verdict is Verdict.REJECT:
             needed = row["reason_required"] != "never"
             return Refusal if needed and not command.reason else Decided
         output_to = view.model.subject.step == "words"
         wrong = edit in ("wrong", "other") and not (output_to and edit == "none")
         return InvalidEdits if wrong else Decided
+
+    def _refused_revision(self, view: RequestView, command: Decide) -> type[Refusal] | None:
+        run, step = view.model.subject.run, view.model.subject.step
+        _, limit = SAMPLE_WORKFLOWS[self.sample_of[run]].revised.get(step, ("", 0))
+        if [gated for gated, _ in self.facts.comments.get(run, [])].count(step) >= limit:
+            return CannotRevise
+        return None if command.reason else ReasonMissing
 
     @precondition(lambda self: self.rows("SELECT 1 FROM request WHERE state = 'pending'"))
     @rule(edit=st.sampled_from(["no", "text"]))
@@ -441,6 +480,8 @@ class EngineMachine(RuleBasedStateMachine):
             self.facts.may_begin[at] = False
         if effect.step.id in sample.reviewed:
             self._check_approved(claimed)
+        if effect.step.id in sample.commented:
+            assert effect.params.value["asked"] == self._asked_of(*at), "a comment was lost"
         first_params = self.facts.params.setdefault((*at, effect.visit), effect.params.value)
         assert first_params == effect.params.value, "a later call of a visit has other parameters"
         job = Job(claimed)
@@ -645,6 +686,20 @@ class EngineMachine(RuleBasedStateMachine):
                 assert not message.card.actions, "a stale copy is left alone"
 
     @invariant()
+    def what_was_asked_for_is_done_within_the_limit(self) -> None:
+        query = "SELECT run, step, visit FROM request WHERE state = 'changes_requested' ORDER BY run, step, visit"
+        asked = [tuple(row) for row in self.rows(query)]
+        assert len(asked) == sum(map(len, self.facts.comments.values()))
+        for run, step, visit in asked:
+            sample = SAMPLE_WORKFLOWS[self.sample_of[run]]
+            target, limit = sample.revised[step]
+            assert [other[:2] for other in asked].count((run, step)) <= limit
+            (over,) = self.rows("SELECT ready_at, ended_at, status FROM run WHERE id = ?", run)
+            again = self.column("SELECT max(visit) FROM step_run WHERE run = ? AND step = ?", run, target)[0]
+            is_first = target != step or again > visit
+            assert (again > 1 and is_first) or over["ready_at"] or run in self.facts.cancelled, "nothing was done again"
+
+    @invariant()
     def every_failure_has_an_alert(self) -> None:
         """An owner who stopped a run gets no alert that it failed."""
         query = """
@@ -736,6 +791,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.a_pending_request_is_what_its_run_stands_at()
         self.what_was_acknowledged_is_what_stands()
         self.a_copy_of_a_closed_request_says_so_or_will()
+        self.what_was_asked_for_is_done_within_the_limit()
         self.every_failure_has_an_alert()
 
     def _check_rest(self) -> None:

@@ -186,3 +186,95 @@ async def test_after_an_approval_that_step_is_reached_in_order(env: EngineEnv) -
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
     assert texts(env) == ["paid", "booked"]
+
+
+# -- rounds do not mix --------------------------------------------------------------------------------------
+
+
+async def test_a_version_made_without_an_effect_leaves_no_gate_open_in_the_history(env: EngineEnv) -> None:
+    source = FLOW.replace('    uses: played\n    with: {text: "round', '    uses: set\n    with: {text: "round')
+    run = await begin(env, source=source)
+    await revise(env, run)
+    sends = [step.status for step in (await env.view(run)).steps if step.step == "send"]
+    assert sends == [StepStatus.STOPPED, StepStatus.IN_REVIEW]
+
+
+TWO_LOOPS = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: first, uses: set, with: {text: "{{ review.round }} {{ review.comment }}"}}
+  - {id: one, uses: played, with: {text: "{{ steps.first.text }}"}, gate: {approvers: [lee@example.com], revise: first}}
+  - {id: second, uses: played, with: {text: "second {{ review.round }} {{ review.comment }}"}}
+  - {id: two, uses: played, with: {text: "two"}, gate: {approvers: [lee@example.com], revise: second}}
+"""
+
+
+async def test_a_comment_goes_only_to_the_steps_that_run_again_for_it(env: EngineEnv) -> None:
+    run = await begin(env, source=TWO_LOOPS)
+    await revise(env, run, "about the first")
+    env.pass_time(seconds=1)
+    await env.decide(run)
+    await env.settle()
+    assert texts(env) == ["1 about the first", "second 0 "]
+    await revise(env, run, "about the second")
+    assert texts(env)[-1] == "second 1 about the second"
+
+
+async def test_what_others_changed_before_goes_to_the_step_too(env: EngineEnv) -> None:
+    asked = "{{ review.edits | json }} {{ review.content.text | default('') }}"
+    source = FLOW.replace("round {{ review.round }}: {{ review.comment }}", asked)
+    run = await begin(env, "policy: {quorum: 2}", source=source)
+    assert isinstance(await env.decide(run, by=KIM, edits={"text": "by Kim"}), Decided)
+    await revise(env, run)
+    assert '"text": "by Kim"' in texts(env)[-1] or '"text":"by Kim"' in texts(env)[-1]
+    assert texts(env)[-1].endswith(" by Kim")
+
+
+UNANSWERED = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: draft, uses: set, with: {text: "{{ review.comment }}."}}
+  - id: send
+    uses: played
+    with: {text: "{{ steps.draft.text }}"}
+    gate: {approvers: [lee@example.com], revise: draft, expires: 1h, on_expiry: continue}
+  - {id: tell, uses: played, with: {text: "{{ steps.send.decision.verdict | default('no one decided') }}"}}
+"""
+
+
+async def test_a_version_that_no_one_decided_has_no_decision_of_the_version_before(env: EngineEnv) -> None:
+    run = await begin(env, source=UNANSWERED)
+    await revise(env, run)
+    env.pass_time(hours=2)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert texts(env) == ["shorter.", "no one decided"]
+
+
+TWICE = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: draft, uses: set, with: {text: "{{ review.comment }}."}}
+  - {id: pay, uses: set, with: {text: paid}, gate: {approvers: [lee@example.com], on_reject: tell}}
+  - {id: book, uses: set, with: {text: booked}}
+  - id: tell
+    uses: played
+    with: {text: "{{ steps.book.text | default('not booked') }}"}
+    gate: {approvers: [lee@example.com], revise: draft}
+"""
+
+
+async def test_steps_that_a_rejection_passes_over_leave_no_output_of_an_earlier_round(env: EngineEnv) -> None:
+    run = await begin(env, source=TWICE)
+    env.pass_time(seconds=1)
+    await env.decide(run)
+    await env.settle()
+    assert (await env.request(run)).model.content.value["text"] == "booked"
+    await revise(env, run)
+    env.pass_time(seconds=1)
+    await env.decide(run, verdict=Verdict.REJECT, reason="no")
+    await env.settle()
+    assert (await env.request(run)).model.content.value["text"] == "not booked"

@@ -56,6 +56,7 @@ class CallParams(BaseModel):
 
     to: str
     text: str = ""
+    asked: str = ""
     amount: Any = None
     headers: dict[str, str] = {}
     details: Any = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,10 @@ class SampleWorkflow:
     conditional: frozenset[str] = frozenset()
     reviewed: frozenset[str] = frozenset()
     """The effects that people review before they happen."""
+    revised: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """The steps at whose gates changes can be asked for: the step that runs again, and how often."""
+    commented: frozenset[str] = frozenset()
+    """The effects with the parameter `asked`: what was asked for last of this step."""
 
 
 PAY = SampleWorkflow(
@@ -102,4 +107,40 @@ steps:
     reviewed=frozenset({"act"}),
 )
 
-SAMPLE_WORKFLOWS = {sample.name: sample for sample in (PAY, LENIENT, TWO)}
+REWORK = SampleWorkflow(
+    "rework",
+    """
+name: rework
+owner: sam@example.com
+inputs:
+  amount: {type: integer}
+steps:
+  - id: draft
+    uses: call
+    with: {to: writer, text: draft, asked: "{{ review.round }} {{ review.comment }}"}
+    retry: {attempts: 2, wait: 1s}
+  - id: polish
+    uses: set
+    with: {text: "{{ steps.draft.text }} {{ steps.draft.answer }} {{ review.comment }}"}
+  - id: send
+    uses: call
+    with: {to: bank, text: "{{ steps.polish.text }}"}
+    gate: {approvers: [lee@example.com, kim@example.com], edit: [text], revise: draft, revise_limit: 2, on_reject: tell}
+  - id: book
+    uses: call
+    with: {to: books, text: "{{ steps.send.text }}", asked: "{{ review.round }} {{ review.comment }}"}
+    gate: {at: after, approvers: [kim@example.com], revise: polish, revise_limit: 1, expires: 2h}
+  - id: tell
+    uses: call
+    with:
+      to: world
+      text: "{{ steps.book.text | default('nothing') }}"
+      asked: "{{ review.round }} {{ review.comment }}"
+    gate: {approvers: [sam@example.com], revise: tell, revise_limit: 1, at: after, reason_required: never}
+""",
+    reviewed=frozenset({"send"}),
+    revised={"send": ("draft", 2), "book": ("polish", 1), "tell": ("tell", 1)},
+    commented=frozenset({"draft", "book", "tell"}),
+)
+
+SAMPLE_WORKFLOWS = {sample.name: sample for sample in (PAY, LENIENT, TWO, REWORK)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from engine.domain import RequestState
-from tests.support.web_env import WebEnv
+import pytest
+
+from engine.domain import DeliveryKind, RequestState
+from tests.support.web_env import ADA, WebEnv
 
 SOURCE = """name: letter
 owner: sam@example.com
@@ -52,3 +54,77 @@ async def test_what_was_changed_in_the_form_goes_back_with_the_comment(env: WebE
     await env.engine_env.settle()
     latest = (await env.engine_env.engine.requests_of_run(request.run))[-1]
     assert latest.model.content.value["text"] == "Dear Kim,like thisHi Kim"
+
+
+async def test_a_form_that_is_sent_twice_shows_the_receipt_twice(env: WebEnv) -> None:
+    await env.request_approval(source=SOURCE)
+    browser, page = await env.open_link()
+    form = page.page.form
+    first, second = [await browser.send(form, "revise", reason="shorter") for _ in range(2)]
+    assert (first.status, second.status) == (200, 200)
+    assert "sent this back for changes" in second.page.text
+    other = await browser.send(form, "approve")
+    assert other.status == 409
+    assert "already sent this request back for changes" in other.page.text
+
+
+async def test_a_code_says_what_it_confirms_and_what_was_typed_is_kept(env: WebEnv) -> None:
+    source = SOURCE.replace("assurance: link", "confirm_with: code")
+    request = await env.request_approval(source=source)
+    browser, page = await env.open_link()
+    at_code = await browser.send(page.page.form, "revise", reason="much shorter")
+    await env.engine_env.settle()
+    card = env.engine_env.mail.to(ADA, DeliveryKind.CODE)[-1]
+    assert "ask for changes" in f"{card.title} {card.question} {card}"
+    env.engine_env.pass_time(minutes=11)
+    late = await browser.get(at_code.path)
+    back = await browser.get(next(link for link in late.page.links if link.endswith("typed=1")))
+    assert "What should change?" in back.page.text
+    assert dict(back.page.form.fields)["reason"] == "much shorter"
+    at_code = await browser.send(back.page.form, "revise")
+    wrong = await browser.post(at_code.page.form.action, at_code.page.form.with_(code="13572468"))
+    assert (await env.reload(request)).model.state is RequestState.PENDING
+    receipt = await env.enter_code(browser, wrong)
+    assert "sent this back for changes" in receipt.page.text
+    view = await env.reload(request)
+    assert [signature.meaning for signature in view.signatures] == ["Asked for changes: Send this to Kim?"]
+
+
+async def test_a_code_after_the_decision_of_another_changes_nothing(env: WebEnv) -> None:
+    source = SOURCE.replace("assurance: link", "confirm_with: code").replace("[ada@", "[ben@example.com, ada@")
+    request = await env.request_approval(source=source)
+    browser, page = await env.open_link()
+    at_code = await browser.send(page.page.form, "revise", reason="much shorter")
+    ben, other = await env.open_link("ben@example.com")
+    await env.enter_code(ben, await ben.send(other.page.form, "approve"), "ben@example.com")
+    late = await env.enter_code(browser, at_code)
+    assert (await env.reload(request)).model.state is RequestState.APPROVED
+    assert "already approved this request" in late.page.text
+    assert "much shorter" in late.page.text
+
+
+@pytest.mark.parametrize("comment", ["x" * 5_000, "a\u202eb\u2066c", "a\0b", "<script>x</script>", "{{ secret.KEY }}"])
+async def test_any_comment_is_kept_as_text(env: WebEnv, comment: str) -> None:
+    request = await env.request_approval(source=SOURCE)
+    browser, page = await env.open_link()
+    receipt = await browser.send(page.page.form, "revise", reason=comment)
+    assert receipt.status == 200
+    env.engine_env.pass_time(seconds=1)
+    await env.engine_env.settle()
+    latest = (await env.engine_env.engine.requests_of_run(request.run))[-1]
+    assert latest.model.state is RequestState.PENDING
+    text = str(latest.model.content.value["text"])
+    kept = text.removeprefix("Dear Kim,")
+    assert kept == (comment.replace("\0", "\ufffd") if len(comment) < 5_000 else kept)
+    assert len(kept) > 1_000 or len(comment) < 5_000
+    _, shown = await env.open_link()
+    assert shown.status == 200
+    assert "<script>x" not in shown.text
+    assert "\u202e" not in shown.page.text
+
+
+async def test_a_verdict_of_no_button_decides_nothing(env: WebEnv) -> None:
+    await env.request_approval(source=SOURCE)
+    browser, page = await env.open_link()
+    empty = await browser.send(page.page.form, "revise\0", reason="x")
+    assert "Press one of the buttons" in empty.page.text

@@ -185,7 +185,7 @@ def test_later_steps_read_decisions_and_none_for_a_gate_without_a_decision() -> 
     )
     run = started_run(steps)
     run.answer(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE)
-    run.state = replace_fields(run.state, decisions={"b": {"verdict": "approved"}, "c": {"verdict": "mine"}})
+    run.state = replace_fields(run.state, decisions={"b": (1, {"verdict": "approved"}), "c": (1, {"verdict": "mine"})})
     run.answer(RequestState.APPROVED)
     assert run.visit("b").output == {"by": None}
     assert run.visit("c").output == {"a": None, "b": {"verdict": "approved"}}
