@@ -183,9 +183,14 @@ async def test_the_migrations_make_what_the_tables_declare(migrated: Run) -> Non
     await migrated(work)
 
 
+def without_brackets(condition: str) -> str:
+    """Return a condition as both databases write it: one of them adds brackets."""
+    return re.sub(r"[()]", "", condition)
+
+
 async def test_an_index_of_some_rows_is_of_the_same_rows_in_both_databases(postgres_database: str) -> None:
     declared = {
-        str(index.name): str(index.dialect_options["sqlite"]["where"]).removesuffix(" = 1")  # a boolean of SQLite
+        str(index.name): without_brackets(str(index.dialect_options["sqlite"]["where"]).removesuffix(" = 1"))
         for table in METADATA.sorted_tables
         for index in table.indexes
         if index.dialect_options["sqlite"]["where"] is not None
@@ -197,7 +202,7 @@ async def test_an_index_of_some_rows_is_of_the_same_rows_in_both_databases(postg
         rows = (await connection.execute(text(query))).all()
     await engine.dispose()
     # PostgreSQL writes (state = 'pending'::text) for state = 'pending'.
-    plain = {name: re.sub(r"^\(|\)$|::\w+( varying)?|\(|\)", "", condition) for name, condition in rows}
+    plain = {name: without_brackets(re.sub(r"::\w+( varying)?", "", condition)) for name, condition in rows}
     assert {name: condition for name, condition in plain.items() if name in declared} == declared
 
 

@@ -175,7 +175,7 @@ async def test_an_approval_in_a_list_is_answered_with_a_receipt_and_leaves_the_l
         person.open_home()
         await env.finish_background_work()
         assert rows.rstrip(".") in said(person.home)
-    assert "1 of 2 approvals." in said(ben.home)
+    assert "1 of 2 approvals" in said(ben.home)
 
 
 async def test_the_details_say_the_policy_who_approved_and_who_is_asked(env: SlackEnv, people: Three) -> None:
