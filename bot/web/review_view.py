@@ -12,7 +12,7 @@ from bot.web import form_inputs, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
 from bot.web.run_history import HistoryStep
 from engine import fields, json_values, requests
-from engine.domain import Assurance, Card, CardField, Person, Phrase, ReasonRequired, ReviewPoint, Verdict
+from engine.domain import Assurance, Card, CardField, Person, Phrase, ReasonRequired, RequestState, ReviewPoint, Verdict
 from engine.errors import about
 from engine.fields import Field, FieldType
 from engine.json_values import Value
@@ -112,6 +112,7 @@ class Review:
     has_approved: bool
     """Whether the reader has approved it, while others are missing."""
     changed_since: tuple[CardField, ...]
+    changed_as_asked: tuple[CardField, ...]
     """What is different from the content that the reader approved, if they have to decide again."""
 
     @property
@@ -185,6 +186,7 @@ def review(
         seen=stale_form.seen(content),
         has_approved=reader is not None and request.model.tally.vote_of(reader.id) is not None,
         changed_since=_changed_since(request, reader) if reader is not None and card.actions else (),
+        changed_as_asked=_changed_as_asked(request, content),
     )
 
 
@@ -194,6 +196,13 @@ def _changed_since(request: RequestView, reader: Person) -> tuple[CardField, ...
     if version is None or request.model.tally.vote_of(reader.id) is not None:
         return ()
     return changes.since(request, version)
+
+
+def _changed_as_asked(request: RequestView, content: Sequence[CardField]) -> tuple[CardField, ...]:
+    """Return what is different from the version in which an approver asked for changes, while this one is open."""
+    if request.asked_to_change is None or request.model.state is not RequestState.PENDING:
+        return ()
+    return tuple(field for field in content if field.before is not None)
 
 
 def _reason(request: RequestView, typed: TypedReview) -> Reason:

@@ -40,6 +40,8 @@ async def test_the_button_asks_what_should_change_and_the_next_version_shows_it(
     browser, second = await env.open_link()
     assert "asked for changes" in second.page.text
     assert "Dear Kim,shorter" in second.text
+    assert "What is different from the version before" in second.page.text
+    assert "<ins" in second.text
     again = await browser.send(second.page.form, "revise", reason="longer")
     assert "sent this back for changes" in again.page.text
 
