@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, exists, literal_column
 
 from engine.domain import RequestState
 from engine.inbox import InboxPart, InboxQuery
-from engine.store import request_search, workflows
+from engine.store import joined_people, request_search, workflows
 from engine.store.connection import Connection
 from engine.store.request_search import SearchMeaning
 from engine.store.tables import DecisionRow, RequestRow, RunRow
@@ -32,6 +32,7 @@ class InboxConditions:
     """The conditions of one query. `meaning`: of what was typed to search for.
 
     `named`: the workflows that are filtered for, or None. `owned`: those of a reader who does not see everything.
+    `deciders`: for the part of decided requests, the reader and who turned out to be them.
     """
 
     workspace: str
@@ -39,6 +40,7 @@ class InboxConditions:
     meaning: SearchMeaning
     named: Sequence[str] | None
     owned: Sequence[str]
+    deciders: Sequence[str]
 
     @classmethod
     def of(cls, connection: Connection, workspace: str, query: InboxQuery, meaning: SearchMeaning) -> InboxConditions:
@@ -47,7 +49,8 @@ class InboxConditions:
         named = workflows.load_named(connection, workspace, name) if name else None
         sees_own = query.part is InboxPart.ALL and not query.reader.reads_everything
         owned = workflows.load_owned(connection, workspace, person) if sees_own else ()
-        return cls(workspace, query, meaning, named, owned)
+        deciders = joined_people.humans(connection, person) if query.part is InboxPart.DECIDED else ()
+        return cls(workspace, query, meaning, named, owned, deciders)
 
     def words(self, request: ColumnElement[str]) -> list[ColumnElement[bool]]:
         """Return the conditions that a request has the words that were typed."""

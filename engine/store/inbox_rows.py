@@ -78,8 +78,9 @@ class InboxRows:
         """Return what reads the next rows of a part, and whether it is limited to so many runs, and not requests."""
         part, person = self.conditions.query.part, self.conditions.query.reader.person.id
         if part is InboxPart.DECIDED:
-            mine = _decided_by(person).where(*self.within.conditions(_decision.c.id))
-            return False, self._of_requests(_limited(mine, after, most))
+            within = self.within.conditions(_decision.c.id)
+            mine = [_decided_by(decider).where(*within) for decider in self.conditions.deciders]
+            return False, self._of_requests(_together(mine, after, most))
         if part is InboxPart.WAITING:
             waiting = _approved_by(person, self.conditions.workspace)
             return False, self._of_requests(_together([_started_by(person), waiting], after, most))
@@ -153,7 +154,7 @@ class InboxRows:
         """Return the condition that a row of decisions is the latest one of its person about a request."""
         query = self.conditions.query
         if query.part is InboxPart.DECIDED:
-            return [inbox_filters.is_latest(row.c.key, request.c.id, query.reader.person.id)]
+            return [inbox_filters.is_latest(row.c.key, request.c.id, one) for one in self.conditions.deciders]
         return [inbox_filters.is_latest(row.c.key, request.c.id, query.filter.person)] if self._is_theirs else []
 
     def _of_runs(self, parts: _Parts, after: str | None, most: int) -> Select[Any]:

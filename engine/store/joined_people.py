@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from sqlalchemy import bindparam, delete, exists, false, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, delete, exists, false, literal_column, or_, select, update
 
 from engine.domain import PolicyKind, RequestState, Work
 from engine.json_values import Value
 from engine.store import absences, deliveries, digests, links, questions
-from engine.store.people_tables import LinkRow, PersonRow
+from engine.store.connection import Connection
+from engine.store.people_tables import AddressPeriodRow, LinkRow, PersonRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
+_period = AddressPeriodRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _link = LinkRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
@@ -89,6 +91,19 @@ _JOIN_INTO = Statement(
     .where(or_(_person.c.id == _BY["of"], _person.c.joined_into == _BY["of"]))
     .values(joined_into=bindparam("into"))
 )
+_had, _also_had = _period.alias("had"), _period.alias("also_had")
+_SHARED = Statement(
+    select(_person.c.id)
+    .distinct()
+    .select_from(
+        _had.join(
+            _also_had,
+            and_(*(_also_had.c[name] == _had.c[name] for name in ("workspace", "kind", "value"))),
+        ).join(_person, _person.c.id == _also_had.c.person)
+    )
+    .where(_had.c.person == _BY["of"], _person.c.joined_into == bindparam("into"))
+)
+"""Who had an address of one person, and turned out to be another one. No index leads from a person to them."""
 _PART = Statement(update(_person).where(_person.c.id == _BY["of"]).values(joined_into=None))
 _old = _person.alias("old")
 _MOVE_PREFERENCES = Statement(
@@ -159,6 +174,16 @@ def move(tx: Tx, moved: dict[str, Value], person: str, *, into: str) -> None:
             tx.write(statement, {"held": row_id, "of": person, "into": into})
             if name == "requests":
                 tx.write(_DROP_APPROVAL, {"held": row_id, "of": person})
+
+
+def humans(connection: Connection, person: str) -> tuple[str, ...]:
+    """Return the ids of a person and of all who turned out to be them. What joined had an address in common."""
+    ids, added = {person: None}, [person]
+    while added:
+        shared = [row for known in added for row in _SHARED.scalars(connection, {"of": known, "into": person})]
+        added = [*dict.fromkeys(joined for joined in shared if joined not in ids)]
+        ids |= dict.fromkeys(added)
+    return tuple(ids)
 
 
 def part(tx: Tx, person: str) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, or_, select, union
 
 from engine.access import Reader
 from engine.read_models import WorkflowName
-from engine.store import workflows
+from engine.store import joined_people, workflows
 from engine.store.connection import Connection
 from engine.store.statements import Statement
 from engine.store.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow
@@ -42,12 +42,10 @@ def _concerned(person: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 _OF_PERSON = Statement(
-    select(_workflow.c.name, _workflow.c.title, _workflow.c.owner)
-    .where(
+    select(_workflow.c.name, _workflow.c.title, _workflow.c.owner).where(
         _workflow.c.workspace == bindparam("workspace"),
         or_(_workflow.c.owner == bindparam("person"), _concerned(bindparam("person"))),
     )
-    .order_by(_workflow.c.name)
 )
 
 
@@ -59,5 +57,12 @@ def of_reader(connection: Connection, workspace: str, reader: Reader) -> list[Wo
     """
     if reader.reads_everything:
         return workflows.workflow_names(connection, workspace)
-    rows = _OF_PERSON.all(connection, {"workspace": workspace, "person": reader.person.id})
-    return [WorkflowName(name=row.name, title=row.title, owner=row.owner) for row in rows]
+    found = [
+        row
+        for person in joined_people.humans(connection, reader.person.id)
+        for row in _OF_PERSON.all(connection, {"workspace": workspace, "person": person})
+    ]
+    return [
+        WorkflowName(name=name, title=title, owner=owner)
+        for name, title, owner in sorted({(row.name, row.title, row.owner) for row in found})
+    ]

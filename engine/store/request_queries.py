@@ -18,6 +18,7 @@ from engine.requests import Request, Vote, by_name, is_account, mentioned
 from engine.store import decision_views, people, questions, ratings, request_model, run_queries, votes
 from engine.store.connection import Connection
 from engine.store.pages import paged
+from engine.store.people_tables import PersonRow
 from engine.store.statements import Statement
 from engine.store.tables import (
     ApproverRow,
@@ -36,6 +37,7 @@ _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_person = PersonRow.__table__  # type: ignore[attr-defined]
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _question = QuestionRow.__table__  # type: ignore[attr-defined]
 
@@ -88,6 +90,11 @@ _LAST_FAILURE = ~exists().where(
 )
 
 
+_JOINED_INTO = (
+    select(_person.c.joined_into).where(_person.c.id == _approver.c.person).scalar_subquery().label("joined_into")
+)
+
+
 class _RelatedStatements:
     """Statements that load approvers, decisions, failed deliveries and step results of requests."""
 
@@ -95,7 +102,7 @@ class _RelatedStatements:
         ids: list[BindParameter[str]] = [bindparam(f"id{at}") for at in range(count)]
         runs: list[BindParameter[str]] = [bindparam(f"run{at}") for at in range(count)]
         self.approvers = Statement(
-            select(_approver.c.request, _approver.c.person, *request_model.APPROVER_COLUMNS)
+            select(_approver.c.request, _approver.c.person, _JOINED_INTO, *request_model.APPROVER_COLUMNS)
             .where(_approver.c.request.in_(ids))
             .order_by(_approver.c.position)
         )
@@ -207,13 +214,12 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
         return []
     details = {row.id: cast("dict[str, Any]", json_values.loads(row.details)) for row in rows}
     around, params = _around(len(ids)), {f"id{at}": request for at, request in enumerate(ids)}
-    rules: dict[str, dict[str, request_model.Rule]] = {request: {} for request in ids}
-    for row_read in around.approvers.all(connection, params):
-        rules[row_read.request][row_read.person] = row_read[2:]
+    rules, joined = _read_approvers(around.approvers.all(connection, params), ids)
     decisions: dict[str, list[Row[Any]]] = {}
     for row_read in around.decisions.all(connection, params):
         decisions.setdefault(row_read.request, []).append(row_read)
     named = [person for by_person in rules.values() for person in by_person]
+    named += joined.values()
     named += [person for of_request in details.values() for person in request_model.backups_of(of_request)]
     closers = [row.closed_by for row in rows if row.closed_by]
     persons = people.load_people(connection, [*named, *closers, *(row.requester for row in rows)])
@@ -227,18 +233,40 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
         elif row_read.person in persons:
             # A person who turned out to be another one is reached as that one.
             unreached[row_read.request].append((persons[row_read.person], why))
-    views = [
-        _request_view(
-            connection, row, details[row.id], rules[row.id], decisions.get(row.id, ()), persons, unreached[row.id]
-        )
-        for row in rows
-    ]
+    views = []
+    for row in rows:
+        asked, known = _joined(row, rules[row.id], persons, joined)
+        around_it = decisions.get(row.id, ()), known, unreached[row.id]
+        views.append(_request_view(connection, row, details[row.id], asked, *around_it))
     if unposted:
         views = [replace(view, unposted=unposted.get(view.id)) for view in views]
     if any(row.state == RequestState.APPROVED.value for row in rows):
         effects = _effects(around.effects.all(connection, params))
         views = [replace(view, effect=effects.get(view.id)) for view in views]
     return _by_name(connection, views)
+
+
+def _read_approvers(
+    rows: Sequence[Any], ids: Sequence[str]
+) -> tuple[dict[str, dict[str, request_model.Rule]], dict[str, str]]:
+    """Return the rules of the approvers by request, and by approver who these turned out to be."""
+    rules: dict[str, dict[str, request_model.Rule]] = {request: {} for request in ids}
+    for row in rows:
+        rules[row.request][row.person] = row[3:]
+    return rules, {row.person: row.joined_into for row in rows if row.joined_into is not None}
+
+
+def _joined(
+    row: Row[Any], rules: dict[str, request_model.Rule], persons: dict[str, Person], joined: Mapping[str, str]
+) -> tuple[dict[str, request_model.Rule], dict[str, Person]]:
+    """Return the approvers and the people of a request, with those in the place of others whom these turned out to be.
+
+    What waits has moved to them already.
+    """
+    if not joined or row.state == RequestState.PENDING.value:
+        return rules, persons
+    asked = {person: rule for person, rule in rules.items() if joined.get(person) not in rules}
+    return asked, {**persons, **{person: persons[into] for person, into in joined.items()}}
 
 
 def _effects(rows: Sequence[Any]) -> dict[str, StepEffect]:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from bot.presentation import refusals
+from engine.access import Reader, may_see_request
 from engine.domain import (
     Address,
     AddressReturned,
@@ -40,6 +41,7 @@ from engine.domain import (
     Started,
     Verdict,
 )
+from engine.inbox import InboxPart, InboxQuery
 from engine.service import Engine
 from engine.store import account_separation, audit_log, people
 from engine.store.port import Tx
@@ -277,6 +279,35 @@ async def test_requests_of_an_address_move_to_its_account(env: EngineEnv, book: 
     assert set(entry["moved"]) == {"requests", "workflows"}
     assert (await env.view(run)).owner.id == alone.id
     assert isinstance(await env.decide(run, by=account("ULEE")), Decided)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.APPROVE, Verdict.REJECT])
+async def test_what_an_address_decided_is_among_the_decisions_of_its_account(
+    env: EngineEnv, book: AccountDirectory, verdict: Verdict
+) -> None:
+    email = book.active.pop("ULEE")
+    first, second = await start_run(env), await start_run(env)
+    await env.decide(first, verdict, by=Address("email", LEE))
+    await env.settle()
+    env.pass_time(seconds=1)
+    before = await person(env.engine, Address("email", LEE))
+    await env.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
+    book.active["ULEE"] = email
+    await env.start()
+    lee = await person(env.engine, account("ULEE"))
+    assert lee.id != before.id
+    await env.decide(second, verdict, by=account("ULEE"))
+    await env.settle()
+    page = await env.engine.inbox(InboxQuery(reader=Reader(person=lee), part=InboxPart.DECIDED))
+    assert [view.run for view in page.requests] == [second, first]
+    for view in page.requests:
+        assert may_see_request(Reader(person=lee), view)
+        assert [approver.person.id for approver in view.approvers] == [lee.id]
+        assert view.decision is not None
+        assert view.decision.person.id == lee.id
+    assert [one.name for one in await env.engine.workflows_of(Reader(person=lee))] == ["flow"]
+    rows = await env.rows("SELECT person FROM decision ORDER BY id")
+    assert rows == [(before.id,), (lee.id,)], "the record keeps who decided"
 
 
 async def test_an_open_question_to_an_address_moves_to_its_account_and_back(
