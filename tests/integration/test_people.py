@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
-from bot.presentation import refusals
+from bot.presentation import inbox_rows, refusals
 from engine.access import Reader, may_see_request
 from engine.domain import (
     Address,
@@ -308,6 +308,29 @@ async def test_what_an_address_decided_is_among_the_decisions_of_its_account(
     assert [one.name for one in await env.engine.workflows_of(Reader(person=lee))] == ["flow"]
     rows = await env.rows("SELECT person FROM decision ORDER BY id")
     assert rows == [(before.id,), (lee.id,)], "the record keeps who decided"
+
+
+async def test_an_approval_beside_others_is_that_of_the_account_after_the_join(
+    env: EngineEnv, book: AccountDirectory
+) -> None:
+    email = book.active.pop("ULEE")
+    await env.register(ASKS.replace('"{{ inputs.who }}"', f"[{LEE}, kim@example.com], policy: {{quorum: 2}}"))
+    run = await env.start()
+    await env.settle()
+    for address in (Address("email", LEE), account("UKIM")):
+        env.pass_time(seconds=1)
+        await env.decide(run, by=address)
+        await env.settle()
+    await env.register(ASKS)
+    await env.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
+    book.active["ULEE"] = email
+    await env.start()
+    lee, kim = await person(env.engine, account("ULEE")), await person(env.engine, account("UKIM"))
+    page = await env.engine.inbox(InboxQuery(reader=Reader(person=lee), part=InboxPart.DECIDED))
+    (view,) = page.requests
+    assert view.run == run
+    assert [vote.person.id for vote in view.model.votes] == [lee.id, kim.id]
+    assert inbox_rows.row(view, lee).outcome[0] == "You and Ukim approved this, "
 
 
 async def test_an_open_question_to_an_address_moves_to_its_account_and_back(
