@@ -201,7 +201,7 @@ def _decided(facts: Mapping[str, Value], edits: Collection[str], rating: int | N
     if facts["state"] == RequestState.PENDING:
         return f"{facts.get('saved', 'Your decision was saved. Others have to approve as well.')}{rated}"
     edited = " with edits" if facts["edited"] else " without edits: these are its present values" if edits else ""
-    return f"You {facts['state']} this{edited}.{rated}"
+    return f"You {states.closed(RequestState(str(facts['state'])), 'this')}{edited}.{rated}"
 
 
 @click.command()

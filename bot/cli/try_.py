@@ -17,7 +17,7 @@ from bot.cli.context import read_workflow_argument
     "--answer",
     "answers",
     multiple=True,
-    metavar="approve|reject[:REASON]|edit:FIELD=VALUE",
+    metavar="approve|reject[:REASON]|edit:FIELD=VALUE|revise:COMMENT",
     help="Answer without being asked. One answer is for every request. Several answer one request each.",
 )
 @click.option("--as", "person", metavar="EMAIL", help="Answer as this person, instead of the first approver.")

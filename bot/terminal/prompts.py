@@ -110,8 +110,7 @@ def _ask_choice(card: Card, request: RequestView, *, edited: bool) -> str:
         "d": ("Details",),
     }
     question = "  ".join(f"[{key}] {words[0]}{suffix if key == 'a' else ''}" for key, words in options.items())
-    answer: str = click.prompt(question, value_proc=_choice_reader(options))
-    return answer
+    return str(click.prompt(question, value_proc=_choice_reader(options)))
 
 
 def _choice_reader(options: Mapping[str, tuple[str, ...]]) -> Callable[[str], str]:
@@ -241,14 +240,15 @@ def _print_edits(console: Console, request: RequestView, edits: Mapping[str, Val
 def check_answer(text: str) -> None:
     """Raise `click.UsageError` with a sentence if the text is no answer. It is called before anything is done."""
     word, _, rest = text.partition(":")
-    if word not in ("approve", "reject", "edit"):
-        raise click.UsageError(f"{text!r} is not an answer. Write approve, reject:reason or edit:field=value.")
+    if word not in ("approve", "reject", "edit", "revise"):
+        known = "approve, reject:reason, edit:field=value or revise:comment"
+        raise click.UsageError(f"{text!r} is not an answer. Write {known}.")
     if word == "edit" and "=" not in rest and not rest.lstrip().startswith("{"):
         raise click.UsageError(f"{text!r} changes nothing. Write edit:field=value.")
 
 
 def parse_answer(text: str, request: RequestView) -> TypedDecision:
-    """Return the decision of `approve`, `reject`, `reject:reason` or `edit:field=value`.
+    """Return the decision of `approve`, `reject`, `reject:reason`, `edit:field=value` or `revise:comment`.
 
     Several fields are edited by a JSON object after `edit:`.
 
@@ -261,6 +261,8 @@ def parse_answer(text: str, request: RequestView) -> TypedDecision:
             return TypedDecision(Verdict.APPROVE, rest.strip() or None)
         case "reject":
             return TypedDecision(Verdict.REJECT, rest.strip() or "Rejected on the command line")
+        case "revise":
+            return TypedDecision(Verdict.REVISE, rest.strip() or None)
         case _:
             return TypedDecision(Verdict.APPROVE, None, read_edits(rest, request))
 

@@ -7,7 +7,7 @@ chain. So every run, request, decision and version must have its entry, and ever
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
 from itertools import chain
@@ -54,6 +54,8 @@ _CLOSED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     RequestState.CANCELLED.value: ("request.withdrawn",),
 }
 """The entries that close a request, by its state; all other closed states come from its expiry."""
+_EXPIRED: Final = ("request.expired",)
+_CLOSING: Final = frozenset({*chain.from_iterable(_CLOSED_BY.values()), *_EXPIRED})
 _RECORDED: Final = ("reason", "assurance", "shown_digest", "approved_digest")
 """Facts of a decision that its row and its entry hold under the same name."""
 
@@ -253,12 +255,15 @@ def _compare_request(row: Any, entries: Sequence[_LoggedEntry]) -> Iterator[str]
         changes = [change for change in entries if change.kind == _CHANGED]
         if not _is_about(row, entry.content, [change.content for change in changes]):
             yield f"request {row.id} is not about what entry {(changes or [entry])[-1].seq} says"
-    closing = {"request.approved", "request.rejected", "request.expired", "request.withdrawn"}
-    closed = {entry.kind for entry in entries} & closing
+    yield from _compare_end(row, {entry.kind for entry in entries} & _CLOSING)
+
+
+def _compare_end(row: Any, closed: Set[str]) -> Iterator[str]:
+    """Yield what is wrong with the state of a request. `closed`: the kinds of its entries that close one."""
     if row.state == RequestState.PENDING.value:
         if closed:
             yield f"request {row.id} was closed by its entries ({', '.join(sorted(closed))}), and waits in the tables"
-    elif not closed & set(_CLOSED_BY.get(row.state, ("request.expired",))):
+    elif not closed & set(_CLOSED_BY.get(row.state, _EXPIRED)):
         yield f"request {row.id} is {row.state} in the tables, and no entry says so"
 
 
