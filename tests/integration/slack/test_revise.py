@@ -51,3 +51,19 @@ async def test_a_click_on_the_version_before_is_refused_in_a_sentence(env: Slack
     await env.settle()
     assert len(await env.engine.requests_of_run(run)) == 2
     assert "Ben Approver already sent this request back for changes" in words(ada.modal or {})
+
+
+async def test_each_delivery_made_twice_asks_once(env: SlackEnv) -> None:
+    for kind in "interactive", "slash_commands", "events_api":
+        env.slack.fault(f"deliver:{kind}", "duplicate", times=None)
+    run = await env.request_approval(REVISED.replace("revise_limit: 1", "revise_limit: 5"))
+    ada = env.person("ada")
+    env.pass_time(seconds=1)
+    expect_ok(await ada.click("Ask for changes"))
+    await env.slack.until(lambda: ada.modal)
+    expect_ok(await ada.submit({"What should change?": "a\u202eb" + "x" * 2_900}))
+    await env.settle()
+    first, second = await env.engine.requests_of_run(run)
+    assert (first.model.state, second.model.state) == (RequestState.CHANGES_REQUESTED, RequestState.PENDING)
+    assert "\u202e" not in words(ada.sees()[-1])
+    assert not ada.troubles

@@ -130,3 +130,22 @@ async def test_a_verdict_of_no_button_decides_nothing(env: WebEnv) -> None:
     browser, page = await env.open_link()
     empty = await browser.send(page.page.form, "revise\0", reason="x")
     assert "Press one of the buttons" in empty.page.text
+
+
+async def test_the_list_sends_nothing_back_and_finds_what_was_sent_back(env: WebEnv) -> None:
+    request = await env.request_approval(source=SOURCE)
+    browser = await env.sign_in()
+    page = await browser.get("/inbox")
+    one, several = page.page.form_with("approve"), page.page.form_with("together")
+    forged = [(one, (("revise", request.id),)), (several, (("pick", request.id), ("together", "revise")))]
+    for form, pressed in forged:
+        answer = await browser.post(form.action, [*form.fields, *pressed], kind=form.kind)
+        assert answer.status < 500
+    assert (await env.reload(request)).model.state is RequestState.PENDING
+    _, opened = await env.open_link(browser=browser)
+    await browser.send(opened.page.form, "revise", reason="x")
+    found = {}
+    for state in ("changes_requested", "rejected"):
+        part = await browser.get(f"/inbox?part=decided&status={state}")
+        found[state] = "Send this to Kim?" in part.page.text
+    assert found == {"changes_requested": True, "rejected": False}
