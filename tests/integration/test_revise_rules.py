@@ -11,10 +11,13 @@ import pytest
 from engine.domain import (
     Address,
     AlreadyDecided,
+    Assurance,
     Cancel,
     Cancelled,
+    CannotTakeOver,
     Decided,
     Done,
+    Reassign,
     RequestState,
     RunStatus,
     Verdict,
@@ -188,3 +191,42 @@ async def test_secrets_stay_names_in_what_was_shown(tmp_path: Path) -> None:
         dumped = str(await env.rows("SELECT output, params FROM step_run"))
         assert "s3cr3t" not in dumped
         assert "KEY" in dumped
+
+
+async def test_an_escalation_asks_no_one_who_asked_for_the_wording(env: EngineEnv) -> None:
+    zoe = Address("email", "zoe@example.com")
+    run = await begin(env, "exclude: [editor], escalate: {after: 1h, to: zoe@example.com}")
+    env.pass_time(hours=2)
+    await env.settle()
+    assert isinstance(await revise(env, run, by=zoe), Decided)
+    env.pass_time(hours=2)
+    await env.settle()
+    request = await env.request(run)
+    assert [row.person.label for row in request.model.approvers] == ["lee@example.com", "kim@example.com"]
+    passed_on = Reassign(
+        request=request.id, to=zoe, actor=KIM, origin=TERMINAL, reason="away", assurance=Assurance.TERMINAL
+    )
+    assert await env.engine.reassign(passed_on) == CannotTakeOver(name="zoe@example.com", why="editor")
+
+
+EXPIRING = """
+name: flow
+owner: sam@example.com
+steps:
+  - id: pay
+    uses: played
+    with: {text: paid}
+    gate: {approvers: [lee@example.com], on_reject: tell, expires: 1h, on_expiry: reject}
+  - id: tell
+    uses: played
+    when: "{{ steps.pay.decision.verdict | default('rejected') == 'rejected' }}"
+    with: {text: told}
+"""
+
+
+async def test_an_expiry_that_rejects_goes_on_as_a_rejection_does(env: EngineEnv) -> None:
+    run = await begin(env, "", EXPIRING)
+    env.pass_time(hours=2)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert [params.text for params, _ in env.step.calls] == ["told"]
