@@ -31,7 +31,7 @@ _OUTCOME: Final = 600
 _LONG_VALUE: Final = 500
 """Characters of one value or note of an open request: its beginning; the whole is in the details."""
 _LEFT_OUT_ROOM: Final = 300
-_ROW: Final = 200
+_ROW: Final = 160
 """Characters of a question in a list."""
 _ASKS: Final = 80
 """Characters of the sentence about who asks, in a list."""

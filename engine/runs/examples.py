@@ -80,9 +80,14 @@ class _PlayedRun:
         self.state = replace(
             self.state,
             review=_review(opening, answer, content),
-            decisions={**self.state.decisions, step: _decision(answer, self.now, edited=edited)},
+            decisions={**self.state.decisions, **self._decided(opening, answer, edited=edited)},
             revisions=(*self.state.revisions, *self._revision(opening, answer, content)),
         )
+
+    def _decided(self, opening: Opening, answer: ExampleAnswer, *, edited: bool) -> dict[str, tuple[int, Value]]:
+        """Return the decision by its step, with the visit that it is about; nothing for an answer that is none."""
+        decision = _decision(answer, self.now, edited=edited)
+        return {} if decision is None else {opening.subject.step: (opening.subject.visit, decision)}
 
     def _given(self, step: str) -> ExampleAnswer:
         """Return the answer of the example in this round."""
