@@ -33,7 +33,7 @@ steps:
       expires: 2d
 """
 HARD_TEXTS: Final = {
-    "one word": "Donaudampfschifffahrtsgesellschaftskapitänsmützenband" * 6,
+    "one word": "PaymentReferenceWithoutAnySpaceOrBreak" * 8,
     "5,000 characters": "The blue kettle arrived broken and was paid back. " * 100,
     "right to left": "שלום, כאן הקומקום הכחול שלך.\nהוא נשבר בדרך.\nThe order is A-1007.",  # noqa: RUF001 it is Hebrew
 }
