@@ -56,7 +56,9 @@ def pauses(evidence: Evidence) -> Iterator[str]:
     for request, asked in by_request.items():
         row = evidence.requests[request]
         is_counted = evidence.runs[row["run"]]["name"] == PAUSING and row["first_shown_at"] and not row["told_unseen"]
-        if not is_counted or row["expires_at"] is None:
+        # Where a clock was set back before the answer, the times do not tell how long the question waited.
+        is_set_back = any(one["answered_at"] is not None and one["answered_at"] < one["asked_at"] for one in asked)
+        if not is_counted or row["expires_at"] is None or is_set_back:
             continue
         expected = _moment(row["first_shown_at"]) + timedelta(microseconds=row["expires_after"])
         expected += _paused(asked, _moment(row["first_shown_at"]))

@@ -172,7 +172,8 @@ class World:
     ahead: Callable[[], float] = lambda: 0.0
     _excuses: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
-    _copies: dict[tuple[str, str], Message] = field(default_factory=dict)
+    _copies: dict[tuple[str, str], list[Message]] = field(default_factory=dict)
+    _without_buttons: dict[str, list[Message]] = field(default_factory=dict)
     _looked: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -251,17 +252,20 @@ class World:
         return self.slack.person(email.partition("@")[0])
 
     def copy(self, email: str, about: str) -> Message | None:
-        """Return the newest message to a person with buttons for this request, run or question."""
+        """Return the newest message to a person that has buttons for this request, run or question, or had some."""
         dm = self.person(email).dm
         messages = self.slack.world.messages.get(dm, [])
-        for message in messages[self._looked.get(dm, 0) :]:
+        # A message without buttons may get some when the person is asked again.
+        for message in (*self._without_buttons.pop(dm, ()), *messages[self._looked.get(dm, 0) :]):
             shown = evidence.shown(message)
-            for subject in (*shown.requests, *shown.runs, *shown.questions):
-                # A message that tells a person about a change of a request has buttons as well, but not this one.
-                if subject not in shown.requests or ids.APPROVE in str(message.blocks):
-                    self._copies[dm, subject] = message
+            subjects = (*shown.requests, *shown.runs, *shown.questions)
+            for subject in subjects:
+                self._copies.setdefault((dm, subject), []).append(message)
+            if not subjects:
+                self._without_buttons.setdefault(dm, []).append(message)
         self._looked[dm] = len(messages)
-        return self._copies.get((dm, about))
+        copies = [*reversed(self._copies.get((dm, about), []))]
+        return next((copy for copy in copies if _is_open(copy, about)), copies[0] if copies else None)
 
     # -- the operator --
 
@@ -337,3 +341,11 @@ async def world(database: Path, *, url: str = "", tables: Tables | None = None) 
             operator=lambda command, arguments: client.ask(database, command, arguments),
         )
         yield new_world
+
+
+def _is_open(message: Message, about: str) -> bool:
+    """Return whether a message has the buttons of its subject now.
+
+    One that tells a person about a change of a request has others, and a copy gets its own back when they decide again.
+    """
+    return about not in evidence.shown(message).requests or ids.APPROVE in str(message.blocks)
