@@ -157,15 +157,9 @@ def reject(
     `reason`, `rating`: what the person has entered already. `notice`: what they read above it.
     """
     required = request.model.reason_required is not ReasonRequired.NEVER
-    question = text_objects.section(request.title, block="question")
-    return form_blocks.view(
-        callback=ids.REJECT_MODAL,
-        title=request.reject_label,
-        blocks=[*notice, question, _reason(request, required=required, text=reason), *_rating(request, rating)],
-        metadata=metadata,
-        submit=request.reject_label,
-        close="Cancel",
-    )
+    inputs = [_reason(request, required=required, text=reason), *_rating(request, rating)]
+    blocks = _below_question(request, notice, inputs)
+    return _answer_form(ids.REJECT_MODAL, request.reject_label, request.reject_label, blocks, metadata)
 
 
 def revise(
@@ -178,14 +172,8 @@ def revise(
 ) -> View:
     """Return the form for what should change. `reason`, `notice`, `rating`: as in `reject`."""
     wanted = form_blocks.reason_input(required=True, label="What should change?", hint=_NEW_VERSION, text=reason)
-    return form_blocks.view(
-        callback=ids.REVISE_MODAL,
-        title=ASK_FOR_CHANGES,
-        blocks=[*notice, text_objects.section(request.title, block="question"), wanted, *_rating(request, rating)],
-        metadata=metadata,
-        submit="Send it back",
-        close="Cancel",
-    )
+    blocks = _below_question(request, notice, [wanted, *_rating(request, rating)])
+    return _answer_form(ids.REVISE_MODAL, ASK_FOR_CHANGES, "Send it back", blocks, metadata)
 
 
 def approve(
@@ -200,15 +188,19 @@ def approve(
 
     The gate's own confirmation was asked by the button that opens this. `reason`, `notice`, `rating`: as in `reject`.
     """
-    blocks: list[Block] = [*notice, text_objects.section(request.title, block="question")]
     required = request.model.reason_required is ReasonRequired.ALWAYS
+    inputs = [_reason(request, required=required, text=reason), *_rating(request, rating)]
+    blocks = _below_question(request, notice, inputs)
+    return _answer_form(ids.APPROVE_MODAL, request.approve_label, request.approve_label, blocks, metadata)
+
+
+def _below_question(request: RequestView, notice: Sequence[Block], inputs: Sequence[Block]) -> list[Block]:
+    return [*notice, text_objects.section(request.title, block="question"), *inputs]
+
+
+def _answer_form(callback: str, title: str, submit: str, blocks: list[Block], metadata: ids.ModalRef) -> View:
     return form_blocks.view(
-        callback=ids.APPROVE_MODAL,
-        title=request.approve_label,
-        blocks=[*blocks, _reason(request, required=required, text=reason), *_rating(request, rating)],
-        metadata=metadata,
-        submit=request.approve_label,
-        close="Cancel",
+        callback=callback, title=title, blocks=blocks, metadata=metadata, submit=submit, close="Cancel"
     )
 
 
