@@ -8,6 +8,7 @@ outcome and proceeds. The caller saves the returned `Progress` in one transactio
 `state_machine` the three functions.
 """
 
+from engine.runs.run_changes import STOPPED
 from engine.runs.state import (
     MAX_OUTPUT,
     Effect,
@@ -22,7 +23,7 @@ from engine.runs.state import (
     checked_output,
 )
 from engine.runs.state_machine import proceed, record, resume, try_again
-from engine.runs.transition import DEFAULT_TIMEOUT, MAX_CRASHES, STOPPED
+from engine.runs.transition import DEFAULT_TIMEOUT, MAX_CRASHES
 
 __all__ = [
     "DEFAULT_TIMEOUT",

@@ -3,82 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from msgspec.structs import replace
 
-from engine import audit, requests
+from engine import requests
 from engine.audit_entries import EntryKind
-from engine.domain import OnError, OnExpiry, Params, RequestState, ResumeAnswer, ReviewPoint, RunStatus, StepStatus
+from engine.domain import OnExpiry, Params, RequestState, ResumeAnswer, ReviewPoint, RunStatus, StepStatus
 from engine.errors import ExpressionError, InvalidValue, Tampered, about
 from engine.expressions import resolve_params
 from engine.identifiers import end_in_words
 from engine.json_values import Value
-from engine.requests import Opening, Subject
 from engine.retry import MAX_RETRY_AFTER
-from engine.runs.scope import RunScope
-from engine.runs.state import Effect, Event, Progress, ReviewResult, RunState, StepFailure, Visit
-from engine.workflowfile import Gate, Step, Workflow
+from engine.runs.run_changes import RunChanges
+from engine.runs.state import Effect, Event, ReviewResult, StepFailure, Visit
+from engine.workflowfile import Gate, Step
 from engine.workflowfile.step_kinds import Nature
 
-STOPPED: Final = "The run was stopped before it was clear whether"
-"""How the error of a step begins if a person stopped the run without knowing whether the step happened."""
 MAX_CRASHES: Final = 10
 """Number of calls of one visit that a crash may cut off before the owner is asked, even if the step is idempotent."""
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 """How long one call of a step may take if the workflow sets no timeout."""
 # Module names, because they are read at each step, and reading a member of an enum class takes longer.
 _EFFECT, _SLEEP = Nature.EFFECT, Nature.SLEEP
-_RETURNED_LENGTH: Final = 4_000
-"""Maximum size of an output that the audit log keeps in full, in characters; of a larger one it keeps the digest."""
-
-
 _OVER: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.STOPPED})
 _ENDS: Final = {RequestState.REJECTED: RunStatus.REJECTED, RequestState.EXPIRED: RunStatus.EXPIRED}
 """How a run ends whose request was not approved. In any other state, the run is cancelled."""
 _AfterReview = Callable[[Step, Visit, ReviewResult], None]
 
 
-class Transition:
+class Transition(RunChanges):
     """Moves a run forward in memory. Each private method makes one transition of the current visit."""
-
-    def __init__(
-        self,
-        workflow: Workflow,
-        state: RunState,
-        now: datetime,
-        *,
-        may_run_effects: bool = True,
-        may_open_requests: bool = True,
-    ) -> None:
-        self.workflow, self.state, self.now = workflow, state, now
-        self.may_run_effects, self.may_open_requests = may_run_effects, may_open_requests
-        self.status = RunStatus.RUNNING
-        self.cursor = state.cursor
-        self.visits = dict(state.visits)
-        self.changed: dict[tuple[str, int], Visit] = {}
-        self.review = state.review
-        self.opening: Opening | None = None
-        self.effect: Effect | None = None
-        self.ready_at: datetime | None = None
-        self.error: str | None = None
-        self.events: list[Event] = []
-        self.stopped = False
-        self._scope = RunScope(workflow, state)
-
-    def progress(self) -> Progress:
-        """Return the state where the run stopped, and what has to be done there."""
-        return Progress(
-            status=self.status,
-            cursor=self.cursor,
-            visits=tuple(self.changed.values()),
-            opening=self.opening,
-            effect=self.effect,
-            ready_at=self.ready_at,
-            error=self.error,
-            events=tuple(self.events),
-        )
 
     # -- from step to step --
 
@@ -88,7 +44,7 @@ class Transition:
             self._cancel()
         while not self.stopped:
             if self.cursor == len(self.workflow.steps):
-                self._end(RunStatus.SUCCEEDED)
+                self.end(RunStatus.SUCCEEDED)
             else:
                 step = self.workflow.steps[self.cursor]
                 self._advance(step, self.visits.get(step.id))
@@ -111,43 +67,29 @@ class Transition:
             self._when_awake(visit, lambda: self._produce(step, visit))
         else:
             # In any other status, only a person's answer moves the run forward.
-            self._wait(RunStatus.NEEDS_ATTENTION, None)
-
-    def _current(self) -> tuple[Step, Visit]:
-        step = self.workflow.steps[self.cursor]
-        return step, self.visits[step.id]
+            self.wait(RunStatus.NEEDS_ATTENTION, None)
 
     # -- entering a step, and its gate --
 
     def _enter(self, step: Step) -> None:
-        visit = self._visit(step, self.visits.get(step.id))
-        names = self._scope.names(self.visits, self.cursor)
+        visit = self.new_visit(step, self.visits.get(step.id))
+        names = self.scope.names(self.visits, self.cursor)
         try:
             if step.when is not None and not requests.truth(step.when, names):
-                self._put(replace(visit, status=StepStatus.SKIPPED, ended_at=self.now), EntryKind.STEP_SKIPPED)
+                self.put(replace(visit, status=StepStatus.SKIPPED, ended_at=self.now), EntryKind.STEP_SKIPPED)
                 self.cursor += 1
                 return
             params = resolve_params(step.params, names)
         except ExpressionError as error:
-            self._fail(step, visit, str(error))
+            self.fail(step, visit, str(error))
             return
         problems = requests.invalid_params(step.kind, params)
         if problems:
-            self._fail(
+            self.fail(
                 step, visit, " ".join(about(f"“{end_in_words(path)}”", problem) for path, problem in problems.items())
             )
         elif step.gate is None or not self._try_open(step, visit, ReviewPoint.BEFORE, params, names):
             self._begin(step, visit, params, None)
-
-    def _visit(self, step: Step, previous: Visit | None) -> Visit:
-        """Return a new visit to the step, which was visited `previous`ly."""
-        return Visit(
-            step=step.id,
-            index=step.index,
-            visit=previous.visit + 1 if previous else 1,
-            status=StepStatus.STARTED,
-            started_at=self.now,
-        )
 
     def _try_open(self, step: Step, visit: Visit, at: ReviewPoint, content: Params, names: dict[str, Value]) -> bool:
         """Open the gate of the step if it is at this point and applies. Return whether the run stops at it."""
@@ -167,27 +109,16 @@ class Transition:
         if not self.may_open_requests:
             # The next call of `proceed` comes to the same gate. The output of the effect is kept until then.
             if gate.at is ReviewPoint.AFTER:
-                self._put(replace(visit, status=StepStatus.OUTPUT_IN_REVIEW))
-            self._wait(RunStatus.RUNNING, self.now)
+                self.put(replace(visit, status=StepStatus.OUTPUT_IN_REVIEW))
+            self.wait(RunStatus.RUNNING, self.now)
             return
         opening = requests.open_request(
-            gate=gate, step=step, subject=self._subject(step, visit, gate.at), content=content, scope=names, why=why
+            gate=gate, step=step, subject=self.subject(step, visit, gate.at), content=content, scope=names, why=why
         )
         self.opening = replace(opening, revision=requests.revision_offer(gate, step, self.state.revisions))
         status = StepStatus.IN_REVIEW if gate.at is ReviewPoint.BEFORE else StepStatus.OUTPUT_IN_REVIEW
-        self._put(replace(visit, status=status))
-        self._wait(RunStatus.WAITING, None)
-
-    def _subject(self, step: Step, visit: Visit, at: ReviewPoint) -> Subject:
-        return Subject(
-            workflow=self.workflow.name,
-            hash=self.workflow.hash,
-            run=self.state.id,
-            step=step.id,
-            visit=visit.visit,
-            uses=step.kind.name,
-            at=at,
-        )
+        self.put(replace(visit, status=status))
+        self.wait(RunStatus.WAITING, None)
 
     # -- after a request --
 
@@ -198,7 +129,7 @@ class Transition:
             self._complete(step, visit, dict(visit.output or {}))
             return
         if review is None or review.state is RequestState.PENDING:
-            self._wait(RunStatus.WAITING, None)
+            self.wait(RunStatus.WAITING, None)
             return
         self.review = None
         if review.state is RequestState.APPROVED:
@@ -207,10 +138,10 @@ class Transition:
             self.events.append(Event(EntryKind.GATE_UNANSWERED, step.id))
             after(step, visit, self._as_asked(step, visit, review))
         else:
-            self._put(replace(visit, status=StepStatus.STOPPED, ended_at=self.now), EntryKind.STEP_STOPPED)
+            self.put(replace(visit, status=StepStatus.STOPPED, ended_at=self.now), EntryKind.STEP_STOPPED)
             next_step = _step_after_refusal(step, review.state)
             if next_step is None:
-                self._end(_ENDS.get(review.state, RunStatus.CANCELLED))
+                self.end(_ENDS.get(review.state, RunStatus.CANCELLED))
             else:
                 self._jump(step, self.workflow.step(next_step))
 
@@ -219,14 +150,14 @@ class Transition:
         for between in self.workflow.steps[step.index + 1 : target.index]:
             earlier = self.visits.get(between.id)
             if earlier is not None:
-                skipped = self._visit(between, earlier)
-                self._put(replace(skipped, status=StepStatus.SKIPPED, ended_at=self.now), EntryKind.STEP_SKIPPED)
+                skipped = self.new_visit(between, earlier)
+                self.put(replace(skipped, status=StepStatus.SKIPPED, ended_at=self.now), EntryKind.STEP_SKIPPED)
         self.cursor = target.index
 
     def _as_asked(self, step: Step, visit: Visit, review: ReviewResult) -> ReviewResult:
         """Return the review without changes that too few approved: no one person decides what goes on."""
         at = ReviewPoint.AFTER if visit.status is StepStatus.OUTPUT_IN_REVIEW else ReviewPoint.BEFORE
-        subject = self._subject(step, visit, at)
+        subject = self.subject(step, visit, at)
         if review.as_asked is None or subject.digest(review.content) != review.digest:
             # What is not the content of the request is refused where it would run.
             return review
@@ -237,11 +168,11 @@ class Transition:
 
     def _accept_output(self, step: Step, visit: Visit, review: ReviewResult) -> None:
         try:
-            self._subject(step, visit, ReviewPoint.AFTER).check(review.content, review.digest)
+            self.subject(step, visit, ReviewPoint.AFTER).check(review.content, review.digest)
         except Tampered as error:
-            self._fail(step, visit, str(error))
+            self.fail(step, visit, str(error))
             return
-        self._succeed(step, visit, review.content.value)
+        self.succeed(step, visit, review.content.value)
 
     # -- running a step --
 
@@ -253,30 +184,30 @@ class Transition:
             return
         try:
             if digest is not None:
-                self._subject(step, visit, ReviewPoint.BEFORE).check(params, digest)
+                self.subject(step, visit, ReviewPoint.BEFORE).check(params, digest)
             if nature is _SLEEP:
                 visit = replace(visit, status=StepStatus.SLEEPING, wakes_at=step.kind.wakes_at(params.value, self.now))
-                self._put(visit, EntryKind.STEP_SLEEPING, until=str(visit.wakes_at))
+                self.put(visit, EntryKind.STEP_SLEEPING, until=str(visit.wakes_at))
             else:
                 self._produce(step, visit)
         except (Tampered, InvalidValue) as error:
-            self._fail(step, visit, str(error))
+            self.fail(step, visit, str(error))
 
     def _call(self, step: Step, visit: Visit) -> None:
         params = visit.params
         assert params is not None
         if not self.may_run_effects:
-            self._put(replace(visit, status=StepStatus.READY, wakes_at=None))
-            self._wait(RunStatus.RUNNING, self.now)
+            self.put(replace(visit, status=StepStatus.READY, wakes_at=None))
+            self.wait(RunStatus.RUNNING, self.now)
             return
         visit = replace(visit, status=StepStatus.STARTED, attempt=visit.attempt + 1, wakes_at=None)
-        self._put(visit, EntryKind.STEP_STARTED, attempt=visit.attempt)
+        self.put(visit, EntryKind.STEP_STARTED, attempt=visit.attempt)
         self.effect = Effect(
             step=step,
             visit=visit.visit,
             attempt=visit.attempt,
             params=params,
-            subject=self._subject(step, visit, ReviewPoint.BEFORE),
+            subject=self.subject(step, visit, ReviewPoint.BEFORE),
             digest=visit.digest,
             timeout=step.timeout or DEFAULT_TIMEOUT,
         )
@@ -288,103 +219,62 @@ class Transition:
 
     def _when_awake(self, visit: Visit, continue_: Callable[[], None]) -> None:
         if visit.wakes_at is not None and visit.wakes_at > self.now:
-            self._wait(RunStatus.WAITING, visit.wakes_at)
+            self.wait(RunStatus.WAITING, visit.wakes_at)
         else:
             continue_()
 
     def _recover(self, step: Step, visit: Visit) -> None:
         """Handle a visit that was started and has no lease: the process died between the call and its record."""
-        if self._is_repeatable(step, visit) and visit.attempt < MAX_CRASHES:
+        if self.is_repeatable(step, visit) and visit.attempt < MAX_CRASHES:
             self._call(step, visit)
         else:
-            self._park(visit, "The server stopped while this step was running, so it is not clear whether it happened.")
-
-    def _is_repeatable(self, step: Step, visit: Visit) -> bool:
-        if step.idempotent is not None:
-            return step.idempotent
-        return step.kind.idempotent(visit.params.value if visit.params else {})
+            self.park(visit, "The server stopped while this step was running, so it is not clear whether it happened.")
 
     # -- outcomes --
 
     def record_output(self, output: dict[str, Value]) -> None:
         """Save the output of the effect that the run is at."""
-        step, visit = self._current()
+        step, visit = self.current()
         self._complete(step, visit, output)
 
     def record_failure(self, failure: StepFailure) -> None:
         """Save the failure of the effect that the run is at: retry it, park the run, or fail the step."""
-        step, visit = self._current()
-        if failure.unknown and not self._is_repeatable(step, visit):
-            self._park(visit, failure.message)
+        step, visit = self.current()
+        if failure.unknown and not self.is_repeatable(step, visit):
+            self.park(visit, failure.message)
             return
         delay = None if failure.final else step.retry.delay(visit.attempt)
         if delay is None:
-            self._fail(step, visit, failure.message)
+            self.fail(step, visit, failure.message)
             return
         wakes_at = self.now + max(delay, min(failure.retry_after or delay, MAX_RETRY_AFTER))
         visit = replace(visit, status=StepStatus.RETRYING, wakes_at=wakes_at, error=failure.message)
-        self._put(visit, EntryKind.STEP_RETRYING, attempt=visit.attempt, error=failure.message, until=str(wakes_at))
+        self.put(visit, EntryKind.STEP_RETRYING, attempt=visit.attempt, error=failure.message, until=str(wakes_at))
 
     def record_answer(self, answer: ResumeAnswer, output: dict[str, Value]) -> None:
         """Save the answer of a person about the effect of unknown outcome at which the run stopped."""
-        step, visit = self._current()
+        step, visit = self.current()
         if answer is ResumeAnswer.DONE:
             self._complete(step, visit, output)
         elif answer is ResumeAnswer.REPEAT:
             self._call(step, replace(visit, error=None))
         else:
-            self._stop_unknown(step, visit)
+            self.stop_unknown(step, visit)
 
     def try_again(self) -> None:
         """Visit the step again at which the run failed: with a new key for its effect, and its gate opens anew."""
-        step, _ = self._current()
+        step, _ = self.current()
         self._enter(step)
 
     def _complete(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
         if self.state.cancelled or step.gate is None or step.gate.at is not ReviewPoint.AFTER:
             # A cancelled run opens no request any more, but the output of the effect is saved.
-            self._succeed(step, visit, output)
+            self.succeed(step, visit, output)
             return
         visit = replace(visit, output=output, error=None, wakes_at=None)
-        names = self._scope.names(self.visits | {step.id: replace(visit, status=StepStatus.SUCCEEDED)}, self.cursor)
+        names = self.scope.names(self.visits | {step.id: replace(visit, status=StepStatus.SUCCEEDED)}, self.cursor)
         if not self._try_open(step, visit, ReviewPoint.AFTER, Params(output), names):
-            self._succeed(step, visit, output)
-
-    def _succeed(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
-        # The output of an inline step follows from entries that exist already. Only effects need their output recorded.
-        is_effect = step.kind.nature is _EFFECT
-        returned = audit.abridged("returned", output, _RETURNED_LENGTH) if is_effect else {}
-        visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, error=None, wakes_at=None, ended_at=self.now)
-        self._put(visit, EntryKind.STEP_SUCCEEDED, **returned)
-        self.cursor += 1
-
-    def _stop_unknown(self, step: Step, visit: Visit) -> None:
-        """Fail a step of unknown outcome, because a person stopped the run without finding out."""
-        why = f"{STOPPED} “{step.label}” happened. {visit.error or ''}".strip()
-        self._put(
-            replace(visit, status=StepStatus.FAILED, error=why, ended_at=self.now, wakes_at=None),
-            EntryKind.STEP_FAILED,
-            error=why,
-        )
-        self._end(RunStatus.FAILED, why)
-
-    def _fail(self, step: Step, visit: Visit, message: str) -> None:
-        visit = replace(visit, status=StepStatus.FAILED, error=message, ended_at=self.now, wakes_at=None)
-        self._put(visit, EntryKind.STEP_FAILED, error=message)
-        if step.on_error is OnError.CONTINUE:
-            self.cursor += 1
-        else:
-            self._end(RunStatus.FAILED, f"Step “{step.label}” failed: {message}")
-
-    def _park(self, visit: Visit, message: str) -> None:
-        """Stop the run until its owner says what became of the effect."""
-        self._put(
-            replace(visit, status=StepStatus.OUTCOME_UNKNOWN, error=message),
-            EntryKind.STEP_OUTCOME_UNKNOWN,
-            error=message,
-        )
-        self._wait(RunStatus.NEEDS_ATTENTION, None)
-        self.error = message
+            self.succeed(step, visit, output)
 
     def _cancel(self) -> None:
         step = self.workflow.steps[self.cursor] if self.cursor < len(self.workflow.steps) else None
@@ -395,23 +285,9 @@ class Transition:
             status = StepStatus.OUTCOME_UNKNOWN if is_unknown else StepStatus.STOPPED
             if is_unknown:
                 error = f"The run was cancelled before it was clear whether “{step.label}” happened."
-            self._put(replace(visit, status=status, ended_at=self.now, wakes_at=None), EntryKind.STEP_STOPPED)
+            self.put(replace(visit, status=status, ended_at=self.now, wakes_at=None), EntryKind.STEP_STOPPED)
         self.ready_at = None
-        self._end(RunStatus.CANCELLED, error)
-
-    # -- changing the state --
-
-    def _put(self, visit: Visit, kind: EntryKind | None = None, **content: Value) -> None:
-        self.visits[visit.step] = self.changed[visit.step, visit.visit] = visit
-        if kind is not None:
-            self.events.append(Event(kind, visit.step, content))
-
-    def _wait(self, status: RunStatus, until: datetime | None) -> None:
-        self.status, self.ready_at, self.stopped = status, until, True
-
-    def _end(self, status: RunStatus, error: str | None = None) -> None:
-        self.status, self.error, self.stopped = status, error, True
-        self.events.append(Event(EntryKind(f"run.{status}"), None, {"error": error} if error else {}))
+        self.end(RunStatus.CANCELLED, error)
 
 
 def _step_after_refusal(step: Step, state: RequestState) -> str | None:

@@ -782,7 +782,7 @@ FAULTS: Final = (
     Fault(
         "a call that may not be repeated is repeated after a crash",
         "engine/runs/transition.py",
-        "        if self._is_repeatable(step, visit) and visit.attempt < MAX_CRASHES:\n",
+        "        if self.is_repeatable(step, visit) and visit.attempt < MAX_CRASHES:\n",
         "        if visit.attempt < MAX_CRASHES:\n",
         _RUNS,
     ),
