@@ -3,6 +3,8 @@
 import { h, newId, replace } from "./dom.js";
 import { words } from "./text.js";
 
+const keyOf = (option) => JSON.stringify(option.value);
+
 /**
  * Give an input a list. `find(text)` returns [{value, label, told}] or a promise of it; `choose(option)` is called for the
  * chosen option, and `enter()` for Enter while no option is marked.
@@ -46,6 +48,8 @@ export function combobox(input, { label, find, choose, enter }) {
       // Typing works without a list; the page itself shows that the sandbox does not answer.
     }
     if (query !== latest) return;
+    // A person may mark an option while the list for the next letter is on its way.
+    const marked = at < 0 ? null : keyOf(options[at]);
     options = answer;
     replace(
       list,
@@ -61,7 +65,7 @@ export function combobox(input, { label, find, choose, enter }) {
     );
     list.hidden = !options.length;
     input.setAttribute("aria-expanded", String(!list.hidden));
-    mark(-1);
+    mark(options.findIndex((option) => keyOf(option) === marked));
   };
   input.addEventListener("input", look);
   input.addEventListener("blur", close);
