@@ -21,7 +21,14 @@ from engine.expressions.provenance import (
     joins_texts,
     render_items,
 )
-from engine.expressions.static_types import StaticType, TypeLookup, type_of_kind, type_of_texts, union_type
+from engine.expressions.static_types import (
+    StaticType,
+    TypeLookup,
+    type_of_kind,
+    type_of_money,
+    type_of_texts,
+    union_type,
+)
 from engine.expressions.template import Template, compile_template
 from engine.expressions.type_checks import (
     TypeClash,
@@ -31,7 +38,7 @@ from engine.expressions.type_checks import (
     type_of_value,
 )
 from engine.expressions.url_template import check_literal_address, describe_server_source
-from engine.expressions.value_text import Kind, format_value, kind_of
+from engine.expressions.value_text import MONEY_KEYS, Kind, format_value, kind_of
 
 __all__ = [
     "APPROVED",
@@ -42,6 +49,7 @@ __all__ = [
     "MAX_SOURCE",
     "MAX_STEPS",
     "MAX_TEXT",
+    "MONEY_KEYS",
     "CompiledValue",
     "Item",
     "Kind",
@@ -68,6 +76,7 @@ __all__ = [
     "render_items",
     "resolve_params",
     "type_of_kind",
+    "type_of_money",
     "type_of_texts",
     "type_of_value",
     "union_type",

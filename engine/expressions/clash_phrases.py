@@ -28,10 +28,17 @@ class ClashPhrases:
             return _EXAMPLE
         (kind,) = kinds
         if kind == "mapping" and type_.converts_to_number:
-            return f"Compare its number, such as `{text} | number > 0`." if text else _EXAMPLE
+            number = text if type_.currency else f"{text} | number"
+            return f"Compare its number, such as `{number} > 0`." if text else _EXAMPLE
         advice = operators.suggest_comparison(kind)
         advice = advice.replace("`", f"`{text} ", 1) if text else advice
         return f"{advice[:1].upper()}{advice[1:]}."
+
+    def suggest_currency(self, left: nodes.Expr, symbol: str, right: nodes.Expr) -> str:
+        """Return the advice for money that can have any currency and is compared with a number."""
+        advice = self.suggest_numbers(left) if symbol == "in" else self.suggest_numbers(left, symbol, right)
+        otherwise = f" If the currency does not matter, {advice[:1].lower()}{advice[1:]}" if advice else ""
+        return f"Give the field a `currency`, as in `{{type: money, currency: EUR}}`.{otherwise}"
 
     def describe_types(self, *operands: nodes.Expr) -> str:
         """Return the operands with their types, as far as they are known: `a` is text and `b` is a number."""

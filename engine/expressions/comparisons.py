@@ -9,12 +9,12 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from engine.errors import ExpressionError
-from engine.expressions import dates, value_text
+from engine.expressions import dates, money, numbers, value_text
 from engine.expressions.limits import Budget
+from engine.expressions.money import Sides
 from engine.expressions.value_text import describe_kind
 from engine.json_values import Value
 
@@ -26,7 +26,7 @@ ORDER_OPERATORS: Final[dict[str, tuple[str, Callable[[Any, Any], bool]]]] = {
     "gt": (">", operator.gt),
     "gteq": (">=", operator.ge),
 }
-ORDER_RULE: Final = "compares two numbers, or two dates or times"
+ORDER_RULE: Final = "compares two numbers or amounts of money, or two dates or times"
 
 _MAX_NUMBER_LENGTH: Final = 80
 """Maximum length of a text that can look like a number, in characters."""
@@ -42,47 +42,53 @@ def looks_like_number(text: str) -> bool:
     return _NUMBER_LIKE.fullmatch(text.strip()) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """The names of the two sides of a comparison in error messages."""
-
-    left: str
-    right: str
-
-
-def build_comparison(name: str, labels: Labels) -> Comparison:
+def build_comparison(name: str, sides: Sides) -> Comparison:
     """Return the comparison that has this name in Jinja's tree."""
     match name:
         case "eq":
-            return lambda budget, left, right: _check_equal(budget, "==", left, right, labels)
+            return lambda budget, left, right: _check_equal(budget, "==", left, right, sides)
         case "ne":
-            return lambda budget, left, right: not _check_equal(budget, "!=", left, right, labels)
+            return lambda budget, left, right: not _check_equal(budget, "!=", left, right, sides)
         case "in":
-            return lambda budget, left, right: _check_contains(budget, right, left, labels)
+            return lambda budget, left, right: _check_contains(budget, right, left, sides)
         case "notin":
-            return lambda budget, left, right: not _check_contains(budget, right, left, labels)
+            return lambda budget, left, right: not _check_contains(budget, right, left, sides)
         case _:
-            return _build_order_comparison(name, labels)
+            return _build_order_comparison(name, sides)
 
 
 # -- order --------------------------------------------------------------------------------------------------
 
 
-def _build_order_comparison(name: str, labels: Labels) -> Comparison:
+def _build_order_comparison(name: str, sides: Sides) -> Comparison:
     symbol, holds = ORDER_OPERATORS[name]
 
     def compare(_: Budget, left: Value, right: Value) -> bool:
         if value_text.kind_of(left) == "number" and value_text.kind_of(right) == "number":
             return holds(left, right)
+        amounts = _read_amounts(symbol, left, right, sides)
+        if amounts is not None:
+            return holds(*amounts)
         moments = _comparable_moments(left, right)
         if moments is not None:
             return holds(*moments)
         raise ExpressionError(
-            f"`{symbol}` {ORDER_RULE}, but {labels.left} is {describe_kind(left)} and {labels.right} is "
+            f"`{symbol}` {ORDER_RULE}, but {sides.left} is {describe_kind(left)} and {sides.right} is "
             f"{describe_kind(right)}{_order_hint(left, right)}"
         )
 
     return compare
+
+
+def _read_amounts(symbol: str, left: Value, right: Value, sides: Sides) -> tuple[Any, Any] | None:
+    if money.clashes(left, right, sides):
+        raise ExpressionError(money.explain_clash(symbol, left, right, sides))
+    return money.read_amounts(left, right)
+
+
+def _have_equal_amounts(left: Value, right: Value) -> bool:
+    amounts = money.read_amounts(left, right)
+    return amounts is not None and bool(amounts[0] == amounts[1])
 
 
 def _comparable_moments(left: Value, right: Value) -> tuple[Any, Any] | None:
@@ -94,8 +100,6 @@ def _comparable_moments(left: Value, right: Value) -> tuple[Any, Any] | None:
 
 def _order_hint(left: Value, right: Value) -> str:
     """Return how to make two values comparable, as the end of an error message."""
-    if value_text.is_money(left) or value_text.is_money(right):
-        return "; add `| number` to the money"
     kinds = {value_text.kind_of(left), value_text.kind_of(right)}
     if kinds == {"number", "text"}:
         return "; add `| number` to the text"
@@ -115,6 +119,8 @@ def build_sort_key(name: str, budget: Budget, items: Sequence[Value], *, letters
     kinds = {value_text.kind_of(item) for item in items}
     if kinds <= {"number"}:
         return lambda item: item
+    if money.has_single_currency(name, items):
+        return numbers.to_number
     if kinds == {"text"}:
         instants = [dates.parse_instant(str(item)) for item in items]
         known_instants = [instant for instant in instants if instant is not None]
@@ -150,22 +156,21 @@ def _explain_no_order(name: str, kinds: set[value_text.Kind], *, letters: bool) 
 # -- equality -----------------------------------------------------------------------------------------------
 
 
-def _check_equal(budget: Budget, symbol: str, left: Value, right: Value, labels: Labels) -> bool:
+def _check_equal(budget: Budget, symbol: str, left: Value, right: Value, sides: Sides) -> bool:
     if value_text.are_equal(budget, left, right):
         return True
+    amounts = _read_amounts(symbol, left, right, sides)
+    if amounts is not None:
+        return bool(amounts[0] == amounts[1])
     if _differ_in_kind(left, right):
         raise ExpressionError(
-            f"`{symbol}` compares values of one kind, but {labels.left} is {describe_kind(left)} and {labels.right} is "
+            f"`{symbol}` compares values of one kind, but {sides.left} is {describe_kind(left)} and {sides.right} is "
             f"{describe_kind(right)}{_kind_hint(left, right)}"
         )
     if meaning := _describe_same_meaning(left, right):
-        raise ExpressionError(
-            f"`{symbol}` compares letter by letter, but {labels.left} and {labels.right} are {meaning}"
-        )
+        raise ExpressionError(f"`{symbol}` compares letter by letter, but {sides.left} and {sides.right} are {meaning}")
     if _read_alike(budget, left, right):
-        raise ExpressionError(
-            f"`{symbol}` compares letter by letter, but {labels.left} and {labels.right} {_SAME_PARTS}"
-        )
+        raise ExpressionError(f"`{symbol}` compares letter by letter, but {sides.left} and {sides.right} {_SAME_PARTS}")
     return False
 
 
@@ -226,8 +231,6 @@ def _means_nothing(value: Value, other: Value) -> bool:
 
 def _kind_hint(left: Value, right: Value) -> str:
     kinds = {value_text.kind_of(left), value_text.kind_of(right)}
-    if value_text.is_money(left) or value_text.is_money(right):
-        return "; add `| number` to the money" if "number" in kinds else ""
     if kinds == {"number", "text"}:
         return "; write the number without quotes, or add `| number` to the text"
     return "; write true or false without quotes" if kinds == {"boolean", "text"} else ""
@@ -252,38 +255,43 @@ def _describe_same_meaning(left: Value, right: Value) -> str | None:
     return "one time, written in two ways; write both with Z" if moments and moments[0] == moments[1] else None
 
 
-def _check_contains(budget: Budget, whole: Value, part: Value, labels: Labels) -> bool:
+def _check_contains(budget: Budget, whole: Value, part: Value, sides: Sides) -> bool:
     if isinstance(whole, list):
-        return _check_has_item(budget, whole, part, labels)
+        return _check_has_item(budget, whole, part, sides)
     if isinstance(whole, dict):
         if isinstance(part, str) or _means_nothing(part, whole):
             return isinstance(part, str) and part in whole
         raise ExpressionError(
-            f"`in` looks for a key in {labels.right}, but {labels.left} is {describe_kind(part)}; add `| string`"
+            f"`in` looks for a key in {sides.right}, but {sides.left} is {describe_kind(part)}; add `| string`"
         )
     if isinstance(whole, str) and isinstance(part, str):
         budget.charge_read(len(whole) + len(part))
         return part in whole
     if isinstance(whole, str):
-        raise ExpressionError(f"`in` looks for text in {labels.right}, not for {describe_kind(part)}; add `| string`")
-    raise ExpressionError(f"`in` looks into a list, a mapping or text, but {labels.right} is {describe_kind(whole)}")
+        raise ExpressionError(f"`in` looks for text in {sides.right}, not for {describe_kind(part)}; add `| string`")
+    raise ExpressionError(f"`in` looks into a list, a mapping or text, but {sides.right} is {describe_kind(whole)}")
 
 
-def _check_has_item(budget: Budget, whole: list[Value], part: Value, labels: Labels) -> bool:
+def _check_has_item(budget: Budget, whole: list[Value], part: Value, sides: Sides) -> bool:
     budget.spend(len(whole))
     if any(value_text.are_equal(budget, item, part) for item in whole):
         return True
-    if whole and all(_differ_in_kind(item, part) for item in whole):
+    comparable = [item for item in whole if not money.clashes(part, item, sides)]
+    if whole and not comparable:
+        raise ExpressionError(money.explain_clash("in", part, whole[0], sides))
+    if any(_have_equal_amounts(part, item) for item in comparable):
+        return True
+    if whole and all(_differ_in_kind(item, part) and money.read_amounts(item, part) is None for item in whole):
         raise ExpressionError(
-            f"`in` looks for {describe_kind(part)} ({labels.left}) in a list that has only other kinds of values, "
+            f"`in` looks for {describe_kind(part)} ({sides.left}) in a list that has only other kinds of values, "
             f"such as {describe_kind(whole[0])}{_kind_hint(whole[0], part)}"
         )
     if meaning := next(filter(None, (_describe_same_meaning(item, part) for item in whole)), None):
         raise ExpressionError(
-            f"`in` compares letter by letter, but {labels.left} and an item of {labels.right} are {meaning}"
+            f"`in` compares letter by letter, but {sides.left} and an item of {sides.right} are {meaning}"
         )
     if any(_read_alike(budget, item, part) for item in whole):
         raise ExpressionError(
-            f"`in` compares letter by letter, but {labels.left} and an item of {labels.right} {_SAME_PARTS}"
+            f"`in` compares letter by letter, but {sides.left} and an item of {sides.right} {_SAME_PARTS}"
         )
     return False

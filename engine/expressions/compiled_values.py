@@ -11,6 +11,7 @@ from engine import json_values
 from engine.domain import Params, Segments
 from engine.errors import ExpressionError
 from engine.expressions.limits import MAX_SIZE, Budget, Scope, measure
+from engine.expressions.static_types import TypeLookup, unknown_type
 from engine.expressions.template import Template, compile_template
 from engine.expressions.url_template import render_address
 from engine.json_values import MAX_DEPTH, Path, Value
@@ -85,15 +86,18 @@ def _iter_strings(value: Value, path: Path) -> Iterator[tuple[Path, str]]:
             yield from _iter_strings(item, (*path, key))
 
 
-def compile_value(value: Value, *, addresses: Collection[str] = ()) -> CompiledValue:
+def compile_value(
+    value: Value, *, addresses: Collection[str] = (), type_of: TypeLookup = unknown_type
+) -> CompiledValue:
     """Compile every text in `value`. Raises `ExpressionError` with the path of the first text that cannot be compiled.
 
-    `addresses`: keys of `value` that hold a web address, whose expressions must not change the server.
+    `addresses`: keys of `value` that hold a web address, whose expressions must not change the server. `type_of`: the
+    types of references, as far as they are known.
     """
     templates: dict[Path, Template] = {}
     for path, text in iter_strings(value):
         try:
-            template = compile_template(text)
+            template = compile_template(text, type_of)
         except ExpressionError as error:
             raise _add_path(path, error) from None
         if not template.is_literal:

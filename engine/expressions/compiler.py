@@ -6,6 +6,7 @@ A node type without an entry in `_COMPILERS` is refused.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from jinja2 import nodes
@@ -17,13 +18,16 @@ from engine.expressions.limits import MAX_NESTING, MAX_NODES, Budget
 from engine.expressions.lookup import Evaluator, Lookup, Missing, Result
 from engine.expressions.operators import Operand
 from engine.expressions.parser import TOO_DEEP
+from engine.expressions.static_types import TypeInference, TypeLookup, unknown_type
 from engine.json_values import Path, Value
 
 
 class ExpressionCompiler:
     """Compiles the expressions of one text and collects the references of the whole text."""
 
-    def __init__(self) -> None:
+    def __init__(self, type_of: TypeLookup = unknown_type) -> None:
+        """`type_of`: the types of the references, which tell whether money compares with a number."""
+        self._inference = TypeInference(frozenset(), type_of)
         self.required: set[Path] = set()
         """References that must exist."""
         self.optional: set[Path] = set()
@@ -126,8 +130,13 @@ class ExpressionCompiler:
         return lambda budget: operators.concatenate(budget, parts)
 
     def compile_comparison(self, node: nodes.Compare) -> Lookup:
-        first = self.compile_operand(node.expr)
-        return operators.compile_comparison(first, [(part.op, self.compile_operand(part.expr)) for part in node.ops])
+        first = self._compile_side(node.expr)
+        return operators.compile_comparison(first, [(part.op, self._compile_side(part.expr)) for part in node.ops])
+
+    def _compile_side(self, node: nodes.Expr) -> Operand:
+        """Compile a side of a comparison."""
+        type_ = self._inference.infer(node)
+        return replace(self.compile_operand(node), fixes_currency=type_ is not None and type_.fixes_currency)
 
     def _compile_condition(self, node: nodes.Expr, *, operator: str) -> operators.Condition:
         return operators.compile_condition(self.compile_operand(node), operator=operator)

@@ -12,6 +12,7 @@ from engine.expressions import comparisons, numbers, value_text
 from engine.expressions.filters import VALUE_CHECKS, Filter
 from engine.expressions.limits import MAX_TEXT, Budget
 from engine.expressions.lookup import Evaluator, Lookup, Result
+from engine.expressions.money import Sides
 from engine.json_values import Value
 
 Condition: TypeAlias = Callable[[Budget], bool]
@@ -24,6 +25,8 @@ class Operand:
     evaluate: Evaluator
     label: str
     """Its name in error messages: `inputs.amount` or `the value`."""
+    fixes_currency: bool = False
+    """Whether it has the currency that its field fixes, where it is money or a list of money."""
 
 
 _ARITHMETIC: Final[dict[str, Callable[[Any, Any], numbers.Number]]] = {
@@ -162,10 +165,10 @@ def suggest_comparison(kind: value_text.Kind) -> str:
 
 def compile_comparison(first: Operand, rest: Sequence[tuple[str, Operand]]) -> Condition:
     """Compile `a < b < c`. Each operand is evaluated once, from the left, until a comparison is false."""
-    labels = [first.label, *(operand.label for _, operand in rest)]
+    operands = [first, *(operand for _, operand in rest)]
     steps = [
-        (comparisons.build_comparison(name, comparisons.Labels(*sides)), operand.evaluate)
-        for (name, operand), sides in zip(rest, pairwise(labels), strict=True)
+        (comparisons.build_comparison(name, _build_sides(left, right)), right.evaluate)
+        for (name, _), (left, right) in zip(rest, pairwise(operands), strict=True)
     ]
 
     def evaluate(budget: Budget) -> bool:
@@ -178,6 +181,10 @@ def compile_comparison(first: Operand, rest: Sequence[tuple[str, Operand]]) -> C
         return True
 
     return evaluate
+
+
+def _build_sides(left: Operand, right: Operand) -> Sides:
+    return Sides(left.label, right.label, left_fixed=left.fixes_currency, right_fixed=right.fixes_currency)
 
 
 # -- filters ------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def render_items(template: Template, scope: Scope) -> list[Item]:
     # A condition in here decides who is asked, so it is as strict as the condition of a gate.
     budget = Budget(scope, is_gate_condition=True)
     budget.spend(template.nodes)
-    return _compile_trace(template.source)(budget)
+    return _compile_trace(template.source, template.type_of)(budget)
 
 
 def find_value_sources(template: Template, type_of: TypeLookup) -> list[ValueSource]:
@@ -99,8 +99,8 @@ def joins_texts(template: Template) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _compile_trace(source: str) -> _Trace:
-    return _build_trace(_parse_expression(source), ExpressionCompiler())
+def _compile_trace(source: str, type_of: TypeLookup) -> _Trace:
+    return _build_trace(_parse_expression(source), ExpressionCompiler(type_of))
 
 
 def _parse_expression(source: str) -> nodes.Expr:

@@ -56,10 +56,23 @@ class StaticType:
     """Returns the reason why the value can never equal another value, such as "is one of: …", or None if it can."""
     item: StaticType | None = None
     """The type of each item of a list."""
+    is_money: bool = False
+    """Whether the value is money where it is a mapping."""
+    currency: str | None = None
+    """The only currency that the money has, or None if it may have several."""
+
+    @property
+    def fixes_currency(self) -> bool:
+        """Whether the value, or each item of the list, has one currency where it is money."""
+        return self.currency is not None or (self.item is not None and self.item.currency is not None)
 
 
 TypeLookup: TypeAlias = Callable[[Path], StaticType | None]
 """Returns the type of a reference, or None if nothing is known about it."""
+
+
+def unknown_type(_: Path) -> None:
+    """Look up the type of a reference of which nothing is known."""
 
 
 class TypeInference:
@@ -92,6 +105,8 @@ class TypeInference:
             return _type_of_kinds(
                 [kind for kind in ADDABLE_KINDS if kind in self.kinds(node.left) & self.kinds(node.right)]
             )
+        if isinstance(node, nodes.Dict):
+            return _type_of_mapping(node)
         if isinstance(node, nodes.List):
             return replace(type_of_kind("list"), item=self._infer_items(node))
         return _type_of_operator(node)
@@ -146,7 +161,14 @@ def union_type(left: StaticType | None, right: StaticType | None) -> StaticType 
         texts=texts if texts is not None and len(texts) <= _MAX_TEXTS else None,
         mismatch=_combine_mismatches(left, right),
         item=union_type(left.item, right.item),
+        is_money=left.is_money or right.is_money,
+        currency=_common_currency(left, right),
     )
+
+
+def _common_currency(left: StaticType, right: StaticType) -> str | None:
+    currencies = {type_.currency for type_ in (left, right) if type_.is_money}
+    return currencies.pop() if len(currencies) == 1 else None
 
 
 def _combine_mismatches(left: StaticType, right: StaticType) -> Callable[[Value], str | None] | None:
@@ -154,6 +176,12 @@ def _combine_mismatches(left: StaticType, right: StaticType) -> Callable[[Value]
     if left_mismatch is None or right_mismatch is None:
         return None
     return lambda value: right_mismatch(value) and left_mismatch(value)
+
+
+def type_of_money(currency: str | None) -> StaticType:
+    """Return the type of money, with its currency if it can have only one."""
+    phrase = f"money in {currency} (a mapping)" if currency else "money (a mapping)"
+    return StaticType(frozenset({"mapping"}), phrase, converts_to_number=True, is_money=True, currency=currency)
 
 
 def type_of_texts(texts: Sequence[str], phrase: str) -> StaticType:
@@ -238,12 +266,18 @@ def _type_of_kinds(kinds: Sequence[Kind]) -> StaticType | None:
     return StaticType(frozenset(kinds), f"{', '.join(others)} or {last}" if others else last)
 
 
+def _type_of_mapping(node: nodes.Dict) -> StaticType:
+    entries = {syntax.literal_value(pair.key): syntax.literal_value(pair.value) for pair in node.items}
+    if entries.keys() != value_text.MONEY_KEYS:
+        return type_of_kind("mapping")
+    currency = entries["currency"]
+    return type_of_money(currency if isinstance(currency, str) else None)
+
+
 def _type_of_operator(node: nodes.Expr) -> StaticType | None:
     """Return the type of an operator's result, if it does not depend on the operands."""
     if isinstance(node, nodes.Concat):
         return type_of_kind("text")
-    if isinstance(node, nodes.Dict):
-        return type_of_kind("mapping")
     if isinstance(node, _BOOLEAN_NODES):
         return type_of_kind("boolean")
     if type(node) in ARITHMETIC_SYMBOLS or isinstance(node, nodes.Neg | nodes.Pos):

@@ -16,6 +16,7 @@ from engine.expressions.compiler import ExpressionCompiler
 from engine.expressions.limits import Budget, Scope, measure
 from engine.expressions.lookup import Evaluator
 from engine.expressions.operators import Operand
+from engine.expressions.static_types import TypeLookup, unknown_type
 from engine.json_values import Path, Value
 
 _Part: TypeAlias = str | SecretName | Operand
@@ -42,6 +43,8 @@ class Template:
     parts: tuple[_Part, ...] = field(default=(), repr=False)
     evaluator: Evaluator | None = field(default=None, repr=False)
     """None for a literal text, and for a text that uses a secret."""
+    type_of: TypeLookup = field(default=unknown_type, repr=False)
+    """The types of its references, if its value depends on them."""
 
     def render(self, scope: Scope) -> Value:
         """Return the value over `scope`. Raises `ExpressionError`, also if the text uses a secret: see `resolve`."""
@@ -88,16 +91,28 @@ def _concatenate(budget: Budget, parts: Sequence[str | Operand]) -> list[str]:
     return [text] if text else []
 
 
-def compile_template(source: str) -> Template:
-    """Compile a text. Compiled texts are cached. Raises `ExpressionError` with one sentence for the text's author."""
+def compile_template(source: str, type_of: TypeLookup = unknown_type) -> Template:
+    """Compile a text. Raises `ExpressionError` with one sentence for the text's author.
+
+    `type_of`: the types of its references, as far as they are known. Texts that do not depend on them are cached.
+    """
     if not parser.has_opening_marks(source):
         return Template(source=source, is_literal=True, is_whole=False)
-    return _compile(source)
+    template = _compile_without_types(source)
+    types = map(type_of, template.references)
+    # Only a comparison, which has three nodes, depends on a currency.
+    if template.nodes > 2 and any(type_ is not None and type_.fixes_currency for type_ in types):
+        return _compile(source, type_of)
+    return template
 
 
 @lru_cache(maxsize=512)
-def _compile(source: str) -> Template:
-    compiler = ExpressionCompiler()
+def _compile_without_types(source: str) -> Template:
+    return _compile(source, unknown_type)
+
+
+def _compile(source: str, type_of: TypeLookup) -> Template:
+    compiler = ExpressionCompiler(type_of)
     try:
         parts = tuple(_compile_part(compiler, part) for part in parser.parse(source))
     except RecursionError:
@@ -115,6 +130,7 @@ def _compile(source: str) -> Template:
         nodes=compiler.nodes,
         parts=tuple(expressions) if is_whole else parts,
         evaluator=None if secrets else _build_evaluator(parts, is_whole=is_whole, may_grow=compiler.may_grow),
+        type_of=type_of,
     )
 
 

@@ -123,6 +123,7 @@ class _TypeChecker:
         self._describe_types = phrases.describe_types
         self._suggest_numbers = phrases.suggest_numbers
         self._suggest_condition = phrases.suggest_condition
+        self._suggest_currency = phrases.suggest_currency
 
     # -- checks ---------------------------------------------------------------------------------------------
 
@@ -160,6 +161,9 @@ class _TypeChecker:
         left_kinds, right_kinds = self._kinds(left), self._kinds(right)
         if "number" in left_kinds and "number" in right_kinds:
             return
+        if (clash := self._find_money_clash(left, symbol, right)) or self._compares_amounts(left, right):
+            yield from [clash] if clash else []
+            return
         if "text" in left_kinds and "text" in right_kinds and _may_be_dates(self._infer(left), self._infer(right)):
             return
         message = f"`{symbol}` {comparisons.ORDER_RULE}, but {self._describe_types(left, right)}."
@@ -169,6 +173,9 @@ class _TypeChecker:
     def _check_equality(self, left: nodes.Expr, name: str, right: nodes.Expr) -> Iterator[TypeClash]:
         symbol, always = _EQUALITY[name], "never" if name == "eq" else "always"
         left_kinds, right_kinds = self._kinds(left), self._kinds(right)
+        if (clash := self._find_money_clash(left, symbol, right)) or self._compares_amounts(left, right):
+            yield from [clash] if clash else []
+            return
         # A comparison with none is no mistake: the value may become optional later.
         if not left_kinds & right_kinds and left_kinds - {"null"} and right_kinds - {"null"}:
             message = f"`{symbol}` is {always} true here: {self._describe_types(left, right)}."
@@ -183,6 +190,34 @@ class _TypeChecker:
             )
         elif reason := self._explain_mismatch(left, right):
             yield TypeClash(f"`{symbol}` is {always} true here: {end_sentence(reason)}", "", is_silent=True)
+
+    def _compares_amounts(self, left: nodes.Expr, right: nodes.Expr) -> bool:
+        """Return whether amounts can be compared: money with money, or with a number where a field fixes its currency.
+
+        Money of two currencies never compares.
+        """
+        types = self._infer(left), self._infer(right)
+        if all(type_ is not None and type_.is_money for type_ in types):
+            return len({type_.currency for type_ in types if type_ and type_.currency}) < 2
+        for type_, other in (types, types[::-1]):
+            if type_ is not None and type_.currency is not None and "number" in (other.kinds if other else ("number",)):
+                return True
+        return False
+
+    def _find_money_clash(self, left: nodes.Expr, symbol: str, right: nodes.Expr) -> TypeClash | None:
+        """Return the clash of money with money of another currency, or with a number if it can have any currency."""
+        types = [self._infer(left), self._infer(right)]
+        known = [type_ for type_ in types if type_ is not None and type_.kinds <= {"mapping", "null", "number"}]
+        if len(known) < 2 or not any(type_.is_money for type_ in known) or self._compares_amounts(left, right):
+            return None
+        if all(type_.is_money and "number" not in type_.kinds for type_ in known):
+            message = f"`{symbol}` never compares across currencies, but {self._describe_types(left, right)}."
+            return TypeClash(message, "Compare money of one currency.")
+        if all(type_.is_money or "number" in type_.kinds for type_ in known):
+            message = f"`{symbol}` compares money with a number only where the field fixes its currency, but"
+            hint = self._suggest_currency(left, symbol, right)
+            return TypeClash(f"{message} {self._describe_types(left, right)}.", hint)
+        return None
 
     def _check_membership(self, part: nodes.Expr, whole: nodes.Expr) -> Iterator[TypeClash]:
         part_kinds, whole_kinds = self._kinds(part), self._kinds(whole)
@@ -203,6 +238,9 @@ class _TypeChecker:
         """Yield a clash for each item of a literal list that `part` can never equal."""
         for item in whole.items:
             part_kinds, item_kinds = self._kinds(part), self._kinds(item)
+            if (clash := self._find_money_clash(part, "in", item)) or self._compares_amounts(part, item):
+                yield from [clash] if clash else []
+                continue
             if not part_kinds & item_kinds and part_kinds - {"null"} and item_kinds - {"null"}:
                 yield TypeClash(f"`in` never finds {describe_node(item)} here: {self._describe_types(part, item)}.", "")
             elif self._compares_number_text(part, item):

@@ -33,7 +33,8 @@ PHRASES: Final[dict[Kind, str]] = {
     "list": "a list",
     "mapping": "a mapping",
 }
-_MONEY: Final = frozenset({"amount", "currency"})
+MONEY_KEYS: Final = frozenset({"amount", "currency"})
+"""The keys of money, and of nothing else."""
 _PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 _MAX_NUMBER_LENGTH: Final = 2 * json_values.MAX_DIGITS
 _EXACT: Final = Context(prec=3 * json_values.MAX_DIGITS)
@@ -54,7 +55,7 @@ def kind_of(value: Value) -> Kind:
 
 def is_money(value: Value) -> bool:
     """Return whether the value is a mapping of `amount` and `currency`, and of no other key."""
-    return isinstance(value, dict) and value.keys() == _MONEY
+    return isinstance(value, dict) and value.keys() == MONEY_KEYS
 
 
 def plain_number(text: str) -> Decimal | None:

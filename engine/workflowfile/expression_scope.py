@@ -40,8 +40,10 @@ class StepOutputs:
     """The names of the outputs, or None if only the run knows them."""
     fields: Mapping[str, Field] = field(default_factory=dict)
     """The fields of a form."""
-    types: Mapping[str, StaticType] = field(default_factory=dict)
-    """The static types of outputs that are not in `fields`, as far as they are known."""
+    types: Mapping[Path, StaticType] = field(default_factory=dict)
+    """The static types of outputs that are not in `fields`, by path, as far as they are known."""
+    approved_types: Mapping[Path, StaticType] = field(default_factory=dict)
+    """The static types of what it leaves as `approved`, by path, as far as they are known."""
     inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """For a `set` step, the inputs that each output is computed from."""
     ambiguous: frozenset[str] = frozenset()
@@ -95,7 +97,7 @@ def compile_text(
     `secrets`: whether `{{ secret.NAME }}` may stand at this place.
     """
     try:
-        template = compile_template(text)
+        template = compile_template(text, build_type_lookup(names))
     except ExpressionError as error:
         report.add(at, write_sentence(str(error)), _braces_hint(text))
         return None
@@ -181,18 +183,27 @@ def _type_of_reference(names: ExpressionNames, reference: Path) -> StaticType | 
         case (review_names.REVIEW, *rest):
             return review_names.type_of_part(tuple(rest))
         case ("steps", str(step), name, *rest) if step in names.steps:
-            outputs = names.steps[step]
-            if name == decision_outputs.NAME and outputs.has_gate and name not in (outputs.names or ()):
-                return decision_outputs.type_of_part(tuple(rest))
-            output_type = outputs.types.get(str(name))
-            type_ = (
-                declared_types.type_of_output_part(output_type, rest)
-                if output_type
-                else declared_types.type_of_field_part(outputs.fields.get(str(name)), rest)
-            )
-            # A skipped step has no output.
-            return type_ and replace(type_, kinds=type_.kinds | {"null"})
+            return _type_of_step_part(names.steps[step], str(name), rest)
     return None
+
+
+def _type_of_step_part(outputs: StepOutputs, name: str, rest: list[str | int]) -> StaticType | None:
+    if name not in (outputs.names or ()):
+        if name == decision_outputs.NAME and outputs.has_gate:
+            return decision_outputs.type_of_part(tuple(rest))
+        if name == approved_params.NAME and outputs.approved is not None:
+            # What only the run knows of an output may have this name too.
+            types = outputs.approved_types if outputs.names is not None and rest else {}
+            return _or_absent(declared_types.type_of_path(types, tuple(rest)))
+    type_ = declared_types.type_of_path(outputs.types, (name, *rest))
+    if type_ is None and (name,) not in outputs.types:
+        type_ = declared_types.type_of_field_part(outputs.fields.get(name), rest)
+    return _or_absent(type_)
+
+
+def _or_absent(type_: StaticType | None) -> StaticType | None:
+    """Return the type of a value that a skipped step does not leave."""
+    return type_ and replace(type_, kinds=type_.kinds | {"null"})
 
 
 def _braces_hint(text: str) -> str:

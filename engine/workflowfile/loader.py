@@ -133,9 +133,9 @@ class _StepCompiler:
         checks.check_step(self._report, draft, file)
         declarations = self._declarations_of_params(draft, params)
         gate = self._compile_gate(draft, params, outputs, names, declarations)
-        if draft.uses == SET and not self._report.has_problem((*draft.at, "with")):
+        if (draft.uses == SET or outputs.approved) and not self._report.has_problem((*draft.at, "with")):
             types = declared_types.types_of_params(draft, file.with_, declarations, build_type_lookup(names))
-            outputs = replace(outputs, types=types)
+            outputs = replace(outputs, types=types) if draft.uses == SET else replace(outputs, approved_types=types)
         if draft.id is not None:
             self._declarations.setdefault(draft.id, _declarations_of_output(draft, declarations, output_fields))
         if kind is not None:
@@ -191,7 +191,9 @@ class _StepCompiler:
                 checks.check_address(self._report, template, at + path)
         if not is_valid:
             return None
-        return compile_value(_canonicalize_addresses(file.with_, addresses), addresses=addresses)
+        return compile_value(
+            _canonicalize_addresses(file.with_, addresses), addresses=addresses, type_of=build_type_lookup(names)
+        )
 
     def _declarations_of_params(self, draft: StepDraft, params: CompiledValue | None) -> Declarations:
         if draft.uses == FORM:

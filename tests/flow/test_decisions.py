@@ -140,7 +140,7 @@ def test_try_reads_decisions_too(signoff: Commands) -> None:
         ("steps.n.decision", "The step `n` has no gate, so nothing is decided about it."),
         ("steps.a.decision.edited > 3", "`steps.a.decision.edited` is true or false and `3` is a number."),
         ("steps.a.decision.verdict == 'yes'", "`steps.a.decision.verdict` can only be: approved, rejected."),
-        ("steps.a.decision.by.name > 'a'", "compares two numbers, or two dates or times"),
+        ("steps.a.decision.by.name > 'a'", "compares two numbers or amounts of money, or two"),
     ],
 )
 def test_check_knows_what_a_decision_has(signoff: Commands, expression: str, sentence: str) -> None:
