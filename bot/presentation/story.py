@@ -215,6 +215,15 @@ def _dead_sentence(_: StoryEntry, content: Content, names: Names) -> str:
     return f"{_receiver(content, names)} did not get it: {content.get('error')}"
 
 
+def _succeeded_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
+    path = content.get("path")
+    return (
+        f"{names.step(entry)} takes the path “{labels.in_words(str(path))}”."
+        if path
+        else f"{names.step(entry)} is done."
+    )
+
+
 def _started_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
     attempt = content.get("attempt")
     again = f", attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else ""
@@ -278,7 +287,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
         str(content["problem"]) if content.get("problem") else None,
         answered=content.get("answered") is True,
     ),
-    "step.succeeded": lambda entry, _, names: f"{names.step(entry)} is done.",
+    "step.succeeded": _succeeded_sentence,
     "step.skipped": lambda entry, _, names: f"{names.step(entry)} was skipped, because it is not needed this time.",
     "step.stopped": lambda entry, _, names: f"{names.step(entry)} did not run.",
     "step.sleeping": lambda entry, _, names: f"{names.step(entry)} waits for its time.",

@@ -13,6 +13,7 @@ from engine.domain import Assurance, OnExpiry, PolicyKind, RequesterRule, Review
 from engine.expressions import Template
 from engine.references import OWNER, REQUESTER, parse
 from engine.workflowfile import Gate, Step, Workflow
+from engine.workflowfile.grammar import OTHERWISE
 from engine.workflowfile.step_kinds import FORM
 
 MOST_STEPS: Final = 40
@@ -58,10 +59,27 @@ def _sentences(step: Step, approvers: Mapping[str, str]) -> Iterator[Element]:
         yield from rich_text.words("Runs only if ")
         yield from _expression(step.when)
         yield from rich_text.words(". ")
-    if step.gate is None:
+    if step.paths:
+        yield from _paths(step)
+    elif step.gate is None:
         yield from rich_text.words("No one is asked.")
     else:
         yield from _gate(step, step.gate, approvers)
+
+
+def _paths(step: Step) -> Iterator[Element]:
+    """Yield the paths of a branch, with the numbers of their steps."""
+    yield from rich_text.words("Takes the first path that fits: ")
+    for number, path in enumerate(step.paths):
+        first, last = path.steps.start + 1, path.steps.stop
+        steps = f"step {first}" if first == last else f"steps {first} to {last}"
+        lead = ", " if number else ""
+        if path.when is None:
+            yield from rich_text.words(f"{lead}{'otherwise' if path.name == OTHERWISE else 'always'} {steps}")
+        else:
+            yield from rich_text.words(f"{lead}“{labels.in_words(path.name)}” ({steps}) if ")
+            yield from _expression(path.when)
+    yield from rich_text.words(".")
 
 
 def _gate(step: Step, gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 import fast_sugiyama
 
-from bot.presentation import characters, states
+from bot.presentation import characters, labels, states
 from bot.web import run_page_view
 from engine.domain import ReviewPoint, RunStatus, StepStatus, Tone
 from engine.read_models import RequestView, RunView, StepView
 from engine.workflowfile import Gate, Step, Workflow
+from engine.workflowfile.grammar import OTHERWISE
 from engine.workflowfile.step_kinds import FORM
 
 Kind: TypeAlias = Literal["start", "condition", "gate", "step", "end"]
@@ -24,7 +25,11 @@ Kind: TypeAlias = Literal["start", "condition", "gate", "step", "end"]
 WIDTH: Final = 200.0
 """Width of a box. With a line beside it, the diagram is as wide as the column of a phone of 360 pixels."""
 _LANE: Final = 112.0
-"""Distance of two things beside each other, from middle to middle."""
+"""Distance of a box and a line beside it, from middle to middle."""
+_WIDE_LANE: Final = 216.0
+"""Distance of two boxes beside each other, from middle to middle."""
+_PHONE: Final = 300.0
+"""Width of the column on a phone of 360 pixels."""
 _GAP: Final = 30.0
 """Height between two rows."""
 _MARGIN: Final = 8.0
@@ -93,6 +98,11 @@ class Diagram:
     arrows: tuple[Arrow, ...]
     elements: tuple[Element, ...]
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is wider than a phone, because paths of a branch stand beside each other."""
+        return self.width > _PHONE
+
 
 def diagram(workflow: Workflow, run: RunView, requests: Sequence[RequestView]) -> Diagram:
     """Return the diagram of a workflow with the state of a run."""
@@ -127,13 +137,63 @@ def _fill(graph: _Graph, workflow: Workflow, run: RunView, requests: Sequence[Re
     visits = {step.step: step for step in run.steps}
     latest = {(each.model.subject.step, each.model.subject.visit, each.at): each for each in requests}
     graph.add(Element(kind="start", label="Start", status="started", tone=Tone.DONE))
-    for step in workflow.steps:
-        visit = visits.get(step.id)
-        gates = {at: latest.get((step.id, visit.visit, at)) if visit is not None else None for at in ReviewPoint}
-        _add_step(graph, step, visit, gates)
+    _Drawing(graph, workflow, visits, latest).add(range(len(workflow.steps)))
     done = run.status is RunStatus.SUCCEEDED
     words = states.RUNS[run.status] if done else _NOT_REACHED
     graph.add(Element(kind="end", label="End", status=words, tone=Tone.DONE if done else None))
+
+
+@dataclass(slots=True)
+class _Drawing:
+    """Adds steps to a graph, each branch with its paths beside each other."""
+
+    graph: _Graph
+    workflow: Workflow
+    visits: Mapping[str, StepView]
+    requests: Mapping[tuple[str, int, ReviewPoint], RequestView]
+
+    def add(self, steps: range) -> None:
+        """Add steps below all open ends, with the steps inside them."""
+        index = steps.start
+        while index < steps.stop:
+            step = self.workflow.steps[index]
+            visit = self.visits.get(step.id)
+            if step.paths:
+                self._add_branch(step, visit)
+            else:
+                _add_step(self.graph, step, visit, {at: self._request(visit, at) for at in ReviewPoint})
+            index = step.inner.stop
+
+    def _request(self, visit: StepView | None, at: ReviewPoint) -> RequestView | None:
+        return None if visit is None else self.requests.get((visit.step, visit.visit, at))
+
+    def _add_branch(self, step: Step, visit: StepView | None) -> None:
+        condition = self.graph.add(_condition(step, visit)) if step.when is not None else None
+        self.graph.ends = self.graph.ends if condition is None else [(condition, "yes")]
+        choice = self.graph.add(_choice(step, visit))
+        ends = [] if condition is None else [(condition, "no")]
+        for path in step.paths:
+            self.graph.ends = [(choice, _path_label(path.name))]
+            self.add(path.steps)
+            ends += self.graph.ends
+        if step.paths[-1].when is not None:
+            ends.append((choice, _path_label(OTHERWISE)))
+        self.graph.ends = ends
+
+
+def _path_label(name: str) -> str:
+    """Return the name of a path as it stands on its arrow; the list in words has all of it."""
+    first, *rest = wrapped(labels.in_words(name), _LETTERS - 4)
+    return f"{first}…" if rest else first
+
+
+def _choice(step: Step, visit: StepView | None) -> Element:
+    """Return the box of a branch. Once a path was taken, it says which."""
+    label = characters.line(step.label)
+    if visit is None or visit.status is not StepStatus.SUCCEEDED:
+        return replace(_box(label, visit), kind="condition")
+    path = labels.in_words(str((visit.output or {}).get("path", "")))
+    return Element(kind="condition", label=label, status=path, tone=Tone.DONE)
 
 
 def _add_step(
@@ -205,8 +265,10 @@ def _laid_out(graph: _Graph) -> Diagram:
     rows = sorted({y for _, y in places.values()}, reverse=True)
     heights = {row: max(_height(graph, number) for number, (_, y) in places.items() if y == row) for row in rows}
     tops = _tops(rows, heights)
-    left, right = _edges(graph, places)
-    at = {number: (x * _LANE - left, tops[y], heights[y]) for number, (x, y) in places.items()}
+    boxes = [y for number, (_, y) in places.items() if number < len(graph.elements)]
+    lane = _LANE if len(boxes) == len({*boxes}) else _WIDE_LANE
+    left, right = _edges(graph, places, lane)
+    at = {number: (x * lane - left, tops[y], heights[y]) for number, (x, y) in places.items()}
     nodes = tuple(_node(element, at[number]) for number, element in enumerate(graph.elements))
     routes = _routes(len(graph.elements), [(int(start), int(end)) for start, end in lines or ()])
     return Diagram(
@@ -218,10 +280,10 @@ def _laid_out(graph: _Graph) -> Diagram:
     )
 
 
-def _edges(graph: _Graph, places: Mapping[int, tuple[float, float]]) -> tuple[float, float]:
+def _edges(graph: _Graph, places: Mapping[int, tuple[float, float]], lane: float) -> tuple[float, float]:
     """Return where the picture begins and ends, from left to right."""
-    left = min(x * _LANE - _half(graph, number) for number, (x, _) in places.items())
-    right = max(x * _LANE + _half(graph, number) for number, (x, _) in places.items())
+    left = min(x * lane - _half(graph, number) for number, (x, _) in places.items())
+    right = max(x * lane + _half(graph, number) for number, (x, _) in places.items())
     return left - _MARGIN, right + _MARGIN
 
 

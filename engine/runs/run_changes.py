@@ -101,7 +101,7 @@ class RunChanges:
         returned = audit.abridged("returned", output, _RETURNED_LENGTH) if is_effect else {}
         visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, error=None, wakes_at=None, ended_at=self.now)
         self.put(visit, EntryKind.STEP_SUCCEEDED, **returned)
-        self.cursor += 1
+        self.cursor = step.following
 
     def stop_unknown(self, step: Step, visit: Visit) -> None:
         """Fail a step of unknown outcome, because a person stopped the run without finding out."""
@@ -117,7 +117,7 @@ class RunChanges:
         visit = replace(visit, status=StepStatus.FAILED, error=message, ended_at=self.now, wakes_at=None)
         self.put(visit, EntryKind.STEP_FAILED, error=message)
         if step.on_error is OnError.CONTINUE:
-            self.cursor += 1
+            self.pass_over(step)
         else:
             self.end(RunStatus.FAILED, f"Step “{step.label}” failed: {message}")
 
@@ -132,6 +132,19 @@ class RunChanges:
         self.error = message
 
     # -- the run --
+
+    def pass_over(self, step: Step) -> None:
+        """Go on after a step that was not done, nor any step inside it."""
+        self.forget(step.inner)
+        self.cursor = step.following
+
+    def forget(self, steps: range) -> None:
+        """Skip steps that the run leaves out: what they made in an earlier round is no longer theirs."""
+        for step in self.workflow.steps[steps.start : steps.stop]:
+            earlier = self.visits.get(step.id)
+            if earlier is not None and earlier.status is not StepStatus.SKIPPED:
+                skipped = self.new_visit(step, earlier)
+                self.put(replace(skipped, status=StepStatus.SKIPPED, ended_at=self.now), EntryKind.STEP_SKIPPED)
 
     def put(self, visit: Visit, kind: EntryKind | None = None, **content: Value) -> None:
         self.visits[visit.step] = self.changed[visit.step, visit.visit] = visit

@@ -19,6 +19,7 @@ from engine.retry import MAX_RETRY_AFTER
 from engine.runs.run_changes import RunChanges
 from engine.runs.state import Effect, Event, ReviewResult, StepFailure, Visit
 from engine.workflowfile import Gate, Step
+from engine.workflowfile.grammar import OTHERWISE
 from engine.workflowfile.step_kinds import Nature
 
 MAX_CRASHES: Final = 10
@@ -77,7 +78,10 @@ class Transition(RunChanges):
         try:
             if step.when is not None and not requests.truth(step.when, names):
                 self.put(replace(visit, status=StepStatus.SKIPPED, ended_at=self.now), EntryKind.STEP_SKIPPED)
-                self.cursor += 1
+                self.pass_over(step)
+                return
+            if step.paths:
+                self._branch(step, visit, names)
                 return
             params = resolve_params(step.params, names)
         except ExpressionError as error:
@@ -90,6 +94,17 @@ class Transition(RunChanges):
             )
         elif step.gate is None or not self._try_open(step, visit, ReviewPoint.BEFORE, params, names):
             self._begin(step, visit, params, None)
+
+    def _branch(self, step: Step, visit: Visit, names: dict[str, Value]) -> None:
+        """Go on with the first path whose condition is true, or after the branch if there is none."""
+        chosen = next((path for path in step.paths if path.when is None or requests.truth(path.when, names)), None)
+        name = chosen.name if chosen else OTHERWISE
+        visit = replace(visit, status=StepStatus.SUCCEEDED, output={"path": name}, ended_at=self.now)
+        self.put(visit, EntryKind.STEP_SUCCEEDED, path=name)
+        for path in step.paths:
+            if path is not chosen:
+                self.forget(path.steps)
+        self.cursor = chosen.steps.start if chosen else step.following
 
     def _try_open(self, step: Step, visit: Visit, at: ReviewPoint, content: Params, names: dict[str, Value]) -> bool:
         """Open the gate of the step if it is at this point and applies. Return whether the run stops at it."""
@@ -146,12 +161,8 @@ class Transition(RunChanges):
                 self._jump(step, self.workflow.step(next_step))
 
     def _jump(self, step: Step, target: Step) -> None:
-        """Go on with another step. What steps in between made in an earlier round is no longer theirs."""
-        for between in self.workflow.steps[step.index + 1 : target.index]:
-            earlier = self.visits.get(between.id)
-            if earlier is not None:
-                skipped = self.new_visit(between, earlier)
-                self.put(replace(skipped, status=StepStatus.SKIPPED, ended_at=self.now), EntryKind.STEP_SKIPPED)
+        """Go on with another step."""
+        self.forget(range(step.index + 1, target.index))
         self.cursor = target.index
 
     def _as_asked(self, step: Step, visit: Visit, review: ReviewResult) -> ReviewResult:

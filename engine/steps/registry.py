@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from engine.errors import PluginError
 from engine.ports import StepServices, StepType
 from engine.steps.ai import AiStep
+from engine.steps.branch import BranchStep
 from engine.steps.email import EmailStep
 from engine.steps.form import FormStep
 from engine.steps.http import HttpStep
@@ -20,14 +21,14 @@ from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
 
 GROUP: Final = "signoff.steps"
-RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "wait", "run"})
+RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "wait", "run", "branch", "foreach"})
 """Every name that the workflow format reserves, also those that are bound outside of `builtin`."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
 _BUILTIN: Final[tuple[type[StepType[Any]], ...]] = (
-    *(SetStep, FormStep, WaitStep, HttpStep),
+    *(SetStep, FormStep, WaitStep, BranchStep, HttpStep),
     *(MessageStep, EmailStep, AiStep),
 )
 _NO_SERVICES: Final = StepServices()

@@ -19,7 +19,7 @@ from engine.workflowfile.phrases import cite, list_names
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import has_expression, person_kind
 from engine.workflowfile.schema_errors import SchemaContext, keys_of, locate, report_errors, report_unknown_key
-from engine.workflowfile.step_kinds import FORM, Nature, StepKind
+from engine.workflowfile.step_kinds import BRANCH, FORM, Nature, StepKind
 from engine.workflowfile.unsupported import suggest_word
 
 
@@ -118,6 +118,20 @@ def check_sleep(report: ProblemReport, step: StepDraft, kind: StepKind) -> None:
         message = f"A `{kind.name}` step cannot have a gate: there is nothing to review."
         report.add(step.gate_at, message, "Put the gate on the next step.", at="key")
     _report_meaningless(report, step, step.file, "retry", "idempotent", "timeout")
+
+
+def check_branch(report: ProblemReport, step: StepDraft, file: StepFile) -> None:
+    """Report keys that have no meaning on a branch, which only chooses, and conditions that leave out a path."""
+    if step.uses != BRANCH:
+        return
+    _report_meaningless(report, step, file, "retry", "idempotent", "timeout")
+    if step.gate is not None:
+        message = "A branch cannot have a gate: there is nothing to review."
+        report.add(step.gate_at, message, "Put the gate on a step of a path.", at="key")
+    sure = next((path for path in step.paths if path.when is True), None)
+    if sure is not None and sure is not step.paths[-1]:
+        message = f"The path `{sure.name}` is always taken, so those after it never are."
+        report.add((*sure.at, "when"), message, "Write its steps under `otherwise`, at the end.")
 
 
 def check_form(report: ProblemReport, step: StepDraft, file: StepFile, gate: GateFile | None) -> None:

@@ -69,6 +69,8 @@ class ExpressionNames:
     current_step: str | None = None
     """The step that the place belongs to."""
     all_steps: frozenset[str] = frozenset()
+    alternatives: frozenset[str] = frozenset()
+    """The steps on other paths of a branch, which run only if the current one does not."""
     repeated_steps: frozenset[str] = frozenset()
     """The steps that run again when changes are asked for, which may read `review`."""
     secret_users: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -309,6 +311,9 @@ def _explain_absent_step(name: str, names: ExpressionNames) -> tuple[str, str]:
     if name == names.current_step:
         hint = "A gate with `at: after` may use it."
         return f"The step `{cite(name)}` is this step itself; its output is not there yet.", hint
+    if name in names.alternatives:
+        hint = "Give the value in a step before the branch, or read it after the branch."
+        return f"The step `{cite(name)}` is on another path: where this step runs, that one did not.", hint
     if name in names.all_steps:
         return f"The step `{cite(name)}` comes later; only earlier steps have an output.", ""
     return f"There is no step `{cite(name)}`.", _suggest(name, list(names.steps), "Earlier steps are")

@@ -44,6 +44,10 @@ MAX_TRIGGERS: Final = 20
 """Maximum number of triggers of a workflow."""
 MAX_FIELDS: Final = 40
 """Maximum number of fields in a form. A Slack modal has room for 100 blocks, and an amount of money takes two."""
+OTHERWISE: Final = "otherwise"
+"""The name of the path that a branch takes if no condition is true."""
+MAX_DEPTH: Final = 5
+"""How deep branches may lie inside each other."""
 UNBUILT_STEP_TYPES: Final = ("run",)
 """Kinds of steps that the grammar knows and that are not built yet."""
 
@@ -233,6 +237,27 @@ class FormStepFile(GateFile, StepFile):
     def _refuse_gate(cls, raw: object) -> object:
         if raw is not None:
             raise refuse("A form asks people anyway; write the keys of its gate on the step itself.")
+        return raw
+
+
+class PathFile(FilePart):
+    """A path of a branch. `steps` stays raw: `draft` reads each of them by itself."""
+
+    when: Condition
+    steps: Annotated[list[Any], Key(min_length=1)]
+
+
+class BranchStepFile(StepFile):
+    """A branch. `paths` and `otherwise` stay raw: `draft` reads each path by itself."""
+
+    paths: Annotated[dict[str, Any], Key(min_length=1)]
+    otherwise: Annotated[list[Any], Key(min_length=1)] | None = None
+
+    @field_validator("paths")
+    @classmethod
+    def _check_names(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        if OTHERWISE in raw:
+            raise refuse("`otherwise` is no path with a condition; write it beside `paths`, with its steps.")
         return raw
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.json_values import Path
+from engine.workflowfile import step_lists
 from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.grammar import GateFile
 from engine.workflowfile.phrases import cite, suggest
@@ -16,7 +18,7 @@ def check_revise(report: ProblemReport, step: StepDraft, gate: GateFile, steps: 
     """Report a `revise` that names neither an earlier step nor, with `at: after`, the step itself."""
     if gate.revise is None:
         return
-    earlier = [draft.id for draft in steps[: step.index] if draft.id is not None]
+    earlier = _reachable(step, steps[: step.index])
     if gate.revise in earlier or (gate.revise == step.id and gate.at == "after"):
         return
     at = (*step.gate_at, "revise")
@@ -24,18 +26,37 @@ def check_revise(report: ProblemReport, step: StepDraft, gate: GateFile, steps: 
         message = "With `at: before`, the step itself has not run yet, so it cannot run again."
         report.add(at, message, "Name the earlier step that made what is shown, or write `at: after`.")
         return
+    if _is_out_of_reach(report, at, gate.revise, steps[: step.index]):
+        return
     message = f"`revise` names an earlier step; there is none `{cite(gate.revise)}` before this one."
     report.add(at, message, suggest(gate.revise, earlier))
 
 
 def check_on_reject(report: ProblemReport, step: StepDraft, gate: GateFile, steps: Sequence[StepDraft]) -> None:
     """Report an `on_reject` that names no later step."""
-    later = [draft.id for draft in steps[step.index + 1 :] if draft.id is not None]
+    later, at = _reachable(step, steps[step.index + 1 :]), (*step.gate_at, "on_reject")
     if gate.on_reject is None or gate.on_reject in later:
+        return
+    if _is_out_of_reach(report, at, gate.on_reject, steps[step.index + 1 :]):
         return
     message = f"`on_reject` names a later step; there is none `{cite(gate.on_reject)}` after this one."
     hint = suggest(gate.on_reject, later) or "To go back to an earlier step with a comment, write `revise`."
-    report.add((*step.gate_at, "on_reject"), message, hint)
+    report.add(at, message, hint)
+
+
+def _reachable(step: StepDraft, others: Sequence[StepDraft]) -> list[str]:
+    """Return the steps that a run can go on with from `step`: not those inside other steps, before which something
+    has to be decided."""
+    return [other.id for other in others if other.id is not None and step_lists.is_within(other.list_at, step.list_at)]
+
+
+def _is_out_of_reach(report: ProblemReport, at: Path, name: str, others: Sequence[StepDraft]) -> bool:
+    """Report a step that lies inside another one. Return whether it does: only then it is among the `others`."""
+    if all(other.id != name for other in others):
+        return False
+    message = f"The step `{cite(name)}` lies inside another step, and a run cannot go on in the middle of that."
+    report.add(at, message, "Name a step of the same list, or of a list around it.")
+    return True
 
 
 def check_comments_are_read(report: ProblemReport, drafts: Sequence[StepDraft], steps: Sequence[Step]) -> None:
@@ -46,7 +67,9 @@ def check_comments_are_read(report: ProblemReport, drafts: Sequence[StepDraft], 
         at = (*drafts[step.index].gate_at, "revise")
         if gate is None or gate.revise not in index_of or report.has_problem(at):
             continue
-        repeated = [other for other in steps if index_of[gate.revise] <= other.index <= step.index]
+        alternatives = step_lists.alternatives(drafts[step.index], drafts)
+        between = [other for other in steps if index_of[gate.revise] <= other.index <= step.index]
+        repeated = [other for other in between if other.id not in alternatives]
         if not any(path[0] == REVIEW for other in repeated for text in other.templates for path in text.references):
             message = "What the approver asks for would reach no step, and the same content would come back."
             hint = f'Write "{{{{ review.comment }}}}" in the step `{gate.revise}`.'

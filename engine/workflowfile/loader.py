@@ -25,6 +25,7 @@ from engine.workflowfile import (
     example_compiler,
     jump_checks,
     review_names,
+    step_lists,
     step_titles,
     trigger_compiler,
     yaml_tree,
@@ -38,7 +39,8 @@ from engine.workflowfile.declarations import (
     parse_field_path,
     with_source_label,
 )
-from engine.workflowfile.draft import StepDraft, WorkflowDraft, read_draft
+from engine.workflowfile.draft import StepDraft, WorkflowDraft
+from engine.workflowfile.draft_reader import read_draft
 from engine.workflowfile.expression_scope import (
     ExpressionNames,
     StepOutputs,
@@ -51,7 +53,8 @@ from engine.workflowfile.grammar import GateFile, StepFile
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import has_expression
 from engine.workflowfile.step_kinds import FORM, SET, Nature, StepKind
-from engine.workflowfile.workflow import Gate, Step, Workflow
+from engine.workflowfile.step_lists import PathDraft
+from engine.workflowfile.workflow import BranchPath, Gate, Step, Workflow
 
 
 def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = False) -> Workflow:
@@ -120,9 +123,15 @@ class _StepCompiler:
                 self._earlier.setdefault(draft.id, outputs)
         return steps
 
+    def _names_at(self, draft: StepDraft) -> ExpressionNames:
+        """Return the names that a step may use: those of earlier steps, unless they lie on another path."""
+        alternatives = step_lists.alternatives(draft, self._drafts)
+        earlier = {name: outputs for name, outputs in self._earlier.items() if name not in alternatives}
+        return replace(self._names, current_step=draft.id, steps=earlier, alternatives=alternatives)
+
     def _compile_step(self, draft: StepDraft, file: StepFile) -> tuple[Step | None, StepOutputs]:
         kind = self._find_kind(draft)
-        names = replace(self._names, current_step=draft.id)
+        names = self._names_at(draft)
         when = compile_condition(self._report, file.when, (*draft.at, "when"), names)
         params, output_names = (
             self._compile_form(draft, file) if draft.uses == FORM else self._compile_with(draft, file, kind, names)
@@ -138,11 +147,18 @@ class _StepCompiler:
             outputs = replace(outputs, types=types) if draft.uses == SET else replace(outputs, approved_types=types)
         if draft.id is not None:
             self._declarations.setdefault(draft.id, _declarations_of_output(draft, declarations, output_fields))
+        checks.check_branch(self._report, draft, file)
+        paths = tuple(self._compile_path(path, names) for path in draft.paths)
         if kind is not None:
             checks.check_sleep(self._report, draft, kind)
         if kind is None or params is None:
             return None, outputs
-        return _build_step(draft, file, kind=kind, params=params, when=when, gate=gate), outputs
+        step = _build_step(draft, file, kind=kind, params=params, when=when, gate=gate)
+        return replace(step, paths=paths), outputs
+
+    def _compile_path(self, path: PathDraft, names: ExpressionNames) -> BranchPath:
+        when = compile_condition(self._report, path.when, (*path.at, "when"), names)
+        return BranchPath(name=path.name, when=when, steps=path.steps)
 
     def _find_kind(self, draft: StepDraft) -> StepKind | None:
         kind = self._kinds.get(draft.uses or "")
@@ -212,7 +228,7 @@ class _StepCompiler:
         if gate is None:
             return None
         if gate.at == "after" and draft.id is not None:
-            names = replace(names, steps={draft.id: outputs, **self._earlier})
+            names = replace(names, steps={draft.id: outputs, **names.steps})
         checks.check_gate(self._report, gate, draft.gate_at, is_form=draft.uses == FORM)
         jump_checks.check_revise(self._report, draft, gate, self._drafts)
         jump_checks.check_on_reject(self._report, draft, gate, self._drafts)
@@ -282,6 +298,7 @@ def _build_step(
         idempotent=file.idempotent,
         on_error=OnError.CONTINUE if file.on_error == "continue" else OnError.STOP,
         gate=gate,
+        following=draft.following,
     )
 
 

@@ -19,6 +19,8 @@ FORM: Final = "form"
 are its output."""
 
 
+BRANCH: Final = "branch"
+"""The name of the kind that chooses one of its paths, which have steps of their own."""
 AI: Final = "ai"
 """The name of the kind that asks a language model."""
 

@@ -182,6 +182,18 @@ def label_of(step: str, title: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BranchPath:
+    """A path of a branch. `when`: its condition, or None if it is taken in all other cases.
+
+    `steps`: the indexes of its steps, those inside other steps included.
+    """
+
+    name: str
+    when: Template | None
+    steps: range
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step of a workflow."""
 
@@ -197,6 +209,15 @@ class Step:
     """Whether repeating the step is harmless, or None if the file leaves that to the kind of the step."""
     on_error: OnError = OnError.STOP
     gate: Gate | None = None
+    following: int
+    """The index of the step that comes after this one, or the number of all steps."""
+    paths: tuple[BranchPath, ...] = ()
+    """The paths of a branch, in the order in which their conditions are asked."""
+
+    @property
+    def inner(self) -> range:
+        """The indexes of the steps inside this one."""
+        return range(self.index + 1, self.paths[-1].steps.stop if self.paths else self.index + 1)
 
     @property
     def label(self) -> str:
@@ -207,7 +228,9 @@ class Step:
     def templates(self) -> tuple[Template, ...]:
         """Every text of the step that is evaluated."""
         params = tuple(template for _, template in self.params.templates)
-        return (*((self.when,) if self.when else ()), *params, *(self.gate.templates if self.gate else ()))
+        conditions = (self.when, *(path.when for path in self.paths))
+        asked = tuple(condition for condition in conditions if condition is not None)
+        return (*asked, *params, *(self.gate.templates if self.gate else ()))
 
 
 class Webhook(Struct, frozen=True):

@@ -67,6 +67,7 @@ from engine.json_values import Value
 from engine.read_models import RequestView
 from engine.runs import Outcome, StepFailure, StepOutput
 from engine.service import Engine
+from engine.steps.branch import BranchStep
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
 from engine.store import audit_log, run_rows
@@ -154,7 +155,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.clock, self.facts = FakeClock(), Record()
         self.store = stepwise_units.DirectStore(path, clock=self.clock, ids=CountingIds())
-        kinds = {kind.name: kind for kind in (SetStep(), WaitStep(), Call())}
+        kinds = {kind.name: kind for kind in (SetStep(), WaitStep(), BranchStep(), Call())}
         self.advancer = Advancer(kinds=kinds, directory=ByEmail(), secrets=EnvironmentSecrets({}))
         store = cast(SqliteStore, self.store)
         self.engine = Engine(store, self.advancer)

@@ -22,15 +22,16 @@ from engine.domain import (
     Verdict,
 )
 from engine.json_values import Value
-from engine.requests import Deadlines, Opening, Request
+from engine.requests import Deadlines, Opening, Request, Revision
 from engine.runs import Effect, Outcome, Progress, ReviewResult, RunState, Visit
+from engine.steps.branch import BranchStep
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
 from engine.workflowfile import Workflow
 from tests.support.copies import replace_fields
 from tests.support.fakes import START, Call
 
-KINDS = {kind.name: kind for kind in (SetStep(), WaitStep(), Call())}
+KINDS = {kind.name: kind for kind in (SetStep(), WaitStep(), BranchStep(), Call())}
 LEE = Person("p1", "Lee", (Address("email", "lee@example.com"),))
 KIM = Person("p2", "", (Address("email", "kim@example.com"),))
 EVE = Person("p3", "Eve", (Address("email", "eve@example.com"),))
@@ -83,6 +84,14 @@ class RunInMemory:
         review = ReviewResult(state=state, content=content, digest=digest, on_expiry=on_expiry, as_asked=as_asked)
         self.state = replace_fields(self.state, review=review)
         return self.proceed()
+
+    def ask_for_changes(self, comment: str) -> Progress:
+        """Ask for changes at the request that was opened last, and proceed."""
+        by = {"person": LEE.id, "name": LEE.name, "address": "lee@example.com"}
+        step, content = self.opening.subject.step, self.opening.content
+        asked = Revision(step=step, request="q1", comment=comment, content=content, edits={}, at=self.now, **by)
+        self.state = replace_fields(self.state, revisions=(*self.state.revisions, asked))
+        return self.answer(RequestState.CHANGES_REQUESTED)
 
     @property
     def opening(self) -> Opening:

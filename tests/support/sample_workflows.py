@@ -143,4 +143,56 @@ steps:
     commented=frozenset({"draft", "book", "tell"}),
 )
 
-SAMPLE_WORKFLOWS = {sample.name: sample for sample in (PAY, LENIENT, TWO, REWORK)}
+SPLIT = SampleWorkflow(
+    "split",
+    """
+name: split
+owner: sam@example.com
+inputs:
+  amount: {type: integer}
+steps:
+  - id: ask
+    uses: call
+    with: {to: oracle, text: "split", asked: "{{ review.round }} {{ review.comment }}"}
+    idempotent: true
+  - id: size
+    uses: branch
+    paths:
+      large:
+        when: "{{ inputs.amount > 100 and review.round == 0 }}"
+        steps:
+          - id: pay
+            uses: call
+            with: {to: bank, text: "{{ steps.ask.text }}"}
+            retry: {attempts: 2, wait: 1s}
+            gate: {approvers: [lee@example.com, kim@example.com], revise: ask, revise_limit: 1, on_reject: tell}
+          - id: deeper
+            uses: branch
+            paths:
+              answered:
+                when: "{{ steps.pay.answer == 'said' }}"
+                steps:
+                  - id: nap
+                    uses: wait
+                    with: {for: 10m}
+          - id: book
+            uses: call
+            with: {to: books, text: "{{ steps.pay.text }}"}
+            gate: {at: after, approvers: [kim@example.com], revise: ask, revise_limit: 1}
+    otherwise:
+      - id: note
+        uses: call
+        with: {to: archive, text: "{{ steps.ask.text }}"}
+        on_error: continue
+        gate: {approvers: [lee@example.com], reason_required: never}
+  - id: tell
+    uses: call
+    with: {to: world, text: "{{ steps.size.path }} {{ steps.pay.text | default(steps.note.text | default('-')) }}"}
+""",
+    reviewed=frozenset({"pay", "note"}),
+    repeatable=frozenset({"ask"}),
+    revised={"pay": ("ask", 1), "book": ("ask", 1)},
+    commented=frozenset({"ask"}),
+)
+
+SAMPLE_WORKFLOWS = {sample.name: sample for sample in (PAY, LENIENT, TWO, REWORK, SPLIT)}

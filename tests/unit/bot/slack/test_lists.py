@@ -79,6 +79,28 @@ def test_the_steps_of_a_workflow_are_told_in_words() -> None:
     ]
 
 
+def test_a_branch_names_its_paths_with_the_numbers_of_their_steps() -> None:
+    source = """
+name: a
+inputs: {amount: number}
+steps:
+  - id: size
+    uses: branch
+    paths:
+      very_large:
+        when: "{{ inputs.amount > 100 }}"
+        steps: [{id: a, uses: set, with: {x: 1}}, {id: b, uses: set, with: {x: 1}}]
+      small: {when: "{{ inputs.amount > 1 }}", steps: [{id: c, uses: set, with: {x: 1}}]}
+    otherwise: [{id: d, uses: set, with: {x: 1}}]
+"""
+    flow = workflowfile.load(source.encode(), kinds=registry.builtin())
+    message = check_message(command_messages.workflow(flow, version=1, approvers={}))
+    assert lines_of(message.blocks[1])[0] == (
+        "1. Size\nTakes the first path that fits: “Very large” (steps 2 to 3) if `inputs.amount > 100`, "
+        "“Small” (step 4) if `inputs.amount > 1`, otherwise step 5."
+    )
+
+
 def test_a_form_is_filled_in_and_more_approvers_than_fit_are_counted() -> None:
     people = ", ".join(f"p{number}@example.com" for number in range(7))
     step = f"  - {{id: ask, uses: form, fields: {{vat: text}}, approvers: [{people}]}}"

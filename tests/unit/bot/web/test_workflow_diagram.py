@@ -186,3 +186,56 @@ def test_lines_are_short_and_lose_nothing_but_the_end(text: str, letters: int) -
     assert len(lines) <= 2
     joined = "".join("".join(lines).removesuffix("…").split())
     assert "".join(text.split()).startswith(joined) or not joined
+
+
+# -- branches -----------------------------------------------------------------------------------------------
+
+
+def branched(paths: int, *, otherwise: bool, depth: int = 0) -> Workflow:
+    """Return a workflow with a branch of so many paths, the first of which has `depth` branches inside each other."""
+    inner = '[{id: leaf, uses: set, with: {x: 1}, when: "{{ inputs.on }}"}]'
+    for level in range(depth):
+        inner = f'[{{id: d{level}, uses: branch, paths: {{p: {{when: "{{{{ inputs.on }}}}", steps: {inner}}}}}}}]'
+    rest = (
+        "[{id: %s, uses: set, with: {x: 1}, gate: {approvers: [lee@example.com]}}, {id: %s, uses: set, with: {x: 1}}]"
+    )
+    steps = [inner, *(rest % (f"a{number}", f"b{number}") for number in range(1, paths))]
+    lines = ["name: flow", "owner: sam@example.com", "inputs: {on: {type: boolean, default: true}}", "steps:"]
+    lines += ["  - id: size", "    uses: branch", "    paths:"]
+    lines += [
+        f'      path_{number}: {{when: "{{{{ inputs.on }}}}", steps: {path}}}' for number, path in enumerate(steps)
+    ]
+    lines += ["    otherwise: [{id: rest, uses: set, with: {x: 1}}]"] if otherwise else []
+    lines += ["  - {id: last, uses: set, with: {x: 1}}", ""]
+    return workflowfile.load("\n".join(lines).encode(), kinds=registry.builtin())
+
+
+def test_a_branch_says_which_path_was_taken() -> None:
+    flow = branched(2, otherwise=True)
+    taken = visit("size", StepStatus.SUCCEEDED, output={"path": "path_1"})
+    assert drawn(flow)[1] == "Size: not reached"
+    assert drawn(flow, taken)[1] == "Size: Path 1"
+    assert drawn(flow, visit("size", StepStatus.FAILED))[1] == "Size: failed"
+    diagram = workflow_diagram.diagram(flow, samples.run(), ())
+    assert sorted(arrow.label for arrow in diagram.arrows if arrow.label) == [
+        "Otherwise",
+        "Path 0",
+        "Path 1",
+        "no",
+        "yes",
+    ]
+    without = workflow_diagram.diagram(branched(1, otherwise=False), samples.run(), ())
+    assert sorted(arrow.label for arrow in without.arrows if arrow.label) == ["Otherwise", "Path 0", "no", "yes"]
+
+
+@given(st.integers(1, 5), st.booleans(), st.integers(0, 3))
+def test_paths_stand_beside_each_other_and_never_cover_each_other(paths: int, otherwise: bool, depth: int) -> None:
+    diagram = workflow_diagram.diagram(branched(paths, otherwise=otherwise, depth=depth), samples.run(), ())
+    assert len(diagram.nodes) == len(diagram.elements)
+    for node in diagram.nodes:
+        assert node.left > 0
+        assert node.left + WIDTH < diagram.width
+    for one, other in combinations(diagram.nodes, 2):
+        above = one.y + one.height < other.y or other.y + other.height < one.y
+        beside = one.left + WIDTH < other.left or other.left + WIDTH < one.left
+        assert above or beside, (one.element.label, other.element.label)

@@ -88,7 +88,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         4,
         11,
         "steps[0].uses",
-        "There is no kind of step `htp`; there are `ai`, `email`, `form`, `http`, `message`, `page`, "
+        "There is no kind of step `htp`; there are `ai`, `branch`, `email`, `form`, `http`, `message`, `page`, "
         "`set` and `wait`. "
         "Did you mean `http`?",
     ),
