@@ -6,7 +6,7 @@ A layout library places the boxes and leads the lines around them; here are what
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
@@ -24,10 +24,12 @@ Kind: TypeAlias = Literal["start", "condition", "gate", "step", "end"]
 
 WIDTH: Final = 200.0
 """Width of a box. With a line beside it, the diagram is as wide as the column of a phone of 360 pixels."""
-_LANE: Final = 112.0
-"""Distance of a box and a line beside it, from middle to middle."""
-_WIDE_LANE: Final = 216.0
-"""Distance of two boxes beside each other, from middle to middle."""
+_BESIDE: Final = 14.0
+"""Distance of a line from the edge of the box that it passes."""
+_LANE: Final = 16.0
+"""Distance of two lines beside each other."""
+_LETTER: Final = 7.0
+"""Width of a letter beside an arrow, on average."""
 _PHONE: Final = 300.0
 """Width of the column on a phone of 360 pixels."""
 _GAP: Final = 30.0
@@ -122,6 +124,8 @@ class _Graph:
     arrows: dict[tuple[int, int], str] = field(default_factory=dict)
     ends: list[tuple[int, str]] = field(default_factory=list)
     """Where the next element hangs on, each with the answer that leads to it."""
+    order: set[tuple[int, int]] = field(default_factory=set)
+    """Elements that stand below each other although no arrow leads from one to the other."""
 
     def add(self, element: Element) -> int:
         """Add an element below all open ends."""
@@ -173,7 +177,9 @@ class _Drawing:
         choice = self.graph.add(_choice(step, visit))
         ends = [] if condition is None else [(condition, "no")]
         for path in step.paths:
-            self.graph.ends = [(choice, _path_label(path.name))]
+            self.graph.ends, first = [(choice, _path_label(path.name))], len(self.graph.elements)
+            if path is not step.paths[0]:
+                self.graph.order.add((first - 1, first))
             self.add(path.steps)
             ends += self.graph.ends
         if step.paths[-1].when is not None:
@@ -256,42 +262,58 @@ def _unasked(gate: Gate, visit: StepView | None) -> str:
 
 
 def _laid_out(graph: _Graph) -> Diagram:
-    """Place the elements in rows, and lead the arrows between them."""
+    """Place the elements in one column, and lead the arrows between them and beside it."""
+    edges = [*{**graph.arrows, **dict.fromkeys(graph.order)}]
     # Numbers, not names: the library orders names differently in each process.
     ((positions, _, __, lines),) = fast_sugiyama.from_edges(
-        [*graph.arrows], vertex_spacing=1, dummy_vertices=True, dummy_size=1.0, ranking_type="down"
+        edges, vertex_spacing=1, dummy_vertices=True, dummy_size=1.0, ranking_type="down"
     )
-    places = {int(number): (float(x), float(y)) for number, (x, y) in positions}
-    rows = sorted({y for _, y in places.values()}, reverse=True)
-    heights = {row: max(_height(graph, number) for number, (_, y) in places.items() if y == row) for row in rows}
-    tops = _tops(rows, heights)
-    boxes = [y for number, (_, y) in places.items() if number < len(graph.elements)]
-    lane = _LANE if len(boxes) == len({*boxes}) else _WIDE_LANE
-    left, right = _edges(graph, places, lane)
-    at = {number: (x * lane - left, tops[y], heights[y]) for number, (x, y) in places.items()}
+    rows = _rows(positions)
+    heights = [max(_height(graph, number) for number in row) for row in rows]
+    tops, xs = _tops(heights), _columns(graph, rows)
+    left, right = min(xs.values()) - _MARGIN, max(xs.values()) + _MARGIN
+    left, right = min(left, -WIDTH / 2 - _MARGIN), max(right, WIDTH / 2 + _MARGIN)
+    at = {number: (xs[number] - left, tops[y], heights[y]) for y, row in enumerate(rows) for number in row}
     nodes = tuple(_node(element, at[number]) for number, element in enumerate(graph.elements))
     routes = _routes(len(graph.elements), [(int(start), int(end)) for start, end in lines or ()])
+    arrows = [(route, graph.arrows.get((route[0], route[-1]))) for route in routes]
     return Diagram(
         width=round(right - left, 1),
-        height=round(tops[rows[-1]] + heights[rows[-1]] + _MARGIN, 1),
+        height=round(tops[-1] + heights[-1] + _MARGIN, 1),
         nodes=nodes,
-        arrows=tuple(_arrow(route, nodes, at, graph.arrows[route[0], route[-1]]) for route in routes),
+        arrows=tuple(
+            _arrow(route, nodes, at, label, begins_path=(route[-1] - 1, route[-1]) in graph.order)
+            for route, label in arrows
+            if label is not None
+        ),
         elements=tuple(graph.elements),
     )
 
 
-def _edges(graph: _Graph, places: Mapping[int, tuple[float, float]], lane: float) -> tuple[float, float]:
-    """Return where the picture begins and ends, from left to right."""
-    left = min(x * lane - _half(graph, number) for number, (x, _) in places.items())
-    right = max(x * lane + _half(graph, number) for number, (x, _) in places.items())
-    return left - _MARGIN, right + _MARGIN
+def _rows(positions: Iterable[tuple[int | str, tuple[float, float]]]) -> list[list[int]]:
+    """Return what stands in each row, from top to bottom and from left to right."""
+    rows: dict[float, list[tuple[float, int]]] = {}
+    for number, (x, y) in positions:
+        rows.setdefault(float(y), []).append((float(x), int(number)))
+    return [[number for _, number in sorted(rows[y])] for y in sorted(rows, reverse=True)]
 
 
-def _tops(rows: Sequence[float], heights: Mapping[float, float]) -> dict[float, float]:
-    tops, top = dict[float, float](), _MARGIN
+def _columns(graph: _Graph, rows: Sequence[Sequence[int]]) -> dict[int, float]:
+    """Return where each thing stands from left to right: elements in the middle, lines that pass by beside them."""
+    xs: dict[int, float] = {}
     for row in rows:
-        tops[row] = top
-        top += heights[row] + _GAP
+        middle = next(place for place, number in enumerate(row) if number < len(graph.elements))
+        for place, number in enumerate(row):
+            side = (place > middle) - (place < middle)
+            xs[number] = side * (WIDTH / 2 + _BESIDE + _LANE * (abs(place - middle) - 1))
+    return xs
+
+
+def _tops(heights: Sequence[float]) -> list[float]:
+    tops, top = list[float](), _MARGIN
+    for height in heights:
+        tops.append(top)
+        top += height + _GAP
     return tops
 
 
@@ -300,11 +322,6 @@ def _height(graph: _Graph, number: int) -> float:
         return 0.0
     element = graph.elements[number]
     return _PADDING * 2 + _LINE * (len(_lines(element)) + bool(element.status))
-
-
-def _half(graph: _Graph, number: int) -> float:
-    """Return half the width of an element; where a line only passes by, there is nothing."""
-    return WIDTH / 2 if number < len(graph.elements) else 0.0
 
 
 def _node(element: Element, at: tuple[float, float, float]) -> DiagramNode:
@@ -326,7 +343,12 @@ def _routes(count: int, lines: Sequence[tuple[int, int]]) -> Iterator[tuple[int,
 
 
 def _arrow(
-    route: Sequence[int], nodes: Sequence[DiagramNode], at: Mapping[int, tuple[float, float, float]], label: str
+    route: Sequence[int],
+    nodes: Sequence[DiagramNode],
+    at: Mapping[int, tuple[float, float, float]],
+    label: str,
+    *,
+    begins_path: bool,
 ) -> Arrow:
     start, end = nodes[route[0]], nodes[route[-1]]
     x, y = start.x, start.y + start.height
@@ -338,16 +360,24 @@ def _arrow(
         x = to_x
         if number >= len(nodes):
             path.append(f"L{x:g} {to_y + height:g}")
-    first_x = at[route[1]][0]
+    label_x, label_y = _label_place(route, nodes, [at[number][0] for number in route], label, begins_path=begins_path)
     return Arrow(
-        path="".join(path),
-        x=end.x,
-        y=end.y,
-        label=label,
-        # Outside of the two lines that part here.
-        label_x=round(first_x + (-14 if first_x < start.x else 18), 1),
-        label_y=round(start.y + start.height + _GAP / 2 + 4, 1),
+        path="".join(path), x=end.x, y=end.y, label=label, label_x=round(label_x, 1), label_y=round(label_y, 1)
     )
+
+
+def _label_place(
+    route: Sequence[int], nodes: Sequence[DiagramNode], xs: Sequence[float], label: str, *, begins_path: bool
+) -> tuple[float, float]:
+    """Return the middle of a label: where its line begins, or above the first step of a path beside others."""
+    start, end, half = nodes[route[0]], nodes[route[-1]], len(label) * _LETTER / 2
+    below = start.y + start.height + _GAP / 2 + 4
+    if len(route) == 2:
+        return start.x + 8 + half, below
+    comes_from_left = xs[-2] < end.x
+    if not begins_path:
+        return (xs[1] + start.x) / 2, below
+    return end.x + (8 + half if comes_from_left else -8 - half), end.y - _GAP / 2 + 4
 
 
 # -- text ---------------------------------------------------------------------------------------------------

@@ -229,13 +229,13 @@ def test_a_branch_says_which_path_was_taken() -> None:
 
 
 @given(st.integers(1, 5), st.booleans(), st.integers(0, 3))
-def test_paths_stand_beside_each_other_and_never_cover_each_other(paths: int, otherwise: bool, depth: int) -> None:
+def test_paths_stand_below_each_other_with_their_lines_beside_them(paths: int, otherwise: bool, depth: int) -> None:
     diagram = workflow_diagram.diagram(branched(paths, otherwise=otherwise, depth=depth), samples.run(), ())
     assert len(diagram.nodes) == len(diagram.elements)
     for node in diagram.nodes:
         assert node.left > 0
         assert node.left + WIDTH < diagram.width
     for one, other in combinations(diagram.nodes, 2):
-        above = one.y + one.height < other.y or other.y + other.height < one.y
-        beside = one.left + WIDTH < other.left or other.left + WIDTH < one.left
-        assert above or beside, (one.element.label, other.element.label)
+        assert one.y + one.height < other.y or other.y + other.height < one.y, "each row has one box"
+    check_lines(diagram)
+    assert len(diagram.arrows) == len({arrow.path for arrow in diagram.arrows})
