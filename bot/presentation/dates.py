@@ -33,6 +33,11 @@ def time_of_day(at: datetime) -> str:
     return f"{at:%H:%M:%S}"
 
 
+def clock(hour: int, minute: int) -> str:
+    """Return a time of day as people read it: 9:30 AM."""
+    return f"{hour % 12 or 12}:{minute:02} {'AM' if hour < 12 else 'PM'}"
+
+
 def in_zone(zone: tzinfo | None) -> Writer:
     """Return the writer for a reader in this time zone. Without one, times are in UTC and say so.
 
@@ -41,8 +46,7 @@ def in_zone(zone: tzinfo | None) -> Writer:
 
     def written(at: datetime) -> str:
         local = at.astimezone(zone or UTC)
-        hour, half = local.hour % 12 or 12, "AM" if local.hour < 12 else "PM"
-        text = f"{local:%b} {local.day}, {local.year}, {hour}:{local.minute:02} {half}"
+        text = f"{local:%b} {local.day}, {local.year}, {clock(local.hour, local.minute)}"
         return text if zone is not None else f"{text} UTC"
 
     return written

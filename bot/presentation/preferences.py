@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from bot.presentation import dates
 from engine.domain import AT_ONCE, Digest, InvalidPreferences, Phrase, Preferences, PreferencesSet
 from engine.domain.preferences import FEWEST, MOST
 
@@ -97,7 +98,7 @@ def chosen(answer: PreferencesSet) -> Phrase:
 
 
 def _digest(preferences: Preferences) -> str:
-    at = clock(preferences.at)
+    at = _said(preferences.at)
     match preferences.digest:
         case Digest.DAILY:
             return f"You get one digest a day, at {at}."
@@ -110,11 +111,15 @@ def _digest(preferences: Preferences) -> str:
 def _quiet(preferences: Preferences) -> list[str]:
     if preferences.quiet_from is not None and preferences.quiet_until is not None:
         also = ", and on Saturday and Sunday" if preferences.quiet_weekends else ""
-        hours = f"from {clock(preferences.quiet_from)} to {clock(preferences.quiet_until)}{also}"
+        hours = f"from {_said(preferences.quiet_from)} to {_said(preferences.quiet_until)}{also}"
         return [f"Your quiet hours are {hours}."]
     return ["Saturday and Sunday are quiet."] if preferences.quiet_weekends else []
 
 
+def _said(minutes: int) -> str:
+    return dates.clock(minutes // 60, minutes % 60)
+
+
 def clock(minutes: int) -> str:
-    """Return a time of day as 09:30."""
+    """Return a time of day as a form has it: 09:30."""
     return f"{minutes // 60:02}:{minutes % 60:02}"

@@ -372,7 +372,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("rate", "saved"): (_rated, "You rated this 4 of 5."),
     ("pass-on", "by the owner"): (_pass_on, "ben@example.com decides now"),
     ("question", "answered"): (_asked_before, "Your answer was sent."),
-    ("preferences", "wrong, then saved"): (_preferences, "Your quiet hours are from 20:00 to 07:00."),
+    ("preferences", "wrong, then saved"): (_preferences, "Your quiet hours are from 8:00 PM to 7:00 AM."),
     ("export", "wrong days"): (_export, "The last day is before the first one."),
     ("sign-in", "wrong address"): (_sign_in, "Enter the code from your email"),
     ("attention", "open"): (_attention, "1 run is waiting for you"),

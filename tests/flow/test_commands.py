@@ -558,8 +558,8 @@ def test_a_person_chooses_when_they_are_told_of_requests(signoff: Commands) -> N
     assert signoff.run_ok("preferences").out == "You get one message for each request, at once.\n"
     chosen = signoff.run_ok("preferences", "--digest", "3", "--at", "17:30", "--quiet", "20:00-07:00", "--weekends")
     says = (
-        "You get a digest when 3 requests wait, and at 17:30 in any case. Your quiet hours are from 20:00 to 07:00, "
-        "and on Saturday and Sunday. Signoff does not know your time zone, so times are in UTC.\n"
+        "You get a digest when 3 requests wait, and at 5:30 PM in any case. Your quiet hours are from 8:00 PM to "
+        "7:00 AM, and on Saturday and Sunday. Signoff does not know your time zone, so times are in UTC.\n"
     )
     assert chosen.out == signoff.run_ok("preferences").out == says
     assert signoff.run_ok("preferences", "--digest", "daily", "--no-weekends", "--json").json == {

@@ -43,8 +43,8 @@ async def test_the_form_says_what_holds_and_repeats_what_was_chosen(env: SlackEn
     assert "Times are in your time zone, Europe/Berlin." in await open_form(env)
     said = await choose(env, how=SEVERAL, at="17:30", count=4, begin="20:00", end="07:00", weekends=["yes"])
     assert "Saved. " in said
-    assert "You get a digest when 4 requests wait, and at 17:30 in any case." in said
-    assert "Your quiet hours are from 20:00 to 07:00, and on Saturday and Sunday." in said
+    assert "You get a digest when 4 requests wait, and at 5:30 PM in any case." in said
+    assert "Your quiet hours are from 8:00 PM to 7:00 AM, and on Saturday and Sunday." in said
     ada = env.person("ada")
     await open_form(env)
     assert ada.modal is not None
@@ -65,7 +65,7 @@ async def test_what_cannot_be_followed_is_said_below_its_input(env: SlackEnv) ->
     sentence = "Say when your quiet hours begin and when they end. The two times must differ."
     assert wrong.body == {"response_action": "errors", "errors": {"quiet_until": sentence}}
     said = expect_ok(await env.person("ada").submit({UNTIL: "07:00"}))
-    assert "Your quiet hours are from 20:00 to 07:00." in words(said.body)
+    assert "Your quiet hours are from 8:00 PM to 7:00 AM." in words(said.body)
 
 
 async def test_a_digest_is_one_message_with_a_row_for_each_request(env: SlackEnv) -> None:

@@ -22,8 +22,8 @@ async def test_a_person_chooses_a_digest_and_quiet_hours(env: WebEnv) -> None:
         ada, digest="count", at="17:30", count="3", quiet_from="20:00", quiet_until="07:00", weekends="yes"
     )
     for sentence in (
-        "You get a digest when 3 requests wait, and at 17:30 in any case.",
-        "Your quiet hours are from 20:00 to 07:00, and on Saturday and Sunday.",
+        "You get a digest when 3 requests wait, and at 5:30 PM in any case.",
+        "Your quiet hours are from 8:00 PM to 7:00 AM, and on Saturday and Sunday.",
     ):
         assert sentence in saved.page.text
         assert sentence in (await ada.get("/preferences")).page.text
